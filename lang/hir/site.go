@@ -1,0 +1,112 @@
+package hir
+
+import "probe/lang/types"
+
+// ProgType is the kind of BPF program a probe is compiled to.
+type ProgType uint8
+
+// The program types.
+const (
+	ProgKprobe ProgType = iota // kprobe, kretprobe, uprobe, uretprobe, multi and session forms
+	ProgTracepoint
+	ProgRawTP   // raw tracepoint run by BPF_PROG_RUN: begin, end, interval, self
+	ProgTracing // fentry, fexit, BTF raw tracepoints
+	ProgPerf    // profile, software, hardware, watchpoint
+)
+
+// Site is one place a probe body is compiled for: everything the compiler and
+// the runtime need to know of it, as plain data. Providers make Sites from
+// attach points (see check.Probes).
+type Site struct {
+	Provider string // canonical probe type: "kprobe", "call", "begin" …
+	Name     string // full name (P-COM-13), the value of `probe`
+	Type     string // the value of `probetype` (P-COM-14)
+	Prog     ProgType
+	Space    types.Space // default address space (T-AS-02)
+	Attach   Attach
+	Func     string // traced function without module, "" if none
+
+	Args []Arg // what args.NAME and argN can name
+	Ret  *Arg  // the return value, nil if none
+	// Regs tells that reg() and ctx work.
+	Regs bool // the context is a struct pt_regs (kprobe family)
+
+	// Entry is the entry half of a ret: probe whose mechanism keeps neither
+	// arguments nor time: the compiler makes one more program for it that
+	// saves what the body uses, keyed by thread, and Saved arguments are read
+	// from there.
+	Entry *Site
+
+	// Why tells how this mechanism was picked, for -v.
+	Why string
+}
+
+// AttachKind is a way to attach a program.
+type AttachKind uint8
+
+// The ways.
+const (
+	AttachNone   AttachKind = iota // run by hand: begin, end
+	AttachKprobe                   // Symbol (+Offset), Module
+	AttachKretprobe
+	AttachKprobeMulti // Symbols
+	AttachKretprobeMulti
+	AttachKprobeSession
+	AttachFentry // Symbol, Module
+	AttachFexit
+	AttachTracepoint // Group, Symbol
+	AttachRawTP      // BTF-typed raw tracepoint: Symbol
+	AttachUprobe     // Path, Symbol, Offset (file offset once resolved)
+	AttachUretprobe
+	AttachInterval // Period, run from user space
+	AttachProfile  // Period or Freq, each online CPU
+	AttachSoftware
+	AttachHardware
+)
+
+// Attach says where a program goes.
+type Attach struct {
+	Kind    AttachKind
+	Symbol  string
+	Symbols []string // of a multi link
+	Module  string
+	Group   string // tracepoint category
+	Offset  uint64
+	Address uint64
+	Path    string // binary of a uprobe
+	Period  uint64 // nanoseconds, or events for software and hardware
+	Freq    uint64 // Hz, when not 0
+	Event   string // software or hardware event
+	BTFID   uint32
+}
+
+// LocKind says where an argument is found at run time.
+type LocKind uint8
+
+// The places.
+const (
+	LocCtx   LocKind = iota // Size bytes at offset Off of the context (tracepoint fields: read through the context)
+	LocSlot                 // 64-bit context slot number Off (fentry, fexit, raw tracepoints); typed pointers may be dereferenced directly
+	LocReg                  // saved register at byte offset Off of pt_regs in the context
+	LocStack                // 8 bytes at stack pointer + Off at function entry
+	LocSaved                // saved by the Entry half; Off is the index of the argument there
+)
+
+// Loc is a place at run time.
+type Loc struct {
+	Kind LocKind
+	Off  int
+	Size int
+}
+
+// Arg is one argument or the return value.
+type Arg struct {
+	Name string
+	Type *types.Type
+	Loc  Loc
+	// Trusted tells that the verifier knows the pointer's BTF type, so that
+	// members are read with plain loads (LocSlot of tracing programs).
+	Trusted bool
+	// Field is set for tracepoint fields: data_loc handling and layout.
+	Field *types.Field
+}

@@ -1,0 +1,80 @@
+package hir
+
+import (
+	"probe/lang/diag"
+	"probe/lang/source"
+	"probe/lang/types"
+)
+
+// Uses tells a provider what a body mentions, since that decides how its
+// attach point is expanded (P-COM-06) and which mechanism will do.
+type Uses struct {
+	Probe    bool // `probe`: one program for each match
+	Args     bool // args.NAME
+	ArgN     bool // argN
+	Retval   bool
+	Duration bool
+	Func     bool
+	Graph    bool
+	Reg      bool // reg(), ctx
+	Stack    bool
+}
+
+// Probes turns attach points into sites; the runtime's providers implement it,
+// and tests use a fake.
+type Probes interface {
+	// Kinds lists the probe types with their aliases, for messages and
+	// completion.
+	Kinds() []ProbeKind
+	// Expand resolves one attach point. parts are the split parts after the
+	// replacement of positional parameters; parts[0] is the type as written.
+	// Complaints go to out with positions inside at; an empty result without
+	// an error means that the attach point matched nothing and
+	// missing_probes allows that.
+	Expand(req *ExpandRequest, out *diag.List) []*Site
+}
+
+// ExpandRequest is the question of Probes.Expand.
+type ExpandRequest struct {
+	At       source.Span
+	Name     string // user-given name before '='
+	Parts    []Part
+	Raw      string
+	Uses     Uses
+	Missing  string // missing_probes: error, warn, ignore
+	Attach   string // config attach: "", kprobe, fentry, multi
+	PID      int    // -p, 0 if none
+	Unsafe   bool
+	MaxProgs int
+}
+
+// Part is one part of an attach point.
+type Part struct {
+	Text   string
+	Quoted bool
+	Sep    byte
+	At     source.Span
+}
+
+// ProbeKind is one probe type of the language.
+type ProbeKind struct {
+	Name    string
+	Aliases []string // case-sensitive short names
+	Usage   string   // "kprobe:[module:]function[+offset]"
+	Doc     string
+	Row     string
+}
+
+// Types answers for named types; the kernel's BTF implements it together with
+// the script's own C section.
+type Types interface {
+	// Named finds a struct, union, enum or typedef; kind is one of these words
+	// or "" for a typedef or base type name ("unsigned long", "pid_t").
+	Named(kind, name string) (*types.Type, bool)
+	// Enumerator finds an enumerator of any kernel enum.
+	Enumerator(name string) (*types.Type, uint64, bool)
+	// Names lists type names of a kind for suggestions, up to a sane bound.
+	Names(kind string) []string
+	// Available tells whether there are kernel types at all, and if not why.
+	Available() (bool, string)
+}

@@ -1,0 +1,195 @@
+package types
+
+// Shared types of fixed shape.
+var (
+	InvalidType = &Type{Kind: Invalid}
+	VoidType    = &Type{Kind: Void}
+	BoolType    = &Type{Kind: Bool, Size: 1}
+	Int8        = &Type{Kind: Int, Size: 1, Signed: true}
+	Int16       = &Type{Kind: Int, Size: 2, Signed: true}
+	Int32       = &Type{Kind: Int, Size: 4, Signed: true}
+	Int64       = &Type{Kind: Int, Size: 8, Signed: true}
+	Uint8       = &Type{Kind: Int, Size: 1}
+	Uint16      = &Type{Kind: Int, Size: 2}
+	Uint32      = &Type{Kind: Int, Size: 4}
+	Uint64      = &Type{Kind: Int, Size: 8}
+	InetType    = &Type{Kind: Inet, Size: 24}
+	MacType     = &Type{Kind: Mac, Size: 6}
+	KSymType    = &Type{Kind: KSym, Size: 8}
+	USymType    = &Type{Kind: USym, Size: 16}
+	TimeType    = &Type{Kind: Timestamp, Size: 16}
+	CgroupType  = &Type{Kind: CgroupPath, Size: 16}
+	UserType    = &Type{Kind: Username, Size: 8}
+	ErrNameType = &Type{Kind: ErrName, Size: 8, Signed: true}
+	WordType    = &Type{Kind: Word}
+	MapRefType  = &Type{Kind: MapRef}
+	CtxType     = &Type{Kind: Ctx, Size: 8}
+)
+
+// IntType returns the integer type of a width in bytes (1, 2, 4, 8).
+func IntType(size int, signed bool) *Type {
+	switch {
+	case size <= 1 && signed:
+		return Int8
+	case size <= 1:
+		return Uint8
+	case size == 2 && signed:
+		return Int16
+	case size == 2:
+		return Uint16
+	case size <= 4 && signed:
+		return Int32
+	case size <= 4:
+		return Uint32
+	case signed:
+		return Int64
+	}
+	return Uint64
+}
+
+// LiteralType is the type of an integer literal (T-INT-01, T-INT-02): the
+// smallest signed type that holds it, flexible in sign when not negative;
+// uint64 above the int64 range. neg tells that bits is a negative int64.
+func LiteralType(bits uint64, neg bool) *Type {
+	v := int64(bits)
+	if !neg && v < 0 {
+		return Uint64
+	}
+	size := 8
+	for _, s := range []int{1, 2, 4} {
+		lim := int64(1) << (8*s - 1)
+		if v >= -lim && v < lim {
+			size = s
+			break
+		}
+	}
+	t := *IntType(size, true)
+	t.Flex = !neg
+	return &t
+}
+
+// StringType is string[n]; n counts the NUL.
+func StringType(n int) *Type { return &Type{Kind: String, Size: n, Len: n} }
+
+// BufferType is buffer[n], n data bytes.
+func BufferType(n int) *Type { return &Type{Kind: Buffer, Size: n + 4, Len: n} }
+
+// PointerTo makes a pointer.
+func PointerTo(elem *Type, space Space) *Type {
+	return &Type{Kind: Pointer, Size: 8, Elem: elem, Space: space}
+}
+
+// ArrayOf makes T[n].
+func ArrayOf(elem *Type, n int) *Type {
+	return &Type{Kind: Array, Size: elem.Size * n, Elem: elem, Len: n}
+}
+
+// StackType makes a captured kernel or user stack type.
+func StackType(user bool, mode StackMode, limit int) *Type {
+	if user {
+		per := 8
+		if mode == StackBuildID {
+			per = 32
+		}
+		return &Type{Kind: UStack, Size: 16 + per*limit, Mode: mode, Limit: limit}
+	}
+	return &Type{Kind: KStack, Size: 8 + 8*limit, Mode: mode, Limit: limit}
+}
+
+// RecordType wraps a struct layout.
+func RecordType(s *Struct) *Type { return &Type{Kind: Record, Size: s.Size, Struct: s} }
+
+// TupleType lays out a tuple (T-TUP-02): each element at its natural
+// alignment, the total rounded to the largest one.
+func TupleType(elems ...*Type) *Type { return layoutRecord(Tuple, nil, elems) }
+
+// RecordLitType lays out a record literal; names and elems go together.
+func RecordLitType(names []string, elems []*Type) *Type {
+	return layoutRecord(RecordLit, names, elems)
+}
+
+func layoutRecord(fl Flavour, names []string, elems []*Type) *Type {
+	s := &Struct{Flavour: fl, Align: 1, loaded: true}
+	for i, e := range elems {
+		a := e.Align()
+		s.Align = max(s.Align, a)
+		s.Size = (s.Size + a - 1) / a * a
+		f := Field{Type: e, Offset: s.Size}
+		if names != nil {
+			f.Name = names[i]
+		}
+		s.Members = append(s.Members, f)
+		s.Size += e.Size
+	}
+	s.Size = (s.Size + s.Align - 1) / s.Align * s.Align
+	return RecordType(s)
+}
+
+// Align is the natural alignment in bytes; byte-array kinds align at 1.
+func (t *Type) Align() int {
+	switch t.Kind {
+	case String, Mac:
+		return 1
+	case Buffer:
+		return 4
+	case Array:
+		return t.Elem.Align()
+	case Record:
+		return max(t.Struct.Align, 1)
+	case Int, Enum, Bool, Pointer:
+		return max(t.Size, 1)
+	case Void, Invalid, Word, MapRef:
+		return 1
+	}
+	return 8
+}
+
+// IsInt tells integers and enums (which act as integers).
+func (t *Type) IsInt() bool { return t != nil && (t.Kind == Int || t.Kind == Enum) }
+
+// IsScalar tells types that fit a register: integers, bools, enums, pointers,
+// symbols by address, user names, errno names.
+func (t *Type) IsScalar() bool {
+	if t == nil {
+		return false
+	}
+	switch t.Kind {
+	case Int, Bool, Enum, Pointer, KSym, Username, ErrName, Ctx:
+		return true
+	}
+	return false
+}
+
+// IsAgg tells the aggregation kinds.
+func (t *Type) IsAgg() bool { return t != nil && t.Kind >= Count }
+
+// IsCastableAgg tells the aggregations that act as integers in expressions
+// (T-OP-10): count, sum, min, max, avg.
+func (t *Type) IsCastableAgg() bool {
+	return t != nil && t.Kind >= Count && t.Kind <= Avg
+}
+
+// IsMultiBucket tells aggregations stored as one map entry for each bucket.
+func (t *Type) IsMultiBucket() bool {
+	return t != nil && (t.Kind == Hist || t.Kind == LHist || t.Kind == TSeries)
+}
+
+// IsPtrToRecord tells a pointer to a struct or union.
+func (t *Type) IsPtrToRecord() bool {
+	return t != nil && t.Kind == Pointer && t.Elem != nil && t.Elem.Kind == Record
+}
+
+// IsTuple tells tuples.
+func (t *Type) IsTuple() bool {
+	return t != nil && t.Kind == Record && t.Struct.Flavour == Tuple
+}
+
+// WithSpace returns the pointer type in another address space.
+func (t *Type) WithSpace(s Space) *Type {
+	if t.Space == s {
+		return t
+	}
+	c := *t
+	c.Space = s
+	return &c
+}

@@ -1,0 +1,162 @@
+package types
+
+import "probe/lang/source"
+
+// Signature describes a function, a builtin value or an aggregation to the
+// checker, to completion and to the help texts. How it is compiled stands
+// beside it in a record of package compiler/builtin.
+type Signature struct {
+	Name  string
+	Row   string // row id of the language reference
+	Usage string // "str(p, [len])"
+	Doc   string // reference text, first sentence is the summary
+
+	Bare   bool // usable without parentheses (a builtin value)
+	NoCall bool // not usable with parentheses
+	Params []Param
+	// Variadic repeats the last Param without end.
+	Variadic bool
+
+	Result *Type // nil means VoidType when Infer is nil too
+	// Infer gives the result type when it depends on the call, and checks what
+	// Params cannot say. It returns nil, nil while an argument's type is not
+	// known yet. It runs in every round of type inference: no side effects.
+	Infer func(c *Call) (*Type, *Problem)
+	// Fold evaluates the call while compiling; the literal replaces it. A nil
+	// Const with no Problem means that the call is not constant after all.
+	Fold func(c *Call) (*Const, *Problem)
+
+	Agg    bool // aggregation: only as @m[k] = f(…)
+	Async  bool // runs in user space when its record is drained
+	Unsafe bool // needs --unsafe
+	Ends   bool // ends the probe like return (exit)
+	// Context tells that it reads the probe's context (not allowed in loop
+	// bodies that become callbacks, E-FOR-03).
+	Context bool
+	// Format is the index of the printf-like format parameter, -1 if none is.
+	Format int
+	// Probes lists the probe kinds (canonical names) it can be used in; nil
+	// means all.
+	Probes []string
+}
+
+// ParamKind says what a parameter takes.
+type ParamKind uint8
+
+// The parameter kinds.
+const (
+	AnyParam     ParamKind = iota // any value
+	IntParam                      // integer, bool, enum, castable aggregation; Cast applies
+	PtrParam                      // pointer or integer address
+	StringParam                   // string, or pointer/integer address when Addr is set
+	LitInt                        // integer literal after folding
+	LitString                     // string literal after folding
+	LitBool                       // bool literal
+	LitAny                        // any literal
+	WordParam                     // a bare word out of Words
+	MapParam                      // a whole map: @m
+	KeyParam                      // a key of the map in the first parameter
+	LValueParam                   // a scratch variable that receives a value
+	TypeParam                     // typeof(T)
+	FieldParam                    // a field path word
+	BytesParam                    // string, array, buffer or pointer: something with bytes
+	MapElemParam                  // @m or @m[key] written directly (delete, len, print)
+)
+
+// Param is one parameter.
+type Param struct {
+	Name     string
+	Kind     ParamKind
+	Optional bool
+	Cast     *Type    // integers are converted to it before the call
+	Words    []string // for WordParam
+}
+
+// Call is one call as the checker sees it.
+type Call struct {
+	Sig  *Signature
+	At   source.Span
+	Args []Arg
+	Env  Env
+	Site SiteInfo
+}
+
+// Arg is one argument.
+type Arg struct {
+	At    source.Span
+	Type  *Type  // nil while unknown
+	Const *Const // set when it folded to a literal
+	Word  string // the bare word, if it is one
+	Map   *MapInfo
+	Keyed bool // the argument is @m[key]
+}
+
+// MapInfo is what inference knows of a map.
+type MapInfo struct {
+	Name       string
+	Key, Value *Type // nil while unknown; Key is nil for scalar maps
+	Scalar     bool
+}
+
+// Const is a literal: an integer with its type, a string, or bytes.
+type Const struct {
+	Type *Type
+	Int  uint64 // bits, sign-extended when negative
+	Str  string // String and byte-array constants
+}
+
+// IntConst makes an integer literal with the type of T-INT-01.
+func IntConst(bits uint64, neg bool) *Const { return &Const{Type: LiteralType(bits, neg), Int: bits} }
+
+// StrConst makes a string literal.
+func StrConst(s string) *Const { return &Const{Type: StringType(len(s) + 1), Str: s} }
+
+// BoolConst makes true or false.
+func BoolConst(b bool) *Const {
+	c := &Const{Type: BoolType}
+	if b {
+		c.Int = 1
+	}
+	return c
+}
+
+// Problem is a complaint of a signature about a call. Arg is the index of the
+// argument to point at, -1 for the whole call.
+type Problem struct {
+	Code    string // diag code, "" for bad-argument
+	Arg     int
+	Message string
+	Help    string
+	Warning bool
+}
+
+// Env is what signatures may ask while checking.
+type Env interface {
+	// ConfigInt and ConfigString read config variables ("max_strlen").
+	ConfigInt(name string) int64
+	ConfigString(name string) string
+	// Symbol is the address of a kernel symbol.
+	Symbol(name string) (uint64, bool)
+	// KernelFunc tells whether BTF has a function of that name.
+	KernelFunc(name string) bool
+	// CgroupID is the id of a cgroup v2 directory.
+	CgroupID(path string) (uint64, error)
+	// NamedType finds a struct, union, enum or typedef ("struct", "sock").
+	NamedType(kind, name string) (*Type, bool)
+	// Option is the value given for a named parameter (getopt) and whether it
+	// was given.
+	Option(name string) (string, bool)
+	// NCPU is the number of possible CPUs.
+	NCPU() int
+	// ChildPID is the pid of the -c child, 0 if none.
+	ChildPID() int
+}
+
+// SiteInfo is what a signature may know of the probe site.
+type SiteInfo struct {
+	Provider string // canonical probe type
+	Name     string // full probe name
+	Space    Space  // default address space
+	Retval   *Type  // nil where there is none
+	Func     string
+}
