@@ -1,0 +1,292 @@
+package ir
+
+import "probe/lang/source"
+
+// Builder makes a Func. It constructs SSA directly from assignments to
+// variables (Braun et al., "Simple and Efficient Construction of Static Single
+// Assignment Form", CC 2013): a block is sealed once all its predecessors are
+// known, and only unsealed blocks get placeholder parameters.
+type Builder struct {
+	Prog *Prog
+	F    *Func
+	Cur  Block
+	Pos  int32
+
+	preds   [][]Block
+	sealed  []bool
+	defs    []map[Var]Value
+	pending []map[Var]Value // unsealed blocks: variable -> parameter
+	vars    []Kind
+	forward map[Value]Value // trivial parameters replaced by another value
+}
+
+// Var is a mutable variable of the builder.
+type Var int32
+
+// NewBuilder starts a function of prog with its entry block sealed and current.
+func NewBuilder(prog *Prog, name string, args ...Kind) *Builder {
+	f := &Func{Name: name, NArgs: len(args), ArgKinds: args, Vals: make([]Ins, 1, 64)}
+	prog.Funcs = append(prog.Funcs, f)
+	if len(prog.Pos) == 0 {
+		prog.Pos = append(prog.Pos, source.Span{})
+	}
+	b := &Builder{Prog: prog, F: f, forward: map[Value]Value{}}
+	b.NewBlock("entry")
+	b.Seal(0)
+	return b
+}
+
+// At sets the script place of the instructions that follow and returns a
+// function that sets the former one again.
+func (b *Builder) At(s source.Span) func() {
+	old := b.Pos
+	if s.Valid() && (b.Pos == 0 || b.Prog.Pos[b.Pos] != s) {
+		b.Prog.Pos = append(b.Prog.Pos, s)
+		b.Pos = int32(len(b.Prog.Pos) - 1)
+	}
+	return func() { b.Pos = old }
+}
+
+// NewBlock adds a block; it is not sealed and not current.
+func (b *Builder) NewBlock(name string) Block {
+	b.F.Blocks = append(b.F.Blocks, BlockData{Name: name})
+	b.preds = append(b.preds, nil)
+	b.sealed = append(b.sealed, false)
+	b.defs = append(b.defs, map[Var]Value{})
+	b.pending = append(b.pending, nil)
+	return Block(len(b.F.Blocks) - 1)
+}
+
+// Cold marks a block as rarely run.
+func (b *Builder) Cold(blk Block) Block { b.F.Blocks[blk].Cold = true; return blk }
+
+// Use makes a block current.
+func (b *Builder) Use(blk Block) { b.Cur = blk }
+
+// Done tells whether the current block has its terminator already.
+func (b *Builder) Done() bool { return b.F.Blocks[b.Cur].Term.Kind != TermNone }
+
+// Seal says that no more predecessors of blk will come.
+func (b *Builder) Seal(blk Block) {
+	if b.sealed[blk] {
+		return
+	}
+	b.sealed[blk] = true
+	p := b.pending[blk]
+	b.pending[blk] = nil
+	// In the order of the parameters, so that the result is the same each time.
+	for _, par := range append([]Value(nil), b.F.Blocks[blk].Params...) {
+		for v, q := range p {
+			if q == par {
+				b.fill(blk, v, par)
+			}
+		}
+	}
+}
+
+// UseSealed seals a block and makes it current.
+func (b *Builder) UseSealed(blk Block) { b.Seal(blk); b.Use(blk) }
+
+// NewVar declares a variable that holds values of a kind.
+func (b *Builder) NewVar(k Kind) Var {
+	b.vars = append(b.vars, k)
+	return Var(len(b.vars) - 1)
+}
+
+// Set assigns a variable in the current block.
+func (b *Builder) Set(v Var, x Value) { b.defs[b.Cur][v] = x }
+
+// Get reads a variable in the current block. A variable that was never set on
+// some path is 0 there.
+func (b *Builder) Get(v Var) Value { return b.read(b.Cur, v) }
+
+func (b *Builder) read(blk Block, v Var) Value {
+	if x, ok := b.defs[blk][v]; ok {
+		return b.resolve(x)
+	}
+	var x Value
+	switch {
+	case !b.sealed[blk]:
+		x = b.addParam(blk, v)
+		if b.pending[blk] == nil {
+			b.pending[blk] = map[Var]Value{}
+		}
+		b.pending[blk][v] = x
+	case len(b.preds[blk]) == 0:
+		// The start of the function: the variable has no value yet. The
+		// constant goes to the front so that it dominates every use.
+		x = b.constAtFront(blk)
+	case len(b.preds[blk]) == 1:
+		x = b.read(b.preds[blk][0], v)
+	default:
+		x = b.addParam(blk, v)
+		b.defs[blk][v] = x
+		x = b.fill(blk, v, x)
+	}
+	b.defs[blk][v] = x
+	return x
+}
+
+func (b *Builder) constAtFront(blk Block) Value {
+	x := b.newVal(Ins{Op: OpConst, W: 8, Kind: Scalar, Blk: blk})
+	d := &b.F.Blocks[blk]
+	d.Ins = append([]Value{x}, d.Ins...)
+	return x
+}
+
+func (b *Builder) addParam(blk Block, v Var) Value {
+	x := b.newVal(Ins{Op: OpParam, W: 8, Kind: b.vars[v], Blk: blk, Pos: b.Pos})
+	b.F.Blocks[blk].Params = append(b.F.Blocks[blk].Params, x)
+	// Edges that exist already get their argument in fill.
+	return x
+}
+
+// fill gives parameter par of blk its argument on each incoming edge, and
+// removes it again when all arguments are one value or itself.
+func (b *Builder) fill(blk Block, v Var, par Value) Value {
+	args := make([]Value, len(b.preds[blk]))
+	var same Value
+	trivial := true
+	for i, p := range b.preds[blk] {
+		args[i] = b.read(p, v)
+	}
+	for _, a := range args {
+		a = b.resolve(a)
+		if a == par || a == same {
+			continue
+		}
+		if same != 0 {
+			trivial = false
+		}
+		same = a
+	}
+	idx := -1
+	for i, q := range b.F.Blocks[blk].Params {
+		if q == par {
+			idx = i
+		}
+	}
+	if trivial && same != 0 {
+		b.forward[par] = same
+		d := &b.F.Blocks[blk]
+		d.Params = append(d.Params[:idx:idx], d.Params[idx+1:]...)
+		b.eachEdge(blk, func(e *Edge, _ int) {
+			if idx < len(e.Args) {
+				e.Args = append(e.Args[:idx:idx], e.Args[idx+1:]...)
+			}
+		})
+		b.defs[blk][v] = same
+		return same
+	}
+	b.eachEdge(blk, func(e *Edge, i int) {
+		for len(e.Args) <= idx {
+			e.Args = append(e.Args, 0)
+		}
+		e.Args[idx] = args[i]
+	})
+	return par
+}
+
+// eachEdge visits the edges into blk; i is the index of the predecessor.
+func (b *Builder) eachEdge(blk Block, f func(e *Edge, i int)) {
+	seen := map[Block]int{}
+	for i, p := range b.preds[blk] {
+		n := seen[p]
+		seen[p]++
+		for _, e := range b.F.Blocks[p].Term.Succs() {
+			if e.To == blk {
+				if n == 0 {
+					f(e, i)
+					break
+				}
+				n--
+			}
+		}
+	}
+}
+
+func (b *Builder) resolve(x Value) Value {
+	for {
+		y, ok := b.forward[x]
+		if !ok {
+			return x
+		}
+		x = y
+	}
+}
+
+func (b *Builder) newVal(i Ins) Value {
+	b.F.Vals = append(b.F.Vals, i)
+	return Value(len(b.F.Vals) - 1)
+}
+
+// Emit appends an instruction to the current block and returns its value (also
+// for effects without a result, whose value must not be used).
+func (b *Builder) Emit(i Ins) Value {
+	i.Blk, i.Pos = b.Cur, b.Pos
+	x := b.newVal(i)
+	d := &b.F.Blocks[b.Cur]
+	d.Ins = append(d.Ins, x)
+	return x
+}
+
+func (b *Builder) term(t Term) {
+	d := &b.F.Blocks[b.Cur]
+	if d.Term.Kind != TermNone {
+		return // unreachable code after exit() or return
+	}
+	t.Pos = b.Pos
+	d.Term = t
+	for _, e := range d.Term.Succs() {
+		b.preds[e.To] = append(b.preds[e.To], b.Cur)
+		// Parameters that exist already (unsealed targets) are filled by Seal.
+	}
+}
+
+// Jump ends the current block.
+func (b *Builder) Jump(to Block) { b.term(Term{Kind: Jump, Then: Edge{To: to}}) }
+
+// If ends the current block with a comparison of w bytes (4 or 8).
+func (b *Builder) If(c Cmp, w uint8, x, y Value, then, els Block) {
+	b.term(Term{Kind: Branch, Cmp: c, W: w, X: x, Y: y, Then: Edge{To: then}, Else: Edge{To: els}})
+}
+
+// MayGoto ends the current block with a loop test by the kernel's budget.
+func (b *Builder) MayGoto(then, els Block) {
+	b.term(Term{Kind: MayGoto, Then: Edge{To: then}, Else: Edge{To: els}})
+}
+
+// Ret ends the current block; x 0 means the constant 0.
+func (b *Builder) Ret(x Value) { b.term(Term{Kind: Ret, X: x}) }
+
+// Finish seals what is left and replaces forwarded values everywhere. The
+// Builder must not be used afterwards.
+func (b *Builder) Finish() *Func {
+	for i := range b.F.Blocks {
+		b.Seal(Block(i))
+	}
+	fix := func(v *Value) {
+		if *v != 0 {
+			*v = b.resolve(*v)
+		}
+	}
+	for i := range b.F.Blocks {
+		d := &b.F.Blocks[i]
+		for _, v := range d.Ins {
+			in := &b.F.Vals[v]
+			fix(&in.A)
+			fix(&in.B)
+			for k := range in.Args {
+				fix(&in.Args[k])
+			}
+		}
+		fix(&d.Term.X)
+		fix(&d.Term.Y)
+		for _, e := range d.Term.Succs() {
+			for k := range e.Args {
+				fix(&e.Args[k])
+			}
+		}
+	}
+	return b.F
+}

@@ -1,0 +1,127 @@
+package ir
+
+// Helper is the number of a BPF helper (include/uapi/linux/bpf.h, __BPF_FUNC_MAPPER).
+type Helper int32
+
+// The helpers that the compiler emits.
+const (
+	HelperMapLookup       Helper = 1
+	HelperMapUpdate       Helper = 2
+	HelperMapDelete       Helper = 3
+	HelperKtimeGetNS      Helper = 5
+	HelperPrandom         Helper = 7
+	HelperSMPProcessorID  Helper = 8
+	HelperPidTgid         Helper = 14
+	HelperUidGid          Helper = 15
+	HelperComm            Helper = 16
+	HelperPerfEventOutput Helper = 25
+	HelperGetStackID      Helper = 27
+	HelperCurrentTask     Helper = 35
+	HelperNUMANode        Helper = 42
+	HelperGetStack        Helper = 67
+	HelperCgroupID        Helper = 80
+	HelperSendSignal      Helper = 109
+	HelperReadUser        Helper = 112
+	HelperReadKernel      Helper = 113
+	HelperReadUserStr     Helper = 114
+	HelperReadKernelStr   Helper = 115
+	HelperJiffies64       Helper = 118
+	HelperNsPidTgid       Helper = 120
+	HelperKtimeBootNS     Helper = 125
+	HelperRingOutput      Helper = 130
+	HelperRingReserve     Helper = 131
+	HelperRingSubmit      Helper = 132
+	HelperRingDiscard     Helper = 133
+	HelperRingQuery       Helper = 134
+	HelperDPath           Helper = 147
+	HelperTaskBTF         Helper = 158
+	HelperForEachMapElem  Helper = 164
+	HelperFuncIP          Helper = 173
+	HelperAttachCookie    Helper = 174
+	HelperLoop            Helper = 181
+	HelperGetFuncArg      Helper = 183
+	HelperGetFuncRet      Helper = 184
+	HelperPerCPULookup    Helper = 195
+	HelperKtimeTaiNS      Helper = 208
+)
+
+// Effect classifies what an operation may do, for the passes.
+type Effect uint8
+
+// The effects.
+const (
+	Pure      Effect = iota // same operands, same result, always
+	PerRun                  // same result within one run of the program: pid, comm, cpu
+	ReadsTime               // clocks, random numbers: never merged, may be dropped
+	ReadsMem                // loads and lookups: not moved over writes
+	WritesMem               // stores, map updates, probe reads into memory
+	Emits                   // ring buffer
+)
+
+// HelperInfo is what the compiler knows about a helper.
+type HelperInfo struct {
+	Name   string
+	Args   int
+	Effect Effect
+	Result Kind
+}
+
+// Helpers is the table of known helpers.
+var Helpers = map[Helper]HelperInfo{
+	HelperMapLookup:       {"map_lookup_elem", 2, ReadsMem, PtrMapMaybe},
+	HelperMapUpdate:       {"map_update_elem", 4, WritesMem, Scalar},
+	HelperMapDelete:       {"map_delete_elem", 2, WritesMem, Scalar},
+	HelperKtimeGetNS:      {"ktime_get_ns", 0, ReadsTime, Scalar},
+	HelperPrandom:         {"get_prandom_u32", 0, ReadsTime, Scalar},
+	HelperSMPProcessorID:  {"get_smp_processor_id", 0, PerRun, Scalar},
+	HelperPidTgid:         {"get_current_pid_tgid", 0, PerRun, Scalar},
+	HelperUidGid:          {"get_current_uid_gid", 0, PerRun, Scalar},
+	HelperComm:            {"get_current_comm", 2, WritesMem, Scalar},
+	HelperPerfEventOutput: {"perf_event_output", 5, Emits, Scalar},
+	HelperGetStackID:      {"get_stackid", 3, WritesMem, Scalar},
+	HelperCurrentTask:     {"get_current_task", 0, PerRun, Scalar},
+	HelperNUMANode:        {"get_numa_node_id", 0, PerRun, Scalar},
+	HelperGetStack:        {"get_stack", 4, WritesMem, Scalar},
+	HelperCgroupID:        {"get_current_cgroup_id", 0, PerRun, Scalar},
+	HelperSendSignal:      {"send_signal", 1, Emits, Scalar},
+	HelperReadUser:        {"probe_read_user", 3, WritesMem, Scalar},
+	HelperReadKernel:      {"probe_read_kernel", 3, WritesMem, Scalar},
+	HelperReadUserStr:     {"probe_read_user_str", 3, WritesMem, Scalar},
+	HelperReadKernelStr:   {"probe_read_kernel_str", 3, WritesMem, Scalar},
+	HelperJiffies64:       {"jiffies64", 0, ReadsTime, Scalar},
+	HelperNsPidTgid:       {"get_ns_current_pid_tgid", 4, WritesMem, Scalar},
+	HelperKtimeBootNS:     {"ktime_get_boot_ns", 0, ReadsTime, Scalar},
+	HelperRingOutput:      {"ringbuf_output", 4, Emits, Scalar},
+	HelperRingReserve:     {"ringbuf_reserve", 3, Emits, PtrRingMaybe},
+	HelperRingSubmit:      {"ringbuf_submit", 2, Emits, KindNone},
+	HelperRingDiscard:     {"ringbuf_discard", 2, Emits, KindNone},
+	HelperRingQuery:       {"ringbuf_query", 2, ReadsTime, Scalar},
+	HelperDPath:           {"d_path", 3, WritesMem, Scalar},
+	HelperTaskBTF:         {"get_current_task_btf", 0, PerRun, PtrBTF},
+	HelperForEachMapElem:  {"for_each_map_elem", 4, WritesMem, Scalar},
+	HelperFuncIP:          {"get_func_ip", 1, PerRun, Scalar},
+	HelperAttachCookie:    {"get_attach_cookie", 1, PerRun, Scalar},
+	HelperLoop:            {"loop", 4, WritesMem, Scalar},
+	HelperGetFuncArg:      {"get_func_arg", 3, WritesMem, Scalar},
+	HelperGetFuncRet:      {"get_func_ret", 2, WritesMem, Scalar},
+	HelperPerCPULookup:    {"map_lookup_percpu_elem", 3, ReadsMem, PtrMapMaybe},
+	HelperKtimeTaiNS:      {"ktime_get_tai_ns", 0, ReadsTime, Scalar},
+}
+
+// Effect tells what the instruction may do.
+func (i *Ins) Effect() Effect {
+	switch i.Op {
+	case OpLoad:
+		return ReadsMem
+	case OpStore, OpAtomicAdd, OpAtomicFetchAdd, OpAtomicXchg, OpAtomicAnd, OpAtomicOr, OpCallFunc:
+		return WritesMem
+	case OpCall:
+		return Helpers[Helper(i.Imm)].Effect
+	case OpKfunc:
+		if i.Name == "bpf_rdonly_cast" {
+			return Pure
+		}
+		return WritesMem
+	}
+	return Pure
+}

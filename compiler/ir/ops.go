@@ -1,0 +1,102 @@
+package ir
+
+// Const is an integer constant.
+func (b *Builder) Const(v int64) Value {
+	return b.Emit(Ins{Op: OpConst, W: 8, Kind: Scalar, Imm: v})
+}
+
+// Arg is argument n of the function.
+func (b *Builder) Arg(n int) Value {
+	return b.Emit(Ins{Op: OpArg, W: 8, Kind: b.F.ArgKinds[n], Imm: int64(n)})
+}
+
+// Map is the map with index n, for helpers.
+func (b *Builder) Map(n int) Value {
+	return b.Emit(Ins{Op: OpMapPtr, W: 8, Kind: PtrMap, Imm: int64(n)})
+}
+
+// MapValue is the address of byte off of the single value of array map n.
+func (b *Builder) MapValue(n int, off int) Value {
+	return b.Emit(Ins{Op: OpMapValue, W: 8, Kind: PtrMapValue, Imm: int64(off), Aux: int32(n)})
+}
+
+// Slot reserves size bytes of stack, aligned to 8.
+func (b *Builder) Slot(size int, name string) int32 {
+	b.F.Slots = append(b.F.Slots, Slot{Size: (size + 7) / 8 * 8, Align: 8, Name: name})
+	return int32(len(b.F.Slots) - 1)
+}
+
+// Frame is the address of a byte of a stack slot.
+func (b *Builder) Frame(slot int32, off int) Value {
+	return b.Emit(Ins{Op: OpFrame, W: 8, Kind: PtrStack, Imm: int64(off), Aux: slot})
+}
+
+// FuncAddr is the address of callback number n of the program.
+func (b *Builder) FuncAddr(n int) Value {
+	return b.Emit(Ins{Op: OpFuncAddr, W: 8, Kind: PtrFunc, Aux: int32(n)})
+}
+
+// Bin is 64-bit arithmetic. Adding a scalar to a pointer keeps its kind.
+func (b *Builder) Bin(op Op, x, y Value) Value { return b.BinW(op, 8, x, y) }
+
+// BinW is arithmetic of width w (4 or 8).
+func (b *Builder) BinW(op Op, w uint8, x, y Value) Value {
+	k := Scalar
+	if (op == OpAdd || op == OpSub) && w == 8 && b.F.Vals[b.resolve(x)].Kind != Scalar {
+		k = b.F.Vals[b.resolve(x)].Kind
+	}
+	return b.Emit(Ins{Op: op, W: w, Kind: k, A: x, B: y})
+}
+
+// BinI is 64-bit arithmetic with a constant.
+func (b *Builder) BinI(op Op, x Value, imm int64) Value { return b.Bin(op, x, b.Const(imm)) }
+
+// Neg is 0 - x.
+func (b *Builder) Neg(x Value) Value { return b.Emit(Ins{Op: OpNeg, W: 8, Kind: Scalar, A: x}) }
+
+// Ext widens the low w bytes of x to 64 bits.
+func (b *Builder) Ext(x Value, w int, signed bool) Value {
+	if w >= 8 {
+		return x
+	}
+	op := OpZExt
+	if signed {
+		op = OpSExt
+	}
+	return b.Emit(Ins{Op: op, W: uint8(w), Kind: Scalar, A: x})
+}
+
+// BSwap swaps the low w bytes (2, 4, 8).
+func (b *Builder) BSwap(x Value, w int) Value {
+	return b.Emit(Ins{Op: OpBSwap, W: uint8(w), Kind: Scalar, A: x})
+}
+
+// Load reads w bytes at base+off, zero-extended.
+func (b *Builder) Load(base Value, off int, w int) Value {
+	return b.Emit(Ins{Op: OpLoad, W: uint8(w), Kind: Scalar, A: base, Imm: int64(off)})
+}
+
+// LoadPtr reads a pointer whose kind the verifier knows (BTF members).
+func (b *Builder) LoadPtr(base Value, off int, k Kind) Value {
+	return b.Emit(Ins{Op: OpLoad, W: 8, Kind: k, A: base, Imm: int64(off)})
+}
+
+// Store writes the low w bytes of x to base+off.
+func (b *Builder) Store(base Value, off int, w int, x Value) {
+	b.Emit(Ins{Op: OpStore, W: uint8(w), A: base, B: x, Imm: int64(off)})
+}
+
+// AtomicAdd adds x to the w bytes (4 or 8) at base+off.
+func (b *Builder) AtomicAdd(base Value, off int, w int, x Value) {
+	b.Emit(Ins{Op: OpAtomicAdd, W: uint8(w), A: base, B: x, Imm: int64(off)})
+}
+
+// Call calls a helper.
+func (b *Builder) Call(h Helper, args ...Value) Value {
+	return b.Emit(Ins{Op: OpCall, W: 8, Kind: Helpers[h].Result, Imm: int64(h), Args: args})
+}
+
+// Kfunc calls a kernel function by BTF id.
+func (b *Builder) Kfunc(name string, id uint32, result Kind, args ...Value) Value {
+	return b.Emit(Ins{Op: OpKfunc, W: 8, Kind: result, Imm: int64(id), Name: name, Args: args})
+}
