@@ -1,0 +1,130 @@
+package btf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// sysDir is where the kernel shows its BTF and that of its modules.
+const sysDir = "/sys/kernel/btf"
+
+// Open reads a file that holds a complete raw BTF blob.
+func Open(path string) (*Spec, error) {
+	blob, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := Parse(blob, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+var kernel = sync.OnceValues(func() (*Spec, error) {
+	s, err := Open(filepath.Join(sysDir, "vmlinux"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w for this kernel: %v; it has to be built with CONFIG_DEBUG_INFO_BTF", ErrNoBTF, err)
+	}
+	return s, err
+})
+
+// Kernel returns the BTF of the running kernel, opened on the first call and
+// kept for the life of the process. It wraps ErrNoBTF when there is none.
+func Kernel() (*Spec, error) { return kernel() }
+
+var modules struct {
+	sync.Mutex
+	specs map[string]*Spec
+}
+
+// Module returns the split BTF of a loaded module, on top of Kernel. It wraps
+// ErrNoBTF when the module is not loaded or carries none.
+func Module(name string) (*Spec, error) {
+	// sysfs spells modules with underscores.
+	name = strings.ReplaceAll(name, "-", "_")
+	if name == "" || strings.ContainsAny(name, "/\x00") || name[0] == '.' {
+		return nil, fmt.Errorf("%w: %q is not the name of a module", ErrNoBTF, name)
+	}
+	base, err := Kernel()
+	if err != nil || name == "vmlinux" {
+		return base, err
+	}
+	modules.Lock()
+	defer modules.Unlock()
+	if s := modules.specs[name]; s != nil {
+		return s, nil
+	}
+	path := filepath.Join(sysDir, name)
+	blob, err := load(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w for module %s: it is not loaded, or was built without", ErrNoBTF, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := Parse(blob, base)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if modules.specs == nil {
+		modules.specs = make(map[string]*Spec)
+	}
+	modules.specs[name] = s
+	return s, nil
+}
+
+// Modules lists the modules that have BTF, sorted.
+func Modules() ([]string, error) {
+	entries, err := os.ReadDir(sysDir)
+	if err != nil {
+		return nil, fmt.Errorf("list modules with BTF: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Name() != "vmlinux" {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// load maps a file of sysfs, which cannot shrink under us, and reads any other.
+// The kernel maps its BTF since 6.16; before that the bytes are copied to
+// memory outside the Go heap, where five megabytes would only wake the
+// collector. Neither is ever released: strings point into it.
+func load(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(path, sysDir+"/") || st.Size() <= 0 || st.Size() > 1<<30 {
+		return io.ReadAll(f)
+	}
+	size := int(st.Size())
+	if blob, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_PRIVATE); err == nil {
+		return blob, nil
+	}
+	blob, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+	if err != nil {
+		return nil, fmt.Errorf("memory for %s: %w", path, err)
+	}
+	n, err := io.ReadFull(f, blob)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return blob[:n], nil
+}

@@ -1,0 +1,65 @@
+package btf
+
+import "strconv"
+
+// Kind is the sort of a type, with the numbers of the format.
+type Kind uint8
+
+// The kinds of include/uapi/linux/btf.h.
+const (
+	KindVoid Kind = iota
+	KindInt
+	KindPtr
+	KindArray
+	KindStruct
+	KindUnion
+	KindEnum
+	KindFwd
+	KindTypedef
+	KindVolatile
+	KindConst
+	KindRestrict
+	KindFunc
+	KindFuncProto
+	KindVar
+	KindDataSec
+	KindFloat
+	KindDeclTag
+	KindTypeTag
+	KindEnum64
+
+	lastKind = KindEnum64
+
+	// kindOther stands for every kind younger than this reader.
+	kindOther Kind = 31
+	kindSlots      = 32
+)
+
+var kindNames = [...]string{
+	"void", "int", "pointer", "array", "struct", "union", "enum", "forward declaration", "typedef",
+	"volatile", "const", "restrict", "function", "function prototype", "variable", "data section",
+	"float", "declaration tag", "type tag", "enum64",
+}
+
+// String is the kind in words.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "kind " + strconv.Itoa(int(k))
+}
+
+// Bytes that follow the common head: a fixed part, and a part for each of the
+// elements counted in the head.
+var (
+	extraSize = [lastKind + 1]uint8{KindInt: 4, KindArray: 12, KindVar: 4, KindDeclTag: 4}
+	elemSize  = [lastKind + 1]uint8{
+		KindStruct: 12, KindUnion: 12, KindEnum: 8, KindFuncProto: 8, KindDataSec: 12, KindEnum64: 12,
+	}
+)
+
+// The head's info word. Kind and length have 7 and 24 bits in recent headers;
+// before that the added bits were reserved and zero.
+func infoKind(info uint32) Kind  { return Kind(info >> 24 & 0x7f) }
+func infoLen(info uint32) uint32 { return info & 0xffffff }
+func infoFlag(info uint32) bool  { return info>>31 != 0 }
