@@ -1,6 +1,7 @@
 package btf
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 )
@@ -27,7 +28,30 @@ type formatter struct {
 }
 
 func (f *formatter) declare(id ID, inner string, depth int) string {
+	_, kind, raw, ok := f.spec.entry(id)
 	f.budget--
+	if ok {
+		info := binary.LittleEndian.Uint32(raw[4:])
+		// Structs and enums are written by name alone: no need to decode
+		// their members.
+		switch kind {
+		case KindStruct, KindUnion:
+			return join(tagged(kind.String(), f.spec.Name(id)), inner)
+		case KindEnum, KindEnum64:
+			return join(tagged("enum", f.spec.Name(id)), inner)
+		case KindDataSec:
+			return join("section "+f.spec.Name(id), inner)
+		case KindFwd:
+			if infoFlag(info) {
+				kind = KindUnion
+			} else {
+				kind = KindStruct
+			}
+			return join(tagged(kind.String(), f.spec.Name(id)), inner)
+		case KindFuncProto:
+			f.budget -= int(infoLen(info))
+		}
+	}
 	if depth == 0 || f.budget < 0 || len(inner) > maxFormat {
 		return join("...", inner)
 	}
@@ -61,17 +85,6 @@ func (f *formatter) declare(id ID, inner string, depth int) string {
 		return f.declare(t.Type, t.Name, depth-1)
 	case *DeclTag:
 		return f.declare(t.Type, inner, depth-1)
-	case *Struct:
-		return join(tagged(t.Kind().String(), t.Name), inner)
-	case *Enum:
-		return join(tagged("enum", t.Name), inner)
-	case *Fwd:
-		if t.Union {
-			return join("union "+t.Name, inner)
-		}
-		return join("struct "+t.Name, inner)
-	case *DataSec:
-		return join("section "+t.Name, inner)
 	}
 	return join(t.TypeName(), inner) // void, int, float, typedef
 }

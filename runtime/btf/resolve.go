@@ -105,7 +105,7 @@ func (s *Spec) Field(id ID, name string) (Member, bool) {
 // maxFieldVisits bounds Field on hostile blobs, where a struct nested in
 // itself twice doubles the work with every level. Structs of real kernels
 // have some hundred members.
-const maxFieldVisits = 1 << 16
+const maxFieldVisits = 1 << 14
 
 func (s *Spec) field(id ID, name string, base uint32, depth int, budget *int) (Member, bool) {
 	owner, kind, raw, ok := s.entry(id)
