@@ -1,0 +1,201 @@
+// Package builtin holds the records that describe the functions, builtin
+// values and aggregations of the language to the compiler and to the runtime.
+// Package stdlib fills them in, one row each; the checker, the lowering, the
+// reference page, completion and the similar-name hints all read the same row.
+package builtin
+
+import (
+	"time"
+
+	"probe/compiler/ir"
+	"probe/compiler/target"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/types"
+	"probe/lang/value"
+)
+
+// Func is one function, builtin value or aggregation. Exactly one of Lower,
+// Event and Agg is set, unless Sig.Fold always gives a literal.
+type Func struct {
+	Sig *types.Signature
+	// Lower compiles a call into the program and gives its value; for void
+	// functions the zero Operand.
+	Lower func(l Lowerer, c *hir.Call) Operand
+	// Event makes the call a record that user space acts on.
+	Event *Event
+	// Agg makes it an aggregation.
+	Agg *Agg
+}
+
+// Event is the user-space half of an asynchronous function. The record holds
+// the run-time arguments by value; literals and maps never cross.
+type Event struct {
+	// Handle acts on one drained record.
+	Handle func(env Env, r *Record) error
+	// Wake asks for the record to be seen at once (exit).
+	Wake bool
+	// Prepare, if set, replaces the default of storing every argument that is
+	// not a literal, a word or a map.
+	Prepare func(l Lowerer, c *hir.Call) []Operand
+	// After compiles what follows the emission (exit returns).
+	After func(l Lowerer, c *hir.Call)
+}
+
+// Record is one drained record.
+type Record struct {
+	Fn     *Func
+	Format []value.Spec  // parsed format string, nil if there is none
+	Args   []value.Value // run-time arguments in order
+	Call   *CallInfo
+	CPU    int
+}
+
+// CallInfo is what is known of the call while compiling.
+type CallInfo struct {
+	At     source.Span
+	Consts []*types.Const // literal arguments by position, nil elsewhere
+	Words  []string       // bare words by position
+	Map    int            // index of the map argument in Object.Maps, -1 if none
+	Probe  string         // full probe name
+}
+
+// Env is what user-space halves may do. The runtime implements it.
+type Env interface {
+	// Text prints text of a kind: printf, time, cat, join or syscall. The kind
+	// is the record type in JSON.
+	Text(kind string, text []byte)
+	// Format renders a printf-like call.
+	Format(specs []value.Spec, args []value.Value) []byte
+	// Value prints one value and a newline.
+	Value(v value.Value)
+	// PrintMap prints a map; top and div are 0 when not given.
+	PrintMap(m int, top, div int64)
+	ClearMap(m int)
+	ZeroMap(m int)
+	// Exit ends the run with a status.
+	Exit(code int)
+	// Message is errorf or warnf: severity "error" or "warning".
+	Message(severity string, at source.Span, text []byte)
+	// Now is the wall clock.
+	Now() time.Time
+	// Config reads a config variable.
+	Config(name string) int64
+	// Sysctl reads /proc/sys by dotted name.
+	Sysctl(name string) (string, error)
+}
+
+// Agg is the kernel half of an aggregation. The cell is size bytes of memory
+// that belongs to this CPU.
+type Agg struct {
+	// Value is the type of the map's values for one call.
+	Value func(c *types.Call) (*types.Type, *types.Problem)
+	// Update adds to the cell at base+off. atomic is set when two tasks may
+	// interleave on one CPU.
+	Update func(l Lowerer, base ir.Value, off int, t *types.Type, args []ir.Value, atomic bool)
+	// Bucket computes the bucket index of multi-bucket kinds (nil otherwise);
+	// the cell is then an 8-byte counter for that bucket.
+	Bucket func(l Lowerer, t *types.Type, args []ir.Value) ir.Value
+	// Buckets is how many buckets a type has.
+	Buckets func(t *types.Type) int
+}
+
+// Operand is a value at run time: a scalar in V, extended to 64 bits by the
+// sign of its type, or an object in memory.
+type Operand struct {
+	T *types.Type
+	V ir.Value
+	// Mem is where an object of a byte kind lies; nil for scalars.
+	Mem *Place
+}
+
+// Place is an object in memory: at Base+Off in a space. Local memory and
+// Direct kernel memory are read with plain loads; everything else through a
+// read helper.
+type Place struct {
+	Base   ir.Value
+	Off    int
+	Space  types.Space
+	Direct bool // typed kernel memory: loads cannot fault
+	// BTF is the struct the direct pointer points to, "" if unknown.
+	BTF string
+	// Clean tells that the bytes after the content are zero (fresh scratch).
+	Clean bool
+}
+
+// ErrorKind is a run-time error that is counted where it happens.
+type ErrorKind uint8
+
+// The run-time errors.
+const (
+	ErrReadKernel ErrorKind = iota // failing probe read
+	ErrReadUser
+	ErrMapFull   // update refused
+	ErrMapUpdate // other update failure
+	ErrDelete    // discarded failing delete
+	ErrLookup    // missing key on read
+	ErrDivZero
+	ErrBounds    // dynamic array index
+	ErrLost      // ring buffer full
+	ErrStack     // stack capture failed
+	ErrLoopCut   // a loop hit its bound
+	ErrTruncated // a string did not fit
+	ErrNested    // the saved entry of a ret: probe was missing
+	ErrCPU       // CPU number beyond the per-CPU slots
+)
+
+// Lowerer is what the records may ask of the lowering.
+type Lowerer interface {
+	B() *ir.Builder
+	Target() *target.Target
+	Site() *hir.Site
+	// Config reads an integer config variable ("max_strlen").
+	Config(name string) int64
+	// Ctx is the program's context pointer.
+	Ctx() ir.Value
+	// Scalar evaluates an expression of a scalar type.
+	Scalar(e hir.Expr) ir.Value
+	// Operand evaluates any expression; byte kinds come as a place and are not
+	// copied.
+	Operand(e hir.Expr) Operand
+	// Into evaluates an expression into local memory of its type's size.
+	Into(e hir.Expr, dst Place)
+	// Copy moves size bytes from a place of any space to local memory.
+	Copy(dst, src Place, size int, at source.Span)
+	// Local returns a place whose bytes can be read with plain loads, copying
+	// if it has to.
+	Local(o Operand, at source.Span) Place
+	// Scratch is local memory of this program on this CPU, alive until the end
+	// of the current statement; small objects lie on the stack. Its content is
+	// undefined.
+	Scratch(size int, name string) Place
+	// Dest is the memory the value of the call being lowered is wanted in, or
+	// fresh scratch: str() and its like write straight into a record or key.
+	Dest(size int, name string) Place
+	// Zero clears size bytes of local memory.
+	Zero(p Place, size int)
+	// Addr is the address of a place in a register.
+	Addr(p Place) ir.Value
+	// Read reads size bytes (an ir value, or constant) at a kernel or user
+	// address into local memory; a failure zeroes it and counts.
+	Read(dst Place, size ir.Value, addr ir.Value, space types.Space, at source.Span)
+	// Fail counts a run-time error at the current point.
+	Fail(kind ErrorKind, at source.Span)
+	// FailIf counts an error when cond (x cmp y) holds, off the hot path.
+	FailIf(c ir.Cmp, x, y ir.Value, kind ErrorKind, at source.Span)
+	// Table places constant bytes in read-only memory and gives their address.
+	Table(name string, data []byte) ir.Value
+	// MapOf returns how a script map is stored, for functions on maps.
+	Lookup(m *hir.Map, key hir.Expr) (found ir.Value, cell Place, isNull ir.Block, join ir.Block)
+	// Delete removes a key or resets a scalar map; the result is 1 if it was
+	// there.
+	Delete(m *hir.Map, key hir.Expr) ir.Value
+	// CPU is the number of this CPU.
+	CPU() ir.Value
+	// CountEntries is len(@m).
+	CountEntries(m *hir.Map) ir.Value
+	// SetVar assigns a scratch variable.
+	SetVar(v *hir.Var, o Operand)
+	// Return ends the program.
+	Return()
+}
