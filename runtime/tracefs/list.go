@@ -1,0 +1,141 @@
+package tracefs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unsafe"
+)
+
+// Events calls yield with every event, as "sched", "sched_switch". The list
+// file is used where it may be read, the directories otherwise.
+func (t *FS) Events(yield func(category, event string) bool) error {
+	err := eachLine(t.Path("available_events"), func(line string) bool {
+		category, event, ok := strings.Cut(line, ":")
+		return !ok || yield(category, event)
+	})
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("list events: %w", err)
+	}
+	return t.walkEvents(yield)
+}
+
+func (t *FS) walkEvents(yield func(category, event string) bool) error {
+	categories, err := os.ReadDir(t.Path("events"))
+	if err != nil {
+		return fmt.Errorf("list events: %w", err)
+	}
+	for _, category := range categories {
+		// The records of ftrace itself cannot be attached to; the list file
+		// leaves them out as well.
+		if !category.IsDir() || category.Name() == "ftrace" {
+			continue
+		}
+		events, err := os.ReadDir(t.Path("events", category.Name()))
+		if err != nil {
+			return fmt.Errorf("list events: %w", err)
+		}
+		for _, event := range events {
+			if event.IsDir() && !yield(category.Name(), event.Name()) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// Functions calls yield with every function that ftrace can attach to, in the
+// order of their addresses; module is empty for the kernel itself. The error
+// says why the list cannot be read: no such file in a kernel without the
+// function tracer, EPERM under lockdown.
+func (t *FS) Functions(yield func(name, module string) bool) error {
+	err := eachLine(t.Path("available_filter_functions"), func(line string) bool {
+		name, module, _ := strings.Cut(line, " ")
+		// Sites without a symbol are listed under a made-up name.
+		if strings.HasPrefix(name, "__ftrace_invalid_address___") {
+			return true
+		}
+		return yield(name, strings.TrimSuffix(strings.TrimPrefix(module, "["), "]"))
+	})
+	if err != nil {
+		return fmt.Errorf("list functions: %w", err)
+	}
+	return nil
+}
+
+// Blacklist calls yield with the functions that kprobes refuse. The list is in
+// debugfs, which need not be mounted.
+func (t *FS) Blacklist(yield func(name string) bool) error {
+	err := eachLine(filepath.Join(t.debug, "kprobes", "blacklist"), func(line string) bool {
+		// 0xffffffff81000000-0xffffffff81000040	name
+		_, name, ok := strings.Cut(line, "\t")
+		name, _, _ = strings.Cut(name, " ")
+		return !ok || name == "" || yield(name)
+	})
+	if err != nil {
+		return fmt.Errorf("list functions that kprobes refuse: %w", err)
+	}
+	return nil
+}
+
+const blockSize = 64 << 10
+
+// eachLine calls yield with every line of a file. The file is read in blocks
+// that are never written again, so lines are cut from them without a copy;
+// keeping one keeps its block.
+func eachLine(path string, yield func(line string) bool) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return lines(f, blockSize, yield)
+}
+
+func lines(r io.Reader, size int, yield func(line string) bool) error {
+	var rest []byte // an unfinished line of the last block
+	for {
+		block := make([]byte, max(size, 2*len(rest)))
+		have := copy(block, rest)
+		n, err := fill(r, block[have:])
+		block = block[:have+n]
+		for {
+			end := bytes.IndexByte(block, '\n')
+			if end < 0 {
+				break
+			}
+			if !yield(unsafe.String(unsafe.SliceData(block), end)) {
+				return nil
+			}
+			block = block[end+1:]
+		}
+		rest = block
+		if err == io.EOF {
+			if len(rest) > 0 {
+				yield(unsafe.String(unsafe.SliceData(rest), len(rest)))
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads until the block is full: files of tracefs give a page at a time.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var k int
+		k, err = r.Read(b[n:])
+		n += k
+	}
+	return n, err
+}

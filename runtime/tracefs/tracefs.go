@@ -1,0 +1,155 @@
+// Package tracefs reads the kernel's tracing directory: where it is mounted,
+// which events and functions there are, and how an event's record is laid out.
+//
+// Everything is read when asked for and streamed: a list of functions has
+// some 50,000 lines, and most runs need none of them. The package changes
+// nothing in the kernel; a directory that is not mounted is reported, with the
+// command that mounts it, and not mounted behind the user's back.
+package tracefs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errors that callers tell apart with errors.Is.
+var (
+	// ErrNotMounted is wrapped when no tracing directory can be found.
+	ErrNotMounted = errors.New("tracefs is not mounted")
+	// ErrNoEvent is wrapped when the kernel has no such event.
+	ErrNoEvent = errors.New("no such event")
+)
+
+// Where distributions mount the two file systems.
+const (
+	tracingDir = "/sys/kernel/tracing"
+	debugDir   = "/sys/kernel/debug"
+)
+
+// FS is a mounted tracing directory.
+type FS struct {
+	dir   string
+	debug string
+}
+
+// At uses a given tracing directory and, for the few files that live there,
+// a given debugfs. It exists for tests and for mounts in other places.
+func At(tracing, debug string) *FS { return &FS{dir: tracing, debug: debug} }
+
+var host = sync.OnceValues(find)
+
+// Host finds the tracing directory of this machine, once. The error wraps
+// ErrNotMounted.
+func Host() (*FS, error) { return host() }
+
+func find() (*FS, error) {
+	for _, dir := range []string{tracingDir, filepath.Join(debugDir, "tracing")} {
+		if isTracefs(dir) {
+			return &FS{dir: dir, debug: debugDir}, nil
+		}
+	}
+	// Mounted elsewhere: containers are given it under names of their own.
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return nil, fmt.Errorf("look for tracefs: %w", err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		f := strings.Fields(line)
+		if len(f) > 2 && f[2] == "tracefs" && isTracefs(unescape(f[1])) {
+			return &FS{dir: unescape(f[1]), debug: debugDir}, nil
+		}
+	}
+	return nil, fmt.Errorf("%w at %s or %s/tracing; as root: mount -t tracefs nodev %s",
+		ErrNotMounted, tracingDir, debugDir, tracingDir)
+}
+
+// isTracefs also triggers the automatic mount below debugfs, which happens on
+// the first look into the directory.
+func isTracefs(dir string) bool {
+	var st unix.Statfs_t
+	if unix.Statfs(dir+"/.", &st) != nil {
+		return false
+	}
+	// An unreadable directory still is one: what may be read differs by file.
+	return int64(st.Type) == unix.TRACEFS_MAGIC
+}
+
+// unescape undoes the octal escapes of /proc/mounts for blank, tab, newline
+// and backslash.
+func unescape(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}
+
+// Dir is the tracing directory.
+func (t *FS) Dir() string { return t.dir }
+
+// Path is the path of a file below the tracing directory.
+func (t *FS) Path(elem ...string) string {
+	return filepath.Join(t.dir, filepath.Join(elem...))
+}
+
+// Has reports whether a file exists below the tracing directory. What the
+// kernel was built without has no file there.
+func (t *FS) Has(elem ...string) bool {
+	_, err := os.Lstat(t.Path(elem...))
+	return err == nil
+}
+
+// Tracers lists the tracers the kernel offers, such as function_graph.
+func (t *FS) Tracers() ([]string, error) {
+	b, err := os.ReadFile(t.Path("available_tracers"))
+	if err != nil {
+		return nil, fmt.Errorf("list tracers: %w", err)
+	}
+	return strings.Fields(string(b)), nil
+}
+
+// ReadFormat reads the layout of an event's records. It wraps ErrNoEvent when
+// there is no such event.
+func (t *FS) ReadFormat(category, event string) (*Format, error) {
+	b, err := t.eventFile(category, event, "format")
+	if err != nil {
+		return nil, err
+	}
+	f, err := ParseFormat(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.Path("events", category, event, "format"), err)
+	}
+	return f, nil
+}
+
+// EventID is the number by which perf_event_open knows an event.
+func (t *FS) EventID(category, event string) (int, error) {
+	b, err := t.eventFile(category, event, "id")
+	if err != nil {
+		return 0, err
+	}
+	var id int
+	if _, err := fmt.Sscan(string(b), &id); err != nil {
+		return 0, fmt.Errorf("%s holds %q, not a number", t.Path("events", category, event, "id"), b)
+	}
+	return id, nil
+}
+
+func (t *FS) eventFile(category, event, file string) ([]byte, error) {
+	if !plainName(category) || !plainName(event) {
+		return nil, fmt.Errorf("%w: %s:%s", ErrNoEvent, category, event)
+	}
+	b, err := os.ReadFile(t.Path("events", category, event, file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s:%s", ErrNoEvent, category, event)
+	}
+	return b, err
+}
+
+// plainName keeps names from a script inside their directory.
+func plainName(s string) bool {
+	return s != "" && s[0] != '.' && !strings.ContainsAny(s, "/\x00")
+}
