@@ -2,198 +2,234 @@ package value
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 )
 
-// MaxFormatWidth is the largest field width or precision a format may ask for.
-const MaxFormatWidth = 65535
+// Conv is a conversion of a printf format.
+type Conv uint8
 
-// Spec is one piece of a printf-like format string: literal text (Verb is "")
-// or one conversion.
+// The conversions (FMT-02; ConvErrName is an addition of this language).
+const (
+	ConvLiteral      Conv = iota // no conversion: literal text
+	ConvSigned                   // d i
+	ConvUnsigned                 // u
+	ConvOctal                    // o
+	ConvHex                      // x
+	ConvHexUpper                 // X
+	ConvChar                     // c
+	ConvPointer                  // p
+	ConvString                   // s: the text form of any value
+	ConvBytes                    // r: printable ASCII as is, the rest as \xHH
+	ConvBytesEscaped             // rx: every byte as \xHH
+	ConvBytesHex                 // rh: pairs of hex digits
+	ConvGFP                      // gr: page allocation flags by name
+	ConvErrName                  // e: -ENOENT for -2
+)
+
+// IsInteger tells the conversions that take an integer, bool, enum, pointer
+// or castable aggregation.
+func (c Conv) IsInteger() bool {
+	return c >= ConvSigned && c <= ConvPointer || c == ConvGFP || c == ConvErrName
+}
+
+// IsBytes tells the conversions that take a buffer.
+func (c Conv) IsBytes() bool { return c >= ConvBytes && c <= ConvBytesHex }
+
+// Spec is one piece of a format: literal text or one conversion.
 type Spec struct {
-	Text string // literal text when Verb is "", with %% already reduced
+	Conv Conv
+	// Text is the literal text (%% already reduced), or the conversion as it
+	// was written, "%-5lld".
+	Text string
+	// Letters are the conversion letters as written: "d", "rx"; "" for text.
+	Letters string
+	// Pos is the byte offset of the piece in the format.
+	Pos int
 
-	Verb   string // d i u o x X c p s r rx rh gr e
-	Length string // length letters as written: h hh l ll L j z t
-	Left   bool   // '-'
-	Plus   bool   // '+'
-	Blank  bool   // ' ' (no effect)
-	Alt    bool   // '#'
-	Zero   bool   // '0'
-	Width  int    // 0 if none or '*'
-	// Precision is -1 if none or '*'. It never cuts a value (FMT-07).
-	Precision int
-
-	Start, End int // bytes in the format string
+	Minus, Plus, Space, Hash, Zero bool
+	Width                          int // 0 when absent or '*'
+	Precision                      int // -1 when absent or '*'; it has no effect (FMT-07)
+	Bits                           int // 8, 16, 32 or 64 by the length letters (FMT-04)
 }
 
-// Bits is the width an integer is cut to before it is printed (FMT-04): 8, 16,
-// 32 or 64.
-func (s *Spec) Bits() int {
-	switch s.Length {
-	case "hh":
-		return 8
-	case "h":
-		return 16
-	case "":
-		return 32
-	}
-	return 64
-}
+// MaxWidth is the widest field a format may ask for, in bytes.
+const MaxWidth = 1 << 16
 
-// Signed tells that the conversion reads integers as signed (FMT-05).
-func (s *Spec) Signed() bool { return s.Verb == "d" || s.Verb == "i" }
-
-// IntegerOnly tells that the conversion takes a number, not any value.
-func (s *Spec) IntegerOnly() bool {
-	switch s.Verb {
-	case "d", "i", "u", "o", "x", "X", "c", "p", "gr", "e":
-		return true
-	}
-	return false
-}
-
-// FormatError is a conversion that no argument can satisfy.
+// FormatError is a piece of a format that cannot be used. Pos and End are the
+// bytes of the piece within the format.
 type FormatError struct {
-	Spec       string // the conversion as written, "%5f"
-	Verb       string // the conversion letter
-	Start, End int    // bytes in the format string
-	TooWide    bool   // width or precision above MaxFormatWidth
+	Pos, End int
+	Message  string
 }
 
-// Error is the reason in one line.
-func (e *FormatError) Error() string {
-	if e.TooWide {
-		return fmt.Sprintf("width or precision of %q is above %d", e.Spec, MaxFormatWidth)
+// Error is the message.
+func (e *FormatError) Error() string { return e.Message }
+
+// ParseFormat splits a printf format into its pieces (FMT-01 to FMT-03). A
+// percent sign that starts no specifier stays text. The error is a
+// *FormatError: a conversion of C that this language lacks, or a width beyond
+// MaxWidth.
+func ParseFormat(format string) ([]Spec, error) {
+	var specs []Spec
+	var text []byte
+	start := 0
+	flush := func(next int) {
+		if len(text) > 0 {
+			specs = append(specs, Spec{Text: string(text), Pos: start, Precision: -1})
+			text = text[:0]
+		}
+		start = next
 	}
-	return "unsupported format specifier: " + e.Verb
+	for i := 0; i < len(format); {
+		if format[i] != '%' {
+			text = append(text, format[i])
+			i++
+			continue
+		}
+		if i+1 < len(format) && format[i+1] == '%' {
+			text = append(text, '%')
+			i += 2
+			continue
+		}
+		s, end, err := parseSpec(format, i)
+		if err != nil {
+			return nil, err
+		}
+		if end == 0 {
+			text = append(text, '%')
+			i++
+			continue
+		}
+		flush(end)
+		specs = append(specs, s)
+		i = end
+	}
+	flush(0)
+	return specs, nil
 }
 
-// Conversions counts the specs that take an argument.
-func Conversions(specs []Spec) int {
+// Args is the number of values a format consumes.
+func Args(specs []Spec) int {
 	n := 0
 	for i := range specs {
-		if specs[i].Verb != "" {
+		if specs[i].Conv != ConvLiteral {
 			n++
 		}
 	}
 	return n
 }
 
-// ParseFormat splits a format string (FMT-01). A percent sign that does not
-// start a well-formed conversion is plain text; floating-point conversions and
-// %n are well-formed but unsupported and give a *FormatError. The specs before
-// the faulty one are returned with the error.
-func ParseFormat(format string) ([]Spec, error) {
-	var out []Spec
-	var text strings.Builder
-	textStart := 0
-	flush := func(end int) {
-		if text.Len() > 0 {
-			out = append(out, Spec{Text: text.String(), Precision: -1, Start: textStart, End: end})
-			text.Reset()
-		}
-	}
-	for i := 0; i < len(format); {
-		if format[i] != '%' {
-			j := strings.IndexByte(format[i:], '%')
-			if j < 0 {
-				j = len(format) - i
-			}
-			if text.Len() == 0 {
-				textStart = i
-			}
-			text.WriteString(format[i : i+j])
-			i += j
-			continue
-		}
-		if strings.HasPrefix(format[i:], "%%") {
-			if text.Len() == 0 {
-				textStart = i
-			}
-			text.WriteByte('%')
-			i += 2
-			continue
-		}
-		spec, ok, err := parseSpec(format, i)
-		if err != nil {
-			flush(i)
-			return out, err
-		}
-		if !ok {
-			if text.Len() == 0 {
-				textStart = i
-			}
-			text.WriteByte('%')
-			i++
-			continue
-		}
-		flush(i)
-		out = append(out, spec)
-		i = spec.End
-	}
-	flush(len(format))
-	return out, nil
+var convs = [256]Conv{
+	'd': ConvSigned, 'i': ConvSigned, 'u': ConvUnsigned, 'o': ConvOctal, 'x': ConvHex, 'X': ConvHexUpper,
+	'c': ConvChar, 'p': ConvPointer, 's': ConvString, 'r': ConvBytes, 'e': ConvErrName,
 }
 
-// conversions in the order they are tried: longer ones first.
-var supported = []string{"rx", "rh", "r", "gr", "d", "i", "u", "o", "x", "X", "c", "p", "s", "e"}
-
-// parseSpec reads one conversion at format[at] == '%'. The flags stand in one
-// fixed order: - + blank # 0.
-func parseSpec(format string, at int) (Spec, bool, error) {
-	s := Spec{Precision: -1, Start: at}
-	i := at + 1
-	for _, f := range [...]struct {
-		char byte
-		set  *bool
-	}{{'-', &s.Left}, {'+', &s.Plus}, {' ', &s.Blank}, {'#', &s.Alt}, {'0', &s.Zero}} {
-		if i < len(format) && format[i] == f.char {
-			*f.set = true
+// parseSpec reads the specifier that starts at format[pos] == '%'. end is 0
+// when there is none.
+func parseSpec(format string, pos int) (s Spec, end int, err error) {
+	s = Spec{Pos: pos, Precision: -1, Bits: 32}
+	i := pos + 1
+	// The flags come in this order only.
+	for _, f := range []struct {
+		c  byte
+		on *bool
+	}{{'-', &s.Minus}, {'+', &s.Plus}, {' ', &s.Space}, {'#', &s.Hash}, {'0', &s.Zero}} {
+		if i < len(format) && format[i] == f.c {
+			*f.on = true
 			i++
 		}
 	}
-	tooWide := false
-	s.Width, i = formatNumber(format, i, 0, &tooWide)
-	if i < len(format) && format[i] == '.' {
-		s.Precision, i = formatNumber(format, i+1, -1, &tooWide)
+	width, i, ok := parseCount(format, i)
+	if width > 0 {
+		s.Width = width
 	}
-	start := i
-	switch {
-	case strings.HasPrefix(format[i:], "hh"), strings.HasPrefix(format[i:], "ll"):
-		i += 2
-	case i < len(format) && strings.IndexByte("hlLjzt", format[i]) >= 0:
+	if i < len(format) && format[i] == '.' {
+		var okp bool
+		s.Precision, i, okp = parseCount(format, i+1)
+		ok = ok && okp
+	}
+	length := i
+	for i < len(format) && isLength(format[i]) {
 		i++
 	}
-	s.Length = format[start:i]
-	for _, v := range supported {
-		if strings.HasPrefix(format[i:], v) {
-			s.Verb, s.End = v, i+len(v)
-			if tooWide {
-				return s, false, &FormatError{Spec: format[at:s.End], Verb: v, Start: at, End: s.End, TooWide: true}
-			}
-			return s, true, nil
-		}
+	bits, okl := lengthBits(format[length:i])
+	s.Bits = bits
+	if i >= len(format) {
+		return s, 0, nil
 	}
-	if i < len(format) && strings.IndexByte("aAEfFgGn", format[i]) >= 0 {
-		return s, false, &FormatError{Spec: format[at : i+1], Verb: format[i : i+1], Start: at, End: i + 1}
+	letter := i
+	c := format[i]
+	i++
+	s.Conv = convs[c]
+	switch {
+	case c == 'r' && i < len(format) && format[i] == 'x':
+		s.Conv = ConvBytesEscaped
+		i++
+	case c == 'r' && i < len(format) && format[i] == 'h':
+		s.Conv = ConvBytesHex
+		i++
+	case c == 'g' && i < len(format) && format[i] == 'r':
+		s.Conv = ConvGFP
+		i++
+	case s.Conv == ConvLiteral && !isForeign(c):
+		return s, 0, nil
 	}
-	return s, false, nil
+	s.Text, s.Letters = format[pos:i], format[letter:i]
+	switch {
+	case s.Conv == ConvLiteral:
+		return s, 0, &FormatError{pos, i, fmt.Sprintf("unsupported format specifier: %s", s.Letters)}
+	case !okl:
+		return s, 0, &FormatError{pos, i, fmt.Sprintf("unsupported format specifier: %s", format[length:i])}
+	case !ok:
+		return s, 0, &FormatError{pos, i, fmt.Sprintf("the width of %s is beyond the limit of %d", s.Text, MaxWidth)}
+	}
+	return s, i, nil
 }
 
-// formatNumber reads digits or '*' (parsed and ignored, FMT-06).
-func formatNumber(format string, i, none int, tooWide *bool) (int, int) {
+// parseCount reads digits or '*'. n is -1 when there are none; ok is false
+// beyond MaxWidth.
+func parseCount(format string, i int) (n, end int, ok bool) {
 	if i < len(format) && format[i] == '*' {
-		return none, i + 1
+		return -1, i + 1, true
 	}
-	n, start := 0, i
-	for ; i < len(format) && format[i] >= '0' && format[i] <= '9'; i++ {
-		if n = n*10 + int(format[i]-'0'); n > MaxFormatWidth {
-			n, *tooWide = MaxFormatWidth, true
-		}
+	end = i
+	for end < len(format) && format[end] >= '0' && format[end] <= '9' {
+		end++
 	}
-	if i == start {
-		return none, i
+	if end == i {
+		return -1, i, true
 	}
-	return n, i
+	n, err := strconv.Atoi(format[i:end])
+	return n, end, err == nil && n <= MaxWidth
+}
+
+func isLength(c byte) bool {
+	switch c {
+	case 'h', 'l', 'L', 'j', 'z', 't':
+		return true
+	}
+	return false
+}
+
+// isForeign tells the conversions of C that this language has not.
+func isForeign(c byte) bool {
+	switch c {
+	case 'a', 'A', 'E', 'f', 'F', 'g', 'G', 'n':
+		return true
+	}
+	return false
+}
+
+func lengthBits(letters string) (bits int, ok bool) {
+	switch letters {
+	case "":
+		return 32, true
+	case "h":
+		return 16, true
+	case "hh":
+		return 8, true
+	case "l", "ll", "L", "j", "z", "t":
+		return 64, true
+	}
+	return 0, false
 }
