@@ -1,117 +1,25 @@
-// Package compiler turns a checked script into an Object: programs, maps and
-// the schema that the runtime needs to understand what comes out of them. It
-// never opens a file and makes no system call.
 package compiler
 
-import (
-	"github.com/cilium/ebpf"
+import "probe/compiler/object"
 
-	"probe/compiler/builtin"
-	"probe/lang/hir"
-	"probe/lang/source"
-	"probe/lang/types"
-	"probe/lang/value"
+// The parts of a compiled script; see package object.
+type (
+	Object      = object.Object
+	Program     = object.Program
+	Role        = object.Role
+	Map         = object.Map
+	StorageKind = object.StorageKind
+	Event       = object.Event
+	EventArg    = object.EventArg
+	ErrorSite   = object.ErrorSite
 )
 
-// Object is a compiled script: plain data, no file descriptor. The same script
-// and the same answers about the kernel give the same object.
-type Object struct {
-	// Spec holds all maps and programs by name. Internal maps are named
-	// "p_data", "p_percpu", "p_scratch", "p_ring"; script maps "m_NAME" (with
-	// characters outside [A-Za-z0-9_] replaced); programs "p0", "p1" ….
-	Spec     *ebpf.CollectionSpec
-	Programs []*Program
-	Maps     []*Map // index is hir.Map.Index
-	Events   []*Event
-	Errors   []*ErrorSite
-	HIR      *hir.Program
-	// DataSize and PerCPUStride are the sizes of the internal maps: p_data is
-	// DataSize bytes; p_percpu is PerCPUStride bytes for each possible CPU.
-	DataSize, PerCPUStride int
-	NCPU                   int
-	RingSize               int
-	StrTrailer             string
-}
-
-// Role tells the programs of one probe apart.
-type Role uint8
-
-// The roles.
+// The constants of package object.
 const (
-	Main  Role = iota
-	Entry      // saves arguments and time for a ret: probe
+	Main            = object.Main
+	Entry           = object.Entry
+	StoreGlobal     = object.StoreGlobal
+	StorePerCPU     = object.StorePerCPU
+	StoreHash       = object.StoreHash
+	StorePerCPUHash = object.StorePerCPUHash
 )
-
-// Program is one BPF program.
-type Program struct {
-	Name  string // in Spec.Programs
-	Role  Role
-	Probe *hir.Probe
-	Site  *hir.Site // where it goes: Probe.Site, or its Entry half
-	// Lines maps raw instruction offsets (8-byte slots) to places.
-	Lines []source.Span
-	Insns int // raw length in 8-byte slots
-}
-
-// StorageKind is how a script map is kept.
-type StorageKind uint8
-
-// The storage kinds.
-const (
-	// StoreGlobal: one value in p_data at Off; a u64 at SetOff is non-zero once
-	// it was written.
-	StoreGlobal StorageKind = iota
-	// StorePerCPU: one aggregation cell (or Buckets counters of 8 bytes) at Off
-	// in each CPU's block of p_percpu; a u64 at SetOff in p_data as above.
-	StorePerCPU
-	// StoreHash: a hash map named Spec; values shared by all CPUs.
-	StoreHash
-	// StorePerCPUHash: the same with one value for each CPU.
-	StorePerCPUHash
-)
-
-// Map is one map of the script.
-type Map struct {
-	Name    string      // without '@'
-	Key     *types.Type // nil for scalar maps
-	Value   *types.Type
-	Storage StorageKind
-	Off     int
-	SetOff  int
-	Buckets int    // multi-bucket aggregations: how many
-	Spec    string // name in Object.Spec.Maps
-	// BucketInKey: the hash key is the script's key (KeySize bytes, rounded up
-	// to 8) followed by an 8-byte bucket number; the value an 8-byte counter.
-	BucketInKey bool
-	KeySize     int // bytes of the script's key in the hash key
-	ValueSize   int // bytes of one cell
-}
-
-// Event is one call of an asynchronous function. Records in the ring buffer
-// start with a u32 event number and a u32 CPU number; arguments follow at
-// their offsets.
-type Event struct {
-	ID     int
-	Fn     *builtin.Func
-	Call   *builtin.CallInfo
-	Format []value.Spec
-	Args   []EventArg
-	Size   int // bytes of the whole record
-}
-
-// EventArg is one argument in a record.
-type EventArg struct {
-	Type *types.Type
-	Off  int
-}
-
-// ErrorSite is one place where a run-time error is counted: a u64 at Off of
-// p_data.
-type ErrorSite struct {
-	Kind   builtin.ErrorKind
-	Off    int
-	At     source.Span
-	Probe  string // full name
-	Map    string // for map errors, without '@'
-	Helper string // name of the helper that failed, "" if none
-}

@@ -114,6 +114,7 @@ type Struct struct {
 	Name    string // "" for tuples, record literals and anonymous structs
 	Size    int
 	Align   int
+	BTF     uint32         // type id in the kernel's BTF, 0 for other structs
 	Load    func() []Field // nil when Members is filled in already
 	Members []Field
 	loaded  bool

@@ -1,0 +1,12 @@
+// Package compiler turns a checked script into an Object: programs, maps and
+// the schema that the runtime needs to understand what comes out of them. It
+// never opens a file and makes no system call.
+//
+// The pipeline, with the dump stage that shows each step:
+//
+//	hir.Program   typed tree from lang/check             --stage hir
+//	lower         typed tree to SSA, one ir.Prog a probe  --stage ir (before)
+//	pass          rewrites, in the order of pass.Table    --stage ir
+//	regalloc      ten registers, spill slots
+//	emit          eBPF instructions, line table           --stage bpf
+package compiler
