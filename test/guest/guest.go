@@ -1,0 +1,483 @@
+// Package guest boots Debian's kernels in QEMU and runs commands in them, for
+// tests that need a kernel of a certain version or must not touch the one
+// they run on.
+//
+// Boot starts a guest; Run, Start, Put and Get work in it; Close ends it. A
+// guest takes two to five seconds to boot without hardware virtualisation, so
+// one guest serves many cases. Its root file system is an archive in memory
+// with the files of Options; nothing of the host is reachable from it.
+//
+//	g, err := guest.Boot(ctx, guest.Options{Kernel: "6.12"})
+//	…
+//	defer g.Close()
+//	res, err := g.Run(ctx, guest.Cmd{Args: []string{"uname", "-r"}})
+//
+// Kernels come from Debian's packages by a package configuration of its own
+// (Fetch) and stay in a cache folder (CacheDir). Guests need no root.
+//
+// A guest counts as sound only while its agent answers and when it ends with
+// an exit marker on its console: everything else is a CrashError with the
+// console's last lines.
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"probe/test/guest/wire"
+)
+
+// Default values of Options.
+const (
+	DefaultMemoryMB    = 1024
+	DefaultSMP         = 2
+	DefaultBootTimeout = 2 * time.Minute
+)
+
+// Options says what to boot. Only Kernel must be set.
+type Options struct {
+	Kernel string // one of KernelNames
+
+	// Modules are inserted at boot, with the modules they depend on; names
+	// that are built into the kernel are no error.
+	Modules []string
+	// Programs are names of commands, such as "ip", that are copied from
+	// the host with their shared libraries, or from Debian's packages where
+	// the host has none. See Userland.
+	Programs []string
+	// Files are copied into the guest: path in the guest to path of a
+	// regular file on the host.
+	Files map[string]string
+	// Trees are folders that are copied whole, in the same way.
+	Trees map[string]string
+	// Bare leaves out busybox, which else gives the guest a shell and the
+	// common small tools.
+	Bare bool
+
+	MemoryMB int  // DefaultMemoryMB when 0
+	SMP      int  // number of processors; DefaultSMP when 0
+	KASLR    bool // load the kernel at a random address
+	// Icount makes the guest's clock count instructions, 1 ns each, on one
+	// processor. CPU time then repeats within about one percent; sleeping
+	// and wall time mean nothing.
+	Icount bool
+	// NoKVM emulates the processor even where hardware virtualisation works.
+	NoKVM  bool
+	Params string // more kernel parameters
+
+	BootTimeout time.Duration // DefaultBootTimeout when 0
+	Console     io.Writer     // gets a copy of the console's output; may be nil
+}
+
+// Guest is a running machine. Its methods may be called from several
+// goroutines.
+type Guest struct {
+	Kernel   *Kernel
+	Release  string        // as the guest reports in uname -r
+	BootTime time.Duration // from the start of QEMU until the agent answered
+	KVM      bool          // runs with hardware virtualisation
+
+	conn    *wire.Conn
+	sock    net.Conn
+	console *console
+	qemuLog *console
+	process *os.Process
+	exited  chan struct{} // closed when QEMU has ended
+	down    chan struct{} // closed when err is set
+	sendMu  sync.Mutex
+
+	mu      sync.Mutex // guards the fields below
+	err     error      // why the guest is of no more use
+	nextID  uint32
+	pending map[uint32]receiver
+	closing bool
+}
+
+// receiver takes the frames of one request. It must not block. down is called
+// instead when the guest goes down first.
+type receiver interface {
+	frame(f wire.Frame)
+	down(err error)
+}
+
+// Boot starts a guest and returns when commands can run in it. The guest
+// outlives ctx; Close ends it.
+func Boot(ctx context.Context, o Options) (*Guest, error) {
+	if o.MemoryMB == 0 {
+		o.MemoryMB = DefaultMemoryMB
+	}
+	if o.SMP == 0 {
+		o.SMP = DefaultSMP
+	}
+	if o.BootTimeout == 0 {
+		o.BootTimeout = DefaultBootTimeout
+	}
+	if err := checkArch(); err != nil {
+		return nil, err
+	}
+	qemu, err := qemuPath()
+	if err != nil {
+		return nil, err
+	}
+	k, err := Fetch(ctx, o.Kernel)
+	if err != nil {
+		return nil, err
+	}
+	initrd, err := buildInitrd(ctx, o, k)
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(initrd) // QEMU has read it by the time the guest answers
+	kvm := !o.NoKVM && !o.Icount && kvmWorks(ctx, qemu)
+	g, err := start(qemu, qemuArgs(o, k, initrd, kvm), k, o.Console)
+	if err != nil {
+		return nil, err
+	}
+	g.KVM = kvm
+	if err := g.awaitHello(ctx, o.BootTimeout); err != nil {
+		g.kill()
+		return nil, fmt.Errorf("boot %s: %w", k.Name, err)
+	}
+	return g, nil
+}
+
+// checkArch tells whether guests can run on this kind of machine.
+func checkArch() error {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		return &Error{Op: "start a guest on " + runtime.GOOS + "/" + runtime.GOARCH, Err: ErrArch}
+	}
+	return nil
+}
+
+// buildInitrd writes the guest's root file system and returns the file.
+func buildInitrd(ctx context.Context, o Options, k *Kernel) (string, error) {
+	m := newImage()
+	initProgram, err := BuildProgram(ctx, "./test/guest/init")
+	if err != nil {
+		return "", err
+	}
+	if err := m.file("/init", initProgram); err != nil {
+		return "", err
+	}
+	if len(o.Programs) > 0 {
+		files, err := Userland(ctx, o.Programs...)
+		if err != nil {
+			return "", err
+		}
+		for at, host := range files {
+			if err := m.file(at, host); err != nil {
+				return "", err
+			}
+		}
+	}
+	for at, host := range o.Trees {
+		if err := m.tree(at, host); err != nil {
+			return "", err
+		}
+	}
+	for at, host := range o.Files {
+		if err := m.file(at, host); err != nil {
+			return "", err
+		}
+	}
+	if !o.Bare {
+		if err := addBusybox(ctx, m); err != nil {
+			return "", err
+		}
+	}
+	index, err := k.modules()
+	if err != nil {
+		return "", err
+	}
+	mods, err := index.order(append([]string{"virtio_pci", "virtio_console"}, o.Modules...)...)
+	if err != nil {
+		return "", err
+	}
+	if err := m.config(k.Release, mods); err != nil {
+		return "", err
+	}
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "tmp")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(dir, "initrd-*")
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(m.write(f), f.Close()); err != nil {
+		os.Remove(f.Name())
+		return "", fmt.Errorf("write the guest's root file system: %w", err)
+	}
+	return f.Name(), nil
+}
+
+// start runs QEMU with its control connection and begins to receive.
+func start(qemu string, args []string, k *Kernel, copy io.Writer) (*Guest, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("control connection: %w", err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "control")
+	defer theirs.Close()
+	ours := os.NewFile(uintptr(pair[0]), "control")
+	sock, err := net.FileConn(ours)
+	ours.Close()
+	if err != nil {
+		return nil, fmt.Errorf("control connection: %w", err)
+	}
+	g := &Guest{
+		Kernel:  k,
+		sock:    sock,
+		conn:    wire.NewConn(sock),
+		console: &console{marker: []byte(wire.MarkExit + " 0"), copy: copy},
+		qemuLog: &console{},
+		exited:  make(chan struct{}),
+		down:    make(chan struct{}),
+		pending: make(map[uint32]receiver),
+	}
+	cmd := exec.Command(qemu, args...)
+	cmd.Stdout, cmd.Stderr = g.console, g.qemuLog
+	cmd.ExtraFiles = []*os.File{theirs}
+	// The emulator must not outlive this process, however it ends. The
+	// signal comes when the starting thread ends, so one thread is held.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+			close(g.exited)
+		}
+	}()
+	if err := <-started; err != nil {
+		sock.Close()
+		return nil, fmt.Errorf("start %s: %w", qemu, err)
+	}
+	g.process = cmd.Process
+	return g, nil
+}
+
+// helloReceiver waits for the agent's first frame, which has the number 0.
+type helloReceiver struct{ ch chan wire.Frame }
+
+func (h helloReceiver) frame(f wire.Frame) { h.ch <- f }
+func (h helloReceiver) down(error)         { close(h.ch) }
+
+// awaitHello waits until the agent answers.
+func (g *Guest) awaitHello(ctx context.Context, timeout time.Duration) error {
+	begin := time.Now()
+	h := helloReceiver{make(chan wire.Frame, 1)}
+	g.pending[0] = h
+	go g.receive()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case f, ok := <-h.ch:
+		if !ok {
+			return g.failure()
+		}
+		var info wire.HelloInfo
+		if err := f.Decode(&info); err != nil {
+			return err
+		}
+		g.Release = info.Release
+		g.BootTime = time.Since(begin)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return g.crash(ErrHung, fmt.Sprintf("not up after %v", timeout))
+	}
+}
+
+// receive hands frames to the requests they belong to until the connection
+// ends.
+func (g *Guest) receive() {
+	var err error
+	for {
+		var f wire.Frame
+		if f, err = g.conn.Receive(); err != nil {
+			break
+		}
+		g.mu.Lock()
+		r := g.pending[f.ID]
+		switch f.Type {
+		case wire.Hello, wire.Exit, wire.Done, wire.Fail:
+			delete(g.pending, f.ID)
+		case wire.Data:
+			if len(f.Payload) == 0 {
+				delete(g.pending, f.ID)
+			}
+		}
+		g.mu.Unlock()
+		if r != nil {
+			r.frame(f)
+		}
+	}
+	// QEMU closes the connection when it ends. Its last console output is
+	// the evidence, so wait for that; one that stays is of no use.
+	select {
+	case <-g.exited:
+	case <-time.After(5 * time.Second):
+		g.process.Kill()
+		<-g.exited
+	}
+	g.mu.Lock()
+	closing := g.closing
+	g.mu.Unlock()
+	if closing {
+		g.fail(ErrClosed)
+		return
+	}
+	g.fail(g.crash(ErrCrashed, ""))
+}
+
+// crash makes a CrashError from what the console shows.
+func (g *Guest) crash(kind error, reason string) *CrashError {
+	text := g.console.text()
+	if found := crashReason(text); found != "" {
+		reason = found
+	} else if reason == "" {
+		reason = lastLines(g.qemuLog.text(), 1)
+	}
+	return &CrashError{Kernel: g.Kernel.Name, Err: kind, Reason: reason, Console: lastLines(text, 40)}
+}
+
+// fail ends all requests with the error; only the first one counts.
+func (g *Guest) fail(err error) {
+	g.mu.Lock()
+	if g.err != nil {
+		g.mu.Unlock()
+		return
+	}
+	g.err = err
+	waiting := g.pending
+	g.pending = make(map[uint32]receiver)
+	g.mu.Unlock()
+	close(g.down)
+	for _, r := range waiting {
+		r.down(err)
+	}
+}
+
+// failure returns why the guest is of no more use, or nil.
+func (g *Guest) failure() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// request registers a receiver and returns the number for its frames.
+func (g *Guest) request(r receiver) (uint32, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil {
+		return 0, g.err
+	}
+	if g.closing {
+		return 0, ErrClosed
+	}
+	g.nextID++
+	g.pending[g.nextID] = r
+	return g.nextID, nil
+}
+
+// sendTimeout is how long a frame may take to leave: the guest's agent reads
+// at all times, so one that does not is hung.
+const sendTimeout = time.Minute
+
+// send writes a frame; a failure means that the guest is of no more use.
+func (g *Guest) send(t wire.Type, id uint32, payload []byte) error {
+	g.sendMu.Lock()
+	g.sock.SetWriteDeadline(time.Now().Add(sendTimeout))
+	err := g.conn.Send(t, id, payload)
+	g.sendMu.Unlock()
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		g.hang(fmt.Sprintf("it took no input for %v", sendTimeout))
+	}
+	// The receiving side finds out why and says so.
+	<-g.down
+	return g.failure()
+}
+
+// hang gives the guest up because it does not answer.
+func (g *Guest) hang(reason string) {
+	g.fail(g.crash(ErrHung, reason))
+	g.kill()
+}
+
+// kill ends QEMU at once.
+func (g *Guest) kill() {
+	g.process.Kill()
+	<-g.exited
+	g.sock.Close()
+}
+
+// ConsoleText returns the end of what the guest printed on its console.
+func (g *Guest) ConsoleText() string { return g.console.text() }
+
+// Err returns nil while the guest works, and else why it does not: a
+// *CrashError, or ErrClosed.
+func (g *Guest) Err() error { return g.failure() }
+
+// closeTimeout is how long a guest may take to power off.
+const closeTimeout = 20 * time.Second
+
+// Close powers the guest off. It returns a *CrashError when the guest went
+// down before, or goes down without its exit marker. Closing it again returns
+// nil.
+func (g *Guest) Close() error {
+	g.mu.Lock()
+	if g.closing {
+		g.mu.Unlock()
+		<-g.exited
+		return nil
+	}
+	g.closing = true
+	err := g.err
+	g.nextID++
+	id := g.nextID
+	g.mu.Unlock()
+	if err != nil {
+		g.kill()
+		return err
+	}
+	if err := g.send(wire.Bye, id, nil); err != nil && !errors.Is(err, ErrClosed) {
+		return err
+	}
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-g.exited:
+	case <-timer.C:
+		err := g.crash(ErrHung, fmt.Sprintf("not powered off after %v", closeTimeout))
+		g.kill()
+		return err
+	}
+	g.sock.Close()
+	if !g.console.done() {
+		return g.crash(ErrCrashed, "")
+	}
+	return nil
+}

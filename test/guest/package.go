@@ -1,0 +1,107 @@
+package guest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Package fetches packages of a Debian suite, such as "sid", with everything
+// they depend on, unpacks them without installing anything, and returns the
+// folder: the root of a small system with merged /usr that a guest can chroot
+// into (Options.Trees). Documentation, manuals and translations are left out.
+// The folder stays in the cache; its second use needs no network.
+func Package(ctx context.Context, suite string, names ...string) (dir string, err error) {
+	if len(names) == 0 {
+		return "", errors.New("fetch packages: no names given")
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	return fetchRoot(ctx, suite, names, func(a *apt, _ string) ([]string, error) {
+		return a.closure(ctx, names...)
+	})
+}
+
+// fetchRoot makes a root folder in the cache from the package files that get
+// returns. The folder is named after the names, so that equal calls find it.
+func fetchRoot(ctx context.Context, suite string, names []string, get func(a *apt, temp string) ([]string, error)) (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
+	dir := filepath.Join(cache, "packages", suite, names[0]+"-"+hex.EncodeToString(sum[:6]))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	unlock, err := cacheLock(ctx, cache, "apt-"+suite)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil // another process made it meanwhile
+	}
+	a, err := openApt(cache, suite)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(dir), ".unpack-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(temp)
+	root, debs := filepath.Join(temp, "root"), filepath.Join(temp, "debs")
+	for _, d := range []string{root, debs} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return "", err
+		}
+	}
+	var files []string
+	err = a.retry(ctx, func() (err error) {
+		files, err = get(a, debs)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, d := range mergedDirs {
+		if err := os.MkdirAll(filepath.Join(root, "usr", d), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.Symlink("usr/"+d, filepath.Join(root, d)); err != nil {
+			return "", err
+		}
+	}
+	for _, f := range files {
+		if err := unpack(ctx, f, root, keepPackage); err != nil {
+			return "", err
+		}
+	}
+	// The chroot's own mount points and working folders.
+	for _, d := range []string{"dev", "proc", "sys", "tmp", "run", "root", "etc"} {
+		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
+			return "", err
+		}
+	}
+	return dir, os.Rename(root, dir)
+}
+
+// keepPackage picks what a program needs at run time. The places themselves
+// (bin, lib …) are links that unpack must leave alone.
+func keepPackage(name string) bool {
+	for _, p := range []string{"usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/"} {
+		if strings.HasPrefix(name, p) {
+			return false
+		}
+	}
+	// base-files ships these links as entries of their own.
+	return !slices.Contains([]string{"usr/bin", "usr/sbin", "usr/lib", "usr/lib64"}, name)
+}

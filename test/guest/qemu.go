@@ -1,0 +1,76 @@
+package guest
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"probe/test/guest/wire"
+)
+
+// qemuProgram is the emulator.
+const qemuProgram = "qemu-system-x86_64"
+
+// bootParams are the kernel parameters of every guest.
+//
+// An oops ends the guest at once, so that it cannot pass for a success. The
+// clock of the emulated processor is taken as good, and grace periods of RCU
+// are made short: detaching a program waits for several of them.
+const bootParams = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable rcupdate.rcu_expedited=1"
+
+// controlFD is the file descriptor of the control connection in QEMU: the
+// first one after the standard three.
+const controlFD = 3
+
+// qemuPath finds the emulator.
+func qemuPath() (string, error) {
+	p, err := exec.LookPath(qemuProgram)
+	if err != nil {
+		return "", &Error{
+			Op:   "start a guest",
+			Err:  ErrNoQEMU,
+			Help: "apt-get install -y --no-install-recommends qemu-system-x86",
+		}
+	}
+	return p, nil
+}
+
+// qemuArgs returns the emulator's arguments for a guest.
+//
+// Two bugs of QEMU's emulation (seen in 7.2 and 10.0) decide the processor:
+// cmpxchg16b leaves wrong flags behind, so guests must not see it; and kernel
+// code that is patched while another virtual processor runs it (function
+// tracer, kprobes, static keys) is executed half-patched when each of them
+// has a thread of its own, so one thread serves all.
+func qemuArgs(o Options, k *Kernel, initrd string, kvm bool) []string {
+	accel := "tcg,thread=single"
+	if kvm {
+		accel = "kvm"
+	}
+	smp := o.SMP
+	if o.Icount {
+		smp = 1
+	}
+	params := []string{bootParams}
+	if !o.KASLR {
+		params = append(params, "nokaslr")
+	}
+	if o.Params != "" {
+		params = append(params, o.Params)
+	}
+	args := []string{
+		"-machine", "q35", "-accel", accel, "-cpu", "max,-cx16",
+		"-smp", fmt.Sprint(smp), "-m", fmt.Sprint(o.MemoryMB),
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-serial", "stdio",
+		"-chardev", fmt.Sprintf("socket,id=ctl,fd=%d", controlFD),
+		"-device", "virtio-serial-pci",
+		"-device", "virtserialport,chardev=ctl,name=" + wire.PortName,
+		"-kernel", k.Image, "-initrd", initrd,
+		"-append", strings.Join(params, " "),
+	}
+	if o.Icount {
+		args = append(args, "-icount", "shift=0,sleep=off")
+	}
+	return args
+}

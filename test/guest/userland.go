@@ -1,0 +1,230 @@
+package guest
+
+import (
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// programPackages names the Debian package of programs that the host may lack.
+var programPackages = map[string]string{
+	"bash":     "bash",
+	"bpftrace": "bpftrace",
+	"ethtool":  "ethtool",
+	"ifdown":   "ifupdown",
+	"ifup":     "ifupdown",
+	"ip":       "iproute2",
+	"nft":      "nftables",
+	"ping":     "iputils-ping",
+	"ss":       "iproute2",
+	"strace":   "strace",
+	"tc":       "iproute2",
+}
+
+// binDirs are where programs are looked for, below a root.
+var binDirs = []string{"usr/sbin", "usr/bin", "sbin", "bin", "usr/local/sbin", "usr/local/bin"}
+
+// libDirs are where the dynamic linker of Debian looks without configuration.
+var libDirs = []string{"lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64", "lib", "usr/lib"}
+
+// Userland returns the files that make programs such as "ip" work in a guest:
+// path in the guest to path on the host, for Options.Files. Programs and the
+// shared libraries that they are linked to come from the host; what the host
+// does not have comes from the packages of the host's own Debian release,
+// fetched into the cache and not installed.
+func Userland(ctx context.Context, names ...string) (map[string]string, error) {
+	files := make(map[string]string)
+	for _, name := range names {
+		roots := []string{"/"}
+		at, err := findProgram("/", name)
+		if err != nil {
+			root, err := programRoot(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			// Its own libraries first: the host may lack them or have others.
+			roots = []string{root, "/"}
+			if at, err = findProgram(root, name); err != nil {
+				return nil, err
+			}
+		}
+		if err := addProgram(files, roots, at); err != nil {
+			return nil, fmt.Errorf("program %s: %w", name, err)
+		}
+	}
+	return files, nil
+}
+
+// programRoot fetches the package of a program and returns its root.
+func programRoot(ctx context.Context, name string) (string, error) {
+	pkg, ok := programPackages[name]
+	if !ok {
+		return "", &Error{
+			Op:   "copy " + name + " into a guest",
+			Err:  fmt.Errorf("%w: %s is not on this machine and no package is known for it", ErrNoPackage, name),
+			Help: "install it, or name its package in programPackages",
+		}
+	}
+	suite := hostCodename()
+	if suite == "" {
+		return "", &Error{Op: "copy " + name + " into a guest", Err: ErrNoSources, Help: "install " + name}
+	}
+	return Package(ctx, suite, pkg)
+}
+
+// findProgram returns the path of a program below root, relative to it.
+func findProgram(root, name string) (string, error) {
+	for _, d := range binDirs {
+		info, err := os.Stat(filepath.Join(root, d, name))
+		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return filepath.Join(d, name), nil
+		}
+	}
+	return "", fmt.Errorf("no program %s below %s", name, root)
+}
+
+// addProgram adds a program found at the relative path at below the first
+// root, with its interpreter and all shared libraries.
+func addProgram(files map[string]string, roots []string, at string) error {
+	host := filepath.Join(roots[0], at)
+	files["/"+at] = host
+	f, err := elf.Open(host)
+	if err != nil {
+		var format *elf.FormatError
+		if errors.As(err, &format) {
+			return nil // a script; its interpreter is the caller's business
+		}
+		return err
+	}
+	interp := ""
+	for _, p := range f.Progs {
+		if p.Type != elf.PT_INTERP {
+			continue
+		}
+		text := make([]byte, p.Filesz)
+		if _, err := p.ReadAt(text, 0); err != nil {
+			f.Close()
+			return err
+		}
+		interp = strings.TrimRight(string(text), "\x00")
+	}
+	f.Close()
+	if interp == "" {
+		return nil // static
+	}
+	for _, r := range roots {
+		if p := filepath.Join(r, interp); isFile(p) {
+			files[interp] = p
+			return addLibraries(files, roots, host, make(map[string]bool))
+		}
+	}
+	return fmt.Errorf("its interpreter %s is not there", interp)
+}
+
+// addLibraries adds the libraries that an ELF file needs, and those that they
+// need.
+func addLibraries(files map[string]string, roots []string, file string, seen map[string]bool) error {
+	f, err := elf.Open(file)
+	if err != nil {
+		return err
+	}
+	needed, err := f.DynString(elf.DT_NEEDED)
+	var extra []string
+	for _, tag := range []elf.DynTag{elf.DT_RUNPATH, elf.DT_RPATH} {
+		if err == nil {
+			var paths []string
+			paths, err = f.DynString(tag)
+			for _, p := range paths {
+				extra = append(extra, strings.Split(p, ":")...)
+			}
+		}
+	}
+	f.Close()
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, lib := range needed {
+		if seen[lib] {
+			continue
+		}
+		seen[lib] = true
+		host, at := findLibrary(roots, file, extra, lib)
+		if host == "" {
+			return fmt.Errorf("shared library %s, needed by %s, is not there", lib, file)
+		}
+		files[at] = host
+		if err := addLibraries(files, roots, host, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findLibrary returns the file of a library and its place in the guest.
+func findLibrary(roots []string, by string, extra []string, lib string) (host, at string) {
+	for _, root := range roots {
+		for _, d := range extra {
+			d = strings.ReplaceAll(d, "${ORIGIN}", "$ORIGIN")
+			if rest, ok := strings.CutPrefix(d, "$ORIGIN"); ok {
+				rel, err := filepath.Rel(root, filepath.Dir(by))
+				if err != nil || strings.HasPrefix(rel, "..") {
+					continue
+				}
+				d = filepath.Join("/", rel, rest)
+			}
+			if p := filepath.Join(root, d, lib); isFile(p) {
+				return p, filepath.Join("/", d, lib)
+			}
+		}
+		for _, d := range libDirs {
+			if p := filepath.Join(root, d, lib); isFile(p) {
+				return p, filepath.Join("/", d, lib)
+			}
+		}
+	}
+	return "", ""
+}
+
+// isFile tells whether a path leads to a regular file.
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// busyboxSuite is where the guests' busybox comes from; the newest release
+// serves all kernels.
+const busyboxSuite = "bookworm"
+
+// addBusybox adds a static busybox and a link for each of its commands whose
+// name is not taken.
+func addBusybox(ctx context.Context, m *image) error {
+	root, err := fetchRoot(ctx, busyboxSuite, []string{"busybox-static"}, func(a *apt, temp string) ([]string, error) {
+		return a.download(ctx, temp, "busybox-static")
+	})
+	if err != nil {
+		return err
+	}
+	at, err := findProgram(root, "busybox")
+	if err != nil {
+		return err
+	}
+	host := filepath.Join(root, at)
+	if err := m.file("/usr/bin/busybox", host); err != nil {
+		return err
+	}
+	list, err := exec.CommandContext(ctx, host, "--list").Output()
+	if err != nil {
+		return fmt.Errorf("list the commands of busybox: %w", err)
+	}
+	for name := range strings.FieldsSeq(string(list)) {
+		if _, taken := m.entries["usr/sbin/"+name]; !taken {
+			m.link("/usr/bin/"+name, "busybox")
+		}
+	}
+	return nil
+}
