@@ -1,0 +1,208 @@
+package value
+
+// MaxErrno is the largest errno an error pointer can carry (kernel:
+// include/linux/err.h).
+const MaxErrno = 4095
+
+// IsErr tells -4095..-1: a failed call's result or an error pointer.
+func IsErr(n int64) bool { return n < 0 && n >= -MaxErrno }
+
+// ErrName is the symbolic name of a positive errno, "ENOENT" for 2; false for
+// numbers without one.
+func ErrName(n int) (string, bool) {
+	if n < 0 || n >= len(errnos) || errnos[n].name == "" {
+		return "", false
+	}
+	return errnos[n].name, true
+}
+
+// ErrNumber is the inverse of ErrName. Both names of a number are known.
+func ErrNumber(name string) (int, bool) {
+	switch name {
+	case "":
+		return 0, false
+	case "EWOULDBLOCK":
+		name = "EAGAIN"
+	case "EDEADLOCK":
+		name = "EDEADLK"
+	}
+	for n := range errnos {
+		if errnos[n].name == name {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// StrError is the kernel's words for an errno (F-STRERROR): the comments of
+// its headers, not the C library's messages. The sign does not matter.
+func StrError(n int64) string {
+	if n == 0 {
+		return "Success"
+	}
+	if n < 0 {
+		n = -n
+	}
+	if n < 0 || n >= int64(len(errnos)) || errnos[n].name == "" {
+		return "Unknown error"
+	}
+	return errnos[n].text
+}
+
+type errno struct{ name, text string }
+
+// errnos is indexed by number. From 512 on are the kernel's own (kernel:
+// include/linux/errno.h), which user space never sees but kernel functions
+// return; the first two have no comment there.
+var errnos = [...]errno{
+	1:   {"EPERM", "Operation not permitted"},
+	2:   {"ENOENT", "No such file or directory"},
+	3:   {"ESRCH", "No such process"},
+	4:   {"EINTR", "Interrupted system call"},
+	5:   {"EIO", "I/O error"},
+	6:   {"ENXIO", "No such device or address"},
+	7:   {"E2BIG", "Argument list too long"},
+	8:   {"ENOEXEC", "Exec format error"},
+	9:   {"EBADF", "Bad file number"},
+	10:  {"ECHILD", "No child processes"},
+	11:  {"EAGAIN", "Try again (operation would block)"},
+	12:  {"ENOMEM", "Out of memory"},
+	13:  {"EACCES", "Permission denied"},
+	14:  {"EFAULT", "Bad address"},
+	15:  {"ENOTBLK", "Block device required"},
+	16:  {"EBUSY", "Device or resource busy"},
+	17:  {"EEXIST", "File exists"},
+	18:  {"EXDEV", "Cross-device link"},
+	19:  {"ENODEV", "No such device"},
+	20:  {"ENOTDIR", "Not a directory"},
+	21:  {"EISDIR", "Is a directory"},
+	22:  {"EINVAL", "Invalid argument"},
+	23:  {"ENFILE", "File table overflow"},
+	24:  {"EMFILE", "Too many open files"},
+	25:  {"ENOTTY", "Not a typewriter"},
+	26:  {"ETXTBSY", "Text file busy"},
+	27:  {"EFBIG", "File too large"},
+	28:  {"ENOSPC", "No space left on device"},
+	29:  {"ESPIPE", "Illegal seek"},
+	30:  {"EROFS", "Read-only file system"},
+	31:  {"EMLINK", "Too many links"},
+	32:  {"EPIPE", "Broken pipe"},
+	33:  {"EDOM", "Math argument out of domain of func"},
+	34:  {"ERANGE", "Math result not representable"},
+	35:  {"EDEADLK", "Resource deadlock would occur"},
+	36:  {"ENAMETOOLONG", "File name too long"},
+	37:  {"ENOLCK", "No record locks available"},
+	38:  {"ENOSYS", "Invalid system call number"},
+	39:  {"ENOTEMPTY", "Directory not empty"},
+	40:  {"ELOOP", "Too many symbolic links encountered"},
+	42:  {"ENOMSG", "No message of desired type"},
+	43:  {"EIDRM", "Identifier removed"},
+	44:  {"ECHRNG", "Channel number out of range"},
+	45:  {"EL2NSYNC", "Level 2 not synchronized"},
+	46:  {"EL3HLT", "Level 3 halted"},
+	47:  {"EL3RST", "Level 3 reset"},
+	48:  {"ELNRNG", "Link number out of range"},
+	49:  {"EUNATCH", "Protocol driver not attached"},
+	50:  {"ENOCSI", "No CSI structure available"},
+	51:  {"EL2HLT", "Level 2 halted"},
+	52:  {"EBADE", "Invalid exchange"},
+	53:  {"EBADR", "Invalid request descriptor"},
+	54:  {"EXFULL", "Exchange full"},
+	55:  {"ENOANO", "No anode"},
+	56:  {"EBADRQC", "Invalid request code"},
+	57:  {"EBADSLT", "Invalid slot"},
+	59:  {"EBFONT", "Bad font file format"},
+	60:  {"ENOSTR", "Device not a stream"},
+	61:  {"ENODATA", "No data available"},
+	62:  {"ETIME", "Timer expired"},
+	63:  {"ENOSR", "Out of streams resources"},
+	64:  {"ENONET", "Machine is not on the network"},
+	65:  {"ENOPKG", "Package not installed"},
+	66:  {"EREMOTE", "Object is remote"},
+	67:  {"ENOLINK", "Link has been severed"},
+	68:  {"EADV", "Advertise error"},
+	69:  {"ESRMNT", "Srmount error"},
+	70:  {"ECOMM", "Communication error on send"},
+	71:  {"EPROTO", "Protocol error"},
+	72:  {"EMULTIHOP", "Multihop attempted"},
+	73:  {"EDOTDOT", "RFS specific error"},
+	74:  {"EBADMSG", "Not a data message"},
+	75:  {"EOVERFLOW", "Value too large for defined data type"},
+	76:  {"ENOTUNIQ", "Name not unique on network"},
+	77:  {"EBADFD", "File descriptor in bad state"},
+	78:  {"EREMCHG", "Remote address changed"},
+	79:  {"ELIBACC", "Can not access a needed shared library"},
+	80:  {"ELIBBAD", "Accessing a corrupted shared library"},
+	81:  {"ELIBSCN", ".lib section in a.out corrupted"},
+	82:  {"ELIBMAX", "Attempting to link in too many shared libraries"},
+	83:  {"ELIBEXEC", "Cannot exec a shared library directly"},
+	84:  {"EILSEQ", "Illegal byte sequence"},
+	85:  {"ERESTART", "Interrupted system call should be restarted"},
+	86:  {"ESTRPIPE", "Streams pipe error"},
+	87:  {"EUSERS", "Too many users"},
+	88:  {"ENOTSOCK", "Socket operation on non-socket"},
+	89:  {"EDESTADDRREQ", "Destination address required"},
+	90:  {"EMSGSIZE", "Message too long"},
+	91:  {"EPROTOTYPE", "Protocol wrong type for socket"},
+	92:  {"ENOPROTOOPT", "Protocol not available"},
+	93:  {"EPROTONOSUPPORT", "Protocol not supported"},
+	94:  {"ESOCKTNOSUPPORT", "Socket type not supported"},
+	95:  {"EOPNOTSUPP", "Operation not supported on transport endpoint"},
+	96:  {"EPFNOSUPPORT", "Protocol family not supported"},
+	97:  {"EAFNOSUPPORT", "Address family not supported by protocol"},
+	98:  {"EADDRINUSE", "Address already in use"},
+	99:  {"EADDRNOTAVAIL", "Cannot assign requested address"},
+	100: {"ENETDOWN", "Network is down"},
+	101: {"ENETUNREACH", "Network is unreachable"},
+	102: {"ENETRESET", "Network dropped connection because of reset"},
+	103: {"ECONNABORTED", "Software caused connection abort"},
+	104: {"ECONNRESET", "Connection reset by peer"},
+	105: {"ENOBUFS", "No buffer space available"},
+	106: {"EISCONN", "Transport endpoint is already connected"},
+	107: {"ENOTCONN", "Transport endpoint is not connected"},
+	108: {"ESHUTDOWN", "Cannot send after transport endpoint shutdown"},
+	109: {"ETOOMANYREFS", "Too many references: cannot splice"},
+	110: {"ETIMEDOUT", "Connection timed out"},
+	111: {"ECONNREFUSED", "Connection refused"},
+	112: {"EHOSTDOWN", "Host is down"},
+	113: {"EHOSTUNREACH", "No route to host"},
+	114: {"EALREADY", "Operation already in progress"},
+	115: {"EINPROGRESS", "Operation now in progress"},
+	116: {"ESTALE", "Stale file handle"},
+	117: {"EUCLEAN", "Structure needs cleaning"},
+	118: {"ENOTNAM", "Not a XENIX named type file"},
+	119: {"ENAVAIL", "No XENIX semaphores available"},
+	120: {"EISNAM", "Is a named type file"},
+	121: {"EREMOTEIO", "Remote I/O error"},
+	122: {"EDQUOT", "Quota exceeded"},
+	123: {"ENOMEDIUM", "No medium found"},
+	124: {"EMEDIUMTYPE", "Wrong medium type"},
+	125: {"ECANCELED", "Operation Canceled"},
+	126: {"ENOKEY", "Required key not available"},
+	127: {"EKEYEXPIRED", "Key has expired"},
+	128: {"EKEYREVOKED", "Key has been revoked"},
+	129: {"EKEYREJECTED", "Key was rejected by service"},
+	130: {"EOWNERDEAD", "Owner died"},
+	131: {"ENOTRECOVERABLE", "State not recoverable"},
+	132: {"ERFKILL", "Operation not possible due to RF-kill"},
+	133: {"EHWPOISON", "Memory page has hardware error"},
+	512: {"ERESTARTSYS", "Restart the system call"},
+	513: {"ERESTARTNOINTR", "Restart the system call without interruption"},
+	514: {"ERESTARTNOHAND", "restart if no handler.."},
+	515: {"ENOIOCTLCMD", "No ioctl command"},
+	516: {"ERESTART_RESTARTBLOCK", "restart by calling sys_restart_syscall"},
+	517: {"EPROBE_DEFER", "Driver requests probe retry"},
+	518: {"EOPENSTALE", "open found a stale dentry"},
+	519: {"ENOPARAM", "Parameter not supported"},
+	521: {"EBADHANDLE", "Illegal NFS file handle"},
+	522: {"ENOTSYNC", "Update synchronization mismatch"},
+	523: {"EBADCOOKIE", "Cookie is stale"},
+	524: {"ENOTSUPP", "Operation is not supported"},
+	525: {"ETOOSMALL", "Buffer or request is too small"},
+	526: {"ESERVERFAULT", "An untranslatable error occurred"},
+	527: {"EBADTYPE", "Type not supported by server"},
+	528: {"EJUKEBOX", "Request initiated, but will not complete before timeout"},
+	529: {"EIOCBQUEUED", "iocb queued, will get completion event"},
+	530: {"ERECALLCONFLICT", "conflict with recalled state"},
+	531: {"ENOGRACE", "NFS file lock reclaim refused"},
+}
