@@ -1,0 +1,218 @@
+package symbol
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+)
+
+// Table holds the kernel's symbols. It never changes and is safe for
+// concurrent use.
+type Table struct {
+	entries []entry // sorted by address, equal ones in the order of kallsyms
+	names   arena
+	modules []string // modules[0] is the kernel itself, ""
+}
+
+// entry is one symbol in 16 bytes.
+type entry struct {
+	addr   uint64
+	name   uint32 // in the arena
+	length uint16
+	module uint16 // in modules; the top bit marks code
+}
+
+const (
+	textBit    = 1 << 15
+	maxModules = textBit
+	// maxTail bounds how far beyond the start of the last symbol of a module,
+	// or of the kernel, an address still counts as inside it: where it ends
+	// is not told.
+	maxTail = 64 << 10
+)
+
+var (
+	current atomic.Pointer[Table]
+	loading sync.Mutex
+)
+
+// Kernel returns the symbols of the running kernel, read on the first call.
+// The error wraps ErrHidden when the kernel shows no addresses.
+func Kernel() (*Table, error) {
+	if t := current.Load(); t != nil {
+		return t, nil
+	}
+	loading.Lock()
+	defer loading.Unlock()
+	if t := current.Load(); t != nil {
+		return t, nil
+	}
+	return reload()
+}
+
+// Reload reads the symbols again, for instance after a module was loaded, and
+// makes them what Kernel returns.
+func Reload() (*Table, error) {
+	loading.Lock()
+	defer loading.Unlock()
+	return reload()
+}
+
+func reload() (*Table, error) {
+	f, err := os.Open(kallsymsPath)
+	if err != nil {
+		return nil, fmt.Errorf("read kernel symbols: %w", err)
+	}
+	defer f.Close()
+	t, err := Parse(f)
+	if err != nil {
+		return nil, err
+	}
+	current.Store(t)
+	return t, nil
+}
+
+// Parse reads a table from text in the form of /proc/kallsyms. The error wraps
+// ErrHidden when the text has symbols but no kernel address.
+func Parse(r io.Reader) (*Table, error) {
+	t := &Table{
+		entries: make([]entry, 0, 128<<10),
+		modules: []string{""},
+	}
+	ids := map[string]uint16{"": 0}
+	module, id := "", uint16(0)
+	shown := false
+	err := scan(r, func(l line) bool {
+		shown = shown || l.addr >= kernelHalf
+		if string(l.module) != module {
+			module = string(l.module)
+			known, ok := ids[module]
+			if !ok && len(t.modules) < maxModules {
+				known = uint16(len(t.modules))
+				ids[module] = known
+				t.modules = append(t.modules, module)
+			}
+			id = known
+		}
+		e := entry{addr: l.addr, name: t.names.add(l.name), length: uint16(len(l.name)), module: id}
+		if isText(l.typ) {
+			e.module |= textBit
+		}
+		t.entries = append(t.entries, e)
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read kernel symbols: %w", err)
+	}
+	if !shown && len(t.entries) > 0 {
+		return nil, hidden(kallsymsPath)
+	}
+	t.sort()
+	return t, nil
+}
+
+// sort orders the entries. The kernel's own come sorted, those of modules do
+// not, and modules lie above the kernel on amd64 and below it on arm64.
+func (t *Table) sort() {
+	// Equal addresses keep their order: the arena grows with it.
+	order := func(a, b entry) int {
+		if c := cmp.Compare(a.addr, b.addr); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.name, b.name)
+	}
+	e := t.entries
+	sorted := 1
+	for sorted < len(e) && order(e[sorted-1], e[sorted]) < 0 {
+		sorted++
+	}
+	if sorted >= len(e) {
+		return
+	}
+	slices.SortFunc(e[sorted:], order)
+	if order(e[sorted-1], e[sorted]) > 0 {
+		slices.SortFunc(e, order)
+	}
+}
+
+// Len is the number of symbols.
+func (t *Table) Len() int { return len(t.entries) }
+
+func (t *Table) name(e *entry) string { return t.names.str(e.name, int(e.length)) }
+
+func (t *Table) moduleOf(e *entry) string { return t.modules[e.module&^textBit] }
+
+// Lookup finds the symbol that an address lies in: the nearest below, and of
+// several at one address the first, as the kernel does for %pS. module is empty
+// for the kernel itself.
+func (t *Table) Lookup(addr uint64) (name string, offset uint64, module string, ok bool) {
+	e := t.entries
+	next := sort.Search(len(e), func(i int) bool { return e[i].addr > addr })
+	i := next - 1
+	if i < 0 || addr < kernelHalf || e[i].addr < kernelHalf {
+		return "", 0, "", false
+	}
+	offset = addr - e[i].addr
+	if offset >= maxTail && (next == len(e) || e[next].module&^textBit != e[i].module&^textBit) {
+		return "", 0, "", false
+	}
+	for i > 0 && e[i-1].addr == e[i].addr {
+		i--
+	}
+	return t.name(&e[i]), offset, t.moduleOf(&e[i]), true
+}
+
+// Addr is the address of the first symbol of a name, in the order of
+// addresses but the kernel's before those of modules. For per-CPU variables
+// it is their offset.
+func (t *Table) Addr(name string) (uint64, bool) {
+	s, ok := t.first(name)
+	return s.addr, ok
+}
+
+// Extent is the address of a function or variable and the number of bytes to
+// the next symbol; size 0 when that is not known.
+func (t *Table) Extent(name string) (addr, size uint64, ok bool) {
+	s, ok := t.first(name)
+	if !ok {
+		return 0, 0, false
+	}
+	e := t.entries
+	next := sort.Search(len(e), func(i int) bool { return e[i].addr > s.addr })
+	if next < len(e) && e[next].module&^textBit == s.module&^textBit {
+		size = e[next].addr - s.addr
+	}
+	return s.addr, size, true
+}
+
+func (t *Table) first(name string) (found entry, ok bool) {
+	for i := range t.entries {
+		e := &t.entries[i]
+		if int(e.length) != len(name) || string(t.names.bytes(e.name, len(name))) != name {
+			continue
+		}
+		if e.module&^textBit == 0 {
+			return *e, true
+		}
+		if !ok {
+			found, ok = *e, true
+		}
+	}
+	return found, ok
+}
+
+// TextSymbols calls yield with every function in the order of addresses, until
+// it returns false.
+func (t *Table) TextSymbols(yield func(name, module string) bool) {
+	for i := range t.entries {
+		e := &t.entries[i]
+		if e.module&textBit != 0 && !yield(t.name(e), t.moduleOf(e)) {
+			return
+		}
+	}
+}
