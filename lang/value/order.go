@@ -1,0 +1,90 @@
+package value
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"probe/lang/types"
+)
+
+// Sorted is the entries in the order they print (M-PRINT-08); with top above 0
+// only the last, the largest ones (M-PRINT-09). Where the order is unspecified
+// and between equals, the bytes of the keys decide, so that output is stable.
+// The entries of m stay as they are.
+func (m *MapData) Sorted(top int64) []Entry {
+	order := m.order()
+	sorted := slices.Clone(m.Entries)
+	slices.SortStableFunc(sorted, func(a, b Entry) int {
+		if c := order(&a, &b); c != 0 {
+			return c
+		}
+		return bytes.Compare(a.Key, b.Key)
+	})
+	if top > 0 && int64(len(sorted)) > top {
+		sorted = sorted[int64(len(sorted))-top:]
+	}
+	return sorted
+}
+
+func (m *MapData) order() func(a, b *Entry) int {
+	switch m.Val.Kind {
+	case types.Int, types.Enum, types.Count, types.Sum:
+		return func(a, b *Entry) int {
+			return compareBits(m.ValueOf(a).Uint(), m.ValueOf(b).Uint(), m.ValueOf(a).Signed())
+		}
+	case types.Min, types.Max: // unsigned whatever the type: D-18
+		return func(a, b *Entry) int { return cmp.Compare(m.ValueOf(a).Uint(), m.ValueOf(b).Uint()) }
+	case types.Avg, types.Stats:
+		return func(a, b *Entry) int {
+			return compareBits(m.ValueOf(a).average(), m.ValueOf(b).average(), m.Val.Signed)
+		}
+	case types.Hist, types.LHist:
+		return func(a, b *Entry) int { return cmp.Compare(a.total(), b.total()) }
+	case types.TSeries:
+		return func(a, b *Entry) int {
+			x, y := a.lastPoint(), b.lastPoint()
+			return cmp.Or(cmp.Compare(x.Epoch, y.Epoch), cmp.Compare(x.Time, y.Time))
+		}
+	}
+	return func(a, b *Entry) int { return compareKeys(m.KeyOf(a), m.KeyOf(b)) }
+}
+
+func (e *Entry) total() uint64 {
+	var n uint64
+	for _, b := range e.Buckets {
+		n += b.Count
+	}
+	return n
+}
+
+func (e *Entry) lastPoint() Point {
+	if len(e.Points) == 0 {
+		return Point{}
+	}
+	return e.Points[len(e.Points)-1]
+}
+
+// compareKeys orders keys: integers as signed numbers, strings by their bytes,
+// tuples field by field. Other kinds are equal here.
+func compareKeys(a, b Value) int {
+	if a.T == nil {
+		return 0
+	}
+	switch a.T.Kind {
+	case types.Int:
+		return cmp.Compare(a.Int(), b.Int())
+	case types.String:
+		return bytes.Compare(a.Str(), b.Str())
+	case types.Record:
+		if !a.T.IsTuple() {
+			return 0
+		}
+		for i := range a.NumField() {
+			if c := compareKeys(a.Field(i), b.Field(i)); c != 0 {
+				return c
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,227 @@
+package value
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"probe/lang/types"
+)
+
+// tseriesCell is one CPU's cell of an interval: value, meta (time of the last
+// value, count or set flag), epoch (A-LY-08).
+const tseriesCell = 24
+
+// tseriesWidth is the columns of a printed row, borders included.
+const tseriesWidth = 53
+
+// Point is one interval of a time series.
+type Point struct {
+	Epoch uint64 // number of the interval since the clock's zero
+	Value uint64 // bits; signed if the type is
+	Time  uint64 // of the newest value; only without aggregation
+}
+
+// addPoint merges the cells of one slot: of the newest epoch any CPU wrote,
+// all cells. The result stays sorted by epoch.
+func addPoint(points []Point, t *types.Type, cells []byte, stride int) []Point {
+	var p Point
+	var total, count uint64
+	n := cellCount(cells, stride)
+	for i := range n {
+		p.Epoch = max(p.Epoch, load(cells, i*stride+16, 8))
+	}
+	if p.Epoch == 0 {
+		return points // never written
+	}
+	set := false
+	for i := range n {
+		v, meta := load(cells, i*stride, 8), load(cells, i*stride+8, 8)
+		if load(cells, i*stride+16, 8) != p.Epoch {
+			continue
+		}
+		order := compareBits(v, p.Value, t.Signed)
+		switch t.Reduce {
+		case "avg":
+			total, count = total+v, count+meta
+		case "sum":
+			p.Value += v
+		case "min":
+			if !set || order < 0 {
+				p.Value = v
+			}
+		case "max":
+			if !set || order > 0 {
+				p.Value = v
+			}
+		default:
+			if !set || meta > p.Time {
+				p.Value, p.Time = v, meta
+			}
+		}
+		set = true
+	}
+	if t.Reduce == "avg" && count > 0 {
+		p.Value = total / count
+		if t.Signed {
+			p.Value = uint64(int64(total) / int64(count))
+		}
+	}
+	at, found := slices.BinarySearchFunc(points, p, func(a, b Point) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	if found {
+		points[at] = p
+		return points
+	}
+	return slices.Insert(points, at, p)
+}
+
+func compareBits(a, b uint64, signed bool) int {
+	if signed {
+		return cmp.Compare(int64(a), int64(b))
+	}
+	return cmp.Compare(a, b)
+}
+
+// current drops the points that a full ring would have overwritten: slots that
+// no event touched since keep their old content.
+func current(t *types.Type, points []Point) []Point {
+	if len(points) == 0 {
+		return nil
+	}
+	last := points[len(points)-1].Epoch
+	for last-points[0].Epoch >= uint64(max(t.Buckets, 1)) {
+		points = points[1:]
+	}
+	return points
+}
+
+// start is the wall-clock start of an interval.
+func (p Point) start(t *types.Type, r Resolver) time.Time {
+	ns := p.Epoch * uint64(max(t.Interval, 1))
+	if at, ok := r.Wall(ClockSoftwareTAI, ns); ok {
+		return at
+	}
+	return time.Unix(0, int64(ns))
+}
+
+// AppendSeries appends the graph of a time series, one line for each interval
+// from the first with data on (M-PRINT-15). Times are local.
+func AppendSeries(dst []byte, t *types.Type, points []Point, r Resolver) []byte {
+	r = orDefault(r)
+	points = current(t, points)
+	if len(points) == 0 {
+		return append(dst, "<no data>\n"...)
+	}
+	// Room on both sides makes a flat line visible in the middle.
+	lo, hi := points[0].Value, points[0].Value
+	for _, p := range points {
+		if compareBits(p.Value, lo, t.Signed) < 0 {
+			lo = p.Value
+		}
+		if compareBits(p.Value, hi, t.Signed) > 0 {
+			hi = p.Value
+		}
+	}
+	if lo == hi {
+		if t.Signed || lo > 0 {
+			lo--
+		}
+		hi++
+	}
+	head, fraction := seriesUnit(t.Interval)
+	margin := len("hh:mm:ss") + 1
+	if fraction > 0 {
+		margin += 1 + fraction
+	}
+	limits := func() {
+		dst = spaces(dst, margin)
+		at := len(dst)
+		dst = appendNumber(dst, lo, t.Signed)
+		dst = spaces(dst, 21-(len(dst)-at))
+		num := appendNumber(nil, hi, t.Signed)
+		dst = spaces(dst, tseriesWidth-len(num)-(len(dst)-at))
+		dst = append(append(dst, num...), '\n')
+	}
+	limits()
+	dst = append(dst, head...)
+	dst = appendRule(spaces(dst, margin-len(head)), '|')
+	next := points
+	for epoch := points[0].Epoch; len(next) > 0; epoch++ {
+		p := Point{Epoch: epoch}
+		dst = appendClockTime(dst, p.start(t, r).Local(), fraction)
+		var row [tseriesWidth]byte
+		for i := range row {
+			row[i] = ' '
+		}
+		row[0], row[len(row)-1] = '|', '|'
+		if t.Signed && int64(lo) < 0 && int64(hi) > 0 {
+			row[seriesColumn(0, lo, hi)] = '.'
+		}
+		if next[0].Epoch != epoch {
+			dst = append(append(append(dst, ' '), row[:]...), " -\n"...)
+			continue
+		}
+		row[seriesColumn(next[0].Value, lo, hi)] = '*'
+		dst = append(append(append(dst, ' '), row[:]...), ' ')
+		dst = append(appendNumber(dst, next[0].Value, t.Signed), '\n')
+		next = next[1:]
+	}
+	dst = appendRule(spaces(dst, margin), 'v')
+	limits()
+	return dst
+}
+
+// seriesColumn scales a value into the row. The differences are exact as
+// unsigned numbers whatever the sign.
+func seriesColumn(v, lo, hi uint64) int {
+	c := int(float64(tseriesWidth-1) * float64(v-lo) / float64(hi-lo))
+	return min(max(c, 0), tseriesWidth-1)
+}
+
+func appendRule(dst []byte, end byte) []byte {
+	dst = append(dst, end)
+	for range tseriesWidth - 2 {
+		dst = append(dst, '_')
+	}
+	return append(dst, end, '\n')
+}
+
+// seriesUnit is the head of the time column and its number of digits after the
+// second, by the finest unit an interval needs.
+func seriesUnit(interval int64) (head string, digits int) {
+	switch {
+	case interval%1e9 == 0:
+		return "hh:mm:ss", 0
+	case interval%1e6 == 0:
+		return "hh:mm:ss.ms", 3
+	case interval%1e3 == 0:
+		return "hh:mm:ss.us", 6
+	}
+	return "hh:mm:ss.ns", 9
+}
+
+func appendClockTime(dst []byte, at time.Time, digits int) []byte {
+	layout := "15:04:05"
+	if digits > 0 {
+		layout += "." + "000000000"[:digits]
+	}
+	return at.AppendFormat(dst, layout)
+}
+
+// AppendSeriesJSON appends the JSON form of a time series: the intervals with
+// data, times in UTC (O-JSON-TSERIES).
+func AppendSeriesJSON(dst []byte, t *types.Type, points []Point, r Resolver) []byte {
+	r = orDefault(r)
+	dst = append(dst, '[')
+	for i, p := range current(t, points) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"interval_start":`...)
+		dst = strconv.AppendQuote(dst, p.start(t, r).UTC().Format("2006-01-02 15:04:05.000000000"))
+		dst = append(dst, `,"value":`...)
+		dst = append(appendJSONNumber(dst, p.Value, t.Signed), '}')
+	}
+	return append(dst, ']')
+}
