@@ -1,0 +1,183 @@
+// Package bpf makes the system calls that load and attach BPF programs.
+//
+// The library github.com/cilium/ebpf does this as well and is used for maps.
+// Programs go past it for three reasons: it cannot be given the BTF number of
+// an attach target and decodes the kernel's whole BTF to find it again, which
+// costs more than everything else a short run does; its kprobes cannot name a
+// module; and a link made from a plain perf event cannot be asked for the
+// events it missed.
+//
+// Everything here is a thin layer over include/uapi/linux/bpf.h and
+// perf_event.h. It knows nothing of scripts.
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Commands of the bpf system call.
+const (
+	cmdProgLoad          = 5
+	cmdProgRun           = 10
+	cmdObjGetInfoByFD    = 15
+	cmdRawTracepointOpen = 17
+	cmdLinkCreate        = 28
+)
+
+// Attach types of programs and links.
+const (
+	attachRawTP         = 23
+	attachFentry        = 24
+	attachFexit         = 25
+	attachPerfEvent     = 41
+	attachKprobeMulti   = 42
+	attachKprobeSession = 56
+)
+
+// bpf makes one system call; attr points to a structure without Go pointers.
+func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
+	for {
+		r, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
+		if errno == 0 {
+			return int(r), nil
+		}
+		// A signal that arrives during verification ends it; the call can be
+		// repeated. BPF_PROG_RUN cannot: see Prog.Run.
+		if errno == unix.EAGAIN && cmd == cmdProgLoad {
+			continue
+		}
+		return -1, errno
+	}
+}
+
+// ptr is a pointer as the kernel's structures hold it.
+type ptr uint64
+
+func bytesPtr(b []byte) ptr {
+	if len(b) == 0 {
+		return 0
+	}
+	return ptr(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
+}
+
+// cstring is s with the end mark of C. The caller keeps it alive.
+func cstring(s string) []byte {
+	b := make([]byte, len(s)+1)
+	copy(b, s)
+	return b
+}
+
+// objName is the name of a program as the kernel takes it: 15 bytes of
+// [A-Za-z0-9_.].
+func objName(s string) (n [16]byte) {
+	for i := 0; i < len(s) && i < len(n)-1; i++ {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.':
+			n[i] = c
+		default:
+			n[i] = '_'
+		}
+	}
+	return n
+}
+
+// Link is an attached program.
+//
+// A link to a perf event takes two steps to undo: closing the link itself
+// takes the program off the event at once; closing the event waits until no
+// CPU can be running it any more, some 60 ms. Quiet does the first, Close both.
+type Link struct {
+	links  []int // the links themselves; for old kernels there are none
+	events []int // perf events under them
+	kind   linkKind
+	missed uint64 // last answer, kept for after Quiet
+}
+
+type linkKind uint8
+
+const (
+	linkPlain linkKind = iota
+	linkKprobe
+	linkMulti
+)
+
+// Quiet stops new events. For links to perf events that is immediate; for
+// trampolines and multi links it may wait for the kernel.
+func (l *Link) Quiet() error {
+	l.missed, _ = l.Missed()
+	for _, fd := range l.events {
+		// This stops counting and sampling events. On tracepoints and kprobes
+		// it has no effect: their programs run whether the event is on or not.
+		_ = unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_DISABLE, 0)
+	}
+	err := closeAll(l.links)
+	l.links = nil
+	return err
+}
+
+// Close detaches the program for good.
+func (l *Link) Close() error {
+	err := errors.Join(l.Quiet(), closeAll(l.events))
+	l.events = nil
+	return err
+}
+
+func closeAll(fds []int) error {
+	var errs []error
+	for _, fd := range fds {
+		if err := unix.Close(fd); err != nil {
+			errs = append(errs, fmt.Errorf("detach: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// linkInfo is struct bpf_link_info as far as it is used here. The layout of
+// the union depends on the type of the link.
+type linkInfo struct {
+	Type, ID, ProgID uint32
+	_                uint32
+	U                [64]byte
+}
+
+// Missed is how many events the kernel could not deliver: returns of a
+// kretprobe without a free slot, or calls while another probe ran on the CPU.
+// ok is false when this kernel does not tell (before 6.7).
+func (l *Link) Missed() (n uint64, ok bool) {
+	var at int
+	switch l.kind {
+	case linkKprobe:
+		at = 32 // perf_event.type, pad; kprobe.func_name, name_len, offset, addr
+	case linkMulti:
+		at = 16 // kprobe_multi.addrs, count, flags
+	default:
+		return 0, false
+	}
+	if len(l.links) == 0 {
+		return l.missed, l.missed != 0
+	}
+	var info linkInfo
+	size, err := objInfo(l.links[0], unsafe.Pointer(&info), unsafe.Sizeof(info))
+	if err != nil || int(size) < 16+at+8 {
+		return 0, false
+	}
+	return *(*uint64)(unsafe.Pointer(&info.U[at])), true
+}
+
+// objInfo fills a structure with what the kernel knows of an object and
+// returns how many bytes it knows.
+func objInfo(fd int, info unsafe.Pointer, size uintptr) (uint32, error) {
+	attr := struct {
+		fd, size uint32
+		info     ptr
+	}{uint32(fd), uint32(size), ptr(uintptr(info))}
+	_, err := bpf(cmdObjGetInfoByFD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	runtime.KeepAlive(info)
+	return attr.size, err
+}

@@ -1,0 +1,271 @@
+package bpf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+)
+
+// Prog is a loaded program.
+type Prog struct {
+	Name string
+	fd   int
+}
+
+// LoadOptions are what a ProgramSpec cannot say.
+type LoadOptions struct {
+	// AttachBTF is the BTF number of the function or tracepoint type that a
+	// tracing program is for; 0 for other programs.
+	AttachBTF uint32
+	// ModuleBTF is the file descriptor of the module's BTF that AttachBTF
+	// counts in, 0 for the kernel's own.
+	ModuleBTF int
+	// LogSize is how many bytes of the verifier's log are kept when it refuses
+	// the program; 0 means a megabyte.
+	LogSize int
+}
+
+// LoadError is a program that the kernel refused.
+type LoadError struct {
+	Err error
+	// Log is the verifier's; empty when the refusal came before it ran.
+	Log string
+}
+
+// Error is the reason without the log.
+func (e *LoadError) Error() string { return "load program: " + e.Err.Error() }
+
+// Unwrap gives the errno.
+func (e *LoadError) Unwrap() error { return e.Err }
+
+// loadAttr is the part of union bpf_attr that BPF_PROG_LOAD reads, up to what
+// kernel 5.10 knows.
+type loadAttr struct {
+	progType, insnCnt    uint32
+	insns, license       ptr
+	logLevel, logSize    uint32
+	logBuf               ptr
+	kernVersion, flags   uint32
+	name                 [16]byte
+	ifindex, expected    uint32
+	btfFD, funcInfoSize  uint32
+	funcInfo             ptr
+	funcInfoCnt, lineRec uint32
+	lineInfo             ptr
+	lineCnt, attachBTF   uint32
+	attachBTFObj         uint32
+	_                    uint32
+}
+
+// maxLog is the largest log buffer every kernel accepts (UINT_MAX >> 8).
+const maxLog = 1<<24 - 1
+
+// Load checks and loads one program. Loads of maps are resolved by name in
+// maps. The error is a *LoadError when the kernel refused.
+func Load(spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map, opts LoadOptions) (*Prog, error) {
+	insns := make(asm.Instructions, len(spec.Instructions))
+	copy(insns, spec.Instructions)
+	for i := range insns {
+		ins := &insns[i]
+		if !ins.IsLoadFromMap() || ins.Reference() == "" {
+			continue
+		}
+		m := maps[ins.Reference()]
+		if m == nil {
+			return nil, fmt.Errorf("load program %s: no map named %s", spec.Name, ins.Reference())
+		}
+		if err := ins.AssociateMap(m); err != nil {
+			return nil, fmt.Errorf("load program %s: map %s: %w", spec.Name, ins.Reference(), err)
+		}
+	}
+	attr := loadAttr{
+		progType: uint32(spec.Type), expected: uint32(spec.AttachType), name: objName(spec.Name),
+		flags: spec.Flags, attachBTF: opts.AttachBTF, attachBTFObj: uint32(opts.ModuleBTF),
+	}
+	infos, err := funcInfo(insns, &attr)
+	if err != nil {
+		return nil, fmt.Errorf("load program %s: %w", spec.Name, err)
+	}
+	defer infos.close()
+	var code bytes.Buffer
+	code.Grow(len(insns) * asm.InstructionSize * 2)
+	if err := insns.Marshal(&code, binary.LittleEndian); err != nil {
+		return nil, fmt.Errorf("load program %s: %w", spec.Name, err)
+	}
+	license := cstring(spec.License)
+	attr.insns, attr.insnCnt = bytesPtr(code.Bytes()), uint32(code.Len()/asm.InstructionSize)
+	attr.license = bytesPtr(license)
+	fd, err := bpf(cmdProgLoad, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	if err == nil {
+		runtime.KeepAlive(code.Bytes())
+		return &Prog{Name: spec.Name, fd: fd}, nil
+	}
+	log := verify(&attr, opts.LogSize)
+	runtime.KeepAlive(code.Bytes())
+	runtime.KeepAlive(license)
+	return nil, &LoadError{Err: err, Log: log}
+}
+
+// verify repeats a refused load with the log switched on.
+func verify(attr *loadAttr, size int) string {
+	if size <= 0 {
+		size = 1 << 20
+	}
+	for {
+		buf := make([]byte, min(size, maxLog))
+		attr.logLevel, attr.logSize, attr.logBuf = 1, uint32(len(buf)), bytesPtr(buf)
+		fd, err := bpf(cmdProgLoad, unsafe.Pointer(attr), unsafe.Sizeof(*attr))
+		if err == nil {
+			unix.Close(fd)
+		}
+		if errors.Is(err, unix.ENOSPC) && len(buf) < maxLog {
+			size = len(buf) * 4
+			continue
+		}
+		if n := bytes.IndexByte(buf, 0); n >= 0 {
+			buf = buf[:n]
+		}
+		return string(buf)
+	}
+}
+
+// extInfo keeps the BTF that describes a program's functions while it loads.
+type extInfo struct {
+	handle *btf.Handle
+	fib    []byte
+}
+
+func (e *extInfo) close() {
+	if e.handle != nil {
+		e.handle.Close()
+	}
+	runtime.KeepAlive(e.fib)
+}
+
+// funcInfo describes the functions of a program to the verifier, which asks
+// for it when there is more than one. Line information is left out: the
+// compiler has its own table, and the kernel's log prints only the first line
+// of those the library would write.
+func funcInfo(insns asm.Instructions, attr *loadAttr) (*extInfo, error) {
+	e := &extInfo{}
+	n := 0
+	for i := range insns {
+		if btf.FuncMetadata(&insns[i]) != nil {
+			n++
+		}
+	}
+	if n < 2 {
+		return e, nil
+	}
+	var b btf.Builder
+	fib, _, err := btf.MarshalExtInfos(insns, &b)
+	if err != nil {
+		return e, fmt.Errorf("describe functions: %w", err)
+	}
+	if e.handle, err = btf.NewHandle(&b); err != nil {
+		return e, fmt.Errorf("describe functions: %w", err)
+	}
+	e.fib = fib
+	attr.btfFD = uint32(e.handle.FD())
+	attr.funcInfoSize, attr.funcInfo = uint32(btf.FuncInfoSize), bytesPtr(fib)
+	attr.funcInfoCnt = uint32(len(fib)) / uint32(btf.FuncInfoSize)
+	return e, nil
+}
+
+// FD is the file descriptor.
+func (p *Prog) FD() int { return p.fd }
+
+// Close gives the program up; it lives on while it is attached.
+func (p *Prog) Close() error {
+	if p.fd < 0 {
+		return nil
+	}
+	err := unix.Close(p.fd)
+	p.fd = -1
+	return err
+}
+
+// Run runs a raw tracepoint program once, on the calling thread
+// (BPF_PROG_RUN, kernel 5.10).
+func (p *Prog) Run() error {
+	attr := struct {
+		fd, retval, sizeIn, sizeOut uint32
+		dataIn, dataOut             ptr
+		repeat, duration            uint32
+		ctxIn, ctxOut               uint32
+		ctxInPtr, ctxOutPtr         ptr
+		flags, cpu, batch           uint32
+		_                           uint32
+	}{fd: uint32(p.fd)}
+	_, err := bpf(cmdProgRun, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	// EINTR is reported after the program has run (net/bpf/test_run.c looks
+	// for signals between repetitions only).
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("run %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// Stats are the kernel's counters of a program. Time and runs are counted
+// only while kernel.bpf_stats_enabled is set.
+type Stats struct {
+	Nanoseconds, Runs uint64
+	// Recursion is how often the program was not run because it, or another
+	// of its kind, was running on the CPU already (5.12; kprobes 6.7).
+	Recursion uint64
+}
+
+// Stats reads the counters.
+func (p *Prog) Stats() (Stats, error) {
+	var info struct {
+		Type, ID                    uint32
+		Tag                         [8]byte
+		JitedLen, XlatedLen         uint32
+		Jited, Xlated, LoadTime     uint64
+		UID, NrMaps                 uint32
+		Maps                        uint64
+		Name                        [16]byte
+		Ifindex, GPL                uint32
+		NetnsDev, NetnsIno          uint64
+		NrKsyms, NrFuncLens         uint32
+		Ksyms, FuncLens             uint64
+		BTF, FuncRec                uint32
+		FuncInfo                    uint64
+		NrFunc, NrLine              uint32
+		Line, JitedLine             uint64
+		NrJitedLine, LineRec, JLRec uint32
+		NrTags                      uint32
+		Tags, RunTime, RunCnt       uint64
+		RecursionMisses             uint64
+	}
+	if _, err := objInfo(p.fd, unsafe.Pointer(&info), unsafe.Sizeof(info)); err != nil {
+		return Stats{}, fmt.Errorf("counters of %s: %w", p.Name, err)
+	}
+	return Stats{info.RunTime, info.RunCnt, info.RecursionMisses}, nil
+}
+
+// ModuleBTF opens the BTF of a loaded module for LoadOptions. The caller
+// closes it.
+func ModuleBTF(module string) (*os.File, error) {
+	h, err := btf.FindHandle(func(info *btf.HandleInfo) bool {
+		return info.IsKernel && info.Name == module
+	})
+	if err != nil {
+		return nil, fmt.Errorf("BTF of module %s: %w", module, err)
+	}
+	defer h.Close()
+	fd, err := unix.FcntlInt(uintptr(h.FD()), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, fmt.Errorf("BTF of module %s: %w", module, err)
+	}
+	return os.NewFile(uintptr(fd), "btf:"+module), nil
+}

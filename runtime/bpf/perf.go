@@ -1,0 +1,193 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Return values of functions are probed with this bit of the kprobe and uprobe
+// event sources (format/retprobe).
+const retprobeBit = 1 << 0
+
+// ErrNoKprobes is wrapped when the kernel was built without kprobes;
+// ErrNoUprobes likewise.
+var (
+	ErrNoKprobes = errors.New("this kernel has no kprobes (CONFIG_KPROBE_EVENTS is off)")
+	ErrNoUprobes = errors.New("this kernel has no uprobes (CONFIG_UPROBE_EVENTS is off)")
+)
+
+// eventSource is the type number of a dynamic perf event source.
+func eventSource(name string, missing error) (uint32, error) {
+	b, err := os.ReadFile("/sys/bus/event_source/devices/" + name + "/type")
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, missing
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("event source %s: type is %q", name, b)
+	}
+	return uint32(n), nil
+}
+
+// perfOpen opens an event with the smallest attribute structure that has all
+// fields in use, for the sake of old kernels.
+func perfOpen(attr *unix.PerfEventAttr, pid, cpu int) (int, error) {
+	attr.Size = unix.PERF_ATTR_SIZE_VER1
+	return unix.PerfEventOpen(attr, pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+}
+
+// AttachKprobe attaches to a kernel function, "name" or "module:name", at a
+// byte offset, or to its return.
+func AttachKprobe(p *Prog, symbol string, offset uint64, ret bool) (*Link, error) {
+	typ, err := eventSource("kprobe", ErrNoKprobes)
+	if err != nil {
+		return nil, err
+	}
+	name := cstring(symbol)
+	attr := unix.PerfEventAttr{Type: typ, Ext1: uint64(bytesPtr(name)), Ext2: offset}
+	if ret {
+		attr.Config = retprobeBit
+	}
+	fd, err := perfOpen(&attr, -1, 0)
+	runtime.KeepAlive(name)
+	if err != nil {
+		return nil, fmt.Errorf("open kprobe %s: %w", symbol, err)
+	}
+	return attachPerf(p, fd, linkKprobe)
+}
+
+// AttachUprobe attaches to a file offset of a binary, or to the return of the
+// function that starts there; pid 0 means every process.
+func AttachUprobe(p *Prog, path string, offset uint64, pid int, ret bool) (*Link, error) {
+	typ, err := eventSource("uprobe", ErrNoUprobes)
+	if err != nil {
+		return nil, err
+	}
+	name := cstring(path)
+	attr := unix.PerfEventAttr{Type: typ, Ext1: uint64(bytesPtr(name)), Ext2: offset}
+	if ret {
+		attr.Config = retprobeBit
+	}
+	cpu := 0
+	if pid > 0 {
+		cpu = -1
+	} else {
+		pid = -1
+	}
+	fd, err := perfOpen(&attr, pid, cpu)
+	runtime.KeepAlive(name)
+	if err != nil {
+		return nil, fmt.Errorf("open uprobe %s at %#x: %w", path, offset, err)
+	}
+	return attachPerf(p, fd, linkPlain)
+}
+
+// AttachTracepoint attaches to the tracepoint with an event number of tracefs.
+func AttachTracepoint(p *Prog, id int) (*Link, error) {
+	attr := unix.PerfEventAttr{
+		Type: unix.PERF_TYPE_TRACEPOINT, Config: uint64(id),
+		Sample_type: unix.PERF_SAMPLE_RAW, Sample: 1, Wakeup: 1,
+	}
+	fd, err := perfOpen(&attr, -1, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open tracepoint %d: %w", id, err)
+	}
+	return attachPerf(p, fd, linkPlain)
+}
+
+// Sample is a counting event that runs a program every so often.
+type Sample struct {
+	Type   uint32 // unix.PERF_TYPE_SOFTWARE or _HARDWARE
+	Config uint64 // unix.PERF_COUNT_…
+	// Period is how many events, or nanoseconds of a clock, lie between two
+	// runs; Freq is runs a second instead, when it is not 0.
+	Period, Freq uint64
+	PID          int // 0 for every process
+}
+
+// AttachSample attaches to an event on each of the CPUs.
+func AttachSample(p *Prog, s Sample, cpus []int) (*Link, error) {
+	var links []*Link
+	pid := -1
+	attr := unix.PerfEventAttr{Type: s.Type, Config: s.Config, Sample: s.Period}
+	if s.Freq != 0 {
+		attr.Sample, attr.Bits = s.Freq, unix.PerfBitFreq
+	}
+	if s.PID > 0 {
+		// Threads that the process starts later are counted as well.
+		pid, attr.Bits = s.PID, attr.Bits|unix.PerfBitInherit
+	}
+	fail := func(err error) (*Link, error) {
+		join(links).Close()
+		return nil, err
+	}
+	for _, cpu := range cpus {
+		fd, err := perfOpen(&attr, pid, cpu)
+		if errors.Is(err, unix.ENODEV) {
+			continue // the CPU went away
+		}
+		if err != nil {
+			return fail(fmt.Errorf("open perf event on CPU %d: %w", cpu, err))
+		}
+		l, err := attachPerf(p, fd, linkPlain)
+		if err != nil {
+			return fail(err)
+		}
+		links = append(links, l)
+	}
+	if len(links) == 0 {
+		return nil, fmt.Errorf("open perf event: %w on any CPU", unix.ENODEV)
+	}
+	return join(links), nil
+}
+
+// OnlineCPUs lists the CPUs that run.
+func OnlineCPUs() ([]int, error) {
+	b, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil {
+		return nil, fmt.Errorf("list CPUs: %w", err)
+	}
+	return parseCPUs(strings.TrimSpace(string(b)))
+}
+
+// PossibleCPUs is the number of CPUs that programs may ever run on.
+func PossibleCPUs() (int, error) {
+	b, err := os.ReadFile("/sys/devices/system/cpu/possible")
+	if err != nil {
+		return 0, fmt.Errorf("count CPUs: %w", err)
+	}
+	l, err := parseCPUs(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0, err
+	}
+	return l[len(l)-1] + 1, nil
+}
+
+// parseCPUs reads a list like "0-3,8"; the result is not empty.
+func parseCPUs(s string) ([]int, error) {
+	var out []int
+	for part := range strings.SplitSeq(s, ",") {
+		lo, hi, isRange := strings.Cut(part, "-")
+		a, err := strconv.Atoi(lo)
+		b := a
+		if err == nil && isRange {
+			b, err = strconv.Atoi(hi)
+		}
+		if err != nil || a < 0 || b < a || b > 1<<16 {
+			return nil, fmt.Errorf("list of CPUs is %q", s)
+		}
+		for c := a; c <= b; c++ {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
