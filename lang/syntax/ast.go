@@ -161,7 +161,8 @@ type AttachPoint struct {
 // AttachPart is one part of an attach point.
 type AttachPart struct {
 	At
-	Text   string // quotes removed, escapes resolved
+	Text   string // quotes removed, escapes resolved; of the first alternative
+	Raw    string // as written, with all alternatives
 	Quoted bool   // some of it stood in quotes
 	Sep    byte   // the separator before it: 0 for the first, ':' or '@'
 }
@@ -369,6 +370,7 @@ type TypeExpr struct {
 	Of     Expr      // typeof(expr)
 	OfType *TypeExpr // typeof(T)
 	Suffix []TypeSuffix
+	Quals  []string // const, volatile, __user … wherever they stood
 }
 
 // TypeSuffix is '*' (Ptr), '[N]' or '[]' (Len < 0).

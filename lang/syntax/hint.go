@@ -1,0 +1,40 @@
+package syntax
+
+import (
+	"strings"
+
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"probe/lang/diag"
+)
+
+// hintAtStatement adds what the text between two statements suggests: habits
+// from C and from other scripting languages.
+func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
+	prev := &p.toks[max(p.i-1, 0)]
+	switch {
+	case isOp(t, "="):
+		d.WithHelp("assignments cannot be chained; write one statement for each")
+	case isOp(t, ":") && prev.Type == tIdent:
+		d.WithHelp("if a new probe starts here, a `}` is missing above")
+	case prev.Type == tIdent && (isTypeWord(prev.Value) || prev.Value == "struct") && (t.Type == tIdent || t.Type == tVar):
+		d.WithHelp("declare a variable with `let $%s : %s;`, or just assign to `$%s`",
+			strings.TrimPrefix(t.Value, "$"), prev.Value, strings.TrimPrefix(t.Value, "$"))
+	case prev.Type == tIdent && t.Type == tString:
+		d.WithHelp("arguments stand in parentheses: `%s(%s)`", prev.Value, cutText(t.Value, min(len(t.Value), 20)))
+	}
+}
+
+// helpProbe adds what the text of a wrong probe head suggests.
+func (p *parser) helpProbe(d *diag.Diagnostic, t *lexer.Token) {
+	text := t.Value
+	switch {
+	case t.Type == lexer.EOF:
+		d.WithHelp("a probe has a body in braces: `kprobe:vfs_read { … }`")
+	case t.Type == tAttach && (strings.Contains(text, "(") || strings.HasPrefix(text, "@") || strings.HasPrefix(text, "$")):
+		d.WithLabel("a statement cannot stand here").
+			WithHelp("put the statements of a probe in braces")
+	case t.Type == tAttach:
+		d.WithHelp("attach points are separated by `,`")
+	}
+}

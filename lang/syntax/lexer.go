@@ -1,0 +1,457 @@
+package syntax
+
+import (
+	"strings"
+
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"probe/lang/diag"
+	"probe/lang/source"
+)
+
+// The scanner cuts a script into items first and into tokens second. What a
+// character means depends on where it stands (a '/' may be a path, a
+// predicate or a division), and all of that can be decided without asking the
+// parser, so the scanner keeps a mode:
+//
+//	top      between items; decides what kind of item starts here
+//	header   attach points, raw text up to a blank, a comma or a brace
+//	pred     a predicate, ordinary tokens until a '/' with '{' behind it
+//	decl     the head of config, import, let, macro, fn or probe NAME
+//	block    inside braces, ordinary tokens until the brace depth is 0 again
+//
+// An item is handed to the parser as a token stream of its own that ends in an
+// end-of-file token. So an error in one item can never leak into the next, and
+// memory is bounded by the largest item.
+type scanner struct {
+	file  *source.File
+	s     string
+	pos   int
+	diags *diag.List
+
+	comments []*Comment
+	doc      int // index in comments of the first one since the last item
+
+	mode    mode
+	kind    itemKind
+	start   int       // where the current item starts
+	depth   int       // open braces
+	paren   int       // open parentheses, in decl mode
+	ended   bool      // the current item is complete
+	last    lastToken // what the previous token of this item was
+	lastPos int       // its offset
+	ifs     int       // if and else words seen in this predicate
+	named   bool      // the name of a named probe has been read
+	rootVar bool      // a let at the root declares a variable, which is an error
+	tokens  int       // tokens handed out for this item, the end included
+	bad     int       // places with characters that belong to no token
+}
+
+type mode uint8
+
+const (
+	modeTop mode = iota
+	modeHeader
+	modePred
+	modeDecl
+	modeBlock
+)
+
+// lastToken is what the scanner remembers of the token before.
+type lastToken uint8
+
+const (
+	lastNone lastToken = iota
+	lastOperand
+	lastString
+	lastAttach
+	lastOther
+)
+
+// itemKind is the kind of a top-level item.
+type itemKind uint8
+
+const (
+	itemNone itemKind = iota
+	itemPreproc
+	itemCDef
+	itemConfig
+	itemImport
+	itemMapDecl
+	itemMacro
+	itemFn
+	itemNamedProbe
+	itemProbe
+)
+
+func newScanner(f *source.File, diags *diag.List) *scanner {
+	return &scanner{file: f, s: f.Text, diags: diags}
+}
+
+// span is the place [start, end) in the script.
+func (sc *scanner) span(start, end int) source.Span {
+	return source.Span{File: sc.file, Start: start, End: end}
+}
+
+// Next implements lexer.Lexer: the next token of the current item, and an
+// end-of-file token when the item is over. It never fails.
+func (sc *scanner) Next() (lexer.Token, error) {
+	typ, start := sc.scan()
+	sc.tokens++
+	end := sc.pos
+	if typ == lexer.EOF {
+		end = start
+	}
+	return lexer.Token{Type: typ, Value: sc.s[start:end], Pos: lexer.Position{Offset: start}}, nil
+}
+
+// scan reads one token and returns its type and where it starts; it ends at
+// sc.pos.
+func (sc *scanner) scan() (lexer.TokenType, int) {
+	if sc.ended {
+		return lexer.EOF, sc.pos
+	}
+	before := sc.pos
+	for {
+		sc.skipLayout()
+		if sc.pos >= len(sc.s) {
+			sc.ended = true
+			return lexer.EOF, sc.pos
+		}
+		if sc.mode == modeDecl && sc.declEnds(before) {
+			sc.ended = true
+			sc.pos = before
+			return lexer.EOF, sc.pos
+		}
+		start := sc.pos
+		typ, ok := sc.token()
+		if !ok {
+			continue // a bad character, already reported
+		}
+		sc.remember(typ, start)
+		return typ, start
+	}
+}
+
+// remember updates what later decisions need to know of this token.
+func (sc *scanner) remember(typ lexer.TokenType, start int) {
+	sc.lastPos = start
+	switch typ {
+	case tIdent, tVar, tMap, tParam, tInt:
+		sc.last = lastOperand
+		if typ == tIdent && sc.mode == modePred && sc.depth == 0 {
+			if w := sc.s[start:sc.pos]; w == "if" || w == "else" || w == "comptime" {
+				sc.ifs++
+			}
+		}
+		sc.rootVar = sc.rootVar || typ == tVar && sc.mode == modeDecl
+	case tString:
+		sc.last = lastString
+	case tAttach:
+		sc.last = lastAttach
+	case tOp:
+		switch sc.s[start] {
+		case ')', ']', '}':
+			sc.last = lastOperand
+		default:
+			sc.last = lastOther
+		}
+	default:
+		sc.last = lastOther
+	}
+}
+
+// token reads the token at sc.pos according to the mode.
+func (sc *scanner) token() (lexer.TokenType, bool) {
+	switch sc.mode {
+	case modeHeader:
+		return sc.headerToken(), true
+	case modeDecl:
+		return sc.declToken()
+	}
+	c := sc.s[sc.pos]
+	switch {
+	case c == '{':
+		if sc.mode == modePred && sc.depth == 0 && sc.ifs == 0 && sc.endsOperand() {
+			sc.mode = modeBlock // the closing '/' is missing; the parser says so
+		}
+		sc.depth++
+		sc.pos++
+		return tOp, true
+	case c == '}' && sc.depth > 0:
+		sc.depth--
+		sc.pos++
+		if sc.depth == 0 && sc.mode == modeBlock {
+			sc.ended = true
+		}
+		return tOp, true
+	case c == '/' && sc.mode == modePred && sc.depth == 0:
+		if next := skipLayout(sc.s, sc.pos+1); next < len(sc.s) && sc.s[next] == '{' {
+			sc.pos++
+			sc.mode = modeHeader
+			return tPredClose, true
+		}
+		sc.pos++
+		return tOp, true
+	}
+	return sc.plainToken()
+}
+
+// endsOperand tells whether the previous token can end an operand.
+func (sc *scanner) endsOperand() bool { return sc.last == lastOperand || sc.last == lastString }
+
+// headerToken reads one token of a probe's head.
+func (sc *scanner) headerToken() lexer.TokenType {
+	switch c := sc.s[sc.pos]; {
+	case c == '{':
+		sc.pos++
+		sc.depth++
+		sc.mode = modeBlock
+		return tOp
+	case c == ',':
+		sc.pos++
+		return tOp
+	case c == '|' && (sc.pos+1 == len(sc.s) || isLayout(sc.s[sc.pos+1])):
+		sc.pos++
+		return tOp
+	case c == '/':
+		sc.pos++
+		sc.mode = modePred
+		sc.ifs = 0
+		return tPredOpen
+	}
+	sc.attach()
+	return tAttach
+}
+
+// attach reads the raw text of one attach point. It ends before a blank, a
+// comma or a brace; before a '/' unless a ':' came earlier, because after a
+// colon the '/' belongs to a path. Quoted parts are taken whole. In the list
+// options of fgraph (only=…, skip=…) a comma with text behind it goes on with
+// the list. Where attach points are named (probe NAME = …) ';' and '|' end
+// one too.
+func (sc *scanner) attach() {
+	start, part := sc.pos, sc.pos
+	colon := false
+	for sc.pos < len(sc.s) {
+		switch c := sc.s[sc.pos]; {
+		case c == '"':
+			sc.attachQuote()
+			continue
+		case c == '{' || isLayout(c):
+			return
+		case c == ',' && !(colon && sc.listOption(start, part)):
+			return
+		case c == '/' && !colon:
+			return
+		case c == ':':
+			colon = true
+			part = sc.pos + 1
+		case sc.kind == itemNamedProbe && (c == ';' || c == '|' && wholeAlternative(sc.s[sc.pos+1:])):
+			return
+		}
+		sc.pos++
+	}
+}
+
+// listOption tells whether the comma at sc.pos goes on with a list such as
+// fgraph:f:only=a_*,b_*.
+func (sc *scanner) listOption(start, part int) bool {
+	const kind = "fgraph:"
+	head := sc.s[start:part]
+	if i := strings.IndexByte(head, '='); i >= 0 && i < strings.IndexByte(head, ':') {
+		head = head[i+1:] // the name in front of the kind
+	}
+	if len(head) < len(kind) || !strings.EqualFold(head[:len(kind)], kind) {
+		return false
+	}
+	opt := sc.s[part:sc.pos]
+	if !strings.HasPrefix(opt, "only=") && !strings.HasPrefix(opt, "skip=") {
+		return false
+	}
+	next := sc.pos + 1
+	return next < len(sc.s) && !isLayout(sc.s[next]) && sc.s[next] != '{' && sc.s[next] != ',' && sc.s[next] != '/'
+}
+
+// wholeAlternative tells whether the text behind a '|' is a whole attach
+// point (with a probe type) and not just another function name.
+func wholeAlternative(rest string) bool {
+	if end := strings.IndexAny(rest, " \t\r\n;|\""); end >= 0 {
+		return end == 0 || strings.IndexByte(rest[:end], ':') >= 0
+	}
+	return strings.IndexByte(rest, ':') >= 0
+}
+
+// attachQuote takes a quoted part of an attach point, in which \x is x.
+func (sc *scanner) attachQuote() {
+	start := sc.pos
+	for i := sc.pos + 1; i < len(sc.s) && sc.s[i] != '\n'; i++ {
+		switch sc.s[i] {
+		case '\\':
+			if i+1 < len(sc.s) && sc.s[i+1] != '\n' {
+				i++
+			}
+		case '"':
+			sc.pos = i + 1
+			return
+		}
+	}
+	sc.pos = lineEnd(sc.s, start)
+	sc.unterminated(start)
+}
+
+// unterminated reports the string that starts at start and runs to sc.pos.
+func (sc *scanner) unterminated(start int) {
+	sc.diags.Errorf("unterminated-string", sc.span(start, sc.pos), "unterminated string").
+		WithRow("L-STR-01").
+		WithLabel("the closing `\"` is missing on this line").
+		WithHelp("end the string with `\"` on the same line; write `\\n` for a line break")
+}
+
+// declToken reads one token of a declaration's head or body.
+func (sc *scanner) declToken() (lexer.TokenType, bool) {
+	c := sc.s[sc.pos]
+	if sc.last == lastNone {
+		sc.pos = wordEnd(sc.s, sc.pos)
+		return tKeyword, true
+	}
+	if sc.kind == itemNamedProbe {
+		return sc.namedProbeToken(c)
+	}
+	switch c {
+	case '{':
+		sc.depth++
+		sc.pos++
+		sc.mode = modeBlock
+		return tOp, true
+	case '(':
+		sc.paren++
+	case ')':
+		sc.paren--
+	case ';':
+		sc.ended = true
+	}
+	return sc.plainToken()
+}
+
+// namedProbeToken reads one token of probe NAME = attach | attach;
+func (sc *scanner) namedProbeToken(c byte) (lexer.TokenType, bool) {
+	switch {
+	case c == ';':
+		sc.ended = true
+		fallthrough
+	case c == '=' || c == '|' || c == ',' || c == '{':
+		sc.pos++
+		return tOp, true
+	case !sc.named && isLetter(c):
+		sc.named = true
+		for sc.pos < len(sc.s) && (isWord(sc.s[sc.pos]) || sc.s[sc.pos] == '.') {
+			sc.pos++
+		}
+		return tName, true
+	}
+	if c == '/' { // cannot start an attach point
+		sc.pos++
+		return tOp, true
+	}
+	sc.attach()
+	return tAttach, true
+}
+
+// declEnds tells whether a declaration without a body is over although no ';'
+// ended it: before is where its last token ended and sc.pos is where the next
+// one would start.
+func (sc *scanner) declEnds(before int) bool {
+	if sc.last == lastNone || sc.paren > 0 {
+		return false
+	}
+	newline := strings.IndexByte(sc.s[before:sc.pos], '\n') >= 0
+	next := sc.s[sc.pos]
+	switch sc.kind {
+	case itemImport:
+		return next != ';' && (newline || sc.last == lastString)
+	case itemMapDecl:
+		if next == ';' {
+			return false
+		}
+		if !sc.rootVar && sc.s[before-1] == ')' {
+			return true
+		}
+		return newline && sc.last == lastOperand && next != '=' && next != '('
+	case itemNamedProbe:
+		return newline && sc.last == lastAttach && next != ';' && next != '|'
+	}
+	return false
+}
+
+// plainToken reads one token of ordinary code; false after a character that
+// belongs to no token.
+func (sc *scanner) plainToken() (lexer.TokenType, bool) {
+	c := sc.s[sc.pos]
+	switch {
+	case isLetter(c):
+		sc.pos = wordEnd(sc.s, sc.pos)
+		return tIdent, true
+	case isDigit(c):
+		sc.pos = wordEnd(sc.s, sc.pos)
+		return tInt, true
+	case c == '@':
+		sc.pos++
+		if sc.pos < len(sc.s) && isLetter(sc.s[sc.pos]) {
+			sc.pos = wordEnd(sc.s, sc.pos)
+		}
+		return tMap, true
+	case c == '$':
+		if sc.pos+1 < len(sc.s) {
+			switch n := sc.s[sc.pos+1]; {
+			case isLetter(n):
+				sc.pos = wordEnd(sc.s, sc.pos+1)
+				return tVar, true
+			case isDigit(n):
+				sc.pos++
+				for sc.pos < len(sc.s) && isDigit(sc.s[sc.pos]) {
+					sc.pos++
+				}
+				return tParam, true
+			case n == '#':
+				sc.pos += 2
+				return tParam, true
+			}
+		}
+	case c == '"':
+		sc.str()
+		return tString, true
+	case c == '\'':
+		if n := strings.IndexByte(sc.s[sc.pos+1:lineEnd(sc.s, sc.pos)], '\''); n >= 0 {
+			sc.badString(n + 2)
+			return tString, true
+		}
+	case c == '#':
+		sc.misplacedHash()
+		return 0, false
+	}
+	if n := operatorLen(sc.s[sc.pos:]); n > 0 {
+		sc.pos += n
+		return tOp, true
+	}
+	sc.badCharacters()
+	return 0, false
+}
+
+// str takes a string literal; an open one ends at the end of its line.
+func (sc *scanner) str() {
+	start := sc.pos
+	for i := sc.pos + 1; i < len(sc.s) && sc.s[i] != '\n'; i++ {
+		switch sc.s[i] {
+		case '\\':
+			if i+1 < len(sc.s) && sc.s[i+1] != '\n' {
+				i++
+			}
+		case '"':
+			sc.pos = i + 1
+			return
+		}
+	}
+	sc.pos = lineEnd(sc.s, start)
+	sc.unterminated(start)
+}

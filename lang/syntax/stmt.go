@@ -1,0 +1,392 @@
+package syntax
+
+import (
+	"strings"
+
+	"probe/lang/source"
+)
+
+// block parses { statements; value? }; the next token is the '{'.
+func (p *parser) block() *Block {
+	open := p.next()
+	p.deeper()
+	b := &Block{}
+	high := 0
+	for !p.is("}") && !p.eof() {
+		p.statement(b)
+		high = max(high, p.high)
+	}
+	p.high = high
+	if p.eof() {
+		p.report("unclosed-brace", p.tokSpan(p.tok()), "expected `}`, found %s", p.found(p.tok())).
+			WithRow("L-LEX-13").
+			WithLabel("the block is not closed").
+			At(source.Span{File: p.file, Start: open.Pos.Offset, End: tokEnd(open)}, "it starts here").
+			WithHelp("add the missing `}`")
+		p.stop()
+	} else {
+		p.next()
+	}
+	p.depth--
+	b.At = p.since(open.Pos.Offset)
+	return b
+}
+
+// statement parses one statement into b: it becomes the last of b.Stmts, or
+// b.Value when it is the value of the block. A wrong one is reported, skipped,
+// and becomes a BadStmt.
+func (p *parser) statement(b *Block) {
+	if p.accept(";") {
+		return
+	}
+	start := p.i
+	if s, value, ok := p.safeStmt(); ok {
+		if value != nil {
+			b.Value = value
+		} else {
+			b.Stmts = append(b.Stmts, s)
+		}
+		return
+	}
+	p.skipStatement(start)
+	b.Stmts = append(b.Stmts, &BadStmt{p.from(start)})
+}
+
+// skipStatement moves behind the next ';' or closed brace of this block, or to
+// the '}' that ends it. start is where the statement began; at least one token
+// is consumed.
+func (p *parser) skipStatement(start int) {
+	depth := 0
+	for !p.eof() {
+		switch {
+		case p.is("{"):
+			depth++
+		case p.is("}"):
+			if depth == 0 {
+				return
+			}
+			if depth--; depth == 0 {
+				p.next()
+				if p.is(";") {
+					p.next()
+				}
+				return
+			}
+		case p.is(";") && depth == 0:
+			p.next()
+			return
+		}
+		p.next()
+	}
+	if p.i == start {
+		p.next()
+	}
+}
+
+// safeStmt is stmt with its panic caught.
+func (p *parser) safeStmt() (s Stmt, value Expr, ok bool) {
+	defer p.caught(p.depth)
+	s, value = p.stmt()
+	return s, value, true
+}
+
+// stmt parses one statement, or the value at the end of a block.
+func (p *parser) stmt() (Stmt, Expr) {
+	t := p.tok()
+	start := t.Pos.Offset
+	if t.Type == tIdent {
+		switch t.Value {
+		case "let":
+			return p.let(), nil
+		case "for":
+			return p.forLoop(), nil
+		case "while":
+			p.next()
+			s := &While{Cond: p.condition("while"), Body: p.body()}
+			s.At = p.since(start)
+			if !p.quiet {
+				p.diags.Warnf("while-loop", p.at(start, tokEnd(t)).At, "while loops are deprecated").
+					WithRow("E-WHILE-01").
+					WithHelp("count with a range: `for ($i : 0..10) { … }`")
+			}
+			return s, nil
+		case "unroll":
+			p.next()
+			s := &Unroll{N: p.condition("unroll"), Body: p.body()}
+			s.At = p.since(start)
+			return s, nil
+		case "break", "continue", "return":
+			p.next()
+			s := &Jump{Word: t.Value}
+			if t.Value == "return" && !p.is(";") && !p.stmtEnd() {
+				s.X = p.expr()
+			}
+			s.At = p.since(start)
+			p.terminate()
+			return s, nil
+		case "import":
+			p.next()
+			if p.tok().Type != tString {
+				p.expected("the name of a module in quotes")
+				panic(bail{})
+			}
+			s := &ImportStmt{Path: p.stringLit()}
+			s.At = p.since(start)
+			p.terminate()
+			return s, nil
+		case "_":
+			if isOp(p.ahead(1), "=") {
+				p.next()
+				p.next()
+				s := &Discard{X: p.expr()}
+				s.At = p.since(start)
+				p.terminate()
+				return s, nil
+			}
+		case "if":
+			return p.blockLike(p.ifExpr())
+		}
+	}
+	if p.is("{") {
+		b := p.block()
+		return p.blockLike(&BlockExpr{b.At, b})
+	}
+	x := p.expr()
+	if op := p.tok(); op.Type == tOp && isAssignOp(op.Value) {
+		p.next()
+		p.checkTarget(x, op.Value)
+		s := &Assign{Target: x, Op: op.Value, OpAt: p.tokSpan(op), X: p.expr()}
+		s.At = p.since(start)
+		p.terminate()
+		return s, nil
+	}
+	if p.stmtEnd() {
+		return nil, x
+	}
+	s := &ExprStmt{p.since(start), x}
+	p.terminate()
+	return s, nil
+}
+
+// stmtEnd tells whether the block ends here.
+func (p *parser) stmtEnd() bool { return p.is("}") || p.eof() }
+
+// blockLike makes a statement of an if or a block, or the value of the
+// surrounding block if it stands last there and has one. It needs no ';'.
+func (p *parser) blockLike(x Expr) (Stmt, Expr) {
+	if p.accept(";") {
+		return &ExprStmt{At{x.Span()}, x}, nil
+	}
+	if p.stmtEnd() && HasValue(x) {
+		return nil, x
+	}
+	return &ExprStmt{At{x.Span()}, x}, nil
+}
+
+// HasValue tells whether an if or a block as an expression can have a value: a
+// block ends in an expression without ';', and so does every branch of an if,
+// which has an else. Any other expression has one.
+func HasValue(x Expr) bool {
+	switch x := x.(type) {
+	case *BlockExpr:
+		return x.Block.Value != nil
+	case *If:
+		for {
+			if x.Then.Value == nil {
+				return false
+			}
+			next, chained := x.Else.(*If)
+			if !chained {
+				return x.Else != nil && HasValue(x.Else)
+			}
+			x = next
+		}
+	}
+	return true
+}
+
+// terminate consumes the ';' that ends a statement; it may be left out before
+// a '}'. If only the ';' is missing, the next statement is read as usual.
+func (p *parser) terminate() {
+	if p.accept(";") || p.stmtEnd() {
+		return
+	}
+	t := p.tok()
+	end := p.prevEnd()
+	d := p.report("expected-token", source.Span{File: p.file, Start: end, End: end}, "expected `;`, found %s", p.found(t)).
+		WithRow("A-ER-01").
+		WithLabel("expected `;` after this statement")
+	if strings.IndexByte(p.file.Text[end:t.Pos.Offset], '\n') >= 0 {
+		return
+	}
+	p.hintAtStatement(d, t)
+	panic(bail{})
+}
+
+// assignOps are the operators of an assignment.
+var assignOps = []string{"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="}
+
+func isAssignOp(op string) bool {
+	for _, a := range assignOps {
+		if op == a {
+			return true
+		}
+	}
+	return false
+}
+
+// checkTarget reports an assignment to something that cannot be assigned to.
+func (p *parser) checkTarget(x Expr, op string) {
+	switch x := x.(type) {
+	case *Var, *Map:
+	case *Field:
+		p.report("immutable-target", x.At.At, "fields and tuple elements are immutable").
+			WithRow("T-TUP-01").
+			WithLabel("cannot be assigned to").
+			WithHelp("assign a whole new value to the variable or map")
+	case *Ident:
+		d := p.report("invalid-target", x.At.At, "invalid assignment target").
+			WithRow("E-ASG-01").
+			WithLabel("only a variable, a map or a map element can be assigned to")
+		d.WithHelp("a variable starts with `$`: `$%s %s …`", x.Name, op)
+	default:
+		p.report("invalid-target", x.Span(), "invalid assignment target").
+			WithRow("E-ASG-01").
+			WithLabel("only a variable, a map or a map element can be assigned to")
+	}
+}
+
+// let parses let $x : T = e.
+func (p *parser) let() Stmt {
+	start := p.off()
+	p.next()
+	if t := p.tok(); t.Type != tVar {
+		d := p.expected("a variable like `$name`")
+		switch t.Type {
+		case tMap:
+			d.WithHelp("maps need no declaration; to set the kind of a map write `let %s = hash(1024);` outside of probes", t.Value)
+		case tIdent:
+			d.WithHelp("a variable starts with `$`: `let $%s`", t.Value)
+		}
+		panic(bail{})
+	}
+	s := &Let{Var: p.variable()}
+	if p.accept(":") {
+		s.Type = p.typeExpr()
+	}
+	if p.accept("=") {
+		s.X = p.expr()
+	}
+	s.At = p.since(start)
+	p.terminate()
+	return s
+}
+
+// condition parses the condition of if, while and unroll, with or without
+// parentheses.
+func (p *parser) condition(word string) Expr {
+	if p.is("{") {
+		p.expected("a condition after `" + word + "`")
+		panic(bail{})
+	}
+	return p.expr()
+}
+
+// body parses the block of a loop or a branch.
+func (p *parser) body() *Block {
+	if !p.is("{") {
+		d := p.expected("`{`")
+		if p.is("=") {
+			d.WithHelp("`==` compares; an assignment is a statement of its own")
+		} else {
+			d.WithLabel("the block needs braces, for a single statement too")
+		}
+		panic(bail{})
+	}
+	return p.block()
+}
+
+// ifExpr parses if c { } else …; a chain of else if is read in a loop.
+func (p *parser) ifExpr() Expr {
+	var chain []*If
+	high := 0
+	for {
+		start := p.off()
+		p.next() // if
+		x := &If{At: p.at(start, start)}
+		if isIdent(p.tok(), "comptime") {
+			p.next()
+			x.Comptime = true
+		}
+		x.Cond = p.condition("if")
+		high = max(high, p.high)
+		x.Then = p.body()
+		high = max(high, p.high)
+		if len(chain) > 0 {
+			chain[len(chain)-1].Else = x
+		}
+		chain = append(chain, x)
+		if len(chain) > maxChain {
+			p.tooDeep("more than %d branches of one `if`", maxChain)
+		}
+		if !isIdent(p.tok(), "else") {
+			break
+		}
+		p.next()
+		if isIdent(p.tok(), "if") {
+			continue
+		}
+		b := p.body()
+		x.Else = &BlockExpr{b.At, b}
+		high = max(high, p.high)
+		break
+	}
+	end := p.prevEnd()
+	for _, x := range chain {
+		x.At.At.End = end
+	}
+	p.high = high + len(chain)
+	return chain[0]
+}
+
+// forLoop parses for $v : @m { } and for $v : a..b { }.
+func (p *parser) forLoop() Stmt {
+	start := p.off()
+	p.next()
+	s := &For{}
+	paren := p.accept("(")
+	if p.tok().Type != tVar {
+		p.badFor("a loop variable like `$i`")
+	}
+	s.Var = p.variable()
+	if !p.accept(":") {
+		p.badFor("`:`")
+	}
+	first := p.i
+	x := p.unary()
+	if p.accept("..") {
+		s.From = x
+		s.To = p.unary()
+	} else if m, ok := x.(*Map); ok && m.Keys == nil {
+		s.Map = x
+	} else if !isBinaryOp(p.tok()) {
+		p.badRange(x.Span(), "expected a map or a range").
+			WithLabel("a loop runs over a map or over a range of numbers").
+			WithHelp("write `for ($kv : @map) { … }` or `for ($i : 0..10) { … }`")
+		panic(bail{})
+	}
+	if isBinaryOp(p.tok()) {
+		end := p.tok()
+		p.binaryRest(x, 1)
+		p.badRange(p.from(first).At, "expected a map or a range").
+			At(p.tokSpan(end), "the ends of a range stand in parentheses if they are calculated").
+			WithHelp("write `0..($n + 1)`")
+		panic(bail{})
+	}
+	if paren && !p.accept(")") {
+		p.badFor("`)`")
+	}
+	s.Body = p.body()
+	s.At = p.since(start)
+	return s
+}
