@@ -63,9 +63,8 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines, "\n")
 }
 
-// crashLine matches the kernel's own words for going down, the most telling
-// first.
-var crashLines = []*regexp.Regexp{
+// crashWords match what shows why a guest went down, the most telling first.
+var crashWords = []*regexp.Regexp{
 	regexp.MustCompile(`Out of memory and no killable processes.*`),
 	regexp.MustCompile(`Kernel panic - not syncing: .*`),
 	regexp.MustCompile(`(BUG: |Oops: |general protection fault).*`),
@@ -75,7 +74,7 @@ var crashLines = []*regexp.Regexp{
 
 // crashReason finds why a guest went down in the text of its console.
 func crashReason(text string) string {
-	for _, re := range crashLines {
+	for _, re := range crashWords {
 		if s := re.FindString(text); s != "" {
 			return strings.TrimSpace(s)
 		}

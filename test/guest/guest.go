@@ -97,6 +97,7 @@ type Guest struct {
 	exited  chan struct{} // closed when QEMU has ended
 	down    chan struct{} // closed when err is set
 	sendMu  sync.Mutex
+	grace   time.Duration // killGrace; shorter in tests
 
 	mu      sync.Mutex // guards the fields below
 	err     error      // why the guest is of no more use
@@ -243,6 +244,7 @@ func start(qemu string, args []string, k *Kernel, copy io.Writer) (*Guest, error
 	}
 	g := &Guest{
 		Kernel:  k,
+		grace:   killGrace,
 		sock:    sock,
 		conn:    wire.NewConn(sock),
 		console: &console{marker: []byte(wire.MarkExit + " 0"), copy: copy},
@@ -350,6 +352,10 @@ func (g *Guest) receive() {
 	g.fail(g.crash(ErrCrashed, ""))
 }
 
+// crashLines is how many lines of the console a CrashError shows: a panic with
+// its call trace takes about fifty.
+const crashLines = 80
+
 // crash makes a CrashError from what the console shows.
 func (g *Guest) crash(kind error, reason string) *CrashError {
 	text := g.console.text()
@@ -358,7 +364,7 @@ func (g *Guest) crash(kind error, reason string) *CrashError {
 	} else if reason == "" {
 		reason = lastLines(g.qemuLog.text(), 1)
 	}
-	return &CrashError{Kernel: g.Kernel.Name, Err: kind, Reason: reason, Console: lastLines(text, 40)}
+	return &CrashError{Kernel: g.Kernel.Name, Err: kind, Reason: reason, Console: lastLines(text, crashLines)}
 }
 
 // fail ends all requests with the error; only the first one counts.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,30 +123,33 @@ func cachedKernel(home, name string) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(home, strings.TrimSpace(string(text)))
-	images, err := filepath.Glob(filepath.Join(dir, "boot", "vmlinuz-*"))
+	return openKernel(filepath.Join(home, strings.TrimSpace(string(text))), name)
+}
+
+// openKernel finds the parts of an unpacked kernel. Debian moved its image
+// and its configuration from /boot to the folder of the modules in 7.x.
+func openKernel(dir, name string) (*Kernel, error) {
+	mods, err := filepath.Glob(filepath.Join(dir, "usr", "lib", "modules", "*"))
 	if err != nil {
 		return nil, err
 	}
-	if len(images) != 1 {
-		return nil, fmt.Errorf("%s: %d kernel images, want one", dir, len(images))
+	if len(mods) != 1 {
+		return nil, fmt.Errorf("%s: modules of %d kernels, want one", dir, len(mods))
 	}
-	release := strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-")
-	k := &Kernel{
-		Name:    name,
-		Release: release,
-		Package: filepath.Base(dir),
-		Image:   images[0],
-		Modules: filepath.Join(dir, "usr", "lib", "modules", release),
-	}
-	// Debian moved the configuration in 7.x.
-	for _, c := range []string{filepath.Join(dir, "boot", "config-"+release), filepath.Join(k.Modules, "config")} {
-		if _, err := os.Stat(c); err == nil {
-			k.Config = c
+	release := filepath.Base(mods[0])
+	k := &Kernel{Name: name, Release: release, Package: filepath.Base(dir), Modules: mods[0]}
+	for _, part := range []struct {
+		name string
+		path *string
+	}{{"vmlinuz", &k.Image}, {"config", &k.Config}} {
+		for _, p := range []string{filepath.Join(dir, "boot", part.name+"-"+release), filepath.Join(mods[0], part.name)} {
+			if isFile(p) {
+				*part.path = p
+			}
 		}
-	}
-	if k.Config == "" {
-		return nil, fmt.Errorf("%s: no kernel configuration", dir)
+		if *part.path == "" {
+			return nil, fmt.Errorf("%s: no %s of kernel %s", dir, part.name, release)
+		}
 	}
 	return k, nil
 }
@@ -178,7 +182,10 @@ func (a *apt) fetchKernel(ctx context.Context, home string) error {
 		return fmt.Errorf("package %s of suite %s depends on no kernel image", metaPackage, a.suite)
 	}
 	dir := filepath.Join(home, strings.ReplaceAll(version, ":", "%3a"))
-	if _, err := os.Stat(dir); err != nil {
+	if _, err := openKernel(dir, ""); err != nil {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
 		if err := a.unpackKernel(ctx, dir, names); err != nil {
 			return err
 		}
@@ -223,13 +230,18 @@ func (a *apt) unpackKernel(ctx context.Context, dir string, names []string) erro
 			return err
 		}
 	}
+	if _, err := openKernel(root, ""); err != nil {
+		return fmt.Errorf("packages %s: %w", strings.Join(names, ", "), err)
+	}
 	return os.Rename(root, dir)
 }
 
 // keepKernel picks what a guest needs from a kernel package.
 func keepKernel(name string) bool {
-	return strings.HasPrefix(name, "boot/") && !strings.HasPrefix(name, "boot/System.map") ||
-		strings.HasPrefix(name, "usr/lib/modules/")
+	if strings.HasPrefix(path.Base(name), "System.map") {
+		return false
+	}
+	return strings.HasPrefix(name, "boot/") || strings.HasPrefix(name, "usr/lib/modules/")
 }
 
 // writeWhole writes a file so that readers see the old or the new text.

@@ -21,20 +21,12 @@ func Package(ctx context.Context, suite string, names ...string) (dir string, er
 		return "", errors.New("fetch packages: no names given")
 	}
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	return fetchRoot(ctx, suite, names, func(a *apt, _ string) ([]string, error) {
-		return a.closure(ctx, names...)
-	})
-}
-
-// fetchRoot makes a root folder in the cache from the package files that get
-// returns. The folder is named after the names, so that equal calls find it.
-func fetchRoot(ctx context.Context, suite string, names []string, get func(a *apt, temp string) ([]string, error)) (string, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
-	dir := filepath.Join(cache, "packages", suite, names[0]+"-"+hex.EncodeToString(sum[:6]))
+	dir = filepath.Join(cache, "packages", suite, names[0]+"-"+hex.EncodeToString(sum[:6]))
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
@@ -58,15 +50,10 @@ func fetchRoot(ctx context.Context, suite string, names []string, get func(a *ap
 		return "", err
 	}
 	defer os.RemoveAll(temp)
-	root, debs := filepath.Join(temp, "root"), filepath.Join(temp, "debs")
-	for _, d := range []string{root, debs} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			return "", err
-		}
-	}
+	root := filepath.Join(temp, "root")
 	var files []string
 	err = a.retry(ctx, func() (err error) {
-		files, err = get(a, debs)
+		files, err = a.closure(ctx, names...)
 		return err
 	})
 	if err != nil {

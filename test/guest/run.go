@@ -109,10 +109,10 @@ func (g *Guest) Run(ctx context.Context, c Cmd) (Result, error) {
 	}
 	if err != nil {
 		p.Kill()
-	}
-	if timed.Err() != nil && ctx.Err() == nil && g.Err() == nil {
 		var script *ScriptError
-		if !errors.As(err, &script) {
+		if gone := g.Err(); gone != nil {
+			err = gone
+		} else if timed.Err() != nil && ctx.Err() == nil && !errors.As(err, &script) {
 			err = &TimeoutError{Args: c.Args, After: c.Timeout}
 		}
 	}
@@ -456,10 +456,10 @@ func (p *Proc) Kill() error {
 	if err := p.SignalGroup(syscall.SIGKILL); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), killGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), p.g.grace)
 	defer cancel()
 	if err := p.until(ctx, func() bool { return p.ended }); err != nil {
-		p.g.hang(fmt.Sprintf("a killed command did not end within %v", killGrace))
+		p.g.hang(fmt.Sprintf("a killed command did not end within %v", p.g.grace))
 		return p.g.Err()
 	}
 	return nil

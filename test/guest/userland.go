@@ -196,16 +196,17 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// busyboxSuite is where the guests' busybox comes from; the newest release
-// serves all kernels.
-const busyboxSuite = "bookworm"
-
-// addBusybox adds a static busybox and a link for each of its commands whose
-// name is not taken.
+// addBusybox adds busybox and a link for each of its commands whose name is
+// not taken. It is the flavour of Debian's package busybox: the static one
+// runs its own "ip" from a script even where a real one is installed. Commands
+// of busybox that stand for a program of programPackages get no link, so that
+// a test that forgot to ask for the program does not get a lesser one.
 func addBusybox(ctx context.Context, m *image) error {
-	root, err := fetchRoot(ctx, busyboxSuite, []string{"busybox-static"}, func(a *apt, temp string) ([]string, error) {
-		return a.download(ctx, temp, "busybox-static")
-	})
+	suite := hostCodename()
+	if suite == "" {
+		return &Error{Op: "fetch busybox for the guest", Err: ErrNoSources, Help: "use a Debian machine, or Options.Bare"}
+	}
+	root, err := Package(ctx, suite, "busybox")
 	if err != nil {
 		return err
 	}
@@ -213,18 +214,42 @@ func addBusybox(ctx context.Context, m *image) error {
 	if err != nil {
 		return err
 	}
-	host := filepath.Join(root, at)
-	if err := m.file("/usr/bin/busybox", host); err != nil {
+	files := make(map[string]string)
+	if err := addProgram(files, []string{root}, at); err != nil {
 		return err
 	}
-	list, err := exec.CommandContext(ctx, host, "--list").Output()
-	if err != nil {
-		return fmt.Errorf("list the commands of busybox: %w", err)
+	for at, host := range files {
+		// The libraries of other programs stay: they are of the same release.
+		if _, taken := m.entries[guestPath(at)]; !taken {
+			if err := m.file(at, host); err != nil {
+				return err
+			}
+		}
 	}
-	for name := range strings.FieldsSeq(string(list)) {
-		if _, taken := m.entries["usr/sbin/"+name]; !taken {
+	list, err := busyboxCommands(ctx, root, at)
+	if err != nil {
+		return err
+	}
+	for _, name := range list {
+		_, taken := m.entries["usr/sbin/"+name]
+		if _, other := programPackages[name]; !taken && !other {
 			m.link("/usr/bin/"+name, "busybox")
 		}
 	}
 	return nil
+}
+
+// busyboxCommands asks a busybox below root for the names of its commands.
+// Its own dynamic linker and libraries are used, whatever the host has.
+func busyboxCommands(ctx context.Context, root, at string) ([]string, error) {
+	var dirs []string
+	for _, d := range libDirs {
+		dirs = append(dirs, filepath.Join(root, d))
+	}
+	out, err := exec.CommandContext(ctx, filepath.Join(root, "lib64/ld-linux-x86-64.so.2"),
+		"--library-path", strings.Join(dirs, ":"), filepath.Join(root, at), "--list").Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the commands of busybox: %w", err)
+	}
+	return strings.Fields(string(out)), nil
 }
