@@ -1,0 +1,127 @@
+package output
+
+import (
+	"slices"
+	"strconv"
+
+	"probe/lang/source"
+	"probe/lang/value"
+)
+
+// Receipt tells at the end of a run what makes its results incomplete (dialect
+// row X-RUN). A complete run has an empty one.
+type Receipt struct {
+	Items []ReceiptItem
+}
+
+// ReceiptItem is one thing that is missing.
+type ReceiptItem struct {
+	Kind  ReceiptKind
+	Where string // probe, map ("@m") or function; "" if it concerns all
+	Count uint64
+	At    source.Span // place in the script, if there is one
+	// Detail replaces the kind's usual reason when more is known ("on the
+	// kernel's deny list").
+	Detail string
+}
+
+// ReceiptKind names a way to be incomplete; it is the word used in JSON.
+type ReceiptKind string
+
+// The kinds.
+const (
+	LostEvents       ReceiptKind = "lost_events"
+	MapFull          ReceiptKind = "map_full"
+	MapUpdateFailed  ReceiptKind = "map_update_failed"
+	MissedReturns    ReceiptKind = "missed_returns"
+	Recursion        ReceiptKind = "recursion"
+	TruncatedStrings ReceiptKind = "truncated_strings"
+	TruncatedStacks  ReceiptKind = "truncated_stacks"
+	FailedStacks     ReceiptKind = "failed_stacks"
+	FailedReads      ReceiptKind = "failed_reads"
+	LoopsCut         ReceiptKind = "loops_cut"
+	NotAttached      ReceiptKind = "not_attached"
+)
+
+// receiptKinds holds the words of each kind: "N what in WHERE: why", and what
+// to do about it.
+var receiptKinds = map[ReceiptKind]struct{ one, many, where, why, help string }{
+	LostEvents: {"event was lost", "events were lost", " of ", "the ring buffer was full",
+		"print less in the probe, or raise perf_rb_pages in the config block"},
+	MapFull: {"update was refused", "updates were refused", " for ", "the map is full",
+		"raise max_map_keys in the config block, or declare the map with more entries"},
+	MapUpdateFailed: {"update failed", "updates failed", " for ", "the kernel had no memory for the entry or the map was busy",
+		"raise max_map_keys in the config block, so that entries are allocated at the start"},
+	MissedReturns: {"return was missed", "returns were missed", " of ", "the call was not seen, or too many calls ran at once",
+		"calls that were under way when tracing started are always among these"},
+	Recursion: {"run was skipped", "runs were skipped", " of ", "a probe was already running on that CPU",
+		"avoid probing functions that the probes themselves call"},
+	TruncatedStrings: {"string was cut", "strings were cut", " in ", "longer than max_strlen",
+		"raise max_strlen in the config block"},
+	TruncatedStacks: {"stack was cut", "stacks were cut", " in ", "deeper than the limit of the call",
+		"give a larger limit, as in kstack(127)"},
+	FailedStacks: {"stack could not be read", "stacks could not be read", " in ", "the kernel gave no frames", ""},
+	FailedReads: {"read failed", "reads failed", " in ", "the memory was not mapped or not present; zero was used",
+		"run with -k to see each one"},
+	LoopsCut: {"loop was cut short", "loops were cut short", " in ", "the bound on turns was reached", ""},
+	NotAttached: {"function was not attached", "functions were not attached", ": ", "the kernel does not allow it",
+		"run with -v to see the reason for each"},
+}
+
+// appendText writes the receipt as one warning with a note for each item and
+// the cures after them, each once.
+func (r *Receipt) appendText(dst []byte) []byte {
+	dst = append(dst, "warning[incomplete]: the results of this run are not complete\n"...)
+	var helps []string
+	for i := range r.Items {
+		it := &r.Items[i]
+		words, known := receiptKinds[it.Kind]
+		if !known {
+			words.one, words.many, words.where = string(it.Kind), string(it.Kind), " in "
+		}
+		dst = append(dst, "note: "...)
+		if it.At.Valid() {
+			dst = append(append(dst, it.At.String()...), ": "...)
+		}
+		dst = append(strconv.AppendUint(dst, it.Count, 10), ' ')
+		if it.Count == 1 {
+			dst = append(dst, words.one...)
+		} else {
+			dst = append(dst, words.many...)
+		}
+		if it.Where != "" {
+			dst = append(append(dst, words.where...), it.Where...)
+		}
+		why := words.why
+		if it.Detail != "" {
+			why = it.Detail
+		}
+		if why != "" {
+			dst = append(append(dst, " ("...), why...)
+			dst = append(dst, ')')
+		}
+		dst = append(dst, '\n')
+		if words.help != "" && !slices.Contains(helps, words.help) {
+			helps = append(helps, words.help)
+		}
+	}
+	for _, h := range helps {
+		dst = append(append(append(dst, "help: "...), h...), '\n')
+	}
+	return dst
+}
+
+func (it *ReceiptItem) appendJSON(dst []byte) []byte {
+	dst = value.AppendJSONString(append(dst, `{"kind": `...), string(it.Kind))
+	if it.Where != "" {
+		dst = value.AppendJSONString(append(dst, `, "where": `...), it.Where)
+	}
+	dst = strconv.AppendUint(append(dst, `, "count": `...), it.Count, 10)
+	if it.Detail != "" {
+		dst = value.AppendJSONString(append(dst, `, "detail": `...), it.Detail)
+	}
+	if it.At.Valid() {
+		dst = appendJSONPlace(dst, it.At)
+	}
+	return append(dst, '}')
+}
