@@ -25,25 +25,23 @@ var errNoIfdown = errors.New("Debian's ifdown is not installed")
 // version. BusyBox, ifupdown2 and ifupdown-ng have commands of this name, too,
 // with other options and other files.
 func findIfdown(ctx context.Context) (path, version string, err error) {
+	err = errNoIfdown
 	for _, dir := range filepath.SplitList(os.Getenv("PATH") + ":" + adminPath) {
 		candidate := filepath.Join(dir, "ifdown")
 		if !filepath.IsAbs(candidate) {
 			continue
 		}
-		if _, err := exec.LookPath(candidate); err != nil {
+		if _, lookErr := exec.LookPath(candidate); lookErr != nil {
 			continue
 		}
-		out, err := exec.CommandContext(ctx, candidate, "--version").CombinedOutput()
-		if err != nil {
-			return "", "", fmt.Errorf("%s is not Debian's: --version says %w", candidate, err)
+		// The others do not know this option, or print another text.
+		out, runErr := exec.CommandContext(ctx, candidate, "--version").CombinedOutput()
+		if version, ok := ifupdownVersion(string(out)); ok && runErr == nil {
+			return candidate, version, nil
 		}
-		version, ok := ifupdownVersion(string(out))
-		if !ok {
-			return "", "", fmt.Errorf("%s is not Debian's", candidate)
-		}
-		return candidate, version, nil
+		err = fmt.Errorf("%s is not Debian's", candidate)
 	}
-	return "", "", errNoIfdown
+	return "", "", err
 }
 
 // ifupdownVersion gets the version from what "ifdown --version" prints.
