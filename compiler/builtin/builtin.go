@@ -88,6 +88,8 @@ type Env interface {
 // Agg is the kernel half of an aggregation. The cell is size bytes of memory
 // that belongs to this CPU.
 type Agg struct {
+	// Kind is the kind of the map's values.
+	Kind types.Kind
 	// Value is the type of the map's values for one call.
 	Value func(c *types.Call) (*types.Type, *types.Problem)
 	// Update adds to the cell at base+off. atomic is set when two tasks may
@@ -107,21 +109,28 @@ type Operand struct {
 	V ir.Value
 	// Mem is where an object of a byte kind lies; nil for scalars.
 	Mem *Place
+	// Direct tells that V is a pointer whose struct type the verifier knows.
+	Direct bool
 }
 
-// Place is an object in memory: at Base+Off in a space. Local memory and
-// Direct kernel memory are read with plain loads; everything else through a
-// read helper.
+// Place is an object in memory: at Base+Off in a space. Local memory, Direct
+// kernel memory and the context are read with plain loads; everything else
+// through a read helper.
 type Place struct {
-	Base   ir.Value
-	Off    int
-	Space  types.Space
-	Direct bool // typed kernel memory: loads cannot fault
-	// BTF is the struct the direct pointer points to, "" if unknown.
-	BTF string
-	// Clean tells that the bytes after the content are zero (fresh scratch).
-	Clean bool
+	Base  ir.Value
+	Off   int
+	Space types.Space
+	// Direct: typed kernel memory, loads cannot fault.
+	Direct bool
+	// Ctx: the program's context, only aligned loads at constant offsets.
+	Ctx bool
 }
+
+// At is the place off bytes further on.
+func (p Place) At(off int) Place { p.Off += off; return p }
+
+// Plain tells whether the place can be read with plain loads.
+func (p Place) Plain() bool { return p.Space == types.Local || p.Direct || p.Ctx }
 
 // ErrorKind is a run-time error that is counted where it happens.
 type ErrorKind uint8
@@ -158,44 +167,57 @@ type Lowerer interface {
 	// Operand evaluates any expression; byte kinds come as a place and are not
 	// copied.
 	Operand(e hir.Expr) Operand
-	// Into evaluates an expression into local memory of its type's size.
+	// Into evaluates an expression into local memory of its type's size. All
+	// bytes are written, padding included.
 	Into(e hir.Expr, dst Place)
 	// Copy moves size bytes from a place of any space to local memory.
 	Copy(dst, src Place, size int, at source.Span)
-	// Local returns a place whose bytes can be read with plain loads, copying
-	// if it has to.
+	// Local returns a place whose bytes can be read with plain loads and given
+	// to helpers, copying if it has to.
 	Local(o Operand, at source.Span) Place
-	// Scratch is local memory of this program on this CPU, alive until the end
-	// of the current statement; small objects lie on the stack. Its content is
-	// undefined.
+	// Scratch is local memory of this program on this CPU with undefined
+	// content; small objects lie on the stack.
 	Scratch(size int, name string) Place
 	// Dest is the memory the value of the call being lowered is wanted in, or
-	// fresh scratch: str() and its like write straight into a record or key.
-	Dest(size int, name string) Place
+	// scratch: str() and its like write straight into a record or a key. The
+	// caller may ask only once. clean tells that the bytes after the content
+	// have to be zeroed as well.
+	Dest(size int, name string) (p Place, clean bool)
 	// Zero clears size bytes of local memory.
 	Zero(p Place, size int)
 	// Addr is the address of a place in a register.
 	Addr(p Place) ir.Value
-	// Read reads size bytes (an ir value, or constant) at a kernel or user
-	// address into local memory; a failure zeroes it and counts.
-	Read(dst Place, size ir.Value, addr ir.Value, space types.Space, at source.Span)
+	// Read reads size bytes at a kernel or user address into local memory; a
+	// failure zeroes them and is counted. It returns the helper's result.
+	Read(dst Place, size ir.Value, addr ir.Value, space types.Space, at source.Span) ir.Value
+	// ReadStr reads a NUL-terminated string of at most size bytes with the NUL
+	// and returns its length with the NUL, or a negative errno.
+	ReadStr(dst Place, size ir.Value, addr ir.Value, space types.Space, at source.Span) ir.Value
+	// Load reads a scalar of type t from a place.
+	Load(p Place, t *types.Type, at source.Span) ir.Value
 	// Fail counts a run-time error at the current point.
-	Fail(kind ErrorKind, at source.Span)
-	// FailIf counts an error when cond (x cmp y) holds, off the hot path.
-	FailIf(c ir.Cmp, x, y ir.Value, kind ErrorKind, at source.Span)
-	// Table places constant bytes in read-only memory and gives their address.
-	Table(name string, data []byte) ir.Value
-	// MapOf returns how a script map is stored, for functions on maps.
-	Lookup(m *hir.Map, key hir.Expr) (found ir.Value, cell Place, isNull ir.Block, join ir.Block)
-	// Delete removes a key or resets a scalar map; the result is 1 if it was
-	// there.
+	Fail(kind ErrorKind, at source.Span, helper ir.Helper)
+	// FailIf counts an error when x cmp y (64 bits) holds, off the hot path.
+	FailIf(c ir.Cmp, x, y ir.Value, kind ErrorKind, at source.Span, helper ir.Helper)
+	// Select is x cmp y ? a : b; both values are computed already.
+	Select(c ir.Cmp, x, y, a, b ir.Value) ir.Value
+	// IfElse runs one of two pieces of code, each giving a value, and joins.
+	IfElse(c ir.Cmp, x, y ir.Value, then, els func() ir.Value) ir.Value
+	// Table places constant bytes in memory and gives their place; equal data
+	// under one name is stored once.
+	Table(name string, data []byte) Place
+	// HasKey is 1 if the key is in the map.
+	HasKey(m *hir.Map, key hir.Expr) ir.Value
+	// Find copies the value into the variable if the key is there; 1 if so.
+	Find(m *hir.Map, key hir.Expr, v *hir.Var) ir.Value
+	// Delete removes a key or resets a scalar map; 1 if it was there.
 	Delete(m *hir.Map, key hir.Expr) ir.Value
+	// CountEntries is len(@m).
+	CountEntries(m *hir.Map, at source.Span) ir.Value
 	// CPU is the number of this CPU.
 	CPU() ir.Value
-	// CountEntries is len(@m).
-	CountEntries(m *hir.Map) ir.Value
-	// SetVar assigns a scratch variable.
-	SetVar(v *hir.Var, o Operand)
+	// StartNS is the boot clock at the start of the run.
+	StartNS() ir.Value
 	// Return ends the program.
 	Return()
 }

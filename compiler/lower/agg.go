@@ -1,0 +1,198 @@
+package lower
+
+import (
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/compiler/object"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/types"
+)
+
+// atomicCells tells whether two tasks may interleave on one CPU inside this
+// program, so that per-CPU cells need atomic updates. Programs on kprobes,
+// tracepoints and perf events run with preemption off; trampolines only with
+// migration off.
+func (f *fn) atomicCells() bool {
+	return f.site.Prog == hir.ProgTracing || f.site.Space == types.User
+}
+
+// aggregate is @m[k] = count() and its like.
+func (f *fn) aggregate(s *hir.Aggregate) {
+	fn := f.u.cfg.Builtins[s.Fn.Name]
+	om := f.om(s.Map)
+	t := s.Map.Value
+	if om.Storage == object.StorePerCPU {
+		args := f.scalars(s.Args)
+		if fn.Agg.Bucket != nil {
+			b := fn.Agg.Bucket(f, t, args)
+			// The verifier has to see the bound of the index.
+			b = f.Select(ir.ULT, b, f.konst(int64(om.Buckets)), b, f.konst(0))
+			cell := f.b.Bin(ir.OpAdd, f.Addr(f.perCPU(om.Off)), f.b.BinI(ir.OpShl, b, 3))
+			f.increment(cell, 0)
+			return
+		}
+		cell := f.perCPU(om.Off)
+		fn.Agg.Update(f, cell.Base, cell.Off, t, args, f.atomicCells())
+		if om.SetOff >= 0 {
+			p := f.perCPU(om.SetOff)
+			f.b.Store(p.Base, p.Off, 8, f.konst(1))
+		}
+		return
+	}
+	key := f.key(s.Map, s.Key)
+	args := f.scalars(s.Args)
+	if om.BucketInKey {
+		f.b.Store(key.Base, key.Off+(om.KeySize+7)/8*8, 8, fn.Agg.Bucket(f, t, args))
+		f.inCell(s.Map, key, s.At, func(cell ir.Value) { f.increment(cell, 0) })
+		return
+	}
+	f.inCell(s.Map, key, s.At, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, f.atomicCells()) })
+}
+
+func (f *fn) scalars(xs []hir.Expr) []ir.Value {
+	var out []ir.Value
+	for _, x := range xs {
+		out = append(out, f.Scalar(x))
+	}
+	return out
+}
+
+func (f *fn) increment(base ir.Value, off int) {
+	if f.atomicCells() {
+		f.b.AtomicAdd(base, off, 8, f.konst(1))
+		return
+	}
+	f.b.Store(base, off, 8, f.b.BinI(ir.OpAdd, f.b.Load(base, off, 8), 1))
+}
+
+// inCell updates the cell of a key in place. A missing key is inserted with
+// zeros first; when another CPU was quicker the second lookup finds its entry.
+func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, update func(cell ir.Value)) {
+	cell := f.b.NewVar(ir.PtrMapValue)
+	upd, miss, done := f.b.NewBlock("cell"), f.b.Cold(f.b.NewBlock("insert")), f.b.NewBlock("done")
+	p := f.lookup(m, key)
+	f.b.Set(cell, p)
+	f.b.If(ir.NE, 8, p, f.konst(0), upd, miss)
+	f.b.UseSealed(miss)
+	om := f.om(m)
+	zero := f.Scratch(om.ValueSize, "zero")
+	f.Zero(zero, om.ValueSize)
+	r := f.b.Call(ir.HelperMapUpdate, f.mapPtr(m), f.Addr(key), f.Addr(zero), f.konst(updateNoExist))
+	q := f.lookup(m, key)
+	f.b.Set(cell, q)
+	none := f.b.Cold(f.b.NewBlock("refused"))
+	f.b.If(ir.NE, 8, q, f.konst(0), upd, none)
+	f.b.UseSealed(none)
+	f.countUpdate(r, m, at)
+	f.b.Jump(done)
+	f.b.UseSealed(upd)
+	update(f.b.Get(cell))
+	f.b.Jump(done)
+	f.b.UseSealed(done)
+}
+
+// reduceKeyless sums, or otherwise merges, the cells of all CPUs of a keyless
+// aggregation (T-AGG-02).
+func (f *fn) reduceKeyless(m *hir.Map) ir.Value {
+	om := f.om(m)
+	a := f.newReduction(m.Value)
+	f.eachCPU(func(block builtin.Place) { a.add(block.At(om.Off)) })
+	return a.result()
+}
+
+// reduceKey merges the cells of all CPUs under a key; 0 if the key is missing.
+func (f *fn) reduceKey(m *hir.Map, key ir.Value) ir.Value {
+	if !f.Target().PerCPULookup {
+		f.u.Diag.Errorf("missing-kernel-feature", m.At, "reading an aggregation as a number needs a kernel that can read other CPUs' values").
+			WithLabel("@%s is kept for each CPU apart", m.Name).
+			WithNote("the helper map_lookup_percpu_elem exists since Linux 5.19").
+			WithHelp("print the map instead: print(@%s)", m.Name).WithRow("T-AGG-02")
+		return f.konst(0)
+	}
+	a := f.newReduction(m.Value)
+	i := f.b.NewVar(ir.Scalar)
+	f.b.Set(i, f.konst(0))
+	f.turn(plainLoop, 0, func(in, done ir.Block) {
+		f.b.If(ir.ULT, 8, f.b.Get(i), f.konst(int64(f.u.Obj.NCPU)), in, done)
+	}, func() {
+		p := f.b.Call(ir.HelperPerCPULookup, f.mapPtr(m), key, f.b.Get(i))
+		have, next := f.b.NewBlock("cell"), f.b.NewBlock("none")
+		f.b.If(ir.NE, 8, p, f.konst(0), have, next)
+		f.b.UseSealed(have)
+		a.add(f.local(p))
+		f.b.Jump(next)
+		f.b.UseSealed(next)
+	}, func() {
+		f.b.Set(i, f.b.BinI(ir.OpAdd, f.b.Get(i), 1))
+	})
+	return a.result()
+}
+
+// reduction merges cells of one kind (layouts: reference A-LY-05 to A-LY-07).
+type reduction struct {
+	f        *fn
+	t        *types.Type
+	acc, set ir.Var
+}
+
+func (f *fn) newReduction(t *types.Type) *reduction {
+	r := &reduction{f: f, t: t, acc: f.b.NewVar(ir.Scalar), set: f.b.NewVar(ir.Scalar)}
+	f.b.Set(r.acc, f.konst(0))
+	f.b.Set(r.set, f.konst(0))
+	return r
+}
+
+func (r *reduction) add(cell builtin.Place) {
+	f := r.f
+	v := f.b.Load(cell.Base, cell.Off, 8)
+	sum := func(dst ir.Var, v ir.Value) { f.b.Set(dst, f.b.Bin(ir.OpAdd, f.b.Get(dst), v)) }
+	switch r.t.Kind {
+	case types.Count, types.Sum:
+		sum(r.acc, v)
+	case types.Avg:
+		sum(r.acc, v)
+		sum(r.set, f.b.Load(cell.Base, cell.Off+8, 8))
+	case types.Min, types.Max:
+		r.extreme(v, f.b.Load(cell.Base, cell.Off+8, 8))
+	}
+}
+
+// extreme takes a value if it is set and better than what there is.
+func (r *reduction) extreme(v, set ir.Value) {
+	f := r.f
+	c := map[bool]ir.Cmp{true: ir.SLT, false: ir.ULT}[r.t.Signed]
+	if r.t.Kind == types.Max {
+		c = map[bool]ir.Cmp{true: ir.SGT, false: ir.UGT}[r.t.Signed]
+	}
+	isSet, better, take, next := f.b.NewBlock("set"), f.b.NewBlock("compare"), f.b.NewBlock("take"), f.b.NewBlock("next")
+	f.b.If(ir.NE, 8, set, f.konst(0), isSet, next)
+	f.b.UseSealed(isSet)
+	f.b.If(ir.EQ, 8, f.b.Get(r.set), f.konst(0), take, better)
+	f.b.UseSealed(better)
+	f.b.If(c, 8, v, f.b.Get(r.acc), take, next)
+	f.b.UseSealed(take)
+	f.b.Set(r.acc, v)
+	f.b.Set(r.set, f.konst(1))
+	f.b.Jump(next)
+	f.b.UseSealed(next)
+}
+
+func (r *reduction) result() ir.Value {
+	f := r.f
+	acc := f.b.Get(r.acc)
+	if r.t.Kind != types.Avg {
+		return acc
+	}
+	n := f.b.Get(r.set)
+	div := func(x ir.Value) ir.Value {
+		return f.IfElse(ir.NE, n, f.konst(0), func() ir.Value { return f.b.Bin(ir.OpDiv, x, n) }, func() ir.Value { return f.konst(0) })
+	}
+	if !r.t.Signed {
+		return div(acc)
+	}
+	// Signed division by magnitude.
+	return f.IfElse(ir.SLT, acc, f.konst(0),
+		func() ir.Value { return f.b.Neg(div(f.b.Neg(acc))) },
+		func() ir.Value { return div(acc) })
+}

@@ -1,0 +1,149 @@
+package lower
+
+import (
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/compiler/object"
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/lang/value"
+)
+
+// Flags of ringbuf_submit (include/uapi/linux/bpf.h). A forced wake-up costs
+// microseconds, so only records that cannot wait ask for it; the reader polls.
+const (
+	noWakeup    = 1
+	forceWakeup = 2
+)
+
+// eventHead is the event number and the CPU, 4 bytes each.
+const eventHead = 8
+
+// call calls a builtin.
+func (f *fn) call(c *hir.Call) builtin.Operand {
+	b := f.u.cfg.Builtins[c.Sig.Name]
+	if b == nil {
+		panic("lower: no builtin " + c.Sig.Name)
+	}
+	if b.Event != nil {
+		f.emit(b, c)
+		return builtin.Operand{T: types.VoidType}
+	}
+	return b.Lower(f, c)
+}
+
+// stored lists the arguments that cross to user space: those that are neither
+// literals nor words nor maps.
+func stored(c *hir.Call) []hir.Expr {
+	var out []hir.Expr
+	for i, a := range c.Args {
+		switch a.(type) {
+		case *hir.WordArg, *hir.MapArg:
+			continue
+		case *hir.Int, *hir.Bytes:
+			if i == c.Sig.Format || !isFormatArg(c, i) {
+				continue
+			}
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// isFormatArg tells whether an argument is converted by the format string:
+// those are always records of run time, literals too, so that user space has
+// one list.
+func isFormatArg(c *hir.Call, i int) bool { return c.Sig.Format >= 0 && i > c.Sig.Format }
+
+// emit writes a record for an asynchronous call: reserve, fill, submit, with
+// no way out in between, so that the record is released on every path.
+func (f *fn) emit(b *builtin.Func, c *hir.Call) {
+	ev := &object.Event{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: b, Call: callInfo(c, f.site.Name)}
+	if c.Sig.Format >= 0 {
+		ev.Format, _ = value.ParseFormat(c.Format)
+	}
+	f.u.Obj.Events = append(f.u.Obj.Events, ev)
+	args := stored(c)
+	effects := false
+	ev.Size = eventHead
+	add := func(t *types.Type) int {
+		a := max(t.Align(), 1)
+		off := (ev.Size + a - 1) / a * a
+		ev.Args = append(ev.Args, object.EventArg{Type: t, Off: off})
+		ev.Size = off + t.Size
+		return off
+	}
+	var ready []builtin.Operand
+	if b.Event.Prepare != nil {
+		ready = b.Event.Prepare(f, c)
+		for _, o := range ready {
+			add(o.T)
+		}
+	} else {
+		for _, a := range args {
+			add(a.Type())
+			effects = effects || hasEffects(a)
+		}
+		if effects {
+			for _, a := range args {
+				ready = append(ready, f.stable(a))
+			}
+		}
+	}
+	ev.Size = (ev.Size + 7) / 8 * 8
+	rec := f.b.Call(ir.HelperRingReserve, f.b.Map(mapRing), f.konst(int64(ev.Size)), f.konst(0))
+	fill, lost, done := f.b.NewBlock("record"), f.b.Cold(f.b.NewBlock("lost")), f.b.NewBlock("sent")
+	f.b.If(ir.NE, 8, rec, f.konst(0), fill, lost)
+	f.b.UseSealed(lost)
+	f.Fail(builtin.ErrLost, c.At, ir.HelperRingReserve)
+	f.b.Jump(done)
+	f.b.UseSealed(fill)
+	p := f.local(rec)
+	f.b.Store(rec, 0, 4, f.konst(int64(ev.ID)))
+	f.b.Store(rec, 4, 4, f.CPU())
+	for i, a := range ev.Args {
+		switch {
+		case ready != nil:
+			f.put(p.At(a.Off), ready[i], a.Type, c.At)
+		default:
+			f.into(args[i], p.At(a.Off), false)
+		}
+	}
+	flags := int64(noWakeup)
+	if b.Event.Wake {
+		flags = forceWakeup
+	}
+	f.b.Call(ir.HelperRingSubmit, rec, f.konst(flags))
+	f.b.Jump(done)
+	f.b.UseSealed(done)
+	if b.Event.After != nil {
+		b.Event.After(f, c)
+	}
+}
+
+// stable evaluates an argument so that later effects cannot change it.
+func (f *fn) stable(a hir.Expr) builtin.Operand {
+	if a.Type().IsScalar() {
+		return builtin.Operand{T: a.Type(), V: f.Scalar(a)}
+	}
+	p := f.Scratch(a.Type().Size, "argument")
+	f.into(a, p, true)
+	return builtin.Operand{T: a.Type(), Mem: &p}
+}
+
+func callInfo(c *hir.Call, probe string) *builtin.CallInfo {
+	info := &builtin.CallInfo{At: c.At, Map: -1, Probe: probe, Consts: make([]*types.Const, len(c.Args)), Words: make([]string, len(c.Args))}
+	for i, a := range c.Args {
+		switch a := a.(type) {
+		case *hir.Int:
+			info.Consts[i] = &types.Const{Type: a.T, Int: a.V}
+		case *hir.Bytes:
+			info.Consts[i] = &types.Const{Type: a.T, Str: a.V}
+		case *hir.WordArg:
+			info.Words[i] = a.Word
+		case *hir.MapArg:
+			info.Map = a.Map.Index
+		}
+	}
+	return info
+}

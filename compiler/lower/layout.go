@@ -1,0 +1,122 @@
+package lower
+
+import (
+	"github.com/cilium/ebpf"
+
+	"probe/compiler/object"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// layoutMaps decides how each map of the script is stored: keyless plain
+// values in p_data, keyless aggregations in a slot for each CPU, the rest in
+// hash maps.
+func (u *Unit) layoutMaps() {
+	for _, m := range u.hir.Maps {
+		if live := u.cfg.Live[m.Name]; live != nil {
+			u.adopt(m, live)
+			continue
+		}
+		om := &object.Map{Name: m.Name, Key: m.Key, Value: m.Value, SetOff: -1, ValueSize: valueSize(m.Value)}
+		if m.Value.IsAgg() {
+			om.Buckets = u.buckets(m.Value)
+		}
+		idx := -1
+		switch {
+		case m.Key == nil && m.Kind == "" && m.Value.IsAgg():
+			om.Storage = object.StorePerCPU
+			size := om.ValueSize
+			if om.Buckets > 0 {
+				size = 8 * om.Buckets
+			}
+			om.Off = u.allocPerCPU(size)
+			if m.Value.Kind == types.Sum {
+				om.SetOff = u.allocPerCPU(8)
+			}
+		case m.Key == nil && m.Kind == "":
+			om.Storage = object.StoreGlobal
+			om.Off = u.alloc(om.ValueSize)
+			om.SetOff = u.alloc(8)
+		default:
+			idx = u.hashMap(m, om)
+		}
+		u.mapIndex = append(u.mapIndex, idx)
+		u.Obj.Maps = append(u.Obj.Maps, om)
+	}
+}
+
+// adopt takes over the storage of a map that lives in another object.
+func (u *Unit) adopt(m *hir.Map, live *object.Map) {
+	c := *live
+	idx := -1
+	if live.Spec != "" {
+		u.hashSpec(m, &c)
+		idx = len(u.MapNames) - 1
+	}
+	u.mapIndex = append(u.mapIndex, idx)
+	u.Obj.Maps = append(u.Obj.Maps, &c)
+}
+
+func (u *Unit) buckets(t *types.Type) int {
+	for _, f := range u.cfg.Builtins {
+		if f.Agg != nil && f.Agg.Buckets != nil && f.Agg.Kind == t.Kind {
+			return f.Agg.Buckets(t)
+		}
+	}
+	return 0
+}
+
+func (u *Unit) hashMap(m *hir.Map, om *object.Map) int {
+	om.Storage = object.StoreHash
+	if m.Value.IsAgg() {
+		om.Storage = object.StorePerCPUHash
+	}
+	om.Spec = "m_" + sanitize(m.Name)
+	for u.Obj.Spec.Maps[om.Spec] != nil {
+		om.Spec += "_"
+	}
+	om.KeySize = 8 // the key of a keyless map is int64 0 (A-LY-01)
+	if m.Key != nil {
+		om.KeySize = max(m.Key.Size, 1)
+	}
+	if om.Buckets > 0 {
+		om.BucketInKey = true
+		om.ValueSize = 8
+	}
+	return u.hashSpec(m, om)
+}
+
+func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
+	spec := &ebpf.MapSpec{Name: om.Spec, KeySize: uint32(om.KeySize), ValueSize: uint32(om.ValueSize), MaxEntries: uint32(max(m.Entries, 1))}
+	if om.BucketInKey {
+		spec.KeySize = uint32((om.KeySize+7)/8*8 + 8)
+	}
+	switch {
+	case om.Storage == object.StorePerCPUHash && m.Kind == "percpulruhash":
+		spec.Type = ebpf.LRUCPUHash
+	case om.Storage == object.StorePerCPUHash:
+		spec.Type = ebpf.PerCPUHash
+	case m.Kind == "lruhash":
+		spec.Type = ebpf.LRUHash
+	default:
+		spec.Type = ebpf.Hash
+	}
+	return u.addMap(spec)
+}
+
+// findDeletes notes the maps that the script deletes from: their keys are
+// usually absent when they are set, so a direct update is the cheaper way.
+func findDeletes(p *hir.Program, out map[*hir.Map]bool) {
+	for _, pr := range p.Probes {
+		walkBlock(pr.Body, func(e hir.Expr) {
+			if c, ok := e.(*hir.Call); ok && c.Sig.Name == "delete" && len(c.Args) > 0 {
+				switch a := c.Args[0].(type) {
+				case *hir.MapArg:
+					out[a.Map] = true
+				case *hir.MapElem:
+					out[a.Map] = true
+				}
+			}
+		}, nil)
+	}
+}

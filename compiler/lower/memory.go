@@ -1,0 +1,159 @@
+package lower
+
+import (
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/lang/source"
+	"probe/lang/types"
+)
+
+// readHelper picks the read helper of a space. Pointers without a space are
+// read as kernel pointers first (T-AS-07).
+func readHelper(s types.Space, str bool) ir.Helper {
+	switch {
+	case s == types.User && str:
+		return ir.HelperReadUserStr
+	case s == types.User:
+		return ir.HelperReadUser
+	case str:
+		return ir.HelperReadKernelStr
+	}
+	return ir.HelperReadKernel
+}
+
+func readError(s types.Space) builtin.ErrorKind {
+	if s == types.User {
+		return builtin.ErrReadUser
+	}
+	return builtin.ErrReadKernel
+}
+
+// Read reads size bytes at an address into local memory. The kernel zeroes the
+// destination when it fails.
+func (f *fn) Read(dst builtin.Place, size, addr ir.Value, space types.Space, at source.Span) ir.Value {
+	h := readHelper(space, false)
+	r := f.b.Call(h, f.Addr(dst), size, addr)
+	f.FailIf(ir.NE, r, f.konst(0), readError(space), at, h)
+	return r
+}
+
+// ReadStr reads a NUL-terminated string; the result is its length with the NUL.
+func (f *fn) ReadStr(dst builtin.Place, size, addr ir.Value, space types.Space, at source.Span) ir.Value {
+	h := readHelper(space, true)
+	r := f.b.Call(h, f.Addr(dst), size, addr)
+	f.FailIf(ir.SLT, r, f.konst(0), readError(space), at, h)
+	return r
+}
+
+// extend widens a loaded value by the sign of its type.
+func (f *fn) extend(v ir.Value, t *types.Type) ir.Value {
+	if t.Size < 8 && t.Signed {
+		return f.b.Ext(v, t.Size, true)
+	}
+	return v
+}
+
+// Load reads a scalar from a place.
+func (f *fn) Load(p builtin.Place, t *types.Type, at source.Span) ir.Value {
+	return f.load(p, t, at).V
+}
+
+func (f *fn) load(p builtin.Place, t *types.Type, at source.Span) builtin.Operand {
+	size := t.Size
+	if p.Plain() {
+		if p.Direct && t.IsPtrToRecord() && t.Elem.Struct.BTF != 0 && t.Space != types.User {
+			return builtin.Operand{T: t, V: f.b.LoadPtr(p.Base, p.Off, ir.PtrBTF), Direct: true}
+		}
+		if p.Direct && t.Kind == types.Pointer {
+			// The verifier may know a type we do not use: a pointer to an int, a
+			// function … only its bits are wanted.
+			return builtin.Operand{T: t, V: f.launder(f.b.LoadPtr(p.Base, p.Off, ir.PtrBTF))}
+		}
+		return builtin.Operand{T: t, V: f.extend(f.b.Load(p.Base, p.Off, size), t)}
+	}
+	tmp := f.Scratch(8, "load")
+	f.Read(tmp, f.konst(int64(size)), f.Addr(p), p.Space, at)
+	return builtin.Operand{T: t, V: f.extend(f.b.Load(tmp.Base, tmp.Off, size), t)}
+}
+
+// launder makes a plain number of a pointer whose type the verifier tracks:
+// arithmetic other than adding a constant is refused on such pointers. A trip
+// through map memory forgets the type.
+func (f *fn) launder(v ir.Value) ir.Value {
+	if f.f.Ins(v).Kind == ir.Scalar {
+		return v
+	}
+	p := f.far(f.region0(8))
+	f.b.Store(p.Base, p.Off, 8, v)
+	return f.b.Load(p.Base, p.Off, 8)
+}
+
+// plain returns the bits of a scalar operand as a number.
+func (f *fn) plain(o builtin.Operand) ir.Value {
+	if o.Direct {
+		return f.launder(o.V)
+	}
+	return o.V
+}
+
+// store writes a scalar to local memory.
+func (f *fn) store(p builtin.Place, t *types.Type, v ir.Value) {
+	f.b.Store(p.Base, p.Off, max(t.Size, 1), v)
+}
+
+// Copy moves size bytes from a place of any space to local memory.
+func (f *fn) Copy(dst, src builtin.Place, size int, at source.Span) {
+	if size == 0 {
+		return
+	}
+	if src.Base == dst.Base && src.Off == dst.Off {
+		return
+	}
+	words := size / 8
+	aligned := src.Off%8 == 0 && dst.Off%8 == 0
+	switch {
+	case src.Space == types.Local && size <= 128, (src.Ctx || src.Direct) && aligned && words <= 8 && size%8 == 0:
+		for off := 0; off < size; {
+			w := 8
+			for w > size-off || (src.Off+off)%w != 0 || (dst.Off+off)%w != 0 {
+				w /= 2
+			}
+			f.b.Store(dst.Base, dst.Off+off, w, f.b.Load(src.Base, src.Off+off, w))
+			off += w
+		}
+	case src.Space == types.Local || src.Ctx:
+		// Both lie in memory of the kernel: one helper call moves them.
+		f.b.Call(ir.HelperReadKernel, f.Addr(dst), f.konst(int64(size)), f.Addr(src))
+	default:
+		f.Read(dst, f.konst(int64(size)), f.Addr(src), src.Space, at)
+	}
+}
+
+// Local returns a place whose bytes can be read with plain loads and handed to
+// helpers.
+func (f *fn) Local(o builtin.Operand, at source.Span) builtin.Place {
+	if o.Mem == nil {
+		p := f.Scratch(8, "value")
+		f.b.Store(p.Base, p.Off, 8, o.V)
+		return p
+	}
+	if o.Mem.Space == types.Local {
+		return *o.Mem
+	}
+	p := f.Scratch(o.T.Size, "copy")
+	f.Copy(p, *o.Mem, o.T.Size, at)
+	return p
+}
+
+// put writes an operand of type t to local memory: exactly t.Size bytes.
+func (f *fn) put(dst builtin.Place, o builtin.Operand, t *types.Type, at source.Span) {
+	if o.Mem == nil {
+		f.store(dst, t, o.V)
+		return
+	}
+	n := min(o.T.Size, t.Size)
+	f.Copy(dst, *o.Mem, n, at)
+	if n < t.Size {
+		f.Zero(dst.At(n), t.Size-n)
+	}
+}

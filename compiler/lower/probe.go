@@ -1,0 +1,272 @@
+package lower
+
+import (
+	"encoding/binary"
+
+	"github.com/cilium/ebpf"
+
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/compiler/object"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/types"
+)
+
+// program lowers one BPF program. body, when given, replaces the script's.
+func (u *Unit) program(name string, role object.Role, pr *hir.Probe, site *hir.Site, body func(f *fn)) {
+	p := &program{u: u, ir: &ir.Prog{Name: name}, probe: pr, site: site, memVars: map[*hir.Var]bool{}}
+	f := &fn{program: p, vars: map[*hir.Var]*binding{}}
+	f.b = ir.NewBuilder(p.ir, name, ir.PtrCtx)
+	f.f = f.b.F
+	defer f.b.At(pr.At)()
+	f.ctx = f.b.Arg(0)
+	f.filters()
+	if body != nil {
+		body(f)
+	} else {
+		f.body(pr)
+	}
+	f.end()
+	f.b.Finish()
+	f.finishScratch()
+	u.IR = append(u.IR, p.ir)
+	u.Obj.Programs = append(u.Obj.Programs, &object.Program{Name: name, Role: role, Probe: pr, Site: site})
+	u.Obj.Spec.Programs[name] = programSpec(name, site)
+}
+
+// programSpec is the spec without instructions.
+func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
+	s := &ebpf.ProgramSpec{Name: name, License: "GPL"}
+	switch site.Prog {
+	case hir.ProgKprobe:
+		s.Type = ebpf.Kprobe
+		switch site.Attach.Kind {
+		case hir.AttachKprobeMulti, hir.AttachKretprobeMulti:
+			s.AttachType = ebpf.AttachTraceKprobeMulti
+		case hir.AttachKprobeSession:
+			s.AttachType = ebpf.AttachTraceKprobeSession
+		}
+	case hir.ProgTracepoint:
+		s.Type = ebpf.TracePoint
+	case hir.ProgRawTP:
+		s.Type = ebpf.RawTracepoint
+	case hir.ProgPerf:
+		s.Type = ebpf.PerfEvent
+	case hir.ProgTracing:
+		s.Type = ebpf.Tracing
+		s.AttachTo = site.Attach.Symbol
+		switch site.Attach.Kind {
+		case hir.AttachFentry:
+			s.AttachType = ebpf.AttachTraceFEntry
+		case hir.AttachFexit:
+			s.AttachType = ebpf.AttachTraceFExit
+		default:
+			s.AttachType = ebpf.AttachTraceRawTp
+		}
+	}
+	return s
+}
+
+// end closes the function: the implicit result is 1 for tracepoints and 0
+// otherwise (E-JUMP-03).
+func (f *fn) end() {
+	if !f.b.Done() {
+		f.b.Ret(f.result())
+	}
+}
+
+func (f *fn) result() ir.Value {
+	if f.site.Prog == hir.ProgTracepoint && !f.inCB {
+		return f.konst(1)
+	}
+	return f.konst(0)
+}
+
+// unfiltered lists the probe types that -p and --comm do not apply to
+// (P-COM-15).
+var unfiltered = map[string]bool{"begin": true, "end": true, "interval": true, "self": true, "test": true, "bench": true}
+
+// filters puts the command line's filters ahead of everything else.
+func (f *fn) filters() {
+	if unfiltered[f.site.Provider] {
+		return
+	}
+	if pid := f.u.cfg.PID; pid > 0 && f.site.Prog != hir.ProgPerf {
+		tgid := f.b.BinI(ir.OpShr, f.b.Call(ir.HelperPidTgid), 32)
+		f.require(ir.EQ, tgid, f.konst(int64(pid)))
+	}
+	if comm := f.u.cfg.Comm; comm != "" {
+		buf := f.Scratch(16, "comm")
+		f.b.Call(ir.HelperComm, f.Addr(buf), f.konst(16))
+		want := make([]byte, 16)
+		copy(want[:15], comm)
+		for i := 0; i < 16; i += 8 {
+			f.require(ir.EQ, f.b.Load(buf.Base, buf.Off+i, 8), f.konst(int64(binary.LittleEndian.Uint64(want[i:]))))
+		}
+	}
+}
+
+// require ends the program unless x cmp y holds.
+func (f *fn) require(c ir.Cmp, x, y ir.Value) {
+	next, out := f.b.NewBlock("next"), f.b.NewBlock("filtered")
+	f.b.If(c, 8, x, y, next, out)
+	f.b.UseSealed(out)
+	f.b.Ret(f.result())
+	f.b.UseSealed(next)
+}
+
+// body lowers predicate and statements.
+func (f *fn) body(pr *hir.Probe) {
+	f.findCaptured(pr)
+	if !isNil(pr.Pred) {
+		run, out := f.b.NewBlock("body"), f.b.NewBlock("false")
+		f.cond(pr.Pred, run, out)
+		f.b.UseSealed(out)
+		f.b.Ret(f.result())
+		f.b.UseSealed(run)
+	}
+	f.block(pr.Body)
+}
+
+// finishScratch gives the program its region of p_scratch: one stride for
+// each CPU.
+func (p *program) finishScratch() {
+	if len(p.base) == 0 {
+		return
+	}
+	stride := (p.region + 63) / 64 * 64
+	for _, c := range p.size {
+		c.f.Vals[c.v].Imm = int64(stride)
+	}
+	for _, c := range p.base {
+		c.f.Vals[c.v].Imm = int64(p.u.scratch)
+	}
+	p.u.scratch += stride * (p.u.cfg.Target.CPUMask() + 1)
+}
+
+// savedArgs is the record an entry half keeps for its return half: the time
+// and the arguments the body uses.
+type savedArgs struct {
+	m     int         // ir map index
+	off   map[int]int // index in Site.Entry.Args -> offset in the record
+	size  int
+	place builtin.Place // of the record, in the return half
+}
+
+// pair lowers a ret: probe whose mechanism keeps neither arguments nor time:
+// the entry half saves them under the thread's id, the return half takes them
+// out again.
+func (u *Unit) pair(i int, pr *hir.Probe) {
+	entry := pr.Site.Entry
+	s := &savedArgs{off: map[int]int{}, size: 8}
+	for n := range entry.Args {
+		if usesArg(pr, n) {
+			s.off[n] = s.size
+			s.size += 8
+		}
+	}
+	name := "p_entry" + sanitize(itoa(i))
+	s.m = u.addMap(&ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: 8, ValueSize: uint32(s.size), MaxEntries: uint32(max(u.cfg.Ints("max_map_keys"), 1024))})
+	base := "p" + itoa(i)
+	u.program(base+"e", object.Entry, pr, entry, func(f *fn) {
+		rec := f.Scratch(s.size, "entry")
+		for n := range entry.Args {
+			if off, ok := s.off[n]; ok {
+				f.b.Store(rec.Base, rec.Off+off, 8, f.plain(f.argument(&entry.Args[n], pr.At)))
+			}
+		}
+		key := f.threadKey()
+		f.b.Store(rec.Base, rec.Off, 8, f.now())
+		r := f.b.Call(ir.HelperMapUpdate, f.b.Map(s.m), f.Addr(key), f.Addr(rec), f.konst(0))
+		f.FailIf(ir.NE, r, f.konst(0), builtin.ErrMapFull, pr.At, ir.HelperMapUpdate)
+	})
+	u.program(base, object.Main, pr, pr.Site, func(f *fn) {
+		key := f.threadKey()
+		p := f.b.Call(ir.HelperMapLookup, f.b.Map(s.m), f.Addr(key))
+		have, none := f.b.NewBlock("entered"), f.b.Cold(f.b.NewBlock("missed"))
+		f.b.If(ir.NE, 8, p, f.konst(0), have, none)
+		f.b.UseSealed(none)
+		f.Fail(builtin.ErrNested, pr.At, ir.HelperMapLookup)
+		f.b.Ret(f.result())
+		f.b.UseSealed(have)
+		rec := f.Scratch(s.size, "entry")
+		f.Copy(rec, f.local(p), s.size, pr.At)
+		f.b.Call(ir.HelperMapDelete, f.b.Map(s.m), f.Addr(key))
+		c := *s
+		c.place = rec
+		f.saved = &c
+		f.body(pr)
+	})
+}
+
+// threadKey is the thread's id in local memory.
+func (f *fn) threadKey() builtin.Place {
+	p := f.Scratch(8, "tid")
+	f.b.Store(p.Base, p.Off, 8, f.b.Call(ir.HelperPidTgid))
+	return p
+}
+
+// now is the clock that durations are measured with.
+func (f *fn) now() ir.Value { return f.b.Call(ir.HelperKtimeGetNS) }
+
+func usesArg(pr *hir.Probe, n int) bool {
+	used := false
+	see := func(e hir.Expr) {
+		switch e := e.(type) {
+		case *hir.ArgRef:
+			used = used || e.N == n
+		case *hir.ArgsRecord:
+			used = true
+		}
+	}
+	walkExpr(pr.Pred, see, nil)
+	walkBlock(pr.Body, see, nil)
+	return used
+}
+
+// argument reads one argument of the site.
+func (f *fn) argument(a *hir.Arg, at source.Span) builtin.Operand {
+	t := a.Type
+	switch a.Loc.Kind {
+	case hir.LocSaved:
+		return builtin.Operand{T: t, V: f.narrow(f.b.Load(f.saved.place.Base, f.saved.place.Off+f.saved.off[a.Loc.Off], 8), t)}
+	case hir.LocCtx:
+		return f.ctxField(a, at)
+	case hir.LocSlot:
+		if a.Trusted && t.IsPtrToRecord() {
+			return builtin.Operand{T: t, V: f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, ir.PtrBTF), Direct: true}
+		}
+		v := f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, slotKind(t))
+		return builtin.Operand{T: t, V: f.narrow(f.launder(v), t)}
+	case hir.LocReg:
+		return builtin.Operand{T: t, V: f.narrow(f.b.Load(f.Ctx(), a.Loc.Off, 8), t)}
+	case hir.LocStack:
+		sp := f.b.Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
+		space := types.Kernel
+		if f.site.Space == types.User {
+			space = types.User
+		}
+		o := f.load(builtin.Place{Base: sp, Off: a.Loc.Off, Space: space}, types.Uint64, at)
+		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
+	}
+	panic("lower: argument location")
+}
+
+// slotKind is what the verifier takes a context slot for: a pointer argument
+// of a tracing program has its BTF type even where we do not use it.
+func slotKind(t *types.Type) ir.Kind {
+	if t.Kind == types.Pointer {
+		return ir.PtrBTF
+	}
+	return ir.Scalar
+}
+
+// narrow reduces a 64-bit register to the type's width: the calling
+// convention leaves the upper bits undefined.
+func (f *fn) narrow(v ir.Value, t *types.Type) ir.Value {
+	if t.Size > 0 && t.Size < 8 && t.IsScalar() {
+		return f.b.Ext(v, t.Size, t.Signed)
+	}
+	return v
+}

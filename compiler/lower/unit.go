@@ -1,0 +1,214 @@
+// Package lower turns the typed tree into SSA: one ir.Prog for each program of
+// each probe, and the layout of everything they share: map slots, per-CPU
+// cells, scratch memory, event records, error counters.
+//
+// In: a hir.Program and what the kernel can do. Out: ir.Progs and an
+// object.Object without instructions. It knows neither registers nor
+// instruction encodings.
+package lower
+
+import (
+	"github.com/cilium/ebpf"
+
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/compiler/object"
+	"probe/compiler/target"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/types"
+)
+
+// Config is what lowering needs to know besides the script.
+type Config struct {
+	Target   *target.Target
+	Builtins map[string]*builtin.Func
+	PID      int    // -p: compiled into every probe that row P-COM-15 filters
+	Comm     string // --comm: the same for the thread name
+	// Ints reads an integer config variable by its canonical name.
+	Ints    func(name string) int64
+	Live    map[string]*object.Map // maps that live already (REPL), by script name
+	FirstID int                    // number of the first event, for objects that share a ring
+}
+
+// The internal maps, by their index in an ir.Prog.
+const (
+	mapData = iota
+	mapPerCPU
+	mapScratch
+	mapRing
+)
+
+// Unit lowers one script.
+type Unit struct {
+	cfg  Config
+	hir  *hir.Program
+	Obj  *object.Object
+	Diag diag.List
+
+	MapNames []string // by ir map index
+	IR       []*ir.Prog
+
+	data     []byte // initial content of p_data
+	percpu   int    // bytes of one CPU's block
+	scratch  int    // bytes of p_scratch so far
+	stride   []patch
+	tables   map[string]int
+	sites    map[siteKey]int
+	mapIndex []int // hir.Map.Index -> ir map index of its hash, -1 if none
+	deleted  map[*hir.Map]bool
+}
+
+// patch is a constant that is known only when everything has been lowered.
+type patch struct {
+	f *ir.Func
+	v ir.Value
+}
+
+type siteKey struct {
+	kind   builtin.ErrorKind
+	at     source.Span
+	probe  string
+	m      string
+	helper ir.Helper
+}
+
+// startOff is where the runtime writes the start time, zeroOff a word that is
+// always zero: adding it makes a value unknown to the verifier.
+const (
+	startOff = 0
+	zeroOff  = 8
+	dataHead = 16
+)
+
+// Lower compiles every probe of a program. Complaints about what this kernel
+// cannot do are in Unit.Diag.
+func Lower(p *hir.Program, cfg Config) *Unit {
+	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}}
+	u.Obj = &object.Object{
+		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},
+		HIR:      p,
+		NCPU:     max(cfg.Target.NCPU, 1),
+		StartOff: startOff,
+	}
+	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
+	findDeletes(p, u.deleted)
+	u.layoutMaps()
+	for i, pr := range p.Probes {
+		if pr.Site.Entry != nil {
+			u.pair(i, pr)
+		} else {
+			u.program("p"+itoa(i), object.Main, pr, pr.Site, nil)
+		}
+	}
+	u.finish()
+	return u
+}
+
+// alloc reserves n bytes of p_data, aligned to 8.
+func (u *Unit) alloc(n int) int {
+	off := (len(u.data) + 7) / 8 * 8
+	u.data = append(u.data, make([]byte, off+n-len(u.data))...)
+	return off
+}
+
+// allocPerCPU reserves n bytes of each CPU's block.
+func (u *Unit) allocPerCPU(n int) int {
+	off := u.percpu
+	u.percpu += (n + 7) / 8 * 8
+	return off
+}
+
+// table places constant bytes in p_data.
+func (u *Unit) table(name string, data []byte) int {
+	key := name + "\x00" + string(data)
+	if off, ok := u.tables[key]; ok {
+		return off
+	}
+	off := u.alloc(len(data))
+	copy(u.data[off:], data)
+	u.tables[key] = off
+	return off
+}
+
+// errorSite returns the offset of the counter of one place and kind.
+func (u *Unit) errorSite(k siteKey) int {
+	if off, ok := u.sites[k]; ok {
+		return off
+	}
+	off := u.alloc(8)
+	u.sites[k] = off
+	u.Obj.Errors = append(u.Obj.Errors, &object.ErrorSite{
+		Kind: k.kind, Off: off, At: k.at, Probe: k.probe, Map: k.m, Helper: ir.Helpers[k.helper].Name,
+	})
+	return off
+}
+
+// addMap adds a kernel map and returns its ir index.
+func (u *Unit) addMap(spec *ebpf.MapSpec) int {
+	u.Obj.Spec.Maps[spec.Name] = spec
+	u.MapNames = append(u.MapNames, spec.Name)
+	return len(u.MapNames) - 1
+}
+
+// finish fixes the strides and makes the internal maps.
+func (u *Unit) finish() {
+	cpus := u.cfg.Target.CPUMask() + 1
+	stride := (u.percpu + 63) / 64 * 64
+	for _, p := range u.stride {
+		p.f.Vals[p.v].Imm = int64(stride)
+	}
+	u.Obj.PerCPUStride = stride
+	u.Obj.DataSize = (len(u.data) + 7) / 8 * 8
+	array := func(name string, size int, flags uint32) *ebpf.MapSpec {
+		m := &ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(max(size, 8)), MaxEntries: 1, Flags: flags}
+		u.Obj.Spec.Maps[name] = m
+		return m
+	}
+	d := array("p_data", u.Obj.DataSize, mmapable)
+	content := make([]byte, d.ValueSize)
+	copy(content, u.data)
+	d.Contents = []ebpf.MapKV{{Key: uint32(0), Value: content}}
+	if stride > 0 {
+		array("p_percpu", stride*cpus, mmapable)
+	}
+	if u.scratch > 0 {
+		array("p_scratch", u.scratch, 0)
+	}
+	if len(u.Obj.Events) > 0 {
+		u.Obj.RingSize = u.ringSize()
+		u.Obj.Spec.Maps["p_ring"] = &ebpf.MapSpec{Name: "p_ring", Type: ebpf.RingBuf, MaxEntries: uint32(u.Obj.RingSize)}
+	}
+}
+
+// mmapable is BPF_F_MMAPABLE (include/uapi/linux/bpf.h).
+const mmapable = 1 << 10
+
+// ringSize follows perf_rb_pages (C-RBPAGES): pages rounded up to a power of
+// two, 0 for the default of 4 MiB, of which the kernel allocates all at once.
+func (u *Unit) ringSize() int {
+	pages := int(u.cfg.Ints("perf_rb_pages"))
+	if pages <= 0 {
+		return 4 << 20
+	}
+	n := 1
+	for n < pages && n < 1<<18 {
+		n *= 2
+	}
+	return n * 4096
+}
+
+// sanitize makes a kernel object name (A-PT-14).
+func sanitize(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_') {
+			b[i] = '_'
+		}
+	}
+	return string(b)
+}
+
+// valueSize is the bytes a value of a type takes in a map.
+func valueSize(t *types.Type) int { return max(t.Size, 1) }
