@@ -135,7 +135,7 @@ func TestIfupdownVersion(t *testing.T) {
 	tests := []struct {
 		name, out, want string
 	}{
-		{"ifupdown", "ifdown version 0.8.41\n\nCopyright (c) 1999-2009 A. Towns\n", "0.8.41"},
+		{"ifupdown", "ifdown version 0.8.41\n\nCopyright (c) 1999-2017\n", "0.8.41"},
 		{"ifupdown2", "ifupdown2:3.0.0-1.1\n", ""},
 		{"ifupdown-ng", "ifupdown-ng 0.11.4\n", ""},
 		{"BusyBox", "ifdown: unrecognized option '--version'\nBusyBox v1.35.0 multi-call binary.\n", ""},
