@@ -1,0 +1,121 @@
+package elf
+
+import (
+	"bytes"
+	"debug/elf"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ulikunitz/xz"
+)
+
+// debugDir is where distributions put debug information.
+const debugDir = "/usr/lib/debug"
+
+// maxMini bounds the unpacked size of embedded debug information.
+const maxMini = 256 << 20
+
+// readDebug adds the symbols that stripping moved elsewhere: to a file found
+// by build id, to one found by name, or to the packed section that some
+// distributions leave in the file. What cannot be read is left out; the
+// symbols in the file itself still serve.
+func (f *File) readDebug(t *table) {
+	for _, path := range f.debugFiles() {
+		if f.readDebugFile(t, path) {
+			return
+		}
+	}
+	packed, err := f.Section(".gnu_debugdata")
+	if err != nil || packed == nil {
+		return
+	}
+	r, err := xz.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return
+	}
+	image, err := io.ReadAll(io.LimitReader(r, maxMini))
+	if err != nil {
+		return
+	}
+	if mini, err := New(bytes.NewReader(image), f.path); err == nil {
+		f.adopt(t, mini)
+	}
+}
+
+// root is the prefix of a path below another root, "/proc/PID/root", or empty.
+func (f *File) root() string {
+	rest, ok := strings.CutPrefix(f.path, "/proc/")
+	pid, _, found := strings.Cut(rest, "/root/")
+	if !ok || !found || strings.Contains(pid, "/") {
+		return ""
+	}
+	return "/proc/" + pid + "/root"
+}
+
+func (f *File) debugFiles() []string {
+	root := f.root()
+	var out []string
+	if id := f.BuildID(); len(id) > 2 {
+		out = append(out, filepath.Join(root, debugDir, ".build-id", id[:2], id[2:]+".debug"))
+	}
+	link, err := f.Section(".gnu_debuglink")
+	name, _, ok := bytes.Cut(link, []byte{0})
+	if err != nil || !ok || len(name) == 0 || bytes.ContainsRune(name, '/') {
+		return out
+	}
+	dir := filepath.Dir(f.path)
+	return append(out,
+		filepath.Join(dir, string(name)),
+		filepath.Join(dir, ".debug", string(name)),
+		filepath.Join(root, debugDir, strings.TrimPrefix(dir, root), string(name)))
+}
+
+// readDebugFile adds the symbols of a separate file if it belongs to this one.
+func (f *File) readDebugFile(t *table, path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	if a, err := os.Stat(f.path); err == nil {
+		if b, err := file.Stat(); err == nil && os.SameFile(a, b) {
+			return false
+		}
+	}
+	debug, err := New(file, path)
+	if err != nil || !f.belongs(debug, file) {
+		return false
+	}
+	return f.adopt(t, debug)
+}
+
+// belongs compares build ids, or the checksum that the link carries.
+func (f *File) belongs(debug *File, r io.ReaderAt) bool {
+	if id := f.BuildID(); id != "" {
+		return debug.BuildID() == id
+	}
+	link, err := f.Section(".gnu_debuglink")
+	if err != nil || len(link) < 4 {
+		return false
+	}
+	want := f.f.ByteOrder.Uint32(link[len(link)-4:])
+	sum := crc32.NewIEEE()
+	if _, err := io.Copy(sum, io.NewSectionReader(r, 0, 1<<40)); err != nil {
+		return false
+	}
+	return sum.Sum32() == want
+}
+
+// adopt adds the symbols of a debug image. Its segments describe the stripped
+// file's memory but hold no bytes, so this file's are used to tell code.
+func (f *File) adopt(t *table, debug *File) bool {
+	debug.segments = f.segments
+	before := len(t.entries)
+	if debug.read(t, elf.SHT_SYMTAB) != nil {
+		t.entries = t.entries[:before]
+	}
+	return len(t.entries) > before
+}
