@@ -28,6 +28,11 @@ type File struct {
 	Comments []*Comment
 }
 
+// Span is the whole script.
+func (f *File) Span() source.Span {
+	return source.Span{File: f.Source, End: len(f.Source.Text)}
+}
+
 // Item is a top-level part of a script.
 type Item interface {
 	Node

@@ -21,7 +21,7 @@ func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
 		d.WithHelp("declare a variable with `let $%s : %s;`, or just assign to `$%s`",
 			strings.TrimPrefix(t.Value, "$"), prev.Value, strings.TrimPrefix(t.Value, "$"))
 	case prev.Type == tIdent && t.Type == tString:
-		d.WithHelp("arguments stand in parentheses: `%s(%s)`", prev.Value, cutText(t.Value, min(len(t.Value), 20)))
+		d.WithHelp("arguments stand in parentheses: `%s(%s)`", prev.Value, cutText(t.Value, 20))
 	}
 }
 

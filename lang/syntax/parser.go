@@ -239,6 +239,9 @@ func (p *parser) found(t *lexer.Token) string {
 
 // cutText is at most n bytes of s, cut between characters.
 func cutText(s string, n int) string {
+	if n >= len(s) {
+		return s
+	}
 	for n > 0 && s[n]&0xc0 == 0x80 {
 		n--
 	}

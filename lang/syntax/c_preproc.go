@@ -1,0 +1,335 @@
+package syntax
+
+import (
+	"strings"
+
+	"probe/lang/diag"
+	"probe/lang/source"
+)
+
+// Bounds on what the macros of one C section may expand to.
+const (
+	maxCTokens  = 2_000_000
+	maxCNesting = 100 // macros inside macros
+)
+
+// cBranch is one open #if.
+type cBranch struct {
+	at     source.Span
+	live   bool // this branch is live
+	taken  bool // this or an earlier branch was live
+	outer  bool // the text around the #if is live
+	inElse bool
+}
+
+// preproc is the C preprocessor: directives in, live tokens out.
+type preproc struct {
+	sec      *CSection
+	diags    *diag.List
+	branches []cBranch
+	toks     []cTok
+	full     bool // maxCTokens was reached and reported
+}
+
+// ParseCSection preprocesses and parses the C section of a script: its Preproc
+// and CDef items in order; other items are ignored. predefined are object-like
+// macros known from the start. The section is never nil.
+func ParseCSection(items []Item, predefined map[string]string) (*CSection, diag.List) {
+	var diags diag.List
+	pp := newPreproc(&diags, predefined)
+	for _, item := range items {
+		switch item.(type) {
+		case *Preproc, *CDef:
+			span := item.Span()
+			pp.text(span.File, span.Start, span.End)
+		}
+	}
+	return pp.finish(false), diags
+}
+
+// ParseCHeader preprocesses and parses a whole file of C declarations, for
+// imports of headers. Declarations of functions and variables are skipped.
+func ParseCHeader(f *source.File, predefined map[string]string) (*CSection, diag.List) {
+	var diags diag.List
+	pp := newPreproc(&diags, predefined)
+	if !reportBinary(f, &diags) {
+		pp.text(f, 0, len(f.Text))
+	}
+	return pp.finish(true), diags
+}
+
+func newPreproc(diags *diag.List, predefined map[string]string) *preproc {
+	pp := &preproc{sec: &CSection{Defines: map[string]*CDefine{}}, diags: diags}
+	for name, body := range predefined {
+		pp.sec.Defines[name] = &CDefine{Name: name, Body: body}
+	}
+	return pp
+}
+
+// finish parses the live tokens.
+func (pp *preproc) finish(header bool) *CSection {
+	if n := len(pp.branches); n > 0 {
+		pp.diags.Errorf("c-conditional", pp.branches[n-1].at, "this conditional is never closed").
+			WithRow("L-PRE-03").
+			WithHelp("close it with `#endif`")
+	}
+	p := &cParser{sec: pp.sec, diags: pp.diags, toks: pp.toks, header: header,
+		structs: map[string]*CStruct{}, enums: map[string]*CEnum{}, consts: map[string]cValue{}}
+	p.run()
+	pp.diags.Sort()
+	return pp.sec
+}
+
+// live tells whether text here counts.
+func (pp *preproc) live() bool {
+	n := len(pp.branches)
+	return n == 0 || pp.branches[n-1].live
+}
+
+// text preprocesses a piece of C text: directives stand on lines of their own,
+// everything else is tokens.
+func (pp *preproc) text(f *source.File, pos, limit int) {
+	fresh := true // only blanks so far on this line
+	for pos < limit && !pp.full {
+		switch c := f.Text[pos]; {
+		case c == '\n':
+			fresh = true
+			pos++
+		case isLayout(c):
+			pos++
+		case c == '#' && fresh:
+			end := logicalLine(f.Text, pos, limit)
+			pp.directive(f, pos, end)
+			pos = end
+		case c == '/' && skipLayout(f.Text[:limit], pos) > pos:
+			next := skipLayout(f.Text[:limit], pos)
+			fresh = fresh || strings.IndexByte(f.Text[pos:next], '\n') >= 0
+			pos = next
+		default:
+			fresh = false
+			t := cToken(f, pos, limit)
+			if pp.live() {
+				pp.emit(t, nil)
+			}
+			pos = t.at.End
+		}
+	}
+}
+
+// emit adds a token, with object-like macros replaced. active are the macros
+// being replaced, which are not replaced again inside themselves.
+func (pp *preproc) emit(t cTok, active []string) {
+	if len(pp.toks) >= maxCTokens || len(active) > maxCNesting {
+		if !pp.full {
+			pp.full = true
+			pp.diags.Errorf("c-preprocessor", t.at, "the macros of the C section expand too far").
+				WithNote("the bounds are %d macros inside each other and %d tokens in all", maxCNesting, maxCTokens)
+		}
+		return
+	}
+	d := pp.sec.Defines[t.text]
+	if t.kind != cWord || d == nil || d.Function || contains(active, t.text) {
+		pp.toks = append(pp.toks, t)
+		return
+	}
+	active = append(active, t.text)
+	for _, body := range macroTokens(d) {
+		if pp.full {
+			return
+		}
+		body.at = t.at // errors show the place of use
+		pp.emit(body, active)
+	}
+}
+
+// macroTokens are the tokens of a macro's body.
+func macroTokens(d *CDefine) []cTok {
+	if d.BodyAt.Valid() {
+		return cLine(d.BodyAt.File, d.BodyAt.Start, d.BodyAt.End)
+	}
+	return cLine(source.New("", d.Body), 0, len(d.Body))
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// directive handles one line that starts with '#'.
+func (pp *preproc) directive(f *source.File, pos, end int) {
+	toks := cLine(f, pos+1, end)
+	line := source.Span{File: f, Start: pos, End: end}
+	if len(toks) == 0 {
+		return // a lone '#'
+	}
+	word, rest := toks[0], toks[1:]
+	switch word.text {
+	case "if", "ifdef", "ifndef":
+		b := cBranch{at: line, outer: pp.live()}
+		if b.outer {
+			b.live = pp.condition(word, rest)
+			b.taken = b.live
+		}
+		pp.branches = append(pp.branches, b)
+		return
+	case "elif", "else", "endif":
+		pp.elseOrEnd(line, word, rest)
+		return
+	case "include":
+		pp.include(line, word)
+		return
+	}
+	if !pp.live() {
+		return
+	}
+	switch word.text {
+	case "define":
+		pp.define(line, rest)
+	case "undef":
+		if len(rest) == 0 || rest[0].kind != cWord {
+			pp.bad(line, "expected the name of a macro after `#undef`")
+			return
+		}
+		delete(pp.sec.Defines, rest[0].text)
+	case "error":
+		pp.diags.Errorf("c-error", line, "#error %s", tokenText(rest)).WithRow("L-PRE-03")
+	case "warning":
+		pp.diags.Warnf("c-error", line, "#warning %s", tokenText(rest)).WithRow("L-PRE-03")
+	case "pragma", "line", "ident":
+	default:
+		pp.bad(word.at, "unknown preprocessor directive `#%s`", word.text)
+	}
+}
+
+// tokenText is the source text that tokens of one line cover.
+func tokenText(toks []cTok) string {
+	if len(toks) == 0 {
+		return ""
+	}
+	return toks[0].at.To(toks[len(toks)-1].at).Text()
+}
+
+func (pp *preproc) bad(at source.Span, format string, args ...any) {
+	pp.diags.Errorf("c-preprocessor", at, format, args...).WithRow("L-PRE-01")
+}
+
+// elseOrEnd handles #elif, #else and #endif.
+func (pp *preproc) elseOrEnd(line source.Span, word cTok, rest []cTok) {
+	n := len(pp.branches)
+	if n == 0 {
+		pp.diags.Errorf("c-conditional", line, "`#%s` without `#if`", word.text).
+			WithRow("L-PRE-03").
+			WithLabel("no conditional is open here")
+		return
+	}
+	b := &pp.branches[n-1]
+	if word.text == "endif" {
+		pp.branches = pp.branches[:n-1]
+		return
+	}
+	if b.inElse {
+		pp.diags.Errorf("c-conditional", line, "`#%s` after `#else`", word.text).
+			WithRow("L-PRE-03").
+			At(b.at, "the conditional starts here")
+		return
+	}
+	b.live = false
+	if word.text == "else" {
+		b.inElse = true
+		b.live = b.outer && !b.taken
+	} else if b.outer && !b.taken {
+		b.live = pp.condition(cTok{text: "if", at: word.at}, rest)
+	}
+	b.taken = b.taken || b.live
+}
+
+// condition evaluates the condition of #if, #ifdef or #ifndef.
+func (pp *preproc) condition(word cTok, rest []cTok) bool {
+	if word.text != "if" {
+		if len(rest) == 0 || rest[0].kind != cWord {
+			pp.bad(word.at, "expected the name of a macro after `#%s`", word.text)
+			return false
+		}
+		_, defined := pp.sec.Defines[rest[0].text]
+		return defined == (word.text == "ifdef")
+	}
+	saved := pp.toks
+	pp.toks = nil
+	for i := 0; i < len(rest); i++ {
+		t := rest[i]
+		if t.kind != cWord || t.text != "defined" {
+			pp.emit(t, nil)
+			continue
+		}
+		open := i+1 < len(rest) && rest[i+1].text == "("
+		if open {
+			i++
+		}
+		if i++; i >= len(rest) || rest[i].kind != cWord {
+			pp.bad(t.at, "expected the name of a macro after `defined`")
+			pp.toks = saved
+			return false
+		}
+		value := "0"
+		if _, ok := pp.sec.Defines[rest[i].text]; ok {
+			value = "1"
+		}
+		pp.toks = append(pp.toks, cTok{value, t.at, cNumber})
+		if open && i+1 < len(rest) && rest[i+1].text == ")" {
+			i++
+		}
+	}
+	e := constExpr{toks: pp.toks, at: word.at, names: func(cTok) (cValue, bool) { return cValue{}, true }}
+	pp.toks = saved
+	v := e.whole()
+	if e.err != "" {
+		pp.diags.Errorf("c-conditional", e.errAt, "%s", e.err).WithRow("L-PRE-03")
+		return false
+	}
+	return v.bits != 0
+}
+
+// include records an #include line.
+func (pp *preproc) include(line source.Span, word cTok) {
+	text := strings.TrimSpace(line.File.Text[word.at.End:line.End])
+	inc := &CInclude{At: At{line}, Live: pp.live()}
+	closing := byte(0)
+	if text != "" {
+		closing = map[byte]byte{'<': '>', '"': '"'}[text[0]]
+	}
+	end := -1
+	if closing != 0 {
+		end = strings.IndexByte(text[1:], closing)
+	}
+	if end < 0 {
+		if inc.Live {
+			pp.bad(line, "expected a file name in `< >` or quotes after `#include`")
+		}
+		return
+	}
+	inc.Path, inc.System = text[1:1+end], closing == '>'
+	pp.sec.Includes = append(pp.sec.Includes, inc)
+}
+
+// define handles #define.
+func (pp *preproc) define(line source.Span, rest []cTok) {
+	if len(rest) == 0 || rest[0].kind != cWord {
+		pp.bad(line, "expected the name of a macro after `#define`")
+		return
+	}
+	name := rest[0]
+	d := &CDefine{At: At{line}, Name: name.text, NameAt: name.at}
+	// A parenthesis directly behind the name makes it function-like.
+	d.Function = len(rest) > 1 && rest[1].text == "(" && rest[1].at.Start == name.at.End
+	if len(rest) > 1 {
+		d.BodyAt = rest[1].at.To(rest[len(rest)-1].at)
+		d.Body = d.BodyAt.Text()
+	} else {
+		d.BodyAt = source.Span{File: line.File, Start: name.at.End, End: name.at.End}
+	}
+	pp.sec.Defines[d.Name] = d
+}
