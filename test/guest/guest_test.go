@@ -278,7 +278,7 @@ func TestCrash(t *testing.T) {
 		reason       string
 		kind         error
 	}{
-		{"panic", "echo c > /proc/sysrq-trigger", "sysrq triggered crash", guest.ErrCrashed},
+		{"panic", "sleep 0.5; echo c > /proc/sysrq-trigger", "sysrq triggered crash", guest.ErrCrashed},
 		{"power off", "poweroff -f", "", guest.ErrCrashed},
 		{"agent killed", "kill -9 $PPID", "agent ended by signal killed", guest.ErrCrashed},
 		{"agent stopped", "kill -STOP $PPID", "did not end within", guest.ErrHung},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"sync"
@@ -43,6 +44,10 @@ type Cmd struct {
 	Script []Step
 
 	MaxOutput int // DefaultMaxOutput when 0; more output kills the command
+
+	// Stdout and Stderr get a copy of the output as it comes, all of it in
+	// order; nil means none. All of the guest waits for a slow writer.
+	Stdout, Stderr io.Writer
 }
 
 // Step is one exchange with a running command.
@@ -146,9 +151,10 @@ func RunBatch(ctx context.Context, o Options, cmds []Cmd) (out []Result, err err
 type Proc struct {
 	Pid int // in the guest
 
-	g   *Guest
-	id  uint32
-	max int
+	g    *Guest
+	id   uint32
+	max  int
+	copy [2]io.Writer // of Stdout and Stderr; nil for none
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced whenever a field below changes
@@ -169,6 +175,7 @@ func (g *Guest) Start(ctx context.Context, c Cmd) (*Proc, error) {
 		return nil, err
 	}
 	p := &Proc{g: g, max: c.MaxOutput, changed: make(chan struct{})}
+	p.copy = [2]io.Writer{c.Stdout, c.Stderr}
 	if p.max == 0 {
 		p.max = DefaultMaxOutput
 	}
@@ -214,6 +221,12 @@ func (g *Guest) Start(ctx context.Context, c Cmd) (*Proc, error) {
 
 // frame takes a frame of the command.
 func (p *Proc) frame(f wire.Frame) {
+	for i, t := range []wire.Type{wire.Stdout, wire.Stderr} {
+		if f.Type == t && p.copy[i] != nil {
+			// A reader that went away is no reason to stop the command.
+			p.copy[i].Write(f.Payload)
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch f.Type {

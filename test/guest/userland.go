@@ -26,6 +26,16 @@ var programPackages = map[string]string{
 	"tc":       "iproute2",
 }
 
+// NetworkModules returns the kernel modules for work on networks: devices,
+// bridges, packet filters and delays.
+func NetworkModules() []string {
+	return []string{"veth", "bridge", "dummy", "8021q", "sch_netem", "nf_tables"}
+}
+
+// NetworkPrograms returns the programs for work on networks, and the shell
+// whose scripts set them up.
+func NetworkPrograms() []string { return []string{"ip", "ss", "tc", "ping", "bash"} }
+
 // binDirs are where programs are looked for, below a root.
 var binDirs = []string{"usr/sbin", "usr/bin", "sbin", "bin", "usr/local/sbin", "usr/local/bin"}
 

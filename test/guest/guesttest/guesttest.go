@@ -52,13 +52,9 @@ type Setup struct {
 	NoProbe bool
 }
 
-// Network is what tests of networking need: devices, bridges, packet filters
-// and delays, with the programs that set them up.
+// Network is the set-up for tests of networks, and what Run uses.
 func Network() Setup {
-	return Setup{
-		Modules:  []string{"veth", "bridge", "dummy", "8021q", "sch_netem", "nf_tables"},
-		Programs: []string{"ip", "ss", "tc", "ping", "bash"},
-	}
+	return Setup{Modules: guest.NetworkModules(), Programs: guest.NetworkPrograms()}
 }
 
 // Run calls fn as a subtest for each kernel that is both in kernels and
