@@ -36,9 +36,12 @@ type Probes interface {
 
 // ExpandRequest is the question of Probes.Expand.
 type ExpandRequest struct {
-	At       source.Span
-	Name     string // user-given name before '='
-	Parts    []Part
+	At    source.Span
+	Name  string // user-given name before '='
+	Parts []Part
+	// Alts are the parts of further alternatives (X-CALL), for when what comes
+	// before matches nothing.
+	Alts     [][]Part
 	Raw      string
 	Uses     Uses
 	Missing  string // missing_probes: error, warn, ignore
