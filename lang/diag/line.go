@@ -1,0 +1,109 @@
+package diag
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+
+	"probe/lang/source"
+)
+
+const (
+	tabWidth = 4   // a tab is shown as this many blanks
+	maxWidth = 160 // columns of a source line that are shown
+)
+
+// cells measures characters. Ambiguous ones count one column whatever the
+// locale, so that the same script gives the same message everywhere.
+var cells = &runewidth.Condition{}
+
+// line is a source line prepared for a terminal: tabs expanded, characters
+// that would disturb it replaced, and a very long one cut around its marks.
+type line struct {
+	text  string
+	start int   // file offset of the first byte of the line
+	cols  []int // display column of each byte shown and of the end
+	from  int   // offset in the line of the first byte shown
+}
+
+// newLine prepares the 1-based line n of a file.
+func newLine(f *source.File, n int, marks []mark) line {
+	raw := f.Line(n)
+	l := line{start: f.LineStart(n)}
+	end := len(raw)
+	var b strings.Builder
+	if len(raw) > maxWidth {
+		first := l.start + len(raw)
+		for _, m := range marks {
+			if m.first == n {
+				first = min(first, m.Span.Start)
+			}
+		}
+		if first == l.start+len(raw) {
+			first = l.start
+		}
+		l.from = max(0, first-l.start-maxWidth/2)
+		for l.from > 0 && l.from < len(raw) && !utf8.RuneStart(raw[l.from]) {
+			l.from--
+		}
+		end = min(len(raw), l.from+maxWidth)
+		for end < len(raw) && !utf8.RuneStart(raw[end]) {
+			end++
+		}
+	}
+	col := 0
+	if l.from > 0 {
+		b.WriteString("…")
+		col = 1
+	}
+	for i := l.from; i < end; {
+		r, size := utf8.DecodeRuneInString(raw[i:end])
+		for range size {
+			l.cols = append(l.cols, col)
+		}
+		text := raw[i : i+size]
+		width := cells.RuneWidth(r)
+		switch {
+		case r == '\t':
+			text, width = strings.Repeat(" ", tabWidth), tabWidth
+		case r < ' ' || r == 0x7f || r == utf8.RuneError && size == 1 || r >= 0x80 && r < 0xa0,
+			r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
+			text, width = "\ufffd", 1
+		}
+		b.WriteString(text)
+		col += width
+		i += size
+	}
+	l.cols = append(l.cols, col)
+	if end < len(raw) {
+		b.WriteString("…")
+	}
+	l.text = b.String()
+	return l
+}
+
+// column is the display column of a file offset, kept inside the line.
+func (l *line) column(offset int) int {
+	i := offset - l.start - l.from
+	return l.cols[min(max(i, 0), len(l.cols)-1)]
+}
+
+// columns is the part of the line n that a mark covers, at least one column. A
+// mark of several lines covers the first one to its end and the last one from
+// its first character on.
+func (l *line) columns(m mark, n int) (from, to int) {
+	end := l.cols[len(l.cols)-1]
+	from, to = l.column(m.Span.Start), l.column(m.Span.End)
+	if m.first != m.last {
+		if m.first == n {
+			to = end
+		} else {
+			from = len(l.text) - len(strings.TrimLeft(l.text, " "))
+		}
+	}
+	if _, endCol := m.Span.File.Position(m.Span.End); m.last == n && endCol == 1 && m.Span.End > m.Span.Start {
+		to = end
+	}
+	return from, max(to, from+1)
+}
