@@ -52,15 +52,22 @@ func (n *nearest) add(name string) {
 // distance is the number of insertions, deletions and replacements between
 // name and the wanted one, or more than limit as soon as that is certain.
 func (n *nearest) distance(name string, limit int) int {
+	want := n.want
+	for want != "" && name != "" && want[0] == name[0] {
+		want, name = want[1:], name[1:]
+	}
+	for want != "" && name != "" && want[len(want)-1] == name[len(name)-1] {
+		want, name = want[:len(want)-1], name[:len(name)-1]
+	}
 	for j := range len(name) + 1 {
 		n.prev[j] = j
 	}
-	for i := range len(n.want) {
+	for i := range len(want) {
 		n.next[0] = i + 1
 		least := i + 1
 		for j := range len(name) {
 			cost := 1
-			if n.want[i] == name[j] {
+			if want[i] == name[j] {
 				cost = 0
 			}
 			d := min(n.prev[j]+cost, n.prev[j+1]+1, n.next[j]+1)

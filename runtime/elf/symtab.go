@@ -84,7 +84,7 @@ type table struct {
 	entries []entry
 	strs    [][]byte
 	starts  []uint32 // where each string table starts
-	byAddr  []entry  // functions and labels, sorted; built on demand
+	byAddr  []uint32 // functions and labels, sorted; built on demand
 }
 
 func (t *table) name(e *entry) string {
@@ -286,15 +286,16 @@ func (f *File) At(addr uint64) (sym Symbol, ok bool) {
 		return Symbol{}, false
 	}
 	f.sortOnce.Do(t.sort)
-	e := t.byAddr
-	i := sort.Search(len(e), func(i int) bool { return e[i].addr > addr }) - 1
+	at := func(i int) *entry { return &t.entries[t.byAddr[i]] }
+	i := sort.Search(len(t.byAddr), func(i int) bool { return at(i).addr > addr }) - 1
 	// A short function may sit inside a long one, so look back a little.
 	for back := 0; i >= 0 && back < 16; i, back = i-1, back+1 {
-		for i > 0 && e[i-1].addr == e[i].addr {
+		for i > 0 && at(i-1).addr == at(i).addr {
 			i-- // the best of several names was sorted first
 		}
-		if addr-e[i].addr < uint64(e[i].size) || e[i].size == 0 && back == 0 && f.sameSegment(e[i].addr, addr) {
-			return t.symbol(&e[i]), true
+		e := at(i)
+		if addr-e.addr < uint64(e.size) || e.size == 0 && back == 0 && f.sameSegment(e.addr, addr) {
+			return t.symbol(e), true
 		}
 	}
 	return Symbol{}, false
@@ -310,21 +311,23 @@ func (f *File) sameSegment(a, b uint64) bool {
 }
 
 func (t *table) sort() {
-	for _, e := range t.entries {
-		if e.kind != Object {
-			t.byAddr = append(t.byAddr, e)
+	t.byAddr = make([]uint32, 0, len(t.entries))
+	for i := range t.entries {
+		if t.entries[i].kind != Object {
+			t.byAddr = append(t.byAddr, uint32(i))
 		}
 	}
-	slices.SortFunc(t.byAddr, func(a, b entry) int {
+	slices.SortFunc(t.byAddr, func(i, j uint32) int {
+		a, b := &t.entries[i], &t.entries[j]
 		if c := cmp.Compare(a.addr, b.addr); c != 0 {
 			return c
 		}
 		if c := cmp.Compare(b.size, a.size); c != 0 {
 			return c
 		}
-		if c := cmp.Compare(rank(&a), rank(&b)); c != 0 {
+		if c := cmp.Compare(rank(a), rank(b)); c != 0 {
 			return c
 		}
-		return cmp.Compare(a.name, b.name)
+		return cmp.Compare(i, j)
 	})
 }
