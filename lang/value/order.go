@@ -14,15 +14,22 @@ import (
 // The entries of m stay as they are.
 func (m *MapData) Sorted(top int64) []Entry {
 	order := m.order()
-	sorted := slices.Clone(m.Entries)
-	slices.SortStableFunc(sorted, func(a, b Entry) int {
-		if c := order(&a, &b); c != 0 {
+	byOrder := make([]*Entry, len(m.Entries))
+	for i := range m.Entries {
+		byOrder[i] = &m.Entries[i]
+	}
+	slices.SortFunc(byOrder, func(a, b *Entry) int {
+		if c := order(a, b); c != 0 {
 			return c
 		}
 		return bytes.Compare(a.Key, b.Key)
 	})
-	if top > 0 && int64(len(sorted)) > top {
-		sorted = sorted[int64(len(sorted))-top:]
+	if top > 0 && int64(len(byOrder)) > top {
+		byOrder = byOrder[int64(len(byOrder))-top:]
+	}
+	sorted := make([]Entry, len(byOrder))
+	for i, e := range byOrder {
+		sorted[i] = *e
 	}
 	return sorted
 }

@@ -1,0 +1,124 @@
+package value
+
+import "testing"
+
+func TestErrNames(t *testing.T) {
+	tests := []struct {
+		n          int
+		name, text string
+	}{
+		{1, "EPERM", "Operation not permitted"},
+		{2, "ENOENT", "No such file or directory"},
+		{5, "EIO", "I/O error"},
+		{9, "EBADF", "Bad file number"},
+		{11, "EAGAIN", "Try again (operation would block)"},
+		{34, "ERANGE", "Math result not representable"},
+		{35, "EDEADLK", "Resource deadlock would occur"},
+		{38, "ENOSYS", "Invalid system call number"},
+		{101, "ENETUNREACH", "Network is unreachable"},
+		{113, "EHOSTUNREACH", "No route to host"},
+		{133, "EHWPOISON", "Memory page has hardware error"},
+		{512, "ERESTARTSYS", "Restart the system call"},
+		{524, "ENOTSUPP", "Operation is not supported"},
+	}
+	for _, tt := range tests {
+		if got, ok := ErrName(tt.n); !ok || got != tt.name {
+			t.Errorf("ErrName(%d) = %q, %v, want %q", tt.n, got, ok, tt.name)
+		}
+		if got, ok := ErrNumber(tt.name); !ok || got != tt.n {
+			t.Errorf("ErrNumber(%q) = %d, %v, want %d", tt.name, got, ok, tt.n)
+		}
+		for _, n := range []int64{int64(tt.n), -int64(tt.n)} {
+			if got := StrError(n); got != tt.text {
+				t.Errorf("StrError(%d) = %q, want %q", n, got, tt.text)
+			}
+		}
+	}
+	for _, n := range []int{-1, 0, 41, 58, 134, 520, 532, 4096} {
+		if got, ok := ErrName(n); ok {
+			t.Errorf("ErrName(%d) = %q, want none", n, got)
+		}
+	}
+	for _, n := range []int64{41, -58, 4095, -1 << 63, 1<<63 - 1} {
+		if got := StrError(n); got != "Unknown error" {
+			t.Errorf("StrError(%d) = %q, want Unknown error", n, got)
+		}
+	}
+	if got := StrError(0); got != "Success" {
+		t.Errorf("StrError(0) = %q, want Success", got)
+	}
+	if n, _ := ErrNumber("EWOULDBLOCK"); n != 11 {
+		t.Errorf("ErrNumber(EWOULDBLOCK) = %d, want 11", n)
+	}
+	if _, ok := ErrNumber(""); ok {
+		t.Error("ErrNumber of nothing is found")
+	}
+	for n := range errnos {
+		if (errnos[n].name == "") != (errnos[n].text == "") {
+			t.Errorf("errno %d is half filled in: %+v", n, errnos[n])
+		}
+	}
+}
+
+func TestIsErr(t *testing.T) {
+	for n, want := range map[int64]bool{-1: true, -4095: true, -4096: false, 0: false, 1: false, -1 << 63: false} {
+		if got := IsErr(n); got != want {
+			t.Errorf("IsErr(%d) = %v, want %v", n, got, want)
+		}
+	}
+}
+
+func TestSyscallName(t *testing.T) {
+	tests := []struct {
+		arch string
+		n    int64
+		want string
+	}{
+		{"amd64", 0, "read"},
+		{"amd64", 59, "execve"},
+		{"amd64", 257, "openat"},
+		{"amd64", 321, "bpf"},
+		{"amd64", 334, "rseq"},
+		{"amd64", 424, "pidfd_send_signal"},
+		{"amd64", 460, "lsm_set_self_attr"},
+		{"arm64", 63, "read"},
+		{"arm64", 79, "newfstatat"},
+		{"arm64", 280, "bpf"},
+		{"amd64", 340, ""},
+		{"amd64", -1, ""},
+		{"amd64", 1 << 40, ""},
+		{"mips", 1, ""},
+	}
+	for _, tt := range tests {
+		if got, ok := SyscallName(tt.arch, tt.n); got != tt.want || ok != (tt.want != "") {
+			t.Errorf("SyscallName(%s, %d) = %q, %v, want %q", tt.arch, tt.n, got, ok, tt.want)
+		}
+	}
+}
+
+func TestSignals(t *testing.T) {
+	texts := map[int64]string{
+		2: "Interrupt", 9: "Killed", 19: "Stopped (signal)", 31: "Bad system call", 37: "Real-time signal 3",
+		64: "Real-time signal 30", 0: "Unknown signal 0", 32: "Unknown signal 32", 65: "N/A", -1: "N/A", 1 << 40: "N/A",
+	}
+	for n, want := range texts {
+		if got := SignalText(n); got != want {
+			t.Errorf("SignalText(%d) = %q, want %q", n, got, want)
+		}
+	}
+	names := map[int]string{1: "SIGHUP", 17: "SIGCHLD", 31: "SIGSYS", 34: "SIGRTMIN", 37: "SIGRTMIN+3", 64: "SIGRTMAX", 0: "", 32: "", 65: ""}
+	for n, want := range names {
+		if got, ok := SignalName(n); got != want || ok != (want != "") {
+			t.Errorf("SignalName(%d) = %q, %v, want %q", n, got, ok, want)
+		}
+	}
+	numbers := map[string]int{
+		"SIGKILL": 9, "kill": 9, "Sigusr1": 10, "stop": 19, "SIGSTOP": 19, "SEGV": 11, "SIGSYS": 31, "sigpoll": 29,
+		"CLD": 17, "": 0, "SIG": 0, "SIGSIGKILL": 0, "KIL": 0,
+	}
+	for name, want := range numbers {
+		if got, ok := SignalNumber(name); got != want || ok != (want != 0) {
+			t.Errorf("SignalNumber(%q) = %d, %v, want %d", name, got, ok, want)
+		}
+	}
+}
