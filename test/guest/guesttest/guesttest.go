@@ -17,7 +17,7 @@
 // The environment decides what runs: PROBE_KERNELS names the kernels ("6.1
 // 6.12" when unset, "none" for none), PROBE_GUEST=0 and -short skip all
 // guests. Where guests cannot run, tests are skipped with the reason; with
-// PROBE_REQUIRE=all every skip is a failure.
+// PROBE_REQUIRE=guest or PROBE_REQUIRE=all every such skip is a failure.
 package guesttest
 
 import (
@@ -125,8 +125,8 @@ func unavailable(err error) bool {
 // skip skips the test, or fails it where skips are not allowed.
 func skip(t *testing.T, reason string) {
 	t.Helper()
-	if os.Getenv("PROBE_REQUIRE") == "all" {
-		t.Fatalf("PROBE_REQUIRE=all, but: %s", reason)
+	if r := os.Getenv("PROBE_REQUIRE"); r == "all" || r == "guest" {
+		t.Fatalf("PROBE_REQUIRE=%s, but: %s", r, reason)
 	}
 	t.Skip(reason)
 }

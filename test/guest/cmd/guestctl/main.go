@@ -3,6 +3,8 @@
 //	guestctl install                 install what the host lacks (Debian, root)
 //	guestctl fetch [-refresh] [KERNEL...]   put kernels into the cache
 //	guestctl available [KERNEL...]   say whether guests can run here
+//	guestctl prepare [KERNEL...]     install and fetch, as far as possible
+//	guestctl demo COMMAND [ARGUMENT...]     run a network case where it can run
 //	guestctl run [FLAGS] KERNEL -- COMMAND [ARGUMENT...]
 //	guestctl shell [FLAGS] KERNEL    a shell on a terminal in a guest
 //
@@ -23,12 +25,15 @@ import (
 	"time"
 
 	"probe/test/guest"
+	"probe/test/guest/guesttest"
 )
 
 const usage = `usage:
   guestctl install
   guestctl fetch [-refresh] [KERNEL...]
   guestctl available [KERNEL...]
+  guestctl prepare [KERNEL...]
+  guestctl demo COMMAND [ARGUMENT...]
   guestctl run [FLAGS] KERNEL -- COMMAND [ARGUMENT...]
   guestctl shell [FLAGS] KERNEL
 flags of run and shell: guestctl run -h
@@ -65,6 +70,10 @@ func run(ctx context.Context, args []string) (int, error) {
 		return 0, fetch(ctx, args)
 	case "available":
 		return 0, guest.Available(ctx, kernels(args)...)
+	case "prepare":
+		return 0, prepare(ctx, args)
+	case "demo":
+		return demo(ctx, args)
 	case "run", "shell":
 		return inGuest(ctx, verb == "shell", args)
 	case "-h", "-help", "--help", "help":
@@ -113,6 +122,33 @@ func fetch(ctx context.Context, args []string) error {
 		}
 		fmt.Printf("%-5s %-28s %s\n", k.Name, k.Release, k.Image)
 	}
+	return nil
+}
+
+// prepare does what tests need before they can use guests. Where that cannot
+// be it says why, and what it means, and fails only if guests are required.
+func prepare(ctx context.Context, args []string) error {
+	switch {
+	case len(args) == 0:
+		args = strings.Fields(guesttest.DefaultKernels)
+	case args[0] == "none":
+		fmt.Println("guests: switched off; tests in guests are skipped")
+		return nil
+	case args[0] == "all":
+		args = nil
+	}
+	err := install(ctx)
+	if err == nil {
+		err = guest.Available(ctx, kernels(args)...)
+	}
+	if err == nil {
+		fmt.Println("guests: ready for kernels", strings.Join(kernels(args), ", "))
+		return nil
+	}
+	if require := os.Getenv("PROBE_REQUIRE"); require != "" || ctx.Err() != nil {
+		return err
+	}
+	fmt.Printf("guests: not available, so tests in guests are skipped: %v\n", err)
 	return nil
 }
 

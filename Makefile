@@ -1,0 +1,66 @@
+# Building, testing and measuring probe. `make` alone lists the targets.
+#
+# Variables: PROBE_KERNELS picks the kernels of the guests ("6.1 6.12", all,
+# none), PROBE_CACHE is where kernels are kept (.cache), PROBE_REQUIRE=guest
+# makes guests that cannot run a failure instead of a skip.
+
+GO       ?= go
+GUESTCTL := $(GO) run ./test/guest/cmd/guestctl
+GOTEST   := $(GO) run ./test/guest/cmd/gotest
+GOFILES  := find . -name .cache -prune -o -name '*.go' -print
+FUZZTIME ?= 20s
+# The limit for the tests of one package. Guests are emulated: minutes are
+# normal there, an hour is not.
+TIMEOUT  ?= 45m
+
+.DEFAULT_GOAL := help
+.PHONY: help build test test-all guests fuzz demo bench check fmt clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the static program bin/probe and print its size
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/probe ./cmd/probe
+	@printf 'bin/probe: %s bytes\n' "$$(wc -c < bin/probe)"
+
+test: export PROBE_KERNELS ?= 6.1 6.12
+test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
+	$(GOTEST) -timeout $(TIMEOUT) ./...
+
+test-all: export PROBE_KERNELS ?= 5.10 6.1 6.12 7.2
+test-all: check guests ## as test with all kernels and the race detector, then a short fuzzing
+	$(GOTEST) -race -timeout $(TIMEOUT) ./...
+	@$(MAKE) --no-print-directory fuzz
+
+# Without root, QEMU or network this says what is missing, and the tests that
+# need guests are skipped.
+guests: ## install QEMU where that is possible and fetch the kernels
+	@$(GUESTCTL) prepare $(PROBE_KERNELS)
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@set -e; $(GO) list -f '{{.ImportPath}} {{.Dir}}' ./... | while read -r pkg dir; do \
+		cat "$$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' | while read -r f; do \
+			echo "$$pkg $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+		done; \
+	done
+
+demo: build ## show the main job: sockets that lose their route, in four cases
+	@$(GUESTCTL) demo bin/probe lab route-loss --case all
+
+bench: build ## measure speed and write the tables of docs/performance.md
+	$(GO) run ./test/bench
+
+check: ## format and vet
+	@unformatted=$$($(GOFILES) | xargs gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+fmt: ## format the Go files
+	$(GOFILES) | xargs gofmt -w
+
+clean: ## remove what was built
+	rm -rf bin .cache/bin .cache/tmp
+
+distclean: clean ## remove the downloaded kernels and packages as well
+	rm -rf .cache

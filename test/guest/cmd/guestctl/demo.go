@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"probe/test/guest"
+)
+
+// demoKernel is the kernel of the guest that a demonstration runs in.
+const demoKernel = "6.12"
+
+// demo runs a command that builds a network and traces the kernel: on this
+// machine where that works, else in a guest. It says which, and why.
+func demo(ctx context.Context, args []string) (int, error) {
+	if len(args) == 0 {
+		fmt.Fprint(os.Stderr, usage)
+		return 2, errUsage
+	}
+	why := hostCan()
+	if why == nil {
+		fmt.Println("demo: on this machine: root, function probes and network namespaces work here")
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		// The command puts the network back when it is asked to end.
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		cmd.WaitDelay = 30 * time.Second
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return exit.ExitCode(), nil
+		}
+		return 0, err
+	}
+	fmt.Printf("demo: in a guest with kernel %s, since this machine does not do: %v\n", demoKernel, why)
+	if err := install(ctx); err != nil {
+		return 1, err
+	}
+	const at = "/bin/demo"
+	o := guest.Options{
+		Kernel: demoKernel, MemoryMB: 2048,
+		Modules:  guest.NetworkModules(),
+		Programs: append(guest.NetworkPrograms(), "ifup", "ifdown"),
+		Files:    map[string]string{at: args[0]},
+	}
+	// The command finds the scripts beside it, as it does here.
+	dir := "/"
+	if info, err := os.Stat("scripts"); err == nil && info.IsDir() {
+		o.Trees = map[string]string{"/src/scripts": "scripts"}
+		dir = "/src"
+	}
+	g, err := guest.Boot(ctx, o)
+	if err != nil {
+		return 1, err
+	}
+	res, err := g.Run(ctx, guest.Cmd{
+		Args: append([]string{at}, args[1:]...), Dir: dir, Timeout: 20 * time.Minute,
+		Stdout: os.Stdout, Stderr: os.Stderr,
+	})
+	if end := g.Close(); err == nil {
+		err = end
+	}
+	return status(res), err
+}
+
+// hostCan returns nil when this machine lets us attach to kernel functions and
+// build a network, and else what it does not.
+func hostCan() error {
+	if os.Geteuid() != 0 {
+		return errors.New("root is needed")
+	}
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		return errors.New("the kernel has no type information (/sys/kernel/btf/vmlinux)")
+	}
+	if err := tryKprobe(); err != nil {
+		return fmt.Errorf("attach to a kernel function: %w", err)
+	}
+	if err := tryNetwork(); err != nil {
+		return fmt.Errorf("build a network in a namespace: %w", err)
+	}
+	return nil
+}
+
+// tryKprobe attaches a program that does nothing to a function that hardly
+// ever runs: the one behind /proc/version.
+func tryKprobe() error {
+	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Kprobe,
+		Instructions: asm.Instructions{
+			asm.Mov.Imm(asm.R0, 0),
+			asm.Return(),
+		},
+		License: "GPL",
+	})
+	if err != nil {
+		return err
+	}
+	defer prog.Close()
+	l, err := link.Kprobe("version_proc_show", prog, nil)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// tryNetwork builds what cases need in a namespace of its own, which goes
+// away with the thread that made it.
+func tryNetwork() error {
+	done := make(chan error)
+	go func() {
+		// Never unlocked: the thread ends with the goroutine.
+		runtime.LockOSThread()
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("new network namespace: %w", err)
+			}
+			veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "try0"}, PeerName: "try1"}
+			if err := netlink.LinkAdd(veth); err != nil {
+				return fmt.Errorf("add a veth pair: %w", err)
+			}
+			bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "try2"}}
+			if err := netlink.LinkAdd(bridge); err != nil {
+				return fmt.Errorf("add a bridge: %w", err)
+			}
+			return nil
+		}()
+	}()
+	return <-done
+}
