@@ -218,6 +218,17 @@ type Lowerer interface {
 	CPU() ir.Value
 	// StartNS is the boot clock at the start of the run.
 	StartNS() ir.Value
+	// TAIOffset is the TAI clock minus the boot clock, measured at the start.
+	TAIOffset() ir.Value
+	// NamedType finds a struct, union, enum or typedef.
+	NamedType(kind, name string) (*types.Type, bool)
+	// Zeroed is the zero value of a type, where something does not exist.
+	Zeroed(t *types.Type) Operand
+	// Intern gives a string a number by which user space knows it: formats of
+	// strftime, filters of cgroup_path, names of sysctl.
+	Intern(s string) int
+	// Refuse reports that this kernel cannot do what the call asks for.
+	Refuse(code string, at source.Span, message, note, help string)
 	// Return ends the program.
 	Return()
 }

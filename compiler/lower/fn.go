@@ -4,6 +4,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/target"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -87,6 +88,49 @@ func (f *fn) CPU() ir.Value { return f.b.Call(ir.HelperSMPProcessorID) }
 
 // StartNS is the boot clock at the start of the run, written by the runtime.
 func (f *fn) StartNS() ir.Value { return f.b.Load(f.b.MapValue(mapData, startOff), 0, 8) }
+
+// TAIOffset is the TAI clock minus the boot clock, written by the runtime.
+func (f *fn) TAIOffset() ir.Value { return f.b.Load(f.b.MapValue(mapData, taiOff), 0, 8) }
+
+// NamedType finds a kernel type.
+func (f *fn) NamedType(kind, name string) (*types.Type, bool) {
+	if f.u.cfg.Types == nil {
+		return nil, false
+	}
+	return f.u.cfg.Types.Named(kind, name)
+}
+
+// Zeroed is the zero value of a type.
+func (f *fn) Zeroed(t *types.Type) builtin.Operand {
+	if t.IsScalar() {
+		return builtin.Operand{T: t, V: f.konst(0)}
+	}
+	p := f.Scratch(t.Size, "zero")
+	f.Zero(p, t.Size)
+	return builtin.Operand{T: t, Mem: &p}
+}
+
+// Intern numbers a string for user space.
+func (f *fn) Intern(s string) int {
+	for i, have := range f.u.Obj.Strings {
+		if have == s {
+			return i
+		}
+	}
+	f.u.Obj.Strings = append(f.u.Obj.Strings, s)
+	return len(f.u.Obj.Strings) - 1
+}
+
+// Refuse reports what this kernel cannot do.
+func (f *fn) Refuse(code string, at source.Span, message, note, help string) {
+	d := f.u.Diag.Errorf(diag.Code(code), at, "%s", message)
+	if note != "" {
+		d.WithNote("%s", note)
+	}
+	if help != "" {
+		d.WithHelp("%s", help)
+	}
+}
 
 // cpuBlock is the address of this CPU's block of a map: the map's value plus
 // stride times the masked CPU number.

@@ -29,6 +29,7 @@ type Config struct {
 	// Ints reads an integer config variable by its canonical name.
 	Ints    func(name string) int64
 	Live    map[string]*object.Map // maps that live already (REPL), by script name
+	Types   hir.Types              // kernel types, for builtins that read members
 	FirstID int                    // number of the first event, for objects that share a ring
 }
 
@@ -79,7 +80,8 @@ type siteKey struct {
 const (
 	startOff = 0
 	zeroOff  = 8
-	dataHead = 16
+	taiOff   = 16
+	dataHead = 24
 )
 
 // Lower compiles every probe of a program. Complaints about what this kernel
@@ -91,6 +93,7 @@ func Lower(p *hir.Program, cfg Config) *Unit {
 		HIR:      p,
 		NCPU:     max(cfg.Target.NCPU, 1),
 		StartOff: startOff,
+		TAIOff:   taiOff,
 	}
 	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
 	findDeletes(p, u.deleted)

@@ -31,7 +31,12 @@ type Object struct {
 	RingSize               int
 	// StartOff is the place in p_data where the runtime writes the boot clock
 	// in nanoseconds just before the begin probes run (elapsed).
-	StartOff   int
+	StartOff int
+	// TAIOff is where it writes the TAI clock minus the boot clock.
+	TAIOff int
+	// Strings are the interned strings by number (strftime formats, filters of
+	// cgroup_path, names of sysctl).
+	Strings    []string
 	StrTrailer string
 }
 

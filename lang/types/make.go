@@ -21,6 +21,7 @@ var (
 	CgroupType  = &Type{Kind: CgroupPath, Size: 16}
 	UserType    = &Type{Kind: Username, Size: 8}
 	ErrNameType = &Type{Kind: ErrName, Size: 8, Signed: true}
+	SysctlType  = &Type{Kind: Sysctl, Size: 8}
 	WordType    = &Type{Kind: Word}
 	MapRefType  = &Type{Kind: MapRef}
 	CtxType     = &Type{Kind: Ctx, Size: 8}
@@ -154,7 +155,7 @@ func (t *Type) IsScalar() bool {
 		return false
 	}
 	switch t.Kind {
-	case Int, Bool, Enum, Pointer, KSym, Username, ErrName, Ctx:
+	case Int, Bool, Enum, Pointer, KSym, Username, ErrName, Sysctl, Ctx:
 		return true
 	}
 	return false

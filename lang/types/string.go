@@ -7,7 +7,7 @@ import (
 
 var kindNames = map[Kind]string{
 	Invalid: "none", Void: "void", Bool: "bool", Mac: "mac_address", KSym: "ksym_t", USym: "usym_t",
-	Timestamp: "timestamp", CgroupPath: "cgroup_path_t", Username: "username_t", ErrName: "errname_t",
+	Timestamp: "timestamp", CgroupPath: "cgroup_path_t", Username: "username_t", ErrName: "errname_t", Sysctl: "sysctl_t",
 	Word: "timestamp_mode", Ctx: "ctx", MapRef: "map",
 	Hist: "hist_t", LHist: "lhist_t", TSeries: "tseries_t", Count: "count_t",
 }

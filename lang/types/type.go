@@ -32,6 +32,7 @@ const (
 	CgroupPath             // 16: 8-byte filter id, 8-byte cgroup id
 	Username               // 8: uid
 	ErrName                // 8: signed number printed as an errno name (dialect X-FN)
+	Sysctl                 // 8: number of an interned setting name, read when printed (dialect X-FN)
 	Word                   // a bare word given to a function: nsecs(monotonic)
 	Ctx                    // 8: the raw program context
 	MapRef                 // a whole map handed to a function

@@ -1,0 +1,130 @@
+package compiler
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"probe/compiler/builtin"
+	"probe/compiler/emit"
+	"probe/compiler/ir"
+	"probe/compiler/lower"
+	"probe/compiler/pass"
+	"probe/compiler/target"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+)
+
+// Config is what compilation needs besides the checked script.
+type Config struct {
+	Target   *target.Target
+	Builtins map[string]*builtin.Func
+	Types    hir.Types // kernel types, for builtins that read members
+	PID      int       // -p
+	Comm     string    // --comm
+	// Live are maps that exist already, by script name, so that clauses added
+	// later share them (the REPL).
+	Live map[string]*Map
+	// FirstEvent is the number of the first event, for objects that share a
+	// ring buffer.
+	FirstEvent int
+	NoOpt      bool // leave out the optimising passes
+	// Dump gets the text of a stage: "ir-lowered", "ir" or "bpf".
+	Dump func(stage, program, text string)
+}
+
+// defaults of the integer config variables that the compiler reads (6.1).
+var defaults = map[string]int64{
+	"max_strlen": 1024, "max_map_keys": 4096, "perf_rb_pages": 0, "on_stack_limit": 32, "max_cat_bytes": 10240,
+}
+
+// ConfigInt reads an integer config variable of a script, with its default.
+func ConfigInt(p *hir.Program, name string) int64 {
+	if s, ok := p.Config[name]; ok {
+		var n int64
+		if _, err := fmt.Sscan(s, &n); err == nil {
+			return n
+		}
+	}
+	return defaults[name]
+}
+
+// Compile turns a checked script into an object. Complaints are about what the
+// target kernel cannot do; a fault of the compiler itself is reported as an
+// internal error that names the stage, never as a panic.
+func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
+	stage := "lower"
+	defer func() {
+		if r := recover(); r != nil {
+			obj = nil
+			d := out.Errorf("internal", source.Span{}, "the compiler failed in stage %s: %v", stage, r)
+			d.WithNote("%s", trim(debug.Stack())).
+				WithHelp("this is a fault of probe: please report it with the script")
+			if p.Source != nil {
+				d.Span = source.Span{File: p.Source}
+			}
+		}
+	}()
+	u := lower.Lower(p, lower.Config{
+		Target: cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types,
+		Ints: func(name string) int64 { return ConfigInt(p, name) },
+		Live: cfg.Live, FirstID: cfg.FirstEvent,
+	})
+	out = u.Diag
+	if out.HasErrors() {
+		return nil, out
+	}
+	for i, prog := range u.IR {
+		op := u.Obj.Programs[i]
+		stage = "emit of " + op.Site.Name
+		if err := compileOne(u, prog, op, cfg, &stage); err != nil {
+			d := out.Errorf("internal", op.Probe.At, "%s cannot be compiled: %v", op.Site.Name, err)
+			d.WithLabel("compiled for this probe").WithHelp("this is a limit of probe: please report it with the script")
+		}
+	}
+	if out.HasErrors() {
+		return nil, out
+	}
+	return u.Obj, out
+}
+
+// compileOne optimises, allocates and emits one program.
+func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *string) error {
+	dump := func(name string, text func() string) {
+		if cfg.Dump != nil {
+			cfg.Dump(name, op.Site.Name, text())
+		}
+	}
+	dump("ir-lowered", prog.String)
+	if !cfg.NoOpt {
+		*stage = "pass of " + op.Site.Name
+		for _, f := range prog.Funcs {
+			if err := pass.Run(f, pass.Options{}); err != nil {
+				return err
+			}
+		}
+	}
+	dump("ir", prog.String)
+	*stage = "emit of " + op.Site.Name
+	code, err := emit.Prog(prog, func(n int) string { return u.MapNames[n] }, emit.Options{NoOpt: cfg.NoOpt})
+	if err != nil {
+		return err
+	}
+	u.Obj.Spec.Programs[op.Name].Instructions = code.Ins
+	op.Insns = len(code.Lines)
+	op.Lines = make([]source.Span, len(code.Lines))
+	for i, n := range code.Lines {
+		op.Lines[i] = prog.Pos[n]
+	}
+	dump("bpf", func() string { return fmt.Sprint(code.Ins) })
+	return nil
+}
+
+// trim keeps the upper part of a stack trace.
+func trim(stack []byte) string {
+	const most = 2000
+	if len(stack) > most {
+		stack = stack[:most]
+	}
+	return string(stack)
+}

@@ -1,0 +1,81 @@
+package stdlib
+
+import (
+	"probe/compiler/builtin"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// control: maps as a whole and the run itself.
+var control = []*builtin.Func{
+	{Sig: async("clear", "F-CLEAR", "clear(@map)", "Deletes every key.", param("map", types.MapParam)), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
+		env.ClearMap(r.Call.Map)
+		return nil
+	}}},
+	{Sig: call("delete", "F-DELETE", "delete(@map, key) or delete(@map)", types.BoolType, "Deletes a key; true if it was there.",
+		param("map", types.MapElemParam), opt(param("key", types.KeyParam))), Lower: lowerDelete},
+	{Sig: exitSig(), Event: &builtin.Event{Wake: true, Handle: handleExit, After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() }}},
+	{Sig: call("find", "F-FIND", "find(@map, key, $value)", types.BoolType, "Copies the value of a key into a variable; true if the key is there.",
+		param("map", types.MapParam), param("key", types.KeyParam), param("value", types.LValueParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.Find(c.Args[0].(*hir.MapArg).Map, c.Args[1], c.Args[2].(*hir.VarAddr).Var))
+	}},
+	{Sig: call("has_key", "F-HASKEY", "has_key(@map, key)", types.BoolType, "Whether a key is in the map.", param("map", types.MapParam), param("key", types.KeyParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.HasKey(c.Args[0].(*hir.MapArg).Map, c.Args[1]))
+	}},
+	{Sig: call("len", "F-LEN", "len(@map) or len(stack)", types.Int64, "Number of entries, or of frames.", param("map", types.MapElemParam)), Lower: lowerLen},
+	{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
+		env.ZeroMap(r.Call.Map)
+		return nil
+	}}},
+}
+
+func async(name, row, usage, doc string, params ...types.Param) *types.Signature {
+	s := call(name, row, usage, nil, doc, params...)
+	s.Async = true
+	return s
+}
+
+func exitSig() *types.Signature {
+	s := async("exit", "F-EXIT", "exit([code])", "Ends the run with a status.", opt(intParam("code")))
+	s.Ends = true
+	return s
+}
+
+func handleExit(env builtin.Env, r *builtin.Record) error {
+	code := 0
+	switch {
+	case len(r.Args) > 0 && len(r.Args[0].B) > 0:
+		code = int(r.Args[0].B[0])
+	case len(r.Call.Consts) > 0 && r.Call.Consts[0] != nil:
+		code = int(uint8(r.Call.Consts[0].Int))
+	}
+	env.Exit(code)
+	return nil
+}
+
+func lowerDelete(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	switch a := c.Args[0].(type) {
+	case *hir.MapElem:
+		return scalar(c, l.Delete(a.Map, a.Key))
+	case *hir.MapArg:
+		if len(c.Args) > 1 {
+			return scalar(c, l.Delete(a.Map, c.Args[1]))
+		}
+		return scalar(c, l.Delete(a.Map, nil))
+	}
+	panic("stdlib: delete of a value")
+}
+
+// lowerLen counts the entries of a map, or gives the frames of a stack.
+func lowerLen(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	if m, ok := c.Args[0].(*hir.MapArg); ok {
+		return scalar(c, l.CountEntries(m.Map, c.At))
+	}
+	o := l.Operand(c.Args[0])
+	p := l.Local(o, c.At)
+	off := 0
+	if o.T.Kind == types.UStack {
+		off = 8
+	}
+	return scalar(c, l.B().Load(p.Base, p.Off+off, 8))
+}

@@ -1,0 +1,240 @@
+package stdlib
+
+import (
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// memory: bytes at addresses, registers, address spaces.
+var memory = []*builtin.Func{
+	{Sig: &types.Signature{Name: "bswap", Row: "F-BSWAP", Usage: "bswap(n)", Format: -1, Doc: "The number with its bytes reversed.",
+		Params: []types.Param{intParam("n")}, Infer: bswapType}, Lower: lowerBswap},
+	{Sig: &types.Signature{Name: "buf", Row: "F-BUF", Usage: "buf(data, [length])", Format: -1, Doc: "Bytes at an address, or of an array.",
+		Params: []types.Param{param("data", types.BytesParam), opt(intParam("length"))}, Infer: bufType}, Lower: lowerBuf},
+	{Sig: spaceSig("kptr", types.Kernel, "The pointer, taken to point into kernel memory."), Lower: lowerSame},
+	{Sig: spaceSig("uptr", types.User, "The pointer, taken to point into user memory."), Lower: lowerSame},
+	{Sig: &types.Signature{Name: "reg", Row: "F-REG", Usage: `reg("name")`, Format: -1, Context: true, Doc: "A register of the probed context.",
+		Params: []types.Param{param("name", types.LitString)}, Infer: regType,
+		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "call", "ret", "profile", "software", "hardware"}}, Lower: lowerReg},
+	{Sig: &types.Signature{Name: "ctx", Row: "B-CTX", Usage: "ctx", Bare: true, NoCall: true, Format: -1, Context: true, Doc: "The raw context: struct pt_regs in kprobes and uprobes.",
+		Infer: ctxType, Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "profile", "software", "hardware"}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.Ctx())
+	}},
+	{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
+		Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
+}
+
+func spaceSig(name string, s types.Space, doc string) *types.Signature {
+	return &types.Signature{Name: name, Row: "F-KPTR", Usage: name + "(pointer)", Format: -1, Doc: doc, Params: []types.Param{param("pointer", types.PtrParam)},
+		Infer: func(c *types.Call) (*types.Type, *types.Problem) {
+			t := c.Args[0].Type
+			switch {
+			case t == nil:
+				return nil, nil
+			case t.Kind == types.Pointer:
+				return t.WithSpace(s), nil
+			}
+			return types.PointerTo(types.VoidType, s), nil
+		}}
+}
+
+func lowerSame(l builtin.Lowerer, c *hir.Call) builtin.Operand { return scalar(c, l.Scalar(c.Args[0])) }
+
+func bswapType(c *types.Call) (*types.Type, *types.Problem) {
+	t := c.Args[0].Type
+	if t == nil {
+		return nil, nil
+	}
+	if c.Args[0].Const != nil {
+		return types.Uint64, nil
+	}
+	return types.IntType(max(t.Size, 1), false), nil
+}
+
+func lowerBswap(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	v := l.Scalar(c.Args[0])
+	if c.T.Size == 1 {
+		return scalar(c, l.B().Ext(v, 1, false))
+	}
+	return scalar(c, l.B().BSwap(v, c.T.Size))
+}
+
+func bufType(c *types.Call) (*types.Type, *types.Problem) {
+	limit := int(c.Env.ConfigInt("max_strlen")) - 4
+	if len(c.Args) > 1 {
+		n, ok := litInt(c, 1)
+		switch {
+		case !ok:
+			return types.BufferType(limit), nil
+		case n < 0:
+			return nil, problem("bad-argument", 1, "buf() expects a non-negative length")
+		}
+		return types.BufferType(min(int(n), limit)), nil
+	}
+	t := c.Args[0].Type
+	switch {
+	case t == nil:
+		return nil, nil
+	case t.Kind == types.Array || t.Kind == types.String:
+		return types.BufferType(min(t.Size, limit)), nil
+	}
+	return nil, problem("bad-argument", 0, "buf() needs a length unless its data is an array")
+}
+
+// source is where the bytes of an argument lie: the object itself, or what a
+// pointer or integer address points to.
+func source(l builtin.Lowerer, x hir.Expr) (place *builtin.Place, addr ir.Value, space types.Space) {
+	t := x.Type()
+	if !t.IsScalar() {
+		o := l.Operand(x)
+		return o.Mem, 0, types.Local
+	}
+	space = l.Site().Space
+	if t.Kind == types.Pointer && t.Space != types.SpaceNone {
+		space = t.Space
+	}
+	return nil, l.Scalar(x), space
+}
+
+// capped is a run-time length limited to n: what the verifier needs to see.
+func capped(l builtin.Lowerer, v ir.Value, n int) ir.Value {
+	limit := l.B().Const(int64(n))
+	return l.Select(ir.ULT, v, limit, v, limit)
+}
+
+func lowerBuf(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	n := c.T.Len
+	place, addr, space := source(l, c.Args[0])
+	size := l.B().Const(int64(n))
+	fixed := true
+	if len(c.Args) > 1 {
+		if _, ok := c.Args[1].(*hir.Int); !ok {
+			size, fixed = capped(l, l.Scalar(c.Args[1]), n), false
+		}
+	}
+	dst, _ := l.Dest(c.T.Size, "buf")
+	if !fixed || place != nil {
+		l.Zero(dst, c.T.Size)
+	}
+	l.B().Store(dst.Base, dst.Off, 4, size)
+	switch {
+	case place != nil && place.Plain():
+		l.Copy(dst.At(4), *place, min(n, c.Args[0].Type().Size), c.At)
+	case place != nil:
+		l.Copy(dst.At(4), *place, n, c.At)
+	default:
+		l.Read(dst.At(4), size, addr, space, c.At)
+	}
+	return builtin.Operand{T: c.T, Mem: &dst}
+}
+
+// strType is string[max_strlen], or string[n+1] for a literal length n
+// (T-STR-02).
+func strType(c *types.Call) (*types.Type, *types.Problem) {
+	limit := c.Env.ConfigInt("max_strlen")
+	if len(c.Args) < 2 {
+		if t := c.Args[0].Type; t != nil && t.Kind == types.String && c.Args[0].Const == nil {
+			return types.StringType(max(t.Len, 1)), nil
+		}
+		return types.StringType(int(limit)), nil
+	}
+	n, ok := litInt(c, 1)
+	switch {
+	case !ok:
+		return types.StringType(int(limit)), nil
+	case n < 0:
+		return nil, problem("bad-argument", 1, "str() cannot use a negative length")
+	case n+1 > limit:
+		p := problem("string-shortened", 1, "length param of str() is too long and will be shortened to max_strlen")
+		p.Warning = true
+		p.Help = "raise it: config = { max_strlen = " + itoa(n+1) + " }"
+		return types.StringType(int(limit)), p
+	}
+	return types.StringType(int(n) + 1), nil
+}
+
+func lowerStr(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	n := c.T.Len
+	place, addr, space := source(l, c.Args[0])
+	if place != nil {
+		dst, _ := l.Dest(n, "str")
+		size := min(c.Args[0].Type().Size, n)
+		l.Copy(dst, *place, size, c.At)
+		if size < n {
+			l.Zero(dst.At(size), n-size)
+		}
+		if len(c.Args) > 1 {
+			cut(l, dst, l.Scalar(c.Args[1]), n)
+		}
+		return builtin.Operand{T: c.T, Mem: &dst}
+	}
+	limit := int(l.Config("max_strlen"))
+	size := l.B().Const(int64(n))
+	read := n
+	if len(c.Args) > 1 {
+		if lit, ok := c.Args[1].(*hir.Int); ok {
+			// A literal n reads n bytes with the NUL into n+1.
+			size = l.B().Const(int64(min(int(lit.V), n)))
+		} else {
+			size = capped(l, l.Scalar(c.Args[1]), n)
+		}
+	} else if limit < 1024 {
+		// One byte more shows whether the string was cut (T-STR-04).
+		read = n + 1
+		size = l.B().Const(int64(read))
+	}
+	if read > n {
+		tmp := l.Scratch(read, "str")
+		l.Zero(tmp, read)
+		l.ReadStr(tmp, size, addr, space, c.At)
+		return builtin.Operand{T: c.T, Mem: &tmp}
+	}
+	dst, clean := l.Dest(n, "str")
+	if clean {
+		l.Zero(dst, n)
+	} else {
+		l.B().Store(dst.Base, dst.Off, 1, l.B().Const(0))
+	}
+	l.ReadStr(dst, size, addr, space, c.At)
+	return builtin.Operand{T: c.T, Mem: &dst}
+}
+
+// cut ends a string in local memory after at most n-1 bytes, n a run-time
+// length that counts the NUL.
+func cut(l builtin.Lowerer, p builtin.Place, n ir.Value, size int) {
+	b := l.B()
+	do, next := b.NewBlock("cut"), b.NewBlock("whole")
+	last := b.BinI(ir.OpSub, n, 1)
+	b.If(ir.ULT, 8, last, b.Const(int64(size)), do, next)
+	b.UseSealed(do)
+	b.Store(b.Bin(ir.OpAdd, l.Addr(p), last), 0, 1, b.Const(0))
+	b.Jump(next)
+	b.UseSealed(next)
+}
+
+func regType(c *types.Call) (*types.Type, *types.Problem) {
+	if a := c.Args[0]; a.Const != nil {
+		if _, ok := registers[a.Const.Str]; !ok {
+			return nil, problem("unknown-register", 0, "`"+a.Const.Str+"` is not a valid register on this architecture")
+		}
+	}
+	return types.Uint64, nil
+}
+
+func lowerReg(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	return scalar(c, l.B().Load(l.Ctx(), registers[c.Args[0].(*hir.Bytes).V], 8))
+}
+
+func ctxType(c *types.Call) (*types.Type, *types.Problem) {
+	name := "pt_regs"
+	switch c.Site.Provider {
+	case "profile", "software", "hardware":
+		name = "bpf_perf_event_data"
+	}
+	if t, ok := c.Env.NamedType("struct", name); ok {
+		return types.PointerTo(t, types.Kernel), nil
+	}
+	return types.PointerTo(types.VoidType, types.Kernel), nil
+}

@@ -1,0 +1,170 @@
+package stdlib
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/lang/value"
+)
+
+// output: what user space prints when it drains the record.
+var output = []*builtin.Func{
+	{Sig: formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted."), Event: &builtin.Event{Handle: cat}},
+	{Sig: formatSig("errorf", "F-ERRORF", "Prints an error with the place in the script."), Event: &builtin.Event{Handle: message("error")}},
+	{Sig: &types.Signature{Name: "join", Row: "F-JOIN", Usage: `join(argv, ["separator"])`, Format: -1, Async: true, Doc: "Prints the strings of a null-terminated array of pointers.",
+		Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, Event: &builtin.Event{Handle: join, Prepare: prepareJoin}},
+	{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, Doc: "Prints a value or a whole map.",
+		Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, Event: &builtin.Event{Handle: handlePrint}},
+	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
+		env.Text("printf", env.Format(r.Format, r.Args))
+		return nil
+	}}},
+	{Sig: unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output.")), Event: &builtin.Event{Handle: system}},
+	{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), Event: &builtin.Event{Handle: message("warning")}},
+}
+
+func unsafe(s *types.Signature) *types.Signature { s.Unsafe = true; return s }
+
+func formatSig(name, row, doc string) *types.Signature {
+	return &types.Signature{Name: name, Row: row, Usage: name + `("format", …)`, Doc: doc, Async: true, Variadic: true, Format: 0,
+		Params: []types.Param{param("format", types.LitString), opt(param("argument", types.AnyParam))}}
+}
+
+// printArgs checks that top and div come with a map only.
+func printArgs(c *types.Call) (*types.Type, *types.Problem) {
+	a := c.Args[0]
+	if a.Map == nil && len(c.Args) > 1 {
+		return nil, problem("bad-argument", 1, "print() of a value takes no further arguments (top and div are for maps)")
+	}
+	for i := 1; i < len(c.Args); i++ {
+		if n, ok := litInt(c, i); ok && n < 0 {
+			return nil, problem("bad-argument", i, "print() expects a positive number here")
+		}
+	}
+	return types.VoidType, nil
+}
+
+func handlePrint(env builtin.Env, r *builtin.Record) error {
+	if r.Call.Map >= 0 {
+		arg := func(i int) int64 {
+			if i < len(r.Call.Consts) && r.Call.Consts[i] != nil {
+				return int64(r.Call.Consts[i].Int)
+			}
+			return 0
+		}
+		env.PrintMap(r.Call.Map, arg(1), arg(2))
+		return nil
+	}
+	if len(r.Args) > 0 {
+		env.Value(r.Args[0])
+		return nil
+	}
+	env.Value(value.OfConst(r.Call.Consts[0]))
+	return nil
+}
+
+func message(severity string) func(builtin.Env, *builtin.Record) error {
+	return func(env builtin.Env, r *builtin.Record) error {
+		env.Message(severity, r.Call.At, env.Format(r.Format, r.Args))
+		return nil
+	}
+}
+
+// cat prints up to max_cat_bytes of a file.
+func cat(env builtin.Env, r *builtin.Record) error {
+	name := string(env.Format(r.Format, r.Args))
+	f, err := os.Open(name)
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return fmt.Errorf("failed to open file '%s': %w", name, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, env.Config("max_cat_bytes")))
+	if err != nil {
+		return fmt.Errorf("read file '%s': %w", name, err)
+	}
+	env.Text("cat", data)
+	return nil
+}
+
+// system runs a command; a command that fails is reported and its output is
+// shown too, since that is where the reason stands.
+func system(env builtin.Env, r *builtin.Record) error {
+	cmd := exec.CommandContext(context.Background(), "sh", "-c", string(env.Format(r.Format, r.Args)))
+	out, err := cmd.CombinedOutput()
+	env.Text("syscall", append(out, '\n'))
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("command exited with code %d", exit.ExitCode())
+	}
+	return err
+}
+
+// The limits of join: strings and bytes of each (A-LIM-06).
+const (
+	joinMax  = 16
+	joinSize = 1024
+)
+
+// prepareJoin reads the strings into one object: 16 strings of 1024 bytes. A
+// missing or empty one ends the list.
+func prepareJoin(l builtin.Lowerer, c *hir.Call) []builtin.Operand {
+	b := l.B()
+	t := types.ArrayOf(types.StringType(joinSize), joinMax)
+	argv := l.Scalar(c.Args[0])
+	space := l.Site().Space
+	if pt := c.Args[0].Type(); pt.Kind == types.Pointer && pt.Space != types.SpaceNone {
+		space = pt.Space
+	}
+	p := l.Scratch(t.Size, "join")
+	ptr := l.Scratch(8, "arg")
+	done := b.NewBlock("joined")
+	for i := range joinMax {
+		b.Store(p.Base, p.Off+i*joinSize, 1, b.Const(0))
+		l.Read(ptr, b.Const(8), b.BinI(ir.OpAdd, argv, int64(8*i)), space, c.At)
+		a := b.Load(ptr.Base, ptr.Off, 8)
+		next := b.NewBlock("string")
+		b.If(ir.NE, 8, a, b.Const(0), next, done)
+		b.UseSealed(next)
+		l.ReadStr(p.At(i*joinSize), b.Const(joinSize), a, space, c.At)
+	}
+	b.Jump(done)
+	b.UseSealed(done)
+	return []builtin.Operand{{T: t, Mem: &p}}
+}
+
+func join(env builtin.Env, r *builtin.Record) error {
+	sep := " "
+	if len(r.Call.Consts) > 1 && r.Call.Consts[1] != nil {
+		sep = r.Call.Consts[1].Str
+	}
+	var out []byte
+	for i := range joinMax {
+		lo := min(i*joinSize, len(r.Args[0].B))
+		s := r.Args[0].B[lo:min(lo+joinSize, len(r.Args[0].B))]
+		n := 0
+		for n < len(s) && s[n] != 0 {
+			n++
+		}
+		if n == 0 {
+			break
+		}
+		if i > 0 {
+			out = append(out, sep...)
+		}
+		out = append(out, s[:n]...)
+	}
+	env.Text("join", append(out, '\n'))
+	return nil
+}

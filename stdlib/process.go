@@ -1,0 +1,179 @@
+package stdlib
+
+import (
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// process: who runs, and on which CPU.
+var process = []*builtin.Func{
+	{Sig: bare("cgroup", "B-CGROUP", types.Uint64, "Cgroup v2 id of the current task."), Lower: helper(ir.HelperCgroupID)},
+	{Sig: commSig(), Lower: lowerComm},
+	{Sig: folded(bare("cpid", "B-CPID", types.Uint64, "Process id of the command started with -c, 0 without one."), func(c *types.Call) *types.Const {
+		return typedConst(types.Uint64, uint64(c.Env.ChildPID()))
+	})},
+	{Sig: folded(bare("has_cpid", "B-HASCPID", types.BoolType, "Whether there is a command started with -c."), func(c *types.Call) *types.Const {
+		return types.BoolConst(c.Env.ChildPID() != 0)
+	})},
+	{Sig: bare("cpu", "B-CPU", types.Uint64, "Number of the processor the event happened on."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.CPU())
+	}},
+	{Sig: curtaskSig, Lower: lowerCurtask},
+	{Sig: bare("gid", "B-GID", types.Uint64, "Real group id in the initial namespace."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.B().BinI(ir.OpShr, l.B().Call(ir.HelperUidGid), 32))
+	}},
+	{Sig: folded(bare("ncpus", "B-NCPUS", types.Uint64, "Number of possible CPUs."), func(c *types.Call) *types.Const {
+		return typedConst(types.Uint64, uint64(c.Env.NCPU()))
+	})},
+	{Sig: bare("numaid", "B-NUMAID", types.Uint64, "NUMA node of the CPU."), Lower: helper(ir.HelperNUMANode)},
+	{Sig: pidSig("pid", "B-PID", "Process id (thread group id) of the current task."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.B().BinI(ir.OpShr, pidTgid(l, c), 32))
+	}},
+	{Sig: pidSig("tid", "B-TID", "Thread id of the current task."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.B().Ext(pidTgid(l, c), 4, false))
+	}},
+	{Sig: taskSig("ppid", "B-PPID", types.Int32, "Process id of the parent."), Lower: taskField("real_parent", "pid")},
+	{Sig: taskSig("pcomm", "B-PPID", types.StringType(16), "Name of the parent process."), Lower: taskField("real_parent", "comm")},
+	{Sig: taskSig("leader_tid", "B-LEADER", types.Int32, "Thread id of the group leader."), Lower: taskField("group_leader", "pid")},
+	{Sig: taskSig("leader_comm", "B-LEADER", types.StringType(16), "Name of the group leader."), Lower: taskField("group_leader", "comm")},
+	{Sig: bare("rand", "B-RAND", types.Uint64, "A pseudo-random 32-bit number."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.B().Ext(l.B().Call(ir.HelperPrandom), 4, false))
+	}},
+	{Sig: bare("uid", "B-UID", types.Uint64, "Real user id in the initial namespace."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
+	}},
+	{Sig: bare("username", "B-USERNAME", types.UserType, "Login name of the real user id; empty if unknown."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
+	}},
+	{Sig: bare("usermode", "B-USERMODE", types.Uint8, "1 if the CPU was in user mode; 0 in probes without registers."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		switch {
+		case !l.Site().Regs && l.Site().Prog == hir.ProgRawTP:
+			return scalar(c, l.B().Const(1))
+		case !l.Site().Regs:
+			return scalar(c, l.B().Const(0))
+		}
+		cs := l.B().Load(l.Ctx(), l.Target().PtRegs["cs"], 8)
+		return scalar(c, l.Select(ir.EQ, l.B().BinI(ir.OpAnd, cs, 3), l.B().Const(3), l.B().Const(1), l.B().Const(0)))
+	}},
+	{Sig: folded(bare("probe", "B-PROBE", nil, "Full name of the probe."), func(c *types.Call) *types.Const { return types.StrConst(c.Site.Name) })},
+	{Sig: folded(bare("probetype", "B-PROBETYPE", nil, "Type of the probe."), func(c *types.Call) *types.Const {
+		switch c.Site.Provider {
+		case "begin", "end", "self":
+			return types.StrConst("special")
+		}
+		return types.StrConst(c.Site.Provider)
+	})},
+}
+
+func scalar(c *hir.Call, v ir.Value) builtin.Operand { return builtin.Operand{T: c.T, V: v} }
+
+// helper calls a helper without arguments.
+func helper(h ir.Helper) func(builtin.Lowerer, *hir.Call) builtin.Operand {
+	return func(l builtin.Lowerer, c *hir.Call) builtin.Operand { return scalar(c, l.B().Call(h)) }
+}
+
+// folded gives a builtin value that is known while compiling.
+func folded(s *types.Signature, f func(c *types.Call) *types.Const) *types.Signature {
+	s.Fold = func(c *types.Call) (*types.Const, *types.Problem) { return f(c), nil }
+	if s.Result == nil {
+		s.Infer = func(c *types.Call) (*types.Type, *types.Problem) { return f(c).Type, nil }
+	}
+	return s
+}
+
+func typedConst(t *types.Type, v uint64) *types.Const { return &types.Const{Type: t, Int: v} }
+
+func pidSig(name, row, doc string) *types.Signature {
+	s := bare(name, row, types.Uint32, doc)
+	s.Usage = name + "([init | curr_ns])"
+	s.Params = []types.Param{{Name: "PID namespace mode", Kind: types.WordParam, Optional: true, Words: []string{"init", "curr_ns"}}}
+	return s
+}
+
+// pidTgid is tgid<<32 | tid, in the tracer's pid namespace where that is not
+// the initial one.
+func pidTgid(l builtin.Lowerer, c *hir.Call) ir.Value {
+	initial := false
+	if len(c.Args) > 0 {
+		if w, ok := c.Args[0].(*hir.WordArg); ok {
+			initial = w.Word == "init"
+		}
+	}
+	t := l.Target()
+	if !t.NsPid || initial {
+		return l.B().Call(ir.HelperPidTgid)
+	}
+	// struct bpf_pidns_info { u32 pid; u32 tgid; }
+	buf := l.Scratch(8, "nspid")
+	l.Zero(buf, 8)
+	l.B().Call(ir.HelperNsPidTgid, l.B().Const(int64(t.NsDev)), l.B().Const(int64(t.NsIno)), l.Addr(buf), l.B().Const(8))
+	tid := l.B().Load(buf.Base, buf.Off, 4)
+	tgid := l.B().Load(buf.Base, buf.Off+4, 4)
+	return l.B().Bin(ir.OpOr, l.B().BinI(ir.OpShl, tgid, 32), tid)
+}
+
+func commSig() *types.Signature {
+	return bare("comm", "B-COMM", types.StringType(16), "Name of the current thread.")
+}
+
+// lowerComm writes the name straight to where it is wanted; the helper pads it
+// with zeros.
+func lowerComm(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	p, _ := l.Dest(16, "comm")
+	l.B().Call(ir.HelperComm, l.Addr(p), l.B().Const(16))
+	return builtin.Operand{T: c.T, Mem: &p}
+}
+
+var curtaskSig = &types.Signature{
+	Name: "curtask", Row: "B-CURTASK", Usage: "curtask", Bare: true, Format: -1,
+	Doc: "Pointer to the task_struct of the current task.",
+	Infer: func(c *types.Call) (*types.Type, *types.Problem) {
+		if t, ok := c.Env.NamedType("struct", "task_struct"); ok {
+			return types.PointerTo(t, types.Kernel), nil
+		}
+		return types.PointerTo(types.VoidType, types.Kernel), nil
+	},
+}
+
+// lowerCurtask prefers the helper whose result the verifier knows the type of:
+// members are plain loads then.
+func lowerCurtask(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	if l.Target().TaskBTF && c.T.IsPtrToRecord() && c.T.Elem.Struct.BTF != 0 {
+		return builtin.Operand{T: c.T, V: l.B().Call(ir.HelperTaskBTF), Direct: true}
+	}
+	return scalar(c, l.B().Call(ir.HelperCurrentTask))
+}
+
+// taskSig is a value of the current task, or of a task given as argument.
+func taskSig(name, row string, t *types.Type, doc string) *types.Signature {
+	s := bare(name, row, t, doc)
+	s.Usage = name + "([task])"
+	s.Params = []types.Param{opt(param("task", types.PtrParam))}
+	return s
+}
+
+// taskField reads a chain of task_struct members.
+func taskField(path ...string) func(builtin.Lowerer, *hir.Call) builtin.Operand {
+	return func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		task, ok := l.NamedType("struct", "task_struct")
+		if !ok {
+			return l.Zeroed(c.T)
+		}
+		pt := types.PointerTo(task, types.Kernel)
+		var x hir.Expr = &hir.Call{X: hir.X{T: pt, At: c.At}, Sig: curtaskSig}
+		if len(c.Args) > 0 {
+			x = &hir.Cast{X: hir.X{T: pt, At: c.At}, Of: c.Args[0]}
+		}
+		for _, name := range path {
+			rec := x.Type().Elem
+			fd, ok := rec.Struct.Field(name)
+			if !ok {
+				return l.Zeroed(c.T)
+			}
+			x = &hir.Member{X: hir.X{T: fd.Type, At: c.At}, Of: &hir.Deref{X: hir.X{T: rec, At: c.At}, Of: x}, Field: fd}
+		}
+		return l.Operand(x)
+	}
+}

@@ -1,0 +1,75 @@
+// Package stdlib is what scripts can call: functions, builtin values and
+// aggregations, one record each in the file of its subject. The table below
+// lists them by name; the checker, the lowering, the runtime, completion and
+// the reference page all read it. Modules written in the language itself are
+// in prelude/.
+package stdlib
+
+import (
+	"sync"
+
+	"probe/compiler/builtin"
+	"probe/lang/types"
+)
+
+// rows is every record, sorted by name within its subject.
+var rows = [][]*builtin.Func{
+	aggregations, control, memory, network, output, process, stacks, strings_, symbols, times,
+}
+
+var table = sync.OnceValue(func() map[string]*builtin.Func {
+	m := map[string]*builtin.Func{}
+	for _, group := range rows {
+		for _, f := range group {
+			if m[f.Sig.Name] != nil {
+				panic("stdlib: " + f.Sig.Name + " is listed twice")
+			}
+			m[f.Sig.Name] = f
+		}
+	}
+	return m
+})
+
+// Table is every builtin by name. It is shared and must not be changed.
+func Table() map[string]*builtin.Func { return table() }
+
+// Signatures is what the checker needs of the table.
+func Signatures() map[string]*types.Signature {
+	m := map[string]*types.Signature{}
+	for name, f := range Table() {
+		m[name] = f.Sig
+	}
+	return m
+}
+
+// bare is a builtin value: a name that may also be called without arguments.
+func bare(name, row string, t *types.Type, doc string) *types.Signature {
+	return &types.Signature{Name: name, Row: row, Usage: name, Doc: doc, Bare: true, Result: t, Format: -1}
+}
+
+// call is a function with a result that does not depend on the call.
+func call(name, row, usage string, t *types.Type, doc string, params ...types.Param) *types.Signature {
+	return &types.Signature{Name: name, Row: row, Usage: usage, Doc: doc, Result: t, Params: params, Format: -1}
+}
+
+// opt makes a parameter optional.
+func opt(p types.Param) types.Param { p.Optional = true; return p }
+
+func param(name string, k types.ParamKind) types.Param { return types.Param{Name: name, Kind: k} }
+
+func intParam(name string) types.Param {
+	return types.Param{Name: name, Kind: types.IntParam}
+}
+
+// problem is a complaint about one argument.
+func problem(code string, arg int, msg string) *types.Problem {
+	return &types.Problem{Code: code, Arg: arg, Message: msg}
+}
+
+// litInt reads a literal integer argument.
+func litInt(c *types.Call, i int) (int64, bool) {
+	if i >= len(c.Args) || c.Args[i].Const == nil {
+		return 0, false
+	}
+	return int64(c.Args[i].Const.Int), true
+}

@@ -1,0 +1,210 @@
+package stdlib
+
+import (
+	"runtime"
+
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/lang/value"
+)
+
+// strings_: comparing and searching, and texts of numbers.
+var strings_ = []*builtin.Func{
+	{Sig: call("signal_name", "F-SIGNALNAME", "signal_name(n)", types.StringType(64), "Description of a signal.", intParam("n")),
+		Lower: lookupText("signals", 65, "N/A", func(n int64) string { return value.SignalText(n) }, false)},
+	{Sig: call("strcontains", "F-STRCONTAINS", "strcontains(haystack, needle)", types.BoolType, "Whether a string contains another.",
+		param("haystack", types.StringParam), param("needle", types.StringParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		i := find(l, c)
+		return scalar(c, l.Select(ir.SGE, i, l.B().Const(0), l.B().Const(1), l.B().Const(0)))
+	}},
+	{Sig: call("strerror", "F-STRERROR", "strerror(errno)", types.StringType(64), "The kernel's text for an errno.", intParam("errno")),
+		Lower: lookupText("errors", 134, "Unknown error", func(n int64) string { return value.StrError(n) }, true)},
+	{Sig: call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), Lower: lowerStrlen},
+	{Sig: call("strncmp", "F-STRNCMP", "strncmp(a, b, n)", types.Uint64, "0 if the first n bytes are equal, otherwise 1.",
+		param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Lower: lowerStrncmp},
+	{Sig: call("strstr", "F-STRSTR", "strstr(haystack, needle)", types.Int64, "Index of the first occurrence, -1 if there is none.",
+		param("haystack", types.StringParam), param("needle", types.StringParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, find(l, c))
+	}},
+	{Sig: call("syscall_name", "F-SYSCALLNAME", "syscall_name(n)", types.StringType(64), "Name of a system call.", intParam("n")),
+		Lower: lookupText("syscalls", len(value.SyscallNames(runtime.GOARCH)), "Unknown syscall", func(n int64) string {
+			s, ok := value.SyscallName(runtime.GOARCH, n)
+			if !ok {
+				return "Unknown syscall"
+			}
+			return s
+		}, false)},
+}
+
+// textCell is the bytes of one text in a table.
+const textCell = 64
+
+// lookupText compiles a table of texts of 64 bytes; index n counts from 0.
+// fold tells that negative numbers mean their magnitude.
+func lookupText(name string, n int, unknown string, text func(int64) string, fold bool) func(builtin.Lowerer, *hir.Call) builtin.Operand {
+	return func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		data := make([]byte, (n+1)*textCell)
+		for i := range n {
+			copy(data[i*textCell:(i+1)*textCell-1], text(int64(i)))
+		}
+		copy(data[n*textCell:], unknown)
+		b := l.B()
+		v := l.Scalar(c.Args[0])
+		if fold {
+			v = l.IfElse(ir.SLT, v, b.Const(0), func() ir.Value { return b.Neg(v) }, func() ir.Value { return v })
+		}
+		v = l.Select(ir.ULT, v, b.Const(int64(n)), v, b.Const(int64(n)))
+		t := l.Table(name, data)
+		p := builtin.Place{Base: b.Bin(ir.OpAdd, l.Addr(t), b.BinI(ir.OpMul, v, textCell)), Space: types.Local}
+		return builtin.Operand{T: c.T, Mem: &p}
+	}
+}
+
+// stringAt is the bytes of a string argument and its capacity. Pointers are
+// read first.
+func stringAt(l builtin.Lowerer, x hir.Expr) (builtin.Place, int) {
+	t := x.Type()
+	if !t.IsScalar() {
+		return l.Local(l.Operand(x), x.Span()), t.Size
+	}
+	n := int(l.Config("max_strlen"))
+	_, addr, space := source(l, x)
+	p := l.Scratch(n, "string")
+	l.B().Store(p.Base, p.Off, 1, l.B().Const(0))
+	l.ReadStr(p, l.B().Const(int64(n)), addr, space, x.Span())
+	return p, n
+}
+
+// loop runs turn for i from 0 to n-1; turn gets the blocks to leave to.
+func loop(b *ir.Builder, n int, turn func(i ir.Value, next ir.Block), done ir.Block) {
+	i := b.NewVar(ir.Scalar)
+	b.Set(i, b.Const(0))
+	head, body, step := b.NewBlock("loop"), b.NewBlock("turn"), b.NewBlock("step")
+	b.Jump(head)
+	b.Use(head)
+	b.If(ir.ULT, 8, b.Get(i), b.Const(int64(n)), body, done)
+	b.UseSealed(body)
+	turn(b.Get(i), step)
+	b.UseSealed(step)
+	b.Set(i, b.BinI(ir.OpAdd, b.Get(i), 1))
+	b.Jump(head)
+	b.Seal(head)
+}
+
+func lowerStrlen(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	b := l.B()
+	x := c.Args[0]
+	if x.Type().IsScalar() {
+		// The read itself knows the length.
+		n := int(l.Config("max_strlen"))
+		_, addr, space := source(l, x)
+		p := l.Scratch(n, "string")
+		r := l.ReadStr(p, b.Const(int64(n)), addr, space, c.At)
+		return scalar(c, l.IfElse(ir.SGT, r, b.Const(0), func() ir.Value { return b.BinI(ir.OpSub, r, 1) }, func() ir.Value { return b.Const(0) }))
+	}
+	p, n := stringAt(l, x)
+	r := b.NewVar(ir.Scalar)
+	b.Set(r, b.Const(int64(n)))
+	done, hit := b.NewBlock("done"), b.NewBlock("end")
+	base := l.Addr(p)
+	at := b.NewVar(ir.Scalar)
+	loop(b, n, func(i ir.Value, next ir.Block) {
+		b.Set(at, i)
+		b.If(ir.EQ, 8, b.Load(b.Bin(ir.OpAdd, base, i), 0, 1), b.Const(0), hit, next)
+	}, done)
+	b.UseSealed(hit)
+	b.Set(r, b.Get(at))
+	b.Jump(done)
+	b.UseSealed(done)
+	return scalar(c, b.Get(r))
+}
+
+func lowerStrncmp(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	b := l.B()
+	n := int(c.Args[2].(*hir.Int).V)
+	x, nx := stringAt(l, c.Args[0])
+	y, ny := stringAt(l, c.Args[1])
+	r := b.NewVar(ir.Scalar)
+	b.Set(r, b.Const(0))
+	done, differ := b.NewBlock("done"), b.NewBlock("differ")
+	xa, ya := l.Addr(x), l.Addr(y)
+	loop(b, min(n, nx, ny), func(i ir.Value, next ir.Block) {
+		p := b.Load(b.Bin(ir.OpAdd, xa, i), 0, 1)
+		q := b.Load(b.Bin(ir.OpAdd, ya, i), 0, 1)
+		same := b.NewBlock("same")
+		b.If(ir.EQ, 8, p, q, same, differ)
+		b.UseSealed(same)
+		b.If(ir.EQ, 8, p, b.Const(0), done, next)
+	}, done)
+	b.UseSealed(differ)
+	b.Set(r, b.Const(1))
+	b.Jump(done)
+	b.UseSealed(done)
+	return scalar(c, b.Get(r))
+}
+
+// find is the index of the needle in the haystack, -1 if it is not there. A
+// literal needle is compared byte by byte without an inner loop.
+func find(l builtin.Lowerer, c *hir.Call) ir.Value {
+	b := l.B()
+	hay, n := stringAt(l, c.Args[0])
+	needle, lit := c.Args[1].(*hir.Bytes)
+	text := ""
+	var other builtin.Place
+	m := 0
+	if lit {
+		text = needle.V
+		m = len(text)
+		if m == 0 {
+			return b.Const(0)
+		}
+	} else {
+		other, m = stringAt(l, c.Args[1])
+	}
+	r, at := b.NewVar(ir.Scalar), b.NewVar(ir.Scalar)
+	b.Set(r, b.Const(-1))
+	done, hit := b.NewBlock("done"), b.NewBlock("hit")
+	base := l.Addr(hay)
+	turns := n
+	if lit {
+		turns = max(n-m+1, 0)
+	}
+	loop(b, turns, func(i ir.Value, next ir.Block) {
+		b.Set(at, i)
+		p := b.Bin(ir.OpAdd, base, i)
+		if lit {
+			more := b.NewBlock("first")
+			b.If(ir.EQ, 8, b.Load(p, 0, 1), b.Const(int64(text[0])), more, next)
+			b.UseSealed(more)
+			for k := 1; k < m; k++ {
+				same := b.NewBlock("same")
+				b.If(ir.EQ, 8, b.Load(p, k, 1), b.Const(int64(text[k])), same, next)
+				b.UseSealed(same)
+			}
+			b.Jump(hit)
+			return
+		}
+		// The needle ends at its NUL; so does the haystack.
+		inner := b.NewBlock("miss")
+		q := l.Addr(other)
+		loop(b, min(m, n), func(k ir.Value, step ir.Block) {
+			w := b.Load(b.Bin(ir.OpAdd, q, k), 0, 1)
+			check, in := b.NewBlock("check"), b.NewBlock("in")
+			b.If(ir.EQ, 8, w, b.Const(0), hit, check)
+			b.UseSealed(check)
+			pos := b.Bin(ir.OpAdd, i, k)
+			b.If(ir.ULT, 8, pos, b.Const(int64(n)), in, inner)
+			b.UseSealed(in)
+			b.If(ir.EQ, 8, b.Load(b.Bin(ir.OpAdd, base, pos), 0, 1), w, step, inner)
+		}, hit)
+		b.UseSealed(inner)
+		b.If(ir.EQ, 8, b.Load(p, 0, 1), b.Const(0), done, next)
+	}, done)
+	b.UseSealed(hit)
+	b.Set(r, b.Get(at))
+	b.Jump(done)
+	b.UseSealed(done)
+	return b.Get(r)
+}

@@ -1,0 +1,121 @@
+package stdlib
+
+import (
+	"fmt"
+	"strconv"
+
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/compiler/target"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+var registers, _ = target.AMD64Regs()
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// symbols: addresses, errors and control groups by name.
+var symbols = []*builtin.Func{
+	{Sig: &types.Signature{Name: "cgroupid", Row: "F-CGROUPID", Usage: `cgroupid("path")`, Format: -1, Doc: "Id of a cgroup v2 directory.", Result: types.Uint64,
+		Params: []types.Param{param("path", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
+			if c.Args[0].Const == nil {
+				return nil, nil
+			}
+			id, err := c.Env.CgroupID(c.Args[0].Const.Str)
+			if err != nil {
+				return nil, problem("no-cgroup", 0, fmt.Sprintf("cannot read the cgroup id of `%s`: %v", c.Args[0].Const.Str, err))
+			}
+			return typedConst(types.Uint64, id), nil
+		}}},
+	{Sig: call("cgroup_path", "F-CGROUPPATH", `cgroup_path(id, ["filter"])`, types.CgroupType, "Path of a cgroup, resolved when printed.", intParam("id"), opt(param("filter", types.LitString))),
+		Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			filter := ""
+			if len(c.Args) > 1 {
+				filter = c.Args[1].(*hir.Bytes).V
+			}
+			p, _ := l.Dest(16, "cgroup")
+			l.B().Store(p.Base, p.Off, 8, l.B().Const(int64(l.Intern(filter))))
+			l.B().Store(p.Base, p.Off+8, 8, l.Scalar(c.Args[0]))
+			return builtin.Operand{T: c.T, Mem: &p}
+		}},
+	{Sig: call("errname", "X-FN", "errname(n)", types.ErrNameType, "Name of the errno in a negative number or an error pointer.", param("n", types.PtrParam)), Lower: lowerErrname},
+	{Sig: &types.Signature{Name: "func", Row: "B-FUNC", Usage: "func", Bare: true, Format: -1, Context: true, Doc: "The traced function.",
+		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "fentry", "fexit", "call", "ret"}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
+			if c.Site.Space == types.User {
+				return types.USymType, nil
+			}
+			return types.KSymType, nil
+		}}, Lower: lowerFunc},
+	{Sig: call("is_err", "F-ISERR", "is_err(pointer)", types.BoolType, "Whether a pointer is an error code (the top 4095 values).", param("pointer", types.PtrParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		v := signed64(l, c.Args[0])
+		return scalar(c, l.Select(ir.UGE, v, l.B().Const(-4095), l.B().Const(1), l.B().Const(0)))
+	}},
+	{Sig: &types.Signature{Name: "kaddr", Row: "F-KADDR", Usage: `kaddr("symbol")`, Format: -1, Doc: "Address of a kernel symbol.", Result: types.Uint64,
+		Params: []types.Param{param("symbol", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
+			if c.Args[0].Const == nil {
+				return nil, nil
+			}
+			a, ok := c.Env.Symbol(c.Args[0].Const.Str)
+			if !ok {
+				return nil, problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`")
+			}
+			return typedConst(types.Uint64, a), nil
+		}}},
+	{Sig: &types.Signature{Name: "kfunc_exist", Row: "F-KFUNC", Usage: `kfunc_exist("name")`, Format: -1, Doc: "Whether BTF has a kernel function.", Result: types.BoolType,
+		Params: []types.Param{param("name", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
+			if c.Args[0].Const == nil {
+				return nil, nil
+			}
+			return types.BoolConst(c.Env.KernelFunc(c.Args[0].Const.Str)), nil
+		}}},
+	{Sig: call("ksym", "F-KSYM", "ksym(address)", types.KSymType, "The kernel symbol at an address.", param("address", types.PtrParam)), Lower: lowerSame},
+	{Sig: call("usym", "F-USYM", "usym(address)", types.USymType, "The symbol at an address of the current process.", param("address", types.PtrParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return usym(l, c, l.Scalar(c.Args[0]))
+	}},
+	{Sig: call("sysctl", "X-FN", `sysctl("name")`, types.SysctlType, "The value of a kernel setting, read when it is printed.", param("name", types.LitString)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		return scalar(c, l.B().Const(int64(l.Intern(c.Args[0].(*hir.Bytes).V))))
+	}},
+}
+
+// signed64 is a number or pointer with its own sign in 64 bits.
+func signed64(l builtin.Lowerer, x hir.Expr) ir.Value {
+	v := l.Scalar(x)
+	// An errno that came back as an unsigned 32-bit number is meant as signed.
+	if t := x.Type(); t.Size == 4 && !t.Signed {
+		return l.B().Ext(v, 4, true)
+	}
+	return v
+}
+
+func lowerErrname(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	return scalar(c, signed64(l, c.Args[0]))
+}
+
+// usym is 8 bytes of address, 4 of process id, 4 of probe id.
+func usym(l builtin.Lowerer, c *hir.Call, addr ir.Value) builtin.Operand {
+	p, _ := l.Dest(16, "usym")
+	l.B().Store(p.Base, p.Off, 8, addr)
+	l.B().Store(p.Base, p.Off+8, 8, l.B().BinI(ir.OpShr, l.B().Call(ir.HelperPidTgid), 32))
+	return builtin.Operand{T: types.USymType, Mem: &p}
+}
+
+func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	s := l.Site()
+	entry := s.Attach.Kind == hir.AttachKprobe || s.Attach.Kind == hir.AttachUprobe || s.Attach.Kind == hir.AttachKprobeMulti
+	var ip ir.Value
+	switch {
+	case s.Regs && entry && s.Attach.Kind != hir.AttachKprobeMulti:
+		ip = l.B().Load(l.Ctx(), registers["ip"], 8)
+	case l.Target().FuncIP:
+		ip = l.B().Call(ir.HelperFuncIP, l.Ctx())
+	case s.Attach.Address != 0:
+		ip = l.B().Const(int64(s.Attach.Address))
+	default:
+		ip = l.B().Load(l.Ctx(), registers["ip"], 8)
+	}
+	if c.T.Kind == types.USym {
+		return usym(l, c, ip)
+	}
+	return scalar(c, ip)
+}
