@@ -89,9 +89,9 @@ func runBootSector(ctx context.Context, qemu, accel, image string) bool {
 	ctx, cancel := context.WithTimeout(ctx, kvmProbeTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, qemu,
-		"-machine", "q35", "-accel", accel, "-cpu", "max,-cx16", "-m", "64",
+		"-machine", "pc", "-accel", accel, "-cpu", "max,-cx16", "-m", "64",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-drive", "file="+image+",format=raw,if=ide",
+		"-drive", "file="+image+",format=raw,if=floppy",
 		"-device", "isa-debug-exit,iobase=0xf4,iosize=1")
 	err := cmd.Run()
 	var exit *exec.ExitError

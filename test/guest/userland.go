@@ -3,8 +3,8 @@ package guest
 import (
 	"context"
 	"debug/elf"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,12 +103,11 @@ func findProgram(root, name string) (string, error) {
 func addProgram(files map[string]string, roots []string, at string) error {
 	host := filepath.Join(roots[0], at)
 	files["/"+at] = host
+	if is, err := isELF(host); err != nil || !is {
+		return err // a script; its interpreter is the caller's business
+	}
 	f, err := elf.Open(host)
 	if err != nil {
-		var format *elf.FormatError
-		if errors.As(err, &format) {
-			return nil // a script; its interpreter is the caller's business
-		}
 		return err
 	}
 	interp := ""
@@ -134,6 +133,20 @@ func addProgram(files map[string]string, roots []string, at string) error {
 		}
 	}
 	return fmt.Errorf("its interpreter %s is not there", interp)
+}
+
+// isELF tells whether a file starts as an ELF file does.
+func isELF(name string) (bool, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	magic := make([]byte, len(elf.ELFMAG))
+	if _, err := io.ReadFull(f, magic); err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return false, err
+	}
+	return string(magic) == elf.ELFMAG, nil
 }
 
 // addLibraries adds the libraries that an ELF file needs, and those that they
