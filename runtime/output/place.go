@@ -1,8 +1,8 @@
 package output
 
 import (
+	"bytes"
 	"strconv"
-	"unicode/utf8"
 
 	"probe/lang/diag"
 	"probe/lang/source"
@@ -16,7 +16,7 @@ func appendPlace(dst []byte, at source.Span) []byte {
 		return dst
 	}
 	line, col := at.File.Position(at.Start)
-	endLine, endCol := at.File.Position(at.End)
+	endLine, endCol := at.File.Position(max(at.End, at.Start+1))
 	dst = append(append(dst, at.File.Name...), ':')
 	dst = strconv.AppendInt(dst, int64(line), 10)
 	if endLine > line {
@@ -26,68 +26,6 @@ func appendPlace(dst []byte, at source.Span) []byte {
 		dst = strconv.AppendInt(append(dst, '-'), int64(endCol), 10)
 	}
 	return append(dst, ": "...)
-}
-
-// appendContext appends the script's lines under a message, a single line with
-// the place underlined (O-DIAG-02).
-func appendContext(dst []byte, at source.Span) []byte {
-	if !at.Valid() {
-		return dst
-	}
-	line, col := at.File.Position(at.Start)
-	endLine, endCol := at.File.Position(at.End)
-	for n := line; n <= endLine; n++ {
-		dst = append(appendTabbed(dst, at.File.Line(n)), '\n')
-	}
-	if endLine > line {
-		return dst
-	}
-	text := at.File.Line(line)
-	from := min(col-1, len(text))
-	to := min(max(endCol-1, from), len(text))
-	for range columns(text[:from]) {
-		dst = append(dst, ' ')
-	}
-	for range max(columns(text[from:to]), 1) {
-		dst = append(dst, '~')
-	}
-	return append(dst, '\n')
-}
-
-const tabWidth = 4
-
-func appendTabbed(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if s[i] != '\t' {
-			dst = append(dst, s[i])
-			continue
-		}
-		for range tabWidth {
-			dst = append(dst, ' ')
-		}
-	}
-	return dst
-}
-
-// columns is the width of a text on a terminal, tabs expanded.
-func columns(s string) int {
-	n := 0
-	for len(s) > 0 {
-		r, size := utf8.DecodeRuneInString(s)
-		s = s[size:]
-		switch {
-		case r == '\t':
-			n += tabWidth
-		case r >= 0x300 && r <= 0x36f || r == 0x200d: // combining, joiner
-		case r >= 0x1100 && r <= 0x115f, r >= 0x2e80 && r <= 0xa4cf, r >= 0xac00 && r <= 0xd7a3,
-			r >= 0xf900 && r <= 0xfaff, r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60,
-			r >= 0x1f300 && r <= 0x1faff, r >= 0x20000 && r <= 0x3fffd:
-			n += 2 // East Asian wide, emoji
-		default:
-			n++
-		}
-	}
-	return n
 }
 
 // appendJSONPlace appends the members filename, line and col.
@@ -102,22 +40,30 @@ func appendJSONPlace(dst []byte, at source.Span) []byte {
 	return strconv.AppendInt(append(dst, `, "col": `...), int64(col), 10)
 }
 
-// appendSeverity appends "ERROR: " or "WARNING: ", painted if asked for.
-func (s *stream) appendSeverity(dst []byte, sev diag.Severity) []byte {
-	word, paint := "WARNING: ", "\x1b[33m"
-	if sev == diag.Error {
-		word, paint = "ERROR: ", "\x1b[31m"
-	}
-	if !s.Color {
-		return append(dst, word...)
-	}
-	return append(append(append(dst, paint...), word...), "\x1b[0m"...)
+// severities are the severities in messages of bpftrace's form.
+var severities = [...]struct{ plain, painted string }{
+	diag.Error:   {"ERROR: ", "\x1b[31mERROR: \x1b[0m"},
+	diag.Warning: {"WARNING: ", "\x1b[33mWARNING: \x1b[0m"},
+	diag.Note:    {"", ""},
 }
 
-// appendLog appends a message without a place (O-DIAG-04); notes have no word.
-func (s *stream) appendLog(dst []byte, sev diag.Severity, text string) []byte {
-	if sev != diag.Note {
-		dst = s.appendSeverity(dst, sev)
+// appendSeverity appends "ERROR: " or "WARNING: ", painted if asked for.
+func (s *stream) appendSeverity(dst []byte, sev diag.Severity) []byte {
+	if s.Color {
+		return append(dst, severities[sev].painted...)
 	}
-	return append(append(dst, text...), '\n')
+	return append(dst, severities[sev].plain...)
+}
+
+// painted paints the severity word of a finished message if asked for.
+func (s *stream) painted(text []byte, sev diag.Severity) []byte {
+	if !s.Color {
+		return text
+	}
+	return bytes.Replace(text, []byte(severities[sev].plain), []byte(severities[sev].painted), 1)
+}
+
+// appendLog appends a message without a place (O-DIAG-04).
+func (s *stream) appendLog(dst []byte, sev diag.Severity, text string) []byte {
+	return append(append(s.appendSeverity(dst, sev), text...), '\n')
 }

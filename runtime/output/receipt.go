@@ -1,9 +1,12 @@
 package output
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
+	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/value"
 )
@@ -43,72 +46,75 @@ const (
 	NotAttached      ReceiptKind = "not_attached"
 )
 
-// receiptKinds holds the words of each kind: "N what in WHERE: why", and what
-// to do about it.
+// receiptKinds holds the words of each kind. In one and many (that is, for one
+// and for several) @ stands for where, put after the word of the same name.
 var receiptKinds = map[ReceiptKind]struct{ one, many, where, why, help string }{
-	LostEvents: {"event was lost", "events were lost", " of ", "the ring buffer was full",
+	LostEvents: {"event@ was lost", "events@ were lost", " of ", "the ring buffer was full",
 		"print less in the probe, or raise perf_rb_pages in the config block"},
-	MapFull: {"update was refused", "updates were refused", " for ", "the map is full",
+	MapFull: {"update@ was refused", "updates@ were refused", " of ", "the map is full",
 		"raise max_map_keys in the config block, or declare the map with more entries"},
-	MapUpdateFailed: {"update failed", "updates failed", " for ", "the kernel had no memory for the entry or the map was busy",
-		"raise max_map_keys in the config block, so that entries are allocated at the start"},
-	MissedReturns: {"return was missed", "returns were missed", " of ", "the call was not seen, or too many calls ran at once",
+	MapUpdateFailed: {"update@ failed", "updates@ failed", " of ", "the kernel had no memory for the entry, or the map was busy",
+		"raise max_map_keys in the config block"},
+	MissedReturns: {"return@ was missed", "returns@ were missed", " of ", "its call was not seen, or too many calls ran at once",
 		"calls that were under way when tracing started are always among these"},
-	Recursion: {"run was skipped", "runs were skipped", " of ", "a probe was already running on that CPU",
+	Recursion: {"run@ was skipped", "runs@ were skipped", " of ", "a probe was already running on that CPU",
 		"avoid probing functions that the probes themselves call"},
-	TruncatedStrings: {"string was cut", "strings were cut", " in ", "longer than max_strlen",
+	TruncatedStrings: {"string@ was cut", "strings@ were cut", " in ", "longer than max_strlen",
 		"raise max_strlen in the config block"},
-	TruncatedStacks: {"stack was cut", "stacks were cut", " in ", "deeper than the limit of the call",
+	TruncatedStacks: {"stack@ was cut", "stacks@ were cut", " in ", "deeper than the limit of the call",
 		"give a larger limit, as in kstack(127)"},
-	FailedStacks: {"stack could not be read", "stacks could not be read", " in ", "the kernel gave no frames", ""},
-	FailedReads: {"read failed", "reads failed", " in ", "the memory was not mapped or not present; zero was used",
+	FailedStacks: {"stack@ could not be read", "stacks@ could not be read", " in ", "the kernel gave no frames", ""},
+	FailedReads: {"read@ failed", "reads@ failed", " in ", "the memory was not present; zero was used instead",
 		"run with -k to see each one"},
-	LoopsCut: {"loop was cut short", "loops were cut short", " in ", "the bound on turns was reached", ""},
-	NotAttached: {"function was not attached", "functions were not attached", ": ", "the kernel does not allow it",
+	LoopsCut: {"loop@ was cut short", "loops@ were cut short", " in ", "the bound on turns was reached", ""},
+	NotAttached: {"function@ was not attached", "functions@ were not attached", " ", "the kernel does not allow it",
 		"run with -v to see the reason for each"},
 }
 
-// appendText writes the receipt as one warning with a note for each item and
-// the cures after them, each once.
-func (r *Receipt) appendText(dst []byte) []byte {
-	dst = append(dst, "warning[incomplete]: the results of this run are not complete\n"...)
-	var helps []string
+// Diagnostic is the receipt as one warning: a note for each item, and after
+// them what to do, each advice once. It is nil for a complete run.
+func (r *Receipt) Diagnostic() *diag.Diagnostic {
+	if len(r.Items) == 0 {
+		return nil
+	}
+	d := &diag.Diagnostic{Severity: diag.Warning, Message: "the results of this run are not complete"}
 	for i := range r.Items {
 		it := &r.Items[i]
-		words, known := receiptKinds[it.Kind]
-		if !known {
-			words.one, words.many, words.where = string(it.Kind), string(it.Kind), " in "
-		}
-		dst = append(dst, "note: "...)
-		if it.At.Valid() {
-			dst = append(append(dst, it.At.String()...), ": "...)
-		}
-		dst = append(strconv.AppendUint(dst, it.Count, 10), ' ')
-		if it.Count == 1 {
-			dst = append(dst, words.one...)
-		} else {
-			dst = append(dst, words.many...)
-		}
-		if it.Where != "" {
-			dst = append(append(dst, words.where...), it.Where...)
-		}
-		why := words.why
-		if it.Detail != "" {
-			why = it.Detail
-		}
-		if why != "" {
-			dst = append(append(dst, " ("...), why...)
-			dst = append(dst, ')')
-		}
-		dst = append(dst, '\n')
-		if words.help != "" && !slices.Contains(helps, words.help) {
-			helps = append(helps, words.help)
+		d.WithNote("%s", it.text())
+		if help := receiptKinds[it.Kind].help; help != "" && !slices.Contains(d.Helps, help) {
+			d.WithHelp("%s", help)
 		}
 	}
-	for _, h := range helps {
-		dst = append(append(append(dst, "help: "...), h...), '\n')
+	return d
+}
+
+// text is one item in words: place, number, what, where and why.
+func (it *ReceiptItem) text() string {
+	words, known := receiptKinds[it.Kind]
+	if !known {
+		words.one, words.many, words.where = string(it.Kind)+"@", string(it.Kind)+"@", " in "
 	}
-	return dst
+	var b strings.Builder
+	if it.At.Valid() {
+		b.WriteString(it.At.String() + ": ")
+	}
+	what := words.many
+	if it.Count == 1 {
+		what = words.one
+	}
+	where := ""
+	if it.Where != "" {
+		where = words.where + it.Where
+	}
+	fmt.Fprintf(&b, "%d %s", it.Count, strings.Replace(what, "@", where, 1))
+	why := words.why
+	if it.Detail != "" {
+		why = it.Detail
+	}
+	if why != "" {
+		fmt.Fprintf(&b, " (%s)", why)
+	}
+	return b.String()
 }
 
 func (it *ReceiptItem) appendJSON(dst []byte) []byte {

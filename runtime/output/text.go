@@ -2,6 +2,7 @@ package output
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 
 	"probe/lang/diag"
@@ -112,20 +113,18 @@ func (p *textPrinter) RuntimeError(e *RuntimeError) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := appendPlace(nil, e.At)
-	b = p.appendSeverity(b, diag.Warning)
-	b = append(b, e.Message...)
+	text := e.Message
 	if e.Count > 1 {
-		b = strconv.AppendUint(append(b, " ("...), e.Count, 10)
-		b = append(b, " times)"...)
+		text += fmt.Sprintf(" (%d times)", e.Count)
 	}
-	b = append(b, '\n')
 	if e.Helper != "" {
-		b = append(append(b, "Additional Info - helper: "...), e.Helper...)
-		b = strconv.AppendInt(append(b, ", retcode: "...), int64(e.Retcode), 10)
-		b = append(b, '\n')
+		text += fmt.Sprintf("\nAdditional Info - helper: %s, retcode: %d", e.Helper, e.Retcode)
 	}
-	p.message(appendContext(b, e.At))
+	// This form, unlike that of our own messages, is part of the language.
+	var b bytes.Buffer
+	d := &diag.Diagnostic{Severity: diag.Warning, Span: e.At, Message: text}
+	_ = diag.RenderBpftrace(&b, &diag.List{All: []*diag.Diagnostic{d}}) // a Buffer takes everything
+	p.message(p.painted(b.Bytes(), diag.Warning))
 }
 
 func (p *textPrinter) Lost(n uint64) {
@@ -157,5 +156,7 @@ func (p *textPrinter) Receipt(r *Receipt) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.message(r.appendText(nil))
+	var b bytes.Buffer
+	_ = diag.Render(&b, &diag.List{All: []*diag.Diagnostic{r.Diagnostic()}}, diag.Options{Color: p.Color})
+	p.message(b.Bytes())
 }
