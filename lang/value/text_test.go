@@ -68,6 +68,7 @@ func TestAppendText(t *testing.T) {
 		{"V-STRUCT unknown field", Value{cstruct(8, types.Field{Name: "f", Type: types.InvalidType}), nil}, "{ .f = null }"},
 		{"V-STRUCT data_loc", Value{cstruct(8, types.Field{Name: "f", Type: types.StringType(64), Offset: 4, DataLoc: true}),
 			le(uint32(0), uint16(8), uint16(4), "abc\x00")}, "{ .f = abc }"},
+		{"V-STRUCT data_loc as address", Value{cstruct(8, types.Field{Name: "f", Type: types.Int64, DataLoc: true}), le(77)}, "{ .f = 77 }"},
 		{"V-STRUCT rel_loc", Value{cstruct(8, types.Field{Name: "f", Type: types.StringType(64), Offset: 4, RelLoc: true}),
 			le(uint32(0), uint16(1), uint16(4), "?abc\x00")}, "{ .f = abc }"},
 		{"V-BUF, A-EX-15", buffer("a\x02b"), `a\x02b`},

@@ -240,7 +240,7 @@ func (v Value) field(f *types.Field) Value {
 		return Value{T: types.InvalidType}
 	case f.BitSize > 0:
 		return Value{T: f.Type, B: binary.LittleEndian.AppendUint64(nil, v.bits(f))}
-	case f.DataLoc || f.RelLoc:
+	case (f.DataLoc || f.RelLoc) && (Value{T: f.Type}).hasData(): // else it holds the address of the data
 		return Value{T: f.Type, B: v.dynamic(f)}
 	}
 	return Value{T: f.Type, B: cut(v.B, f.Offset, max(f.Type.Size, 0))}

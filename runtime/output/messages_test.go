@@ -75,7 +75,7 @@ func TestMessages(t *testing.T) {
 			errs: "warning: the results of this run are not complete\n" +
 				"note: x.pr:2:2: 7 events of kprobe:vfs_read were lost (the ring buffer was full)\n" +
 				"note: 1 event of end was lost (the ring buffer was full)\n" +
-				"note: 1 function foo was not attached (on the kernel's deny list)\n" +
+				"note: 1 function was not attached: foo (on the kernel's deny list)\n" +
 				"note: 2 cosmic_rays\n" +
 				"help: print less in the probe, or raise perf_rb_pages in the config block\n" +
 				"help: run with -v to see the reason for each\n",

@@ -46,8 +46,8 @@ const (
 	NotAttached      ReceiptKind = "not_attached"
 )
 
-// receiptKinds holds the words of each kind. In one and many (that is, for one
-// and for several) @ stands for where, put after the word of the same name.
+// receiptKinds holds the words of each kind. one and many are used by number;
+// the place goes in at the @, after the word in where.
 var receiptKinds = map[ReceiptKind]struct{ one, many, where, why, help string }{
 	LostEvents: {"event@ was lost", "events@ were lost", " of ", "the ring buffer was full",
 		"print less in the probe, or raise perf_rb_pages in the config block"},
@@ -67,7 +67,7 @@ var receiptKinds = map[ReceiptKind]struct{ one, many, where, why, help string }{
 	FailedReads: {"read@ failed", "reads@ failed", " in ", "the memory was not present; zero was used instead",
 		"run with -k to see each one"},
 	LoopsCut: {"loop@ was cut short", "loops@ were cut short", " in ", "the bound on turns was reached", ""},
-	NotAttached: {"function@ was not attached", "functions@ were not attached", " ", "the kernel does not allow it",
+	NotAttached: {"function was not attached@", "functions were not attached@", ": ", "the kernel does not allow it",
 		"run with -v to see the reason for each"},
 }
 
