@@ -1,6 +1,10 @@
 package ir
 
-import "probe/lang/source"
+import (
+	"fmt"
+
+	"probe/lang/source"
+)
 
 // Builder makes a Func. It constructs SSA directly from assignments to
 // variables (Braun et al., "Simple and Efficient Construction of Static Single
@@ -15,9 +19,15 @@ type Builder struct {
 	preds   [][]Block
 	sealed  []bool
 	defs    []map[Var]Value
-	pending []map[Var]Value // unsealed blocks: variable -> parameter
+	pending [][]placeholder // unsealed blocks, in order of the parameters
 	vars    []Kind
-	forward map[Value]Value // trivial parameters replaced by another value
+	forward []Value // by value: what replaces a trivial parameter, 0 for none
+}
+
+// placeholder is the parameter that an unsealed block got for a variable.
+type placeholder struct {
+	v   Var
+	par Value
 }
 
 // Var is a mutable variable of the builder.
@@ -30,7 +40,7 @@ func NewBuilder(prog *Prog, name string, args ...Kind) *Builder {
 	if len(prog.Pos) == 0 {
 		prog.Pos = append(prog.Pos, source.Span{})
 	}
-	b := &Builder{Prog: prog, F: f, forward: map[Value]Value{}}
+	b := &Builder{Prog: prog, F: f}
 	b.NewBlock("entry")
 	b.Seal(0)
 	return b
@@ -52,7 +62,7 @@ func (b *Builder) NewBlock(name string) Block {
 	b.F.Blocks = append(b.F.Blocks, BlockData{Name: name})
 	b.preds = append(b.preds, nil)
 	b.sealed = append(b.sealed, false)
-	b.defs = append(b.defs, map[Var]Value{})
+	b.defs = append(b.defs, nil)
 	b.pending = append(b.pending, nil)
 	return Block(len(b.F.Blocks) - 1)
 }
@@ -74,13 +84,8 @@ func (b *Builder) Seal(blk Block) {
 	b.sealed[blk] = true
 	p := b.pending[blk]
 	b.pending[blk] = nil
-	// In the order of the parameters, so that the result is the same each time.
-	for _, par := range append([]Value(nil), b.F.Blocks[blk].Params...) {
-		for v, q := range p {
-			if q == par {
-				b.fill(blk, v, par)
-			}
-		}
+	for _, x := range p {
+		b.fill(blk, x.v, x.par)
 	}
 }
 
@@ -93,8 +98,20 @@ func (b *Builder) NewVar(k Kind) Var {
 	return Var(len(b.vars) - 1)
 }
 
-// Set assigns a variable in the current block.
-func (b *Builder) Set(v Var, x Value) { b.defs[b.Cur][v] = x }
+// Set assigns a variable in the current block. After the end of the block it
+// does nothing.
+func (b *Builder) Set(v Var, x Value) {
+	if !b.Done() {
+		b.define(b.Cur, v, x)
+	}
+}
+
+func (b *Builder) define(blk Block, v Var, x Value) {
+	if b.defs[blk] == nil {
+		b.defs[blk] = map[Var]Value{}
+	}
+	b.defs[blk][v] = x
+}
 
 // Get reads a variable in the current block. A variable that was never set on
 // some path is 0 there.
@@ -108,10 +125,7 @@ func (b *Builder) read(blk Block, v Var) Value {
 	switch {
 	case !b.sealed[blk]:
 		x = b.addParam(blk, v)
-		if b.pending[blk] == nil {
-			b.pending[blk] = map[Var]Value{}
-		}
-		b.pending[blk][v] = x
+		b.pending[blk] = append(b.pending[blk], placeholder{v, x})
 	case len(b.preds[blk]) == 0:
 		// The start of the function: the variable has no value yet. The
 		// constant goes to the front so that it dominates every use.
@@ -120,10 +134,10 @@ func (b *Builder) read(blk Block, v Var) Value {
 		x = b.read(b.preds[blk][0], v)
 	default:
 		x = b.addParam(blk, v)
-		b.defs[blk][v] = x
+		b.define(blk, v, x)
 		x = b.fill(blk, v, x)
 	}
-	b.defs[blk][v] = x
+	b.define(blk, v, x)
 	return x
 }
 
@@ -167,7 +181,7 @@ func (b *Builder) fill(blk Block, v Var, par Value) Value {
 		}
 	}
 	if trivial && same != 0 {
-		b.forward[par] = same
+		b.replace(par, same)
 		d := &b.F.Blocks[blk]
 		d.Params = append(d.Params[:idx:idx], d.Params[idx+1:]...)
 		b.eachEdge(blk, func(e *Edge, _ int) {
@@ -175,7 +189,7 @@ func (b *Builder) fill(blk Block, v Var, par Value) Value {
 				e.Args = append(e.Args[:idx:idx], e.Args[idx+1:]...)
 			}
 		})
-		b.defs[blk][v] = same
+		b.define(blk, v, same)
 		return same
 	}
 	b.eachEdge(blk, func(e *Edge, i int) {
@@ -205,14 +219,18 @@ func (b *Builder) eachEdge(blk Block, f func(e *Edge, i int)) {
 	}
 }
 
-func (b *Builder) resolve(x Value) Value {
-	for {
-		y, ok := b.forward[x]
-		if !ok {
-			return x
-		}
-		x = y
+func (b *Builder) replace(x, by Value) {
+	for len(b.forward) <= int(x) {
+		b.forward = append(b.forward, 0)
 	}
+	b.forward[x] = by
+}
+
+func (b *Builder) resolve(x Value) Value {
+	for int(x) < len(b.forward) && b.forward[x] != 0 {
+		x = b.forward[x]
+	}
+	return x
 }
 
 func (b *Builder) newVal(i Ins) Value {
@@ -221,24 +239,31 @@ func (b *Builder) newVal(i Ins) Value {
 }
 
 // Emit appends an instruction to the current block and returns its value (also
-// for effects without a result, whose value must not be used).
+// for effects without a result, whose value must not be used). After the end
+// of the block the instruction can never run: it gets a value but no place.
 func (b *Builder) Emit(i Ins) Value {
 	i.Blk, i.Pos = b.Cur, b.Pos
 	x := b.newVal(i)
-	d := &b.F.Blocks[b.Cur]
-	d.Ins = append(d.Ins, x)
+	if !b.Done() {
+		d := &b.F.Blocks[b.Cur]
+		d.Ins = append(d.Ins, x)
+	}
 	return x
 }
 
 func (b *Builder) term(t Term) {
-	d := &b.F.Blocks[b.Cur]
-	if d.Term.Kind != TermNone {
+	if b.Done() {
 		return // unreachable code after exit() or return
 	}
 	t.Pos = b.Pos
+	d := &b.F.Blocks[b.Cur]
 	d.Term = t
-	for _, e := range d.Term.Succs() {
-		b.preds[e.To] = append(b.preds[e.To], b.Cur)
+	for i := range d.Term.NumSuccs() {
+		to := d.Term.Succ(i).To
+		if b.sealed[to] {
+			panic(fmt.Sprintf("ir: %s: edge from %s into sealed block %s", b.F.Name, b.F.BlockName(b.Cur), b.F.BlockName(to)))
+		}
+		b.preds[to] = append(b.preds[to], b.Cur)
 		// Parameters that exist already (unsealed targets) are filled by Seal.
 	}
 }
@@ -259,34 +284,21 @@ func (b *Builder) MayGoto(then, els Block) {
 // Ret ends the current block; x 0 means the constant 0.
 func (b *Builder) Ret(x Value) { b.term(Term{Kind: Ret, X: x}) }
 
-// Finish seals what is left and replaces forwarded values everywhere. The
-// Builder must not be used afterwards.
+// Finish seals what is left, replaces forwarded values everywhere and removes
+// the blocks that cannot be reached. The Builder and its Block numbers must not
+// be used afterwards.
 func (b *Builder) Finish() *Func {
 	for i := range b.F.Blocks {
 		b.Seal(Block(i))
 	}
-	fix := func(v *Value) {
-		if *v != 0 {
-			*v = b.resolve(*v)
-		}
-	}
+	fix := func(v *Value) { *v = b.resolve(*v) }
 	for i := range b.F.Blocks {
 		d := &b.F.Blocks[i]
 		for _, v := range d.Ins {
-			in := &b.F.Vals[v]
-			fix(&in.A)
-			fix(&in.B)
-			for k := range in.Args {
-				fix(&in.Args[k])
-			}
+			b.F.Vals[v].Operands(fix)
 		}
-		fix(&d.Term.X)
-		fix(&d.Term.Y)
-		for _, e := range d.Term.Succs() {
-			for k := range e.Args {
-				fix(&e.Args[k])
-			}
-		}
+		d.Term.Operands(fix)
 	}
+	RemoveUnreachable(b.F)
 	return b.F
 }

@@ -181,6 +181,25 @@ func (f *Func) Const(v Value) (int64, bool) {
 	return 0, false
 }
 
+// NumSuccs is the number of edges out of a block.
+func (t *Term) NumSuccs() int {
+	switch t.Kind {
+	case Jump:
+		return 1
+	case Branch, MayGoto:
+		return 2
+	}
+	return 0
+}
+
+// Succ is edge number i out of a block: 0 is Then, 1 is Else.
+func (t *Term) Succ(i int) *Edge {
+	if i == 0 {
+		return &t.Then
+	}
+	return &t.Else
+}
+
 // Succs returns the edges out of a block.
 func (t *Term) Succs() []*Edge {
 	switch t.Kind {

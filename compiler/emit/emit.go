@@ -1,0 +1,82 @@
+package emit
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf/asm"
+
+	"probe/compiler/ir"
+)
+
+// MaxStack is the size in bytes of the BPF stack, which a program shares with
+// its deepest callee (MAX_BPF_STACK in include/linux/filter.h).
+const MaxStack = 512
+
+// Options change how code is made. The zero value is what a release uses.
+type Options struct {
+	NoOpt bool // no peepholes and no shared stack slots, for comparison
+}
+
+// Code is an emitted program.
+type Code struct {
+	Ins asm.Instructions
+	// Lines gives for every raw 8-byte slot of Ins the index in Prog.Pos of
+	// the script place it came from; a 64-bit load takes two slots.
+	Lines []int32
+	// StackSize is the stack in bytes of the entry function and its deepest
+	// callee together, as the kernel counts it.
+	StackSize int
+	// Funcs describes the functions in the order of their code.
+	Funcs []FuncInfo
+}
+
+// FuncInfo is what became of one function.
+type FuncInfo struct {
+	Name  string
+	Start int // first raw slot
+	Slots int // length in raw 8-byte slots
+	Stack int // bytes
+	Stats Stats
+}
+
+// Stats counts the moves that allocation could not avoid.
+type Stats struct{ Copies, Spills, Reloads, Remats, Splits int }
+
+// StackError says that a program needs more stack than there is.
+type StackError struct {
+	Func        string
+	Size, Limit int // bytes
+	Pos         int32
+}
+
+// Error names the function, the sizes and the cure.
+func (e *StackError) Error() string {
+	return fmt.Sprintf("%s needs %d bytes of stack, %d are available; keep fewer or smaller values at the same time",
+		e.Func, e.Size, e.Limit)
+}
+
+// JumpError says that a function is too long for the 16-bit jumps of BPF.
+type JumpError struct {
+	Func     string
+	Distance int // instructions
+}
+
+// Error names the function and the distance.
+func (e *JumpError) Error() string {
+	return fmt.Sprintf("%s is too long: a jump over %d instructions, at most %d are possible; split it into several probes",
+		e.Func, e.Distance, 1<<15-1)
+}
+
+// Prog compiles p, which ir.Verify must accept. mapName gives the name of the
+// map with an index, by which the instructions refer to it. Critical edges of p
+// are split in place. Errors are *StackError and *JumpError; anything else is
+// a fault of the compiler.
+func Prog(p *ir.Prog, mapName func(int) string, opt Options) (*Code, error) {
+	out := &assembler{prog: p, mapName: mapName, opt: opt}
+	for i, f := range p.Funcs {
+		if err := out.function(i, f); err != nil {
+			return nil, err
+		}
+	}
+	return out.finish()
+}

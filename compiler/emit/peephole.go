@@ -1,0 +1,3 @@
+package emit
+
+func (g *generator) peephole() {}

@@ -1,0 +1,328 @@
+package emit
+
+import (
+	"fmt"
+	"math"
+
+	"probe/compiler/ir"
+	"probe/compiler/regalloc"
+)
+
+// selector turns IR instructions into machine instructions.
+type selector struct {
+	*mach
+	uses  []int32         // how often each value is read
+	alias []regalloc.VReg // by value: its virtual register, 0 for the value's own number
+	zero  regalloc.VReg   // the constant 0, once it is needed
+	block []int32         // by ir.Block: its place in the layout
+	pos   int32
+	arg   [5]regalloc.VReg // by argument of the function
+}
+
+// selectFunc lays f out and selects instructions.
+func selectFunc(f *ir.Func) *mach {
+	cfg := ir.NewCFG(f)
+	n := len(f.Vals)
+	s := &selector{
+		mach: &mach{f: f, order: layout(f, cfg), makers: make([]maker, n, n+n/8+8), must: make([]bool, n, n+n/8+8),
+			insts: make([]inst, 0, n+n/4)},
+		uses:  make([]int32, n),
+		alias: make([]regalloc.VReg, n),
+		block: make([]int32, len(f.Blocks)),
+	}
+	s.prepare()
+	s.blocks = make([]regalloc.Block, len(s.order))
+	for i, b := range s.order {
+		s.block[b] = int32(i)
+	}
+	for i, b := range s.order {
+		d := &f.Blocks[b]
+		blk := &s.blocks[i]
+		blk.First, blk.Depth, blk.Cold = len(s.insts), int(cfg.Depth[b]), d.Cold
+		for _, p := range d.Params {
+			blk.Params = append(blk.Params, regalloc.VReg(p))
+		}
+		for _, v := range d.Ins {
+			s.pos = f.Vals[v].Pos
+			s.ins(v)
+		}
+		s.pos = d.Term.Pos
+		s.term(blk, &d.Term)
+		blk.End = len(s.insts)
+	}
+	for i := range s.insts {
+		if in := &s.insts[i]; in.kind == kMake && !s.must[in.Def] {
+			*in = inst{pos: in.pos}
+		}
+	}
+	return s.mach
+}
+
+// prepare counts uses, finds the values that can be made anywhere and the
+// arguments.
+func (s *selector) prepare() {
+	f := s.f
+	count := func(v *ir.Value) { s.uses[*v]++ }
+	for _, b := range s.order {
+		d := &f.Blocks[b]
+		for _, v := range d.Ins {
+			in := &f.Vals[v]
+			in.Operands(count)
+			switch in.Op {
+			case ir.OpConst, ir.OpMapPtr, ir.OpMapValue, ir.OpFrame, ir.OpFuncAddr:
+				s.makers[v] = maker{op: in.Op, aux: in.Aux, imm: in.Imm}
+			case ir.OpArg:
+				if s.arg[in.Imm] == 0 {
+					s.arg[in.Imm] = regalloc.VReg(v)
+				}
+				s.alias[v] = s.arg[in.Imm]
+			}
+		}
+		d.Term.Operands(count)
+	}
+	used := [5]bool{}
+	for v := range s.alias {
+		if s.alias[v] != 0 && s.uses[v] > 0 {
+			used[f.Vals[v].Imm] = true
+		}
+	}
+	for i := 0; i < f.NArgs; i++ {
+		a := regalloc.VReg(0)
+		if used[i] {
+			a = s.arg[i]
+		}
+		s.args = append(s.args, a)
+	}
+}
+
+func (s *selector) vreg(v ir.Value) regalloc.VReg {
+	if a := s.alias[v]; a != 0 {
+		return a
+	}
+	return regalloc.VReg(v)
+}
+
+// reg is vreg for an operand that must be in a register.
+func (s *selector) reg(v ir.Value) regalloc.VReg {
+	r := s.vreg(v)
+	s.must[r] = true
+	return r
+}
+
+func (s *selector) add(i inst) {
+	i.pos = s.pos
+	s.insts = append(s.insts, i)
+}
+
+func (s *selector) ins(v ir.Value) {
+	in := &s.f.Vals[v]
+	if s.uses[v] == 0 && in.Effect() < ir.WritesMem {
+		return
+	}
+	def := regalloc.VReg(v)
+	switch {
+	case in.Op == ir.OpArg:
+	case s.makers[v].op != ir.OpInvalid:
+		s.add(inst{kind: kMake, Instr: regalloc.Instr{Def: def}})
+	case in.Op.IsBinary():
+		s.binary(def, in)
+	case in.Op == ir.OpNeg:
+		s.add(inst{kind: kNeg, w: in.W, Instr: over(def, s.reg(in.A))})
+	case in.Op == ir.OpZExt:
+		s.zext(def, in)
+	case in.Op == ir.OpSExt:
+		n := int64(64 - 8*in.W)
+		mid := s.newVReg(maker{})
+		s.alu(ir.OpShl, 8, mid, s.reg(in.A), n)
+		s.alu(ir.OpSar, 8, def, mid, n)
+	case in.Op == ir.OpBSwap:
+		s.add(inst{kind: kSwap, w: in.W, Instr: over(def, s.reg(in.A))})
+	case in.Op == ir.OpLoad:
+		i := s.address(in, kLoad)
+		i.Def = def
+		s.add(i)
+	case in.Op == ir.OpStore:
+		s.store(in)
+	case in.Op.IsAtomic():
+		s.atomic(def, in)
+	case in.Op.IsCall():
+		s.call(v, in)
+	default:
+		panic(fmt.Sprintf("emit: no instruction for %s", s.f.InsString(v)))
+	}
+}
+
+// over is an instruction that overwrites its only operand.
+func over(def, use regalloc.VReg) regalloc.Instr {
+	return regalloc.Instr{Def: def, Use: [2]regalloc.VReg{use}, Tied: true}
+}
+
+// alu adds def = use op imm.
+func (s *selector) alu(op ir.Op, w uint8, def, use regalloc.VReg, imm int64) {
+	s.add(inst{kind: kALU, op: op, w: w, useImm: true, imm: imm, Instr: over(def, use)})
+}
+
+// immediate tells whether an operation of w bytes can have c in its 32-bit
+// field, which is sign-extended to 64 bits for w 8.
+func immediate(c int64, w uint8) (int64, bool) {
+	if w == 4 {
+		return int64(int32(c)), true
+	}
+	return c, c >= math.MinInt32 && c <= math.MaxInt32
+}
+
+func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
+	a, b, op := in.A, in.B, in.Op
+	if _, ok := s.f.Const(a); ok && op.Commutes() {
+		if _, ok := s.f.Const(b); !ok {
+			a, b = b, a
+		}
+	}
+	if c, ok := s.f.Const(b); ok {
+		switch op {
+		case ir.OpShl, ir.OpShr, ir.OpSar:
+			s.alu(op, in.W, def, s.reg(a), c&int64(8*in.W-1))
+			return
+		case ir.OpSub:
+			if n, ok := immediate(-c, in.W); ok && c != math.MinInt64 {
+				s.alu(ir.OpAdd, in.W, def, s.reg(a), n)
+				return
+			}
+		case ir.OpDiv, ir.OpMod:
+			// The verifier refuses a division by the immediate 0, but not by a
+			// register that holds it.
+			if n, ok := immediate(c, in.W); ok && n != 0 {
+				s.alu(op, in.W, def, s.reg(a), n)
+				return
+			}
+		default:
+			if n, ok := immediate(c, in.W); ok {
+				s.alu(op, in.W, def, s.reg(a), n)
+				return
+			}
+		}
+	}
+	s.add(inst{kind: kALU, op: op, w: in.W, Instr: regalloc.Instr{Def: def,
+		Use: [2]regalloc.VReg{s.reg(a), s.reg(b)}, Tied: true, Commute: op.Commutes()}})
+}
+
+func (s *selector) zext(def regalloc.VReg, in *ir.Ins) {
+	if in.W == 4 {
+		s.add(inst{kind: kMov32, Instr: regalloc.Instr{Def: def, Use: [2]regalloc.VReg{s.reg(in.A)}}})
+		return
+	}
+	s.alu(ir.OpAnd, 8, def, s.reg(in.A), 1<<(8*in.W)-1)
+}
+
+// address begins an instruction that accesses memory at in.A+in.Imm.
+func (s *selector) address(in *ir.Ins, k kind) inst {
+	i := inst{kind: k, w: in.W}
+	a := s.f.Ins(in.A)
+	if a.Op == ir.OpFrame {
+		i.frame, i.aux, i.off = true, a.Aux, int32(a.Imm+in.Imm)
+		return i
+	}
+	if in.Imm >= math.MinInt16 && in.Imm <= math.MaxInt16 {
+		i.Use[0], i.off = s.reg(in.A), int32(in.Imm)
+		return i
+	}
+	t := s.newVReg(maker{})
+	s.alu(ir.OpAdd, 8, t, s.reg(in.A), in.Imm)
+	i.Use[0] = t
+	return i
+}
+
+func (s *selector) store(in *ir.Ins) {
+	if c, ok := s.f.Const(in.B); ok {
+		shift := 64 - 8*in.W
+		c = c << shift >> shift
+		if n, ok := immediate(c, 8); ok {
+			i := s.address(in, kStoreImm)
+			i.imm = n
+			s.add(i)
+			return
+		}
+	}
+	i := s.address(in, kStore)
+	i.Use[1] = s.reg(in.B)
+	s.add(i)
+}
+
+func (s *selector) atomic(def regalloc.VReg, in *ir.Ins) {
+	i := s.address(in, kAtomic)
+	i.op = in.Op
+	i.Use[1] = s.reg(in.B)
+	if in.HasResult() {
+		i.Def, i.Tied, i.Over = def, true, 1
+	}
+	s.add(i)
+}
+
+func (s *selector) call(v ir.Value, in *ir.Ins) {
+	i := inst{imm: in.Imm, aux: in.Aux, Instr: regalloc.Instr{Call: true}}
+	switch in.Op {
+	case ir.OpCall:
+		i.kind = kCall
+	case ir.OpKfunc:
+		i.kind = kKfunc
+	default:
+		i.kind = kCallFunc
+	}
+	if s.uses[v] > 0 {
+		i.Def = regalloc.VReg(v)
+	}
+	i.Args = make([]regalloc.VReg, len(in.Args))
+	for k, a := range in.Args {
+		i.Args[k] = s.vreg(a)
+	}
+	s.add(i)
+}
+
+func (s *selector) term(blk *regalloc.Block, t *ir.Term) {
+	for i := range t.NumSuccs() {
+		e := t.Succ(i)
+		edge := regalloc.Edge{To: int(s.block[e.To])}
+		for _, a := range e.Args {
+			edge.Args = append(edge.Args, s.vreg(a))
+		}
+		blk.Succs = append(blk.Succs, edge)
+	}
+	switch t.Kind {
+	case ir.Jump:
+		s.add(inst{kind: kJump})
+	case ir.MayGoto:
+		s.add(inst{kind: kMayGoto})
+	case ir.Branch:
+		s.branch(t)
+	case ir.Ret:
+		x := s.zero
+		if t.X != 0 {
+			x = s.vreg(t.X)
+		} else if x == 0 {
+			s.zero = s.newVReg(maker{op: ir.OpConst})
+			x = s.zero
+		}
+		s.add(inst{kind: kRet, Instr: regalloc.Instr{Args: []regalloc.VReg{x}, Return: true}})
+	default:
+		panic("emit: block without end in " + s.f.Name)
+	}
+}
+
+func (s *selector) branch(t *ir.Term) {
+	i := inst{kind: kBranch, cmp: t.Cmp, w: t.W}
+	x, y := t.X, t.Y
+	if _, ok := s.f.Const(x); ok {
+		if _, ok := s.f.Const(y); !ok {
+			x, y, i.cmp = y, x, t.Cmp.Swapped()
+		}
+	}
+	i.Use[0] = s.reg(x)
+	if c, ok := s.f.Const(y); ok {
+		if i.imm, i.useImm = immediate(c, t.W); i.useImm {
+			s.add(i)
+			return
+		}
+	}
+	i.Use[1] = s.reg(y)
+	s.add(i)
+}

@@ -1,0 +1,329 @@
+package ir
+
+// CFG is what the passes know about the shape of a function: order,
+// predecessors, dominators and loops. It is valid until blocks or edges change.
+type CFG struct {
+	Order []Block   // the blocks that can be reached, in reverse postorder
+	Num   []int32   // position in Order by block, -1 for unreachable ones
+	Preds [][]Block // by block; one entry for each edge, in order of Order
+	Idom  []Block   // immediate dominator by block, -1 for the entry
+	Depth []int32   // loops around a block
+	Head  []Block   // header of the innermost loop around a block, -1 if none
+	Outer []Block   // by loop header: header of the next loop outwards, -1 if none
+
+	domIn, domOut []int32 // visit numbers in the dominator tree
+}
+
+// NewCFG analyses f.
+func NewCFG(f *Func) *CFG {
+	n := len(f.Blocks)
+	ints := make([]int32, 5*n)
+	c := &CFG{Num: ints[:n:n], Depth: ints[n : 2*n : 2*n],
+		domIn: ints[2*n : 3*n : 3*n], domOut: ints[3*n : 4*n : 4*n]}
+	c.order(f)
+	c.preds(f, ints[4*n:])
+	c.dominators(n)
+	c.loops(n)
+	return c
+}
+
+// order computes the reverse postorder. Of two successors the first visited
+// comes last, so the Then side follows its branch directly.
+func (c *CFG) order(f *Func) {
+	n := len(f.Blocks)
+	type frame struct {
+		b    Block
+		next int
+	}
+	post := make([]Block, 0, n)
+	seen := make([]bool, n)
+	stack := make([]frame, 0, 16)
+	stack = append(stack, frame{b: 0})
+	seen[0] = true
+	for len(stack) > 0 {
+		top := &stack[len(stack)-1]
+		t := &f.Blocks[top.b].Term
+		if top.next == t.NumSuccs() {
+			post = append(post, top.b)
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		top.next++
+		to := t.Succ(t.NumSuccs() - top.next).To
+		if !seen[to] {
+			seen[to] = true
+			stack = append(stack, frame{b: to})
+		}
+	}
+	for i, j := 0, len(post)-1; i < j; i, j = i+1, j-1 {
+		post[i], post[j] = post[j], post[i]
+	}
+	c.Order = post
+	for i := range c.Num {
+		c.Num[i] = -1
+	}
+	for i, b := range post {
+		c.Num[b] = int32(i)
+	}
+}
+
+func (c *CFG) preds(f *Func, count []int32) {
+	total := 0
+	for _, b := range c.Order {
+		t := &f.Blocks[b].Term
+		for i := range t.NumSuccs() {
+			count[t.Succ(i).To]++
+			total++
+		}
+	}
+	c.Preds = make([][]Block, len(f.Blocks))
+	flat := make([]Block, total)
+	for _, b := range c.Order {
+		k := count[b]
+		c.Preds[b], flat = flat[:0:k], flat[k:]
+	}
+	for _, b := range c.Order {
+		t := &f.Blocks[b].Term
+		for i := range t.NumSuccs() {
+			to := t.Succ(i).To
+			c.Preds[to] = append(c.Preds[to], b)
+		}
+	}
+}
+
+// dominators is Cooper, Harvey and Kennedy, "A Simple, Fast Dominance
+// Algorithm" (2001).
+func (c *CFG) dominators(n int) {
+	c.Idom = make([]Block, n)
+	for i := range c.Idom {
+		c.Idom[i] = -1
+	}
+	c.Idom[0] = 0
+	for changed := true; changed; {
+		changed = false
+		for _, b := range c.Order[1:] {
+			var d Block = -1
+			for _, p := range c.Preds[b] {
+				switch {
+				case c.Idom[p] < 0:
+				case d < 0:
+					d = p
+				default:
+					d = c.meet(d, p)
+				}
+			}
+			if c.Idom[b] != d {
+				c.Idom[b] = d
+				changed = true
+			}
+		}
+	}
+	c.Idom[0] = -1
+	c.number(n)
+}
+
+func (c *CFG) meet(a, b Block) Block {
+	for a != b {
+		for c.Num[a] > c.Num[b] {
+			a = c.Idom[a]
+		}
+		for c.Num[b] > c.Num[a] {
+			b = c.Idom[b]
+		}
+	}
+	return a
+}
+
+// number gives each block its interval in the dominator tree, so that
+// Dominates takes constant time.
+func (c *CFG) number(n int) {
+	first := make([]Block, 2*n)
+	next := first[n:]
+	for i := range first {
+		first[i] = -1
+	}
+	for i := len(c.Order) - 1; i > 0; i-- {
+		b := c.Order[i]
+		next[b] = first[c.Idom[b]]
+		first[c.Idom[b]] = b
+	}
+	var clock int32
+	for b := Block(0); b >= 0; {
+		clock++
+		c.domIn[b] = clock
+		if first[b] >= 0 {
+			b = first[b]
+			continue
+		}
+		for {
+			c.domOut[b] = clock
+			if next[b] >= 0 {
+				b = next[b]
+				break
+			}
+			if b = c.Idom[b]; b < 0 {
+				break
+			}
+		}
+	}
+}
+
+// Dominates tells whether every path to b leads through a; a block dominates
+// itself.
+func (c *CFG) Dominates(a, b Block) bool {
+	return c.domIn[a] <= c.domIn[b] && c.domIn[b] <= c.domOut[a]
+}
+
+// Common is the nearest block that dominates both.
+func (c *CFG) Common(a, b Block) Block { return c.meet(a, b) }
+
+// DomOrder calls fn for the reachable blocks so that dominators come first.
+func (c *CFG) DomOrder(fn func(Block)) {
+	for _, b := range c.Order {
+		fn(b)
+	}
+}
+
+// IsBackEdge tells whether the edge from p to b closes a natural loop.
+func (c *CFG) IsBackEdge(p, b Block) bool { return c.Dominates(b, p) }
+
+// loops finds the natural loops. Headers are met outermost first, so that the
+// last one to claim a block is the innermost.
+func (c *CFG) loops(n int) {
+	blocks := make([]Block, 3*n)
+	for i := range blocks {
+		blocks[i] = -1
+	}
+	c.Head, c.Outer = blocks[:n:n], blocks[n:2*n:2*n]
+	mark := blocks[2*n:]
+	var work []Block
+	for _, h := range c.Order {
+		work = work[:0]
+		for _, p := range c.Preds[h] {
+			if c.IsBackEdge(p, h) && mark[p] != h {
+				mark[p] = h
+				work = append(work, p)
+			}
+		}
+		if len(work) == 0 {
+			continue
+		}
+		if mark[h] != h {
+			mark[h] = h
+			work = append(work, h)
+		}
+		for i := 0; i < len(work); i++ {
+			b := work[i]
+			c.Depth[b]++
+			if b == h {
+				c.Outer[h] = c.Head[h]
+			}
+			c.Head[b] = h
+			if b == h {
+				continue
+			}
+			for _, p := range c.Preds[b] {
+				if mark[p] != h && c.Dominates(h, p) {
+					mark[p] = h
+					work = append(work, p)
+				}
+			}
+		}
+	}
+}
+
+// InLoop tells whether block b belongs to the loop with header h.
+func (c *CFG) InLoop(b, h Block) bool {
+	for x := c.Head[b]; x >= 0; x = c.Outer[x] {
+		if x == h {
+			return true
+		}
+	}
+	return false
+}
+
+// RemoveUnreachable drops the blocks that no path reaches and renumbers the
+// others in their order.
+func RemoveUnreachable(f *Func) {
+	seen := make([]bool, len(f.Blocks))
+	work := []Block{0}
+	seen[0] = true
+	n := 1
+	for len(work) > 0 {
+		t := &f.Blocks[work[len(work)-1]].Term
+		work = work[:len(work)-1]
+		for i := range t.NumSuccs() {
+			if to := t.Succ(i).To; !seen[to] {
+				seen[to] = true
+				n++
+				work = append(work, to)
+			}
+		}
+	}
+	if n == len(f.Blocks) {
+		return
+	}
+	order := make([]Block, 0, n)
+	for b, ok := range seen {
+		if ok {
+			order = append(order, Block(b))
+		}
+	}
+	Reorder(f, order)
+}
+
+// Reorder gives f exactly the blocks of order, in that order. The entry must
+// come first, and the blocks left out must not be reachable.
+func Reorder(f *Func, order []Block) {
+	num := make([]Block, len(f.Blocks))
+	blocks := make([]BlockData, len(order))
+	for i, b := range order {
+		num[b] = Block(i)
+		blocks[i] = f.Blocks[b]
+	}
+	for i := range blocks {
+		d := &blocks[i]
+		for k := range d.Term.NumSuccs() {
+			e := d.Term.Succ(k)
+			e.To = num[e.To]
+		}
+		for _, v := range d.Params {
+			f.Vals[v].Blk = Block(i)
+		}
+		for _, v := range d.Ins {
+			f.Vals[v].Blk = Block(i)
+		}
+	}
+	f.Blocks = blocks
+}
+
+// SplitCritical puts an empty block on every edge from a block with several
+// successors to one with several predecessors, so that each edge has a place
+// for moves. Edges whose two ends are the same pair of blocks count twice.
+func SplitCritical(f *Func) {
+	preds := make([]int32, len(f.Blocks))
+	for b := range f.Blocks {
+		t := &f.Blocks[b].Term
+		for i := range t.NumSuccs() {
+			preds[t.Succ(i).To]++
+		}
+	}
+	preds[0]++ // the call of the function is a predecessor of the entry
+	for b, n := 0, len(f.Blocks); b < n; b++ {
+		if f.Blocks[b].Term.NumSuccs() < 2 {
+			continue
+		}
+		for i := range 2 {
+			e := *f.Blocks[b].Term.Succ(i)
+			if preds[e.To] < 2 {
+				continue
+			}
+			f.Blocks = append(f.Blocks, BlockData{
+				Term: Term{Kind: Jump, Then: e, Pos: f.Blocks[b].Term.Pos},
+				Cold: f.Blocks[b].Cold || f.Blocks[e.To].Cold,
+				Name: "split",
+			})
+			*f.Blocks[b].Term.Succ(i) = Edge{To: Block(len(f.Blocks) - 1)}
+		}
+	}
+}

@@ -1,0 +1,63 @@
+// Package regalloc maps the values of a function in SSA form to the ten
+// registers of BPF. In: a Code, which describes the function in the allocator's
+// own terms. Out: an Allocation, registers and moves. It does not know the
+// machine beyond its calling convention: r0 is the result, r1 to r5 are
+// arguments and lost at every call, r6 to r9 are kept.
+//
+// # The algorithm
+//
+// Linear scan on SSA form with lifetime holes and interval splitting, after
+// Wimmer and Mössenböck ("Optimized Interval Splitting in a Linear Scan
+// Register Allocator", 2005) and Wimmer and Franz ("Linear Scan Register
+// Allocation on SSA Form", 2010), with three changes that fit BPF.
+//
+// Positions. Every instruction has two: an even one, where it reads, and the
+// odd one after it, where it writes. Every block has a header with a position
+// of its own, where its parameters come into being. Moves happen at even
+// positions, before the instruction reads.
+//
+// Liveness (live.go). In SSA form the blocks where a value is alive are found
+// by walking from each use back to the definition, which costs no more than
+// the size of the answer. The result is a list of ranges; between two ranges
+// is a hole, in which the register can serve others.
+//
+// The scan (scan.go) takes the intervals by their start. A register's free
+// time is the time until the first range of another interval in it (book.go
+// keeps those ranges sorted by register), or until the next call within the
+// interval for r0 to r5. A register that is free throughout is taken, hinted
+// ones first. Otherwise the register that is free longest is taken and the
+// interval split before that ends. If all are taken now, the interval whose
+// next use is furthest away loses its register: it is split, lives in memory
+// until just before that next use, and queues again from there. Uses by call
+// arguments, edges and returns can be served from memory.
+//
+// Split points move out of loops: between the last use before and the latest
+// possible position, the last block boundary at the least loop depth wins. A
+// value that is alive through a loop without being used there therefore
+// leaves its register before the loop. A value that is used in a loop counts
+// as used at the loop's end, because the next turn wants it again.
+//
+// First change: calls are not fixed intervals but a sorted list of positions.
+// An interval crosses a call if one of its ranges contains the position. Call
+// arguments do not need registers of their own: the argument registers are the
+// targets of a parallel move before the call, together with the moves of
+// values that must leave r0 to r5 there.
+//
+// Second: values that can be made again (constants, addresses of maps and of
+// stack slots) are never stored. When they lose their register they are made
+// again before the next use, and a call argument or an edge that wants them
+// makes them directly in place, so that such uses do not even keep them alive.
+//
+// Third: a value is stored to its slot where it leaves its register or right
+// after its definition, whichever is executed less often; SSA form guarantees
+// that the slot is right from then on.
+//
+// After the scan (resolve.go) the pieces of split values are connected: inside
+// a block where one piece follows the other, on edges where the piece at the
+// end of the predecessor is not the piece at the start of the successor. Block
+// parameters are moves on edges as well. All moves of one place form a
+// parallel move (moves.go), put in order so that nothing is overwritten before
+// it is read; a cycle goes through a free register or, if there is none,
+// through a slot. Exclusive-or swaps are out of the question: the kernel's
+// verifier refuses arithmetic on pointers.
+package regalloc

@@ -1,0 +1,393 @@
+package regalloc
+
+import "slices"
+
+// pos is a position; see the package comment. Units count instructions and
+// block headers in layout order; position 2u reads, 2u+1 writes.
+type pos = int32
+
+const never pos = 1<<31 - 1
+
+// rng is a half-open range of positions.
+type rng struct{ start, end pos }
+
+// use is one read of a value, or the end of a loop that reads it.
+type use struct {
+	at  pos
+	op  int8 // operand: 0, 1 in Instr.Use; -1 anywhere else
+	reg Reg  // register in which a call wants it, NoReg
+}
+
+// must tells whether the value has to be in a register.
+func (u use) must() bool { return u.op >= 0 }
+
+// interval is a piece of the life of one value, in one place.
+type interval struct {
+	v          VReg
+	start, end pos   // cut the first and last range
+	rs         []rng // shared with the other pieces
+	us         []use // sorted
+	reg        Reg   // NoReg: in memory, or nowhere
+	next       int32 // following piece of the same value, -1 for none
+}
+
+// value is what the allocator knows of a virtual register.
+type value struct {
+	def    pos // where it comes into being
+	block  int32
+	first  int32 // first piece, -1 if never alive
+	remat  int8
+	fixed  Reg  // register in which it is born: call results, arguments
+	isDef  bool // defined by an instruction, thus in a register at first
+	tied   VReg // operand whose register the definition overwrites
+	tied2  VReg // the other operand, if they may be exchanged
+	fwd    Reg  // register in which a later call wants it
+	want   Reg  // register that the values of this parameter already have
+	param  VReg // parameter that it is passed to on an edge
+	slot   int32
+	stored bool // its slot is written right after the definition
+}
+
+type allocator struct {
+	code    Code
+	blocks  []*Block
+	vals    []value
+	ivs     []interval
+	start   []pos   // header of each block; one more for the end
+	blockOf []int32 // by unit
+	calls   []pos
+	preds   [][]int32
+	liveIn  [][]VReg
+	uses    [][]use // by value
+	loopEnd []pos   // by header: end of the last block that jumps back, 0 if none
+	fresh   []int32 // intervals not scanned yet, by start
+	again   []int32 // split pieces not scanned yet, a heap by start
+	books   [NumRegs]book
+	out     *Allocation
+	moves   []pmove
+	temps   []int // slots of tempSlot
+}
+
+// number assigns positions and reads all of the code once.
+func (a *allocator) number() {
+	n := a.code.Blocks()
+	a.blocks = make([]*Block, n)
+	a.start = make([]pos, n+1)
+	units := 0
+	for b := range n {
+		blk := a.code.Block(b)
+		a.blocks[b] = blk
+		a.start[b] = pos(2 * units)
+		units += blk.End - blk.First + 1
+	}
+	a.start[n] = pos(2 * units)
+	a.blockOf = make([]int32, units+1)
+	for b := range n {
+		for u := a.start[b] / 2; u < a.start[b+1]/2; u++ {
+			a.blockOf[u] = int32(b)
+		}
+	}
+	a.blockOf[units] = int32(n - 1)
+	a.vals = make([]value, a.code.VRegs()+1)
+	for v := range a.vals {
+		a.vals[v] = value{first: -1, slot: -1, fixed: NoReg, fwd: NoReg, want: NoReg, block: -1}
+		if v > 0 {
+			a.vals[v].remat = int8(a.code.Remat(VReg(v)))
+		}
+	}
+	a.edges()
+}
+
+func (a *allocator) edges() {
+	n := len(a.blocks)
+	a.preds = make([][]int32, n)
+	a.loopEnd = make([]pos, n)
+	count := make([]int32, n)
+	total := int32(0)
+	for _, blk := range a.blocks {
+		for i := range blk.Succs {
+			count[blk.Succs[i].To]++
+			total++
+		}
+	}
+	flat := make([]int32, total)
+	for b := range n {
+		a.preds[b], flat = flat[:0:count[b]], flat[count[b]:]
+	}
+	for b, blk := range a.blocks {
+		for i := range blk.Succs {
+			to := blk.Succs[i].To
+			a.preds[to] = append(a.preds[to], int32(b))
+			if to <= b && (!blk.Cold || a.loopEnd[to] == 0) {
+				a.loopEnd[to] = max(a.loopEnd[to], a.start[b+1])
+			}
+		}
+	}
+}
+
+// unitOf is the unit of instruction i of block b, and instrOf its inverse.
+func (a *allocator) unitOf(b, i int) pos { return a.start[b]/2 + 1 + pos(i-a.blocks[b].First) }
+
+func (a *allocator) instrOf(p pos) int {
+	b := a.blockOf[p/2]
+	return a.blocks[b].First + int(p/2-a.start[b]/2-1)
+}
+
+// define notes definitions, uses, calls and hints. Blocks and instructions are
+// visited backwards for the hints: of several registers in which a value will
+// be wanted, the first one counts.
+func (a *allocator) define() {
+	count := make([]int32, len(a.vals))
+	total := int32(0)
+	each := func(v VReg) {
+		if v != 0 {
+			count[v]++
+			total++
+		}
+	}
+	for _, blk := range a.blocks {
+		for i := blk.First; i < blk.End; i++ {
+			ins := a.code.Instr(i)
+			each(ins.Use[0])
+			each(ins.Use[1])
+			for _, v := range ins.Args {
+				each(v)
+			}
+		}
+		for i := range blk.Succs {
+			for _, v := range blk.Succs[i].Args {
+				each(v)
+			}
+		}
+	}
+	flat := make([]use, total)
+	a.uses = make([][]use, len(a.vals))
+	for v, n := range count {
+		a.uses[v], flat = flat[:0:n], flat[n:]
+	}
+	for v, arg := range a.code.Args() {
+		if arg != 0 {
+			val := &a.vals[arg]
+			val.block, val.def, val.fixed = 0, 0, FirstArg+Reg(v)
+		}
+	}
+	for b, blk := range a.blocks {
+		for _, p := range blk.Params {
+			a.vals[p].block, a.vals[p].def = int32(b), a.start[b]
+		}
+		for i := blk.First; i < blk.End; i++ {
+			a.instr(b, i)
+		}
+		for i := range blk.Succs {
+			e := &blk.Succs[i]
+			for k, v := range e.Args {
+				a.addUse(v, use{at: a.start[b+1], op: -1, reg: NoReg})
+				a.vals[v].param = a.blocks[e.To].Params[k]
+			}
+		}
+	}
+	a.hints()
+}
+
+func (a *allocator) instr(b, i int) {
+	ins := a.code.Instr(i)
+	p := 2 * a.unitOf(b, i)
+	if ins.Call {
+		a.calls = append(a.calls, p)
+	}
+	for k, v := range ins.Use {
+		if v == 0 {
+			continue
+		}
+		at := p
+		if ins.late(k) {
+			at++
+		}
+		a.addUse(v, use{at: at, op: int8(k), reg: NoReg})
+	}
+	for k, v := range ins.Args {
+		r := FirstArg + Reg(k)
+		if ins.Return {
+			r = Result
+		}
+		a.addUse(v, use{at: p, op: -1, reg: r})
+	}
+	if d := ins.Def; d != 0 {
+		val := &a.vals[d]
+		val.block, val.def, val.isDef = int32(b), p+1, true
+		if ins.Call {
+			val.fixed = Result
+		}
+		if ins.Tied {
+			val.tied = ins.Use[ins.Over]
+			if ins.Commute {
+				val.tied2 = ins.Use[1-ins.Over]
+			}
+		}
+	}
+}
+
+// late tells whether operand k is still read after the result was written.
+func (ins *Instr) late(k int) bool {
+	return ins.Tied && !ins.Commute && k != int(ins.Over) && ins.Use[0] != ins.Use[1]
+}
+
+// addUse records a use. A value that can be made again is made in place by
+// whoever does not need it in a register.
+func (a *allocator) addUse(v VReg, u use) {
+	if v == 0 || a.vals[v].remat > 0 && !u.must() {
+		return
+	}
+	a.uses[v] = append(a.uses[v], u)
+}
+
+// hints fills value.fwd backwards over the code.
+func (a *allocator) hints() {
+	for b := len(a.blocks) - 1; b >= 0; b-- {
+		blk := a.blocks[b]
+		for i := range blk.Succs {
+			e := &blk.Succs[i]
+			for k, v := range e.Args {
+				if f := a.vals[a.blocks[e.To].Params[k]].fwd; f != NoReg {
+					a.vals[v].fwd = f
+				}
+			}
+		}
+		for i := blk.End - 1; i >= blk.First; i-- {
+			ins := a.code.Instr(i)
+			if ins.Tied && ins.Def != 0 {
+				if f := a.vals[ins.Def].fwd; f != NoReg {
+					a.vals[ins.Use[ins.Over]].fwd = f
+				}
+			}
+			for k, v := range ins.Args {
+				if v == 0 {
+					continue
+				}
+				a.vals[v].fwd = FirstArg + Reg(k)
+				if ins.Return {
+					a.vals[v].fwd = Result
+				}
+			}
+		}
+	}
+}
+
+// intervals builds the interval of every value.
+func (a *allocator) intervals() {
+	n := len(a.blocks)
+	stamp := make([]VReg, n)
+	end := make([]pos, n)
+	in := make([]bool, n)
+	var list, work []int32
+	var flat []rng
+	counts := make([]int32, n)
+	type pair struct {
+		b int32
+		v VReg
+	}
+	var pairs []pair
+	a.ivs = make([]interval, 0, len(a.vals)+len(a.vals)/4)
+	for v := VReg(1); int(v) < len(a.vals); v++ {
+		val := &a.vals[v]
+		if val.block < 0 {
+			continue
+		}
+		list = list[:0]
+		touch := func(b int32, e pos) {
+			if stamp[b] != v {
+				stamp[b], end[b], in[b] = v, 0, false
+				list = append(list, b)
+			}
+			end[b] = max(end[b], e)
+		}
+		need := func(b int32) {
+			if !in[b] && b != val.block {
+				in[b] = true
+				work = append(work, b)
+			}
+		}
+		touch(val.block, val.def+1)
+		for _, u := range a.uses[v] {
+			b := a.blockAt(u)
+			touch(b, a.endOf(u))
+			need(b)
+			for len(work) > 0 {
+				w := work[len(work)-1]
+				work = work[:len(work)-1]
+				for _, p := range a.preds[w] {
+					touch(p, a.start[p+1])
+					need(p)
+				}
+			}
+		}
+		slices.Sort(list)
+		from := len(flat)
+		for _, b := range list {
+			s := val.def
+			if in[b] {
+				s = a.start[b]
+				pairs = append(pairs, pair{b, v})
+				counts[b]++
+			}
+			if k := len(flat); k > from && flat[k-1].end == s {
+				flat[k-1].end = end[b]
+			} else {
+				flat = append(flat, rng{s, end[b]})
+			}
+		}
+		a.loopUses(v, list, in)
+		rs := flat[from:len(flat):len(flat)]
+		val.first = int32(len(a.ivs))
+		a.ivs = append(a.ivs, interval{v: v, start: rs[0].start, end: rs[len(rs)-1].end,
+			rs: rs, us: a.uses[v], reg: NoReg, next: -1})
+	}
+	a.liveIn = make([][]VReg, n)
+	all := make([]VReg, len(pairs))
+	for b, k := range counts {
+		a.liveIn[b], all = all[:0:k], all[k:]
+	}
+	for _, p := range pairs {
+		a.liveIn[p.b] = append(a.liveIn[p.b], p.v)
+	}
+}
+
+// blockAt is the block in which a use happens. A use at the end of a block has
+// the position of the next header.
+func (a *allocator) blockAt(u use) int32 {
+	if b := a.blockOf[u.at/2]; a.start[b] != u.at || u.at == 0 {
+		if int(u.at) == int(a.start[len(a.blocks)]) {
+			return int32(len(a.blocks) - 1)
+		}
+		return b
+	}
+	return a.blockOf[u.at/2-1]
+}
+
+// endOf is where a value's range ends when this is its last use. Arguments are
+// read before the call, operands during the instruction.
+func (a *allocator) endOf(u use) pos {
+	if u.must() {
+		return u.at + 1
+	}
+	return u.at
+}
+
+// loopUses adds a use at the end of each loop that v enters from outside and
+// that reads it.
+func (a *allocator) loopUses(v VReg, list []int32, in []bool) {
+	us := a.uses[v]
+	for _, b := range list {
+		e := a.loopEnd[b]
+		if e == 0 || !in[b] {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(us, a.start[b], func(u use, p pos) int { return int(u.at) - int(p) })
+		if i == len(us) || us[i].at >= e {
+			continue
+		}
+		j, _ := slices.BinarySearchFunc(us, e, func(u use, p pos) int { return int(u.at) - int(p) })
+		us = slices.Insert(us[:len(us):len(us)], j, use{at: e, op: -1, reg: NoReg})
+	}
+	a.uses[v] = us
+}

@@ -1,0 +1,256 @@
+package regalloc
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// pmove is a move that waits for its place in a parallel move.
+type pmove struct {
+	at       int  // before this instruction
+	class    int8 // order among the groups of one instruction
+	dst, src Loc
+	v        VReg
+	own      bool // from one piece of v to another, not into a parameter or argument
+	block    int32
+}
+
+// The classes: first what comes over the edge into the block, then what
+// happens at the instruction, then what leaves over the edge out of the block.
+const (
+	classIn int8 = iota
+	classHere
+	classOut
+)
+
+// resolve connects the pieces and fills in the result.
+func (a *allocator) resolve() error {
+	if err := a.operands(); err != nil {
+		return err
+	}
+	a.slots()
+	a.entry()
+	a.local()
+	a.callArgs()
+	if err := a.edgeMoves(); err != nil {
+		return err
+	}
+	a.stores()
+	slices.SortStableFunc(a.moves, func(x, y pmove) int {
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.class, y.class))
+	})
+	for i := 0; i < len(a.moves); {
+		j := i + 1
+		for j < len(a.moves) && a.moves[j].at == a.moves[i].at && a.moves[j].class == a.moves[i].class {
+			j++
+		}
+		a.parallel(a.moves[i:j])
+		i = j
+	}
+	return nil
+}
+
+// operands notes the register of every operand and result.
+func (a *allocator) operands() error {
+	n := 0
+	if len(a.blocks) > 0 {
+		n = a.blocks[len(a.blocks)-1].End
+	}
+	a.out.Regs = make([]Regs, n)
+	for i := range a.out.Regs {
+		a.out.Regs[i] = Regs{Use: [2]Reg{NoReg, NoReg}, Def: NoReg}
+	}
+	for v := range a.vals {
+		val := &a.vals[v]
+		if val.isDef && val.first >= 0 {
+			a.out.Regs[a.instrOf(val.def)].Def = a.ivs[val.first].reg
+		}
+		for iv := val.first; iv >= 0; iv = a.ivs[iv].next {
+			it := &a.ivs[iv]
+			for _, u := range it.us {
+				if !u.must() {
+					continue
+				}
+				if it.reg == NoReg {
+					return fmt.Errorf("regalloc: v%d is not in a register at %d", v, u.at)
+				}
+				a.out.Regs[a.instrOf(u.at)].Use[u.op] = it.reg
+			}
+		}
+	}
+	return nil
+}
+
+// slots gives each value that is ever in memory a slot, and shares slots
+// between values that are not alive together.
+func (a *allocator) slots() {
+	type span struct {
+		start, end pos
+		v          VReg
+	}
+	var spans []span
+	for v := range a.vals {
+		val := &a.vals[v]
+		if val.remat > 0 || val.first < 0 {
+			continue
+		}
+		mem, end := false, pos(0)
+		for iv := val.first; iv >= 0; iv = a.ivs[iv].next {
+			mem = mem || a.ivs[iv].reg == NoReg
+			end = a.ivs[iv].end
+		}
+		if mem {
+			spans = append(spans, span{a.ivs[val.first].start, end, VReg(v)})
+		}
+	}
+	slices.SortStableFunc(spans, func(x, y span) int { return cmp.Compare(x.start, y.start) })
+	var ends []pos // by slot: until when it is taken
+	for _, s := range spans {
+		slot := slices.IndexFunc(ends, func(e pos) bool { return e <= s.start })
+		if slot < 0 {
+			slot = len(ends)
+			ends = append(ends, 0)
+		}
+		ends[slot] = s.end
+		a.vals[s.v].slot = int32(slot)
+	}
+	a.out.Slots = len(ends)
+}
+
+func (a *allocator) add(m pmove) {
+	if m.dst != m.src && m.dst != Remat && m.dst != NoLoc {
+		a.moves = append(a.moves, m)
+	}
+}
+
+// entry moves the arguments to where they live.
+func (a *allocator) entry() {
+	for i, v := range a.code.Args() {
+		if v != 0 {
+			a.add(pmove{at: 0, class: classIn, dst: a.locAt(v, 0), src: InReg(FirstArg + Reg(i)), v: v})
+		}
+	}
+}
+
+// local connects pieces inside a block.
+func (a *allocator) local() {
+	for v := range a.vals {
+		for iv := a.vals[v].first; iv >= 0 && a.ivs[iv].next >= 0; iv = a.ivs[iv].next {
+			x, y := &a.ivs[iv], &a.ivs[a.ivs[iv].next]
+			b := a.blockOf[y.start/2]
+			if x.end != y.start || y.start == a.start[b] {
+				continue // a hole or a block boundary: the edges see to it
+			}
+			a.add(pmove{at: a.instrOf(y.start), class: classHere, v: x.v, own: true, block: b,
+				src: a.locAt(x.v, x.end-1), dst: a.locAt(x.v, y.start)})
+		}
+	}
+}
+
+// callArgs brings the arguments of calls and returns into their registers, from
+// where the values are before the instruction.
+func (a *allocator) callArgs() {
+	for b, blk := range a.blocks {
+		for i := blk.First; i < blk.End; i++ {
+			ins := a.code.Instr(i)
+			p := 2*a.unitOf(b, i) - 1
+			for k, v := range ins.Args {
+				if v == 0 {
+					continue
+				}
+				dst := InReg(FirstArg + Reg(k))
+				if ins.Return {
+					dst = InReg(Result)
+				}
+				a.add(pmove{at: i, class: classHere, v: v, block: int32(b), dst: dst, src: a.source(v, p)})
+			}
+		}
+	}
+}
+
+// source is the best place to copy v from. Making a value again costs no more
+// than a copy if it takes one instruction.
+func (a *allocator) source(v VReg, p pos) Loc {
+	if a.vals[v].remat == 1 {
+		return Remat
+	}
+	return a.locAt(v, p)
+}
+
+// edgeMoves connects pieces over edges and passes parameters.
+func (a *allocator) edgeMoves() error {
+	for b, blk := range a.blocks {
+		end := a.start[b+1] - 1
+		for i := range blk.Succs {
+			e := &blk.Succs[i]
+			to := a.blocks[e.To]
+			m := pmove{at: blk.End - 1, class: classOut, block: int32(b)}
+			if len(blk.Succs) > 1 {
+				if len(a.preds[e.To]) > 1 {
+					return fmt.Errorf("regalloc: critical edge from block %d to %d", b, e.To)
+				}
+				m = pmove{at: to.First, class: classIn, block: int32(e.To)}
+			}
+			for _, v := range a.liveIn[e.To] {
+				m.v, m.own = v, true
+				m.src, m.dst = a.locAt(v, end), a.locAt(v, a.start[e.To])
+				a.add(m)
+			}
+			m.own = false
+			for k, v := range e.Args {
+				p := to.Params[k]
+				if a.vals[p].first < 0 {
+					continue
+				}
+				m.v, m.src, m.dst = v, a.source(v, end), a.locAt(p, a.start[e.To])
+				a.add(m)
+			}
+		}
+	}
+	return nil
+}
+
+func (a *allocator) weight(b int32) int {
+	blk := a.blocks[b]
+	if blk.Cold {
+		return 1
+	}
+	return 64 << min(3*blk.Depth, 24)
+}
+
+// stores decides for each value whether it is stored once, where it is
+// defined, or wherever it leaves its register.
+func (a *allocator) stores() {
+	cost := map[VReg]int{}
+	for i := range a.moves {
+		m := &a.moves[i]
+		if _, ok := m.dst.Slot(); ok && m.own {
+			cost[m.v] += a.weight(m.block)
+		}
+	}
+	if len(cost) == 0 {
+		return
+	}
+	for v, c := range cost {
+		val := &a.vals[v]
+		born := a.ivs[val.first].reg == NoReg // its slot is right from the start
+		val.stored = born || a.weight(val.block) < c
+	}
+	a.moves = slices.DeleteFunc(a.moves, func(m pmove) bool {
+		_, slot := m.dst.Slot()
+		return slot && m.own && a.vals[m.v].stored
+	})
+	for v := range a.vals {
+		val := &a.vals[v]
+		if !val.stored || a.ivs[val.first].reg == NoReg {
+			continue
+		}
+		at := a.blocks[val.block].First
+		if val.isDef {
+			at = a.instrOf(val.def) + 1
+		}
+		a.add(pmove{at: at, class: classHere, v: VReg(v), block: val.block,
+			src: InReg(a.ivs[val.first].reg), dst: InSlot(int(val.slot))})
+	}
+}

@@ -1,0 +1,467 @@
+package regalloc
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"slices"
+)
+
+// Allocate assigns registers and slots to everything in c. An error means that
+// c breaks the rules stated in Code.
+func Allocate(c Code) (*Allocation, error) {
+	a := &allocator{code: c, out: &Allocation{}}
+	a.number()
+	a.define()
+	a.intervals()
+	if err := a.scan(); err != nil {
+		return nil, err
+	}
+	if err := a.resolve(); err != nil {
+		return nil, err
+	}
+	return a.out, nil
+}
+
+// byStart is the heap of split pieces that wait for the scan.
+type byStart struct{ a *allocator }
+
+func (h byStart) Len() int { return len(h.a.again) }
+func (h byStart) Less(i, j int) bool {
+	x, y := h.a.again[i], h.a.again[j]
+	if s, t := h.a.ivs[x].start, h.a.ivs[y].start; s != t {
+		return s < t
+	}
+	return x < y
+}
+func (h byStart) Swap(i, j int) { h.a.again[i], h.a.again[j] = h.a.again[j], h.a.again[i] }
+func (h byStart) Push(x any)    { h.a.again = append(h.a.again, x.(int32)) }
+func (h byStart) Pop() any {
+	n := len(h.a.again) - 1
+	x := h.a.again[n]
+	h.a.again = h.a.again[:n]
+	return x
+}
+
+func (a *allocator) queue(iv int32) { heap.Push(byStart{a}, iv) }
+
+// next takes the piece that starts first, or -1.
+func (a *allocator) next() int32 {
+	if len(a.again) > 0 && (len(a.fresh) == 0 || a.ivs[a.again[0]].start < a.ivs[a.fresh[0]].start) {
+		return heap.Pop(byStart{a}).(int32)
+	}
+	if len(a.fresh) == 0 {
+		return -1
+	}
+	iv := a.fresh[0]
+	a.fresh = a.fresh[1:]
+	return iv
+}
+
+func (a *allocator) scan() error {
+	a.fresh = make([]int32, len(a.ivs))
+	for i := range a.fresh {
+		a.fresh[i] = int32(i)
+	}
+	slices.SortStableFunc(a.fresh, func(x, y int32) int { return cmp.Compare(a.ivs[x].start, a.ivs[y].start) })
+	// Every split makes progress, so this bound is never met; it turns a fault
+	// here into an error instead of a hang.
+	limit := 64*len(a.ivs) + 64*len(a.calls) + 1024
+	for iv := a.next(); iv >= 0; iv = a.next() {
+		it := &a.ivs[iv]
+		for r := range a.books {
+			a.books[r].advance(it.start)
+		}
+		if a.vals[it.v].remat > 0 && len(it.us) == 0 {
+			continue
+		}
+		if !a.tryFree(iv) {
+			if err := a.blocked(iv); err != nil {
+				return err
+			}
+		}
+		if limit--; limit < 0 {
+			return fmt.Errorf("regalloc: no end in sight after %d pieces", len(a.ivs))
+		}
+	}
+	return nil
+}
+
+// born tells whether the piece starts with the instruction that defines its
+// value, which needs a register for it.
+func (a *allocator) born(it *interval) bool {
+	v := &a.vals[it.v]
+	return v.isDef && v.remat == 0 && it.start == v.def
+}
+
+// callIn is the position of the first call that it does not survive in r0 to
+// r5.
+func (a *allocator) callIn(it *interval) pos {
+	i, _ := slices.BinarySearch(a.calls, it.start)
+	for r := range it.rs {
+		s, e := max(it.rs[r].start, it.start), min(it.rs[r].end, it.end)
+		for i < len(a.calls) && a.calls[i] < s {
+			i++
+		}
+		if i == len(a.calls) {
+			break
+		}
+		if a.calls[i] < e {
+			return a.calls[i]
+		}
+	}
+	return never
+}
+
+// Registers in the order in which a value without wishes takes them. r0 and
+// the last argument registers come first: calls seldom want them.
+var lostFirst = [...]Reg{0, 5, 4, 3, 2, 1, 6, 7, 8, 9}
+
+// tryFree gives iv a register that is free now, for all of its life or for as
+// long as possible.
+func (a *allocator) tryFree(iv int32) bool {
+	it := &a.ivs[iv]
+	call := a.callIn(it)
+	var free [NumRegs]pos
+	for r := range free {
+		free[r] = a.books[r].first(it)
+		if Reg(r) < FirstKept {
+			free[r] = min(free[r], call)
+		}
+	}
+	best := NoReg
+	var hs [8]Reg
+	n := a.hintsFor(iv, &hs)
+	for _, r := range hs[:n] {
+		if free[r] >= it.end {
+			best = r
+			break
+		}
+	}
+	if best == NoReg {
+		for _, r := range lostFirst {
+			if free[r] >= it.end {
+				best = r
+				break
+			}
+		}
+	}
+	if best != NoReg {
+		a.assign(iv, best)
+		return true
+	}
+	for _, r := range hs[:n] {
+		if best == NoReg || free[r] > free[best] {
+			best = r
+		}
+	}
+	for _, r := range lostFirst {
+		if best == NoReg || free[r] > free[best] {
+			best = r
+		}
+	}
+	limit := free[best]
+	if limit <= it.start+1 {
+		return false
+	}
+	if u := a.firstUse(it); u >= limit && !a.born(it) {
+		// It would only wait in the register.
+		return a.inMemory(iv)
+	}
+	at := a.splitPoint(max(it.start, a.lastUseBefore(it, limit)), limit)
+	if at <= it.start {
+		return false
+	}
+	if at < it.end {
+		a.queue(a.split(iv, at))
+	}
+	a.assign(iv, best)
+	return true
+}
+
+func (a *allocator) assign(iv int32, r Reg) {
+	it := &a.ivs[iv]
+	it.reg = r
+	a.books[r].add(it, iv)
+	val := &a.vals[it.v]
+	if val.param != 0 && a.vals[val.param].want == NoReg {
+		a.vals[val.param].want = r
+	}
+	if val.want == NoReg {
+		val.want = r
+	}
+}
+
+// hintsFor lists registers that would save a copy.
+func (a *allocator) hintsFor(iv int32, hs *[8]Reg) int {
+	it := &a.ivs[iv]
+	val := &a.vals[it.v]
+	n := 0
+	add := func(r Reg) {
+		if r != NoReg && n < len(hs) {
+			hs[n] = r
+			n++
+		}
+	}
+	if iv != val.first {
+		for p := val.first; p >= 0 && p != iv; p = a.ivs[p].next {
+			if a.ivs[p].next == iv {
+				add(a.ivs[p].reg)
+			}
+		}
+	}
+	add(val.fixed)
+	for _, t := range [...]VReg{val.tied, val.tied2} {
+		if t != 0 {
+			if r, ok := a.locAt(t, val.def-1).Reg(); ok {
+				add(r)
+			}
+		}
+	}
+	if val.param != 0 {
+		add(a.vals[val.param].want)
+	}
+	add(val.fwd)
+	add(val.want)
+	return n
+}
+
+// firstUse is the first use of the piece, or never.
+func (a *allocator) firstUse(it *interval) pos {
+	if len(it.us) == 0 {
+		return never
+	}
+	return it.us[0].at
+}
+
+// firstMust is the first use of the piece that needs a register, or never.
+func (a *allocator) firstMust(it *interval) pos {
+	for _, u := range it.us {
+		if u.must() {
+			return u.at
+		}
+	}
+	return never
+}
+
+// useFrom is the first use at or after p, or never.
+func (a *allocator) useFrom(it *interval, p pos) pos {
+	i, _ := slices.BinarySearchFunc(it.us, p, func(u use, p pos) int { return cmp.Compare(u.at, p) })
+	if i == len(it.us) {
+		return never
+	}
+	return it.us[i].at
+}
+
+// lastUseBefore is the last use before p, or the start of the piece.
+func (a *allocator) lastUseBefore(it *interval, p pos) pos {
+	i, _ := slices.BinarySearchFunc(it.us, p, func(u use, p pos) int { return cmp.Compare(u.at, p) })
+	if i == 0 {
+		return it.start
+	}
+	return it.us[i-1].at
+}
+
+// blocked is for when no register is free: the value whose next use is
+// furthest away goes to memory, which may be iv itself.
+func (a *allocator) blocked(iv int32) error {
+	it := &a.ivs[iv]
+	call := a.callIn(it)
+	best, bestUse := NoReg, pos(-1)
+	for r := range a.books {
+		if Reg(r) < FirstKept && call <= it.start+1 {
+			continue
+		}
+		u := never
+		a.books[r].meets(it, func(p pos, o int32) bool {
+			w := a.useFrom(&a.ivs[o], it.start)
+			if w != never && a.vals[a.ivs[o].v].remat > 0 && w > it.start {
+				w += (w - it.start) // cheap to lose
+			}
+			u = min(u, w)
+			return u > it.start
+		})
+		if Reg(r) < FirstKept {
+			u = min(u, call)
+		}
+		if u > bestUse {
+			best, bestUse = Reg(r), u
+		}
+	}
+	mine := a.firstMust(it)
+	if a.born(it) {
+		mine = it.start
+	}
+	if mine > it.start+1 && mine >= bestUse && a.inMemory(iv) {
+		return nil
+	}
+	if best == NoReg || bestUse <= it.start {
+		return fmt.Errorf("regalloc: no register for v%d at %d: too many operands", it.v, it.start)
+	}
+	if best < FirstKept && call < it.end {
+		at := a.splitPoint(max(it.start, a.lastUseBefore(it, call)), call)
+		if at <= it.start {
+			return fmt.Errorf("regalloc: v%d is wanted in a register at a call", it.v)
+		}
+		a.queue(a.split(iv, at))
+	}
+	if err := a.evict(iv, best); err != nil {
+		return err
+	}
+	a.assign(iv, best)
+	return nil
+}
+
+// evict takes register r from everything that overlaps iv.
+func (a *allocator) evict(iv int32, r Reg) error {
+	type victim struct {
+		iv int32
+		at pos
+	}
+	var vs []victim
+	a.books[r].meets(&a.ivs[iv], func(p pos, o int32) bool {
+		if !slices.ContainsFunc(vs, func(v victim) bool { return v.iv == o }) {
+			vs = append(vs, victim{o, p})
+		}
+		return true
+	})
+	from := a.ivs[iv].start
+	for _, v := range vs {
+		o := &a.ivs[v.iv]
+		last := a.lastUseBefore(o, v.at)
+		at := v.at
+		if last < v.at&^1 {
+			at = max(a.splitPoint(last, v.at&^1), last+1)
+		}
+		if at <= o.start {
+			// It was given the register just now, by a piece that starts here too.
+			a.books[r].cut(v.iv, o.start)
+			o.reg = NoReg
+			if a.born(o) || !a.inMemory(v.iv) {
+				return fmt.Errorf("regalloc: v%d cannot leave its register at %d", o.v, v.at)
+			}
+			continue
+		}
+		a.books[r].cut(v.iv, at)
+		tail := a.split(v.iv, at)
+		must := a.firstMust(&a.ivs[tail])
+		if must == never {
+			continue
+		}
+		t := &a.ivs[tail]
+		if t.start >= from && t.start >= must&^1 {
+			a.queue(tail)
+			continue
+		}
+		back := a.splitPoint(max(t.start, from), must&^1)
+		if back <= t.start {
+			return fmt.Errorf("regalloc: v%d cannot come back before %d", t.v, must)
+		}
+		a.queue(a.split(tail, back))
+	}
+	return nil
+}
+
+// inMemory leaves iv without a register until just before the first use that
+// needs one. It is false if that is right now.
+func (a *allocator) inMemory(iv int32) bool {
+	it := &a.ivs[iv]
+	must := a.firstMust(it)
+	if must == never {
+		return true
+	}
+	at := a.splitPoint(it.start, must&^1)
+	if at <= it.start {
+		return false
+	}
+	a.queue(a.split(iv, at))
+	return true
+}
+
+// splitPoint is the best even position p with after < p ≤ last: last itself,
+// unless a block boundary before it lies in fewer loops.
+func (a *allocator) splitPoint(after, last pos) pos {
+	last &^= 1
+	b := a.blockOf[last/2]
+	depth := a.blocks[b].Depth
+	best := last
+	for ; depth > 0 && a.start[b] > after; b-- {
+		// A boundary belongs to the edges into its block, so what counts is the
+		// less deep side.
+		d := a.blocks[b].Depth
+		if b > 0 {
+			d = min(d, a.blocks[b-1].Depth)
+		}
+		if d < depth {
+			depth, best = d, a.start[b]
+		}
+	}
+	return best
+}
+
+// split cuts iv at p and returns the new piece, which starts at p or, if p is
+// in a hole, after the hole.
+func (a *allocator) split(iv int32, p pos) int32 {
+	it := &a.ivs[iv]
+	k := 0
+	for it.rs[k].end <= p {
+		k++
+	}
+	tail := interval{v: it.v, start: max(p, it.rs[k].start), end: it.end, rs: it.rs[k:], reg: NoReg, next: it.next}
+	if it.rs[k].start >= p {
+		it.rs = it.rs[:k]
+		it.end = it.rs[k-1].end
+	} else {
+		it.rs = it.rs[:k+1]
+		it.end = p
+	}
+	u, _ := slices.BinarySearchFunc(it.us, p, func(u use, p pos) int { return cmp.Compare(u.at, p) })
+	tail.us, it.us = it.us[u:], it.us[:u]
+	n := int32(len(a.ivs))
+	it.next = n
+	a.ivs = append(a.ivs, tail)
+	a.out.Stats.Splits++
+	return n
+}
+
+// piece is the piece of v that is alive at p, or -1.
+func (a *allocator) piece(v VReg, p pos) int32 {
+	for iv := a.vals[v].first; iv >= 0; iv = a.ivs[iv].next {
+		it := &a.ivs[iv]
+		if it.start <= p && p < it.end {
+			return iv
+		}
+	}
+	return -1
+}
+
+// locAt is where v is at position p. A value that can be made again and is not
+// in a register is Remat, wherever it is asked for.
+func (a *allocator) locAt(v VReg, p pos) Loc {
+	val := &a.vals[v]
+	if iv := a.piece(v, p); iv >= 0 {
+		it := &a.ivs[iv]
+		switch {
+		case it.reg == NoReg:
+		case val.remat == 0 || it.covers(p):
+			return InReg(it.reg)
+		}
+	}
+	if val.remat > 0 {
+		return Remat
+	}
+	if val.slot >= 0 {
+		return InSlot(int(val.slot))
+	}
+	return NoLoc
+}
+
+// covers tells whether p is in a range, not in a hole.
+func (it *interval) covers(p pos) bool {
+	for _, r := range it.rs {
+		if r.start <= p && p < r.end {
+			return true
+		}
+	}
+	return false
+}
