@@ -19,6 +19,17 @@ type Program struct {
 	Maps   []*Map            // sorted by name
 	Config map[string]string // canonical key -> value, defaults left out
 	Source *source.File
+	// Options are the named parameters that the script asks for with getopt,
+	// sorted by name.
+	Options []Option
+}
+
+// Option is one named parameter: --name=value after "--".
+type Option struct {
+	Name    string
+	Type    *types.Type // bool, int64, uint64, or a string
+	Default string      // its text form
+	Doc     string
 }
 
 // Map is one map of the script.
@@ -139,6 +150,7 @@ type (
 		X
 		Map *Map
 		Key Expr
+		Agg bool // the map's value is an aggregation, which is reduced
 	}
 	// MapArg is a whole map handed to a function.
 	MapArg struct {
@@ -229,13 +241,15 @@ type (
 		X
 		Elems []Expr
 	}
-	// Call calls a builtin function or reads a builtin value. Maps, words and
-	// variables by reference arrive as MapArg, MapElem, WordArg, VarAddr.
+	// Call calls a builtin function or reads a builtin value. Args are the
+	// arguments in the order of the script, literal ones included (the format
+	// string too, as Bytes at Sig.Format). Maps, words and variables by
+	// reference arrive as MapArg, MapElem, WordArg, VarAddr.
 	Call struct {
 		X
 		Sig  *types.Signature
 		Args []Expr
-		// Format is the parsed format string of printf-like calls.
+		// Format is the format string of printf-like calls, "" otherwise.
 		Format string
 	}
 	// ArgRef is args.NAME or argN: the index in Site.Args.

@@ -1,0 +1,415 @@
+package check
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"probe/lang/hir"
+	"probe/lang/syntax"
+	"probe/lang/types"
+	"probe/lang/value"
+)
+
+// paramFor finds the parameter of the next argument. An optional word
+// parameter is skipped when the argument is no word: kstack(5).
+func paramFor(sig *types.Signature, pi *int, a syntax.Expr, b *body) *types.Param {
+	for {
+		i := min(*pi, len(sig.Params)-1)
+		p := &sig.Params[i]
+		*pi++
+		if p.Kind != types.WordParam || !p.Optional || *pi >= len(sig.Params) {
+			return p
+		}
+		if w, ok := b.bareWord(a); ok && (slices.Contains(p.Words, w) || b.constantName(w) == nil) {
+			return p
+		}
+	}
+}
+
+// bareWord is the identifier an argument consists of, seen through the word
+// parameters of macros.
+func (b *body) bareWord(e syntax.Expr) (string, bool) {
+	id, ok := unparen(e).(*syntax.Ident)
+	if !ok {
+		return "", false
+	}
+	if p := b.word(id.Name); p != nil {
+		word := ""
+		b.inCaller(p, func() hir.Expr {
+			word, ok = b.bareWord(p.expr)
+			return nil
+		})
+		return word, ok
+	}
+	return id.Name, true
+}
+
+// argument types one argument by what its parameter takes. A nil or Invalid
+// result has been complained about.
+func (b *body) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
+	switch p.Kind {
+	case types.WordParam:
+		return b.wordArg(sig, p, e, ta)
+	case types.MapParam:
+		return b.mapArg(sig, e, ta, subject)
+	case types.MapElemParam:
+		if m, ok := b.mapExpr(e); ok {
+			return b.mapElemArg(sig, m, e, ta, subject)
+		}
+	case types.KeyParam:
+		if *subject != nil {
+			return b.keyArg(sig, *subject, e, ta)
+		}
+	case types.LValueParam:
+		return b.lvalueArg(sig, e, ta, *subject)
+	case types.TypeParam, types.FieldParam:
+		return b.typeArg(sig, e, ta)
+	case types.LitInt, types.LitString, types.LitBool, types.LitAny:
+		return b.literalArg(sig, p, e, ta)
+	}
+	b.longOK = sig.Format >= 0 || sig.Name == "cgroupid"
+	x := b.value(e)
+	b.longOK = false
+	if isBad(x) {
+		return x
+	}
+	ta.Type, ta.Const = x.Type(), constOf(x)
+	return b.checkArg(sig, p, x)
+}
+
+// checkArg checks a run-time argument against its parameter (F-GEN-02).
+func (b *body) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Expr {
+	t := x.Type()
+	ok, want := true, ""
+	switch p.Kind {
+	case types.IntParam:
+		ok, want = isNum(t), "integer"
+		if ok && p.Cast != nil {
+			return b.toInt(x, p.Cast)
+		}
+	case types.PtrParam:
+		ok, want = t.IsInt() || t.Kind == types.Pointer, "pointer"
+	case types.StringParam:
+		ok, want = t.Kind == types.String, "string"
+	case types.BytesParam:
+		want = "string, array, buffer or pointer"
+		switch t.Kind {
+		case types.String, types.Array, types.Buffer, types.Pointer, types.Int, types.Inet, types.Mac:
+		case types.Record:
+			ok = t.Struct.Flavour == types.CStruct || t.Struct.Flavour == types.CUnion
+		default:
+			ok = false
+		}
+	}
+	switch {
+	case t.IsAgg() || t.Kind == types.Word || t.Kind == types.MapRef:
+		ok, want = false, "ordinary"
+	}
+	if ok {
+		return x
+	}
+	d := b.errorf("bad-argument", x.Span(), "%s() only supports %s arguments (`%s` provided)", sig.Name, want, b.shown(x)).
+		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
+	switch {
+	case want == "string" && (t.Kind == types.Pointer || t.IsInt()):
+		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
+	case sig.Usage != "":
+		d.WithHelp("usage: `%s`", sig.Usage)
+	}
+	return poison(x.Span())
+}
+
+// wordArg is one of the words a function knows: nsecs(monotonic).
+func (b *body) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
+	w, ok := b.bareWord(e)
+	if s, is := unparen(e).(*syntax.StringLit); is {
+		w, ok = s.Value, true
+	}
+	if !ok || !slices.Contains(p.Words, w) {
+		d := b.errorf("unknown-word", e.Span(), "invalid %s for %s(): expected one of %s", p.Name, sig.Name, strings.Join(p.Words, ", ")).
+			WithLabel("not one of them").WithRow(sig.Row)
+		if n := nearest(w, p.Words); n != "" {
+			d.WithHelp("a word with a similar name exists: `%s`", n)
+		}
+		return nil
+	}
+	ta.Word, ta.Type = w, types.WordType
+	return &hir.WordArg{X: hir.X{T: types.WordType, At: e.Span()}, Word: w}
+}
+
+// literalArg is an argument that has to be a literal after folding.
+func (b *body) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
+	b.longOK = sig.Format >= 0 || sig.Name == "cgroupid"
+	x := b.value(e)
+	b.longOK = false
+	if isBad(x) {
+		return x
+	}
+	want, ok := "", false
+	switch p.Kind {
+	case types.LitInt:
+		want = "integer"
+		_, _, ok = constInt(x)
+	case types.LitString:
+		want = "string"
+		_, ok = strLit(x)
+	case types.LitBool:
+		want = "bool"
+		_, ok = boolLit(x)
+	case types.LitAny:
+		want, ok = "constant", isLiteral(x)
+	}
+	_, positional := unparen(e).(*syntax.Positional)
+	if p.Kind == types.LitString && positional {
+		ok = false
+	}
+	if !ok {
+		row := "F-GEN-02"
+		if sig.Format >= 0 {
+			row = "FMT-15"
+		}
+		d := b.errorf("literal-expected", e.Span(), "%s() expects a %s literal (`%s` provided)", sig.Name, want, b.shown(x)).
+			WithLabel("its value has to be known when the script is compiled").WithRow(row)
+		if positional {
+			d.WithRow("L-PARM-08").WithHelp("use `str(%s)`", e.Span().Text())
+		}
+		return nil
+	}
+	ta.Type, ta.Const = x.Type(), constOf(x)
+	return x
+}
+
+// mapExpr tells whether an argument is a map written directly.
+func (b *body) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
+	e = unparen(e)
+	if id, ok := e.(*syntax.Ident); ok {
+		if p := b.word(id.Name); p != nil {
+			e = unparen(p.expr)
+		}
+	}
+	m, ok := e.(*syntax.Map)
+	return m, ok
+}
+
+// infoOf is what signatures may know of a map.
+func (b *body) infoOf(m *mapCell) *types.MapInfo {
+	b.depend(&m.value)
+	b.depend(&m.key)
+	return &types.MapInfo{Name: m.name, Key: m.key.typ, Value: m.value.typ, Scalar: m.mode == modeScalar}
+}
+
+// throughWord evaluates f where the argument was written, if e is a macro's
+// word parameter.
+func (b *body) throughWord(e syntax.Expr, f func() hir.Expr) hir.Expr {
+	if id, ok := unparen(e).(*syntax.Ident); ok {
+		if p := b.word(id.Name); p != nil {
+			return b.inCaller(p, f)
+		}
+	}
+	return f()
+}
+
+// mapArg is a whole map.
+func (b *body) mapArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
+	me, ok := b.mapExpr(e)
+	if !ok || me.Keys != nil {
+		b.errorf("map-expected", e.Span(), "%s() expects a map to be provided", sig.Name).
+			WithLabel("not a whole map").WithRow("F-GEN-02").WithHelp("give the map without a key: `@name`")
+		b.quietly(e)
+		return nil
+	}
+	return b.throughWord(e, func() hir.Expr { return b.wholeMap(me, ta, subject) })
+}
+
+func (b *body) wholeMap(me *syntax.Map, ta *types.Arg, subject **mapCell) hir.Expr {
+	m := b.mapOf(me)
+	if m == nil {
+		return nil
+	}
+	if *subject == nil {
+		*subject = m
+	}
+	m.hm.Read = true
+	ta.Type, ta.Map = types.MapRefType, b.infoOf(m)
+	return &hir.MapArg{X: hir.X{T: types.MapRefType, At: me.At.At}, Map: m.hm}
+}
+
+// mapElemArg is @m or @m[key] in a function that treats maps specially:
+// print(@m), delete(@m[k]). A function that also takes a key works on the
+// element itself, the others on its value.
+func (b *body) mapElemArg(sig *types.Signature, me *syntax.Map, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
+	return b.throughWord(e, func() hir.Expr {
+		if me.Keys == nil {
+			return b.wholeMap(me, ta, subject)
+		}
+		m, key, ok := b.mapAccess(me)
+		if !ok {
+			return nil
+		}
+		ta.Keyed = true
+		if *subject == nil {
+			*subject = m
+		}
+		if hasKeyParam(sig) {
+			ta.Type, ta.Map = types.MapRefType, b.infoOf(m)
+			if isBad(key) {
+				return pending(e.Span())
+			}
+			return &hir.MapElem{X: hir.X{T: types.MapRefType, At: me.At.At}, Map: m.hm, Key: key}
+		}
+		x := b.getMap(m, key, me.At.At)
+		if !isBad(x) {
+			ta.Type = x.Type()
+		}
+		return x
+	})
+}
+
+func hasKeyParam(sig *types.Signature) bool {
+	for i := range sig.Params {
+		if sig.Params[i].Kind == types.KeyParam {
+			return true
+		}
+	}
+	return false
+}
+
+// keyArg is a key of the map in the first argument.
+func (b *body) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types.Arg) hir.Expr {
+	key := b.value(e)
+	if m.mode == modeScalar {
+		b.errorf("map-key", e.Span(), "%s() with a key expects a map with explicit keys, %s is a scalar map", sig.Name, m.label()).
+			WithLabel("there are no keys").At(m.modeAt, "used without a key here").WithRow("F-HASKEY").
+			WithHelp("leave the key out: `%s(%s)`", sig.Name, m.label())
+		return nil
+	}
+	if !b.setMode(m, modeKeyed, e.Span()) {
+		return nil
+	}
+	k, ok := b.mapKey(m, key)
+	if !ok {
+		return nil
+	}
+	if !isBad(k) {
+		ta.Type, ta.Const = k.Type(), constOf(k)
+	}
+	return k
+}
+
+// lvalueArg is a variable that receives a value of the map (find).
+func (b *body) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *mapCell) hir.Expr {
+	ve, ok := unparen(e).(*syntax.Var)
+	if !ok {
+		b.errorf("variable-expected", e.Span(), "%s() expects a scratch variable to store the value in", sig.Name).
+			WithLabel("not a variable").WithRow(sig.Row).WithHelp("use a `$name`")
+		return nil
+	}
+	v := b.lookupVar(ve.Name)
+	if v == nil {
+		v = b.declare(ve, ve.Name, ve.At.At)
+	}
+	v.assigned = true
+	b.depend(&v.cell)
+	if m == nil {
+		return pending(ve.At.At)
+	}
+	b.depend(&m.value)
+	t := m.value.typ
+	switch {
+	case t == nil:
+		return pending(ve.At.At)
+	case t.IsCastableAgg():
+		t = types.IntType(8, t.Signed)
+	case t.IsAgg():
+		b.errorf("aggregation-read", ve.At.At, "the value of %s is a %s and cannot be assigned to a scratch variable", m.label(), t).
+			WithLabel("cannot hold it").WithRow("T-VAR-06").WithHelp("`print(%s)` shows the whole map", m.label())
+		return nil
+	}
+	src := &hir.MapGet{X: hir.X{T: t, At: ve.At.At}, Map: m.hm}
+	if !b.widen(&v.cell, src) || !sameType(v.typ, t) {
+		b.mismatch("$"+v.name, "variable", &v.cell, src)
+		return nil
+	}
+	ta.Type = v.typ
+	return &hir.VarAddr{X: hir.X{T: v.typ, At: ve.At.At}, Var: v.hv}
+}
+
+// typeArg is typeof(T) or a field path, for functions that take types.
+func (b *body) typeArg(sig *types.Signature, e syntax.Expr, ta *types.Arg) hir.Expr {
+	if te, ok := e.(*syntax.TypeArg); ok {
+		t := b.typeExpr(te.Type)
+		if t == nil || t.Kind == types.Invalid {
+			return nil
+		}
+		ta.Type = t
+		return &hir.WordArg{X: hir.X{T: types.WordType, At: te.At.At}, Word: t.String()}
+	}
+	w, ok := b.bareWord(e)
+	if !ok {
+		b.errorf("bad-argument", e.Span(), "%s() expects a type or a name here", sig.Name).
+			WithLabel("neither").WithRow("F-GEN-02")
+		return nil
+	}
+	ta.Word, ta.Type = w, types.WordType
+	return &hir.WordArg{X: hir.X{T: types.WordType, At: e.Span()}, Word: w}
+}
+
+// format checks a printf-like call: the number and the types of its arguments
+// (FMT-01 to FMT-03).
+func (b *body) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) bool {
+	f, ok := call.Args[sig.Format].(*hir.Bytes)
+	if !ok {
+		return true
+	}
+	call.Format = f.V
+	at := f.At
+	specs, err := value.ParseFormat(f.V)
+	var fe *value.FormatError
+	if errors.As(err, &fe) {
+		b.errorf("bad-format", at, "%s", fe.Message).WithLabel("in this format string").WithRow("FMT-03")
+		return false
+	}
+	rest := call.Args[sig.Format+1:]
+	if want := value.Args(specs); want != len(rest) {
+		word := "not enough"
+		if len(rest) > want {
+			word = "too many"
+		}
+		b.errorf("format-arguments", call.At, "%s arguments for format string (%d supplied, %d expected)", word, len(rest), want).
+			At(at, "%s", "this format takes "+count(want, "argument")).WithLabel("%s here", count(len(rest), "argument")).WithRow("FMT-03")
+		return false
+	}
+	good := true
+	i := 0
+	for _, s := range specs {
+		if s.Conv == value.ConvLiteral {
+			continue
+		}
+		x := rest[i]
+		i++
+		if isBad(x) {
+			continue
+		}
+		if t := x.Type(); !formatTakes(s.Conv, t) {
+			b.errorf("format-type", x.Span(), "unsupported format specifier for type '%s': %s", b.shown(x), s.Letters).
+				WithLabel("this is %s", article(b.shown(x))).At(at, "`%s` in this format", s.Text).WithRow("FMT-03").
+				WithHelp("`%%s` prints a value of any type")
+			good = false
+		}
+	}
+	return good
+}
+
+// formatTakes tells whether a conversion can print a type (FMT-02).
+func formatTakes(c value.Conv, t *types.Type) bool {
+	switch {
+	case t.Kind == types.Void || t.Kind == types.MapRef || t.Kind == types.Word || t.Kind == types.Ctx:
+		return false
+	case c.IsInteger():
+		return isNum(t) || t.Kind == types.Pointer
+	case c.IsBytes():
+		return t.Kind == types.Buffer
+	}
+	return true
+}

@@ -1,0 +1,267 @@
+package check
+
+import (
+	"strconv"
+	"strings"
+
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// attach turns the attach points of all probes into sites, and makes one body
+// for each.
+func (c *checker) attach() {
+	uses := usesFinder{c: c}
+	for _, p := range c.probes {
+		u := uses.of(p)
+		found, complained := false, false
+		for _, ap := range p.Attach {
+			before := c.out.Count(diag.Error)
+			sites := c.sites(ap, u)
+			complained = complained || c.out.Count(diag.Error) > before
+			for _, s := range sites {
+				found = true
+				c.addBody(p, ap, s)
+			}
+		}
+		if !found && !complained {
+			c.noSites(p)
+		}
+	}
+	if limit := c.cfg.int("max_bpf_progs"); int64(len(c.bodies)) > limit && !c.out.HasErrors() {
+		c.out.Errorf("too-many-programs", c.bodies[0].at, "trying to generate more than %d BPF programs, which exceeds the current limit of %d", limit, limit).
+			WithLabel("%d programs in all", len(c.bodies)).WithRow("P-COM-08").
+			WithHelp("name fewer functions, or raise the limit: `config = { max_bpf_progs = %d }`", len(c.bodies))
+	}
+}
+
+func (c *checker) addBody(p *syntax.Probe, ap *syntax.AttachPoint, s *hir.Site) {
+	b := &body{c: c, order: len(c.bodies), src: p, at: ap.At.At, site: s, named: countNamed(s.Args)}
+	b.info = types.SiteInfo{Provider: s.Provider, Name: s.Name, Space: s.Space, Func: s.Func}
+	if s.Ret != nil {
+		b.info.Retval = s.Ret.Type
+	}
+	c.bodies = append(c.bodies, b)
+}
+
+// noSites is said of a probe that nothing is left of (P-COM-09).
+func (c *checker) noSites(p *syntax.Probe) {
+	at := p.At.At
+	if len(p.Attach) > 0 {
+		at = p.Attach[0].At.At
+		at = at.To(p.Attach[len(p.Attach)-1].At.At)
+	}
+	const msg = "probe has no valid attach points"
+	switch c.cfg.str("missing_probes") {
+	case "error":
+		c.out.Errorf("no-attach-points", at, msg).WithLabel("none of these exists here").WithRow("P-COM-09").
+			WithHelp("to go on without it: `config = { missing_probes = warn }`")
+	case "warn":
+		c.out.Warnf("no-attach-points", at, msg+": it is left out").WithLabel("none of these exists here").WithRow("P-COM-09")
+	}
+}
+
+// sites resolves one attach point: a named probe of the script or a module, or
+// one that the providers know.
+func (c *checker) sites(ap *syntax.AttachPoint, u hir.Uses) []*hir.Site {
+	if np := c.named[strings.TrimSpace(ap.Raw)]; np != nil && len(np.Alts) > 0 {
+		return c.expandAt(np.Alts[0], np.Alts[1:], ap.At.At, u)
+	}
+	return c.expandAt(ap, nil, ap.At.At, u)
+}
+
+// expandAt asks the providers. more are further alternatives of a named probe.
+func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, at source.Span, u hir.Uses) []*hir.Site {
+	first, ok := c.withParams(ap)
+	if !ok {
+		return nil
+	}
+	alts := first.Alts
+	for _, m := range more {
+		m, ok := c.withParams(m)
+		if !ok {
+			return nil
+		}
+		alts = append(append(alts, m), m.Alts...)
+	}
+	if len(first.Parts) == 0 {
+		return nil
+	}
+	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Uses: u,
+		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), PID: c.in.PID, Unsafe: c.in.Unsafe,
+		MaxProgs: int(c.cfg.int("max_bpf_progs"))}
+	for _, a := range alts {
+		req.Alts = append(req.Alts, parts(a))
+	}
+	if c.in.Probes == nil {
+		c.out.Errorf("bad-probe", at, "invalid probe type: `%s`", first.Parts[0].Text).
+			WithLabel("no probes are known here").WithRow("P-COM-03")
+		return nil
+	}
+	sites := c.in.Probes.Expand(req, &c.out)
+	if first.Name != "" {
+		for _, s := range sites {
+			s.Name = first.Name // L-AP-04
+		}
+	}
+	return sites
+}
+
+func parts(ap *syntax.AttachPoint) []hir.Part {
+	out := make([]hir.Part, len(ap.Parts))
+	for i, p := range ap.Parts {
+		out[i] = hir.Part{Text: p.Text, Quoted: p.Quoted, Sep: p.Sep, At: p.At.At}
+	}
+	return out
+}
+
+// withParams replaces positional parameters in the text of an attach point and
+// splits it again (L-PARM-07).
+func (c *checker) withParams(ap *syntax.AttachPoint) (*syntax.AttachPoint, bool) {
+	if !strings.Contains(ap.Raw, "$") {
+		return ap, true
+	}
+	var out strings.Builder
+	quoted := false
+	raw := ap.Raw
+	for i := 0; i < len(raw); i++ {
+		switch ch := raw[i]; {
+		case ch == '\\' && quoted && i+1 < len(raw):
+			out.WriteByte(ch)
+			i++
+			out.WriteByte(raw[i])
+		case ch == '"':
+			quoted = !quoted
+			out.WriteByte(ch)
+		case ch != '$' || quoted:
+			out.WriteByte(ch)
+		default:
+			j := i + 1
+			for j < len(raw) && raw[j] >= '0' && raw[j] <= '9' {
+				j++
+			}
+			if raw[i+1:j] == "" && j < len(raw) && raw[j] == '#' {
+				out.WriteString(strconv.Itoa(len(c.in.Params)))
+				i = j
+				continue
+			}
+			n, err := strconv.Atoi(raw[i+1 : j])
+			if err != nil || n == 0 {
+				c.out.Errorf("bad-attach-parameter", ap.At.At, "invalid trailing character for positional parameter in the attach point `%s`", short(raw)).
+					WithLabel("`$` needs the number of a parameter").WithRow("L-PARM-07").
+					WithHelp("put the part in double quotes if the `$` belongs to a name")
+				return nil, false
+			}
+			text, given := c.param(n)
+			if !given {
+				c.out.Warnf("missing-parameter", ap.At.At, "positional parameter $%d is empty or not provided", n).
+					WithLabel("%s given", count(len(c.in.Params), "parameter")).WithRow("L-PARM-03")
+			}
+			out.WriteString(text)
+			i = j - 1
+		}
+	}
+	np := syntax.NewAttachPoint(out.String(), ap.At.At)
+	return np, true
+}
+
+// usesFinder finds out what bodies mention, through the macros they call.
+type usesFinder struct {
+	c      *checker
+	macros map[*macro]hir.Uses
+	busy   map[*macro]bool
+}
+
+// of collects the uses of a probe's predicate and body.
+func (f *usesFinder) of(p *syntax.Probe) hir.Uses {
+	var u hir.Uses
+	if p.Pred != nil {
+		f.node(p.Pred, &u)
+	}
+	if p.Body != nil {
+		f.node(p.Body, &u)
+	}
+	return u
+}
+
+func (f *usesFinder) node(n syntax.Node, u *hir.Uses) {
+	syntax.Inspect(n, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.Ident:
+			f.name(n.Name, u)
+		case *syntax.Call:
+			f.name(n.Name, u)
+		}
+		return true
+	})
+}
+
+// name notes one mention.
+func (f *usesFinder) name(name string, u *hir.Uses) {
+	switch name {
+	case "probe":
+		u.Probe = true
+	case "args":
+		u.Args = true
+	case "retval":
+		u.Retval = true
+	case "duration":
+		u.Duration = true
+	case "func":
+		u.Func = true
+	case "graph":
+		u.Graph = true
+	case "reg", "ctx":
+		u.Reg = true
+	case "kstack", "ustack", "dw_ustack":
+		u.Stack = true
+	}
+	if _, ok := argNumber(name); ok {
+		u.ArgN = true
+	}
+	for _, m := range f.c.macros[name] {
+		f.macro(m, u)
+	}
+	if m := f.c.cmacros[name]; m != nil && !m.active {
+		if !m.tried {
+			m.tried = true
+			m.x, _ = syntax.ParseMacroBody(m.def.BodyAt)
+		}
+		if m.x != nil {
+			m.active = true
+			f.node(m.x, u)
+			m.active = false
+		}
+	}
+}
+
+// macro adds what a macro's body mentions.
+func (f *usesFinder) macro(m *macro, u *hir.Uses) {
+	if f.macros == nil {
+		f.macros, f.busy = map[*macro]hir.Uses{}, map[*macro]bool{}
+	}
+	mu, done := f.macros[m]
+	if !done {
+		if f.busy[m] {
+			return
+		}
+		f.busy[m] = true
+		if m.body != nil {
+			f.node(m.body, &mu)
+		}
+		f.busy[m] = false
+		f.macros[m] = mu
+	}
+	u.Probe = u.Probe || mu.Probe
+	u.Args = u.Args || mu.Args
+	u.ArgN = u.ArgN || mu.ArgN
+	u.Retval = u.Retval || mu.Retval
+	u.Duration = u.Duration || mu.Duration
+	u.Func = u.Func || mu.Func
+	u.Graph = u.Graph || mu.Graph
+	u.Reg = u.Reg || mu.Reg
+	u.Stack = u.Stack || mu.Stack
+}

@@ -1,0 +1,172 @@
+package check
+
+import (
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// Limits of what one body may grow to; a script that a person wrote is far
+// below them.
+const (
+	maxRounds = 50      // of type inference (T-PROM-01)
+	maxDepth  = 2000    // nested expressions and blocks
+	maxNodes  = 1 << 20 // expressions of one body after macro expansion
+)
+
+// body is one probe body at one site. Typing it builds its part of the result;
+// that is done again whenever a cell it depends on has widened since, so the
+// last run's tree and messages are the valid ones.
+type body struct {
+	c     *checker
+	order int
+	src   *syntax.Probe
+	at    source.Span // attach point
+	site  *hir.Site
+	info  types.SiteInfo
+
+	out   diag.List
+	probe *hir.Probe
+	vars  map[varKey]*varCell
+	ids   map[frameKey]int
+	deps  []dep
+
+	// state of the run that is going on
+	stamp    int
+	scope    *scope
+	frame    *frame
+	live     []*varCell
+	temps    []*hir.Var
+	loops    int // for loops around, which may become callbacks
+	inLoop   int // loops of any kind around, within the current macro
+	depth    int
+	nodes    int
+	allowAgg bool // the next expression may be an aggregation
+	observe  int  // inside sizeof and its like: nothing runs
+	gaveUp   bool
+	longOK   bool     // string literals may exceed max_strlen
+	cstack   []string // C macros that are being expanded
+	argsRec  *types.Type
+	named    int // how many of the site's arguments have names
+}
+
+type frameKey struct {
+	parent int
+	call   any
+}
+
+// infer types all bodies until no cell changes any more.
+func (c *checker) infer() {
+	for round := 0; ; round++ {
+		again := false
+		for _, b := range c.bodies {
+			if b.probe == nil || b.stale() {
+				b.run()
+				again = true
+			}
+		}
+		if !again {
+			if !c.settleUnassigned() {
+				return
+			}
+			continue
+		}
+		if round >= maxRounds {
+			c.out.Errorf("no-fixpoint", c.bodies[0].at, "types of maps and variables do not settle after %d rounds", maxRounds).
+				WithRow("A-LIM-20").WithHelp("declare the types of the variables involved: `let $x : T;`")
+			return
+		}
+	}
+}
+
+// settleUnassigned gives variables that are never assigned a type, so that
+// reading them is reading zero. It reports whether there were any.
+func (c *checker) settleUnassigned() bool {
+	found := false
+	for _, b := range c.bodies {
+		for _, v := range b.live {
+			if v.raw == nil && !v.assigned {
+				v.set(types.Int64)
+				found = true
+			}
+		}
+	}
+	return found
+}
+
+// run types the body once.
+func (b *body) run() {
+	c := b.c
+	c.stamp++
+	b.stamp = c.stamp
+	b.out.All = b.out.All[:0]
+	b.deps, b.live, b.temps = b.deps[:0], b.live[:0], nil
+	b.scope, b.frame = &scope{}, nil
+	b.loops, b.inLoop, b.depth, b.nodes, b.observe, b.gaveUp = 0, 0, 0, 0, 0, false
+	p := &hir.Probe{Site: b.site, At: b.at}
+	b.probe = p
+	if b.src.Pred != nil {
+		p.Pred = b.condition(b.src.Pred)
+	}
+	if b.src.Body != nil {
+		p.Body = b.block(b.src.Body, false)
+	} else {
+		p.Body = &hir.Block{}
+	}
+	for _, v := range b.live {
+		v.hv.Type = v.typ
+		if v.typ == nil {
+			v.hv.Type = types.InvalidType
+		}
+		p.Vars = append(p.Vars, v.hv)
+	}
+	p.Vars = append(p.Vars, b.temps...)
+	b.unusedVars()
+}
+
+// enter guards recursion; it reports false, once with a message, when the
+// script is too deep or too large.
+func (b *body) enter(at source.Span) bool {
+	b.depth++
+	b.nodes++
+	if b.depth > maxDepth || b.nodes > maxNodes {
+		if !b.gaveUp {
+			b.gaveUp = true
+			d := b.errorf("too-complex", at, "this probe is too complex to compile")
+			if b.depth > maxDepth {
+				d.WithLabel("nested more than %d levels deep", maxDepth)
+			} else {
+				d.WithLabel("more than %d expressions after macro expansion", maxNodes)
+			}
+		}
+		return false
+	}
+	return !b.gaveUp
+}
+
+// errorf complains at a place. Inside a macro the callers are named too.
+func (b *body) errorf(code diag.Code, at source.Span, format string, args ...any) *diag.Diagnostic {
+	return b.expanded(b.out.Errorf(code, at, format, args...))
+}
+
+// warnf warns at a place.
+func (b *body) warnf(code diag.Code, at source.Span, format string, args ...any) *diag.Diagnostic {
+	return b.expanded(b.out.Warnf(code, at, format, args...))
+}
+
+func (b *body) expanded(d *diag.Diagnostic) *diag.Diagnostic {
+	for f := b.frame; f != nil; f = f.parent {
+		d.At(f.call, "expanded from here")
+	}
+	return d
+}
+
+// unsupported refuses what parses but cannot be compiled yet.
+func (b *body) unsupported(at source.Span, row, what string) hir.Expr {
+	b.errorf("not-supported", at, "not supported yet: %s", what).
+		WithLabel("part of the language that is still missing").WithRow(row).
+		WithNote("this is %s of the language reference", row)
+	return poison(at)
+}

@@ -1,0 +1,302 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// call types name(args): a form the checker knows itself, a macro, or a
+// function of the library.
+func (b *body) call(e *syntax.Call, agg bool) hir.Expr {
+	if ms := b.c.macros[e.Name]; ms != nil && !reservedWords[e.Name] {
+		if m := b.chooseMacro(ms, e); m != nil {
+			return b.expand(m, e.At.At, e, e.Args, agg)
+		}
+		if b.c.in.Builtins[e.Name] == nil && forms[e.Name] == nil {
+			return b.noMacroFits(ms, e)
+		}
+	}
+	if f := forms[e.Name]; f != nil {
+		return f(b, e)
+	}
+	sig := b.c.in.Builtins[e.Name]
+	if sig == nil {
+		return b.unknownFunction(e)
+	}
+	if sig.NoCall {
+		b.errorf("bad-call", e.At.At, "`%s` is a value, not a function", e.Name).
+			WithLabel("called here").WithRow(sig.Row).WithHelp("write `%s`", e.Name)
+		return poison(e.At.At)
+	}
+	return b.builtin(sig, e.At.At, e.NameAt, e.Args, agg)
+}
+
+func (b *body) unknownFunction(e *syntax.Call) hir.Expr {
+	for _, a := range e.Args {
+		b.expr(a)
+	}
+	d := b.errorf("unknown-name", e.NameAt, "unknown function: `%s`", e.Name).
+		WithLabel("not defined in the language or in this script").WithRow("F-GEN-03")
+	if n := b.c.nearestFunction(e.Name); n != "" {
+		d.WithHelp("a function with a similar name exists: `%s`", n)
+	}
+	return poison(e.At.At)
+}
+
+// builtin types a call of a library function or the reading of a builtin value
+// (args nil and at == nameAt).
+func (b *body) builtin(sig *types.Signature, at, nameAt source.Span, args []syntax.Expr, agg bool) hir.Expr {
+	if !b.available(sig, nameAt) {
+		for _, a := range args {
+			b.quietly(a)
+		}
+		return poison(at)
+	}
+	if sig.Agg && !agg {
+		b.errorf("aggregation-misplaced", at, "%s() must be assigned directly to a map", sig.Name).
+			WithLabel("not the value of a map assignment").WithRow("E-ASG-04").
+			WithHelp("write `@name = %s(…);` or `@name[key] = %s(…);`", sig.Name, sig.Name)
+		return poison(at)
+	}
+	if !b.argCount(sig, at, args) {
+		return poison(at)
+	}
+	call := &hir.Call{X: hir.X{At: at}, Sig: sig, Args: make([]hir.Expr, 0, len(args))}
+	tc := &types.Call{Sig: sig, At: at, Args: make([]types.Arg, len(args)), Env: &b.c.env, Site: b.info}
+	failed, waits := false, false
+	var subject *mapCell // the map in the first parameter
+	pi := 0
+	for i, a := range args {
+		p := paramFor(sig, &pi, a, b)
+		x := b.argument(sig, p, a, &tc.Args[i], &subject)
+		tc.Args[i].At = a.Span()
+		switch {
+		case x == nil || x.Type() == types.InvalidType:
+			failed = true
+		case isBad(x):
+			waits = true
+		}
+		call.Args = append(call.Args, x)
+	}
+	if failed {
+		return poison(at)
+	}
+	if waits && sig.Format < 0 && sig.Result == nil && sig.Infer != nil && !sig.Async {
+		return pending(at)
+	}
+	if sig.Format >= 0 && sig.Format < len(args) && !b.format(sig, call, args) {
+		return poison(at)
+	}
+	return b.result(sig, call, tc, args, waits)
+}
+
+// result finds the type of a call whose arguments are fine.
+func (b *body) result(sig *types.Signature, call *hir.Call, tc *types.Call, args []syntax.Expr, waits bool) hir.Expr {
+	at := call.At
+	t := sig.Result
+	if sig.Infer != nil {
+		it, p := sig.Infer(tc)
+		if p != nil && b.problem(sig, p, at, args) {
+			return poison(at)
+		}
+		if it == nil && sig.Result == nil {
+			if waits || b.waiting(tc) {
+				return pending(at)
+			}
+			it = types.VoidType
+		}
+		if it != nil {
+			t = it
+		}
+	}
+	if t == nil {
+		t = types.VoidType
+	}
+	if sig.Agg {
+		return b.aggResult(sig, call, t)
+	}
+	if sig.Fold != nil && !waits {
+		c, p := sig.Fold(tc)
+		if p != nil && b.problem(sig, p, at, args) {
+			return poison(at)
+		}
+		if c != nil {
+			return fromConst(at, c)
+		}
+	}
+	if t.Kind == types.Pointer && t.Space == types.SpaceNone {
+		t = t.WithSpace(b.site.Space)
+	}
+	call.T = t
+	if sig.Context {
+		b.contextInLoop(sig.Name, at)
+	}
+	return call
+}
+
+// waiting tells that an argument's type or map is not known yet.
+func (b *body) waiting(tc *types.Call) bool {
+	for _, a := range tc.Args {
+		if a.Map != nil && a.Map.Value == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// aggResult keeps the run-time arguments of an aggregation: literal parameters
+// are in its type.
+func (b *body) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hir.Expr {
+	a := &aggCall{X: hir.X{T: t, At: call.At}, sig: sig}
+	pi := 0
+	for i, x := range call.Args {
+		if isBad(x) {
+			return pending(call.At)
+		}
+		p := sig.Params[min(pi, len(sig.Params)-1)]
+		pi++
+		switch p.Kind {
+		case types.LitInt, types.LitString, types.LitBool, types.LitAny, types.WordParam:
+			continue
+		}
+		if i == 0 && x.Type().Flex {
+			f := clone(t)
+			f.Flex = true
+			a.T = f
+		}
+		a.args = append(a.args, x)
+	}
+	return a
+}
+
+// problem reports a complaint of a signature; it tells whether it is an error.
+func (b *body) problem(sig *types.Signature, p *types.Problem, at source.Span, args []syntax.Expr) bool {
+	code := p.Code
+	if code == "" {
+		code = "bad-argument"
+	}
+	if p.Arg >= 0 && p.Arg < len(args) {
+		at = args[p.Arg].Span()
+	}
+	var label string
+	if p.Arg >= 0 {
+		label = "this argument"
+	} else {
+		label = "in this call"
+	}
+	if p.Warning {
+		d := b.warnf(diagCode(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+		if p.Help != "" {
+			d.WithHelp("%s", p.Help)
+		}
+		return false
+	}
+	d := b.errorf(diagCode(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+	if p.Help != "" {
+		d.WithHelp("%s", p.Help)
+	}
+	return true
+}
+
+// argCount checks the number of arguments (F-GEN-01).
+func (b *body) argCount(sig *types.Signature, at source.Span, args []syntax.Expr) bool {
+	least, most := 0, len(sig.Params)
+	for _, p := range sig.Params {
+		if !p.Optional {
+			least++
+		}
+	}
+	if sig.Variadic {
+		most = len(args)
+		least = max(least-1, 0)
+		if len(sig.Params) > 0 && !sig.Params[len(sig.Params)-1].Optional && sig.Format < 0 {
+			least++
+		}
+	}
+	if sig.Format >= 0 {
+		least = max(least, sig.Format+1)
+	}
+	if len(args) >= least && len(args) <= most {
+		return true
+	}
+	var msg string
+	switch {
+	case least == most:
+		msg = fmt.Sprintf("%s() requires %s (%d provided)", sig.Name, count(least, "argument"), len(args))
+	case len(args) < least:
+		msg = fmt.Sprintf("%s() requires at least %s (%d provided)", sig.Name, count(least, "argument"), len(args))
+	default:
+		msg = fmt.Sprintf("%s() takes up to %s (%d provided)", sig.Name, count(most, "argument"), len(args))
+	}
+	d := b.errorf("argument-count", at, "%s", msg).WithLabel("in this call").WithRow("F-GEN-01")
+	if sig.Usage != "" {
+		d.WithHelp("usage: `%s`", sig.Usage)
+	}
+	return false
+}
+
+func count(n int, what string) string {
+	switch n {
+	case 0:
+		return "no " + what + "s"
+	case 1:
+		return "one " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// available checks that a function may be used at this site (F-GEN-04,
+// F-GEN-05).
+func (b *body) available(sig *types.Signature, at source.Span) bool {
+	if sig.Unsafe && !b.c.in.Unsafe {
+		b.errorf("unsafe-function", at, "%s() is an unsafe function being used in safe mode", sig.Name).
+			WithLabel("it can change the system").WithRow("F-GEN-04").WithHelp("run with `--unsafe` to allow it")
+		return false
+	}
+	if sig.Probes == nil {
+		return true
+	}
+	for _, p := range sig.Probes {
+		if p == b.site.Provider {
+			return true
+		}
+	}
+	d := b.errorf("wrong-probe", at, "%s can not be used with \"%s\" probes", callName(sig), b.site.Provider).
+		WithLabel("not available in %s", b.site.Name).WithRow("F-GEN-05")
+	if len(sig.Probes) > 0 {
+		d.WithNote("available in: %s", strings.Join(sig.Probes, ", "))
+	}
+	return false
+}
+
+func callName(sig *types.Signature) string {
+	if sig.Bare {
+		return "`" + sig.Name + "`"
+	}
+	return "`" + sig.Name + "()`"
+}
+
+// contextInLoop refuses what reads the probe's context inside a for loop
+// (E-FOR-03).
+func (b *body) contextInLoop(name string, at source.Span) bool {
+	if b.loops == 0 {
+		return true
+	}
+	b.errorf("context-in-loop", at, "builtin `%s` is not allowed in a for-loop", name).
+		WithLabel("the loop body has no access to the probe's context").WithRow("E-FOR-03").
+		WithHelp("copy it to a variable before the loop: `$x = %s;`", name)
+	return false
+}
+
+// quietly types an expression for the uses it makes of maps and variables,
+// without a word about it.
+func (b *body) quietly(e syntax.Expr) {
+	n := len(b.out.All)
+	b.expr(e)
+	b.out.All = b.out.All[:n]
+}

@@ -1,0 +1,228 @@
+// Package check gives a parsed script its meaning. In: a tree, the signatures
+// of the library, and two interfaces that answer for the machine (hir.Probes,
+// hir.Types). Out: a hir.Program in which every name is resolved, every type is
+// known and every conversion is written down, and a diag.List with everything
+// that is wrong. It makes no system calls and does not know how things are
+// compiled.
+//
+// Order of the work: configuration, imports, macros, map declarations, C
+// section; attach points to sites; then typing. Each body is typed once for
+// each site, and again as long as the types it depends on still widen
+// (infer in body.go): typing builds the result as it goes, so the last run's
+// result is the right one. An early phase with errors hides the later ones.
+package check
+
+import (
+	"cmp"
+	"slices"
+
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// Input is a script and what it may refer to.
+type Input struct {
+	File *syntax.File
+	// Builtins are functions, builtin values and aggregations by name.
+	Builtins map[string]*types.Signature
+	Probes   hir.Probes
+	// Types are the kernel's; nil is the same as not available.
+	Types hir.Types
+	// Env answers what signatures ask. Its configuration is replaced by the
+	// script's own. nil knows nothing.
+	Env types.Env
+	// Config are options from the environment, by canonical key; they beat the
+	// script's block.
+	Config map[string]string
+	// Params are the positional parameters: $1 is Params[0].
+	Params []string
+	// PID is the process the run is limited to, 0 if none.
+	PID int
+	// Unsafe allows functions that change the system.
+	Unsafe bool
+	// Import finds an imported file; nil refuses all imports.
+	Import func(from *source.File, path string) (*source.File, error)
+	// Maps are maps that live already: their types stand, and the script may
+	// use them.
+	Maps []*hir.Map
+}
+
+// checker is one run of Check.
+type checker struct {
+	in       *Input
+	out      diag.List
+	cfg      *config
+	env      env
+	macros   map[string][]*macro
+	named    map[string]*syntax.NamedProbe
+	probes   []*syntax.Probe
+	ctypes   *ctypes
+	cmacros  map[string]*cmacroDef
+	maps     map[string]*mapCell
+	mapList  []*mapCell
+	bodies   []*body
+	options  map[string]*option
+	stamp    int
+	imported map[string]bool
+}
+
+// Check types a script. The program is nil when there are errors.
+func Check(in *Input) (*hir.Program, diag.List) {
+	c := &checker{
+		in: in, macros: map[string][]*macro{}, named: map[string]*syntax.NamedProbe{}, maps: map[string]*mapCell{},
+		options: map[string]*option{}, imported: map[string]bool{}, cmacros: map[string]*cmacroDef{},
+	}
+	c.env = env{c: c}
+	c.addLive(in.Maps)
+	c.declarations()
+	if c.out.HasErrors() {
+		return c.finish(nil)
+	}
+	c.attach()
+	if c.out.HasErrors() {
+		return c.finish(nil)
+	}
+	c.infer()
+	for _, b := range c.bodies {
+		c.out.All = append(c.out.All, b.out.All...)
+	}
+	c.checkMaps()
+	if c.out.HasErrors() {
+		return c.finish(nil)
+	}
+	return c.finish(c.program())
+}
+
+func (c *checker) finish(p *hir.Program) (*hir.Program, diag.List) {
+	c.out.Sort()
+	return p, c.out
+}
+
+// program puts the result together.
+func (c *checker) program() *hir.Program {
+	p := &hir.Program{Config: c.cfg.changed(), Source: c.in.File.Source}
+	for _, b := range c.bodies {
+		p.Probes = append(p.Probes, b.probe)
+	}
+	for _, m := range c.mapList {
+		if !m.used {
+			continue
+		}
+		c.finishMap(m)
+		p.Maps = append(p.Maps, m.hm)
+	}
+	slices.SortFunc(p.Maps, func(a, b *hir.Map) int { return cmp.Compare(a.Name, b.Name) })
+	for i, m := range p.Maps {
+		m.Index = i
+	}
+	for _, o := range c.options {
+		p.Options = append(p.Options, o.Option)
+	}
+	slices.SortFunc(p.Options, func(a, b hir.Option) int { return cmp.Compare(a.Name, b.Name) })
+	return p
+}
+
+// nearest is the candidate closest to a wrong name, "" if none is near.
+func nearest(name string, candidates []string) string {
+	n, _ := diag.Nearest(name, candidates)
+	return n
+}
+
+// nearestFunction looks for a function or macro with a similar name.
+func (c *checker) nearestFunction(name string) string {
+	var names []string
+	for n, s := range c.in.Builtins {
+		if !s.NoCall {
+			names = append(names, n)
+		}
+	}
+	for n := range c.macros {
+		names = append(names, n)
+	}
+	for n := range forms {
+		names = append(names, n)
+	}
+	return nearest(name, names)
+}
+
+// nearestValue looks for a builtin value or a constant with a similar name.
+func (c *checker) nearestValue(name string) string {
+	names := []string{"args", "retval", "probe", "probetype", "duration"}
+	for n := range c.in.Builtins {
+		names = append(names, n)
+	}
+	for n := range c.macros {
+		names = append(names, n)
+	}
+	for n := range c.cmacros {
+		names = append(names, n)
+	}
+	return nearest(name, append(names, c.ctypes.enumeratorNames()...))
+}
+
+// kernelTypes tells whether types of the kernel are known, and if not why.
+func (c *checker) kernelTypes() (bool, string) {
+	if c.in.Types == nil {
+		return false, "no kernel type information was given"
+	}
+	return c.in.Types.Available()
+}
+
+// env answers signatures: the script's configuration and types, and for the
+// rest the machine.
+type env struct{ c *checker }
+
+// ConfigInt implements types.Env.
+func (e *env) ConfigInt(name string) int64 { return e.c.cfg.int(name) }
+
+// ConfigString implements types.Env.
+func (e *env) ConfigString(name string) string { return e.c.cfg.str(name) }
+
+// Symbol implements types.Env.
+func (e *env) Symbol(name string) (uint64, bool) {
+	if e.c.in.Env == nil {
+		return 0, false
+	}
+	return e.c.in.Env.Symbol(name)
+}
+
+// KernelFunc implements types.Env.
+func (e *env) KernelFunc(name string) bool { return e.c.in.Env != nil && e.c.in.Env.KernelFunc(name) }
+
+// CgroupID implements types.Env.
+func (e *env) CgroupID(path string) (uint64, error) {
+	if e.c.in.Env == nil {
+		return 0, errNoMachine
+	}
+	return e.c.in.Env.CgroupID(path)
+}
+
+// NamedType implements types.Env.
+func (e *env) NamedType(kind, name string) (*types.Type, bool) { return e.c.namedType(kind, name) }
+
+// Option implements types.Env.
+func (e *env) Option(name string) (string, bool) {
+	if e.c.in.Env == nil {
+		return "", false
+	}
+	return e.c.in.Env.Option(name)
+}
+
+// NCPU implements types.Env.
+func (e *env) NCPU() int {
+	if e.c.in.Env == nil {
+		return 1
+	}
+	return e.c.in.Env.NCPU()
+}
+
+// ChildPID implements types.Env.
+func (e *env) ChildPID() int {
+	if e.c.in.Env == nil {
+		return 0
+	}
+	return e.c.in.Env.ChildPID()
+}

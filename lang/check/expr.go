@@ -1,0 +1,345 @@
+package check
+
+import (
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// expr types an expression. The result is never nil; its type is Invalid when
+// something was wrong with it (and said) or when it is not known yet.
+func (b *body) expr(e syntax.Expr) hir.Expr {
+	agg := b.allowAgg
+	b.allowAgg = false
+	if e == nil {
+		return poison(b.at)
+	}
+	if !b.enter(e.Span()) {
+		b.depth--
+		return poison(e.Span())
+	}
+	x := b.exprKind(e, agg)
+	b.depth--
+	return x
+}
+
+func (b *body) exprKind(e syntax.Expr, agg bool) hir.Expr {
+	switch e := e.(type) {
+	case *syntax.IntLit:
+		return newLit(e.At.At, e.Value, false)
+	case *syntax.StringLit:
+		return b.stringLit(e)
+	case *syntax.BoolLit:
+		return newBool(e.At.At, e.Value)
+	case *syntax.Ident:
+		return b.ident(e, agg)
+	case *syntax.Var:
+		return b.readVar(e)
+	case *syntax.Positional:
+		return b.positional(e)
+	case *syntax.Map:
+		return b.readMap(e)
+	case *syntax.Call:
+		return b.call(e, agg)
+	case *syntax.TypeArg:
+		b.errorf("type-as-value", e.At.At, "a type cannot be used as a value").
+			WithLabel("typeof() gives a type").WithRow("L-MAC-10")
+		return poison(e.At.At)
+	case *syntax.Unary:
+		return b.unaryExpr(e)
+	case *syntax.Postfix:
+		return b.incDec(e.X, e.Op, true, e.At.At)
+	case *syntax.Binary:
+		return b.binaryExpr(e)
+	case *syntax.Ternary:
+		return b.ternary(e)
+	case *syntax.Field:
+		return b.field(e)
+	case *syntax.Index:
+		return b.index(e)
+	case *syntax.Cast:
+		return b.castExpr(e)
+	case *syntax.Paren:
+		b.allowAgg = agg
+		return b.expr(e.X)
+	case *syntax.Tuple:
+		return b.tuple(e)
+	case *syntax.Record:
+		return b.record(e)
+	case *syntax.BlockExpr:
+		b.allowAgg = agg
+		return b.blockExpr(e.Block, e.At.At)
+	case *syntax.If:
+		return b.ifExpr(e)
+	case *syntax.Sizeof:
+		return b.sizeof(e)
+	case *syntax.Offsetof:
+		return b.offsetof(e)
+	case *syntax.Typeinfo:
+		return b.typeinfo(e)
+	case *syntax.Comptime:
+		return b.comptime(e)
+	}
+	return poison(e.Span()) // BadExpr: the parser has complained
+}
+
+// value types an expression that has to have a value.
+func (b *body) value(e syntax.Expr) hir.Expr {
+	x := b.expr(e)
+	if x.Type().Kind == types.Void {
+		b.errorf("no-value", e.Span(), "this expression has no value").
+			WithLabel("gives nothing that could be used here").WithRow("E-PRIM-04")
+		return poison(e.Span())
+	}
+	return x
+}
+
+// blockExpr is { …; value } in expression position.
+func (b *body) blockExpr(blk *syntax.Block, at source.Span) hir.Expr {
+	agg := b.allowAgg
+	old := b.push()
+	b.allowAgg = agg
+	hb := b.blockHere(blk, true)
+	b.scope = old
+	return blockValue(hb, at)
+}
+
+// blockValue wraps a typed block; one that only gives a value is that value.
+func blockValue(hb *hir.Block, at source.Span) hir.Expr {
+	if hb.Value == nil {
+		return &hir.BlockX{X: hir.X{T: types.VoidType, At: at}, Block: hb}
+	}
+	if len(hb.Stmts) == 0 {
+		return hb.Value
+	}
+	return &hir.BlockX{X: hir.X{T: hb.Value.Type(), At: at}, Block: hb}
+}
+
+// stringLit checks the length of a literal against max_strlen (L-STR-04).
+func (b *body) stringLit(e *syntax.StringLit) hir.Expr {
+	if limit := b.c.cfg.maxStrlen; int64(len(e.Value))+1 > limit && !b.longOK {
+		b.errorf("string-too-long", e.At.At, "string is too long: %d bytes, the limit is %d", len(e.Value), limit-1).
+			WithLabel("this literal").WithRow("L-STR-04").
+			WithHelp("raise the limit: `config = { max_strlen = %d }`", len(e.Value)+1)
+		return poison(e.At.At)
+	}
+	return newStr(e.At.At, e.Value)
+}
+
+// tuple types (a, b).
+func (b *body) tuple(e *syntax.Tuple) hir.Expr {
+	elems := make([]hir.Expr, len(e.Elems))
+	for i, el := range e.Elems {
+		elems[i] = b.value(el)
+	}
+	return b.makeTuple(elems, e.At.At)
+}
+
+// makeTuple builds a tuple from typed elements.
+func (b *body) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
+	ts := make([]*types.Type, len(elems))
+	for i, x := range elems {
+		if isBad(x) {
+			return &hir.Int{X: hir.X{T: x.Type(), At: at}}
+		}
+		if !b.inTuple(x) {
+			return poison(at)
+		}
+		ts[i] = x.Type()
+	}
+	return &hir.Tuple{X: hir.X{T: types.TupleType(ts...), At: at}, Elems: elems}
+}
+
+// inTuple refuses what cannot be an element (T-TUP-03).
+func (b *body) inTuple(x hir.Expr) bool {
+	t := x.Type()
+	if t.IsAgg() || t.Kind == types.Ctx || t.Kind == types.MapRef || t.Kind == types.Word {
+		b.errorf("bad-element", x.Span(), "a value of type `%s` cannot exist inside a tuple", t).
+			WithLabel("this element").WithRow("T-TUP-03")
+		return false
+	}
+	return true
+}
+
+// record types (name = x, …).
+func (b *body) record(e *syntax.Record) hir.Expr {
+	elems := make([]hir.Expr, len(e.Values))
+	ts := make([]*types.Type, len(e.Values))
+	seen := map[string]int{}
+	var failed hir.Expr
+	for i, v := range e.Values {
+		elems[i] = b.value(v)
+		ts[i] = elems[i].Type()
+		switch j, dup := seen[e.Names[i]]; {
+		case dup:
+			b.errorf("duplicate-name", e.NamesAt[i], "record field `%s` is given twice", e.Names[i]).
+				WithLabel("again here").At(e.NamesAt[j], "first here").WithRow("T-REC-01")
+			failed = poison(e.At.At)
+		case isBad(elems[i]) && failed == nil:
+			failed = &hir.Int{X: hir.X{T: ts[i], At: e.At.At}}
+		case !isBad(elems[i]) && !b.inTuple(elems[i]):
+			failed = poison(e.At.At)
+		}
+		seen[e.Names[i]] = i
+	}
+	if failed != nil {
+		return failed
+	}
+	return &hir.Tuple{X: hir.X{T: types.RecordLitType(e.Names, ts), At: e.At.At}, Elems: elems}
+}
+
+// condition types what if, while, ?: and predicates take, and turns it into a
+// bool (T-OP-15).
+func (b *body) condition(e syntax.Expr) hir.Expr {
+	x := b.value(e)
+	if isBad(x) {
+		return x
+	}
+	t := x.Type()
+	if !t.IsInt() && t.Kind != types.Bool && t.Kind != types.Pointer || isAggRead(x) {
+		b.errorf("bad-condition", e.Span(), "invalid condition: expected an integer, pointer or bool, found %s", article(b.shown(x))).
+			WithLabel("this is %s", article(b.shown(x))).WithRow("T-OP-15").
+			WithHelp("compare it with something: `%s == …`", short(e.Span().Text()))
+		return poison(e.Span())
+	}
+	return b.toBool(x)
+}
+
+// shown is the type of x as the script's writer knows it: that of the
+// aggregation where x reads one.
+func (b *body) shown(x hir.Expr) *types.Type {
+	if g, ok := x.(*hir.MapGet); ok {
+		if m := b.c.maps[g.Map.Name]; m != nil && m.value.typ != nil {
+			return m.value.typ
+		}
+	}
+	return x.Type()
+}
+
+// isAggRead tells a direct read of an aggregation, which is not everywhere as
+// good as an integer (appendix E).
+func isAggRead(x hir.Expr) bool {
+	g, ok := x.(*hir.MapGet)
+	return ok && g.Agg
+}
+
+// ternary types c ? a : b and c ?: b.
+func (b *body) ternary(e *syntax.Ternary) hir.Expr {
+	if e.Then == nil {
+		return b.elvis(e)
+	}
+	c := b.condition(e.Cond)
+	x, y := b.expr(e.Then), b.expr(e.Else)
+	return b.choose(c, x, y, e.At.At, e.Then.Span(), e.Else.Span())
+}
+
+// choose joins two branches.
+func (b *body) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
+	for _, z := range [...]hir.Expr{c, x, y} {
+		if isBad(z) {
+			return &hir.Int{X: hir.X{T: z.Type(), At: at}}
+		}
+	}
+	tx, ty := x.Type(), y.Type()
+	if tx.Kind == types.Void && ty.Kind == types.Void {
+		return &hir.Cond{X: hir.X{T: types.VoidType, At: at}, C: c, Then: x, Else: y}
+	}
+	t, ok := promote(tx, ty)
+	if !ok || t.IsAgg() || t.Kind == types.Void {
+		b.errorf("branch-mismatch", at, "branches must return the same type or compatible types: `%s` and `%s`", tx, ty).
+			At(xAt, "this is %s", article(tx)).At(yAt, "this is %s", article(ty)).WithRow("E-PRIM-05")
+		return poison(at)
+	}
+	t = settle(t)
+	return &hir.Cond{X: hir.X{T: t, At: at}, C: c, Then: b.convert(x, t), Else: b.convert(y, t)}
+}
+
+// elvis types c ?: b.
+func (b *body) elvis(e *syntax.Ternary) hir.Expr {
+	c, y := b.value(e.Cond), b.value(e.Else)
+	if isBad(c) || isBad(y) {
+		return firstBad(e.At.At, c, y)
+	}
+	tc := c.Type()
+	if !tc.IsInt() && tc.Kind != types.Bool && tc.Kind != types.Pointer {
+		b.errorf("bad-condition", e.Cond.Span(), "invalid condition: expected an integer, pointer or bool, found `%s`", tc).
+			WithLabel("this is %s", article(tc)).WithRow("T-OP-15")
+		return poison(e.At.At)
+	}
+	t, ok := promote(tc, y.Type())
+	if !ok {
+		b.errorf("branch-mismatch", e.At.At, "branches must return the same type or compatible types: `%s` and `%s`", tc, y.Type()).
+			At(e.Else.Span(), "this is %s", article(y.Type())).WithRow("E-PRIM-05")
+		return poison(e.At.At)
+	}
+	t = settle(t)
+	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convert(c, t), Else: b.convert(y, t)}
+}
+
+// firstBad passes on what made an expression bad.
+func firstBad(at source.Span, xs ...hir.Expr) hir.Expr {
+	for _, x := range xs {
+		if x.Type() == types.InvalidType {
+			return poison(at)
+		}
+	}
+	return pending(at)
+}
+
+// ifExpr types if as an expression.
+func (b *body) ifExpr(e *syntax.If) hir.Expr {
+	if e.Comptime {
+		taken, known := b.comptimeBranch(e)
+		switch {
+		case !known:
+			return pending(e.At.At)
+		case taken == nil:
+			return &hir.BlockX{X: hir.X{T: types.VoidType, At: e.At.At}, Block: &hir.Block{}}
+		}
+		return b.expr(taken)
+	}
+	c := b.condition(e.Cond)
+	x := b.blockExpr(e.Then, e.Then.At.At)
+	if e.Else == nil {
+		if isBad(c) {
+			return firstBad(e.At.At, c)
+		}
+		if x.Type().Kind != types.Void {
+			hb := &hir.Block{Stmts: []hir.Stmt{&hir.Eval{S: hir.S{At: x.Span()}, X: x, Discarded: true}}}
+			x = &hir.BlockX{X: hir.X{T: types.VoidType, At: x.Span()}, Block: hb}
+		}
+		return &hir.Cond{X: hir.X{T: types.VoidType, At: e.At.At}, C: c, Then: x}
+	}
+	y := b.expr(e.Else)
+	return b.choose(c, x, y, e.At.At, e.Then.At.At, e.Else.Span())
+}
+
+// ifStmt types if as a statement: the values of its blocks are not used.
+func (b *body) ifStmt(e *syntax.If, out *hir.Block) {
+	if e.Comptime {
+		if taken, known := b.comptimeBranch(e); known && taken != nil {
+			b.exprStmt(taken, out)
+		}
+		return
+	}
+	c := b.condition(e.Cond)
+	then := b.block(e.Then, false)
+	x := &hir.Cond{X: hir.X{T: types.VoidType, At: e.At.At}, C: c, Then: voidBlock(then, e.Then.At.At)}
+	if e.Else != nil {
+		eb := &hir.Block{}
+		if be, ok := e.Else.(*syntax.BlockExpr); ok {
+			eb = b.block(be.Block, false)
+		} else {
+			b.exprStmt(e.Else, eb)
+		}
+		x.Else = voidBlock(eb, e.Else.Span())
+	}
+	if !isBad(c) {
+		out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: e.At.At}, X: x})
+	}
+}
+
+func voidBlock(hb *hir.Block, at source.Span) hir.Expr {
+	return &hir.BlockX{X: hir.X{T: types.VoidType, At: at}, Block: hb}
+}

@@ -1,0 +1,211 @@
+package check
+
+import (
+	"strconv"
+
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// field types x.name, x->name and x.N.
+func (b *body) field(e *syntax.Field) hir.Expr {
+	if id, ok := unparen(e.X).(*syntax.Ident); ok && b.word(id.Name) == nil {
+		switch id.Name {
+		case "args":
+			return b.argField(e.Name, e.At.At, e.NameAt)
+		case "config":
+			if b.c.macros["config"] == nil {
+				return b.configField(e)
+			}
+		}
+	}
+	x := b.value(e.X)
+	if isBad(x) {
+		return firstBad(e.At.At, x)
+	}
+	return b.member(x, e.Name, e.At.At, e.NameAt)
+}
+
+// member reads a member through any number of pointers (T-STRUCT-01).
+func (b *body) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr {
+	for range 16 {
+		t := x.Type()
+		if t.Kind != types.Pointer {
+			break
+		}
+		if pointee(t).Kind == types.Void {
+			b.errorf("bad-field", at, "can not access field `%s` on an expression of type `%s`", name, t).
+				WithLabel("what it points to has no type").WithRow("T-REC-02").
+				WithHelp("cast it: `((struct NAME *)%s)->%s`", short(x.Span().Text()), name)
+			return poison(at)
+		}
+		x = b.load(x, x.Span())
+	}
+	t := x.Type()
+	if t.Kind != types.Record {
+		d := b.errorf("bad-field", at, "can not access field `%s` on an expression of type `%s`", name, b.shown(x)).
+			WithLabel("not a struct").At(x.Span(), "this is %s", article(b.shown(x))).WithRow("T-REC-02")
+		if t.IsInt() {
+			d.WithHelp("cast it: `((struct NAME *)%s)->%s`", short(x.Span().Text()), name)
+		}
+		return poison(at)
+	}
+	if t.IsTuple() {
+		return b.tupleElem(x, name, at, nameAt)
+	}
+	f, ok := t.Struct.Field(name)
+	if !ok {
+		return b.noField(t, name, nameAt)
+	}
+	if f.Type == nil || f.Type.Kind == types.Invalid {
+		b.errorf("unsupported-type", nameAt, "field `%s` of `%s` has unsupported type", name, t).
+			WithLabel("its type cannot be represented").WithRow("T-STRUCT-05")
+		return poison(at)
+	}
+	if lit, ok := x.(*hir.Tuple); ok && isLiteral(lit) {
+		for i := range t.Struct.Members {
+			if &t.Struct.Members[i] == f {
+				return lit.Elems[i]
+			}
+		}
+	}
+	return &hir.Member{X: hir.X{T: inherit(f.Type, placeSpace(x)), At: at}, Of: x, Field: f}
+}
+
+// placeSpace is the address space a record value lies in.
+func placeSpace(x hir.Expr) types.Space {
+	for {
+		switch n := x.(type) {
+		case *hir.Deref:
+			return n.Of.Type().Space
+		case *hir.Member:
+			x = n.Of
+		case *hir.Index:
+			x = n.Of
+		case *hir.VarRef, *hir.MapGet:
+			// A copied struct: its pointers still point where the original's did.
+			return x.Type().Space
+		default:
+			return types.SpaceNone
+		}
+	}
+}
+
+func (b *body) noField(t *types.Type, name string, at source.Span) hir.Expr {
+	if t.Struct.Size == 0 && len(t.Struct.Fields()) == 0 && t.Struct.Name != "" {
+		b.unknownStruct(t.Struct.String(), t.Struct.Name, at)
+		return poison(at)
+	}
+	d := b.errorf("unknown-field", at, "`%s` does not contain a field named `%s`", t, name).
+		WithLabel("no such field").WithRow("T-STRUCT-02")
+	var names []string
+	for _, f := range t.Struct.Fields() {
+		if f.Name != "" {
+			names = append(names, f.Name)
+		}
+	}
+	b.suggest(d, "a field", name, names)
+	return poison(at)
+}
+
+// suggest offers the name nearest to a wrong one.
+func (b *body) suggest(d *diag.Diagnostic, what, name string, names []string) {
+	if n := nearest(name, names); n != "" {
+		d.WithHelp("%s with a similar name exists: `%s`", what, n)
+	}
+}
+
+// tupleElem is t.N.
+func (b *body) tupleElem(x hir.Expr, name string, at, nameAt source.Span) hir.Expr {
+	t := x.Type()
+	n, err := strconv.Atoi(name)
+	if err != nil {
+		b.errorf("bad-field", nameAt, "can not access field `%s` on an expression of type `%s`", name, t).
+			WithLabel("the elements of a tuple have numbers").WithRow("T-TUP-01").WithHelp("the first element is `.0`")
+		return poison(at)
+	}
+	return b.elem(x, n, at, nameAt)
+}
+
+func (b *body) elem(x hir.Expr, n int, at, nameAt source.Span) hir.Expr {
+	t := x.Type()
+	fs := t.Struct.Fields()
+	if n < 0 || n >= len(fs) {
+		b.errorf("tuple-index", nameAt, "invalid tuple index: %d", n).
+			WithLabel("%s has %s", article(t), count(len(fs), "element")).WithRow("T-TUP-01")
+		return poison(at)
+	}
+	if lit, ok := x.(*hir.Tuple); ok && isLiteral(lit) {
+		return lit.Elems[n]
+	}
+	return &hir.Member{X: hir.X{T: settle(fs[n].Type), At: at}, Of: x, Field: &fs[n]}
+}
+
+// index types x[i].
+func (b *body) index(e *syntax.Index) hir.Expr {
+	x, i := b.value(e.X), b.value(e.I)
+	if isBad(x) || isBad(i) {
+		return firstBad(e.At.At, x, i)
+	}
+	t := x.Type()
+	if !isNum(i.Type()) {
+		b.errorf("bad-index", e.I.Span(), "an index must be an integer, not a value of type `%s`", i.Type()).
+			WithLabel("this is %s", article(i.Type())).WithRow("T-ARR-01")
+		return poison(e.At.At)
+	}
+	v, neg, isConst := constInt(i)
+	switch t.Kind {
+	case types.Pointer:
+		return b.indexPointer(x, i, e.At.At)
+	case types.Array, types.String:
+		if s, ok := strLit(x); ok && isConst && !neg && v < uint64(len(s.V)+1) {
+			return newLit(e.At.At, uint64((s.V + "\x00")[v]), false)
+		}
+		return b.indexArray(x, i, e)
+	case types.Record:
+		if t.IsTuple() && isConst {
+			if neg || v > 1<<30 {
+				v = 1 << 30
+			}
+			return b.elem(x, int(v), e.At.At, e.I.Span())
+		}
+	}
+	b.errorf("bad-index", e.At.At, "the index operator `[]` can only be used on arrays, pointers, and tuples, not on `%s`", b.shown(x)).
+		At(x.Span(), "this is %s", article(b.shown(x))).WithRow("T-ARR-03")
+	return poison(e.At.At)
+}
+
+// indexPointer is p[i]: a scaled read (T-ARR-03).
+func (b *body) indexPointer(p, i hir.Expr, at source.Span) hir.Expr {
+	if pointee(p.Type()).Kind == types.Void {
+		b.errorf("bad-index", at, "cannot index a `void *`: the size of what it points to is not known").
+			WithLabel("cast it first").WithRow("T-ARR-03").WithHelp("cast it: `((uint64 *)%s)[…]`", short(p.Span().Text()))
+		return poison(at)
+	}
+	return b.load(b.pointerAdd(p, i, false, at), at)
+}
+
+// indexArray is a[i] on an array or a string.
+func (b *body) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
+	t := x.Type()
+	n, elem := t.Len, t.Elem
+	if t.Kind == types.String {
+		elem = types.Int8
+	}
+	if v, neg, ok := constInt(i); ok {
+		if neg || n > 0 && v >= uint64(n) {
+			b.errorf("index-out-of-bounds", e.I.Span(), "the index %s is out of bounds for array of size %d", e.I.Span().Text(), n).
+				WithLabel("valid indices are 0 to %d", n-1).At(x.Span(), "this is %s", article(t)).WithRow("T-ARR-01")
+			return poison(e.At.At)
+		}
+	} else if numType(i.Type()).Signed {
+		b.errorf("signed-index", e.I.Span(), "the index operator only accepts non-negative integer indices, found `%s`", i.Type()).
+			WithLabel("could be negative").WithRow("T-ARR-01").WithHelp("cast it: `(uint64)%s`", short(e.I.Span().Text()))
+		return poison(e.At.At)
+	}
+	et := inherit(elem, placeSpace(x))
+	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: b.toInt(i, types.Uint64)}
+}

@@ -1,0 +1,416 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+	"probe/lang/value"
+)
+
+// forms are the functions that the checker computes itself: their arguments
+// are types, or their result is known when the script is compiled.
+var forms map[string]func(b *body, e *syntax.Call) hir.Expr
+
+func init() {
+	forms = map[string]func(b *body, e *syntax.Call) hir.Expr{
+		"is_str":              isForm(func(t *types.Type) bool { return t.Kind == types.String }),
+		"is_ptr":              isForm(func(t *types.Type) bool { return t.Kind == types.Pointer }),
+		"is_array":            isForm(func(t *types.Type) bool { return t.Kind == types.Array }),
+		"is_integer":          isForm(func(t *types.Type) bool { return t.IsInt() }),
+		"is_unsigned_integer": isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed }),
+		"is_literal":          (*body).isLiteralForm,
+		"is_scalar":           (*body).isScalar,
+		"static_assert":       (*body).staticAssert,
+		"fail":                (*body).fail,
+		"container_of":        (*body).containerOf,
+		"getopt":              (*body).getopt,
+		"str":                 (*body).str,
+		"probe":               wordCall,
+		"probetype":           wordCall,
+		"retval":              wordCall,
+		"config":              wordCall,
+		"duration":            wordCall,
+	}
+}
+
+// wordCall is probe() and its like: the same as the bare word.
+func wordCall(b *body, e *syntax.Call) hir.Expr {
+	if !b.formArgs(e, 0, 0) {
+		return poison(e.At.At)
+	}
+	return wordForm(e.Name)(b, e.At.At)
+}
+
+// formArgs checks the number of arguments of a form.
+func (b *body) formArgs(e *syntax.Call, least, most int) bool {
+	n := len(e.Args)
+	if n >= least && n <= most {
+		return true
+	}
+	want := count(least, "argument")
+	switch {
+	case n < least && most > least:
+		want = "at least " + want
+	case n > most && most > least:
+		want = "at most " + count(most, "argument")
+	}
+	b.errorf("argument-count", e.At.At, "%s() requires %s (%d provided)", e.Name, want, n).
+		WithLabel("in this call").WithRow("F-GEN-01")
+	return false
+}
+
+// isForm asks about the type of an expression (E-COMP-04).
+func isForm(test func(t *types.Type) bool) func(b *body, e *syntax.Call) hir.Expr {
+	return func(b *body, e *syntax.Call) hir.Expr {
+		if !b.formArgs(e, 1, 1) {
+			return poison(e.At.At)
+		}
+		x := b.observed(e.Args[0])
+		if isBad(x) {
+			return firstBad(e.At.At, x)
+		}
+		return newBool(e.At.At, test(x.Type()))
+	}
+}
+
+func (b *body) isLiteralForm(e *syntax.Call) hir.Expr {
+	if !b.formArgs(e, 1, 1) {
+		return poison(e.At.At)
+	}
+	x := b.observed(e.Args[0])
+	if isBad(x) {
+		return firstBad(e.At.At, x)
+	}
+	return newBool(e.At.At, isLiteral(x))
+}
+
+// isScalar is F-ISSCALAR.
+func (b *body) isScalar(e *syntax.Call) hir.Expr {
+	if !b.formArgs(e, 1, 1) {
+		return poison(e.At.At)
+	}
+	me, ok := b.mapExpr(e.Args[0])
+	if !ok || me.Keys != nil {
+		b.errorf("map-expected", e.Args[0].Span(), "%s() expects a map to be provided", e.Name).
+			WithLabel("not a whole map").WithRow("F-ISSCALAR")
+		return poison(e.At.At)
+	}
+	return b.throughWord(e.Args[0], func() hir.Expr {
+		m := b.mapOf(me)
+		if m == nil {
+			return poison(e.At.At)
+		}
+		b.depend(&m.value)
+		if m.mode == modeUnknown {
+			return pending(e.At.At)
+		}
+		return newBool(e.At.At, m.mode == modeScalar)
+	})
+}
+
+// staticAssert is static_assert(cond, "message") (E-COMP-03).
+func (b *body) staticAssert(e *syntax.Call) hir.Expr {
+	if !b.formArgs(e, 2, 2) {
+		return poison(e.At.At)
+	}
+	c, msg := b.value(e.Args[0]), b.value(e.Args[1])
+	if isBad(c) || isBad(msg) {
+		return firstBad(e.At.At, c, msg)
+	}
+	truth, ok := litTruth(c)
+	if !ok {
+		return b.notComptime(e.Args[0].Span())
+	}
+	s, ok := strLit(msg)
+	if !ok {
+		b.errorf("literal-expected", e.Args[1].Span(), "%s() expects a string literal (`%s` provided)", e.Name, msg.Type()).
+			WithLabel("not a literal").WithRow("E-COMP-03")
+		return poison(e.At.At)
+	}
+	if !truth {
+		b.errorf("static-assert", e.At.At, "%s", s.V).WithLabel("this assertion does not hold").WithRow("E-COMP-03")
+		return poison(e.At.At)
+	}
+	return nothing(e.At.At)
+}
+
+// nothing is an expression without value and effect.
+func nothing(at source.Span) hir.Expr {
+	return &hir.BlockX{X: hir.X{T: types.VoidType, At: at}, Block: &hir.Block{}}
+}
+
+// fail is fail("format", …): an error when the compiler comes here.
+func (b *body) fail(e *syntax.Call) hir.Expr {
+	if len(e.Args) == 0 {
+		b.formArgs(e, 1, 1)
+		return poison(e.At.At)
+	}
+	var args []hir.Expr
+	for _, a := range e.Args {
+		x := b.value(a)
+		if isBad(x) {
+			return firstBad(e.At.At, x)
+		}
+		if !isLiteral(x) {
+			b.errorf("literal-expected", a.Span(), "%s() expects literals only (`%s` provided)", e.Name, x.Type()).
+				WithLabel("not a literal").WithRow("E-COMP-03")
+			return poison(e.At.At)
+		}
+		args = append(args, x)
+	}
+	f, ok := strLit(args[0])
+	if !ok {
+		b.errorf("literal-expected", e.Args[0].Span(), "%s() expects a string literal (`%s` provided)", e.Name, args[0].Type()).
+			WithLabel("not a string").WithRow("E-COMP-03")
+		return poison(e.At.At)
+	}
+	b.errorf("static-assert", e.At.At, "%s", formatLiterals(f.V, args[1:])).WithLabel("reached while compiling").WithRow("E-COMP-03")
+	return poison(e.At.At)
+}
+
+// formatLiterals renders a format with literals; what does not fit stays as
+// written.
+func formatLiterals(format string, args []hir.Expr) string {
+	specs, err := value.ParseFormat(format)
+	if err != nil {
+		return format
+	}
+	var out strings.Builder
+	i := 0
+	for _, s := range specs {
+		switch {
+		case s.Conv == value.ConvLiteral:
+			out.WriteString(s.Text)
+		case i < len(args):
+			switch n := args[i].(type) {
+			case *hir.Bytes:
+				out.WriteString(cstr(n.V))
+			case *hir.Int:
+				if isNeg(n) {
+					fmt.Fprint(&out, int64(n.V))
+				} else {
+					fmt.Fprint(&out, n.V)
+				}
+			}
+			i++
+		default:
+			out.WriteString(s.Text)
+		}
+	}
+	return out.String()
+}
+
+// containerOf is container_of(ptr, typeof(T), member).
+func (b *body) containerOf(e *syntax.Call) hir.Expr {
+	if !b.formArgs(e, 3, 3) {
+		return poison(e.At.At)
+	}
+	p := b.value(e.Args[0])
+	ta, ok := e.Args[1].(*syntax.TypeArg)
+	if id, is := e.Args[1].(*syntax.Ident); is && !ok {
+		if w := b.word(id.Name); w != nil {
+			ta, ok = w.expr.(*syntax.TypeArg)
+		}
+	}
+	if !ok {
+		b.errorf("bad-argument", e.Args[1].Span(), "%s() expects a type as its second argument", e.Name).
+			WithLabel("not a type").WithRow("F-CONTAINEROF").WithHelp("write `typeof(struct NAME)`")
+		return poison(e.At.At)
+	}
+	t := b.typeExpr(ta.Type)
+	path, ok := b.fieldPath(e.Args[2])
+	if !ok {
+		b.errorf("bad-argument", e.Args[2].Span(), "%s() expects the name of a member as its third argument", e.Name).
+			WithLabel("not a name").WithRow("F-CONTAINEROF")
+		return poison(e.At.At)
+	}
+	if isBad(p) || t == nil || t.Kind == types.Invalid {
+		return firstBad(e.At.At, p)
+	}
+	off, ok := b.offsetIn(t, path, e.Args[2].Span())
+	if !ok {
+		return poison(e.At.At)
+	}
+	if pt := p.Type(); pt.Kind != types.Pointer && !pt.IsInt() {
+		b.errorf("bad-argument", e.Args[0].Span(), "%s() only supports pointer arguments (`%s` provided)", e.Name, pt).
+			WithLabel("this is %s", article(pt)).WithRow("F-CONTAINEROF")
+		return poison(e.At.At)
+	}
+	to := types.PointerTo(t, b.spaceOf(p.Type()))
+	by := &hir.Int{X: hir.X{T: types.Int64, At: e.Args[2].Span()}, V: uint64(-int64(off))}
+	if p.Type().Kind != types.Pointer {
+		p = b.asPointer(p, to)
+	} else {
+		p = cast(p, to)
+	}
+	return &hir.Binary{X: hir.X{T: to, At: e.At.At}, Op: hir.Add, L: p, R: by}
+}
+
+// fieldPath reads a.b.c handed as an argument.
+func (b *body) fieldPath(e syntax.Expr) ([]string, bool) {
+	switch e := unparen(e).(type) {
+	case *syntax.Ident:
+		if p := b.word(e.Name); p != nil {
+			var path []string
+			ok := false
+			b.inCaller(p, func() hir.Expr { path, ok = b.fieldPath(p.expr); return nil })
+			return path, ok
+		}
+		return []string{e.Name}, true
+	case *syntax.Field:
+		path, ok := b.fieldPath(e.X)
+		return append(path, e.Name), ok
+	}
+	return nil, false
+}
+
+// sizeof is E-SIZE-01.
+func (b *body) sizeof(e *syntax.Sizeof) hir.Expr {
+	t := b.typeOrExpr(e.Type, e.X)
+	switch {
+	case t == unknown:
+		return pending(e.At.At)
+	case t == nil || t.Kind == types.Invalid:
+		return poison(e.At.At)
+	}
+	return newLit(e.At.At, uint64(t.Size), false)
+}
+
+// typeOrExpr is the argument of sizeof, offsetof and typeinfo: a type, or an
+// expression that is only typed. A bare word that is no type is tried as an
+// expression.
+func (b *body) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
+	if te == nil {
+		return b.typeOf(x)
+	}
+	if te.Kind == "" && te.Of == nil && te.OfType == nil && len(te.Suffix) == 0 && b.word(te.Name) == nil && !b.isType(te) {
+		id := &syntax.Ident{At: syntax.At{At: te.At.At}, Name: te.Name}
+		if b.isValueName(te.Name) {
+			return b.typeOf(id)
+		}
+	}
+	return b.typeExpr(te)
+}
+
+// isValueName tells whether a word means something as an expression.
+func (b *body) isValueName(name string) bool {
+	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.constantName(name) != nil {
+		return true
+	}
+	sig := b.c.in.Builtins[name]
+	return sig != nil && sig.Bare || b.c.macros[name] != nil
+}
+
+// offsetof is E-OFF-01.
+func (b *body) offsetof(e *syntax.Offsetof) hir.Expr {
+	path := e.Fields
+	if len(path) == 1 {
+		if p := b.word(path[0]); p != nil {
+			var ok bool
+			if path, ok = b.fieldPath(p.expr); !ok {
+				b.errorf("bad-argument", p.expr.Span(), "offsetof() expects the name of a field").
+					WithLabel("not a plain field path").WithRow("L-MAC-12")
+				return poison(e.At.At)
+			}
+		}
+	}
+	t := b.typeOrExpr(e.Type, e.X)
+	switch {
+	case t == unknown:
+		return pending(e.At.At)
+	case t == nil || t.Kind == types.Invalid:
+		return poison(e.At.At)
+	}
+	off, ok := b.offsetIn(t, path, e.FieldsAt)
+	if !ok {
+		return poison(e.At.At)
+	}
+	return newLit(e.At.At, uint64(off), false)
+}
+
+// offsetIn walks a field path through nested structs.
+func (b *body) offsetIn(t *types.Type, path []string, at source.Span) (int, bool) {
+	off := 0
+	for t.Kind == types.Pointer && t.Elem != nil {
+		t = t.Elem
+	}
+	for _, name := range path {
+		if t.Kind != types.Record {
+			b.errorf("bad-field", at, "offsetof(): `%s` has no field named `%s`", t, name).
+				WithLabel("not a struct").WithRow("E-OFF-01")
+			return 0, false
+		}
+		f, ok := t.Struct.Field(name)
+		if !ok {
+			b.noField(t, name, at)
+			return 0, false
+		}
+		off += f.Offset
+		t = f.Type
+	}
+	return off, true
+}
+
+// typeinfo is E-TYPEINFO-01.
+func (b *body) typeinfo(e *syntax.Typeinfo) hir.Expr {
+	switch b.c.cfg.str("unstable_typeinfo") {
+	case "error":
+		b.errorf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
+			WithLabel("not enabled").WithRow("E-TYPEINFO-01").WithHelp("enable it: `config = { unstable_typeinfo = enable }`")
+		return poison(e.At.At)
+	case "warn":
+		b.warnf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
+			WithLabel("may change").WithRow("E-TYPEINFO-01").WithHelp("`config = { unstable_typeinfo = enable }` silences this")
+	}
+	t := b.typeOrExpr(e.Type, e.X)
+	switch {
+	case t == unknown:
+		return pending(e.At.At)
+	case t == nil || t.Kind == types.Invalid:
+		return poison(e.At.At)
+	}
+	base := t
+	for base.Kind == types.Array || base.Kind == types.Pointer && base.Elem != nil {
+		base = base.Elem
+	}
+	elems := []hir.Expr{newLit(e.At.At, 0, false), newStr(e.At.At, base.String()), newStr(e.At.At, t.String())}
+	rt := types.RecordLitType([]string{"btf_id", "base_type", "full_type"},
+		[]*types.Type{elems[0].Type(), elems[1].Type(), elems[2].Type()})
+	return &hir.Tuple{X: hir.X{T: rt, At: e.At.At}, Elems: elems}
+}
+
+// comptime is comptime e: it must fold to a literal (E-COMP-01).
+func (b *body) comptime(e *syntax.Comptime) hir.Expr {
+	x := b.value(e.X)
+	if isBad(x) || isLiteral(x) {
+		return x
+	}
+	return b.notComptime(e.At.At)
+}
+
+func (b *body) notComptime(at source.Span) hir.Expr {
+	b.errorf("not-comptime", at, "unable to resolve comptime expression").
+		WithLabel("its value is only known when the probe runs").WithRow("E-COMP-01")
+	return poison(at)
+}
+
+// comptimeBranch picks the branch of if comptime (c); nil is no branch at all.
+func (b *body) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
+	c := b.value(e.Cond)
+	if isBad(c) {
+		return nil, c.Type() != unknown
+	}
+	truth, ok := litTruth(c)
+	if !ok {
+		b.notComptime(e.Cond.Span())
+		return nil, true
+	}
+	if truth {
+		return &syntax.BlockExpr{At: syntax.At{At: e.Then.At.At}, Block: e.Then}, true
+	}
+	return e.Else, true
+}

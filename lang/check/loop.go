@@ -1,0 +1,168 @@
+package check
+
+import (
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// loopVar creates the variable of a for loop in a scope of its own.
+func (b *body) loopVar(e *syntax.Var) *varCell {
+	if old := b.lookupVar(e.Name); old != nil {
+		b.errorf("shadowed-name", e.At.At, "loop declaration shadows existing variable `$%s`", e.Name).
+			WithLabel("this name is taken").WithRow("T-VAR-03").At(old.hv.At, "first declared here").
+			WithHelp("choose another name")
+	}
+	v := b.declare(e, e.Name, e.At.At)
+	v.assigned = true
+	return v
+}
+
+// loopBody types the body of a for loop, which may become a callback.
+func (b *body) loopBody(s *syntax.For, v func() *varCell) (*varCell, *hir.Block) {
+	old := b.push()
+	b.loops++
+	b.inLoop++
+	cell := v()
+	blk := b.block(s.Body, false)
+	b.loops--
+	b.inLoop--
+	b.scope = old
+	return cell, blk
+}
+
+// forLoop types for $i : a..b and for $kv : @m.
+func (b *body) forLoop(s *syntax.For, out *hir.Block) {
+	if s.Map != nil {
+		b.forMap(s, out)
+		return
+	}
+	if s.From == nil || s.To == nil {
+		return
+	}
+	from, to := b.value(s.From), b.value(s.To)
+	bad := isBad(from) || isBad(to)
+	for _, x := range [...]hir.Expr{from, to} {
+		if !isBad(x) && !x.Type().IsInt() {
+			b.errorf("bad-range", x.Span(), "the ends of a range must be integers, not `%s`", b.shown(x)).
+				WithLabel("this is %s", article(b.shown(x))).WithRow("E-FOR-01")
+			bad = true
+		}
+	}
+	v, blk := b.loopBody(s, func() *varCell {
+		v := b.loopVar(s.Var)
+		if !bad {
+			b.widen(&v.cell, intOf(from))
+			b.widen(&v.cell, intOf(to))
+		}
+		b.depend(&v.cell)
+		return v
+	})
+	if bad || v.typ == nil {
+		return
+	}
+	out.Stmts = append(out.Stmts, &hir.ForRange{S: hir.S{At: s.At.At}, Var: v.hv,
+		From: b.toInt(from, v.typ), To: b.toInt(to, v.typ), Body: blk})
+}
+
+// intOf stands for a value of x's type that is no enum any more.
+func intOf(x hir.Expr) hir.Expr {
+	if x.Type().Kind != types.Enum {
+		return x
+	}
+	return &hir.Cast{X: hir.X{T: numType(x.Type()), At: x.Span()}, Of: x}
+}
+
+// forMap types for $kv : @m (E-FOR-02).
+func (b *body) forMap(s *syntax.For, out *hir.Block) {
+	me, ok := b.mapExpr(s.Map)
+	if !ok || me.Keys != nil {
+		b.errorf("bad-range", s.Map.Span(), "expected map or range, found an expression").
+			WithLabel("neither `@map` nor `from..to`").WithRow("E-FOR-01")
+		b.quietly(s.Map)
+		b.loopBody(s, func() *varCell { return b.loopVar(s.Var) })
+		return
+	}
+	var m *mapCell
+	b.throughWord(s.Map, func() hir.Expr { m = b.mapOf(me); return nil })
+	var elem *types.Type
+	if m != nil {
+		elem = b.pairType(m, me.At.At)
+	}
+	v, blk := b.loopBody(s, func() *varCell {
+		v := b.loopVar(s.Var)
+		if elem != nil {
+			v.set(elem) // always the present type of the map's entries
+		}
+		b.depend(&v.cell)
+		return v
+	})
+	if elem == nil || v.typ == nil {
+		return
+	}
+	m.hm.Read = true
+	out.Stmts = append(out.Stmts, &hir.ForMap{S: hir.S{At: s.At.At}, Var: v.hv, Map: m.hm, Body: blk})
+}
+
+// pairType is the type of (key, value) that a loop over the map sees; nil when
+// it is not known or cannot be iterated.
+func (b *body) pairType(m *mapCell, at source.Span) *types.Type {
+	b.depend(&m.key)
+	b.depend(&m.value)
+	m.hm.Read = true
+	if m.mode == modeScalar {
+		b.errorf("bad-loop", at, "%s has no explicit keys: a scalar map cannot be iterated", m.label()).
+			WithLabel("a scalar map").At(m.modeAt, "used without a key here").WithRow("E-FOR-02")
+		return nil
+	}
+	val := m.value.typ
+	if m.key.typ == nil || val == nil {
+		return nil
+	}
+	if val.IsAgg() {
+		if !val.IsCastableAgg() {
+			b.errorf("bad-loop", at, "loop expression does not support type `%s`", val).
+				WithLabel("%s is a %s", m.label(), val).WithRow("E-FOR-02").WithHelp("`print(%s)` shows the whole map", m.label())
+			return nil
+		}
+		val = types.IntType(8, val.Signed)
+	}
+	return types.TupleType(m.key.typ, val)
+}
+
+// while types while (c) { }.
+func (b *body) while(s *syntax.While, out *hir.Block) {
+	b.warnf("while-loop", s.At.At, "while loops are deprecated").WithLabel("the kernel has to be able to bound it").
+		WithRow("E-WHILE-01").WithHelp("use a range: `for $i : 0..100 { … }`")
+	c := b.condition(s.Cond)
+	b.inLoop++
+	blk := b.block(s.Body, false)
+	b.inLoop--
+	if !isBad(c) {
+		out.Stmts = append(out.Stmts, &hir.While{S: hir.S{At: s.At.At}, C: c, Body: blk})
+	}
+}
+
+// unroll types unroll (N) { }.
+func (b *body) unroll(s *syntax.Unroll, out *hir.Block) {
+	n := b.value(s.N)
+	blk := b.block(s.Body, false)
+	if isBad(n) {
+		return
+	}
+	v, neg, ok := constInt(n)
+	at := s.N.Span()
+	switch {
+	case !ok:
+		b.errorf("bad-unroll", at, "invalid unroll value: expected an integer literal").
+			WithLabel("has to be known when the script is compiled").WithRow("E-UNROLL-01")
+	case neg || v < 1:
+		b.errorf("bad-unroll", at, "unroll minimum value is 1").WithLabel("too small").WithRow("E-UNROLL-01")
+	case v > 100:
+		b.errorf("bad-unroll", at, "unroll maximum value is 100").WithLabel("too large").WithRow("E-UNROLL-01").
+			WithHelp("use a range: `for $i : 0..%d { … }`", v)
+	default:
+		out.Stmts = append(out.Stmts, &hir.Unroll{S: hir.S{At: s.At.At}, N: int(v), Body: blk})
+	}
+}

@@ -1,0 +1,300 @@
+package check
+
+import (
+	"strings"
+
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// mapOf resolves @name: inside a macro it has to be a parameter (L-MAC-05).
+func (b *body) mapOf(e *syntax.Map) *mapCell {
+	if b.frame != nil {
+		if p := b.frame.param(syntax.ParamMap, e.Name); p != nil {
+			p.m.used = true
+			return p.m
+		}
+		b.errorf("unhygienic-map", e.At.At, "unhygienic access to map `@%s` in macro `%s`", e.Name, b.frame.m.name).
+			WithLabel("a macro sees only the maps it is given").WithRow("L-MAC-05").
+			WithHelp("add a parameter: `macro %s(…, @%s)`", b.frame.m.name, e.Name)
+		return nil
+	}
+	m := b.c.mapCell(e.Name, e.NameAt)
+	if !m.used && !m.at.Valid() {
+		m.at = e.NameAt
+	}
+	m.used = true
+	return m
+}
+
+// setMode checks that a map is used with keys everywhere or nowhere (T-MAP-02).
+func (b *body) setMode(m *mapCell, mode mapMode, at source.Span) bool {
+	if m.mode == modeUnknown {
+		m.mode, m.modeAt = mode, at
+	}
+	if m.mode == mode {
+		return true
+	}
+	var d *diag.Diagnostic
+	if mode == modeScalar {
+		d = b.errorf("map-key", at, "%s used as a map without an explicit key (scalar map), previously used with an explicit key (non-scalar map)", m.label()).
+			WithLabel("no key here").WithHelp("give the key: `%s[…]`", m.label())
+	} else {
+		d = b.errorf("map-key", at, "%s used as a map with an explicit key (non-scalar map), previously used without an explicit key (scalar map)", m.label()).
+			WithLabel("a key here")
+	}
+	d.WithRow("T-MAP-02")
+	if m.modeAt.Valid() {
+		d.At(m.modeAt, "used the other way here")
+	}
+	return false
+}
+
+// mapAccess types the key of @m or @m[key] and gives the map. key is nil for
+// scalar maps.
+func (b *body) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
+	m = b.mapOf(e)
+	if e.Keys == nil {
+		return m, nil, m != nil && b.setMode(m, modeScalar, e.At.At)
+	}
+	key = b.keyExpr(e)
+	if m == nil || !b.setMode(m, modeKeyed, e.At.At) {
+		return m, key, false
+	}
+	key, ok = b.mapKey(m, key)
+	return m, key, ok
+}
+
+// keyExpr types what stands between the brackets: one value, or a tuple.
+func (b *body) keyExpr(e *syntax.Map) hir.Expr {
+	if len(e.Keys) == 1 {
+		return b.value(e.Keys[0])
+	}
+	elems := make([]hir.Expr, len(e.Keys))
+	at := e.At.At
+	for i, k := range e.Keys {
+		elems[i] = b.value(k)
+		if i == 0 {
+			at = k.Span()
+		}
+		at = at.To(k.Span())
+	}
+	return b.makeTuple(elems, at)
+}
+
+// mapKey lets a key into the map's key type and converts it.
+func (b *body) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
+	if isBad(key) {
+		b.depend(&m.key)
+		return key, key.Type() != types.InvalidType
+	}
+	t := key.Type()
+	if bad := badKey(t); bad != nil {
+		d := b.errorf("bad-key", key.Span(), "a value of type `%s` cannot be part of a map key", bad).
+			WithLabel("this is %s", article(t)).WithRow("T-MAP-06")
+		if bad.Kind == types.Ctx {
+			d.Message = "context cannot be part of a map key"
+		}
+		return key, false
+	}
+	if !b.widen(&m.key, key) {
+		d := b.errorf("key-mismatch", key.Span(), "argument mismatch for %s: trying to access with arguments: `%s` when map expects arguments: `%s`",
+			m.label(), t, m.key.typ).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
+		if m.key.first.Valid() {
+			d.At(m.key.first, "first used with %s here", article(m.key.typ))
+		}
+		return key, false
+	}
+	return b.convert(key, m.key.typ), true
+}
+
+// badKey finds the part of a type that no key can have, nil if there is none.
+func badKey(t *types.Type) *types.Type {
+	switch t.Kind {
+	case types.Void, types.Word, types.MapRef, types.Ctx, types.Timestamp, types.CgroupPath:
+		return t
+	case types.Record:
+		if t.Struct.Flavour == types.Tuple || t.Struct.Flavour == types.RecordLit {
+			for _, f := range t.Struct.Fields() {
+				if bad := badKey(f.Type); bad != nil {
+					return bad
+				}
+			}
+		}
+	}
+	if t.IsAgg() {
+		return t
+	}
+	return nil
+}
+
+// readMap is @m or @m[key] as a value.
+func (b *body) readMap(e *syntax.Map) hir.Expr {
+	m, key, ok := b.mapAccess(e)
+	if !ok {
+		return poison(e.At.At)
+	}
+	return b.getMap(m, key, e.At.At)
+}
+
+// getMap reads a map; key is already converted.
+func (b *body) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
+	m.hm.Read = true
+	b.depend(&m.value)
+	t := m.value.typ
+	if t == nil || key != nil && isBad(key) {
+		return pending(at)
+	}
+	if t.IsAgg() {
+		if !t.IsCastableAgg() {
+			b.errorf("aggregation-read", at, "cannot read the value of individual keys of %s: it is a %s", m.label(), t).
+				WithLabel("you must print the whole map").WithRow("T-AGG-04").
+				At(m.value.first, "made a %s here", t).WithHelp("`print(%s)`", m.label())
+			return poison(at)
+		}
+		return &hir.MapGet{X: hir.X{T: types.IntType(8, t.Signed), At: at}, Map: m.hm, Key: key, Agg: true}
+	}
+	return &hir.MapGet{X: hir.X{T: t, At: at}, Map: m.hm, Key: key}
+}
+
+// assignMap types @m = x, @m[key] = x and the op= forms.
+func (b *body) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
+	if b.observe > 0 {
+		b.errorf("effect-in-type", s.At.At, "map assignment is not allowed inside of sizeof, typeof and their like").
+			WithLabel("the expression is only typed, never run").WithRow("E-SIZE-01")
+		return
+	}
+	m, key, ok := b.mapAccess(t)
+	if s.Op != "=" {
+		var x hir.Expr = poison(t.At.At)
+		if ok {
+			x = b.getMap(m, key, t.At.At)
+		}
+		if ok && m.value.typ == nil {
+			// @m += x as the only assignment: starts from zero.
+			y := b.value(s.X)
+			if t := y.Type(); isNum(t) {
+				to := types.IntType(8, t.Signed || s.Op == "-=")
+				if t.Flex && s.Op != "-=" {
+					to = litPos[3]
+				}
+				m.written, m.hm.Written = true, true
+				b.widen(&m.value, &hir.Int{X: hir.X{T: to, At: y.Span()}})
+			}
+			return
+		}
+		b.setMap(m, key, ok, b.binary(binOps[s.Op[:len(s.Op)-1]], x, b.value(s.X), s.At.At), s.At.At, out)
+		return
+	}
+	b.allowAgg = true
+	x := b.expr(s.X)
+	b.allowAgg = false
+	if x.Type().Kind == types.Void {
+		b.errorf("no-value", s.X.Span(), "this expression has no value to store in %s", m.labelOr(t)).
+			WithLabel("gives nothing").WithRow("T-PROM-10")
+		return
+	}
+	b.setMap(m, key, ok, x, s.At.At, out)
+}
+
+func (m *mapCell) labelOr(e *syntax.Map) string {
+	if m == nil {
+		return "@" + e.Name
+	}
+	return m.label()
+}
+
+// setMap stores a value in a map, or applies an aggregation to it.
+func (b *body) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source.Span, out *hir.Block) {
+	if blk, is := x.(*hir.BlockX); is && blk.Block.Value != nil {
+		if _, agg := blk.Block.Value.(*aggCall); agg {
+			inner := &hir.Block{Stmts: blk.Block.Stmts}
+			b.setMap(m, key, ok, blk.Block.Value, at, inner)
+			out.Stmts = append(out.Stmts, &hir.BlockS{S: hir.S{At: at}, Block: inner})
+			return
+		}
+	}
+	if m == nil {
+		return
+	}
+	m.written = true
+	m.hm.Written = true
+	if !ok {
+		return
+	}
+	if agg, is := x.(*aggCall); is {
+		b.aggregate(m, key, agg, at, out)
+		return
+	}
+	if isBad(x) {
+		b.depend(&m.value)
+		return
+	}
+	if g, is := x.(*hir.MapGet); is && g.Agg && b.aggTarget(m, g, at) {
+		return
+	}
+	if !b.storable(x, m.label(), at) {
+		return
+	}
+	if m.value.typ != nil && m.value.typ.IsAgg() || !b.widen(&m.value, x) {
+		b.depend(&m.value)
+		b.mismatch(m.label(), "map", &m.value, x)
+		return
+	}
+	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convert(x, m.value.typ)})
+}
+
+// aggTarget refuses @a = @b of an aggregation (T-MAP-09).
+func (b *body) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
+	src := b.c.maps[g.Map.Name]
+	b.depend(&m.value)
+	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.typ).
+		WithLabel("%s is an aggregation", src.label()).WithRow("T-MAP-09").
+		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.typ.String(), "u"), "_t")).
+		WithHelp("to store the present value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.typ.Signed), short(g.At.Text()))
+	return true
+}
+
+// aggCall is a call of an aggregation on its way to the map it is assigned to.
+type aggCall struct {
+	hir.X
+	sig  *types.Signature
+	args []hir.Expr // run-time arguments
+}
+
+// aggregate types @m[key] = count() and its like.
+func (b *body) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, out *hir.Block) {
+	if isBad(a) {
+		b.depend(&m.value)
+		return
+	}
+	t := a.T
+	old := m.value.typ
+	if !b.widen(&m.value, a) {
+		if old.Kind == t.Kind && old.IsMultiBucket() {
+			b.differentParameters(m, a, at)
+			return
+		}
+		b.mismatch(m.label(), "map", &m.value, a)
+		return
+	}
+	args := make([]hir.Expr, len(a.args))
+	for i, x := range a.args {
+		if isNum(x.Type()) && x.Type().Size < 8 || x.Type().Flex {
+			x = b.toInt(x, types.IntType(8, m.value.typ.Signed))
+		}
+		args[i] = x
+	}
+	out.Stmts = append(out.Stmts, &hir.Aggregate{S: hir.S{At: at}, Map: m.hm, Key: key, Fn: a.sig, Args: args})
+}
+
+// differentParameters is T-MAP-11.
+func (b *body) differentParameters(m *mapCell, a *aggCall, at source.Span) {
+	what := map[types.Kind]string{types.Hist: "bits", types.LHist: "lhist bounds", types.TSeries: "tseries bounds"}[a.T.Kind]
+	b.errorf("different-parameters", a.At, "different %s in a single map %s", what, m.label()).
+		WithLabel("differs from the first call").At(m.value.first, "first call").WithRow("T-MAP-11").
+		WithHelp("use the same parameters everywhere, or two maps")
+}

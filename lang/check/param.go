@@ -1,0 +1,247 @@
+package check
+
+import (
+	"strconv"
+
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// param is the text of $N and whether it was given.
+func (c *checker) param(n int) (string, bool) {
+	if n < 1 || n > len(c.in.Params) {
+		return "", false
+	}
+	return c.in.Params[n-1], true
+}
+
+// positional types $N and $# (L-PARM-02, L-PARM-03, L-PARM-06).
+func (b *body) positional(e *syntax.Positional) hir.Expr {
+	if e.N == 0 {
+		return newLit(e.At.At, uint64(len(b.c.in.Params)), false)
+	}
+	text, ok := b.c.param(e.N)
+	if !ok {
+		b.noParam(e)
+		return newLit(e.At.At, 0, false)
+	}
+	if v, neg, err := parseInt(text); err == nil {
+		return newLit(e.At.At, v, neg)
+	}
+	return newStr(e.At.At, text)
+}
+
+func (b *body) noParam(e *syntax.Positional) {
+	b.warnf("missing-parameter", e.At.At, "positional parameter $%d is empty or not provided", e.N).
+		WithLabel("%s given", count(len(b.c.in.Params), "parameter")).WithRow("L-PARM-03")
+}
+
+// str types str(…): str($1) and str($1 + n) are the text of a parameter, also
+// of one that is a number (L-PARM-04, L-PARM-05).
+func (b *body) str(e *syntax.Call) hir.Expr {
+	sig := b.c.in.Builtins["str"]
+	if len(e.Args) == 1 {
+		if p, skip, ok := b.strParam(e.Args[0]); ok {
+			return b.paramText(p, skip, e.At.At)
+		}
+	}
+	if sig == nil {
+		return b.unknownFunction(e)
+	}
+	return b.builtin(sig, e.At.At, e.NameAt, e.Args, false)
+}
+
+// strParam recognises $N and $N + n.
+func (b *body) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bool) {
+	switch e := unparen(e).(type) {
+	case *syntax.Positional:
+		return e, 0, e.N > 0
+	case *syntax.Ident:
+		if w := b.word(e.Name); w != nil {
+			b.inCaller(w, func() hir.Expr { p, skip, ok = b.strParam(w.expr); return nil })
+		}
+		return p, skip, ok
+	case *syntax.Binary:
+		if e.Op != "+" {
+			return nil, 0, false
+		}
+		for _, side := range [...][2]syntax.Expr{{e.X, e.Y}, {e.Y, e.X}} {
+			p, is := unparen(side[0]).(*syntax.Positional)
+			if !is || p.N == 0 {
+				continue
+			}
+			n := len(b.out.All)
+			v, neg, lit := constInt(b.value(side[1]))
+			b.out.All = b.out.All[:n]
+			if lit && !neg {
+				return p, v, true
+			}
+		}
+	}
+	return nil, 0, false
+}
+
+// paramText is a parameter as a string literal, without its first bytes.
+func (b *body) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.Expr {
+	text, ok := b.c.param(p.N)
+	if !ok {
+		b.noParam(p)
+	}
+	if skip > uint64(len(text)) {
+		if ok {
+			b.warnf("empty-literal", at, "literal string will always be empty").
+				WithLabel("skips %d bytes of %d", skip, len(text)).WithRow("L-PARM-05")
+		}
+		skip = uint64(len(text))
+	}
+	if limit := b.c.cfg.maxStrlen; int64(len(text))+1 > limit {
+		b.errorf("string-too-long", at, "string is too long: %d bytes, the limit is %d", len(text), limit-1).
+			WithLabel("the text of $%d", p.N).WithRow("L-STR-04")
+		return poison(at)
+	}
+	return newStr(at, text[skip:])
+}
+
+// option is one named parameter of the script (L-PARM-10).
+type option struct {
+	hir.Option
+	at source.Span
+}
+
+// getopt types getopt("name", default, "description") (F-GETOPT).
+func (b *body) getopt(e *syntax.Call) hir.Expr {
+	if !b.formArgs(e, 1, 3) {
+		return poison(e.At.At)
+	}
+	args := make([]hir.Expr, len(e.Args))
+	for i, a := range e.Args {
+		args[i] = b.value(a)
+		if isBad(args[i]) {
+			return firstBad(e.At.At, args...)
+		}
+		ok := isLiteral(args[i])
+		if _, isStr := strLit(args[i]); i != 1 {
+			ok = isStr
+		}
+		if _, pos := unparen(a).(*syntax.Positional); pos && i != 1 {
+			ok = false
+		}
+		if !ok {
+			what := "string literal"
+			if i == 1 {
+				what = "literal as the default value"
+			}
+			b.errorf("literal-expected", a.Span(), "getopt() expects a %s (`%s` provided)", what, args[i].Type()).
+				WithLabel("not a literal").WithRow("F-GETOPT")
+			return poison(e.At.At)
+		}
+	}
+	name, _ := strLit(args[0])
+	o := option{at: e.At.At, Option: hir.Option{Name: name.V, Type: types.BoolType, Default: "false"}}
+	if len(args) > 1 {
+		switch d := args[1].(type) {
+		case *hir.Int:
+			switch {
+			case d.T.Kind == types.Bool:
+				o.Default = strconv.FormatBool(d.V != 0)
+			case isNeg(d):
+				o.Type, o.Default = types.Int64, strconv.FormatInt(int64(d.V), 10)
+			default:
+				o.Type, o.Default = types.Uint64, strconv.FormatUint(d.V, 10)
+			}
+		case *hir.Bytes:
+			o.Type, o.Default = types.StringType(0), d.V
+		default:
+			b.errorf("literal-expected", e.Args[1].Span(), "getopt() expects an integer, bool or string literal as the default value (`%s` provided)", d.Type()).
+				WithLabel("not one of them").WithRow("F-GETOPT")
+			return poison(e.At.At)
+		}
+	}
+	if len(args) > 2 {
+		d, _ := strLit(args[2])
+		o.Doc = d.V
+	}
+	if !b.sameOption(&o) {
+		return poison(e.At.At)
+	}
+	return b.optionValue(&o, e.At.At)
+}
+
+// sameOption checks that an option is described alike everywhere.
+func (b *body) sameOption(o *option) bool {
+	old := b.c.options[o.Name]
+	if old == nil {
+		b.c.options[o.Name] = o
+		return true
+	}
+	if old.at == o.at {
+		return true
+	}
+	what := ""
+	switch {
+	case old.Default != o.Default || old.Type.Kind != o.Type.Kind:
+		what = "default value"
+	case old.Doc != o.Doc:
+		what = "description"
+	default:
+		return true
+	}
+	b.errorf("different-option", o.at, "getopt(\"%s\") is used with a different %s elsewhere", o.Name, what).
+		WithLabel("differs from the first use").At(old.at, "first used here").WithRow("F-GETOPT").
+		WithHelp("give both calls the same default and description, or put the call into a macro")
+	return false
+}
+
+// optionValue is the value given for an option, or its default. It is no
+// literal: it becomes known only when the program is loaded.
+func (b *body) optionValue(o *option, at source.Span) hir.Expr {
+	text, given := "", false
+	if b.c.in.Env != nil {
+		text, given = b.c.in.Env.Option(o.Name)
+	}
+	if !given {
+		text = o.Default
+	}
+	bad := func(why string) hir.Expr {
+		b.errorf("bad-option", at, "program command line option --%s %s (value: %s)", o.Name, why, text).
+			WithLabel("the option is used here").WithRow("L-PARM-11")
+		return poison(at)
+	}
+	switch o.Type.Kind {
+	case types.Bool:
+		v, ok := parseBool(text)
+		if !ok && text != "" {
+			return bad("expects a boolean (e.g. 'true')")
+		}
+		x := newBool(at, v || text == "")
+		return cast(x, types.BoolType)
+	case types.String:
+		if limit := b.c.cfg.maxStrlen; int64(len(text))+1 > limit {
+			return bad("is too long")
+		}
+		return newStr(at, text)
+	}
+	if text == "" {
+		return bad("expects an integer")
+	}
+	v, neg, err := parseInt(text)
+	switch {
+	case err != nil:
+		return bad("invalid integer")
+	case neg && !o.Type.Signed || !neg && o.Type.Signed && int64(v) < 0:
+		return bad("value is out of range")
+	}
+	return &hir.Int{X: hir.X{T: o.Type, At: at}, V: v}
+}
+
+// parseInt reads an integer into the bits of a literal.
+func parseInt(text string) (bits uint64, neg bool, err error) {
+	v, neg, err := syntax.ParseInteger(text)
+	if neg {
+		v = -v
+		neg = v != 0
+	}
+	return v, neg, err
+}

@@ -1,0 +1,159 @@
+package check
+
+import (
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// scope is one block's variables. Scopes of a macro body end at the macro: its
+// outermost scope has no parent.
+type scope struct {
+	parent *scope
+	vars   []*varCell
+}
+
+// lookup finds a visible variable.
+func (s *scope) lookup(name string) *varCell {
+	for ; s != nil; s = s.parent {
+		for i := len(s.vars) - 1; i >= 0; i-- {
+			if s.vars[i].name == name {
+				return s.vars[i]
+			}
+		}
+	}
+	return nil
+}
+
+// push opens a block.
+func (b *body) push() *scope {
+	old := b.scope
+	b.scope = &scope{parent: old}
+	return old
+}
+
+// declare creates a variable in the innermost block.
+func (b *body) declare(node any, name string, at source.Span) *varCell {
+	k := varKey{node: node, frame: b.frame.number()}
+	v := b.vars[k]
+	if v == nil {
+		v = &varCell{name: name, hv: &hir.Var{Name: name, At: at}}
+		if b.vars == nil {
+			b.vars = map[varKey]*varCell{}
+		}
+		b.vars[k] = v
+	}
+	if v.run != b.stamp {
+		v.run = b.stamp
+		v.hv.Captured, v.hv.AddrTaken = false, false
+		b.live = append(b.live, v)
+	}
+	v.assigned, v.read, v.let = false, false, false
+	v.depth = b.loops
+	b.scope.vars = append(b.scope.vars, v)
+	return v
+}
+
+// temp makes a nameless variable of a known type.
+func (b *body) temp(t *types.Type, at source.Span) *hir.Var {
+	v := &hir.Var{Type: t, At: at}
+	b.temps = append(b.temps, v)
+	return v
+}
+
+// variable finds $name, or says that there is none.
+func (b *body) variable(e *syntax.Var) *varCell {
+	v := b.lookupVar(e.Name)
+	if v == nil {
+		b.undefinedVar(e)
+	}
+	return v
+}
+
+// lookupVar finds a visible variable; a macro's $parameters are the caller's.
+func (b *body) lookupVar(name string) *varCell {
+	v := b.scope.lookup(name)
+	if v == nil && b.frame != nil {
+		if p := b.frame.param(syntax.ParamVar, name); p != nil {
+			v = p.v
+		}
+	}
+	if v != nil && b.loops > v.depth {
+		v.hv.Captured = true
+	}
+	return v
+}
+
+// readVar is $name as a value.
+func (b *body) readVar(e *syntax.Var) hir.Expr {
+	v := b.variable(e)
+	if v == nil {
+		return poison(e.At.At)
+	}
+	if !v.assigned && v.let && !v.read {
+		b.warnf("unassigned-variable", e.At.At, "`$%s` is read before anything was assigned to it", v.name).
+			WithLabel("variable used before it was assigned: reads as zero").WithRow("T-VAR-05")
+	}
+	v.read = true
+	b.depend(&v.cell)
+	if v.typ == nil {
+		return pending(e.At.At)
+	}
+	return &hir.VarRef{X: hir.X{T: v.typ, At: e.At.At}, Var: v.hv}
+}
+
+// frame is one macro expansion that is going on.
+type frame struct {
+	parent *frame // the caller's
+	id     int
+	call   source.Span
+	m      *macro
+	params []binding
+}
+
+// binding is what a macro parameter stands for.
+type binding struct {
+	name  string
+	kind  syntax.ParamKind
+	expr  syntax.Expr // word parameters: typed where it was written
+	scope *scope
+	frame *frame
+	v     *varCell
+	m     *mapCell
+}
+
+// number is 0 outside macros, and one number for each expansion otherwise.
+func (f *frame) number() int {
+	if f == nil {
+		return 0
+	}
+	return f.id
+}
+
+// param finds a parameter by kind and name.
+func (f *frame) param(kind syntax.ParamKind, name string) *binding {
+	for i := range f.params {
+		if f.params[i].kind == kind && f.params[i].name == name {
+			return &f.params[i]
+		}
+	}
+	return nil
+}
+
+// word finds the word parameter an identifier stands for.
+func (b *body) word(name string) *binding {
+	if b.frame == nil {
+		return nil
+	}
+	return b.frame.param(syntax.ParamWord, name)
+}
+
+// inCaller runs f in the place where a word parameter's argument was written.
+func (b *body) inCaller(p *binding, f func() hir.Expr) hir.Expr {
+	fr, sc := b.frame, b.scope
+	b.frame, b.scope = p.frame, &scope{parent: p.scope}
+	x := f()
+	b.frame, b.scope = fr, sc
+	return x
+}

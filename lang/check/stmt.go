@@ -1,0 +1,374 @@
+package check
+
+import (
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// block types a statement list in a scope of its own. With wantValue its last
+// expression is its value.
+func (b *body) block(blk *syntax.Block, wantValue bool) *hir.Block {
+	old := b.push()
+	out := b.blockHere(blk, wantValue)
+	b.scope = old
+	return out
+}
+
+// blockHere is block in the scope that is already open.
+func (b *body) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
+	out := &hir.Block{}
+	agg := b.allowAgg
+	b.allowAgg = false
+	if !b.enter(blk.At.At) {
+		b.depth--
+		return out
+	}
+	out.Stmts = make([]hir.Stmt, 0, len(blk.Stmts))
+	ended := false
+	for i, s := range blk.Stmts {
+		if ended {
+			b.unreachable(blk, i)
+			break
+		}
+		ended = b.stmt(s, out)
+	}
+	switch {
+	case blk.Value == nil:
+	case ended:
+		if len(blk.Stmts) > 0 && ended {
+			b.warnUnreachable(blk.Value.Span())
+		}
+	case wantValue:
+		b.allowAgg = agg
+		x := b.expr(blk.Value)
+		if x.Type().Kind == types.Void {
+			out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: x.Span()}, X: x})
+		} else {
+			out.Value = x
+		}
+	default:
+		b.exprStmt(blk.Value, out)
+	}
+	b.depth--
+	return out
+}
+
+// unreachable warns about the statements from the i-th on.
+func (b *body) unreachable(blk *syntax.Block, i int) {
+	at := blk.Stmts[i].Span().To(blk.Stmts[len(blk.Stmts)-1].Span())
+	if blk.Value != nil {
+		at = at.To(blk.Value.Span())
+	}
+	b.warnUnreachable(at)
+}
+
+func (b *body) warnUnreachable(at source.Span) {
+	b.warnf("unreachable", at, "unreachable statement").WithRow("E-JUMP-05").
+		WithLabel("nothing after an exit(), return, break or continue of this block runs")
+}
+
+// stmt types one statement and appends what it becomes. It reports whether
+// nothing after it runs.
+func (b *body) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
+	switch s := s.(type) {
+	case *syntax.ExprStmt:
+		return b.exprStmt(s.X, out)
+	case *syntax.Assign:
+		b.assign(s, out)
+	case *syntax.Let:
+		b.let(s, out)
+	case *syntax.Discard:
+		x := b.expr(s.X)
+		if !isBad(x) {
+			out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: s.At.At}, X: x})
+		}
+	case *syntax.For:
+		b.forLoop(s, out)
+	case *syntax.While:
+		b.while(s, out)
+	case *syntax.Unroll:
+		b.unroll(s, out)
+	case *syntax.Jump:
+		return b.jump(s, out)
+	case *syntax.ImportStmt:
+		b.unsupported(s.At.At, "L-IMP-08", "import inside a block").Span()
+	case *syntax.BadStmt:
+	}
+	return false
+}
+
+// exprStmt types an expression whose value nobody takes.
+func (b *body) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
+	at := e.Span()
+	switch e := e.(type) {
+	case *syntax.If:
+		b.ifStmt(e, out)
+		return false
+	case *syntax.BlockExpr:
+		blk := b.block(e.Block, false)
+		out.Stmts = append(out.Stmts, &hir.BlockS{S: hir.S{At: at}, Block: blk})
+		return false
+	}
+	x := b.expr(e)
+	if isBad(x) {
+		return false
+	}
+	discarded := x.Type().Kind != types.Void
+	if discarded && !hasEffect(x) {
+		b.warnf("discarded-value", at, "the value of this expression is not used").
+			WithLabel("return value discarded").WithRow("E-ASG-06").
+			WithHelp("assign it, or write `_ = %s;` to drop it on purpose", short(at.Text()))
+	}
+	out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: at}, X: x, Discarded: discarded})
+	call, ok := x.(*hir.Call)
+	return ok && call.Sig.Ends
+}
+
+// hasEffect tells expressions that are written for what they do, so that
+// dropping their value needs no warning.
+func hasEffect(x hir.Expr) bool {
+	switch x := x.(type) {
+	case *hir.IncDec:
+		return true
+	case *hir.BlockX:
+		return x.Block.Value == nil || hasEffect(x.Block.Value)
+	case *hir.Cond:
+		return x.Then != nil && hasEffect(x.Then) && x.Else != nil && hasEffect(x.Else)
+	case *hir.Call:
+		if x.Sig.Async || x.Sig.Ends || x.Sig.Unsafe {
+			return true
+		}
+		for _, p := range x.Sig.Params {
+			if p.Kind == types.MapElemParam || p.Kind == types.LValueParam {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// short cuts source text for use in a message.
+func short(s string) string {
+	if len(s) > 40 {
+		return s[:37] + "…"
+	}
+	return s
+}
+
+// let types let $x : T = e.
+func (b *body) let(s *syntax.Let, out *hir.Block) {
+	var x hir.Expr
+	if s.X != nil {
+		x = b.value(s.X)
+	}
+	name := s.Var.Name
+	if b.frame != nil && b.frame.param(syntax.ParamVar, name) != nil {
+		b.errorf("shadowed-name", s.Var.At.At, "variable declaration shadows the macro argument `$%s`", name).
+			WithLabel("this name is a parameter of the macro").WithRow("L-MAC-05")
+		return
+	}
+	if old := b.scope.lookup(name); old != nil {
+		b.errorf("shadowed-name", s.Var.At.At, "`$%s` is already declared: variable shadowing is not allowed", name).
+			WithLabel("declared again here").WithRow("T-VAR-03").At(old.hv.At, "first declared here").
+			WithHelp("assign to it without `let`, or choose another name")
+		return
+	}
+	v := b.declare(s.Var, name, s.Var.At.At)
+	v.let = true
+	if s.Type != nil {
+		b.declaredType(v, s.Type)
+	}
+	if x == nil {
+		b.depend(&v.cell)
+		if v.raw != nil {
+			out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: s.At.At}, Var: v.hv})
+		} else {
+			out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: s.At.At}, Var: v.hv})
+		}
+		return
+	}
+	b.setVar(v, x, s.At.At, out)
+}
+
+// declaredType applies the T of let $x : T.
+func (b *body) declaredType(v *varCell, te *syntax.TypeExpr) {
+	t := b.typeExpr(te)
+	switch {
+	case t == nil || t.Kind == types.Invalid:
+		return
+	case t.Kind == types.Void || t.IsAgg():
+		b.errorf("bad-variable-type", te.At.At, "invalid variable declaration type: %s", t).
+			WithLabel("a variable cannot hold this").WithRow("T-VAR-06")
+		return
+	case t.Size == 0 && (t.Kind == types.String || t.Kind == types.Buffer):
+		v.unsized = true
+		if v.raw == nil {
+			v.first = te.At.At
+			v.set(t)
+		}
+		return
+	}
+	if v.raw == nil || v.fixed {
+		v.fixed, v.first = true, te.At.At
+		v.set(t)
+	}
+}
+
+// setVar stores x in a variable.
+func (b *body) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
+	v.assigned = true
+	if isBad(x) {
+		b.depend(&v.cell)
+		return
+	}
+	if !b.storable(x, "a scratch variable", at) {
+		return
+	}
+	if !b.widen(&v.cell, x) {
+		b.mismatch("$"+v.name, "variable", &v.cell, x)
+		return
+	}
+	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convert(x, v.typ)})
+}
+
+// storable refuses values that no variable and no map can hold.
+func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
+	t := x.Type()
+	switch t.Kind {
+	case types.Void:
+		b.errorf("no-value", x.Span(), "this expression has no value to store in %s", where).
+			WithLabel("gives nothing").WithRow("T-PROM-10")
+		return false
+	case types.Word, types.MapRef, types.Ctx:
+		b.errorf("bad-value", x.Span(), "a value of type %s cannot be stored in %s", t, where).
+			WithLabel("this is %s", t).WithRow("T-VAR-06")
+		return false
+	}
+	if t.IsAgg() {
+		b.errorf("aggregation-misplaced", x.Span(), "an aggregation cannot be assigned to %s", where).
+			WithLabel("%s must be assigned directly to a map", t).WithRow("T-VAR-06")
+		return false
+	}
+	return true
+}
+
+// mismatch is the error for a value that a variable or map cannot take.
+func (b *body) mismatch(name, kind string, c *cell, x hir.Expr) {
+	d := b.errorf("type-mismatch", x.Span(), "type mismatch for %s: trying to assign value of type `%s` when %s already has type `%s`",
+		name, x.Type(), kind, c.typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")
+	if c.first.Valid() {
+		word := "first assigned here"
+		if c.fixed {
+			word = "declared here"
+		}
+		d.At(c.first, "%s, as %s", word, article(c.typ))
+	}
+	if n, ok := x.(*hir.Int); ok && c.fixed && c.typ.IsInt() && n.T.IsInt() {
+		d.WithRow("T-PROM-06").WithHelp("an explicit cast cuts the value: `(%s)%s`", c.typ, short(x.Span().Text()))
+	}
+}
+
+func article(t *types.Type) string { return "`" + t.String() + "`" }
+
+// assign types target = x and target op= x.
+func (b *body) assign(s *syntax.Assign, out *hir.Block) {
+	switch t := unparen(s.Target).(type) {
+	case *syntax.Var:
+		b.assignVar(s, t, out)
+	case *syntax.Map:
+		b.assignMap(s, t, out)
+	case *syntax.Field:
+		b.errorf("bad-target", s.Target.Span(), "fields cannot be assigned: tuples, records and structs are immutable").
+			WithLabel("only variables and maps can be assigned").WithRow("T-TUP-01")
+		b.expr(s.X)
+	case *syntax.BadExpr:
+	default:
+		b.errorf("bad-target", s.Target.Span(), "invalid assignment target").
+			WithLabel("only `$variables`, `@maps` and `@map[keys]` can be assigned").WithRow("E-ASG-01")
+		b.expr(s.X)
+	}
+}
+
+func (b *body) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
+	if s.Op != "=" {
+		l := b.readVar(t)
+		x := b.binary(binOps[s.Op[:len(s.Op)-1]], l, b.value(s.X), s.At.At)
+		if v := b.lookupVar(t.Name); v != nil {
+			b.setVar(v, x, s.At.At, out)
+		}
+		return
+	}
+	x := b.value(s.X)
+	v := b.lookupVar(t.Name)
+	if v == nil {
+		v = b.declare(t, t.Name, t.At.At)
+	}
+	b.setVar(v, x, s.At.At, out)
+}
+
+// jump types break, continue and return.
+func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
+	if s.Word == "return" {
+		if b.frame != nil {
+			b.notInMacro(s)
+			return true
+		}
+		var x hir.Expr
+		if s.X != nil {
+			x = b.value(s.X)
+			if isBad(x) {
+				return true
+			}
+			if t := x.Type(); !t.IsInt() && t.Kind != types.Bool {
+				b.errorf("bad-return", s.X.Span(), "probe return values can only be integers").
+					WithLabel("this is %s", article(t)).WithRow("E-JUMP-02")
+				return true
+			}
+			x = b.toInt(x, types.Int64)
+		}
+		out.Stmts = append(out.Stmts, &hir.Return{S: hir.S{At: s.At.At}, X: x})
+		return true
+	}
+	if b.inLoop == 0 {
+		if b.frame != nil {
+			b.notInMacro(s)
+			return true
+		}
+		b.errorf("jump-outside-loop", s.At.At, "`%s` outside of a loop", s.Word).
+			WithLabel("there is no loop to act on").WithRow("E-JUMP-04")
+		return true
+	}
+	if s.Word == "break" {
+		out.Stmts = append(out.Stmts, &hir.Break{S: hir.S{At: s.At.At}})
+	} else {
+		out.Stmts = append(out.Stmts, &hir.Continue{S: hir.S{At: s.At.At}})
+	}
+	return true
+}
+
+func (b *body) notInMacro(s *syntax.Jump) {
+	b.errorf("jump-in-macro", s.At.At, "`%s` statement is not allowed in a macro", s.Word).
+		WithLabel("it would act on the caller").WithRow("L-MAC-09")
+}
+
+// unusedVars warns about variables that were declared for nothing.
+func (b *body) unusedVars() {
+	for _, v := range b.live {
+		if v.let && !v.assigned && !v.hv.AddrTaken {
+			b.out.Warnf("unassigned-variable", v.hv.At, "`$%s` was never assigned to", v.name).
+				WithLabel("declared here, always zero").WithRow("T-VAR-05")
+		}
+	}
+}
+
+func unparen(e syntax.Expr) syntax.Expr {
+	for {
+		p, ok := e.(*syntax.Paren)
+		if !ok {
+			return e
+		}
+		e = p.X
+	}
+}

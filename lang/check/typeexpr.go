@@ -1,0 +1,238 @@
+package check
+
+import (
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// languageTypes are the type names of the language itself (T-KIND-21).
+var languageTypes = map[string]*types.Type{
+	"bool": types.BoolType, "void": types.VoidType,
+	"int8": types.Int8, "int16": types.Int16, "int32": types.Int32, "int64": types.Int64,
+	"uint8": types.Uint8, "uint16": types.Uint16, "uint32": types.Uint32, "uint64": types.Uint64,
+	"string": types.StringType(0), "buffer": {Kind: types.Buffer}, "inet": types.InetType,
+	"timestamp": types.TimeType, "macaddr_t": types.MacType, "cgroup_path_t": types.CgroupType,
+	"username_t": types.UserType, "ksym_t": types.KSymType, "usym_t": types.USymType,
+	"count_t": {Kind: types.Count, Size: 8},
+	"sum_t":   {Kind: types.Sum, Size: 8, Signed: true}, "usum_t": {Kind: types.Sum, Size: 8},
+	"min_t": {Kind: types.Min, Size: 16, Signed: true}, "umin_t": {Kind: types.Min, Size: 16},
+	"max_t": {Kind: types.Max, Size: 16, Signed: true}, "umax_t": {Kind: types.Max, Size: 16},
+	"avg_t": {Kind: types.Avg, Size: 16, Signed: true}, "uavg_t": {Kind: types.Avg, Size: 16},
+	"stats_t": {Kind: types.Stats, Size: 16, Signed: true}, "ustats_t": {Kind: types.Stats, Size: 16},
+}
+
+// maxTypeLen bounds array and string lengths written in a script.
+const maxTypeLen = 1 << 20
+
+// isType tells whether a type expression names a type, without complaining.
+func (b *body) isType(te *syntax.TypeExpr) bool {
+	if te.Of != nil || te.OfType != nil || te.Kind != "" {
+		return true
+	}
+	if p := b.word(te.Name); p != nil {
+		_, ok := p.expr.(*syntax.TypeArg)
+		return ok
+	}
+	_, ok := b.c.namedType(te.Kind, te.Name)
+	return ok
+}
+
+// typeExpr resolves a type as written. nil means that it was complained about;
+// unknown that an expression in it has no type yet.
+func (b *body) typeExpr(te *syntax.TypeExpr) *types.Type {
+	t := b.baseType(te)
+	if t == nil || t.Kind == types.Invalid {
+		return t
+	}
+	return b.suffixes(t, te)
+}
+
+func (b *body) baseType(te *syntax.TypeExpr) *types.Type {
+	switch {
+	case te.OfType != nil:
+		return b.typeExpr(te.OfType)
+	case te.Of != nil:
+		return b.typeOf(te.Of)
+	case te.Kind == "":
+		if p := b.word(te.Name); p != nil {
+			var t *types.Type
+			b.inCaller(p, func() hir.Expr {
+				if ta, ok := p.expr.(*syntax.TypeArg); ok {
+					t = b.typeExpr(ta.Type)
+				} else {
+					t = b.typeOf(p.expr)
+				}
+				return nil
+			})
+			return t
+		}
+	}
+	if t, ok := b.c.namedType(te.Kind, te.Name); ok {
+		return t
+	}
+	b.unknownType(te.Kind, te.Name, te.At.At)
+	return nil
+}
+
+// typeOf is the static type of an expression that never runs; typeof(@m) of a
+// keyed map is the key type (E-TYPEOF-01).
+func (b *body) typeOf(e syntax.Expr) *types.Type {
+	if me, ok := unparen(e).(*syntax.Map); ok && me.Keys == nil {
+		m := b.mapOf(me)
+		if m == nil {
+			return nil
+		}
+		if m.mode == modeKeyed {
+			return b.lock(&m.key, me.At.At)
+		}
+	}
+	x := b.observed(e)
+	if isBad(x) {
+		if x.Type() == unknown {
+			return unknown
+		}
+		return nil
+	}
+	return settle(b.shown(x))
+}
+
+// lock fixes a cell whose type was observed (T-PROM-12).
+func (b *body) lock(c *cell, at source.Span) *types.Type {
+	b.depend(c)
+	if c.typ == nil {
+		return unknown
+	}
+	if !c.locked.Valid() {
+		c.locked = at
+	}
+	return c.typ
+}
+
+// observed types an expression that only its type is wanted of.
+func (b *body) observed(e syntax.Expr) hir.Expr {
+	b.observe++
+	x := b.expr(e)
+	b.observe--
+	switch n := x.(type) {
+	case *hir.VarRef:
+		if v := b.cellOf(n.Var); v != nil {
+			b.lock(&v.cell, e.Span())
+		}
+	case *hir.MapGet:
+		if m := b.c.maps[n.Map.Name]; m != nil {
+			b.lock(&m.value, e.Span())
+		}
+	}
+	return x
+}
+
+func (b *body) cellOf(v *hir.Var) *varCell {
+	for _, c := range b.live {
+		if c.hv == v {
+			return c
+		}
+	}
+	return nil
+}
+
+// lockedError is the complaint about a value that would change a type that was
+// observed elsewhere.
+func (b *body) lockedError(c *cell, x hir.Expr) {
+	b.errorf("locked-type", x.Span(), "this type has been locked because it was used in another part of the script: `%s` does not fit `%s`",
+		settle(x.Type()), c.typ).WithLabel("would change the type").At(c.locked, "its type was used here").WithRow("T-PROM-12")
+}
+
+// suffixes applies '*' and '[N]' from left to right (T-KIND-22).
+func (b *body) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
+	for _, s := range te.Suffix {
+		if s.Ptr {
+			t = types.PointerTo(t, types.SpaceNone)
+			continue
+		}
+		n := s.Len
+		if s.LenX != nil {
+			x := b.value(s.LenX)
+			if isBad(x) {
+				return x.Type()
+			}
+			v, neg, ok := constInt(x)
+			if !ok || neg {
+				b.errorf("bad-type", s.LenX.Span(), "an array length must be a non-negative integer literal").
+					WithLabel("not one").WithRow("T-KIND-22")
+				return nil
+			}
+			n = int64(min(v, maxTypeLen+1))
+		}
+		if n > maxTypeLen || n > 0 && t.Size > 0 && n*int64(t.Size) > maxTypeLen {
+			b.errorf("bad-type", te.At.At, "this type is too large").
+				WithLabel("the limit is %d bytes", maxTypeLen).WithRow("T-KIND-05")
+			return nil
+		}
+		switch {
+		case t.Kind == types.String && t.Len == 0 && n > 0:
+			t = types.StringType(int(n))
+		case t.Kind == types.Buffer && t.Len == 0 && n > 0:
+			t = types.BufferType(int(n))
+		case t.Kind == types.Inet:
+		case t.Size == 0:
+			b.errorf("bad-type", te.At.At, "an array needs elements with a size, `%s` has none", t).
+				WithLabel("in this type").WithRow("T-KIND-05")
+			return nil
+		default:
+			t = types.ArrayOf(t, int(max(n, 0)))
+		}
+	}
+	return t
+}
+
+// unknownType complains about a type name.
+func (b *body) unknownType(kind, name string, at source.Span) {
+	if kind == "struct" || kind == "union" {
+		b.unknownStruct(kind+" "+name, name, at)
+		return
+	}
+	label, row := "no such type", "T-KIND-21"
+	if kind == "enum" {
+		label, row = "unknown enum", "T-CAST-09"
+	}
+	d := b.errorf("unknown-type", at, "cannot resolve unknown type `%s`", joinWords(kind, name)).
+		WithLabel("%s", label).WithRow(row)
+	b.typeHelp(d, kind, name)
+}
+
+func (b *body) unknownStruct(full, name string, at source.Span) {
+	d := b.errorf("unknown-type", at, "unknown struct/union: `%s`", full).
+		WithLabel("not defined by the kernel or the script").WithRow("T-STRUCT-02")
+	b.typeHelp(d, "struct", name)
+}
+
+// typeHelp adds the nearest type name, or why there are no kernel types.
+func (b *body) typeHelp(d *diag.Diagnostic, kind, name string) {
+	if ok, why := b.c.kernelTypes(); !ok {
+		d.WithNote("types of the kernel are not known here: %s", why).
+			WithHelp("define what the script needs in its C section: `struct %s { … };`", name)
+		return
+	}
+	var names []string
+	if b.c.in.Types != nil {
+		names = b.c.in.Types.Names(kind)
+	}
+	for n := range languageTypes {
+		if kind == "" {
+			names = append(names, n)
+		}
+	}
+	if n := nearest(name, names); n != "" {
+		d.WithHelp("a type with a similar name exists: `%s`", joinWords(kind, n))
+	}
+}
+
+func joinWords(kind, name string) string {
+	if kind == "" {
+		return name
+	}
+	return kind + " " + name
+}

@@ -1,0 +1,201 @@
+package check
+
+import (
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// unaryExpr types a prefix operator.
+func (b *body) unaryExpr(e *syntax.Unary) hir.Expr {
+	switch e.Op {
+	case "++", "--":
+		return b.incDec(e.X, e.Op, false, e.At.At)
+	case "&":
+		return b.addressOf(e)
+	}
+	x := b.value(e.X)
+	if isBad(x) {
+		return firstBad(e.At.At, x)
+	}
+	switch e.Op {
+	case "*":
+		return b.derefExpr(x, e.At.At)
+	case "!":
+		return b.not(x, e.At.At)
+	}
+	return b.negate(x, e.Op, e.At.At)
+}
+
+// not types !x.
+func (b *body) not(x hir.Expr, at source.Span) hir.Expr {
+	if t, ok := litTruth(x); ok {
+		return newBool(at, !t)
+	}
+	t := x.Type()
+	if !isNum(t) && t.Kind != types.Pointer || isAggRead(x) {
+		return b.badOperand("!", x, at)
+	}
+	return &hir.Unary{X: hir.X{T: types.BoolType, At: at}, Op: hir.LogNot, Of: x}
+}
+
+// negate types -x and ~x (T-OP-07, T-FOLD-02).
+func (b *body) negate(x hir.Expr, op string, at source.Span) hir.Expr {
+	if n, ok := intLit(x); ok {
+		if op == "~" {
+			return newLit(at, ^n.V, false) // ~0 is 2^64-1
+		}
+		if isNeg(n) {
+			return newLit(at, -n.V, false)
+		}
+		if n.V > 1<<63 {
+			b.errorf("literal-overflow", at, "negative value will underflow").
+				WithLabel("the smallest integer is -9223372036854775808").WithRow("T-FOLD-02")
+			return poison(at)
+		}
+		return newLit(at, -n.V, n.V != 0)
+	}
+	t := x.Type()
+	if !t.IsInt() || isAggRead(x) {
+		return b.badOperand(op, x, at)
+	}
+	kind := hir.Neg
+	if op == "~" {
+		kind = hir.BitNot
+	}
+	to := intIn(8, t.Signed, t.Space)
+	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: b.toInt(x, to)}
+}
+
+func (b *body) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
+	t := b.shown(x)
+	b.errorf("bad-operands", at, "the `%s` operator can not be used on expressions of type `%s`", op, t).
+		At(x.Span(), "this is %s", article(t)).WithRow("T-OP-07")
+	return poison(at)
+}
+
+// derefExpr types *x (T-PTR-04).
+func (b *body) derefExpr(x hir.Expr, at source.Span) hir.Expr {
+	t := x.Type()
+	switch {
+	case t.Kind == types.Pointer && pointee(t).Kind == types.Void:
+		b.errorf("bad-dereference", at, "cannot read through a `void *`: the size of what it points to is not known").
+			WithLabel("cast it first").WithRow("T-PTR-04").WithHelp("cast it: `*(uint64 *)%s`", short(x.Span().Text()))
+		return poison(at)
+	case t.Kind == types.Pointer:
+		return b.load(x, at)
+	case t.IsInt():
+		p := types.PointerTo(types.Uint64, b.spaceOf(t))
+		return b.load(b.asPointer(x, p), at)
+	}
+	b.errorf("bad-dereference", at, "cannot dereference a value of type `%s`: it is not a pointer", b.shown(x)).
+		WithLabel("this is %s", article(b.shown(x))).WithRow("T-PTR-04")
+	return poison(at)
+}
+
+// load is *p with the address space of p passed on to what is read.
+func (b *body) load(p hir.Expr, at source.Span) hir.Expr {
+	return deref(p, inherit(p.Type().Elem, p.Type().Space), at)
+}
+
+// spaceOf is the address space an address belongs to: its own, else that of
+// the probe (T-AS-02).
+func (b *body) spaceOf(t *types.Type) types.Space {
+	if t.Space != types.SpaceNone {
+		return t.Space
+	}
+	return b.site.Space
+}
+
+// inherit gives a pointer that was read from a space the same space, unless it
+// says where it points (T-STRUCT-06).
+func inherit(t *types.Type, sp types.Space) *types.Type {
+	if t.Kind == types.Pointer && t.Space == types.SpaceNone && sp != types.Local {
+		return t.WithSpace(sp)
+	}
+	return t
+}
+
+// addressOf types &$v and &@m (T-PTR-05).
+func (b *body) addressOf(e *syntax.Unary) hir.Expr {
+	switch x := unparen(e.X).(type) {
+	case *syntax.Var:
+		v := b.variable(x)
+		if v == nil {
+			return poison(e.At.At)
+		}
+		v.assigned, v.hv.AddrTaken = true, true
+		b.depend(&v.cell)
+		if v.typ == nil {
+			return pending(e.At.At)
+		}
+		return &hir.VarAddr{X: hir.X{T: types.PointerTo(v.typ, types.Local), At: e.At.At}, Var: v.hv}
+	case *syntax.Map:
+		return b.unsupported(e.At.At, "T-PTR-05", "the address of a map")
+	}
+	b.errorf("bad-target", e.At.At, "the address-of operator `&` requires a variable or map").
+		WithLabel("only `&$variable` is possible").WithRow("T-PTR-05")
+	return poison(e.At.At)
+}
+
+// incDec types ++ and -- (T-OP-08).
+func (b *body) incDec(target syntax.Expr, op string, post bool, at source.Span) hir.Expr {
+	x := &hir.IncDec{X: hir.X{At: at}, Dec: op == "--", Post: post, Step: 1}
+	switch t := unparen(target).(type) {
+	case *syntax.Var:
+		v := b.variable(t)
+		if v == nil {
+			return poison(at)
+		}
+		v.assigned, v.read = true, true
+		x.Var = v.hv
+		return b.step(x, &v.cell, "$"+v.name, "variable")
+	case *syntax.Map:
+		m, key, ok := b.mapAccess(t)
+		if !ok {
+			return poison(at)
+		}
+		x.Map, x.Key = m.hm, key
+		m.written = true
+		m.hm.Written, m.hm.Read = true, true
+		return b.step(x, &m.value, m.label(), "map")
+	}
+	b.errorf("bad-target", at, "the `%s` operator requires a variable or map", op).
+		WithLabel("nothing to store the result in").WithRow("E-ASG-03")
+	return poison(at)
+}
+
+// step widens the cell that ++ or -- works on and gives the operator its type.
+func (b *body) step(x *hir.IncDec, c *cell, name, kind string) hir.Expr {
+	at := x.At
+	if c.raw == nil && kind == "variable" {
+		b.depend(c)
+		return pending(at)
+	}
+	t := c.raw
+	switch {
+	case t == nil || t.Flex && !c.fixed:
+		// A counter with nothing but literals beside it: int64, unless a typed
+		// value elsewhere decides.
+		want := litPos[3]
+		if x.Dec {
+			want = types.Int64
+		}
+		b.widen(c, &hir.Int{X: hir.X{T: want, At: at}})
+	case t.Kind == types.Int && c.fixed:
+		b.depend(c)
+	case t.IsInt():
+		b.widen(c, &hir.Int{X: hir.X{T: types.IntType(8, t.Signed || x.Dec), At: at}})
+	case t.Kind == types.Pointer:
+		x.Step = int64(max(pointee(t).Size, 1))
+		b.depend(c)
+	default:
+		b.errorf("bad-operands", at, "the `++` and `--` operators can not be used on expressions of type `%s`", c.typ).
+			WithLabel("%s %s is %s", kind, name, article(c.typ)).At(c.first, "from here").WithRow("T-OP-08")
+		b.depend(c)
+		return poison(at)
+	}
+	x.T = c.typ
+	return x
+}
