@@ -65,6 +65,9 @@ func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
 			}
 		}
 	}()
+	if p.Config["task_filter"] == "script" {
+		cfg.PID, cfg.Comm = 0, "" // the script applies the filters itself
+	}
 	u := lower.Lower(p, lower.Config{
 		Target: cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types,
 		Ints: func(name string) int64 { return ConfigInt(p, name) },

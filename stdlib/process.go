@@ -21,6 +21,14 @@ var process = []*builtin.Func{
 		return scalar(c, l.CPU())
 	}},
 	{Sig: curtaskSig, Lower: lowerCurtask},
+	{Sig: folded(bare("filter_comm", "X-RUN", nil, "The thread name given with --comm, empty without one; for scripts with task_filter = script."), func(c *types.Call) *types.Const {
+		_, comm := filter(c.Env)
+		return types.StrConst(comm)
+	})},
+	{Sig: folded(bare("filter_pid", "X-RUN", types.Uint32, "The process id given with -p, 0 without one; for scripts with task_filter = script."), func(c *types.Call) *types.Const {
+		pid, _ := filter(c.Env)
+		return typedConst(types.Uint32, uint64(pid))
+	})},
 	{Sig: bare("gid", "B-GID", types.Uint64, "Real group id in the initial namespace."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().BinI(ir.OpShr, l.B().Call(ir.HelperUidGid), 32))
 	}},
@@ -176,4 +184,12 @@ func taskField(path ...string) func(builtin.Lowerer, *hir.Call) builtin.Operand 
 		}
 		return l.Operand(x)
 	}
+}
+
+// filter is what the command line filters by.
+func filter(e types.Env) (int, string) {
+	if f, ok := e.(types.Filtered); ok {
+		return f.Filter()
+	}
+	return 0, ""
 }

@@ -160,3 +160,9 @@ type SiteInfo struct {
 	Retval   *Type  // nil where there is none
 	Func     string
 }
+
+// Filtered is what an Env may also be: it knows the filters of the command
+// line (-p, --comm), for scripts that apply them themselves.
+type Filtered interface {
+	Filter() (pid int, comm string)
+}
