@@ -46,7 +46,7 @@ func perfOpen(attr *unix.PerfEventAttr, pid, cpu int) (int, error) {
 }
 
 // AttachKprobe attaches to a kernel function, "name" or "module:name", at a
-// byte offset, or to its return.
+// byte offset, or to its return. Without a name the offset is an address.
 func AttachKprobe(p *Prog, symbol string, offset uint64, ret bool) (*Link, error) {
 	typ, err := eventSource("kprobe", ErrNoKprobes)
 	if err != nil {
@@ -54,6 +54,9 @@ func AttachKprobe(p *Prog, symbol string, offset uint64, ret bool) (*Link, error
 	}
 	name := cstring(symbol)
 	attr := unix.PerfEventAttr{Type: typ, Ext1: uint64(bytesPtr(name)), Ext2: offset}
+	if symbol == "" {
+		attr.Ext1 = 0
+	}
 	if ret {
 		attr.Config = retprobeBit
 	}

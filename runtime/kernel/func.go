@@ -29,6 +29,10 @@ type Func struct {
 	ID     uint32 // number to attach to, in the BTF of Module
 	Params []Param
 	Ret    *types.Type // nil for void
+	// RetPlain and RetKnown are for the return value what Plain and Known are
+	// for parameters.
+	RetPlain, RetKnown bool
+	RetID              btf.ID
 	// Slots is the number of 8-byte arguments, which is also the slot of the
 	// return value in the context of an fexit program.
 	Slots    int
@@ -39,7 +43,8 @@ type Func struct {
 type Param struct {
 	Name string // "" when the BTF has none
 	Type *types.Type
-	Slot int // first 8-byte argument it occupies
+	ID   btf.ID // of the type
+	Slot int    // first 8-byte argument it occupies
 	// Plain tells that a tracing program may read the slot on every kernel:
 	// before 6.18 the verifier refuses pointers to anything but structs,
 	// integers and void (kernel/bpf/btf.c, btf_ctx_access).
@@ -96,8 +101,7 @@ func ownFunc(spec *btf.Spec, name string, kernel bool) (btf.ID, bool) {
 	return 0, false
 }
 
-// FuncID makes the prototype of the function with a BTF number, which Each of
-// the Spec has given.
+// function makes the prototype of the function with a BTF number.
 func (k *Kernel) function(spec *btf.Spec, id btf.ID, module string) (*Func, error) {
 	t, err := spec.Type(id)
 	if err != nil {
@@ -130,7 +134,7 @@ func (k *Kernel) proto(f *Func, spec *btf.Spec, id btf.ID, skip int) error {
 		if i < skip {
 			continue
 		}
-		q := Param{Name: b.Name, Type: k.Type(spec, b.Type), Slot: f.Slots}
+		q := Param{Name: b.Name, Type: k.Type(spec, b.Type), ID: b.Type, Slot: f.Slots}
 		q.Plain, q.Known = access(spec, b.Type)
 		f.Slots += max((q.Type.Size+7)/8, 1)
 		f.Params = append(f.Params, q)
@@ -138,7 +142,8 @@ func (k *Kernel) proto(f *Func, spec *btf.Spec, id btf.ID, skip int) error {
 	f.Variadic = f.Variadic || p.Variadic
 	if p.Return != 0 {
 		if t := k.Type(spec, p.Return); t.Kind != types.Void {
-			f.Ret = t
+			f.Ret, f.RetID = t, p.Return
+			f.RetPlain, f.RetKnown = access(spec, p.Return)
 		}
 	}
 	return nil
@@ -229,6 +234,27 @@ func (k *Kernel) RawTracepoints(yield func(name string) bool) error {
 		return len(name) <= len(prefix) || name[:len(prefix)] != prefix || yield(name[len(prefix):])
 	})
 	return nil
+}
+
+// Params lists the parameters as C declares them, "struct file *file", and the
+// result as "ssize_t retval" if wanted.
+func (k *Kernel) Params(f *Func, result bool) []string {
+	spec, err := k.UseModule(f.Module)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for i, p := range f.Params {
+		name := p.Name
+		if name == "" {
+			name = fmt.Sprintf("arg%d", i)
+		}
+		out = append(out, spec.Declare(p.ID, name))
+	}
+	if result && f.Ret != nil {
+		out = append(out, spec.Declare(f.RetID, "retval"))
+	}
+	return out
 }
 
 // Signature is the prototype in C, for listings: "ssize_t vfs_read(struct

@@ -1,0 +1,335 @@
+package provider
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// kprobe is the entry of a kernel function, or an instruction inside it.
+var kprobe = &Provider{
+	ProbeKind: hir.ProbeKind{
+		Name: "kprobe", Aliases: []string{"k"}, Row: "P-KPROBE-01",
+		Usage: "kprobe:[module:]function[+offset]",
+		Doc:   "Entry of a kernel function, or the instruction at a byte offset in it. arg0 … arg5 are the register arguments; args.NAME has their types where the kernel has type information.",
+	},
+	Min: 1, Max: 2, Type: "kprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
+}
+
+// kretprobe is the return of a kernel function.
+var kretprobe = &Provider{
+	ProbeKind: hir.ProbeKind{
+		Name: "kretprobe", Aliases: []string{"kr"}, Row: "P-KRET-01",
+		Usage: "kretprobe:[module:]function",
+		Doc:   "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type.",
+	},
+	Min: 1, Max: 2, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
+}
+
+// place is where a function probe goes, as it was written.
+type place struct {
+	module, name string
+	offset       uint64
+	hasOffset    bool
+	address      uint64 // instead of a name
+}
+
+// functionPart splits the parts of a function probe; at is the index of the
+// part with the function. ok is false after a complaint.
+func (r *request) functionPart() (p place, at int, ok bool) {
+	at = len(r.args) - 1
+	if at == 1 {
+		p.module = r.part(0)
+	}
+	text := r.part(at)
+	if text == "" {
+		r.errorf("bad-attach-point", at, "%s needs the name of a function", r.p.Name).WithHelp("the form is `%s`", r.p.Usage)
+		return p, at, false
+	}
+	if strings.HasPrefix(text, "0x") && at == 0 {
+		v, err := strconv.ParseUint(text[2:], 16, 64)
+		if err == nil {
+			p.address = v
+			return p, at, true
+		}
+	}
+	name, off, has := strings.Cut(text, "+")
+	p.name, p.hasOffset = name, has
+	if has {
+		v, err := strconv.ParseUint(off, 0, 64)
+		if err != nil {
+			r.errorf("bad-attach-point", at, "invalid offset: %s", off).WithRow("P-KPROBE-03").WithLabel("expected a decimal or hexadecimal number of bytes")
+			return p, at, false
+		}
+		p.offset = v
+	}
+	return p, at, true
+}
+
+func expandKprobe(r *request) []*hir.Site {
+	ret := r.p.Name == "kretprobe"
+	p, at, ok := r.functionPart()
+	if !ok {
+		return nil
+	}
+	if ret && p.hasOffset {
+		r.errorf("bad-attach-point", at, "offset not allowed in kretprobe: a function returns as a whole").WithHelp("write `%s:%s`", r.p.Name, p.name)
+		return nil
+	}
+	if err := r.set.kprobes(); err != nil {
+		r.errorf("no-mechanism", -1, "kprobes cannot be used: %v", err).WithHelp("run `probe doctor` to see what this kernel offers")
+		return nil
+	}
+	if p.address != 0 {
+		return r.kprobeAddress(p, ret)
+	}
+	if isPattern(p.name) || isPattern(p.module) {
+		return r.kprobeWildcard(p, at, ret)
+	}
+	f := fn{name: p.name, module: p.module}
+	st := r.set.lookup(p.module, p.name)
+	switch {
+	case st.err == nil && r.set.denied(p.name):
+		st.err = &reason{exists: true, text: p.name + " is on the kernel's list of functions that kprobes refuse"}
+		fallthrough
+	case st.err != nil && !(r.Unsafe && st.err.(*reason).exists):
+		r.untraceable(at, p.name, st.err.(*reason))
+		return nil
+	}
+	r.matched = true
+	site := r.kprobeSite(f, p.offset, ret)
+	if !r.nameArgs(site, f, at, ret || p.offset != 0) {
+		return nil
+	}
+	return []*hir.Site{site}
+}
+
+// untraceable says that a function cannot be probed, and why (P-KPROBE-06).
+func (r *request) untraceable(at int, name string, why *reason) {
+	r.matched = r.matched || why.exists
+	d := r.missing(at, "no matches for %s:%s: %s", r.p.Name, r.text(), why.text).WithLabel("not traceable")
+	if why.note != "" {
+		d.WithNote("%s", why.note)
+	}
+	if why.near != "" {
+		d.WithHelp("functions with similar names exist: %s", why.near)
+	}
+}
+
+// text is the attach point after its type, as written.
+func (r *request) text() string {
+	var parts []string
+	for _, a := range r.args {
+		parts = append(parts, a.Text)
+	}
+	return strings.Join(parts, ":")
+}
+
+// kprobeSite is the site of one function.
+func (r *request) kprobeSite(f fn, offset uint64, ret bool) *hir.Site {
+	name := f.name
+	if f.module != "" {
+		name = f.module + ":" + f.name
+	}
+	if offset != 0 {
+		name += "+" + strconv.FormatUint(offset, 10)
+	}
+	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+name)
+	s.Func, s.Regs = f.name, true
+	s.Attach = hir.Attach{Kind: hir.AttachKprobe, Symbol: f.name, Module: f.module, Offset: offset}
+	if r.Attach == "multi" && offset == 0 && f.module == "" {
+		s.Attach.Kind, s.Attach.Symbols = hir.AttachKprobeMulti, []string{f.name}
+	}
+	if ret {
+		s.Ret = result(nil)
+		s.Attach.Kind = hir.AttachKretprobe
+		if len(s.Attach.Symbols) > 0 {
+			s.Attach.Kind = hir.AttachKretprobeMulti
+		}
+	} else {
+		s.Args = numbered()
+	}
+	return s
+}
+
+// nameArgs puts the parameters' own names in front of arg0 … where the script
+// wants them.
+func (r *request) nameArgs(s *hir.Site, f fn, at int, never bool) bool {
+	if !r.Uses.Args {
+		return true
+	}
+	if never {
+		what := "at the return of a function"
+		if s.Attach.Offset != 0 {
+			what = "at an offset in a function"
+		}
+		r.errorf("no-args", at, "the arguments are not known %s", what).WithHelp("`ret:%s` has args at the return as well", f.name)
+		return false
+	}
+	proto, err := r.set.k.Func(f.module, f.name)
+	if err != nil {
+		r.noArgs(at, f.name, err)
+		return false
+	}
+	s.Args = append(inRegisters(proto), s.Args...)
+	return true
+}
+
+// noArgs explains why the names of a function's parameters are not known.
+func (r *request) noArgs(at int, name string, err error) {
+	d := r.errorf("no-args", at, "the parameters of %s are not known", name).WithNote("%v", err)
+	d.WithHelp("use arg0, arg1 … with casts, as in (struct sock *)arg0")
+}
+
+func (r *request) kprobeAddress(p place, ret bool) []*hir.Site {
+	if !r.Unsafe {
+		r.errorf("needs-unsafe", 0, "probing by address requires --unsafe").WithRow("P-KPROBE-04").WithHelp("name the function, or run with --unsafe")
+		return nil
+	}
+	s := r.site(hir.ProgKprobe, types.Kernel, fmt.Sprintf("%s:%d", r.p.Name, p.address))
+	s.Regs = true
+	s.Attach = hir.Attach{Kind: hir.AttachKprobe, Address: p.address}
+	if ret {
+		s.Attach.Kind, s.Ret = hir.AttachKretprobe, result(nil)
+	} else {
+		s.Args = numbered()
+	}
+	r.matched = true
+	return []*hir.Site{s}
+}
+
+// kprobeWildcard expands a pattern: once for all matches where the body is the
+// same for each (P-COM-06), else once for each.
+func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
+	if p.hasOffset {
+		r.errorf("bad-attach-point", at, "an offset needs the name of one function, not a pattern")
+		return nil
+	}
+	fns, err := r.set.matching(p.module, p.name)
+	if err != nil {
+		r.cannotList(at, err)
+		return nil
+	}
+	if len(fns) == 0 {
+		r.nothingMatches(at)
+		return nil
+	}
+	r.matched = true
+	if p.module != "" || r.Uses.Probe || r.Uses.Args {
+		return r.each(at, fns, func(f fn) *hir.Site {
+			if p.module == "" {
+				f.module = ""
+			}
+			s := r.kprobeSite(f, 0, ret)
+			if r.Uses.Args {
+				proto, err := r.set.k.Func(f.module, f.name)
+				if err != nil || ret {
+					return nil // a match whose parameters are not known is passed over
+				}
+				s.Args = append(inRegisters(proto), s.Args...)
+			}
+			return s
+		})
+	}
+	return []*hir.Site{r.manySite(r.text(), fns, ret)}
+}
+
+// manySite is one site for many functions: a multi link, or one link each for
+// the same program.
+func (r *request) manySite(pattern string, fns []fn, ret bool) *hir.Site {
+	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+pattern)
+	s.Regs = true
+	multi := r.set.multi()
+	// A multi link takes each name once, without its module.
+	for _, f := range fns {
+		if n := len(s.Attach.Symbols); n == 0 || s.Attach.Symbols[n-1] != f.name {
+			s.Attach.Symbols = append(s.Attach.Symbols, f.name)
+		}
+	}
+	switch {
+	case multi == nil && ret:
+		s.Attach.Kind, s.Why = hir.AttachKretprobeMulti, fmt.Sprintf("kretprobe.multi: one link for %d functions", len(fns))
+	case multi == nil:
+		s.Attach.Kind, s.Why = hir.AttachKprobeMulti, fmt.Sprintf("kprobe.multi: one link for %d functions", len(fns))
+	default:
+		s.Attach.Symbols = s.Attach.Symbols[:0]
+		for _, f := range fns {
+			s.Attach.Symbols = append(s.Attach.Symbols, f.symbol())
+		}
+		s.Attach.Kind, s.Why = hir.AttachKprobe, fmt.Sprintf("one kprobe for each of %d functions: %v", len(fns), multi)
+		if ret {
+			s.Attach.Kind, s.Why = hir.AttachKretprobe, fmt.Sprintf("one kretprobe for each of %d functions: %v", len(fns), multi)
+		}
+	}
+	if ret {
+		s.Ret = result(nil)
+	} else {
+		s.Args = numbered()
+	}
+	return s
+}
+
+// each makes a site for every function, within the limit (P-COM-08).
+func (r *request) each(at int, fns []fn, make func(f fn) *hir.Site) []*hir.Site {
+	if r.MaxProgs > 0 && len(fns) > r.MaxProgs {
+		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(fns), r.MaxProgs).WithRow("P-COM-08").
+			WithNote("the body is compiled for each function, because it uses `probe` or the functions' own arguments").
+			WithHelp("narrow the pattern, or raise max_bpf_progs in the config block")
+		return nil
+	}
+	var sites []*hir.Site
+	for _, f := range fns {
+		if s := make(f); s != nil {
+			sites = append(sites, s)
+		}
+	}
+	if len(sites) == 0 {
+		r.errorf("no-args", at, "the parameters of none of the %d matching functions are known", len(fns))
+	}
+	return sites
+}
+
+func (r *request) cannotList(at int, err error) {
+	r.errorf("no-mechanism", at, "a pattern needs the list of functions, which cannot be read").WithNote("%v", err).
+		WithHelp("name the functions one by one, or run as root on a kernel that is not locked down")
+}
+
+func (r *request) nothingMatches(at int) {
+	// A wildcard that matches nothing is no error by itself (P-COM-09); the
+	// caller complains when the probe is left with no attach point.
+	if r.Missing == "ignore" || r.quiet {
+		return
+	}
+	d := r.warnf("no-match", at, "no matches for %s:%s", r.p.Name, r.text()).WithLabel("matches no function that can be traced")
+	n := newNearest(strings.ReplaceAll(r.part(at), "*", ""))
+	if list, err := r.set.traceable(); err == nil {
+		for _, f := range list {
+			n.add(f.name)
+		}
+	}
+	if near := n.names(); near != "" {
+		d.WithHelp("functions with similar names exist: %s", near)
+	}
+}
+
+// kprobes reports why kprobes cannot be used.
+func (s *Set) kprobes() error {
+	if s.opts.Kprobes == nil {
+		return nil
+	}
+	return s.opts.Kprobes()
+}
+
+// multi reports why kprobe.multi links cannot be used.
+func (s *Set) multi() error {
+	if s.opts.NoMulti {
+		return fmt.Errorf("kprobe.multi is switched off")
+	}
+	if s.opts.KprobeMulti == nil {
+		return nil
+	}
+	return s.opts.KprobeMulti()
+}

@@ -1,0 +1,74 @@
+package provider
+
+import (
+	"strings"
+
+	"probe/lang/diag"
+)
+
+// isPattern tells a part with a wildcard (P-COM-04): '*' matches any run of
+// characters; a pair of brackets only makes it count as one.
+func isPattern(s string) bool {
+	return strings.Contains(s, "*") || strings.Contains(s, "[") && strings.Contains(s, "]")
+}
+
+// match tells whether a name matches a pattern as a whole.
+func match(pattern, name string) bool {
+	star, back := -1, 0
+	p, n := 0, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, back = p, n
+			p++
+		case p < len(pattern) && pattern[p] == name[n]:
+			p++
+			n++
+		case star >= 0:
+			back++
+			p, n = star+1, back
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// literalPrefix is the part of a pattern before its first wildcard.
+func literalPrefix(pattern string) string {
+	prefix, _, _ := strings.Cut(pattern, "*")
+	return prefix
+}
+
+// nearest collects candidates for "a … with a similar name exists".
+type nearest struct {
+	want       string
+	candidates []string
+}
+
+// maxNear is how many similar names a message offers.
+const maxNear = 3
+
+func newNearest(want string) *nearest { return &nearest{want: want} }
+
+func (n *nearest) add(name string) { n.candidates = append(n.candidates, name) }
+
+// best lists the similar names, best first.
+func (n *nearest) best() []string { return diag.NearestN(n.want, n.candidates, maxNear) }
+
+// first is the most similar name, "" if none is similar.
+func (n *nearest) first() string {
+	name, _ := diag.Nearest(n.want, n.candidates)
+	return name
+}
+
+// names lists the similar names as text: "`a`, `b`".
+func (n *nearest) names() string { return quoteAll(n.best()) }
+
+func quoteAll(names []string) string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = "`" + name + "`"
+	}
+	return strings.Join(out, ", ")
+}

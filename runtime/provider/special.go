@@ -1,0 +1,55 @@
+package provider
+
+import (
+	"slices"
+	"strings"
+
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// begin runs once before anything is attached.
+var begin = &Provider{
+	ProbeKind: hir.ProbeKind{Name: "begin", Row: "P-BEGIN-01", Usage: "begin",
+		Doc: "Runs once before the other probes are attached. pid and comm are those of the tracer."},
+	Type: "special", Expand: expandSpecial,
+}
+
+// end runs once after everything is detached.
+var end = &Provider{
+	ProbeKind: hir.ProbeKind{Name: "end", Row: "P-END-01", Usage: "end",
+		Doc: "Runs once after the other probes are detached and before the maps print."},
+	Type: "special", Expand: expandSpecial,
+}
+
+func expandSpecial(r *request) []*hir.Site {
+	r.matched = true
+	return []*hir.Site{r.site(hir.ProgRawTP, types.SpaceNone, r.p.Name)}
+}
+
+// The kinds of probes that the language has and this build has not.
+var (
+	usdt       = later("usdt", []string{"U"}, "P-USDT-01", "usdt:binary:[provider:]name", "static probes of programs", true)
+	watchpoint = later("watchpoint", []string{"w"}, "P-WATCH-01", "watchpoint:address:length:mode", "memory watchpoints", false)
+	iter       = later("iter", []string{"it"}, "P-ITER-01", "iter:task", "kernel iterators", false)
+	fgraph     = later("fgraph", nil, "X-FGRAPH", "fgraph:function", "function graphs", false)
+	self       = later("self", nil, "P-SELF-01", "self:signal:SIGUSR1", "probes on the tracer's own signals", false)
+	test       = later("test", nil, "P-TEST-01", "test:name", "test probes", false)
+	bench      = later("bench", nil, "P-BENCH-01", "bench:name", "benchmark probes", false)
+)
+
+func later(name string, aliases []string, row, usage, what string, user bool) *Provider {
+	return &Provider{
+		ProbeKind: hir.ProbeKind{Name: name, Aliases: aliases, Row: row, Usage: usage,
+			Doc: strings.ToUpper(what[:1]) + what[1:] + ". Not supported yet."},
+		Max: 8, Type: name, User: user,
+		Expand: func(r *request) []*hir.Site {
+			r.notSupported(row, what+" ("+r.p.Name+")")
+			return nil
+		},
+	}
+}
+
+func sortSites(sites []*hir.Site) {
+	slices.SortFunc(sites, func(a, b *hir.Site) int { return strings.Compare(a.Name, b.Name) })
+}
