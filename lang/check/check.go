@@ -41,6 +41,8 @@ type Input struct {
 	Params []string
 	// PID is the process the run is limited to, 0 if none.
 	PID int
+	// Comm is the thread name the run is limited to, "" if none.
+	Comm string
 	// Unsafe allows functions that change the system.
 	Unsafe bool
 	// Import finds an imported file; nil refuses all imports.
@@ -174,6 +176,9 @@ func (c *checker) kernelTypes() (bool, string) {
 // env answers signatures: the script's configuration and types, and for the
 // rest the machine.
 type env struct{ c *checker }
+
+// Filter implements types.Filtered.
+func (e *env) Filter() (int, string) { return e.c.in.PID, e.c.in.Comm }
 
 // ConfigInt implements types.Env.
 func (e *env) ConfigInt(name string) int64 { return e.c.cfg.int(name) }

@@ -54,6 +54,7 @@ var confVars = map[string]confVar{
 	"print_maps_on_exit":        {kind: confBool, def: "true"},
 	"show_debug_info":           {kind: confBool},
 	"stack_mode":                {kind: confWord, def: "bpftrace", words: []string{"bpftrace", "perf", "raw", "build_id"}},
+	"task_filter":               {kind: confWord, def: "all", words: []string{"all", "script"}},
 	"str_trunc_trailer":         {kind: confString, def: ".."},
 	"unstable_dw_ustack":        {kind: confSwitch, def: "warn"},
 	"unstable_import_statement": {kind: confSwitch, def: "error"},
