@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -103,26 +101,6 @@ func write(t *testing.T, entries []parsed) []byte {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
-}
-
-// TestAgainstCpio lets the program cpio list an archive, where it is
-// installed.
-func TestAgainstCpio(t *testing.T) {
-	program, err := exec.LookPath("cpio")
-	if err != nil {
-		t.Skip("the program cpio is not installed")
-	}
-	archive := write(t, []parsed{
-		{Header: Header{Name: "a", Mode: TypeDir | 0o755}},
-		{Header: Header{Name: "a/b", Mode: TypeRegular | 0o644, Size: 3}, Data: "xyz"},
-	})
-	cmd := exec.Command(program, "-t", "--quiet")
-	cmd.Stdin = bytes.NewReader(archive)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil || string(out) != "a\na/b\n" {
-		t.Errorf("cpio lists %q, %v", out, err)
-	}
 }
 
 func TestWriterRefuses(t *testing.T) {
