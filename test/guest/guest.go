@@ -28,7 +28,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -140,9 +139,9 @@ func Boot(ctx context.Context, o Options) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(initrd) // QEMU has read it by the time the guest answers
+	defer initrd.Close() // QEMU has its own descriptor
 	kvm := !o.NoKVM && !o.Icount && kvmWorks(ctx, qemu)
-	g, err := start(qemu, qemuArgs(o, k, initrd, kvm), k, o.Console)
+	g, err := start(qemu, qemuArgs(o, k, kvm), initrd, k, o.Console)
 	if err != nil {
 		return nil, err
 	}
@@ -162,74 +161,8 @@ func checkArch() error {
 	return nil
 }
 
-// buildInitrd writes the guest's root file system and returns the file.
-func buildInitrd(ctx context.Context, o Options, k *Kernel) (string, error) {
-	m := newImage()
-	initProgram, err := BuildProgram(ctx, "./test/guest/init")
-	if err != nil {
-		return "", err
-	}
-	if err := m.file("/init", initProgram); err != nil {
-		return "", err
-	}
-	if len(o.Programs) > 0 {
-		files, err := Userland(ctx, o.Programs...)
-		if err != nil {
-			return "", err
-		}
-		for at, host := range files {
-			if err := m.file(at, host); err != nil {
-				return "", err
-			}
-		}
-	}
-	for at, host := range o.Trees {
-		if err := m.tree(at, host); err != nil {
-			return "", err
-		}
-	}
-	for at, host := range o.Files {
-		if err := m.file(at, host); err != nil {
-			return "", err
-		}
-	}
-	if !o.Bare {
-		if err := addBusybox(ctx, m); err != nil {
-			return "", err
-		}
-	}
-	index, err := k.modules()
-	if err != nil {
-		return "", err
-	}
-	mods, err := index.order(append([]string{"virtio_pci", "virtio_console"}, o.Modules...)...)
-	if err != nil {
-		return "", err
-	}
-	if err := m.config(k.Release, mods); err != nil {
-		return "", err
-	}
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "tmp")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	f, err := os.CreateTemp(dir, "initrd-*")
-	if err != nil {
-		return "", err
-	}
-	if err := errors.Join(m.write(f), f.Close()); err != nil {
-		os.Remove(f.Name())
-		return "", fmt.Errorf("write the guest's root file system: %w", err)
-	}
-	return f.Name(), nil
-}
-
 // start runs QEMU with its control connection and begins to receive.
-func start(qemu string, args []string, k *Kernel, copy io.Writer) (*Guest, error) {
+func start(qemu string, args []string, initrd *os.File, k *Kernel, copy io.Writer) (*Guest, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("control connection: %w", err)
@@ -255,7 +188,7 @@ func start(qemu string, args []string, k *Kernel, copy io.Writer) (*Guest, error
 	}
 	cmd := exec.Command(qemu, args...)
 	cmd.Stdout, cmd.Stderr = g.console, g.qemuLog
-	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.ExtraFiles = []*os.File{theirs, initrd} // see controlFD
 	// The emulator must not outlive this process, however it ends. The
 	// signal comes when the starting thread ends, so one thread is held.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}

@@ -165,7 +165,7 @@ func TestCacheLock(t *testing.T) {
 func TestQEMUArgs(t *testing.T) {
 	k := &Kernel{Image: "/k/vmlinuz"}
 	args := func(o Options, kvm bool) string {
-		return strings.Join(qemuArgs(o, k, "/k/initrd", kvm), " ")
+		return strings.Join(qemuArgs(o, k, kvm), " ")
 	}
 	plain := args(Options{MemoryMB: 512, SMP: 2}, false)
 	for _, want := range []string{"-accel tcg,thread=single", "-cpu max,-cx16", "-smp 2", "-m 512", "nokaslr", "panic=-1", "oops=panic"} {

@@ -2,7 +2,9 @@ package guest
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -62,6 +64,73 @@ func newImage() *image {
 		m.data(name, []byte(text), 0o644)
 	}
 	return m
+}
+
+// buildInitrd writes the guest's root file system and returns the file, which
+// has no name any more and so goes away with the last process that uses it.
+func buildInitrd(ctx context.Context, o Options, k *Kernel) (*os.File, error) {
+	m := newImage()
+	initProgram, err := BuildProgram(ctx, "./test/guest/init")
+	if err != nil {
+		return nil, err
+	}
+	if err := m.file("/init", initProgram); err != nil {
+		return nil, err
+	}
+	if len(o.Programs) > 0 {
+		files, err := Userland(ctx, o.Programs...)
+		if err != nil {
+			return nil, err
+		}
+		for at, host := range files {
+			if err := m.file(at, host); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for at, host := range o.Trees {
+		if err := m.tree(at, host); err != nil {
+			return nil, err
+		}
+	}
+	for at, host := range o.Files {
+		if err := m.file(at, host); err != nil {
+			return nil, err
+		}
+	}
+	if !o.Bare {
+		if err := addBusybox(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	index, err := k.modules()
+	if err != nil {
+		return nil, err
+	}
+	mods, err := index.order(append([]string{"virtio_pci", "virtio_console"}, o.Modules...)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.config(k.Release, mods); err != nil {
+		return nil, err
+	}
+	cache, err := CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cache, "tmp")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(dir, "initrd-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.Remove(f.Name()), m.write(f)); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("write the guest's root file system: %w", err)
+	}
+	return f, nil
 }
 
 // guestPath brings a path of a guest into the form of image's keys.

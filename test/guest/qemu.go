@@ -18,9 +18,12 @@ const qemuProgram = "qemu-system-x86_64"
 // are made short: detaching a program waits for several of them.
 const bootParams = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable rcupdate.rcu_expedited=1"
 
-// controlFD is the file descriptor of the control connection in QEMU: the
-// first one after the standard three.
-const controlFD = 3
+// File descriptors that QEMU inherits, after the standard three: the control
+// connection and the root file system's archive.
+const (
+	controlFD = 3
+	initrdFD  = 4
+)
 
 // qemuPath finds the emulator.
 func qemuPath() (string, error) {
@@ -42,7 +45,7 @@ func qemuPath() (string, error) {
 // code that is patched while another virtual processor runs it (function
 // tracer, kprobes, static keys) is executed half-patched when each of them
 // has a thread of its own, so one thread serves all.
-func qemuArgs(o Options, k *Kernel, initrd string, kvm bool) []string {
+func qemuArgs(o Options, k *Kernel, kvm bool) []string {
 	accel := "tcg,thread=single"
 	if kvm {
 		accel = "kvm"
@@ -66,7 +69,7 @@ func qemuArgs(o Options, k *Kernel, initrd string, kvm bool) []string {
 		"-chardev", fmt.Sprintf("socket,id=ctl,fd=%d", controlFD),
 		"-device", "virtio-serial-pci",
 		"-device", "virtserialport,chardev=ctl,name=" + wire.PortName,
-		"-kernel", k.Image, "-initrd", initrd,
+		"-kernel", k.Image, "-initrd", fmt.Sprintf("/proc/self/fd/%d", initrdFD),
 		"-append", strings.Join(params, " "),
 	}
 	if o.Icount {
