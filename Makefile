@@ -20,7 +20,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the static program bin/probe and print its size
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/probe ./cmd/probe
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/probe ./cmd/probe
 	@printf 'bin/probe: %s bytes\n' "$$(wc -c < bin/probe)"
 
 test: export PROBE_KERNELS ?= 6.1 6.12

@@ -48,7 +48,7 @@ func goBuild(ctx context.Context, root, pkg string, verb ...string) (string, err
 	}
 	defer os.RemoveAll(temp)
 	out := filepath.Join(temp, "program")
-	args := append(verb, "-trimpath", "-o", out, pkg)
+	args := append(verb, "-trimpath", "-buildvcs=false", "-o", out, pkg)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=")
