@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"probe/lang/types"
 	"probe/runtime/btf"
@@ -33,6 +34,7 @@ type Kernel struct {
 	opts Options
 
 	load   func() (*btf.Spec, error)
+	loaded atomic.Bool // the BTF has been asked for
 	module func(name string) (*btf.Spec, error)
 
 	mu      sync.Mutex
@@ -51,13 +53,18 @@ type modBTF struct {
 func New(opts Options) *Kernel {
 	k := &Kernel{
 		opts: opts, cache: map[typeKey]*types.Type{}, structs: map[typeKey]*types.Struct{},
-		load: btf.Kernel, module: btf.Module,
+		module: btf.Module,
 	}
+	open := btf.Kernel
 	if opts.BTF != "" {
-		k.load = sync.OnceValues(func() (*btf.Spec, error) { return btf.Open(opts.BTF) })
+		open = sync.OnceValues(func() (*btf.Spec, error) { return btf.Open(opts.BTF) })
 		k.module = func(name string) (*btf.Spec, error) {
 			return nil, fmt.Errorf("%w for module %s beside %s", btf.ErrNoBTF, name, opts.BTF)
 		}
+	}
+	k.load = func() (*btf.Spec, error) {
+		k.loaded.Store(true)
+		return open()
 	}
 	return k
 }
