@@ -41,7 +41,7 @@ type Item interface {
 
 // The items.
 type (
-	// Preproc is one line starting with '#', verbatim without the line end.
+	// Preproc is one line starting with '#', without blanks at its end.
 	Preproc struct {
 		At
 		Text string

@@ -1,11 +1,6 @@
 package syntax
 
-import (
-	"github.com/alecthomas/participle/v2/lexer"
-
-	"probe/lang/diag"
-	"probe/lang/source"
-)
+import "github.com/alecthomas/participle/v2/lexer"
 
 // precedence is the level of a binary operator, 0 for anything else. Ten
 // levels, the loosest first.
@@ -224,18 +219,4 @@ func (p *parser) field(x Expr) Expr {
 func (p *parser) variable() *Var {
 	t := p.next()
 	return &Var{At{p.tokSpan(t)}, t.Value[1:]}
-}
-
-// badFor reports a wrong head of a for loop and gives up on it.
-func (p *parser) badFor(what string) {
-	t := p.tok()
-	p.report("for-range", p.tokSpan(t), "expected %s, found %s", what, p.found(t)).
-		WithRow("E-FOR-01").
-		WithHelp("write `for ($i : 0..10) { … }` to count, `for ($kv : @map) { … }` to go through a map")
-	panic(bail{})
-}
-
-// badRange reports something a loop cannot run over.
-func (p *parser) badRange(span source.Span, message string) *diag.Diagnostic {
-	return p.report("for-range", span, "%s", message).WithRow("A-ER-14")
 }

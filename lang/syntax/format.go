@@ -159,7 +159,7 @@ func (p *printer) afterOpen() bool {
 func (p *printer) item(item Item) {
 	switch n := item.(type) {
 	case *Preproc:
-		p.put(strings.TrimRight(n.Text, " \t\r"))
+		p.put(n.Text)
 	case *CDef:
 		p.put(strings.ReplaceAll(n.Text, "\r\n", "\n"))
 	case *BadItem:
@@ -229,6 +229,7 @@ func (p *printer) comma(i int) {
 
 func (p *printer) configItem(n *Config) {
 	p.put("config = {")
+	p.started = true
 	if len(n.Entries) == 0 && !p.commentBefore(n.At.At.End) {
 		p.put(" }")
 		return
@@ -264,7 +265,7 @@ func (p *printer) probe(n *Probe) {
 			p.op(opHard)
 		}
 		p.at(a.At.At)
-		p.put(rawAttach(a))
+		p.put(a.Raw)
 	}
 	if n.Pred != nil {
 		p.op(opBreak)
@@ -285,16 +286,11 @@ func (p *printer) probe(n *Probe) {
 	p.block(n.Body)
 }
 
-// rawAttach is the text of an attach point; whole alternatives are separated
-// by " | ".
-func rawAttach(a *AttachPoint) string {
-	return strings.Join(strings.Fields(a.Raw), " ")
-}
-
 // block prints a block, on one line if it was written so and fits.
 func (p *printer) block(b *Block) {
 	span := b.At.At
 	p.put("{")
+	p.started = true
 	if len(b.Stmts) == 0 && b.Value == nil && !p.commentBefore(span.End) {
 		p.put(" }")
 		return
@@ -341,17 +337,29 @@ func (p *printer) between(prev *int, n Node) {
 		p.op(opHard)
 		return
 	}
-	p.started = true
 	p.lead(*prev, span.Start)
 	*prev = span.End
 }
 
 // oneLine tells whether a block may be printed on one line: it was written on
-// one, has few statements, and no comment stands in it.
+// one, has few statements, fewer if one of them has a block, and no comment
+// stands in it.
 func (p *printer) oneLine(b *Block) bool {
 	span := b.At.At
-	if !span.Valid() {
+	if !span.Valid() || p.commentBefore(span.End) || strings.IndexByte(span.Text(), '\n') >= 0 {
 		return false
 	}
-	return len(b.Stmts) <= 4 && !p.commentBefore(span.End) && strings.IndexByte(span.Text(), '\n') < 0
+	most := 4
+	for _, s := range b.Stmts {
+		switch s := s.(type) {
+		case *For, *While, *Unroll:
+			most = 2
+		case *ExprStmt:
+			switch s.X.(type) {
+			case *If, *BlockExpr:
+				most = 2
+			}
+		}
+	}
+	return len(b.Stmts) <= most
 }

@@ -44,7 +44,7 @@ type (
 
 	gConfig struct {
 		Key     tok        `parser:"@'config' '='"`
-		Entries []*gOption `parser:"'{' ( @@ ( ';' @@ )* ';'? )?"`
+		Entries []*gOption `parser:"'{' ( @@ ( ';' @@? )* )?"`
 		Close   tok        `parser:"@'}'"`
 	}
 	gOption struct {
@@ -97,7 +97,7 @@ type (
 	}
 
 	gProbe struct {
-		Attach []*gAlts  `parser:"@@ ( ','+ @@ )* ','*"`
+		Attach []*gAlts  `parser:"@@ ( ',' @@? )*"`
 		Pred   *gPred    `parser:"@@?"`
 		Body   blockPart `parser:"@@"`
 	}
@@ -132,6 +132,9 @@ func newGrammar() *grammar {
 	g := new(grammar)
 	all := participle.MustBuild[gItem](
 		participle.Lexer(definition{}),
+		// The grammar is LL(1): once a token has matched, there is no other
+		// reading, and an error is where the text stops making sense.
+		participle.UseLookahead(0),
 		participle.ParseTypeWith(g.p.blockProduction),
 		participle.ParseTypeWith(g.p.exprProduction),
 		participle.ParseTypeWith(g.p.typeProduction),

@@ -28,6 +28,11 @@ func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
 // helpProbe adds what the text of a wrong probe head suggests.
 func (p *parser) helpProbe(d *diag.Diagnostic, t *lexer.Token) {
 	text := t.Value
+	if prev := &p.toks[max(p.i-1, 0)]; prev.Type == tAttach && strings.Contains(prev.Value, "/") {
+		d.At(p.tokSpan(prev), "behind a `:` a `/` belongs to a path").
+			WithHelp("put a blank in front of the predicate")
+		return
+	}
 	switch {
 	case t.Type == lexer.EOF:
 		d.WithHelp("a probe has a body in braces: `kprobe:vfs_read { … }`")

@@ -7,7 +7,7 @@ import (
 // startItem skips to the next top-level item, decides what it is, and gets
 // ready to hand out its tokens. itemNone means the script is over.
 func (sc *scanner) startItem() itemKind {
-	sc.mode, sc.depth, sc.paren, sc.tokens, sc.ifs = modeTop, 0, 0, 0, 0
+	sc.mode, sc.depth, sc.paren, sc.tokens, sc.ifs, sc.open = modeTop, 0, 0, 0, 0, 0
 	sc.last, sc.ended, sc.named, sc.rootVar = lastNone, false, false, false
 	sc.doc = len(sc.comments)
 	for {
@@ -33,7 +33,7 @@ func (sc *scanner) startItem() itemKind {
 	sc.kind = sc.classify()
 	switch sc.kind {
 	case itemPreproc:
-		sc.pos = lineEnd(sc.s, sc.pos)
+		sc.pos += len(strings.TrimRight(sc.s[sc.pos:lineEnd(sc.s, sc.pos)], " \t\r\v\f"))
 	case itemCDef:
 		sc.cDef()
 	case itemProbe:

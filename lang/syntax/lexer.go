@@ -45,6 +45,7 @@ type scanner struct {
 	rootVar bool      // a let at the root declares a variable, which is an error
 	tokens  int       // tokens handed out for this item, the end included
 	bad     int       // places with characters that belong to no token
+	open    int       // strings of this item that are not closed
 }
 
 type mode uint8
@@ -302,6 +303,10 @@ func (sc *scanner) attachQuote() {
 
 // unterminated reports the string that starts at start and runs to sc.pos.
 func (sc *scanner) unterminated(start int) {
+	sc.open++
+	if sc.bad++; sc.bad > maxBadRuns {
+		return
+	}
 	sc.diags.Errorf("unterminated-string", sc.span(start, sc.pos), "unterminated string").
 		WithRow("L-STR-01").
 		WithLabel("the closing `\"` is missing on this line").

@@ -63,7 +63,7 @@ func parseNumber(s string, binary bool) (uint64, *numberError) {
 		value, over = mulAdd(value, base, d, over)
 	}
 	if n == 0 || digits[0] == '_' && base != 10 && base != 8 {
-		return 0, &numberError{"invalid integer", "a digit is missing here", "", min(skip, len(s)), len(s)}
+		return 0, &numberError{"invalid integer", "a digit is missing here", "", 0, len(s)}
 	}
 	if digits[n-1] == '_' {
 		return 0, &numberError{"invalid integer", "a number cannot end in `_`", "", skip + n - 1, skip + n}
@@ -221,8 +221,8 @@ func (p *parser) positional() *Positional {
 func (p *parser) stringLit() *StringLit {
 	t := p.next()
 	raw := t.Value[1:]
-	if n := len(raw); n > 0 && raw[n-1] == t.Value[0] && !escapedEnd(raw[:n-1]) {
-		raw = raw[:n-1] // an open string has been reported by the scanner
+	if !isOpenString(t) { // an open one has been reported by the scanner
+		raw = raw[:len(raw)-1]
 	}
 	value := raw
 	if strings.IndexByte(raw, '\\') >= 0 {

@@ -154,7 +154,7 @@ func (p *parser) probe(doc string) func(*gProbe) Item {
 				first.Alts = append(first.Alts, alt.Alts...)
 				alt.Alts = nil
 				first.At.At.End = alt.At.At.End
-				first.Raw = first.At.At.Text()
+				first.Raw += " | " + alt.Raw
 			}
 			pr.Attach = append(pr.Attach, first)
 		}

@@ -37,10 +37,24 @@ func Parse(f *source.File) (*File, diag.List) {
 		item := g.item(kind)
 		out.Items = append(out.Items, item)
 		order.check(kind, item)
+		if g.p.resume > 0 {
+			sc.rewind(g.p.resume)
+			g.p.resume = 0
+		}
 	}
 	out.Comments = sc.comments
 	diags.Sort()
 	return out, diags
+}
+
+// rewind goes back to an offset and forgets the comments behind it.
+func (sc *scanner) rewind(offset int) {
+	sc.pos = offset
+	n := len(sc.comments)
+	for n > 0 && sc.comments[n-1].At.At.Start >= offset {
+		n--
+	}
+	sc.comments = sc.comments[:n]
 }
 
 // skipMark moves past a byte order mark.
@@ -62,6 +76,9 @@ func (sc *scanner) shebang() string {
 	return sc.s[start:sc.pos]
 }
 
+// minBad is how many wrong bytes make a short text binary data.
+const minBad = 16
+
 // reportBinary tells whether the text is no script at all: UTF-16, or a file
 // with NUL bytes or mostly bytes that are not text at its start.
 func reportBinary(f *source.File, diags *diag.List) bool {
@@ -80,7 +97,7 @@ func reportBinary(f *source.File, diags *diag.List) bool {
 		}
 		i += n
 	}
-	if bad*10 <= len(head) && !strings.HasPrefix(head, "\x7fELF") {
+	if (bad < minBad || bad*10 <= len(head)) && !strings.HasPrefix(head, "\x7fELF") {
 		return false
 	}
 	d := diags.Errorf("not-text", span, "this file is not a script but binary data")
@@ -103,7 +120,7 @@ func (g *grammar) item(kind itemKind) Item {
 		span := sc.span(sc.start, sc.pos)
 		return &CDef{At{span}, span.Text()}
 	}
-	p.depth, p.high, p.alt, p.failed = 0, 0, 0, false
+	p.depth, p.high, p.alt, p.failed, p.muted = 0, 0, 0, false, false
 	lex, err := lexer.Upgrade(sc)
 	if err != nil { // the scanner never fails
 		panic("syntax: " + err.Error())

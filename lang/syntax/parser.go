@@ -28,12 +28,15 @@ type parser struct {
 	toks  []lexer.Token // of the current item, the end included
 	i     int           // index of the next one
 
-	depth  int  // nesting of the tree at this point
-	high   int  // longest operator chain below the expression just parsed
-	alt    int  // see unary
-	failed bool // an error was reported inside the current item
-	quiet  bool // too deep or too many errors: say nothing more
-	bare   bool // statements end at the end of the text, not at a '}'
+	depth  int          // nesting of the tree at this point
+	high   int          // longest operator chain below the expression just parsed
+	alt    int          // see unary
+	failed bool         // an error was reported inside the current item
+	muted  bool         // say nothing more about this item
+	quiet  bool         // too deep or too many errors: say nothing more at all
+	resume int          // where the next item really starts, 0 if behind this one
+	brace  *lexer.Token // the '{' of the innermost open block
+	bare   bool         // statements end at the end of the text, not at a '}'
 }
 
 // bail unwinds to the statement after its error has been reported.
@@ -192,7 +195,7 @@ func joins(a, b Node) At { return At{a.Span().To(b.Span())} }
 // may always be added to.
 func (p *parser) report(code diag.Code, span source.Span, format string, args ...any) *diag.Diagnostic {
 	p.failed = true
-	if p.quiet {
+	if p.quiet || p.muted {
 		return &diag.Diagnostic{}
 	}
 	d := p.diags.Errorf(code, span, format, args...)
@@ -202,9 +205,15 @@ func (p *parser) report(code diag.Code, span source.Span, format string, args ..
 	return d
 }
 
-// stop makes the parser run to the end of the item without another word.
+// stop ends the parse without another word.
 func (p *parser) stop() {
 	p.quiet = true
+	p.mute()
+}
+
+// mute makes the parser run to the end of the item without another word.
+func (p *parser) mute() {
+	p.muted = true
 	if len(p.toks) > 0 {
 		p.i = len(p.toks) - 1
 	}
@@ -214,7 +223,17 @@ func (p *parser) stop() {
 // token.
 func (p *parser) expected(what string) *diag.Diagnostic {
 	t := p.tok()
+	if p.i > 0 && (isOpenString(&p.toks[p.i-1]) || p.sc.open > 0 && p.toks[p.i-1].Type == tAttach) {
+		p.failed = true // the open string has been reported and swallowed what is missing
+		return &diag.Diagnostic{}
+	}
 	return p.report("expected-token", p.tokSpan(t), "expected %s, found %s", what, p.found(t))
+}
+
+// isOpenString tells whether a token is a string without its closing quote.
+func isOpenString(t *lexer.Token) bool {
+	s, n := t.Value, len(t.Value)
+	return t.Type == tString && (n < 2 || s[n-1] != s[0] || escapedEnd(s[1:n-1]))
 }
 
 // found describes a token in words a user knows.

@@ -3,12 +3,17 @@ package syntax
 import (
 	"strings"
 
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"probe/lang/diag"
 	"probe/lang/source"
 )
 
 // block parses { statements; value? }; the next token is the '{'.
 func (p *parser) block() *Block {
 	open := p.next()
+	outer := p.brace
+	p.brace = open
 	p.deeper()
 	b := &Block{}
 	high := 0
@@ -18,18 +23,49 @@ func (p *parser) block() *Block {
 	}
 	p.high = high
 	if p.eof() {
-		p.report("unclosed-brace", p.tokSpan(p.tok()), "expected `}`, found %s", p.found(p.tok())).
-			WithRow("L-LEX-13").
-			WithLabel("the block is not closed").
-			At(source.Span{File: p.file, Start: open.Pos.Offset, End: tokEnd(open)}, "it starts here").
-			WithHelp("add the missing `}`")
-		p.stop()
+		if p.sc.open > 0 { // an open string may have swallowed the brace
+			p.mute()
+		}
+		p.unclosed(p.tokSpan(p.tok()), p.found(p.tok())).WithLabel("the block is not closed")
+		p.mute()
 	} else {
 		p.next()
 	}
+	p.brace = outer
 	p.depth--
 	b.At = p.since(open.Pos.Offset)
 	return b
+}
+
+// unclosed reports that the innermost open block is not closed at a place.
+func (p *parser) unclosed(at source.Span, found string) *diag.Diagnostic {
+	return p.report("unclosed-brace", at, "expected `}`, found %s", found).
+		WithRow("L-LEX-13").
+		At(p.tokSpan(p.brace), "it starts here").
+		WithHelp("add the missing `}`")
+}
+
+// startsProbe tells whether a probe's head stands where a statement should: a
+// word with a ':' and more text right behind it, which is no statement.
+func (p *parser) startsProbe() bool {
+	t, colon, more := p.tok(), p.ahead(1), p.ahead(2)
+	return t.Type == tIdent && isOp(colon, ":") && tokEnd(t) == colon.Pos.Offset &&
+		more.Type != lexer.EOF && more.Pos.Offset == tokEnd(colon) && !p.bare
+}
+
+// probeInside reports a probe that starts inside a block that is not closed,
+// and lets the parse go on with that probe.
+func (p *parser) probeInside() {
+	start := p.off()
+	end := start
+	for end < len(p.file.Text) && !isLayout(p.file.Text[end]) && p.file.Text[end] != '{' && p.file.Text[end] != ',' {
+		end++
+	}
+	span := p.at(start, end).At
+	p.unclosed(span, "`"+cutText(span.Text(), 40)+"`").WithLabel("a probe starts here, but a block is still open")
+	p.resume = start
+	p.mute()
+	panic(bail{})
 }
 
 // statement parses one statement into b: it becomes the last of b.Stmts, or
@@ -74,7 +110,9 @@ func (p *parser) skipStatement(start int) {
 			}
 		case p.is(";") && depth == 0:
 			p.next()
-			return
+			if !p.is(")") && !p.is("]") { // still inside the wrong brackets
+				return
+			}
 		}
 		p.next()
 	}
@@ -95,6 +133,9 @@ func (p *parser) stmt() (Stmt, Expr) {
 	t := p.tok()
 	start := t.Pos.Offset
 	if t.Type == tIdent {
+		if p.startsProbe() {
+			p.probeInside()
+		}
 		switch t.Value {
 		case "let":
 			return p.let(), nil
@@ -104,7 +145,7 @@ func (p *parser) stmt() (Stmt, Expr) {
 			p.next()
 			s := &While{Cond: p.condition("while"), Body: p.body()}
 			s.At = p.since(start)
-			if !p.quiet {
+			if !p.quiet && !p.muted && len(p.diags.All) < maxErrors {
 				p.diags.Warnf("while-loop", p.at(start, tokEnd(t)).At, "while loops are deprecated").
 					WithRow("E-WHILE-01").
 					WithHelp("count with a range: `for ($i : 0..10) { … }`")
@@ -213,6 +254,10 @@ func (p *parser) terminate() {
 	}
 	t := p.tok()
 	end := p.prevEnd()
+	if isOpenString(&p.toks[p.i-1]) {
+		p.failed = true
+		panic(bail{})
+	}
 	d := p.report("expected-token", source.Span{File: p.file, Start: end, End: end}, "expected `;`, found %s", p.found(t)).
 		WithRow("A-ER-01").
 		WithLabel("expected `;` after this statement")
@@ -347,46 +392,4 @@ func (p *parser) ifExpr() Expr {
 	}
 	p.high = high + len(chain)
 	return chain[0]
-}
-
-// forLoop parses for $v : @m { } and for $v : a..b { }.
-func (p *parser) forLoop() Stmt {
-	start := p.off()
-	p.next()
-	s := &For{}
-	paren := p.accept("(")
-	if p.tok().Type != tVar {
-		p.badFor("a loop variable like `$i`")
-	}
-	s.Var = p.variable()
-	if !p.accept(":") {
-		p.badFor("`:`")
-	}
-	first := p.i
-	x := p.unary()
-	if p.accept("..") {
-		s.From = x
-		s.To = p.unary()
-	} else if m, ok := x.(*Map); ok && m.Keys == nil {
-		s.Map = x
-	} else if !isBinaryOp(p.tok()) {
-		p.badRange(x.Span(), "expected a map or a range").
-			WithLabel("a loop runs over a map or over a range of numbers").
-			WithHelp("write `for ($kv : @map) { … }` or `for ($i : 0..10) { … }`")
-		panic(bail{})
-	}
-	if isBinaryOp(p.tok()) {
-		end := p.tok()
-		p.binaryRest(x, 1)
-		p.badRange(p.from(first).At, "expected a map or a range").
-			At(p.tokSpan(end), "the ends of a range stand in parentheses if they are calculated").
-			WithHelp("write `0..($n + 1)`")
-		panic(bail{})
-	}
-	if paren && !p.accept(")") {
-		p.badFor("`)`")
-	}
-	s.Body = p.body()
-	s.At = p.since(start)
-	return s
 }
