@@ -68,9 +68,7 @@ func (b *body) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta 
 	case types.LitInt, types.LitString, types.LitBool, types.LitAny:
 		return b.literalArg(sig, p, e, ta)
 	}
-	b.longOK = sig.Format >= 0 || sig.Name == "cgroupid"
 	x := b.value(e)
-	b.longOK = false
 	if isBad(x) {
 		return x
 	}
@@ -140,25 +138,29 @@ func (b *body) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *
 
 // literalArg is an argument that has to be a literal after folding.
 func (b *body) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
-	b.longOK = sig.Format >= 0 || sig.Name == "cgroupid"
+	if s, ok := unparen(e).(*syntax.StringLit); ok && p.Kind == types.LitString {
+		// Formats and paths may be longer than other strings (L-STR-04).
+		x := newStr(s.At.At, s.Value)
+		ta.Type, ta.Const = x.T, constOf(x)
+		return x
+	}
 	x := b.value(e)
-	b.longOK = false
 	if isBad(x) {
 		return x
 	}
 	want, ok := "", false
 	switch p.Kind {
 	case types.LitInt:
-		want = "integer"
+		want = "an integer"
 		_, _, ok = constInt(x)
 	case types.LitString:
-		want = "string"
+		want = "a string"
 		_, ok = strLit(x)
 	case types.LitBool:
-		want = "bool"
+		want = "a bool"
 		_, ok = boolLit(x)
 	case types.LitAny:
-		want, ok = "constant", isLiteral(x)
+		want, ok = "any", isLiteral(x)
 	}
 	_, positional := unparen(e).(*syntax.Positional)
 	if p.Kind == types.LitString && positional {
@@ -169,7 +171,7 @@ func (b *body) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 		if sig.Format >= 0 {
 			row = "FMT-15"
 		}
-		d := b.errorf("literal-expected", e.Span(), "%s() expects a %s literal (`%s` provided)", sig.Name, want, b.shown(x)).
+		d := b.errorf("literal-expected", e.Span(), "%s() expects %s literal (`%s` provided)", sig.Name, want, b.shown(x)).
 			WithLabel("its value has to be known when the script is compiled").WithRow(row)
 		if positional {
 			d.WithRow("L-PARM-08").WithHelp("use `str(%s)`", e.Span().Text())

@@ -97,8 +97,6 @@ func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, a
 		req.Alts = append(req.Alts, parts(a))
 	}
 	if c.in.Probes == nil {
-		c.out.Errorf("bad-probe", at, "invalid probe type: `%s`", first.Parts[0].Text).
-			WithLabel("no probes are known here").WithRow("P-COM-03")
 		return nil
 	}
 	sites := c.in.Probes.Expand(req, &c.out)
@@ -149,10 +147,7 @@ func (c *checker) withParams(ap *syntax.AttachPoint) (*syntax.AttachPoint, bool)
 				continue
 			}
 			n, err := strconv.Atoi(raw[i+1 : j])
-			if err != nil || n == 0 {
-				c.out.Errorf("bad-attach-parameter", ap.At.At, "invalid trailing character for positional parameter in the attach point `%s`", short(raw)).
-					WithLabel("`$` needs the number of a parameter").WithRow("L-PARM-07").
-					WithHelp("put the part in double quotes if the `$` belongs to a name")
+			if err != nil || n == 0 { // the parser has complained
 				return nil, false
 			}
 			text, given := c.param(n)

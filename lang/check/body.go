@@ -13,7 +13,7 @@ import (
 const (
 	maxRounds = 50      // of type inference (T-PROM-01)
 	maxDepth  = 2000    // nested expressions and blocks
-	maxNodes  = 1 << 20 // expressions of one body after macro expansion
+	maxNodes  = 1 << 18 // expressions of one body after macro expansion
 )
 
 // body is one probe body at one site. Typing it builds its part of the result;
@@ -46,7 +46,6 @@ type body struct {
 	allowAgg bool // the next expression may be an aggregation
 	observe  int  // inside sizeof and its like: nothing runs
 	gaveUp   bool
-	longOK   bool     // string literals may exceed max_strlen
 	cstack   []string // C macros that are being expanded
 	argsRec  *types.Type
 	named    int // how many of the site's arguments have names
@@ -71,6 +70,7 @@ func (c *checker) infer() {
 			if !c.settleUnassigned() {
 				return
 			}
+			round = 0
 			continue
 		}
 		if round >= maxRounds {
@@ -81,13 +81,30 @@ func (c *checker) infer() {
 	}
 }
 
-// settleUnassigned gives variables that are never assigned a type, so that
-// reading them is reading zero. It reports whether there were any.
+// settleUnassigned gives variables that have no type when nothing changes any
+// more one, so that reading them is reading zero: those that are never
+// assigned, and then those that are only assigned from themselves. It reports
+// whether there were any.
 func (c *checker) settleUnassigned() bool {
+	if c.settleVars(func(v *varCell) bool { return !v.assigned }) {
+		return true
+	}
+	for _, m := range c.mapList {
+		if m.used && m.value.typ == nil {
+			return false // an error elsewhere
+		}
+	}
+	return c.settleVars(func(v *varCell) bool { return true })
+}
+
+func (c *checker) settleVars(which func(v *varCell) bool) bool {
 	found := false
 	for _, b := range c.bodies {
+		if b.out.HasErrors() {
+			continue
+		}
 		for _, v := range b.live {
-			if v.raw == nil && !v.assigned {
+			if v.raw == nil && which(v) {
 				v.set(types.Int64)
 				found = true
 			}

@@ -17,11 +17,11 @@ func (b *body) call(e *syntax.Call, agg bool) hir.Expr {
 		if m := b.chooseMacro(ms, e); m != nil {
 			return b.expand(m, e.At.At, e, e.Args, agg)
 		}
-		if b.c.in.Builtins[e.Name] == nil && forms[e.Name] == nil {
+		if b.c.in.Builtins[e.Name] == nil && form(e.Name) == nil {
 			return b.noMacroFits(ms, e)
 		}
 	}
-	if f := forms[e.Name]; f != nil {
+	if f := form(e.Name); f != nil {
 		return f(b, e)
 	}
 	sig := b.c.in.Builtins[e.Name]
@@ -83,6 +83,11 @@ func (b *body) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 		}
 		call.Args = append(call.Args, x)
 	}
+	if pi > len(sig.Params) && !sig.Variadic {
+		b.errorf("argument-count", at, "%s() takes fewer arguments here (%d provided)", sig.Name, len(args)).
+			WithLabel("in this call").WithRow("F-GEN-01").WithHelp("usage: `%s`", sig.Usage)
+		failed = true
+	}
 	if failed {
 		return poison(at)
 	}
@@ -129,8 +134,8 @@ func (b *body) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 			return fromConst(at, c)
 		}
 	}
-	if t.Kind == types.Pointer && t.Space == types.SpaceNone {
-		t = t.WithSpace(b.site.Space)
+	if t.Space == types.SpaceNone && (t.Kind == types.Pointer || sig.Context && t.Kind == types.Int && t.Size == 8) {
+		t = inSpace(t, b.site.Space)
 	}
 	call.T = t
 	if sig.Context {

@@ -144,10 +144,7 @@ func (c *checker) nearestFunction(name string) string {
 	for n := range c.macros {
 		names = append(names, n)
 	}
-	for n := range forms {
-		names = append(names, n)
-	}
-	return nearest(name, names)
+	return nearest(name, append(names, formNames...))
 }
 
 // nearestValue looks for a builtin value or a constant with a similar name.

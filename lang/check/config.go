@@ -181,7 +181,7 @@ func (c *checker) configEntry(e *syntax.ConfigEntry) {
 		return
 	}
 	if at, dup := c.cfg.at[key]; dup && c.cfg.vals[key] != val {
-		c.out.Warnf("duplicate-config", e.At.At, "%s is set twice: the last value counts", key).
+		c.out.Warnf("repeated-config", e.At.At, "%s is set twice: the last value counts", key).
 			WithLabel("set again here").At(at, "first set here").WithRow("L-CFG-01")
 	}
 	c.cfg.vals[key], c.cfg.at[key] = val, e.At.At

@@ -15,14 +15,14 @@ func (b *body) convert(x hir.Expr, t *types.Type) hir.Expr {
 	from := x.Type()
 	switch t.Kind {
 	case types.Int, types.Bool, types.Enum:
+		if _, lit := intLit(x); !lit && t.Size == 8 && t.Signed && from.IsInt() && from.Size == 8 && !from.Signed && !isAggRead(x) {
+			b.lossy(x, t)
+		}
 		if n, ok := x.(*hir.Int); ok {
 			return &hir.Int{X: hir.X{T: t, At: n.At}, V: extend(n.V, t)}
 		}
 		if from.Kind == t.Kind && from.Size == t.Size && from.Signed == t.Signed {
 			return x
-		}
-		if t.Size == 8 && t.Signed && from.IsInt() && from.Size == 8 && !from.Signed && !isAggRead(x) {
-			b.lossy(x, t)
 		}
 		return cast(x, t)
 	case types.String:

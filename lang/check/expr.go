@@ -118,7 +118,7 @@ func blockValue(hb *hir.Block, at source.Span) hir.Expr {
 
 // stringLit checks the length of a literal against max_strlen (L-STR-04).
 func (b *body) stringLit(e *syntax.StringLit) hir.Expr {
-	if limit := b.c.cfg.maxStrlen; int64(len(e.Value))+1 > limit && !b.longOK {
+	if limit := b.c.cfg.maxStrlen; int64(len(e.Value))+1 > limit {
 		b.errorf("string-too-long", e.At.At, "string is too long: %d bytes, the limit is %d", len(e.Value), limit-1).
 			WithLabel("this literal").WithRow("L-STR-04").
 			WithHelp("raise the limit: `config = { max_strlen = %d }`", len(e.Value)+1)
@@ -143,45 +143,22 @@ func (b *body) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
 		if isBad(x) {
 			return &hir.Int{X: hir.X{T: x.Type(), At: at}}
 		}
-		if !b.inTuple(x) {
-			return poison(at)
-		}
 		ts[i] = x.Type()
 	}
 	return &hir.Tuple{X: hir.X{T: types.TupleType(ts...), At: at}, Elems: elems}
-}
-
-// inTuple refuses what cannot be an element (T-TUP-03).
-func (b *body) inTuple(x hir.Expr) bool {
-	t := x.Type()
-	if t.IsAgg() || t.Kind == types.Ctx || t.Kind == types.MapRef || t.Kind == types.Word {
-		b.errorf("bad-element", x.Span(), "a value of type `%s` cannot exist inside a tuple", t).
-			WithLabel("this element").WithRow("T-TUP-03")
-		return false
-	}
-	return true
 }
 
 // record types (name = x, …).
 func (b *body) record(e *syntax.Record) hir.Expr {
 	elems := make([]hir.Expr, len(e.Values))
 	ts := make([]*types.Type, len(e.Values))
-	seen := map[string]int{}
 	var failed hir.Expr
 	for i, v := range e.Values {
 		elems[i] = b.value(v)
 		ts[i] = elems[i].Type()
-		switch j, dup := seen[e.Names[i]]; {
-		case dup:
-			b.errorf("duplicate-name", e.NamesAt[i], "record field `%s` is given twice", e.Names[i]).
-				WithLabel("again here").At(e.NamesAt[j], "first here").WithRow("T-REC-01")
-			failed = poison(e.At.At)
-		case isBad(elems[i]) && failed == nil:
+		if isBad(elems[i]) && failed == nil {
 			failed = &hir.Int{X: hir.X{T: ts[i], At: e.At.At}}
-		case !isBad(elems[i]) && !b.inTuple(elems[i]):
-			failed = poison(e.At.At)
 		}
-		seen[e.Names[i]] = i
 	}
 	if failed != nil {
 		return failed

@@ -11,30 +11,44 @@ import (
 	"probe/lang/value"
 )
 
-// forms are the functions that the checker computes itself: their arguments
-// are types, or their result is known when the script is compiled.
-var forms map[string]func(b *body, e *syntax.Call) hir.Expr
+// formNames are the functions that form knows, for suggestions.
+var formNames = []string{
+	"config", "container_of", "duration", "fail", "getopt", "is_array", "is_integer", "is_literal", "is_ptr", "is_scalar",
+	"is_str", "is_unsigned_integer", "probe", "probetype", "retval", "static_assert", "str",
+}
 
-func init() {
-	forms = map[string]func(b *body, e *syntax.Call) hir.Expr{
-		"is_str":              isForm(func(t *types.Type) bool { return t.Kind == types.String }),
-		"is_ptr":              isForm(func(t *types.Type) bool { return t.Kind == types.Pointer }),
-		"is_array":            isForm(func(t *types.Type) bool { return t.Kind == types.Array }),
-		"is_integer":          isForm(func(t *types.Type) bool { return t.IsInt() }),
-		"is_unsigned_integer": isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed }),
-		"is_literal":          (*body).isLiteralForm,
-		"is_scalar":           (*body).isScalar,
-		"static_assert":       (*body).staticAssert,
-		"fail":                (*body).fail,
-		"container_of":        (*body).containerOf,
-		"getopt":              (*body).getopt,
-		"str":                 (*body).str,
-		"probe":               wordCall,
-		"probetype":           wordCall,
-		"retval":              wordCall,
-		"config":              wordCall,
-		"duration":            wordCall,
+// form finds the functions that the checker computes itself: their arguments
+// are types, or their result is known when the script is compiled.
+func form(name string) func(b *body, e *syntax.Call) hir.Expr {
+	switch name {
+	case "is_str":
+		return isForm(func(t *types.Type) bool { return t.Kind == types.String })
+	case "is_ptr":
+		return isForm(func(t *types.Type) bool { return t.Kind == types.Pointer })
+	case "is_array":
+		return isForm(func(t *types.Type) bool { return t.Kind == types.Array })
+	case "is_integer":
+		return isForm((*types.Type).IsInt)
+	case "is_unsigned_integer":
+		return isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed })
+	case "is_literal":
+		return (*body).isLiteralForm
+	case "is_scalar":
+		return (*body).isScalar
+	case "static_assert":
+		return (*body).staticAssert
+	case "fail":
+		return (*body).fail
+	case "container_of":
+		return (*body).containerOf
+	case "getopt":
+		return (*body).getopt
+	case "str":
+		return (*body).str
+	case "probe", "probetype", "retval", "config", "duration":
+		return wordCall
 	}
+	return nil
 }
 
 // wordCall is probe() and its like: the same as the bare word.

@@ -73,7 +73,7 @@ func (b *body) ident(e *syntax.Ident, agg bool) hir.Expr {
 func (b *body) unknownIdent(e *syntax.Ident) hir.Expr {
 	d := b.errorf("unknown-name", e.At.At, "unknown identifier: `%s`", e.Name).
 		WithLabel("not a builtin, macro or constant").WithRow("L-CMAC-06")
-	if sig := b.c.in.Builtins[e.Name]; sig != nil || forms[e.Name] != nil || b.c.macros[e.Name] != nil {
+	if sig := b.c.in.Builtins[e.Name]; sig != nil || form(e.Name) != nil || b.c.macros[e.Name] != nil {
 		d.WithLabel("a function needs its arguments").WithHelp("call it: `%s(…)`", e.Name)
 		if sig != nil && sig.Usage != "" {
 			d.Helps[0] = "usage: `" + sig.Usage + "`"

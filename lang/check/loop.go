@@ -78,11 +78,7 @@ func intOf(x hir.Expr) hir.Expr {
 func (b *body) forMap(s *syntax.For, out *hir.Block) {
 	me, ok := b.mapExpr(s.Map)
 	if !ok || me.Keys != nil {
-		b.errorf("bad-range", s.Map.Span(), "expected map or range, found an expression").
-			WithLabel("neither `@map` nor `from..to`").WithRow("E-FOR-01")
-		b.quietly(s.Map)
-		b.loopBody(s, func() *varCell { return b.loopVar(s.Var) })
-		return
+		return // the parser has complained
 	}
 	var m *mapCell
 	b.throughWord(s.Map, func() hir.Expr { m = b.mapOf(me); return nil })
@@ -133,8 +129,6 @@ func (b *body) pairType(m *mapCell, at source.Span) *types.Type {
 
 // while types while (c) { }.
 func (b *body) while(s *syntax.While, out *hir.Block) {
-	b.warnf("while-loop", s.At.At, "while loops are deprecated").WithLabel("the kernel has to be able to bound it").
-		WithRow("E-WHILE-01").WithHelp("use a range: `for $i : 0..100 { … }`")
 	c := b.condition(s.Cond)
 	b.inLoop++
 	blk := b.block(s.Body, false)

@@ -37,21 +37,9 @@ func (m *macro) String() string {
 	return m.name + "(" + strings.Join(parts, ", ") + ")"
 }
 
-// addMacro enters a definition (L-MAC-01, L-MAC-02, L-MAC-07).
+// addMacro enters a definition (L-MAC-01, L-MAC-07).
 func (c *checker) addMacro(s *syntax.Macro) {
 	m := &macro{name: s.Name, params: s.Params, body: s.Body, at: s.At.At, nameAt: s.NameAt}
-	seen := map[string]source.Span{}
-	for _, p := range s.Params {
-		if p.Kind == syntax.ParamWord && syntax.IsReservedBuiltin(p.Name) {
-			c.out.Errorf("bad-macro", p.At.At, "builtin `%s` cannot be a macro parameter", p.Name).
-				WithLabel("this word always means the builtin").WithRow("L-MAC-02")
-		}
-		if old, dup := seen[p.Name]; dup {
-			c.out.Errorf("bad-macro", p.At.At, "macro parameter `%s` is given twice", p.Name).
-				WithLabel("again here").At(old, "first here").WithRow("L-MAC-02")
-		}
-		seen[p.Name] = p.At.At
-	}
 	for _, old := range c.macros[m.name] {
 		if old.signature() == m.signature() {
 			c.out.Errorf("duplicate-macro", s.NameAt, "redefinition of macro `%s`", m.name).

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"probe/lang/diag"
@@ -93,11 +94,13 @@ func (b *body) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 	}
 	t := key.Type()
 	if bad := badKey(t); bad != nil {
-		d := b.errorf("bad-key", key.Span(), "a value of type `%s` cannot be part of a map key", bad).
+		b.errorf("bad-key", key.Span(), "a value of type `%s` cannot be part of a map key", bad).
 			WithLabel("this is %s", article(t)).WithRow("T-MAP-06")
-		if bad.Kind == types.Ctx {
-			d.Message = "context cannot be part of a map key"
-		}
+		return key, false
+	}
+	if hasContext(key) {
+		b.errorf("bad-key", key.Span(), "context cannot be part of a map key").
+			WithLabel("`ctx` is only valid while the probe runs").WithRow("T-MAP-06")
 		return key, false
 	}
 	if !b.widen(&m.key, key) {
@@ -111,10 +114,21 @@ func (b *body) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 	return b.convert(key, m.key.typ), true
 }
 
+// hasContext tells whether a key holds the probe's context (B-CTX).
+func hasContext(x hir.Expr) bool {
+	switch n := x.(type) {
+	case *hir.Call:
+		return n.Sig.Row == "B-CTX"
+	case *hir.Tuple:
+		return slices.ContainsFunc(n.Elems, hasContext)
+	}
+	return false
+}
+
 // badKey finds the part of a type that no key can have, nil if there is none.
 func badKey(t *types.Type) *types.Type {
 	switch t.Kind {
-	case types.Void, types.Word, types.MapRef, types.Ctx, types.Timestamp, types.CgroupPath:
+	case types.Void, types.Timestamp, types.CgroupPath:
 		return t
 	case types.Record:
 		if t.Struct.Flavour == types.Tuple || t.Struct.Flavour == types.RecordLit {

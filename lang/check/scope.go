@@ -95,6 +95,10 @@ func (b *body) readVar(e *syntax.Var) hir.Expr {
 		b.warnf("unassigned-variable", e.At.At, "`$%s` is read before anything was assigned to it", v.name).
 			WithLabel("variable used before it was assigned: reads as zero").WithRow("T-VAR-05")
 	}
+	if !v.assigned && !v.let {
+		b.undefinedVar(e) // a macro's parameter that the caller has not created
+		return poison(e.At.At)
+	}
 	v.read = true
 	b.depend(&v.cell)
 	if v.typ == nil {

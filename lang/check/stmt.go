@@ -121,8 +121,8 @@ func (b *body) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 			WithLabel("return value discarded").WithRow("E-ASG-06").
 			WithHelp("assign it, or write `_ = %s;` to drop it on purpose", short(at.Text()))
 	}
-	out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: at}, X: x, Discarded: discarded})
 	call, ok := x.(*hir.Call)
+	out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: at}, X: x, Discarded: ok && discarded})
 	return ok && call.Sig.Ends
 }
 
@@ -195,12 +195,14 @@ func (b *body) let(s *syntax.Let, out *hir.Block) {
 // declaredType applies the T of let $x : T.
 func (b *body) declaredType(v *varCell, te *syntax.TypeExpr) {
 	t := b.typeExpr(te)
+	v.assigned = t == nil || t.Kind == types.Invalid // one error is enough
 	switch {
-	case t == nil || t.Kind == types.Invalid:
+	case v.assigned:
 		return
 	case t.Kind == types.Void || t.IsAgg():
 		b.errorf("bad-variable-type", te.At.At, "invalid variable declaration type: %s", t).
 			WithLabel("a variable cannot hold this").WithRow("T-VAR-06")
+		v.assigned = true
 		return
 	case t.Size == 0 && (t.Kind == types.String || t.Kind == types.Buffer):
 		v.unsized = true
@@ -236,14 +238,9 @@ func (b *body) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
 // storable refuses values that no variable and no map can hold.
 func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 	t := x.Type()
-	switch t.Kind {
-	case types.Void:
+	if t.Kind == types.Void {
 		b.errorf("no-value", x.Span(), "this expression has no value to store in %s", where).
 			WithLabel("gives nothing").WithRow("T-PROM-10")
-		return false
-	case types.Word, types.MapRef, types.Ctx:
-		b.errorf("bad-value", x.Span(), "a value of type %s cannot be stored in %s", t, where).
-			WithLabel("this is %s", t).WithRow("T-VAR-06")
 		return false
 	}
 	if t.IsAgg() {
@@ -279,16 +276,8 @@ func (b *body) assign(s *syntax.Assign, out *hir.Block) {
 		b.assignVar(s, t, out)
 	case *syntax.Map:
 		b.assignMap(s, t, out)
-	case *syntax.Field:
-		b.errorf("bad-target", s.Target.Span(), "fields cannot be assigned: tuples, records and structs are immutable").
-			WithLabel("only variables and maps can be assigned").WithRow("T-TUP-01")
-		b.expr(s.X)
-	case *syntax.BadExpr:
-	default:
-		b.errorf("bad-target", s.Target.Span(), "invalid assignment target").
-			WithLabel("only `$variables`, `@maps` and `@map[keys]` can be assigned").WithRow("E-ASG-01")
-		b.expr(s.X)
 	}
+	// Anything else the parser has complained about.
 }
 
 func (b *body) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {

@@ -134,9 +134,7 @@ func (b *body) addressOf(e *syntax.Unary) hir.Expr {
 	case *syntax.Map:
 		return b.unsupported(e.At.At, "T-PTR-05", "the address of a map")
 	}
-	b.errorf("bad-target", e.At.At, "the address-of operator `&` requires a variable or map").
-		WithLabel("only `&$variable` is possible").WithRow("T-PTR-05")
-	return poison(e.At.At)
+	return poison(e.At.At) // the parser has complained
 }
 
 // incDec types ++ and -- (T-OP-08).
@@ -161,9 +159,7 @@ func (b *body) incDec(target syntax.Expr, op string, post bool, at source.Span) 
 		m.hm.Written, m.hm.Read = true, true
 		return b.step(x, &m.value, m.label(), "map")
 	}
-	b.errorf("bad-target", at, "the `%s` operator requires a variable or map", op).
-		WithLabel("nothing to store the result in").WithRow("E-ASG-03")
-	return poison(at)
+	return poison(at) // the parser has complained
 }
 
 // step widens the cell that ++ or -- works on and gives the operator its type.

@@ -1,0 +1,307 @@
+package diag
+
+// checkTypeCodes are the codes of lang/check about types, maps and habits.
+var checkTypeCodes = []Entry{
+	// types
+	{
+		Code: "type-mismatch", Phase: PhaseCheck,
+		Cause: "a value does not fit what it is assigned to or compared with",
+		Wrong: "begin { @x = 1; @x = \"s\"; }",
+		Cure:  "use one type for a variable or map; cast numbers, read strings with `str()`",
+	},
+	{
+		Code: "key-mismatch", Phase: PhaseCheck,
+		Cause: "a map is used with keys of different types",
+		Wrong: "begin { @m[1, \"a\"] = 1; @m[2] = 1; }",
+		Cure:  "use keys of one form everywhere",
+	},
+	{
+		Code: "map-key", Phase: PhaseCheck,
+		Cause: "a map is used both with and without a key",
+		Wrong: "begin { @x = 1; @x[2] = 3; }",
+		Cure:  "use two maps, or a key everywhere",
+	},
+	{
+		Code: "bad-key", Phase: PhaseCheck,
+		Cause: "a value of this type cannot be a key",
+		Wrong: "begin { @[strftime(\"%H\", nsecs)] = 1; }",
+		Cure:  "use something that is stored as it is: numbers, strings, tuples, stacks",
+	},
+	{
+		Code: "bad-operands", Phase: PhaseCheck,
+		Cause: "an operator cannot be used on values of these types",
+		Wrong: "begin { $x = comm + 1; }",
+		Cure:  "convert the operands; strings can only be compared",
+	},
+	{
+		Code: "bad-condition", Phase: PhaseCheck,
+		Cause: "a condition is neither a number nor a pointer nor a bool",
+		Wrong: "begin { if (comm) { exit(); } }",
+		Cure:  "compare it with something: `if (comm == \"bash\")`",
+	},
+	{
+		Code: "branch-mismatch", Phase: PhaseCheck,
+		Cause: "the branches of a choice give values of different types",
+		Wrong: "begin { $x = pid ? 1 : \"x\"; }",
+		Cure:  "let both branches give the same type",
+	},
+	{
+		Code: "bad-cast", Phase: PhaseCheck,
+		Cause: "a value cannot be cast to this type",
+		Wrong: "begin { $x = (uint64)comm; }",
+		Cure:  "cast numbers and pointers; read structs through a pointer: `*(struct X *)p`",
+	},
+	{
+		Code: "bad-enum-value", Phase: PhaseCheck,
+		Cause: "a literal is cast to an enum that has no such value",
+		Wrong: "enum color { RED = 1, BLUE = 4 }\nbegin { print((enum color)5); }",
+		Cure:  "use one of the enum's names",
+	},
+	{
+		Code: "unknown-type", Phase: PhaseCheck,
+		Cause: "a type is defined neither by the kernel nor by the script",
+		Wrong: "begin { $x = (struct no_such *)0; }",
+		Cure:  "check the spelling, or define the type at the start of the script",
+	},
+	{
+		Code: "bad-type", Phase: PhaseCheck,
+		Cause: "a type cannot be laid out",
+		Wrong: "begin { let $x : int8[99999999]; }",
+		Cure:  "use a smaller type",
+	},
+	{
+		Code: "unsupported-type", Phase: PhaseCheck,
+		Cause: "a field has a type that the language cannot represent",
+		Cure:  "read it through a pointer to a type of the same size",
+	},
+	{
+		Code: "bad-variable-type", Phase: PhaseCheck,
+		Cause: "a variable is declared with a type that only maps can hold",
+		Wrong: "begin { let $n : count_t; }",
+		Cure:  "aggregations live in maps: `@n = count()`",
+	},
+	{
+		Code: "locked-type", Phase: PhaseCheck,
+		Cause: "a type that was used while compiling would change afterwards",
+		Wrong: "begin { $x = 1; print(sizeof($x)); $x = 70000; }",
+		Cure:  "declare the type: `let $x : int64 = 1;`",
+	},
+	{
+		Code: "effect-in-type", Phase: PhaseCheck,
+		Cause: "an expression of which only the type is wanted would write to a map",
+		Wrong: "begin { print(sizeof({ @x = 1; 5 })); }",
+		Cure:  "take the assignment out of it",
+	},
+	{
+		Code: "no-fixpoint", Phase: PhaseCheck,
+		Cause: "the types of the script's maps depend on each other in too long a chain",
+		Cure:  "declare the types of some variables: `let $x : int64;`",
+	},
+	{
+		Code: "unknown-map-type", Phase: PhaseCheck,
+		Cause: "the type of a map cannot be found, because all its values depend on itself",
+		Wrong: "begin { @a = @b; @b = @a; }",
+		Cure:  "assign something of a known type to one of the maps",
+	},
+	{
+		Code: "bad-field", Phase: PhaseCheck,
+		Cause: "a field is read of something that has no fields",
+		Wrong: "begin { $x = 5; print($x.name); }",
+		Cure:  "cast an address to a struct first: `((struct task_struct *)$x)->comm`",
+	},
+	{
+		Code: "unknown-field", Phase: PhaseCheck,
+		Cause: "a struct, a record or the arguments of a probe have no field of that name",
+		Wrong: "begin { $r = (first = 1, last = 2); print($r.frist); }",
+		Cure:  "check the spelling; `probe ls -v` shows the arguments of a probe",
+	},
+	{
+		Code: "tuple-index", Phase: PhaseCheck,
+		Cause: "a tuple has no element of that number",
+		Wrong: "begin { $t = (1, 2); print($t.2); }",
+		Cure:  "elements are counted from 0",
+	},
+	{
+		Code: "bad-index", Phase: PhaseCheck,
+		Cause: "something is indexed that is no array, or with something that is no integer",
+		Wrong: "begin { $x = 5; print($x[0]); }",
+		Cure:  "index arrays, strings, pointers and tuples with integers",
+	},
+	{
+		Code: "index-out-of-bounds", Phase: PhaseCheck,
+		Cause: "an index is beyond the end of an array",
+		Wrong: "begin { $s = \"abc\"; print($s[9]); }",
+		Cure:  "use an index below the size that the message gives",
+	},
+	{
+		Code: "signed-index", Phase: PhaseCheck,
+		Cause: "an index could be negative",
+		Wrong: "begin { $s = \"abc\"; $i = -1; print($s[$i]); }",
+		Cure:  "cast it if it cannot be: `(uint64)$i`",
+	},
+	{
+		Code: "bad-dereference", Phase: PhaseCheck,
+		Cause: "`*` is used on something that is no pointer to a known type",
+		Wrong: "begin { print(*comm); }",
+		Cure:  "cast it: `*(uint64 *)$p`",
+	},
+	{
+		Code: "bad-range", Phase: PhaseCheck,
+		Cause: "the ends of a range are no integers",
+		Wrong: "begin { for $i : 0..comm { print($i); } }",
+		Cure:  "use integers of any width",
+	},
+	{
+		Code: "bad-loop", Phase: PhaseCheck,
+		Cause: "a for loop runs over a map that it cannot run over",
+		Wrong: "begin { @x = 1; for ($kv : @x) { print($kv); } }",
+		Cure:  "loops need a map with keys, and values that are no histograms",
+	},
+	{
+		Code: "bad-unroll", Phase: PhaseCheck,
+		Cause: "the count of unroll is not a literal from 1 to 100",
+		Wrong: "begin { unroll (101) { print(1); } }",
+		Cure:  "use a range for more: `for $i : 0..1000 { … }`",
+	},
+	{
+		Code: "jump-outside-loop", Phase: PhaseCheck,
+		Cause: "break or continue stands outside of a loop",
+		Wrong: "begin { break; }",
+		Cure:  "use `return` to leave the probe",
+	},
+	{
+		Code: "bad-return", Phase: PhaseCheck,
+		Cause: "a probe returns something that is no integer",
+		Wrong: "begin { return \"done\"; }",
+		Cure:  "return a number, or nothing",
+	},
+	{
+		Code: "literal-overflow", Phase: PhaseCheck,
+		Cause: "a calculation with literals leaves the range of 64 bits or divides by zero",
+		Wrong: "begin { print(1 / 0); }",
+		Cure:  "correct the numbers",
+	},
+	{
+		Code: "literal-operation", Phase: PhaseCheck,
+		Cause: "an operator is used on a string literal that has no meaning there",
+		Wrong: "begin { print(\"abc\" - 1); }",
+		Cure:  "literals know `+` with a count of bytes to skip or with another literal",
+	},
+	{
+		Code: "not-comptime", Phase: PhaseCheck,
+		Cause: "something is needed while compiling that is only known when the probe runs",
+		Wrong: "begin { print(comptime pid); }",
+		Cure:  "use literals, sizeof, constants or parameters",
+	},
+	{
+		Code: "static-assert", Phase: PhaseCheck,
+		Cause: "an assertion of the script does not hold",
+		Wrong: "begin { static_assert(sizeof(int32) == 8, \"int32 has 8 bytes\"); }",
+		Cure:  "the text is the script's own; look at the condition",
+	},
+	{
+		Code: "too-complex", Phase: PhaseCheck,
+		Cause: "a probe is nested too deeply or becomes too large",
+		Cure:  "split it into several probes, or write a loop",
+	},
+
+	// maps
+	{
+		Code: "aggregation-misplaced", Phase: PhaseCheck,
+		Cause: "an aggregation is not assigned directly to a map",
+		Wrong: "begin { $n = count(); }",
+		Cure:  "write `@n = count();`",
+	},
+	{
+		Code: "aggregation-read", Phase: PhaseCheck,
+		Cause: "one value is read of a map that holds histograms or statistics",
+		Wrong: "begin { @h[1] = hist(5); printf(\"%d\\n\", @h[1]); }",
+		Cure:  "print the whole map: `print(@h)`",
+	},
+	{
+		Code: "aggregation-copy", Phase: PhaseCheck,
+		Cause: "an aggregation is assigned from one map to another",
+		Wrong: "begin { @a = count(); @b = @a; }",
+		Cure:  "call the function on the other map too, or cast to keep the present value: `@b = (uint64)@a`",
+	},
+	{
+		Code: "bad-map-kind", Phase: PhaseCheck,
+		Cause: "a map declaration has an unknown kind or a wrong size",
+		Wrong: "let @m = hashh(10);\nbegin { @m[1] = 1; }",
+		Cure:  "kinds are hash, lruhash, percpuhash and percpulruhash; the size is a positive integer",
+	},
+	{
+		Code: "map-kind-mismatch", Phase: PhaseCheck,
+		Cause: "the declared kind of a map does not go with its values",
+		Wrong: "let @m = hash(10);\nbegin { @m[1] = count(); }",
+		Cure:  "aggregations need percpuhash or percpulruhash, other values hash or lruhash",
+	},
+	{
+		Code: "duplicate-map", Phase: PhaseCheck,
+		Cause: "a map is declared twice",
+		Wrong: "let @m = hash(10);\nlet @m = hash(20);\nbegin { @m[1] = 1; }",
+		Cure:  "keep one declaration",
+	},
+	{
+		Code: "unused-map", Phase: PhaseCheck, Warning: true,
+		Cause: "a map is declared but never used",
+		Wrong: "let @m = hash(10);\nbegin { }",
+		Cure:  "remove the declaration",
+	},
+
+	// warnings
+	{
+		Code: "discarded-value", Phase: PhaseCheck, Warning: true,
+		Cause: "the value of a statement is not used",
+		Wrong: "begin { pid + 1; }",
+		Cure:  "assign it, or write `_ = …;` to drop it on purpose",
+	},
+	{
+		Code: "unreachable", Phase: PhaseCheck, Warning: true,
+		Cause: "statements follow one that ends the block",
+		Wrong: "begin { exit(); print(1); }",
+		Cure:  "move or remove them",
+	},
+	{
+		Code: "unassigned-variable", Phase: PhaseCheck, Warning: true,
+		Cause: "a declared variable is read before, or without, an assignment",
+		Wrong: "begin { let $x; print($x); }",
+		Cure:  "assign to it first; it reads as zero",
+	},
+	{
+		Code: "lossy-conversion", Phase: PhaseCheck, Warning: true,
+		Cause: "an unsigned 64-bit value is stored as a signed one",
+		Wrong: "begin { $a = (int64)-1; $a = nsecs; }",
+		Cure:  "cast it to say that this is meant: `(int64)nsecs`",
+	},
+	{
+		Code: "signed-division", Phase: PhaseCheck, Warning: true,
+		Cause: "numbers of which one may be negative are divided as if they were not",
+		Wrong: "begin { $a = (int64)-8; $b = (int32)2; print($a / $b); }",
+		Cure:  "make both sides the same type, unsigned if possible",
+	},
+	{
+		Code: "distinct-pointers", Phase: PhaseCheck, Warning: true,
+		Cause: "pointers to different types are compared",
+		Wrong: "kprobe:vfs_read { if ((int32 *)arg0 == (int64 *)arg1) { exit(); } }",
+		Cure:  "cast one of them if only the addresses matter",
+	},
+	{
+		Code: "space-mismatch", Phase: PhaseCheck, Warning: true,
+		Cause: "a kernel address and a user address are combined",
+		Wrong: "kprobe:vfs_read { $p = (uint64)uptr(arg0) + arg1; print($p); }",
+		Cure:  "say which is meant with kptr() or uptr()",
+	},
+	{
+		Code: "empty-literal", Phase: PhaseCheck, Warning: true,
+		Cause: "more bytes of a string literal are skipped than it has",
+		Wrong: "begin { print(\"abc\" + 9); }",
+		Cure:  "skip less",
+	},
+	{
+		Code: "useless-cast", Phase: PhaseCheck, Warning: true,
+		Cause: "a value is cast to the type that it has already",
+		Wrong: "begin { $x = (uint32)pid; print($x); }",
+		Cure:  "leave the cast out",
+	},
+}
