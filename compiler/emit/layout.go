@@ -38,6 +38,13 @@ func layout(f *ir.Func, cfg *ir.CFG) []ir.Block {
 			stack = append(stack, frame{b: to})
 		}
 	}
+	// What only cold blocks lead to is cold, and a block must follow the blocks
+	// that dominate it.
+	for i := len(post) - 1; i >= 0; i-- {
+		if b := post[i]; b != 0 && f.Blocks[cfg.Idom[b]].Cold {
+			f.Blocks[b].Cold = true
+		}
+	}
 	order := make([]ir.Block, 0, len(post))
 	for _, cold := range [...]bool{false, true} {
 		for i := len(post) - 1; i >= 0; i-- {

@@ -39,6 +39,7 @@ func selectFunc(f *ir.Func) *mach {
 		d := &f.Blocks[b]
 		blk := &s.blocks[i]
 		blk.First, blk.Depth, blk.Cold = len(s.insts), int(cfg.Depth[b]), d.Cold
+		blk.Head = cfg.Head[b] == b
 		for _, p := range d.Params {
 			blk.Params = append(blk.Params, regalloc.VReg(p))
 		}

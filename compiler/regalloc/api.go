@@ -20,8 +20,9 @@ type VReg int32
 
 // Code is what the allocator needs to know about one function. Blocks are
 // numbered in layout order, block 0 is the entry; instructions are numbered
-// through all blocks in that order. Critical edges must be split: the target
-// of a block with two successors has one predecessor.
+// through all blocks in that order. A block must come after the blocks that
+// dominate it. Critical edges must be split: the target of a block with two
+// successors has one predecessor.
 type Code interface {
 	// VRegs is the highest number of a virtual register.
 	VRegs() int
@@ -46,6 +47,7 @@ type Block struct {
 	Params     []VReg
 	Succs      []Edge
 	Depth      int  // loops around the block
+	Head       bool // the first block of a loop
 	Cold       bool // rarely run: costs next to nothing
 }
 

@@ -97,6 +97,7 @@ func (k *book) add(it *interval, iv int32) {
 // cut removes what iv has booked from p on.
 func (k *book) cut(iv int32, p pos) {
 	i := k.from(p)
+	k.head = min(k.head, i) // if p is in the past
 	w := i
 	for ; i < len(k.list); i++ {
 		x := k.list[i]

@@ -1,6 +1,9 @@
 package regalloc
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // pos is a position; see the package comment. Units count instructions and
 // block headers in layout order; position 2u reads, 2u+1 writes.
@@ -118,7 +121,7 @@ func (a *allocator) edges() {
 		for i := range blk.Succs {
 			to := blk.Succs[i].To
 			a.preds[to] = append(a.preds[to], int32(b))
-			if to <= b && (!blk.Cold || a.loopEnd[to] == 0) {
+			if t := a.blocks[to]; to <= b && t.Head && blk.Depth >= t.Depth && (!blk.Cold || a.loopEnd[to] == 0) {
 				a.loopEnd[to] = max(a.loopEnd[to], a.start[b+1])
 			}
 		}
@@ -274,7 +277,7 @@ func (a *allocator) hints() {
 }
 
 // intervals builds the interval of every value.
-func (a *allocator) intervals() {
+func (a *allocator) intervals() error {
 	n := len(a.blocks)
 	stamp := make([]VReg, n)
 	end := make([]pos, n)
@@ -338,6 +341,9 @@ func (a *allocator) intervals() {
 		}
 		a.loopUses(v, list, in)
 		rs := flat[from:len(flat):len(flat)]
+		if rs[0].start != val.def {
+			return fmt.Errorf("regalloc: v%d is used in front of its definition", v)
+		}
 		val.first = int32(len(a.ivs))
 		a.ivs = append(a.ivs, interval{v: v, start: rs[0].start, end: rs[len(rs)-1].end,
 			rs: rs, us: a.uses[v], reg: NoReg, next: -1})
@@ -350,6 +356,7 @@ func (a *allocator) intervals() {
 	for _, p := range pairs {
 		a.liveIn[p.b] = append(a.liveIn[p.b], p.v)
 	}
+	return nil
 }
 
 // blockAt is the block in which a use happens. A use at the end of a block has

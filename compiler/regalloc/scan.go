@@ -13,7 +13,9 @@ func Allocate(c Code) (*Allocation, error) {
 	a := &allocator{code: c, out: &Allocation{}}
 	a.number()
 	a.define()
-	a.intervals()
+	if err := a.intervals(); err != nil {
+		return nil, err
+	}
 	if err := a.scan(); err != nil {
 		return nil, err
 	}
@@ -161,7 +163,7 @@ func (a *allocator) tryFree(iv int32) bool {
 		}
 	}
 	limit := free[best]
-	if limit <= it.start+1 {
+	if limit <= it.start {
 		return false
 	}
 	if u := a.firstUse(it); u >= limit && !a.born(it) {

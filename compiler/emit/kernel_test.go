@@ -1,0 +1,127 @@
+package emit
+
+import (
+	"encoding/hex"
+	"errors"
+	"math/rand"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/google/go-cmp/cmp"
+
+	"probe/compiler/ir"
+	"probe/compiler/ir/irgen"
+)
+
+// needKernel skips unless programs can be loaded and run here.
+func needKernel(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("loading BPF programs needs root")
+	}
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.RawTracepoint, License: "GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
+	if err != nil {
+		if errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, os.ErrPermission) {
+			t.Skipf("the kernel refuses BPF programs: %v", err)
+		}
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if _, err := p.Run(&ebpf.RunOptions{}); err != nil {
+		t.Skipf("the kernel does not run programs on request: %v", err)
+	}
+}
+
+// loadCode loads emitted code with the maps of generated programs.
+func loadCode(t *testing.T, c *Code) *ebpf.Collection {
+	t.Helper()
+	spec := &ebpf.CollectionSpec{
+		Maps: map[string]*ebpf.MapSpec{
+			"array": {Name: "array", Type: ebpf.Array, KeySize: 4, ValueSize: irgen.ArraySize, MaxEntries: 1},
+			"hash":  {Name: "hash", Type: ebpf.Hash, KeySize: 8, ValueSize: 16, MaxEntries: irgen.HashMax},
+			"ring":  {Name: "ring", Type: ebpf.RingBuf, MaxEntries: 1 << 16},
+		},
+		Programs: map[string]*ebpf.ProgramSpec{"p": {Name: "p", Type: ebpf.RawTracepoint, License: "GPL", Instructions: c.Ins}},
+	}
+	coll, err := ebpf.NewCollection(spec)
+	if err != nil {
+		t.Fatalf("%+v\n%s", err, c.Text(nil))
+	}
+	t.Cleanup(coll.Close)
+	return coll
+}
+
+// runKernel runs emitted code in the kernel and collects what it left behind.
+func runKernel(t *testing.T, c *Code, ctx []byte) irgen.Outcome {
+	t.Helper()
+	coll := loadCode(t, c)
+	defer coll.Close()
+	ring, err := ringbuf.NewReader(coll.Maps["ring"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.Close()
+	ret, err := coll.Programs["p"].Run(&ebpf.RunOptions{Context: ctx})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := irgen.Outcome{Ret: uint64(ret), Hash: map[string]string{}}
+	var array [irgen.ArraySize]byte
+	if err := coll.Maps["array"].Lookup(uint32(0), &array); err != nil {
+		t.Fatal(err)
+	}
+	o.Array = hex.EncodeToString(array[:])
+	var key [8]byte
+	var val [16]byte
+	for it := coll.Maps["hash"].Iterate(); it.Next(&key, &val); {
+		o.Hash[hex.EncodeToString(key[:])] = hex.EncodeToString(val[:])
+	}
+	ring.SetDeadline(time.Unix(1, 0)) // take what is there, do not wait
+	for {
+		r, err := ring.Read()
+		if err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal(err)
+			}
+			return o
+		}
+		o.Ring = append(o.Ring, hex.EncodeToString(r.RawSample))
+	}
+}
+
+// TestKernelRandom compares random programs in the interpreter and in the
+// kernel. It finds what the kernel's verifier refuses, too.
+func TestKernelRandom(t *testing.T) {
+	needKernel(t)
+	for seed := range int64(120) {
+		r := rand.New(rand.NewSource(seed))
+		data := make([]byte, 20+r.Intn(700))
+		r.Read(data)
+		ctx := context(r)
+		p := irgen.Program(data, irgen.Options{Callbacks: true, MayGoto: true})
+		ref := irgen.NewEnv(ctx)
+		ret, err := ir.Interp(p, ref)
+		if errors.Is(err, ir.ErrSteps) {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		code, err := Prog(p, irgen.MapName, Options{})
+		var se *StackError
+		if errors.As(err, &se) {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if d := cmp.Diff(runKernel(t, code, ctx), irgen.Result(ret, ref)); d != "" {
+			t.Fatalf("seed %d: the kernel does not do what the program says (-got +want)\n%s\n%s\n%s", seed, d, p, code.Text(nil))
+		}
+	}
+}
