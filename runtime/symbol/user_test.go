@@ -21,6 +21,54 @@ import (
 	"probe/runtime/elf"
 )
 
+// role makes the test program play another: to echo its input, and then to
+// become the program named after a blank.
+const role = "PROBE_SYMBOL_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	play, next, _ := strings.Cut(os.Getenv(role), " ")
+	if play != "echo" {
+		os.Exit(m.Run())
+	}
+	in := make([]byte, 64)
+	for {
+		n, err := os.Stdin.Read(in)
+		if err != nil {
+			os.Exit(0)
+		}
+		os.Stdout.Write(in[:n])
+		if next != "" {
+			err := syscall.Exec(next, []string{next}, []string{role + "=echo"})
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// self is the path of the test program.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// copySelf makes another file of the test program.
+func copySelf(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(self(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // child is a running program that echoes its input.
 type child struct {
 	cmd *exec.Cmd
@@ -30,9 +78,11 @@ type child struct {
 
 // start runs a program and waits until it answers, so that all it needs has
 // been mapped.
-func start(t *testing.T, name string, args ...string) *child {
+func start(t *testing.T, name, playing string) *child {
 	t.Helper()
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command(name)
+	cmd.Env = append(os.Environ(), role+"="+playing)
+	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +152,7 @@ func lookPath(t *testing.T, name string) string {
 }
 
 func TestUserLookup(t *testing.T) {
-	c := start(t, lookPath(t, "cat"))
+	c := start(t, lookPath(t, "cat"), "")
 	c.echo(t)
 	pid := c.cmd.Process.Pid
 	addr := inLibc(t, pid, "getppid")
@@ -136,7 +186,7 @@ func TestUserLookup(t *testing.T) {
 
 // The symbols of a process loaded in time outlive it, without having been used.
 func TestUserLoad(t *testing.T) {
-	c := start(t, lookPath(t, "cat"))
+	c := start(t, lookPath(t, "cat"), "")
 	c.echo(t)
 	pid := c.cmd.Process.Pid
 	addr := inLibc(t, pid, "getppid")
@@ -155,15 +205,8 @@ func TestUserDeleted(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may open the files in map_files")
 	}
-	text, err := os.ReadFile(lookPath(t, "cat"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "mycat")
-	if err := os.WriteFile(path, text, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	c := start(t, path)
+	path := copySelf(t, "deleted")
+	c := start(t, path, "echo")
 	c.echo(t)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -191,9 +234,7 @@ func TestUserDeleted(t *testing.T) {
 
 // After an exec the same number is another program.
 func TestUserExec(t *testing.T) {
-	sh, cat := lookPath(t, "sh"), lookPath(t, "cat")
-	c := start(t, sh, "-c", "read x; echo $x; read y; exec "+cat)
-	c.echo(t)
+	c := start(t, self(t), "echo "+copySelf(t, "other"))
 	pid := c.cmd.Process.Pid
 	u := NewUser()
 	clock := time.Now()
@@ -205,7 +246,7 @@ func TestUserExec(t *testing.T) {
 	if u.process(pid) != before {
 		t.Error("a process read a moment ago was read again")
 	}
-	fmt.Fprintln(c.in, "go")
+	c.echo(t) // and then the exec
 	c.echo(t)
 	clock = clock.Add(checkEvery)
 	if u.process(pid) == before {

@@ -16,7 +16,7 @@ type Format struct {
 	// tracer and are not shown to scripts.
 	Common []Field
 	Fields []Field
-	// Print is the rest of the "print fmt:" line, as the kernel wrote it.
+	// Print is what follows "print fmt:", as the kernel wrote it.
 	Print string
 }
 
@@ -122,7 +122,13 @@ func ParseFormat(text []byte) (*Format, error) {
 				f.Fields = append(f.Fields, field)
 			}
 		case strings.HasPrefix(s, "print fmt:"):
+			// The last part; its text may hold line ends.
+			rest := strings.TrimSpace(string(text))
 			f.Print = strings.TrimSpace(s[len("print fmt:"):])
+			if rest != "" {
+				f.Print += "\n" + rest
+			}
+			text = nil
 		}
 	}
 	if !inFields {

@@ -51,6 +51,14 @@ func TestParseFormat(t *testing.T) {
 			{Name: "argv", Type: "const char *const *", Offset: 24, Size: 8},
 			{Name: "envp", Type: "const char *const *", Offset: 32, Size: 8},
 		}},
+		{"sys_enter_openat-7.2", "sys_enter_openat", 760, 52, []Field{
+			{Name: "__syscall_nr", Type: "int", Offset: 8, Size: 4, Signed: true},
+			{Name: "dfd", Type: "int", Offset: 16, Size: 8},
+			{Name: "filename", Type: "const char *", Offset: 24, Size: 8},
+			{Name: "flags", Type: "int", Offset: 32, Size: 8},
+			{Name: "mode", Type: "umode_t", Offset: 40, Size: 8},
+			{Name: "__filename_val", Type: "char", Offset: 48, Size: 4, Array: true, Loc: DataLoc},
+		}},
 		{"ipi_send_cpumask-6.18", "ipi_send_cpumask", 353, 32, []Field{
 			{Name: "cpumask", Type: "cpumask_t", Offset: 8, Size: 4, Loc: DataLoc},
 			{Name: "callsite", Type: "void *", Offset: 16, Size: 8},
@@ -109,6 +117,34 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// Lengths that the kernel writes as constants or expressions (5.10).
+func TestLengths(t *testing.T) {
+	for _, test := range []struct {
+		file, field string
+		want        Field
+	}{
+		{"ext4_fc_stats-5.10", "fc_ineligible_rc", Field{Type: "unsigned int", Size: 44, Array: true, Len: 11}},
+		{"tcp_probe-5.10", "saddr", Field{Type: "__u8", Size: 28, Array: true, Len: 28}},
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata", test.file+".format"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := ParseFormat(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := f.Field(test.field)
+		if !ok {
+			t.Fatalf("%s has no field %s", test.file, test.field)
+		}
+		test.want.Name, test.want.Offset = test.field, got.Offset
+		if diff := cmp.Diff(&test.want, got); diff != "" {
+			t.Errorf("%s, -want +got:\n%s", test.file, diff)
+		}
+	}
+}
+
 // Declarations seen between 4.x and 7.x.
 func TestDeclarations(t *testing.T) {
 	for _, test := range []struct {
@@ -150,6 +186,17 @@ func TestDeclarations(t *testing.T) {
 				t.Errorf("Field(%q) = %v, %v", test.want.Name, got, ok)
 			}
 		})
+	}
+}
+
+// The text to print may hold line ends, and anything that looks like a field.
+func TestPrint(t *testing.T) {
+	f, err := ParseFormat([]byte("name: x\nformat:\n\tfield:int x;\toffset:8;\tsize:4;\tsigned:1;\n\nprint fmt: \"a\nfield:b %d\", REC->x\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\"a\nfield:b %d\", REC->x"; f.Print != want || len(f.Fields) != 1 {
+		t.Errorf("Print = %q with %d fields, want %q with 1", f.Print, len(f.Fields), want)
 	}
 }
 

@@ -1,0 +1,185 @@
+package feature
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"probe/runtime/btf"
+)
+
+// Loading a program for one of the newer attach types proves nothing: kernels
+// before it take the program and refuse only the link. A link that is made has
+// to be taken down again, which waits for a grace period of some 60 ms. So a
+// link is requested whose arguments lie at an address that no process can
+// have. A kernel with the feature tries to read them and says EFAULT; one
+// without refuses before it looks: EINVAL for an unknown attach type,
+// EOPNOTSUPP where the code was left out.
+
+// badPointer lies in the first page, which is never mapped.
+const badPointer = 8
+
+func haveKprobeMulti(*Set) error {
+	if err := ftraceOff(); err != nil {
+		return err
+	}
+	return kprobeMulti(attachKprobeMulti)
+}
+
+func haveKprobeSession(*Set) error {
+	if err := ftraceOff(); err != nil {
+		return err
+	}
+	return kprobeMulti(attachKprobeSession)
+}
+
+func kprobeMulti(attach uint32) error {
+	// struct { u32 flags, cnt; u64 syms, addrs, cookies; }
+	p := program{typ: typeKprobe, attach: attach, insns: insnReturn}
+	return refusedFor(unix.EFAULT, p, linkAttr{attachType: attach, rest: [6]uint64{0: 1 << 32, 2: badPointer}}, "CONFIG_FPROBE")
+}
+
+func haveUprobeMulti(*Set) error   { return uprobeMulti(attachUprobeMulti) }
+func haveUprobeSession(*Set) error { return uprobeMulti(attachUprobeSession) }
+
+func uprobeMulti(attach uint32) error {
+	// struct { u64 path, offsets, ref_ctr_offsets, cookies; u32 cnt, flags, pid; }
+	p := program{typ: typeKprobe, attach: attach, insns: insnReturn}
+	return refusedFor(unix.EFAULT, p, linkAttr{attachType: attach, rest: [6]uint64{0: badPointer, 1: badPointer, 4: 1}}, "CONFIG_UPROBES")
+}
+
+func haveFentryMulti(s *Set) error {
+	return errors.Join(tracingMulti(s, attachFentryMulti), tracingMulti(s, attachFexitMulti))
+}
+
+func haveFsessionMulti(s *Set) error { return tracingMulti(s, attachFsessionMulti) }
+
+// tracingMulti loads a program for no function in particular; the functions
+// are named, by their BTF numbers, when it is linked.
+func tracingMulti(s *Set, attach uint32) error {
+	if err := s.ask(Fentry); err != nil {
+		return err
+	}
+	// struct { u64 ids, cookies; u32 cnt; }
+	p := program{typ: tracing, attach: attach, insns: insnReturn}
+	return refusedFor(unix.EFAULT, p, linkAttr{attachType: attach, rest: [6]uint64{0: badPointer, 2: 1}}, "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
+}
+
+// havePerfLink names a perf event that does not exist.
+func havePerfLink(*Set) error {
+	p := program{typ: typeKprobe, insns: insnReturn}
+	return refusedFor(unix.EBADF, p, linkAttr{target: ^uint32(0), attachType: attachPerfEvent}, "CONFIG_PERF_EVENTS")
+}
+
+// refusedFor requests a link and reports whether it is refused with the error
+// that a kernel with the feature gives.
+func refusedFor(want unix.Errno, p program, attr linkAttr, config string) error {
+	fd, err := p.load(nil)
+	if err != nil {
+		return explain("load a program for it", err)
+	}
+	defer unix.Close(fd)
+	attr.progFD = uint32(fd)
+	link, err := bpf(cmdLinkCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	switch {
+	case err == nil:
+		unix.Close(link)
+		return nil
+	case errors.Is(err, want):
+		return nil
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Errorf("attach a program: the kernel says %w; it has to be built with %s", unix.EOPNOTSUPP, config)
+	case errors.Is(err, unix.EINVAL):
+		return errors.New("attach a program: the kernel does not know this way of attaching")
+	}
+	return explain("attach a program", err)
+}
+
+// haveFentry loads a program for a trampoline. Whether functions can be
+// patched to call it shows only on attaching; what that takes is there if the
+// function tracer's direct calls are.
+func haveFentry(*Set) error {
+	if err := ftraceOff(); err != nil {
+		return err
+	}
+	if err := tryTracing(attachFentry); err != nil {
+		return err
+	}
+	spec, err := btf.Kernel()
+	if err != nil {
+		return err
+	}
+	// The function had another name from 5.15 to 6.2. In 5.10 the BTF leaves
+	// out functions that cannot be traced, but has a type only they use.
+	for _, name := range []string{"register_ftrace_direct", "register_ftrace_direct_multi"} {
+		if _, ok := spec.First(name, btf.KindFunc); ok {
+			return nil
+		}
+	}
+	if _, ok := spec.First("ftrace_direct_func", btf.KindStruct); ok {
+		return nil
+	}
+	return errors.New("functions cannot be patched; the kernel has to be built with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
+}
+
+// haveFsession differs from fentry in the attach type alone.
+func haveFsession(s *Set) error {
+	if err := s.ask(Fentry); err != nil {
+		return err
+	}
+	return tryTracing(attachFsession)
+}
+
+func tryTracing(attach uint32) error {
+	id, err := testFunction()
+	if err != nil {
+		return err
+	}
+	p := program{typ: tracing, attach: attach, attachID: uint32(id), insns: insnReturn}
+	return explain("load a program for it", p.try())
+}
+
+// haveTpBTF loads a program for a tracepoint that every kernel has, by the
+// type of its handler.
+func haveTpBTF(*Set) error {
+	spec, err := btf.Kernel()
+	if err != nil {
+		return err
+	}
+	id, ok := spec.First("btf_trace_sched_switch", btf.KindTypedef)
+	if !ok {
+		return errors.New("the kernel's BTF has no type for tracepoint sched_switch")
+	}
+	p := program{typ: tracing, attach: attachRawTP, attachID: uint32(id), insns: insnReturn}
+	return explain("load a program for it", p.try())
+}
+
+func haveRawTPRun(*Set) error {
+	return runs(program{typ: rawTP, insns: insnReturn})
+}
+
+func haveSyscallRun(*Set) error {
+	return runs(program{typ: syscallType, flags: flagSleepable, insns: insnReturn})
+}
+
+// runs loads a program and has the kernel run it once.
+func runs(p program) error {
+	fd, err := p.load(nil)
+	if err != nil {
+		return explain("load a program", err)
+	}
+	defer unix.Close(fd)
+	var attr struct {
+		progFD, retval, dataIn, dataOut uint32
+		inPtr, outPtr                   uint64
+		repeat, duration                uint32
+		ctxIn, ctxOut                   uint32
+		ctxInPtr, ctxOutPtr             uint64
+		flags, cpu, batch, _            uint32
+	}
+	attr.progFD = uint32(fd)
+	_, err = bpf(cmdProgTestRun, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	return explain("run a program", err)
+}
