@@ -224,7 +224,9 @@ func (f *fn) condValue(e *hir.Cond) builtin.Operand {
 		f.branch(e, func(x hir.Expr) { f.b.Set(v, f.Scalar(x)) })
 		return builtin.Operand{T: e.T, V: f.b.Get(v)}
 	}
-	p := f.Scratch(e.T.Size, "choice")
+	// Not on the stack: the verifier would follow every constant that may lie
+	// there through all the code behind.
+	p := f.far(f.region0(e.T.Size))
 	f.branch(e, func(x hir.Expr) { f.into(x, p, true) })
 	return builtin.Operand{T: e.T, Mem: &p}
 }

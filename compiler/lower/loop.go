@@ -7,15 +7,19 @@ import (
 	"probe/lang/source"
 )
 
-// Loops come in four forms, best first:
+// Loops come in five forms, best first:
 //
-//   - a plain loop, when the number of turns is a small constant: every
-//     verifier walks it through;
+//   - a plain loop, when the number of turns is a small constant and the body
+//     simple: every verifier walks it through. With many branches in the body
+//     older verifiers forget the states of early turns before they come back
+//     to them, and the work explodes;
 //   - a may_goto loop (6.9): the kernel's own budget bounds it. The verifier
 //     has to see that a turn ends in a state that an earlier one covered, so
 //     what the body changes starts out as an unknown number;
 //   - a callback of bpf_loop (5.17): the body becomes a function of its own;
-//   - a plain loop with a fixed bound, where none of these exists; a loop that
+//   - copies of the body, when the number of turns is a small constant: each
+//     copy has its own instructions and so its own states;
+//   - a plain loop with a fixed bound, where none of these will do; a loop that
 //     hits the bound is cut and counted (ErrLoopCut).
 //
 // A callback cannot see the registers of the function around it. Variables
@@ -41,9 +45,12 @@ const (
 // cutTurns is the bound where nothing better exists, maxTurns that of bpf_loop
 // (BPF_MAX_LOOPS).
 const (
-	plainWork = 40_000
-	cutTurns  = 512
-	maxTurns  = 1 << 23
+	plainWork    = 40_000 // of bodies with few branches
+	branchyWork  = 1_500  // of the others
+	fewBranches  = 3
+	unrolledWork = 40_000
+	cutTurns     = 512
+	maxTurns     = 1 << 23
 )
 
 type loopForm uint8
@@ -52,32 +59,57 @@ const (
 	plainLoop loopForm = iota
 	mayGotoLoop
 	callbackLoop
+	unrolledLoop
 	cutLoop
 )
 
 func (f *fn) form(turns int64, body *hir.Block, ctxFree bool) loopForm {
 	t := f.Target()
+	work, branches := weigh(body)
+	plain := int64(plainWork)
+	if branches > fewBranches {
+		plain = branchyWork
+	}
 	switch {
-	case turns >= 0 && turns*int64(weigh(body)) <= plainWork:
+	case turns >= 0 && turns <= plain && turns*int64(work) <= plain:
 		return plainLoop
 	case t.MayGoto:
 		return mayGotoLoop
 	case t.Loop && ctxFree:
 		return callbackLoop
+	case turns >= 0 && turns <= unrolledWork && turns*int64(work) <= unrolledWork:
+		return unrolledLoop
 	}
 	return cutLoop
 }
 
-// weigh estimates the instructions of a body.
-func weigh(b *hir.Block) int {
-	n := 8
-	walkBlock(b, func(hir.Expr) { n += 6 }, func(s hir.Stmt) {
-		n += 8
-		if l, ok := s.(*hir.ForRange); ok {
-			n += 16 * max(int(constTurns(l)), 16)
+// weigh estimates the instructions of a body and its branches.
+func weigh(b *hir.Block) (work, branches int) {
+	work = 8
+	walkBlock(b, func(e hir.Expr) {
+		work += 6
+		switch e := e.(type) {
+		case *hir.MapGet, *hir.Cond, *hir.Logical, *hir.Elvis:
+			branches++
+		case *hir.Call:
+			if e.Sig.Async || len(e.Args) > 0 {
+				branches++
+			}
+		}
+	}, func(s hir.Stmt) {
+		work += 8
+		switch s := s.(type) {
+		case *hir.SetMap, *hir.Aggregate:
+			branches++
+		case *hir.ForRange:
+			work += 16 * max(int(constTurns(s)), 16)
+			branches++
+		case *hir.While, *hir.ForMap:
+			work += 256
+			branches++
 		}
 	})
-	return n
+	return work, branches
 }
 
 // constTurns is the number of turns of a range with constant ends, -1 if they
@@ -184,6 +216,10 @@ func (f *fn) forRange(s *hir.ForRange) {
 		f.rangeCallback(s)
 		return
 	}
+	if form == unrolledLoop {
+		f.copies(s)
+		return
+	}
 	from, to := f.Scalar(s.From), f.Scalar(s.To)
 	if form == mayGotoLoop {
 		from = f.unknown(from)
@@ -204,6 +240,23 @@ func (f *fn) forRange(s *hir.ForRange) {
 	}, func() {
 		f.b.Set(i, f.b.BinI(ir.OpAdd, f.b.Get(i), 1))
 	})
+}
+
+// copies repeats the body of a range with constant ends.
+func (f *fn) copies(s *hir.ForRange) {
+	done := f.b.NewBlock("done")
+	from, to := int64(s.From.(*hir.Int).V), int64(s.To.(*hir.Int).V)
+	for i := from; i < to; i++ {
+		next := f.b.NewBlock("next")
+		f.SetVar(s.Var, builtin.Operand{T: s.Var.Type, V: f.konst(i)})
+		f.loops = append(f.loops, &loop{brk: done, cont: next})
+		f.block(s.Body)
+		f.loops = f.loops[:len(f.loops)-1]
+		f.b.Jump(next)
+		f.b.UseSealed(next)
+	}
+	f.b.Jump(done)
+	f.b.UseSealed(done)
 }
 
 // turn lowers a loop that stays in its function.
