@@ -190,10 +190,12 @@ func TestPTY(t *testing.T) {
 			Args: []string{"bash", "--norc", "-i"},
 			Env:  []string{"PS1=ready> "},
 			PTY:  true, Rows: 30, Cols: 100,
+			// Keys go to a program that is known to wait for them: typed
+			// while the shell sets its terminal up, they may get lost.
 			Script: []guest.Step{
 				{Expect: `ready> `, Send: "tty && stty size\r"},
-				{Expect: `/dev/pts/\d+\r\n30 100\r\n`, Send: "sleep 1000\r"},
-				{Expect: `sleep 1000\r\n`, Send: "\x03"}, // Ctrl-C reaches the foreground
+				{Expect: `/dev/pts/\d+\r\n30 100\r\n.*ready> `, Send: "sh -c 'echo u''p; exec sleep 1000'\r"},
+				{Expect: `\nup\r\n`, Send: "\x03"}, // Ctrl-C reaches the foreground
 				{Expect: `ready> `, Send: "echo $((6 * 7))\r"},
 				{Expect: `\n42\r\n.*ready> `, Send: "\x04"}, // Ctrl-D ends the shell
 				{Expect: `exit`},

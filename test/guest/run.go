@@ -50,7 +50,10 @@ type Cmd struct {
 	Stdout, Stderr io.Writer
 }
 
-// Step is one exchange with a running command.
+// Step is one exchange with a running command. On a terminal, wait for what a
+// program prints when it is ready for input, such as its prompt, and not for
+// the echo of what was sent: keys that arrive while a program changes the
+// terminal's mode may be lost or end its input.
 type Step struct {
 	Expect  string        // regular expression, sought after the last match
 	Send    string        // bytes to send when it was found
