@@ -103,7 +103,7 @@ func cat(env builtin.Env, r *builtin.Record) error {
 func system(env builtin.Env, r *builtin.Record) error {
 	cmd := exec.CommandContext(context.Background(), "sh", "-c", string(env.Format(r.Format, r.Args)))
 	out, err := cmd.CombinedOutput()
-	env.Text("syscall", append(out, '\n'))
+	env.Text("syscall", out)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return fmt.Errorf("command exited with code %d", exit.ExitCode())
@@ -165,6 +165,6 @@ func join(env builtin.Env, r *builtin.Record) error {
 		}
 		out = append(out, s[:n]...)
 	}
-	env.Text("join", append(out, '\n'))
+	env.Text("join", out)
 	return nil
 }
