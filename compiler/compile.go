@@ -24,6 +24,11 @@ type Config struct {
 	// Live are maps that exist already, by script name, so that clauses added
 	// later share them (the REPL).
 	Live map[string]*Map
+	// HashOnly keeps every map of the script in a hash of its own. Keyless maps
+	// otherwise lie in memory that belongs to one object: reading and writing
+	// them is cheaper there, but no other object can share it. The names of the
+	// hashes differ from those of all Live maps but the ones that they stand for.
+	HashOnly bool
 	// FirstEvent is the number of the first event, for objects that share a
 	// ring buffer.
 	FirstEvent int
@@ -70,7 +75,7 @@ func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
 	u := lower.Lower(p, lower.Config{
 		Target: cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types,
 		Ints: func(name string) int64 { return ConfigInt(p, name) },
-		Live: cfg.Live, FirstID: cfg.FirstEvent,
+		Live: cfg.Live, HashOnly: cfg.HashOnly, FirstID: cfg.FirstEvent,
 	})
 	out = u.Diag
 	if out.HasErrors() {

@@ -9,8 +9,8 @@ import (
 )
 
 // layoutMaps decides how each map of the script is stored: keyless plain
-// values in p_data, keyless aggregations in a slot for each CPU, the rest in
-// hash maps.
+// values in p_data, keyless aggregations in a slot for each CPU, the rest (all
+// of them with HashOnly) in hash maps.
 func (u *Unit) layoutMaps() {
 	for _, m := range u.hir.Maps {
 		if live := u.cfg.Live[m.Name]; live != nil {
@@ -22,8 +22,9 @@ func (u *Unit) layoutMaps() {
 			om.Buckets = u.buckets(m.Value)
 		}
 		idx := -1
+		direct := m.Key == nil && m.Kind == "" && !u.cfg.HashOnly
 		switch {
-		case m.Key == nil && m.Kind == "" && m.Value.IsAgg():
+		case direct && m.Value.IsAgg():
 			om.Storage = object.StorePerCPU
 			size := om.ValueSize
 			if om.Buckets > 0 {
@@ -33,7 +34,7 @@ func (u *Unit) layoutMaps() {
 			if m.Value.Kind == types.Sum {
 				om.SetOff = u.allocPerCPU(8)
 			}
-		case m.Key == nil && m.Kind == "":
+		case direct:
 			om.Storage = object.StoreGlobal
 			om.Off = u.alloc(om.ValueSize)
 			om.SetOff = u.alloc(8)
@@ -72,7 +73,7 @@ func (u *Unit) hashMap(m *hir.Map, om *object.Map) int {
 		om.Storage = object.StorePerCPUHash
 	}
 	om.Spec = "m_" + sanitize(m.Name)
-	for u.Obj.Spec.Maps[om.Spec] != nil {
+	for u.Obj.Spec.Maps[om.Spec] != nil || u.taken(om.Spec) {
 		om.Spec += "_"
 	}
 	om.KeySize = 8 // the key of a keyless map is int64 0 (A-LY-01)
@@ -84,6 +85,17 @@ func (u *Unit) hashMap(m *hir.Map, om *object.Map) int {
 		om.ValueSize = 8
 	}
 	return u.hashSpec(m, om)
+}
+
+// taken tells the names of hashes that live already: two script names may
+// give one, and sharing goes by name.
+func (u *Unit) taken(spec string) bool {
+	for _, live := range u.cfg.Live {
+		if live.Spec == spec {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {

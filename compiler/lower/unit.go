@@ -27,10 +27,13 @@ type Config struct {
 	PID      int    // -p: compiled into every probe that row P-COM-15 filters
 	Comm     string // --comm: the same for the thread name
 	// Ints reads an integer config variable by its canonical name.
-	Ints    func(name string) int64
-	Live    map[string]*object.Map // maps that live already (REPL), by script name
-	Types   hir.Types              // kernel types, for builtins that read members
-	FirstID int                    // number of the first event, for objects that share a ring
+	Ints func(name string) int64
+	Live map[string]*object.Map // maps that live already (REPL), by script name
+	// HashOnly keeps every map in a hash of its own, keyless ones too, so that
+	// other objects can share it by name (compiler.Config).
+	HashOnly bool
+	Types    hir.Types // kernel types, for builtins that read members
+	FirstID  int       // number of the first event, for objects that share a ring
 }
 
 // The internal maps, by their index in an ir.Prog.
