@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -32,8 +34,10 @@ func demo(ctx context.Context, args []string) (int, error) {
 	if why == nil {
 		fmt.Println("demo: on this machine: root, function probes and network namespaces work here")
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		// The command puts the network back when it is asked to end.
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		// The command puts the network back when it is asked to end. It is
+		// asked once: in a group of its own, Ctrl-C does not reach it twice.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 		cmd.WaitDelay = 30 * time.Second
 		err := cmd.Run()
@@ -47,7 +51,7 @@ func demo(ctx context.Context, args []string) (int, error) {
 	if err := install(ctx); err != nil {
 		return 1, err
 	}
-	const at = "/bin/demo"
+	at := "/bin/" + filepath.Base(args[0])
 	o := guest.Options{
 		Kernel: demoKernel, MemoryMB: 2048,
 		Modules:  guest.NetworkModules(),
