@@ -48,7 +48,6 @@ type Record struct {
 	Format []value.Spec  // parsed format string, nil if there is none
 	Args   []value.Value // run-time arguments in order
 	Call   *CallInfo
-	CPU    int
 }
 
 // CallInfo is what is known of the call while compiling.

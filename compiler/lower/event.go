@@ -16,8 +16,8 @@ const (
 	forceWakeup = 2
 )
 
-// eventHead is the event number and the CPU, 4 bytes each.
-const eventHead = 8
+// eventHead is the event number.
+const eventHead = 4
 
 // call calls a builtin.
 func (f *fn) call(c *hir.Call) builtin.Operand {
@@ -100,7 +100,6 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	f.b.UseSealed(fill)
 	p := f.local(rec)
 	f.b.Store(rec, 0, 4, f.konst(int64(ev.ID)))
-	f.b.Store(rec, 4, 4, f.CPU())
 	for i, a := range ev.Args {
 		switch {
 		case ready != nil:

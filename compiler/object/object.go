@@ -97,8 +97,7 @@ type Map struct {
 }
 
 // Event is one call of an asynchronous function. Records in the ring buffer
-// start with a u32 event number and a u32 CPU number; arguments follow at
-// their offsets.
+// start with a u32 event number; arguments follow at their offsets.
 type Event struct {
 	ID     int
 	Fn     *builtin.Func

@@ -9,8 +9,8 @@ import (
 	"probe/lang/value"
 )
 
-// recordHead is the part every record starts with: event number and CPU.
-const recordHead = 8
+// recordHead is the part every record starts with: the event number.
+const recordHead = 4
 
 // Decoder turns records into calls of asynchronous functions. It is not safe
 // for concurrent use: the Record it returns is overwritten by the next call.
@@ -51,10 +51,7 @@ func (d *Decoder) Decode(record []byte) (*builtin.Record, error) {
 		}
 		args[i] = value.Value{T: a.Type, B: b}
 	}
-	d.rec = builtin.Record{
-		Fn: e.Fn, Format: e.Format, Args: args, Call: e.Call,
-		CPU: int(binary.LittleEndian.Uint32(record[4:])),
-	}
+	d.rec = builtin.Record{Fn: e.Fn, Format: e.Format, Args: args, Call: e.Call}
 	return &d.rec, nil
 }
 
