@@ -12,6 +12,9 @@ type Feature uint8
 
 // Set answers for one kernel. It is safe for concurrent use.
 type Set struct {
+	// rows is the table. It comes in here because the questions in it may ask
+	// others, which the table could not refer to itself.
+	rows    *[featureCount]row
 	fake    map[Feature]bool
 	answers [featureCount]answer
 	helpers sync.Map // helperKey -> *answer
@@ -24,7 +27,9 @@ type answer struct {
 	err  error // nil when the kernel has the feature
 }
 
-var host = &Set{}
+var host = newSet()
+
+func newSet() *Set { return &Set{rows: &rows} }
 
 // Host answers for the running kernel.
 func Host() *Set { return host }
@@ -33,7 +38,8 @@ func Host() *Set { return host }
 // that are not listed are missing; a helper or kfunc is there if the feature
 // that stands for it is.
 func Fake(have map[Feature]bool) *Set {
-	s := &Set{fake: make(map[Feature]bool, len(have))}
+	s := newSet()
+	s.fake = make(map[Feature]bool, len(have))
 	for f, ok := range have {
 		s.fake[f] = ok
 	}
@@ -79,7 +85,7 @@ func (e *MissingError) Error() string {
 func (e *MissingError) Unwrap() error { return e.Reason }
 
 func (s *Set) ask(f Feature) error {
-	if int(f) >= len(rows) {
+	if f >= featureCount {
 		return fmt.Errorf("feature number %d does not exist", f)
 	}
 	if s.fake != nil {
@@ -89,7 +95,7 @@ func (s *Set) ask(f Feature) error {
 		return errFake
 	}
 	a := &s.answers[f]
-	a.once.Do(func() { a.err = rows[f].probe(s) })
+	a.once.Do(func() { a.err = s.rows[f].probe(s) })
 	return a.err
 }
 
@@ -115,7 +121,7 @@ func (s *Set) Kfunc(name string) (id btf.ID, ok bool) {
 
 // String is the name of a feature, as probe doctor shows it.
 func (f Feature) String() string {
-	if int(f) < len(rows) {
+	if f < featureCount {
 		return rows[f].name
 	}
 	return fmt.Sprintf("Feature(%d)", uint8(f))

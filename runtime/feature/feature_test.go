@@ -34,10 +34,10 @@ func TestTable(t *testing.T) {
 	if f, ok := ByName("nothing"); ok {
 		t.Errorf("ByName(nothing) = %v", f)
 	}
-	if got := featureCount.String(); got != "Feature(53)" && !strings.HasPrefix(got, "Feature(") {
+	if got := Feature(250).String(); got != "Feature(250)" {
 		t.Errorf("String() out of range = %q", got)
 	}
-	if new(Set).Has(featureCount) {
+	if newSet().Has(featureCount) {
 		t.Error("a feature out of range is there")
 	}
 }
@@ -145,7 +145,7 @@ func needBPF(t testing.TB) *Set {
 	if err := p.try(); err != nil {
 		t.Skip("bpf(2) is not usable here:", explain("load a program", err))
 	}
-	return &Set{}
+	return newSet()
 }
 
 // What every kernel since 5.10 has, where programs can be loaded at all.
@@ -227,7 +227,7 @@ func TestNoLeaks(t *testing.T) {
 		return len(fds)
 	}
 	ask := func() {
-		s := &Set{}
+		s := newSet()
 		for _, info := range All() {
 			s.Has(info.Feature)
 		}
@@ -246,7 +246,7 @@ func BenchmarkProbe(b *testing.B) {
 		b.Run("feature="+info.Name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				s := &Set{}
+				s := newSet()
 				s.Has(info.Feature)
 			}
 		})

@@ -81,7 +81,7 @@ func reload() (*Table, error) {
 // ErrHidden when the text has symbols but no kernel address.
 func Parse(r io.Reader) (*Table, error) {
 	t := &Table{
-		entries: make([]entry, 0, 128<<10),
+		entries: make([]entry, 0, 192<<10),
 		modules: []string{""},
 	}
 	ids := map[string]uint16{"": 0}
