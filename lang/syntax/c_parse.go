@@ -363,12 +363,15 @@ func (p *cParser) constant(what string, ends ...string) cValue {
 	start, paren := p.i, 0
 	for ; p.i < len(p.toks); p.i++ {
 		t := p.toks[p.i]
+		if paren == 0 && contains(ends, t.text) {
+			break
+		}
 		if t.text == "(" {
 			paren++
 		} else if t.text == ")" {
 			paren--
 		}
-		if paren == 0 && contains(ends, t.text) || t.text == ";" || t.text == "{" || t.text == "}" {
+		if t.text == ";" || t.text == "{" || t.text == "}" {
 			break
 		}
 	}

@@ -9,8 +9,8 @@ import (
 
 // Bounds on what the macros of one C section may expand to.
 const (
-	maxCTokens  = 2_000_000
-	maxCNesting = 100 // macros inside macros
+	maxExpanded = 100_000 // tokens in all
+	maxCNesting = 100     // macros inside macros
 )
 
 // cBranch is one open #if.
@@ -28,7 +28,8 @@ type preproc struct {
 	diags    *diag.List
 	branches []cBranch
 	toks     []cTok
-	full     bool // maxCTokens was reached and reported
+	expanded int  // tokens that macros made
+	full     bool // a bound was reached and reported
 }
 
 // ParseCSection preprocesses and parses the C section of a script: its Preproc
@@ -119,11 +120,14 @@ func (pp *preproc) text(f *source.File, pos, limit int) {
 // emit adds a token, with object-like macros replaced. active are the macros
 // being replaced, which are not replaced again inside themselves.
 func (pp *preproc) emit(t cTok, active []string) {
-	if len(pp.toks) >= maxCTokens || len(active) > maxCNesting {
+	if len(active) > 0 {
+		pp.expanded++
+	}
+	if pp.expanded > maxExpanded || len(active) > maxCNesting {
 		if !pp.full {
 			pp.full = true
 			pp.diags.Errorf("c-preprocessor", t.at, "the macros of the C section expand too far").
-				WithNote("the bounds are %d macros inside each other and %d tokens in all", maxCNesting, maxCTokens)
+				WithNote("the bounds are %d macros inside each other and %d tokens in all", maxCNesting, maxExpanded)
 		}
 		return
 	}

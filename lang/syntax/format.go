@@ -270,7 +270,16 @@ func (p *printer) probe(n *Probe) {
 	if n.Pred != nil {
 		p.op(opBreak)
 		p.put("/")
+		open := len(p.ops)
 		p.expr(n.Pred)
+		for _, op := range p.ops[open:] {
+			if op.text != "" {
+				if op.text[0] == '*' { // "/*" would start a comment
+					p.ops[open-1].text = "/ "
+				}
+				break
+			}
+		}
 		p.put("/")
 	}
 	if p.commentBefore(n.Body.At.At.Start) {

@@ -81,12 +81,18 @@ func (p *printer) stmt(s Stmt, last bool) {
 }
 
 // value prints an expression as a group of its own: it is broken only where
-// it is too long.
+// it is too long. What goes on from an operator is indented; lists indent
+// themselves.
 func (p *printer) value(x Expr) {
 	p.op(opOpen)
-	p.op(opIndent)
-	p.expr(x)
-	p.op(opDedent)
+	switch x.(type) {
+	case *Binary, *Ternary:
+		p.op(opIndent)
+		p.expr(x)
+		p.op(opDedent)
+	default:
+		p.expr(x)
+	}
 	p.op(opClose)
 }
 

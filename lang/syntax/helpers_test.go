@@ -70,7 +70,7 @@ func checkSpans(t *testing.T, f *File) {
 				t.Errorf("%T %q is not inside %T %q", n, s.Text(), stack[len(stack)-1], up.Text())
 			}
 		}
-		if text := s.Text(); text != strings.TrimSpace(text) && len(stack) > 0 {
+		if text := s.Text(); text != strings.Trim(text, " \t\r\n\v\f") && len(stack) > 0 {
 			t.Errorf("%T %q has layout at its ends", n, text)
 		}
 		stack = append(stack, n)

@@ -92,9 +92,8 @@ func (sc *scanner) classify() itemKind {
 	default:
 		return itemProbe
 	}
-	// A keyword is one only with a blank or a string behind it: an attach
-	// point may carry any name in front of its '='.
-	if end < len(sc.s) && !isLayout(sc.s[end]) && sc.s[end] != '"' && sc.s[end] != '@' && sc.s[end] != '$' {
+	// An attach point may carry any name in front of its '=' or ':'.
+	if end < len(sc.s) && !isLayout(sc.s[end]) && strings.IndexByte(`"@${(/,;`, sc.s[end]) < 0 {
 		return itemProbe
 	}
 	return kind
@@ -140,6 +139,11 @@ func (sc *scanner) cDef() {
 			sc.pos = len(sc.s)
 			if depth > 0 {
 				sc.diags.Errorf("unclosed-brace", sc.span(sc.pos, sc.pos), "expected `}`, found the end of the script").
+					WithRow("L-LEX-13").
+					WithLabel("the C definition is not finished").
+					At(sc.span(sc.start, wordEnd(sc.s, sc.start)), "it starts here")
+			} else {
+				sc.diags.Errorf("expected-token", sc.span(sc.pos, sc.pos), "expected `;`, found the end of the script").
 					WithRow("L-LEX-13").
 					WithLabel("the C definition is not finished").
 					At(sc.span(sc.start, wordEnd(sc.s, sc.start)), "it starts here")

@@ -141,36 +141,55 @@ func width(s string) int { return layoutCells.StringWidth(s) }
 var layoutCells = &runewidth.Condition{}
 
 // fits tells whether what starts at operation i fits on a line that is filled
-// up to col: for a group until its end and on to the next place where the line
-// can break, for anything else up to that place.
+// up to col. It is measured flat, up to the next break behind it: for a group
+// behind its end, for anything else in the same group or behind the end of
+// that.
 func (l *layout) fits(i, col int) bool {
 	depth := 0
+	group := i < len(l.ops) && l.ops[i].kind == opOpen
 	for ; i < len(l.ops); i++ {
 		switch op := l.ops[i]; op.kind {
 		case opOpen:
 			depth++
 		case opClose:
-			depth--
-			if depth < 0 {
-				// Behind the end of the innermost open group the breaks are
-				// those of the groups around it; stop at the next one.
-				depth = 0
+			if depth--; depth < 0 || group && depth == 0 {
+				return l.fitsUntilBreak(i+1, col)
 			}
-		case opText, opAligned, opVerbatim:
-			if strings.IndexByte(op.text, '\n') >= 0 {
-				return depth == 0 && col+width(op.text[:strings.IndexByte(op.text, '\n')]) <= lineWidth
-			}
-			col += width(op.text)
 		case opHard, opBlank:
-			return depth == 0
+			return !group && depth == 0
 		case opBreak, opFill:
-			if depth == 0 {
+			if !group && depth == 0 {
 				return true
 			}
 			col++
+		default:
+			first, _, more := strings.Cut(op.text, "\n")
+			if col += width(first); more {
+				return !group && depth == 0 && col <= lineWidth
+			}
 		}
 		if col > lineWidth {
 			return false
+		}
+	}
+	return true
+}
+
+// fitsUntilBreak tells whether the text from operation i to the next place
+// where the line can break, in whatever group, still fits.
+func (l *layout) fitsUntilBreak(i, col int) bool {
+	for ; i < len(l.ops); i++ {
+		switch op := l.ops[i]; op.kind {
+		case opHard, opBlank, opBreak, opFill:
+			return true
+		case opText, opAligned, opVerbatim:
+			first, _, more := strings.Cut(op.text, "\n")
+			if col += width(first); col > lineWidth {
+				return false
+			}
+			if more {
+				return true
+			}
 		}
 	}
 	return true

@@ -12,9 +12,10 @@ import (
 
 // Bounds that keep every later recursion over the tree shallow.
 const (
-	maxDepth  = 500  // brackets, blocks and prefix operators inside each other
-	maxChain  = 5000 // operators of one level in a row: a + b + c …, a.b.c …
-	maxErrors = 100  // a script with more is not read any further
+	maxDepth   = 500  // brackets, blocks and prefix operators inside each other
+	maxChain   = 5000 // operators of one level in a row: a + b + c …, a.b.c …
+	maxErrors  = 100  // a script with more is not read any further
+	maxResumed = 10   // so often the parse goes on with a probe inside an open block
 )
 
 // parser is the state of one parse. The functions for blocks, statements,
@@ -28,15 +29,16 @@ type parser struct {
 	toks  []lexer.Token // of the current item, the end included
 	i     int           // index of the next one
 
-	depth  int          // nesting of the tree at this point
-	high   int          // longest operator chain below the expression just parsed
-	alt    int          // see unary
-	failed bool         // an error was reported inside the current item
-	muted  bool         // say nothing more about this item
-	quiet  bool         // too deep or too many errors: say nothing more at all
-	resume int          // where the next item really starts, 0 if behind this one
-	brace  *lexer.Token // the '{' of the innermost open block
-	bare   bool         // statements end at the end of the text, not at a '}'
+	depth   int          // nesting of the tree at this point
+	high    int          // longest operator chain below the expression just parsed
+	alt     int          // see unary
+	failed  bool         // an error was reported inside the current item
+	muted   bool         // say nothing more about this item
+	quiet   bool         // too deep or too many errors: say nothing more at all
+	resume  int          // where the next item really starts, 0 if behind this one
+	resumed int          // how often that happened
+	brace   *lexer.Token // the '{' of the innermost open block
+	bare    bool         // statements end at the end of the text, not at a '}'
 }
 
 // bail unwinds to the statement after its error has been reported.

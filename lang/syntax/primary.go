@@ -273,6 +273,9 @@ const maxFields = 1000
 // least as tightly as the surroundings (alt) and as the operator behind.
 func (p *parser) cast(alt int) Expr {
 	open := p.i
+	if isIdent(p.ahead(1), "typeof") {
+		return p.sureCast()
+	}
 	end, shape := p.scanType(open + 1)
 	if shape == typeNone || !isOp(&p.toks[end], ")") {
 		return nil
@@ -302,6 +305,15 @@ func (p *parser) cast(alt int) Expr {
 			}
 		}
 	}
+	c := p.sureCast()
+	if ambiguous && alt > 0 && precedence(next) >= alt && precedence(p.tok()) <= precedence(next) {
+		c.Alt = p.altCast(open, end, next, c)
+	}
+	return c
+}
+
+// sureCast parses (type)operand.
+func (p *parser) sureCast() *Cast {
 	start := p.next().Pos.Offset
 	c := &Cast{Type: p.typeExpr()}
 	p.need(")")
@@ -309,9 +321,6 @@ func (p *parser) cast(alt int) Expr {
 	c.X = p.unary()
 	p.depth--
 	c.At = p.since(start)
-	if ambiguous && alt > 0 && precedence(next) >= alt && precedence(p.tok()) <= precedence(next) {
-		c.Alt = p.altCast(open, end, next, c)
-	}
 	return c
 }
 

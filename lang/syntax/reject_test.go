@@ -219,8 +219,12 @@ func TestCodes(t *testing.T) {
 func codesOf(text string) []string {
 	f, diags := Parse(source.New("t", text))
 	_, more := ParseCSection(f.Items, nil)
+	return codesIn(append(diags.All, more.All...))
+}
+
+func codesIn(list []*diag.Diagnostic) []string {
 	var out []string
-	for _, d := range append(diags.All, more.All...) {
+	for _, d := range list {
 		out = append(out, string(d.Code))
 	}
 	return out

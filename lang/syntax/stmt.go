@@ -63,7 +63,9 @@ func (p *parser) probeInside() {
 	}
 	span := p.at(start, end).At
 	p.unclosed(span, "`"+cutText(span.Text(), 40)+"`").WithLabel("a probe starts here, but a block is still open")
-	p.resume = start
+	if p.resumed++; p.resumed <= maxResumed {
+		p.resume = start
+	}
 	p.mute()
 	panic(bail{})
 }

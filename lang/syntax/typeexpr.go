@@ -51,7 +51,8 @@ func isTypeWord(word string) bool {
 }
 
 // scanType looks at the tokens from index i on without consuming them: what
-// they are as a type, and the index behind it.
+// they are as a type, and the index behind it. typeof( … ) is not looked
+// through: it is a type wherever it may stand.
 func (p *parser) scanType(i int) (end int, shape typeShape) {
 	for p.toks[i].Type == tIdent && isQualifier(p.toks[i].Value) {
 		i++
@@ -67,15 +68,6 @@ func (p *parser) scanType(i int) (end int, shape typeShape) {
 			return i, typeNone
 		}
 		i += 2
-		shape = typeSure
-	case word == "typeof":
-		if !isOp(&p.toks[i+1], "(") {
-			return i, typeNone
-		}
-		if i = p.matching(i + 1); i < 0 {
-			return 0, typeNone
-		}
-		i++
 		shape = typeSure
 	case isCWord(word):
 		for p.toks[i].Type == tIdent && isCWord(p.toks[i].Value) {
@@ -232,6 +224,9 @@ func (p *parser) typeof(t *TypeExpr) {
 // one up to the end, ")" or ",". An unknown bare word is taken as the name of
 // a type (row A-GR-25).
 func (p *parser) typeHere(ends ...string) bool {
+	if isIdent(p.tok(), "typeof") {
+		return true
+	}
 	end, shape := p.scanType(p.i)
 	if shape == typeNone {
 		return false
