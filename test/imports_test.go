@@ -1,0 +1,102 @@
+// Package test holds what is true of the repository as a whole.
+package test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// edges is the architecture as data: which of our packages a package may
+// import. A package that is not listed may import none. "a/..." allows a and
+// everything below it.
+var edges = map[string][]string{
+	"lang/source":       nil,
+	"lang/types":        {"lang/source"},
+	"lang/diag":         {"lang/source"},
+	"lang/value":        {"lang/types"},
+	"lang/syntax":       {"lang/source", "lang/diag"},
+	"lang/hir":          {"lang/source", "lang/diag", "lang/types"},
+	"lang/check":        {"lang/..."},
+	"compiler/ir":       {"lang/source"},
+	"compiler/target":   nil,
+	"compiler/regalloc": nil,
+	"compiler/pass":     {"compiler/ir"},
+	"compiler/emit":     {"lang/source", "compiler/ir", "compiler/regalloc", "compiler/pass"},
+	"compiler/builtin":  {"lang/...", "compiler/ir", "compiler/target"},
+	"compiler/object":   {"lang/...", "compiler/builtin"},
+	"compiler/lower":    {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin", "compiler/object"},
+	"compiler":          {"lang/...", "compiler/..."},
+	"stdlib":            {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin"},
+	"scripts":           nil,
+	"runtime/btf":       nil,
+	"runtime/elf":       nil,
+	"runtime/tracefs":   nil,
+	"runtime/symbol":    {"runtime/elf"},
+	"runtime/feature":   {"runtime/btf", "runtime/tracefs"},
+	"runtime/bpf":       nil,
+	"runtime/lab":       nil,
+	"runtime/output":    {"lang/..."},
+	"runtime/event":     {"lang/...", "compiler/..."},
+	"runtime/kernel":    {"lang/...", "compiler/target", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/feature", "runtime/elf", "runtime/bpf"},
+	"runtime/provider":  {"lang/...", "compiler/target", "runtime/kernel", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/elf", "runtime/bpf", "runtime/feature"},
+	"runtime/session":   {"lang/...", "compiler/...", "stdlib", "runtime/..."},
+	"runtime/repl":      {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
+}
+
+// free are the folders that join everything: commands and test support.
+var free = []string{"cmd/", "test", "runtime/btf/btftest", "compiler/emit/bpfsim", "compiler/ir/irgen"}
+
+// TestImports fails on any import between our packages that edges does not
+// allow, so that the tree stays the architecture diagram.
+func TestImports(t *testing.T) {
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != ".." || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		pkg := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(path), "../"))
+		for _, f := range free {
+			if strings.HasPrefix(pkg, f) {
+				return nil
+			}
+		}
+		allowed, listed := edges[pkg]
+		if !listed {
+			t.Errorf("package %s is not in the list of packages: add it with what it may import", pkg)
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, im := range file.Imports {
+			name, _ := strconv.Unquote(im.Path.Value)
+			ours, ok := strings.CutPrefix(name, "probe/")
+			if ok && !allows(allowed, ours) {
+				t.Errorf("%s imports %s, which the list of edges does not allow", path, ours)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func allows(allowed []string, pkg string) bool {
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		base, all := strings.CutSuffix(a, "/...")
+		return pkg == base || all && strings.HasPrefix(pkg, base+"/")
+	})
+}
