@@ -1,0 +1,215 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"probe/compiler/object"
+	"probe/lang/hir"
+	"probe/runtime/bpf"
+	"probe/runtime/event"
+	"probe/runtime/provider"
+)
+
+// Clause is one object in the kernel: a whole script, or one clause of an
+// interactive session.
+type Clause struct {
+	obj  *object.Object
+	maps map[string]*ebpf.Map
+
+	progs   []*bpf.Prog // by index in obj.Programs
+	links   []attached
+	failed  []provider.Failure
+	count   int // places, as "Attached N probes" counts them
+	skipped int // probes that could not be attached and may be missing
+
+	data, percpu []byte // memory shared with the programs
+	ring         *event.Ring
+	ringFD       int
+	decoder      *event.Decoder
+	handler      handler
+	counters     []uint64 // last seen value of each error counter
+	dropped      uint64   // records that could not be decoded
+
+	stopTimers chan struct{}
+	timers     sync.WaitGroup
+	quietOnce  sync.Once
+	quiet      chan struct{} // closed when no new events can come
+}
+
+// attached is one program with its links.
+type attached struct {
+	program int // index in obj.Programs
+	links   []*bpf.Link
+}
+
+// load brings an object into the kernel without attaching it. Maps in live are
+// shared by name.
+func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]*ebpf.Map) (c *Clause, err error) {
+	c = &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), counters: make([]uint64, len(obj.Errors))}
+	c.handler = handler{s: s, u: c}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	if c.maps, err = loadMaps(obj, live); err != nil {
+		return nil, err
+	}
+	for name, at := range map[string]*[]byte{"p_data": &c.data, "p_percpu": &c.percpu} {
+		if m := c.maps[name]; m != nil {
+			if *at, err = bpf.Memory(m); err != nil {
+				return nil, machineError("map the memory of programs", err)
+			}
+		}
+	}
+	if m := c.maps["p_ring"]; m != nil {
+		if c.ring, err = event.Open(m.FD(), int(m.MaxEntries())); err != nil {
+			return nil, machineError("map the ring buffer", err)
+		}
+		c.ringFD = m.FD()
+		c.decoder = event.NewDecoder(obj.Events)
+	}
+	c.progs, err = loadPrograms(ctx, obj, c.maps, s.opts.Verbose != nil)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// run runs the programs of a kind that user space runs: begin and end.
+func (c *Clause) run(provider string) error {
+	var errs []error
+	for i, p := range c.obj.Programs {
+		if p.Site.Provider == provider {
+			errs = append(errs, c.progs[i].Run())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// only reports whether the clause has no probes but begin and end.
+func (c *Clause) only() bool {
+	for _, p := range c.obj.Programs {
+		if p.Site.Attach.Kind != hir.AttachNone {
+			return false
+		}
+	}
+	return true
+}
+
+// startTimers runs interval programs at their times until stopTimers closes.
+// wake is called after each run, so that what it printed is seen at once.
+func (c *Clause) startTimers(wake func(), fail func(error)) {
+	c.stopTimers = make(chan struct{})
+	for i, p := range c.obj.Programs {
+		if p.Site.Attach.Kind != hir.AttachInterval {
+			continue
+		}
+		c.timers.Add(1)
+		go func() {
+			defer c.timers.Done()
+			period := time.Duration(p.Site.Attach.Period)
+			next := time.Now().Add(period)
+			timer := time.NewTimer(period)
+			defer timer.Stop()
+			for {
+				select {
+				case <-c.stopTimers:
+					return
+				case <-timer.C:
+				}
+				if err := c.progs[i].Run(); err != nil {
+					fail(fmt.Errorf("%s: %w", p.Site.Name, err))
+					return
+				}
+				wake()
+				// The times are multiples of the period from the start; those
+				// that were missed while the machine was busy are left out.
+				now := time.Now()
+				next = next.Add(period)
+				if late := now.Sub(next); late > 0 {
+					next = next.Add((late/period + 1) * period)
+				}
+				timer.Reset(next.Sub(now))
+			}
+		}()
+	}
+}
+
+// stop begins to stop new events and returns at once; c.quiet closes when it
+// is done.
+func (c *Clause) stop() {
+	c.quietOnce.Do(func() {
+		if c.stopTimers != nil {
+			close(c.stopTimers)
+		}
+		go func() {
+			defer close(c.quiet)
+			c.timers.Wait()
+			var wg sync.WaitGroup
+			for _, a := range c.links {
+				for _, l := range a.links {
+					wg.Add(1)
+					go func() {
+						defer wg.Done()
+						// A link that does not close is gone with the process.
+						_ = l.Quiet()
+					}()
+				}
+			}
+			wg.Wait()
+		}()
+	})
+}
+
+// detach closes all links for good, all at the same time: each waits for the
+// kernel, but they can wait together.
+func (c *Clause) detach() {
+	c.stop()
+	<-c.quiet
+	var wg sync.WaitGroup
+	for _, a := range c.links {
+		for _, l := range a.links {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				_ = l.Close()
+			}()
+		}
+	}
+	wg.Wait()
+	c.links = nil
+}
+
+// close gives everything back.
+func (c *Clause) close() {
+	for _, p := range c.progs {
+		if p != nil {
+			p.Close()
+		}
+	}
+	if c.ring != nil {
+		c.ring.Close()
+	}
+	for _, b := range [][]byte{c.data, c.percpu} {
+		if b != nil {
+			_ = bpf.Unmap(b)
+		}
+	}
+	for _, m := range c.maps {
+		m.Close()
+	}
+	c.progs, c.ring, c.data, c.percpu, c.maps = nil, nil, nil, nil, nil
+}
+
+// Probes is the number of places the clause is attached to.
+func (c *Clause) Probes() int { return c.count }
+
+// Object is what the clause was made of.
+func (c *Clause) Object() *object.Object { return c.obj }

@@ -1,0 +1,158 @@
+package session
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"probe/compiler/builtin"
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/runtime/output"
+)
+
+// errorKind says how one kind of run-time error is shown.
+type errorKind struct {
+	message string
+	retcode unix.Errno
+	// asked are shown only with -k (R-ERR-04).
+	asked bool
+	// silent are never shown while running; the receipt tells them.
+	silent bool
+	// kind is what the receipt calls it; "" is no reason for an incomplete
+	// result.
+	kind output.ReceiptKind
+}
+
+// errorKinds has a row for each builtin.ErrorKind.
+var errorKinds = map[builtin.ErrorKind]errorKind{
+	builtin.ErrReadKernel: {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: output.FailedReads},
+	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: output.FailedReads},
+	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: output.MapFull,
+		message: "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`"},
+	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: output.MapUpdateFailed},
+	builtin.ErrDelete:    {message: "Can't delete map element because it does not exist."},
+	builtin.ErrLookup:    {message: "Can't lookup map element because it does not exist.", asked: true},
+	builtin.ErrDivZero:   {message: "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."},
+	builtin.ErrBounds:    {message: "Array access out of bounds. The value is zero."},
+	builtin.ErrLost:      {silent: true, kind: output.LostEvents},
+	builtin.ErrStack:     {message: "Error reading stack.", kind: output.FailedStacks},
+	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: output.LoopsCut},
+	builtin.ErrTruncated: {silent: true, kind: output.TruncatedStrings},
+	builtin.ErrNested:    {silent: true, kind: output.MissedReturns},
+	builtin.ErrCPU:       {message: "CPU count mismatch; unable to find per-cpu data."},
+}
+
+// pollErrors looks at the error counters: lost events are told as they grow,
+// other errors at their first occurrence, with their place.
+func (s *Session) pollErrors(c *Clause) {
+	lost := uint64(0)
+	for i, e := range c.obj.Errors {
+		n := word(c.data, e.Off)
+		old := c.counters[i]
+		if n == old {
+			continue
+		}
+		c.counters[i] = n
+		k, ok := errorKinds[e.Kind]
+		if !ok {
+			panic(fmt.Sprintf("session: error kind %d has no row", e.Kind))
+		}
+		if e.Kind == builtin.ErrLost {
+			lost += n - old
+			continue
+		}
+		if old != 0 || k.silent || k.asked && !s.opts.AllErrors {
+			continue
+		}
+		s.opts.Printer.RuntimeError(&output.RuntimeError{
+			At: e.At, Message: k.message, Helper: e.Helper, Retcode: -int(k.retcode), Count: n,
+		})
+	}
+	if lost > 0 {
+		s.lost += lost
+		s.opts.Printer.Lost(lost)
+	}
+}
+
+// receipt collects what makes the results incomplete (dialect row X-RUN).
+func (s *Session) receipt(clauses []*Clause) *output.Receipt {
+	r := &output.Receipt{}
+	for _, c := range clauses {
+		for i, e := range c.obj.Errors {
+			if n := c.counters[i]; n > 0 && errorKinds[e.Kind].kind != "" {
+				addItem(r, receiptItem(e, n))
+			}
+		}
+		for _, a := range c.links {
+			p := c.obj.Programs[a.program]
+			for _, l := range a.links {
+				if n, ok := l.Missed(); ok && n > 0 {
+					kind := output.Recursion
+					if returns(p) {
+						kind = output.MissedReturns
+					}
+					addItem(r, output.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
+				}
+			}
+		}
+		for i, p := range c.obj.Programs {
+			if c.progs == nil || c.progs[i] == nil {
+				continue
+			}
+			if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
+				addItem(r, output.ReceiptItem{Kind: output.Recursion, Where: p.Site.Name, Count: st.Recursion})
+			}
+		}
+		if n := len(c.failed); n > 0 {
+			addItem(r, output.ReceiptItem{Kind: output.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
+		}
+		if c.dropped > 0 {
+			addItem(r, output.ReceiptItem{Kind: output.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
+		}
+	}
+	return r
+}
+
+func receiptItem(e *object.ErrorSite, n uint64) output.ReceiptItem {
+	it := output.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
+	if e.Map != "" || e.Kind == builtin.ErrMapFull || e.Kind == builtin.ErrMapUpdate {
+		it.Where = "@" + e.Map
+	}
+	return it
+}
+
+// addItem adds an item, to an equal one if there is any: one place in a script
+// is compiled for each function that a pattern matches.
+func addItem(r *output.Receipt, it output.ReceiptItem) {
+	for i := range r.Items {
+		o := &r.Items[i]
+		if o.Kind == it.Kind && o.Where == it.Where && o.At == it.At && o.Detail == it.Detail {
+			o.Count += it.Count
+			return
+		}
+	}
+	r.Items = append(r.Items, it)
+}
+
+// returns tells programs that run when a function returns.
+func returns(p *object.Program) bool {
+	return p.Role == object.Main && p.Site.Ret != nil
+}
+
+// report shows a message that has a place in the script.
+func (s *Session) report(d *diag.Diagnostic) {
+	if s.opts.Report != nil {
+		s.opts.Report(d)
+		return
+	}
+	s.opts.Printer.Log(d.Severity, d.Message)
+}
+
+func (s *Session) log(sev diag.Severity, text string) { s.opts.Printer.Log(sev, text) }
+
+func (s *Session) verbose(format string, args ...any) {
+	if s.opts.Verbose != nil {
+		s.opts.Verbose(fmt.Sprintf(format, args...))
+	}
+}

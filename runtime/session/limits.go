@@ -1,0 +1,92 @@
+package session
+
+import (
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/runtime/bpf"
+	"probe/runtime/feature"
+)
+
+// raiseLimits makes room for an object (R-LIFE-08). Failures are not told
+// here: what then does not fit is refused with a reason.
+func raiseLimits(obj *object.Object) {
+	// Before 5.11 the memory of maps and programs counts as locked.
+	_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})
+	need := uint64(3*len(obj.Programs) + len(obj.Spec.Maps) + 50)
+	cpus, err := bpf.OnlineCPUs()
+	if err != nil {
+		cpus = []int{0}
+	}
+	for _, p := range obj.Programs {
+		switch p.Site.Attach.Kind {
+		case hir.AttachProfile, hir.AttachSoftware, hir.AttachHardware:
+			need += 2 * uint64(len(cpus))
+		default:
+			need += 2 * uint64(len(p.Site.Attach.Symbols))
+		}
+	}
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil || lim.Cur >= need {
+		return
+	}
+	lim.Cur = need
+	if lim.Max < need {
+		lim.Max = need
+	}
+	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
+}
+
+// CheckPrivileges reports what keeps this process from tracing (CLI-27,
+// CLI-28), nil if nothing does.
+func CheckPrivileges() *diag.Diagnostic {
+	missing, err := feature.MissingCapabilities()
+	if err != nil {
+		return nil // the kernel will say
+	}
+	needs := false
+	for _, c := range missing {
+		needs = needs || c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON"
+	}
+	locked := feature.Lockdown() == "confidentiality"
+	if !needs && !locked {
+		return nil
+	}
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "no-permission", Row: "CLI-27",
+		Message: "tracing needs privileges that this process does not have"}
+	if locked && !needs {
+		d.Row, d.Message = "CLI-28", "this kernel is locked down, so that kernel memory cannot be read"
+	}
+	addPermission(d)
+	return d
+}
+
+// checkProbes compares the number of places with the limit (P-COM-08).
+func checkProbes(obj *object.Object) error {
+	limit := 1024
+	if v, ok := obj.HIR.Config["max_probes"]; ok {
+		if n, err := strconv.Atoi(v); err == nil {
+			limit = n
+		}
+	}
+	n := 0
+	for _, p := range obj.Programs {
+		if p.Role == object.Main {
+			n += max(len(p.Site.Attach.Symbols), 1)
+		}
+	}
+	if n <= limit {
+		return nil
+	}
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "too-many-probes", Row: "P-COM-08",
+		Message: fmt.Sprintf("can't attach to %d probes because it exceeds the current limit of %d probes", n, limit)}
+	d.WithHelp("narrow the patterns, or raise the limit: `config = { max_probes = %d }`", n)
+	return &LoadError{Diag: d, Early: true}
+}
+
+func itoa(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -1,0 +1,322 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/runtime/bpf"
+	"probe/runtime/feature"
+)
+
+// maps creates the kernel maps of an object; those named in live are shared
+// instead.
+func loadMaps(obj *object.Object, live map[string]*ebpf.Map) (map[string]*ebpf.Map, error) {
+	out := map[string]*ebpf.Map{}
+	fail := func(err error) (map[string]*ebpf.Map, error) {
+		for _, m := range out {
+			m.Close()
+		}
+		return nil, err
+	}
+	names := make([]string, 0, len(obj.Spec.Maps))
+	for name := range obj.Spec.Maps {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		spec := obj.Spec.Maps[name]
+		if m := live[name]; m != nil && strings.HasPrefix(name, "m_") {
+			if err := spec.Compatible(m); err != nil {
+				return fail(fmt.Errorf("share map %s: %w", name, err))
+			}
+			c, err := m.Clone()
+			if err != nil {
+				return fail(fmt.Errorf("share map %s: %w", name, err))
+			}
+			out[name] = c
+			continue
+		}
+		m, err := ebpf.NewMap(spec)
+		if err != nil {
+			return fail(machineError("create map "+name, err))
+		}
+		out[name] = m
+	}
+	return out, nil
+}
+
+// loadPrograms loads all programs of an object, several at a time.
+func loadPrograms(ctx context.Context, obj *object.Object, maps map[string]*ebpf.Map, verbose bool) ([]*bpf.Prog, error) {
+	progs := make([]*bpf.Prog, len(obj.Programs))
+	errs := make([]error, len(obj.Programs))
+	modules := moduleFiles{}
+	defer modules.close()
+	load := func(i int) {
+		p := obj.Programs[i]
+		opts := bpf.LoadOptions{AttachBTF: p.Site.Attach.BTFID}
+		if m := p.Site.Attach.Module; opts.AttachBTF != 0 && m != "" && m != "vmlinux" {
+			f, err := modules.open(m)
+			if err != nil {
+				errs[i] = err
+				return
+			}
+			opts.ModuleBTF = int(f.Fd())
+		}
+		progs[i], errs[i] = bpf.Load(obj.Spec.Programs[p.Name], maps, opts)
+	}
+	workers := min(runtime.GOMAXPROCS(0), len(obj.Programs))
+	if len(obj.Programs) < 4 {
+		workers = 1
+	}
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range next {
+				load(i)
+			}
+		}()
+	}
+	failed := false
+	for i := range obj.Programs {
+		if ctx.Err() != nil || failed {
+			break
+		}
+		next <- i
+		failed = i > 0 && workers == 1 && errs[i-1] != nil
+	}
+	close(next)
+	wg.Wait()
+	err := ctx.Err()
+	for i, e := range errs {
+		if e != nil {
+			err = loadError(obj.Programs[i], e, verbose)
+			break
+		}
+	}
+	if err != nil {
+		for _, p := range progs {
+			if p != nil {
+				p.Close()
+			}
+		}
+		return nil, err
+	}
+	return progs, nil
+}
+
+// moduleFiles keeps the BTF of modules open while programs load.
+type moduleFiles struct {
+	mu    sync.Mutex
+	files map[string]*os.File
+}
+
+func (m *moduleFiles) open(name string) (*os.File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f := m.files[name]; f != nil {
+		return f, nil
+	}
+	f, err := bpf.ModuleBTF(name)
+	if err != nil {
+		return nil, err
+	}
+	if m.files == nil {
+		m.files = map[string]*os.File{}
+	}
+	m.files[name] = f
+	return f, nil
+}
+
+func (m *moduleFiles) close() {
+	for _, f := range m.files {
+		f.Close()
+	}
+}
+
+// LoadError is a program that the kernel did not take.
+type LoadError struct {
+	Diag *diag.Diagnostic
+	// Log is the verifier's whole log, empty when it did not run.
+	Log string
+	// Early tells that nothing was tried: the exit status is 1 then, not 255
+	// (O-EXIT-03).
+	Early bool
+	err   error
+}
+
+// Error is the one-line form.
+func (e *LoadError) Error() string { return e.Diag.Error() }
+
+// Unwrap gives the cause.
+func (e *LoadError) Unwrap() error { return e.err }
+
+// loadError turns the refusal of a program into a message at the script's
+// line.
+func loadError(p *object.Program, err error, verbose bool) error {
+	var refused *bpf.LoadError
+	log := ""
+	if errors.As(err, &refused) {
+		log = refused.Log
+	}
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "load-failed", Row: "R-LOAD-01", Span: p.Probe.At}
+	out := &LoadError{Diag: d, Log: log, err: err}
+	errno := errnoOf(err)
+	switch {
+	case errno == unix.EPERM || errno == unix.EACCES && log == "":
+		d.Code, d.Row = "no-permission", "CLI-27"
+		d.Message = "the kernel does not allow this process to load programs"
+		addPermission(d)
+	case log == "" || onlySummary(log):
+		d.Message = fmt.Sprintf("the kernel does not accept a program for %s: %v", p.Site.Name, errno)
+		d.Label = "for this probe"
+		d.WithHelp("run `probe doctor` to see what this kernel offers")
+		if p.Site.Prog == hir.ProgTracing && p.Site.Attach.Kind != hir.AttachRawTP {
+			d.WithHelp("use kprobe and kretprobe instead of fentry and fexit: `config = { attach = \"kprobe\" }`")
+		}
+	default:
+		verifierDiag(d, p, log, verbose)
+	}
+	return out
+}
+
+// insnNumber reads the number at the start of a line of the verifier's log that
+// shows an instruction: "12: (79) r1 = *(u64 *)(r1 +0)".
+func insnNumber(line string) (int, bool) {
+	i := 0
+	for i < len(line) && i < 9 && line[i] >= '0' && line[i] <= '9' {
+		i++
+	}
+	if i == 0 || !strings.HasPrefix(line[i:], ":") {
+		return 0, false
+	}
+	n, err := strconv.Atoi(line[:i])
+	return n, err == nil
+}
+
+// isState tells the lines of the log that show registers, jumps and sources.
+func isState(line string) bool {
+	if _, ok := insnNumber(line); ok {
+		return true
+	}
+	return strings.HasPrefix(line, "R") && strings.Contains(line, "=") ||
+		strings.HasPrefix(line, "from ") || strings.HasPrefix(line, ";")
+}
+
+// isSum tells the lines that count what the verifier did.
+func isSum(line string) bool {
+	for _, p := range []string{"processed ", "verification time", "stack depth", "func#"} {
+		if strings.HasPrefix(line, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func onlySummary(log string) bool { return len(reasons(log)) == 0 }
+
+// reasons are the lines of a verifier's log that say why: the last ones that
+// are neither instructions, nor states, nor sums.
+func reasons(log string) []string {
+	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
+	var out []string
+	for i := len(lines) - 1; i >= 0 && len(out) < 3; i-- {
+		l := strings.TrimSpace(lines[i])
+		if l == "" || isSum(l) {
+			continue
+		}
+		if isState(l) {
+			if len(out) > 0 {
+				break
+			}
+			continue
+		}
+		out = append(out, l)
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// verifierDiag blames the place in the script whose instruction the verifier
+// looked at last. A refusal is a fault of the compiler, not of the script.
+func verifierDiag(d *diag.Diagnostic, p *object.Program, log string, verbose bool) {
+	d.Code = "verifier"
+	d.Message = fmt.Sprintf("the kernel's verifier refused the program for %s", p.Site.Name)
+	lines := strings.Split(log, "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		n, ok := insnNumber(lines[i])
+		if !ok {
+			continue
+		}
+		if n < len(p.Lines) && p.Lines[n].Valid() {
+			d.Span = p.Lines[n]
+			d.Label = fmt.Sprintf("compiled to instruction %d, which was refused", n)
+		}
+		break
+	}
+	for _, l := range reasons(log) {
+		d.WithNote("the verifier says: %s", l)
+	}
+	d.WithHelp("this is a fault of probe, not of the script: please report it with the script and the output of `probe run -v`")
+	if verbose {
+		d.WithNote("the verifier's log:\n%s", strings.TrimRight(log, "\n"))
+	}
+}
+
+func errnoOf(err error) unix.Errno {
+	var e unix.Errno
+	errors.As(err, &e)
+	return e
+}
+
+// addPermission says what is missing.
+func addPermission(d *diag.Diagnostic) {
+	if mode := feature.Lockdown(); mode == "confidentiality" {
+		d.WithNote("kernel lockdown is in mode confidentiality, which forbids reading kernel memory")
+		d.WithHelp("boot without lockdown=confidentiality, or use a machine where it is off")
+	}
+	missing, err := feature.MissingCapabilities()
+	if err == nil {
+		var names []string
+		for _, c := range missing {
+			if c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON" || c.Name == "CAP_SYS_ADMIN" {
+				names = append(names, c.Name+" ("+c.For+")")
+			}
+		}
+		if len(names) > 0 {
+			d.WithNote("missing: %s", strings.Join(names, ", "))
+		}
+	}
+	d.WithHelp("run as root: sudo probe …")
+}
+
+// machineError is a failure of the surroundings as a message.
+func machineError(what string, err error) error {
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: fmt.Sprintf("%s: %v", what, err)}
+	switch errnoOf(err) {
+	case unix.EPERM, unix.EACCES:
+		d.Code = "no-permission"
+		d.Message = fmt.Sprintf("the kernel does not allow this process to %s", what)
+		addPermission(d)
+	case unix.ENOMEM:
+		d.WithHelp("lower max_map_keys or perf_rb_pages in the config block, or free memory")
+	case unix.E2BIG:
+		d.WithHelp("lower max_map_keys in the config block, or use smaller keys and values")
+	}
+	return &LoadError{Diag: d, err: err}
+}

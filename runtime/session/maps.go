@@ -1,0 +1,154 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"probe/compiler/object"
+	"probe/lang/value"
+	"probe/runtime/bpf"
+)
+
+// word is a counter in memory that programs write.
+func word(b []byte, off int) uint64 {
+	if off < 0 || off+8 > len(b) {
+		return 0
+	}
+	if off%8 != 0 {
+		return binary.LittleEndian.Uint64(b[off:])
+	}
+	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[off])))
+}
+
+// MapData reads a script map, merged over the CPUs.
+func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
+	out := &value.MapData{Name: m.Name, Key: m.Key, Val: m.Value}
+	switch m.Storage {
+	case object.StoreGlobal:
+		if m.SetOff < 0 || word(u.data, m.SetOff) != 0 {
+			if cell, ok := cut(u.data, m.Off, m.ValueSize); ok {
+				out.AddCells(nil, cell, 0)
+			}
+		}
+		return out, nil
+	case object.StorePerCPU:
+		u.perCPU(m, out)
+		return out, nil
+	}
+	km := u.maps[m.Spec]
+	if km == nil {
+		return nil, fmt.Errorf("map @%s has no kernel map", m.Name)
+	}
+	_, stride, err := bpf.ValueBytes(km)
+	if err != nil {
+		return nil, err
+	}
+	err = bpf.EachEntry(km, func(key, val []byte) bool {
+		if m.Buckets > 0 && !m.BucketInKey {
+			out.AddCounters(key, val, stride)
+		} else {
+			out.AddCells(key, val, stride)
+		}
+		return true
+	})
+	return out, err
+}
+
+func cut(b []byte, off, n int) ([]byte, bool) {
+	if off < 0 || n < 0 || off+n > len(b) {
+		return nil, false
+	}
+	return b[off : off+n : off+n], true
+}
+
+// perCPU merges a keyless aggregation, which has a cell in each CPU's block.
+func (u *Clause) perCPU(m *object.Map, out *value.MapData) {
+	stride := u.obj.PerCPUStride
+	size := m.ValueSize
+	if m.Buckets > 0 {
+		size = m.Buckets * value.CellSize(m.Value)
+	}
+	if stride <= 0 || m.Off+size > stride {
+		return
+	}
+	set := false
+	var cells []byte
+	for at := 0; at+stride <= len(u.percpu); at += stride {
+		cell := u.percpu[at+m.Off : at+m.Off+size]
+		cells = append(cells, cell...)
+		switch {
+		case m.SetOff >= 0:
+			set = set || word(u.percpu, at+m.SetOff) != 0
+		default:
+			set = set || !allZero(cell)
+		}
+	}
+	if !set {
+		return
+	}
+	if m.Buckets == 0 {
+		out.AddCells(nil, cells, size)
+		return
+	}
+	if m.Value.IsMultiBucket() && value.CellSize(m.Value) == 8 {
+		out.AddCounters(nil, cells, size)
+		return
+	}
+	for i := range m.Buckets {
+		out.AddBucket(nil, uint64(i), cells[i*value.CellSize(m.Value):], size)
+	}
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// clearMap deletes all keys, or resets a keyless map.
+func (u *Clause) clearMap(m *object.Map) error { return u.reset(m, true) }
+
+// zeroMap sets all values to zero and keeps the keys.
+func (u *Clause) zeroMap(m *object.Map) error { return u.reset(m, false) }
+
+func (u *Clause) reset(m *object.Map, remove bool) error {
+	switch m.Storage {
+	case object.StoreGlobal:
+		if cell, ok := cut(u.data, m.Off, m.ValueSize); ok {
+			clear(cell)
+		}
+		if remove {
+			if set, ok := cut(u.data, m.SetOff, 8); ok {
+				clear(set)
+			}
+		}
+		return nil
+	case object.StorePerCPU:
+		size := m.ValueSize
+		if m.Buckets > 0 {
+			size = m.Buckets * value.CellSize(m.Value)
+		}
+		for at := 0; u.obj.PerCPUStride > 0 && at+u.obj.PerCPUStride <= len(u.percpu); at += u.obj.PerCPUStride {
+			if cell, ok := cut(u.percpu, at+m.Off, size); ok {
+				clear(cell)
+			}
+			if set, ok := cut(u.percpu, at+m.SetOff, 8); ok && remove && m.SetOff >= 0 {
+				clear(set)
+			}
+		}
+		return nil
+	}
+	km := u.maps[m.Spec]
+	if km == nil {
+		return fmt.Errorf("map @%s has no kernel map", m.Name)
+	}
+	if remove {
+		return bpf.Clear(km)
+	}
+	return bpf.Zero(km)
+}

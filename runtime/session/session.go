@@ -1,0 +1,581 @@
+// Package session runs compiled scripts: it loads and attaches them, reads
+// their events until something ends the run, and shows what they left behind.
+//
+// A Session holds any number of clauses. A script is one clause; an
+// interactive session adds and removes clauses while it runs, and they share
+// their maps by name. One goroutine, the one that calls Run, drains the ring
+// buffers and does all printing, so that output keeps the order of events.
+//
+// The order of a run's end matters: first nothing new may come, then what is
+// in the buffers is read, then the results are printed. Only after that the
+// links are closed for good, which makes the kernel wait for all CPUs and
+// takes longer than everything before it.
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/runtime/event"
+	"probe/runtime/output"
+	"probe/runtime/provider"
+)
+
+// Options say what to run a session with.
+type Options struct {
+	Probes   *provider.Set
+	Printer  output.Printer
+	Resolver *Resolver
+
+	PID   int    // -p: probes are restricted to it, and its end ends the run
+	Child *Child // -c: started once everything is attached
+	For   time.Duration
+	// MaxEvents ends the run after so many records; 0 means no limit.
+	MaxEvents uint64
+	// AllErrors also shows failing reads and lookups of missing keys (-k).
+	AllErrors bool
+	// Strict makes an incomplete result exit status 3.
+	Strict bool
+	// Compat keeps to what bpftrace prints: no receipt.
+	Compat bool
+	// Stay keeps the session going without clauses, and makes exit() end the
+	// clause that calls it.
+	Stay bool
+	// DryRun detaches as soon as everything is attached and prints nothing.
+	DryRun bool
+	// Force, when closed, cuts the end of the run short (a second signal).
+	Force <-chan struct{}
+	// Verbose, if set, is given a line about each thing that is done.
+	Verbose func(text string)
+	// Report, if set, shows messages with their place in the script.
+	Report func(d *diag.Diagnostic)
+	// Ready, if set, is called once everything is attached.
+	Ready func(probes int)
+}
+
+// Result is how a run ended.
+type Result struct {
+	// Exit is the status the script asked for with exit(), 3 for an incomplete
+	// result under Strict, else 0.
+	Exit int
+	// Complete tells that nothing is missing in the results.
+	Complete bool
+}
+
+// Session is a running trace.
+type Session struct {
+	opts   Options
+	waiter *event.Waiter
+
+	mu      sync.Mutex
+	clauses []*Clause
+	running bool
+	calls   chan func()
+
+	// The fields below belong to the goroutine of Run.
+	lost     uint64
+	records  uint64
+	exitCode int
+	exited   bool // exit() was called
+	done     bool // something else ended the run
+	discard  bool // records are dropped
+	pidfd    int
+}
+
+// New makes a session without clauses.
+func New(opts Options) (*Session, error) {
+	w, err := event.NewWaiter()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{opts: opts, waiter: w, calls: make(chan func(), 16), pidfd: -1}, nil
+}
+
+// Run loads and attaches one object, runs it to its end and detaches it.
+// Errors are a *LoadError, or the context's when it ended before everything
+// was attached; the status of a run that started is in the result.
+func Run(ctx context.Context, obj *object.Object, opts Options) (Result, error) {
+	s, err := New(opts)
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.Close()
+	c, err := s.Add(ctx, obj)
+	if err != nil {
+		return Result{}, err
+	}
+	if opts.DryRun {
+		c.detach()
+		return Result{Complete: true}, nil
+	}
+	return s.Run(ctx)
+}
+
+// Add loads an object, runs its begin probes and attaches the others. It may
+// be called while the session runs.
+func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) {
+	if err := checkProbes(obj); err != nil {
+		return nil, err
+	}
+	raiseLimits(obj)
+	c, err := s.load(ctx, obj, s.liveMaps())
+	if err != nil {
+		return nil, err
+	}
+	putClocks(c.data, obj.StartOff, obj.TAIOff)
+	if err := c.run("begin"); err != nil {
+		c.close()
+		return nil, machineError("run begin probes", err)
+	}
+	if err := s.attachAll(ctx, c); err != nil {
+		c.detach()
+		c.close()
+		return nil, err
+	}
+	c.startTimers(s.waiter.Wake, func(err error) { s.call(func() { s.log(diag.Error, err.Error()) }) })
+	s.call(func() {
+		s.clauses = append(s.clauses, c)
+		if c.ringFD >= 0 {
+			s.waiter.Add(c.ringFD)
+		}
+	})
+	return c, nil
+}
+
+// Remove detaches a clause, prints what is left of its events and runs its end
+// probes. Its maps live on as long as another clause uses them.
+func (s *Session) Remove(c *Clause) {
+	done := make(chan struct{})
+	s.call(func() {
+		defer close(done)
+		s.remove(c)
+	})
+	s.mu.Lock()
+	running := s.running
+	s.mu.Unlock()
+	if running {
+		<-done
+	}
+}
+
+func (s *Session) remove(c *Clause) {
+	for i, x := range s.clauses {
+		if x != c {
+			continue
+		}
+		s.settle([]*Clause{c})
+		s.clauses = append(s.clauses[:i], s.clauses[i+1:]...)
+		if c.ringFD >= 0 {
+			s.waiter.Remove(c.ringFD)
+		}
+		go func() {
+			c.detach()
+			c.close()
+		}()
+		return
+	}
+}
+
+// call runs f on the goroutine of Run, or here when nothing runs yet.
+func (s *Session) call(f func()) {
+	s.mu.Lock()
+	if !s.running {
+		s.mu.Unlock()
+		f()
+		return
+	}
+	s.calls <- f
+	s.mu.Unlock()
+	s.waiter.Wake()
+}
+
+// Do runs f between two rounds of reading events, for whatever prints or looks
+// at maps while the session runs. It returns when f is done.
+func (s *Session) Do(f func()) {
+	done := make(chan struct{})
+	s.call(func() { defer close(done); f() })
+	<-done
+}
+
+// liveMaps are the script maps of all clauses by their kernel name.
+func (s *Session) liveMaps() map[string]*ebpf.Map {
+	out := map[string]*ebpf.Map{}
+	get := func() {
+		for _, c := range s.clauses {
+			for _, m := range c.obj.Maps {
+				if m.Spec != "" && out[m.Spec] == nil {
+					out[m.Spec] = c.maps[m.Spec]
+				}
+			}
+		}
+	}
+	s.Do(get)
+	return out
+}
+
+// How often the buffers are looked at, while records come and when none do.
+const (
+	pollBusy = 10 * time.Millisecond
+	pollIdle = 50 * time.Millisecond
+	// round bounds how many records are handled before other things are
+	// looked at.
+	round = 1 << 16
+)
+
+// Run reads events until the run ends, and brings it to its end. The context's
+// end is a reason like others: what is in the buffers is still printed.
+func (s *Session) Run(ctx context.Context) (Result, error) {
+	s.mu.Lock()
+	s.running = true
+	s.mu.Unlock()
+	probes := 0
+	for _, c := range s.clauses {
+		probes += c.count
+	}
+	end := s.watch(ctx)
+	defer end()
+	if err := s.startChild(); err != nil {
+		return Result{Exit: 255}, err
+	}
+	s.opts.Printer.Attached(probes)
+	if s.opts.Ready != nil {
+		s.opts.Ready(probes)
+	}
+	delay := pollBusy
+	for !s.done && !s.exited {
+		n := s.drain(s.clauses, round)
+		s.runCalls()
+		for _, c := range s.clauses {
+			s.pollErrors(c)
+		}
+		switch {
+		case ctx.Err() != nil:
+			s.done = true
+		case s.printerClosed():
+			s.done, s.discard = true, true
+		case n == 0 && !s.opts.Stay && s.onlySpecial():
+			s.done = true
+		}
+		if s.done || s.exited {
+			break
+		}
+		if n > 0 {
+			delay = pollBusy
+		} else {
+			delay = min(delay+pollBusy, pollIdle)
+		}
+		if n >= round {
+			continue
+		}
+		if err := s.waiter.Wait(delay, s.ready); err != nil {
+			return Result{Exit: 255}, err
+		}
+	}
+	return s.finish(), nil
+}
+
+// watch arranges for everything that ends a run to wake the loop.
+func (s *Session) watch(ctx context.Context) (end func()) {
+	stops := []func(){}
+	stop := context.AfterFunc(ctx, s.waiter.Wake)
+	stops = append(stops, func() { stop() })
+	if s.opts.For > 0 {
+		t := time.AfterFunc(s.opts.For, func() { s.call(func() { s.done = true }) })
+		stops = append(stops, func() { t.Stop() })
+	}
+	if s.opts.PID > 0 && s.opts.Child == nil {
+		// A process that is gone already ends the run at once.
+		if fd, err := unix.PidfdOpen(s.opts.PID, 0); err == nil {
+			s.pidfd = fd
+			s.waiter.Add(fd)
+			stops = append(stops, func() { s.waiter.Remove(fd); unix.Close(fd) })
+		} else if errors.Is(err, unix.ESRCH) {
+			s.done = true
+		}
+	}
+	return func() {
+		for _, f := range stops {
+			f()
+		}
+		// A caller may hold the lock while it waits for room in the channel.
+		for !s.mu.TryLock() {
+			s.runCalls()
+		}
+		s.running = false
+		s.mu.Unlock()
+		s.runCalls()
+	}
+}
+
+// ready is told which descriptors are readable.
+func (s *Session) ready(fd int) {
+	if fd == s.pidfd {
+		s.done = true
+	}
+}
+
+func (s *Session) runCalls() {
+	for {
+		select {
+		case f := <-s.calls:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+func (s *Session) printerClosed() bool {
+	select {
+	case <-s.opts.Printer.Closed():
+		return true
+	default:
+		return false
+	}
+}
+
+// onlySpecial tells that no clause has a probe that could still fire
+// (P-BEGIN-02).
+func (s *Session) onlySpecial() bool {
+	for _, c := range s.clauses {
+		if !c.only() {
+			return false
+		}
+	}
+	return s.opts.Child == nil
+}
+
+// drain handles the records that are there, at most limit of each clause, and
+// returns how many there were.
+func (s *Session) drain(clauses []*Clause, limit int) int {
+	total := 0
+	held := false
+	for _, c := range clauses {
+		if c.ring == nil || c.ring.Pending() == 0 {
+			continue
+		}
+		if !held {
+			s.opts.Printer.Hold()
+			held = true
+		}
+		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		n, _, err := c.ring.Read(limit, func(b []byte) bool {
+			s.record(c, b)
+			return !s.exited && !s.done || s.discard
+		})
+		total += n
+		if err != nil {
+			c.dropped++
+			s.log(diag.Error, err.Error())
+		}
+	}
+	if held {
+		s.opts.Printer.Release()
+	}
+	return total
+}
+
+// record handles one record.
+func (s *Session) record(c *Clause, b []byte) {
+	if s.discard {
+		return
+	}
+	r, err := c.decoder.Decode(b)
+	if err != nil {
+		c.dropped++
+		if c.dropped == 1 {
+			s.log(diag.Error, err.Error())
+		}
+		return
+	}
+	s.records++
+	if err := r.Fn.Event.Handle(&c.handler, r); err != nil {
+		s.log(diag.Error, err.Error()) // R-ERR-06
+	}
+	if s.opts.MaxEvents > 0 && s.records >= s.opts.MaxEvents {
+		s.done, s.discard = true, true
+	}
+}
+
+// exit is exit() of a script.
+func (s *Session) exit(c *Clause, code int) {
+	if s.opts.Stay {
+		// Not now: the clause's buffer is being read.
+		go s.call(func() { s.remove(c) })
+		return
+	}
+	if !s.exited {
+		s.exited, s.exitCode = true, code
+	}
+}
+
+// finish brings the run to its end (R-LIFE-01).
+func (s *Session) finish() Result {
+	s.opts.Child.terminate()
+	s.settle(s.clauses)
+	if s.opts.Compat && s.lost > 0 {
+		s.log(diag.Warning, "Total lost event count: "+itoa(s.lost))
+	}
+	if !s.forced() {
+		s.printMaps()
+	}
+	r := s.receipt(s.clauses)
+	if !s.opts.Compat {
+		s.opts.Printer.Receipt(r)
+	}
+	res := Result{Exit: s.exitCode, Complete: len(r.Items) == 0}
+	if s.opts.Strict && !res.Complete && res.Exit == 0 {
+		res.Exit = 3
+	}
+	return res
+}
+
+// How long the end of a run waits for the kernel to stop new events, and for
+// programs to finish records they have begun.
+const (
+	quietWait = 300 * time.Millisecond
+	busyWait  = 100 * time.Millisecond
+)
+
+// settle stops new events, prints what is left and runs the end probes. After
+// exit() the rest is discarded (R-LIFE-03).
+func (s *Session) settle(clauses []*Clause) {
+	for _, c := range clauses {
+		c.stop()
+	}
+	if s.exited {
+		s.discard = true
+	}
+	s.waitQuiet(clauses)
+	s.empty(clauses)
+	discarded := s.discard
+	s.discard = false
+	for _, c := range clauses {
+		if s.forced() || s.printerClosed() {
+			break
+		}
+		if err := c.run("end"); err != nil {
+			s.log(diag.Error, err.Error())
+		}
+	}
+	s.empty(clauses)
+	s.discard = discarded && s.opts.Stay
+	for _, c := range clauses {
+		s.pollErrors(c)
+	}
+}
+
+// waitQuiet drains while the links close, so that a busy probe does not fill
+// its buffer meanwhile.
+func (s *Session) waitQuiet(clauses []*Clause) {
+	deadline := time.Now().Add(quietWait)
+	for _, c := range clauses {
+		for {
+			s.drainAll(clauses)
+			select {
+			case <-c.quiet:
+			case <-time.After(time.Millisecond):
+				if time.Now().Before(deadline) && !s.forced() {
+					continue
+				}
+			}
+			break
+		}
+	}
+}
+
+// drainAll drains whatever the state of the run: after the reason to end, all
+// that is left is still wanted.
+func (s *Session) drainAll(clauses []*Clause) int {
+	exited, done := s.exited, s.done
+	s.exited, s.done = false, false
+	n := s.drain(clauses, round)
+	if s.exited {
+		s.discard = true // exit() was among what was left
+	}
+	s.exited, s.done = s.exited || exited, done || s.done
+	return n
+}
+
+// empty drains until nothing is left, waiting a little for records that
+// programs have reserved and not yet submitted.
+func (s *Session) empty(clauses []*Clause) {
+	deadline := time.Now().Add(busyWait)
+	for {
+		n := s.drainAll(clauses)
+		left := false
+		for _, c := range clauses {
+			left = left || c.ring != nil && c.ring.Pending() > 0
+		}
+		if !left || s.forced() || n == 0 && time.Now().After(deadline) {
+			return
+		}
+		if n == 0 {
+			time.Sleep(100 * time.Microsecond)
+		}
+	}
+}
+
+func (s *Session) forced() bool {
+	select {
+	case <-s.opts.Force:
+		return true
+	default:
+		return false
+	}
+}
+
+// printMaps prints all maps at the end (M-PRINT rows).
+func (s *Session) printMaps() {
+	ended := false
+	seen := map[string]bool{}
+	for _, c := range s.clauses {
+		if c.obj.HIR.Config["print_maps_on_exit"] == "false" {
+			continue
+		}
+		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		for _, m := range c.obj.Maps {
+			if seen[m.Name] {
+				continue
+			}
+			seen[m.Name] = true
+			if !ended {
+				s.opts.Printer.End()
+				ended = true
+			}
+			data, err := c.mapData(m)
+			if err != nil {
+				s.log(diag.Error, err.Error())
+				continue
+			}
+			s.opts.Printer.Map(data, output.MapOptions{AtExit: true})
+		}
+	}
+	if !ended {
+		s.opts.Printer.End()
+	}
+}
+
+// Close detaches whatever is still attached and gives everything back.
+func (s *Session) Close() {
+	var wg sync.WaitGroup
+	for _, c := range s.clauses {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c.detach()
+			c.close()
+		}()
+	}
+	wg.Wait()
+	s.clauses = nil
+	s.opts.Child.kill()
+	s.waiter.Close()
+}
