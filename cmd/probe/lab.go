@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"probe/lang/diag"
+	"probe/lang/source"
+	"probe/runtime/lab"
+	"probe/runtime/session"
+)
+
+var labCommand = &command{
+	name: "lab", usage: "[options] NAME", max: 1,
+	summary: "build a small network, provoke a fault, and run a script on it",
+	flags: func(o *options) []flag {
+		return []flag{
+			{long: "case", arg: "NAME", help: "the fault to provoke, or all (default all)", set: setString(&o.kase)},
+			{long: "ipv6", short: '6', help: "over IPv6", set: setBool(&o.ipv6)},
+			{long: "before", arg: "DURATION", help: "healthy traffic before the fault", set: setDuration(&o.before)},
+			{long: "after", arg: "DURATION", help: "time after the fault", set: setDuration(&o.after)},
+			{long: "no-trace", help: "provoke the fault without running the script", set: setBool(&o.trace)},
+			{long: "verbose", short: 'v', help: "show each step", set: setBool(&o.verbose)},
+		}
+	},
+	run: runLab,
+}
+
+// labScripts are the bundled scripts that explain the scenarios.
+var labScripts = map[string]string{"route-loss": "route_loss"}
+
+func runLab(o *options, std stdio) int {
+	if len(o.words) == 0 {
+		for _, s := range lab.Scenarios() {
+			fmt.Fprintf(std.out, "%-14s %s\n", s.Name, s.Title)
+			for _, c := range s.Cases {
+				fmt.Fprintf(std.out, "  --case %-6s %s\n", c.Name, c.Title)
+			}
+		}
+		return exitOK
+	}
+	scenario, err := lab.FindScenario(o.words[0])
+	if err != nil {
+		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		return exitUsage
+	}
+	cases := []string{o.kase}
+	if o.kase == "" || o.kase == "all" {
+		cases = cases[:0]
+		for _, c := range scenario.Cases {
+			cases = append(cases, c.Name)
+		}
+	}
+	ctx, force, stop := signals()
+	defer stop()
+	code := exitOK
+	for i, name := range cases {
+		if ctx.Err() != nil {
+			break
+		}
+		if i > 0 {
+			fmt.Fprintln(std.out)
+		}
+		if c := labCase(ctx, force, o, std, scenario.Name, name); c != exitOK {
+			code = c
+		}
+	}
+	return code
+}
+
+// labCase runs one case with its script.
+func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, scenario, name string) int {
+	code := exitOK
+	opts := lab.Options{
+		Scenario: scenario, Case: name, IPv6: o.ipv6, Before: o.before, After: o.after, Stdout: std.out, Verbose: o.verbose,
+	}
+	if script := labScripts[scenario]; script != "" && !o.trace {
+		opts.Watch = func(ctx context.Context, l *lab.Lab) (func() error, error) {
+			return watch(ctx, force, o, std, script, l)
+		}
+	}
+	report, err := lab.Run(ctx, opts)
+	if report != nil {
+		_ = report.Text(std.out)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		d := &diag.Diagnostic{Severity: diag.Error, Code: "lab", Message: err.Error()}
+		var host *lab.HostError
+		if errors.As(err, &host) {
+			d.WithHelp("labs need root and network namespaces; `make demo` runs them in a virtual machine where this one will not do")
+		}
+		fail(std, d)
+		code = exitRun
+	}
+	return code
+}
+
+// watch runs a bundled script on a lab until stop is called.
+func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, script string, l *lab.Lab) (stop func() error, err error) {
+	text, ok := bundled(script)
+	if !ok {
+		return nil, fmt.Errorf("the script %s is not in this build: %w", script, os.ErrNotExist)
+	}
+	so := &options{command: runCommand, pid: l.Client.PID, quiet: true, verbose: o.verbose}
+	p := newPipeline(so, std)
+	p.kernel.Warm(text)
+	p.probes.Warm(text)
+	list, ok := p.parse(source.New(script+".pr", text))
+	if ok {
+		var more diag.List
+		more, ok = p.check(nil)
+		list.All = append(list.All, more.All...)
+	}
+	p.show(list)
+	if !ok {
+		return nil, fmt.Errorf("the script %s does not compile for this kernel", script)
+	}
+	obj, more := p.compile(nil)
+	p.show(more)
+	if obj == nil {
+		return nil, fmt.Errorf("the script %s does not compile for this kernel", script)
+	}
+	opts, _, code := sessionOptions(so, std, p)
+	if code != exitOK {
+		return nil, errors.New("the script's output cannot be set up")
+	}
+	opts.Force = force
+	opts.PID = 0 // the end of the client must not end the tracing
+	ready := make(chan struct{})
+	opts.Ready = func(int) { close(ready) }
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() {
+		_, err := session.Run(ctx, obj, opts)
+		if closeErr := opts.Printer.Close(); err == nil {
+			err = closeErr
+		}
+		done <- err
+	}()
+	select {
+	case <-ready:
+	case err := <-done:
+		cancel()
+		var refused *session.LoadError
+		if errors.As(err, &refused) {
+			p.show(diag.List{All: []*diag.Diagnostic{refused.Diag}})
+		}
+		return nil, fmt.Errorf("the script %s does not run: %w", script, err)
+	}
+	return func() error {
+		cancel()
+		return <-done
+	}, nil
+}

@@ -1,0 +1,319 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"probe/compiler"
+	"probe/lang/check"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/runtime/feature"
+	"probe/runtime/kernel"
+	"probe/runtime/provider"
+	"probe/scripts"
+	"probe/stdlib"
+)
+
+// pipeline takes one script from its text to an object.
+type pipeline struct {
+	o      *options
+	std    stdio
+	kernel *kernel.Kernel
+	probes *provider.Set
+	child  int // pid of the -c child
+
+	file  *source.File
+	tree  *syntax.File
+	prog  *hir.Program
+	texts strings.Builder // the script and what it imports
+}
+
+func newPipeline(o *options, std stdio) *pipeline {
+	k := kernel.New(kernel.Options{BTF: btfFile(o)})
+	host := feature.Host()
+	ask := func(f feature.Feature) func() error { return func() error { return host.Err(f) } }
+	return &pipeline{o: o, std: std, kernel: k, probes: provider.New(k, provider.Options{
+		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
+		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP),
+		Traceable: o.traceable, NoMulti: slices.Contains(strings.Split(o.noFeature, ","), "kprobe_multi"),
+	})}
+}
+
+// btfFile is the file to read the kernel's types from, "" for its own.
+func btfFile(o *options) string {
+	if o.btfFile != "" {
+		return o.btfFile
+	}
+	return os.Getenv("BPFTRACE_BTF")
+}
+
+// maxScript bounds a script's text: more is a mistake.
+const maxScript = 32 << 20
+
+// readScript finds the script of a command line: -e, a file, "-", or one that
+// comes with probe. The remaining words are the script's parameters.
+func readScript(o *options, std stdio) (f *source.File, params []string, err error) {
+	if o.program != nil {
+		return source.New("stdin", *o.program), o.words, nil
+	}
+	if len(o.words) == 0 {
+		return nil, nil, errors.New("a script or -e 'PROGRAM' is required")
+	}
+	name, params := o.words[0], o.words[1:]
+	f, err = openScript(name, std)
+	return f, params, err
+}
+
+func openScript(name string, std stdio) (*source.File, error) {
+	if name == "-" {
+		b, err := io.ReadAll(io.LimitReader(std.in, maxScript+1))
+		if err == nil && len(b) > maxScript {
+			err = fmt.Errorf("more than %d bytes", maxScript)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("failed to read standard input: %w", err)
+		}
+		return source.New("stdin", string(b)), nil
+	}
+	b, err := readFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if text, ok := bundled(name); ok {
+			return source.New(name, text), nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("failed to open file '%s': %w", name, reasonOf(err))
+	}
+	return source.New(name, string(b)), nil
+}
+
+func readFile(name string) ([]byte, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if st.IsDir() {
+		return nil, errors.New("it is a directory")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxScript+1))
+	if err == nil && len(b) > maxScript {
+		err = fmt.Errorf("it is larger than %d bytes", maxScript)
+	}
+	return b, err
+}
+
+// reasonOf is an error without the path that it repeats.
+func reasonOf(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// bundled is the text of a script that comes with probe, named with or without
+// its ending.
+func bundled(name string) (string, bool) {
+	if strings.ContainsAny(name, "/\\") {
+		return "", false
+	}
+	b, err := scripts.FS.ReadFile(strings.TrimSuffix(name, ".pr") + ".pr")
+	return string(b), err == nil
+}
+
+func bundledNames() []string {
+	names, _ := fs.Glob(scripts.FS, "*.pr")
+	for i, n := range names {
+		names[i] = strings.TrimSuffix(n, ".pr")
+	}
+	return names
+}
+
+func scriptExists(name string) bool {
+	if _, ok := bundled(name); ok {
+		return true
+	}
+	st, err := os.Stat(name)
+	return err == nil && !st.IsDir()
+}
+
+// parse reads the script into a tree.
+func (p *pipeline) parse(f *source.File) (diag.List, bool) {
+	p.file = f
+	p.texts.WriteString(f.Text)
+	tree, out := syntax.Parse(f)
+	p.tree = tree
+	return out, !out.HasErrors()
+}
+
+// check types the tree for this kernel.
+func (p *pipeline) check(params []string) (diag.List, bool) {
+	pid := p.o.pid
+	if p.child != 0 {
+		pid = p.child
+	}
+	prog, out := check.Check(&check.Input{
+		File: p.tree, Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel,
+		Env:    &kernel.Env{K: p.kernel, Options: p.o.named, Child: p.child, PID: pid, Comm: p.o.comm},
+		Config: environment(), Params: params, PID: pid, Unsafe: p.o.unsafe, Import: p.importFile,
+	})
+	p.prog = prog
+	if prog != nil {
+		p.checkNamed(&out)
+	}
+	return out, prog != nil && !out.HasErrors()
+}
+
+// checkNamed refuses named parameters that the script does not ask for
+// (L-PARM-12).
+func (p *pipeline) checkNamed(out *diag.List) {
+	known := map[string]bool{}
+	for _, o := range p.prog.Options {
+		known[o.Name] = true
+	}
+	var bad []string
+	for name := range p.o.named {
+		if !known[name] {
+			bad = append(bad, "--"+name)
+		}
+	}
+	if len(bad) == 0 {
+		return
+	}
+	slices.Sort(bad)
+	d := out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "bad-option", Row: "L-PARM-12",
+		Message: "unexpected program command line options: " + strings.Join(bad, ", ")})
+	if len(p.prog.Options) == 0 {
+		d.WithNote("the script takes no options")
+		return
+	}
+	lines := "expected program options:"
+	for _, o := range p.prog.Options {
+		lines += "\n  --" + o.Name
+		if o.Doc != "" {
+			lines += ": " + o.Doc
+		}
+	}
+	d.WithHelp("%s", lines)
+}
+
+// importFile finds an imported file: beside the script that imports it, then
+// in the library.
+func (p *pipeline) importFile(from *source.File, path string) (*source.File, error) {
+	candidates := []string{path}
+	if filepath.Ext(path) == "" {
+		candidates = []string{path + ".pr", path + ".bt", path}
+	}
+	dir := "."
+	if from != nil && from.Name != "stdin" {
+		dir = filepath.Dir(from.Name)
+	}
+	for _, c := range candidates {
+		full := c
+		if !filepath.IsAbs(c) {
+			full = filepath.Join(dir, c)
+		}
+		b, err := readFile(full)
+		if err == nil {
+			p.texts.Write(b)
+			return source.New(full, string(b)), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !strings.Contains(err.Error(), "directory") {
+			return nil, reasonOf(err)
+		}
+	}
+	if text, ok := stdlib.Module(path); ok {
+		p.texts.WriteString(text)
+		return source.New("stdlib/"+strings.TrimSuffix(path, ".pr")+".pr", text), nil
+	}
+	if near, ok := diag.Nearest(path, stdlib.Modules()); ok {
+		return nil, fmt.Errorf("not beside the script and not in the library; a module with a similar name exists: \"%s\"", near)
+	}
+	return nil, fmt.Errorf("not beside the script and not in the library, which has %s", strings.Join(stdlib.Modules(), ", "))
+}
+
+// compile makes the object; dump gets the text of the stages if it is set.
+func (p *pipeline) compile(dump func(stage, program, text string)) (*compiler.Object, diag.List) {
+	t, err := p.kernel.Target(p.texts.String())
+	if err != nil {
+		var out diag.List
+		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
+		return nil, out
+	}
+	pid := p.o.pid
+	if p.child != 0 {
+		pid = p.child
+	}
+	return compiler.Compile(p.prog, compiler.Config{
+		Target: t, Builtins: stdlib.Table(), Types: p.kernel, PID: pid, Comm: p.o.comm, Dump: dump,
+	})
+}
+
+// show prints messages: errors on standard error, warnings too, unless they
+// are not wanted.
+func (p *pipeline) show(list diag.List) {
+	if p.o.noWarnings {
+		list.All = slices.DeleteFunc(list.All, func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
+	}
+	if len(list.All) == 0 {
+		return
+	}
+	list.Sort()
+	switch {
+	case p.o.compat:
+		p.showCompat(&list)
+	case p.o.format == "json" && p.o.command.name == "check":
+		_ = diag.RenderJSON(p.std.out, &list)
+	default:
+		_ = diag.Render(p.std.err, &list, diag.Options{Color: colored(p.std.err)})
+	}
+}
+
+// status is the exit code for messages that stopped the pipeline.
+func status(list diag.List) int {
+	for _, d := range list.All {
+		if d.Severity == diag.Error && d.Code == "internal" {
+			return exitInternal
+		}
+	}
+	return exitUsage
+}
+
+// envOnly are environment variables with the prefix that are no configuration
+// (section 6.2).
+var envOnly = []string{"btf", "kernel_source", "kernel_build", "vmlinux", "color", "dummy_ts_map", "debug_output"}
+
+// environment is the configuration from the environment (C-00).
+func environment() map[string]string {
+	var out map[string]string
+	for _, kv := range os.Environ() {
+		rest, ok := strings.CutPrefix(kv, "BPFTRACE_")
+		if !ok {
+			continue
+		}
+		name, value, _ := strings.Cut(rest, "=")
+		name = strings.ToLower(name)
+		if slices.Contains(envOnly, name) {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[name] = value
+	}
+	return out
+}
