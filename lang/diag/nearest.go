@@ -9,8 +9,9 @@ import (
 // Nearest is the candidate whose spelling is nearest to name, for "a … with a
 // similar name exists". ok is false when none is near enough: more than one
 // edit for each three characters makes another word. An edit inserts, removes
-// or replaces a character or swaps two neighbours. Case counts less than any
-// edit. Among equally near ones the first in alphabetical order is taken.
+// or replaces a character or swaps two neighbours. A difference in length, and
+// then one in case, only decides between equally near ones, and at last the
+// alphabetical order does.
 func Nearest(name string, candidates []string) (best string, ok bool) {
 	if near := NearestN(name, candidates, 1); len(near) > 0 {
 		return near[0], true
@@ -40,10 +41,15 @@ func NearestN(name string, candidates []string, n int) []string {
 		if d > limit || d >= len(c) {
 			continue
 		}
-		hits = append(hits, hit{c, 2 * d})
-		if strings.ToLower(c) != c && lower == name || d > 0 && !strings.EqualFold(name, c) && name != lower {
-			hits[len(hits)-1].dist++
+		// Among equal distances the same length is nearer, then the same case.
+		d *= 4
+		if len(c) != len(name) {
+			d += 2
 		}
+		if distance(name, c, limit, &rows)*4 > d {
+			d++
+		}
+		hits = append(hits, hit{c, d})
 	}
 	slices.SortFunc(hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.dist, b.dist), cmp.Compare(a.text, b.text))

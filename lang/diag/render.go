@@ -96,21 +96,19 @@ func render(b *strings.Builder, d *Diagnostic, st style) {
 	b.WriteString(st.paint(severityColor(d.Severity), head))
 	b.WriteString(st.paint(bold, ": "+d.Message))
 	b.WriteByte('\n')
-	framed := d.Span.Valid()
-	width := 0
-	if framed {
-		width = frame(b, d, st)
+	if d.Span.Valid() {
+		frame(b, d, st)
 	}
 	for _, n := range d.Notes {
-		remark(b, "note", n, width, st)
+		remark(b, "note", n, st)
 	}
 	for _, h := range d.Helps {
-		remark(b, "help", h, width, st)
+		remark(b, "help", h, st)
 	}
 }
 
 // remark writes a note or help; its further lines are indented.
-func remark(b *strings.Builder, word, text string, _ int, st style) {
+func remark(b *strings.Builder, word, text string, st style) {
 	lines := strings.Split(text, "\n")
 	fmt.Fprintf(b, "%s: %s\n", st.paint(cyan, word), lines[0])
 	for _, l := range lines[1:] {
@@ -125,9 +123,8 @@ type mark struct {
 	first, last int // lines, from 1
 }
 
-// frame writes the place and the marked source lines of a message and returns
-// the width of the line numbers.
-func frame(b *strings.Builder, d *Diagnostic, st style) int {
+// frame writes the place and the marked source lines of a message.
+func frame(b *strings.Builder, d *Diagnostic, st style) {
 	marks := []mark{newMark(Label{d.Span, d.Label}, true)}
 	for _, l := range d.Labels {
 		if l.Span.Valid() {
@@ -149,7 +146,6 @@ func frame(b *strings.Builder, d *Diagnostic, st style) int {
 		fmt.Fprintf(b, "%s%s %s\n", strings.Repeat(" ", width+1), st.paint(blue, arrow), own[0].Span)
 		drawFile(b, file, own, d.Severity, width, st)
 	}
-	return width
 }
 
 func newMark(l Label, primary bool) mark {
