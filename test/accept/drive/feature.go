@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/link"
+)
+
+// askers are the features that a case may need, each with the question to the
+// kernel. The answers do not come from probe, so that a feature that probe
+// wrongly denies is not skipped with it.
+var askers = map[string]func() error{
+	"btf":    func() error { return exists("/sys/kernel/btf/vmlinux") },
+	"kprobe": func() error { return exists("/sys/bus/event_source/devices/kprobe") },
+	"uprobe": func() error { return exists("/sys/bus/event_source/devices/uprobe") },
+	"fentry": sync.OnceValue(haveFentry),
+	// Wildcards in one link.
+	"kprobe-multi": sync.OnceValue(haveKprobeMulti),
+	"map-loop":     func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnForEachMapElem) },
+	"range-loop":   func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) },
+	"percpu-lookup": func() error {
+		return features.HaveProgramHelper(ebpf.Kprobe, asm.FnMapLookupPercpuElem)
+	},
+	"func-ip": func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) },
+	"tai":     func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnKtimeGetTaiNs) },
+	"cgroup2": func() error { return exists("/sys/fs/cgroup/cgroup.controllers") },
+	"tcp":     func() error { return exists("/proc/net/tcp") },
+	"tcp6":    func() error { return exists("/proc/net/tcp6") },
+}
+
+// missing asks for features. Two kinds take a name: "func:NAME", a function
+// that can be traced, and "event:CATEGORY/NAME", a tracepoint.
+func missing(names []string) map[string]string {
+	out := map[string]string{}
+	for _, n := range names {
+		var err error
+		kind, arg, _ := strings.Cut(n, ":")
+		switch ask := askers[n]; {
+		case ask != nil:
+			err = ask()
+		case kind == "func":
+			err = traceable(arg)
+		case kind == "event":
+			err = exists(filepath.Join(tracefs(), "events", arg))
+		default:
+			err = fmt.Errorf("unknown feature")
+		}
+		if err != nil {
+			out[n] = err.Error()
+		}
+	}
+	return out
+}
+
+func exists(path string) error {
+	_, err := os.Stat(path)
+	return err
+}
+
+// tracefs is where the tracing files are.
+func tracefs() string {
+	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+		if exists(filepath.Join(dir, "events")) == nil {
+			return dir
+		}
+	}
+	return "/sys/kernel/tracing"
+}
+
+// functions are the functions that can be traced.
+var functions = sync.OnceValues(func() (map[string]bool, error) {
+	f, err := os.Open(filepath.Join(tracefs(), "available_filter_functions"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	all := map[string]bool{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		name, _, _ := strings.Cut(lines.Text(), " ")
+		all[name] = true
+	}
+	return all, lines.Err()
+})
+
+func traceable(name string) error {
+	all, err := functions()
+	if err != nil {
+		return err
+	}
+	if !all[name] {
+		return fmt.Errorf("%s is no traceable function", name)
+	}
+	return nil
+}
+
+// target is a function of every kernel that can be traced.
+const target = "__x64_sys_getppid"
+
+// empty is a program that does nothing.
+func empty() asm.Instructions {
+	return asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}
+}
+
+// haveFentry attaches a program to the entry of a function.
+func haveFentry() error {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: target,
+		Instructions: empty(), License: "GPL",
+	})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	l, err := link.AttachTracing(link.TracingOptions{Program: p})
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// haveKprobeMulti attaches a program to a list of functions.
+func haveKprobeMulti() error {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti,
+		Instructions: empty(), License: "GPL",
+	})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	l, err := link.KprobeMulti(p, link.KprobeMultiOptions{Symbols: []string{target}})
+	if err != nil {
+		return errors.Join(errors.New("kprobe.multi"), err)
+	}
+	return l.Close()
+}

@@ -1,0 +1,100 @@
+package accept
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Step is one thing the driver does while probe runs.
+//
+//	attached      wait until probe says that it has attached
+//	release       let the workload go
+//	workload      wait for the end of the workload
+//	signal NAME   send probe a signal: INT, TERM, KILL, USR1
+//	stdout RE     wait until standard output matches, after the last match
+//	stderr RE     the same for standard error
+//	end           wait for the end of probe; the last step is always this one
+type Step struct {
+	Do  string
+	Arg string
+}
+
+// steps are the words of Step, and whether they take an argument.
+var steps = map[string]bool{
+	"attached": false, "release": false, "workload": false, "signal": true,
+	"stdout": true, "stderr": true, "end": false,
+}
+
+func parseStep(line string) (Step, error) {
+	do, arg, has := strings.Cut(line, " ")
+	takes, known := steps[do]
+	if !known {
+		return Step{}, fmt.Errorf("unknown step %q", do)
+	}
+	if takes != has {
+		return Step{}, fmt.Errorf("step %q: an argument is needed by signal, stdout and stderr, and by no other", line)
+	}
+	if do == "stdout" || do == "stderr" {
+		if _, err := regexp.Compile(arg); err != nil {
+			return Step{}, err
+		}
+	}
+	return Step{Do: do, Arg: arg}, nil
+}
+
+// Job is what the driver is told to do: one case, without what is expected.
+// The driver reads one as a line of JSON, runs it and writes a Result.
+type Job struct {
+	Probe    []string // command line after the program's name
+	Workload []string // words for the workload; nil for none
+	Files    map[string]string
+	Env      []string
+	Stdin    string
+	Steps    []Step
+	Timeout  time.Duration
+
+	// Features asks for answers about the kernel instead: "kprobe", …
+	Features []string
+}
+
+// Result is what became of a Job.
+type Result struct {
+	Stdout, Stderr []byte
+	Status         int    // exit status; -1 when a signal ended probe
+	Signal         string // that signal, or ""
+	Wall           time.Duration
+
+	Pid         int // of probe
+	WorkloadPid int
+	Workload    string // its program
+	Dir         string // the working directory
+
+	WorkloadOutput string // both streams
+	// Problem is why the job could not be carried out: a step that did not
+	// come true, a workload that failed, the time limit. "" when all went well.
+	Problem string
+
+	// Missing answers Job.Features: those that this kernel has not, with the
+	// reason.
+	Missing map[string]string
+}
+
+// Job is the case's job.
+func (c *Case) Job() *Job {
+	return &Job{
+		Probe: c.Command(), Workload: c.Run, Files: c.Files, Env: c.Env,
+		Stdin: c.Stdin, Steps: c.Do, Timeout: c.Timeout,
+	}
+}
+
+// Expand replaces the placeholders in a text.
+func (r *Result) Expand(text string) string {
+	return strings.NewReplacer(
+		"<<pid>>", fmt.Sprint(r.WorkloadPid),
+		"<<workload>>", r.Workload,
+		"<<dir>>", r.Dir,
+		"<<probe>>", fmt.Sprint(r.Pid),
+	).Replace(text)
+}
