@@ -15,6 +15,7 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -45,9 +46,12 @@ type Options struct {
 	Strict bool
 	// Compat keeps to what bpftrace prints: no receipt.
 	Compat bool
-	// Stay keeps the session going without clauses, and makes exit() end the
-	// clause that calls it.
+	// Stay keeps the session going without clauses, keeps the maps of clauses
+	// that are gone, and makes exit() end the clause that calls it.
 	Stay bool
+	// Exited, if set, is told of exit() in a session that stays. It is called
+	// while events are read and must not wait for the session.
+	Exited func(c *Clause, code int)
 	// DryRun detaches as soon as everything is attached and prints nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short (a second signal).
@@ -76,6 +80,7 @@ type Session struct {
 
 	mu      sync.Mutex
 	clauses []*Clause
+	kept    kept
 	running bool
 	calls   chan func()
 
@@ -142,6 +147,9 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 	c.startTimers(s.waiter.Wake, func(err error) { s.call(func() { s.log(diag.Error, err.Error()) }) })
 	s.call(func() {
 		s.clauses = append(s.clauses, c)
+		if s.opts.Stay {
+			s.keep(c)
+		}
 		if c.ringFD >= 0 {
 			s.waiter.Add(c.ringFD)
 		}
@@ -150,7 +158,8 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 }
 
 // Remove detaches a clause, prints what is left of its events and runs its end
-// probes. Its maps live on as long as another clause uses them.
+// probes, and tells what makes its results incomplete. Its maps live on as long
+// as another clause uses them, or the session if it stays.
 func (s *Session) Remove(c *Clause) {
 	done := make(chan struct{})
 	s.call(func() {
@@ -171,6 +180,7 @@ func (s *Session) remove(c *Clause) {
 			continue
 		}
 		s.settle([]*Clause{c})
+		s.opts.Printer.Receipt(s.receipt([]*Clause{c}))
 		s.clauses = append(s.clauses[:i], s.clauses[i+1:]...)
 		if c.ringFD >= 0 {
 			s.waiter.Remove(c.ringFD)
@@ -214,6 +224,9 @@ func (s *Session) liveMaps() map[string]*ebpf.Map {
 					out[m.Spec] = c.maps[m.Spec]
 				}
 			}
+		}
+		if s.opts.Stay {
+			out = maps.Clone(s.kept.maps)
 		}
 	}
 	s.Do(get)
@@ -407,6 +420,9 @@ func (s *Session) record(c *Clause, b []byte) {
 // exit is exit() of a script.
 func (s *Session) exit(c *Clause, code int) {
 	if s.opts.Stay {
+		if s.opts.Exited != nil {
+			s.opts.Exited(c, code)
+		}
 		// Not now: the clause's buffer is being read.
 		go s.call(func() { s.remove(c) })
 		return
@@ -534,6 +550,10 @@ func (s *Session) forced() bool {
 
 // printMaps prints all maps at the end (M-PRINT rows).
 func (s *Session) printMaps() {
+	if s.opts.Stay {
+		s.printKept()
+		return
+	}
 	ended := false
 	seen := map[string]bool{}
 	for _, c := range s.clauses {
@@ -576,6 +596,7 @@ func (s *Session) Close() {
 	}
 	wg.Wait()
 	s.clauses = nil
+	s.kept.close()
 	s.opts.Child.kill()
 	s.waiter.Close()
 }

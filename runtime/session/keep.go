@@ -1,0 +1,93 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/lang/value"
+	"probe/runtime/output"
+)
+
+// kept are the script maps of a session that stays: they outlive the clauses
+// that made them. It is a Clause without programs, so that reading and clearing
+// work as elsewhere; obj is the object added last, whose interned strings hold
+// those of all before it (compiler.Config.Strings). Only maps in hashes of their own can be kept
+// (compiler.Config.HashOnly).
+type kept struct {
+	Clause
+	list []*object.Map
+}
+
+// Hidden marks the names of maps that are not printed at the end: what an
+// interactive session keeps in maps though it is none to its user.
+const Hidden = "$"
+
+// keep adds the maps of a clause that are not there yet.
+func (s *Session) keep(c *Clause) {
+	s.kept.obj = c.obj
+	for _, m := range c.obj.Maps {
+		km := c.maps[m.Spec]
+		if km == nil || s.kept.maps[m.Spec] != nil {
+			continue
+		}
+		clone, err := km.Clone()
+		if err != nil {
+			s.log(diag.Error, fmt.Sprintf("keep map @%s: %v", m.Name, err))
+			continue
+		}
+		if s.kept.maps == nil {
+			s.kept.maps = map[string]*ebpf.Map{}
+		}
+		s.kept.maps[m.Spec] = clone
+		s.kept.list = append(s.kept.list, m)
+	}
+}
+
+// Data reads a map that the session keeps.
+func (s *Session) Data(m *object.Map) (data *value.MapData, err error) {
+	s.Do(func() { data, err = s.kept.mapData(m) })
+	return data, err
+}
+
+// Clear deletes all keys of a map that the session keeps.
+func (s *Session) Clear(m *object.Map) (err error) {
+	s.Do(func() { err = s.kept.clearMap(m) })
+	return err
+}
+
+// Forget gives up a map that the session keeps. Clauses that use it go on with
+// it; objects added from now on get a new one.
+func (s *Session) Forget(m *object.Map) {
+	s.Do(func() {
+		if km := s.kept.maps[m.Spec]; km != nil {
+			km.Close()
+			delete(s.kept.maps, m.Spec)
+		}
+		s.kept.list = slices.DeleteFunc(s.kept.list, func(k *object.Map) bool { return k.Spec == m.Spec })
+	})
+}
+
+// printKept prints the kept maps at the end, by name.
+func (s *Session) printKept() {
+	s.opts.Printer.End()
+	if s.kept.obj != nil {
+		s.opts.Resolver.use(s.kept.obj.Strings, s.kept.obj.StrTrailer)
+	}
+	slices.SortFunc(s.kept.list, func(a, b *object.Map) int { return strings.Compare(a.Name, b.Name) })
+	for _, m := range s.kept.list {
+		if strings.HasPrefix(m.Name, Hidden) {
+			continue
+		}
+		data, err := s.kept.mapData(m)
+		if err != nil {
+			s.log(diag.Error, err.Error())
+			continue
+		}
+		s.opts.Printer.Map(data, output.MapOptions{AtExit: true})
+	}
+}
