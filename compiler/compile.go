@@ -29,6 +29,9 @@ type Config struct {
 	// them is cheaper there, but no other object can share it. The names of the
 	// hashes differ from those of all Live maps but the ones that they stand for.
 	HashOnly bool
+	// Strings are interned strings that keep their numbers (Object.Strings), for
+	// values in shared maps that hold such numbers.
+	Strings []string
 	// FirstEvent is the number of the first event, for objects that share a
 	// ring buffer.
 	FirstEvent int
@@ -75,7 +78,7 @@ func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
 	u := lower.Lower(p, lower.Config{
 		Target: cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types,
 		Ints: func(name string) int64 { return ConfigInt(p, name) },
-		Live: cfg.Live, HashOnly: cfg.HashOnly, FirstID: cfg.FirstEvent,
+		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
 	})
 	out = u.Diag
 	if out.HasErrors() {

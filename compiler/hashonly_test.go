@@ -124,3 +124,22 @@ func TestHashOnlyNewNames(t *testing.T) {
 		t.Errorf("the new @x is stored in %s, which is in use", got)
 	}
 }
+
+func TestStringsKeepTheirNumbers(t *testing.T) {
+	f, _ := syntax.Parse(source.New("t", `begin { printf("%s %s\n", strftime("%H", nsecs), strftime("%M", nsecs)); }`))
+	p, diags := check.Check(&check.Input{File: f, Builtins: stdlib.Signatures(), Probes: onlyBegin{}})
+	if err := diags.Err(); err != nil {
+		t.Fatal(err)
+	}
+	before := []string{"%Y", "%M"}
+	obj, diags := compiler.Compile(p, compiler.Config{Target: &target.Target{NCPU: 1}, Builtins: stdlib.Table(), Strings: before})
+	if err := diags.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"%Y", "%M", "%H"}, obj.Strings); d != "" {
+		t.Errorf("strings (-want +got):\n%s", d)
+	}
+	if len(before) != 2 {
+		t.Error("the given list was changed")
+	}
+}

@@ -8,6 +8,8 @@
 package lower
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf"
 
 	"probe/compiler/builtin"
@@ -32,6 +34,7 @@ type Config struct {
 	// HashOnly keeps every map in a hash of its own, keyless ones too, so that
 	// other objects can share it by name (compiler.Config).
 	HashOnly bool
+	Strings  []string  // interned strings of objects that share maps with this one
 	Types    hir.Types // kernel types, for builtins that read members
 	FirstID  int       // number of the first event, for objects that share a ring
 }
@@ -95,6 +98,7 @@ func Lower(p *hir.Program, cfg Config) *Unit {
 		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},
 		HIR:      p,
 		NCPU:     max(cfg.Target.NCPU, 1),
+		Strings:  slices.Clone(cfg.Strings),
 		StartOff: startOff,
 		TAIOff:   taiOff,
 	}
