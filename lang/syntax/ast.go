@@ -152,15 +152,16 @@ type FnParam struct {
 	Type *TypeExpr
 }
 
-// AttachPoint is the raw text of one attach point and its split parts.
-// Positional parameters inside ($1) are still unreplaced: the checker expands
+// AttachPoint is the raw text of one attach point and its split parts. Parts
+// are those of the first alternative; NewAttachPoint tells how alternatives are
+// represented. Positional parameters inside ($1) are still unreplaced: the checker expands
 // them textually and splits again with SplitAttach.
 type AttachPoint struct {
 	At
 	Raw   string
 	Name  string         // user-given name before '=', "" if none
 	Parts []AttachPart   // split at ':' (and '@') outside quotes
-	Alts  []*AttachPoint // further alternatives written with '|' (dialect X-CALL), nil if none
+	Alts  []*AttachPoint // the other alternatives written with '|' (X-CALL), nil if none
 }
 
 // AttachPart is one part of an attach point.
@@ -385,11 +386,14 @@ type TypeSuffix struct {
 	LenX Expr // a length that is not a plain integer literal, else nil
 }
 
-// Block is { statements; value? }.
+// Block is { statements; value? }. Value is the last expression when no ';'
+// follows it, nil otherwise; in the body of a probe it is a statement like any
+// other. An if or a block stands there only if it has a value itself (see
+// HasValue), else it is an ExprStmt.
 type Block struct {
 	At
 	Stmts []Stmt
-	Value Expr // trailing expression without ';', nil if none
+	Value Expr
 }
 
 // Stmt is a statement.

@@ -209,10 +209,7 @@ func (sc *scanner) headerToken() lexer.TokenType {
 		sc.depth++
 		sc.mode = modeBlock
 		return tOp
-	case c == ',':
-		sc.pos++
-		return tOp
-	case c == '|' && (sc.pos+1 == len(sc.s) || isLayout(sc.s[sc.pos+1])):
+	case c == ',' || c == '|': // inside an attach point a '|' is part of it
 		sc.pos++
 		return tOp
 	case c == '/':
