@@ -185,6 +185,9 @@ func (b *body) joinSpace(x, y *types.Type, at source.Span) types.Space {
 // pointerAdd scales an integer by the pointee's size (T-PTR-01).
 func (b *body) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
 	off := b.scale(n, max(pointee(p.Type()).Size, 1), sub)
+	if c, ok := off.(*hir.Int); ok && c.V == 0 {
+		return p
+	}
 	return &hir.Binary{X: hir.X{T: p.Type(), At: at}, Op: hir.Add, L: p, R: off}
 }
 
@@ -233,13 +236,35 @@ func (b *body) equality(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 			return nil
 		}
 		t = settle(t)
-		return boolOp(op, b.convert(x, t), b.convert(y, t), at)
+		x, y = b.convert(x, t), b.convert(y, t)
+		if isLiteral(x) && isLiteral(y) {
+			return newBool(at, sameLiteral(x, y) == (op.op == hir.Eq))
+		}
+		return boolOp(op, x, y, at)
 	case types.KStack, types.UStack, types.KSym, types.USym, types.Inet, types.Mac, types.Username:
 		if sameType(tx, ty) {
 			return boolOp(op, x, y, at)
 		}
 	}
 	return nil
+}
+
+// sameLiteral compares literals of one type (T-FOLD-05).
+func sameLiteral(x, y hir.Expr) bool {
+	switch x := x.(type) {
+	case *hir.Int:
+		return x.V == y.(*hir.Int).V
+	case *hir.Bytes:
+		return cstr(x.V) == cstr(y.(*hir.Bytes).V)
+	case *hir.Tuple:
+		for i, e := range x.Elems {
+			if !sameLiteral(e, y.(*hir.Tuple).Elems[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	panic("check: not a literal")
 }
 
 // badOperands is the error for operands that an operator cannot take.

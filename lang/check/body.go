@@ -34,21 +34,22 @@ type body struct {
 	deps  []dep
 
 	// state of the run that is going on
-	stamp    int
-	scope    *scope
-	frame    *frame
-	live     []*varCell
-	temps    []*hir.Var
-	loops    int // for loops around, which may become callbacks
-	inLoop   int // loops of any kind around, within the current macro
-	depth    int
-	nodes    int
-	allowAgg bool // the next expression may be an aggregation
-	observe  int  // inside sizeof and its like: nothing runs
-	gaveUp   bool
-	cstack   []string // C macros that are being expanded
-	argsRec  *types.Type
-	named    int // how many of the site's arguments have names
+	stamp      int
+	scope      *scope
+	frame      *frame
+	live       []*varCell
+	temps      []*hir.Var
+	loops      int          // for loops around, which may become callbacks
+	inLoop     int          // loops of any kind around, within the current macro
+	loopReturn *syntax.Jump // the first return of the outermost loop
+	depth      int
+	nodes      int
+	allowAgg   bool // the next expression may be an aggregation
+	observe    int  // inside sizeof and its like: nothing runs
+	gaveUp     bool
+	cstack     []string // C macros that are being expanded
+	argsRec    *types.Type
+	named      int // how many of the site's arguments have names
 }
 
 type frameKey struct {
@@ -107,6 +108,7 @@ func (c *checker) settleVars(which func(v *varCell) bool) bool {
 			if v.raw == nil && which(v) {
 				v.set(types.Int64)
 				found = true
+				break // the others may follow from this one
 			}
 		}
 	}

@@ -138,10 +138,33 @@ func (b *body) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 		t = inSpace(t, b.site.Space)
 	}
 	call.T = t
+	if sig.Async {
+		b.wholeMapNotes(call)
+	}
 	if sig.Context {
 		b.contextInLoop(sig.Name, at)
 	}
 	return call
+}
+
+// wholeMapNotes warns about prints of whole maps that will not show what the
+// writer may expect.
+func (b *body) wholeMapNotes(call *hir.Call) {
+	for _, x := range call.Args {
+		m, ok := x.(*hir.MapArg)
+		if !ok {
+			continue
+		}
+		if b.loops > 0 && call.Sig.Row == "F-PRINT" {
+			b.warnf("async-in-loop", call.At, "%s() of a whole map in a loop: printing is asynchronous", call.Sig.Name).
+				WithLabel("shows the map as it is when the record is read, not as it is now").WithRow("E-FOR-06").
+				WithHelp("print single values: `print(($key, @%s[$key]))`", m.Map.Name)
+		}
+		if v := b.c.maps[m.Map.Name].value.typ; v != nil && v.Kind == types.Stats && len(call.Args) > 1 {
+			b.warnf("stats-arguments", call.At, "the top and div arguments are ignored when used on stats").
+				WithLabel("@%s holds %s", m.Map.Name, article(v)).WithRow("M-PRINT-10").WithHelp("leave them out")
+		}
+	}
 }
 
 // waiting tells that an argument's type or map is not known yet.

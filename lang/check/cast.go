@@ -37,6 +37,9 @@ func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 			return x
 		}
 	}
+	if isAggRead(x) && t.Kind != types.Int && t.Kind != types.Bool {
+		return b.badCast(t, x, at)
+	}
 	switch t.Kind {
 	case types.Int:
 		if y := b.castToInt(t, x, at); y != nil {
@@ -48,7 +51,7 @@ func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 			return y
 		}
 	case types.Enum:
-		if isNum(from) {
+		if from.IsInt() {
 			return b.castToEnum(t, x, at)
 		}
 	case types.Pointer:
@@ -64,7 +67,7 @@ func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 			return y
 		}
 	case types.Username:
-		if isNum(from) {
+		if from.IsInt() {
 			return cast(b.toInt(x, types.Uint64), t)
 		}
 	case types.Buffer:
@@ -171,7 +174,7 @@ func (b *body) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		t = types.ArrayOf(elem, size/elem.Size)
 	}
 	switch {
-	case (from.IsInt() || from.Kind == types.Bool) && (t.Size == size || size < t.Size && t.Size <= 8):
+	case (from.IsInt() || from.Kind == types.Bool) && t.Size == size, from.IsInt() && size < t.Size && t.Size <= 8:
 		if size < t.Size {
 			x = b.toInt(x, types.IntType(size, false))
 		}

@@ -60,12 +60,11 @@ type varCell struct {
 	cell
 	name     string
 	hv       *hir.Var
-	assigned bool // by the statements typed so far
-	read     bool
-	let      bool // created by let
-	unsized  bool // declared as string, buffer or inet without a size
-	depth    int  // callback loops around the declaration
-	run      int  // stamp of the run that declared it
+	assigned bool        // by the statements typed so far
+	readAt   source.Span // first read before an assignment
+	let      bool        // created by let
+	depth    int         // callback loops around the declaration
+	run      int         // stamp of the run that declared it
 }
 
 // mapMode tells scalar and keyed maps apart.

@@ -1,10 +1,6 @@
 package check
 
 import (
-	"maps"
-	"slices"
-
-	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
@@ -21,6 +17,7 @@ type ctypes struct {
 	defs     map[*syntax.CStruct]*types.Type
 	enumDefs map[*syntax.CEnum]*types.Type
 	tags     map[string]*syntax.CStruct
+	busy     map[*syntax.CStruct]bool // being laid out
 	depth    int
 }
 
@@ -33,7 +30,7 @@ func (c *checker) ctypesOf() *ctypes {
 	if c.ctypes == nil {
 		c.ctypes = &ctypes{c: c, records: map[string]*types.Type{}, enums: map[string]*types.Type{},
 			typedefs: map[string]*syntax.CTypedef{}, values: map[string]enumerator{},
-			defs: map[*syntax.CStruct]*types.Type{}, enumDefs: map[*syntax.CEnum]*types.Type{}, tags: map[string]*syntax.CStruct{}}
+			defs: map[*syntax.CStruct]*types.Type{}, enumDefs: map[*syntax.CEnum]*types.Type{}, tags: map[string]*syntax.CStruct{}, busy: map[*syntax.CStruct]bool{}}
 	}
 	return c.ctypes
 }
@@ -169,9 +166,11 @@ func (ct *ctypes) record(s *syntax.CStruct) *types.Type {
 		ct.records[recordKey(s.Union, s.Tag)] = t
 	}
 	l := layout{union: s.Union, packed: s.Packed}
+	ct.busy[s] = true
 	for _, f := range s.Fields {
 		ct.field(st, &l, f)
 	}
+	delete(ct.busy, s)
 	st.Align = max(l.align, 1)
 	if s.Align > 0 {
 		st.Align = max(st.Align, int(s.Align))
@@ -340,6 +339,13 @@ func (ct *ctypes) pointer(t *syntax.CType, at source.Span) *types.Type {
 			return types.PointerTo(ct.opaque(t.Elem.Union, t.Elem.Name), sp)
 		}
 	}
+	if t.Elem.Kind == syntax.CStructRef {
+		s := t.Elem.Struct
+		if s == nil {
+			s = ct.tags[recordKey(t.Elem.Union, t.Elem.Name)]
+		}
+		return types.PointerTo(ct.record(s), sp)
+	}
 	elem := ct.ctype(t.Elem, at)
 	if elem == nil {
 		return nil
@@ -363,11 +369,17 @@ func (ct *ctypes) opaque(union bool, tag string) *types.Type {
 }
 
 func (ct *ctypes) structRef(t *syntax.CType, at source.Span) *types.Type {
-	if t.Struct != nil {
-		return ct.record(t.Struct)
+	s := t.Struct
+	if s == nil {
+		s = ct.tags[recordKey(t.Union, t.Name)]
 	}
-	if s := ct.tags[recordKey(t.Union, t.Name)]; s != nil {
+	if s != nil {
 		r := ct.record(s)
+		if ct.busy[s] {
+			ct.c.out.Errorf("bad-type", at, "`%s` contains itself", r).
+				WithLabel("its size would have no end").WithRow("L-PRE-08").WithHelp("use a pointer: `%s *`", r)
+			return nil
+		}
 		return r
 	}
 	kind := "struct"
@@ -384,129 +396,4 @@ func (ct *ctypes) bad(at source.Span, kind, name string) *types.Type {
 	ct.c.out.Errorf("unknown-type", at, "cannot resolve unknown type `%s`", joinWords(kind, name)).
 		WithLabel("no such type").WithRow("L-PRE-08")
 	return nil
-}
-
-// enumeratorNames lists the constants of the script's enums.
-func (ct *ctypes) enumeratorNames() []string {
-	if ct == nil {
-		return nil
-	}
-	return slices.Collect(maps.Keys(ct.values))
-}
-
-// enumerator finds an enum constant of the script or the kernel (L-CMAC-05).
-func (c *checker) enumerator(name string) (*types.Type, uint64, bool) {
-	if e, ok := c.ctypesOf().values[name]; ok {
-		return e.t, e.v, true
-	}
-	if c.in.Types == nil {
-		return nil, 0, false
-	}
-	t, v, ok := c.in.Types.Enumerator(name)
-	if !ok {
-		return nil, 0, false
-	}
-	if t.Kind != types.Enum {
-		return litType(v, false), v, true
-	}
-	if t.Size != 8 || t.Signed {
-		t = clone(t)
-		t.Size, t.Signed = 8, false
-	}
-	return t, v, true
-}
-
-// namedType finds a type by name: the language's, the script's, the kernel's.
-func (c *checker) namedType(kind, name string) (*types.Type, bool) {
-	ct := c.ctypesOf()
-	switch kind {
-	case "":
-		if t, ok := languageTypes[name]; ok {
-			return t, true
-		}
-		if td := ct.typedefs[name]; td != nil {
-			if ct.depth > 100 {
-				return nil, false
-			}
-			t := ct.ctype(td.Type, td.At.At)
-			return t, t != nil
-		}
-	case "enum":
-		if t, ok := ct.enums[name]; ok {
-			return t, true
-		}
-	default:
-		if t, ok := ct.records[kind+" "+name]; ok {
-			return t, true
-		}
-	}
-	if c.in.Types != nil {
-		if t, ok := c.in.Types.Named(kind, name); ok {
-			return t, true
-		}
-	}
-	if kind == "" {
-		t, ok := baseTypes[cleanTypeName(name)]
-		return t, ok
-	}
-	return nil, false
-}
-
-// cmacroDef is an object-like #define.
-type cmacroDef struct {
-	def    *syntax.CDefine
-	x      syntax.Expr
-	tried  bool
-	active bool // being expanded
-}
-
-// cmacro types the body of a C macro as a script expression (L-CMAC-01 to
-// L-CMAC-04).
-func (b *body) cmacro(m *cmacroDef, at source.Span) hir.Expr {
-	if m.active {
-		b.errorf("recursive-macro", at, "macro recursion: %s", b.macroChain(m.def.Name)).
-			WithLabel("expands to itself").At(m.def.NameAt, "defined here").WithRow("L-CMAC-02")
-		return poison(at)
-	}
-	if !m.tried {
-		m.tried = true
-		m.x, _ = syntax.ParseMacroBody(m.def.BodyAt)
-	}
-	if m.x == nil {
-		b.errorf("bad-c-macro", at, "unable to expand macro as an expression: %s", short(m.def.Body)).
-			WithLabel("`%s` is used here", m.def.Name).At(m.def.NameAt, "defined here").WithRow("L-CMAC-03")
-		return poison(at)
-	}
-	m.active = true
-	b.cstack = append(b.cstack, m.def.Name)
-	fr, sc := b.frame, b.scope
-	b.frame, b.scope = nil, &scope{}
-	n := len(b.out.All)
-	x := b.expr(m.x)
-	for _, d := range b.out.All[n:] {
-		d.At(at, "expanded from here")
-	}
-	b.frame, b.scope = fr, sc
-	b.cstack = b.cstack[:len(b.cstack)-1]
-	m.active = false
-	return relocate(x, at)
-}
-
-func (b *body) macroChain(name string) string {
-	s := ""
-	for _, n := range b.cstack {
-		s += n + "->"
-	}
-	return s + name
-}
-
-// relocate moves a constant to where it is used.
-func relocate(x hir.Expr, at source.Span) hir.Expr {
-	switch n := x.(type) {
-	case *hir.Int:
-		return &hir.Int{X: hir.X{T: n.T, At: at}, V: n.V}
-	case *hir.Bytes:
-		return &hir.Bytes{X: hir.X{T: n.T, At: at}, V: n.V}
-	}
-	return x
 }

@@ -169,6 +169,7 @@ func (b *body) record(e *syntax.Record) hir.Expr {
 // condition types what if, while, ?: and predicates take, and turns it into a
 // bool (T-OP-15).
 func (b *body) condition(e syntax.Expr) hir.Expr {
+	e = unparen(e)
 	x := b.value(e)
 	if isBad(x) {
 		return x

@@ -255,7 +255,13 @@ func run(t testing.TB, script string) (*hir.Program, diag.List) {
 	if ds.HasErrors() {
 		return nil, ds
 	}
-	return check.Check(in)
+	p, ds := check.Check(in)
+	if p != nil {
+		for _, bad := range verify(p) {
+			t.Errorf("%s\n%s", script, bad)
+		}
+	}
+	return p, ds
 }
 
 // render is a list of messages, one a line.

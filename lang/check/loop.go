@@ -23,13 +23,20 @@ func (b *body) loopVar(e *syntax.Var) *varCell {
 func (b *body) loopBody(s *syntax.For, v func() *varCell) (*varCell, *hir.Block) {
 	old := b.push()
 	b.loops++
-	b.inLoop++
+	b.enterLoop()
 	cell := v()
 	blk := b.block(s.Body, false)
 	b.loops--
 	b.inLoop--
 	b.scope = old
 	return cell, blk
+}
+
+func (b *body) enterLoop() {
+	if b.inLoop == 0 {
+		b.loopReturn = nil
+	}
+	b.inLoop++
 }
 
 // forLoop types for $i : a..b and for $kv : @m.
@@ -130,7 +137,7 @@ func (b *body) pairType(m *mapCell, at source.Span) *types.Type {
 // while types while (c) { }.
 func (b *body) while(s *syntax.While, out *hir.Block) {
 	c := b.condition(s.Cond)
-	b.inLoop++
+	b.enterLoop()
 	blk := b.block(s.Body, false)
 	b.inLoop--
 	if !isBad(c) {
@@ -146,7 +153,7 @@ func (b *body) unroll(s *syntax.Unroll, out *hir.Block) {
 		return
 	}
 	v, neg, ok := constInt(n)
-	at := s.N.Span()
+	at := unparen(s.N).Span()
 	switch {
 	case !ok:
 		b.errorf("bad-unroll", at, "invalid unroll value: expected an integer literal").

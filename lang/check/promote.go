@@ -1,6 +1,10 @@
 package check
 
-import "probe/lang/types"
+import (
+	"slices"
+
+	"probe/lang/types"
+)
 
 // promote is the one type that holds the values of both (section 2.3). It
 // reports false when there is none. The first operand is the older one: its
@@ -217,8 +221,21 @@ func samePointee(a, b *types.Type) bool {
 	return sameType(a, b)
 }
 
+// sameStruct tells whether two layouts mean one struct: C types by name, the
+// arguments of probes by their members.
 func sameStruct(a, b *types.Struct) bool {
-	return a == b || a.Name != "" && a.Name == b.Name && a.Flavour == b.Flavour
+	if a == b {
+		return true
+	}
+	if a.Flavour != b.Flavour || a.Name != b.Name || a.Name == "" || a.Size != b.Size {
+		return false
+	}
+	if a.Flavour != types.Args {
+		return true
+	}
+	return slices.EqualFunc(a.Fields(), b.Fields(), func(f, g types.Field) bool {
+		return f.Name == g.Name && f.Offset == g.Offset && sameType(f.Type, g.Type)
+	})
 }
 
 func sameEnum(a, b *types.Type) bool {

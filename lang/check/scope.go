@@ -49,7 +49,7 @@ func (b *body) declare(node any, name string, at source.Span) *varCell {
 		v.hv.Captured, v.hv.AddrTaken = false, false
 		b.live = append(b.live, v)
 	}
-	v.assigned, v.read, v.let = false, false, false
+	v.assigned, v.let, v.readAt = false, false, source.Span{}
 	v.depth = b.loops
 	b.scope.vars = append(b.scope.vars, v)
 	return v
@@ -91,15 +91,13 @@ func (b *body) readVar(e *syntax.Var) hir.Expr {
 	if v == nil {
 		return poison(e.At.At)
 	}
-	if !v.assigned && v.let && !v.read {
-		b.warnf("unassigned-variable", e.At.At, "`$%s` is read before anything was assigned to it", v.name).
-			WithLabel("variable used before it was assigned: reads as zero").WithRow("T-VAR-05")
+	if !v.assigned && v.let && !v.readAt.Valid() {
+		v.readAt = e.At.At
 	}
 	if !v.assigned && !v.let {
 		b.undefinedVar(e) // a macro's parameter that the caller has not created
 		return poison(e.At.At)
 	}
-	v.read = true
 	b.depend(&v.cell)
 	if v.typ == nil {
 		return pending(e.At.At)

@@ -205,7 +205,6 @@ func (b *body) declaredType(v *varCell, te *syntax.TypeExpr) {
 		v.assigned = true
 		return
 	case t.Size == 0 && (t.Kind == types.String || t.Kind == types.Buffer):
-		v.unsized = true
 		if v.raw == nil {
 			v.first = te.At.At
 			v.set(t)
@@ -317,6 +316,14 @@ func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 			}
 			x = b.toInt(x, types.Int64)
 		}
+		if b.inLoop > 0 {
+			if b.loopReturn == nil {
+				b.loopReturn = s
+			} else if (b.loopReturn.X == nil) != (s.X == nil) {
+				b.errorf("bad-return", s.At.At, "return value used in loop is inconsistent").
+					WithLabel("differs from the other return").At(b.loopReturn.At.At, "first return of this loop").WithRow("E-JUMP-02")
+			}
+		}
 		out.Stmts = append(out.Stmts, &hir.Return{S: hir.S{At: s.At.At}, X: x})
 		return true
 	}
@@ -345,9 +352,13 @@ func (b *body) notInMacro(s *syntax.Jump) {
 // unusedVars warns about variables that were declared for nothing.
 func (b *body) unusedVars() {
 	for _, v := range b.live {
-		if v.let && !v.assigned && !v.hv.AddrTaken {
+		switch {
+		case v.let && !v.assigned:
 			b.out.Warnf("unassigned-variable", v.hv.At, "`$%s` was never assigned to", v.name).
 				WithLabel("declared here, always zero").WithRow("T-VAR-05")
+		case v.readAt.Valid():
+			b.out.Warnf("unassigned-variable", v.readAt, "`$%s` is read before anything was assigned to it", v.name).
+				WithLabel("variable used before it was assigned: reads as zero").WithRow("T-VAR-05")
 		}
 	}
 }

@@ -73,7 +73,11 @@ func (b *body) baseType(te *syntax.TypeExpr) *types.Type {
 	if t, ok := b.c.namedType(te.Kind, te.Name); ok {
 		return t
 	}
-	b.unknownType(te.Kind, te.Name, te.At.At)
+	at := te.At.At
+	if te.NameAt.Valid() {
+		at = te.NameAt
+	}
+	b.unknownType(te.Kind, te.Name, at)
 	return nil
 }
 

@@ -84,6 +84,10 @@ func (b *body) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 			WithLabel("cast it first").WithRow("T-PTR-04").WithHelp("cast it: `*(uint64 *)%s`", short(x.Span().Text()))
 		return poison(at)
 	case t.Kind == types.Pointer:
+		if e := t.Elem; e.Kind == types.Record && e.Struct.Name != "" && e.Struct.Size == 0 && len(e.Struct.Fields()) == 0 {
+			b.unknownStruct(e.Struct.String(), e.Struct.Name, at)
+			return poison(at)
+		}
 		return b.load(x, at)
 	case t.IsInt():
 		p := types.PointerTo(types.Uint64, b.spaceOf(t))
@@ -146,7 +150,7 @@ func (b *body) incDec(target syntax.Expr, op string, post bool, at source.Span) 
 		if v == nil {
 			return poison(at)
 		}
-		v.assigned, v.read = true, true
+		v.assigned = true
 		x.Var = v.hv
 		return b.step(x, &v.cell, "$"+v.name, "variable")
 	case *syntax.Map:

@@ -251,6 +251,18 @@ var checkTypeCodes = []Entry{
 
 	// warnings
 	{
+		Code: "async-in-loop", Phase: PhaseCheck, Warning: true,
+		Cause: "a whole map is printed or cleared inside a loop, although that happens later",
+		Wrong: "begin { @m[1] = 2; for $i : 0..3 { print(@m); } }",
+		Cure:  "print single values in the loop, or the map after it",
+	},
+	{
+		Code: "stats-arguments", Phase: PhaseCheck, Warning: true,
+		Cause: "print() of statistics ignores the number of entries and the divisor",
+		Wrong: "begin { @s = stats(5); print(@s, 3); }",
+		Cure:  "leave the arguments out",
+	},
+	{
 		Code: "discarded-value", Phase: PhaseCheck, Warning: true,
 		Cause: "the value of a statement is not used",
 		Wrong: "begin { pid + 1; }",
