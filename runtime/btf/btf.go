@@ -73,14 +73,11 @@ type Spec struct {
 	firstID ID     // number of the first type of this blob
 	firstSt uint32 // string offset at which this blob's strings begin
 	offsets []uint32
-	counts  [kindSlots]uint32
-
-	// signedEnums: enums without the "signed" mark hold signed values, as
-	// they did before pahole 1.24 knew the mark.
-	signedEnums bool
 
 	layout []byte // size table for kinds younger than this reader
 
+	listed  sync.Once // fills kinds
+	kinds   kindLists
 	mu      sync.Mutex // guards building of the indices below
 	lookups [kindSlots]atomic.Uint32
 	byKind  [kindSlots]atomic.Pointer[nameIndex]
@@ -160,54 +157,47 @@ func (s *Spec) header(blob []byte) error {
 	return nil
 }
 
-// scan walks the type section once and fills offsets and counts.
+// scan walks the type section once and fills offsets. It runs over some
+// 120,000 types at every start, so its loop does the least it can: a type that
+// overruns the section is noticed when the loop has ended.
 func (s *Spec) scan() error {
 	t := s.types
 	// pahole's output for a kernel averages 25 to 28 bytes a type.
-	offsets := make([]uint32, 0, len(t)/24+8)
-	marked := false
-	for at := 0; at < len(t); {
-		if len(t)-at < 12 {
-			return malformed("type %d is cut short", int(s.firstID)+len(offsets))
+	offsets := make([]uint32, len(t)/24+8)
+	at, i := uint(0), 0
+	for ; at+12 <= uint(len(t)); i++ {
+		if i == len(offsets) {
+			offsets = append(offsets, make([]uint32, i/4+8)...)
 		}
-		info := binary.LittleEndian.Uint32(t[at+4:])
-		kind := infoKind(info)
-		n := 0
-		if kind <= lastKind && kind != 0 {
-			n = 12 + int(extraSize[kind]) + int(infoLen(info))*int(elemSize[kind])
-		} else {
+		info := binary.LittleEndian.Uint32(t[at+4 : at+8])
+		kind := info >> 24 & 0x7f
+		l := uint(typeLens[kind])
+		n := l&0xff + uint(info&0xffffff)*(l>>8)
+		if l == 0 {
 			var ok bool
-			if n, ok = s.unknownSize(kind, info); !ok {
-				return malformed("type %d has unknown kind %d", int(s.firstID)+len(offsets), kind)
+			if n, ok = s.unknownSize(Kind(kind), info); !ok {
+				return malformed("type %d has unknown kind %d", int(s.firstID)+i, kind)
 			}
-			kind = kindOther
+			kind = uint32(kindOther)
 		}
-		if n > len(t)-at {
-			return malformed("type %d is cut short", int(s.firstID)+len(offsets))
-		}
-		marked = marked || (kind == KindEnum && info>>31 != 0)
-		s.counts[kind]++
-		offsets = append(offsets, uint32(kind)<<offsetBits|uint32(at)>>2)
+		offsets[i] = kind<<offsetBits | uint32(at>>2)
 		at += n
 	}
-	s.offsets = offsets
-	// One image with hundreds of enums and not one marked as signed was
-	// written before the mark existed; smaller blobs say nothing either way.
-	s.signedEnums = !marked && s.counts[KindEnum] >= 256
-	if s.base != nil {
-		s.signedEnums = s.base.signedEnums
+	if at != uint(len(t)) {
+		return malformed("the last type, %d, is cut short", int(s.firstID)+i)
 	}
+	s.offsets = offsets[:i:i]
 	return nil
 }
 
 // unknownSize is the length of a type of a kind this reader does not know,
 // taken from the layout section that newer blobs carry.
-func (s *Spec) unknownSize(kind Kind, info uint32) (int, bool) {
+func (s *Spec) unknownSize(kind Kind, info uint32) (uint, bool) {
 	at := int(kind) * 4
 	if kind == 0 || at+4 > len(s.layout) {
 		return 0, false
 	}
-	n := 12 + int(s.layout[at]) + int(infoLen(info))*int(s.layout[at+1])
+	n := 12 + uint(s.layout[at]) + uint(infoLen(info))*uint(s.layout[at+1])
 	return n, n%4 == 0
 }
 

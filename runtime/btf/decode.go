@@ -130,7 +130,7 @@ func (d *decoder) member(at int, packed bool) Member {
 func (d *decoder) enum(name string, kind Kind, info uint32) *Enum {
 	e := &Enum{Name: name, Size: d.u32(8), Signed: infoFlag(info), Wide: kind == KindEnum64}
 	if !e.Wide {
-		e.Signed = e.Signed || d.spec.signedEnums
+		e.Signed = e.Signed || d.spec.oldEnums()
 	}
 	e.Values = make([]Enumerator, infoLen(info))
 	for i := range e.Values {

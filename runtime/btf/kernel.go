@@ -122,9 +122,19 @@ func load(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memory for %s: %w", path, err)
 	}
-	n, err := io.ReadFull(f, blob)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	n := 0
+	for n < len(blob) { // a page at a time is all that sysfs gives
+		k, err := unix.Read(int(f.Fd()), blob[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		if k == 0 {
+			break
+		}
+		n += k
 	}
 	return blob[:n], nil
 }

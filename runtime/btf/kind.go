@@ -58,6 +58,16 @@ var (
 	}
 )
 
+// typeLens joins the two for every kind that an info word can hold: the length
+// without elements, head included, in the low byte; the length of an element
+// above. It is 0 for unknown kinds.
+var typeLens = func() (out [128]uint16) {
+	for k := KindInt; k <= lastKind; k++ {
+		out[k] = 12 + uint16(extraSize[k]) | uint16(elemSize[k])<<8
+	}
+	return out
+}()
+
 // The head's info word. Kind and length have 7 and 24 bits in recent headers;
 // before that the added bits were reserved and zero.
 func infoKind(info uint32) Kind  { return Kind(info >> 24 & 0x7f) }

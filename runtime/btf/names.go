@@ -62,12 +62,9 @@ func (s *Spec) each(kind Kind, yield func(string, ID) bool) bool {
 	if s.base != nil && !s.base.each(kind, yield) {
 		return false
 	}
-	for i, e := range s.offsets {
-		if Kind(e>>offsetBits) != kind {
-			continue
-		}
-		name, _ := s.str(s.nameAt(e))
-		if name != "" && !yield(name, s.firstID+ID(i)) {
+	for _, pos := range s.list(kind) {
+		name, _ := s.str(s.nameAt(s.offsets[pos]))
+		if name != "" && !yield(name, s.firstID+ID(pos)) {
 			return false
 		}
 	}
@@ -86,7 +83,8 @@ func (s *Spec) nameAt(entry uint32) uint32 {
 
 // find calls yield with the types of this blob alone, lowest number first.
 func (s *Spec) find(kind Kind, name string, yield func(ID) bool) {
-	if s.counts[kind] == 0 {
+	list := s.list(kind)
+	if len(list) == 0 {
 		return
 	}
 	ix := s.byKind[kind].Load()
@@ -94,23 +92,51 @@ func (s *Spec) find(kind Kind, name string, yield func(ID) bool) {
 		ix = s.indexKind(kind)
 	}
 	if ix != nil {
-		ix.find(name, func(i uint32) bool { return yield(ix.ids[i]) },
-			func(i uint32) uint32 { return s.nameAt(s.offsets[ix.ids[i]-s.firstID]) }, s)
+		ix.find(name, func(i uint32) bool { return yield(s.firstID + ID(ix.list[i])) },
+			func(i uint32) uint32 { return s.nameAt(s.offsets[ix.list[i]]) }, s)
 		return
 	}
-	want := uint32(kind)
-	for i, e := range s.offsets {
-		if e>>offsetBits == want && s.is(s.nameAt(e), name) && !yield(s.firstID+ID(i)) {
+	for i := s.next(list, 0, name); i < len(list); i = s.next(list, i+1, name) {
+		if !yield(s.firstID + ID(list[i])) {
 			return
 		}
 	}
 }
 
+// next is the inner loop of a search: the index of the first type at or after
+// from that bears the name, or the length of the list.
+func (s *Spec) next(list []uint32, from int, name string) int {
+	if s.base != nil {
+		// A module's types may bear names out of the kernel's strings.
+		for i := from; i < len(list); i++ {
+			if s.is(s.nameAt(s.offsets[list[i]]), name) {
+				return i
+			}
+		}
+		return len(list)
+	}
+	types, strs, offsets := s.types, s.strs, s.offsets
+	n, first := uint(len(name)), name[0]
+	for i := from; i < len(list); i++ {
+		head := uint(offsets[list[i]]&offsetMask) << 2
+		at := uint(binary.LittleEndian.Uint32(types[head : head+4 : head+4]))
+		// The end mark is the cheapest test that most strings fail.
+		end := at + n
+		if end >= uint(len(strs)) || strs[end] != 0 || strs[at] != first {
+			continue
+		}
+		if string(strs[at:end]) == name {
+			return i
+		}
+	}
+	return len(list)
+}
+
 // nameIndex is a hash table with chains, so that many equal names cost no more
-// to insert than distinct ones. ids maps a position to a type.
+// to insert than distinct ones. It counts in positions of a kind's list.
 type nameIndex struct {
 	chains
-	ids []ID
+	list []uint32
 }
 
 type chains struct {
@@ -148,15 +174,10 @@ func (s *Spec) indexKind(kind Kind) *nameIndex {
 	if ix := s.byKind[kind].Load(); ix != nil {
 		return ix
 	}
-	n := int(s.counts[kind])
-	ix := &nameIndex{chains: newChains(n), ids: make([]ID, 0, n)}
-	for i, e := range s.offsets {
-		if Kind(e>>offsetBits) == kind {
-			ix.ids = append(ix.ids, s.firstID+ID(i))
-		}
-	}
-	for pos := n - 1; pos >= 0; pos-- {
-		if name, ok := s.str(s.nameAt(s.offsets[ix.ids[pos]-s.firstID])); ok {
+	list := s.list(kind)
+	ix := &nameIndex{chains: newChains(len(list)), list: list}
+	for pos := len(list) - 1; pos >= 0; pos-- {
+		if name, ok := s.str(s.nameAt(s.offsets[list[pos]])); ok {
 			ix.insert(pos, name)
 		}
 	}
@@ -186,20 +207,43 @@ func (s *Spec) Enumerator(name string) (enum ID, value int64, ok bool) {
 			return false
 		}, func(i uint32) uint32 { return binary.LittleEndian.Uint32(s.types[ix.refs[i].at:]) }, s)
 	} else {
-		s.eachEnumerator(func(id ID, at uint32) bool {
-			if !s.is(binary.LittleEndian.Uint32(s.types[at:]), name) {
-				return true
-			}
-			enum, raw = id, s.types[at:]
-			return false
-		})
+		enum, raw = s.scanEnums(name)
 	}
 	if raw == nil {
 		return 0, 0, false
 	}
 	_, kind, head, _ := s.entry(enum)
-	signed := infoFlag(binary.LittleEndian.Uint32(head[4:])) || s.signedEnums
+	signed := infoFlag(binary.LittleEndian.Uint32(head[4:])) || s.oldEnums()
 	return enum, enumValue(raw, kind, signed), true
+}
+
+// scanEnums looks through all enumerators of this blob, as next does.
+func (s *Spec) scanEnums(name string) (ID, []byte) {
+	strs, n, first := s.strs, uint(len(name)), name[0]
+	for _, pos := range s.lists().enums {
+		e := s.offsets[pos]
+		step := int(elemSize[e>>offsetBits])
+		raw := s.types[(e&offsetMask)<<2:]
+		values := raw[12 : 12+step*int(infoLen(binary.LittleEndian.Uint32(raw[4:])))]
+		for ; len(values) >= 8; values = values[step:] {
+			off := binary.LittleEndian.Uint32(values)
+			if s.base != nil {
+				if s.is(off, name) {
+					return s.firstID + ID(pos), values
+				}
+				continue
+			}
+			at := uint(off)
+			end := at + n
+			if end >= uint(len(strs)) || strs[end] != 0 || strs[at] != first {
+				continue
+			}
+			if string(strs[at:end]) == name {
+				return s.firstID + ID(pos), values
+			}
+		}
+	}
+	return 0, nil
 }
 
 // Enumerators calls yield with every enumerator and the enum it belongs to.
@@ -219,16 +263,13 @@ func (s *Spec) enumerators(yield func(string, ID) bool) bool {
 
 // eachEnumerator calls yield with the byte offset of every enumerator.
 func (s *Spec) eachEnumerator(yield func(enum ID, at uint32) bool) bool {
-	for i, e := range s.offsets {
-		kind := Kind(e >> offsetBits)
-		if kind != KindEnum && kind != KindEnum64 {
-			continue
-		}
+	for _, pos := range s.lists().enums {
+		e := s.offsets[pos]
 		head := (e & offsetMask) << 2
 		n := infoLen(binary.LittleEndian.Uint32(s.types[head+4:]))
-		at, step := head+12, uint32(elemSize[kind])
+		at, step := head+12, uint32(elemSize[e>>offsetBits])
 		for ; n > 0; n-- {
-			if !yield(s.firstID+ID(i), at) {
+			if !yield(s.firstID+ID(pos), at) {
 				return false
 			}
 			at += step
