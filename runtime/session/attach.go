@@ -102,7 +102,9 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 		if p.Role == object.Main {
 			c.count += a.Count
 		}
-		s.verbose("attached %s: %s", p.Site.Name, how(p.Site))
+		if p.Role == object.Main {
+			s.verbose("attached %s: %s", p.Site.Name, how(p.Site))
+		}
 		for _, f := range a.Failed {
 			s.verbose("not attached: %s: %v", f.Name, f.Err)
 		}

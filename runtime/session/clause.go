@@ -50,8 +50,8 @@ type attached struct {
 
 // load brings an object into the kernel without attaching it. Maps in live are
 // shared by name.
-func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]*ebpf.Map) (c *Clause, err error) {
-	c = &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), counters: make([]uint64, len(obj.Errors))}
+func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]*ebpf.Map) (_ *Clause, err error) {
+	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), counters: make([]uint64, len(obj.Errors))}
 	c.handler = handler{s: s, u: c}
 	defer func() {
 		if err != nil {
