@@ -126,10 +126,12 @@ func commSig() *types.Signature {
 	return bare("comm", "B-COMM", types.StringType(16), "Name of the current thread.")
 }
 
-// lowerComm writes the name straight to where it is wanted; the helper pads it
-// with zeros.
+// lowerComm writes the name straight to where it is wanted. Not every kernel
+// pads it with zeros (6.1 leaves the bytes behind the NUL as they were), so
+// that equal names would be different keys.
 func lowerComm(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	p, _ := l.Dest(16, "comm")
+	l.Zero(p, 16)
 	l.B().Call(ir.HelperComm, l.Addr(p), l.B().Const(16))
 	return builtin.Operand{T: c.T, Mem: &p}
 }

@@ -98,6 +98,7 @@ func (f *fn) filters() {
 	}
 	if comm := f.u.cfg.Comm; comm != "" {
 		buf := f.Scratch(16, "comm")
+		f.Zero(buf, 16) // not every kernel pads the name
 		f.b.Call(ir.HelperComm, f.Addr(buf), f.konst(16))
 		want := make([]byte, 16)
 		copy(want[:15], comm)
