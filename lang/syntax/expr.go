@@ -146,7 +146,7 @@ func (p *parser) needPlace(op string, x Expr) {
 	d := p.report("needs-variable", x.Span(), "`%s` requires a variable or map", op).
 		WithRow("E-ASG-03").
 		WithLabel("not a variable, a map or a map element")
-	if id, ok := x.(*Ident); ok {
+	if id, ok := x.(*Ident); ok && !IsReservedBuiltin(id.Name) {
 		d.WithHelp("a variable starts with `$`: `$%s%s`", id.Name, op)
 	}
 }

@@ -15,6 +15,10 @@ func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
 	switch {
 	case isOp(t, "="):
 		d.WithHelp("assignments cannot be chained; write one statement for each")
+	case isOp(t, ")") || isOp(t, "]"):
+		d.At(p.tokSpan(t), "nothing is open here that this could close")
+	case isOp(t, ":") && isOp(p.ahead(1), "="):
+		d.WithHelp("an assignment is written with `=`")
 	case isOp(t, ":") && prev.Type == tIdent:
 		d.WithHelp("if a new probe starts here, a `}` is missing above")
 	case prev.Type == tIdent && (isTypeWord(prev.Value) || prev.Value == "struct") && (t.Type == tIdent || t.Type == tVar):
@@ -23,6 +27,15 @@ func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
 	case prev.Type == tIdent && t.Type == tString:
 		d.WithHelp("arguments stand in parentheses: `%s(%s)`", prev.Value, cutText(t.Value, 20))
 	}
+}
+
+// hintAtEqual adds what a '=' inside an expression suggests.
+func (p *parser) hintAtEqual(d *diag.Diagnostic) {
+	if next := p.ahead(1); next.Pos.Offset == tokEnd(p.tok()) && (isOp(next, ">") || isOp(next, "<")) {
+		d.WithHelp("write `%s=`", next.Value)
+		return
+	}
+	d.WithHelp("`==` compares; an assignment is a statement of its own")
 }
 
 // helpProbe adds what the text of a wrong probe head suggests.

@@ -169,6 +169,10 @@ func (p *parser) probe(doc string) func(*gProbe) Item {
 func (p *parser) attachPoint(t *tok) *AttachPoint {
 	span := p.tokSpan(t)
 	a := NewAttachPoint(t.Value, span)
+	if reserved(t.Value) {
+		p.report("expected-token", span, "expected a probe, found `%s`", t.Value).
+			WithLabel("this word belongs to the language; statements stand inside probes")
+	}
 	scanAttach(t.Value, func(i int, c byte) {
 		if c == '$' && (i+1 == len(t.Value) || !isDigit(t.Value[i+1]) && t.Value[i+1] != '#') {
 			p.report("attach-parameter", p.at(span.Start+i, span.Start+i+1).At, "`$` in an attach point needs the number of a parameter").

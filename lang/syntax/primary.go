@@ -38,9 +38,11 @@ func (p *parser) primary() Expr {
 func (p *parser) noExpr() Expr {
 	d := p.expected("an expression")
 	switch t := p.tok(); {
+	case isIdent(t, "else"):
+		d.WithLabel("no `if` belongs to it")
 	case t.Type != tOp:
 	case t.Value == "=":
-		d.WithHelp("`==` compares; an assignment is a statement of its own")
+		p.hintAtEqual(d)
 	case p.i > 0 && t.Value == "/" && p.sc.kind == itemProbe && p.toks[p.i-1].Type == tPredOpen:
 		d.WithHelp("leave the predicate out if there is no condition")
 	}
@@ -62,7 +64,9 @@ func (p *parser) mapExpr() Expr {
 			}
 		}
 		if !p.accept("]") {
-			p.expected("`,` or `]`")
+			if d := p.expected("`,` or `]`"); p.is("=") {
+				p.hintAtEqual(d)
+			}
 			panic(bail{})
 		}
 		p.high = high
@@ -177,7 +181,7 @@ func (p *parser) closeParen(open *lexer.Token, what string) {
 	}
 	d := p.expected(what)
 	if p.is("=") {
-		d.WithHelp("`==` compares; an assignment is a statement of its own")
+		p.hintAtEqual(d)
 	} else {
 		d.At(source.Span{File: p.file, Start: open.Pos.Offset, End: tokEnd(open)}, "the parenthesis opened here")
 	}

@@ -112,7 +112,9 @@ func (p *parser) skipStatement(start int) {
 			}
 		case p.is(";") && depth == 0:
 			p.next()
-			if !p.is(")") && !p.is("]") { // still inside the wrong brackets
+			// Behind "(;" the brackets are still open, and an else belongs to
+			// an if without braces.
+			if !p.is(")") && !p.is("]") && !isIdent(p.tok(), "else") {
 				return
 			}
 		}
@@ -333,7 +335,11 @@ func (p *parser) let() Stmt {
 // parentheses.
 func (p *parser) condition(word string) Expr {
 	if p.is("{") {
-		p.expected("a condition after `" + word + "`")
+		what := "a condition"
+		if word == "unroll" {
+			what = "the number of repetitions"
+		}
+		p.expected(what + " after `" + word + "`")
 		panic(bail{})
 	}
 	return p.expr()
@@ -344,7 +350,7 @@ func (p *parser) body() *Block {
 	if !p.is("{") {
 		d := p.expected("`{`")
 		if p.is("=") {
-			d.WithHelp("`==` compares; an assignment is a statement of its own")
+			p.hintAtEqual(d)
 		} else {
 			d.WithLabel("the block needs braces, for a single statement too")
 		}
