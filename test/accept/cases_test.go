@@ -50,7 +50,7 @@ func runCase(t *testing.T, m *machine, c *Case, kernel string) {
 		return
 	}
 	t.Errorf("testdata/%s.cases:%d: %s\n%s\n%s", c.File, c.Line, strings.Join(c.Rows, " "), paste(c, r), strings.Join(bad, "\n"))
-	if c.Errors == nil && len(r.Stderr) > 0 {
+	if _, other := messages(string(r.Stderr)); other != "" {
 		t.Logf("standard error:\n%s", r.Stderr)
 	}
 	if len(r.WorkloadOutput) > 0 && r.Problem != "" {

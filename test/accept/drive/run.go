@@ -52,7 +52,11 @@ func (d *driver) run(job *accept.Job, r *accept.Result) error {
 	env := append(os.Environ(), "PATH="+filepath.Dir(d.workload)+":"+os.Getenv("PATH"), "TZ=UTC", "LC_ALL=C")
 	var load *process
 	if job.Workload != nil {
-		load, err = startHeld(d.workload, job.Workload, dir, env)
+		words := make([]string, len(job.Workload))
+		for i, w := range job.Workload {
+			words[i] = r.Expand(w)
+		}
+		load, err = startHeld(d.workload, words, dir, env)
 		if err != nil {
 			return err
 		}
