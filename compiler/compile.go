@@ -8,6 +8,7 @@ import (
 	"probe/compiler/emit"
 	"probe/compiler/ir"
 	"probe/compiler/lower"
+	"probe/compiler/pass"
 	"probe/compiler/target"
 	"probe/lang/diag"
 	"probe/lang/hir"
@@ -106,6 +107,14 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *st
 		}
 	}
 	dump("ir-lowered", prog.String)
+	if !cfg.NoOpt {
+		*stage = "pass of " + op.Site.Name
+		for _, f := range prog.Funcs {
+			if err := pass.Run(f, pass.Options{}); err != nil {
+				return err
+			}
+		}
+	}
 	dump("ir", prog.String)
 	*stage = "emit of " + op.Site.Name
 	code, err := emit.Prog(prog, func(n int) string { return u.MapNames[n] }, emit.Options{NoOpt: cfg.NoOpt})
