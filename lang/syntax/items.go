@@ -9,7 +9,6 @@ import (
 func (sc *scanner) startItem() itemKind {
 	sc.mode, sc.depth, sc.paren, sc.tokens, sc.ifs, sc.open = modeTop, 0, 0, 0, 0, 0
 	sc.last, sc.ended, sc.named, sc.rootVar = lastNone, false, false, false
-	sc.doc = len(sc.comments)
 	for {
 		sc.skipLayout()
 		sc.start = sc.pos

@@ -30,7 +30,6 @@ type scanner struct {
 	diags *diag.List
 
 	comments []*Comment
-	doc      int // index in comments of the first one since the last item
 
 	mode    mode
 	kind    itemKind
@@ -39,7 +38,6 @@ type scanner struct {
 	paren   int       // open parentheses, in decl mode
 	ended   bool      // the current item is complete
 	last    lastToken // what the previous token of this item was
-	lastPos int       // its offset
 	ifs     int       // if and else words seen in this predicate
 	named   bool      // the name of a named probe has been read
 	rootVar bool      // a let at the root declares a variable, which is an error
@@ -136,7 +134,6 @@ func (sc *scanner) scan() (lexer.TokenType, int) {
 
 // remember updates what later decisions need to know of this token.
 func (sc *scanner) remember(typ lexer.TokenType, start int) {
-	sc.lastPos = start
 	switch typ {
 	case tIdent, tVar, tMap, tParam, tInt:
 		sc.last = lastOperand
