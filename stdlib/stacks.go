@@ -27,6 +27,9 @@ func stackSig(name, doc string) *types.Signature {
 		}}
 	s.Infer = func(c *types.Call) (*types.Type, *types.Problem) {
 		mode, limit := c.Env.ConfigString("stack_mode"), int64(127)
+		if n := c.Env.ConfigInt("max_stack_frames"); n > 0 {
+			limit = min(n, 1024)
+		}
 		at := -1
 		for i, a := range c.Args {
 			switch {

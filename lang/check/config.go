@@ -47,6 +47,7 @@ var confVars = map[string]confVar{
 	"max_cat_bytes":             {kind: confInt, def: "10240"},
 	"max_map_keys":              {kind: confInt, def: "4096"},
 	"max_probes":                {kind: confInt, def: "1024"},
+	"max_stack_frames":          {kind: confInt, def: "127"},
 	"max_strlen":                {kind: confInt, def: "1024"},
 	"missing_probes":            {kind: confWord, def: "error", words: []string{"error", "warn", "ignore"}},
 	"on_stack_limit":            {kind: confInt, def: "32"},
