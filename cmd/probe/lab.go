@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"probe/compiler"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/runtime/lab"
@@ -108,17 +109,13 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	p.kernel.Warm(text)
 	p.probes.Warm(text)
 	list, ok := p.parse(source.New(script+".pr", text))
+	var obj *compiler.Object
 	if ok {
 		var more diag.List
-		more, ok = p.check(nil)
+		obj, more = p.build(nil, nil)
 		list.All = append(list.All, more.All...)
 	}
 	p.show(list)
-	if !ok {
-		return nil, fmt.Errorf("the script %s does not compile for this kernel", script)
-	}
-	obj, more := p.compile(nil)
-	p.show(more)
 	if obj == nil {
 		return nil, fmt.Errorf("the script %s does not compile for this kernel", script)
 	}

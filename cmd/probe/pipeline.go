@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"probe/compiler"
@@ -16,6 +17,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/bpf"
 	"probe/runtime/feature"
 	"probe/runtime/kernel"
 	"probe/runtime/provider"
@@ -35,6 +37,8 @@ type pipeline struct {
 	tree  *syntax.File
 	prog  *hir.Program
 	texts strings.Builder // the script and what it imports
+	// small are defaults for kernels that limit the keys of maps.
+	small map[string]string
 }
 
 func newPipeline(o *options, std stdio) *pipeline {
@@ -169,13 +173,74 @@ func (p *pipeline) check(params []string) (diag.List, bool) {
 	prog, out := check.Check(&check.Input{
 		File: p.tree, Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel,
 		Env:    &kernel.Env{K: p.kernel, Options: p.o.named, Child: p.child, PID: pid, Comm: p.o.comm},
-		Config: environment(), Params: params, PID: pid, Unsafe: p.o.unsafe, Import: p.importFile,
+		Config: p.config(), Params: params, PID: pid, Unsafe: p.o.unsafe, Import: p.importFile,
 	})
 	p.prog = prog
 	if prog != nil {
 		p.checkNamed(&out)
 	}
 	return out, prog != nil && !out.HasErrors()
+}
+
+// config is the configuration from outside of the script.
+func (p *pipeline) config() map[string]string {
+	out := environment()
+	for name, v := range p.small {
+		if _, set := out[name]; set {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[name] = v
+	}
+	return out
+}
+
+// build takes the parsed script to an object.
+func (p *pipeline) build(params []string, dump func(stage, program, text string)) (*compiler.Object, diag.List) {
+	list, ok := p.check(params)
+	if !ok {
+		return nil, list
+	}
+	obj, more := p.compile(dump)
+	list.All = append(list.All, more.All...)
+	return p.shorten(params, obj, list)
+}
+
+// shorten compiles again with shorter strings and stacks for kernels that
+// limit the keys of maps (before 5.11), as far as the script does not ask for
+// its own sizes.
+func (p *pipeline) shorten(params []string, obj *compiler.Object, list diag.List) (*compiler.Object, diag.List) {
+	const least = 32
+	asked := p.prog.Config
+	for n := bpf.SmallKey / 2; obj != nil && n >= least; n /= 2 {
+		if largestKey(obj) <= bpf.SmallKey || bpf.LargeKeys() {
+			return obj, list
+		}
+		p.small = map[string]string{}
+		for name, v := range map[string]int{"max_strlen": n, "max_stack_frames": n/4 - 4} {
+			if asked[name] == "" {
+				p.small[name] = strconv.Itoa(v)
+			}
+		}
+		var ok bool
+		if list, ok = p.check(params); !ok {
+			return nil, list
+		}
+		var more diag.List
+		obj, more = p.compile(nil)
+		list.All = append(list.All, more.All...)
+	}
+	return obj, list
+}
+
+func largestKey(obj *compiler.Object) int {
+	most := 0
+	for _, m := range obj.Spec.Maps {
+		most = max(most, int(m.KeySize))
+	}
+	return most
 }
 
 // checkNamed refuses named parameters that the script does not ask for

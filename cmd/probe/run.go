@@ -110,22 +110,16 @@ func runScript(o *options, std stdio) int {
 		opts.Child, opts.PID, p.child = child, child.PID(), child.PID()
 	}
 	list, ok := p.parse(f)
-	if ok {
-		var more diag.List
-		more, ok = p.check(params)
-		list.All = append(list.All, more.All...)
-	}
 	if !ok {
 		p.show(list)
 		return status(list)
 	}
-	if d := session.CheckPrivileges(); d != nil {
-		list.Add(d)
-		p.show(list)
-		return exitUsage
-	}
-	obj, more := p.compile(nil)
+	obj, more := p.build(params, nil)
 	list.All = append(list.All, more.All...)
+	if d := session.CheckPrivileges(); obj != nil && d != nil {
+		list.Add(d)
+		obj = nil
+	}
 	p.show(list)
 	if obj == nil {
 		return status(list)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -12,6 +13,7 @@ import (
 )
 
 const (
+	cmdMapCreate      = 0
 	cmdMapLookup      = 1
 	cmdMapUpdate      = 2
 	cmdMapDelete      = 3
@@ -199,6 +201,19 @@ func allKeys(m *ebpf.Map) ([][]byte, error) {
 	})
 	return keys, err
 }
+
+// SmallKey is the largest key of a hash map in bytes that every kernel takes.
+const SmallKey = 512
+
+// LargeKeys reports whether the kernel takes larger keys (5.11).
+var LargeKeys = sync.OnceValue(func() bool {
+	attr := struct{ typ, keySize, valueSize, maxEntries, flags uint32 }{1, SmallKey + 8, 8, 1, 1}
+	fd, err := bpf(cmdMapCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	if err == nil {
+		unix.Close(fd)
+	}
+	return !errors.Is(err, unix.E2BIG)
+})
 
 // Memory maps the only value of an array that was made for it
 // (BPF_F_MMAPABLE); the bytes are shared with programs.

@@ -51,11 +51,24 @@ func loadMaps(obj *object.Object, live map[string]*ebpf.Map) (map[string]*ebpf.M
 		}
 		m, err := ebpf.NewMap(spec)
 		if err != nil {
-			return fail(machineError("create map "+name, err))
+			return fail(mapError(spec, err))
 		}
 		out[name] = m
 	}
 	return out, nil
+}
+
+// mapError is the refusal of a map.
+func mapError(spec *ebpf.MapSpec, err error) error {
+	name := strings.Replace(spec.Name, "m_", "@", 1)
+	if errnoOf(err) != unix.E2BIG || spec.KeySize <= bpf.SmallKey || bpf.LargeKeys() {
+		return machineError("create map "+name, err)
+	}
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine",
+		Message: fmt.Sprintf("the keys of %s have %d bytes, and this kernel takes at most %d", name, spec.KeySize, bpf.SmallKey)}
+	d.WithNote("kernels since 5.11 take larger keys")
+	d.WithHelp("use shorter strings and stacks in the key: str(x, 100), kstack(30)")
+	return &LoadError{Diag: d, err: err}
 }
 
 // loadPrograms loads all programs of an object, several at a time.
