@@ -47,9 +47,6 @@ func bswapType(c *types.Call) (*types.Type, *types.Problem) {
 	if t == nil {
 		return nil, nil
 	}
-	if c.Args[0].Const != nil {
-		return types.Uint64, nil
-	}
 	return types.IntType(max(t.Size, 1), false), nil
 }
 

@@ -80,8 +80,6 @@ type Env interface {
 	Now() time.Time
 	// Config reads a config variable.
 	Config(name string) int64
-	// Sysctl reads /proc/sys by dotted name.
-	Sysctl(name string) (string, error)
 }
 
 // Agg is the kernel half of an aggregation. The cell is size bytes of memory

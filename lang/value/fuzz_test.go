@@ -14,7 +14,7 @@ func randomType(r *rand.Rand, depth int) *types.Type {
 	fixed := []*types.Type{
 		types.Int8, types.Int16, types.Int32, types.Int64, types.Uint8, types.Uint16, types.Uint32, types.Uint64,
 		types.BoolType, types.InetType, types.MacType, types.KSymType, types.USymType, types.TimeType,
-		types.CgroupType, types.UserType, types.ErrNameType, types.CtxType, types.WordType, types.MapRefType,
+		types.CgroupType, types.UserType, types.ErrNameType, types.SysctlType, types.CtxType, types.WordType, types.MapRefType,
 		types.VoidType, types.InvalidType, enumE, nil,
 	}
 	n := r.IntN(len(fixed) + 14)

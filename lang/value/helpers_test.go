@@ -130,6 +130,8 @@ func (machine) CgroupPath(filter, id uint64) string {
 	return fmt.Sprintf("unified:/f%d/c%d", filter, id)
 }
 
+func (machine) Sysctl(name uint64) string { return fmt.Sprintf("setting %d", name) }
+
 func (machine) Time(format uint32, clock Clock, ns uint64) string {
 	if ns == 0 {
 		return ""

@@ -61,7 +61,7 @@ func appendJSON(dst []byte, v Value, r Resolver, depth int) []byte {
 	case types.Stats:
 		return AppendStatsJSON(dst, v, 0)
 	case types.String, types.Inet, types.Mac, types.KStack, types.UStack, types.KSym, types.USym,
-		types.Timestamp, types.CgroupPath, types.Username, types.ErrName:
+		types.Timestamp, types.CgroupPath, types.Username, types.ErrName, types.Sysctl:
 		return AppendJSONString(dst, appendText(nil, v, r, depth))
 	}
 	return append(dst, "null"...)

@@ -41,6 +41,9 @@ type Resolver interface {
 	// CgroupPath is the text of a cgroup id; filter is the id of the call's
 	// filter string.
 	CgroupPath(filter, id uint64) string
+	// Sysctl is the value of a kernel setting, or its name and why it has none;
+	// name is the id of the call's string.
+	Sysctl(name uint64) string
 	// Time formats a clock reading; format is the id of the call's format
 	// string.
 	Time(format uint32, clock Clock, ns uint64) string
@@ -70,6 +73,9 @@ func (NoResolver) Username(uint64) string { return "" }
 
 // CgroupPath knows no cgroup.
 func (NoResolver) CgroupPath(uint64, uint64) string { return "" }
+
+// Sysctl knows no setting.
+func (NoResolver) Sysctl(uint64) string { return "" }
 
 // Time knows no format.
 func (NoResolver) Time(uint32, Clock, uint64) string { return "" }

@@ -82,6 +82,8 @@ func appendText(dst []byte, v Value, r Resolver, depth int) []byte {
 		return append(dst, r.Username(v.Uint())...)
 	case types.ErrName:
 		return appendErrName(dst, v.Int())
+	case types.Sysctl:
+		return append(dst, r.Sysctl(v.Uint())...)
 	case types.Stats:
 		return appendStats(dst, v, 0)
 	}

@@ -108,6 +108,7 @@ func TestAppendText(t *testing.T) {
 		{"count is unsigned", Value{&types.Type{Kind: types.Count, Size: 8, Signed: true}, le(-1)}, "18446744073709551615"},
 		{"sum signed", Value{&types.Type{Kind: types.Sum, Size: 8, Signed: true}, le(-1)}, "-1"},
 		{"min unsigned", Value{&types.Type{Kind: types.Min, Size: 16}, le(-1)}, "18446744073709551615"},
+		{"X-FN sysctl", num(types.SysctlType, 3), "setting 3"},
 		{"X-FN errname", num(types.ErrNameType, -2), "-ENOENT"},
 		{"X-FN errname zero", num(types.ErrNameType, 0), "0"},
 		{"X-FN errname positive", num(types.ErrNameType, 113), "113"},

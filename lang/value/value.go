@@ -106,7 +106,7 @@ func (v Value) Uint() uint64 {
 			return 1
 		}
 		return 0
-	case types.Pointer, types.KSym, types.USym, types.Username, types.ErrName, types.Ctx,
+	case types.Pointer, types.KSym, types.USym, types.Username, types.ErrName, types.Sysctl, types.Ctx,
 		types.Count, types.Sum, types.Min, types.Max:
 		return load(v.B, 0, 8)
 	case types.Avg, types.Stats:

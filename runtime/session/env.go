@@ -85,10 +85,8 @@ func (h *handler) Now() time.Time { return time.Now() }
 // Config reads an integer config variable.
 func (h *handler) Config(name string) int64 { return compiler.ConfigInt(h.u.obj.HIR, name) }
 
-// Sysctl reads a key of /proc/sys by its dotted name. Keys with dots in a part
-// (interface names) may be written with slashes instead.
-func (h *handler) Sysctl(name string) (string, error) { return readSysctl("/proc/sys", name) }
-
+// readSysctl reads a key of /proc/sys by its dotted name. Keys with dots in a
+// part (interface names) may be written with slashes instead.
 func readSysctl(root, name string) (string, error) {
 	key := name
 	if !strings.Contains(key, "/") {

@@ -111,6 +111,16 @@ func (r *Resolver) Username(uid uint64) string {
 	return name
 }
 
+// Sysctl is the value of a kernel setting at this moment, or its name and why
+// it has none; name is the number of an interned string.
+func (r *Resolver) Sysctl(name uint64) string {
+	text, err := readSysctl("/proc/sys", r.interned(name))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
 // Time formats a clock reading; format is the number of an interned string.
 func (r *Resolver) Time(format uint32, clock value.Clock, ns uint64) string {
 	t, ok := r.Wall(clock, ns)
