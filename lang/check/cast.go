@@ -103,15 +103,11 @@ func (b *body) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		return &hir.Cast{X: hir.X{T: to, At: at}, Of: x}
 	case from.Kind == types.KSym || from.Kind == types.Username:
 		return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
-	case from.Kind == types.Array && (from.Elem.IsInt() || from.Elem.Kind == types.Bool) && from.Size == t.Size,
-		// Byte arrays of C types are strings here: (uint32)$in.s_addr_bytes.
-		from.Kind == types.String && from.Size == t.Size && !isConstBytes(x):
+	case from.Kind == types.Array && (from.Elem.IsInt() || from.Elem.Kind == types.Bool) && from.Size == t.Size:
 		return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
 	}
 	return nil
 }
-
-func isConstBytes(x hir.Expr) bool { _, ok := x.(*hir.Bytes); return ok }
 
 // castToEnum checks literals against the listed values (T-CAST-09).
 func (b *body) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {

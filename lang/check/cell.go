@@ -64,6 +64,7 @@ type varCell struct {
 	readAt   source.Span // first read before an assignment
 	let      bool        // created by let
 	depth    int         // callback loops around the declaration
+	natural  bool        // a loop variable that starts at zero or above
 	run      int         // stamp of the run that declared it
 }
 

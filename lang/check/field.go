@@ -60,10 +60,8 @@ func (b *body) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr 
 	if !ok {
 		return b.noField(t, name, nameAt)
 	}
-	if f.Type == nil || f.Type.Kind == types.Invalid {
-		b.errorf("unsupported-type", nameAt, "field `%s` of `%s` has unsupported type", name, t).
-			WithLabel("its type cannot be represented").WithRow("T-STRUCT-05")
-		return poison(at)
+	if !representable(f.Type) {
+		return b.unsupportedType(name, t.String(), nameAt)
 	}
 	if lit, ok := x.(*hir.Tuple); ok && isLiteral(lit) {
 		for i := range t.Struct.Members {
@@ -73,6 +71,17 @@ func (b *body) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr 
 		}
 	}
 	return &hir.Member{X: hir.X{T: inherit(f.Type, placeSpace(x)), At: at}, Of: x, Field: f}
+}
+
+// representable tells the types that the language has; others come out of the
+// kernel's types as Invalid.
+func representable(t *types.Type) bool { return t != nil && t.Kind != types.Invalid }
+
+func (b *body) unsupportedType(name, of string, at source.Span) hir.Expr {
+	b.errorf("unsupported-type", at, "field `%s` of `%s` has unsupported type", name, of).
+		WithLabel("its type cannot be represented").WithRow("T-STRUCT-05").
+		WithHelp("read its bytes through a pointer: `*(uint32 *)…`")
+	return poison(at)
 }
 
 // placeSpace is the address space a record value lies in.
@@ -188,6 +197,16 @@ func (b *body) indexPointer(p, i hir.Expr, at source.Span) hir.Expr {
 	return b.load(b.pointerAdd(p, i, false, at), at)
 }
 
+// isNatural tells that an index is a loop variable that cannot be negative.
+func (b *body) isNatural(x hir.Expr) bool {
+	r, ok := x.(*hir.VarRef)
+	if !ok {
+		return false
+	}
+	v := b.cellOf(r.Var)
+	return v != nil && v.natural
+}
+
 // indexArray is a[i] on an array or a string.
 func (b *body) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 	t := x.Type()
@@ -201,10 +220,13 @@ func (b *body) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 				WithLabel("valid indices are 0 to %d", n-1).At(x.Span(), "this is %s", article(t)).WithRow("T-ARR-01")
 			return poison(e.At.At)
 		}
-	} else if numType(i.Type()).Signed {
+	} else if numType(i.Type()).Signed && !b.isNatural(i) {
 		b.errorf("signed-index", e.I.Span(), "the index operator only accepts non-negative integer indices, found `%s`", i.Type()).
 			WithLabel("could be negative").WithRow("T-ARR-01").WithHelp("cast it: `(uint64)%s`", short(e.I.Span().Text()))
 		return poison(e.At.At)
+	}
+	if !representable(elem) {
+		return b.unsupportedType(short(e.At.At.Text()), t.String(), e.At.At)
 	}
 	et := inherit(elem, placeSpace(x))
 	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: b.toInt(i, types.Uint64)}

@@ -33,9 +33,20 @@ func FuzzCheck(f *testing.F) {
 	}
 	sigs := stdlib.Signatures()
 	f.Fuzz(func(t *testing.T, script string) {
-		file, _ := syntax.Parse(source.New("fuzz.pr", script))
+		start := time.Now()
+		file, parseErrors := syntax.Parse(source.New("fuzz.pr", script))
+		if d := time.Since(start); d > 2*time.Second {
+			t.Fatalf("parsing %d bytes took %s", len(script), d)
+		}
+		start = time.Now()
 		ft := newFakeTypes()
 		p, ds := check.Check(&check.Input{File: file, Builtins: sigs, Probes: &fakeProbes{types: ft}, Types: ft, Env: &fakeEnv{}, Params: []string{"7", "x"}})
+		if d := time.Since(start); d > 2*time.Second {
+			t.Fatalf("checking %d bytes took %s", len(script), d)
+		}
+		if parseErrors.HasErrors() {
+			return // callers stop there; it only must not panic
+		}
 		if (p == nil) != ds.HasErrors() {
 			t.Fatalf("program %v but errors %v", p != nil, ds.HasErrors())
 		}

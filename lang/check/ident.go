@@ -194,7 +194,10 @@ func (b *body) argsType() *types.Type {
 		f := types.Field{Name: a.Name, Type: b.argType(&a)}
 		if a.Field != nil {
 			f = *a.Field
-			f.Name, f.Type = a.Name, b.argType(&a)
+			f.Name = a.Name
+			if f.Type == nil {
+				f.Type = b.argType(&a)
+			}
 		} else {
 			align := max(f.Type.Align(), 1)
 			f.Offset = (s.Size + align - 1) / align * align
@@ -210,6 +213,9 @@ func (b *body) argsType() *types.Type {
 // probe's.
 func (b *body) argType(a *hir.Arg) *types.Type {
 	t := a.Type
+	if t == nil {
+		return types.InvalidType
+	}
 	if t.Space == types.SpaceNone && (t.Kind == types.Pointer || t.Kind == types.Int && t.Size == 8) {
 		return inSpace(t, b.site.Space)
 	}
@@ -224,6 +230,9 @@ func (b *body) argField(name string, at, nameAt source.Span) hir.Expr {
 	args := b.namedArgs()
 	for i := range args {
 		if args[i].Name == name {
+			if !representable(args[i].Type) {
+				return b.unsupportedType(name, b.site.Name, nameAt)
+			}
 			b.probe.UsesArgs = true
 			return &hir.ArgRef{X: hir.X{T: b.argType(&args[i]), At: at}, N: i}
 		}
@@ -289,6 +298,9 @@ func (b *body) retval(at source.Span) hir.Expr {
 			d.WithHelp("trace the return: `ret:%s`", b.site.Func)
 		}
 		return poison(at)
+	}
+	if !representable(b.site.Ret.Type) {
+		return b.unsupportedType("retval", b.site.Name, at)
 	}
 	if b.site.Ret.Type.Kind == types.Void {
 		b.errorf("no-value", at, "%s returns nothing", b.site.Func).WithLabel("a void function has no return value").WithRow("B-RETVAL")

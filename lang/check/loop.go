@@ -60,6 +60,8 @@ func (b *body) forLoop(s *syntax.For, out *hir.Block) {
 	v, blk := b.loopBody(s, func() *varCell {
 		v := b.loopVar(s.Var)
 		if !bad {
+			_, neg, lit := constInt(from)
+			v.natural = lit && !neg
 			b.widen(&v.cell, intOf(from))
 			b.widen(&v.cell, intOf(to))
 		}

@@ -88,6 +88,8 @@ var rejections = []struct {
 	{"A-ER-57", "$t = (1, 2); print($t[«5»]);", "tuple-index", "invalid tuple index"},
 	{"A-ER-58", "print(curtask->counts[«4»]);", "index-out-of-bounds", "out of bounds for array"},
 	{"A-ER-59", "print(curtask->counts[«curtask->pid»]);", "signed-index", "non-negative integer indices"},
+	{"A-ER-59", "for $i : -1..4 { print(curtask->counts[«$i»]); }", "signed-index", "could be negative"},
+	{"A-ER-59", "for $i : 0..4 { $i = -1; print(curtask->counts[«$i»]); }", "signed-index", "could be negative"},
 	{"T-ARR-03", "kprobe:f { print(«((void *)arg0)[1]»); }", "bad-index", "void *"},
 	{"T-PTR-04", "print(«*(*curtask)»);", "bad-dereference", "it is not a pointer"},
 	{"A-ER-60", "$x = «count()»;", "aggregation-misplaced", "must be assigned directly to a map"},

@@ -49,7 +49,7 @@ func (b *body) declare(node any, name string, at source.Span) *varCell {
 		v.hv.Captured, v.hv.AddrTaken = false, false
 		b.live = append(b.live, v)
 	}
-	v.assigned, v.let, v.readAt = false, false, source.Span{}
+	v.assigned, v.let, v.natural, v.readAt = false, false, false, source.Span{}
 	v.depth = b.loops
 	b.scope.vars = append(b.scope.vars, v)
 	return v

@@ -219,7 +219,7 @@ func (b *body) declaredType(v *varCell, te *syntax.TypeExpr) {
 
 // setVar stores x in a variable.
 func (b *body) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
-	v.assigned = true
+	v.assigned, v.natural = true, false
 	if isBad(x) {
 		b.depend(&v.cell)
 		return

@@ -169,6 +169,7 @@ func TestTypes(t *testing.T) {
 		{"T-STR-02", "config = { max_strlen = 64 } kprobe:f { $s = str(arg0); }", "$s", "string[64]"},
 		{"T-STR-05", "$c = comm[0];", "$c", "int8"},
 		{"T-ARR-01", "$c = curtask->counts[1];", "$c", "uint64"},
+		{"T-ARR-01", "for $i : 0..4 { $c = curtask->counts[$i]; }", "$c", "uint64"},
 		{"T-ARR-02", "$c = curtask->counts[pid];", "$c", "uint64"},
 		{"T-ARR-03", "kprobe:f { $c = ((int16 *)arg0)[3]; }", "$c", "int16"},
 		{"T-ARR-04", "@a = curtask->counts;", "@a", "uint64[4]"},

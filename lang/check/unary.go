@@ -100,6 +100,9 @@ func (b *body) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 
 // load is *p with the address space of p passed on to what is read.
 func (b *body) load(p hir.Expr, at source.Span) hir.Expr {
+	if !representable(p.Type().Elem) {
+		return b.unsupportedType(short(at.Text()), p.Type().String(), at)
+	}
 	return deref(p, inherit(p.Type().Elem, p.Type().Space), at)
 }
 

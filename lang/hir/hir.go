@@ -257,7 +257,8 @@ type (
 		X
 		N int
 	}
-	// ArgsRecord is args as a whole.
+	// ArgsRecord is args as a whole: a record of flavour Args whose members are
+	// the named arguments of Site.Args in their order.
 	ArgsRecord struct{ X }
 	// Retval is the return value.
 	Retval struct{ X }
