@@ -3,11 +3,11 @@ package feature
 import (
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/btf"
+	"probe/runtime/feature/bpf"
 )
 
 // Loading a program for one of the newer attach types proves nothing: kernels
@@ -25,36 +25,36 @@ func haveKprobeMulti(*Set) error {
 	if err := ftraceOff(); err != nil {
 		return err
 	}
-	return kprobeMulti(attachKprobeMulti)
+	return kprobeMulti(bpf.AttachKprobeMulti)
 }
 
 func haveKprobeSession(*Set) error {
 	if err := ftraceOff(); err != nil {
 		return err
 	}
-	return kprobeMulti(attachKprobeSession)
+	return kprobeMulti(bpf.AttachKprobeSession)
 }
 
 func kprobeMulti(attach uint32) error {
 	// struct { u32 flags, cnt; u64 syms, addrs, cookies; }
-	p := program{typ: typeKprobe, attach: attach, insns: insnReturn}
-	return refusedFor(unix.EFAULT, p, linkAttr{attachType: attach, rest: [6]uint64{0: 1 << 32, 2: badPointer}}, "CONFIG_FPROBE")
+	p := bpf.Program{Type: bpf.Kprobe, AttachType: attach, Insns: bpf.Return0()}
+	return refusedFor(unix.EFAULT, p, bpf.Link{AttachType: attach, Rest: [6]uint64{0: 1 << 32, 2: badPointer}}, "CONFIG_FPROBE")
 }
 
-func haveUprobeMulti(*Set) error   { return uprobeMulti(attachUprobeMulti) }
-func haveUprobeSession(*Set) error { return uprobeMulti(attachUprobeSession) }
+func haveUprobeMulti(*Set) error   { return uprobeMulti(bpf.AttachUprobeMulti) }
+func haveUprobeSession(*Set) error { return uprobeMulti(bpf.AttachUprobeSession) }
 
 func uprobeMulti(attach uint32) error {
 	// struct { u64 path, offsets, ref_ctr_offsets, cookies; u32 cnt, flags, pid; }
-	p := program{typ: typeKprobe, attach: attach, insns: insnReturn}
-	return refusedFor(unix.EFAULT, p, linkAttr{attachType: attach, rest: [6]uint64{0: badPointer, 1: badPointer, 4: 1}}, "CONFIG_UPROBES")
+	p := bpf.Program{Type: bpf.Kprobe, AttachType: attach, Insns: bpf.Return0()}
+	return refusedFor(unix.EFAULT, p, bpf.Link{AttachType: attach, Rest: [6]uint64{0: badPointer, 1: badPointer, 4: 1}}, "CONFIG_UPROBES")
 }
 
 func haveFentryMulti(s *Set) error {
-	return errors.Join(tracingMulti(s, attachFentryMulti), tracingMulti(s, attachFexitMulti))
+	return errors.Join(tracingMulti(s, bpf.AttachFentryMulti), tracingMulti(s, bpf.AttachFexitMulti))
 }
 
-func haveFsessionMulti(s *Set) error { return tracingMulti(s, attachFsessionMulti) }
+func haveFsessionMulti(s *Set) error { return tracingMulti(s, bpf.AttachFsessionMulti) }
 
 // tracingMulti loads a program for no function in particular; the functions
 // are named, by their BTF numbers, when it is linked.
@@ -63,29 +63,28 @@ func tracingMulti(s *Set, attach uint32) error {
 		return err
 	}
 	// struct { u64 ids, cookies; u32 cnt; }
-	p := program{typ: tracing, attach: attach, insns: insnReturn}
-	return refusedFor(unix.EFAULT, p, linkAttr{attachType: attach, rest: [6]uint64{0: badPointer, 2: 1}}, "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
+	p := bpf.Program{Type: bpf.Tracing, AttachType: attach, Insns: bpf.Return0()}
+	return refusedFor(unix.EFAULT, p, bpf.Link{AttachType: attach, Rest: [6]uint64{0: badPointer, 2: 1}}, "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
 }
 
 // havePerfLink names a perf event that does not exist.
 func havePerfLink(*Set) error {
-	p := program{typ: typeKprobe, insns: insnReturn}
-	return refusedFor(unix.EBADF, p, linkAttr{target: ^uint32(0), attachType: attachPerfEvent}, "CONFIG_PERF_EVENTS")
+	p := bpf.Program{Type: bpf.Kprobe, Insns: bpf.Return0()}
+	return refusedFor(unix.EBADF, p, bpf.Link{Target: ^uint32(0), AttachType: bpf.AttachPerfEvent}, "CONFIG_PERF_EVENTS")
 }
 
 // refusedFor requests a link and reports whether it is refused with the error
 // that a kernel with the feature gives.
-func refusedFor(want unix.Errno, p program, attr linkAttr, config string) error {
-	fd, err := p.load(nil)
+func refusedFor(want unix.Errno, p bpf.Program, link bpf.Link, config string) error {
+	fd, err := p.Load(nil)
 	if err != nil {
 		return explain("load a program for it", err)
 	}
 	defer unix.Close(fd)
-	attr.progFD = uint32(fd)
-	link, err := bpf(cmdLinkCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	link.Prog = uint32(fd)
+	err = link.Try()
 	switch {
 	case err == nil:
-		unix.Close(link)
 		return nil
 	case errors.Is(err, want):
 		return nil
@@ -104,7 +103,7 @@ func haveFentry(*Set) error {
 	if err := ftraceOff(); err != nil {
 		return err
 	}
-	if err := tryTracing(attachFentry); err != nil {
+	if err := tryTracing(bpf.AttachFentry); err != nil {
 		return err
 	}
 	spec, err := btf.Kernel()
@@ -129,7 +128,7 @@ func haveFsession(s *Set) error {
 	if err := s.ask(Fentry); err != nil {
 		return err
 	}
-	return tryTracing(attachFsession)
+	return tryTracing(bpf.AttachFsession)
 }
 
 func tryTracing(attach uint32) error {
@@ -137,8 +136,8 @@ func tryTracing(attach uint32) error {
 	if err != nil {
 		return err
 	}
-	p := program{typ: tracing, attach: attach, attachID: uint32(id), insns: insnReturn}
-	return explain("load a program for it", p.try())
+	p := bpf.Program{Type: bpf.Tracing, AttachType: attach, AttachID: uint32(id), Insns: bpf.Return0()}
+	return explain("load a program for it", p.Try())
 }
 
 // haveTpBTF loads a program for a tracepoint that every kernel has, by the
@@ -152,34 +151,25 @@ func haveTpBTF(*Set) error {
 	if !ok {
 		return errors.New("the kernel's BTF has no type for tracepoint sched_switch")
 	}
-	p := program{typ: tracing, attach: attachRawTP, attachID: uint32(id), insns: insnReturn}
-	return explain("load a program for it", p.try())
+	p := bpf.Program{Type: bpf.Tracing, AttachType: bpf.AttachRawTracepoint, AttachID: uint32(id), Insns: bpf.Return0()}
+	return explain("load a program for it", p.Try())
 }
 
 func haveRawTPRun(*Set) error {
-	return runs(program{typ: rawTP, insns: insnReturn})
+	return runs(bpf.Program{Type: bpf.RawTracepoint, Insns: bpf.Return0()})
 }
 
 func haveSyscallRun(*Set) error {
-	return runs(program{typ: syscallType, flags: flagSleepable, insns: insnReturn})
+	return runs(bpf.Program{Type: bpf.Syscall, Flags: bpf.Sleepable, Insns: bpf.Return0()})
 }
 
 // runs loads a program and has the kernel run it once.
-func runs(p program) error {
-	fd, err := p.load(nil)
+func runs(p bpf.Program) error {
+	fd, err := p.Load(nil)
 	if err != nil {
 		return explain("load a program", err)
 	}
 	defer unix.Close(fd)
-	var attr struct {
-		progFD, retval, dataIn, dataOut uint32
-		inPtr, outPtr                   uint64
-		repeat, duration                uint32
-		ctxIn, ctxOut                   uint32
-		ctxInPtr, ctxOutPtr             uint64
-		flags, cpu, batch, _            uint32
-	}
-	attr.progFD = uint32(fd)
-	_, err = bpf(cmdProgTestRun, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	_, err = bpf.Run(fd)
 	return explain("run a program", err)
 }

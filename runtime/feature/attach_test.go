@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/btf"
+	"probe/runtime/feature/bpf"
 	"probe/runtime/tracefs"
 )
 
@@ -31,14 +32,14 @@ func TestAttach(t *testing.T) {
 		attach  func(t *testing.T) error
 	}{
 		{Kprobes, attachKprobe},
-		{Fentry, func(t *testing.T) error { return attachTrampoline(t, attachFentry) }},
-		{Fsession, func(t *testing.T) error { return attachTrampoline(t, attachFsession) }},
-		{FentryMulti, func(t *testing.T) error { return attachTracingMulti(t, attachFexitMulti) }},
-		{FsessionMulti, func(t *testing.T) error { return attachTracingMulti(t, attachFsessionMulti) }},
-		{KprobeMulti, func(t *testing.T) error { return attachMulti(t, attachKprobeMulti) }},
-		{KprobeSession, func(t *testing.T) error { return attachMulti(t, attachKprobeSession) }},
-		{UprobeMulti, func(t *testing.T) error { return attachUprobes(t, attachUprobeMulti) }},
-		{UprobeSession, func(t *testing.T) error { return attachUprobes(t, attachUprobeSession) }},
+		{Fentry, func(t *testing.T) error { return attachTrampoline(t, bpf.AttachFentry) }},
+		{Fsession, func(t *testing.T) error { return attachTrampoline(t, bpf.AttachFsession) }},
+		{FentryMulti, func(t *testing.T) error { return attachTracingMulti(t, bpf.AttachFexitMulti) }},
+		{FsessionMulti, func(t *testing.T) error { return attachTracingMulti(t, bpf.AttachFsessionMulti) }},
+		{KprobeMulti, func(t *testing.T) error { return attachMulti(t, bpf.AttachKprobeMulti) }},
+		{KprobeSession, func(t *testing.T) error { return attachMulti(t, bpf.AttachKprobeSession) }},
+		{UprobeMulti, func(t *testing.T) error { return attachUprobes(t, bpf.AttachUprobeMulti) }},
+		{UprobeSession, func(t *testing.T) error { return attachUprobes(t, bpf.AttachUprobeSession) }},
 		{PerfLink, attachPerf},
 	} {
 		t.Run(test.feature.String(), func(t *testing.T) {
@@ -51,19 +52,15 @@ func TestAttach(t *testing.T) {
 }
 
 // link loads a program and links it; the link is dropped at once.
-func link(t *testing.T, p program, attr linkAttr) error {
+func link(t *testing.T, p bpf.Program, l bpf.Link) error {
 	t.Helper()
-	fd, err := p.load(nil)
+	fd, err := p.Load(nil)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	attr.progFD = uint32(fd)
-	l, err := bpf(cmdLinkCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
-	if err == nil {
-		unix.Close(l)
-	}
-	return err
+	l.Prog = uint32(fd)
+	return l.Try()
 }
 
 // pin makes the address of heap memory known to the kernel by number.
@@ -78,8 +75,8 @@ func attachMulti(t *testing.T, attach uint32) error {
 	name := []byte("bpf_fentry_test1\x00")
 	syms := new([1]uint64)
 	syms[0] = pin(t, &name[0])
-	return link(t, program{typ: typeKprobe, attach: attach, insns: insnReturn},
-		linkAttr{attachType: attach, rest: [6]uint64{0: 1 << 32, 1: pin(t, syms)}})
+	return link(t, bpf.Program{Type: bpf.Kprobe, AttachType: attach, Insns: bpf.Return0()},
+		bpf.Link{AttachType: attach, Rest: [6]uint64{0: 1 << 32, 1: pin(t, syms)}})
 }
 
 func attachTrampoline(t *testing.T, attach uint32) error {
@@ -87,19 +84,13 @@ func attachTrampoline(t *testing.T, attach uint32) error {
 	if err != nil {
 		return err
 	}
-	p := program{typ: tracing, attach: attach, attachID: uint32(id), insns: insnReturn}
-	fd, err := p.load(nil)
+	p := bpf.Program{Type: bpf.Tracing, AttachType: attach, AttachID: uint32(id), Insns: bpf.Return0()}
+	fd, err := p.Load(nil)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	// BPF_RAW_TRACEPOINT_OPEN with no name attaches to what was given on loading.
-	attr := struct {
-		name   uint64
-		progFD uint32
-		_      uint32
-	}{progFD: uint32(fd)}
-	l, err := bpf(17, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	l, err := bpf.OpenRawTracepoint(fd)
 	if err == nil {
 		unix.Close(l)
 	}
@@ -113,8 +104,8 @@ func attachTracingMulti(t *testing.T, attach uint32) error {
 	}
 	ids := new([1]uint32)
 	ids[0] = uint32(id)
-	return link(t, program{typ: tracing, attach: attach, insns: insnReturn},
-		linkAttr{attachType: attach, rest: [6]uint64{0: pin(t, ids), 2: 1}})
+	return link(t, bpf.Program{Type: bpf.Tracing, AttachType: attach, Insns: bpf.Return0()},
+		bpf.Link{AttachType: attach, Rest: [6]uint64{0: pin(t, ids), 2: 1}})
 }
 
 // attachUprobes goes for a function of this program.
@@ -132,8 +123,8 @@ func attachUprobes(t *testing.T, attach uint32) error {
 		}
 	}
 	path := []byte("/proc/self/exe\x00")
-	return link(t, program{typ: typeKprobe, attach: attach, insns: insnReturn},
-		linkAttr{attachType: attach, rest: [6]uint64{0: pin(t, &path[0]), 1: pin(t, offset), 4: 1}})
+	return link(t, bpf.Program{Type: bpf.Kprobe, AttachType: attach, Insns: bpf.Return0()},
+		bpf.Link{AttachType: attach, Rest: [6]uint64{0: pin(t, &path[0]), 1: pin(t, offset), 4: 1}})
 }
 
 func attachPerf(t *testing.T) error {
@@ -144,7 +135,7 @@ func attachPerf(t *testing.T) error {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	return link(t, program{typ: perfEvent, insns: insnReturn}, linkAttr{target: uint32(fd), attachType: attachPerfEvent})
+	return link(t, bpf.Program{Type: bpf.PerfEvent, Insns: bpf.Return0()}, bpf.Link{Target: uint32(fd), AttachType: bpf.AttachPerfEvent})
 }
 
 func attachKprobe(t *testing.T) error {

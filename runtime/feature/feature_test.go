@@ -13,6 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/btf"
+	"probe/runtime/feature/bpf"
 )
 
 func TestTable(t *testing.T) {
@@ -79,7 +82,7 @@ func TestExplain(t *testing.T) {
 		want string
 	}{
 		{unix.EINVAL, "do it: the kernel says invalid argument"},
-		{errnoNotSupp, "do it: the kernel says it is not supported"},
+		{bpf.ErrNotSupp, "do it: the kernel says it is not supported"},
 		{unix.ENOSYS, "do it: the kernel was built without bpf(2), or a sandbox hides it"},
 		{errors.New("other"), "do it: other"},
 	} {
@@ -141,8 +144,8 @@ func TestMissingCapabilities(t *testing.T) {
 // needBPF skips where programs may not be loaded; the reason is the kernel's.
 func needBPF(t testing.TB) *Set {
 	t.Helper()
-	p := program{typ: typeKprobe, insns: insnReturn}
-	if err := p.try(); err != nil {
+	p := bpf.Program{Type: bpf.Kprobe, Insns: bpf.Return0()}
+	if err := p.Try(); err != nil {
 		t.Skip("bpf(2) is not usable here:", explain("load a program", err))
 	}
 	return newSet()
@@ -188,7 +191,7 @@ func TestRefusals(t *testing.T) {
 	if s.Helper(KprobeProg, skbStoreBytes) {
 		t.Error("kprobe programs may call skb_store_bytes")
 	}
-	if err := accepts([]insn{{op: 0xff}, insnExit})(s); !errors.Is(err, unix.EINVAL) {
+	if err := accepts([]bpf.Insn{{Op: 0xff}, bpf.Exit})(s); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("instruction 0xff: %v", err)
 	}
 	if _, ok := s.Kfunc("no_such_function_in_any_kernel"); ok {
@@ -250,5 +253,25 @@ func BenchmarkProbe(b *testing.B) {
 				s.Has(info.Feature)
 			}
 		})
+	}
+}
+
+// The numbers of the helpers, as the kernel's own enum has them.
+func TestHelperNumbers(t *testing.T) {
+	spec, err := btf.Kernel()
+	if err != nil {
+		t.Skip(err)
+	}
+	for name, helper := range map[string]Helper{
+		"get_stack": GetStackFn, "probe_read_user": ProbeReadUserFn, "probe_read_kernel": ProbeReadKernelFn,
+		"ktime_get_boot_ns": KtimeGetBootNs, "copy_from_user": CopyFromUser, "task_storage_get": TaskStorageGet,
+		"get_current_task_btf": GetCurrentTaskBTF, "for_each_map_elem": ForEachMapElemFn, "get_func_ip": GetFuncIP,
+		"get_attach_cookie": GetAttachCookie, "loop": LoopFn, "strncmp": StrncmpFn, "get_func_arg": GetFuncArg,
+		"get_func_ret": GetFuncRet, "map_lookup_percpu_elem": MapLookupPerCPUElem, "ktime_get_tai_ns": KtimeGetTaiNs,
+	} {
+		// Older kernels lack the later ones.
+		if _, v, ok := spec.Enumerator("BPF_FUNC_" + name); ok && v != int64(helper) {
+			t.Errorf("%s is %d, want %d", name, helper, v)
+		}
 	}
 }

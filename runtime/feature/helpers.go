@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/btf"
+	"probe/runtime/feature/bpf"
 )
 
 // Helper is the number of a BPF helper function, as in enum bpf_func_id.
@@ -126,31 +127,31 @@ var logs = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
 // with no arguments where it wants some. The verifier looks the helper up
 // first; when it complains about the arguments, it knows the helper.
 func (s *Set) askHelper(prog ProgType, helper Helper) error {
-	p := program{insns: []insn{call(int32(helper)), mov(0, 0), insnExit}}
+	p := bpf.Program{Insns: []bpf.Insn{bpf.Call(int32(helper)), bpf.Mov(0, 0), bpf.Exit}}
 	switch prog {
 	case kprobeProg:
-		p.typ = typeKprobe
+		p.Type = bpf.Kprobe
 	case tracepointProg:
-		p.typ = tracepoint
+		p.Type = bpf.Tracepoint
 	case perfEventProg:
-		p.typ = perfEvent
+		p.Type = bpf.PerfEvent
 	case rawTracepointProg:
-		p.typ = rawTP
+		p.Type = bpf.RawTracepoint
 	case fentryProg:
 		id, err := testFunction()
 		if err != nil {
 			return err
 		}
-		p.typ, p.attach, p.attachID = tracing, attachFentry, uint32(id)
+		p.Type, p.AttachType, p.AttachID = bpf.Tracing, bpf.AttachFentry, uint32(id)
 		if helper == GetFuncRet {
-			p.attach = attachFentry + 1 // fexit: at the entry there is no result
+			p.AttachType = bpf.AttachFexit // at the entry there is no result
 		}
 	}
 	buf := logs.Get().(*[]byte)
 	defer logs.Put(buf)
 	log := *buf
 	clear(log)
-	fd, err := p.load(&log)
+	fd, err := p.Load(&log)
 	if err == nil {
 		unix.Close(fd)
 		return nil
@@ -217,10 +218,10 @@ func haveRdonlyCast(s *Set) error {
 		return errors.New("the kernel's BTF has no struct task_struct")
 	}
 	id, _ := s.Kfunc("bpf_rdonly_cast")
-	p := program{typ: typeKprobe, insns: []insn{
-		mov(1, 0), mov(2, int32(task)), callKfunc(int32(id)), mov(0, 0), insnExit,
+	p := bpf.Program{Type: bpf.Kprobe, Insns: []bpf.Insn{
+		bpf.Mov(1, 0), bpf.Mov(2, int32(task)), bpf.CallKfunc(int32(id)), bpf.Mov(0, 0), bpf.Exit,
 	}}
-	return explain("load a kprobe program that calls it", p.try())
+	return explain("load a kprobe program that calls it", p.Try())
 }
 
 func haveIterNum(s *Set) error {
@@ -232,12 +233,12 @@ func haveIterNum(s *Set) error {
 		id, _ := s.Kfunc(name)
 		ids[i] = int32(id)
 	}
-	iter := []insn{movReg(1, 10), addImm(1, -8)} // r1 = the iterator on the stack
-	p := program{typ: typeKprobe}
-	p.insns = append(p.insns, iter...)
-	p.insns = append(p.insns, mov(2, 0), mov(3, 1), callKfunc(ids[0]))
-	p.insns = append(append(p.insns, iter...), callKfunc(ids[1]))
-	p.insns = append(append(p.insns, iter...), callKfunc(ids[2]))
-	p.insns = append(p.insns, insnReturn...)
-	return explain("load a kprobe program that calls them", p.try())
+	iter := []bpf.Insn{bpf.MovReg(1, 10), bpf.Add(1, -8)} // r1 = the iterator on the stack
+	p := bpf.Program{Type: bpf.Kprobe}
+	p.Insns = append(p.Insns, iter...)
+	p.Insns = append(p.Insns, bpf.Mov(2, 0), bpf.Mov(3, 1), bpf.CallKfunc(ids[0]))
+	p.Insns = append(append(p.Insns, iter...), bpf.CallKfunc(ids[1]))
+	p.Insns = append(append(p.Insns, iter...), bpf.CallKfunc(ids[2]))
+	p.Insns = append(p.Insns, bpf.Return0()...)
+	return explain("load a kprobe program that calls them", p.Try())
 }

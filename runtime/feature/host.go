@@ -8,11 +8,11 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/btf"
+	"probe/runtime/feature/bpf"
 	"probe/runtime/tracefs"
 )
 
@@ -23,26 +23,17 @@ func haveBTF(*Set) error {
 
 // haveJIT loads a program and asks how long its machine code is.
 func haveJIT(*Set) error {
-	p := program{typ: socketFilter, insns: insnReturn}
-	fd, err := p.load(nil)
+	p := bpf.Program{Type: bpf.SocketFilter, Insns: bpf.Return0()}
+	fd, err := p.Load(nil)
 	if err != nil {
 		return explain("load a program", err)
 	}
 	defer unix.Close(fd)
-	var info struct {
-		progType, id uint32
-		tag          [8]byte
-		jitedLen     uint32
-		xlatedLen    uint32
-	}
-	attr := struct {
-		fd, infoLen uint32
-		info        unsafe.Pointer
-	}{uint32(fd), uint32(unsafe.Sizeof(info)), unsafe.Pointer(&info)}
-	if _, err := bpf(cmdObjGetInfo, unsafe.Pointer(&attr), unsafe.Sizeof(attr)); err != nil {
+	n, err := bpf.JITLen(fd)
+	if err != nil {
 		return explain("ask about a program", err)
 	}
-	if info.jitedLen == 0 {
+	if n == 0 {
 		return errors.New("programs are interpreted; sysctl net.core.bpf_jit_enable=1 switches the compiler on")
 	}
 	return nil

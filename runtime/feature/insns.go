@@ -1,16 +1,18 @@
 package feature
 
+import "probe/runtime/feature/bpf"
+
 // Each program holds one instruction in question and is otherwise as plain as
 // can be. They are written out byte by byte, since what is asked is whether
 // the kernel takes exactly these.
 
 // accepts reports whether the verifier takes all the programs, as socket
 // filters: the type that every kernel with BPF has.
-func accepts(programs ...[]insn) func(*Set) error {
+func accepts(programs ...[]bpf.Insn) func(*Set) error {
 	return func(*Set) error {
 		for _, insns := range programs {
-			p := program{typ: socketFilter, insns: insns}
-			if err := p.try(); err != nil {
+			p := bpf.Program{Type: bpf.SocketFilter, Insns: insns}
+			if err := p.Try(); err != nil {
 				return explain("load a program with it", err)
 			}
 		}
@@ -20,27 +22,27 @@ func accepts(programs ...[]insn) func(*Set) error {
 
 var (
 	// r0 = 0; if r0 < 1 goto +0
-	progJumpLess = []insn{mov(0, 0), {op: 0xa5, imm: 1}, insnExit}
+	progJumpLess = []bpf.Insn{bpf.Mov(0, 0), {Op: 0xa5, Imm: 1}, bpf.Exit}
 	// r0 = 0; if w0 == 0 goto +0
-	progJump32 = []insn{mov(0, 0), {op: 0x16}, insnExit}
+	progJump32 = []bpf.Insn{bpf.Mov(0, 0), {Op: 0x16}, bpf.Exit}
 	// r0 = 6; r0 s/= -2
-	progSignedDiv = []insn{mov(0, 6), {op: 0x37, off: 1, imm: -2}, insnExit}
+	progSignedDiv = []bpf.Insn{bpf.Mov(0, 6), {Op: 0x37, Off: 1, Imm: -2}, bpf.Exit}
 	// *(u64 *)(r10 - 8) = 0; r0 = *(s8 *)(r10 - 8)
-	progSignedLoad = []insn{{op: 0x7a, reg: 10, off: -8}, {op: 0x91, reg: regs(0, 10), off: -8}, insnExit}
+	progSignedLoad = []bpf.Insn{{Op: 0x7a, Reg: 10, Off: -8}, {Op: 0x91, Reg: bpf.Regs(0, 10), Off: -8}, bpf.Exit}
 	// r1 = 0; r0 = (s8)r1
-	progSignedMove = []insn{mov(1, 0), {op: 0xbf, reg: regs(0, 1), off: 8}, insnExit}
+	progSignedMove = []bpf.Insn{bpf.Mov(1, 0), {Op: 0xbf, Reg: bpf.Regs(0, 1), Off: 8}, bpf.Exit}
 	// r0 = 0; r0 = bswap64 r0
-	progByteSwap = []insn{mov(0, 0), {op: 0xd7, imm: 64}, insnExit}
+	progByteSwap = []bpf.Insn{bpf.Mov(0, 0), {Op: 0xd7, Imm: 64}, bpf.Exit}
 	// r0 = 0; if r0 != 0 goto +1; gotol +1; r0 = 1; exit. (Debian's 6.1 has this
 	// one of v4 alone.)
-	progLongJump = []insn{mov(0, 0), {op: 0x55, off: 1}, {op: 0x06, imm: 1}, mov(0, 1), insnExit}
+	progLongJump = []bpf.Insn{bpf.Mov(0, 0), {Op: 0x55, Off: 1}, {Op: 0x06, Imm: 1}, bpf.Mov(0, 1), bpf.Exit}
 	// r0 = 0; may_goto +1; goto -2; exit
-	progMayGoto = []insn{mov(0, 0), {op: 0xe5, off: 1}, {op: 0x05, off: -2}, insnExit}
+	progMayGoto = []bpf.Insn{bpf.Mov(0, 0), {Op: 0xe5, Off: 1}, {Op: 0x05, Off: -2}, bpf.Exit}
 )
 
 // progAtomic is: *(u64 *)(r10 - 8) = 0; r0 = r1 = 1; the atomic operation on
 // the word, with r1.
-func progAtomic(op int32) []insn {
-	return []insn{{op: 0x7a, reg: 10, off: -8}, mov(0, 1), mov(1, 1),
-		{op: 0xdb, reg: regs(10, 1), off: -8, imm: op}, mov(0, 0), insnExit}
+func progAtomic(op int32) []bpf.Insn {
+	return []bpf.Insn{{Op: 0x7a, Reg: 10, Off: -8}, bpf.Mov(0, 1), bpf.Mov(1, 1),
+		{Op: 0xdb, Reg: bpf.Regs(10, 1), Off: -8, Imm: op}, bpf.Mov(0, 0), bpf.Exit}
 }

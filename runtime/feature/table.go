@@ -1,5 +1,7 @@
 package feature
 
+import "probe/runtime/feature/bpf"
+
 // The features, in the order of All.
 const (
 	// What the system is set up for.
@@ -93,8 +95,8 @@ var rows = [featureCount]row{
 	MmapArray:        {"mmap_array", "array maps that user space can map", "5.5", haveMmapArray},
 	NoPrealloc:       {"no_prealloc", "hash maps without preallocation in every program type", "6.1", haveNoPrealloc},
 	TaskStorage:      {"task_storage", "task-local storage in kprobe programs", "5.11", helperIn(TaskStorageGet, kprobeProg)},
-	BatchHash:        {"batch_hash", "batch operations on hash maps", "5.6", haveBatch(mapHash)},
-	BatchPerCPUArray: {"batch_percpu_array", "batch operations on per-CPU arrays", "5.13", haveBatch(mapPerCPUArray)},
+	BatchHash:        {"batch_hash", "batch operations on hash maps", "5.6", haveBatch(bpf.Hash)},
+	BatchPerCPUArray: {"batch_percpu_array", "batch operations on per-CPU arrays", "5.13", haveBatch(bpf.PerCPUArray)},
 
 	Fentry:        {"fentry", "fentry and fexit", "5.5", haveFentry},
 	TpBTF:         {"tp_btf", "raw tracepoints with typed arguments", "5.5", haveTpBTF},

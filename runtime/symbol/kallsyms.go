@@ -105,11 +105,24 @@ func hidden(path string) error {
 	return fmt.Errorf("%w: all are zero in %s; run as root, and set kernel.kptr_restrict to 1 or 0", ErrHidden, path)
 }
 
-// AddrOf finds the addresses of a few names without keeping the others. Names
-// that the kernel does not have are missing in the result; of several symbols
-// with one name the first counts. The error wraps ErrHidden when the kernel
-// shows no addresses.
+// AddrOf finds the addresses of a few names. Names that the kernel does not have
+// are missing in the result; of several symbols with one name the first counts,
+// the kernel's own before those of modules. The error wraps ErrHidden when the
+// kernel shows no addresses. The list of symbols is read, up to the last name,
+// only where the kernel cannot be asked.
 func AddrOf(names ...string) (map[string]uint64, error) {
+	if t := current.Load(); t != nil {
+		out := make(map[string]uint64, len(names))
+		for _, name := range names {
+			if addr, ok := t.Addr(name); ok {
+				out[name] = addr
+			}
+		}
+		return out, nil
+	}
+	if out, err := askAddrs(names); err == nil {
+		return out, nil
+	}
 	f, err := os.Open(kallsymsPath)
 	if err != nil {
 		return nil, fmt.Errorf("look up kernel symbols: %w", err)

@@ -300,13 +300,26 @@ func BenchmarkKallsyms(b *testing.B) {
 }
 
 func BenchmarkAddrOf(b *testing.B) {
+	b.Run("way=best", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := AddrOf("vfs_read"); err != nil {
+				b.Skip(err)
+			}
+		}
+	})
 	for _, name := range []string{"vfs_read", "no_such_symbol_here"} {
-		b.Run("name="+name, func(b *testing.B) {
+		b.Run("way=text/name="+name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := AddrOf(name); err != nil {
+				f, err := os.Open(kallsymsPath)
+				if err != nil {
 					b.Skip(err)
 				}
+				if _, err := addrOf(f, []string{name}); err != nil {
+					b.Skip(err)
+				}
+				f.Close()
 			}
 		})
 	}

@@ -1,0 +1,282 @@
+// Package bpf is the bpf(2) system call in its smallest form: instructions as
+// the kernel reads them, programs, maps and links as raw attributes. It serves
+// questions to the kernel, which want to send exactly certain bytes and see
+// exactly the kernel's answer, and helper programs of a few instructions. What
+// scripts compile to is loaded by a library.
+//
+// Descriptors are returned as numbers; the caller closes them.
+package bpf
+
+import (
+	"bytes"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The commands of bpf(2) in use, from include/uapi/linux/bpf.h.
+const (
+	cmdMapCreate      = 0
+	cmdMapUpdate      = 2
+	cmdProgLoad       = 5
+	cmdProgTestRun    = 10
+	cmdObjGetInfo     = 15
+	cmdRawTPOpen      = 17
+	cmdMapFreeze      = 22
+	cmdMapLookupBatch = 24
+	cmdLinkCreate     = 28
+)
+
+// ErrNotSupp is the kernel's own ENOTSUPP, which has leaked into bpf(2).
+const ErrNotSupp = unix.Errno(524)
+
+// call makes the system call. Pointers inside attr have to be of pointer types,
+// so that they follow when the stack moves. Before 5.11 maps and programs
+// count against the limit on locked memory, which says EPERM; then the limit
+// is lifted, once.
+func call(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
+	for try := 0; ; try++ {
+		r, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
+		switch {
+		case errno == 0:
+			return int(r), nil
+		case errno == unix.EAGAIN && try < 5: // a signal came in between
+		case errno == unix.EPERM && try == 0 && liftMemlock():
+		default:
+			return -1, errno
+		}
+	}
+}
+
+var memlock sync.Mutex
+
+// liftMemlock raises the limit on locked memory; it reports whether that
+// changed anything. Where it is not permitted, EPERM stands.
+func liftMemlock() bool {
+	memlock.Lock()
+	defer memlock.Unlock()
+	var old unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old) != nil || old.Cur == unix.RLIM_INFINITY {
+		return false
+	}
+	return unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}) == nil
+}
+
+// Program is what is put to BPF_PROG_LOAD. The fields have the kernel's
+// numbers.
+type Program struct {
+	Type       uint32
+	AttachType uint32
+	AttachID   uint32 // number of a function in the kernel's BTF
+	Flags      uint32
+	Insns      []Insn
+}
+
+// Program types.
+const (
+	SocketFilter  = 1
+	Kprobe        = 2
+	Tracepoint    = 5
+	PerfEvent     = 7
+	RawTracepoint = 17
+	Tracing       = 26
+	Syscall       = 31
+)
+
+// Sleepable is a flag of programs that may sleep.
+const Sleepable = 1 << 4
+
+// loadAttr is the part of union bpf_attr that BPF_PROG_LOAD reads, through
+// attach_prog_fd. Every machine supported has pointers of 64 bits.
+type loadAttr struct {
+	progType     uint32
+	insnCount    uint32
+	insns        unsafe.Pointer
+	license      unsafe.Pointer
+	logLevel     uint32
+	logSize      uint32
+	logBuf       unsafe.Pointer
+	kernVersion  uint32
+	progFlags    uint32
+	name         [16]byte
+	ifindex      uint32
+	attachType   uint32
+	btfFD        uint32
+	funcInfoSize uint32
+	funcInfo     uint64
+	funcInfoLen  uint32
+	lineInfoSize uint32
+	lineInfo     uint64
+	lineInfoLen  uint32
+	attachBTFID  uint32
+	attachProgFD uint32
+	_            uint32
+}
+
+var license = [4]byte{'G', 'P', 'L', 0}
+
+// Load loads a program. log, when not nil, receives the verifier's words up to
+// its length and is then cut.
+func (p *Program) Load(log *[]byte) (fd int, err error) {
+	attr := loadAttr{
+		progType: p.Type, insnCount: uint32(len(p.Insns)), insns: unsafe.Pointer(unsafe.SliceData(p.Insns)),
+		license: unsafe.Pointer(&license), progFlags: p.Flags,
+		attachType: p.AttachType, attachBTFID: p.AttachID,
+	}
+	if log != nil {
+		attr.logLevel, attr.logSize, attr.logBuf = 1, uint32(len(*log)), unsafe.Pointer(unsafe.SliceData(*log))
+	}
+	fd, err = call(cmdProgLoad, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	runtime.KeepAlive(p)
+	if log != nil {
+		end := max(bytes.IndexByte(*log, 0), 0)
+		*log = (*log)[:end]
+	}
+	return fd, err
+}
+
+// Try loads a program and drops it.
+func (p *Program) Try() error { return drop(p.Load(nil)) }
+
+func drop(fd int, err error) error {
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err
+}
+
+// JITLen is the length in bytes of a program's machine code, 0 when the kernel
+// interprets it.
+func JITLen(prog int) (uint32, error) {
+	var info struct {
+		progType, id uint32
+		tag          [8]byte
+		jitedLen     uint32
+		xlatedLen    uint32
+	}
+	attr := struct {
+		fd, infoLen uint32
+		info        unsafe.Pointer
+	}{uint32(prog), uint32(unsafe.Sizeof(info)), unsafe.Pointer(&info)}
+	_, err := call(cmdObjGetInfo, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	return info.jitedLen, err
+}
+
+// Run has the kernel run a program once, and returns its result.
+func Run(prog int) (uint32, error) {
+	var attr struct {
+		progFD, retval, dataIn, dataOut uint32
+		inPtr, outPtr                   uint64
+		repeat, duration                uint32
+		ctxIn, ctxOut                   uint32
+		ctxInPtr, ctxOutPtr             uint64
+		flags, cpu, batch, _            uint32
+	}
+	attr.progFD = uint32(prog)
+	_, err := call(cmdProgTestRun, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	return attr.retval, err
+}
+
+// Map is what is put to BPF_MAP_CREATE. The fields have the kernel's numbers.
+type Map struct {
+	Type, KeySize, ValueSize, MaxEntries, Flags uint32
+}
+
+// Map types.
+const (
+	Hash        = 1
+	Array       = 2
+	PerCPUArray = 6
+	RingBuf     = 27
+)
+
+// Flags of maps.
+const (
+	NoPrealloc     = 1 << 0
+	ReadOnlyByProg = 1 << 7
+	Mmapable       = 1 << 10
+)
+
+// Create creates a map.
+func (m Map) Create() (fd int, err error) {
+	return call(cmdMapCreate, unsafe.Pointer(&m), unsafe.Sizeof(m))
+}
+
+// Try creates a map and drops it.
+func (m Map) Try() error { return drop(m.Create()) }
+
+// SetFirst writes the first element of an array map; value must have the
+// length of the map's values.
+func SetFirst(m int, value []byte) error {
+	key := new(uint32)
+	attr := struct {
+		mapFD uint32
+		key   unsafe.Pointer
+		value unsafe.Pointer
+		flags uint64
+	}{mapFD: uint32(m), key: unsafe.Pointer(key), value: unsafe.Pointer(unsafe.SliceData(value))}
+	_, err := call(cmdMapUpdate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	return err
+}
+
+// Freeze makes a map unchangeable from user space.
+func Freeze(m int) error {
+	attr := struct{ mapFD uint32 }{uint32(m)}
+	_, err := call(cmdMapFreeze, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	return err
+}
+
+// LookupNone asks for a batch of no elements of a map, to see whether its type
+// has the operation.
+func LookupNone(m int) error {
+	attr := struct {
+		in, out, keys, values uint64
+		count, mapFD          uint32
+		elemFlags, flags      uint64
+	}{mapFD: uint32(m)}
+	_, err := call(cmdMapLookupBatch, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	return err
+}
+
+// Link is what is put to BPF_LINK_CREATE. Rest is particular to the attach
+// type; addresses in it are numbers, so what they point to must not move.
+type Link struct {
+	Prog, Target, AttachType, Flags uint32
+	Rest                            [6]uint64
+}
+
+// Attach types.
+const (
+	AttachRawTracepoint = 23
+	AttachFentry        = 24
+	AttachFexit         = 25
+	AttachPerfEvent     = 41
+	AttachKprobeMulti   = 42
+	AttachUprobeMulti   = 48
+	AttachKprobeSession = 56
+	AttachUprobeSession = 57
+	AttachFsession      = 58
+	AttachFentryMulti   = 59
+	AttachFexitMulti    = 60
+	AttachFsessionMulti = 61
+)
+
+// Create creates a link.
+func (l Link) Create() (fd int, err error) {
+	return call(cmdLinkCreate, unsafe.Pointer(&l), unsafe.Sizeof(l))
+}
+
+// Try creates a link and drops it.
+func (l Link) Try() error { return drop(l.Create()) }
+
+// OpenRawTracepoint attaches a program to what it was loaded for.
+func OpenRawTracepoint(prog int) (fd int, err error) {
+	attr := struct {
+		name   uint64
+		progFD uint32
+		_      uint32
+	}{progFD: uint32(prog)}
+	return call(cmdRawTPOpen, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+}
