@@ -10,6 +10,7 @@ import (
 	"probe/compiler/emit/bpfsim"
 	"probe/compiler/ir"
 	"probe/compiler/ir/irgen"
+	"probe/compiler/pass"
 )
 
 var all = irgen.Options{World: true, Callbacks: true, ForEach: true, MayGoto: true}
@@ -26,8 +27,10 @@ func context(r *rand.Rand) []byte {
 	return b
 }
 
-// checkProgram compares the interpreted program with its instructions.
-func checkProgram(t *testing.T, data, ctx []byte) {
+// check compares the interpreted program with its instructions, without and
+// with the passes; it is false if the program is too big for the stack or runs
+// too long.
+func check(t *testing.T, data, ctx []byte) bool {
 	t.Helper()
 	p := irgen.Program(data, all)
 	if err := ir.Verify(p); err != nil {
@@ -36,43 +39,105 @@ func checkProgram(t *testing.T, data, ctx []byte) {
 	ref := irgen.NewEnv(ctx)
 	ret, err := ir.Interp(p, ref)
 	if errors.Is(err, ir.ErrSteps) {
-		return
+		return false
 	}
 	if err != nil {
 		t.Fatalf("interpreter: %v\n%s", err, p)
 	}
 	want := irgen.Result(ret, ref)
+
 	q := p.Clone()
-	code, err := Prog(q, irgen.MapName, Options{})
+	for _, f := range q.Funcs {
+		var last string
+		opt := pass.Options{Verify: true, After: func(name string, _ *ir.Func) { last = name }}
+		if err := pass.Run(f, opt); err != nil {
+			t.Fatalf("after %s: %v\n%s\n%s", last, err, p, q)
+		}
+	}
+	env := irgen.NewEnv(ctx)
+	ret, err = ir.Interp(q, env)
+	if err != nil {
+		t.Fatalf("interpreter after passes: %v\n%s\n%s", err, p, q)
+	}
+	if d := cmp.Diff(irgen.Result(ret, env), want); d != "" {
+		t.Fatalf("passes change the program (-got +want)\n%s\n%s\n%s\nfirst wrong: %s", d, p, q, blame(p, ctx, want))
+	}
+	return simulate(t, p.Clone(), ctx, want) && simulate(t, q, ctx, want)
+}
+
+// blame finds the pass after which the program is wrong for the first time.
+func blame(p *ir.Prog, ctx []byte, want irgen.Outcome) string {
+	q := p.Clone()
+	bad := ""
+	for i := range q.Funcs {
+		q.Funcs[i] = p.Funcs[i].Clone()
+		_ = pass.Run(q.Funcs[i], pass.Options{After: func(name string, _ *ir.Func) {
+			if bad != "" {
+				return
+			}
+			env := irgen.NewEnv(ctx)
+			ret, err := ir.Interp(q, env)
+			if err != nil || !cmp.Equal(irgen.Result(ret, env), want) {
+				bad = name
+			}
+		}})
+	}
+	return bad
+}
+
+// simulate emits the program and runs its instructions.
+func simulate(t *testing.T, p *ir.Prog, ctx []byte, want irgen.Outcome) bool {
+	t.Helper()
+	code, err := Prog(p, irgen.MapName, Options{})
 	var se *StackError
 	if errors.As(err, &se) {
-		return
+		return false
 	}
 	if err != nil {
-		t.Fatalf("%v\n%s", err, q)
+		t.Fatalf("%v\n%s", err, p)
 	}
 	sim, err := bpfsim.New(code.Ins, mapIndex)
 	if err != nil {
 		t.Fatal(err)
 	}
 	env := irgen.NewEnv(ctx)
-	ret, err = sim.Run(env)
+	ret, err := sim.Run(env)
 	if err != nil {
-		t.Fatalf("simulator: %v\n%s\n%s", err, q, code.Text(nil))
+		t.Fatalf("simulator: %v\n%s\n%s", err, p, code.Text(nil))
 	}
 	if d := cmp.Diff(irgen.Result(ret, env), want); d != "" {
-		t.Fatalf("instructions do not do what the program says (-got +want)\n%s\n%s\n%s", d, q, code.Text(nil))
+		t.Fatalf("instructions do not do what the program says (-got +want)\n%s\n%s\n%s", d, p, code.Text(nil))
 	}
+	return true
 }
 
 func TestRandomPrograms(t *testing.T) {
-	for seed := range int64(3000) {
+	ran := 0
+	const n = 1500
+	for seed := range int64(n) {
 		r := rand.New(rand.NewSource(seed))
-		data := make([]byte, 20+r.Intn(1500))
+		data := make([]byte, 20+r.Intn(1000))
 		r.Read(data)
-		checkProgram(t, data, context(r))
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+		if check(t, data, context(r)) {
+			ran++
 		}
 	}
+	if ran < n*3/4 {
+		t.Errorf("only %d of %d programs were compared", ran, n)
+	}
+}
+
+func FuzzPipeline(f *testing.F) {
+	for seed := range int64(20) {
+		r := rand.New(rand.NewSource(seed))
+		data := make([]byte, 40*(1+seed))
+		r.Read(data)
+		f.Add(data, context(r))
+	}
+	f.Fuzz(func(t *testing.T, data, ctx []byte) {
+		if len(data) > 4000 {
+			t.Skip("long inputs find nothing that short ones do not")
+		}
+		check(t, data, ctx)
+	})
 }

@@ -163,15 +163,6 @@ func (s *selector) alu(op ir.Op, w uint8, def, use regalloc.VReg, imm int64) {
 	s.add(inst{kind: kALU, op: op, w: w, useImm: true, imm: imm, Instr: over(def, use)})
 }
 
-// immediate tells whether an operation of w bytes can have c in its 32-bit
-// field, which is sign-extended to 64 bits for w 8.
-func immediate(c int64, w uint8) (int64, bool) {
-	if w == 4 {
-		return int64(int32(c)), true
-	}
-	return c, c >= math.MinInt32 && c <= math.MaxInt32
-}
-
 func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
 	a, b, op := in.A, in.B, in.Op
 	if _, ok := s.f.Const(a); ok && op.Commutes() {
@@ -185,19 +176,19 @@ func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
 			s.alu(op, in.W, def, s.reg(a), c&int64(8*in.W-1))
 			return
 		case ir.OpSub:
-			if n, ok := immediate(-c, in.W); ok && c != math.MinInt64 {
+			if n, ok := ir.Immediate(-c, in.W); ok && c != math.MinInt64 {
 				s.alu(ir.OpAdd, in.W, def, s.reg(a), n)
 				return
 			}
 		case ir.OpDiv, ir.OpMod:
 			// The verifier refuses a division by the immediate 0, but not by a
 			// register that holds it.
-			if n, ok := immediate(c, in.W); ok && n != 0 {
+			if n, ok := ir.Immediate(c, in.W); ok && n != 0 {
 				s.alu(op, in.W, def, s.reg(a), n)
 				return
 			}
 		default:
-			if n, ok := immediate(c, in.W); ok {
+			if n, ok := ir.Immediate(c, in.W); ok {
 				s.alu(op, in.W, def, s.reg(a), n)
 				return
 			}
@@ -237,7 +228,7 @@ func (s *selector) store(in *ir.Ins) {
 	if c, ok := s.f.Const(in.B); ok {
 		shift := 64 - 8*in.W
 		c = c << shift >> shift
-		if n, ok := immediate(c, 8); ok {
+		if n, ok := ir.Immediate(c, 8); ok {
 			i := s.address(in, kStoreImm)
 			i.imm = n
 			s.add(i)
@@ -319,7 +310,7 @@ func (s *selector) branch(t *ir.Term) {
 	}
 	i.Use[0] = s.reg(x)
 	if c, ok := s.f.Const(y); ok {
-		if i.imm, i.useImm = immediate(c, t.W); i.useImm {
+		if i.imm, i.useImm = ir.Immediate(c, t.W); i.useImm {
 			s.add(i)
 			return
 		}

@@ -21,7 +21,7 @@ func (a *allocator) parallel(g []pmove) {
 			}
 			m := pending[i]
 			pending = append(pending[:i], pending[i+1:]...)
-			a.emit(g, pending, m)
+			a.emit(g, pending, made, m)
 			progress = true
 		}
 		if progress {
@@ -29,15 +29,15 @@ func (a *allocator) parallel(g []pmove) {
 		}
 		// Only cycles are left. One value steps aside.
 		m := &pending[0]
-		tmp := a.spare(g, pending)
+		tmp := a.spare(g, pending, made)
 		if tmp == NoLoc {
 			tmp = a.tempSlot(0)
 		}
-		a.emit(g, pending, pmove{at: m.at, dst: tmp, src: m.src, v: m.v})
+		a.emit(g, pending, made, pmove{at: m.at, dst: tmp, src: m.src, v: m.v})
 		m.src = tmp
 	}
-	for _, m := range made {
-		a.emit(g, nil, m)
+	for i, m := range made {
+		a.emit(g, nil, made[i+1:], m)
 	}
 }
 
@@ -52,19 +52,19 @@ func (a *allocator) reads(pending []pmove, l Loc, skip int) bool {
 }
 
 // emit appends one move; a move between two slots goes through a register.
-func (a *allocator) emit(g, pending []pmove, m pmove) {
+func (a *allocator) emit(g, pending, made []pmove, m pmove) {
 	_, from := m.src.Slot()
 	_, to := m.dst.Slot()
 	if !to || !from && m.src != Remat {
 		a.put(m)
 		return
 	}
-	if tmp := a.spare(g, pending); tmp != NoLoc {
+	if tmp := a.spare(g, pending, made); tmp != NoLoc {
 		a.put(pmove{at: m.at, dst: tmp, src: m.src, v: m.v})
 		a.put(pmove{at: m.at, dst: m.dst, src: tmp, v: m.v})
 		return
 	}
-	// No register is free: borrow r0.
+	// Every register holds something: borrow r0.
 	save := a.tempSlot(1)
 	r0 := InReg(Result)
 	a.put(pmove{at: m.at, dst: save, src: r0, v: m.v})
@@ -90,8 +90,17 @@ func (a *allocator) put(m pmove) {
 	a.out.Moves = append(a.out.Moves, Move{At: m.at, Dst: m.dst, Src: m.src, V: m.v})
 }
 
-// spare is a register that holds nothing while the moves of g run, or NoLoc.
-func (a *allocator) spare(g, pending []pmove) Loc {
+// spare is a register that holds nothing now, or NoLoc; pending and made are
+// the moves of g that are still to come.
+func (a *allocator) spare(g, pending, made []pmove) Loc {
+	for _, later := range [...][]pmove{pending, made} {
+		for _, m := range later {
+			// What is yet to be written is free until then.
+			if r, ok := m.dst.Reg(); ok && !a.reads(pending, InReg(r), -1) {
+				return InReg(r)
+			}
+		}
+	}
 	at, class := g[0].at, g[0].class
 	b := int32(0)
 	for lo, hi := 0, len(a.blocks); lo < hi; {

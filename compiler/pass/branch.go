@@ -1,0 +1,183 @@
+package pass
+
+import (
+	"math"
+
+	"probe/compiler/ir"
+)
+
+// term simplifies the comparison at the end of b and decides it, if what is
+// known of the operands there allows it.
+func (fo *folder) term(g *ir.CFG, b ir.Block) {
+	t := &fo.f.Blocks[b].Term
+	t.Operands(func(p *ir.Value) { *p = fo.use(*p) })
+	if t.Kind != ir.Branch {
+		return
+	}
+	for range 8 {
+		if !fo.compare(t) {
+			break
+		}
+	}
+	holds, known := decide(t.Cmp, t.W, fo.at(g, t.X, b), fo.at(g, t.Y, b))
+	if t.X == t.Y && t.Cmp != ir.TEST {
+		holds, known = t.Cmp.Holds(8, 0, 0), true
+	}
+	if !known {
+		holds, known = fo.implied(g, t, b)
+	}
+	if known {
+		e := t.Else
+		if holds {
+			e = t.Then
+		}
+		*t = ir.Term{Kind: ir.Jump, Then: e, Pos: t.Pos}
+	}
+}
+
+// compare brings the comparison of a branch closer to its simplest form; false
+// if it is there.
+func (fo *folder) compare(t *ir.Term) bool {
+	if _, ok := fo.konst(t.X); ok {
+		if _, ok := fo.konst(t.Y); ok {
+			return false
+		}
+		t.X, t.Y, t.Cmp = t.Y, t.X, t.Cmp.Swapped()
+		return true
+	}
+	x := fo.f.Ins(t.X)
+	c, ok := fo.konst(t.Y)
+	if !ok || x.Kind != ir.Scalar {
+		return false
+	}
+	to := func(cmp ir.Cmp, a, b ir.Value) bool {
+		t.Cmp, t.X, t.Y = cmp, a, b
+		return true
+	}
+	switch {
+	case t.Cmp == ir.ULT && c == 1, t.Cmp == ir.ULE && c == 0:
+		return to(ir.EQ, t.X, fo.constant(0))
+	case t.Cmp == ir.UGE && c == 1, t.Cmp == ir.UGT && c == 0:
+		return to(ir.NE, t.X, fo.constant(0))
+	}
+	if f := fo.fact(t.X); t.W == 8 && f.hi <= math.MaxInt64 && c >= 0 {
+		switch t.Cmp {
+		case ir.SLT:
+			return to(ir.ULT, t.X, t.Y)
+		case ir.SLE:
+			return to(ir.ULE, t.X, t.Y)
+		case ir.SGT:
+			return to(ir.UGT, t.X, t.Y)
+		case ir.SGE:
+			return to(ir.UGE, t.X, t.Y)
+		}
+	}
+	// From here on another value is compared. The verifier then learns nothing
+	// about the first one, so this is only for values with no other use.
+	if t.W != 8 || int(t.X) >= len(fo.count) || fo.count[t.X] > 1 {
+		return false
+	}
+	equality := t.Cmp == ir.EQ || t.Cmp == ir.NE
+	switch {
+	case !equality:
+	case c == 0 && x.W == 8 && (x.Op == ir.OpSub || x.Op == ir.OpXor):
+		return to(t.Cmp, x.A, x.B)
+	case x.W == 8 && (x.Op == ir.OpAdd || x.Op == ir.OpXor):
+		if c1, ok := fo.konst(x.B); ok {
+			if x.Op == ir.OpXor {
+				return to(t.Cmp, x.A, fo.constant(c^c1))
+			}
+			return to(t.Cmp, x.A, fo.constant(c-c1))
+		}
+	}
+	// A comparison of 4 bytes saves the extension.
+	switch {
+	case x.Op == ir.OpZExt && x.W == 4 && c >= 0 && c <= math.MaxUint32 && (equality || unsigned(t.Cmp)):
+		t.W = 4
+		return to(t.Cmp, x.A, fo.constant(int64(int32(c))))
+	case x.Op == ir.OpSExt && x.W == 4 && c == int64(int32(c)) && (equality || !unsigned(t.Cmp) && t.Cmp != ir.TEST):
+		t.W = 4
+		return to(t.Cmp, x.A, t.Y)
+	}
+	return false
+}
+
+func unsigned(c ir.Cmp) bool { return c == ir.ULT || c == ir.ULE || c == ir.UGT || c == ir.UGE }
+
+// lookBack bounds the dominating branches that are asked about a value.
+const lookBack = 24
+
+// at is what is known of v at the end of block b: by its computation and by
+// the comparisons with constants that led here.
+func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) fact {
+	f := fo.fact(v)
+	fo.above(g, b, func(t *ir.Term, then bool) bool {
+		c, ok := fo.konst(fo.use(t.Y))
+		if fo.use(t.X) != v || !ok {
+			return true
+		}
+		y := uint64(c)
+		if t.W == 4 {
+			if f.hi > math.MaxUint32 {
+				return true
+			}
+			y = uint64(uint32(c))
+		}
+		cmp := t.Cmp
+		if !then {
+			if cmp, ok = cmp.Inverted(); !ok {
+				return true
+			}
+		}
+		f = f.narrowed(cmp, y)
+		return true
+	})
+	return f
+}
+
+// above calls fn for the branches that dominate b, nearest first, with the side
+// that leads to b, until fn returns false.
+func (s *state) above(g *ir.CFG, b ir.Block, fn func(t *ir.Term, then bool) bool) {
+	for range lookBack {
+		d := g.Idom[b]
+		if d < 0 {
+			return
+		}
+		t := &s.f.Blocks[d].Term
+		// If b has the branch as its only predecessor, its side is taken.
+		if t.Kind == ir.Branch && t.Then.To != t.Else.To && len(g.Preds[b]) == 1 {
+			if !fn(t, t.Then.To == b) {
+				return
+			}
+		}
+		b = d
+	}
+}
+
+// implied decides a branch by an equal or opposite one that led here.
+func (fo *folder) implied(g *ir.CFG, t *ir.Term, b ir.Block) (holds, known bool) {
+	fo.above(g, b, func(o *ir.Term, then bool) bool {
+		if o.W != t.W {
+			return true
+		}
+		x, y := fo.use(o.X), fo.use(o.Y)
+		cmp := o.Cmp
+		switch {
+		case x == t.X && y == t.Y:
+		case x == t.Y && y == t.X:
+			cmp = cmp.Swapped()
+		default:
+			return true
+		}
+		if cmp == t.Cmp {
+			holds, known = then, true
+			return false
+		}
+		if inv, ok := cmp.Inverted(); ok && inv == t.Cmp {
+			holds, known = !then, true
+			return false
+		}
+		return true
+	})
+	return holds, known
+}

@@ -1,0 +1,122 @@
+package pass
+
+import "probe/compiler/ir"
+
+// dead removes what nothing depends on: instructions without effect whose
+// result is not used, parameters that only feed each other, and stores to stack
+// slots that nobody reads.
+func dead(s *state) {
+	deadStores(s)
+	f := s.f
+	live := make([]bool, len(f.Vals))
+	var work []ir.Value
+	mark := func(p *ir.Value) {
+		if !live[*p] {
+			live[*p] = true
+			work = append(work, *p)
+		}
+	}
+	for b := range f.Blocks {
+		d := &f.Blocks[b]
+		for _, v := range d.Ins {
+			if s.effect(f.Ins(v)) >= ir.WritesMem {
+				mark(&v)
+			}
+		}
+		if d.Term.X != 0 {
+			mark(&d.Term.X)
+		}
+		if d.Term.Y != 0 {
+			mark(&d.Term.Y)
+		}
+	}
+	// A parameter keeps its arguments alive.
+	g := s.graph()
+	index := make([]int32, len(f.Vals))
+	for b := range f.Blocks {
+		for i, p := range f.Blocks[b].Params {
+			index[p] = int32(i)
+		}
+	}
+	for len(work) > 0 {
+		v := work[len(work)-1]
+		work = work[:len(work)-1]
+		in := f.Ins(v)
+		if in.Op != ir.OpParam {
+			in.Operands(mark)
+			continue
+		}
+		for _, p := range g.Preds[in.Blk] {
+			t := &f.Blocks[p].Term
+			for k := range t.NumSuccs() {
+				if e := t.Succ(k); e.To == in.Blk {
+					mark(&e.Args[index[v]])
+				}
+			}
+		}
+	}
+	for b := range f.Blocks {
+		d := &f.Blocks[b]
+		w := 0
+		for _, v := range d.Ins {
+			if live[v] {
+				d.Ins[w] = v
+				w++
+			}
+		}
+		d.Ins = d.Ins[:w]
+		for i := len(d.Params) - 1; i >= 0; i-- {
+			if !live[d.Params[i]] {
+				dropParam(f, ir.Block(b), i)
+			}
+		}
+	}
+	s.forget()
+}
+
+// deadStores removes stores to slots that are only ever stored to.
+func deadStores(s *state) {
+	f := s.f
+	if len(f.Slots) == 0 {
+		return
+	}
+	root := make([]int32, len(f.Vals)) // slot + 1
+	read := make([]bool, len(f.Slots))
+	mark := func(p *ir.Value) {
+		if root[*p] > 0 {
+			read[root[*p]-1] = true
+		}
+	}
+	order := s.graph().Order
+	for _, b := range order {
+		d := &f.Blocks[b]
+		for _, v := range d.Ins {
+			in := f.Ins(v)
+			switch {
+			case in.Op == ir.OpFrame:
+				root[v] = in.Aux + 1
+			case in.Op == ir.OpAdd && in.Kind == ir.PtrStack:
+				root[v] = root[in.A]
+				mark(&in.B)
+			case in.Op == ir.OpStore:
+				mark(&in.B)
+			default:
+				in.Operands(mark)
+			}
+		}
+		d.Term.Operands(mark)
+	}
+	for _, b := range order {
+		d := &f.Blocks[b]
+		w := 0
+		for _, v := range d.Ins {
+			in := f.Ins(v)
+			if in.Op == ir.OpStore && root[in.A] > 0 && !read[root[in.A]-1] {
+				continue
+			}
+			d.Ins[w] = v
+			w++
+		}
+		d.Ins = d.Ins[:w]
+	}
+}

@@ -1,0 +1,219 @@
+package pass
+
+import (
+	"math"
+
+	"probe/compiler/ir"
+)
+
+// folder walks the blocks in reverse postorder, so that operands are known
+// before their uses, except around loops.
+type folder struct {
+	*state
+	facts []fact
+	have  []bool
+	count []int32 // uses of each value, once term runs
+}
+
+// fold computes what is constant, simplifies arithmetic by algebra and by what
+// is known of the operands, and decides branches.
+func fold(s *state) {
+	s.forget()
+	n := len(s.f.Vals)
+	fo := &folder{state: s, facts: make([]fact, n, n+n/4), have: make([]bool, n, n+n/4)}
+	g := s.graph()
+	for _, b := range g.Order {
+		fo.params(g, b)
+		d := &s.f.Blocks[b]
+		// The constants that fold makes go to the front of the entry block, so
+		// the list of the block is walked by a copy.
+		for _, v := range append([]ir.Value(nil), d.Ins...) {
+			fo.value(v)
+		}
+	}
+	s.rewrite()
+	fo.count = s.uses()
+	for _, b := range g.Order {
+		fo.term(g, b)
+	}
+	s.rewrite()
+	ir.RemoveUnreachable(s.f)
+	s.shape()
+	s.forget()
+}
+
+func (fo *folder) set(v ir.Value, f fact) {
+	for int(v) >= len(fo.facts) {
+		fo.facts = append(fo.facts, anything)
+		fo.have = append(fo.have, false)
+	}
+	fo.facts[v], fo.have[v] = f, true
+}
+
+func (fo *folder) fact(v ir.Value) fact {
+	if int(v) < len(fo.have) && fo.have[v] {
+		return fo.facts[v]
+	}
+	if in := fo.f.Ins(v); in.Op == ir.OpConst {
+		return exactly(uint64(in.Imm))
+	}
+	return anything
+}
+
+// params joins what is known of the arguments; those of edges not walked yet
+// are loops, of which nothing is known.
+func (fo *folder) params(g *ir.CFG, b ir.Block) {
+	d := &fo.f.Blocks[b]
+	for i, p := range d.Params {
+		f, first := anything, true
+		for _, q := range g.Preds[b] {
+			t := &fo.f.Blocks[q].Term
+			for k := range t.NumSuccs() {
+				e := t.Succ(k)
+				if e.To != b {
+					continue
+				}
+				a := fo.use(e.Args[i])
+				if !(int(a) < len(fo.have) && fo.have[a]) && fo.f.Ins(a).Op != ir.OpConst {
+					f, first = anything, false
+				} else if first {
+					f, first = fo.fact(a), false
+				} else {
+					f = f.union(fo.fact(a))
+				}
+			}
+		}
+		fo.set(p, f)
+	}
+}
+
+// value simplifies one instruction until nothing changes.
+func (fo *folder) value(v ir.Value) {
+	in := fo.f.Ins(v)
+	in.Operands(func(p *ir.Value) { *p = fo.use(*p) })
+	for range 16 {
+		by := fo.simplify(v)
+		if by == 0 {
+			break
+		}
+		if by != v {
+			fo.replace(v, fo.use(by))
+			return
+		}
+	}
+	f := factOf(fo.f.Ins(v), fo.fact)
+	fo.set(v, f)
+	if c, ok := f.constant(); ok && fo.f.Ins(v).Op != ir.OpConst && fo.f.Ins(v).Effect() == ir.Pure {
+		fo.replace(v, fo.constant(int64(c)))
+	}
+}
+
+func (fo *folder) konst(v ir.Value) (int64, bool) { return fo.f.Const(v) }
+
+// become turns v into another operation and returns it.
+func (fo *folder) become(v ir.Value, op ir.Op, w uint8, a, b ir.Value) ir.Value {
+	in := fo.f.Ins(v)
+	in.Op, in.W, in.A, in.B = op, w, a, b
+	return v
+}
+
+// insert adds an operation in front of v.
+func (fo *folder) insert(v ir.Value, in ir.Ins) ir.Value {
+	old := fo.f.Ins(v)
+	in.Blk, in.Pos = old.Blk, old.Pos
+	x := fo.state.value(in)
+	d := &fo.f.Blocks[in.Blk]
+	for i, y := range d.Ins {
+		if y == v {
+			d.Ins = append(d.Ins, 0)
+			copy(d.Ins[i+1:], d.Ins[i:])
+			d.Ins[i] = x
+			break
+		}
+	}
+	fo.set(x, factOf(fo.f.Ins(x), fo.fact))
+	return x
+}
+
+// low is the low w bytes of x, where x op something else came to x itself.
+func (fo *folder) low(v, x ir.Value, w uint8) ir.Value {
+	if w == 8 || fo.fact(x).hi <= math.MaxUint32 {
+		return x
+	}
+	return fo.become(v, ir.OpZExt, 4, x, 0)
+}
+
+// simplify returns the value that v comes to, v itself if it was rewritten in
+// place, or 0 if there is nothing to do.
+func (fo *folder) simplify(v ir.Value) ir.Value {
+	in := fo.f.Ins(v)
+	switch {
+	case in.Op.IsBinary():
+		return fo.binary(v, in)
+	case in.Op == ir.OpZExt:
+		return fo.zext(v, in)
+	case in.Op == ir.OpSExt:
+		return fo.sext(v, in)
+	case in.Op == ir.OpNeg || in.Op == ir.OpBSwap:
+		if c, ok := fo.konst(in.A); ok {
+			r, _ := ir.Eval(in.Op, in.W, uint64(c), 0)
+			return fo.constant(int64(r))
+		}
+		if a := fo.f.Ins(in.A); a.Op == in.Op && a.W == in.W {
+			if in.W == 8 {
+				return a.A
+			}
+			return fo.become(v, ir.OpZExt, in.W, a.A, 0)
+		}
+	case in.Op == ir.OpCall && ir.Helper(in.Imm) == ir.HelperLoop:
+		// No turns. The verifier would take the callback for dead code and
+		// then miss it.
+		if c, ok := fo.konst(in.Args[0]); ok && uint32(c) == 0 {
+			x := fo.constant(0)
+			in = fo.f.Ins(v)
+			*in = ir.Ins{Op: ir.OpZExt, W: 4, Kind: ir.Scalar, A: x, Blk: in.Blk, Pos: in.Pos}
+			return x
+		}
+	}
+	return 0
+}
+
+func (fo *folder) zext(v ir.Value, in *ir.Ins) ir.Value {
+	m := uint64(1)<<(8*in.W) - 1
+	if fo.fact(in.A).hi <= m {
+		return in.A
+	}
+	switch a := fo.f.Ins(in.A); {
+	case (a.Op == ir.OpZExt || a.Op == ir.OpSExt) && a.W >= in.W:
+		return fo.become(v, ir.OpZExt, in.W, a.A, 0)
+	case in.W < 4:
+		return fo.become(v, ir.OpAnd, 8, in.A, fo.constant(int64(m)))
+	}
+	return 0
+}
+
+func (fo *folder) sext(v ir.Value, in *ir.Ins) ir.Value {
+	if c, ok := fo.konst(in.A); ok {
+		r, _ := ir.Eval(ir.OpSExt, in.W, uint64(c), 0)
+		return fo.constant(int64(r))
+	}
+	f := fo.fact(in.A)
+	m := uint64(1)<<(8*in.W) - 1
+	if f.hi <= m>>1 {
+		return in.A
+	}
+	a := fo.f.Ins(in.A)
+	switch {
+	case a.Op == ir.OpSExt && a.W <= in.W:
+		return in.A
+	case (a.Op == ir.OpZExt || a.Op == ir.OpSExt) && a.W >= in.W:
+		return fo.become(v, ir.OpSExt, in.W, a.A, 0)
+	case a.Op == ir.OpAnd:
+		if c, ok := fo.konst(a.B); ok && uint64(c)&m == m && a.W >= in.W {
+			return fo.become(v, ir.OpSExt, in.W, a.A, 0)
+		}
+	case f.may()&m>>(8*in.W-1) == 0:
+		return fo.become(v, ir.OpZExt, in.W, in.A, 0)
+	}
+	return 0
+}

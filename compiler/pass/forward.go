@@ -1,0 +1,221 @@
+package pass
+
+import "probe/compiler/ir"
+
+// place of memory, as far as it is known: bytes off to off+w of what base
+// points to. Stack slots have no base but a number.
+type cell struct {
+	base ir.Value
+	slot int32 // -1 for other memory
+	off  int64
+	w    uint8
+}
+
+// content is what a cell is known to hold.
+type content struct {
+	cell
+	val ir.Value
+	any bool // val was stored with more bits than the cell has
+}
+
+// forwarder is the pass over one block.
+type forwarder struct {
+	*state
+	known   []content
+	escaped []bool // by slot: its address is known beyond direct accesses
+}
+
+// forward replaces loads by the value that was stored to the same place, or
+// loaded from it, earlier in the same block, with nothing in between that may
+// have written there. Map values and ring records are seen by others, but not
+// between two instructions of ours in any order that we promise.
+func forward(s *state) {
+	fw := &forwarder{state: s, escaped: escapedSlots(s.f)}
+	for b := range s.f.Blocks {
+		fw.known = fw.known[:0]
+		for _, v := range s.f.Blocks[b].Ins {
+			s.f.Ins(v).Operands(func(p *ir.Value) { *p = s.use(*p) })
+			fw.step(v)
+		}
+	}
+	s.rewrite()
+}
+
+// escapedSlots finds the slots whose address goes anywhere but into loads,
+// stores, atomics and the arguments of helpers that only use it during the
+// call. Callbacks get addresses that they keep using, but only during the call
+// as well.
+func escapedSlots(f *ir.Func) []bool {
+	esc := make([]bool, len(f.Slots))
+	root := make([]int32, len(f.Vals)) // slot + 1
+	mark := func(v ir.Value) {
+		if v != 0 && root[v] > 0 {
+			esc[root[v]-1] = true
+		}
+	}
+	// Definitions come before uses in reverse postorder, except for
+	// parameters, which count as escapes anyway.
+	for _, b := range ir.NewCFG(f).Order {
+		d := &f.Blocks[b]
+		for _, v := range d.Ins {
+			in := f.Ins(v)
+			switch {
+			case in.Op == ir.OpFrame:
+				root[v] = in.Aux + 1
+			case in.Op == ir.OpAdd && in.Kind == ir.PtrStack:
+				root[v] = root[in.A]
+				mark(in.B)
+			case in.Op == ir.OpLoad, in.Op == ir.OpCall:
+			case in.Op == ir.OpStore, in.Op.IsAtomic():
+				mark(in.B)
+			default:
+				in.Operands(func(p *ir.Value) { mark(*p) })
+			}
+		}
+		d.Term.Operands(func(p *ir.Value) { mark(*p) })
+	}
+	return esc
+}
+
+// address resolves a pointer to a cell; the slot of a stack address whose
+// offset is not known is found too.
+func (fw *forwarder) address(p ir.Value, off int64) (c cell, exact bool) {
+	for {
+		in := fw.f.Ins(p)
+		switch {
+		case in.Op == ir.OpFrame:
+			return cell{slot: in.Aux, off: in.Imm + off}, true
+		case in.Op == ir.OpMapValue:
+			// Addresses of one map are one object, whatever value holds them.
+			return cell{base: -1 - ir.Value(in.Aux), slot: -1, off: in.Imm + off}, true
+		case in.Op == ir.OpAdd && in.W == 8:
+			if k, ok := fw.f.Const(in.B); ok {
+				p, off = in.A, off+k
+				continue
+			}
+			if in.Kind == ir.PtrStack {
+				c, _ := fw.address(in.A, 0)
+				return c, false
+			}
+		case in.Kind == ir.PtrStack:
+			return cell{slot: -1}, false
+		}
+		return cell{base: p, slot: -1, off: off}, true
+	}
+}
+
+// maxKnown bounds what is remembered of a long block.
+const maxKnown = 48
+
+func (fw *forwarder) step(v ir.Value) {
+	if len(fw.known) > maxKnown {
+		fw.known = append(fw.known[:0], fw.known[len(fw.known)/2:]...)
+	}
+	in := fw.f.Ins(v)
+	switch {
+	case in.Op == ir.OpLoad:
+		fw.load(v, in)
+	case in.Op == ir.OpStore:
+		c, exact := fw.address(in.A, in.Imm)
+		c.w = in.W
+		fw.kill(c, exact, fw.f.Ins(in.A).Kind)
+		if exact {
+			fw.known = append(fw.known, content{c, in.B, in.W < 8})
+		}
+	case in.Op.IsAtomic():
+		c, exact := fw.address(in.A, in.Imm)
+		c.w = in.W
+		fw.kill(c, exact, fw.f.Ins(in.A).Kind)
+	case in.Op.IsCall():
+		fw.call(in)
+	}
+}
+
+func (fw *forwarder) load(v ir.Value, in *ir.Ins) {
+	if fw.f.Ins(in.A).Kind == ir.PtrCtx {
+		return // gvn sees to it
+	}
+	c, exact := fw.address(in.A, in.Imm)
+	c.w = in.W
+	if !exact {
+		return
+	}
+	for i := len(fw.known) - 1; i >= 0; i-- {
+		k := &fw.known[i]
+		if k.cell != c {
+			continue
+		}
+		// A pointer that comes back from memory as a number is meant to.
+		if fw.f.Ins(k.val).Kind != in.Kind {
+			return
+		}
+		if !k.any {
+			fw.replace(v, k.val)
+			return
+		}
+		if in.W <= 4 && in.Kind == ir.Scalar {
+			*in = ir.Ins{Op: ir.OpZExt, W: in.W, Kind: ir.Scalar, A: k.val, Blk: in.Blk, Pos: in.Pos}
+			k.val, k.any = v, false
+		}
+		return
+	}
+	fw.known = append(fw.known, content{c, v, false})
+}
+
+// kill forgets what a write to c may change.
+func (fw *forwarder) kill(c cell, exact bool, kind ir.Kind) {
+	w := 0
+	for _, k := range fw.known {
+		var hit bool
+		switch {
+		case kind == ir.PtrStack && c.slot < 0:
+			hit = k.slot >= 0
+		case kind == ir.PtrStack && !exact:
+			hit = k.slot == c.slot
+		case kind == ir.PtrStack || k.slot >= 0:
+			hit = k.slot == c.slot && k.off < c.off+int64(c.w) && c.off < k.off+int64(k.w)
+		case k.base == c.base:
+			hit = k.off < c.off+int64(c.w) && c.off < k.off+int64(k.w)
+		default:
+			hit = k.base >= 0 || c.base >= 0 // two different maps do not overlap
+		}
+		if !hit {
+			fw.known[w] = k
+			w++
+		}
+	}
+	fw.known = fw.known[:w]
+}
+
+// reads lists the helpers that read what some of their arguments point to but
+// write nothing there, nor anywhere else that a program sees directly.
+var reads = map[ir.Helper]bool{
+	ir.HelperMapLookup: true, ir.HelperPerCPULookup: true,
+}
+
+func (fw *forwarder) call(in *ir.Ins) {
+	eff := fw.effect(in)
+	if eff < ir.WritesMem && in.Op == ir.OpCall {
+		return
+	}
+	if in.Op == ir.OpKfunc && eff == ir.Pure {
+		return
+	}
+	keeps := in.Op == ir.OpCall && (reads[ir.Helper(in.Imm)] || ir.Helper(in.Imm) == ir.HelperMapUpdate || ir.Helper(in.Imm) == ir.HelperMapDelete ||
+		ir.Helper(in.Imm) == ir.HelperRingOutput || ir.Helper(in.Imm) == ir.HelperPerfEventOutput)
+	w := 0
+	for _, k := range fw.known {
+		hit := k.slot < 0 || fw.escaped[k.slot]
+		for _, a := range in.Args {
+			if !keeps && k.slot >= 0 && fw.f.Ins(a).Kind == ir.PtrStack {
+				c, _ := fw.address(a, 0)
+				hit = hit || c.slot == k.slot || c.slot < 0
+			}
+		}
+		if !hit {
+			fw.known[w] = k
+			w++
+		}
+	}
+	fw.known = fw.known[:w]
+}

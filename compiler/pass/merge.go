@@ -1,0 +1,114 @@
+package pass
+
+import (
+	"encoding/binary"
+
+	"probe/compiler/ir"
+)
+
+// mergeTails keeps one copy of blocks that do the same and go to the same
+// place: cold ones, and ends of the function. Hot blocks keep their own copy,
+// because a shared one costs a jump.
+func mergeTails(s *state) {
+	for range 4 {
+		if !mergeOnce(s) {
+			return
+		}
+		tidy(s)
+	}
+}
+
+func mergeOnce(s *state) bool {
+	f := s.f
+	g := s.graph()
+	local := make([]int32, len(f.Vals)) // number inside its block, from 1
+	escapes := make([]bool, len(f.Blocks))
+	for _, b := range g.Order {
+		note := func(p *ir.Value) {
+			if d := f.Ins(*p).Blk; d != b {
+				escapes[d] = true
+			}
+		}
+		for _, v := range f.Blocks[b].Ins {
+			f.Vals[v].Operands(note)
+		}
+		f.Blocks[b].Term.Operands(note)
+	}
+	first := map[string]ir.Block{}
+	become := map[ir.Block]ir.Block{}
+	var key []byte
+	for _, b := range g.Order {
+		d := &f.Blocks[b]
+		if b == 0 || escapes[b] || !d.Cold && d.Term.Kind != ir.Ret || g.Head[b] == b {
+			continue
+		}
+		key = appendBlock(key[:0], f, b, local)
+		if o, ok := first[string(key)]; ok {
+			become[b] = o
+			f.Blocks[o].Cold = f.Blocks[o].Cold && d.Cold
+		} else {
+			first[string(key)] = b
+		}
+	}
+	if len(become) == 0 {
+		return false
+	}
+	for b := range f.Blocks {
+		t := &f.Blocks[b].Term
+		for k := range t.NumSuccs() {
+			e := t.Succ(k)
+			if o, ok := become[e.To]; ok {
+				e.To = o
+			}
+		}
+	}
+	s.shape()
+	return true
+}
+
+// appendBlock writes what a block does, with its own values by number.
+func appendBlock(key []byte, f *ir.Func, b ir.Block, local []int32) []byte {
+	d := &f.Blocks[b]
+	num := func(n int64) { key = binary.AppendVarint(key, n) }
+	val := func(v ir.Value) {
+		if v != 0 && local[v] > 0 && f.Ins(v).Blk == b {
+			num(-int64(local[v]))
+			return
+		}
+		num(int64(v))
+	}
+	n := int32(0)
+	num(int64(len(d.Params)))
+	for _, p := range d.Params {
+		n++
+		local[p] = n
+		num(int64(f.Ins(p).Kind))
+	}
+	for _, v := range d.Ins {
+		in := f.Ins(v)
+		for _, x := range [...]int64{int64(in.Op), int64(in.W), int64(in.Kind), in.Imm, int64(in.Aux), int64(len(in.Args))} {
+			num(x)
+		}
+		val(in.A)
+		val(in.B)
+		for _, a := range in.Args {
+			val(a)
+		}
+		n++
+		local[v] = n
+	}
+	t := &d.Term
+	for _, x := range [...]int64{int64(t.Kind), int64(t.Cmp), int64(t.W)} {
+		num(x)
+	}
+	val(t.X)
+	val(t.Y)
+	for k := range t.NumSuccs() {
+		e := t.Succ(k)
+		num(int64(e.To))
+		for _, a := range e.Args {
+			val(a)
+		}
+	}
+	return key
+}

@@ -1,0 +1,222 @@
+package pass
+
+import (
+	"slices"
+
+	"probe/compiler/ir"
+)
+
+// tidy simplifies the shape of the function without looking at what it
+// computes: blocks in a straight line become one, blocks that only jump are
+// skipped, parameters that always get the same value are replaced by it.
+func tidy(s *state) {
+	for changed := true; changed; {
+		changed = sameTarget(s)
+		ir.RemoveUnreachable(s.f)
+		changed = skipEmpty(s) || changed
+		changed = joinLines(s) || changed
+		changed = sameParams(s) || changed
+	}
+	ir.RemoveUnreachable(s.f)
+	s.shape()
+	s.forget()
+}
+
+// sameTarget turns branches whose sides are equal into jumps.
+func sameTarget(s *state) bool {
+	changed := false
+	for b := range s.f.Blocks {
+		t := &s.f.Blocks[b].Term
+		if t.Kind == ir.Branch && t.Then.To == t.Else.To && slices.Equal(t.Then.Args, t.Else.Args) {
+			*t = ir.Term{Kind: ir.Jump, Then: t.Then, Pos: t.Pos}
+			changed = true
+		}
+	}
+	return changed
+}
+
+// edgeCounts is the number of edges into each block; the entry has one more.
+func (s *state) edgeCounts() []int32 {
+	n := make([]int32, len(s.f.Blocks))
+	n[0]++
+	for b := range s.f.Blocks {
+		t := &s.f.Blocks[b].Term
+		for i := range t.NumSuccs() {
+			n[t.Succ(i).To]++
+		}
+	}
+	return n
+}
+
+// maxHops bounds the empty blocks that one edge skips at once.
+const maxHops = 64
+
+// skipEmpty leads edges to blocks that only jump straight to their targets.
+func skipEmpty(s *state) bool {
+	f := s.f
+	var uses []int32
+	preds := s.edgeCounts()
+	skip := make([]bool, len(f.Blocks))
+	any := false
+	for b := 1; b < len(f.Blocks); b++ {
+		d := &f.Blocks[b]
+		if len(d.Ins) > 0 || d.Term.Kind != ir.Jump || d.Term.Then.To == ir.Block(b) {
+			continue
+		}
+		// The parameters must not be used beyond the jump.
+		if len(d.Params) > 0 {
+			if uses == nil {
+				uses = s.uses()
+			}
+			here := 0
+			total := 0
+			for _, p := range d.Params {
+				total += int(uses[p])
+				for _, a := range d.Term.Then.Args {
+					if a == p {
+						here++
+					}
+				}
+			}
+			if here != total {
+				continue
+			}
+		}
+		skip[b], any = true, true
+	}
+	if !any {
+		return false
+	}
+	changed := false
+	for b := range f.Blocks {
+		t := &f.Blocks[b].Term
+		for i := range t.NumSuccs() {
+			e := t.Succ(i)
+			from, hops := *e, 0
+			for ; skip[e.To] && hops < maxHops; hops++ {
+				mid := &f.Blocks[e.To]
+				to := mid.Term.Then
+				// A branch that passes arguments to a block with several
+				// predecessors needs a block in between for the moves.
+				if t.NumSuccs() > 1 && len(to.Args) > 0 && preds[to.To] > 1 || skip[to.To] && to.To == e.To {
+					break
+				}
+				args := make([]ir.Value, len(to.Args))
+				for k, a := range to.Args {
+					args[k] = a
+					for j, p := range mid.Params {
+						if a == p {
+							args[k] = e.Args[j]
+						}
+					}
+				}
+				preds[e.To]--
+				preds[to.To]++
+				*e = ir.Edge{To: to.To, Args: args}
+			}
+			if hops == maxHops {
+				*e = from // an endless loop of empty blocks
+			}
+			changed = changed || e.To != from.To
+		}
+	}
+	if changed {
+		ir.RemoveUnreachable(f)
+	}
+	return changed
+}
+
+// joinLines appends to each block the one it jumps to, if nothing else leads
+// there.
+func joinLines(s *state) bool {
+	f := s.f
+	preds := s.edgeCounts()
+	changed := false
+	for b := range f.Blocks {
+		if preds[b] == 0 {
+			continue
+		}
+		d := &f.Blocks[b]
+		for d.Term.Kind == ir.Jump && preds[d.Term.Then.To] == 1 && d.Term.Then.To != ir.Block(b) && d.Term.Then.To != 0 {
+			e := d.Term.Then
+			next := &f.Blocks[e.To]
+			for i, p := range next.Params {
+				s.replace(p, e.Args[i])
+			}
+			for _, v := range next.Ins {
+				f.Vals[v].Blk = ir.Block(b)
+			}
+			d.Ins = append(d.Ins, next.Ins...)
+			d.Term = next.Term
+			d.Cold = d.Cold || next.Cold
+			*next = ir.BlockData{Name: "joined", Term: ir.Term{Kind: ir.Ret}}
+			preds[e.To] = 0
+			changed = true
+		}
+	}
+	s.rewrite()
+	if changed {
+		ir.RemoveUnreachable(f)
+	}
+	return changed
+}
+
+// sameParams removes parameters that get one and the same value on every edge.
+func sameParams(s *state) bool {
+	f := s.f
+	changed := false
+	for again := true; again; {
+		again = false
+		same := make([]ir.Value, len(f.Vals)) // by parameter; -1 for several
+		index := make([]int32, len(f.Vals))
+		for b := range f.Blocks {
+			for i, p := range f.Blocks[b].Params {
+				index[p] = int32(i)
+			}
+		}
+		for b := range f.Blocks {
+			t := &f.Blocks[b].Term
+			for i := range t.NumSuccs() {
+				e := t.Succ(i)
+				for k, a := range e.Args {
+					p := f.Blocks[e.To].Params[k]
+					switch {
+					case a == p || a == same[p]:
+					case same[p] == 0:
+						same[p] = a
+					default:
+						same[p] = -1
+					}
+				}
+			}
+		}
+		for b := range f.Blocks {
+			d := &f.Blocks[b]
+			for i := len(d.Params) - 1; i >= 0; i-- {
+				p := d.Params[i]
+				if same[p] <= 0 || s.use(same[p]) == p {
+					continue
+				}
+				s.replace(p, same[p])
+				dropParam(f, ir.Block(b), i)
+				again, changed = true, true
+			}
+		}
+		s.rewrite()
+	}
+	return changed
+}
+
+// dropParam removes parameter i of block b and the arguments for it.
+func dropParam(f *ir.Func, b ir.Block, i int) {
+	d := &f.Blocks[b]
+	d.Params = slices.Delete(d.Params, i, i+1)
+	for p := range f.Blocks {
+		t := &f.Blocks[p].Term
+		for k := range t.NumSuccs() {
+			if e := t.Succ(k); e.To == b {
+				e.Args = slices.Delete(e.Args, i, i+1)
+			}
+		}
+	}
+}
