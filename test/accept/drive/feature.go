@@ -104,7 +104,7 @@ func traceable(name string) error {
 }
 
 // target is a function of every kernel that can be traced.
-const target = "__x64_sys_getppid"
+const target = "__x64_sys_getpgid"
 
 // empty is a program that does nothing.
 func empty() asm.Instructions {

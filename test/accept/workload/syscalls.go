@@ -21,6 +21,13 @@ func getppid(a []string) error {
 	return nil
 }
 
+func getpgid(a []string) error {
+	for range number(a[0]) {
+		unix.RawSyscall(unix.SYS_GETPGID, 0, 0, 0)
+	}
+	return nil
+}
+
 func threads(a []string) error {
 	var wg sync.WaitGroup
 	for range number(a[0]) {
