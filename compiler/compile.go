@@ -99,6 +99,11 @@ func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
 	return u.Obj, out
 }
 
+// hugeFunc is the number of blocks from which a function is left as it was
+// lowered: copied loop bodies share values over so many blocks that keeping
+// them would fill the stack, and they run once.
+const hugeFunc = 2000
+
 // compileOne optimises, allocates and emits one program.
 func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *string) error {
 	dump := func(name string, text func() string) {
@@ -107,7 +112,7 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *st
 		}
 	}
 	dump("ir-lowered", prog.String)
-	if !cfg.NoOpt {
+	if !cfg.NoOpt && len(prog.Funcs[0].Blocks) < hugeFunc {
 		*stage = "pass of " + op.Site.Name
 		for _, f := range prog.Funcs {
 			if err := pass.Run(f, pass.Options{}); err != nil {

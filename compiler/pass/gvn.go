@@ -13,13 +13,6 @@ type number struct {
 	args [5]ir.Value
 }
 
-// In functions of many blocks (copied loop bodies) values are shared between
-// near blocks only: kept through all copies they would fill the stack.
-const (
-	hugeFunc   = 1500
-	nearBlocks = 48
-)
-
 // gvn computes each value once: an instruction is replaced by an equal one that
 // dominates it (Alpern, Wegman and Zadeck's value numbering, in the simple form
 // for SSA with a hash table). Only operations whose result cannot change
@@ -30,10 +23,6 @@ const (
 func gvn(s *state) {
 	g := s.graph()
 	seen := make(map[number]ir.Value, len(s.f.Vals))
-	far := ir.Block(len(s.f.Blocks))
-	if far > hugeFunc {
-		far = nearBlocks
-	}
 	var front []ir.Value
 	for _, b := range g.Order {
 		d := &s.f.Blocks[b]
@@ -52,8 +41,7 @@ func gvn(s *state) {
 			}
 			copy(k.args[:], in.Args)
 			made := isMade(in.Op) || in.Op == ir.OpArg
-			made = made && far > nearBlocks
-			if first, ok := seen[k]; ok && (made || b-s.f.Ins(first).Blk < far && (!s.cheap(in) || s.f.Ins(first).Blk == b) && g.Dominates(s.f.Ins(first).Blk, b)) {
+			if first, ok := seen[k]; ok && (made || (!s.cheap(in) || s.f.Ins(first).Blk == b) && g.Dominates(s.f.Ins(first).Blk, b)) {
 				s.replace(v, first)
 				continue
 			}
