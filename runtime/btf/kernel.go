@@ -11,10 +11,15 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/feature/bpf"
 )
 
 // sysDir is where the kernel shows its BTF and that of its modules.
-const sysDir = "/sys/kernel/btf"
+const (
+	sysDir  = "/sys/kernel/btf"
+	vmlinux = sysDir + "/vmlinux"
+)
 
 // Open reads a file that holds a complete raw BTF blob.
 func Open(path string) (*Spec, error) {
@@ -30,7 +35,7 @@ func Open(path string) (*Spec, error) {
 }
 
 var kernel = sync.OnceValues(func() (*Spec, error) {
-	s, err := Open(filepath.Join(sysDir, "vmlinux"))
+	s, err := Open(vmlinux)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w for this kernel: %v; it has to be built with CONFIG_DEBUG_INFO_BTF", ErrNoBTF, err)
 	}
@@ -100,7 +105,9 @@ func Modules() ([]string, error) {
 // load maps a file of sysfs, which cannot shrink under us, and reads any other.
 // The kernel maps its BTF since 6.16; before that the bytes are copied to
 // memory outside the Go heap, where five megabytes would only wake the
-// collector. Neither is ever released: strings point into it.
+// collector. They are copied by bpf(2) if it can, since sysfs hands out one
+// page a call and copies it twice. Nothing is ever released: strings point into
+// it.
 func load(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -118,9 +125,23 @@ func load(path string) ([]byte, error) {
 	if blob, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_PRIVATE); err == nil {
 		return blob, nil
 	}
-	blob, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+	if path == vmlinux {
+		if blob, err := bpf.KernelBTF(memory); err == nil {
+			return blob, nil
+		}
+	}
+	return copyPages(f, size)
+}
+
+// memory is zeroed memory outside the Go heap.
+func memory(size int) ([]byte, error) {
+	return unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+}
+
+func copyPages(f *os.File, size int) ([]byte, error) {
+	blob, err := memory(size)
 	if err != nil {
-		return nil, fmt.Errorf("memory for %s: %w", path, err)
+		return nil, fmt.Errorf("memory for %s: %w", f.Name(), err)
 	}
 	n := 0
 	for n < len(blob) { // a page at a time is all that sysfs gives
@@ -129,7 +150,7 @@ func load(path string) ([]byte, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
+			return nil, fmt.Errorf("read %s: %w", f.Name(), err)
 		}
 		if k == 0 {
 			break

@@ -1,10 +1,13 @@
 package btf
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"probe/runtime/feature/bpf"
 )
 
 // The running kernel's BTF: facts that hold on every kernel since 5.4.
@@ -49,6 +52,34 @@ func TestKernel(t *testing.T) {
 	}
 	if funcs < 10_000 {
 		t.Errorf("only %d functions", funcs)
+	}
+}
+
+// The three ways to the bytes give the same.
+func TestLoad(t *testing.T) {
+	f, err := os.Open(vmlinux)
+	if err != nil {
+		t.Skip("this kernel shows no BTF:", err)
+	}
+	defer f.Close()
+	want, err := os.ReadFile(vmlinux)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := copyPages(f, len(want))
+	if err != nil || !bytes.Equal(pages, want) {
+		t.Errorf("read by pages: %d bytes, %v, want %d", len(pages), err, len(want))
+	}
+	best, err := load(vmlinux)
+	if err != nil || !bytes.Equal(best, want) {
+		t.Errorf("load: %d bytes, %v, want %d", len(best), err, len(want))
+	}
+	copied, err := bpf.KernelBTF(memory)
+	if err != nil {
+		t.Skip("the third way is closed:", err)
+	}
+	if !bytes.Equal(copied, want) {
+		t.Errorf("bpf(2): %d bytes, want %d", len(copied), len(want))
 	}
 }
 

@@ -156,11 +156,7 @@ func JITLen(prog int) (uint32, error) {
 		jitedLen     uint32
 		xlatedLen    uint32
 	}
-	attr := struct {
-		fd, infoLen uint32
-		info        unsafe.Pointer
-	}{uint32(prog), uint32(unsafe.Sizeof(info)), unsafe.Pointer(&info)}
-	_, err := call(cmdObjGetInfo, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	err := getInfo(prog, unsafe.Pointer(&info), unsafe.Sizeof(info))
 	return info.jitedLen, err
 }
 
