@@ -25,6 +25,8 @@ func TestAvailability(t *testing.T) {
 		{"A-AV-02", "print(args);", "tp fe fx call ret"},
 		{"A-AV-03", "print(retval);", "kr ur fx ret"},
 		{"A-AV-04", "print(func);", "kp kr up ur fe fx call ret"},
+		{"A-AV-06", `print(reg("ip"));`, "kp kr up ur pf"},
+		{"A-AV-05", "print(ctx);", "kp kr up ur pf"},
 		{"A-AV-07", "print(kstack);", all},
 		{"A-AV-07", "print(ustack);", all},
 		{"A-AV-08", "print((pid, tid, uid, gid, comm, cgroup, curtask));", all},

@@ -279,9 +279,9 @@ func (b *body) badOperands(op *operator, x, y hir.Expr, at source.Span) hir.Expr
 	switch {
 	case tx.Kind == types.String && ty.Kind == types.String:
 		d.WithRow("T-OP-11").WithNote("strings can only be compared with == and !=")
-	case tx.Kind == types.String && (ty.Kind == types.Pointer || ty.IsInt()):
+	case tx.Kind == types.String && (ty.Kind == types.Pointer || ty.IsInt() && !isLiteral(y)):
 		d.WithHelp("read the string behind an address with `str(%s)`", short(y.Span().Text()))
-	case ty.Kind == types.String && (tx.Kind == types.Pointer || tx.IsInt()):
+	case ty.Kind == types.String && (tx.Kind == types.Pointer || tx.IsInt() && !isLiteral(x)):
 		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
 	case tx.Kind == types.Array:
 		d.WithRow("T-OP-12")

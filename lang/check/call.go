@@ -36,9 +36,23 @@ func (b *body) call(e *syntax.Call, agg bool) hir.Expr {
 	return b.builtin(sig, e.At.At, e.NameAt, e.Args, agg)
 }
 
+// missingFunctions are names of the language that the library does not have
+// yet, with their rows.
+var missingFunctions = map[string]string{
+	"assert": "F-ASSERT", "cgroupid": "F-CGROUPID", "container": "X-FN", "debugf": "F-DEBUGF", "dw_ustack": "F-DWUSTACK",
+	"filter": "X-FN", "ip": "X-FN", "ip4": "X-FN", "ip6": "X-FN", "kfunc_allowed": "F-KFUNC", "memcmp": "F-MEMCMP",
+	"netns": "X-FN", "override": "F-OVERRIDE", "path": "F-PATH", "percpu_kaddr": "F-PERCPUKADDR", "pod": "X-FN",
+	"signal": "F-SIGNAL", "signal_thread": "F-SIGNAL", "skboutput": "F-SKBOUTPUT", "sock": "X-FN", "socket_cookie": "F-SOCKCOOKIE",
+	"str_concat": "F-STRCONCAT", "strcap": "F-STRCAP", "tseries": "M-TSERIES", "uaddr": "F-UADDR", "unwatch": "F-UNWATCH",
+	"write_user": "F-WRITEUSER",
+}
+
 func (b *body) unknownFunction(e *syntax.Call) hir.Expr {
 	for _, a := range e.Args {
-		b.expr(a)
+		b.quietly(a)
+	}
+	if row := missingFunctions[e.Name]; row != "" {
+		return b.unsupported(e.NameAt, row, "`"+e.Name+"()`")
 	}
 	d := b.errorf("unknown-name", e.NameAt, "unknown function: `%s`", e.Name).
 		WithLabel("not defined in the language or in this script").WithRow("F-GEN-03")
@@ -284,6 +298,12 @@ func (b *body) available(sig *types.Signature, at source.Span) bool {
 	if sig.Unsafe && !b.c.in.Unsafe {
 		b.errorf("unsafe-function", at, "%s() is an unsafe function being used in safe mode", sig.Name).
 			WithLabel("it can change the system").WithRow("F-GEN-04").WithHelp("run with `--unsafe` to allow it")
+		return false
+	}
+	if (sig.Row == "F-REG" || sig.Row == "B-CTX") && b.site.Prog == hir.ProgTracing && !b.site.Regs {
+		b.errorf("wrong-probe", at, "%s can not be used with \"%s\" probes that are attached without registers", callName(sig), b.site.Provider).
+			WithLabel("%s has typed arguments instead of registers", b.site.Name).WithRow(sig.Row).
+			WithHelp("use `kprobe:%s`, or `config = { attach = kprobe }`", b.site.Func)
 		return false
 	}
 	if sig.Probes == nil {

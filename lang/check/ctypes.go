@@ -18,6 +18,7 @@ type ctypes struct {
 	enumDefs map[*syntax.CEnum]*types.Type
 	tags     map[string]*syntax.CStruct
 	busy     map[*syntax.CStruct]bool // being laid out
+	headers  bool                     // there is a live #include
 	depth    int
 }
 
@@ -65,6 +66,7 @@ func (c *checker) cSection(items []syntax.Item) {
 func (ct *ctypes) add(sec *syntax.CSection) {
 	for _, inc := range sec.Includes {
 		if inc.Live {
+			ct.headers = true
 			ct.include(inc)
 		}
 	}

@@ -71,6 +71,9 @@ func (b *body) ident(e *syntax.Ident, agg bool) hir.Expr {
 }
 
 func (b *body) unknownIdent(e *syntax.Ident) hir.Expr {
+	if row := missingFunctions[e.Name]; row != "" {
+		return b.unsupported(e.At.At, row, "`"+e.Name+"`")
+	}
 	d := b.errorf("unknown-name", e.At.At, "unknown identifier: `%s`", e.Name).
 		WithLabel("not a builtin, macro or constant").WithRow("L-CMAC-06")
 	if sig := b.c.in.Builtins[e.Name]; sig != nil || form(e.Name) != nil || b.c.macros[e.Name] != nil {
@@ -86,6 +89,10 @@ func (b *body) unknownIdent(e *syntax.Ident) hir.Expr {
 	case b.c.maps[e.Name] != nil:
 		d.WithHelp("a map of that name exists: `@%s`", e.Name)
 	default:
+		if k, ok := headerTable()[e.Name]; ok {
+			d.WithHelp("it is a constant of a header: begin the script with `#include <%s>`", k.header)
+			return poison(e.At.At)
+		}
 		if n := b.c.nearestValue(e.Name); n != "" {
 			d.WithHelp("a name similar to this exists: `%s`", n)
 		} else if ok, why := b.c.kernelTypes(); !ok {
@@ -103,6 +110,11 @@ func (b *body) constant(name string, at source.Span) hir.Expr {
 	if t, v, ok := b.c.enumerator(name); ok {
 		return &hir.Int{X: hir.X{T: t, At: at}, V: v}
 	}
+	if b.c.ctypesOf().headers {
+		if k, ok := headerTable()[name]; ok {
+			return newLit(at, k.value, k.neg)
+		}
+	}
 	return nil
 }
 
@@ -112,6 +124,9 @@ func (b *body) constantName(name string) hir.Expr {
 		return poison(b.at)
 	}
 	if _, _, ok := b.c.enumerator(name); ok {
+		return poison(b.at)
+	}
+	if _, ok := headerTable()[name]; ok && b.c.ctypesOf().headers {
 		return poison(b.at)
 	}
 	return nil

@@ -114,6 +114,9 @@ func TestCMacros(t *testing.T) {
 		{"L-CMAC-05", "begin { print(TCP_CLOSE); }", "print(TCP_CLOSE: enum tcp_state)"},
 		{"L-CMAC-05", "enum e { AA = 3, BB }\nbegin { print(BB); }", "print(BB: enum e)"},
 		{"L-PRE-04", "#ifdef BPFTRACE_HAVE_BTF\n#define X 1\n#else\n#define X 2\n#endif\nbegin { print(X); }", "print(1: int8)"},
+		{"N-01", "#include <linux/socket.h>\nbegin { print(AF_INET6); }", "print(10: int8)"},
+		{"N-01", "#include <linux/fcntl.h>\nbegin { print(AT_FDCWD); }", "print(-100: int8)"},
+		{"L-PRE-03", "#ifndef BPFTRACE_HAVE_BTF\n#include <no/such.h>\n#endif\nbegin { print(1); }", "print(1: int8)"},
 		{"L-PRE-09", "enum { AA = 3, BB }\nbegin { @ = hist(1, AA); }", "map @: hist_t"},
 	} {
 		if got := dump(t, tc.script); !strings.Contains(got, tc.want) {

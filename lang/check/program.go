@@ -206,6 +206,13 @@ func (c *checker) finishMap(m *mapCell) {
 func (b *body) undefinedVar(e *syntax.Var) {
 	d := b.errorf("undefined-variable", e.At.At, "undefined or undeclared variable: $%s", e.Name).
 		WithLabel("nothing was assigned to it in this block or an outer one").WithRow("T-VAR-02")
+	for _, v := range b.live {
+		if v.name == e.Name {
+			d.At(v.hv.At, "only visible in the block where it is created").
+				WithHelp("declare it before that block: `let $%s;`", e.Name)
+			return
+		}
+	}
 	var names []string
 	for s := b.scope; s != nil; s = s.parent {
 		for _, v := range s.vars {
@@ -214,13 +221,5 @@ func (b *body) undefinedVar(e *syntax.Var) {
 	}
 	if n := nearest(e.Name, names); n != "" {
 		d.WithHelp("a variable with a similar name exists: `$%s`", n)
-		return
-	}
-	for _, v := range b.live {
-		if v.name == e.Name {
-			d.At(v.hv.At, "only visible in the block where it is created").
-				WithHelp("declare it before that block: `let $%s;`", e.Name)
-			return
-		}
 	}
 }

@@ -52,6 +52,7 @@ var rejections = []struct {
 	// Types.
 	{"A-ER-45", "print(«NO_SUCH_CONSTANT»);", "unknown-name", "unknown identifier"},
 	{"A-ER-45", "print(«TCP_CLOSED»);", "unknown-name", "unknown identifier"},
+	{"N-01", "print(«AF_INET»);", "unknown-name", "begin the script with `#include <linux/socket.h>`"},
 	{"A-ER-46", "«cuont»();", "unknown-name", "similar name exists: `count`"},
 	{"A-ER-47", "print(«@x»);", "undefined-map", "undefined map"},
 	{"A-ER-47", "@reads = 1; print(«@raeds»);", "undefined-map", "similar name exists: `@reads`"},
@@ -155,6 +156,9 @@ var rejections = []struct {
 	{"P-FENTRY-03", "fentry:f { print(args.«szie»); }", "unknown-field", "similar name exists: `size`"},
 	{"X-CALL", "call:f { print(«duration»); }", "wrong-probe", "use `ret:f`"},
 	{"X-FGRAPH", "ret:f { print(«graph»); }", "not-supported", "not supported yet"},
+	{"F-UADDR", `uprobe:/bin/x:f { print(«uaddr»("x")); }`, "not-supported", "not supported yet"},
+	{"X-FN", "print(«netns»);", "not-supported", "not supported yet"},
+	{"M-TSERIES", "@ = «tseries»(1, 1s, 10);", "not-supported", "not supported yet"},
 	{"T-PTR-05", "@m = 1; print(«&@m»);", "not-supported", "the address of a map"},
 	{"T-MAP-06", "kprobe:f { @[«ctx»] = 1; }", "bad-key", "context cannot be part of a map key"},
 }
