@@ -1,4 +1,55 @@
 package diag
 
 // machineCodes are the codes of the runtime: loading, attaching, the machine.
-var machineCodes = []Entry{}
+var machineCodes = []Entry{
+	{
+		Code: "no-permission", Phase: PhaseMachine,
+		Cause: "the kernel does not allow this process to load or attach programs",
+		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host, and no lockdown",
+	},
+	{
+		Code: "machine", Phase: PhaseMachine,
+		Cause: "something outside of the script failed: a system call, a file, memory",
+		Cure:  "the message says what was tried and what the kernel answered",
+	},
+	{
+		Code: "verifier", Phase: PhaseMachine,
+		Cause: "the kernel's verifier refused a program that probe compiled",
+		Cure:  "this is a fault of probe: report it with the script and the output of `probe run -v`",
+	},
+	{
+		Code: "load-failed", Phase: PhaseMachine,
+		Cause: "the kernel does not accept a program, before its verifier looked at it",
+		Cure:  "the kernel lacks something the probe needs; `probe doctor` shows what it offers",
+	},
+	{
+		Code: "attach-failed", Phase: PhaseMachine,
+		Cause: "a program was loaded, but could not be attached to its probe",
+		Cure:  "the notes say why; to go on without it, set missing_probes in the config block",
+	},
+	{
+		Code: "too-many-probes", Phase: PhaseMachine,
+		Cause: "the script would attach to more places than max_probes allows",
+		Cure:  "narrow the patterns, or raise max_probes in the config block",
+	},
+	{
+		Code: "no-probes", Phase: PhaseMachine,
+		Cause: "nothing is left of the script that could be attached",
+		Cure:  "see the messages about its attach points",
+	},
+	{
+		Code: "no-list", Phase: PhaseMachine,
+		Cause: "the probes of this kernel cannot be listed",
+		Cure:  "run as root, and mount tracefs: mount -t tracefs nodev /sys/kernel/tracing",
+	},
+	{
+		Code: "bad-usage", Phase: PhaseMachine,
+		Cause: "the command line is wrong",
+		Cure:  "`probe --help` lists the commands, `probe COMMAND --help` their options",
+	},
+	{
+		Code: "lab", Phase: PhaseMachine,
+		Cause: "a lab could not be built or run",
+		Cure:  "labs need root, network namespaces and veth devices; `make demo` runs them in a virtual machine",
+	},
+}
