@@ -174,6 +174,7 @@ func (s *Session) startChild() error {
 	if err := c.start(); err != nil {
 		return err
 	}
+	s.opts.Resolver.user.Remember(c.PID())
 	go func() {
 		<-c.done
 		s.call(func() { s.done = true })

@@ -35,7 +35,7 @@ type Options struct {
 	Printer  output.Printer
 	Resolver *Resolver
 
-	PID   int    // -p: probes are restricted to it, and its end ends the run
+	PID   int    // -p: probes are restricted to it, and its end ends the run (unless Stay)
 	Child *Child // -c: started once everything is attached
 	For   time.Duration
 	// MaxEvents ends the run after so many records; 0 means no limit.
@@ -144,6 +144,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		c.close()
 		return nil, err
 	}
+	s.rememberProcesses(obj)
 	c.startTimers(s.waiter.Wake, func(err error) { s.call(func() { s.log(diag.Error, err.Error()) }) })
 	s.call(func() {
 		s.clauses = append(s.clauses, c)
@@ -303,7 +304,7 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 		t := time.AfterFunc(s.opts.For, func() { s.call(func() { s.done = true }) })
 		stops = append(stops, func() { t.Stop() })
 	}
-	if s.opts.PID > 0 && s.opts.Child == nil {
+	if s.opts.PID > 0 && s.opts.Child == nil && !s.opts.Stay {
 		// A process that is gone already ends the run at once.
 		if fd, err := unix.PidfdOpen(s.opts.PID, 0); err == nil {
 			s.pidfd = fd

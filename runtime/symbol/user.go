@@ -34,8 +34,10 @@ type User struct {
 	procs map[int]*process
 	files map[fileKey]*elf.File // nil for files that are no ELF
 	vdso  map[uint64]*elf.File  // by a hash of the image
-	seed  maphash.Seed
-	now   func() time.Time
+	// programs are files by which addresses of unknown processes resolve.
+	programs map[string]*fixed
+	seed     maphash.Seed
+	now      func() time.Time
 }
 
 // fileKey tells files and versions of a file apart.
@@ -76,11 +78,12 @@ const (
 // NewUser returns an empty resolver.
 func NewUser() *User {
 	return &User{
-		procs: make(map[int]*process),
-		files: make(map[fileKey]*elf.File),
-		vdso:  make(map[uint64]*elf.File),
-		seed:  maphash.MakeSeed(),
-		now:   time.Now,
+		procs:    make(map[int]*process),
+		files:    make(map[fileKey]*elf.File),
+		vdso:     make(map[uint64]*elf.File),
+		programs: make(map[string]*fixed),
+		seed:     maphash.MakeSeed(),
+		now:      time.Now,
 	}
 }
 
@@ -92,7 +95,7 @@ func (u *User) Lookup(pid int, addr uint64) (loc Location, ok bool) {
 	defer u.mu.Unlock()
 	p := u.process(pid)
 	if p == nil {
-		return Location{}, false
+		return u.inPrograms(addr)
 	}
 	m := p.find(addr)
 	if m == nil && !p.gone && u.now().Sub(p.read) >= missEvery {
@@ -134,6 +137,67 @@ func (u *User) Load(pid int) error {
 	}
 	u.jitted(p, 0, Location{})
 	return nil
+}
+
+// Remember reads the memory map of a process, so that its addresses can be
+// resolved when it is gone as long as its files are there. It costs far less
+// than Load. A process that is gone already is not remembered.
+func (u *User) Remember(pid int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.process(pid)
+}
+
+// Program names a file that processes may run that come and go unseen: an
+// address in one that is loaded at a fixed place has a name all the same. The
+// file is read when such an address is looked up.
+func (u *User) Program(path string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if _, known := u.programs[path]; !known {
+		u.programs[path] = &fixed{}
+	}
+}
+
+// fixed is a program for addresses of unknown processes.
+type fixed struct {
+	file  *elf.File // nil when it cannot be read, or has no fixed place
+	tried bool
+}
+
+// inPrograms looks an address of an unknown process up in the programs that
+// have a fixed place. Where two of them have the address nothing is certain.
+func (u *User) inPrograms(addr uint64) (loc Location, ok bool) {
+	for path, p := range u.programs {
+		if !p.tried {
+			p.tried, p.file = true, openFixed(path)
+		}
+		if p.file == nil {
+			continue
+		}
+		s, found := p.file.At(addr)
+		if !found {
+			continue
+		}
+		if ok {
+			return Location{}, false
+		}
+		loc, ok = Location{Name: s.Name, Offset: addr - s.Addr, Module: path}, true
+	}
+	return loc, ok
+}
+
+// openFixed reads the symbols of a program with a fixed place; nil for others.
+func openFixed(path string) *elf.File {
+	file, err := elf.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	if file.PositionIndependent() || file.Symbols(func(elf.Symbol) bool { return false }) != nil {
+		return nil
+	}
+	return file
 }
 
 // Forget drops what is known of a process.

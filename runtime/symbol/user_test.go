@@ -400,3 +400,84 @@ func BenchmarkUserLookup(b *testing.B) {
 		u.Lookup(os.Getpid(), maps[i].Start+100)
 	}
 }
+
+// A process that ended unseen has no map; its program is known all the same
+// when that has a fixed place.
+func TestProgram(t *testing.T) {
+	u := NewUser()
+	if loc, ok := u.Lookup(unusedPID(t), 0x401000); ok {
+		t.Fatalf("an address of an unknown process is %+v", loc)
+	}
+	path := fixedProgram(t)
+	want, addr := aFunction(t, path)
+	u.Program(path)
+	u.Program(path)
+	loc, ok := u.Lookup(unusedPID(t), addr+1)
+	if !ok || loc.Name != want || loc.Offset != 1 || loc.Module != path {
+		t.Errorf("got %+v, %v; want %s+1 of %s", loc, ok, want, path)
+	}
+	u.Program(filepath.Join(t.TempDir(), "missing"))
+	if _, ok := u.Lookup(unusedPID(t), addr); !ok {
+		t.Error("a program that is missing hides the others")
+	}
+}
+
+// TestRemember resolves an address of a process that has ended.
+func TestRemember(t *testing.T) {
+	want, addr := aFunction(t, fixedProgram(t))
+	c := start(t, self(t), "echo")
+	c.echo(t)
+	u := NewUser()
+	u.Remember(c.cmd.Process.Pid)
+	c.stop()
+	loc, ok := u.Lookup(c.cmd.Process.Pid, addr)
+	if !ok || loc.Name != want {
+		t.Errorf("got %+v, %v; want %s", loc, ok, want)
+	}
+}
+
+// unusedPID is the number of no process.
+func unusedPID(t *testing.T) int {
+	t.Helper()
+	cmd := exec.Command("true")
+	if err := cmd.Run(); err != nil {
+		t.Skip(err)
+	}
+	return cmd.Process.Pid
+}
+
+// fixedProgram is a program with a fixed place: this test, unless it was built
+// otherwise.
+func fixedProgram(t *testing.T) string {
+	t.Helper()
+	path := self(t)
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if f.PositionIndependent() {
+		t.Skip("the test program is position independent")
+	}
+	return path
+}
+
+// aFunction is a function of a program and its address.
+func aFunction(t *testing.T, path string) (name string, addr uint64) {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = f.Symbols(func(s elf.Symbol) bool {
+		if s.Name == "probe/runtime/symbol.NewUser" {
+			name, addr = s.Name, s.Addr
+		}
+		return name == ""
+	})
+	if err != nil || name == "" {
+		t.Skipf("the test program has no symbols: %v", err)
+	}
+	return name, addr
+}

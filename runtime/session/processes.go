@@ -1,0 +1,93 @@
+package session
+
+import (
+	"os"
+	"strconv"
+
+	"probe/compiler/object"
+	"probe/lang/types"
+)
+
+// rememberProcesses keeps what names the addresses of processes that may end
+// before their values are printed (R-SYM-02): the memory maps of those that
+// run, and the programs that uprobes attach to for those that come and go. It
+// does nothing for scripts without such values. Processes are read in the
+// background: tracing need not wait for them.
+func (s *Session) rememberProcesses(obj *object.Object) {
+	if !holdsUserAddresses(obj) || s.opts.Resolver == nil {
+		return
+	}
+	user := s.opts.Resolver.user
+	for _, p := range obj.Programs {
+		if path := p.Site.Attach.Path; path != "" {
+			user.Program(path)
+		}
+	}
+	switch {
+	case s.opts.Child != nil: // it is not yet the program that it will be
+	case s.opts.PID > 0:
+		user.Remember(s.opts.PID)
+	default:
+		go func() {
+			for _, pid := range processes() {
+				user.Remember(pid)
+			}
+		}()
+	}
+}
+
+// processes are the ids of the processes that run.
+func processes() []int {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// holdsUserAddresses tells whether values of a script name addresses of
+// processes.
+func holdsUserAddresses(obj *object.Object) bool {
+	for _, m := range obj.Maps {
+		if isUserAddress(m.Key) || isUserAddress(m.Value) {
+			return true
+		}
+	}
+	for _, e := range obj.Events {
+		for _, a := range e.Args {
+			if isUserAddress(a.Type) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isUserAddress(t *types.Type) bool {
+	switch {
+	case t == nil:
+		return false
+	case t.Kind == types.USym || t.Kind == types.UStack:
+		return true
+	case t.Kind == types.Array:
+		return isUserAddress(t.Elem)
+	case t.Kind == types.Record && t.Struct.Flavour != types.CStruct && t.Struct.Flavour != types.CUnion:
+		for _, f := range t.Struct.Fields() {
+			if isUserAddress(f.Type) {
+				return true
+			}
+		}
+	}
+	return false
+}
