@@ -11,6 +11,8 @@ const indexAfter = 8
 
 // ByName returns the numbers of all types of a kind that bear a name, lowest
 // first; nil when there are none. In split BTF the base's types come first.
+// Pointers, arrays, qualifiers and prototypes are never found: they have no
+// names.
 func (s *Spec) ByName(kind Kind, name string) []ID {
 	if name == "" || kind == KindVoid || kind > lastKind {
 		return nil
