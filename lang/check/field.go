@@ -22,7 +22,12 @@ func (b *body) field(e *syntax.Field) hir.Expr {
 			}
 		}
 	}
-	x := b.value(e.X)
+	var x hir.Expr
+	if v, ok := addressed(e.X); ok {
+		x = b.readAddressed(v)
+	} else {
+		x = b.value(e.X)
+	}
 	if isBad(x) {
 		return firstBad(e.At.At, x)
 	}

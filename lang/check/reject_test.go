@@ -159,6 +159,7 @@ var rejections = []struct {
 	{"F-UADDR", `uprobe:/bin/x:f { print(«uaddr»("x")); }`, "not-supported", "not supported yet"},
 	{"X-FN", "print(«netns»);", "not-supported", "not supported yet"},
 	{"M-TSERIES", "@ = «tseries»(1, 1s, 10);", "not-supported", "not supported yet"},
+	{"T-PTR-05", "$x = 1; $p = «&$x»;", "not-supported", "the address of a variable"},
 	{"T-PTR-05", "@m = 1; print(«&@m»);", "not-supported", "the address of a map"},
 	{"T-MAP-06", "kprobe:f { @[«ctx»] = 1; }", "bad-key", "context cannot be part of a map key"},
 }

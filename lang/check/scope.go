@@ -46,7 +46,7 @@ func (b *body) declare(node any, name string, at source.Span) *varCell {
 	}
 	if v.run != b.stamp {
 		v.run = b.stamp
-		v.hv.Captured, v.hv.AddrTaken = false, false
+		v.hv.Captured = false
 		b.live = append(b.live, v)
 	}
 	v.assigned, v.let, v.natural, v.readAt = false, false, false, source.Span{}

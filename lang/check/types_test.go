@@ -189,7 +189,7 @@ func TestTypes(t *testing.T) {
 		{"T-PTR-03", "$b = curtask && pid;", "$b", "bool"},
 		{"T-PTR-04", "$t = *curtask;", "$t", "struct task_struct"},
 		{"T-PTR-04", "kprobe:f { $t = *arg0; }", "$t", "uint64"},
-		{"T-PTR-05", "$x = 5; $p = &$x;", "$p", "int8 *"},
+		{"T-PTR-05", "$x = *curtask; $p = (&$x)->pid;", "$p", "int32"},
 		{"T-PTR-05", "$x = (uint16)5; $y = *(&$x);", "$y", "uint16"},
 		{"T-STRUCT-01", "kprobe:f { $p = (struct task_struct **)arg0; $c = $p->comm; }", "$c", "string[16]"},
 		{"T-STRUCT-01", "$c = curtask->real_parent->real_parent.pid;", "$c", "int32"},

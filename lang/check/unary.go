@@ -15,6 +15,9 @@ func (b *body) unaryExpr(e *syntax.Unary) hir.Expr {
 	case "&":
 		return b.addressOf(e)
 	}
+	if v, ok := addressed(e.X); ok && e.Op == "*" {
+		return b.readAddressed(v)
+	}
 	x := b.value(e.X)
 	if isBad(x) {
 		return firstBad(e.At.At, x)
@@ -124,24 +127,37 @@ func inherit(t *types.Type, sp types.Space) *types.Type {
 	return t
 }
 
-// addressOf types &$v and &@m (T-PTR-05).
+// addressOf types &$v and &@m (T-PTR-05). The address of a variable is only
+// good for reading through it at once, which addressed does; a pointer into the
+// program's own memory that outlives its expression is not compiled yet.
 func (b *body) addressOf(e *syntax.Unary) hir.Expr {
-	switch x := unparen(e.X).(type) {
+	switch unparen(e.X).(type) {
 	case *syntax.Var:
-		v := b.variable(x)
-		if v == nil {
-			return poison(e.At.At)
-		}
-		v.assigned, v.hv.AddrTaken = true, true
-		b.depend(&v.cell)
-		if v.typ == nil {
-			return pending(e.At.At)
-		}
-		return &hir.VarAddr{X: hir.X{T: types.PointerTo(v.typ, types.Local), At: e.At.At}, Var: v.hv}
+		return b.unsupported(e.At.At, "T-PTR-05", "the address of a variable, other than to read through it")
 	case *syntax.Map:
 		return b.unsupported(e.At.At, "T-PTR-05", "the address of a map")
 	}
 	return poison(e.At.At) // the parser has complained
+}
+
+// addressed finds the variable of *(&$v) and (&$v)->field, which is read
+// directly.
+func addressed(e syntax.Expr) (*syntax.Var, bool) {
+	u, ok := unparen(e).(*syntax.Unary)
+	if !ok || u.Op != "&" {
+		return nil, false
+	}
+	v, ok := unparen(u.X).(*syntax.Var)
+	return v, ok
+}
+
+// readAddressed reads the variable; taking its address counts as assigning
+// (T-VAR-05).
+func (b *body) readAddressed(e *syntax.Var) hir.Expr {
+	if v := b.lookupVar(e.Name); v != nil {
+		v.assigned = true
+	}
+	return b.readVar(e)
 }
 
 // incDec types ++ and -- (T-OP-08).
