@@ -9,7 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/runtime/btf")
+	"probe/runtime/btf"
+)
 
 func TestParseSymbol(t *testing.T) {
 	for text, want := range map[string]Location{
