@@ -22,6 +22,9 @@ type Config struct {
 	Types    hir.Types // kernel types, for builtins that read members
 	PID      int       // -p
 	Comm     string    // --comm
+	// Lookups also counts reads of keys that are not in their map (-k). That
+	// costs where it happens, and in many scripts it happens at most events.
+	Lookups bool
 	// Live are maps that exist already, by script name, so that clauses added
 	// later share them (the REPL).
 	Live map[string]*Map
@@ -77,7 +80,7 @@ func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
 		cfg.PID, cfg.Comm = 0, "" // the script applies the filters itself
 	}
 	u := lower.Lower(p, lower.Config{
-		Target: cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types,
+		Target: cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
 		Ints: func(name string) int64 { return ConfigInt(p, name) },
 		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
 	})

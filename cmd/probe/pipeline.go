@@ -325,6 +325,7 @@ func (p *pipeline) compile(dump func(stage, program, text string)) (*compiler.Ob
 	}
 	return compiler.Compile(p.prog, compiler.Config{
 		Target: t, Builtins: stdlib.Table(), Types: p.kernel, PID: pid, Comm: p.o.comm, Dump: dump,
+		Lookups: p.o.keepWarnings > 0,
 	})
 }
 

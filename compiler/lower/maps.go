@@ -105,7 +105,7 @@ func (f *fn) mapGet(e *hir.MapGet) builtin.Operand {
 	if e.T.IsScalar() {
 		v := f.IfElse(ir.NE, p, f.konst(0),
 			func() ir.Value { return f.plain(f.load(f.local(p), e.T, e.At)) },
-			func() ir.Value { return f.konst(0) })
+			func() ir.Value { f.missing(e); return f.konst(0) })
 		return builtin.Operand{T: e.T, V: v}
 	}
 	dst := f.Scratch(e.T.Size, "value")
@@ -115,10 +115,19 @@ func (f *fn) mapGet(e *hir.MapGet) builtin.Operand {
 	f.Copy(dst, f.local(p), e.T.Size, e.At)
 	f.b.Jump(join)
 	f.b.UseSealed(none)
+	f.missing(e)
 	f.Zero(dst, e.T.Size)
 	f.b.Jump(join)
 	f.b.UseSealed(join)
 	return builtin.Operand{T: e.T, Mem: &dst}
+}
+
+// missing counts the read of a key that is not there, where that is wanted
+// (R-ERR-04).
+func (f *fn) missing(e *hir.MapGet) {
+	if f.u.cfg.Lookups {
+		f.failMap(builtin.ErrLookup, e.At, ir.HelperMapLookup, e.Map.Name)
+	}
 }
 
 // setMap is @m[k] = x.

@@ -28,6 +28,8 @@ type Config struct {
 	Builtins map[string]*builtin.Func
 	PID      int    // -p: compiled into every probe that row P-COM-15 filters
 	Comm     string // --comm: the same for the thread name
+	// Lookups also counts reads of missing keys (compiler.Config).
+	Lookups bool
 	// Ints reads an integer config variable by its canonical name.
 	Ints func(name string) int64
 	Live map[string]*object.Map // maps that live already (REPL), by script name
