@@ -28,7 +28,7 @@ var ret = &Provider{
 }
 
 func expandCall(r *request) []*hir.Site {
-	if len(r.args) == 2 && isUserTarget(r.part(0)) {
+	if len(r.args) == 2 && r.set.isUserTarget(r.part(0)) {
 		return r.userCall()
 	}
 	p, at, ok := r.functionPart()
@@ -53,7 +53,7 @@ func expandCall(r *request) []*hir.Site {
 		return r.clones(at, p, st.clones)
 	}
 	if st.err != nil {
-		r.untraceable(at, p.name, st.err.(*reason))
+		r.untraceable(at, p.name, st.err)
 		return nil
 	}
 	r.matched = true
@@ -288,6 +288,6 @@ func (r *request) callWildcard(p place, at int) []*hir.Site {
 
 // isUserTarget tells a binary from a module: a path, or a library's name that
 // is no module's.
-func isUserTarget(s string) bool {
-	return strings.Contains(s, "/") || strings.HasPrefix(s, "lib") && !moduleLoaded(s)
+func (s *Set) isUserTarget(name string) bool {
+	return strings.Contains(name, "/") || strings.HasPrefix(name, "lib") && !s.opts.Loaded(name)
 }

@@ -71,7 +71,7 @@ func expandFentry(r *request) []*hir.Site {
 	}
 	r.matched = true
 	if st := r.set.lookup(p.module, p.name); st.err != nil && !r.Unsafe {
-		if why := st.err.(*reason); why.exists || r.set.listed() {
+		if why := st.err; why.exists || r.set.listed() {
 			r.untraceable(at, p.name, why)
 			return nil
 		}
@@ -106,7 +106,7 @@ func (r *request) fentryMissing(at int, p place) {
 			WithHelp("use `kprobe:%s`", r.text())
 		return
 	}
-	r.untraceable(at, p.name, st.err.(*reason))
+	r.untraceable(at, p.name, st.err)
 }
 
 // tracingLimits says what of a function a trampoline cannot give.

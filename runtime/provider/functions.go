@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"probe/runtime/btf"
-	"probe/runtime/symbol"
 )
 
 // fn is a kernel function.
@@ -30,7 +29,7 @@ func (f fn) symbol() string {
 // first asked for.
 type functions struct {
 	once sync.Once
-	list []fn // sorted by name is not needed: searched rarely, printed sorted
+	list []fn
 	err  error
 
 	denyOnce sync.Once
@@ -114,7 +113,7 @@ func (s *Set) denied(name string) bool {
 // symbols are all functions in the kernel's symbol table, traceable or not.
 func (s *Set) symbols() []fn {
 	s.funcs.symOnce.Do(func() {
-		_ = symbol.TextSymbols(func(name, module string) bool {
+		_ = s.opts.Symbols(func(name, module string) bool {
 			s.funcs.syms = append(s.funcs.syms, fn{name, module})
 			return true
 		})
@@ -137,7 +136,7 @@ type state struct {
 	fn
 	// clones are the copies the compiler made in place of the function.
 	clones []fn
-	err    error // why it cannot be traced; a *reason
+	err    *reason // why it cannot be traced, nil if it can
 }
 
 // reason says in words why a function cannot be traced.
@@ -216,7 +215,7 @@ func isClone(symbol, base string) bool {
 
 // why finds out why a function is not in the list of traceable ones.
 func (s *Set) why(module, name string, clones []fn) *reason {
-	if module != "" && module != "vmlinux" && !strings.Contains(module, "*") && !moduleLoaded(module) {
+	if module != "" && module != "vmlinux" && !strings.Contains(module, "*") && !s.opts.Loaded(module) {
 		return &reason{text: fmt.Sprintf("module %s is not loaded", module), note: "functions of a module can be traced while it is loaded"}
 	}
 	if len(clones) > 0 {

@@ -91,12 +91,11 @@ func expandKprobe(r *request) []*hir.Site {
 	}
 	f := fn{name: p.name, module: p.module}
 	st := r.set.lookup(p.module, p.name)
-	switch {
-	case st.err == nil && r.set.denied(p.name):
+	if st.err == nil && r.set.denied(p.name) {
 		st.err = &reason{exists: true, text: p.name + " is on the kernel's list of functions that kprobes refuse"}
-		fallthrough
-	case st.err != nil && !(r.Unsafe && st.err.(*reason).exists):
-		r.untraceable(at, p.name, st.err.(*reason))
+	}
+	if st.err != nil && !(r.Unsafe && st.err.exists) {
+		r.untraceable(at, p.name, st.err)
 		return nil
 	}
 	r.matched = true

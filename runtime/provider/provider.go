@@ -8,13 +8,12 @@
 package provider
 
 import (
-	"sync"
-
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/runtime/kernel"
+	"probe/runtime/symbol"
 )
 
 // Provider is one kind of probe.
@@ -61,9 +60,11 @@ type Options struct {
 	Traceable string
 	// NoMulti leaves multi links alone (--no-feature kprobe_multi).
 	NoMulti bool
-	// Online is the number of CPUs and so the number of events that sampling
-	// probes open; 0 asks the kernel.
-	Online int
+	// Symbols lists the functions of the kernel, traceable or not; nil reads
+	// kallsyms.
+	Symbols func(yield func(name, module string) bool) error
+	// Loaded tells whether a module is loaded; nil asks sysfs.
+	Loaded func(module string) bool
 }
 
 // Set implements hir.Probes for one kernel.
@@ -72,14 +73,18 @@ type Set struct {
 	opts Options
 
 	funcs functions
-	once  sync.Once
-
-	mu    sync.Mutex
-	notes map[string]bool // warnings given already
 }
 
 // New makes a Set. It reads nothing.
-func New(k *kernel.Kernel, opts Options) *Set { return &Set{k: k, opts: opts} }
+func New(k *kernel.Kernel, opts Options) *Set {
+	if opts.Symbols == nil {
+		opts.Symbols = symbol.TextSymbols
+	}
+	if opts.Loaded == nil {
+		opts.Loaded = moduleLoaded
+	}
+	return &Set{k: k, opts: opts}
+}
 
 // Kinds implements hir.Probes.
 func (s *Set) Kinds() []hir.ProbeKind { return Kinds() }
@@ -131,7 +136,7 @@ func (r *request) warnf(code diag.Code, i int, format string, args ...any) *diag
 }
 
 func (r *request) place(i int) source.Span {
-	if i >= 0 && i < len(r.args) && r.args[i].At.Valid() {
+	if i >= 0 && i < len(r.args) && r.args[i].At.End > r.args[i].At.Start {
 		return r.args[i].At
 	}
 	return r.At

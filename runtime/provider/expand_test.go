@@ -1,0 +1,451 @@
+package provider
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// show is a site in one line: name, program, mechanism, what it needs to know.
+func show(s *hir.Site) string {
+	kinds := map[hir.AttachKind]string{
+		hir.AttachNone: "run", hir.AttachKprobe: "kprobe", hir.AttachKretprobe: "kretprobe", hir.AttachKprobeMulti: "kprobe.multi",
+		hir.AttachKretprobeMulti: "kretprobe.multi", hir.AttachFentry: "fentry", hir.AttachFexit: "fexit", hir.AttachTracepoint: "tracepoint",
+		hir.AttachRawTP: "rawtp", hir.AttachUprobe: "uprobe", hir.AttachUretprobe: "uretprobe", hir.AttachInterval: "interval",
+		hir.AttachProfile: "profile", hir.AttachSoftware: "software", hir.AttachHardware: "hardware",
+	}
+	a := &s.Attach
+	out := s.Name + " " + kinds[a.Kind]
+	for _, p := range []struct {
+		name string
+		v    any
+		zero bool
+	}{
+		{"symbol", a.Symbol, a.Symbol == ""}, {"module", a.Module, a.Module == ""}, {"group", a.Group, a.Group == ""},
+		{"symbols", a.Symbols, len(a.Symbols) == 0}, {"offset", a.Offset, a.Offset == 0}, {"address", a.Address, a.Address == 0},
+		{"period", a.Period, a.Period == 0}, {"freq", a.Freq, a.Freq == 0}, {"event", a.Event, a.Event == ""},
+	} {
+		if !p.zero {
+			out += fmt.Sprintf(" %s=%v", p.name, p.v)
+		}
+	}
+	if s.Entry != nil {
+		out += " entry=" + kinds[s.Entry.Attach.Kind]
+	}
+	return out
+}
+
+func showAll(sites []*hir.Site) []string {
+	var out []string
+	for _, s := range sites {
+		out = append(out, show(s))
+	}
+	return out
+}
+
+func TestExpand(t *testing.T) {
+	s := fakeKernel(t, nil)
+	for _, tc := range []struct {
+		text string
+		uses hir.Uses
+		want []string
+	}{
+		{"begin", hir.Uses{}, []string{"begin run"}},
+		{"BEGIN", hir.Uses{}, []string{"begin run"}},
+		{"begin:*", hir.Uses{}, []string{"begin run"}},
+		{"end", hir.Uses{}, []string{"end run"}},
+		{"interval:s:1", hir.Uses{}, []string{"interval:s:1 interval period=1000000000"}},
+		{"i:hz:100", hir.Uses{}, []string{"interval:hz:100 interval period=10000000"}},
+		{"interval:1s", hir.Uses{}, []string{"interval:us:1000000 interval period=1000000000"}},
+		{"interval:1500", hir.Uses{}, []string{"interval:us:1 interval period=1000"}},
+		{"profile:hz:99", hir.Uses{}, []string{"profile:hz:99 profile period=10101010 freq=99"}},
+		{"p:ms:10", hir.Uses{}, []string{"profile:ms:10 profile period=10000000"}},
+		{"kprobe:vfs_read", hir.Uses{}, []string{"kprobe:vfs_read kprobe symbol=vfs_read"}},
+		{"k:vfs_read+0x10", hir.Uses{}, []string{"kprobe:vfs_read+16 kprobe symbol=vfs_read offset=16"}},
+		{"kprobe:vmlinux:vfs_read", hir.Uses{}, []string{"kprobe:vmlinux:vfs_read kprobe symbol=vfs_read module=vmlinux"}},
+		{"kprobe:mymod:mod_fn", hir.Uses{}, []string{"kprobe:mymod:mod_fn kprobe symbol=mod_fn module=mymod"}},
+		{"kretprobe:vfs_read", hir.Uses{}, []string{"kretprobe:vfs_read kretprobe symbol=vfs_read"}},
+		{"kprobe:vfs_*", hir.Uses{}, []string{"kprobe:vfs_* kprobe.multi symbols=[vfs_read vfs_void vfs_write]"}},
+		{"kr:vfs_*", hir.Uses{}, []string{"kretprobe:vfs_* kretprobe.multi symbols=[vfs_read vfs_void vfs_write]"}},
+		{"kprobe:vfs_w*", hir.Uses{Probe: true}, []string{"kprobe:vfs_write kprobe symbol=vfs_write"}},
+		{"kprobe:my*:mod*", hir.Uses{}, []string{"kprobe:mymod:mod_fn kprobe symbol=mod_fn module=mymod"}},
+		{"fentry:vfs_read", hir.Uses{Args: true}, []string{"fentry:vmlinux:vfs_read fentry symbol=vfs_read"}},
+		{"kfunc:vfs_read", hir.Uses{}, []string{"fentry:vmlinux:vfs_read fentry symbol=vfs_read"}},
+		{"fexit:vfs_wr*", hir.Uses{}, []string{"fexit:vmlinux:vfs_write fexit symbol=vfs_write"}},
+		{"fentry:*", hir.Uses{Args: true}, []string{
+			"fentry:vmlinux:_raw_spin_lock fentry symbol=_raw_spin_lock", "fentry:vmlinux:byvalue fentry symbol=byvalue",
+			"fentry:vmlinux:pointers fentry symbol=pointers", "fentry:vmlinux:vfs_read fentry symbol=vfs_read",
+			"fentry:vmlinux:vfs_void fentry symbol=vfs_void", "fentry:vmlinux:vfs_write fentry symbol=vfs_write"}},
+		{"tracepoint:sched:sched_switch", hir.Uses{}, []string{"tracepoint:sched:sched_switch tracepoint symbol=sched_switch group=sched"}},
+		{"t:sched:sched_*", hir.Uses{}, []string{
+			"tracepoint:sched:sched_switch tracepoint symbol=sched_switch group=sched",
+			"tracepoint:sched:sched_wakeup tracepoint symbol=sched_wakeup group=sched"}},
+		{"tracepoint:*openat", hir.Uses{}, []string{"tracepoint:syscalls:sys_enter_openat tracepoint symbol=sys_enter_openat group=syscalls"}},
+		{"rawtracepoint:sched_switch", hir.Uses{}, []string{"rawtracepoint:vmlinux:sched_switch rawtp symbol=sched_switch"}},
+		{"rt:vmlinux:sched_w*", hir.Uses{}, []string{"rawtracepoint:vmlinux:sched_wakeup rawtp symbol=sched_wakeup"}},
+		{"software:page-faults:7", hir.Uses{}, []string{"software:page-faults:7 software period=7 event=page-faults"}},
+		{"software:faults", hir.Uses{}, []string{"software:faults: software period=100 event=faults"}},
+		{"hardware:cycles:", hir.Uses{}, []string{"hardware:cycles: hardware period=1000000 event=cycles"}},
+
+		{"call:vfs_read", hir.Uses{Args: true}, []string{"call:vfs_read fentry symbol=vfs_read"}},
+		{"call:vfs_read", hir.Uses{ArgN: true}, []string{"call:vfs_read kprobe symbol=vfs_read"}},
+		{"call:vfs_read", hir.Uses{Reg: true}, []string{"call:vfs_read kprobe symbol=vfs_read"}},
+		{"call:many", hir.Uses{Args: true}, []string{"call:many kprobe symbol=many"}},
+		{"call:byvalue", hir.Uses{}, []string{"call:byvalue kprobe symbol=byvalue"}},
+		{"call:pointers", hir.Uses{Args: true}, []string{"call:pointers kprobe symbol=pointers"}},
+		{"call:pointers", hir.Uses{}, []string{"call:pointers fentry symbol=pointers"}},
+		{"call:no_types", hir.Uses{}, []string{"call:no_types kprobe symbol=no_types"}},
+		{"call:_raw_spin_lock", hir.Uses{}, []string{"call:_raw_spin_lock kprobe symbol=_raw_spin_lock"}},
+		{"call:vfs_*", hir.Uses{}, []string{"call:vfs_* kprobe.multi symbols=[vfs_read vfs_void vfs_write]"}},
+		{"ret:vfs_read", hir.Uses{}, []string{"ret:vfs_read fexit symbol=vfs_read"}},
+		{"ret:vfs_read", hir.Uses{Duration: true}, []string{"ret:vfs_read fexit symbol=vfs_read entry=fentry"}},
+		{"ret:many", hir.Uses{Args: true}, []string{"ret:many kretprobe symbol=many entry=kprobe"}},
+		{"ret:many", hir.Uses{Retval: true}, []string{"ret:many kretprobe symbol=many"}},
+		{"ret:vfs_w*", hir.Uses{Retval: true}, []string{"ret:vfs_write fexit symbol=vfs_write"}},
+		{"ret:absent|vfs_read", hir.Uses{}, []string{"ret:vfs_read fexit symbol=vfs_read"}},
+		{"ret:vfs_write|vfs_read", hir.Uses{}, []string{"ret:vfs_write fexit symbol=vfs_write"}},
+		{"ret:absent|fentry:vfs_read", hir.Uses{}, nil},
+		{"call:cloned", hir.Uses{}, []string{"call:cloned.constprop.0 kprobe symbol=cloned.constprop.0", "call:cloned.isra.1 kprobe symbol=cloned.isra.1"}},
+	} {
+		name := tc.text
+		if tc.uses != (hir.Uses{}) {
+			name += fmt.Sprintf(" %+v", tc.uses)
+		}
+		t.Run(name, func(t *testing.T) {
+			sites, out := expand(s, tc.text, func(r *hir.ExpandRequest) { r.Uses = tc.uses })
+			if diff := cmp.Diff(tc.want, showAll(sites)); diff != "" {
+				t.Errorf("%s\nmessages: %v", diff, out.All)
+			}
+			if tc.want != nil && out.HasErrors() {
+				t.Errorf("errors: %v", out.All)
+			}
+		})
+	}
+}
+
+func TestExpandWithout(t *testing.T) {
+	for _, tc := range []struct {
+		name, text string
+		change     func(o *Options)
+		attach     string
+		uses       hir.Uses
+		want       []string
+	}{
+		{"no multi", "kprobe:vfs_*", func(o *Options) { o.KprobeMulti = missing }, "", hir.Uses{},
+			[]string{"kprobe:vfs_* kprobe symbols=[vfs_read other:vfs_read vfs_void vfs_write]"}},
+		{"multi off", "kprobe:vfs_v*", func(o *Options) { o.NoMulti = true }, "", hir.Uses{}, []string{"kprobe:vfs_v* kprobe symbols=[vfs_void]"}},
+		{"no trampolines", "ret:vfs_read", func(o *Options) { o.Tracing = missing }, "", hir.Uses{Args: true, Duration: true},
+			[]string{"ret:vfs_read kretprobe symbol=vfs_read entry=kprobe"}},
+		{"no function address", "call:vfs_read", func(o *Options) { o.FuncIP = missing }, "", hir.Uses{Func: true}, []string{"call:vfs_read kprobe symbol=vfs_read"}},
+		{"forced kprobe", "call:vfs_read", nil, "kprobe", hir.Uses{}, []string{"call:vfs_read kprobe symbol=vfs_read"}},
+		{"forced multi", "ret:vfs_read", nil, "multi", hir.Uses{Args: true}, []string{"ret:vfs_read kretprobe.multi symbol=vfs_read symbols=[vfs_read] entry=kprobe.multi"}},
+		{"forced fentry", "call:vfs_read", nil, "fentry", hir.Uses{}, []string{"call:vfs_read fentry symbol=vfs_read"}},
+		{"forced fentry in vain", "call:many", nil, "fentry", hir.Uses{Args: true}, nil},
+		{"nothing", "call:vfs_read", func(o *Options) { o.Tracing, o.Kprobes = missing, missing }, "", hir.Uses{}, nil},
+		{"trampolines alone", "call:vfs_v*", func(o *Options) { o.Kprobes = missing }, "", hir.Uses{}, []string{"call:vfs_void fentry symbol=vfs_void"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := fakeKernel(t, tc.change)
+			sites, out := expand(s, tc.text, func(r *hir.ExpandRequest) { r.Uses, r.Attach = tc.uses, tc.attach })
+			if diff := cmp.Diff(tc.want, showAll(sites)); diff != "" {
+				t.Errorf("%s\nmessages: %v", diff, out.All)
+			}
+			if (tc.want == nil) != out.HasErrors() {
+				t.Errorf("messages: %v", out.All)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s := fakeKernel(t, nil)
+	for _, tc := range []struct {
+		text string
+		uses hir.Uses
+		code diag.Code
+		at   string // text under the caret
+		want string // part of message, notes and helps
+	}{
+		{"kprob:vfs_read", hir.Uses{}, "bad-probe", "kprob", "a probe type with a similar name exists: `kprobe`"},
+		{"U:x:y", hir.Uses{}, "not-supported", "U:x:y", "not supported yet: static probes of programs"},
+		{"K:vfs_read", hir.Uses{}, "bad-probe", "K", "invalid probe type"},
+		{"fgraph:vfs_read", hir.Uses{}, "not-supported", "fgraph:vfs_read", "function graphs"},
+		{"begin:x", hir.Uses{}, "bad-attach-point", "x", "begin probes should not have a target"},
+		{"kprobe", hir.Uses{}, "bad-attach-point", "kprobe", "kprobe probe type requires 1 or 2 arguments, found 0"},
+		{"tracepoint:a:b:c", hir.Uses{}, "bad-attach-point", "tracepoint:a:b:c", "the form is `tracepoint:category:event`"},
+		{"interval:500", hir.Uses{}, "bad-period", "500", "Minimum is 1000 or 1us"},
+		{"interval:years:1", hir.Uses{}, "bad-period", "years", "years is not an accepted unit of time"},
+		{"interval:s:0", hir.Uses{}, "bad-period", "0", "positive integer"},
+		{"profile:hz:9999999", hir.Uses{}, "bad-period", "9999999", "above the limit"},
+		{"interval:s:99999999999", hir.Uses{}, "bad-period", "99999999999", "longer than any run"},
+		{"kprobe:", hir.Uses{}, "bad-attach-point", "kprobe:", "needs the name of a function"},
+		{"kprobe:vfs_reed", hir.Uses{}, "no-match", "vfs_reed", "functions with similar names exist: `vfs_read`"},
+		{"kprobe:vfs_read+x", hir.Uses{}, "bad-attach-point", "vfs_read+x", "invalid offset: x"},
+		{"kretprobe:vfs_read+4", hir.Uses{}, "bad-attach-point", "vfs_read+4", "offset not allowed"},
+		{"kprobe:0xffffffff81000000", hir.Uses{}, "needs-unsafe", "0xffffffff81000000", "requires --unsafe"},
+		{"kprobe:gone:f", hir.Uses{}, "no-match", "f", "module gone is not loaded"},
+		{"kprobe:inlined", hir.Uses{}, "no-match", "inlined", "inlined everywhere in this kernel"},
+		{"kprobe:notrace_fn", hir.Uses{}, "no-match", "notrace_fn", "marked notrace"},
+		{"kprobe:denied_fn", hir.Uses{}, "no-match", "denied_fn", "list of functions that kprobes refuse"},
+		{"kprobe:cloned", hir.Uses{}, "no-match", "cloned", "`call:` and `ret:` follow such clones"},
+		{"call:cloned", hir.Uses{Args: true}, "no-match", "cloned", "drops and reorders parameters"},
+		{"kretprobe:vfs_read", hir.Uses{Args: true}, "no-args", "vfs_read", "`ret:vfs_read` has args"},
+		{"kprobe:no_types", hir.Uses{Args: true}, "no-args", "no_types", "use arg0, arg1"},
+		{"call:no_types", hir.Uses{Args: true}, "no-match", "no_types", "the parameters of no_types are not known"},
+		{"fentry:many", hir.Uses{Args: true}, "bad-attach-point", "many", "more than 6 parameters"},
+		{"fentry:no_types", hir.Uses{}, "no-match", "no_types", "no type information for this function"},
+		{"fentry:bpf:x", hir.Uses{}, "not-supported", "fentry:bpf:x", "probes on BPF programs"},
+		{"tracepoint:sched_switch", hir.Uses{}, "bad-attach-point", "tracepoint:sched_switch", "requires 2 arguments, found 1"},
+		{"tracepoint:sched:sched_swich", hir.Uses{}, "no-match", "sched_swich", "`sched_switch`"},
+		{"tracepoint:shed:sched_switch", hir.Uses{}, "no-match", "sched_switch", "`sched:sched_switch`"},
+		{"tracepoint:syscall:sys_enter_openat", hir.Uses{}, "no-match", "sys_enter_openat", "tracepoint:syscalls:sys_enter_openat"},
+		{"rawtracepoint:sched_swich", hir.Uses{}, "no-match", "sched_swich", "`sched_switch`"},
+		{"software:page-fault", hir.Uses{}, "no-match", "page-fault", "page-fault is not a software probe"},
+		{"software:*", hir.Uses{}, "bad-attach-point", "*", "no wildcards"},
+		{"software:faults:x", hir.Uses{}, "bad-period", "x", "positive integer"},
+		{"uprobe:/nonexistent/x:f", hir.Uses{}, "no-match", "/nonexistent/x", "does not exist or is not executable"},
+		{"uprobe:f", hir.Uses{}, "bad-attach-point", "uprobe:f", "requires 2 arguments"},
+		{"uprobe:/bin/true:cpp:f", hir.Uses{}, "not-supported", "uprobe:/bin/true:cpp:f", "C++"},
+		{"uprobe:/bin/true:go:f", hir.Uses{}, "bad-attach-point", "go", "unsupported language type: go"},
+		{"zz*:x", hir.Uses{}, "bad-probe", "zz*", "no probe type matched"},
+	} {
+		t.Run(tc.text, func(t *testing.T) {
+			sites, out := expand(s, tc.text, func(r *hir.ExpandRequest) { r.Uses = tc.uses })
+			if len(sites) > 0 || out.Count(diag.Error) != 1 {
+				t.Fatalf("%d sites, messages %v; want one error", len(sites), out.All)
+			}
+			d := out.All[0]
+			if d.Code != tc.code || d.Span.Text() != tc.at || !strings.Contains(d.String(), tc.want) {
+				t.Errorf("code %s at %q, want %s at %q with %q\n%s", d.Code, d.Span.Text(), tc.code, tc.at, tc.want, d)
+			}
+			if d.Row == "" {
+				t.Error("no row of the language reference")
+			}
+		})
+	}
+}
+
+func TestMissingProbes(t *testing.T) {
+	s := fakeKernel(t, nil)
+	for _, tc := range []struct {
+		missing          string
+		errors, warnings int
+	}{{"error", 1, 0}, {"warn", 0, 1}, {"ignore", 0, 0}} {
+		for _, text := range []string{"kprobe:absent_fn", "tracepoint:no:such", "rawtracepoint:nothing", "uprobe:/nonexistent:f"} {
+			sites, out := expand(s, text, func(r *hir.ExpandRequest) { r.Missing = tc.missing })
+			if len(sites) != 0 || out.Count(diag.Error) != tc.errors || out.Count(diag.Warning) != tc.warnings {
+				t.Errorf("%s with %s: %d sites, %v", text, tc.missing, len(sites), out.All)
+			}
+		}
+	}
+}
+
+func TestUnsafe(t *testing.T) {
+	s := fakeKernel(t, nil)
+	for _, tc := range []struct{ text, want string }{
+		{"kprobe:notrace_fn", "kprobe:notrace_fn kprobe symbol=notrace_fn"},
+		{"kprobe:denied_fn", "kprobe:denied_fn kprobe symbol=denied_fn"},
+		{"kprobe:0x1000", "kprobe:4096 kprobe address=4096"},
+	} {
+		sites, out := expand(s, tc.text, func(r *hir.ExpandRequest) { r.Unsafe = true })
+		if diff := cmp.Diff([]string{tc.want}, showAll(sites)); diff != "" {
+			t.Errorf("%s\n%v", diff, out.All)
+		}
+	}
+}
+
+func TestTooManyPrograms(t *testing.T) {
+	s := fakeKernel(t, nil)
+	for _, text := range []string{"kprobe:vfs_*", "tracepoint:*:*", "rawtracepoint:*"} {
+		_, out := expand(s, text, func(r *hir.ExpandRequest) { r.Uses.Probe, r.MaxProgs = true, 1 })
+		if len(out.All) != 1 || out.All[0].Code != "too-many-programs" {
+			t.Errorf("%s: %v", text, out.All)
+		}
+	}
+}
+
+func TestTypeWildcard(t *testing.T) {
+	s := fakeKernel(t, nil)
+	sites, out := expand(s, "*probe:vfs_void", nil)
+	want := []string{"kprobe:vfs_void kprobe symbol=vfs_void", "kretprobe:vfs_void kretprobe symbol=vfs_void"}
+	if diff := cmp.Diff(want, showAll(sites)); diff != "" || len(out.All) != 0 {
+		t.Errorf("%s\n%v", diff, out.All)
+	}
+}
+
+// arg is what of an argument decides how it is read.
+type arg struct {
+	Name, Type string
+	Loc        hir.Loc
+	Trusted    bool
+}
+
+func args(s *hir.Site) (out []arg) {
+	for _, a := range s.Args {
+		out = append(out, arg{a.Name, a.Type.String(), a.Loc, a.Trusted})
+	}
+	if s.Ret != nil {
+		out = append(out, arg{s.Ret.Name, s.Ret.Type.String(), s.Ret.Loc, s.Ret.Trusted})
+	}
+	return out
+}
+
+func TestArguments(t *testing.T) {
+	s := fakeKernel(t, nil)
+	reg := func(off int) hir.Loc { return hir.Loc{Kind: hir.LocReg, Off: off, Size: 8} }
+	slot := func(n int) hir.Loc { return hir.Loc{Kind: hir.LocSlot, Off: n, Size: 8} }
+	numbers := []arg{
+		{"arg0", "uint64", reg(112), false}, {"arg1", "uint64", reg(104), false}, {"arg2", "uint64", reg(96), false},
+		{"arg3", "uint64", reg(88), false}, {"arg4", "uint64", reg(72), false}, {"arg5", "uint64", reg(64), false},
+	}
+	stack := func(off int) hir.Loc { return hir.Loc{Kind: hir.LocStack, Off: off, Size: 8} }
+	for _, tc := range []struct {
+		text string
+		uses hir.Uses
+		want []arg
+	}{
+		{"kprobe:vfs_read", hir.Uses{}, numbers},
+		{"kprobe:vfs_read", hir.Uses{Args: true}, append([]arg{
+			{"file", "struct thing *", reg(112), false}, {"count", "uint64", reg(104), false}}, numbers...)},
+		{"kprobe:many", hir.Uses{Args: true}, append([]arg{
+			{"a", "uint64", reg(112), false}, {"b", "uint64", reg(104), false}, {"c", "uint64", reg(96), false},
+			{"d", "uint64", reg(88), false}, {"e", "uint64", reg(72), false}, {"f", "uint64", reg(64), false},
+			{"g", "int32", stack(8), false}, {"h", "uint64", stack(16), false}}, numbers...)},
+		{"kprobe:byvalue", hir.Uses{Args: true}, append([]arg{{"n", "int32", reg(96), false}}, numbers...)},
+		{"kretprobe:vfs_write", hir.Uses{}, []arg{{"retval", "uint64", reg(80), false}}},
+		{"fexit:vfs_write", hir.Uses{Args: true}, []arg{
+			{"file", "struct thing *", slot(0), true}, {"flags", "int32", slot(1), false}, {"retval", "struct thing *", slot(2), true}}},
+		{"fexit:vfs_void", hir.Uses{}, []arg{{"file", "struct thing *", slot(0), true}}},
+		{"rawtracepoint:sched_switch", hir.Uses{}, []arg{
+			{"preempt", "int32", slot(0), false}, {"prev", "struct thing *", slot(1), true},
+			{"arg0", "uint64", slot(0), false}, {"arg1", "uint64", slot(1), false}}},
+		{"rawtracepoint:sched_wakeup", hir.Uses{}, []arg{{"arg0", "uint64", slot(0), false}}},
+		{"tracepoint:sched:sched_switch", hir.Uses{Args: true}, []arg{
+			{"prev_comm", "string[16]", hir.Loc{Off: 8, Size: 16}, false}, {"prev_pid", "int32", hir.Loc{Off: 24, Size: 4}, false},
+			{"prev_state", "int64", hir.Loc{Off: 32, Size: 8}, false}, {"name", "int64", hir.Loc{Off: 40, Size: 4}, false},
+			{"t", "struct thing *", hir.Loc{Off: 48, Size: 8}, false}, {"addr", "uint8[4]", hir.Loc{Off: 56, Size: 4}, false}}},
+		{"ret:many", hir.Uses{Retval: true}, []arg{{"retval", "int32", reg(80), false}}},
+	} {
+		sites, out := expand(s, tc.text, func(r *hir.ExpandRequest) { r.Uses = tc.uses })
+		if len(sites) != 1 {
+			t.Errorf("%s: %d sites, %v", tc.text, len(sites), out.All)
+			continue
+		}
+		if diff := cmp.Diff(tc.want, args(sites[0])); diff != "" {
+			t.Errorf("%s: %s", tc.text, diff)
+		}
+	}
+}
+
+// TestSavedArguments: the return half of a ret: probe without trampoline reads
+// what its entry half saved, argument for argument.
+func TestSavedArguments(t *testing.T) {
+	s := fakeKernel(t, func(o *Options) { o.Tracing = missing })
+	sites, _ := expand(s, "ret:vfs_read", func(r *hir.ExpandRequest) { r.Uses = hir.Uses{Args: true, Retval: true} })
+	if len(sites) != 1 || sites[0].Entry == nil {
+		t.Fatalf("sites %v", showAll(sites))
+	}
+	site, entry := sites[0], sites[0].Entry
+	if len(site.Args) != len(entry.Args) || site.Args[1].Name != "count" {
+		t.Fatalf("the halves have %d and %d arguments", len(site.Args), len(entry.Args))
+	}
+	for i := range site.Args {
+		if site.Args[i].Loc != (hir.Loc{Kind: hir.LocSaved, Off: i, Size: 8}) || site.Args[i].Type != entry.Args[i].Type {
+			t.Errorf("argument %d is %+v, saved from %+v", i, site.Args[i], entry.Args[i])
+		}
+	}
+	if site.Ret.Type != types.Uint64 || entry.Ret != nil {
+		t.Errorf("results: %v, %v", site.Ret, entry.Ret)
+	}
+}
+
+func TestTracepointSpaces(t *testing.T) {
+	s := fakeKernel(t, nil)
+	sites, _ := expand(s, "tracepoint:syscalls:sys_enter_openat", func(r *hir.ExpandRequest) { r.Uses.Args = true })
+	if got := sites[0].Args[1].Type; got.Space != types.User || got.String() != "int8 *" {
+		t.Errorf("filename is %s in space %d, want a user pointer", got, got.Space)
+	}
+	sites, _ = expand(s, "tracepoint:sched:sched_switch", func(r *hir.ExpandRequest) { r.Uses.Args = true })
+	name, thing := sites[0].Args[3], sites[0].Args[4]
+	if !name.Field.DataLoc || thing.Type.Space != types.Kernel {
+		t.Errorf("field %+v, space %d", name.Field, thing.Type.Space)
+	}
+}
+
+func TestSpaces(t *testing.T) {
+	s := fakeKernel(t, nil)
+	for text, want := range map[string]types.Space{
+		"kprobe:vfs_read": types.Kernel, "fentry:vfs_read": types.Kernel, "begin": types.SpaceNone, "interval:s:1": types.SpaceNone,
+		"rawtracepoint:sched_switch": types.Kernel, "tracepoint:sched:sched_switch": types.Kernel, "software:faults": types.SpaceNone,
+	} {
+		sites, _ := expand(s, text, nil)
+		if len(sites) != 1 || sites[0].Space != want {
+			t.Errorf("%s: %v, want space %d", text, sites, want)
+		}
+	}
+}
+
+func TestKinds(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range Kinds() {
+		if k.Name == "" || k.Row == "" || k.Usage == "" || k.Doc == "" {
+			t.Errorf("row of %q is not complete: %+v", k.Name, k)
+		}
+		for _, n := range append([]string{k.Name}, k.Aliases...) {
+			if seen[n] {
+				t.Errorf("%s stands for two kinds", n)
+			}
+			seen[n] = true
+		}
+	}
+	for _, n := range []string{"kprobe", "call", "ret", "usdt", "iter", "watchpoint", "fgraph", "bench"} {
+		if !seen[n] {
+			t.Errorf("%s is not in the table", n)
+		}
+	}
+}
+
+// TestCodesHaveRows proves that every code raised here has a row that explain
+// can show, and that the row's script raises it.
+func TestCodesHaveRows(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pattern := regexp.MustCompile(`(?:rrorf|arnf)\("([a-z-]+)"`)
+	s := fakeKernel(t, nil)
+	raised := map[diag.Code]bool{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pattern.FindAllSubmatch(b, -1) {
+			raised[diag.Code(m[1])] = true
+		}
+	}
+	for code := range raised {
+		e, ok := diag.Lookup(code)
+		if !ok {
+			t.Errorf("code %s has no row", code)
+			continue
+		}
+		if e.Wrong == "" || code == "not-supported" || code == "too-many-programs" {
+			continue
+		}
+		text, body, _ := strings.Cut(e.Wrong, " ")
+		_, out := expand(s, text, func(r *hir.ExpandRequest) { r.Uses.Args = strings.Contains(body, "args") })
+		if len(out.All) == 0 || out.All[0].Code != code {
+			t.Errorf("the script of %s raises %v", code, out.All)
+		}
+	}
+}
