@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"probe/compiler/object"
 	"probe/lang/hir"
@@ -164,8 +165,21 @@ func (c *Clause) stop() {
 				}
 			}
 			wg.Wait()
+			if len(c.links) > 0 {
+				waitRunning()
+			}
 		}()
 	})
+}
+
+// waitRunning waits until every program that was running when it was called
+// has ended: what they write then is in the buffers. MEMBARRIER_CMD_GLOBAL is a
+// grace period of RCU, under which programs run.
+func waitRunning() {
+	const global = 1
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0); errno != 0 {
+		time.Sleep(2 * time.Millisecond) // kernels with nohz_full refuse it
+	}
 }
 
 // detach closes all links for good, all at the same time: each waits for the
