@@ -88,6 +88,10 @@ func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
 	if out.HasErrors() {
 		return nil, out
 	}
+	u.Obj.StrTrailer = ".."
+	if s, ok := p.Config["str_trunc_trailer"]; ok {
+		u.Obj.StrTrailer = s
+	}
 	for i, prog := range u.IR {
 		op := u.Obj.Programs[i]
 		stage = "emit of " + op.Site.Name

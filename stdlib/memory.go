@@ -185,7 +185,9 @@ func lowerStr(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	if read > n {
 		tmp := l.Scratch(read, "str")
 		l.Zero(tmp, read)
-		l.ReadStr(tmp, size, addr, space, c.At)
+		r := l.ReadStr(tmp, size, addr, space, c.At)
+		// The text form of such a string has the trailer, whole or not.
+		l.FailIf(ir.EQ, r, size, builtin.ErrTruncated, c.At, 0)
 		return builtin.Operand{T: c.T, Mem: &tmp}
 	}
 	dst, clean := l.Dest(n, "str")
@@ -194,8 +196,25 @@ func lowerStr(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	} else {
 		l.B().Store(dst.Base, dst.Off, 1, l.B().Const(0))
 	}
-	l.ReadStr(dst, size, addr, space, c.At)
+	r := l.ReadStr(dst, size, addr, space, c.At)
+	if len(c.Args) < 2 {
+		countCut(l, c, r, size, addr, space)
+	}
 	return builtin.Operand{T: c.T, Mem: &dst}
+}
+
+// countCut counts a string that filled all of size bytes with its NUL, unless
+// it just fitted: the next byte tells.
+func countCut(l builtin.Lowerer, c *hir.Call, r, size, addr ir.Value, space types.Space) {
+	b := l.B()
+	full, next := b.Cold(b.NewBlock("full")), b.NewBlock("read")
+	b.If(ir.EQ, 8, r, size, full, next)
+	b.UseSealed(full)
+	last := l.Scratch(8, "last")
+	l.Read(last, b.Const(1), b.Bin(ir.OpAdd, addr, b.BinI(ir.OpSub, size, 1)), space, c.At)
+	l.FailIf(ir.NE, b.Load(last.Base, last.Off, 1), b.Const(0), builtin.ErrTruncated, c.At, 0)
+	b.Jump(next)
+	b.UseSealed(next)
 }
 
 // cut ends a string in local memory after at most n-1 bytes, n a run-time
