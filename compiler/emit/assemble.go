@@ -177,6 +177,9 @@ func (g *generator) generate() {
 func (g *generator) move(m *regalloc.Move) {
 	dst, inReg := m.Dst.Reg()
 	switch {
+	case m.Src == regalloc.Remat && !inReg:
+		slot, _ := m.Dst.Slot()
+		g.put(storeImm(asm.RFP, g.fr.spill(slot), g.makers[m.V].imm, 8))
 	case m.Src == regalloc.Remat:
 		g.make(m.V, reg(dst))
 	case inReg:

@@ -82,6 +82,13 @@ func (m *mach) Block(b int) *regalloc.Block { return &m.blocks[b] }
 func (m *mach) Instr(i int) *regalloc.Instr { return &m.insts[i].Instr }
 func (m *mach) Args() []regalloc.VReg       { return m.args }
 func (m *mach) Remat(v regalloc.VReg) int   { return m.makers[v].slots() }
+
+// Storable: constants of 32 bits have an instruction that stores them.
+func (m *mach) Storable(v regalloc.VReg) bool {
+	k := &m.makers[v]
+	return k.op == ir.OpConst && k.imm == int64(int32(k.imm))
+}
+
 func (m *mach) newVReg(k maker) regalloc.VReg {
 	m.makers = append(m.makers, k)
 	m.must = append(m.must, false)

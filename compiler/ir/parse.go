@@ -27,6 +27,7 @@ func Parse(name, text string) (*Prog, error) {
 			return nil, fmt.Errorf("%s:%d: %w", name, i+1, ps.err)
 		}
 	}
+	ps.number()
 	for _, f := range ps.prog.Funcs {
 		if len(f.Blocks) == 0 {
 			return nil, fmt.Errorf("%s: function %s has no block", name, f.Name)
@@ -43,8 +44,12 @@ const maxParse = 1 << 20
 type parser struct {
 	prog *Prog
 	f    *Func
-	s    string // rest of the line
-	err  error
+	// Instructions without a result have no number in the text. They get one
+	// when all others of the function are known; until then blocks have minus
+	// their place in this list.
+	effects []Ins
+	s       string // rest of the line
+	err     error
 }
 
 var opByName, kindByName, cmpByName = names(opTable[:], func(o opInfo) string { return o.name }),
@@ -221,13 +226,30 @@ func (ps *parser) line() {
 	default:
 		w := ps.word()
 		if !ps.term(w) {
-			ps.f.Vals = append(ps.f.Vals, Ins{})
-			ps.ins(Value(len(ps.f.Vals)-1), KindNone, w)
+			ps.ins(0, KindNone, w)
 		}
 	}
 }
 
+// number gives the instructions without a result of the current function their
+// values.
+func (ps *parser) number() {
+	if ps.f == nil {
+		return
+	}
+	for b := range ps.f.Blocks {
+		for i, v := range ps.f.Blocks[b].Ins {
+			if v < 0 {
+				ps.f.Vals = append(ps.f.Vals, ps.effects[-v-1])
+				ps.f.Blocks[b].Ins[i] = Value(len(ps.f.Vals) - 1)
+			}
+		}
+	}
+	ps.effects = ps.effects[:0]
+}
+
 func (ps *parser) function() {
+	ps.number()
 	ps.f = &Func{Name: ps.word(), Vals: make([]Ins, 1)}
 	ps.prog.Funcs = append(ps.prog.Funcs, ps.f)
 	ps.expect("(")
@@ -321,10 +343,15 @@ func (ps *parser) ins(v Value, k Kind, name string) {
 		ps.expect("(")
 		in.Args = ps.vals(")")
 	}
-	if !info.result {
-		in.Kind = KindNone
+	if (v == 0) != (in.Kind == KindNone) || v != 0 && !info.result {
+		ps.fail("%s: a result too many or too few", name)
 	}
-	ps.f.Vals[v] = in
+	if v == 0 {
+		ps.effects = append(ps.effects, in)
+		v = -Value(len(ps.effects))
+	} else {
+		ps.f.Vals[v] = in
+	}
 	d.Ins = append(d.Ins, v)
 }
 

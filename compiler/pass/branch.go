@@ -157,27 +157,33 @@ func (s *state) above(g *ir.CFG, b ir.Block, fn func(t *ir.Term, then bool) bool
 // implied decides a branch by an equal or opposite one that led here.
 func (fo *folder) implied(g *ir.CFG, t *ir.Term, b ir.Block) (holds, known bool) {
 	fo.above(g, b, func(o *ir.Term, then bool) bool {
-		if o.W != t.W {
-			return true
-		}
-		x, y := fo.use(o.X), fo.use(o.Y)
-		cmp := o.Cmp
-		switch {
-		case x == t.X && y == t.Y:
-		case x == t.Y && y == t.X:
-			cmp = cmp.Swapped()
-		default:
-			return true
-		}
-		if cmp == t.Cmp {
-			holds, known = then, true
-			return false
-		}
-		if inv, ok := cmp.Inverted(); ok && inv == t.Cmp {
-			holds, known = !then, true
-			return false
-		}
-		return true
+		r := *o
+		r.X, r.Y = fo.use(o.X), fo.use(o.Y)
+		holds, known = same(&r, then, t)
+		return !known
 	})
 	return holds, known
+}
+
+// same decides branch t, if branch o, which went to its then side or not,
+// compares the same values in the same or the opposite way.
+func same(o *ir.Term, then bool, t *ir.Term) (holds, known bool) {
+	if o.Kind != ir.Branch || o.W != t.W || o.Then.To == o.Else.To {
+		return false, false
+	}
+	cmp := o.Cmp
+	switch {
+	case o.X == t.X && o.Y == t.Y:
+	case o.X == t.Y && o.Y == t.X:
+		cmp = cmp.Swapped()
+	default:
+		return false, false
+	}
+	if cmp == t.Cmp {
+		return then, true
+	}
+	if inv, ok := cmp.Inverted(); ok && inv == t.Cmp {
+		return !then, true
+	}
+	return false, false
 }

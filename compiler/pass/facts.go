@@ -248,6 +248,22 @@ func (x fact) narrowed(c ir.Cmp, y uint64) fact {
 		}
 	case ir.UGE:
 		x.lo = max(x.lo, y)
+	case ir.SGT:
+		if int64(y) < math.MaxInt64 {
+			return x.narrowed(ir.SGE, y+1)
+		}
+	case ir.SGE:
+		if int64(y) >= 0 {
+			x.lo, x.hi = max(x.lo, y), min(x.hi, math.MaxInt64)
+		}
+	case ir.SLE:
+		if int64(y) < math.MaxInt64 {
+			return x.narrowed(ir.SLT, y+1)
+		}
+	case ir.SLT:
+		if int64(y) <= 0 {
+			x.lo, x.hi = max(x.lo, 1<<63), min(x.hi, y-1)
+		}
 	}
 	return x.tight()
 }

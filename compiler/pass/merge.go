@@ -12,10 +12,50 @@ import (
 func mergeTails(s *state) {
 	for range 4 {
 		if !mergeOnce(s) {
-			return
+			break
 		}
 		tidy(s)
 	}
+	shareEnds(s)
+}
+
+// shareEnds lets a block that ends the function run into a block that does
+// nothing else and returns the same, so that branches which end the function
+// do not need an end of their own. It is done for one block only: it can be
+// laid out in front of the shared end, any other would need a jump.
+func shareEnds(s *state) {
+	f := s.f
+	g := s.graph()
+	ends := map[ir.Value]ir.Block{}
+	for _, b := range g.Order {
+		if d := &f.Blocks[b]; b != 0 && len(d.Ins) == 0 && len(d.Params) == 0 && d.Term.Kind == ir.Ret {
+			if d.Term.X == 0 || isMade(f.Ins(d.Term.X).Op) {
+				ends[d.Term.X] = b
+			}
+		}
+	}
+	for i := len(g.Order) - 1; i >= 0; i-- {
+		d := &f.Blocks[g.Order[i]]
+		if d.Cold {
+			continue
+		}
+		x := d.Term.X
+		if d.Term.Kind == ir.Jump {
+			// This one runs into the end already, if it leads to one.
+			x = f.Blocks[d.Term.Then.To].Term.X
+		}
+		e, ok := ends[x]
+		switch {
+		case !ok || e == g.Order[i]:
+		case d.Term.Kind == ir.Jump && d.Term.Then.To == e:
+			delete(ends, x)
+		case d.Term.Kind == ir.Ret:
+			d.Term = ir.Term{Kind: ir.Jump, Then: ir.Edge{To: e}, Pos: d.Term.Pos}
+			f.Blocks[e].Cold = false
+			delete(ends, x)
+		}
+	}
+	s.shape()
 }
 
 func mergeOnce(s *state) bool {

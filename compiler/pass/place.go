@@ -35,19 +35,24 @@ func place(s *state) {
 	}
 	for _, b := range g.Order {
 		for _, v := range f.Blocks[b].Ins {
-			in := f.Ins(v)
-			k := 0
-			in.Operands(func(q *ir.Value) {
-				p.need(q, b, f.InRegister(in, k))
-				k++
-			})
+			// Calls take their arguments from anywhere; everything else has A
+			// and B only. Copies are new values, so f.Ins moves.
+			if in := f.Ins(v); in.A != 0 && f.InRegister(in, 0) {
+				x := p.copyFor(in.A, b)
+				f.Ins(v).A = x
+			}
+			if in := f.Ins(v); in.B != 0 && f.InRegister(in, 1) {
+				x := p.copyFor(in.B, b)
+				f.Ins(v).B = x
+			}
 		}
 		t := &f.Blocks[b].Term
-		if t.X != 0 {
-			p.need(&t.X, b, f.TermInRegister(t, 0))
+		x, y := t.X != 0 && f.TermInRegister(t, 0), t.Y != 0 && f.TermInRegister(t, 1)
+		if x {
+			t.X = p.copyFor(t.X, b)
 		}
-		if t.Y != 0 {
-			p.need(&t.Y, b, f.TermInRegister(t, 1))
+		if y {
+			t.Y = p.copyFor(t.Y, b)
 		}
 	}
 	// Uses without a register only need a definition that dominates them: the
@@ -76,11 +81,10 @@ type placer struct {
 	new   [][]ir.Value
 }
 
-// need gives a use in block b a copy of its own or a shared one.
-func (p *placer) need(q *ir.Value, b ir.Block, register bool) {
-	v := *q
-	if !register || int(v) >= len(p.where) || p.where[v] == nil {
-		return
+// copyFor gives a use of v in block b a copy of its own or a shared one.
+func (p *placer) copyFor(v ir.Value, b ir.Block) ir.Value {
+	if int(v) >= len(p.where) || p.where[v] == nil {
+		return v
 	}
 	for p.g.Head[b] >= 0 && !p.calls[p.g.Head[b]] {
 		up := p.g.Idom[p.g.Head[b]]
@@ -92,8 +96,7 @@ func (p *placer) need(q *ir.Value, b ir.Block, register bool) {
 	cheap := p.f.Ins(v).Op == ir.OpConst
 	for _, c := range p.where[v] {
 		if c.blk == b || !cheap && p.g.Dominates(c.blk, b) {
-			*q = c.val
-			return
+			return c.val
 		}
 	}
 	in := *p.f.Ins(v)
@@ -101,7 +104,7 @@ func (p *placer) need(q *ir.Value, b ir.Block, register bool) {
 	x := p.value(in)
 	p.where[v] = append(p.where[v], copyAt{b, x})
 	p.new[b] = append(p.new[b], x)
-	*q = x
+	return x
 }
 
 // loopsWithCalls tells for each loop header whether its loop contains a call.

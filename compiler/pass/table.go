@@ -39,6 +39,7 @@ var Table = []Pass{
 	{"merge", "one copy of equal cold blocks and of equal ends", mergeTails},
 	{"dead", "drop what is not used", dead},
 	{"sink", "compute values where they are first used, behind the tests in front of it", sink},
+	{"context", "load the last member of the context before the first call", context},
 	{"place", "make constants and addresses where they are needed", place},
 	{"split", "give every edge a place for moves", split},
 }
@@ -61,6 +62,7 @@ var rules = []rule{
 	{"fuse", "dead", "fuse leaves masks without use"},
 	{"tidy again", "merge", "merge compares whole blocks"},
 	{"dead", "sink", "a dead use must not hold a value above a test"},
+	{"sink", "context", "sink would move the load back"},
 	{"sink", "place", "place looks at the final blocks of the uses"},
 	{"place", "split", "split blocks must stay empty"},
 }

@@ -101,6 +101,12 @@ func (th *threader) outcome(p ir.Block, k int, b ir.Block) (ir.Block, bool) {
 	fx, fy := th.onEdge(p, k, x), th.onEdge(p, k, y)
 	holds, known := decide(t.Cmp, t.W, fx, fy)
 	if !known {
+		q := ir.Term{Kind: ir.Branch, Cmp: t.Cmp, W: t.W, X: x, Y: y}
+		if holds, known = th.fo.implied(th.g, &q, p); !known {
+			holds, known = same(&f.Blocks[p].Term, k == 0, &q)
+		}
+	}
+	if !known {
 		return 0, false
 	}
 	if holds {

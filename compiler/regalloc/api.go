@@ -38,6 +38,9 @@ type Code interface {
 	// Remat is what it costs, in 8-byte instructions, to make v again from
 	// nothing wherever it is needed; 0 if that cannot be done.
 	Remat(v VReg) int
+	// Storable tells whether a value that can be made again can be made in a
+	// spill slot as well, without a register.
+	Storable(v VReg) bool
 }
 
 // Block is one basic block. Its last instruction is its terminator; the
@@ -108,7 +111,7 @@ func (l Loc) Slot() (int, bool) { return int(l - slotBase), l >= slotBase }
 
 // Move copies a value. Moves with the same At run one after the other, in
 // order, directly before instruction At. At most one of Src and Dst is a slot,
-// and a Src of Remat has a register as Dst.
+// and a Src of Remat has a register as Dst unless the value is Storable.
 type Move struct {
 	At       int
 	Dst, Src Loc

@@ -44,6 +44,8 @@ type value struct {
 	isDef  bool // defined by an instruction, thus in a register at first
 	tied   VReg // operand whose register the definition overwrites
 	tied2  VReg // the other operand, if they may be exchanged
+	into   VReg // result of an instruction that overwrites its register
+	cross  bool // alive during a call
 	fwd    Reg  // register in which a later call wants it
 	want   Reg  // register that the values of this parameter already have
 	param  VReg // parameter that it is passed to on an edge
@@ -223,8 +225,10 @@ func (a *allocator) instr(b, i int) {
 		}
 		if ins.Tied {
 			val.tied = ins.Use[ins.Over]
+			a.vals[val.tied].into = d
 			if ins.Commute {
 				val.tied2 = ins.Use[1-ins.Over]
+				a.vals[val.tied2].into = d
 			}
 		}
 	}
@@ -347,6 +351,9 @@ func (a *allocator) intervals() error {
 		val.first = int32(len(a.ivs))
 		a.ivs = append(a.ivs, interval{v: v, start: rs[0].start, end: rs[len(rs)-1].end,
 			rs: rs, us: a.uses[v], reg: NoReg, next: -1})
+	}
+	for i := range a.ivs {
+		a.vals[a.ivs[i].v].cross = a.callIn(&a.ivs[i]) != never
 	}
 	a.liveIn = make([][]VReg, n)
 	all := make([]VReg, len(pairs))

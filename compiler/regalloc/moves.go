@@ -55,7 +55,7 @@ func (a *allocator) reads(pending []pmove, l Loc, skip int) bool {
 func (a *allocator) emit(g, pending, made []pmove, m pmove) {
 	_, from := m.src.Slot()
 	_, to := m.dst.Slot()
-	if !to || !from && m.src != Remat {
+	if !to || !from && m.src != Remat || m.src == Remat && a.code.Storable(m.v) {
 		a.put(m)
 		return
 	}

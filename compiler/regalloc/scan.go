@@ -132,9 +132,8 @@ func (a *allocator) tryFree(iv int32) bool {
 		}
 	}
 	best := NoReg
-	var hs [8]Reg
-	n := a.hintsFor(iv, &hs)
-	for _, r := range hs[:n] {
+	hints := a.hintsFor(iv)
+	for _, r := range hints.list() {
 		if free[r] >= it.end {
 			best = r
 			break
@@ -152,7 +151,7 @@ func (a *allocator) tryFree(iv int32) bool {
 		a.assign(iv, best)
 		return true
 	}
-	for _, r := range hs[:n] {
+	for _, r := range hints.list() {
 		if best == NoReg || free[r] > free[best] {
 			best = r
 		}
@@ -192,40 +191,6 @@ func (a *allocator) assign(iv int32, r Reg) {
 	if val.want == NoReg {
 		val.want = r
 	}
-}
-
-// hintsFor lists registers that would save a copy.
-func (a *allocator) hintsFor(iv int32, hs *[8]Reg) int {
-	it := &a.ivs[iv]
-	val := &a.vals[it.v]
-	n := 0
-	add := func(r Reg) {
-		if r != NoReg && n < len(hs) {
-			hs[n] = r
-			n++
-		}
-	}
-	if iv != val.first {
-		for p := val.first; p >= 0 && p != iv; p = a.ivs[p].next {
-			if a.ivs[p].next == iv {
-				add(a.ivs[p].reg)
-			}
-		}
-	}
-	add(val.fixed)
-	for _, t := range [...]VReg{val.tied, val.tied2} {
-		if t != 0 {
-			if r, ok := a.locAt(t, val.def-1).Reg(); ok {
-				add(r)
-			}
-		}
-	}
-	if val.param != 0 {
-		add(a.vals[val.param].want)
-	}
-	add(val.fwd)
-	add(val.want)
-	return n
 }
 
 // firstUse is the first use of the piece, or never.
