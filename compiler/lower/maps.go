@@ -76,7 +76,9 @@ func (f *fn) updateFailed(r ir.Value, m *hir.Map, at source.Span) {
 
 func (f *fn) countUpdate(r ir.Value, m *hir.Map, at source.Span) {
 	full, other, next := f.b.Cold(f.b.NewBlock("full")), f.b.Cold(f.b.NewBlock("error")), f.b.Cold(f.b.NewBlock("counted"))
-	f.b.If(ir.EQ, 8, r, f.konst(e2big), full, other)
+	// Before 6.4 map operations return an int, and calls that the verifier
+	// turned into direct ones leave its upper half undefined.
+	f.b.If(ir.EQ, 4, r, f.konst(e2big), full, other)
 	f.b.UseSealed(full)
 	f.failMap(builtin.ErrMapFull, at, ir.HelperMapUpdate, m.Name)
 	f.b.Jump(next)
