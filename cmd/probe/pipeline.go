@@ -173,7 +173,7 @@ func (p *pipeline) check(params []string) (diag.List, bool) {
 	prog, out := check.Check(&check.Input{
 		File: p.tree, Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel,
 		Env:    &kernel.Env{K: p.kernel, Options: p.o.named, Child: p.child, PID: pid, Comm: p.o.comm},
-		Config: p.config(), Params: params, PID: pid, Unsafe: p.o.unsafe, Import: p.importFile,
+		Config: p.config(), Params: params, PID: pid, Comm: p.o.comm, Unsafe: p.o.unsafe, Import: p.importFile,
 	})
 	p.prog = prog
 	if prog != nil {
