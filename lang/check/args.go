@@ -110,7 +110,7 @@ func (b *body) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 	d := b.errorf("bad-argument", x.Span(), "%s() only supports %s arguments (`%s` provided)", sig.Name, want, b.shown(x)).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
 	switch {
-	case want == "string" && (t.Kind == types.Pointer || t.IsInt()):
+	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !isLiteral(x):
 		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
 	case sig.Usage != "":
 		d.WithHelp("usage: `%s`", sig.Usage)

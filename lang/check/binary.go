@@ -58,12 +58,6 @@ func isNum(t *types.Type) bool {
 // binary types x op y.
 func (b *body) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	if isBad(x) || isBad(y) {
-		if op.compare || op.logical {
-			// The result is known even when an operand is not.
-			if x.Type() != types.InvalidType && y.Type() != types.InvalidType {
-				return pendingAs(at)
-			}
-		}
 		return firstBad(at, x, y)
 	}
 	if z := b.foldBinary(op, x, y, at); z != nil {
@@ -98,10 +92,6 @@ func (b *body) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	}
 	return b.badOperands(op, x, y, at)
 }
-
-// pendingAs is pending; kept apart so that the reader sees that nothing more
-// is known than that the operands are not.
-func pendingAs(at source.Span) hir.Expr { return pending(at) }
 
 func boolOp(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	return &hir.Binary{X: hir.X{T: types.BoolType, At: at}, Op: op.op, L: x, R: y}

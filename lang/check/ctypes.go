@@ -139,13 +139,19 @@ func (ct *ctypes) enum(e *syntax.CEnum) *types.Type {
 	return t
 }
 
+// packedEnumSize is the least size that holds all constants, signed if one is
+// negative.
 func packedEnumSize(e *syntax.CEnum) int {
+	least, most := int64(0), int64(0)
+	for _, it := range e.Items {
+		least, most = min(least, it.Value), max(most, it.Value)
+	}
 	for _, size := range []int{1, 2} {
-		fit := true
-		for _, it := range e.Items {
-			fit = fit && it.Value >= -1<<(8*size-1) && it.Value < 1<<(8*size)
+		limit := int64(1) << (8 * size)
+		if least < 0 {
+			limit /= 2
 		}
-		if fit {
+		if least >= -limit && most < limit {
 			return size
 		}
 	}

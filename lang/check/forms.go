@@ -420,7 +420,7 @@ func (b *body) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
 	}
 	truth, ok := litTruth(c)
 	if !ok {
-		b.notComptime(e.Cond.Span())
+		b.notComptime(unparen(e.Cond).Span())
 		return nil, true
 	}
 	if truth {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"probe/lang/check"
 	"probe/lang/diag"
 )
 
@@ -53,6 +54,42 @@ var rejections = []struct {
 	{"A-ER-45", "print(«NO_SUCH_CONSTANT»);", "unknown-name", "unknown identifier"},
 	{"A-ER-45", "print(«TCP_CLOSED»);", "unknown-name", "unknown identifier"},
 	{"N-01", "print(«AF_INET»);", "unknown-name", "begin the script with `#include <linux/socket.h>`"},
+	{"E-COMP-03", `static_assert(«pid», "x");`, "not-comptime", "unable to resolve"},
+	{"E-COMP-03", `static_assert(1, «comm»);`, "literal-expected", "expects a string literal"},
+	{"E-COMP-03", `«static_assert(1)»;`, "argument-count", "requires 2 arguments"},
+	{"E-COMP-03", `fail("%d", «pid»);`, "literal-expected", "expects literals only"},
+	{"E-COMP-03", `fail(«5»);`, "literal-expected", "expects a string literal"},
+	{"E-COMP-03", `«fail()»;`, "argument-count", "requires one argument"},
+	{"E-COMP-02", `if comptime («pid») { print(1); }`, "not-comptime", "unable to resolve"},
+	{"E-COMP-04", "print(«is_str()»);", "argument-count", "requires one argument"},
+	{"F-ISSCALAR", "print(is_scalar(«5»));", "map-expected", "expects a map"},
+	{"F-CONTAINEROF", "print(container_of(curtask, «5», pid));", "bad-argument", "expects a type"},
+	{"F-CONTAINEROF", "print(container_of(curtask, typeof(struct sock), «5»));", "bad-argument", "expects the name of a member"},
+	{"F-CONTAINEROF", "print(container_of(«comm», typeof(struct sock), sk_err));", "bad-argument", "only supports pointer"},
+	{"F-CONTAINEROF", "print(container_of(curtask, typeof(struct sock), «nope»));", "unknown-field", "does not contain"},
+	{"F-GETOPT", "print(«getopt()»);", "argument-count", "at least one argument"},
+	{"F-GETOPT", `print(getopt("x", «(1, 2)»));`, "literal-expected", "integer, bool or string"},
+	{"F-GETOPT", `print(getopt("x", 1, "a")); print(«getopt("x", 1, "b")»);`, "different-option", "different description"},
+	{"E-PREC-01", `$x = «pid ?: "x"»;`, "branch-mismatch", "branches must return"},
+	{"E-PREC-01", `$x = «comm» ?: "x";`, "bad-condition", "invalid condition"},
+	{"E-PRIM-05", "$x = «if pid { 1 }»;", "no-value", "no value"},
+	{"T-TUP-01", "$t = (1, 2); print($t.«name»);", "bad-field", "elements of a tuple have numbers"},
+	{"B-CONFIG", "print(config.«max_strlem»);", "unknown-field", "similar name exists: `max_strlen`"},
+	{"T-PROM-06", `let $t : typeof((1, 2)); $t = «("a", 2)»;`, "type-mismatch", "type mismatch for $t"},
+	{"T-PROM-06", `let $t : typeof((1, 2)) = «(300, 2)»;`, "type-mismatch", "type mismatch for $t"},
+	{"T-PROM-06", `let $s : string[4] = «"abcdef"»;`, "type-mismatch", "type mismatch for $s"},
+	{"F-FIND", `@m[1] = "s"; $v = 1; find(@m, 1, «$v»);`, "type-mismatch", "type mismatch for $v"},
+	{"F-FIND", `@m[1] = hist(5); find(@m, 1, «$v»);`, "aggregation-read", "cannot be assigned to a scratch variable"},
+	{"T-ARR-01", `print(comm[«"x"»]);`, "bad-index", "must be an integer"},
+	{"T-ARR-01", `print(comm[«-1»]);`, "index-out-of-bounds", "out of bounds"},
+	{"T-PTR-04", `kprobe:f { print(«*(void *)arg0»); }`, "bad-dereference", "void *"},
+	{"T-REC-01", `$r = (a = 1); print($r.«b»);`, "unknown-field", "does not contain"},
+	{"T-PROM-08", `$r = (a = 1); $r = «(b = 1)»;`, "type-mismatch", "type mismatch for $r"},
+	{"E-OFF-01", "print(offsetof(struct sock, «sk_err.x»));", "bad-field", "has no field named"},
+	{"T-KIND-22", "let $x : int8[«pid»];", "bad-type", "non-negative integer literal"},
+	{"T-KIND-21", "let $x : enum «no_such»;", "unknown-type", "unknown enum"},
+	{"L-STR-04", `config = { max_strlen = 4 } begin { print(«str($1)»); }`, "string-too-long", "the text of $1"},
+	{"F-GEN-02", `print(strncmp(comm, «5», 2));`, "bad-argument", "usage: `strncmp"},
 	{"A-ER-46", "«cuont»();", "unknown-name", "similar name exists: `count`"},
 	{"A-ER-47", "print(«@x»);", "undefined-map", "undefined map"},
 	{"A-ER-47", "@reads = 1; print(«@raeds»);", "undefined-map", "similar name exists: `@reads`"},
@@ -182,7 +219,12 @@ func TestRejections(t *testing.T) {
 	for _, tc := range rejections {
 		t.Run(tc.row+" "+tc.script, func(t *testing.T) {
 			script, start, end := mark(t, tc.script)
-			p, ds := run(t, script)
+			in, ds := newInput(t, script)
+			if ds.HasErrors() {
+				t.Fatalf("%s\n%s", script, render(ds))
+			}
+			in.Params = []string{"parameter"}
+			p, ds := check.Check(in)
 			if p != nil {
 				t.Fatalf("accepted: %s", script)
 			}

@@ -53,7 +53,7 @@ func (b *body) typeExpr(te *syntax.TypeExpr) *types.Type {
 func (b *body) baseType(te *syntax.TypeExpr) *types.Type {
 	switch {
 	case te.OfType != nil:
-		return b.typeExpr(te.OfType)
+		return b.typeOrExpr(te.OfType, nil)
 	case te.Of != nil:
 		return b.typeOf(te.Of)
 	case te.Kind == "":
