@@ -52,7 +52,7 @@ var commands []*command
 func init() {
 	commands = []*command{
 		runCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
-		explainCommand, helpCommand, labCommand, versionCommand,
+		explainCommand, helpCommand, labCommand, replCommand, versionCommand,
 	}
 }
 
@@ -70,6 +70,9 @@ func Main(args []string, std stdio) int {
 		return compatMain(args[1:], std)
 	}
 	words := args[1:]
+	if len(words) == 0 && onTerminal(std) {
+		return replCommand.invoke(nil, std)
+	}
 	if len(words) == 0 {
 		usage(std.err)
 		return exitUsage

@@ -1,0 +1,191 @@
+package repl
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"probe/compiler"
+	"probe/compiler/object"
+	"probe/lang/check"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+	"probe/runtime/session"
+)
+
+// liveMap is a map that outlives the input that made it.
+type liveMap struct {
+	hir *hir.Map
+	obj *object.Map
+}
+
+// scratchMap is the map behind the scratch variable $name of statements.
+func scratchMap(name string) string { return session.Hidden + name }
+
+// check types items beside the definitions so far. fresh are maps that are to
+// be made anew, whatever lives under their names.
+func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]bool) (*hir.Program, diag.List) {
+	f := &syntax.File{Source: src, Items: append(r.definitions(items), items...)}
+	in := r.cfg.Input
+	in.File, in.Maps = f, nil
+	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
+		if !fresh[name] {
+			in.Maps = append(in.Maps, r.maps[name].hir)
+		}
+	}
+	p, out := check.Check(&in)
+	if p == nil {
+		return nil, r.ours(src, out)
+	}
+	// The types of maps are found from one input alone, where @n = 1 makes an
+	// 8-bit map. Later inputs will want more room: integers get all 64 bits,
+	// texts as much as is usual. The input is then typed again with that.
+	wide := false
+	for _, m := range p.Maps {
+		if r.maps[m.Name] != nil && !fresh[m.Name] {
+			continue
+		}
+		w := *m
+		w.Key, w.Value = widen(m.Key), widen(m.Value)
+		if w.Key != m.Key || w.Value != m.Value {
+			wide = true
+			in.Maps = append(in.Maps, &w)
+		}
+	}
+	if wide {
+		if again, more := check.Check(&in); again != nil {
+			p, out = again, more
+		}
+	}
+	return p, r.ours(src, out)
+}
+
+// definitions are the items that an input sees besides its own: all that were
+// typed before but those that it defines itself. Declarations of maps that
+// live already have done their work.
+func (r *repl) definitions(own []syntax.Item) []syntax.Item {
+	redefined := map[string]bool{}
+	for _, it := range own {
+		redefined[definitionKey(it)] = true
+	}
+	redefined[""] = false
+	var out []syntax.Item
+	for _, d := range r.defs {
+		if m, ok := d.(*syntax.MapDecl); ok && r.maps[m.Name] != nil {
+			continue
+		}
+		if !redefined[definitionKey(d)] {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// ours leaves out warnings about what was typed before.
+func (r *repl) ours(src *source.File, list diag.List) diag.List {
+	list.All = slices.DeleteFunc(list.All, func(d *diag.Diagnostic) bool {
+		return d.Severity != diag.Error && d.Span.Valid() && d.Span.File != src
+	})
+	for _, d := range list.All {
+		unhide(d)
+	}
+	return list
+}
+
+// unhide names scratch variables as they were typed.
+func unhide(d *diag.Diagnostic) {
+	plain := func(s string) string { return strings.ReplaceAll(s, "@"+session.Hidden, "$") }
+	d.Message, d.Label = plain(d.Message), plain(d.Label)
+	for i := range d.Labels {
+		d.Labels[i].Text = plain(d.Labels[i].Text)
+	}
+	for i := range d.Notes {
+		d.Notes[i] = plain(d.Notes[i])
+	}
+	for i := range d.Helps {
+		d.Helps[i] = plain(d.Helps[i])
+	}
+}
+
+// wideString is how long strings in the maps of an interactive session are at
+// least, with the NUL.
+const wideString = 64
+
+// widen is a type with room for the values of later inputs; the type itself if
+// it has it.
+func widen(t *types.Type) *types.Type {
+	if t == nil {
+		return nil
+	}
+	switch t.Kind {
+	case types.Int:
+		if t.Size < 8 {
+			w := *types.IntType(8, t.Signed)
+			w.Space = t.Space
+			return &w
+		}
+	case types.String:
+		if t.Len < wideString {
+			return types.StringType(wideString)
+		}
+	case types.Record:
+		if t.Struct.Flavour != types.Tuple && t.Struct.Flavour != types.RecordLit {
+			return t
+		}
+		var names []string
+		var elems []*types.Type
+		wider := false
+		for _, f := range t.Struct.Fields() {
+			w := widen(f.Type)
+			wider = wider || w != f.Type
+			names, elems = append(names, f.Name), append(elems, w)
+		}
+		switch {
+		case !wider:
+		case t.Struct.Flavour == types.Tuple:
+			return types.TupleType(elems...)
+		default:
+			return types.RecordLitType(names, elems)
+		}
+	}
+	return t
+}
+
+// compile makes an object that shares the maps that live.
+func (r *repl) compile(p *hir.Program, text string, fresh map[string]bool) (*object.Object, diag.List) {
+	var out diag.List
+	t, err := r.cfg.Target(r.texts + text)
+	if err != nil {
+		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
+		return nil, out
+	}
+	live := map[string]*object.Map{}
+	for name, m := range r.maps {
+		if fresh[name] {
+			name += " before" // its storage must not be taken for the new one
+		}
+		live[name] = m.obj
+	}
+	return compiler.Compile(p, compiler.Config{
+		Target: t, Builtins: r.cfg.Builtins, Types: r.cfg.Input.Types, PID: r.cfg.Input.PID, Comm: r.cfg.Input.Comm,
+		Live: live, HashOnly: true, Strings: r.strings,
+	})
+}
+
+// adopt keeps what an object brought that others will share.
+func (r *repl) adopt(obj *object.Object, fresh map[string]bool) {
+	r.strings = obj.Strings
+	for i, m := range obj.Maps {
+		old := r.maps[m.Name]
+		if old != nil && !fresh[m.Name] {
+			continue
+		}
+		if old != nil {
+			r.tracer.Forget(old.obj)
+		}
+		r.maps[m.Name] = &liveMap{obj.HIR.Maps[i], m}
+	}
+}

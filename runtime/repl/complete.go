@@ -1,0 +1,293 @@
+package repl
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"probe/lang/syntax"
+	"probe/runtime/session"
+)
+
+// words are what the language has besides the library: keywords and the values
+// that the checker itself knows.
+var words = []string{
+	"args", "break", "config", "continue", "duration", "else", "false", "for", "if", "import", "let", "macro",
+	"offsetof(", "probe", "probetype", "return", "retval", "sizeof(", "struct", "true", "typeof(", "union", "unroll",
+	"while", "enum", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "str(", "has_key(",
+}
+
+// complete is the line editor's completer: the text before the completed word,
+// the ways to complete it, the text behind.
+func (r *repl) complete(line string, pos int) (head string, list []string, tail string) {
+	runes := []rune(line)
+	head, tail = string(runes[:pos]), string(runes[pos:])
+	defer func() {
+		// A fault in the checker must not cost the session for a TAB; it will
+		// show when the input is carried out.
+		if recover() != nil {
+			list = nil
+		}
+	}()
+	at, list := r.completions(head)
+	return head[:at], list, tail
+}
+
+// completions completes the end of a line: the words that can stand from at on.
+func (r *repl) completions(line string) (at int, list []string) {
+	if r.asking == "" && isCommand(line) {
+		return r.completeCommand(line)
+	}
+	before := r.asking
+	if before != "" {
+		before += "\n"
+	}
+	text := before + line
+	start, list := r.completeCode(text)
+	if start < len(before) {
+		return len(line), nil
+	}
+	return start - len(before), list
+}
+
+var importing = regexp.MustCompile(`\bimport\s+"([\w./]*)$`)
+
+// completeCode completes the end of an input.
+func (r *repl) completeCode(text string) (start int, list []string) {
+	start = wordStart(text)
+	word := text[start:]
+	if m := importing.FindStringSubmatchIndex(text); m != nil && r.cfg.Modules != nil {
+		return m[2], starting(r.cfg.Modules(), text[m[2]:])
+	}
+	p := placeOf(text)
+	switch {
+	case p.kind == inText:
+		return start, nil
+	case p.kind == inHeader:
+		return r.completeTarget(text, p)
+	}
+	before := text[:start]
+	trimmed := strings.TrimRight(before, " \t")
+	switch {
+	case strings.HasSuffix(before, "@"):
+		return start, starting(r.mapNames(text[:start]), word)
+	case strings.HasSuffix(before, "$"):
+		return start, starting(r.varNames(text[:start]), word)
+	case strings.HasSuffix(trimmed, "->"), strings.HasSuffix(trimmed, ".") && !strings.HasSuffix(trimmed, ".."):
+		end := len(trimmed) - 1
+		if trimmed[end] == '>' {
+			end--
+		}
+		if end > 0 && trimmed[end] == '.' && isNumber(trimmed[operandStart(trimmed[:end]):end]) {
+			return start, nil
+		}
+		return start, starting(r.members(text, p, operandStart(trimmed[:end]), end), word)
+	}
+	if kind := lastWord(trimmed); len(trimmed) < len(before) && (kind == "struct" || kind == "union" || kind == "enum") {
+		return start, r.typeNames(kind, word)
+	}
+	list = starting(r.codeWords(), word)
+	if !p.item && strings.TrimSpace(before) == "" {
+		// The input may as well become a clause.
+		list = append(list, starting(r.kindWords(), word)...)
+	}
+	return start, sorted(list)
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+func lastWord(s string) string { return s[wordStart(s):] }
+
+// starting are the candidates that start with a prefix, sorted.
+func starting(candidates []string, prefix string) []string {
+	var out []string
+	for _, c := range candidates {
+		if strings.HasPrefix(c, prefix) {
+			out = append(out, c)
+		}
+	}
+	return sorted(out)
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// codeWords are the words that can begin an operand or a statement.
+func (r *repl) codeWords() []string {
+	out := slices.Clone(words)
+	for name, sig := range r.cfg.Input.Builtins {
+		if !sig.Bare {
+			name += "("
+		}
+		out = append(out, name)
+	}
+	for _, d := range r.defs {
+		if m, ok := d.(*syntax.Macro); ok {
+			out = append(out, m.Name+"(")
+		}
+	}
+	return out
+}
+
+// kindWords are the probe types, with a ':' where a target follows.
+func (r *repl) kindWords() []string {
+	if r.cfg.Input.Probes == nil {
+		return nil
+	}
+	var out []string
+	for _, k := range r.cfg.Input.Probes.Kinds() {
+		name := k.Name
+		if strings.Contains(k.Usage, ":") {
+			name += ":"
+		}
+		out = append(out, name)
+	}
+	for _, d := range r.defs {
+		if n, ok := d.(*syntax.NamedProbe); ok {
+			out = append(out, n.Name)
+		}
+	}
+	return out
+}
+
+// kind finds a probe type by its name or alias.
+func (r *repl) kind(word string) string {
+	if r.cfg.Input.Probes == nil {
+		return ""
+	}
+	for _, k := range r.cfg.Input.Probes.Kinds() {
+		if strings.EqualFold(k.Name, word) || slices.Contains(k.Aliases, word) {
+			return k.Name
+		}
+	}
+	return ""
+}
+
+// completeTarget completes an attach point.
+func (r *repl) completeTarget(text string, p place) (start int, list []string) {
+	ap := text[p.word:]
+	word, rest, has := strings.Cut(ap, ":")
+	if !has {
+		if i := strings.LastIndexByte(text[:p.word], '|'); i >= 0 && strings.TrimSpace(text[i+1:p.word]) == "" {
+			// One more function of call:a|b.
+			first := text[strings.LastIndexAny(text[:i], " \t\n,")+1 : i]
+			if kind, _, ok := strings.Cut(first, ":"); ok {
+				return p.word, r.names.starting(r.kind(kind), ap)
+			}
+		}
+		return p.word, starting(r.kindWords(), ap)
+	}
+	kind := r.kind(word)
+	start = p.word + len(word) + 1
+	switch kind {
+	case "":
+		return start, nil
+	case "uprobe", "uretprobe", "usdt":
+		return start, r.programTargets(kind, rest)
+	case "call", "ret":
+		if strings.HasPrefix(rest, "/") {
+			return start, r.programTargets("uprobe", rest)
+		}
+	case "interval", "profile":
+		return start, starting([]string{"hz:", "s:", "ms:", "us:"}, rest)
+	}
+	return start, r.names.starting(kind, rest)
+}
+
+// programTargets completes the path of a program, and then its symbols.
+func (r *repl) programTargets(kind, rest string) []string {
+	path, symbol, has := strings.Cut(rest, ":")
+	if has {
+		var out []string
+		for _, name := range r.names.matching(kind, path+":"+symbol+"*") {
+			if strings.HasPrefix(name, path+":"+symbol) {
+				out = append(out, name)
+			}
+		}
+		return out
+	}
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), base) {
+			continue
+		}
+		info, err := os.Stat(dir + e.Name())
+		switch {
+		case err != nil:
+		case info.IsDir():
+			out = append(out, dir+e.Name()+"/")
+		case info.Mode().IsRegular():
+			out = append(out, dir+e.Name()+":")
+		}
+	}
+	return sorted(out)
+}
+
+// typeNames are the kernel's structs, unions or enums that start with a
+// prefix.
+func (r *repl) typeNames(kind, prefix string) []string {
+	var out []string
+	if t := r.cfg.Input.Types; t != nil {
+		out = starting(t.Names(kind), prefix)
+	}
+	for _, d := range r.defs {
+		if c, ok := d.(*syntax.CDef); ok {
+			if k, name, ok := strings.Cut(definitionKey(c), " "); ok && k == kind && strings.HasPrefix(name, prefix) {
+				out = append(out, name)
+			}
+		}
+	}
+	return sorted(out)
+}
+
+var (
+	mapWord = regexp.MustCompile(`@(\w+)`)
+	varWord = regexp.MustCompile(`\$([A-Za-z_]\w*)`)
+)
+
+// mapNames are the maps that live and those that the input mentions.
+func (r *repl) mapNames(text string) []string {
+	out := mentioned(mapWord, text)
+	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
+		if !strings.HasPrefix(name, session.Hidden) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// varNames are the scratch variables of the input and those that were kept.
+func (r *repl) varNames(text string) []string {
+	out := mentioned(varWord, text)
+	if !placeOf(text).item {
+		for name := range r.maps {
+			if v, ok := strings.CutPrefix(name, session.Hidden); ok {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+func mentioned(word *regexp.Regexp, text string) []string {
+	var out []string
+	for _, m := range word.FindAllStringSubmatch(text, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}

@@ -1,0 +1,104 @@
+package repl
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"probe/lang/diag"
+	"probe/lang/source"
+	"probe/lang/syntax"
+)
+
+// isDefinition tells items that stay known from those that run.
+func isDefinition(it syntax.Item) bool {
+	switch it.(type) {
+	case *syntax.Probe, *syntax.BadItem:
+		return false
+	}
+	return true
+}
+
+var cHead = regexp.MustCompile(`^\s*(?:typedef\s+)?((?:struct|union|enum)\s+\w+)`)
+var cTail = regexp.MustCompile(`\}\s*(\w+)\s*;?\s*$`)
+var cDefine = regexp.MustCompile(`^#\s*define\s+(\w+)`)
+
+// definitionKey names what an item defines: a later one with the same key
+// takes the place of an earlier one. "" replaces nothing.
+func definitionKey(it syntax.Item) string {
+	switch it := it.(type) {
+	case *syntax.Macro:
+		return "macro " + it.Name
+	case *syntax.Fn:
+		return "macro " + it.Name
+	case *syntax.NamedProbe:
+		return "probe " + it.Name
+	case *syntax.MapDecl:
+		return "map @" + it.Name
+	case *syntax.Import:
+		if it.Path != nil {
+			return "import " + it.Path.Value
+		}
+	case *syntax.CDef:
+		if m := cHead.FindStringSubmatch(it.Text); m != nil {
+			return strings.Join(strings.Fields(m[1]), " ")
+		}
+		if m := cTail.FindStringSubmatch(it.Text); m != nil {
+			return "typedef " + m[1]
+		}
+	case *syntax.Preproc:
+		if m := cDefine.FindStringSubmatch(it.Text); m != nil {
+			return "define " + m[1]
+		}
+	}
+	return ""
+}
+
+// define keeps definitions for the inputs that come.
+func (r *repl) define(src *source.File, items []syntax.Item) {
+	r.defs = append(r.definitions(items), items...)
+	if !strings.Contains(r.texts, src.Text) {
+		r.texts += src.Text + "\n"
+	}
+}
+
+// parseItems reads an input of top-level items and tells its definitions from
+// its probes. The source is named after the clause that it may become.
+func (r *repl) parseItems(text string) (defs, probes []syntax.Item, src *source.File, ok bool) {
+	src = source.New(fmt.Sprintf("clause %d", r.last+1), text)
+	f, list := syntax.Parse(src)
+	if list.HasErrors() {
+		r.wrong(list)
+		return nil, nil, src, false
+	}
+	for _, it := range f.Items {
+		if isDefinition(it) {
+			defs = append(defs, it)
+		} else {
+			probes = append(probes, it)
+		}
+	}
+	if i := slices.IndexFunc(defs, func(it syntax.Item) bool { return r.lives(it) }); i >= 0 {
+		d := defs[i].(*syntax.MapDecl)
+		list.Errorf("duplicate-map", d.NameAt, "@%s exists already", d.Name).
+			WithLabel("its kind and size are settled").WithHelp("`:drop @%s` gives it up with what it holds", d.Name)
+		r.wrong(list)
+		return nil, nil, src, false
+	}
+	r.show(list)
+	return defs, probes, src, true
+}
+
+// lives tells declarations of maps that exist already.
+func (r *repl) lives(it syntax.Item) bool {
+	d, ok := it.(*syntax.MapDecl)
+	return ok && r.maps[d.Name] != nil
+}
+
+// wrong shows why an input was not carried out.
+func (r *repl) wrong(list diag.List) {
+	list.Sort()
+	r.show(list)
+	r.failed = true
+}

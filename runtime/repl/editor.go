@@ -1,0 +1,211 @@
+package repl
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/peterh/liner"
+	"golang.org/x/sys/unix"
+)
+
+// errInterrupted is Ctrl-C while a line is typed.
+var errInterrupted = errors.New("interrupted")
+
+// reader is where lines come from. ReadLine returns a line without its end,
+// io.EOF, or errInterrupted.
+type reader interface {
+	ReadLine(prompt string) (string, error)
+	// Remember adds an input to the history.
+	Remember(input string)
+	// Done is called before the session's end is printed; no line is read any
+	// more. It puts the terminal back as it was.
+	Done()
+}
+
+// isTerminal tells terminals from files and pipes.
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// canEdit tells whether lines can be edited: the line editor works on the
+// process's own standard streams, on terminals that move the cursor.
+func canEdit() bool {
+	return isTerminal(os.Stdin) && isTerminal(os.Stdout) && liner.TerminalSupported()
+}
+
+// editor reads lines from a terminal by means of liner.
+type editor struct {
+	liner  *liner.State
+	screen *screen
+	stdout *os.File // what os.Stdout was
+	pipe   *os.File // what liner writes to
+	drawn  chan struct{}
+	ended  chan struct{}
+}
+
+// mark in the editor's output asks for an answer on editor.drawn when all that
+// is in front of it was drawn. The editor never writes it.
+const mark = 0
+
+// newEditor takes over the terminal of the standard streams until Done.
+func newEditor(s *screen, complete liner.WordCompleter, history []string) (*editor, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("open a pipe for the line editor: %w", err)
+	}
+	e := &editor{screen: s, stdout: os.Stdout, pipe: w, drawn: make(chan struct{}), ended: make(chan struct{})}
+	os.Stdout = w
+	e.liner = liner.NewLiner()
+	e.liner.SetCtrlCAborts(true)
+	e.liner.SetBeep(false)
+	e.liner.SetTabCompletionStyle(liner.TabPrints)
+	e.liner.SetWordCompleter(complete)
+	for _, h := range history {
+		e.liner.AppendHistory(h)
+	}
+	go e.pump(r)
+	return e, nil
+}
+
+// pump carries what the line editor draws to the screen.
+func (e *editor) pump(r *os.File) {
+	defer close(e.ended)
+	defer r.Close()
+	buf := make([]byte, 4096)
+	for {
+		n, err := r.Read(buf)
+		for b := buf[:n]; len(b) > 0; {
+			i := bytes.IndexByte(b, mark)
+			if i < 0 {
+				e.screen.edit(b)
+				break
+			}
+			if i > 0 {
+				e.screen.edit(b[:i])
+			}
+			e.drawn <- struct{}{}
+			b = b[i+1:]
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// ReadLine implements reader.
+func (e *editor) ReadLine(prompt string) (string, error) {
+	line, err := e.liner.Prompt(prompt)
+	// The end of the line has to be on the terminal before what it causes.
+	if _, err := e.pipe.Write([]byte{mark}); err == nil {
+		<-e.drawn
+	}
+	switch {
+	case errors.Is(err, liner.ErrPromptAborted):
+		return "", errInterrupted
+	case errors.Is(err, io.EOF):
+		e.screen.edit([]byte("\n"))
+		return "", io.EOF
+	case err != nil:
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	return line, nil
+}
+
+// Remember implements reader.
+func (e *editor) Remember(input string) { e.liner.AppendHistory(input) }
+
+// Done implements reader. When it is called while a line is being read, as at
+// the end by a signal, that goes on without effect until the process ends.
+func (e *editor) Done() {
+	e.liner.Close()
+	os.Stdout = e.stdout
+	e.pipe.Close()
+	<-e.ended
+	e.screen.leave()
+}
+
+// plain reads lines as they come, from pipes, files and terminals that cannot
+// move the cursor.
+type plain struct {
+	in     *lineReader
+	prompt io.Writer // nil when nobody sees it
+}
+
+// ReadLine implements reader.
+func (p *plain) ReadLine(prompt string) (string, error) {
+	if p.prompt != nil {
+		fmt.Fprint(p.prompt, prompt)
+	}
+	line, err := p.in.next()
+	if err == io.EOF && p.prompt != nil {
+		fmt.Fprintln(p.prompt)
+	}
+	return line, err
+}
+
+// Remember implements reader: there is no history without an editor.
+func (p *plain) Remember(string) {}
+
+// Done implements reader.
+func (p *plain) Done() {}
+
+// maxLine is the length of the longest line that is read, in bytes. A script
+// is no longer than a few thousand; more is binary data that was piped in.
+const maxLine = 1 << 20
+
+// lineReader splits a stream into lines. The last one needs no end.
+type lineReader struct {
+	r   io.Reader
+	buf []byte
+	err error
+}
+
+func (l *lineReader) next() (string, error) {
+	for {
+		if i := bytes.IndexByte(l.buf, '\n'); i >= 0 {
+			line := string(l.buf[:i])
+			l.buf = l.buf[i+1:]
+			return strings.TrimSuffix(line, "\r"), nil
+		}
+		if l.err != nil {
+			if l.err == io.EOF && len(l.buf) > 0 {
+				line := string(l.buf)
+				l.buf = nil
+				return line, nil
+			}
+			return "", l.err
+		}
+		if len(l.buf) > maxLine {
+			return "", fmt.Errorf("the input has a line of more than %d bytes", maxLine)
+		}
+		chunk := make([]byte, 4096)
+		n, err := l.r.Read(chunk)
+		l.buf, l.err = append(l.buf, chunk[:n]...), err
+	}
+}
+
+// oneLine is how an input stands in the history, which keeps single lines. An
+// input with comments to a line's end cannot be joined and gives none, as do
+// control characters.
+func oneLine(input string) (string, bool) {
+	lines := strings.Split(input, "\n")
+	for i, l := range lines {
+		if len(lines) > 1 && (strings.Contains(l, "//") || strings.HasPrefix(strings.TrimSpace(l), "#")) {
+			return "", false
+		}
+		lines[i] = strings.ReplaceAll(strings.TrimRight(l, " \t\r"), "\t", " ")
+		if i > 0 {
+			lines[i] = strings.TrimLeft(lines[i], " ")
+		}
+	}
+	out := strings.TrimSpace(strings.Join(lines, " "))
+	bad := strings.ContainsFunc(out, func(r rune) bool { return unicode.IsControl(r) })
+	return out, out != "" && !bad && utf8.ValidString(out)
+}

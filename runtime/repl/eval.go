@@ -1,0 +1,300 @@
+package repl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+	"probe/lang/value"
+	"probe/runtime/session"
+)
+
+// inputName is what messages call an input that is no clause.
+const inputName = "input"
+
+// eval carries out an input that is no command.
+func (r *repl) eval(ctx context.Context, text string) {
+	if syntax.IsItem(text) {
+		r.evalItems(ctx, text)
+		return
+	}
+	r.evalStmts(ctx, text)
+}
+
+// evalItems attaches the probes of an input and keeps its definitions.
+func (r *repl) evalItems(ctx context.Context, text string) {
+	defs, probes, src, ok := r.parseItems(text)
+	if !ok {
+		return
+	}
+	p, list := r.check(src, append(defs, probes...), nil)
+	if p == nil {
+		r.wrong(list)
+		return
+	}
+	r.show(withoutNoise(list))
+	if len(probes) == 0 {
+		r.define(src, defs)
+		return
+	}
+	obj, list := r.compile(p, text, nil)
+	if obj == nil {
+		r.wrong(list)
+		return
+	}
+	r.show(list)
+	h, ok := r.add(ctx, obj, nil)
+	if !ok {
+		return
+	}
+	r.define(src, defs)
+	if onlyBegin(obj) {
+		r.tracer.Remove(h)
+		r.took(h)
+		return
+	}
+	r.last++
+	r.clauses = append(r.clauses, &clause{n: r.last, text: text, h: h, obj: obj, started: time.Now()})
+	fmt.Fprintf(r.err, "[%d] attached %s\n", r.last, count(h.Probes(), "probe"))
+}
+
+// onlyBegin tells objects that have done their work once they are added.
+func onlyBegin(obj *object.Object) bool {
+	for _, p := range obj.Programs {
+		if p.Site.Provider != "begin" {
+			return false
+		}
+	}
+	return true
+}
+
+// add runs an object.
+func (r *repl) add(ctx context.Context, obj *object.Object, fresh map[string]bool) (handle, bool) {
+	if r.cfg.Check != nil {
+		if d := r.cfg.Check(); d != nil {
+			r.complain(d)
+			return nil, false
+		}
+	}
+	h, err := r.tracer.Add(ctx, obj)
+	var refused *session.LoadError
+	switch {
+	case err == nil:
+		r.adopt(obj, fresh)
+		return h, true
+	case errors.As(err, &refused):
+		unhide(refused.Diag)
+		r.complain(refused.Diag)
+	case errors.Is(err, context.Canceled):
+		r.complain(&diag.Diagnostic{Severity: diag.Error, Message: "interrupted; nothing is attached"})
+	default:
+		r.complain(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
+	}
+	return nil, false
+}
+
+// took tells whether an object called exit(), and with what status.
+func (r *repl) took(h handle) (code int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	code, ok = r.exited[h]
+	delete(r.exited, h)
+	return code, ok
+}
+
+// evalStmts runs statements once, as a begin probe, and prints the value of an
+// expression at their end.
+func (r *repl) evalStmts(ctx context.Context, text string) {
+	src := source.New(inputName, text)
+	block, list := syntax.ParseStmts(src)
+	if list.HasErrors() {
+		r.wrong(list)
+		return
+	}
+	r.show(list)
+	if len(block.Stmts) == 0 && block.Value == nil {
+		return
+	}
+	in := &stmtsInput{r: r, src: src, block: block}
+	in.keepVars()
+	p, list, ok := in.typed()
+	if !ok {
+		r.wrong(list)
+		return
+	}
+	r.show(withoutNoise(list))
+	if v, ok := constant(p); ok && in.prints {
+		r.printer.Value(v)
+		return
+	}
+	obj, list := r.compile(p, text, in.fresh)
+	if obj == nil {
+		r.wrong(list)
+		return
+	}
+	r.show(list)
+	h, ok := r.add(ctx, obj, in.fresh)
+	if !ok {
+		return
+	}
+	r.tracer.Remove(h)
+	if code, ok := r.took(h); ok {
+		r.quit, r.code = true, code
+	}
+}
+
+// stmtsInput is an input of statements on its way to a program.
+type stmtsInput struct {
+	r      *repl
+	src    *source.File
+	block  *syntax.Block
+	reset  []string // scratch variables that it sets before it reads them
+	fresh  map[string]bool
+	prints bool // the value at the end is printed
+}
+
+// typed gives the program. The value at the end is typed as a statement first,
+// which tells whether there is anything to print.
+func (in *stmtsInput) typed() (*hir.Program, diag.List, bool) {
+	x := in.value()
+	if m, ok := x.(*syntax.Map); ok && m.Keys == nil {
+		in.prints = true // a whole map is no value, but it can be printed
+	}
+	p, list := in.check(x)
+	if p != nil && x != nil && !in.prints && wantsPrint(x) && hasValue(p) {
+		in.prints = true
+		if printing, more := in.check(x); printing != nil {
+			return printing, more, true
+		} else if _, ok := constant(p); !ok {
+			return nil, more, false
+		}
+	}
+	return p, list, p != nil
+}
+
+// value is the expression whose value is shown: the last part of the input.
+func (in *stmtsInput) value() syntax.Expr {
+	if in.block.Value != nil {
+		return in.block.Value
+	}
+	if n := len(in.block.Stmts); n > 0 {
+		if s, ok := in.block.Stmts[n-1].(*syntax.ExprStmt); ok {
+			in.block.Stmts = in.block.Stmts[:n-1]
+			in.block.Value = s.X
+			return s.X
+		}
+	}
+	return nil
+}
+
+// wantsPrint tells expressions that are typed for their value.
+func wantsPrint(x syntax.Expr) bool {
+	switch x := x.(type) {
+	case *syntax.Postfix:
+		return false
+	case *syntax.Unary:
+		return x.Op != "++" && x.Op != "--"
+	}
+	return true
+}
+
+// hasValue tells whether the last statement of the only probe gives a value.
+func hasValue(p *hir.Program) bool {
+	e := lastEval(p)
+	return e != nil && e.X.Type() != nil && e.X.Type().Kind != types.Void
+}
+
+func lastEval(p *hir.Program) *hir.Eval {
+	if len(p.Probes) != 1 || len(p.Probes[0].Body.Stmts) == 0 {
+		return nil
+	}
+	e, _ := p.Probes[0].Body.Stmts[len(p.Probes[0].Body.Stmts)-1].(*hir.Eval)
+	return e
+}
+
+// constant is the value that a program does nothing but print, if it is known
+// without running it.
+func constant(p *hir.Program) (v value.Value, ok bool) {
+	e := lastEval(p)
+	if e == nil || len(p.Probes[0].Body.Stmts) != 1 {
+		return v, false
+	}
+	x := e.X
+	if c, ok := x.(*hir.Call); ok && c.Sig.Name == "print" && len(c.Args) == 1 {
+		x = c.Args[0]
+	}
+	switch x := x.(type) {
+	case *hir.Int:
+		return value.OfInt(x.T, x.V), true
+	case *hir.Bytes:
+		b := make([]byte, x.T.Size)
+		copy(b, x.V)
+		return value.Value{T: x.T, B: b}, true
+	}
+	return v, false
+}
+
+// check types the statements. When the types that scratch variables have got
+// do not fit and the input sets them anew, they are made anew.
+func (in *stmtsInput) check(x syntax.Expr) (*hir.Program, diag.List) {
+	p, list := in.r.check(in.src, []syntax.Item{in.probe(x)}, in.fresh)
+	if p != nil || len(in.reset) == 0 || in.fresh != nil {
+		return p, list
+	}
+	fresh := map[string]bool{}
+	for _, name := range in.reset {
+		fresh[scratchMap(name)] = true
+	}
+	again, more := in.r.check(in.src, []syntax.Item{in.probe(x)}, fresh)
+	if again == nil {
+		return nil, list
+	}
+	in.fresh = fresh
+	return again, more
+}
+
+// probe is begin { statements; value } with the value printed or not.
+func (in *stmtsInput) probe(x syntax.Expr) *syntax.Probe {
+	at := syntax.At{At: source.Span{File: in.src, End: len(in.src.Text)}}
+	body := &syntax.Block{At: at, Stmts: append([]syntax.Stmt(nil), in.block.Stmts...)}
+	if x != nil {
+		if in.prints {
+			x = &syntax.Call{At: syntax.At{At: x.Span()}, Name: "print", NameAt: x.Span(), Args: []syntax.Expr{x}}
+		}
+		body.Stmts = append(body.Stmts, &syntax.ExprStmt{At: syntax.At{At: x.Span()}, X: x})
+	}
+	ap := &syntax.AttachPoint{At: at, Raw: "begin", Parts: []syntax.AttachPart{{At: at, Text: "begin", Raw: "begin"}}}
+	return &syntax.Probe{At: at, Attach: []*syntax.AttachPoint{ap}, Body: body}
+}
+
+// noise are warnings that mean nothing when every line runs on its own.
+var noise = map[diag.Code]bool{"unused-map": true, "discarded-value": true, "repeated-config": true}
+
+func withoutNoise(list diag.List) diag.List {
+	var out diag.List
+	for _, d := range list.All {
+		if d.Severity == diag.Error || !noise[d.Code] {
+			out.All = append(out.All, d)
+		}
+	}
+	return out
+}
+
+// count is "1 probe", "2 probes".
+func count(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	if strings.HasSuffix(word, "y") {
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(word, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

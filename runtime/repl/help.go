@@ -1,0 +1,87 @@
+package repl
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"probe/lang/diag"
+	"probe/lang/syntax"
+)
+
+const overview = `Type a clause, and it attaches at once and runs in the background:
+  tracepoint:sched:sched_switch { @[comm] = count(); }
+Type an expression or statements, and they run once:
+  sizeof(struct sock)        @["x"] = 3        print(@)
+An input goes on over several lines while braces are open. Ctrl-C gives up the
+line, Ctrl-D detaches everything, prints the maps and leaves. TAB completes.
+`
+
+// help explains things.
+func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
+	if arg == "" {
+		fmt.Fprint(r.out, overview+"\n")
+		for _, c := range commands {
+			fmt.Fprintf(r.out, "  %-18s %s\n", c.usage, c.doc)
+		}
+		return nil
+	}
+	if c, _ := findCommand(strings.TrimPrefix(arg, ":")); c != nil && (strings.HasPrefix(arg, ":") || c.name == arg) {
+		fmt.Fprintf(r.out, "%s\n  %s\n", c.usage, c.doc)
+		return nil
+	}
+	name := strings.TrimRight(strings.TrimSpace(arg), ":()")
+	known := false
+	if sig := r.cfg.Input.Builtins[name]; sig != nil {
+		usage := sig.Usage
+		if usage == "" {
+			usage = sig.Name
+		}
+		fmt.Fprintf(r.out, "%s\n  %s\n", usage, sig.Doc)
+		known = true
+	}
+	if r.cfg.Input.Probes != nil {
+		for _, k := range r.cfg.Input.Probes.Kinds() {
+			if k.Name == name || slices.Contains(k.Aliases, name) {
+				fmt.Fprintf(r.out, "%s\n  %s\n", k.Usage, k.Doc)
+				known = true
+			}
+		}
+	}
+	for _, d := range r.defs {
+		if m, ok := d.(*syntax.Macro); ok && m.Name == name {
+			fmt.Fprintln(r.out, m.Span().Text())
+			known = true
+		}
+	}
+	if text, ok := diag.Explain(name); ok && !known {
+		fmt.Fprintln(r.out, strings.TrimRight(text, "\n"))
+		known = true
+	}
+	if known {
+		return nil
+	}
+	d := mistake("there is no help for `%s`", arg)
+	if near, ok := diag.Nearest(name, r.helpNames("")); ok {
+		d.WithHelp("something with a similar name exists: `:help %s`", near)
+	}
+	return d
+}
+
+// helpNames are what help can be asked about.
+func (r *repl) helpNames(string) []string {
+	var out []string
+	for _, c := range commands {
+		out = append(out, c.name)
+	}
+	for name := range r.cfg.Input.Builtins {
+		out = append(out, name)
+	}
+	if r.cfg.Input.Probes != nil {
+		for _, k := range r.cfg.Input.Probes.Kinds() {
+			out = append(out, k.Name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,102 @@
+package repl
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// historyMost is how many inputs the history keeps from one session to the
+// next.
+const historyMost = 1000
+
+// history is the file with the inputs of earlier sessions, one a line. Inputs
+// are added one by one, so that several sessions at once lose nothing.
+type history struct {
+	name string // "" when there is nowhere to keep it
+	last string
+}
+
+// historyFile is where the history is kept, by the XDG base directory rules;
+// "" when the environment names no place.
+func historyFile(getenv func(string) string) string {
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "probe", "history")
+	}
+	if home := getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "probe", "history")
+	}
+	return ""
+}
+
+// load reads the inputs of earlier sessions, the oldest first. A file that has
+// grown to twice its size is cut.
+func (h *history) load() ([]string, error) {
+	if h.name == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(h.name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the history: %w", err)
+	}
+	var out []string
+	for line := range bytes.Lines(b) {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 && utf8.Valid(line) && bytes.IndexByte(line, 0) < 0 {
+			out = append(out, string(line))
+		}
+	}
+	if len(out) > 2*historyMost {
+		out = out[len(out)-historyMost:]
+		if err := replaceFile(h.name, strings.Join(out, "\n")+"\n"); err != nil {
+			return out, fmt.Errorf("cut the history: %w", err)
+		}
+	}
+	if len(out) > 0 {
+		h.last = out[len(out)-1]
+	}
+	return out[max(len(out)-historyMost, 0):], nil
+}
+
+// add keeps one input. Inputs may hold secrets, so only their owner may read
+// the file.
+func (h *history) add(input string) error {
+	if h.name == "" || input == h.last {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(h.name), 0o700); err != nil {
+		return fmt.Errorf("keep the history: %w", err)
+	}
+	f, err := os.OpenFile(h.name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep the history: %w", err)
+	}
+	_, err = f.WriteString(input + "\n")
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("keep the history: %w", err)
+	}
+	h.last = input
+	return nil
+}
+
+// replaceFile writes a file that only its owner may read, whole or not at all.
+func replaceFile(name, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".history-")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package repl
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// listWait is how long completion waits for a list that is being read.
+const listWait = 2 * time.Second
+
+// names are the lists of what can be probed. A list has up to some 60,000
+// entries and takes a moment to read, so each is read once, in the background.
+type names struct {
+	list func(pattern string, yield func(name string) bool) error
+
+	mu    sync.Mutex
+	lists map[string]*nameList
+}
+
+// nameList is the names of one kind, sorted, without the kind.
+type nameList struct {
+	ready chan struct{} // closed when names is complete
+	names []string
+}
+
+func newNames(list func(string, func(string) bool) error) *names {
+	return &names{list: list, lists: map[string]*nameList{}}
+}
+
+// warm starts to read the two lists that are asked for most.
+func (n *names) warm() {
+	n.get("kprobe")
+	n.get("tracepoint")
+}
+
+// listKind is the kind whose list answers for a kind: all that probe kernel
+// functions share one.
+func listKind(kind string) string {
+	switch kind {
+	case "kretprobe", "fentry", "fexit", "call", "ret":
+		return "kprobe"
+	}
+	return kind
+}
+
+// get starts to read a list, unless it was before.
+func (n *names) get(kind string) *nameList {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.lists[kind]
+	if l == nil {
+		l = &nameList{ready: make(chan struct{})}
+		n.lists[kind] = l
+		go func() {
+			defer close(l.ready)
+			l.names = n.matching(kind, "*")
+		}()
+	}
+	return l
+}
+
+// matching asks for the names of a kind that match a pattern. Lists that cannot
+// be read are empty: completion is no place for errors, and the reason shows
+// when a probe is attached.
+func (n *names) matching(kind, pattern string) []string {
+	if n.list == nil {
+		return nil
+	}
+	var out []string
+	_ = n.list(kind+":"+pattern, func(name string) bool {
+		_, rest, _ := strings.Cut(name, ":")
+		out = append(out, rest)
+		return true
+	})
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// starting are the targets of a kind that start with a prefix. A function of a
+// module is found by its own name too.
+func (n *names) starting(kind, prefix string) []string {
+	l := n.get(listKind(kind))
+	select {
+	case <-l.ready:
+	case <-time.After(listWait):
+		return nil
+	}
+	functions := listKind(kind) == "kprobe"
+	var out []string
+	for _, name := range l.names {
+		if strings.HasPrefix(name, prefix) {
+			out = append(out, name)
+		} else if functions {
+			if i := strings.LastIndexByte(name, ':'); i >= 0 && strings.HasPrefix(name[i+1:], prefix) {
+				out = append(out, name[i+1:])
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,365 @@
+package repl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"probe/compiler/builtin"
+	"probe/compiler/object"
+	"probe/compiler/target"
+	"probe/lang/check"
+	"probe/lang/diag"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/runtime/output"
+	"probe/runtime/session"
+)
+
+// Config is what an interactive session needs of its surroundings.
+type Config struct {
+	// Input is what all inputs are checked against. Its File and Maps are the
+	// session's own business.
+	Input    check.Input
+	Builtins map[string]*builtin.Func
+	// Target is what the kernel can do for a text.
+	Target func(text string) (*target.Target, error)
+	// List calls yield with the names of the probes that match a pattern, such
+	// as "kprobe:vfs_*", for completion. It may take its time.
+	List func(pattern string, yield func(name string) bool) error
+	// Prelude is a text of definitions that all inputs see, as if typed first.
+	Prelude string
+	// Modules lists what can be imported from the library.
+	Modules func() []string
+	// Session is how clauses are run. Printer, Stay and the callbacks are set
+	// here.
+	Session session.Options
+	// Check, if set, says why this process may not trace, before it is tried.
+	Check func() *diag.Diagnostic
+	// Banner is shown when a person is there.
+	Banner string
+
+	// In is read when it is not a terminal, or one that cannot move the cursor.
+	// The line editor itself works on the standard streams of the process.
+	In       io.Reader
+	Out, Err io.Writer
+	Color    bool
+}
+
+// The prompts. The line editor takes no colours here.
+const (
+	prompt = "probe> "
+	more   = "  ...> "
+)
+
+// repl is one interactive session.
+type repl struct {
+	cfg      Config
+	out, err io.Writer
+	printer  output.Printer
+	flush    func() // ends unfinished lines of output
+	reader   reader
+	person   bool // somebody sees the prompts
+	history  *history
+	historic []string // the inputs, the oldest first
+	tracer   tracer
+	names    *names
+
+	defs    []syntax.Item
+	texts   string // the text of the definitions
+	maps    map[string]*liveMap
+	strings []string // interned strings of the objects so far
+	clauses []*clause
+	last    int // number of the last clause
+	failed  bool
+	quit    bool
+	code    int
+	asking  string // the lines of an input that goes on
+
+	mu     sync.Mutex
+	exited map[handle]int // clauses that called exit(), with its status
+}
+
+// clause is something that was typed and runs in the background.
+type clause struct {
+	n       int
+	text    string
+	h       handle
+	obj     *object.Object
+	started time.Time
+}
+
+// Run reads and carries out inputs until the input ends, a signal comes or the
+// user leaves; then it detaches everything and prints the maps. The status is
+// that of exit(); without a terminal it is 1 when an input was wrong.
+func Run(ctx context.Context, cfg Config) (int, error) {
+	return run(ctx, cfg, startSession)
+}
+
+func run(ctx context.Context, cfg Config, start starter) (int, error) {
+	r := &repl{cfg: cfg, maps: map[string]*liveMap{}, exited: map[handle]int{}, history: &history{}}
+	edit := cfg.In == io.Reader(os.Stdin) && canEdit()
+	s := newScreen(cfg.Out)
+	r.out, r.err, r.flush = s, cfg.Err, s.Flush
+	if f, ok := cfg.Err.(*os.File); edit && ok && isTerminal(f) {
+		r.err = s
+	}
+	var err error
+	r.printer, err = output.New("text", output.Config{
+		Out: r.out, Err: r.err, Buffer: output.Unbuffered, Resolver: cfg.Session.Resolver, Quiet: true, Color: cfg.Color,
+	})
+	if err != nil {
+		return 0, err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	opts := cfg.Session
+	opts.Printer, opts.Report = r.printer, r.report
+	r.tracer, err = start(opts, func(h handle, code int) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.exited[h] = code
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer r.tracer.Close()
+	r.names = newNames(cfg.List)
+	if err := r.prelude(); err != nil {
+		return 0, err
+	}
+	if err := r.open(s, edit); err != nil {
+		return 0, err
+	}
+	r.loop(ctx)
+	r.reader.Done()
+	r.flush()
+	r.tracer.End()
+	if err := r.printer.Close(); err != nil {
+		return 0, fmt.Errorf("write the output: %w", err)
+	}
+	r.flush()
+	if r.code == 0 && r.failed && !r.person {
+		return 1, nil
+	}
+	return r.code, nil
+}
+
+// prelude takes in the definitions of the surroundings.
+func (r *repl) prelude() error {
+	src := source.New("prelude", r.cfg.Prelude)
+	f, list := syntax.Parse(src)
+	if err := list.Err(); err != nil {
+		return fmt.Errorf("read the prelude: %w", err)
+	}
+	r.define(src, f.Items)
+	return nil
+}
+
+// open sets up where lines come from.
+func (r *repl) open(s *screen, edit bool) error {
+	if !edit {
+		p := &plain{in: &lineReader{r: r.cfg.In}}
+		if f, ok := r.cfg.In.(*os.File); ok && isTerminal(f) {
+			r.person, p.prompt = true, r.cfg.Out
+		}
+		r.reader = p
+	} else {
+		r.person = true
+		r.history.name = historyFile(os.Getenv)
+		old, err := r.history.load()
+		if err != nil {
+			fmt.Fprintln(r.err, "warning:", err)
+		}
+		r.historic = old
+		if r.reader, err = newEditor(s, r.complete, old); err != nil {
+			return err
+		}
+		r.names.warm()
+	}
+	if r.person && r.cfg.Banner != "" {
+		fmt.Fprintln(r.out, r.cfg.Banner)
+	}
+	return nil
+}
+
+// loop reads lines and carries out inputs.
+func (r *repl) loop(ctx context.Context) {
+	interrupt := make(chan os.Signal, 1)
+	signal.Notify(interrupt, syscall.SIGINT)
+	defer signal.Stop(interrupt)
+	lines := r.lines()
+	for !r.quit {
+		r.reap()
+		p := prompt
+		if r.asking != "" {
+			p = more
+		}
+		line, err := lines.next(ctx, p, interrupt)
+		switch {
+		case errors.Is(err, errInterrupted) && r.person:
+			r.asking = ""
+			continue
+		case err == io.EOF && r.asking != "" && !r.person:
+			r.input(ctx, r.asking, interrupt) // shows what is missing
+			return
+		case errors.Is(err, errInterrupted), errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			if ctx.Err() == nil {
+				r.complain(&diag.Diagnostic{Severity: diag.Error, Message: err.Error()})
+			}
+			return
+		}
+		text := line
+		if r.asking != "" {
+			text = r.asking + "\n" + line
+		}
+		if !isCommand(text) && syntax.Incomplete(text) {
+			r.asking = text
+			continue
+		}
+		r.asking = ""
+		if strings.TrimSpace(text) == "" {
+			continue
+		}
+		r.remember(text)
+		r.input(ctx, text, interrupt)
+	}
+}
+
+// input carries out one input. Ctrl-C cuts it short.
+func (r *repl) input(ctx context.Context, text string, interrupt <-chan os.Signal) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-interrupt:
+			cancel()
+		case <-done:
+		}
+	}()
+	defer close(done)
+	defer r.flush()
+	defer func() {
+		if fault := recover(); fault != nil {
+			d := &diag.Diagnostic{Severity: diag.Error, Code: "internal", Message: fmt.Sprintf("probe failed on this input: %v", fault)}
+			d.WithNote("%s", debug.Stack()).WithHelp("this is a fault of probe: please report it with the input; the session goes on")
+			r.complain(d)
+		}
+	}()
+	if isCommand(text) {
+		r.command(ctx, text)
+		return
+	}
+	r.eval(ctx, text)
+}
+
+// remember adds an input to the history.
+func (r *repl) remember(text string) {
+	line, ok := oneLine(text)
+	if !ok {
+		return
+	}
+	r.historic = append(r.historic, line)
+	r.reader.Remember(line)
+	if err := r.history.add(line); err != nil {
+		fmt.Fprintln(r.err, "warning:", err)
+		r.history.name = "" // once is enough
+	}
+}
+
+// reap takes clauses off the list that ended by exit().
+func (r *repl) reap() {
+	kept := r.clauses[:0]
+	for _, c := range r.clauses {
+		r.mu.Lock()
+		code, gone := r.exited[c.h]
+		delete(r.exited, c.h)
+		r.mu.Unlock()
+		if !gone {
+			kept = append(kept, c)
+			continue
+		}
+		r.tracer.Remove(c.h)
+		note := ""
+		if code != 0 {
+			note = fmt.Sprintf(" with status %d", code)
+		}
+		fmt.Fprintf(r.err, "[%d] ended by exit()%s\n", c.n, note)
+	}
+	r.clauses = kept
+}
+
+// complain shows one message.
+func (r *repl) complain(d *diag.Diagnostic) {
+	if d.Severity == diag.Error {
+		r.failed = true
+	}
+	r.report(d)
+}
+
+// report shows a message; it is called from several goroutines.
+func (r *repl) report(d *diag.Diagnostic) {
+	r.show(diag.List{All: []*diag.Diagnostic{d}})
+}
+
+func (r *repl) show(list diag.List) {
+	if len(list.All) == 0 {
+		return
+	}
+	_ = diag.Render(r.err, &list, diag.Options{Color: r.cfg.Color})
+}
+
+// lines reads one line at a time, so that waiting for it can be given up.
+type lines struct {
+	r       reader
+	pending chan answer
+	edits   bool
+}
+
+type answer struct {
+	line string
+	err  error
+}
+
+func (r *repl) lines() *lines {
+	_, edits := r.reader.(*editor)
+	return &lines{r: r.reader, edits: edits}
+}
+
+// next waits for a line. A reading that was given up goes on and is what the
+// next call waits for. The line editor sees Ctrl-C itself.
+func (l *lines) next(ctx context.Context, prompt string, interrupt <-chan os.Signal) (string, error) {
+	if l.pending == nil {
+		ch := make(chan answer, 1)
+		go func() {
+			line, err := l.r.ReadLine(prompt)
+			ch <- answer{line, err}
+		}()
+		l.pending = ch
+	} else if p, ok := l.r.(*plain); ok && p.prompt != nil {
+		fmt.Fprint(p.prompt, "\n"+prompt)
+	}
+	if l.edits {
+		interrupt = nil
+	}
+	select {
+	case a := <-l.pending:
+		l.pending = nil
+		return a.line, a.err
+	case <-interrupt:
+		return "", errInterrupted
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
