@@ -22,11 +22,27 @@ var control = []*builtin.Func{
 	{Sig: call("has_key", "F-HASKEY", "has_key(@map, key)", types.BoolType, "Whether a key is in the map.", param("map", types.MapParam), param("key", types.KeyParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.HasKey(c.Args[0].(*hir.MapArg).Map, c.Args[1]))
 	}},
-	{Sig: call("len", "F-LEN", "len(@map) or len(stack)", types.Int64, "Number of entries, or of frames.", param("map", types.MapElemParam)), Lower: lowerLen},
+	{Sig: lenSig(), Lower: lowerLen},
 	{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.ZeroMap(r.Call.Map)
 		return nil
 	}}},
+}
+
+func lenSig() *types.Signature {
+	s := call("len", "F-LEN", "len(@map) or len(stack)", types.Int64, "Number of entries, or of frames.", param("map", types.MapElemParam))
+	s.Infer = func(c *types.Call) (*types.Type, *types.Problem) {
+		switch a := &c.Args[0]; {
+		case a.Map != nil && !a.Keyed:
+			if a.Map.Scalar {
+				return nil, problem("bad-argument", 0, "len() takes a map with keys or a stack; @"+a.Map.Name+" has no keys")
+			}
+		case a.Type != nil && a.Type.Kind != types.KStack && a.Type.Kind != types.UStack:
+			return nil, problem("bad-argument", 0, "len() takes a map with keys or a stack (`"+a.Type.String()+"` provided)")
+		}
+		return types.Int64, nil
+	}
+	return s
 }
 
 func async(name, row, usage, doc string, params ...types.Param) *types.Signature {
