@@ -30,11 +30,12 @@ var askers = map[string]func() error{
 	"percpu-lookup": func() error {
 		return features.HaveProgramHelper(ebpf.Kprobe, asm.FnMapLookupPercpuElem)
 	},
-	"func-ip": func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) },
-	"tai":     func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnKtimeGetTaiNs) },
-	"cgroup2": func() error { return exists("/sys/fs/cgroup/cgroup.controllers") },
-	"tcp":     func() error { return exists("/proc/net/tcp") },
-	"tcp6":    func() error { return exists("/proc/net/tcp6") },
+	"func-ip":  func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) },
+	"tai":      func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnKtimeGetTaiNs) },
+	"cgroup2":  func() error { return exists("/sys/fs/cgroup/cgroup.controllers") },
+	"zoneinfo": func() error { return exists("/usr/share/zoneinfo/Asia/Kolkata") },
+	"tcp":      func() error { return exists("/proc/net/tcp") },
+	"tcp6":     func() error { return exists("/proc/net/tcp6") },
 }
 
 // missing asks for features. Two kinds take a name: "func:NAME", a function
