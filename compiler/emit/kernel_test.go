@@ -111,7 +111,7 @@ func TestKernelRandom(t *testing.T) {
 	ran := 0
 	for seed := range int64(n) {
 		r := rand.New(rand.NewSource(seed))
-		data := make([]byte, 20+r.Intn(700))
+		data := make([]byte, 20+r.Intn(400))
 		r.Read(data)
 		ctx := context(r)
 		p := irgen.Program(data, irgen.Options{Callbacks: true, MayGoto: true})

@@ -10,7 +10,7 @@ import (
 // known of the operands there allows it.
 func (fo *folder) term(g *ir.CFG, b ir.Block) {
 	t := &fo.f.Blocks[b].Term
-	t.Operands(func(p *ir.Value) { *p = fo.use(*p) })
+	t.Operands(func(p *ir.Value) { *p = fo.operand(*p, b) })
 	if t.Kind != ir.Branch {
 		return
 	}

@@ -13,6 +13,14 @@ type folder struct {
 	facts []fact
 	have  []bool
 	count []int32 // uses of each value, once term runs
+	equal map[ir.Value][]equality
+}
+
+// equality is a number that a value has in blk and the blocks it dominates,
+// because of the branch that leads there.
+type equality struct {
+	blk   ir.Block
+	konst ir.Value
 }
 
 // fold computes what is constant, simplifies arithmetic by algebra and by what
@@ -22,6 +30,7 @@ func fold(s *state) {
 	n := len(s.f.Vals)
 	fo := &folder{state: s, facts: make([]fact, n, n+n/4), have: make([]bool, n, n+n/4)}
 	g := s.graph()
+	fo.equalities(g)
 	for _, b := range g.Order {
 		fo.params(g, b)
 		d := &s.f.Blocks[b]
@@ -40,6 +49,37 @@ func fold(s *state) {
 	ir.RemoveUnreachable(s.f)
 	s.shape()
 	s.forget()
+}
+
+// equalities collects what branches on equality say.
+func (fo *folder) equalities(g *ir.CFG) {
+	for _, b := range g.Order {
+		if len(g.Preds[b]) != 1 {
+			continue
+		}
+		t := &fo.f.Blocks[g.Preds[b][0]].Term
+		_, ok := fo.konst(t.Y)
+		if t.Kind != ir.Branch || t.W != 8 || !ok || t.Then.To == t.Else.To || fo.f.Ins(t.X).Kind != ir.Scalar || fo.f.Ins(t.X).Op == ir.OpConst {
+			continue
+		}
+		if t.Cmp == ir.EQ && t.Then.To == b || t.Cmp == ir.NE && t.Else.To == b {
+			if fo.equal == nil {
+				fo.equal = map[ir.Value][]equality{}
+			}
+			fo.equal[t.X] = append(fo.equal[t.X], equality{b, t.Y})
+		}
+	}
+}
+
+// operand gives what an operand in block b stands for.
+func (fo *folder) operand(v ir.Value, b ir.Block) ir.Value {
+	v = fo.use(v)
+	for _, e := range fo.equal[v] {
+		if fo.graph().Dominates(e.blk, b) {
+			return fo.use(e.konst)
+		}
+	}
+	return v
 }
 
 func (fo *folder) set(v ir.Value, f fact) {
@@ -90,7 +130,7 @@ func (fo *folder) params(g *ir.CFG, b ir.Block) {
 // value simplifies one instruction until nothing changes.
 func (fo *folder) value(v ir.Value) {
 	in := fo.f.Ins(v)
-	in.Operands(func(p *ir.Value) { *p = fo.use(*p) })
+	in.Operands(func(p *ir.Value) { *p = fo.operand(*p, in.Blk) })
 	for range 16 {
 		by := fo.simplify(v)
 		if by == 0 {

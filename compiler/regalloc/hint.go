@@ -81,6 +81,9 @@ func (a *allocator) destination(v VReg) (r Reg, kept VReg) {
 		if hop > 0 && val.cross && val.first >= 0 {
 			return val.want, v
 		}
+		if a.served(v, val.into) {
+			return NoReg, 0
+		}
 		if next := val.into; next != 0 && a.vals[next].cross {
 			return a.vals[next].want, next
 		}
@@ -100,4 +103,21 @@ func (a *allocator) destination(v VReg) (r Reg, kept VReg) {
 		}
 	}
 	return NoReg, 0
+}
+
+// served tells whether the other operand of the instruction that makes d from v
+// already lies in a register that survives calls: d will take that one over.
+func (a *allocator) served(v, d VReg) bool {
+	if d == 0 {
+		return false
+	}
+	o := a.vals[d].tied
+	if o == v {
+		o = a.vals[d].tied2
+	}
+	if o == 0 || o == v {
+		return false
+	}
+	r, ok := a.locAt(o, a.vals[d].def-1).Reg()
+	return ok && r >= FirstKept
 }

@@ -132,6 +132,11 @@ func (a *allocator) tryFree(iv int32) bool {
 		}
 	}
 	best := NoReg
+	if r, at := a.lazy(iv, &free); r != NoReg {
+		a.queue(a.split(iv, at))
+		a.assign(iv, r)
+		return true
+	}
 	hints := a.hintsFor(iv)
 	for _, r := range hints.list() {
 		if free[r] >= it.end {
@@ -178,6 +183,38 @@ func (a *allocator) tryFree(iv int32) bool {
 	}
 	a.assign(iv, best)
 	return true
+}
+
+// lazy is for a value that is born in a register it cannot keep, the result of
+// a call or an argument: it may stay there up to the first call that takes the
+// register, if that is in another block. The copy to a register that survives
+// is then made on that path alone, and a test in front of it is passed without.
+// The register must be free until then, and no other edge may lead from the
+// part before to the part behind, where it would need a copy of its own.
+func (a *allocator) lazy(iv int32, free *[NumRegs]pos) (Reg, pos) {
+	it := &a.ivs[iv]
+	val := &a.vals[it.v]
+	if iv != val.first || val.fixed == NoReg || it.end <= free[val.fixed] || free[val.fixed] == never {
+		return NoReg, 0
+	}
+	at := free[val.fixed]
+	from, to := a.blockOf[it.start/2], a.blockOf[at/2]
+	if from == to || a.blocks[to].Depth > a.blocks[from].Depth {
+		return NoReg, 0
+	}
+	for _, r := range it.rs {
+		for b := a.blockOf[r.start/2]; b <= a.blockOf[(r.end-1)/2]; b++ {
+			if a.start[b] < r.start {
+				continue // not alive at its start
+			}
+			for _, p := range a.preds[b] {
+				if (a.start[b] >= at) != (a.start[p+1] > at) {
+					return NoReg, 0
+				}
+			}
+		}
+	}
+	return val.fixed, at
 }
 
 func (a *allocator) assign(iv int32, r Reg) {
