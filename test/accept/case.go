@@ -28,6 +28,7 @@ type Case struct {
 	Files   map[string]string
 	Env     []string
 	Stdin   string
+	User    int // user and group of probe; 0 is root
 	Run     []string
 	Do      []Step
 	Timeout time.Duration
@@ -237,6 +238,10 @@ var keys = map[string]func(c *Case, value string, block []string) error{
 			c.Do = append(c.Do, s)
 		}
 		return nil
+	},
+	"USER": func(c *Case, value string, block []string) (err error) {
+		c.User, err = strconv.Atoi(value)
+		return err
 	},
 	"TIMEOUT": func(c *Case, value string, block []string) (err error) {
 		c.Timeout, err = time.ParseDuration(value)

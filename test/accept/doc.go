@@ -21,6 +21,7 @@
 //	FILE    NAME, then the lines of a file in the working directory
 //	ENV     NAME=value words
 //	STDIN   standard input of probe
+//	USER    number of the user and group that probe runs as, instead of root
 //	RUN     the workload: words for ./workload, see there. It is started first
 //	        and held until probe has attached; when it has ended, probe gets
 //	        SIGINT

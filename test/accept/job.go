@@ -52,6 +52,7 @@ type Job struct {
 	Files    map[string]string
 	Env      []string
 	Stdin    string
+	User     int // user and group of probe; 0 is root
 	Steps    []Step
 	Timeout  time.Duration
 
@@ -85,7 +86,7 @@ type Result struct {
 func (c *Case) Job() *Job {
 	return &Job{
 		Probe: c.Command(), Workload: c.Run, Files: c.Files, Env: c.Env,
-		Stdin: c.Stdin, Steps: c.Do, Timeout: c.Timeout,
+		Stdin: c.Stdin, User: c.User, Steps: c.Do, Timeout: c.Timeout,
 	}
 }
 

@@ -97,7 +97,10 @@ func start(cmd *exec.Cmd, dir string, env []string, stdin io.Reader) (*process, 
 	p := &process{cmd: cmd, out: newStream(), err: newStream(), ended: make(chan struct{})}
 	cmd.Dir, cmd.Env, cmd.Stdin = dir, env, stdin
 	cmd.Stdout, cmd.Stderr = p.out, p.err
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 	// A child that keeps the output open must not make the case hang.
 	cmd.WaitDelay = 2 * time.Second
 	if err := cmd.Start(); err != nil {

@@ -73,7 +73,15 @@ func (d *driver) run(job *accept.Job, r *accept.Result) error {
 		args[i] = r.Expand(a)
 	}
 	begin := time.Now()
-	p, err := start(exec.Command(d.probe, args...), dir, append(env, job.Env...), strings.NewReader(job.Stdin))
+	cmd := exec.Command(d.probe, args...)
+	if job.User != 0 {
+		// The working directory is for root alone otherwise.
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(job.User), Gid: uint32(job.User)}}
+	}
+	p, err := start(cmd, dir, append(env, job.Env...), strings.NewReader(job.Stdin))
 	if err != nil {
 		return err
 	}
