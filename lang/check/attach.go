@@ -55,6 +55,7 @@ func (c *checker) noSites(p *syntax.Probe) {
 		at = at.To(p.Attach[len(p.Attach)-1].At.At)
 	}
 	const msg = "probe has no valid attach points"
+	c.leftOut = append(c.leftOut, at)
 	switch c.cfg.str("missing_probes") {
 	case "error":
 		c.out.Errorf("no-attach-points", at, msg).WithLabel("none of these exists here").WithRow("P-COM-09").

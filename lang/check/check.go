@@ -61,6 +61,7 @@ type checker struct {
 	macros   map[string][]*macro
 	named    map[string]*syntax.NamedProbe
 	probes   []*syntax.Probe
+	leftOut  []source.Span // attach points of probes that nothing is left of
 	ctypes   *ctypes
 	cmacros  map[string]*cmacroDef
 	maps     map[string]*mapCell

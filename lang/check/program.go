@@ -1,7 +1,9 @@
 package check
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"probe/lang/syntax"
 	"probe/lang/types"
@@ -135,12 +137,16 @@ func (c *checker) declareMap(d *syntax.MapDecl) {
 
 // checkMaps looks at maps as a whole, after all bodies are typed.
 func (c *checker) checkMaps() {
+	var orphans []string
 	for _, m := range c.mapList {
 		switch {
+		case !m.used && m.declAt.Valid() && len(c.leftOut) > 0:
 		case !m.used && m.declAt.Valid():
 			c.out.Warnf("unused-map", m.declAt, "unused map: %s", m.label()).
 				WithLabel("declared but never used").WithRow("L-MAPD-04").WithHelp("remove the declaration")
 		case !m.used:
+		case !m.written && len(c.leftOut) > 0:
+			orphans = append(orphans, m.label())
 		case !m.written:
 			c.undefinedMap(m)
 		case m.value.typ == nil && !c.out.HasErrors():
@@ -150,6 +156,25 @@ func (c *checker) checkMaps() {
 			c.checkMapKind(m)
 		}
 	}
+	if len(orphans) > 0 {
+		c.orphanMaps(orphans)
+	}
+}
+
+// orphanMaps is said once for all maps that are only set in probes that were
+// left out: the rest of the script cannot work without them.
+func (c *checker) orphanMaps(names []string) {
+	const most = 4
+	list := strings.Join(names[:min(len(names), most)], ", ")
+	if n := len(names) - most; n > 0 {
+		list += fmt.Sprintf(" and %d more", n)
+	}
+	d := c.out.Errorf("probes-missing", c.leftOut[0], "the script needs probes that this kernel does not have: %s", list).
+		WithLabel("left out").WithRow("P-COM-09").WithNote("nothing that is left ever assigns to %s; the warnings say why each probe was left out", list)
+	for _, at := range c.leftOut[1:min(len(c.leftOut), 4)] {
+		d.At(at, "left out too")
+	}
+	d.WithHelp("`probe ls` lists what this kernel has")
 }
 
 func (c *checker) undefinedMap(m *mapCell) {

@@ -143,6 +143,11 @@ var checkNameCodes = []Entry{
 		Cure:  "list what there is with `probe ls`; `config = { missing_probes = warn }` goes on without the probe",
 	},
 	{
+		Code: "probes-missing", Phase: PhaseCheck,
+		Cause: "the probes that set a map were left out, since this machine does not have them, and the rest of the script reads it",
+		Cure:  "run the script on a machine that has them (function probes need a kernel with kprobes or BPF trampolines), or make the rest do without the map",
+	},
+	{
 		Code: "too-many-programs", Phase: PhaseCheck,
 		Cause: "the wildcards of the script stand for more programs than allowed",
 		Wrong: "config = { max_bpf_progs = 1 }\nbegin { }\nend { }",

@@ -18,9 +18,24 @@ var machineCodes = []Entry{
 		Cure:  "this is a fault of probe: report it with the script and the output of `probe run -v`",
 	},
 	{
+		Code: "internal", Phase: PhaseMachine,
+		Cause: "the compiler failed on a script that the checker accepted",
+		Cure:  "this is a fault of probe: report it with the script; the message names the stage",
+	},
+	{
+		Code: "missing-kernel-feature", Phase: PhaseMachine,
+		Cause: "the script asks for something that this kernel cannot do in a program",
+		Cure:  "the note names the kernel that brought it, the help another way to the same",
+	},
+	{
+		Code: "monotonic-time", Phase: PhaseMachine,
+		Cause: "strftime() was given a clock that has no fixed distance to the wall clock",
+		Cure:  "use `nsecs` or `nsecs(boot)` for times to be shown",
+	},
+	{
 		Code: "load-failed", Phase: PhaseMachine,
 		Cause: "the kernel does not accept a program, before its verifier looked at it",
-		Cure:  "the kernel lacks something the probe needs; `probe doctor` shows what it offers",
+		Cure:  "the kernel lacks something the probe needs; `probe ls` lists what it offers",
 	},
 	{
 		Code: "attach-failed", Phase: PhaseMachine,
