@@ -210,7 +210,7 @@ func (g *generator) make(v regalloc.VReg, dst asm.Register) {
 		g.put(raw{op: asm.LoadImmOp(asm.DWord), dst: dst, src: asm.PseudoFunc, kind: refFunc, ref: k.aux})
 	case ir.OpFrame:
 		g.put(movReg(dst, asm.RFP))
-		g.put(raw{op: aluCode(asm.Add, 8, asm.ImmSource), dst: dst, imm: int64(g.fr.slot(k.aux)) + k.imm})
+		g.put(raw{op: aluCode(asm.Add, 8, asm.ImmSource), dst: dst, imm: int64(g.fr.slot(k.aux, int32(k.imm)))})
 	default:
 		panic(fmt.Sprintf("emit: v%d cannot be made", v))
 	}
@@ -282,7 +282,7 @@ func (g *generator) alu(in *inst, r regalloc.Regs) {
 
 func (g *generator) base(in *inst, r regalloc.Regs) (asm.Register, int16) {
 	if in.frame {
-		return asm.RFP, g.fr.slot(in.aux) + int16(in.off)
+		return asm.RFP, g.fr.slot(in.aux, in.off)
 	}
 	return reg(r.Use[0]), int16(in.off)
 }

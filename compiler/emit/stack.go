@@ -1,27 +1,227 @@
 package emit
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"probe/compiler/ir"
+)
 
 // frame is the layout of a function's stack: spill slots next to the frame
 // pointer, the slots of the IR below.
 type frame struct {
 	spills int
-	offs   []int16 // by slot of the IR, relative to r10
+	offs   []int32 // by slot of the IR, relative to r10
 	size   int
 }
 
-// newFrame places the slots.
+// newFrame places the slots. Slots that are never in use at the same time
+// share their place.
 func newFrame(m *mach, spills int, opt Options) *frame {
-	fr := &frame{spills: spills, size: 8 * spills, offs: make([]int16, len(m.f.Slots))}
-	for i, s := range m.f.Slots {
-		fr.size += (s.Size + 7) / 8 * 8
-		fr.offs[i] = int16(max(-fr.size, math.MinInt16))
+	fr := &frame{spills: spills, size: 8 * spills, offs: make([]int32, len(m.f.Slots))}
+	if len(fr.offs) == 0 {
+		return fr
 	}
+	if opt.NoOpt {
+		for i, s := range m.f.Slots {
+			fr.size += round8(s.Size)
+			fr.offs[i] = int32(-fr.size)
+		}
+		return fr
+	}
+	fr.share(m.f)
 	return fr
 }
 
-// spill is the offset of a spill slot.
+func round8(n int) int { return (n + 7) / 8 * 8 }
+
+// spill is the offset of a spill slot. Offsets beyond 16 bits belong to frames
+// that are refused for their size.
 func (fr *frame) spill(n int) int16 { return int16(max(-8*(n+1), math.MinInt16)) }
 
-// slot is the offset of a slot of the IR.
-func (fr *frame) slot(n int32) int16 { return fr.offs[n] }
+// slot is the offset of a byte of a slot of the IR.
+func (fr *frame) slot(n, off int32) int16 { return int16(max(fr.offs[n]+off, math.MinInt16)) }
+
+// share gives each slot, large ones first, the place nearest to the frame
+// pointer that no slot in use at the same time has.
+func (fr *frame) share(f *ir.Func) {
+	u := slotUse(f)
+	order := make([]int, 0, len(f.Slots))
+	for i := range f.Slots {
+		if u.used.has(i) {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(f.Slots[y].Size, f.Slots[x].Size) })
+	low := 8 * fr.spills
+	for k, i := range order {
+		at := low // distance from the frame pointer to the upper end
+		size := round8(f.Slots[i].Size)
+		for again := true; again; {
+			again = false
+			for _, j := range order[:k] {
+				end := int(-fr.offs[j])
+				start := end - round8(f.Slots[j].Size)
+				if u.conflict[i].has(j) && at < end && start < at+size {
+					at, again = end, true
+				}
+			}
+		}
+		fr.offs[i] = int32(-(at + size))
+		fr.size = max(fr.size, at+size)
+	}
+}
+
+// bitset is a set of slots.
+type bitset []uint64
+
+func newBitset(n int) bitset    { return make(bitset, (n+63)/64) }
+func (s bitset) has(i int) bool { return s[i/64]>>(i%64)&1 != 0 }
+func (s bitset) add(i int)      { s[i/64] |= 1 << (i % 64) }
+func (s bitset) or(t bitset) bool {
+	changed := false
+	for i := range s {
+		n := s[i] | t[i]
+		changed = changed || n != s[i]
+		s[i] = n
+	}
+	return changed
+}
+
+// usage says which slots are accessed at all, and which are in use together.
+type usage struct {
+	used     bitset
+	conflict []bitset
+}
+
+// slotUse computes where each slot is in use: between any access to it and any
+// later one, on every path that has both. Slots whose address goes anywhere
+// but into an access or the argument of a call are in use everywhere; calls
+// only use addresses until they return.
+func slotUse(f *ir.Func) *usage {
+	n := len(f.Slots)
+	u := &usage{used: newBitset(n), conflict: make([]bitset, n)}
+	for i := range u.conflict {
+		u.conflict[i] = newBitset(n)
+	}
+	cfg := ir.NewCFG(f)
+	access, always := slotAccess(f, cfg)
+	nb := len(f.Blocks)
+	inBlock, before, behind := bitsets(nb, n), bitsets(nb, n), bitsets(nb, n)
+	for b, list := range access {
+		for _, a := range list {
+			inBlock[b].add(a)
+			u.used.add(a)
+		}
+	}
+	u.used.or(always)
+	// before[b]: accessed on a path to b; behind[b]: on a path from its end.
+	for changed := true; changed; {
+		changed = false
+		for _, b := range cfg.Order {
+			for _, p := range cfg.Preds[b] {
+				changed = before[b].or(before[p]) || changed
+				changed = before[b].or(inBlock[p]) || changed
+				changed = behind[p].or(behind[b]) || changed
+				changed = behind[p].or(inBlock[b]) || changed
+			}
+		}
+	}
+	live := newBitset(n)
+	for _, b := range cfg.Order {
+		// From each access on a slot is in use if it is accessed again, up to
+		// its last access in the block if it is not accessed behind it.
+		last := make(map[int]int, len(access[b]))
+		for i, a := range access[b] {
+			last[a] = i
+		}
+		for w := range live {
+			live[w] = before[b][w]&(behind[b][w]|inBlock[b][w]) | always[w]
+		}
+		u.together(live)
+		for i, a := range access[b] {
+			live.add(a)
+			u.together(live)
+			if last[a] == i && !behind[b].has(a) && !always.has(a) {
+				live[a/64] &^= 1 << (a % 64)
+			}
+		}
+	}
+	return u
+}
+
+func bitsets(k, n int) []bitset {
+	all := make([]bitset, k)
+	flat := make(bitset, k*((n+63)/64))
+	for i := range all {
+		w := (n + 63) / 64
+		all[i], flat = flat[:w:w], flat[w:]
+	}
+	return all
+}
+
+func (u *usage) together(live bitset) {
+	for i := range u.conflict {
+		if live.has(i) {
+			u.conflict[i].or(live)
+		}
+	}
+}
+
+// slotAccess lists the accesses of each block in order, and the slots whose
+// address escapes.
+func slotAccess(f *ir.Func, cfg *ir.CFG) (access [][]int, always bitset) {
+	access = make([][]int, len(f.Blocks))
+	always = newBitset(len(f.Slots))
+	root := make([]int32, len(f.Vals)) // slot + 1
+	for _, b := range cfg.Order {
+		for _, v := range f.Blocks[b].Ins {
+			in := f.Ins(v)
+			if in.Op == ir.OpFrame {
+				root[v] = in.Aux + 1
+			}
+			if (in.Op == ir.OpAdd || in.Op == ir.OpSub) && in.Kind == ir.PtrStack && root[in.A] > 0 {
+				root[v] = root[in.A]
+			}
+		}
+	}
+	for _, b := range cfg.Order {
+		escape := func(p *ir.Value) {
+			if root[*p] > 0 {
+				always.add(int(root[*p] - 1))
+			}
+		}
+		touch := func(v ir.Value) {
+			if root[v] > 0 {
+				access[b] = append(access[b], int(root[v]-1))
+			}
+		}
+		for _, v := range f.Blocks[b].Ins {
+			in := f.Ins(v)
+			switch {
+			case in.Op.IsCall():
+				for _, a := range in.Args {
+					touch(a)
+				}
+				// All of them at once: the first must not end before the last.
+				for _, a := range in.Args {
+					touch(a)
+				}
+			case in.Op == ir.OpLoad:
+				touch(in.A)
+			case in.Op == ir.OpStore, in.Op.IsAtomic():
+				touch(in.A)
+				escape(&in.B)
+			case root[v] > 0: // an address, not an access
+				if in.B != 0 {
+					escape(&in.B)
+				}
+			default:
+				in.Operands(escape)
+			}
+		}
+		f.Blocks[b].Term.Operands(escape)
+	}
+	return access, always
+}
