@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"probe/runtime/feature"
+	"probe/runtime/tracefs"
+)
+
+var doctorCommand = &command{
+	name:    "doctor",
+	summary: "what this kernel, these privileges and this lockdown state allow, and what to do",
+	run: func(_ *options, std stdio) int {
+		doctor(std.out, feature.Host())
+		return exitOK
+	},
+}
+
+// groups are the features that decide what works, by what a user wants to do.
+var doctorGroups = []struct {
+	title    string
+	features []feature.Feature
+	without  string // what is done instead, or what to do
+}{
+	{"load programs", []feature.Feature{feature.RingBuf, feature.MmapArray, feature.BTF}, "probe needs Linux 5.8 or newer with BTF (CONFIG_DEBUG_INFO_BTF)"},
+	{"function probes (kprobe:, kretprobe:)", []feature.Feature{feature.Kprobes}, "the kernel was built without kprobes: use tracepoint: and rawtracepoint: probes"},
+	{"cheap function probes (fentry:, fexit:, call:, ret:)", []feature.Feature{feature.Fentry}, "call: and ret: use kprobes instead"},
+	{"wildcards in one link", []feature.Feature{feature.KprobeMulti}, "functions are attached one by one, which is slow for more than a few hundred"},
+	{"loops over maps", []feature.Feature{feature.ForEachMapElem}, "print the map instead of looping over it"},
+	{"long loops", []feature.Feature{feature.MayGoto, feature.Loop}, "loops are cut after a fixed number of turns, and that is counted"},
+	{"aggregations read as numbers", []feature.Feature{feature.PerCPULookup}, "print the map instead"},
+}
+
+// doctor prints one page.
+func doctor(w io.Writer, set *feature.Set) {
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		fmt.Fprintf(w, "kernel       %s %s\n", unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:]))
+	}
+	missing, err := feature.MissingCapabilities()
+	switch {
+	case err != nil:
+		fmt.Fprintf(w, "privileges   unknown: %v\n", err)
+	case len(missing) > 0:
+		var names []string
+		for _, c := range missing {
+			names = append(names, c.Name+" ("+c.For+")")
+		}
+		fmt.Fprintf(w, "privileges   missing %s: run as root, or grant them with setcap\n", strings.Join(names, ", "))
+	default:
+		fmt.Fprintf(w, "privileges   enough (user %d)\n", os.Geteuid())
+	}
+	if mode := feature.Lockdown(); mode == "none" {
+		fmt.Fprintln(w, "lockdown     none")
+	} else if mode != "" {
+		fmt.Fprintf(w, "lockdown     %s: the kernel refuses some probes, whoever asks\n", mode)
+	}
+	if _, err := tracefs.Host(); err != nil {
+		fmt.Fprintf(w, "tracefs      %v\n", err)
+	} else {
+		fmt.Fprintf(w, "tracefs      mounted\n")
+	}
+	fmt.Fprintln(w)
+	for _, g := range doctorGroups {
+		why, have := "", false
+		for _, f := range g.features {
+			if set.Has(f) {
+				have = true
+			} else if why == "" {
+				why = oneLine(set.Why(f))
+			}
+		}
+		if g.title == "load programs" {
+			have = why == ""
+		}
+		if have {
+			fmt.Fprintf(w, "yes  %s\n", g.title)
+			continue
+		}
+		fmt.Fprintf(w, "no   %s\n     why: %s\n     so:  %s\n", g.title, why, g.without)
+	}
+	fmt.Fprintln(w, "\nevery feature, as the kernel answered when asked:")
+	for _, info := range feature.All() {
+		if set.Has(info.Feature) {
+			fmt.Fprintf(w, "  yes  %-18s %s\n", info.Name, info.About)
+			continue
+		}
+		since := ""
+		if info.Since != "" {
+			since = " (upstream since " + info.Since + ")"
+		}
+		fmt.Fprintf(w, "  no   %-18s %s%s: %s\n", info.Name, info.About, since, oneLine(set.Why(info.Feature)))
+	}
+}
+
+// oneLine keeps the first line of a reason: joined errors repeat themselves.
+func oneLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
