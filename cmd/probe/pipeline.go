@@ -178,6 +178,10 @@ func (p *pipeline) check(params []string) (diag.List, bool) {
 	p.prog = prog
 	if prog != nil {
 		p.checkNamed(&out)
+		if len(prog.Probes) == 0 {
+			out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"}).
+				WithHelp("a script is made of probes: `probe -e 'begin { printf(\"hello\\n\"); }'`")
+		}
 	}
 	return out, prog != nil && !out.HasErrors()
 }

@@ -124,10 +124,6 @@ func runScript(o *options, std stdio) int {
 	if obj == nil {
 		return status(list)
 	}
-	if len(obj.Programs) == 0 {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"})
-		return exitUsage
-	}
 	opts.Report = func(d *diag.Diagnostic) { p.show(diag.List{All: []*diag.Diagnostic{d}}) }
 	res, err := session.Run(ctx, obj, opts)
 	if closeErr := opts.Printer.Close(); closeErr != nil && err == nil {
