@@ -39,6 +39,7 @@ type value struct {
 	def    pos // where it comes into being
 	block  int32
 	first  int32 // first piece, -1 if never alive
+	asked  int32 // piece that was found last, 0 for none
 	remat  int8
 	fixed  Reg  // register in which it is born: call results, arguments
 	isDef  bool // defined by an instruction, thus in a register at first
@@ -70,7 +71,10 @@ type allocator struct {
 	books   [NumRegs]book
 	out     *Allocation
 	moves   []pmove
-	temps   []int // slots of tempSlot
+	temps   []int   // slots of tempSlot
+	pending []pmove // of parallel, kept for their memory
+	made    []pmove
+	victims []victim // of evict
 }
 
 // number assigns positions and reads all of the code once.

@@ -3,8 +3,8 @@ package regalloc
 // parallel puts the moves of one group in an order in which nothing is
 // overwritten before it is read.
 func (a *allocator) parallel(g []pmove) {
-	pending := make([]pmove, 0, len(g))
-	var made []pmove // rematerialised: they read nothing, so they come last
+	pending := a.pending[:0]
+	made := a.made[:0] // rematerialised: they read nothing, so they come last
 	for _, m := range g {
 		if m.src == Remat {
 			made = append(made, m)
@@ -12,6 +12,7 @@ func (a *allocator) parallel(g []pmove) {
 			pending = append(pending, m)
 		}
 	}
+	a.pending, a.made = pending, made
 	for len(pending) > 0 {
 		progress := false
 		for i := 0; i < len(pending); {

@@ -193,6 +193,9 @@ func (a *allocator) edgeMoves() error {
 				m = pmove{at: to.First, class: classIn, block: int32(e.To)}
 			}
 			for _, v := range a.liveIn[e.To] {
+				if a.ivs[a.vals[v].first].next < 0 {
+					continue // in one place all its life
+				}
 				m.v, m.own = v, true
 				m.src, m.dst = a.locAt(v, end), a.locAt(v, a.start[e.To])
 				a.add(m)

@@ -316,19 +316,22 @@ func (a *allocator) blocked(iv int32) error {
 	return nil
 }
 
+// victim is an interval that has to leave its register at a position.
+type victim struct {
+	iv int32
+	at pos
+}
+
 // evict takes register r from everything that overlaps iv.
 func (a *allocator) evict(iv int32, r Reg) error {
-	type victim struct {
-		iv int32
-		at pos
-	}
-	var vs []victim
+	vs := a.victims[:0]
 	a.books[r].meets(&a.ivs[iv], func(p pos, o int32) bool {
 		if !slices.ContainsFunc(vs, func(v victim) bool { return v.iv == o }) {
 			vs = append(vs, victim{o, p})
 		}
 		return true
 	})
+	a.victims = vs
 	from := a.ivs[iv].start
 	for _, v := range vs {
 		o := &a.ivs[v.iv]
@@ -430,10 +433,20 @@ func (a *allocator) split(iv int32, p pos) int32 {
 
 // piece is the piece of v that is alive at p, or -1.
 func (a *allocator) piece(v VReg, p pos) int32 {
-	for iv := a.vals[v].first; iv >= 0; iv = a.ivs[iv].next {
+	val := &a.vals[v]
+	iv := val.first
+	// Most questions go forward through the code.
+	if val.asked > 0 && a.ivs[val.asked].start <= p {
+		iv = val.asked
+	}
+	for ; iv >= 0; iv = a.ivs[iv].next {
 		it := &a.ivs[iv]
 		if it.start <= p && p < it.end {
+			val.asked = iv
 			return iv
+		}
+		if it.start > p {
+			break
 		}
 	}
 	return -1
