@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -48,6 +49,8 @@ type editor struct {
 	pipe   *os.File // what liner writes to
 	drawn  chan struct{}
 	ended  chan struct{}
+	mode   *unix.Termios // of the terminal, before
+	busy   atomic.Bool   // a line is being read
 }
 
 // mark in the editor's output asks for an answer on editor.drawn when all that
@@ -56,11 +59,15 @@ const mark = 0
 
 // newEditor takes over the terminal of the standard streams until Done.
 func newEditor(s *screen, complete liner.WordCompleter, history []string) (*editor, error) {
+	mode, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the mode of the terminal: %w", err)
+	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("open a pipe for the line editor: %w", err)
 	}
-	e := &editor{screen: s, stdout: os.Stdout, pipe: w, drawn: make(chan struct{}), ended: make(chan struct{})}
+	e := &editor{screen: s, stdout: os.Stdout, pipe: w, mode: mode, drawn: make(chan struct{}), ended: make(chan struct{})}
 	os.Stdout = w
 	e.liner = liner.NewLiner()
 	e.liner.SetCtrlCAborts(true)
@@ -101,6 +108,8 @@ func (e *editor) pump(r *os.File) {
 
 // ReadLine implements reader.
 func (e *editor) ReadLine(prompt string) (string, error) {
+	e.busy.Store(true)
+	defer e.busy.Store(false)
 	line, err := e.liner.Prompt(prompt)
 	// The end of the line has to be on the terminal before what it causes.
 	if _, err := e.pipe.Write([]byte{mark}); err == nil {
@@ -121,9 +130,16 @@ func (e *editor) ReadLine(prompt string) (string, error) {
 // Remember implements reader.
 func (e *editor) Remember(input string) { e.liner.AppendHistory(input) }
 
-// Done implements reader. When it is called while a line is being read, as at
-// the end by a signal, that goes on without effect until the process ends.
+// Done implements reader. At the end by a signal a line is being read, and
+// nothing can end that before the process does. Then the terminal gets its mode
+// back, and everything else is left to the editor.
 func (e *editor) Done() {
+	if e.busy.Load() {
+		// There is nobody to tell about a terminal that is gone.
+		_ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, e.mode)
+		e.screen.leave()
+		return
+	}
 	e.liner.Close()
 	os.Stdout = e.stdout
 	e.pipe.Close()

@@ -240,6 +240,10 @@ func (r *repl) loop(ctx context.Context) {
 func (r *repl) input(ctx context.Context, text string, interrupt <-chan os.Signal) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	select {
+	case <-interrupt: // it was meant for what ran before
+	default:
+	}
 	done := make(chan struct{})
 	go func() {
 		select {

@@ -1,0 +1,92 @@
+package repl
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"probe/test/guest"
+	"probe/test/guest/guesttest"
+)
+
+// In a guest the whole machine may be traced: functions, their arguments, and
+// the command itself on a terminal.
+func TestCommandInAGuest(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+		defer cancel()
+		p, err := g.Start(ctx, guest.Cmd{Args: []string{"probe"}, PTY: true, Rows: 40, Cols: 120, Env: []string{"TERM=xterm", "XDG_STATE_HOME=/tmp/state"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Kill()
+		send := func(text string) {
+			t.Helper()
+			if err := p.Send(text); err != nil {
+				t.Fatalf("type %q: %v", text, err)
+			}
+		}
+		expect := func(pattern string) {
+			t.Helper()
+			if _, err := p.Expect(ctx, pattern); err != nil {
+				out, _ := p.Output()
+				t.Fatalf("%s did not come: %v\n%s", pattern, err, out)
+			}
+		}
+		enter := func(line, answer string) { t.Helper(); send(line + "\r"); expect(answer) }
+		read := func() { t.Helper(); guesttest.Sh(t, g, "cat /proc/version >/dev/null") }
+
+		expect("probe> $")
+		enter("1 << 20", `\n1048576\r\nprobe> `)
+		enter("sizeof(struct sock) > 500", `\ntrue\r\nprobe> `)
+
+		// What can be probed, and what it has for arguments.
+		send("kprobe:vfs_rea\t\t")
+		expect(`vfs_read `)
+		send("\x15call:vfs_read { args.\t\t")
+		expect(`buf +count +file +pos`)
+		send("\x15kprobe:vfs_read { $f = args.file; $f->f_inode->i_si\t\t")
+		expect(`i_size`)
+		send("\x15")
+
+		enter(`kprobe:vfs_read /comm == "cat"/ { @reads[comm] = count(); @size = max(args.count); }`, `\[1\] attached 1 probe\r\nprobe> `)
+		read()
+		enter("print(@reads)", `\n@reads\[cat\]: \d+\r\nprobe> `)
+		enter("@size > 100", `\ntrue\r\nprobe> `)
+
+		// Another clause on the same map, with output above a line.
+		enter(`ret:vfs_read /comm == "cat" && retval > 0/ { printf("read %d\n", retval); @reads["bytes"] = count(); }`, `\[2\] attached 1 probe\r\nprobe> `)
+		send("1 + ")
+		expect(`1 \+ `)
+		read()
+		expect(`read \d+\r\nprobe> 1 \+ `)
+		enter("1", `\n2\r\nprobe> `)
+		enter("print(@reads)", `@reads\[bytes\]: \d+\r\n@reads\[cat\]: \d+\r\nprobe> `)
+		enter(":stop all", `probe> `)
+		enter(":clear @reads", `probe> `)
+		read()
+		enter("len(@reads)", `\n0\r\nprobe> `)
+
+		// Pointers stay what they are from one input to the next.
+		enter("$t = curtask", `probe> `)
+		enter("$t->tgid == pid", `\ntrue\r\nprobe> `)
+		enter("$t->tgd", "no such field(?s:.*)probe> $")
+		enter("kprobe:vfs_reed { }", "vfs_read(?s:.*)probe> $")
+
+		send("\x04")
+		res, err := p.Wait(ctx)
+		if err != nil || res.Code != 0 {
+			t.Fatalf("ended with status %d, %v\n%s", res.Code, err, res.Stdout)
+		}
+		if !strings.Contains(res.Stdout, "\n@size: ") {
+			t.Errorf("the maps are not printed at the end:\n%s", res.Stdout)
+		}
+		if got := guesttest.Sh(t, g, "stat -c %a /tmp/state/probe/history"); got != "600\n" {
+			t.Errorf("the history has the mode %q", got)
+		}
+		if got := guesttest.Sh(t, g, `printf '@n = 6\n@n * 7\nprintf("%%d\\n", @n)\n' | probe repl`); got != "42\n6\n\n\n@n: 6\n" {
+			t.Errorf("piped inputs printed %q", got)
+		}
+	})
+}
