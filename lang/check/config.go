@@ -31,37 +31,38 @@ type confVar struct {
 	kind  confKind
 	def   string // "" is decided by the runtime
 	words []string
+	doc   string // what it does, for the reference page
 }
 
 var licenses = []string{"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
 
 var confVars = map[string]confVar{
-	"attach":                    {kind: confWord, words: []string{"fentry", "kprobe", "multi"}},
-	"cache_user_symbols":        {kind: confWord, words: []string{"PER_PROGRAM", "PER_PID", "NONE"}},
-	"cpp_demangle":              {kind: confBool, def: "true"},
-	"fgraph":                    {kind: confWord, words: []string{"bpf", "ftrace"}},
-	"lazy_symbolication":        {kind: confBool, def: "true"},
-	"license":                   {kind: confWord, def: "GPL", words: licenses},
-	"log_size":                  {kind: confInt, def: "1000000"},
-	"max_bpf_progs":             {kind: confInt, def: "1024"},
-	"max_cat_bytes":             {kind: confInt, def: "10240"},
-	"max_map_keys":              {kind: confInt, def: "4096"},
-	"max_probes":                {kind: confInt, def: "1024"},
-	"max_stack_frames":          {kind: confInt, def: "127"},
-	"max_strlen":                {kind: confInt, def: "1024"},
-	"missing_probes":            {kind: confWord, def: "error", words: []string{"error", "warn", "ignore"}},
-	"on_stack_limit":            {kind: confInt, def: "32"},
-	"perf_rb_pages":             {kind: confInt, def: "0"},
-	"print_maps_on_exit":        {kind: confBool, def: "true"},
-	"show_debug_info":           {kind: confBool},
-	"stack_mode":                {kind: confWord, def: "bpftrace", words: []string{"bpftrace", "perf", "raw", "build_id"}},
-	"task_filter":               {kind: confWord, def: "all", words: []string{"all", "script"}},
-	"str_trunc_trailer":         {kind: confString, def: ".."},
-	"unstable_dw_ustack":        {kind: confSwitch, def: "warn"},
-	"unstable_import_statement": {kind: confSwitch, def: "error"},
-	"unstable_tseries":          {kind: confSwitch, def: "warn"},
-	"unstable_typeinfo":         {kind: confSwitch, def: "error"},
-	"use_blazesym":              {kind: confBool, def: "true"},
+	"attach":                    {kind: confWord, words: []string{"fentry", "kprobe", "multi"}, doc: "how `call:` and `ret:` reach kernel functions; without it the best way for each"},
+	"cache_user_symbols":        {kind: confWord, words: []string{"PER_PROGRAM", "PER_PID", "NONE"}, doc: "no effect: symbols are found when they are printed, and those of processes that end are kept"},
+	"cpp_demangle":              {kind: confBool, def: "true", doc: "no effect: C++ names are shown as they stand in the symbol table"},
+	"fgraph":                    {kind: confWord, words: []string{"bpf", "ftrace"}, doc: "no effect yet"},
+	"lazy_symbolication":        {kind: confBool, def: "true", doc: "no effect: always on"},
+	"license":                   {kind: confWord, def: "GPL", words: licenses, doc: "no effect: programs always declare GPL"},
+	"log_size":                  {kind: confInt, def: "1000000", doc: "no effect: the verifier's log is kept as far as it matters"},
+	"max_bpf_progs":             {kind: confInt, def: "1024", doc: "most programs that one script may become"},
+	"max_cat_bytes":             {kind: confInt, def: "10240", doc: "most bytes that `cat` prints of a file"},
+	"max_map_keys":              {kind: confInt, def: "4096", doc: "entries of maps that are not declared"},
+	"max_probes":                {kind: confInt, def: "1024", doc: "most places that one script may attach to"},
+	"max_stack_frames":          {kind: confInt, def: "127", doc: "frames that `kstack` and `ustack` keep when they are not told"},
+	"max_strlen":                {kind: confInt, def: "1024", doc: "capacity of the results of `str` and `buf`"},
+	"missing_probes":            {kind: confWord, def: "error", words: []string{"error", "warn", "ignore"}, doc: "what to do about attach points that do not exist or cannot be attached"},
+	"on_stack_limit":            {kind: confInt, def: "32", doc: "no effect: the compiler decides what lies on the stack"},
+	"perf_rb_pages":             {kind: confInt, def: "0", doc: "pages of the ring buffer, rounded up to a power of two; 0 means 4 MiB"},
+	"print_maps_on_exit":        {kind: confBool, def: "true", doc: "print all maps at the end"},
+	"show_debug_info":           {kind: confBool, doc: "no effect: stacks have no file names and no inlined functions"},
+	"stack_mode":                {kind: confWord, def: "bpftrace", words: []string{"bpftrace", "perf", "raw", "build_id"}, doc: "how `kstack` and `ustack` print when they are not told"},
+	"task_filter":               {kind: confWord, def: "all", words: []string{"all", "script"}, doc: "what -p and --comm apply to: all probes, or nothing but `filter_pid` and `filter_comm`, which the script then uses itself"},
+	"str_trunc_trailer":         {kind: confString, def: "..", doc: "what is printed behind a string that was cut"},
+	"unstable_dw_ustack":        {kind: confSwitch, def: "warn", doc: "no effect yet"},
+	"unstable_import_statement": {kind: confSwitch, def: "error", doc: "no effect yet"},
+	"unstable_tseries":          {kind: confSwitch, def: "warn", doc: "no effect yet"},
+	"unstable_typeinfo":         {kind: confSwitch, def: "error", doc: "whether a script may use `typeinfo`"},
+	"use_blazesym":              {kind: confBool, def: "true", doc: "no effect"},
 }
 
 // confRenamed are old names that still work (L-CFG-05).

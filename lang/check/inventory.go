@@ -1,0 +1,42 @@
+package check
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ConfigVar describes a configuration variable, for reference pages.
+type ConfigVar struct {
+	Name    string
+	Default string // "" when it is decided at run time
+	Values  string // what it takes, in words
+	Doc     string // what it does
+}
+
+// ConfigVars lists the configuration variables by name.
+func ConfigVars() []ConfigVar {
+	var out []ConfigVar
+	for _, name := range slices.Sorted(maps.Keys(confVars)) {
+		v := confVars[name]
+		c := ConfigVar{Name: name, Default: v.def, Doc: v.doc}
+		switch v.kind {
+		case confBool:
+			c.Values = "true, false"
+		case confInt:
+			c.Values = "a number"
+		case confWord:
+			c.Values = strings.Join(v.words, ", ")
+		case confString:
+			c.Values = "a string"
+		case confSwitch:
+			c.Values = "enable, warn, error"
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// MissingFunctions lists functions and values of the language that are refused
+// as not supported yet, with their rows.
+func MissingFunctions() map[string]string { return maps.Clone(missingFunctions) }
