@@ -170,7 +170,7 @@ func (fo *folder) andConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	switch {
 	case m == 0:
 		return fo.constant(0)
-	case f.may()&^m == 0:
+	case f.May()&^m == 0:
 		return in.A
 	case m == math.MaxUint32:
 		return fo.become(v, ir.OpZExt, 4, in.A, 0)
@@ -199,7 +199,7 @@ func (fo *folder) shift(v ir.Value, in *ir.Ins, n uint64) ir.Value {
 	if n == 0 {
 		return fo.low(v, in.A, in.W)
 	}
-	if in.Op == ir.OpSar && f.low(in.W).may()>>(w-1) == 0 {
+	if in.Op == ir.OpSar && f.Low(in.W).May()>>(w-1) == 0 {
 		return fo.become(v, ir.OpShr, in.W, in.A, fo.constant(int64(n)))
 	}
 	y := fo.f.Ins(in.A)

@@ -19,7 +19,7 @@ func (fo *folder) term(g *ir.CFG, b ir.Block) {
 			break
 		}
 	}
-	holds, known := decide(t.Cmp, t.W, fo.at(g, t.X, b), fo.at(g, t.Y, b))
+	holds, known := ir.Decide(t.Cmp, t.W, fo.at(g, t.X, b), fo.at(g, t.Y, b))
 	if t.X == t.Y && t.Cmp != ir.TEST {
 		holds, known = t.Cmp.Holds(8, 0, 0), true
 	}
@@ -60,7 +60,7 @@ func (fo *folder) compare(t *ir.Term) bool {
 	case t.Cmp == ir.UGE && c == 1, t.Cmp == ir.UGT && c == 0:
 		return to(ir.NE, t.X, fo.constant(0))
 	}
-	if f := fo.fact(t.X); t.W == 8 && f.hi <= math.MaxInt64 && c >= 0 {
+	if f := fo.fact(t.X); t.W == 8 && f.Max <= math.MaxInt64 && c >= 0 {
 		switch t.Cmp {
 		case ir.SLT:
 			return to(ir.ULT, t.X, t.Y)
@@ -109,7 +109,7 @@ const lookBack = 24
 
 // at is what is known of v at the end of block b: by its computation and by
 // the comparisons with constants that led here.
-func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) fact {
+func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) ir.Fact {
 	f := fo.fact(v)
 	fo.above(g, b, func(t *ir.Term, then bool) bool {
 		c, ok := fo.konst(fo.use(t.Y))
@@ -118,7 +118,7 @@ func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) fact {
 		}
 		y := uint64(c)
 		if t.W == 4 {
-			if f.hi > math.MaxUint32 {
+			if f.Max > math.MaxUint32 {
 				return true
 			}
 			y = uint64(uint32(c))
@@ -129,7 +129,7 @@ func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) fact {
 				return true
 			}
 		}
-		f = f.narrowed(cmp, y)
+		f = f.Narrowed(cmp, y)
 		return true
 	})
 	return f

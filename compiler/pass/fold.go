@@ -10,7 +10,7 @@ import (
 // before their uses, except around loops.
 type folder struct {
 	*state
-	facts []fact
+	facts []ir.Fact
 	have  []bool
 	count []int32 // uses of each value, once term runs
 	equal map[ir.Value][]equality
@@ -28,7 +28,7 @@ type equality struct {
 func fold(s *state) {
 	s.forget()
 	n := len(s.f.Vals)
-	fo := &folder{state: s, facts: make([]fact, n, n+n/4), have: make([]bool, n, n+n/4)}
+	fo := &folder{state: s, facts: make([]ir.Fact, n, n+n/4), have: make([]bool, n, n+n/4)}
 	g := s.graph()
 	fo.equalities(g)
 	for _, b := range g.Order {
@@ -82,22 +82,22 @@ func (fo *folder) operand(v ir.Value, b ir.Block) ir.Value {
 	return v
 }
 
-func (fo *folder) set(v ir.Value, f fact) {
+func (fo *folder) set(v ir.Value, f ir.Fact) {
 	for int(v) >= len(fo.facts) {
-		fo.facts = append(fo.facts, anything)
+		fo.facts = append(fo.facts, ir.Anything)
 		fo.have = append(fo.have, false)
 	}
 	fo.facts[v], fo.have[v] = f, true
 }
 
-func (fo *folder) fact(v ir.Value) fact {
+func (fo *folder) fact(v ir.Value) ir.Fact {
 	if int(v) < len(fo.have) && fo.have[v] {
 		return fo.facts[v]
 	}
 	if in := fo.f.Ins(v); in.Op == ir.OpConst {
-		return exactly(uint64(in.Imm))
+		return ir.Exactly(uint64(in.Imm))
 	}
-	return anything
+	return ir.Anything
 }
 
 // params joins what is known of the arguments; those of edges not walked yet
@@ -105,7 +105,7 @@ func (fo *folder) fact(v ir.Value) fact {
 func (fo *folder) params(g *ir.CFG, b ir.Block) {
 	d := &fo.f.Blocks[b]
 	for i, p := range d.Params {
-		f, first := anything, true
+		f, first := ir.Anything, true
 		for _, q := range g.Preds[b] {
 			t := &fo.f.Blocks[q].Term
 			for k := range t.NumSuccs() {
@@ -115,11 +115,11 @@ func (fo *folder) params(g *ir.CFG, b ir.Block) {
 				}
 				a := fo.use(e.Args[i])
 				if !(int(a) < len(fo.have) && fo.have[a]) && fo.f.Ins(a).Op != ir.OpConst {
-					f, first = anything, false
+					f, first = ir.Anything, false
 				} else if first {
 					f, first = fo.fact(a), false
 				} else {
-					f = f.union(fo.fact(a))
+					f = f.Union(fo.fact(a))
 				}
 			}
 		}
@@ -141,9 +141,9 @@ func (fo *folder) value(v ir.Value) {
 			return
 		}
 	}
-	f := factOf(fo.f.Ins(v), fo.fact)
+	f := ir.FactOf(fo.f.Ins(v), fo.fact)
 	fo.set(v, f)
-	if c, ok := f.constant(); ok && fo.f.Ins(v).Op != ir.OpConst && fo.f.Ins(v).Effect() == ir.Pure {
+	if c, ok := f.Constant(); ok && fo.f.Ins(v).Op != ir.OpConst && fo.f.Ins(v).Effect() == ir.Pure {
 		fo.replace(v, fo.constant(int64(c)))
 	}
 }
@@ -171,13 +171,13 @@ func (fo *folder) insert(v ir.Value, in ir.Ins) ir.Value {
 			break
 		}
 	}
-	fo.set(x, factOf(fo.f.Ins(x), fo.fact))
+	fo.set(x, ir.FactOf(fo.f.Ins(x), fo.fact))
 	return x
 }
 
 // low is the low w bytes of x, where x op something else came to x itself.
 func (fo *folder) low(v, x ir.Value, w uint8) ir.Value {
-	if w == 8 || fo.fact(x).hi <= math.MaxUint32 {
+	if w == 8 || fo.fact(x).Max <= math.MaxUint32 {
 		return x
 	}
 	return fo.become(v, ir.OpZExt, 4, x, 0)
@@ -220,7 +220,7 @@ func (fo *folder) simplify(v ir.Value) ir.Value {
 
 func (fo *folder) zext(v ir.Value, in *ir.Ins) ir.Value {
 	m := uint64(1)<<(8*in.W) - 1
-	if fo.fact(in.A).hi <= m {
+	if fo.fact(in.A).Max <= m {
 		return in.A
 	}
 	switch a := fo.f.Ins(in.A); {
@@ -239,7 +239,7 @@ func (fo *folder) sext(v ir.Value, in *ir.Ins) ir.Value {
 	}
 	f := fo.fact(in.A)
 	m := uint64(1)<<(8*in.W) - 1
-	if f.hi <= m>>1 {
+	if f.Max <= m>>1 {
 		return in.A
 	}
 	a := fo.f.Ins(in.A)
@@ -252,7 +252,7 @@ func (fo *folder) sext(v ir.Value, in *ir.Ins) ir.Value {
 		if c, ok := fo.konst(a.B); ok && uint64(c)&m == m && a.W >= in.W {
 			return fo.become(v, ir.OpSExt, in.W, a.A, 0)
 		}
-	case f.may()&m>>(8*in.W-1) == 0:
+	case f.May()&m>>(8*in.W-1) == 0:
 		return fo.become(v, ir.OpZExt, in.W, in.A, 0)
 	}
 	return 0

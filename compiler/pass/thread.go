@@ -99,7 +99,7 @@ func (th *threader) outcome(p ir.Block, k int, b ir.Block) (ir.Block, bool) {
 	}
 	x, y := arg(t.X), arg(t.Y)
 	fx, fy := th.onEdge(p, k, x), th.onEdge(p, k, y)
-	holds, known := decide(t.Cmp, t.W, fx, fy)
+	holds, known := ir.Decide(t.Cmp, t.W, fx, fy)
 	if !known {
 		q := ir.Term{Kind: ir.Branch, Cmp: t.Cmp, W: t.W, X: x, Y: y}
 		if holds, known = th.fo.implied(th.g, &q, p); !known {
@@ -116,14 +116,11 @@ func (th *threader) outcome(p ir.Block, k int, b ir.Block) (ir.Block, bool) {
 }
 
 // onEdge is what is known of v on edge k out of p.
-func (th *threader) onEdge(p ir.Block, k int, v ir.Value) fact {
+func (th *threader) onEdge(p ir.Block, k int, v ir.Value) ir.Fact {
 	f := th.fo.at(th.g, v, p)
 	if in := th.f.Ins(v); in.Op != ir.OpConst {
 		// What the value itself says, without the facts of a whole fold.
-		if own := factOf(in, func(ir.Value) fact { return anything }); own.hi < f.hi {
-			f.hi, f.lo = own.hi, max(own.lo, f.lo)
-			f = f.tight()
-		}
+		f = f.Both(ir.FactOf(in, func(ir.Value) ir.Fact { return ir.Anything }))
 	}
 	t := &th.f.Blocks[p].Term
 	if t.Kind != ir.Branch || t.X != v || t.W != 8 || t.Then.To == t.Else.To {
@@ -135,7 +132,7 @@ func (th *threader) onEdge(p ir.Block, k int, v ir.Value) fact {
 		cmp, ok = cmp.Inverted()
 	}
 	if ok {
-		f = f.narrowed(cmp, uint64(c))
+		f = f.Narrowed(cmp, uint64(c))
 	}
 	return f
 }
