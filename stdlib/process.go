@@ -57,7 +57,7 @@ var process = []*builtin.Func{
 	}},
 	{Sig: bare("usermode", "B-USERMODE", types.Uint8, "1 if the CPU was in user mode; 0 in probes without registers."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		switch {
-		case !l.Site().Regs && l.Site().Prog == hir.ProgRawTP:
+		case !l.Site().Regs && l.Site().Prog == hir.ProgRawTP && l.Site().Attach.Kind != hir.AttachRawTracepoint:
 			return scalar(c, l.B().Const(1))
 		case !l.Site().Regs:
 			return scalar(c, l.B().Const(0))

@@ -45,11 +45,16 @@ func newPipeline(o *options, std stdio) *pipeline {
 	k := kernel.New(kernel.Options{BTF: btfFile(o)})
 	host := feature.Host()
 	ask := func(f feature.Feature) func() error { return func() error { return host.Err(f) } }
-	return &pipeline{o: o, std: std, kernel: k, probes: provider.New(k, provider.Options{
+	without := strings.Split(o.noFeature, ",")
+	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
 		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP),
-		Traceable: o.traceable, NoMulti: slices.Contains(strings.Split(o.noFeature, ","), "kprobe_multi"),
-	})}
+		Traceable: o.traceable, NoMulti: slices.Contains(without, "kprobe_multi"),
+	}
+	if !slices.Contains(without, "raw_tracepoint") {
+		opts.RawTracepoint = bpf.HasRawTracepoint
+	}
+	return &pipeline{o: o, std: std, kernel: k, probes: provider.New(k, opts)}
 }
 
 // btfFile is the file to read the kernel's types from, "" for its own.

@@ -12,9 +12,9 @@ import (
 // atomicCells tells whether two tasks may interleave on one CPU inside this
 // program, so that per-CPU cells need atomic updates. Programs on kprobes,
 // tracepoints and perf events run with preemption off; trampolines only with
-// migration off.
+// migration off, and so may raw tracepoints (some kernels guard them by SRCU).
 func (f *fn) atomicCells() bool {
-	return f.site.Prog == hir.ProgTracing || f.site.Space == types.User
+	return f.site.Prog == hir.ProgTracing || f.site.Attach.Kind == hir.AttachRawTracepoint || f.site.Space == types.User
 }
 
 // aggregate is @m[k] = count() and its like.

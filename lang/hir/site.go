@@ -9,7 +9,7 @@ type ProgType uint8
 const (
 	ProgKprobe ProgType = iota // kprobe, kretprobe, uprobe, uretprobe, multi and session forms
 	ProgTracepoint
-	ProgRawTP   // raw tracepoint run by BPF_PROG_RUN: begin, end, interval, self
+	ProgRawTP   // raw tracepoint without types: run by BPF_PROG_RUN (begin, end, interval, self), or AttachRawTracepoint
 	ProgTracing // fentry, fexit, BTF raw tracepoints
 	ProgPerf    // profile, software, hardware, watchpoint
 )
@@ -54,9 +54,10 @@ const (
 	AttachKprobeSession
 	AttachFentry // Symbol, Module
 	AttachFexit
-	AttachTracepoint // Group, Symbol
-	AttachRawTP      // BTF-typed raw tracepoint: Symbol
-	AttachUprobe     // Path, Symbol, Offset (file offset once resolved)
+	AttachTracepoint    // Group, Symbol
+	AttachRawTracepoint // a tracepoint whose record nobody uses: Group, Symbol
+	AttachRawTP         // BTF-typed raw tracepoint: Symbol
+	AttachUprobe        // Path, Symbol, Offset (file offset once resolved)
 	AttachUretprobe
 	AttachInterval // Period, run from user space
 	AttachProfile  // Period or Freq, each online CPU

@@ -248,4 +248,18 @@ func TestAttachErrors(t *testing.T) {
 		l.Close()
 		t.Error("a tracepoint that does not exist was attached")
 	}
+	if l, err := AttachRawTracepoint(p, "sched_switch"); err == nil {
+		l.Close()
+		t.Error("a kprobe program was attached to a raw tracepoint")
+	}
+}
+
+func TestHasRawTracepoint(t *testing.T) {
+	needBPF(t)
+	for name, want := range map[string]bool{"sched_switch": true, "sys_enter": true, "no_such_tracepoint": false, "sys_enter_openat": false, "": false} {
+		got, err := HasRawTracepoint(name)
+		if got != want || err != nil {
+			t.Errorf("HasRawTracepoint(%q) = %v, %v, want %v", name, got, err, want)
+		}
+	}
 }

@@ -96,10 +96,9 @@ func AttachUprobe(p *Prog, path string, offset uint64, pid int, ret bool) (*Link
 
 // AttachTracepoint attaches to the tracepoint with an event number of tracefs.
 func AttachTracepoint(p *Prog, id int) (*Link, error) {
-	attr := unix.PerfEventAttr{
-		Type: unix.PERF_TYPE_TRACEPOINT, Config: uint64(id),
-		Sample_type: unix.PERF_SAMPLE_RAW, Sample: 1, Wakeup: 1,
-	}
+	// Without a sample period the event itself takes no samples, which would
+	// cost as much as a program.
+	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: uint64(id)}
 	fd, err := perfOpen(&attr, -1, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open tracepoint %d: %w", id, err)

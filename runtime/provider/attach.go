@@ -46,6 +46,8 @@ func (s *Set) Attach(site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, erro
 		return attachMulti(a, prog, bpf.MultiSession)
 	case hir.AttachFentry, hir.AttachFexit, hir.AttachRawTP:
 		return one(bpf.AttachTracing(prog))
+	case hir.AttachRawTracepoint:
+		return one(bpf.AttachRawTracepoint(prog, a.Symbol))
 	case hir.AttachTracepoint:
 		return s.attachTracepoint(a, prog)
 	case hir.AttachUprobe, hir.AttachUretprobe:

@@ -20,6 +20,7 @@ func show(s *hir.Site) string {
 	kinds := map[hir.AttachKind]string{
 		hir.AttachNone: "run", hir.AttachKprobe: "kprobe", hir.AttachKretprobe: "kretprobe", hir.AttachKprobeMulti: "kprobe.multi",
 		hir.AttachKretprobeMulti: "kretprobe.multi", hir.AttachFentry: "fentry", hir.AttachFexit: "fexit", hir.AttachTracepoint: "tracepoint",
+		hir.AttachRawTracepoint: "raw tracepoint",
 		hir.AttachRawTP: "rawtp", hir.AttachUprobe: "uprobe", hir.AttachUretprobe: "uretprobe", hir.AttachInterval: "interval",
 		hir.AttachProfile: "profile", hir.AttachSoftware: "software", hir.AttachHardware: "hardware",
 	}

@@ -148,7 +148,7 @@ func listTracepoints(s *Set, _ *Provider, pattern string, yield func(Listed) boo
 	if !ok {
 		category, event = "*", pattern
 	}
-	found, err := matchingEvents(t, category, event)
+	found, _, err := matchingEvents(t, category, event)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,9 @@ type Options struct {
 	Kprobes, KprobeMulti, Tracing, Uprobes func() error
 	// FuncIP is the helper that tells the traced function's address.
 	FuncIP func() error
+	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
+	// leaves them alone (--no-feature raw_tracepoint).
+	RawTracepoint func(name string) (bool, error)
 	// Traceable is a file with function names in place of the kernel's list
 	// (P-KPROBE-08).
 	Traceable string
@@ -73,6 +76,7 @@ type Set struct {
 	opts Options
 
 	funcs functions
+	raw   rawSites
 }
 
 // New makes a Set. It reads nothing.

@@ -42,12 +42,12 @@ func expandTracepoint(r *request) []*hir.Site {
 			return nil
 		}
 		r.matched = true
-		if s := r.tracepointSite(t, category, event); s != nil {
+		if s := r.tracepointSite(t, category, event, func() bool { return t.Unique(event) }); s != nil {
 			return []*hir.Site{s}
 		}
 		return nil
 	}
-	found, err := matchingEvents(t, category, event)
+	found, count, err := matchingEvents(t, category, event)
 	if err != nil {
 		r.errorf("no-mechanism", -1, "a pattern needs the list of events, which cannot be read").WithNote("%v", err)
 		return nil
@@ -66,18 +66,23 @@ func expandTracepoint(r *request) []*hir.Site {
 	}
 	var sites []*hir.Site
 	for _, e := range found {
-		if s := r.tracepointSite(t, e[0], e[1]); s != nil {
+		if s := r.tracepointSite(t, e[0], e[1], func() bool { return count[e[1]] == 1 }); s != nil {
 			sites = append(sites, s)
 		}
 	}
 	return sites
 }
 
-// matchingEvents lists category and event of all that match, sorted.
-func matchingEvents(t *tracefs.FS, category, event string) ([][2]string, error) {
-	var out [][2]string
-	err := t.Events(func(c, e string) bool {
-		if match(category, c) && match(event, e) {
+// matchingEvents lists category and event of all that match, sorted, and counts
+// the categories that have an event of the name.
+func matchingEvents(t *tracefs.FS, category, event string) (out [][2]string, count map[string]int, err error) {
+	count = map[string]int{}
+	err = t.Events(func(c, e string) bool {
+		if !match(event, e) {
+			return true
+		}
+		count[e]++
+		if match(category, c) {
 			out = append(out, [2]string{c, e})
 		}
 		return true
@@ -85,7 +90,7 @@ func matchingEvents(t *tracefs.FS, category, event string) ([][2]string, error) 
 	slices.SortFunc(out, func(a, b [2]string) int {
 		return strings.Compare(a[0]+":"+a[1], b[0]+":"+b[1])
 	})
-	return slices.Compact(out), err
+	return slices.Compact(out), count, err
 }
 
 // tracepointMissing says that an event does not exist (P-TRACE-05).
@@ -117,10 +122,12 @@ func (r *request) tracepointMissing(t *tracefs.FS, category, event string, err e
 	}
 }
 
-func (r *request) tracepointSite(t *tracefs.FS, category, event string) *hir.Site {
+// tracepointSite makes the site of one event. unique tells whether only one
+// category has an event of the name.
+func (r *request) tracepointSite(t *tracefs.FS, category, event string, unique func() bool) *hir.Site {
 	s := r.site(hir.ProgTracepoint, types.Kernel, "tracepoint:"+category+":"+event)
 	s.Attach = hir.Attach{Kind: hir.AttachTracepoint, Group: category, Symbol: event}
-	if !r.Uses.Args {
+	if r.set.chooseRaw(s, r.Uses, unique); !r.Uses.Args {
 		return s
 	}
 	format, err := t.ReadFormat(category, event)

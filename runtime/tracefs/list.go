@@ -86,6 +86,23 @@ func (t *FS) Blacklist(yield func(name string) bool) error {
 	return nil
 }
 
+// Unique tells whether exactly one category has an event of this name, which
+// is then that of the tracepoint with the name: two tracepoints of the kernel
+// proper cannot share one, but modules and events made at run time can.
+func (t *FS) Unique(event string) bool {
+	if !plainName(event) {
+		return false
+	}
+	categories, err := os.ReadDir(t.Path("events"))
+	n := 0
+	for _, c := range categories {
+		if c.IsDir() && t.Has("events", c.Name(), event) {
+			n++
+		}
+	}
+	return err == nil && n == 1
+}
+
 const blockSize = 64 << 10
 
 // eachLine calls yield with every line of a file. The file is read in blocks

@@ -195,3 +195,18 @@ func BenchmarkFunctions(b *testing.B) {
 		}
 	}
 }
+
+func TestUnique(t *testing.T) {
+	ft := tree(t, map[string]string{
+		"tracing/events/sched/sched_switch/id":   "1\n",
+		"tracing/events/xe/flip/id":              "2\n",
+		"tracing/events/i915/flip/id":            "3\n",
+		"tracing/events/kprobes/sched_wakeup/id": "4\n",
+		"tracing/events/enable":                  "0\n",
+	})
+	for name, want := range map[string]bool{"sched_switch": true, "flip": false, "sched_wakeup": true, "none": false, "": false, "..": false, "a/b": false} {
+		if got := ft.Unique(name); got != want {
+			t.Errorf("Unique(%q) = %v, want %v", name, got, want)
+		}
+	}
+}
