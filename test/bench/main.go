@@ -1,0 +1,59 @@
+// Command bench measures probe beside other tracers and writes the tables of
+// docs/performance.md, between the markers there.
+//
+//	go run ./test/bench [-only PART,...] [-write=false]
+//
+// Parts: size, front, start, event, attached, lost. Everything but the size
+// runs in guests (test/guest): one that counts instructions for what a CPU
+// executes, which repeats within about one percent on any machine, and a
+// normal one for wall time. All tracers are measured in the same guest by the
+// same program (meter), one after the other. bpftrace and ply come from
+// Debian's packages; a tracer that cannot be had is left out, and said so.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+)
+
+// parts are what can be measured, in the order of the tables.
+var parts = []string{"size", "front", "start", "event", "attached", "lost"}
+
+func main() {
+	only := flag.String("only", strings.Join(parts, ","), "parts to measure, separated by commas")
+	write := flag.Bool("write", true, "write docs/performance.md; needs all parts")
+	binary := flag.String("probe", "", "binary to measure (default: built from this tree)")
+	kernel := flag.String("kernel", "6.12", "kernel of the guests")
+	solo := flag.Bool("solo", false, "measure probe only")
+	repeat := flag.Int("repeat", 5, "repetitions of wall times")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	b := &bench{binary: *binary, kernel: *kernel, solo: *solo, repeat: *repeat}
+	chosen := strings.Split(*only, ",")
+	for _, p := range chosen {
+		if !slices.Contains(parts, p) {
+			fmt.Fprintf(os.Stderr, "bench: no part %q; there are %s\n", p, strings.Join(parts, ", "))
+			os.Exit(2)
+		}
+	}
+	start := time.Now()
+	doc, err := b.run(ctx, chosen)
+	if err == nil {
+		fmt.Print(doc)
+		if *write && len(chosen) == len(parts) && !*solo {
+			err = insert("docs/performance.md", doc)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	fmt.Fprintf(os.Stderr, "bench: done in %v\n", time.Since(start).Round(time.Second))
+}
