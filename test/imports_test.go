@@ -42,6 +42,7 @@ var edges = map[string][]string{
 	"runtime/feature":     {"runtime/btf", "runtime/tracefs", "runtime/feature/bpf"},
 	"runtime/bpf":         nil,
 	"runtime/lab":         nil,
+	"runtime/graph":       {"lang/value"},
 	"runtime/output":      {"lang/..."},
 	"runtime/event":       {"lang/...", "compiler/..."},
 	"runtime/kernel":      {"lang/...", "compiler/target", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/feature", "runtime/elf", "runtime/bpf"},

@@ -1,0 +1,372 @@
+package graph
+
+import (
+	"maps"
+	"slices"
+)
+
+// Kind is what an Event tells.
+type Kind uint8
+
+// The kinds of events.
+const (
+	// Enter: a thread entered a function.
+	Enter Kind = iota
+	// Exit: a thread left it. Value is the duration in nanoseconds by the
+	// source's own clock, 0 where it has none.
+	Exit
+	// Return: a function's return value, told apart from Exit. It may come
+	// shortly before or after it. Value is the register.
+	Return
+	// Lost: events of the CPU were lost before this time. Value is their
+	// number, 0 where that is not known.
+	Lost
+)
+
+// EventFlags tell in which context a function ran.
+type EventFlags uint8
+
+// The contexts.
+const (
+	// HardIRQ: in an interrupt handler, or in that of an NMI.
+	HardIRQ EventFlags = 1 << iota
+	// WithRet: the Value of an Exit is the return value, not a duration.
+	WithRet
+)
+
+// Event is one thing that happened in one thread.
+type Event struct {
+	Time  int64 // ns of CLOCK_MONOTONIC
+	Addr  uint64
+	Value uint64
+	TID   int32
+	// Depth is the nesting that the source counts; -1 where it counts none.
+	Depth int16
+	CPU   uint16
+	// Args is the index of the first argument in the batch's arguments, and
+	// NArgs their number.
+	Args  int32
+	NArgs uint8
+	Kind  Kind
+	Flags EventFlags
+}
+
+// Builder makes trees from events. Each thread has a stack of open calls:
+// entering pushes, leaving pops. Where events were lost, the depths that the
+// source counts tell which frames are missing; without depths a function that
+// is left without being the top of the stack closes those above it.
+//
+// Events of one thread must come in the order of time; those of different
+// threads may come in any order.
+type Builder struct {
+	// Funcs is where functions are numbered.
+	Funcs *Funcs
+	// Resolve names the function at an address that Funcs does not have yet.
+	Resolve func(addr uint64) Func
+	// Done is called with each tree whose root has been left, and by Flush
+	// with those still open. The tree is the receiver's until it returns;
+	// what it keeps it clones.
+	Done func(tid int32, t *Tree)
+	// MaxCalls bounds the calls of one tree; 0 means 1 << 20. Further calls
+	// are counted as lost.
+	MaxCalls int
+
+	// Stray counts exits without a matching entry that could not be placed,
+	// and returns without a call.
+	Stray uint64
+
+	threads map[int32]*stack
+	last    *stack // of the thread of the previous event
+}
+
+// stack is the state of one thread.
+type stack struct {
+	tid   int32
+	cpu   uint16
+	tree  Tree
+	open  []int32 // indices of the open calls, outermost first
+	base  int16   // the source's depth of the root
+	over  int32   // index of the gap that stands for calls beyond MaxCalls, -1 for none
+	drop  int     // frames above open that are in this gap
+	fresh bool    // the last event was an exit
+	ended int32   // index of the call that was closed last, -1 for none
+}
+
+// Add takes the next event; args are the arguments that events refer to.
+func (b *Builder) Add(e *Event, args []uint64) {
+	if e.Kind == Lost {
+		b.lost(e)
+		return
+	}
+	s := b.last
+	if s == nil || s.tid != e.TID {
+		if b.threads == nil {
+			b.threads = map[int32]*stack{}
+		}
+		if s = b.threads[e.TID]; s == nil {
+			s = &stack{tid: e.TID, ended: -1, over: -1}
+			b.threads[e.TID] = s
+		}
+		b.last = s
+	}
+	s.cpu = e.CPU
+	switch e.Kind {
+	case Enter:
+		b.enter(s, e, args)
+	case Exit:
+		b.exit(s, e)
+	case Return:
+		b.returned(s, e)
+	}
+}
+
+// lost puts a gap into the trees of the threads that were last seen on a CPU.
+// Which of them really ran there while events were lost is not known.
+func (b *Builder) lost(e *Event) {
+	for _, s := range b.threads {
+		if s.cpu == e.CPU && len(s.open) > 0 {
+			s.gap(e).Ret = e.Value
+			s.tree.Lost += max(e.Value, 1)
+		}
+	}
+}
+
+// gap adds a node that stands for lost events.
+func (s *stack) gap(e *Event) *Call {
+	i := len(s.tree.Calls)
+	c := s.push(e)
+	c.T0, c.Flags = e.Time, Gap
+	s.pop(e.Time)
+	s.fresh = false
+	return &s.tree.Calls[i]
+}
+
+func (b *Builder) enter(s *stack, e *Event, args []uint64) {
+	if e.Depth >= 0 && len(s.open) > 0 {
+		b.align(s, int(e.Depth-s.base), e)
+	}
+	// A root that has ended waits for a return value that may follow it, but
+	// not beyond the next call.
+	if len(s.open) == 0 {
+		b.deliver(s)
+		s.base = e.Depth
+	}
+	s.fresh = false
+	limit := b.MaxCalls
+	if limit == 0 {
+		limit = 1 << 20
+	}
+	if s.over < 0 && len(s.tree.Calls) >= limit {
+		s.over = int32(len(s.tree.Calls))
+		s.gap(e)
+	}
+	if s.over >= 0 {
+		s.drop++
+		s.tree.Lost++
+		s.tree.Calls[s.over].Ret++
+		return
+	}
+	c := s.push(e)
+	c.Fn = b.Funcs.At(e.Addr, b.Resolve)
+	c.T0, c.T1 = e.Time, e.Time
+	if e.Flags&HardIRQ != 0 {
+		c.Flags |= IRQ // of its context; see finish
+	}
+	if n := int(e.NArgs); n > 0 && int(e.Args)+n <= len(args) {
+		c.Args, c.NArgs = int32(len(s.tree.Args)), e.NArgs
+		s.tree.Args = append(s.tree.Args, args[e.Args:int(e.Args)+n]...)
+	}
+}
+
+// push adds a call on top of the stack.
+func (s *stack) push(e *Event) *Call {
+	parent := int32(-1)
+	if n := len(s.open); n > 0 {
+		parent = s.open[n-1]
+	}
+	i := int32(len(s.tree.Calls))
+	s.tree.Calls = append(s.tree.Calls, Call{Parent: parent, Fn: -1, CPU: e.CPU, Depth: uint16(len(s.open))})
+	s.open = append(s.open, i)
+	return &s.tree.Calls[i]
+}
+
+// align makes the stack have depth frames: it closes frames whose end was lost
+// and adds frames whose start was lost.
+func (b *Builder) align(s *stack, depth int, e *Event) {
+	depth = min(max(depth, 0), maxDepth)
+	for len(s.open) > depth {
+		s.unwind(1)
+	}
+	s.drop = max(depth-len(s.open), 0)
+	for s.over < 0 && s.drop > 0 && len(s.open) > 0 {
+		c := s.push(e)
+		c.T0, c.T1, c.Flags = e.Time, e.Time, NoEntry
+		s.drop--
+	}
+	if len(s.open) == 0 {
+		s.drop = 0 // nothing is known above a root that was not seen
+	}
+}
+
+// unwind closes the innermost n calls, whose end was not seen.
+func (s *stack) unwind(n int) {
+	for range n {
+		c := &s.tree.Calls[s.open[len(s.open)-1]]
+		c.Flags |= NoExit
+		s.pop(c.T1)
+	}
+}
+
+// maxDepth is more than the kernel's shadow stack holds (FTRACE_RETFUNC_DEPTH
+// is 50); a greater one is damage.
+const maxDepth = 512
+
+// pop closes the innermost call.
+func (s *stack) pop(t1 int64) {
+	n := len(s.open) - 1
+	i := s.open[n]
+	c := &s.tree.Calls[i]
+	c.T1, c.End = max(t1, c.T1), int32(len(s.tree.Calls))
+	if c.Parent >= 0 {
+		p := &s.tree.Calls[c.Parent]
+		// Records are written after the times are taken: a child's may seem
+		// to end later than its parent's.
+		p.T1 = max(p.T1, c.T1)
+	}
+	s.open, s.ended, s.fresh = s.open[:n], i, true
+}
+
+func (b *Builder) exit(s *stack, e *Event) {
+	if s.drop > 0 {
+		s.drop--
+		return
+	}
+	if len(s.open) == 0 {
+		b.Stray++
+		return
+	}
+	fn := b.Funcs.At(e.Addr, b.Resolve)
+	n := -1 // the frame that ends
+	if e.Depth >= 0 {
+		if d := int(e.Depth - s.base); d >= 0 && d < maxDepth && (d < len(s.open) || s.over < 0) {
+			if d >= len(s.open) {
+				b.align(s, d+1, e) // entered while events were lost
+			}
+			if f := s.tree.Calls[s.open[d]].Fn; f == fn || f < 0 {
+				n = d
+			}
+		}
+	} else {
+		for i := len(s.open) - 1; i >= 0 && n < 0; i-- {
+			if s.tree.Calls[s.open[i]].Fn == fn {
+				n = i
+			}
+		}
+	}
+	if n < 0 {
+		b.Stray++
+		return
+	}
+	s.unwind(len(s.open) - n - 1)
+	c := &s.tree.Calls[s.open[n]]
+	c.Fn = fn
+	end := e.Time
+	switch {
+	case e.Flags&WithRet != 0:
+		c.Ret = e.Value
+		c.Flags |= HasRet
+	case e.Value > 0 && c.Flags&NoEntry != 0:
+		c.T0 = min(c.T0, e.Time-int64(e.Value))
+		if c.Parent >= 0 {
+			c.T0 = max(c.T0, s.tree.Calls[c.Parent].T0)
+		}
+	case e.Value > 0:
+		// The source's own clock leaves out the cost of writing the record.
+		end = c.T0 + int64(e.Value)
+	}
+	s.pop(end)
+}
+
+// returned gives a return value to its call. Which of the two hooks at a
+// function's return runs first depends on the order they were set in: either
+// the call has just ended, or it is the innermost open one of its function.
+func (b *Builder) returned(s *stack, e *Event) {
+	fn := b.Funcs.At(e.Addr, b.Resolve)
+	set := func(i int32) bool {
+		c := &s.tree.Calls[i]
+		if c.Fn != fn || c.Flags&HasRet != 0 {
+			return false
+		}
+		c.Ret, c.Flags = e.Value, c.Flags|HasRet
+		return true
+	}
+	if s.fresh && s.ended >= 0 && int(s.ended) < len(s.tree.Calls) && set(s.ended) {
+		return
+	}
+	for i := len(s.open) - 1; i >= 0; i-- {
+		if set(s.open[i]) {
+			return
+		}
+	}
+	b.Stray++
+}
+
+// deliver hands over the tree of a thread whose root has ended.
+func (b *Builder) deliver(s *stack) {
+	if len(s.tree.Calls) == 0 {
+		return
+	}
+	b.finish(&s.tree)
+	b.Done(s.tid, &s.tree)
+	s.tree = Tree{Calls: s.tree.Calls[:0], Args: s.tree.Args[:0]}
+	if cap(s.tree.Calls) > 4096 { // one large tree must not hold its memory
+		s.tree = Tree{}
+	}
+	s.ended, s.over, s.drop = -1, -1, 0
+}
+
+// finish turns the contexts of calls into marks on the outermost call of each
+// interruption.
+func (b *Builder) finish(t *Tree) {
+	inContext := t.Calls[0].Flags & IRQ
+	t.Calls[0].Flags &^= IRQ
+	inside := int32(0)
+	for i := int32(1); i < int32(len(t.Calls)); i++ {
+		c := &t.Calls[i]
+		hard := c.Flags&^inContext&IRQ != 0
+		c.Flags &^= IRQ
+		if i >= inside && c.Flags&Gap == 0 && (hard || b.Funcs.interrupts(c.Fn)) {
+			c.Flags |= IRQ
+			inside = c.End
+		}
+	}
+}
+
+// Settle delivers the trees whose roots ended before a time, since no return
+// value will follow them any more, and forgets threads without open calls.
+func (b *Builder) Settle(before int64) {
+	for tid, s := range b.threads {
+		if len(s.open) > 0 {
+			continue
+		}
+		if len(s.tree.Calls) > 0 && s.tree.Calls[0].T1 < before {
+			b.deliver(s)
+		}
+		if len(s.tree.Calls) == 0 {
+			delete(b.threads, tid)
+			if b.last == s {
+				b.last = nil
+			}
+		}
+	}
+}
+
+// Flush delivers everything, open calls included, and forgets all threads.
+func (b *Builder) Flush() {
+	for _, tid := range slices.Sorted(maps.Keys(b.threads)) {
+		s := b.threads[tid]
+		s.unwind(len(s.open))
+		b.deliver(s)
+	}
+	b.threads, b.last = nil, nil
+}

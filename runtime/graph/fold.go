@@ -1,0 +1,159 @@
+package graph
+
+import "strings"
+
+// interrupters are the functions through which an interrupt, or the scheduler
+// taking the CPU away, comes into a call. The entry code proper cannot be
+// traced, so what is seen first is the accounting around the handler. A softirq
+// or a reschedule that the code itself asked for, by local_bh_enable or by
+// blocking, is not among them: that is its doing.
+var interrupters = []string{
+	"irq_enter", "irq_exit", "irq_enter_rcu", "irq_exit_rcu", "__irq_exit_rcu",
+	"sysvec_*", "__sysvec_*", "asm_sysvec_*", "asm_common_interrupt", "common_interrupt", "__common_interrupt",
+	"smp_*_interrupt", "do_IRQ", "exc_nmi", "nmi_enter", "nmi_exit", "ct_nmi_*", "ct_irq_*", "rcu_irq_enter*", "rcu_irq_exit*",
+	"irqentry_exit_cond_resched", "raw_irqentry_exit_cond_resched", "dynamic_irqentry_exit_cond_resched",
+	"preempt_schedule", "preempt_schedule_irq", "preempt_schedule_common", "preempt_schedule_notrace", "preempt_schedule_thunk",
+	"el1_interrupt", "el1h_64_irq*", "gic_handle_irq*", "do_interrupt_handler", // arm64
+}
+
+// interrupts tells whether a function is one of the interrupters.
+func (f *Funcs) interrupts(id int32) bool {
+	if id < 0 || int(id) >= len(f.List) {
+		return false
+	}
+	for len(f.irq) <= int(id) {
+		f.irq = append(f.irq, 0)
+	}
+	if f.irq[id] == 0 {
+		f.irq[id] = -1
+		if MatchAny(interrupters, f.List[id].Name) {
+			f.irq[id] = 1
+		}
+	}
+	return f.irq[id] > 0
+}
+
+// MatchAny tells whether a name, or its BaseName, matches one of the patterns.
+func MatchAny(patterns []string, name string) bool {
+	base := BaseName(name)
+	for _, p := range patterns {
+		if MatchName(p, name) || base != name && MatchName(p, base) {
+			return true
+		}
+	}
+	return false
+}
+
+// Folded counts what was taken out of a tree.
+type Folded struct {
+	// Interruptions is how often something came in between, Calls how many
+	// calls that were, and Time how long they took, in nanoseconds.
+	Interruptions, Calls int
+	Time                 int64
+	// Skipped are calls left out by name.
+	Skipped int
+}
+
+// Add sums up.
+func (f *Folded) Add(g Folded) {
+	f.Interruptions += g.Interruptions
+	f.Calls += g.Calls
+	f.Time += g.Time
+	f.Skipped += g.Skipped
+}
+
+// Fold takes the interruptions out of a tree and counts them in t.Folded.
+// Durations of the calls that were interrupted stay as they are: the time did
+// pass.
+func (t *Tree) Fold() {
+	last := int32(-1) // end of the previous interruption
+	parent := int32(-1)
+	t.cut(func(i int32) bool {
+		c := &t.Calls[i]
+		if c.Flags&IRQ == 0 {
+			return false
+		}
+		// The accounting before the handler, the handler and what follows it
+		// are siblings without anything in between: one interruption.
+		if last != i || parent != c.Parent {
+			t.Folded.Interruptions++
+		}
+		last, parent = c.End, c.Parent
+		t.Folded.Calls += int(c.End - i)
+		t.Folded.Time += c.Duration()
+		return true
+	})
+}
+
+// Skip takes out the calls of functions whose names match one of the patterns,
+// with all that is below them. The root always stays.
+func (t *Tree) Skip(funcs *Funcs, patterns []string) {
+	if len(patterns) == 0 {
+		return
+	}
+	skip := map[int32]bool{}
+	t.cut(func(i int32) bool {
+		c := &t.Calls[i]
+		if c.Flags&Gap != 0 {
+			return false
+		}
+		out, known := skip[c.Fn]
+		if !known {
+			out = MatchAny(patterns, funcs.Name(c.Fn))
+			skip[c.Fn] = out
+		}
+		if out {
+			t.Folded.Skipped += int(c.End - i)
+		}
+		return out
+	})
+}
+
+// Prune takes out the calls that are deeper than depth; the root has depth 0.
+func (t *Tree) Prune(depth int) {
+	t.cut(func(i int32) bool { return int(t.Calls[i].Depth) > depth })
+}
+
+// cut removes the subtrees that out names. Arguments stay where they are.
+func (t *Tree) cut(out func(i int32) bool) {
+	n := int32(len(t.Calls))
+	first := int32(1)
+	for first < n && !out(first) {
+		first++
+	}
+	if first >= n {
+		return
+	}
+	// place[i] is where call i goes, and for i == n the new length.
+	place := make([]int32, n+1)
+	kept := int32(0)
+	for i := int32(0); i < n; {
+		if i == first || i > first && out(i) {
+			for end := t.Calls[i].End; i < end; i++ {
+				place[i] = kept
+			}
+			continue
+		}
+		place[i] = kept
+		t.Calls[kept] = t.Calls[i]
+		kept++
+		i++
+	}
+	place[n] = kept
+	t.Calls = t.Calls[:kept]
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		c.End = place[c.End]
+		if c.Parent >= 0 {
+			c.Parent = place[c.Parent]
+		}
+	}
+}
+
+// IsClone tells a compiler's copy of a function by its name: foo.isra.0
+// for foo, but not foo.cold, which is only a part.
+func IsClone(symbol, base string) bool {
+	rest, ok := strings.CutPrefix(symbol, base+".")
+	kind, _, _ := strings.Cut(rest, ".")
+	return ok && (kind == "constprop" || kind == "isra")
+}

@@ -1,0 +1,217 @@
+// Package graph is the model of kernel call trees, whatever recorded them: in
+// go events of functions entered and left (Event), out come trees of calls
+// (Tree), their text, and the helpers that comparing and exporting share.
+//
+// A Tree is one call of the function that was asked for, with everything that
+// ran below it in the same thread. Its calls lie in one flat slice in the
+// order they were entered, so a parent comes before its children and a
+// subtree is a range: a million calls are one allocation of 56 MB, and nothing
+// has to be followed to walk them.
+//
+// The package knows neither ftrace nor eBPF. Sub-packages do: ftrace records,
+// record stores, diff compares, export converts.
+package graph
+
+import "slices"
+
+// Flags of a Call.
+type Flags uint8
+
+// What is known of a call, and what is missing.
+const (
+	// HasRet: Ret holds the return value.
+	HasRet Flags = 1 << iota
+	// NoExit: the end of the call was not seen; T1 is the last that was.
+	NoExit
+	// NoEntry: the start of the call was not seen. Its arguments and the calls
+	// before are unknown; so is the function unless the end was seen.
+	NoEntry
+	// Gap: this is no call, but the place where events were lost. Ret is their
+	// number, 0 where that is not known.
+	Gap
+	// IRQ: the call is not made by its parent. It is the outermost call of an
+	// interrupt, or of the scheduler taking the CPU away, that came in between.
+	IRQ
+)
+
+// Call is one call of a function.
+type Call struct {
+	// T0 and T1 are the times of entry and return in nanoseconds of
+	// CLOCK_MONOTONIC.
+	T0, T1 int64
+	// Ret is the return register, valid with HasRet. What its bits mean is
+	// told by the function's Result.
+	Ret uint64
+	// Fn is an index into Funcs; -1 where the function is not known.
+	Fn int32
+	// Parent is the index of the caller in Tree.Calls, -1 for the root.
+	Parent int32
+	// End is the index after the last call below this one: the calls of the
+	// subtree are Calls[i:End], and the next sibling, if any, is at End.
+	End int32
+	// Args is the index of the first argument in Tree.Args, and NArgs their
+	// number: raw registers, valid as far as the function has parameters.
+	Args  int32
+	NArgs uint8
+	Flags Flags
+	// CPU is where the call was entered, Depth the distance from the root.
+	CPU, Depth uint16
+}
+
+// Duration is the time from entry to return in nanoseconds.
+func (c *Call) Duration() int64 { return c.T1 - c.T0 }
+
+// Thread is who made the calls of a tree.
+type Thread struct {
+	TID int32
+	// PID is the process, 0 where it is not known.
+	PID  int32
+	Comm string
+}
+
+// Tree is one call of a function with all calls below it.
+type Tree struct {
+	Thread Thread
+	// Calls has the root first, then all calls in the order of their entry.
+	Calls []Call
+	// Args are the raw arguments that calls refer to.
+	Args []uint64
+	// Lost is the number of events that were lost while the tree was recorded.
+	// A gap of unknown size counts as one.
+	Lost uint64
+	// Folded is what Fold has taken out.
+	Folded Folded
+}
+
+// Root is the outermost call.
+func (t *Tree) Root() *Call { return &t.Calls[0] }
+
+// Children calls yield with the index of each call made directly by call i.
+func (t *Tree) Children(i int32, yield func(child int32) bool) {
+	for c := i + 1; c < t.Calls[i].End; c = t.Calls[c].End {
+		if !yield(c) {
+			return
+		}
+	}
+}
+
+// Incomplete tells whether anything of the tree is missing.
+func (t *Tree) Incomplete() bool {
+	return t.Lost > 0 || slices.ContainsFunc(t.Calls, func(c Call) bool { return c.Flags&(Gap|NoExit|NoEntry) != 0 })
+}
+
+// Clone is a copy that shares nothing with the tree.
+func (t *Tree) Clone() *Tree {
+	u := *t
+	u.Calls, u.Args = slices.Clone(t.Calls), slices.Clone(t.Args)
+	return &u
+}
+
+// Result says what the bits of a return value mean.
+type Result uint8
+
+// The classes of C types that functions return.
+const (
+	// Unknown: the type is not known; the whole register is shown in hex, and
+	// what looks like an error as one.
+	Unknown Result = iota
+	Void
+	Bool
+	Int8
+	Int16
+	Int32
+	Int64
+	Uint8
+	Uint16
+	Uint32
+	Uint64
+	Pointer
+)
+
+// results are the names of the classes, which recordings use.
+var results = [...]string{"", "void", "bool", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64", "ptr"}
+
+// String is the name of the class, "" for Unknown.
+func (r Result) String() string { return results[r] }
+
+// ResultNamed is the inverse of String; names it does not know are Unknown.
+func ResultNamed(name string) Result { return Result(max(slices.Index(results[:], name), 0)) }
+
+// Param is a parameter of a function.
+type Param struct {
+	Name string
+	// Type says how the bits are shown; Unknown as hex.
+	Type Result
+}
+
+// Func is a function that occurs in trees.
+type Func struct {
+	Name string
+	// Module is empty for the kernel itself.
+	Module string
+	// Addr is where it was found; 0 where that is not known. Two recordings
+	// have different ones for the same function.
+	Addr   uint64
+	Result Result
+	// Params are nil where the prototype is not known.
+	Params []Param
+}
+
+// Funcs is the table of functions that the trees of one run share. The zero
+// value is empty. It is not safe for concurrent use.
+type Funcs struct {
+	List []Func
+	addr map[uint64]int32
+	// named counts the functions without an address too.
+	name map[[2]string]int32
+	irq  []int8 // by index: 0 not looked at, 1 interrupts, -1 does not
+}
+
+// At is the index of the function that starts at, or has its entry hook at, an
+// address. resolve is asked once for each new address.
+func (f *Funcs) At(addr uint64, resolve func(addr uint64) Func) int32 {
+	if id, ok := f.addr[addr]; ok {
+		return id
+	}
+	if f.addr == nil {
+		f.addr = map[uint64]int32{}
+	}
+	fn := resolve(addr)
+	fn.Addr = addr
+	id := int32(len(f.List))
+	f.List = append(f.List, fn)
+	f.addr[addr] = id
+	return id
+}
+
+// Named is the index of the function of a name and module, added when it is
+// new.
+func (f *Funcs) Named(fn Func) int32 {
+	key := [2]string{fn.Name, fn.Module}
+	if id, ok := f.name[key]; ok {
+		return id
+	}
+	if f.name == nil {
+		f.name = map[[2]string]int32{}
+	}
+	id := int32(len(f.List))
+	f.List = append(f.List, fn)
+	f.name[key] = id
+	return id
+}
+
+// Name is the name of a function by its index, "?" for one that is not known.
+func (f *Funcs) Name(id int32) string {
+	if id < 0 || int(id) >= len(f.List) {
+		return "?"
+	}
+	return f.List[id].Name
+}
+
+// Func is the function by its index; the zero Func for one that is not known.
+func (f *Funcs) Func(id int32) Func {
+	if id < 0 || int(id) >= len(f.List) {
+		return Func{Name: "?"}
+	}
+	return f.List[id]
+}

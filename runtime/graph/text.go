@@ -1,0 +1,259 @@
+package graph
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// Style is the form in which a tree is printed.
+type Style uint8
+
+// The styles.
+const (
+	// Lines draws the tree with lines, durations and results in columns.
+	Lines Style = iota
+	// Braces is the form of ftrace's function_graph.
+	Braces
+)
+
+// StyleNamed is the style of a name that users type: "tree" or "ftrace".
+func StyleNamed(name string) (Style, error) {
+	switch name {
+	case "tree":
+		return Lines, nil
+	case "ftrace":
+		return Braces, nil
+	}
+	return 0, fmt.Errorf("no style %q: the styles are tree and ftrace", name)
+}
+
+// Write prints a tree. What is missing is said on the first line, what was
+// folded away on the last.
+func (t *Tree) Write(w io.Writer, funcs *Funcs, style Style) error {
+	b := bufio.NewWriter(w)
+	if note := t.missing(); note != "" {
+		fmt.Fprintf(b, " incomplete: %s\n", note)
+	}
+	if style == Braces {
+		t.braces(b, funcs)
+	} else {
+		t.lines(b, funcs)
+	}
+	if note := t.Folded.String(); note != "" {
+		fmt.Fprintf(b, " (%s)\n", note)
+	}
+	return b.Flush()
+}
+
+// String says what was folded away, "" for nothing.
+func (f Folded) String() string {
+	if f.Interruptions == 0 {
+		return ""
+	}
+	return fmt.Sprintf("left out: %s with %s, %s", count(f.Interruptions, "interruption"), count(f.Calls, "call"),
+		strings.TrimSpace(FormatDuration(f.Time)))
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// missing says in words what is not in the tree.
+func (t *Tree) missing() string {
+	noEntry, noExit := 0, 0
+	for i := range t.Calls {
+		if t.Calls[i].Flags&NoEntry != 0 {
+			noEntry++
+		}
+		if t.Calls[i].Flags&NoExit != 0 {
+			noExit++
+		}
+	}
+	var parts []string
+	if t.Lost > 0 {
+		parts = append(parts, "at least "+count(int(t.Lost), "event")+" lost")
+	}
+	if noEntry > 0 {
+		parts = append(parts, "the start of "+count(noEntry, "call")+" not seen")
+	}
+	if noExit > 0 {
+		parts = append(parts, "the end of "+count(noExit, "call")+" not seen")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// label is a call without its drawing: name, arguments, module.
+func (t *Tree) label(funcs *Funcs, c *Call) string {
+	if c.Flags&Gap != 0 {
+		if c.Ret > 0 {
+			return fmt.Sprintf("… %s lost …", count(int(c.Ret), "event"))
+		}
+		return "… events lost …"
+	}
+	f := funcs.Func(c.Fn)
+	s := f.Name
+	if c.NArgs > 0 && f.Params != nil {
+		s += "(" + t.args(&f, c) + ")"
+	}
+	if f.Module != "" {
+		s += " [" + f.Module + "]"
+	}
+	return s
+}
+
+// args are the arguments with their names.
+func (t *Tree) args(f *Func, c *Call) string {
+	var b strings.Builder
+	for i := range min(int(c.NArgs), len(f.Params)) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		p := f.Params[i]
+		if p.Name != "" {
+			b.WriteString(p.Name)
+			b.WriteByte('=')
+		}
+		b.WriteString(FormatValue(p.Type, t.Args[int(c.Args)+i]))
+	}
+	return b.String()
+}
+
+// duration is how long a call took, as text.
+func duration(c *Call) string {
+	switch {
+	case c.Flags&Gap != 0:
+		return ""
+	case c.Flags&NoExit != 0:
+		return "?   "
+	case c.Flags&NoEntry != 0 && c.T0 == c.T1:
+		return "?   "
+	}
+	return FormatDuration(c.Duration())
+}
+
+// maxColumn is the widest that a single long line may make the column of names.
+const maxColumn = 100
+
+// lines draws the tree with lines.
+func (t *Tree) lines(w *bufio.Writer, funcs *Funcs) {
+	left := make([]string, len(t.Calls))
+	column, times := 0, 0
+	rows := make([]string, len(t.Calls)) // the lines to the left of children, by call
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		branch := " "
+		if c.Parent >= 0 {
+			above := rows[c.Parent]
+			if c.End == t.Calls[c.Parent].End {
+				branch, rows[i] = above+"└─ ", above+"   "
+			} else {
+				branch, rows[i] = above+"├─ ", above+"│  "
+			}
+		} else {
+			rows[i] = " "
+		}
+		left[i] = branch + t.label(funcs, c)
+		if n := utf8.RuneCountInString(left[i]); n <= maxColumn && c.Flags&Gap == 0 {
+			column = max(column, n)
+		}
+		times = max(times, len(duration(c)))
+	}
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		w.WriteString(left[i])
+		if c.Flags&Gap == 0 {
+			pad(w, column-utf8.RuneCountInString(left[i])+3)
+			d := duration(c)
+			pad(w, times-len(d))
+			w.WriteString(strings.TrimRight(d, " "))
+			if r := funcs.RetText(c); r != "" {
+				pad(w, len(d)-len(strings.TrimRight(d, " ")))
+				w.WriteString("  = " + r)
+			}
+		}
+		w.WriteByte('\n')
+	}
+}
+
+func pad(w *bufio.Writer, n int) {
+	for range n {
+		w.WriteByte(' ')
+	}
+}
+
+// braces prints the tree as function_graph does: CPU, duration with a mark for
+// long ones, calls as nested blocks.
+func (t *Tree) braces(w *bufio.Writer, funcs *Funcs) {
+	w.WriteString("# CPU  DURATION                  FUNCTION CALLS\n# |     |   |                     |   |   |   |\n")
+	var open []int32
+	closeTo := func(i int32) {
+		for len(open) > 0 && t.Calls[open[len(open)-1]].End <= i {
+			c := &t.Calls[open[len(open)-1]]
+			open = open[:len(open)-1]
+			t.brace(w, c, true, len(open), "}"+ret(funcs, c)+" /* "+funcs.Name(c.Fn)+" */")
+		}
+	}
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		closeTo(int32(i))
+		switch leaf := c.End == int32(i)+1; {
+		case c.Flags&Gap != 0:
+			fmt.Fprintf(w, "        /* %s */\n", t.label(funcs, c))
+		case leaf:
+			t.brace(w, c, true, len(open), t.call(funcs, c)+";"+ret(funcs, c))
+		default:
+			t.brace(w, c, false, len(open), t.call(funcs, c)+" {")
+			open = append(open, int32(i))
+		}
+	}
+	closeTo(int32(len(t.Calls)))
+}
+
+func (t *Tree) call(funcs *Funcs, c *Call) string {
+	f := funcs.Func(c.Fn)
+	s := f.Name
+	if f.Module != "" {
+		s += " [" + f.Module + "]"
+	}
+	if c.NArgs == 0 || f.Params == nil {
+		return s + "()"
+	}
+	return s + "(" + t.args(&f, c) + ")"
+}
+
+func ret(funcs *Funcs, c *Call) string {
+	if r := funcs.RetText(c); r != "" {
+		return " /* = " + r + " */"
+	}
+	return ""
+}
+
+// brace prints one line; ends tells whether the call's duration belongs on it.
+func (t *Tree) brace(w *bufio.Writer, c *Call, ends bool, depth int, text string) {
+	mark, d := ' ', ""
+	if ends && c.Flags&NoExit == 0 {
+		d = fmt.Sprintf("%.3f us", float64(c.Duration())/1e3)
+		mark = overhead(c.Duration())
+	}
+	fmt.Fprintf(w, "%3d)  %c %13s  |  %s%s\n", c.CPU, mark, d, strings.Repeat("  ", depth), text)
+}
+
+// overhead is the sign that the kernel puts before long durations (mark_duration
+// in kernel/trace/trace_output.c).
+func overhead(ns int64) rune {
+	for _, m := range [...]struct {
+		above int64
+		sign  rune
+	}{{1e9, '$'}, {1e8, '@'}, {1e7, '*'}, {1e6, '#'}, {1e5, '!'}, {1e4, '+'}} {
+		if ns > m.above {
+			return m.sign
+		}
+	}
+	return ' '
+}

@@ -1,0 +1,101 @@
+package graph
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"probe/lang/value"
+)
+
+// FormatValue shows the bits of a register as a C type says: errors by name,
+// bool as a word, NULL, other pointers in hex.
+func FormatValue(typ Result, bits uint64) string {
+	var n int64
+	switch typ {
+	case Void:
+		return ""
+	case Bool:
+		// Only the low byte of the register is defined.
+		return strconv.FormatBool(uint8(bits) != 0)
+	case Int8:
+		n = int64(int8(bits))
+	case Int16:
+		n = int64(int16(bits))
+	case Int32:
+		n = int64(int32(bits))
+	case Int64:
+		n = int64(bits)
+	case Uint8:
+		return strconv.FormatUint(uint64(uint8(bits)), 10)
+	case Uint16:
+		return strconv.FormatUint(uint64(uint16(bits)), 10)
+	case Uint32:
+		return strconv.FormatUint(uint64(uint32(bits)), 10)
+	case Uint64:
+		return strconv.FormatUint(bits, 10)
+	case Pointer:
+		if bits == 0 {
+			return "NULL"
+		}
+		if name, ok := errName(int64(bits)); ok {
+			return name
+		}
+		return fmt.Sprintf("%#x", bits)
+	case Unknown:
+		if name, ok := errName(int64(bits)); ok {
+			return name
+		}
+		if bits < 1<<16 {
+			return strconv.FormatUint(bits, 10)
+		}
+		return fmt.Sprintf("%#x", bits)
+	default:
+		panic("graph: no such result class " + strconv.Itoa(int(typ)))
+	}
+	if name, ok := errName(n); ok {
+		return name
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func errName(n int64) (string, bool) {
+	if !value.IsErr(n) {
+		return "", false
+	}
+	name, ok := value.ErrName(int(-n))
+	return "-" + name, ok
+}
+
+// IsError tells whether a return value means failure: a negative errno or an
+// error pointer.
+func IsError(typ Result, bits uint64) bool {
+	switch typ {
+	case Int32:
+		return value.IsErr(int64(int32(bits)))
+	case Int64, Pointer, Unknown:
+		return value.IsErr(int64(bits))
+	}
+	return false
+}
+
+// RetText is the return value of a call as text; "" when there is none.
+func (f *Funcs) RetText(c *Call) string {
+	if c.Flags&HasRet == 0 || c.Flags&Gap != 0 {
+		return ""
+	}
+	return FormatValue(f.Func(c.Fn).Result, c.Ret)
+}
+
+// FormatDuration shows nanoseconds as people read them, with the unit in two
+// columns so that numbers under each other line up.
+func FormatDuration(ns int64) string {
+	switch d := time.Duration(ns); {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f us", float64(ns)/1e3)
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f ms", float64(ns)/1e6)
+	default:
+		return fmt.Sprintf("%.1f s ", float64(ns)/1e9)
+	}
+}
