@@ -1,0 +1,295 @@
+package compiler_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"probe/compiler"
+	"probe/compiler/target"
+	"probe/lang/check"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+	"probe/stdlib"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected parts of testdata/golden")
+
+// machine is a made-up kernel: a task_struct, a function with typed arguments,
+// a tracepoint, registers.
+type machine struct{ task *types.Type }
+
+func newMachine() *machine {
+	s := &types.Struct{Flavour: types.CStruct, Name: "task_struct", Size: 64, Align: 8, BTF: 77}
+	t := types.RecordType(s)
+	s.Members = []types.Field{
+		{Name: "pid", Type: types.Int32, Offset: 8},
+		{Name: "comm", Type: types.StringType(16), Offset: 16},
+		{Name: "real_parent", Type: types.PointerTo(t, types.Kernel), Offset: 32},
+		{Name: "bits", Type: types.Uint32, Offset: 40, BitOff: 3, BitSize: 5},
+	}
+	return &machine{task: t}
+}
+
+func (m *machine) Named(kind, name string) (*types.Type, bool) {
+	return m.task, kind == "struct" && name == "task_struct"
+}
+func (m *machine) Enumerator(string) (*types.Type, uint64, bool) { return nil, 0, false }
+func (m *machine) Names(string) []string                         { return nil }
+func (m *machine) Available() (bool, string)                     { return true, "" }
+
+func (m *machine) Kinds() []hir.ProbeKind {
+	return []hir.ProbeKind{{Name: "begin"}, {Name: "kprobe"}, {Name: "fexit"}, {Name: "ret"}, {Name: "tracepoint"}}
+}
+
+func (m *machine) Expand(r *hir.ExpandRequest, _ *diag.List) []*hir.Site {
+	regs, _ := target.AMD64Regs()
+	s := &hir.Site{Provider: r.Parts[0].Text, Name: r.Raw, Type: r.Parts[0].Text, Space: types.Kernel, Func: "f"}
+	task := types.PointerTo(m.task, types.Kernel)
+	switch s.Provider {
+	case "begin":
+		s.Prog, s.Space = hir.ProgRawTP, types.SpaceNone
+	case "kprobe":
+		s.Prog, s.Regs = hir.ProgKprobe, true
+		for i, reg := range []string{"di", "si", "dx"} {
+			s.Args = append(s.Args, hir.Arg{Name: fmt.Sprintf("arg%d", i), Type: types.Uint64, Loc: hir.Loc{Kind: hir.LocReg, Off: regs[reg], Size: 8}})
+		}
+	case "fexit":
+		s.Prog, s.Attach = hir.ProgTracing, hir.Attach{Kind: hir.AttachFexit, Symbol: "f"}
+		s.Args = []hir.Arg{{Name: "task", Type: task, Trusted: true, Loc: hir.Loc{Kind: hir.LocSlot}}, {Name: "n", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSlot, Off: 1}}}
+		s.Ret = &hir.Arg{Name: "retval", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSlot, Off: 2}}
+	case "ret": // a kretprobe whose arguments and time an entry half saves
+		s.Prog, s.Regs, s.Attach = hir.ProgKprobe, true, hir.Attach{Kind: hir.AttachKretprobe, Symbol: "f"}
+		entry := *s
+		entry.Attach.Kind = hir.AttachKprobe
+		entry.Args = []hir.Arg{{Name: "n", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocReg, Off: regs["di"]}}}
+		s.Args = []hir.Arg{{Name: "n", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSaved}}}
+		s.Ret = &hir.Arg{Name: "retval", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocReg, Off: regs["ax"]}}
+		s.Entry = &entry
+	case "tracepoint":
+		s.Prog = hir.ProgTracepoint
+		s.Args = []hir.Arg{
+			{Name: "ret", Type: types.Int64, Loc: hir.Loc{Kind: hir.LocCtx, Off: 16, Size: 8}},
+			{Name: "comm", Type: types.StringType(16), Loc: hir.Loc{Kind: hir.LocCtx, Off: 24, Size: 16}},
+			{Name: "name", Type: types.Int64, Loc: hir.Loc{Kind: hir.LocCtx, Off: 40, Size: 4}, Field: &types.Field{Name: "name", DataLoc: true}},
+		}
+	}
+	return []*hir.Site{s}
+}
+
+// targets are kernels at both ends and one between: nothing later than 5.10,
+// 6.1 with its helpers, everything.
+func targets() map[string]*target.Target {
+	mk := func(change func(t *target.Target)) *target.Target {
+		t := &target.Target{NCPU: 3, BootNS: true, StackTrace: true}
+		t.PtRegs, t.PtRegsSize = target.AMD64Regs()
+		if change != nil {
+			change(t)
+		}
+		return t
+	}
+	mid := func(t *target.Target) {
+		t.TaskBTF, t.AttachCookie, t.ForEachMapElem, t.Loop, t.PerCPULookup, t.FuncIP, t.NoPrealloc = true, true, true, true, true, true, true
+	}
+	return map[string]*target.Target{
+		"old": mk(nil),
+		"mid": mk(mid),
+		"new": mk(func(t *target.Target) { mid(t); t.RdonlyCast, t.MayGoto, t.TaiNS = 9999, true, true }),
+	}
+}
+
+// build checks and compiles a script; stages get the text of each stage.
+func build(script string, tg *target.Target, stages func(stage, program, text string)) (*compiler.Object, diag.List) {
+	m := newMachine()
+	f := source.New("test", script)
+	tree, list := syntax.Parse(f)
+	if list.HasErrors() {
+		return nil, list
+	}
+	p, more := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: m, Types: m})
+	if more.HasErrors() {
+		return nil, more
+	}
+	return compiler.Compile(p, compiler.Config{Target: tg, Builtins: stdlib.Table(), Types: m, Dump: stages})
+}
+
+// scripts touch every construct of the language that becomes code.
+var scripts = map[string]string{
+	"arithmetic":    `kprobe:f { $a = arg0 * 3 + 7 / (arg1 + 1); @x = ($a << 2) % 5 ^ ~arg2; @y = -$a; }`,
+	"signed":        `begin { $a = (int8)-3; if ($a < 0) { @ = (uint16)$a; } }`,
+	"conditions":    `kprobe:f /arg0 > 3 && (arg1 == 0 || !arg2)/ { @ = arg0 ? 1 : 2; @e = arg1 ?: 9; }`,
+	"strings":       `kprobe:f { if (comm == "sshd" || strncmp(comm, "ba", 2) == 0) { @[comm, str(arg0)] = count(); } }`,
+	"search":        `kprobe:f { @a = strcontains(str(arg0), "needle"); @b = strlen(str(arg1)); @c = strstr(comm, "x"); }`,
+	"structs":       `fexit:f { @[args.task->real_parent->comm] = sum(args.task->bits); print(args.task->pid); }`,
+	"casts":         `kprobe:f { $t = (struct task_struct *)arg0; @ = $t->real_parent->pid; @s = *$t; }`,
+	"curtask":       `kprobe:f { printf("%d %s %d\n", ppid, pcomm, curtask->pid); }`,
+	"tuples":        `kprobe:f { $t = (arg0, "x", (1, comm)); @[$t.0, $t.2.1] = $t; }`,
+	"maps":          `kprobe:f { @a[tid] = nsecs; @a[tid]++; @s = "text"; delete(@a, tid); if (has_key(@a, 1)) { zero(@a); clear(@a); } @n += 2; }`,
+	"aggregations":  `kprobe:f { @c = count(); @s = sum(arg0); @m[pid] = min(arg0); @x[pid] = max(arg0); @a = avg(arg0); @t[comm] = stats(arg0); }`,
+	"histograms":    `kprobe:f { @h = hist(arg0); @k[comm] = hist(arg0, 3); @l = lhist(arg0, 0, 100, 10); @m[pid] = lhist(arg1, 0, 9, 1); }`,
+	"stacks":        `kprobe:f { @[kstack, ustack(perf, 5)] = count(); @n = len(kstack); }`,
+	"addresses":     `kprobe:f { printf("%s %s %s\n", ntop(arg0), macaddr(arg1), ksym(arg2)); }`,
+	"buffers":       `kprobe:f { @ = buf(arg0, arg1); printf("%r", buf(arg0, 16)); }`,
+	"times":         `begin { printf("%s %d\n", strftime("%H", nsecs), elapsed); time(); }`,
+	"output":        `begin { printf("%d %s %p\n", 1, "a", (void *)0); print((1, "b")); print("s"); errorf("e %d", 2); exit(3); }`,
+	"effects":       `begin { $i = 0; printf("%d %d\n", $i++, $i++); }`,
+	"range":         `begin { for ($i : 0..5) { if ($i == 2) { continue; } if ($i == 4) { break; } @[$i] = $i; } }`,
+	"long range":    `begin { $s = 0; for ($i : 0..100000) { $s += $i; @[$s] = $i; if ($s > 500) { return; } } print($s); }`,
+	"unknown range": `kprobe:f { for ($i : 0..arg0) { @[$i] = count(); } }`,
+	"while":         `begin { $i = 0; while ($i < 10) { $i++; @ = $i; } }`,
+	"unroll":        `begin { unroll (4) { @ += 1; } }`,
+	"entry half":    `ret:f /args.n > 1/ { @ns = hist(duration); @[args.n] = retval; }`,
+	"tracepoint":    `tracepoint:a:b { @[args.comm, str(args.name)] = sum(args.ret); print(args); }`,
+	"indexing":      `kprobe:f { $s = comm; @ = $s[arg0]; @b = $s[1]; }`,
+	"names":         `kprobe:f { printf("%s %s %s %s\n", strerror(arg0), syscall_name(arg1), signal_name(2), errname(-2)); }`,
+}
+
+// newer are scripts that need what old kernels lack: the old target says so.
+var newer = map[string]string{
+	"for map":     `begin { @m[1, 2] = 3; for ($kv : @m) { print(($kv.0.1, $kv.1)); if ($kv.1 == 3) { return; } } }`,
+	"nested":      `begin { @m[1] = 3; @o[2] = 4; for ($a : @m) { for ($b : @o) { @s += $a.0 * $b.1; } } }`,
+	"len":         `begin { @m[1] = 3; print(len(@m)); }`,
+	"reduce":      `kprobe:f { @c[pid] = count(); @m[pid] = max(arg0); @a[pid] = avg(arg0); if (@c[pid] > 5 && @m[pid] > @a[pid]) { print(@c[pid]); } }`,
+	"agg in loop": `begin { @c["x"] = sum(3); for ($kv : @c) { printf("%s %d\n", $kv.0, $kv.1); } }`,
+}
+
+// TestCompile compiles every script for every target, with and without the
+// optimising passes. The IR is verified inside (emit refuses what ir.Verify
+// would); the stack stays within its 512 bytes.
+func TestCompile(t *testing.T) {
+	for name, tg := range targets() {
+		for title, script := range scripts {
+			t.Run(name+"/"+title, func(t *testing.T) { compiles(t, script, tg) })
+		}
+		for title, script := range newer {
+			t.Run(name+"/"+title, func(t *testing.T) {
+				if name != "old" {
+					compiles(t, script, tg)
+					return
+				}
+				obj, list := build(script, tg, nil)
+				if obj != nil || list.Count(diag.Error) == 0 || list.All[0].Code != "missing-kernel-feature" {
+					t.Errorf("an old kernel gets %v, want missing-kernel-feature", list.All)
+				}
+			})
+		}
+	}
+}
+
+func compiles(t *testing.T, script string, tg *target.Target) {
+	t.Helper()
+	obj, list := build(script, tg, nil)
+	if obj == nil {
+		t.Fatalf("%s\ndoes not compile: %v", script, list.All)
+	}
+	for _, p := range obj.Programs {
+		spec := obj.Spec.Programs[p.Name]
+		if len(spec.Instructions) == 0 || p.Insns == 0 || len(p.Lines) != p.Insns {
+			t.Errorf("program %s: %d instructions, %d slots, %d lines", p.Name, len(spec.Instructions), p.Insns, len(p.Lines))
+		}
+		for ref := range spec.Instructions.ReferenceOffsets() {
+			if strings.HasPrefix(ref, "p_") || strings.HasPrefix(ref, "m_") {
+				if obj.Spec.Maps[ref] == nil {
+					t.Errorf("program %s refers to map %s, which the object does not have", p.Name, ref)
+				}
+			}
+		}
+	}
+}
+
+// The same script and the same kernel give the same object.
+func TestDeterministic(t *testing.T) {
+	tg := targets()["new"]
+	for title, script := range scripts {
+		text := func() string {
+			var b strings.Builder
+			build(script, tg, func(stage, program, s string) { fmt.Fprintln(&b, stage, program, s) })
+			return b.String()
+		}
+		if a, b := text(), text(); a != b {
+			t.Errorf("%s: two compilations differ:\n%s", title, cmp.Diff(a, b))
+		}
+	}
+}
+
+// TestGolden shows each stage of a few scripts: testdata/golden/NAME.txt holds
+// the script and then the stages. Run with -update to rewrite them.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/golden/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			script, _, _ := strings.Cut(string(data), "\n-- ")
+			var b strings.Builder
+			b.WriteString(strings.TrimRight(script, "\n") + "\n")
+			_, list := build(script, targets()["new"], func(stage, program, text string) {
+				fmt.Fprintf(&b, "\n-- %s %s --\n%s\n", stage, program, strings.TrimRight(text, "\n"))
+			})
+			if list.HasErrors() {
+				t.Fatal(list.All)
+			}
+			if *update {
+				if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(data), b.String()); diff != "" {
+				t.Errorf("run with -update if this is meant (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// FuzzCompile: what the checker accepts compiles or is refused in words, for
+// the oldest and the newest kernel; an internal error is a fault.
+func FuzzCompile(f *testing.F) {
+	for _, s := range scripts {
+		f.Add(s)
+	}
+	for _, s := range newer {
+		f.Add(s)
+	}
+	all := targets()
+	f.Fuzz(func(t *testing.T, script string) {
+		if len(script) > 2000 {
+			return
+		}
+		for _, name := range []string{"old", "new"} {
+			_, list := build(script, all[name], nil)
+			for _, d := range list.All {
+				if d.Code == "internal" {
+					t.Errorf("%s kernel: %v %v\n%s", name, d, d.Notes, script)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkCompile(b *testing.B) {
+	for _, name := range []string{"maps", "strings", "histograms"} {
+		b.Run("script="+name, func(b *testing.B) {
+			b.ReportAllocs()
+			tg := targets()["new"]
+			for b.Loop() {
+				if obj, list := build(scripts[name], tg, nil); obj == nil {
+					b.Fatal(list.All)
+				}
+			}
+		})
+	}
+}
