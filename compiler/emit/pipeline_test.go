@@ -36,6 +36,9 @@ func check(t *testing.T, data, ctx []byte) bool {
 	if err := ir.Verify(p); err != nil {
 		t.Fatalf("%v\n%s", err, p)
 	}
+	if err := ir.VerifyKernel(p, irgen.MapInfo); err != nil {
+		t.Fatalf("%v\n%s", err, p)
+	}
 	ref := irgen.NewEnv(ctx)
 	ret, err := ir.Interp(p, ref)
 	if errors.Is(err, ir.ErrSteps) {
@@ -53,6 +56,9 @@ func check(t *testing.T, data, ctx []byte) bool {
 		if err := pass.Run(f, opt); err != nil {
 			t.Fatalf("after %s: %v\n%s\n%s", last, err, p, q)
 		}
+	}
+	if err := ir.VerifyKernel(q, irgen.MapInfo); err != nil {
+		t.Fatalf("after passes: %v\n%s\n%s", err, p, q)
 	}
 	env := irgen.NewEnv(ctx)
 	ret, err = ir.Interp(q, env)

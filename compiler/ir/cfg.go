@@ -327,3 +327,26 @@ func SplitCritical(f *Func) {
 		}
 	}
 }
+
+// lookBack bounds the dominating branches that Above visits.
+const lookBack = 24
+
+// Above calls fn for the branches on the way to b, nearest first, with the side
+// that leads there, until fn returns false. What such a comparison says holds
+// in b.
+func (c *CFG) Above(f *Func, b Block, fn func(t *Term, then bool) bool) {
+	for range lookBack {
+		d := c.Idom[b]
+		if d < 0 {
+			return
+		}
+		t := &f.Blocks[d].Term
+		// If b has the branch as its only predecessor, its side is taken.
+		if t.Kind == Branch && t.Then.To != t.Else.To && len(c.Preds[b]) == 1 {
+			if !fn(t, t.Then.To == b) {
+				return
+			}
+		}
+		b = d
+	}
+}

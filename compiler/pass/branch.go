@@ -104,14 +104,11 @@ func (fo *folder) compare(t *ir.Term) bool {
 
 func unsigned(c ir.Cmp) bool { return c == ir.ULT || c == ir.ULE || c == ir.UGT || c == ir.UGE }
 
-// lookBack bounds the dominating branches that are asked about a value.
-const lookBack = 24
-
 // at is what is known of v at the end of block b: by its computation and by
 // the comparisons with constants that led here.
 func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) ir.Fact {
 	f := fo.fact(v)
-	fo.above(g, b, func(t *ir.Term, then bool) bool {
+	g.Above(fo.f, b, func(t *ir.Term, then bool) bool {
 		c, ok := fo.konst(fo.use(t.Y))
 		if fo.use(t.X) != v || !ok {
 			return true
@@ -135,28 +132,9 @@ func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) ir.Fact {
 	return f
 }
 
-// above calls fn for the branches that dominate b, nearest first, with the side
-// that leads to b, until fn returns false.
-func (s *state) above(g *ir.CFG, b ir.Block, fn func(t *ir.Term, then bool) bool) {
-	for range lookBack {
-		d := g.Idom[b]
-		if d < 0 {
-			return
-		}
-		t := &s.f.Blocks[d].Term
-		// If b has the branch as its only predecessor, its side is taken.
-		if t.Kind == ir.Branch && t.Then.To != t.Else.To && len(g.Preds[b]) == 1 {
-			if !fn(t, t.Then.To == b) {
-				return
-			}
-		}
-		b = d
-	}
-}
-
 // implied decides a branch by an equal or opposite one that led here.
 func (fo *folder) implied(g *ir.CFG, t *ir.Term, b ir.Block) (holds, known bool) {
-	fo.above(g, b, func(o *ir.Term, then bool) bool {
+	g.Above(fo.f, b, func(o *ir.Term, then bool) bool {
 		r := *o
 		r.X, r.Y = fo.use(o.X), fo.use(o.Y)
 		holds, known = same(&r, then, t)

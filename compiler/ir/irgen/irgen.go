@@ -37,6 +37,11 @@ type Options struct {
 // MapName names the maps for the emitter.
 func MapName(i int) string { return [...]string{"array", "hash", "ring"}[i] }
 
+// MapInfo gives the sizes of the maps for ir.VerifyKernel.
+func MapInfo(i int) (ir.MapInfo, bool) {
+	return [...]ir.MapInfo{{KeySize: 4, ValueSize: ArraySize}, {KeySize: 8, ValueSize: 16}, {}}[i], true
+}
+
 // NewEnv makes the world for a generated program.
 func NewEnv(ctx []byte) *ir.Env {
 	b := make([]byte, CtxSize)
