@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -23,6 +24,16 @@ const (
 	goFD     = 3
 	reasonFD = 4
 )
+
+// A held child has to become the command on its first thread: events that are
+// attached to the process hang on that one, and the kernel gives its number,
+// not its events, to another thread that calls exec. Only what init locks is
+// sure to be the first thread.
+func init() {
+	if len(os.Args) > 1 && os.Args[1] == HoldArg {
+		runtime.LockOSThread()
+	}
+}
 
 // Child is the command of -c (R-CHILD rows). It exists, with its final pid,
 // before anything is compiled, and runs once everything is attached.
