@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"probe/test/guest"
+	"probe/test/guest/guesttest"
+)
+
+// guestCase is one command line on a real kernel. The patterns are sought in
+// both outputs together; lines of a pattern that starts with '!' must not be
+// there.
+type guestCase struct {
+	name    string
+	kernels []string // nil means all
+	sh      string
+	want    []string
+	status  int
+}
+
+var newKernels = []string{"6.1", "6.12", "7.2"}
+
+var guestCases = []guestCase{
+	{name: "kprobe and kretprobe", sh: `probe -e 'kprobe:vfs_read { @[comm] = count(); @n = count(); } kretprobe:vfs_read /retval > 0/ { @b = sum(retval); }' -c 'cat /proc/version'`,
+		want: []string{`(?m)^@\[cat\]: [1-9]`, `(?m)^@b: [1-9]\d+$`, `Attached 2 probes`, `!incomplete`}},
+	{name: "call and ret", sh: `probe -v -e 'call:vfs_read { @n = sum(args.count); } ret:vfs_read { @r[args.count] = max(retval); @d = min(duration); }' -c 'cat /proc/version'`,
+		want: []string{`(?m)^@r\[832\]: 832$`, `(?m)^@d: [1-9]\d+$`, `ret:vfs_read: fexit`, `Attached 2 probes`}},
+	{name: "the same by kprobes", sh: `probe -v -e 'config = { attach = "kprobe" } call:vfs_read { @n = sum(args.count); } ret:vfs_read { @r[args.count] = max(retval); @d = min(duration); }' -c 'cat /proc/version'`,
+		want: []string{`(?m)^@r\[832\]: 832$`, `(?m)^@d: [1-9]\d+$`, `ret:vfs_read: kretprobe`, `Attached 2 probes`}},
+	{name: "retval has its own type", sh: `probe -e 'ret:vfs_open /retval < 0/ { @[retval] = count(); } ret:do_filp_open|do_file_open /is_err(retval)/ { @e[errname(retval)] = count(); }' -c 'cat /nonexistent'`,
+		want: []string{`(?m)^@e\[-?ENOENT\]: [1-9]`}},
+	{name: "fentry and fexit", sh: `probe -e 'fentry:vfs_open { @[str(args.path->dentry->d_name.name)] = count(); } fexit:vfs_open { @r = max(retval); }' -c 'cat /etc/passwd'`,
+		want: []string{`(?m)^@\[passwd\]: 1$`, `(?m)^@r: 0$`}},
+	{name: "pattern", sh: `probe -e 'kprobe:vfs_*,kretprobe:vfs_re* { @[func] = count(); }' -c 'cat /etc/passwd'`,
+		want: []string{`(?m)^@\[vfs_read\]: [2-9]`, `(?m)^@\[vfs_open\]: [2-9]`, `Attached [6-9]\d probes`}},
+	{name: "several probes run in source order", sh: `probe -e 'kprobe:vfs_open { printf("k1 "); } kprobe:vfs_open { printf("k2 "); } fentry:vfs_open { printf("f1 "); } fentry:vfs_open { printf("f2\n"); } tracepoint:syscalls:sys_enter_openat { printf("t1 "); } tracepoint:syscalls:sys_enter_openat { printf("t2\n"); }' -c 'cat /etc/passwd'`,
+		want: []string{`k1 k2 `, `f1 f2`, `t1 t2`}},
+	{name: "module", kernels: newKernels, sh: `probe -e 'kprobe:dummy:dummy_get_stats64 { @k = count(); } fentry:dummy:dummy_get_stats64 { @f[str(args.dev->name)] = count(); } call:dummy_get_stats64 { @c = count(); }' -c 'ip -s link show dummy0'`,
+		want: []string{`(?m)^@k: [1-9]`, `(?m)^@f\[dummy0\]: [1-9]`, `(?m)^@c: [1-9]`}},
+	{name: "raw tracepoint", sh: `probe -e 'rawtracepoint:sched_switch { @[str(args.prev->comm)] = count(); @n = count(); }' --for 500ms`, want: []string{`(?m)^@n: [1-9]`, `swapper`}},
+	{name: "tracepoint with fields", sh: `probe -e 'tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args.filename)); } tracepoint:sched:sched_process_exec { printf("exec %s\n", str(args.filename)); }' -c 'cat /nonexistent/file'`,
+		want: []string{`(?m)^/nonexistent/file$`, `(?m)^exec /\S*cat$`}},
+	{name: "user functions", sh: `probe -e 'uprobe:libc:malloc { @m[arg0 > 0] = count(); } uretprobe:libc:malloc { @r[retval > 0] = count(); } ret:libc:malloc { @d = min(duration); }' -c 'ip link'`,
+		want: []string{`(?m)^@m\[true\]: [1-9]`, `(?m)^@r\[true\]: [1-9]`, `(?m)^@d: [1-9]`}},
+	{name: "samples", sh: `probe -e 'profile:hz:99 { @p = count(); } software:cpu-clock:1000000 { @s = count(); } interval:ms:50 { @i = count(); }' --for 500ms`,
+		want: []string{`(?m)^@p: [1-9]`, `(?m)^@s: [1-9]`, `(?m)^@i: [1-9]`}},
+	{name: "samples of a process", sh: `sh -c 'while :; do :; done' & p=$!; probe -p $p -e 'profile:hz:99 { @[pid] = count(); }' --for 500ms 2>&1 | sed "s/$p/PID/"; kill $p`,
+		want: []string{`(?m)^@\[PID\]: [1-9]`, `!(?m)^@\[\d+\]`}},
+	{name: "unknown function", sh: `probe -e 'kprobe:vfs_reed { }'`, status: 1, want: []string{`no function named vfs_reed`, `similar names exist: .*vfs_read`}},
+	{name: "denied function", sh: `probe -e 'kprobe:nmi_handle { }'`, status: 1, want: []string{`list of functions that kprobes refuse|cannot be traced`}},
+	{name: "middle of an instruction", sh: `probe -e 'kprobe:vfs_read+1 { }'`, status: 255, want: []string{`unable to attach probe: kprobe:vfs_read\+1`, `middle of an instruction`}},
+	{name: "missing probes", sh: `probe -e 'config = { missing_probes = warn } kprobe:no_such_fn { } kprobe:vfs_read { @n = count(); }' -c 'cat /etc/passwd'`, want: []string{`warning\[no-match\]`, `(?m)^@n: `, `Attached 1 probe`}},
+	{name: "no privileges", sh: `unshare -U probe -e 'begin { }'`, status: 1, want: []string{`error\[no-permission\]`, `CAP_BPF`, `run as root`}},
+	{name: "privileges of a namespace", sh: `unshare -U -r probe -e 'begin { }'`, status: 255, want: []string{`error\[no-permission\]`, `run as root`}},
+}
+
+func TestGuest(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		for _, tc := range guestCases {
+			t.Run(tc.name, func(t *testing.T) {
+				if tc.kernels != nil && !strings.Contains(" "+strings.Join(tc.kernels, " ")+" ", " "+g.Kernel.Name+" ") {
+					return // the case is about what other kernels have
+				}
+				judge(t, g, tc)
+			})
+		}
+	})
+}
+
+// judge runs a case and compares.
+func judge(t *testing.T, g *guest.Guest, tc guestCase) string {
+	t.Helper()
+	res, err := g.Run(t.Context(), guest.Cmd{Args: []string{"sh", "-c", tc.sh}, Timeout: 2 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := res.Stdout + res.Stderr
+	if res.Code != tc.status {
+		t.Errorf("status %d, want %d", res.Code, tc.status)
+	}
+	for _, w := range tc.want {
+		want := !strings.HasPrefix(w, "!")
+		if regexp.MustCompile(strings.TrimPrefix(w, "!")).MatchString(out) != want {
+			t.Errorf("output does not satisfy %q", w)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s\n%s", tc.sh, out)
+	}
+	return out
+}
+
+// TestGuestDrains interrupts a run that prints all the time: as many lines as
+// the program counted have to be there.
+func TestGuestDrains(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		for _, delay := range []string{"1.5", "2.1", "3"} {
+			out := judge(t, g, guestCase{want: []string{`status 0`}, sh: fmt.Sprintf(`cd /tmp; (while :; do dd if=/dev/zero of=/dev/null bs=1 count=20000 2>/dev/null; done) & w=$!
+probe -q -e 'config = { perf_rb_pages = 4096 } tracepoint:syscalls:sys_enter_write /comm == "dd"/ { printf("line\n"); @n = count(); }' > out 2> err & p=$!
+sleep %s; kill -TERM $p; wait $p; rc=$?; kill $w
+echo "status $rc lines $(grep -c line out) $(grep @n out) $(cat err)"; rm -f out err`, delay)})
+			var status, lines, counted int
+			if _, err := fmt.Sscanf(strings.TrimSpace(out), "status %d lines %d @n: %d", &status, &lines, &counted); err != nil {
+				t.Errorf("after %s s: %q: %v", delay, out, err)
+				continue
+			}
+			if lines != counted || counted == 0 {
+				t.Errorf("after %s s: %d lines printed, %d events counted: %s", delay, lines, counted, out)
+			}
+		}
+	})
+}
+
+// TestGuestInterrupt sends the signal while a script with many programs is
+// loading and attaching. Before the process has got so far as to handle it, the
+// signal just ends it (143).
+func TestGuestInterrupt(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		for _, delay := range []string{"0.02", "0.1", "0.3", "0.6", "1", "2"} {
+			judge(t, g, guestCase{want: []string{`status (0|143)\n`, `!panic`, `!goroutine`}, sh: fmt.Sprintf(
+				`probe -q -e 'kprobe:vfs_* { @[probe] = count(); } fentry:vfs_r* { @[probe] = count(); } end { printf("end\n"); }' & p=$!; sleep %s; kill -TERM $p; wait $p; echo status $?`, delay)})
+		}
+	})
+}
+
+// TestGuestMissedReturns: the kernel keeps a few places for calls under way of
+// a kretprobe; what finds none is told in the receipt where the kernel tells it
+// (6.7 and later).
+func TestGuestMissedReturns(t *testing.T) {
+	guesttest.Run(t, []string{"6.12", "7.2"}, func(t *testing.T, g *guest.Guest) {
+		judge(t, g, guestCase{want: []string{`(?m)^@n: \d+$`, `[1-9]\d* returns? of kretprobe:do_nanosleep (was|were) missed`},
+			sh: `printf 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do sleep 2 & done; wait\n' > /tmp/many
+probe -e 'kretprobe:do_nanosleep { @n = count(); }' -c 'sh /tmp/many'`})
+	})
+}
