@@ -38,7 +38,7 @@ func Parse(name, text string) (*Prog, error) {
 
 // maxParse bounds the numbers of values, blocks and slots, so that a wrong text
 // cannot ask for unbounded memory.
-const maxParse = 1 << 20
+const maxParse = 1 << 16
 
 // parser reads one line at a time; the first error sticks.
 type parser struct {
@@ -343,7 +343,7 @@ func (ps *parser) ins(v Value, k Kind, name string) {
 		ps.expect("(")
 		in.Args = ps.vals(")")
 	}
-	if (v == 0) != (in.Kind == KindNone) || v != 0 && !info.result {
+	if v != 0 && !info.result || v == 0 && info.result && info.form != formCall || (v == 0) != (in.Kind == KindNone) {
 		ps.fail("%s: a result too many or too few", name)
 	}
 	if v == 0 {
