@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -96,14 +97,32 @@ func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
 		op := u.Obj.Programs[i]
 		stage = "emit of " + op.Site.Name
 		if err := compileOne(u, prog, op, cfg, &stage); err != nil {
-			d := out.Errorf("internal", op.Probe.At, "%s cannot be compiled: %v", op.Site.Name, err)
-			d.WithLabel("compiled for this probe").WithHelp("this is a limit of probe: please report it with the script")
+			out.Add(limit(op, err))
 		}
 	}
 	if out.HasErrors() {
 		return nil, out
 	}
 	return u.Obj, out
+}
+
+// limit is the message about a program that cannot be emitted: too large for
+// what BPF can hold, or a fault of the compiler.
+func limit(op *Program, err error) *diag.Diagnostic {
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "internal", Span: op.Probe.At,
+		Message: fmt.Sprintf("%s cannot be compiled: %v", op.Site.Name, err)}
+	d.WithLabel("compiled for this probe")
+	var stack *emit.StackError
+	var jump *emit.JumpError
+	switch {
+	case errors.As(err, &jump):
+		d.Code = "too-complex"
+		return d.WithRow("A-LIM-23").WithHelp("split it into several probes, or write a loop")
+	case errors.As(err, &stack):
+		d.Code = "too-complex"
+		return d.WithRow("R-LOAD-03").WithHelp("keep fewer or smaller values at the same time, or move some to maps")
+	}
+	return d.WithHelp("this is a limit of probe: please report it with the script")
 }
 
 // hugeFunc is the number of blocks from which a function is left as it was

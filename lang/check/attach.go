@@ -169,6 +169,7 @@ type usesFinder struct {
 	c      *checker
 	macros map[*macro]hir.Uses
 	busy   map[*macro]bool
+	consts map[string]hir.Uses // of constants of the C section
 }
 
 // of collects the uses of a probe's predicate and body.
@@ -221,17 +222,33 @@ func (f *usesFinder) name(name string, u *hir.Uses) {
 	for _, m := range f.c.macros[name] {
 		f.macro(m, u)
 	}
-	if m := f.c.cmacros[name]; m != nil && !m.active {
+	f.constant(name, u)
+}
+
+// constant adds what a constant of the C section mentions. Constants use each
+// other, so each is looked into once.
+func (f *usesFinder) constant(name string, u *hir.Uses) {
+	m := f.c.cmacros[name]
+	if m == nil || m.active {
+		return
+	}
+	mu, done := f.consts[name]
+	if !done {
 		if !m.tried {
 			m.tried = true
 			m.x, _ = syntax.ParseMacroBody(m.def.BodyAt)
 		}
 		if m.x != nil {
 			m.active = true
-			f.node(m.x, u)
+			f.node(m.x, &mu)
 			m.active = false
 		}
+		if f.consts == nil {
+			f.consts = map[string]hir.Uses{}
+		}
+		f.consts[name] = mu
 	}
+	addUses(u, &mu)
 }
 
 // macro adds what a macro's body mentions.
@@ -251,6 +268,11 @@ func (f *usesFinder) macro(m *macro, u *hir.Uses) {
 		f.busy[m] = false
 		f.macros[m] = mu
 	}
+	addUses(u, &mu)
+}
+
+// addUses adds what mu mentions.
+func addUses(u, mu *hir.Uses) {
 	u.Probe = u.Probe || mu.Probe
 	u.Args = u.Args || mu.Args
 	u.ArgN = u.ArgN || mu.ArgN

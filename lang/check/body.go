@@ -150,14 +150,20 @@ func (b *body) run() {
 func (b *body) enter(at source.Span) bool {
 	b.depth++
 	b.nodes++
+	return b.fits(at)
+}
+
+// fits reports false, once with a message, when the script is too deep or too
+// large.
+func (b *body) fits(at source.Span) bool {
 	if b.depth > maxDepth || b.nodes > maxNodes {
 		if !b.gaveUp {
 			b.gaveUp = true
-			d := b.errorf("too-complex", at, "this probe is too complex to compile")
+			d := b.errorf("too-complex", at, "this probe is too complex to compile").WithRow("A-LIM-23")
 			if b.depth > maxDepth {
 				d.WithLabel("nested more than %d levels deep", maxDepth)
 			} else {
-				d.WithLabel("more than %d expressions after macro expansion", maxNodes)
+				d.WithLabel("more than %d expressions after macros and unroll are expanded", maxNodes)
 			}
 		}
 		return false

@@ -150,6 +150,7 @@ func (b *body) while(s *syntax.While, out *hir.Block) {
 // unroll types unroll (N) { }.
 func (b *body) unroll(s *syntax.Unroll, out *hir.Block) {
 	n := b.value(s.N)
+	before := b.nodes
 	blk := b.block(s.Body, false)
 	if isBad(n) {
 		return
@@ -166,6 +167,10 @@ func (b *body) unroll(s *syntax.Unroll, out *hir.Block) {
 		b.errorf("bad-unroll", at, "unroll maximum value is 100").WithLabel("too large").WithRow("E-UNROLL-01").
 			WithHelp("use a range: `for $i : 0..%d { … }`", v)
 	default:
+		// Each copy counts, and those of unrolls inside multiply.
+		if b.nodes += (b.nodes - before) * int(v-1); !b.fits(s.At.At) {
+			return
+		}
 		out.Stmts = append(out.Stmts, &hir.Unroll{S: hir.S{At: s.At.At}, N: int(v), Body: blk})
 	}
 }

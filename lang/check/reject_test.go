@@ -41,6 +41,7 @@ var rejections = []struct {
 	{"A-ER-38", "unroll («101») { }", "bad-unroll", "unroll maximum value"},
 	{"A-ER-38", "unroll («0») { }", "bad-unroll", "unroll minimum value"},
 	{"A-ER-38", "unroll («pid») { }", "bad-unroll", "invalid unroll value"},
+	{"E-UNROLL-01", "«unroll(100) { unroll(100) { unroll(100) { @x++; } } }»", "too-complex", "this probe is too complex"},
 	{"A-ER-39", "@ = hist(1, «6»);", "hist-bits", "must be 0..5"},
 	{"A-ER-40", "@ = lhist(1, 0, 10, «0»);", "lhist-parameters", "lhist() step must be"},
 	{"A-ER-40", "@ = lhist(1, 0, 100000, «1»);", "lhist-parameters", "too many buckets"},

@@ -6,6 +6,7 @@ package diag
 import (
 	"fmt"
 	"sort"
+	"unicode/utf8"
 
 	"probe/lang/source"
 )
@@ -66,13 +67,34 @@ func (d *Diagnostic) Error() string {
 
 // WithLabel adds the text under the primary caret.
 func (d *Diagnostic) WithLabel(format string, args ...any) *Diagnostic {
-	d.Label = fmt.Sprintf(format, args...)
+	d.Label = sprintf(format, args...)
 	return d
+}
+
+// maxText is how many bytes of a text are shown. Texts quote names of the
+// script, which may be of any length.
+const maxText = 600
+
+// sprintf formats a text, without the middle of one that is too long.
+func sprintf(format string, args ...any) string {
+	s := fmt.Sprintf(format, args...)
+	if len(s) <= maxText {
+		return s
+	}
+	head, tail := s[:maxText*2/3], s[len(s)-maxText/3:]
+	// Letters of several bytes stay whole.
+	for len(head) > 0 && !utf8.RuneStart(s[len(head)]) {
+		head = head[:len(head)-1]
+	}
+	for len(tail) > 0 && !utf8.RuneStart(tail[0]) {
+		tail = tail[1:]
+	}
+	return head + "…" + tail
 }
 
 // At adds a second labelled place.
 func (d *Diagnostic) At(span source.Span, format string, args ...any) *Diagnostic {
-	d.Labels = append(d.Labels, Label{span, fmt.Sprintf(format, args...)})
+	d.Labels = append(d.Labels, Label{span, sprintf(format, args...)})
 	return d
 }
 
@@ -101,12 +123,12 @@ func (l *List) Add(d *Diagnostic) *Diagnostic { l.All = append(l.All, d); return
 
 // Errorf appends an error at a place.
 func (l *List) Errorf(code Code, span source.Span, format string, args ...any) *Diagnostic {
-	return l.Add(&Diagnostic{Severity: Error, Code: code, Span: span, Message: fmt.Sprintf(format, args...)})
+	return l.Add(&Diagnostic{Severity: Error, Code: code, Span: span, Message: sprintf(format, args...)})
 }
 
 // Warnf appends a warning at a place.
 func (l *List) Warnf(code Code, span source.Span, format string, args ...any) *Diagnostic {
-	return l.Add(&Diagnostic{Severity: Warning, Code: code, Span: span, Message: fmt.Sprintf(format, args...)})
+	return l.Add(&Diagnostic{Severity: Warning, Code: code, Span: span, Message: sprintf(format, args...)})
 }
 
 // HasErrors tells whether any message is an error.

@@ -2,7 +2,9 @@ package diag
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"probe/lang/source"
 )
@@ -39,5 +41,26 @@ func TestListSort(t *testing.T) {
 	}
 	if (&List{}).Err() != nil {
 		t.Error("an empty list has an error")
+	}
+}
+
+// A name of any length must not become a message of that length.
+func TestLongTexts(t *testing.T) {
+	for _, text := range []string{strings.Repeat("x", 10<<20), strings.Repeat("ü", 1<<20), "a" + strings.Repeat("☂", 1<<20)} {
+		var l List
+		d := l.Errorf("bad-name", source.Span{}, "no variable named `%s`", text).WithLabel("this is `%s`", text)
+		d.At(source.Span{}, "`%s` is here", text)
+		for _, s := range []string{d.Message, d.Label, d.Labels[0].Text} {
+			if len(s) > maxText+len("…") {
+				t.Errorf("a text of %d bytes, want at most %d", len(s), maxText)
+			}
+			if !utf8.ValidString(s) || !strings.Contains(s, "…") {
+				t.Errorf("cut badly: %q", s)
+			}
+		}
+	}
+	short := strings.Repeat("x", maxText)
+	if got := sprintf("%s", short); got != short {
+		t.Errorf("a text of %d bytes was cut", len(short))
 	}
 }
