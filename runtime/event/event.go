@@ -39,8 +39,9 @@ var ErrCorrupt = errors.New("ring buffer is corrupt")
 type Ring struct {
 	consumer *uint64 // shared: how far we have read
 	producer *uint64 // shared: how far the kernel has written
-	data     []byte  // the data pages twice in a row, so that no record is split
-	size     uint64  // bytes of the data pages once
+	data     []byte  // the data pages
+	size     uint64  // their bytes
+	joined   []byte  // a record whose end is at the start of the pages, in one piece
 
 	pos       uint64 // our position, ahead of *consumer by at most publishStep
 	published uint64
@@ -59,7 +60,9 @@ func Open(fd int, size int) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map ring buffer: %w", err)
 	}
-	prod, err := unix.Mmap(fd, int64(page), page+2*size, unix.PROT_READ, unix.MAP_SHARED)
+	// The kernel offers the data pages twice in a row, so that no record is
+	// split. All of them would count as memory of this process twice.
+	prod, err := unix.Mmap(fd, int64(page), page+size, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		unix.Munmap(cons)
 		return nil, fmt.Errorf("map ring buffer: %w", err)
@@ -69,8 +72,7 @@ func Open(fd int, size int) (*Ring, error) {
 	return r, nil
 }
 
-// newRing works on memory laid out as the kernel does; data is twice size
-// bytes long.
+// newRing works on memory laid out as the kernel does.
 func newRing(consumer, producer, data []byte, size int) *Ring {
 	r := &Ring{
 		consumer: (*uint64)(unsafe.Pointer(unsafe.SliceData(consumer))),
@@ -139,7 +141,7 @@ func (r *Ring) Read(limit int, yield func(record []byte) bool) (n int, busy bool
 			continue
 		}
 		n++
-		ok := yield(r.data[at+headerSize : at+headerSize+length : at+headerSize+length])
+		ok := yield(r.record((at+headerSize)&(r.size-1), length))
 		if r.pos-r.published >= publishStep {
 			r.publish()
 		}
@@ -147,6 +149,15 @@ func (r *Ring) Read(limit int, yield func(record []byte) bool) (n int, busy bool
 			return n, false, nil
 		}
 	}
+}
+
+// record is the data at an offset, put together when it goes around the end.
+func (r *Ring) record(at, length uint64) []byte {
+	if at+length <= r.size {
+		return r.data[at : at+length : at+length]
+	}
+	r.joined = append(append(r.joined[:0], r.data[at:r.size]...), r.data[:at+length-r.size]...)
+	return r.joined
 }
 
 // publish gives what was read back to the kernel. It is not done for each

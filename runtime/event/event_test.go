@@ -30,7 +30,7 @@ func newFake(size int) *fakeRing {
 		w := make([]uint64, (n+7)/8)
 		return unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), n)
 	}
-	cons, prod, data := words(8), words(8), words(2*size)
+	cons, prod, data := words(8), words(8), words(size)
 	return &fakeRing{
 		Ring: newRing(cons, prod, data, size), size: uint64(size),
 		prod: (*uint64)(unsafe.Pointer(&prod[0])), cons: (*uint64)(unsafe.Pointer(&cons[0])), mem: data,
@@ -39,8 +39,7 @@ func newFake(size int) *fakeRing {
 
 func (f *fakeRing) write(at uint64, b []byte) {
 	for i, c := range b {
-		p := (at + uint64(i)) & (f.size - 1)
-		f.mem[p], f.mem[p+f.size] = c, c
+		f.mem[(at+uint64(i))&(f.size-1)] = c
 	}
 }
 
