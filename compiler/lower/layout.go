@@ -98,6 +98,9 @@ func (u *Unit) taken(spec string) bool {
 	return false
 }
 
+// noPrealloc is BPF_F_NO_PREALLOC (include/uapi/linux/bpf.h).
+const noPrealloc = 1 << 0
+
 func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 	spec := &ebpf.MapSpec{Name: om.Spec, KeySize: uint32(om.KeySize), ValueSize: uint32(om.ValueSize), MaxEntries: uint32(max(m.Entries, 1))}
 	if om.BucketInKey {
@@ -108,6 +111,9 @@ func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 		spec.Type = ebpf.LRUCPUHash
 	case om.Storage == object.StorePerCPUHash:
 		spec.Type = ebpf.PerCPUHash
+		if u.cfg.Target.NoPrealloc {
+			spec.Flags |= noPrealloc
+		}
 	case m.Kind == "lruhash":
 		spec.Type = ebpf.LRUHash
 	default:
