@@ -8,23 +8,22 @@ package target
 type Target struct {
 	NCPU int // possible CPUs, at least 1
 
-	RdonlyCast     uint32     // BTF id of kfunc bpf_rdonly_cast, 0 if missing (6.2)
-	TaskBTF        bool       // helper get_current_task_btf (5.11)
-	AttachCookie   bool       // helper get_attach_cookie (5.15)
-	ForEachMapElem bool       // helper for_each_map_elem (5.13)
-	Loop           bool       // helper bpf_loop (5.17)
-	MayGoto        bool       // instruction may_goto (6.9)
-	IterNum        IterKfuncs // open-coded number iterator (6.4)
-	PerCPULookup   bool       // helper map_lookup_percpu_elem (5.19)
-	FuncIP         bool       // helper get_func_ip in kprobe and tracing programs (5.15)
-	BootNS         bool       // helper ktime_get_boot_ns (5.8)
-	TaiNS          bool       // helper ktime_get_tai_ns (6.1)
-	SignedV4       bool       // sign-extending loads and moves, signed division (6.6)
-	AtomicFetch    bool       // atomics other than plain add (5.12)
-	NoPrealloc     bool       // hash maps without preallocation are safe in every program type (6.1)
-	StackTrace     bool       // helper get_stack in all program types used
-	SessionCookie  uint32     // BTF id of bpf_session_cookie, 0 if missing
-	NsPid          bool       // pid namespace helper wanted and usable: Dev and Ino are set
+	RdonlyCast     uint32 // BTF id of kfunc bpf_rdonly_cast, 0 if missing (6.2)
+	TaskBTF        bool   // helper get_current_task_btf (5.11)
+	AttachCookie   bool   // helper get_attach_cookie (5.15)
+	ForEachMapElem bool   // helper for_each_map_elem (5.13)
+	Loop           bool   // helper bpf_loop (5.17)
+	MayGoto        bool   // instruction may_goto (6.9)
+	PerCPULookup   bool   // helper map_lookup_percpu_elem (5.19)
+	FuncIP         bool   // helper get_func_ip in kprobe and tracing programs (5.15)
+	BootNS         bool   // helper ktime_get_boot_ns (5.8)
+	TaiNS          bool   // helper ktime_get_tai_ns (6.1)
+	SignedV4       bool   // sign-extending loads and moves, signed division (6.6)
+	AtomicFetch    bool   // atomics other than plain add (5.12)
+	NoPrealloc     bool   // hash maps without preallocation are safe in every program type (6.1)
+	StackTrace     bool   // helper get_stack in all program types used
+	SessionCookie  uint32 // BTF id of bpf_session_cookie, 0 if missing
+	NsPid          bool   // pid namespace helper wanted and usable: Dev and Ino are set
 	NsDev, NsIno   uint64
 	BTFIDs         map[string]uint32 // BTF ids of structs that rdonly_cast needs, filled on demand by TypeID
 	// TypeID finds the BTF id of "struct NAME" in vmlinux; nil when there is no
@@ -34,9 +33,6 @@ type Target struct {
 	PtRegs     map[string]int
 	PtRegsSize int
 }
-
-// IterKfuncs are the BTF ids of the open-coded number iterator.
-type IterKfuncs struct{ New, Next, Destroy uint32 }
 
 // CPUMask is the mask applied to the CPU number before it indexes per-CPU
 // slots: a power of two minus one, so that every verifier sees the bound.

@@ -72,10 +72,15 @@ func New(opts Options) *Kernel {
 // Warm starts to read the BTF in the background when the text of a script
 // mentions what needs it.
 func (k *Kernel) Warm(text string) {
-	for _, hint := range []string{
-		"args", "->", "struct ", "union ", "fentry", "fexit", "kfunc", "rawtracepoint", "call:", "ret:",
+	hints := []string{
+		"->", "struct ", "union ", "fentry", "fexit", "kfunc", "rawtracepoint", "call:", "ret:",
 		"curtask", "sizeof", "offsetof", "retval", "rt:", "ppid", "pcomm", "(enum",
-	} {
+	}
+	// The fields of tracepoints are laid out by their own files.
+	if strings.Contains(text, "args") && (strings.Contains(text, "k:") || strings.Contains(text, "kr:") || strings.Contains(text, "kprobe:") || strings.Contains(text, "kretprobe:")) {
+		hints = append(hints, "args")
+	}
+	for _, hint := range hints {
 		if strings.Contains(text, hint) {
 			go k.load()
 			return

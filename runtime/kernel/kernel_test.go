@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"probe/lang/types"
+	"probe/runtime/btf"
 	"probe/runtime/btf/btftest"
 )
 
@@ -318,5 +319,38 @@ func BenchmarkFunc(b *testing.B) {
 		if _, err := k.Func("", "tcp_sendmsg"); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestFixedTypes compares the list of fixed types with what this kernel's BTF
+// says about them.
+func TestFixedTypes(t *testing.T) {
+	k := New(Options{})
+	spec, err := k.Spec()
+	if err != nil {
+		t.Skip(err)
+	}
+	found := 0
+	for name := range fixed {
+		got, ok := k.Named("", name)
+		if !ok {
+			t.Errorf("%s is not known", name)
+			continue
+		}
+		id, ok := spec.First(name, btf.KindTypedef)
+		if !ok {
+			continue // nothing in this kernel uses it
+		}
+		found++
+		if want := k.Type(spec, id); got.Kind != want.Kind || got.Size != want.Size || got.Signed != want.Signed || got.Name != want.Name {
+			t.Errorf("%s is %s %q of %d bytes, want %s %q of %d", name, got, got.Name, got.Size, want, want.Name, want.Size)
+		}
+	}
+	if found < len(fixed)/2 {
+		t.Errorf("the kernel has only %d of %d types", found, len(fixed))
+	}
+	k = New(Options{})
+	if _, ok := k.Named("", "pid_t"); !ok || k.loaded.Load() {
+		t.Error("pid_t was looked up in the BTF")
 	}
 }

@@ -14,6 +14,9 @@ func (k *Kernel) Named(kind, name string) (*types.Type, bool) {
 		if t, ok := baseType(name); ok {
 			return t, true
 		}
+		if t, ok := k.fixedType(name); ok {
+			return t, true
+		}
 	}
 	kinds, ok := kindsOf[kind]
 	if !ok {
@@ -25,6 +28,34 @@ func (k *Kernel) Named(kind, name string) (*types.Type, bool) {
 		}
 	}
 	return nil, false
+}
+
+// fixed are typedefs that mean the same in every kernel for this architecture.
+// Fields of tracepoints hardly have others, and the BTF need not be read for
+// them, which takes longer than the rest of the start.
+var fixed = map[string]string{
+	"u8": "unsigned char", "u16": "unsigned short", "u32": "unsigned int", "u64": "unsigned long long",
+	"s8": "signed char", "s16": "short", "s32": "int", "s64": "long long",
+	"__u8": "unsigned char", "__u16": "unsigned short", "__u32": "unsigned int", "__u64": "unsigned long long",
+	"__s8": "signed char", "__s16": "short", "__s32": "int", "__s64": "long long",
+	"pid_t": "int", "size_t": "unsigned long", "ssize_t": "long", "loff_t": "long long",
+	"dev_t": "unsigned int", "ino_t": "unsigned long", "sector_t": "unsigned long long", "umode_t": "unsigned short",
+}
+
+// fixedType is a type of that list. A file with BTF that the user gave has the
+// last word.
+func (k *Kernel) fixedType(name string) (*types.Type, bool) {
+	text, ok := fixed[name]
+	if !ok || k.opts.BTF != "" {
+		return nil, false
+	}
+	base, ok := baseType(text)
+	if !ok {
+		return nil, false
+	}
+	t := *base
+	t.Name = name
+	return &t, true
 }
 
 var kindsOf = map[string][]btf.Kind{

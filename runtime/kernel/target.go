@@ -62,13 +62,6 @@ func (k *Kernel) Target(text string) (*target.Target, error) {
 			q.set(t)
 		}
 	}
-	if all || mentions(text, []string{"for", "while", "str", "join"}) {
-		if set.Has(feature.IterNum) {
-			t.IterNum.New = kfunc(set, "bpf_iter_num_new")
-			t.IterNum.Next = kfunc(set, "bpf_iter_num_next")
-			t.IterNum.Destroy = kfunc(set, "bpf_iter_num_destroy")
-		}
-	}
 	if k.loaded.Load() && set.Has(feature.RdonlyCast) {
 		t.RdonlyCast = kfunc(set, "bpf_rdonly_cast")
 	}
