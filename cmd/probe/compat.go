@@ -18,7 +18,7 @@ const compatVersion = "v0.27.0"
 func compatFlags(o *options) []flag {
 	flags := runFlags(o)
 	for i := range flags {
-		if flags[i].long == "comm" || flags[i].long == "for" || flags[i].long == "max-events" || flags[i].long == "strict" || flags[i].long == "btf" {
+		if flags[i].long == "comm" || flags[i].long == "for" || flags[i].long == "max-events" || flags[i].long == "strict" || flags[i].long == "btf" || flags[i].long == "kernel-symbols" {
 			flags[i].long = "" // not bpftrace's
 			flags[i].short = 0
 		}

@@ -51,10 +51,24 @@ func newPipeline(o *options, std stdio) *pipeline {
 		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP),
 		Traceable: o.traceable, NoMulti: slices.Contains(without, "kprobe_multi"),
 	}
+	if o.anotherKernel() {
+		// What this kernel can do says nothing about that one.
+		opts.Kprobes, opts.KprobeMulti, opts.Tracing, opts.Uprobes, opts.FuncIP = nil, nil, nil, nil, nil
+	}
 	if !slices.Contains(without, "raw_tracepoint") {
 		opts.RawTracepoint = bpf.HasRawTracepoint
 	}
 	return &pipeline{o: o, std: std, kernel: k, probes: provider.New(k, opts)}
+}
+
+// anotherKernel tells whether a command that runs nothing is to answer for a
+// kernel that is described by files.
+func (o *options) anotherKernel() bool {
+	switch o.command.name {
+	case "check", "dump", "ls":
+		return o.traceable != "" || o.btfFile != ""
+	}
+	return false
 }
 
 // btfFile is the file to read the kernel's types from, "" for its own.

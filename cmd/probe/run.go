@@ -32,6 +32,7 @@ func scriptFlags(o *options) []flag {
 		{long: "no-warnings", help: "no warnings of any kind", set: setBool(&o.noWarnings)},
 		{long: "btf", arg: "FILE", help: "read the kernel's types from a file with raw BTF", set: setString(&o.btfFile)},
 		{long: "traceable-functions", arg: "FILE", help: "list of functions that can be traced, in place of the kernel's", set: setString(&o.traceable)},
+		{long: "kernel-symbols", arg: "FILE", help: "the same", set: setString(&o.traceable)},
 		{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
 	}
 }
@@ -216,6 +217,9 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	second := make(chan struct{})
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
+	// A reader that went away ends the run in order, not in the middle. The
+	// signal is not ignored: a command of -c would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	quit := make(chan struct{})
 	go func() {
 		select {
