@@ -1,0 +1,392 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"probe/lang/check"
+	"probe/lang/diag"
+	"probe/runtime/feature"
+	"probe/stdlib"
+	"probe/test/guest/guesttest"
+)
+
+func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
+
+// root is the source tree.
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// read returns a document by its path below the root.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root(t), filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// each runs a subtest for every document.
+func each(t *testing.T, fn func(t *testing.T, path, text string)) {
+	t.Helper()
+	files, err := Files(root(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(filepath.Base(path), func(t *testing.T) { fn(t, path, string(b)) })
+	}
+}
+
+// TestFresh fails when a generated section is not what the code says now.
+func TestFresh(t *testing.T) {
+	sections, err := Sections(root(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	each(t, func(t *testing.T, path, text string) {
+		want, err := Fill(text, sections)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, text); diff != "" {
+			t.Errorf("run `make docs`: -code +%s\n%s", path, diff)
+		}
+		for name := range sections {
+			used[name] = used[name] || strings.Contains(text, strings.Replace(begin, "%s", name, 1))
+		}
+	})
+	for name := range sections {
+		if !used[name] {
+			t.Errorf("no document has the section %q", name)
+		}
+	}
+}
+
+func TestFill(t *testing.T) {
+	mark := func(name, body string) string {
+		return strings.Replace(begin, "%s", name, 1) + body + strings.Replace(end, "%s", name, 1)
+	}
+	sections := map[string]string{"a": "new a\n", "b": "new b"}
+	got, err := Fill("x\n"+mark("a", "old")+"\ny "+mark("b", "")+"\n", sections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "x\n" + mark("a", "\n\nnew a\n\n") + "\ny " + mark("b", "\n\nnew b\n\n") + "\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if again, err := Fill(got, sections); err != nil || again != got {
+		t.Errorf("filled again: %q, %v", again, err)
+	}
+	for _, bad := range []string{mark("c", ""), strings.Replace(begin, "%s", "a", 1)} {
+		if _, err := Fill(bad, sections); err == nil {
+			t.Errorf("%q was filled", bad)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	text := "| a | b |\n|---|---|\n| 1 | `x\\|y` |\n\n| c |\n|---|\n| 2 |\n```\n| a | no |\n```\n"
+	if diff := cmp.Diff([][]string{{"1", "`x|y`"}}, Table(text, "a")); diff != "" {
+		t.Error(diff)
+	}
+	if got := table([]string{"a", "b"}, [][]string{{"1", "`x|y`"}}); got != "| a | b |\n|---|---|\n| 1 | `x\\|y` |\n" {
+		t.Errorf("table writes %q", got)
+	}
+}
+
+// traceable are the functions that the documents' patterns may match.
+const traceable = "vfs_read\nvfs_write\nvfs_open\ntcp_sendmsg\nip_route_output_flow\n__sk_dst_check\n"
+
+// checker makes a Checker; the test is skipped where the machine does not let
+// one read what it needs. The guests check the same scripts.
+func checker(t *testing.T) *Checker {
+	t.Helper()
+	list := filepath.Join(t.TempDir(), "functions")
+	if err := os.WriteFile(list, []byte(traceable), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := NewChecker(list)
+	if err != nil {
+		t.Skipf("scripts are checked in guests only: %v", err)
+	}
+	return c
+}
+
+// script is a script that a document shows as one that works.
+type script struct {
+	at   string // document and line
+	text string
+}
+
+// scripts are all blocks of the documents with the language "bt".
+func scripts(t *testing.T) []script {
+	t.Helper()
+	files, err := Files(root(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []script
+	for _, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, blk := range Blocks(string(b)) {
+			if blk.Lang == "bt" {
+				out = append(out, script{filepath.Base(path) + ":" + itoa(blk.Line), blk.Text})
+			}
+		}
+	}
+	if len(out) == 0 {
+		t.Fatal("the documents show no scripts")
+	}
+	return out
+}
+
+// TestScripts checks every script that a document shows: no error, no warning.
+func TestScripts(t *testing.T) {
+	c := checker(t)
+	for _, s := range scripts(t) {
+		t.Run(s.at, func(t *testing.T) {
+			if list := c.Check(s.text); len(list.All) > 0 {
+				t.Errorf("%s\n%s", render(list), s.text)
+			}
+		})
+	}
+}
+
+// refused is the table of what is refused, from docs/language.md.
+func refused(t *testing.T) (rows [][]string) {
+	t.Helper()
+	rows = Table(read(t, "docs/language.md"), "not supported yet")
+	if len(rows) == 0 {
+		t.Fatal("docs/language.md has no table of what is not supported")
+	}
+	return rows
+}
+
+// TestRefused checks that what the language page calls refused is refused, with
+// the row that it names.
+func TestRefused(t *testing.T) {
+	c := checker(t)
+	for _, cells := range refused(t) {
+		what, row, text := cells[0], cells[1], strings.Trim(cells[2], "`")
+		t.Run(what, func(t *testing.T) {
+			list := c.Check(text)
+			ok := slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Code == "not-supported" && d.Row == row })
+			if !ok {
+				t.Errorf("%s: no message says that %s is not supported:\n%s", text, row, render(list))
+			}
+		})
+	}
+	for name, row := range check.MissingFunctions() {
+		if stdlib.Table()[name] != nil {
+			continue
+		}
+		list := c.Check("begin { " + name + "(1); }")
+		if !slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Code == "not-supported" && d.Row == row }) {
+			t.Errorf("%s() is listed as missing and not refused with %s:\n%s", name, row, render(list))
+		}
+	}
+}
+
+// refusals finds the rows that the source refuses as not supported yet.
+var refusals = regexp.MustCompile(`nsupported\([^"\n]*"([A-Z]+-[A-Z0-9-]+)"|otSupported\("([A-Z]+-[A-Z0-9-]+)"|"not supported yet: [^\n]*(?:\n[^\n]*)??WithRow\("([A-Z0-9-]+)"\)`)
+
+// TestRefusedIsComplete finds every place of the source that refuses something
+// as not supported yet, and looks for its row on the language page.
+func TestRefusedIsComplete(t *testing.T) {
+	page := read(t, "docs/language.md")
+	found := 0
+	for _, dir := range []string{"lang/check", "runtime/provider", "stdlib"} {
+		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range refusals.FindAllStringSubmatch(string(b), -1) {
+				found++
+				row := m[1] + m[2] + m[3]
+				if !regexp.MustCompile(`\b` + row + `\b`).MatchString(page) {
+					t.Errorf("%s refuses %s, which docs/language.md does not say", name, row)
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d refusals found in the source: the pattern of this test is out of date", found)
+	}
+}
+
+// TestLinks follows the links of the documents to files and headings.
+func TestLinks(t *testing.T) {
+	each(t, func(t *testing.T, path, text string) {
+		for _, link := range Links(text) {
+			if strings.Contains(link, "://") {
+				continue
+			}
+			file, anchor, _ := strings.Cut(link, "#")
+			target, body := path, text
+			if file != "" {
+				target = filepath.Join(filepath.Dir(path), filepath.FromSlash(file))
+				b, err := os.ReadFile(target)
+				if err != nil {
+					t.Errorf("link to %s: %v", link, err)
+					continue
+				}
+				body = string(b)
+			}
+			if anchor != "" && !slices.Contains(Anchors(body), anchor) {
+				t.Errorf("link to %s: %s has no such heading", link, target)
+			}
+		}
+	})
+}
+
+// sourcePath is code in a document that names a file or folder of the tree.
+var sourcePath = regexp.MustCompile(`^(?:\.\./)?((?:cmd|compiler|docs|lang|runtime|scripts|stdlib|test)(?:/[\w.*-]+)*/?)(?::\w+)?$`)
+
+// TestPaths looks for every file and folder that a document names as code.
+func TestPaths(t *testing.T) {
+	dir := root(t)
+	each(t, func(t *testing.T, path, text string) {
+		for _, c := range Code(text) {
+			m := sourcePath.FindStringSubmatch(c)
+			if m == nil || strings.Contains(c, "NAME") || !strings.Contains(c, "/") {
+				continue
+			}
+			found, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(m[1])))
+			if err != nil || len(found) == 0 {
+				t.Errorf("`%s` does not exist", c)
+			}
+		}
+	})
+}
+
+// TestForm checks what every document has in common.
+func TestForm(t *testing.T) {
+	each(t, func(t *testing.T, path, text string) {
+		if !strings.HasPrefix(text, "# ") || !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") {
+			t.Error("a document starts with a title and ends with one newline")
+		}
+		for i, line := range strings.Split(text, "\n") {
+			if strings.TrimRight(line, " \t") != line {
+				t.Errorf("line %d ends with a blank", i+1)
+			}
+			if strings.Contains(line, "TO"+"DO") || strings.Contains(line, "FIX"+"ME") {
+				t.Errorf("line %d leaves something to do", i+1)
+			}
+		}
+		if n := strings.Count(text, "\n```"); n%2 != 0 {
+			t.Errorf("%d fences: one is not closed", n)
+		}
+	})
+}
+
+// featureUse is a place of the source that asks for a feature.
+var featureUse = regexp.MustCompile(`feature\.([A-Z]\w+)\b[^(]`)
+
+// TestKernels checks the hand-written table of docs/kernels.md: its names are
+// features, and no feature that decides something is left out.
+func TestKernels(t *testing.T) {
+	text := read(t, "docs/kernels.md")
+	rows := Table(text, "with it")
+	if len(rows) == 0 {
+		t.Fatal("docs/kernels.md has no table of what features are for")
+	}
+	has := map[string]bool{}
+	for _, cells := range rows {
+		for _, name := range submatches(codeRE, cells[len(cells)-1]) {
+			if _, ok := feature.ByName(name); !ok {
+				t.Errorf("docs/kernels.md explains %s, which is no feature", name)
+			}
+			has[name] = true
+		}
+	}
+	used := map[string]bool{}
+	for _, name := range []string{"cmd/probe/pipeline.go", "cmd/probe/doctor.go"} {
+		for _, m := range featureUse.FindAllStringSubmatch(read(t, name), -1) {
+			used[m[1]] = true
+		}
+	}
+	for name, field := range targetFields(t) {
+		used[name] = used[name] || reads(t, field)
+	}
+	for _, info := range feature.All() {
+		// The constants are spelled as the names are, without underscores.
+		spelled := strings.ReplaceAll(info.Name, "_", "")
+		for u, yes := range used {
+			if yes && strings.EqualFold(u, spelled) && !has[info.Name] {
+				t.Errorf("docs/kernels.md does not say what %s is for", info.Name)
+			}
+		}
+	}
+	for _, want := range []string{"Fentry", "KprobeMulti", "RingBuf", "TaskBTF"} {
+		if !used[want] {
+			t.Errorf("%s is not among the features in use: the pattern of this test is out of date", want)
+		}
+	}
+}
+
+// targetField is a row of the questions that make a Target.
+var targetField = regexp.MustCompile(`feature\.(\w+), .*t\.(\w+) = true`)
+
+// targetFields are the fields of compiler/target.Target by the feature that
+// sets them.
+func targetFields(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, m := range targetField.FindAllStringSubmatch(read(t, "runtime/kernel/target.go"), -1) {
+		out[m[1]] = m[2]
+	}
+	return out
+}
+
+// reads tells whether the compiler or the library reads a field of a Target.
+func reads(t *testing.T, field string) bool {
+	t.Helper()
+	pattern := regexp.MustCompile(`(?:Target\(\)|\bt)\.` + field + `\b`)
+	for _, dir := range []string{"compiler/lower", "stdlib"} {
+		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(name, "_test.go") && pattern.Match(b) {
+				return true
+			}
+		}
+	}
+	return false
+}
