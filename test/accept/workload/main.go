@@ -33,7 +33,7 @@ type action struct {
 var actions = map[string]action{
 	"getppid":   {1, getppid},   // N: calls getppid N times
 	"getpgid":   {1, getpgid},   // N: calls getpgid(0) N times; it has a function to probe
-	"threads":   {2, threads},   // N M: N threads that call getppid M times each
+	"threads":   {2, threads},   // N M: N threads that call getppid and getpgid M times each
 	"open":      {2, open},      // PATH N: opens PATH for reading, whether it exists or not
 	"write":     {3, write},     // PATH SIZE N: writes SIZE bytes N times
 	"read":      {3, read},      // PATH SIZE N: reads at most SIZE bytes N times

@@ -34,6 +34,7 @@ func threads(a []string) error {
 		wg.Go(func() {
 			runtime.LockOSThread() // and end the thread with the goroutine
 			getppid(a[1:])
+			getpgid(a[1:])
 		})
 	}
 	wg.Wait()
