@@ -14,7 +14,7 @@ FUZZTIME ?= 20s
 TIMEOUT  ?= 45m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-all guests fuzz demo bench check fmt clean distclean
+.PHONY: help build test test-all guests fuzz demo bench docs check fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ demo: build ## show the main job: sockets that lose their route, in four cases
 
 bench: build ## measure speed and write the tables of docs/performance.md
 	$(GO) run ./test/bench
+
+docs: ## write the parts of docs/ that the code is the source of
+	$(GO) run ./test/docs/gen
 
 check: ## format and vet
 	@unformatted=$$($(GOFILES) | xargs gofmt -l); \

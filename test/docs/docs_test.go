@@ -290,6 +290,37 @@ func TestPaths(t *testing.T) {
 	})
 }
 
+// TestQuotes finds every piece of Go that a document shows in the source.
+func TestQuotes(t *testing.T) {
+	blank := regexp.MustCompile(`\s+`)
+	squeeze := func(s string) string { return blank.ReplaceAllString(strings.TrimSpace(s), " ") }
+	var sources []string
+	for _, dir := range []string{"stdlib", "runtime/provider", "runtime/output", "compiler/pass"} {
+		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources = append(sources, squeeze(string(b)))
+		}
+	}
+	each(t, func(t *testing.T, path, text string) {
+		for _, b := range Blocks(text) {
+			if b.Lang != "go" {
+				continue
+			}
+			want := squeeze(b.Text)
+			if !slices.ContainsFunc(sources, func(s string) bool { return strings.Contains(s, want) }) {
+				t.Errorf("line %d: the source has no such code:\n%s", b.Line, b.Text)
+			}
+		}
+	})
+}
+
 // TestForm checks what every document has in common.
 func TestForm(t *testing.T) {
 	each(t, func(t *testing.T, path, text string) {
