@@ -28,7 +28,8 @@ type Case struct {
 	Files   map[string]string
 	Env     []string
 	Stdin   string
-	User    int // user and group of probe; 0 is root
+	User    int    // user and group of probe; 0 is root
+	As      string // name that probe is called by
 	Run     []string
 	Do      []Step
 	Timeout time.Duration
@@ -52,7 +53,7 @@ func (c *Case) Command() []string {
 // JSON tells whether the case asks for JSON output.
 func (c *Case) JSON() bool {
 	for i, w := range c.Command() {
-		if w == "json" && i > 0 && c.Command()[i-1] == "-f" {
+		if c.As == "" && w == "json" && i > 0 && c.Command()[i-1] == "-f" {
 			return true
 		}
 	}
@@ -242,6 +243,10 @@ var keys = map[string]func(c *Case, value string, block []string) error{
 	"USER": func(c *Case, value string, block []string) (err error) {
 		c.User, err = strconv.Atoi(value)
 		return err
+	},
+	"AS": func(c *Case, value string, block []string) error {
+		c.As = value
+		return noBlock(block)
 	},
 	"TIMEOUT": func(c *Case, value string, block []string) (err error) {
 		c.Timeout, err = time.ParseDuration(value)

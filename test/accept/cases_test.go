@@ -110,7 +110,7 @@ func (c *Case) scripts() string {
 // alone tells whether the case sees its own processes only, so that it may run
 // on a machine that does other work.
 func (c *Case) alone() bool {
-	for _, w := range c.Command()[1:] {
+	for _, w := range c.Command() {
 		if w == "-p" || w == "-c" {
 			return true
 		}

@@ -22,6 +22,7 @@
 //	ENV     NAME=value words
 //	STDIN   standard input of probe
 //	USER    number of the user and group that probe runs as, instead of root
+//	AS      name that probe is called by
 //	RUN     the workload: words for ./workload, see there. It is started first
 //	        and held until probe has attached; when it has ended, probe gets
 //	        SIGINT

@@ -52,7 +52,8 @@ type Job struct {
 	Files    map[string]string
 	Env      []string
 	Stdin    string
-	User     int // user and group of probe; 0 is root
+	User     int    // user and group of probe; 0 is root
+	As       string // name that probe is called by; "" for its own
 	Steps    []Step
 	Timeout  time.Duration
 
@@ -86,7 +87,7 @@ type Result struct {
 func (c *Case) Job() *Job {
 	return &Job{
 		Probe: c.Command(), Workload: c.Run, Files: c.Files, Env: c.Env,
-		Stdin: c.Stdin, User: c.User, Steps: c.Do, Timeout: c.Timeout,
+		Stdin: c.Stdin, User: c.User, As: c.As, Steps: c.Do, Timeout: c.Timeout,
 	}
 }
 

@@ -70,7 +70,7 @@ func (c *Case) judgeStdout(got string, expand func(string) string) string {
 // ends tells whether the case is a run that comes to its normal end, where
 // blank lines and the maps are printed.
 func (c *Case) ends() bool {
-	return !c.Raw && (len(c.Errors) == 0 || c.Status == 0) && c.Command()[0] == "run"
+	return !c.Raw && (len(c.Errors) == 0 || c.Status == 0) && len(c.Command()) > 0 && c.Command()[0] == "run"
 }
 
 // message is one diagnostic on standard error: a first line and what belongs

@@ -33,6 +33,7 @@ var askers = map[string]func() error{
 	"func-ip":  func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) },
 	"tai":      func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnKtimeGetTaiNs) },
 	"cgroup2":  func() error { return exists("/sys/fs/cgroup/cgroup.controllers") },
+	"passwd":   func() error { return exists("/etc/passwd") },
 	"zoneinfo": func() error { return exists("/usr/share/zoneinfo/Asia/Kolkata") },
 	"tcp":      func() error { return exists("/proc/net/tcp") },
 	"tcp6":     func() error { return exists("/proc/net/tcp6") },

@@ -74,6 +74,9 @@ func (d *driver) run(job *accept.Job, r *accept.Result) error {
 	}
 	begin := time.Now()
 	cmd := exec.Command(d.probe, args...)
+	if job.As != "" {
+		cmd.Args[0] = job.As
+	}
 	if job.User != 0 {
 		// The working directory is for root alone otherwise.
 		if err := os.Chmod(dir, 0o755); err != nil {
