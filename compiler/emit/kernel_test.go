@@ -3,9 +3,9 @@ package emit
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"probe/compiler/ir"
 	"probe/compiler/ir/irgen"
@@ -39,6 +40,22 @@ func needKernel(t *testing.T) {
 	}
 }
 
+// needVersion skips on kernels older than the one that has a feature.
+func needVersion(t *testing.T, major, minor int, feature string) {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	var a, b int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &a, &b); err != nil {
+		t.Fatal(err)
+	}
+	if a < major || a == major && b < minor {
+		t.Skipf("%s needs kernel %d.%d; this is %d.%d", feature, major, minor, a, b)
+	}
+}
+
 // loadCode loads emitted code with the maps of generated programs; nil if it is
 // too much work for the verifier.
 func loadCode(t *testing.T, c *Code) *ebpf.Collection {
@@ -52,7 +69,7 @@ func loadCode(t *testing.T, c *Code) *ebpf.Collection {
 		Programs: map[string]*ebpf.ProgramSpec{"p": {Name: "p", Type: ebpf.RawTracepoint, License: "GPL", Instructions: c.Ins}},
 	}
 	coll, err := ebpf.NewCollection(spec)
-	if errors.Is(err, syscall.E2BIG) {
+	if errors.Is(err, unix.E2BIG) {
 		return nil // a million visited instructions: loops in loops
 	}
 	if err != nil {
@@ -107,6 +124,7 @@ func runKernel(t *testing.T, c *Code, ctx []byte) (o irgen.Outcome, ok bool) {
 // kernel. It finds what the kernel's verifier refuses, too.
 func TestKernelRandom(t *testing.T) {
 	needKernel(t)
+	needVersion(t, 6, 9, "may_goto")
 	const n = 160
 	ran := 0
 	for seed := range int64(n) {

@@ -19,8 +19,18 @@ type MapInfo struct{ KeySize, ValueSize int } // bytes; 0 for unknown
 // it accepts has none of these faults. All broken rules are reported, joined.
 func VerifyKernel(p *Prog, maps func(int) (MapInfo, bool)) error {
 	var errs []error
+	callbacks := make([]bool, len(p.Funcs))
+	for _, f := range p.Funcs {
+		for b := range f.Blocks {
+			for _, v := range f.Blocks[b].Ins {
+				if in := f.Ins(v); in.Op == OpFuncAddr {
+					callbacks[in.Aux] = true
+				}
+			}
+		}
+	}
 	for i, f := range p.Funcs {
-		r := &rules{verifier: verifier{p: p, f: f}, maps: maps, callback: i > 0}
+		r := &rules{verifier: verifier{p: p, f: f}, maps: maps, callback: callbacks[i]}
 		r.run()
 		errs = append(errs, r.errs...)
 	}

@@ -228,7 +228,13 @@ b1
   ret %6`, "%2 is not a pointer to memory"},
 		{"a callback that returns too much", `
 func p(ctx)
+slot 0 8 8 "s"
 b0
+  %1 = const 3
+  %2:func = funcaddr 1
+  %3:stack = frame 0+0
+  %4 = const 0
+  %5 = call loop(%1, %2, %3, %4)
   ret
 
 func cb(scalar, stack)

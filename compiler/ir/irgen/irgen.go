@@ -35,7 +35,12 @@ type Options struct {
 }
 
 // MapName names the maps for the emitter.
-func MapName(i int) string { return [...]string{"array", "hash", "ring"}[i] }
+func MapName(i int) string {
+	if i < 3 {
+		return [...]string{"array", "hash", "ring"}[i]
+	}
+	return fmt.Sprintf("map%d", i)
+}
 
 // MapInfo gives the sizes of the maps for ir.VerifyKernel.
 func MapInfo(i int) (ir.MapInfo, bool) {
