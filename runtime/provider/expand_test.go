@@ -21,7 +21,7 @@ func show(s *hir.Site) string {
 		hir.AttachNone: "run", hir.AttachKprobe: "kprobe", hir.AttachKretprobe: "kretprobe", hir.AttachKprobeMulti: "kprobe.multi",
 		hir.AttachKretprobeMulti: "kretprobe.multi", hir.AttachFentry: "fentry", hir.AttachFexit: "fexit", hir.AttachTracepoint: "tracepoint",
 		hir.AttachRawTracepoint: "raw tracepoint",
-		hir.AttachRawTP: "rawtp", hir.AttachUprobe: "uprobe", hir.AttachUretprobe: "uretprobe", hir.AttachInterval: "interval",
+		hir.AttachRawTP:         "rawtp", hir.AttachUprobe: "uprobe", hir.AttachUretprobe: "uretprobe", hir.AttachInterval: "interval",
 		hir.AttachProfile: "profile", hir.AttachSoftware: "software", hir.AttachHardware: "hardware",
 	}
 	a := &s.Attach
@@ -74,6 +74,8 @@ func TestExpand(t *testing.T) {
 		{"k:vfs_read+0x10", hir.Uses{}, []string{"kprobe:vfs_read+16 kprobe symbol=vfs_read offset=16"}},
 		{"kprobe:vmlinux:vfs_read", hir.Uses{}, []string{"kprobe:vmlinux:vfs_read kprobe symbol=vfs_read module=vmlinux"}},
 		{"kprobe:mymod:mod_fn", hir.Uses{}, []string{"kprobe:mymod:mod_fn kprobe symbol=mod_fn module=mymod"}},
+		{"kprobe:read_alias", hir.Uses{}, []string{"kprobe:read_alias kprobe symbol=read_alias"}},
+		{"call:read_alias", hir.Uses{}, []string{"call:read_alias kprobe symbol=read_alias"}},
 		{"kretprobe:vfs_read", hir.Uses{}, []string{"kretprobe:vfs_read kretprobe symbol=vfs_read"}},
 		{"kprobe:vfs_*", hir.Uses{}, []string{"kprobe:vfs_* kprobe.multi symbols=[vfs_read vfs_void vfs_write]"}},
 		{"kr:vfs_*", hir.Uses{}, []string{"kretprobe:vfs_* kretprobe.multi symbols=[vfs_read vfs_void vfs_write]"}},

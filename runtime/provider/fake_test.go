@@ -97,10 +97,16 @@ func fakeKernel(t testing.TB, change func(o *Options)) *Set {
 	write("debug/kprobes/blacklist", "0xffffffff81000000-0xffffffff81000010\tdenied_fn\n")
 	o := Options{
 		Symbols: func(yield func(name, module string) bool) error {
-			for _, n := range []string{"vfs_read", "vfs_write", "vfs_void", "notrace_fn", "no_types"} {
+			for _, n := range []string{"vfs_read", "vfs_write", "vfs_void", "notrace_fn", "no_types", "read_alias"} {
 				if !yield(n, "") {
 					return nil
 				}
+			}
+			return nil
+		},
+		Aliases: func(name string) []string {
+			if name == "read_alias" {
+				return []string{"other_alias", "vfs_read"}
 			}
 			return nil
 		},

@@ -174,8 +174,30 @@ func (s *Set) lookup(module, name string) state {
 		st.clones = nil
 		return st
 	}
+	if f, ok := s.alias(module, name, list); ok {
+		st.module = f.module
+		st.clones = nil
+		return st
+	}
 	st.err = s.why(module, name, st.clones)
 	return st
+}
+
+// alias finds the name by which the list has a function. It has one name of
+// each, and not always the one that people know: __x64_sys_getppid may be there
+// as __do_sys_getppid.
+func (s *Set) alias(module, name string, list []fn) (f fn, ok bool) {
+	if !slices.ContainsFunc(s.symbols(), func(f fn) bool { return f.name == name && f.inModule(module) }) {
+		return fn{}, false
+	}
+	for _, other := range s.opts.Aliases(name) {
+		for _, f := range list {
+			if f.name == other && f.inModule(module) {
+				return f, true
+			}
+		}
+	}
+	return fn{}, false
 }
 
 // lookupUnlisted does without the list of traceable functions: under lockdown

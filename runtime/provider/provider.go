@@ -66,8 +66,19 @@ type Options struct {
 	// Symbols lists the functions of the kernel, traceable or not; nil reads
 	// kallsyms.
 	Symbols func(yield func(name, module string) bool) error
+	// Aliases are the other names of a function; nil reads kallsyms.
+	Aliases func(name string) []string
 	// Loaded tells whether a module is loaded; nil asks sysfs.
 	Loaded func(module string) bool
+}
+
+// aliases asks the kernel's symbol table.
+func aliases(name string) []string {
+	t, err := symbol.Kernel()
+	if err != nil {
+		return nil
+	}
+	return t.Aliases(name)
 }
 
 // Set implements hir.Probes for one kernel.
@@ -83,6 +94,9 @@ type Set struct {
 func New(k *kernel.Kernel, opts Options) *Set {
 	if opts.Symbols == nil {
 		opts.Symbols = symbol.TextSymbols
+	}
+	if opts.Aliases == nil {
+		opts.Aliases = aliases
 	}
 	if opts.Loaded == nil {
 		opts.Loaded = moduleLoaded

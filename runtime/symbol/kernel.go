@@ -190,6 +190,22 @@ func (t *Table) Extent(name string) (addr, size uint64, ok bool) {
 	return s.addr, size, true
 }
 
+// Aliases are the other names at the address of a symbol.
+func (t *Table) Aliases(name string) []string {
+	s, ok := t.first(name)
+	if !ok {
+		return nil
+	}
+	var out []string
+	i := sort.Search(len(t.entries), func(i int) bool { return t.entries[i].addr >= s.addr })
+	for ; i < len(t.entries) && t.entries[i].addr == s.addr; i++ {
+		if n := t.name(&t.entries[i]); n != name {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 func (t *Table) first(name string) (found entry, ok bool) {
 	for i := range t.entries {
 		e := &t.entries[i]

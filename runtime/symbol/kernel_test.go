@@ -40,6 +40,17 @@ func parse(t testing.TB, text string) *Table {
 	return tab
 }
 
+func TestAliases(t *testing.T) {
+	tab := parse(t, sample)
+	for name, want := range map[string][]string{
+		"_stext": {"_text"}, "nf_alias": {"nf_a"}, "nf_a": {"nf_alias"}, "jiffies": nil, "missing": nil,
+	} {
+		if diff := cmp.Diff(want, tab.Aliases(name)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestLookup(t *testing.T) {
 	tab := parse(t, sample)
 	for _, test := range []struct {
