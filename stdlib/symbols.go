@@ -112,7 +112,11 @@ func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	case s.Attach.Address != 0:
 		ip = l.B().Const(int64(s.Attach.Address))
 	default:
-		ip = l.B().Load(l.Ctx(), registers["ip"], 8)
+		// At a return the register has left the function, and trampolines keep
+		// no registers.
+		l.Refuse("missing-kernel-feature", c.At, "this kernel does not tell a program which function "+s.Name+" is about",
+			"the helper get_func_ip exists since Linux 5.15", "use `probe`, which is the name of the probe, or `func` at the entry of the function")
+		ip = l.B().Const(0)
 	}
 	if c.T.Kind == types.USym {
 		return usym(l, c, ip)
