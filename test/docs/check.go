@@ -19,6 +19,10 @@ import (
 // what a script means is asked, not whether this kernel was built with
 // kprobes. It loads nothing.
 type Checker struct {
+	// Old compiles for the oldest kernel that there is a compiler for, instead
+	// of one with every feature.
+	Old bool
+
 	k      *kernel.Kernel
 	probes *provider.Set
 }
@@ -58,9 +62,9 @@ func (c *Checker) Check(script string) diag.List {
 	if prog == nil || out.HasErrors() {
 		return out
 	}
-	t := target.Target{
-		NCPU: 2, TypeID: c.k.TypeID, BTFIDs: map[string]uint32{},
-		TaskBTF: true, ForEachMapElem: true, Loop: true, PerCPULookup: true, FuncIP: true, TaiNS: true, NoPrealloc: true,
+	t := target.Target{NCPU: 2, TypeID: c.k.TypeID, BTFIDs: map[string]uint32{}}
+	if !c.Old {
+		t.TaskBTF, t.ForEachMapElem, t.Loop, t.PerCPULookup, t.FuncIP, t.TaiNS = true, true, true, true, true, true
 	}
 	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
 	_, more = compiler.Compile(prog, compiler.Config{Target: &t, Builtins: stdlib.Table(), Types: c.k})

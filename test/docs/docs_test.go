@@ -386,6 +386,48 @@ func TestKernels(t *testing.T) {
 	}
 }
 
+// onlyNew are scripts that docs/kernels.md calls refused without a feature.
+var onlyNew = []struct{ feature, script string }{
+	{"for_each_map_elem", "begin { @m[1] = 2; for ($kv : @m) { print($kv.0); } }"},
+	{"for_each_map_elem", "begin { @m[1] = 2; print(len(@m)); }"},
+	{"percpu_lookup", "begin { @m[1] = count(); print((uint64)@m[1]); }"},
+	{"tai_time", "begin { print(nsecs(tai)); }"},
+	{"func_ip", "kretprobe:vfs_read { @[func] = count(); }"},
+	{"func_ip", "fentry:vfs_read { @[func] = count(); }"},
+}
+
+// both are scripts that it says work without the feature as well.
+var both = []struct{ feature, script string }{
+	{"percpu_lookup", "begin { @m = count(); print((uint64)@m); }"},
+	{"tai_time", "begin { print(nsecs(sw_tai)); }"},
+	{"func_ip", "kprobe:vfs_read { @[func] = count(); }"},
+	{"loop", "begin { for ($i : 0..pid) { @ = sum($i); } }"},
+	{"task_btf", "begin { print(curtask->real_parent->pid); }"},
+}
+
+// TestKernelsRefuse compiles for a kernel with every feature and for the oldest
+// one: what docs/kernels.md calls refused is refused by the second alone.
+func TestKernelsRefuse(t *testing.T) {
+	c := checker(t)
+	for _, s := range onlyNew {
+		c.Old = false
+		if list := c.Check(s.script); list.HasErrors() {
+			t.Errorf("%s: refused with %s:\n%s", s.script, s.feature, render(list))
+		}
+		c.Old = true
+		list := c.Check(s.script)
+		if !slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Code == "missing-kernel-feature" }) {
+			t.Errorf("%s: not refused without %s:\n%s", s.script, s.feature, render(list))
+		}
+	}
+	for _, s := range both {
+		c.Old = true
+		if list := c.Check(s.script); list.HasErrors() {
+			t.Errorf("%s: refused without %s:\n%s", s.script, s.feature, render(list))
+		}
+	}
+}
+
 // targetField is a row of the questions that make a Target.
 var targetField = regexp.MustCompile(`feature\.(\w+), .*t\.(\w+) = true`)
 
