@@ -153,7 +153,7 @@ func TestRuns(t *testing.T) {
 		{name: "several in order", text: `begin { printf("1 "); } begin { printf("2 "); } end { printf("3 "); } end { printf("4\n"); }`, out: "1 2 3 4\n"},
 		{name: "exit status", text: `begin { printf("x\n"); exit(7); } interval:s:10 { }`, out: "x\n", exit: 7},
 		{name: "exit discards what follows", text: `begin { printf("a\n"); exit(); printf("b\n"); } begin { printf("c\n"); } end { printf("end\n"); }`, out: "a\nend\n"},
-		{name: "interval", text: `interval:ms:10 { @n++; if (@n == 5) { exit(); } }`, out: "@n: 5\n", err: "Attached 1 probe\n"},
+		{name: "interval", text: `interval:ms:10 { @n++; if (@n == 5) { printf("five\n"); exit(); } }`, out: "five\n@n: ", err: "Attached 1 probe\n"},
 		{name: "for a time", text: `interval:ms:5 { @n = count(); }`, out: "@n: ", change: func(o *session.Options, _ *compiler.Config) { o.For = 100 * time.Millisecond }},
 		{name: "keyless maps", text: `begin { @i = -3; @s = "text"; @c = count(); @sum = sum(5); @sum = sum(-7); @min = min(4); @max = max(9); @avg = avg(10); @avg = avg(20); @t = (1, "x"); }`,
 			out: "@avg: 15\n@c: 1\n@i: -3\n@max: 9\n@min: 4\n@s: text\n@sum: -2\n@t: (1, x)\n"},
