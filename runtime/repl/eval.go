@@ -165,8 +165,17 @@ type stmtsInput struct {
 // which tells whether there is anything to print.
 func (in *stmtsInput) typed() (*hir.Program, diag.List, bool) {
 	x := in.value()
-	if m, ok := x.(*syntax.Map); ok && m.Keys == nil {
-		in.prints = true // a whole map is no value, but it can be printed
+	switch m := x.(type) {
+	case *syntax.Map:
+		// A whole map is no value, but it can be printed.
+		in.prints = m.Keys == nil && !isVariable(m)
+	case *syntax.If, *syntax.BlockExpr:
+		// As statements these have no value.
+		in.prints = true
+		if p, list := in.check(x); p != nil {
+			return p, list, true
+		}
+		in.prints = false
 	}
 	p, list := in.check(x)
 	if p != nil && x != nil && !in.prints && wantsPrint(x) && hasValue(p) {
@@ -179,6 +188,9 @@ func (in *stmtsInput) typed() (*hir.Program, diag.List, bool) {
 	}
 	return p, list, p != nil
 }
+
+// isVariable tells the maps behind scratch variables.
+func isVariable(m *syntax.Map) bool { return strings.HasPrefix(m.Name, session.Hidden) }
 
 // value is the expression whose value is shown: the last part of the input.
 func (in *stmtsInput) value() syntax.Expr {
@@ -266,6 +278,10 @@ func (in *stmtsInput) probe(x syntax.Expr) *syntax.Probe {
 	at := syntax.At{At: source.Span{File: in.src, End: len(in.src.Text)}}
 	body := &syntax.Block{At: at, Stmts: append([]syntax.Stmt(nil), in.block.Stmts...)}
 	if x != nil {
+		if m, ok := x.(*syntax.Map); ok && in.prints && isVariable(m) {
+			// print(@m) would print a name too, print({ @m }) prints a value.
+			x = &syntax.BlockExpr{At: m.At, Block: &syntax.Block{At: m.At, Value: m}}
+		}
 		if in.prints {
 			x = &syntax.Call{At: syntax.At{At: x.Span()}, Name: "print", NameAt: x.Span(), Args: []syntax.Expr{x}}
 		}
@@ -292,9 +308,6 @@ func withoutNoise(list diag.List) diag.List {
 func count(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
-	}
-	if strings.HasSuffix(word, "y") {
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(word, "y"))
 	}
 	return fmt.Sprintf("%d %ss", n, word)
 }

@@ -53,7 +53,11 @@ func TestCommandInAGuest(t *testing.T) {
 		enter(`kprobe:vfs_read /comm == "cat"/ { @reads[comm] = count(); @size = max(args.count); }`, `\[1\] attached 1 probe\r\nprobe> `)
 		read()
 		enter("print(@reads)", `\n@reads\[cat\]: \d+\r\nprobe> `)
-		enter("@size > 100", `\ntrue\r\nprobe> `)
+		if g.Kernel.Name == "5.10" { // no map_lookup_percpu_elem before 5.19
+			enter("@size > 100", "reading an aggregation as a number(?s:.*)probe> $")
+		} else {
+			enter("@size > 100", `\ntrue\r\nprobe> `)
+		}
 
 		// Another clause on the same map, with output above a line.
 		enter(`ret:vfs_read /comm == "cat" && retval > 0/ { printf("read %d\n", retval); @reads["bytes"] = count(); }`, `\[2\] attached 1 probe\r\nprobe> `)
@@ -66,7 +70,7 @@ func TestCommandInAGuest(t *testing.T) {
 		enter(":stop all", `probe> `)
 		enter(":clear @reads", `probe> `)
 		read()
-		enter("len(@reads)", `\n0\r\nprobe> `)
+		enter(":maps", `@reads\[.*\]: .*, 0 keys (?s:.*)probe> $`)
 
 		// Pointers stay what they are from one input to the next.
 		enter("$t = curtask", `probe> `)

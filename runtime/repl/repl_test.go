@@ -159,12 +159,12 @@ func TestMapsKeepTheirTypes(t *testing.T) {
 }
 
 func TestMapCommands(t *testing.T) {
-	tr := play(t, "@m[1] = 2\n$v = 3\n@s = 1\n:maps\n:print @m\n:print\n:clear @m\n:print @m\n", func(_ *Config, f *fakeTracer) {
+	tr := play(t, "@m[1] = 2\n$v = 3\n@s = 1\n@e[1] = 1\n:maps\n:print @m\n:print\n:clear @m\n:print @m\n", func(_ *Config, f *fakeTracer) {
 		d := &value.MapData{}
 		d.Entries = []value.Entry{{Key: []byte{1, 0, 0, 0, 0, 0, 0, 0}, Val: []byte{2, 0, 0, 0, 0, 0, 0, 0}}}
 		f.data["m"] = d
 	})
-	want := "$v: int64\n@m[int64]: int64, 1 key of at most 4096\n@s: int64\n@m[1]: 2\n@m[1]: 2\n@s: 0\nthe end\n"
+	want := "$v: int64\n@e[int64]: int64, 0 keys of at most 4096\n@m[int64]: int64, 1 key of at most 4096\n@s: int64\n@m[1]: 2\n@m[1]: 2\n@s: 0\nthe end\n"
 	if d := cmp.Diff(want, tr.out); d != "" || tr.err != "" {
 		t.Errorf("output (-want +got):\n%s%s", d, tr.err)
 	}
