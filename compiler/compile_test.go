@@ -108,6 +108,11 @@ func targets() map[string]*target.Target {
 
 // build checks and compiles a script; stages get the text of each stage.
 func build(script string, tg *target.Target, stages func(stage, program, text string)) (*compiler.Object, diag.List) {
+	return buildWith(script, compiler.Config{Target: tg, Dump: stages})
+}
+
+// buildWith is build with more to say about the compilation.
+func buildWith(script string, config compiler.Config) (*compiler.Object, diag.List) {
 	m := newMachine()
 	f := source.New("test", script)
 	tree, list := syntax.Parse(f)
@@ -118,7 +123,8 @@ func build(script string, tg *target.Target, stages func(stage, program, text st
 	if more.HasErrors() {
 		return nil, more
 	}
-	return compiler.Compile(p, compiler.Config{Target: tg, Builtins: stdlib.Table(), Types: m, Dump: stages})
+	config.Builtins, config.Types = stdlib.Table(), m
+	return compiler.Compile(p, config)
 }
 
 // scripts touch every construct of the language that becomes code.

@@ -89,9 +89,9 @@ func lowerLen(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	}
 	o := l.Operand(c.Args[0])
 	p := l.Local(o, c.At)
-	off := 0
+	off := 8
 	if o.T.Kind == types.UStack {
-		off = 8
+		off = 16
 	}
 	return scalar(c, l.B().Load(p.Base, p.Off+off, 8))
 }

@@ -9,7 +9,8 @@ import (
 	"probe/lang/types"
 )
 
-// stacks: captured into the value itself, so that equal stacks are equal keys.
+// stacks: values are ids of the frames, so that equal stacks are equal keys and
+// keys stay small.
 var stacks = []*builtin.Func{
 	{Sig: stackSig("kstack", "The kernel stack."), Lower: lowerStack},
 	{Sig: stackSig("ustack", "The user stack of the current process."), Lower: lowerStack},
@@ -59,22 +60,30 @@ func stackSig(name, doc string) *types.Signature {
 // userStack is BPF_F_USER_STACK (include/uapi/linux/bpf.h).
 const userStack = 1 << 8
 
-// lowerStack writes the frames behind a count; the rest of the value is zero,
-// since the whole value may become a key.
+// lowerStack has the frames kept and makes the value: for user stacks the
+// process, then the id and the number of frames.
 func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b := l.B()
-	dst, clean := l.Dest(c.T.Size, "stack")
-	if clean || c.T.Kind == types.UStack {
-		l.Zero(dst, c.T.Size)
+	user := c.T.Kind == types.UStack
+	flags := int64(0)
+	if user {
+		flags = userStack
 	}
-	frames, flags := 8, int64(0)
-	if c.T.Kind == types.UStack {
-		frames, flags = 16, userStack
-		b.Store(dst.Base, dst.Off, 4, b.BinI(ir.OpShr, b.Call(ir.HelperPidTgid), 32))
+	most := b.Const(int64(8 * c.T.Limit))
+	n := b.Call(ir.HelperGetStack, l.Ctx(), l.Addr(l.StackBuffer()), most, b.Const(flags))
+	// Errors are negative and so, without a sign, beyond the limit. Verifiers
+	// before 5.11 do not know the limit of what the helper returns.
+	l.FailIf(ir.UGT, n, most, builtin.ErrStack, c.At, ir.HelperGetStack)
+	size := l.Select(ir.UGT, n, most, b.Const(0), n)
+	id := l.KeepStack(size, c.At)
+	dst, _ := l.Dest(c.T.Size, "stack")
+	off := dst.Off
+	if user {
+		b.Store(dst.Base, off, 4, b.BinI(ir.OpShr, b.Call(ir.HelperPidTgid), 32))
+		b.Store(dst.Base, off+4, 4, b.Const(0))
+		off += 8
 	}
-	n := b.Call(ir.HelperGetStack, l.Ctx(), l.Addr(dst.At(frames)), b.Const(int64(8*c.T.Limit)), b.Const(flags))
-	l.FailIf(ir.SLT, n, b.Const(0), builtin.ErrStack, c.At, ir.HelperGetStack)
-	count := l.IfElse(ir.SLT, n, b.Const(0), func() ir.Value { return b.Const(0) }, func() ir.Value { return b.BinI(ir.OpShr, n, 3) })
-	b.Store(dst.Base, dst.Off+frames-8, 8, count)
+	b.Store(dst.Base, off, 8, id)
+	b.Store(dst.Base, off+8, 8, b.BinI(ir.OpShr, size, 3))
 	return builtin.Operand{T: c.T, Mem: &dst}
 }

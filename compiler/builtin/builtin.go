@@ -144,6 +144,7 @@ const (
 	ErrBounds    // dynamic array index
 	ErrLost      // ring buffer full
 	ErrStack     // stack capture failed
+	ErrStackFull // no room for a stack's frames
 	ErrLoopCut   // a loop hit its bound
 	ErrTruncated // a string did not fit
 	ErrNested    // the saved entry of a ret: probe was missing
@@ -221,6 +222,11 @@ type Lowerer interface {
 	NamedType(kind, name string) (*types.Type, bool)
 	// Zeroed is the zero value of a type, where something does not exist.
 	Zeroed(t *types.Type) Operand
+	// StackBuffer is memory for the frames of the script's deepest stack.
+	StackBuffer() Place
+	// KeepStack keeps the frames in StackBuffer, size bytes of them, where user
+	// space finds them (value.Resolver), and gives the id to find them by.
+	KeepStack(size ir.Value, at source.Span) ir.Value
 	// Intern gives a string a number by which user space knows it: formats of
 	// strftime, filters of cgroup_path, names of sysctl.
 	Intern(s string) int

@@ -15,7 +15,7 @@ import (
 
 // program lowers one BPF program. body, when given, replaces the script's.
 func (u *Unit) program(name string, role object.Role, pr *hir.Probe, site *hir.Site, body func(f *fn)) {
-	p := &program{u: u, ir: &ir.Prog{Name: name}, probe: pr, site: site, memVars: map[*hir.Var]bool{}}
+	p := &program{u: u, ir: &ir.Prog{Name: name}, probe: pr, site: site, memVars: map[*hir.Var]bool{}, frames: -1}
 	f := &fn{program: p, vars: map[*hir.Var]*binding{}}
 	f.b = ir.NewBuilder(p.ir, name, ir.PtrCtx)
 	f.f = f.b.F

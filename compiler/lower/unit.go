@@ -67,6 +67,7 @@ type Unit struct {
 	sites    map[siteKey]int
 	mapIndex []int // hir.Map.Index -> ir map index of its hash, -1 if none
 	deleted  map[*hir.Map]bool
+	stacks   stackStore
 }
 
 // patch is a constant that is known only when everything has been lowered.
@@ -107,6 +108,7 @@ func Lower(p *hir.Program, cfg Config) *Unit {
 	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
 	findDeletes(p, u.deleted)
 	u.layoutMaps()
+	u.layoutStacks()
 	for i, pr := range p.Probes {
 		if pr.Site.Entry != nil {
 			u.pair(i, pr)

@@ -125,6 +125,10 @@ func hasEffects(e hir.Expr) bool {
 			switch x.Sig.Name {
 			case "delete", "find", "signal", "override":
 				found = true
+			case "kstack", "ustack":
+				// Keeping a stack takes a loop, and loops do not belong between
+				// the reservation of a record and its end.
+				found = true
 			}
 			if x.Sig.Async {
 				found = true

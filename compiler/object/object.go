@@ -16,7 +16,7 @@ import (
 // and the same answers about the kernel give the same object.
 type Object struct {
 	// Spec holds all maps and programs by name. Internal maps are named
-	// "p_data", "p_percpu", "p_scratch", "p_ring"; script maps "m_NAME" (with
+	// "p_data", "p_percpu", "p_scratch", "p_ring", StackMap; script maps "m_NAME" (with
 	// characters outside [A-Za-z0-9_] replaced); programs "p0", "p1" ….
 	Spec     *ebpf.CollectionSpec
 	Programs []*Program
@@ -39,6 +39,10 @@ type Object struct {
 	Strings    []string
 	StrTrailer string
 }
+
+// StackMap is the name of the map with the frames of stacks by id, or what the
+// name starts with where objects share it.
+const StackMap = "p_stacks"
 
 // Role tells the programs of one probe apart.
 type Role uint8

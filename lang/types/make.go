@@ -85,16 +85,18 @@ func ArrayOf(elem *Type, n int) *Type {
 	return &Type{Kind: Array, Size: elem.Size * n, Elem: elem, Len: n}
 }
 
+// Sizes of stack values, whatever their limit.
+const (
+	kstackSize = 16
+	ustackSize = 24
+)
+
 // StackType makes a captured kernel or user stack type.
 func StackType(user bool, mode StackMode, limit int) *Type {
 	if user {
-		per := 8
-		if mode == StackBuildID {
-			per = 32
-		}
-		return &Type{Kind: UStack, Size: 16 + per*limit, Mode: mode, Limit: limit}
+		return &Type{Kind: UStack, Size: ustackSize, Mode: mode, Limit: limit}
 	}
-	return &Type{Kind: KStack, Size: 8 + 8*limit, Mode: mode, Limit: limit}
+	return &Type{Kind: KStack, Size: kstackSize, Mode: mode, Limit: limit}
 }
 
 // RecordType wraps a struct layout.

@@ -24,8 +24,8 @@ const (
 	Enum                   // Size 1..8; Enum table
 	Inet                   // 24: 8-byte address family, 16 address bytes
 	Mac                    // 6
-	KStack                 // 8-byte count + 8 × Limit
-	UStack                 // 4-byte pid, 4-byte probe id, 8-byte count, 8 × Limit
+	KStack                 // 8-byte id, 8-byte count of frames; the frames are kept apart
+	UStack                 // 4-byte pid, 4-byte probe id, then as KStack
 	KSym                   // 8: address
 	USym                   // 16: address, 4-byte pid, 4-byte probe id
 	Timestamp              // 16: 4-byte format id, 4-byte clock, 8-byte nanoseconds

@@ -82,6 +82,31 @@ func cstruct(size int, fields ...types.Field) *types.Type {
 // machine is a Resolver that knows a little.
 type machine struct{ NoResolver }
 
+// kept are stacks by the id that stack gave them.
+var kept [][]uint64
+
+// stack is a stack value; what is kept of it are the words of the frames.
+func stack(user bool, mode types.StackMode, n int, frames ...any) Value {
+	b := le(frames...)
+	words := make([]uint64, (len(b)+7)/8)
+	for i := range words {
+		words[i] = load(b, 8*i, 8)
+	}
+	kept = append(kept, words)
+	id := uint64(len(kept) - 1)
+	if user {
+		return Value{types.StackType(true, mode, 4), le(uint32(7), uint32(3), id, n)}
+	}
+	return Value{types.StackType(false, mode, 4), le(id, n)}
+}
+
+func (machine) Stack(id uint64, n int) []uint64 {
+	if id >= uint64(len(kept)) {
+		return nil
+	}
+	return kept[id][:min(n, len(kept[id]))]
+}
+
 func (machine) KSym(addr uint64) string {
 	if addr == 0xffffffff81000010 {
 		return "vfs_read"

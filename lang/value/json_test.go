@@ -32,7 +32,7 @@ func TestAppendJSON(t *testing.T) {
 		{"O-JSON-02 record", record([]string{"a", "b"}, num(types.Int8, 1), tuple(num(types.Int8, 2), strN(2, "x"))), `{"a": 1, "b": [2,"x"]}`},
 		{"O-JSON-02 empty struct", Value{T: cstruct(0)}, `{}`},
 		{"O-JSON-02 buffer", buffer("a\xff\x00"), `[97,-1,0]`},
-		{"O-JSON-02 stack", Value{types.StackType(false, types.StackRaw, 2), le(1, 0xab)}, `"\nab\n"`},
+		{"O-JSON-02 stack", stack(false, types.StackRaw, 1, 0xab), `"\nab\n"`},
 		{"O-JSON-02 ksym", num(types.KSymType, 16), `"0x10"`},
 		{"O-JSON-02 usym", Value{types.USymType, le(0x4010, uint32(7), uint32(3))}, `"main"`},
 		{"O-JSON-02 inet", Value{types.InetType, le(2, uint32(16777343))}, `"127.0.0.1"`},
@@ -68,11 +68,11 @@ func TestAppendKeyJSON(t *testing.T) {
 		{strN(16, `"(x)`), `"\"(x)"`},
 		{num(types.Int64, -1), `"-1"`},
 		{num(enumE, 4), `"BLUE"`},
-		{Value{types.StackType(false, types.StackRaw, 2), le(1, 0xab)}, `"\nab\n"`},
+		{stack(false, types.StackRaw, 1, 0xab), `"\nab\n"`},
 	}
 	for _, tt := range tests {
-		if got := string(AppendKeyJSON(nil, tt.v, nil)); got != tt.want {
-			t.Errorf("AppendKeyJSON(%s) = %s, want %s", Text(tt.v, nil), got, tt.want)
+		if got := string(AppendKeyJSON(nil, tt.v, machine{})); got != tt.want {
+			t.Errorf("AppendKeyJSON(%s) = %s, want %s", Text(tt.v, machine{}), got, tt.want)
 		}
 	}
 }

@@ -31,6 +31,9 @@ type Resolver interface {
 	// USym is the same in a process. probe is the id in the value, by which the
 	// binary of an ended process is found.
 	USym(addr uint64, pid, probe uint32) string
+	// Stack is what was kept of a stack with this id: n words, one for each
+	// frame (four in build_id mode); nil when it was not kept.
+	Stack(id uint64, n int) []uint64
 	// KStackFrame gives the frames at an address of a kernel stack, inlined
 	// ones first.
 	KStackFrame(addr uint64) []Frame
@@ -61,6 +64,9 @@ func (NoResolver) KSym(uint64) string { return "" }
 
 // USym knows no symbol.
 func (NoResolver) USym(uint64, uint32, uint32) string { return "" }
+
+// Stack knows no stack.
+func (NoResolver) Stack(uint64, int) []uint64 { return nil }
 
 // KStackFrame knows no symbol.
 func (NoResolver) KStackFrame(uint64) []Frame { return nil }

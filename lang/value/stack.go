@@ -1,6 +1,7 @@
 package value
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"strconv"
@@ -8,51 +9,56 @@ import (
 	"probe/lang/types"
 )
 
-// Sizes of captured stacks (types.KStack, types.UStack) and of the kernel's
-// struct bpf_stack_build_id (include/uapi/linux/bpf.h).
+// The kernel's struct bpf_stack_build_id (include/uapi/linux/bpf.h).
 const (
-	kstackHeader = 8
-	ustackHeader = 16
-	buildIDFrame = 32
-
+	buildIDWords = 4
 	buildIDValid = 1 // status BPF_STACK_BUILD_ID_VALID
 )
 
+// stackAt is the offset of a stack's id, behind which its length lies; ok is
+// false when the type is no stack.
+func stackAt(t *types.Type) (off int, ok bool) {
+	switch {
+	case t == nil:
+		return 0, false
+	case t.Kind == types.UStack:
+		return 8, true
+	}
+	return 0, t.Kind == types.KStack
+}
+
 // StackLen is the number of frames of a captured stack.
 func (v Value) StackLen() int {
-	if v.T == nil {
+	off, ok := stackAt(v.T)
+	if !ok {
 		return 0
 	}
-	off := 0
-	switch v.T.Kind {
-	case types.KStack:
-	case types.UStack:
-		off = 8
-	default:
-		return 0
-	}
-	return int(min(load(v.B, off, 8), uint64(max(v.T.Limit, 0))))
+	return int(min(load(v.B, off+8, 8), uint64(max(v.T.Limit, 0))))
 }
 
 // appendStack writes a newline and one line for each frame (V-STACK rows).
 func appendStack(dst []byte, v Value, r Resolver) []byte {
 	user := v.T.Kind == types.UStack
-	header, per := kstackHeader, 8
-	if user {
-		header = ustackHeader
-		if v.T.Mode == types.StackBuildID {
-			per = buildIDFrame
-		}
+	off, _ := stackAt(v.T)
+	n, per := v.StackLen(), 1
+	if v.T.Mode == types.StackBuildID {
+		per = buildIDWords
+	}
+	dst = append(dst, '\n')
+	var words []uint64
+	if n > 0 {
+		words = r.Stack(load(v.B, off, 8), n*per)
+	}
+	if len(words) < n*per {
+		return append(dst, "        <stack not kept>\n"...)
 	}
 	pid, probe := uint32(load(v.B, 0, 4)), uint32(load(v.B, 4, 4))
-	dst = append(dst, '\n')
-	for i := range v.StackLen() {
-		off := header + i*per
-		if per == buildIDFrame {
-			dst = append(appendBuildID(dst, v.B, off), '\n')
+	for i := range n {
+		if per == buildIDWords {
+			dst = append(appendBuildID(dst, words[i*per:][:per]), '\n')
 			continue
 		}
-		addr := load(v.B, off, 8)
+		addr := words[i]
 		if addr == math.MaxUint64 {
 			return append(dst, "        <unwind failure>\n"...)
 		}
@@ -135,12 +141,14 @@ func appendPerfFrames(dst []byte, addr uint64, frames []Frame, user bool) []byte
 
 // appendBuildID writes one struct bpf_stack_build_id: 4 bytes status, 20 bytes
 // build id, 8 bytes file offset or address.
-func appendBuildID(dst, b []byte, off int) []byte {
-	if uint32(load(b, off, 4)) != buildIDValid {
-		return appendAddr(dst, load(b, off+24, 8))
+func appendBuildID(dst []byte, words []uint64) []byte {
+	var b [8 * buildIDWords]byte
+	for i, w := range words {
+		binary.LittleEndian.PutUint64(b[8*i:], w)
 	}
-	var id [20]byte
-	copy(id[:], cut(b, off+4, 20))
-	dst = hex.AppendEncode(dst, id[:])
-	return appendAddr(append(dst, ' '), load(b, off+24, 8))
+	if uint32(words[0]) != buildIDValid {
+		return appendAddr(dst, words[3])
+	}
+	dst = hex.AppendEncode(dst, b[4:24])
+	return appendAddr(append(dst, ' '), words[3])
 }

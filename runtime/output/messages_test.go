@@ -107,7 +107,7 @@ func TestMessages(t *testing.T) {
 // Each kind of the receipt has its words, and they read as a sentence.
 func TestReceiptKinds(t *testing.T) {
 	for _, k := range []ReceiptKind{LostEvents, MapFull, MapUpdateFailed, MissedReturns, Recursion, TruncatedStrings,
-		TruncatedStacks, FailedStacks, FailedReads, LoopsCut, NotAttached} {
+		TruncatedStacks, FailedStacks, LostStacks, FailedReads, LoopsCut, NotAttached} {
 		w, ok := receiptKinds[k]
 		if !ok || w.one == "" || w.many == "" || w.where == "" || w.why == "" {
 			t.Errorf("receipt kind %s lacks words: %+v", k, w)

@@ -41,6 +41,7 @@ const (
 	TruncatedStrings ReceiptKind = "truncated_strings"
 	TruncatedStacks  ReceiptKind = "truncated_stacks"
 	FailedStacks     ReceiptKind = "failed_stacks"
+	LostStacks       ReceiptKind = "lost_stacks"
 	FailedReads      ReceiptKind = "failed_reads"
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
@@ -64,6 +65,8 @@ var receiptKinds = map[ReceiptKind]struct{ one, many, where, why, help string }{
 	TruncatedStacks: {"stack@ was cut", "stacks@ were cut", " in ", "deeper than the limit of the call",
 		"give a larger limit, as in kstack(127)"},
 	FailedStacks: {"stack@ could not be read", "stacks@ could not be read", " in ", "the kernel gave no frames", ""},
+	LostStacks: {"stack@ was not kept", "stacks@ were not kept", " in ", "there was no room for another",
+		"raise max_map_keys in the config block, or lower the limit, as in kstack(10)"},
 	FailedReads: {"read@ failed", "reads@ failed", " in ", "the memory was not present; zero was used instead",
 		"run with -k to see each one"},
 	LoopsCut: {"loop@ was cut short", "loops@ were cut short", " in ", "the bound on turns was reached", ""},

@@ -37,6 +37,8 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrBounds:    {message: "Array access out of bounds. The value is zero."},
 	builtin.ErrLost:      {silent: true, kind: output.LostEvents},
 	builtin.ErrStack:     {message: "Error reading stack.", kind: output.FailedStacks},
+	builtin.ErrStackFull: {retcode: unix.E2BIG, kind: output.LostStacks,
+		message: "No room for another stack; its frames are lost. Try increasing max_map_keys config"},
 	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: output.LoopsCut},
 	builtin.ErrTruncated: {silent: true, kind: output.TruncatedStrings},
 	builtin.ErrNested:    {silent: true, kind: output.MissedReturns},

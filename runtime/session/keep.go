@@ -31,21 +31,34 @@ const Hidden = "$"
 func (s *Session) keep(c *Clause) {
 	s.kept.obj = c.obj
 	for _, m := range c.obj.Maps {
-		km := c.maps[m.Spec]
-		if km == nil || s.kept.maps[m.Spec] != nil {
-			continue
+		if s.keepMap(c, m.Spec, "@"+m.Name) {
+			s.kept.list = append(s.kept.list, m)
 		}
-		clone, err := km.Clone()
-		if err != nil {
-			s.log(diag.Error, fmt.Sprintf("keep map @%s: %v", m.Name, err))
-			continue
-		}
-		if s.kept.maps == nil {
-			s.kept.maps = map[string]*ebpf.Map{}
-		}
-		s.kept.maps[m.Spec] = clone
-		s.kept.list = append(s.kept.list, m)
 	}
+	for name, m := range c.maps {
+		if strings.HasPrefix(name, object.StackMap) && s.keepMap(c, name, "of stacks") {
+			s.opts.Resolver.addStacks(m)
+		}
+	}
+}
+
+// keepMap keeps one kernel map of a clause; false means that it is kept
+// already, or cannot be.
+func (s *Session) keepMap(c *Clause, spec, name string) bool {
+	km := c.maps[spec]
+	if km == nil || s.kept.maps[spec] != nil {
+		return false
+	}
+	clone, err := km.Clone()
+	if err != nil {
+		s.log(diag.Error, fmt.Sprintf("keep map %s: %v", name, err))
+		return false
+	}
+	if s.kept.maps == nil {
+		s.kept.maps = map[string]*ebpf.Map{}
+	}
+	s.kept.maps[spec] = clone
+	return true
 }
 
 // Data reads a map that the session keeps.

@@ -38,7 +38,7 @@ func loadMaps(obj *object.Object, live map[string]*ebpf.Map) (map[string]*ebpf.M
 	slices.Sort(names)
 	for _, name := range names {
 		spec := obj.Spec.Maps[name]
-		if m := live[name]; m != nil && strings.HasPrefix(name, "m_") {
+		if m := live[name]; m != nil && shared(name) {
 			if err := spec.Compatible(m); err != nil {
 				return fail(fmt.Errorf("share map %s: %w", name, err))
 			}
@@ -58,6 +58,12 @@ func loadMaps(obj *object.Object, live map[string]*ebpf.Map) (map[string]*ebpf.M
 	return out, nil
 }
 
+// shared tells the maps that objects share by name: those of scripts, and the
+// frames of the stacks in them.
+func shared(name string) bool {
+	return strings.HasPrefix(name, "m_") || strings.HasPrefix(name, object.StackMap)
+}
+
 // mapError is the refusal of a map.
 func mapError(spec *ebpf.MapSpec, err error) error {
 	name := strings.Replace(spec.Name, "m_", "@", 1)
@@ -67,7 +73,7 @@ func mapError(spec *ebpf.MapSpec, err error) error {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine",
 		Message: fmt.Sprintf("the keys of %s have %d bytes, and this kernel takes at most %d", name, spec.KeySize, bpf.SmallKey)}
 	d.WithNote("kernels since 5.11 take larger keys")
-	d.WithHelp("use shorter strings and stacks in the key: str(x, 100), kstack(30)")
+	d.WithHelp("use shorter strings in the key: str(x, 100)")
 	return &LoadError{Diag: d, err: err}
 }
 

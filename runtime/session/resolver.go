@@ -27,6 +27,7 @@ type Resolver struct {
 	user    *symbol.User
 	names   map[uint64]string // user names by id
 	cgroups map[[2]uint64]string
+	stacks  stacks
 
 	clockOnce sync.Once
 	boot      time.Time // wall-clock time at zero of the boot clock

@@ -150,6 +150,8 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		s.clauses = append(s.clauses, c)
 		if s.opts.Stay {
 			s.keep(c)
+		} else if m := c.maps[object.StackMap]; m != nil {
+			s.opts.Resolver.addStacks(m)
 		}
 		if c.ringFD >= 0 {
 			s.waiter.Add(c.ringFD)
@@ -598,6 +600,9 @@ func (s *Session) Close() {
 	wg.Wait()
 	s.clauses = nil
 	s.kept.close()
+	if s.opts.Resolver != nil {
+		s.opts.Resolver.closeStacks()
+	}
 	s.opts.Child.kill()
 	s.waiter.Close()
 }
