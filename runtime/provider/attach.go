@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,14 +31,15 @@ type Failure struct {
 
 // Attach attaches a loaded program where its site says; pid restricts probes
 // that the kernel can restrict (P-COM-15), 0 means no restriction. Places that
-// are run from user space (begin, end, interval) need none and give nil.
-func (s *Set) Attach(site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
+// are run from user space (begin, end, interval) need none and give nil. When
+// ctx ends in the middle of a wildcard, nothing stays attached.
+func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
 	a := &site.Attach
 	switch a.Kind {
 	case hir.AttachNone, hir.AttachInterval:
 		return nil, nil
 	case hir.AttachKprobe, hir.AttachKretprobe:
-		return s.attachKprobe(a, prog)
+		return s.attachKprobe(ctx, a, prog)
 	case hir.AttachKprobeMulti:
 		return attachMulti(a, prog, bpf.MultiEntry)
 	case hir.AttachKretprobeMulti:
@@ -51,7 +53,7 @@ func (s *Set) Attach(site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, erro
 	case hir.AttachTracepoint:
 		return s.attachTracepoint(a, prog)
 	case hir.AttachUprobe, hir.AttachUretprobe:
-		return attachUprobe(a, prog, pid)
+		return attachUprobe(ctx, a, prog, pid)
 	case hir.AttachProfile:
 		return s.attachSample(bpf.Sample{
 			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
@@ -70,10 +72,10 @@ func one(l *bpf.Link, err error) (*Attachment, error) {
 	return &Attachment{Links: []*bpf.Link{l}, Count: 1}, nil
 }
 
-func (s *Set) attachKprobe(a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
+func (s *Set) attachKprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
 	ret := a.Kind == hir.AttachKretprobe
 	if len(a.Symbols) > 0 {
-		return each(a.Symbols, func(symbol string) (*bpf.Link, error) {
+		return each(ctx, a.Symbols, func(symbol string) (*bpf.Link, error) {
 			return bpf.AttachKprobe(prog, symbol, 0, ret)
 		})
 	}
@@ -89,14 +91,17 @@ const parallel = 8
 
 // each attaches one program to many places. Those that fail are left out, as
 // long as one succeeds.
-func each(names []string, attach func(string) (*bpf.Link, error)) (*Attachment, error) {
+func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, error)) (*Attachment, error) {
 	links := make([]*bpf.Link, len(names))
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, parallel)
 	for i, name := range names {
-		wg.Add(1)
 		turn <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			links[i], errs[i] = attach(name)
@@ -104,6 +109,10 @@ func each(names []string, attach func(string) (*bpf.Link, error)) (*Attachment, 
 		}()
 	}
 	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		closeLinks(links)
+		return nil, err
+	}
 	out := &Attachment{}
 	for i, l := range links {
 		if errs[i] != nil {
@@ -117,6 +126,22 @@ func each(names []string, attach func(string) (*bpf.Link, error)) (*Attachment, 
 		return nil, fmt.Errorf("none of %d functions could be attached; the first, %s: %w", len(names), names[0], errs[0])
 	}
 	return out, nil
+}
+
+// closeLinks closes links at the same time: each waits for the kernel.
+func closeLinks(links []*bpf.Link) {
+	var wg sync.WaitGroup
+	for _, l := range links {
+		if l == nil {
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			_ = l.Close()
+		}()
+	}
+	wg.Wait()
 }
 
 // attachMulti makes one link. When the kernel refuses the list because one
@@ -177,7 +202,7 @@ func (s *Set) attachTracepoint(a *hir.Attach, prog *bpf.Prog) (*Attachment, erro
 	return one(bpf.AttachTracepoint(prog, id))
 }
 
-func attachUprobe(a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {
+func attachUprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {
 	ret := a.Kind == hir.AttachUretprobe
 	if len(a.Symbols) == 0 {
 		return one(bpf.AttachUprobe(prog, a.Path, a.Offset, pid, ret))
@@ -187,7 +212,7 @@ func attachUprobe(a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return each(a.Symbols, func(name string) (*bpf.Link, error) {
+	return each(ctx, a.Symbols, func(name string) (*bpf.Link, error) {
 		sym, err := f.Lookup(name)
 		if err != nil {
 			return nil, err

@@ -76,9 +76,12 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 	attachOne := func(i int) bool {
 		p := c.obj.Programs[i]
 		pid := s.opts.PID
-		a, err := s.opts.Probes.Attach(p.Site, c.progs[i], pid)
+		a, err := s.opts.Probes.Attach(ctx, p.Site, c.progs[i], pid)
 		mu.Lock()
 		defer mu.Unlock()
+		if err != nil && ctx.Err() != nil {
+			return false // interrupted, which is no fault of the probe
+		}
 		if err != nil {
 			d := attachDiag(p, err)
 			switch {
