@@ -231,6 +231,12 @@ func (g *generator) inst(in *inst, r regalloc.Regs) {
 	case kSwap:
 		d := g.overwrite(r)
 		g.put(raw{op: asm.OpCode(class32).SetALUOp(asm.Swap).SetSource(asm.Source(asm.BE)), dst: d, imm: int64(in.w) * 8})
+	case kNum:
+		// To little endian, on a little-endian machine: no code, but the
+		// verifier takes the result for an unknown number (check_alu_op in
+		// kernel/bpf/verifier.c).
+		d := g.overwrite(r)
+		g.put(raw{op: asm.OpCode(class32).SetALUOp(asm.Swap).SetSource(asm.Source(asm.LE)), dst: d, imm: 64})
 	case kMov32:
 		g.put(raw{op: aluCode(asm.Mov, 4, asm.RegSource), dst: reg(r.Def), src: reg(r.Use[0])})
 	case kLoad:

@@ -94,7 +94,11 @@ func alu(in *asm.Instruction) string {
 	case asm.Neg:
 		return fmt.Sprintf("%s = -%s", dst, dst)
 	case asm.Swap:
-		return fmt.Sprintf("%s = be%d %s", r(in.Dst), in.Constant, r(in.Dst))
+		order := "be"
+		if op.Source() == asm.Source(asm.LE) {
+			order = "le"
+		}
+		return fmt.Sprintf("%s = %s%d %s", r(in.Dst), order, in.Constant, r(in.Dst))
 	}
 	if op.Source() == asm.ImmSource {
 		return fmt.Sprintf("%s %s %d", dst, aluSign[op.ALUOp()], in.Constant)

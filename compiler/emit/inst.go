@@ -13,6 +13,7 @@ const (
 	kALU           // Def = Use[0] op (Use[1] or imm)
 	kNeg           // Def = -Use[0]
 	kSwap          // Def = byte swap of the low w bytes of Use[0]
+	kNum           // Def = Use[0], of which the verifier forgets the type
 	kMov32         // Def = low 4 bytes of Use[0]
 	kLoad          // Def = *(w)(Use[0] + off)
 	kStore         // *(w)(Use[0] + off) = Use[1]
@@ -74,6 +75,7 @@ type mach struct {
 	args   []regalloc.VReg
 	makers []maker // by virtual register
 	must   []bool  // by virtual register: wanted in a register by someone
+	wild   bool    // addresses of stack slots are in registers: any store may go there
 }
 
 func (m *mach) VRegs() int                  { return len(m.makers) - 1 }

@@ -354,6 +354,42 @@ b0
   %3 = sub.4 %1, %2
   ret %3
 `},
+		{"a typed kernel pointer as a number", 11, `
+func p(ctx)
+slot 0 8 8 "key"
+b0
+  %1:btf = call get_current_task_btf()
+  %2 = num %1
+  %3 = const 63
+  %4 = shr %2, %3
+  %5 = const 7
+  %6 = mul %2, %5
+  %7 = sub %6, %6
+  %8 = add %4, %7
+  %9:stack = frame 0+0
+  store %9+0, %8
+  %10:map = map 1
+  %11 = num %9
+  %12 = num %10
+  %13 = xor %11, %12
+  %14 = and %13, %7
+  %15 = or %14, %8
+  ret %15
+`},
+		{"a 64-bit constant in halves", 8, `
+func p(ctx)
+slot 0 8 8 "s"
+b0
+  %1 = const 1311768467463790320
+  %2:stack = frame 0+0
+  store %2+0, %1
+  %3:map = map 1
+  %4 = call map_delete_elem(%3, %2)
+  %5 = load %2+0
+  %6:mapvalue = mapvalue 0+0
+  store %6+0, %5
+  ret
+`},
 		{"a variable place on the stack", 8, `
 func p(ctx)
 slot 0 16 8 "bytes"

@@ -6,47 +6,78 @@ import (
 	"probe/compiler/ir"
 )
 
-// peephole drops copies and loads of what a register holds already. It numbers
-// the values in registers and spill slots through each block, and from a block
-// into the next where that is its only predecessor.
+// peephole drops copies, loads and stores of what a register or the stack holds
+// already. It numbers the values in registers and in the stack through the
+// blocks; where several blocks meet, what all agree on is known.
 func (g *generator) peephole() {
-	p := &peeper{generator: g, consts: map[constKey]int32{}, next: 1, last: make([]numbers, len(g.blocks))}
-	preds := make([]int, len(g.blocks))
-	from := make([]int, len(g.blocks))
+	n := len(g.blocks)
+	p := &peeper{generator: g, consts: map[constKey]int32{}, next: 1, last: make([]numbers, n), drop: make([]bool, len(g.code))}
+	preds := make([][]int, n)
 	for b := range g.blocks {
 		for i := range g.blocks[b].Succs {
 			to := g.blocks[b].Succs[i].To
-			preds[to]++
-			from[to] = b
+			preds[to] = append(preds[to], b)
 		}
+	}
+	done := make([]bool, n)
+	for _, b := range g.reversePostorder() {
+		s := &p.last[b]
+		p.enter(s, b, preds[b], done)
+		for i := g.first[b]; i < g.first[b+1]; i++ {
+			p.drop[i] = !p.step(s, &g.code[i])
+		}
+		done[b] = true
 	}
 	out := g.code[:0]
 	for b := range g.blocks {
 		start, end := g.first[b], g.first[b+1]
 		g.first[b] = len(out)
-		var n numbers
-		if b > 0 && preds[b] == 1 && from[b] < b {
-			n = p.last[from[b]]
-			p.learn(&n, from[b], b)
-		} else {
-			p.reset(&n)
-		}
 		for i := start; i < end; i++ {
-			if r := g.code[i]; p.step(&n, &r) {
-				out = append(out, r)
+			if !p.drop[i] {
+				out = append(out, g.code[i])
 			}
 		}
-		p.last[b] = n
 	}
-	g.first[len(g.blocks)] = len(out)
+	g.first[n] = len(out)
 	g.code = out
 }
 
-// numbers are the values in the registers and in the first spill slots; equal
+// reversePostorder lists the blocks so that all predecessors of a block come
+// before it, except around loops.
+func (g *generator) reversePostorder() []int {
+	seen := make([]bool, len(g.blocks))
+	post := make([]int, 0, len(g.blocks))
+	type frame struct{ b, next int }
+	stack := []frame{{}}
+	seen[0] = true
+	for len(stack) > 0 {
+		f := &stack[len(stack)-1]
+		if f.next == len(g.blocks[f.b].Succs) {
+			post = append(post, f.b)
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		to := g.blocks[f.b].Succs[f.next].To
+		f.next++
+		if !seen[to] {
+			seen[to] = true
+			stack = append(stack, frame{b: to})
+		}
+	}
+	for i, j := 0, len(post)-1; i < j; i, j = i+1, j-1 {
+		post[i], post[j] = post[j], post[i]
+	}
+	return post
+}
+
+// cells is the number of 8-byte words on the stack.
+const cells = MaxStack / 8
+
+// numbers are the values in the registers and in the words of the stack; equal
 // numbers are equal values.
 type numbers struct {
 	regs  [11]int32
-	slots [8]int32
+	stack [cells]int32
 }
 
 // constKey is what makes two constants the same.
@@ -62,20 +93,12 @@ type peeper struct {
 	consts map[constKey]int32
 	next   int32
 	last   []numbers // by block: at its end
+	drop   []bool    // by instruction
 }
 
 func (p *peeper) fresh() int32 {
 	p.next++
 	return p.next
-}
-
-func (p *peeper) reset(n *numbers) {
-	for i := range n.regs {
-		n.regs[i] = p.fresh()
-	}
-	for i := range n.slots {
-		n.slots[i] = p.fresh()
-	}
 }
 
 func (p *peeper) constant(k constKey) int32 {
@@ -87,101 +110,171 @@ func (p *peeper) constant(k constKey) int32 {
 	return v
 }
 
+// enter computes what is known at the start of block b.
+func (p *peeper) enter(s *numbers, b int, preds []int, done []bool) {
+	all := len(preds) > 0 && b > 0
+	for _, q := range preds {
+		all = all && done[q]
+	}
+	if !all {
+		for i := range s.regs {
+			s.regs[i] = p.fresh()
+		}
+		for i := range s.stack {
+			s.stack[i] = p.fresh()
+		}
+		return
+	}
+	*s = p.last[preds[0]]
+	p.learn(s, preds[0], b)
+	for _, q := range preds[1:] {
+		o := p.last[q]
+		p.learn(&o, q, b)
+		for i := range s.regs {
+			if s.regs[i] != o.regs[i] {
+				s.regs[i] = p.fresh()
+			}
+		}
+		for i := range s.stack {
+			if s.stack[i] != o.stack[i] {
+				s.stack[i] = p.fresh()
+			}
+		}
+	}
+}
+
 // learn notes what the branch at the end of block from says in block to.
-func (p *peeper) learn(n *numbers, from, to int) {
+func (p *peeper) learn(s *numbers, from, to int) {
 	e := &p.generator.ends[from]
 	in := e.inst
 	if in.kind != kBranch || !in.useImm || in.w != 8 {
 		return
 	}
-	s := p.blocks[from].Succs
-	if s[0].To == s[1].To {
+	succs := p.blocks[from].Succs
+	if succs[0].To == succs[1].To {
 		return
 	}
-	if in.cmp == ir.EQ && s[0].To == to || in.cmp == ir.NE && s[1].To == to {
-		n.regs[e.regs.Use[0]] = p.constant(constKey{imm: in.imm})
+	if in.cmp == ir.EQ && succs[0].To == to || in.cmp == ir.NE && succs[1].To == to {
+		s.regs[e.regs.Use[0]] = p.constant(constKey{imm: in.imm})
 	}
 }
 
-// spillSlot is the number of the tracked spill slot that r accesses, or -1.
-func (p *peeper) spillSlot(base asm.Register, off int16) int {
-	slot := -int(off)/8 - 1
-	if base != asm.RFP || off%8 != 0 || slot < 0 || slot >= p.fr.spills || slot >= len(numbers{}.slots) {
+// cell is the word of the stack that 8 bytes at an offset are, or -1.
+func cell(off int16) int {
+	c := -int(off)/8 - 1
+	if off%8 != 0 || c < 0 || c >= cells {
 		return -1
 	}
-	return slot
+	return c
 }
 
 var (
 	opMovReg = aluCode(asm.Mov, 8, asm.RegSource)
 	opMovImm = aluCode(asm.Mov, 8, asm.ImmSource)
 	opLoad64 = asm.LoadMemOp(asm.DWord)
-	opStore8 = asm.StoreMemOp(asm.DWord)
 )
 
 // step follows one instruction and tells whether it is needed; it may put a
 // cheaper one in its place.
-func (p *peeper) step(n *numbers, r *raw) bool {
+func (p *peeper) step(s *numbers, r *raw) bool {
 	switch class := r.op.Class(); {
 	case r.op == opMovReg:
-		return p.set(n, r.dst, n.regs[r.src])
+		return set(&s.regs[r.dst], s.regs[r.src])
 	case r.op == opMovImm:
-		return p.set(n, r.dst, p.constant(constKey{imm: r.imm}))
+		return set(&s.regs[r.dst], p.constant(constKey{imm: r.imm}))
 	case r.op.IsDWordLoad():
-		v := p.constant(constKey{r.src, r.kind, r.ref, r.imm})
-		return p.copyOf(n, r, v)
-	case r.op == opLoad64:
-		if s := p.spillSlot(r.src, r.off); s >= 0 {
-			return p.copyOf(n, r, n.slots[s])
+		return p.copyOf(s, r, p.constant(constKey{r.src, r.kind, r.ref, r.imm}))
+	case r.op == opLoad64 && r.src == asm.RFP:
+		if c := cell(r.off); c >= 0 {
+			return p.copyOf(s, r, s.stack[c])
 		}
-		n.regs[r.dst] = p.fresh()
-	case r.op == opStore8:
-		if s := p.spillSlot(r.dst, r.off); s >= 0 {
-			same := n.slots[s] == n.regs[r.src]
-			n.slots[s] = n.regs[r.src]
-			return !same
-		}
-	case class == asm.StClass:
-		if s := p.spillSlot(r.dst, r.off); s >= 0 {
-			n.slots[s] = p.constant(constKey{imm: r.imm})
-		}
-	case class == asm.StXClass:
-		if r.op.Mode() == asm.AtomicMode {
-			n.regs[r.src] = p.fresh() // if it fetches
-		}
+		s.regs[r.dst] = p.fresh()
+	case class == asm.StClass, class == asm.StXClass:
+		return p.store(s, r, class)
 	case r.op == opCall:
-		for i := range 6 {
-			n.regs[i] = p.fresh()
-		}
+		p.call(s, r)
 	default:
-		n.regs[r.dst] = p.fresh()
+		s.regs[r.dst] = p.fresh()
 	}
 	return true
 }
 
-// set gives a register a value; false if it has it.
-func (p *peeper) set(n *numbers, dst asm.Register, v int32) bool {
-	if n.regs[dst] == v {
+// set gives a register or word a value; false if it has it.
+func set(at *int32, v int32) bool {
+	if *at == v {
 		return false
 	}
-	n.regs[dst] = v
+	*at = v
 	return true
+}
+
+// store follows a write to memory.
+func (p *peeper) store(s *numbers, r *raw, class asm.Class) bool {
+	atomic := class == asm.StXClass && r.op.Mode() == asm.AtomicMode
+	if r.dst == asm.RFP {
+		c := cell(r.off)
+		switch {
+		case c >= 0 && r.op.Size() == asm.DWord && class == asm.StClass:
+			return set(&s.stack[c], p.constant(constKey{imm: r.imm}))
+		case c >= 0 && r.op.Size() == asm.DWord && !atomic:
+			return set(&s.stack[c], s.regs[r.src])
+		}
+		// A part of one word or two.
+		for _, off := range [...]int{int(r.off), int(r.off) + r.op.Size().Sizeof() - 1} {
+			if c := (-off - 1) / 8; off < 0 && c < cells {
+				s.stack[c] = p.fresh()
+			}
+		}
+	} else if p.wild {
+		p.forget(s)
+	}
+	if atomic {
+		s.regs[r.src] = p.fresh() // if it fetches
+	}
+	return true
+}
+
+// forget drops what is known of the slots of the IR; nobody but us knows the
+// spill slots.
+func (p *peeper) forget(s *numbers) {
+	for c := p.fr.spills; c < cells; c++ {
+		s.stack[c] = p.fresh()
+	}
+}
+
+// call follows a call: it takes r0 to r5, and helpers that write memory may
+// write to the stack.
+func (p *peeper) call(s *numbers, r *raw) {
+	for i := range 6 {
+		s.regs[i] = p.fresh()
+	}
+	if r.src == 0 {
+		switch h := ir.Helper(r.imm); h {
+		case ir.HelperMapUpdate, ir.HelperMapDelete:
+			return // they read the stack
+		default:
+			if info, ok := ir.Helpers[h]; ok && info.Effect != ir.WritesMem {
+				return
+			}
+		}
+	}
+	p.forget(s)
 }
 
 // copyOf replaces r, which loads value v, by a copy from a register that holds
 // it.
-func (p *peeper) copyOf(n *numbers, r *raw, v int32) bool {
-	if n.regs[r.dst] == v {
+func (p *peeper) copyOf(s *numbers, r *raw, v int32) bool {
+	if s.regs[r.dst] == v {
 		return false
 	}
-	for s := asm.R0; s <= asm.R9; s++ {
-		if n.regs[s] == v {
-			m := movReg(r.dst, s)
+	for q := asm.R0; q <= asm.R9; q++ {
+		if s.regs[q] == v {
+			m := movReg(r.dst, q)
 			m.pos = r.pos
 			*r = m
 			break
 		}
 	}
-	n.regs[r.dst] = v
+	s.regs[r.dst] = v
 	return true
 }

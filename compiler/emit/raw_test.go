@@ -59,6 +59,8 @@ func TestBytes(t *testing.T) {
 		{"kernel function", raw{op: opCall, src: asm.PseudoKfuncCall, imm: 77}, "852000004d000000"},
 		{"goto", raw{op: opJa, off: 3}, "0500030000000000"},
 		{"may_goto", raw{op: opMayGot, off: 3}, "e500030000000000"},
+		{"to big endian", raw{op: asm.OpCode(class32).SetALUOp(asm.Swap).SetSource(asm.Source(asm.BE)), dst: asm.R2, imm: 32}, "dc02000020000000"},
+		{"to little endian", raw{op: asm.OpCode(class32).SetALUOp(asm.Swap).SetSource(asm.Source(asm.LE)), dst: asm.R2, imm: 64}, "d402000040000000"},
 		{"negate u32", raw{op: aluCode(asm.Neg, 4, asm.ImmSource), dst: asm.R2}, "8402000000000000"},
 		{"shift right arithmetic", raw{op: aluCode(asm.ArSh, 8, asm.ImmSource), dst: asm.R2, imm: 7}, "c702000007000000"},
 		{"divide u32 by register", raw{op: aluCode(asm.Div, 4, asm.RegSource), dst: asm.R2, src: asm.R3}, "3c32000000000000"},

@@ -107,6 +107,7 @@ func (s *selector) vreg(v ir.Value) regalloc.VReg {
 func (s *selector) reg(v ir.Value) regalloc.VReg {
 	r := s.vreg(v)
 	s.must[r] = true
+	s.wild = s.wild || s.makers[r].op == ir.OpFrame
 	return r
 }
 
@@ -138,6 +139,8 @@ func (s *selector) ins(v ir.Value) {
 		s.alu(ir.OpSar, 8, def, mid, n)
 	case in.Op == ir.OpBSwap:
 		s.add(inst{kind: kSwap, w: in.W, Instr: over(def, s.reg(in.A))})
+	case in.Op == ir.OpNum:
+		s.add(inst{kind: kNum, Instr: over(def, s.reg(in.A))})
 	case in.Op == ir.OpLoad:
 		i := s.address(in, kLoad)
 		i.Def = def
@@ -234,6 +237,14 @@ func (s *selector) store(in *ir.Ins) {
 			s.add(i)
 			return
 		}
+		if s.f.Halves(in) {
+			i := s.address(in, kStoreImm)
+			i.w, i.imm = 4, int64(int32(c))
+			s.add(i)
+			i.off, i.imm = i.off+4, c>>32
+			s.add(i)
+			return
+		}
 	}
 	i := s.address(in, kStore)
 	i.Use[1] = s.reg(in.B)
@@ -276,6 +287,7 @@ func (s *selector) term(blk *regalloc.Block, t *ir.Term) {
 		edge := regalloc.Edge{To: int(s.block[e.To])}
 		for _, a := range e.Args {
 			edge.Args = append(edge.Args, s.vreg(a))
+			s.wild = s.wild || s.makers[s.vreg(a)].op == ir.OpFrame
 		}
 		blk.Succs = append(blk.Succs, edge)
 	}

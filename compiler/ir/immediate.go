@@ -33,7 +33,7 @@ func (f *Func) InRegister(in *Ins, k int) bool {
 		if c, ok := f.Const(v); ok && in.Op == OpStore {
 			shift := 64 - 8*in.W
 			_, fits := Immediate(c<<shift>>shift, 8)
-			return !fits
+			return !fits && !f.Halves(in)
 		}
 	case formBinary:
 		c, ok := f.Const(v)
@@ -86,4 +86,13 @@ func (f *Func) TermInRegister(t *Term, k int) bool {
 	}
 	_, fits := Immediate(c, t.W)
 	return !fits
+}
+
+// Halves tells whether a store of a constant that is no immediate may be made
+// as two stores of 4 bytes: that is shorter than loading the constant, but
+// others must not see the moment in between, so only the stack and ring
+// records are written that way.
+func (f *Func) Halves(in *Ins) bool {
+	k := f.Ins(in.A).Kind
+	return in.W == 8 && (k == PtrStack || k == PtrRing || k == PtrRingMaybe) && in.Imm >= math.MinInt16 && in.Imm <= math.MaxInt16-4
 }

@@ -187,6 +187,8 @@ func Atomic(m *Memory, op Op, addr uint64, w uint8, x uint64) (uint64, error) {
 // operations), as BPF defines it; false for other operations.
 func Eval(op Op, w uint8, a, b uint64) (uint64, bool) {
 	switch op {
+	case OpNum:
+		return a, true
 	case OpZExt:
 		return a & mask(w), true
 	case OpSExt:

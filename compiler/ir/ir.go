@@ -45,6 +45,7 @@ const (
 	OpZExt  // of the low W bytes (1, 2, 4) of A to 64 bits
 	OpSExt  // of the low W bytes (1, 2, 4) of A to 64 bits
 	OpBSwap // byte swap of the low W bytes (2, 4, 8), zero-extended
+	OpNum   // A, which may be a pointer, as a plain number that the verifier knows nothing of
 
 	OpLoad           // W bytes at A+Imm, zero-extended
 	OpStore          // W low bytes of B to A+Imm; no result

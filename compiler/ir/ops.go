@@ -71,6 +71,16 @@ func (b *Builder) BSwap(x Value, w int) Value {
 	return b.Emit(Ins{Op: OpBSwap, W: uint8(w), Kind: Scalar, A: x})
 }
 
+// Num is the bits of a pointer as a plain number: arithmetic other than adding
+// constants is refused on pointers. It needs the right to see kernel addresses
+// (CAP_PERFMON), as all tracing does, and costs nothing.
+func (b *Builder) Num(x Value) Value {
+	if b.F.Vals[b.resolve(x)].Kind == Scalar {
+		return x
+	}
+	return b.Emit(Ins{Op: OpNum, W: 8, Kind: Scalar, A: x})
+}
+
 // Load reads w bytes at base+off, zero-extended.
 func (b *Builder) Load(base Value, off int, w int) Value {
 	return b.Emit(Ins{Op: OpLoad, W: uint8(w), Kind: Scalar, A: base, Imm: int64(off)})

@@ -60,6 +60,7 @@ var opTable = [...]opInfo{
 	OpZExt:           {name: "zext", form: formUnary, result: true, widths: w124},
 	OpSExt:           {name: "sext", form: formUnary, result: true, widths: w124},
 	OpBSwap:          {name: "bswap", form: formUnary, result: true, widths: w248},
+	OpNum:            {name: "num", form: formUnary, result: true},
 	OpLoad:           {name: "load", form: formLoad, result: true, widths: w1248},
 	OpStore:          {name: "store", form: formStore, widths: w1248},
 	OpAtomicAdd:      {name: "atomicadd", form: formStore, widths: w48},

@@ -127,6 +127,7 @@ func (r *rules) step(v Value, s *flow) {
 	switch {
 	case in.Op.IsBinary():
 		r.arithmetic(in, s)
+	case in.Op == OpNum:
 	case in.Op.IsUnary():
 		if r.ptrs[in.A].kind != scalarPtr {
 			r.bad(in, "arithmetic on a pointer")

@@ -40,12 +40,10 @@ func address(s *state) {
 				}
 				in.A, in.Imm = a.A, in.Imm+c
 			}
-			in = s.shareBase(v, bases)
-			if a := f.Ins(in.A); a.Op == ir.OpAdd && a.W == 8 && f.Ins(a.A).Op == ir.OpMapValue {
-				s.shareElement(v, bases)
-			}
+			s.shareBase(v, bases)
 		}
 	}
+	s.rejoin()
 	s.forget()
 }
 
@@ -65,53 +63,44 @@ func (s *state) base(m *ir.Ins, bases map[int32]ir.Value) ir.Value {
 
 // shareBase lets an access at a constant place of a map's value go through the
 // address of its first byte.
-func (s *state) shareBase(v ir.Value, bases map[int32]ir.Value) *ir.Ins {
+func (s *state) shareBase(v ir.Value, bases map[int32]ir.Value) {
 	in := s.f.Ins(v)
 	m := s.f.Ins(in.A)
 	if m.Op != ir.OpMapValue || m.Imm == 0 || !offset(in.Imm+m.Imm) {
-		return in
+		return
 	}
 	off := in.Imm + m.Imm
 	base := s.base(m, bases)
 	in = s.f.Ins(v)
 	in.A, in.Imm = base, off
-	return in
 }
 
-// shareElement does the same for an access at a variable place.
-func (s *state) shareElement(v ir.Value, bases map[int32]ir.Value) {
-	in := s.f.Ins(v)
-	sum := *s.f.Ins(in.A)
-	m := s.f.Ins(sum.A)
-	if m.Imm == 0 || !offset(in.Imm+m.Imm) {
-		return
-	}
-	off := in.Imm + m.Imm
-	sum.A = s.base(m, bases)
-	x := s.elementAt(v, sum)
-	in = s.f.Ins(v)
-	in.A, in.Imm = x, off
-}
-
-// elementAt gives base + index in front of v, the one of before if there is
-// one in the block.
-func (s *state) elementAt(v ir.Value, sum ir.Ins) ir.Value {
-	blk := s.f.Ins(v).Blk
-	d := &s.f.Blocks[blk]
-	at := len(d.Ins)
-	for i, x := range d.Ins {
-		if x == v {
-			at = i
-			break
-		}
-		if in := s.f.Ins(x); in.Op == sum.Op && in.A == sum.A && in.B == sum.B && in.W == sum.W {
-			return x
+// rejoin undoes what fold did for addresses map+c+index that are only used
+// once: with the constant in the address of the map, an addition less.
+func (s *state) rejoin() {
+	f := s.f
+	count := s.uses()
+	for b := range f.Blocks {
+		for _, v := range append([]ir.Value(nil), f.Blocks[b].Ins...) {
+			in := f.Ins(v)
+			if in.Op != ir.OpAdd || in.Kind != ir.PtrMapValue {
+				continue
+			}
+			c, ok := f.Const(in.B)
+			sum := f.Ins(in.A)
+			if !ok || count[v] == 0 || count[in.A] != 1 || sum.Op != ir.OpAdd || f.Ins(sum.A).Op != ir.OpMapValue {
+				continue
+			}
+			m := *f.Ins(sum.A)
+			if m.Imm+c < 0 || m.Imm+c > math.MaxInt32 {
+				continue
+			}
+			m.Imm, m.Blk = m.Imm+c, 0
+			x := s.value(m)
+			d := &f.Blocks[0]
+			d.Ins = append([]ir.Value{x}, d.Ins...)
+			in = f.Ins(v)
+			in.A, in.B = x, f.Ins(in.A).B
 		}
 	}
-	sum.Blk = blk
-	x := s.value(sum)
-	d.Ins = append(d.Ins, 0)
-	copy(d.Ins[at+1:], d.Ins[at:])
-	d.Ins[at] = x
-	return x
 }

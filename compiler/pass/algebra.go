@@ -33,6 +33,15 @@ func (fo *folder) binary(v ir.Value, in *ir.Ins) ir.Value {
 	if in.Op == ir.OpSub && isA && a == 0 && in.Kind == ir.Scalar {
 		return fo.become(v, ir.OpNeg, w, in.B, 0)
 	}
+	// map+c plus x: accesses to several places share the sum without c.
+	if m := fo.f.Ins(in.A); in.Op == ir.OpAdd && w == 8 && m.Op == ir.OpMapValue && m.Imm != 0 {
+		base := *m
+		base.Imm = 0
+		c := fo.constant(m.Imm)
+		a := fo.insert(v, base)
+		x := fo.insert(v, ir.Ins{Op: ir.OpAdd, W: 8, Kind: ir.PtrMapValue, A: a, B: fo.f.Ins(v).B})
+		return fo.become(v, ir.OpAdd, 8, x, c)
+	}
 	// p + c + x: the constant goes last, where a load can take it.
 	if p := fo.f.Ins(in.A); in.Op == ir.OpAdd && w == 8 && in.Kind.IsPtr() && p.Op == ir.OpAdd && p.Kind == in.Kind {
 		if _, ok := fo.konst(p.B); ok {

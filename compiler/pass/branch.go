@@ -90,6 +90,12 @@ func (fo *folder) compare(t *ir.Term) bool {
 			return to(t.Cmp, x.A, fo.constant(c-c1))
 		}
 	}
+	// Equality does not need the sign: the low bytes say it all.
+	if m := uint64(1)<<(8*x.W) - 1; equality && x.Op == ir.OpSExt && fo.fact(x.A).Max <= m {
+		if s, _ := ir.Eval(ir.OpSExt, x.W, uint64(c), 0); int64(s) == c {
+			return to(t.Cmp, x.A, fo.constant(int64(uint64(c)&m)))
+		}
+	}
 	// A comparison of 4 bytes saves the extension.
 	switch {
 	case x.Op == ir.OpZExt && x.W == 4 && c >= 0 && c <= math.MaxUint32 && (equality || unsigned(t.Cmp)):

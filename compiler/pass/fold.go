@@ -194,6 +194,10 @@ func (fo *folder) simplify(v ir.Value) ir.Value {
 		return fo.zext(v, in)
 	case in.Op == ir.OpSExt:
 		return fo.sext(v, in)
+	case in.Op == ir.OpNum:
+		if fo.f.Ins(in.A).Kind == ir.Scalar {
+			return in.A
+		}
 	case in.Op == ir.OpNeg || in.Op == ir.OpBSwap:
 		if c, ok := fo.konst(in.A); ok {
 			r, _ := ir.Eval(in.Op, in.W, uint64(c), 0)

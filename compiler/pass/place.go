@@ -64,7 +64,82 @@ func place(s *state) {
 			s.settle(ir.Block(b), p.new[b])
 		}
 	}
+	derive(s, g)
 	s.forget()
+}
+
+// derive computes sums x+c anew in each block that uses them, if x is alive
+// there for other reasons: that is cheaper than keeping both x and x+c across
+// calls.
+func derive(s *state, g *ir.CFG) {
+	f := s.f
+	cheap := func(v ir.Value) bool {
+		in := f.Ins(v)
+		if in.Op != ir.OpAdd || in.W != 8 || isMade(f.Ins(in.A).Op) {
+			return false
+		}
+		c, ok := f.Const(in.B)
+		if !ok {
+			return false
+		}
+		_, fits := ir.Immediate(c, 8)
+		return fits
+	}
+	// The last block in reverse postorder where x is used by something else.
+	last := make([]int32, len(f.Vals))
+	each := func(fn func(b ir.Block, user, v ir.Value)) {
+		for _, b := range g.Order {
+			for _, v := range f.Blocks[b].Ins {
+				f.Ins(v).Operands(func(p *ir.Value) { fn(b, v, *p) })
+			}
+			f.Blocks[b].Term.Operands(func(p *ir.Value) { fn(b, 0, *p) })
+		}
+	}
+	any := false
+	each(func(b ir.Block, user, v ir.Value) {
+		any = any || cheap(v)
+		if user == 0 || !cheap(user) {
+			last[v] = max(last[v], g.Num[b])
+		}
+	})
+	if !any {
+		return
+	}
+	var fresh []ir.Value
+	copies := map[ir.Value]ir.Value{}
+	for _, b := range g.Order {
+		fresh = fresh[:0]
+		clear(copies)
+		again := func(v ir.Value) ir.Value {
+			if v == 0 || int(v) >= len(last) || f.Ins(v).Blk == b || !cheap(v) || last[f.Ins(v).A] < g.Num[b] {
+				return v
+			}
+			x, ok := copies[v]
+			if !ok {
+				in := *f.Ins(v)
+				in.Blk = b
+				x = s.value(in)
+				copies[v] = x
+				fresh = append(fresh, x)
+			}
+			return x
+		}
+		for _, v := range f.Blocks[b].Ins {
+			a, c := again(f.Ins(v).A), again(f.Ins(v).B)
+			in := f.Ins(v)
+			in.A, in.B = a, c
+			for k := range in.Args {
+				x := again(in.Args[k])
+				f.Ins(v).Args[k] = x
+			}
+		}
+		t := &f.Blocks[b].Term
+		t.X, t.Y = again(t.X), again(t.Y)
+		if len(fresh) > 0 {
+			s.settle(b, fresh)
+		}
+	}
+	dead(s)
 }
 
 // copyAt is a copy of a value in a block.

@@ -11,8 +11,8 @@ type maker struct {
 	*code
 	r     *rand.Rand
 	cur   int
-	depth int // loops around
-	nest  int // branches around
+	depth int    // loops around
+	nest  int    // branches around
 	alive []VReg // defined on every path to here
 	left  int    // instructions to make
 }

@@ -174,6 +174,12 @@ func (a *allocator) tryFree(iv int32) bool {
 		// It would only wait in the register.
 		return a.inMemory(iv)
 	}
+	if best < FirstKept && limit == call {
+		if r := a.displace(iv, call); r != NoReg && a.evict(iv, r) == nil {
+			a.assign(iv, r)
+			return true
+		}
+	}
 	at := a.splitPoint(max(it.start, a.lastUseBefore(it, limit)), limit)
 	if at <= it.start {
 		return false
@@ -266,6 +272,38 @@ func (a *allocator) lastUseBefore(it *interval, p pos) pos {
 	return it.us[i-1].at
 }
 
+// wanted is when one of the values that hold r during it is used next.
+func (a *allocator) wanted(r Reg, it *interval) pos {
+	u := never
+	a.books[r].meets(it, func(p pos, o int32) bool {
+		w := a.useFrom(&a.ivs[o], it.start)
+		if w != never && a.vals[a.ivs[o].v].remat > 0 && w > it.start {
+			w += w - it.start // cheap to lose
+		}
+		u = min(u, w)
+		return u > it.start
+	})
+	return u
+}
+
+// displace is for a value that is born now, lives on after a call and would get
+// a register only up to there. If the call will drive another value out of a
+// kept register for it, that may as well happen now: it saves a copy.
+func (a *allocator) displace(iv int32, call pos) Reg {
+	it := &a.ivs[iv]
+	if !a.born(it) || a.vals[it.v].fixed != NoReg {
+		return NoReg
+	}
+	mine := a.useFrom(it, call+1)
+	best, bestUse := NoReg, max(mine, call)
+	for r := FirstKept; r < NumRegs; r++ {
+		if u := a.wanted(r, it); u > bestUse {
+			best, bestUse = r, u
+		}
+	}
+	return best
+}
+
 // blocked is for when no register is free: the value whose next use is
 // furthest away goes to memory, which may be iv itself.
 func (a *allocator) blocked(iv int32) error {
@@ -276,15 +314,7 @@ func (a *allocator) blocked(iv int32) error {
 		if Reg(r) < FirstKept && call <= it.start+1 {
 			continue
 		}
-		u := never
-		a.books[r].meets(it, func(p pos, o int32) bool {
-			w := a.useFrom(&a.ivs[o], it.start)
-			if w != never && a.vals[a.ivs[o].v].remat > 0 && w > it.start {
-				w += (w - it.start) // cheap to lose
-			}
-			u = min(u, w)
-			return u > it.start
-		})
+		u := a.wanted(Reg(r), it)
 		if Reg(r) < FirstKept {
 			u = min(u, call)
 		}

@@ -271,8 +271,11 @@ func (f *frame) alu(i insn) error {
 	case 0x80:
 		r, _ := ir.Eval(ir.OpNeg, w, a, 0)
 		return f.put(i.dst, r)
-	case 0xd0: // BPF_END: to big endian on a little-endian machine
-		if w != 4 || i.op&8 == 0 {
+	case 0xd0: // BPF_END on a little-endian machine
+		switch {
+		case w == 4 && i.op&8 == 0 && i.imm == 64:
+			return f.put(i.dst, a) // to little endian
+		case w != 4 || i.op&8 == 0:
 			return errors.New("unknown byte swap")
 		}
 		r, _ := ir.Eval(ir.OpBSwap, uint8(i.imm/8), a, 0)
