@@ -1,0 +1,159 @@
+package session
+
+import (
+	"time"
+
+	"probe/lang/diag"
+	"probe/runtime/output"
+)
+
+// finish brings the run to its end (R-LIFE-01).
+func (s *Session) finish() Result {
+	s.opts.Child.terminate()
+	s.settle(s.clauses)
+	if s.opts.Compat && s.lost > 0 {
+		s.log(diag.Warning, "Total lost event count: "+itoa(s.lost))
+	}
+	if !s.forced() {
+		s.printMaps()
+	}
+	r := s.receipt(s.clauses)
+	if !s.opts.Compat {
+		s.opts.Printer.Receipt(r)
+	}
+	res := Result{Exit: s.exitCode, Complete: len(r.Items) == 0}
+	if s.opts.Strict && !res.Complete && res.Exit == 0 {
+		res.Exit = 3
+	}
+	return res
+}
+
+// How long the end of a run waits for the kernel to stop new events, and for
+// programs to finish records they have begun.
+const (
+	quietWait = 300 * time.Millisecond
+	busyWait  = 100 * time.Millisecond
+)
+
+// settle stops new events, prints what is left and runs the end probes. After
+// exit() the rest is discarded (R-LIFE-03).
+func (s *Session) settle(clauses []*Clause) {
+	for _, c := range clauses {
+		c.stop()
+	}
+	if s.exited {
+		s.discard = true
+	}
+	s.waitQuiet(clauses)
+	s.empty(clauses)
+	discarded := s.discard
+	s.discard = false
+	for _, c := range clauses {
+		if s.forced() || s.printerClosed() {
+			break
+		}
+		if err := c.run("end"); err != nil {
+			s.log(diag.Error, err.Error())
+		}
+	}
+	s.empty(clauses)
+	s.discard = discarded && s.opts.Stay
+	for _, c := range clauses {
+		s.pollErrors(c)
+	}
+}
+
+// waitQuiet drains while the links close, so that a busy probe does not fill
+// its buffer meanwhile.
+func (s *Session) waitQuiet(clauses []*Clause) {
+	deadline := time.Now().Add(quietWait)
+	for _, c := range clauses {
+		for {
+			s.drainAll(clauses)
+			select {
+			case <-c.quiet:
+			case <-time.After(time.Millisecond):
+				if time.Now().Before(deadline) && !s.forced() {
+					continue
+				}
+			}
+			break
+		}
+	}
+}
+
+// drainAll drains whatever the state of the run: after the reason to end, all
+// that is left is still wanted.
+func (s *Session) drainAll(clauses []*Clause) int {
+	exited, done := s.exited, s.done
+	s.exited, s.done = false, false
+	n := s.drain(clauses, round)
+	if s.exited {
+		s.discard = true // exit() was among what was left
+	}
+	s.exited, s.done = s.exited || exited, done || s.done
+	return n
+}
+
+// empty drains until nothing is left, waiting a little for records that
+// programs have reserved and not yet submitted.
+func (s *Session) empty(clauses []*Clause) {
+	deadline := time.Now().Add(busyWait)
+	for {
+		n := s.drainAll(clauses)
+		left := false
+		for _, c := range clauses {
+			left = left || c.ring != nil && c.ring.Pending() > 0
+		}
+		if !left || s.forced() || n == 0 && time.Now().After(deadline) {
+			return
+		}
+		if n == 0 {
+			time.Sleep(100 * time.Microsecond)
+		}
+	}
+}
+
+func (s *Session) forced() bool {
+	select {
+	case <-s.opts.Force:
+		return true
+	default:
+		return false
+	}
+}
+
+// printMaps prints all maps at the end (M-PRINT rows).
+func (s *Session) printMaps() {
+	if s.opts.Stay {
+		s.printKept()
+		return
+	}
+	ended := false
+	seen := map[string]bool{}
+	for _, c := range s.clauses {
+		if c.obj.HIR.Config["print_maps_on_exit"] == "false" {
+			continue
+		}
+		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		for _, m := range c.obj.Maps {
+			if seen[m.Name] {
+				continue
+			}
+			seen[m.Name] = true
+			if !ended {
+				s.opts.Printer.End()
+				ended = true
+			}
+			data, err := c.mapData(m)
+			if err != nil {
+				s.log(diag.Error, err.Error())
+				continue
+			}
+			s.opts.Printer.Map(data, output.MapOptions{AtExit: true})
+		}
+	}
+	if !ended {
+		s.opts.Printer.End()
+	}
+}
