@@ -39,6 +39,7 @@ func (a *assembler) function(n int, f *ir.Func) error {
 	g.generate()
 	if !a.opt.NoOpt {
 		g.peephole()
+		g.sweep()
 	}
 	code, err := g.link()
 	if err != nil {

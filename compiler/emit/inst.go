@@ -75,7 +75,11 @@ type mach struct {
 	args   []regalloc.VReg
 	makers []maker // by virtual register
 	must   []bool  // by virtual register: wanted in a register by someone
-	wild   bool    // addresses of stack slots are in registers: any store may go there
+	// precious are numbers that a comparison has bounded and that become an
+	// offset or a size: verifiers before 6.3 do not carry the bound over to a
+	// copy that was stored earlier.
+	precious map[regalloc.VReg]bool
+	wild     bool // addresses of stack slots are in registers: any store may go there
 }
 
 func (m *mach) VRegs() int                  { return len(m.makers) - 1 }
@@ -84,6 +88,9 @@ func (m *mach) Block(b int) *regalloc.Block { return &m.blocks[b] }
 func (m *mach) Instr(i int) *regalloc.Instr { return &m.insts[i].Instr }
 func (m *mach) Args() []regalloc.VReg       { return m.args }
 func (m *mach) Remat(v regalloc.VReg) int   { return m.makers[v].slots() }
+
+// Precious: see mach.precious.
+func (m *mach) Precious(v regalloc.VReg) bool { return m.precious[v] }
 
 // Storable: constants of 32 bits have an instruction that stores them.
 func (m *mach) Storable(v regalloc.VReg) bool {

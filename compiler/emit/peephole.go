@@ -177,6 +177,9 @@ var (
 // step follows one instruction and tells whether it is needed; it may put a
 // cheaper one in its place.
 func (p *peeper) step(s *numbers, r *raw) bool {
+	if p.reads(r) {
+		r.src = p.oldest(s, r.src)
+	}
 	switch class := r.op.Class(); {
 	case r.op == opMovReg:
 		return set(&s.regs[r.dst], s.regs[r.src])
@@ -197,6 +200,31 @@ func (p *peeper) step(s *numbers, r *raw) bool {
 		s.regs[r.dst] = p.fresh()
 	}
 	return true
+}
+
+// reads tells whether the instruction only reads its source register.
+func (p *peeper) reads(r *raw) bool {
+	class := r.op.Class()
+	switch {
+	case class == asm.StXClass:
+		return r.op.Mode() == asm.MemMode
+	case class == asm.LdXClass:
+		return true
+	case class.IsALU():
+		return r.op.Source() == asm.RegSource && r.op.ALUOp() != asm.Swap
+	}
+	return false
+}
+
+// oldest is the first register that holds the same value. Reading from that one
+// often leaves a copy without readers.
+func (p *peeper) oldest(s *numbers, r asm.Register) asm.Register {
+	for q := asm.R0; q < r; q++ {
+		if r != asm.RFP && s.regs[q] == s.regs[r] {
+			return q
+		}
+	}
+	return r
 }
 
 // set gives a register or word a value; false if it has it.

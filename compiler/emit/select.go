@@ -197,8 +197,33 @@ func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
 			}
 		}
 	}
+	if in.Kind.IsPtr() {
+		s.bounded(b)
+	}
 	s.add(inst{kind: kALU, op: op, w: in.W, Instr: regalloc.Instr{Def: def,
 		Use: [2]regalloc.VReg{s.reg(a), s.reg(b)}, Tied: true, Commute: op.Commutes()}})
+}
+
+// bounded notes a number that is an offset or a size, if its bound does not
+// come from the way it was computed.
+func (s *selector) bounded(v ir.Value) {
+	var of func(v ir.Value) ir.Fact
+	depth := 0
+	of = func(v ir.Value) ir.Fact {
+		if depth == 6 {
+			return ir.Anything
+		}
+		depth++
+		f := ir.FactOf(s.f.Ins(v), of)
+		depth--
+		return f
+	}
+	if of(v).Max >= 1<<29 {
+		if s.precious == nil {
+			s.precious = map[regalloc.VReg]bool{}
+		}
+		s.precious[s.vreg(v)] = true
+	}
 }
 
 func (s *selector) zext(def regalloc.VReg, in *ir.Ins) {
@@ -273,6 +298,9 @@ func (s *selector) call(v ir.Value, in *ir.Ins) {
 	}
 	if s.uses[v] > 0 {
 		i.Def = regalloc.VReg(v)
+	}
+	if k := ir.SizeArg(ir.Helper(in.Imm)); in.Op == ir.OpCall && k >= 0 {
+		s.bounded(in.Args[k])
 	}
 	i.Args = make([]regalloc.VReg, len(in.Args))
 	for k, a := range in.Args {

@@ -30,6 +30,17 @@ var helperMems = map[Helper][]helperMem{
 	HelperPerfEventOutput: {{arg: 3, sizeA: 4}},
 }
 
+// SizeArg is the argument of a helper that holds the size of another one, or
+// -1.
+func SizeArg(h Helper) int {
+	for _, m := range helperMems[h] {
+		if m.sizeA > 0 {
+			return m.sizeA
+		}
+	}
+	return -1
+}
+
 // call checks the arguments of a call.
 func (r *rules) call(v Value, in *Ins, s *flow) {
 	for _, a := range in.Args {

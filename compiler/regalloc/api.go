@@ -38,6 +38,8 @@ type Code interface {
 	// Remat is what it costs, in 8-byte instructions, to make v again from
 	// nothing wherever it is needed; 0 if that cannot be done.
 	Remat(v VReg) int
+	// Precious tells that v should stay in a register if at all possible.
+	Precious(v VReg) bool
 	// Storable tells whether a value that can be made again can be made in a
 	// spill slot as well, without a register.
 	Storable(v VReg) bool

@@ -21,6 +21,7 @@ func (c *code) Block(b int) *Block   { return &c.blocks[b] }
 func (c *code) Instr(i int) *Instr   { return &c.instrs[i] }
 func (c *code) Args() []VReg         { return c.args }
 func (c *code) Remat(v VReg) int     { return c.remat[v] }
+func (c *code) Precious(v VReg) bool { return v%16 == 7 }
 func (c *code) Storable(v VReg) bool { return c.store[v] }
 
 // holds is which values each location holds, in one point of the code.

@@ -280,6 +280,9 @@ func (a *allocator) wanted(r Reg, it *interval) pos {
 		if w != never && a.vals[a.ivs[o].v].remat > 0 && w > it.start {
 			w += w - it.start // cheap to lose
 		}
+		if a.code.Precious(a.ivs[o].v) {
+			w = min(w, it.start+2)
+		}
 		u = min(u, w)
 		return u > it.start
 	})
