@@ -112,7 +112,7 @@ func RecordLitType(names []string, elems []*Type) *Type {
 }
 
 func layoutRecord(fl Flavour, names []string, elems []*Type) *Type {
-	s := &Struct{Flavour: fl, Align: 1, loaded: true}
+	s := &Struct{Flavour: fl, Align: 1}
 	for i, e := range elems {
 		a := e.Align()
 		s.Align = max(s.Align, a)

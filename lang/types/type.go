@@ -6,6 +6,8 @@
 // The nil *Type means "not known yet" during inference.
 package types
 
+import "sync"
+
 // Kind is the family of a type.
 type Kind uint8
 
@@ -118,7 +120,7 @@ type Struct struct {
 	BTF     uint32         // type id in the kernel's BTF, 0 for other structs
 	Load    func() []Field // nil when Members is filled in already
 	Members []Field
-	loaded  bool
+	once    sync.Once
 }
 
 // Field is one member. Members of anonymous inner structs and unions appear in
@@ -134,14 +136,14 @@ type Field struct {
 	RelLoc   bool // tracepoint __rel_loc word: the offset counts from the end of the field
 }
 
-// Fields returns the members, loading them on the first call.
+// Fields returns the members, loading them on the first call. It may be called
+// from several goroutines.
 func (s *Struct) Fields() []Field {
-	if !s.loaded {
-		s.loaded = true
+	s.once.Do(func() {
 		if s.Load != nil {
 			s.Members = s.Load()
 		}
-	}
+	})
 	return s.Members
 }
 
