@@ -16,7 +16,7 @@ type assembler struct {
 	prog    *ir.Prog
 	mapName func(int) string
 	opt     Options
-	funcs   []assembled
+	funcs   []*assembled // by function of prog; nil for those that nobody calls
 }
 
 // assembled is one finished function.
@@ -27,13 +27,13 @@ type assembled struct {
 	loops bool    // uses may_goto, for which the kernel adds stack
 }
 
-// function compiles function number n.
-func (a *assembler) function(n int, f *ir.Func) error {
+// function compiles one function.
+func (a *assembler) function(f *ir.Func) (*assembled, error) {
 	ir.SplitCritical(f)
 	m := selectFunc(f)
 	al, err := regalloc.Allocate(m)
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.Name, err)
+		return nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	g := &generator{mach: m, al: al, fr: newFrame(m, al.Slots, a.opt)}
 	g.generate()
@@ -43,9 +43,9 @@ func (a *assembler) function(n int, f *ir.Func) error {
 	}
 	code, err := g.link()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	fn := assembled{code: code, info: FuncInfo{Name: f.Name, Stack: g.fr.size, Stats: Stats(al.Stats)}}
+	fn := &assembled{code: code, info: FuncInfo{Name: f.Name, Stack: g.fr.size, Stats: Stats(al.Stats)}}
 	for i := range code {
 		fn.info.Slots += code[i].width()
 		if code[i].kind == refFunc {
@@ -53,8 +53,7 @@ func (a *assembler) function(n int, f *ir.Func) error {
 		}
 		fn.loops = fn.loops || code[i].op == opMayGot
 	}
-	a.funcs = append(a.funcs, fn)
-	return nil
+	return fn, nil
 }
 
 // symbol is the name by which the instructions refer to a function.
@@ -64,19 +63,24 @@ func (a *assembler) symbol(n int) string {
 
 func (a *assembler) finish() (*Code, error) {
 	out := &Code{}
-	slots := 0
-	for i := range a.funcs {
-		slots += a.funcs[i].info.Slots
+	slots, count := 0, 0
+	for _, fn := range a.funcs {
+		if fn != nil {
+			slots += fn.info.Slots
+			count++
+		}
 	}
 	out.Ins = make(asm.Instructions, 0, slots)
 	out.Lines = make([]int32, 0, slots)
-	for n := range a.funcs {
-		fn := &a.funcs[n]
+	for n, fn := range a.funcs {
+		if fn == nil {
+			continue
+		}
 		fn.info.Start = len(out.Lines)
 		for i := range fn.code {
 			r := &fn.code[i]
 			in := a.instruction(r)
-			if i == 0 && len(a.funcs) > 1 {
+			if i == 0 && count > 1 {
 				name := a.symbol(n)
 				in = btf.WithFuncMetadata(in.WithSymbol(name), signature(name, a.prog.Funcs[n].NArgs, n == 0))
 			}
@@ -88,7 +92,7 @@ func (a *assembler) finish() (*Code, error) {
 		out.Funcs = append(out.Funcs, fn.info)
 	}
 	var err error
-	out.StackSize, err = a.stack(0, 0)
+	out.StackSize, err = a.stack(0, 0, count > 1)
 	return out, err
 }
 
@@ -99,8 +103,8 @@ const mayGotoStack = 16
 // stack adds up the stack of function n and its deepest callee. The kernel
 // rounds each function up to 32 bytes where there is more than one
 // (check_max_stack_depth in kernel/bpf/verifier.c).
-func (a *assembler) stack(n, depth int) (int, error) {
-	fn := &a.funcs[n]
+func (a *assembler) stack(n, depth int, several bool) (int, error) {
+	fn := a.funcs[n]
 	own := fn.info.Stack
 	if fn.loops {
 		own += mayGotoStack
@@ -108,7 +112,7 @@ func (a *assembler) stack(n, depth int) (int, error) {
 	if own > MaxStack {
 		return 0, &StackError{Func: fn.info.Name, Size: own, Limit: MaxStack}
 	}
-	if len(a.funcs) > 1 {
+	if several {
 		own = (max(own, 1) + 31) / 32 * 32
 	}
 	if depth >= 8 {
@@ -116,7 +120,7 @@ func (a *assembler) stack(n, depth int) (int, error) {
 	}
 	deepest := 0
 	for _, c := range fn.calls {
-		d, err := a.stack(int(c), depth+1)
+		d, err := a.stack(int(c), depth+1, several)
 		if err != nil {
 			return 0, err
 		}

@@ -72,11 +72,21 @@ func (e *JumpError) Error() string {
 // are split in place. Errors are *StackError and *JumpError; anything else is
 // a fault of the compiler.
 func Prog(p *ir.Prog, mapName func(int) string, opt Options) (*Code, error) {
-	out := &assembler{prog: p, mapName: mapName, opt: opt}
-	for i, f := range p.Funcs {
-		if err := out.function(i, f); err != nil {
+	out := &assembler{prog: p, mapName: mapName, opt: opt, funcs: make([]*assembled, len(p.Funcs))}
+	// Functions whose last call was optimised away are left out: the kernel
+	// refuses what nobody calls.
+	for todo := []int32{0}; len(todo) > 0; {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if out.funcs[n] != nil {
+			continue
+		}
+		fn, err := out.function(p.Funcs[n])
+		if err != nil {
 			return nil, err
 		}
+		out.funcs[n] = fn
+		todo = append(todo, fn.calls...)
 	}
 	return out.finish()
 }

@@ -209,6 +209,39 @@ func TestJumpLimit(t *testing.T) {
 	}
 }
 
+// TestUncalled: a callback whose only call is never reached is left out.
+func TestUncalled(t *testing.T) {
+	p := parse(t, `
+func p(ctx)
+slot 0 8 8 "s"
+b0
+  %1 = const 0
+  br eq %1, %1, b1, b2
+b1
+  ret
+b2
+  %2:func = funcaddr 1
+  %3:stack = frame 0+0
+  %4 = const 3
+  %5 = call loop(%4, %2, %3, %1)
+  ret
+
+func cb(scalar, stack)
+b0
+  %1 = const 0
+  ret %1
+`)
+	plain, err := Prog(p.Clone(), irgen.MapName, Options{})
+	if err != nil || len(plain.Funcs) != 2 {
+		t.Fatalf("got %+v, %v; want two functions", plain, err)
+	}
+	optimise(t, p)
+	c, err := Prog(p, irgen.MapName, Options{})
+	if err != nil || len(c.Funcs) != 1 || len(c.Lines) != 2 {
+		t.Errorf("got %v\n%s", err, c.Text(nil))
+	}
+}
+
 // TestEndlessLoop: empty blocks in a circle stay what they are.
 func TestEndlessLoop(t *testing.T) {
 	p := parse(t, "func p(ctx)\nb0\n  jump b1\nb1\n  jump b2\nb2\n  jump b1\n")

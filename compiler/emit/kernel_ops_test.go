@@ -183,7 +183,7 @@ func TestKernelPrograms(t *testing.T) {
 		spill += fmt.Sprintf("  %%%d = load %%1+%d\n", 10+i, i%8*8)
 		sum += fmt.Sprintf("  %%%d = mul %%%d, %%%d\n", 30+i, 29+i, 10+i)
 	}
-	spill += "  store %2+0, %10\n  %29 = call map_delete_elem(%3, %2)\n" + sum +
+	spill += "  store %2+0, %10\n  %28 = call map_delete_elem(%3, %2)\n  %29 = sext.4 %28\n" + sum +
 		"  %50:mapvalue = mapvalue 0+0\n  store %50+0, %41\n  ret\n"
 	tests := []struct {
 		name  string

@@ -40,18 +40,31 @@ func needKernel(t *testing.T) {
 	}
 }
 
-// needVersion skips on kernels older than the one that has a feature.
-func needVersion(t *testing.T, major, minor int, feature string) {
+// version is that of the running kernel.
+func version(t *testing.T) (major, minor int) {
 	t.Helper()
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		t.Fatal(err)
 	}
-	var a, b int
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &a, &b); err != nil {
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
 		t.Fatal(err)
 	}
-	if a < major || a == major && b < minor {
+	return major, minor
+}
+
+// atLeast tells whether the running kernel is not older than a version.
+func atLeast(t *testing.T, major, minor int) bool {
+	t.Helper()
+	a, b := version(t)
+	return a > major || a == major && b >= minor
+}
+
+// needVersion skips on kernels older than the one that has a feature.
+func needVersion(t *testing.T, major, minor int, feature string) {
+	t.Helper()
+	if !atLeast(t, major, minor) {
+		a, b := version(t)
 		t.Skipf("%s needs kernel %d.%d; this is %d.%d", feature, major, minor, a, b)
 	}
 }
@@ -124,7 +137,7 @@ func runKernel(t *testing.T, c *Code, ctx []byte) (o irgen.Outcome, ok bool) {
 // kernel. It finds what the kernel's verifier refuses, too.
 func TestKernelRandom(t *testing.T) {
 	needKernel(t)
-	needVersion(t, 6, 9, "may_goto")
+	opt := irgen.Options{Callbacks: atLeast(t, 5, 17), MayGoto: atLeast(t, 6, 9), Atomics: atLeast(t, 5, 12)}
 	const n = 160
 	ran := 0
 	for seed := range int64(n) {
@@ -132,7 +145,7 @@ func TestKernelRandom(t *testing.T) {
 		data := make([]byte, 20+r.Intn(400))
 		r.Read(data)
 		ctx := context(r)
-		p := irgen.Program(data, irgen.Options{Callbacks: true, MayGoto: true})
+		p := irgen.Program(data, opt)
 		ref := irgen.NewEnv(ctx)
 		ret, err := ir.Interp(p, ref)
 		if errors.Is(err, ir.ErrSteps) {

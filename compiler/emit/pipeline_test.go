@@ -13,7 +13,7 @@ import (
 	"probe/compiler/pass"
 )
 
-var all = irgen.Options{World: true, Callbacks: true, ForEach: true, MayGoto: true}
+var all = irgen.Options{World: true, Callbacks: true, ForEach: true, MayGoto: true, Atomics: true}
 
 func mapIndex(name string) int {
 	return map[string]int{"array": irgen.MapArray, "hash": irgen.MapHash, "ring": irgen.MapRing}[name]

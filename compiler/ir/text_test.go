@@ -11,7 +11,7 @@ import (
 	"probe/compiler/ir/irgen"
 )
 
-var everything = irgen.Options{World: true, Callbacks: true, ForEach: true, MayGoto: true}
+var everything = irgen.Options{World: true, Callbacks: true, ForEach: true, MayGoto: true, Atomics: true}
 
 func generated(seed int64, size int) *ir.Prog {
 	data := make([]byte, size)

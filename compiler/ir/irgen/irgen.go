@@ -32,6 +32,7 @@ type Options struct {
 	Callbacks bool // bpf_loop
 	ForEach   bool // for_each_map_elem as well, whose order the kernel decides
 	MayGoto   bool
+	Atomics   bool // other than plain addition
 }
 
 // MapName names the maps for the emitter.
@@ -292,6 +293,9 @@ func (g *gen) atomic() {
 	w := uint8(4 + 4*g.n(2))
 	base := g.element(8)
 	op := [...]ir.Op{ir.OpAtomicAdd, ir.OpAtomicFetchAdd, ir.OpAtomicXchg, ir.OpAtomicAnd, ir.OpAtomicOr}[g.n(5)]
+	if !g.opt.Atomics {
+		op = ir.OpAtomicAdd
+	}
 	i := ir.Ins{Op: op, W: w, A: base, B: g.expr(2)}
 	if op == ir.OpAtomicFetchAdd || op == ir.OpAtomicXchg {
 		i.Kind = ir.Scalar
@@ -387,7 +391,8 @@ func (g *gen) lookup(depth int) {
 	b.Store(b.Frame(val, 8), 0, 8, g.leaf())
 	r := b.Call(ir.HelperMapUpdate, b.Map(MapHash), key, b.Frame(val, 0), b.Const(int64(g.n(2))))
 	if g.n(2) == 0 {
-		b.Set(g.anyVar(), r)
+		// Before 6.4 these helpers return 32 bits.
+		b.Set(g.anyVar(), b.Ext(r, 4, true))
 	}
 	b.Jump(join)
 	b.UseSealed(join)
@@ -432,7 +437,7 @@ func (g *gen) call() {
 		b.Call(ir.HelperReadKernel, b.Frame(s, 0), size, b.MapValue(MapArray, 64))
 		r = b.Load(b.Frame(s, 0), 0, 8)
 	default:
-		r = b.Call(ir.HelperMapDelete, b.Map(MapHash), g.key())
+		r = b.Ext(b.Call(ir.HelperMapDelete, b.Map(MapHash), g.key()), 4, true)
 	}
 	b.Set(g.anyVar(), r)
 }
