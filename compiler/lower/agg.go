@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"math/bits"
+
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
@@ -12,9 +14,9 @@ import (
 // atomicCells tells whether two tasks may interleave on one CPU inside this
 // program, so that per-CPU cells need atomic updates. Programs on kprobes,
 // tracepoints and perf events run with preemption off; trampolines only with
-// migration off, and so may raw tracepoints (some kernels guard them by SRCU).
+// migration off.
 func (f *fn) atomicCells() bool {
-	return f.site.Prog == hir.ProgTracing || f.site.Attach.Kind == hir.AttachRawTracepoint || f.site.Space == types.User
+	return f.site.Prog == hir.ProgTracing || f.site.Space == types.User
 }
 
 // aggregate is @m[k] = count() and its like.
@@ -26,7 +28,10 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 		args := f.scalars(s.Args)
 		if fn.Agg.Bucket != nil {
 			b := fn.Agg.Bucket(f, t, args)
-			// The verifier has to see the bound of the index.
+			// The verifier has to see the bound of the index. Old ones follow paths
+			// that contradict themselves, with bounds that no number fits in, and
+			// then refuse the index; a mask gives it bounds of its own.
+			b = f.b.BinI(ir.OpAnd, b, int64(1)<<bits.Len(uint(om.Buckets))-1)
 			b = f.Select(ir.ULT, b, f.konst(int64(om.Buckets)), b, f.konst(0))
 			cell := f.b.Bin(ir.OpAdd, f.Addr(f.perCPU(om.Off)), f.b.BinI(ir.OpShl, b, 3))
 			f.increment(cell, 0)

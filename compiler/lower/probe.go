@@ -97,9 +97,14 @@ func (f *fn) filters() {
 		f.require(ir.EQ, tgid, f.konst(int64(pid)))
 	}
 	if comm := f.u.cfg.Comm; comm != "" {
-		buf := f.Scratch(16, "comm")
-		f.Zero(buf, 16) // not every kernel pads the name
-		f.b.Call(ir.HelperComm, f.Addr(buf), f.konst(16))
+		var buf builtin.Place
+		if t := f.Target(); t.TaskBTF && t.CommOff > 0 {
+			buf = f.local(f.b.Call(ir.HelperTaskBTF)).At(t.CommOff)
+		} else {
+			buf = f.Scratch(16, "comm")
+			f.Zero(buf, 16) // not every kernel pads the name
+			f.b.Call(ir.HelperComm, f.Addr(buf), f.konst(16))
+		}
 		want := make([]byte, 16)
 		copy(want[:15], comm)
 		for i := 0; i < 16; i += 8 {

@@ -10,6 +10,7 @@ type Target struct {
 
 	RdonlyCast     uint32 // BTF id of kfunc bpf_rdonly_cast, 0 if missing (6.2)
 	TaskBTF        bool   // helper get_current_task_btf (5.11)
+	CommOff        int    // byte offset of the name in struct task_struct, which is padded with zeros; 0 unknown
 	AttachCookie   bool   // helper get_attach_cookie (5.15)
 	ForEachMapElem bool   // helper for_each_map_elem (5.13)
 	Loop           bool   // helper bpf_loop (5.17)

@@ -27,7 +27,7 @@ type question struct {
 // questions lists what a Target is made of. Asking costs a system call or a
 // few, so that a script of one line should not pay for all.
 var questions = []question{
-	{feature.TaskBTF, []string{"curtask", "ppid", "pcomm", "leader", "tgid"}, func(t *target.Target) { t.TaskBTF = true }},
+	{feature.TaskBTF, []string{"curtask", "ppid", "comm", "leader", "tgid"}, func(t *target.Target) { t.TaskBTF = true }},
 	{feature.AttachCookie, []string{"*"}, func(t *target.Target) { t.AttachCookie = true }},
 	{feature.ForEachMapElem, []string{"for", "len"}, func(t *target.Target) { t.ForEachMapElem = true }},
 	{feature.Loop, []string{"for", "while", "str", "join", "unroll"}, func(t *target.Target) { t.Loop = true }},
@@ -64,6 +64,9 @@ func (k *Kernel) Target(text string) (*target.Target, error) {
 	}
 	if k.loaded.Load() && set.Has(feature.RdonlyCast) {
 		t.RdonlyCast = kfunc(set, "bpf_rdonly_cast")
+	}
+	if t.TaskBTF && (all || strings.Contains(text, "comm")) {
+		t.CommOff, _ = feature.CommOffset()
 	}
 	if err := pidNamespace(t); err != nil {
 		return nil, err
