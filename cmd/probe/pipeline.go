@@ -56,7 +56,7 @@ func newPipeline(o *options, std stdio) *pipeline {
 		opts.Kprobes, opts.KprobeMulti, opts.Tracing, opts.Uprobes, opts.FuncIP = nil, nil, nil, nil, nil
 	}
 	if !slices.Contains(without, "raw_tracepoint") {
-		opts.RawTracepoint = bpf.HasRawTracepoint
+		opts.RawTracepoint = provider.HasRawTracepoint
 	}
 	return &pipeline{o: o, std: std, kernel: k, probes: provider.New(k, opts)}
 }
