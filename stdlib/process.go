@@ -134,8 +134,14 @@ func lowerComm(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	p, _ := l.Dest(16, "comm")
 	if t := l.Target(); t.TaskBTF && t.CommOff > 0 {
 		task := l.B().Call(ir.HelperTaskBTF)
-		for i := 0; i < 16; i += 8 {
-			l.B().Store(p.Base, p.Off+i, 8, l.B().Load(task, t.CommOff+i, 8))
+		// In a tuple the name may lie at any offset, and the verifier wants
+		// aligned stores to the stack.
+		w := 8
+		for p.Off%w != 0 || t.CommOff%w != 0 {
+			w /= 2
+		}
+		for i := 0; i < 16; i += w {
+			l.B().Store(p.Base, p.Off+i, w, l.B().Load(task, t.CommOff+i, w))
 		}
 		return builtin.Operand{T: c.T, Mem: &p}
 	}
