@@ -11,7 +11,7 @@ import (
 )
 
 // DefaultTimeout is how long a case may take that does not say.
-const DefaultTimeout = 20 * time.Second
+const DefaultTimeout = 60 * time.Second
 
 // Case is one acceptance case; the fields are the keys of the package comment.
 type Case struct {

@@ -29,7 +29,7 @@
 //	DO      what the driver does instead, one step a line, see Step
 //	NEEDS   features of the kernel without which the case has no meaning;
 //	        asked for, never deduced from the version (see package drive)
-//	TIMEOUT how long the case may take (20s when not given)
+//	TIMEOUT how long the case may take (60s when not given: an emulated machine may be busy)
 //	STDOUT  the program's output, before the blank lines of the end
 //	MAPS    the output after the blank lines
 //	STDERR  messages that must come on standard error, in this order
