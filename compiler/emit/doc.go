@@ -1,8 +1,21 @@
-// Package emit turns the intermediate form of a program into BPF instructions:
-// block layout, instruction selection, register allocation (package regalloc),
-// the 512 bytes of stack, and the library's instruction type. In: an ir.Prog
-// that passes ir.Verify. Out: Code, instructions with a script place for each.
-// It knows neither scripts nor kernels, and emits only what every kernel from
-// 5.8 on accepts: no sign-extending loads, no signed division, no byte swap
-// instruction newer than the endianness conversions.
+// Package emit turns the intermediate form of a program into BPF instructions.
+// In: an ir.Prog that passes ir.Verify. Out: Code, the library's instructions
+// with a script place for each raw slot. It knows neither scripts nor kernels,
+// and emits only what every kernel from 5.8 on accepts: no sign-extending
+// loads, no signed division, no byte swap newer than the endianness
+// conversions.
+//
+// The stages, each in its file:
+//
+//	layout.go    the order of the blocks: hot before cold, loops in one piece
+//	select.go    instructions on virtual registers (inst.go)
+//	regalloc     registers and moves, by package regalloc
+//	stack.go     places for stack slots, shared where lifetimes allow
+//	assemble.go  instructions on registers (raw.go), then jumps
+//	peephole.go  what a register or the stack holds already is not made again
+//	sweep.go     what nobody reads is not made at all
+//
+// Jumps get their distances here and not labels, since distances have to be
+// checked anyway; Code.Text shows the targets. Functions refer to each other by
+// symbol, maps by name.
 package emit

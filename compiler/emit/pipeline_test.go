@@ -68,7 +68,8 @@ func check(t *testing.T, data, ctx []byte) bool {
 	if d := cmp.Diff(irgen.Result(ret, env), want); d != "" {
 		t.Fatalf("passes change the program (-got +want)\n%s\n%s\n%s\nfirst wrong: %s", d, p, q, blame(p, ctx, want))
 	}
-	return simulate(t, p.Clone(), ctx, want) && simulate(t, q, ctx, want)
+	return simulate(t, p.Clone(), ctx, want, Options{NoOpt: true}) && simulate(t, p.Clone(), ctx, want, Options{}) &&
+		simulate(t, q, ctx, want, Options{})
 }
 
 // blame finds the pass after which the program is wrong for the first time.
@@ -92,9 +93,9 @@ func blame(p *ir.Prog, ctx []byte, want irgen.Outcome) string {
 }
 
 // simulate emits the program and runs its instructions.
-func simulate(t *testing.T, p *ir.Prog, ctx []byte, want irgen.Outcome) bool {
+func simulate(t *testing.T, p *ir.Prog, ctx []byte, want irgen.Outcome, opt Options) bool {
 	t.Helper()
-	code, err := Prog(p, irgen.MapName, Options{})
+	code, err := Prog(p, irgen.MapName, opt)
 	var se *StackError
 	if errors.As(err, &se) {
 		return false

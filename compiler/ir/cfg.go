@@ -177,13 +177,6 @@ func (c *CFG) Dominates(a, b Block) bool {
 // Common is the nearest block that dominates both.
 func (c *CFG) Common(a, b Block) Block { return c.meet(a, b) }
 
-// DomOrder calls fn for the reachable blocks so that dominators come first.
-func (c *CFG) DomOrder(fn func(Block)) {
-	for _, b := range c.Order {
-		fn(b)
-	}
-}
-
 // IsBackEdge tells whether the edge from p to b closes a natural loop.
 func (c *CFG) IsBackEdge(p, b Block) bool { return c.Dominates(b, p) }
 
@@ -230,16 +223,6 @@ func (c *CFG) loops(n int) {
 			}
 		}
 	}
-}
-
-// InLoop tells whether block b belongs to the loop with header h.
-func (c *CFG) InLoop(b, h Block) bool {
-	for x := c.Head[b]; x >= 0; x = c.Outer[x] {
-		if x == h {
-			return true
-		}
-	}
-	return false
 }
 
 // RemoveUnreachable drops the blocks that no path reaches and renumbers the

@@ -100,13 +100,8 @@ b6
 			t.Errorf("b%d: depth %d, head b%d; want %d, b%d", b, c.Depth[b], c.Head[b], want.depth, want.head)
 		}
 	}
-	for _, tt := range []struct {
-		b, h Block
-		want bool
-	}{{4, 3, true}, {4, 1, true}, {5, 3, false}, {5, 1, true}, {6, 1, false}, {0, 1, false}} {
-		if got := c.InLoop(tt.b, tt.h); got != tt.want {
-			t.Errorf("b%d in the loop of b%d: %v", tt.b, tt.h, got)
-		}
+	if c.Outer[3] != 1 || c.Outer[1] != -1 {
+		t.Errorf("loops around: b%d, b%d", c.Outer[3], c.Outer[1])
 	}
 	if !c.IsBackEdge(4, 3) || c.IsBackEdge(2, 3) {
 		t.Error("back edges are wrong")

@@ -144,7 +144,6 @@ type BlockData struct {
 	Ins    []Value // in order; includes effects without result
 	Term   Term
 	Cold   bool // error paths: laid out last
-	Loop   int  // nesting depth of loops
 	Name   string
 }
 

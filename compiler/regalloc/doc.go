@@ -52,6 +52,13 @@
 // after its definition, whichever is executed less often; SSA form guarantees
 // that the slot is right from then on.
 //
+// Copies. A value that is born in r0 or an argument register but has to survive
+// a call stays there up to the block of that call, so that a test in front of
+// the call is passed without the copy (lazy). A value that a call would drive
+// into a kept register anyway takes that register at birth (displace). Hints
+// (hint.go) follow a value through the instructions that overwrite it and the
+// parameters it is passed to, to the register in which it is wanted in the end.
+//
 // After the scan (resolve.go) the pieces of split values are connected: inside
 // a block where one piece follows the other, on edges where the piece at the
 // end of the predecessor is not the piece at the start of the successor. Block
@@ -60,4 +67,8 @@
 // it is read; a cycle goes through a free register or, if there is none,
 // through a slot. Exclusive-or swaps are out of the question: the kernel's
 // verifier refuses arithmetic on pointers.
+//
+// One thing the allocator knows of the verifier: Precious values should not go
+// to memory. They are numbers that a comparison bounds; old verifiers do not
+// carry the bound over to a copy that was stored before the comparison.
 package regalloc
