@@ -185,18 +185,21 @@ func (f *fn) findCaptured(pr *hir.Probe) {
 	})
 }
 
-// unknown hides a number from the verifier by adding a zero it cannot see.
-func (f *fn) unknown(v ir.Value) ir.Value {
-	return f.b.Bin(ir.OpAdd, v, f.b.Load(f.b.MapValue(mapData, zeroOff), 0, 8))
+// hiddenZero is a zero that the verifier cannot see: a number plus it is
+// unknown.
+func (f *fn) hiddenZero() ir.Value {
+	return f.b.Load(f.b.MapValue(mapData, zeroOff), 0, 8)
 }
 
-// blur makes what a body assigns unknown ahead of a may_goto loop.
-func (f *fn) blur(body *hir.Block) {
+// blur makes what a body assigns unknown: ahead of a may_goto loop, and at the
+// end of each turn. A comparison like $i == 250 would else make $i a constant
+// from there on, and each turn after it a state of its own.
+func (f *fn) blur(body *hir.Block, zero ir.Value) {
 	seen := map[*hir.Var]bool{}
 	blur := func(v *hir.Var) {
 		if b := f.vars[v]; b != nil && b.scalar && !seen[v] {
 			seen[v] = true
-			f.b.Set(b.v, f.unknown(f.b.Get(b.v)))
+			f.b.Set(b.v, f.b.Bin(ir.OpAdd, f.b.Get(b.v), zero))
 		}
 	}
 	walkBlock(body, func(e hir.Expr) {
@@ -221,9 +224,11 @@ func (f *fn) forRange(s *hir.ForRange) {
 		return
 	}
 	from, to := f.Scalar(s.From), f.Scalar(s.To)
+	var zero ir.Value
 	if form == mayGotoLoop {
-		from = f.unknown(from)
-		f.blur(s.Body)
+		zero = f.hiddenZero()
+		from = f.b.Bin(ir.OpAdd, from, zero)
+		f.blur(s.Body, zero)
 	}
 	signed := s.Var.Type.Signed
 	i := f.b.NewVar(ir.Scalar)
@@ -238,7 +243,12 @@ func (f *fn) forRange(s *hir.ForRange) {
 		f.SetVar(s.Var, builtin.Operand{T: s.Var.Type, V: f.b.Get(i)})
 		f.block(s.Body)
 	}, func() {
-		f.b.Set(i, f.b.BinI(ir.OpAdd, f.b.Get(i), 1))
+		next := f.b.BinI(ir.OpAdd, f.b.Get(i), 1)
+		if form == mayGotoLoop {
+			next = f.b.Bin(ir.OpAdd, next, zero)
+			f.blur(s.Body, zero)
+		}
+		f.b.Set(i, next)
 	})
 }
 
@@ -310,10 +320,13 @@ func (f *fn) while(s *hir.While) {
 		f.whileCallback(s)
 		return
 	}
+	step := func() {}
 	if form == mayGotoLoop {
-		f.blur(s.Body)
+		zero := f.hiddenZero()
+		f.blur(s.Body, zero)
+		step = func() { f.blur(s.Body, zero) }
 	}
-	f.turn(form, 0, func(body, done ir.Block) { f.cond(s.C, body, done) }, func() { f.block(s.Body) }, func() {})
+	f.turn(form, 0, func(body, done ir.Block) { f.cond(s.C, body, done) }, func() { f.block(s.Body) }, step)
 }
 
 func (f *fn) unroll(s *hir.Unroll) {
