@@ -145,10 +145,12 @@ func (b *bench) versionOf(ctx context.Context, g *guest.Guest, t *tracer) string
 	}
 	line, _, _ := strings.Cut(res.Stdout+res.Stderr, "\n")
 	words := strings.Fields(line)
-	if len(words) < 2 {
-		return line
+	for _, w := range words[min(1, len(words)):] {
+		if v := strings.TrimPrefix(w, "v"); v != "" && v[0] >= '0' && v[0] <= '9' {
+			return v
+		}
 	}
-	return strings.TrimPrefix(words[1], "v")
+	return ""
 }
 
 // run runs a command in a guest that must succeed.

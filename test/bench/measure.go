@@ -183,7 +183,7 @@ func (b *bench) starts(ctx context.Context, g *guest.Guest) ([]*table, error) {
 func (b *bench) events(ctx context.Context, g *guest.Guest) ([]*table, error) {
 	out := &table{
 		title: "One event of raw_syscalls:sys_enter", command: "go run ./test/bench -only event",
-		unit: "Instructions. The kernel's own statistics take about 66 of each figure but the last, which is taken without them, from the CPU time of the calling process", columns: b.columns(),
+		unit: "Instructions. What the kernel's own statistics take is part of each figure but the last, which is taken without them, from the CPU time of the calling process", columns: b.columns(),
 	}
 	for _, c := range eventCases {
 		var figures []float64

@@ -140,7 +140,7 @@ func event(o *options, args []string) (*Result, error) {
 }
 
 // lostPattern finds what tracers say about events they know to have lost.
-var lostPattern = regexp.MustCompile(`(?i)lost (\d+) events|(\d+) (?:events?|records?) (?:were |was )?(?:lost|dropped)`)
+var lostPattern = regexp.MustCompile(`(?i)lost (\d+) events|(\d+) events?(?: of \S+)? (?:were |was )?lost`)
 
 // lost makes events without a pause, ends the tracer right after the last one,
 // and counts what it printed: lines with the word "event".

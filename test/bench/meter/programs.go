@@ -16,7 +16,7 @@ type programs struct {
 }
 
 // statistics switches the kernel's counting of program runs on and off. It
-// adds about 66 instructions to each run.
+// adds some 50 instructions to each run.
 func statistics(on bool) error {
 	v := "0"
 	if on {
