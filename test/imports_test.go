@@ -42,13 +42,16 @@ var edges = map[string][]string{
 	"runtime/feature":     {"runtime/btf", "runtime/tracefs", "runtime/feature/bpf"},
 	"runtime/bpf":         nil,
 	"runtime/lab":         nil,
-	"runtime/graph":       {"lang/value"},
 	"runtime/output":      {"lang/..."},
 	"runtime/event":       {"lang/...", "compiler/..."},
 	"runtime/kernel":      {"lang/...", "compiler/target", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/feature", "runtime/elf", "runtime/bpf"},
 	"runtime/provider":    {"lang/...", "compiler/target", "runtime/kernel", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/elf", "runtime/bpf", "runtime/feature"},
 	"runtime/session":     {"lang/...", "compiler/...", "stdlib", "runtime/..."},
 	"runtime/repl":        {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
+
+	"runtime/graph":        {"lang/value"},
+	"runtime/graph/proto":  {"runtime/graph", "runtime/btf"},
+	"runtime/graph/ftrace": {"lang/diag", "runtime/graph", "runtime/symbol", "runtime/tracefs"},
 }
 
 // free are the folders that join everything: commands and test support.

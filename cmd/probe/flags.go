@@ -62,6 +62,7 @@ type options struct {
 	list, compatFmt, info bool   // bpftrace's -l, --fmt, --info
 	debug                 string // bpftrace's -d
 	compat                bool
+	graph                 graphOptions
 }
 
 // parseFlags reads options and operands in any order (CLI-04). After "--"

@@ -8,6 +8,11 @@ var machineCodes = []Entry{
 		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host, and no lockdown",
 	},
 	{
+		Code: "ftrace-busy", Phase: PhaseMachine,
+		Cause: "call graphs need tracing settings that exist once in the kernel, and somebody else uses them",
+		Cure:  "the message names the user; end its tracing, or wait for it",
+	},
+	{
 		Code: "machine", Phase: PhaseMachine,
 		Cause: "something outside of the script failed: a system call, a file, memory",
 		Cure:  "the message says what was tried and what the kernel answered",

@@ -52,9 +52,14 @@ type Event struct {
 }
 
 // Builder makes trees from events. Each thread has a stack of open calls:
-// entering pushes, leaving pops. Where events were lost, the depths that the
-// source counts tell which frames are missing; without depths a function that
-// is left without being the top of the stack closes those above it.
+// entering pushes, leaving pops. A function that is left without being the top
+// of the stack closes those above it.
+//
+// Where events were lost, the depths that the source counts tell which frames
+// are missing. Elsewhere they are not used: an interrupt may come between the
+// counting of a call and the writing of its record, so the calls of the
+// interrupt seem to be one level deeper than the record before them, or one
+// level higher. As a sequence the records are in order all the same.
 //
 // Events of one thread must come in the order of time; those of different
 // threads may come in any order.
@@ -88,6 +93,7 @@ type stack struct {
 	base  int16   // the source's depth of the root
 	over  int32   // index of the gap that stands for calls beyond MaxCalls, -1 for none
 	drop  int     // frames above open that are in this gap
+	doubt bool    // events were lost since the root: only the depths are sure
 	fresh bool    // the last event was an exit
 	ended int32   // index of the call that was closed last, -1 for none
 }
@@ -126,6 +132,7 @@ func (b *Builder) lost(e *Event) {
 	for _, s := range b.threads {
 		if s.cpu == e.CPU && len(s.open) > 0 {
 			s.gap(e).Ret = e.Value
+			s.doubt = true
 			s.tree.Lost += max(e.Value, 1)
 		}
 	}
@@ -143,7 +150,11 @@ func (s *stack) gap(e *Event) *Call {
 
 func (b *Builder) enter(s *stack, e *Event, args []uint64) {
 	if e.Depth >= 0 && len(s.open) > 0 {
-		b.align(s, int(e.Depth-s.base), e)
+		if s.doubt {
+			b.align(s, int(e.Depth-s.base), e)
+		} else if e.Depth == s.base && b.Funcs.At(e.Addr, b.Resolve) == s.tree.Calls[0].Fn {
+			s.unwind(len(s.open)) // the root again, and its end was not recorded
+		}
 	}
 	// A root that has ended waits for a return value that may follow it, but
 	// not beyond the next call.
@@ -247,11 +258,11 @@ func (b *Builder) exit(s *stack, e *Event) {
 	}
 	fn := b.Funcs.At(e.Addr, b.Resolve)
 	n := -1 // the frame that ends
-	if e.Depth >= 0 {
-		if d := int(e.Depth - s.base); d >= 0 && d < maxDepth && (d < len(s.open) || s.over < 0) {
-			if d >= len(s.open) {
-				b.align(s, d+1, e) // entered while events were lost
-			}
+	if d := int(e.Depth - s.base); e.Depth >= 0 && s.doubt {
+		if d >= len(s.open) && d < maxDepth && s.over < 0 {
+			b.align(s, d+1, e) // entered while events were lost
+		}
+		if d >= 0 && d < len(s.open) {
 			if f := s.tree.Calls[s.open[d]].Fn; f == fn || f < 0 {
 				n = d
 			}
@@ -322,7 +333,7 @@ func (b *Builder) deliver(s *stack) {
 	if cap(s.tree.Calls) > 4096 { // one large tree must not hold its memory
 		s.tree = Tree{}
 	}
-	s.ended, s.over, s.drop = -1, -1, 0
+	s.ended, s.over, s.drop, s.doubt = -1, -1, 0, false
 }
 
 // finish turns the contexts of calls into marks on the outermost call of each

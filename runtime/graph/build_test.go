@@ -265,6 +265,26 @@ func TestBuild(t *testing.T) {
  └─ b      2.0 us
     └─ c     ?
 `},
+		{"an interrupt before the record of an entry", "> a 0\n > irq_enter 2 \n < irq_enter 2 \n > b 1 \n < b 1 \n < a 0", `
+[1]
+ a              5.0 us
+ ├─ irq_enter   1.0 us
+ └─ b           1.0 us
+`},
+		{"an interrupt before the record of an exit", "> a 0\n > b 1 \n > irq_enter 1 \n < irq_enter 1 \n < b 1 \n < a 0", `
+[1]
+ a                 5.0 us
+ └─ b              3.0 us
+    └─ irq_enter   1.0 us
+`},
+		{"the end of a root is not there", "> a 0\n > b 1 \n < b 1 \n > a 0 \n < a 0", `
+[1]
+ incomplete: the end of 1 call not seen
+ a        ?
+ └─ b   1.0 us
+[1]
+ a   1.0 us
+`},
 		{"exits of unknown calls", "< a 0 \n > b 0 \n < c 0 \n < b 0", "\n[1]\n b   2.0 us\n"},
 	}
 	for _, tt := range tests {

@@ -167,8 +167,9 @@ type Funcs struct {
 	irq  []int8 // by index: 0 not looked at, 1 interrupts, -1 does not
 }
 
-// At is the index of the function that starts at, or has its entry hook at, an
-// address. resolve is asked once for each new address.
+// At is the index of the function that an address belongs to. resolve is asked
+// once for each new address; where it sets Addr to the function's start,
+// addresses in the same function have the same index.
 func (f *Funcs) At(addr uint64, resolve func(addr uint64) Func) int32 {
 	if id, ok := f.addr[addr]; ok {
 		return id
@@ -177,9 +178,15 @@ func (f *Funcs) At(addr uint64, resolve func(addr uint64) Func) int32 {
 		f.addr = map[uint64]int32{}
 	}
 	fn := resolve(addr)
-	fn.Addr = addr
-	id := int32(len(f.List))
-	f.List = append(f.List, fn)
+	if fn.Addr == 0 {
+		fn.Addr = addr
+	}
+	id, ok := f.addr[fn.Addr]
+	if !ok {
+		id = int32(len(f.List))
+		f.List = append(f.List, fn)
+		f.addr[fn.Addr] = id
+	}
 	f.addr[addr] = id
 	return id
 }

@@ -212,6 +212,10 @@ func TestFuncs(t *testing.T) {
 	if f.At(10, resolve) != f.At(10, resolve) || asked != 1 {
 		t.Errorf("an address was resolved %d times", asked)
 	}
+	inside := func(uint64) Func { return Func{Name: "z", Addr: 100} }
+	if f.At(104, inside) != f.At(100, inside) {
+		t.Error("two addresses of a function have two numbers")
+	}
 	if f.Named(Func{Name: "y"}) == f.Named(Func{Name: "y", Module: "m"}) {
 		t.Error("functions of two modules share a number")
 	}

@@ -1,0 +1,384 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"probe/lang/diag"
+	"probe/runtime/graph"
+	"probe/runtime/graph/ftrace"
+	"probe/runtime/graph/proto"
+	"probe/runtime/tracefs"
+)
+
+var graphCommand = &command{
+	name: "graph", usage: "[options] FUNC [FUNC…]", min: 1, max: -1,
+	summary: "show the calls below a kernel function as a tree",
+	flags:   graphFlags, run: runGraph,
+}
+
+var cleanupCommand = &command{
+	name: "cleanup", usage: "", max: 0,
+	summary: "put back tracing settings that a killed probe left",
+	run:     runCleanup,
+}
+
+// graphOptions are the options of "probe graph".
+type graphOptions struct {
+	depth, bufferKB        uint64
+	slower                 time.Duration
+	failed, irqs, args     bool
+	ret, only, skip, style string
+}
+
+// defaultDepth is how many levels below the function are recorded.
+const defaultDepth = 16
+
+func graphFlags(o *options) []flag {
+	g := &o.graph
+	*g = graphOptions{depth: defaultDepth}
+	return []flag{
+		{long: "depth", short: 'd', arg: "N", help: "levels below the function (default 16)", set: setCount(&g.depth)},
+		{long: "pid", short: 'p', arg: "PID", help: "calls in this process only", set: setPID(&o.pid)},
+		{long: "comm", arg: "NAME", help: "calls in threads of this name only; * and ? match", set: setString(&o.comm)},
+		{long: "slower", arg: "DURATION", help: "calls that took at least this long: 100us, 1ms", set: setDuration(&g.slower)},
+		{long: "failed", help: "calls that returned an error", set: setBool(&g.failed)},
+		{long: "count", short: 'n', arg: "N", help: "end after N trees", set: setCount(&o.maxEvents)},
+		{long: "for", arg: "DURATION", help: "end after a time: 10s, 1m30s", set: setDuration(&o.duration)},
+		{long: "ret", arg: "FUNC,…", help: "also record the return values of these functions", set: setString(&g.ret)},
+		{long: "args", help: "record arguments (kernels 6.14 and later)", set: setBool(&g.args)},
+		{long: "only", arg: "PATTERN,…", help: "instrument only these functions below; quick to switch on", set: setString(&g.only)},
+		{long: "skip", arg: "PATTERN,…", help: "do not record these functions", set: setString(&g.skip)},
+		{long: "irqs", help: "show interrupts and involuntary switches in the trees", set: setBool(&g.irqs)},
+		{long: "graph-style", arg: "tree|ftrace", help: "form of the trees (default tree)", set: setString(&g.style)},
+		{long: "buffer", arg: "KB", help: "size of each CPU's buffer (default 8192)", set: setCount(&g.bufferKB)},
+		{long: "quiet", short: 'q', help: "no progress on standard error", set: setBool(&o.quiet)},
+		{long: "strict", help: "exit with status 3 when the result is incomplete", set: setBool(&o.strict)},
+		{long: "verbose", short: 'v', help: "say how it is recorded", set: setBool(&o.verbose)},
+	}
+}
+
+// recording is one run of "probe graph".
+type recording struct {
+	o      *options
+	std    stdio
+	style  graph.Style
+	funcs  graph.Funcs
+	offset time.Duration // from CLOCK_MONOTONIC to the wall clock
+	// threads are those of the chosen process when the recording started.
+	threads []int32
+
+	shown, incomplete uint64
+	lost              uint64
+	folded            graph.Folded
+	err               error // of the output
+}
+
+func runGraph(o *options, std stdio) int {
+	r := &recording{o: o, std: std, offset: wallOffset()}
+	if o.graph.style == "" {
+		o.graph.style = "tree"
+	}
+	var err error
+	if r.style, err = graph.StyleNamed(o.graph.style); err != nil {
+		fail(std, usageError(o.command, err))
+		return exitUsage
+	}
+	tfs, err := tracefs.Host()
+	if err != nil {
+		return graphFailed(std, err)
+	}
+	opts, err := sourceOptions(o, tfs)
+	if err != nil {
+		return graphFailed(std, err)
+	}
+	r.threads = opts.Threads
+	ctx, force, stop := signals()
+	defer stop()
+	go func() { // a second signal while the settings are put back
+		select {
+		case <-force:
+			fmt.Fprintln(std.err, "putting the tracing settings back …")
+		case <-ctx.Done():
+		}
+	}()
+	r.say("switching the tracer on …")
+	src, err := ftrace.Open(ctx, tfs, opts)
+	if err != nil {
+		if ctx.Err() != nil {
+			return exitOK
+		}
+		return graphFailed(std, err)
+	}
+	r.started(src, opts)
+	runCtx := ctx
+	if o.duration > 0 {
+		var cancel context.CancelFunc
+		runCtx, cancel = context.WithTimeout(ctx, o.duration)
+		defer cancel()
+	}
+	err = src.Record(runCtx, &r.funcs, proto.Fill, r.tree)
+	missed := src.MissedReturns()
+	if closeErr := src.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = r.err
+	}
+	if err != nil {
+		return graphFailed(std, err)
+	}
+	return r.finish(missed)
+}
+
+// say tells the progress on standard error.
+func (r *recording) say(format string, args ...any) {
+	if !r.o.quiet {
+		fmt.Fprintf(r.std.err, format+"\n", args...)
+	}
+}
+
+// started tells what is being recorded.
+func (r *recording) started(src *ftrace.Source, opts ftrace.Options) {
+	if c := src.Recovered; c.PID != 0 {
+		r.say("put back the tracing settings that process %d had left", c.PID)
+	}
+	for _, f := range src.Refused {
+		fmt.Fprintf(r.std.err, "warning: no return values of %s\n", f)
+	}
+	if r.o.verbose {
+		where := "instance " + src.Instance
+		if src.Instance == "" {
+			where = "top level: function_graph works in no instance of this kernel"
+		}
+		fmt.Fprintf(r.std.err, "source: ftrace function_graph (%s), on after %s\n", where, src.Enabled.Round(time.Millisecond))
+		fmt.Fprintf(r.std.err, "functions: %s; return values of: %s\n", strings.Join(opts.Funcs, " "), strings.Join(opts.Returns, " "))
+	}
+	r.say("recording %s; Ctrl-C ends", strings.Join(r.o.words, ", "))
+	if n := notify(r.std); n != nil {
+		n(len(opts.Funcs))
+	}
+}
+
+// sourceOptions turns names and patterns into the functions of this kernel.
+func sourceOptions(o *options, tfs *tracefs.FS) (ftrace.Options, error) {
+	g := &o.graph
+	opts := ftrace.Options{Depth: int(min(g.depth, 200)) + 1, Args: g.args, BufferKB: int(min(g.bufferKB, 1<<20))}
+	if g.bufferKB > 0 {
+		opts.BufferKB = max(opts.BufferKB, 64)
+	}
+	list, err := ftrace.ListFunctions(tfs)
+	if err != nil {
+		return opts, err
+	}
+	for _, name := range o.words {
+		found, err := list.Find(name)
+		if err != nil {
+			return opts, err
+		}
+		opts.Funcs = append(opts.Funcs, found...)
+	}
+	// One by one they take some milliseconds each; a pattern's matches are
+	// not worth that.
+	if len(opts.Funcs) <= 32 || g.failed {
+		opts.Returns = slices.Clone(opts.Funcs)
+	}
+	for _, name := range splitList(g.ret) {
+		found, err := list.Find(name)
+		if err != nil {
+			return opts, err
+		}
+		opts.Returns = append(opts.Returns, found...)
+	}
+	slices.Sort(opts.Returns)
+	opts.Returns = slices.Compact(opts.Returns)
+	if g.only != "" {
+		if opts.Only, err = list.All(splitList(g.only)); err != nil {
+			return opts, err
+		}
+	}
+	if opts.Skip, err = list.All(splitList(g.skip)); err != nil {
+		return opts, err
+	}
+	if o.pid != 0 {
+		opts.Threads, err = threadsOf(o.pid)
+	}
+	return opts, err
+}
+
+func splitList(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// threadsOf lists the threads of a process.
+func threadsOf(pid int) ([]int32, error) {
+	dir, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
+	if err != nil {
+		return nil, fmt.Errorf("list the threads of process %d: %w", pid, err)
+	}
+	var out []int32
+	for _, d := range dir {
+		if n, err := strconv.ParseInt(d.Name(), 10, 32); err == nil {
+			out = append(out, int32(n))
+		}
+	}
+	return out, nil
+}
+
+// tree takes one recorded call; false ends the recording.
+func (r *recording) tree(t *graph.Tree) bool {
+	root := t.Root()
+	if !r.wanted(t, root) {
+		return true
+	}
+	if !r.o.graph.irqs {
+		t.Fold()
+	}
+	r.folded.Add(t.Folded)
+	r.lost += t.Lost
+	if t.Incomplete() {
+		r.incomplete++
+	}
+	if r.err = r.print(t); r.err != nil {
+		return false
+	}
+	r.shown++
+	return r.o.maxEvents == 0 || r.shown < r.o.maxEvents
+}
+
+// wanted applies the filters to a call. One whose end was not seen counts as
+// neither slow nor failed.
+func (r *recording) wanted(t *graph.Tree, root *graph.Call) bool {
+	g := &r.o.graph
+	open := root.Flags&(graph.NoExit|graph.NoEntry) != 0
+	switch {
+	case r.o.pid != 0 && int(t.Thread.PID) != r.o.pid && (t.Thread.PID != 0 || !slices.Contains(r.threads, t.Thread.TID)):
+		return false // a child of the process
+	case r.o.comm != "" && !graph.MatchName(r.o.comm, t.Thread.Comm):
+		return false
+	case g.slower > 0 && (open || root.Duration() < int64(g.slower)):
+		return false
+	case g.failed && (open || root.Flags&graph.HasRet == 0 || !graph.IsError(r.funcs.Func(root.Fn).Result, root.Ret)):
+		return false
+	}
+	return true
+}
+
+// print shows a tree below a line that says when, who and where.
+func (r *recording) print(t *graph.Tree) error {
+	return writeTree(r.std.out, t, &r.funcs, r.style, r.offset)
+}
+
+// writeTree prints a tree below a line that says when, who and where.
+func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style, offset time.Duration) error {
+	root := t.Root()
+	at := time.Unix(0, root.T0).Add(offset)
+	if _, err := fmt.Fprintf(w, "%s %s[%d] cpu %d\n", at.Format("15:04:05.000000"), t.Thread.Comm, t.Thread.TID, root.CPU); err != nil {
+		return err
+	}
+	if err := t.Write(w, funcs, style); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// finish tells what was shown, and what makes that incomplete.
+func (r *recording) finish(missed uint64) int {
+	r.say("%d tree(s)", r.shown)
+	if r.shown == 0 {
+		r.say("nothing was recorded: the function was not called, or the filters let no call pass")
+	}
+	whole := true
+	for _, m := range []struct {
+		n    uint64
+		text string
+	}{
+		{r.incomplete, "%d tree(s) are incomplete\n"},
+		{r.lost, "at least %d event(s) were lost; --buffer makes room for more, --depth and --only record less\n"},
+		{missed, "%d return value(s) were missed: too many calls were under way at once\n"},
+	} {
+		if m.n > 0 {
+			fmt.Fprintf(r.std.err, "warning: "+m.text, m.n)
+			whole = false
+		}
+	}
+	if !whole && r.o.strict {
+		return exitStrict
+	}
+	return exitOK
+}
+
+// wallOffset is the distance of the wall clock from CLOCK_MONOTONIC.
+func wallOffset() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+		return 0
+	}
+	return time.Duration(time.Now().UnixNano() - ts.Nano())
+}
+
+// graphFailed explains why nothing can be recorded.
+func graphFailed(std stdio, err error) int {
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()}
+	code := exitRun
+	var (
+		busy    *ftrace.BusyError
+		noFunc  *ftrace.NoFuncError
+		many    *ftrace.TooManyError
+		missing *ftrace.MissingError
+	)
+	switch {
+	case errors.As(err, &busy):
+		d.Code = "ftrace-busy"
+		d.WithHelp("end that tracing first; probe does not touch another tracer's settings")
+	case errors.Is(err, ftrace.ErrLocked):
+		d.Code = "ftrace-busy"
+		d.WithHelp("wait until it ends: the filters of function_graph exist once in the kernel")
+	case errors.As(err, &noFunc):
+		d.Code, code = "no-match", exitUsage
+		if len(noFunc.Near) > 0 {
+			d.WithHelp("a function with a similar name exists: `%s`", noFunc.Near[0])
+		}
+		d.WithNote("functions that are inlined or marked notrace cannot be traced")
+	case errors.As(err, &many):
+		d.Code, code = "too-many-probes", exitUsage
+		d.WithHelp("narrow the pattern")
+	case errors.As(err, &missing):
+		d.Code = "missing-kernel-feature"
+		if missing.Help != "" {
+			d.WithHelp("%s", missing.Help)
+		}
+	case errors.Is(err, os.ErrPermission):
+		d.WithHelp("run as root; under lockdown the kernel refuses tracing to everybody")
+	}
+	fail(std, d)
+	return code
+}
+
+// runCleanup undoes what a killed probe left behind.
+func runCleanup(_ *options, std stdio) int {
+	c, err := ftrace.Cleanup("")
+	if err != nil {
+		return graphFailed(std, err)
+	}
+	if c.PID == 0 {
+		fmt.Fprintln(std.out, "nothing to put back")
+		return exitOK
+	}
+	fmt.Fprintf(std.out, "put back the tracing settings that process %d had left\n", c.PID)
+	if len(c.Left) > 0 {
+		fmt.Fprintf(std.err, "warning: %s changed since; left as it is\n", strings.Join(c.Left, ", "))
+	}
+	return exitOK
+}

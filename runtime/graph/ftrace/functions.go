@@ -1,0 +1,100 @@
+package ftrace
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"probe/lang/diag"
+	"probe/runtime/graph"
+	"probe/runtime/tracefs"
+)
+
+// MaxFuncs bounds how many functions a pattern may mean.
+const MaxFuncs = 1000
+
+// NoFuncError is returned for a name that no traceable function has.
+type NoFuncError struct {
+	Name string
+	Near []string // names that are similar
+}
+
+// Error names the function.
+func (e *NoFuncError) Error() string {
+	if graph.IsPattern(e.Name) {
+		return "no function that can be traced matches " + e.Name
+	}
+	return "no function that can be traced is named " + e.Name
+}
+
+// TooManyError is returned for a pattern with more than MaxFuncs matches.
+type TooManyError struct {
+	Pattern string
+	Count   int
+}
+
+// Error tells how many there are.
+func (e *TooManyError) Error() string {
+	return fmt.Sprintf("%s matches %d functions, more than %d", e.Pattern, e.Count, MaxFuncs)
+}
+
+// Functions are the functions that can be traced.
+type Functions struct{ names []string }
+
+// ListFunctions reads the kernel's list.
+func ListFunctions(fs *tracefs.FS) (*Functions, error) {
+	f := &Functions{}
+	err := fs.Functions(func(name, _ string) bool {
+		f.names = append(f.names, name)
+		return true
+	})
+	return f, err
+}
+
+// Find gives the functions that a name or pattern means, sorted. A name that
+// only copies made by the compiler have, such as name.isra.0, means these.
+// Errors are a *NoFuncError or a *TooManyError.
+func (f *Functions) Find(name string) ([]string, error) {
+	var found, clones []string
+	pattern := graph.IsPattern(name)
+	for _, n := range f.names {
+		switch {
+		case pattern && graph.MatchName(name, n), n == name:
+			found = append(found, strings.Clone(n))
+		case !pattern && graph.IsClone(n, name):
+			clones = append(clones, strings.Clone(n))
+		}
+	}
+	if len(found) == 0 {
+		found = clones
+	}
+	slices.Sort(found)
+	found = slices.Compact(found)
+	switch {
+	case len(found) == 0:
+		return nil, &NoFuncError{Name: name, Near: diag.NearestN(name, f.names, 3)}
+	case len(found) > MaxFuncs:
+		return nil, &TooManyError{Pattern: name, Count: len(found)}
+	}
+	return found, nil
+}
+
+// All gives the functions that any of the patterns means, sorted; nil for no
+// patterns. A pattern without a match is a *NoFuncError: it is more likely a
+// mistake than meant.
+func (f *Functions) All(patterns []string) ([]string, error) {
+	var found []string
+	for _, p := range patterns {
+		n := len(found)
+		for _, name := range f.names {
+			if graph.MatchName(p, name) || !graph.IsPattern(p) && graph.IsClone(name, p) {
+				found = append(found, strings.Clone(name))
+			}
+		}
+		if len(found) == n {
+			return nil, &NoFuncError{Name: p, Near: diag.NearestN(p, f.names, 3)}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}

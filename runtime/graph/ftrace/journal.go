@@ -1,0 +1,286 @@
+package ftrace
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// RunDir is where the lock and the journal are kept.
+const RunDir = "/run/probe"
+
+const (
+	lockFile    = "ftrace.lock"
+	journalFile = "ftrace.json"
+	// journalVersion changes when an old journal can no longer be undone.
+	journalVersion = 1
+)
+
+// ErrLocked is wrapped when another probe is recording with ftrace.
+var ErrLocked = errors.New("another probe is recording call graphs")
+
+// journal is what is going to be changed. It is written before the first
+// change, so after a crash some of the changes may not have been made.
+type journal struct {
+	Version int       `json:"version"`
+	PID     int       `json:"pid"`
+	Boot    string    `json:"boot"` // the id of the boot the changes belong to
+	Started time.Time `json:"started"`
+	// Tracing is the tracing directory, and Instance the name of the
+	// instance in it that was made; "" for the top level.
+	Tracing  string   `json:"tracing"`
+	Instance string   `json:"instance,omitempty"`
+	Changes  []change `json:"changes"`
+	// Events are dynamic events that were defined, "group/name".
+	Events []string `json:"events,omitempty"`
+}
+
+// change is one file with another value. Old and New are in the form of
+// readSetting.
+type change struct {
+	File string `json:"file"` // below the tracing directory
+	Old  string `json:"old"`
+	New  string `json:"new"`
+}
+
+// written tells whether the value of a file is the one that was written. The
+// size of a buffer is rounded up to whole pages, without their headers.
+func (c *change) written(now string) bool {
+	if c.File != "buffer_size_kb" {
+		return now == c.New
+	}
+	n, err1 := strconv.Atoi(now)
+	asked, err2 := strconv.Atoi(c.New)
+	return err1 == nil && err2 == nil && n >= asked && n < asked+128
+}
+
+// lock takes the lock of the run directory, which is created if need be. The
+// kernel gives the lock back when this process ends, however it ends.
+func lock(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("prepare the folder for the tracing journal: %w", err)
+	}
+	path := filepath.Join(dir, lockFile)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the tracing journal: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if err != unix.EWOULDBLOCK {
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if j, err := readJournal(dir); err == nil && j != nil {
+			return nil, fmt.Errorf("%w: process %d, since %s", ErrLocked, j.PID, j.Started.Format(time.TimeOnly))
+		}
+		return nil, ErrLocked
+	}
+	return f, nil
+}
+
+// write stores the journal so that it survives a crash of this process.
+func (j *journal) write(dir string) error {
+	text, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		return err
+	}
+	temp := filepath.Join(dir, journalFile+".new")
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the tracing journal: %w", err)
+	}
+	defer f.Close()
+	if _, err = f.Write(text); err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(temp, filepath.Join(dir, journalFile))
+	}
+	if err != nil {
+		return fmt.Errorf("write the tracing journal: %w", err)
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// readJournal gives the journal of a folder, nil when there is none.
+func readJournal(dir string) (*journal, error) {
+	path := filepath.Join(dir, journalFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the tracing journal: %w", err)
+	}
+	j := &journal{}
+	if err := json.Unmarshal(text, j); err != nil {
+		return nil, fmt.Errorf("the tracing journal %s is damaged: %w", path, err)
+	}
+	if j.Version != journalVersion {
+		return nil, fmt.Errorf("the tracing journal %s is of version %d, this probe knows version %d", path, j.Version, journalVersion)
+	}
+	return j, nil
+}
+
+// bootID tells one boot from the next: settings of tracefs end with it.
+func bootID() string {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// definitions is the file that takes definitions of events and their removal.
+const definitions = "dynamic_events"
+
+// path is a file below the tracing directory.
+func (j *journal) path(name string) string { return filepath.Join(j.Tracing, name) }
+
+// base is the directory that has the tracer's files: the instance, or the top.
+func (j *journal) base() string {
+	if j.Instance == "" {
+		return j.Tracing
+	}
+	return filepath.Join(j.Tracing, "instances", j.Instance)
+}
+
+// undo puts back what the journal changed. It tells what it had to leave
+// because somebody changed it meanwhile; the error is about what could not be
+// put back at all, and everything possible is done in spite of it.
+func (j *journal) undo() (left []string, err error) {
+	var errs []error
+	fail := func(what string, err error) {
+		if err != nil && !missing(err) {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	base := j.base()
+	ours := j.Instance != "" && has(base)
+	if j.Instance == "" && len(j.Changes) > 0 {
+		tracer, err := readSetting(filepath.Join(base, "current_tracer"), false)
+		ours = err == nil && tracer == tracerName
+	}
+	if ours {
+		// Stop at once: the rest takes seconds.
+		fail("stop tracing", writeSetting(filepath.Join(base, "tracing_on"), "0", false))
+		fail("switch the tracer off", writeSetting(filepath.Join(base, "current_tracer"), "nop", false))
+	}
+	for _, name := range j.Events {
+		fail("disable event "+name, writeSetting(filepath.Join(base, "events", name, "enable"), "0", false))
+		if !has(j.path("events/" + name)) {
+			continue
+		}
+		fail("remove event "+name, appendLine(j.path(definitions), "-:"+name))
+	}
+	if ours && j.Instance == "" {
+		// The buffer was empty before: Open sees to that.
+		fail("empty the buffer", writeSetting(filepath.Join(base, "trace"), "", true))
+	}
+	for i := len(j.Changes) - 1; i >= 0; i-- {
+		c := j.Changes[i]
+		if c.File == "current_tracer" && ours {
+			continue
+		}
+		now, err := readSetting(j.path(c.File), isList(c.File))
+		if err != nil {
+			fail("read "+c.File, err)
+			continue
+		}
+		switch {
+		case now == c.Old:
+		case c.written(now), c.File == "tracing_on" && ours:
+			fail("put "+c.File+" back", writeSetting(j.path(c.File), c.Old, isList(c.File)))
+		default:
+			left = append(left, c.File)
+		}
+	}
+	if j.Instance != "" && ours {
+		fail("remove the tracing instance "+j.Instance, removeInstance(base))
+	}
+	return left, errors.Join(errs...)
+}
+
+// removeInstance removes an instance. It is busy for a moment after its last
+// reader has closed.
+func removeInstance(dir string) error {
+	var err error
+	for range 50 {
+		if err = unix.Rmdir(dir); err != unix.EBUSY {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil {
+		return &fs.PathError{Op: "rmdir", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// Cleaned is what Cleanup did.
+type Cleaned struct {
+	// PID is the process that left the settings, 0 when there was nothing.
+	PID int
+	// Left are files that somebody else has changed meanwhile. They were not
+	// touched.
+	Left []string
+}
+
+// Cleanup puts back what a probe that ended without doing so has left in the
+// tracing directory. The error wraps ErrLocked while a probe is recording.
+// dir is the run directory, "" for RunDir.
+func Cleanup(dir string) (Cleaned, error) {
+	if dir == "" {
+		dir = RunDir
+	}
+	if !has(filepath.Join(dir, journalFile)) {
+		return Cleaned{}, nil
+	}
+	f, err := lock(dir)
+	if err != nil {
+		return Cleaned{}, err
+	}
+	defer f.Close()
+	return recoverJournal(dir)
+}
+
+// recoverJournal undoes and removes a journal. The caller has the lock, so its
+// owner is gone.
+func recoverJournal(dir string) (Cleaned, error) {
+	j, err := readJournal(dir)
+	if err != nil || j == nil {
+		return Cleaned{}, err
+	}
+	c := Cleaned{PID: j.PID}
+	if j.Boot == bootID() {
+		if c.Left, err = j.undo(); err != nil {
+			return c, fmt.Errorf("put back the tracing settings that process %d left: %w", j.PID, err)
+		}
+	}
+	return c, dropJournal(dir)
+}
+
+func dropJournal(dir string) error {
+	err := os.Remove(filepath.Join(dir, journalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

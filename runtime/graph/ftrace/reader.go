@@ -1,0 +1,236 @@
+package ftrace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"probe/runtime/graph"
+)
+
+// reader reads the buffer of one CPU.
+type reader struct {
+	cpu    uint16
+	fd     int
+	file   *os.File
+	page   []byte
+	events []graph.Event // decoded and not handed on yet
+	args   []uint64
+	next   int // in events
+	more   bool
+	err    error
+}
+
+// roundBytes bounds what one round reads of one CPU, and so the memory.
+const roundBytes = 4 << 20
+
+// Rounds are repeated at once while there is much to read, and after a pause
+// when there is little.
+const (
+	shortPause = 2 * time.Millisecond
+	longPause  = 50 * time.Millisecond
+)
+
+// late is how long after its time an event may appear in the buffer, in
+// nanoseconds: it is written by code that the CPU can be taken from.
+const late = int64(time.Millisecond)
+
+// openReaders opens trace_pipe_raw of every CPU.
+func (s *Source) openReaders() error {
+	cpus, err := os.ReadDir(filepath.Join(s.base, "per_cpu"))
+	if err != nil {
+		return fmt.Errorf("read trace buffers: %w", err)
+	}
+	size := 4096
+	if text, err := os.ReadFile(filepath.Join(s.base, "buffer_subbuf_size_kb")); err == nil {
+		if kb, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && kb > 0 && kb <= 1024 {
+			size = kb << 10
+		}
+	}
+	size = max(size, os.Getpagesize())
+	for _, c := range cpus {
+		n, err := strconv.ParseUint(strings.TrimPrefix(c.Name(), "cpu"), 10, 16)
+		if err != nil {
+			continue
+		}
+		path := filepath.Join(s.base, "per_cpu", c.Name(), "trace_pipe_raw")
+		// The descriptor is used as it is: the poller of the Go runtime does
+		// not help, since the file says it is readable only at half full.
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("read trace buffers: %w", &os.PathError{Op: "open", Path: path, Err: err})
+		}
+		s.readers = append(s.readers, &reader{cpu: uint16(n), fd: fd, file: os.NewFile(uintptr(fd), path), page: make([]byte, size)})
+	}
+	if len(s.readers) == 0 {
+		return errors.New("read trace buffers: no CPU has one")
+	}
+	return nil
+}
+
+// fill reads until the buffer is empty or enough has been read.
+func (r *reader) fill(d *Decoder) {
+	// What was handed on makes room.
+	if r.next == len(r.events) {
+		r.events, r.args, r.next = r.events[:0], r.args[:0], 0
+	} else if r.next > 0 && r.next > len(r.events)/2 {
+		r.events = slices.Delete(r.events, 0, r.next)
+		r.next = 0
+	}
+	r.more = false
+	for read := 0; read < roundBytes; {
+		n, err := unix.Read(r.fd, r.page)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN, err == nil && n == 0:
+			return
+		case err != nil:
+			r.err = fmt.Errorf("read the trace buffer of CPU %d: %w", r.cpu, err)
+			return
+		}
+		read += n
+		if r.events, r.args, err = d.Page(r.page[:n], r.cpu, r.events, r.args); err != nil {
+			r.err = fmt.Errorf("CPU %d: %w", r.cpu, err)
+			return
+		}
+	}
+	r.more = true
+}
+
+// Batch is handed on by Read: events in the order of time.
+type Batch struct {
+	// Each calls yield with every event and the arguments it refers to.
+	Each func(yield func(e *graph.Event, args []uint64) bool)
+	// Until is a time before which no events will come any more.
+	Until int64
+}
+
+// Read reads events until ctx ends, then switches tracing off, reads what is
+// left, and returns. emit gets the events in the order of time; when it
+// returns false reading ends the same way, without further calls.
+func (s *Source) Read(ctx context.Context, emit func(b Batch) bool) error {
+	for {
+		last := ctx.Err() != nil
+		if last && s.on {
+			s.on = false
+			if err := writeSetting(filepath.Join(s.base, "tracing_on"), "0", false); err != nil {
+				return fmt.Errorf("stop tracing: %w", err)
+			}
+		}
+		until := now() - late
+		count, more, err := s.round()
+		if err != nil {
+			return err
+		}
+		for _, r := range s.readers {
+			// Of this CPU nothing is known beyond what was read.
+			if r.more && len(r.events) > 0 {
+				until = min(until, r.events[len(r.events)-1].Time)
+			}
+		}
+		if last && !more {
+			until = 1<<63 - 1
+		}
+		if !emit(s.batch(until)) || last && !more {
+			return nil
+		}
+		if more {
+			continue
+		}
+		pause := longPause
+		if count > 1000 {
+			pause = shortPause
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// round reads all CPUs, in parallel. more tells that one of them had too much
+// for a round.
+func (s *Source) round() (count int, more bool, err error) {
+	var next atomic.Int32
+	var wg sync.WaitGroup
+	for range min(len(s.readers), runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(s.readers) {
+					return
+				}
+				s.readers[i].fill(s.decoder)
+			}
+		})
+	}
+	wg.Wait()
+	for _, r := range s.readers {
+		if r.err != nil {
+			return 0, false, r.err
+		}
+		count += len(r.events) - r.next
+		more = more || r.more
+	}
+	return count, more, nil
+}
+
+// batch merges the events before a time.
+func (s *Source) batch(until int64) Batch {
+	return Batch{Until: until, Each: func(yield func(e *graph.Event, args []uint64) bool) {
+		for {
+			// The CPU with the earliest event goes on until another has one
+			// that is earlier: runs are long, so this is cheaper than a heap.
+			var first *reader
+			second := until
+			for _, r := range s.readers {
+				if r.next == len(r.events) {
+					continue
+				}
+				switch t := r.events[r.next].Time; {
+				case first == nil:
+					first = r
+				case t < first.events[first.next].Time:
+					second = min(second, first.events[first.next].Time)
+					first = r
+				default:
+					second = min(second, t)
+				}
+			}
+			if first == nil || first.events[first.next].Time >= until {
+				return
+			}
+			for {
+				e := &first.events[first.next]
+				first.next++
+				if !yield(e, first.args) {
+					return
+				}
+				if first.next == len(first.events) || first.events[first.next].Time > second || first.events[first.next].Time >= until {
+					break
+				}
+			}
+		}
+	}}
+}
+
+// now is the time of the clock that events have, CLOCK_MONOTONIC.
+func now() int64 {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+		return 0
+	}
+	return ts.Nano()
+}

@@ -1,0 +1,153 @@
+package ftrace
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"probe/runtime/graph"
+	"probe/runtime/symbol"
+)
+
+// Machinery are the functions that run because return values are recorded.
+// They are part of the measuring, not of what is measured.
+var Machinery = []string{
+	"kprobe_ftrace_handler", "pre_handler_kretprobe", "kretprobe_*", "__kretprobe_*", "trampoline_handler",
+	"arch_rethook_*", "rethook_*", "kprobe_flush_task", "get_kprobe", "opt_pre_handler", "kretprobe_rethook_handler",
+	"aggr_pre_handler", "kretprobe_dispatcher", "kretprobe_trace_func", "recycle_rp_inst",
+}
+
+// settle is how long after the end of a call its return value may come, in
+// nanoseconds.
+const settle = int64(50 * time.Millisecond)
+
+// Record reads until ctx ends and calls tree with each recorded call, complete
+// or not, in the order of their ends. A tree is the receiver's only until tree
+// returns. When tree returns false the recording ends. fill completes what is
+// known of a function besides its name; it may be nil.
+func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*graph.Func), tree func(*graph.Tree) bool) error {
+	threads := &threads{dir: s.fs.Dir(), known: map[int32]thread{}}
+	var names symbol.Names
+	resolve := func(addr uint64) graph.Func {
+		loc, ok := names.Lookup(addr)
+		if !ok {
+			return graph.Func{Name: fmt.Sprintf("%#x", addr)}
+		}
+		f := graph.Func{Name: loc.Name, Module: loc.Module, Addr: addr - loc.Offset}
+		if fill != nil {
+			fill(&f)
+		}
+		return f
+	}
+	stopped := false
+	b := &graph.Builder{Funcs: funcs, Resolve: resolve, Done: func(tid int32, t *graph.Tree) {
+		if stopped {
+			return
+		}
+		t.Thread = threads.get(tid)
+		if len(s.opts.Returns) > 0 {
+			t.Skip(funcs, Machinery)
+			t.Folded.Skipped = 0
+		}
+		stopped = !tree(t)
+	}}
+	err := s.Read(ctx, func(batch Batch) bool {
+		for e, args := range batch.Each {
+			b.Add(e, args)
+			if stopped {
+				return false
+			}
+		}
+		b.Settle(batch.Until - settle)
+		return !stopped
+	})
+	if !stopped {
+		b.Flush()
+	}
+	return err
+}
+
+// threads finds out who a thread is. The answers are kept for a while: a thread
+// may change its name, and an id may come back as another thread.
+type threads struct {
+	dir   string
+	known map[int32]thread
+	// comms and tgids are what the tracer has noted, and read when that was
+	// looked at.
+	comms map[int32]string
+	tgids map[int32]int32
+	read  time.Time
+}
+
+type thread struct {
+	graph.Thread
+	asked time.Time
+}
+
+// threadAge is how long an answer is kept.
+const threadAge = time.Second
+
+func (t *threads) get(tid int32) graph.Thread {
+	now := time.Now()
+	th, ok := t.known[tid]
+	if ok && now.Sub(th.asked) < threadAge {
+		return th.Thread
+	}
+	next := thread{Thread: graph.Thread{TID: tid}, asked: now}
+	if tid == 0 {
+		next.Comm = "swapper"
+	} else if comm, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(tid)), "comm")); err == nil {
+		next.Comm, next.PID = strings.TrimSpace(string(comm)), tgid(tid)
+	} else if ok {
+		next.Thread = th.Thread // it has ended; what was known is the best there is
+	} else {
+		t.readSaved(now)
+		next.Comm, next.PID = t.comms[tid], t.tgids[tid]
+	}
+	t.known[tid] = next
+	return next.Thread
+}
+
+// tgid is the process of a thread, 0 when that is not known.
+func tgid(tid int32) int32 {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(tid)), "status"))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(text, []byte("\nTgid:"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	n, _ := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 32)
+	return int32(n)
+}
+
+// readSaved reads what the tracer noted of threads: their names, and their
+// processes when threads were chosen by process.
+func (t *threads) readSaved(now time.Time) {
+	if now.Sub(t.read) < threadAge {
+		return
+	}
+	t.read, t.comms, t.tgids = now, map[int32]string{}, map[int32]int32{}
+	each := func(file string, take func(tid int32, rest string)) {
+		text, err := os.ReadFile(filepath.Join(t.dir, file))
+		if err != nil {
+			return // the thread stays without a name
+		}
+		for line := range strings.Lines(string(text)) {
+			id, rest, ok := strings.Cut(strings.TrimSpace(line), " ")
+			if n, err := strconv.ParseInt(id, 10, 32); ok && err == nil {
+				take(int32(n), rest)
+			}
+		}
+	}
+	each("saved_cmdlines", func(tid int32, comm string) { t.comms[tid] = comm })
+	each("saved_tgids", func(tid int32, tgid string) {
+		if n, err := strconv.ParseInt(strings.TrimSpace(tgid), 10, 32); err == nil {
+			t.tgids[tid] = int32(n)
+		}
+	})
+}

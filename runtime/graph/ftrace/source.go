@@ -1,0 +1,371 @@
+package ftrace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"probe/runtime/tracefs"
+)
+
+// DefaultBufferKB is the size of the buffer of each CPU. It holds some 200,000
+// entries and exits, which a busy CPU makes in 20 ms and more.
+const DefaultBufferKB = 8192
+
+// Options say what to record. Funcs must have an element.
+type Options struct {
+	// Funcs are the functions whose calls are recorded, by the names of
+	// symbols, as Functions.Find gives them.
+	Funcs []string
+	// Depth bounds how many levels are recorded, the root included; 0 means
+	// no bound.
+	Depth int
+	// Threads are the ids of the threads to record; threads they start are
+	// recorded too. Nil means all.
+	Threads []int32
+	// Only are the functions that are instrumented besides Funcs. Nil means
+	// all, which takes the kernel some seconds to switch on.
+	Only []string
+	// Skip are functions that are not instrumented. Names the kernel does not
+	// have are an error, here as in Only.
+	Skip []string
+	// Returns are the functions whose return values are recorded.
+	Returns []string
+	// Args asks for the arguments, which kernels have from 6.14 on.
+	Args bool
+	// BufferKB is the size of the buffer of each CPU in KiB; 0 means
+	// DefaultBufferKB.
+	BufferKB int
+	// RunDir is where the journal is kept; "" means RunDir.
+	RunDir string
+}
+
+// Source is a tracer that is switched on. It is used by one goroutine.
+type Source struct {
+	fs      *tracefs.FS
+	opts    Options
+	dir     string // the run directory
+	lock    *os.File
+	journal *journal
+	base    string
+	top     bool
+	decoder *Decoder
+	readers []*reader
+	on      bool
+	// Recovered is what the last probe had left and this one has put back.
+	Recovered Cleaned
+	// Refused are functions of Options.Returns whose return value cannot be
+	// had, with the reason.
+	Refused []string
+	// Enabled is how long switching the tracer on has taken.
+	Enabled time.Duration
+	// Instance is the name of the tracing instance, "" for the top level.
+	Instance string
+	hasArgs  bool
+}
+
+// Open switches the tracer on. Errors are a *BusyError, a *MissingError, or
+// wrap ErrLocked or tracefs.ErrNotMounted. The caller closes the source.
+func Open(ctx context.Context, tfs *tracefs.FS, o Options) (*Source, error) {
+	if len(o.Funcs) == 0 {
+		return nil, errors.New("record call graphs: no function is named")
+	}
+	if o.BufferKB == 0 {
+		o.BufferKB = DefaultBufferKB
+	}
+	s := &Source{fs: tfs, opts: o, dir: o.RunDir, base: tfs.Dir()}
+	if s.dir == "" {
+		s.dir = RunDir
+	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.lock, err = lock(s.dir); err != nil {
+		return nil, err
+	}
+	if err := s.setUp(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// MissingError is returned when the kernel, or a privilege, lacks what
+// recording needs.
+type MissingError struct {
+	What string // what is missing, as a clause: "this kernel has no …"
+	Help string // what to do about it, may be empty
+	Err  error  // may be nil
+}
+
+// Error is what is missing.
+func (e *MissingError) Error() string {
+	if e.Err != nil {
+		return e.What + ": " + e.Err.Error()
+	}
+	return e.What
+}
+
+// Unwrap is the cause.
+func (e *MissingError) Unwrap() error { return e.Err }
+
+// check looks whether the tracer exists at all.
+func (s *Source) check() error {
+	tracers, err := s.fs.Tracers()
+	if errors.Is(err, fs.ErrPermission) {
+		return &MissingError{What: "the tracing directory may not be read", Err: err,
+			Help: "run as root; under lockdown the kernel refuses it to everybody"}
+	}
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(tracers, tracerName) {
+		return &MissingError{What: "this kernel has no tracer " + tracerName + " (CONFIG_FUNCTION_GRAPH_TRACER); it has " + strings.Join(tracers, ", ")}
+	}
+	return nil
+}
+
+// setUp changes the machine. On an error Close undoes what was done.
+func (s *Source) setUp(ctx context.Context) error {
+	var err error
+	if s.Recovered, err = recoverJournal(s.dir); err != nil {
+		return err
+	}
+	if s.decoder, err = NewDecoder(s.fs); err != nil {
+		return err
+	}
+	j := &journal{Version: journalVersion, PID: os.Getpid(), Boot: bootID(), Started: time.Now(), Tracing: s.fs.Dir()}
+	j.Instance = "probe-" + strconv.Itoa(os.Getpid())
+	if err := j.write(s.dir); err != nil {
+		return err
+	}
+	s.journal = j
+	s.top = !s.instances(j.Instance)
+	if s.top {
+		j.Instance = ""
+	} else {
+		s.Instance = j.Instance
+		s.base = filepath.Join(s.fs.Dir(), "instances", j.Instance)
+	}
+	if b := busy(s.fs.Dir(), s.top); b != nil {
+		return b
+	}
+	values := s.values()
+	for _, set := range settings {
+		want, ok := values[set.name]
+		if !ok || !s.top && !slices.Contains(global, set.name) {
+			continue
+		}
+		now, err := readSetting(s.fs.Path(set.name), set.list)
+		if missing(err) {
+			continue // an option that this kernel does not have
+		}
+		if err != nil {
+			return fmt.Errorf("read the tracing settings: %w", err)
+		}
+		if now != want {
+			j.Changes = append(j.Changes, change{File: set.name, Old: now, New: want})
+		} else {
+			delete(values, set.name)
+		}
+	}
+	for i := range s.opts.Returns {
+		j.Events = append(j.Events, fmt.Sprintf("probe_%d/r%d", os.Getpid(), i))
+	}
+	if err := j.write(s.dir); err != nil {
+		return err
+	}
+	return s.apply(ctx, values)
+}
+
+// instances tells whether the tracer works in an instance (since 6.11). Only
+// trying tells: a kernel that cannot refuses to set it.
+func (s *Source) instances(name string) bool {
+	dir := s.fs.Path("instances", name)
+	if os.Mkdir(dir, 0o755) != nil {
+		return false
+	}
+	// available_tracers of an instance lists only what works in it.
+	text, err := os.ReadFile(filepath.Join(dir, "available_tracers"))
+	works := err == nil && slices.Contains(strings.Fields(string(text)), tracerName)
+	if err := removeInstance(dir); err != nil {
+		return false
+	}
+	return works
+}
+
+// values are the settings wanted.
+func (s *Source) values() map[string]string {
+	list := func(names []string) string {
+		names = slices.Clone(names)
+		slices.Sort(names)
+		return strings.Join(slices.Compact(names), "\n")
+	}
+	v := map[string]string{
+		"tracing_on":             "0",
+		"trace_clock":            "mono",
+		"buffer_size_kb":         strconv.Itoa(s.opts.BufferKB),
+		"options/overwrite":      "1", // only then are losses marked in the pages
+		"options/funcgraph-irqs": "1", // without, parts of interrupts are left that nothing marks
+		"options/sleep-time":     "1",
+		"options/function-fork":  "0",
+		"set_ftrace_pid":         "",
+		"set_ftrace_notrace_pid": "",
+		"set_ftrace_filter":      "",
+		"set_ftrace_notrace":     list(s.opts.Skip),
+		"set_graph_function":     list(s.opts.Funcs),
+		"set_graph_notrace":      "",
+		"max_graph_depth":        strconv.Itoa(s.opts.Depth),
+		"tracing_thresh":         "0",
+		"current_tracer":         tracerName,
+	}
+	if len(s.opts.Threads) > 0 {
+		var ids []string
+		for _, t := range s.opts.Threads {
+			ids = append(ids, strconv.Itoa(int(t)))
+		}
+		v["set_ftrace_pid"], v["options/function-fork"] = list(ids), "1"
+		v["options/record-tgid"] = "1" // tells new threads from child processes
+	}
+	if s.opts.Only != nil {
+		v["set_ftrace_filter"] = list(append(slices.Clone(s.opts.Only), s.opts.Funcs...))
+	}
+	if has(s.fs.Path("options", "funcgraph-args")) {
+		v["options/funcgraph-args"] = "0"
+		if s.opts.Args {
+			v["options/funcgraph-args"] = "1"
+		}
+	}
+	return v
+}
+
+// apply makes the changes that the journal announces, and those to the
+// instance, which goes away with them.
+func (s *Source) apply(ctx context.Context, values map[string]string) error {
+	if !s.top {
+		if err := os.Mkdir(s.base, 0o755); err != nil {
+			return fmt.Errorf("make a tracing instance: %w", err)
+		}
+	}
+	for _, set := range settings {
+		want, ok := values[set.name]
+		if !ok || set.name == "current_tracer" {
+			continue
+		}
+		path := filepath.Join(s.base, set.name)
+		if slices.Contains(global, set.name) {
+			path = s.fs.Path(set.name)
+		}
+		if !has(path) {
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := writeSetting(path, want, set.list); err != nil {
+			return settingError(set.name, want, err)
+		}
+	}
+	s.hasArgs = s.opts.Args && has(filepath.Join(s.base, "options/funcgraph-args"))
+	start := time.Now()
+	// Before the tracer: each change to what is instrumented takes the longer
+	// the more is.
+	for i, name := range s.opts.Returns {
+		if err := s.addReturn(s.journal.Events[i], name); err != nil {
+			s.Refused = append(s.Refused, fmt.Sprintf("%s: %v", name, err))
+		}
+	}
+	if err := writeSetting(filepath.Join(s.base, "current_tracer"), tracerName, false); err != nil {
+		return settingError("current_tracer", tracerName, err)
+	}
+	// Not before: a buffer that is being read keeps its tracer.
+	if err := s.openReaders(); err != nil {
+		return err
+	}
+	if err := writeSetting(filepath.Join(s.base, "tracing_on"), "1", false); err != nil {
+		return settingError("tracing_on", "1", err)
+	}
+	s.on = true
+	s.Enabled = time.Since(start)
+	return nil
+}
+
+// settingError explains a setting that the kernel refused.
+func settingError(name, value string, err error) error {
+	first, _, more := strings.Cut(value, "\n")
+	if more {
+		first += " …"
+	}
+	return fmt.Errorf("set %s to %q: %w", name, first, err)
+}
+
+// addReturn defines and enables the event of one function's return value.
+func (s *Source) addReturn(event, fn string) error {
+	// Many calls may be under way at once: the default of some ten instances
+	// would miss most of a function that sleeps.
+	def := fmt.Sprintf("r512:%s %s ret=$retval", event, fn)
+	if err := appendLine(s.fs.Path(definitions), def); err != nil {
+		return fmt.Errorf("no kretprobe can be set: %w", err)
+	}
+	group, name, _ := strings.Cut(event, "/")
+	f, err := s.fs.ReadFormat(group, name)
+	if err != nil {
+		return err
+	}
+	if err := s.decoder.setRecord(f); err != nil {
+		return err
+	}
+	return writeSetting(filepath.Join(s.base, "events", event, "enable"), "1", false)
+}
+
+// MissedReturns is the number of returns whose value was not recorded because
+// too many calls were under way.
+func (s *Source) MissedReturns() uint64 {
+	text, err := os.ReadFile(s.fs.Path("kprobe_profile"))
+	if err != nil || s.journal == nil {
+		return 0
+	}
+	var total uint64
+	for line := range strings.Lines(string(text)) {
+		w := strings.Fields(line) // name hits misses
+		if len(w) == 3 && slices.ContainsFunc(s.journal.Events, func(e string) bool { return strings.HasSuffix(e, "/"+w[0]) }) {
+			n, _ := strconv.ParseUint(w[2], 10, 64)
+			total += n
+		}
+	}
+	return total
+}
+
+// Close switches the tracer off and puts everything back. It may be called
+// more than once.
+func (s *Source) Close() error {
+	for _, r := range s.readers {
+		r.file.Close()
+	}
+	s.readers, s.on = nil, false
+	var errs []error
+	if s.journal != nil {
+		left, err := s.journal.undo()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("put the tracing settings back: %w", err))
+		} else {
+			errs = append(errs, dropJournal(s.dir))
+		}
+		if len(left) > 0 {
+			errs = append(errs, fmt.Errorf("somebody else has changed %s while probe was recording; left as it is", strings.Join(left, ", ")))
+		}
+		s.journal = nil
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+		s.lock = nil
+	}
+	return errors.Join(errs...)
+}

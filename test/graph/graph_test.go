@@ -1,0 +1,276 @@
+// Package graph checks call graphs on real kernels: that the trees are true,
+// and that the machine's tracing settings are afterwards what they were before.
+package graph
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"probe/test/guest"
+	"probe/test/guest/guesttest"
+)
+
+func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
+
+func setup() guesttest.Setup { return guesttest.Setup{Programs: []string{"ip", "ping"}} }
+
+// prelude is what the scripts share. The size of the buffer is set once, since
+// a buffer that was never used cannot be had back.
+const prelude = `
+T=/sys/kernel/tracing
+snap() {
+	for f in tracing_on trace_clock buffer_size_kb set_ftrace_pid set_ftrace_notrace_pid set_ftrace_filter \
+		set_ftrace_notrace set_graph_function set_graph_notrace max_graph_depth tracing_thresh current_tracer \
+		dynamic_events kprobe_events set_event trace_options options/funcgraph-irqs options/sleep-time; do
+		if [ -e $T/$f ]; then echo "$f: $(cat $T/$f)"; fi
+	done
+	echo "instances: $(ls $T/instances)"
+	echo "records: $(cat $T/per_cpu/cpu*/stats | grep -c '^entries: 0')"
+	echo "journal: $(ls /run/probe 2>/dev/null | grep -c json || true)"
+}
+# start ARGS: runs probe graph in the background until it records.
+start() {
+	: >/tmp/err
+	probe graph "$@" >/tmp/out 2>/tmp/err & p=$!
+	i=0
+	until grep -q '^recording' /tmp/err; do
+		kill -0 $p 2>/dev/null && [ $i -lt 3000 ] || { cat /tmp/err; return 1; }
+		sleep 0.1; i=$((i+1))
+	done
+}
+finish() { s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out /tmp/err; }
+work() { ping -c 1 10.1.1.1 >/dev/null; }
+# A lookup with a source address and without a route.
+lose() { ping -c 1 -W 1 -I 10.1.1.1 192.0.2.1 >/dev/null 2>&1 || true; }
+mkdir -p /tmp; ip link set lo up
+ip addr show lo | grep -q 10.1.1.1 || ip addr add 10.1.1.1/24 dev lo
+grep -q expanded $T/buffer_size_kb && echo 1408 >$T/buffer_size_kb
+`
+
+// quick instruments only what a route lookup calls: switching on everything
+// takes an emulated machine many seconds.
+const quick = `--only 'fib_*,ip_route_*,__ip_dev_find,__rcu_read_*,xfrm_lookup_*'`
+
+// run runs a script in a guest and fails the test when it fails.
+func run(t *testing.T, g *guest.Guest, script string) string {
+	t.Helper()
+	r, err := g.Run(t.Context(), guest.Cmd{Args: []string{"sh", "-uc", prelude + script}, Timeout: 8 * time.Minute})
+	if err != nil || !r.OK() {
+		t.Fatalf("status %d, error %v\n%s%s", r.Code, err, r.Stdout, r.Stderr)
+	}
+	return r.Stdout
+}
+
+// same runs a script between two looks at the settings, which must not differ.
+func same(t *testing.T, g *guest.Guest, script string) string {
+	t.Helper()
+	before := run(t, g, "snap")
+	out := run(t, g, script)
+	if d := cmp.Diff(strings.Split(before, "\n"), strings.Split(run(t, g, "snap"), "\n")); d != "" {
+		t.Errorf("tracing settings (-before +after):\n%s", d)
+	}
+	return out
+}
+
+// match checks that the output has all of the patterns and none of absent.
+func match(t *testing.T, out string, want []string, absent ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !regexp.MustCompile(`(?m)` + w).MatchString(out) {
+			t.Errorf("the output has no match for %s", w)
+		}
+	}
+	for _, a := range absent {
+		if regexp.MustCompile(`(?m)` + a).MatchString(out) {
+			t.Errorf("the output has a match for %s", a)
+		}
+	}
+	if t.Failed() {
+		t.Logf("output:\n%s", out)
+	}
+}
+
+func each(t *testing.T, fn func(t *testing.T, g *guest.Guest)) {
+	guesttest.RunWith(t, setup(), fn)
+}
+
+// A failing route lookup: the tree ends where no route is found, and says so.
+func TestFailedLookup(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `start ip_route_output_flow --failed -n 1 -v --for 60s `+quick+` --ret ip_route_output_key_hash_rcu,fib_table_lookup
+			work; lose; finish`)
+		where := `instance probe-`
+		if g.Kernel.Name == "5.10" || g.Kernel.Name == "6.1" {
+			where = `top level`
+		}
+		match(t, out, []string{
+			`^status 0$`,
+			`^\d\d:\d\d:\d\d\.\d{6} ping\[\d+\] cpu \d$`,
+			`^ ip_route_output_flow +\d+\.\d us  = -ENETUNREACH$`,
+			`^ [├└]─ ip_route_output_key_hash_rcu +\d+\.\d us  = -ENETUNREACH$`,
+			`─ fib_table_lookup +\d+\.\d us  = (-EAGAIN|1|-ENETUNREACH)$`,
+			`^1 tree\(s\)$`,
+			where,
+		}, "warning", "incomplete", "kretprobe", "rethook", "kprobe_")
+	})
+}
+
+// The whole tree of a lookup that succeeds, with everything instrumented, in
+// both styles.
+func TestWholeTree(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `start ip_route_output_flow -n 2 --for 5m; work; lose; finish`)
+		match(t, out, []string{
+			`^status 0$`,
+			`(?s)^ ip_route_output_flow +\d+\.\d us  = 0xff\w+$.*` +
+				`^ ├─ ip_route_output_key_hash_rcu +\d+\.\d us$.*` +
+				`^ │ .*─ fib_table_lookup +\d+\.\d us$.*` +
+				`^ │  .*└─ fib_lookup_good_nhc +\d+\.\d us$.*` +
+				`^ └─ xfrm_lookup_route +\d+\.\d us$\n` +
+				`^    └─ xfrm_lookup_with_ifid +\d+\.\d us$`,
+			`^2 tree\(s\)$`,
+		}, "warning", "irq_exit_rcu", "idle_cpu")
+		out = same(t, g, `start ip_route_output_flow -n 1 --graph-style=ftrace --for 60s `+quick+`; work; finish`)
+		match(t, out, []string{
+			`^ +\d\) +\|  ip_route_output_flow\(\) \{$`,
+			`^ +\d\) .+ us  \|    __rcu_read_lock\(\);$`,
+			`^ +\d\) .+ us  \|  \} /\* = 0xff\w+ \*/ /\* ip_route_output_flow \*/$`,
+		})
+	})
+}
+
+// Calls of one process only, of which there are several threads' worth.
+func TestFilters(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `
+			sh -c 'while :; do ping -c 1 10.1.1.1 >/dev/null; done' & w=$!
+			start vfs_read -p $$ -n 1 --for 60s --only vfs_read,rw_verify_area
+			cat /proc/uptime >/dev/null; read x </proc/uptime
+			finish; kill $w; echo "self $$"`)
+		self := regexp.MustCompile(`self (\d+)`).FindStringSubmatch(out)
+		if self == nil {
+			t.Fatalf("no process id in\n%s", out)
+		}
+		match(t, out, []string{`^\S+ sh\[` + self[1] + `\] cpu \d$`, `^ vfs_read +\d+\.\d us  = \d+$`, `─ rw_verify_area`}, `ping\[`)
+
+		out = same(t, g, `start ip_route_output_flow --comm 'pi?g' --slower 1ns --depth 1 -n 1 --for 60s `+quick+`; work; finish`)
+		match(t, out, []string{`ping\[\d+\]`, `─ ip_route_output_key_hash_rcu`}, `─ fib_table_lookup`)
+		out = same(t, g, `start ip_route_output_flow --slower 10s --for 3s `+quick+`; work; finish`)
+		match(t, out, []string{`^0 tree\(s\)$`, `nothing was recorded`})
+	})
+}
+
+func TestInterrupt(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `start ip_route_output_flow `+quick+`; work; sleep 0.5; kill -INT $p; finish`)
+		match(t, out, []string{`^status 0$`, `^ ip_route_output_flow `, `^[1-9]\d* tree\(s\)$`})
+	})
+}
+
+// After a kill -9 the settings stay; cleanup, or the next start, puts them back.
+func TestKilled(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for _, way := range []string{"probe cleanup", "start ip_route_output_flow -n 1 --for 60s " + quick + "; work; finish"} {
+			out := same(t, g, `start ip_route_output_flow `+quick+`; echo "killed $p"; kill -9 $p; wait $p
+				snap; echo ==; `+way)
+			killed := regexp.MustCompile(`killed (\d+)`).FindStringSubmatch(out)
+			left, done, _ := strings.Cut(out, "==")
+			if killed == nil || !strings.Contains(left, "set_graph_function: ip_route_output_flow") || !strings.Contains(left, "journal: 1") {
+				t.Errorf("a killed probe has left nothing:\n%s", left)
+				continue
+			}
+			match(t, done, []string{`put back the tracing settings that process ` + killed[1] + ` had left`})
+		}
+		match(t, same(t, g, "probe cleanup"), []string{"^nothing to put back$"})
+	})
+}
+
+// Somebody else's tracing: probe says who, and touches nothing.
+func TestBusy(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		top := g.Kernel.Name == "5.10" || g.Kernel.Name == "6.1"
+		tests := []struct {
+			name, before, after, want string
+			topOnly                   bool
+		}{
+			{"function_graph at the top", "echo kfree >$T/set_graph_function; echo kfree >$T/set_ftrace_filter; echo function_graph >$T/current_tracer",
+				"echo nop >$T/current_tracer; echo >$T/set_graph_function; echo >$T/set_ftrace_filter; echo >$T/trace",
+				"the tracer function_graph is on", false},
+			{"another tracer at the top", "echo kfree >$T/set_ftrace_filter; echo function >$T/current_tracer",
+				"echo nop >$T/current_tracer; echo >$T/set_ftrace_filter; echo >$T/trace", "the tracer function is on", true},
+			{"events at the top", "echo sched:sched_switch >$T/set_event", "echo >$T/set_event; echo >$T/trace",
+				`event\(s\) are on: sched:sched_switch`, true},
+			{"a recording to be read", "echo 0 >$T/tracing_on; echo sched:sched_switch >$T/set_event; echo 1 >$T/tracing_on; sleep 0.3; echo 0 >$T/tracing_on; echo >$T/set_event",
+				"echo >$T/trace; echo 1 >$T/tracing_on", `the buffer holds \d+ record\(s\)`, true},
+		}
+		if !top {
+			tests = append(tests, struct {
+				name, before, after, want string
+				topOnly                   bool
+			}{"function_graph in an instance", "mkdir $T/instances/tc; echo kfree >$T/instances/tc/set_ftrace_filter; echo function_graph >$T/instances/tc/current_tracer; sleep 1000 <$T/instances/tc/trace_pipe & echo $! >/tmp/holder",
+				"kill $(cat /tmp/holder); echo nop >$T/instances/tc/current_tracer; sleep 0.3; rmdir $T/instances/tc",
+				`instance "tc" has the tracer function_graph on; open in sleep\[\d+\]`, false})
+		}
+		for _, tt := range tests {
+			t.Run(tt.name, func(t *testing.T) {
+				run(t, g, tt.before)
+				defer run(t, g, tt.after)
+				if tt.topOnly && !top {
+					// Nothing of this is in the way of an instance.
+					match(t, same(t, g, `start ip_route_output_flow -n 1 --for 60s `+quick+`; work; finish`), []string{`^status 0$`, `^1 tree`})
+					return
+				}
+				out := same(t, g, `s=0; probe graph ip_route_output_flow 2>&1 || s=$?; echo "status $s"`)
+				match(t, out, []string{`^status 255$`, `^error\[ftrace-busy\]: ftrace is in use: .*` + tt.want, `help: end that tracing first`})
+			})
+		}
+	})
+}
+
+// Two at once: the second says that there is a first, which goes on.
+func TestTwo(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `start ip_route_output_flow -n 1 --for 60s `+quick+`
+			s=0; probe graph vfs_read 2>&1 || s=$?; echo "second $s"
+			work; finish; echo "first $p"`)
+		first := regexp.MustCompile(`first (\d+)`).FindStringSubmatch(out)
+		if first == nil {
+			t.Fatal(out)
+		}
+		match(t, out, []string{`^second 255$`, `another probe is recording call graphs: process ` + first[1], `^status 0$`, `^1 tree`})
+	})
+}
+
+// Settings that others have left, but that nothing uses, come back as well.
+func TestLeftovers(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		run(t, g, `printf 'kfree\nvfs_read\n' >$T/set_graph_function; echo 7 >$T/max_graph_depth; echo 12345 >$T/tracing_thresh
+			echo vfs_write >$T/set_graph_notrace; printf 'vfs_read\nkfree\n' >$T/set_ftrace_filter; echo global >$T/trace_clock; echo 0 >$T/tracing_on`)
+		defer run(t, g, `for f in set_graph_function set_graph_notrace set_ftrace_filter; do echo >$T/$f; done
+			echo 0 >$T/max_graph_depth; echo 0 >$T/tracing_thresh; echo local >$T/trace_clock; echo 1 >$T/tracing_on`)
+		out := same(t, g, `start ip_route_output_flow -n 1 --for 60s `+quick+`; work; finish`)
+		match(t, out, []string{`^status 0$`, `─ ip_route_output_key_hash_rcu`, `─ fib_lookup_good_nhc`})
+	})
+}
+
+// What cannot be recorded is refused before anything is changed.
+func TestRefused(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for _, tt := range []struct{ args, want string }{
+			{"ip_route_output_flaw", "help: a function with a similar name exists: `ip_route_output_flow`"},
+			{"'*'", `\* matches \d+ functions, more than 1000`},
+			{"vfs_read --only nothing_like_it", `no function that can be traced is named nothing_like_it`},
+			{"vfs_read --graph-style=round", `no style "round"`},
+			{"vfs_read --ret 'zz*'", `no function that can be traced matches zz\*`},
+		} {
+			out := same(t, g, fmt.Sprintf(`s=0; probe graph %s 2>&1 || s=$?; echo "status $s"`, tt.args))
+			match(t, out, []string{`^status 1$`, tt.want})
+		}
+	})
+}
