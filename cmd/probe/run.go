@@ -234,5 +234,8 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 		case <-quit:
 		}
 	}()
-	return ctx, second, func() { signal.Stop(ch); close(quit); cancel() }
+	// The signals stay with the channel: one that comes while the process
+	// ends, as when Ctrl-C meets the end of the traced process, must not
+	// change its status (O-EXIT-01).
+	return ctx, second, func() { close(quit); cancel() }
 }
