@@ -1,0 +1,217 @@
+package ftrace
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseSettings(t *testing.T) {
+	for text, want := range map[string]string{
+		"7 (expanded: 1408)\n": "1408", "1410\n": "1410", "[local] global mono\n": "local",
+		"local global [mono] x86-tsc\n": "mono", "nop\n": "nop", "X\n": "X", "": "",
+	} {
+		if got := parseWord(text); got != want {
+			t.Errorf("parseWord(%q) = %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"#### all functions enabled ####\n": "", "no pid\n": "", "b\na\nb\n": "a b",
+		"veth_xmit [veth]\n": "veth_xmit", "a\nschedule:traceoff:unlimited\n": "a", "77\n8\n": "77 8",
+	} {
+		if got := strings.Join(parseList(text), " "); got != want {
+			t.Errorf("parseList(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Long lists are written in pieces that end with a whole name.
+func TestChunks(t *testing.T) {
+	text := strings.Repeat("name_of_a_function\n", 1000) + "last\n"
+	var all string
+	for c := range chunks(text, 3000) {
+		if len(c) > 3000 || !strings.HasSuffix(c, "\n") {
+			t.Fatalf("a piece of %d bytes ends in %q", len(c), c[len(c)-5:])
+		}
+		all += c
+	}
+	if all != text {
+		t.Error("the pieces are not the text")
+	}
+	n := 0
+	for range chunks(strings.Repeat("x", 7000), 3000) {
+		n++
+	}
+	if n != 3 {
+		t.Errorf("%d pieces of a text without line ends, want 3", n)
+	}
+}
+
+// files writes a tracing directory of ordinary files.
+func files(t *testing.T, content map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range content {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func content(t *testing.T, dir, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// A journal is undone as far as the files have what was written; what others
+// changed stays, and a change that was never made is none.
+func TestUndo(t *testing.T) {
+	dir := files(t, map[string]string{
+		"current_tracer": "function_graph\n", "tracing_on": "1\n", "trace_clock": "local [mono]\n",
+		"set_graph_function": "f\n", "max_graph_depth": "5\n", "buffer_size_kb": "8195\n",
+		"set_ftrace_filter": "other\n", "tracing_thresh": "0\n", "trace": "x\n", "dynamic_events": "",
+	})
+	run := t.TempDir()
+	j := &journal{Version: journalVersion, PID: 4, Boot: bootID(), Tracing: dir, Started: time.Now(), Changes: []change{
+		{"tracing_on", "1", "0"}, {"trace_clock", "local", "mono"}, {"buffer_size_kb", "1408", "8192"},
+		{"set_ftrace_filter", "", "f"}, {"set_graph_function", "a\nb", "f"}, {"max_graph_depth", "5", "17"},
+		{"tracing_thresh", "9", "0"}, {"current_tracer", "nop", "function_graph"}, {"options/gone", "1", "0"},
+	}}
+	if err := j.write(run); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Cleanup(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(Cleaned{PID: 4, Left: []string{"set_ftrace_filter"}}, c); d != "" {
+		t.Errorf("result (-want +got):\n%s", d)
+	}
+	for name, want := range map[string]string{
+		"current_tracer": "nop", "tracing_on": "1", "trace_clock": "local", "buffer_size_kb": "1408", "trace": "",
+		"set_ftrace_filter": "other", "set_graph_function": "a\nb", "max_graph_depth": "5", "tracing_thresh": "9",
+	} {
+		if got := content(t, dir, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if c, err := Cleanup(run); err != nil || c.PID != 0 {
+		t.Errorf("a second cleanup gave %v, %v", c, err)
+	}
+}
+
+// Settings of tracefs end with the boot: an older journal changes nothing.
+func TestUndoOtherBoot(t *testing.T) {
+	dir := files(t, map[string]string{"current_tracer": "function_graph\n", "max_graph_depth": "17\n"})
+	run := t.TempDir()
+	j := &journal{Version: journalVersion, PID: 4, Boot: "another", Tracing: dir, Changes: []change{{"max_graph_depth", "0", "17"}}}
+	if err := j.write(run); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Cleanup(run); err != nil {
+		t.Fatal(err)
+	}
+	if got := content(t, dir, "max_graph_depth"); got != "17" {
+		t.Errorf("max_graph_depth is %q", got)
+	}
+	if has(filepath.Join(run, journalFile)) {
+		t.Error("the journal is still there")
+	}
+}
+
+func TestJournalDamage(t *testing.T) {
+	for name, text := range map[string]string{"damaged": "{", "version 99": `{"version": 99}`} {
+		run := files(t, map[string]string{journalFile: text})
+		if _, err := Cleanup(run); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if !has(filepath.Join(run, journalFile)) {
+			t.Errorf("%s: the journal was removed", name)
+		}
+	}
+}
+
+func TestLock(t *testing.T) {
+	run := t.TempDir()
+	f, err := lock(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &journal{Version: journalVersion, PID: 4711}
+	if err := j.write(run); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Cleanup(run); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "process 4711") {
+		t.Errorf("while the lock is held: %v", err)
+	}
+	f.Close()
+	if _, err := Cleanup(run); err != nil {
+		t.Errorf("after the lock was given back: %v", err)
+	}
+}
+
+func TestBusy(t *testing.T) {
+	idle := map[string]string{
+		"current_tracer": "nop\n", "tracing_thresh": "0\n", "set_event": "", "buffer_size_kb": "7 (expanded: 1408)\n",
+		"per_cpu/cpu0/stats": "entries: 0\noverrun: 0\n", "instances/a/current_tracer": "function\n",
+	}
+	tests := []struct {
+		name, file, text, want string
+		top, instance          bool // whether it is in the way of each
+	}{
+		{"idle", "current_tracer", "nop\n", "", false, false},
+		{"the same tracer", "current_tracer", "function_graph\n", "the tracer function_graph is on", true, true},
+		{"another tracer", "current_tracer", "function\n", "the tracer function is on", true, false},
+		{"an instance", "instances/b/current_tracer", "function_graph\n", `instance "b" has the tracer function_graph on`, true, true},
+		{"events", "set_event", "a:b\na:c\na:d\na:e\n", "4 event(s) are on: a:b, a:c, a:d, …", true, false},
+		{"records", "per_cpu/cpu0/stats", "entries: 12\n", "the buffer holds 12 record(s)", true, false},
+		{"sizes", "buffer_size_kb", "X\n", "different sizes", true, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			all := map[string]string{}
+			for k, v := range idle {
+				all[k] = v
+			}
+			all[tt.file] = tt.text
+			dir := files(t, all)
+			for _, top := range []bool{true, false} {
+				want := top && tt.top || !top && tt.instance
+				b := busy(dir, top)
+				if (b != nil) != want {
+					t.Errorf("top level %v: %v, want busy %v", top, b, want)
+				}
+				if b != nil && !strings.Contains(b.Error(), tt.want) {
+					t.Errorf("message %q does not say %q", b, tt.want)
+				}
+			}
+		})
+	}
+	// A threshold that a latency tracer uses.
+	dir := files(t, map[string]string{"current_tracer": "irqsoff\n", "tracing_thresh": "100\n"})
+	if b := busy(dir, false); b == nil || !strings.Contains(b.Error(), "irqsoff uses tracing_thresh") {
+		t.Errorf("got %v", b)
+	}
+}
+
+// An open file is seen, and its process named.
+func TestUsers(t *testing.T) {
+	dir := files(t, map[string]string{"trace_pipe": "x"})
+	if got := users(dir); len(got) != 0 {
+		t.Errorf("users of a folder of ours: %v", got) // this process is left out
+	}
+}
