@@ -141,17 +141,26 @@ func Boot(ctx context.Context, o Options) (*Guest, error) {
 	}
 	defer initrd.Close() // QEMU has its own descriptor
 	kvm := !o.NoKVM && !o.Icount && kvmWorks(ctx, qemu)
-	g, err := start(qemu, qemuArgs(o, k, kvm), initrd, k, o.Console)
-	if err != nil {
-		return nil, err
-	}
-	g.KVM = kvm
-	if err := g.awaitHello(ctx, o.BootTimeout); err != nil {
+	for attempt := 1; ; attempt++ {
+		g, err := start(qemu, qemuArgs(o, k, kvm), initrd, k, o.Console)
+		if err != nil {
+			return nil, err
+		}
+		g.KVM = kvm
+		err = g.awaitHello(ctx, o.BootTimeout)
+		if err == nil {
+			return g, nil
+		}
 		g.kill()
-		return nil, fmt.Errorf("boot %s: %w", k.Name, err)
+		if attempt >= bootAttempts || ctx.Err() != nil || !errors.Is(err, ErrCrashed) {
+			return nil, fmt.Errorf("boot %s: %w", k.Name, err)
+		}
 	}
-	return g, nil
 }
+
+// bootAttempts is how often a guest is started that goes down before anything
+// ran in it: emulation has faults of its own on a busy host.
+const bootAttempts = 3
 
 // checkArch tells whether guests can run on this kind of machine.
 func checkArch() error {
