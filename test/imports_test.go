@@ -51,6 +51,9 @@ var edges = map[string][]string{
 
 	"runtime/graph":        {"lang/value"},
 	"runtime/graph/proto":  {"runtime/graph", "runtime/btf"},
+	"runtime/graph/record": {"runtime/graph"},
+	"runtime/graph/diff":   {"runtime/graph"},
+	"runtime/graph/export": {"runtime/graph"},
 	"runtime/graph/ftrace": {"lang/diag", "runtime/graph", "runtime/symbol", "runtime/tracefs"},
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/proto"
+	"probe/runtime/graph/record"
 	"probe/runtime/tracefs"
 )
 
@@ -39,6 +41,9 @@ type graphOptions struct {
 	slower                 time.Duration
 	failed, irqs, args     bool
 	ret, only, skip, style string
+	ignore                 []string // diff --ignore; nil for the default
+	all, json              bool     // diff --all, --json
+	format                 string   // export --format
 }
 
 // defaultDepth is how many levels below the function are recorded.
@@ -60,6 +65,7 @@ func graphFlags(o *options) []flag {
 		{long: "only", arg: "PATTERN,…", help: "instrument only these functions below; quick to switch on", set: setString(&g.only)},
 		{long: "skip", arg: "PATTERN,…", help: "do not record these functions", set: setString(&g.skip)},
 		{long: "irqs", help: "show interrupts and involuntary switches in the trees", set: setBool(&g.irqs)},
+		{long: "output", short: 'o', arg: "FILE", help: "keep the trees in a file, compressed if it ends in .zst", set: setString(&o.out)},
 		{long: "graph-style", arg: "tree|ftrace", help: "form of the trees (default tree)", set: setString(&g.style)},
 		{long: "buffer", arg: "KB", help: "size of each CPU's buffer (default 8192)", set: setCount(&g.bufferKB)},
 		{long: "quiet", short: 'q', help: "no progress on standard error", set: setBool(&o.quiet)},
@@ -74,7 +80,8 @@ type recording struct {
 	std    stdio
 	style  graph.Style
 	funcs  graph.Funcs
-	offset time.Duration // from CLOCK_MONOTONIC to the wall clock
+	offset time.Duration  // from CLOCK_MONOTONIC to the wall clock
+	out    *record.Writer // nil when trees are printed
 	// threads are those of the chosen process when the recording started.
 	threads []int32
 
@@ -120,6 +127,12 @@ func runGraph(o *options, std stdio) int {
 		}
 		return graphFailed(std, err)
 	}
+	if o.out != "" {
+		h := record.Header{Started: time.Now(), WallOffset: int64(r.offset), Kernel: kernelRelease(), Arch: runtime.GOARCH, Source: "ftrace", Functions: o.words}
+		if r.out, err = record.Create(o.out, h, &r.funcs); err != nil {
+			return graphFailed(std, errors.Join(err, src.Close()))
+		}
+	}
 	r.started(src, opts)
 	runCtx := ctx
 	if o.duration > 0 {
@@ -134,6 +147,11 @@ func runGraph(o *options, std stdio) int {
 	}
 	if err == nil {
 		err = r.err
+	}
+	if r.out != nil {
+		if outErr := r.out.Close(record.End{MissedReturns: missed}); err == nil {
+			err = outErr
+		}
 	}
 	if err != nil {
 		return graphFailed(std, err)
@@ -274,8 +292,11 @@ func (r *recording) wanted(t *graph.Tree, root *graph.Call) bool {
 	return true
 }
 
-// print shows a tree below a line that says when, who and where.
+// print shows a tree, or keeps it in the file.
 func (r *recording) print(t *graph.Tree) error {
+	if r.out != nil {
+		return r.out.Tree(t)
+	}
 	return writeTree(r.std.out, t, &r.funcs, r.style, r.offset)
 }
 
@@ -317,6 +338,15 @@ func (r *recording) finish(missed uint64) int {
 		return exitStrict
 	}
 	return exitOK
+}
+
+// kernelRelease is what uname -r prints.
+func kernelRelease() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
 }
 
 // wallOffset is the distance of the wall clock from CLOCK_MONOTONIC.

@@ -52,7 +52,7 @@ var commands []*command
 func init() {
 	commands = []*command{
 		runCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
-		explainCommand, helpCommand, labCommand, replCommand, graphCommand, cleanupCommand, doctorCommand, versionCommand,
+		explainCommand, helpCommand, labCommand, replCommand, graphCommand, showCommand, diffCommand, exportCommand, cleanupCommand, doctorCommand, versionCommand,
 	}
 }
 

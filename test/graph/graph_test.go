@@ -145,6 +145,31 @@ func TestWholeTree(t *testing.T) {
 	})
 }
 
+// Two recordings, of lookups with and without a route, are compared, and
+// exported.
+func TestRecordings(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `
+			start ip_route_output_flow --failed -n 2 --for 60s --ret __ip_dev_find,fib_table_lookup -o /tmp/lost.jsonl.zst `+quick+`
+			lose; lose; finish
+			start ip_route_output_flow -n 2 --for 60s --ret __ip_dev_find,fib_table_lookup -o /tmp/found.jsonl `+quick+`
+			work; finish
+			head -c 1 /tmp/found.jsonl; echo
+			probe show /tmp/lost.jsonl.zst
+			s=0; probe diff /tmp/lost.jsonl.zst /tmp/found.jsonl || s=$?; echo "diff $s"
+			s=0; probe diff /tmp/lost.jsonl.zst /tmp/lost.jsonl.zst || s=$?; echo "diff $s"
+			probe export -f folded /tmp/lost.jsonl.zst`)
+		match(t, out, []string{
+			`^ ip_route_output_flow +\d+\.\d us  = -ENETUNREACH$`,
+			`^  first difference in shape:  in ip_route_output_flow`,
+			`^  first difference in result: ip_route_output_key_hash_rcu|^  first difference in result: .* returns`,
+			`^  ip_route_output_flow = -ENETUNREACH +\|  ip_route_output_flow = 0xff`,
+			`^diff 1$`, `^diff 0$`,
+			`^ip_route_output_flow;ip_route_output_key_hash_rcu;fib_table_lookup \d+$`,
+		}, "damaged")
+	})
+}
+
 // Calls of one process only, of which there are several threads' worth.
 func TestFilters(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"probe/lang/diag"
+	"probe/runtime/graph/export"
+)
+
+var exportCommand = &command{
+	name: "export", usage: "--format FORMAT [-o OUT] FILE", min: 1, max: 1,
+	summary: "write a recording in the form of another tool",
+	flags: func(o *options) []flag {
+		var list []string
+		for _, f := range export.Formats() {
+			list = append(list, f.Name)
+		}
+		return []flag{
+			{long: "format", short: 'f', arg: strings.Join(list, "|"), help: "the form; see `probe export FILE` for what each is", set: setString(&o.graph.format)},
+			{long: "output", short: 'o', arg: "OUT", help: "the file to write (default standard output)", set: setString(&o.out)},
+		}
+	},
+	run: runExport,
+}
+
+func runExport(o *options, std stdio) int {
+	format, err := export.Find(o.graph.format)
+	if err != nil {
+		if o.graph.format == "" {
+			err = errors.New("--format is missing")
+		}
+		d := usageError(o.command, err)
+		for _, f := range export.Formats() {
+			d.WithNote("%s: %s", f.Name, f.Summary)
+		}
+		fail(std, d)
+		return exitUsage
+	}
+	if f, ok := std.out.(*os.File); ok && o.out == "" && format.Binary && isTerminal(f) {
+		fail(std, usageError(o.command, fmt.Errorf("%s is not text: name a file with -o", format.Name)))
+		return exitUsage
+	}
+	rec, code := loadRecording(o.words[0], std)
+	if rec == nil {
+		return code
+	}
+	title := strings.Join(rec.Header.Functions, ", ")
+	if title == "" {
+		title = filepath.Base(o.words[0])
+	}
+	if rec.Header.Kernel != "" {
+		title += " on " + rec.Header.Kernel
+	}
+	src := &export.Source{Funcs: &rec.Funcs, Trees: rec.Trees, WallOffset: time.Duration(rec.Header.WallOffset), Title: title}
+	if err := exportTo(o.out, std.out, format.Name, src); err != nil {
+		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "export: " + err.Error()})
+		return exitRun
+	}
+	return exitOK
+}
+
+// exportTo writes to a file, or to out when path is empty.
+func exportTo(path string, out io.Writer, format string, src *export.Source) error {
+	if path == "" {
+		return export.Export(out, format, src)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	err = export.Export(f, format, src)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

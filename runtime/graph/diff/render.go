@@ -1,0 +1,235 @@
+package diff
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// WriteText prints comparisons: where the sides part, both beside each other,
+// and how often each variant occurs. a and b name the sides.
+func WriteText(w io.Writer, list []*Comparison, a, b string) error {
+	out := bufio.NewWriter(w)
+	for i, c := range list {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		c.text(out, a, b)
+	}
+	return out.Flush()
+}
+
+func (c *Comparison) text(w *bufio.Writer, a, b string) {
+	fmt.Fprintf(w, "%s: %s in A (%s), %s in B (%s)\n", c.Root, calls(c.A), a, calls(c.B), b)
+	for _, x := range []struct {
+		n    int
+		side string
+	}{{c.IncompleteA, "A"}, {c.IncompleteB, "B"}} {
+		if x.n > 0 {
+			fmt.Fprintf(w, "  left out: %s in %s with lost events\n", calls(x.n), x.side)
+		}
+	}
+	if c.VA == nil || c.VB == nil {
+		fmt.Fprintf(w, "  nothing to compare: only one side has complete calls\n")
+		return
+	}
+	if c.Same() {
+		fmt.Fprintf(w, "  the same: %d variant(s) of the tree, on both sides\n", len(c.Variants))
+		return
+	}
+	if c.Shape >= 0 {
+		fmt.Fprintf(w, "  first difference in shape:  %s\n", c.describe(c.Shape))
+	}
+	if c.Result >= 0 {
+		fmt.Fprintf(w, "  first difference in result: %s\n", c.describe(c.Result))
+	}
+	w.WriteByte('\n')
+	c.columns(w)
+	w.WriteString("\n  variants     A     B\n")
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		if i == maxVariants {
+			fmt.Fprintf(w, "  … %d more\n", len(c.Variants)-i)
+			break
+		}
+		mark := ""
+		switch v {
+		case c.VA:
+			mark = "  A above"
+		case c.VB:
+			mark = "  B above"
+		}
+		fmt.Fprintf(w, "  %7d %6d %5d  %s, %s%s\n", i+1, v.A, v.B, v.Node.line(), calls(v.Node.size), mark)
+	}
+}
+
+// maxVariants is how many variants are listed.
+const maxVariants = 10
+
+func calls(n int) string {
+	if n == 1 {
+		return "1 call"
+	}
+	return fmt.Sprintf("%d calls", n)
+}
+
+// describe says in words what a row is.
+func (c *Comparison) describe(i int) string {
+	r := &c.Rows[i]
+	at := func(x *Node) string {
+		path := x.Path()
+		if len(path) == 1 {
+			return "at the root"
+		}
+		return "in " + strings.Join(path[:len(path)-1], " → ")
+	}
+	switch r.Kind {
+	case OnlyA:
+		return fmt.Sprintf("%s, A calls %s and B does not", at(r.A), r.A.Name)
+	case OnlyB:
+		return fmt.Sprintf("%s, B calls %s and A does not", at(r.B), r.B.Name)
+	case Counts:
+		return fmt.Sprintf("%s, A calls %s %d× and B %d×", at(r.A), r.A.Name, r.A.Count, r.B.Count)
+	}
+	return fmt.Sprintf("%s returns %s in A and %s in B, %s", r.A.Name, r.A.Result, r.B.Result, at(r.A))
+}
+
+// line is a call without its place: name, count, result.
+func (x *Node) line() string {
+	s := x.Name
+	if x.Count > 1 {
+		s += fmt.Sprintf(" ×%d", x.Count)
+	}
+	if x.Result != "" {
+		s += " = " + x.Result
+	}
+	return s
+}
+
+// columns prints both sides beside each other. The sign between them is that
+// of diff --side-by-side.
+func (c *Comparison) columns(w *bufio.Writer) {
+	left := make([]string, len(c.Rows))
+	right := make([]string, len(c.Rows))
+	width := 0
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		indent := strings.Repeat("  ", r.Depth)
+		more := ""
+		if r.Elided > 0 {
+			more = fmt.Sprintf("  (+%d)", r.Elided)
+		}
+		if r.A != nil {
+			left[i] = indent + r.A.line() + more
+		}
+		if r.B != nil {
+			right[i] = indent + r.B.line() + more
+		}
+		width = max(width, utf8.RuneCountInString(left[i]))
+	}
+	for i := range c.Rows {
+		sign := map[Kind]string{Same: " ", OnlyA: "<", OnlyB: ">", Results: "|", Counts: "|"}[c.Rows[i].Kind]
+		note := ""
+		switch i {
+		case c.Shape:
+			note = "   ← they part here"
+		case c.Result:
+			note = "   ← first result that differs"
+		}
+		pad := strings.Repeat(" ", width-utf8.RuneCountInString(left[i]))
+		fmt.Fprintf(w, "%s\n", strings.TrimRight("  "+left[i]+pad+"  "+sign+"  "+right[i]+note, " "))
+	}
+}
+
+// jsonRow is a row in JSON.
+type jsonRow struct {
+	Kind    string `json:"kind"`
+	Depth   int    `json:"depth"`
+	Func    string `json:"func"`
+	ResultA string `json:"result_a,omitempty"`
+	ResultB string `json:"result_b,omitempty"`
+	CountA  int    `json:"count_a,omitempty"`
+	CountB  int    `json:"count_b,omitempty"`
+	Elided  int    `json:"elided,omitempty"`
+}
+
+// jsonFork is a first difference in JSON.
+type jsonFork struct {
+	Path []string `json:"path"`
+	Row  int      `json:"row"` // index in rows
+	Text string   `json:"text"`
+}
+
+type jsonVariant struct {
+	A      int  `json:"a"`
+	B      int  `json:"b"`
+	FirstA *int `json:"first_a,omitempty"` // index of a tree in the recording
+	FirstB *int `json:"first_b,omitempty"`
+	Calls  int  `json:"calls"`
+	// InA and InB tell the variants that the rows compare.
+	InA bool `json:"compared_a,omitempty"`
+	InB bool `json:"compared_b,omitempty"`
+}
+
+type jsonComparison struct {
+	Function    string        `json:"function"`
+	Same        bool          `json:"same"`
+	A           int           `json:"a"`
+	B           int           `json:"b"`
+	IncompleteA int           `json:"incomplete_a,omitempty"`
+	IncompleteB int           `json:"incomplete_b,omitempty"`
+	Shape       *jsonFork     `json:"shape,omitempty"`
+	Result      *jsonFork     `json:"result,omitempty"`
+	Rows        []jsonRow     `json:"rows,omitempty"`
+	Variants    []jsonVariant `json:"variants"`
+}
+
+// WriteJSON prints comparisons as one JSON document, an array.
+func WriteJSON(w io.Writer, list []*Comparison) error {
+	out := []jsonComparison{}
+	for _, c := range list {
+		j := jsonComparison{Function: c.Root, Same: c.Same(), A: c.A, B: c.B, IncompleteA: c.IncompleteA, IncompleteB: c.IncompleteB,
+			Shape: c.fork(c.Shape), Result: c.fork(c.Result), Variants: []jsonVariant{}}
+		for _, r := range c.Rows {
+			k := jsonRow{Kind: r.Kind.String(), Depth: r.Depth, Elided: r.Elided}
+			if r.A != nil {
+				k.Func, k.ResultA, k.CountA = r.A.Name, r.A.Result, r.A.Count
+			}
+			if r.B != nil {
+				k.Func, k.ResultB, k.CountB = r.B.Name, r.B.Result, r.B.Count
+			}
+			j.Rows = append(j.Rows, k)
+		}
+		for i := range c.Variants {
+			v := &c.Variants[i]
+			k := jsonVariant{A: v.A, B: v.B, Calls: v.Node.size, InA: v == c.VA, InB: v == c.VB}
+			if v.FirstA >= 0 {
+				k.FirstA = &v.FirstA
+			}
+			if v.FirstB >= 0 {
+				k.FirstB = &v.FirstB
+			}
+			j.Variants = append(j.Variants, k)
+		}
+		out = append(out, j)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}
+
+func (c *Comparison) fork(i int) *jsonFork {
+	if i < 0 {
+		return nil
+	}
+	r := &c.Rows[i]
+	x := r.A
+	if x == nil {
+		x = r.B
+	}
+	return &jsonFork{Path: x.Path(), Row: i, Text: c.describe(i)}
+}

@@ -1,0 +1,105 @@
+// Package export writes call trees in the forms of other tools. In go trees,
+// out comes one document.
+//
+// One file is one form, and formats is the list of all.
+package export
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"probe/runtime/graph"
+)
+
+// Source is what is exported.
+type Source struct {
+	Funcs *graph.Funcs
+	Trees []*graph.Tree
+	// WallOffset is added to times to get nanoseconds since 1970.
+	WallOffset time.Duration
+	// Title names the recording where a form has a place for it.
+	Title string
+}
+
+// Format is one form.
+type Format struct {
+	Name    string
+	Summary string
+	// Binary tells that the form is not for terminals.
+	Binary bool
+	write  func(w io.Writer, s *Source) error
+}
+
+// formats are the forms. Perfetto opens Chrome's.
+var formats = []Format{
+	{Name: "chrome", Summary: "trace events, for chrome://tracing", write: writeChrome},
+	{Name: "perfetto", Summary: "the same, for ui.perfetto.dev", write: writeChrome},
+	{Name: "folded", Summary: "stacks with their own time in ns, for flame graph tools", write: writeFolded},
+	{Name: "speedscope", Summary: "for speedscope.app", write: writeSpeedscope},
+	{Name: "pprof", Summary: "a profile for go tool pprof", Binary: true, write: writePprof},
+	{Name: "svg", Summary: "a flame graph in one file, for a browser", write: writeSVG},
+	{Name: "csv", Summary: "a line for each call, for spreadsheets", write: writeCSV},
+}
+
+// Formats lists the forms.
+func Formats() []Format { return formats }
+
+// Find is the form of a name.
+func Find(name string) (Format, error) {
+	var names []string
+	for _, f := range formats {
+		if f.Name == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	return Format{}, fmt.Errorf("no format %q: the formats are %s", name, strings.Join(names, ", "))
+}
+
+// Export writes a source in the form of a name.
+func Export(w io.Writer, name string, s *Source) error {
+	f, err := Find(name)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriterSize(w, 64<<10)
+	if err := f.write(b, s); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// self is the time of each call that was not spent in calls below it, in
+// nanoseconds. Overlaps that come from the cost of recording count as none.
+func self(t *graph.Tree) []int64 {
+	own := make([]int64, len(t.Calls))
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		if c.Flags&graph.Gap != 0 {
+			continue
+		}
+		own[i] += c.Duration()
+		if c.Parent >= 0 {
+			own[c.Parent] -= c.Duration()
+		}
+	}
+	for i := range own {
+		own[i] = max(own[i], 0)
+	}
+	return own
+}
+
+// name is a function with its module: "veth_xmit [veth]".
+func (s *Source) name(c *graph.Call) string {
+	f := s.Funcs.Func(c.Fn)
+	if f.Module != "" {
+		return f.Name + " [" + f.Module + "]"
+	}
+	return f.Name
+}
+
+// thread is how a thread is called.
+func thread(t graph.Thread) string { return fmt.Sprintf("%s[%d]", t.Comm, t.TID) }

@@ -1,0 +1,234 @@
+package export
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"probe/runtime/graph"
+)
+
+// writeFolded writes one line for each stack: its functions, and the time that
+// was spent in the last of them, summed over all trees.
+func writeFolded(w io.Writer, s *Source) error {
+	sums := map[string]int64{}
+	for _, t := range s.Trees {
+		own := self(t)
+		stacks := make([]string, len(t.Calls))
+		for i := range t.Calls {
+			c := &t.Calls[i]
+			if c.Flags&graph.Gap != 0 {
+				continue
+			}
+			// The separators of the form must not be in a name.
+			name := strings.Map(func(r rune) rune {
+				if r == ';' || r == '\n' {
+					return ':'
+				}
+				return r
+			}, s.name(c))
+			if c.Parent >= 0 {
+				name = stacks[c.Parent] + ";" + name
+			}
+			stacks[i] = name
+			sums[name] += own[i]
+		}
+	}
+	for _, stack := range slices.Sorted(maps.Keys(sums)) {
+		if _, err := fmt.Fprintf(w, "%s %d\n", stack, sums[stack]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Speedscope's file format: an "evented" profile for each thread.
+type (
+	scopeFile struct {
+		Schema   string         `json:"$schema"`
+		Name     string         `json:"name"`
+		Exporter string         `json:"exporter"`
+		Shared   scopeShared    `json:"shared"`
+		Profiles []scopeProfile `json:"profiles"`
+	}
+	scopeShared struct {
+		Frames []scopeFrame `json:"frames"`
+	}
+	scopeFrame struct {
+		Name string `json:"name"`
+		File string `json:"file,omitempty"`
+	}
+	scopeProfile struct {
+		Type   string       `json:"type"`
+		Name   string       `json:"name"`
+		Unit   string       `json:"unit"`
+		Start  int64        `json:"startValue"`
+		End    int64        `json:"endValue"`
+		Events []scopeEvent `json:"events"`
+	}
+	scopeEvent struct {
+		Type  string `json:"type"` // O opens a frame, C closes it
+		Frame int    `json:"frame"`
+		At    int64  `json:"at"`
+	}
+)
+
+func writeSpeedscope(w io.Writer, s *Source) error {
+	f := scopeFile{Schema: "https://www.speedscope.app/file-format-schema.json", Name: s.Title, Exporter: "probe",
+		Shared: scopeShared{Frames: []scopeFrame{}}, Profiles: []scopeProfile{}}
+	frames := map[int32]int{}
+	frame := func(c *graph.Call) int {
+		id, ok := frames[c.Fn]
+		if !ok {
+			id = len(f.Shared.Frames)
+			frames[c.Fn] = id
+			fn := s.Funcs.Func(c.Fn)
+			f.Shared.Frames = append(f.Shared.Frames, scopeFrame{Name: fn.Name, File: fn.Module})
+		}
+		return id
+	}
+	profiles := map[int32]int{} // by thread id
+	// A thread's calls must come in the order of time.
+	trees := slices.Clone(s.Trees)
+	slices.SortStableFunc(trees, func(a, b *graph.Tree) int { return int(min(max(a.Root().T0-b.Root().T0, -1), 1)) })
+	for _, t := range trees {
+		n, ok := profiles[t.Thread.TID]
+		if !ok {
+			n = len(f.Profiles)
+			profiles[t.Thread.TID] = n
+			f.Profiles = append(f.Profiles, scopeProfile{Type: "evented", Name: thread(t.Thread), Unit: "nanoseconds", Start: t.Root().T0, Events: []scopeEvent{}})
+		}
+		p := &f.Profiles[n]
+		var open []int32
+		at := p.Start
+		if p.End > 0 {
+			at = p.End
+		}
+		// Times may not go back, and lost ends leave some behind.
+		next := func(time int64) int64 { at = max(at, time); return at }
+		closeTo := func(i int32) {
+			for len(open) > 0 && t.Calls[open[len(open)-1]].End <= i {
+				c := &t.Calls[open[len(open)-1]]
+				open = open[:len(open)-1]
+				p.Events = append(p.Events, scopeEvent{"C", frame(c), next(c.T1)})
+			}
+		}
+		for i := range t.Calls {
+			c := &t.Calls[i]
+			if closeTo(int32(i)); c.Flags&graph.Gap == 0 {
+				p.Events = append(p.Events, scopeEvent{"O", frame(c), next(c.T0)})
+				open = append(open, int32(i))
+			}
+		}
+		closeTo(int32(len(t.Calls)))
+		p.End = at
+	}
+	return json.NewEncoder(w).Encode(f)
+}
+
+// writePprof writes a profile with a sample for each stack: how often, and how
+// long in the last function.
+func writePprof(w io.Writer, s *Source) error {
+	p := &profile.Profile{
+		SampleType:        []*profile.ValueType{{Type: "calls", Unit: "count"}, {Type: "wall", Unit: "nanoseconds"}},
+		DefaultSampleType: "wall",
+		PeriodType:        &profile.ValueType{Type: "wall", Unit: "nanoseconds"},
+		Period:            1,
+	}
+	locations := map[int32]*profile.Location{}
+	location := func(fn int32) *profile.Location {
+		if l := locations[fn]; l != nil {
+			return l
+		}
+		f := s.Funcs.Func(fn)
+		id := uint64(len(p.Function)) + 1
+		g := &profile.Function{ID: id, Name: f.Name, SystemName: f.Name, Filename: f.Module}
+		l := &profile.Location{ID: id, Address: f.Addr, Line: []profile.Line{{Function: g}}}
+		p.Function, p.Location = append(p.Function, g), append(p.Location, l)
+		locations[fn] = l
+		return l
+	}
+	// Stacks are nodes of a tree: the caller's node and the function.
+	type key struct{ parent, fn int32 }
+	nodes := map[key]int32{}
+	var start, end int64
+	for _, t := range s.Trees {
+		own := self(t)
+		node := make([]int32, len(t.Calls))
+		if start == 0 || t.Root().T0 < start {
+			start = t.Root().T0
+		}
+		end = max(end, t.Root().T1)
+		for i := range t.Calls {
+			c := &t.Calls[i]
+			if c.Flags&graph.Gap != 0 {
+				continue
+			}
+			k := key{-1, c.Fn}
+			if c.Parent >= 0 {
+				k.parent = node[c.Parent]
+			}
+			n, ok := nodes[k]
+			if !ok {
+				n = int32(len(p.Sample))
+				nodes[k] = n
+				sample := &profile.Sample{Value: []int64{0, 0}, Location: []*profile.Location{location(c.Fn)}}
+				if k.parent >= 0 { // innermost first
+					sample.Location = append(sample.Location, p.Sample[k.parent].Location...)
+				}
+				p.Sample = append(p.Sample, sample)
+			}
+			node[i] = n
+			p.Sample[n].Value[0]++
+			p.Sample[n].Value[1] += own[i]
+		}
+	}
+	p.TimeNanos, p.DurationNanos = start+int64(s.WallOffset), end-start
+	if err := p.CheckValid(); err != nil {
+		return fmt.Errorf("make a profile: %w", err)
+	}
+	return p.Write(w)
+}
+
+// writeCSV writes a line for each call.
+func writeCSV(w io.Writer, s *Source) error {
+	out := csv.NewWriter(w)
+	row := []string{"tree", "call", "parent", "depth", "function", "module", "comm", "pid", "tid", "cpu", "start_ns", "duration_ns", "self_ns", "result", "state"}
+	if err := out.Write(row); err != nil {
+		return err
+	}
+	for n, t := range s.Trees {
+		own := self(t)
+		for i := range t.Calls {
+			c := &t.Calls[i]
+			f := s.Funcs.Func(c.Fn)
+			state := ""
+			switch {
+			case c.Flags&graph.Gap != 0:
+				state, f.Name = "lost", ""
+			case c.Flags&graph.NoExit != 0:
+				state = "no end"
+			case c.Flags&graph.NoEntry != 0:
+				state = "no start"
+			case c.Flags&graph.IRQ != 0:
+				state = "interruption"
+			}
+			num := func(v int64) string { return strconv.FormatInt(v, 10) }
+			row = append(row[:0], num(int64(n)), num(int64(i)), num(int64(c.Parent)), num(int64(c.Depth)), f.Name, f.Module, t.Thread.Comm,
+				num(int64(t.Thread.PID)), num(int64(t.Thread.TID)), num(int64(c.CPU)), num(c.T0+int64(s.WallOffset)), num(c.Duration()), num(own[i]),
+				s.Funcs.RetText(c), state)
+			if err := out.Write(row); err != nil {
+				return err
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}

@@ -1,0 +1,219 @@
+// Package record keeps call trees in files: JSON Lines, compressed with zstd
+// when the name ends in .zst. In go trees, out come the same trees again.
+//
+// The form is published in docs/graph-recording.schema.json. Each line is an
+// object with one key that says what it is: a header, a function, a tree, more
+// calls of the tree before, the end. Functions come before the first call that
+// names them, so a file can be read while it is written, and one that was cut
+// off is good up to there.
+package record
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"probe/runtime/graph"
+)
+
+// Version is the version of the form. Readers refuse later ones.
+const Version = 1
+
+// Header is the first line.
+type Header struct {
+	Version int       `json:"version"`
+	Started time.Time `json:"started"`
+	// WallOffset is what is added to the times of calls, which are of
+	// CLOCK_MONOTONIC, to get nanoseconds since 1970.
+	WallOffset int64  `json:"wall_offset_ns"`
+	Kernel     string `json:"kernel,omitempty"` // release
+	Arch       string `json:"arch,omitempty"`
+	Source     string `json:"source,omitempty"` // "ftrace" or "bpf"
+	// Functions are the names that were asked for.
+	Functions []string `json:"functions,omitempty"`
+}
+
+// End is the last line.
+type End struct {
+	Trees int `json:"trees"`
+	// MissedReturns is the number of return values that were not recorded.
+	MissedReturns uint64 `json:"missed_returns,omitempty"`
+}
+
+// Recording is a whole file.
+type Recording struct {
+	Header Header
+	Funcs  graph.Funcs
+	Trees  []*graph.Tree
+	// End is nil when the file has no end.
+	End *End
+	// Damage is nil when the file is whole. Trees are those before.
+	Damage *DamageError
+}
+
+// ErrFormat is wrapped when a file is no recording at all.
+var ErrFormat = errors.New("not a recording of call graphs")
+
+// DamageError tells where a recording cannot be read any further.
+type DamageError struct {
+	Line int // 1 for the first
+	Err  error
+}
+
+// Error says where and why.
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("the recording is damaged from line %d on: %v", e.Line, e.Err)
+}
+
+// Unwrap is the reason.
+func (e *DamageError) Unwrap() error { return e.Err }
+
+// errNoEnd is the damage of a file that stops between two lines.
+var errNoEnd = errors.New("its end is missing")
+
+// lineCalls is how many calls are written in one line, and maxLine how long a
+// line a reader takes, in bytes.
+const (
+	lineCalls = 1000
+	maxLine   = 16 << 20
+)
+
+// funcLine is a function as it is written.
+type funcLine struct {
+	ID     int32       `json:"id"`
+	Name   string      `json:"name"`
+	Module string      `json:"module,omitempty"`
+	Addr   string      `json:"addr,omitempty"` // hex
+	Result string      `json:"result,omitempty"`
+	Params []paramLine `json:"params,omitempty"`
+}
+
+type paramLine struct {
+	Name string `json:"name"`
+	Type string `json:"type,omitempty"`
+}
+
+// treeLine is a tree as it is written, or the continuation of one.
+type treeLine struct {
+	ID    int    `json:"id"`
+	TID   int32  `json:"tid"`
+	PID   int32  `json:"pid,omitempty"`
+	Comm  string `json:"comm,omitempty"`
+	Start int64  `json:"start"` // of the root; those of calls are relative to it
+	Lost  uint64 `json:"lost,omitempty"`
+
+	Interruptions int   `json:"interruptions,omitempty"`
+	FoldedCalls   int   `json:"folded_calls,omitempty"`
+	FoldedTime    int64 `json:"folded_ns,omitempty"`
+	Skipped       int   `json:"skipped,omitempty"`
+
+	// Calls are [function, depth, cpu, start, duration, flags] and, with a
+	// return value or a number of lost events, one element more.
+	Calls rows `json:"calls"`
+	// Args are [call, argument, …] with the index of the call in the line.
+	Args rows `json:"args,omitempty"`
+	// More: the tree goes on in the next line.
+	More bool `json:"more,omitempty"`
+}
+
+// Elements of a call.
+const (
+	callFn = iota
+	callDepth
+	callCPU
+	callStart
+	callDuration
+	callFlags
+	callRet
+)
+
+// knownFlags are the flags of version 1; their numbers are part of the form.
+const knownFlags = graph.HasRet | graph.NoExit | graph.NoEntry | graph.Gap | graph.IRQ
+
+// rows are lists of whole numbers of 64 bits, kept flat: numbers has them all,
+// and ends the place after each list.
+type rows struct {
+	numbers []int64
+	ends    []int
+}
+
+// row is a list by its index.
+func (r *rows) row(i int) []int64 {
+	start := 0
+	if i > 0 {
+		start = r.ends[i-1]
+	}
+	return r.numbers[start:r.ends[i]]
+}
+
+var errRows = errors.New("not a list of lists of whole numbers")
+
+// UnmarshalJSON parses the lists. It is what reading a recording spends its
+// time in, so it does without reflection.
+func (r *rows) UnmarshalJSON(b []byte) error {
+	r.numbers, r.ends = r.numbers[:0], r.ends[:0]
+	i := 0
+	blank := func() {
+		for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+			i++
+		}
+	}
+	next := func(c byte) bool {
+		blank()
+		if i < len(b) && b[i] == c {
+			i++
+			return true
+		}
+		return false
+	}
+	if !next('[') {
+		return errRows
+	}
+	for first := true; !next(']'); first = false {
+		if !first && !next(',') || !next('[') {
+			return errRows
+		}
+		for inner := true; !next(']'); inner = false {
+			if !inner && !next(',') {
+				return errRows
+			}
+			blank()
+			n, used, ok := number(b[i:])
+			if !ok {
+				return errRows
+			}
+			i += used
+			r.numbers = append(r.numbers, n)
+		}
+		r.ends = append(r.ends, len(r.numbers))
+	}
+	if blank(); i != len(b) {
+		return errRows
+	}
+	return nil
+}
+
+// number parses a whole number of 64 bits with sign.
+func number(b []byte) (n int64, used int, ok bool) {
+	neg := len(b) > 0 && b[0] == '-'
+	if neg {
+		used = 1
+	}
+	start := used
+	var u uint64
+	for used < len(b) && '0' <= b[used] && b[used] <= '9' {
+		d := uint64(b[used] - '0')
+		if u > (1<<63-d)/10 {
+			return 0, 0, false
+		}
+		u = u*10 + d
+		used++
+	}
+	switch {
+	case used == start, !neg && u > 1<<63-1:
+		return 0, 0, false
+	case neg:
+		return -int64(u), used, true
+	}
+	return int64(u), used, true
+}

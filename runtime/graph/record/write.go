@@ -1,0 +1,207 @@
+package record
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"probe/runtime/graph"
+)
+
+// Writer writes a recording. It is used by one goroutine.
+type Writer struct {
+	funcs   *graph.Funcs
+	written int // functions written
+	trees   int
+	buf     *bufio.Writer
+	pack    *zstd.Encoder // nil without compression
+	file    io.Closer     // nil when the stream is the caller's
+	flushed time.Time
+	line    []byte
+}
+
+// flushEvery is how much of a recording is lost at most when the process is
+// killed.
+const flushEvery = time.Second
+
+// Create starts a recording in a file, compressed when its name ends in .zst.
+// What was in the file is lost.
+func Create(path string, h Header, funcs *graph.Funcs) (*Writer, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("write a recording: %w", err)
+	}
+	w, err := newWriter(f, strings.HasSuffix(path, ".zst"), h, funcs)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	w.file = f
+	return w, nil
+}
+
+// NewWriter starts a recording on a stream, without compression.
+func NewWriter(to io.Writer, h Header, funcs *graph.Funcs) (*Writer, error) {
+	return newWriter(to, false, h, funcs)
+}
+
+func newWriter(to io.Writer, compress bool, h Header, funcs *graph.Funcs) (*Writer, error) {
+	w := &Writer{funcs: funcs, flushed: time.Now()}
+	if compress {
+		var err error
+		if w.pack, err = zstd.NewWriter(to, zstd.WithEncoderConcurrency(1)); err != nil {
+			return nil, fmt.Errorf("write a recording: %w", err)
+		}
+		to = w.pack
+	}
+	w.buf = bufio.NewWriterSize(to, 64<<10)
+	h.Version = Version
+	return w, w.object("probe_graph", h)
+}
+
+// object writes one line.
+func (w *Writer) object(key string, value any) error {
+	text, err := json.Marshal(map[string]any{key: value})
+	if err != nil {
+		return err
+	}
+	_, err = w.buf.Write(append(text, '\n'))
+	return err
+}
+
+// Tree writes a tree, and the functions that are new in it.
+func (w *Writer) Tree(t *graph.Tree) error {
+	for ; w.written < len(w.funcs.List); w.written++ {
+		f := &w.funcs.List[w.written]
+		line := funcLine{ID: int32(w.written), Name: f.Name, Module: f.Module, Result: f.Result.String()}
+		if f.Addr != 0 {
+			line.Addr = strconv.FormatUint(f.Addr, 16)
+		}
+		for _, p := range f.Params {
+			line.Params = append(line.Params, paramLine{p.Name, p.Type.String()})
+		}
+		if err := w.object("func", line); err != nil {
+			return err
+		}
+	}
+	for from := 0; from < len(t.Calls); from += lineCalls {
+		w.part(t, from, min(from+lineCalls, len(t.Calls)))
+		if _, err := w.buf.Write(w.line); err != nil {
+			return err
+		}
+	}
+	w.trees++
+	if time.Since(w.flushed) >= flushEvery {
+		return w.flush()
+	}
+	return nil
+}
+
+// part composes the line with some of a tree's calls.
+func (w *Writer) part(t *graph.Tree, from, to int) {
+	b := w.line[:0]
+	if from == 0 {
+		b = append(b, `{"tree":{"id":`...)
+	} else {
+		b = append(b, `{"more":{"id":`...)
+	}
+	b = strconv.AppendInt(b, int64(w.trees), 10)
+	num := func(key string, n int64, always bool) {
+		if n != 0 || always {
+			b = append(b, `,"`...)
+			b = append(b, key...)
+			b = append(b, `":`...)
+			b = strconv.AppendInt(b, n, 10)
+		}
+	}
+	start := t.Calls[0].T0
+	if from == 0 {
+		num("tid", int64(t.Thread.TID), true)
+		num("pid", int64(t.Thread.PID), false)
+		if t.Thread.Comm != "" {
+			comm, _ := json.Marshal(t.Thread.Comm) // strings cannot fail
+			b = append(append(b, `,"comm":`...), comm...)
+		}
+		num("start", start, true)
+		num("lost", int64(t.Lost), false)
+		num("interruptions", int64(t.Folded.Interruptions), false)
+		num("folded_calls", int64(t.Folded.Calls), false)
+		num("folded_ns", t.Folded.Time, false)
+		num("skipped", int64(t.Folded.Skipped), false)
+	}
+	b = append(b, `,"calls":[`...)
+	args := false
+	for i := from; i < to; i++ {
+		c := &t.Calls[i]
+		args = args || c.NArgs > 0
+		b = append(b, '[')
+		for _, n := range [...]int64{int64(c.Fn), int64(c.Depth), int64(c.CPU), c.T0 - start, c.T1 - c.T0} {
+			b = append(strconv.AppendInt(b, n, 10), ',')
+		}
+		b = strconv.AppendInt(b, int64(c.Flags&knownFlags), 10)
+		if c.Flags&(graph.HasRet|graph.Gap) != 0 {
+			b = strconv.AppendInt(append(b, ','), int64(c.Ret), 10)
+		}
+		b = append(b, ']', ',')
+	}
+	b[len(b)-1] = ']'
+	if args {
+		b = append(b, `,"args":[`...)
+		for i := from; i < to; i++ {
+			c := &t.Calls[i]
+			if c.NArgs == 0 {
+				continue
+			}
+			b = strconv.AppendInt(append(b, '['), int64(i-from), 10)
+			for _, a := range t.Args[c.Args : int(c.Args)+int(c.NArgs)] {
+				b = strconv.AppendInt(append(b, ','), int64(a), 10)
+			}
+			b = append(b, ']', ',')
+		}
+		b[len(b)-1] = ']'
+	}
+	if to < len(t.Calls) {
+		b = append(b, `,"more":true`...)
+	}
+	w.line = append(b, "}}\n"...)
+}
+
+// flush brings what was written to the file.
+func (w *Writer) flush() error {
+	w.flushed = time.Now()
+	err := w.buf.Flush()
+	if err == nil && w.pack != nil {
+		err = w.pack.Flush()
+	}
+	return err
+}
+
+// Close writes the end. e.Trees is filled in.
+func (w *Writer) Close(e End) error {
+	e.Trees = w.trees
+	err := w.object("end", e)
+	if err == nil {
+		err = w.buf.Flush()
+	}
+	if w.pack != nil {
+		if packErr := w.pack.Close(); err == nil {
+			err = packErr
+		}
+	}
+	if w.file != nil {
+		if fileErr := w.file.Close(); err == nil {
+			err = fileErr
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write the recording: %w", err)
+	}
+	return nil
+}
