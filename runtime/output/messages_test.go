@@ -71,6 +71,11 @@ func TestMessages(t *testing.T) {
 			jsonErrs: "\x1b[31mERROR: \x1b[0me\n"},
 		{name: "X-RUN complete", print: func(p Printer) { p.Receipt(&Receipt{}) },
 			json: `{"type": "receipt", "complete": true, "data": []}` + "\n"},
+		{name: "X-RUN failing reads, shown as they came", print: func(p Printer) {
+			p.Receipt(&Receipt{Items: []ReceiptItem{{Kind: FailedReads, Where: "begin", Count: 1}}, ReadsShown: true})
+		}, errs: "warning: the results of this run are not complete\n" +
+			"note: 1 read in begin failed (the memory was not present; zero was used instead)\n",
+			json: `{"type": "receipt", "complete": false, "data": [{"kind": "failed_reads", "where": "begin", "count": 1}]}` + "\n"},
 		{name: "X-RUN incomplete", print: func(p Printer) { p.Receipt(full) },
 			errs: "warning: the results of this run are not complete\n" +
 				"note: x.pr:2:2: 7 events of kprobe:vfs_read were lost (the ring buffer was full)\n" +

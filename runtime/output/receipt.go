@@ -15,6 +15,8 @@ import (
 // row X-RUN). A complete run has an empty one.
 type Receipt struct {
 	Items []ReceiptItem
+	// ReadsShown tells that failing reads were shown as they came (-k).
+	ReadsShown bool
 }
 
 // ReceiptItem is one thing that is missing.
@@ -84,6 +86,9 @@ func (r *Receipt) Diagnostic() *diag.Diagnostic {
 	for i := range r.Items {
 		it := &r.Items[i]
 		d.WithNote("%s", it.text())
+		if r.ReadsShown && it.Kind == FailedReads {
+			continue // the help is to show them
+		}
 		if help := receiptKinds[it.Kind].help; help != "" && !slices.Contains(d.Helps, help) {
 			d.WithHelp("%s", help)
 		}

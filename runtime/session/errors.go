@@ -79,7 +79,7 @@ func (s *Session) pollErrors(c *Clause) {
 
 // receipt collects what makes the results incomplete (dialect row X-RUN).
 func (s *Session) receipt(clauses []*Clause) *output.Receipt {
-	r := &output.Receipt{}
+	r := &output.Receipt{ReadsShown: s.opts.AllErrors}
 	for _, c := range clauses {
 		for i, e := range c.obj.Errors {
 			if n := c.counters[i]; n > 0 && errorKinds[e.Kind].kind != "" {
