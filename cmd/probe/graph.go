@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -105,13 +107,19 @@ func runGraph(o *options, std stdio) int {
 	if err != nil {
 		return graphFailed(std, err)
 	}
-	opts, err := sourceOptions(o, tfs)
+	opts, err := sourceOptions(o, tfs, func(format string, args ...any) { fmt.Fprintf(std.err, "warning: "+format+"\n", args...) })
 	if err != nil {
 		return graphFailed(std, err)
 	}
 	r.threads = opts.Threads
 	ctx, force, stop := signals()
 	defer stop()
+	// The machine's settings are put back also when the terminal goes away or
+	// the reader of the output ends.
+	ctx, stopHangup := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer stopHangup()
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
 	go func() { // a second signal while the settings are put back
 		select {
 		case <-force:
@@ -127,6 +135,7 @@ func runGraph(o *options, std stdio) int {
 		}
 		return graphFailed(std, err)
 	}
+	defer src.Close() // for a panic; closing twice is no error
 	if o.out != "" {
 		h := record.Header{Started: time.Now(), WallOffset: int64(r.offset), Kernel: kernelRelease(), Arch: runtime.GOARCH, Source: "ftrace", Functions: o.words}
 		if r.out, err = record.Create(o.out, h, &r.funcs); err != nil {
@@ -145,7 +154,7 @@ func runGraph(o *options, std stdio) int {
 	if closeErr := src.Close(); err == nil {
 		err = closeErr
 	}
-	if err == nil {
+	if err == nil && !errors.Is(r.err, syscall.EPIPE) {
 		err = r.err
 	}
 	if r.out != nil {
@@ -189,7 +198,7 @@ func (r *recording) started(src *ftrace.Source, opts ftrace.Options) {
 }
 
 // sourceOptions turns names and patterns into the functions of this kernel.
-func sourceOptions(o *options, tfs *tracefs.FS) (ftrace.Options, error) {
+func sourceOptions(o *options, tfs *tracefs.FS, warn func(format string, args ...any)) (ftrace.Options, error) {
 	g := &o.graph
 	opts := ftrace.Options{Depth: int(min(g.depth, 200)) + 1, Args: g.args, BufferKB: int(min(g.bufferKB, 1<<20))}
 	if g.bufferKB > 0 {
@@ -220,13 +229,22 @@ func sourceOptions(o *options, tfs *tracefs.FS) (ftrace.Options, error) {
 	}
 	slices.Sort(opts.Returns)
 	opts.Returns = slices.Compact(opts.Returns)
-	if g.only != "" {
-		if opts.Only, err = list.All(splitList(g.only)); err != nil {
-			return opts, err
+	all := func(patterns string) []string {
+		if err != nil {
+			return nil
 		}
+		var found, none []string
+		found, none, err = list.All(splitList(patterns))
+		for _, p := range none {
+			warn("no function matches %s", p)
+		}
+		return found
 	}
-	if opts.Skip, err = list.All(splitList(g.skip)); err != nil {
+	if opts.Only, opts.Skip = all(g.only), all(g.skip); err != nil {
 		return opts, err
+	}
+	if g.only != "" && len(opts.Only) == 0 {
+		opts.Only = slices.Clone(opts.Funcs) // not everything
 	}
 	if o.pid != 0 {
 		opts.Threads, err = threadsOf(o.pid)

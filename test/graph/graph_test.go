@@ -117,7 +117,7 @@ func TestFailedLookup(t *testing.T) {
 			`─ fib_table_lookup +\d+\.\d us  = (-EAGAIN|1|-ENETUNREACH)$`,
 			`^1 tree\(s\)$`,
 			where,
-		}, "warning", "incomplete", "kretprobe", "rethook", "kprobe_")
+		}, "warning: .* lost", "incomplete", "kretprobe", "rethook", "kprobe_")
 	})
 }
 
@@ -139,7 +139,7 @@ func TestWholeTree(t *testing.T) {
 		out = same(t, g, `start ip_route_output_flow -n 1 --graph-style=ftrace --for 60s `+quick+`; work; finish`)
 		match(t, out, []string{
 			`^ +\d\) +\|  ip_route_output_flow\(\) \{$`,
-			`^ +\d\) .+ us  \|    __rcu_read_lock\(\);$`,
+			`^ +\d\) .+ us  \| +fib_lookup_good_nhc\(\);$`,
 			`^ +\d\) .+ us  \|  \} /\* = 0xff\w+ \*/ /\* ip_route_output_flow \*/$`,
 		})
 	})
@@ -191,10 +191,30 @@ func TestFilters(t *testing.T) {
 	})
 }
 
+// Reading the records makes no records.
+func TestNotItself(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `start vfs_read --for 5s --only vfs_read,rw_verify_area; cat /proc/uptime >/dev/null; finish`)
+		match(t, out, []string{`^status 0$`, `^\S+ cat\[\d+\] cpu \d$`}, ` probe\[`)
+	})
+}
+
 func TestInterrupt(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `start ip_route_output_flow `+quick+`; work; sleep 0.5; kill -INT $p; finish`)
 		match(t, out, []string{`^status 0$`, `^ ip_route_output_flow `, `^[1-9]\d* tree\(s\)$`})
+	})
+}
+
+// The terminal goes away, or what reads the output ends.
+func TestHangup(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `start ip_route_output_flow `+quick+`; kill -HUP $p; finish`)
+		match(t, out, []string{`^status 0$`})
+		out = same(t, g, `while :; do cat /proc/uptime >/dev/null; sleep 0.1; done & w=$!
+			{ probe graph vfs_read --for 60s --only vfs_read,rw_verify_area; echo "status $?" >/tmp/status; } 2>/tmp/err | head -n 1
+			kill $w; cat /tmp/status /tmp/err`)
+		match(t, out, []string{`cpu \d$`, `^status 0$`}, "error")
 	})
 }
 

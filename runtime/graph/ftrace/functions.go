@@ -80,10 +80,9 @@ func (f *Functions) Find(name string) ([]string, error) {
 }
 
 // All gives the functions that any of the patterns means, sorted; nil for no
-// patterns. A pattern without a match is a *NoFuncError: it is more likely a
-// mistake than meant.
-func (f *Functions) All(patterns []string) ([]string, error) {
-	var found []string
+// patterns. Patterns with wildcards that match nothing come back in none:
+// kernels differ. A plain name without a match is a *NoFuncError.
+func (f *Functions) All(patterns []string) (found, none []string, err error) {
 	for _, p := range patterns {
 		n := len(found)
 		for _, name := range f.names {
@@ -91,10 +90,14 @@ func (f *Functions) All(patterns []string) ([]string, error) {
 				found = append(found, strings.Clone(name))
 			}
 		}
-		if len(found) == n {
-			return nil, &NoFuncError{Name: p, Near: diag.NearestN(p, f.names, 3)}
+		switch {
+		case len(found) > n:
+		case graph.IsPattern(p):
+			none = append(none, p)
+		default:
+			return nil, nil, &NoFuncError{Name: p, Near: diag.NearestN(p, f.names, 3)}
 		}
 	}
 	slices.Sort(found)
-	return slices.Compact(found), nil
+	return slices.Compact(found), none, nil
 }

@@ -52,14 +52,25 @@ type change struct {
 }
 
 // written tells whether the value of a file is the one that was written. The
-// size of a buffer is rounded up to whole pages, without their headers.
+// size of a buffer is rounded up to whole pages, without their headers; lists of
+// threads follow the threads that start and end.
 func (c *change) written(now string) bool {
+	if c.threads() {
+		return true
+	}
 	if c.File != "buffer_size_kb" {
 		return now == c.New
 	}
 	n, err1 := strconv.Atoi(now)
 	asked, err2 := strconv.Atoi(c.New)
 	return err1 == nil && err2 == nil && n >= asked && n < asked+128
+}
+
+// threads tells the lists of threads. When all threads of one have ended it is
+// empty, and still is a list, which no thread is in: not the same as no list,
+// although the names in it are.
+func (c *change) threads() bool {
+	return c.File == "set_ftrace_pid" || c.File == "set_ftrace_notrace_pid"
 }
 
 // lock takes the lock of the run directory, which is created if need be. The
@@ -205,7 +216,7 @@ func (j *journal) undo() (left []string, err error) {
 			continue
 		}
 		switch {
-		case now == c.Old:
+		case now == c.Old && !c.threads():
 		case c.written(now), c.File == "tracing_on" && ours:
 			fail("put "+c.File+" back", writeSetting(j.path(c.File), c.Old, isList(c.File)))
 		default:

@@ -233,6 +233,9 @@ func (s *Source) values() map[string]string {
 		}
 		v["set_ftrace_pid"], v["options/function-fork"] = list(ids), "1"
 		v["options/record-tgid"] = "1" // tells new threads from child processes
+	} else if own := ownThreads(); len(own) > 0 {
+		// What reading the records calls would be recorded itself.
+		v["set_ftrace_notrace_pid"], v["options/function-fork"] = list(own), "1"
 	}
 	if s.opts.Only != nil {
 		v["set_ftrace_filter"] = list(append(slices.Clone(s.opts.Only), s.opts.Funcs...))
@@ -244,6 +247,20 @@ func (s *Source) values() map[string]string {
 		}
 	}
 	return v
+}
+
+// ownThreads are the threads of this process; those to come follow from
+// function-fork.
+func ownThreads() []string {
+	dir, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	for _, d := range dir {
+		ids = append(ids, d.Name())
+	}
+	return ids
 }
 
 // apply makes the changes that the journal announces, and those to the
