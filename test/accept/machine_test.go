@@ -168,9 +168,15 @@ func setup(t *testing.T) guesttest.Setup {
 // guestMachine starts a driver in a guest.
 func guestMachine(t *testing.T, g *guest.Guest) *machine {
 	t.Helper()
+	return guestMachineOf(t, g, "/bin/probe")
+}
+
+// guestMachineOf is guestMachine for another program in place of probe.
+func guestMachineOf(t *testing.T, g *guest.Guest, program string) *machine {
+	t.Helper()
 	out, write := io.Pipe()
 	proc, err := g.Start(t.Context(), guest.Cmd{
-		Args: []string{"/bin/drive", "/bin/probe", "/bin/workload"}, Input: true, Stdout: write,
+		Args: []string{"/bin/drive", program, "/bin/workload"}, Input: true, Stdout: write,
 	})
 	if err != nil {
 		t.Fatal(err)
