@@ -92,7 +92,7 @@ func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, a
 		return nil
 	}
 	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Uses: u,
-		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), PID: c.in.PID, Unsafe: c.in.Unsafe,
+		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), Graph: c.cfg.str("fgraph"), PID: c.in.PID, Unsafe: c.in.Unsafe,
 		MaxProgs: int(c.cfg.int("max_bpf_progs"))}
 	for _, a := range alts {
 		req.Alts = append(req.Alts, parts(a))

@@ -40,7 +40,7 @@ var confVars = map[string]confVar{
 	"attach":                    {kind: confWord, words: []string{"fentry", "kprobe", "multi"}, doc: "how `call:` and `ret:` reach kernel functions; without it the best way for each"},
 	"cache_user_symbols":        {kind: confWord, words: []string{"PER_PROGRAM", "PER_PID", "NONE"}, doc: "no effect: symbols are found when they are printed, and those of processes that end are kept"},
 	"cpp_demangle":              {kind: confBool, def: "true", doc: "no effect: C++ names are shown as they stand in the symbol table"},
-	"fgraph":                    {kind: confWord, words: []string{"bpf", "ftrace"}, doc: "no effect yet"},
+	"fgraph":                    {kind: confWord, words: []string{"bpf", "ftrace"}, doc: "what records the trees of `fgraph:`; without it the source that fits"},
 	"lazy_symbolication":        {kind: confBool, def: "true", doc: "no effect: always on"},
 	"license":                   {kind: confWord, def: "GPL", words: licenses, doc: "no effect: programs always declare GPL"},
 	"log_size":                  {kind: confInt, def: "1000000", doc: "no effect: the verifier's log is kept as far as it matters"},

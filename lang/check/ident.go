@@ -141,8 +141,6 @@ func wordForm(name string) func(b *body, at source.Span) hir.Expr {
 		return (*body).retval
 	case "duration":
 		return (*body).duration
-	case "graph":
-		return func(b *body, at source.Span) hir.Expr { return b.unsupported(at, "X-FGRAPH", "`graph`") }
 	case "probe":
 		return func(b *body, at source.Span) hir.Expr { return newStr(at, b.site.Name) }
 	case "probetype":

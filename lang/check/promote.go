@@ -20,7 +20,7 @@ func promote(a, b *types.Type) (*types.Type, bool) {
 		return nil, false
 	}
 	switch a.Kind {
-	case types.Bool, types.Inet, types.Mac, types.KSym, types.USym, types.Timestamp, types.CgroupPath,
+	case types.Graph, types.Bool, types.Inet, types.Mac, types.KSym, types.USym, types.Timestamp, types.CgroupPath,
 		types.Username, types.ErrName, types.Void, types.Ctx, types.Count:
 		return a, true
 	case types.String, types.Buffer:

@@ -39,6 +39,47 @@ type Site struct {
 
 	// Why tells how this mechanism was picked, for -v.
 	Why string
+
+	// Graph says what an fgraph: probe records; nil for others.
+	Graph *Graph
+	// Part tells the sites of functions below the one of an fgraph: probe,
+	// which filters do not apply to.
+	Part bool
+}
+
+// GraphSource is what records call graphs.
+type GraphSource uint8
+
+// The sources.
+const (
+	GraphFtrace GraphSource = iota // the tracer function_graph
+	GraphBPF                       // programs at the entry and return of each function
+)
+
+// Graph says what an fgraph: probe records.
+type Graph struct {
+	Source GraphSource
+	Why    string // how the source was picked, for -v
+	// Func is the function whose calls are recorded, by its symbol.
+	Func string
+	// Depth is how many levels below Func are recorded.
+	Depth int
+	// Only and Skip are symbols of functions: nothing but these is recorded
+	// below Func (nil: everything), and these are not.
+	Only, Skip []string
+	// Args asks for arguments, IRQs for what interrupts run in between.
+	Args, IRQs bool
+	// Parts are the places of the functions below Func for GraphBPF.
+	Parts []GraphPart
+}
+
+// GraphPart is a function below the root, or many functions that share
+// programs, for GraphBPF.
+type GraphPart struct {
+	// Func is the symbol; "" where programs are shared, which find out by their
+	// address which function they are in.
+	Func        string
+	Enter, Exit *Site
 }
 
 // AttachKind is a way to attach a program.

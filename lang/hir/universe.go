@@ -46,6 +46,7 @@ type ExpandRequest struct {
 	Uses     Uses
 	Missing  string // missing_probes: error, warn, ignore
 	Attach   string // config attach: "", kprobe, fentry, multi
+	Graph    string // config fgraph: "", ftrace, bpf
 	PID      int    // -p, 0 if none
 	Unsafe   bool
 	MaxProgs int

@@ -85,6 +85,12 @@ func ArrayOf(elem *Type, n int) *Type {
 	return &Type{Kind: Array, Size: elem.Size * n, Elem: elem, Len: n}
 }
 
+// graphSize is the size of a call graph's value.
+const graphSize = 16
+
+// GraphType is the call graph of a function, the value of `graph`.
+var GraphType = &Type{Kind: Graph, Size: graphSize}
+
 // Sizes of stack values, whatever their limit.
 const (
 	kstackSize = 16

@@ -44,6 +44,8 @@ func (t *Type) String() string {
 			return "enum"
 		}
 		return "enum " + t.Enum.Name
+	case Graph:
+		return "graph"
 	case KStack:
 		return fmt.Sprintf("kstack_%s_%d", modeNames[t.Mode], t.Limit)
 	case UStack:

@@ -28,6 +28,7 @@ const (
 	Mac                    // 6
 	KStack                 // 8-byte id, 8-byte count of frames; the frames are kept apart
 	UStack                 // 4-byte pid, 4-byte probe id, then as KStack
+	Graph                  // 16: 8-byte time of the return, 4-byte thread, 4-byte probe number; the tree is kept apart (dialect X-FGRAPH)
 	KSym                   // 8: address
 	USym                   // 16: address, 4-byte pid, 4-byte probe id
 	Timestamp              // 16: 4-byte format id, 4-byte clock, 8-byte nanoseconds

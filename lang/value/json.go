@@ -58,6 +58,8 @@ func appendJSON(dst []byte, v Value, r Resolver, depth int) []byte {
 		return append(dst, ']')
 	case types.Record:
 		return appendJSONRecord(dst, v, r, depth)
+	case types.Graph:
+		return appendGraphJSON(dst, v, r)
 	case types.Stats:
 		return AppendStatsJSON(dst, v, 0)
 	case types.String, types.Inet, types.Mac, types.KStack, types.UStack, types.KSym, types.USym,

@@ -15,6 +15,9 @@ type MapData struct {
 	Entries []Entry
 
 	index map[string]int // key -> Entries, built by the Add methods
+	// cells are those of aggregations with graphs in the key, by index in
+	// Entries: one key here may be several in the kernel.
+	cells map[int][]byte
 }
 
 // Entry is one key of a map.
@@ -60,6 +63,18 @@ func (m *MapData) AddCells(key, cells []byte, stride int) {
 		return
 	}
 	e := m.entry(key)
+	if m.Val.IsAgg() && HasGraph(m.Key) {
+		if stride == 0 {
+			stride = len(cells)
+		}
+		if m.cells == nil {
+			m.cells = map[int][]byte{}
+		}
+		i := m.index[string(e.Key)]
+		m.cells[i] = append(m.cells[i], cells...)
+		e.Val = Merge(e.Val[:0], m.Val, m.cells[i], stride)
+		return
+	}
 	e.Val = Merge(e.Val[:0], m.Val, cells, stride)
 }
 

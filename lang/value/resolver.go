@@ -39,6 +39,10 @@ type Resolver interface {
 	KStackFrame(addr uint64) []Frame
 	// UStackFrame is the same in a process.
 	UStackFrame(addr uint64, pid, probe uint32) []Frame
+	// Graph is the call graph of a function: its text, or its JSON. shape asks
+	// for what graphs of one key have in common: the calls without times and
+	// results.
+	Graph(id GraphID, form GraphForm) string
 	// Username is the login name of a user id.
 	Username(uid uint64) string
 	// CgroupPath is the text of a cgroup id; filter is the id of the call's
@@ -73,6 +77,9 @@ func (NoResolver) KStackFrame(uint64) []Frame { return nil }
 
 // UStackFrame knows no symbol.
 func (NoResolver) UStackFrame(uint64, uint32, uint32) []Frame { return nil }
+
+// Graph knows no graph.
+func (NoResolver) Graph(GraphID, GraphForm) string { return "" }
 
 // Username knows no user.
 func (NoResolver) Username(uint64) string { return "" }

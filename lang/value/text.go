@@ -26,7 +26,11 @@ func Text(v Value, r Resolver) string { return string(AppendText(nil, v, r)) }
 // of parentheses (M-PRINT-02).
 func AppendKey(dst []byte, v Value, r Resolver) []byte {
 	start := len(dst)
-	dst = AppendText(dst, v, r)
+	if HasGraph(v.T) {
+		dst = appendText(dst, v, shapes{orDefault(r)}, 1)
+	} else {
+		dst = AppendText(dst, v, r)
+	}
 	if n := len(dst) - start; n >= 2 && dst[start] == '(' && dst[len(dst)-1] == ')' {
 		copy(dst[start:], dst[start+1:len(dst)-1])
 		dst = dst[:len(dst)-2]
@@ -65,6 +69,8 @@ func appendText(dst []byte, v Value, r Resolver, depth int) []byte {
 		return appendMac(dst, v)
 	case types.KStack, types.UStack:
 		return appendStack(dst, v, r)
+	case types.Graph:
+		return appendGraph(dst, v, r, depth > 0)
 	case types.KSym:
 		return appendSym(dst, r.KSym(v.Uint()), v.Uint())
 	case types.USym:
@@ -242,7 +248,7 @@ func appendErrName(dst []byte, n int64) []byte {
 		if name, ok := ErrName(int(-n)); ok {
 			return append(append(dst, '-'), name...)
 		}
-	} else if uint64(n)>>48 == 0xffff && n < -1<<31 {
+	} else if uint64(n)>>56 == 0xff && n < -1<<31 { // with five levels of page tables as well
 		return appendAddr(dst, uint64(n))
 	}
 	return strconv.AppendInt(dst, n, 10)
