@@ -14,7 +14,7 @@ import (
 
 // rows is every record, sorted by name within its subject.
 var rows = [][]*builtin.Func{
-	aggregations, control, memory, network, output, process, stacks, strings_, symbols, times,
+	aggregations, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
 }
 
 var table = sync.OnceValue(func() map[string]*builtin.Func {

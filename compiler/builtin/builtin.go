@@ -80,7 +80,33 @@ type Env interface {
 	Now() time.Time
 	// Config reads a config variable.
 	Config(name string) int64
+	// KeepGraph keeps a call graph, so that its value can be shown.
+	KeepGraph(g *GraphRecord)
 }
+
+// GraphRecord hands a call graph to user space.
+type GraphRecord struct {
+	ID value.GraphID
+	// Start is when the function was entered.
+	Start uint64
+	Ret   uint64 // what the function returned
+	PID   int32
+	Comm  string
+	// Events are the calls where programs recorded them, nil where the tracer
+	// did: for each a u64 time, a u64 address (0 is the function of the probe, a
+	// small number counts its parts from 1), a u8 kind (0 entered, 1 left), a u8
+	// count of words, a u16 CPU, a u32 thread number, and the words: arguments,
+	// or the result.
+	Events []byte
+	Lost   uint64 // events that did not fit
+}
+
+// The arguments of a graph record that only programs send.
+const (
+	GraphUsed = 7 // bytes of the events
+	GraphLost = 8
+	GraphData = 9
+)
 
 // Agg is the kernel half of an aggregation. The cell is size bytes of memory
 // that belongs to this CPU.
@@ -148,6 +174,8 @@ const (
 	ErrLoopCut   // a loop hit its bound
 	ErrTruncated // a string did not fit
 	ErrNested    // the saved entry of a ret: probe was missing
+	ErrGraphSlot // two threads wanted the same memory for a call graph
+	ErrGraphLost // `graph` was used, and the call had not been recorded
 	ErrCPU       // CPU number beyond the per-CPU slots
 )
 
@@ -232,6 +260,9 @@ type Lowerer interface {
 	Intern(s string) int
 	// Refuse reports that this kernel cannot do what the call asks for.
 	Refuse(code string, at source.Span, message, note, help string)
+	// Graph is the value of `graph`; keep is the record that hands the graph to
+	// user space.
+	Graph(c *hir.Call, keep *Func) Operand
 	// Return ends the program.
 	Return()
 }

@@ -48,7 +48,7 @@ func (f *fn) afterLoop(fr builtin.Place) {
 		f.b.Store(f.frame.Base, f.frame.Off+frameRet, 8, f.konst(1))
 		f.b.Ret(f.konst(1))
 	} else {
-		f.b.Ret(f.b.Load(fr.Base, fr.Off+frameResult, 8))
+		f.leaveProgram(f.b.Load(fr.Base, fr.Off+frameResult, 8))
 	}
 	f.b.UseSealed(next)
 }

@@ -72,7 +72,7 @@ func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 // otherwise (E-JUMP-03).
 func (f *fn) end() {
 	if !f.b.Done() {
-		f.b.Ret(f.result())
+		f.leaveProgram(f.result())
 	}
 }
 
@@ -89,7 +89,7 @@ var unfiltered = map[string]bool{"begin": true, "end": true, "interval": true, "
 
 // filters puts the command line's filters ahead of everything else.
 func (f *fn) filters() {
-	if unfiltered[f.site.Provider] {
+	if unfiltered[f.site.Provider] || f.site.Part {
 		return
 	}
 	if pid := f.u.cfg.PID; pid > 0 && f.site.Prog != hir.ProgPerf {
@@ -125,11 +125,12 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 // body lowers predicate and statements.
 func (f *fn) body(pr *hir.Probe) {
 	f.findCaptured(pr)
+	f.graphReturn(f.u.graphs[pr])
 	if !isNil(pr.Pred) {
 		run, out := f.b.NewBlock("body"), f.b.NewBlock("false")
 		f.cond(pr.Pred, run, out)
 		f.b.UseSealed(out)
-		f.b.Ret(f.result())
+		f.leaveProgram(f.result())
 		f.b.UseSealed(run)
 	}
 	f.block(pr.Body)
@@ -186,6 +187,7 @@ func (u *Unit) pair(i int, pr *hir.Probe) {
 		f.b.Store(rec.Base, rec.Off, 8, f.now())
 		r := f.b.Call(ir.HelperMapUpdate, f.b.Map(s.m), f.Addr(key), f.Addr(rec), f.konst(0))
 		f.FailIf(ir.NE, r, f.konst(0), builtin.ErrMapFull, pr.At, ir.HelperMapUpdate)
+		f.graphEnter(u.graphs[pr])
 	})
 	u.program(base, object.Main, pr, pr.Site, func(f *fn) {
 		key := f.threadKey()

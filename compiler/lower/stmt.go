@@ -90,7 +90,7 @@ func (f *fn) ret(x hir.Expr) {
 		if v == 0 {
 			v = f.result()
 		}
-		f.b.Ret(v)
+		f.leaveProgram(v)
 	}
 	f.dead()
 }

@@ -68,6 +68,7 @@ type Unit struct {
 	mapIndex []int // hir.Map.Index -> ir map index of its hash, -1 if none
 	deleted  map[*hir.Map]bool
 	stacks   stackStore
+	graphs   map[*hir.Probe]*graphState
 }
 
 // patch is a constant that is known only when everything has been lowered.
@@ -96,7 +97,7 @@ const (
 // Lower compiles every probe of a program. Complaints about what this kernel
 // cannot do are in Unit.Diag.
 func Lower(p *hir.Program, cfg Config) *Unit {
-	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}}
+	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, graphs: map[*hir.Probe]*graphState{}}
 	u.Obj = &object.Object{
 		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},
 		HIR:      p,
@@ -110,6 +111,10 @@ func Lower(p *hir.Program, cfg Config) *Unit {
 	u.layoutMaps()
 	u.layoutStacks()
 	for i, pr := range p.Probes {
+		if pr.Site.Graph != nil {
+			u.graphs[pr] = u.graphOf(i, pr)
+			u.graphParts(i, pr)
+		}
 		if pr.Site.Entry != nil {
 			u.pair(i, pr)
 		} else {

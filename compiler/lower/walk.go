@@ -125,9 +125,10 @@ func hasEffects(e hir.Expr) bool {
 			switch x.Sig.Name {
 			case "delete", "find", "signal", "override":
 				found = true
-			case "kstack", "ustack":
+			case "kstack", "ustack", "graph":
 				// Keeping a stack takes a loop, and loops do not belong between
-				// the reservation of a record and its end.
+				// the reservation of a record and its end. A graph sends a record of
+				// its own, which has to come first.
 				found = true
 			}
 			if x.Sig.Async {

@@ -1,0 +1,392 @@
+package lower
+
+import (
+	"github.com/cilium/ebpf"
+
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/compiler/object"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// Call graphs (dialect X-FGRAPH). The body of an fgraph: probe runs when its
+// function returns. `graph` is a value of 16 bytes that says which call is
+// meant; evaluating it for the first time in a run sends the graph record, by
+// which user space keeps the tree. A call whose body never comes there leaves
+// nothing behind.
+//
+// Where programs record the tree themselves (hir.GraphBPF), the calls of a
+// thread that is below the function are written into a slot of memory. The slot
+// is found by the thread's number and nothing else, since the programs run at
+// each call of functions that are mostly called elsewhere: a thread that the
+// slot does not belong to goes away after one load. Two threads may want one
+// slot; the second is not recorded, and counted. The record that goes to user
+// space is the slot itself, so a tree costs one write into the ring buffer,
+// when it is wanted, and none when it is not.
+
+// The layout of a slot: who it belongs to, then the record.
+const (
+	slotOwner   = 0  // the thread's number with bit 32 set, 0 when free
+	slotClaimed = 8  // when
+	slotRoots   = 16 // calls of the function itself that are open
+	slotDepth   = 24 // open calls below it
+	slotRecord  = 32
+
+	recUsed  = 4 // bytes of data
+	recTime  = 8
+	recTID   = 16
+	recProbe = 20
+	recRet   = 24
+	recPID   = 32
+	recComm  = 40
+	recLost  = 56
+	recStart = 64
+	recData  = 72
+
+	slotBits   = 15
+	slotSize   = 1 << slotBits
+	graphSlots = 128
+	// eventMost is the largest event: its head and six arguments.
+	eventMost = 24 + 6*8
+	dataMost  = slotSize - slotRecord - recData - 2*eventMost
+	// After this time a slot whose function did not return is up for others:
+	// the return was missed, or the function sleeps.
+	slotStale = 1e9
+	// rootsMost bounds how deep the function may call itself.
+	rootsMost = 8
+)
+
+// The kinds of events in the data (builtin.GraphRecord).
+const (
+	eventEnter = 0
+	eventExit  = 1
+)
+
+// graphState is what the programs of one fgraph: probe share.
+type graphState struct {
+	spec   *hir.Graph
+	number int  // of the probe
+	slots  int  // ir map index of the slots, 0 for GraphFtrace
+	used   bool // the body evaluates `graph`
+}
+
+// graphUse is `graph` in the program of the body.
+type graphUse struct {
+	value builtin.Place // the 16 bytes of the value, then a word: the record was sent
+	slot  ir.Value      // GraphBPF: 0 when this call was not recorded
+	own   ir.Var        // GraphBPF: whether the slot is this thread's
+}
+
+// graphOf notes an fgraph: probe.
+func (u *Unit) graphOf(i int, pr *hir.Probe) *graphState {
+	g := &graphState{spec: pr.Site.Graph, number: i, used: usesCall(pr, "graph")}
+	if g.spec.Source == hir.GraphBPF && g.used {
+		g.slots = u.addMap(&ebpf.MapSpec{Name: "p_graph" + itoa(i), Type: ebpf.Array, KeySize: 4, ValueSize: graphSlots * slotSize, MaxEntries: 1})
+	}
+	return g
+}
+
+// usesCall tells whether predicate or body call a builtin.
+func usesCall(pr *hir.Probe, name string) bool {
+	used := false
+	see := func(e hir.Expr) {
+		c, ok := e.(*hir.Call)
+		used = used || ok && c.Sig.Name == name
+	}
+	walkExpr(pr.Pred, see, nil)
+	walkBlock(pr.Body, see, nil)
+	return used
+}
+
+// graphParts makes the programs of the functions below the root.
+func (u *Unit) graphParts(i int, pr *hir.Probe) {
+	g := u.graphs[pr]
+	if g == nil || g.slots == 0 {
+		return
+	}
+	for n := range g.spec.Parts {
+		part := &g.spec.Parts[n]
+		name := "p" + itoa(i) + "g" + itoa(n)
+		u.program(name+"e", object.Entry, pr, part.Enter, func(f *fn) { f.graphPart(g, part, n, part.Enter, eventEnter) })
+		u.program(name+"x", object.Entry, pr, part.Exit, func(f *fn) { f.graphPart(g, part, n, part.Exit, eventExit) })
+	}
+}
+
+// threadNumber tells threads apart: their ids, and negative numbers for the
+// idle tasks, which all have the id 0.
+func (f *fn) threadNumber() ir.Value {
+	tid := f.b.Ext(f.b.Call(ir.HelperPidTgid), 4, false)
+	return f.IfElse(ir.NE, tid, f.konst(0), func() ir.Value { return tid }, func() ir.Value {
+		return f.b.Ext(f.b.BinI(ir.OpXor, f.CPU(), -1), 4, false)
+	})
+}
+
+// graphSlot is the slot that a thread may use, and what its owner word is when
+// it does.
+func (f *fn) graphSlot(g *graphState) (slot, owner ir.Value) {
+	n := f.threadNumber()
+	at := f.b.BinI(ir.OpShl, f.b.BinI(ir.OpAnd, n, graphSlots-1), slotBits)
+	owner = f.b.Bin(ir.OpOr, n, f.konst(1<<32))
+	return f.b.Bin(ir.OpAdd, f.b.MapValue(g.slots, 0), at), owner
+}
+
+// graphPart is the program at the entry or return of a function below the
+// root.
+func (f *fn) graphPart(g *graphState, part *hir.GraphPart, n int, site *hir.Site, kind int64) {
+	slot, owner := f.graphSlot(g)
+	mine, out := f.b.NewBlock("below"), f.b.NewBlock("elsewhere")
+	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, out)
+	f.b.UseSealed(mine)
+	depth := f.b.Load(slot, slotDepth, 8)
+	write := f.b.NewBlock("write")
+	if kind == eventEnter {
+		f.b.Store(slot, slotDepth, 8, f.b.BinI(ir.OpAdd, depth, 1))
+	} else {
+		// A call that began before the root is none of its.
+		open := f.b.NewBlock("open")
+		f.b.If(ir.NE, 8, depth, f.konst(0), open, out)
+		f.b.UseSealed(open)
+		depth = f.b.BinI(ir.OpSub, depth, 1)
+		f.b.Store(slot, slotDepth, 8, depth)
+	}
+	f.b.If(ir.ULT, 8, depth, f.konst(int64(g.spec.Depth)), write, out)
+	f.b.UseSealed(write)
+	addr := f.konst(int64(n) + 1)
+	if part.Func == "" {
+		addr = f.b.Call(ir.HelperFuncIP, f.Ctx())
+	}
+	f.graphEvent(slot, kind, addr, f.eventWords(g, site, kind), 0)
+	f.b.Jump(out)
+	f.b.UseSealed(out)
+}
+
+// eventWords are the arguments of an entry, or the result of a return.
+func (f *fn) eventWords(g *graphState, site *hir.Site, kind int64) []ir.Value {
+	var words []ir.Value
+	if kind == eventExit {
+		if site.Ret != nil && site.Ret.Type.IsScalar() {
+			words = append(words, f.plain(f.argument(site.Ret, f.probe.At)))
+		}
+		return words
+	}
+	if !g.spec.Args {
+		return nil
+	}
+	for i := range site.Args {
+		a := &site.Args[i]
+		if len(words) == 6 || !a.Type.IsScalar() {
+			break
+		}
+		words = append(words, f.plain(f.argument(a, f.probe.At)))
+	}
+	return words
+}
+
+// graphEvent adds an event to a slot: time, function, a word with kind, number
+// of words, CPU and thread, and the words. What does not fit is counted; the
+// root may use what others leave free at the end.
+func (f *fn) graphEvent(slot ir.Value, kind int64, addr ir.Value, words []ir.Value, extra int64) {
+	used := f.b.Load(slot, slotRecord+recUsed, 4)
+	fits, full, done := f.b.NewBlock("fits"), f.b.Cold(f.b.NewBlock("full")), f.b.NewBlock("noted")
+	f.b.If(ir.ULE, 8, used, f.konst(dataMost+extra), fits, full)
+	f.b.UseSealed(full)
+	lost := f.b.Load(slot, slotRecord+recLost, 8)
+	f.b.Store(slot, slotRecord+recLost, 8, f.b.BinI(ir.OpAdd, lost, 1))
+	f.b.Jump(done)
+	f.b.UseSealed(fits)
+	at := f.b.Bin(ir.OpAdd, slot, used)
+	const data = slotRecord + recData
+	f.b.Store(at, data, 8, f.now())
+	f.b.Store(at, data+8, 8, addr)
+	f.b.Store(at, data+16, 2, f.konst(kind|int64(len(words))<<8))
+	f.b.Store(at, data+18, 2, f.CPU())
+	f.b.Store(at, data+20, 4, f.b.Load(slot, slotOwner, 4))
+	for i, w := range words {
+		f.b.Store(at, data+24+8*i, 8, w)
+	}
+	f.b.Store(slot, slotRecord+recUsed, 4, f.b.BinI(ir.OpAdd, used, int64(24+8*len(words))))
+	f.b.Jump(done)
+	f.b.UseSealed(done)
+}
+
+// rootAddr stands for the root in events.
+const rootAddr = 0
+
+// graphEnter is the entry of the root: it takes the slot, unless another
+// thread has it.
+func (f *fn) graphEnter(g *graphState) {
+	if g == nil || g.slots == 0 {
+		return
+	}
+	slot, owner := f.graphSlot(g)
+	now := f.now()
+	held, claim, note, out := f.b.NewBlock("held"), f.b.NewBlock("claim"), f.b.NewBlock("note"), f.b.NewBlock("entered")
+	f.b.If(ir.NE, 8, f.b.Load(slot, slotOwner, 8), f.konst(0), held, claim)
+	f.b.UseSealed(held)
+	fresh := f.b.NewBlock("fresh")
+	age := f.b.Bin(ir.OpSub, now, f.b.Load(slot, slotClaimed, 8))
+	f.b.If(ir.SLT, 8, age, f.konst(slotStale), fresh, claim)
+	f.b.UseSealed(fresh)
+	again, busy := f.b.NewBlock("again"), f.b.Cold(f.b.NewBlock("busy"))
+	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, again, busy)
+	f.b.UseSealed(busy)
+	f.Fail(builtin.ErrGraphSlot, f.probe.At, 0)
+	f.b.Jump(out)
+	f.b.UseSealed(again)
+	roots := f.b.Load(slot, slotRoots, 8)
+	inside := f.b.NewBlock("inside")
+	f.b.If(ir.ULT, 8, roots, f.konst(rootsMost), inside, claim)
+	f.b.UseSealed(inside)
+	f.b.Store(slot, slotRoots, 8, f.b.BinI(ir.OpAdd, roots, 1))
+	f.b.Jump(note)
+	f.b.UseSealed(claim)
+	f.b.Store(slot, slotOwner, 8, owner)
+	f.b.Store(slot, slotClaimed, 8, now)
+	f.b.Store(slot, slotRoots, 8, f.konst(1))
+	f.b.Store(slot, slotDepth, 8, f.konst(0))
+	f.b.Store(slot, slotRecord+recUsed, 4, f.konst(0))
+	f.b.Store(slot, slotRecord+recLost, 8, f.konst(0))
+	f.b.Jump(note)
+	f.b.UseSealed(note)
+	f.graphEvent(slot, eventEnter, f.konst(rootAddr), f.eventWords(g, f.site, eventEnter), eventMost)
+	f.b.Jump(out)
+	f.b.UseSealed(out)
+}
+
+// graphReturn is the start of the body's program.
+func (f *fn) graphReturn(g *graphState) {
+	if g == nil || !g.used {
+		return
+	}
+	use := &graphUse{value: f.Scratch(24, "graph")}
+	f.use = use
+	f.b.Store(use.value.Base, use.value.Off, 8, f.now())
+	n := f.threadNumber()
+	f.b.Store(use.value.Base, use.value.Off+8, 4, n)
+	f.b.Store(use.value.Base, use.value.Off+12, 4, f.konst(int64(g.number)))
+	f.b.Store(use.value.Base, use.value.Off+16, 8, f.konst(0))
+	if g.slots == 0 {
+		return
+	}
+	slot, owner := f.graphSlot(g)
+	use.slot, use.own = slot, f.b.NewVar(ir.Scalar)
+	f.b.Set(use.own, f.konst(0))
+	mine, out := f.b.NewBlock("mine"), f.b.NewBlock("returned")
+	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, out)
+	f.b.UseSealed(mine)
+	f.graphEvent(slot, eventExit, f.konst(rootAddr), f.eventWords(g, f.site, eventExit), eventMost)
+	f.b.Set(use.own, f.konst(1))
+	f.b.Jump(out)
+	f.b.UseSealed(out)
+}
+
+// leaveProgram ends the program: the slot is given back when the outermost call of
+// the root returns.
+func (f *fn) leaveProgram(result ir.Value) {
+	if f.use != nil && f.use.slot != 0 {
+		slot := f.use.slot
+		free, last, out := f.b.NewBlock("free"), f.b.NewBlock("last"), f.b.NewBlock("out")
+		f.b.If(ir.NE, 8, f.b.Get(f.use.own), f.konst(0), free, out)
+		f.b.UseSealed(free)
+		roots := f.b.BinI(ir.OpSub, f.b.Load(slot, slotRoots, 8), 1)
+		f.b.Store(slot, slotRoots, 8, roots)
+		f.b.If(ir.SLE, 8, roots, f.konst(0), last, out)
+		f.b.UseSealed(last)
+		f.b.Store(slot, slotOwner, 8, f.konst(0))
+		f.b.Jump(out)
+		f.b.UseSealed(out)
+	}
+	f.b.Ret(result)
+}
+
+// Graph is the value of `graph`. keep is the record that is sent with it.
+func (f *fn) Graph(c *hir.Call, keep *builtin.Func) builtin.Operand {
+	use, g := f.use, f.u.graphs[f.probe]
+	v := use.value
+	send, have := f.b.NewBlock("send"), f.b.NewBlock("sent")
+	f.b.If(ir.EQ, 8, f.b.Load(v.Base, v.Off+16, 8), f.konst(0), send, have)
+	f.b.UseSealed(send)
+	f.b.Store(v.Base, v.Off+16, 8, f.konst(1))
+	ev := f.graphRecord(c, keep, g)
+	if g.slots == 0 {
+		f.sendGraph(c, ev, g)
+	} else {
+		mine, none, done := f.b.NewBlock("mine"), f.b.Cold(f.b.NewBlock("none")), f.b.NewBlock("done")
+		f.b.If(ir.NE, 8, f.b.Get(use.own), f.konst(0), mine, none)
+		f.b.UseSealed(none)
+		f.Fail(builtin.ErrGraphLost, c.At, 0)
+		f.b.Jump(done)
+		f.b.UseSealed(mine)
+		f.sendSlot(c, ev, g)
+		f.b.Jump(done)
+		f.b.UseSealed(done)
+	}
+	f.b.Jump(have)
+	f.b.UseSealed(have)
+	return builtin.Operand{T: c.T, Mem: &v}
+}
+
+// graphRecord is the layout of the record.
+func (f *fn) graphRecord(c *hir.Call, keep *builtin.Func, g *graphState) *object.Event {
+	ev := &object.Event{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: keep, Call: callInfo(c, f.site.Name), Size: recData}
+	ev.Args = []object.EventArg{
+		{Type: types.Uint64, Off: recTime}, {Type: types.Uint32, Off: recTID}, {Type: types.Uint32, Off: recProbe},
+		{Type: types.Uint64, Off: recRet}, {Type: types.Uint64, Off: recPID}, {Type: types.StringType(16), Off: recComm}, {Type: types.Uint64, Off: recStart},
+	}
+	if g.slots != 0 {
+		ev.Args = append(ev.Args, object.EventArg{Type: types.Uint32, Off: recUsed}, object.EventArg{Type: types.Uint64, Off: recLost},
+			object.EventArg{Type: types.ArrayOf(types.Uint8, slotSize-slotRecord-recData), Off: recData})
+		ev.Size = slotSize - slotRecord
+	}
+	f.u.Obj.Events = append(f.u.Obj.Events, ev)
+	return ev
+}
+
+// graphHead writes what both records have in front.
+func (f *fn) graphHead(rec builtin.Place, ev *object.Event) {
+	v := f.use.value
+	st := func(off, w int, x ir.Value) { f.b.Store(rec.Base, rec.Off+off, w, x) }
+	st(0, 4, f.konst(int64(ev.ID)))
+	st(recTime, 8, f.b.Load(v.Base, v.Off, 8))
+	st(recTID, 8, f.b.Load(v.Base, v.Off+8, 8)) // the probe's number too
+	ret := f.konst(0)
+	if r := f.site.Ret; r != nil && r.Type.IsScalar() {
+		ret = f.plain(f.argument(r, f.probe.At))
+	}
+	st(recRet, 8, ret)
+	st(recStart, 8, f.b.Load(f.saved.place.Base, f.saved.place.Off, 8))
+	st(recPID, 8, f.b.Call(ir.HelperPidTgid))
+	comm := rec.At(recComm)
+	f.Zero(comm, 16)
+	f.b.Call(ir.HelperComm, f.Addr(comm), f.konst(16))
+}
+
+// sendGraph sends the record without calls.
+func (f *fn) sendGraph(c *hir.Call, ev *object.Event, _ *graphState) {
+	rec := f.Scratch(recData, "record")
+	f.graphHead(rec, ev)
+	f.b.Store(rec.Base, rec.Off+recUsed, 4, f.konst(0))
+	f.b.Store(rec.Base, rec.Off+recLost, 8, f.konst(0))
+	r := f.b.Call(ir.HelperRingOutput, f.b.Map(mapRing), f.Addr(rec), f.konst(recData), f.konst(noWakeup))
+	f.FailIf(ir.NE, r, f.konst(0), builtin.ErrLost, c.At, ir.HelperRingOutput)
+}
+
+// sendSlot sends the slot's record.
+func (f *fn) sendSlot(c *hir.Call, ev *object.Event, _ *graphState) {
+	slot := f.use.slot
+	f.graphHead(f.local(slot).At(slotRecord), ev)
+	// The size is bounded for the verifier; it never is larger.
+	used := f.b.BinI(ir.OpAnd, f.b.Load(slot, slotRecord+recUsed, 4), slotSize-1)
+	fits, over, done := f.b.NewBlock("size"), f.b.Cold(f.b.NewBlock("over")), f.b.NewBlock("output")
+	f.b.If(ir.ULE, 8, used, f.konst(dataMost+2*eventMost), fits, over)
+	f.b.UseSealed(over)
+	f.Fail(builtin.ErrLost, c.At, ir.HelperRingOutput)
+	f.b.Jump(done)
+	f.b.UseSealed(fits)
+	size := f.b.BinI(ir.OpAdd, used, recData)
+	r := f.b.Call(ir.HelperRingOutput, f.b.Map(mapRing), f.b.BinI(ir.OpAdd, slot, slotRecord), size, f.konst(noWakeup))
+	f.FailIf(ir.NE, r, f.konst(0), builtin.ErrLost, c.At, ir.HelperRingOutput)
+	f.b.Jump(done)
+	f.b.UseSealed(done)
+}
