@@ -12,6 +12,7 @@ var interrupters = []string{
 	"sysvec_*", "__sysvec_*", "asm_sysvec_*", "asm_common_interrupt", "common_interrupt", "__common_interrupt",
 	"smp_*_interrupt", "do_IRQ", "exc_nmi", "nmi_enter", "nmi_exit", "ct_nmi_*", "ct_irq_*", "rcu_irq_enter*", "rcu_irq_exit*",
 	"irqentry_exit_cond_resched", "raw_irqentry_exit_cond_resched", "dynamic_irqentry_exit_cond_resched",
+	"__hrtimer_rearm_deferred", "hrtimer_rearm_deferred*",
 	"preempt_schedule", "preempt_schedule_irq", "preempt_schedule_common", "preempt_schedule_notrace", "preempt_schedule_thunk",
 	"el1_interrupt", "el1h_64_irq*", "gic_handle_irq*", "do_interrupt_handler", // arm64
 }

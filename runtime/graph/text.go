@@ -168,7 +168,7 @@ func (t *Tree) lines(w *bufio.Writer, funcs *Funcs) {
 		c := &t.Calls[i]
 		w.WriteString(left[i])
 		if c.Flags&Gap == 0 {
-			pad(w, column-utf8.RuneCountInString(left[i])+3)
+			pad(w, max(column-utf8.RuneCountInString(left[i])+3, 2))
 			d := duration(c)
 			pad(w, times-len(d))
 			w.WriteString(strings.TrimRight(d, " "))

@@ -169,7 +169,9 @@ func (d *Decoder) record(rec []byte, now int64, cpu uint16, out []graph.Event, a
 		e.Kind, e.Value = graph.Return, r.value.get(rec)
 	}
 	e.Addr = r.fn.get(rec)
-	e.TID = int32(d.pid.get(rec))
+	if e.TID = int32(d.pid.get(rec)); e.TID == 0 {
+		e.TID = -1 - int32(cpu) // each CPU has an idle thread, and all have the id 0
+	}
 	if d.flags.get(rec)&(flagHardIRQ|flagNMI) != 0 {
 		e.Flags = graph.HardIRQ
 	}

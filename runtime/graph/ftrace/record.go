@@ -57,16 +57,31 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 		stopped = !tree(t)
 	}}
 	err := s.Read(ctx, func(batch Batch) bool {
+		if s.opts.Guard != nil {
+			s.opts.Guard.Lock()
+			defer s.opts.Guard.Unlock()
+		}
 		for e, args := range batch.Each {
 			b.Add(e, args)
 			if stopped {
 				return false
 			}
 		}
-		b.Settle(batch.Until - settle)
+		until := batch.Until
+		if len(s.opts.Returns) > 0 {
+			until -= settle
+		}
+		b.Settle(until)
+		if s.opts.Progress != nil {
+			s.opts.Progress(until)
+		}
 		return !stopped
 	})
 	if !stopped {
+		if s.opts.Guard != nil {
+			s.opts.Guard.Lock()
+			defer s.opts.Guard.Unlock()
+		}
 		b.Flush()
 	}
 	return err
@@ -99,8 +114,8 @@ func (t *threads) get(tid int32) graph.Thread {
 		return th.Thread
 	}
 	next := thread{Thread: graph.Thread{TID: tid}, asked: now}
-	if tid == 0 {
-		next.Comm = "swapper"
+	if tid <= 0 {
+		next.TID, next.Comm = 0, "swapper"
 	} else if comm, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(tid)), "comm")); err == nil {
 		next.Comm, next.PID = strings.TrimSpace(string(comm)), tgid(tid)
 	} else if ok {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"probe/runtime/tracefs"
@@ -43,6 +44,12 @@ type Options struct {
 	// BufferKB is the size of the buffer of each CPU in KiB; 0 means
 	// DefaultBufferKB.
 	BufferKB int
+	// Guard, if set, is held while events become trees: during calls of tree and
+	// Progress, and whenever the table of functions changes.
+	Guard sync.Locker
+	// Progress, if set, is told while recording of a time before which no more
+	// trees will end.
+	Progress func(until int64)
 	// RunDir is where the journal is kept; "" means RunDir.
 	RunDir string
 }

@@ -1,0 +1,104 @@
+package live
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"probe/compiler/builtin"
+	"probe/lang/hir"
+	"probe/runtime/graph"
+	"probe/runtime/symbol"
+)
+
+// Decoder turns the events in graph records into trees, for one probe.
+type Decoder struct {
+	spec  *hir.Graph
+	fill  func(*graph.Func)
+	names symbol.Names
+	Funcs graph.Funcs
+}
+
+// NewDecoder makes a Decoder. fill completes what is known of a function
+// besides its name; it may be nil.
+func NewDecoder(spec *hir.Graph, fill func(*graph.Func)) *Decoder {
+	return &Decoder{spec: spec, fill: fill}
+}
+
+// eventHead is the size of an event without its words (builtin.GraphRecord).
+const eventHead = 24
+
+// resolve names the function of an event.
+func (d *Decoder) resolve(addr uint64) graph.Func {
+	f := graph.Func{Addr: addr}
+	switch {
+	case addr == 0:
+		f.Name = d.spec.Func
+	case addr <= uint64(len(d.spec.Parts)):
+		f.Name = d.spec.Parts[addr-1].Func
+	default:
+		loc, ok := d.names.Lookup(addr)
+		if !ok {
+			return graph.Func{Name: fmt.Sprintf("%#x", addr), Addr: addr}
+		}
+		f.Name, f.Module, f.Addr = loc.Name, loc.Module, addr-loc.Offset
+	}
+	if d.fill != nil {
+		d.fill(&f)
+	}
+	return f
+}
+
+// Tree is the tree of a record: the last complete call of the probe's
+// function. It is nil when the record holds none.
+func (d *Decoder) Tree(r *builtin.GraphRecord) *graph.Tree {
+	var last *graph.Tree
+	b := &graph.Builder{Funcs: &d.Funcs, Resolve: d.resolve, Done: func(_ int32, t *graph.Tree) { last = t.Clone() }}
+	var args []uint64
+	strange := uint64(0)
+	data := r.Events
+	for len(data) >= eventHead {
+		n := int(data[17])
+		size := eventHead + 8*n
+		if size > len(data) {
+			strange++
+			break
+		}
+		e := graph.Event{
+			Time: int64(binary.LittleEndian.Uint64(data)), Addr: binary.LittleEndian.Uint64(data[8:]),
+			CPU: binary.LittleEndian.Uint16(data[18:]), TID: int32(binary.LittleEndian.Uint32(data[20:])), Depth: -1,
+		}
+		words := args[:0]
+		for i := range n {
+			words = append(words, binary.LittleEndian.Uint64(data[eventHead+8*i:]))
+		}
+		switch data[16] {
+		case 0:
+			e.NArgs = uint8(n)
+		case 1:
+			e.Kind = graph.Exit
+			if n > 0 {
+				e.Value, e.Flags = words[0], graph.WithRet
+			}
+		}
+		data = data[size:]
+		// Another thread may have written here before it saw that the memory is
+		// not its own.
+		if e.TID != r.ID.TID {
+			strange++
+			continue
+		}
+		b.Add(&e, words)
+	}
+	b.Flush()
+	if last == nil {
+		return nil
+	}
+	last.Thread = graph.Thread{TID: max(r.ID.TID, 0), PID: r.PID, Comm: r.Comm}
+	if i, ok := last.Nearest(&d.Funcs, d.spec.Func, int64(r.Start)); ok && i > 0 {
+		last = last.Sub(i) // the function calls itself
+	}
+	if lost := r.Lost + strange; lost > 0 {
+		last.AddGap(lost)
+	}
+	return last
+}

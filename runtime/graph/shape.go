@@ -1,0 +1,189 @@
+package graph
+
+import (
+	"strconv"
+	"strings"
+
+	"probe/lang/value"
+)
+
+// Text is the tree as Write prints it, without a newline at the end.
+func (t *Tree) Text(funcs *Funcs, style Style) string {
+	var b strings.Builder
+	_ = t.Write(&b, funcs, style) // a Builder takes everything
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// Shape is the tree without times and results: what two calls have in common
+// that went the same way.
+func (t *Tree) Shape(funcs *Funcs) string {
+	var b strings.Builder
+	rows := make([]string, len(t.Calls))
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		switch {
+		case c.Parent < 0:
+			rows[i] = " "
+			b.WriteByte(' ')
+		case c.End == t.Calls[c.Parent].End:
+			b.WriteString(rows[c.Parent] + "└─ ")
+			rows[i] = rows[c.Parent] + "   "
+		default:
+			b.WriteString(rows[c.Parent] + "├─ ")
+			rows[i] = rows[c.Parent] + "│  "
+		}
+		f := funcs.Func(c.Fn)
+		switch {
+		case c.Flags&Gap != 0:
+			b.WriteString("… events lost …")
+		case f.Module != "":
+			b.WriteString(f.Name + " [" + f.Module + "]")
+		default:
+			b.WriteString(f.Name)
+		}
+	}
+	return b.String()
+}
+
+// AppendJSON appends the tree as an object: of each call its function, module
+// when it has one, duration_ns, and as far as they are known return, args and
+// the calls below; a gap has lost instead.
+func (t *Tree) AppendJSON(dst []byte, funcs *Funcs) []byte {
+	if len(t.Calls) == 0 {
+		return append(dst, "null"...)
+	}
+	return t.callJSON(dst, funcs, 0)
+}
+
+func (t *Tree) callJSON(dst []byte, funcs *Funcs, i int32) []byte {
+	c := &t.Calls[i]
+	if c.Flags&Gap != 0 {
+		return append(strconv.AppendUint(append(dst, `{"lost": `...), c.Ret, 10), '}')
+	}
+	f := funcs.Func(c.Fn)
+	dst = value.AppendJSONString(append(dst, `{"function": `...), []byte(f.Name))
+	if f.Module != "" {
+		dst = value.AppendJSONString(append(dst, `, "module": `...), []byte(f.Module))
+	}
+	if c.Flags&(NoEntry|NoExit) == 0 {
+		dst = strconv.AppendInt(append(dst, `, "duration_ns": `...), c.Duration(), 10)
+	} else {
+		dst = append(dst, `, "incomplete": true`...)
+	}
+	if r := funcs.RetText(c); r != "" {
+		dst = value.AppendJSONString(append(dst, `, "return": `...), []byte(r))
+	}
+	if n := min(int(c.NArgs), len(f.Params)); n > 0 {
+		dst = append(dst, `, "args": {`...)
+		for k := range n {
+			if k > 0 {
+				dst = append(dst, ", "...)
+			}
+			name := f.Params[k].Name
+			if name == "" {
+				name = "arg" + strconv.Itoa(k)
+			}
+			dst = append(value.AppendJSONString(dst, []byte(name)), ": "...)
+			dst = value.AppendJSONString(dst, []byte(FormatValue(f.Params[k].Type, t.Args[int(c.Args)+k])))
+		}
+		dst = append(dst, '}')
+	}
+	first := true
+	for child := range t.childSeq(i) {
+		if first {
+			dst = append(dst, `, "calls": [`...)
+		} else {
+			dst = append(dst, ", "...)
+		}
+		first = false
+		dst = t.callJSON(dst, funcs, child)
+	}
+	if !first {
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
+}
+
+// childSeq is Children as an iterator.
+func (t *Tree) childSeq(i int32) func(yield func(int32) bool) {
+	return func(yield func(int32) bool) { t.Children(i, yield) }
+}
+
+// Sub is the subtree of call i as a tree of its own.
+func (t *Tree) Sub(i int32) *Tree {
+	u := &Tree{Thread: t.Thread, Calls: append([]Call(nil), t.Calls[i:t.Calls[i].End]...), Args: t.Args}
+	depth := u.Calls[0].Depth
+	for k := range u.Calls {
+		c := &u.Calls[k]
+		c.End -= i
+		c.Parent -= i
+		c.Depth -= depth
+		if c.Flags&Gap != 0 {
+			u.Lost += max(c.Ret, 1)
+		}
+	}
+	u.Calls[0].Parent = -1
+	return u
+}
+
+// Retain takes out the calls of functions that keep refuses, root and gaps
+// excepted; what they called moves up to their callers.
+func (t *Tree) Retain(keep func(fn int32) bool) {
+	place := make([]int32, len(t.Calls)+1)
+	out := t.Calls[:0:0]
+	above := make([]int32, len(t.Calls)) // of each call, the kept one it belongs to
+	for i := range t.Calls {
+		c := t.Calls[i]
+		place[i] = int32(len(out))
+		parent := int32(-1)
+		if c.Parent >= 0 {
+			parent = above[c.Parent]
+		}
+		if i > 0 && c.Flags&Gap == 0 && !keep(c.Fn) {
+			above[i] = parent
+			continue
+		}
+		above[i] = int32(len(out))
+		if c.Parent = parent; parent >= 0 {
+			c.Depth = out[parent].Depth + 1
+		}
+		out = append(out, c)
+	}
+	place[len(t.Calls)] = int32(len(out))
+	for i := range out {
+		out[i].End = place[out[i].End]
+	}
+	t.Calls = out
+}
+
+// AddGap notes at the end of the tree that events were lost.
+func (t *Tree) AddGap(lost uint64) {
+	root := t.Root()
+	t.Calls = append(t.Calls, Call{T0: root.T1, T1: root.T1, Ret: lost, Fn: -1, Flags: Gap, CPU: root.CPU, Depth: 1, End: int32(len(t.Calls)) + 1})
+	t.Calls[0].End = int32(len(t.Calls))
+	t.Lost += lost
+}
+
+// Nearest is the call of a function that was entered nearest to a time, and
+// whether there is one. Names are compared without what compilers add.
+func (t *Tree) Nearest(funcs *Funcs, name string, time int64) (call int32, found bool) {
+	best := int64(0)
+	name = BaseName(name)
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		if c.Flags&Gap != 0 || BaseName(funcs.Name(c.Fn)) != name {
+			continue
+		}
+		d := max(c.T0-time, time-c.T0)
+		if !found || d < best {
+			call, best, found = int32(i), d, true
+		}
+	}
+	return call, found
+}
+
+// Cut takes out the calls that out names, with all below them; the root stays.
+func (t *Tree) Cut(out func(i int32) bool) { t.cut(out) }
