@@ -140,6 +140,26 @@ func tryTracing(attach uint32) error {
 	return explain("load a program for it", p.Try())
 }
 
+// haveIntPointers reads the position that vfs_read is given, a pointer to an
+// integer, its fourth argument (kernel/bpf/btf.c, btf_ctx_access).
+func haveIntPointers(s *Set) error {
+	if err := s.ask(Fentry); err != nil {
+		return err
+	}
+	spec, err := btf.Kernel()
+	if err != nil {
+		return err
+	}
+	id, ok := spec.First("vfs_read", btf.KindFunc)
+	if !ok {
+		return errors.New("the kernel's BTF has no function vfs_read to try it on")
+	}
+	// r0 = *(u64 *)(r1 + 24); r0 = 0; exit
+	load := bpf.Insn{Op: 0x79, Reg: bpf.Regs(0, 1), Off: 24}
+	p := bpf.Program{Type: bpf.Tracing, AttachType: bpf.AttachFentry, AttachID: uint32(id), Insns: []bpf.Insn{load, bpf.Mov(0, 0), bpf.Exit}}
+	return explain("load a program with it", p.Try())
+}
+
 // haveTpBTF loads a program for a tracepoint that every kernel has, by the
 // type of its handler.
 func haveTpBTF(*Set) error {

@@ -25,6 +25,7 @@ const (
 	// Ways to attach and to run.
 	Fentry
 	TpBTF
+	IntPointers
 	Fsession
 	FentryMulti
 	FsessionMulti
@@ -100,6 +101,7 @@ var rows = [featureCount]row{
 
 	Fentry:        {"fentry", "fentry and fexit", "5.5", haveFentry},
 	TpBTF:         {"tp_btf", "raw tracepoints with typed arguments", "5.5", haveTpBTF},
+	IntPointers:   {"int_pointers", "pointers to integers as arguments of fentry", "5.17", haveIntPointers},
 	Fsession:      {"fsession", "fentry and fexit in one program", "7.0", haveFsession},
 	FentryMulti:   {"fentry_multi", "fentry and fexit on many functions at once", "7.1", haveFentryMulti},
 	FsessionMulti: {"fsession_multi", "entry and return of many functions in one fentry program", "7.1", haveFsessionMulti},

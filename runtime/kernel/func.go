@@ -47,8 +47,11 @@ type Param struct {
 	Slot int    // first 8-byte argument it occupies
 	// Plain tells that a tracing program may read the slot on every kernel:
 	// before 6.18 the verifier refuses pointers to anything but structs,
-	// integers and void (kernel/bpf/btf.c, btf_ctx_access).
+	// void, and (see IntPtr) integers (kernel/bpf/btf.c, btf_ctx_access).
 	Plain bool
+	// IntPtr tells that it is a pointer to an integer, which the verifier takes
+	// since 5.17 only.
+	IntPtr bool
 	// Known tells that the verifier then knows the struct behind the pointer.
 	Known bool
 }
@@ -136,6 +139,7 @@ func (k *Kernel) proto(f *Func, spec *btf.Spec, id btf.ID, skip int) error {
 		}
 		q := Param{Name: b.Name, Type: k.Type(spec, b.Type), ID: b.Type, Slot: f.Slots}
 		q.Plain, q.Known = access(spec, b.Type)
+		q.IntPtr = isIntPtr(spec, b.Type)
 		f.Slots += max((q.Type.Size+7)/8, 1)
 		f.Params = append(f.Params, q)
 	}
@@ -147,6 +151,13 @@ func (k *Kernel) proto(f *Func, spec *btf.Spec, id btf.ID, skip int) error {
 		}
 	}
 	return nil
+}
+
+// isIntPtr tells pointers to integers.
+func isIntPtr(spec *btf.Spec, id btf.ID) bool {
+	t, err := spec.Type(spec.Underlying(id))
+	p, ok := t.(*btf.Ptr)
+	return err == nil && ok && spec.Kind(spec.Underlying(p.Elem)) == btf.KindInt
 }
 
 // access tells how a tracing program may use an argument of a type.
