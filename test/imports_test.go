@@ -54,6 +54,7 @@ var edges = map[string][]string{
 	"runtime/graph/record": {"runtime/graph"},
 	"runtime/graph/diff":   {"runtime/graph"},
 	"runtime/graph/export": {"runtime/graph"},
+	"runtime/graph/live":   {"lang/...", "compiler/builtin", "runtime/graph", "runtime/graph/ftrace", "runtime/symbol", "runtime/tracefs"},
 	"runtime/graph/ftrace": {"lang/diag", "runtime/graph", "runtime/symbol", "runtime/tracefs"},
 }
 

@@ -21,6 +21,7 @@ import (
 	"probe/runtime/feature"
 	"probe/runtime/kernel"
 	"probe/runtime/provider"
+	"probe/runtime/tracefs"
 	"probe/scripts"
 	"probe/stdlib"
 )
@@ -48,12 +49,14 @@ func newPipeline(o *options, std stdio) *pipeline {
 	without := strings.Split(o.noFeature, ",")
 	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
-		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP),
+		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
 		Traceable: o.traceable, NoMulti: slices.Contains(without, "kprobe_multi"),
 	}
+	opts.Ftrace = tracerUsable
 	if o.anotherKernel() {
+		opts.Ftrace = nil
 		// What this kernel can do says nothing about that one.
-		opts.Kprobes, opts.KprobeMulti, opts.Tracing, opts.Uprobes, opts.FuncIP = nil, nil, nil, nil, nil
+		opts.Kprobes, opts.KprobeMulti, opts.Tracing, opts.Uprobes, opts.FuncIP, opts.IntPointers = nil, nil, nil, nil, nil, nil
 	}
 	if !slices.Contains(without, "raw_tracepoint") {
 		opts.RawTracepoint = provider.HasRawTracepoint
@@ -405,4 +408,21 @@ func environment() map[string]string {
 		out[name] = value
 	}
 	return out
+}
+
+// tracerUsable tells why the tracer function_graph cannot be used, nil if it
+// can. Whether somebody else uses it is seen when it is switched on.
+func tracerUsable() error {
+	tfs, err := tracefs.Host()
+	if err != nil {
+		return err
+	}
+	tracers, err := tfs.Tracers()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(tracers, "function_graph") {
+		return errors.New("this kernel has no tracer function_graph")
+	}
+	return nil
 }

@@ -44,6 +44,8 @@ const (
 	TruncatedStacks  ReceiptKind = "truncated_stacks"
 	FailedStacks     ReceiptKind = "failed_stacks"
 	LostStacks       ReceiptKind = "lost_stacks"
+	LostGraphs       ReceiptKind = "lost_graphs"
+	GraphGaps        ReceiptKind = "graph_gaps"
 	FailedReads      ReceiptKind = "failed_reads"
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
@@ -69,6 +71,9 @@ var receiptKinds = map[ReceiptKind]struct{ one, many, where, why, help string }{
 	FailedStacks: {"stack@ could not be read", "stacks@ could not be read", " in ", "the kernel gave no frames", ""},
 	LostStacks: {"stack@ was not kept", "stacks@ were not kept", " in ", "there was no room for another",
 		"raise max_map_keys in the config block, or lower the limit, as in kstack(10)"},
+	LostGraphs: {"call graph@ was not recorded", "call graphs@ were not recorded", " of ", "the call was under way already, or another one took its place in memory", ""},
+	GraphGaps: {"event@ of call graphs was lost", "events@ of call graphs were lost", " of ", "the trees have gaps",
+		"record less: depth=, only=, skip="},
 	FailedReads: {"read@ failed", "reads@ failed", " in ", "the memory was not present; zero was used instead",
 		"run with -k to see each one"},
 	LoopsCut: {"loop@ was cut short", "loops@ were cut short", " in ", "the bound on turns was reached", ""},

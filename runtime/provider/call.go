@@ -183,11 +183,14 @@ func (r *request) noTrampoline(f fn, proto *kernel.Func, err error) string {
 		if !p.Type.IsScalar() {
 			return fmt.Sprintf("%s takes a struct by value", f.name)
 		}
+		if r.Uses.Args && p.IntPtr && r.set.opts.IntPointers != nil && r.set.opts.IntPointers() != nil {
+			return fmt.Sprintf("this kernel's verifier refuses %s as an argument", p.Type)
+		}
 		if r.Uses.Args && !p.Plain {
 			return fmt.Sprintf("this kernel's verifier may refuse %s as an argument", p.Type)
 		}
 	}
-	if r.p.Name == "ret" && proto.Ret != nil && r.Uses.Retval && !proto.RetPlain {
+	if r.returns() && proto.Ret != nil && r.Uses.Retval && !proto.RetPlain {
 		return fmt.Sprintf("this kernel's verifier may refuse %s as a result", proto.Ret)
 	}
 	return ""
@@ -206,12 +209,15 @@ func recursive(name string) bool {
 
 // trampoline is the site of a function through fentry or fexit.
 func (r *request) trampoline(f fn, proto *kernel.Func) *hir.Site {
-	s := traceSite(r.p, proto, r.p.Name == "ret")
+	s := traceSite(r.p, proto, r.returns())
 	s.Name = r.p.Name + ":" + f.symbol()
 	s.Why = mechanism(s) + ": the kernel has type information for the function"
-	if r.p.Name == "ret" && r.Uses.Duration {
+	if r.returns() && r.Uses.Duration {
 		entry := traceSite(r.p, proto, false)
-		entry.Name, entry.Args = s.Name, nil
+		entry.Name = s.Name
+		if r.p.Name != "fgraph" || !r.Uses.Args { // else the tree shows them
+			entry.Args = nil
+		}
 		s.Entry = entry
 		s.Why += "; an fentry half keeps the time"
 	}
@@ -232,7 +238,7 @@ func (r *request) registers(f fn, proto *kernel.Func) *hir.Site {
 		args = inRegisters(proto)
 	}
 	args = append(args, numbered()...)
-	if r.p.Name == "call" {
+	if !r.returns() {
 		s.Args = args
 		return s
 	}
@@ -268,9 +274,9 @@ func (r *request) callWildcard(p place, at int) []*hir.Site {
 	r.matched = true
 	// One program serves all matches unless the body differs for each.
 	alike := !r.Uses.Probe && !r.Uses.Args && r.Attach != "fentry" && p.module == "" &&
-		!(r.p.Name == "ret" && (r.Uses.Retval || r.Uses.Duration || r.Uses.ArgN))
+		!(r.returns() && (r.Uses.Retval || r.Uses.Duration || r.Uses.ArgN))
 	if alike && r.set.kprobes() == nil {
-		return []*hir.Site{r.manySite(r.text(), fns, r.p.Name == "ret")}
+		return []*hir.Site{r.manySite(r.text(), fns, r.returns())}
 	}
 	skipped := 0
 	sites := r.each(at, fns, func(f fn) *hir.Site {

@@ -42,6 +42,24 @@ func show(s *hir.Site) string {
 	if s.Entry != nil {
 		out += " entry=" + kinds[s.Entry.Attach.Kind]
 	}
+	if g := s.Graph; g != nil && g.Why != "" {
+		out += fmt.Sprintf(" graph=%s depth=%d", [...]string{"ftrace", "bpf"}[g.Source], g.Depth)
+		if g.Only != nil {
+			out += fmt.Sprintf(" only=%v", g.Only)
+		}
+		if g.Skip != nil {
+			out += fmt.Sprintf(" skip=%v", g.Skip)
+		}
+		if g.IRQs {
+			out += " irqs"
+		}
+		for i, part := range g.Parts {
+			if i == 0 {
+				out += " parts="
+			}
+			out += "[" + part.Func + " " + kinds[part.Enter.Attach.Kind] + " " + kinds[part.Exit.Attach.Kind] + "]"
+		}
+	}
 	return out
 }
 
@@ -117,6 +135,12 @@ func TestExpand(t *testing.T) {
 		{"ret:absent|vfs_read", hir.Uses{}, []string{"ret:vfs_read fexit symbol=vfs_read"}},
 		{"ret:vfs_write|vfs_read", hir.Uses{}, []string{"ret:vfs_write fexit symbol=vfs_write"}},
 		{"ret:absent|fentry:vfs_read", hir.Uses{}, nil},
+		{"fgraph:vfs_read", hir.Uses{}, []string{"fgraph:vfs_read fexit symbol=vfs_read entry=fentry"}},
+		{"fgraph:vfs_read:depth=3", hir.Uses{Graph: true}, []string{"fgraph:vfs_read kretprobe symbol=vfs_read entry=kprobe graph=ftrace depth=3"}},
+		{"fgraph:vfs_read:only=vfs_*:skip=vfs_void:irqs=on", hir.Uses{Graph: true}, []string{
+			"fgraph:vfs_read fexit symbol=vfs_read entry=fentry graph=bpf depth=16 only=[vfs_read vfs_void vfs_write] skip=[vfs_void] irqs parts=[vfs_write fentry fexit]"}},
+		{"fgraph:vfs_read:only=cloned", hir.Uses{Graph: true}, []string{
+			"fgraph:vfs_read fexit symbol=vfs_read entry=fentry graph=bpf depth=16 only=[cloned.constprop.0 cloned.isra.1] parts=[ kprobe.multi kretprobe.multi]"}},
 		{"call:cloned", hir.Uses{}, []string{"call:cloned.constprop.0 kprobe symbol=cloned.constprop.0", "call:cloned.isra.1 kprobe symbol=cloned.isra.1"}},
 	} {
 		name := tc.text
@@ -181,7 +205,10 @@ func TestRefusals(t *testing.T) {
 		{"kprob:vfs_read", hir.Uses{}, "bad-probe", "kprob", "a probe type with a similar name exists: `kprobe`"},
 		{"U:x:y", hir.Uses{}, "not-supported", "U:x:y", "not supported yet: static probes of programs"},
 		{"K:vfs_read", hir.Uses{}, "bad-probe", "K", "invalid probe type"},
-		{"fgraph:vfs_read", hir.Uses{}, "not-supported", "fgraph:vfs_read", "function graphs"},
+		{"fgraph:vfs_read:dept=3", hir.Uses{}, "bad-attach-point", "dept=3", "the options are depth, only, skip, args and irqs"},
+		{"fgraph:vfs_read:depth=0", hir.Uses{}, "bad-attach-point", "depth=0", "depth is a number from 1 to 200"},
+		{"fgraph:vfs_read:args=yes", hir.Uses{}, "bad-attach-point", "args=yes", "args is on or off"},
+		{"fgraph:depth=3", hir.Uses{}, "bad-attach-point", "fgraph:depth=3", "fgraph needs the name of a function"},
 		{"begin:x", hir.Uses{}, "bad-attach-point", "x", "begin probes should not have a target"},
 		{"kprobe", hir.Uses{}, "bad-attach-point", "kprobe", "kprobe probe type requires 1 or 2 arguments, found 0"},
 		{"tracepoint:a:b:c", hir.Uses{}, "bad-attach-point", "tracepoint:a:b:c", "the form is `tracepoint:category:event`"},

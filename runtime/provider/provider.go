@@ -39,12 +39,12 @@ var table []*Provider
 func init() {
 	table = []*Provider{
 		begin, end,
-		call, ret,
+		call, ret, fgraph,
 		kprobe, kretprobe, fentry, fexit,
 		tracepoint, rawtracepoint,
 		uprobe, uretprobe,
 		interval, profile, software, hardware,
-		usdt, watchpoint, iter, fgraph, self, test, bench,
+		usdt, watchpoint, iter, self, test, bench,
 	}
 }
 
@@ -53,6 +53,10 @@ type Options struct {
 	// Each reports why a mechanism cannot be used on this kernel, nil if it
 	// can. They are asked when a script needs them and not before.
 	Kprobes, KprobeMulti, Tracing, Uprobes func() error
+	// Ftrace is the tracer function_graph.
+	Ftrace func() error
+	// IntPointers is the use of pointers to integers in tracing programs.
+	IntPointers func() error
 	// FuncIP is the helper that tells the traced function's address.
 	FuncIP func() error
 	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
@@ -129,6 +133,9 @@ type request struct {
 	// matched is set when the target exists, whatever became of it.
 	matched bool
 }
+
+// returns tells the kinds whose probes run when the function returns.
+func (r *request) returns() bool { return r.p.Name == "ret" || r.p.Name == "fgraph" }
 
 // site starts a site of the request's kind.
 func (r *request) site(prog hir.ProgType, space types.Space, name string) *hir.Site {

@@ -32,7 +32,6 @@ var (
 	usdt       = later("usdt", []string{"U"}, "P-USDT-01", "usdt:binary:[provider:]name", "static probes of programs", true)
 	watchpoint = later("watchpoint", []string{"w"}, "P-WATCH-01", "watchpoint:address:length:mode", "memory watchpoints", false)
 	iter       = later("iter", []string{"it"}, "P-ITER-01", "iter:task", "kernel iterators", false)
-	fgraph     = later("fgraph", nil, "X-FGRAPH", "fgraph:function", "function graphs", false)
 	self       = later("self", nil, "P-SELF-01", "self:signal:SIGUSR1", "probes on the tracer's own signals", false)
 	test       = later("test", nil, "P-TEST-01", "test:name", "test probes", false)
 	bench      = later("bench", nil, "P-BENCH-01", "bench:name", "benchmark probes", false)

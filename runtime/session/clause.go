@@ -35,6 +35,7 @@ type Clause struct {
 	decoder      *event.Decoder
 	handler      handler
 	counters     []uint64 // last seen value of each error counter
+	graphs       *graphs  // of fgraph: probes, nil without one
 	dropped      uint64   // records that could not be decoded
 
 	stopTimers chan struct{}
@@ -199,10 +200,12 @@ func (c *Clause) detach() {
 	}
 	wg.Wait()
 	c.links = nil
+	c.graphs.close()
 }
 
 // close gives everything back.
 func (c *Clause) close() {
+	c.graphs.close()
 	for _, p := range c.progs {
 		if p != nil {
 			p.Close()

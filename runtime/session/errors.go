@@ -42,6 +42,8 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: output.LoopsCut},
 	builtin.ErrTruncated: {silent: true, kind: output.TruncatedStrings},
 	builtin.ErrNested:    {silent: true, kind: output.MissedReturns},
+	builtin.ErrGraphSlot: {silent: true},
+	builtin.ErrGraphLost: {silent: true, kind: output.LostGraphs},
 	builtin.ErrCPU:       {message: "CPU count mismatch; unable to find per-cpu data."},
 }
 
@@ -105,6 +107,9 @@ func (s *Session) receipt(clauses []*Clause) *output.Receipt {
 			if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
 				addItem(r, output.ReceiptItem{Kind: output.Recursion, Where: p.Site.Name, Count: st.Recursion})
 			}
+		}
+		for _, it := range c.graphs.receipt() {
+			addItem(r, it)
 		}
 		if n := len(c.failed); n > 0 {
 			addItem(r, output.ReceiptItem{Kind: output.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})

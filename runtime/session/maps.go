@@ -45,7 +45,11 @@ func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
 	if err != nil {
 		return nil, err
 	}
+	graphs := value.HasGraph(m.Key)
 	err = bpf.EachEntry(km, func(key, val []byte) bool {
+		if graphs {
+			value.Unify(m.Key, key, u.handler.s.opts.Resolver.graphs.Same)
+		}
 		if m.Buckets > 0 && !m.BucketInKey {
 			out.AddCounters(key, val, stride)
 		} else {

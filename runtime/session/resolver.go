@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/lang/value"
+	"probe/runtime/graph/live"
 	"probe/runtime/symbol"
 )
 
@@ -28,6 +29,7 @@ type Resolver struct {
 	names   map[uint64]string // user names by id
 	cgroups map[[2]uint64]string
 	stacks  stacks
+	graphs  *live.Store
 
 	clockOnce sync.Once
 	boot      time.Time // wall-clock time at zero of the boot clock
@@ -37,7 +39,7 @@ var _ value.Resolver = (*Resolver)(nil)
 
 // NewResolver makes a Resolver.
 func NewResolver() *Resolver {
-	return &Resolver{trailer: "..", user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[[2]uint64]string{}}
+	return &Resolver{trailer: "..", user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[[2]uint64]string{}, graphs: live.NewStore()}
 }
 
 // use switches to the interned strings of the object whose values come next.
@@ -95,6 +97,11 @@ func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32) []value.Frame {
 		return nil
 	}
 	return []value.Frame{{Name: loc.Name, Offset: loc.Offset, Module: loc.Module}}
+}
+
+// Graph is the call graph of a function in a form.
+func (r *Resolver) Graph(id value.GraphID, form value.GraphForm) string {
+	return r.graphs.Text(id, form)
 }
 
 // Username is the login name of a user.

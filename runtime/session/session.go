@@ -139,6 +139,10 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		c.close()
 		return nil, machineError("run begin probes", err)
 	}
+	if err := s.startGraphs(ctx, c); err != nil {
+		c.close()
+		return nil, err
+	}
 	if err := s.attachAll(ctx, c); err != nil {
 		c.detach()
 		c.close()
@@ -266,7 +270,11 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	}
 	delay := pollBusy
 	for !s.done && !s.exited {
+		before := now(unix.CLOCK_MONOTONIC)
 		n := s.drain(s.clauses, round)
+		for _, c := range s.clauses {
+			c.graphs.forget(before, n < round)
+		}
 		s.runCalls()
 		for _, c := range s.clauses {
 			s.pollErrors(c)

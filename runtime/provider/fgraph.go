@@ -1,0 +1,263 @@
+package provider
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"probe/lang/diag"
+	"probe/lang/hir"
+)
+
+// fgraph is the return of a function, with the tree of the calls below it.
+var fgraph = &Provider{
+	ProbeKind: hir.ProbeKind{
+		Name: "fgraph", Row: "X-FGRAPH", Usage: "fgraph:[module:]function[:depth=N][:only=PATTERN,…][:skip=PATTERN,…][:args=on][:irqs=on]",
+		Doc: "Return of a function, as ret:, and `graph` is the tree of the calls below it. depth bounds the levels (16), only and skip choose functions, args=on records arguments, irqs=on keeps what interrupts ran.",
+	},
+	Min: 1, Max: 8, Type: "fgraph", Kernel: true, Expand: expandFgraph, List: listFunctions,
+}
+
+// The depth of a graph, and what depth= may ask for.
+const (
+	graphDepth    = 16
+	graphDepthMax = 200
+)
+
+// graphFuncs bounds the functions below the root that get programs: beyond
+// that the tracer is cheaper, and attaching takes long.
+const graphFuncs = 500
+
+// expandFgraph makes the sites of the root as ret: does, and plans how the tree
+// is recorded.
+func expandFgraph(r *request) []*hir.Site {
+	n := slices.IndexFunc(r.args, func(p hir.Part) bool { return strings.Contains(p.Text, "=") })
+	if n < 0 {
+		n = len(r.args)
+	}
+	options := r.args[n:]
+	if n == 0 || n > 2 {
+		r.errorf("bad-attach-point", -1, "fgraph needs the name of a function").WithHelp("the form is `%s`", r.p.Usage)
+		return nil
+	}
+	r.args = r.args[:n]
+	plan, ok := r.graphOptions(options, n)
+	if !ok {
+		return nil
+	}
+	// The time of the entry tells which tree belongs to a call.
+	r.Uses.Duration = true
+	r.Uses.Retval = r.Uses.Retval || r.Uses.Graph
+	r.Uses.Args = r.Uses.Args || plan.Args
+	if r.Uses.Graph {
+		if !r.planGraph(plan) {
+			return nil
+		}
+		// Before 5.11 the tracer does not see functions with a trampoline, and on
+		// all kernels the trampoline's own calls would be in the tree.
+		if plan.Source == hir.GraphFtrace && r.Attach == "" && r.set.kprobes() == nil {
+			r.Attach = "kprobe"
+		}
+	}
+	sites := expandCall(r)
+	if !r.Uses.Graph {
+		for _, s := range sites {
+			s.Graph = plan
+		}
+		return sites
+	}
+	for _, s := range sites {
+		g := *plan
+		g.Func = s.Func
+		if g.Func == "" {
+			g.Func = s.Attach.Symbol
+		}
+		g.Parts = r.graphParts(&g)
+		s.Graph = &g
+	}
+	return sites
+}
+
+// graphOptions reads the options; at is the index of the first.
+func (r *request) graphOptions(options []hir.Part, at int) (*hir.Graph, bool) {
+	g := &hir.Graph{Depth: graphDepth}
+	onOff := func(p hir.Part, name, value string, set *bool) bool {
+		*set = value == "on"
+		if value != "on" && value != "off" {
+			r.graphError(p, "%s is on or off, not %q", name, value)
+			return false
+		}
+		return true
+	}
+	for _, p := range options {
+		name, value, _ := strings.Cut(p.Text, "=")
+		switch name {
+		case "depth":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 1 || n > graphDepthMax {
+				r.graphError(p, "depth is a number from 1 to %d, not %q", graphDepthMax, value)
+				return nil, false
+			}
+			g.Depth = n
+		case "only", "skip":
+			list, ok := r.graphFuncs(p, name, value)
+			if !ok {
+				return nil, false
+			}
+			if name == "only" {
+				g.Only = append(g.Only, list...)
+				if g.Only == nil {
+					g.Only = []string{} // nothing below, which is not everything
+				}
+			} else {
+				g.Skip = append(g.Skip, list...)
+			}
+		case "args":
+			if !onOff(p, name, value, &g.Args) {
+				return nil, false
+			}
+		case "irqs":
+			if !onOff(p, name, value, &g.IRQs) {
+				return nil, false
+			}
+		default:
+			r.graphError(p, "fgraph has no option %q", name).WithHelp("the options are depth, only, skip, args and irqs")
+			return nil, false
+		}
+	}
+	return g, true
+}
+
+func (r *request) graphError(p hir.Part, format string, args ...any) *diag.Diagnostic {
+	at := r.At
+	if p.At.End > p.At.Start {
+		at = p.At
+	}
+	return r.out.Errorf("bad-attach-point", at, format, args...).WithRow(r.p.Row)
+}
+
+// graphFuncs resolves a list of names and patterns. A pattern may match nothing,
+// since kernels differ; a plain name means its copies as well.
+func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
+	var out []string
+	for _, name := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' }) {
+		fns, err := r.set.matching("", name)
+		if err != nil {
+			r.cannotList(-1, err)
+			return nil, false
+		}
+		if !isPattern(name) && len(fns) == 0 {
+			fns, _ = r.set.matching("", name+".*")
+			fns = slices.DeleteFunc(fns, func(f fn) bool { return !isClone(f.name, name) })
+		}
+		if len(fns) == 0 {
+			d := r.out.Warnf("no-match", r.At, "no function of this kernel matches %s", name).WithRow(r.p.Row)
+			if p.At.End > p.At.Start {
+				d.Span = p.At
+			}
+			d.WithNote("%s= goes on without it", option)
+		}
+		for _, f := range fns {
+			out = append(out, f.name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), true
+}
+
+// planGraph picks the source of the trees.
+func (r *request) planGraph(g *hir.Graph) bool {
+	var tracer error
+	if r.set.opts.Ftrace != nil {
+		tracer = r.set.opts.Ftrace()
+	}
+	programs := ""
+	switch {
+	case g.Only == nil:
+		programs = "programs need to know the functions below: only=PATTERN,…"
+	case len(g.Only) > graphFuncs:
+		programs = fmt.Sprintf("only= matches %d functions, and more than %d do not get programs", len(g.Only), graphFuncs)
+	case r.set.kprobes() != nil && r.set.tracing() != nil:
+		programs = fmt.Sprintf("programs cannot be attached: %v", r.set.kprobes())
+	}
+	refuse := func(format string, args ...any) bool {
+		r.errorf("no-mechanism", -1, format, args...).WithLabel("no source of call graphs").WithRow(r.p.Row).
+			WithHelp("run `probe doctor` to see what this kernel offers")
+		return false
+	}
+	switch r.Graph {
+	case "ftrace":
+		if tracer != nil {
+			return refuse("call graphs cannot be recorded by ftrace: %v", tracer)
+		}
+		g.Source, g.Why = hir.GraphFtrace, "ftrace, as the config says"
+	case "bpf":
+		if programs != "" {
+			return refuse("call graphs cannot be recorded by programs: %s", programs)
+		}
+		g.Source, g.Why = hir.GraphBPF, "eBPF, as the config says"
+	default:
+		switch {
+		case programs == "":
+			g.Source, g.Why = hir.GraphBPF, fmt.Sprintf("eBPF: programs at %d functions, which have return values and record nothing elsewhere", len(g.Only))
+		case tracer == nil:
+			g.Source, g.Why = hir.GraphFtrace, "ftrace: "+programs
+		default:
+			return refuse("call graphs cannot be recorded: ftrace: %v; eBPF: %s", tracer, programs)
+		}
+	}
+	return true
+}
+
+// graphParts are the places of the functions below the root.
+func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
+	if g.Source != hir.GraphBPF {
+		return nil
+	}
+	var fns []fn
+	for _, name := range g.Only {
+		if name == g.Func || slices.Contains(g.Skip, name) || unsafeBelow(name) {
+			continue
+		}
+		st := r.set.lookup("", name)
+		if st.err == nil {
+			fns = append(fns, st.fn)
+		}
+	}
+	if len(fns) == 0 {
+		return nil
+	}
+	part := *r
+	part.ExpandRequest = &hir.ExpandRequest{At: r.At, Attach: r.Attach, PID: r.PID, MaxProgs: r.MaxProgs}
+	part.Uses = hir.Uses{Args: g.Args, Retval: true}
+	mark := func(s *hir.Site) *hir.Site {
+		if s != nil {
+			s.Part, s.Provider, s.Type = true, "fgraph", "fgraph"
+		}
+		return s
+	}
+	half := func(p *Provider) *request { h := part; h.p = p; return &h }
+	enter, exit := half(find("call")), half(find("ret"))
+	ip := r.set.opts.FuncIP == nil || r.set.opts.FuncIP() == nil
+	if r.set.multi() == nil && ip && r.Attach != "fentry" && r.Attach != "kprobe" && len(fns) > 1 {
+		return []hir.GraphPart{{Enter: mark(enter.manySite(fmt.Sprintf("%d functions", len(fns)), fns, false)), Exit: mark(exit.manySite(fmt.Sprintf("%d functions", len(fns)), fns, true))}}
+	}
+	var parts []hir.GraphPart
+	for _, f := range fns {
+		e, _ := enter.callSite(f)
+		x, _ := exit.callSite(f)
+		if e == nil || x == nil {
+			continue
+		}
+		x.Entry = nil // arguments come with the entry's event
+		parts = append(parts, hir.GraphPart{Func: f.name, Enter: mark(e), Exit: mark(x)})
+	}
+	return parts
+}
+
+// unsafeBelow tells functions that our own programs call, whose programs would
+// not run inside of others.
+func unsafeBelow(name string) bool {
+	return recursive(name) || strings.HasPrefix(name, "bpf_") || strings.HasPrefix(name, "__bpf_") || strings.HasPrefix(name, "trace_call_bpf")
+}

@@ -1,0 +1,254 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"probe/compiler/builtin"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/runtime/graph"
+	"probe/runtime/graph/ftrace"
+	"probe/runtime/graph/live"
+	"probe/runtime/graph/proto"
+	"probe/runtime/output"
+	"probe/runtime/tracefs"
+)
+
+// graphs are the call graphs of a clause with fgraph: probes.
+type graphs struct {
+	store    *live.Store
+	tracer   *live.Tracer // nil when programs record everything
+	probes   map[uint32]*graphProbe
+	fail     func(error)
+	gaps     uint64 // events that are missing in trees
+	closed   bool
+	forgotAt int64
+}
+
+// graphProbe is one fgraph: probe.
+type graphProbe struct {
+	spec    *hir.Graph
+	site    *hir.Site
+	decoder *live.Decoder // GraphBPF
+	only    map[string]bool
+	missing uint64 // trees that were not found
+}
+
+// startGraphs prepares the graphs of a clause: it switches the tracer on where
+// a probe wants its trees.
+func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
+	g := &graphs{store: s.opts.Resolver.graphs, probes: map[uint32]*graphProbe{}, fail: func(err error) { s.log(diag.Error, err.Error()) }}
+	var traced []*hir.Graph
+	var first *hir.Probe
+	for i, pr := range c.obj.HIR.Probes {
+		spec := pr.Site.Graph
+		if spec == nil || spec.Why == "" { // the body does not use `graph`
+			continue
+		}
+		p := &graphProbe{spec: spec, site: pr.Site}
+		g.probes[uint32(i)] = p
+		s.verbose("%s: graphs by %s", pr.Site.Name, spec.Why)
+		if spec.Source == hir.GraphBPF {
+			p.decoder = live.NewDecoder(spec, proto.Fill)
+			s.verbose("%s: %s", pr.Site.Name, partsText(spec.Parts))
+			continue
+		}
+		if spec.Only != nil {
+			p.only = map[string]bool{}
+			for _, name := range spec.Only {
+				p.only[name] = true
+			}
+		}
+		traced = append(traced, spec)
+		if first == nil {
+			first = pr
+		}
+	}
+	if len(g.probes) == 0 {
+		return nil
+	}
+	if len(traced) > 0 {
+		tfs, err := tracefs.Host()
+		var threads []int32
+		if err == nil && s.opts.PID > 0 {
+			threads = threadsOf(s.opts.PID)
+		}
+		if err == nil {
+			s.verbose("switching the tracer function_graph on …")
+			g.tracer, err = live.Start(ctx, tfs, traced, threads, proto.Fill)
+		}
+		if err != nil {
+			return tracerError(first, err)
+		}
+		s.verbose("%s", g.tracer.Where())
+		if old := g.tracer.Recovered(); old.PID != 0 {
+			s.log(diag.Warning, fmt.Sprintf("put back the tracing settings that process %d had left", old.PID))
+		}
+	}
+	c.graphs = g
+	return nil
+}
+
+// partsText says how the functions below a root are reached.
+func partsText(parts []hir.GraphPart) string {
+	by := map[string]int{}
+	var order []string
+	for i := range parts {
+		why, _, _ := strings.Cut(parts[i].Exit.Why, ":")
+		if parts[i].Func == "" {
+			why = parts[i].Enter.Why + "; " + parts[i].Exit.Why
+		}
+		if by[why] == 0 {
+			order = append(order, why)
+		}
+		by[why]++
+	}
+	for i, why := range order {
+		if n := by[why]; n > 1 {
+			order[i] = fmt.Sprintf("%d functions by %s", n, why)
+		}
+	}
+	if len(order) == 0 {
+		return "no function below it is recorded"
+	}
+	return "below it " + strings.Join(order, ", ")
+}
+
+// threadsOf lists the threads of a process; nil when it is gone, which the
+// session notices itself.
+func threadsOf(pid int) []int32 {
+	dir, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
+	if err != nil {
+		return nil
+	}
+	var out []int32
+	for _, d := range dir {
+		if n, err := strconv.ParseInt(d.Name(), 10, 32); err == nil {
+			out = append(out, int32(n))
+		}
+	}
+	return out
+}
+
+// tracerError explains why the tracer cannot be used.
+func tracerError(pr *hir.Probe, err error) error {
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Span: pr.At, Message: err.Error(), Label: "for the graphs of this probe"}
+	var (
+		busy    *ftrace.BusyError
+		missing *ftrace.MissingError
+	)
+	const other = "programs can record it instead: name the functions below with only=PATTERN,… and set `config = { fgraph = \"bpf\" }`"
+	switch {
+	case errors.As(err, &busy), errors.Is(err, ftrace.ErrLocked):
+		d.Code = "ftrace-busy"
+		d.WithNote("probe does not touch another tracer's settings").WithHelp("end that tracing first").WithHelp(other)
+	case errors.As(err, &missing):
+		d.Code = "missing-kernel-feature"
+		if missing.Help != "" {
+			d.WithHelp("%s", missing.Help)
+		}
+		d.WithHelp(other)
+	}
+	return &LoadError{Diag: d, err: err}
+}
+
+// KeepGraph keeps the graph that a program has asked for.
+func (h *handler) KeepGraph(r *builtin.GraphRecord) {
+	g := h.u.graphs
+	if g == nil {
+		return
+	}
+	p := g.probes[r.ID.Probe]
+	if p == nil {
+		return
+	}
+	if p.decoder != nil {
+		if t := p.decoder.Tree(r); t != nil {
+			g.keep(p, r, t, &p.decoder.Funcs)
+			return
+		}
+		p.missing++
+		return
+	}
+	t := g.tracer.Find(r.ID.TID, p.spec.Func, int64(r.Start), int64(r.ID.Time))
+	if t == nil {
+		p.missing++
+		return
+	}
+	g.tracer.Locked(func(funcs *graph.Funcs) { g.keep(p, r, t, funcs) })
+}
+
+// keep brings a tree into the form that the probe asks for, and keeps it.
+func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, funcs *graph.Funcs) {
+	t.Thread.PID, t.Thread.Comm = r.PID, r.Comm
+	if !p.spec.IRQs {
+		t.Fold()
+	}
+	live.TakeOutOwn(t, funcs, int64(r.Start), int64(r.ID.Time))
+	t.Skip(funcs, p.spec.Skip)
+	t.Folded.Skipped = 0
+	if p.only != nil {
+		root := t.Root().Fn
+		t.Retain(func(fn int32) bool { return fn == root || p.only[funcs.Name(fn)] })
+	}
+	t.Prune(p.spec.Depth)
+	root := t.Root()
+	if p.decoder == nil && root.Flags&(graph.NoEntry|graph.NoExit) == 0 {
+		// The tracer's times hold what the programs at the root take.
+		root.T0, root.T1 = max(root.T0, int64(r.Start)), min(root.T1, int64(r.ID.Time))
+	}
+	if p.site.Ret != nil && root.Flags&graph.HasRet == 0 {
+		root.Ret, root.Flags = r.Ret, root.Flags|graph.HasRet
+	}
+	g.gaps += t.Lost
+	g.store.Keep(r.ID, t, funcs)
+}
+
+// forget gives up the trees that cannot be asked for any more: those that ended
+// well before the records that have been read. empty tells that all records of
+// that time were read.
+func (g *graphs) forget(before int64, empty bool) {
+	const slack = int64(time.Second)
+	if g == nil || g.tracer == nil || !empty || before-g.forgotAt < slack {
+		return
+	}
+	g.forgotAt = before
+	g.tracer.Forget(before - slack)
+}
+
+// receipt tells what is missing in the graphs.
+func (g *graphs) receipt() []output.ReceiptItem {
+	if g == nil {
+		return nil
+	}
+	var out []output.ReceiptItem
+	for _, p := range g.probes {
+		if p.missing > 0 {
+			out = append(out, output.ReceiptItem{Kind: output.LostGraphs, Where: p.site.Name, Count: p.missing})
+		}
+	}
+	if g.gaps > 0 {
+		out = append(out, output.ReceiptItem{Kind: output.GraphGaps, Count: g.gaps})
+	}
+	return out
+}
+
+// close switches the tracer off. It may be called more than once, and on nil.
+func (g *graphs) close() {
+	if g == nil || g.closed {
+		return
+	}
+	g.closed = true
+	if g.tracer != nil {
+		if err := g.tracer.Close(); err != nil {
+			g.fail(err)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package graph
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"probe/test/guest"
+)
+
+// scriptPrelude adds to prelude: trace SCRIPT [OPTIONS] starts a script in the
+// background and waits until it is attached.
+const scriptPrelude = `
+trace() {
+	: >/tmp/out; : >/tmp/err; printf '%s\n' "$1" >/tmp/s.pr; shift
+	probe run "$@" /tmp/s.pr >/tmp/out 2>/tmp/err & p=$!
+	i=0
+	until grep -q '^Attached\|"attached_probes"' /tmp/out; do
+		kill -0 $p 2>/dev/null && [ $i -lt 3000 ] || { cat /tmp/out /tmp/err; return 1; }
+		sleep 0.1; i=$((i+1))
+	done
+}
+stop() { kill -INT $p; s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out /tmp/err; }
+`
+
+// below are the functions of a route lookup that both sources record.
+const below = `only=fib_*,ip_route_*,__ip_dev_find,xfrm_lookup_*`
+
+func fgraph(source, probe, body string) string {
+	return fmt.Sprintf("trace 'config = { fgraph = %s }\n%s %s'", source, probe, body)
+}
+
+// numbers are what differs between two calls: durations, pointers, and in
+// front of results the columns.
+var numbers = regexp.MustCompile(` +\d+\.\d [um]?s +`)
+
+// trees are the printed trees without times and results.
+func trees(out string) string {
+	var b strings.Builder
+	for line := range strings.Lines(out) {
+		if strings.Contains(line, "─") || strings.HasPrefix(line, " ip_route_output_flow") {
+			line, _, _ = strings.Cut(line, "  = ")
+			b.WriteString(strings.TrimRight(numbers.ReplaceAllString(strings.TrimRight(line, "\n")+" ", ""), " ") + "\n")
+		}
+	}
+	return b.String()
+}
+
+// The same script on the same event prints the same tree from both sources.
+func TestScriptSources(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		var got [2]string
+		for i, source := range []string{"ftrace", "bpf"} {
+			out := same(t, g, scriptPrelude+fgraph(source, "fgraph:ip_route_output_flow:"+below, `/comm == "ping" && is_err(retval)/ {
+					printf("%s %s\n", comm, errname(retval)); print(graph); }`)+"\nlose; work; stop")
+			match(t, out, []string{
+				`^status 0$`, `^ping -ENETUNREACH$`,
+				`^ ip_route_output_flow +\d+\.\d us  = -ENETUNREACH$`,
+				`^ └─ ip_route_output_key_hash_rcu `,
+				`^    ├─ __ip_dev_find `,
+				`^    └─ fib_table_lookup `,
+			}, "xfrm_lookup", "incomplete", "warning", "rcu_read", "kprobe_", "rethook", "bpf_")
+			got[i] = trees(out)
+		}
+		if got[0] != got[1] {
+			t.Errorf("ftrace has\n%s\neBPF has\n%s", got[0], got[1])
+		}
+	})
+}
+
+// Results and arguments of the functions below come with programs.
+func TestScriptValues(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, scriptPrelude+fgraph("bpf", "fgraph:ip_route_output_flow:args=on:"+below, `/comm == "ping" && is_err(retval)/ { print(graph); }`)+"\nlose; stop")
+		match(t, out, []string{
+			`^ ip_route_output_flow\(net=\S+, flp4=0xff\w+, sk=0xff\w+\) +\d+\.\d us  = -ENETUNREACH$`,
+			`─ ip_route_output_key_hash_rcu\(.+, skb=NULL\) +\S+ us  = -ENETUNREACH$`,
+			`─ __ip_dev_find\(.+, devref=false\) +\S+ us  = 0xff\w+$`,
+			`─ fib_table_lookup\(.+\) +\S+ us  = (-EAGAIN|1|-ENETUNREACH)$`,
+		}, "incomplete", "warning")
+	})
+}
+
+// As a key of a map a graph is its shape.
+func TestScriptShapes(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for _, source := range []string{"ftrace", "bpf"} {
+			out := same(t, g, scriptPrelude+fgraph(source, "fgraph:ip_route_output_flow:"+below, `/comm == "ping"/ {
+					@n[graph] = count(); @t[is_err(retval), graph] = stats(duration); @h[graph] = hist(duration); }`)+
+				"\nlose; lose; lose; stop")
+			match(t, out, []string{
+				`^status 0$`, `^@n\[$`, `^    └─ fib_table_lookup\]: 3$`, `^@t\[true, $`,
+				`^    └─ fib_table_lookup\]: \{ \.count = 3, \.average = \d+, \.total = \d+ \}$`,
+				`^    └─ fib_table_lookup\]:$`,
+			}, "incomplete", "no graph", "warning")
+		}
+	})
+}
+
+// A call whose block does not come to use graph leaves nothing behind.
+func TestScriptUnused(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for _, source := range []string{"ftrace", "bpf"} {
+			out := same(t, g, scriptPrelude+fgraph(source, "fgraph:ip_route_output_flow:"+below, `/comm == "ping"/ {
+					@ = count(); if (retval == 12345) { print(graph); } }`)+"\nlose; stop")
+			match(t, out, []string{`^status 0$`, `^@: [1-9]\d*$`}, "─", "warning")
+		}
+	})
+}
+
+// Two probes, one inside of the other, and one that filters for itself.
+func TestScriptTwo(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for _, source := range []string{"ftrace", "bpf"} {
+			out := same(t, g, scriptPrelude+fgraph(source, "fgraph:ip_route_output_flow:depth=1:"+below, `/comm == "ping" && is_err(retval)/ { print(graph); }
+				fgraph:__ip_dev_find:only=fib_*,inet_* /comm == "ping"/ { @dev[graph] = count(); }`)+"\nlose; stop")
+			match(t, out, []string{`^status 0$`, `^ └─ ip_route_output_key_hash_rcu `, `^ __ip_dev_find`, `^@dev\[$`}, "─ fib_table_lookup .*us", "warning")
+		}
+	})
+}
+
+// Graphs are objects in JSON.
+func TestScriptJSON(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, scriptPrelude+fgraph("bpf", "fgraph:ip_route_output_flow:"+below, `/comm == "ping" && is_err(retval)/ { print((comm, graph)); }`)+
+			` -f json
+			lose; stop`)
+		match(t, out, []string{`"data": \["ping",\{"function": "ip_route_output_flow", "duration_ns": \d+, "return": "-ENETUNREACH", "calls": \[\{"function": "ip_route_output_key_hash_rcu"`})
+	})
+}
+
+// A script that is killed leaves settings behind, and the next one puts them
+// back.
+func TestScriptKilled(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		script := fgraph("ftrace", "fgraph:ip_route_output_flow:"+below, `{ print(graph); }`)
+		out := same(t, g, scriptPrelude+script+`
+			kill -9 $p; wait $p 2>/dev/null || true
+			echo "left: $(cat $T/set_graph_function)"
+			`+script+`
+			stop`)
+		match(t, out, []string{`^left: ip_route_output_flow$`, `^status 0$`, `put back the tracing settings that process \d+ had left`})
+	})
+}
