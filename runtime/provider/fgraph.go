@@ -141,6 +141,13 @@ func (r *request) graphError(p hir.Part, format string, args ...any) *diag.Diagn
 // since kernels differ; a plain name means its copies as well.
 func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
 	var out []string
+	warn := func(what string) {
+		d := r.out.Warnf("no-match", r.At, "this kernel has no function %s to trace", what).WithRow(r.p.Row)
+		if p.At.End > p.At.Start {
+			d.Span = p.At
+		}
+		d.WithNote("%s= goes on without it", option)
+	}
 	for _, name := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' }) {
 		fns, err := r.set.matching("", name)
 		if err != nil {
@@ -151,16 +158,15 @@ func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
 			fns, _ = r.set.matching("", name+".*")
 			fns = slices.DeleteFunc(fns, func(f fn) bool { return !isClone(f.name, name) })
 		}
-		if len(fns) == 0 {
-			d := r.out.Warnf("no-match", r.At, "no function of this kernel matches %s", name).WithRow(r.p.Row)
-			if p.At.End > p.At.Start {
-				d.Span = p.At
-			}
-			d.WithNote("%s= goes on without it", option)
+		if len(fns) == 0 && !isPattern(name) {
+			warn(name)
 		}
 		for _, f := range fns {
 			out = append(out, f.name)
 		}
+	}
+	if len(out) == 0 && option == "only" {
+		warn("that matches " + list)
 	}
 	slices.Sort(out)
 	return slices.Compact(out), true

@@ -45,6 +45,9 @@ func (d *Decoder) resolve(addr uint64) graph.Func {
 	if d.fill != nil {
 		d.fill(&f)
 	}
+	if f.Result == graph.Unknown && graph.BaseName(f.Name) != f.Name {
+		f.Result = graph.Void // a copy without types may well return nothing
+	}
 	return f
 }
 
