@@ -57,7 +57,7 @@ func expandFgraph(r *request) []*hir.Site {
 		// Before 5.11 the tracer does not see functions with a trampoline, and on
 		// all kernels the trampoline's own calls would be in the tree.
 		if plan.Source == hir.GraphFtrace && r.Attach == "" && r.set.kprobes() == nil {
-			r.Attach = "kprobe"
+			r.tracer = true
 		}
 	}
 	sites := expandCall(r)
@@ -247,6 +247,12 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 	enter, exit := half(find("call")), half(find("ret"))
 	ip := r.set.opts.FuncIP == nil || r.set.opts.FuncIP() == nil
 	if r.set.multi() == nil && ip && r.Attach != "fentry" && r.Attach != "kprobe" && len(fns) > 1 {
+		if session := r.set.opts.KprobeSession; session == nil || session() == nil {
+			s := enter.manySite(fmt.Sprintf("%d functions", len(fns)), fns, false)
+			s.Attach.Kind, s.Ret = hir.AttachKprobeSession, result(nil)
+			s.Why = fmt.Sprintf("kprobe.session: one program for entry and return of %d functions", len(fns))
+			return []hir.GraphPart{{Enter: mark(s)}}
+		}
 		return []hir.GraphPart{{Enter: mark(enter.manySite(fmt.Sprintf("%d functions", len(fns)), fns, false)), Exit: mark(exit.manySite(fmt.Sprintf("%d functions", len(fns)), fns, true))}}
 	}
 	var parts []hir.GraphPart
