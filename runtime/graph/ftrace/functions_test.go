@@ -126,8 +126,8 @@ func BenchmarkPipeline(b *testing.B) {
 			events += len(r.events)
 		}
 		n += 100
-		for e, args := range s.batch(1 << 62).Each {
-			builder.Add(e, args)
+		for run, args := range s.batch(1 << 62).Runs {
+			builder.AddAll(run, args)
 		}
 	}
 	if trees == 0 {

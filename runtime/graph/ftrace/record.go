@@ -57,8 +57,8 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 		stopped = !tree(t)
 	}}
 	err := s.Read(ctx, func(batch Batch) bool {
-		for e, args := range batch.Each {
-			b.Add(e, args)
+		for events, args := range batch.Runs {
+			b.AddAll(events, args)
 			if stopped {
 				return false
 			}

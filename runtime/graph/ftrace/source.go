@@ -286,7 +286,14 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := writeSetting(path, want, set.list); err != nil {
+		var err error
+		switch set.name {
+		case "set_ftrace_filter", "set_ftrace_notrace":
+			err = s.setFunctions(set.name, want)
+		default:
+			err = writeSetting(path, want, set.list)
+		}
+		if err != nil {
 			return settingError(set.name, want, err)
 		}
 	}
