@@ -50,8 +50,6 @@ var recorders = []recorder{
 		args: []string{"-c", handScript, "hand", "ROOT", "LINES", "none"}},
 	{name: "by hand, `cat trace_pipe_raw`", mechanism: "function_graph", program: "sh",
 		args: []string{"-c", handScript, "hand", "ROOT", "LINES", "raw"}},
-	{name: "by hand, `cat trace_pipe`", mechanism: "function_graph", program: "sh",
-		args: []string{"-c", handScript, "hand", "ROOT", "LINES", "text"}},
 	{name: traceCmd, mechanism: "function_graph", program: "trace-cmd", each: "-l",
 		args: []string{"record", "-p", "function_graph", "-g", "ROOT", "-b", "8192", "-o", "/tmp/trace.dat"}},
 	{name: "perf ftrace", mechanism: "function_graph", program: "perf", each: "-T",

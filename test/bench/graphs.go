@@ -37,6 +37,7 @@ func (b *bench) graphs(ctx context.Context, g *guest.Guest) ([]*table, error) {
 		if t == nil {
 			continue // left out, and said so
 		}
+		note("%s", r.name)
 		args := fill(r.args, r.each, lines, "ROOT", graphRoot, "ONLY", strings.Join(graphFuncs, ","), "LINES", strings.Join(lines, " "))
 		var runs [2]*measured
 		for i, n := range []int{shortRounds, longRounds} {
@@ -153,6 +154,7 @@ func (b *bench) hookRows(ctx context.Context, g *guest.Guest, list []hooking) ([
 		if t == nil {
 			continue
 		}
+		note("%s", h.name)
 		line := row{name: h.name, goal: math.NaN()}
 		for _, m := range manyFuncs {
 			v := math.NaN()

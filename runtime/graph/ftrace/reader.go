@@ -28,12 +28,14 @@ type reader struct {
 	events []graph.Event // decoded and not handed on yet
 	args   []uint64
 	next   int // in events
+	lost   uint64
 	more   bool
 	err    error
 }
 
-// roundBytes bounds what one round reads of one CPU, and so the memory.
-const roundBytes = 4 << 20
+// roundBytes bounds what one round reads of one CPU. Its events, which take
+// about as much room, should still be in the cache when they are merged.
+const roundBytes = 256 << 10
 
 // Rounds are repeated at once while there is much to read, and after a pause
 // when there is little.
@@ -101,12 +103,27 @@ func (r *reader) fill(d *Decoder) {
 			return
 		}
 		read += n
+		first := len(r.events)
 		if r.events, r.args, err = d.Page(r.page[:n], r.cpu, r.events, r.args); err != nil {
 			r.err = fmt.Errorf("CPU %d: %w", r.cpu, err)
 			return
 		}
+		if first < len(r.events) && r.events[first].Kind == graph.Lost {
+			r.lost += max(r.events[first].Value, 1)
+		}
 	}
 	r.more = true
+}
+
+// Lost is the number of events that were overwritten before they could be read,
+// those outside of all trees included. Where the kernel does not tell how many
+// they were, they count as one.
+func (s *Source) Lost() uint64 {
+	n := s.lost
+	for _, r := range s.readers {
+		n += r.lost
+	}
+	return n
 }
 
 // Batch is handed on by Read: events in the order of time.

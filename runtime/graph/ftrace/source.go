@@ -58,6 +58,7 @@ type Source struct {
 	top     bool
 	decoder *Decoder
 	readers []*reader
+	lost    uint64 // of readers that were closed
 	on      bool
 	// Recovered is what the last probe had left and this one has put back.
 	Recovered Cleaned
@@ -372,6 +373,7 @@ func (s *Source) MissedReturns() uint64 {
 func (s *Source) Close() error {
 	for _, r := range s.readers {
 		r.file.Close()
+		s.lost += r.lost
 	}
 	s.readers, s.on = nil, false
 	var errs []error

@@ -1,5 +1,5 @@
 # function_graph by hand: ROOT, the lines of the functions to instrument in
-# available_filter_functions, and who reads: none, raw or text
+# available_filter_functions, and who reads: none or raw
 cd /sys/kernel/tracing || exit
 echo 8192 > buffer_size_kb
 echo $2 > set_ftrace_filter
@@ -8,7 +8,6 @@ echo function_graph > current_tracer
 case $3 in
 none) sleep 1000000 & ;;
 raw) cat per_cpu/cpu0/trace_pipe_raw > /tmp/hand.raw & ;;
-text) cat trace_pipe > /tmp/hand.txt & ;;
 esac
 reader=$!
 trap 'kill $reader
