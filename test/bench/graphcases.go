@@ -34,8 +34,8 @@ type recorder struct {
 	program   string // "sh", or a tracer by its name
 	args      []string
 	each      string // option that comes before every single function
-	// ready is a pattern in the output that tells that it records; "" where the
-	// hooks at the functions tell.
+	// ready is a pattern in the output that tells that it records; "" where
+	// function_graph tells.
 	ready string
 	// limit is the row that this one must not be dearer than.
 	limit string
@@ -55,11 +55,11 @@ var recorders = []recorder{
 	{name: "perf ftrace", mechanism: "function_graph", program: "perf", each: "-T",
 		args: []string{"ftrace", "-t", "function_graph", "-m", "8M", "-G", "ROOT"}},
 	{name: "`probe graph --slower 10s`", mechanism: "function_graph", program: "probe", limit: traceCmd,
-		args: []string{"graph", "ROOT", "--only", "ONLY", "--slower", "10s"}, ready: "recording"},
+		args: []string{"graph", "ROOT", "--only", "ONLY", "--slower", "10s"}},
 	{name: "`probe graph -o FILE`", mechanism: "function_graph", program: "probe", limit: traceCmd,
-		args: []string{"graph", "ROOT", "--only", "ONLY", "-o", "/tmp/graph.jsonl"}, ready: "recording"},
+		args: []string{"graph", "ROOT", "--only", "ONLY", "-o", "/tmp/graph.jsonl"}},
 	{name: "`probe graph`", mechanism: "function_graph", program: "probe", limit: "perf ftrace",
-		args: []string{"graph", "ROOT", "--only", "ONLY"}, ready: "recording"},
+		args: []string{"graph", "ROOT", "--only", "ONLY"}},
 }
 
 // hooking is a way to attach to many functions: a row of the table. PATTERN
@@ -90,9 +90,9 @@ var manyFuncs = []struct {
 }
 
 var hookings = []hooking{
-	{name: "`probe graph --only`", program: "probe", ready: "recording",
+	{name: "`probe graph --only`", program: "probe",
 		args: []string{"graph", "udp_sendmsg", "--only", "PATTERN"}},
-	{name: traceCmd, program: "trace-cmd", each: "-l", ready: `Hit Ctrl\^C`,
+	{name: traceCmd, program: "trace-cmd", each: "-l",
 		args: []string{"record", "-p", "function_graph", "-g", "udp_sendmsg", "-o", "/tmp/trace.dat"}},
 	{name: "`probe`, `kprobe:`", program: "probe", kind: "kprobe:", ready: "Attached",
 		args: []string{"-e", "config = { max_probes = 20000 } PROBES { @ = count(); }"}},

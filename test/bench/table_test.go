@@ -73,3 +73,16 @@ func TestMerge(t *testing.T) {
 		t.Errorf("merge with nothing = %q", got)
 	}
 }
+
+func TestMedian(t *testing.T) {
+	text := "BenchmarkPage/format=6.1-2  \t 5\t 71.6 Mevents/cpu-s\t 13.9 cpu-ns/event\n" +
+		"BenchmarkPage/format=6.12-2  \t 5\t 71.6 Mevents/cpu-s\t 9 cpu-ns/event\n" +
+		"BenchmarkPage/format=6.1-2  \t 5\t 71.6 Mevents/cpu-s\t 11 cpu-ns/event\n" +
+		"BenchmarkPage/format=6.1 \t 5\t 71.6 Mevents/cpu-s\t 12.5 cpu-ns/event\n"
+	if got := median(text, "BenchmarkPage/format=6.1"); got != 12.5 {
+		t.Errorf("median %v, want 12.5", got)
+	}
+	if got := median(text, "BenchmarkOther"); !math.IsNaN(got) {
+		t.Errorf("median of nothing %v", got)
+	}
+}

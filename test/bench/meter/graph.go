@@ -1,10 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,7 +26,8 @@ func visit(n int) {
 }
 
 // graphs measures a recorder of call graphs: what a graph costs the thread
-// whose calls are recorded, and the CPU time of the recorder from exec to exit.
+// whose calls are recorded, and the CPU time of the recorder from when it
+// records to its exit.
 func graphs(o *options, args []string) (*Result, error) {
 	without := rounds(o, visit)
 	t, err := launch(o, args, nil)
@@ -38,18 +38,19 @@ func graphs(o *options, args []string) (*Result, error) {
 		return nil, err
 	}
 	time.Sleep(settle)
+	before := treeTime(t.cmd.Process.Pid)
 	with := rounds(o, visit)
 	time.Sleep(settle) // for what the recorder reads late
 	if err := t.stop(); err != nil {
 		return nil, err
 	}
 	r := t.result()
+	r.CPU -= before
 	r.Whole, r.Events = with-without, uint64(o.rounds*o.calls)
 	return r, nil
 }
 
-// hooked measures the time from exec until the recorder says that it records,
-// or, without words to look for, until the function is hooked.
+// hooked measures the time from exec until the recorder records.
 func hooked(o *options, args []string) (*Result, error) {
 	t, err := launch(o, args, nil)
 	if err != nil {
@@ -120,11 +121,8 @@ func sum(text string, p *regexp.Regexp) uint64 {
 	return total
 }
 
-// enabledFunctions lists the functions that anything is attached to.
-const enabledFunctions = "/sys/kernel/tracing/enabled_functions"
-
 // awaitHook waits for the words of o.say in the recorder's output or, when
-// there are none, until o.hook is among the functions that are hooked.
+// there are none, until a tracer records call graphs.
 func (t *tracer) awaitHook(o *options) (time.Duration, error) {
 	say, err := regexp.Compile(o.say)
 	if err != nil {
@@ -132,13 +130,7 @@ func (t *tracer) awaitHook(o *options) (time.Duration, error) {
 	}
 	for time.Since(t.start) < startLimit {
 		at := time.Since(t.start)
-		ready := false
-		if o.say != "" {
-			ready = say.MatchString(t.out.text())
-		} else if ready, err = isHooked(o.hook); err != nil {
-			return 0, err
-		}
-		if ready {
+		if o.say == "" && recording() || o.say != "" && say.MatchString(t.out.text()) {
 			return at, nil
 		}
 		select {
@@ -152,19 +144,17 @@ func (t *tracer) awaitHook(o *options) (time.Duration, error) {
 	return 0, fmt.Errorf("%w in %v: %s", errNotAttached, startLimit, t.out.last())
 }
 
-// isHooked looks for a function in the list.
-func isHooked(name string) (bool, error) {
-	f, err := os.Open(enabledFunctions)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	prefix := []byte(name + " ")
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if bytes.HasPrefix(lines.Bytes(), prefix) {
-			return true, nil
+// recording tells whether the kernel's function_graph is on, at the top level
+// or in an instance.
+func recording() bool {
+	const dir = "/sys/kernel/tracing"
+	dirs, _ := filepath.Glob(dir + "/instances/*")
+	for _, d := range append(dirs, dir) {
+		tracer, _ := os.ReadFile(d + "/current_tracer")
+		on, _ := os.ReadFile(d + "/tracing_on")
+		if strings.TrimSpace(string(tracer)) == "function_graph" && strings.TrimSpace(string(on)) == "1" {
+			return true
 		}
 	}
-	return false, lines.Err()
+	return false
 }

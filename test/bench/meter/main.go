@@ -44,11 +44,11 @@ type Result struct {
 
 // options are the flags of one measurement.
 type options struct {
-	root      string // folder the tracer takes for its root
-	calls     int
-	rounds    int
-	hook, say string // how to know that a recorder of graphs records
-	duration  time.Duration
+	root     string // folder the tracer takes for its root
+	calls    int
+	rounds   int
+	say      string // how to know that a recorder of graphs records
+	duration time.Duration
 }
 
 func main() {
@@ -58,13 +58,12 @@ func main() {
 	flag.StringVar(&o.root, "root", "", "folder that the tracer runs in as its root")
 	flag.IntVar(&o.calls, "calls", 1000, "events in a round")
 	flag.IntVar(&o.rounds, "rounds", 20, "rounds, with a pause between them")
-	flag.StringVar(&o.hook, "hook", "vfs_fstatat", "the recorder is ready when this `function` is hooked")
-	flag.StringVar(&o.say, "say", "", "the recorder is ready when its output has this `pattern`")
+	flag.StringVar(&o.say, "say", "", "the recorder is ready when its output has this `pattern`, without one when function_graph is on")
 	flag.DurationVar(&o.duration, "for", time.Minute, "length of a storm")
 	flag.Parse()
 	words := flag.Args()
 	if len(words) < 3 || words[1] != "--" {
-		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] [-hook FUNC] [-say PATTERN] [-for D] cpu|attached|event|lost|graphs|hooked|storm -- TRACER...")
+		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] [-say PATTERN] [-for D] cpu|attached|event|lost|graphs|hooked|storm -- TRACER...")
 		os.Exit(2)
 	}
 	measures := map[string]func(*options, []string) (*Result, error){

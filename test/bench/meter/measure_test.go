@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 func TestLostPattern(t *testing.T) {
 	for text, want := range map[string]uint64{
@@ -14,5 +17,18 @@ func TestLostPattern(t *testing.T) {
 		if got := sum(text, lostPattern); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)
 		}
+	}
+}
+
+func TestTreeTime(t *testing.T) {
+	if parentOf(os.Getpid()) != os.Getppid() {
+		t.Errorf("the parent is %d, want %d", parentOf(os.Getpid()), os.Getppid())
+	}
+	own := processTime(os.Getpid())
+	if own == 0 {
+		t.Skip("no schedstat")
+	}
+	if all := treeTime(os.Getpid()); all < own {
+		t.Errorf("the tree took %d ns, less than the process, %d", all, own)
 	}
 }
