@@ -23,13 +23,9 @@ const (
 func (b *bench) graphs(ctx context.Context, g *guest.Guest) ([]*table, error) {
 	out := &table{
 		title: "One call graph", command: "go run ./test/bench -only graphs", alone: true,
-		unit: fmt.Sprintf("Instructions for a graph of %d calls of %d functions below %s: in the thread that makes the calls, in the recorder with its children, "+
-			"both, and both for one of the calls. The buffers have 8 MiB everywhere, and nothing was lost; the goal is what the row that probe is measured by takes", graphCalls, len(graphFuncs), graphRoot),
+		unit: fmt.Sprintf("Instructions for a graph of %d calls, %s and chosen functions below it: in the thread that makes the calls, in the recorder with its children, "+
+			"both, and both for one of the calls. The buffers have 8 MiB everywhere, and nothing was lost; the goal is what the row that probe is measured by takes", graphCalls, graphRoot),
 		columns: []string{"both", "thread", "recorder", "for a call"},
-	}
-	lines, err := functionLines(ctx, g, graphFuncs)
-	if err != nil {
-		return nil, err
 	}
 	took := map[string]float64{}
 	for _, r := range recorders {
@@ -38,7 +34,7 @@ func (b *bench) graphs(ctx context.Context, g *guest.Guest) ([]*table, error) {
 			continue // left out, and said so
 		}
 		note("%s", r.name)
-		args := fill(r.args, r.each, lines, "ROOT", graphRoot, "ONLY", strings.Join(graphFuncs, ","), "LINES", strings.Join(lines, " "))
+		args := fill(r.args, r.each, graphFuncs, "ROOT", graphRoot, "ONLY", strings.Join(graphFuncs, ","), "LIST", strings.Join(graphFuncs, " "))
 		var runs [2]*measured
 		for i, n := range []int{shortRounds, longRounds} {
 			flags := []string{"-calls", fmt.Sprint(graphRound), "-rounds", fmt.Sprint(n), "-say", r.ready}
@@ -64,27 +60,6 @@ func (b *bench) graphs(ctx context.Context, g *guest.Guest) ([]*table, error) {
 		out.rows = append(out.rows, line)
 	}
 	return []*table{out}, nil
-}
-
-// functionLines are the numbers of functions in the kernel's list.
-func functionLines(ctx context.Context, g *guest.Guest, names []string) ([]string, error) {
-	res, err := g.Run(ctx, guest.Cmd{Args: []string{"grep", "-nxE", strings.Join(names, "|"), "/sys/kernel/tracing/available_filter_functions"}})
-	if err != nil {
-		return nil, err
-	}
-	var lines []string
-	seen := map[string]bool{}
-	for _, line := range strings.Fields(res.Stdout) {
-		n, name, _ := strings.Cut(line, ":")
-		lines = append(lines, n)
-		seen[name] = true
-	}
-	for _, name := range names {
-		if !seen[name] {
-			note("this kernel has no function %s", name)
-		}
-	}
-	return lines, nil
 }
 
 // recorder is the program of a name, nil when it could not be had.

@@ -1,5 +1,6 @@
-# function_graph by hand: ROOT, the lines of the functions to instrument in
-# available_filter_functions, and who reads: none or raw
+# function_graph by hand: ROOT, patterns of the functions to instrument, and
+# who reads: none or raw
+set -f
 cd /sys/kernel/tracing || exit
 echo 8192 > buffer_size_kb
 echo $2 > set_ftrace_filter
@@ -16,6 +17,6 @@ trap 'kill $reader
 	echo > set_graph_function
 	echo > set_ftrace_filter
 	echo > trace
-	rm -f /tmp/hand.*
+	rm -f /tmp/hand.raw
 	exit 0' INT
 wait
