@@ -1,6 +1,7 @@
 package ftrace
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,5 +35,37 @@ func TestSetFunctionsByName(t *testing.T) {
 		if err != nil || string(text) != want {
 			t.Errorf("the file has %q, %v, want %q", text, err, want)
 		}
+	}
+}
+
+// What was overwritten counts, whether a tree was open or not, and stays known
+// when the source is closed.
+func TestLost(t *testing.T) {
+	p := &pager{time: 5, commit: 0xffffffffc0000000}
+	p.entry(1, 0, 1, 1<<63, 0)
+	counted := p.page(4096)
+	binary.LittleEndian.PutUint64(counted[16+len(p.data):], 121)
+	p.commit = lostBefore
+	name := filepath.Join(t.TempDir(), "trace_pipe_raw")
+	if err := os.WriteFile(name, append(counted, p.page(4096)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{fd: int(file.Fd()), file: file, page: make([]byte, 4096)}
+	s := &Source{readers: []*reader{r}, decoder: decoder(t, "6.1")}
+	if _, _, err := s.round(); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Lost(); n != 122 {
+		t.Errorf("%d lost, want 121 and one of unknown size", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Lost(); n != 122 {
+		t.Errorf("%d lost after closing", n)
 	}
 }
