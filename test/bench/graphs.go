@@ -57,6 +57,7 @@ func (b *bench) graphs(ctx context.Context, g *guest.Guest) ([]*table, error) {
 				line.goal = limit
 			}
 		}
+		note("both %s, thread %s, recorder %s", number(line.figures[0]), number(line.figures[1]), number(line.figures[2]))
 		out.rows = append(out.rows, line)
 	}
 	return []*table{out}, nil
@@ -146,6 +147,7 @@ func (b *bench) hookRows(ctx context.Context, g *guest.Guest, list []hooking) ([
 				if v, err = figure(v, err); err != nil {
 					return nil, err
 				}
+				note("%d functions: %s ms", m.count, number(v))
 			}
 			line.figures = append(line.figures, v)
 		}
