@@ -101,12 +101,17 @@ func (t *tracer) result() *Result {
 	if u, ok := st.SysUsage().(*syscall.Rusage); ok {
 		r.Peak = u.Maxrss << 10
 	}
-	r.Printed, r.Reported = sum(t.out.text(), seenPattern), sum(t.out.text(), lostPattern)
+	text := t.out.text()
+	text = text[max(0, len(text)-lastWords):] // the graphs themselves are of no interest
+	r.Printed, r.Reported = sum(text, seenPattern), sum(text, lostPattern)
 	if r.Exit > 0 {
 		r.Output = t.out.last()
 	}
 	return r
 }
+
+// lastWords is more than what a recorder says in the end.
+const lastWords = 32 << 10
 
 // seenPattern finds what recorders say about the calls they have recorded.
 var seenPattern = regexp.MustCompile(`(?m)^(\d+) tree\(s\)$`)
