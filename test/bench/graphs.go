@@ -172,7 +172,7 @@ func countMatches(ctx context.Context, g *guest.Guest, patterns []string) (int, 
 }
 
 // stormTime is how long a storm goes on, by the guest's clock.
-const stormTime = time.Minute
+const stormTime = 20 * time.Second
 
 // storms records a function that is called without a pause.
 func (b *bench) storms(ctx context.Context, g *guest.Guest) ([]*table, error) {
