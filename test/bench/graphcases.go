@@ -108,9 +108,10 @@ var singly = []hooking{
 		args: []string{"-e", "config = { max_probes = 20000 } PROBES { @ = count(); }"}},
 }
 
-// stormFunc is called by nothing but getppid, and calls nothing that is
+// stormFunc, under whichever name it has, is called by getppid and nothing
+// else, and calls nothing that is
 // instrumented.
-const stormFunc = "__x64_sys_getppid"
+const stormFunc = "*sys_getppid"
 
 // stormCase is what records a storm of calls. ROOT is stormFunc.
 type stormCase struct {
