@@ -136,9 +136,14 @@ var cases = []struct {
 			ip -n srv addr add 10.79.0.1/32 dev lo
 			for n in 77 78 79; do ip -n cli route add 10.$n.0.0/24 via 10.1.0.2; done
 			ip -n cli addr add 10.1.0.9/24 dev eth0; ip -n cli route add 10.80.0.0/24 via 10.1.0.2 src 10.1.0.9
-			ip -n srv addr add 10.80.0.1/32 dev lo`,
+			ip -n srv addr add 10.80.0.1/32 dev lo
+			ip -n srv addr add 10.81.0.1/32 dev lo; ip -n cli route add 10.81.0.0/24 via 10.1.0.2
+			ip -n srv addr add fd82::1/128 dev lo; ip -n cli route add fd82::/64 via fd01::2`,
 		provoke: `
 			talk 10.77.0.1 77; talk 10.78.0.1 78; talk 10.79.0.1 79; talk 10.80.0.1 80
+			talk ::ffff:10.81.0.1 81; talk fd82::1 82
+			ip -n cli route del 10.81.0.0/24; ip -n cli route del fd82::/64
+			await '10.81.0.1:81 .*no table'; await 'fd82::1:82 .*no table'
 			ip -n cli route del 10.77.0.0/24
 			await '10.77.0.1:77 .*no table'
 			ip -n cli route replace unreachable 10.78.0.0/24
@@ -149,11 +154,12 @@ var cases = []struct {
 		want: []string{
 			`10\.1\.0\.1:\d+ -> 10\.77\.0\.1:77  no table has a route to it\n`,
 			`10\.1\.0\.1:\d+ -> 10\.78\.0\.1:78  table MAIN has an unreachable route for it\n`,
+			`10\.1\.0\.1:\d+ -> 10\.81\.0\.1:81  no table has a route to it\n`,
+			`fd01::1:\d+ -> fd82::1:82  no table has a route to it\n`,
+			`10\.1\.0\.9:\d+ -> 10\.80\.0\.1:80  no route, and no table was asked: no device has 10\.1\.0\.9 any more\n`,
 			`(?m)^@findings\[no route, 10\.1\.0\.1, \d+, 10\.77\.0\.1, 77\]: [1-9]\d*$`,
 			`(?m)^@findings\[refused by a route, 10\.1\.0\.1, \d+, 10\.78\.0\.1, 78\]: [1-9]\d*$`,
 		},
-		newer: []string{`10\.1\.0\.9:\d+ -> 10\.80\.0\.1:80  no route, and no table was asked: no device has 10\.1\.0\.9 any more\n`},
-		old:   []string{`10\.1\.0\.9:\d+ -> 10\.80\.0\.1:80  no route, and no table was asked: no device has 10\.1\.0\.9 any more\n`},
 		absent: []string{
 			`10\.79\.0\.1`, `connect\(\) to`,
 			`(?s)10\.77\.0\.1:77  no table.*10\.77\.0\.1:77  no table`, // said once

@@ -47,11 +47,13 @@ const network = `
 	at() { n=$1; shift; ip netns exec $n "$@"; }
 	connect() { at $1 timeout 8 bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null || true; }
 	talk() {
-		at srv busybox nc -l -p $2 >/dev/null & talkers="$talkers $!"
+		at srv busybox nc -l -p $2 >/dev/null &
 		until at srv netstat -ltn | grep -q ":$2 "; do sleep 0.1; done
-		at cli bash -c "exec 3<>/dev/tcp/$1/$2 || exit; echo >/tmp/talks; while echo hello >&3; do sleep 0.5; done" & talkers="$talkers $!"
+		at cli bash -c "exec 3<>/dev/tcp/$1/$2 || exit; echo >/tmp/talks; while echo hello >&3; do sleep 0.5; done" &
 		until [ -e /tmp/talks ]; do sleep 0.1; done; rm /tmp/talks
 	}
+	# Connections without a process go soon, and do not talk into the next case.
+	for n in cli srv; do at $n sysctl -qw net.ipv4.tcp_orphan_retries=1; done
 	# await waits for a line of the script, for as long as a neighbour may take.
 	await() {
 		i=0; until grep -Eq "$1" /tmp/out; do
@@ -67,8 +69,7 @@ const network = `
 // what it printed.
 func traced(t *testing.T, g *guest.Guest, script, before, provoke string) string {
 	t.Helper()
-	text := fmt.Sprintf(`talkers=
-		%s
+	text := fmt.Sprintf(`%s
 		%s
 		probe run %s >/tmp/out 2>&1 & p=$!
 		i=0; until grep -q '^Attached' /tmp/out; do
@@ -76,8 +77,8 @@ func traced(t *testing.T, g *guest.Guest, script, before, provoke string) string
 		done
 		%s
 		kill -INT $p; s=0; wait $p || s=$?
-		kill $talkers 2>/dev/null || true
 		cat /tmp/out; echo "status $s"
+		kill -9 $(ip netns pids cli; ip netns pids srv) 2>/dev/null
 		ip netns del cli; ip netns del srv`, network, before, script, provoke)
 	r, err := g.Run(t.Context(), guest.Cmd{Args: []string{"bash", "-uc", text}, Timeout: 4 * time.Minute})
 	if err != nil || !r.OK() {
