@@ -214,7 +214,7 @@ var cases = []struct {
 			at cli nft -f - <<-N
 				table ip t { chain c { type filter hook input priority 0; tcp dport 999 ct state new drop; }; }
 			N`,
-		provoke: `at srv timeout 1 bash -c 'exec 3<>/dev/tcp/10.1.0.1/999'; connect srv 10.1.0.1 998`,
+		provoke: `connect srv 10.1.0.1 999 & await ':999$'; connect srv 10.1.0.1 998`,
 		newer:   []string{`NETFILTER_DROP +\S+ +eth0 +TCP 10\.1\.0\.2:\d+ -> 10\.1\.0\.1:999\n`},
 		old:     []string{`- +nf_hook_slow +eth0 +TCP 10\.1\.0\.2:\d+ -> 10\.1\.0\.1:999\n`},
 		absent:  []string{`NETFILTER_DROP [^\n]*:998`, `nf_hook_slow [^\n]*:998`},

@@ -65,9 +65,9 @@ const network = `
 	at cli ping -c 1 -W 1 10.1.0.2 >/dev/null
 `
 
-// traced runs a script while something happens to the network, and returns
-// what it printed.
-func traced(t *testing.T, g *guest.Guest, script, before, provoke string) string {
+// traced runs a script while something happens to the network. What it printed
+// is the standard output of the result.
+func traced(t *testing.T, g *guest.Guest, script, before, provoke string) guest.Result {
 	t.Helper()
 	text := fmt.Sprintf(`%s
 		%s
@@ -84,12 +84,13 @@ func traced(t *testing.T, g *guest.Guest, script, before, provoke string) string
 	if err != nil || !r.OK() {
 		t.Fatalf("status %d, error %v\n%s%s", r.Code, err, r.Stdout, r.Stderr)
 	}
-	return r.Stdout
+	return r
 }
 
-// expect looks for patterns of a case in an output.
-func expect(t *testing.T, out string, want, absent []string) {
+// expect looks for the patterns of a case in an output.
+func expect(t *testing.T, r guest.Result, want, absent []string) {
 	t.Helper()
+	out := r.Stdout
 	for _, w := range append([]string{`(?m)^status 0$`}, want...) {
 		if !regexp.MustCompile(w).MatchString(out) {
 			t.Errorf("the output has no match for %s", w)
@@ -101,7 +102,7 @@ func expect(t *testing.T, out string, want, absent []string) {
 		}
 	}
 	if t.Failed() || testing.Verbose() {
-		t.Logf("output:\n%s", out)
+		t.Logf("output:\n%s%s", out, r.Stderr)
 	}
 }
 
