@@ -125,9 +125,9 @@ var cases = []struct {
 			`(?m)^@failed_connects\[bash, -EHOSTUNREACH, 10\.3\.0\.1, 80\]: 1$`,
 			`which program owns a connection that a timer works for`,
 		},
-		newer:  []string{`10\.1\.0\.1:\d+ -> 10\.1\.0\.99:80  a packet it sent was dropped in neigh_invalidate: NEIGH_FAILED\n`},
-		old:    []string{`10\.1\.0\.1:\d+ -> 10\.1\.0\.99:80  a packet it sent was dropped in neigh_invalidate: this kernel does not say why\n`},
-		absent: []string{`10\.1\.0\.2[^0-9]`, `no device has`, `@round`, `@last`, `@said`, `@trouble`},
+		newer:  []string{`10\.1\.0\.1:\d+ -> 10\.1\.0\.99:80  a packet of it was dropped in neigh_invalidate: NEIGH_FAILED\n`},
+		old:    []string{`10\.1\.0\.1:\d+ -> 10\.1\.0\.99:80  a packet of it was dropped in neigh_invalidate: this kernel does not say why\n`},
+		absent: []string{`10\.1\.0\.2[^0-9]`, `no device has`, `@round`, `@last`, `@said`, `@trouble`, `@missing`},
 	},
 	{
 		name: "tcp_no_route established", script: "tcp_no_route",
