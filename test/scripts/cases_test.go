@@ -43,6 +43,7 @@ var cases = []struct {
 			`- route 10\.7\.0\.0/16 PROHIBIT table 100\n`,
 			`ip +\d+ .* ~ device eth0 was taken down\n(.*\n)*.*~ IPv4 routes over eth0 are out of use \(\d+\)\n(.*\n)*.*- flush: 2 routes out of use removed from table MAIN\n`,
 			`- route fd09::/64 via fd01::2 dev eth0 table MAIN\n`,
+			`- address fd01::1/64 on eth0\n`,
 			`- rule IPv4 to table 100\n`,
 			`(?m)^@changes\[ip, bash, rules added\]: 2$`,
 			`(?m)^@changes\[ip, bash, tables flushed\]: 2$`,
