@@ -39,6 +39,9 @@ type journal struct {
 	Tracing  string   `json:"tracing"`
 	Instance string   `json:"instance,omitempty"`
 	Changes  []change `json:"changes"`
+	// Applied tells that all changes have been made. Before, a list may hold
+	// a part of its new names, or none.
+	Applied bool `json:"applied,omitempty"`
 	// Events are dynamic events that were defined, "group/name".
 	Events []string `json:"events,omitempty"`
 }
@@ -53,17 +56,34 @@ type change struct {
 
 // written tells whether the value of a file is the one that was written. The
 // size of a buffer is rounded up to whole pages, without their headers; lists of
-// threads follow the threads that start and end.
-func (c *change) written(now string) bool {
-	if c.threads() {
+// threads follow the threads that start and end. partial tells that there is
+// more than what is in now, and applied that writing had ended.
+func (c *change) written(now string, partial, applied bool) bool {
+	switch {
+	case c.threads(), now == c.New:
 		return true
-	}
-	if c.File != "buffer_size_kb" {
-		return now == c.New
+	case isList(c.File) && (partial || !applied):
+		return subset(now, c.New)
+	case c.File != "buffer_size_kb":
+		return false
 	}
 	n, err1 := strconv.Atoi(now)
 	asked, err2 := strconv.Atoi(c.New)
 	return err1 == nil && err2 == nil && n >= asked && n < asked+128
+}
+
+// subset tells whether all lines of a are lines of b.
+func subset(a, b string) bool {
+	in := map[string]bool{"": true}
+	for name := range strings.SplitSeq(b, "\n") {
+		in[name] = true
+	}
+	for name := range strings.SplitSeq(a, "\n") {
+		if !in[name] {
+			return false
+		}
+	}
+	return true
 }
 
 // threads tells the lists of threads. When all threads of one have ended it is
@@ -211,13 +231,14 @@ func (j *journal) undo() (left []string, err error) {
 			continue
 		}
 		now, err := readSetting(j.path(c.File), isList(c.File))
-		if err != nil {
+		partial := errors.Is(err, errPartial)
+		if err != nil && !partial {
 			fail("read "+c.File, err)
 			continue
 		}
 		switch {
-		case now == c.Old && !c.threads():
-		case c.written(now), c.File == "tracing_on" && ours:
+		case now == c.Old && !partial && !c.threads():
+		case c.written(now, partial, j.Applied), c.File == "tracing_on" && ours:
 			fail("put "+c.File+" back", writeSetting(j.path(c.File), c.Old, isList(c.File)))
 		default:
 			left = append(left, c.File)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"probe/runtime/graph"
 	"probe/runtime/tracefs"
 )
 
@@ -36,6 +37,14 @@ type Options struct {
 	// Skip are functions that are not instrumented. Names the kernel does not
 	// have are an error, here as in Only.
 	Skip []string
+	// FuncPatterns, OnlyPatterns and SkipPatterns are patterns with * and ?
+	// all of whose matches are in Funcs, Only and Skip. They are written in
+	// place of these names: the kernel looks through all its functions for
+	// each line, so a thousand names take it seconds.
+	FuncPatterns, OnlyPatterns, SkipPatterns []string
+	// Progress, if not nil, is called while switching on takes its time: n of
+	// total steps of a kind are done.
+	Progress func(step string, n, total int)
 	// Returns are the functions whose return values are recorded.
 	Returns []string
 	// Args asks for the arguments, which kernels have from 6.14 on.
@@ -68,7 +77,13 @@ type Source struct {
 	Enabled time.Duration
 	// Instance is the name of the tracing instance, "" for the top level.
 	Instance string
+	// Headless counts the calls that Record has left out since their start was
+	// not recorded.
+	Headless uint64
 	hasArgs  bool
+	// asked and askedAt are Options.Funcs by name and address.
+	asked   map[string]bool
+	askedAt map[uint64]bool
 }
 
 // Open switches the tracer on. Errors are a *BusyError, a *MissingError, or
@@ -167,6 +182,9 @@ func (s *Source) setUp(ctx context.Context) error {
 		if missing(err) {
 			continue // an option that this kernel does not have
 		}
+		if errors.Is(err, errPartial) {
+			return &BusyError{Uses: []string{fmt.Sprintf("%s has a list of more names than the kernel shows, so it could not be put back", set.name)}}
+		}
 		if err != nil {
 			return fmt.Errorf("read the tracing settings: %w", err)
 		}
@@ -182,7 +200,11 @@ func (s *Source) setUp(ctx context.Context) error {
 	if err := j.write(s.dir); err != nil {
 		return err
 	}
-	return s.apply(ctx, values)
+	if err := s.apply(ctx, values); err != nil {
+		return err
+	}
+	j.Applied = true
+	return j.write(s.dir)
 }
 
 // instances tells whether the tracer works in an instance (since 6.11). Only
@@ -286,7 +308,7 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := writeSetting(path, want, set.list); err != nil {
+		if err := writeSetting(path, s.shorten(set.name, want), set.list); err != nil {
 			return settingError(set.name, want, err)
 		}
 	}
@@ -295,10 +317,15 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	// Before the tracer: each change to what is instrumented takes the longer
 	// the more is.
 	for i, name := range s.opts.Returns {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.progress("return values", i, len(s.opts.Returns))
 		if err := s.addReturn(s.journal.Events[i], name); err != nil {
 			s.Refused = append(s.Refused, fmt.Sprintf("%s: %v", name, err))
 		}
 	}
+	s.progress("return values", len(s.opts.Returns), len(s.opts.Returns))
 	if err := writeSetting(filepath.Join(s.base, "current_tracer"), tracerName, false); err != nil {
 		return settingError("current_tracer", tracerName, err)
 	}
@@ -313,6 +340,36 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	s.Enabled = time.Since(start)
 	return nil
 }
+
+// progress tells how far switching on is.
+func (s *Source) progress(step string, n, total int) {
+	if s.opts.Progress != nil {
+		s.opts.Progress(step, n, total)
+	}
+}
+
+// shorten puts patterns in place of the names that they match.
+func (s *Source) shorten(file, names string) string {
+	patterns := map[string][]string{
+		"set_graph_function": s.opts.FuncPatterns,
+		"set_ftrace_filter":  slices.Concat(s.opts.OnlyPatterns, s.opts.FuncPatterns),
+		"set_ftrace_notrace": s.opts.SkipPatterns,
+	}[file]
+	if names == "" || len(patterns) == 0 {
+		return names
+	}
+	lines := slices.Clone(patterns)
+	for name := range strings.SplitSeq(names, "\n") {
+		if !slices.ContainsFunc(patterns, func(p string) bool { return graph.MatchName(p, name) }) {
+			lines = append(lines, name)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// HasArgs tells whether arguments are recorded: they were asked for, and the
+// kernel can.
+func (s *Source) HasArgs() bool { return s.hasArgs }
 
 // settingError explains a setting that the kernel refused.
 func settingError(name, value string, err error) error {
