@@ -37,7 +37,7 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 		return
 	}
 	if c.Same() {
-		fmt.Fprintf(w, "  the same: %d variant(s) of the tree, on both sides\n", len(c.Variants))
+		fmt.Fprintf(w, "  the same: %s, with the same results, on both sides\n", count(len(c.Variants), "shape"))
 		return
 	}
 	if c.Shape >= 0 {
@@ -69,11 +69,14 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 // maxVariants is how many variants are listed.
 const maxVariants = 10
 
-func calls(n int) string {
+func calls(n int) string { return count(n, "call") }
+
+// count shows a number with its noun.
+func count(n int, noun string) string {
 	if n == 1 {
-		return "1 call"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d calls", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // describe says in words what a row is.
@@ -109,38 +112,92 @@ func (x *Node) line() string {
 	return s
 }
 
+// Of more than maxEqual rows of the same kind in a row, that have the same
+// depth, or are below such a row, only the first and the last few are printed.
+const (
+	maxEqual = 12
+	fewEqual = 4
+)
+
+// dull tells the rows that may be left out where there are many of them: calls
+// that are the same on both sides, and what only one side has.
+func (c *Comparison) dull(i int) bool {
+	k := c.Rows[i].Kind
+	return i != c.Shape && i != c.Result && (k == Same || k == OnlyA || k == OnlyB)
+}
+
+// run is the end of the rows from i on that are like row i.
+func (c *Comparison) run(i int) int {
+	first := &c.Rows[i]
+	end := i
+	for end < len(c.Rows) && c.dull(end) && c.Rows[end].Kind == first.Kind && c.Rows[end].Depth >= first.Depth {
+		end++
+	}
+	return end
+}
+
 // columns prints both sides beside each other. The sign between them is that
 // of diff --side-by-side.
 func (c *Comparison) columns(w *bufio.Writer) {
-	left := make([]string, len(c.Rows))
-	right := make([]string, len(c.Rows))
-	width := 0
-	for i := range c.Rows {
-		r := &c.Rows[i]
-		indent := strings.Repeat("  ", r.Depth)
-		more := ""
-		if r.Elided > 0 {
-			more = fmt.Sprintf("  (+%d)", r.Elided)
-		}
-		if r.A != nil {
-			left[i] = indent + r.A.line() + more
-		}
-		if r.B != nil {
-			right[i] = indent + r.B.line() + more
-		}
-		width = max(width, utf8.RuneCountInString(left[i]))
+	type line struct {
+		row         int
+		left, right string
+		held        int // rows left out in this place
 	}
-	for i := range c.Rows {
-		sign := map[Kind]string{Same: " ", OnlyA: "<", OnlyB: ">", Results: "|", Counts: "|"}[c.Rows[i].Kind]
+	var lines []line
+	width := 0
+	for i := 0; i < len(c.Rows); i++ {
+		if end := c.run(i); !c.all && end-i > maxEqual {
+			for k := i; k < i+fewEqual; k++ {
+				lines = append(lines, line{row: k})
+			}
+			lines = append(lines, line{row: i, held: end - i - 2*fewEqual})
+			for k := end - fewEqual; k < end; k++ {
+				lines = append(lines, line{row: k})
+			}
+			i = end - 1
+			continue
+		}
+		lines = append(lines, line{row: i})
+	}
+	for i := range lines {
+		l := &lines[i]
+		r := &c.Rows[l.row]
+		indent := strings.Repeat("  ", r.Depth)
+		if l.held > 0 {
+			text := indent + "… " + count(l.held, "line") + " …"
+			if r.A != nil {
+				l.left = text
+			}
+			if r.B != nil {
+				l.right = text
+			}
+		} else {
+			more := ""
+			if r.Elided > 0 {
+				more = fmt.Sprintf("  (+%d)", r.Elided)
+			}
+			if r.A != nil {
+				l.left = indent + r.A.line() + more
+			}
+			if r.B != nil {
+				l.right = indent + r.B.line() + more
+			}
+		}
+		width = max(width, utf8.RuneCountInString(l.left))
+	}
+	for _, l := range lines {
+		sign := map[Kind]string{Same: " ", OnlyA: "<", OnlyB: ">", Results: "|", Counts: "|"}[c.Rows[l.row].Kind]
 		note := ""
-		switch i {
-		case c.Shape:
+		switch {
+		case l.held > 0:
+		case l.row == c.Shape:
 			note = "   ← they part here"
-		case c.Result:
+		case l.row == c.Result:
 			note = "   ← first result that differs"
 		}
-		pad := strings.Repeat(" ", width-utf8.RuneCountInString(left[i]))
-		fmt.Fprintf(w, "%s\n", strings.TrimRight("  "+left[i]+pad+"  "+sign+"  "+right[i]+note, " "))
+		pad := strings.Repeat(" ", width-utf8.RuneCountInString(l.left))
+		fmt.Fprintf(w, "%s\n", strings.TrimRight("  "+l.left+pad+"  "+sign+"  "+l.right+note, " "))
 	}
 }
 
