@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
@@ -117,8 +118,17 @@ func (p *parser) take(text []byte, n int) error {
 			*t = treeLine{Calls: rows{t.Calls.numbers[:0], t.Calls.ends[:0]}, Args: rows{t.Args.numbers[:0], t.Args.ends[:0]}, ID: -1}
 		}
 	}
-	if err := json.Unmarshal(text, &l); err != nil {
-		return err
+	if quick := l; quick.quick(text) {
+		l = quick
+	} else {
+		for _, t := range []*treeLine{l.Tree, l.More} {
+			if t != nil { // what the attempt has left
+				*t = treeLine{ID: -1}
+			}
+		}
+		if err := json.Unmarshal(text, &l); err != nil {
+			return err
+		}
 	}
 	p.line = l
 	switch {
@@ -187,6 +197,9 @@ func (p *parser) calls(l *treeLine) error {
 	start := l.Start
 	if first > 0 {
 		start = t.Calls[0].T0
+	}
+	if need := first + len(l.Calls.ends); need > cap(t.Calls) {
+		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // append would copy a large tree some ten times
 	}
 	for i := range l.Calls.ends {
 		if err := p.call(t, l.Calls.row(i), start); err != nil {
