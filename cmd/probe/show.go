@@ -73,7 +73,7 @@ func loadRecording(path string, std stdio) (rec *record.Recording, code int) {
 		return nil, exitUsage
 	}
 	if rec.Damage != nil {
-		fmt.Fprintf(std.err, "warning: %s: %v; %d tree(s) before that\n", path, rec.Damage, len(rec.Trees))
+		fmt.Fprintf(std.err, "warning: %s: %v; %s before that\n", path, rec.Damage, plural(uint64(len(rec.Trees)), "tree"))
 	}
 	return rec, exitOK
 }
