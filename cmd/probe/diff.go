@@ -76,10 +76,5 @@ func runDiff(o *options, std stdio) int {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "print the comparison: " + err.Error()})
 		return diffTrouble
 	}
-	for _, c := range list {
-		if !c.Same() {
-			return diffDiffer
-		}
-	}
-	return diffSame
+	return diffStatus(list)
 }

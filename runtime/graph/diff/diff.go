@@ -15,6 +15,9 @@ type Options struct {
 	Ignore []string
 	// All asks for rows of subtrees that are the same, too.
 	All bool
+	// NameA and NameB are what the sides are called in the text; "" means A
+	// and B.
+	NameA, NameB string
 }
 
 // Side is one of the two sets of trees.
@@ -51,7 +54,8 @@ type Comparison struct {
 	// each kind, -1 for none.
 	Shape, Result int
 
-	all bool // print every row
+	all          bool // print every row
+	nameA, nameB string
 }
 
 // Same tells that both sides have the same variants.
@@ -65,6 +69,10 @@ func Compare(a, b Side, o Options) []*Comparison {
 	if o.Ignore == nil {
 		o.Ignore = DefaultIgnore
 	}
+	o.NameA, o.NameB = cmp.Or(o.NameA, "A"), cmp.Or(o.NameB, "B")
+	if o.NameA == o.NameB {
+		o.NameA, o.NameB = o.NameA+" (first)", o.NameB+" (second)"
+	}
 	byRoot := map[string]*group{}
 	take := func(s Side, n *normaliser, second bool) {
 		v := &view{n: n}
@@ -72,7 +80,7 @@ func Compare(a, b Side, o Options) []*Comparison {
 			name := n.fn(t.Root().Fn).name
 			g := byRoot[name]
 			if g == nil {
-				g = &group{c: &Comparison{Root: name, Shape: -1, Result: -1}, at: map[uint64]int{}}
+				g = &group{c: &Comparison{Root: name, Shape: -1, Result: -1, nameA: o.NameA, nameB: o.NameB, all: o.All}, at: map[uint64]int{}}
 				byRoot[name] = g
 			}
 			g.add(v, t, i, second)
@@ -166,7 +174,6 @@ func (c *Comparison) compare(o Options, root func(*Variant) *Node) {
 			c.VA = v
 		}
 	}
-	c.all = o.All
 	w := &walker{shape: -1, result: -1, all: o.All}
 	if !c.Same() {
 		w.pair(root(c.VA), root(c.VB), 0)

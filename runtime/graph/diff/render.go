@@ -23,11 +23,11 @@ func WriteText(w io.Writer, list []*Comparison, a, b string) error {
 }
 
 func (c *Comparison) text(w *bufio.Writer, a, b string) {
-	fmt.Fprintf(w, "%s: %s in A (%s), %s in B (%s)\n", c.Root, calls(c.A), a, calls(c.B), b)
+	fmt.Fprintf(w, "%s: %s in %s (%s), %s in %s (%s)\n", c.Root, calls(c.A), c.nameA, a, calls(c.B), c.nameB, b)
 	for _, x := range []struct {
 		n    int
 		side string
-	}{{c.IncompleteA, "A"}, {c.IncompleteB, "B"}} {
+	}{{c.IncompleteA, c.nameA}, {c.IncompleteB, c.nameB}} {
 		if x.n > 0 {
 			fmt.Fprintf(w, "  left out: %s in %s with lost events\n", calls(x.n), x.side)
 		}
@@ -48,7 +48,7 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 	}
 	w.WriteByte('\n')
 	c.columns(w)
-	w.WriteString("\n  variants     A     B\n")
+	fmt.Fprintf(w, "\n  variants %5s %5s\n", c.nameA, c.nameB)
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if i == maxVariants {
@@ -58,9 +58,9 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 		mark := ""
 		switch v {
 		case c.VA:
-			mark = "  A above"
+			mark = "  " + c.nameA + " above"
 		case c.VB:
-			mark = "  B above"
+			mark = "  " + c.nameB + " above"
 		}
 		fmt.Fprintf(w, "  %7d %6d %5d  %s, %s%s\n", i+1, v.A, v.B, v.Node.line(), calls(v.Node.size), mark)
 	}
@@ -91,13 +91,13 @@ func (c *Comparison) describe(i int) string {
 	}
 	switch r.Kind {
 	case OnlyA:
-		return fmt.Sprintf("%s, A calls %s and B does not", at(r.A), r.A.Name)
+		return fmt.Sprintf("%s, %s calls %s and %s does not", at(r.A), c.nameA, r.A.Name, c.nameB)
 	case OnlyB:
-		return fmt.Sprintf("%s, B calls %s and A does not", at(r.B), r.B.Name)
+		return fmt.Sprintf("%s, %s calls %s and %s does not", at(r.B), c.nameB, r.B.Name, c.nameA)
 	case Counts:
-		return fmt.Sprintf("%s, A calls %s %d× and B %d×", at(r.A), r.A.Name, r.A.Count, r.B.Count)
+		return fmt.Sprintf("%s, %s calls %s %d× and %s %d×", at(r.A), c.nameA, r.A.Name, r.A.Count, c.nameB, r.B.Count)
 	}
-	return fmt.Sprintf("%s returns %s in A and %s in B, %s", r.A.Name, r.A.Result, r.B.Result, at(r.A))
+	return fmt.Sprintf("%s returns %s in %s and %s in %s, %s", r.A.Name, r.A.Result, c.nameA, r.B.Result, c.nameB, at(r.A))
 }
 
 // line is a call without its place: name, count, result.
