@@ -4,6 +4,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"probe/test/guest"
 	"probe/test/guest/guesttest"
@@ -51,6 +54,45 @@ func TestInterruptEarly(t *testing.T) {
 		out := same(t, g, `probe graph ip_route_output_flow >/tmp/out 2>/tmp/err & p=$!
 			until grep -q '^switching' /tmp/err; do sleep 0.05; done; sleep 1; kill -INT $p; finish`)
 		match(t, out, []string{`^status 0$`}, `error`, `panic`)
+	})
+}
+
+// The first use of tracing on a machine leaves nothing but, where the top level
+// has to be used, its buffer at full size.
+func TestFirstUse(t *testing.T) {
+	guesttest.Each(t, nil, func(t *testing.T, kernel string) {
+		probe, err := guesttest.Probe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := guest.Boot(t.Context(), guest.Options{
+			Kernel: kernel, MemoryMB: 2048, Programs: setup().Programs, Files: map[string]string{"/bin/probe": probe},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		untouched := strings.Replace(prelude, "grep -q expanded", "false # ", 1)
+		script := func(sh string) string {
+			r, err := g.Run(t.Context(), guest.Cmd{Args: []string{"sh", "-uc", untouched + sh}, Timeout: 8 * time.Minute})
+			if err != nil || !r.OK() {
+				t.Fatalf("status %d, error %v\n%s%s", r.Code, err, r.Stdout, r.Stderr)
+			}
+			return r.Stdout
+		}
+		before := script("snap")
+		if !strings.Contains(before, "expanded") {
+			t.Fatalf("the buffer was used before:\n%s", before)
+		}
+		match(t, script(`start ip_route_output_flow -p $$ -n 1 --for 20s `+quick+` --ret fib_table_lookup; work; finish`), []string{`^status 0$`})
+		after := script("snap")
+		if kernel == "5.10" || kernel == "6.1" {
+			size := regexp.MustCompile(`(?m)^buffer_size_kb: .*$`)
+			before, after = size.ReplaceAllString(before, ""), size.ReplaceAllString(after, "")
+		}
+		if d := cmp.Diff(strings.Split(before, "\n"), strings.Split(after, "\n")); d != "" {
+			t.Errorf("tracing settings (-before +after):\n%s", d)
+		}
 	})
 }
 

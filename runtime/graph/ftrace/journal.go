@@ -42,6 +42,9 @@ type journal struct {
 	// Applied tells that all changes have been made. Before, a list may hold
 	// a part of its new names, or none.
 	Applied bool `json:"applied,omitempty"`
+	// Undoing tells that putting back has begun: the top level's tracer may be
+	// off already, and what is in its buffer is still ours.
+	Undoing bool `json:"undoing,omitempty"`
 	// Events are dynamic events that were defined, "group/name".
 	Events []string `json:"events,omitempty"`
 }
@@ -193,10 +196,10 @@ func (j *journal) base() string {
 	return filepath.Join(j.Tracing, "instances", j.Instance)
 }
 
-// undo puts back what the journal changed. It tells what it had to leave
+// undo puts back what the journal in a folder changed. It tells what it had to leave
 // because somebody changed it meanwhile; the error is about what could not be
 // put back at all, and everything possible is done in spite of it.
-func (j *journal) undo() (left []string, err error) {
+func (j *journal) undo(dir string) (left []string, err error) {
 	var errs []error
 	fail := func(what string, err error) {
 		if err != nil && !missing(err) {
@@ -207,12 +210,21 @@ func (j *journal) undo() (left []string, err error) {
 	ours := j.Instance != "" && has(base)
 	if j.Instance == "" && len(j.Changes) > 0 {
 		tracer, err := readSetting(filepath.Join(base, "current_tracer"), false)
-		ours = err == nil && tracer == tracerName
+		ours = err == nil && (tracer == tracerName || j.Undoing && tracer == "nop")
+		if ours && !j.Undoing {
+			j.Undoing = true
+			fail("note that putting back begins", j.write(dir))
+		}
 	}
 	if ours {
 		// Stop at once: the rest takes seconds.
 		fail("stop tracing", writeSetting(filepath.Join(base, "tracing_on"), "0", false))
 		fail("switch the tracer off", writeSetting(filepath.Join(base, "current_tracer"), "nop", false))
+	}
+	if ours && j.Instance != "" {
+		// Other than the rest of an instance, this one reaches into the events
+		// that anybody has on, and does not end with the instance.
+		fail("end the recording of processes", writeSetting(filepath.Join(base, "options/record-tgid"), "0", false))
 	}
 	for _, name := range j.Events {
 		fail("disable event "+name, writeSetting(filepath.Join(base, "events", name, "enable"), "0", false))
@@ -302,7 +314,7 @@ func recoverJournal(dir string) (Cleaned, error) {
 	}
 	c := Cleaned{PID: j.PID}
 	if j.Boot == bootID() {
-		if c.Left, err = j.undo(); err != nil {
+		if c.Left, err = j.undo(dir); err != nil {
 			return c, fmt.Errorf("put back the tracing settings that process %d left: %w", j.PID, err)
 		}
 	}

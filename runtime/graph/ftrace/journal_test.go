@@ -114,6 +114,69 @@ func TestUndo(t *testing.T) {
 	}
 }
 
+// The names of a list that was being written, or that the kernel shows in part
+// only, are told from those of somebody else.
+func TestWritten(t *testing.T) {
+	c := change{"set_graph_function", "old", "a\nb\nc"}
+	for _, tt := range []struct {
+		now              string
+		partial, applied bool
+		want             bool
+	}{
+		{"a\nb\nc", false, true, true},
+		{"a\nb", false, true, false}, // somebody took c out
+		{"a\nb", true, true, true},   // the kernel shows no more
+		{"a\nb", false, false, true}, // killed while writing
+		{"", false, false, true},
+		{"", false, true, false},
+		{"a\nd", true, true, false},
+		{"d", false, false, false},
+	} {
+		if got := c.written(tt.now, tt.partial, tt.applied); got != tt.want {
+			t.Errorf("%q, partial %v, applied %v: %v", tt.now, tt.partial, tt.applied, got)
+		}
+	}
+	if c := (&change{"max_graph_depth", "0", "17"}); c.written("5", false, false) || !c.written("17", false, true) {
+		t.Error("a number is taken for another")
+	}
+}
+
+// A list that takes several reads is whole only where the kernel shows it so.
+func TestLongList(t *testing.T) {
+	names := strings.Repeat("a_function_with_a_name\n", 4000) + "last\n"
+	dir := files(t, map[string]string{"set_graph_function": names, "set_ftrace_filter": names})
+	if _, err := readSetting(filepath.Join(dir, "set_graph_function"), true); !errors.Is(err, errPartial) {
+		t.Errorf("set_graph_function: %v", err)
+	}
+	if got, err := readSetting(filepath.Join(dir, "set_ftrace_filter"), true); err != nil || got != "a_function_with_a_name\nlast" {
+		t.Errorf("set_ftrace_filter: %q, %v", got, err)
+	}
+}
+
+// A probe that was killed while it put the settings back had switched the
+// tracer off: the records in the buffer are its own all the same.
+func TestUndoTwice(t *testing.T) {
+	for _, undoing := range []bool{false, true} {
+		dir := files(t, map[string]string{"current_tracer": "nop\n", "tracing_on": "0\n", "trace": "records\n", "dynamic_events": ""})
+		run := t.TempDir()
+		j := &journal{Version: journalVersion, PID: 4, Boot: bootID(), Tracing: dir, Applied: true, Undoing: undoing, Changes: []change{
+			{"tracing_on", "1", "0"}, {"current_tracer", "nop", "function_graph"},
+		}}
+		if err := j.write(run); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Cleanup(run); err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, dir, "trace"); (got == "") != undoing {
+			t.Errorf("undoing %v: the buffer has %q", undoing, got)
+		}
+		if got := content(t, dir, "tracing_on"); got != "1" {
+			t.Errorf("undoing %v: tracing_on is %q", undoing, got)
+		}
+	}
+}
+
 // Settings of tracefs end with the boot: an older journal changes nothing.
 func TestUndoOtherBoot(t *testing.T) {
 	dir := files(t, map[string]string{"current_tracer": "function_graph\n", "max_graph_depth": "17\n"})

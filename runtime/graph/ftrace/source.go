@@ -426,7 +426,7 @@ func (s *Source) Close() error {
 	s.readers, s.on = nil, false
 	var errs []error
 	if s.journal != nil {
-		left, err := s.journal.undo()
+		left, err := s.journal.undo(s.dir)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("put the tracing settings back: %w", err))
 		} else {
