@@ -132,8 +132,8 @@ func TestCompare(t *testing.T) {
                                     >      xfrm_lookup_with_ifid
 
   variants     A     B
-        1      2     0  flow = -ENETUNREACH, 6 calls  A above
-        2      0     1  flow = 0xffff888000001000, 10 calls  B above
+         1     2     0  flow = -ENETUNREACH, 6 calls  A above
+         2     0     1  flow = 0xffff888000001000, 10 calls  B above
 `
 	if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); d != "" {
 		t.Errorf("text (-want +got):\n%s\ngot:\n%s", d, got)

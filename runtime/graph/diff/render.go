@@ -49,6 +49,7 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 	w.WriteByte('\n')
 	c.columns(w)
 	fmt.Fprintf(w, "\n  variants %5s %5s\n", c.nameA, c.nameB)
+	wideA, wideB := max(5, utf8.RuneCountInString(c.nameA)), max(5, utf8.RuneCountInString(c.nameB))
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if i == maxVariants {
@@ -62,7 +63,7 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 		case c.VB:
 			mark = "  " + c.nameB + " above"
 		}
-		fmt.Fprintf(w, "  %7d %6d %5d  %s, %s%s\n", i+1, v.A, v.B, v.Node.line(), calls(v.Node.size), mark)
+		fmt.Fprintf(w, "  %8d %*d %*d  %s, %s%s\n", i+1, wideA, v.A, wideB, v.B, v.Node.line(), calls(v.Node.size), mark)
 	}
 }
 
