@@ -107,6 +107,9 @@ func runGraph(o *options, std stdio) int {
 	if err != nil {
 		return graphFailed(std, err)
 	}
+	if err := writable(o.out); err != nil {
+		return graphFailed(std, err)
+	}
 	opts, err := sourceOptions(o, tfs, std)
 	if err != nil {
 		return graphFailed(std, err)
@@ -167,6 +170,25 @@ func runGraph(o *options, std stdio) int {
 		return graphFailed(std, err)
 	}
 	return r.finish(missed)
+}
+
+// writable looks whether a recording can be kept in a file before the tracer
+// is switched on. The file is not made, and what is in it stays.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, os.ErrNotExist)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("keep the recording: %w", err)
+	}
+	f.Close()
+	if fresh {
+		return os.Remove(path)
+	}
+	return nil
 }
 
 // say tells the progress on standard error.
@@ -271,7 +293,11 @@ func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style
 
 // finish tells what was shown, and what makes that incomplete.
 func (r *recording) finish(missed uint64) int {
-	r.say("%s", plural(r.shown, "tree"))
+	where := ""
+	if r.o.out != "" {
+		where = " in " + r.o.out
+	}
+	r.say("%s%s", plural(r.shown, "tree"), where)
 	if r.shown == 0 {
 		r.say("nothing was recorded: the function was not called, or the filters let no call pass")
 	}

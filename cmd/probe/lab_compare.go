@@ -73,6 +73,10 @@ func runLabCompare(o *options, std stdio, scenario lab.Scenario) int {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return diffTrouble
 		}
+		if err := writable(caseFile(o, scenario.Name, cases[i])); err != nil {
+			labFailed(std, err)
+			return diffTrouble
+		}
 	}
 	ctx, _, stop := signals()
 	defer stop()
@@ -164,15 +168,24 @@ func recordCase(ctx context.Context, o *options, std stdio, scenario string, kas
 	return side, keepCase(o, &side, report, kase, what)
 }
 
+// caseFile is where a case's recording is kept; "" without -o.
+func caseFile(o *options, scenario string, kase lab.Case) string {
+	if o.out == "" {
+		return ""
+	}
+	return filepath.Join(o.out, scenario+"-"+kase.Name+".jsonl.zst")
+}
+
 // keepCase writes a case's lookups to a file, if that is wanted.
 func keepCase(o *options, side *diff.Side, report *lab.Report, kase lab.Case, what *comparison) error {
-	if o.out == "" {
+	path := caseFile(o, report.Scenario, kase)
+	if path == "" {
 		return nil
 	}
 	h := record.Header{
 		Started: time.Now(), WallOffset: int64(wallOffset()), Kernel: kernelRelease(), Arch: runtime.GOARCH, Source: "ftrace", Functions: []string{what.root},
 	}
-	w, err := record.Create(filepath.Join(o.out, report.Scenario+"-"+kase.Name+".jsonl.zst"), h, side.Funcs)
+	w, err := record.Create(path, h, side.Funcs)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,40 @@ func TestPatterns(t *testing.T) {
 	})
 }
 
+// On a terminal probe asks before it records very many functions; there is no
+// terminal in the other tests, so there it needs --force.
+func TestQuestion(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for answer, want := range map[string][]string{
+			"n\n": {`b\* matches \d{4} functions, more than 1000\. Record all \d{4}\? \[y/N\]`, `error\[too-many-probes\]`, `status 1`},
+			"y\n": {`recording b\* \(\d{4} functions\)`, `status 0`},
+		} {
+			r, err := g.Run(t.Context(), guest.Cmd{
+				Args: []string{"sh", "-c", "probe graph 'b*' --only 'b*' --for 1s --depth 1; echo status $?"},
+				PTY:  true, Rows: 24, Cols: 200, Timeout: 5 * time.Minute,
+				Script: []guest.Step{{Expect: `\[y/N\] `, Send: answer, Timeout: time.Minute}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			match(t, r.Stdout, want)
+		}
+	})
+}
+
+// Arguments are there where the kernel records them, and said to be missing
+// elsewhere.
+func TestArguments(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `start ip_route_output_flow --args -n 1 --for 60s `+quick+`; work; finish`)
+		if g.Kernel.Name == "7.2" {
+			match(t, out, []string{`^ ip_route_output_flow\(net=0xff\w+, \w+=0xff\w+, sk=(NULL|0xff\w+)\) +\d+\.\d us  = 0xff\w+$`}, `no arguments`)
+			return
+		}
+		match(t, out, []string{`^warning: no arguments: kernels record them from 6\.14 on, this is \d`, `^ ip_route_output_flow +\d`})
+	})
+}
+
 // A killed probe with a long list.
 func TestKilledWithPattern(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
