@@ -88,7 +88,6 @@ type recording struct {
 	threads []int32
 
 	shown, incomplete uint64
-	lost              uint64
 	folded            graph.Folded
 	err               error // of the output
 }
@@ -162,14 +161,14 @@ func runGraph(o *options, std stdio) int {
 		err = r.err
 	}
 	if r.out != nil {
-		if outErr := r.out.Close(record.End{MissedReturns: missed}); err == nil {
+		if outErr := r.out.Close(record.End{MissedReturns: missed, Lost: src.Lost}); err == nil {
 			err = outErr
 		}
 	}
 	if err != nil {
 		return graphFailed(std, err)
 	}
-	return r.finish(missed)
+	return r.finish(src.Lost, missed)
 }
 
 // writable looks whether a recording can be kept in a file before the tracer
@@ -240,7 +239,6 @@ func (r *recording) tree(t *graph.Tree) bool {
 		t.Fold()
 	}
 	r.folded.Add(t.Folded)
-	r.lost += t.Lost
 	if t.Incomplete() {
 		r.incomplete++
 	}
@@ -292,7 +290,7 @@ func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style
 }
 
 // finish tells what was shown, and what makes that incomplete.
-func (r *recording) finish(missed uint64) int {
+func (r *recording) finish(lost, missed uint64) int {
 	where := ""
 	if r.o.out != "" {
 		where = " in " + r.o.out
@@ -307,7 +305,7 @@ func (r *recording) finish(missed uint64) int {
 		what, text string
 	}{
 		{r.incomplete, "tree", "incomplete"},
-		{r.lost, "event", "lost at least; --buffer makes room for more, --depth and --only record less"},
+		{lost, "event", "lost at least: calls may be missing; --buffer makes room for more, --depth and --only record less"},
 		{missed, "return value", "missed: too many calls were under way at once"},
 	} {
 		if m.n > 0 {

@@ -243,6 +243,10 @@ func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tr
 	}()
 	return func() error {
 		cancel()
-		return errors.Join(<-done, src.Close())
+		err := errors.Join(<-done, src.Close())
+		if err == nil && src.Lost > 0 {
+			err = fmt.Errorf("at least %s lost while recording: the machine was too busy to compare; try again", plural(src.Lost, "event"))
+		}
+		return err
 	}, nil
 }

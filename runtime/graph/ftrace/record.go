@@ -64,6 +64,9 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 	}}
 	err := s.Read(ctx, func(batch Batch) bool {
 		for e, args := range batch.Each {
+			if e.Kind == graph.Lost {
+				s.Lost += max(e.Value, 1)
+			}
 			b.Add(e, args)
 			if stopped {
 				return false

@@ -77,6 +77,10 @@ type Source struct {
 	Enabled time.Duration
 	// Instance is the name of the tracing instance, "" for the top level.
 	Instance string
+	// Lost is the number of events that Record found to be lost, whether a
+	// tree was open at the time or whole calls are missing. A gap of unknown
+	// size counts as one.
+	Lost uint64
 	// Headless counts the calls that Record has left out since their start was
 	// not recorded.
 	Headless uint64

@@ -40,6 +40,9 @@ type End struct {
 	Trees int `json:"trees"`
 	// MissedReturns is the number of return values that were not recorded.
 	MissedReturns uint64 `json:"missed_returns,omitempty"`
+	// Lost is the number of events that were lost, those in trees included:
+	// with any, calls may be missing.
+	Lost uint64 `json:"lost,omitempty"`
 }
 
 // Recording is a whole file.

@@ -77,7 +77,7 @@ func write(t testing.TB, funcs *graph.Funcs, trees []*graph.Tree) []byte {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(End{MissedReturns: 4}); err != nil {
+	if err := w.Close(End{MissedReturns: 4, Lost: 7}); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
