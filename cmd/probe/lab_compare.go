@@ -217,9 +217,6 @@ func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tr
 			opts.Only = append(opts.Only, found...)
 		}
 	}
-	opts.OnlyPatterns = slices.DeleteFunc(opts.OnlyPatterns, func(p string) bool {
-		return !slices.ContainsFunc(opts.Only, func(n string) bool { return graph.MatchName(p, n) })
-	})
 	opts.Returns = slices.Clone(opts.Funcs)
 	for _, name := range what.returns {
 		if found, err := list.Find(name); err == nil {

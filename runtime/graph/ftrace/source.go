@@ -39,8 +39,8 @@ type Options struct {
 	Skip []string
 	// FuncPatterns, OnlyPatterns and SkipPatterns are patterns with * and ?
 	// all of whose matches are in Funcs, Only and Skip. They are written in
-	// place of these names: the kernel looks through all its functions for
-	// each line, so a thousand names take it seconds.
+	// place of these names, as far as they match one: the kernel looks through
+	// all its functions for each line, so a thousand names take it seconds.
 	FuncPatterns, OnlyPatterns, SkipPatterns []string
 	// Progress, if not nil, is called while switching on takes its time: n of
 	// total steps of a kind are done.
@@ -362,13 +362,27 @@ func (s *Source) shorten(file, names string) string {
 	if names == "" || len(patterns) == 0 {
 		return names
 	}
-	lines := slices.Clone(patterns)
+	// The kernel refuses a pattern that matches nothing.
+	matches := make([]bool, len(patterns))
+	var single []string
 	for name := range strings.SplitSeq(names, "\n") {
-		if !slices.ContainsFunc(patterns, func(p string) bool { return graph.MatchName(p, name) }) {
-			lines = append(lines, name)
+		one := true
+		for i, p := range patterns {
+			if graph.MatchName(p, name) {
+				matches[i], one = true, false
+			}
+		}
+		if one {
+			single = append(single, name)
 		}
 	}
-	return strings.Join(lines, "\n")
+	var lines []string
+	for i, p := range patterns {
+		if matches[i] {
+			lines = append(lines, p)
+		}
+	}
+	return strings.Join(append(lines, single...), "\n")
 }
 
 // HasArgs tells whether arguments are recorded: they were asked for, and the
