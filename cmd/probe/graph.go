@@ -358,8 +358,12 @@ func graphFailed(std stdio, err error) int {
 		noFunc  *ftrace.NoFuncError
 		many    *ftrace.TooManyError
 		missing *ftrace.MissingError
+		changed *ftrace.ChangedError
 	)
 	switch {
+	case errors.As(err, &changed):
+		d.Code = "ftrace-busy"
+		d.WithHelp("the recording may lack calls: end the other tracing, and record again")
 	case errors.As(err, &busy):
 		d.Code = "ftrace-busy"
 		d.WithHelp("end that tracing first; probe does not touch another tracer's settings")

@@ -113,7 +113,8 @@ func labFailed(std stdio, err error) {
 	var busy *ftrace.BusyError
 	var missing *ftrace.MissingError
 	var noFunc *ftrace.NoFuncError
-	if errors.As(err, &busy) || errors.As(err, &missing) || errors.As(err, &noFunc) || errors.Is(err, ftrace.ErrLocked) {
+	var changed *ftrace.ChangedError
+	if errors.As(err, &changed) || errors.As(err, &busy) || errors.As(err, &missing) || errors.As(err, &noFunc) || errors.Is(err, ftrace.ErrLocked) {
 		graphFailed(std, err)
 		return
 	}
@@ -161,7 +162,7 @@ func recordCase(ctx context.Context, o *options, std stdio, scenario string, kas
 		side.Trees, from = others, "other tasks, in which the client's timers run"
 	}
 	if len(side.Trees) == 0 {
-		return side, fmt.Errorf("case %s: %s was not called in the %v after the fault: no lookup to compare; --after gives it more time",
+		return side, fmt.Errorf("case %s: there is no lookup to compare: the client's socket kept the route it had, so %s was not called in the %v after the fault; --after gives it more time",
 			kase.Name, what.root, report.After.Round(time.Millisecond))
 	}
 	fmt.Fprintf(std.out, "lab %s %s: recorded %s of %s in %s\n", scenario, kase.Name, plural(uint64(len(side.Trees)), "call"), what.root, from)

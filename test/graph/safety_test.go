@@ -130,6 +130,23 @@ func TestFirstUse(t *testing.T) {
 	})
 }
 
+// Somebody writes over the settings while probe records: what he wrote stays,
+// the rest comes back, and probe says that the recording is in doubt.
+func TestOverwritten(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		defer run(t, g, `echo >$T/set_graph_function`)
+		before := run(t, g, "snap")
+		out := run(t, g, `start ip_route_output_flow `+quick+`; echo kfree >$T/set_graph_function; kill -INT $p; finish`)
+		match(t, out, []string{
+			`^status 255$`, `^error\[ftrace-busy\]: somebody else has changed set_graph_function in the tracing directory`, `^help: the recording may lack calls`,
+		})
+		want := regexp.MustCompile(`(?m)^set_graph_function: .*$`).ReplaceAllString(before, "set_graph_function: kfree")
+		if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(run(t, g, "snap"), "\n")); d != "" {
+			t.Errorf("tracing settings (-before +after):\n%s", d)
+		}
+	})
+}
+
 // trace-cmd, the tool that most people have: recording, and having left its
 // settings behind.
 func TestTraceCmd(t *testing.T) {

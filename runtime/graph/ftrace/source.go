@@ -132,6 +132,17 @@ func (e *MissingError) Error() string {
 	return e.What
 }
 
+// ChangedError is returned by Close when somebody else has changed settings
+// during the recording. They were left as they are.
+type ChangedError struct {
+	Files []string // below the tracing directory
+}
+
+// Error names the files.
+func (e *ChangedError) Error() string {
+	return "somebody else has changed " + strings.Join(e.Files, ", ") + " in the tracing directory while probe was recording; left as it is"
+}
+
 // Unwrap is the cause.
 func (e *MissingError) Unwrap() error { return e.Err }
 
@@ -451,7 +462,7 @@ func (s *Source) Close() error {
 			errs = append(errs, dropJournal(s.dir))
 		}
 		if len(left) > 0 {
-			errs = append(errs, fmt.Errorf("somebody else has changed %s while probe was recording; left as it is", strings.Join(left, ", ")))
+			errs = append(errs, &ChangedError{Files: left})
 		}
 		s.journal = nil
 	}
