@@ -198,6 +198,31 @@ func TestRareVariant(t *testing.T) {
 	}
 }
 
+// Long runs of rows of one kind are shortened, but never the differences.
+func TestLongRuns(t *testing.T) {
+	var same, more strings.Builder
+	same.WriteString("f")
+	for i := range 40 {
+		fmt.Fprintf(&same, "\n\tsame_%d", i)
+		fmt.Fprintf(&more, "\n\tmore_%d", i)
+	}
+	a, b := side(t, same.String()+"\n\tlast =1"), side(t, same.String()+"\n\tlast =2"+more.String())
+	got := text(t, Compare(a, b, Options{NameA: "C", NameB: "D"}))
+	for _, want := range []string{
+		"    same_3             same_3\n    … 32 lines …       … 32 lines …\n    same_36            same_36\n",
+		"    last = 1      |    last = 2   ← first result that differs\n",
+		">    more_0   ← they part here\n", "… 31 lines …",
+		"last returns 1 in C and 2 in D, in f", "in f, D calls more_0 and C does not",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if all := text(t, Compare(a, b, Options{All: true})); strings.Contains(all, "lines …") || !strings.Contains(all, "same_20") {
+		t.Errorf("with all:\n%s", all)
+	}
+}
+
 func TestOneSided(t *testing.T) {
 	list := Compare(side(t, "f", "g"), side(t, "f"), Options{})
 	if len(list) != 2 || !list[0].Same() || list[1].Same() {

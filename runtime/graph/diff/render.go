@@ -113,26 +113,28 @@ func (x *Node) line() string {
 	return s
 }
 
-// Of more than maxEqual rows of the same kind in a row, that have the same
-// depth, or are below such a row, only the first and the last few are printed.
+// Of more than maxEqual rows in a row that say the same, only the first and the
+// last few are printed.
 const (
 	maxEqual = 12
 	fewEqual = 4
 )
 
-// dull tells the rows that may be left out where there are many of them: calls
-// that are the same on both sides, and what only one side has.
-func (c *Comparison) dull(i int) bool {
-	k := c.Rows[i].Kind
-	return i != c.Shape && i != c.Result && (k == Same || k == OnlyA || k == OnlyB)
-}
-
-// run is the end of the rows from i on that are like row i.
+// run is the end of the rows from i on that may be shortened together: calls
+// next to each other that are the same on both sides, or what only one side
+// has. The calls that lead to a difference are not among them.
 func (c *Comparison) run(i int) int {
 	first := &c.Rows[i]
 	end := i
-	for end < len(c.Rows) && c.dull(end) && c.Rows[end].Kind == first.Kind && c.Rows[end].Depth >= first.Depth {
-		end++
+	for ; end < len(c.Rows) && end != c.Shape && end != c.Result; end++ {
+		r := &c.Rows[end]
+		leads := end+1 < len(c.Rows) && c.Rows[end+1].Depth > r.Depth
+		switch {
+		case r.Kind != first.Kind, r.Depth < first.Depth,
+			r.Kind == Same && (r.Depth > first.Depth || leads),
+			r.Kind == Results, r.Kind == Counts:
+			return end
+		}
 	}
 	return end
 }
@@ -148,7 +150,11 @@ func (c *Comparison) columns(w *bufio.Writer) {
 	var lines []line
 	width := 0
 	for i := 0; i < len(c.Rows); i++ {
-		if end := c.run(i); !c.all && end-i > maxEqual {
+		end := i
+		if !c.all {
+			end = c.run(i)
+		}
+		if end-i > maxEqual {
 			for k := i; k < i+fewEqual; k++ {
 				lines = append(lines, line{row: k})
 			}

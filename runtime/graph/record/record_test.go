@@ -128,6 +128,52 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// Lines that other programs have written, with blanks and keys in another
+// order, mean the same as those of the writer.
+func TestOtherWriters(t *testing.T) {
+	funcs, trees := sample()
+	trees = append(trees, big(2*lineCalls+3))
+	text := write(t, funcs, trees)
+	want, err := Read(bytes.NewReader(text))
+	if err != nil || want.Damage != nil {
+		t.Fatal(err, want.Damage)
+	}
+	for name, change := range map[string]func(line []byte) []byte{
+		"blanks": func(line []byte) []byte {
+			return bytes.ReplaceAll(bytes.ReplaceAll(line, []byte(`,"`), []byte(` , "`)), []byte(`],[`), []byte(` ] , [ `))
+		},
+		"order": func(line []byte) []byte {
+			d := json.NewDecoder(bytes.NewReader(line))
+			d.UseNumber() // an address has more digits than a float
+			var v any
+			if err := d.Decode(&v); err != nil {
+				t.Fatal(err)
+			}
+			out, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return append(out, '\n')
+		},
+	} {
+		var other []byte
+		for line := range bytes.Lines(text) {
+			other = append(other, change(line)...)
+		}
+		if bytes.Equal(other, text) {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		got, err := Read(bytes.NewReader(other))
+		if err != nil || got.Damage != nil {
+			t.Errorf("%s: %v, %v", name, err, got.Damage)
+			continue
+		}
+		if d := cmp.Diff(want.Trees, got.Trees); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
 // Every line is as the published schema says.
 func TestSchema(t *testing.T) {
 	schema, err := jsonschema.NewCompiler().Compile("../../../docs/graph-recording.schema.json")
