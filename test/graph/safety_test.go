@@ -74,6 +74,17 @@ func TestKilledWithPattern(t *testing.T) {
 	})
 }
 
+// What was recorded until a kill -9 is in the file.
+func TestKilledRecording(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, `start ip_route_output_flow -o /tmp/k.jsonl.zst `+quick+`; work; sleep 3; kill -9 $p; wait $p; probe cleanup; probe show /tmp/k.jsonl.zst 2>&1`)
+		match(t, out, []string{
+			`^warning: /tmp/k\.jsonl\.zst: the recording is damaged from line \d+ on: .*; [1-9]\d* trees? before that$`,
+			`^ ip_route_output_flow `, `─ fib_lookup_good_nhc`,
+		})
+	})
+}
+
 // A bug in probe itself.
 func TestPanic(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {

@@ -34,12 +34,14 @@ func Load(path string) (*Recording, error) {
 // Read is Load for a stream.
 func Read(from io.Reader) (*Recording, error) {
 	buf := bufio.NewReaderSize(from, 256<<10)
+	packed := false
 	if magic, _ := buf.Peek(4); bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
 		unpack, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 		defer unpack.Close()
+		packed = true
 		buf = bufio.NewReaderSize(unpack, 256<<10)
 	}
 	p := &parser{rec: &Recording{}}
@@ -65,6 +67,9 @@ func Read(from io.Reader) (*Recording, error) {
 	}
 	if p.rec.Header.Version == 0 {
 		if p.rec.Damage != nil {
+			if packed && p.rec.Damage.Line == 1 {
+				return nil, fmt.Errorf("%w, or one that is damaged from its start: %w", ErrFormat, p.rec.Damage.Err)
+			}
 			return nil, fmt.Errorf("%w: %w", ErrFormat, p.rec.Damage.Err)
 		}
 		return nil, ErrFormat

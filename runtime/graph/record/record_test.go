@@ -128,6 +128,46 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// What a killed process had written is there up to the last second, compressed
+// or not; compressed data that is damaged later on keeps what is before.
+func TestKilled(t *testing.T) {
+	for _, name := range []string{"r.jsonl", "r.jsonl.zst"} {
+		t.Run(name, func(t *testing.T) {
+			funcs, trees := sample()
+			path := filepath.Join(t.TempDir(), name)
+			w, err := Create(path, header, funcs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(w.Tree(trees[0]), w.flush(), w.Tree(trees[1])); err != nil {
+				t.Fatal(err)
+			}
+			for _, what := range []string{"cut off", "damaged"} {
+				if what == "damaged" {
+					if err := w.flush(); err != nil {
+						t.Fatal(err)
+					}
+					text, err := os.ReadFile(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					copy(text[len(text)-10:], "xxxxxxxxxx")
+					if err := os.WriteFile(path, text, 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				got, err := Load(path)
+				if err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				if d := cmp.Diff(trees[:1], got.Trees); d != "" || got.Damage == nil {
+					t.Errorf("%s: damage %v, trees (-want +got):\n%s", what, got.Damage, d)
+				}
+			}
+		})
+	}
+}
+
 // Lines that other programs have written, with blanks and keys in another
 // order, mean the same as those of the writer.
 func TestOtherWriters(t *testing.T) {
