@@ -31,8 +31,8 @@ type Writer struct {
 	line    []byte
 }
 
-// flushEvery is how long a tree waits until it is in the file, and so how much of a recording is lost at most when the process is
-// killed.
+// flushEvery is how long a tree waits at most until it is in the file, which is
+// what a kill takes of a recording.
 const flushEvery = time.Second
 
 // Create starts a recording in a file, compressed when its name ends in .zst.
