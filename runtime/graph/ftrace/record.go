@@ -52,6 +52,9 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 			return
 		}
 		t.Thread = threads.get(tid)
+		if tid == 0 { // each CPU has one
+			t.Thread.Comm = fmt.Sprintf("swapper/%d", t.Root().CPU)
+		}
 		if len(s.opts.Returns) > 0 {
 			t.Skip(funcs, Machinery)
 			t.Folded.Skipped = 0
