@@ -120,8 +120,7 @@ const maxNamed = 8
 func untraceable(o *options, std stdio, list *ftrace.Functions, pattern string) {
 	var names []string
 	err := symbol.TextSymbols(func(name, _ string) bool {
-		// Parts of functions are no functions.
-		if graph.MatchName(pattern, name) && !list.Has(name) && !strings.HasSuffix(name, ".cold") && !strings.HasPrefix(name, "__pfx_") {
+		if graph.MatchName(pattern, name) && !list.Has(name) && !noFunction(name) {
 			names = append(names, name)
 		}
 		return true
@@ -137,6 +136,14 @@ func untraceable(o *options, std stdio, list *ftrace.Functions, pattern string) 
 	}
 	fmt.Fprintf(std.err, "note: %s also matches %s that cannot be traced (marked notrace, or code of the start): %s%s\n",
 		pattern, plural(uint64(len(names)), "function"), strings.Join(shown, ", "), more)
+}
+
+// noFunction tells the symbols in code that are no functions of the kernel's
+// source: parts of functions, padding, jumps, what BPF has generated.
+func noFunction(name string) bool {
+	return strings.Contains(name, ".cold") || slices.ContainsFunc(
+		[]string{"__pfx_", "__cfi_", "__SCT__", "bpf_prog_", "bpf_trampoline_", "bpf_dispatcher_"},
+		func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // progress shows on a terminal how far switching the tracer on is.
