@@ -13,6 +13,7 @@ import (
 
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
+	"probe/runtime/graph/proto"
 	"probe/runtime/symbol"
 	"probe/runtime/tracefs"
 )
@@ -46,7 +47,7 @@ func sourceOptions(o *options, tfs *tracefs.FS, std stdio) (ftrace.Options, erro
 	}
 	opts.Returns = append(opts.Returns, returns...)
 	slices.Sort(opts.Returns)
-	opts.Returns = slices.Compact(opts.Returns)
+	opts.Returns = slices.DeleteFunc(slices.Compact(opts.Returns), returnsNothing)
 	all := func(patterns string) []string {
 		if err != nil {
 			return nil
@@ -70,6 +71,13 @@ func sourceOptions(o *options, tfs *tracefs.FS, std stdio) (ftrace.Options, erro
 		opts.Threads, err = threadsOf(o.pid)
 	}
 	return opts, err
+}
+
+// returnsNothing tells the functions of which the kernel's types say so.
+func returnsNothing(name string) bool {
+	f := graph.Func{Name: name}
+	proto.Fill(&f)
+	return f.Result == graph.Void
 }
 
 // patterns are the names with wildcards.

@@ -2,6 +2,7 @@ package ftrace
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"probe/runtime/tracefs"
 )
 
 func TestParseSettings(t *testing.T) {
@@ -276,5 +279,20 @@ func TestUsers(t *testing.T) {
 	dir := files(t, map[string]string{"trace_pipe": "x"})
 	if got := users(dir); len(got) != 0 {
 		t.Errorf("users of a folder of ours: %v", got) // this process is left out
+	}
+}
+
+// Where the kernel refuses a probe and keeps no log of errors, its error stays.
+func TestDefine(t *testing.T) {
+	dir := files(t, map[string]string{definitions: ""})
+	s := &Source{fs: tracefs.At(dir, "")}
+	if err := s.define("r:a/b c"); err != nil || content(t, dir, definitions) != "r:a/b c" {
+		t.Errorf("error %v, definitions %q", err, content(t, dir, definitions))
+	}
+	if err := os.RemoveAll(filepath.Join(dir, definitions)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.define("r:a/b c"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a log: %v", err)
 	}
 }

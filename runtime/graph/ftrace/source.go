@@ -409,43 +409,6 @@ func settingError(name, value string, err error) error {
 	return fmt.Errorf("set %s to %q: %w", name, first, err)
 }
 
-// addReturn defines and enables the event of one function's return value.
-func (s *Source) addReturn(event, fn string) error {
-	// Many calls may be under way at once: the default of some ten instances
-	// would miss most of a function that sleeps.
-	def := fmt.Sprintf("r512:%s %s ret=$retval", event, fn)
-	if err := appendLine(s.fs.Path(definitions), def); err != nil {
-		return fmt.Errorf("no kretprobe can be set: %w", err)
-	}
-	group, name, _ := strings.Cut(event, "/")
-	f, err := s.fs.ReadFormat(group, name)
-	if err != nil {
-		return err
-	}
-	if err := s.decoder.setRecord(f); err != nil {
-		return err
-	}
-	return writeSetting(filepath.Join(s.base, "events", event, "enable"), "1", false)
-}
-
-// MissedReturns is the number of returns whose value was not recorded because
-// too many calls were under way.
-func (s *Source) MissedReturns() uint64 {
-	text, err := os.ReadFile(s.fs.Path("kprobe_profile"))
-	if err != nil || s.journal == nil {
-		return 0
-	}
-	var total uint64
-	for line := range strings.Lines(string(text)) {
-		w := strings.Fields(line) // name hits misses
-		if len(w) == 3 && slices.ContainsFunc(s.journal.Events, func(e string) bool { return strings.HasSuffix(e, "/"+w[0]) }) {
-			n, _ := strconv.ParseUint(w[2], 10, 64)
-			total += n
-		}
-	}
-	return total
-}
-
 // Close switches the tracer off and puts everything back. It may be called
 // more than once.
 func (s *Source) Close() error {
