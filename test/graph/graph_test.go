@@ -112,9 +112,9 @@ func TestFailedLookup(t *testing.T) {
 		match(t, out, []string{
 			`^status 0$`,
 			`^\d\d:\d\d:\d\d\.\d{6} ping\[\d+\] cpu \d$`,
-			`^ ip_route_output_flow +\d+\.\d us  = -ENETUNREACH$`,
-			`^ [├└]─ ip_route_output_key_hash_rcu +\d+\.\d us  = -ENETUNREACH$`,
-			`─ fib_table_lookup +\d+\.\d us  = (-EAGAIN|1|-ENETUNREACH)$`,
+			`^ ip_route_output_flow +\d+\.\d [um]s  = -ENETUNREACH$`,
+			`^ [├└]─ ip_route_output_key_hash_rcu +\d+\.\d [um]s  = -ENETUNREACH$`,
+			`─ fib_table_lookup +\d+\.\d [um]s  = (-EAGAIN|1|-ENETUNREACH)$`,
 			`^1 tree$`,
 			where,
 		}, "warning: .* lost", "incomplete", "kretprobe", "rethook", "kprobe_")
@@ -128,12 +128,12 @@ func TestWholeTree(t *testing.T) {
 		out := same(t, g, `start ip_route_output_flow -n 2 --for 5m; work; lose; finish`)
 		match(t, out, []string{
 			`^status 0$`,
-			`(?s)^ ip_route_output_flow +\d+\.\d us  = 0xff\w+$.*` +
-				`^ ├─ ip_route_output_key_hash_rcu +\d+\.\d us$.*` +
-				`^ │ .*─ fib_table_lookup +\d+\.\d us$.*` +
-				`^ │  .*└─ fib_lookup_good_nhc +\d+\.\d us$.*` +
-				`^ └─ xfrm_lookup_route +\d+\.\d us$\n` +
-				`^    └─ xfrm_lookup_with_ifid +\d+\.\d us$`,
+			`(?s)^ ip_route_output_flow +\d+\.\d [um]s  = 0xff\w+$.*` +
+				`^ ├─ ip_route_output_key_hash_rcu +\d+\.\d [um]s$.*` +
+				`^ │ .*─ fib_table_lookup +\d+\.\d [um]s$.*` +
+				`^ │  .*└─ fib_lookup_good_nhc +\d+\.\d [um]s$.*` +
+				`^ └─ xfrm_lookup_route +\d+\.\d [um]s$\n` +
+				`^    └─ xfrm_lookup_with_ifid +\d+\.\d [um]s$`,
 			`^2 trees$`,
 		}, "warning", "irq_exit_rcu", "idle_cpu")
 		out = same(t, g, `start ip_route_output_flow -n 1 --graph-style=ftrace --for 60s `+quick+`; work; finish`)
@@ -160,7 +160,7 @@ func TestRecordings(t *testing.T) {
 			s=0; probe diff /tmp/lost.jsonl.zst /tmp/lost.jsonl.zst || s=$?; echo "diff $s"
 			probe export -f folded /tmp/lost.jsonl.zst`)
 		match(t, out, []string{
-			`^ ip_route_output_flow +\d+\.\d us  = -ENETUNREACH$`,
+			`^ ip_route_output_flow +\d+\.\d [um]s  = -ENETUNREACH$`,
 			`^  first difference in shape:  in ip_route_output_flow`,
 			`^  first difference in result: ip_route_output_key_hash_rcu|^  first difference in result: .* returns`,
 			`^  ip_route_output_flow = -ENETUNREACH +\|  ip_route_output_flow = 0xff`,
@@ -182,7 +182,7 @@ func TestFilters(t *testing.T) {
 		if self == nil {
 			t.Fatalf("no process id in\n%s", out)
 		}
-		match(t, out, []string{`^\S+ sh\[` + self[1] + `\] cpu \d$`, `^ vfs_read +\d+\.\d us  = \d+$`, `─ rw_verify_area`}, `ping\[`)
+		match(t, out, []string{`^\S+ sh\[` + self[1] + `\] cpu \d$`, `^ vfs_read +\d+\.\d [um]s  = \d+$`, `─ rw_verify_area`}, `ping\[`)
 
 		out = same(t, g, `start ip_route_output_flow --comm 'pi?g' --slower 1ns --depth 1 -n 1 --for 60s `+quick+`; work; finish`)
 		match(t, out, []string{`ping\[\d+\]`, `─ ip_route_output_key_hash_rcu`}, `─ fib_table_lookup`)

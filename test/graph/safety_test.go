@@ -55,7 +55,7 @@ func TestArguments(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `start ip_route_output_flow --args -n 1 --for 60s `+quick+`; work; finish`)
 		if g.Kernel.Name == "7.2" {
-			match(t, out, []string{`^ ip_route_output_flow\(net=0xff\w+, \w+=0xff\w+, sk=(NULL|0xff\w+)\) +\d+\.\d us  = 0xff\w+$`}, `no arguments`)
+			match(t, out, []string{`^ ip_route_output_flow\(net=0xff\w+, \w+=0xff\w+, sk=(NULL|0xff\w+)\) +\d+\.\d [um]s  = 0xff\w+$`}, `no arguments`)
 			return
 		}
 		match(t, out, []string{`^warning: no arguments: kernels record them from 6\.14 on, this is \d`, `^ ip_route_output_flow +\d`})
@@ -67,7 +67,7 @@ func TestArguments(t *testing.T) {
 func TestNoReturn(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `cat $T/error_log; start hrtimer_interrupt --ret kfree -n 2 --for 60s --only 'hrtimer_*'; finish; cat $T/error_log`)
-		match(t, out, []string{`^status 0$`, `^ hrtimer_interrupt +\d+\.\d us$`, `^2 trees$`}, `warning`, `error`, `= `)
+		match(t, out, []string{`^status 0$`, `^ hrtimer_interrupt +\d+\.\d [um]s$`, `^2 trees$`}, `warning`, `error`, `= `)
 
 		if g.Kernel.Name == "5.10" || g.Kernel.Name == "6.1" {
 			return // they take the first of several functions with one name

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -294,5 +295,27 @@ func TestDefine(t *testing.T) {
 	}
 	if err := s.define("r:a/b c"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a log: %v", err)
+	}
+}
+
+// Threads that were started after the list was made are added to it.
+func TestHideOwn(t *testing.T) {
+	own := ownThreads()
+	if len(own) < 2 {
+		t.Fatalf("threads %v: a Go program has several", own)
+	}
+	dir := files(t, map[string]string{"pids": own[0] + "\n"})
+	path := filepath.Join(dir, "pids")
+	if err := hideOwn(path); err != nil {
+		t.Fatal(err)
+	}
+	have := strings.Fields(content(t, dir, "pids"))
+	for _, id := range own {
+		if n := len(slices.DeleteFunc(slices.Clone(have), func(h string) bool { return h != id })); n != 1 {
+			t.Errorf("thread %s is %d times in %v", id, n, have)
+		}
+	}
+	if err := hideOwn(filepath.Join(dir, "none")); err != nil {
+		t.Errorf("a kernel without the list: %v", err)
 	}
 }

@@ -300,6 +300,36 @@ func ownThreads() []string {
 	return ids
 }
 
+// hideOwn adds the threads of this process that are not in a list yet: those
+// that were started after the list was made and before function-fork was on.
+// What these start meanwhile is found the next time.
+func hideOwn(list string) error {
+	for range 10 {
+		now, err := readSetting(list, true)
+		if missing(err) {
+			return nil // before 5.7; there is more to be seen then
+		}
+		if err != nil {
+			return fmt.Errorf("read the tracing settings: %w", err)
+		}
+		have := strings.Split(now, "\n")
+		done := true
+		for _, id := range ownThreads() {
+			if slices.Contains(have, id) {
+				continue
+			}
+			done = false
+			if err := appendLine(list, id); err != nil {
+				return settingError("set_ftrace_notrace_pid", id, err)
+			}
+		}
+		if done {
+			return nil
+		}
+	}
+	return nil
+}
+
 // apply makes the changes that the journal announces, and those to the
 // instance, which goes away with them.
 func (s *Source) apply(ctx context.Context, values map[string]string) error {
@@ -325,6 +355,11 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 		}
 		if err := writeSetting(path, s.shorten(set.name, want), set.list); err != nil {
 			return settingError(set.name, want, err)
+		}
+	}
+	if len(s.opts.Threads) == 0 {
+		if err := hideOwn(filepath.Join(s.base, "set_ftrace_notrace_pid")); err != nil {
+			return err
 		}
 	}
 	s.hasArgs = s.opts.Args && has(filepath.Join(s.base, "options/funcgraph-args"))
