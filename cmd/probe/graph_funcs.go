@@ -67,6 +67,9 @@ func sourceOptions(o *options, tfs *tracefs.FS, std stdio) (ftrace.Options, erro
 		opts.Only = slices.Clone(opts.Funcs) // not everything
 		opts.OnlyPatterns = nil
 	}
+	if opts.Only != nil {
+		opts.Only = append(opts.Only, list.Framing()...)
+	}
 	if o.pid != 0 {
 		opts.Threads, err = threadsOf(o.pid)
 	}

@@ -208,7 +208,7 @@ func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tr
 	if err != nil {
 		return nil, err
 	}
-	opts := ftrace.Options{OnlyPatterns: patterns(what.only)}
+	opts := ftrace.Options{Only: list.Framing(), OnlyPatterns: patterns(what.only)}
 	if opts.Funcs, err = list.Find(what.root); err != nil {
 		return nil, err
 	}

@@ -68,13 +68,6 @@ func TestNoReturn(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `cat $T/error_log; start hrtimer_interrupt --ret kfree -n 2 --for 60s --only 'hrtimer_*'; finish; cat $T/error_log`)
 		match(t, out, []string{`^status 0$`, `^ hrtimer_interrupt +\d+\.\d [um]s$`, `^2 trees$`}, `warning`, `error`, `= `)
-
-		if g.Kernel.Name == "5.10" || g.Kernel.Name == "6.1" {
-			return // they take the first of several functions with one name
-		}
-		out = same(t, g, `f=$(cut -d' ' -f1 $T/available_filter_functions | sort | uniq -d | head -n 1); cat $T/error_log; echo "twice: $f"
-			start $f --only $f --for 1s; finish; cat $T/error_log`)
-		match(t, out, []string{`^status 0$`, `^twice: \w+`, `^warning: no return values of \w+: no kretprobe can be set: \S+ .* \(.*\)$`}, `trace_kprobe`)
 	})
 }
 

@@ -99,6 +99,17 @@ func (f *Functions) FindAll(name string) ([]string, error) {
 	return found, nil
 }
 
+// framing are the functions around what an interrupt does on its way out, above
+// all softirqs. Without them a softirq's calls cannot be told from those of the
+// code it came into: their context is that of local_bh_enable, too.
+var framing = []string{"irq_exit_rcu", "__irq_exit_rcu", "irq_exit"}
+
+// Framing are the functions that have to be instrumented besides a chosen few,
+// so that interruptions can be told apart.
+func (f *Functions) Framing() []string {
+	return slices.DeleteFunc(slices.Clone(framing), func(n string) bool { return !f.Has(n) })
+}
+
 // All gives the functions that any of the patterns means, sorted; nil for no
 // patterns. Patterns with wildcards that match nothing come back in none:
 // kernels differ. A plain name without a match is a *NoFuncError.

@@ -116,6 +116,25 @@ func TestAsked(t *testing.T) {
 	}
 }
 
+func TestFraming(t *testing.T) {
+	f := &Functions{names: []string{"irq_exit_rcu", "vfs_read"}}
+	if d := cmp.Diff([]string{"irq_exit_rcu"}, f.Framing()); d != "" {
+		t.Error(d)
+	}
+	for _, name := range framing {
+		funcs := &graph.Funcs{List: []graph.Func{{Name: "root"}, {Name: name}}}
+		b := &graph.Builder{Funcs: funcs, Resolve: func(a uint64) graph.Func { return funcs.List[a-1] }, Done: func(_ int32, tree *graph.Tree) {
+			if tree.Calls[1].Flags&graph.IRQ == 0 {
+				t.Errorf("%s is not told as an interruption", name)
+			}
+		}}
+		for i, addr := range []uint64{1, 2} {
+			b.Add(&graph.Event{Time: int64(i), TID: 1, Addr: addr, Depth: int16(i)}, nil)
+		}
+		b.Flush()
+	}
+}
+
 // Patterns are written in place of the names they match.
 func TestShorten(t *testing.T) {
 	s := &Source{opts: Options{OnlyPatterns: []string{"none_*", "vfs_*"}, FuncPatterns: []string{"tcp_?"}}}
