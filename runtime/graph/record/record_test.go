@@ -18,7 +18,7 @@ import (
 	"probe/runtime/graph"
 )
 
-var header = Header{Version: Version, Started: time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC), WallOffset: 77, Kernel: "6.12.1", Arch: "amd64", Source: "ftrace", Functions: []string{"a"}}
+var header = Header{Version: treesOnly, Started: time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC), WallOffset: 77, Kernel: "6.12.1", Arch: "amd64", Source: "ftrace", Functions: []string{"a"}}
 
 // sample has everything that a recording can hold: results, arguments, gaps, a
 // function without an address, one of a module.
@@ -240,7 +240,7 @@ func TestDamaged(t *testing.T) {
 			}
 		})
 	}
-	for name, text := range map[string]string{"empty": "", "text": "hello\n", "a later version": `{"probe_graph":{"version":2}}` + "\n", "zstd": "\x28\xb5\x2f\xfdxxxx"} {
+	for name, text := range map[string]string{"empty": "", "text": "hello\n", "a later version": `{"probe_graph":{"version":3}}` + "\n", "zstd": "\x28\xb5\x2f\xfdxxxx"} {
 		if _, err := Read(strings.NewReader(text)); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: %v", name, err)
 		}

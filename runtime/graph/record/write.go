@@ -20,6 +20,8 @@ type Writer struct {
 	funcs   *graph.Funcs
 	written int // functions written
 	trees   int
+	events  int
+	script  bool
 	buf     *bufio.Writer
 	pack    *zstd.Encoder // nil without compression
 	file    io.Closer     // nil when the stream is the caller's
@@ -62,7 +64,10 @@ func newWriter(to io.Writer, compress bool, h Header, funcs *graph.Funcs) (*Writ
 		to = w.pack
 	}
 	w.buf = bufio.NewWriterSize(to, 64<<10)
-	h.Version = Version
+	h.Version = treesOnly
+	if h.Script != nil {
+		h.Version, w.script = Version, true
+	}
 	return w, w.object("probe_graph", h)
 }
 
@@ -98,10 +103,7 @@ func (w *Writer) Tree(t *graph.Tree) error {
 		}
 	}
 	w.trees++
-	if time.Since(w.flushed) >= flushEvery {
-		return w.flush()
-	}
-	return nil
+	return w.flushOld()
 }
 
 // part composes the line with some of a tree's calls.
@@ -173,8 +175,16 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 	w.line = append(b, "}}\n"...)
 }
 
-// flush brings what was written to the file.
-func (w *Writer) flush() error {
+// flushOld flushes when that was long ago.
+func (w *Writer) flushOld() error {
+	if time.Since(w.flushed) < flushEvery {
+		return nil
+	}
+	return w.Flush()
+}
+
+// Flush brings what was written to the file.
+func (w *Writer) Flush() error {
 	w.flushed = time.Now()
 	err := w.buf.Flush()
 	if err == nil && w.pack != nil {
@@ -183,9 +193,9 @@ func (w *Writer) flush() error {
 	return err
 }
 
-// Close writes the end. e.Trees is filled in.
+// Close writes the end. e.Trees and e.Events are filled in.
 func (w *Writer) Close(e End) error {
-	e.Trees = w.trees
+	e.Trees, e.Events = w.trees, w.events
 	err := w.object("end", e)
 	if err == nil {
 		err = w.buf.Flush()
