@@ -199,7 +199,10 @@ func (r *recorder) finish(std stdio, ran bool) bool {
 	defer r.mu.Unlock()
 	r.failed(r.w.Close(record.End{}))
 	if r.err != nil {
-		fail(std, recordError(r.err))
+		d := &diag.Diagnostic{Severity: diag.Error, Code: "machine",
+			Message: fmt.Sprintf("the recording in %s is not whole: %v", r.path, r.err)}
+		d.WithNote("it was ended after %d tree(s) and %d event(s), and can be read up to there", r.trees, r.events)
+		fail(std, d.WithHelp("keep it on a disk with more room, or record less; a name that ends in .zst takes a tenth of the space"))
 		return false
 	}
 	if ran && !r.quiet {
@@ -208,8 +211,8 @@ func (r *recorder) finish(std stdio, ran bool) bool {
 	return true
 }
 
-// recordError is the message for a file that cannot be written.
+// recordError is the message for a file that cannot be made.
 func recordError(err error) *diag.Diagnostic {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()}
-	return d.WithHelp("-o needs a file that can be written, on a disk with room for it; what was kept before is good")
+	return d.WithHelp("-o needs the name of a file that can be written, in a folder that exists")
 }

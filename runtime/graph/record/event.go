@@ -65,9 +65,9 @@ func (w *Writer) Event(e Event) error {
 	} else if text, ok := data(e.JSON); ok && text == e.Text {
 		e.Text = ""
 	}
-	line, err := eventLine(&e)
+	line, err := objectLine("event", &e)
 	if err == nil && len(line) > maxLine {
-		line, err = eventLine(&Event{Time: e.Time, Message: fmt.Sprintf("an event of %d bytes was too large for the recording\n", len(line))})
+		line, err = objectLine("event", &Event{Time: e.Time, Message: fmt.Sprintf("an event of %d bytes was too large for the recording\n", len(line))})
 	}
 	if err != nil {
 		return fmt.Errorf("write a recording: %w", err)
@@ -77,16 +77,6 @@ func (w *Writer) Event(e Event) error {
 		return err
 	}
 	return w.flushOld()
-}
-
-// eventLine is the line of an event. Characters that only HTML minds stay
-// readable.
-func eventLine(e *Event) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(map[string]*Event{"event": e})
-	return b.Bytes(), err
 }
 
 // event takes an event of the file.

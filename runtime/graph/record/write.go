@@ -2,6 +2,7 @@ package record
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -73,12 +74,21 @@ func newWriter(to io.Writer, compress bool, h Header, funcs *graph.Funcs) (*Writ
 
 // object writes one line.
 func (w *Writer) object(key string, value any) error {
-	text, err := json.Marshal(map[string]any{key: value})
+	text, err := objectLine(key, value)
 	if err != nil {
 		return err
 	}
-	_, err = w.buf.Write(append(text, '\n'))
+	_, err = w.buf.Write(text)
 	return err
+}
+
+// objectLine is a line. Characters that only HTML minds stay readable.
+func objectLine(key string, value any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(map[string]any{key: value})
+	return b.Bytes(), err
 }
 
 // Tree writes a tree, and the functions that are new in it.
