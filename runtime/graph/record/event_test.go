@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -202,6 +203,36 @@ func TestEventsDamaged(t *testing.T) {
 		}
 		if len(r.Events) != 1 || r.Damage == nil || r.Damage.Line != 3 || !strings.Contains(r.Damage.Error(), want) {
 			t.Errorf("%s: %d events, damage %v, want %q", text, len(r.Events), r.Damage, want)
+		}
+	}
+}
+
+func BenchmarkEvent(b *testing.B) {
+	funcs, _ := sample()
+	w, err := NewWriter(io.Discard, scriptHeader, funcs)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := Event{Time: 43079723860, JSON: []byte(`{"type": "printf", "data": "ping[4711] -ENETUNREACH after 17 us\n"}`), Text: "ping[4711] -ENETUNREACH after 17 us\n"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.Event(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkReadEvents(b *testing.B) {
+	var list []Event
+	for range 10_000 {
+		list = append(list, events()[1])
+	}
+	text := scriptText(b, list)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if r, err := Read(bytes.NewReader(text)); err != nil || len(r.Events) != len(list) {
+			b.Fatal(err)
 		}
 	}
 }

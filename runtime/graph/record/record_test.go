@@ -278,10 +278,18 @@ func FuzzRead(f *testing.F) {
 	funcs, trees := sample()
 	f.Add(write(f, funcs, trees))
 	f.Add([]byte(`{"probe_graph":{"version":1}}` + "\n" + `{"more":{"id":0,"calls":[[0,0,0,0,1,0]]}}`))
+	f.Add(scriptText(f, events()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := Read(bytes.NewReader(data))
 		if err != nil {
 			return
+		}
+		for _, e := range r.Events {
+			for _, at := range append(e.Trees, e.Place-1) {
+				if at >= len(r.Trees) || at < -1 {
+					t.Fatalf("event %+v of %d trees", e, len(r.Trees))
+				}
+			}
 		}
 		for _, tree := range r.Trees {
 			for i := range tree.Calls {
