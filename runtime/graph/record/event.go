@@ -2,9 +2,12 @@ package record
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -13,7 +16,8 @@ type Event struct {
 	// Time is when it was printed, by CLOCK_MONOTONIC.
 	Time int64 `json:"time"`
 	// JSON is the object that stands for it in JSON output. It is empty where
-	// there is none, and where the event is nothing but a tree.
+	// there is none, and where the event is nothing but a tree. The Writer
+	// leaves out what is no JSON, or more than a line.
 	JSON json.RawMessage `json:"json,omitempty"`
 	// Text is what it looks like on the output, Message on standard error. In
 	// the file Text is left out where it is the data of JSON, and Bytes stands
@@ -57,26 +61,89 @@ func (w *Writer) Event(e Event) error {
 	if !w.script {
 		return errNoScript
 	}
-	if !utf8.Valid(e.JSON) {
-		e.JSON = bytes.ToValidUTF8(e.JSON, []byte("\uFFFD"))
-	}
-	if !utf8.ValidString(e.Text) {
-		e.Text, e.Bytes = "", []byte(e.Text)
-	} else if text, ok := data(e.JSON); ok && text == e.Text {
-		e.Text = ""
-	}
-	line, err := objectLine("event", &e)
-	if err == nil && len(line) > maxLine {
-		line, err = objectLine("event", &Event{Time: e.Time, Message: fmt.Sprintf("an event of %d bytes was too large for the recording\n", len(line))})
-	}
-	if err != nil {
-		return fmt.Errorf("write a recording: %w", err)
+	w.line = appendEvent(w.line[:0], &e)
+	if len(w.line) > maxLine {
+		w.line = appendEvent(w.line[:0], &Event{Time: e.Time, Message: fmt.Sprintf("an event of %d bytes was too large for the recording\n", len(w.line))})
 	}
 	w.events++
-	if _, err := w.buf.Write(line); err != nil {
+	if _, err := w.buf.Write(w.line); err != nil {
 		return err
 	}
 	return w.flushOld()
+}
+
+// appendEvent composes the line of an event. It is what a busy script pays for
+// being recorded, so it does without reflection.
+func appendEvent(b []byte, e *Event) []byte {
+	b = strconv.AppendInt(append(b, `{"event":{"time":`...), e.Time, 10)
+	object := e.JSON
+	if !utf8.Valid(object) {
+		object = bytes.ToValidUTF8(object, []byte("\uFFFD"))
+	}
+	hasJSON := json.Valid(object) && bytes.IndexByte(object, '\n') < 0
+	if hasJSON {
+		b = append(append(b, `,"json":`...), object...)
+	}
+	text := func(key, text string) {
+		b = append(append(append(b, `,"`...), key...), `":`...)
+		b = appendQuoted(b, text)
+	}
+	switch {
+	case !utf8.ValidString(e.Text):
+		text("bytes", base64.StdEncoding.EncodeToString([]byte(e.Text)))
+	case e.Text != "" && !(hasJSON && isData(object, e.Text)):
+		text("text", e.Text)
+	}
+	if e.Message != "" {
+		text("message", strings.ToValidUTF8(e.Message, "\uFFFD"))
+	}
+	if len(e.Trees) > 0 {
+		b = append(b, `,"trees":[`...)
+		for i, n := range e.Trees {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, int64(n), 10)
+		}
+		b = append(b, ']')
+	}
+	return append(b, "}}\n"...)
+}
+
+// isData tells that a text is the data of an object, as data would find.
+func isData(object []byte, text string) bool {
+	rest, ok := bytes.CutSuffix(object, []byte("}"))
+	if !ok || len(object) > len(text)*6+64 {
+		return false
+	}
+	if quoted, ok := bytes.CutPrefix(rest, []byte(`{"type": "printf", "data": `)); ok {
+		return bytes.Equal(quoted, appendQuoted(nil, text)) // nearly all are of this form
+	}
+	found, ok := data(object)
+	return ok && found == text
+}
+
+// appendQuoted appends a JSON string; text is UTF-8.
+func appendQuoted(b []byte, text string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
 }
 
 // event takes an event of the file.

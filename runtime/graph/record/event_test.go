@@ -105,6 +105,10 @@ func TestEventBytes(t *testing.T) {
 	list := []Event{
 		{JSON: json.RawMessage("{\"type\":\"printf\",\"data\":\"\xff<\"}"), Text: "\xff<"},
 		{JSON: json.RawMessage(`{"type":"cat","data":"x"}`), Text: "x"},
+		{JSON: json.RawMessage(`{"type": "printf", "data": "\u0001\t<\"\\"}`), Text: "\x01\t<\"\\"},
+		{JSON: json.RawMessage(`{"type": "printf", "data": "other"}`), Text: "this"},
+		{JSON: json.RawMessage("{\n}"), Text: "two lines"},
+		{JSON: json.RawMessage("{"), Text: "no JSON"},
 	}
 	text := scriptText(t, list)
 	if bytes.Contains(text, []byte{0xff}) || !bytes.Contains(text, []byte(`"data":"`+"\uFFFD"+`<"`)) || bytes.Contains(text, []byte(`"text":"x"`)) {
