@@ -47,6 +47,7 @@ type options struct {
 	pid                           int
 	cmd, comm                     string
 	out, format, buffer           string
+	record                        string // record -o
 	quiet, noWarnings, unsafe     bool
 	strict, verbose, dryRun       bool
 	keepWarnings                  int // -k, how often

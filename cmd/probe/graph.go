@@ -45,6 +45,7 @@ type graphOptions struct {
 	ignore                 []string // diff --ignore; nil for the default
 	all, json              bool     // diff --all, --json
 	format                 string   // export --format
+	treesOnly              bool     // show --trees
 }
 
 // defaultDepth is how many levels below the function are recorded.

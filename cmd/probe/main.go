@@ -51,7 +51,7 @@ var commands []*command
 
 func init() {
 	commands = []*command{
-		runCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
+		runCommand, recordCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
 		explainCommand, helpCommand, labCommand, replCommand, graphCommand, showCommand, diffCommand, exportCommand, cleanupCommand, doctorCommand, versionCommand,
 	}
 }
@@ -164,7 +164,8 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "\n`probe COMMAND --help` lists the options of a command.\n\nExamples:\n"+
 		"  probe -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'\n"+
 		"  probe -e 'ret:vfs_read { @us = hist(duration / 1000); }' --for 10s\n"+
-		"  probe run route_loss\n")
+		"  probe run route_loss\n"+
+		"  probe record -o route.jsonl.zst route_graph\n")
 }
 
 // help describes one command; the options come from its table.

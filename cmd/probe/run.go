@@ -126,9 +126,19 @@ func runScript(o *options, std stdio) int {
 		return status(list)
 	}
 	opts.Report = func(d *diag.Diagnostic) { p.show(diag.List{All: []*diag.Diagnostic{d}}) }
+	var keep *recorder
+	if o.record != "" {
+		if keep, err = startRecorder(o, f, params, obj, &opts); err != nil {
+			fail(std, recordError(err))
+			return exitUsage
+		}
+	}
 	res, err := session.Run(ctx, obj, opts)
 	if closeErr := opts.Printer.Close(); closeErr != nil && err == nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + closeErr.Error()})
+	}
+	if keep != nil && !keep.finish(std, err == nil) && err == nil && res.Exit == exitOK {
+		res.Exit = exitRun
 	}
 	return p.finish(res, err)
 }

@@ -13,7 +13,7 @@ import (
 
 var showCommand = &command{
 	name: "show", usage: "[options] FILE", min: 1, max: 1,
-	summary: "print the call trees of a recording",
+	summary: "print what a recording holds: call trees and the output of a script",
 	flags: func(o *options) []flag {
 		return []flag{
 			{long: "graph-style", arg: "tree|ftrace", help: "form of the trees (default tree)", set: setString(&o.graph.style)},
@@ -21,6 +21,7 @@ var showCommand = &command{
 			{long: "slower", arg: "DURATION", help: "calls that took at least this long", set: setDuration(&o.graph.slower)},
 			{long: "failed", help: "calls that returned an error", set: setBool(&o.graph.failed)},
 			{long: "count", short: 'n', arg: "N", help: "the first N trees only", set: setCount(&o.maxEvents)},
+			{long: "trees", help: "the trees only, not what the script printed", set: setBool(&o.graph.treesOnly)},
 			{long: "irqs", help: "show interrupts that the recording has", set: setBool(&o.graph.irqs)},
 			{long: "strict", help: "exit with status 3 when the recording is damaged or incomplete", set: setBool(&o.strict)},
 		}
@@ -42,16 +43,12 @@ func runShow(o *options, std stdio) int {
 		return code
 	}
 	r := &recording{o: o, std: std, style: style, funcs: rec.Funcs, offset: time.Duration(rec.Header.WallOffset)}
-	for _, t := range rec.Trees {
-		if !r.tree(t) {
-			break
-		}
-	}
+	whole := r.replay(rec)
 	if r.err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "print the trees: " + r.err.Error()})
+		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "print the recording: " + r.err.Error()})
 		return exitRun
 	}
-	if o.strict && (rec.Damage != nil || r.incomplete > 0 || rec.End != nil && rec.End.Lost > 0) {
+	if o.strict && (rec.Damage != nil || r.incomplete > 0 || !whole || rec.End != nil && rec.End.Lost > 0) {
 		return exitStrict
 	}
 	return exitOK

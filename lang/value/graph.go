@@ -76,6 +76,17 @@ func graphOffsets(t *types.Type, at int, out []int) []int {
 // HasGraph tells whether values of a type hold graphs.
 func HasGraph(t *types.Type) bool { return len(graphOffsets(t, 0, nil)) > 0 }
 
+// Graphs lists the graphs in a value.
+func Graphs(v Value) []GraphID {
+	var out []GraphID
+	for _, off := range graphOffsets(v.T, 0, nil) {
+		if off+16 <= len(v.B) {
+			out = append(out, Value{T: types.GraphType, B: v.B[off : off+16]}.AsGraph())
+		}
+	}
+	return out
+}
+
 // Unify makes the graphs in a map's key equal where their shapes are: same
 // gives the graph that stands for all of a shape.
 func Unify(t *types.Type, key []byte, same func(GraphID) GraphID) {

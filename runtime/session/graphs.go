@@ -13,6 +13,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/live"
@@ -176,6 +177,7 @@ func (h *handler) KeepGraph(r *builtin.GraphRecord) {
 	if p.decoder != nil {
 		if t := p.decoder.Tree(r); t != nil {
 			g.keep(p, r, t, &p.decoder.Funcs)
+			h.tell(r.ID)
 			return
 		}
 		p.missing++
@@ -187,6 +189,19 @@ func (h *handler) KeepGraph(r *builtin.GraphRecord) {
 		return
 	}
 	g.tracer.Locked(func(funcs *graph.Funcs) { g.keep(p, r, t, funcs) })
+	h.tell(r.ID)
+}
+
+// tell gives a tree that was just kept to whoever records them. It comes from
+// the store, whose table of functions is that of all probes, and not from the
+// tracer: that must not wait for a disk.
+func (h *handler) tell(id value.GraphID) {
+	if h.s.opts.Tree == nil {
+		return
+	}
+	if t, funcs := h.u.graphs.store.Recent(id); t != nil {
+		h.s.opts.Tree(id, t, funcs)
+	}
 }
 
 // keep brings a tree into the form that the probe asks for, and keeps it.

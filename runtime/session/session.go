@@ -24,7 +24,9 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/diag"
+	"probe/lang/value"
 	"probe/runtime/event"
+	"probe/runtime/graph"
 	"probe/runtime/output"
 	"probe/runtime/provider"
 )
@@ -60,6 +62,11 @@ type Options struct {
 	Verbose func(text string)
 	// Report, if set, shows messages with their place in the script.
 	Report func(d *diag.Diagnostic)
+	// Tree, if set, is given each call graph that the script asks for, before
+	// what the script prints of it. It is called by the goroutine of Run, and
+	// may keep the tree. The functions are the same table each time, which only
+	// grows, and not while Tree runs.
+	Tree func(id value.GraphID, t *graph.Tree, funcs *graph.Funcs)
 	// Ready, if set, is called once everything is attached.
 	Ready func(probes int)
 }

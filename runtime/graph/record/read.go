@@ -103,6 +103,8 @@ type parser struct {
 	id   int         // of open
 	line line
 	ids  map[int32]int32 // functions of the file by their numbers
+	// trees are those of the file by their numbers.
+	trees map[int]int
 }
 
 // line is any line. One of the keys is set.
@@ -111,6 +113,7 @@ type line struct {
 	Func   *funcLine `json:"func"`
 	Tree   *treeLine `json:"tree"`
 	More   *treeLine `json:"more"`
+	Event  *Event    `json:"event"`
 	End    *End      `json:"end"`
 }
 
@@ -144,7 +147,7 @@ func (p *parser) take(text []byte, n int) error {
 		if l.Header.Version > Version {
 			return fmt.Errorf("its version is %d; this probe reads up to %d", l.Header.Version, Version)
 		}
-		p.rec.Header, p.ids = *l.Header, map[int32]int32{}
+		p.rec.Header, p.ids, p.trees = *l.Header, map[int32]int32{}, map[int]int{}
 	case p.rec.End != nil:
 		return errors.New("a line after the end")
 	case l.More != nil && len(l.More.Calls.ends) > 0:
@@ -164,6 +167,8 @@ func (p *parser) take(text []byte, n int) error {
 			Calls:  make([]graph.Call, 0, len(t.Calls.ends)),
 		}, t.ID
 		return p.calls(t)
+	case l.Event != nil:
+		return p.event(l.Event)
 	case l.End != nil:
 		p.rec.End = l.End
 	default:
@@ -286,6 +291,7 @@ func (p *parser) finish() {
 			q.End = max(q.End, c.End)
 		}
 	}
+	p.trees[p.id] = len(p.rec.Trees)
 	p.rec.Trees = append(p.rec.Trees, t)
 }
 

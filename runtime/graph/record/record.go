@@ -1,9 +1,10 @@
-// Package record keeps call trees in files: JSON Lines, compressed with zstd
-// when the name ends in .zst. In go trees, out come the same trees again.
+// Package record keeps call trees, and what scripts printed, in files: JSON
+// Lines, compressed with zstd when the name ends in .zst. In go trees and
+// events, out come the same again.
 //
 // The form is published in docs/graph-recording.schema.json. Each line is an
 // object with one key that says what it is: a header, a function, a tree, more
-// calls of the tree before, the end. Functions come before the first call that
+// calls of the tree before, an event, the end. Functions come before the first call that
 // names them, so a file can be read while it is written, and one that was cut
 // off is good up to there.
 package record
@@ -18,8 +19,12 @@ import (
 	"probe/runtime/graph"
 )
 
-// Version is the version of the form. Readers refuse later ones.
-const Version = 1
+// Version is the latest version of the form. Readers refuse later ones.
+const Version = 2
+
+// treesOnly is the version without scripts and events. What needs no more is
+// written in it, so that readers of that time take it.
+const treesOnly = 1
 
 // Header is the first line.
 type Header struct {
@@ -33,11 +38,22 @@ type Header struct {
 	Source     string `json:"source,omitempty"` // "ftrace" or "bpf"
 	// Functions are the names that were asked for.
 	Functions []string `json:"functions,omitempty"`
+	// Script is what was run; nil in recordings that hold trees only.
+	Script *Script `json:"script,omitempty"`
+}
+
+// Script is the script of a recording.
+type Script struct {
+	Name string   `json:"name"`
+	Text string   `json:"text"`
+	Args []string `json:"args,omitempty"`
 }
 
 // End is the last line.
 type End struct {
 	Trees int `json:"trees"`
+	// Events is the number of events.
+	Events int `json:"events,omitempty"`
 	// MissedReturns is the number of return values that were not recorded.
 	MissedReturns uint64 `json:"missed_returns,omitempty"`
 	// Lost is the number of events that were lost, those in trees included:
@@ -50,6 +66,7 @@ type Recording struct {
 	Header Header
 	Funcs  graph.Funcs
 	Trees  []*graph.Tree
+	Events []Event
 	// End is nil when the file has no end.
 	End *End
 	// Damage is nil when the file is whole. Trees are those before.
@@ -80,7 +97,7 @@ var errNoEnd = errors.New("its end is missing")
 // line a reader takes, in bytes.
 const (
 	lineCalls = 1000
-	maxLine   = 16 << 20
+	maxLine   = 256 << 20 // a large map is one event
 )
 
 // funcLine is a function as it is written.

@@ -18,7 +18,7 @@ import (
 	"probe/runtime/graph"
 )
 
-var header = Header{Version: Version, Started: time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC), WallOffset: 77, Kernel: "6.12.1", Arch: "amd64", Source: "ftrace", Functions: []string{"a"}}
+var header = Header{Version: treesOnly, Started: time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC), WallOffset: 77, Kernel: "6.12.1", Arch: "amd64", Source: "ftrace", Functions: []string{"a"}}
 
 // sample has everything that a recording can hold: results, arguments, gaps, a
 // function without an address, one of a module.
@@ -326,7 +326,7 @@ func TestDamaged(t *testing.T) {
 			}
 		})
 	}
-	for name, text := range map[string]string{"empty": "", "text": "hello\n", "a later version": `{"probe_graph":{"version":2}}` + "\n", "zstd": "\x28\xb5\x2f\xfdxxxx"} {
+	for name, text := range map[string]string{"empty": "", "text": "hello\n", "a later version": `{"probe_graph":{"version":3}}` + "\n", "zstd": "\x28\xb5\x2f\xfdxxxx"} {
 		if _, err := Read(strings.NewReader(text)); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -364,10 +364,18 @@ func FuzzRead(f *testing.F) {
 	funcs, trees := sample()
 	f.Add(write(f, funcs, trees))
 	f.Add([]byte(`{"probe_graph":{"version":1}}` + "\n" + `{"more":{"id":0,"calls":[[0,0,0,0,1,0]]}}`))
+	f.Add(scriptText(f, events()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := Read(bytes.NewReader(data))
 		if err != nil {
 			return
+		}
+		for _, e := range r.Events {
+			for _, at := range append(e.Trees, e.Place-1) {
+				if at >= len(r.Trees) || at < -1 {
+					t.Fatalf("event %+v of %d trees", e, len(r.Trees))
+				}
+			}
 		}
 		for _, tree := range r.Trees {
 			for i := range tree.Calls {

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ type Writer struct {
 	funcs   *graph.Funcs
 	written int // functions written
 	trees   int
+	events  int
+	script  bool
 	buf     *bufio.Writer
 	pack    *zstd.Encoder // nil without compression
 	file    io.Closer     // nil when the stream is the caller's
@@ -66,18 +69,30 @@ func newWriter(to io.Writer, compress bool, h Header, funcs *graph.Funcs) (*Writ
 		to = w.pack
 	}
 	w.buf = bufio.NewWriterSize(to, 64<<10)
-	h.Version = Version
+	h.Version = treesOnly
+	if h.Script != nil {
+		h.Version, w.script = Version, true
+	}
 	return w, w.object("probe_graph", h)
 }
 
 // object writes one line.
 func (w *Writer) object(key string, value any) error {
-	text, err := json.Marshal(map[string]any{key: value})
+	text, err := objectLine(key, value)
 	if err != nil {
 		return err
 	}
-	_, err = w.buf.Write(append(text, '\n'))
+	_, err = w.buf.Write(text)
 	return err
+}
+
+// objectLine is a line. Characters that only HTML minds stay readable.
+func objectLine(key string, value any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(map[string]any{key: value})
+	return b.Bytes(), err
 }
 
 // Tree writes a tree, and the functions that are new in it.
@@ -107,16 +122,7 @@ func (w *Writer) Tree(t *graph.Tree) error {
 		}
 	}
 	w.trees++
-	if w.timer == nil {
-		w.timer = time.AfterFunc(flushEvery, func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.timer = nil
-			if !w.closed && w.err == nil {
-				w.err = w.flush()
-			}
-		})
-	}
+	w.flushSoon()
 	return nil
 }
 
@@ -189,7 +195,29 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 	w.line = append(b, "}}\n"...)
 }
 
-// flush brings what was written to the file.
+// flushSoon sees to it that what was written is in the file before long. The
+// lock is held.
+func (w *Writer) flushSoon() {
+	if w.timer != nil {
+		return
+	}
+	w.timer = time.AfterFunc(flushEvery, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.timer = nil
+		if !w.closed && w.err == nil {
+			w.err = w.flush()
+		}
+	})
+}
+
+// Flush brings what was written to the file.
+func (w *Writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flush()
+}
+
 func (w *Writer) flush() error {
 	err := w.buf.Flush()
 	if err == nil && w.pack != nil {
@@ -198,7 +226,7 @@ func (w *Writer) flush() error {
 	return err
 }
 
-// Close writes the end. e.Trees is filled in.
+// Close writes the end. e.Trees and e.Events are filled in.
 func (w *Writer) Close(e End) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -206,7 +234,7 @@ func (w *Writer) Close(e End) error {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	e.Trees = w.trees
+	e.Trees, e.Events = w.trees, w.events
 	err := w.err
 	if err == nil {
 		err = w.object("end", e)

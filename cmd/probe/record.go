@@ -1,0 +1,218 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/value"
+	"probe/runtime/graph"
+	"probe/runtime/graph/record"
+	"probe/runtime/output"
+	"probe/runtime/session"
+)
+
+var recordCommand = &command{
+	name: "record", usage: "-o FILE [options] SCRIPT | -e 'PROGRAM' [params] [-- --name=value …]", max: -1,
+	summary: "run a script and keep its output and call trees in a file",
+	flags:   recordFlags, run: runRecord,
+}
+
+// recordFlags are those of run. -o is the recording here, and -q leaves out
+// all that would only be read by somebody who watches.
+func recordFlags(o *options) []flag {
+	flags := slices.DeleteFunc(runFlags(o), func(f flag) bool { return f.long == "output" || f.long == "quiet" })
+	return append(flags,
+		flag{long: "output", short: 'o', arg: "FILE", help: "the recording to write, compressed if it ends in .zst", set: setString(&o.record)},
+		flag{long: "quiet", short: 'q', help: "print no output of the script, only messages", set: setBool(&o.quiet)})
+}
+
+func runRecord(o *options, std stdio) int {
+	if o.record == "" {
+		fail(std, usageError(o.command, errors.New("-o FILE is missing: the file to keep the recording in")))
+		return exitUsage
+	}
+	if o.program == nil && len(o.words) > 0 && sameFile(o.record, o.words[0]) {
+		fail(std, usageError(o.command, fmt.Errorf("-o %s is the script itself, which the recording would overwrite: name another file", o.record)))
+		return exitUsage
+	}
+	if o.quiet {
+		std.out = io.Discard
+	}
+	return runScript(o, std)
+}
+
+// sameFile tells two names of one file.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// recorder keeps what a script prints and the trees that it asks for.
+type recorder struct {
+	path   string
+	quiet  bool
+	start  time.Time
+	start0 int64 // start by CLOCK_MONOTONIC
+
+	mu     sync.Mutex
+	w      *record.Writer
+	funcs  graph.Funcs
+	known  map[value.GraphID]int // trees in the file
+	trees  int
+	events int
+	err    error
+	stop   chan struct{}
+}
+
+// startRecorder creates the file and makes the run give it what is to be kept.
+func startRecorder(o *options, f *source.File, params []string, obj *object.Object, opts *session.Options) (*recorder, error) {
+	offset := wallOffset()
+	now := time.Now()
+	r := &recorder{path: o.record, quiet: o.quiet, start: now, start0: now.UnixNano() - int64(offset),
+		known: map[value.GraphID]int{}, stop: make(chan struct{})}
+	h := record.Header{Started: now, WallOffset: int64(offset), Kernel: kernelRelease(), Arch: runtime.GOARCH,
+		Script: &record.Script{Name: f.Name, Text: f.Text, Args: params}}
+	h.Functions, h.Source = graphRoots(obj)
+	var err error
+	if r.w, err = record.Create(o.record, h, &r.funcs); err != nil {
+		return nil, err
+	}
+	opts.Tree = r.tree
+	opts.Printer = output.Tee(opts.Printer, output.Config{Resolver: opts.Resolver, NoWarnings: o.noWarnings}, r.event)
+	go r.flush()
+	return r, nil
+}
+
+// graphRoots are the functions whose trees a script asks for, and what records
+// them when that is the same for all.
+func graphRoots(obj *object.Object) (funcs []string, from string) {
+	sources := map[hir.GraphSource]string{hir.GraphBPF: "bpf", hir.GraphFtrace: "ftrace"}
+	for _, pr := range obj.HIR.Probes {
+		g := pr.Site.Graph
+		if g == nil || g.Why == "" { // the body does not use `graph`
+			continue
+		}
+		switch name := sources[g.Source]; {
+		case len(funcs) == 0:
+			from = name
+		case from != name:
+			from = ""
+		}
+		if !slices.Contains(funcs, g.Func) {
+			funcs = append(funcs, g.Func)
+		}
+	}
+	return funcs, from
+}
+
+// flush brings what was kept to the file from time to time, so that a script
+// that prints rarely leaves it there when it is killed.
+func (r *recorder) flush() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-tick.C:
+			r.mu.Lock()
+			r.failed(r.w.Flush())
+			r.mu.Unlock()
+		}
+	}
+}
+
+// failed remembers the first error. A recording that has a hole is not gone on
+// with.
+func (r *recorder) failed(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+// knownTrees bounds how many trees are remembered. A script prints a graph
+// right after it asked for it.
+const knownTrees = 4096
+
+// tree keeps a tree.
+func (r *recorder) tree(id value.GraphID, t *graph.Tree, funcs *graph.Funcs) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return
+	}
+	if _, twice := r.known[id]; twice {
+		return
+	}
+	r.funcs.List = funcs.List
+	if r.err = r.w.Tree(t); r.err != nil {
+		return
+	}
+	if len(r.known) >= knownTrees {
+		clear(r.known)
+	}
+	r.known[id] = r.trees
+	r.trees++
+}
+
+// event keeps what was printed. A tree that is in the file is only named.
+func (r *recorder) event(e *output.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
+	out := record.Event{Time: r.start0 + int64(time.Since(r.start)), JSON: e.JSON, Text: string(e.Text), Message: string(e.Message)}
+	for _, id := range e.Graphs {
+		if n, ok := r.known[id]; ok {
+			out.Trees = append(out.Trees, n)
+		}
+	}
+	if e.Bare && len(out.Trees) > 0 {
+		out.JSON, out.Text = nil, ""
+	}
+	if r.err = r.w.Event(out); r.err == nil {
+		r.events++
+	}
+	return r.err
+}
+
+// finish completes the file, and tells whether all is in it. ran is false when
+// the run did not come to its start.
+func (r *recorder) finish(std stdio, ran bool) bool {
+	close(r.stop)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed(r.w.Close(record.End{}))
+	if r.err != nil {
+		d := &diag.Diagnostic{Severity: diag.Error, Code: "machine",
+			Message: fmt.Sprintf("the recording in %s is not whole: %v", r.path, r.err)}
+		d.WithNote("it was ended after %d tree(s) and %d event(s), and can be read up to there", r.trees, r.events)
+		fail(std, d.WithHelp("keep it on a disk with more room, or record less; a name that ends in .zst takes a tenth of the space"))
+		return false
+	}
+	if ran && !r.quiet {
+		fmt.Fprintf(std.err, "kept %d tree(s) and %d event(s) in %s\n", r.trees, r.events, r.path)
+	}
+	return true
+}
+
+// recordError is the message for a file that cannot be made.
+func recordError(err error) *diag.Diagnostic {
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()}
+	return d.WithHelp("-o needs the name of a file that can be written, in a folder that exists")
+}

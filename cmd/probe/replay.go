@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"probe/runtime/graph/record"
+)
+
+// replay prints a recording in its order, and tells whether the script's
+// results were complete. A tree is where the script printed it; one that it
+// did not print, as when it only counted them, is where it was recorded.
+func (r *recording) replay(rec *record.Recording) (whole bool) {
+	whole = true
+	shown := map[int]bool{} // by events
+	if !r.o.graph.treesOnly {
+		for i := range rec.Events {
+			for _, t := range rec.Events[i].Trees {
+				shown[t] = true
+			}
+		}
+	}
+	out := &lineWriter{Writer: bufio.NewWriterSize(r.std.out, 64<<10), start: true}
+	r.std.out = out
+	defer func() {
+		if err := out.Flush(); r.err == nil {
+			r.err = err
+		}
+	}()
+	tree := func(i int) bool {
+		if !out.start {
+			if _, r.err = io.WriteString(out, "\n"); r.err != nil {
+				return false
+			}
+		}
+		return r.tree(rec.Trees[i])
+	}
+	next := 0
+	upTo := func(n int) bool {
+		for ; next < n; next++ {
+			if !shown[next] && !tree(next) {
+				return false
+			}
+		}
+		return true
+	}
+	for i := range rec.Events {
+		e := &rec.Events[i]
+		whole = whole && !incompleteReceipt(e)
+		if r.o.graph.treesOnly {
+			continue
+		}
+		if !upTo(e.Place) {
+			return whole
+		}
+		if e.Text != "" {
+			_, r.err = io.WriteString(out, e.Text)
+		}
+		if e.Message != "" && r.err == nil {
+			// On a terminal both streams are to read in order.
+			r.err = out.Flush()
+			_, _ = io.WriteString(r.std.err, e.Message)
+		}
+		if r.err != nil {
+			return whole
+		}
+		if e.Text != "" {
+			continue // the trees are in it
+		}
+		for _, t := range e.Trees {
+			if !tree(t) {
+				return whole
+			}
+		}
+	}
+	upTo(len(rec.Trees))
+	return whole
+}
+
+// incompleteReceipt tells the receipt of a run whose results were not
+// complete.
+func incompleteReceipt(e *record.Event) bool {
+	var o struct {
+		Type     string `json:"type"`
+		Complete bool   `json:"complete"`
+	}
+	// Other objects are not worth the parsing.
+	head := e.JSON[:min(len(e.JSON), 40)]
+	return bytes.Contains(head, []byte(`"receipt"`)) && json.Unmarshal(e.JSON, &o) == nil && o.Type == "receipt" && !o.Complete
+}
+
+// lineWriter knows whether the next byte starts a line.
+type lineWriter struct {
+	*bufio.Writer
+	start bool
+}
+
+func (w *lineWriter) Write(b []byte) (int, error) {
+	if len(b) > 0 {
+		w.start = b[len(b)-1] == '\n'
+	}
+	return w.Writer.Write(b)
+}
+
+// WriteString is Write; without it that of bufio would be used.
+func (w *lineWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }

@@ -1,0 +1,173 @@
+package record
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Event is something that a script printed.
+type Event struct {
+	// Time is when it was printed, by CLOCK_MONOTONIC.
+	Time int64 `json:"time"`
+	// JSON is the object that stands for it in JSON output. It is empty where
+	// there is none, and where the event is nothing but a tree. The Writer
+	// leaves out what is no JSON, or more than a line.
+	JSON json.RawMessage `json:"json,omitempty"`
+	// Text is what it looks like on the output, Message on standard error. In
+	// the file Text is left out where it is the data of JSON, and Bytes stands
+	// for it where it is not UTF-8, which JSON cannot hold.
+	Text    string `json:"text,omitempty"`
+	Bytes   []byte `json:"bytes,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Trees are the trees that it shows: indexes in the recording, or, for the
+	// Writer, how many trees were written before each. An event without Text
+	// shows nothing else.
+	Trees []int `json:"trees,omitempty"`
+
+	// Place is how many trees come before it. The Writer does not look at it.
+	Place int `json:"-"`
+}
+
+// textKinds are the types of objects whose data is the text, as it is.
+var textKinds = map[string]bool{"printf": true, "time": true, "cat": true}
+
+// data is the text that an object holds.
+func data(object json.RawMessage) (text string, ok bool) {
+	var o struct {
+		Type string  `json:"type"`
+		Data *string `json:"data"`
+	}
+	// Most objects that are no text are large.
+	head := object[:min(len(object), 32)]
+	if !bytes.Contains(head, []byte("printf")) && !bytes.Contains(head, []byte("time")) && !bytes.Contains(head, []byte("cat")) {
+		return "", false
+	}
+	if json.Unmarshal(object, &o) != nil || o.Data == nil || !textKinds[o.Type] {
+		return "", false
+	}
+	return *o.Data, true
+}
+
+var errNoScript = errors.New("write a recording: events need the script in the header")
+
+// Event writes an event.
+func (w *Writer) Event(e Event) error {
+	if !w.script {
+		return errNoScript
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return w.err
+	}
+	w.line = appendEvent(w.line[:0], &e)
+	if len(w.line) > maxLine {
+		w.line = appendEvent(w.line[:0], &Event{Time: e.Time, Message: fmt.Sprintf("an event of %d bytes was too large for the recording\n", len(w.line))})
+	}
+	w.events++
+	if _, err := w.buf.Write(w.line); err != nil {
+		return err
+	}
+	w.flushSoon()
+	return nil
+}
+
+// appendEvent composes the line of an event. It is what a busy script pays for
+// being recorded, so it does without reflection.
+func appendEvent(b []byte, e *Event) []byte {
+	b = strconv.AppendInt(append(b, `{"event":{"time":`...), e.Time, 10)
+	object := e.JSON
+	if !utf8.Valid(object) {
+		object = bytes.ToValidUTF8(object, []byte("\uFFFD"))
+	}
+	hasJSON := json.Valid(object) && bytes.IndexByte(object, '\n') < 0
+	if hasJSON {
+		b = append(append(b, `,"json":`...), object...)
+	}
+	text := func(key, text string) {
+		b = append(append(append(b, `,"`...), key...), `":`...)
+		b = appendQuoted(b, text)
+	}
+	switch {
+	case !utf8.ValidString(e.Text):
+		text("bytes", base64.StdEncoding.EncodeToString([]byte(e.Text)))
+	case e.Text != "" && !(hasJSON && isData(object, e.Text)):
+		text("text", e.Text)
+	}
+	if e.Message != "" {
+		text("message", strings.ToValidUTF8(e.Message, "\uFFFD"))
+	}
+	if len(e.Trees) > 0 {
+		b = append(b, `,"trees":[`...)
+		for i, n := range e.Trees {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, int64(n), 10)
+		}
+		b = append(b, ']')
+	}
+	return append(b, "}}\n"...)
+}
+
+// isData tells that a text is the data of an object, as data would find.
+func isData(object []byte, text string) bool {
+	rest, ok := bytes.CutSuffix(object, []byte("}"))
+	if !ok || len(object) > len(text)*6+64 {
+		return false
+	}
+	if quoted, ok := bytes.CutPrefix(rest, []byte(`{"type": "printf", "data": `)); ok {
+		return bytes.Equal(quoted, appendQuoted(nil, text)) // nearly all are of this form
+	}
+	found, ok := data(object)
+	return ok && found == text
+}
+
+// appendQuoted appends a JSON string; text is UTF-8.
+func appendQuoted(b []byte, text string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}
+
+// event takes an event of the file.
+func (p *parser) event(e *Event) error {
+	for i, id := range e.Trees {
+		at, ok := p.trees[id]
+		if !ok {
+			return fmt.Errorf("an event shows tree %d, which did not come before it", id)
+		}
+		e.Trees[i] = at
+	}
+	switch {
+	case len(e.Bytes) > 0:
+		e.Text, e.Bytes = string(e.Bytes), nil
+	case e.Text == "" && len(e.JSON) > 0:
+		e.Text, _ = data(e.JSON)
+	}
+	e.Place = len(p.rec.Trees)
+	p.rec.Events = append(p.rec.Events, *e)
+	return nil
+}

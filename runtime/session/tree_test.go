@@ -1,0 +1,72 @@
+package session
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"probe/compiler/builtin"
+	"probe/lang/hir"
+	"probe/lang/value"
+	"probe/runtime/graph"
+	"probe/runtime/graph/live"
+)
+
+// graphEvents encodes entries and returns as programs write them: pairs of the
+// function (0 is the probe's own, 1 its first part) and 0 or 1.
+func graphEvents(tid uint32, list ...[2]uint64) []byte {
+	var b []byte
+	for i, e := range list {
+		b = binary.LittleEndian.AppendUint64(b, uint64(100*(i+1)))
+		b = binary.LittleEndian.AppendUint64(b, e[0])
+		b = append(b, byte(e[1]), 0, 3, 0)
+		b = binary.LittleEndian.AppendUint32(b, tid)
+	}
+	return b
+}
+
+// Options.Tree is given each tree that is kept, with one table of functions for
+// all probes.
+func TestTreeHook(t *testing.T) {
+	type told struct {
+		id    value.GraphID
+		names []string
+		pid   int32
+	}
+	var got []told
+	var table *graph.Funcs
+	store := live.NewStore()
+	g := &graphs{store: store, probes: map[uint32]*graphProbe{}}
+	for i, name := range []string{"f", "g"} {
+		spec := &hir.Graph{Source: hir.GraphBPF, Func: name, Depth: 16, Parts: []hir.GraphPart{{Func: "h"}}}
+		g.probes[uint32(i)] = &graphProbe{spec: spec, site: &hir.Site{}, decoder: live.NewDecoder(spec, nil)}
+	}
+	s := &Session{opts: Options{Tree: func(id value.GraphID, tree *graph.Tree, funcs *graph.Funcs) {
+		if table != nil && table != funcs {
+			t.Error("another table of functions")
+		}
+		table = funcs
+		x := told{id: id, pid: tree.Thread.PID}
+		for i := range tree.Calls {
+			x.names = append(x.names, funcs.Name(tree.Calls[i].Fn))
+		}
+		got = append(got, x)
+		store.Text(id, value.GraphText) // may be asked for meanwhile
+	}}}
+	h := &handler{s: s, u: &Clause{graphs: g}}
+	call := [][2]uint64{{0, 0}, {1, 0}, {1, 1}, {0, 1}}
+	a, b := value.GraphID{Time: 450, TID: 7}, value.GraphID{Time: 460, TID: 8, Probe: 1}
+	h.KeepGraph(&builtin.GraphRecord{ID: a, Start: 90, PID: 5, Events: graphEvents(7, call...)})
+	h.KeepGraph(&builtin.GraphRecord{ID: b, Start: 90, PID: 6, Events: graphEvents(8, call...)})
+	h.KeepGraph(&builtin.GraphRecord{ID: value.GraphID{Time: 470, TID: 9}, Start: 90, PID: 6}) // no tree
+	want := []told{{a, []string{"f", "h"}, 5}, {b, []string{"g", "h"}, 6}}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(told{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	s.opts.Tree = nil
+	h.KeepGraph(&builtin.GraphRecord{ID: value.GraphID{Time: 480, TID: 7}, Start: 90, Events: graphEvents(7, call...)})
+	if len(got) != len(want) {
+		t.Error("told without a hook")
+	}
+}
