@@ -85,6 +85,9 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 			s.verbose("switching the tracer function_graph on …")
 			g.tracer, err = live.Start(ctx, tfs, traced, threads, proto.Fill)
 		}
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err() // interrupted, which is no fault of the tracer
+		}
 		if err != nil {
 			return tracerError(first, err)
 		}

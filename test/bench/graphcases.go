@@ -58,6 +58,10 @@ var recorders = []recorder{
 		args: []string{"graph", "ROOT", "--only", "ONLY", "-o", "/tmp/graph.jsonl"}},
 	{name: "`probe graph`", mechanism: "function_graph", program: "probe", limit: "perf ftrace",
 		args: []string{"graph", "ROOT", "--only", "ONLY"}},
+	{name: "`fgraph:`, no tree wanted", mechanism: "eBPF, kprobe.session", program: "probe", limit: traceCmd, ready: "Attached",
+		args: []string{"-e", "config = { fgraph = bpf } fgraph:ROOT:only=ONLY /retval == 12345/ { print(graph); }"}},
+	{name: "`fgraph:`, each tree printed", mechanism: "eBPF, kprobe.session", program: "probe", limit: "perf ftrace", ready: "Attached",
+		args: []string{"-e", "config = { fgraph = bpf } fgraph:ROOT:only=ONLY { print(graph); }"}},
 }
 
 // hooking is a way to attach to many functions: a row of the table. PATTERN
