@@ -178,7 +178,6 @@ const (
 	ErrLoopCut   // a loop hit its bound
 	ErrTruncated // a string did not fit
 	ErrNested    // the saved entry of a ret: probe was missing
-	ErrGraphSlot // two threads wanted the same memory for a call graph
 	ErrGraphLost // `graph` was used, and the call had not been recorded
 	ErrCPU       // CPU number beyond the per-CPU slots
 )

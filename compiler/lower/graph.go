@@ -304,11 +304,8 @@ func (f *fn) graphEnter(g *graphState) {
 	age := f.b.Bin(ir.OpSub, now, f.b.Load(slot, slotClaimed, 8))
 	f.b.If(ir.SLT, 8, age, f.konst(slotStale), fresh, claim)
 	f.b.UseSealed(fresh)
-	again, busy := f.b.NewBlock("again"), f.b.Cold(f.b.NewBlock("busy"))
-	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, again, busy)
-	f.b.UseSealed(busy)
-	f.Fail(builtin.ErrGraphSlot, f.probe.At, 0)
-	f.b.Jump(out)
+	again := f.b.NewBlock("again")
+	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, again, out) // counted if it is asked for
 	f.b.UseSealed(again)
 	roots := f.b.Load(slot, slotRoots, 8)
 	inside := f.b.NewBlock("inside")
@@ -389,7 +386,7 @@ func (f *fn) Graph(c *hir.Call, keep *builtin.Func) builtin.Operand {
 	f.b.Store(v.Base, v.Off+16, 8, f.konst(1))
 	ev := f.graphRecord(c, keep, g)
 	if g.slots == 0 {
-		f.sendGraph(c, ev, g)
+		f.sendGraph(c, ev)
 	} else {
 		mine, none, done := f.b.NewBlock("mine"), f.b.Cold(f.b.NewBlock("none")), f.b.NewBlock("done")
 		f.b.If(ir.NE, 8, f.b.Get(use.own), f.konst(0), mine, none)
@@ -397,7 +394,7 @@ func (f *fn) Graph(c *hir.Call, keep *builtin.Func) builtin.Operand {
 		f.Fail(builtin.ErrGraphLost, c.At, 0)
 		f.b.Jump(done)
 		f.b.UseSealed(mine)
-		f.sendSlot(c, ev, g)
+		f.sendSlot(c, ev)
 		f.b.Jump(done)
 		f.b.UseSealed(done)
 	}
@@ -442,7 +439,7 @@ func (f *fn) graphHead(rec builtin.Place, ev *object.Event) {
 }
 
 // sendGraph sends the record without calls.
-func (f *fn) sendGraph(c *hir.Call, ev *object.Event, _ *graphState) {
+func (f *fn) sendGraph(c *hir.Call, ev *object.Event) {
 	rec := f.Scratch(recData, "record")
 	f.graphHead(rec, ev)
 	f.b.Store(rec.Base, rec.Off+recUsed, 4, f.konst(0))
@@ -452,7 +449,7 @@ func (f *fn) sendGraph(c *hir.Call, ev *object.Event, _ *graphState) {
 }
 
 // sendSlot sends the slot's record.
-func (f *fn) sendSlot(c *hir.Call, ev *object.Event, _ *graphState) {
+func (f *fn) sendSlot(c *hir.Call, ev *object.Event) {
 	slot := f.use.slot
 	f.graphHead(f.local(slot).At(slotRecord), ev)
 	// The size is bounded for the verifier; it never is larger.

@@ -42,7 +42,6 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: output.LoopsCut},
 	builtin.ErrTruncated: {silent: true, kind: output.TruncatedStrings},
 	builtin.ErrNested:    {silent: true, kind: output.MissedReturns},
-	builtin.ErrGraphSlot: {silent: true},
 	builtin.ErrGraphLost: {silent: true, kind: output.LostGraphs},
 	builtin.ErrCPU:       {message: "CPU count mismatch; unable to find per-cpu data."},
 }

@@ -26,8 +26,6 @@ type Tracer struct {
 	until int64                   // no tree that ended before will come
 	err   error
 	over  bool
-	// Dropped is the number of trees that were given up to bound memory.
-	dropped uint64
 }
 
 // heldCalls bounds the memory of the trees that nobody has asked for: some
@@ -124,7 +122,6 @@ func (t *Tracer) dropOldest() {
 		}
 	}
 	t.drop(at, 1)
-	t.dropped++
 }
 
 // drop forgets the first n trees of a thread.
@@ -211,13 +208,6 @@ func (t *Tracer) Forget(before int64) {
 			t.drop(tid, n)
 		}
 	}
-}
-
-// Dropped is how many trees were given up to bound memory.
-func (t *Tracer) Dropped() uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.dropped
 }
 
 // Where says how the tracer is used, for -v.
