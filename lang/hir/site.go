@@ -60,8 +60,9 @@ const (
 type Graph struct {
 	Source GraphSource
 	Why    string // how the source was picked, for -v
-	// Func is the function whose calls are recorded, by its symbol.
-	Func string
+	// Func is the function whose calls are recorded, by its symbol; Module is ""
+	// for the kernel itself.
+	Func, Module string
 	// Depth is how many levels below Func are recorded.
 	Depth int
 	// Only and Skip are symbols of functions: nothing but these is recorded

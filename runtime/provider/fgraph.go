@@ -73,6 +73,9 @@ func expandFgraph(r *request) []*hir.Site {
 		if g.Func == "" {
 			g.Func = s.Attach.Symbol
 		}
+		if m := s.Attach.Module; m != "vmlinux" {
+			g.Module = m
+		}
 		g.Parts = r.graphParts(&g)
 		s.Graph = &g
 	}

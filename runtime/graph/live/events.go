@@ -32,9 +32,13 @@ func (d *Decoder) resolve(addr uint64) graph.Func {
 	f := graph.Func{Addr: addr}
 	switch {
 	case addr == 0:
-		f.Name = d.spec.Func
+		f.Name, f.Module = d.spec.Func, d.spec.Module
 	case addr <= uint64(len(d.spec.Parts)):
-		f.Name = d.spec.Parts[addr-1].Func
+		part := &d.spec.Parts[addr-1]
+		f.Name = part.Func
+		if part.Enter != nil && part.Enter.Attach.Module != "vmlinux" {
+			f.Module = part.Enter.Attach.Module
+		}
 	default:
 		loc, ok := d.names.Lookup(addr)
 		if !ok {
