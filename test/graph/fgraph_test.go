@@ -168,3 +168,22 @@ func TestRouteGraph(t *testing.T) {
 		}, "over lo", "xfrm_lookup", "warning")
 	})
 }
+
+// A function of a module, and a pattern of functions that call each other.
+func TestScriptModule(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for _, source := range []string{"ftrace", "bpf"} {
+			out := same(t, g, scriptPrelude+fgraph(source, "fgraph:dummy_xmit:only=consume_skb,skb_release_data", `{ @[graph] = count(); }
+				fgraph:ip_route_output_*:only=fib_table_lookup /comm == "ping"/ { @w[probe, graph] = count(); }`)+`
+				ip link add d0 type dummy; ip addr add 10.9.9.1/24 dev d0; ip link set d0 up
+				ip neigh add 10.9.9.2 lladdr 02:00:00:00:00:01 dev d0
+				ping -c 1 -W 1 10.9.9.2 >/dev/null || true
+				stop; ip link del d0`)
+			match(t, out, []string{
+				`^status 0$`, `^@\[\n dummy_xmit \[dummy\]\n └─ (consume_skb|skb_release_data)`,
+				`^@w\[fgraph:ip_route_output_flow, \n ip_route_output_flow\n └─ fib_table_lookup\]: `,
+				`^@w\[fgraph:ip_route_output_key_hash_rcu, \n ip_route_output_key_hash_rcu\n └─ fib_table_lookup\]: `,
+			}, "no graph", "incomplete")
+		}
+	})
+}

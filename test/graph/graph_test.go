@@ -18,7 +18,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
 
-func setup() guesttest.Setup { return guesttest.Setup{Programs: []string{"ip", "ping"}} }
+func setup() guesttest.Setup {
+	return guesttest.Setup{Programs: []string{"ip", "ping"}, Modules: []string{"dummy"}}
+}
 
 // prelude is what the scripts share. The size of the buffer is set once, since
 // a buffer that was never used cannot be had back.
