@@ -207,6 +207,7 @@ func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, func
 	if p.site.Ret != nil && root.Flags&graph.HasRet == 0 {
 		root.Ret, root.Flags = r.Ret, root.Flags|graph.HasRet
 	}
+	funcs.NameSymbols(t, proto.Symbol)
 	g.gaps += t.Lost
 	g.store.Keep(r.ID, t, funcs)
 }
