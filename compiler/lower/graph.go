@@ -16,6 +16,9 @@ import (
 // which user space keeps the tree. A call whose body never comes there leaves
 // nothing behind.
 //
+// Of a tracer's tree with args=deep the root's arguments are kept in the same
+// way.
+//
 // Where programs record the tree themselves (hir.GraphBPF), the calls of a
 // thread that is below the function are written into a slot of memory. The slot
 // is found by the thread's number and nothing else, since the programs run at
@@ -47,8 +50,8 @@ const (
 	slotBits   = 15
 	slotSize   = 1 << slotBits
 	graphSlots = 128
-	// eventMost is the largest event: its head and six arguments.
-	eventMost = 24 + 6*8
+	// eventMost is the largest event: its head and its words.
+	eventMost = 24 + hir.GraphWords*8
 	dataMost  = slotSize - slotRecord - recData - 2*eventMost
 	// After this time a slot whose function did not return is up for others:
 	// the return was missed, or the function sleeps.
@@ -67,7 +70,7 @@ const (
 type graphState struct {
 	spec   *hir.Graph
 	number int  // of the probe
-	slots  int  // ir map index of the slots, 0 for GraphFtrace
+	slots  int  // ir map index of the slots, 0 for none: GraphFtrace without Deep
 	used   bool // the body evaluates `graph`
 }
 
@@ -81,7 +84,7 @@ type graphUse struct {
 // graphOf notes an fgraph: probe.
 func (u *Unit) graphOf(i int, pr *hir.Probe) *graphState {
 	g := &graphState{spec: pr.Site.Graph, number: i, used: usesCall(pr, "graph")}
-	if g.spec.Source == hir.GraphBPF && g.used {
+	if (g.spec.Source == hir.GraphBPF || g.spec.Deep) && g.used {
 		g.slots = u.addMap(&ebpf.MapSpec{Name: "p_graph" + itoa(i), Type: ebpf.Array, KeySize: 4, ValueSize: graphSlots * slotSize, MaxEntries: 1})
 	}
 	return g
@@ -156,37 +159,77 @@ func (f *fn) graphPart(g *graphState, part *hir.GraphPart, n int, site *hir.Site
 	if part.Func == "" {
 		addr = f.b.Call(ir.HelperFuncIP, f.Ctx())
 	}
-	f.graphEvent(slot, kind, addr, f.eventWords(g, site, kind), 0)
+	f.graphEvent(slot, kind, addr, f.eventData(g, site, kind), 0)
 	f.b.Jump(out)
 	f.b.UseSealed(out)
 }
 
-// eventWords are the arguments of an entry, or the result of a return.
-func (f *fn) eventWords(g *graphState, site *hir.Site, kind int64) []ir.Value {
-	var words []ir.Value
+// eventData is what an event has besides its head.
+type eventData struct {
+	words []ir.Value
+	// deep are arguments whose structs are read behind the words.
+	deep []deepWords
+}
+
+type deepWords struct {
+	ptr ir.Value
+	arg *hir.DeepArg
+}
+
+// count is the number of words.
+func (d *eventData) count() int {
+	n := len(d.words)
+	for _, x := range d.deep {
+		n += 1 + x.arg.Words
+	}
+	return n
+}
+
+// eventData finds the arguments of an entry, or the result of a return.
+func (f *fn) eventData(g *graphState, site *hir.Site, kind int64) *eventData {
+	d := &eventData{}
 	if kind == eventExit {
 		if site.Ret != nil && site.Ret.Type.IsScalar() {
-			words = append(words, f.plain(f.argument(site.Ret, f.probe.At)))
+			d.words = append(d.words, f.plain(f.argument(site.Ret, f.probe.At)))
 		}
-		return words
+		return d
 	}
 	if !g.spec.Args {
-		return nil
+		return d
 	}
-	for i := range site.Args {
-		a := &site.Args[i]
-		if len(words) == 6 || !a.Type.IsScalar() {
-			break
+	args := site.GraphArgs()
+	for i := range args {
+		w := f.plain(f.argument(&args[i], f.probe.At))
+		d.words = append(d.words, w)
+		if args[i].Deep != nil {
+			d.deep = append(d.deep, deepWords{w, args[i].Deep})
 		}
-		words = append(words, f.plain(f.argument(a, f.probe.At)))
 	}
-	return words
+	return d
+}
+
+// store writes the words to the event's memory from off on. A struct that
+// cannot be read is no error of the script: its word of status says so.
+func (d *eventData) store(f *fn, at ir.Value, off int) {
+	for i, w := range d.words {
+		f.b.Store(at, off+8*i, 8, w)
+	}
+	off += 8 * len(d.words)
+	for _, x := range d.deep {
+		status := f.konst(0)
+		for _, r := range x.arg.Reads {
+			to := f.b.BinI(ir.OpAdd, at, int64(off+8+r.At))
+			status = f.b.Bin(ir.OpOr, status, f.b.Call(ir.HelperReadKernel, to, f.konst(int64(r.Size)), f.b.BinI(ir.OpAdd, x.ptr, int64(r.Off))))
+		}
+		f.b.Store(at, off, 8, status)
+		off += 8 * (1 + x.arg.Words)
+	}
 }
 
 // graphEvent adds an event to a slot: time, function, a word with kind, number
 // of words, CPU and thread, and the words. What does not fit is counted; the
 // root may use what others leave free at the end.
-func (f *fn) graphEvent(slot ir.Value, kind int64, addr ir.Value, words []ir.Value, extra int64) {
+func (f *fn) graphEvent(slot ir.Value, kind int64, addr ir.Value, d *eventData, extra int64) {
 	used := f.b.Load(slot, slotRecord+recUsed, 4)
 	fits, full, done := f.b.NewBlock("fits"), f.b.Cold(f.b.NewBlock("full")), f.b.NewBlock("noted")
 	f.b.If(ir.ULE, 8, used, f.konst(dataMost+extra), fits, full)
@@ -199,13 +242,11 @@ func (f *fn) graphEvent(slot ir.Value, kind int64, addr ir.Value, words []ir.Val
 	const data = slotRecord + recData
 	f.b.Store(at, data, 8, f.now())
 	f.b.Store(at, data+8, 8, addr)
-	f.b.Store(at, data+16, 2, f.konst(kind|int64(len(words))<<8))
+	f.b.Store(at, data+16, 2, f.konst(kind|int64(d.count())<<8))
 	f.b.Store(at, data+18, 2, f.CPU())
 	f.b.Store(at, data+20, 4, f.b.Load(slot, slotOwner, 4))
-	for i, w := range words {
-		f.b.Store(at, data+24+8*i, 8, w)
-	}
-	f.b.Store(slot, slotRecord+recUsed, 4, f.b.BinI(ir.OpAdd, used, int64(24+8*len(words))))
+	d.store(f, at, data+24)
+	f.b.Store(slot, slotRecord+recUsed, 4, f.b.BinI(ir.OpAdd, used, int64(24+8*d.count())))
 	f.b.Jump(done)
 	f.b.UseSealed(done)
 }
@@ -231,7 +272,9 @@ func (f *fn) graphEnter(g *graphState) {
 	again, busy := f.b.NewBlock("again"), f.b.Cold(f.b.NewBlock("busy"))
 	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, again, busy)
 	f.b.UseSealed(busy)
-	f.Fail(builtin.ErrGraphSlot, f.probe.At, 0)
+	if g.spec.Source == hir.GraphBPF {
+		f.Fail(builtin.ErrGraphSlot, f.probe.At, 0)
+	}
 	f.b.Jump(out)
 	f.b.UseSealed(again)
 	roots := f.b.Load(slot, slotRoots, 8)
@@ -249,7 +292,7 @@ func (f *fn) graphEnter(g *graphState) {
 	f.b.Store(slot, slotRecord+recLost, 8, f.konst(0))
 	f.b.Jump(note)
 	f.b.UseSealed(note)
-	f.graphEvent(slot, eventEnter, f.konst(rootAddr), f.eventWords(g, f.site, eventEnter), eventMost)
+	f.graphEvent(slot, eventEnter, f.konst(rootAddr), f.eventData(g, f.site, eventEnter), eventMost)
 	f.b.Jump(out)
 	f.b.UseSealed(out)
 }
@@ -275,7 +318,7 @@ func (f *fn) graphReturn(g *graphState) {
 	mine, out := f.b.NewBlock("mine"), f.b.NewBlock("returned")
 	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, out)
 	f.b.UseSealed(mine)
-	f.graphEvent(slot, eventExit, f.konst(rootAddr), f.eventWords(g, f.site, eventExit), eventMost)
+	f.graphEvent(slot, eventExit, f.konst(rootAddr), f.eventData(g, f.site, eventExit), eventMost)
 	f.b.Set(use.own, f.konst(1))
 	f.b.Jump(out)
 	f.b.UseSealed(out)
@@ -315,7 +358,11 @@ func (f *fn) Graph(c *hir.Call, keep *builtin.Func) builtin.Operand {
 		mine, none, done := f.b.NewBlock("mine"), f.b.Cold(f.b.NewBlock("none")), f.b.NewBlock("done")
 		f.b.If(ir.NE, 8, f.b.Get(use.own), f.konst(0), mine, none)
 		f.b.UseSealed(none)
-		f.Fail(builtin.ErrGraphLost, c.At, 0)
+		if g.spec.Source == hir.GraphFtrace {
+			f.sendGraph(c, ev, g) // the tracer has the tree all the same
+		} else {
+			f.Fail(builtin.ErrGraphLost, c.At, 0)
+		}
 		f.b.Jump(done)
 		f.b.UseSealed(mine)
 		f.sendSlot(c, ev, g)

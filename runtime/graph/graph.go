@@ -174,7 +174,7 @@ type Funcs struct {
 	// Symbols are the names of addresses in the kernel that values point to;
 	// "" for one that has none.
 	Symbols map[uint64]string
-	addr map[uint64]int32
+	addr    map[uint64]int32
 	// named counts the functions without an address too.
 	name map[[2]string]int32
 	irq  []int8 // by index: 0 not looked at, 1 interrupts, -1 does not
