@@ -96,7 +96,11 @@ func (n *normaliser) node(c *graph.Call) *Node {
 	x := &Node{Count: 1}
 	x.Name, _ = n.fn(c.Fn)
 	if x.Result = n.funcs.RetText(c); x.Result != "" {
-		x.class = class(n.funcs.Func(c.Fn).Result, c.Ret, x.Result)
+		f := n.funcs.Func(c.Fn)
+		x.class = class(f.Result, c.Ret, graph.FormatValue(f.Result, c.Ret))
+		if f.Notation != nil && len(f.Notation.Enum) > 0 {
+			x.class = x.Result // the numbers of enumerators change between kernels
+		}
 	}
 	return x
 }
