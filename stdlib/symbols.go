@@ -3,6 +3,7 @@ package stdlib
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
@@ -39,6 +40,8 @@ var symbols = []*builtin.Func{
 			l.B().Store(p.Base, p.Off+8, 8, l.Scalar(c.Args[0]))
 			return builtin.Operand{T: c.T, Mem: &p}
 		}},
+	{Sig: &types.Signature{Name: "enumname", Row: "X-FN", Usage: `enumname(n, "ENUMERATOR", ["PREFIX"])`, Format: -1, Doc: "Name of a number in the kernel's enum that has this enumerator, without the prefix.",
+		Params: []types.Param{intParam("n"), param("enumerator", types.LitString), opt(param("prefix", types.LitString))}, Infer: enumnameType}, Lower: lowerSame},
 	{Sig: call("errname", "X-FN", "errname(n)", types.ErrNameType, "Name of the errno in a negative number or an error pointer.", param("n", types.PtrParam)), Lower: lowerErrname},
 	{Sig: &types.Signature{Name: "func", Row: "B-FUNC", Usage: "func", Bare: true, Format: -1, Context: true, Doc: "The traced function.",
 		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "fentry", "fexit", "call", "ret"}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
@@ -122,4 +125,26 @@ func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return usym(l, c, ip)
 	}
 	return scalar(c, ip)
+}
+
+// enumnameType is an enum of its own, with the names as they are to be shown.
+// Its name tells it from the kernel's type and from other prefixes: types of
+// one name count as the same.
+func enumnameType(c *types.Call) (*types.Type, *types.Problem) {
+	if c.Args[1].Const == nil {
+		return nil, nil
+	}
+	member, prefix := c.Args[1].Const.Str, ""
+	if len(c.Args) > 2 && c.Args[2].Const != nil {
+		prefix = c.Args[2].Const.Str
+	}
+	found, ok := c.Env.EnumOf(member)
+	if !ok {
+		return nil, problem("unknown-name", 1, "no enum has the enumerator `"+member+"`")
+	}
+	tab := &types.EnumTable{Name: strings.TrimSpace(member + " " + prefix), Words: true}
+	for _, v := range found.Values {
+		tab.Values = append(tab.Values, types.EnumValue{Name: strings.TrimPrefix(v.Name, prefix), Value: v.Value})
+	}
+	return &types.Type{Kind: types.Enum, Size: 8, Signed: true, Enum: tab}, nil
 }

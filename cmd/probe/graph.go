@@ -151,6 +151,7 @@ func runGraph(o *options, std stdio) int {
 	}
 	err = src.Record(runCtx, &r.funcs, proto.Fill, r.tree)
 	missed := src.MissedReturns()
+	r.lost = max(r.lost, src.Lost()) // also where filters let no tree pass
 	if closeErr := src.Close(); err == nil {
 		err = closeErr
 	}

@@ -53,8 +53,9 @@ func newPipeline(o *options, std stdio) *pipeline {
 		Deep: stdlib.Deep(), Traceable: o.traceable, NoMulti: slices.Contains(without, "kprobe_multi"),
 	}
 	opts.Ftrace = tracerUsable
+	opts.KprobeSession = func() error { return errors.Join(host.Err(feature.KprobeSession), host.Err(feature.SessionReturn)) }
 	if o.anotherKernel() {
-		opts.Ftrace = nil
+		opts.Ftrace, opts.KprobeSession = nil, nil
 		// What this kernel can do says nothing about that one.
 		opts.Kprobes, opts.KprobeMulti, opts.Tracing, opts.Uprobes, opts.FuncIP, opts.IntPointers = nil, nil, nil, nil, nil, nil
 	}

@@ -111,6 +111,10 @@ func (u *Unit) graphParts(i int, pr *hir.Probe) {
 	for n := range g.spec.Parts {
 		part := &g.spec.Parts[n]
 		name := "p" + itoa(i) + "g" + itoa(n)
+		if part.Exit == nil {
+			u.program(name+"s", object.Entry, pr, part.Enter, func(f *fn) { f.graphSession(g, part, n) })
+			continue
+		}
 		u.program(name+"e", object.Entry, pr, part.Enter, func(f *fn) { f.graphPart(g, part, n, part.Enter, eventEnter) })
 		u.program(name+"x", object.Entry, pr, part.Exit, func(f *fn) { f.graphPart(g, part, n, part.Exit, eventExit) })
 	}
@@ -141,6 +145,33 @@ func (f *fn) graphPart(g *graphState, part *hir.GraphPart, n int, site *hir.Site
 	mine, out := f.b.NewBlock("below"), f.b.NewBlock("elsewhere")
 	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, out)
 	f.b.UseSealed(mine)
+	f.graphCall(g, part, n, site, kind, slot, out)
+	f.b.UseSealed(out)
+}
+
+// graphSession is the program at both. When it returns 1 at the entry the
+// kernel does not run it at the return, which most calls are spared that way.
+func (f *fn) graphSession(g *graphState, part *hir.GraphPart, n int) {
+	slot, owner := f.graphSlot(g)
+	mine, elsewhere, out := f.b.NewBlock("below"), f.b.NewBlock("elsewhere"), f.b.NewBlock("out")
+	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, elsewhere)
+	f.b.UseSealed(elsewhere)
+	f.b.Ret(f.konst(1))
+	f.b.UseSealed(mine)
+	enter, exit := f.b.NewBlock("enter"), f.b.NewBlock("exit")
+	// Since 7.0 it takes the context; before, it takes nothing.
+	ret := f.b.Ext(f.b.Kfunc("bpf_session_is_return", f.Target().SessionReturn, ir.Scalar, f.Ctx()), 1, false)
+	f.b.If(ir.NE, 8, ret, f.konst(0), exit, enter)
+	f.b.UseSealed(enter)
+	f.graphCall(g, part, n, part.Enter, eventEnter, slot, out)
+	f.b.UseSealed(exit)
+	f.graphCall(g, part, n, part.Enter, eventExit, slot, out)
+	f.b.UseSealed(out)
+}
+
+// graphCall notes an entry or return in the slot of this thread and goes to
+// out.
+func (f *fn) graphCall(g *graphState, part *hir.GraphPart, n int, site *hir.Site, kind int64, slot ir.Value, out ir.Block) {
 	depth := f.b.Load(slot, slotDepth, 8)
 	write := f.b.NewBlock("write")
 	if kind == eventEnter {
@@ -161,7 +192,6 @@ func (f *fn) graphPart(g *graphState, part *hir.GraphPart, n int, site *hir.Site
 	}
 	f.graphEvent(slot, kind, addr, f.eventData(g, site, kind), 0)
 	f.b.Jump(out)
-	f.b.UseSealed(out)
 }
 
 // eventData is what an event has besides its head.

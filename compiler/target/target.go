@@ -23,7 +23,7 @@ type Target struct {
 	AtomicFetch    bool   // atomics other than plain add (5.12)
 	NoPrealloc     bool   // hash maps without preallocation are safe in every program type (6.1)
 	StackTrace     bool   // helper get_stack in all program types used
-	SessionCookie  uint32 // BTF id of bpf_session_cookie, 0 if missing
+	SessionReturn  uint32 // BTF id of bpf_session_is_return, 0 if missing (6.10)
 	NsPid          bool   // pid namespace helper wanted and usable: Dev and Ino are set
 	NsDev, NsIno   uint64
 	BTFIDs         map[string]uint32 // BTF ids of structs that rdonly_cast needs, filled on demand by TypeID

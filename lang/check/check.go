@@ -195,6 +195,17 @@ func (e *env) Symbol(name string) (uint64, bool) {
 // KernelFunc implements types.Env.
 func (e *env) KernelFunc(name string) bool { return e.c.in.Env != nil && e.c.in.Env.KernelFunc(name) }
 
+// EnumOf implements types.Env.
+func (e *env) EnumOf(enumerator string) (*types.EnumTable, bool) {
+	if v, ok := e.c.ctypesOf().values[enumerator]; ok {
+		return v.t.Enum, v.t.Enum != nil
+	}
+	if e.c.in.Env == nil {
+		return nil, false
+	}
+	return e.c.in.Env.EnumOf(enumerator)
+}
+
 // CgroupID implements types.Env.
 func (e *env) CgroupID(path string) (uint64, error) {
 	if e.c.in.Env == nil {

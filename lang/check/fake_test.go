@@ -229,6 +229,10 @@ func (e *fakeEnv) Symbol(name string) (uint64, bool) {
 	return 0xffffffff81000000, name == "jiffies"
 }
 func (e *fakeEnv) KernelFunc(name string) bool { return strings.HasPrefix(name, "bpf_") }
+func (e *fakeEnv) EnumOf(name string) (*types.EnumTable, bool) {
+	values := []types.EnumValue{{Name: "RTN_UNSPEC"}, {Name: "RTN_UNICAST", Value: 1}, {Name: "__RTN_MAX", Value: 12}}
+	return &types.EnumTable{Values: values}, name == "RTN_UNICAST"
+}
 func (e *fakeEnv) CgroupID(path string) (uint64, error) {
 	if path == "/sys/fs/cgroup/x" {
 		return 42, nil

@@ -195,6 +195,7 @@ var rejections = []struct {
 	{"X-CALL", "call:f { print(«duration»); }", "wrong-probe", "use `ret:f`"},
 	{"X-FGRAPH", "ret:f { print(«graph»); }", "wrong-probe", "only with `fgraph:`"},
 	{"F-UADDR", `uprobe:/bin/x:f { print(«uaddr»("x")); }`, "not-supported", "not supported yet"},
+	{"X-FN", "print(enumname(1, «\"RTN_UNIKAST\"»));", "unknown-name", "no enum has the enumerator `RTN_UNIKAST`"},
 	{"X-FN", "print(«netns»);", "not-supported", "not supported yet"},
 	{"M-TSERIES", "@ = «tseries»(1, 1s, 10);", "not-supported", "not supported yet"},
 	{"T-PTR-05", "$x = 1; $p = «&$x»;", "not-supported", "the address of a variable"},

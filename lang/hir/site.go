@@ -82,7 +82,8 @@ type Graph struct {
 type GraphPart struct {
 	// Func is the symbol; "" where programs are shared, which find out by their
 	// address which function they are in.
-	Func        string
+	Func string
+	// Exit is nil where one program runs at both.
 	Enter, Exit *Site
 }
 

@@ -139,6 +139,8 @@ type Env interface {
 	Symbol(name string) (uint64, bool)
 	// KernelFunc tells whether BTF has a function of that name.
 	KernelFunc(name string) bool
+	// EnumOf is the enum, named or not, that has an enumerator of that name.
+	EnumOf(enumerator string) (*EnumTable, bool)
 	// CgroupID is the id of a cgroup v2 directory.
 	CgroupID(path string) (uint64, error)
 	// NamedType finds a struct, union, enum or typedef ("struct", "sock").

@@ -163,6 +163,9 @@ func (s *Struct) Field(name string) (*Field, bool) {
 type EnumTable struct {
 	Name   string // "" for anonymous enums
 	Values []EnumValue
+	// Words says that the name is what matters: JSON shows it, too, where the
+	// enums of bpftrace's language are numbers.
+	Words bool
 }
 
 // EnumValue is one enumerator.

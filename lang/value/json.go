@@ -31,8 +31,13 @@ func appendJSON(dst []byte, v Value, r Resolver, depth int) []byte {
 		return append(dst, "null"...)
 	}
 	switch v.T.Kind {
-	case types.Int, types.Enum, types.Pointer, types.Ctx,
+	case types.Int, types.Pointer, types.Ctx,
 		types.Count, types.Sum, types.Min, types.Max, types.Avg:
+		return appendJSONNumber(dst, v.Uint(), v.Signed())
+	case types.Enum:
+		if v.T.Enum != nil && v.T.Enum.Words {
+			return AppendJSONString(dst, string(appendEnum(nil, v)))
+		}
 		return appendJSONNumber(dst, v.Uint(), v.Signed())
 	case types.Bool:
 		return strconv.AppendBool(dst, v.Uint() != 0)

@@ -8,6 +8,8 @@ import (
 )
 
 func TestAppendJSON(t *testing.T) {
+	words := &types.Type{Kind: types.Enum, Size: 8, Signed: true, Enum: &types.EnumTable{
+		Words: true, Values: []types.EnumValue{{Name: "BLACKHOLE", Value: 6}}}}
 	tests := []struct {
 		row  string
 		v    Value
@@ -41,6 +43,8 @@ func TestAppendJSON(t *testing.T) {
 		{"O-JSON-02 user", num(types.UserType, 0), `"root"`},
 		{"O-JSON-02 cgroup", Value{types.CgroupType, le(1, 2)}, `"unified:/f1/c2"`},
 		{"X-FN sysctl", num(types.SysctlType, 3), `"setting 3"`},
+		{"X-FN enumname", num(words, 6), `"BLACKHOLE"`},
+		{"X-FN enumname of none", num(words, 9), `"9"`},
 		{"X-FN errname", num(types.ErrNameType, -2), `"-ENOENT"`},
 		{"O-JSON-STATS stats", Value{agg(types.Stats, true), le(25, 2)}, `{"count": 2, "average": 12, "total": 25}`},
 		{"O-JSON-STATS avg", Value{agg(types.Avg, true), le(25, 2)}, `12`},

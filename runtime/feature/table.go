@@ -68,6 +68,7 @@ const (
 	RdonlyCast
 	IterNum
 	SessionCookie
+	SessionReturn
 	StringKfuncs
 
 	featureCount
@@ -141,15 +142,17 @@ var rows = [featureCount]row{
 	RdonlyCast:    {"rdonly_cast", "the kernel function bpf_rdonly_cast", "6.2", haveRdonlyCast},
 	IterNum:       {"iter_num", "the kernel functions bpf_iter_num_*", "6.4", haveIterNum},
 	SessionCookie: {"session_cookie", "the kernel function bpf_session_cookie", "6.10", haveKfunc("bpf_session_cookie")},
+	SessionReturn: {"session_return", "the kernel function bpf_session_is_return", "6.10", haveKfunc("bpf_session_is_return")},
 	StringKfuncs:  {"string_kfuncs", "the kernel functions for strings, such as bpf_strnlen", "6.17", haveKfunc("bpf_strnlen")},
 }
 
 // kfuncFeature names the feature that stands for a kernel function.
 var kfuncFeature = map[string]Feature{
-	"bpf_rdonly_cast":      RdonlyCast,
-	"bpf_iter_num_new":     IterNum,
-	"bpf_iter_num_next":    IterNum,
-	"bpf_iter_num_destroy": IterNum,
-	"bpf_session_cookie":   SessionCookie,
-	"bpf_strnlen":          StringKfuncs,
+	"bpf_rdonly_cast":       RdonlyCast,
+	"bpf_iter_num_new":      IterNum,
+	"bpf_iter_num_next":     IterNum,
+	"bpf_iter_num_destroy":  IterNum,
+	"bpf_session_cookie":    SessionCookie,
+	"bpf_session_is_return": SessionReturn,
+	"bpf_strnlen":           StringKfuncs,
 }

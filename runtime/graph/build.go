@@ -89,13 +89,26 @@ type stack struct {
 	tid   int32
 	cpu   uint16
 	tree  Tree
-	open  []int32 // indices of the open calls, outermost first
+	open  []frame // the open calls, outermost first
 	base  int16   // the source's depth of the root
 	over  int32   // index of the gap that stands for calls beyond MaxCalls, -1 for none
 	drop  int     // frames above open that are in this gap
 	doubt bool    // events were lost since the root: only the depths are sure
 	fresh bool    // the last event was an exit
 	ended int32   // index of the call that was closed last, -1 for none
+}
+
+// frame is an open call.
+type frame struct {
+	call int32  // its index
+	addr uint64 // the event's, 0 where its entry was not seen
+}
+
+// AddAll takes the next events, all with the same arguments.
+func (b *Builder) AddAll(events []Event, args []uint64) {
+	for i := range events {
+		b.Add(&events[i], args)
+	}
 }
 
 // Add takes the next event; args are the arguments that events refer to.
@@ -141,7 +154,7 @@ func (b *Builder) lost(e *Event) {
 // gap adds a node that stands for lost events.
 func (s *stack) gap(e *Event) *Call {
 	i := len(s.tree.Calls)
-	c := s.push(e)
+	c := s.push(e, 0)
 	c.T0, c.Flags = e.Time, Gap
 	s.pop(e.Time)
 	s.fresh = false
@@ -177,7 +190,7 @@ func (b *Builder) enter(s *stack, e *Event, args []uint64) {
 		s.tree.Calls[s.over].Ret++
 		return
 	}
-	c := s.push(e)
+	c := s.push(e, e.Addr)
 	c.Fn = b.Funcs.At(e.Addr, b.Resolve)
 	c.T0, c.T1 = e.Time, e.Time
 	if e.Flags&HardIRQ != 0 {
@@ -190,15 +203,20 @@ func (b *Builder) enter(s *stack, e *Event, args []uint64) {
 }
 
 // push adds a call on top of the stack.
-func (s *stack) push(e *Event) *Call {
+func (s *stack) push(e *Event, addr uint64) *Call {
 	parent := int32(-1)
 	if n := len(s.open); n > 0 {
-		parent = s.open[n-1]
+		parent = s.open[n-1].call
 	}
-	i := int32(len(s.tree.Calls))
-	s.tree.Calls = append(s.tree.Calls, Call{Parent: parent, Fn: -1, CPU: e.CPU, Depth: uint16(len(s.open))})
-	s.open = append(s.open, i)
-	return &s.tree.Calls[i]
+	i := len(s.tree.Calls)
+	if i == cap(s.tree.Calls) {
+		s.tree.Calls = slices.Grow(s.tree.Calls, 1)
+	}
+	s.tree.Calls = s.tree.Calls[:i+1]
+	c := &s.tree.Calls[i]
+	*c = Call{Parent: parent, Fn: -1, CPU: e.CPU, Depth: uint16(len(s.open))}
+	s.open = append(s.open, frame{int32(i), addr})
+	return c
 }
 
 // align makes the stack have depth frames: it closes frames whose end was lost
@@ -210,7 +228,7 @@ func (b *Builder) align(s *stack, depth int, e *Event) {
 	}
 	s.drop = max(depth-len(s.open), 0)
 	for s.over < 0 && s.drop > 0 && len(s.open) > 0 {
-		c := s.push(e)
+		c := s.push(e, 0)
 		c.T0, c.T1, c.Flags = e.Time, e.Time, NoEntry
 		s.drop--
 	}
@@ -222,7 +240,7 @@ func (b *Builder) align(s *stack, depth int, e *Event) {
 // unwind closes the innermost n calls, whose end was not seen.
 func (s *stack) unwind(n int) {
 	for range n {
-		c := &s.tree.Calls[s.open[len(s.open)-1]]
+		c := &s.tree.Calls[s.open[len(s.open)-1].call]
 		c.Flags |= NoExit
 		s.pop(c.T1)
 	}
@@ -235,7 +253,7 @@ const maxDepth = 512
 // pop closes the innermost call.
 func (s *stack) pop(t1 int64) {
 	n := len(s.open) - 1
-	i := s.open[n]
+	i := s.open[n].call
 	c := &s.tree.Calls[i]
 	c.T1, c.End = max(t1, c.T1), int32(len(s.tree.Calls))
 	if c.Parent >= 0 {
@@ -256,31 +274,18 @@ func (b *Builder) exit(s *stack, e *Event) {
 		b.Stray++
 		return
 	}
-	fn := b.Funcs.At(e.Addr, b.Resolve)
-	n := -1 // the frame that ends
-	if d := int(e.Depth - s.base); e.Depth >= 0 && s.doubt {
-		if d >= len(s.open) && d < maxDepth && s.over < 0 {
-			b.align(s, d+1, e) // entered while events were lost
+	// Nearly always it is the innermost call that ends.
+	n := len(s.open) - 1
+	if s.open[n].addr != e.Addr || s.doubt {
+		fn := b.Funcs.At(e.Addr, b.Resolve)
+		if n = b.ending(s, e, fn); n < 0 {
+			b.Stray++
+			return
 		}
-		if d >= 0 && d < len(s.open) {
-			if f := s.tree.Calls[s.open[d]].Fn; f == fn || f < 0 {
-				n = d
-			}
-		}
-	} else {
-		for i := len(s.open) - 1; i >= 0 && n < 0; i-- {
-			if s.tree.Calls[s.open[i]].Fn == fn {
-				n = i
-			}
-		}
+		s.unwind(len(s.open) - n - 1)
+		s.tree.Calls[s.open[n].call].Fn = fn
 	}
-	if n < 0 {
-		b.Stray++
-		return
-	}
-	s.unwind(len(s.open) - n - 1)
-	c := &s.tree.Calls[s.open[n]]
-	c.Fn = fn
+	c := &s.tree.Calls[s.open[n].call]
 	end := e.Time
 	switch {
 	case e.Flags&WithRet != 0:
@@ -296,6 +301,27 @@ func (b *Builder) exit(s *stack, e *Event) {
 		end = c.T0 + int64(e.Value)
 	}
 	s.pop(end)
+}
+
+// ending finds the frame that an exit ends, -1 for none.
+func (b *Builder) ending(s *stack, e *Event, fn int32) int {
+	if d := int(e.Depth - s.base); e.Depth >= 0 && s.doubt {
+		if d >= len(s.open) && d < maxDepth && s.over < 0 {
+			b.align(s, d+1, e) // entered while events were lost
+		}
+		if d >= 0 && d < len(s.open) {
+			if f := s.tree.Calls[s.open[d].call].Fn; f == fn || f < 0 {
+				return d
+			}
+		}
+		return -1
+	}
+	for i := len(s.open) - 1; i >= 0; i-- {
+		if s.tree.Calls[s.open[i].call].Fn == fn {
+			return i
+		}
+	}
+	return -1
 }
 
 // returned gives a return value to its call. Which of the two hooks at a
@@ -315,7 +341,7 @@ func (b *Builder) returned(s *stack, e *Event) {
 		return
 	}
 	for i := len(s.open) - 1; i >= 0; i-- {
-		if set(s.open[i]) {
+		if set(s.open[i].call) {
 			return
 		}
 	}

@@ -89,25 +89,45 @@ func (t *Tree) Fold() {
 // Skip takes out the calls of functions whose names match one of the patterns,
 // with all that is below them. The root always stays.
 func (t *Tree) Skip(funcs *Funcs, patterns []string) {
-	if len(patterns) == 0 {
+	s := Skipper{Patterns: patterns}
+	s.Skip(t, funcs)
+}
+
+// Skipper takes out calls as Tree.Skip does, for many trees of the same
+// functions: it looks at each name once.
+type Skipper struct {
+	Patterns []string
+	known    []int8 // by function, one further on: 0 not looked at, 1 to skip, -1 not
+}
+
+// Skip takes out the calls of one tree.
+func (s *Skipper) Skip(t *Tree, funcs *Funcs) {
+	if len(s.Patterns) == 0 {
 		return
 	}
-	skip := map[int32]bool{}
 	t.cut(func(i int32) bool {
 		c := &t.Calls[i]
-		if c.Flags&Gap != 0 {
+		if c.Flags&Gap != 0 || !s.skips(c.Fn, funcs) {
 			return false
 		}
-		out, known := skip[c.Fn]
-		if !known {
-			out = MatchAny(patterns, funcs.Name(c.Fn))
-			skip[c.Fn] = out
-		}
-		if out {
-			t.Folded.Skipped += int(c.End - i)
-		}
-		return out
+		t.Folded.Skipped += int(c.End - i)
+		return true
 	})
+}
+
+// skips tells whether the calls of a function are to be taken out.
+func (s *Skipper) skips(fn int32, funcs *Funcs) bool {
+	at := int(fn) + 1 // -1 is a function that is not known
+	for len(s.known) <= at {
+		s.known = append(s.known, 0)
+	}
+	if s.known[at] == 0 {
+		s.known[at] = -1
+		if MatchAny(s.Patterns, funcs.Name(fn)) {
+			s.known[at] = 1
+		}
+	}
+	return s.known[at] > 0
 }
 
 // Prune takes out the calls that are deeper than depth; the root has depth 0.

@@ -178,12 +178,30 @@ type Funcs struct {
 	// named counts the functions without an address too.
 	name map[[2]string]int32
 	irq  []int8 // by index: 0 not looked at, 1 interrupts, -1 does not
+	// recent are answers of At, by a hash of the address.
+	recent [1 << recentBits]struct {
+		addr uint64
+		id   int32
+	}
 }
+
+// recentBits gives room for the functions of a graph of a few hundred.
+const recentBits = 9
 
 // At is the index of the function that an address belongs to. resolve is asked
 // once for each new address; where it sets Addr to the function's start,
 // addresses in the same function have the same index.
 func (f *Funcs) At(addr uint64, resolve func(addr uint64) Func) int32 {
+	// Functions begin at multiples of 16, so the multiplication spreads them.
+	r := &f.recent[addr*0x9e3779b97f4a7c15>>(64-recentBits)]
+	if r.addr != addr || addr == 0 {
+		r.addr, r.id = addr, f.find(addr, resolve)
+	}
+	return r.id
+}
+
+// find is At without the recent answers.
+func (f *Funcs) find(addr uint64, resolve func(addr uint64) Func) int32 {
 	if id, ok := f.addr[addr]; ok {
 		return id
 	}

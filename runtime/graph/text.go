@@ -2,6 +2,7 @@ package graph
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -124,67 +125,89 @@ func (t *Tree) args(funcs *Funcs, f *Func, c *Call) string {
 	return b.String()
 }
 
-// duration is how long a call took, as text.
-func duration(c *Call) string {
+// appendTook appends how long a call took.
+func appendTook(b []byte, c *Call) []byte {
 	switch {
 	case c.Flags&Gap != 0:
-		return ""
-	case c.Flags&NoExit != 0:
-		return "?   "
-	case c.Flags&NoEntry != 0 && c.T0 == c.T1:
-		return "?   "
+		return b
+	case c.Flags&NoExit != 0, c.Flags&NoEntry != 0 && c.T0 == c.T1:
+		return append(b, "?   "...)
 	}
-	return FormatDuration(c.Duration())
+	return appendDuration(b, c.Duration())
 }
 
 // maxColumn is the widest that a single long line may make the column of names.
 const maxColumn = 100
 
+// line is what is known of a call's line before any is printed.
+type line struct {
+	label string
+	level int32 // distance from the root
+	width int32 // of the drawing and the label, in columns
+	took  int32 // end of the duration in the text of all
+	left  int32 // length of what the lines of the children begin with
+}
+
 // lines draws the tree with lines.
 func (t *Tree) lines(w *bufio.Writer, funcs *Funcs) {
-	left := make([]string, len(t.Calls))
+	list := make([]line, len(t.Calls))
+	durations := make([]byte, 0, 10*len(t.Calls))
 	column, times := 0, 0
-	rows := make([]string, len(t.Calls)) // the lines to the left of children, by call
 	for i := range t.Calls {
-		c := &t.Calls[i]
-		branch := " "
+		c, l := &t.Calls[i], &list[i]
 		if c.Parent >= 0 {
-			above := rows[c.Parent]
-			if c.End == t.Calls[c.Parent].End {
-				branch, rows[i] = above+"└─ ", above+"   "
-			} else {
-				branch, rows[i] = above+"├─ ", above+"│  "
-			}
-		} else {
-			rows[i] = " "
+			l.level = list[c.Parent].level + 1
 		}
-		left[i] = branch + t.label(funcs, c)
-		if n := utf8.RuneCountInString(left[i]); n <= maxColumn && c.Flags&Gap == 0 {
-			column = max(column, n)
+		l.label = t.label(funcs, c)
+		l.width = 1 + 3*l.level + int32(utf8.RuneCountInString(l.label))
+		if l.width <= maxColumn && c.Flags&Gap == 0 {
+			column = max(column, int(l.width))
 		}
-		times = max(times, len(duration(c)))
+		before := len(durations)
+		durations = appendTook(durations, c)
+		l.took = int32(len(durations))
+		times = max(times, len(durations)-before)
 	}
+	text := make([]byte, 0, 256)
+	left := append(make([]byte, 0, 64), ' ') // the lines to the left of children
+	list[0].left = 1
+	from := int32(0)
 	for i := range t.Calls {
-		c := &t.Calls[i]
-		w.WriteString(left[i])
+		c, l := &t.Calls[i], &list[i]
+		text = append(text[:0], left[:1]...)
+		if c.Parent >= 0 {
+			// What is to the left of the parent's children is still there.
+			left = left[:list[c.Parent].left]
+			text = append(text[:0], left...)
+			if c.End == t.Calls[c.Parent].End {
+				text, left = append(text, "└─ "...), append(left, "   "...)
+			} else {
+				text, left = append(text, "├─ "...), append(left, "│  "...)
+			}
+			l.left = int32(len(left))
+		}
+		text = append(text, l.label...)
+		d := durations[from:l.took]
+		from = l.took
 		if c.Flags&Gap == 0 {
-			pad(w, max(column-utf8.RuneCountInString(left[i])+3, 2))
-			d := duration(c)
-			pad(w, times-len(d))
-			w.WriteString(strings.TrimRight(d, " "))
+			text = spaces(text, max(column-int(l.width)+3, 2)+times-len(d))
+			short := bytes.TrimRight(d, " ")
+			text = append(text, short...)
 			if r := funcs.RetText(c); r != "" {
-				pad(w, len(d)-len(strings.TrimRight(d, " ")))
-				w.WriteString("  = " + r)
+				text = spaces(text, len(d)-len(short)+2)
+				text = append(append(text, "= "...), r...)
 			}
 		}
-		w.WriteByte('\n')
+		w.Write(append(text, '\n'))
 	}
 }
 
-func pad(w *bufio.Writer, n int) {
+// spaces appends n blanks, none for a negative number.
+func spaces(b []byte, n int) []byte {
 	for range n {
-		w.WriteByte(' ')
+		b = append(b, ' ')
 	}
+	return b
 }
 
 // braces prints the tree as function_graph does: CPU, duration with a mark for

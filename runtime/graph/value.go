@@ -90,13 +90,16 @@ func (f *Funcs) RetText(c *Call) string {
 
 // FormatDuration shows nanoseconds as people read them, with the unit in two
 // columns so that numbers under each other line up.
-func FormatDuration(ns int64) string {
+func FormatDuration(ns int64) string { return string(appendDuration(nil, ns)) }
+
+// appendDuration appends what FormatDuration gives.
+func appendDuration(b []byte, ns int64) []byte {
+	scale, unit := 1e9, " s "
 	switch d := time.Duration(ns); {
 	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.1f us", float64(ns)/1e3)
+		scale, unit = 1e3, " us"
 	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f ms", float64(ns)/1e6)
-	default:
-		return fmt.Sprintf("%.1f s ", float64(ns)/1e9)
+		scale, unit = 1e6, " ms"
 	}
+	return append(strconv.AppendFloat(b, float64(ns)/scale, 'f', 1, 64), unit...)
 }

@@ -131,11 +131,16 @@ func enumType(b *btf.Enum) *types.Type {
 	if b.Name == "" {
 		return types.IntType(size, false)
 	}
+	return &types.Type{Kind: types.Enum, Size: size, Signed: b.Signed, Enum: enumTable(b)}
+}
+
+// enumTable is the names of an enum.
+func enumTable(b *btf.Enum) *types.EnumTable {
 	tab := &types.EnumTable{Name: b.Name}
 	for _, v := range b.Values {
 		tab.Values = append(tab.Values, types.EnumValue{Name: v.Name, Value: uint64(v.Value)})
 	}
-	return &types.Type{Kind: types.Enum, Size: size, Signed: b.Signed, Enum: tab}
+	return tab
 }
 
 // forward finds the definition of a struct that is only declared, or gives

@@ -55,6 +55,9 @@ func (e *Env) KernelFunc(name string) bool {
 	return err == nil
 }
 
+// EnumOf finds the enum of an enumerator.
+func (e *Env) EnumOf(enumerator string) (*types.EnumTable, bool) { return e.K.EnumOf(enumerator) }
+
 // cgroupRoots are where cgroup v2 is mounted; with the hybrid layout it is a
 // directory further down.
 var cgroupRoots = []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}

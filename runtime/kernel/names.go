@@ -75,6 +75,23 @@ func (k *Kernel) Enumerator(name string) (*types.Type, uint64, bool) {
 	return nil, 0, false
 }
 
+// EnumOf is the enum that has an enumerator of that name. Unlike Enumerator,
+// which gives the members of an enum without a name the type of a number, it
+// has the names of such an enum, too.
+func (k *Kernel) EnumOf(enumerator string) (*types.EnumTable, bool) {
+	for _, spec := range k.specs() {
+		id, _, ok := spec.Enumerator(enumerator)
+		if !ok {
+			continue
+		}
+		t, err := spec.Type(id)
+		if e, is := t.(*btf.Enum); err == nil && is {
+			return enumTable(e), true
+		}
+	}
+	return nil, false
+}
+
 // maxNames bounds Names: a kernel has some 10,000 structs.
 const maxNames = 1 << 16
 

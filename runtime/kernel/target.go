@@ -65,6 +65,11 @@ func (k *Kernel) Target(text string) (*target.Target, error) {
 	if k.loaded.Load() && set.Has(feature.RdonlyCast) {
 		t.RdonlyCast = kfunc(set, "bpf_rdonly_cast")
 	}
+	if strings.Contains(text, "fgraph") || all {
+		if set.Has(feature.SessionReturn) {
+			t.SessionReturn = kfunc(set, "bpf_session_is_return")
+		}
+	}
 	if t.TaskBTF && (all || strings.Contains(text, "comm")) {
 		t.CommOff, _ = feature.CommOffset()
 	}

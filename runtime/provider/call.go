@@ -155,6 +155,8 @@ func mechanism(s *hir.Site) string {
 // will.
 func (r *request) noTrampoline(f fn, proto *kernel.Func, err error) string {
 	switch {
+	case r.tracer:
+		return "the tracer function_graph runs beside it, and would see the trampoline"
 	case r.Attach == "kprobe" || r.Attach == "multi":
 		return fmt.Sprintf("config attach is %q", r.Attach)
 	case r.Uses.Reg:

@@ -19,7 +19,7 @@ import (
 func show(s *hir.Site) string {
 	kinds := map[hir.AttachKind]string{
 		hir.AttachNone: "run", hir.AttachKprobe: "kprobe", hir.AttachKretprobe: "kretprobe", hir.AttachKprobeMulti: "kprobe.multi",
-		hir.AttachKretprobeMulti: "kretprobe.multi", hir.AttachFentry: "fentry", hir.AttachFexit: "fexit", hir.AttachTracepoint: "tracepoint",
+		hir.AttachKretprobeMulti: "kretprobe.multi", hir.AttachKprobeSession: "kprobe.session", hir.AttachFentry: "fentry", hir.AttachFexit: "fexit", hir.AttachTracepoint: "tracepoint",
 		hir.AttachRawTracepoint: "raw tracepoint",
 		hir.AttachRawTP:         "rawtp", hir.AttachUprobe: "uprobe", hir.AttachUretprobe: "uretprobe", hir.AttachInterval: "interval",
 		hir.AttachProfile: "profile", hir.AttachSoftware: "software", hir.AttachHardware: "hardware",
@@ -57,7 +57,11 @@ func show(s *hir.Site) string {
 			if i == 0 {
 				out += " parts="
 			}
-			out += "[" + part.Func + " " + kinds[part.Enter.Attach.Kind] + " " + kinds[part.Exit.Attach.Kind] + "]"
+			out += "[" + part.Func + " " + kinds[part.Enter.Attach.Kind]
+			if part.Exit != nil {
+				out += " " + kinds[part.Exit.Attach.Kind]
+			}
+			out += "]"
 		}
 	}
 	return out
@@ -140,7 +144,7 @@ func TestExpand(t *testing.T) {
 		{"fgraph:vfs_read:only=vfs_*:skip=vfs_void:irqs=on", hir.Uses{Graph: true}, []string{
 			"fgraph:vfs_read fexit symbol=vfs_read entry=fentry graph=bpf depth=16 only=[vfs_read vfs_void vfs_write] skip=[vfs_void] irqs parts=[vfs_write fentry fexit]"}},
 		{"fgraph:vfs_read:only=cloned", hir.Uses{Graph: true}, []string{
-			"fgraph:vfs_read fexit symbol=vfs_read entry=fentry graph=bpf depth=16 only=[cloned.constprop.0 cloned.isra.1] parts=[ kprobe.multi kretprobe.multi]"}},
+			"fgraph:vfs_read fexit symbol=vfs_read entry=fentry graph=bpf depth=16 only=[cloned.constprop.0 cloned.isra.1] parts=[ kprobe.session]"}},
 		{"call:cloned", hir.Uses{}, []string{"call:cloned.constprop.0 kprobe symbol=cloned.constprop.0", "call:cloned.isra.1 kprobe symbol=cloned.isra.1"}},
 	} {
 		name := tc.text

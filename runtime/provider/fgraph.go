@@ -57,7 +57,7 @@ func expandFgraph(r *request) []*hir.Site {
 		// Before 5.11 the tracer does not see functions with a trampoline, and on
 		// all kernels the trampoline's own calls would be in the tree.
 		if plan.Source == hir.GraphFtrace && r.Attach == "" && r.set.kprobes() == nil {
-			r.Attach = "kprobe"
+			r.tracer = true
 		}
 	}
 	sites := expandCall(r)
@@ -270,8 +270,7 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 			single, fns = append(single, fns[0]), nil
 		}
 		if len(fns) > 0 {
-			name := fmt.Sprintf("%d functions", len(fns))
-			parts = append(parts, hir.GraphPart{Enter: mark(enter.manySite(name, fns, false)), Exit: mark(exit.manySite(name, fns, true))})
+			parts = append(parts, r.sharedPart(enter, exit, fns, mark))
 		}
 	}
 	for _, f := range single {
@@ -287,6 +286,18 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 		parts = append(parts, hir.GraphPart{Func: f.name, Enter: mark(e), Exit: mark(x)})
 	}
 	return parts
+}
+
+// sharedPart is the part of functions that share their programs.
+func (r *request) sharedPart(enter, exit *request, fns []fn, mark func(*hir.Site) *hir.Site) hir.GraphPart {
+	name := fmt.Sprintf("%d functions", len(fns))
+	s := enter.manySite(name, fns, false)
+	if session := r.set.opts.KprobeSession; session == nil || session() == nil {
+		s.Attach.Kind, s.Ret = hir.AttachKprobeSession, result(nil)
+		s.Why = "kprobe.session: one program for entry and return of " + name
+		return hir.GraphPart{Enter: mark(s)}
+	}
+	return hir.GraphPart{Enter: mark(s), Exit: mark(exit.manySite(name, fns, true))}
 }
 
 // unsafeBelow tells functions that our own programs call, whose programs would

@@ -57,6 +57,9 @@ type Options struct {
 	Ftrace func() error
 	// IntPointers is the use of pointers to integers in tracing programs.
 	IntPointers func() error
+	// KprobeSession is one program at entry and return of many functions, which
+	// can tell which of them it is.
+	KprobeSession func() error
 	// FuncIP is the helper that tells the traced function's address.
 	FuncIP func() error
 	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
@@ -132,6 +135,8 @@ type request struct {
 	// quiet drops complaints: the type was a wildcard (P-COM-05), or further
 	// alternatives follow.
 	quiet bool
+	// tracer tells that the tracer function_graph records what is below.
+	tracer bool
 	// matched is set when the target exists, whatever became of it.
 	matched bool
 }

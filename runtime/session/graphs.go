@@ -109,9 +109,13 @@ func partsText(parts []hir.GraphPart) string {
 	by := map[string]int{}
 	var order []string
 	for i := range parts {
-		why, _, _ := strings.Cut(parts[i].Exit.Why, ":")
-		if parts[i].Func == "" {
-			why = parts[i].Enter.Why + "; " + parts[i].Exit.Why
+		enter, exit := parts[i].Enter, parts[i].Exit
+		why := enter.Why
+		switch {
+		case exit != nil && parts[i].Func == "":
+			why += "; " + exit.Why
+		case exit != nil:
+			why, _, _ = strings.Cut(exit.Why, ":")
 		}
 		if by[why] == 0 {
 			order = append(order, why)
@@ -215,7 +219,12 @@ func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, func
 	root := t.Root()
 	if p.decoder == nil && root.Flags&(graph.NoEntry|graph.NoExit) == 0 {
 		// The tracer's times hold what the programs at the root take.
+		// But for what it has by another clock, which may run a little apart.
 		root.T0, root.T1 = max(root.T0, int64(r.Start)), min(root.T1, int64(r.ID.Time))
+		t.Children(0, func(i int32) bool {
+			root.T0, root.T1 = min(root.T0, t.Calls[i].T0), max(root.T1, t.Calls[i].T1)
+			return true
+		})
 	}
 	if p.site.Ret != nil && root.Flags&graph.HasRet == 0 {
 		root.Ret, root.Flags = r.Ret, root.Flags|graph.HasRet

@@ -22,7 +22,8 @@ type bench struct {
 
 	meter, front string
 	tracers      []tracer
-	release      string // of the kernel, as the guest reports it
+	recording    []tracer // those that only record call graphs
+	release      string   // of the kernel, as the guest reports it
 }
 
 // tracer is one of the programs that are compared.
@@ -43,9 +44,9 @@ func (t *tracer) root() string {
 	return "/tracers/" + t.name
 }
 
-// command is the tracer's command line for a script.
-func (t *tracer) command(script string, params ...string) []string {
-	args := []string{t.path}
+// script is the tracer's command line, without its name, for a script.
+func (t *tracer) script(script string, params ...string) []string {
+	var args []string
 	if t.eArg != "" {
 		args = append(args, t.eArg)
 	}
@@ -60,6 +61,15 @@ var packages = []struct {
 }{
 	{"sid", tracer{name: "bpftrace", path: "/usr/bin/bpftrace", eArg: "-e"}},
 	{"sid", tracer{name: "ply", path: "/usr/sbin/ply", ply: true}},
+}
+
+// recorderPackages are the recorders of call graphs, and their packages.
+var recorderPackages = []struct {
+	suite, pkg string
+	tracer
+}{
+	{"sid", "trace-cmd", tracer{name: "trace-cmd", path: "/usr/bin/trace-cmd"}},
+	{"sid", "linux-perf", tracer{name: "perf", path: "/usr/bin/perf"}},
 }
 
 // prepare builds the programs and fetches the tracers.
@@ -93,18 +103,26 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		}
 		b.tracers = append(b.tracers, t)
 	}
+	for _, p := range recorderPackages {
+		t := p.tracer
+		if t.tree, err = guest.Package(ctx, p.suite, p.pkg); err != nil {
+			note("%s is left out: %v", t.name, err)
+			continue
+		}
+		b.recording = append(b.recording, t)
+	}
 	return nil
 }
 
-// boot starts a guest with everything in it.
-func (b *bench) boot(ctx context.Context, counting bool) (*guest.Guest, error) {
+// bootKernel starts a guest with tracers in it besides probe.
+func (b *bench) bootKernel(ctx context.Context, kernel string, counting bool, tracers []tracer) (*guest.Guest, error) {
 	o := guest.Options{
-		Kernel: b.kernel, MemoryMB: 2048, Icount: counting, NoKVM: counting,
+		Kernel: kernel, MemoryMB: 3072, Icount: counting, NoKVM: counting,
 		Files: map[string]string{"/bin/probe": b.binary, "/bin/meter": b.meter, "/bin/front": b.front},
 		Trees: map[string]string{},
 	}
-	for i := range b.tracers {
-		if t := &b.tracers[i]; t.tree != "" {
+	for i := range tracers {
+		if t := &tracers[i]; t.tree != "" {
 			o.Trees[t.root()] = t.tree
 		}
 	}
@@ -112,9 +130,8 @@ func (b *bench) boot(ctx context.Context, counting bool) (*guest.Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.release = g.Release
-	for i := range b.tracers {
-		t := &b.tracers[i]
+	for i := range tracers {
+		t := &tracers[i]
 		if t.tree != "" {
 			for _, dir := range []string{"/proc", "/sys", "/dev"} {
 				if err := run(ctx, g, "mount", "--rbind", dir, t.root()+dir); err != nil {
@@ -174,13 +191,13 @@ type measured struct {
 // errMeter is a measurement that did not come about.
 var errMeter = errors.New("not measured")
 
-// ask runs meter in a guest.
-func (b *bench) ask(ctx context.Context, g *guest.Guest, t *tracer, what string, flags []string, script string, params ...string) (*measured, error) {
+// ask runs meter in a guest; words follow the tracer's name.
+func (b *bench) ask(ctx context.Context, g *guest.Guest, t *tracer, what string, flags []string, words ...string) (*measured, error) {
 	args := append([]string{"meter"}, flags...)
 	if t.tree != "" {
 		args = append(args, "-root", t.root())
 	}
-	args = append(append(args, what, "--"), t.command(script, params...)...)
+	args = append(append(args, what, "--"), append([]string{t.path}, words...)...)
 	res, err := g.Run(ctx, guest.Cmd{Args: args, Timeout: 20 * time.Minute})
 	if err != nil {
 		return nil, err

@@ -22,6 +22,10 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 	var doc strings.Builder
 	add := func(ts []*table, err error) error {
 		for _, t := range ts {
+			t.measured = time.Now().UTC().Format("2006-01-02")
+			if b.release != "" {
+				t.measured += ", kernel " + b.release
+			}
 			doc.WriteString(t.markdown())
 		}
 		return err
@@ -31,13 +35,22 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 			return "", err
 		}
 	}
-	// One guest for what counts instructions, one for wall time.
+	if slices.Contains(chosen, "pages") {
+		if err := add(b.pages(ctx)); err != nil {
+			return "", err
+		}
+	}
+	// Guests for what counts instructions, and one for wall time.
+	type measures map[string]func(context.Context, *guest.Guest) ([]*table, error)
+	both := slices.Concat(b.tracers, b.recording)
 	for _, kind := range []struct {
 		counting bool
-		parts    map[string]func(context.Context, *guest.Guest) ([]*table, error)
+		tracers  []tracer
+		parts    measures
 	}{
-		{true, map[string]func(context.Context, *guest.Guest) ([]*table, error){"front": b.fronts, "start": b.starts, "event": b.events}},
-		{false, map[string]func(context.Context, *guest.Guest) ([]*table, error){"attached": b.attached, "lost": b.lost}},
+		{true, b.tracers, measures{"front": b.fronts, "start": b.starts, "event": b.events}},
+		{true, both, measures{"graphs": b.graphs, "hooks": b.hooks}},
+		{false, b.tracers, measures{"attached": b.attached, "lost": b.lost, "storm": b.storms}},
 	} {
 		var g *guest.Guest
 		for _, p := range parts {
@@ -46,9 +59,10 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 			}
 			if g == nil {
 				var err error
-				if g, err = b.boot(ctx, kind.counting); err != nil {
+				if g, err = b.bootKernel(ctx, b.kernel, kind.counting, kind.tracers); err != nil {
 					return "", err
 				}
+				b.release = g.Release
 			}
 			note("%s", p)
 			if err := add(kind.parts[p](ctx, g)); err != nil {
@@ -62,8 +76,7 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 			}
 		}
 	}
-	head := fmt.Sprintf("Measured on %s with kernel %s.\n\n", time.Now().UTC().Format("2006-01-02"), b.release)
-	return head + doc.String(), nil
+	return doc.String(), nil
 }
 
 // columns names the tracers with their versions.
@@ -160,7 +173,7 @@ func (b *bench) starts(ctx context.Context, g *guest.Guest) ([]*table, error) {
 			}
 			v, peak := math.NaN(), math.NaN()
 			if script != "" {
-				m, err := b.ask(ctx, g, t, "cpu", nil, script)
+				m, err := b.ask(ctx, g, t, "cpu", nil, t.script(script)...)
 				if m == nil {
 					m = &measured{}
 				}
@@ -193,7 +206,7 @@ func (b *bench) events(ctx context.Context, g *guest.Guest) ([]*table, error) {
 			if t.ply {
 				script = plyAttachPoint + c.ply
 			}
-			m, err := b.ask(ctx, g, t, "event", nil, script)
+			m, err := b.ask(ctx, g, t, "event", nil, t.script(script)...)
 			v := 0.0
 			if m != nil {
 				v = m.Program
@@ -227,7 +240,7 @@ func (b *bench) attached(ctx context.Context, g *guest.Guest) ([]*table, error) 
 		}
 		var all []float64
 		for range b.repeat {
-			m, err := b.ask(ctx, g, t, "attached", nil, script)
+			m, err := b.ask(ctx, g, t, "attached", nil, t.script(script)...)
 			v := 0.0
 			if m != nil {
 				v = float64(m.Wall) / 1e6
@@ -258,7 +271,7 @@ func (b *bench) lost(ctx context.Context, g *guest.Guest) ([]*table, error) {
 			continue // it has no parameters
 		}
 		out.columns = append(out.columns, b.columns()[i])
-		m, err := b.ask(ctx, g, t, "lost", []string{"-calls", fmt.Sprint(lostEvents), "-rounds", "1"}, lostScript, "PID")
+		m, err := b.ask(ctx, g, t, "lost", []string{"-calls", fmt.Sprint(lostEvents), "-rounds", "1"}, t.script(lostScript, "PID")...)
 		if m == nil {
 			m = &measured{}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,8 @@ type table struct {
 	title, command, unit string
 	columns              []string // tracers
 	rows                 []row
-	alone                bool // the columns are not compared with each other
+	alone                bool   // the columns are not compared with each other
+	measured             string // when and where
 }
 
 // row is one line of a table.
@@ -29,7 +31,11 @@ type row struct {
 // second, the goal and whether it is reached.
 func (t *table) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n`%s`. %s.\n\n| |", t.title, t.command, t.unit)
+	fmt.Fprintf(&b, "%s%s\n\n`%s`. %s.", titleMark, t.title, t.command, t.unit)
+	if t.measured != "" {
+		fmt.Fprintf(&b, " %s.", t.measured)
+	}
+	b.WriteString("\n\n| |")
 	ratio := len(t.columns) > 1 && !t.alone
 	for _, c := range t.columns {
 		fmt.Fprintf(&b, " %s |", c)
@@ -115,29 +121,62 @@ const (
 	endMarker   = "<!-- end of tables -->"
 )
 
-// insert replaces the text between the markers of a file.
-func insert(name, text string) error {
+// titleMark begins a table.
+const titleMark = "### "
+
+// insert puts tables between the markers of a file, in the place of those with
+// the same titles. With all, what was there before is dropped.
+func insert(name, text string, all bool) error {
 	old, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	b, err := replace(old, text)
+	b, err := replace(old, text, all)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return os.WriteFile(name, b, 0o644)
 }
 
-// replace puts text between the markers of a document.
-func replace(doc []byte, text string) ([]byte, error) {
+// replace puts tables between the markers of a document.
+func replace(doc []byte, text string, all bool) ([]byte, error) {
 	head, rest, ok := bytes.Cut(doc, []byte(beginMarker))
-	_, tail, also := bytes.Cut(rest, []byte(endMarker))
+	old, tail, also := bytes.Cut(rest, []byte(endMarker))
 	if !ok || !also {
 		return nil, fmt.Errorf("the lines %q and %q are not there", beginMarker, endMarker)
+	}
+	if !all {
+		text = merge(string(old), text)
 	}
 	var b bytes.Buffer
 	b.Write(head)
 	fmt.Fprintf(&b, "%s\n\n%s\n\n%s", beginMarker, strings.TrimSpace(text), endMarker)
 	b.Write(tail)
 	return b.Bytes(), nil
+}
+
+// merge gives the tables of old with those of text in the place of their
+// namesakes, and the others of text behind them.
+func merge(old, text string) string {
+	tables := func(text string) []string {
+		list := strings.Split("\n"+strings.TrimSpace(text), "\n"+titleMark)
+		return list[1:] // nothing counts before the first
+	}
+	title := func(table string) string {
+		line, _, _ := strings.Cut(table, "\n")
+		return line
+	}
+	out := tables(old)
+	for _, t := range tables(text) {
+		i := slices.IndexFunc(out, func(o string) bool { return title(o) == title(t) })
+		if i < 0 {
+			out = append(out, t)
+		} else {
+			out[i] = t
+		}
+	}
+	for i, t := range out {
+		out[i] = titleMark + strings.TrimSpace(t)
+	}
+	return strings.Join(out, "\n\n")
 }

@@ -38,16 +38,16 @@ func TestMarkdown(t *testing.T) {
 
 func TestReplace(t *testing.T) {
 	doc := "head\n" + beginMarker + "\nold\n" + endMarker + "\ntail\n"
-	got, err := replace([]byte(doc), "new\n\n")
+	got, err := replace([]byte(doc), "new\n\n", true)
 	if want := "head\n" + beginMarker + "\n\nnew\n\n" + endMarker + "\ntail\n"; err != nil || string(got) != want {
 		t.Errorf("replace = %q, %v, want %q", got, err, want)
 	}
-	again, err := replace(got, "new\n\n")
+	again, err := replace(got, "new\n\n", true)
 	if err != nil || string(again) != string(got) {
 		t.Errorf("a second time gives %q, %v", again, err)
 	}
 	for _, bad := range []string{"", beginMarker, endMarker, endMarker + "\n" + beginMarker} {
-		if got, err := replace([]byte(bad), "x"); err == nil {
+		if got, err := replace([]byte(bad), "x", true); err == nil {
 			t.Errorf("replace in %q gives %q", bad, got)
 		}
 	}
@@ -60,5 +60,29 @@ func TestManyLines(t *testing.T) {
 	}
 	if strings.Contains(text, "exit()") || !strings.Contains(text, "@g1_calls") {
 		t.Errorf("the lines are not made for repetition:\n%s", text[:400])
+	}
+}
+
+func TestMerge(t *testing.T) {
+	old := "\n### A\n\n1\n\n### B\n\n2\n\n"
+	want := "### A\n\n1\n\n### B\n\n3\n\n### C\n\n4"
+	if got := merge(old, "### B\n\n3\n\n### C\n\n4\n\n"); got != want {
+		t.Errorf("merge = %q, want %q", got, want)
+	}
+	if got := merge("", "### C\n\n4"); got != "### C\n\n4" {
+		t.Errorf("merge with nothing = %q", got)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	text := "BenchmarkPage/format=6.1-2  \t 5\t 71.6 Mevents/cpu-s\t 13.9 cpu-ns/event\n" +
+		"BenchmarkPage/format=6.12-2  \t 5\t 71.6 Mevents/cpu-s\t 9 cpu-ns/event\n" +
+		"BenchmarkPage/format=6.1-2  \t 5\t 71.6 Mevents/cpu-s\t 11 cpu-ns/event\n" +
+		"BenchmarkPage/format=6.1 \t 5\t 71.6 Mevents/cpu-s\t 12.5 cpu-ns/event\n"
+	if got := median(text, "BenchmarkPage/format=6.1"); got != 12.5 {
+		t.Errorf("median %v, want 12.5", got)
+	}
+	if got := median(text, "BenchmarkOther"); !math.IsNaN(got) {
+		t.Errorf("median of nothing %v", got)
 	}
 }

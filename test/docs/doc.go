@@ -71,13 +71,17 @@ func Fill(text string, sections map[string]string) (string, error) {
 }
 
 // Files lists the documents below the root: the README, the change log and
-// everything in docs/.
+// everything in docs/ and the folders in it.
 func Files(root string) ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil {
-		return nil, err
+	names := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CHANGELOG.md")}
+	for _, pattern := range []string{"docs/*.md", "docs/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, found...)
 	}
-	return append([]string{filepath.Join(root, "README.md"), filepath.Join(root, "CHANGELOG.md")}, names...), nil
+	return names, nil
 }
 
 // Write fills the generated sections of all documents and returns the names of

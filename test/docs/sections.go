@@ -14,6 +14,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/feature"
 	"probe/runtime/provider"
+	ready "probe/scripts"
 	"probe/stdlib"
 )
 
@@ -24,7 +25,12 @@ func Sections(root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	scriptPages, err := scriptTable(root)
+	if err != nil {
+		return nil, err
+	}
 	return map[string]string{
+		"scripts":      scriptPages,
 		"probes":       probeTable(),
 		"values":       signatures(func(s *types.Signature) bool { return s.Bare && !s.Agg }),
 		"functions":    signatures(func(s *types.Signature) bool { return !s.Bare && !s.Agg }),
@@ -114,6 +120,36 @@ func moduleTable() string {
 		rows = append(rows, []string{code(`import "` + name + `"`), strings.ToUpper(about[:1]) + about[1:] + ". " + code("probe help "+name) + " lists its macros."})
 	}
 	return table([]string{"", ""}, rows)
+}
+
+// scriptTable lists the scripts that come with probe by the questions that they
+// answer, which are the first sentences of their headers.
+func scriptTable(root string) (string, error) {
+	files, err := ready.FS.ReadDir(".")
+	if err != nil {
+		return "", err
+	}
+	var rows [][]string
+	for _, f := range files {
+		text, err := ready.FS.ReadFile(f.Name())
+		if err != nil {
+			return "", err
+		}
+		name := strings.TrimSuffix(f.Name(), ".pr")
+		_, about, found := strings.Cut(string(text), "\n// "+name+": ")
+		about, _, asked := strings.Cut(about, "?")
+		if !found || !asked {
+			return "", fmt.Errorf("%s does not begin with the question that it answers", f.Name())
+		}
+		about = strings.ReplaceAll(about, "\n// ", " ") + "?"
+		page := filepath.Join(root, "docs", "scripts", name+".md")
+		link := code(name)
+		if _, err := os.Stat(page); err == nil {
+			link = "[" + name + "](" + name + ".md)"
+		}
+		rows = append(rows, []string{link, strings.ToUpper(about[:1]) + about[1:]})
+	}
+	return table([]string{"`probe run` …", "answers"}, rows), nil
 }
 
 func configTable() string {

@@ -1,7 +1,6 @@
 package ftrace
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -89,49 +88,4 @@ func TestThreads(t *testing.T) {
 	if self := th.get(1); self.Comm == "" || self.PID != 1 {
 		t.Errorf("thread 1 is %+v", self)
 	}
-}
-
-// BenchmarkPipeline is what reading costs without the kernel's part: pages of
-// two CPUs decoded, merged by time, and built into trees of 31 calls.
-func BenchmarkPipeline(b *testing.B) {
-	d := decoder(b, "6.1")
-	page := func(cpu uint64) []byte {
-		p := &pager{}
-		for len(p.data) < 3800 {
-			p.entry(10, 0, uint32(100+cpu), 1000, 0)
-			for i := range uint64(30) {
-				p.entry(10, 0, uint32(100+cpu), 2000+i, 1)
-				p.exit(10, uint32(100+cpu), 2000+i, 1, 5, 10)
-			}
-			p.exit(10, uint32(100+cpu), 1000, 0, 5, 500)
-		}
-		return p.page(4096)
-	}
-	var funcs graph.Funcs
-	trees := 0
-	builder := &graph.Builder{Funcs: &funcs, Resolve: func(uint64) graph.Func { return graph.Func{Name: "f"} }, Done: func(int32, *graph.Tree) { trees++ }}
-	s := &Source{readers: []*reader{{cpu: 0}, {cpu: 1}}}
-	pages := [][]byte{page(0), page(1)}
-	events, n := 0, 0
-	for b.Loop() {
-		for _, r := range s.readers {
-			r.events, r.next = r.events[:0], 0
-			for k := range 100 {
-				var err error
-				binary.LittleEndian.PutUint64(pages[r.cpu], uint64(n+k)*100_000)
-				if r.events, r.args, err = d.Page(pages[r.cpu], r.cpu, r.events, r.args[:0]); err != nil {
-					b.Fatal(err)
-				}
-			}
-			events += len(r.events)
-		}
-		n += 100
-		for e, args := range s.batch(1 << 62).Each {
-			builder.Add(e, args)
-		}
-	}
-	if trees == 0 {
-		b.Fatal("no trees")
-	}
-	b.ReportMetric(float64(events)/b.Elapsed().Seconds()/1e6, "Mevents/s")
 }

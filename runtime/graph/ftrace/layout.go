@@ -3,6 +3,7 @@ package ftrace
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"probe/runtime/tracefs"
@@ -49,48 +50,57 @@ func (d *Decoder) setPage(f *tracefs.Format) error {
 	return nil
 }
 
+// heads are the fields that every record begins with, as all 64-bit kernels
+// have them.
+var heads = map[string]field{
+	"common_type": {0, 2}, "common_flags": {2, 1}, "common_pid": {headTID / 8, 4},
+}
+
 // setRecord takes the layout of one type of record.
 func (d *Decoder) setRecord(f *tracefs.Format) error {
-	at := func(name string) field {
-		x, ok := f.Field(name)
-		if !ok {
-			return field{}
-		}
-		return field{int(x.Offset), int(x.Size)}
-	}
+	known := 0
 	for _, c := range f.Common {
-		switch c.Name {
-		case "common_pid":
-			d.pid = field{int(c.Offset), int(c.Size)}
-		case "common_flags":
-			d.flags = field{int(c.Offset), int(c.Size)}
+		if at, ok := heads[c.Name]; ok && at == (field{int(c.Offset), int(c.Size)}) {
+			known++
 		}
 	}
-	r := record{
-		id: uint16(f.ID), fn: at("func"), depth: at("depth"),
-		call: at("calltime"), ret: at("rettime"), value: at("ret"),
+	if known != len(heads) {
+		return fmt.Errorf("event %s does not begin with its number, flags and thread", f.Name)
 	}
-	if r.fn.size == 0 {
-		r.fn = at("__probe_func") // events of kretprobes
+	r := record{id: uint16(f.ID)}
+	// at finds a number of one of the sizes.
+	at := func(name string, sizes ...int64) (offset int, ok bool) {
+		x, ok := f.Field(name)
+		if !ok || !slices.Contains(sizes, int64(x.Size)) {
+			return 0, false
+		}
+		r.size = max(r.size, int(x.Offset)+int(x.Size))
+		return int(x.Offset), true
 	}
-	if r.fn.size == 0 {
-		r.fn = at("__probe_ip") // of fprobes and of function entries
+	var named, nested, valued, called, returned bool
+	// The second is of kretprobes, the third of fprobes and of function entries.
+	for _, name := range []string{"func", "__probe_func", "__probe_ip"} {
+		if r.fn, named = at(name, 8); named {
+			break
+		}
 	}
-	if f.ID <= 0 || f.ID > 0xffff || d.pid.size != 4 || r.fn.size != 8 {
-		return fmt.Errorf("event %s has no number, thread or function", f.Name)
+	if f.ID <= 0 || f.ID > 0xffff || !named {
+		return fmt.Errorf("event %s has no number or function", f.Name)
 	}
-	for _, x := range []field{r.fn, r.depth, r.call, r.ret, r.value} {
-		r.size = max(r.size, x.offset+x.size)
-	}
+	r.depth, nested = at("depth", 2, 4, 8)
+	r.value, valued = at("ret", 8)
+	r.times[0], called = at("calltime", 8)
+	r.times[1], returned = at("rettime", 8)
+	r.timed = called && returned
 	switch {
-	case f.Name == "funcgraph_entry" && r.depth.size > 0:
+	case f.Name == "funcgraph_entry" && nested:
 		if args, ok := f.Field("args"); ok && args.Array && args.Size == 0 {
 			r.args = int(args.Offset)
 		}
 		d.entry = r
-	case f.Name == "funcgraph_exit" && r.depth.size > 0:
+	case f.Name == "funcgraph_exit" && nested:
 		d.exit = r
-	case !strings.HasPrefix(f.Name, "funcgraph_") && r.value.size > 0:
+	case !strings.HasPrefix(f.Name, "funcgraph_") && valued:
 		d.returns[r.id] = r
 	default:
 		return fmt.Errorf("event %s has neither depth nor return value", f.Name)

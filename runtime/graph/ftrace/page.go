@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"probe/runtime/graph"
 )
@@ -34,44 +35,36 @@ const (
 // field is where a number lies in a record.
 type field struct{ offset, size int }
 
-// get reads the field; absent ones are 0.
-func (f field) get(rec []byte) uint64 {
-	if f.offset+f.size > len(rec) {
-		return 0
-	}
-	switch f.size {
-	case 8:
-		return binary.LittleEndian.Uint64(rec[f.offset:])
-	case 4:
-		return uint64(binary.LittleEndian.Uint32(rec[f.offset:]))
-	case 2:
-		return uint64(binary.LittleEndian.Uint16(rec[f.offset:]))
-	case 1:
-		return uint64(rec[f.offset])
-	}
-	return 0
-}
+// The head of every record, read as one number: the type in the lowest 16
+// bits, the flags in the 8 above, the thread in the highest 32. setRecord
+// refuses kernels with another one.
+const (
+	headBytes = 8
+	headFlags = 16
+	headTID   = 32
+)
 
 // Decoder turns pages into events. It is made by NewDecoder and may be used by
 // several goroutines.
 type Decoder struct {
 	header  int // bytes before the first record
-	pid     field
-	flags   field
 	entry   record
 	exit    record
 	returns map[uint16]record
 }
 
-// record is the layout of one type of record.
+// record is the layout of one type of record: where its numbers are.
 type record struct {
 	id    uint16
 	size  int // least number of bytes
-	fn    field
-	depth field
-	// call and ret are the times of an exit; value is a return value.
-	call, ret, value field
-	args             int // offset of the arguments of an entry, 0 for none
+	fn    int // 8 bytes
+	depth int // of which 2 bytes are read
+	// times are those of the call and the return of an exit, 8 bytes each;
+	// timed tells whether there are any.
+	times [2]int
+	timed bool
+	value int // a return value, 8 bytes
+	args  int // of an entry, to its end; 0 for none
 }
 
 // Page appends the events of a page to out, and their arguments to args. A
@@ -95,30 +88,20 @@ func (d *Decoder) Page(page []byte, cpu uint16, out []graph.Event, args []uint64
 		out = append(out, graph.Event{Time: int64(now), Kind: graph.Lost, CPU: cpu, Value: n, Depth: -1})
 	}
 	data = data[:size]
+	// No record takes less than its two heads, so none has to look for room.
+	out = slices.Grow(out, size/(4+headBytes))
 	for len(data) >= 4 {
 		head := binary.LittleEndian.Uint32(data)
 		kind, delta := head&31, uint64(head>>5)
 		length, skip := int(kind)*4, 4
-		switch kind {
-		case 0, recordPadding:
-			if len(data) < 8 {
-				return out, args, fmt.Errorf("%w: a record is cut off", ErrPage)
+		if kind-1 >= recordPadding-1 { // not a plain record
+			var err error
+			if length, skip, err = odd(data, kind, &delta); err != nil {
+				return out, args, err
 			}
-			// The length counts its own word.
-			length, skip = int(binary.LittleEndian.Uint32(data[4:]))-4, 8
-			if kind == recordPadding && delta == 0 {
+			if skip == 0 {
 				return out, args, nil // nothing but padding from here on
 			}
-			if length < 0 || length > pageData {
-				return out, args, fmt.Errorf("%w: a record of %d bytes", ErrPage, length)
-			}
-			length = (length + 3) &^ 3
-		case recordTimeExtend, recordTimeStamp:
-			if len(data) < 8 {
-				return out, args, fmt.Errorf("%w: a time is cut off", ErrPage)
-			}
-			delta |= uint64(binary.LittleEndian.Uint32(data[4:])) << 27
-			length, skip = 0, 8
 		}
 		if kind == recordTimeStamp {
 			// 59 bits are absolute, the rest is that of the page.
@@ -131,52 +114,87 @@ func (d *Decoder) Page(page []byte, cpu uint16, out []graph.Event, args []uint64
 		}
 		rec := data[skip : skip+length]
 		data = data[skip+length:]
-		if kind < recordPadding && len(rec) >= 8 {
-			out, args = d.record(rec, int64(now), cpu, out, args)
+		if kind < recordPadding && len(rec) >= headBytes {
+			n := len(out)
+			e := &out[:n+1][n]
+			e.Time, e.CPU = int64(now), cpu
+			var ok bool
+			if args, ok = d.record(rec, e, args); ok {
+				out = out[:n+1]
+			}
 		}
 	}
 	return out, args, nil
 }
 
-// record appends the event of one record, if it is of a known type.
-func (d *Decoder) record(rec []byte, now int64, cpu uint16, out []graph.Event, args []uint64) ([]graph.Event, []uint64) {
-	id := binary.LittleEndian.Uint16(rec)
-	r := &d.entry
-	e := graph.Event{Time: now, CPU: cpu, Depth: -1}
-	switch {
+// odd gives the length of the data of a record that is not of the plain form,
+// and of what comes before it; none when nothing follows. A time is added to
+// delta.
+func odd(data []byte, kind uint32, delta *uint64) (length, skip int, err error) {
+	if len(data) < 8 {
+		return 0, 0, fmt.Errorf("%w: a record is cut off", ErrPage)
+	}
+	word := binary.LittleEndian.Uint32(data[4:])
+	if kind == recordTimeExtend || kind == recordTimeStamp {
+		*delta |= uint64(word) << 27
+		return 0, 8, nil
+	}
+	if kind == recordPadding && *delta == 0 {
+		return 0, 0, nil
+	}
+	// The length counts its own word.
+	length = int(word) - 4
+	if length < 0 || length > pageData {
+		return 0, 0, fmt.Errorf("%w: a record of %d bytes", ErrPage, length)
+	}
+	return (length + 3) &^ 3, 8, nil
+}
+
+// record sets the event of one record but for time and CPU. It tells whether
+// the record is of a known type.
+func (d *Decoder) record(rec []byte, e *graph.Event, args []uint64) ([]uint64, bool) {
+	head := binary.LittleEndian.Uint64(rec)
+	if e.TID = int32(head >> headTID); e.TID == 0 {
+		e.TID = -1 - int32(e.CPU) // each CPU has an idle thread, and all have the id 0
+	}
+	e.Args, e.NArgs, e.Value, e.Flags = 0, 0, 0, 0
+	if head&((flagHardIRQ|flagNMI)<<headFlags) != 0 {
+		e.Flags = graph.HardIRQ
+	}
+	switch id := uint16(head); {
 	case id == d.entry.id && len(rec) >= d.entry.size:
-		e.Depth = int16(r.depth.get(rec))
+		r := &d.entry
+		e.Kind, e.Addr, e.Depth = graph.Enter, number(rec, r.fn), depth(rec, r.depth)
 		if r.args > 0 && len(rec) > r.args {
 			e.Args = int32(len(args))
 			for at := r.args; at+8 <= len(rec) && e.NArgs < maxArgs; at += 8 {
-				args = append(args, binary.LittleEndian.Uint64(rec[at:]))
+				args = append(args, number(rec, at))
 				e.NArgs++
 			}
 		}
 	case id == d.exit.id && len(rec) >= d.exit.size:
-		r = &d.exit
-		e.Kind = graph.Exit
-		e.Depth = int16(r.depth.get(rec))
-		if from, to := r.call.get(rec), r.ret.get(rec); to > from {
-			e.Value = to - from
+		r := &d.exit
+		e.Kind, e.Addr, e.Depth = graph.Exit, number(rec, r.fn), depth(rec, r.depth)
+		if r.timed {
+			if from, to := number(rec, r.times[0]), number(rec, r.times[1]); to > from {
+				e.Value = to - from
+			}
 		}
 	default:
-		other, ok := d.returns[id]
-		if !ok || len(rec) < other.size {
-			return out, args
+		r, ok := d.returns[id]
+		if !ok || len(rec) < r.size {
+			return args, false
 		}
-		r = &other
-		e.Kind, e.Value = graph.Return, r.value.get(rec)
+		e.Kind, e.Addr, e.Depth, e.Value = graph.Return, number(rec, r.fn), -1, number(rec, r.value)
 	}
-	e.Addr = r.fn.get(rec)
-	if e.TID = int32(d.pid.get(rec)); e.TID == 0 {
-		e.TID = -1 - int32(cpu) // each CPU has an idle thread, and all have the id 0
-	}
-	if d.flags.get(rec)&(flagHardIRQ|flagNMI) != 0 {
-		e.Flags = graph.HardIRQ
-	}
-	return append(out, e), args
+	return args, true
 }
+
+// number reads 8 bytes.
+func number(rec []byte, at int) uint64 { return binary.LittleEndian.Uint64(rec[at:]) }
+
+// depth reads the lower half of a depth, which is all that matters of it.
+func depth(rec []byte, at int) int16 { return int16(binary.LittleEndian.Uint16(rec[at:])) }
 
 // maxArgs is FTRACE_REGS_MAX_ARGS, the number of argument registers recorded.
 const maxArgs = 6

@@ -253,26 +253,3 @@ func FuzzPage(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkPage(b *testing.B) {
-	for _, kernel := range []string{"6.1", "7.2"} {
-		b.Run("format="+kernel, func(b *testing.B) {
-			page, err := os.ReadFile("testdata/" + kernel + "/page.bin")
-			if err != nil {
-				b.Fatal(err)
-			}
-			d := decoder(b, kernel)
-			var events []graph.Event
-			var args []uint64
-			n := 0
-			b.SetBytes(int64(len(page)))
-			for b.Loop() {
-				if events, args, err = d.Page(page, 0, events[:0], args[:0]); err != nil {
-					b.Fatal(err)
-				}
-				n += len(events)
-			}
-			b.ReportMetric(float64(n)/b.Elapsed().Seconds()/1e6, "Mevents/s")
-		})
-	}
-}

@@ -28,12 +28,14 @@ type reader struct {
 	events []graph.Event // decoded and not handed on yet
 	args   []uint64
 	next   int // in events
+	lost   uint64
 	more   bool
 	err    error
 }
 
-// roundBytes bounds what one round reads of one CPU, and so the memory.
-const roundBytes = 4 << 20
+// roundBytes bounds what one round reads of one CPU. Its events, which take
+// about as much room, should still be in the cache when they are merged.
+const roundBytes = 256 << 10
 
 // Rounds are repeated at once while there is much to read, and after a pause
 // when there is little.
@@ -101,18 +103,36 @@ func (r *reader) fill(d *Decoder) {
 			return
 		}
 		read += n
+		first := len(r.events)
 		if r.events, r.args, err = d.Page(r.page[:n], r.cpu, r.events, r.args); err != nil {
 			r.err = fmt.Errorf("CPU %d: %w", r.cpu, err)
 			return
 		}
+		if first < len(r.events) && r.events[first].Kind == graph.Lost {
+			r.lost += max(r.events[first].Value, 1)
+		}
 	}
 	r.more = true
+}
+
+// Lost is the number of events that were overwritten before they could be read,
+// those outside of all trees included. Where the kernel does not tell how many
+// they were, they count as one.
+func (s *Source) Lost() uint64 {
+	n := s.lost
+	for _, r := range s.readers {
+		n += r.lost
+	}
+	return n
 }
 
 // Batch is handed on by Read: events in the order of time.
 type Batch struct {
 	// Each calls yield with every event and the arguments it refers to.
 	Each func(yield func(e *graph.Event, args []uint64) bool)
+	// Runs calls yield with the same events, as many at once as follow each
+	// other on one CPU. It is to be used in place of Each.
+	Runs func(yield func(events []graph.Event, args []uint64) bool)
 	// Until is a time before which no events will come any more.
 	Until int64
 }
@@ -189,41 +209,53 @@ func (s *Source) round() (count int, more bool, err error) {
 
 // batch merges the events before a time.
 func (s *Source) batch(until int64) Batch {
-	return Batch{Until: until, Each: func(yield func(e *graph.Event, args []uint64) bool) {
+	runs := func(yield func(events []graph.Event, args []uint64) bool) {
 		for {
-			// The CPU with the earliest event goes on until another has one
-			// that is earlier: runs are long, so this is cheaper than a heap.
-			var first *reader
-			second := until
-			for _, r := range s.readers {
-				if r.next == len(r.events) {
-					continue
-				}
-				switch t := r.events[r.next].Time; {
-				case first == nil:
-					first = r
-				case t < first.events[first.next].Time:
-					second = min(second, first.events[first.next].Time)
-					first = r
-				default:
-					second = min(second, t)
-				}
-			}
-			if first == nil || first.events[first.next].Time >= until {
+			r, before := s.earliest(until)
+			if r == nil {
 				return
 			}
-			for {
-				e := &first.events[first.next]
-				first.next++
-				if !yield(e, first.args) {
-					return
-				}
-				if first.next == len(first.events) || first.events[first.next].Time > second || first.events[first.next].Time >= until {
+			first := r.next
+			for r.next++; r.next < len(r.events); r.next++ {
+				if t := r.events[r.next].Time; t > before || t >= until {
 					break
 				}
 			}
+			if !yield(r.events[first:r.next], r.args) {
+				return
+			}
 		}
-	}}
+	}
+	each := func(yield func(e *graph.Event, args []uint64) bool) {
+		for events, args := range runs {
+			for i := range events {
+				if !yield(&events[i], args) {
+					return
+				}
+			}
+		}
+	}
+	return Batch{Until: until, Each: each, Runs: runs}
+}
+
+// earliest finds the CPU with the earliest event before a time, and the time of
+// the earliest of the others, up to which that CPU goes on: runs are long, so
+// this is cheaper than a heap.
+func (s *Source) earliest(until int64) (first *reader, second int64) {
+	at := until
+	second = until
+	for _, r := range s.readers {
+		if r.next == len(r.events) {
+			continue
+		}
+		switch t := r.events[r.next].Time; {
+		case t < at:
+			first, at, second = r, t, at
+		default:
+			second = min(second, t)
+		}
+	}
+	return first, second
 }
 
 // now is the time of the clock that events have, CLOCK_MONOTONIC.

@@ -44,6 +44,7 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 		}
 		return f
 	}
+	machinery := graph.Skipper{Patterns: Machinery}
 	stopped := false
 	b := &graph.Builder{Funcs: funcs, Resolve: resolve, Done: func(tid int32, t *graph.Tree) {
 		if stopped {
@@ -51,7 +52,7 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 		}
 		t.Thread = threads.get(tid)
 		if len(s.opts.Returns) > 0 {
-			t.Skip(funcs, Machinery)
+			machinery.Skip(t, funcs)
 			t.Folded.Skipped = 0
 		}
 		stopped = !tree(t)
@@ -61,8 +62,8 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 			s.opts.Guard.Lock()
 			defer s.opts.Guard.Unlock()
 		}
-		for e, args := range batch.Each {
-			b.Add(e, args)
+		for events, args := range batch.Runs {
+			b.AddAll(events, args)
 			if stopped {
 				return false
 			}

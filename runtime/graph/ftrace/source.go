@@ -65,6 +65,7 @@ type Source struct {
 	top     bool
 	decoder *Decoder
 	readers []*reader
+	lost    uint64 // of readers that were closed
 	on      bool
 	// Recovered is what the last probe had left and this one has put back.
 	Recovered Cleaned
@@ -293,7 +294,14 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := writeSetting(path, want, set.list); err != nil {
+		var err error
+		switch set.name {
+		case "set_ftrace_filter", "set_ftrace_notrace":
+			err = s.setFunctions(set.name, want)
+		default:
+			err = writeSetting(path, want, set.list)
+		}
+		if err != nil {
 			return settingError(set.name, want, err)
 		}
 	}
@@ -372,6 +380,7 @@ func (s *Source) MissedReturns() uint64 {
 func (s *Source) Close() error {
 	for _, r := range s.readers {
 		r.file.Close()
+		s.lost += r.lost
 	}
 	s.readers, s.on = nil, false
 	var errs []error

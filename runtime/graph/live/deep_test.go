@@ -7,7 +7,7 @@ import (
 
 	"probe/compiler/builtin"
 	"probe/lang/hir"
-	"probe/lang/types"
+	ctype "probe/lang/types"
 	"probe/lang/value"
 	"probe/runtime/graph"
 )
@@ -30,9 +30,9 @@ func TestDecoderDeep(t *testing.T) {
 		return fmt.Sprintf("{%d %d %v}", m.Uint("a"), m.Uint("b"), m["gone"] == nil)
 	}}
 	deep := &hir.DeepArg{Row: row, Words: 2, Members: []hir.DeepRead{{Size: 4, At: 4}, {}, {Size: 8, At: 8}}}
-	ptr := &types.Type{Kind: types.Pointer, Size: 8}
-	enter := &hir.Site{Args: []hir.Arg{{Name: "p", Type: ptr, Deep: deep}, {Name: "n", Type: types.Uint32}, {Name: "q", Type: ptr, Deep: deep}}}
-	spec := &hir.Graph{Func: "root", Depth: 5, Args: true, Deep: true, Enter: enter, Parts: []hir.GraphPart{{Func: "part", Enter: enter}, {Func: "plain", Enter: &hir.Site{Args: []hir.Arg{{Type: types.Uint64}, {Type: types.Uint32}}}}}}
+	ptr := &ctype.Type{Kind: ctype.Pointer, Size: 8}
+	enter := &hir.Site{Args: []hir.Arg{{Name: "p", Type: ptr, Deep: deep}, {Name: "n", Type: ctype.Uint32}, {Name: "q", Type: ptr, Deep: deep}}}
+	spec := &hir.Graph{Func: "root", Depth: 5, Args: true, Deep: true, Enter: enter, Parts: []hir.GraphPart{{Func: "part", Enter: enter}, {Func: "plain", Enter: &hir.Site{Args: []hir.Arg{{Type: ctype.Uint64}, {Type: ctype.Uint32}}}}}}
 	d := NewDecoder(spec, func(f *graph.Func) {
 		f.Params = []graph.Param{{Name: "p", Type: graph.Pointer}, {Name: "n", Type: graph.Uint32}, {Name: "q", Type: graph.Pointer}}
 		f.Result = graph.Void

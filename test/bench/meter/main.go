@@ -7,6 +7,9 @@
 //	meter [FLAGS] attached -- TRACER...   wall time from exec to the first event
 //	meter [FLAGS] event    -- TRACER...   cost of one event
 //	meter [FLAGS] lost     -- TRACER...   events that were never printed
+//	meter [FLAGS] graphs   -- TRACER...   cost of a call graph
+//	meter [FLAGS] hooked   -- TRACER...   wall time from exec to recording
+//	meter [FLAGS] storm    -- TRACER...   calls without a pause: seen and lost
 //
 // The result is one line of JSON, a Result. "PID" in the tracer's arguments
 // stands for meter's own process, whose getppid calls are the events.
@@ -21,6 +24,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Result is what one measurement found. Times are in nanoseconds; in a guest
@@ -40,9 +44,11 @@ type Result struct {
 
 // options are the flags of one measurement.
 type options struct {
-	root   string // folder the tracer takes for its root
-	calls  int
-	rounds int
+	root     string // folder the tracer takes for its root
+	calls    int
+	rounds   int
+	say      string // how to know that a recorder of graphs records
+	duration time.Duration
 }
 
 func main() {
@@ -50,16 +56,19 @@ func main() {
 	runtime.LockOSThread()
 	var o options
 	flag.StringVar(&o.root, "root", "", "folder that the tracer runs in as its root")
-	flag.IntVar(&o.calls, "calls", 1000, "getppid calls in a round")
+	flag.IntVar(&o.calls, "calls", 1000, "events in a round")
 	flag.IntVar(&o.rounds, "rounds", 20, "rounds, with a pause between them")
+	flag.StringVar(&o.say, "say", "", "the recorder is ready when its output has this `pattern`, without one when function_graph is on")
+	flag.DurationVar(&o.duration, "for", time.Minute, "length of a storm")
 	flag.Parse()
 	words := flag.Args()
 	if len(words) < 3 || words[1] != "--" {
-		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] cpu|attached|event|lost -- TRACER...")
+		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] [-say PATTERN] [-for D] cpu|attached|event|lost|graphs|hooked|storm -- TRACER...")
 		os.Exit(2)
 	}
 	measures := map[string]func(*options, []string) (*Result, error){
 		"cpu": cpu, "attached": attached, "event": event, "lost": lost,
+		"graphs": graphs, "hooked": hooked, "storm": storm,
 	}
 	f := measures[words[0]]
 	if f == nil {

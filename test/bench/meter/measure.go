@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"regexp"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -79,11 +78,11 @@ func threadTime() int64 {
 
 // rounds makes calls in rounds, with pauses in which the tracer can read its
 // buffers, and returns the CPU time of one call.
-func rounds(o *options) float64 {
+func rounds(o *options, calls func(n int)) float64 {
 	var total int64
 	for range o.rounds {
 		start := threadTime()
-		getppid(o.calls)
+		calls(o.calls)
 		total += threadTime() - start
 		time.Sleep(pause)
 	}
@@ -100,7 +99,7 @@ const (
 // event measures a program by the kernel's statistics, and the whole event by
 // the CPU time of the calling process with the tracer and without it.
 func event(o *options, args []string) (*Result, error) {
-	without := rounds(o)
+	without := rounds(o, getppid)
 	t, known, err := begin(o, args, nil)
 	if err != nil {
 		return nil, err
@@ -124,7 +123,7 @@ func event(o *options, args []string) (*Result, error) {
 	if err := statistics(false); err != nil {
 		return nil, err
 	}
-	with := rounds(o)
+	with := rounds(o, getppid)
 	if err := t.stop(); err != nil {
 		return nil, err
 	}
@@ -140,7 +139,7 @@ func event(o *options, args []string) (*Result, error) {
 }
 
 // lostPattern finds what tracers say about events they know to have lost.
-var lostPattern = regexp.MustCompile(`(?i)lost (\d+) events|(\d+) events?(?: of \S+)? (?:were |was )?lost`)
+var lostPattern = regexp.MustCompile(`(?i)lost (\d+) events|(\d+) event(?:s|\(s\))?(?: of \S+)? (?:were |was )?lost|overrun: (\d+)`)
 
 // lost makes events without a pause, ends the tracer right after the last one,
 // and counts what it printed: lines with the word "event".
@@ -175,10 +174,7 @@ func lost(o *options, args []string) (*Result, error) {
 		return nil, err
 	}
 	r := &Result{Events: uint64(made), Printed: all - earlier, Exit: t.cmd.ProcessState.ExitCode()}
-	for _, m := range lostPattern.FindAllStringSubmatch(t.out.text(), -1) {
-		n, _ := strconv.ParseUint(m[1]+m[2], 10, 64)
-		r.Reported += n
-	}
+	r.Reported = sum(t.out.text(), lostPattern)
 	if r.Printed != r.Events {
 		r.Output = t.out.last()
 	}

@@ -1,0 +1,53 @@
+package ftrace
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// fewNames is how many functions are written by name. For each of them the
+// kernel compares the names of all its functions, which takes about as long as
+// reading their list does.
+const fewNames = 2
+
+// setFunctions writes a list of functions, one a line, sorted, to a file that
+// chooses what is instrumented. Many are written as numbers, their lines in the
+// kernel's list, which the kernel finds at once. Whether it understood them is
+// seen by what the file then shows.
+func (s *Source) setFunctions(name, want string) error {
+	path := filepath.Join(s.base, name)
+	if strings.Count(want, "\n") >= fewNames {
+		if lines, err := s.lines(want); err == nil && writeSetting(path, lines, true) == nil {
+			if now, err := readSetting(path, true); err == nil && now == want {
+				return nil
+			}
+		}
+	}
+	return writeSetting(path, want, true)
+}
+
+// lines gives the numbers of the lines at which functions are in the kernel's
+// list. Some are there more than once.
+func (s *Source) lines(names string) (string, error) {
+	text, err := os.ReadFile(s.fs.Path("available_filter_functions"))
+	if err != nil {
+		return "", fmt.Errorf("list functions: %w", err)
+	}
+	wanted := map[string]bool{}
+	for name := range strings.SplitSeq(names, "\n") {
+		wanted[name] = true
+	}
+	var out []string
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		name, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ") // "name [module]"
+		if wanted[name] {
+			out = append(out, strconv.Itoa(n))
+		}
+	}
+	return strings.Join(out, "\n"), nil
+}
