@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 
 	"probe/lang/diag"
@@ -36,11 +37,24 @@ var diffCommand = &command{
 	run: runDiff,
 }
 
+// loadBoth reads two recordings at the same time. The messages come in order.
+func loadBoth(first, second string, std stdio) (a, b *record.Recording) {
+	var later bytes.Buffer
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b, _ = loadRecording(second, stdio{in: std.in, out: std.out, err: &later})
+	}()
+	a, _ = loadRecording(first, std)
+	<-done
+	_, _ = later.WriteTo(std.err)
+	return a, b
+}
+
 // runDiff exits with 0 when the recordings have the same trees, 1 when they
 // differ, 2 when they cannot be compared.
 func runDiff(o *options, std stdio) int {
-	a, _ := loadRecording(o.words[0], std)
-	b, _ := loadRecording(o.words[1], std)
+	a, b := loadBoth(o.words[0], o.words[1], std)
 	if a == nil || b == nil {
 		return diffTrouble
 	}
@@ -62,10 +76,5 @@ func runDiff(o *options, std stdio) int {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "print the comparison: " + err.Error()})
 		return diffTrouble
 	}
-	for _, c := range list {
-		if !c.Same() {
-			return diffDiffer
-		}
-	}
-	return diffSame
+	return diffStatus(list)
 }

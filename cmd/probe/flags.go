@@ -56,7 +56,7 @@ type options struct {
 
 	write                 bool   // fmt -w
 	stage                 string // dump --stage
-	kase                  string // lab --case
+	kase, compare         string // lab --case, --compare
 	ipv6, trace           bool
 	before, after         time.Duration
 	list, compatFmt, info bool   // bpftrace's -l, --fmt, --info
@@ -92,7 +92,7 @@ func parseFlags(flags []flag, words []string, o *options) error {
 			if err := f.set(value); err != nil {
 				return fmt.Errorf("--%s: %w", name, err)
 			}
-		case len(w) > 1 && w[0] == '-' && !isNumber(w):
+		case len(w) > 1 && w[0] == '-' && (!isNumber(w) || findShort(flags, w[1]) != nil):
 			for j := 1; j < len(w); j++ {
 				f := findShort(flags, w[j])
 				if f == nil {
@@ -120,7 +120,8 @@ func parseFlags(flags []flag, words []string, o *options) error {
 	return nil
 }
 
-// isNumber tells negative numbers, which are operands.
+// isNumber tells negative numbers, which are operands where no option has the
+// digit.
 func isNumber(w string) bool {
 	_, err := strconv.ParseInt(w, 0, 64)
 	return err == nil

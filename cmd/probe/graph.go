@@ -7,10 +7,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -42,6 +40,7 @@ type graphOptions struct {
 	depth, bufferKB        uint64
 	slower                 time.Duration
 	failed, irqs, args     bool
+	force                  bool // record more than ftrace.MaxFuncs functions
 	ret, only, skip, style string
 	ignore                 []string // diff --ignore; nil for the default
 	all, json              bool     // diff --all, --json
@@ -69,6 +68,7 @@ func graphFlags(o *options) []flag {
 		{long: "irqs", help: "show interrupts and involuntary switches in the trees", set: setBool(&g.irqs)},
 		{long: "output", short: 'o', arg: "FILE", help: "keep the trees in a file, compressed if it ends in .zst", set: setString(&o.out)},
 		{long: "graph-style", arg: "tree|ftrace", help: "form of the trees (default tree)", set: setString(&g.style)},
+		{long: "force", help: "record also what matches more than 1000 functions", set: setBool(&g.force)},
 		{long: "buffer", arg: "KB", help: "size of each CPU's buffer (default 8192)", set: setCount(&g.bufferKB)},
 		{long: "quiet", short: 'q', help: "no progress on standard error", set: setBool(&o.quiet)},
 		{long: "strict", help: "exit with status 3 when the result is incomplete", set: setBool(&o.strict)},
@@ -88,7 +88,6 @@ type recording struct {
 	threads []int32
 
 	shown, incomplete uint64
-	lost              uint64
 	folded            graph.Folded
 	err               error // of the output
 }
@@ -107,27 +106,24 @@ func runGraph(o *options, std stdio) int {
 	if err != nil {
 		return graphFailed(std, err)
 	}
-	opts, err := sourceOptions(o, tfs, func(format string, args ...any) { fmt.Fprintf(std.err, "warning: "+format+"\n", args...) })
+	if err := writable(o.out); err != nil {
+		return graphFailed(std, err)
+	}
+	opts, err := sourceOptions(o, tfs, std)
 	if err != nil {
 		return graphFailed(std, err)
 	}
 	r.threads = opts.Threads
-	ctx, force, stop := signals()
+	ctx, _, stop := signals()
 	defer stop()
-	// The machine's settings are put back also when the terminal goes away or
-	// the reader of the output ends.
-	ctx, stopHangup := signal.NotifyContext(ctx, syscall.SIGHUP)
-	defer stopHangup()
+	// The machine's settings are put back also when the reader of the output
+	// ends.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
-	go func() { // a second signal while the settings are put back
-		select {
-		case <-force:
-			fmt.Fprintln(std.err, "putting the tracing settings back …")
-		case <-ctx.Done():
-		}
-	}()
 	r.say("switching the tracer on …")
+	if p := newProgress(std, o.quiet); p != nil {
+		opts.Progress = p.step
+	}
 	src, err := ftrace.Open(ctx, tfs, opts)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -151,22 +147,45 @@ func runGraph(o *options, std stdio) int {
 	}
 	err = src.Record(runCtx, &r.funcs, proto.Fill, r.tree)
 	missed := src.MissedReturns()
-	r.lost = max(r.lost, src.Lost()) // also where filters let no tree pass
+	slow := time.AfterFunc(time.Second, func() { r.say("putting the tracing settings back …") })
 	if closeErr := src.Close(); err == nil {
 		err = closeErr
+	}
+	slow.Stop()
+	if src.Headless > 0 && o.verbose {
+		fmt.Fprintf(std.err, "left out: %s that had begun before the recording\n", plural(src.Headless, "call"))
 	}
 	if err == nil && !errors.Is(r.err, syscall.EPIPE) {
 		err = r.err
 	}
 	if r.out != nil {
-		if outErr := r.out.Close(record.End{MissedReturns: missed}); err == nil {
+		if outErr := r.out.Close(record.End{MissedReturns: missed, Lost: src.Lost()}); err == nil {
 			err = outErr
 		}
 	}
 	if err != nil {
 		return graphFailed(std, err)
 	}
-	return r.finish(missed)
+	return r.finish(src.Lost(), missed)
+}
+
+// writable looks whether a recording can be kept in a file before the tracer
+// is switched on. The file is not made, and what is in it stays.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, os.ErrNotExist)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("keep the recording: %w", err)
+	}
+	f.Close()
+	if fresh {
+		return os.Remove(path)
+	}
+	return nil
 }
 
 // say tells the progress on standard error.
@@ -184,6 +203,9 @@ func (r *recording) started(src *ftrace.Source, opts ftrace.Options) {
 	for _, f := range src.Refused {
 		fmt.Fprintf(r.std.err, "warning: no return values of %s\n", f)
 	}
+	if r.o.graph.args && !src.HasArgs() {
+		fmt.Fprintf(r.std.err, "warning: no arguments: kernels record them from 6.14 on, this is %s\n", kernelRelease())
+	}
 	if r.o.verbose {
 		where := "instance " + src.Instance
 		if src.Instance == "" {
@@ -192,88 +214,21 @@ func (r *recording) started(src *ftrace.Source, opts ftrace.Options) {
 		fmt.Fprintf(r.std.err, "source: ftrace function_graph (%s), on after %s\n", where, src.Enabled.Round(time.Millisecond))
 		fmt.Fprintf(r.std.err, "functions: %s; return values of: %s\n", strings.Join(opts.Funcs, " "), strings.Join(opts.Returns, " "))
 	}
-	r.say("recording %s; Ctrl-C ends", strings.Join(r.o.words, ", "))
+	what := strings.Join(r.o.words, ", ")
+	if n := len(opts.Funcs); n > len(r.o.words) {
+		what += fmt.Sprintf(" (%d functions)", n)
+	}
+	r.say("recording %s; Ctrl-C ends", what)
 	if n := notify(r.std); n != nil {
 		n(len(opts.Funcs))
 	}
 }
 
-// sourceOptions turns names and patterns into the functions of this kernel.
-func sourceOptions(o *options, tfs *tracefs.FS, warn func(format string, args ...any)) (ftrace.Options, error) {
-	g := &o.graph
-	opts := ftrace.Options{Depth: int(min(g.depth, 200)) + 1, Args: g.args, BufferKB: int(min(g.bufferKB, 1<<20))}
-	if g.bufferKB > 0 {
-		opts.BufferKB = max(opts.BufferKB, 64)
-	}
-	list, err := ftrace.ListFunctions(tfs)
-	if err != nil {
-		return opts, err
-	}
-	for _, name := range o.words {
-		found, err := list.Find(name)
-		if err != nil {
-			return opts, err
-		}
-		opts.Funcs = append(opts.Funcs, found...)
-	}
-	// One by one they take some milliseconds each; a pattern's matches are
-	// not worth that.
-	if len(opts.Funcs) <= 32 || g.failed {
-		opts.Returns = slices.Clone(opts.Funcs)
-	}
-	for _, name := range splitList(g.ret) {
-		found, err := list.Find(name)
-		if err != nil {
-			return opts, err
-		}
-		opts.Returns = append(opts.Returns, found...)
-	}
-	slices.Sort(opts.Returns)
-	opts.Returns = slices.Compact(opts.Returns)
-	all := func(patterns string) []string {
-		if err != nil {
-			return nil
-		}
-		var found, none []string
-		found, none, err = list.All(splitList(patterns))
-		for _, p := range none {
-			warn("no function matches %s", p)
-		}
-		return found
-	}
-	if opts.Only, opts.Skip = all(g.only), all(g.skip); err != nil {
-		return opts, err
-	}
-	if g.only != "" && len(opts.Only) == 0 {
-		opts.Only = slices.Clone(opts.Funcs) // not everything
-	}
-	if o.pid != 0 {
-		opts.Threads, err = threadsOf(o.pid)
-	}
-	return opts, err
-}
-
-func splitList(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-// threadsOf lists the threads of a process.
-func threadsOf(pid int) ([]int32, error) {
-	dir, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
-	if err != nil {
-		return nil, fmt.Errorf("list the threads of process %d: %w", pid, err)
-	}
-	var out []int32
-	for _, d := range dir {
-		if n, err := strconv.ParseInt(d.Name(), 10, 32); err == nil {
-			out = append(out, int32(n))
-		}
-	}
-	return out, nil
-}
-
 // tree takes one recorded call; false ends the recording.
 func (r *recording) tree(t *graph.Tree) bool {
+	if provoke {
+		panic("provoked by PROBE_TEST_PANIC")
+	}
 	root := t.Root()
 	if !r.wanted(t, root) {
 		return true
@@ -282,7 +237,6 @@ func (r *recording) tree(t *graph.Tree) bool {
 		t.Fold()
 	}
 	r.folded.Add(t.Folded)
-	r.lost += t.Lost
 	if t.Incomplete() {
 		r.incomplete++
 	}
@@ -335,22 +289,26 @@ func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style
 }
 
 // finish tells what was shown, and what makes that incomplete.
-func (r *recording) finish(missed uint64) int {
-	r.say("%d tree(s)", r.shown)
+func (r *recording) finish(lost, missed uint64) int {
+	where := ""
+	if r.o.out != "" {
+		where = " in " + r.o.out
+	}
+	r.say("%s%s", plural(r.shown, "tree"), where)
 	if r.shown == 0 {
 		r.say("nothing was recorded: the function was not called, or the filters let no call pass")
 	}
 	whole := true
 	for _, m := range []struct {
-		n    uint64
-		text string
+		n          uint64
+		what, text string
 	}{
-		{r.incomplete, "%d tree(s) are incomplete\n"},
-		{r.lost, "at least %d event(s) were lost; --buffer makes room for more, --depth and --only record less\n"},
-		{missed, "%d return value(s) were missed: too many calls were under way at once\n"},
+		{r.incomplete, "tree", "incomplete"},
+		{lost, "event", "lost at least: calls may be missing; --buffer makes room for more, --depth and --only record less"},
+		{missed, "return value", "missed: too many calls were under way at once"},
 	} {
 		if m.n > 0 {
-			fmt.Fprintf(r.std.err, "warning: "+m.text, m.n)
+			fmt.Fprintf(r.std.err, "warning: %s %s\n", plural(m.n, m.what), m.text)
 			whole = false
 		}
 	}
@@ -358,6 +316,18 @@ func (r *recording) finish(missed uint64) int {
 		return exitStrict
 	}
 	return exitOK
+}
+
+// provoke makes the recording of a tree panic: a test looks whether the
+// machine's settings come back all the same.
+var provoke = os.Getenv("PROBE_TEST_PANIC") == "graph"
+
+// plural shows a number with its noun.
+func plural(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // kernelRelease is what uname -r prints.
@@ -387,8 +357,12 @@ func graphFailed(std stdio, err error) int {
 		noFunc  *ftrace.NoFuncError
 		many    *ftrace.TooManyError
 		missing *ftrace.MissingError
+		changed *ftrace.ChangedError
 	)
 	switch {
+	case errors.As(err, &changed):
+		d.Code = "ftrace-busy"
+		d.WithHelp("the recording may lack calls: end the other tracing, and record again")
 	case errors.As(err, &busy):
 		d.Code = "ftrace-busy"
 		d.WithHelp("end that tracing first; probe does not touch another tracer's settings")
@@ -403,7 +377,7 @@ func graphFailed(std stdio, err error) int {
 		d.WithNote("functions that are inlined or marked notrace cannot be traced")
 	case errors.As(err, &many):
 		d.Code, code = "too-many-probes", exitUsage
-		d.WithHelp("narrow the pattern")
+		d.WithHelp("narrow the pattern, or give --force to record all %d", many.Count)
 	case errors.As(err, &missing):
 		d.Code = "missing-kernel-feature"
 		if missing.Help != "" {

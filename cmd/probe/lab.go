@@ -14,7 +14,7 @@ import (
 )
 
 var labCommand = &command{
-	name: "lab", usage: "[options] NAME", max: 1,
+	name: "lab", usage: "[options] NAME", max: 2,
 	summary: "build a small network, provoke a fault, and run a script on it",
 	flags: func(o *options) []flag {
 		return []flag{
@@ -22,6 +22,8 @@ var labCommand = &command{
 			{long: "ipv6", short: '6', help: "over IPv6", set: setBool(&o.ipv6)},
 			{long: "before", arg: "DURATION", help: "healthy traffic before the fault", set: setDuration(&o.before)},
 			{long: "after", arg: "DURATION", help: "time after the fault", set: setDuration(&o.after)},
+			{long: "compare", arg: "CASE", help: "record the lookups of two cases and show where they part: --compare A B", set: setString(&o.compare)},
+			{long: "output", short: 'o', arg: "DIR", help: "with --compare: keep the recordings in this folder", set: setString(&o.out)},
 			{long: "no-trace", help: "provoke the fault without running the script", set: setBool(&o.trace)},
 			{long: "verbose", short: 'v', help: "show each step", set: setBool(&o.verbose)},
 		}
@@ -45,6 +47,13 @@ func runLab(o *options, std stdio) int {
 	scenario, err := lab.FindScenario(o.words[0])
 	if err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		return exitUsage
+	}
+	if o.compare != "" {
+		return runLabCompare(o, std, scenario)
+	}
+	if len(o.words) > 1 {
+		fail(std, usageError(o.command, fmt.Errorf("%q is too much: one lab at a time; --case names a case", o.words[1])))
 		return exitUsage
 	}
 	cases := []string{o.kase}
@@ -87,12 +96,7 @@ func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, 
 		_ = report.Text(std.out)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
-		d := &diag.Diagnostic{Severity: diag.Error, Code: "lab", Message: err.Error()}
-		var host *lab.HostError
-		if errors.As(err, &host) {
-			d.WithHelp("labs need root and network namespaces; `make demo` runs them in a virtual machine where this one will not do")
-		}
-		fail(std, d)
+		labFailed(std, err)
 		code = exitRun
 	}
 	return code

@@ -217,6 +217,11 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	second := make(chan struct{})
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
+	// A terminal that goes away ends the run in order too, since tracing settings
+	// may have to be put back; not under nohup.
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(ch, syscall.SIGHUP)
+	}
 	// A reader that went away ends the run in order, not in the middle. The
 	// signal is not ignored: a command of -c would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)

@@ -51,7 +51,7 @@ func runShow(o *options, std stdio) int {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "print the trees: " + r.err.Error()})
 		return exitRun
 	}
-	if o.strict && (rec.Damage != nil || r.incomplete > 0) {
+	if o.strict && (rec.Damage != nil || r.incomplete > 0 || rec.End != nil && rec.End.Lost > 0) {
 		return exitStrict
 	}
 	return exitOK
@@ -73,7 +73,10 @@ func loadRecording(path string, std stdio) (rec *record.Recording, code int) {
 		return nil, exitUsage
 	}
 	if rec.Damage != nil {
-		fmt.Fprintf(std.err, "warning: %s: %v; %d tree(s) before that\n", path, rec.Damage, len(rec.Trees))
+		fmt.Fprintf(std.err, "warning: %s: %v; %s before that\n", path, rec.Damage, plural(uint64(len(rec.Trees)), "tree"))
+	}
+	if rec.End != nil && rec.End.Lost > 0 {
+		fmt.Fprintf(std.err, "warning: %s: at least %s lost while it was recorded: calls may be missing\n", path, plural(rec.End.Lost, "event"))
 	}
 	return rec, exitOK
 }

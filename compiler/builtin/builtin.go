@@ -94,10 +94,11 @@ type GraphRecord struct {
 	Comm  string
 	// Events are the calls where programs recorded them, nil where the tracer
 	// did: for each a u64 time, a u64 address (0 is the function of the probe, a
-	// small number counts its parts from 1), a u8 kind (0 entered, 1 left), a u8
-	// count of words, a u16 CPU, a u32 thread number, and the words: arguments,
-	// or the result. Behind arguments follow, for each one whose struct is read
-	// (hir.Arg.Deep), a word that is 0 when it could be and the words read.
+	// small number counts its parts from 1), a u8 kind (0 entered, 1 left, and
+	// GraphIRQ), a u8 count of words, a u16 CPU, a u32 thread number, and the
+	// words: arguments, or the result. Behind arguments follow, for each one
+	// whose struct is read (hir.Arg.Deep), a word that is 0 when it could be and
+	// the words read.
 	Events []byte
 	Lost   uint64 // events that did not fit
 }
@@ -108,6 +109,10 @@ const (
 	GraphLost = 8
 	GraphData = 9
 )
+
+// GraphIRQ in the kind of an event says that the call was made by an interrupt
+// that came in between.
+const GraphIRQ = 0x80
 
 // Agg is the kernel half of an aggregation. The cell is size bytes of memory
 // that belongs to this CPU.

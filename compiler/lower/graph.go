@@ -34,7 +34,8 @@ const (
 	slotClaimed = 8  // when
 	slotRoots   = 16 // calls of the function itself that are open
 	slotDepth   = 24 // open calls below it
-	slotRecord  = 32
+	slotStack   = 32 // the thread's stack, 0 when the root does not run on it
+	slotRecord  = 40
 
 	recUsed  = 4 // bytes of data
 	recTime  = 8
@@ -64,7 +65,47 @@ const (
 const (
 	eventEnter = 0
 	eventExit  = 1
+	// eventIRQ is added to what runs in an interrupt that came in between.
+	eventIRQ = builtin.GraphIRQ
 )
+
+// threadSize is more than the stack of a thread on x86-64, 16 KiB, or 32 with
+// KASAN. Interrupts, and softirqs on their way out, run on stacks of their own.
+const threadSize = 32 << 10
+
+// stackPointer is where the stack is now, as a number.
+func (f *fn) stackPointer() ir.Value {
+	if f.site.Regs {
+		return f.b.Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
+	}
+	// Trampolines have no registers. Their programs use the stack they are on, as
+	// long as kernels have no kprobe.session, which is taken there.
+	return f.launder(f.b.Frame(f.b.Slot(8, "here"), 0))
+}
+
+// threadStack is the stack of this thread if it is in use, else 0.
+func (f *fn) threadStack() ir.Value {
+	task, ok := f.NamedType("struct", "task_struct")
+	if !ok || task.Struct == nil {
+		return f.konst(0)
+	}
+	field, ok := task.Struct.Field("stack")
+	if !ok {
+		return f.konst(0)
+	}
+	at := f.Scratch(8, "stack")
+	f.Read(at, f.konst(8), f.b.BinI(ir.OpAdd, f.b.Call(ir.HelperCurrentTask), int64(field.Offset)), types.Kernel, f.probe.At)
+	base := f.b.Load(at.Base, at.Off, 8)
+	return f.Select(ir.ULT, f.b.Bin(ir.OpSub, f.stackPointer(), base), f.konst(threadSize), base, f.konst(0))
+}
+
+// context is eventIRQ when an interrupt has come in since the root was entered.
+func (f *fn) context(slot ir.Value) ir.Value {
+	stack := f.b.Load(slot, slotStack, 8)
+	return f.IfElse(ir.EQ, stack, f.konst(0), func() ir.Value { return f.konst(0) }, func() ir.Value {
+		return f.Select(ir.ULT, f.b.Bin(ir.OpSub, f.stackPointer(), stack), f.konst(threadSize), f.konst(0), f.konst(eventIRQ))
+	})
+}
 
 // graphState is what the programs of one fgraph: probe share.
 type graphState struct {
@@ -145,7 +186,7 @@ func (f *fn) graphPart(g *graphState, part *hir.GraphPart, n int, site *hir.Site
 	mine, out := f.b.NewBlock("below"), f.b.NewBlock("elsewhere")
 	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, out)
 	f.b.UseSealed(mine)
-	f.graphCall(g, part, n, site, kind, slot, out)
+	f.graphCall(g, part, n, site, kind, slot, owner, out)
 	f.b.UseSealed(out)
 }
 
@@ -163,15 +204,15 @@ func (f *fn) graphSession(g *graphState, part *hir.GraphPart, n int) {
 	ret := f.b.Ext(f.b.Kfunc("bpf_session_is_return", f.Target().SessionReturn, ir.Scalar, f.Ctx()), 1, false)
 	f.b.If(ir.NE, 8, ret, f.konst(0), exit, enter)
 	f.b.UseSealed(enter)
-	f.graphCall(g, part, n, part.Enter, eventEnter, slot, out)
+	f.graphCall(g, part, n, part.Enter, eventEnter, slot, owner, out)
 	f.b.UseSealed(exit)
-	f.graphCall(g, part, n, part.Enter, eventExit, slot, out)
+	f.graphCall(g, part, n, part.Enter, eventExit, slot, owner, out)
 	f.b.UseSealed(out)
 }
 
 // graphCall notes an entry or return in the slot of this thread and goes to
 // out.
-func (f *fn) graphCall(g *graphState, part *hir.GraphPart, n int, site *hir.Site, kind int64, slot ir.Value, out ir.Block) {
+func (f *fn) graphCall(g *graphState, part *hir.GraphPart, n int, site *hir.Site, kind int64, slot, owner ir.Value, out ir.Block) {
 	depth := f.b.Load(slot, slotDepth, 8)
 	write := f.b.NewBlock("write")
 	if kind == eventEnter {
@@ -190,76 +231,18 @@ func (f *fn) graphCall(g *graphState, part *hir.GraphPart, n int, site *hir.Site
 	if part.Func == "" {
 		addr = f.b.Call(ir.HelperFuncIP, f.Ctx())
 	}
-	f.graphEvent(slot, kind, addr, f.eventData(g, site, kind), 0)
+	context := f.konst(0)
+	if kind == eventEnter {
+		context = f.context(slot)
+	}
+	f.graphEvent(slot, owner, kind, context, addr, f.eventData(g, site, kind), 0)
 	f.b.Jump(out)
-}
-
-// eventData is what an event has besides its head.
-type eventData struct {
-	words []ir.Value
-	// deep are arguments whose structs are read behind the words.
-	deep []deepWords
-}
-
-type deepWords struct {
-	ptr ir.Value
-	arg *hir.DeepArg
-}
-
-// count is the number of words.
-func (d *eventData) count() int {
-	n := len(d.words)
-	for _, x := range d.deep {
-		n += 1 + x.arg.Words
-	}
-	return n
-}
-
-// eventData finds the arguments of an entry, or the result of a return.
-func (f *fn) eventData(g *graphState, site *hir.Site, kind int64) *eventData {
-	d := &eventData{}
-	if kind == eventExit {
-		if site.Ret != nil && site.Ret.Type.IsScalar() {
-			d.words = append(d.words, f.plain(f.argument(site.Ret, f.probe.At)))
-		}
-		return d
-	}
-	if !g.spec.Args {
-		return d
-	}
-	args := site.GraphArgs()
-	for i := range args {
-		w := f.plain(f.argument(&args[i], f.probe.At))
-		d.words = append(d.words, w)
-		if args[i].Deep != nil {
-			d.deep = append(d.deep, deepWords{w, args[i].Deep})
-		}
-	}
-	return d
-}
-
-// store writes the words to the event's memory from off on. A struct that
-// cannot be read is no error of the script: its word of status says so.
-func (d *eventData) store(f *fn, at ir.Value, off int) {
-	for i, w := range d.words {
-		f.b.Store(at, off+8*i, 8, w)
-	}
-	off += 8 * len(d.words)
-	for _, x := range d.deep {
-		status := f.konst(0)
-		for _, r := range x.arg.Reads {
-			to := f.b.BinI(ir.OpAdd, at, int64(off+8+r.At))
-			status = f.b.Bin(ir.OpOr, status, f.b.Call(ir.HelperReadKernel, to, f.konst(int64(r.Size)), f.b.BinI(ir.OpAdd, x.ptr, int64(r.Off))))
-		}
-		f.b.Store(at, off, 8, status)
-		off += 8 * (1 + x.arg.Words)
-	}
 }
 
 // graphEvent adds an event to a slot: time, function, a word with kind, number
 // of words, CPU and thread, and the words. What does not fit is counted; the
 // root may use what others leave free at the end.
-func (f *fn) graphEvent(slot ir.Value, kind int64, addr ir.Value, d *eventData, extra int64) {
+func (f *fn) graphEvent(slot, owner ir.Value, kind int64, context, addr ir.Value, d *eventData, extra int64) {
 	used := f.b.Load(slot, slotRecord+recUsed, 4)
 	fits, full, done := f.b.NewBlock("fits"), f.b.Cold(f.b.NewBlock("full")), f.b.NewBlock("noted")
 	f.b.If(ir.ULE, 8, used, f.konst(dataMost+extra), fits, full)
@@ -272,9 +255,9 @@ func (f *fn) graphEvent(slot ir.Value, kind int64, addr ir.Value, d *eventData, 
 	const data = slotRecord + recData
 	f.b.Store(at, data, 8, f.now())
 	f.b.Store(at, data+8, 8, addr)
-	f.b.Store(at, data+16, 2, f.konst(kind|int64(d.count())<<8))
+	f.b.Store(at, data+16, 2, f.b.Bin(ir.OpOr, context, f.konst(kind|int64(d.count())<<8)))
 	f.b.Store(at, data+18, 2, f.CPU())
-	f.b.Store(at, data+20, 4, f.b.Load(slot, slotOwner, 4))
+	f.b.Store(at, data+20, 4, owner) // the thread's number
 	d.store(f, at, data+24)
 	f.b.Store(slot, slotRecord+recUsed, 4, f.b.BinI(ir.OpAdd, used, int64(24+8*d.count())))
 	f.b.Jump(done)
@@ -292,6 +275,7 @@ func (f *fn) graphEnter(g *graphState) {
 	}
 	slot, owner := f.graphSlot(g)
 	now := f.now()
+	stack := f.threadStack()
 	held, claim, note, out := f.b.NewBlock("held"), f.b.NewBlock("claim"), f.b.NewBlock("note"), f.b.NewBlock("entered")
 	f.b.If(ir.NE, 8, f.b.Load(slot, slotOwner, 8), f.konst(0), held, claim)
 	f.b.UseSealed(held)
@@ -314,15 +298,18 @@ func (f *fn) graphEnter(g *graphState) {
 	f.b.Store(slot, slotRoots, 8, f.b.BinI(ir.OpAdd, roots, 1))
 	f.b.Jump(note)
 	f.b.UseSealed(claim)
-	f.b.Store(slot, slotOwner, 8, owner)
+	f.b.Store(slot, slotOwner, 8, f.konst(0))
 	f.b.Store(slot, slotClaimed, 8, now)
 	f.b.Store(slot, slotRoots, 8, f.konst(1))
 	f.b.Store(slot, slotDepth, 8, f.konst(0))
+	f.b.Store(slot, slotStack, 8, stack)
 	f.b.Store(slot, slotRecord+recUsed, 4, f.konst(0))
 	f.b.Store(slot, slotRecord+recLost, 8, f.konst(0))
 	f.b.Jump(note)
 	f.b.UseSealed(note)
-	f.graphEvent(slot, eventEnter, f.konst(rootAddr), f.eventData(g, f.site, eventEnter), eventMost)
+	f.graphEvent(slot, owner, eventEnter, f.konst(0), f.konst(rootAddr), f.eventData(g, f.site, eventEnter), eventMost)
+	// Only now: an interrupt in between must not write ahead of the root.
+	f.b.Store(slot, slotOwner, 8, owner)
 	f.b.Jump(out)
 	f.b.UseSealed(out)
 }
@@ -348,7 +335,7 @@ func (f *fn) graphReturn(g *graphState) {
 	mine, out := f.b.NewBlock("mine"), f.b.NewBlock("returned")
 	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, out)
 	f.b.UseSealed(mine)
-	f.graphEvent(slot, eventExit, f.konst(rootAddr), f.eventData(g, f.site, eventExit), eventMost)
+	f.graphEvent(slot, owner, eventExit, f.konst(0), f.konst(rootAddr), f.eventData(g, f.site, eventExit), eventMost)
 	f.b.Set(use.own, f.konst(1))
 	f.b.Jump(out)
 	f.b.UseSealed(out)

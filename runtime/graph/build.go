@@ -86,6 +86,7 @@ type Builder struct {
 
 // stack is the state of one thread.
 type stack struct {
+	key   int32 // in Builder.threads
 	tid   int32
 	cpu   uint16
 	tree  Tree
@@ -117,14 +118,19 @@ func (b *Builder) Add(e *Event, args []uint64) {
 		b.lost(e)
 		return
 	}
+	// Each CPU has an idle thread, and all of them have the number 0.
+	key := e.TID
+	if key == 0 {
+		key = -1 - int32(e.CPU)
+	}
 	s := b.last
-	if s == nil || s.tid != e.TID {
+	if s == nil || s.key != key {
 		if b.threads == nil {
 			b.threads = map[int32]*stack{}
 		}
-		if s = b.threads[e.TID]; s == nil {
-			s = &stack{tid: e.TID, ended: -1, over: -1}
-			b.threads[e.TID] = s
+		if s = b.threads[key]; s == nil {
+			s = &stack{key: key, tid: e.TID, ended: -1, over: -1}
+			b.threads[key] = s
 		}
 		b.last = s
 	}
@@ -382,7 +388,7 @@ func (b *Builder) finish(t *Tree) {
 // Settle delivers the trees whose roots ended before a time, since no return
 // value will follow them any more, and forgets threads without open calls.
 func (b *Builder) Settle(before int64) {
-	for tid, s := range b.threads {
+	for key, s := range b.threads {
 		if len(s.open) > 0 {
 			continue
 		}
@@ -390,7 +396,7 @@ func (b *Builder) Settle(before int64) {
 			b.deliver(s)
 		}
 		if len(s.tree.Calls) == 0 {
-			delete(b.threads, tid)
+			delete(b.threads, key)
 			if b.last == s {
 				b.last = nil
 			}
@@ -400,8 +406,8 @@ func (b *Builder) Settle(before int64) {
 
 // Flush delivers everything, open calls included, and forgets all threads.
 func (b *Builder) Flush() {
-	for _, tid := range slices.Sorted(maps.Keys(b.threads)) {
-		s := b.threads[tid]
+	for _, key := range slices.Sorted(maps.Keys(b.threads)) {
+		s := b.threads[key]
 		s.unwind(len(s.open))
 		b.deliver(s)
 	}

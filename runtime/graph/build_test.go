@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -307,6 +308,33 @@ func TestMaxCalls(t *testing.T) {
  a   1.0 us
 `
 	if d := cmp.Diff("[1]\n"+want, got); d != "" {
+		t.Errorf("trees (-want +got):\n%s", d)
+	}
+}
+
+// The idle threads of two CPUs have the same number and are two threads.
+func TestIdleThreads(t *testing.T) {
+	var funcs Funcs
+	var got []string
+	b := &Builder{Funcs: &funcs, Resolve: func(a uint64) Func { return Func{Name: string(rune('a' + a))} }}
+	b.Done = func(tid int32, tree *Tree) {
+		check(t, tree)
+		names := fmt.Sprintf("%d/%d", tid, tree.Root().CPU)
+		for i := range tree.Calls {
+			names += " " + funcs.Name(tree.Calls[i].Fn)
+		}
+		got = append(got, names)
+	}
+	for i, e := range []Event{
+		{Addr: 0, CPU: 0}, {Addr: 0, CPU: 1, Depth: 0}, {Addr: 1, CPU: 0, Depth: 1}, {Addr: 2, CPU: 1, Depth: 1},
+		{Addr: 1, CPU: 0, Depth: 1, Kind: Exit}, {Addr: 0, CPU: 0, Kind: Exit}, {Addr: 2, CPU: 1, Depth: 1, Kind: Exit}, {Addr: 0, CPU: 1, Kind: Exit},
+	} {
+		e.Time = int64(i)
+		b.Add(&e, nil)
+	}
+	b.Flush()
+	slices.Sort(got)
+	if d := cmp.Diff([]string{"0/0 a b", "0/1 a c"}, got); d != "" {
 		t.Errorf("trees (-want +got):\n%s", d)
 	}
 }

@@ -249,7 +249,7 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 	part.Uses = hir.Uses{Args: g.Args, Retval: true}
 	mark := func(s *hir.Site) *hir.Site {
 		if s != nil {
-			s.Part, s.Provider, s.Type = true, "fgraph", "fgraph"
+			s.Part, s.Provider, s.Type, s.Name = true, "fgraph", "fgraph", "functions below fgraph:"+g.Func
 		}
 		return s
 	}

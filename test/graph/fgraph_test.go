@@ -175,3 +175,28 @@ func TestScriptKilled(t *testing.T) {
 		match(t, out, []string{`^left: ip_route_output_flow$`, `^status 0$`, `put back the tracing settings that process \d+ had left`})
 	})
 }
+
+// The terminal goes away while the tracer is on.
+func TestScriptHangup(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, scriptPrelude+fgraph("ftrace", "fgraph:ip_route_output_flow:"+below, `{ print(graph); }`)+`
+			kill -HUP $p; s=0; wait $p || s=$?; echo "status $s"`)
+		match(t, out, []string{`^status 0$`})
+	})
+}
+
+// The ready script.
+func TestRouteGraph(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		out := same(t, g, scriptPrelude+`
+			probe run --comm ping route_graph -- --failed >/tmp/out 2>/tmp/err & p=$!
+			until grep -q '^Attached' /tmp/err; do kill -0 $p; sleep 0.2; done
+			work; lose; stop`)
+		match(t, out, []string{
+			`^status 0$`,
+			`^[\d:.]+ ping\[\d+\] 10\.1\.1\.1 -> 192\.0\.2\.1  failed: -ENETUNREACH, \d+ us$`,
+			`^ ip_route_output_flow +\S+ us  = -ENETUNREACH$`,
+			`^ └─ ip_route_output_key_hash_rcu `,
+		}, "over lo", "xfrm_lookup", "warning")
+	})
+}

@@ -112,10 +112,10 @@ func TestFailedLookup(t *testing.T) {
 		match(t, out, []string{
 			`^status 0$`,
 			`^\d\d:\d\d:\d\d\.\d{6} ping\[\d+\] cpu \d$`,
-			`^ ip_route_output_flow +\d+\.\d us  = -ENETUNREACH$`,
-			`^ [├└]─ ip_route_output_key_hash_rcu +\d+\.\d us  = -ENETUNREACH$`,
-			`─ fib_table_lookup +\d+\.\d us  = (-EAGAIN|1|-ENETUNREACH)$`,
-			`^1 tree\(s\)$`,
+			`^ ip_route_output_flow +\d+\.\d [um]s  = -ENETUNREACH$`,
+			`^ [├└]─ ip_route_output_key_hash_rcu +\d+\.\d [um]s  = -ENETUNREACH$`,
+			`─ fib_table_lookup +\d+\.\d [um]s  = (-EAGAIN|1|-ENETUNREACH)$`,
+			`^1 tree$`,
 			where,
 		}, "warning: .* lost", "incomplete", "kretprobe", "rethook", "kprobe_")
 	})
@@ -128,13 +128,13 @@ func TestWholeTree(t *testing.T) {
 		out := same(t, g, `start ip_route_output_flow -n 2 --for 5m; work; lose; finish`)
 		match(t, out, []string{
 			`^status 0$`,
-			`(?s)^ ip_route_output_flow +\d+\.\d us  = 0xff\w+$.*` +
-				`^ ├─ ip_route_output_key_hash_rcu +\d+\.\d us$.*` +
-				`^ │ .*─ fib_table_lookup +\d+\.\d us$.*` +
-				`^ │  .*└─ fib_lookup_good_nhc +\d+\.\d us$.*` +
-				`^ └─ xfrm_lookup_route +\d+\.\d us$\n` +
-				`^    └─ xfrm_lookup_with_ifid +\d+\.\d us$`,
-			`^2 tree\(s\)$`,
+			`(?s)^ ip_route_output_flow +\d+\.\d [um]s  = 0xff\w+$.*` +
+				`^ ├─ ip_route_output_key_hash_rcu +\d+\.\d [um]s$.*` +
+				`^ │ .*─ fib_table_lookup +\d+\.\d [um]s$.*` +
+				`^ │  .*└─ fib_lookup_good_nhc +\d+\.\d [um]s$.*` +
+				`^ └─ xfrm_lookup_route +\d+\.\d [um]s$\n` +
+				`^    └─ xfrm_lookup_with_ifid +\d+\.\d [um]s$`,
+			`^2 trees$`,
 		}, "warning", "irq_exit_rcu", "idle_cpu")
 		out = same(t, g, `start ip_route_output_flow -n 1 --graph-style=ftrace --for 60s `+quick+`; work; finish`)
 		match(t, out, []string{
@@ -160,7 +160,7 @@ func TestRecordings(t *testing.T) {
 			s=0; probe diff /tmp/lost.jsonl.zst /tmp/lost.jsonl.zst || s=$?; echo "diff $s"
 			probe export -f folded /tmp/lost.jsonl.zst`)
 		match(t, out, []string{
-			`^ ip_route_output_flow +\d+\.\d us  = -ENETUNREACH$`,
+			`^ ip_route_output_flow +\d+\.\d [um]s  = -ENETUNREACH$`,
 			`^  first difference in shape:  in ip_route_output_flow`,
 			`^  first difference in result: ip_route_output_key_hash_rcu|^  first difference in result: .* returns`,
 			`^  ip_route_output_flow = -ENETUNREACH +\|  ip_route_output_flow = 0xff`,
@@ -182,12 +182,12 @@ func TestFilters(t *testing.T) {
 		if self == nil {
 			t.Fatalf("no process id in\n%s", out)
 		}
-		match(t, out, []string{`^\S+ sh\[` + self[1] + `\] cpu \d$`, `^ vfs_read +\d+\.\d us  = \d+$`, `─ rw_verify_area`}, `ping\[`)
+		match(t, out, []string{`^\S+ sh\[` + self[1] + `\] cpu \d$`, `^ vfs_read +\d+\.\d [um]s  = \d+$`, `─ rw_verify_area`}, `ping\[`)
 
 		out = same(t, g, `start ip_route_output_flow --comm 'pi?g' --slower 1ns --depth 1 -n 1 --for 60s `+quick+`; work; finish`)
 		match(t, out, []string{`ping\[\d+\]`, `─ ip_route_output_key_hash_rcu`}, `─ fib_table_lookup`)
 		out = same(t, g, `start ip_route_output_flow --slower 10s --for 3s `+quick+`; work; finish`)
-		match(t, out, []string{`^0 tree\(s\)$`, `nothing was recorded`})
+		match(t, out, []string{`^0 trees$`, `nothing was recorded`})
 	})
 }
 
@@ -202,7 +202,7 @@ func TestNotItself(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `start ip_route_output_flow `+quick+`; work; sleep 0.5; kill -INT $p; finish`)
-		match(t, out, []string{`^status 0$`, `^ ip_route_output_flow `, `^[1-9]\d* tree\(s\)$`})
+		match(t, out, []string{`^status 0$`, `^ ip_route_output_flow `, `^[1-9]\d* trees?$`})
 	})
 }
 
@@ -309,13 +309,14 @@ func TestRefused(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		for _, tt := range []struct{ args, want string }{
 			{"ip_route_output_flaw", "help: a function with a similar name exists: `ip_route_output_flow`"},
-			{"'*'", `\* matches \d+ functions, more than 1000`},
+			{"'*'", `(?s)\* matches \d+ functions, more than 1000$.*^help: narrow the pattern, or give --force to record all \d+$`},
 			{"vfs_read --only nothing_like_it", `no function that can be traced is named nothing_like_it`},
 			{"vfs_read --graph-style=round", `no style "round"`},
+			{"vfs_read -o /no/such/folder/x", `keep the recording: open /no/such/folder/x: no such file`},
 			{"vfs_read --ret 'zz*'", `no function that can be traced matches zz\*`},
 		} {
 			out := same(t, g, fmt.Sprintf(`s=0; probe graph %s 2>&1 || s=$?; echo "status $s"`, tt.args))
-			match(t, out, []string{`^status 1$`, tt.want})
+			match(t, out, []string{`^status (1|255)$`, tt.want}, `^switching`)
 		}
 	})
 }

@@ -170,3 +170,65 @@ func TestInterrupt(t *testing.T) {
 		}
 	})
 }
+
+// Two cases compared: where their lookups part, and the status of diff(1).
+func TestCompare(t *testing.T) {
+	const sameOrNot = -1 // status 0 or 1
+	tests := []struct {
+		args   string
+		status int
+		want   []string
+		absent []string
+	}{
+		{"--compare A B", 1, []string{
+			`(?m)^ip_route_output_flow: [1-9]\d* calls? in A \(ifdown\), [1-9]\d* calls? in B \(link-down\)$`,
+			`(?m)^  first difference in shape:  in ip_route_output_flow → ip_route_output_key_hash_rcu → __ip_dev_find, A calls fib_\w+ and B does not$`,
+			`(?m)^  first difference in result: __ip_dev_find returns NULL in A and 0xff\w+ in B, in ip_route_output_flow → ip_route_output_key_hash_rcu`,
+			`(?m)^  ip_route_output_flow = -ENETUNREACH +\|  ip_route_output_flow = 0xff`,
+			`(?m)^        fib_\w+ .*← they part here$`,
+		}, nil},
+		{"--compare C D", 1, []string{
+			`(?m)^  first difference in shape:  in ip_route_output_flow → ip_route_output_key_hash_rcu → fib_table_lookup, D calls fib_lookup_good_nhc`,
+		}, nil},
+		{"--compare B B", 0, []string{`(?m)^  the same: `}, []string{`first difference`}},
+		// Over IPv6 the address goes with the link, so B is as A, but for a second
+		// lookup when the retransmit timer gives up on the route: it finds the
+		// one that the first has made.
+		{"--ipv6 --compare A B", sameOrNot, []string{
+			`(?m)^ip6_dst_lookup_flow: [1-9]\d* calls? in A \(ifdown\), [1-9]\d* calls? in B \(link-down\)$`,
+		}, []string{`error`, `returns (NULL|-E)`}},
+		{"--compare A", 2, []string{`--compare takes two cases`}, nil},
+	}
+	guesttest.RunWith(t, setup(), func(t *testing.T, g *guest.Guest) {
+		const settings = `cd /sys/kernel/tracing; cat current_tracer tracing_on set_graph_function set_graph_notrace max_graph_depth tracing_thresh set_ftrace_filter set_ftrace_pid trace_clock dynamic_events; ls instances; ls /run/probe 2>/dev/null | grep json || true`
+		for _, tt := range tests {
+			t.Run(tt.args, func(t *testing.T) {
+				before := guesttest.Sh(t, g, settings)
+				r, err := g.Run(t.Context(), guest.Cmd{Args: []string{"sh", "-c", "probe lab route-loss " + tt.args}, Timeout: 5 * time.Minute})
+				if err != nil || r.Code != tt.status && (tt.status != sameOrNot || r.Code > 1) {
+					t.Errorf("status %d, want %d, error %v", r.Code, tt.status, err)
+				}
+				out := r.Stdout + r.Stderr
+				for _, w := range tt.want {
+					if !regexp.MustCompile(w).MatchString(out) {
+						t.Errorf("the output has no match for %s", w)
+					}
+				}
+				for _, a := range tt.absent {
+					if regexp.MustCompile(a).MatchString(out) {
+						t.Errorf("the output has a match for %s", a)
+					}
+				}
+				if after := guesttest.Sh(t, g, settings); after != before {
+					t.Errorf("tracing settings were\n%sand are\n%s", before, after)
+				}
+				if left := guesttest.Sh(t, g, "ip netns list"); strings.TrimSpace(left) != "" {
+					t.Errorf("namespaces are left behind: %q", left)
+				}
+				if t.Failed() {
+					t.Logf("output:\n%s", out)
+				}
+			})
+		}
+	})
+}

@@ -43,7 +43,7 @@ func (w *walker) pair(a, b *Node, depth int) {
 	at := len(w.rows)
 	r := Row{Depth: depth, A: a, B: b}
 	switch {
-	case a.class != b.class && a.class != "" && b.class != "":
+	case a.class != b.class && a.class.kind != 0 && b.class.kind != 0:
 		r.Kind = Results
 	case a.Count != b.Count:
 		r.Kind = Counts
@@ -57,14 +57,15 @@ func (w *walker) pair(a, b *Node, depth int) {
 		return
 	}
 	w.rows = append(w.rows, r)
-	for _, p := range align(a.Children, b.Children) {
+	ofA, ofB := a.children(), b.children()
+	for _, p := range align(ofA, ofB) {
 		switch {
 		case p.a < 0:
-			w.single(OnlyB, b.Children[p.b], depth+1)
+			w.single(OnlyB, ofB[p.b], depth+1)
 		case p.b < 0:
-			w.single(OnlyA, a.Children[p.a], depth+1)
+			w.single(OnlyA, ofA[p.a], depth+1)
 		default:
-			w.pair(a.Children[p.a], b.Children[p.b], depth+1)
+			w.pair(ofA[p.a], ofB[p.b], depth+1)
 		}
 	}
 	// All below have returned before.
@@ -96,7 +97,7 @@ func (w *walker) one(kind Kind, x *Node, depth, levels int) {
 	}
 	w.rows = append(w.rows, r)
 	if levels > 1 {
-		for _, c := range x.Children {
+		for _, c := range x.children() {
 			w.one(kind, c, depth+1, levels-1)
 		}
 	}

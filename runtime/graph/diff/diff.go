@@ -15,6 +15,9 @@ type Options struct {
 	Ignore []string
 	// All asks for rows of subtrees that are the same, too.
 	All bool
+	// NameA and NameB are what the sides are called in the text; "" means A
+	// and B.
+	NameA, NameB string
 }
 
 // Side is one of the two sets of trees.
@@ -50,6 +53,9 @@ type Comparison struct {
 	// Shape and Result are the indices in Rows of the first difference of
 	// each kind, -1 for none.
 	Shape, Result int
+
+	all          bool // print every row
+	nameA, nameB string
 }
 
 // Same tells that both sides have the same variants.
@@ -63,25 +69,41 @@ func Compare(a, b Side, o Options) []*Comparison {
 	if o.Ignore == nil {
 		o.Ignore = DefaultIgnore
 	}
+	o.NameA, o.NameB = cmp.Or(o.NameA, "A"), cmp.Or(o.NameB, "B")
+	if o.NameA == o.NameB {
+		o.NameA, o.NameB = o.NameA+" (first)", o.NameB+" (second)"
+	}
 	byRoot := map[string]*group{}
-	take := func(s Side, second bool) {
-		n := &normaliser{funcs: s.Funcs, ignore: o.Ignore}
+	take := func(s Side, n *normaliser, second bool) {
+		v := &view{n: n}
 		for i, t := range s.Trees {
-			name, _ := n.fn(t.Root().Fn)
+			name := n.fn(t.Root().Fn).name
 			g := byRoot[name]
 			if g == nil {
-				g = &group{c: &Comparison{Root: name, Shape: -1, Result: -1}, at: map[uint64]int{}}
+				g = &group{c: &Comparison{Root: name, Shape: -1, Result: -1, nameA: o.NameA, nameB: o.NameB, all: o.All}, at: map[uint64]int{}}
 				byRoot[name] = g
 			}
-			g.add(n, t, i, second)
+			g.add(v, t, i, second)
 		}
 	}
-	take(a, false)
-	take(b, true)
+	ofA, ofB := &normaliser{funcs: a.Funcs, ignore: o.Ignore}, &normaliser{funcs: b.Funcs, ignore: o.Ignore}
+	take(a, ofA, false)
+	take(b, ofB, true)
+	// root gives the node of a variant, with what is below it.
+	root := func(v *Variant) *Node {
+		x := &view{n: ofA}
+		if v.FirstA >= 0 {
+			x.look(a.Trees[v.FirstA])
+		} else {
+			x.n = ofB
+			x.look(b.Trees[v.FirstB])
+		}
+		return x.node(0, nil)
+	}
 	var out []*Comparison
 	for _, name := range slices.Sorted(maps.Keys(byRoot)) {
 		c := byRoot[name].c
-		c.compare(o)
+		c.compare(o, root)
 		out = append(out, c)
 	}
 	return out
@@ -93,7 +115,7 @@ type group struct {
 	at map[uint64]int // index in Variants by full hash
 }
 
-func (g *group) add(n *normaliser, t *graph.Tree, index int, second bool) {
+func (g *group) add(x *view, t *graph.Tree, index int, second bool) {
 	c := g.c
 	switch incomplete := t.Incomplete(); {
 	case incomplete && second:
@@ -103,12 +125,15 @@ func (g *group) add(n *normaliser, t *graph.Tree, index int, second bool) {
 		c.IncompleteA++
 		return
 	}
-	x := n.tree(t)
-	i, ok := g.at[x.full]
+	x.look(t)
+	full := x.hash[0].full
+	i, ok := g.at[full]
 	if !ok {
 		i = len(c.Variants)
-		g.at[x.full] = i
-		c.Variants = append(c.Variants, Variant{Node: x, FirstA: -1, FirstB: -1})
+		g.at[full] = i
+		n := x.node(0, nil)
+		n.from = nil // the room is used for the next tree
+		c.Variants = append(c.Variants, Variant{Node: n, FirstA: -1, FirstB: -1})
 	}
 	v := &c.Variants[i]
 	if second {
@@ -125,7 +150,7 @@ func (g *group) add(n *normaliser, t *graph.Tree, index int, second bool) {
 }
 
 // compare picks the variants to compare and walks them.
-func (c *Comparison) compare(o Options) {
+func (c *Comparison) compare(o Options, root func(*Variant) *Node) {
 	slices.SortStableFunc(c.Variants, func(x, y Variant) int { return cmp.Compare(y.A+y.B, x.A+x.B) })
 	most := func(count func(*Variant) int, other func(*Variant) int, alone bool) (best *Variant) {
 		for i := range c.Variants {
@@ -150,6 +175,8 @@ func (c *Comparison) compare(o Options) {
 		}
 	}
 	w := &walker{shape: -1, result: -1, all: o.All}
-	w.pair(c.VA.Node, c.VB.Node, 0)
+	if !c.Same() {
+		w.pair(root(c.VA), root(c.VB), 0)
+	}
 	c.Rows, c.Shape, c.Result = w.rows, w.shape, w.result
 }

@@ -132,8 +132,8 @@ func TestCompare(t *testing.T) {
                                     >      xfrm_lookup_with_ifid
 
   variants     A     B
-        1      2     0  flow = -ENETUNREACH, 6 calls  A above
-        2      0     1  flow = 0xffff888000001000, 10 calls  B above
+         1     2     0  flow = -ENETUNREACH, 6 calls  A above
+         2     0     1  flow = 0xffff888000001000, 10 calls  B above
 `
 	if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); d != "" {
 		t.Errorf("text (-want +got):\n%s\ngot:\n%s", d, got)
@@ -195,6 +195,31 @@ func TestRareVariant(t *testing.T) {
 	c := Compare(side(t, found, found, found), side(t, found, lost, found), Options{})[0]
 	if c.VA.FirstA != 0 || c.VB.FirstB != 1 || c.Shape < 0 {
 		t.Errorf("A %+v, B %+v, shape %d", c.VA, c.VB, c.Shape)
+	}
+}
+
+// Long runs of rows of one kind are shortened, but never the differences.
+func TestLongRuns(t *testing.T) {
+	var same, more strings.Builder
+	same.WriteString("f")
+	for i := range 40 {
+		fmt.Fprintf(&same, "\n\tsame_%d", i)
+		fmt.Fprintf(&more, "\n\tmore_%d", i)
+	}
+	a, b := side(t, same.String()+"\n\tlast =1"), side(t, same.String()+"\n\tlast =2"+more.String())
+	got := text(t, Compare(a, b, Options{NameA: "C", NameB: "D"}))
+	for _, want := range []string{
+		"    same_3             same_3\n    … 32 lines …       … 32 lines …\n    same_36            same_36\n",
+		"    last = 1      |    last = 2   ← first result that differs\n",
+		">    more_0   ← they part here\n", "… 31 lines …",
+		"last returns 1 in C and 2 in D, in f", "in f, D calls more_0 and C does not",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if all := text(t, Compare(a, b, Options{All: true})); strings.Contains(all, "lines …") || !strings.Contains(all, "same_20") {
+		t.Errorf("with all:\n%s", all)
 	}
 }
 

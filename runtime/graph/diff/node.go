@@ -2,7 +2,7 @@ package diff
 
 import (
 	"hash/maphash"
-	"strconv"
+	"math"
 
 	"probe/runtime/graph"
 )
@@ -18,159 +18,232 @@ var DefaultIgnore = []string{
 	"should_failslab", "should_fail_alloc_page", "lock_acquire", "lock_release", "debug_*",
 }
 
-// Node is a call in the form that is compared.
+// Node is a call in the form that is compared. Nodes are made as far as they
+// are looked at: of a million calls, most are known by the hashes of their
+// subtrees only.
 type Node struct {
 	Name string
-	// Result is the return value as text and class its class; both are ""
-	// when the value is not known.
-	Result, class string
+	// Result is the return value as text, "" when it is not known.
+	Result string
 	// Count is how many equal calls in a row the node stands for.
-	Count    int
-	Children []*Node
+	Count int
+
+	class  class
+	parent *Node
+	from   *view // nil when the calls below are not at hand
+	at     int32 // index of the call
 	// size is the number of nodes of the subtree, the node included.
 	size int
 	// shape is the hash of the subtree without results, full with them.
 	shape, full uint64
-	parent      *Node
+}
+
+// class is a return value reduced to what can be compared between two runs.
+// The zero class is that of a value that is not known.
+type class struct {
+	kind  classKind
+	value int64 // of an error, a truth, a code
+}
+
+type classKind uint8
+
+const (
+	anError classKind = iota + 1
+	aTruth
+	noPointer
+	aPointer
+	aCode   // a small number
+	aNumber // sizes, times and the like differ from run to run
+)
+
+// classify reduces a return value.
+func classify(typ graph.Result, bits uint64) class {
+	v := int64(bits)
+	switch typ {
+	case graph.Void:
+		return class{}
+	case graph.Bool:
+		return class{aTruth, int64(bits & 0xff)}
+	case graph.Int8:
+		v = int64(int8(bits))
+	case graph.Int16:
+		v = int64(int16(bits))
+	case graph.Int32:
+		v = int64(int32(bits))
+	case graph.Uint8:
+		v = int64(uint8(bits))
+	case graph.Uint16:
+		v = int64(uint16(bits))
+	case graph.Uint32:
+		v = int64(uint32(bits))
+	case graph.Uint64:
+		v = int64(min(bits, math.MaxInt64))
+	}
+	switch {
+	case graph.IsError(typ, bits):
+		return class{anError, v}
+	case typ == graph.Pointer && bits == 0:
+		return class{kind: noPointer}
+	case typ == graph.Pointer:
+		return class{kind: aPointer}
+	case v < -4095 || v >= 256:
+		return class{kind: aNumber}
+	}
+	return class{aCode, v}
+}
+
+// normaliser knows the functions of one side.
+type normaliser struct {
+	funcs  *graph.Funcs
+	ignore []string
+	known  []function // by index
+}
+
+// function is what comparing needs of a function.
+type function struct {
+	name   string // the base name, "" when the function was not looked at
+	hash   uint64 // of the name
+	result graph.Result
+	out    bool // ignored
+}
+
+var unknownFunction = function{name: "?", hash: 1}
+
+func (n *normaliser) fn(id int32) *function {
+	if id < 0 || int(id) >= len(n.funcs.List) {
+		return &unknownFunction
+	}
+	if len(n.known) < len(n.funcs.List) {
+		n.known = append(n.known, make([]function, len(n.funcs.List)-len(n.known))...)
+	}
+	f := &n.known[id]
+	if f.name == "" {
+		full := n.funcs.Name(id)
+		f.name, f.out, f.result = graph.BaseName(full), graph.MatchAny(n.ignore, full), n.funcs.List[id].Result
+		f.hash = maphash.String(seed, f.name)
+	}
+	return f
 }
 
 var seed = maphash.MakeSeed()
 
-// normaliser turns trees into nodes. It remembers what it found out about
-// functions.
-type normaliser struct {
-	funcs  *graph.Funcs
-	ignore []string
-	names  []string // by function: the base name, "" when not looked at
-	out    []bool   // by function: ignored
-	buf    []byte
+// mix adds a word to a hash: the finalizer of MurmurHash3, which spreads each
+// bit over all.
+func mix(h, x uint64) uint64 {
+	h = (h ^ x) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>29
 }
 
-// fn gives the name of a function, and whether it is ignored.
-func (n *normaliser) fn(id int32) (name string, out bool) {
-	if id < 0 {
-		return "?", false
-	}
-	for len(n.names) <= int(id) {
-		n.names, n.out = append(n.names, ""), append(n.out, false)
-	}
-	if n.names[id] == "" {
-		full := n.funcs.Name(id)
-		n.names[id], n.out[id] = graph.BaseName(full), graph.MatchAny(n.ignore, full)
-	}
-	return n.names[id], n.out[id]
+// view is a tree with the hashes of its subtrees.
+type view struct {
+	n    *normaliser
+	t    *graph.Tree
+	hash []hashes // by call
 }
 
-// tree makes the node of a tree. Gaps are left out: a tree that has one is
-// told as incomplete.
-func (n *normaliser) tree(t *graph.Tree) *Node {
-	open := []*Node{n.node(&t.Calls[0])}
-	ends := []int32{t.Calls[0].End}
-	for i := int32(1); i < int32(len(t.Calls)); {
-		c := &t.Calls[i]
-		for i >= ends[len(ends)-1] {
-			open[len(open)-1].seal(n)
-			open, ends = open[:len(open)-1], ends[:len(ends)-1]
-		}
-		if c.Flags&(graph.Gap|graph.IRQ) != 0 {
-			i = c.End
-			continue
-		}
-		if _, out := n.fn(c.Fn); out {
-			i = c.End
-			continue
-		}
-		x, parent := n.node(c), open[len(open)-1]
-		x.parent = parent
-		parent.Children = append(parent.Children, x)
-		open, ends = append(open, x), append(ends, c.End)
-		i++
-	}
-	for k := len(open) - 1; k >= 0; k-- {
-		open[k].seal(n)
-	}
-	return open[0]
+type hashes struct {
+	shape, full uint64
+	size        int32
 }
 
-func (n *normaliser) node(c *graph.Call) *Node {
-	x := &Node{Count: 1}
-	x.Name, _ = n.fn(c.Fn)
-	if x.Result = n.funcs.RetText(c); x.Result != "" {
-		f := n.funcs.Func(c.Fn)
-		x.class = class(f.Result, c.Ret, graph.FormatValue(f.Result, c.Ret))
-		if f.Notation != nil && len(f.Notation.Enum) > 0 {
-			x.class = x.Result // the numbers of enumerators change between kernels
-		}
+// look computes the hashes of a tree. Room of an earlier one is used again.
+func (v *view) look(t *graph.Tree) {
+	v.t = t
+	if cap(v.hash) < len(t.Calls) {
+		v.hash = make([]hashes, len(t.Calls))
 	}
-	return x
+	v.hash = v.hash[:len(t.Calls)]
+	// From the back, what is below a call is known when it is needed.
+	for i := int32(len(t.Calls)) - 1; i >= 0; i-- {
+		f := v.n.fn(t.Calls[i].Fn)
+		if f.out && i > 0 {
+			continue // nobody asks for it
+		}
+		h := hashes{shape: mix(f.hash, 1), full: mix(f.hash, 2), size: 1}
+		if c := v.class(f, &t.Calls[i]); c.kind != 0 {
+			h.full = mix(h.full, uint64(c.value)<<8|uint64(c.kind))
+		}
+		// Runs are folded by their full hashes; for the shape, equal ones that
+		// only differ in results count as one run.
+		var shape, full run
+		for c := i + 1; c < t.Calls[i].End; c = t.Calls[c].End {
+			if v.left(c) {
+				continue
+			}
+			below := &v.hash[c]
+			shape.add(below.shape, &h.shape)
+			if full.add(below.full, &h.full) {
+				h.size += below.size
+			}
+		}
+		shape.end(&h.shape)
+		full.end(&h.full)
+		v.hash[i] = h
+	}
 }
 
-// class reduces a return value to what can be compared between two runs.
-func class(typ graph.Result, bits uint64, text string) string {
-	switch {
-	case graph.IsError(typ, bits), typ == graph.Bool:
-		return text
-	case typ == graph.Pointer:
-		if bits == 0 {
-			return "NULL"
-		}
-		return "a pointer"
-	case typ == graph.Unknown && bits >= 1<<16:
-		return "a value"
+// run is a number of equal hashes in a row.
+type run struct{ hash, count uint64 }
+
+// add takes the next hash. A run that ends by it is mixed into another hash.
+func (r *run) add(hash uint64, into *uint64) (begins bool) {
+	if r.count > 0 && r.hash == hash {
+		r.count++
+		return false
 	}
-	// Codes are small; sizes, times and the like differ from run to run.
-	if v, err := strconv.ParseInt(text, 10, 64); err != nil || v >= 256 || v < -4095 {
-		return "a number"
-	}
-	return text
+	r.end(into)
+	*r = run{hash, 1}
+	return true
 }
 
-// seal folds equal children in a row into one and hashes the node. All
-// children are sealed.
-func (x *Node) seal(n *normaliser) {
-	kept := x.Children[:0]
-	for _, c := range x.Children {
-		if k := len(kept); k > 0 && kept[k-1].full == c.full {
-			kept[k-1].Count += c.Count
-			continue
+func (r *run) end(into *uint64) {
+	if r.count > 0 {
+		*into = mix(mix(*into, r.hash), r.count)
+	}
+}
+
+// left tells the calls that are left out: gaps, since a tree that has one is
+// told as incomplete, interruptions, and functions to be ignored.
+func (v *view) left(i int32) bool {
+	c := &v.t.Calls[i]
+	return c.Flags&(graph.Gap|graph.IRQ) != 0 || v.n.fn(c.Fn).out
+}
+
+func (v *view) class(f *function, c *graph.Call) class {
+	if c.Flags&graph.HasRet == 0 {
+		return class{}
+	}
+	return classify(f.result, c.Ret)
+}
+
+// node makes the node of a call.
+func (v *view) node(i int32, parent *Node) *Node {
+	c, h := &v.t.Calls[i], &v.hash[i]
+	f := v.n.fn(c.Fn)
+	return &Node{
+		Name: f.name, Result: v.n.funcs.RetText(c), Count: 1, class: v.class(f, c), parent: parent,
+		from: v, at: i, size: int(h.size), shape: h.shape, full: h.full,
+	}
+}
+
+// children makes the nodes below a node, equal ones in a row as one.
+func (x *Node) children() []*Node {
+	v := x.from
+	if v == nil {
+		return nil
+	}
+	var out []*Node
+	for c := x.at + 1; c < v.t.Calls[x.at].End; c = v.t.Calls[c].End {
+		switch k := len(out) - 1; {
+		case v.left(c):
+		case k >= 0 && out[k].full == v.hash[c].full:
+			out[k].Count++
+		default:
+			out = append(out, v.node(c, x))
 		}
-		kept = append(kept, c)
 	}
-	x.Children = kept
-	x.size = 1
-	hash := func(result string, child func(c *Node) uint64) uint64 {
-		b := append(n.buf[:0], x.Name...)
-		b = append(b, 0)
-		b = append(b, result...)
-		for _, c := range x.Children {
-			b = append(b, 0)
-			b = strconv.AppendUint(b, child(c), 36)
-			b = append(b, 'x')
-			b = strconv.AppendInt(b, int64(c.Count), 10)
-		}
-		n.buf = b
-		return maphash.Bytes(seed, b)
-	}
-	x.full = hash(x.class, func(c *Node) uint64 { return c.full })
-	// Runs are folded by their full hashes; for the shape, equal ones that
-	// only differ in results count as one run.
-	b := append(n.buf[:0], x.Name...)
-	for i := 0; i < len(x.Children); {
-		c := x.Children[i]
-		count := 0
-		for ; i < len(x.Children) && x.Children[i].shape == c.shape; i++ {
-			count += x.Children[i].Count
-		}
-		b = append(b, 0)
-		b = strconv.AppendUint(b, c.shape, 36)
-		b = append(b, 'x')
-		b = strconv.AppendInt(b, int64(count), 10)
-	}
-	n.buf = b
-	x.shape = maphash.Bytes(seed, b)
-	for _, c := range x.Children {
-		x.size += c.size
-	}
+	return out
 }
 
 // Path is the chain of calls from the root to the node.

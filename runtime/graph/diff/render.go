@@ -23,11 +23,11 @@ func WriteText(w io.Writer, list []*Comparison, a, b string) error {
 }
 
 func (c *Comparison) text(w *bufio.Writer, a, b string) {
-	fmt.Fprintf(w, "%s: %s in A (%s), %s in B (%s)\n", c.Root, calls(c.A), a, calls(c.B), b)
+	fmt.Fprintf(w, "%s: %s in %s (%s), %s in %s (%s)\n", c.Root, calls(c.A), c.nameA, a, calls(c.B), c.nameB, b)
 	for _, x := range []struct {
 		n    int
 		side string
-	}{{c.IncompleteA, "A"}, {c.IncompleteB, "B"}} {
+	}{{c.IncompleteA, c.nameA}, {c.IncompleteB, c.nameB}} {
 		if x.n > 0 {
 			fmt.Fprintf(w, "  left out: %s in %s with lost events\n", calls(x.n), x.side)
 		}
@@ -37,7 +37,7 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 		return
 	}
 	if c.Same() {
-		fmt.Fprintf(w, "  the same: %d variant(s) of the tree, on both sides\n", len(c.Variants))
+		fmt.Fprintf(w, "  the same: %s, with the same results, on both sides\n", count(len(c.Variants), "shape"))
 		return
 	}
 	if c.Shape >= 0 {
@@ -48,7 +48,8 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 	}
 	w.WriteByte('\n')
 	c.columns(w)
-	w.WriteString("\n  variants     A     B\n")
+	fmt.Fprintf(w, "\n  variants %5s %5s\n", c.nameA, c.nameB)
+	wideA, wideB := max(5, utf8.RuneCountInString(c.nameA)), max(5, utf8.RuneCountInString(c.nameB))
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if i == maxVariants {
@@ -58,22 +59,25 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 		mark := ""
 		switch v {
 		case c.VA:
-			mark = "  A above"
+			mark = "  " + c.nameA + " above"
 		case c.VB:
-			mark = "  B above"
+			mark = "  " + c.nameB + " above"
 		}
-		fmt.Fprintf(w, "  %7d %6d %5d  %s, %s%s\n", i+1, v.A, v.B, v.Node.line(), calls(v.Node.size), mark)
+		fmt.Fprintf(w, "  %8d %*d %*d  %s, %s%s\n", i+1, wideA, v.A, wideB, v.B, v.Node.line(), calls(v.Node.size), mark)
 	}
 }
 
 // maxVariants is how many variants are listed.
 const maxVariants = 10
 
-func calls(n int) string {
+func calls(n int) string { return count(n, "call") }
+
+// count shows a number with its noun.
+func count(n int, noun string) string {
 	if n == 1 {
-		return "1 call"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d calls", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // describe says in words what a row is.
@@ -88,13 +92,13 @@ func (c *Comparison) describe(i int) string {
 	}
 	switch r.Kind {
 	case OnlyA:
-		return fmt.Sprintf("%s, A calls %s and B does not", at(r.A), r.A.Name)
+		return fmt.Sprintf("%s, %s calls %s and %s does not", at(r.A), c.nameA, r.A.Name, c.nameB)
 	case OnlyB:
-		return fmt.Sprintf("%s, B calls %s and A does not", at(r.B), r.B.Name)
+		return fmt.Sprintf("%s, %s calls %s and %s does not", at(r.B), c.nameB, r.B.Name, c.nameA)
 	case Counts:
-		return fmt.Sprintf("%s, A calls %s %d× and B %d×", at(r.A), r.A.Name, r.A.Count, r.B.Count)
+		return fmt.Sprintf("%s, %s calls %s %d× and %s %d×", at(r.A), c.nameA, r.A.Name, r.A.Count, c.nameB, r.B.Count)
 	}
-	return fmt.Sprintf("%s returns %s in A and %s in B, %s", r.A.Name, r.A.Result, r.B.Result, at(r.A))
+	return fmt.Sprintf("%s returns %s in %s and %s in %s, %s", r.A.Name, r.A.Result, c.nameA, r.B.Result, c.nameB, at(r.A))
 }
 
 // line is a call without its place: name, count, result.
@@ -109,38 +113,98 @@ func (x *Node) line() string {
 	return s
 }
 
+// Of more than maxEqual rows in a row that say the same, only the first and the
+// last few are printed.
+const (
+	maxEqual = 12
+	fewEqual = 4
+)
+
+// run is the end of the rows from i on that may be shortened together: calls
+// next to each other that are the same on both sides, or what only one side
+// has. The calls that lead to a difference are not among them.
+func (c *Comparison) run(i int) int {
+	first := &c.Rows[i]
+	end := i
+	for ; end < len(c.Rows) && end != c.Shape && end != c.Result; end++ {
+		r := &c.Rows[end]
+		leads := end+1 < len(c.Rows) && c.Rows[end+1].Depth > r.Depth
+		switch {
+		case r.Kind != first.Kind, r.Depth < first.Depth,
+			r.Kind == Same && (r.Depth > first.Depth || leads),
+			r.Kind == Results, r.Kind == Counts:
+			return end
+		}
+	}
+	return end
+}
+
 // columns prints both sides beside each other. The sign between them is that
 // of diff --side-by-side.
 func (c *Comparison) columns(w *bufio.Writer) {
-	left := make([]string, len(c.Rows))
-	right := make([]string, len(c.Rows))
-	width := 0
-	for i := range c.Rows {
-		r := &c.Rows[i]
-		indent := strings.Repeat("  ", r.Depth)
-		more := ""
-		if r.Elided > 0 {
-			more = fmt.Sprintf("  (+%d)", r.Elided)
-		}
-		if r.A != nil {
-			left[i] = indent + r.A.line() + more
-		}
-		if r.B != nil {
-			right[i] = indent + r.B.line() + more
-		}
-		width = max(width, utf8.RuneCountInString(left[i]))
+	type line struct {
+		row         int
+		left, right string
+		held        int // rows left out in this place
 	}
-	for i := range c.Rows {
-		sign := map[Kind]string{Same: " ", OnlyA: "<", OnlyB: ">", Results: "|", Counts: "|"}[c.Rows[i].Kind]
+	var lines []line
+	width := 0
+	for i := 0; i < len(c.Rows); i++ {
+		end := i
+		if !c.all {
+			end = c.run(i)
+		}
+		if end-i > maxEqual {
+			for k := i; k < i+fewEqual; k++ {
+				lines = append(lines, line{row: k})
+			}
+			lines = append(lines, line{row: i, held: end - i - 2*fewEqual})
+			for k := end - fewEqual; k < end; k++ {
+				lines = append(lines, line{row: k})
+			}
+			i = end - 1
+			continue
+		}
+		lines = append(lines, line{row: i})
+	}
+	for i := range lines {
+		l := &lines[i]
+		r := &c.Rows[l.row]
+		indent := strings.Repeat("  ", r.Depth)
+		if l.held > 0 {
+			text := indent + "… " + count(l.held, "line") + " …"
+			if r.A != nil {
+				l.left = text
+			}
+			if r.B != nil {
+				l.right = text
+			}
+		} else {
+			more := ""
+			if r.Elided > 0 {
+				more = fmt.Sprintf("  (+%d)", r.Elided)
+			}
+			if r.A != nil {
+				l.left = indent + r.A.line() + more
+			}
+			if r.B != nil {
+				l.right = indent + r.B.line() + more
+			}
+		}
+		width = max(width, utf8.RuneCountInString(l.left))
+	}
+	for _, l := range lines {
+		sign := map[Kind]string{Same: " ", OnlyA: "<", OnlyB: ">", Results: "|", Counts: "|"}[c.Rows[l.row].Kind]
 		note := ""
-		switch i {
-		case c.Shape:
+		switch {
+		case l.held > 0:
+		case l.row == c.Shape:
 			note = "   ← they part here"
-		case c.Result:
+		case l.row == c.Result:
 			note = "   ← first result that differs"
 		}
-		pad := strings.Repeat(" ", width-utf8.RuneCountInString(left[i]))
-		fmt.Fprintf(w, "%s\n", strings.TrimRight("  "+left[i]+pad+"  "+sign+"  "+right[i]+note, " "))
+		pad := strings.Repeat(" ", width-utf8.RuneCountInString(l.left))
+		fmt.Fprintf(w, "%s\n", strings.TrimRight("  "+l.left+pad+"  "+sign+"  "+l.right+note, " "))
 	}
 }
 

@@ -22,6 +22,12 @@ type chromeEvent struct {
 	Args  map[string]any `json:"args,omitempty"`
 }
 
+// chromeThread is a thread that has a name.
+type chromeThread struct {
+	pid, tid int32
+	comm     string
+}
+
 // micros writes nanoseconds as microseconds, without rounding.
 func micros(ns int64) json.Number {
 	sign := ""
@@ -48,28 +54,34 @@ func writeChrome(w io.Writer, s *Source) error {
 		_, err = fmt.Fprintf(w, "%s%s", sep, text)
 		return err
 	}
-	named := map[graph.Thread]bool{}
+	named := map[chromeThread]bool{}
 	for _, t := range s.Trees {
-		pid := t.Thread.PID
+		pid, tid := t.Thread.PID, track(t)
 		if pid == 0 {
 			pid = t.Thread.TID
 		}
-		if !named[t.Thread] {
-			named[t.Thread] = true
-			if err := event(chromeEvent{Name: "thread_name", Phase: "M", PID: pid, TID: t.Thread.TID, Args: map[string]any{"name": t.Thread.Comm}}); err != nil {
-				return err
+		if who := (chromeThread{pid, tid, t.Thread.Comm}); !named[who] {
+			named[who] = true
+			about := []string{"thread_name"}
+			if pid == t.Thread.TID {
+				about = append(about, "process_name")
+			}
+			for _, what := range about {
+				if err := event(chromeEvent{Name: what, Phase: "M", PID: pid, TID: tid, Args: map[string]any{"name": t.Thread.Comm}}); err != nil {
+					return err
+				}
 			}
 		}
 		for i := range t.Calls {
 			c := &t.Calls[i]
-			e := chromeEvent{Name: s.name(c), Phase: "X", Time: micros(c.T0), Dur: micros(c.Duration()), PID: pid, TID: t.Thread.TID,
+			e := chromeEvent{Name: s.name(c), Phase: "X", Time: micros(c.T0), Dur: micros(c.Duration()), PID: pid, TID: tid,
 				Args: map[string]any{"cpu": c.CPU}}
 			if ret := s.Funcs.RetText(c); ret != "" {
 				e.Args["ret"] = ret
 			}
 			switch {
 			case c.Flags&graph.Gap != 0:
-				e = chromeEvent{Name: "events lost", Phase: "i", Time: micros(c.T0), PID: pid, TID: t.Thread.TID, Scope: "t", Args: map[string]any{"count": c.Ret}}
+				e = chromeEvent{Name: "events lost", Phase: "i", Time: micros(c.T0), PID: pid, TID: tid, Scope: "t", Args: map[string]any{"count": c.Ret}}
 			case c.Flags&(graph.NoEntry|graph.NoExit) != 0:
 				e.Args["incomplete"] = true
 			}

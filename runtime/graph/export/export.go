@@ -101,5 +101,17 @@ func (s *Source) name(c *graph.Call) string {
 	return f.Name
 }
 
+// firstIdle is above all numbers of threads (PID_MAX_LIMIT is 4194304).
+const firstIdle = 5_000_000
+
+// track is the number under which the calls of a tree's thread are shown. Each
+// CPU has an idle thread and all have the number 0, but their calls overlap.
+func track(t *graph.Tree) int32 {
+	if t.Thread.TID == 0 {
+		return firstIdle + int32(t.Root().CPU)
+	}
+	return t.Thread.TID
+}
+
 // thread is how a thread is called.
 func thread(t graph.Thread) string { return fmt.Sprintf("%s[%d]", t.Comm, t.TID) }

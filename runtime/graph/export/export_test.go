@@ -76,13 +76,13 @@ func TestChrome(t *testing.T) {
 	for _, e := range got.TraceEvents {
 		names = append(names, e.Ph+" "+e.Name)
 	}
-	if d := cmp.Diff([]string{"M thread_name", "X a", "X b [veth]", "X b [veth]", "X c", "i events lost", "M thread_name", "X a", "X ?"}, names); d != "" {
+	if d := cmp.Diff([]string{"M thread_name", "X a", "X b [veth]", "X b [veth]", "X c", "i events lost", "M thread_name", "M process_name", "X a", "X ?"}, names); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
 	}
 	if e := got.TraceEvents[2]; e.Ts != 11 || e.Dur != 1.5 || e.Pid != 6 || e.Tid != 7 {
 		t.Errorf("event %+v", e)
 	}
-	if got.TraceEvents[1].Args["ret"] != "-ENETUNREACH" || got.TraceEvents[7].Pid != 8 || got.OtherData.Title != "a <title>" {
+	if got.TraceEvents[1].Args["ret"] != "-ENETUNREACH" || got.TraceEvents[8].Pid != 8 || got.OtherData.Title != "a <title>" {
 		t.Errorf("events %+v", got)
 	}
 	if d := cmp.Diff(export(t, "chrome", sample()), export(t, "perfetto", sample())); d != "" {
@@ -91,6 +91,36 @@ func TestChrome(t *testing.T) {
 }
 
 // Every frame that is opened is closed, in order, at times that do not go back.
+// The idle threads of two CPUs, whose calls overlap, are two threads.
+func TestIdleThreads(t *testing.T) {
+	s := &Source{Funcs: &graph.Funcs{List: []graph.Func{{Name: "a"}}}}
+	for cpu := range uint16(2) {
+		s.Trees = append(s.Trees, &graph.Tree{Thread: graph.Thread{Comm: "swapper"}, Calls: []graph.Call{{T0: 100 + int64(cpu), T1: 200 + int64(cpu), Parent: -1, End: 1, CPU: cpu}}})
+	}
+	var chrome struct {
+		TraceEvents []struct {
+			Ph  string
+			Tid int
+		}
+	}
+	if err := json.Unmarshal(export(t, "chrome", s), &chrome); err != nil {
+		t.Fatal(err)
+	}
+	tids := map[int]bool{}
+	for _, e := range chrome.TraceEvents {
+		if e.Ph == "X" {
+			tids[e.Tid] = true
+		}
+	}
+	var scope scopeFile
+	if err := json.Unmarshal(export(t, "speedscope", s), &scope); err != nil {
+		t.Fatal(err)
+	}
+	if len(tids) != 2 || len(scope.Profiles) != 2 {
+		t.Errorf("threads %v, %d profiles", tids, len(scope.Profiles))
+	}
+}
+
 func TestSpeedscope(t *testing.T) {
 	s := sample()
 	// The same thread again, earlier: the order of time is restored.

@@ -94,15 +94,15 @@ func writeSpeedscope(w io.Writer, s *Source) error {
 		}
 		return id
 	}
-	profiles := map[int32]int{} // by thread id
+	profiles := map[int32]int{} // by track
 	// A thread's calls must come in the order of time.
 	trees := slices.Clone(s.Trees)
 	slices.SortStableFunc(trees, func(a, b *graph.Tree) int { return int(min(max(a.Root().T0-b.Root().T0, -1), 1)) })
 	for _, t := range trees {
-		n, ok := profiles[t.Thread.TID]
+		n, ok := profiles[track(t)]
 		if !ok {
 			n = len(f.Profiles)
-			profiles[t.Thread.TID] = n
+			profiles[track(t)] = n
 			f.Profiles = append(f.Profiles, scopeProfile{Type: "evented", Name: thread(t.Thread), Unit: "nanoseconds", Start: t.Root().T0, Events: []scopeEvent{}})
 		}
 		p := &f.Profiles[n]

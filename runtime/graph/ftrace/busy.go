@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // tracerName is the tracer that probe uses.
@@ -87,8 +89,23 @@ func users(dir string) []string {
 	if err != nil {
 		return nil
 	}
-	// Both ways to the same files.
+	// All ways to the same files: a container has them at other places, which
+	// the number of the file system tells.
+	var own unix.Stat_t
+	ownErr := unix.Stat(dir, &own)
 	places := []string{filepath.Clean(dir) + "/", "/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"}
+	ours := func(fd string) bool {
+		to, err := os.Readlink(fd)
+		if err != nil {
+			return false
+		}
+		if slices.ContainsFunc(places, func(at string) bool { return strings.HasPrefix(to, at) }) {
+			return true
+		}
+		// Not every file is looked at: one on a server may not answer.
+		var st unix.Stat_t
+		return ownErr == nil && strings.Contains(to, "/tracing/") && unix.Stat(fd, &st) == nil && st.Dev == own.Dev
+	}
 	self := strconv.Itoa(os.Getpid())
 	for _, p := range procs {
 		if p.Name()[0] < '0' || p.Name()[0] > '9' || p.Name() == self {
@@ -99,8 +116,7 @@ func users(dir string) []string {
 			continue
 		}
 		for _, fd := range fds {
-			to, err := os.Readlink("/proc/" + p.Name() + "/fd/" + fd.Name())
-			if err == nil && slices.ContainsFunc(places, func(at string) bool { return strings.HasPrefix(to, at) }) {
+			if ours("/proc/" + p.Name() + "/fd/" + fd.Name()) {
 				comm, _ := os.ReadFile("/proc/" + p.Name() + "/comm")
 				out = append(out, fmt.Sprintf("%s[%s]", strings.TrimSpace(string(comm)), p.Name()))
 				break

@@ -16,7 +16,7 @@ const fewNames = 2
 // setFunctions writes a list of functions, one a line, sorted, to a file that
 // chooses what is instrumented. Many are written as numbers, their lines in the
 // kernel's list, which the kernel finds at once. Whether it understood them is
-// seen by what the file then shows.
+// seen by what the file then shows. Else patterns stand for the names they match.
 func (s *Source) setFunctions(name, want string) error {
 	path := filepath.Join(s.base, name)
 	if strings.Count(want, "\n") >= fewNames {
@@ -26,7 +26,7 @@ func (s *Source) setFunctions(name, want string) error {
 			}
 		}
 	}
-	return writeSetting(path, want, true)
+	return writeSetting(path, s.shorten(name, want), true)
 }
 
 // lines gives the numbers of the lines at which functions are in the kernel's

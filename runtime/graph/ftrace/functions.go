@@ -39,7 +39,10 @@ func (e *TooManyError) Error() string {
 }
 
 // Functions are the functions that can be traced.
-type Functions struct{ names []string }
+type Functions struct {
+	names []string
+	known map[string]bool // names, made when Has is first asked
+}
 
 // ListFunctions reads the kernel's list.
 func ListFunctions(fs *tracefs.FS) (*Functions, error) {
@@ -55,6 +58,26 @@ func ListFunctions(fs *tracefs.FS) (*Functions, error) {
 // only copies made by the compiler have, such as name.isra.0, means these.
 // Errors are a *NoFuncError or a *TooManyError.
 func (f *Functions) Find(name string) ([]string, error) {
+	found, err := f.FindAll(name)
+	if len(found) > MaxFuncs {
+		return nil, &TooManyError{Pattern: name, Count: len(found)}
+	}
+	return found, err
+}
+
+// Has tells whether a function of this very name can be traced.
+func (f *Functions) Has(name string) bool {
+	if f.known == nil {
+		f.known = make(map[string]bool, len(f.names))
+		for _, n := range f.names {
+			f.known[n] = true
+		}
+	}
+	return f.known[name]
+}
+
+// FindAll is Find without a bound.
+func (f *Functions) FindAll(name string) ([]string, error) {
 	var found, clones []string
 	pattern := graph.IsPattern(name)
 	for _, n := range f.names {
@@ -70,13 +93,21 @@ func (f *Functions) Find(name string) ([]string, error) {
 	}
 	slices.Sort(found)
 	found = slices.Compact(found)
-	switch {
-	case len(found) == 0:
+	if len(found) == 0 {
 		return nil, &NoFuncError{Name: name, Near: diag.NearestN(name, f.names, 3)}
-	case len(found) > MaxFuncs:
-		return nil, &TooManyError{Pattern: name, Count: len(found)}
 	}
 	return found, nil
+}
+
+// framing are the functions around what an interrupt does on its way out, above
+// all softirqs. Without them a softirq's calls cannot be told from those of the
+// code it came into: their context is that of local_bh_enable, too.
+var framing = []string{"irq_exit_rcu", "__irq_exit_rcu", "irq_exit"}
+
+// Framing are the functions that have to be instrumented besides a chosen few,
+// so that interruptions can be told apart.
+func (f *Functions) Framing() []string {
+	return slices.DeleteFunc(slices.Clone(framing), func(n string) bool { return !f.Has(n) })
 }
 
 // All gives the functions that any of the patterns means, sorted; nil for no

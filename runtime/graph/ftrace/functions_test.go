@@ -3,7 +3,10 @@ package ftrace
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -87,5 +90,61 @@ func TestThreads(t *testing.T) {
 	}
 	if self := th.get(1); self.Comm == "" || self.PID != 1 {
 		t.Errorf("thread 1 is %+v", self)
+	}
+	// A thread that the tracer had not noted yet is asked for again.
+	if err := os.WriteFile(filepath.Join(dir, "saved_cmdlines"), []byte("4194400 late\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	th.read = time.Time{} // the answers are old
+	if got := th.get(4194400); got.Comm != "late" {
+		t.Errorf("later thread 4194400 is %+v", got)
+	}
+}
+
+// What is left of a call that began before the recording has another root.
+func TestAsked(t *testing.T) {
+	s := &Source{opts: Options{Funcs: []string{"vfs_read"}}}
+	if !s.Asked(graph.Func{Name: "vfs_read", Addr: 16}) {
+		t.Error("vfs_read was asked for")
+	}
+	s.askedAt = map[uint64]bool{32: true} // another name of the same function
+	for f, want := range map[string]uint64{"ksys_read": 32, "pipe_read": 48} {
+		if got := s.Asked(graph.Func{Name: f, Addr: want}); got != (f == "ksys_read") {
+			t.Errorf("%s: %v", f, got)
+		}
+	}
+}
+
+func TestFraming(t *testing.T) {
+	f := &Functions{names: []string{"irq_exit_rcu", "vfs_read"}}
+	if d := cmp.Diff([]string{"irq_exit_rcu"}, f.Framing()); d != "" {
+		t.Error(d)
+	}
+	for _, name := range framing {
+		funcs := &graph.Funcs{List: []graph.Func{{Name: "root"}, {Name: name}}}
+		b := &graph.Builder{Funcs: funcs, Resolve: func(a uint64) graph.Func { return funcs.List[a-1] }, Done: func(_ int32, tree *graph.Tree) {
+			if tree.Calls[1].Flags&graph.IRQ == 0 {
+				t.Errorf("%s is not told as an interruption", name)
+			}
+		}}
+		for i, addr := range []uint64{1, 2} {
+			b.Add(&graph.Event{Time: int64(i), TID: 1, Addr: addr, Depth: int16(i)}, nil)
+		}
+		b.Flush()
+	}
+}
+
+// Patterns are written in place of the names they match.
+func TestShorten(t *testing.T) {
+	s := &Source{opts: Options{OnlyPatterns: []string{"none_*", "vfs_*"}, FuncPatterns: []string{"tcp_?"}}}
+	for _, tt := range []struct{ file, names, want string }{
+		{"set_ftrace_filter", "fib_x\ntcp_a\nvfs_read\nvfs_write", "vfs_*\ntcp_?\nfib_x"},
+		{"set_graph_function", "tcp_a\nvfs_read", "tcp_?\nvfs_read"},
+		{"set_ftrace_notrace", "vfs_read", "vfs_read"},
+		{"set_ftrace_filter", "", ""},
+	} {
+		if got := s.shorten(tt.file, tt.names); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.file, got, tt.want)
+		}
 	}
 }

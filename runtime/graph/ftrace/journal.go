@@ -39,6 +39,12 @@ type journal struct {
 	Tracing  string   `json:"tracing"`
 	Instance string   `json:"instance,omitempty"`
 	Changes  []change `json:"changes"`
+	// Applied tells that all changes have been made. Before, a list may hold
+	// a part of its new names, or none.
+	Applied bool `json:"applied,omitempty"`
+	// Undoing tells that putting back has begun: the top level's tracer may be
+	// off already, and what is in its buffer is still ours.
+	Undoing bool `json:"undoing,omitempty"`
 	// Events are dynamic events that were defined, "group/name".
 	Events []string `json:"events,omitempty"`
 }
@@ -53,17 +59,34 @@ type change struct {
 
 // written tells whether the value of a file is the one that was written. The
 // size of a buffer is rounded up to whole pages, without their headers; lists of
-// threads follow the threads that start and end.
-func (c *change) written(now string) bool {
-	if c.threads() {
+// threads follow the threads that start and end. partial tells that there is
+// more than what is in now, and applied that writing had ended.
+func (c *change) written(now string, partial, applied bool) bool {
+	switch {
+	case c.threads(), now == c.New:
 		return true
-	}
-	if c.File != "buffer_size_kb" {
-		return now == c.New
+	case isList(c.File) && (partial || !applied):
+		return subset(now, c.New)
+	case c.File != "buffer_size_kb":
+		return false
 	}
 	n, err1 := strconv.Atoi(now)
 	asked, err2 := strconv.Atoi(c.New)
 	return err1 == nil && err2 == nil && n >= asked && n < asked+128
+}
+
+// subset tells whether all lines of a are lines of b.
+func subset(a, b string) bool {
+	in := map[string]bool{"": true}
+	for name := range strings.SplitSeq(b, "\n") {
+		in[name] = true
+	}
+	for name := range strings.SplitSeq(a, "\n") {
+		if !in[name] {
+			return false
+		}
+	}
+	return true
 }
 
 // threads tells the lists of threads. When all threads of one have ended it is
@@ -173,10 +196,10 @@ func (j *journal) base() string {
 	return filepath.Join(j.Tracing, "instances", j.Instance)
 }
 
-// undo puts back what the journal changed. It tells what it had to leave
+// undo puts back what the journal in a folder changed. It tells what it had to leave
 // because somebody changed it meanwhile; the error is about what could not be
 // put back at all, and everything possible is done in spite of it.
-func (j *journal) undo() (left []string, err error) {
+func (j *journal) undo(dir string) (left []string, err error) {
 	var errs []error
 	fail := func(what string, err error) {
 		if err != nil && !missing(err) {
@@ -187,12 +210,21 @@ func (j *journal) undo() (left []string, err error) {
 	ours := j.Instance != "" && has(base)
 	if j.Instance == "" && len(j.Changes) > 0 {
 		tracer, err := readSetting(filepath.Join(base, "current_tracer"), false)
-		ours = err == nil && tracer == tracerName
+		ours = err == nil && (tracer == tracerName || j.Undoing && tracer == "nop")
+		if ours && !j.Undoing {
+			j.Undoing = true
+			fail("note that putting back begins", j.write(dir))
+		}
 	}
 	if ours {
 		// Stop at once: the rest takes seconds.
 		fail("stop tracing", writeSetting(filepath.Join(base, "tracing_on"), "0", false))
 		fail("switch the tracer off", writeSetting(filepath.Join(base, "current_tracer"), "nop", false))
+	}
+	if ours && j.Instance != "" {
+		// Other than the rest of an instance, this one reaches into the events
+		// that anybody has on, and does not end with the instance.
+		fail("end the recording of processes", writeSetting(filepath.Join(base, "options/record-tgid"), "0", false))
 	}
 	for _, name := range j.Events {
 		fail("disable event "+name, writeSetting(filepath.Join(base, "events", name, "enable"), "0", false))
@@ -211,13 +243,14 @@ func (j *journal) undo() (left []string, err error) {
 			continue
 		}
 		now, err := readSetting(j.path(c.File), isList(c.File))
-		if err != nil {
+		partial := errors.Is(err, errPartial)
+		if err != nil && !partial {
 			fail("read "+c.File, err)
 			continue
 		}
 		switch {
-		case now == c.Old && !c.threads():
-		case c.written(now), c.File == "tracing_on" && ours:
+		case now == c.Old && !partial && !c.threads():
+		case c.written(now, partial, j.Applied), c.File == "tracing_on" && ours:
 			fail("put "+c.File+" back", writeSetting(j.path(c.File), c.Old, isList(c.File)))
 		default:
 			left = append(left, c.File)
@@ -281,7 +314,7 @@ func recoverJournal(dir string) (Cleaned, error) {
 	}
 	c := Cleaned{PID: j.PID}
 	if j.Boot == bootID() {
-		if c.Left, err = j.undo(); err != nil {
+		if c.Left, err = j.undo(dir); err != nil {
 			return c, fmt.Errorf("put back the tracing settings that process %d left: %w", j.PID, err)
 		}
 	}

@@ -2,13 +2,17 @@ package ftrace
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"probe/runtime/tracefs"
 )
 
 func TestParseSettings(t *testing.T) {
@@ -114,6 +118,69 @@ func TestUndo(t *testing.T) {
 	}
 }
 
+// The names of a list that was being written, or that the kernel shows in part
+// only, are told from those of somebody else.
+func TestWritten(t *testing.T) {
+	c := change{"set_graph_function", "old", "a\nb\nc"}
+	for _, tt := range []struct {
+		now              string
+		partial, applied bool
+		want             bool
+	}{
+		{"a\nb\nc", false, true, true},
+		{"a\nb", false, true, false}, // somebody took c out
+		{"a\nb", true, true, true},   // the kernel shows no more
+		{"a\nb", false, false, true}, // killed while writing
+		{"", false, false, true},
+		{"", false, true, false},
+		{"a\nd", true, true, false},
+		{"d", false, false, false},
+	} {
+		if got := c.written(tt.now, tt.partial, tt.applied); got != tt.want {
+			t.Errorf("%q, partial %v, applied %v: %v", tt.now, tt.partial, tt.applied, got)
+		}
+	}
+	if c := (&change{"max_graph_depth", "0", "17"}); c.written("5", false, false) || !c.written("17", false, true) {
+		t.Error("a number is taken for another")
+	}
+}
+
+// A list that takes several reads is whole only where the kernel shows it so.
+func TestLongList(t *testing.T) {
+	names := strings.Repeat("a_function_with_a_name\n", 4000) + "last\n"
+	dir := files(t, map[string]string{"set_graph_function": names, "set_ftrace_filter": names})
+	if _, err := readSetting(filepath.Join(dir, "set_graph_function"), true); !errors.Is(err, errPartial) {
+		t.Errorf("set_graph_function: %v", err)
+	}
+	if got, err := readSetting(filepath.Join(dir, "set_ftrace_filter"), true); err != nil || got != "a_function_with_a_name\nlast" {
+		t.Errorf("set_ftrace_filter: %q, %v", got, err)
+	}
+}
+
+// A probe that was killed while it put the settings back had switched the
+// tracer off: the records in the buffer are its own all the same.
+func TestUndoTwice(t *testing.T) {
+	for _, undoing := range []bool{false, true} {
+		dir := files(t, map[string]string{"current_tracer": "nop\n", "tracing_on": "0\n", "trace": "records\n", "dynamic_events": ""})
+		run := t.TempDir()
+		j := &journal{Version: journalVersion, PID: 4, Boot: bootID(), Tracing: dir, Applied: true, Undoing: undoing, Changes: []change{
+			{"tracing_on", "1", "0"}, {"current_tracer", "nop", "function_graph"},
+		}}
+		if err := j.write(run); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Cleanup(run); err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, dir, "trace"); (got == "") != undoing {
+			t.Errorf("undoing %v: the buffer has %q", undoing, got)
+		}
+		if got := content(t, dir, "tracing_on"); got != "1" {
+			t.Errorf("undoing %v: tracing_on is %q", undoing, got)
+		}
+	}
+}
+
 // Settings of tracefs end with the boot: an older journal changes nothing.
 func TestUndoOtherBoot(t *testing.T) {
 	dir := files(t, map[string]string{"current_tracer": "function_graph\n", "max_graph_depth": "17\n"})
@@ -213,5 +280,42 @@ func TestUsers(t *testing.T) {
 	dir := files(t, map[string]string{"trace_pipe": "x"})
 	if got := users(dir); len(got) != 0 {
 		t.Errorf("users of a folder of ours: %v", got) // this process is left out
+	}
+}
+
+// Where the kernel refuses a probe and keeps no log of errors, its error stays.
+func TestDefine(t *testing.T) {
+	dir := files(t, map[string]string{definitions: ""})
+	s := &Source{fs: tracefs.At(dir, "")}
+	if err := s.define("r:a/b c"); err != nil || content(t, dir, definitions) != "r:a/b c" {
+		t.Errorf("error %v, definitions %q", err, content(t, dir, definitions))
+	}
+	if err := os.RemoveAll(filepath.Join(dir, definitions)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.define("r:a/b c"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a log: %v", err)
+	}
+}
+
+// Threads that were started after the list was made are added to it.
+func TestHideOwn(t *testing.T) {
+	own := ownThreads()
+	if len(own) < 2 {
+		t.Fatalf("threads %v: a Go program has several", own)
+	}
+	dir := files(t, map[string]string{"pids": own[0] + "\n"})
+	path := filepath.Join(dir, "pids")
+	if err := hideOwn(path); err != nil {
+		t.Fatal(err)
+	}
+	have := strings.Fields(content(t, dir, "pids"))
+	for _, id := range own {
+		if n := len(slices.DeleteFunc(slices.Clone(have), func(h string) bool { return h != id })); n != 1 {
+			t.Errorf("thread %s is %d times in %v", id, n, have)
+		}
+	}
+	if err := hideOwn(filepath.Join(dir, "none")); err != nil {
+		t.Errorf("a kernel without the list: %v", err)
 	}
 }

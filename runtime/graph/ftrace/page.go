@@ -154,9 +154,7 @@ func odd(data []byte, kind uint32, delta *uint64) (length, skip int, err error) 
 // the record is of a known type.
 func (d *Decoder) record(rec []byte, e *graph.Event, args []uint64) ([]uint64, bool) {
 	head := binary.LittleEndian.Uint64(rec)
-	if e.TID = int32(head >> headTID); e.TID == 0 {
-		e.TID = -1 - int32(e.CPU) // each CPU has an idle thread, and all have the id 0
-	}
+	e.TID = int32(head >> headTID)
 	e.Args, e.NArgs, e.Value, e.Flags = 0, 0, 0, 0
 	if head&((flagHardIRQ|flagNMI)<<headFlags) != 0 {
 		e.Flags = graph.HardIRQ

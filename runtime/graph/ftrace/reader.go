@@ -83,6 +83,13 @@ func (s *Source) openReaders() error {
 
 // fill reads until the buffer is empty or enough has been read.
 func (r *reader) fill(d *Decoder) {
+	// It runs in a goroutine of its own: a panic there would end the process
+	// before the machine's settings are put back.
+	defer func() {
+		if p := recover(); p != nil {
+			r.err = fmt.Errorf("internal error in decoding the records of CPU %d: %v", r.cpu, p)
+		}
+	}()
 	// What was handed on makes room.
 	if r.next == len(r.events) {
 		r.events, r.args, r.next = r.events[:0], r.args[:0], 0

@@ -30,6 +30,8 @@ const settle = int64(50 * time.Millisecond)
 // or not, in the order of their ends. A tree is the receiver's only until tree
 // returns. When tree returns false the recording ends. fill completes what is
 // known of a function besides its name; it may be nil.
+//
+// Calls that were under way when the recording began are left out, see Asked.
 func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*graph.Func), tree func(*graph.Tree) bool) error {
 	threads := &threads{dir: s.fs.Dir(), known: map[int32]thread{}}
 	var names symbol.Names
@@ -51,9 +53,16 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 			return
 		}
 		t.Thread = threads.get(tid)
+		if tid == 0 { // each CPU has one
+			t.Thread.Comm = fmt.Sprintf("swapper/%d", t.Root().CPU)
+		}
 		if len(s.opts.Returns) > 0 {
 			machinery.Skip(t, funcs)
 			t.Folded.Skipped = 0
+		}
+		if !s.Asked(funcs.Func(t.Root().Fn)) {
+			s.Headless++
+			return
 		}
 		stopped = !tree(t)
 	}}
@@ -73,8 +82,8 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 			until -= settle
 		}
 		b.Settle(until)
-		if s.opts.Progress != nil {
-			s.opts.Progress(until)
+		if s.opts.Until != nil {
+			s.opts.Until(until)
 		}
 		return !stopped
 	})
@@ -86,6 +95,33 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 		b.Flush()
 	}
 	return err
+}
+
+// Asked tells whether a function is one of those that were to be recorded. A
+// tree with another root is the rest of a call that was entered before the
+// tracer wrote its first record, or while records were lost: the kernel marks
+// the thread at the entry and writes whatever the thread does below.
+func (s *Source) Asked(f graph.Func) bool {
+	if s.asked == nil {
+		s.asked = map[string]bool{}
+		for _, name := range s.opts.Funcs {
+			s.asked[name] = true
+		}
+	}
+	if s.asked[f.Name] {
+		return true
+	}
+	if s.askedAt == nil { // of several names at one address, another may be shown
+		s.askedAt = map[uint64]bool{}
+		at, err := symbol.AddrOf(s.opts.Funcs...)
+		if err != nil {
+			return false
+		}
+		for _, addr := range at {
+			s.askedAt[addr] = true
+		}
+	}
+	return f.Addr != 0 && s.askedAt[f.Addr]
 }
 
 // threads finds out who a thread is. The answers are kept for a while: a thread
@@ -105,8 +141,13 @@ type thread struct {
 	asked time.Time
 }
 
-// threadAge is how long an answer is kept.
-const threadAge = time.Second
+// threadAge is how long an answer is kept, savedAge how long what the tracer
+// has noted: the answer for threads that have ended already, so it must be
+// younger than a thread that is still unknown.
+const (
+	threadAge = time.Second
+	savedAge  = 20 * time.Millisecond
+)
 
 func (t *threads) get(tid int32) graph.Thread {
 	now := time.Now()
@@ -115,15 +156,20 @@ func (t *threads) get(tid int32) graph.Thread {
 		return th.Thread
 	}
 	next := thread{Thread: graph.Thread{TID: tid}, asked: now}
-	if tid <= 0 {
-		next.TID, next.Comm = 0, "swapper"
+	if tid == 0 {
+		next.Comm = "swapper"
 	} else if comm, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(tid)), "comm")); err == nil {
 		next.Comm, next.PID = strings.TrimSpace(string(comm)), tgid(tid)
 	} else if ok {
 		next.Thread = th.Thread // it has ended; what was known is the best there is
 	} else {
-		t.readSaved(now)
+		if _, known := t.comms[tid]; !known {
+			t.readSaved(now)
+		}
 		next.Comm, next.PID = t.comms[tid], t.tgids[tid]
+		if next.Comm == "" {
+			return next.Thread // to be asked again
+		}
 	}
 	t.known[tid] = next
 	return next.Thread
@@ -144,7 +190,7 @@ func tgid(tid int32) int32 {
 // readSaved reads what the tracer noted of threads: their names, and their
 // processes when threads were chosen by process.
 func (t *threads) readSaved(now time.Time) {
-	if now.Sub(t.read) < threadAge {
+	if now.Sub(t.read) < savedAge {
 		return
 	}
 	t.read, t.comms, t.tgids = now, map[int32]string{}, map[int32]int32{}

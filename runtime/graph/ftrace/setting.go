@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -52,16 +54,48 @@ func isList(name string) bool {
 }
 
 // readSetting gives the value of a file in the form that can be written back.
-// A list comes sorted, without repetitions, as lines.
+// A list comes sorted, without repetitions, as lines. For a list that the
+// kernel does not show in full the error wraps errPartial, and the value is
+// what it shows.
 func readSetting(path string, list bool) (string, error) {
-	text, err := os.ReadFile(path)
+	if !list {
+		text, err := os.ReadFile(path)
+		return parseWord(string(text)), err
+	}
+	text, err := readList(path)
+	return strings.Join(parseList(string(text)), "\n"), err
+}
+
+// errPartial is the error of a list that cannot be read as a whole.
+var errPartial = errors.New("the kernel shows only a part of the list")
+
+// readList reads a list. Those of function_graph are right only within one
+// read, which gives a page at most: at the next one the kernel
+// (ftrace_graph_open's g_start, up to 7.2 at least) goes on at another place,
+// so that names come twice and others not at all.
+func readList(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if list {
-		return strings.Join(parseList(string(text)), "\n"), nil
+	defer f.Close()
+	text := make([]byte, 1<<16)
+	n, err := f.Read(text)
+	text = text[:max(n, 0)]
+	if err == io.EOF {
+		return text, nil
 	}
-	return parseWord(string(text)), nil
+	if err != nil {
+		return nil, err
+	}
+	rest, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	if name := filepath.Base(path); len(rest) > 0 && (name == "set_graph_function" || name == "set_graph_notrace") {
+		return text, errPartial
+	}
+	return append(text, rest...), nil
 }
 
 // parseList takes the names out of the text of a list. Comments ("#### all

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"probe/runtime/graph"
 	"probe/runtime/tracefs"
 )
 
@@ -37,6 +38,14 @@ type Options struct {
 	// Skip are functions that are not instrumented. Names the kernel does not
 	// have are an error, here as in Only.
 	Skip []string
+	// FuncPatterns, OnlyPatterns and SkipPatterns are patterns with * and ?
+	// all of whose matches are in Funcs, Only and Skip. They are written in
+	// place of these names, as far as they match one: the kernel looks through
+	// all its functions for each line, so a thousand names take it seconds.
+	FuncPatterns, OnlyPatterns, SkipPatterns []string
+	// Progress, if not nil, is called while switching on takes its time: n of
+	// total steps of a kind are done.
+	Progress func(step string, n, total int)
 	// Returns are the functions whose return values are recorded.
 	Returns []string
 	// Args asks for the arguments, which kernels have from 6.14 on.
@@ -45,11 +54,11 @@ type Options struct {
 	// DefaultBufferKB.
 	BufferKB int
 	// Guard, if set, is held while events become trees: during calls of tree and
-	// Progress, and whenever the table of functions changes.
+	// Until, and whenever the table of functions changes.
 	Guard sync.Locker
-	// Progress, if set, is told while recording of a time before which no more
+	// Until, if set, is told while recording of a time before which no more
 	// trees will end.
-	Progress func(until int64)
+	Until func(until int64)
 	// RunDir is where the journal is kept; "" means RunDir.
 	RunDir string
 }
@@ -76,7 +85,13 @@ type Source struct {
 	Enabled time.Duration
 	// Instance is the name of the tracing instance, "" for the top level.
 	Instance string
+	// Headless counts the calls that Record has left out since their start was
+	// not recorded.
+	Headless uint64
 	hasArgs  bool
+	// asked and askedAt are Options.Funcs by name and address.
+	asked   map[string]bool
+	askedAt map[uint64]bool
 }
 
 // Open switches the tracer on. Errors are a *BusyError, a *MissingError, or
@@ -119,6 +134,17 @@ func (e *MissingError) Error() string {
 		return e.What + ": " + e.Err.Error()
 	}
 	return e.What
+}
+
+// ChangedError is returned by Close when somebody else has changed settings
+// during the recording. They were left as they are.
+type ChangedError struct {
+	Files []string // below the tracing directory
+}
+
+// Error names the files.
+func (e *ChangedError) Error() string {
+	return "somebody else has changed " + strings.Join(e.Files, ", ") + " in the tracing directory while probe was recording; left as it is"
 }
 
 // Unwrap is the cause.
@@ -175,6 +201,9 @@ func (s *Source) setUp(ctx context.Context) error {
 		if missing(err) {
 			continue // an option that this kernel does not have
 		}
+		if errors.Is(err, errPartial) {
+			return &BusyError{Uses: []string{fmt.Sprintf("%s has a list of more names than the kernel shows, so it could not be put back", set.name)}}
+		}
 		if err != nil {
 			return fmt.Errorf("read the tracing settings: %w", err)
 		}
@@ -190,7 +219,11 @@ func (s *Source) setUp(ctx context.Context) error {
 	if err := j.write(s.dir); err != nil {
 		return err
 	}
-	return s.apply(ctx, values)
+	if err := s.apply(ctx, values); err != nil {
+		return err
+	}
+	j.Applied = true
+	return j.write(s.dir)
 }
 
 // instances tells whether the tracer works in an instance (since 6.11). Only
@@ -271,6 +304,36 @@ func ownThreads() []string {
 	return ids
 }
 
+// hideOwn adds the threads of this process that are not in a list yet: those
+// that were started after the list was made and before function-fork was on.
+// What these start meanwhile is found the next time.
+func hideOwn(list string) error {
+	for range 10 {
+		now, err := readSetting(list, true)
+		if missing(err) {
+			return nil // before 5.7; there is more to be seen then
+		}
+		if err != nil {
+			return fmt.Errorf("read the tracing settings: %w", err)
+		}
+		have := strings.Split(now, "\n")
+		done := true
+		for _, id := range ownThreads() {
+			if slices.Contains(have, id) {
+				continue
+			}
+			done = false
+			if err := appendLine(list, id); err != nil {
+				return settingError("set_ftrace_notrace_pid", id, err)
+			}
+		}
+		if done {
+			return nil
+		}
+	}
+	return nil
+}
+
 // apply makes the changes that the journal announces, and those to the
 // instance, which goes away with them.
 func (s *Source) apply(ctx context.Context, values map[string]string) error {
@@ -299,10 +362,15 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 		case "set_ftrace_filter", "set_ftrace_notrace":
 			err = s.setFunctions(set.name, want)
 		default:
-			err = writeSetting(path, want, set.list)
+			err = writeSetting(path, s.shorten(set.name, want), set.list)
 		}
 		if err != nil {
 			return settingError(set.name, want, err)
+		}
+	}
+	if len(s.opts.Threads) == 0 {
+		if err := hideOwn(filepath.Join(s.base, "set_ftrace_notrace_pid")); err != nil {
+			return err
 		}
 	}
 	s.hasArgs = s.opts.Args && has(filepath.Join(s.base, "options/funcgraph-args"))
@@ -310,10 +378,15 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	// Before the tracer: each change to what is instrumented takes the longer
 	// the more is.
 	for i, name := range s.opts.Returns {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.progress("return values", i, len(s.opts.Returns))
 		if err := s.addReturn(s.journal.Events[i], name); err != nil {
 			s.Refused = append(s.Refused, fmt.Sprintf("%s: %v", name, err))
 		}
 	}
+	s.progress("return values", len(s.opts.Returns), len(s.opts.Returns))
 	if err := writeSetting(filepath.Join(s.base, "current_tracer"), tracerName, false); err != nil {
 		return settingError("current_tracer", tracerName, err)
 	}
@@ -329,6 +402,50 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	return nil
 }
 
+// progress tells how far switching on is.
+func (s *Source) progress(step string, n, total int) {
+	if s.opts.Progress != nil {
+		s.opts.Progress(step, n, total)
+	}
+}
+
+// shorten puts patterns in place of the names that they match.
+func (s *Source) shorten(file, names string) string {
+	patterns := map[string][]string{
+		"set_graph_function": s.opts.FuncPatterns,
+		"set_ftrace_filter":  slices.Concat(s.opts.OnlyPatterns, s.opts.FuncPatterns),
+		"set_ftrace_notrace": s.opts.SkipPatterns,
+	}[file]
+	if names == "" || len(patterns) == 0 {
+		return names
+	}
+	// The kernel refuses a pattern that matches nothing.
+	matches := make([]bool, len(patterns))
+	var single []string
+	for name := range strings.SplitSeq(names, "\n") {
+		one := true
+		for i, p := range patterns {
+			if graph.MatchName(p, name) {
+				matches[i], one = true, false
+			}
+		}
+		if one {
+			single = append(single, name)
+		}
+	}
+	var lines []string
+	for i, p := range patterns {
+		if matches[i] {
+			lines = append(lines, p)
+		}
+	}
+	return strings.Join(append(lines, single...), "\n")
+}
+
+// HasArgs tells whether arguments are recorded: they were asked for, and the
+// kernel can.
+func (s *Source) HasArgs() bool { return s.hasArgs }
+
 // settingError explains a setting that the kernel refused.
 func settingError(name, value string, err error) error {
 	first, _, more := strings.Cut(value, "\n")
@@ -336,43 +453,6 @@ func settingError(name, value string, err error) error {
 		first += " …"
 	}
 	return fmt.Errorf("set %s to %q: %w", name, first, err)
-}
-
-// addReturn defines and enables the event of one function's return value.
-func (s *Source) addReturn(event, fn string) error {
-	// Many calls may be under way at once: the default of some ten instances
-	// would miss most of a function that sleeps.
-	def := fmt.Sprintf("r512:%s %s ret=$retval", event, fn)
-	if err := appendLine(s.fs.Path(definitions), def); err != nil {
-		return fmt.Errorf("no kretprobe can be set: %w", err)
-	}
-	group, name, _ := strings.Cut(event, "/")
-	f, err := s.fs.ReadFormat(group, name)
-	if err != nil {
-		return err
-	}
-	if err := s.decoder.setRecord(f); err != nil {
-		return err
-	}
-	return writeSetting(filepath.Join(s.base, "events", event, "enable"), "1", false)
-}
-
-// MissedReturns is the number of returns whose value was not recorded because
-// too many calls were under way.
-func (s *Source) MissedReturns() uint64 {
-	text, err := os.ReadFile(s.fs.Path("kprobe_profile"))
-	if err != nil || s.journal == nil {
-		return 0
-	}
-	var total uint64
-	for line := range strings.Lines(string(text)) {
-		w := strings.Fields(line) // name hits misses
-		if len(w) == 3 && slices.ContainsFunc(s.journal.Events, func(e string) bool { return strings.HasSuffix(e, "/"+w[0]) }) {
-			n, _ := strconv.ParseUint(w[2], 10, 64)
-			total += n
-		}
-	}
-	return total
 }
 
 // Close switches the tracer off and puts everything back. It may be called
@@ -385,14 +465,14 @@ func (s *Source) Close() error {
 	s.readers, s.on = nil, false
 	var errs []error
 	if s.journal != nil {
-		left, err := s.journal.undo()
+		left, err := s.journal.undo(s.dir)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("put the tracing settings back: %w", err))
 		} else {
 			errs = append(errs, dropJournal(s.dir))
 		}
 		if len(left) > 0 {
-			errs = append(errs, fmt.Errorf("somebody else has changed %s while probe was recording; left as it is", strings.Join(left, ", ")))
+			errs = append(errs, &ChangedError{Files: left})
 		}
 		s.journal = nil
 	}

@@ -74,8 +74,11 @@ func (d *Decoder) Tree(r *builtin.GraphRecord) *graph.Tree {
 		for i := range n {
 			words = append(words, binary.LittleEndian.Uint64(data[eventHead+8*i:]))
 		}
-		switch data[16] {
+		switch data[16] &^ builtin.GraphIRQ {
 		case 0:
+			if data[16]&builtin.GraphIRQ != 0 {
+				e.Flags = graph.HardIRQ
+			}
 			e.NArgs = uint8(n)
 		case 1:
 			e.Kind = graph.Exit

@@ -39,9 +39,17 @@ const heldCalls = 1 << 20
 func Start(ctx context.Context, tfs *tracefs.FS, probes []*hir.Graph, threads []int32, fill func(*graph.Func)) (*Tracer, error) {
 	opts := options(probes)
 	opts.Threads = threads
+	if opts.Only != nil {
+		// Where interrupts come in shows by the functions around them.
+		list, err := ftrace.ListFunctions(tfs)
+		if err != nil {
+			return nil, err
+		}
+		opts.Only = append(opts.Only, list.Framing()...)
+	}
 	t := &Tracer{trees: map[int32][]*graph.Tree{}, done: make(chan struct{})}
 	t.more = sync.NewCond(&t.mu)
-	opts.Progress, opts.Guard = t.progress, &t.mu
+	opts.Until, opts.Guard = t.progress, &t.mu
 	src, err := ftrace.Open(ctx, tfs, opts)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
@@ -33,12 +34,14 @@ func Load(path string) (*Recording, error) {
 // Read is Load for a stream.
 func Read(from io.Reader) (*Recording, error) {
 	buf := bufio.NewReaderSize(from, 256<<10)
+	packed := false
 	if magic, _ := buf.Peek(4); bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
 		unpack, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 		defer unpack.Close()
+		packed = true
 		buf = bufio.NewReaderSize(unpack, 256<<10)
 	}
 	p := &parser{rec: &Recording{}}
@@ -64,6 +67,9 @@ func Read(from io.Reader) (*Recording, error) {
 	}
 	if p.rec.Header.Version == 0 {
 		if p.rec.Damage != nil {
+			if packed && p.rec.Damage.Line == 1 {
+				return nil, fmt.Errorf("%w, or one that is damaged from its start: %w", ErrFormat, p.rec.Damage.Err)
+			}
 			return nil, fmt.Errorf("%w: %w", ErrFormat, p.rec.Damage.Err)
 		}
 		return nil, ErrFormat
@@ -117,8 +123,17 @@ func (p *parser) take(text []byte, n int) error {
 			*t = treeLine{Calls: rows{t.Calls.numbers[:0], t.Calls.ends[:0]}, Args: rows{t.Args.numbers[:0], t.Args.ends[:0]}, ID: -1}
 		}
 	}
-	if err := json.Unmarshal(text, &l); err != nil {
-		return err
+	if quick := l; quick.quick(text) {
+		l = quick
+	} else {
+		for _, t := range []*treeLine{l.Tree, l.More} {
+			if t != nil { // what the attempt has left
+				*t = treeLine{ID: -1}
+			}
+		}
+		if err := json.Unmarshal(text, &l); err != nil {
+			return err
+		}
 	}
 	p.line = l
 	switch {
@@ -187,6 +202,9 @@ func (p *parser) calls(l *treeLine) error {
 	start := l.Start
 	if first > 0 {
 		start = t.Calls[0].T0
+	}
+	if need := first + len(l.Calls.ends); need > cap(t.Calls) {
+		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // append would copy a large tree some ten times
 	}
 	for i := range l.Calls.ends {
 		if err := p.call(t, l.Calls.row(i), start); err != nil {

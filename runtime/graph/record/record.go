@@ -9,6 +9,8 @@
 package record
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -38,6 +40,9 @@ type End struct {
 	Trees int `json:"trees"`
 	// MissedReturns is the number of return values that were not recorded.
 	MissedReturns uint64 `json:"missed_returns,omitempty"`
+	// Lost is the number of events that were lost, those in trees included:
+	// with any, calls may be missing.
+	Lost uint64 `json:"lost,omitempty"`
 }
 
 // Recording is a whole file.
@@ -155,49 +160,59 @@ func (r *rows) row(i int) []int64 {
 
 var errRows = errors.New("not a list of lists of whole numbers")
 
-// UnmarshalJSON parses the lists. It is what reading a recording spends its
-// time in, so it does without reflection.
+// UnmarshalJSON parses the lists.
 func (r *rows) UnmarshalJSON(b []byte) error {
-	r.numbers, r.ends = r.numbers[:0], r.ends[:0]
-	i := 0
-	blank := func() {
-		for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-			i++
-		}
+	var plain bytes.Buffer
+	if err := json.Compact(&plain, b); err != nil {
+		return err
 	}
-	next := func(c byte) bool {
-		blank()
-		if i < len(b) && b[i] == c {
-			i++
-			return true
-		}
-		return false
-	}
-	if !next('[') {
-		return errRows
-	}
-	for first := true; !next(']'); first = false {
-		if !first && !next(',') || !next('[') {
-			return errRows
-		}
-		for inner := true; !next(']'); inner = false {
-			if !inner && !next(',') {
-				return errRows
-			}
-			blank()
-			n, used, ok := number(b[i:])
-			if !ok {
-				return errRows
-			}
-			i += used
-			r.numbers = append(r.numbers, n)
-		}
-		r.ends = append(r.ends, len(r.numbers))
-	}
-	if blank(); i != len(b) {
+	if used, ok := r.parse(plain.Bytes()); !ok || used != plain.Len() {
 		return errRows
 	}
 	return nil
+}
+
+// parse parses the lists as the writer writes them: without blanks. It is what
+// reading a recording spends its time in.
+func (r *rows) parse(b []byte) (used int, ok bool) {
+	r.numbers, r.ends = r.numbers[:0], r.ends[:0]
+	if len(b) < 2 || b[0] != '[' {
+		return 0, false
+	}
+	i := 1
+	if b[i] == ']' {
+		return 2, true
+	}
+	for i < len(b) && b[i] == '[' {
+		i++
+		for i < len(b) && b[i] != ']' {
+			n, used, ok := number(b[i:])
+			if !ok {
+				return 0, false
+			}
+			i += used
+			r.numbers = append(r.numbers, n)
+			if i < len(b) && b[i] == ',' {
+				if i++; i < len(b) && b[i] == ']' {
+					return 0, false
+				}
+			} else if i < len(b) && b[i] != ']' {
+				return 0, false
+			}
+		}
+		r.ends = append(r.ends, len(r.numbers))
+		switch i++; {
+		case i >= len(b):
+			return 0, false
+		case b[i] == ']':
+			return i + 1, true
+		case b[i] == ',':
+			i++
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
 }
 
 // number parses a whole number of 64 bits with sign.

@@ -85,7 +85,7 @@ func write(t testing.TB, funcs *graph.Funcs, trees []*graph.Tree) []byte {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(End{MissedReturns: 4}); err != nil {
+	if err := w.Close(End{MissedReturns: 4, Lost: 7}); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -136,6 +136,92 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("end %+v", got.End)
 			}
 		})
+	}
+}
+
+// What a killed process had written is there up to the last second, compressed
+// or not; compressed data that is damaged later on keeps what is before.
+func TestKilled(t *testing.T) {
+	for _, name := range []string{"r.jsonl", "r.jsonl.zst"} {
+		t.Run(name, func(t *testing.T) {
+			funcs, trees := sample()
+			path := filepath.Join(t.TempDir(), name)
+			w, err := Create(path, header, funcs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(w.Tree(trees[0]), w.flush(), w.Tree(trees[1])); err != nil {
+				t.Fatal(err)
+			}
+			for _, what := range []string{"cut off", "damaged"} {
+				if what == "damaged" {
+					if err := w.flush(); err != nil {
+						t.Fatal(err)
+					}
+					text, err := os.ReadFile(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					copy(text[len(text)-10:], "xxxxxxxxxx")
+					if err := os.WriteFile(path, text, 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				got, err := Load(path)
+				if err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				if d := cmp.Diff(trees[:1], got.Trees); d != "" || got.Damage == nil {
+					t.Errorf("%s: damage %v, trees (-want +got):\n%s", what, got.Damage, d)
+				}
+			}
+		})
+	}
+}
+
+// Lines that other programs have written, with blanks and keys in another
+// order, mean the same as those of the writer.
+func TestOtherWriters(t *testing.T) {
+	funcs, trees := sample()
+	trees = append(trees, big(2*lineCalls+3))
+	text := write(t, funcs, trees)
+	want, err := Read(bytes.NewReader(text))
+	if err != nil || want.Damage != nil {
+		t.Fatal(err, want.Damage)
+	}
+	for name, change := range map[string]func(line []byte) []byte{
+		"blanks": func(line []byte) []byte {
+			return bytes.ReplaceAll(bytes.ReplaceAll(line, []byte(`,"`), []byte(` , "`)), []byte(`],[`), []byte(` ] , [ `))
+		},
+		"order": func(line []byte) []byte {
+			d := json.NewDecoder(bytes.NewReader(line))
+			d.UseNumber() // an address has more digits than a float
+			var v any
+			if err := d.Decode(&v); err != nil {
+				t.Fatal(err)
+			}
+			out, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return append(out, '\n')
+		},
+	} {
+		var other []byte
+		for line := range bytes.Lines(text) {
+			other = append(other, change(line)...)
+		}
+		if bytes.Equal(other, text) {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		got, err := Read(bytes.NewReader(other))
+		if err != nil || got.Damage != nil {
+			t.Errorf("%s: %v, %v", name, err, got.Damage)
+			continue
+		}
+		if d := cmp.Diff(want.Trees, got.Trees); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -17,18 +18,21 @@ import (
 
 // Writer writes a recording. It is used by one goroutine.
 type Writer struct {
+	mu      sync.Mutex  // guards all below against the timer
+	timer   *time.Timer // of the next flush, nil when nothing waits for one
+	err     error       // of a flush by the timer
+	closed  bool
 	funcs   *graph.Funcs
 	written int // functions written
 	trees   int
 	buf     *bufio.Writer
 	pack    *zstd.Encoder // nil without compression
 	file    io.Closer     // nil when the stream is the caller's
-	flushed time.Time
 	line    []byte
 }
 
-// flushEvery is how much of a recording is lost at most when the process is
-// killed.
+// flushEvery is how long a tree waits at most until it is in the file, which is
+// what a kill takes of a recording.
 const flushEvery = time.Second
 
 // Create starts a recording in a file, compressed when its name ends in .zst.
@@ -53,7 +57,7 @@ func NewWriter(to io.Writer, h Header, funcs *graph.Funcs) (*Writer, error) {
 }
 
 func newWriter(to io.Writer, compress bool, h Header, funcs *graph.Funcs) (*Writer, error) {
-	w := &Writer{funcs: funcs, flushed: time.Now()}
+	w := &Writer{funcs: funcs}
 	if compress {
 		var err error
 		if w.pack, err = zstd.NewWriter(to, zstd.WithEncoderConcurrency(1)); err != nil {
@@ -78,6 +82,11 @@ func (w *Writer) object(key string, value any) error {
 
 // Tree writes a tree, and the functions that are new in it.
 func (w *Writer) Tree(t *graph.Tree) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return w.err
+	}
 	for ; w.written < len(w.funcs.List); w.written++ {
 		f := &w.funcs.List[w.written]
 		line := funcLine{ID: int32(w.written), Name: f.Name, Module: f.Module, Result: f.Result.String(), Notation: notationOf(f.Notation)}
@@ -98,8 +107,15 @@ func (w *Writer) Tree(t *graph.Tree) error {
 		}
 	}
 	w.trees++
-	if time.Since(w.flushed) >= flushEvery {
-		return w.flush()
+	if w.timer == nil {
+		w.timer = time.AfterFunc(flushEvery, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.timer = nil
+			if !w.closed && w.err == nil {
+				w.err = w.flush()
+			}
+		})
 	}
 	return nil
 }
@@ -176,7 +192,6 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 
 // flush brings what was written to the file.
 func (w *Writer) flush() error {
-	w.flushed = time.Now()
 	err := w.buf.Flush()
 	if err == nil && w.pack != nil {
 		err = w.pack.Flush()
@@ -186,8 +201,17 @@ func (w *Writer) flush() error {
 
 // Close writes the end. e.Trees is filled in.
 func (w *Writer) Close(e End) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 	e.Trees = w.trees
-	err := w.object("end", e)
+	err := w.err
+	if err == nil {
+		err = w.object("end", e)
+	}
 	if err == nil {
 		err = w.buf.Flush()
 	}
