@@ -80,8 +80,8 @@ func TestScriptValues(t *testing.T) {
 			`─ __ip_dev_find\(net=init_net, addr=10\.1\.1\.1, devref=false\) +\S+ us  = 0xff\w+$`,
 			`─ fib_table_lookup\(.+\) +\S+ us  = (-EAGAIN|1|-ENETUNREACH)$`,
 		}, "incomplete", "warning")
-		out = same(t, g, scriptPrelude+fgraph("bpf", "fgraph:__dev_queue_xmit:args=on:only=loopback_xmit", `/comm == "ping"/ { print(graph); }`)+"\nwork; stop")
-		match(t, out, []string{`─ loopback_xmit\(skb=0xff\w+, dev=0xff\w+\) +\S+ us  = NETDEV_TX_OK$`}, "incomplete")
+		out = same(t, g, scriptPrelude+fgraph("bpf", "fgraph:loopback_xmit:args=on:only=netif_rx*", `/comm == "ping"/ { print(graph); }`)+"\nwork; stop")
+		match(t, out, []string{`^ loopback_xmit\(skb=0xff\w+, dev=0xff\w+\) +\S+ us  = NETDEV_TX_OK$`}, "incomplete")
 		if g.Kernel.Name != "7.2" {
 			return // the tracer records no arguments
 		}
@@ -109,8 +109,8 @@ func TestScriptDeep(t *testing.T) {
 			out := same(t, g, scriptPrelude+fgraph(source, "fgraph:ip_route_output_flow:args=deep:"+below, `/comm == "ping" && is_err(retval)/ { print(graph); }`)+" -v\nlose; stop")
 			match(t, out, append(want, `^ ip_route_output_flow\(net=init_net, flp4=`+flow+`, sk=`+sock+`\) +\d+\.\d [um]s  = -ENETUNREACH$`), "incomplete", "warning")
 		}
-		out := same(t, g, scriptPrelude+fgraph("bpf", "fgraph:__dev_queue_xmit:args=deep:only=loopback_xmit", `/comm == "ping"/ { print(graph); }`)+"\nwork; stop")
-		match(t, out, []string{`─ loopback_xmit\(skb=\{len 98\}, dev=lo\) +\S+ us  = NETDEV_TX_OK$`}, "incomplete")
+		out := same(t, g, scriptPrelude+fgraph("bpf", "fgraph:loopback_xmit:args=deep:only=netif_rx*", `/comm == "ping"/ { print(graph); }`)+"\nwork; stop")
+		match(t, out, []string{`^ loopback_xmit\(skb=\{len 98\}, dev=lo\) +\S+ us  = NETDEV_TX_OK$`}, "incomplete")
 	})
 }
 
