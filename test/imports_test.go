@@ -50,7 +50,7 @@ var edges = map[string][]string{
 	"runtime/repl":        {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
 
 	"runtime/graph":        {"lang/value"},
-	"runtime/graph/proto":  {"runtime/graph", "runtime/btf"},
+	"runtime/graph/proto":  {"runtime/graph", "runtime/btf", "runtime/symbol"},
 	"runtime/graph/record": {"runtime/graph"},
 	"runtime/graph/diff":   {"runtime/graph"},
 	"runtime/graph/export": {"runtime/graph"},

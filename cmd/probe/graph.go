@@ -241,6 +241,7 @@ func (r *recording) tree(t *graph.Tree) bool {
 	if t.Incomplete() {
 		r.incomplete++
 	}
+	r.funcs.NameSymbols(t, proto.Symbol)
 	if r.err = r.print(t); r.err != nil {
 		return false
 	}

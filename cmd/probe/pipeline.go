@@ -50,7 +50,7 @@ func newPipeline(o *options, std stdio) *pipeline {
 	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
 		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
-		Traceable: o.traceable, NoMulti: slices.Contains(without, "kprobe_multi"),
+		Deep: stdlib.Deep(), Traceable: o.traceable, NoMulti: slices.Contains(without, "kprobe_multi"),
 	}
 	opts.Ftrace = tracerUsable
 	opts.KprobeSession = func() error { return errors.Join(host.Err(feature.KprobeSession), host.Err(feature.SessionReturn)) }

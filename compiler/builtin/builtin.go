@@ -95,8 +95,10 @@ type GraphRecord struct {
 	// Events are the calls where programs recorded them, nil where the tracer
 	// did: for each a u64 time, a u64 address (0 is the function of the probe, a
 	// small number counts its parts from 1), a u8 kind (0 entered, 1 left, and
-	// GraphIRQ), a u8 count of words, a u16 CPU, a u32 thread number, and the words: arguments,
-	// or the result.
+	// GraphIRQ), a u8 count of words, a u16 CPU, a u32 thread number, and the
+	// words: arguments, or the result. Behind arguments follow, for each one
+	// whose struct is read (hir.Arg.Deep), a word that is 0 when it could be and
+	// the words read.
 	Events []byte
 	Lost   uint64 // events that did not fit
 }

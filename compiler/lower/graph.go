@@ -16,6 +16,9 @@ import (
 // which user space keeps the tree. A call whose body never comes there leaves
 // nothing behind.
 //
+// Of a tracer's tree with args=deep the root's arguments are kept in the same
+// way.
+//
 // Where programs record the tree themselves (hir.GraphBPF), the calls of a
 // thread that is below the function are written into a slot of memory. The slot
 // is found by the thread's number and nothing else, since the programs run at
@@ -48,8 +51,8 @@ const (
 	slotBits   = 15
 	slotSize   = 1 << slotBits
 	graphSlots = 128
-	// eventMost is the largest event: its head and six arguments.
-	eventMost = 24 + 6*8
+	// eventMost is the largest event: its head and its words.
+	eventMost = 24 + hir.GraphWords*8
 	dataMost  = slotSize - slotRecord - recData - 2*eventMost
 	// After this time a slot whose function did not return is up for others:
 	// the return was missed, or the function sleeps.
@@ -108,7 +111,7 @@ func (f *fn) context(slot ir.Value) ir.Value {
 type graphState struct {
 	spec   *hir.Graph
 	number int  // of the probe
-	slots  int  // ir map index of the slots, 0 for GraphFtrace
+	slots  int  // ir map index of the slots, 0 for none: GraphFtrace without Deep
 	used   bool // the body evaluates `graph`
 }
 
@@ -122,7 +125,7 @@ type graphUse struct {
 // graphOf notes an fgraph: probe.
 func (u *Unit) graphOf(i int, pr *hir.Probe) *graphState {
 	g := &graphState{spec: pr.Site.Graph, number: i, used: usesCall(pr, "graph")}
-	if g.spec.Source == hir.GraphBPF && g.used {
+	if (g.spec.Source == hir.GraphBPF || g.spec.Deep) && g.used {
 		g.slots = u.addMap(&ebpf.MapSpec{Name: "p_graph" + itoa(i), Type: ebpf.Array, KeySize: 4, ValueSize: graphSlots * slotSize, MaxEntries: 1})
 	}
 	return g
@@ -232,36 +235,14 @@ func (f *fn) graphCall(g *graphState, part *hir.GraphPart, n int, site *hir.Site
 	if kind == eventEnter {
 		context = f.context(slot)
 	}
-	f.graphEvent(slot, owner, kind, context, addr, f.eventWords(g, site, kind), 0)
+	f.graphEvent(slot, owner, kind, context, addr, f.eventData(g, site, kind), 0)
 	f.b.Jump(out)
-}
-
-// eventWords are the arguments of an entry, or the result of a return.
-func (f *fn) eventWords(g *graphState, site *hir.Site, kind int64) []ir.Value {
-	var words []ir.Value
-	if kind == eventExit {
-		if site.Ret != nil && site.Ret.Type.IsScalar() {
-			words = append(words, f.plain(f.argument(site.Ret, f.probe.At)))
-		}
-		return words
-	}
-	if !g.spec.Args {
-		return nil
-	}
-	for i := range site.Args {
-		a := &site.Args[i]
-		if len(words) == 6 || !a.Type.IsScalar() {
-			break
-		}
-		words = append(words, f.plain(f.argument(a, f.probe.At)))
-	}
-	return words
 }
 
 // graphEvent adds an event to a slot: time, function, a word with kind, number
 // of words, CPU and thread, and the words. What does not fit is counted; the
 // root may use what others leave free at the end.
-func (f *fn) graphEvent(slot, owner ir.Value, kind int64, context, addr ir.Value, words []ir.Value, extra int64) {
+func (f *fn) graphEvent(slot, owner ir.Value, kind int64, context, addr ir.Value, d *eventData, extra int64) {
 	used := f.b.Load(slot, slotRecord+recUsed, 4)
 	fits, full, done := f.b.NewBlock("fits"), f.b.Cold(f.b.NewBlock("full")), f.b.NewBlock("noted")
 	f.b.If(ir.ULE, 8, used, f.konst(dataMost+extra), fits, full)
@@ -274,13 +255,11 @@ func (f *fn) graphEvent(slot, owner ir.Value, kind int64, context, addr ir.Value
 	const data = slotRecord + recData
 	f.b.Store(at, data, 8, f.now())
 	f.b.Store(at, data+8, 8, addr)
-	f.b.Store(at, data+16, 2, f.b.Bin(ir.OpOr, context, f.konst(kind|int64(len(words))<<8)))
+	f.b.Store(at, data+16, 2, f.b.Bin(ir.OpOr, context, f.konst(kind|int64(d.count())<<8)))
 	f.b.Store(at, data+18, 2, f.CPU())
 	f.b.Store(at, data+20, 4, owner) // the thread's number
-	for i, w := range words {
-		f.b.Store(at, data+24+8*i, 8, w)
-	}
-	f.b.Store(slot, slotRecord+recUsed, 4, f.b.BinI(ir.OpAdd, used, int64(24+8*len(words))))
+	d.store(f, at, data+24)
+	f.b.Store(slot, slotRecord+recUsed, 4, f.b.BinI(ir.OpAdd, used, int64(24+8*d.count())))
 	f.b.Jump(done)
 	f.b.UseSealed(done)
 }
@@ -323,7 +302,7 @@ func (f *fn) graphEnter(g *graphState) {
 	f.b.Store(slot, slotRecord+recLost, 8, f.konst(0))
 	f.b.Jump(note)
 	f.b.UseSealed(note)
-	f.graphEvent(slot, owner, eventEnter, f.konst(0), f.konst(rootAddr), f.eventWords(g, f.site, eventEnter), eventMost)
+	f.graphEvent(slot, owner, eventEnter, f.context(slot), f.konst(rootAddr), f.eventData(g, f.site, eventEnter), eventMost)
 	// Only now: an interrupt in between must not write ahead of the root.
 	f.b.Store(slot, slotOwner, 8, owner)
 	f.b.Jump(out)
@@ -351,14 +330,14 @@ func (f *fn) graphReturn(g *graphState) {
 	mine, out := f.b.NewBlock("mine"), f.b.NewBlock("returned")
 	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, out)
 	f.b.UseSealed(mine)
-	f.graphEvent(slot, owner, eventExit, f.konst(0), f.konst(rootAddr), f.eventWords(g, f.site, eventExit), eventMost)
+	f.graphEvent(slot, owner, eventExit, f.konst(0), f.konst(rootAddr), f.eventData(g, f.site, eventExit), eventMost)
 	f.b.Set(use.own, f.konst(1))
 	f.b.Jump(out)
 	f.b.UseSealed(out)
 }
 
-// leaveProgram ends the program: the slot is given back when the outermost call of
-// the root returns.
+// leaveProgram ends the program: the slot is given back when the outermost call
+// of the root returns.
 func (f *fn) leaveProgram(result ir.Value) {
 	if f.use != nil && f.use.slot != 0 {
 		slot := f.use.slot
@@ -391,7 +370,11 @@ func (f *fn) Graph(c *hir.Call, keep *builtin.Func) builtin.Operand {
 		mine, none, done := f.b.NewBlock("mine"), f.b.Cold(f.b.NewBlock("none")), f.b.NewBlock("done")
 		f.b.If(ir.NE, 8, f.b.Get(use.own), f.konst(0), mine, none)
 		f.b.UseSealed(none)
-		f.Fail(builtin.ErrGraphLost, c.At, 0)
+		if g.spec.Source == hir.GraphFtrace {
+			f.sendGraph(c, ev) // the tracer has the tree all the same
+		} else {
+			f.Fail(builtin.ErrGraphLost, c.At, 0)
+		}
 		f.b.Jump(done)
 		f.b.UseSealed(mine)
 		f.sendSlot(c, ev)

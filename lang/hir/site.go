@@ -70,6 +70,10 @@ type Graph struct {
 	Only, Skip []string
 	// Args asks for arguments, IRQs for what interrupts run in between.
 	Args, IRQs bool
+	// Deep asks for what arguments point to, of the structs that are known.
+	Deep bool
+	// Enter is the entry of Func.
+	Enter *Site
 	// Parts are the places of the functions below Func for GraphBPF.
 	Parts []GraphPart
 }
@@ -153,4 +157,7 @@ type Arg struct {
 	Trusted bool
 	// Field is set for tracepoint fields: data_loc handling and layout.
 	Field *types.Field
+	// Deep says what of the struct behind a pointer goes into graphs; nil for
+	// nothing.
+	Deep *DeepArg
 }

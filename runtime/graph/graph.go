@@ -12,7 +12,10 @@
 // record stores, diff compares, export converts.
 package graph
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Flags of a Call.
 type Flags uint8
@@ -76,6 +79,9 @@ type Tree struct {
 	Calls []Call
 	// Args are the raw arguments that calls refer to.
 	Args []uint64
+	// Texts are what the arguments point to, by their index in Args, as far as
+	// it was recorded.
+	Texts map[int32]string
 	// Lost is the number of events that were lost while the tree was recorded.
 	// A gap of unknown size counts as one.
 	Lost uint64
@@ -103,7 +109,7 @@ func (t *Tree) Incomplete() bool {
 // Clone is a copy that shares nothing with the tree.
 func (t *Tree) Clone() *Tree {
 	u := *t
-	u.Calls, u.Args = slices.Clone(t.Calls), slices.Clone(t.Args)
+	u.Calls, u.Args, u.Texts = slices.Clone(t.Calls), slices.Clone(t.Args), maps.Clone(t.Texts)
 	return &u
 }
 
@@ -142,6 +148,8 @@ type Param struct {
 	Name string
 	// Type says how the bits are shown; Unknown as hex.
 	Type Result
+	// Notation says more about that; nil where there is no more to say.
+	Notation *Notation
 }
 
 // Func is a function that occurs in trees.
@@ -153,6 +161,8 @@ type Func struct {
 	// have different ones for the same function.
 	Addr   uint64
 	Result Result
+	// Notation is that of the result; nil where the class tells all.
+	Notation *Notation
 	// Params are nil where the prototype is not known.
 	Params []Param
 }
@@ -161,7 +171,10 @@ type Func struct {
 // value is empty. It is not safe for concurrent use.
 type Funcs struct {
 	List []Func
-	addr map[uint64]int32
+	// Symbols are the names of addresses in the kernel that values point to;
+	// "" for one that has none.
+	Symbols map[uint64]string
+	addr    map[uint64]int32
 	// named counts the functions without an address too.
 	name map[[2]string]int32
 	irq  []int8 // by index: 0 not looked at, 1 interrupts, -1 does not

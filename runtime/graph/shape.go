@@ -87,7 +87,7 @@ func (t *Tree) callJSON(dst []byte, funcs *Funcs, i int32) []byte {
 				name = "arg" + strconv.Itoa(k)
 			}
 			dst = append(value.AppendJSONString(dst, []byte(name)), ": "...)
-			dst = value.AppendJSONString(dst, []byte(FormatValue(f.Params[k].Type, t.Args[int(c.Args)+k])))
+			dst = value.AppendJSONString(dst, []byte(t.ArgText(funcs, c, k)))
 		}
 		dst = append(dst, '}')
 	}
@@ -114,7 +114,7 @@ func (t *Tree) childSeq(i int32) func(yield func(int32) bool) {
 
 // Sub is the subtree of call i as a tree of its own.
 func (t *Tree) Sub(i int32) *Tree {
-	u := &Tree{Thread: t.Thread, Calls: append([]Call(nil), t.Calls[i:t.Calls[i].End]...), Args: t.Args}
+	u := &Tree{Thread: t.Thread, Calls: append([]Call(nil), t.Calls[i:t.Calls[i].End]...), Args: t.Args, Texts: t.Texts}
 	depth := u.Calls[0].Depth
 	for k := range u.Calls {
 		c := &u.Calls[k]
@@ -126,6 +126,7 @@ func (t *Tree) Sub(i int32) *Tree {
 		}
 	}
 	u.Calls[0].Parent = -1
+	u.Calls[0].Flags &^= IRQ // nothing is interrupted by it here
 	return u
 }
 

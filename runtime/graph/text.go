@@ -100,7 +100,7 @@ func (t *Tree) label(funcs *Funcs, c *Call) string {
 	f := funcs.Func(c.Fn)
 	s := f.Name
 	if c.NArgs > 0 && f.Params != nil {
-		s += "(" + t.args(&f, c) + ")"
+		s += "(" + t.args(funcs, &f, c) + ")"
 	}
 	if f.Module != "" {
 		s += " [" + f.Module + "]"
@@ -109,7 +109,7 @@ func (t *Tree) label(funcs *Funcs, c *Call) string {
 }
 
 // args are the arguments with their names.
-func (t *Tree) args(f *Func, c *Call) string {
+func (t *Tree) args(funcs *Funcs, f *Func, c *Call) string {
 	var b strings.Builder
 	for i := range min(int(c.NArgs), len(f.Params)) {
 		if i > 0 {
@@ -120,7 +120,7 @@ func (t *Tree) args(f *Func, c *Call) string {
 			b.WriteString(p.Name)
 			b.WriteByte('=')
 		}
-		b.WriteString(FormatValue(p.Type, t.Args[int(c.Args)+i]))
+		b.WriteString(t.ArgText(funcs, c, i))
 	}
 	return b.String()
 }
@@ -247,7 +247,7 @@ func (t *Tree) call(funcs *Funcs, c *Call) string {
 	if c.NArgs == 0 || f.Params == nil {
 		return s + "()"
 	}
-	return s + "(" + t.args(&f, c) + ")"
+	return s + "(" + t.args(funcs, &f, c) + ")"
 }
 
 func ret(funcs *Funcs, c *Call) string {

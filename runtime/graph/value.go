@@ -84,7 +84,8 @@ func (f *Funcs) RetText(c *Call) string {
 	if c.Flags&HasRet == 0 || c.Flags&Gap != 0 {
 		return ""
 	}
-	return FormatValue(f.Func(c.Fn).Result, c.Ret)
+	fn := f.Func(c.Fn)
+	return f.show(fn.Notation, fn.Result, c.Ret)
 }
 
 // FormatDuration shows nanoseconds as people read them, with the unit in two

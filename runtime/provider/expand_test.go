@@ -211,7 +211,7 @@ func TestRefusals(t *testing.T) {
 		{"K:vfs_read", hir.Uses{}, "bad-probe", "K", "invalid probe type"},
 		{"fgraph:vfs_read:dept=3", hir.Uses{}, "bad-attach-point", "dept=3", "the options are depth, only, skip, args and irqs"},
 		{"fgraph:vfs_read:depth=0", hir.Uses{}, "bad-attach-point", "depth=0", "depth is a number from 1 to 200"},
-		{"fgraph:vfs_read:args=yes", hir.Uses{}, "bad-attach-point", "args=yes", "args is on or off"},
+		{"fgraph:vfs_read:args=yes", hir.Uses{}, "bad-attach-point", "args=yes", "args is on, deep or off"},
 		{"fgraph:depth=3", hir.Uses{}, "bad-attach-point", "fgraph:depth=3", "fgraph needs the name of a function"},
 		{"begin:x", hir.Uses{}, "bad-attach-point", "x", "begin probes should not have a target"},
 		{"kprobe", hir.Uses{}, "bad-attach-point", "kprobe", "kprobe probe type requires 1 or 2 arguments, found 0"},

@@ -13,8 +13,8 @@ import (
 // fgraph is the return of a function, with the tree of the calls below it.
 var fgraph = &Provider{
 	ProbeKind: hir.ProbeKind{
-		Name: "fgraph", Row: "X-FGRAPH", Usage: "fgraph:[module:]function[:depth=N][:only=PATTERN,…][:skip=PATTERN,…][:args=on][:irqs=on]",
-		Doc: "Return of a function, as ret:, and `graph` is the tree of the calls below it. depth bounds the levels (16), only and skip choose functions, args=on records arguments, irqs=on keeps what interrupts ran.",
+		Name: "fgraph", Row: "X-FGRAPH", Usage: "fgraph:[module:]function[:depth=N][:only=PATTERN,…][:skip=PATTERN,…][:args=on|deep][:irqs=on]",
+		Doc: "Return of a function, as ret:, and `graph` is the tree of the calls below it. depth bounds the levels (16), only and skip choose functions, args=on records arguments and args=deep what they point to, irqs=on keeps what interrupts ran.",
 	},
 	Min: 1, Max: 8, Type: "fgraph", Kernel: true, Expand: expandFgraph, List: listFunctions,
 }
@@ -69,6 +69,9 @@ func expandFgraph(r *request) []*hir.Site {
 	}
 	for _, s := range sites {
 		g := *plan
+		if g.Enter = s.Entry; g.Deep {
+			r.deep(g.Enter)
+		}
 		g.Func = s.Func
 		if g.Func == "" {
 			g.Func = s.Attach.Symbol
@@ -117,9 +120,16 @@ func (r *request) graphOptions(options []hir.Part, at int) (*hir.Graph, bool) {
 				g.Skip = append(g.Skip, list...)
 			}
 		case "args":
-			if !onOff(p, name, value, &g.Args) {
+			g.Deep = value == "deep"
+			if g.Deep {
+				g.Args = true
+				break
+			}
+			if value != "on" && value != "off" {
+				r.graphError(p, "args is on, deep or off, not %q", value)
 				return nil, false
 			}
+			g.Args = value == "on"
 		case "irqs":
 			if !onOff(p, name, value, &g.IRQs) {
 				return nil, false
@@ -249,26 +259,48 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 	half := func(p *Provider) *request { h := part; h.p = p; return &h }
 	enter, exit := half(find("call")), half(find("ret"))
 	ip := r.set.opts.FuncIP == nil || r.set.opts.FuncIP() == nil
-	if r.set.multi() == nil && ip && r.Attach != "fentry" && r.Attach != "kprobe" && len(fns) > 1 {
-		if session := r.set.opts.KprobeSession; session == nil || session() == nil {
-			s := enter.manySite(fmt.Sprintf("%d functions", len(fns)), fns, false)
-			s.Attach.Kind, s.Ret = hir.AttachKprobeSession, result(nil)
-			s.Why = fmt.Sprintf("kprobe.session: one program for entry and return of %d functions", len(fns))
-			return []hir.GraphPart{{Enter: mark(s)}}
-		}
-		return []hir.GraphPart{{Enter: mark(enter.manySite(fmt.Sprintf("%d functions", len(fns)), fns, false)), Exit: mark(exit.manySite(fmt.Sprintf("%d functions", len(fns)), fns, true))}}
-	}
 	var parts []hir.GraphPart
-	for _, f := range fns {
+	many := r.set.multi() == nil && ip && r.Attach != "fentry" && r.Attach != "kprobe"
+	single := fns
+	if many {
+		if single = nil; g.Deep {
+			// A program that many functions share does not know what their
+			// arguments are.
+			single = slices.DeleteFunc(slices.Clone(fns), func(f fn) bool { return !r.deepFunc(f) })
+			fns = slices.DeleteFunc(fns, func(f fn) bool { return slices.Contains(single, f) })
+		}
+		if len(fns) == 1 {
+			single, fns = append(single, fns[0]), nil
+		}
+		if len(fns) > 0 {
+			parts = append(parts, r.sharedPart(enter, exit, fns, mark))
+		}
+	}
+	for _, f := range single {
 		e, _ := enter.callSite(f)
 		x, _ := exit.callSite(f)
 		if e == nil || x == nil {
 			continue
 		}
+		if g.Deep {
+			r.deep(e)
+		}
 		x.Entry = nil // arguments come with the entry's event
 		parts = append(parts, hir.GraphPart{Func: f.name, Enter: mark(e), Exit: mark(x)})
 	}
 	return parts
+}
+
+// sharedPart is the part of functions that share their programs.
+func (r *request) sharedPart(enter, exit *request, fns []fn, mark func(*hir.Site) *hir.Site) hir.GraphPart {
+	name := fmt.Sprintf("%d functions", len(fns))
+	s := enter.manySite(name, fns, false)
+	if session := r.set.opts.KprobeSession; session == nil || session() == nil {
+		s.Attach.Kind, s.Ret = hir.AttachKprobeSession, result(nil)
+		s.Why = "kprobe.session: one program for entry and return of " + name
+		return hir.GraphPart{Enter: mark(s)}
+	}
+	return hir.GraphPart{Enter: mark(s), Exit: mark(exit.manySite(name, fns, true))}
 }
 
 // unsafeBelow tells functions that our own programs call, whose programs would

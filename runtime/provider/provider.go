@@ -65,6 +65,8 @@ type Options struct {
 	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
 	// leaves them alone (--no-feature raw_tracepoint).
 	RawTracepoint func(name string) (bool, error)
+	// Deep are the structs that graphs with args=deep look into.
+	Deep []hir.Deep
 	// Traceable is a file with function names in place of the kernel's list
 	// (P-KPROBE-08).
 	Traceable string

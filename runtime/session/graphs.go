@@ -38,6 +38,7 @@ type graphProbe struct {
 	spec    *hir.Graph
 	site    *hir.Site
 	decoder *live.Decoder // GraphBPF
+	root    *live.Decoder // GraphFtrace with args=deep: the root's arguments
 	only    map[string]bool
 	missing uint64 // trees that were not found
 }
@@ -59,7 +60,14 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 		if spec.Source == hir.GraphBPF {
 			p.decoder = live.NewDecoder(spec, proto.Fill)
 			s.verbose("%s: %s", pr.Site.Name, partsText(spec.Parts))
+			if spec.Deep {
+				s.verbose("%s: args=deep: functions that take structs which are shown have programs of their own", pr.Site.Name)
+			}
 			continue
+		}
+		if spec.Deep {
+			p.root = live.NewDecoder(spec, proto.Fill)
+			s.verbose("%s: args=deep: the tracer cannot follow pointers, so only the arguments of %s are looked into", pr.Site.Name, spec.Func)
 		}
 		if spec.Only != nil {
 			p.only = map[string]bool{}
@@ -191,6 +199,11 @@ func (h *handler) KeepGraph(r *builtin.GraphRecord) {
 		p.missing++
 		return
 	}
+	if p.root != nil && len(r.Events) > 0 {
+		if own := p.root.Tree(r); own != nil {
+			live.TakeRoot(t, own)
+		}
+	}
 	g.tracer.Locked(func(funcs *graph.Funcs) { g.keep(p, r, t, funcs) })
 	h.tell(r.ID)
 }
@@ -234,6 +247,7 @@ func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, func
 	if p.site.Ret != nil && root.Flags&graph.HasRet == 0 {
 		root.Ret, root.Flags = r.Ret, root.Flags|graph.HasRet
 	}
+	funcs.NameSymbols(t, proto.Symbol)
 	g.gaps += t.Lost
 	g.store.Keep(r.ID, t, funcs)
 }

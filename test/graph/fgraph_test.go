@@ -69,16 +69,48 @@ func TestScriptSources(t *testing.T) {
 	})
 }
 
-// Results and arguments of the functions below come with programs.
+// Results and arguments of the functions below come with programs, and are
+// shown by their types.
 func TestScriptValues(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, scriptPrelude+fgraph("bpf", "fgraph:ip_route_output_flow:args=on:"+below, `/comm == "ping" && is_err(retval)/ { print(graph); }`)+"\nlose; stop")
 		match(t, out, []string{
-			`^ ip_route_output_flow\(net=\S+, flp4=0xff\w+, sk=0xff\w+\) +\d+\.\d us  = -ENETUNREACH$`,
-			`─ ip_route_output_key_hash_rcu\(.+, skb=NULL\) +\S+ us  = -ENETUNREACH$`,
-			`─ __ip_dev_find\(.+, devref=false\) +\S+ us  = 0xff\w+$`,
+			`^ ip_route_output_flow\(net=init_net, flp4=0xff\w+, sk=0xff\w+\) +\d+\.\d [um]s  = -ENETUNREACH$`,
+			`─ ip_route_output_key_hash_rcu\(net=init_net, .+, skb=NULL\) +\S+ us  = -ENETUNREACH$`,
+			`─ __ip_dev_find\(net=init_net, addr=10\.1\.1\.1, devref=false\) +\S+ us  = 0xff\w+$`,
 			`─ fib_table_lookup\(.+\) +\S+ us  = (-EAGAIN|1|-ENETUNREACH)$`,
 		}, "incomplete", "warning")
+		out = same(t, g, scriptPrelude+fgraph("bpf", "fgraph:loopback_xmit:args=on:only=netif_rx*", `/comm == "ping"/ { print(graph); }`)+"\nwork; stop")
+		match(t, out, []string{`^ loopback_xmit\(skb=0xff\w+, dev=0xff\w+\) +\S+ us  = NETDEV_TX_OK$`}, "incomplete")
+		if g.Kernel.Name != "7.2" {
+			return // the tracer records no arguments
+		}
+		out = same(t, g, `start ip_route_output_flow --args --failed -n 1 -o /tmp/r.jsonl --for 60s `+quick+`; work; lose; finish; probe show /tmp/r.jsonl`)
+		match(t, out, []string{
+			`^ ip_route_output_flow\(net=init_net, flp4=0xff\w+, sk=0xff\w+\) `,
+			`─ __ip_dev_find\(net=init_net, addr=10\.1\.1\.1, devref=false\) `,
+		}, "incomplete")
+	})
+}
+
+// What arguments point to: of all functions with programs, of the root with the
+// tracer.
+func TestScriptDeep(t *testing.T) {
+	const flow, sock = `\{10\.1\.1\.1 → 192\.0\.2\.1\}`, `10\.1\.1\.1:\d+ → 0\.0\.0\.0`
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for source, want := range map[string][]string{
+			"bpf": {
+				`─ ip_route_output_key_hash_rcu\(net=init_net, fl4=` + flow + `, res=0xff\w+, skb=NULL\) `,
+				`─ fib_table_lookup\(tb=(main|local), flp=` + flow + `, res=0xff\w+, fib_flags=1\) `,
+				`args=deep: functions that take structs`,
+			},
+			"ftrace": {`─ fib_table_lookup(\(.+\))? `, `args=deep: the tracer cannot follow pointers`},
+		} {
+			out := same(t, g, scriptPrelude+fgraph(source, "fgraph:ip_route_output_flow:args=deep:"+below, `/comm == "ping" && is_err(retval)/ { print(graph); }`)+" -v\nlose; stop")
+			match(t, out, append(want, `^ ip_route_output_flow\(net=init_net, flp4=`+flow+`, sk=`+sock+`\) +\d+\.\d [um]s  = -ENETUNREACH$`), "incomplete", "warning")
+		}
+		out := same(t, g, scriptPrelude+fgraph("bpf", "fgraph:loopback_xmit:args=deep:only=netif_rx*", `/comm == "ping"/ { print(graph); }`)+"\nwork; stop")
+		match(t, out, []string{`^ loopback_xmit\(skb=\{len 98\}, dev=lo\) +\S+ us  = NETDEV_TX_OK$`}, "incomplete")
 	})
 }
 

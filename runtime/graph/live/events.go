@@ -103,6 +103,7 @@ func (d *Decoder) Tree(r *builtin.GraphRecord) *graph.Tree {
 	if last == nil {
 		return nil
 	}
+	d.deep(last)
 	last.Thread = graph.Thread{TID: max(r.ID.TID, 0), PID: r.PID, Comm: r.Comm}
 	if i, ok := last.Nearest(&d.Funcs, d.spec.Func, int64(r.Start)); ok && i > 0 {
 		last = last.Sub(i) // the function calls itself

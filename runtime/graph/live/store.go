@@ -62,6 +62,7 @@ func (s *Store) Keep(id value.GraphID, t *graph.Tree, from *graph.Funcs) {
 			c.Fn = s.funcs.Named(from.Func(c.Fn))
 		}
 	}
+	s.funcs.TakeSymbols(t, from)
 	k := key{id.Time, id.TID}
 	text := t.Shape(&s.funcs)
 	sh := s.shapes[text]

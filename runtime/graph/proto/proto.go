@@ -1,5 +1,7 @@
 // Package proto finds out from the kernel's type information what functions
-// take and return, in the few classes that package graph shows.
+// take and return, in the few classes that package graph shows, and what the
+// names of their types add: enumerators, addresses, modes. It also names the
+// kernel's objects that values point to.
 package proto
 
 import (
@@ -40,7 +42,7 @@ func From(spec *btf.Spec, f *graph.Func) {
 	if err != nil || !ok {
 		return
 	}
-	f.Result = class(spec, p.Return)
+	f.Result, f.Notation = class(spec, p.Return), notation(spec, "", p.Return)
 	if f.Name != base {
 		return
 	}
@@ -52,7 +54,7 @@ func From(spec *btf.Spec, f *graph.Func) {
 		if c == graph.Unknown {
 			return // a struct by value takes any number of registers, or none
 		}
-		f.Params = append(f.Params, graph.Param{Name: b.Name, Type: c})
+		f.Params = append(f.Params, graph.Param{Name: b.Name, Type: c, Notation: notation(spec, b.Name, b.Type)})
 	}
 }
 

@@ -24,6 +24,9 @@ func TestFrom(t *testing.T) {
 	b.Func("by_value", ptr, btftest.Param{Name: "a", Type: integer}, btftest.Param{Name: "s", Type: big}, btftest.Param{Name: "z", Type: integer})
 	b.Func("hash", integer, btftest.Param{Name: "a", Type: integer})
 	b.Func("odd", big)
+	be32, be16 := b.Typedef("__be32", b.Typedef("__u32", b.Int("unsigned int", 4, 0))), b.Typedef("__be16", b.Int("u16", 2, 0))
+	scope := b.Enum("rt_scope_t", false, btftest.Value{Name: "RT_SCOPE_UNIVERSE"}, btftest.Value{Name: "RT_SCOPE_HOST", Value: 254})
+	b.Func("net", b.Const(scope), btftest.Param{Name: "addr", Type: b.Const(be32)}, btftest.Param{Name: "spi", Type: be32}, btftest.Param{Name: "port", Type: be16})
 	spec, err := btf.Parse(b.Bytes(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +38,15 @@ func TestFrom(t *testing.T) {
 		{Name: "by_value", Result: graph.Pointer, Params: []graph.Param{{Name: "a", Type: graph.Int32}}},
 		{Name: "hash.isra.0", Result: graph.Int32},
 		{Name: "odd"},
+		{
+			Name: "net", Result: graph.Uint32,
+			Notation: &graph.Notation{Enum: []graph.Enumerator{{Name: "RT_SCOPE_UNIVERSE"}, {Name: "RT_SCOPE_HOST", Value: 254}}},
+			Params: []graph.Param{
+				{Name: "addr", Type: graph.Uint32, Notation: &graph.Notation{As: graph.AsIP4}},
+				{Name: "spi", Type: graph.Uint32, Notation: &graph.Notation{As: graph.AsNet32}},
+				{Name: "port", Type: graph.Uint16, Notation: &graph.Notation{As: graph.AsNet16}},
+			},
+		},
 		{Name: "not_there"},
 	} {
 		got := graph.Func{Name: want.Name}

@@ -182,7 +182,7 @@ func (p *parser) function(l *funcLine) error {
 	if _, twice := p.ids[l.ID]; twice || l.Name == "" || l.ID < 0 {
 		return fmt.Errorf("function %d has no name, or came before", l.ID)
 	}
-	f := graph.Func{Name: l.Name, Module: l.Module, Result: graph.ResultNamed(l.Result)}
+	f := graph.Func{Name: l.Name, Module: l.Module, Result: graph.ResultNamed(l.Result), Notation: l.Notation.notation()}
 	if l.Addr != "" {
 		addr, err := strconv.ParseUint(l.Addr, 16, 64)
 		if err != nil {
@@ -191,7 +191,7 @@ func (p *parser) function(l *funcLine) error {
 		f.Addr = addr
 	}
 	for _, q := range l.Params {
-		f.Params = append(f.Params, graph.Param{Name: q.Name, Type: graph.ResultNamed(q.Type)})
+		f.Params = append(f.Params, graph.Param{Name: q.Name, Type: graph.ResultNamed(q.Type), Notation: q.Notation.notation()})
 	}
 	// Static functions of one name at several addresses stay apart.
 	p.ids[l.ID] = int32(len(p.rec.Funcs.List))
@@ -227,6 +227,9 @@ func (p *parser) calls(l *treeLine) error {
 		for _, a := range row[1:] {
 			t.Args = append(t.Args, uint64(a))
 		}
+	}
+	if err := p.values(l, first); err != nil {
+		return err
 	}
 	if !l.More {
 		p.finish()

@@ -108,11 +108,15 @@ type funcLine struct {
 	Addr   string      `json:"addr,omitempty"` // hex
 	Result string      `json:"result,omitempty"`
 	Params []paramLine `json:"params,omitempty"`
+	// Notation is that of the result.
+	Notation *notationLine `json:"notation,omitempty"`
 }
 
 type paramLine struct {
 	Name string `json:"name"`
 	Type string `json:"type,omitempty"`
+
+	Notation *notationLine `json:"notation,omitempty"`
 }
 
 // treeLine is a tree as it is written, or the continuation of one.
@@ -134,6 +138,9 @@ type treeLine struct {
 	Calls rows `json:"calls"`
 	// Args are [call, argument, …] with the index of the call in the line.
 	Args rows `json:"args,omitempty"`
+	// Symbols are the names of addresses (hex) that values point to.
+	Symbols map[string]string `json:"symbols,omitempty"`
+	Texts   []textLine        `json:"texts,omitempty"`
 	// More: the tree goes on in the next line.
 	More bool `json:"more,omitempty"`
 }

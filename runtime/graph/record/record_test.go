@@ -26,7 +26,11 @@ func sample() (*graph.Funcs, []*graph.Tree) {
 	funcs := &graph.Funcs{List: []graph.Func{
 		{Name: "a", Addr: 0xffffffff81000000, Result: graph.Pointer, Params: []graph.Param{{Name: "sk", Type: graph.Pointer}, {Name: "x"}}},
 		{Name: "b.isra.0", Module: "veth", Result: graph.Int32},
-	}}
+		{
+			Name: "c", Result: graph.Uint32, Notation: &graph.Notation{Enum: []graph.Enumerator{{Name: "ON", Value: 1}, {Name: "OFF", Value: -1}}},
+			Params: []graph.Param{{Name: "addr", Type: graph.Uint32, Notation: &graph.Notation{As: graph.AsIP4}}},
+		},
+	}, Symbols: map[uint64]string{0xffffffff82000000: "init_net"}}
 	return funcs, []*graph.Tree{
 		{
 			Thread: graph.Thread{TID: 7, PID: 5, Comm: "a \"b\"\n"}, Lost: 3,
@@ -41,6 +45,10 @@ func sample() (*graph.Funcs, []*graph.Tree) {
 			},
 		},
 		{Thread: graph.Thread{TID: 8}, Calls: []graph.Call{{T0: 5, T1: 5, Fn: 1, Parent: -1, End: 1}}},
+		{
+			Thread: graph.Thread{TID: 9}, Args: []uint64{0xffffffff82000000, 0xffff888000000000}, Texts: map[int32]string{1: "{a → b}"},
+			Calls: []graph.Call{{T0: 5, T1: 5, Fn: 0, Parent: -1, End: 1, NArgs: 2}},
+		},
 	}
 }
 
@@ -114,6 +122,9 @@ func TestRoundTrip(t *testing.T) {
 			}
 			if d := cmp.Diff(header, got.Header); d != "" {
 				t.Errorf("header (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(funcs.Symbols, got.Funcs.Symbols); d != "" {
+				t.Errorf("symbols (-want +got):\n%s", d)
 			}
 			if d := cmp.Diff(funcs.List, got.Funcs.List); d != "" {
 				t.Errorf("functions (-want +got):\n%s", d)
@@ -288,7 +299,7 @@ func TestTruncatedTree(t *testing.T) {
 	if len(r.Trees) != 1 || len(r.Trees[0].Calls) != lineCalls+1 || !r.Trees[0].Incomplete() {
 		t.Fatalf("%d trees", len(r.Trees))
 	}
-	if r.Damage == nil || !strings.Contains(r.Damage.Error(), "damaged from line 5 on: the line is cut off") {
+	if r.Damage == nil || !strings.Contains(r.Damage.Error(), "damaged from line 6 on: the line is cut off") {
 		t.Errorf("damage: %v", r.Damage)
 	}
 }

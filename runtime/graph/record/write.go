@@ -104,12 +104,12 @@ func (w *Writer) Tree(t *graph.Tree) error {
 	}
 	for ; w.written < len(w.funcs.List); w.written++ {
 		f := &w.funcs.List[w.written]
-		line := funcLine{ID: int32(w.written), Name: f.Name, Module: f.Module, Result: f.Result.String()}
+		line := funcLine{ID: int32(w.written), Name: f.Name, Module: f.Module, Result: f.Result.String(), Notation: notationOf(f.Notation)}
 		if f.Addr != 0 {
 			line.Addr = strconv.FormatUint(f.Addr, 16)
 		}
 		for _, p := range f.Params {
-			line.Params = append(line.Params, paramLine{p.Name, p.Type.String()})
+			line.Params = append(line.Params, paramLine{p.Name, p.Type.String(), notationOf(p.Notation)})
 		}
 		if err := w.object("func", line); err != nil {
 			return err
@@ -189,6 +189,7 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 		}
 		b[len(b)-1] = ']'
 	}
+	b = appendValues(b, w.funcs, t, from, to)
 	if to < len(t.Calls) {
 		b = append(b, `,"more":true`...)
 	}

@@ -1,0 +1,63 @@
+package live
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"probe/compiler/builtin"
+	"probe/lang/hir"
+	ctype "probe/lang/types"
+	"probe/lang/value"
+	"probe/runtime/graph"
+)
+
+// event composes an event as programs write it (builtin.GraphRecord).
+func event(dst []byte, time, addr uint64, kind byte, words ...uint64) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, time)
+	dst = binary.LittleEndian.AppendUint64(dst, addr)
+	dst = append(dst, kind, byte(len(words)), 0, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, 7)
+	for _, w := range words {
+		dst = binary.LittleEndian.AppendUint64(dst, w)
+	}
+	return dst
+}
+
+// What arguments point to comes behind them, and is shown in their place.
+func TestDecoderDeep(t *testing.T) {
+	row := &hir.Deep{Struct: "s", Members: []string{"a", "gone", "b"}, Text: func(m hir.Members) string {
+		return fmt.Sprintf("{%d %d %v}", m.Uint("a"), m.Uint("b"), m["gone"] == nil)
+	}}
+	deep := &hir.DeepArg{Row: row, Words: 2, Members: []hir.DeepRead{{Size: 4, At: 4}, {}, {Size: 8, At: 8}}}
+	ptr := &ctype.Type{Kind: ctype.Pointer, Size: 8}
+	enter := &hir.Site{Args: []hir.Arg{{Name: "p", Type: ptr, Deep: deep}, {Name: "n", Type: ctype.Uint32}, {Name: "q", Type: ptr, Deep: deep}}}
+	spec := &hir.Graph{Func: "root", Depth: 5, Args: true, Deep: true, Enter: enter, Parts: []hir.GraphPart{{Func: "part", Enter: enter}, {Func: "plain", Enter: &hir.Site{Args: []hir.Arg{{Type: ctype.Uint64}, {Type: ctype.Uint32}}}}}}
+	d := NewDecoder(spec, func(f *graph.Func) {
+		f.Params = []graph.Param{{Name: "p", Type: graph.Pointer}, {Name: "n", Type: graph.Uint32}, {Name: "q", Type: graph.Pointer}}
+		f.Result = graph.Void
+	})
+	const heap, fault = 0xffff888000000000, ^uint64(13)
+	var ev []byte
+	ev = event(ev, 1000, 0, 0, heap, 5, heap, 0, 3<<32, 4, 0, 6<<32, 7)
+	ev = event(ev, 2000, 1, 0, 0, 6, heap, fault, 0, 0, fault, 0, 0)
+	ev = event(ev, 3000, 1, 1)
+	ev = event(ev, 3000, 2, 0, 1, 2)
+	ev = event(ev, 4000, 2, 1)
+	ev = event(ev, 5000, 0, 1)
+	tree := d.Tree(&builtin.GraphRecord{ID: value.GraphID{Time: 5000, TID: 7}, Start: 1000, Events: ev})
+	if tree == nil {
+		t.Fatal("no tree")
+	}
+	want := ` root(p={3 4 true}, n=5, q={6 7 true})        4.0 us
+ ├─ part(p=NULL, n=6, q=0xffff888000000000)   1.0 us
+ └─ plain(p=0x1, n=2)                         1.0 us`
+	if got := tree.Text(&d.Funcs, graph.Lines); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	traced := &graph.Tree{Args: []uint64{9}, Calls: []graph.Call{{T0: 1000, T1: 2000, Parent: -1, End: 1, NArgs: 1}}}
+	TakeRoot(traced, tree)
+	if got := traced.Text(&d.Funcs, graph.Lines); got != " root(p={3 4 true}, n=5, q={6 7 true})   1.0 us" {
+		t.Errorf("the tracer's tree is %s", got)
+	}
+}

@@ -1,0 +1,99 @@
+package provider
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// Members that lie close together are read at once: a call of a helper costs
+// more than some bytes that nobody looks at.
+const (
+	deepGap  = 32
+	deepMost = 128 // bytes of an argument
+)
+
+// deep notes for the arguments of a site what is read of the structs that they
+// point to. It tells whether there is anything to read.
+func (r *request) deep(s *hir.Site) bool {
+	if s == nil {
+		return false
+	}
+	// Both halves of a site may share their arguments.
+	s.Args = slices.Clone(s.Args)
+	args := s.GraphArgs()
+	words := len(args)
+	any := false
+	for i := range args {
+		t := args[i].Type
+		if !t.IsPtrToRecord() || t.Space == types.User {
+			continue
+		}
+		n := slices.IndexFunc(r.set.opts.Deep, func(d hir.Deep) bool { return d.Struct == t.Elem.Struct.Name })
+		if n < 0 {
+			continue
+		}
+		d := deepArg(&r.set.opts.Deep[n], t.Elem)
+		if d == nil || words+1+d.Words > hir.GraphWords {
+			continue
+		}
+		words += 1 + d.Words
+		args[i].Deep, any = d, true
+	}
+	return any
+}
+
+// deepFunc tells whether a function takes a pointer to a struct of the table.
+func (r *request) deepFunc(f fn) bool {
+	proto, err := r.set.k.Func(f.module, f.name)
+	return err == nil && r.deep(&hir.Site{Args: inRegisters(proto)})
+}
+
+// deepArg finds the members of a row in the struct as this kernel has it; nil
+// when it has none of them.
+func deepArg(row *hir.Deep, t *types.Type) *hir.DeepArg {
+	d := &hir.DeepArg{Row: row, Members: make([]hir.DeepRead, len(row.Members))}
+	var order []int
+	for i, path := range row.Members {
+		if off, size, ok := member(t, path); ok && size > 0 {
+			d.Members[i] = hir.DeepRead{Off: off, Size: size}
+			order = append(order, i)
+		}
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(d.Members[a].Off, d.Members[b].Off) })
+	total := 0
+	for _, i := range order {
+		m := &d.Members[i]
+		last := len(d.Reads) - 1
+		if last < 0 || m.Off > d.Reads[last].Off+d.Reads[last].Size+deepGap {
+			d.Reads = append(d.Reads, hir.DeepRead{Off: m.Off, At: total})
+			last++
+		}
+		read := &d.Reads[last]
+		read.Size = max(read.Size, m.Off+m.Size-read.Off)
+		m.At = read.At + m.Off - read.Off
+		total = (read.At + read.Size + 7) / 8 * 8
+	}
+	if d.Words = total / 8; d.Words == 0 || total > deepMost {
+		return nil
+	}
+	return d
+}
+
+// member follows a path to an offset and a size.
+func member(t *types.Type, path string) (off, size int, ok bool) {
+	for name := range strings.SplitSeq(path, ".") {
+		if t.Struct == nil {
+			return 0, 0, false
+		}
+		f, ok := t.Struct.Field(name)
+		if !ok || f.BitSize > 0 {
+			return 0, 0, false
+		}
+		off, t = off+f.Offset, f.Type
+	}
+	return off, t.Size, true
+}
