@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"probe/lang/types"
@@ -36,7 +37,7 @@ func appendGraph(dst []byte, v Value, r Resolver, inside bool) []byte {
 		return append(dst, "(no graph)"...)
 	}
 	if inside {
-		dst = append(dst, '\n')
+		dst = append(bytes.TrimRight(dst, " "), '\n') // no blank at the end of a line
 	}
 	return append(dst, text...)
 }

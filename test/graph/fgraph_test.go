@@ -122,7 +122,7 @@ func TestScriptShapes(t *testing.T) {
 					@n[graph] = count(); @t[is_err(retval), graph] = stats(duration); @h[graph] = hist(duration); }`)+
 				"\nlose; lose; lose; stop")
 			match(t, out, []string{
-				`^status 0$`, `^@n\[$`, `^    └─ fib_table_lookup\]: 3$`, `^@t\[true, $`,
+				`^status 0$`, `^@n\[$`, `^    └─ fib_table_lookup\]: 3$`, `^@t\[true,$`,
 				`^    └─ fib_table_lookup\]: \{ \.count = 3, \.average = \d+, \.total = \d+ \}$`,
 				`^    └─ fib_table_lookup\]:$`,
 			}, "incomplete", "no graph", "warning")
@@ -213,8 +213,8 @@ func TestScriptModule(t *testing.T) {
 				stop; ip link del d0`)
 			match(t, out, []string{
 				`^status 0$`, `^@\[\n dummy_xmit \[dummy\]\n └─ (consume_skb|skb_release_data)`,
-				`^@w\[fgraph:ip_route_output_flow, \n ip_route_output_flow\n └─ fib_table_lookup\]: `,
-				`^@w\[fgraph:ip_route_output_key_hash_rcu, \n ip_route_output_key_hash_rcu\n └─ fib_table_lookup\]: `,
+				`^@w\[fgraph:ip_route_output_flow,\n ip_route_output_flow\n └─ fib_table_lookup\]: `,
+				`^@w\[fgraph:ip_route_output_key_hash_rcu,\n ip_route_output_key_hash_rcu\n └─ fib_table_lookup\]: `,
 			}, "no graph", "incomplete")
 		}
 	})
