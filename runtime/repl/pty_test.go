@@ -23,6 +23,7 @@ import (
 	"probe/runtime/kernel"
 	"probe/runtime/provider"
 	"probe/runtime/session"
+	"probe/runtime/tracefs"
 	"probe/stdlib"
 	"probe/test/guest/guesttest"
 )
@@ -182,6 +183,9 @@ func (x *terminal) end() int {
 }
 
 func TestSessionOnATerminal(t *testing.T) {
+	if _, err := tracefs.Host(); err != nil {
+		t.Skipf("needs a tracepoint, and runs in guests, from TestCommandInAGuest: %v", err)
+	}
 	state := t.TempDir()
 	x := onTerminal(t, "XDG_STATE_HOME="+state)
 	x.expect(`hello\r\nprobe> `)

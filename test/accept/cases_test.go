@@ -64,6 +64,7 @@ var certain = map[string][]string{
 	"btf":           {"5.10", "6.1", "6.12", "7.2"},
 	"kprobe":        {"5.10", "6.1", "6.12", "7.2"},
 	"uprobe":        {"5.10", "6.1", "6.12", "7.2"},
+	"tracefs":       {"5.10", "6.1", "6.12", "7.2"},
 	"fentry":        {"5.10", "6.1", "6.12", "7.2"},
 	"kprobe-multi":  {"6.12", "7.2"}, // 6.1 has it upstream; Debian's has no fprobe
 	"map-loop":      {"6.1", "6.12", "7.2"},
@@ -82,10 +83,16 @@ var tracing = regexp.MustCompile(`(?i)(?:^|[\s,;}=|/])(kprobe|kretprobe|k|kr|fen
 // points need in any case.
 func (c *Case) needs() []string {
 	out := slices.Clone(c.Needs)
+	heads := tracing.FindAllStringSubmatch(c.scripts(), -1)
+	for _, m := range heads {
+		if u := strings.ToLower(m[1]); u == "tracepoint" || u == "t" {
+			out = append(out, "tracefs") // messages about them need it too
+		}
+	}
 	if len(c.Errors) > 0 {
 		return out // nothing is attached
 	}
-	for _, m := range tracing.FindAllStringSubmatch(c.scripts(), -1) {
+	for _, m := range heads {
 		switch strings.ToLower(m[1]) {
 		case "kprobe", "kretprobe", "k", "kr", "call", "ret":
 			out = append(out, "kprobe")

@@ -19,10 +19,11 @@ import (
 // kernel. The answers do not come from probe, so that a feature that probe
 // wrongly denies is not skipped with it.
 var askers = map[string]func() error{
-	"btf":    func() error { return exists("/sys/kernel/btf/vmlinux") },
-	"kprobe": func() error { return exists("/sys/bus/event_source/devices/kprobe") },
-	"uprobe": func() error { return exists("/sys/bus/event_source/devices/uprobe") },
-	"fentry": sync.OnceValue(haveFentry),
+	"btf":     func() error { return exists("/sys/kernel/btf/vmlinux") },
+	"kprobe":  func() error { return exists("/sys/bus/event_source/devices/kprobe") },
+	"uprobe":  func() error { return exists("/sys/bus/event_source/devices/uprobe") },
+	"tracefs": func() error { return exists(filepath.Join(tracefs(), "events")) },
+	"fentry":  sync.OnceValue(haveFentry),
 	// Wildcards in one link.
 	"kprobe-multi": sync.OnceValue(haveKprobeMulti),
 	"map-loop":     func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnForEachMapElem) },
