@@ -177,7 +177,8 @@ func TestGuest(t *testing.T) {
 				}
 				line := strings.Replace(c, "probe run ", "probe run --for 1s ", 1)
 				res, err := g.Run(t.Context(), guest.Cmd{Dir: "/docs", Args: []string{"sh", "-c", line}})
-				if err != nil || !res.OK() || !strings.Contains(res.Stderr, "Attached ") {
+				started := strings.Contains(res.Stderr, "Attached ") || strings.Contains(res.Stderr, "recording ")
+				if err != nil || !res.OK() || !started {
 					t.Errorf("%s: status %d, error %v\n%s%s", line, res.Code, err, res.Stdout, res.Stderr)
 				}
 			})
