@@ -13,7 +13,8 @@ import (
 func (s *Source) addReturn(event, fn string) error {
 	// Many calls may be under way at once: the default of some ten instances
 	// would miss most of a function that sleeps.
-	def := fmt.Sprintf("r512:%s %s ret=$retval", event, fn)
+	// Without a type, kernels since 6.6 take the function's own, of any size.
+	def := fmt.Sprintf("r512:%s %s ret=$retval:x64", event, fn)
 	if err := s.define(def); err != nil {
 		return fmt.Errorf("no kretprobe can be set: %w", err)
 	}
