@@ -201,12 +201,12 @@ func (r *recorder) finish(std stdio, ran bool) bool {
 	if r.err != nil {
 		d := &diag.Diagnostic{Severity: diag.Error, Code: "machine",
 			Message: fmt.Sprintf("the recording in %s is not whole: %v", r.path, r.err)}
-		d.WithNote("it was ended after %d tree(s) and %d event(s), and can be read up to there", r.trees, r.events)
+		d.WithNote("it was ended after %s and %s, and can be read up to there", plural(uint64(r.trees), "tree"), plural(uint64(r.events), "event"))
 		fail(std, d.WithHelp("keep it on a disk with more room, or record less; a name that ends in .zst takes a tenth of the space"))
 		return false
 	}
 	if ran && !r.quiet {
-		fmt.Fprintf(std.err, "kept %d tree(s) and %d event(s) in %s\n", r.trees, r.events, r.path)
+		fmt.Fprintf(std.err, "kept %s and %s in %s\n", plural(uint64(r.trees), "tree"), plural(uint64(r.events), "event"), r.path)
 	}
 	return true
 }

@@ -41,7 +41,7 @@ func TestScriptRecording(t *testing.T) {
 			s=0; probe diff a.jsonl b.jsonl.zst || s=$?; echo "differ $s"
 			s=0; probe diff a.jsonl a.jsonl || s=$?; echo "same $s"`)
 		match(t, out, []string{
-			`^status 0$`, `^kept [1-9]\d* tree\(s\) and \d+ event\(s\) in a\.jsonl$`, `^shown as printed$`,
+			`^status 0$`, `^kept [1-9]\d* trees? and \d+ events? in a\.jsonl$`, `^shown as printed$`,
 			`(?s)^ping: lost\n\d\d:\d\d:\d\d\.\d{6} ping\[\d+\] cpu \d\n ip_route_output_flow +\d+\.\d [um]s  = -ENETUNREACH\n └─ `,
 			`(?s)^@n\[\n ip_route_output_flow\n.*\]: [1-9]`,
 			`^packed:  28 b5 2f fd$`,
@@ -60,8 +60,8 @@ func TestScriptRecordingKilled(t *testing.T) {
 			done`)
 		match(t, out, []string{
 			`(?s)^ping: lost$.*^ ip_route_output_flow .*^ping: lost$.*^ ip_route_output_flow `,
-			`^warning: a\.jsonl: the recording is damaged from line \d+ on: its end is missing; [1-9]\d* tree\(s\) before that$`,
-			`^warning: a\.jsonl\.zst: the recording is damaged from line \d+ on: .*; [1-9]\d* tree\(s\) before that$`,
+			`^warning: a\.jsonl: the recording is damaged from line \d+ on: its end is missing; [1-9]\d* trees? before that$`,
+			`^warning: a\.jsonl\.zst: the recording is damaged from line \d+ on: .*; [1-9]\d* trees? before that$`,
 		})
 	})
 }

@@ -114,7 +114,7 @@ func (t *tracer) result() *Result {
 const lastWords = 32 << 10
 
 // seenPattern finds what recorders say about the calls they have recorded.
-var seenPattern = regexp.MustCompile(`(?m)^(\d+) tree\(s\)$`)
+var seenPattern = regexp.MustCompile(`(?m)^(\d+) trees?$`)
 
 // sum adds the numbers that a pattern finds.
 func sum(text string, p *regexp.Regexp) uint64 {
