@@ -14,8 +14,12 @@ func (s *Session) finish() Result {
 	if s.opts.Compat && s.lost > 0 {
 		s.log(diag.Warning, "Total lost event count: "+itoa(s.lost))
 	}
-	if !s.forced() {
+	switch {
+	case !s.forced():
 		s.printMaps()
+	case !s.opts.Stay:
+		// The output ends as always, without the maps.
+		s.opts.Printer.End()
 	}
 	r := s.receipt(s.clauses)
 	if !s.opts.Compat {
