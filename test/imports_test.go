@@ -51,7 +51,7 @@ var edges = map[string][]string{
 
 	"runtime/graph":        {"lang/value"},
 	"runtime/graph/proto":  {"runtime/graph", "runtime/btf", "runtime/symbol"},
-	"runtime/graph/record": {"runtime/graph"},
+	"runtime/graph/record": {"lang/value", "runtime/graph"},
 	"runtime/graph/diff":   {"runtime/graph"},
 	"runtime/graph/export": {"runtime/graph"},
 	"runtime/graph/live":   {"lang/...", "compiler/builtin", "runtime/graph", "runtime/graph/ftrace", "runtime/symbol", "runtime/tracefs"},

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"probe/lang/value"
 )
 
 // Event is something that a script printed.
@@ -92,7 +94,7 @@ func appendEvent(b []byte, e *Event) []byte {
 	}
 	text := func(key, text string) {
 		b = append(append(append(b, `,"`...), key...), `":`...)
-		b = appendQuoted(b, text)
+		b = value.AppendJSONString(b, text)
 	}
 	switch {
 	case !utf8.ValidString(e.Text):
@@ -123,33 +125,10 @@ func isData(object []byte, text string) bool {
 		return false
 	}
 	if quoted, ok := bytes.CutPrefix(rest, []byte(`{"type": "printf", "data": `)); ok {
-		return bytes.Equal(quoted, appendQuoted(nil, text)) // nearly all are of this form
+		return bytes.Equal(quoted, value.AppendJSONString(nil, text)) // nearly all are of this form
 	}
 	found, ok := data(object)
 	return ok && found == text
-}
-
-// appendQuoted appends a JSON string; text is UTF-8.
-func appendQuoted(b []byte, text string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		case c == '\r':
-			b = append(b, '\\', 'r')
-		case c == '\t':
-			b = append(b, '\\', 't')
-		case c < ' ':
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
-			b = append(b, c)
-		}
-	}
-	return append(b, '"')
 }
 
 // event takes an event of the file.
