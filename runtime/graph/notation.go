@@ -147,6 +147,9 @@ func (f *Funcs) NameSymbols(t *Tree, lookup func(addr uint64) string) {
 	}
 	for i := range t.Calls {
 		c := &t.Calls[i]
+		if c.NArgs == 0 && c.Flags&HasRet == 0 {
+			continue
+		}
 		if c.Flags&Gap != 0 || c.Fn < 0 || int(c.Fn) >= len(f.List) {
 			continue
 		}

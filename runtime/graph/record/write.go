@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -163,15 +164,7 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 	for i := from; i < to; i++ {
 		c := &t.Calls[i]
 		args = args || c.NArgs > 0
-		b = append(b, '[')
-		for _, n := range [...]int64{int64(c.Fn), int64(c.Depth), int64(c.CPU), c.T0 - start, c.T1 - c.T0} {
-			b = append(strconv.AppendInt(b, n, 10), ',')
-		}
-		b = strconv.AppendInt(b, int64(c.Flags&knownFlags), 10)
-		if c.Flags&(graph.HasRet|graph.Gap) != 0 {
-			b = strconv.AppendInt(append(b, ','), int64(c.Ret), 10)
-		}
-		b = append(b, ']', ',')
+		b = appendCall(b, c, start)
 	}
 	b[len(b)-1] = ']'
 	if args {
@@ -194,6 +187,31 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 		b = append(b, `,"more":true`...)
 	}
 	w.line = append(b, "}}\n"...)
+}
+
+// appendCall appends the numbers of a call, and a comma.
+func appendCall(b []byte, c *graph.Call, start int64) []byte {
+	const most = 7*(numberMax+1) + len("[],")
+	b = slices.Grow(b, most)
+	to := b[len(b) : len(b)+most]
+	to[0] = '['
+	at := 1 + put(to[1:], int64(c.Fn))
+	to[at] = ','
+	at += 1 + put(to[at+1:], int64(c.Depth))
+	to[at] = ','
+	at += 1 + put(to[at+1:], int64(c.CPU))
+	to[at] = ','
+	at += 1 + put(to[at+1:], c.T0-start)
+	to[at] = ','
+	at += 1 + put(to[at+1:], c.T1-c.T0)
+	to[at] = ','
+	at += 1 + put(to[at+1:], int64(c.Flags&knownFlags))
+	if c.Flags&(graph.HasRet|graph.Gap) != 0 {
+		to[at] = ','
+		at += 1 + put(to[at+1:], int64(c.Ret))
+	}
+	to[at], to[at+1] = ']', ','
+	return b[:len(b)+at+2]
 }
 
 // flushSoon sees to it that what was written is in the file before long. The
