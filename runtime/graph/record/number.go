@@ -1,67 +1,53 @@
 package record
 
+import (
+	"encoding/binary"
+	"strconv"
+)
+
 // The numbers of a tree are most of a recording, and most of what writing one
 // costs. strconv looks for the case that fits each time and copies its result;
-// here the digits go to where they belong.
+// here three digits and the comma after them are one load and one store.
 
-// numberMax is how many bytes a number takes at most, with what separates it
-// from the next.
-const numberMax = 21
+// numberMax is how many bytes putComma may touch.
+const numberMax = 24
 
-// pairs are the numbers from 00 to 99.
-var pairs = func() (p [200]byte) {
-	for i := range 100 {
-		p[2*i], p[2*i+1] = byte('0'+i/10), byte('0'+i%10)
+// The numbers below 1000 with a comma, the first character in the lowest byte:
+// padded with zeroes to three digits, and as they are. lengths are those of the
+// latter.
+var padded, plain, lengths = func() (p, q [1000]uint32, l [1000]uint8) {
+	for n := range p {
+		p[n] = uint32('0'+n/100) | uint32('0'+n/10%10)<<8 | uint32('0'+n%10)<<16 | ','<<24
+		l[n] = uint8(len(strconv.Itoa(n))) + 1
+		q[n] = p[n] >> (32 - 8*l[n])
 	}
-	return p
+	return p, q, l
 }()
 
-// put writes a number to b, which has room for numberMax bytes, and gives the
-// number of bytes.
-func put(b []byte, n int64) int {
-	if uint64(n) < 10 {
-		b[0] = byte('0' + n)
-		return 1
+// putComma writes a number and a comma to b, which has numberMax bytes, and
+// gives the number of bytes.
+func putComma(b []byte, n int64) int {
+	if uint64(n) < 1000 {
+		binary.LittleEndian.PutUint32(b, plain[n])
+		return int(lengths[n])
 	}
 	return putLong(b, n)
 }
 
-// putLong is put for all numbers, and not inlined.
+// putLong is putComma for numbers from 1000 on and negative ones.
 func putLong(b []byte, n int64) int {
-	at, u := 0, uint64(n)
-	if n < 0 {
-		b[0], at, u = '-', 1, -u
+	switch u := uint64(n); {
+	case u < 1e6:
+		high := u / 1000
+		at := int(lengths[high]) - 1
+		binary.LittleEndian.PutUint32(b, plain[high])
+		binary.LittleEndian.PutUint32(b[at:], padded[u-1000*high])
+		return at + 4
+	case u < 1e9:
+		high := u / 1000
+		at := putLong(b, int64(high)) - 1
+		binary.LittleEndian.PutUint32(b[at:], padded[u-1000*high])
+		return at + 4
 	}
-	end := at + digits(u)
-	i := end
-	for u >= 100 {
-		r := u % 100 * 2
-		u /= 100
-		i -= 2
-		b[i+1] = pairs[r+1]
-		b[i] = pairs[r]
-	}
-	if u >= 10 {
-		b[i-1], b[i-2] = pairs[u*2+1], pairs[u*2]
-	} else {
-		b[i-1] = byte('0' + u)
-	}
-	return end
-}
-
-// digits counts the decimal digits of a number.
-func digits(u uint64) int {
-	n := 1
-	for ; u >= 10000; u /= 10000 {
-		n += 4
-	}
-	switch {
-	case u >= 1000:
-		return n + 3
-	case u >= 100:
-		return n + 2
-	case u >= 10:
-		return n + 1
-	}
-	return n
+	return len(append(strconv.AppendInt(b[:0], n, 10), ','))
 }

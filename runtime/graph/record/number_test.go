@@ -7,7 +7,7 @@ import (
 )
 
 // Numbers are written as strconv writes them.
-func TestPut(t *testing.T) {
+func TestPutComma(t *testing.T) {
 	var list []int64
 	for n := int64(1); n > 0; n *= 10 {
 		list = append(list, n-1, n, n+1, -n, 2*n, 9*n, 1-n)
@@ -21,7 +21,7 @@ func TestPut(t *testing.T) {
 	}
 	for _, n := range list {
 		b := make([]byte, numberMax)
-		if got, want := string(b[:put(b, n)]), strconv.FormatInt(n, 10); got != want {
+		if got, want := string(b[:putComma(b, n)]), strconv.FormatInt(n, 10)+","; got != want {
 			t.Errorf("%s written as %s", want, got)
 		}
 	}
