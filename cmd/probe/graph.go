@@ -309,7 +309,7 @@ func (r *recording) finish(lost, missed uint64) int {
 		what, text string
 	}{
 		{r.incomplete, "tree", "incomplete"},
-		{lost, "event", "lost at least: calls may be missing; --buffer makes room for more, --depth and --only record less"},
+		{lost, "event", "lost: calls may be missing; --buffer makes room for more, --depth and --only record less"},
 		{missed, "return value", "missed: too many calls were under way at once"},
 	} {
 		if m.n > 0 {

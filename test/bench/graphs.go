@@ -179,7 +179,7 @@ func (b *bench) storms(ctx context.Context, g *guest.Guest) ([]*table, error) {
 	out := &table{
 		title: "A storm of calls", command: "go run ./test/bench -only storm", alone: true,
 		unit: fmt.Sprintf("getppid for %v by the guest's clock without a pause, two emulated CPUs, the default buffers. Thousands of calls, trees and events that probe says it has lost, "+
-			"of which a call has one (eBPF) or %d (ftrace); what is missing is in neither, less than nothing is trees of which only a part was lost; seconds of CPU time of probe", stormTime, ftraceEvents),
+			"of which a call has %d (eBPF) or %d (ftrace); what is missing is in neither, and less than nothing for trees of which only a part was lost; seconds of CPU time of probe", stormTime, scriptEvents, ftraceEvents),
 		columns: []string{"missing, % of the calls", "calls", "trees", "events lost", "CPU"},
 	}
 	for _, s := range storms {

@@ -27,8 +27,9 @@ type reader struct {
 	page   []byte
 	events []graph.Event // decoded and not handed on yet
 	args   []uint64
-	next   int // in events
-	lost   uint64
+	next   int    // in events
+	lost   uint64 // by what the pages say
+	before uint64 // what had been overwritten when the reader was opened
 	more   bool
 	err    error
 }
@@ -73,7 +74,9 @@ func (s *Source) openReaders() error {
 		if err != nil {
 			return fmt.Errorf("read trace buffers: %w", &os.PathError{Op: "open", Path: path, Err: err})
 		}
-		s.readers = append(s.readers, &reader{cpu: uint16(n), fd: fd, file: os.NewFile(uintptr(fd), path), page: make([]byte, size)})
+		r := &reader{cpu: uint16(n), fd: fd, file: os.NewFile(uintptr(fd), path), page: make([]byte, size)}
+		r.before, _ = r.overwritten()
+		s.readers = append(s.readers, r)
 	}
 	if len(s.readers) == 0 {
 		return errors.New("read trace buffers: no CPU has one")
@@ -122,9 +125,39 @@ func (r *reader) fill(d *Decoder) {
 	r.more = true
 }
 
+// overwritten is how many events the kernel has overwritten in the buffer, or
+// dropped for want of room; ok is false where it does not tell.
+func (r *reader) overwritten() (n uint64, ok bool) {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(r.file.Name()), "stats"))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if name == "overrun" || name == "dropped events" {
+			k, err := strconv.ParseUint(value, 10, 64)
+			if err != nil {
+				return 0, false
+			}
+			n, ok = n+k, true
+		}
+	}
+	return n, ok
+}
+
+// close ends reading and gives the number of events that were lost. A page with
+// no room for the number of those lost before it says only that there were
+// some, so the kernel's own count is taken where it is greater.
+func (r *reader) close() uint64 {
+	if n, ok := r.overwritten(); ok && n > r.before {
+		r.lost = max(r.lost, n-r.before)
+	}
+	r.file.Close()
+	return r.lost
+}
+
 // Lost is the number of events that were overwritten before they could be read,
-// those outside of all trees included. Where the kernel does not tell how many
-// they were, they count as one.
+// those outside of all trees included. Before Close it may be too small.
 func (s *Source) Lost() uint64 {
 	n := s.lost
 	for _, r := range s.readers {

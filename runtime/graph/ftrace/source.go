@@ -459,8 +459,7 @@ func settingError(name, value string, err error) error {
 // more than once.
 func (s *Source) Close() error {
 	for _, r := range s.readers {
-		r.file.Close()
-		s.lost += r.lost
+		s.lost += r.close()
 	}
 	s.readers, s.on = nil, false
 	var errs []error

@@ -121,7 +121,7 @@ func (t *tracer) result() *Result {
 	}
 	text := t.out.text()
 	text = text[max(0, len(text)-lastWords):] // the graphs themselves are of no interest
-	r.Printed, r.Reported = sum(text, seenPattern), sum(text, lostPattern)
+	r.Printed, r.Reported = sum(text, seenPattern), sum(text, toldPattern)
 	if r.Exit > 0 {
 		r.Output = t.out.last()
 	}
@@ -133,6 +133,10 @@ const lastWords = 32 << 10
 
 // seenPattern finds what recorders say about the calls they have recorded.
 var seenPattern = regexp.MustCompile(`(?m)^(?:kept )?(\d+) trees?\b`)
+
+// toldPattern finds what recorders of call graphs say in the end about what they
+// have lost.
+var toldPattern = regexp.MustCompile(`(\d+) (?:events?|call graphs?)(?: of \S+)? (?:was |were )?(?:lost|not recorded)|overrun: (\d+)`)
 
 // sum adds the numbers that a pattern finds.
 func sum(text string, p *regexp.Regexp) uint64 {
