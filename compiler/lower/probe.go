@@ -61,12 +61,18 @@ func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 			s.AttachType = ebpf.AttachTraceFEntry
 		case hir.AttachFexit:
 			s.AttachType = ebpf.AttachTraceFExit
+		case hir.AttachFsessionMulti:
+			s.AttachType = attachFsessionMulti
 		default:
 			s.AttachType = ebpf.AttachTraceRawTp
 		}
 	}
 	return s
 }
+
+// attachFsessionMulti is BPF_TRACE_FSESSION_MULTI, which the library has no name
+// for.
+const attachFsessionMulti ebpf.AttachType = 61
 
 // end closes the function: the implicit result is 1 for tracepoints and 0
 // otherwise (E-JUMP-03).
@@ -247,6 +253,10 @@ func (f *fn) argument(a *hir.Arg, at source.Span) builtin.Operand {
 		}
 		v := f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, slotKind(t))
 		return builtin.Operand{T: t, V: f.narrow(f.launder(v), t)}
+	case hir.LocFuncArg:
+		return builtin.Operand{T: t, V: f.narrow(f.ask(ir.HelperGetFuncArg, f.Ctx(), f.konst(int64(a.Loc.Off))), t)}
+	case hir.LocFuncRet:
+		return builtin.Operand{T: t, V: f.narrow(f.ask(ir.HelperGetFuncRet, f.Ctx()), t)}
 	case hir.LocReg:
 		return builtin.Operand{T: t, V: f.narrow(f.b.Load(f.Ctx(), a.Loc.Off, 8), t)}
 	case hir.LocStack:
@@ -259,6 +269,16 @@ func (f *fn) argument(a *hir.Arg, at source.Span) builtin.Operand {
 		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	}
 	panic("lower: argument location")
+}
+
+// ask calls a helper that writes 8 bytes where its last argument points to. They
+// are 0 where it has nothing to say, as of an argument that the function does not
+// have.
+func (f *fn) ask(h ir.Helper, args ...ir.Value) ir.Value {
+	p := f.b.Frame(f.b.Slot(8, "answer"), 0)
+	f.b.Store(p, 0, 8, f.konst(0))
+	f.b.Call(h, append(args, p)...)
+	return f.b.Load(p, 0, 8)
 }
 
 // slotKind is what the verifier takes a context slot for: a pointer argument

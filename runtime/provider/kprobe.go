@@ -332,3 +332,19 @@ func (s *Set) multi() error {
 	}
 	return s.opts.KprobeMulti()
 }
+
+// session reports why kprobe.session links cannot be used.
+func (s *Set) session() error {
+	if s.opts.KprobeSession == nil {
+		return nil
+	}
+	return s.opts.KprobeSession()
+}
+
+// fsession reports why fsession.multi links cannot be used.
+func (s *Set) fsession() error {
+	if s.opts.FsessionMulti == nil {
+		return nil
+	}
+	return s.opts.FsessionMulti()
+}

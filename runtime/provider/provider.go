@@ -60,6 +60,8 @@ type Options struct {
 	// KprobeSession is one program at entry and return of many functions, which
 	// can tell which of them it is.
 	KprobeSession func() error
+	// FsessionMulti is the same through trampolines.
+	FsessionMulti func() error
 	// FuncIP is the helper that tells the traced function's address.
 	FuncIP func() error
 	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
