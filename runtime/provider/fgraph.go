@@ -161,13 +161,21 @@ func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
 		}
 		d.WithNote("%s= goes on without it", option)
 	}
-	for _, name := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' }) {
-		fns, err := r.set.matching("", name)
-		if err != nil {
-			r.cannotList(-1, err)
-			return nil, false
-		}
-		if !isPattern(name) && len(fns) == 0 {
+	names := strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' })
+	exact, err := r.set.named(names)
+	if err != nil {
+		r.cannotList(-1, err)
+		return nil, false
+	}
+	for _, name := range names {
+		var fns []fn
+		if f, ok := exact[name]; ok {
+			if !dangerous(name) && !r.set.denied(name) {
+				fns = []fn{f}
+			}
+		} else if isPattern(name) {
+			fns, _ = r.set.matching("", name)
+		} else {
 			fns, _ = r.set.matching("", name+".*")
 			fns = slices.DeleteFunc(fns, func(f fn) bool { return !isClone(f.name, name) })
 		}

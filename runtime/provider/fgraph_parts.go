@@ -14,14 +14,11 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 	if g.Source != hir.GraphBPF {
 		return nil
 	}
+	listed, _ := r.set.named(g.Only) // graphFuncs has read the list
 	var fns []fn
 	for _, name := range g.Only {
-		if name == g.Func || slices.Contains(g.Skip, name) || unsafeBelow(name) {
-			continue
-		}
-		st := r.set.lookup("", name)
-		if st.err == nil {
-			fns = append(fns, st.fn)
+		if f, ok := listed[name]; ok && name != g.Func && !slices.Contains(g.Skip, name) && !unsafeBelow(name) {
+			fns = append(fns, f)
 		}
 	}
 	part := *r
@@ -79,20 +76,25 @@ type sharing struct {
 // sharings are the ways that this kernel offers and the config allows, the best
 // first (docs/internals.md says why).
 func (r *request) sharings() []sharing {
-	if ip := r.set.opts.FuncIP; ip != nil && ip() != nil || r.Attach == "fentry" || r.Attach == "kprobe" {
+	if ip := r.set.opts.FuncIP; ip != nil && ip() != nil || r.Attach == "fentry" {
 		return nil
 	}
 	var out []sharing
 	if r.Attach == "" && r.set.fsession() == nil {
 		out = append(out, sharing{(*request).traced, fsessionSite})
 	}
-	if r.set.kprobes() == nil && r.set.multi() == nil {
-		any := func(*request, fn) bool { return true }
-		if r.set.session() == nil {
-			out = append(out, sharing{any, sessionSite})
-		} else {
-			out = append(out, sharing{any, pairSites})
-		}
+	if r.set.kprobes() != nil {
+		return out
+	}
+	all := func(*request, fn) bool { return true }
+	switch {
+	case r.Attach == "kprobe":
+		out = append(out, sharing{(*request).probed, eachSites})
+	case r.set.multi() != nil:
+	case r.set.session() == nil:
+		out = append(out, sharing{all, sessionSite})
+	default:
+		out = append(out, sharing{all, pairSites})
 	}
 	return out
 }
@@ -114,6 +116,9 @@ func (r *request) traced(f fn) bool {
 	}
 	return true
 }
+
+// probed tells the functions that kprobes can be put at.
+func (r *request) probed(f fn) bool { return !r.set.denied(f.name) }
 
 // countOf is a number of functions in words.
 func countOf(fns []fn) string { return fmt.Sprintf("%d functions", len(fns)) }
@@ -144,6 +149,11 @@ func sessionSite(enter, _ *request, fns []fn) (e, x *hir.Site) {
 
 func pairSites(enter, exit *request, fns []fn) (e, x *hir.Site) {
 	return enter.manySite(countOf(fns), fns, false), exit.manySite(countOf(fns), fns, true)
+}
+
+func eachSites(enter, exit *request, fns []fn) (e, x *hir.Site) {
+	const why = "config attach is \"kprobe\""
+	return enter.eachSite(countOf(fns), fns, false, why), exit.eachSite(countOf(fns), fns, true, why)
 }
 
 // asked are arg0 … of programs that ask the kernel for them.
