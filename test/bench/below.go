@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"probe/test/guest"
+)
+
+// below measures the ways to reach the functions below a root, in guests of
+// their own.
+func (b *bench) below(ctx context.Context) ([]*table, error) {
+	calls := &table{
+		title: "A call below the root of a graph", command: "go run ./test/bench -only below", alone: true,
+		unit: fmt.Sprintf("Instructions for one of the %d calls of %s and below it, by how programs reach the functions: in a thread "+
+			"that is below the root, and in one that is not", graphCalls, graphRoot),
+		columns: []string{"below", "elsewhere"},
+	}
+	hooks := &table{
+		title: "Attaching to functions below a root", command: "go run ./test/bench -only below", alone: true,
+		unit: "Milliseconds by the guest's clock, where 1 ms is a million instructions or of waiting, on one CPU: from exec until attached, and from Ctrl-C to the end",
+	}
+	for _, n := range belowCounts {
+		hooks.columns = append(hooks.columns, fmt.Sprintf("%d functions", n), "end")
+	}
+	probe := b.recorder("probe")
+	for _, k := range mechanisms {
+		g, err := b.bootKernel(ctx, k.kernel, true, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range k.list {
+			note("%s: %s", k.kernel, m.name)
+			name := fmt.Sprintf("%s (%s)", m.name, k.kernel)
+			line, err := b.belowCalls(ctx, g, probe, &m)
+			if err == nil {
+				calls.rows = append(calls.rows, row{name: name, goal: math.NaN(), figures: line})
+				line, err = b.belowHooks(ctx, g, probe, &m)
+			}
+			if err != nil {
+				g.Close()
+				return nil, err
+			}
+			hooks.rows = append(hooks.rows, row{name: name, goal: math.NaN(), figures: line})
+		}
+		if err := g.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return []*table{calls, hooks}, nil
+}
+
+// belowCalls measures a call in a thread below the root, and in another.
+func (b *bench) belowCalls(ctx context.Context, g *guest.Guest, probe *tracer, m *mechanism) ([]float64, error) {
+	var out []float64
+	for _, root := range []string{graphRoot, idleRoot} {
+		args := m.args(root, strings.Join(graphFuncs, ","), "/retval == 12345/ { print(graph); }")
+		got, err := b.ask(ctx, g, probe, "graphs", []string{"-calls", fmt.Sprint(graphRound), "-rounds", "10", "-say", "Attached"}, args...)
+		v := math.NaN()
+		if got != nil {
+			v = got.Whole / graphCalls
+		}
+		if v, err = figure(v, err); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	note("below %s, elsewhere %s", number(out[0]), number(out[1]))
+	return out, nil
+}
+
+// belowHooks measures attaching and ending for numbers of functions.
+func (b *bench) belowHooks(ctx context.Context, g *guest.Guest, probe *tracer, m *mechanism) ([]float64, error) {
+	// Functions with types, which all the ways reach.
+	res, err := g.Run(ctx, guest.Cmd{Args: []string{"sh", "-c", "probe ls 'fentry:*' | sed 's/.*://' | grep -xE '" + belowFuncs + "' | sort -u"}})
+	if err != nil {
+		return nil, err
+	}
+	names := strings.Fields(res.Stdout)
+	if n := slices.Max(belowCounts); len(names) < n {
+		return nil, fmt.Errorf("the kernel has %d such functions: %s", len(names), res.Stderr)
+	}
+	out := slices.Repeat([]float64{math.NaN()}, 2*len(belowCounts))
+	for i, n := range belowCounts {
+		if m.most > 0 && n > m.most {
+			continue
+		}
+		got, err := b.ask(ctx, g, probe, "hooked", []string{"-say", "Attached"}, m.args(idleRoot, strings.Join(names[:n], ","), "{ print(graph); }")...)
+		if got != nil {
+			out[2*i], out[2*i+1] = float64(got.Wall)/1e6, float64(got.End)/1e6
+		}
+		if _, err = figure(0, err); err != nil {
+			return nil, err
+		}
+		note("%d functions: %s ms, end %s ms", n, number(out[2*i]), number(out[2*i+1]))
+	}
+	return out, nil
+}
