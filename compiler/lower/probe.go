@@ -182,27 +182,30 @@ func (u *Unit) pair(i int, pr *hir.Probe) {
 	name := "p_entry" + sanitize(itoa(i))
 	s.m = u.addMap(&ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: 8, ValueSize: uint32(s.size), MaxEntries: uint32(max(u.cfg.Ints("max_map_keys"), 1024))})
 	base := "p" + itoa(i)
+	h := hoist(pr)
 	u.program(base+"e", object.Entry, pr, entry, func(f *fn) {
+		f.requireAll(h.both)
+		key := f.threadKey()
+		f.wanted(&h, s.m, key)
 		rec := f.Scratch(s.size, "entry")
 		for n := range entry.Args {
 			if off, ok := s.off[n]; ok {
 				f.b.Store(rec.Base, rec.Off+off, 8, f.plain(f.argument(&entry.Args[n], pr.At)))
 			}
 		}
-		key := f.threadKey()
 		f.b.Store(rec.Base, rec.Off, 8, f.now())
 		r := f.b.Call(ir.HelperMapUpdate, f.b.Map(s.m), f.Addr(key), f.Addr(rec), f.konst(0))
 		f.FailIf(ir.NE, r, f.konst(0), builtin.ErrMapFull, pr.At, ir.HelperMapUpdate)
 		f.graphEnter(u.graphs[pr])
 	})
 	u.program(base, object.Main, pr, pr.Site, func(f *fn) {
+		f.requireAll(h.both)
 		key := f.threadKey()
 		p := f.b.Call(ir.HelperMapLookup, f.b.Map(s.m), f.Addr(key))
-		have, none := f.b.NewBlock("entered"), f.b.Cold(f.b.NewBlock("missed"))
+		have, none := f.b.NewBlock("entered"), f.b.NewBlock("missed")
 		f.b.If(ir.NE, 8, p, f.konst(0), have, none)
 		f.b.UseSealed(none)
-		f.Fail(builtin.ErrNested, pr.At, ir.HelperMapLookup)
-		f.b.Ret(f.result())
+		f.missed(&h)
 		f.b.UseSealed(have)
 		rec := f.Scratch(s.size, "entry")
 		f.Copy(rec, f.local(p), s.size, pr.At)

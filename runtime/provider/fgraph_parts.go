@@ -111,7 +111,7 @@ func (r *request) traced(f fn) bool {
 	}
 	for _, p := range proto.Params {
 		if !p.Type.IsScalar() {
-			return false
+			return false // the kernel refuses some of those
 		}
 	}
 	return true

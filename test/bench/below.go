@@ -15,8 +15,8 @@ import (
 func (b *bench) below(ctx context.Context) ([]*table, error) {
 	calls := &table{
 		title: "A call below the root of a graph", command: "go run ./test/bench -only below", alone: true,
-		unit: fmt.Sprintf("Instructions for one of the %d calls of %s and below it, by how programs reach the functions: in a thread "+
-			"that is below the root, and in one that is not", graphCalls, graphRoot),
+		unit: fmt.Sprintf("Instructions for one of %d calls below %s, by how programs reach the functions: in a thread "+
+			"that is below the root, and in one that is not", belowCalls, graphRoot),
 		columns: []string{"below", "elsewhere"},
 	}
 	hooks := &table{
@@ -55,20 +55,20 @@ func (b *bench) below(ctx context.Context) ([]*table, error) {
 
 // belowCalls measures a call in a thread below the root, and in another.
 func (b *bench) belowCalls(ctx context.Context, g *guest.Guest, probe *tracer, m *mechanism) ([]float64, error) {
-	var out []float64
-	for _, root := range []string{graphRoot, idleRoot} {
-		args := m.args(root, strings.Join(graphFuncs, ","), "/retval == 12345/ { print(graph); }")
+	var took [3]float64
+	for i, c := range []struct{ root, only string }{{graphRoot, idleFunc}, {graphRoot, belowOnly}, {idleRoot, belowOnly}} {
+		args := m.args(c.root, c.only, "/retval == 12345/ { print(graph); }")
 		got, err := b.ask(ctx, g, probe, "graphs", []string{"-calls", fmt.Sprint(graphRound), "-rounds", "10", "-say", "Attached"}, args...)
-		v := math.NaN()
+		took[i] = math.NaN()
 		if got != nil {
-			v = got.Whole / graphCalls
+			took[i] = got.Whole
 		}
-		if v, err = figure(v, err); err != nil {
+		if took[i], err = figure(took[i], err); err != nil {
 			return nil, err
 		}
-		out = append(out, v)
 	}
-	note("below %s, elsewhere %s", number(out[0]), number(out[1]))
+	out := []float64{(took[1] - took[0]) / belowCalls, took[2] / belowCalls}
+	note("the root %s, below %s, elsewhere %s", number(took[0]), number(out[0]), number(out[1]))
 	return out, nil
 }
 

@@ -37,6 +37,17 @@ var mechanisms = []struct {
 	}},
 }
 
+// Looking at the root folder makes belowCalls calls of these functions below
+// graphRoot on all the kernels.
+const (
+	belowOnly = "filename_lookup,path_lookupat,path_init,nd_jump_root,set_root,complete_walk,try_to_unlazy,__legitimize_path,__legitimize_mnt," +
+		"terminate_walk,dput,mntput,security_inode_getattr,vfs_getattr_nosec,path_put"
+	belowCalls = 17
+)
+
+// idleFunc is below nothing that is measured.
+const idleFunc = "vfs_fallocate"
+
 // idleRoot is a root that nothing calls while it is measured, so that the calls
 // of the functions below it are none of its.
 const idleRoot = "vfs_truncate"
