@@ -150,6 +150,15 @@ func (r *request) graphError(p hir.Part, format string, args ...any) *diag.Diagn
 	return r.out.Errorf("bad-attach-point", at, format, args...).WithRow(r.p.Row)
 }
 
+// singly is why functions below the root have to be reached one by one, nil when
+// they need not.
+func (r *request) singly() error {
+	if r.set.fsession() == nil && r.set.tracing() == nil {
+		return nil
+	}
+	return r.set.multi()
+}
+
 // graphFuncs resolves a list of names and patterns. A pattern may match nothing,
 // since kernels differ; a plain name means its copies as well.
 func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
@@ -225,6 +234,9 @@ func (r *request) planGraph(g *hir.Graph) bool {
 		}
 		g.Source, g.Why = hir.GraphBPF, "eBPF, as the config says"
 	default:
+		if err := r.singly(); programs == "" && err != nil && tracer == nil && len(g.Only) > singleMost {
+			programs = fmt.Sprintf("only= matches %d functions, and more than %d are not reached one by one: %v", len(g.Only), singleMost, err)
+		}
 		switch {
 		case programs == "":
 			g.Source, g.Why = hir.GraphBPF, fmt.Sprintf("eBPF: programs at %d functions, which have return values and record nothing elsewhere", len(g.Only))

@@ -33,7 +33,7 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 	half := func(p *Provider) *request { h := part; h.p = p; return &h }
 	enter, exit := half(find("call")), half(find("ret"))
 	var parts []hir.GraphPart
-	for _, share := range r.sharings() {
+	for _, share := range r.sharings(len(fns)) {
 		var shared []fn
 		for _, f := range fns {
 			// A program that many functions share does not know what their
@@ -48,6 +48,9 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 		e, x := share.sites(enter, exit, shared)
 		parts = append(parts, hir.GraphPart{Enter: mark(e), Exit: mark(x)})
 		fns = slices.DeleteFunc(fns, func(f fn) bool { return slices.Contains(shared, f) })
+	}
+	if r.Attach == "" && len(fns) > trampolinesMost && r.set.kprobes() == nil {
+		enter.kprobes, exit.kprobes = manyTrampolines, manyTrampolines
 	}
 	for _, f := range fns {
 		e, _ := enter.callSite(f)
@@ -64,6 +67,19 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 	return parts
 }
 
+// trampolinesMost bounds the functions that get trampolines one by one. They cost
+// a call half of what kprobes do, but each that is put away has the kernel walk the
+// list of its functions several times: 110 million instructions on 6.1, where a
+// kprobe and a kretprobe take 25 (docs/performance.md).
+const trampolinesMost = 20
+
+// manyTrampolines is why more functions get kprobes.
+var manyTrampolines = fmt.Sprintf("more than %d trampolines take long to remove", trampolinesMost)
+
+// singleMost bounds the functions that get links of their own, which is what the
+// kernel has to offer when it lacks links to many functions.
+const singleMost = 200
+
 // sharing is a way for many functions to have the same programs.
 type sharing struct {
 	// takes tells whether a function can be reached that way.
@@ -73,28 +89,30 @@ type sharing struct {
 	sites func(enter, exit *request, fns []fn) (e, x *hir.Site)
 }
 
-// sharings are the ways that this kernel offers and the config allows, the best
-// first (docs/internals.md says why).
-func (r *request) sharings() []sharing {
+// sharings are the ways that this kernel offers and the config allows for n
+// functions, the best first (docs/internals.md says why).
+func (r *request) sharings(n int) []sharing {
 	if ip := r.set.opts.FuncIP; ip != nil && ip() != nil || r.Attach == "fentry" {
 		return nil
+	}
+	all := func(*request, fn) bool { return true }
+	kprobes := r.set.kprobes() == nil
+	multi := kprobes && r.set.multi() == nil
+	if multi && r.set.session() == nil && r.Attach != "kprobe" {
+		return []sharing{{all, sessionSite}}
 	}
 	var out []sharing
 	if r.Attach == "" && r.set.fsession() == nil {
 		out = append(out, sharing{(*request).traced, fsessionSite})
 	}
-	if r.set.kprobes() != nil {
-		return out
-	}
-	all := func(*request, fn) bool { return true }
 	switch {
+	case !kprobes:
 	case r.Attach == "kprobe":
-		out = append(out, sharing{(*request).probed, eachSites})
-	case r.set.multi() != nil:
-	case r.set.session() == nil:
-		out = append(out, sharing{all, sessionSite})
-	default:
+		out = append(out, sharing{(*request).probed, eachSites("config attach is \"kprobe\"")})
+	case multi:
 		out = append(out, sharing{all, pairSites})
+	case n > trampolinesMost:
+		out = append(out, sharing{(*request).probed, eachSites(manyTrampolines)})
 	}
 	return out
 }
@@ -151,9 +169,10 @@ func pairSites(enter, exit *request, fns []fn) (e, x *hir.Site) {
 	return enter.manySite(countOf(fns), fns, false), exit.manySite(countOf(fns), fns, true)
 }
 
-func eachSites(enter, exit *request, fns []fn) (e, x *hir.Site) {
-	const why = "config attach is \"kprobe\""
-	return enter.eachSite(countOf(fns), fns, false, why), exit.eachSite(countOf(fns), fns, true, why)
+func eachSites(why string) func(enter, exit *request, fns []fn) (e, x *hir.Site) {
+	return func(enter, exit *request, fns []fn) (e, x *hir.Site) {
+		return enter.eachSite(countOf(fns), fns, false, why), exit.eachSite(countOf(fns), fns, true, why)
+	}
 }
 
 // asked are arg0 … of programs that ask the kernel for them.

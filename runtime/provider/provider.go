@@ -139,6 +139,8 @@ type request struct {
 	quiet bool
 	// tracer tells that the tracer function_graph records what is below.
 	tracer bool
+	// kprobes is why trampolines are left alone, "" when they are not.
+	kprobes string
 	// matched is set when the target exists, whatever became of it.
 	matched bool
 }

@@ -26,11 +26,28 @@ func (b *bench) below(ctx context.Context) ([]*table, error) {
 	for _, n := range belowCounts {
 		hooks.columns = append(hooks.columns, fmt.Sprintf("%d functions", n), "end")
 	}
+	out := &table{
+		title: "A call of the root that the predicate leaves out", command: "go run ./test/bench -only below", alone: true,
+		unit:    fmt.Sprintf("Instructions for a call of %s on %s, beside those of the call itself; only the root has programs", graphRoot, leftOutKernel),
+		columns: []string{"a call"},
+	}
 	probe := b.recorder("probe")
 	for _, k := range mechanisms {
 		g, err := b.bootKernel(ctx, k.kernel, true, nil)
 		if err != nil {
 			return nil, err
+		}
+		if k.kernel == leftOutKernel {
+			for _, pred := range leftOut {
+				var m mechanism
+				v, err := b.visits(ctx, g, probe, m.args(graphRoot, idleFunc, "/"+pred+"/ { print(graph); }"))
+				if err != nil {
+					g.Close()
+					return nil, err
+				}
+				note("%s: %s", pred, number(v))
+				out.rows = append(out.rows, row{name: "`/" + pred + "/`", goal: math.NaN(), figures: []float64{v}})
+			}
 		}
 		for _, m := range k.list {
 			note("%s: %s", k.kernel, m.name)
@@ -50,26 +67,31 @@ func (b *bench) below(ctx context.Context) ([]*table, error) {
 			return nil, err
 		}
 	}
-	return []*table{calls, hooks}, nil
+	return []*table{calls, hooks, out}, nil
 }
 
 // belowCalls measures a call in a thread below the root, and in another.
 func (b *bench) belowCalls(ctx context.Context, g *guest.Guest, probe *tracer, m *mechanism) ([]float64, error) {
 	var took [3]float64
 	for i, c := range []struct{ root, only string }{{graphRoot, idleFunc}, {graphRoot, belowOnly}, {idleRoot, belowOnly}} {
-		args := m.args(c.root, c.only, "/retval == 12345/ { print(graph); }")
-		got, err := b.ask(ctx, g, probe, "graphs", []string{"-calls", fmt.Sprint(graphRound), "-rounds", "10", "-say", "Attached"}, args...)
-		took[i] = math.NaN()
-		if got != nil {
-			took[i] = got.Whole
-		}
-		if took[i], err = figure(took[i], err); err != nil {
+		var err error
+		if took[i], err = b.visits(ctx, g, probe, m.args(c.root, c.only, "/retval == 12345/ { print(graph); }")); err != nil {
 			return nil, err
 		}
 	}
 	out := []float64{(took[1] - took[0]) / belowCalls, took[2] / belowCalls}
 	note("the root %s, below %s, elsewhere %s", number(took[0]), number(out[0]), number(out[1]))
 	return out, nil
+}
+
+// visits measures what looking at the root folder takes beside the look itself.
+func (b *bench) visits(ctx context.Context, g *guest.Guest, probe *tracer, args []string) (float64, error) {
+	got, err := b.ask(ctx, g, probe, "graphs", []string{"-calls", fmt.Sprint(graphRound), "-rounds", "10", "-say", "Attached"}, args...)
+	v := math.NaN()
+	if got != nil {
+		v = got.Whole
+	}
+	return figure(v, err)
 }
 
 // belowHooks measures attaching and ending for numbers of functions.
