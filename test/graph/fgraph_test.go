@@ -77,7 +77,7 @@ func TestScriptMechanisms(t *testing.T) {
 	type mechanism struct{ config, without, why string }
 	each(t, func(t *testing.T, g *guest.Guest) {
 		list := []mechanism{
-			{"", "kprobe_multi", `below it \d+ functions by (fexit|kretprobe)$`},
+			{"", "kprobe_multi,fsession_multi", `below it \d+ functions by (fexit|kretprobe)$`},
 			{"attach = fentry", "raw_tracepoint", `below it \d+ functions by fexit$`},
 		}
 		if g.Kernel.Name != "5.10" { // a program that many share asks for the address
