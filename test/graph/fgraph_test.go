@@ -56,7 +56,7 @@ func TestScriptSources(t *testing.T) {
 					printf("%s %s\n", comm, errname(retval)); print(graph); }`)+"\nlose; work; stop")
 			match(t, out, []string{
 				`^status 0$`, `^ping -ENETUNREACH$`,
-				`^ ip_route_output_flow +\d+\.\d us  = -ENETUNREACH$`,
+				`^ ip_route_output_flow +\d+\.\d [um]s  = -ENETUNREACH$`,
 				`^ └─ ip_route_output_key_hash_rcu `,
 				`^    ├─ __ip_dev_find `,
 				`^    └─ fib_table_lookup `,
