@@ -53,9 +53,15 @@ func newPipeline(o *options, std stdio) *pipeline {
 		Deep: stdlib.Deep(), Traceable: o.traceable, NoMulti: slices.Contains(without, "kprobe_multi"),
 	}
 	opts.Ftrace = tracerUsable
-	opts.KprobeSession = func() error { return errors.Join(host.Err(feature.KprobeSession), host.Err(feature.SessionReturn)) }
+	session := func(name string, f feature.Feature) func() error {
+		if slices.Contains(without, name) {
+			return func() error { return fmt.Errorf("%s is switched off", name) }
+		}
+		return func() error { return errors.Join(host.Err(f), host.Err(feature.SessionReturn)) }
+	}
+	opts.KprobeSession, opts.FsessionMulti = session("kprobe_session", feature.KprobeSession), session("fsession_multi", feature.FsessionMulti)
 	if o.anotherKernel() {
-		opts.Ftrace, opts.KprobeSession = nil, nil
+		opts.Ftrace, opts.KprobeSession, opts.FsessionMulti = nil, nil, nil
 		// What this kernel can do says nothing about that one.
 		opts.Kprobes, opts.KprobeMulti, opts.Tracing, opts.Uprobes, opts.FuncIP, opts.IntPointers = nil, nil, nil, nil, nil, nil
 	}

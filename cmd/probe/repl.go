@@ -24,7 +24,7 @@ var replCommand = &command{
 			{long: "comm", arg: "NAME", help: "trace threads of this name only", set: setString(&o.comm)},
 			{long: "unsafe", help: "allow functions that change the system", set: setBool(&o.unsafe)},
 			{long: "btf", arg: "FILE", help: "read the kernel's types from a file with raw BTF", set: setString(&o.btfFile)},
-			{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
+			{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
 			{long: "warnings", short: 'k', help: "also report failing reads and lookups", set: func(string) error { o.keepWarnings++; return nil }},
 		}
 	},

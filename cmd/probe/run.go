@@ -33,7 +33,7 @@ func scriptFlags(o *options) []flag {
 		{long: "btf", arg: "FILE", help: "read the kernel's types from a file with raw BTF", set: setString(&o.btfFile)},
 		{long: "traceable-functions", arg: "FILE", help: "list of functions that can be traced, in place of the kernel's", set: setString(&o.traceable)},
 		{long: "kernel-symbols", arg: "FILE", help: "the same", set: setString(&o.traceable)},
-		{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
+		{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
 	}
 }
 
@@ -56,9 +56,9 @@ func runFlags(o *options) []flag {
 func (o *options) setNoFeature(v string) error {
 	for _, f := range strings.Split(v, ",") {
 		switch f {
-		case "kprobe_multi", "kprobe_session", "uprobe_multi", "raw_tracepoint":
+		case "kprobe_multi", "kprobe_session", "fsession_multi", "uprobe_multi", "raw_tracepoint":
 		default:
-			return fmt.Errorf("unknown feature %q: kprobe_multi, kprobe_session, uprobe_multi and raw_tracepoint can be left out", f)
+			return fmt.Errorf("unknown feature %q: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi and raw_tracepoint can be left out", f)
 		}
 	}
 	o.noFeature = v

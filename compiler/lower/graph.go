@@ -78,9 +78,10 @@ func (f *fn) stackPointer() ir.Value {
 	if f.site.Regs {
 		return f.b.Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
 	}
-	// Trampolines have no registers. Their programs use the stack they are on, as
-	// long as kernels have no kprobe.session, which is taken there.
-	return f.launder(f.b.Frame(f.b.Slot(8, "here"), 0))
+	// Trampolines have no registers, but keep the arguments, which the context
+	// points to, on the stack they are on. A program's own stack may lie elsewhere
+	// since 6.13.
+	return f.launder(f.Ctx())
 }
 
 // threadStack is the stack of this thread if it is in use, else 0.
@@ -190,14 +191,19 @@ func (f *fn) graphPart(g *graphState, part *hir.GraphPart, n int, site *hir.Site
 	f.b.UseSealed(out)
 }
 
-// graphSession is the program at both. When it returns 1 at the entry the
-// kernel does not run it at the return, which most calls are spared that way.
+// graphSession is the program at both. When it returns 1 at the entry of a
+// kprobe.session the kernel does not run it at the return, which most calls are
+// spared that way; an fsession knows nothing of the kind and wants 0.
 func (f *fn) graphSession(g *graphState, part *hir.GraphPart, n int) {
 	slot, owner := f.graphSlot(g)
 	mine, elsewhere, out := f.b.NewBlock("below"), f.b.NewBlock("elsewhere"), f.b.NewBlock("out")
 	f.b.If(ir.EQ, 8, f.b.Load(slot, slotOwner, 8), owner, mine, elsewhere)
 	f.b.UseSealed(elsewhere)
-	f.b.Ret(f.konst(1))
+	if part.Enter.Attach.Kind == hir.AttachKprobeSession {
+		f.b.Ret(f.konst(1))
+	} else {
+		f.b.Ret(f.konst(0))
+	}
 	f.b.UseSealed(mine)
 	enter, exit := f.b.NewBlock("enter"), f.b.NewBlock("exit")
 	// Since 7.0 it takes the context; before, it takes nothing.

@@ -61,12 +61,18 @@ func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 			s.AttachType = ebpf.AttachTraceFEntry
 		case hir.AttachFexit:
 			s.AttachType = ebpf.AttachTraceFExit
+		case hir.AttachFsessionMulti:
+			s.AttachType = attachFsessionMulti
 		default:
 			s.AttachType = ebpf.AttachTraceRawTp
 		}
 	}
 	return s
 }
+
+// attachFsessionMulti is BPF_TRACE_FSESSION_MULTI, which the library has no name
+// for.
+const attachFsessionMulti ebpf.AttachType = 61
 
 // end closes the function: the implicit result is 1 for tracepoints and 0
 // otherwise (E-JUMP-03).
@@ -176,27 +182,30 @@ func (u *Unit) pair(i int, pr *hir.Probe) {
 	name := "p_entry" + sanitize(itoa(i))
 	s.m = u.addMap(&ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: 8, ValueSize: uint32(s.size), MaxEntries: uint32(max(u.cfg.Ints("max_map_keys"), 1024))})
 	base := "p" + itoa(i)
+	h := hoist(pr)
 	u.program(base+"e", object.Entry, pr, entry, func(f *fn) {
+		f.requireAll(h.both)
+		key := f.threadKey()
+		f.wanted(&h, s.m, key)
 		rec := f.Scratch(s.size, "entry")
 		for n := range entry.Args {
 			if off, ok := s.off[n]; ok {
 				f.b.Store(rec.Base, rec.Off+off, 8, f.plain(f.argument(&entry.Args[n], pr.At)))
 			}
 		}
-		key := f.threadKey()
 		f.b.Store(rec.Base, rec.Off, 8, f.now())
 		r := f.b.Call(ir.HelperMapUpdate, f.b.Map(s.m), f.Addr(key), f.Addr(rec), f.konst(0))
 		f.FailIf(ir.NE, r, f.konst(0), builtin.ErrMapFull, pr.At, ir.HelperMapUpdate)
 		f.graphEnter(u.graphs[pr])
 	})
 	u.program(base, object.Main, pr, pr.Site, func(f *fn) {
+		f.requireAll(h.both)
 		key := f.threadKey()
 		p := f.b.Call(ir.HelperMapLookup, f.b.Map(s.m), f.Addr(key))
-		have, none := f.b.NewBlock("entered"), f.b.Cold(f.b.NewBlock("missed"))
+		have, none := f.b.NewBlock("entered"), f.b.NewBlock("missed")
 		f.b.If(ir.NE, 8, p, f.konst(0), have, none)
 		f.b.UseSealed(none)
-		f.Fail(builtin.ErrNested, pr.At, ir.HelperMapLookup)
-		f.b.Ret(f.result())
+		f.missed(&h)
 		f.b.UseSealed(have)
 		rec := f.Scratch(s.size, "entry")
 		f.Copy(rec, f.local(p), s.size, pr.At)
@@ -247,6 +256,10 @@ func (f *fn) argument(a *hir.Arg, at source.Span) builtin.Operand {
 		}
 		v := f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, slotKind(t))
 		return builtin.Operand{T: t, V: f.narrow(f.launder(v), t)}
+	case hir.LocFuncArg:
+		return builtin.Operand{T: t, V: f.narrow(f.ask(ir.HelperGetFuncArg, f.Ctx(), f.konst(int64(a.Loc.Off))), t)}
+	case hir.LocFuncRet:
+		return builtin.Operand{T: t, V: f.narrow(f.ask(ir.HelperGetFuncRet, f.Ctx()), t)}
 	case hir.LocReg:
 		return builtin.Operand{T: t, V: f.narrow(f.b.Load(f.Ctx(), a.Loc.Off, 8), t)}
 	case hir.LocStack:
@@ -259,6 +272,16 @@ func (f *fn) argument(a *hir.Arg, at source.Span) builtin.Operand {
 		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	}
 	panic("lower: argument location")
+}
+
+// ask calls a helper that writes 8 bytes where its last argument points to. They
+// are 0 where it has nothing to say, as of an argument that the function does not
+// have.
+func (f *fn) ask(h ir.Helper, args ...ir.Value) ir.Value {
+	p := f.b.Frame(f.b.Slot(8, "answer"), 0)
+	f.b.Store(p, 0, 8, f.konst(0))
+	f.b.Call(h, append(args, p)...)
+	return f.b.Load(p, 0, 8)
 }
 
 // slotKind is what the verifier takes a context slot for: a pointer argument

@@ -99,7 +99,8 @@ const (
 	AttachKprobeMulti // Symbols
 	AttachKretprobeMulti
 	AttachKprobeSession
-	AttachFentry // Symbol, Module
+	AttachFsessionMulti // Symbols, BTFIDs
+	AttachFentry        // Symbol, Module
 	AttachFexit
 	AttachTracepoint    // Group, Symbol
 	AttachRawTracepoint // a tracepoint whose record nobody uses: Group, Symbol
@@ -126,6 +127,7 @@ type Attach struct {
 	Freq    uint64 // Hz, when not 0
 	Event   string // software or hardware event
 	BTFID   uint32
+	BTFIDs  []uint32 // of Symbols, where a link takes these
 }
 
 // LocKind says where an argument is found at run time.
@@ -133,11 +135,13 @@ type LocKind uint8
 
 // The places.
 const (
-	LocCtx   LocKind = iota // Size bytes at offset Off of the context (tracepoint fields: read through the context)
-	LocSlot                 // 64-bit context slot number Off (fentry, fexit, raw tracepoints); typed pointers may be dereferenced directly
-	LocReg                  // saved register at byte offset Off of pt_regs in the context
-	LocStack                // 8 bytes at stack pointer + Off at function entry
-	LocSaved                // saved by the Entry half; Off is the index of the argument there
+	LocCtx     LocKind = iota // Size bytes at offset Off of the context (tracepoint fields: read through the context)
+	LocSlot                   // 64-bit context slot number Off (fentry, fexit, raw tracepoints); typed pointers may be dereferenced directly
+	LocReg                    // saved register at byte offset Off of pt_regs in the context
+	LocStack                  // 8 bytes at stack pointer + Off at function entry
+	LocFuncArg                // 64-bit argument number Off, which a program that many functions share asks the kernel for
+	LocFuncRet                // the return value, asked for in the same way
+	LocSaved                  // saved by the Entry half; Off is the index of the argument there
 )
 
 // Loc is a place at run time.

@@ -37,6 +37,7 @@ const (
 	attachPerfEvent     = 41
 	attachKprobeMulti   = 42
 	attachKprobeSession = 56
+	attachFsessionMulti = 61
 )
 
 // bpf makes one system call; attr points to a structure without Go pointers.

@@ -77,6 +77,29 @@ func AttachMulti(p *Prog, kind MultiKind, symbols []string) (*Link, error) {
 	return &Link{links: []int{fd}, kind: linkMulti}, nil
 }
 
+// AttachFsessionMulti attaches an fsession.multi program to many functions at
+// once, given by their numbers in the BTF that it was loaded for (7.1).
+func AttachFsessionMulti(p *Prog, ids []uint32) (*Link, error) {
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("attach %s: no functions", p.Name)
+	}
+	attr := struct {
+		prog, target, typ, flags uint32
+		ids, cookies             ptr
+		count                    uint32
+		_                        uint32
+	}{
+		prog: uint32(p.fd), typ: attachFsessionMulti, count: uint32(len(ids)),
+		ids: ptr(uintptr(unsafe.Pointer(unsafe.SliceData(ids)))),
+	}
+	fd, err := bpf(cmdLinkCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	runtime.KeepAlive(ids)
+	if err != nil {
+		return nil, fmt.Errorf("attach %s to %d functions: %w", p.Name, len(ids), err)
+	}
+	return &Link{links: []int{fd}}, nil
+}
+
 // attachPerf attaches a program to a perf event and takes the event over. The
 // event is closed when that fails.
 func attachPerf(p *Prog, event int, kind linkKind) (*Link, error) {

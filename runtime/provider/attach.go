@@ -46,6 +46,8 @@ func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid in
 		return attachMulti(a, prog, bpf.MultiReturn)
 	case hir.AttachKprobeSession:
 		return attachMulti(a, prog, bpf.MultiSession)
+	case hir.AttachFsessionMulti:
+		return attachFsession(a, prog)
 	case hir.AttachFentry, hir.AttachFexit, hir.AttachRawTP:
 		return one(bpf.AttachTracing(prog))
 	case hir.AttachRawTracepoint:
@@ -144,20 +146,31 @@ func closeLinks(links []*bpf.Link) {
 	wg.Wait()
 }
 
-// attachMulti makes one link. When the kernel refuses the list because one
+// attachMulti makes one link by the functions' names.
+func attachMulti(a *hir.Attach, prog *bpf.Prog, kind bpf.MultiKind) (*Attachment, error) {
+	return attachMany(a, func(from, to int) (*bpf.Link, error) { return bpf.AttachMulti(prog, kind, a.Symbols[from:to]) })
+}
+
+// attachFsession makes one link by their numbers.
+func attachFsession(a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
+	return attachMany(a, func(from, to int) (*bpf.Link, error) { return bpf.AttachFsessionMulti(prog, a.BTFIDs[from:to]) })
+}
+
+// attachMany makes one link. When the kernel refuses the list because one
 // name in it cannot be attached, it does not say which: halves are tried
 // until the bad ones are alone.
-func attachMulti(a *hir.Attach, prog *bpf.Prog, kind bpf.MultiKind) (*Attachment, error) {
+func attachMany(a *hir.Attach, attach func(from, to int) (*bpf.Link, error)) (*Attachment, error) {
 	out := &Attachment{}
-	err := halves(a.Symbols, out, func(symbols []string) error {
-		l, err := bpf.AttachMulti(prog, kind, symbols)
+	err := halves(a.Symbols, 0, len(a.Symbols), out, func(from, to int) error {
+		l, err := attach(from, to)
 		if err == nil {
 			out.Links = append(out.Links, l)
-			out.Count += len(symbols)
+			out.Count += to - from
 		}
 		return err
 	})
 	if err != nil {
+		closeLinks(out.Links)
 		return nil, err
 	}
 	if out.Count == 0 {
@@ -169,25 +182,36 @@ func attachMulti(a *hir.Attach, prog *bpf.Prog, kind bpf.MultiKind) (*Attachment
 // maxFailed bounds the search for bad names: beyond it something else is wrong.
 const maxFailed = 64
 
-func halves(symbols []string, out *Attachment, try func([]string) error) error {
-	err := try(symbols)
+// oneOf tells the errors that a single function of a list may have caused: it
+// does not exist, cannot be patched, or has too many programs already.
+func oneOf(err error) bool {
+	for _, e := range []unix.Errno{unix.ESRCH, unix.ENOENT, unix.EINVAL, unix.EADDRNOTAVAIL, unix.EBUSY, unix.E2BIG} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func halves(symbols []string, from, to int, out *Attachment, try func(from, to int) error) error {
+	err := try(from, to)
 	switch {
 	case err == nil:
 		return nil
-	case !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EADDRNOTAVAIL):
+	case !oneOf(err):
 		return err
-	case len(symbols) == 1:
-		out.Failed = append(out.Failed, Failure{symbols[0], err})
+	case to-from == 1:
+		out.Failed = append(out.Failed, Failure{symbols[from], err})
 		if len(out.Failed) > maxFailed {
-			return fmt.Errorf("more than %d functions could not be attached; the last, %s: %w", maxFailed, symbols[0], err)
+			return fmt.Errorf("more than %d functions could not be attached; the last, %s: %w", maxFailed, symbols[from], err)
 		}
 		return nil
 	}
-	half := len(symbols) / 2
-	if err := halves(symbols[:half], out, try); err != nil {
+	half := (from + to) / 2
+	if err := halves(symbols, from, half, out, try); err != nil {
 		return err
 	}
-	return halves(symbols[half:], out, try)
+	return halves(symbols, half, to, out, try)
 }
 
 func (s *Set) attachTracepoint(a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {

@@ -157,6 +157,8 @@ func (r *request) noTrampoline(f fn, proto *kernel.Func, err error) string {
 	switch {
 	case r.tracer:
 		return "the tracer function_graph runs beside it, and would see the trampoline"
+	case r.kprobes != "":
+		return r.kprobes
 	case r.Attach == "kprobe" || r.Attach == "multi":
 		return fmt.Sprintf("config attach is %q", r.Attach)
 	case r.Uses.Reg:

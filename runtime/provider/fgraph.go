@@ -150,6 +150,15 @@ func (r *request) graphError(p hir.Part, format string, args ...any) *diag.Diagn
 	return r.out.Errorf("bad-attach-point", at, format, args...).WithRow(r.p.Row)
 }
 
+// singly is why functions below the root have to be reached one by one, nil when
+// they need not.
+func (r *request) singly() error {
+	if r.set.fsession() == nil && r.set.tracing() == nil {
+		return nil
+	}
+	return r.set.multi()
+}
+
 // graphFuncs resolves a list of names and patterns. A pattern may match nothing,
 // since kernels differ; a plain name means its copies as well.
 func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
@@ -161,13 +170,21 @@ func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
 		}
 		d.WithNote("%s= goes on without it", option)
 	}
-	for _, name := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' }) {
-		fns, err := r.set.matching("", name)
-		if err != nil {
-			r.cannotList(-1, err)
-			return nil, false
-		}
-		if !isPattern(name) && len(fns) == 0 {
+	names := strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' })
+	exact, err := r.set.named(names)
+	if err != nil {
+		r.cannotList(-1, err)
+		return nil, false
+	}
+	for _, name := range names {
+		var fns []fn
+		if f, ok := exact[name]; ok {
+			if !dangerous(name) && !r.set.denied(name) {
+				fns = []fn{f}
+			}
+		} else if isPattern(name) {
+			fns, _ = r.set.matching("", name)
+		} else {
 			fns, _ = r.set.matching("", name+".*")
 			fns = slices.DeleteFunc(fns, func(f fn) bool { return !isClone(f.name, name) })
 		}
@@ -217,6 +234,9 @@ func (r *request) planGraph(g *hir.Graph) bool {
 		}
 		g.Source, g.Why = hir.GraphBPF, "eBPF, as the config says"
 	default:
+		if err := r.singly(); programs == "" && err != nil && tracer == nil && len(g.Only) > singleMost {
+			programs = fmt.Sprintf("only= matches %d functions, and more than %d are not reached one by one: %v", len(g.Only), singleMost, err)
+		}
 		switch {
 		case programs == "":
 			g.Source, g.Why = hir.GraphBPF, fmt.Sprintf("eBPF: programs at %d functions, which have return values and record nothing elsewhere", len(g.Only))
@@ -227,84 +247,4 @@ func (r *request) planGraph(g *hir.Graph) bool {
 		}
 	}
 	return true
-}
-
-// graphParts are the places of the functions below the root.
-func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
-	if g.Source != hir.GraphBPF {
-		return nil
-	}
-	var fns []fn
-	for _, name := range g.Only {
-		if name == g.Func || slices.Contains(g.Skip, name) || unsafeBelow(name) {
-			continue
-		}
-		st := r.set.lookup("", name)
-		if st.err == nil {
-			fns = append(fns, st.fn)
-		}
-	}
-	if len(fns) == 0 {
-		return nil
-	}
-	part := *r
-	part.ExpandRequest = &hir.ExpandRequest{At: r.At, Attach: r.Attach, PID: r.PID, MaxProgs: r.MaxProgs}
-	part.Uses = hir.Uses{Args: g.Args, Retval: true}
-	mark := func(s *hir.Site) *hir.Site {
-		if s != nil {
-			s.Part, s.Provider, s.Type, s.Name = true, "fgraph", "fgraph", "functions below fgraph:"+g.Func
-		}
-		return s
-	}
-	half := func(p *Provider) *request { h := part; h.p = p; return &h }
-	enter, exit := half(find("call")), half(find("ret"))
-	ip := r.set.opts.FuncIP == nil || r.set.opts.FuncIP() == nil
-	var parts []hir.GraphPart
-	many := r.set.multi() == nil && ip && r.Attach != "fentry" && r.Attach != "kprobe"
-	single := fns
-	if many {
-		if single = nil; g.Deep {
-			// A program that many functions share does not know what their
-			// arguments are.
-			single = slices.DeleteFunc(slices.Clone(fns), func(f fn) bool { return !r.deepFunc(f) })
-			fns = slices.DeleteFunc(fns, func(f fn) bool { return slices.Contains(single, f) })
-		}
-		if len(fns) == 1 {
-			single, fns = append(single, fns[0]), nil
-		}
-		if len(fns) > 0 {
-			parts = append(parts, r.sharedPart(enter, exit, fns, mark))
-		}
-	}
-	for _, f := range single {
-		e, _ := enter.callSite(f)
-		x, _ := exit.callSite(f)
-		if e == nil || x == nil {
-			continue
-		}
-		if g.Deep {
-			r.deep(e)
-		}
-		x.Entry = nil // arguments come with the entry's event
-		parts = append(parts, hir.GraphPart{Func: f.name, Enter: mark(e), Exit: mark(x)})
-	}
-	return parts
-}
-
-// sharedPart is the part of functions that share their programs.
-func (r *request) sharedPart(enter, exit *request, fns []fn, mark func(*hir.Site) *hir.Site) hir.GraphPart {
-	name := fmt.Sprintf("%d functions", len(fns))
-	s := enter.manySite(name, fns, false)
-	if session := r.set.opts.KprobeSession; session == nil || session() == nil {
-		s.Attach.Kind, s.Ret = hir.AttachKprobeSession, result(nil)
-		s.Why = "kprobe.session: one program for entry and return of " + name
-		return hir.GraphPart{Enter: mark(s)}
-	}
-	return hir.GraphPart{Enter: mark(s), Exit: mark(exit.manySite(name, fns, true))}
-}
-
-// unsafeBelow tells functions that our own programs call, whose programs would
-// not run inside of others.
-func unsafeBelow(name string) bool {
-	return recursive(name) || strings.HasPrefix(name, "bpf_") || strings.HasPrefix(name, "__bpf_") || strings.HasPrefix(name, "trace_call_bpf")
 }

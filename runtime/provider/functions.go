@@ -183,6 +183,30 @@ func (s *Set) lookup(module, name string) state {
 	return st
 }
 
+// named finds functions by their exact names in one pass over the list, which a
+// look-up for each would go through again and again.
+func (s *Set) named(names []string) (map[string]fn, error) {
+	list, err := s.traceable()
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]fn, len(names))
+	for _, name := range names {
+		found[name] = fn{}
+	}
+	for _, f := range list {
+		if have, ok := found[f.name]; ok && have.name == "" {
+			found[f.name] = f
+		}
+	}
+	for _, name := range names {
+		if found[name].name == "" {
+			delete(found, name)
+		}
+	}
+	return found, nil
+}
+
 // alias finds the name by which the list has a function. It has one name of
 // each, and not always the one that people know: __x64_sys_getppid may be there
 // as __do_sys_getppid.
@@ -227,11 +251,10 @@ func (s *Set) lookupUnlisted(module, name string, listErr error) state {
 // isClone tells the copies of a function that the compiler specialised: whole
 // functions, unlike x.part.0 and x.cold.
 func isClone(symbol, base string) bool {
-	rest, ok := strings.CutPrefix(symbol, base+".")
-	if !ok {
+	if len(symbol) <= len(base) || symbol[len(base)] != '.' || !strings.HasPrefix(symbol, base) {
 		return false
 	}
-	kind, _, _ := strings.Cut(rest, ".")
+	kind, _, _ := strings.Cut(symbol[len(base)+1:], ".")
 	return kind == "constprop" || kind == "isra"
 }
 

@@ -239,30 +239,40 @@ func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
 // manySite is one site for many functions: a multi link, or one link each for
 // the same program.
 func (r *request) manySite(pattern string, fns []fn, ret bool) *hir.Site {
-	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+pattern)
-	s.Regs = true
-	multi := r.set.multi()
+	if err := r.set.multi(); err != nil {
+		return r.eachSite(pattern, fns, ret, err.Error())
+	}
+	s := r.sharedSite(pattern, ret)
 	// A multi link takes each name once, without its module.
 	for _, f := range fns {
 		if n := len(s.Attach.Symbols); n == 0 || s.Attach.Symbols[n-1] != f.name {
 			s.Attach.Symbols = append(s.Attach.Symbols, f.name)
 		}
 	}
-	switch {
-	case multi == nil && ret:
+	s.Attach.Kind, s.Why = hir.AttachKprobeMulti, fmt.Sprintf("kprobe.multi: one link for %d functions", len(fns))
+	if ret {
 		s.Attach.Kind, s.Why = hir.AttachKretprobeMulti, fmt.Sprintf("kretprobe.multi: one link for %d functions", len(fns))
-	case multi == nil:
-		s.Attach.Kind, s.Why = hir.AttachKprobeMulti, fmt.Sprintf("kprobe.multi: one link for %d functions", len(fns))
-	default:
-		s.Attach.Symbols = s.Attach.Symbols[:0]
-		for _, f := range fns {
-			s.Attach.Symbols = append(s.Attach.Symbols, f.symbol())
-		}
-		s.Attach.Kind, s.Why = hir.AttachKprobe, fmt.Sprintf("one kprobe for each of %d functions: %v", len(fns), multi)
-		if ret {
-			s.Attach.Kind, s.Why = hir.AttachKretprobe, fmt.Sprintf("one kretprobe for each of %d functions: %v", len(fns), multi)
-		}
 	}
+	return s
+}
+
+// eachSite is one site for many functions, with a link for each.
+func (r *request) eachSite(pattern string, fns []fn, ret bool, why string) *hir.Site {
+	s := r.sharedSite(pattern, ret)
+	for _, f := range fns {
+		s.Attach.Symbols = append(s.Attach.Symbols, f.symbol())
+	}
+	s.Attach.Kind, s.Why = hir.AttachKprobe, fmt.Sprintf("one kprobe for each of %d functions: %s", len(fns), why)
+	if ret {
+		s.Attach.Kind, s.Why = hir.AttachKretprobe, fmt.Sprintf("one kretprobe for each of %d functions: %s", len(fns), why)
+	}
+	return s
+}
+
+// sharedSite is a site of many functions without them.
+func (r *request) sharedSite(pattern string, ret bool) *hir.Site {
+	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+pattern)
+	s.Regs = true
 	if ret {
 		s.Ret = result(nil)
 	} else {
@@ -331,4 +341,20 @@ func (s *Set) multi() error {
 		return nil
 	}
 	return s.opts.KprobeMulti()
+}
+
+// session reports why kprobe.session links cannot be used.
+func (s *Set) session() error {
+	if s.opts.KprobeSession == nil {
+		return nil
+	}
+	return s.opts.KprobeSession()
+}
+
+// fsession reports why fsession.multi links cannot be used.
+func (s *Set) fsession() error {
+	if s.opts.FsessionMulti == nil {
+		return nil
+	}
+	return s.opts.FsessionMulti()
 }

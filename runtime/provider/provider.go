@@ -60,6 +60,8 @@ type Options struct {
 	// KprobeSession is one program at entry and return of many functions, which
 	// can tell which of them it is.
 	KprobeSession func() error
+	// FsessionMulti is the same through trampolines.
+	FsessionMulti func() error
 	// FuncIP is the helper that tells the traced function's address.
 	FuncIP func() error
 	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
@@ -137,6 +139,8 @@ type request struct {
 	quiet bool
 	// tracer tells that the tracer function_graph records what is below.
 	tracer bool
+	// kprobes is why trampolines are left alone, "" when they are not.
+	kprobes string
 	// matched is set when the target exists, whatever became of it.
 	matched bool
 }

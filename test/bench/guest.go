@@ -181,7 +181,7 @@ func run(ctx context.Context, g *guest.Guest, args ...string) error {
 
 // measured is what meter prints; see there.
 type measured struct {
-	CPU, Peak, Wall           int64
+	CPU, Peak, Wall, End      int64
 	Program, Whole            float64
 	Events, Printed, Reported uint64
 	Exit                      int

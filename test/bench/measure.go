@@ -40,6 +40,11 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 			return "", err
 		}
 	}
+	if slices.Contains(chosen, "below") {
+		if err := add(b.below(ctx)); err != nil {
+			return "", err
+		}
+	}
 	// Guests for what counts instructions, and one for wall time.
 	type measures map[string]func(context.Context, *guest.Guest) ([]*table, error)
 	both := slices.Concat(b.tracers, b.recording)

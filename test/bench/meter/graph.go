@@ -53,7 +53,8 @@ func graphs(o *options, args []string) (*Result, error) {
 	return r, nil
 }
 
-// hooked measures the time from exec until the recorder records.
+// hooked measures the time from exec until the recorder records, and from
+// SIGINT until it has ended.
 func hooked(o *options, args []string) (*Result, error) {
 	t, err := launch(o, args, nil)
 	if err != nil {
@@ -63,11 +64,14 @@ func hooked(o *options, args []string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	time.Sleep(settle)
+	stop := time.Now()
 	if err := t.stop(); err != nil {
 		return nil, err
 	}
+	end := time.Since(stop)
 	r := t.result()
-	r.Wall = int64(wall)
+	r.Wall, r.End = int64(wall), int64(end)
 	return r, nil
 }
 

@@ -33,6 +33,7 @@ type Result struct {
 	CPU      int64   // user and system time of the tracer
 	Peak     int64   // resident memory in bytes, at least that of meter when it started the tracer
 	Wall     int64   // until the first event was seen
+	End      int64   // from SIGINT to exit
 	Program  float64 // of the BPF program, for one event
 	Whole    float64 // of the traced process, for one event, without the statistics
 	Events   uint64  // that the program ran for, or that were made

@@ -1,0 +1,192 @@
+package lower
+
+import (
+	"strings"
+
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// Of a ret: or fgraph: probe that keeps something at the entry of its function,
+// parts of the predicate are known there already. They decide whether anything is
+// kept, so that the calls of others cost little. The whole predicate is still
+// looked at when the function returns.
+//
+// What a thread is stays what it is during a call, so calls of other threads are
+// left at both ends before anything is looked up. Its name, users and group may
+// change, arguments differ between a call and one inside of it, and both halves
+// have to agree about what is kept: where a call of the thread is kept already,
+// one inside of it is kept too, and the return half takes what it finds.
+
+// known is when a part of a predicate is known.
+type known uint8
+
+const (
+	atReturn known = iota
+	atEntry        // and may be different at the return
+	atBoth         // and the same
+)
+
+// hoisted are parts of a predicate that are known at the entry.
+type hoisted struct {
+	both, entry []hir.Expr
+	// args tells that entry has arguments, which the return half does not know
+	// when the entry half kept nothing.
+	args bool
+}
+
+// hoist finds the parts of a probe's predicate that its entry half can decide.
+func hoist(pr *hir.Probe) hoisted {
+	var h hoisted
+	if pr.Site.Entry == nil || isNil(pr.Pred) {
+		return h
+	}
+	var walk func(e hir.Expr)
+	walk = func(e hir.Expr) {
+		if l, ok := e.(*hir.Logical); ok && !l.Or {
+			walk(l.L)
+			walk(l.R)
+			return
+		}
+		if _, ok := e.(*hir.Int); ok {
+			return
+		}
+		args := false
+		switch knownAt(pr.Site, e, &args) {
+		case atBoth:
+			h.both = append(h.both, e)
+		case atEntry:
+			h.entry = append(h.entry, e)
+			h.args = h.args || args
+		}
+	}
+	walk(pr.Pred)
+	return h
+}
+
+// knownAt tells when an expression is known. It has neither effects nor errors
+// then. args is set when it has arguments.
+func knownAt(site *hir.Site, e hir.Expr, args *bool) known {
+	of := func(xs ...hir.Expr) known {
+		k := atBoth
+		for _, x := range xs {
+			k = min(k, knownAt(site, x, args))
+		}
+		return k
+	}
+	switch e := e.(type) {
+	case *hir.Int, *hir.Bytes:
+		return atBoth
+	case *hir.Unary:
+		return of(e.Of)
+	case *hir.Logical:
+		return of(e.L, e.R)
+	case *hir.Cast:
+		if !e.T.IsScalar() && e.T.Kind != types.String {
+			return atReturn
+		}
+		return of(e.Of)
+	case *hir.Binary:
+		if e.Op == hir.Div || e.Op == hir.Mod {
+			if by, ok := e.R.(*hir.Int); !ok || by.V == 0 {
+				return atReturn // counts an error
+			}
+		}
+		if e.L.Type().Kind == types.String {
+			_, l := literal(e.L)
+			if _, r := literal(e.R); !l && !r {
+				return atReturn // a loop
+			}
+		}
+		return of(e.L, e.R)
+	case *hir.Call:
+		if len(e.Args) > 0 {
+			return atReturn
+		}
+		switch e.Sig.Name {
+		case "pid", "tid":
+			return atBoth
+		case "comm", "uid", "gid", "cgroup":
+			if !renames(site.Func) {
+				return atEntry
+			}
+		}
+	case *hir.ArgRef:
+		// The entry half sees the same arguments, by value.
+		if entry := site.Entry.Args; e.N < len(entry) && entry[e.N].Type == e.T && e.T.IsScalar() {
+			*args = true
+			return atEntry
+		}
+	}
+	return atReturn
+}
+
+// renames tells the functions below which threads are expected to get another
+// name, user or group: at the return of execve people ask for the new name.
+func renames(name string) bool {
+	for _, part := range []string{"exec", "binary", "syscall", "sys_call", "prctl", "comm", "cred", "uid", "gid", "cgroup", "kthread"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// requireAll ends the program unless all conditions hold.
+func (f *fn) requireAll(es []hir.Expr) {
+	for _, e := range es {
+		next, out := f.b.NewBlock("next"), f.b.NewBlock("filtered")
+		f.cond(e, next, out)
+		f.b.UseSealed(out)
+		f.b.Ret(f.result())
+		f.b.UseSealed(next)
+	}
+}
+
+// all jumps to then when all conditions hold, else to els.
+func (f *fn) all(es []hir.Expr, then, els ir.Block) {
+	if len(es) == 0 {
+		f.b.Jump(then)
+	}
+	for i, e := range es {
+		next := then
+		if i < len(es)-1 {
+			next = f.b.NewBlock("next")
+		}
+		f.cond(e, next, els)
+		if next != then {
+			f.b.UseSealed(next)
+		}
+	}
+}
+
+// wanted ends the entry half of a call that the predicate leaves out, unless a
+// call of the thread around it is kept in the map.
+func (f *fn) wanted(h *hoisted, m int, key builtin.Place) {
+	if len(h.entry) == 0 {
+		return
+	}
+	keep, other, out := f.b.NewBlock("wanted"), f.b.NewBlock("unwanted"), f.b.NewBlock("filtered")
+	f.all(h.entry, keep, other)
+	f.b.UseSealed(other)
+	f.b.If(ir.NE, 8, f.b.Call(ir.HelperMapLookup, f.b.Map(m), f.Addr(key)), f.konst(0), keep, out)
+	f.b.UseSealed(out)
+	f.b.Ret(f.result())
+	f.b.UseSealed(keep)
+}
+
+// missed ends the return half when the entry half has kept nothing. That is
+// counted unless the predicate asks for it; of arguments nobody knows here.
+func (f *fn) missed(h *hoisted) {
+	if !h.args {
+		count, out := f.b.Cold(f.b.NewBlock("missed")), f.b.NewBlock("unwanted")
+		f.all(h.entry, count, out)
+		f.b.UseSealed(count)
+		f.Fail(builtin.ErrNested, f.probe.At, ir.HelperMapLookup)
+		f.b.Jump(out)
+		f.b.UseSealed(out)
+	}
+	f.b.Ret(f.result())
+}
