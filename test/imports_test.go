@@ -29,7 +29,7 @@ var edges = map[string][]string{
 	"compiler/pass":       {"compiler/ir"},
 	"compiler/emit":       {"lang/source", "compiler/ir", "compiler/regalloc", "compiler/pass"},
 	"compiler/builtin":    {"lang/...", "compiler/ir", "compiler/target"},
-	"compiler/object":     {"lang/...", "compiler/builtin"},
+	"compiler/object":     {"lang/...", "compiler/builtin", "compiler/ir"},
 	"compiler/lower":      {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin", "compiler/object"},
 	"compiler":            {"lang/...", "compiler/..."},
 	"stdlib":              {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin"},
