@@ -16,9 +16,10 @@ type Env struct {
 
 	PidTgid, UidGid, CPU, Clock, Random, CgroupID, Cookie uint64
 	Comm                                                  string
-	Task                                                  uint64 // address of the current task
-	FuncIP                                                uint64 // address of the traced function
-	Boot                                                  uint64 // what the boot clock is ahead of Clock
+	Task                                                  uint64        // address of the current task
+	FuncIP                                                uint64        // address of the traced function
+	Boot                                                  uint64        // what the boot clock is ahead of Clock
+	Rand                                                  func() uint64 // in place of Random, if set
 
 	RingFull bool // reservations fail
 	// NoKernel says that memory of the kernel is not there: reading it fails.
@@ -61,6 +62,9 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 	case HelperKtimeBootNS:
 		return e.Clock + e.Boot, nil
 	case HelperPrandom:
+		if e.Rand != nil {
+			return e.Rand(), nil
+		}
 		return e.Random, nil
 	case HelperSMPProcessorID:
 		return e.CPU, nil
