@@ -20,11 +20,15 @@ type Store struct {
 	style  graph.Style
 }
 
-// key is the identity of a call: a thread returns from one at a time.
+// key is the identity of a call: a thread returns from one at a time. Several
+// probes may ask for different parts of its tree, and in a recording at one time.
 type key struct {
-	time uint64
-	tid  int32
+	time  uint64
+	tid   int32
+	probe uint32
 }
+
+func keyOf(id value.GraphID) key { return key{id.Time, id.TID, id.Probe} }
 
 // shape is what the trees of calls have in common that went the same way.
 type shape struct {
@@ -63,7 +67,7 @@ func (s *Store) Keep(id value.GraphID, t *graph.Tree, from *graph.Funcs) {
 		}
 	}
 	s.funcs.TakeSymbols(t, from)
-	k := key{id.Time, id.TID}
+	k := keyOf(id)
 	text := t.Shape(&s.funcs)
 	sh := s.shapes[text]
 	if sh == nil {
@@ -89,7 +93,7 @@ func (s *Store) Keep(id value.GraphID, t *graph.Tree, from *graph.Funcs) {
 func (s *Store) Text(id value.GraphID, form value.GraphForm) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := key{id.Time, id.TID}
+	k := keyOf(id)
 	sh := s.ids[k]
 	if sh == nil {
 		return ""
@@ -110,7 +114,7 @@ func (s *Store) Text(id value.GraphID, form value.GraphForm) string {
 func (s *Store) Same(id value.GraphID) value.GraphID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sh := s.ids[key{id.Time, id.TID}]; sh != nil {
+	if sh := s.ids[keyOf(id)]; sh != nil {
 		return sh.first
 	}
 	return value.GraphID{} // graphs that were lost are alike
@@ -121,5 +125,5 @@ func (s *Store) Same(id value.GraphID) value.GraphID {
 func (s *Store) Recent(id value.GraphID) (*graph.Tree, *graph.Funcs) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.recent[key{id.Time, id.TID}], &s.funcs
+	return s.recent[keyOf(id)], &s.funcs
 }
