@@ -1,0 +1,101 @@
+package session
+
+import (
+	"context"
+
+	"probe/compiler/builtin"
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/runtime/event"
+	"probe/runtime/graph"
+	"probe/runtime/replay"
+)
+
+// burst is how many events of a recording are replayed before other things are
+// looked at.
+const burst = 256
+
+// Replay runs an object over a recording: the machine stands for the kernel, and
+// all that comes after, records, maps and their output, is as in Run. Nothing is
+// loaded or attached. An error is a *LoadError.
+func Replay(ctx context.Context, obj *object.Object, m *replay.Machine, opts Options) (Result, error) {
+	s := &Session{opts: opts, calls: make(chan func(), 16), pidfd: -1}
+	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),
+		machine: m, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: event.NewDecoder(obj.Events)}
+	c.handler = handler{s: s, u: c}
+	c.graphs = s.recordedGraphs(obj)
+	s.clauses = []*Clause{c}
+	err := c.run("begin")
+	for more := true; err == nil && more && !s.done && !s.exited; {
+		s.opts.Printer.Hold()
+		s.drain(s.clauses, 0)
+		for i := 0; i < burst && more && err == nil && !s.done && !s.exited; i++ {
+			if more, err = m.Next(); more {
+				s.drain(s.clauses, 0)
+			}
+		}
+		s.opts.Printer.Release()
+		s.pollErrors(c)
+		switch {
+		case ctx.Err() != nil:
+			s.done = true
+		case s.printerClosed():
+			s.done, s.discard = true, true
+		}
+	}
+	if err != nil {
+		return Result{}, replayError(err)
+	}
+	return s.finish(), nil
+}
+
+// replayError is a fault of the interpreter.
+func replayError(err error) error {
+	d, ok := err.(*diag.Diagnostic)
+	if !ok {
+		d = &diag.Diagnostic{Severity: diag.Error, Code: "internal", Message: err.Error()}
+	}
+	return &LoadError{Diag: d, err: err}
+}
+
+// recordedGraphs are the probes that use `graph`.
+func (s *Session) recordedGraphs(obj *object.Object) *graphs {
+	g := &graphs{store: s.opts.Resolver.graphs, probes: map[uint32]*graphProbe{}}
+	for i, pr := range obj.HIR.Probes {
+		if spec := pr.Site.Graph; spec != nil && spec.Why != "" {
+			g.probes[uint32(i)] = &graphProbe{spec: spec, site: pr.Site, only: onlyOf(spec)}
+		}
+	}
+	return g
+}
+
+// keepRecorded keeps the tree of the recording that the program ran for.
+func (h *handler) keepRecorded(r *builtin.GraphRecord) {
+	g := h.u.graphs
+	p := g.probes[r.ID.Probe]
+	t, funcs := h.u.machine.Tree()
+	if p == nil || t == nil {
+		return
+	}
+	t = t.Clone()
+	if !p.spec.IRQs {
+		t.Fold()
+	}
+	p.choose(t, funcs)
+	if !p.spec.Args {
+		withoutArgs(t)
+	} else if !h.u.machine.Deep(p.spec) {
+		t.Texts = nil
+	}
+	g.gaps += t.Lost
+	g.store.Keep(r.ID, t, funcs)
+	h.tell(r.ID)
+}
+
+// withoutArgs takes the arguments out of a tree.
+func withoutArgs(t *graph.Tree) {
+	t.Args, t.Texts = nil, nil
+	for i := range t.Calls {
+		t.Calls[i].Args, t.Calls[i].NArgs = 0, 0
+	}
+}
