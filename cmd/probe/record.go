@@ -158,7 +158,7 @@ func (r *recorder) tree(id value.GraphID, t *graph.Tree, funcs *graph.Funcs) {
 	if _, twice := r.known[id]; twice {
 		return
 	}
-	r.funcs.List = funcs.List
+	r.funcs.List, r.funcs.Symbols = funcs.List, funcs.Symbols
 	if r.err = r.w.Tree(t); r.err != nil {
 		return
 	}
