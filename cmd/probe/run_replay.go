@@ -56,12 +56,14 @@ func runReplay(o *options, std stdio) int {
 	}
 	obj, more := p.build(params, nil)
 	list.All = append(list.All, more.All...)
-	if unfed := p.recording.Unfed(p.prog); unfed > 0 && sameScript(rec, f, params) {
-		return showOutput(o, std, rec)
-	}
+	replay.Explain(&list)
+	unfed := p.recording.Unfed()
 	if obj != nil && !list.HasErrors() {
 		lacks := p.recording.Check(p.tree, obj)
 		list.All = append(list.All, lacks.All...)
+	}
+	if (unfed > 0 || list.HasErrors()) && o.sameScript(rec, f, params) {
+		return showOutput(o, std, rec, &list)
 	}
 	p.show(list)
 	if obj == nil || list.HasErrors() {
@@ -90,18 +92,24 @@ func runReplay(o *options, std stdio) int {
 	return p.finish(res, err)
 }
 
-// sameScript tells the script that made the recording, with its parameters.
-func sameScript(rec *record.Recording, f *source.File, params []string) bool {
+// sameScript tells the script that made the recording, as it was run. What it
+// was restricted to is not in the recording.
+func (o *options) sameScript(rec *record.Recording, f *source.File, params []string) bool {
 	s := rec.Header.Script
-	return s != nil && s.Text == f.Text && slices.Equal(s.Args, params)
+	return s != nil && s.Text == f.Text && slices.Equal(s.Args, params) && len(o.named) == 0 && o.pid == 0 && o.comm == ""
 }
 
-// showOutput is the replay of a script whose probes cannot run again: what it
-// printed is in the recording.
-func showOutput(o *options, std stdio, rec *record.Recording) int {
+// showOutput is the replay of a script that cannot run over its own recording:
+// what it printed is there.
+func showOutput(o *options, std stdio, rec *record.Recording, why *diag.List) int {
 	if !o.noWarnings {
-		fail(std, &diag.Diagnostic{Severity: diag.Warning, Code: "not-in-recording",
-			Message: "the probes of this script cannot run over call trees: what it printed when it was recorded is shown"})
+		d := &diag.Diagnostic{Severity: diag.Warning, Code: "not-in-recording",
+			Message: "this script cannot run over its recording: what it printed when it was recorded is shown"}
+		why.Sort()
+		if err := why.Err(); err != nil {
+			d.WithNote("%s", err.(*diag.Diagnostic).Message)
+		}
+		fail(std, d)
 	}
 	warnRecording(o.replay, rec, std)
 	if o.out != "" {
@@ -114,22 +122,33 @@ func showOutput(o *options, std stdio, rec *record.Recording) int {
 		std.out = f
 	}
 	if o.format == "json" {
-		for i := range rec.Events {
-			e := &rec.Events[i]
-			e.Text, e.Message = "", ""
-			if len(e.JSON) > 0 {
-				e.Text = string(e.JSON) + "\n"
-			}
-		}
+		asJSON(rec)
 	}
 	return showRecording(o, std, rec)
+}
+
+// asJSON makes the events of a recording be shown as -f json printed them.
+func asJSON(rec *record.Recording) {
+	for i := range rec.Events {
+		e := &rec.Events[i]
+		switch {
+		case len(e.JSON) > 0:
+			e.Text, e.Message = string(e.JSON)+"\n", ""
+		case e.Text != "" || len(e.Trees) == 0:
+			e.Text = "" // it has no object
+		default:
+			b := []byte(`{"type": "value", "data": `)
+			b = rec.Trees[e.Trees[0]].AppendJSON(b, &rec.Funcs)
+			e.Text = string(append(b, "}\n"...))
+		}
+	}
 }
 
 // missing is what makes a recording incomplete, for the receipt.
 func missing(path string, rec *record.Recording) []output.ReceiptItem {
 	var out []output.ReceiptItem
 	if rec.Damage != nil {
-		out = append(out, output.ReceiptItem{Kind: output.Damaged, Where: path, Count: 1, Detail: rec.Damage.Error()})
+		out = append(out, output.ReceiptItem{Kind: output.Damaged, Where: path, Count: 1, Detail: fmt.Sprintf("from line %d on: %v", rec.Damage.Line, rec.Damage.Err)})
 	}
 	if e := rec.End; e != nil {
 		if e.Lost > 0 {

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"strings"
 
 	"probe/compiler/ir"
 	"probe/compiler/object"
@@ -67,6 +68,18 @@ func (r *Recording) Check(tree *syntax.File, obj *object.Object) diag.List {
 	}
 	out.Sort()
 	return out
+}
+
+// Explain adds to the messages of the checker what it cannot know: that types
+// would not help where there is no memory.
+func Explain(list *diag.List) {
+	for _, d := range list.All {
+		switch d.Code {
+		case "unknown-type", "bad-field":
+			d.Helps = nil
+			d.WithNote("%s", "a recording "+strings.TrimPrefix(noMemory, "it ")).WithHelp("leave it out")
+		}
+	}
 }
 
 func (r *Recording) checkCall(c *hir.Call, out *diag.List) {

@@ -14,9 +14,6 @@ import (
 	"probe/runtime/provider"
 )
 
-// unfed is an attach point that the recording has nothing for.
-type unfed struct{ *diag.Diagnostic }
-
 // Kinds implements hir.Probes.
 func (r *Recording) Kinds() []hir.ProbeKind { return provider.Kinds() }
 
@@ -25,12 +22,13 @@ func (r *Recording) Kinds() []hir.ProbeKind { return provider.Kinds() }
 // into an error when nothing else is left.
 func (r *Recording) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	var complaints diag.List
-	var first []*unfed
+	var first []*diag.Diagnostic
 	for i, parts := range append([][]hir.Part{req.Parts}, req.Alts...) {
 		var one diag.List
 		before := len(r.unfed)
 		sites := r.expand(req, parts, &one)
 		if len(sites) > 0 || one.HasErrors() {
+			r.fed = r.fed || kindFed(parts)
 			out.All = append(out.All, one.All...)
 			r.unfed = r.unfed[:before]
 			return sites
@@ -45,13 +43,19 @@ func (r *Recording) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	return nil
 }
 
+// kindFed tells whether an attach point is about recorded calls.
+func kindFed(parts []hir.Part) bool {
+	kind, _ := provider.KindOf(parts[0].Text)
+	return kind == "fgraph" || kind == "ret" || kind == "call"
+}
+
 func (r *Recording) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) []*hir.Site {
 	if len(parts) == 0 {
 		return nil
 	}
 	kind, ok := provider.KindOf(parts[0].Text)
 	if !ok {
-		out.Errorf("bad-probe", req.At, "invalid probe type: %s", parts[0].Text).WithRow("P-COM-03").WithLabel("not a kind of probe")
+		provider.NoKind(out, req, parts[0])
 		return nil
 	}
 	x := &expansion{Recording: r, req: req, kind: kind, out: out}
@@ -79,22 +83,22 @@ type expansion struct {
 // cannotFeed warns that the recording has nothing for the attach point.
 func (x *expansion) cannotFeed(format string, args ...any) *diag.Diagnostic {
 	d := x.out.Warnf("not-in-recording", x.req.At, format, args...).WithRow("X-TREE")
-	x.unfed = append(x.unfed, &unfed{d})
+	x.unfed = append(x.unfed, d)
 	return d
 }
 
 // Unfed is called when the script is checked: with probes that run, those which
-// cannot stay warnings. It gives the number of attach points without a feed.
-func (r *Recording) Unfed(prog *hir.Program) int {
-	fed := prog != nil && slices.ContainsFunc(prog.Probes, func(p *hir.Probe) bool { return p.Site.Provider != "begin" && p.Site.Provider != "end" })
+// cannot stay warnings. Else it gives the number of attach points without a feed,
+// whose messages are errors then.
+func (r *Recording) Unfed() int {
 	for _, u := range r.unfed {
-		if fed {
+		if r.fed {
 			u.WithNote("this probe is left out")
 		} else {
 			u.Severity = diag.Error
 		}
 	}
-	if fed {
+	if r.fed {
 		return 0
 	}
 	return len(r.unfed)

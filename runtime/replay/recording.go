@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"probe/compiler/target"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
@@ -35,7 +36,10 @@ type Recording struct {
 	addrs map[uint64]string
 	env   env
 
-	unfed []*unfed
+	// unfed are the messages about attach points that there is nothing for; fed
+	// tells that there is something for another one.
+	unfed []*diag.Diagnostic
+	fed   bool
 	// deep are the fgraph: probes that show what arguments point to.
 	deep map[*hir.Graph]bool
 }
