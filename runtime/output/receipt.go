@@ -95,8 +95,8 @@ func (r *Receipt) Diagnostic() *diag.Diagnostic {
 	for i := range r.Items {
 		it := &r.Items[i]
 		d.WithNote("%s", it.text())
-		if r.ReadsShown && it.Kind == FailedReads {
-			continue // the help is to show them
+		if r.ReadsShown && it.Kind == FailedReads || it.Detail != "" && it.Kind != NotAttached {
+			continue // the help is to show them, or about the usual reason
 		}
 		if help := receiptKinds[it.Kind].help; help != "" && !slices.Contains(d.Helps, help) {
 			d.WithHelp("%s", help)

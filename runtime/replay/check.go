@@ -58,9 +58,6 @@ func (r *Recording) Check(tree *syntax.File, obj *object.Object) diag.List {
 		hir.WalkExpr(pr.Pred, see, nil)
 		hir.WalkBlock(pr.Body, see, nil)
 	}
-	if out.HasErrors() {
-		return out // the helpers would be told a second time
-	}
 	for _, p := range obj.Programs {
 		for _, f := range p.IR.Funcs {
 			r.checkFunc(p, f, &out)

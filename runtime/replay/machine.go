@@ -165,6 +165,27 @@ func needsOf(pr *hir.Probe) needs {
 	return n
 }
 
+// Plan calls yield with each probe and the number of calls that it is about.
+func (m *Machine) Plan(yield func(probe string, calls int)) {
+	n := map[*hook]int{}
+	for _, e := range m.todo {
+		hs := m.hooks[m.rec.function(&m.rec.rec.Trees[e.tree].Calls[e.call])]
+		for _, x := range []struct {
+			runs bool
+			list []*hook
+		}{{e.enter, hs.call}, {e.graphs, hs.graph}, {e.rets, hs.ret}} {
+			for _, h := range x.list {
+				if x.runs {
+					n[h]++
+				}
+			}
+		}
+	}
+	for _, h := range m.all {
+		yield(h.main.Site.Name, n[h])
+	}
+}
+
 // Memory is the only value of an array.
 func (m *Machine) Memory(name string) []byte {
 	if em := m.maps[name]; em != nil && em.Array {

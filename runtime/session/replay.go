@@ -25,6 +25,9 @@ func Replay(ctx context.Context, obj *object.Object, m *replay.Machine, opts Opt
 	c.handler = handler{s: s, u: c}
 	c.graphs = s.recordedGraphs(obj)
 	s.clauses = []*Clause{c}
+	if opts.Verbose != nil {
+		m.Plan(func(probe string, calls int) { s.verbose("%s: calls in the recording: %d", probe, calls) })
+	}
 	err := c.run("begin")
 	for more := true; err == nil && more && !s.done && !s.exited; {
 		s.opts.Printer.Hold()

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -123,7 +122,113 @@ func BenchmarkReplay(b *testing.B) {
 	}
 }
 
-func TestReplaySmoke(t *testing.T) {
-	out, msg, _ := replayed(t, lookups(4), manyTrees, replay.Env{}, Options{}, 0)
-	fmt.Println(out, strings.TrimSpace(msg))
+// TestReplay runs what the language has over recorded calls.
+func TestReplay(t *testing.T) {
+	for _, tt := range []struct {
+		name, script string
+		n            int
+		env          replay.Env
+		limit        time.Duration
+		max          uint64
+		want         string
+	}{
+		{name: "values of a call", n: 1, script: `fgraph:outer { printf("%s %d %d %d %d %d %s %s", comm, pid, tid, cpu, retval, duration, probe, probetype); }`,
+			want: "ping 10 10 0 0 5000 fgraph:outer fgraph"},
+		{name: "arguments by name and number", n: 2, script: `fgraph:outer { printf("%d %d %s ", args.n, arg1 >> 16, ksym(args.net)); print(args); }`,
+			want: "0 2748 init_net { .net = 0xffffffff82000000, .n = 0 }\n1 2748 init_net { .net = 0xffffffff82000000, .n = 1 }\n"},
+		{name: "errors", n: 3, script: `fgraph:outer /retval < 0/ { printf("%e %s %d", retval, strerror(-retval), args.n); }`, want: "-ENETUNREACH Network is unreachable 2"},
+		{name: "enums by name", n: 1, script: `ret:leaf { print(retval); if (retval == HOST) { print(enumname(retval, "HOST")); } }`, want: "HOST\nHOST\n"},
+		{name: "calls below", n: 2, script: `call:inner { printf("> %d ", args.id); } ret:inner { printf("< %d %s %d ", args.id, func, duration); } call:mod:leaf { printf("leaf "); } ret:outer { printf("| "); }`,
+			want: "> 0 leaf < 0 inner 3000 | > 1 leaf < 1 inner 3000 | "},
+		{name: "clocks", n: 1, script: `begin { printf("%d ", elapsed); } fgraph:outer { printf("%lld %lld %d ", nsecs(monotonic), nsecs - nsecs(monotonic), elapsed); time("%S "); printf("%s", strftime("%S.%f", nsecs)); }`,
+			want: "0 2000000 5000000000 1000000 40 40.001000"},
+		{name: "one function of a pattern", n: 1, script: `ret:*in*e* { printf("%s ", probe); }`, want: "ret:inner "},
+		{name: "alternatives", n: 1, script: `fgraph:none | fgraph:outer { printf("%s", probe); }`, want: "fgraph:outer"},
+		{name: "filter by thread", n: 4, env: replay.Env{Comm: "curl"}, script: `fgraph:outer { printf("%s%d ", comm, args.n); }`, want: "curl1 curl3 "},
+		{name: "filter by process", n: 4, env: replay.Env{PID: 11}, script: `fgraph:outer { printf("%d", args.n); } end { printf("none"); }`, want: "none"},
+		{name: "a part of the time", n: 9, limit: 3 * time.Millisecond, script: `fgraph:outer { printf("%d", args.n); }`, want: "012"},
+		{name: "the first events", n: 9, max: 2, script: `fgraph:outer { printf("%d", args.n); } end { printf("!"); }`, want: "01!"},
+		{name: "exit", n: 9, script: `fgraph:outer { printf("%d", args.n); if (args.n == 1) { exit(7); } } end { printf("!"); }`, want: "01!"},
+		{name: "maps while it runs", n: 4, script: `fgraph:outer { @n[comm]++; @c = count(); if (args.n == 2) { print(@n); print(@c); clear(@n); zero(@c); } }`,
+			want: "@n[curl]: 1\n@n[ping]: 2\n@c: 3\n"},
+		{name: "loops", n: 1, script: `fgraph:outer { @m["a"] = 1; @m["b"] = 2; for ($kv : @m) { printf("%s%d", $kv.0, $kv.1); } for ($i : 0..3) { printf("%d", $i); } $j = 0; while ($j < 1000) { $j++; } printf(" %d", $j); delete(@m, "a"); delete(@m, "b"); }`,
+			want: "a1b2012 1000"},
+		{name: "values of aggregations", n: 6, script: `fgraph:outer { @c[comm] = count(); @a[comm] = avg(args.n); @x[comm] = max(args.n); } end { printf("%d %d %d", @c["ping"], @a["curl"], @x["curl"]); clear(@c); clear(@a); clear(@x); }`,
+			want: "3 3 5"},
+		{name: "strings and tuples", n: 1, script: `fgraph:outer { $t = (comm, (args.n, "x")); @s[$t.0] = $t; if (strncmp(comm, "pi", 2) == 0 && strcontains(comm, "ng")) { print(@s[comm]); } delete(@s, comm); }`,
+			want: "(ping, (0, x))\n"},
+		{name: "long strings", n: 1, script: `fgraph:outer { @s = "a"; @t[@s] = comm; print((@s, @t[@s])); clear(@t); clear(@s); }`, want: "(a, ping)\n"},
+		{name: "parts of a tree", n: 1, script: `fgraph:outer:depth=1 { print(graph); } fgraph:outer:only=leaf { print(graph); } fgraph:outer:skip=inner:args=on { print(graph); }`,
+			want: " outer        5.0 us  = 0\n ├─ inner     3.0 us  = 0xffff888000000000\n └─ nothing   0.1 us\n" +
+				" outer           5.0 us  = 0\n └─ leaf [mod]   1.0 us  = HOST\n" +
+				" outer(net=init_net, n=0)   5.0 us  = 0\n └─ nothing                 0.1 us\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out, messages, _ := replayed(t, lookups(tt.n), "config = { print_maps_on_exit = false; max_strlen = 600 } "+tt.script, tt.env, Options{MaxEvents: tt.max}, tt.limit)
+			if got := strings.TrimRight(out, "\n"); got != strings.TrimRight(tt.want, "\n") || messages != "" {
+				t.Errorf("%s\ngot  %q %s\nwant %q", tt.script, got, messages, tt.want)
+			}
+		})
+	}
+}
+
+// What a call lacks that others have is left out and told.
+func TestReplayReceipt(t *testing.T) {
+	rec := lookups(5)
+	trees := rec.Trees
+	trees[0].Calls[0].Flags &^= graph.HasRet
+	trees[1].Calls[0].Flags |= graph.NoExit
+	trees[2].Thread.PID = 0
+	trees[3].Calls[0].Flags |= graph.NoEntry
+	trees[3].Lost = 4
+	out, messages, res := replayed(t, rec, `fgraph:outer { printf("%d ", retval); } fgraph:outer { printf("p%d ", pid); } fgraph:outer { printf("d%d ", duration); print(graph); exit(); }`,
+		replay.Env{}, Options{Strict: true, Missing: []output.ReceiptItem{{Kind: output.LostEvents, Count: 2, Detail: "while it was recorded"}}}, 0)
+	if want := "p10 d5000 "; !strings.HasPrefix(out, want) {
+		t.Errorf("got %q, want %q …", out, want)
+	}
+	for _, want := range []string{
+		"2 events were lost (while it was recorded)",
+		"1 call of fgraph:outer was left out (the result was not recorded)",
+	} {
+		if !strings.Contains(messages, want) {
+			t.Errorf("%q is not in %s", want, messages)
+		}
+	}
+	if res.Complete || res.Exit != 3 {
+		t.Errorf("result %+v, want exit status 3", res)
+	}
+	_, messages, res = replayed(t, rec, `fgraph:outer { @[pid, duration, graph] = count(); }`, replay.Env{}, Options{Strict: true}, 0)
+	for _, want := range []string{
+		"1 call of fgraph:outer was left out (the return was not recorded)",
+		"1 call of fgraph:outer was left out (the entry was not recorded)",
+		"1 call of fgraph:outer was left out (the process was not recorded)",
+	} {
+		if !strings.Contains(messages, want) {
+			t.Errorf("%q is not in %s", want, messages)
+		}
+	}
+	if res.Complete || res.Exit != 3 {
+		t.Errorf("result %+v, want exit status 3", res)
+	}
+}
+
+// A call that is in two trees is one call for ret: and call:, and a tree of its
+// own for fgraph:.
+func TestReplayNested(t *testing.T) {
+	rec := lookups(2)
+	own := rec.Trees[0].Sub(1)
+	own.Args = rec.Trees[0].Args
+	rec.Trees = append(rec.Trees, own)
+	out, _, _ := replayed(t, rec, `ret:inner { printf("ret "); } call:inner { printf("call "); } ret:leaf { printf("leaf "); } fgraph:inner { printf("tree "); }`, replay.Env{}, Options{}, 0)
+	if want := "call leaf ret tree call leaf ret "; !strings.HasPrefix(out, want) {
+		t.Errorf("got %q, want %q", out, want)
+	}
+}
+
+// Programs that do not end are stopped, and loops are bounded as in kernels.
+func TestReplayLoop(t *testing.T) {
+	out, messages, _ := replayed(t, lookups(1), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, replay.Env{}, Options{}, 0)
+	if !strings.HasPrefix(out, "1") || !strings.Contains(messages, "1 loop in fgraph:outer was cut short") {
+		t.Errorf("got %q and %s", out, messages)
+	}
 }
