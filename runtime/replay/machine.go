@@ -30,11 +30,12 @@ type Machine struct {
 	hooks map[*function]*hooks
 	all   []*hook
 	todo  []event
-	end   int64 // no event after it is looked at, 0 for no limit
-	read  int   // records of env.Ring that were taken
+	twins map[int32][]int32 // by the first of several trees of one call, all of them
+	end   int64             // no event after it is looked at, 0 for no limit
+	read  int               // records of env.Ring that were taken
 
-	tree *graph.Tree // of the event that runs
-	now  int64
+	trees []*graph.Tree // of the event that runs
+	now   int64
 }
 
 // hooks are the probes of one function.
@@ -197,9 +198,10 @@ func (m *Machine) Memory(name string) []byte {
 // Map is a map of the script by its kernel name; nil for none.
 func (m *Machine) Map(name string) *ir.EnvMap { return m.maps[name] }
 
-// Tree is the call that the programs which ran last are about, with its
-// functions; nil for begin and end.
-func (m *Machine) Tree() (*graph.Tree, *graph.Funcs) { return m.tree, &m.rec.rec.Funcs }
+// Trees are those of the call that the programs which ran last are about, with
+// their functions; none for begin and end. Of several trees of one call each is
+// what another probe asked for.
+func (m *Machine) Trees() ([]*graph.Tree, *graph.Funcs) { return m.trees, &m.rec.rec.Funcs }
 
 // Deep tells whether an fgraph: probe shows what arguments point to.
 func (m *Machine) Deep(g *hir.Graph) bool { return m.rec.deep[g] }
@@ -209,7 +211,7 @@ func (m *Machine) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.W
 
 // Special runs the begin or end probes, in this process.
 func (m *Machine) Special(provider string) error {
-	m.tree = nil
+	m.trees = m.trees[:0]
 	m.env.PidTgid = uint64(os.Getpid())<<32 | uint64(unix.Gettid())
 	m.env.Comm, m.env.CPU = "probe", uint64(thisCPU())
 	for _, p := range m.obj.Programs {
@@ -240,9 +242,67 @@ func (m *Machine) Next() (bool, error) {
 	e := m.todo[0]
 	m.todo = m.todo[1:]
 	t := m.rec.rec.Trees[e.tree]
-	c := &t.Calls[e.call]
-	hs := m.hooks[m.rec.function(c)]
-	m.tree, m.now = t, e.time
+	hs := m.hooks[m.rec.function(&t.Calls[e.call])]
+	m.trees = append(m.trees[:0], t)
+	if e.enter {
+		return true, m.feed(hs.call, &e, m.trees)
+	}
+	if e.graphs {
+		for _, n := range m.twins[e.tree][1:] {
+			m.trees = append(m.trees, m.rec.rec.Trees[n])
+		}
+		if err := m.feed(hs.graph, &e, m.trees); err != nil {
+			return true, err
+		}
+	}
+	if e.rets {
+		return true, m.feed(hs.ret, &e, m.trees[:1])
+	}
+	return true, nil
+}
+
+// feed runs probes for a call, each with the first of its trees that has what
+// the probe needs.
+func (m *Machine) feed(hs []*hook, e *event, trees []*graph.Tree) error {
+	for _, h := range hs {
+		why := -1
+		for _, t := range trees {
+			c := &t.Calls[e.call]
+			lacks := h.lacks(t, c)
+			if lacks < 0 {
+				why = -1
+				m.enter(t, c)
+				if err := m.both(h, c, e.enter); err != nil {
+					return err
+				}
+				break
+			}
+			if why < 0 {
+				why = lacks
+			}
+		}
+		if why >= 0 {
+			h.left[why]++
+		}
+	}
+	return nil
+}
+
+// both runs the entry half of a probe, if it has one, and its body.
+func (m *Machine) both(h *hook, c *graph.Call, enter bool) error {
+	if h.entry != nil {
+		if err := m.run(h.entry, c.T0); err != nil {
+			return err
+		}
+	}
+	if m.now = c.T1; enter {
+		m.now = c.T0
+	}
+	return m.run(h.main, m.now)
+}
+
+// enter makes a call what the programs see.
+func (m *Machine) enter(t *graph.Tree, c *graph.Call) {
 	th := &t.Thread
 	m.env.PidTgid = uint64(uint32(th.PID))<<32 | uint64(uint32(max(th.TID, 0)))
 	m.env.Comm, m.env.CPU = th.Comm, uint64(c.CPU)
@@ -254,37 +314,6 @@ func (m *Machine) Next() (bool, error) {
 	if c.Flags&graph.HasRet != 0 {
 		binary.LittleEndian.PutUint64(m.env.Ctx.Data[8*slotRet:], c.Ret)
 	}
-	if e.enter {
-		return true, m.each(hs.call, t, c)
-	}
-	if e.graphs {
-		if err := m.each(hs.graph, t, c); err != nil {
-			return true, err
-		}
-	}
-	if e.rets {
-		return true, m.each(hs.ret, t, c)
-	}
-	return true, nil
-}
-
-// each runs the probes whose needs a call meets.
-func (m *Machine) each(hs []*hook, t *graph.Tree, c *graph.Call) error {
-	for _, h := range hs {
-		if why := h.lacks(t, c); why >= 0 {
-			h.left[why]++
-			continue
-		}
-		if h.entry != nil {
-			if err := m.run(h.entry, c.T0); err != nil {
-				return err
-			}
-		}
-		if err := m.run(h.main, m.now); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // lacks is what a call lacks that a probe needs, -1 for nothing.

@@ -196,6 +196,6 @@ func (r *Recording) checkAsked(tree *syntax.File, out *diag.List) {
 			}
 			return !at.Valid()
 		})
-		notRecorded(out, at, name, why)
+		notRecorded(out, at, "`"+name+"`", why)
 	}
 }

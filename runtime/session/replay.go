@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 
 	"probe/compiler/builtin"
@@ -72,27 +73,40 @@ func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 	return g
 }
 
-// keepRecorded keeps the tree of the recording that the program ran for.
+// keepRecorded keeps the tree of the recording that the program ran for. Where
+// several probes had their own tree of the call recorded, that is the one that
+// has most of what this probe asks for.
 func (h *handler) keepRecorded(r *builtin.GraphRecord) {
 	g := h.u.graphs
 	p := g.probes[r.ID.Probe]
-	t, funcs := h.u.machine.Tree()
-	if p == nil || t == nil {
+	trees, funcs := h.u.machine.Trees()
+	if p == nil || len(trees) == 0 {
 		return
 	}
-	t = t.Clone()
-	if !p.spec.IRQs {
-		t.Fold()
+	var best *graph.Tree
+	for _, t := range trees {
+		t = t.Clone()
+		if !p.spec.IRQs {
+			t.Fold()
+		}
+		p.choose(t, funcs)
+		if !p.spec.Args {
+			withoutArgs(t)
+		} else if !h.u.machine.Deep(p.spec) {
+			t.Texts = nil
+		}
+		if best == nil || richer(t, best) {
+			best = t
+		}
 	}
-	p.choose(t, funcs)
-	if !p.spec.Args {
-		withoutArgs(t)
-	} else if !h.u.machine.Deep(p.spec) {
-		t.Texts = nil
-	}
-	g.gaps += t.Lost
-	g.store.Keep(r.ID, t, funcs)
+	g.gaps += best.Lost
+	g.store.Keep(r.ID, best, funcs)
 	h.tell(r.ID)
+}
+
+// richer tells whether a tree has more than another one of the same call.
+func richer(a, b *graph.Tree) bool {
+	return cmp.Or(cmp.Compare(len(a.Calls), len(b.Calls)), cmp.Compare(len(a.Args), len(b.Args)), cmp.Compare(len(a.Texts), len(b.Texts))) > 0
 }
 
 // withoutArgs takes the arguments out of a tree.

@@ -225,6 +225,31 @@ func TestReplayNested(t *testing.T) {
 	}
 }
 
+// Two probes of one function had their own trees recorded: each runs once for a
+// call, with what it asks for.
+func TestReplayTwins(t *testing.T) {
+	rec := lookups(2)
+	for n, t := range rec.Trees[:2] {
+		twin := t.Clone()
+		t.Retain(func(fn int32) bool { return fn == 1 })
+		twin.Retain(func(fn int32) bool { return fn == 3 })
+		for i := range twin.Calls {
+			twin.Calls[i].Args, twin.Calls[i].NArgs = 0, 0
+		}
+		twin.Calls[0].T0, twin.Calls[0].T1 = twin.Calls[0].T0+100, twin.Calls[0].T1+int64(100*n)
+		rec.Trees = append(rec.Trees, twin)
+	}
+	out, messages, _ := replayed(t, rec, `fgraph:outer:only=nothing { print(graph); } fgraph:outer:only=inner { printf("%d\n", args.n); print(graph); } ret:outer { @ = count(); }`, replay.Env{}, Options{}, 0)
+	want := ""
+	for n := range 2 {
+		width := []string{" outer        4.9 us  = 0\n └─ nothing   0.1 us\n0\n", " outer        5.0 us  = 1\n └─ nothing   0.1 us\n1\n"}[n]
+		want += width + " outer      5.0 us  = " + string(rune('0'+n)) + "\n └─ inner   3.0 us  = 0xffff888000000000\n"
+	}
+	if want += "\n\n@: 2\n"; out != want || messages != "" {
+		t.Errorf("got\n%s%s\nwant\n%s", out, messages, want)
+	}
+}
+
 // Programs that do not end are stopped, and loops are bounded as in kernels.
 func TestReplayLoop(t *testing.T) {
 	out, messages, _ := replayed(t, lookups(1), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, replay.Env{}, Options{}, 0)

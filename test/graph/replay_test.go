@@ -6,7 +6,8 @@ import (
 	"probe/test/guest"
 )
 
-// A script is recorded. Without privileges the same script prints the same over
+// A script is recorded. Where there is no kernel to ask, neither /proc nor /sys,
+// the same script prints the same over
 // the file, another one what it wants to know.
 func TestReplay(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
@@ -28,9 +29,9 @@ X
 				sleep 0.1; i=$((i+1))
 			done
 			lose; work; end INT; grep ^kept err
-			cp r.jsonl.zst r.pr /bin/probe jail/; chmod -R a+rX jail
-			chroot --userspec=65534:65534 jail /probe run --strict --replay r.jsonl.zst r.pr >again 2>err; cat err
-			cmp out again && echo "printed again"
+			cp r.jsonl.zst r.pr /bin/probe jail/
+			chroot jail /probe run --strict --replay r.jsonl.zst r.pr >again 2>err; cat err
+			diff out again && echo "printed again"
 			probe run --replay r.jsonl.zst -e 'ret:fib_table_lookup { @[comm, errname(retval)] = count(); } kprobe:vfs_read { }' 2>&1`)
 		match(t, out, []string{
 			`^status 0$`, `^kept [1-9]\d* trees and \d+ events in r\.jsonl\.zst$`, `^printed again$`,
