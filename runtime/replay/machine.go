@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/lang/value"
 	"probe/runtime/graph"
 )
 
@@ -78,15 +80,21 @@ func NewMachine(r *Recording, obj *object.Object, limit time.Duration) (*Machine
 	m.env = ir.NewEnv(make([]byte, 8*slots))
 	m.env.NoKernel, m.env.Boot = true, uint64(r.rec.Header.BootOffset)
 	m.env.Rand = func() uint64 { return uint64(rand.Uint32()) }
+	// Each call has its own key, and those of one shape are merged when the map is
+	// read. The bound is for the memory of kernels.
+	graphKeys := map[string]bool{}
+	for _, om := range obj.Maps {
+		graphKeys[om.Spec] = om.Spec != "" && value.HasGraph(om.Key)
+	}
 	for _, name := range obj.MapNames {
 		em := ir.EnvMap{Name: name}
 		if spec := obj.Spec.Maps[name]; spec != nil {
 			em.KeySize, em.ValueSize, em.MaxEntries = int(spec.KeySize), int(spec.ValueSize), int(spec.MaxEntries)
 			em.Array = spec.Type == ebpf.Array
 			em.LRU = spec.Type == ebpf.LRUHash || spec.Type == ebpf.LRUCPUHash
-			if spec.Type == ebpf.RingBuf {
-				em.MaxEntries = 0
-			}
+		}
+		if graphKeys[name] {
+			em.MaxEntries = math.MaxInt
 		}
 		m.maps[name] = m.env.AddMap(em)
 		if spec := obj.Spec.Maps[name]; spec != nil && len(spec.Contents) > 0 {

@@ -250,6 +250,18 @@ func TestReplayTwins(t *testing.T) {
 	}
 }
 
+// Shapes are few however many calls there are.
+func TestReplayShapes(t *testing.T) {
+	const n = 5000 // more than max_map_keys
+	out, messages, _ := replayed(t, lookups(n), `fgraph:outer:depth=1 { @[graph, is_err(retval)] = count(); @n[nsecs] = 1; } end { print(len(@n)); clear(@n); }`, replay.Env{}, Options{}, 0)
+	if !strings.Contains(out, "└─ nothing, false]: 3334\n") || !strings.Contains(out, "└─ nothing, true]: 1666\n") {
+		t.Errorf("got %s", out)
+	}
+	if !strings.HasPrefix(out, "4096\n") || !strings.Contains(messages, "904 updates of @n were refused") {
+		t.Errorf("a map without graphs is not bounded: %s%s", out, messages)
+	}
+}
+
 // Programs that do not end are stopped, and loops are bounded as in kernels.
 func TestReplayLoop(t *testing.T) {
 	out, messages, _ := replayed(t, lookups(1), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, replay.Env{}, Options{}, 0)
