@@ -78,6 +78,8 @@ type expansion struct {
 	req  *hir.ExpandRequest
 	kind string
 	out  *diag.List
+	// pattern tells that the attach point may mean several functions.
+	pattern bool
 }
 
 // cannotFeed warns that the recording has nothing for the attach point.
@@ -131,16 +133,27 @@ func (x *expansion) functions(parts []hir.Part) []*hir.Site {
 		return nil
 	}
 	fns := x.matching(module, pattern, x.kind == "fgraph")
+	x.pattern = strings.Contains(module+pattern, "*")
 	if len(fns) == 0 {
 		x.nothing(name, module, pattern)
 		return nil
 	}
 	var sites []*hir.Site
+	all := x.out
+	x.out = &diag.List{}
 	for _, fn := range fns {
 		if s := x.site(fn, plan); s != nil {
 			sites = append(sites, s)
 		}
 	}
+	for _, d := range x.out.All {
+		if len(sites) > 0 && d.Severity == diag.Error {
+			d.Severity = diag.Warning // others that match have it
+			d.WithNote("it is left out")
+		}
+		all.Add(d)
+	}
+	x.out = all
 	return sites
 }
 
@@ -241,6 +254,10 @@ func (x *expansion) site(fn *function, plan *hir.Graph) *hir.Site {
 	}
 	if t := x.env.enums.typeOf(fn.Result, fn.Notation); t != nil {
 		s.Ret = &hir.Arg{Name: "retval", Type: t, Loc: hir.Loc{Kind: hir.LocSlot, Off: slotRet, Size: 8}}
+	}
+	if uses.Retval && s.Ret == nil && x.pattern {
+		x.out.Errorf("no-value", x.req.At, "%s returns nothing", fn.Name).WithRow("X-TREE").WithLabel("its body uses `retval`")
+		return nil
 	}
 	if uses.Retval && s.Ret != nil && known.rets == 0 {
 		x.out.Errorf("not-recorded", x.req.At, "the recording has no results of %s", fn.Name).WithRow("X-TREE").

@@ -250,6 +250,18 @@ func TestReplayTwins(t *testing.T) {
 	}
 }
 
+// Of several functions that match, those without a result are left out.
+func TestReplayPattern(t *testing.T) {
+	r := replay.New(lookups(1))
+	obj, list := compileFor(t, r, `ret:* { print(retval); }`, replay.Env{})
+	if obj == nil || len(obj.HIR.Probes) != 3 || list.Count(diag.Warning) != 1 || !strings.Contains(list.All[0].Message, "nothing returns nothing") {
+		t.Errorf("got %v", list.All)
+	}
+	if obj, list = compileFor(t, r, `ret:nothing { print(retval); }`, replay.Env{}); obj != nil {
+		t.Errorf("a result of nothing: %v", list.All)
+	}
+}
+
 // Shapes are few however many calls there are.
 func TestReplayShapes(t *testing.T) {
 	const n = 5000 // more than max_map_keys
