@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -275,17 +277,19 @@ func (r *recording) print(t *graph.Tree) error {
 	return writeTree(r.std.out, t, &r.funcs, r.style, r.offset)
 }
 
-// writeTree prints a tree below a line that says when, who and where.
+// writeTree prints a tree below a line that says when, who and where, in one
+// piece.
 func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style, offset time.Duration) error {
 	root := t.Root()
-	at := time.Unix(0, root.T0).Add(offset)
-	if _, err := fmt.Fprintf(w, "%s %s[%d] cpu %d\n", at.Format("15:04:05.000000"), t.Thread.Comm, t.Thread.TID, root.CPU); err != nil {
-		return err
-	}
-	if err := t.Write(w, funcs, style); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(w)
+	var b bytes.Buffer
+	line := time.Unix(0, root.T0).Add(offset).AppendFormat(b.AvailableBuffer(), "15:04:05.000000")
+	line = append(append(line, ' '), t.Thread.Comm...)
+	line = strconv.AppendInt(append(line, '['), int64(t.Thread.TID), 10)
+	line = strconv.AppendUint(append(line, "] cpu "...), uint64(root.CPU), 10)
+	b.Write(append(line, '\n'))
+	_ = t.Write(&b, funcs, style) // a Buffer takes everything
+	b.WriteByte('\n')
+	_, err := w.Write(b.Bytes())
 	return err
 }
 

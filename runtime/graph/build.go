@@ -82,6 +82,7 @@ type Builder struct {
 
 	threads map[int32]*stack
 	last    *stack // of the thread of the previous event
+	spare   *stack // its memory is used for the next thread
 }
 
 // stack is the state of one thread.
@@ -129,7 +130,8 @@ func (b *Builder) Add(e *Event, args []uint64) {
 			b.threads = map[int32]*stack{}
 		}
 		if s = b.threads[key]; s == nil {
-			s = &stack{key: key, tid: e.TID, ended: -1, over: -1}
+			s = b.stack()
+			s.key, s.tid = key, e.TID
 			b.threads[key] = s
 		}
 		b.last = s
@@ -143,6 +145,16 @@ func (b *Builder) Add(e *Event, args []uint64) {
 	case Return:
 		b.returned(s, e)
 	}
+}
+
+// stack is a new one.
+func (b *Builder) stack() *stack {
+	s := b.spare
+	if b.spare = nil; s == nil {
+		s = &stack{}
+	}
+	*s = stack{tree: Tree{Calls: s.tree.Calls[:0], Args: s.tree.Args[:0]}, open: s.open[:0], ended: -1, over: -1}
+	return s
 }
 
 // lost puts a gap into the trees of the threads that were last seen on a CPU.
@@ -410,6 +422,8 @@ func (b *Builder) Flush() {
 		s := b.threads[key]
 		s.unwind(len(s.open))
 		b.deliver(s)
+		b.spare = s
 	}
-	b.threads, b.last = nil, nil
+	clear(b.threads)
+	b.last = nil
 }

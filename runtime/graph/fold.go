@@ -67,6 +67,9 @@ func (f *Folded) Add(g Folded) {
 // Durations of the calls that were interrupted stay as they are: the time did
 // pass.
 func (t *Tree) Fold() {
+	if t.flags()&IRQ == 0 {
+		return
+	}
 	last := int32(-1) // end of the previous interruption
 	parent := int32(-1)
 	t.cut(func(i int32) bool {

@@ -101,9 +101,17 @@ func (t *Tree) Children(i int32, yield func(child int32) bool) {
 	}
 }
 
+// flags are those that any call has.
+func (t *Tree) flags() (all Flags) {
+	for i := range t.Calls {
+		all |= t.Calls[i].Flags
+	}
+	return all
+}
+
 // Incomplete tells whether anything of the tree is missing.
 func (t *Tree) Incomplete() bool {
-	return t.Lost > 0 || slices.ContainsFunc(t.Calls, func(c Call) bool { return c.Flags&(Gap|NoExit|NoEntry) != 0 })
+	return t.Lost > 0 || t.flags()&(Gap|NoExit|NoEntry) != 0
 }
 
 // Clone is a copy that shares nothing with the tree.

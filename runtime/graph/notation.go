@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"runtime"
 	"strconv"
@@ -130,32 +129,41 @@ var image = func() uint64 {
 // NameSymbols gives the pointers in a tree their names. lookup is the name of
 // the symbol at an address, "" where there is none; it is asked once for each.
 func (f *Funcs) NameSymbols(t *Tree, lookup func(addr uint64) string) {
-	see := func(typ Result, bits uint64) {
-		if typ != Pointer && typ != Unknown || bits < image || len(f.Symbols) >= symbolsMost {
-			return
-		}
-		if _, isErr := errName(int64(bits)); isErr {
-			return
-		}
-		if _, known := f.Symbols[bits]; known {
+	f.pointers(t, func(bits uint64) {
+		if _, known := f.Symbols[bits]; known || len(f.Symbols) >= symbolsMost {
 			return
 		}
 		if f.Symbols == nil {
 			f.Symbols = map[uint64]string{}
 		}
 		f.Symbols[bits] = lookup(bits)
+	})
+}
+
+// pointers calls see with each pointer in a tree that may have a name.
+func (f *Funcs) pointers(t *Tree, see func(bits uint64)) {
+	look := func(typ Result, bits uint64) {
+		if typ != Pointer && typ != Unknown || bits < image {
+			return
+		}
+		if _, isErr := errName(int64(bits)); !isErr {
+			see(bits)
+		}
 	}
 	for i := range t.Calls {
 		c := &t.Calls[i]
+		if c.NArgs == 0 && c.Flags&HasRet == 0 {
+			continue // as most calls that the tracer records
+		}
 		if c.Flags&Gap != 0 || c.Fn < 0 || int(c.Fn) >= len(f.List) {
 			continue
 		}
 		fn := &f.List[c.Fn]
 		for k := range min(int(c.NArgs), len(fn.Params)) {
-			see(fn.Params[k].Type, t.Args[int(c.Args)+k])
+			look(fn.Params[k].Type, t.Args[int(c.Args)+k])
 		}
 		if c.Flags&HasRet != 0 {
-			see(fn.Result, c.Ret)
+			look(fn.Result, c.Ret)
 		}
 	}
 }
@@ -169,8 +177,14 @@ func (f *Funcs) TakeSymbols(t *Tree, from *Funcs) {
 
 // SymbolsOf are the names of the pointers in a tree; nil for none.
 func (f *Funcs) SymbolsOf(t *Tree) map[uint64]string {
-	only := Funcs{List: f.List}
-	only.NameSymbols(t, func(addr uint64) string { return f.Symbols[addr] })
-	maps.DeleteFunc(only.Symbols, func(_ uint64, name string) bool { return name == "" })
-	return only.Symbols
+	var out map[uint64]string
+	f.pointers(t, func(bits uint64) {
+		if name := f.Symbols[bits]; name != "" {
+			if out == nil {
+				out = map[uint64]string{}
+			}
+			out[bits] = name
+		}
+	})
+	return out
 }

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,9 +11,9 @@ import (
 
 // Text is the tree as Write prints it, without a newline at the end.
 func (t *Tree) Text(funcs *Funcs, style Style) string {
-	var b strings.Builder
-	_ = t.Write(&b, funcs, style) // a Builder takes everything
-	return strings.TrimRight(b.String(), "\n")
+	var s string
+	t.drawn(funcs, style, func(text []byte) { s = string(bytes.TrimRight(text, "\n")) })
+	return s
 }
 
 // Shape is the tree without times and results: what two calls have in common
@@ -46,6 +48,26 @@ func (t *Tree) Shape(funcs *Funcs) string {
 		}
 	}
 	return b.String()
+}
+
+// ShapeHash is a number that trees of one shape share, given one table of
+// functions in which each has one index.
+func (t *Tree) ShapeHash() uint64 {
+	const prime = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	h := uint64(len(t.Calls))
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		h = (h ^ uint64(uint32(c.Fn))<<32 ^ uint64(c.End)<<1 ^ uint64(c.Flags&Gap)) * prime
+		h ^= h >> 29
+	}
+	return h
+}
+
+// SameShape tells whether two trees have one Shape, given the same table.
+func (t *Tree) SameShape(u *Tree) bool {
+	return slices.EqualFunc(t.Calls, u.Calls, func(a, b Call) bool {
+		return a.Fn == b.Fn && a.End == b.End && a.Flags&Gap == b.Flags&Gap
+	})
 }
 
 // AppendJSON appends the tree as an object: of each call its function, module
@@ -175,7 +197,10 @@ func (t *Tree) Nearest(funcs *Funcs, name string, time int64) (call int32, found
 	name = BaseName(name)
 	for i := range t.Calls {
 		c := &t.Calls[i]
-		if c.Flags&Gap != 0 || BaseName(funcs.Name(c.Fn)) != name {
+		if c.Flags&Gap != 0 {
+			continue
+		}
+		if n := funcs.Name(c.Fn); n != name && (!strings.HasPrefix(n, name) || BaseName(n) != name) {
 			continue
 		}
 		d := max(c.T0-time, time-c.T0)

@@ -1,11 +1,11 @@
 package graph
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -31,10 +31,35 @@ func StyleNamed(name string) (Style, error) {
 	return 0, fmt.Errorf("no style %q: the styles are tree and ftrace", name)
 }
 
-// Write prints a tree. What is missing is said on the first line, what was
-// folded away on the last.
+// drawings are buffers that trees are drawn in.
+var drawings = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// largeDrawing is the size from which a buffer is not kept.
+const largeDrawing = 1 << 20
+
+// Write prints a tree in one piece. What is missing is said on the first line,
+// what was folded away on the last.
 func (t *Tree) Write(w io.Writer, funcs *Funcs, style Style) error {
-	b := bufio.NewWriter(w)
+	if b, ok := w.(*bytes.Buffer); ok {
+		t.draw(b, funcs, style)
+		return nil
+	}
+	var err error
+	t.drawn(funcs, style, func(text []byte) { _, err = w.Write(text) })
+	return err
+}
+
+// drawn calls use with the lines of a tree.
+func (t *Tree) drawn(funcs *Funcs, style Style, use func(text []byte)) {
+	b := drawings.Get().(*bytes.Buffer)
+	t.draw(b, funcs, style)
+	use(b.Bytes())
+	if b.Reset(); b.Cap() < largeDrawing {
+		drawings.Put(b)
+	}
+}
+
+func (t *Tree) draw(b *bytes.Buffer, funcs *Funcs, style Style) {
 	if note := t.missing(); note != "" {
 		fmt.Fprintf(b, " incomplete: %s\n", note)
 	}
@@ -46,7 +71,6 @@ func (t *Tree) Write(w io.Writer, funcs *Funcs, style Style) error {
 	if note := t.Folded.String(); note != "" {
 		fmt.Fprintf(b, " (%s)\n", note)
 	}
-	return b.Flush()
 }
 
 // String says what was folded away, "" for nothing.
@@ -149,7 +173,7 @@ type line struct {
 }
 
 // lines draws the tree with lines.
-func (t *Tree) lines(w *bufio.Writer, funcs *Funcs) {
+func (t *Tree) lines(w *bytes.Buffer, funcs *Funcs) {
 	list := make([]line, len(t.Calls))
 	durations := make([]byte, 0, 10*len(t.Calls))
 	column, times := 0, 0
@@ -168,13 +192,13 @@ func (t *Tree) lines(w *bufio.Writer, funcs *Funcs) {
 		l.took = int32(len(durations))
 		times = max(times, len(durations)-before)
 	}
-	text := make([]byte, 0, 256)
+	var text []byte
 	left := append(make([]byte, 0, 64), ' ') // the lines to the left of children
 	list[0].left = 1
 	from := int32(0)
 	for i := range t.Calls {
 		c, l := &t.Calls[i], &list[i]
-		text = append(text[:0], left[:1]...)
+		text = append(w.AvailableBuffer(), left[:1]...)
 		if c.Parent >= 0 {
 			// What is to the left of the parent's children is still there.
 			left = left[:list[c.Parent].left]
@@ -212,7 +236,7 @@ func spaces(b []byte, n int) []byte {
 
 // braces prints the tree as function_graph does: CPU, duration with a mark for
 // long ones, calls as nested blocks.
-func (t *Tree) braces(w *bufio.Writer, funcs *Funcs) {
+func (t *Tree) braces(w *bytes.Buffer, funcs *Funcs) {
 	w.WriteString("# CPU  DURATION                  FUNCTION CALLS\n# |     |   |                     |   |   |   |\n")
 	var open []int32
 	closeTo := func(i int32) {
@@ -258,7 +282,7 @@ func ret(funcs *Funcs, c *Call) string {
 }
 
 // brace prints one line; ends tells whether the call's duration belongs on it.
-func (t *Tree) brace(w *bufio.Writer, c *Call, ends bool, depth int, text string) {
+func (t *Tree) brace(w *bytes.Buffer, c *Call, ends bool, depth int, text string) {
 	mark, d := ' ', ""
 	if ends && c.Flags&NoExit == 0 {
 		d = fmt.Sprintf("%.3f us", float64(c.Duration())/1e3)

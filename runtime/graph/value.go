@@ -94,12 +94,17 @@ func FormatDuration(ns int64) string { return string(appendDuration(nil, ns)) }
 
 // appendDuration appends what FormatDuration gives.
 func appendDuration(b []byte, ns int64) []byte {
-	scale, unit := 1e9, " s "
+	tenth, unit := int64(time.Second/10), " s "
 	switch d := time.Duration(ns); {
 	case d < 10*time.Millisecond:
-		scale, unit = 1e3, " us"
+		tenth, unit = int64(time.Microsecond/10), " us"
 	case d < 10*time.Second:
-		scale, unit = 1e6, " ms"
+		tenth, unit = int64(time.Millisecond/10), " ms"
 	}
-	return append(strconv.AppendFloat(b, float64(ns)/scale, 'f', 1, 64), unit...)
+	if ns < 0 {
+		b, ns = append(b, '-'), -ns
+	}
+	n := (ns + tenth/2) / tenth
+	b = append(strconv.AppendInt(b, n/10, 10), '.', byte('0'+n%10))
+	return append(b, unit...)
 }

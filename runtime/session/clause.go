@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -107,6 +108,11 @@ func (c *Clause) run(provider string) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// has tells whether the clause has probes of a provider.
+func (c *Clause) has(provider string) bool {
+	return slices.ContainsFunc(c.obj.Programs, func(p *object.Program) bool { return p.Site.Provider == provider })
 }
 
 // only reports whether the clause has no probes but begin and end.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"probe/lang/diag"
@@ -32,8 +33,8 @@ func (s *Session) finish() Result {
 	return res
 }
 
-// How long the end of a run waits for the kernel to stop new events, and for
-// programs to finish records they have begun.
+// How long the end of a run waits for the kernel to stop new events, unless end
+// probes must not run before, and for programs to finish records they have begun.
 const (
 	quietWait = 300 * time.Millisecond
 	busyWait  = 100 * time.Millisecond
@@ -68,16 +69,19 @@ func (s *Session) settle(clauses []*Clause) {
 }
 
 // waitQuiet drains while the links close, so that a busy probe does not fill
-// its buffer meanwhile.
+// its buffer meanwhile. A second interrupt ends the waiting.
 func (s *Session) waitQuiet(clauses []*Clause) {
 	deadline := time.Now().Add(quietWait)
+	// What an end probe clears must not come back, however long the kernel takes
+	// to remove some hundred trampolines.
+	patient := slices.ContainsFunc(clauses, func(c *Clause) bool { return c.has("end") })
 	for _, c := range clauses {
 		for {
 			s.drainAll(clauses)
 			select {
 			case <-c.quiet:
 			case <-time.After(time.Millisecond):
-				if time.Now().Before(deadline) && !s.forced() {
+				if (patient || time.Now().Before(deadline)) && !s.forced() {
 					continue
 				}
 			}

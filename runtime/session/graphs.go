@@ -40,7 +40,13 @@ type graphProbe struct {
 	decoder *live.Decoder // GraphBPF
 	root    *live.Decoder // GraphFtrace with args=deep: the root's arguments
 	only    map[string]bool
+	own     *live.Own
+	skip    graph.Skipper
 	missing uint64 // trees that were not found
+}
+
+func newGraphProbe(spec *hir.Graph, site *hir.Site) *graphProbe {
+	return &graphProbe{spec: spec, site: site, own: live.NewOwn(), skip: graph.Skipper{Patterns: spec.Skip}}
 }
 
 // startGraphs prepares the graphs of a clause: it switches the tracer on where
@@ -54,7 +60,7 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 		if spec == nil || spec.Why == "" { // the body does not use `graph`
 			continue
 		}
-		p := &graphProbe{spec: spec, site: pr.Site}
+		p := newGraphProbe(spec, pr.Site)
 		g.probes[uint32(i)] = p
 		s.verbose("%s: graphs by %s", pr.Site.Name, spec.Why)
 		if spec.Source == hir.GraphBPF {
@@ -237,7 +243,7 @@ func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, func
 	if !p.spec.IRQs {
 		t.Fold()
 	}
-	live.TakeOutOwn(t, funcs, int64(r.Start), int64(r.ID.Time))
+	p.own.TakeOut(t, funcs, int64(r.Start), int64(r.ID.Time))
 	p.choose(t, funcs)
 	root := t.Root()
 	if p.decoder == nil && root.Flags&(graph.NoEntry|graph.NoExit) == 0 {
@@ -259,7 +265,7 @@ func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, func
 
 // choose takes out of a tree what the probe does not ask for.
 func (p *graphProbe) choose(t *graph.Tree, funcs *graph.Funcs) {
-	t.Skip(funcs, p.spec.Skip)
+	p.skip.Skip(t, funcs)
 	t.Folded.Skipped = 0
 	if p.only != nil {
 		root := t.Root().Fn

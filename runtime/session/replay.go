@@ -67,7 +67,9 @@ func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 	g := &graphs{store: s.opts.Resolver.graphs, probes: map[uint32]*graphProbe{}}
 	for i, pr := range obj.HIR.Probes {
 		if spec := pr.Site.Graph; spec != nil && spec.Why != "" {
-			g.probes[uint32(i)] = &graphProbe{spec: spec, site: pr.Site, only: onlyOf(spec)}
+			p := newGraphProbe(spec, pr.Site)
+			p.only = onlyOf(spec)
+			g.probes[uint32(i)] = p
 		}
 	}
 	return g

@@ -40,7 +40,9 @@ func TestTreeHook(t *testing.T) {
 	g := &graphs{store: store, probes: map[uint32]*graphProbe{}}
 	for i, name := range []string{"f", "g"} {
 		spec := &hir.Graph{Source: hir.GraphBPF, Func: name, Depth: 16, Parts: []hir.GraphPart{{Func: "h"}}}
-		g.probes[uint32(i)] = &graphProbe{spec: spec, site: &hir.Site{}, decoder: live.NewDecoder(spec, nil)}
+		p := newGraphProbe(spec, &hir.Site{})
+		p.decoder = live.NewDecoder(spec, nil)
+		g.probes[uint32(i)] = p
 	}
 	s := &Session{opts: Options{Tree: func(id value.GraphID, tree *graph.Tree, funcs *graph.Funcs) {
 		if table != nil && table != funcs {

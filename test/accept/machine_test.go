@@ -94,6 +94,9 @@ var build = sync.OnceValues(func() (programs, error) {
 	if err != nil {
 		return programs{}, err
 	}
+	if err := guest.DependOnSources(); err != nil {
+		return programs{}, err
+	}
 	if err := os.Chmod(dir, 0o755); err != nil { // cases run probe as other users
 		return programs{}, err
 	}

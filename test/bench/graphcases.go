@@ -2,7 +2,6 @@ package main
 
 import (
 	_ "embed"
-	"math"
 )
 
 // The graph whose recording is measured: looking at the root folder calls
@@ -118,14 +117,22 @@ const stormFunc = "*sys_getppid"
 
 // stormCase is what records a storm of calls. ROOT is stormFunc.
 type stormCase struct {
-	name string
-	args []string
+	name    string
+	threads int // that make the calls; there are two CPUs
+	args    []string
+	ready   string
 	// perCall is how many events a call makes; goal bounds what is missing, as
 	// a part of the calls.
 	perCall, goal float64
 }
 
+// ftraceEvents are those of a call: its entry, its end, and its result.
+const ftraceEvents = 3
+
 var storms = []stormCase{
-	{"`probe graph -o /dev/null`", []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null"}, 3, 0},
-	{"`probe graph`", []string{"graph", "ROOT", "--only", "ROOT"}, 3, math.NaN()},
+	{"`probe graph -o /dev/null`, one thread", 1, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null"}, "recording", ftraceEvents, 0.1},
+	{"`probe graph -o /dev/null`, two threads", 2, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null"}, "recording", ftraceEvents, 0.1},
+	{"the same with `--buffer 64`", 2, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null", "--buffer", "64"}, "recording", ftraceEvents, 0.1},
+	{"`probe graph`, two threads", 2, []string{"graph", "ROOT", "--only", "ROOT"}, "recording", ftraceEvents, 0.1},
+	{"`fgraph:` by eBPF, two threads", 2, []string{"record", "-o", "/dev/null", "-e", "config = { fgraph = bpf } fgraph:ROOT:only=ROOT { print(graph); }"}, "Attached", 1, 0.1},
 }

@@ -172,20 +172,20 @@ func countMatches(ctx context.Context, g *guest.Guest, patterns []string) (int, 
 }
 
 // stormTime is how long a storm goes on, by the guest's clock.
-const stormTime = 20 * time.Second
+const stormTime = time.Minute
 
 // storms records a function that is called without a pause.
 func (b *bench) storms(ctx context.Context, g *guest.Guest) ([]*table, error) {
 	out := &table{
 		title: "A storm of calls", command: "go run ./test/bench -only storm", alone: true,
-		unit: fmt.Sprintf("getppid for %v by the guest's clock without a pause, two emulated CPUs, the default buffers. Thousands of calls; "+
-			"what is missing is neither in a tree nor in the number of lost events; seconds of CPU time of probe", stormTime),
+		unit: fmt.Sprintf("getppid for %v by the guest's clock without a pause, two emulated CPUs, the default buffers. Thousands of calls, trees and events that probe says it has lost, "+
+			"of which a call has one (eBPF) or %d (ftrace); what is missing is in neither, less than nothing is trees of which only a part was lost; seconds of CPU time of probe", stormTime, ftraceEvents),
 		columns: []string{"missing, % of the calls", "calls", "trees", "events lost", "CPU"},
 	}
 	for _, s := range storms {
 		t := b.recorder("probe")
 		args := fill(s.args, "", nil, "ROOT", stormFunc)
-		m, err := b.ask(ctx, g, t, "storm", []string{"-say", "recording", "-for", stormTime.String()}, args...)
+		m, err := b.ask(ctx, g, t, "storm", []string{"-say", s.ready, "-for", stormTime.String(), "-threads", fmt.Sprint(s.threads)}, args...)
 		if _, err = figure(0, err); err != nil {
 			return nil, err
 		}

@@ -34,6 +34,9 @@ func BuildTest(ctx context.Context, pkg string) (string, error) {
 // goBuild runs the Go tool with its output in the cache. The program appears
 // under its name only when it is whole, since others may be reading it.
 func goBuild(ctx context.Context, root, pkg string, verb ...string) (string, error) {
+	if err := DependOnSources(); err != nil {
+		return "", err
+	}
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err

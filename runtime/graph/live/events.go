@@ -15,13 +15,18 @@ type Decoder struct {
 	spec  *hir.Graph
 	fill  func(*graph.Func)
 	names symbol.Names
+	build graph.Builder
+	tree  *graph.Tree // the last one that build has made
+	words []uint64    // of an event
 	Funcs graph.Funcs
 }
 
 // NewDecoder makes a Decoder. fill completes what is known of a function
 // besides its name; it may be nil.
 func NewDecoder(spec *hir.Graph, fill func(*graph.Func)) *Decoder {
-	return &Decoder{spec: spec, fill: fill}
+	d := &Decoder{spec: spec, fill: fill}
+	d.build = graph.Builder{Funcs: &d.Funcs, Resolve: d.resolve, Done: func(_ int32, t *graph.Tree) { d.tree = t.Clone() }}
+	return d
 }
 
 // eventHead is the size of an event without its words (builtin.GraphRecord).
@@ -58,9 +63,7 @@ func (d *Decoder) resolve(addr uint64) graph.Func {
 // Tree is the tree of a record: the last complete call of the probe's
 // function. It is nil when the record holds none.
 func (d *Decoder) Tree(r *builtin.GraphRecord) *graph.Tree {
-	var last *graph.Tree
-	b := &graph.Builder{Funcs: &d.Funcs, Resolve: d.resolve, Done: func(_ int32, t *graph.Tree) { last = t.Clone() }}
-	var args []uint64
+	d.tree = nil
 	strange := uint64(0)
 	data := r.Events
 	for len(data) >= eventHead {
@@ -74,7 +77,7 @@ func (d *Decoder) Tree(r *builtin.GraphRecord) *graph.Tree {
 			Time: int64(binary.LittleEndian.Uint64(data)), Addr: binary.LittleEndian.Uint64(data[8:]),
 			CPU: binary.LittleEndian.Uint16(data[18:]), TID: int32(binary.LittleEndian.Uint32(data[20:])), Depth: -1,
 		}
-		words := args[:0]
+		words := d.words[:0]
 		for i := range n {
 			words = append(words, binary.LittleEndian.Uint64(data[eventHead+8*i:]))
 		}
@@ -90,6 +93,7 @@ func (d *Decoder) Tree(r *builtin.GraphRecord) *graph.Tree {
 				e.Value, e.Flags = words[0], graph.WithRet
 			}
 		}
+		d.words = words
 		data = data[size:]
 		// Another thread may have written here before it saw that the memory is
 		// not its own.
@@ -97,9 +101,10 @@ func (d *Decoder) Tree(r *builtin.GraphRecord) *graph.Tree {
 			strange++
 			continue
 		}
-		b.Add(&e, words)
+		d.build.Add(&e, words)
 	}
-	b.Flush()
+	d.build.Flush()
+	last := d.tree
 	if last == nil {
 		return nil
 	}

@@ -188,7 +188,7 @@ func TestFind(t *testing.T) {
 func TestOwn(t *testing.T) {
 	var f graph.Funcs
 	x := tree(&f, 1000, "root", "early", "__rcu_read_lock", "a", "late")
-	TakeOutOwn(x, &f, 2600, 5000)
+	NewOwn().TakeOut(x, &f, 2600, 5000)
 	if got, want := x.Shape(&f), " root\n └─ a"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -19,11 +19,17 @@ var own = append([]string{
 	"kprobe_ftrace_handler", "preempt_count_add", "preempt_count_sub",
 }, ftrace.Machinery...)
 
-// TakeOutOwn takes out of a tree what ran because programs are attached to its
-// root. start and end are when the root's two programs ran: what the root
-// called before and after is none of its own.
-func TakeOutOwn(t *graph.Tree, funcs *graph.Funcs, start, end int64) {
-	t.Skip(funcs, own)
+// Own takes out of the trees of one table of functions what ran because
+// programs are attached to their roots.
+type Own struct{ skip graph.Skipper }
+
+// NewOwn makes an Own.
+func NewOwn() *Own { return &Own{graph.Skipper{Patterns: own}} }
+
+// TakeOut does so with one tree. start and end are when the root's two programs
+// ran: what the root called before and after is none of its own.
+func (o *Own) TakeOut(t *graph.Tree, funcs *graph.Funcs, start, end int64) {
+	o.skip.Skip(t, funcs)
 	t.Folded.Skipped = 0
 	t.Cut(func(i int32) bool {
 		c := &t.Calls[i]

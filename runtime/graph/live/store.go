@@ -12,7 +12,8 @@ import (
 type Store struct {
 	mu     sync.Mutex
 	funcs  graph.Funcs
-	shapes map[string]*shape
+	places map[*graph.Funcs][]int32 // of other tables' functions in funcs
+	shapes map[uint64][]*shape      // by hash
 	ids    map[key]*shape
 	recent map[key]*graph.Tree
 	order  []key // of recent, oldest first
@@ -32,7 +33,6 @@ func keyOf(id value.GraphID) key { return key{id.Time, id.TID, id.Probe} }
 
 // shape is what the trees of calls have in common that went the same way.
 type shape struct {
-	text  string
 	first value.GraphID // stands for all
 	tree  *graph.Tree   // an example
 }
@@ -46,7 +46,7 @@ const (
 
 // NewStore makes a Store.
 func NewStore() *Store {
-	return &Store{shapes: map[string]*shape{}, ids: map[key]*shape{}, recent: map[key]*graph.Tree{}}
+	return &Store{places: map[*graph.Funcs][]int32{}, shapes: map[uint64][]*shape{}, ids: map[key]*shape{}, recent: map[key]*graph.Tree{}}
 }
 
 // SetStyle chooses how trees are printed.
@@ -56,23 +56,28 @@ func (s *Store) SetStyle(style graph.Style) {
 	s.style = style
 }
 
-// Keep takes the tree of a call. Its functions are those of from.
+// Keep takes the tree of a call, which is the store's from now on. Its
+// functions are those of from.
 func (s *Store) Keep(id value.GraphID, t *graph.Tree, from *graph.Funcs) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t = t.Clone()
+	place := s.places[from]
+	for i := len(place); i < len(from.List); i++ {
+		place = append(place, s.funcs.Named(from.List[i]))
+	}
+	s.places[from] = place
 	for i := range t.Calls {
-		if c := &t.Calls[i]; c.Fn >= 0 {
-			c.Fn = s.funcs.Named(from.Func(c.Fn))
+		if c := &t.Calls[i]; c.Fn >= 0 && int(c.Fn) < len(place) {
+			c.Fn = place[c.Fn]
 		}
 	}
 	s.funcs.TakeSymbols(t, from)
 	k := keyOf(id)
-	text := t.Shape(&s.funcs)
-	sh := s.shapes[text]
+	sh := s.shape(t)
 	if sh == nil {
-		sh = &shape{text: text, first: id, tree: t}
-		s.shapes[text] = sh
+		sh = &shape{first: id, tree: t}
+		hash := t.ShapeHash()
+		s.shapes[hash] = append(s.shapes[hash], sh)
 	}
 	s.ids[k] = sh
 	if s.recent[k] == nil {
@@ -87,6 +92,16 @@ func (s *Store) Keep(id value.GraphID, t *graph.Tree, from *graph.Funcs) {
 		delete(s.recent, s.order[0])
 		s.order = s.order[1:]
 	}
+}
+
+// shape is that of a tree, nil when it is the first.
+func (s *Store) shape(t *graph.Tree) *shape {
+	for _, sh := range s.shapes[t.ShapeHash()] {
+		if sh.tree.SameShape(t) {
+			return sh
+		}
+	}
+	return nil
 }
 
 // Text is the graph of a call in a form, "" when there is none.
@@ -107,7 +122,7 @@ func (s *Store) Text(id value.GraphID, form value.GraphForm) string {
 	case form == value.GraphText && t != nil:
 		return t.Text(&s.funcs, s.style)
 	}
-	return sh.text // of a call long ago the shape is what is left
+	return sh.tree.Shape(&s.funcs) // which is what is left of a call long ago
 }
 
 // Same gives the graph that stands for all with the same shape.

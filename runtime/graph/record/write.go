@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,9 @@ type Writer struct {
 	pack    *zstd.Encoder // nil without compression
 	file    io.Closer     // nil when the stream is the caller's
 	line    []byte
+	// The name of a thread, most often that of the last tree, and its JSON.
+	comm     string
+	commJSON []byte
 }
 
 // flushEvery is how long a tree waits at most until it is in the file, which is
@@ -148,8 +152,11 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 		num("tid", int64(t.Thread.TID), true)
 		num("pid", int64(t.Thread.PID), false)
 		if t.Thread.Comm != "" {
-			comm, _ := json.Marshal(t.Thread.Comm) // strings cannot fail
-			b = append(append(b, `,"comm":`...), comm...)
+			if t.Thread.Comm != w.comm {
+				w.comm = t.Thread.Comm
+				w.commJSON, _ = json.Marshal(w.comm) // strings cannot fail
+			}
+			b = append(append(b, `,"comm":`...), w.commJSON...)
 		}
 		num("start", start, true)
 		num("lost", int64(t.Lost), false)
@@ -160,18 +167,11 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 	}
 	b = append(b, `,"calls":[`...)
 	args := false
+	b = slices.Grow(b, (to-from)*callMax)
 	for i := from; i < to; i++ {
 		c := &t.Calls[i]
 		args = args || c.NArgs > 0
-		b = append(b, '[')
-		for _, n := range [...]int64{int64(c.Fn), int64(c.Depth), int64(c.CPU), c.T0 - start, c.T1 - c.T0} {
-			b = append(strconv.AppendInt(b, n, 10), ',')
-		}
-		b = strconv.AppendInt(b, int64(c.Flags&knownFlags), 10)
-		if c.Flags&(graph.HasRet|graph.Gap) != 0 {
-			b = strconv.AppendInt(append(b, ','), int64(c.Ret), 10)
-		}
-		b = append(b, ']', ',')
+		b = appendCall(b, c, start)
 	}
 	b[len(b)-1] = ']'
 	if args {
@@ -194,6 +194,27 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 		b = append(b, `,"more":true`...)
 	}
 	w.line = append(b, "}}\n"...)
+}
+
+// callMax is how many bytes appendCall may touch.
+const callMax = 7*numberMax + len("[,")
+
+// appendCall appends the numbers of a call, and a comma. b has room for
+// callMax bytes.
+func appendCall(b []byte, c *graph.Call, start int64) []byte {
+	to := b[len(b) : len(b)+callMax]
+	to[0] = '['
+	at := 1 + putComma(to[1:], int64(c.Fn))
+	at += putComma(to[at:], int64(c.Depth))
+	at += putComma(to[at:], int64(c.CPU))
+	at += putComma(to[at:], c.T0-start)
+	at += putComma(to[at:], c.T1-c.T0)
+	at += putComma(to[at:], int64(c.Flags&knownFlags))
+	if c.Flags&(graph.HasRet|graph.Gap) != 0 {
+		at += putComma(to[at:], int64(c.Ret))
+	}
+	to[at-1], to[at] = ']', ','
+	return b[:len(b)+at+1]
 }
 
 // flushSoon sees to it that what was written is in the file before long. The

@@ -49,6 +49,7 @@ type options struct {
 	rounds   int
 	say      string // how to know that a recorder of graphs records
 	duration time.Duration
+	threads  int // of a storm
 }
 
 func main() {
@@ -59,11 +60,12 @@ func main() {
 	flag.IntVar(&o.calls, "calls", 1000, "events in a round")
 	flag.IntVar(&o.rounds, "rounds", 20, "rounds, with a pause between them")
 	flag.StringVar(&o.say, "say", "", "the recorder is ready when its output has this `pattern`, without one when function_graph is on")
+	flag.IntVar(&o.threads, "threads", 1, "threads that make a storm")
 	flag.DurationVar(&o.duration, "for", time.Minute, "length of a storm")
 	flag.Parse()
 	words := flag.Args()
 	if len(words) < 3 || words[1] != "--" {
-		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] [-say PATTERN] [-for D] cpu|attached|event|lost|graphs|hooked|storm -- TRACER...")
+		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] [-say PATTERN] [-for D] [-threads N] cpu|attached|event|lost|graphs|hooked|storm -- TRACER...")
 		os.Exit(2)
 	}
 	measures := map[string]func(*options, []string) (*Result, error){

@@ -139,7 +139,7 @@ func event(o *options, args []string) (*Result, error) {
 }
 
 // lostPattern finds what tracers say about events they know to have lost.
-var lostPattern = regexp.MustCompile(`(?i)lost (\d+) events|(\d+) event(?:s|\(s\))?(?: of \S+)? (?:were |was )?lost|overrun: (\d+)`)
+var lostPattern = regexp.MustCompile(`(?i)lost (\d+) events|(\d+) event(?:s|\(s\))?(?: of \S+)? (?:were |was )?lost|(\d+) call graphs?(?: of \S+)? (?:were|was) not recorded|overrun: (\d+)`)
 
 // lost makes events without a pause, ends the tracer right after the last one,
 // and counts what it printed: lines with the word "event".

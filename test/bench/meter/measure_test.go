@@ -11,8 +11,9 @@ func TestLostPattern(t *testing.T) {
 		"note: 7 events of tracepoint:a:b were lost (full)": 7,
 		"3 events were lost": 3,
 		"nothing here":       0,
-		"warning: at least 12 event(s) were lost; --buffer": 12,
-		"overrun: 5\ncommit overrun: 0\noverrun: 6":         11,
+		"warning: at least 12 event(s) were lost; --buffer":                                                                 12,
+		"note: 3 events of fgraph:f were lost: the ring buffer was full\nnote: 4 call graphs of fgraph:f were not recorded": 7,
+		"overrun: 5\ncommit overrun: 0\noverrun: 6":                                                                         11,
 	} {
 		if got := sum(text, lostPattern); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)

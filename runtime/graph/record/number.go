@@ -1,0 +1,53 @@
+package record
+
+import (
+	"encoding/binary"
+	"strconv"
+)
+
+// The numbers of a tree are most of a recording, and most of what writing one
+// costs. strconv looks for the case that fits each time and copies its result;
+// here three digits and the comma after them are one load and one store.
+
+// numberMax is how many bytes putComma may touch.
+const numberMax = 24
+
+// The numbers below 1000 with a comma, the first character in the lowest byte:
+// padded with zeroes to three digits, and as they are. lengths are those of the
+// latter.
+var padded, plain, lengths = func() (p, q [1000]uint32, l [1000]uint8) {
+	for n := range p {
+		p[n] = uint32('0'+n/100) | uint32('0'+n/10%10)<<8 | uint32('0'+n%10)<<16 | ','<<24
+		l[n] = uint8(len(strconv.Itoa(n))) + 1
+		q[n] = p[n] >> (32 - 8*l[n])
+	}
+	return p, q, l
+}()
+
+// putComma writes a number and a comma to b, which has numberMax bytes, and
+// gives the number of bytes.
+func putComma(b []byte, n int64) int {
+	if uint64(n) < 1000 {
+		binary.LittleEndian.PutUint32(b, plain[n])
+		return int(lengths[n])
+	}
+	return putLong(b, n)
+}
+
+// putLong is putComma for numbers from 1000 on and negative ones.
+func putLong(b []byte, n int64) int {
+	switch u := uint64(n); {
+	case u < 1e6:
+		high := u / 1000
+		at := int(lengths[high]) - 1
+		binary.LittleEndian.PutUint32(b, plain[high])
+		binary.LittleEndian.PutUint32(b[at:], padded[u-1000*high])
+		return at + 4
+	case u < 1e9:
+		high := u / 1000
+		at := putLong(b, int64(high)) - 1
+		binary.LittleEndian.PutUint32(b[at:], padded[u-1000*high])
+		return at + 4
+	}
+	return len(append(strconv.AppendInt(b[:0], n, 10), ','))
+}
