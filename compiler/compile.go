@@ -41,6 +41,8 @@ type Config struct {
 	// ring buffer.
 	FirstEvent int
 	NoOpt      bool // leave out the optimising passes
+	// Interpret keeps the programs as IR instead of making instructions.
+	Interpret bool
 	// Dump gets the text of a stage: "ir-lowered", "ir" or "bpf".
 	Dump func(stage, program, text string)
 }
@@ -92,6 +94,9 @@ func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
 	u.Obj.StrTrailer = ".."
 	if s, ok := p.Config["str_trunc_trailer"]; ok {
 		u.Obj.StrTrailer = s
+	}
+	if cfg.Interpret {
+		u.Obj.MapNames = u.MapNames
 	}
 	for i, prog := range u.IR {
 		op := u.Obj.Programs[i]
@@ -147,6 +152,10 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *st
 		}
 	}
 	dump("ir", prog.String)
+	if cfg.Interpret {
+		op.IR = prog
+		return nil
+	}
 	*stage = "emit of " + op.Site.Name
 	code, err := emit.Prog(prog, func(n int) string { return u.MapNames[n] }, emit.Options{NoOpt: cfg.NoOpt})
 	if err != nil {

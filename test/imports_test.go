@@ -29,7 +29,7 @@ var edges = map[string][]string{
 	"compiler/pass":       {"compiler/ir"},
 	"compiler/emit":       {"lang/source", "compiler/ir", "compiler/regalloc", "compiler/pass"},
 	"compiler/builtin":    {"lang/...", "compiler/ir", "compiler/target"},
-	"compiler/object":     {"lang/...", "compiler/builtin"},
+	"compiler/object":     {"lang/...", "compiler/builtin", "compiler/ir"},
 	"compiler/lower":      {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin", "compiler/object"},
 	"compiler":            {"lang/...", "compiler/..."},
 	"stdlib":              {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin"},
@@ -46,6 +46,7 @@ var edges = map[string][]string{
 	"runtime/event":       {"lang/...", "compiler/..."},
 	"runtime/kernel":      {"lang/...", "compiler/target", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/feature", "runtime/elf", "runtime/bpf"},
 	"runtime/provider":    {"lang/...", "compiler/target", "runtime/kernel", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/elf", "runtime/bpf", "runtime/feature"},
+	"runtime/replay":      {"lang/...", "compiler/...", "runtime/graph", "runtime/graph/record", "runtime/provider"},
 	"runtime/session":     {"lang/...", "compiler/...", "stdlib", "runtime/..."},
 	"runtime/repl":        {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
 

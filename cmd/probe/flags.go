@@ -48,6 +48,7 @@ type options struct {
 	cmd, comm                     string
 	out, format, buffer           string
 	record                        string // record -o
+	replay                        string
 	quiet, noWarnings, unsafe     bool
 	strict, verbose, dryRun       bool
 	keepWarnings                  int // -k, how often

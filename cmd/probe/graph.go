@@ -136,7 +136,7 @@ func runGraph(o *options, std stdio) int {
 	}
 	defer src.Close() // for a panic; closing twice is no error
 	if o.out != "" {
-		h := record.Header{Started: time.Now(), WallOffset: int64(r.offset), Kernel: kernelRelease(), Arch: runtime.GOARCH, Source: "ftrace", Functions: o.words}
+		h := record.Header{Started: time.Now(), WallOffset: int64(r.offset), BootOffset: int64(bootOffset()), Kernel: kernelRelease(), Arch: runtime.GOARCH, Source: "ftrace", Functions: o.words}
 		if r.out, err = record.Create(o.out, h, &r.funcs); err != nil {
 			return graphFailed(std, errors.Join(err, src.Close()))
 		}
@@ -351,6 +351,20 @@ func wallOffset() time.Duration {
 		return 0
 	}
 	return time.Duration(time.Now().UnixNano() - ts.Nano())
+}
+
+// bootOffset is how long the machine was suspended, which CLOCK_MONOTONIC leaves
+// out. Less than a tick is the time between the two readings.
+func bootOffset() time.Duration {
+	var mono, boot unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {
+		return 0
+	}
+	d := time.Duration(boot.Nano() - mono.Nano())
+	if d < time.Millisecond {
+		return 0
+	}
+	return d
 }
 
 // graphFailed explains why nothing can be recorded.

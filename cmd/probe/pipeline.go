@@ -21,6 +21,7 @@ import (
 	"probe/runtime/feature"
 	"probe/runtime/kernel"
 	"probe/runtime/provider"
+	"probe/runtime/replay"
 	"probe/runtime/tracefs"
 	"probe/scripts"
 	"probe/stdlib"
@@ -33,6 +34,8 @@ type pipeline struct {
 	kernel *kernel.Kernel
 	probes *provider.Set
 	child  int // pid of the -c child
+	// recording stands for the kernel with --replay, else nil.
+	recording *replay.Recording
 
 	file  *source.File
 	tree  *syntax.File
@@ -199,15 +202,24 @@ func (p *pipeline) check(params []string) (diag.List, bool) {
 	if p.child != 0 {
 		pid = p.child
 	}
-	prog, out := check.Check(&check.Input{
+	in := &check.Input{
 		File: p.tree, Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel,
 		Env:    &kernel.Env{K: p.kernel, Options: p.o.named, Child: p.child, PID: pid, Comm: p.o.comm},
 		Config: p.config(), Params: params, PID: pid, Comm: p.o.comm, Unsafe: p.o.unsafe, Import: p.importFile,
-	})
+	}
+	if r := p.recording; r != nil {
+		in.Probes, in.Types = r, r
+		in.Env = r.Env(replay.Env{Options: p.o.named, PID: pid, Comm: p.o.comm})
+		if in.Config == nil {
+			in.Config = map[string]string{}
+		}
+		in.Config["missing_probes"] = "ignore" // the recording tells what it has nothing for
+	}
+	prog, out := check.Check(in)
 	p.prog = prog
 	if prog != nil {
 		p.checkNamed(&out)
-		if len(prog.Probes) == 0 {
+		if len(prog.Probes) == 0 && p.recording == nil {
 			out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"}).
 				WithHelp("a script is made of probes: `probe -e 'begin { printf(\"hello\\n\"); }'`")
 		}
@@ -238,6 +250,9 @@ func (p *pipeline) build(params []string, dump func(stage, program, text string)
 	}
 	obj, more := p.compile(dump)
 	list.All = append(list.All, more.All...)
+	if p.recording != nil {
+		return obj, list
+	}
 	return p.shorten(params, obj, list)
 }
 
@@ -346,6 +361,12 @@ func (p *pipeline) importFile(from *source.File, path string) (*source.File, err
 
 // compile makes the object; dump gets the text of the stages if it is set.
 func (p *pipeline) compile(dump func(stage, program, text string)) (*compiler.Object, diag.List) {
+	if r := p.recording; r != nil {
+		return compiler.Compile(p.prog, compiler.Config{
+			Target: r.Target(), Builtins: stdlib.Table(), Types: r, PID: p.o.pid, Comm: p.o.comm, Dump: dump,
+			Lookups: p.o.keepWarnings > 0, Interpret: true,
+		})
+	}
 	t, err := p.kernel.Target(p.texts.String())
 	if err != nil {
 		var out diag.List

@@ -30,7 +30,7 @@ var recordCommand = &command{
 // recordFlags are those of run. -o is the recording here, and -q leaves out
 // all that would only be read by somebody who watches.
 func recordFlags(o *options) []flag {
-	flags := slices.DeleteFunc(runFlags(o), func(f flag) bool { return f.long == "output" || f.long == "quiet" })
+	flags := slices.DeleteFunc(runFlags(o), func(f flag) bool { return f.long == "output" || f.long == "quiet" || f.long == "replay" })
 	return append(flags,
 		flag{long: "output", short: 'o', arg: "FILE", help: "the recording to write, compressed if it ends in .zst", set: setString(&o.record)},
 		flag{long: "quiet", short: 'q', help: "print no output of the script, only messages", set: setBool(&o.quiet)})
@@ -84,7 +84,7 @@ func startRecorder(o *options, f *source.File, params []string, obj *object.Obje
 	now := time.Now()
 	r := &recorder{path: o.record, quiet: o.quiet, start: now, start0: now.UnixNano() - int64(offset),
 		known: map[value.GraphID]int{}, stop: make(chan struct{})}
-	h := record.Header{Started: now, WallOffset: int64(offset), Kernel: kernelRelease(), Arch: runtime.GOARCH,
+	h := record.Header{Started: now, WallOffset: int64(offset), BootOffset: int64(bootOffset()), Kernel: kernelRelease(), Arch: runtime.GOARCH,
 		Script: &record.Script{Name: f.Name, Text: f.Text, Args: params}}
 	h.Functions, h.Source = graphRoots(obj)
 	var err error
@@ -158,7 +158,7 @@ func (r *recorder) tree(id value.GraphID, t *graph.Tree, funcs *graph.Funcs) {
 	if _, twice := r.known[id]; twice {
 		return
 	}
-	r.funcs.List = funcs.List
+	r.funcs.List, r.funcs.Symbols = funcs.List, funcs.Symbols
 	if r.err = r.w.Tree(t); r.err != nil {
 		return
 	}

@@ -45,6 +45,8 @@ func runFlags(o *options) []flag {
 		{long: "output", short: 'o', arg: "FILE", help: "write the output to a file", set: setString(&o.out)},
 		{long: "format", short: 'f', arg: "text|json", help: "format of the output", set: setString(&o.format)},
 		{long: "", short: 'B', arg: "line|full|none", help: "buffering of the output (default line)", set: setString(&o.buffer)},
+		{long: "graph-style", arg: "tree|ftrace", help: "form of call graphs (default tree)", set: setString(&o.graph.style)},
+		{long: "replay", arg: "FILE", help: "run the script over a recording, without a kernel and privileges", set: setString(&o.replay)},
 		{long: "quiet", short: 'q', help: "no \"Attached …\" line", set: setBool(&o.quiet)},
 		{long: "warnings", short: 'k', help: "also report failing reads and lookups", set: func(string) error { o.keepWarnings++; return nil }},
 		{long: "strict", help: "exit with status 3 when the result is incomplete", set: setBool(&o.strict)},
@@ -80,6 +82,9 @@ func (o *options) conflicts() error {
 
 // runScript is the whole of "probe run".
 func runScript(o *options, std stdio) int {
+	if o.replay != "" {
+		return runReplay(o, std)
+	}
 	if err := o.conflicts(); err != nil {
 		fail(std, usageError(o.command, err))
 		return exitUsage
@@ -179,6 +184,14 @@ func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func()
 		}
 	}
 	resolver := session.NewResolver()
+	if p.recording != nil {
+		resolver = session.ReplayResolver(p.recording)
+	}
+	style, err := o.graphStyle()
+	if err != nil {
+		return bad(err)
+	}
+	resolver.SetGraphStyle(style)
 	config := output.Config{Out: out, Err: std.err, Buffer: buffering, Resolver: resolver, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err)}
 	if _, err := output.New(o.format, config); err != nil {

@@ -30,17 +30,31 @@ var showCommand = &command{
 }
 
 func runShow(o *options, std stdio) int {
-	if o.graph.style == "" {
-		o.graph.style = "tree"
-	}
-	style, err := graph.StyleNamed(o.graph.style)
-	if err != nil {
+	if _, err := o.graphStyle(); err != nil {
 		fail(std, usageError(o.command, err))
 		return exitUsage
 	}
 	rec, code := loadRecording(o.words[0], std)
 	if rec == nil {
 		return code
+	}
+	return showRecording(o, std, rec)
+}
+
+// graphStyle is the form of trees that was asked for.
+func (o *options) graphStyle() (graph.Style, error) {
+	if o.graph.style == "" {
+		return graph.StyleNamed("tree")
+	}
+	return graph.StyleNamed(o.graph.style)
+}
+
+// showRecording prints a recording.
+func showRecording(o *options, std stdio, rec *record.Recording) int {
+	style, err := o.graphStyle()
+	if err != nil {
+		fail(std, usageError(o.command, err))
+		return exitUsage
 	}
 	r := &recording{o: o, std: std, style: style, funcs: rec.Funcs, offset: time.Duration(rec.Header.WallOffset)}
 	whole := r.replay(rec)
@@ -57,23 +71,35 @@ func runShow(o *options, std stdio) int {
 // loadRecording reads a recording and warns of damage. rec is nil when the
 // file cannot be used; the message is printed then.
 func loadRecording(path string, std stdio) (rec *record.Recording, code int) {
-	rec, err := record.Load(path)
-	if err != nil {
-		d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()}
-		if errors.Is(err, record.ErrFormat) {
-			d.WithHelp("`probe graph FUNC -o FILE` makes recordings")
-		}
-		if errors.Is(err, os.ErrNotExist) {
-			d.Code = "bad-usage"
-		}
-		fail(std, d)
-		return nil, exitUsage
+	if rec, code = readRecording(path, std); rec != nil {
+		warnRecording(path, rec, std)
 	}
+	return rec, code
+}
+
+// readRecording is loadRecording without the warnings.
+func readRecording(path string, std stdio) (rec *record.Recording, code int) {
+	rec, err := record.Load(path)
+	if err == nil {
+		return rec, exitOK
+	}
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()}
+	if errors.Is(err, record.ErrFormat) {
+		d.WithHelp("`probe graph FUNC -o FILE` makes recordings")
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		d.Code = "bad-usage"
+	}
+	fail(std, d)
+	return nil, exitUsage
+}
+
+// warnRecording tells what a recording lacks.
+func warnRecording(path string, rec *record.Recording, std stdio) {
 	if rec.Damage != nil {
 		fmt.Fprintf(std.err, "warning: %s: %v; %s before that\n", path, rec.Damage, plural(uint64(len(rec.Trees)), "tree"))
 	}
 	if rec.End != nil && rec.End.Lost > 0 {
 		fmt.Fprintf(std.err, "warning: %s: at least %s lost while it was recorded: calls may be missing\n", path, plural(rec.End.Lost, "event"))
 	}
-	return rec, exitOK
 }

@@ -16,94 +16,30 @@ type Env struct {
 
 	PidTgid, UidGid, CPU, Clock, Random, CgroupID, Cookie uint64
 	Comm                                                  string
-	Task                                                  uint64 // address of the current task
+	Task                                                  uint64        // address of the current task
+	FuncIP                                                uint64        // address of the traced function
+	Boot                                                  uint64        // what the boot clock is ahead of Clock
+	Rand                                                  func() uint64 // in place of Random, if set
 
 	RingFull bool // reservations fail
-	Budget   int  // turns that may_goto allows in all
-	Steps    int  // instructions left before the run counts as endless
+	// NoKernel says that memory of the kernel is not there: reading it fails.
+	NoKernel bool
+	Budget   int // turns that may_goto allows in all
+	Steps    int // instructions left before the run counts as endless
 
 	records map[uint64]*Region // reserved ring records
-}
-
-// EnvMap is one map.
-type EnvMap struct {
-	Name       string
-	KeySize    int
-	ValueSize  int
-	MaxEntries int
-	Array      bool // keys are 4-byte indexes, entry 0 can be addressed directly
-	obj        *Region
-	keys       []string // in order of insertion
-	vals       map[string]*Region
+	objs    map[uint64]*EnvMap // by the address that stands for the map
+	deleted []*Region          // values whose keys are gone, which a program may still hold
 }
 
 // NewEnv makes a world with a context of the given bytes.
 func NewEnv(ctx []byte) *Env {
 	e := &Env{PidTgid: 1234<<32 | 5678, UidGid: 1000<<32 | 1001, CPU: 1, Clock: 1_000_000_007, Random: 0x1234abcd,
-		CgroupID: 77, Cookie: 99, Comm: "comm", Task: KernelBase + 0x1000, Budget: 1 << 16, Steps: 1 << 20,
-		records: map[uint64]*Region{}}
+		CgroupID: 77, Cookie: 99, Comm: "comm", Task: KernelBase + 0x1000, FuncIP: KernelBase + 0x100, Budget: 1 << 16, Steps: 1 << 20,
+		records: map[uint64]*Region{}, objs: map[uint64]*EnvMap{}}
 	e.Ctx = e.Mem.Add("the context", ctx)
 	e.Ctx.ReadOnly = true
 	return e
-}
-
-// AddMap adds a map; its index is its place in Maps.
-func (e *Env) AddMap(m EnvMap) *EnvMap {
-	n := &m
-	n.obj = e.Mem.Add("map "+m.Name, nil)
-	n.vals = map[string]*Region{}
-	if m.Array {
-		for i := range m.MaxEntries {
-			k := make([]byte, 4)
-			put(k, uint64(i))
-			n.add(e, string(k))
-		}
-	}
-	e.Maps = append(e.Maps, n)
-	return n
-}
-
-func (m *EnvMap) add(e *Env, key string) *Region {
-	r := e.Mem.Add("a value of map "+m.Name, make([]byte, m.ValueSize))
-	m.keys = append(m.keys, key)
-	m.vals[key] = r
-	return r
-}
-
-// Get is the value of a key, nil if it is not there.
-func (m *EnvMap) Get(key string) []byte {
-	if r := m.vals[key]; r != nil {
-		return r.Data
-	}
-	return nil
-}
-
-// Keys are the keys in order of insertion.
-func (m *EnvMap) Keys() []string { return m.keys }
-
-// MapAddr is the address that stands for map n.
-func (e *Env) MapAddr(n int) (uint64, error) {
-	if n < 0 || n >= len(e.Maps) {
-		return 0, fmt.Errorf("map %d does not exist", n)
-	}
-	return e.Maps[n].obj.Base, nil
-}
-
-// ValueAddr is the address of byte off of the only value of array map n.
-func (e *Env) ValueAddr(n int, off int64) (uint64, error) {
-	if n < 0 || n >= len(e.Maps) || !e.Maps[n].Array {
-		return 0, fmt.Errorf("map %d is no array", n)
-	}
-	return e.Maps[n].vals["\x00\x00\x00\x00"].Base + uint64(off), nil
-}
-
-func (e *Env) mapAt(addr uint64) (*EnvMap, error) {
-	for _, m := range e.Maps {
-		if m.obj.Base == addr {
-			return m, nil
-		}
-	}
-	return nil, fmt.Errorf("%#x is no map", addr)
 }
 
 // Callback runs function number fn of the program.
@@ -121,9 +57,14 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 	switch h {
 	case HelperMapLookup, HelperMapUpdate, HelperMapDelete, HelperPerCPULookup:
 		return e.mapHelper(h, a)
-	case HelperKtimeGetNS, HelperKtimeBootNS, HelperKtimeTaiNS, HelperJiffies64:
+	case HelperKtimeGetNS, HelperKtimeTaiNS, HelperJiffies64:
 		return e.Clock, nil
+	case HelperKtimeBootNS:
+		return e.Clock + e.Boot, nil
 	case HelperPrandom:
+		if e.Rand != nil {
+			return e.Rand(), nil
+		}
 		return e.Random, nil
 	case HelperSMPProcessorID:
 		return e.CPU, nil
@@ -138,7 +79,7 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 	case HelperAttachCookie:
 		return e.Cookie, nil
 	case HelperFuncIP:
-		return KernelBase + 0x100, nil
+		return e.FuncIP, nil
 	case HelperCurrentTask, HelperTaskBTF:
 		return e.Task, nil
 	case HelperComm:
@@ -172,52 +113,6 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 	return 0, fmt.Errorf("helper %d cannot be interpreted", h)
 }
 
-func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
-	m, err := e.mapAt(a[0])
-	if err != nil {
-		return 0, err
-	}
-	kb, err := e.Mem.Bytes(a[1], m.KeySize)
-	if err != nil {
-		return 0, err
-	}
-	key := string(kb)
-	r := m.vals[key]
-	switch h {
-	case HelperMapUpdate:
-		v, err := e.Mem.Bytes(a[2], m.ValueSize)
-		switch {
-		case err != nil:
-			return 0, err
-		case r != nil && a[3] == 1: // BPF_NOEXIST
-			return eExist, nil
-		case r == nil && (m.Array || len(m.keys) >= m.MaxEntries):
-			return e2Big, nil
-		case r == nil:
-			v = append([]byte(nil), v...)
-			r = m.add(e, key)
-		}
-		copy(r.Data, v)
-		return 0, nil
-	case HelperMapDelete:
-		if r == nil {
-			return eNoEnt, nil
-		}
-		delete(m.vals, key)
-		for i, k := range m.keys {
-			if k == key {
-				m.keys = append(m.keys[:i:i], m.keys[i+1:]...)
-				break
-			}
-		}
-		return 0, nil
-	}
-	if r == nil {
-		return 0, nil
-	}
-	return r.Base, nil
-}
-
 func (e *Env) probeRead(h Helper, a [5]uint64) (uint64, error) {
 	n := int(uint32(a[1]))
 	dst, err := e.Mem.Window(a[0], n)
@@ -225,12 +120,13 @@ func (e *Env) probeRead(h Helper, a [5]uint64) (uint64, error) {
 		return 0, err
 	}
 	clear(dst)
-	src := kernelBytes(a[2], n)
-	if a[2] < KernelBase {
-		r, off, err := e.Mem.find(a[2], n, false)
-		if err != nil {
-			return eFault, nil
-		}
+	var src []byte
+	switch r, off, err := e.Mem.find(a[2], n, false); {
+	case a[2] >= KernelBase && !e.NoKernel:
+		src = kernelBytes(a[2], n)
+	case err != nil:
+		return eFault, nil
+	default:
 		src = r.Data[off : off+n]
 	}
 	if h == HelperReadKernel || h == HelperReadUser {
@@ -286,32 +182,6 @@ func (e *Env) loop(a [5]uint64, cb Callback) (uint64, error) {
 		}
 		if r != 0 {
 			return i + 1, nil
-		}
-	}
-	return n, nil
-}
-
-func (e *Env) forEach(a [5]uint64, cb Callback) (uint64, error) {
-	m, err := e.mapAt(a[0])
-	if err != nil {
-		return 0, err
-	}
-	n := uint64(0)
-	for _, k := range append([]string(nil), m.keys...) {
-		v := m.vals[k]
-		if v == nil {
-			continue
-		}
-		key := e.Mem.Add("a key of map "+m.Name, []byte(k))
-		key.ReadOnly = true
-		r, err := cb(a[1], a[0], key.Base, v.Base, a[2])
-		e.Mem.Drop(key)
-		if err != nil {
-			return 0, err
-		}
-		n++
-		if r != 0 {
-			break
 		}
 	}
 	return n, nil

@@ -37,7 +37,7 @@ func (in *interp) call(fn int, args ...uint64) (uint64, error) {
 	fr := &interpFrame{interp: in, f: in.p.Funcs[fn], args: args}
 	fr.vals = make([]uint64, len(fr.f.Vals))
 	for _, s := range fr.f.Slots {
-		fr.slots = append(fr.slots, in.e.Mem.AddStack("stack slot "+s.Name, s.Size))
+		fr.slots = append(fr.slots, in.e.Mem.AddStack(s.Name, s.Size))
 	}
 	r, err := fr.run()
 	for _, s := range fr.slots {

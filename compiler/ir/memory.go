@@ -7,7 +7,13 @@ import (
 
 // Memory is the memory of an interpreted program: regions with 4 GiB of
 // address space each, so that an access outside its region is always noticed.
-type Memory struct{ regions []*Region }
+type Memory struct {
+	regions []*Region
+	dropped []int // indexes of dead regions
+	free    []int // of those, whose addresses may be used again
+	// stacks are dead regions of AddStack that may be used again, by size.
+	stacks map[int][]*Region
+}
 
 // Region is one object in memory.
 type Region struct {
@@ -18,6 +24,14 @@ type Region struct {
 	// init tells which bytes were written; nil if all count as written.
 	init []bool
 	dead bool
+}
+
+// what is the region in messages.
+func (r *Region) what() string {
+	if r.init != nil {
+		return "stack slot " + r.Name
+	}
+	return r.Name
 }
 
 // MemError is an access that the kernel's verifier would have refused.
@@ -38,20 +52,56 @@ const KernelBase = uint64(0xffff_8000_0000_0000)
 
 // Add makes a region of initialised bytes; data is not copied.
 func (m *Memory) Add(name string, data []byte) *Region {
-	r := &Region{Name: name, Base: uint64(len(m.regions)+1) << 32, Data: data}
+	r := &Region{Name: name, Data: data}
+	if n := len(m.free); n > 0 {
+		i := m.free[n-1]
+		m.free = m.free[:n-1]
+		r.Base = uint64(i+1) << 32
+		m.regions[i] = r
+		return r
+	}
 	m.regions = append(m.regions, r)
+	r.Base = uint64(len(m.regions)) << 32
 	return r
 }
 
 // AddStack makes a region of bytes that must be written before they are read.
 func (m *Memory) AddStack(name string, size int) *Region {
+	if list := m.stacks[size]; len(list) > 0 {
+		r := list[len(list)-1]
+		m.stacks[size] = list[:len(list)-1]
+		clear(r.init)
+		r.Name, r.dead = name, false
+		return r
+	}
 	r := m.Add(name, make([]byte, size))
 	r.init = make([]bool, size)
 	return r
 }
 
 // Drop ends the life of a region: accesses are errors from then on.
-func (m *Memory) Drop(r *Region) { r.dead = true }
+func (m *Memory) Drop(r *Region) {
+	if !r.dead {
+		r.dead = true
+		m.dropped = append(m.dropped, int(r.Base>>32)-1)
+	}
+}
+
+// recycle lets the addresses of dead regions be used again.
+func (m *Memory) recycle() {
+	for _, i := range m.dropped {
+		r := m.regions[i]
+		if r.init == nil {
+			m.free = append(m.free, i)
+			continue
+		}
+		if m.stacks == nil {
+			m.stacks = map[int][]*Region{}
+		}
+		m.stacks[len(r.Data)] = append(m.stacks[len(r.Data)], r)
+	}
+	m.dropped = m.dropped[:0]
+}
 
 // find returns the region and the offset in it of an access.
 func (m *Memory) find(addr uint64, n int, write bool) (*Region, int, error) {
@@ -63,11 +113,11 @@ func (m *Memory) find(addr uint64, n int, write bool) (*Region, int, error) {
 	off := addr - r.Base
 	switch {
 	case r.dead:
-		return nil, 0, &MemError{addr, n, r.Name + " is not there any more"}
+		return nil, 0, &MemError{addr, n, r.what() + " is not there any more"}
 	case n < 0 || off+uint64(n) > uint64(len(r.Data)):
-		return nil, 0, &MemError{addr, n, fmt.Sprintf("outside %s of %d bytes", r.Name, len(r.Data))}
+		return nil, 0, &MemError{addr, n, fmt.Sprintf("outside %s of %d bytes", r.what(), len(r.Data))}
 	case write && r.ReadOnly:
-		return nil, 0, &MemError{addr, n, r.Name + " is read only"}
+		return nil, 0, &MemError{addr, n, r.what() + " is read only"}
 	}
 	return r, int(off), nil
 }
@@ -84,7 +134,7 @@ func (m *Memory) Bytes(addr uint64, n int) ([]byte, error) {
 	if r.init != nil {
 		for i := range n {
 			if !r.init[off+i] {
-				return nil, &MemError{addr, n, fmt.Sprintf("byte %d of %s was never written", off+i, r.Name)}
+				return nil, &MemError{addr, n, fmt.Sprintf("byte %d of %s was never written", off+i, r.what())}
 			}
 		}
 	}

@@ -150,15 +150,15 @@ func usedInnerLoop(b *hir.Block, v *hir.Var) bool {
 			found = true
 		}
 	}
-	walkBlock(b, nil, func(s hir.Stmt) {
+	hir.WalkBlock(b, nil, func(s hir.Stmt) {
 		switch s := s.(type) {
 		case *hir.ForMap:
-			walkBlock(s.Body, see, nil)
+			hir.WalkBlock(s.Body, see, nil)
 		case *hir.ForRange:
-			walkBlock(s.Body, see, nil)
+			hir.WalkBlock(s.Body, see, nil)
 		case *hir.While:
-			walkExpr(s.C, see, nil)
-			walkBlock(s.Body, see, nil)
+			hir.WalkExpr(s.C, see, nil)
+			hir.WalkBlock(s.Body, see, nil)
 		}
 	})
 	return found

@@ -202,12 +202,12 @@ func (f *fn) branch(e *hir.Cond, use func(hir.Expr)) {
 	t, n, j := f.b.NewBlock("then"), f.b.NewBlock("else"), f.b.NewBlock("endif")
 	f.cond(e.C, t, n)
 	f.b.UseSealed(t)
-	if !isNil(e.Then) {
+	if !hir.IsNil(e.Then) {
 		use(e.Then)
 	}
 	f.b.Jump(j)
 	f.b.UseSealed(n)
-	if !isNil(e.Else) {
+	if !hir.IsNil(e.Else) {
 		use(e.Else)
 	}
 	f.b.Jump(j)

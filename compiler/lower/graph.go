@@ -139,8 +139,8 @@ func usesCall(pr *hir.Probe, name string) bool {
 		c, ok := e.(*hir.Call)
 		used = used || ok && c.Sig.Name == name
 	}
-	walkExpr(pr.Pred, see, nil)
-	walkBlock(pr.Body, see, nil)
+	hir.WalkExpr(pr.Pred, see, nil)
+	hir.WalkBlock(pr.Body, see, nil)
 	return used
 }
 

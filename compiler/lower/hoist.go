@@ -40,7 +40,7 @@ type hoisted struct {
 // hoist finds the parts of a probe's predicate that its entry half can decide.
 func hoist(pr *hir.Probe) hoisted {
 	var h hoisted
-	if pr.Site.Entry == nil || isNil(pr.Pred) {
+	if pr.Site.Entry == nil || hir.IsNil(pr.Pred) {
 		return h
 	}
 	var walk func(e hir.Expr)

@@ -126,7 +126,7 @@ func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 // usually absent when they are set, so a direct update is the cheaper way.
 func findDeletes(p *hir.Program, out map[*hir.Map]bool) {
 	for _, pr := range p.Probes {
-		walkBlock(pr.Body, func(e hir.Expr) {
+		hir.WalkBlock(pr.Body, func(e hir.Expr) {
 			if c, ok := e.(*hir.Call); ok && c.Sig.Name == "delete" && len(c.Args) > 0 {
 				switch a := c.Args[0].(type) {
 				case *hir.MapArg:

@@ -85,7 +85,7 @@ func (f *fn) form(turns int64, body *hir.Block, ctxFree bool) loopForm {
 // weigh estimates the instructions of a body and its branches.
 func weigh(b *hir.Block) (work, branches int) {
 	work = 8
-	walkBlock(b, func(e hir.Expr) {
+	hir.WalkBlock(b, func(e hir.Expr) {
 		work += 6
 		switch e := e.(type) {
 		case *hir.MapGet, *hir.Cond, *hir.Logical, *hir.Elvis:
@@ -128,7 +128,7 @@ func constTurns(s *hir.ForRange) int64 {
 // needsCtx tells whether a body reads the probe's context or registers.
 func needsCtx(b *hir.Block) bool {
 	found := false
-	walkBlock(b, func(e hir.Expr) {
+	hir.WalkBlock(b, func(e hir.Expr) {
 		switch e := e.(type) {
 		case *hir.ArgRef, *hir.ArgsRecord, *hir.Retval:
 			found = true
@@ -142,7 +142,7 @@ func needsCtx(b *hir.Block) bool {
 // findCaptured notes the variables that callbacks will use.
 func (f *fn) findCaptured(pr *hir.Probe) {
 	note := func(b *hir.Block) {
-		walkBlock(b, func(e hir.Expr) {
+		hir.WalkBlock(b, func(e hir.Expr) {
 			switch e := e.(type) {
 			case *hir.VarRef:
 				f.memVars[e.Var] = true
@@ -162,7 +162,7 @@ func (f *fn) findCaptured(pr *hir.Probe) {
 			}
 		})
 	}
-	walkBlock(pr.Body, nil, func(s hir.Stmt) {
+	hir.WalkBlock(pr.Body, nil, func(s hir.Stmt) {
 		switch s := s.(type) {
 		case *hir.ForMap:
 			note(s.Body)
@@ -174,7 +174,7 @@ func (f *fn) findCaptured(pr *hir.Probe) {
 		case *hir.While:
 			if f.form(-1, s.Body, !needsCtx(s.Body)) == callbackLoop {
 				note(s.Body)
-				walkExpr(s.C, func(e hir.Expr) {
+				hir.WalkExpr(s.C, func(e hir.Expr) {
 					if r, ok := e.(*hir.VarRef); ok {
 						f.memVars[r.Var] = true
 					}
@@ -201,7 +201,7 @@ func (f *fn) blur(body *hir.Block, zero ir.Value) {
 			f.b.Set(b.v, f.b.Bin(ir.OpAdd, f.b.Get(b.v), zero))
 		}
 	}
-	walkBlock(body, func(e hir.Expr) {
+	hir.WalkBlock(body, func(e hir.Expr) {
 		if d, ok := e.(*hir.IncDec); ok && d.Var != nil {
 			blur(d.Var)
 		}

@@ -40,7 +40,7 @@ func (f *fn) key(m *hir.Map, k hir.Expr) builtin.Place {
 		size = (size+7)/8*8 + 8
 	}
 	// A value that lies in local memory already is the key itself.
-	if !isNil(k) && !k.Type().IsScalar() && !om.BucketInKey {
+	if !hir.IsNil(k) && !k.Type().IsScalar() && !om.BucketInKey {
 		switch k.(type) {
 		case *hir.VarRef, *hir.Member:
 			if o := f.Operand(k); o.Mem != nil && o.Mem.Space == types.Local {
@@ -49,7 +49,7 @@ func (f *fn) key(m *hir.Map, k hir.Expr) builtin.Place {
 		}
 	}
 	p := f.Scratch(size, "key")
-	if isNil(k) {
+	if hir.IsNil(k) {
 		f.b.Store(p.Base, p.Off, 8, f.konst(0))
 		return p
 	}

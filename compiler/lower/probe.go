@@ -132,7 +132,7 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 func (f *fn) body(pr *hir.Probe) {
 	f.findCaptured(pr)
 	f.graphReturn(f.u.graphs[pr])
-	if !isNil(pr.Pred) {
+	if !hir.IsNil(pr.Pred) {
 		run, out := f.b.NewBlock("body"), f.b.NewBlock("false")
 		f.cond(pr.Pred, run, out)
 		f.b.UseSealed(out)
@@ -237,8 +237,8 @@ func usesArg(pr *hir.Probe, n int) bool {
 			used = true
 		}
 	}
-	walkExpr(pr.Pred, see, nil)
-	walkBlock(pr.Body, see, nil)
+	hir.WalkExpr(pr.Pred, see, nil)
+	hir.WalkBlock(pr.Body, see, nil)
 	return used
 }
 

@@ -40,8 +40,8 @@ func (u *Unit) layoutStacks() {
 		}
 	}
 	for _, p := range u.hir.Probes {
-		walkExpr(p.Pred, see, nil)
-		walkBlock(p.Body, see, nil)
+		hir.WalkExpr(p.Pred, see, nil)
+		hir.WalkBlock(p.Body, see, nil)
 	}
 	if u.stacks.limit == 0 {
 		return

@@ -11,7 +11,7 @@ import (
 
 func (f *fn) block(b *hir.Block) {
 	f.enterBlock(b, func() {
-		if !isNil(b.Value) {
+		if !hir.IsNil(b.Value) {
 			f.Operand(b.Value)
 		}
 	})
@@ -76,7 +76,7 @@ func (f *fn) dead() { f.b.UseSealed(f.b.NewBlock("dead")) }
 // ends the program after it.
 func (f *fn) ret(x hir.Expr) {
 	v := ir.Value(0)
-	if !isNil(x) {
+	if !hir.IsNil(x) {
 		v = f.Scalar(x)
 	}
 	if f.inCB {
@@ -170,9 +170,9 @@ func (f *fn) setVar(s *hir.SetVar) {
 	b := f.bind(s.Var)
 	t := s.Var.Type
 	switch {
-	case isNil(s.X) && b.scalar:
+	case hir.IsNil(s.X) && b.scalar:
 		f.b.Set(b.v, f.konst(0))
-	case isNil(s.X):
+	case hir.IsNil(s.X):
 		f.Zero(f.home(b), t.Size)
 	case b.scalar:
 		f.b.Set(b.v, f.Scalar(s.X))
@@ -188,7 +188,7 @@ func (f *fn) setVar(s *hir.SetVar) {
 // put2 evaluates into memory that the expression itself may read.
 func (f *fn) put2(dst builtin.Place, x hir.Expr, t *types.Type) {
 	reads := false
-	walkExpr(x, func(e hir.Expr) {
+	hir.WalkExpr(x, func(e hir.Expr) {
 		switch e.(type) {
 		case *hir.VarRef, *hir.MapGet, *hir.BlockX, *hir.Cond:
 			reads = true

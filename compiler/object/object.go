@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"probe/compiler/builtin"
+	"probe/compiler/ir"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -38,6 +39,9 @@ type Object struct {
 	// cgroup_path, names of sysctl).
 	Strings    []string
 	StrTrailer string
+	// MapNames are the names of the maps by the numbers that Program.IR has for
+	// them; only with compiler.Config.Interpret.
+	MapNames []string
 }
 
 // StackMap is the name of the map with the frames of stacks by id, or what the
@@ -62,6 +66,8 @@ type Program struct {
 	// Lines maps raw instruction offsets (8-byte slots) to places.
 	Lines []source.Span
 	Insns int // raw length in 8-byte slots
+	// IR is the program for an interpreter, which has no instructions then.
+	IR *ir.Prog
 }
 
 // StorageKind is how a script map is kept.

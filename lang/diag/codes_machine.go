@@ -58,6 +58,16 @@ var machineCodes = []Entry{
 		Cure:  "see the messages about its attach points",
 	},
 	{
+		Code: "not-in-recording", Phase: PhaseMachine,
+		Cause: "`probe run --replay` was given a probe that the recording has nothing for: another kind of event, or a function without recorded calls",
+		Cure:  "the notes name what is in the recording; record again with what is missing, or leave the probe out",
+	},
+	{
+		Code: "not-recorded", Phase: PhaseMachine,
+		Cause: "`probe run --replay` was given a script that uses a value which the recording does not hold",
+		Cure:  "leave it out, or record again so that it is there: `args=on` for arguments, `--ret` for results",
+	},
+	{
 		Code: "no-list", Phase: PhaseMachine,
 		Cause: "the probes of this kernel cannot be listed",
 		Cure:  "run as root, and mount tracefs: mount -t tracefs nodev /sys/kernel/tracing",

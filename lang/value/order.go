@@ -10,10 +10,10 @@ import (
 
 // Sorted is the entries in the order they print (M-PRINT-08); with top above 0
 // only the last, the largest ones (M-PRINT-09). Where the order is unspecified
-// and between equals, the bytes of the keys decide, so that output is stable.
-// The entries of m stay as they are.
+// and between equals, the bytes of the keys decide, so that output is stable;
+// graphs come in the order in which their shapes were seen first. The entries of m stay as they are.
 func (m *MapData) Sorted(top int64) []Entry {
-	order := m.order()
+	order, graphs := m.order(), HasGraph(m.Key)
 	byOrder := make([]*Entry, len(m.Entries))
 	for i := range m.Entries {
 		byOrder[i] = &m.Entries[i]
@@ -21,6 +21,11 @@ func (m *MapData) Sorted(top int64) []Entry {
 	slices.SortFunc(byOrder, func(a, b *Entry) int {
 		if c := order(a, b); c != 0 {
 			return c
+		}
+		if graphs {
+			if c := compareKeys(m.KeyOf(a), m.KeyOf(b)); c != 0 {
+				return c
+			}
 		}
 		return bytes.Compare(a.Key, b.Key)
 	})
@@ -73,7 +78,7 @@ func (e *Entry) lastPoint() Point {
 }
 
 // compareKeys orders keys: integers as signed numbers, strings by their bytes,
-// tuples field by field. Other kinds are equal here.
+// graphs by time, tuples field by field. Other kinds are equal here.
 func compareKeys(a, b Value) int {
 	if a.T == nil {
 		return 0
@@ -83,6 +88,8 @@ func compareKeys(a, b Value) int {
 		return cmp.Compare(a.Int(), b.Int())
 	case types.String:
 		return bytes.Compare(a.Str(), b.Str())
+	case types.Graph:
+		return cmp.Compare(a.AsGraph().Time, b.AsGraph().Time)
 	case types.Record:
 		if !a.T.IsTuple() {
 			return 0

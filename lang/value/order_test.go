@@ -1,6 +1,7 @@
 package value
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,5 +77,25 @@ func TestSortedHistograms(t *testing.T) {
 	}
 	if load(m.Entries[0].Key, 0, 8) != 1 {
 		t.Error("Sorted reorders the map itself")
+	}
+}
+
+// Shapes that came as often as each other are in the order of their times, alone
+// and in tuples.
+func TestSortedGraphs(t *testing.T) {
+	graph := func(time uint64) []byte { return le(int64(time), 0) }
+	pair := types.TupleType(types.GraphType, types.Int64)
+	for _, key := range []*types.Type{types.GraphType, pair} {
+		m := &MapData{Key: key, Val: agg(types.Count, false)}
+		for _, time := range []uint64{0x201, 0x102, 0x303} {
+			m.Entries = append(m.Entries, Entry{Key: append(graph(time), make([]byte, key.Size-16)...), Val: le(1)})
+		}
+		var got []uint64
+		for _, e := range m.Sorted(0) {
+			got = append(got, Value{T: types.GraphType, B: e.Key}.AsGraph().Time)
+		}
+		if want := []uint64{0x102, 0x201, 0x303}; !slices.Equal(got, want) {
+			t.Errorf("%s: order %#x, want %#x", key, got, want)
+		}
 	}
 }

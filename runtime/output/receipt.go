@@ -49,6 +49,8 @@ const (
 	FailedReads      ReceiptKind = "failed_reads"
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
+	NotRecorded      ReceiptKind = "not_recorded"
+	Damaged          ReceiptKind = "damaged"
 )
 
 // receiptKinds holds the words of each kind. one and many are used by number;
@@ -79,6 +81,8 @@ var receiptKinds = map[ReceiptKind]struct{ one, many, where, why, help string }{
 	LoopsCut: {"loop@ was cut short", "loops@ were cut short", " in ", "the bound on turns was reached", ""},
 	NotAttached: {"function was not attached@", "functions were not attached@", ": ", "the kernel does not allow it",
 		"run with -v to see the reason for each"},
+	NotRecorded: {"call@ was left out", "calls@ were left out", " of ", "the recording lacks what the probe needs", ""},
+	Damaged:     {"recording@ is damaged", "recordings@ are damaged", " ", "what comes after cannot be read", ""},
 }
 
 // Diagnostic is the receipt as one warning: a note for each item, and after
@@ -91,8 +95,8 @@ func (r *Receipt) Diagnostic() *diag.Diagnostic {
 	for i := range r.Items {
 		it := &r.Items[i]
 		d.WithNote("%s", it.text())
-		if r.ReadsShown && it.Kind == FailedReads {
-			continue // the help is to show them
+		if r.ReadsShown && it.Kind == FailedReads || it.Detail != "" && it.Kind != NotAttached {
+			continue // the help is to show them, or about the usual reason
 		}
 		if help := receiptKinds[it.Kind].help; help != "" && !slices.Contains(d.Helps, help) {
 			d.WithHelp("%s", help)

@@ -49,11 +49,7 @@ func (s *Set) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) (
 	}
 	p := find(word)
 	if p == nil {
-		d := out.Errorf("bad-probe", partSpan(req, parts[0]), "invalid probe type: %s", word).WithRow("P-COM-03").
-			WithLabel("not a kind of probe")
-		if near := nearestKind(word); near != "" {
-			d.WithHelp("a probe type with a similar name exists: `%s`", near)
-		}
+		NoKind(out, req, parts[0])
 		return nil, false
 	}
 	r := &request{ExpandRequest: req, set: s, p: p, args: parts[1:], out: out}
@@ -62,6 +58,15 @@ func (s *Set) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) (
 	}
 	sites = p.Expand(r)
 	return sites, r.matched || len(sites) > 0
+}
+
+// NoKind complains that the first word of an attach point is no kind of probe.
+func NoKind(out *diag.List, req *hir.ExpandRequest, word hir.Part) {
+	d := out.Errorf("bad-probe", partSpan(req, word), "invalid probe type: %s", word.Text).WithRow("P-COM-03").
+		WithLabel("not a kind of probe")
+	if near := nearestKind(word.Text); near != "" {
+		d.WithHelp("a probe type with a similar name exists: `%s`", near)
+	}
 }
 
 // expandTypes is a wildcard in the type (P-COM-05): kinds whose parts do not

@@ -32,17 +32,13 @@ const graphFuncs = 500
 // expandFgraph makes the sites of the root as ret: does, and plans how the tree
 // is recorded.
 func expandFgraph(r *request) []*hir.Site {
-	n := slices.IndexFunc(r.args, func(p hir.Part) bool { return strings.Contains(p.Text, "=") })
-	if n < 0 {
-		n = len(r.args)
-	}
-	options := r.args[n:]
-	if n == 0 || n > 2 {
+	function, options := SplitGraph(r.args)
+	if n := len(function); n == 0 || n > 2 {
 		r.errorf("bad-attach-point", -1, "fgraph needs the name of a function").WithHelp("the form is `%s`", r.p.Usage)
 		return nil
 	}
-	r.args = r.args[:n]
-	plan, ok := r.graphOptions(options, n)
+	r.args = function
+	plan, ok := GraphOptions(options, r.graphError, r.graphFuncs)
 	if !ok {
 		return nil
 	}
@@ -85,13 +81,17 @@ func expandFgraph(r *request) []*hir.Site {
 	return sites
 }
 
-// graphOptions reads the options; at is the index of the first.
-func (r *request) graphOptions(options []hir.Part, at int) (*hir.Graph, bool) {
+// GraphOptions reads the options of an fgraph: attach point. fail complains at
+// one of them; funcs gives the functions that a list of names and patterns
+// means, and false after it has complained.
+func GraphOptions(options []hir.Part, fail func(p hir.Part, format string, args ...any) *diag.Diagnostic,
+	funcs func(p hir.Part, option, list string) ([]string, bool),
+) (*hir.Graph, bool) {
 	g := &hir.Graph{Depth: graphDepth}
 	onOff := func(p hir.Part, name, value string, set *bool) bool {
 		*set = value == "on"
 		if value != "on" && value != "off" {
-			r.graphError(p, "%s is on or off, not %q", name, value)
+			fail(p, "%s is on or off, not %q", name, value)
 			return false
 		}
 		return true
@@ -102,12 +102,12 @@ func (r *request) graphOptions(options []hir.Part, at int) (*hir.Graph, bool) {
 		case "depth":
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 1 || n > graphDepthMax {
-				r.graphError(p, "depth is a number from 1 to %d, not %q", graphDepthMax, value)
+				fail(p, "depth is a number from 1 to %d, not %q", graphDepthMax, value)
 				return nil, false
 			}
 			g.Depth = n
 		case "only", "skip":
-			list, ok := r.graphFuncs(p, name, value)
+			list, ok := funcs(p, name, value)
 			if !ok {
 				return nil, false
 			}
@@ -126,7 +126,7 @@ func (r *request) graphOptions(options []hir.Part, at int) (*hir.Graph, bool) {
 				break
 			}
 			if value != "on" && value != "off" {
-				r.graphError(p, "args is on, deep or off, not %q", value)
+				fail(p, "args is on, deep or off, not %q", value)
 				return nil, false
 			}
 			g.Args = value == "on"
@@ -135,11 +135,21 @@ func (r *request) graphOptions(options []hir.Part, at int) (*hir.Graph, bool) {
 				return nil, false
 			}
 		default:
-			r.graphError(p, "fgraph has no option %q", name).WithHelp("the options are depth, only, skip, args and irqs")
+			fail(p, "fgraph has no option %q", name).WithHelp("the options are depth, only, skip, args and irqs")
 			return nil, false
 		}
 	}
 	return g, true
+}
+
+// SplitGraph divides the parts after the type into the function and the
+// options.
+func SplitGraph(args []hir.Part) (function, options []hir.Part) {
+	n := slices.IndexFunc(args, func(p hir.Part) bool { return strings.Contains(p.Text, "=") })
+	if n < 0 {
+		n = len(args)
+	}
+	return args[:n], args[n:]
 }
 
 func (r *request) graphError(p hir.Part, format string, args ...any) *diag.Diagnostic {

@@ -12,6 +12,9 @@ func isPattern(s string) bool {
 	return strings.Contains(s, "*") || strings.Contains(s, "[") && strings.Contains(s, "]")
 }
 
+// Match tells whether a name matches a pattern of an attach point.
+func Match(pattern, name string) bool { return match(pattern, name) }
+
 // match tells whether a name matches a pattern as a whole.
 func match(pattern, name string) bool {
 	star, back := -1, 0

@@ -127,6 +127,15 @@ func Kinds() []hir.ProbeKind {
 	return out
 }
 
+// KindOf is the canonical name of the kind that the first word of an attach
+// point means.
+func KindOf(word string) (string, bool) {
+	if p := find(word); p != nil {
+		return p.Name, true
+	}
+	return "", false
+}
+
 // request is one attach point while it is expanded.
 type request struct {
 	*hir.ExpandRequest

@@ -16,6 +16,7 @@ import (
 	"probe/runtime/bpf"
 	"probe/runtime/event"
 	"probe/runtime/provider"
+	"probe/runtime/replay"
 )
 
 // Clause is one object in the kernel: a whole script, or one clause of an
@@ -31,7 +32,8 @@ type Clause struct {
 	skipped int // probes that could not be attached and may be missing
 
 	data, percpu []byte // memory shared with the programs
-	ring         *event.Ring
+	ring         ring
+	machine      *replay.Machine // in place of the kernel, nil in a live run
 	ringFD       int
 	decoder      *event.Decoder
 	handler      handler
@@ -43,6 +45,13 @@ type Clause struct {
 	timers     sync.WaitGroup
 	quietOnce  sync.Once
 	quiet      chan struct{} // closed when no new events can come
+}
+
+// ring is where the records of programs are read from.
+type ring interface {
+	Pending() uint64
+	Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error)
+	Close() error
 }
 
 // attached is one program with its links.
@@ -72,9 +81,11 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 		}
 	}
 	if m := c.maps["p_ring"]; m != nil {
-		if c.ring, err = event.Open(m.FD(), int(m.MaxEntries())); err != nil {
+		r, err := event.Open(m.FD(), int(m.MaxEntries()))
+		if err != nil {
 			return nil, machineError("map the ring buffer", err)
 		}
+		c.ring = r
 		c.ringFD = m.FD()
 		c.decoder = event.NewDecoder(obj.Events)
 	}
@@ -87,6 +98,9 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 
 // run runs the programs of a kind that user space runs: begin and end.
 func (c *Clause) run(provider string) error {
+	if c.machine != nil {
+		return c.machine.Special(provider)
+	}
 	var errs []error
 	for i, p := range c.obj.Programs {
 		if p.Site.Provider == provider {
@@ -221,7 +235,7 @@ func (c *Clause) close() {
 		c.ring.Close()
 	}
 	for _, b := range [][]byte{c.data, c.percpu} {
-		if b != nil {
+		if b != nil && c.machine == nil {
 			_ = bpf.Unmap(b)
 		}
 	}

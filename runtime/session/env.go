@@ -79,8 +79,13 @@ func (h *handler) Message(severity string, at source.Span, text []byte) {
 	h.s.opts.Printer.Message(sev, at, text)
 }
 
-// Now is the wall clock.
-func (h *handler) Now() time.Time { return time.Now() }
+// Now is the wall clock: that of the recording where one is replayed.
+func (h *handler) Now() time.Time {
+	if h.u.machine != nil {
+		return h.u.machine.Now()
+	}
+	return time.Now()
+}
 
 // Config reads an integer config variable.
 func (h *handler) Config(name string) int64 { return compiler.ConfigInt(h.u.obj.HIR, name) }

@@ -81,6 +81,9 @@ func (s *Session) pollErrors(c *Clause) {
 // receipt collects what makes the results incomplete (dialect row X-RUN).
 func (s *Session) receipt(clauses []*Clause) *output.Receipt {
 	r := &output.Receipt{ReadsShown: s.opts.AllErrors}
+	for _, it := range s.opts.Missing {
+		addItem(r, it)
+	}
 	for _, c := range clauses {
 		for i, e := range c.obj.Errors {
 			if n := c.counters[i]; n > 0 && errorKinds[e.Kind].kind != "" {
@@ -109,6 +112,11 @@ func (s *Session) receipt(clauses []*Clause) *output.Receipt {
 		}
 		for _, it := range c.graphs.receipt() {
 			addItem(r, it)
+		}
+		if c.machine != nil {
+			c.machine.Left(func(probe, why string, n uint64) {
+				addItem(r, output.ReceiptItem{Kind: output.NotRecorded, Where: probe, Count: n, Detail: why})
+			})
 		}
 		if n := len(c.failed); n > 0 {
 			addItem(r, output.ReceiptItem{Kind: output.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})

@@ -75,12 +75,7 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 			p.root = live.NewDecoder(spec, proto.Fill)
 			s.verbose("%s: args=deep: the tracer cannot follow pointers, so only the arguments of %s are looked into", pr.Site.Name, spec.Func)
 		}
-		if spec.Only != nil {
-			p.only = map[string]bool{}
-			for _, name := range spec.Only {
-				p.only[name] = true
-			}
-		}
+		p.only = onlyOf(spec)
 		traced = append(traced, spec)
 		if first == nil {
 			first = pr
@@ -112,6 +107,18 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 	}
 	c.graphs = g
 	return nil
+}
+
+// onlyOf is the set of functions that a probe asks for, nil for all.
+func onlyOf(spec *hir.Graph) map[string]bool {
+	if spec.Only == nil {
+		return nil
+	}
+	only := map[string]bool{}
+	for _, name := range spec.Only {
+		only[name] = true
+	}
+	return only
 }
 
 // partsText says how the functions below a root are reached.
@@ -183,6 +190,10 @@ func tracerError(pr *hir.Probe, err error) error {
 
 // KeepGraph keeps the graph that a program has asked for.
 func (h *handler) KeepGraph(r *builtin.GraphRecord) {
+	if h.u.machine != nil {
+		h.keepRecorded(r)
+		return
+	}
 	g := h.u.graphs
 	if g == nil {
 		return
@@ -233,13 +244,7 @@ func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, func
 		t.Fold()
 	}
 	p.own.TakeOut(t, funcs, int64(r.Start), int64(r.ID.Time))
-	p.skip.Skip(t, funcs)
-	t.Folded.Skipped = 0
-	if p.only != nil {
-		root := t.Root().Fn
-		t.Retain(func(fn int32) bool { return fn == root || p.only[funcs.Name(fn)] })
-	}
-	t.Prune(p.spec.Depth)
+	p.choose(t, funcs)
 	root := t.Root()
 	if p.decoder == nil && root.Flags&(graph.NoEntry|graph.NoExit) == 0 {
 		// The tracer's times hold what the programs at the root take.
@@ -256,6 +261,17 @@ func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, func
 	funcs.NameSymbols(t, proto.Symbol)
 	g.gaps += t.Lost
 	g.store.Keep(r.ID, t, funcs)
+}
+
+// choose takes out of a tree what the probe does not ask for.
+func (p *graphProbe) choose(t *graph.Tree, funcs *graph.Funcs) {
+	p.skip.Skip(t, funcs)
+	t.Folded.Skipped = 0
+	if p.only != nil {
+		root := t.Root().Fn
+		t.Retain(func(fn int32) bool { return fn == root || p.only[funcs.Name(fn)] })
+	}
+	t.Prune(p.spec.Depth)
 }
 
 // forget gives up the trees that cannot be asked for any more: those that ended

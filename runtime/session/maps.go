@@ -2,13 +2,11 @@ package session
 
 import (
 	"encoding/binary"
-	"fmt"
 	"sync/atomic"
 	"unsafe"
 
 	"probe/compiler/object"
 	"probe/lang/value"
-	"probe/runtime/bpf"
 )
 
 // word is a counter in memory that programs write.
@@ -37,16 +35,16 @@ func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
 		u.perCPU(m, out)
 		return out, nil
 	}
-	km := u.maps[m.Spec]
-	if km == nil {
-		return nil, fmt.Errorf("map @%s has no kernel map", m.Name)
+	t, err := u.table(m)
+	if err != nil {
+		return nil, err
 	}
-	_, stride, err := bpf.ValueBytes(km)
+	stride, err := t.stride()
 	if err != nil {
 		return nil, err
 	}
 	graphs := value.HasGraph(m.Key)
-	err = bpf.EachEntry(km, func(key, val []byte) bool {
+	err = t.each(func(key, val []byte) bool {
 		if graphs {
 			value.Unify(m.Key, key, u.handler.s.opts.Resolver.graphs.Same)
 		}
@@ -147,12 +145,12 @@ func (u *Clause) reset(m *object.Map, remove bool) error {
 		}
 		return nil
 	}
-	km := u.maps[m.Spec]
-	if km == nil {
-		return fmt.Errorf("map @%s has no kernel map", m.Name)
+	t, err := u.table(m)
+	if err != nil {
+		return err
 	}
 	if remove {
-		return bpf.Clear(km)
+		return t.clear()
 	}
-	return bpf.Zero(km)
+	return t.zero()
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/lang/value"
+	"probe/runtime/graph"
 	"probe/runtime/graph/live"
 	"probe/runtime/symbol"
 )
@@ -30,6 +31,7 @@ type Resolver struct {
 	cgroups map[[2]uint64]string
 	stacks  stacks
 	graphs  *live.Store
+	facts   Facts // in place of the running machine, if set
 
 	clockOnce sync.Once
 	boot      time.Time // wall-clock time at zero of the boot clock
@@ -41,6 +43,24 @@ var _ value.Resolver = (*Resolver)(nil)
 func NewResolver() *Resolver {
 	return &Resolver{trailer: "..", user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[[2]uint64]string{}, graphs: live.NewStore()}
 }
+
+// Facts are what is known of a machine that was recorded.
+type Facts interface {
+	// KSym is the name of a kernel symbol, "" where that is not known.
+	KSym(addr uint64) string
+	// Boot is the wall-clock time at zero of the boot clock.
+	Boot() time.Time
+}
+
+// ReplayResolver makes a Resolver that asks nothing of this machine.
+func ReplayResolver(f Facts) *Resolver {
+	r := NewResolver()
+	r.facts = f
+	return r
+}
+
+// SetGraphStyle chooses how call graphs are printed.
+func (r *Resolver) SetGraphStyle(s graph.Style) { r.graphs.SetStyle(s) }
 
 // use switches to the interned strings of the object whose values come next.
 func (r *Resolver) use(strings []string, trailer string) {
@@ -60,6 +80,9 @@ func (r *Resolver) interned(n uint64) string {
 
 // KSym is the name of a kernel symbol.
 func (r *Resolver) KSym(addr uint64) string {
+	if r.facts != nil {
+		return r.facts.KSym(addr)
+	}
 	t, err := symbol.Kernel()
 	if err != nil {
 		return ""
@@ -70,6 +93,9 @@ func (r *Resolver) KSym(addr uint64) string {
 
 // USym is the name of a symbol of a process.
 func (r *Resolver) USym(addr uint64, pid, _ uint32) string {
+	if r.facts != nil {
+		return ""
+	}
 	loc, ok := r.user.Lookup(int(pid), addr)
 	if !ok {
 		return ""
@@ -106,6 +132,9 @@ func (r *Resolver) Graph(id value.GraphID, form value.GraphForm) string {
 
 // Username is the login name of a user.
 func (r *Resolver) Username(uid uint64) string {
+	if r.facts != nil {
+		return ""
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if name, ok := r.names[uid]; ok {
@@ -169,6 +198,9 @@ func now(clock int32) int64 {
 // bootTime is the wall-clock time of the boot clock's zero: the best of five
 // pairs of readings.
 func (r *Resolver) bootTime() time.Time {
+	if r.facts != nil {
+		return r.facts.Boot()
+	}
 	r.clockOnce.Do(func() {
 		best := int64(1) << 62
 		for range 5 {

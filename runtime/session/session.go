@@ -67,6 +67,8 @@ type Options struct {
 	// may keep the tree. The functions are the same table each time, which only
 	// grows, and not while Tree runs.
 	Tree func(id value.GraphID, t *graph.Tree, funcs *graph.Funcs)
+	// Missing is what a recording that is replayed lacks itself, for the receipt.
+	Missing []output.ReceiptItem
 	// Ready, if set, is called once everything is attached.
 	Ready func(probes int)
 }

@@ -32,7 +32,10 @@ type Header struct {
 	Started time.Time `json:"started"`
 	// WallOffset is what is added to the times of calls, which are of
 	// CLOCK_MONOTONIC, to get nanoseconds since 1970.
-	WallOffset int64  `json:"wall_offset_ns"`
+	WallOffset int64 `json:"wall_offset_ns"`
+	// BootOffset is what is added to the times of calls to get those of
+	// CLOCK_BOOTTIME: how long the machine was suspended.
+	BootOffset int64  `json:"boot_offset_ns,omitempty"`
 	Kernel     string `json:"kernel,omitempty"` // release
 	Arch       string `json:"arch,omitempty"`
 	Source     string `json:"source,omitempty"` // "ftrace" or "bpf"

@@ -1,0 +1,207 @@
+package ir
+
+import "fmt"
+
+// EnvMap is one map.
+type EnvMap struct {
+	Name       string
+	KeySize    int
+	ValueSize  int
+	MaxEntries int
+	Array      bool // keys are 4-byte indexes, entry 0 can be addressed directly
+	LRU        bool // a full map gives up its oldest key for a new one
+	env        *Env
+	obj        *Region
+	keys       []string // in order of insertion; those of deleted ones stay for a while
+	vals       map[string]*envValue
+}
+
+// envValue is the value of a key, and the place of the key in EnvMap.keys.
+type envValue struct {
+	*Region
+	at int
+}
+
+// AddMap adds a map; its index is its place in Maps.
+func (e *Env) AddMap(m EnvMap) *EnvMap {
+	n := &m
+	n.env = e
+	n.obj = e.Mem.Add("map "+m.Name, nil)
+	n.vals = map[string]*envValue{}
+	if m.Array {
+		for i := range m.MaxEntries {
+			k := make([]byte, 4)
+			put(k, uint64(i))
+			n.add(k)
+		}
+	}
+	e.Maps = append(e.Maps, n)
+	e.objs[n.obj.Base] = n
+	return n
+}
+
+func (m *EnvMap) add(key []byte) *envValue {
+	v := &envValue{m.env.Mem.Add("a value of map "+m.Name, make([]byte, m.ValueSize)), len(m.keys)}
+	k := string(key)
+	m.keys = append(m.keys, k)
+	m.vals[k] = v
+	return v
+}
+
+// Get is the value of a key, nil if it is not there.
+func (m *EnvMap) Get(key string) []byte {
+	if v := m.vals[key]; v != nil {
+		return v.Data
+	}
+	return nil
+}
+
+// Keys are the keys in order of insertion.
+func (m *EnvMap) Keys() []string {
+	out := make([]string, 0, len(m.vals))
+	for i, k := range m.keys {
+		if v := m.vals[k]; v != nil && v.at == i {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// Delete deletes a key, and tells whether it was there. A program that runs may
+// go on using its value.
+func (m *EnvMap) Delete(key string) bool {
+	v := m.vals[key]
+	if v == nil {
+		return false
+	}
+	delete(m.vals, key)
+	m.env.deleted = append(m.env.deleted, v.Region)
+	const few = 16
+	if len(m.keys) > few && len(m.keys) > 2*len(m.vals) {
+		m.keys = m.Keys()
+		for i, k := range m.keys {
+			m.vals[k].at = i
+		}
+	}
+	return true
+}
+
+// Clear deletes all keys.
+func (m *EnvMap) Clear() {
+	for _, v := range m.vals {
+		m.env.deleted = append(m.env.deleted, v.Region)
+	}
+	clear(m.vals)
+	m.keys = m.keys[:0]
+}
+
+// oldest is the key that was inserted first.
+func (m *EnvMap) oldest() string {
+	for i, k := range m.keys {
+		if v := m.vals[k]; v != nil && v.at == i {
+			return k
+		}
+	}
+	return ""
+}
+
+// MapAddr is the address that stands for map n.
+func (e *Env) MapAddr(n int) (uint64, error) {
+	if n < 0 || n >= len(e.Maps) {
+		return 0, fmt.Errorf("map %d does not exist", n)
+	}
+	return e.Maps[n].obj.Base, nil
+}
+
+// ValueAddr is the address of byte off of the only value of array map n.
+func (e *Env) ValueAddr(n int, off int64) (uint64, error) {
+	if n < 0 || n >= len(e.Maps) || !e.Maps[n].Array {
+		return 0, fmt.Errorf("map %d is no array", n)
+	}
+	return e.Maps[n].vals["\x00\x00\x00\x00"].Base + uint64(off), nil
+}
+
+func (e *Env) mapAt(addr uint64) (*EnvMap, error) {
+	if m := e.objs[addr]; m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("%#x is no map", addr)
+}
+
+func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
+	m, err := e.mapAt(a[0])
+	if err != nil {
+		return 0, err
+	}
+	key, err := e.Mem.Bytes(a[1], m.KeySize)
+	if err != nil {
+		return 0, err
+	}
+	v := m.vals[string(key)]
+	switch h {
+	case HelperMapUpdate:
+		b, err := e.Mem.Bytes(a[2], m.ValueSize)
+		full := v == nil && len(m.vals) >= m.MaxEntries
+		switch {
+		case err != nil:
+			return 0, err
+		case v != nil && a[3] == 1: // BPF_NOEXIST
+			return eExist, nil
+		case full && m.LRU:
+			m.Delete(m.oldest())
+		case full, v == nil && m.Array:
+			return e2Big, nil
+		}
+		if v == nil {
+			v = m.add(key)
+		}
+		copy(v.Data, b)
+		return 0, nil
+	case HelperMapDelete:
+		if !m.Delete(string(key)) {
+			return eNoEnt, nil
+		}
+		return 0, nil
+	}
+	if v == nil {
+		return 0, nil
+	}
+	return v.Base, nil
+}
+
+func (e *Env) forEach(a [5]uint64, cb Callback) (uint64, error) {
+	m, err := e.mapAt(a[0])
+	if err != nil {
+		return 0, err
+	}
+	n := uint64(0)
+	for _, k := range m.Keys() {
+		v := m.vals[k]
+		if v == nil {
+			continue
+		}
+		key := e.Mem.Add("a key of map "+m.Name, []byte(k))
+		key.ReadOnly = true
+		r, err := cb(a[1], a[0], key.Base, v.Base, a[2])
+		e.Mem.Drop(key)
+		if err != nil {
+			return 0, err
+		}
+		n++
+		if r != 0 {
+			break
+		}
+	}
+	return n, nil
+}
+
+// Recycle makes the room of what was dropped and deleted ready for use again.
+// Until then an access to it is noticed. It is called between the runs of
+// programs, when what they left in Ring has been taken.
+func (e *Env) Recycle() {
+	for _, r := range e.deleted {
+		e.Mem.Drop(r)
+	}
+	e.deleted = e.deleted[:0]
+	e.Mem.recycle()
+}

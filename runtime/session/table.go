@@ -1,0 +1,70 @@
+package session
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
+
+	"probe/compiler/ir"
+	"probe/compiler/object"
+	"probe/runtime/bpf"
+)
+
+// table is a hash map that programs fill: one of the kernel, or of an
+// interpreter.
+type table interface {
+	// stride is how far the cells of a value are apart.
+	stride() (int, error)
+	each(yield func(key, val []byte) bool) error
+	clear() error
+	zero() error
+}
+
+// table is the hash map of a map of the script.
+func (u *Clause) table(m *object.Map) (table, error) {
+	if u.machine != nil {
+		if t := u.machine.Map(m.Spec); t != nil {
+			return replayTable{t}, nil
+		}
+	} else if t := u.maps[m.Spec]; t != nil {
+		return kernelTable{t}, nil
+	}
+	return nil, fmt.Errorf("map @%s has no kernel map", m.Name)
+}
+
+type kernelTable struct{ *ebpf.Map }
+
+func (t kernelTable) stride() (int, error) {
+	_, stride, err := bpf.ValueBytes(t.Map)
+	return stride, err
+}
+func (t kernelTable) each(yield func(key, val []byte) bool) error { return bpf.EachEntry(t.Map, yield) }
+func (t kernelTable) clear() error                                { return bpf.Clear(t.Map) }
+func (t kernelTable) zero() error                                 { return bpf.Zero(t.Map) }
+
+type replayTable struct{ m *ir.EnvMap }
+
+func (t replayTable) stride() (int, error) { return t.m.ValueSize, nil }
+
+func (t replayTable) each(yield func(key, val []byte) bool) error {
+	var buf []byte // what is made of a key must not change it
+	for _, key := range t.m.Keys() {
+		buf = append(buf[:0], key...)
+		if !yield(buf, t.m.Get(key)) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (t replayTable) clear() error {
+	t.m.Clear()
+	return nil
+}
+
+func (t replayTable) zero() error {
+	for _, key := range t.m.Keys() {
+		clear(t.m.Get(key))
+	}
+	return nil
+}
