@@ -166,8 +166,7 @@ func (f *fn) Operand(e hir.Expr) builtin.Operand {
 	case *hir.ArgsRecord:
 		return f.argsRecord(e)
 	case *hir.Duration:
-		start := f.b.Load(f.saved.place.Base, f.saved.place.Off, 8)
-		return builtin.Operand{T: t, V: f.b.Bin(ir.OpSub, f.now(), start)}
+		return builtin.Operand{T: t, V: f.b.Bin(ir.OpSub, f.ended(), f.entered())}
 	case *hir.IncDec:
 		return f.incDec(e)
 	}

@@ -322,7 +322,7 @@ func (f *fn) graphReturn(g *graphState) {
 	}
 	use := &graphUse{value: f.Scratch(24, "graph")}
 	f.use = use
-	f.b.Store(use.value.Base, use.value.Off, 8, f.now())
+	f.b.Store(use.value.Base, use.value.Off, 8, f.ended())
 	n := f.threadNumber()
 	f.b.Store(use.value.Base, use.value.Off+8, 4, n)
 	f.b.Store(use.value.Base, use.value.Off+12, 4, f.konst(int64(g.number)))
@@ -420,7 +420,7 @@ func (f *fn) graphHead(rec builtin.Place, ev *object.Event) {
 		ret = f.plain(f.argument(r, f.probe.At))
 	}
 	st(recRet, 8, ret)
-	st(recStart, 8, f.b.Load(f.saved.place.Base, f.saved.place.Off, 8))
+	st(recStart, 8, f.entered())
 	st(recPID, 8, f.b.Call(ir.HelperPidTgid))
 	comm := rec.At(recComm)
 	f.Zero(comm, 16)

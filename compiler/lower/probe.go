@@ -164,7 +164,9 @@ type savedArgs struct {
 	m     int         // ir map index
 	off   map[int]int // index in Site.Entry.Args -> offset in the record
 	size  int
-	place builtin.Place // of the record, in the return half
+	// place is that of the record in the return half, which adds the time of the
+	// return: a duration is the same wherever the body asks for it.
+	place builtin.Place
 }
 
 // pair lowers a ret: probe whose mechanism keeps neither arguments nor time:
@@ -207,8 +209,11 @@ func (u *Unit) pair(i int, pr *hir.Probe) {
 		f.b.UseSealed(none)
 		f.missed(&h)
 		f.b.UseSealed(have)
-		rec := f.Scratch(s.size, "entry")
+		rec := f.Scratch(s.size+8, "entry")
 		f.Copy(rec, f.local(p), s.size, pr.At)
+		if g := u.graphs[pr]; g != nil || usesDuration(pr) {
+			f.b.Store(rec.Base, rec.Off+s.size, 8, f.now())
+		}
 		f.b.Call(ir.HelperMapDelete, f.b.Map(s.m), f.Addr(key))
 		c := *s
 		c.place = rec
@@ -226,6 +231,23 @@ func (f *fn) threadKey() builtin.Place {
 
 // now is the clock that durations are measured with.
 func (f *fn) now() ir.Value { return f.b.Call(ir.HelperKtimeGetNS) }
+
+// entered and ended are the times that a duration is the difference of.
+func (f *fn) entered() ir.Value { return f.b.Load(f.saved.place.Base, f.saved.place.Off, 8) }
+func (f *fn) ended() ir.Value {
+	return f.b.Load(f.saved.place.Base, f.saved.place.Off+f.saved.size, 8)
+}
+
+func usesDuration(pr *hir.Probe) bool {
+	used := false
+	see := func(e hir.Expr) {
+		_, is := e.(*hir.Duration)
+		used = used || is
+	}
+	hir.WalkExpr(pr.Pred, see, nil)
+	hir.WalkBlock(pr.Body, see, nil)
+	return used
+}
 
 func usesArg(pr *hir.Probe, n int) bool {
 	used := false

@@ -246,10 +246,11 @@ func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, func
 	p.own.TakeOut(t, funcs, int64(r.Start), int64(r.ID.Time))
 	p.choose(t, funcs)
 	root := t.Root()
-	if p.decoder == nil && root.Flags&(graph.NoEntry|graph.NoExit) == 0 {
-		// The tracer's times hold what the programs at the root take.
-		// But for what it has by another clock, which may run a little apart.
-		root.T0, root.T1 = max(root.T0, int64(r.Start)), min(root.T1, int64(r.ID.Time))
+	if root.Flags&(graph.NoEntry|graph.NoExit) == 0 {
+		// The tree's time is the script's duration: the tracer's holds what the
+		// programs at the root take, or is by another clock, which may run a
+		// little apart.
+		root.T0, root.T1 = int64(r.Start), int64(r.ID.Time)
 		t.Children(0, func(i int32) bool {
 			root.T0, root.T1 = min(root.T0, t.Calls[i].T0), max(root.T1, t.Calls[i].T1)
 			return true
