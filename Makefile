@@ -12,6 +12,9 @@ FUZZTIME ?= 20s
 # The limit for the tests of one package. Guests are emulated: minutes are
 # normal there, an hour is not.
 TIMEOUT  ?= 45m
+# All packages, those with the longest tests first: packages are tested in this
+# order, so that none of them is left to run alone at the end.
+PACKAGES := ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./test/guest ./runtime/lab ./...
 
 .DEFAULT_GOAL := help
 .PHONY: help build test test-all guests fuzz demo bench docs check fmt clean distclean
@@ -25,11 +28,11 @@ build: ## build the static program bin/probe and print its size
 
 test: export PROBE_KERNELS ?= 6.1 6.12
 test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
-	$(GOTEST) -timeout $(TIMEOUT) ./...
+	$(GOTEST) -timeout $(TIMEOUT) $(PACKAGES)
 
 test-all: export PROBE_KERNELS ?= 5.10 6.1 6.12 7.2
 test-all: check guests ## as test with all kernels and the race detector, then a short fuzzing
-	$(GOTEST) -race -timeout $(TIMEOUT) ./...
+	$(GOTEST) -race -timeout $(TIMEOUT) $(PACKAGES)
 	@$(MAKE) --no-print-directory fuzz
 
 # Without root, QEMU or network this says what is missing, and the tests that

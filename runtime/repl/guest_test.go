@@ -35,6 +35,25 @@ func TestCommandInAGuest(t *testing.T) {
 			}
 		}
 		enter := func(line, answer string) { t.Helper(); send(line + "\r"); expect(answer) }
+		// tab types something and then TAB twice until the answer is there: a list that
+		// is still being read has none.
+		tab := func(text, answer string) {
+			t.Helper()
+			send(text)
+			for {
+				send("\t\t")
+				once, cancel := context.WithTimeout(ctx, 5*time.Second)
+				_, err := p.Expect(once, answer)
+				cancel()
+				if err == nil {
+					return
+				}
+				if once.Err() == nil || ctx.Err() != nil {
+					out, _ := p.Output()
+					t.Fatalf("%s did not come: %v\n%s", answer, err, out)
+				}
+			}
+		}
 		read := func() { t.Helper(); guesttest.Sh(t, g, "cat /proc/version >/dev/null") }
 
 		expect("probe> $")
@@ -42,12 +61,9 @@ func TestCommandInAGuest(t *testing.T) {
 		enter("sizeof(struct sock) > 500", `\ntrue\r\nprobe> `)
 
 		// What can be probed, and what it has for arguments.
-		send("kprobe:vfs_rea\t\t")
-		expect(`vfs_read `)
-		send("\x15call:vfs_read { args.\t\t")
-		expect(`buf +count +file +pos`)
-		send("\x15kprobe:vfs_read { $f = args.file; $f->f_inode->i_si\t\t")
-		expect(`i_size`)
+		tab("kprobe:vfs_rea", `vfs_read `)
+		tab("\x15call:vfs_read { args.", `buf +count +file +pos`)
+		tab("\x15kprobe:vfs_read { $f = args.file; $f->f_inode->i_si", `i_size`)
 		send("\x15")
 
 		enter(`kprobe:vfs_read /comm == "cat"/ { @reads[comm] = count(); @size = max(args.count); }`, `\[1\] attached 1 probe\r\nprobe> `)

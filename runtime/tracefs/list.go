@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"unsafe"
 )
 
@@ -52,21 +53,75 @@ func (t *FS) walkEvents(yield func(category, event string) bool) error {
 	return nil
 }
 
-// Functions calls yield with every function that ftrace can attach to, in the
-// order of their addresses; module is empty for the kernel itself. The error
+// functionList is the list of functions as it was read last.
+type functionList struct {
+	mu      sync.Mutex
+	read    bool
+	modules string // what was loaded then
+	text    string
+}
+
+// FunctionList is the kernel's list of the functions that ftrace can attach to,
+// in the order of their addresses: lines of a name and, for those of a module,
+// " [module]". Sites without a symbol are in it under made-up names, so the
+// number of a line is the one by which the kernel knows the function. The error
 // says why the list cannot be read: no such file in a kernel without the
 // function tracer, EPERM under lockdown.
-func (t *FS) Functions(yield func(name, module string) bool) error {
-	err := eachLine(t.Path("available_filter_functions"), func(line string) bool {
-		name, module, _ := strings.Cut(line, " ")
-		// Sites without a symbol are listed under a made-up name.
-		if strings.HasPrefix(name, "__ftrace_invalid_address___") {
-			return true
-		}
-		return yield(name, strings.TrimSuffix(strings.TrimPrefix(module, "["), "]"))
-	})
+//
+// The kernel gives a page at a time and for each starts again at the first
+// function, so the list is read once, and again when modules have come or gone.
+func (t *FS) FunctionList() (string, error) {
+	t.funcs.mu.Lock()
+	defer t.funcs.mu.Unlock()
+	modules, known := loaded(t.modules)
+	if t.funcs.read && known && t.funcs.modules == modules {
+		return t.funcs.text, nil
+	}
+	b, err := os.ReadFile(t.Path("available_filter_functions"))
 	if err != nil {
-		return fmt.Errorf("list functions: %w", err)
+		return "", fmt.Errorf("list functions: %w", err)
+	}
+	t.funcs.read, t.funcs.modules = true, modules
+	t.funcs.text = unsafe.String(unsafe.SliceData(b), len(b))
+	return t.funcs.text, nil
+}
+
+// loaded tells which modules there are, in the order of their loading. It is not
+// known where the list cannot be read.
+func loaded(path string) (list string, known bool) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", true // a kernel without modules
+	}
+	if err != nil {
+		return "", false
+	}
+	var out strings.Builder
+	for line := range strings.Lines(string(b)) {
+		// name size users used-by state address
+		if f := strings.Fields(line); len(f) > 4 {
+			out.WriteString(f[0] + " " + f[1] + " " + f[4] + "\n")
+		}
+	}
+	return out.String(), true
+}
+
+// Functions calls yield with every function of FunctionList that has a name;
+// module is empty for the kernel itself. Names are cut from the list without a
+// copy: keeping one keeps the list.
+func (t *FS) Functions(yield func(name, module string) bool) error {
+	text, err := t.FunctionList()
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(text) {
+		name, module, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if strings.HasPrefix(name, "__ftrace_invalid_address___") {
+			continue
+		}
+		if !yield(name, strings.TrimSuffix(strings.TrimPrefix(module, "["), "]")) {
+			return nil
+		}
 	}
 	return nil
 }

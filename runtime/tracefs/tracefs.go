@@ -1,8 +1,9 @@
 // Package tracefs reads the kernel's tracing directory: where it is mounted,
 // which events and functions there are, and how an event's record is laid out.
 //
-// Everything is read when asked for and streamed: a list of functions has
-// some 50,000 lines, and most runs need none of them. The package changes
+// Everything is read when asked for: a list of functions has some 50,000 lines,
+// and most runs need none of them. What was read is not kept but for that list,
+// which the kernel is slow to give. The package changes
 // nothing in the kernel; a directory that is not mounted is reported, with the
 // command that mounts it, and not mounted behind the user's back.
 package tracefs
@@ -27,21 +28,26 @@ var (
 	ErrNoEvent = errors.New("no such event")
 )
 
-// Where distributions mount the two file systems.
+// Where distributions mount the two file systems, and the kernel's modules.
 const (
-	tracingDir = "/sys/kernel/tracing"
-	debugDir   = "/sys/kernel/debug"
+	tracingDir  = "/sys/kernel/tracing"
+	debugDir    = "/sys/kernel/debug"
+	modulesFile = "/proc/modules"
 )
 
 // FS is a mounted tracing directory.
 type FS struct {
-	dir   string
-	debug string
+	dir     string
+	debug   string
+	modules string // the kernel's list of what is loaded
+	funcs   functionList
 }
 
 // At uses a given tracing directory and, for the few files that live there,
 // a given debugfs. It exists for tests and for mounts in other places.
-func At(tracing, debug string) *FS { return &FS{dir: tracing, debug: debug} }
+func At(tracing, debug string) *FS {
+	return &FS{dir: tracing, debug: debug, modules: modulesFile}
+}
 
 var host = sync.OnceValues(find)
 
@@ -52,7 +58,7 @@ func Host() (*FS, error) { return host() }
 func find() (*FS, error) {
 	for _, dir := range []string{tracingDir, filepath.Join(debugDir, "tracing")} {
 		if isTracefs(dir) {
-			return &FS{dir: dir, debug: debugDir}, nil
+			return At(dir, debugDir), nil
 		}
 	}
 	// Mounted elsewhere: containers are given it under names of their own.
@@ -63,7 +69,7 @@ func find() (*FS, error) {
 	for line := range strings.Lines(string(mounts)) {
 		f := strings.Fields(line)
 		if len(f) > 2 && f[2] == "tracefs" && isTracefs(unescape(f[1])) {
-			return &FS{dir: unescape(f[1]), debug: debugDir}, nil
+			return At(unescape(f[1]), debugDir), nil
 		}
 	}
 	return nil, fmt.Errorf("%w at %s or %s/tracing; as root: mount -t tracefs nodev %s",

@@ -73,6 +73,32 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// The list of functions is read again when modules have come or gone.
+func TestFunctionList(t *testing.T) {
+	ft := tree(t, someFiles)
+	ft.modules = filepath.Join(t.TempDir(), "modules")
+	list := ft.Path("available_filter_functions")
+	for _, step := range []struct{ modules, list, want string }{
+		{"", "a\n", "a\n"}, // a kernel without modules
+		{"", "b\n", "a\n"},
+		{"veth 45056 0 - Live 0x0\n", "a\nveth_xmit [veth]\n", "a\nveth_xmit [veth]\n"},
+		{"veth 45056 2 br,x Live 0x0\n", "b\n", "a\nveth_xmit [veth]\n"},
+		{"veth 45056 0 - Unloading 0x0\n", "a\n", "a\n"},
+	} {
+		if step.modules != "" {
+			if err := os.WriteFile(ft.modules, []byte(step.modules), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(list, []byte(step.list), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ft.FunctionList(); got != step.want || err != nil {
+			t.Errorf("with the modules %q: %q, %v, want %q", step.modules, got, err, step.want)
+		}
+	}
+}
+
 func TestReadFormat(t *testing.T) {
 	ft := tree(t, someFiles)
 	f, err := ft.ReadFormat("skb", "kfree_skb")
@@ -190,6 +216,7 @@ func BenchmarkFunctions(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		n := 0
+		ft.funcs.read = false
 		if err := ft.Functions(func(string, string) bool { n++; return true }); err != nil || n != 45_000 {
 			b.Fatal(n, err)
 		}

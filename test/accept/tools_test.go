@@ -2,12 +2,14 @@ package accept
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,30 +21,34 @@ import (
 // tools. The suite of kernel 7.2 has the tools for the language as it is now.
 const toolSuite = "sid"
 
+// classicTools are the tools' files on the host.
+var classicTools = sync.OnceValues(func() ([]string, error) {
+	root, err := guest.Package(context.Background(), toolSuite, "bpftrace")
+	if err != nil {
+		return nil, err
+	}
+	return filepath.Glob(filepath.Join(root, "usr/sbin/*.bt"))
+})
+
 // TestTools checks, loads and attaches the classic tools, as they are in
 // Debian's package, on all kernels. Those that cannot work on a kernel are
 // listed in testdata/tools.txt with what probe says.
 func TestTools(t *testing.T) {
-	root, err := guest.Package(t.Context(), toolSuite, "bpftrace")
+	tools, err := classicTools()
 	if err != nil {
 		if r := os.Getenv("PROBE_REQUIRE"); r == "all" || r == "guest" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
-	tools, err := filepath.Glob(filepath.Join(root, "usr/sbin/*.bt"))
-	if err != nil || len(tools) < 30 {
-		t.Fatalf("the package has %d tools, error %v", len(tools), err)
+	if len(tools) < 30 {
+		t.Fatalf("the package has %d tools", len(tools))
 	}
 	expected, err := readExpected("testdata/tools.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := setup(t)
-	for _, tool := range tools {
-		s.Files["/tools/"+filepath.Base(tool)] = tool
-	}
-	guesttest.RunWith(t, s, func(t *testing.T, g *guest.Guest) {
+	guesttest.RunWith(t, setup(t), func(t *testing.T, g *guest.Guest) {
 		m := guestMachine(t, g)
 		for _, tool := range tools {
 			name := filepath.Base(tool)

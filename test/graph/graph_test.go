@@ -3,10 +3,12 @@
 package graph
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,23 +20,40 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
 
+// traceCmd is the folder of trace-cmd.
+var traceCmd = sync.OnceValues(func() (string, error) {
+	return guest.Package(context.Background(), "trixie", "trace-cmd")
+})
+
 func setup() guesttest.Setup {
-	return guesttest.Setup{Programs: []string{"ip", "ping"}, Modules: []string{"dummy"}}
+	s := guesttest.Setup{Programs: []string{"ip", "ping"}, Modules: []string{"dummy"}, Parallel: true}
+	if dir, err := traceCmd(); err == nil {
+		s.Trees = map[string]string{"/tc": dir}
+	}
+	return s
 }
 
 // prelude is what the scripts share. The size of the buffer is set once, since
-// a buffer that was never used cannot be had back.
+// a buffer that was never used cannot be had back. Programs are started where it
+// has to be: each takes an emulated machine as long as a snapshot's files.
 const prelude = `
 T=/sys/kernel/tracing
 snap() {
-	for f in tracing_on trace_clock buffer_size_kb set_ftrace_pid set_ftrace_notrace_pid set_ftrace_filter \
+	(cd $T && grep -s '' tracing_on trace_clock buffer_size_kb set_ftrace_pid set_ftrace_notrace_pid set_ftrace_filter \
 		set_ftrace_notrace set_graph_function set_graph_notrace max_graph_depth tracing_thresh current_tracer \
-		dynamic_events kprobe_events set_event trace_options options/funcgraph-irqs options/sleep-time; do
-		if [ -e $T/$f ]; then echo "$f: $(cat $T/$f)"; fi
+		dynamic_events kprobe_events set_event trace_options options/funcgraph-irqs options/sleep-time) | sed 's/:/: /'
+	echo "instances: $(echo $T/instances/*)"
+	echo "records: $(grep -h '^entries: 0' $T/per_cpu/cpu*/stats | grep -c .)"
+	set -- /run/probe/*json*; [ -e "$1" ] || set --
+	echo "journal: $#"
+}
+# await COMMAND: waits until it succeeds.
+await() {
+	i=0
+	until "$@"; do
+		[ $i -lt 600 ] || { echo "waited in vain: $*"; cat /tmp/out /tmp/err; exit 1; }
+		sleep 0.2; i=$((i+1))
 	done
-	echo "instances: $(ls $T/instances)"
-	echo "records: $(cat $T/per_cpu/cpu*/stats | grep -c '^entries: 0')"
-	echo "journal: $(ls /run/probe 2>/dev/null | grep -c json || true)"
 }
 # start ARGS: runs probe graph in the background until it records.
 start() {
@@ -42,17 +61,21 @@ start() {
 	probe graph "$@" >/tmp/out 2>/tmp/err & p=$!
 	i=0
 	until grep -q '^recording' /tmp/err; do
-		kill -0 $p 2>/dev/null && [ $i -lt 3000 ] || { cat /tmp/err; return 1; }
-		sleep 0.1; i=$((i+1))
+		kill -0 $p 2>/dev/null && [ $i -lt 1500 ] || { cat /tmp/err; return 1; }
+		sleep 0.2; i=$((i+1))
 	done
 }
 finish() { s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out /tmp/err; }
+# kept FILE: there is a tree in a recording that goes on.
+kept() { probe show $1 2>/dev/null | grep -q '^ ip_route_output_flow'; }
 work() { ping -c 1 10.1.1.1 >/dev/null; }
 # A lookup with a source address and without a route.
-lose() { ping -c 1 -W 1 -I 10.1.1.1 192.0.2.1 >/dev/null 2>&1 || true; }
-mkdir -p /tmp; ip link set lo up
-ip addr show lo | grep -q 10.1.1.1 || ip addr add 10.1.1.1/24 dev lo
-grep -q expanded $T/buffer_size_kb && echo 1408 >$T/buffer_size_kb
+lose() { ping -c 1 -W 0.1 -I 10.1.1.1 192.0.2.1 >/dev/null 2>&1 || true; }
+if ! [ -e /tmp/ready ]; then
+	mkdir -p /tmp; ip link set lo up; ip addr add 10.1.1.1/24 dev lo
+	grep -q expanded $T/buffer_size_kb && echo 1408 >$T/buffer_size_kb
+	: >/tmp/ready
+fi
 `
 
 // quick instruments only what a route lookup calls: switching on everything
@@ -72,12 +95,16 @@ func run(t *testing.T, g *guest.Guest, script string) string {
 // same runs a script between two looks at the settings, which must not differ.
 func same(t *testing.T, g *guest.Guest, script string) string {
 	t.Helper()
-	before := run(t, g, "snap")
-	out := run(t, g, script)
-	if d := cmp.Diff(strings.Split(before, "\n"), strings.Split(run(t, g, "snap"), "\n")); d != "" {
+	const mark = "== snapshot ==\n"
+	all := run(t, g, fmt.Sprintf("snap; printf %q\n%s\nprintf %[1]q; snap", mark, script))
+	part := strings.Split(all, mark)
+	if len(part) != 3 {
+		t.Fatalf("the script did not come to its end:\n%s", all)
+	}
+	if d := cmp.Diff(strings.Split(part[0], "\n"), strings.Split(part[2], "\n")); d != "" {
 		t.Errorf("tracing settings (-before +after):\n%s", d)
 	}
-	return out
+	return part[1]
 }
 
 // match checks that the output has all of the patterns and none of absent.
@@ -176,10 +203,9 @@ func TestRecordings(t *testing.T) {
 func TestFilters(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `
-			sh -c 'while :; do ping -c 1 10.1.1.1 >/dev/null; done' & w=$!
 			start vfs_read -p $$ -n 1 --for 60s --only vfs_read,rw_verify_area
-			cat /proc/uptime >/dev/null; read x </proc/uptime
-			finish; kill $w; echo "self $$"`)
+			work; cat /proc/uptime >/dev/null; read x </proc/uptime
+			finish; echo "self $$"`)
 		self := regexp.MustCompile(`self (\d+)`).FindStringSubmatch(out)
 		if self == nil {
 			t.Fatalf("no process id in\n%s", out)
@@ -188,7 +214,7 @@ func TestFilters(t *testing.T) {
 
 		out = same(t, g, `start ip_route_output_flow --comm 'pi?g' --slower 1ns --depth 1 -n 1 --for 60s `+quick+`; work; finish`)
 		match(t, out, []string{`ping\[\d+\]`, `─ ip_route_output_key_hash_rcu`}, `─ fib_table_lookup`)
-		out = same(t, g, `start ip_route_output_flow --slower 10s --for 3s `+quick+`; work; finish`)
+		out = same(t, g, `start ip_route_output_flow --slower 10s `+quick+`; work; kill -INT $p; finish`)
 		match(t, out, []string{`^0 trees$`, `nothing was recorded`})
 	})
 }
@@ -196,14 +222,15 @@ func TestFilters(t *testing.T) {
 // Reading the records makes no records.
 func TestNotItself(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `start vfs_read --for 5s --only vfs_read,rw_verify_area; cat /proc/uptime >/dev/null; finish`)
+		out := same(t, g, `start vfs_read --only vfs_read,rw_verify_area; cat /proc/uptime >/dev/null
+			await grep -q 'cat\[' /tmp/out; sleep 0.5; kill -INT $p; finish`)
 		match(t, out, []string{`^status 0$`, `^\S+ cat\[\d+\] cpu \d$`}, ` probe\[`)
 	})
 }
 
 func TestInterrupt(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `start ip_route_output_flow `+quick+`; work; sleep 0.5; kill -INT $p; finish`)
+		out := same(t, g, `start ip_route_output_flow `+quick+`; work; kill -INT $p; finish`)
 		match(t, out, []string{`^status 0$`, `^ ip_route_output_flow `, `^[1-9]\d* trees?$`})
 	})
 }
@@ -253,7 +280,7 @@ func TestBusy(t *testing.T) {
 				"echo nop >$T/current_tracer; echo >$T/set_ftrace_filter; echo >$T/trace", "the tracer function is on", true},
 			{"events at the top", "echo sched:sched_switch >$T/set_event", "echo >$T/set_event; echo >$T/trace",
 				`event\(s\) are on: sched:sched_switch`, true},
-			{"a recording to be read", "echo 0 >$T/tracing_on; echo sched:sched_switch >$T/set_event; echo 1 >$T/tracing_on; sleep 0.3; echo 0 >$T/tracing_on; echo >$T/set_event",
+			{"a recording to be read", "echo 0 >$T/tracing_on; echo sched:sched_switch >$T/set_event; echo 1 >$T/tracing_on; await grep -q '^[^#]' $T/trace; echo 0 >$T/tracing_on; echo >$T/set_event",
 				"echo >$T/trace; echo 1 >$T/tracing_on", `the buffer holds \d+ record\(s\)`, true},
 		}
 		if !top {
@@ -261,7 +288,7 @@ func TestBusy(t *testing.T) {
 				name, before, after, want string
 				topOnly                   bool
 			}{"function_graph in an instance", "mkdir $T/instances/tc; echo kfree >$T/instances/tc/set_ftrace_filter; echo function_graph >$T/instances/tc/current_tracer; sleep 1000 <$T/instances/tc/trace_pipe & echo $! >/tmp/holder",
-				"kill $(cat /tmp/holder); echo nop >$T/instances/tc/current_tracer; sleep 0.3; rmdir $T/instances/tc",
+				"kill $(cat /tmp/holder); echo nop >$T/instances/tc/current_tracer; await rmdir $T/instances/tc",
 				`instance "tc" has the tracer function_graph on; open in sleep\[\d+\]`, false})
 		}
 		for _, tt := range tests {

@@ -14,11 +14,7 @@ keep() {
 	probe record -o $1 -e 'config = { fgraph = "bpf" }
 		fgraph:ip_route_output_flow:` + below + ` /comm == "ping"/ {
 			printf("%s: %s\n", comm, is_err(retval) ? "lost" : "found"); print(graph); @n[graph] = count(); }' >/tmp/out 2>/tmp/err & p=$!
-	i=0
-	until grep -q '^Attached' /tmp/err; do
-		kill -0 $p 2>/dev/null && [ $i -lt 900 ] || { cat /tmp/err; exit 1; }
-		sleep 0.1; i=$((i+1))
-	done
+	await grep -q '^Attached' /tmp/err
 	$2
 }
 end() { kill -$1 $p; s=0; wait $p || s=$?; echo "status $s"; }
@@ -56,7 +52,7 @@ func TestScriptRecordingKilled(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, keepPrelude+`cd /tmp
 			for f in a.jsonl a.jsonl.zst; do
-				keep $f lose; sleep 3; end KILL; probe show $f 2>&1
+				keep $f lose; await kept $f; end KILL; probe show $f 2>&1
 			done`)
 		match(t, out, []string{
 			`(?s)^ping: lost$.*^ ip_route_output_flow .*^ping: lost$.*^ ip_route_output_flow `,

@@ -55,7 +55,7 @@ func TestArguments(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `start ip_route_output_flow --args -n 1 --for 60s `+quick+`; work; finish`)
 		if g.Kernel.Name == "7.2" {
-			match(t, out, []string{`^ ip_route_output_flow\(net=0xff\w+, \w+=0xff\w+, sk=(NULL|0xff\w+)\) +\d+\.\d [um]s  = 0xff\w+$`}, `no arguments`)
+			match(t, out, []string{`^ ip_route_output_flow\(net=init_net, \w+=0xff\w+, sk=(NULL|0xff\w+)\) +\d+\.\d [um]s  = 0xff\w+$`}, `no arguments`)
 			return
 		}
 		match(t, out, []string{`^warning: no arguments: kernels record them from 6\.14 on, this is \d`, `^ ip_route_output_flow +\d`})
@@ -78,7 +78,7 @@ func TestKilledWithPattern(t *testing.T) {
 		match(t, out, []string{`^[1-9]\d\d$`, `^put back the tracing settings that process \d+ had left$`}, `changed`)
 		// In the middle of switching on.
 		out = same(t, g, `probe graph 'tcp_*' >/tmp/out 2>&1 & p=$!
-			until [ -e /run/probe/ftrace.json ]; do :; done; sleep 0.2; kill -9 $p; wait $p; probe cleanup`)
+			await test -e /run/probe/ftrace.json; kill -9 $p; wait $p; probe cleanup`)
 		match(t, out, []string{`^put back the tracing settings`}, `changed`)
 	})
 }
@@ -86,7 +86,7 @@ func TestKilledWithPattern(t *testing.T) {
 // What was recorded until a kill -9 is in the file.
 func TestKilledRecording(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `start ip_route_output_flow -o /tmp/k.jsonl.zst `+quick+`; work; sleep 3; kill -9 $p; wait $p; probe cleanup; probe show /tmp/k.jsonl.zst 2>&1`)
+		out := same(t, g, `start ip_route_output_flow -o /tmp/k.jsonl.zst `+quick+`; work; await kept /tmp/k.jsonl.zst; kill -9 $p; wait $p; probe cleanup; probe show /tmp/k.jsonl.zst 2>&1`)
 		match(t, out, []string{
 			`^warning: /tmp/k\.jsonl\.zst: the recording is damaged from line \d+ on: .*; [1-9]\d* trees? before that$`,
 			`^ ip_route_output_flow `, `─ fib_lookup_good_nhc`,
@@ -106,7 +106,7 @@ func TestPanic(t *testing.T) {
 func TestInterruptEarly(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `probe graph ip_route_output_flow >/tmp/out 2>/tmp/err & p=$!
-			until grep -q '^switching' /tmp/err; do sleep 0.05; done; sleep 1; kill -INT $p; finish`)
+			await grep -q '^switching' /tmp/err; sleep 1; kill -INT $p; finish`)
 		match(t, out, []string{`^status 0$`}, `error`, `panic`)
 	})
 }
@@ -115,6 +115,7 @@ func TestInterruptEarly(t *testing.T) {
 // has to be used, its buffer at full size.
 func TestFirstUse(t *testing.T) {
 	guesttest.Each(t, nil, func(t *testing.T, kernel string) {
+		t.Parallel()
 		probe, err := guesttest.Probe(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -170,25 +171,23 @@ func TestOverwritten(t *testing.T) {
 // trace-cmd, the tool that most people have: recording, and having left its
 // settings behind.
 func TestTraceCmd(t *testing.T) {
-	dir, err := guest.Package(t.Context(), "trixie", "trace-cmd")
-	if err != nil {
+	if _, err := traceCmd(); err != nil {
 		t.Skipf("trace-cmd cannot be had: %v", err)
 	}
-	s := setup()
-	s.Trees = map[string]string{"/tc": dir}
-	guesttest.RunWith(t, s, func(t *testing.T, g *guest.Guest) {
+	each(t, func(t *testing.T, g *guest.Guest) {
 		tc := `for d in proc sys dev; do mount --rbind /$d /tc/$d; done; tc() { chroot /tc /usr/bin/trace-cmd "$@"; }; cd /tc/tmp
 			`
 		run(t, g, tc)
 		tc = strings.ReplaceAll(tc, "mount", "true")
 		// Once, so that what a first use changes for good is changed.
-		tc += `end() { kill -INT $t; wait $t; tc reset; echo 1408 >$T/buffer_size_kb; }
+		tc += `on() { grep -q function_graph $T/current_tracer && grep -q 1 $T/tracing_on; }
+			end() { kill -INT $t; wait $t; tc reset; echo 1408 >$T/buffer_size_kb; }
 			`
 		run(t, g, tc+`chroot /tc /usr/bin/trace-cmd record -p function_graph -l rw_verify_area -g vfs_read -o /tmp/x.dat >/tmp/tc 2>&1 & t=$!
-			sleep 2; end`)
+			await on; end`)
 		out := same(t, g, tc+`
 			chroot /tc /usr/bin/trace-cmd record -p function_graph -l rw_verify_area -g vfs_read -o /tmp/x.dat >/tmp/tc 2>&1 & t=$!
-			i=0; until [ "$(cat $T/current_tracer)" = function_graph ] && [ "$(cat $T/tracing_on)" = 1 ]; do sleep 0.1; i=$((i+1)); [ $i -lt 300 ] || { cat /tmp/tc; exit 1; }; done
+			await on
 			snap >/tmp/a
 			s=0; probe graph ip_route_output_flow 2>&1 || s=$?; echo "status $s"
 			snap >/tmp/b; if cmp /tmp/a /tmp/b; then echo untouched; fi
@@ -202,10 +201,10 @@ func TestTraceCmd(t *testing.T) {
 		// has to be used.
 		out = same(t, g, tc+`
 			chroot /tc /usr/bin/trace-cmd record -e sched:sched_switch -o /tmp/x.dat >/tmp/tc 2>&1 & t=$!
-			i=0; until grep -q sched_switch $T/set_event && [ "$(cat $T/tracing_on)" = 1 ]; do sleep 0.1; i=$((i+1)); [ $i -lt 300 ] || { cat /tmp/tc; exit 1; }; done
+			events() { grep -q sched_switch $T/set_event && grep -q 1 $T/tracing_on; }; await events
 			snap >/tmp/a
 			probe graph ip_route_output_flow -n 1 --for 20s `+quick+` >/tmp/out 2>&1 & p=$!
-			i=0; until grep -qE '^(recording|error)' /tmp/out; do sleep 0.1; i=$((i+1)); [ $i -lt 300 ] || break; done
+			await grep -qE '^(recording|error)' /tmp/out
 			work; s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out
 			snap >/tmp/b; if cmp /tmp/a /tmp/b; then echo untouched; else diff /tmp/a /tmp/b; fi
 			end`)

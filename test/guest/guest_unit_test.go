@@ -168,7 +168,7 @@ func TestQEMUArgs(t *testing.T) {
 		return strings.Join(qemuArgs(o, k, kvm), " ")
 	}
 	plain := args(Options{MemoryMB: 512, SMP: 2}, false)
-	for _, want := range []string{"-accel tcg,thread=single", "-cpu max,-cx16", "-smp 2", "-m 512", "nokaslr", "panic=-1", "oops=panic"} {
+	for _, want := range []string{"-accel tcg,thread=single", "-cpu max,-cx16,-erms,-fsrm", "-smp 2", "-m 512", "nokaslr", "panic=-1", "oops=panic"} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("%q lacks %q", plain, want)
 		}

@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
 
 func setup() guesttest.Setup {
-	return guesttest.Setup{Modules: []string{"veth", "bridge"}, Programs: []string{"ip", "ifdown"}}
+	return guesttest.Setup{Modules: []string{"veth", "bridge"}, Programs: []string{"ip", "ifdown"}, Parallel: true}
 }
 
 // cases are what the verdict of each case has to say. Each pattern must match
@@ -160,7 +160,7 @@ func TestInterrupt(t *testing.T) {
 	guesttest.RunWith(t, setup(), func(t *testing.T, g *guest.Guest) {
 		out := guesttest.Sh(t, g, `
 			probe lab route-loss --case A --after 60s >/tmp/out 2>&1 & p=$!
-			i=0; until grep -q "transmit got" /tmp/out || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done
+			i=0; until grep -q "transmit got" /tmp/out || [ $i -gt 300 ]; do sleep 0.2; i=$((i+1)); done
 			kill -INT $p; wait $p; echo "status $?"
 			cat /tmp/out; echo "left: $(ip netns list)"`)
 		for _, w := range []string{`(?m)^verdict: lost: lab-client`, `(?m)^left: $`} {

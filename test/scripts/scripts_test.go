@@ -27,6 +27,7 @@ func setup(t *testing.T) (s guesttest.Setup, nft error) {
 	s = guesttest.Setup{
 		Modules:  []string{"veth", "dummy", "nf_tables", "nft_ct"},
 		Programs: []string{"ip", "ping", "bash"},
+		Parallel: true,
 	}
 	if _, err := guest.Userland(t.Context(), needsNft); err != nil {
 		return s, err

@@ -1,25 +1,19 @@
 package ftrace
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 )
 
-// fewNames is how many functions are written by name. For each of them the
-// kernel compares the names of all its functions, which takes about as long as
-// reading their list does.
-const fewNames = 2
-
 // setFunctions writes a list of functions, one a line, sorted, to a file that
-// chooses what is instrumented. Many are written as numbers, their lines in the
-// kernel's list, which the kernel finds at once. Whether it understood them is
-// seen by what the file then shows. Else patterns stand for the names they match.
+// chooses what is instrumented. They are written as numbers, their lines in the
+// kernel's list, which the kernel finds at once; for each name it would compare
+// those of all its functions. Whether it understood the numbers is seen by what
+// the file then shows. Else patterns stand for the names they match.
 func (s *Source) setFunctions(name, want string) error {
 	path := filepath.Join(s.base, name)
-	if strings.Count(want, "\n") >= fewNames {
+	if want != "" {
 		if lines, err := s.lines(want); err == nil && writeSetting(path, lines, true) == nil {
 			if now, err := readSetting(path, true); err == nil && now == want {
 				return nil
@@ -32,9 +26,9 @@ func (s *Source) setFunctions(name, want string) error {
 // lines gives the numbers of the lines at which functions are in the kernel's
 // list. Some are there more than once.
 func (s *Source) lines(names string) (string, error) {
-	text, err := os.ReadFile(s.fs.Path("available_filter_functions"))
+	text, err := s.fs.FunctionList()
 	if err != nil {
-		return "", fmt.Errorf("list functions: %w", err)
+		return "", err
 	}
 	wanted := map[string]bool{}
 	for name := range strings.SplitSeq(names, "\n") {
@@ -42,7 +36,7 @@ func (s *Source) lines(names string) (string, error) {
 	}
 	var out []string
 	n := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		n++
 		name, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ") // "name [module]"
 		if wanted[name] {

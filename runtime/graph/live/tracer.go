@@ -143,9 +143,11 @@ func (t *Tracer) progress(until int64) {
 	t.more.Broadcast()
 }
 
-// How long Find waits: for the events that are under way, and at most.
+// How long Find waits: for the events that are under way and for the end of a
+// watched call around the one that is meant, with which its tree comes; and at
+// most. The times of events count, so those that wait in a row wait once.
 const (
-	margin  = int64(2 * time.Millisecond)
+	margin  = int64(100 * time.Millisecond)
 	patient = 3 * time.Second
 )
 

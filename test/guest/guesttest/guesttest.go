@@ -48,6 +48,9 @@ type Setup struct {
 	MemoryMB int               // 2048 when 0: the verifier needs it
 	SMP      int               // see guest.Options
 	KASLR    bool              // see guest.Options
+	// Parallel runs the test on its kernels at the same time. It is for packages
+	// that are long or wait much.
+	Parallel bool
 	// NoProbe leaves out /bin/probe, which else is built from ./cmd/probe.
 	NoProbe bool
 }
@@ -71,6 +74,9 @@ func Run(t *testing.T, kernels []string, fn func(t *testing.T, g *guest.Guest)) 
 func RunWith(t *testing.T, s Setup, fn func(t *testing.T, g *guest.Guest)) {
 	t.Helper()
 	Each(t, s.Kernels, func(t *testing.T, kernel string) {
+		if s.Parallel {
+			t.Parallel()
+		}
 		g, err := shared.get(t.Context(), kernel, s)
 		if err != nil {
 			t.Fatal(err)
@@ -175,7 +181,7 @@ var shared = &pool{guests: make(map[string]*slot)}
 
 // get returns the guest of a kernel and a set-up, booting it if need be.
 func (p *pool) get(ctx context.Context, kernel string, s Setup) (*guest.Guest, error) {
-	s.Kernels = nil
+	s.Kernels, s.Parallel = nil, false
 	key := fmt.Sprintf("%s %+v", kernel, s) // maps are printed in key order
 	p.mu.Lock()
 	sl := p.guests[key]
