@@ -17,10 +17,13 @@ const qemuProgram = "qemu-system-x86_64"
 // clock of the emulated processor is taken as good, and grace periods of RCU
 // are made short: detaching a program waits for several of them. The check of
 // the timer interrupt at boot is left out: on a busy host the emulated timer is
-// late, and the kernel takes that for a broken board. Memory is not
-// cleared more than it has to be: no huge pages, of which most programs that get
-// one use little, and no clearing on allocation.
-const bootParams = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check rcupdate.rcu_expedited=1 transparent_hugepage=never init_on_alloc=0"
+// late, and the kernel takes that for a broken board.
+const bootParams = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check rcupdate.rcu_expedited=1"
+
+// quickParams are for guests that do not count instructions: memory is not
+// cleared more than it has to be. There are no huge pages, of which most
+// programs that get one use little, and nothing is cleared on allocation.
+const quickParams = "transparent_hugepage=never init_on_alloc=0"
 
 // File descriptors that QEMU inherits, after the standard three: the control
 // connection and the root file system's archive.
@@ -30,10 +33,14 @@ const (
 )
 
 // processor is the model of processor of every guest: all that the emulator
-// knows but for what it does wrong (see qemuArgs), and for what tells the kernel
-// that copying and clearing memory byte by byte is fast (erms, fsrm), which is
-// eight times as slow in emulation as the other ways.
-const processor = "max,-cx16,-erms,-fsrm"
+// knows but for what it does wrong (see qemuArgs). Where no instructions are
+// counted, nothing tells the kernel that copying and clearing memory byte by byte
+// is fast (erms, fsrm), which is eight times as slow in emulation as the other
+// ways.
+const (
+	processor      = "max,-cx16"
+	quickProcessor = processor + ",-erms,-fsrm"
+)
 
 // qemuPath finds the emulator.
 func qemuPath() (string, error) {
@@ -64,7 +71,10 @@ func qemuArgs(o Options, k *Kernel, kvm bool) []string {
 	if o.Icount {
 		smp = 1
 	}
-	params := []string{bootParams}
+	params, model := []string{bootParams}, processor
+	if !o.Icount {
+		params, model = append(params, quickParams), quickProcessor
+	}
 	if !o.KASLR {
 		params = append(params, "nokaslr")
 	}
@@ -72,7 +82,7 @@ func qemuArgs(o Options, k *Kernel, kvm bool) []string {
 		params = append(params, o.Params)
 	}
 	args := []string{
-		"-machine", "q35", "-accel", accel, "-cpu", processor,
+		"-machine", "q35", "-accel", accel, "-cpu", model,
 		"-smp", fmt.Sprint(smp), "-m", fmt.Sprint(o.MemoryMB),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-serial", "stdio",
