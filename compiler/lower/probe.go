@@ -161,9 +161,9 @@ func (p *program) finishScratch() {
 // savedArgs is the record an entry half keeps for its return half: the time
 // and the arguments the body uses.
 type savedArgs struct {
-	m     int         // ir map index
-	off   map[int]int // index in Site.Entry.Args -> offset in the record
-	size  int
+	m    int         // ir map index
+	off  map[int]int // index in Site.Entry.Args -> offset in the record
+	size int
 	// place is that of the record in the return half, which adds the time of the
 	// return: a duration is the same wherever the body asks for it.
 	place builtin.Place
