@@ -117,6 +117,9 @@ func (f *fn) filters() {
 			f.require(ir.EQ, f.b.Load(buf.Base, buf.Off+i, 8), f.konst(int64(binary.LittleEndian.Uint64(want[i:]))))
 		}
 	}
+	if off := f.u.Obj.StopOff; off > 0 && f.site.Attach.Kind != hir.AttachNone {
+		f.require(ir.EQ, f.b.Load(f.b.MapValue(mapData, off), 0, 8), f.konst(0))
+	}
 }
 
 // require ends the program unless x cmp y holds.

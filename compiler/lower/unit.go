@@ -94,6 +94,16 @@ const (
 	dataHead = 24
 )
 
+// layoutStop makes room for the word that stops the programs at the end of the
+// run, where there are end probes. The kernel removes programs one after the
+// other, which can take seconds: without the word an end probe would see what half
+// of the probes have done meanwhile.
+func (u *Unit) layoutStop() {
+	if slices.ContainsFunc(u.hir.Probes, func(pr *hir.Probe) bool { return pr.Site.Provider == "end" }) {
+		u.Obj.StopOff = u.alloc(8)
+	}
+}
+
 // Lower compiles every probe of a program. Complaints about what this kernel
 // cannot do are in Unit.Diag.
 func Lower(p *hir.Program, cfg Config) *Unit {
@@ -107,6 +117,7 @@ func Lower(p *hir.Program, cfg Config) *Unit {
 		TAIOff:   taiOff,
 	}
 	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
+	u.layoutStop()
 	findDeletes(p, u.deleted)
 	u.layoutMaps()
 	u.layoutStacks()

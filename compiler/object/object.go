@@ -35,6 +35,9 @@ type Object struct {
 	StartOff int
 	// TAIOff is where it writes the TAI clock minus the boot clock.
 	TAIOff int
+	// StopOff is where it writes 1 when the run ends: from then on the programs
+	// of attached probes do nothing. 0 where none looks.
+	StopOff int
 	// Strings are the interned strings by number (strftime formats, filters of
 	// cgroup_path, names of sysctl).
 	Strings    []string

@@ -2,9 +2,9 @@ package session
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -110,10 +110,16 @@ func (c *Clause) run(provider string) error {
 	return errors.Join(errs...)
 }
 
-// has tells whether the clause has probes of a provider.
-func (c *Clause) has(provider string) bool {
-	return slices.ContainsFunc(c.obj.Programs, func(p *object.Program) bool { return p.Site.Provider == provider })
+// gate stops the programs of attached probes, which look at a word in memory
+// where there are end probes, and tells whether they do.
+func (c *Clause) gate() bool {
+	if c.gated() {
+		binary.LittleEndian.PutUint64(c.data[c.obj.StopOff:], 1)
+	}
+	return c.gated()
 }
+
+func (c *Clause) gated() bool { return c.obj.StopOff > 0 && len(c.data) > 0 }
 
 // only reports whether the clause has no probes but begin and end.
 func (c *Clause) only() bool {
@@ -174,18 +180,22 @@ func (c *Clause) stop() {
 		go func() {
 			defer close(c.quiet)
 			c.timers.Wait()
-			var wg sync.WaitGroup
-			for _, a := range c.links {
-				for _, l := range a.links {
-					wg.Add(1)
-					go func() {
-						defer wg.Done()
-						// A link that does not close is gone with the process.
-						_ = l.Quiet()
-					}()
+			// The entry halves go last: a return without its entry counts as missed.
+			for _, entries := range []bool{false, true} {
+				var wg sync.WaitGroup
+				for _, a := range c.links {
+					if (c.obj.Programs[a.program].Role == object.Entry) != entries {
+						continue
+					}
+					for _, l := range a.links {
+						wg.Go(func() {
+							// A link that does not close is gone with the process.
+							_ = l.Quiet()
+						})
+					}
 				}
+				wg.Wait()
 			}
-			wg.Wait()
 			if len(c.links) > 0 {
 				waitRunning()
 			}

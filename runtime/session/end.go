@@ -1,7 +1,6 @@
 package session
 
 import (
-	"slices"
 	"time"
 
 	"probe/lang/diag"
@@ -33,8 +32,8 @@ func (s *Session) finish() Result {
 	return res
 }
 
-// How long the end of a run waits for the kernel to stop new events, unless end
-// probes must not run before, and for programs to finish records they have begun.
+// How long the end of a run waits for the kernel to stop new events, and for
+// programs to finish records they have begun.
 const (
 	quietWait = 300 * time.Millisecond
 	busyWait  = 100 * time.Millisecond
@@ -43,6 +42,13 @@ const (
 // settle stops new events, prints what is left and runs the end probes. After
 // exit() the rest is discarded (R-LIFE-03).
 func (s *Session) settle(clauses []*Clause) {
+	gated := false
+	for _, c := range clauses {
+		gated = c.gate() || gated
+	}
+	if gated {
+		waitRunning()
+	}
 	for _, c := range clauses {
 		c.stop()
 	}
@@ -69,19 +75,16 @@ func (s *Session) settle(clauses []*Clause) {
 }
 
 // waitQuiet drains while the links close, so that a busy probe does not fill
-// its buffer meanwhile. A second interrupt ends the waiting.
+// its buffer meanwhile. Programs that do nothing any more need not be waited for.
 func (s *Session) waitQuiet(clauses []*Clause) {
 	deadline := time.Now().Add(quietWait)
-	// What an end probe clears must not come back, however long the kernel takes
-	// to remove some hundred trampolines.
-	patient := slices.ContainsFunc(clauses, func(c *Clause) bool { return c.has("end") })
 	for _, c := range clauses {
 		for {
 			s.drainAll(clauses)
 			select {
 			case <-c.quiet:
 			case <-time.After(time.Millisecond):
-				if (patient || time.Now().Before(deadline)) && !s.forced() {
+				if !c.gated() && time.Now().Before(deadline) && !s.forced() {
 					continue
 				}
 			}
