@@ -180,7 +180,7 @@ var rejections = []struct {
 	{"F-FIND", "@x = 1; find(@x, «1», $v);", "map-key", "expects a map with explicit keys"},
 	{"F-CLEAR", "clear(«5»);", "map-expected", "expects a map"},
 	{"F-CLEAR", "@m[1] = 1; clear(«@m[1]»);", "map-expected", "without a key"},
-	{"L-PARM-08", `print(kaddr(«$1»));`, "literal-expected", "use `str($1)`"},
+	{"L-PARM-08", `print(kaddr(«$9»));`, "literal-expected", "use `str($9)`"},
 	{"E-COMP-01", "print(«comptime nsecs»);", "not-comptime", "unable to resolve comptime"},
 	{"E-COMP-03", `«static_assert(1 == 2, "never")»;`, "static-assert", "never"},
 	{"E-COMP-03", `«fail("size %d of %s", 5, "x")»;`, "static-assert", "size 5 of x"},
