@@ -103,7 +103,9 @@ func cat(env builtin.Env, r *builtin.Record) error {
 func system(env builtin.Env, r *builtin.Record) error {
 	cmd := exec.CommandContext(context.Background(), "sh", "-c", string(env.Format(r.Format, r.Args)))
 	out, err := cmd.CombinedOutput()
-	env.Text("syscall", out)
+	if err == nil || len(out) > 0 {
+		env.Text("syscall", out)
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return fmt.Errorf("command exited with code %d", exit.ExitCode())

@@ -162,10 +162,6 @@ func (b *body) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 	case types.LitAny:
 		want, ok = "any", isLiteral(x)
 	}
-	_, positional := unparen(e).(*syntax.Positional)
-	if p.Kind == types.LitString && positional {
-		ok = false
-	}
 	if !ok {
 		row := "F-GEN-02"
 		if sig.Format >= 0 {
@@ -173,7 +169,7 @@ func (b *body) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 		}
 		d := b.errorf("literal-expected", e.Span(), "%s() expects %s literal (`%s` provided)", sig.Name, want, b.shown(x)).
 			WithLabel("its value has to be known when the script is compiled").WithRow(row)
-		if positional {
+		if _, positional := unparen(e).(*syntax.Positional); positional && p.Kind == types.LitString {
 			d.WithRow("L-PARM-08").WithHelp("use `str(%s)`", e.Span().Text())
 		}
 		return nil

@@ -41,6 +41,8 @@ type body struct {
 	temps      []*hir.Var
 	loops      int          // for loops around, which may become callbacks
 	inLoop     int          // loops of any kind around, within the current macro
+	deciding   int          // conditions of if comptime around
+	chosen     int          // branches that if comptime has picked around
 	loopReturn *syntax.Jump // the first return of the outermost loop
 	depth      int
 	nodes      int

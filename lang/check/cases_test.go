@@ -46,7 +46,8 @@ func TestCases(t *testing.T) {
 // needsMachine are codes that no script raises by itself; they have tests of
 // their own.
 var needsMachine = map[diag.Code]bool{
-	"bad-option": true, // TestOptions: needs an option on the command line
+	"bad-option":          true, // TestOptions: needs an option on the command line
+	"unknown-environment": true, // TestConfig
 }
 
 func checkExpectations(t *testing.T, script string, ds diag.List) {

@@ -16,7 +16,7 @@ type cell struct {
 	version int         // counts the changes
 	first   source.Span // where the first contribution stands
 	fixed   bool        // declared: contributions must fit
-	locked  source.Span // observed by sizeof and its like (T-PROM-12)
+	locked  source.Span // decides which branch is compiled (T-PROM-12)
 	writer  [2]int      // body and offset of the write that decided the address space
 
 	seen int // stamp of the last typing run that depends on it
@@ -169,7 +169,7 @@ func (b *body) widen(c *cell, x hir.Expr) bool {
 		var p *types.Type
 		if p, ok = promote(c.raw, t); ok {
 			p = b.mergeSpace(c, p, t, x.Span())
-			if c.locked.Valid() && !sameType(settle(p), c.typ) {
+			if b.chosen > 0 && c.locked.Valid() && !sameType(settle(p), c.typ) {
 				b.lockedError(c, x)
 				ok = true
 			} else {

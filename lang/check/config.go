@@ -129,7 +129,7 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 	for _, k := range slices.Sorted(maps.Keys(c.in.Config)) {
 		v, known := confVars[k]
 		if !known {
-			c.out.Errorf("bad-config", source.Span{}, "`%s` is not a known configuration option", k).WithRow("C-00")
+			c.unknownEnvironment(k)
 			continue
 		}
 		val, why := v.parse(c.in.Config[k])
@@ -141,6 +141,16 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 		c.cfg.vals[k] = val
 	}
 	c.cfg.maxStrlen = c.cfg.int("max_strlen")
+}
+
+// unknownEnvironment warns of a variable that is ignored: it may be meant for
+// another version, and old names count in the script only.
+func (c *checker) unknownEnvironment(key string) {
+	d := c.out.Warnf("unknown-environment", source.Span{}, "the environment variable BPFTRACE_%s is not known and has no effect", strings.ToUpper(key)).
+		WithRow("C-00")
+	if name, renamed := confRenamed[key]; renamed {
+		d.WithHelp("the option is called BPFTRACE_%s", strings.ToUpper(name))
+	}
 }
 
 // configEntry applies key = value.

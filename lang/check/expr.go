@@ -275,6 +275,8 @@ func (b *body) ifExpr(e *syntax.If) hir.Expr {
 		case taken == nil:
 			return &hir.BlockX{X: hir.X{T: types.VoidType, At: e.At.At}, Block: &hir.Block{}}
 		}
+		b.chosen++
+		defer func() { b.chosen-- }()
 		return b.expr(taken)
 	}
 	c := b.condition(e.Cond)
@@ -297,7 +299,9 @@ func (b *body) ifExpr(e *syntax.If) hir.Expr {
 func (b *body) ifStmt(e *syntax.If, out *hir.Block) {
 	if e.Comptime {
 		if taken, known := b.comptimeBranch(e); known && taken != nil {
+			b.chosen++
 			b.exprStmt(taken, out)
+			b.chosen--
 		}
 		return
 	}

@@ -148,10 +148,7 @@ func (b *body) foldInt(op *operator, x, y *hir.Int, at source.Span) hir.Expr {
 	case hir.Shl:
 		z.Lsh(bx, uint(y.V))
 	case hir.Shr:
-		if isNeg(x) { // logical, like at run time (T-OP-03)
-			return newLit(at, x.V>>y.V, y.V == 0)
-		}
-		z.Rsh(bx, uint(y.V))
+		z.Rsh(bx, uint(y.V)) // keeps the sign, other than at run time (T-OP-03)
 	}
 	switch {
 	case z.IsUint64():

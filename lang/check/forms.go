@@ -414,7 +414,9 @@ func (b *body) notComptime(at source.Span) hir.Expr {
 
 // comptimeBranch picks the branch of if comptime (c); nil is no branch at all.
 func (b *body) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
+	b.deciding++
 	c := b.value(e.Cond)
+	b.deciding--
 	if isBad(c) {
 		return nil, c.Type() != unknown
 	}

@@ -44,6 +44,7 @@ func TestConfig(t *testing.T) {
 		{"L-CFG-04", "max_strlen = many", nil, nil, "bad-config"},
 		{"C-00", "print_maps_on_exit = maybe", nil, nil, "bad-config"},
 		{"C-00", "", map[string]string{"max_strlen": "x"}, nil, "bad-config"},
+		{"C-00", "", map[string]string{"strlen": "64"}, map[string]string{}, "unknown-environment"},
 	} {
 		in, ds := newInput(t, "config = { "+tc.block+" } begin { }")
 		if ds.HasErrors() {

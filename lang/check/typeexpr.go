@@ -103,13 +103,15 @@ func (b *body) typeOf(e syntax.Expr) *types.Type {
 	return settle(b.shown(x))
 }
 
-// lock fixes a cell whose type was observed (T-PROM-12).
+// lock is the type of a cell that is observed. The value may still change it,
+// since the observer is typed again then; but where a branch depends on it,
+// that branch must not (T-PROM-12).
 func (b *body) lock(c *cell, at source.Span) *types.Type {
 	b.depend(c)
 	if c.typ == nil {
 		return unknown
 	}
-	if !c.locked.Valid() {
+	if b.deciding > 0 && !c.locked.Valid() {
 		c.locked = at
 	}
 	return c.typ

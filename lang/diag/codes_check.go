@@ -107,6 +107,11 @@ var checkNameCodes = []Entry{
 		Cure:  "use the new name that the message gives",
 	},
 	{
+		Code: "unknown-environment", Phase: PhaseCheck, Warning: true,
+		Cause: "an environment variable looks like an option and is none",
+		Cure:  "use the name that the message gives, or remove it",
+	},
+	{
 		Code: "dead-config", Phase: PhaseCheck, Warning: true,
 		Cause: "an option is set that has no effect any more",
 		Wrong: "config = { unstable_macro = true }\nbegin { }",

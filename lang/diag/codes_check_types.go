@@ -82,8 +82,8 @@ var checkTypeCodes = []Entry{
 	},
 	{
 		Code: "locked-type", Phase: PhaseCheck,
-		Cause: "a type that was used while compiling would change afterwards",
-		Wrong: "begin { $x = 1; print(sizeof($x)); $x = 70000; }",
+		Cause: "a branch that is compiled because of a type would change that type",
+		Wrong: "begin { $x = 1; if comptime (sizeof($x) == 1) { $x = 70000; } }",
 		Cure:  "declare the type: `let $x : int64 = 1;`",
 	},
 	{

@@ -95,6 +95,11 @@ func ParseFormat(format string) ([]Spec, error) {
 		if err != nil {
 			return nil, err
 		}
+		if end > 0 && format[end-1] == '%' { // flags and width have no effect
+			text = append(text, '%')
+			i = end
+			continue
+		}
 		if end == 0 {
 			text = append(text, '%')
 			i++
@@ -171,6 +176,8 @@ func parseSpec(format string, pos int) (s Spec, end int, err error) {
 	case c == 'g' && i < len(format) && format[i] == 'r':
 		s.Conv = ConvGFP
 		i++
+	case c == '%' && ok && okl:
+		return s, i, nil
 	case s.Conv == ConvLiteral && !isForeign(c):
 		return s, 0, nil
 	}

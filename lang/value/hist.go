@@ -136,20 +136,21 @@ func appendBound(dst []byte, t *types.Type, n int64) []byte {
 
 // AppendHist appends the bucket lines of a histogram, from the first to the
 // last that is not empty (M-PRINT-04, M-PRINT-05). The counts of a log2
-// histogram are divided by div when it is above 1; the bars show the undivided
-// ones.
+// histogram are divided by div when it is above 1, and the bars show the
+// quotients.
 func AppendHist(dst []byte, t *types.Type, buckets []Bucket, div int64) []byte {
 	eachBucket(t, buckets, func(index int, n, largest uint64) {
 		start := len(dst)
 		dst = AppendLabel(dst, t, index)
 		dst = spaces(dst, histLabel-(len(dst)-start))
 		var num [20]byte
-		digits := strconv.AppendUint(num[:0], divCount(t, n, div), 10)
+		n, largest = divCount(t, n, div), divCount(t, largest, div)
+		digits := strconv.AppendUint(num[:0], n, 10)
 		dst = append(spaces(dst, histCount-len(digits)), digits...)
 		dst = append(dst, " |"...)
 		// Single precision, step by step: the lengths of bars are part of the
 		// format.
-		share := float32(n) / float32(largest)
+		share := float32(n) / float32(max(largest, 1))
 		bar := min(int(float32(share*histBar)), histBar)
 		for range bar {
 			dst = append(dst, '@')

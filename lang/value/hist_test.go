@@ -192,7 +192,7 @@ func TestAppendHist(t *testing.T) {
 		{"M-PRINT-05 nothing", hist(0), nil, 0, ""},
 		{"M-PRINT-05 only zeros", hist(0), []Bucket{{3, 0}}, 0, ""},
 		{"M-PRINT-10", hist(0), []Bucket{{1, 30}, {2, 60}, {3, 5}}, 10,
-			line("[0]", "3", 26) + line("[1]", "6", 52) + line("[2, 4)", "0", 4)},
+			line("[0]", "3", 26) + line("[1]", "6", 52) + line("[2, 4)", "0", 0)},
 		{"M-PRINT-10 not lhist", lhist(0, 8, 1), []Bucket{{1, 30}}, 10, line("[0]", "30", 52)},
 		{"D-23", hist(0), []Bucket{{1, 1 << 32}, {2, 1}}, 0, line("[0]", "4294967296", 52) + line("[1]", "1", 0)},
 		{"no such bucket", hist(0), []Bucket{{-1, 5}, {1, 5}, {9999, 5}}, 0, line("[0]", "5", 52)},

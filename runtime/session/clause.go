@@ -41,6 +41,10 @@ type Clause struct {
 	graphs       *graphs  // of fgraph: probes, nil without one
 	dropped      uint64   // records that could not be decoded
 
+	// zeroed are the keyless aggregations that zero() has emptied: their memory
+	// does not tell that they were written.
+	zeroed map[*object.Map]bool
+
 	stopTimers chan struct{}
 	timers     sync.WaitGroup
 	quietOnce  sync.Once

@@ -75,7 +75,7 @@ func (u *Clause) perCPU(m *object.Map, out *value.MapData) {
 	if stride <= 0 || m.Off+size > stride {
 		return
 	}
-	set := false
+	set := u.zeroed[m]
 	var cells []byte
 	for at := 0; at+stride <= len(u.percpu); at += stride {
 		cell := u.percpu[at+m.Off : at+m.Off+size]
@@ -118,6 +118,23 @@ func (u *Clause) clearMap(m *object.Map) error { return u.reset(m, true) }
 // zeroMap sets all values to zero and keeps the keys.
 func (u *Clause) zeroMap(m *object.Map) error { return u.reset(m, false) }
 
+// noteZeroed remembers that a keyless aggregation is there, though all of its
+// memory will be zero.
+func (u *Clause) noteZeroed(m *object.Map, remove bool) {
+	if remove {
+		delete(u.zeroed, m)
+		return
+	}
+	var held value.MapData
+	held.Val = m.Value
+	if u.perCPU(m, &held); len(held.Entries) > 0 {
+		if u.zeroed == nil {
+			u.zeroed = map[*object.Map]bool{}
+		}
+		u.zeroed[m] = true
+	}
+}
+
 func (u *Clause) reset(m *object.Map, remove bool) error {
 	switch m.Storage {
 	case object.StoreGlobal:
@@ -131,6 +148,7 @@ func (u *Clause) reset(m *object.Map, remove bool) error {
 		}
 		return nil
 	case object.StorePerCPU:
+		u.noteZeroed(m, remove)
 		size := m.ValueSize
 		if m.Buckets > 0 {
 			size = m.Buckets * value.CellSize(m.Value)

@@ -117,10 +117,14 @@ func (c *Case) scripts() string {
 // alone tells whether the case sees its own processes only, so that it may run
 // on a machine that does other work.
 func (c *Case) alone() bool {
-	for _, w := range c.Command() {
-		if w == "-p" || w == "-c" {
-			return true
-		}
+	return slices.Contains(c.Command(), "-c") || c.aloneUnfiltered()
+}
+
+// aloneUnfiltered is alone for a program whose -c traces other processes than
+// the command too, as that of bpftrace does.
+func (c *Case) aloneUnfiltered() bool {
+	if slices.Contains(c.Command(), "-p") {
+		return true
 	}
 	for _, m := range tracing.FindAllStringSubmatch(c.scripts(), -1) {
 		// A probe in a program that nobody else runs.

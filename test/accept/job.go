@@ -15,6 +15,7 @@ import (
 //	signal NAME   send probe a signal: INT, TERM, KILL, USR1
 //	stdout RE     wait until standard output matches, after the last match
 //	stderr RE     the same for standard error
+//	pause         wait a second, for programs whose progress nothing shows
 //	end           wait for the end of probe; the last step is always this one
 type Step struct {
 	Do  string
@@ -23,7 +24,7 @@ type Step struct {
 
 // steps are the words of Step, and whether they take an argument.
 var steps = map[string]bool{
-	"attached": false, "release": false, "workload": false, "signal": true,
+	"attached": false, "release": false, "pause": false, "workload": false, "signal": true,
 	"stdout": true, "stderr": true, "end": false,
 }
 

@@ -122,16 +122,32 @@ func TestMain(m *testing.M) {
 // hostMachine starts a driver on this machine.
 func hostMachine(t *testing.T) *machine {
 	t.Helper()
+	p, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hostMachineOf(t, p.probe, "")
+}
+
+// hostMachineOf is hostMachine for another program in place of probe. With
+// prepare, the driver is started by a shell that runs this, in a mount
+// namespace of its own.
+func hostMachineOf(t *testing.T, program, prepare string) *machine {
+	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("probe needs root to run scripts")
+		t.Skip("needs root to run scripts")
 	}
 	p, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(p.drive, p.probe, p.workload)
-	cmd.Stderr = os.Stderr
+	cmd := exec.Command(p.drive, program, p.workload)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if prepare != "" {
+		cmd = exec.Command("sh", "-c", prepare, "sh", p.drive, program, p.workload)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: syscall.CLONE_NEWNS}
+	}
+	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

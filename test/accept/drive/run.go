@@ -141,6 +141,8 @@ func play(ctx context.Context, steps []accept.Step, p, load *process) error {
 			err = p.out.expect(ctx, s.Arg)
 		case "stderr":
 			err = p.err.expect(ctx, s.Arg)
+		case "pause":
+			time.Sleep(time.Second)
 		case "end":
 			err = p.wait(ctx)
 		}
