@@ -161,6 +161,7 @@ func TestInterrupt(t *testing.T) {
 		out := guesttest.Sh(t, g, `
 			probe lab route-loss --case A --after 60s >/tmp/out 2>&1 & p=$!
 			i=0; until grep -q "transmit got" /tmp/out || [ $i -gt 300 ]; do sleep 0.2; i=$((i+1)); done
+			sleep 3 # the client sends again
 			kill -INT $p; wait $p; echo "status $?"
 			cat /tmp/out; echo "left: $(ip netns list)"`)
 		for _, w := range []string{`(?m)^verdict: lost: lab-client`, `(?m)^left: $`} {
