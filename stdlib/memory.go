@@ -218,11 +218,12 @@ func countCut(l builtin.Lowerer, c *hir.Call, r, size, addr ir.Value, space type
 }
 
 // cut ends a string in local memory after at most n-1 bytes, n a run-time
-// length that counts the NUL.
+// length that counts the NUL; 0 leaves nothing either.
 func cut(l builtin.Lowerer, p builtin.Place, n ir.Value, size int) {
 	b := l.B()
 	do, next := b.NewBlock("cut"), b.NewBlock("whole")
-	last := b.BinI(ir.OpSub, n, 1)
+	zero := b.Const(0)
+	last := l.Select(ir.EQ, n, zero, zero, b.BinI(ir.OpSub, n, 1))
 	b.If(ir.ULT, 8, last, b.Const(int64(size)), do, next)
 	b.UseSealed(do)
 	b.Store(b.Bin(ir.OpAdd, l.Addr(p), last), 0, 1, b.Const(0))

@@ -202,14 +202,18 @@ func (b *body) indexPointer(p, i hir.Expr, at source.Span) hir.Expr {
 	return b.load(b.pointerAdd(p, i, false, at), at)
 }
 
-// isNatural tells that an index is a loop variable that cannot be negative.
+// isNatural tells that an index cannot be negative though its type is signed: a
+// loop variable, or what takes nothing but literals.
 func (b *body) isNatural(x hir.Expr) bool {
+	if x.Type().Flex {
+		return true
+	}
 	r, ok := x.(*hir.VarRef)
 	if !ok {
 		return false
 	}
 	v := b.cellOf(r.Var)
-	return v != nil && v.natural
+	return v != nil && (v.natural || !v.fixed && v.raw != nil && v.raw.Flex)
 }
 
 // indexArray is a[i] on an array or a string.

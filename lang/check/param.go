@@ -47,10 +47,37 @@ func (b *body) str(e *syntax.Call) hir.Expr {
 			return b.paramText(p, skip, e.At.At)
 		}
 	}
+	if len(e.Args) == 2 {
+		if x := b.strLiteral(e); x != nil {
+			return x
+		}
+	}
 	if sig == nil {
 		return b.unknownFunction(e)
 	}
 	return b.builtin(sig, e.At.At, e.NameAt, e.Args, false)
+}
+
+// strLiteral is str() of a literal or a parameter with a literal length: a
+// literal again, of so many bytes. nil is anything else.
+func (b *body) strLiteral(e *syntax.Call) hir.Expr {
+	n := len(b.out.All)
+	limit, neg, ok := constInt(b.value(e.Args[1]))
+	b.out.All = b.out.All[:n]
+	if !ok || neg {
+		return nil
+	}
+	var x hir.Expr
+	if s, is := unparen(e.Args[0]).(*syntax.StringLit); is {
+		x = b.value(s)
+	} else if p, skip, is := b.strParam(e.Args[0]); is {
+		x = b.paramText(p, skip, e.At.At)
+	}
+	s, ok := x.(*hir.Bytes)
+	if !ok {
+		return x
+	}
+	return newStr(e.At.At, s.V[:min(limit, uint64(len(s.V)))])
 }
 
 // strParam recognises $N and $N + n.
@@ -85,10 +112,7 @@ func (b *body) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bo
 
 // paramText is a parameter as a string literal, without its first bytes.
 func (b *body) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.Expr {
-	text, ok := b.c.param(p.N)
-	if !ok {
-		b.noParam(p)
-	}
+	text, ok := b.c.param(p.N) // one that is not given is empty (L-PARM-03)
 	if skip > uint64(len(text)) {
 		if ok {
 			b.warnf("empty-literal", at, "literal string will always be empty").
@@ -226,11 +250,11 @@ func (b *body) optionValue(o *option, at source.Span) hir.Expr {
 	if text == "" {
 		return bad("expects an integer")
 	}
-	v, neg, err := parseInt(text)
+	v, neg, err := parseInt(text) // a negative one is taken by its bits
 	switch {
 	case err != nil:
 		return bad("invalid integer")
-	case neg && !o.Type.Signed || !neg && o.Type.Signed && int64(v) < 0:
+	case !neg && o.Type.Signed && int64(v) < 0:
 		return bad("value is out of range")
 	}
 	return &hir.Int{X: hir.X{T: o.Type, At: at}, V: v}

@@ -80,7 +80,7 @@ func TestParams(t *testing.T) {
 		{"L-PARM-02", "print($1);", []string{"0x10"}, "print(16: int8)", ""},
 		{"L-PARM-02", "print($1);", []string{"hi"}, `print("hi": string[3])`, ""},
 		{"L-PARM-03", "print($2);", []string{"hi"}, "print(0: int8)", "missing-parameter"},
-		{"L-PARM-03", "print(str($2));", []string{"hi"}, `print("": string[1])`, "missing-parameter"},
+		{"L-PARM-03", "print(str($2));", []string{"hi"}, `print("": string[1])`, ""},
 		{"L-PARM-04", "print(str($1));", []string{"7"}, `print("7": string[2])`, ""},
 		{"L-PARM-05", "print(str($1 + 2));", []string{"hello"}, `print("llo": string[4])`, ""},
 		{"L-PARM-05", "print(str($1 + 9));", []string{"hello"}, `print("": string[1])`, "empty-literal"},
@@ -226,7 +226,8 @@ func TestOptions(t *testing.T) {
 		{map[string]string{"n": "9", "s": "x", "v": "", "i": "5"}, `9: uint64|"x": string[2]|(bool)(true: bool)|5: int64`, ""},
 		{map[string]string{"v": "off"}, "(bool)(false: bool)", ""},
 		{map[string]string{"n": "x"}, "", "--n invalid integer (value: x)"},
-		{map[string]string{"n": "-1"}, "", "--n value is out of range"},
+		{map[string]string{"n": "-1"}, `18446744073709551615: uint64|"abc": string[4]|(bool)(false: bool)|-1: int64`, ""},
+		{map[string]string{"i": "9223372036854775808"}, "", "--i value is out of range"},
 		{map[string]string{"n": ""}, "", "--n expects an integer"},
 		{map[string]string{"v": "maybe"}, "", "--v expects a boolean"},
 	} {
