@@ -49,6 +49,7 @@ type Clause struct {
 	timers     sync.WaitGroup
 	quietOnce  sync.Once
 	quiet      chan struct{} // closed when no new events can come
+	timeless   chan struct{} // closed before that, when no intervals can
 }
 
 // ring is where the records of programs are read from.
@@ -67,7 +68,7 @@ type attached struct {
 // load brings an object into the kernel without attaching it. Maps in live are
 // shared by name.
 func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]*ebpf.Map) (_ *Clause, err error) {
-	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), counters: make([]uint64, len(obj.Errors))}
+	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors))}
 	c.handler = handler{s: s, u: c}
 	defer func() {
 		if err != nil {
@@ -184,6 +185,7 @@ func (c *Clause) stop() {
 		go func() {
 			defer close(c.quiet)
 			c.timers.Wait()
+			close(c.timeless)
 			// The entry halves go last: a return without its entry counts as missed.
 			for _, entries := range []bool{false, true} {
 				var wg sync.WaitGroup

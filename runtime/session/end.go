@@ -75,16 +75,21 @@ func (s *Session) settle(clauses []*Clause) {
 }
 
 // waitQuiet drains while the links close, so that a busy probe does not fill
-// its buffer meanwhile. Programs that do nothing any more need not be waited for.
+// its buffer meanwhile. Programs that do nothing any more need not be waited for,
+// but for those that user space runs.
 func (s *Session) waitQuiet(clauses []*Clause) {
 	deadline := time.Now().Add(quietWait)
 	for _, c := range clauses {
+		ended := c.quiet
+		if c.gated() {
+			ended = c.timeless
+		}
 		for {
 			s.drainAll(clauses)
 			select {
-			case <-c.quiet:
+			case <-ended:
 			case <-time.After(time.Millisecond):
-				if !c.gated() && time.Now().Before(deadline) && !s.forced() {
+				if time.Now().Before(deadline) && !s.forced() {
 					continue
 				}
 			}

@@ -21,7 +21,7 @@ const burst = 256
 // loaded or attached. An error is a *LoadError.
 func Replay(ctx context.Context, obj *object.Object, m *replay.Machine, opts Options) (Result, error) {
 	s := &Session{opts: opts, calls: make(chan func(), 16), pidfd: -1}
-	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),
+	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),
 		machine: m, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: event.NewDecoder(obj.Events)}
 	c.handler = handler{s: s, u: c}
 	c.graphs = s.recordedGraphs(obj)
