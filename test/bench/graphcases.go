@@ -134,9 +134,9 @@ const (
 )
 
 var storms = []stormCase{
-	{"`probe graph -o /dev/null`, one thread", 1, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null"}, "recording", ftraceEvents, 0.1},
-	{"`probe graph -o /dev/null`, two threads", 2, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null"}, "recording", ftraceEvents, 0.1},
-	{"the same with `--buffer 64`", 2, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null", "--buffer", "64"}, "recording", ftraceEvents, 0.1},
-	{"`probe graph`, two threads", 2, []string{"graph", "ROOT", "--only", "ROOT"}, "recording", ftraceEvents, 0.1},
-	{"`fgraph:` by eBPF, two threads", 2, []string{"record", "-o", "/dev/null", "-e", "config = { fgraph = bpf } fgraph:ROOT:only=ROOT { print(graph); }"}, "Attached", scriptEvents, 0.1},
+	{"`probe graph -o /dev/null`, one thread", 1, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null"}, "recording", ftraceEvents, 0},
+	{"`probe graph -o /dev/null`, two threads", 2, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null"}, "recording", ftraceEvents, 0},
+	{"the same with `--buffer 64`", 2, []string{"graph", "ROOT", "--only", "ROOT", "-o", "/dev/null", "--buffer", "64"}, "recording", ftraceEvents, 0},
+	{"`probe graph`, two threads", 2, []string{"graph", "ROOT", "--only", "ROOT"}, "recording", ftraceEvents, 0},
+	{"`fgraph:` by eBPF, two threads", 2, []string{"record", "-o", "/dev/null", "-e", "config = { fgraph = bpf } fgraph:ROOT:only=ROOT { print(graph); }"}, "Attached", scriptEvents, 0.01},
 }
