@@ -34,33 +34,33 @@ var edges = map[string][]string{
 	"compiler":            {"lang/...", "compiler/..."},
 	"stdlib":              {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin"},
 	"scripts":             nil,
-	"runtime/feature/bpf": nil,
-	"runtime/btf":         {"runtime/feature/bpf"},
-	"runtime/elf":         nil,
-	"runtime/tracefs":     nil,
-	"runtime/symbol":      {"runtime/elf", "runtime/feature/bpf"},
-	"runtime/feature":     {"runtime/btf", "runtime/tracefs", "runtime/feature/bpf"},
-	"runtime/bpf":         nil,
+	"runtime/machine/live/feature/bpf": nil,
+	"runtime/machine/live/btf":         {"runtime/machine/live/feature/bpf"},
+	"runtime/machine/live/elf":         nil,
+	"runtime/machine/live/tracefs":     nil,
+	"runtime/machine/live/symbol":      {"runtime/machine/live/elf", "runtime/machine/live/feature/bpf"},
+	"runtime/machine/live/feature":     {"runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/feature/bpf"},
+	"runtime/machine/live/bpf":         nil,
 	"runtime/lab":         nil,
 	"runtime/output":      {"lang/..."},
 	"runtime/event":       {"lang/...", "compiler/..."},
-	"runtime/kernel":      {"lang/...", "compiler/target", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/feature", "runtime/elf", "runtime/bpf"},
-	"runtime/provider":    {"lang/...", "compiler/target", "runtime/kernel", "runtime/btf", "runtime/tracefs", "runtime/symbol", "runtime/elf", "runtime/bpf", "runtime/feature"},
-	"runtime/replay":      {"lang/...", "compiler/...", "runtime/graph", "runtime/graph/record", "runtime/provider"},
+	"runtime/machine/live/kernel":      {"lang/...", "compiler/target", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/feature", "runtime/machine/live/elf", "runtime/machine/live/bpf"},
+	"runtime/machine/live/provider":    {"lang/...", "compiler/target", "runtime/machine/live/kernel", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/elf", "runtime/machine/live/bpf", "runtime/machine/live/feature"},
+	"runtime/replay":      {"lang/...", "compiler/...", "runtime/graph", "runtime/graph/record", "runtime/machine/live/provider"},
 	"runtime/session":     {"lang/...", "compiler/...", "stdlib", "runtime/..."},
 	"runtime/repl":        {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
 
 	"runtime/graph":        {"lang/value"},
-	"runtime/graph/proto":  {"runtime/graph", "runtime/btf", "runtime/symbol"},
+	"runtime/graph/proto":  {"runtime/graph", "runtime/machine/live/btf", "runtime/machine/live/symbol"},
 	"runtime/graph/record": {"lang/value", "runtime/graph"},
 	"runtime/graph/diff":   {"runtime/graph"},
 	"runtime/graph/export": {"runtime/graph"},
-	"runtime/graph/live":   {"lang/...", "compiler/builtin", "runtime/graph", "runtime/graph/ftrace", "runtime/symbol", "runtime/tracefs"},
-	"runtime/graph/ftrace": {"lang/diag", "runtime/graph", "runtime/symbol", "runtime/tracefs"},
+	"runtime/graph/live":   {"lang/...", "compiler/builtin", "runtime/graph", "runtime/graph/ftrace", "runtime/machine/live/symbol", "runtime/machine/live/tracefs"},
+	"runtime/graph/ftrace": {"lang/diag", "runtime/graph", "runtime/machine/live/symbol", "runtime/machine/live/tracefs"},
 }
 
 // free are the folders that join everything: commands and test support.
-var free = []string{"cmd/", "test", "runtime/btf/btftest", "compiler/emit/bpfsim", "compiler/ir/irgen"}
+var free = []string{"cmd/", "test", "runtime/machine/live/btf/btftest", "compiler/emit/bpfsim", "compiler/ir/irgen"}
 
 // TestImports fails on any import between our packages that edges does not
 // allow, so that the tree stays the architecture diagram.

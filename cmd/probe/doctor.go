@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/runtime/feature"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/tracefs"
 )
 
 var doctorCommand = &command{

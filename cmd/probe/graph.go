@@ -22,7 +22,7 @@ import (
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/proto"
 	"probe/runtime/graph/record"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 var graphCommand = &command{

@@ -14,8 +14,8 @@ import (
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/proto"
-	"probe/runtime/symbol"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/symbol"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // maxReturns bounds the functions whose results are recorded unasked: defining

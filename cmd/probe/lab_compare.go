@@ -17,7 +17,7 @@ import (
 	"probe/runtime/graph/proto"
 	"probe/runtime/graph/record"
 	"probe/runtime/lab"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // comparison says what is recorded to compare two cases of a lab.

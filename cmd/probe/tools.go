@@ -13,7 +13,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
 )
 

@@ -20,10 +20,10 @@ import (
 
 	"probe/compiler/target"
 	"probe/lang/check"
-	"probe/runtime/kernel"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine/live/provider"
 	"probe/runtime/session"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 	"probe/stdlib"
 	"probe/test/guest/guesttest"
 )

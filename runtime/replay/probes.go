@@ -11,7 +11,7 @@ import (
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/runtime/graph"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/provider"
 )
 
 // Kinds implements hir.Probes.

@@ -24,7 +24,7 @@ import (
 	"probe/lang/hir"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/provider"
 )
 
 // Recording is a recording as a script sees it.

@@ -14,8 +14,8 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
-	"probe/runtime/bpf"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/provider"
 )
 
 // lateKinds attach after the others and in reverse order, so that several

@@ -13,9 +13,9 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/hir"
-	"probe/runtime/bpf"
+	"probe/runtime/machine/live/bpf"
 	"probe/runtime/event"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/provider"
 	"probe/runtime/replay"
 )
 

@@ -19,7 +19,7 @@ import (
 	"probe/runtime/graph/live"
 	"probe/runtime/graph/proto"
 	"probe/runtime/output"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // graphs are the call graphs of a clause with fgraph: probes.

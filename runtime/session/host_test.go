@@ -16,9 +16,9 @@ import (
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
-	"probe/runtime/kernel"
+	"probe/runtime/machine/live/kernel"
 	"probe/runtime/output"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/provider"
 	"probe/runtime/session"
 	"probe/stdlib"
 )

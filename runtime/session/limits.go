@@ -9,8 +9,8 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
-	"probe/runtime/bpf"
-	"probe/runtime/feature"
+	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/feature"
 )
 
 // raiseLimits makes room for an object (R-LIFE-08). Failures are not told

@@ -17,8 +17,8 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
-	"probe/runtime/bpf"
-	"probe/runtime/feature"
+	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/feature"
 )
 
 // maps creates the kernel maps of an object; those named in live are shared

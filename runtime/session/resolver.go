@@ -16,7 +16,7 @@ import (
 	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/graph/live"
-	"probe/runtime/symbol"
+	"probe/runtime/machine/live/symbol"
 )
 
 // Resolver answers what only the running machine knows while values are shown

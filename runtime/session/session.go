@@ -28,7 +28,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/output"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/provider"
 )
 
 // Options say what to run a session with.

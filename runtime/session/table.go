@@ -7,7 +7,7 @@ import (
 
 	"probe/compiler/ir"
 	"probe/compiler/object"
-	"probe/runtime/bpf"
+	"probe/runtime/machine/live/bpf"
 )
 
 // table is a hash map that programs fill: one of the kernel, or of an

@@ -19,7 +19,7 @@ import (
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
-	"probe/runtime/bpf"
+	"probe/runtime/machine/live/bpf"
 	"probe/runtime/output"
 )
 

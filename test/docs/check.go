@@ -9,8 +9,8 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
-	"probe/runtime/kernel"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/runtime/feature"
+	"probe/runtime/machine/live/feature"
 	"probe/stdlib"
 	"probe/test/guest/guesttest"
 )
@@ -218,7 +218,7 @@ var refusals = regexp.MustCompile(`nsupported\([^"\n]*"([A-Z]+-[A-Z0-9-]+)"|otSu
 func TestRefusedIsComplete(t *testing.T) {
 	page := read(t, "docs/language.md")
 	found := 0
-	for _, dir := range []string{"lang/check", "runtime/provider", "stdlib"} {
+	for _, dir := range []string{"lang/check", "runtime/machine/live/provider", "stdlib"} {
 		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -295,7 +295,7 @@ func TestQuotes(t *testing.T) {
 	blank := regexp.MustCompile(`\s+`)
 	squeeze := func(s string) string { return blank.ReplaceAllString(strings.TrimSpace(s), " ") }
 	var sources []string
-	for _, dir := range []string{"stdlib", "runtime/provider", "runtime/output", "compiler/pass"} {
+	for _, dir := range []string{"stdlib", "runtime/machine/live/provider", "runtime/output", "compiler/pass"} {
 		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -436,7 +436,7 @@ var targetField = regexp.MustCompile(`feature\.(\w+), .*t\.(\w+) = true`)
 func targetFields(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, m := range targetField.FindAllStringSubmatch(read(t, "runtime/kernel/target.go"), -1) {
+	for _, m := range targetField.FindAllStringSubmatch(read(t, "runtime/machine/live/kernel/target.go"), -1) {
 		out[m[1]] = m[2]
 	}
 	return out

@@ -12,8 +12,8 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/types"
-	"probe/runtime/feature"
-	"probe/runtime/provider"
+	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/provider"
 	ready "probe/scripts"
 	"probe/stdlib"
 )
@@ -218,8 +218,8 @@ func printable(r rune) rune {
 }
 
 // answers is the file with what the tested kernels answer. The guests compare
-// it with the kernels (package runtime/feature).
-const answers = "runtime/feature/testdata/kernels.txt"
+// it with the kernels (package runtime/machine/live/feature).
+const answers = "runtime/machine/live/feature/testdata/kernels.txt"
 
 // featureTable lists the features with the tested kernels that have them.
 func featureTable(root string) (string, error) {

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // Functions are found by their lines, whatever stands between them.

@@ -7,7 +7,7 @@ import (
 
 	"probe/lang/diag"
 	"probe/runtime/graph"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // MaxFuncs bounds how many functions a pattern may mean.

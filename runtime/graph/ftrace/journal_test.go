@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 func TestParseSettings(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // NewDecoder reads the layout of pages and of the tracer's records.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"probe/runtime/graph"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // decoder makes a decoder from the formats of testdata, which were read from

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"probe/runtime/graph"
-	"probe/runtime/symbol"
+	"probe/runtime/machine/live/symbol"
 )
 
 // Machinery are the functions that run because return values are recorded.

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"probe/runtime/graph"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // DefaultBufferKB is the size of the buffer of each CPU. It holds some 200,000

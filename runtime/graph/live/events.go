@@ -7,7 +7,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/lang/hir"
 	"probe/runtime/graph"
-	"probe/runtime/symbol"
+	"probe/runtime/machine/live/symbol"
 )
 
 // Decoder turns the events in graph records into trees, for one probe.

@@ -8,7 +8,7 @@ import (
 	"probe/lang/hir"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
-	"probe/runtime/tracefs"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // Tracer holds the trees that the tracer function_graph records, until they are

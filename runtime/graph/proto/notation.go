@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"probe/runtime/btf"
+	"probe/runtime/machine/live/btf"
 	"probe/runtime/graph"
-	"probe/runtime/symbol"
+	"probe/runtime/machine/live/symbol"
 )
 
 // typedefs are the kernel's names for numbers that mean more than their value.

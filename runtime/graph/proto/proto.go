@@ -5,7 +5,7 @@
 package proto
 
 import (
-	"probe/runtime/btf"
+	"probe/runtime/machine/live/btf"
 	"probe/runtime/graph"
 )
 

@@ -5,8 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/runtime/btf"
-	"probe/runtime/btf/btftest"
+	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/btf/btftest"
 	"probe/runtime/graph"
 )
 

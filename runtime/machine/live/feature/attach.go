@@ -1,0 +1,195 @@
+package feature
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/feature/bpf"
+)
+
+// Loading a program for one of the newer attach types proves nothing: kernels
+// before it take the program and refuse only the link. A link that is made has
+// to be taken down again, which waits for a grace period of some 60 ms. So a
+// link is requested whose arguments lie at an address that no process can
+// have. A kernel with the feature tries to read them and says EFAULT; one
+// without refuses before it looks: EINVAL for an unknown attach type,
+// EOPNOTSUPP where the code was left out.
+
+// badPointer lies in the first page, which is never mapped.
+const badPointer = 8
+
+func haveKprobeMulti(*Set) error {
+	if err := ftraceOff(); err != nil {
+		return err
+	}
+	return kprobeMulti(bpf.AttachKprobeMulti)
+}
+
+func haveKprobeSession(*Set) error {
+	if err := ftraceOff(); err != nil {
+		return err
+	}
+	return kprobeMulti(bpf.AttachKprobeSession)
+}
+
+func kprobeMulti(attach uint32) error {
+	// struct { u32 flags, cnt; u64 syms, addrs, cookies; }
+	p := bpf.Program{Type: bpf.Kprobe, AttachType: attach, Insns: bpf.Return0()}
+	return refusedFor(unix.EFAULT, p, bpf.Link{AttachType: attach, Rest: [6]uint64{0: 1 << 32, 2: badPointer}}, "CONFIG_FPROBE")
+}
+
+func haveUprobeMulti(*Set) error   { return uprobeMulti(bpf.AttachUprobeMulti) }
+func haveUprobeSession(*Set) error { return uprobeMulti(bpf.AttachUprobeSession) }
+
+func uprobeMulti(attach uint32) error {
+	// struct { u64 path, offsets, ref_ctr_offsets, cookies; u32 cnt, flags, pid; }
+	p := bpf.Program{Type: bpf.Kprobe, AttachType: attach, Insns: bpf.Return0()}
+	return refusedFor(unix.EFAULT, p, bpf.Link{AttachType: attach, Rest: [6]uint64{0: badPointer, 1: badPointer, 4: 1}}, "CONFIG_UPROBES")
+}
+
+func haveFentryMulti(s *Set) error {
+	return errors.Join(tracingMulti(s, bpf.AttachFentryMulti), tracingMulti(s, bpf.AttachFexitMulti))
+}
+
+func haveFsessionMulti(s *Set) error { return tracingMulti(s, bpf.AttachFsessionMulti) }
+
+// tracingMulti loads a program for no function in particular; the functions
+// are named, by their BTF numbers, when it is linked.
+func tracingMulti(s *Set, attach uint32) error {
+	if err := s.ask(Fentry); err != nil {
+		return err
+	}
+	// struct { u64 ids, cookies; u32 cnt; }
+	p := bpf.Program{Type: bpf.Tracing, AttachType: attach, Insns: bpf.Return0()}
+	return refusedFor(unix.EFAULT, p, bpf.Link{AttachType: attach, Rest: [6]uint64{0: badPointer, 2: 1}}, "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
+}
+
+// havePerfLink names a perf event that does not exist.
+func havePerfLink(*Set) error {
+	p := bpf.Program{Type: bpf.Kprobe, Insns: bpf.Return0()}
+	return refusedFor(unix.EBADF, p, bpf.Link{Target: ^uint32(0), AttachType: bpf.AttachPerfEvent}, "CONFIG_PERF_EVENTS")
+}
+
+// refusedFor requests a link and reports whether it is refused with the error
+// that a kernel with the feature gives.
+func refusedFor(want unix.Errno, p bpf.Program, link bpf.Link, config string) error {
+	fd, err := p.Load(nil)
+	if err != nil {
+		return explain("load a program for it", err)
+	}
+	defer unix.Close(fd)
+	link.Prog = uint32(fd)
+	err = link.Try()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, want):
+		return nil
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Errorf("attach a program: the kernel says %w; it has to be built with %s", unix.EOPNOTSUPP, config)
+	case errors.Is(err, unix.EINVAL):
+		return errors.New("attach a program: the kernel does not know this way of attaching")
+	}
+	return explain("attach a program", err)
+}
+
+// haveFentry loads a program for a trampoline. Whether functions can be
+// patched to call it shows only on attaching; what that takes is there if the
+// function tracer's direct calls are.
+func haveFentry(*Set) error {
+	if err := ftraceOff(); err != nil {
+		return err
+	}
+	if err := tryTracing(bpf.AttachFentry); err != nil {
+		return err
+	}
+	spec, err := btf.Kernel()
+	if err != nil {
+		return err
+	}
+	// The function had another name from 5.15 to 6.2. In 5.10 the BTF leaves
+	// out functions that cannot be traced, but has a type only they use.
+	for _, name := range []string{"register_ftrace_direct", "register_ftrace_direct_multi"} {
+		if _, ok := spec.First(name, btf.KindFunc); ok {
+			return nil
+		}
+	}
+	if _, ok := spec.First("ftrace_direct_func", btf.KindStruct); ok {
+		return nil
+	}
+	return errors.New("functions cannot be patched; the kernel has to be built with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
+}
+
+// haveFsession differs from fentry in the attach type alone.
+func haveFsession(s *Set) error {
+	if err := s.ask(Fentry); err != nil {
+		return err
+	}
+	return tryTracing(bpf.AttachFsession)
+}
+
+func tryTracing(attach uint32) error {
+	id, err := testFunction()
+	if err != nil {
+		return err
+	}
+	p := bpf.Program{Type: bpf.Tracing, AttachType: attach, AttachID: uint32(id), Insns: bpf.Return0()}
+	return explain("load a program for it", p.Try())
+}
+
+// haveIntPointers reads the position that vfs_read is given, a pointer to an
+// integer, its fourth argument (kernel/bpf/btf.c, btf_ctx_access).
+func haveIntPointers(s *Set) error {
+	if err := s.ask(Fentry); err != nil {
+		return err
+	}
+	spec, err := btf.Kernel()
+	if err != nil {
+		return err
+	}
+	id, ok := spec.First("vfs_read", btf.KindFunc)
+	if !ok {
+		return errors.New("the kernel's BTF has no function vfs_read to try it on")
+	}
+	// r0 = *(u64 *)(r1 + 24); r0 = 0; exit
+	load := bpf.Insn{Op: 0x79, Reg: bpf.Regs(0, 1), Off: 24}
+	p := bpf.Program{Type: bpf.Tracing, AttachType: bpf.AttachFentry, AttachID: uint32(id), Insns: []bpf.Insn{load, bpf.Mov(0, 0), bpf.Exit}}
+	return explain("load a program with it", p.Try())
+}
+
+// haveTpBTF loads a program for a tracepoint that every kernel has, by the
+// type of its handler.
+func haveTpBTF(*Set) error {
+	spec, err := btf.Kernel()
+	if err != nil {
+		return err
+	}
+	id, ok := spec.First("btf_trace_sched_switch", btf.KindTypedef)
+	if !ok {
+		return errors.New("the kernel's BTF has no type for tracepoint sched_switch")
+	}
+	p := bpf.Program{Type: bpf.Tracing, AttachType: bpf.AttachRawTracepoint, AttachID: uint32(id), Insns: bpf.Return0()}
+	return explain("load a program for it", p.Try())
+}
+
+func haveRawTPRun(*Set) error {
+	return runs(bpf.Program{Type: bpf.RawTracepoint, Insns: bpf.Return0()})
+}
+
+func haveSyscallRun(*Set) error {
+	return runs(bpf.Program{Type: bpf.Syscall, Flags: bpf.Sleepable, Insns: bpf.Return0()})
+}
+
+// runs loads a program and has the kernel run it once.
+func runs(p bpf.Program) error {
+	fd, err := p.Load(nil)
+	if err != nil {
+		return explain("load a program", err)
+	}
+	defer unix.Close(fd)
+	_, err = bpf.Run(fd)
+	return explain("run a program", err)
+}

@@ -1,0 +1,194 @@
+package feature
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/machine/live/tracefs"
+)
+
+func haveBTF(*Set) error {
+	_, err := btf.Kernel()
+	return err
+}
+
+// haveJIT loads a program and asks how long its machine code is.
+func haveJIT(*Set) error {
+	p := bpf.Program{Type: bpf.SocketFilter, Insns: bpf.Return0()}
+	fd, err := p.Load(nil)
+	if err != nil {
+		return explain("load a program", err)
+	}
+	defer unix.Close(fd)
+	n, err := bpf.JITLen(fd)
+	if err != nil {
+		return explain("ask about a program", err)
+	}
+	if n == 0 {
+		return errors.New("programs are interpreted; sysctl net.core.bpf_jit_enable=1 switches the compiler on")
+	}
+	return nil
+}
+
+func haveUnprivileged(*Set) error {
+	const path = "/proc/sys/kernel/unprivileged_bpf_disabled"
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s does not exist: the kernel was built without bpf(2)", path)
+	}
+	if err != nil {
+		return err
+	}
+	if v := strings.TrimSpace(string(b)); v != "0" {
+		return fmt.Errorf("sysctl kernel.unprivileged_bpf_disabled is %s", v)
+	}
+	return nil
+}
+
+func haveKprobes(*Set) error { return dynamicEvents("kprobe", "CONFIG_KPROBE_EVENTS") }
+func haveUprobes(*Set) error { return dynamicEvents("uprobe", "CONFIG_UPROBE_EVENTS") }
+
+// dynamicEvents looks for one of the two ways to make such a probe: the perf
+// unit of its name, or the file in tracefs.
+func dynamicEvents(kind, config string) error {
+	// The lockdown asks when a probe is made, so nothing short of making one
+	// would hear its refusal.
+	if mode := Lockdown(); kind == "kprobe" && mode == "confidentiality" {
+		return fmt.Errorf("kernel lockdown is in mode %s, which forbids kprobes", mode)
+	}
+	if _, err := os.Stat("/sys/bus/event_source/devices/" + kind + "/type"); err == nil {
+		return nil
+	}
+	if t, err := tracefs.Host(); err == nil && t.Has(kind+"_events") {
+		return nil
+	}
+	return fmt.Errorf("there is neither a perf unit %q nor %s_events in tracefs; the kernel has to be built with %s", kind, kind, config)
+}
+
+func haveFunctionGraph(*Set) error {
+	t, err := tracefs.Host()
+	if err != nil {
+		return err
+	}
+	tracers, err := t.Tracers()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(tracers, "function_graph") {
+		return fmt.Errorf("the tracers are %s; the kernel has to be built with CONFIG_FUNCTION_GRAPH_TRACER", strings.Join(tracers, ", "))
+	}
+	return nil
+}
+
+func traceOption(name string) func(*Set) error {
+	return func(*Set) error {
+		t, err := tracefs.Host()
+		if err != nil {
+			return err
+		}
+		if !t.Has("options", name) {
+			return fmt.Errorf("there is no option %s in %s", name, t.Path("options"))
+		}
+		return nil
+	}
+}
+
+// ftraceOff reports whether the administrator has switched function tracing
+// off, which takes kprobe.multi and fentry with it.
+func ftraceOff() error {
+	b, err := os.ReadFile("/proc/sys/kernel/ftrace_enabled")
+	if err == nil && strings.TrimSpace(string(b)) == "0" {
+		return errors.New("function tracing is off; sysctl kernel.ftrace_enabled=1 switches it on")
+	}
+	return nil
+}
+
+// Lockdown is the mode of the kernel's lockdown: "none", "integrity" or
+// "confidentiality"; empty when the kernel has none or does not show it.
+func Lockdown() string { return lockdownMode("/sys/kernel/security/lockdown") }
+
+// lockdownMode takes the marked word of "none [integrity] confidentiality".
+func lockdownMode(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := bytes.Cut(b, []byte{'['})
+	mode, _, ok := bytes.Cut(rest, []byte{']'})
+	if !ok {
+		return ""
+	}
+	return string(mode)
+}
+
+// Capability is a privilege of a process, and what it is needed for.
+type Capability struct {
+	Name string
+	For  string
+	bit  uint
+}
+
+// needed are the capabilities for everything this program does. CAP_SYS_ADMIN
+// includes the first two.
+var needed = []Capability{
+	{"CAP_BPF", "loading programs and creating maps", unix.CAP_BPF},
+	{"CAP_PERFMON", "attaching to kernel functions and reading kernel memory", unix.CAP_PERFMON},
+	{"CAP_SYS_ADMIN", "looking up maps and programs by number, and kernels before 5.8", unix.CAP_SYS_ADMIN},
+	{"CAP_SYSLOG", "seeing the kernel's addresses", unix.CAP_SYSLOG},
+	{"CAP_SYS_PTRACE", "symbols of other users' processes", unix.CAP_SYS_PTRACE},
+	{"CAP_DAC_READ_SEARCH", "reading tracefs", unix.CAP_DAC_READ_SEARCH},
+	{"CAP_SYS_RESOURCE", "the limit on locked memory before 5.11", unix.CAP_SYS_RESOURCE},
+}
+
+// MissingCapabilities lists what the process lacks of the capabilities that
+// tracing may need. In a container with its own user namespace a capability
+// counts for that namespace only and does not help.
+func MissingCapabilities() ([]Capability, error) {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&head, &data[0]); err != nil {
+		return nil, fmt.Errorf("read capabilities: %w", err)
+	}
+	effective := uint64(data[1].Effective)<<32 | uint64(data[0].Effective)
+	return missing(effective), nil
+}
+
+func missing(effective uint64) []Capability {
+	admin := effective>>unix.CAP_SYS_ADMIN&1 != 0
+	var out []Capability
+	for _, c := range needed {
+		if effective>>c.bit&1 != 0 || admin && (c.bit == unix.CAP_BPF || c.bit == unix.CAP_PERFMON) {
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// whyForbidden names the likely cause of EPERM.
+func whyForbidden() string {
+	if caps, err := MissingCapabilities(); err == nil && len(caps) > 0 {
+		var names []string
+		for _, c := range caps {
+			if c.bit == unix.CAP_BPF || c.bit == unix.CAP_PERFMON {
+				names = append(names, c.Name)
+			}
+		}
+		if names != nil {
+			return "; the process lacks " + strings.Join(names, " and ")
+		}
+	}
+	if mode := Lockdown(); mode != "" && mode != "none" {
+		return "; kernel lockdown is in mode " + mode
+	}
+	return "; a kernel lockdown, container, sandbox or security module may forbid it"
+}

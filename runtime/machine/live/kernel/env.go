@@ -1,0 +1,118 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"probe/lang/types"
+	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/symbol"
+)
+
+// Env answers what builtin functions ask while a script is checked
+// (types.Env). The configuration is the checker's own business.
+type Env struct {
+	K *Kernel
+	// Options are the named parameters of the command line (getopt).
+	Options map[string]string
+	// Child is the pid of the -c child, 0 if there is none.
+	Child int
+	// PID and Comm are the filters of the command line.
+	PID  int
+	Comm string
+}
+
+var (
+	_ types.Env      = (*Env)(nil)
+	_ types.Filtered = (*Env)(nil)
+)
+
+// Filter is what -p and --comm say.
+func (e *Env) Filter() (pid int, comm string) { return e.PID, e.Comm }
+
+// ConfigInt knows nothing: the checker replaces it.
+func (e *Env) ConfigInt(string) int64 { return 0 }
+
+// ConfigString knows nothing: the checker replaces it.
+func (e *Env) ConfigString(string) string { return "" }
+
+// Symbol is the address of a kernel symbol, read from kallsyms up to the name.
+func (e *Env) Symbol(name string) (uint64, bool) {
+	m, err := symbol.AddrOf(name)
+	if err != nil {
+		return 0, false
+	}
+	addr, ok := m[name]
+	return addr, ok
+}
+
+// KernelFunc tells whether BTF has a function of that name.
+func (e *Env) KernelFunc(name string) bool {
+	_, err := e.K.Func("", name)
+	return err == nil
+}
+
+// EnumOf finds the enum of an enumerator.
+func (e *Env) EnumOf(enumerator string) (*types.EnumTable, bool) { return e.K.EnumOf(enumerator) }
+
+// cgroupRoots are where cgroup v2 is mounted; with the hybrid layout it is a
+// directory further down.
+var cgroupRoots = []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}
+
+// CgroupID is the id of a cgroup v2 directory; a relative path counts from the
+// root of the hierarchy if it is not found from here.
+func (e *Env) CgroupID(path string) (uint64, error) {
+	id, err := cgroupID(path)
+	if err == nil || filepath.IsAbs(path) {
+		return id, err
+	}
+	for _, root := range cgroupRoots {
+		if id, err := cgroupID(filepath.Join(root, path)); err == nil {
+			return id, nil
+		}
+	}
+	return 0, err
+}
+
+func cgroupID(path string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	if st.Type != unix.CGROUP2_SUPER_MAGIC {
+		return 0, fmt.Errorf("%s is not a directory of cgroup v2", path)
+	}
+	// The id is the file handle of kernfs, 8 bytes.
+	h, _, err := unix.NameToHandleAt(unix.AT_FDCWD, path, 0)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	if h.Size() != 8 {
+		return 0, fmt.Errorf("%s: the kernel gives a handle of %d bytes, not 8", path, h.Size())
+	}
+	return binary.NativeEndian.Uint64(h.Bytes()), nil
+}
+
+// NamedType finds a type of the kernel.
+func (e *Env) NamedType(kind, name string) (*types.Type, bool) { return e.K.Named(kind, name) }
+
+// Option is the value given for a named parameter.
+func (e *Env) Option(name string) (string, bool) {
+	v, ok := e.Options[name]
+	return v, ok
+}
+
+// NCPU is the number of possible CPUs.
+func (e *Env) NCPU() int {
+	n, err := bpf.PossibleCPUs()
+	if err != nil {
+		return 1
+	}
+	return n
+}
+
+// ChildPID is the pid of the -c child.
+func (e *Env) ChildPID() int { return e.Child }

@@ -1,0 +1,279 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"probe/lang/types"
+	"probe/runtime/machine/live/btf"
+)
+
+// ErrNoFunc is wrapped when the BTF has no function of a name.
+var ErrNoFunc = errors.New("no such function in the kernel's BTF")
+
+// AmbiguousError is a function that several modules have.
+type AmbiguousError struct {
+	Name    string
+	Modules []string
+}
+
+// Error names the modules.
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("function %s is in more than one module: %v", e.Name, e.Modules)
+}
+
+// Func is the prototype of a kernel function or of a raw tracepoint.
+type Func struct {
+	Name   string
+	Module string // "" for the kernel itself
+	ID     uint32 // number to attach to, in the BTF of Module
+	Params []Param
+	Ret    *types.Type // nil for void
+	// RetPlain and RetKnown are for the return value what Plain and Known are
+	// for parameters.
+	RetPlain, RetKnown bool
+	RetID              btf.ID
+	// Slots is the number of 8-byte arguments, which is also the slot of the
+	// return value in the context of an fexit program.
+	Slots    int
+	Variadic bool
+}
+
+// Param is one parameter.
+type Param struct {
+	Name string // "" when the BTF has none
+	Type *types.Type
+	ID   btf.ID // of the type
+	Slot int    // first 8-byte argument it occupies
+	// Plain tells that a tracing program may read the slot on every kernel:
+	// before 6.18 the verifier refuses pointers to anything but structs,
+	// void, and (see IntPtr) integers (kernel/bpf/btf.c, btf_ctx_access).
+	Plain bool
+	// IntPtr tells that it is a pointer to an integer, which the verifier takes
+	// since 5.17 only.
+	IntPtr bool
+	// Known tells that the verifier then knows the struct behind the pointer.
+	Known bool
+}
+
+// Func finds a function by name; module restricts it to one module, "vmlinux"
+// to the kernel itself. Without module a function of the kernel itself comes
+// first. Errors wrap ErrNoFunc or btf.ErrNoBTF, or are an *AmbiguousError.
+func (k *Kernel) Func(module, name string) (*Func, error) {
+	spec, err := k.UseModule(module)
+	if err != nil {
+		return nil, err
+	}
+	if id, ok := ownFunc(spec, name, module == "" || module == "vmlinux"); ok {
+		if module == "vmlinux" {
+			module = ""
+		}
+		return k.function(spec, id, module)
+	}
+	if module != "" {
+		return nil, fmt.Errorf("%w: %s in %s", ErrNoFunc, name, module)
+	}
+	mods, err := btf.Modules()
+	if err != nil || k.opts.BTF != "" {
+		return nil, fmt.Errorf("%w: %s", ErrNoFunc, name)
+	}
+	var in []string
+	for _, m := range mods {
+		if spec, err := k.module(m); err == nil {
+			if _, ok := ownFunc(spec, name, false); ok {
+				in = append(in, m)
+			}
+		}
+	}
+	switch len(in) {
+	case 0:
+		return nil, fmt.Errorf("%w: %s", ErrNoFunc, name)
+	case 1:
+		return k.Func(in[0], name)
+	}
+	return nil, &AmbiguousError{name, in}
+}
+
+// ownFunc finds a function that is a module's own, or the kernel's.
+func ownFunc(spec *btf.Spec, name string, kernel bool) (btf.ID, bool) {
+	for _, id := range spec.ByName(btf.KindFunc, name) {
+		if kernel || owner(spec, id) == spec {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// function makes the prototype of the function with a BTF number.
+func (k *Kernel) function(spec *btf.Spec, id btf.ID, module string) (*Func, error) {
+	t, err := spec.Type(id)
+	if err != nil {
+		return nil, err
+	}
+	fn, ok := t.(*btf.Func)
+	if !ok {
+		return nil, fmt.Errorf("%w: type %d is a %s", ErrNoFunc, id, t.Kind())
+	}
+	f := &Func{Name: fn.Name, Module: module, ID: uint32(id)}
+	return f, k.proto(f, spec, fn.Proto, 0)
+}
+
+// proto fills in parameters from the skip'th on and the result.
+func (k *Kernel) proto(f *Func, spec *btf.Spec, id btf.ID, skip int) error {
+	t, err := spec.Type(id)
+	if err != nil {
+		return err
+	}
+	p, ok := t.(*btf.FuncProto)
+	if !ok {
+		return fmt.Errorf("%w: %s has no prototype", ErrNoFunc, f.Name)
+	}
+	for i, b := range p.Params {
+		// An unnamed parameter of type void at the end stands for "...".
+		if i == len(p.Params)-1 && b.Type == 0 && b.Name == "" {
+			f.Variadic = true
+			break
+		}
+		if i < skip {
+			continue
+		}
+		q := Param{Name: b.Name, Type: k.Type(spec, b.Type), ID: b.Type, Slot: f.Slots}
+		q.Plain, q.Known = access(spec, b.Type)
+		q.IntPtr = isIntPtr(spec, b.Type)
+		f.Slots += max((q.Type.Size+7)/8, 1)
+		f.Params = append(f.Params, q)
+	}
+	f.Variadic = f.Variadic || p.Variadic
+	if p.Return != 0 {
+		if t := k.Type(spec, p.Return); t.Kind != types.Void {
+			f.Ret, f.RetID = t, p.Return
+			f.RetPlain, f.RetKnown = access(spec, p.Return)
+		}
+	}
+	return nil
+}
+
+// isIntPtr tells pointers to integers.
+func isIntPtr(spec *btf.Spec, id btf.ID) bool {
+	t, err := spec.Type(spec.Underlying(id))
+	p, ok := t.(*btf.Ptr)
+	return err == nil && ok && spec.Kind(spec.Underlying(p.Elem)) == btf.KindInt
+}
+
+// access tells how a tracing program may use an argument of a type.
+func access(spec *btf.Spec, id btf.ID) (plain, known bool) {
+	t, err := spec.Type(spec.Underlying(id))
+	if err != nil {
+		return false, false
+	}
+	p, ok := t.(*btf.Ptr)
+	if !ok {
+		return true, false
+	}
+	switch spec.Kind(spec.Underlying(p.Elem)) {
+	case btf.KindVoid, btf.KindInt:
+		return true, false
+	case btf.KindStruct, btf.KindUnion:
+		for _, tag := range spec.Tags(p.Elem) {
+			if tag == "user" || tag == "percpu" {
+				return true, false
+			}
+		}
+		return true, true
+	}
+	return false, false
+}
+
+// RawTracepoint is the prototype of a raw tracepoint; ID is what a program
+// attaches to. Errors wrap ErrNoFunc or btf.ErrNoBTF.
+func (k *Kernel) RawTracepoint(module, name string) (*Func, error) {
+	spec, err := k.UseModule(module)
+	if err != nil {
+		return nil, err
+	}
+	id, ok := spec.First("btf_trace_"+name, btf.KindTypedef)
+	if !ok {
+		return nil, fmt.Errorf("%w: raw tracepoint %s", ErrNoFunc, name)
+	}
+	if module == "vmlinux" {
+		module = ""
+	}
+	f := &Func{Name: name, Module: module, ID: uint32(id)}
+	// The typedef has the types; which function has the names depends on the
+	// kernel's age (__probestub_ since 6.4, __traceiter_ since 5.10).
+	for _, prefix := range []string{"__probestub_", "__traceiter_"} {
+		if fn, ok := spec.First(prefix+name, btf.KindFunc); ok {
+			t, err := spec.Type(fn)
+			if err != nil {
+				return nil, err
+			}
+			return f, k.proto(f, spec, t.(*btf.Func).Proto, 1)
+		}
+	}
+	p, err := spec.Type(spec.Underlying(id))
+	if err != nil {
+		return nil, err
+	}
+	ptr, ok := p.(*btf.Ptr)
+	if !ok {
+		return nil, fmt.Errorf("%w: raw tracepoint %s has no prototype", ErrNoFunc, name)
+	}
+	return f, k.proto(f, spec, spec.Underlying(ptr.Elem), 1)
+}
+
+// Funcs calls yield with the functions of the kernel's BTF, or of a module's,
+// until it returns false.
+func (k *Kernel) Funcs(module string, yield func(name string) bool) error {
+	spec, err := k.UseModule(module)
+	if err != nil {
+		return err
+	}
+	spec.Each(btf.KindFunc, func(name string, id btf.ID) bool {
+		return owner(spec, id) != spec || yield(name)
+	})
+	return nil
+}
+
+// RawTracepoints calls yield with the raw tracepoints of the kernel's BTF.
+func (k *Kernel) RawTracepoints(yield func(name string) bool) error {
+	spec, err := k.load()
+	if err != nil {
+		return err
+	}
+	const prefix = "btf_trace_"
+	spec.Each(btf.KindTypedef, func(name string, _ btf.ID) bool {
+		return len(name) <= len(prefix) || name[:len(prefix)] != prefix || yield(name[len(prefix):])
+	})
+	return nil
+}
+
+// Params lists the parameters as C declares them, "struct file *file", and the
+// result as "ssize_t retval" if wanted.
+func (k *Kernel) Params(f *Func, result bool) []string {
+	spec, err := k.UseModule(f.Module)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for i, p := range f.Params {
+		name := p.Name
+		if name == "" {
+			name = fmt.Sprintf("arg%d", i)
+		}
+		out = append(out, spec.Declare(p.ID, name))
+	}
+	if result && f.Ret != nil {
+		out = append(out, spec.Declare(f.RetID, "retval"))
+	}
+	return out
+}
+
+// Signature is the prototype in C, for listings: "ssize_t vfs_read(struct
+// file *file, char *buf, size_t count, loff_t *pos)".
+func (k *Kernel) Signature(f *Func) string {
+	spec, err := k.UseModule(f.Module)
+	if err != nil {
+		return f.Name
+	}
+	return spec.Declare(btf.ID(f.ID), f.Name)
+}

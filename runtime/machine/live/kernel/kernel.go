@@ -1,0 +1,143 @@
+// Package kernel answers the compiler's questions about the running kernel:
+// what its types look like (hir.Types), what its functions take and return,
+// what its tracepoints carry, and what it can do (target.Target).
+//
+// Nothing is asked of the kernel before a script needs it: many scripts touch
+// no type at all, and reading the BTF costs as much as the rest of their
+// start. Warm starts that reading in the background when the text of a script
+// makes it likely.
+package kernel
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"probe/lang/types"
+	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/tracefs"
+)
+
+// Options say where the answers come from. The zero Options mean the running
+// kernel.
+type Options struct {
+	// BTF is a file with a raw BTF blob to use in place of the running
+	// kernel's.
+	BTF string
+	// Tracefs is a tracing directory to use in place of the machine's.
+	Tracefs *tracefs.FS
+}
+
+// Kernel is the view of one kernel. It is safe for concurrent use.
+type Kernel struct {
+	opts Options
+
+	load   func() (*btf.Spec, error)
+	loaded atomic.Bool // the BTF has been asked for
+	module func(name string) (*btf.Spec, error)
+
+	mu      sync.Mutex
+	modules []*modBTF // module BTF in use, in the order of first use
+	cache   map[typeKey]*types.Type
+	structs map[typeKey]*types.Struct
+}
+
+// modBTF is the BTF of one module.
+type modBTF struct {
+	name string
+	spec *btf.Spec
+}
+
+// New makes a view of a kernel. It reads nothing.
+func New(opts Options) *Kernel {
+	k := &Kernel{
+		opts: opts, cache: map[typeKey]*types.Type{}, structs: map[typeKey]*types.Struct{},
+		module: btf.Module,
+	}
+	open := btf.Kernel
+	if opts.BTF != "" {
+		open = sync.OnceValues(func() (*btf.Spec, error) { return btf.Open(opts.BTF) })
+		k.module = func(name string) (*btf.Spec, error) {
+			return nil, fmt.Errorf("%w for module %s beside %s", btf.ErrNoBTF, name, opts.BTF)
+		}
+	}
+	k.load = func() (*btf.Spec, error) {
+		k.loaded.Store(true)
+		return open()
+	}
+	return k
+}
+
+// Warm starts to read the BTF in the background when the text of a script
+// mentions what needs it.
+func (k *Kernel) Warm(text string) {
+	hints := []string{
+		"->", "struct ", "union ", "fentry", "fexit", "kfunc", "rawtracepoint", "call:", "ret:",
+		"curtask", "sizeof", "offsetof", "retval", "rt:", "ppid", "pcomm", "(enum",
+	}
+	// The fields of tracepoints are laid out by their own files.
+	if strings.Contains(text, "args") && (strings.Contains(text, "k:") || strings.Contains(text, "kr:") || strings.Contains(text, "kprobe:") || strings.Contains(text, "kretprobe:")) {
+		hints = append(hints, "args")
+	}
+	for _, hint := range hints {
+		if strings.Contains(text, hint) {
+			go k.load()
+			return
+		}
+	}
+}
+
+// Spec is the kernel's BTF. The error wraps btf.ErrNoBTF when it has none.
+func (k *Kernel) Spec() (*btf.Spec, error) { return k.load() }
+
+// Available implements hir.Types.
+func (k *Kernel) Available() (bool, string) {
+	if _, err := k.load(); err != nil {
+		return false, err.Error()
+	}
+	return true, ""
+}
+
+// Tracefs is the tracing directory. The error wraps tracefs.ErrNotMounted.
+func (k *Kernel) Tracefs() (*tracefs.FS, error) {
+	if k.opts.Tracefs != nil {
+		return k.opts.Tracefs, nil
+	}
+	return tracefs.Host()
+}
+
+// UseModule makes the types of a module known beside the kernel's own.
+func (k *Kernel) UseModule(name string) (*btf.Spec, error) {
+	if name == "" || name == "vmlinux" {
+		return k.load()
+	}
+	spec, err := k.module(name)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, m := range k.modules {
+		if m.name == name {
+			return spec, nil
+		}
+	}
+	k.modules = append(k.modules, &modBTF{name, spec})
+	return spec, nil
+}
+
+// specs lists the BTF in use, the kernel's own first.
+func (k *Kernel) specs() []*btf.Spec {
+	base, err := k.load()
+	if err != nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := []*btf.Spec{base}
+	for _, m := range k.modules {
+		out = append(out, m.spec)
+	}
+	return out
+}

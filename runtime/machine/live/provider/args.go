@@ -1,0 +1,104 @@
+package provider
+
+import (
+	"strconv"
+
+	"probe/compiler/target"
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/runtime/machine/live/kernel"
+)
+
+// Where the arguments of a function are at its entry, and its result at the
+// end, on x86-64 (A-RG-01).
+var (
+	argRegs   = [...]string{"di", "si", "dx", "cx", "r8", "r9"}
+	resultReg = "ax"
+)
+
+func regLoc(name string) hir.Loc {
+	offsets, _ := target.AMD64Regs()
+	return hir.Loc{Kind: hir.LocReg, Off: offsets[name], Size: 8}
+}
+
+// numbered are arg0 … of probes that see registers (B-ARGN).
+func numbered() []hir.Arg {
+	out := make([]hir.Arg, len(argRegs))
+	for i, r := range argRegs {
+		out[i] = hir.Arg{Name: "arg" + strconv.Itoa(i), Type: types.Uint64, Loc: regLoc(r)}
+	}
+	return out
+}
+
+// inRegisters places the parameters of a function as the System V calling
+// convention does: structs of up to 16 bytes take registers if all their
+// parts find one, larger ones lie on the stack. Parameters without a name and
+// structs by value cannot be named by scripts.
+func inRegisters(f *kernel.Func) []hir.Arg {
+	var out []hir.Arg
+	reg, stack := 0, 8 // the return address lies at the stack pointer
+	for _, p := range f.Params {
+		words := max((p.Type.Size+7)/8, 1)
+		var loc hir.Loc
+		if words <= 2 && reg+words <= len(argRegs) {
+			loc = regLoc(argRegs[reg])
+			reg += words
+		} else {
+			loc = hir.Loc{Kind: hir.LocStack, Off: stack, Size: 8}
+			stack += 8 * words
+		}
+		if p.Name != "" && p.Type.IsScalar() {
+			out = append(out, hir.Arg{Name: p.Name, Type: p.Type, Loc: loc})
+		}
+	}
+	return out
+}
+
+// inSlots places the parameters of a function in the context of a tracing
+// program.
+func inSlots(f *kernel.Func) []hir.Arg {
+	var out []hir.Arg
+	for _, p := range f.Params {
+		if p.Name != "" && p.Type.IsScalar() {
+			out = append(out, hir.Arg{
+				Name: p.Name, Type: p.Type, Trusted: p.Known,
+				Loc: hir.Loc{Kind: hir.LocSlot, Off: p.Slot, Size: 8},
+			})
+		}
+	}
+	return out
+}
+
+// saved are the arguments of an entry half as the return half sees them.
+func saved(entry []hir.Arg) []hir.Arg {
+	out := make([]hir.Arg, len(entry))
+	for i, a := range entry {
+		a.Loc = hir.Loc{Kind: hir.LocSaved, Off: i, Size: 8}
+		a.Trusted = false
+		out[i] = a
+	}
+	return out
+}
+
+// result is the return value in its register, typed if t is known.
+func result(t *types.Type) *hir.Arg {
+	if t == nil {
+		t = types.Uint64
+	}
+	if !t.IsScalar() {
+		return nil
+	}
+	return &hir.Arg{Name: "retval", Type: t, Loc: regLoc(resultReg)}
+}
+
+// resultSlot is the return value in the context of an fexit program, nil for
+// functions that return nothing.
+func resultSlot(f *kernel.Func) *hir.Arg {
+	if f.Ret == nil || !f.Ret.IsScalar() {
+		return nil
+	}
+	return &hir.Arg{
+		Name: "retval", Type: f.Ret, Trusted: f.RetKnown,
+		Loc: hir.Loc{Kind: hir.LocSlot, Off: f.Slots, Size: 8},
+	}
+}

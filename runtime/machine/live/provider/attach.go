@@ -1,0 +1,270 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"probe/lang/hir"
+	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/elf"
+)
+
+// Attachment is a program at its place.
+type Attachment struct {
+	Links []*bpf.Link
+	// Count is how many places that makes in "Attached N probes" (P-COM-18).
+	Count int
+	// Failed are places of a wildcard that could not be attached.
+	Failed []Failure
+}
+
+// Failure is one place of a wildcard that could not be attached.
+type Failure struct {
+	Name string
+	Err  error
+}
+
+// Attach attaches a loaded program where its site says; pid restricts probes
+// that the kernel can restrict (P-COM-15), 0 means no restriction. Places that
+// are run from user space (begin, end, interval) need none and give nil. When
+// ctx ends in the middle of a wildcard, nothing stays attached.
+func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
+	a := &site.Attach
+	switch a.Kind {
+	case hir.AttachNone, hir.AttachInterval:
+		return nil, nil
+	case hir.AttachKprobe, hir.AttachKretprobe:
+		return s.attachKprobe(ctx, a, prog)
+	case hir.AttachKprobeMulti:
+		return attachMulti(a, prog, bpf.MultiEntry)
+	case hir.AttachKretprobeMulti:
+		return attachMulti(a, prog, bpf.MultiReturn)
+	case hir.AttachKprobeSession:
+		return attachMulti(a, prog, bpf.MultiSession)
+	case hir.AttachFsessionMulti:
+		return attachFsession(a, prog)
+	case hir.AttachFentry, hir.AttachFexit, hir.AttachRawTP:
+		return one(bpf.AttachTracing(prog))
+	case hir.AttachRawTracepoint:
+		return one(bpf.AttachRawTracepoint(prog, a.Symbol))
+	case hir.AttachTracepoint:
+		return s.attachTracepoint(a, prog)
+	case hir.AttachUprobe, hir.AttachUretprobe:
+		return attachUprobe(ctx, a, prog, pid)
+	case hir.AttachProfile:
+		return s.attachSample(bpf.Sample{
+			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
+			Period: a.Period, Freq: a.Freq, PID: pid,
+		}, prog)
+	case hir.AttachSoftware, hir.AttachHardware:
+		return s.attachCounted(a, prog, pid)
+	}
+	panic(fmt.Sprintf("provider: attach kind %d", a.Kind))
+}
+
+func one(l *bpf.Link, err error) (*Attachment, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &Attachment{Links: []*bpf.Link{l}, Count: 1}, nil
+}
+
+func (s *Set) attachKprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
+	ret := a.Kind == hir.AttachKretprobe
+	if len(a.Symbols) > 0 {
+		return each(ctx, a.Symbols, func(symbol string) (*bpf.Link, error) {
+			return bpf.AttachKprobe(prog, symbol, 0, ret)
+		})
+	}
+	if a.Address != 0 {
+		return one(bpf.AttachKprobe(prog, "", a.Address, ret))
+	}
+	return one(bpf.AttachKprobe(prog, fn{a.Symbol, a.Module}.symbol(), a.Offset, ret))
+}
+
+// parallel bounds how many attachments of one wildcard are made at a time:
+// most of the time goes into waiting for other CPUs.
+const parallel = 8
+
+// each attaches one program to many places. Those that fail are left out, as
+// long as one succeeds.
+func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, error)) (*Attachment, error) {
+	links := make([]*bpf.Link, len(names))
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, parallel)
+	for i, name := range names {
+		turn <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			links[i], errs[i] = attach(name)
+			<-turn
+		}()
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		closeLinks(links)
+		return nil, err
+	}
+	out := &Attachment{}
+	for i, l := range links {
+		if errs[i] != nil {
+			out.Failed = append(out.Failed, Failure{names[i], errs[i]})
+			continue
+		}
+		out.Links = append(out.Links, l)
+		out.Count++
+	}
+	if out.Count == 0 {
+		return nil, fmt.Errorf("none of %d functions could be attached; the first, %s: %w", len(names), names[0], errs[0])
+	}
+	return out, nil
+}
+
+// closeLinks closes links at the same time: each waits for the kernel.
+func closeLinks(links []*bpf.Link) {
+	var wg sync.WaitGroup
+	for _, l := range links {
+		if l == nil {
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			_ = l.Close()
+		}()
+	}
+	wg.Wait()
+}
+
+// attachMulti makes one link by the functions' names.
+func attachMulti(a *hir.Attach, prog *bpf.Prog, kind bpf.MultiKind) (*Attachment, error) {
+	return attachMany(a, func(from, to int) (*bpf.Link, error) { return bpf.AttachMulti(prog, kind, a.Symbols[from:to]) })
+}
+
+// attachFsession makes one link by their numbers.
+func attachFsession(a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
+	return attachMany(a, func(from, to int) (*bpf.Link, error) { return bpf.AttachFsessionMulti(prog, a.BTFIDs[from:to]) })
+}
+
+// attachMany makes one link. When the kernel refuses the list because one
+// name in it cannot be attached, it does not say which: halves are tried
+// until the bad ones are alone.
+func attachMany(a *hir.Attach, attach func(from, to int) (*bpf.Link, error)) (*Attachment, error) {
+	out := &Attachment{}
+	err := halves(a.Symbols, 0, len(a.Symbols), out, func(from, to int) error {
+		l, err := attach(from, to)
+		if err == nil {
+			out.Links = append(out.Links, l)
+			out.Count += to - from
+		}
+		return err
+	})
+	if err != nil {
+		closeLinks(out.Links)
+		return nil, err
+	}
+	if out.Count == 0 {
+		return nil, fmt.Errorf("none of %d functions could be attached; the first, %s: %w", len(a.Symbols), a.Symbols[0], out.Failed[0].Err)
+	}
+	return out, nil
+}
+
+// maxFailed bounds the search for bad names: beyond it something else is wrong.
+const maxFailed = 64
+
+// oneOf tells the errors that a single function of a list may have caused: it
+// does not exist, cannot be patched, or has too many programs already.
+func oneOf(err error) bool {
+	for _, e := range []unix.Errno{unix.ESRCH, unix.ENOENT, unix.EINVAL, unix.EADDRNOTAVAIL, unix.EBUSY, unix.E2BIG} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func halves(symbols []string, from, to int, out *Attachment, try func(from, to int) error) error {
+	err := try(from, to)
+	switch {
+	case err == nil:
+		return nil
+	case !oneOf(err):
+		return err
+	case to-from == 1:
+		out.Failed = append(out.Failed, Failure{symbols[from], err})
+		if len(out.Failed) > maxFailed {
+			return fmt.Errorf("more than %d functions could not be attached; the last, %s: %w", maxFailed, symbols[from], err)
+		}
+		return nil
+	}
+	half := (from + to) / 2
+	if err := halves(symbols, from, half, out, try); err != nil {
+		return err
+	}
+	return halves(symbols, half, to, out, try)
+}
+
+func (s *Set) attachTracepoint(a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
+	t, err := s.k.Tracefs()
+	if err != nil {
+		return nil, err
+	}
+	id, err := t.EventID(a.Group, a.Symbol)
+	if err != nil {
+		return nil, err
+	}
+	return one(bpf.AttachTracepoint(prog, id))
+}
+
+func attachUprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {
+	ret := a.Kind == hir.AttachUretprobe
+	if len(a.Symbols) == 0 {
+		return one(bpf.AttachUprobe(prog, a.Path, a.Offset, pid, ret))
+	}
+	f, err := elf.Open(a.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return each(ctx, a.Symbols, func(name string) (*bpf.Link, error) {
+		sym, err := f.Lookup(name)
+		if err != nil {
+			return nil, err
+		}
+		off, err := f.Offset(sym.Addr)
+		if err != nil {
+			return nil, err
+		}
+		return bpf.AttachUprobe(prog, a.Path, off, pid, ret)
+	})
+}
+
+func (s *Set) attachCounted(a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {
+	table := softwareEvents
+	if a.Kind == hir.AttachHardware {
+		table = hardwareEvents
+	}
+	c, ok := counterByName(table, a.Event)
+	if !ok {
+		return nil, fmt.Errorf("event %s: %w", a.Event, fs.ErrNotExist)
+	}
+	return s.attachSample(bpf.Sample{Type: c.typ, Config: c.config, Period: a.Period, PID: pid}, prog)
+}
+
+func (s *Set) attachSample(sample bpf.Sample, prog *bpf.Prog) (*Attachment, error) {
+	cpus, err := bpf.OnlineCPUs()
+	if err != nil {
+		return nil, err
+	}
+	return one(bpf.AttachSample(prog, sample, cpus))
+}

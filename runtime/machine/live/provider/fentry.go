@@ -1,0 +1,191 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/runtime/machine/live/kernel"
+)
+
+// fentry is the entry of a kernel function through a BPF trampoline.
+var fentry = &Provider{
+	ProbeKind: hir.ProbeKind{
+		Name: "fentry", Aliases: []string{"f", "kfunc"}, Row: "P-FENTRY-01",
+		Usage: "fentry:[module:]function",
+		Doc:   "Entry of a kernel function through a BPF trampoline, the cheapest mechanism. args.NAME are its parameters. Needs the kernel's type information.",
+	},
+	Min: 1, Max: 2, Type: "fentry", Kernel: true, Expand: expandFentry, List: listTraced,
+}
+
+// fexit is the return of a kernel function through a BPF trampoline.
+var fexit = &Provider{
+	ProbeKind: hir.ProbeKind{
+		Name: "fexit", Aliases: []string{"fr", "kretfunc"}, Row: "P-FENTRY-01",
+		Usage: "fexit:[module:]function",
+		Doc:   "Return of a kernel function through a BPF trampoline. args.NAME are its parameters, retval its result with the function's own type.",
+	},
+	Min: 1, Max: 2, Type: "fexit", Kernel: true, Expand: expandFentry, List: listTraced,
+}
+
+// trampolineArgs is the number of 8-byte arguments every trampoline can save:
+// those in registers.
+const trampolineArgs = 6
+
+func expandFentry(r *request) []*hir.Site {
+	if r.part(0) == "bpf" && len(r.args) == 2 {
+		r.notSupported("P-FENTRY-08", "probes on BPF programs")
+		return nil
+	}
+	p, at, ok := r.functionPart()
+	if !ok {
+		return nil
+	}
+	if p.hasOffset || p.address != 0 {
+		r.errorf("bad-attach-point", at, "%s takes the name of a function only", r.p.Name).WithHelp("`kprobe:` probes at an offset or address")
+		return nil
+	}
+	if err := r.set.tracing(); err != nil {
+		r.errorf("no-mechanism", -1, "%s cannot be used: %v", r.p.Name, err).WithHelp("use kprobe or kretprobe, or `call:` and `ret:`, which pick what the kernel offers")
+		return nil
+	}
+	if isPattern(p.name) || isPattern(p.module) {
+		return r.fentryWildcard(p, at)
+	}
+	proto, err := r.set.k.Func(p.module, p.name)
+	var ambiguous *kernel.AmbiguousError
+	switch {
+	case errors.As(err, &ambiguous):
+		r.matched = true
+		r.errorf("ambiguous-function", at, "ambiguous attach point: %s is in more than one module", p.name).WithRow("P-FENTRY-05").
+			WithHelp("specify the module: %s", moduleChoices(r.p.Name, ambiguous))
+		return nil
+	case noBTF(err):
+		r.errorf("no-mechanism", at, "%s needs type information: %v", r.p.Name, err).WithHelp("use `kprobe:%s`", r.text())
+		return nil
+	case err != nil:
+		r.fentryMissing(at, p)
+		return nil
+	}
+	r.matched = true
+	if st := r.set.lookup(p.module, p.name); st.err != nil && !r.Unsafe {
+		if why := st.err; why.exists || r.set.listed() {
+			r.untraceable(at, p.name, why)
+			return nil
+		}
+	}
+	if bad := tracingLimits(proto, r.Uses); bad != "" {
+		r.errorf("bad-attach-point", at, "%s", bad).WithRow("P-FENTRY-06").WithHelp("use kprobe and kretprobe, or `call:` and `ret:`")
+		return nil
+	}
+	return []*hir.Site{r.fentrySite(proto)}
+}
+
+// listed tells whether the list of traceable functions could be read.
+func (s *Set) listed() bool {
+	_, err := s.traceable()
+	return err == nil
+}
+
+func moduleChoices(kind string, a *kernel.AmbiguousError) string {
+	var out []string
+	for _, m := range a.Modules {
+		out = append(out, fmt.Sprintf("`%s:%s:%s`", kind, m, a.Name))
+	}
+	return strings.Join(out, " or ")
+}
+
+// fentryMissing explains why there is no type information for a function.
+func (r *request) fentryMissing(at int, p place) {
+	st := r.set.lookup(p.module, p.name)
+	if st.err == nil {
+		r.matched = true
+		r.missing(at, "no matches for %s:%s: the kernel has no type information for this function", r.p.Name, r.text()).
+			WithHelp("use `kprobe:%s`", r.text())
+		return
+	}
+	r.untraceable(at, p.name, st.err)
+}
+
+// tracingLimits says what of a function a trampoline cannot give.
+func tracingLimits(f *kernel.Func, uses hir.Uses) string {
+	if !uses.Args && !uses.Retval {
+		return ""
+	}
+	if f.Slots > trampolineArgs {
+		return fmt.Sprintf("functions with more than %d parameters are not supported by fentry and fexit; %s has %d", trampolineArgs, f.Name, f.Slots)
+	}
+	if f.Variadic {
+		return fmt.Sprintf("%s takes a variable number of parameters, which fentry and fexit cannot save", f.Name)
+	}
+	return ""
+}
+
+// fentrySite is the site of one function; its name has the module (P-FENTRY-02,
+// P-COM-13).
+func (r *request) fentrySite(f *kernel.Func) *hir.Site {
+	return traceSite(r.p, f, r.p.Name == "fexit")
+}
+
+func traceSite(p *Provider, f *kernel.Func, exit bool) *hir.Site {
+	module := f.Module
+	if module == "" {
+		module = "vmlinux"
+	}
+	s := &hir.Site{
+		Provider: p.Name, Type: p.Type, Name: p.Name + ":" + module + ":" + f.Name,
+		Prog: hir.ProgTracing, Space: types.Kernel, Func: f.Name, Args: inSlots(f),
+		Attach: hir.Attach{Kind: hir.AttachFentry, Symbol: f.Name, Module: f.Module, BTFID: f.ID},
+	}
+	if exit {
+		s.Attach.Kind = hir.AttachFexit
+		s.Ret = resultSlot(f)
+	}
+	return s
+}
+
+func (r *request) fentryWildcard(p place, at int) []*hir.Site {
+	fns, err := r.set.matching(p.module, p.name)
+	if err != nil {
+		r.cannotList(at, err)
+		return nil
+	}
+	// Only functions with type information count (P-FENTRY-02).
+	var with []fn
+	protos := map[fn]*kernel.Func{}
+	for _, f := range fns {
+		module := f.module
+		if module == "" {
+			module = "vmlinux"
+		}
+		proto, err := r.set.k.Func(module, f.name)
+		if err == nil && tracingLimits(proto, r.Uses) == "" && !proto.Variadic {
+			with, protos[f] = append(with, f), proto
+		}
+	}
+	if len(with) == 0 {
+		r.nothingMatches(at)
+		return nil
+	}
+	r.matched = true
+	return r.each(at, with, func(f fn) *hir.Site { return r.fentrySite(protos[f]) })
+}
+
+// tracing reports why trampolines cannot be used.
+func (s *Set) tracing() error {
+	if ok, why := s.k.Available(); !ok {
+		return errors.New(why)
+	}
+	if s.opts.Tracing == nil {
+		return nil
+	}
+	return s.opts.Tracing()
+}
+
+// notSupported refuses what is known and not built yet.
+func (r *request) notSupported(row, what string) {
+	r.matched = true
+	r.errorf("not-supported", -1, "not supported yet: %s", what).WithRow(row)
+}

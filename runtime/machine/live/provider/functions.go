@@ -1,0 +1,364 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"probe/runtime/machine/live/btf"
+)
+
+// fn is a kernel function.
+type fn struct {
+	name, module string // module is "" for the kernel itself
+}
+
+// symbol is the name as kprobes take it.
+func (f fn) symbol() string {
+	if f.module == "" || f.module == "vmlinux" {
+		return f.name
+	}
+	return f.module + ":" + f.name
+}
+
+// functions is what this kernel lets one trace. Each list is read when it is
+// first asked for.
+type functions struct {
+	once sync.Once
+	list []fn
+	err  error
+
+	denyOnce sync.Once
+	deny     map[string]bool
+
+	symOnce sync.Once
+	syms    []fn
+}
+
+// traceable is the list of functions that the function tracer can attach to,
+// and the reason when it cannot be read.
+func (s *Set) traceable() ([]fn, error) {
+	s.funcs.once.Do(func() {
+		if s.opts.Traceable != "" {
+			s.funcs.list, s.funcs.err = readTraceable(s.opts.Traceable)
+			return
+		}
+		t, err := s.k.Tracefs()
+		if err == nil {
+			list := make([]fn, 0, 50000)
+			err = t.Functions(func(name, module string) bool {
+				list = append(list, fn{name, module})
+				return true
+			})
+			s.funcs.list = list
+		}
+		if err != nil {
+			s.funcs.list, s.funcs.err = nil, err
+		}
+	})
+	return s.funcs.list, s.funcs.err
+}
+
+// Warm starts to read the list of functions in the background when the text of
+// a script makes it likely that it is needed.
+func (s *Set) Warm(text string) {
+	for _, hint := range []string{"probe:", "k:", "kr:", "fentry:", "fexit:", "kfunc:", "kretfunc:", "f:", "fr:", "call:", "ret:"} {
+		if strings.Contains(text, hint) {
+			go s.traceable()
+			return
+		}
+	}
+}
+
+// readTraceable reads names, each with its module in brackets if it has one.
+func readTraceable(path string) ([]fn, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var list []fn
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		x := fn{name: f[0]}
+		if len(f) > 1 {
+			x.module = strings.Trim(f[1], "[]")
+		}
+		list = append(list, x)
+	}
+	return list, nil
+}
+
+// denied tells the functions that kprobes refuse.
+func (s *Set) denied(name string) bool {
+	s.funcs.denyOnce.Do(func() {
+		s.funcs.deny = map[string]bool{}
+		if t, err := s.k.Tracefs(); err == nil {
+			// A list that cannot be read costs a clear message later, no more.
+			_ = t.Blacklist(func(name string) bool {
+				s.funcs.deny[strings.Clone(name)] = true
+				return true
+			})
+		}
+	})
+	return s.funcs.deny[name]
+}
+
+// symbols are all functions in the kernel's symbol table, traceable or not.
+func (s *Set) symbols() []fn {
+	s.funcs.symOnce.Do(func() {
+		_ = s.opts.Symbols(func(name, module string) bool {
+			s.funcs.syms = append(s.funcs.syms, fn{name, module})
+			return true
+		})
+	})
+	return s.funcs.syms
+}
+
+// inModule tells whether a function belongs to a module, "" meaning any,
+// "vmlinux" the kernel itself; the module may be a pattern.
+func (f fn) inModule(module string) bool {
+	own := f.module
+	if own == "" {
+		own = "vmlinux"
+	}
+	return module == "" || match(module, own)
+}
+
+// state is what is known of a function that a script names.
+type state struct {
+	fn
+	// clones are the copies the compiler made in place of the function.
+	clones []fn
+	err    *reason // why it cannot be traced, nil if it can
+}
+
+// reason says in words why a function cannot be traced.
+type reason struct {
+	text string // "no function named x"
+	note string
+	near string // similar names, "`a`, `b`"
+	// exists tells that the kernel has the function after all.
+	exists bool
+}
+
+// Error is the text.
+func (r *reason) Error() string { return r.text }
+
+// lookup finds a function by its exact name.
+func (s *Set) lookup(module, name string) state {
+	list, err := s.traceable()
+	if err != nil {
+		return s.lookupUnlisted(module, name, err)
+	}
+	st := state{fn: fn{name: name, module: module}}
+	found := false
+	for _, f := range list {
+		switch {
+		case f.name == name && f.inModule(module):
+			if !found {
+				st.fn = f
+			}
+			found = true
+		case isClone(f.name, name) && f.inModule(module):
+			st.clones = append(st.clones, f)
+		}
+	}
+	if found {
+		st.clones = nil
+		return st
+	}
+	if f, ok := s.alias(module, name, list); ok {
+		st.module = f.module
+		st.clones = nil
+		return st
+	}
+	st.err = s.why(module, name, st.clones)
+	return st
+}
+
+// named finds functions by their exact names in one pass over the list, which a
+// look-up for each would go through again and again.
+func (s *Set) named(names []string) (map[string]fn, error) {
+	list, err := s.traceable()
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]fn, len(names))
+	for _, name := range names {
+		found[name] = fn{}
+	}
+	for _, f := range list {
+		if have, ok := found[f.name]; ok && have.name == "" {
+			found[f.name] = f
+		}
+	}
+	for _, name := range names {
+		if found[name].name == "" {
+			delete(found, name)
+		}
+	}
+	return found, nil
+}
+
+// alias finds the name by which the list has a function. It has one name of
+// each, and not always the one that people know: __x64_sys_getppid may be there
+// as __do_sys_getppid.
+func (s *Set) alias(module, name string, list []fn) (f fn, ok bool) {
+	if !slices.ContainsFunc(s.symbols(), func(f fn) bool { return f.name == name && f.inModule(module) }) {
+		return fn{}, false
+	}
+	for _, other := range s.opts.Aliases(name) {
+		for _, f := range list {
+			if f.name == other && f.inModule(module) {
+				return f, true
+			}
+		}
+	}
+	return fn{}, false
+}
+
+// lookupUnlisted does without the list of traceable functions: under lockdown
+// or without privileges it cannot be read.
+func (s *Set) lookupUnlisted(module, name string, listErr error) state {
+	st := state{fn: fn{name: name, module: module}}
+	for _, f := range s.symbols() {
+		if f.name == name && f.inModule(module) {
+			st.fn = f
+			return st
+		}
+		if isClone(f.name, name) && f.inModule(module) {
+			st.clones = append(st.clones, f)
+		}
+	}
+	if len(s.symbols()) == 0 {
+		if _, err := s.k.Func(module, name); err == nil {
+			return st
+		}
+		st.err = &reason{text: "the kernel's functions cannot be listed", note: listErr.Error()}
+		return st
+	}
+	st.err = s.why(module, name, st.clones)
+	return st
+}
+
+// isClone tells the copies of a function that the compiler specialised: whole
+// functions, unlike x.part.0 and x.cold.
+func isClone(symbol, base string) bool {
+	if len(symbol) <= len(base) || symbol[len(base)] != '.' || !strings.HasPrefix(symbol, base) {
+		return false
+	}
+	kind, _, _ := strings.Cut(symbol[len(base)+1:], ".")
+	return kind == "constprop" || kind == "isra"
+}
+
+// why finds out why a function is not in the list of traceable ones.
+func (s *Set) why(module, name string, clones []fn) *reason {
+	if module != "" && module != "vmlinux" && !strings.Contains(module, "*") && !s.opts.Loaded(module) {
+		return &reason{text: fmt.Sprintf("module %s is not loaded", module), note: "functions of a module can be traced while it is loaded"}
+	}
+	if len(clones) > 0 {
+		return &reason{exists: true,
+			text: fmt.Sprintf("%s was replaced by %s when this kernel was compiled", name, fnNames(clones)),
+			note: "`call:` and `ret:` follow such clones by the base name"}
+	}
+	for _, f := range s.symbols() {
+		if f.name == name && f.inModule(module) {
+			return &reason{exists: true,
+				text: name + " cannot be traced in this kernel",
+				note: "the function exists, but is marked notrace or was compiled without a place to hook into"}
+		}
+	}
+	if _, err := s.k.Func(module, name); err == nil {
+		return &reason{exists: true,
+			text: name + " is inlined everywhere in this kernel",
+			note: "the kernel's type information has the function, its symbol table has not"}
+	}
+	r := &reason{text: "no function named " + name}
+	if module != "" {
+		r.text += " in " + module
+	}
+	n := newNearest(name)
+	list, err := s.traceable()
+	if err != nil {
+		list = s.symbols()
+	}
+	for _, f := range list {
+		if f.inModule(module) {
+			n.add(f.name)
+		}
+	}
+	r.near = n.names()
+	// A common case that edit distance does not see: the name of a system call.
+	if r.near == "" {
+		for _, prefix := range []string{"__x64_", "__x64_sys_", "__", "do_"} {
+			for _, f := range list {
+				if f.name == prefix+name {
+					r.near = "`" + f.name + "`"
+				}
+			}
+		}
+	}
+	return r
+}
+
+func fnNames(fs []fn) string {
+	var out []string
+	for _, f := range fs {
+		out = append(out, f.name)
+	}
+	slices.Sort(out)
+	return strings.Join(slices.Compact(out), ", ")
+}
+
+// moduleLoaded tells whether a module, or a part of the kernel that could be
+// one, is there.
+func moduleLoaded(name string) bool {
+	if name == "" || strings.ContainsAny(name, "/\x00") {
+		return false
+	}
+	_, err := os.Stat("/sys/module/" + strings.ReplaceAll(name, "-", "_"))
+	return err == nil || errors.Is(err, fs.ErrPermission)
+}
+
+// dangerous are functions that wildcards leave out (P-KPROBE-05): probing them
+// can stop a machine.
+func dangerous(name string) bool {
+	switch name {
+	case "arch_cpu_idle", "default_idle", "bpf_dispatcher_xdp_func":
+		return true
+	}
+	return strings.Contains(name, ".part.") || strings.HasPrefix(name, "rcu_") ||
+		strings.HasPrefix(name, "__ftrace_invalid_address__")
+}
+
+// matching lists the functions that a wildcard means, sorted and unique.
+func (s *Set) matching(module, pattern string) ([]fn, error) {
+	list, err := s.traceable()
+	if err != nil {
+		return nil, err
+	}
+	prefix := literalPrefix(pattern)
+	var out []fn
+	for _, f := range list {
+		if strings.HasPrefix(f.name, prefix) && match(pattern, f.name) && f.inModule(module) && !dangerous(f.name) && !s.denied(f.name) {
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b fn) int {
+		if c := strings.Compare(a.name, b.name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.module, b.module)
+	})
+	return slices.Compact(out), nil
+}
+
+// noBTF tells an error that only says that there is no BTF.
+func noBTF(err error) bool { return errors.Is(err, btf.ErrNoBTF) }

@@ -1,0 +1,263 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"probe/runtime/machine/live/elf"
+	"probe/runtime/machine/live/tracefs"
+)
+
+// Listed is one probe of a listing.
+type Listed struct {
+	Name string // "kprobe:vfs_read"
+	// Params gives the parameters, one "type name" each, and the result as
+	// "type retval" (P-LIST-03); nil when there are none.
+	Params func() ([]string, error)
+}
+
+// List calls yield with every probe that matches a pattern: "TYPE:REST", or a
+// bare name of any type; "" means everything of the kernel types (P-LIST-01).
+// Kinds whose lists cannot be read are skipped when the pattern does not name
+// them.
+func (s *Set) List(pattern string, yield func(Listed) bool) error {
+	typ, rest, has := strings.Cut(pattern, ":")
+	stop := false
+	var last error
+	any := false
+	for _, p := range table {
+		if p.List == nil {
+			continue
+		}
+		want := rest
+		switch named := has && (match(strings.ToLower(typ), p.Name) || find(typ) == p); {
+		case has && !named, !has && !p.Kernel, !has && (p.Name == "call" || p.Name == "ret"):
+			continue
+		case !has && pattern == "":
+			want = "*"
+		case !has:
+			want = "*" + pattern + "*"
+			if isPattern(pattern) {
+				want = pattern
+			}
+		case rest == "":
+			want = "*"
+		}
+		any = true
+		err := p.List(s, p, want, func(l Listed) bool {
+			stop = !yield(l)
+			return !stop
+		})
+		if stop {
+			return nil
+		}
+		if err != nil {
+			last = fmt.Errorf("list %s probes: %w", p.Name, err)
+			if has {
+				return last
+			}
+		}
+	}
+	if !any {
+		if near := nearestKind(typ); near != "" {
+			return fmt.Errorf("no probe type is named %q; one with a similar name exists: %s", typ, near)
+		}
+		return fmt.Errorf("no probe type is named %q", typ)
+	}
+	return last
+}
+
+// listFunctions lists kernel functions for the kinds that probe them.
+func listFunctions(s *Set, p *Provider, pattern string, yield func(Listed) bool) error {
+	module, name := splitModule(pattern)
+	list, err := s.matching(module, name)
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		l := Listed{Name: p.Name + ":" + f.symbol(), Params: func() ([]string, error) {
+			return s.params(f.module, f.name, p.Name == "kretprobe" || p.Name == "ret")
+		}}
+		if !yield(l) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// listTraced lists the functions that trampolines reach, with their module.
+func listTraced(s *Set, p *Provider, pattern string, yield func(Listed) bool) error {
+	if ok, why := s.k.Available(); !ok {
+		return errors.New(why)
+	}
+	module, name := splitModule(pattern)
+	typed := map[string]bool{}
+	if err := s.k.Funcs("", func(n string) bool { typed[n] = true; return true }); err != nil {
+		return err
+	}
+	list, err := s.matching(module, name)
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		own := f.module
+		if own == "" {
+			own = "vmlinux"
+			if !typed[f.name] {
+				continue
+			}
+		} else if _, err := s.k.Func(own, f.name); err != nil {
+			continue
+		}
+		l := Listed{Name: p.Name + ":" + own + ":" + f.name, Params: func() ([]string, error) {
+			return s.params(own, f.name, p.Name == "fexit")
+		}}
+		if !yield(l) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// splitModule splits the rest of a pattern for function probes.
+func splitModule(pattern string) (module, name string) {
+	if m, n, ok := strings.Cut(pattern, ":"); ok {
+		return m, n
+	}
+	return "", pattern
+}
+
+// params lists the parameters of a function, and its result if wanted.
+func (s *Set) params(module, name string, result bool) ([]string, error) {
+	f, err := s.k.Func(module, name)
+	if err != nil {
+		return nil, err
+	}
+	return s.k.Params(f, result), nil
+}
+
+func listTracepoints(s *Set, _ *Provider, pattern string, yield func(Listed) bool) error {
+	t, err := s.k.Tracefs()
+	if err != nil {
+		return err
+	}
+	category, event, ok := strings.Cut(pattern, ":")
+	if !ok {
+		category, event = "*", pattern
+	}
+	found, _, err := matchingEvents(t, category, event)
+	if err != nil {
+		return err
+	}
+	for _, e := range found {
+		l := Listed{Name: "tracepoint:" + e[0] + ":" + e[1], Params: func() ([]string, error) { return fields(t, e[0], e[1]) }}
+		if !yield(l) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// fields lists the fields of an event's record.
+func fields(t *tracefs.FS, category, event string) ([]string, error) {
+	f, err := t.ReadFormat(category, event)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for i := range f.Fields {
+		out = append(out, describe(&f.Fields[i]))
+	}
+	return out, nil
+}
+
+func listRaw(s *Set, _ *Provider, pattern string, yield func(Listed) bool) error {
+	module, event := splitModule(pattern)
+	if module != "" && !match(module, "vmlinux") {
+		return nil
+	}
+	var names []string
+	if err := s.k.RawTracepoints(func(n string) bool {
+		if match(event, n) {
+			names = append(names, n)
+		}
+		return true
+	}); err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, n := range slices.Compact(names) {
+		l := Listed{Name: "rawtracepoint:vmlinux:" + n, Params: func() ([]string, error) {
+			f, err := s.k.RawTracepoint("", n)
+			if err != nil {
+				return nil, err
+			}
+			return s.k.Params(f, false), nil
+		}}
+		if !yield(l) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// listUser lists the functions of a program or library.
+func listUser(s *Set, p *Provider, pattern string, yield func(Listed) bool) error {
+	binary, name, ok := strings.Cut(pattern, ":")
+	if !ok || binary == "" || binary == "*" {
+		return nil // only of a file that is named (P-LIST-02)
+	}
+	b, err := elf.Find(binary, 0)
+	if err != nil {
+		return err
+	}
+	f, err := elf.Open(b.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var names []string
+	if err := f.Symbols(func(sym elf.Symbol) bool {
+		base, _, _ := strings.Cut(sym.Name, "@")
+		if sym.Kind == elf.Func && match(name, base) {
+			names = append(names, base)
+		}
+		return true
+	}); err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, n := range slices.Compact(names) {
+		if !yield(Listed{Name: p.Name + ":" + b.Name + ":" + n}) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func listTimed(_ *Set, p *Provider, pattern string, yield func(Listed) bool) error {
+	names := make([]string, 0, len(units))
+	for u := range units {
+		names = append(names, u)
+	}
+	sort.Strings(names)
+	return listNames(p, names, pattern, yield)
+}
+
+func listCounted(_ *Set, p *Provider, pattern string, yield func(Listed) bool) error {
+	return listNames(p, counterNames(p.counters()), pattern, yield)
+}
+
+// listNames lists names that a number follows: "software:cpu:".
+func listNames(p *Provider, names []string, pattern string, yield func(Listed) bool) error {
+	pattern = strings.TrimSuffix(pattern, ":")
+	for _, n := range names {
+		if match(pattern, n) && !yield(Listed{Name: p.Name + ":" + n + ":"}) {
+			return nil
+		}
+	}
+	return nil
+}

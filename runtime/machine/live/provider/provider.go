@@ -1,0 +1,208 @@
+// Package provider turns attach points into sites (hir.Probes) and attaches
+// programs to sites. In goes what a script wrote, "kprobe:vfs_*"; out come the
+// places of this kernel that it means, with the types of their arguments and
+// the mechanism that reaches them.
+//
+// A kind of probe is one record in one file and one row in the table below.
+// The mechanism is chosen by what the kernel offers, never by its version.
+package provider
+
+import (
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/types"
+	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine/live/symbol"
+)
+
+// Provider is one kind of probe.
+type Provider struct {
+	hir.ProbeKind
+	// Min and Max are how many parts may follow the type.
+	Min, Max int
+	// Type is the value of `probetype` (P-COM-14).
+	Type string
+	// Kernel and User tell which wildcards in the type reach it (P-COM-05).
+	Kernel, User bool
+	// Expand makes the sites of one attach point.
+	Expand func(r *request) []*hir.Site
+	// List calls yield with every probe of the kind whose name matches, for
+	// listings; nil when they cannot be listed.
+	List func(s *Set, p *Provider, pattern string, yield func(Listed) bool) error
+}
+
+// table holds all kinds, sorted as messages list them. It is filled by init
+// because the records call functions that walk the table.
+var table []*Provider
+
+func init() {
+	table = []*Provider{
+		begin, end,
+		call, ret, fgraph,
+		kprobe, kretprobe, fentry, fexit,
+		tracepoint, rawtracepoint,
+		uprobe, uretprobe,
+		interval, profile, software, hardware,
+		usdt, watchpoint, iter, self, test, bench,
+	}
+}
+
+// Options change what a Set finds. Functions that are nil mean "available".
+type Options struct {
+	// Each reports why a mechanism cannot be used on this kernel, nil if it
+	// can. They are asked when a script needs them and not before.
+	Kprobes, KprobeMulti, Tracing, Uprobes func() error
+	// Ftrace is the tracer function_graph.
+	Ftrace func() error
+	// IntPointers is the use of pointers to integers in tracing programs.
+	IntPointers func() error
+	// KprobeSession is one program at entry and return of many functions, which
+	// can tell which of them it is.
+	KprobeSession func() error
+	// FsessionMulti is the same through trampolines.
+	FsessionMulti func() error
+	// FuncIP is the helper that tells the traced function's address.
+	FuncIP func() error
+	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
+	// leaves them alone (--no-feature raw_tracepoint).
+	RawTracepoint func(name string) (bool, error)
+	// Deep are the structs that graphs with args=deep look into.
+	Deep []hir.Deep
+	// Traceable is a file with function names in place of the kernel's list
+	// (P-KPROBE-08).
+	Traceable string
+	// NoMulti leaves multi links alone (--no-feature kprobe_multi).
+	NoMulti bool
+	// Symbols lists the functions of the kernel, traceable or not; nil reads
+	// kallsyms.
+	Symbols func(yield func(name, module string) bool) error
+	// Aliases are the other names of a function; nil reads kallsyms.
+	Aliases func(name string) []string
+	// Loaded tells whether a module is loaded; nil asks sysfs.
+	Loaded func(module string) bool
+}
+
+// aliases asks the kernel's symbol table.
+func aliases(name string) []string {
+	t, err := symbol.Kernel()
+	if err != nil {
+		return nil
+	}
+	return t.Aliases(name)
+}
+
+// Set implements hir.Probes for one kernel.
+type Set struct {
+	k    *kernel.Kernel
+	opts Options
+
+	funcs functions
+	raw   rawSites
+}
+
+// New makes a Set. It reads nothing.
+func New(k *kernel.Kernel, opts Options) *Set {
+	if opts.Symbols == nil {
+		opts.Symbols = symbol.TextSymbols
+	}
+	if opts.Aliases == nil {
+		opts.Aliases = aliases
+	}
+	if opts.Loaded == nil {
+		opts.Loaded = moduleLoaded
+	}
+	return &Set{k: k, opts: opts}
+}
+
+// Kinds implements hir.Probes.
+func (s *Set) Kinds() []hir.ProbeKind { return Kinds() }
+
+// Kinds lists the kinds of probes without asking any kernel.
+func Kinds() []hir.ProbeKind {
+	out := make([]hir.ProbeKind, len(table))
+	for i, p := range table {
+		out[i] = p.ProbeKind
+	}
+	return out
+}
+
+// KindOf is the canonical name of the kind that the first word of an attach
+// point means.
+func KindOf(word string) (string, bool) {
+	if p := find(word); p != nil {
+		return p.Name, true
+	}
+	return "", false
+}
+
+// request is one attach point while it is expanded.
+type request struct {
+	*hir.ExpandRequest
+	set  *Set
+	p    *Provider
+	args []hir.Part // the parts after the type
+	out  *diag.List
+	// quiet drops complaints: the type was a wildcard (P-COM-05), or further
+	// alternatives follow.
+	quiet bool
+	// tracer tells that the tracer function_graph records what is below.
+	tracer bool
+	// kprobes is why trampolines are left alone, "" when they are not.
+	kprobes string
+	// matched is set when the target exists, whatever became of it.
+	matched bool
+}
+
+// returns tells the kinds whose probes run when the function returns.
+func (r *request) returns() bool { return r.p.Name == "ret" || r.p.Name == "fgraph" }
+
+// site starts a site of the request's kind.
+func (r *request) site(prog hir.ProgType, space types.Space, name string) *hir.Site {
+	return &hir.Site{Provider: r.p.Name, Type: r.p.Type, Name: name, Prog: prog, Space: space}
+}
+
+// errorf complains at a part of the attach point; i counts from the first
+// part after the type, -1 is the whole.
+func (r *request) errorf(code diag.Code, i int, format string, args ...any) *diag.Diagnostic {
+	out := r.out
+	if r.quiet {
+		out = &diag.List{}
+	}
+	return out.Errorf(code, r.place(i), format, args...).WithRow(r.p.Row)
+}
+
+func (r *request) warnf(code diag.Code, i int, format string, args ...any) *diag.Diagnostic {
+	out := r.out
+	if r.quiet {
+		out = &diag.List{}
+	}
+	return out.Warnf(code, r.place(i), format, args...).WithRow(r.p.Row)
+}
+
+func (r *request) place(i int) source.Span {
+	if i >= 0 && i < len(r.args) && r.args[i].At.End > r.args[i].At.Start {
+		return r.args[i].At
+	}
+	return r.At
+}
+
+// part is the text of a part, "" when there is none.
+func (r *request) part(i int) string {
+	if i < len(r.args) {
+		return r.args[i].Text
+	}
+	return ""
+}
+
+// missing complains that a target does not exist, as missing_probes wants
+// (P-COM-09).
+func (r *request) missing(i int, format string, args ...any) *diag.Diagnostic {
+	switch r.Missing {
+	case "warn":
+		return r.warnf("no-match", i, format, args...).WithNote("missing_probes is \"warn\": this attach point is skipped")
+	case "ignore":
+		return &diag.Diagnostic{}
+	}
+	return r.errorf("no-match", i, format, args...)
+}

@@ -1,0 +1,314 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/runtime/machine/live/elf"
+)
+
+// uprobe is the entry of a function of a program or library.
+var uprobe = &Provider{
+	ProbeKind: hir.ProbeKind{
+		Name: "uprobe", Aliases: []string{"u"}, Row: "P-UPROBE-01", Usage: "uprobe:binary:function[+offset]",
+		Doc: "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments.",
+	},
+	Min: 1, Max: 3, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
+}
+
+// uretprobe is the return of a function of a program or library.
+var uretprobe = &Provider{
+	ProbeKind: hir.ProbeKind{
+		Name: "uretprobe", Aliases: []string{"ur"}, Row: "P-URET-01", Usage: "uretprobe:binary:function",
+		Doc: "Return of a function of a program or library. retval is the raw return value.",
+	},
+	Min: 1, Max: 3, Type: "uretprobe", User: true, Expand: expandUprobe, List: listUser,
+}
+
+// userTarget is a place in a binary.
+type userTarget struct {
+	binary  elf.Binary
+	name    string // function, or the address as written
+	offset  uint64 // in the file
+	symbols []string
+}
+
+func expandUprobe(r *request) []*hir.Site {
+	for i, a := range r.args {
+		if a.Sep == '@' {
+			r.notSupported("P-UPROBE-08", "uprobes by source line")
+			return nil
+		}
+		if i == 1 && len(r.args) == 3 {
+			if a.Text == "cpp" {
+				r.notSupported("P-UPROBE-07", "matching of demangled C++ names")
+			} else {
+				r.errorf("bad-attach-point", 1, "unsupported language type: %s", a.Text).WithRow("P-UPROBE-07").
+					WithHelp("the form is `%s`", r.p.Usage)
+			}
+			return nil
+		}
+	}
+	binary, at := "", 0
+	if len(r.args) == 2 {
+		binary, at = r.part(0), 1
+	} else if r.PID == 0 {
+		r.errorf("bad-attach-point", -1, "%s probe type requires 2 arguments, found 1", r.p.Name).WithRow("P-COM-03").
+			WithHelp("the form is `%s`; only with -p may the binary be left out", r.p.Usage)
+		return nil
+	}
+	if r.Uses.Args {
+		r.notSupported("P-UPROBE-11", "args of user functions, which need the binary's debug information")
+		return nil
+	}
+	return r.userSites(binary, at, r.p.Name == "uretprobe")
+}
+
+// userSites expands binary and function part. at is the index of the part
+// with the function.
+func (r *request) userSites(binary string, at int, ret bool) []*hir.Site {
+	if err := r.set.uprobes(); err != nil {
+		r.errorf("no-mechanism", -1, "uprobes cannot be used: %v", err)
+		return nil
+	}
+	if ret && strings.Contains(r.part(at), "+") {
+		r.errorf("bad-attach-point", at, "offset not allowed in %s: a function returns as a whole", r.p.Name)
+		return nil
+	}
+	var sites []*hir.Site
+	for _, b := range r.binaries(binary, at) {
+		f, err := elf.Open(b.Path)
+		if err != nil {
+			r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).WithNote("%v", err).WithRow("P-UPROBE-02")
+			continue
+		}
+		for _, t := range r.userTargets(f, b, at) {
+			sites = append(sites, r.userSite(t, ret))
+		}
+		f.Close()
+	}
+	return sites
+}
+
+// binaries resolves the first part to files.
+func (r *request) binaries(name string, at int) []elf.Binary {
+	if strings.Contains(name, "*") {
+		if !strings.Contains(name, "/") {
+			r.notSupported("P-UPROBE-04", "uprobes on every mapped file")
+			return nil
+		}
+		if strings.HasPrefix(r.part(at), "0x") {
+			r.errorf("bad-attach-point", at, "an address needs one binary, not a pattern").WithRow("P-UPROBE-05")
+			return nil
+		}
+		paths, err := filepath.Glob(name)
+		if err != nil {
+			r.errorf("bad-attach-point", 0, "invalid pattern: %s", name)
+			return nil
+		}
+		var out []elf.Binary
+		for _, p := range paths {
+			if f, err := elf.Open(p); err == nil {
+				f.Close()
+				out = append(out, elf.Binary{Path: p, Name: p})
+			}
+		}
+		if len(out) == 0 && !r.quiet && r.Missing != "ignore" {
+			r.warnf("no-match", 0, "no program or library matches %s", name)
+		}
+		return out
+	}
+	b, err := elf.Find(name, r.PID)
+	if err != nil {
+		r.missing(0, "uprobe target file '%s' does not exist or is not executable", name).WithNote("%v", err).
+			WithRow("P-UPROBE-02").WithLabel("not found")
+		return nil
+	}
+	if len(b.Matches) > 1 {
+		r.warnf("several-binaries", 0, "attaching to %s but matched %d binaries", b.Name, len(b.Matches)).WithRow("P-UPROBE-02").
+			WithNote("they are %s", strings.Join(b.Matches, ", ")).WithHelp("give the whole path")
+	}
+	return []elf.Binary{b}
+}
+
+// userTargets resolves the function part in one binary.
+func (r *request) userTargets(f *elf.File, b elf.Binary, at int) []userTarget {
+	text := r.part(at)
+	if text == "" {
+		r.errorf("bad-attach-point", at, "%s needs the name of a function", r.p.Name).WithHelp("the form is `%s`", r.p.Usage)
+		return nil
+	}
+	if addr, err := strconv.ParseUint(text, 0, 64); err == nil {
+		return r.userAddress(f, b, at, addr)
+	}
+	if isPattern(text) {
+		return r.userPattern(f, b, at, text)
+	}
+	name, off, has := strings.Cut(text, "+")
+	var plus uint64
+	if has {
+		var err error
+		if plus, err = strconv.ParseUint(off, 0, 64); err != nil {
+			r.errorf("bad-attach-point", at, "invalid offset: %s", off).WithRow("P-UPROBE-05").WithLabel("expected a number of bytes")
+			return nil
+		}
+	}
+	sym, err := f.Lookup(name)
+	var missing *elf.SymbolError
+	switch {
+	case errors.As(err, &missing):
+		d := r.missing(at, "no matches for %s:%s:%s: %v", r.p.Name, b.Name, text, missing)
+		if len(missing.Near) > 0 {
+			d.WithHelp("functions with similar names exist: %s", quoteAll(missing.Near))
+		}
+		if missing.NoSymbols {
+			d.WithHelp("install the binary's debug symbols, or give an address: `%s:%s:0x…`", r.p.Name, b.Name)
+		}
+		return nil
+	case err != nil:
+		r.errorf("no-match", at, "the symbols of %s cannot be read", b.Name).WithNote("%v", err)
+		return nil
+	case sym.Kind == elf.Object:
+		r.errorf("bad-attach-point", at, "%s in %s is a variable, not a function", name, b.Name)
+		return nil
+	case has && plus >= sym.Size && !r.Unsafe:
+		d := r.errorf("bad-attach-point", at, "offset %d is outside of %s, which has %d bytes", plus, name, sym.Size).WithRow("P-UPROBE-05")
+		if sym.Size == 0 {
+			d.Message = fmt.Sprintf("the size of %s is not known, so the offset cannot be checked", name)
+		}
+		d.WithHelp("run with --unsafe to attach all the same")
+		return nil
+	case plus != 0 && !r.Unsafe:
+		// Without a disassembler the boundary of an instruction is not known
+		// (N-09), and a breakpoint inside of one breaks the program.
+		r.errorf("needs-unsafe", at, "an offset in a user function requires --unsafe").WithRow("N-09").
+			WithNote("a probe in the middle of an instruction makes the program crash")
+		return nil
+	}
+	offset, err := f.Offset(sym.Addr + plus)
+	if err != nil {
+		r.errorf("no-match", at, "%s has no code in %s", name, b.Name).WithNote("%v", err)
+		return nil
+	}
+	r.matched = true
+	return []userTarget{{binary: b, name: text, offset: offset}}
+}
+
+func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []userTarget {
+	offset, err := f.Offset(addr)
+	if err != nil {
+		r.errorf("no-match", at, "could not resolve address %#x in %s", addr, b.Name).WithNote("%v", err).WithRow("P-UPROBE-05")
+		return nil
+	}
+	sym, ok := f.At(addr)
+	switch {
+	case !ok && !r.Unsafe:
+		r.errorf("needs-unsafe", at, "address %#x is in no known function of %s", addr, b.Name).WithRow("P-UPROBE-05").
+			WithHelp("run with --unsafe to attach all the same")
+		return nil
+	case ok && sym.Addr != addr && !r.Unsafe:
+		r.errorf("needs-unsafe", at, "address %#x is inside of %s, %d bytes from its start", addr, sym.Name, addr-sym.Addr).WithRow("N-09").
+			WithNote("a probe in the middle of an instruction makes the program crash").WithHelp("run with --unsafe to attach all the same")
+		return nil
+	}
+	r.matched = true
+	return []userTarget{{binary: b, name: strconv.FormatUint(addr, 10), offset: offset}}
+}
+
+// userPattern expands a wildcard in the function: one program for all, or one
+// for each where the body asks for its own name.
+func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string) []userTarget {
+	found := map[uint64]string{}
+	err := f.Symbols(func(s elf.Symbol) bool {
+		name, _, _ := strings.Cut(s.Name, "@")
+		if s.Kind != elf.Func || !match(pattern, name) {
+			return true
+		}
+		offset, err := f.Offset(s.Addr)
+		if err != nil {
+			return true
+		}
+		if old, ok := found[offset]; !ok || name < old {
+			found[offset] = strings.Clone(name)
+		}
+		return true
+	})
+	if err != nil {
+		r.errorf("no-match", at, "the symbols of %s cannot be read", b.Name).WithNote("%v", err)
+		return nil
+	}
+	if len(found) == 0 {
+		if !r.quiet && r.Missing != "ignore" {
+			r.warnf("no-match", at, "no matches for %s:%s:%s", r.p.Name, b.Name, pattern)
+		}
+		return nil
+	}
+	r.matched = true
+	var names []string
+	offsets := map[string]uint64{}
+	for off, name := range found {
+		names = append(names, name)
+		offsets[name] = off
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if !r.Uses.Probe {
+		return []userTarget{{binary: b, name: pattern, symbols: names}}
+	}
+	if r.MaxProgs > 0 && len(names) > r.MaxProgs {
+		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(names), r.MaxProgs).WithRow("P-COM-08")
+		return nil
+	}
+	var out []userTarget
+	for _, name := range names {
+		out = append(out, userTarget{binary: b, name: name, offset: offsets[name]})
+	}
+	return out
+}
+
+// userSite is the site of a place in a binary.
+func (r *request) userSite(t userTarget, ret bool) *hir.Site {
+	s := r.site(hir.ProgKprobe, types.User, r.p.Name+":"+t.binary.Name+":"+t.name)
+	s.Regs = true
+	name, _, _ := strings.Cut(t.name, "+")
+	s.Func = name
+	s.Attach = hir.Attach{Kind: hir.AttachUprobe, Path: t.binary.Path, Symbol: name, Offset: t.offset, Symbols: t.symbols}
+	if !ret {
+		s.Args = numbered()
+		return s
+	}
+	s.Attach.Kind, s.Ret = hir.AttachUretprobe, result(nil)
+	return s
+}
+
+// userCall is call: and ret: on a function of a program or library.
+func (r *request) userCall() []*hir.Site {
+	if r.Uses.Args {
+		r.notSupported("X-CALL", "args of user functions, which need the binary's debug information")
+		return nil
+	}
+	sites := r.userSites(r.part(0), 1, r.p.Name == "ret")
+	for _, s := range sites {
+		s.Why = mechanism(s) + ": a function of a program or library"
+		if r.p.Name == "ret" && (r.Uses.ArgN || r.Uses.Duration) {
+			entry := *s
+			entry.Attach.Kind, entry.Ret, entry.Args = hir.AttachUprobe, nil, numbered()
+			s.Entry, s.Args = &entry, saved(entry.Args)
+		}
+	}
+	return sites
+}
+
+// uprobes reports why uprobes cannot be used.
+func (s *Set) uprobes() error {
+	if s.opts.Uprobes == nil {
+		return nil
+	}
+	return s.opts.Uprobes()
+}
