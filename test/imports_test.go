@@ -48,7 +48,7 @@ var edges = map[string][]string{
 	"runtime/machine/live/provider":    {"lang/...", "compiler/target", "runtime/machine/live/kernel", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/elf", "runtime/machine/live/bpf", "runtime/machine/live/feature"},
 	"runtime/replay":      {"lang/...", "compiler/...", "runtime/graph", "runtime/graph/record", "runtime/machine/live/provider"},
 	"runtime/session":     {"lang/...", "compiler/...", "stdlib", "runtime/..."},
-	"runtime/repl":        {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
+	"cmd/front/repl":        {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
 
 	"runtime/graph":        {"lang/value"},
 	"runtime/graph/proto":  {"runtime/graph", "runtime/machine/live/btf", "runtime/machine/live/symbol"},

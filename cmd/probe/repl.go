@@ -11,7 +11,7 @@ import (
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/repl"
+	"probe/cmd/front/repl"
 	"probe/runtime/session"
 	"probe/stdlib"
 )
