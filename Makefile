@@ -5,8 +5,8 @@
 # makes guests that cannot run a failure instead of a skip.
 
 GO       ?= go
-GUESTCTL := $(GO) run ./test/guest/cmd/guestctl
-GOTEST   := $(GO) run ./test/guest/cmd/gotest
+GUESTCTL := $(GO) run ./internal/guest/cmd/guestctl
+GOTEST   := $(GO) run ./internal/guest/cmd/gotest
 GOFILES  := find . -name .cache -prune -o -name '*.go' -print
 FUZZTIME ?= 20s
 # The limit for the tests of one package. Guests are emulated: minutes are
@@ -14,7 +14,7 @@ FUZZTIME ?= 20s
 TIMEOUT  ?= 45m
 # All packages, those with the longest tests first: packages are tested in this
 # order, so that none of them is left to run alone at the end.
-PACKAGES := ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./test/guest ./runtime/lab ./...
+PACKAGES := ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./internal/guest ./runtime/lab ./...
 
 .DEFAULT_GOAL := help
 .PHONY: help build test test-all guests fuzz demo bench docs check fmt clean distclean

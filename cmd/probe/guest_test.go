@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // guestCase is one command line on a real kernel. The patterns are sought in

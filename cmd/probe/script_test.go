@@ -7,7 +7,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"probe/runtime/session"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest/guesttest"
 )
 
 // withGuests ends the guests of the tests when they are through.

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // The cases end the same way on every kernel, with the ifdown of Debian's

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // confirmScript runs bpftrace with the libraries of its own package and the

@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // machine runs jobs on the host or in a guest, through the command drive.

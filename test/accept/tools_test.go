@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // toolSuite is the Debian suite whose bpftrace package gives the classic

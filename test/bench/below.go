@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // below measures the ways to reach the functions below a root, in guests of

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // The graphs that are recorded. The recorder's CPU time is the difference

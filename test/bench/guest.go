@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // bench is one run of all measurements.

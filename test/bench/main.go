@@ -6,7 +6,7 @@
 // With -only the other tables of the document stay as they are.
 //
 // Parts: size, pages, front, start, event, graphs, hooks, below, attached,
-// lost, storm. Everything but the first two runs in guests (test/guest): one that counts
+// lost, storm. Everything but the first two runs in guests (internal/guest): one that counts
 // instructions for what a CPU executes, which repeats within about one percent
 // on any machine, and a normal one for wall time. All tracers are measured in
 // the same guest by the same program (meter), one after the other. bpftrace,

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // run measures the chosen parts and returns the tables.

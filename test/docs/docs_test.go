@@ -14,7 +14,7 @@ import (
 	"probe/lang/diag"
 	"probe/runtime/machine/live/feature"
 	"probe/stdlib"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest/guesttest"
 )
 
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }

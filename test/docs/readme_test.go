@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // commands are the command lines of the "sh" blocks of a document, without

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // scriptPrelude adds to prelude: trace SCRIPT [OPTIONS] starts a script in the

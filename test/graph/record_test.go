@@ -3,7 +3,7 @@ package graph
 import (
 	"testing"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // keepPrelude adds to scriptPrelude: keep FILE WHAT records a script while WHAT

@@ -3,7 +3,7 @@ package graph
 import (
 	"testing"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // A script is recorded. Where there is no kernel to ask, neither /proc nor /sys,

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // Patterns are written as patterns, and what the kernel made of them comes

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }

@@ -25,7 +25,7 @@ import (
 	"probe/runtime/session"
 	"probe/runtime/machine/live/tracefs"
 	"probe/stdlib"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest/guesttest"
 )
 
 // childPID in the environment makes the test binary an interactive session of

@@ -14,8 +14,8 @@ import (
 	"slices"
 	"strings"
 
-	"probe/test/guest/cpio"
-	"probe/test/guest/wire"
+	"probe/internal/guest/cpio"
+	"probe/internal/guest/wire"
 )
 
 // image collects what a guest's root file system will hold. Paths are
@@ -70,7 +70,7 @@ func newImage() *image {
 // has no name any more and so goes away with the last process that uses it.
 func buildInitrd(ctx context.Context, o Options, k *Kernel) (*os.File, error) {
 	m := newImage()
-	initProgram, err := BuildProgram(ctx, "./test/guest/init")
+	initProgram, err := BuildProgram(ctx, "./internal/guest/init")
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,8 @@ import (
 	"syscall"
 	"time"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 const usage = `usage:

@@ -10,7 +10,7 @@ import (
 	"path"
 	"path/filepath"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 // sendJSON writes a frame whose payload is v in JSON.

@@ -5,7 +5,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 // qemuProgram is the emulator.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 func TestChosen(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // runShell connects this terminal with a shell on a terminal in the guest.

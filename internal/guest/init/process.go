@@ -13,7 +13,7 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 // drainTime is how long output is awaited from a process's descendants after

@@ -17,7 +17,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // demoKernel is the kernel of the guest that a demonstration runs in.

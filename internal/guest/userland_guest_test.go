@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"probe/test/guest"
-	"probe/test/guest/guesttest"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // TestPrograms runs each program that cases rely on, whether it comes from the

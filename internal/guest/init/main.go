@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 func main() {

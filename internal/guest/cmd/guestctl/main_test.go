@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 func TestUsage(t *testing.T) {

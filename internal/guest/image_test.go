@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 func TestImage(t *testing.T) {

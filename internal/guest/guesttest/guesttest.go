@@ -31,7 +31,7 @@ import (
 	"sync"
 	"testing"
 
-	"probe/test/guest"
+	"probe/internal/guest"
 )
 
 // DefaultKernels are used when PROBE_KERNELS is not set.

@@ -35,7 +35,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 // Default values of Options.

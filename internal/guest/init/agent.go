@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 // server carries out the host's requests.

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 // mounts mounts the kernel's file systems where tools expect them.

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"probe/test/guest/wire"
+	"probe/internal/guest/wire"
 )
 
 // DefaultTimeout is how long a command may run when its Cmd says nothing.
