@@ -21,8 +21,8 @@ import (
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/replay"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/replay"
 	"probe/scripts"
 	"probe/stdlib"
 )

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 
+	"probe/cmd/front/repl"
 	"probe/compiler/target"
 	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
-	"probe/cmd/front/repl"
 	"probe/runtime/session"
 	"probe/stdlib"
 )

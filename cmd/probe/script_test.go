@@ -6,8 +6,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"probe/runtime/session"
 	"probe/internal/guest/guesttest"
+	"probe/runtime/session"
 )
 
 // withGuests ends the guests of the tests when they are through.

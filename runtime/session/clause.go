@@ -13,8 +13,8 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/hir"
-	"probe/runtime/machine/live/bpf"
 	"probe/runtime/event"
+	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/replay"
 )

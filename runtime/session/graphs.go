@@ -18,8 +18,8 @@ import (
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/live"
 	"probe/runtime/graph/proto"
-	"probe/runtime/output"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/output"
 )
 
 // graphs are the call graphs of a clause with fgraph: probes.

@@ -17,8 +17,8 @@ import (
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/runtime/machine/live/kernel"
-	"probe/runtime/output"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/output"
 	"probe/runtime/session"
 	"probe/stdlib"
 )

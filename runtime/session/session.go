@@ -27,8 +27,8 @@ import (
 	"probe/lang/value"
 	"probe/runtime/event"
 	"probe/runtime/graph"
-	"probe/runtime/output"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/output"
 )
 
 // Options say what to run a session with.

@@ -10,11 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"probe/internal/guest/guesttest"
 	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/runtime/machine/live/feature"
 	"probe/stdlib"
-	"probe/internal/guest/guesttest"
 )
 
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"probe/scripts"
 	"probe/internal/guest"
 	"probe/internal/guest/guesttest"
+	"probe/scripts"
 )
 
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }

@@ -19,13 +19,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/compiler/target"
+	"probe/internal/guest/guesttest"
 	"probe/lang/check"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/session"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/session"
 	"probe/stdlib"
-	"probe/internal/guest/guesttest"
 )
 
 // childPID in the environment makes the test binary an interactive session of

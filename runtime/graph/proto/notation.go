@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"probe/runtime/machine/live/btf"
 	"probe/runtime/graph"
+	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/symbol"
 )
 

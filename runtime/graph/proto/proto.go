@@ -5,8 +5,8 @@
 package proto
 
 import (
-	"probe/runtime/machine/live/btf"
 	"probe/runtime/graph"
+	"probe/runtime/machine/live/btf"
 )
 
 // Fill sets result and parameters of a function, as far as the kernel's types

@@ -5,9 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"probe/runtime/graph"
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/btf/btftest"
-	"probe/runtime/graph"
 )
 
 func TestFrom(t *testing.T) {
