@@ -9,8 +9,8 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/runtime/graph/record"
+	replay "probe/runtime/machine/recording"
 	"probe/runtime/output"
-	"probe/runtime/replay"
 	"probe/runtime/session"
 )
 
