@@ -10,17 +10,17 @@ import (
 	"probe/lang/types"
 	"probe/lang/value"
 	"probe/runtime/event"
-	"probe/runtime/output"
+	"probe/runtime/sink"
 	"probe/stdlib"
 )
 
 // BenchmarkRecord handles one record of printf("%d %s\n", pid, comm), from its
 // bytes in the ring buffer to the output.
 func BenchmarkRecord(b *testing.B) {
-	for _, format := range output.Formats() {
+	for _, format := range sink.Formats() {
 		b.Run("event=printf/format="+format, func(b *testing.B) {
 			r := NewResolver()
-			p, err := output.New(format, output.Config{Out: io.Discard, Err: io.Discard, Resolver: r})
+			p, err := sink.New(format, sink.Config{Out: io.Discard, Err: io.Discard, Resolver: r})
 			if err != nil {
 				b.Fatal(err)
 			}

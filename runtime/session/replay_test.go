@@ -14,8 +14,8 @@ import (
 	"probe/lang/syntax"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
-	"probe/runtime/output"
 	"probe/runtime/replay"
+	"probe/runtime/sink"
 	"probe/stdlib"
 )
 
@@ -87,7 +87,7 @@ func replayed(tb testing.TB, rec *record.Recording, script string, env replay.En
 	}
 	var stdout, stderr bytes.Buffer
 	opts.Resolver = ReplayResolver(r)
-	if opts.Printer, err = output.New("text", output.Config{Out: &stdout, Err: &stderr, Resolver: opts.Resolver}); err != nil {
+	if opts.Printer, err = sink.New("text", sink.Config{Out: &stdout, Err: &stderr, Resolver: opts.Resolver}); err != nil {
 		tb.Fatal(err)
 	}
 	if res, err = Replay(tb.Context(), obj, m, opts); err != nil {
@@ -182,7 +182,7 @@ func TestReplayReceipt(t *testing.T) {
 	trees[3].Calls[0].Flags |= graph.NoEntry
 	trees[3].Lost = 4
 	out, messages, res := replayed(t, rec, `fgraph:outer { printf("%d ", retval); } fgraph:outer { printf("p%d ", pid); } fgraph:outer { printf("d%d ", duration); print(graph); exit(); }`,
-		replay.Env{}, Options{Strict: true, Missing: []output.ReceiptItem{{Kind: output.LostEvents, Count: 2, Detail: "while it was recorded"}}}, 0)
+		replay.Env{}, Options{Strict: true, Missing: []sink.ReceiptItem{{Kind: sink.LostEvents, Count: 2, Detail: "while it was recorded"}}}, 0)
 	if want := "p10 d5000 "; !strings.HasPrefix(out, want) {
 		t.Errorf("got %q, want %q …", out, want)
 	}

@@ -1,11 +1,11 @@
-// Package output shows what a run produces: printf text, values, maps,
+// Package sink shows what a run produces: printf text, values, maps,
 // messages and the receipt at the end. In come decoded values and places in
 // the script; out go bytes on the output and on standard error. It knows
 // nothing of kernels and probes.
 //
 // A Printer is one format. To add a format, write a file with its Printer and
 // add a row to formats.
-package output
+package sink
 
 import (
 	"fmt"
