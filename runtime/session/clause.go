@@ -15,7 +15,7 @@ import (
 	"probe/lang/hir"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/replay"
+	"probe/runtime/machine/recording"
 	"probe/runtime/ring"
 )
 
@@ -33,7 +33,7 @@ type Clause struct {
 
 	data, percpu []byte // memory shared with the programs
 	ring         records
-	machine      *replay.Machine // in place of the kernel, nil in a live run
+	machine      *recording.Machine // in place of the kernel, nil in a live run
 	ringFD       int
 	decoder      *ring.Decoder
 	handler      handler
