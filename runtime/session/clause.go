@@ -16,7 +16,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/replay"
+	"probe/runtime/machine/recording"
 )
 
 // Clause is one object in the kernel: a whole script, or one clause of an
@@ -33,7 +33,7 @@ type Clause struct {
 
 	data, percpu []byte // memory shared with the programs
 	ring         ring
-	machine      *replay.Machine // in place of the kernel, nil in a live run
+	machine      *recording.Machine // in place of the kernel, nil in a live run
 	ringFD       int
 	decoder      *event.Decoder
 	handler      handler
