@@ -17,8 +17,8 @@ import (
 	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
-	"probe/runtime/output"
 	"probe/runtime/session"
+	"probe/runtime/sink"
 )
 
 var recordCommand = &command{
@@ -92,7 +92,7 @@ func startRecorder(o *options, f *source.File, params []string, obj *object.Obje
 		return nil, err
 	}
 	opts.Tree = r.tree
-	opts.Printer = output.Tee(opts.Printer, output.Config{Resolver: opts.Resolver, NoWarnings: o.noWarnings}, r.event)
+	opts.Printer = sink.Tee(opts.Printer, sink.Config{Resolver: opts.Resolver, NoWarnings: o.noWarnings}, r.event)
 	go r.flush()
 	return r, nil
 }
@@ -170,7 +170,7 @@ func (r *recorder) tree(id value.GraphID, t *graph.Tree, funcs *graph.Funcs) {
 }
 
 // event keeps what was printed. A tree that is in the file is only named.
-func (r *recorder) event(e *output.Event) error {
+func (r *recorder) event(e *sink.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {

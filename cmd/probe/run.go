@@ -12,8 +12,8 @@ import (
 	"syscall"
 
 	"probe/lang/diag"
-	"probe/runtime/output"
 	"probe/runtime/session"
+	"probe/runtime/sink"
 )
 
 var runCommand = &command{
@@ -176,10 +176,10 @@ func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func()
 	}
 	var out io.Writer = std.out
 	closeOut := func() {}
-	buffering := output.ByLine
+	buffering := sink.ByLine
 	if o.buffer != "" {
 		var err error
-		if buffering, err = output.ParseBuffering(o.buffer); err != nil {
+		if buffering, err = sink.ParseBuffering(o.buffer); err != nil {
 			return bad(err)
 		}
 	}
@@ -192,19 +192,19 @@ func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func()
 		return bad(err)
 	}
 	resolver.SetGraphStyle(style)
-	config := output.Config{Out: out, Err: std.err, Buffer: buffering, Resolver: resolver, Quiet: o.quiet,
+	config := sink.Config{Out: out, Err: std.err, Buffer: buffering, Resolver: resolver, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err)}
-	if _, err := output.New(o.format, config); err != nil {
+	if _, err := sink.New(o.format, config); err != nil {
 		return bad(err)
 	}
 	if o.out != "" {
-		f, err := output.Create(o.out)
+		f, err := sink.Create(o.out)
 		if err != nil {
 			return bad(err)
 		}
 		config.Out, closeOut = f, func() { f.Close() }
 	}
-	printer, err := output.New(o.format, config)
+	printer, err := sink.New(o.format, config)
 	if err != nil {
 		return bad(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/runtime/graph/record"
-	"probe/runtime/output"
-	"probe/runtime/replay"
+	replay "probe/runtime/machine/recording"
 	"probe/runtime/session"
+	"probe/runtime/sink"
 )
 
 // replayConflicts are options that make no sense without a kernel.
@@ -113,7 +113,7 @@ func showOutput(o *options, std stdio, rec *record.Recording, why *diag.List) in
 	}
 	warnRecording(o.replay, rec, std)
 	if o.out != "" {
-		f, err := output.Create(o.out)
+		f, err := sink.Create(o.out)
 		if err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return exitUsage
@@ -145,17 +145,17 @@ func asJSON(rec *record.Recording) {
 }
 
 // missing is what makes a recording incomplete, for the receipt.
-func missing(path string, rec *record.Recording) []output.ReceiptItem {
-	var out []output.ReceiptItem
+func missing(path string, rec *record.Recording) []sink.ReceiptItem {
+	var out []sink.ReceiptItem
 	if rec.Damage != nil {
-		out = append(out, output.ReceiptItem{Kind: output.Damaged, Where: path, Count: 1, Detail: fmt.Sprintf("from line %d on: %v", rec.Damage.Line, rec.Damage.Err)})
+		out = append(out, sink.ReceiptItem{Kind: sink.Damaged, Where: path, Count: 1, Detail: fmt.Sprintf("from line %d on: %v", rec.Damage.Line, rec.Damage.Err)})
 	}
 	if e := rec.End; e != nil {
 		if e.Lost > 0 {
-			out = append(out, output.ReceiptItem{Kind: output.LostEvents, Count: e.Lost, Detail: "while it was recorded"})
+			out = append(out, sink.ReceiptItem{Kind: sink.LostEvents, Count: e.Lost, Detail: "while it was recorded"})
 		}
 		if e.MissedReturns > 0 {
-			out = append(out, output.ReceiptItem{Kind: output.MissedReturns, Count: e.MissedReturns, Detail: "while it was recorded"})
+			out = append(out, sink.ReceiptItem{Kind: sink.MissedReturns, Count: e.MissedReturns, Detail: "while it was recorded"})
 		}
 	}
 	for i := range rec.Events {
@@ -168,22 +168,22 @@ func missing(path string, rec *record.Recording) []output.ReceiptItem {
 
 // recordedReceipt takes from the receipt of a recorded script what says that
 // calls or trees may be missing. The rest is about what it printed.
-func recordedReceipt(text []byte) []output.ReceiptItem {
+func recordedReceipt(text []byte) []sink.ReceiptItem {
 	var r struct {
 		Data []struct {
-			Kind  output.ReceiptKind `json:"kind"`
-			Where string             `json:"where"`
-			Count uint64             `json:"count"`
+			Kind  sink.ReceiptKind `json:"kind"`
+			Where string           `json:"where"`
+			Count uint64           `json:"count"`
 		} `json:"data"`
 	}
 	if json.Unmarshal(text, &r) != nil {
 		return nil // the caller has parsed it
 	}
-	var out []output.ReceiptItem
+	var out []sink.ReceiptItem
 	for _, it := range r.Data {
 		switch it.Kind {
-		case output.LostEvents, output.LostGraphs, output.MissedReturns, output.Recursion, output.NotAttached:
-			out = append(out, output.ReceiptItem{Kind: it.Kind, Where: it.Where, Count: it.Count, Detail: "while it was recorded"})
+		case sink.LostEvents, sink.LostGraphs, sink.MissedReturns, sink.Recursion, sink.NotAttached:
+			out = append(out, sink.ReceiptItem{Kind: it.Kind, Where: it.Where, Count: it.Count, Detail: "while it was recorded"})
 		}
 	}
 	return out

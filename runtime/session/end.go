@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"probe/lang/diag"
-	"probe/runtime/output"
+	"probe/runtime/sink"
 )
 
 // finish brings the run to its end (R-LIFE-01).
@@ -166,7 +166,7 @@ func (s *Session) printMaps() {
 				s.log(diag.Error, err.Error())
 				continue
 			}
-			s.opts.Printer.Map(data, output.MapOptions{AtExit: true})
+			s.opts.Printer.Map(data, sink.MapOptions{AtExit: true})
 		}
 	}
 	if !ended {

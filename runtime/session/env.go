@@ -12,7 +12,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/value"
-	"probe/runtime/output"
+	"probe/runtime/sink"
 )
 
 // handler is what the user-space halves of functions work on (builtin.Env).
@@ -25,7 +25,7 @@ type handler struct {
 var _ builtin.Env = (*handler)(nil)
 
 // Text prints text of a kind.
-func (h *handler) Text(kind string, text []byte) { h.s.opts.Printer.Text(output.Kind(kind), text) }
+func (h *handler) Text(kind string, text []byte) { h.s.opts.Printer.Text(sink.Kind(kind), text) }
 
 // Format renders a printf-like call; the bytes are valid until the next call.
 func (h *handler) Format(specs []value.Spec, args []value.Value) []byte {
@@ -46,7 +46,7 @@ func (h *handler) PrintMap(m int, top, div int64) {
 		h.s.log(diag.Error, err.Error())
 		return
 	}
-	h.s.opts.Printer.Map(data, output.MapOptions{Top: top, Div: div})
+	h.s.opts.Printer.Map(data, sink.MapOptions{Top: top, Div: div})
 }
 
 // ClearMap deletes all keys.

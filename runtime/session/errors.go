@@ -8,7 +8,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/runtime/output"
+	"probe/runtime/sink"
 )
 
 // errorKind says how one kind of run-time error is shown.
@@ -21,28 +21,28 @@ type errorKind struct {
 	silent bool
 	// kind is what the receipt calls it; "" is no reason for an incomplete
 	// result.
-	kind output.ReceiptKind
+	kind sink.ReceiptKind
 }
 
 // errorKinds has a row for each builtin.ErrorKind.
 var errorKinds = map[builtin.ErrorKind]errorKind{
-	builtin.ErrReadKernel: {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: output.FailedReads},
-	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: output.FailedReads},
-	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: output.MapFull,
+	builtin.ErrReadKernel: {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: sink.FailedReads},
+	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: sink.FailedReads},
+	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: sink.MapFull,
 		message: "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`"},
-	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: output.MapUpdateFailed},
+	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: sink.MapUpdateFailed},
 	builtin.ErrDelete:    {message: "Can't delete map element because it does not exist."},
 	builtin.ErrLookup:    {message: "Can't lookup map element because it does not exist.", asked: true},
 	builtin.ErrDivZero:   {message: "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."},
 	builtin.ErrBounds:    {message: "Array access out of bounds. The value is zero."},
-	builtin.ErrLost:      {silent: true, kind: output.LostEvents},
-	builtin.ErrStack:     {message: "Error reading stack.", kind: output.FailedStacks},
-	builtin.ErrStackFull: {retcode: unix.E2BIG, kind: output.LostStacks,
+	builtin.ErrLost:      {silent: true, kind: sink.LostEvents},
+	builtin.ErrStack:     {message: "Error reading stack.", kind: sink.FailedStacks},
+	builtin.ErrStackFull: {retcode: unix.E2BIG, kind: sink.LostStacks,
 		message: "No room for another stack; its frames are lost. Try increasing max_map_keys config"},
-	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: output.LoopsCut},
-	builtin.ErrTruncated: {silent: true, kind: output.TruncatedStrings},
-	builtin.ErrNested:    {silent: true, kind: output.MissedReturns},
-	builtin.ErrGraphLost: {silent: true, kind: output.LostGraphs},
+	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: sink.LoopsCut},
+	builtin.ErrTruncated: {silent: true, kind: sink.TruncatedStrings},
+	builtin.ErrNested:    {silent: true, kind: sink.MissedReturns},
+	builtin.ErrGraphLost: {silent: true, kind: sink.LostGraphs},
 	builtin.ErrCPU:       {message: "CPU count mismatch; unable to find per-cpu data."},
 }
 
@@ -68,7 +68,7 @@ func (s *Session) pollErrors(c *Clause) {
 		if old != 0 || k.silent || k.asked && !s.opts.AllErrors {
 			continue
 		}
-		s.opts.Printer.RuntimeError(&output.RuntimeError{
+		s.opts.Printer.RuntimeError(&sink.RuntimeError{
 			At: e.At, Message: k.message, Helper: e.Helper, Retcode: -int(k.retcode), Count: n,
 		})
 	}
@@ -79,8 +79,8 @@ func (s *Session) pollErrors(c *Clause) {
 }
 
 // receipt collects what makes the results incomplete (dialect row X-RUN).
-func (s *Session) receipt(clauses []*Clause) *output.Receipt {
-	r := &output.Receipt{ReadsShown: s.opts.AllErrors}
+func (s *Session) receipt(clauses []*Clause) *sink.Receipt {
+	r := &sink.Receipt{ReadsShown: s.opts.AllErrors}
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
@@ -94,11 +94,11 @@ func (s *Session) receipt(clauses []*Clause) *output.Receipt {
 			p := c.obj.Programs[a.program]
 			for _, l := range a.links {
 				if n, ok := l.Missed(); ok && n > 0 {
-					kind := output.Recursion
+					kind := sink.Recursion
 					if returns(p) {
-						kind = output.MissedReturns
+						kind = sink.MissedReturns
 					}
-					addItem(r, output.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
+					addItem(r, sink.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
 				}
 			}
 		}
@@ -107,7 +107,7 @@ func (s *Session) receipt(clauses []*Clause) *output.Receipt {
 				continue
 			}
 			if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
-				addItem(r, output.ReceiptItem{Kind: output.Recursion, Where: p.Site.Name, Count: st.Recursion})
+				addItem(r, sink.ReceiptItem{Kind: sink.Recursion, Where: p.Site.Name, Count: st.Recursion})
 			}
 		}
 		for _, it := range c.graphs.receipt() {
@@ -115,21 +115,21 @@ func (s *Session) receipt(clauses []*Clause) *output.Receipt {
 		}
 		if c.machine != nil {
 			c.machine.Left(func(probe, why string, n uint64) {
-				addItem(r, output.ReceiptItem{Kind: output.NotRecorded, Where: probe, Count: n, Detail: why})
+				addItem(r, sink.ReceiptItem{Kind: sink.NotRecorded, Where: probe, Count: n, Detail: why})
 			})
 		}
 		if n := len(c.failed); n > 0 {
-			addItem(r, output.ReceiptItem{Kind: output.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
+			addItem(r, sink.ReceiptItem{Kind: sink.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
 		}
 		if c.dropped > 0 {
-			addItem(r, output.ReceiptItem{Kind: output.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
+			addItem(r, sink.ReceiptItem{Kind: sink.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
 		}
 	}
 	return r
 }
 
-func receiptItem(e *object.ErrorSite, n uint64) output.ReceiptItem {
-	it := output.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
+func receiptItem(e *object.ErrorSite, n uint64) sink.ReceiptItem {
+	it := sink.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
 	if e.Map != "" || e.Kind == builtin.ErrMapFull || e.Kind == builtin.ErrMapUpdate {
 		it.Where = "@" + e.Map
 	}
@@ -138,7 +138,7 @@ func receiptItem(e *object.ErrorSite, n uint64) output.ReceiptItem {
 
 // addItem adds an item, to an equal one if there is any: one place in a script
 // is compiled for each function that a pattern matches.
-func addItem(r *output.Receipt, it output.ReceiptItem) {
+func addItem(r *sink.Receipt, it sink.ReceiptItem) {
 	for i := range r.Items {
 		o := &r.Items[i]
 		if o.Kind == it.Kind && o.Where == it.Where && o.At == it.At && o.Detail == it.Detail {

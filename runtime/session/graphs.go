@@ -19,7 +19,7 @@ import (
 	"probe/runtime/graph/live"
 	"probe/runtime/graph/proto"
 	"probe/runtime/machine/live/tracefs"
-	"probe/runtime/output"
+	"probe/runtime/sink"
 )
 
 // graphs are the call graphs of a clause with fgraph: probes.
@@ -288,18 +288,18 @@ func (g *graphs) forget(before int64, empty bool) {
 }
 
 // receipt tells what is missing in the graphs.
-func (g *graphs) receipt() []output.ReceiptItem {
+func (g *graphs) receipt() []sink.ReceiptItem {
 	if g == nil {
 		return nil
 	}
-	var out []output.ReceiptItem
+	var out []sink.ReceiptItem
 	for _, p := range g.probes {
 		if p.missing > 0 {
-			out = append(out, output.ReceiptItem{Kind: output.LostGraphs, Where: p.site.Name, Count: p.missing})
+			out = append(out, sink.ReceiptItem{Kind: sink.LostGraphs, Where: p.site.Name, Count: p.missing})
 		}
 	}
 	if g.gaps > 0 {
-		out = append(out, output.ReceiptItem{Kind: output.GraphGaps, Count: g.gaps})
+		out = append(out, sink.ReceiptItem{Kind: sink.GraphGaps, Count: g.gaps})
 	}
 	return out
 }

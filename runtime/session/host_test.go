@@ -18,8 +18,8 @@ import (
 	"probe/lang/syntax"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/output"
 	"probe/runtime/session"
+	"probe/runtime/sink"
 	"probe/stdlib"
 )
 
@@ -108,7 +108,7 @@ func (s *script) compile(t *testing.T, text string, config compiler.Config, live
 func (s *script) options(t *testing.T) *session.Options {
 	t.Helper()
 	resolver := session.NewResolver()
-	printer, err := output.New(s.format, output.Config{Out: &s.out, Err: &s.err, Resolver: resolver})
+	printer, err := sink.New(s.format, sink.Config{Out: &s.out, Err: &s.err, Resolver: resolver})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestReaderGone(t *testing.T) {
 	s := &script{text: `interval:ms:5 { printf("x\n"); }`}
 	obj := s.compile(t, s.text, compiler.Config{})
 	s.options(t)
-	printer, err := output.New("", output.Config{Out: &pipe{after: 2}, Err: &s.err, Resolver: s.opts.Resolver})
+	printer, err := sink.New("", sink.Config{Out: &pipe{after: 2}, Err: &s.err, Resolver: s.opts.Resolver})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/value"
-	"probe/runtime/output"
+	"probe/runtime/sink"
 )
 
 // kept are the script maps of a session that stays: they outlive the clauses
@@ -101,6 +101,6 @@ func (s *Session) printKept() {
 			s.log(diag.Error, err.Error())
 			continue
 		}
-		s.opts.Printer.Map(data, output.MapOptions{AtExit: true})
+		s.opts.Printer.Map(data, sink.MapOptions{AtExit: true})
 	}
 }

@@ -25,16 +25,16 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/value"
-	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/output"
+	"probe/runtime/ring"
+	"probe/runtime/sink"
 )
 
 // Options say what to run a session with.
 type Options struct {
 	Probes   *provider.Set
-	Printer  output.Printer
+	Printer  sink.Printer
 	Resolver *Resolver
 
 	PID   int    // -p: probes are restricted to it, and its end ends the run (unless Stay)
@@ -68,7 +68,7 @@ type Options struct {
 	// grows, and not while Tree runs.
 	Tree func(id value.GraphID, t *graph.Tree, funcs *graph.Funcs)
 	// Missing is what a recording that is replayed lacks itself, for the receipt.
-	Missing []output.ReceiptItem
+	Missing []sink.ReceiptItem
 	// Ready, if set, is called once everything is attached.
 	Ready func(probes int)
 }
@@ -85,7 +85,7 @@ type Result struct {
 // Session is a running trace.
 type Session struct {
 	opts   Options
-	waiter *event.Waiter
+	waiter *ring.Waiter
 
 	mu      sync.Mutex
 	clauses []*Clause
@@ -105,7 +105,7 @@ type Session struct {
 
 // New makes a session without clauses.
 func New(opts Options) (*Session, error) {
-	w, err := event.NewWaiter()
+	w, err := ring.NewWaiter()
 	if err != nil {
 		return nil, err
 	}

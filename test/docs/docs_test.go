@@ -295,7 +295,7 @@ func TestQuotes(t *testing.T) {
 	blank := regexp.MustCompile(`\s+`)
 	squeeze := func(s string) string { return blank.ReplaceAllString(strings.TrimSpace(s), " ") }
 	var sources []string
-	for _, dir := range []string{"stdlib", "runtime/machine/live/provider", "runtime/output", "compiler/pass"} {
+	for _, dir := range []string{"stdlib", "runtime/machine/live/provider", "runtime/sink", "compiler/pass"} {
 		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
 		if err != nil {
 			t.Fatal(err)

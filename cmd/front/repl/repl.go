@@ -20,8 +20,8 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
-	"probe/runtime/output"
 	"probe/runtime/session"
+	"probe/runtime/sink"
 )
 
 // Config is what an interactive session needs of its surroundings.
@@ -64,7 +64,7 @@ const (
 type repl struct {
 	cfg      Config
 	out, err io.Writer
-	printer  output.Printer
+	printer  sink.Printer
 	flush    func() // ends unfinished lines of output
 	reader   reader
 	person   bool // somebody sees the prompts
@@ -113,8 +113,8 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 		r.err = s
 	}
 	var err error
-	r.printer, err = output.New("text", output.Config{
-		Out: r.out, Err: r.err, Buffer: output.Unbuffered, Resolver: cfg.Session.Resolver, Quiet: true, Color: cfg.Color,
+	r.printer, err = sink.New("text", sink.Config{
+		Out: r.out, Err: r.err, Buffer: sink.Unbuffered, Resolver: cfg.Session.Resolver, Quiet: true, Color: cfg.Color,
 	})
 	if err != nil {
 		return 0, err

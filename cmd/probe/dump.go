@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/syntax"
+)
+
+// stages are what dump can show, in the order of the compiler.
+var stages = []string{"ast", "types", "hir", "ir-lowered", "ir", "bpf"}
+
+var dumpCommand = &command{
+	name: "dump", usage: "[--stage " + strings.Join(stages, "|") + "] SCRIPT | -e 'PROGRAM' [params]", max: -1,
+	summary: "show a stage of the compiler as text",
+	flags: func(o *options) []flag {
+		return append(scriptFlags(o), flag{long: "stage", short: 's', arg: "STAGE", help: strings.Join(stages, ", ") + " (default bpf)", set: func(v string) error {
+			if !slices.Contains(stages, v) {
+				return fmt.Errorf("unknown stage %q: the stages are %s", v, strings.Join(stages, ", "))
+			}
+			o.stage = v
+			return nil
+		}})
+	},
+	run: dumpStage,
+}
+
+func dumpStage(o *options, std stdio) int {
+	if o.stage == "" {
+		o.stage = "bpf"
+	}
+	if o.stage == "ast" {
+		f, _, err := readScript(o, std)
+		if err != nil {
+			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+			return exitUsage
+		}
+		p := newPipeline(o, std)
+		list, ok := p.parse(f)
+		p.show(list)
+		if !ok {
+			return status(list)
+		}
+		fmt.Fprint(std.out, syntax.Dump(p.tree))
+		return exitOK
+	}
+	p, list, ok := frontEnd(o, std)
+	if p == nil {
+		return exitUsage
+	}
+	p.show(list)
+	if !ok {
+		return status(list)
+	}
+	switch o.stage {
+	case "types":
+		dumpTypes(p.prog, std)
+		return exitOK
+	case "hir":
+		p.prog.Dump(std.out)
+		return exitOK
+	}
+	obj, more := p.compile(func(stage, program, text string) {
+		if stage == o.stage {
+			fmt.Fprintf(std.out, "; %s\n%s\n", program, strings.TrimRight(text, "\n"))
+		}
+	})
+	p.show(more)
+	if obj == nil {
+		return status(more)
+	}
+	return exitOK
+}
+
+// dumpTypes lists what the checker found out: the types of maps, variables,
+// arguments and results.
+func dumpTypes(p *hir.Program, std stdio) {
+	for _, m := range p.Maps {
+		key := ""
+		if m.Key != nil {
+			key = "[" + m.Key.String() + "]"
+		}
+		fmt.Fprintf(std.out, "@%s%s: %s\n", m.Name, key, m.Value)
+	}
+	for _, b := range p.Probes {
+		fmt.Fprintf(std.out, "%s\n", b.Site.Name)
+		for _, a := range b.Site.Args {
+			fmt.Fprintf(std.out, "  args.%s: %s\n", a.Name, a.Type)
+		}
+		if b.Site.Ret != nil {
+			fmt.Fprintf(std.out, "  retval: %s\n", b.Site.Ret.Type)
+		}
+		for _, v := range b.Vars {
+			if v.Name != "" {
+				fmt.Fprintf(std.out, "  $%s: %s\n", v.Name, v.Type)
+			}
+		}
+	}
+}
