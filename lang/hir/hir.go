@@ -41,7 +41,7 @@ type Map struct {
 	Entries       int         // declared or configured maximum; 1 for plain scalar maps
 	At            source.Span // first use
 	Written, Read bool
-	Index int // position in Program.Maps
+	Index         int // position in Program.Maps
 }
 
 // Probe is one body compiled for one site.
