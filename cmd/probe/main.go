@@ -14,8 +14,8 @@ import (
 	"strings"
 
 	"probe/lang/diag"
+	"probe/runtime/engine"
 	"probe/runtime/lab"
-	"probe/runtime/session"
 )
 
 // Exit codes (O-EXIT rows).
@@ -57,9 +57,7 @@ func init() {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == session.HoldArg {
-		session.Hold(os.Args[2:])
-	}
+	engine.MaybeChild()
 	lab.MaybeChild()
 	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
 }

@@ -18,7 +18,6 @@ import (
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/live"
 	"probe/runtime/graph/proto"
-	"probe/runtime/machine/live/tracefs"
 	"probe/runtime/sink"
 )
 
@@ -85,7 +84,7 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 		return nil
 	}
 	if len(traced) > 0 {
-		tfs, err := tracefs.Host()
+		tfs, err := s.opts.Machine.Tracefs()
 		var threads []int32
 		if err == nil && s.opts.PID > 0 {
 			threads = threadsOf(s.opts.PID)
@@ -190,31 +189,30 @@ func tracerError(pr *hir.Probe, err error) error {
 
 // KeepGraph keeps the graph that a program has asked for.
 func (h *handler) KeepGraph(r *builtin.GraphRecord) {
-	if h.u.machine != nil {
-		h.keepRecorded(r)
-		return
-	}
 	g := h.u.graphs
 	if g == nil {
 		return
 	}
-	p := g.probes[r.ID.Probe]
-	if p == nil {
-		return
+	if p := g.probes[r.ID.Probe]; p != nil && h.u.host.keepGraph(g, p, r) {
+		h.tell(r.ID)
 	}
+}
+
+// keepGraph implements host: the graph is in the record, or with the tracer.
+func (loaded) keepGraph(g *graphs, p *graphProbe, r *builtin.GraphRecord) bool {
 	if p.decoder != nil {
-		if t := p.decoder.Tree(r); t != nil {
-			g.keep(p, r, t, &p.decoder.Funcs)
-			h.tell(r.ID)
-			return
+		t := p.decoder.Tree(r)
+		if t == nil {
+			p.missing++
+			return false
 		}
-		p.missing++
-		return
+		g.keep(p, r, t, &p.decoder.Funcs)
+		return true
 	}
 	t := g.tracer.Find(r.ID.TID, p.spec.Func, int64(r.Start), int64(r.ID.Time))
 	if t == nil {
 		p.missing++
-		return
+		return false
 	}
 	if p.root != nil && len(r.Events) > 0 {
 		if own := p.root.Tree(r); own != nil {
@@ -222,7 +220,7 @@ func (h *handler) KeepGraph(r *builtin.GraphRecord) {
 		}
 	}
 	g.tracer.Locked(func(funcs *graph.Funcs) { g.keep(p, r, t, funcs) })
-	h.tell(r.ID)
+	return true
 }
 
 // tell gives a tree that was just kept to whoever records them. It comes from

@@ -16,13 +16,13 @@ import (
 // looked at.
 const burst = 256
 
-// Replay runs an object over a recording: the machine stands for the kernel, and
+// Replay runs an object over a recording: the player stands for the kernel, and
 // all that comes after, records, maps and their output, is as in Run. Nothing is
 // loaded or attached. An error is a *LoadError.
-func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts Options) (Result, error) {
+func Replay(ctx context.Context, obj *object.Object, m *recording.Player, opts Options) (Result, error) {
 	s := &Session{opts: opts, calls: make(chan func(), 16), pidfd: -1}
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),
-		machine: m, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: ring.NewDecoder(obj.Events)}
+		host: interpreted{m}, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: ring.NewDecoder(obj.Events)}
 	c.handler = handler{s: s, u: c}
 	c.graphs = s.recordedGraphs(obj)
 	s.clauses = []*Clause{c}
@@ -75,15 +75,13 @@ func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 	return g
 }
 
-// keepRecorded keeps the tree of the recording that the program ran for. Where
-// several probes had their own tree of the call recorded, that is the one that
-// has most of what this probe asks for.
-func (h *handler) keepRecorded(r *builtin.GraphRecord) {
-	g := h.u.graphs
-	p := g.probes[r.ID.Probe]
-	trees, funcs := h.u.machine.Trees()
-	if p == nil || len(trees) == 0 {
-		return
+// keepGraph implements host: the graph is the tree of the recording that the
+// program ran for. Where several probes had their own tree of the call recorded,
+// it is the one that has most of what this probe asks for.
+func (i interpreted) keepGraph(g *graphs, p *graphProbe, r *builtin.GraphRecord) bool {
+	trees, funcs := i.Trees()
+	if len(trees) == 0 {
+		return false
 	}
 	var best *graph.Tree
 	for _, t := range trees {
@@ -94,7 +92,7 @@ func (h *handler) keepRecorded(r *builtin.GraphRecord) {
 		p.choose(t, funcs)
 		if !p.spec.Args {
 			withoutArgs(t)
-		} else if !h.u.machine.Deep(p.spec) {
+		} else if !i.Deep(p.spec) {
 			t.Texts = nil
 		}
 		if best == nil || richer(t, best) {
@@ -103,7 +101,7 @@ func (h *handler) keepRecorded(r *builtin.GraphRecord) {
 	}
 	g.gaps += best.Lost
 	g.store.Keep(r.ID, best, funcs)
-	h.tell(r.ID)
+	return true
 }
 
 // richer tells whether a tree has more than another one of the same call.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,6 +18,7 @@ import (
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/sink"
 )
@@ -164,37 +164,6 @@ func TestAttachDiag(t *testing.T) {
 	}
 }
 
-func TestReadSysctl(t *testing.T) {
-	root := t.TempDir()
-	for name, text := range map[string]string{"net/ipv4/conf/eth0.5/rp_filter": "1\n", "kernel/ostype": "Linux\n", "net/ipv4/tcp_rmem": "4096\t131072\t6291456\n"} {
-		full := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(filepath.Dir(root), "outside"), []byte("secret"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct{ name, want, err string }{
-		{"kernel.ostype", "Linux", ""},
-		{"kernel/ostype", "Linux", ""},
-		{"net.ipv4.tcp_rmem", "4096\t131072\t6291456", ""},
-		{"net/ipv4/conf/eth0.5/rp_filter", "1", ""},
-		{"kernel.nothing", "", "kernel.nothing: no such key"},
-		{"../outside", "", "no such key"},
-		{"", "", "is no sysctl key"},
-		{"a\x00b", "", "is no sysctl key"},
-	} {
-		got, err := readSysctl(root, tc.name)
-		if got != tc.want || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
-			t.Errorf("readSysctl(%q) = %q, %v, want %q, %q", tc.name, got, err, tc.want, tc.err)
-		}
-	}
-}
-
 func TestMapDataKeyless(t *testing.T) {
 	c := &Clause{obj: &object.Object{PerCPUStride: 64}, data: make([]byte, 64), percpu: make([]byte, 128)}
 	put := binary.LittleEndian.PutUint64
@@ -298,7 +267,7 @@ func TestMaxProbes(t *testing.T) {
 }
 
 func TestResolverClocks(t *testing.T) {
-	r := NewResolver()
+	r := NewResolver(live.New(live.Options{}))
 	wall, ok := r.Wall(value.ClockBoot, uint64(now(unix.CLOCK_BOOTTIME)))
 	if diff := now(unix.CLOCK_REALTIME) - wall.UnixNano(); !ok || diff < -1e9 || diff > 1e9 {
 		t.Errorf("the boot clock's now is %v, %d ns away", wall, diff)
@@ -325,14 +294,4 @@ func TestPutClocks(t *testing.T) {
 		t.Errorf("the TAI clock's distance is %d ns off", d)
 	}
 	putClocks(nil, 0, 8) // a script without data
-}
-
-func TestUsernames(t *testing.T) {
-	r := NewResolver()
-	if got := r.Username(0); got != "root" {
-		t.Errorf("user 0 is %q", got)
-	}
-	if got := r.Username(4294967); got != "" {
-		t.Errorf("an unknown user is %q", got)
-	}
 }

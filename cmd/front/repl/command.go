@@ -292,7 +292,7 @@ func (r *repl) drop(_ context.Context, arg string) *diag.Diagnostic {
 		return d
 	}
 	for _, c := range r.clauses {
-		for _, used := range c.obj.Maps {
+		for _, used := range c.script.Object.Maps {
 			if used.Spec == m.obj.Spec {
 				return mistake("@%s is used by clause %d", m.hir.Name, c.n).WithHelp("`:stop %d` stops it", c.n)
 			}
@@ -330,7 +330,7 @@ func (r *repl) typeOf(_ context.Context, arg string) *diag.Diagnostic {
 		r.wrong(list)
 		return nil
 	}
-	if e := lastEval(p); e != nil {
+	if e := lastEval(p.Program); e != nil {
 		fmt.Fprintln(r.out, e.X.Type())
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"probe/lang/syntax"
+	"probe/runtime/engine"
 	"probe/runtime/session"
 )
 
@@ -59,8 +60,8 @@ var importing = regexp.MustCompile(`\bimport\s+"([\w./]*)$`)
 func (r *repl) completeCode(text string) (start int, list []string) {
 	start = wordStart(text)
 	word := text[start:]
-	if m := importing.FindStringSubmatchIndex(text); m != nil && r.cfg.Modules != nil {
-		return m[2], starting(r.cfg.Modules(), text[m[2]:])
+	if m := importing.FindStringSubmatchIndex(text); m != nil {
+		return m[2], starting(engine.Modules(), text[m[2]:])
 	}
 	p := placeOf(text)
 	switch {
@@ -122,7 +123,7 @@ func sorted(list []string) []string {
 // codeWords are the words that can begin an operand or a statement.
 func (r *repl) codeWords() []string {
 	out := slices.Clone(words)
-	for name, sig := range r.cfg.Input.Builtins {
+	for name, sig := range r.builtins {
 		if !sig.Bare {
 			name += "("
 		}
@@ -138,11 +139,8 @@ func (r *repl) codeWords() []string {
 
 // kindWords are the probe types, with a ':' where a target follows.
 func (r *repl) kindWords() []string {
-	if r.cfg.Input.Probes == nil {
-		return nil
-	}
 	var out []string
-	for _, k := range r.cfg.Input.Probes.Kinds() {
+	for _, k := range r.view.Probes().Kinds() {
 		name := k.Name
 		if strings.Contains(k.Usage, ":") {
 			name += ":"
@@ -159,10 +157,7 @@ func (r *repl) kindWords() []string {
 
 // kind finds a probe type by its name or alias.
 func (r *repl) kind(word string) string {
-	if r.cfg.Input.Probes == nil {
-		return ""
-	}
-	for _, k := range r.cfg.Input.Probes.Kinds() {
+	for _, k := range r.view.Probes().Kinds() {
 		if strings.EqualFold(k.Name, word) || slices.Contains(k.Aliases, word) {
 			return k.Name
 		}
@@ -241,10 +236,7 @@ func (r *repl) programTargets(kind, rest string) []string {
 // typeNames are the kernel's structs, unions or enums that start with a
 // prefix.
 func (r *repl) typeNames(kind, prefix string) []string {
-	var out []string
-	if t := r.cfg.Input.Types; t != nil {
-		out = starting(t.Names(kind), prefix)
-	}
+	out := starting(r.view.Types().Names(kind), prefix)
 	for _, d := range r.defs {
 		if c, ok := d.(*syntax.CDef); ok {
 			if k, name, ok := strings.Cut(definitionKey(c), " "); ok && k == kind && strings.HasPrefix(name, prefix) {

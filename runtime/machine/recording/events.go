@@ -19,7 +19,7 @@ type event struct {
 // events lists what happens to the functions that have probes, in the order of
 // time. Of calls that begin or end together the outer one begins first and ends
 // last.
-func (m *Machine) events() []event {
+func (m *Player) events() []event {
 	var out []event
 	double := m.pair()
 	for n, t := range m.rec.rec.Trees {
@@ -79,7 +79,7 @@ func threadOf(t *graph.Tree) thread {
 // below another one that was recorded are double: ret: and call: see each call
 // once. Trees of one call, which several probes asked for, are twins: each
 // probe runs once for all of them.
-func (m *Machine) pair() (double []bool) {
+func (m *Player) pair() (double []bool) {
 	trees := m.rec.rec.Trees
 	double, m.twins = make([]bool, len(trees)), make(map[int32][]int32, len(trees))
 	order := make([]int32, len(trees))
@@ -119,7 +119,7 @@ const twinSlack = 1e6
 
 // holds is the index of a call in a tree, -1 for none: the one of the same
 // function that is nearest in time.
-func (r *Recording) holds(t *graph.Tree, call *graph.Call) int {
+func (r *Machine) holds(t *graph.Tree, call *graph.Call) int {
 	fn := r.function(call)
 	best, found := int64(0), -1
 	for i := range t.Calls {

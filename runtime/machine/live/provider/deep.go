@@ -32,11 +32,11 @@ func (r *request) deep(s *hir.Site) bool {
 		if !t.IsPtrToRecord() || t.Space == types.User {
 			continue
 		}
-		n := slices.IndexFunc(r.set.opts.Deep, func(d hir.Deep) bool { return d.Struct == t.Elem.Struct.Name })
+		n := slices.IndexFunc(r.set.deep, func(d hir.Deep) bool { return d.Struct == t.Elem.Struct.Name })
 		if n < 0 {
 			continue
 		}
-		d := deepArg(&r.set.opts.Deep[n], t.Elem)
+		d := deepArg(&r.set.deep[n], t.Elem)
 		if d == nil || words+1+d.Words > hir.GraphWords {
 			continue
 		}
