@@ -84,7 +84,7 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 	case types.IntParam:
 		ok, want = isNum(t), "integer"
 		if ok && p.Cast != nil {
-			return b.convs.toInt(x, p.Cast)
+			return toInt(x, p.Cast)
 		}
 	case types.PtrParam:
 		ok, want = t.IsInt() || t.Kind == types.Pointer, "pointer"

@@ -1,32 +1,12 @@
 package check
 
 import (
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
 )
-
-// operator is a binary operator of the language.
-type operator struct {
-	text    string
-	op      hir.BinOp
-	compare bool // gives bool
-	equal   bool // == or !=
-	shift   bool
-	logical bool // && or ||
-}
-
-var binOps = map[string]*operator{
-	"+": {text: "+", op: hir.Add}, "-": {text: "-", op: hir.Sub}, "*": {text: "*", op: hir.Mul},
-	"/": {text: "/", op: hir.Div}, "%": {text: "%", op: hir.Mod},
-	"&": {text: "&", op: hir.And}, "|": {text: "|", op: hir.Or}, "^": {text: "^", op: hir.Xor},
-	"<<": {text: "<<", op: hir.Shl, shift: true}, ">>": {text: ">>", op: hir.Shr, shift: true},
-	"==": {text: "==", op: hir.Eq, compare: true, equal: true}, "!=": {text: "!=", op: hir.Ne, compare: true, equal: true},
-	"<": {text: "<", op: hir.Lt, compare: true}, "<=": {text: "<=", op: hir.Le, compare: true},
-	">": {text: ">", op: hir.Gt, compare: true}, ">=": {text: ">=", op: hir.Ge, compare: true},
-	"&&": {text: "&&", logical: true}, "||": {text: "||", logical: true},
-}
 
 // binaryExpr types x op y. A long chain of operators is a deep tree on the
 // left, so the left spine is walked in a loop.
@@ -50,25 +30,20 @@ func (b ops) binaryExpr(e *syntax.Binary) hir.Expr {
 	return x
 }
 
-// isNum tells what acts as a number.
-func isNum(t *types.Type) bool {
-	return t.Kind == types.Int || t.Kind == types.Enum || t.Kind == types.Bool || t.Kind == types.ErrName
-}
-
 // binary types x op y.
 func (b ops) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	if isBad(x) || isBad(y) {
 		return firstBad(at, x, y)
 	}
-	if z := b.foldBinary(op, x, y, at); z != nil {
-		return z
+	if z, p := fold(op, x, y, at); z != nil {
+		return b.folded(z, p)
 	}
 	tx, ty := x.Type(), y.Type()
 	numX, numY := isNum(tx), isNum(ty)
 	ptrX, ptrY := tx.Kind == types.Pointer, ty.Kind == types.Pointer
 	switch {
 	case op.logical && (numX || ptrX) && (numY || ptrY):
-		return &hir.Logical{X: hir.X{T: types.BoolType, At: at}, Or: op.text == "||", L: b.convs.toBool(x), R: b.convs.toBool(y)}
+		return &hir.Logical{X: hir.X{T: types.BoolType, At: at}, Or: op.text == "||", L: toBool(x), R: toBool(y)}
 	case op.logical:
 	case numX && numY && op.compare:
 		return b.compareNum(op, x, y, at)
@@ -78,9 +53,9 @@ func (b ops) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 		b.distinctPointers(x, y, at)
 		return boolOp(op, x, y, at)
 	case ptrX && numY && op.compare:
-		return boolOp(op, x, b.convs.asPointer(y, tx), at)
+		return boolOp(op, x, asPointer(y, tx), at)
 	case numX && ptrY && op.compare:
-		return boolOp(op, b.convs.asPointer(x, ty), y, at)
+		return boolOp(op, asPointer(x, ty), y, at)
 	case ptrX && numY && (op.op == hir.Add || op.op == hir.Sub):
 		return b.pointerAdd(x, y, op.op == hir.Sub, at)
 	case numX && ptrY && op.op == hir.Add:
@@ -93,17 +68,21 @@ func (b ops) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	return b.badOperands(op, x, y, at)
 }
 
-func boolOp(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
-	return &hir.Binary{X: hir.X{T: types.BoolType, At: at}, Op: op.op, L: x, R: y}
+// folded is the result of an operation on literals, with what is to be said
+// about it.
+func (b ops) folded(z hir.Expr, p *problem) hir.Expr {
+	switch {
+	case p == nil:
+	case p.warning:
+		b.warnf(diag.Code(p.code), z.Span(), "%s", p.message).WithLabel("%s", p.label).WithRow(p.row)
+	default:
+		b.errorf(diag.Code(p.code), z.Span(), "%s", p.message).WithLabel("%s", p.label).WithRow(p.row)
+	}
+	return z
 }
 
-// asPointer turns a number into a pointer of the other operand's type.
-func (b convs) asPointer(x hir.Expr, t *types.Type) hir.Expr {
-	x = b.toInt(x, types.Uint64)
-	if n, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: t, At: n.At}, V: n.V}
-	}
-	return cast(x, t)
+func boolOp(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+	return &hir.Binary{X: hir.X{T: types.BoolType, At: at}, Op: op.op, L: x, R: y}
 }
 
 // compareNum compares numbers: signed if either side is (T-OP-04).
@@ -111,21 +90,7 @@ func (b ops) compareNum(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := numType(x.Type()), numType(y.Type())
 	tx, ty = adapt(tx, ty), adapt(ty, tx)
 	t := types.IntType(8, tx.Signed || ty.Signed)
-	return boolOp(op, b.convs.toInt(x, t), b.convs.toInt(y, t), at)
-}
-
-// numType is the integer type a number has in arithmetic: bools are unsigned
-// bytes, enums drop their name.
-func numType(t *types.Type) *types.Type {
-	switch t.Kind {
-	case types.Bool:
-		return types.Uint8
-	case types.Enum:
-		return types.IntType(t.Size, t.Signed)
-	case types.ErrName:
-		return types.Int64
-	}
-	return t
+	return boolOp(op, toInt(x, t), toInt(y, t), at)
 }
 
 // arith types integer arithmetic (T-OP-01 to T-OP-05, T-OP-09).
@@ -146,7 +111,7 @@ func (b ops) arith(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	}
 	sp := b.joinSpace(ox, oy, at)
 	t := intIn(8, signed, sp)
-	z := &hir.Binary{X: hir.X{T: t, At: at}, Op: op.op, L: b.convs.toInt(x, t), R: b.convs.toInt(y, t)}
+	z := &hir.Binary{X: hir.X{T: t, At: at}, Op: op.op, L: toInt(x, t), R: toInt(y, t)}
 	if ox.Kind == types.Bool && oy.Kind == types.Bool {
 		return cast(z, types.BoolType)
 	}
@@ -174,27 +139,11 @@ func (b ops) joinSpace(x, y *types.Type, at source.Span) types.Space {
 
 // pointerAdd scales an integer by the pointee's size (T-PTR-01).
 func (b ops) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
-	off := b.scale(n, max(pointee(p.Type()).Size, 1), sub)
+	off := scale(n, max(pointee(p.Type()).Size, 1), sub)
 	if c, ok := off.(*hir.Int); ok && c.V == 0 {
 		return p
 	}
 	return &hir.Binary{X: hir.X{T: p.Type(), At: at}, Op: hir.Add, L: p, R: off}
-}
-
-// scale is n × size as an int64 byte count, negated for subtraction.
-func (b ops) scale(n hir.Expr, size int, neg bool) hir.Expr {
-	x := b.convs.toInt(n, types.Int64)
-	if neg {
-		size = -size
-	}
-	if c, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: types.Int64, At: c.At}, V: c.V * uint64(int64(size))}
-	}
-	if size == 1 {
-		return x
-	}
-	by := &hir.Int{X: hir.X{T: types.Int64, At: n.Span()}, V: uint64(int64(size))}
-	return &hir.Binary{X: hir.X{T: types.Int64, At: n.Span()}, Op: hir.Mul, L: x, R: by}
 }
 
 func (b ops) distinctPointers(x, y hir.Expr, at source.Span) {
@@ -239,24 +188,6 @@ func (b ops) equality(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	return nil
 }
 
-// sameLiteral compares literals of one type (T-FOLD-05).
-func sameLiteral(x, y hir.Expr) bool {
-	switch x := x.(type) {
-	case *hir.Int:
-		return x.V == y.(*hir.Int).V
-	case *hir.Bytes:
-		return cstr(x.V) == cstr(y.(*hir.Bytes).V)
-	case *hir.Tuple:
-		for i, e := range x.Elems {
-			if !sameLiteral(e, y.(*hir.Tuple).Elems[i]) {
-				return false
-			}
-		}
-		return true
-	}
-	panic("check: not a literal")
-}
-
 // badOperands is the error for operands that an operator cannot take.
 func (b ops) badOperands(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := b.shown(x), b.shown(y)
@@ -264,7 +195,7 @@ func (b ops) badOperands(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	if op.compare {
 		code, msg = "type-mismatch", "type mismatch for '%s': comparing `%s` with `%s`"
 	}
-	d := b.errorf(diagCode(code), at, msg, op.text, tx, ty).WithRow("T-OP-14")
+	d := b.errorf(diag.Code(code), at, msg, op.text, tx, ty).WithRow("T-OP-14")
 	d.At(x.Span(), "left: %s", article(tx)).At(y.Span(), "right: %s", article(ty))
 	switch {
 	case tx.Kind == types.String && ty.Kind == types.String:

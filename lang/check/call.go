@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -232,13 +233,13 @@ func (b calls) problem(sig *types.Signature, p *types.Problem, at source.Span, a
 		label = "in this call"
 	}
 	if p.Warning {
-		d := b.warnf(diagCode(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+		d := b.warnf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
 		if p.Help != "" {
 			d.WithHelp("%s", p.Help)
 		}
 		return false
 	}
-	d := b.errorf(diagCode(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+	d := b.errorf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
 	if p.Help != "" {
 		d.WithHelp("%s", p.Help)
 	}

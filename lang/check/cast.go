@@ -47,7 +47,7 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		}
 	case types.Bool:
 		if from.IsInt() || from.Kind == types.Pointer || from.Kind == types.Bool {
-			y := b.toBool(x)
+			y := toBool(x)
 			return y
 		}
 	case types.Enum:
@@ -68,7 +68,7 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		}
 	case types.Username:
 		if from.IsInt() {
-			return cast(b.toInt(x, types.Uint64), t)
+			return cast(toInt(x, types.Uint64), t)
 		}
 	case types.Buffer:
 		if from.Kind == types.Buffer && (t.Len == 0 || t.Len >= from.Len) {
@@ -140,7 +140,7 @@ func (b convs) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr
 		return &hir.Int{X: hir.X{T: to, At: at}, V: n.V}
 	}
 	if from.IsInt() && from.Size < 8 {
-		x = b.toInt(x, types.IntType(8, from.Signed))
+		x = toInt(x, types.IntType(8, from.Signed))
 	}
 	return &hir.Cast{X: hir.X{T: to, At: at}, Of: x}
 }
@@ -172,7 +172,7 @@ func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	switch {
 	case (from.IsInt() || from.Kind == types.Bool) && t.Size == size, from.IsInt() && size < t.Size && t.Size <= 8:
 		if size < t.Size {
-			x = b.toInt(x, types.IntType(size, false))
+			x = toInt(x, types.IntType(size, false))
 		}
 		return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
 	case from.Kind == types.String && t.Size == from.Size && elem.Size == 1:

@@ -14,7 +14,7 @@ import (
 // of their source.
 func raised(t *testing.T) map[diag.Code]bool {
 	t.Helper()
-	pattern := regexp.MustCompile(`(?:rrorf|arnf|problem|diagCode)\("([a-z-]+)"`)
+	pattern := regexp.MustCompile(`(?:rrorf\(|arnf\(|problem\(|code: )"([a-z-]+)"`)
 	out := map[diag.Code]bool{"bad-operands": true, "type-mismatch": true}
 	for _, dir := range []string{".", "../../stdlib"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))

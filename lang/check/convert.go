@@ -2,7 +2,6 @@ package check
 
 import (
 	"probe/lang/hir"
-	"probe/lang/source"
 	"probe/lang/types"
 )
 
@@ -86,70 +85,4 @@ func (b convs) convertRecord(x hir.Expr, t *types.Type) hir.Expr {
 		return out
 	}
 	return &hir.BlockX{X: hir.X{T: t, At: x.Span()}, Block: &hir.Block{Stmts: pre, Value: out}}
-}
-
-// inOrder tells that two member lists have the same names in the same order.
-func inOrder(a, b []types.Field) bool {
-	for i := range a {
-		if a[i].Name != b[i].Name {
-			return false
-		}
-	}
-	return true
-}
-
-// sameLayout tells that a record of one type may be copied as the other byte
-// for byte.
-func sameLayout(a, b *types.Type) bool {
-	if a == b || a.Struct == b.Struct {
-		return true
-	}
-	fa, fb := a.Struct.Fields(), b.Struct.Fields()
-	if a.Size != b.Size || len(fa) != len(fb) {
-		return false
-	}
-	for i := range fa {
-		x, y := fa[i].Type, fb[i].Type
-		if fa[i].Name != fb[i].Name || fa[i].Offset != fb[i].Offset || x.Kind != y.Kind || x.Size != y.Size ||
-			x.Signed != y.Signed || x.Flex != y.Flex {
-			return false
-		}
-		if x.Kind == types.Record && !sameLayout(x, y) {
-			return false
-		}
-	}
-	return true
-}
-
-func cast(x hir.Expr, t *types.Type) hir.Expr {
-	return &hir.Cast{X: hir.X{T: t, At: x.Span()}, Of: x}
-}
-
-// toInt converts a number to an integer type without a warning; constants stay
-// constants.
-func (b convs) toInt(x hir.Expr, t *types.Type) hir.Expr {
-	from := x.Type()
-	if n, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: t, At: n.At}, V: extend(n.V, t)}
-	}
-	if from.Kind == t.Kind && from.Size == t.Size && from.Signed == t.Signed {
-		return x
-	}
-	return cast(x, t)
-}
-
-// toBool turns an integer, pointer or bool into a bool.
-func (b convs) toBool(x hir.Expr) hir.Expr {
-	if x.Type().Kind == types.Bool {
-		return x
-	}
-	if n, ok := x.(*hir.Int); ok {
-		return newBool(n.At, n.V != 0)
-	}
-	return cast(x, types.BoolType)
-}
-
-// deref is *p as a place.
-func deref(p hir.Expr, elem *types.Type, at source.Span) hir.Expr {
-	return &hir.Deref{X: hir.X{T: elem, At: at}, Of: p}
 }

@@ -181,7 +181,7 @@ func (b exprs) condition(e syntax.Expr) hir.Expr {
 			WithHelp("compare it with something: `%s == …`", short(e.Span().Text()))
 		return poison(e.Span())
 	}
-	return b.convs.toBool(x)
+	return toBool(x)
 }
 
 // shown is the type of x as the script's writer knows it: that of the

@@ -238,5 +238,5 @@ func (b places) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 		return b.typeExprs.unsupportedType(short(e.At.At.Text()), t.String(), e.At.At)
 	}
 	et := inherit(elem, placeSpace(x))
-	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: b.convs.toInt(i, types.Uint64)}
+	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: toInt(i, types.Uint64)}
 }

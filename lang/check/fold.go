@@ -1,25 +1,45 @@
 package check
 
 import (
+	"fmt"
 	"math/big"
 	"math/bits"
+	"strings"
 
-	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
 )
 
-func diagCode(s string) diag.Code { return diag.Code(s) }
+// operator is a binary operator of the language.
+type operator struct {
+	text    string
+	op      hir.BinOp
+	compare bool // gives bool
+	equal   bool // == or !=
+	shift   bool
+	logical bool // && or ||
+}
 
-// foldBinary computes an operator on two literals (section 2.5). It gives nil
+var binOps = map[string]*operator{
+	"+": {text: "+", op: hir.Add}, "-": {text: "-", op: hir.Sub}, "*": {text: "*", op: hir.Mul},
+	"/": {text: "/", op: hir.Div}, "%": {text: "%", op: hir.Mod},
+	"&": {text: "&", op: hir.And}, "|": {text: "|", op: hir.Or}, "^": {text: "^", op: hir.Xor},
+	"<<": {text: "<<", op: hir.Shl, shift: true}, ">>": {text: ">>", op: hir.Shr, shift: true},
+	"==": {text: "==", op: hir.Eq, compare: true, equal: true}, "!=": {text: "!=", op: hir.Ne, compare: true, equal: true},
+	"<": {text: "<", op: hir.Lt, compare: true}, "<=": {text: "<=", op: hir.Le, compare: true},
+	">": {text: ">", op: hir.Gt, compare: true}, ">=": {text: ">=", op: hir.Ge, compare: true},
+	"&&": {text: "&&", logical: true}, "||": {text: "||", logical: true},
+}
+
+// fold computes an operator on two literals (section 2.5). It gives nil
 // when the operands are no literals.
-func (b ops) foldBinary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func fold(op *operator, x, y hir.Expr, at source.Span) (hir.Expr, *problem) {
 	if sx, ok := strLit(x); ok {
-		return b.foldString(op, sx, y, at)
+		return foldString(op, sx, y, at)
 	}
 	if op.logical {
-		return foldLogical(op, x, y, at)
+		return foldLogical(op, x, y, at), nil
 	}
 	nx, okx := intLit(x)
 	ny, oky := intLit(y)
@@ -30,19 +50,54 @@ func (b ops) foldBinary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 		ny, oky = newLit(by.At, by.V, false), true
 	}
 	if !okx || !oky {
-		return nil
+		return nil, nil
 	}
 	if op.compare {
-		return newBool(at, compareInts(op.op, cmpLit(nx, ny)))
+		return newBool(at, compareInts(op.op, cmpLit(nx, ny))), nil
 	}
-	if x.Type().Kind == types.Bool && y.Type().Kind == types.Bool {
-		z := b.foldInt(op, nx, ny, at)
-		if n, ok := z.(*hir.Int); ok && !isBad(z) {
-			return newBool(at, n.V != 0)
-		}
-		return z
+	z, p := foldInt(op, nx, ny, at)
+	if p == nil && x.Type().Kind == types.Bool && y.Type().Kind == types.Bool {
+		z = newBool(at, z.V != 0)
 	}
-	return b.foldInt(op, nx, ny, at)
+	if p != nil {
+		return poison(at), p
+	}
+	return z, nil
+}
+
+// problem is what is wrong with an operation on literals.
+type problem struct {
+	warning                   bool
+	code, message, label, row string
+}
+
+var (
+	overflow    = problem{code: "literal-overflow", message: "unable to fold literals due to overflow or underflow", row: "T-FOLD-01"}
+	underflow   = problem{code: "literal-overflow", message: "negative value will underflow", label: "the smallest integer is -9223372036854775808", row: "T-FOLD-02"}
+	alwaysEmpty = problem{code: "empty-literal", message: "literal string will always be empty", row: "T-FOLD-03", warning: true}
+)
+
+// with is p with the reason in its label.
+func (p problem) with(format string, args ...any) *problem {
+	p.label = fmt.Sprintf(format, args...)
+	return &p
+}
+
+func illegal(op *operator, label string) *problem {
+	return &problem{code: "literal-operation", message: "illegal literal operation with strings: `" + op.text + "`", label: label, row: "T-FOLD-03"}
+}
+
+// foldNegate computes -n, and ~n where complement is set.
+func foldNegate(n *hir.Int, complement bool, at source.Span) (hir.Expr, *problem) {
+	switch {
+	case complement:
+		return newLit(at, ^n.V, false), nil // ~0 is 2^64-1
+	case isNeg(n):
+		return newLit(at, -n.V, false), nil
+	case n.V > 1<<63:
+		return poison(at), &underflow
+	}
+	return newLit(at, -n.V, n.V != 0), nil
 }
 
 func isBoolLit(x hir.Expr) bool { _, ok := boolLit(x); return ok }
@@ -108,15 +163,15 @@ func compareInts(op hir.BinOp, c int) bool {
 
 // foldInt computes with range checks over the union of int64 and uint64
 // (T-FOLD-01).
-func (b ops) foldInt(op *operator, x, y *hir.Int, at source.Span) hir.Expr {
+func foldInt(op *operator, x, y *hir.Int, at source.Span) (*hir.Int, *problem) {
 	switch op.op {
 	case hir.Div, hir.Mod:
 		if y.V == 0 {
-			return b.foldError(at, "the divisor is zero")
+			return nil, overflow.with("the divisor is zero")
 		}
 	case hir.Shl, hir.Shr:
 		if isNeg(y) || y.V > 63 {
-			return b.foldError(at, "shift counts are 0 to 63")
+			return nil, overflow.with("shift counts are 0 to 63")
 		}
 	case hir.And, hir.Or, hir.Xor:
 		v := x.V & y.V
@@ -127,10 +182,10 @@ func (b ops) foldInt(op *operator, x, y *hir.Int, at source.Span) hir.Expr {
 		case hir.Xor:
 			v, neg = x.V^y.V, isNeg(x) != isNeg(y)
 		}
-		return newLit(at, v, neg && int64(v) < 0)
+		return newLit(at, v, neg && int64(v) < 0), nil
 	}
 	if z := foldSmall(op.op, x, y, at); z != nil {
-		return z
+		return z, nil
 	}
 	bx, by := bigOf(x), bigOf(y)
 	z := new(big.Int)
@@ -152,16 +207,16 @@ func (b ops) foldInt(op *operator, x, y *hir.Int, at source.Span) hir.Expr {
 	}
 	switch {
 	case z.IsUint64():
-		return newLit(at, z.Uint64(), false)
+		return newLit(at, z.Uint64(), false), nil
 	case z.IsInt64():
-		return newLit(at, uint64(z.Int64()), true)
+		return newLit(at, uint64(z.Int64()), true), nil
 	}
-	return b.foldError(at, "the result is beyond 64 bits")
+	return nil, overflow.with("the result is beyond 64 bits")
 }
 
 // foldSmall is the usual case without big numbers: both literals fit int64 and
 // so does the result. It gives nil otherwise.
-func foldSmall(op hir.BinOp, x, y *hir.Int, at source.Span) hir.Expr {
+func foldSmall(op hir.BinOp, x, y *hir.Int, at source.Span) *hir.Int {
 	if x.T == litBig || y.T == litBig || x.T.Kind != types.Int || y.T.Kind != types.Int {
 		return nil
 	}
@@ -204,62 +259,36 @@ func bigOf(n *hir.Int) *big.Int {
 	return new(big.Int).SetUint64(n.V)
 }
 
-func (b ops) foldError(at source.Span, why string) hir.Expr {
-	b.errorf("literal-overflow", at, "unable to fold literals due to overflow or underflow").
-		WithLabel("%s", why).WithRow("T-FOLD-01")
-	return poison(at)
-}
-
 // foldString computes with a string literal on the left (T-FOLD-03,
 // T-FOLD-04).
-func (b ops) foldString(op *operator, x *hir.Bytes, y hir.Expr, at source.Span) hir.Expr {
+func foldString(op *operator, x *hir.Bytes, y hir.Expr, at source.Span) (hir.Expr, *problem) {
 	if op.logical {
-		return foldLogical(op, x, y, at)
+		return foldLogical(op, x, y, at), nil
 	}
 	if sy, ok := strLit(y); ok {
 		switch {
 		case op.compare:
-			return newBool(at, compareInts(op.op, compareStrings(cstr(x.V), cstr(sy.V))))
-		case op.op == hir.Add:
-			if int64(len(x.V)+len(sy.V)) > maxFoldedString {
-				return b.foldError(at, "the string is too long")
-			}
-			return newStr(at, x.V+sy.V)
+			return newBool(at, compareInts(op.op, strings.Compare(cstr(x.V), cstr(sy.V)))), nil
+		case op.op != hir.Add:
+			return poison(at), illegal(op, "string literals know + and comparisons")
+		case int64(len(x.V)+len(sy.V)) > maxFoldedString:
+			return poison(at), overflow.with("the string is too long")
 		}
-		b.errorf("literal-operation", at, "illegal literal operation with strings: `%s`", op.text).
-			WithLabel("string literals know + and comparisons").WithRow("T-FOLD-03")
-		return poison(at)
+		return newStr(at, x.V+sy.V), nil
 	}
 	n, ok := intLit(y)
-	if !ok || op.compare {
-		return nil
+	switch {
+	case !ok || op.compare:
+		return nil, nil
+	case op.op != hir.Add || isNeg(n):
+		return poison(at), illegal(op, "only `+` with a count of bytes to skip is possible")
+	case n.V > uint64(len(x.V)):
+		return newStr(at, ""), alwaysEmpty.with("skips %d bytes of %d", n.V, len(x.V))
 	}
-	if op.op != hir.Add || isNeg(n) {
-		b.errorf("literal-operation", at, "illegal literal operation with strings: `%s`", op.text).
-			WithLabel("only `+` with a count of bytes to skip is possible").WithRow("T-FOLD-03")
-		return poison(at)
-	}
-	if n.V >= uint64(len(x.V)) {
-		if n.V > uint64(len(x.V)) {
-			b.warnf("empty-literal", at, "literal string will always be empty").
-				WithLabel("skips %d bytes of %d", n.V, len(x.V)).WithRow("T-FOLD-03")
-		}
-		return newStr(at, "")
-	}
-	return newStr(at, x.V[n.V:])
+	return newStr(at, x.V[n.V:]), nil
 }
 
 const maxFoldedString = 1 << 16
-
-func compareStrings(a, c string) int {
-	switch {
-	case a < c:
-		return -1
-	case a > c:
-		return 1
-	}
-	return 0
-}
 
 // cstr cuts a string at its first NUL.
 func cstr(s string) string {
@@ -269,4 +298,22 @@ func cstr(s string) string {
 		}
 	}
 	return s
+}
+
+// sameLiteral compares literals of one type (T-FOLD-05).
+func sameLiteral(x, y hir.Expr) bool {
+	switch x := x.(type) {
+	case *hir.Int:
+		return x.V == y.(*hir.Int).V
+	case *hir.Bytes:
+		return cstr(x.V) == cstr(y.(*hir.Bytes).V)
+	case *hir.Tuple:
+		for i, e := range x.Elems {
+			if !sameLiteral(e, y.(*hir.Tuple).Elems[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	panic("check: not a literal")
 }

@@ -257,7 +257,7 @@ func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	to := types.PointerTo(t, b.places.spaceOf(p.Type()))
 	by := &hir.Int{X: hir.X{T: types.Int64, At: e.Args[2].Span()}, V: uint64(-int64(off))}
 	if p.Type().Kind != types.Pointer {
-		p = b.convs.asPointer(p, to)
+		p = asPointer(p, to)
 	} else {
 		p = cast(p, to)
 	}

@@ -72,15 +72,7 @@ func (b stmts) forLoop(s *syntax.For, out *hir.Block) {
 		return
 	}
 	out.Stmts = append(out.Stmts, &hir.ForRange{S: hir.S{At: s.At.At}, Var: v.hv,
-		From: b.convs.toInt(from, v.typ), To: b.convs.toInt(to, v.typ), Body: blk})
-}
-
-// intOf stands for a value of x's type that is no enum any more.
-func intOf(x hir.Expr) hir.Expr {
-	if x.Type().Kind != types.Enum {
-		return x
-	}
-	return &hir.Cast{X: hir.X{T: numType(x.Type()), At: x.Span()}, Of: x}
+		From: toInt(from, v.typ), To: toInt(to, v.typ), Body: blk})
 }
 
 // forMap types for $kv : @m (E-FOR-02).

@@ -298,7 +298,7 @@ func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span,
 	args := make([]hir.Expr, len(a.args))
 	for i, x := range a.args {
 		if isNum(x.Type()) && x.Type().Size < 8 || x.Type().Flex {
-			x = b.convs.toInt(x, types.IntType(8, m.value.typ.Signed))
+			x = toInt(x, types.IntType(8, m.value.typ.Signed))
 		}
 		args[i] = x
 	}

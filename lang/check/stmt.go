@@ -314,7 +314,7 @@ func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 					WithLabel("this is %s", article(t)).WithRow("E-JUMP-02")
 				return true
 			}
-			x = b.convs.toInt(x, types.Int64)
+			x = toInt(x, types.Int64)
 		}
 		if b.inLoop > 0 {
 			if b.loopReturn == nil {

@@ -46,18 +46,7 @@ func (b ops) not(x hir.Expr, at source.Span) hir.Expr {
 // negate types -x and ~x (T-OP-07, T-FOLD-02).
 func (b ops) negate(x hir.Expr, op string, at source.Span) hir.Expr {
 	if n, ok := intLit(x); ok {
-		if op == "~" {
-			return newLit(at, ^n.V, false) // ~0 is 2^64-1
-		}
-		if isNeg(n) {
-			return newLit(at, -n.V, false)
-		}
-		if n.V > 1<<63 {
-			b.errorf("literal-overflow", at, "negative value will underflow").
-				WithLabel("the smallest integer is -9223372036854775808").WithRow("T-FOLD-02")
-			return poison(at)
-		}
-		return newLit(at, -n.V, n.V != 0)
+		return b.folded(foldNegate(n, op == "~", at))
 	}
 	t := x.Type()
 	if !t.IsInt() || isAggRead(x) {
@@ -68,7 +57,7 @@ func (b ops) negate(x hir.Expr, op string, at source.Span) hir.Expr {
 		kind = hir.BitNot
 	}
 	to := intIn(8, t.Signed, t.Space)
-	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: b.convs.toInt(x, to)}
+	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: toInt(x, to)}
 }
 
 func (b ops) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
@@ -94,7 +83,7 @@ func (b places) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 		return b.load(x, at)
 	case t.IsInt():
 		p := types.PointerTo(types.Uint64, b.spaceOf(t))
-		return b.load(b.convs.asPointer(x, p), at)
+		return b.load(asPointer(x, p), at)
 	}
 	b.errorf("bad-dereference", at, "cannot dereference a value of type `%s`: it is not a pointer", b.shown(x)).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("T-PTR-04")
