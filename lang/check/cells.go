@@ -3,6 +3,7 @@ package check
 import (
 	"slices"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -17,7 +18,7 @@ type varKey struct {
 
 // varCell is one scratch variable of one body.
 type varCell struct {
-	cell
+	infer.Cell
 	name     string
 	hv       *hir.Var
 	assigned bool        // by the statements typed so far
@@ -40,8 +41,8 @@ const (
 // mapCell is one map of the script.
 type mapCell struct {
 	name    string
-	key     cell
-	value   cell
+	key     infer.Cell
+	value   infer.Cell
 	mode    mapMode
 	modeAt  source.Span
 	at      source.Span // first use
@@ -73,12 +74,12 @@ func (c *checker) addLive(maps []*hir.Map) {
 		m := c.mapCell(lm.Name, lm.At)
 		m.live, m.written = lm, true
 		m.mode = modeScalar
-		m.value.set(lm.Value)
-		m.value.fixed, m.value.first = true, lm.At
+		m.value.Set(lm.Value)
+		m.value.Fixed, m.value.First = true, lm.At
 		if lm.Key != nil {
 			m.mode = modeKeyed
-			m.key.set(lm.Key)
-			m.key.fixed, m.key.first = true, lm.At
+			m.key.Set(lm.Key)
+			m.key.Fixed, m.key.First = true, lm.At
 		}
 		m.modeAt = lm.At
 	}
@@ -86,23 +87,23 @@ func (c *checker) addLive(maps []*hir.Map) {
 
 // depend notes that the typing run that is going on has used the cell as it is
 // now.
-func (b *body) depend(c *cell) {
-	if c.seen != b.stamp {
-		c.seen = b.stamp
-		b.deps = append(b.deps, dep{c, c.version})
+func (b *body) depend(c *infer.Cell) {
+	if c.Seen != b.stamp {
+		c.Seen = b.stamp
+		b.deps = append(b.deps, dep{c, c.Version})
 	}
 }
 
 // dep is a cell with the version a body was typed with.
 type dep struct {
-	c       *cell
+	c       *infer.Cell
 	version int
 }
 
 // stale tells that a cell has changed since the body was typed.
 func (b *body) stale() bool {
 	for _, d := range b.deps {
-		if d.c.version != d.version {
+		if d.c.Version != d.version {
 			return true
 		}
 	}
@@ -111,29 +112,29 @@ func (b *body) stale() bool {
 
 // widen lets a value of type t into the cell. It reports false when the cell
 // cannot take it; nothing has changed then.
-func (b *body) widen(c *cell, x hir.Expr) bool {
+func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
 	t := x.Type()
-	if isBad(x) {
+	if infer.IsBad(x) {
 		b.depend(c)
 		return true
 	}
 	ok := true
 	switch {
-	case c.raw == nil:
-		c.first = x.Span()
-		c.set(t)
-		c.writer = [2]int{b.order, x.Span().Start}
-	case c.fixed:
-		ok = fitsFixed(c.raw, x)
+	case c.Raw == nil:
+		c.First = x.Span()
+		c.Set(t)
+		c.Writer = [2]int{b.order, x.Span().Start}
+	case c.Fixed:
+		ok = infer.FitsFixed(c.Raw, x)
 	default:
 		var p *types.Type
-		if p, ok = promote(c.raw, t); ok {
+		if p, ok = infer.Promote(c.Raw, t); ok {
 			p = b.mergeSpace(c, p, t, x.Span())
-			if b.chosen > 0 && c.locked.Valid() && !sameType(settle(p), c.typ) {
+			if b.chosen > 0 && c.Locked.Valid() && !infer.SameType(infer.Settle(p), c.Typ) {
 				b.lockedError(c, x)
 				ok = true
 			} else {
-				c.set(p)
+				c.Set(p)
 			}
 		}
 	}
@@ -143,14 +144,14 @@ func (b *body) widen(c *cell, x hir.Expr) bool {
 
 // mergeSpace decides the address space of a cell that pointers from several
 // places are stored in: the last writer's counts (T-AS-05).
-func (b *body) mergeSpace(c *cell, p, t *types.Type, at source.Span) *types.Type {
+func (b *body) mergeSpace(c *infer.Cell, p, t *types.Type, at source.Span) *types.Type {
 	if p.Kind != types.Pointer && p.Kind != types.Int || t.Space == types.SpaceNone {
 		return p
 	}
 	w := [2]int{b.order, at.Start}
-	if slices.Compare(w[:], c.writer[:]) < 0 && c.raw.Space != types.SpaceNone {
-		return inSpace(p, c.raw.Space)
+	if slices.Compare(w[:], c.Writer[:]) < 0 && c.Raw.Space != types.SpaceNone {
+		return infer.InSpace(p, c.Raw.Space)
 	}
-	c.writer = w
-	return inSpace(p, t.Space)
+	c.Writer = w
+	return infer.InSpace(p, t.Space)
 }

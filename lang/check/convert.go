@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -8,22 +9,22 @@ import (
 // convert makes x exactly a t, by the rules of section 2.3. The types have
 // been found compatible before.
 func (b convs) convert(x hir.Expr, t *types.Type) hir.Expr {
-	if isBad(x) || x.Type() == t {
+	if infer.IsBad(x) || x.Type() == t {
 		return x
 	}
 	from := x.Type()
 	switch t.Kind {
 	case types.Int, types.Bool, types.Enum:
-		if _, lit := intLit(x); !lit && t.Size == 8 && t.Signed && from.IsInt() && from.Size == 8 && !from.Signed && !isAggRead(x) {
+		if _, lit := infer.IntLit(x); !lit && t.Size == 8 && t.Signed && from.IsInt() && from.Size == 8 && !from.Signed && !isAggRead(x) {
 			b.lossy(x, t)
 		}
 		if n, ok := x.(*hir.Int); ok {
-			return &hir.Int{X: hir.X{T: t, At: n.At}, V: extend(n.V, t)}
+			return &hir.Int{X: hir.X{T: t, At: n.At}, V: infer.Extend(n.V, t)}
 		}
 		if from.Kind == t.Kind && from.Size == t.Size && from.Signed == t.Signed {
 			return x
 		}
-		return cast(x, t)
+		return infer.Cast(x, t)
 	case types.String:
 		if s, ok := x.(*hir.Bytes); ok {
 			return &hir.Bytes{X: hir.X{T: t, At: s.At}, V: s.V}
@@ -31,12 +32,12 @@ func (b convs) convert(x hir.Expr, t *types.Type) hir.Expr {
 		if from.Len == t.Len {
 			return x
 		}
-		return cast(x, t)
+		return infer.Cast(x, t)
 	case types.Buffer:
 		if from.Len == t.Len {
 			return x
 		}
-		return cast(x, t)
+		return infer.Cast(x, t)
 	case types.Record:
 		return b.convertRecord(x, t)
 	}
@@ -52,11 +53,11 @@ func (b convs) lossy(x hir.Expr, t *types.Type) {
 
 // convertRecord copies a tuple or record literal into another layout.
 func (b convs) convertRecord(x hir.Expr, t *types.Type) hir.Expr {
-	if t.Struct.Flavour != types.Tuple && t.Struct.Flavour != types.RecordLit || sameLayout(x.Type(), t) {
+	if t.Struct.Flavour != types.Tuple && t.Struct.Flavour != types.RecordLit || infer.SameLayout(x.Type(), t) {
 		return x
 	}
 	to, from := t.Struct.Fields(), x.Type().Struct.Fields()
-	if lit, ok := x.(*hir.Tuple); ok && inOrder(from, to) {
+	if lit, ok := x.(*hir.Tuple); ok && infer.InOrder(from, to) {
 		elems := make([]hir.Expr, len(to))
 		for i := range to {
 			elems[i] = b.convert(lit.Elems[i], to[i].Type)

@@ -1,4 +1,4 @@
-package check
+package infer
 
 import (
 	"probe/lang/hir"
@@ -6,14 +6,14 @@ import (
 	"probe/lang/types"
 )
 
-// isNum tells what acts as a number.
-func isNum(t *types.Type) bool {
+// IsNum tells what acts as a number.
+func IsNum(t *types.Type) bool {
 	return t.Kind == types.Int || t.Kind == types.Enum || t.Kind == types.Bool || t.Kind == types.ErrName
 }
 
-// numType is the integer type a number has in arithmetic: bools are unsigned
+// NumType is the integer type a number has in arithmetic: bools are unsigned
 // bytes, enums drop their name.
-func numType(t *types.Type) *types.Type {
+func NumType(t *types.Type) *types.Type {
 	switch t.Kind {
 	case types.Bool:
 		return types.Uint8
@@ -25,26 +25,26 @@ func numType(t *types.Type) *types.Type {
 	return t
 }
 
-// intOf stands for a value of x's type that is no enum any more.
-func intOf(x hir.Expr) hir.Expr {
+// IntOf stands for a value of x's type that is no enum any more.
+func IntOf(x hir.Expr) hir.Expr {
 	if x.Type().Kind != types.Enum {
 		return x
 	}
-	return &hir.Cast{X: hir.X{T: numType(x.Type()), At: x.Span()}, Of: x}
+	return &hir.Cast{X: hir.X{T: NumType(x.Type()), At: x.Span()}, Of: x}
 }
 
-// asPointer turns a number into a pointer of the other operand's type.
-func asPointer(x hir.Expr, t *types.Type) hir.Expr {
-	x = toInt(x, types.Uint64)
+// AsPointer turns a number into a pointer of the other operand's type.
+func AsPointer(x hir.Expr, t *types.Type) hir.Expr {
+	x = ToInt(x, types.Uint64)
 	if n, ok := x.(*hir.Int); ok {
 		return &hir.Int{X: hir.X{T: t, At: n.At}, V: n.V}
 	}
-	return cast(x, t)
+	return Cast(x, t)
 }
 
-// scale is n × size as an int64 byte count, negated for subtraction.
-func scale(n hir.Expr, size int, neg bool) hir.Expr {
-	x := toInt(n, types.Int64)
+// Scale is n × size as an int64 byte count, negated for subtraction.
+func Scale(n hir.Expr, size int, neg bool) hir.Expr {
+	x := ToInt(n, types.Int64)
 	if neg {
 		size = -size
 	}
@@ -58,8 +58,8 @@ func scale(n hir.Expr, size int, neg bool) hir.Expr {
 	return &hir.Binary{X: hir.X{T: types.Int64, At: n.Span()}, Op: hir.Mul, L: x, R: by}
 }
 
-// inOrder tells that two member lists have the same names in the same order.
-func inOrder(a, b []types.Field) bool {
+// InOrder tells that two member lists have the same names in the same order.
+func InOrder(a, b []types.Field) bool {
 	for i := range a {
 		if a[i].Name != b[i].Name {
 			return false
@@ -68,9 +68,9 @@ func inOrder(a, b []types.Field) bool {
 	return true
 }
 
-// sameLayout tells that a record of one type may be copied as the other byte
+// SameLayout tells that a record of one type may be copied as the other byte
 // for byte.
-func sameLayout(a, b *types.Type) bool {
+func SameLayout(a, b *types.Type) bool {
 	if a == b || a.Struct == b.Struct {
 		return true
 	}
@@ -84,42 +84,43 @@ func sameLayout(a, b *types.Type) bool {
 			x.Signed != y.Signed || x.Flex != y.Flex {
 			return false
 		}
-		if x.Kind == types.Record && !sameLayout(x, y) {
+		if x.Kind == types.Record && !SameLayout(x, y) {
 			return false
 		}
 	}
 	return true
 }
 
-func cast(x hir.Expr, t *types.Type) hir.Expr {
+// Cast converts x to t without looking at either.
+func Cast(x hir.Expr, t *types.Type) hir.Expr {
 	return &hir.Cast{X: hir.X{T: t, At: x.Span()}, Of: x}
 }
 
-// toInt converts a number to an integer type without a warning; constants stay
+// ToInt converts a number to an integer type without a warning; constants stay
 // constants.
-func toInt(x hir.Expr, t *types.Type) hir.Expr {
+func ToInt(x hir.Expr, t *types.Type) hir.Expr {
 	from := x.Type()
 	if n, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: t, At: n.At}, V: extend(n.V, t)}
+		return &hir.Int{X: hir.X{T: t, At: n.At}, V: Extend(n.V, t)}
 	}
 	if from.Kind == t.Kind && from.Size == t.Size && from.Signed == t.Signed {
 		return x
 	}
-	return cast(x, t)
+	return Cast(x, t)
 }
 
-// toBool turns an integer, pointer or bool into a bool.
-func toBool(x hir.Expr) hir.Expr {
+// ToBool turns an integer, pointer or bool into a bool.
+func ToBool(x hir.Expr) hir.Expr {
 	if x.Type().Kind == types.Bool {
 		return x
 	}
 	if n, ok := x.(*hir.Int); ok {
-		return newBool(n.At, n.V != 0)
+		return Bool(n.At, n.V != 0)
 	}
-	return cast(x, types.BoolType)
+	return Cast(x, types.BoolType)
 }
 
-// deref is *p as a place.
-func deref(p hir.Expr, elem *types.Type, at source.Span) hir.Expr {
+// Deref is *p as a place.
+func Deref(p hir.Expr, elem *types.Type, at source.Span) hir.Expr {
 	return &hir.Deref{X: hir.X{T: elem, At: at}, Of: p}
 }

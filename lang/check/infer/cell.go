@@ -1,4 +1,4 @@
-package check
+package infer
 
 import (
 	"probe/lang/hir"
@@ -6,32 +6,32 @@ import (
 	"probe/lang/types"
 )
 
-// cell is a type that inference is looking for: that of a variable, of a map's
+// Cell is a type that inference is looking for: that of a variable, of a map's
 // keys, or of a map's values. It only ever widens, so inference ends.
-type cell struct {
-	raw     *types.Type // with the flexibility of literals; nil while unknown
-	typ     *types.Type // raw without it; what readers see
-	version int         // counts the changes
-	first   source.Span // where the first contribution stands
-	fixed   bool        // declared: contributions must fit
-	locked  source.Span // decides which branch is compiled (T-PROM-12)
-	writer  [2]int      // body and offset of the write that decided the address space
+type Cell struct {
+	Raw     *types.Type // with the flexibility of literals; nil while unknown
+	Typ     *types.Type // raw without it; what readers see
+	Version int         // counts the changes
+	First   source.Span // where the first contribution stands
+	Fixed   bool        // declared: contributions must fit
+	Locked  source.Span // decides which branch is compiled (T-PROM-12)
+	Writer  [2]int      // body and offset of the write that decided the address space
 
-	seen int // stamp of the last typing run that depends on it
+	Seen int // stamp of the last typing run that depends on it
 }
 
-// set gives the cell a type.
-func (c *cell) set(raw *types.Type) {
-	if c.raw != nil && c.raw.Flex == raw.Flex && c.raw.Space == raw.Space && sameDeep(c.raw, raw) {
+// Set gives the cell a type.
+func (c *Cell) Set(raw *types.Type) {
+	if c.Raw != nil && c.Raw.Flex == raw.Flex && c.Raw.Space == raw.Space && sameDeep(c.Raw, raw) {
 		return
 	}
-	c.raw, c.typ = raw, settle(raw)
-	c.version++
+	c.Raw, c.Typ = raw, Settle(raw)
+	c.Version++
 }
 
 // sameDeep is sameType that also looks at the flexibility of elements.
 func sameDeep(a, b *types.Type) bool {
-	if !sameType(a, b) {
+	if !SameType(a, b) {
 		return false
 	}
 	if a.Kind != types.Record || a.Struct == b.Struct || a.Struct.Flavour < types.Tuple {
@@ -46,11 +46,11 @@ func sameDeep(a, b *types.Type) bool {
 	return true
 }
 
-// fitsFixed tells whether a declared type takes the value (T-PROM-06,
+// FitsFixed tells whether a declared type takes the value (T-PROM-06,
 // T-PROM-11).
-func fitsFixed(want *types.Type, x hir.Expr) bool {
+func FitsFixed(want *types.Type, x hir.Expr) bool {
 	if n, ok := x.(*hir.Int); ok && n.T.IsInt() && (want.Kind == types.Int || want.Kind == types.Enum && n.T.Kind == types.Enum) {
-		if _, lit := intLit(x); lit {
+		if _, lit := IntLit(x); lit {
 			return fits(n.V, n.T.Signed && int64(n.V) < 0, want)
 		}
 	}
@@ -74,19 +74,19 @@ func fitsType(want, t *types.Type) bool {
 	if t.Flex && want.Kind == types.Int {
 		return t.Size < want.Size || t.Size == want.Size && want.Signed
 	}
-	p, ok := promote(want, t)
-	return ok && sameType(p, want)
+	p, ok := Promote(want, t)
+	return ok && SameType(p, want)
 }
 
-// inSpace gives a pointer or an integer that holds an address another space.
-func inSpace(t *types.Type, sp types.Space) *types.Type {
+// InSpace gives a pointer or an integer that holds an address another space.
+func InSpace(t *types.Type, sp types.Space) *types.Type {
 	switch {
 	case t.Space == sp:
 		return t
 	case t.Kind == types.Pointer:
 		return t.WithSpace(sp)
 	case t.Kind == types.Int && !t.Flex:
-		return intIn(t.Size, t.Signed, sp)
+		return IntIn(t.Size, t.Signed, sp)
 	}
 	return t
 }
