@@ -43,7 +43,7 @@ var edges = map[string][]string{
 	"runtime/machine/live/feature":     {"runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/feature/bpf"},
 	"runtime/machine/live/bpf":         nil,
 	"runtime/lab":                      nil,
-	"runtime/event":                    {"lang/...", "compiler/..."},
+	"runtime/ring":                     {"lang/...", "compiler/..."},
 	"runtime/sink":                     {"lang/..."},
 	"runtime/machine/live/kernel":      {"lang/...", "compiler/target", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/feature", "runtime/machine/live/elf", "runtime/machine/live/bpf"},
 	"runtime/machine/live/provider":    {"lang/...", "compiler/target", "runtime/machine/live/kernel", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/elf", "runtime/machine/live/bpf", "runtime/machine/live/feature"},

@@ -16,7 +16,6 @@ func (b siteVals) argsWhole(at source.Span) hir.Expr {
 	if !b.hasArgs(at) {
 		return infer.Poison(at)
 	}
-	b.probe.UsesArgs = true
 	return &hir.ArgsRecord{X: hir.X{T: b.argsType(), At: at}}
 }
 
@@ -106,7 +105,6 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 			if !representable(args[i].Type) {
 				return b.typeExprs.unsupportedType(name, b.site.Name, nameAt)
 			}
-			b.probe.UsesArgs = true
 			return &hir.ArgRef{X: hir.X{T: b.argType(&args[i]), At: at}, N: i}
 		}
 	}

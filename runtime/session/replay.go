@@ -7,9 +7,9 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/machine/recording"
+	"probe/runtime/ring"
 )
 
 // burst is how many events of a recording are replayed before other things are
@@ -22,7 +22,7 @@ const burst = 256
 func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts Options) (Result, error) {
 	s := &Session{opts: opts, calls: make(chan func(), 16), pidfd: -1}
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),
-		machine: m, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: event.NewDecoder(obj.Events)}
+		machine: m, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: ring.NewDecoder(obj.Events)}
 	c.handler = handler{s: s, u: c}
 	c.graphs = s.recordedGraphs(obj)
 	s.clauses = []*Clause{c}
