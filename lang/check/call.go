@@ -45,7 +45,7 @@ var missingFunctions = map[string]string{
 	"filter": "X-FN", "ip": "X-FN", "ip4": "X-FN", "ip6": "X-FN", "kfunc_allowed": "F-KFUNC", "memcmp": "F-MEMCMP",
 	"netns": "X-FN", "override": "F-OVERRIDE", "path": "F-PATH", "percpu_kaddr": "F-PERCPUKADDR", "pod": "X-FN",
 	"signal": "F-SIGNAL", "signal_thread": "F-SIGNAL", "skboutput": "F-SKBOUTPUT", "sock": "X-FN", "socket_cookie": "F-SOCKCOOKIE",
-	"str_concat": "F-STRCONCAT", "strcap": "F-STRCAP", "tseries": "M-TSERIES", "uaddr": "F-UADDR", "unwatch": "F-UNWATCH",
+	"str_concat": "F-STRCONCAT", "strcap": "F-STRCAP", "uaddr": "F-UADDR", "unwatch": "F-UNWATCH",
 	"write_user": "F-WRITEUSER",
 }
 
@@ -68,6 +68,12 @@ func (b calls) unknownFunction(e *syntax.Call) hir.Expr {
 // (args nil and at == nameAt).
 func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []syntax.Expr, agg bool) hir.Expr {
 	if !b.available(sig, nameAt) {
+		for _, a := range args {
+			b.quietly(a)
+		}
+		return infer.Poison(at)
+	}
+	if sig.Unstable != "" && !b.forms.unstable(sig.Unstable, at, sig.Row) {
 		for _, a := range args {
 			b.quietly(a)
 		}

@@ -95,7 +95,7 @@ func (p *jsonPrinter) Map(m *value.MapData, o MapOptions) {
 		case types.Hist, types.LHist:
 			b = value.AppendHistJSON(b, m.Val, e.Buckets, o.Div)
 		case types.TSeries:
-			b = value.AppendSeriesJSON(b, m.Val, e.Points, p.Resolver)
+			b = value.AppendSeriesJSON(b, m.Val, e.Points, m.LastEpoch(), p.Resolver)
 		default:
 			b = value.AppendMapValueJSON(b, m.ValueOf(e), o.Div, p.Resolver)
 		}

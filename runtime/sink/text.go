@@ -81,7 +81,7 @@ func appendMap(dst []byte, m *value.MapData, o MapOptions, r value.Resolver) []b
 
 func appendBuckets(dst []byte, m *value.MapData, e *value.Entry, div int64, r value.Resolver) []byte {
 	if m.Val.Kind == types.TSeries {
-		return value.AppendSeries(dst, m.Val, e.Points, r)
+		return value.AppendSeries(dst, m.Val, e.Points, m.LastEpoch(), r)
 	}
 	return value.AppendHist(dst, m.Val, e.Buckets, div)
 }
