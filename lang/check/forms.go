@@ -11,44 +11,82 @@ import (
 	"probe/lang/value"
 )
 
-// formNames are the functions that form knows, for suggestions.
-var formNames = []string{
-	"config", "container_of", "duration", "fail", "getopt", "is_array", "is_integer", "is_literal", "is_ptr", "is_scalar",
-	"is_str", "is_unsigned_integer", "probe", "probetype", "retval", "static_assert", "str",
+// formRecord is a name whose meaning the checker computes itself: the arguments
+// are types, or the result is known when the script is compiled, or the name
+// stands for something of the site.
+type formRecord struct {
+	call     func(b *body, e *syntax.Call) hir.Expr // name(…), nil if it takes none
+	word     func(b *body, at source.Span) hir.Expr // the bare name, nil if it is a function
+	uses     types.Uses                             // what a body that mentions it needs of its site
+	reserved bool                                   // no macro may redefine it (L-LEX-10)
 }
 
-// form finds the functions that the checker computes itself: their arguments
-// are types, or their result is known when the script is compiled.
+// forms holds every such name. It is filled by init because typing an argument
+// looks names up in it.
+var forms map[string]*formRecord
+
+func init() {
+	forms = map[string]*formRecord{
+		"args":      {word: (*body).argsWhole, uses: types.Uses{Args: true}, reserved: true},
+		"config":    {call: wordCall, word: (*body).configRecord},
+		"duration":  {call: wordCall, word: (*body).duration, uses: types.Uses{Duration: true}},
+		"probe":     {call: wordCall, word: func(b *body, at source.Span) hir.Expr { return newStr(at, b.site.Name) }, uses: types.Uses{Probe: true}},
+		"probetype": {call: wordCall, word: func(b *body, at source.Span) hir.Expr { return newStr(at, b.site.Type) }},
+		"retval":    {call: wordCall, word: (*body).retval, uses: types.Uses{Retval: true}},
+
+		"container_of":        {call: (*body).containerOf},
+		"fail":                {call: (*body).fail},
+		"getopt":              {call: (*body).getopt},
+		"is_array":            {call: isForm(func(t *types.Type) bool { return t.Kind == types.Array })},
+		"is_integer":          {call: isForm((*types.Type).IsInt)},
+		"is_literal":          {call: (*body).isLiteralForm},
+		"is_ptr":              {call: isForm(func(t *types.Type) bool { return t.Kind == types.Pointer })},
+		"is_scalar":           {call: (*body).isScalar},
+		"is_str":              {call: isForm(func(t *types.Type) bool { return t.Kind == types.String })},
+		"is_unsigned_integer": {call: isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed })},
+		"static_assert":       {call: (*body).staticAssert},
+		"str":                 {call: (*body).str},
+	}
+}
+
+// form finds what a call of a name means; nil if the checker does not compute
+// it.
 func form(name string) func(b *body, e *syntax.Call) hir.Expr {
-	switch name {
-	case "is_str":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.String })
-	case "is_ptr":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.Pointer })
-	case "is_array":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.Array })
-	case "is_integer":
-		return isForm((*types.Type).IsInt)
-	case "is_unsigned_integer":
-		return isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed })
-	case "is_literal":
-		return (*body).isLiteralForm
-	case "is_scalar":
-		return (*body).isScalar
-	case "static_assert":
-		return (*body).staticAssert
-	case "fail":
-		return (*body).fail
-	case "container_of":
-		return (*body).containerOf
-	case "getopt":
-		return (*body).getopt
-	case "str":
-		return (*body).str
-	case "probe", "probetype", "retval", "config", "duration":
-		return wordCall
+	if f := forms[name]; f != nil {
+		return f.call
 	}
 	return nil
+}
+
+// wordForm finds what a bare name means; nil if the checker does not compute
+// it.
+func wordForm(name string) func(b *body, at source.Span) hir.Expr {
+	if f := forms[name]; f != nil {
+		return f.word
+	}
+	return nil
+}
+
+// reserved reports whether no macro may redefine a name (L-LEX-10).
+func (c *checker) reserved(name string) bool {
+	if f := forms[name]; f != nil && f.reserved {
+		return true
+	}
+	sig := c.in.Builtins[name]
+	return sig != nil && sig.Reserved
+}
+
+// usesOf is what a body that mentions a name needs of its site.
+func (c *checker) usesOf(name string) types.Uses {
+	var u types.Uses
+	if f := forms[name]; f != nil {
+		u.Add(f.uses)
+	}
+	if sig := c.in.Builtins[name]; sig != nil {
+		u.Add(sig.Uses)
+	}
+	_, u.ArgN = argNumber(name)
+	return u
 }
 
 // wordCall is probe() and its like: the same as the bare word.
@@ -315,7 +353,7 @@ func (b *body) isValueName(name string) bool {
 	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.constantName(name) != nil {
 		return true
 	}
-	sig := b.c.in.Builtins[name]
+	sig := b.c.builtin(name)
 	return sig != nil && sig.Bare || b.c.macros[name] != nil
 }
 

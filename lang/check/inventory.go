@@ -36,7 +36,3 @@ func ConfigVars() []ConfigVar {
 	}
 	return out
 }
-
-// MissingFunctions lists functions and values of the language that are refused
-// as not supported yet, with their rows.
-func MissingFunctions() map[string]string { return maps.Clone(missingFunctions) }

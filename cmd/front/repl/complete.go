@@ -123,6 +123,9 @@ func sorted(list []string) []string {
 func (r *repl) codeWords() []string {
 	out := slices.Clone(words)
 	for name, sig := range r.cfg.Input.Builtins {
+		if sig.Missing {
+			continue
+		}
 		if !sig.Bare {
 			name += "("
 		}
