@@ -142,7 +142,7 @@ func (c *checker) nearestFunction(name string) string {
 			names = append(names, n)
 		}
 	}
-	for n, f := range forms {
+	for n, f := range words {
 		if f.call != nil {
 			names = append(names, n)
 		}
@@ -156,7 +156,7 @@ func (c *checker) nearestFunction(name string) string {
 // nearestValue looks for a builtin value or a constant with a similar name.
 func (c *checker) nearestValue(name string) string {
 	var names []string
-	for n, f := range forms {
+	for n, f := range words {
 		if f.word != nil {
 			names = append(names, n)
 		}
