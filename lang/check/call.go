@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/lang/check/infer"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -31,7 +33,7 @@ func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
 	if sig.NoCall {
 		b.errorf("bad-call", e.At.At, "`%s` is a value, not a function", e.Name).
 			WithLabel("called here").WithRow(sig.Row).WithHelp("write `%s`", e.Name)
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return b.builtin(sig, e.At.At, e.NameAt, e.Args, agg)
 }
@@ -48,7 +50,7 @@ func (b calls) unknownFunction(e *syntax.Call) hir.Expr {
 	if n := b.c.nearestFunction(e.Name); n != "" {
 		d.WithHelp("a function with a similar name exists: `%s`", n)
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // builtin types a call of a library function or the reading of a builtin value
@@ -58,16 +60,16 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 		for _, a := range args {
 			b.quietly(a)
 		}
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if sig.Agg && !agg {
 		b.errorf("aggregation-misplaced", at, "%s() must be assigned directly to a map", sig.Name).
 			WithLabel("not the value of a map assignment").WithRow("E-ASG-04").
 			WithHelp("write `@name = %s(…);` or `@name[key] = %s(…);`", sig.Name, sig.Name)
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !b.argCount(sig, at, args) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	call := &hir.Call{X: hir.X{At: at}, Sig: sig, Args: make([]hir.Expr, 0, len(args))}
 	tc := &types.Call{Sig: sig, At: at, Args: make([]types.Arg, len(args)), Env: &b.c.env, Site: b.info}
@@ -81,7 +83,7 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 		switch {
 		case x == nil || x.Type() == types.InvalidType:
 			failed = true
-		case isBad(x):
+		case infer.IsBad(x):
 			waits = true
 		}
 		call.Args = append(call.Args, x)
@@ -92,13 +94,13 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 		failed = true
 	}
 	if failed {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if waits && sig.Format < 0 && sig.Result == nil && sig.Infer != nil && !sig.Async {
-		return pending(at)
+		return infer.Pending(at)
 	}
 	if sig.Format >= 0 && sig.Format < len(args) && !b.format(sig, call, args) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	return b.result(sig, call, tc, args, waits)
 }
@@ -110,11 +112,11 @@ func (b calls) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 	if sig.Infer != nil {
 		it, p := sig.Infer(tc)
 		if p != nil && b.problem(sig, p, at, args) {
-			return poison(at)
+			return infer.Poison(at)
 		}
 		if it == nil && sig.Result == nil {
 			if waits || b.waiting(tc) {
-				return pending(at)
+				return infer.Pending(at)
 			}
 			it = types.VoidType
 		}
@@ -131,14 +133,14 @@ func (b calls) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 	if sig.Fold != nil && !waits {
 		c, p := sig.Fold(tc)
 		if p != nil && b.problem(sig, p, at, args) {
-			return poison(at)
+			return infer.Poison(at)
 		}
 		if c != nil {
-			return fromConst(at, c)
+			return infer.FromConst(at, c)
 		}
 	}
 	if t.Space == types.SpaceNone && (t.Kind == types.Pointer || sig.Context && t.Kind == types.Int && t.Size == 8) {
-		t = inSpace(t, b.site.Space)
+		t = infer.InSpace(t, b.site.Space)
 	}
 	call.T = t
 	if sig.Async {
@@ -163,7 +165,7 @@ func (b calls) wholeMapNotes(call *hir.Call) {
 				WithLabel("shows the map as it is when the record is read, not as it is now").WithRow("E-FOR-06").
 				WithHelp("print single values: `print(($key, @%s[$key]))`", m.Map.Name)
 		}
-		if v := b.c.maps[m.Map.Name].value.typ; v != nil && v.Kind == types.Stats && len(call.Args) > 1 {
+		if v := b.c.maps[m.Map.Name].value.Typ; v != nil && v.Kind == types.Stats && len(call.Args) > 1 {
 			b.warnf("stats-arguments", call.At, "the top and div arguments are ignored when used on stats").
 				WithLabel("@%s holds %s", m.Map.Name, article(v)).WithRow("M-PRINT-10").WithHelp("leave them out")
 		}
@@ -186,8 +188,8 @@ func (b calls) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hi
 	a := &aggCall{X: hir.X{T: t, At: call.At}, sig: sig}
 	pi := 0
 	for i, x := range call.Args {
-		if isBad(x) {
-			return pending(call.At)
+		if infer.IsBad(x) {
+			return infer.Pending(call.At)
 		}
 		p := sig.Params[min(pi, len(sig.Params)-1)]
 		pi++
@@ -196,7 +198,7 @@ func (b calls) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hi
 			continue
 		}
 		if i == 0 && x.Type().Flex {
-			f := clone(t)
+			f := infer.Clone(t)
 			f.Flex = true
 			a.T = f
 		}
@@ -221,13 +223,13 @@ func (b calls) problem(sig *types.Signature, p *types.Problem, at source.Span, a
 		label = "in this call"
 	}
 	if p.Warning {
-		d := b.warnf(diagCode(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+		d := b.warnf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
 		if p.Help != "" {
 			d.WithHelp("%s", p.Help)
 		}
 		return false
 	}
-	d := b.errorf(diagCode(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+	d := b.errorf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
 	if p.Help != "" {
 		d.WithHelp("%s", p.Help)
 	}

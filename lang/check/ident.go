@@ -3,6 +3,7 @@ package check
 import (
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -57,7 +58,7 @@ func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 		if _, ok := argNumber(e.Name[1:]); ok {
 			b.errorf("removed", e.At.At, "the builtin `%s` is deleted", e.Name).WithLabel("no longer exists").WithRow("B-SARG").
 				WithHelp("read the stack yourself: `*(reg(\"sp\") + 8)`")
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 	}
 	return b.unknownIdent(e)
@@ -74,7 +75,7 @@ func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
 		if sig != nil && sig.Usage != "" {
 			d.Helps[0] = "usage: `" + sig.Usage + "`"
 		}
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	switch {
 	case b.scope.lookup(e.Name) != nil:
@@ -84,7 +85,7 @@ func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
 	default:
 		if k, ok := headerTable()[e.Name]; ok {
 			d.WithHelp("it is a constant of a header: begin the script with `#include <%s>`", k.header)
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 		if n := b.c.nearestValue(e.Name); n != "" {
 			d.WithHelp("a name similar to this exists: `%s`", n)
@@ -92,7 +93,7 @@ func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
 			d.WithNote("constants of the kernel are not known here: %s", why)
 		}
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // constant finds a C macro or an enumerator; nil if the name is neither.
@@ -105,7 +106,7 @@ func (b idents) constant(name string, at source.Span) hir.Expr {
 	}
 	if b.c.ctypesOf().headers {
 		if k, ok := headerTable()[name]; ok {
-			return newLit(at, k.value, k.neg)
+			return infer.Lit(at, k.value, k.neg)
 		}
 	}
 	return nil
@@ -114,13 +115,13 @@ func (b idents) constant(name string, at source.Span) hir.Expr {
 // constantName is constant without a trace: to find out what a word is.
 func (b idents) constantName(name string) hir.Expr {
 	if b.word(name) != nil || b.c.cmacros[name] != nil {
-		return poison(b.at)
+		return infer.Poison(b.at)
 	}
 	if _, _, ok := b.c.enumerator(name); ok {
-		return poison(b.at)
+		return infer.Poison(b.at)
 	}
 	if _, ok := headerTable()[name]; ok && b.c.ctypesOf().headers {
-		return poison(b.at)
+		return infer.Poison(b.at)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -133,7 +134,7 @@ func (b macros) noMacroFits(ms []*macro, e *syntax.Call) hir.Expr {
 	for _, m := range ms {
 		d.At(m.nameAt, "%s", b.whyNot(m, e))
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // whyNot explains why one definition does not fit.
@@ -182,7 +183,7 @@ func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, a
 	}
 	if depth > maxFrames {
 		b.errorf("too-complex", at, "macros are nested too deeply").WithLabel("more than %d levels", maxFrames)
-		return poison(at)
+		return infer.Poison(at)
 	}
 	fr := &frame{parent: b.frame, call: at, m: m, id: b.frameID(call), params: make([]binding, len(m.params))}
 	for i, p := range m.params {
@@ -198,7 +199,7 @@ func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, a
 		case syntax.ParamMap:
 			bind.m = b.mapUses.mapOf(unparen(args[i]).(*syntax.Map))
 			if bind.m == nil {
-				return poison(at)
+				return infer.Poison(at)
 			}
 		}
 		fr.params[i] = bind
@@ -238,5 +239,5 @@ func (b macros) recursive(m *macro, at source.Span) hir.Expr {
 	}
 	b.errorf("recursive-macro", at, "recursive macro call detected, call chain: %s", chain).
 		WithLabel("expands itself again").WithRow("L-MAC-08")
-	return poison(at)
+	return infer.Poison(at)
 }

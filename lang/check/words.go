@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -26,8 +27,8 @@ func init() {
 		"args":      {word: siteVals.argsWhole, uses: types.Uses{Args: true}, reserved: true},
 		"config":    {call: wordCall, word: siteVals.configRecord},
 		"duration":  {call: wordCall, word: siteVals.duration, uses: types.Uses{Duration: true}},
-		"probe":     {call: wordCall, word: func(b siteVals, at source.Span) hir.Expr { return newStr(at, b.site.Name) }, uses: types.Uses{Probe: true}},
-		"probetype": {call: wordCall, word: func(b siteVals, at source.Span) hir.Expr { return newStr(at, b.site.Type) }},
+		"probe":     {call: wordCall, word: func(b siteVals, at source.Span) hir.Expr { return infer.Str(at, b.site.Name) }, uses: types.Uses{Probe: true}},
+		"probetype": {call: wordCall, word: func(b siteVals, at source.Span) hir.Expr { return infer.Str(at, b.site.Type) }},
 		"retval":    {call: wordCall, word: siteVals.retval, uses: types.Uses{Retval: true}},
 
 		"container_of":        {call: forms.containerOf},

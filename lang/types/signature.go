@@ -133,9 +133,6 @@ type Const struct {
 	Str  string // String and byte-array constants
 }
 
-// IntConst makes an integer literal with the type of T-INT-01.
-func IntConst(bits uint64, neg bool) *Const { return &Const{Type: LiteralType(bits, neg), Int: bits} }
-
 // StrConst makes a string literal.
 func StrConst(s string) *Const { return &Const{Type: StringType(len(s) + 1), Str: s} }
 
