@@ -1,20 +1,24 @@
-package ir
+package irgen
 
-import "slices"
+import (
+	"slices"
 
-// Clone is a deep copy; rewriting it leaves p alone.
-func (p *Prog) Clone() *Prog {
+	"probe/compiler/ir"
+)
+
+// Clone returns a deep copy of p; rewriting the copy leaves p alone.
+func Clone(p *ir.Prog) *ir.Prog {
 	q := *p
 	q.Pos = slices.Clone(p.Pos)
-	q.Funcs = make([]*Func, len(p.Funcs))
+	q.Funcs = make([]*ir.Func, len(p.Funcs))
 	for i, f := range p.Funcs {
-		q.Funcs[i] = f.Clone()
+		q.Funcs[i] = CloneFunc(f)
 	}
 	return &q
 }
 
-// Clone is a deep copy.
-func (f *Func) Clone() *Func {
+// CloneFunc returns a deep copy of f.
+func CloneFunc(f *ir.Func) *ir.Func {
 	g := *f
 	g.ArgKinds = slices.Clone(f.ArgKinds)
 	g.Slots = slices.Clone(f.Slots)

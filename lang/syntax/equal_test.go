@@ -1,28 +1,20 @@
 package syntax
 
-import (
-	"reflect"
+import "reflect"
 
-	"probe/lang/source"
-)
-
-// Equal tells whether two scripts have the same tree. Places, comments, doc
+// Equal reports whether two scripts have the same tree. Places, comments, doc
 // texts and the second reading of casts do not count; parentheses do, as the
 // formatter prints them as they are written.
 func Equal(a, b *File) bool {
 	return a.Shebang == b.Shebang && equalValue(reflect.ValueOf(a.Items), reflect.ValueOf(b.Items))
 }
 
-// EqualExpr tells the same of two expressions.
+// EqualExpr reports whether two expressions have the same tree.
 func EqualExpr(a, b Expr) bool {
 	return equalValue(reflect.ValueOf(&a).Elem(), reflect.ValueOf(&b).Elem())
 }
 
-var (
-	atType   = reflect.TypeFor[At]()
-	spanType = reflect.TypeFor[source.Span]()
-	castType = reflect.TypeFor[Cast]()
-)
+var castType = reflect.TypeFor[Cast]()
 
 // equalValue compares two parts of a tree.
 func equalValue(a, b reflect.Value) bool {
