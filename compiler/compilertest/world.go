@@ -231,7 +231,7 @@ func (w *World) records() {
 				if i > 0 {
 					w.out.WriteString(", ")
 				}
-				w.out.WriteString(value.Text(a, value.NoResolver{}))
+				w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
 			}
 		}
 		if s := w.out.String(); s[len(s)-1] != '\n' {
@@ -246,7 +246,7 @@ func (w *World) graph(rec []byte, args []value.Value) {
 		if i > 0 {
 			w.out.WriteString(", ")
 		}
-		w.out.WriteString(value.Text(a, value.NoResolver{}))
+		w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
 	}
 	if len(args) < 10 {
 		return

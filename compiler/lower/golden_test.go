@@ -13,6 +13,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/compilertest"
 	"probe/compiler/ir"
+	"probe/compiler/ir/irgen"
 	"probe/compiler/lower"
 	"probe/compiler/object"
 	"probe/compiler/pass"
@@ -52,7 +53,7 @@ func (l lowered) run(t *testing.T, steps string, optimise bool) string {
 	if optimise {
 		progs = nil
 		for _, p := range l.unit.IR {
-			q := p.Clone()
+			q := irgen.Clone(p)
 			for _, f := range q.Funcs {
 				if err := pass.Run(f, pass.Options{Verify: true}); err != nil {
 					t.Fatal(err)
