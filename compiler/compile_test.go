@@ -16,6 +16,7 @@ import (
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
+	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
 )
 
@@ -48,7 +49,7 @@ func (m *machine) Kinds() []hir.ProbeKind {
 
 func (m *machine) Expand(r *hir.ExpandRequest, _ *diag.List) []*hir.Site {
 	regs, _ := target.AMD64Regs()
-	s := &hir.Site{Provider: r.Parts[0].Text, Name: r.Raw, Type: r.Parts[0].Text, Space: types.Kernel, Func: "f"}
+	s := &hir.Site{Provider: r.Parts[0].Text, Kind: provider.KindOf(r.Parts[0].Text), Name: r.Raw, Type: r.Parts[0].Text, Space: types.Kernel, Func: "f"}
 	task := types.PointerTo(m.task, types.Kernel)
 	switch s.Provider {
 	case "begin":

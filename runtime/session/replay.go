@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"probe/lang/hir"
 
 	"probe/compiler/builtin"
 	"probe/compiler/object"
@@ -29,7 +30,7 @@ func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts 
 	if opts.Verbose != nil {
 		m.Plan(func(probe string, calls int) { s.verbose("%s: calls in the recording: %d", probe, calls) })
 	}
-	err := c.run("begin")
+	err := c.run(hir.BeforeAttach)
 	for more := true; err == nil && more && !s.done && !s.exited; {
 		s.opts.Printer.Hold()
 		s.drain(s.clauses, 0)
