@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -31,10 +32,10 @@ func (c *checker) enumerator(name string) (*types.Type, uint64, bool) {
 		return nil, 0, false
 	}
 	if t.Kind != types.Enum {
-		return litType(v, false), v, true
+		return infer.LitType(v, false), v, true
 	}
 	if t.Size != 8 || t.Signed {
-		t = clone(t)
+		t = infer.Clone(t)
 		t.Size, t.Signed = 8, false
 	}
 	return t, v, true
@@ -90,7 +91,7 @@ func (b macros) cmacro(m *cmacroDef, at source.Span) hir.Expr {
 	if m.active {
 		b.errorf("recursive-macro", at, "macro recursion: %s", b.macroChain(m.def.Name)).
 			WithLabel("expands to itself").At(m.def.NameAt, "defined here").WithRow("L-CMAC-02")
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !m.tried {
 		m.tried = true
@@ -99,7 +100,7 @@ func (b macros) cmacro(m *cmacroDef, at source.Span) hir.Expr {
 	if m.x == nil {
 		b.errorf("bad-c-macro", at, "unable to expand macro as an expression: %s", short(m.def.Body)).
 			WithLabel("`%s` is used here", m.def.Name).At(m.def.NameAt, "defined here").WithRow("L-CMAC-03")
-		return poison(at)
+		return infer.Poison(at)
 	}
 	m.active = true
 	b.cstack = append(b.cstack, m.def.Name)

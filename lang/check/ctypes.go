@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
@@ -128,7 +129,7 @@ func (ct *ctypes) enum(e *syntax.CEnum) *types.Type {
 	}
 	t := &types.Type{Kind: types.Enum, Size: size, Signed: signed, Enum: tab}
 	ct.enumDefs[e] = t
-	lit := clone(t)
+	lit := infer.Clone(t)
 	lit.Size, lit.Signed = 8, false
 	for _, it := range e.Items {
 		ct.values[it.Name] = enumerator{lit, uint64(it.Value)}

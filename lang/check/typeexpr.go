@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -94,27 +95,27 @@ func (b typeExprs) typeOf(e syntax.Expr) *types.Type {
 		}
 	}
 	x := b.observed(e)
-	if isBad(x) {
-		if x.Type() == unknown {
-			return unknown
+	if infer.IsBad(x) {
+		if x.Type() == infer.Unknown {
+			return infer.Unknown
 		}
 		return nil
 	}
-	return settle(b.shown(x))
+	return infer.Settle(b.shown(x))
 }
 
 // lock is the type of a cell that is observed. The value may still change it,
 // since the observer is typed again then; but where a branch depends on it,
 // that branch must not (T-PROM-12).
-func (b *body) lock(c *cell, at source.Span) *types.Type {
+func (b *body) lock(c *infer.Cell, at source.Span) *types.Type {
 	b.depend(c)
-	if c.typ == nil {
-		return unknown
+	if c.Typ == nil {
+		return infer.Unknown
 	}
-	if b.deciding > 0 && !c.locked.Valid() {
-		c.locked = at
+	if b.deciding > 0 && !c.Locked.Valid() {
+		c.Locked = at
 	}
-	return c.typ
+	return c.Typ
 }
 
 // observed types an expression that only its type is wanted of.
@@ -125,7 +126,7 @@ func (b typeExprs) observed(e syntax.Expr) hir.Expr {
 	switch n := x.(type) {
 	case *hir.VarRef:
 		if v := b.cellOf(n.Var); v != nil {
-			b.lock(&v.cell, e.Span())
+			b.lock(&v.Cell, e.Span())
 		}
 	case *hir.MapGet:
 		if m := b.c.maps[n.Map.Name]; m != nil {
@@ -146,9 +147,9 @@ func (b *body) cellOf(v *hir.Var) *varCell {
 
 // lockedError is the complaint about a value that would change a type that was
 // observed elsewhere.
-func (b *body) lockedError(c *cell, x hir.Expr) {
+func (b *body) lockedError(c *infer.Cell, x hir.Expr) {
 	b.errorf("locked-type", x.Span(), "this type has been locked because it was used in another part of the script: `%s` does not fit `%s`",
-		settle(x.Type()), c.typ).WithLabel("would change the type").At(c.locked, "its type was used here").WithRow("T-PROM-12")
+		infer.Settle(x.Type()), c.Typ).WithLabel("would change the type").At(c.Locked, "its type was used here").WithRow("T-PROM-12")
 }
 
 // suffixes applies '*' and '[N]' from left to right (T-KIND-22).
@@ -161,10 +162,10 @@ func (b typeExprs) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 		n := s.Len
 		if s.LenX != nil {
 			x := b.exprs.value(s.LenX)
-			if isBad(x) {
+			if infer.IsBad(x) {
 				return x.Type()
 			}
-			v, neg, ok := constInt(x)
+			v, neg, ok := infer.ConstInt(x)
 			if !ok || neg {
 				b.errorf("bad-type", s.LenX.Span(), "an array length must be a non-negative integer literal").
 					WithLabel("not one").WithRow("T-KIND-22")

@@ -1,4 +1,4 @@
-package check
+package infer
 
 import (
 	"slices"
@@ -6,10 +6,10 @@ import (
 	"probe/lang/types"
 )
 
-// promote is the one type that holds the values of both (section 2.3). It
+// Promote is the one type that holds the values of both (section 2.3). It
 // reports false when there is none. The first operand is the older one: its
 // pointee, its record layout and its names are kept.
-func promote(a, b *types.Type) (*types.Type, bool) {
+func Promote(a, b *types.Type) (*types.Type, bool) {
 	if a == b {
 		return a, true
 	}
@@ -29,9 +29,9 @@ func promote(a, b *types.Type) (*types.Type, bool) {
 		}
 		return a, true
 	case types.Pointer:
-		return a, samePointee(a.Elem, b.Elem)
+		return a, SamePointee(a.Elem, b.Elem)
 	case types.Array:
-		return a, a.Len == b.Len && sameType(a.Elem, b.Elem)
+		return a, a.Len == b.Len && SameType(a.Elem, b.Elem)
 	case types.KStack, types.UStack:
 		return a, a.Mode == b.Mode && a.Limit == b.Limit
 	case types.Record:
@@ -60,7 +60,7 @@ func promoteInt(a, b *types.Type) *types.Type {
 	switch {
 	case a.Signed == b.Signed:
 		if a.Flex && b.Flex {
-			return litPos[sizeIndex(size)]
+			return LitPos[sizeIndex(size)]
 		}
 	case a.Flex:
 		signed = b.Signed
@@ -79,12 +79,12 @@ func promoteInt(a, b *types.Type) *types.Type {
 	if b.Space != types.SpaceNone {
 		sp = b.Space
 	}
-	return intIn(size, signed, sp)
+	return IntIn(size, signed, sp)
 }
 
-// adapt is the type of a literal beside another operand (T-INT-01): flexible
+// Adapt is the type of a literal beside another operand (T-INT-01): flexible
 // literals take the other's sign.
-func adapt(lit, other *types.Type) *types.Type {
+func Adapt(lit, other *types.Type) *types.Type {
 	if lit.Flex && other.Kind != types.Invalid && !other.Flex {
 		return types.IntType(lit.Size, other.Signed)
 	}
@@ -138,12 +138,12 @@ func promoteRecord(a, b *types.Type) (*types.Type, bool) {
 			}
 			other = f
 		}
-		t, ok := promote(fa[i].Type, other.Type)
+		t, ok := Promote(fa[i].Type, other.Type)
 		if !ok {
 			return nil, false
 		}
 		elems[i], names[i] = t, fa[i].Name
-		changed = changed || t != fa[i].Type && (!sameType(t, fa[i].Type) || t.Flex != fa[i].Type.Flex)
+		changed = changed || t != fa[i].Type && (!SameType(t, fa[i].Type) || t.Flex != fa[i].Type.Flex)
 	}
 	if !changed {
 		return a, true
@@ -154,9 +154,9 @@ func promoteRecord(a, b *types.Type) (*types.Type, bool) {
 	return types.TupleType(elems...), true
 }
 
-// sameType is equality of types; address spaces, flexibility and typedef names
+// SameType is equality of types; address spaces, flexibility and typedef names
 // do not count.
-func sameType(a, b *types.Type) bool {
+func SameType(a, b *types.Type) bool {
 	if a == b {
 		return true
 	}
@@ -169,9 +169,9 @@ func sameType(a, b *types.Type) bool {
 	case types.Enum:
 		return sameEnum(a, b)
 	case types.Pointer:
-		return sameType(pointee(a), pointee(b))
+		return SameType(Pointee(a), Pointee(b))
 	case types.Array:
-		return a.Len == b.Len && sameType(a.Elem, b.Elem)
+		return a.Len == b.Len && SameType(a.Elem, b.Elem)
 	case types.Record:
 		if a.Struct == b.Struct {
 			return true
@@ -187,13 +187,13 @@ func sameType(a, b *types.Type) bool {
 			return false
 		}
 		for i := range fa {
-			if fa[i].Name != fb[i].Name || !sameType(fa[i].Type, fb[i].Type) {
+			if fa[i].Name != fb[i].Name || !SameType(fa[i].Type, fb[i].Type) {
 				return false
 			}
 		}
 		return true
 	case types.Hist, types.LHist, types.TSeries, types.KStack, types.UStack:
-		_, ok := promote(a, b)
+		_, ok := Promote(a, b)
 		return ok
 	case types.Sum, types.Min, types.Max, types.Avg, types.Stats:
 		return a.Signed == b.Signed
@@ -201,24 +201,24 @@ func sameType(a, b *types.Type) bool {
 	return true
 }
 
-// pointee is what a pointer points to; void when it has no type.
-func pointee(t *types.Type) *types.Type {
+// Pointee is what a pointer points to; void when it has no type.
+func Pointee(t *types.Type) *types.Type {
 	if t.Elem == nil {
 		return types.VoidType
 	}
 	return t.Elem
 }
 
-// samePointee tells whether pointers to a and b may meet in one variable:
+// SamePointee tells whether pointers to a and b may meet in one variable:
 // equal pointees, or void on one side.
-func samePointee(a, b *types.Type) bool {
+func SamePointee(a, b *types.Type) bool {
 	if a == nil || b == nil || a.Kind == types.Void || b.Kind == types.Void {
 		return true
 	}
 	if a.IsInt() && b.IsInt() {
 		return a.Size == b.Size
 	}
-	return sameType(a, b)
+	return SameType(a, b)
 }
 
 // sameStruct tells whether two layouts mean one struct: C types by name, the
@@ -234,7 +234,7 @@ func sameStruct(a, b *types.Struct) bool {
 		return true
 	}
 	return slices.EqualFunc(a.Fields(), b.Fields(), func(f, g types.Field) bool {
-		return f.Name == g.Name && f.Offset == g.Offset && sameType(f.Type, g.Type)
+		return f.Name == g.Name && f.Offset == g.Offset && SameType(f.Type, g.Type)
 	})
 }
 
@@ -242,9 +242,9 @@ func sameEnum(a, b *types.Type) bool {
 	return a.Enum == b.Enum || a.Enum != nil && b.Enum != nil && a.Enum.Name != "" && a.Enum.Name == b.Enum.Name
 }
 
-// settle removes what only literals have, so that a type can be handed out:
+// Settle removes what only literals have, so that a type can be handed out:
 // flexibility, also inside tuples.
-func settle(t *types.Type) *types.Type {
+func Settle(t *types.Type) *types.Type {
 	switch {
 	case t == nil:
 		return nil
@@ -260,7 +260,7 @@ func settle(t *types.Type) *types.Type {
 	fs := t.Struct.Fields()
 	var elems []*types.Type
 	for i := range fs {
-		s := settle(fs[i].Type)
+		s := Settle(fs[i].Type)
 		if s != fs[i].Type && elems == nil {
 			elems = make([]*types.Type, len(fs))
 			for j := range i {

@@ -1,4 +1,4 @@
-package check
+package infer
 
 import (
 	"probe/lang/hir"
@@ -10,23 +10,25 @@ import (
 // while (int8)-1 has types.Int8. Both are spelled int8, but only literals fold
 // and adapt.
 var (
-	litPos = literalTypes(true)  // not negative: signed, flexible (T-INT-01)
+	// LitPos are the types of literals of 1, 2, 4 and 8 bytes.
+	LitPos = literalTypes(true)  // not negative: signed, flexible (T-INT-01)
 	litNeg = literalTypes(false) // negative: signed, not flexible (T-INT-02)
-	litBig = clone(types.Uint64) // above the int64 range
-	// unknown is the type of an expression that waits for a map or variable
+	litBig = Clone(types.Uint64) // above the int64 range
+	// Unknown is the type of an expression that waits for a map or variable
 	// whose type has not been inferred yet. Like poison it silences
 	// complaints; the body is typed again once the cell is known.
-	unknown = &types.Type{Kind: types.Invalid}
+	Unknown = &types.Type{Kind: types.Invalid}
 	// spaced are integer types that remember the address space they came from
 	// (T-AS-05), by size, sign and space.
 	spaced = spacedTypes()
 )
 
-func clone(t *types.Type) *types.Type { c := *t; return &c }
+// Clone copies a type, so that it is told apart from t by identity.
+func Clone(t *types.Type) *types.Type { c := *t; return &c }
 
 func literalTypes(flex bool) (out [4]*types.Type) {
 	for i := range out {
-		out[i] = clone(types.IntType(1<<i, true))
+		out[i] = Clone(types.IntType(1<<i, true))
 		out[i].Flex = flex
 	}
 	return out
@@ -38,7 +40,7 @@ func spacedTypes() (out [4][2][4]*types.Type) {
 			for sp := range out[i][sign] {
 				t := types.IntType(1<<i, sign == 1)
 				if sp != 0 {
-					t = clone(t)
+					t = Clone(t)
 					t.Space = types.Space(sp)
 				}
 				out[i][sign][sp] = t
@@ -61,8 +63,8 @@ func sizeIndex(size int) int {
 	return 3
 }
 
-// litType is the shared type of an integer literal.
-func litType(bits uint64, neg bool) *types.Type {
+// LitType is the shared type of an integer literal.
+func LitType(bits uint64, neg bool) *types.Type {
 	v := int64(bits)
 	if !neg && v < 0 {
 		return litBig
@@ -79,11 +81,11 @@ func litType(bits uint64, neg bool) *types.Type {
 	if neg {
 		return litNeg[i]
 	}
-	return litPos[i]
+	return LitPos[i]
 }
 
-// intIn is the integer type of a size and sign that points into a space.
-func intIn(size int, signed bool, sp types.Space) *types.Type {
+// IntIn is the integer type of a size and sign that points into a space.
+func IntIn(size int, signed bool, sp types.Space) *types.Type {
 	s := 0
 	if signed {
 		s = 1
@@ -91,12 +93,13 @@ func intIn(size int, signed bool, sp types.Space) *types.Type {
 	return spaced[sizeIndex(size)][s][sp]
 }
 
-// newLit makes an integer literal; neg tells that bits is a negative int64.
-func newLit(at source.Span, bits uint64, neg bool) *hir.Int {
-	return &hir.Int{X: hir.X{T: litType(bits, neg), At: at}, V: bits}
+// Lit makes an integer literal; neg tells that bits is a negative int64.
+func Lit(at source.Span, bits uint64, neg bool) *hir.Int {
+	return &hir.Int{X: hir.X{T: LitType(bits, neg), At: at}, V: bits}
 }
 
-func newBool(at source.Span, v bool) *hir.Int {
+// Bool makes a literal of type bool.
+func Bool(at source.Span, v bool) *hir.Int {
 	x := &hir.Int{X: hir.X{T: types.BoolType, At: at}}
 	if v {
 		x.V = 1
@@ -104,26 +107,27 @@ func newBool(at source.Span, v bool) *hir.Int {
 	return x
 }
 
-func newStr(at source.Span, s string) *hir.Bytes {
+// Str makes a string literal, which has room for the NUL behind it.
+func Str(at source.Span, s string) *hir.Bytes {
 	return &hir.Bytes{X: hir.X{T: types.StringType(len(s) + 1), At: at}, V: s}
 }
 
-// poison stands for an expression that was already complained about.
-func poison(at source.Span) hir.Expr {
+// Poison stands for an expression that was already complained about.
+func Poison(at source.Span) hir.Expr {
 	return &hir.Int{X: hir.X{T: types.InvalidType, At: at}}
 }
 
-// pending stands for an expression whose type is not known yet.
-func pending(at source.Span) hir.Expr {
-	return &hir.Int{X: hir.X{T: unknown, At: at}}
+// Pending stands for an expression whose type is not known yet.
+func Pending(at source.Span) hir.Expr {
+	return &hir.Int{X: hir.X{T: Unknown, At: at}}
 }
 
-// isBad tells poison and pending expressions: nothing is said about them.
-func isBad(x hir.Expr) bool { return x.Type().Kind == types.Invalid }
+// IsBad reports poison and pending expressions: nothing is said about them.
+func IsBad(x hir.Expr) bool { return x.Type().Kind == types.Invalid }
 
-// intLit gives an integer literal: one that folds with T-FOLD-01. Enumerators
+// IntLit gives an integer literal: one that folds with T-FOLD-01. Enumerators
 // count, bools do not.
-func intLit(x hir.Expr) (*hir.Int, bool) {
+func IntLit(x hir.Expr) (*hir.Int, bool) {
 	n, ok := x.(*hir.Int)
 	if !ok {
 		return nil, false
@@ -133,19 +137,21 @@ func intLit(x hir.Expr) (*hir.Int, bool) {
 		t == litNeg[0] || t == litNeg[1] || t == litNeg[2] || t == litNeg[3]
 }
 
-func boolLit(x hir.Expr) (*hir.Int, bool) {
+// BoolLit reports whether x is a bool that is known, and gives it.
+func BoolLit(x hir.Expr) (*hir.Int, bool) {
 	n, ok := x.(*hir.Int)
 	return n, ok && n.T.Kind == types.Bool
 }
 
-func strLit(x hir.Expr) (*hir.Bytes, bool) {
+// StrLit reports whether x is a string literal, and gives it.
+func StrLit(x hir.Expr) (*hir.Bytes, bool) {
 	s, ok := x.(*hir.Bytes)
 	return s, ok && s.T.Kind == types.String
 }
 
-// constInt gives the value of any integer constant, casts of literals
+// ConstInt gives the value of any integer constant, casts of literals
 // included. neg tells that it is a negative number.
-func constInt(x hir.Expr) (v uint64, neg, ok bool) {
+func ConstInt(x hir.Expr) (v uint64, neg, ok bool) {
 	n, is := x.(*hir.Int)
 	if !is || !n.T.IsInt() {
 		return 0, false, false
@@ -153,8 +159,8 @@ func constInt(x hir.Expr) (v uint64, neg, ok bool) {
 	return n.V, n.T.Signed && int64(n.V) < 0, true
 }
 
-// isLiteral tells what is_literal() and the literal parameters accept.
-func isLiteral(x hir.Expr) bool {
+// IsLiteral tells what is_literal() and the literal parameters accept.
+func IsLiteral(x hir.Expr) bool {
 	switch n := x.(type) {
 	case *hir.Int:
 		return n.T.Kind != types.Invalid && n.T.Kind != types.Pointer
@@ -162,7 +168,7 @@ func isLiteral(x hir.Expr) bool {
 		return n.T.Kind == types.String
 	case *hir.Tuple:
 		for _, e := range n.Elems {
-			if !isLiteral(e) {
+			if !IsLiteral(e) {
 				return false
 			}
 		}
@@ -171,8 +177,8 @@ func isLiteral(x hir.Expr) bool {
 	return false
 }
 
-// constOf is x as signatures see constants, nil if it is none.
-func constOf(x hir.Expr) *types.Const {
+// ConstOf is x as signatures see constants, nil if it is none.
+func ConstOf(x hir.Expr) *types.Const {
 	switch n := x.(type) {
 	case *hir.Int:
 		if n.T.Kind != types.Invalid {
@@ -184,13 +190,13 @@ func constOf(x hir.Expr) *types.Const {
 	return nil
 }
 
-// fromConst makes the literal that a signature folded a call to.
-func fromConst(at source.Span, c *types.Const) hir.Expr {
+// FromConst makes the literal that a signature folded a call to.
+func FromConst(at source.Span, c *types.Const) hir.Expr {
 	switch c.Type.Kind {
 	case types.Int:
 		neg := c.Type.Signed && int64(c.Int) < 0
 		if lit := types.LiteralType(c.Int, neg); c.Type.Flex || neg && lit.Size == c.Type.Size {
-			return newLit(at, c.Int, neg)
+			return Lit(at, c.Int, neg)
 		}
 		return &hir.Int{X: hir.X{T: c.Type, At: at}, V: c.Int}
 	case types.Bool, types.Enum, types.Pointer, types.KSym, types.Username, types.ErrName:
@@ -199,8 +205,8 @@ func fromConst(at source.Span, c *types.Const) hir.Expr {
 	return &hir.Bytes{X: hir.X{T: c.Type, At: at}, V: c.Str}
 }
 
-// extend cuts bits to an integer type and extends them again by its sign.
-func extend(v uint64, t *types.Type) uint64 {
+// Extend cuts bits to an integer type and extends them again by its sign.
+func Extend(v uint64, t *types.Type) uint64 {
 	if t.Kind == types.Bool {
 		if v != 0 {
 			return 1
