@@ -22,6 +22,7 @@ var edges = map[string][]string{
 	"lang/value":                       {"lang/types"},
 	"lang/syntax":                      {"lang/source", "lang/diag"},
 	"lang/hir":                         {"lang/source", "lang/diag", "lang/types"},
+	"lang/check/ctype":                 {"lang/source", "lang/diag", "lang/hir", "lang/syntax", "lang/types", "lang/check/infer"},
 	"lang/check/infer":                 {"lang/source", "lang/hir", "lang/types"},
 	"lang/check":                       {"lang/..."},
 	"compiler/ir":                      {"lang/source"},
