@@ -15,18 +15,18 @@ import (
 // call types name(args): a form the checker knows itself, a macro, or a
 // function of the library.
 func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
-	if ms := b.c.macros[e.Name]; ms != nil && !reservedWords[e.Name] {
+	if ms := b.c.macros[e.Name]; ms != nil && !b.c.reserved(e.Name) {
 		if m := b.macros.chooseMacro(ms, e); m != nil {
 			return b.macros.expand(m, e.At.At, e, e.Args, agg)
 		}
-		if b.c.in.Builtins[e.Name] == nil && form(e.Name) == nil {
+		if b.c.builtin(e.Name) == nil && form(e.Name) == nil {
 			return b.macros.noMacroFits(ms, e)
 		}
 	}
 	if f := form(e.Name); f != nil {
 		return f(b.forms, e)
 	}
-	sig := b.c.in.Builtins[e.Name]
+	sig := b.c.builtin(e.Name)
 	if sig == nil {
 		return b.unknownFunction(e)
 	}
@@ -38,23 +38,12 @@ func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
 	return b.builtin(sig, e.At.At, e.NameAt, e.Args, agg)
 }
 
-// missingFunctions are names of the language that the library does not have
-// yet, with their rows.
-var missingFunctions = map[string]string{
-	"assert": "F-ASSERT", "cgroupid": "F-CGROUPID", "container": "X-FN", "debugf": "F-DEBUGF", "dw_ustack": "F-DWUSTACK",
-	"filter": "X-FN", "ip": "X-FN", "ip4": "X-FN", "ip6": "X-FN", "kfunc_allowed": "F-KFUNC", "memcmp": "F-MEMCMP",
-	"netns": "X-FN", "override": "F-OVERRIDE", "path": "F-PATH", "percpu_kaddr": "F-PERCPUKADDR", "pod": "X-FN",
-	"signal": "F-SIGNAL", "signal_thread": "F-SIGNAL", "skboutput": "F-SKBOUTPUT", "sock": "X-FN", "socket_cookie": "F-SOCKCOOKIE",
-	"str_concat": "F-STRCONCAT", "strcap": "F-STRCAP", "tseries": "M-TSERIES", "uaddr": "F-UADDR", "unwatch": "F-UNWATCH",
-	"write_user": "F-WRITEUSER",
-}
-
 func (b calls) unknownFunction(e *syntax.Call) hir.Expr {
 	for _, a := range e.Args {
 		b.quietly(a)
 	}
-	if row := missingFunctions[e.Name]; row != "" {
-		return b.unsupported(e.NameAt, row, "`"+e.Name+"()`")
+	if sig := b.c.in.Builtins[e.Name]; sig != nil && sig.Missing {
+		return b.unsupported(e.NameAt, sig.Row, "`"+e.Name+"()`")
 	}
 	d := b.errorf("unknown-name", e.NameAt, "unknown function: `%s`", e.Name).
 		WithLabel("not defined in the language or in this script").WithRow("F-GEN-03")
@@ -171,7 +160,7 @@ func (b calls) wholeMapNotes(call *hir.Call) {
 		if !ok {
 			continue
 		}
-		if b.loops > 0 && call.Sig.Row == "F-PRINT" {
+		if b.loops > 0 && call.Sig.ShowsMap {
 			b.warnf("async-in-loop", call.At, "%s() of a whole map in a loop: printing is asynchronous", call.Sig.Name).
 				WithLabel("shows the map as it is when the record is read, not as it is now").WithRow("E-FOR-06").
 				WithHelp("print single values: `print(($key, @%s[$key]))`", m.Map.Name)
@@ -302,7 +291,7 @@ func (b calls) available(sig *types.Signature, at source.Span) bool {
 			WithLabel("it can change the system").WithRow("F-GEN-04").WithHelp("run with `--unsafe` to allow it")
 		return false
 	}
-	if (sig.Row == "F-REG" || sig.Row == "B-CTX") && b.site.Prog == hir.ProgTracing && !b.site.Regs {
+	if sig.Registers && b.site.Prog == hir.ProgTracing && !b.site.Regs {
 		b.errorf("wrong-probe", at, "%s can not be used with \"%s\" probes that are attached without registers", callName(sig), b.site.Provider).
 			WithLabel("%s has typed arguments instead of registers", b.site.Name).WithRow(sig.Row).
 			WithHelp("use `kprobe:%s`, or `config = { attach = kprobe }`", b.site.Func)

@@ -139,21 +139,33 @@ func nearest(name string, candidates []string) string {
 func (c *checker) nearestFunction(name string) string {
 	var names []string
 	for n, s := range c.in.Builtins {
-		if !s.NoCall {
+		if !s.NoCall && !s.Missing {
+			names = append(names, n)
+		}
+	}
+	for n, f := range words {
+		if f.call != nil {
 			names = append(names, n)
 		}
 	}
 	for n := range c.macros {
 		names = append(names, n)
 	}
-	return nearest(name, append(names, formNames...))
+	return nearest(name, names)
 }
 
 // nearestValue looks for a builtin value or a constant with a similar name.
 func (c *checker) nearestValue(name string) string {
-	names := []string{"args", "retval", "probe", "probetype", "duration"}
-	for n := range c.in.Builtins {
-		names = append(names, n)
+	var names []string
+	for n, f := range words {
+		if f.word != nil {
+			names = append(names, n)
+		}
+	}
+	for n, s := range c.in.Builtins {
+		if !s.Missing {
+			names = append(names, n)
+		}
 	}
 	for n := range c.macros {
 		names = append(names, n)

@@ -12,46 +12,6 @@ import (
 	"probe/lang/value"
 )
 
-// formNames are the functions that form knows, for suggestions.
-var formNames = []string{
-	"config", "container_of", "duration", "fail", "getopt", "is_array", "is_integer", "is_literal", "is_ptr", "is_scalar",
-	"is_str", "is_unsigned_integer", "probe", "probetype", "retval", "static_assert", "str",
-}
-
-// form finds the functions that the checker computes itself: their arguments
-// are types, or their result is known when the script is compiled.
-func form(name string) func(b forms, e *syntax.Call) hir.Expr {
-	switch name {
-	case "is_str":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.String })
-	case "is_ptr":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.Pointer })
-	case "is_array":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.Array })
-	case "is_integer":
-		return isForm((*types.Type).IsInt)
-	case "is_unsigned_integer":
-		return isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed })
-	case "is_literal":
-		return forms.isLiteralForm
-	case "is_scalar":
-		return forms.isScalar
-	case "static_assert":
-		return forms.staticAssert
-	case "fail":
-		return forms.fail
-	case "container_of":
-		return forms.containerOf
-	case "getopt":
-		return forms.getopt
-	case "str":
-		return forms.str
-	case "probe", "probetype", "retval", "config", "duration":
-		return wordCall
-	}
-	return nil
-}
-
 // wordCall is probe() and its like: the same as the bare word.
 func wordCall(b forms, e *syntax.Call) hir.Expr {
 	if !b.forms.formArgs(e, 0, 0) {
@@ -316,7 +276,7 @@ func (b typeExprs) isValueName(name string) bool {
 	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.idents.constantName(name) != nil {
 		return true
 	}
-	sig := b.c.in.Builtins[name]
+	sig := b.c.builtin(name)
 	return sig != nil && sig.Bare || b.c.macros[name] != nil
 }
 

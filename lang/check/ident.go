@@ -10,11 +10,6 @@ import (
 	"probe/lang/syntax"
 )
 
-// reservedWords are builtins that no macro may redefine (L-LEX-10).
-var reservedWords = map[string]bool{
-	"args": true, "ctx": true, "kstack": true, "ustack": true, "nsecs": true, "pid": true, "tid": true,
-}
-
 // argNumber reads argN; ok is false for any other name.
 func argNumber(name string) (digits string, ok bool) {
 	digits, ok = strings.CutPrefix(name, "arg")
@@ -38,13 +33,13 @@ func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 			return b.exprs.expr(p.expr)
 		})
 	}
-	if e.Name == "args" {
-		return b.siteVals.argsWhole(e.At.At)
+	if f := words[e.Name]; f != nil && f.reserved {
+		return f.word(b.siteVals, e.At.At)
 	}
 	if _, ok := argNumber(e.Name); ok {
 		return b.siteVals.argN(e)
 	}
-	if ms := b.c.macros[e.Name]; ms != nil && !reservedWords[e.Name] {
+	if ms := b.c.macros[e.Name]; ms != nil && !b.c.reserved(e.Name) {
 		for _, m := range ms {
 			if len(m.params) == 0 {
 				return b.macros.expand(m, e.At.At, e, nil, agg)
@@ -54,7 +49,7 @@ func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 	if f := wordForm(e.Name); f != nil {
 		return f(b.siteVals, e.At.At)
 	}
-	if sig := b.c.in.Builtins[e.Name]; sig != nil && sig.Bare {
+	if sig := b.c.builtin(e.Name); sig != nil && sig.Bare {
 		return b.calls.builtin(sig, e.At.At, e.At.At, nil, agg)
 	}
 	if x := b.constant(e.Name, e.At.At); x != nil {
@@ -71,12 +66,12 @@ func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 }
 
 func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
-	if row := missingFunctions[e.Name]; row != "" {
-		return b.unsupported(e.At.At, row, "`"+e.Name+"`")
+	if sig := b.c.in.Builtins[e.Name]; sig != nil && sig.Missing {
+		return b.unsupported(e.At.At, sig.Row, "`"+e.Name+"`")
 	}
 	d := b.errorf("unknown-name", e.At.At, "unknown identifier: `%s`", e.Name).
 		WithLabel("not a builtin, macro or constant").WithRow("L-CMAC-06")
-	if sig := b.c.in.Builtins[e.Name]; sig != nil || form(e.Name) != nil || b.c.macros[e.Name] != nil {
+	if sig := b.c.builtin(e.Name); sig != nil || form(e.Name) != nil || b.c.macros[e.Name] != nil {
 		d.WithLabel("a function needs its arguments").WithHelp("call it: `%s(…)`", e.Name)
 		if sig != nil && sig.Usage != "" {
 			d.Helps[0] = "usage: `" + sig.Usage + "`"
@@ -128,25 +123,6 @@ func (b idents) constantName(name string) hir.Expr {
 	}
 	if _, ok := ctype.HeaderConstants()[name]; ok && b.c.csection().Includes {
 		return infer.Poison(b.at)
-	}
-	return nil
-}
-
-// wordForm resolves a bare word that stands for something of the site.
-func wordForm(name string) func(b siteVals, at source.Span) hir.Expr {
-	switch name {
-	case "args":
-		return siteVals.argsWhole
-	case "retval":
-		return siteVals.retval
-	case "duration":
-		return siteVals.duration
-	case "probe":
-		return func(b siteVals, at source.Span) hir.Expr { return infer.Str(at, b.site.Name) }
-	case "probetype":
-		return func(b siteVals, at source.Span) hir.Expr { return infer.Str(at, b.site.Type) }
-	case "config":
-		return siteVals.configRecord
 	}
 	return nil
 }

@@ -91,17 +91,10 @@ func (b macros) macroScore(m *macro, args []syntax.Expr) int {
 	return score
 }
 
-// libraryForms are the functions of the library that take maps and variables
-// as such (appendix L): a user's macro of plain words does not hide them.
-var libraryForms = map[string][]string{
-	"delete": {"@$", "@e", "@", "e"}, "has_key": {"@e"}, "find": {"@e$"}, "len": {"@", "e"},
-	"strlen": {"$", "e"}, "comm": {"$", "e", ""},
-}
-
 // libraryScore is the score that the library's own forms reach for a call.
 func (b macros) libraryScore(e *syntax.Call) int {
 	best := -1
-	for _, form := range libraryForms[e.Name] {
+	for _, form := range b.c.shapes(e.Name) {
 		if len(form) != len(e.Args) {
 			continue
 		}
@@ -123,6 +116,15 @@ func (b macros) libraryScore(e *syntax.Call) int {
 		}
 	}
 	return best
+}
+
+// shapes are the argument lists by which the library's own form of a function
+// beats a macro of plain words (types.Signature.Shapes).
+func (c *checker) shapes(name string) []string {
+	if sig := c.builtin(name); sig != nil {
+		return sig.Shapes
+	}
+	return nil
 }
 
 // noMacroFits is the error for a call that no definition fits.

@@ -119,7 +119,7 @@ func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 func hasContext(x hir.Expr) bool {
 	switch n := x.(type) {
 	case *hir.Call:
-		return n.Sig.Row == "B-CTX"
+		return n.Sig.Fleeting
 	case *hir.Tuple:
 		return slices.ContainsFunc(n.Elems, hasContext)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"probe/internal/guest/guesttest"
-	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/runtime/machine/live/feature"
 	"probe/stdlib"
@@ -199,10 +198,11 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
-	for name, row := range check.MissingFunctions() {
-		if stdlib.Table()[name] != nil {
+	for name, s := range stdlib.Signatures() {
+		if !s.Missing {
 			continue
 		}
+		row := s.Row
 		list := c.Check("begin { " + name + "(1); }")
 		if !slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Code == "not-supported" && d.Row == row }) {
 			t.Errorf("%s() is listed as missing and not refused with %s:\n%s", name, row, render(list))
