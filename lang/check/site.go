@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -13,9 +14,8 @@ import (
 // argsWhole is args without a field.
 func (b siteVals) argsWhole(at source.Span) hir.Expr {
 	if !b.hasArgs(at) {
-		return poison(at)
+		return infer.Poison(at)
 	}
-	b.probe.UsesArgs = true
 	return &hir.ArgsRecord{X: hir.X{T: b.argsType(), At: at}}
 }
 
@@ -89,7 +89,7 @@ func (b siteVals) argType(a *hir.Arg) *types.Type {
 		return types.InvalidType
 	}
 	if t.Space == types.SpaceNone && (t.Kind == types.Pointer || t.Kind == types.Int && t.Size == 8) {
-		return inSpace(t, b.site.Space)
+		return infer.InSpace(t, b.site.Space)
 	}
 	return t
 }
@@ -97,7 +97,7 @@ func (b siteVals) argType(a *hir.Arg) *types.Type {
 // argField is args.NAME.
 func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 	if !b.hasArgs(at) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	args := b.namedArgs()
 	for i := range args {
@@ -105,7 +105,6 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 			if !representable(args[i].Type) {
 				return b.typeExprs.unsupportedType(name, b.site.Name, nameAt)
 			}
-			b.probe.UsesArgs = true
 			return &hir.ArgRef{X: hir.X{T: b.argType(&args[i]), At: at}, N: i}
 		}
 	}
@@ -124,7 +123,7 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 		d.WithRow("T-STRUCT-07")
 	}
 	b.suggest(d, "an argument", name, names)
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // argN is arg0, arg1, …
@@ -133,7 +132,7 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	for i := b.named; i < len(args); i++ {
 		if args[i].Name == e.Name {
 			if !b.contextInLoop(e.Name, e.At.At) {
-				return poison(e.At.At)
+				return infer.Poison(e.At.At)
 			}
 			return &hir.ArgRef{X: hir.X{T: b.argType(&args[i]), At: e.At.At}, N: i}
 		}
@@ -141,7 +140,7 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	if n := len(args) - b.named; n > 0 {
 		b.errorf("wrong-probe", e.At.At, "%s does not support `%s`", b.site.Name, e.Name).
 			WithLabel("arguments `arg0` to `arg%d` are known", n-1).WithRow("B-ARGN")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	d := b.errorf("wrong-probe", e.At.At, "builtin can not be used here: `%s` is not available in \"%s\" probes", e.Name, b.site.Provider).
 		WithLabel("no positional arguments in %s", b.site.Name).WithRow("B-ARGN")
@@ -151,7 +150,7 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	case b.site.Provider == "kretprobe" || b.site.Provider == "uretprobe":
 		d.WithHelp("save it at entry: `%s:%s { @a[tid] = %s; }`", strings.Replace(b.site.Provider, "ret", "", 1), b.site.Func, e.Name)
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // retval is the return value.
@@ -169,17 +168,17 @@ func (b siteVals) retval(at source.Span) hir.Expr {
 		case "call":
 			d.WithHelp("trace the return: `ret:%s`", b.site.Func)
 		}
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !representable(b.site.Ret.Type) {
 		return b.typeExprs.unsupportedType("retval", b.site.Name, at)
 	}
 	if b.site.Ret.Type.Kind == types.Void {
 		b.errorf("no-value", at, "%s returns nothing", b.site.Func).WithLabel("a void function has no return value").WithRow("B-RETVAL")
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !b.contextInLoop("retval", at) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	b.probe.UsesRetval = true
 	return &hir.Retval{X: hir.X{T: b.argType(b.site.Ret), At: at}}
@@ -191,10 +190,10 @@ func (b siteVals) duration(at source.Span) hir.Expr {
 		b.errorf("wrong-probe", at, "`duration` can not be used with \"%s\" probes", b.site.Provider).
 			WithLabel("there is no time between entry and return here").WithRow("X-CALL").
 			WithHelp("use `ret:%s`", b.site.Func)
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !b.contextInLoop("duration", at) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	b.probe.UsesDuration = true
 	return &hir.Duration{X: hir.X{T: types.Uint64, At: at}}

@@ -16,7 +16,7 @@ const (
 
 // Site is one place a probe body is compiled for: everything the compiler and
 // the runtime need to know of it, as plain data. Providers make Sites from
-// attach points (see check.Probes).
+// attach points (see Probes).
 type Site struct {
 	Provider string // canonical probe type: "kprobe", "call", "begin" …
 	Name     string // full name (P-COM-13), the value of `probe`

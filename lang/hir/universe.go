@@ -6,19 +6,8 @@ import (
 	"probe/lang/types"
 )
 
-// Uses tells a provider what a body mentions, since that decides how its
-// attach point is expanded (P-COM-06) and which mechanism will do.
-type Uses struct {
-	Probe    bool // `probe`: one program for each match
-	Args     bool // args.NAME
-	ArgN     bool // argN
-	Retval   bool
-	Duration bool
-	Func     bool
-	Graph    bool
-	Reg      bool // reg(), ctx
-	Stack    bool
-}
+// Uses tells a provider what a body mentions.
+type Uses = types.Uses
 
 // Probes turns attach points into sites; the runtime's providers implement it,
 // and tests use a fake.

@@ -104,8 +104,6 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 		c.failed = append(c.failed, a.Failed...)
 		if p.Role == object.Main {
 			c.count += a.Count
-		}
-		if p.Role == object.Main {
 			s.verbose("attached %s: %s", p.Site.Name, how(p.Site))
 		}
 		for _, f := range a.Failed {

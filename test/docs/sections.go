@@ -95,7 +95,7 @@ func probeTable() string {
 func signatures(want func(*types.Signature) bool) string {
 	var rows [][]string
 	for _, s := range stdlib.Signatures() {
-		if !want(s) {
+		if s.Missing || !want(s) {
 			continue
 		}
 		doc := s.Doc
@@ -172,10 +172,9 @@ func missing() string {
 			kinds = append(kinds, code(k.Name)+" ("+k.Row+")")
 		}
 	}
-	have := stdlib.Table()
-	for name, row := range check.MissingFunctions() {
-		if have[name] == nil {
-			names = append(names, code(name)+" ("+row+")")
+	for name, s := range stdlib.Signatures() {
+		if s.Missing {
+			names = append(names, code(name)+" ("+s.Row+")")
 		}
 	}
 	slices.Sort(names)

@@ -8,16 +8,16 @@ import (
 	"slices"
 	"strings"
 
+	"probe/lang/check"
 	"probe/lang/syntax"
 	"probe/runtime/session"
 )
 
-// words are what the language has besides the library: keywords and the values
-// that the checker itself knows.
+// words are the keywords of the language.
 var words = []string{
-	"args", "break", "config", "continue", "duration", "else", "false", "for", "if", "import", "let", "macro",
-	"offsetof(", "probe", "probetype", "return", "retval", "sizeof(", "struct", "true", "typeof(", "union", "unroll",
-	"while", "enum", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "str(", "has_key(",
+	"break", "continue", "else", "false", "for", "if", "import", "let", "macro",
+	"offsetof(", "return", "sizeof(", "struct", "true", "typeof(", "union", "unroll",
+	"while", "enum", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
 }
 
 // complete is the line editor's completer: the text before the completed word,
@@ -121,8 +121,11 @@ func sorted(list []string) []string {
 
 // codeWords are the words that can begin an operand or a statement.
 func (r *repl) codeWords() []string {
-	out := slices.Clone(words)
+	out := append(slices.Clone(words), check.Words()...)
 	for name, sig := range r.cfg.Input.Builtins {
+		if sig.Missing {
+			continue
+		}
 		if !sig.Bare {
 			name += "("
 		}

@@ -241,7 +241,7 @@ func constant(p *hir.Program) (v value.Value, ok bool) {
 		return v, false
 	}
 	x := e.X
-	if c, ok := x.(*hir.Call); ok && c.Sig.Name == "print" && len(c.Args) == 1 {
+	if c, ok := x.(*hir.Call); ok && c.Sig.ShowsMap && len(c.Args) == 1 {
 		x = c.Args[0]
 	}
 	switch x := x.(type) {

@@ -165,8 +165,8 @@ func needsOf(pr *hir.Probe) needs {
 		case *hir.ArgRef, *hir.ArgsRecord:
 			n.args = true
 		case *hir.Call:
-			n.pid = n.pid || e.Sig.Name == "pid"
-			n.comm = n.comm || e.Sig.Name == "comm"
+			n.pid = n.pid || e.Sig.Uses.PID
+			n.comm = n.comm || e.Sig.Uses.Comm
 		}
 	}
 	hir.WalkExpr(pr.Pred, see, nil)
