@@ -57,6 +57,9 @@ func TestNamesStayInRecords(t *testing.T) {
 				return err
 			}
 			rel := filepath.ToSlash(strings.TrimPrefix(path, "../"))
+			if strings.HasPrefix(rel, "compiler/compilertest/") {
+				return nil // words of the steps that tests are written in
+			}
 			set := token.NewFileSet()
 			file, err := parser.ParseFile(set, path, nil, 0)
 			if err != nil {

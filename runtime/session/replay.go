@@ -8,6 +8,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
+	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/machine/recording"
 	"probe/runtime/ring"
@@ -32,19 +33,19 @@ func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts 
 	}
 	err := c.run(hir.BeforeAttach)
 	for more := true; err == nil && more && !s.done && !s.exited; {
-		s.opts.Printer.Hold()
+		event.Hold(s.opts.Sink)
 		s.drain(s.clauses, 0)
 		for i := 0; i < burst && more && err == nil && !s.done && !s.exited; i++ {
 			if more, err = m.Next(); more {
 				s.drain(s.clauses, 0)
 			}
 		}
-		s.opts.Printer.Release()
+		event.Release(s.opts.Sink)
 		s.pollErrors(c)
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
-		case s.printerClosed():
+		case s.sinkDone():
 			s.done, s.discard = true, true
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"probe/lang/syntax"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/event"
 	"probe/runtime/session"
 )
 
@@ -132,7 +133,7 @@ func (r *repl) evalStmts(ctx context.Context, text string) {
 	}
 	r.show(withoutNoise(list))
 	if v, ok := constant(p); ok && in.prints {
-		r.printer.Value(v)
+		r.printer.Take(&event.Value{Value: v, Resolver: r.cfg.Session.Resolver})
 		return
 	}
 	obj, list := r.compile(p, text, in.fresh)

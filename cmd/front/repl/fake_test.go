@@ -161,15 +161,6 @@ func (f *fakeTracer) Forget(m *object.Map)      { f.forgot = append(f.forgot, m.
 func (f *fakeTracer) End()                      { f.ended = true; io.WriteString(f.out, "the end\n") }
 func (f *fakeTracer) Close()                    {}
 
-// last is the object that was added last.
-func (f *fakeTracer) last(t *testing.T) *object.Object {
-	t.Helper()
-	if len(f.objects) == 0 {
-		t.Fatal("nothing was added")
-	}
-	return f.objects[len(f.objects)-1]
-}
-
 // spec is the kernel map of a script map in an object.
 func spec(t *testing.T, o *object.Object, name string) (*object.Map, uint32, uint32) {
 	t.Helper()
