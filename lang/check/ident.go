@@ -3,6 +3,7 @@ package check
 import (
 	"strings"
 
+	"probe/lang/check/ctype"
 	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -83,13 +84,13 @@ func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
 	case b.c.maps[e.Name] != nil:
 		d.WithHelp("a map of that name exists: `@%s`", e.Name)
 	default:
-		if k, ok := headerTable()[e.Name]; ok {
-			d.WithHelp("it is a constant of a header: begin the script with `#include <%s>`", k.header)
+		if k, ok := ctype.HeaderConstants()[e.Name]; ok {
+			d.WithHelp("it is a constant of a header: begin the script with `#include <%s>`", k.Header)
 			return infer.Poison(e.At.At)
 		}
 		if n := b.c.nearestValue(e.Name); n != "" {
 			d.WithHelp("a name similar to this exists: `%s`", n)
-		} else if ok, why := b.c.kernelTypes(); !ok {
+		} else if ok, why := b.c.csection().KernelTypes(); !ok {
 			d.WithNote("constants of the kernel are not known here: %s", why)
 		}
 	}
@@ -101,12 +102,12 @@ func (b idents) constant(name string, at source.Span) hir.Expr {
 	if m := b.c.cmacros[name]; m != nil {
 		return b.macros.cmacro(m, at)
 	}
-	if t, v, ok := b.c.enumerator(name); ok {
+	if t, v, ok := b.c.csection().Enumerator(name); ok {
 		return &hir.Int{X: hir.X{T: t, At: at}, V: v}
 	}
-	if b.c.ctypesOf().headers {
-		if k, ok := headerTable()[name]; ok {
-			return infer.Lit(at, k.value, k.neg)
+	if b.c.csection().Includes {
+		if k, ok := ctype.HeaderConstants()[name]; ok {
+			return infer.Lit(at, k.Value, k.Neg)
 		}
 	}
 	return nil
@@ -117,10 +118,10 @@ func (b idents) constantName(name string) hir.Expr {
 	if b.word(name) != nil || b.c.cmacros[name] != nil {
 		return infer.Poison(b.at)
 	}
-	if _, _, ok := b.c.enumerator(name); ok {
+	if _, _, ok := b.c.csection().Enumerator(name); ok {
 		return infer.Poison(b.at)
 	}
-	if _, ok := headerTable()[name]; ok && b.c.ctypesOf().headers {
+	if _, ok := ctype.HeaderConstants()[name]; ok && b.c.csection().Includes {
 		return infer.Poison(b.at)
 	}
 	return nil

@@ -23,7 +23,10 @@ func (c *checker) declarations() {
 		c.imported[c.in.File.Source.Name] = true
 	}
 	items := c.withImports(c.in.File, nil)
-	c.cSection(items)
+	c.csection().Read(items)
+	for name, d := range c.csection().Defines {
+		c.cmacros[name] = &cmacroDef{def: d}
+	}
 	for _, it := range items {
 		switch it := it.(type) {
 		case *syntax.Macro:
@@ -84,9 +87,7 @@ func (c *checker) importFile(from *syntax.File, imp *syntax.Import, items []synt
 	}
 	c.imported[src.Name] = true
 	if isHeader(src.Name) {
-		sec, ds := syntax.ParseCHeader(src, c.predefined())
-		c.out.All = append(c.out.All, ds.All...)
-		c.ctypesOf().add(sec)
+		c.csection().ReadHeader(src)
 		return items
 	}
 	f, ds := syntax.Parse(src)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/ctype"
 	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
@@ -8,22 +9,6 @@ import (
 	"probe/lang/syntax"
 	"probe/lang/types"
 )
-
-// languageTypes are the type names of the language itself (T-KIND-21).
-var languageTypes = map[string]*types.Type{
-	"bool": types.BoolType, "void": types.VoidType,
-	"int8": types.Int8, "int16": types.Int16, "int32": types.Int32, "int64": types.Int64,
-	"uint8": types.Uint8, "uint16": types.Uint16, "uint32": types.Uint32, "uint64": types.Uint64,
-	"string": types.StringType(0), "buffer": {Kind: types.Buffer}, "inet": types.InetType,
-	"timestamp": types.TimeType, "macaddr_t": types.MacType, "cgroup_path_t": types.CgroupType,
-	"username_t": types.UserType, "ksym_t": types.KSymType, "usym_t": types.USymType,
-	"count_t": {Kind: types.Count, Size: 8},
-	"sum_t":   {Kind: types.Sum, Size: 8, Signed: true}, "usum_t": {Kind: types.Sum, Size: 8},
-	"min_t": {Kind: types.Min, Size: 16, Signed: true}, "umin_t": {Kind: types.Min, Size: 16},
-	"max_t": {Kind: types.Max, Size: 16, Signed: true}, "umax_t": {Kind: types.Max, Size: 16},
-	"avg_t": {Kind: types.Avg, Size: 16, Signed: true}, "uavg_t": {Kind: types.Avg, Size: 16},
-	"stats_t": {Kind: types.Stats, Size: 16, Signed: true}, "ustats_t": {Kind: types.Stats, Size: 16},
-}
 
 // maxTypeLen bounds array and string lengths written in a script.
 const maxTypeLen = 1 << 20
@@ -37,7 +22,7 @@ func (b typeExprs) isType(te *syntax.TypeExpr) bool {
 		_, ok := p.expr.(*syntax.TypeArg)
 		return ok
 	}
-	_, ok := b.c.namedType(te.Kind, te.Name)
+	_, ok := b.c.csection().Named(te.Kind, te.Name)
 	return ok
 }
 
@@ -71,7 +56,7 @@ func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 			return t
 		}
 	}
-	if t, ok := b.c.namedType(te.Kind, te.Name); ok {
+	if t, ok := b.c.csection().Named(te.Kind, te.Name); ok {
 		return t
 	}
 	at := te.At.At
@@ -218,7 +203,7 @@ func (b typeExprs) unknownStruct(full, name string, at source.Span) {
 
 // typeHelp adds the nearest type name, or why there are no kernel types.
 func (b typeExprs) typeHelp(d *diag.Diagnostic, kind, name string) {
-	if ok, why := b.c.kernelTypes(); !ok {
+	if ok, why := b.c.csection().KernelTypes(); !ok {
 		d.WithNote("types of the kernel are not known here: %s", why).
 			WithHelp("define what the script needs in its C section: `struct %s { … };`", name)
 		return
@@ -227,7 +212,7 @@ func (b typeExprs) typeHelp(d *diag.Diagnostic, kind, name string) {
 	if b.c.in.Types != nil {
 		names = b.c.in.Types.Names(kind)
 	}
-	for n := range languageTypes {
+	for n := range ctype.Language {
 		if kind == "" {
 			names = append(names, n)
 		}

@@ -1,16 +1,27 @@
-package check
+package ctype
 
 import (
+	"strings"
+
 	"probe/lang/check/infer"
+	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
 )
 
-// ctypes is what the C section defines. Its names win over the kernel's
-// (L-PRE-10).
-type ctypes struct {
-	c        *checker
+// Section is what the C section of a script and the headers it imports define.
+// Its names win over the kernel's (L-PRE-10).
+type Section struct {
+	// Defines are the object-like macros, by name.
+	Defines map[string]*syntax.CDefine
+	// Includes is set when there is a live #include: the constants of kernel
+	// headers are known then.
+	Includes bool
+
+	out      *diag.List
+	kernel   hir.Types
 	records  map[string]*types.Type // "struct x", "union x"
 	enums    map[string]*types.Type
 	typedefs map[string]*syntax.CTypedef
@@ -19,7 +30,6 @@ type ctypes struct {
 	enumDefs map[*syntax.CEnum]*types.Type
 	tags     map[string]*syntax.CStruct
 	busy     map[*syntax.CStruct]bool // being laid out
-	headers  bool                     // there is a live #include
 	depth    int
 }
 
@@ -28,52 +38,63 @@ type enumerator struct {
 	v uint64
 }
 
-func (c *checker) ctypesOf() *ctypes {
-	if c.ctypes == nil {
-		c.ctypes = &ctypes{c: c, records: map[string]*types.Type{}, enums: map[string]*types.Type{},
-			typedefs: map[string]*syntax.CTypedef{}, values: map[string]enumerator{},
-			defs: map[*syntax.CStruct]*types.Type{}, enumDefs: map[*syntax.CEnum]*types.Type{}, tags: map[string]*syntax.CStruct{}, busy: map[*syntax.CStruct]bool{}}
+// New makes an empty section. Messages go to out; kernel has the types of the
+// kernel, nil if there are none.
+func New(out *diag.List, kernel hir.Types) *Section {
+	return &Section{out: out, kernel: kernel, Defines: map[string]*syntax.CDefine{}, records: map[string]*types.Type{},
+		enums: map[string]*types.Type{}, typedefs: map[string]*syntax.CTypedef{}, values: map[string]enumerator{},
+		defs: map[*syntax.CStruct]*types.Type{}, enumDefs: map[*syntax.CEnum]*types.Type{},
+		tags: map[string]*syntax.CStruct{}, busy: map[*syntax.CStruct]bool{}}
+}
+
+// KernelTypes reports whether types of the kernel are known, and if not why.
+func (ct *Section) KernelTypes() (known bool, why string) {
+	if ct.kernel == nil {
+		return false, "no kernel type information was given"
 	}
-	return c.ctypes
+	return ct.kernel.Available()
 }
 
 // predefined are the macros that are there from the start (L-PRE-04).
-func (c *checker) predefined() map[string]string {
-	if ok, _ := c.kernelTypes(); ok {
+func (ct *Section) predefined() map[string]string {
+	if ok, _ := ct.KernelTypes(); ok {
 		return map[string]string{"BPFTRACE_HAVE_BTF": "1"}
 	}
 	return nil
 }
 
-// cSection reads the preprocessor lines and C definitions of a script.
-func (c *checker) cSection(items []syntax.Item) {
-	ct := c.ctypesOf()
-	any := false
+// Read enters the preprocessor lines and C definitions among the items of a
+// script.
+func (ct *Section) Read(items []syntax.Item) {
 	for _, it := range items {
 		switch it.(type) {
 		case *syntax.Preproc, *syntax.CDef:
-			any = true
+			sec, ds := syntax.ParseCSection(items, ct.predefined())
+			ct.out.All = append(ct.out.All, ds.All...)
+			ct.add(sec)
+			return
 		}
 	}
-	if !any {
-		return
-	}
-	sec, ds := syntax.ParseCSection(items, c.predefined())
-	c.out.All = append(c.out.All, ds.All...)
+}
+
+// ReadHeader enters the definitions of a header file.
+func (ct *Section) ReadHeader(src *source.File) {
+	sec, ds := syntax.ParseCHeader(src, ct.predefined())
+	ct.out.All = append(ct.out.All, ds.All...)
 	ct.add(sec)
 }
 
 // add enters the definitions of a section.
-func (ct *ctypes) add(sec *syntax.CSection) {
+func (ct *Section) add(sec *syntax.CSection) {
 	for _, inc := range sec.Includes {
 		if inc.Live {
-			ct.headers = true
+			ct.Includes = true
 			ct.include(inc)
 		}
 	}
 	for _, d := range sec.Defines {
 		if !d.Function && d.At.At.Valid() {
-			ct.c.cmacros[d.Name] = &cmacroDef{def: d}
+			ct.Defines[d.Name] = d
 		}
 	}
 	for _, td := range sec.Typedefs {
@@ -94,9 +115,9 @@ func (ct *ctypes) add(sec *syntax.CSection) {
 
 // include handles a live #include: with kernel types, the definitions of
 // headers come from there (L-PRE-07).
-func (ct *ctypes) include(inc *syntax.CInclude) {
-	if ok, why := ct.c.kernelTypes(); !ok {
-		ct.c.out.Errorf("not-supported", inc.At.At, "not supported yet: reading the header \"%s\"", inc.Path).
+func (ct *Section) include(inc *syntax.CInclude) {
+	if ok, why := ct.KernelTypes(); !ok {
+		ct.out.Errorf("not-supported", inc.At.At, "not supported yet: reading the header \"%s\"", inc.Path).
 			WithLabel("its definitions would have to come from the kernel's types").WithRow("L-PRE-07").
 			WithNote("types of the kernel are not known here: %s", why).
 			WithHelp("write the structs that the script uses into its C section")
@@ -111,7 +132,7 @@ func recordKey(union bool, tag string) string {
 }
 
 // enum enters an enum and its constants (L-PRE-09).
-func (ct *ctypes) enum(e *syntax.CEnum) *types.Type {
+func (ct *Section) enum(e *syntax.CEnum) *types.Type {
 	if t := ct.enumDefs[e]; t != nil {
 		return t
 	}
@@ -159,128 +180,12 @@ func packedEnumSize(e *syntax.CEnum) int {
 	return 4
 }
 
-// record enters a struct or union. The type is known before its members are,
-// so that it may point to itself.
-func (ct *ctypes) record(s *syntax.CStruct) *types.Type {
-	if t := ct.defs[s]; t != nil {
-		return t
-	}
-	st := &types.Struct{Name: s.Tag, Flavour: types.CStruct, Align: 1}
-	if s.Union {
-		st.Flavour = types.CUnion
-	}
-	t := types.RecordType(st)
-	ct.defs[s] = t
-	if s.Tag != "" {
-		ct.records[recordKey(s.Union, s.Tag)] = t
-	}
-	l := layout{union: s.Union, packed: s.Packed}
-	ct.busy[s] = true
-	for _, f := range s.Fields {
-		ct.field(st, &l, f)
-	}
-	delete(ct.busy, s)
-	st.Align = max(l.align, 1)
-	if s.Align > 0 {
-		st.Align = max(st.Align, int(s.Align))
-	}
-	size := (l.bits + 7) / 8
-	st.Size = (size + st.Align - 1) / st.Align * st.Align
-	t.Size = st.Size
-	return t
-}
-
-// layout places members by the C ABI.
-type layout struct {
-	union, packed bool
-	bits          int // where the next member may start
-	align         int
-}
-
-// place reserves room for a member and gives its byte offset.
-func (l *layout) place(size, align int) int {
-	l.align = max(l.align, align)
-	if l.union {
-		l.bits = max(l.bits, 8*size)
-		return 0
-	}
-	off := ((l.bits+7)/8 + align - 1) / align * align
-	l.bits = 8 * (off + size)
-	return off
-}
-
-// placeBits reserves room for a bit-field of a storage unit of size bytes and
-// gives the unit's byte offset and the bit within it.
-func (l *layout) placeBits(width, size, align int) (off, bit int) {
-	if l.union {
-		l.bits = max(l.bits, width)
-		l.align = max(l.align, align)
-		return 0, 0
-	}
-	unit := 8 * size
-	if width == 0 { // starts a new unit
-		l.bits = (l.bits + unit - 1) / unit * unit
-		return 0, 0
-	}
-	if !l.packed && l.bits/unit != (l.bits+width-1)/unit {
-		l.bits = (l.bits + unit - 1) / unit * unit
-	}
-	l.align = max(l.align, align)
-	at := l.bits
-	l.bits += width
-	if l.packed {
-		// The unit may straddle: start at the byte of the first bit.
-		return at / 8, at % 8
-	}
-	return at / unit * size, at % unit
-}
-
-// maxCSize bounds the structs of a script, in bytes.
-const maxCSize = 1 << 24
-
-// field lays out one member.
-func (ct *ctypes) field(st *types.Struct, l *layout, f *syntax.CField) {
-	t := ct.ctype(f.Type, f.At.At)
-	if t == nil {
-		return
-	}
-	align := t.Align()
-	if l.packed || f.Packed {
-		align = 1
-	}
-	if f.Align > 0 {
-		align = max(align, int(f.Align))
-	}
-	if f.Bits >= 0 {
-		off, bit := l.placeBits(f.Bits, max(t.Size, 1), align)
-		if f.Name != "" {
-			st.Members = append(st.Members, types.Field{Name: f.Name, Type: t, Offset: off, BitOff: bit, BitSize: f.Bits})
-		}
-		return
-	}
-	off := l.place(t.Size, align)
-	if l.bits/8 > maxCSize {
-		ct.c.out.Errorf("bad-type", f.At.At, "`%s` is too large", st).
-			WithLabel("the limit is %d bytes", maxCSize).WithRow("L-PRE-08")
-		l.bits = 0
-		return
-	}
-	st.Members = append(st.Members, types.Field{Name: f.Name, Type: t, Offset: off})
-	if f.Name == "" && t.Kind == types.Record {
-		for _, in := range t.Struct.Fields() {
-			in.Offset += off
-			in.Promoted = true
-			st.Members = append(st.Members, in)
-		}
-	}
-}
-
 // ctype resolves a type of the C section. nil has been complained about.
-func (ct *ctypes) ctype(t *syntax.CType, at source.Span) *types.Type {
+func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
 	ct.depth++
 	defer func() { ct.depth-- }()
 	if ct.depth > 100 {
-		ct.c.out.Errorf("bad-type", at, "this type is nested too deeply").WithLabel("more than 100 levels").WithRow("L-PRE-08")
+		ct.out.Errorf("bad-type", at, "this type is nested too deeply").WithLabel("more than 100 levels").WithRow("L-PRE-08")
 		return nil
 	}
 	switch t.Kind {
@@ -293,7 +198,7 @@ func (ct *ctypes) ctype(t *syntax.CType, at source.Span) *types.Type {
 		}
 		return ct.bad(at, "", t.Name)
 	case syntax.CNamed:
-		if nt, ok := ct.c.namedType("", t.Name); ok {
+		if nt, ok := ct.Named("", t.Name); ok {
 			return nt
 		}
 		return ct.bad(at, "", t.Name)
@@ -303,7 +208,7 @@ func (ct *ctypes) ctype(t *syntax.CType, at source.Span) *types.Type {
 		if t.Enum != nil {
 			return ct.enum(t.Enum)
 		}
-		if nt, ok := ct.c.namedType("enum", t.Name); ok {
+		if nt, ok := ct.Named("enum", t.Name); ok {
 			return nt
 		}
 		return types.Uint32
@@ -316,7 +221,7 @@ func (ct *ctypes) ctype(t *syntax.CType, at source.Span) *types.Type {
 		}
 		n := max(t.Len, 0)
 		if elem.Size > 0 && n > maxCSize/int64(elem.Size) {
-			ct.c.out.Errorf("bad-type", at, "this array is too large").WithLabel("the limit is %d bytes", maxCSize).WithRow("L-PRE-08")
+			ct.out.Errorf("bad-type", at, "this array is too large").WithLabel("the limit is %d bytes", maxCSize).WithRow("L-PRE-08")
 			return nil
 		}
 		if elem.Kind == types.Int && elem.Size == 1 && n > 0 {
@@ -327,7 +232,7 @@ func (ct *ctypes) ctype(t *syntax.CType, at source.Span) *types.Type {
 	return types.VoidType // a function: only ever behind a pointer
 }
 
-func (ct *ctypes) pointer(t *syntax.CType, at source.Span) *types.Type {
+func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
 	sp := types.SpaceNone
 	if t.User || t.Elem.User {
 		sp = types.User
@@ -342,7 +247,7 @@ func (ct *ctypes) pointer(t *syntax.CType, at source.Span) *types.Type {
 			if t.Elem.Union {
 				kind = "union"
 			}
-			if nt, ok := ct.c.namedType(kind, t.Elem.Name); ok {
+			if nt, ok := ct.Named(kind, t.Elem.Name); ok {
 				return types.PointerTo(nt, sp)
 			}
 			return types.PointerTo(ct.opaque(t.Elem.Union, t.Elem.Name), sp)
@@ -363,7 +268,7 @@ func (ct *ctypes) pointer(t *syntax.CType, at source.Span) *types.Type {
 }
 
 // opaque is a struct of which only the name is known.
-func (ct *ctypes) opaque(union bool, tag string) *types.Type {
+func (ct *Section) opaque(union bool, tag string) *types.Type {
 	k := recordKey(union, tag)
 	t := ct.records[k]
 	if t == nil {
@@ -377,7 +282,7 @@ func (ct *ctypes) opaque(union bool, tag string) *types.Type {
 	return t
 }
 
-func (ct *ctypes) structRef(t *syntax.CType, at source.Span) *types.Type {
+func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
 	s := t.Struct
 	if s == nil {
 		s = ct.tags[recordKey(t.Union, t.Name)]
@@ -385,7 +290,7 @@ func (ct *ctypes) structRef(t *syntax.CType, at source.Span) *types.Type {
 	if s != nil {
 		r := ct.record(s)
 		if ct.busy[s] {
-			ct.c.out.Errorf("bad-type", at, "`%s` contains itself", r).
+			ct.out.Errorf("bad-type", at, "`%s` contains itself", r).
 				WithLabel("its size would have no end").WithRow("L-PRE-08").WithHelp("use a pointer: `%s *`", r)
 			return nil
 		}
@@ -395,14 +300,14 @@ func (ct *ctypes) structRef(t *syntax.CType, at source.Span) *types.Type {
 	if t.Union {
 		kind = "union"
 	}
-	if nt, ok := ct.c.namedType(kind, t.Name); ok {
+	if nt, ok := ct.Named(kind, t.Name); ok {
 		return nt
 	}
 	return ct.bad(at, kind, t.Name)
 }
 
-func (ct *ctypes) bad(at source.Span, kind, name string) *types.Type {
-	ct.c.out.Errorf("unknown-type", at, "cannot resolve unknown type `%s`", joinWords(kind, name)).
+func (ct *Section) bad(at source.Span, kind, name string) *types.Type {
+	ct.out.Errorf("unknown-type", at, "cannot resolve unknown type `%s`", strings.TrimSpace(kind+" "+name)).
 		WithLabel("no such type").WithRow("L-PRE-08")
 	return nil
 }

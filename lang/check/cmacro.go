@@ -1,81 +1,11 @@
 package check
 
 import (
-	"maps"
-	"slices"
-
 	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
-	"probe/lang/types"
 )
-
-// enumeratorNames lists the constants of the script's enums.
-func (ct *ctypes) enumeratorNames() []string {
-	if ct == nil {
-		return nil
-	}
-	return slices.Collect(maps.Keys(ct.values))
-}
-
-// enumerator finds an enum constant of the script or the kernel (L-CMAC-05).
-func (c *checker) enumerator(name string) (*types.Type, uint64, bool) {
-	if e, ok := c.ctypesOf().values[name]; ok {
-		return e.t, e.v, true
-	}
-	if c.in.Types == nil {
-		return nil, 0, false
-	}
-	t, v, ok := c.in.Types.Enumerator(name)
-	if !ok {
-		return nil, 0, false
-	}
-	if t.Kind != types.Enum {
-		return infer.LitType(v, false), v, true
-	}
-	if t.Size != 8 || t.Signed {
-		t = infer.Clone(t)
-		t.Size, t.Signed = 8, false
-	}
-	return t, v, true
-}
-
-// namedType finds a type by name: the language's, the script's, the kernel's.
-func (c *checker) namedType(kind, name string) (*types.Type, bool) {
-	ct := c.ctypesOf()
-	switch kind {
-	case "":
-		if t, ok := languageTypes[name]; ok {
-			return t, true
-		}
-		if td := ct.typedefs[name]; td != nil {
-			if ct.depth > 100 {
-				return nil, false
-			}
-			t := ct.ctype(td.Type, td.At.At)
-			return t, t != nil
-		}
-	case "enum":
-		if t, ok := ct.enums[name]; ok {
-			return t, true
-		}
-	default:
-		if t, ok := ct.records[kind+" "+name]; ok {
-			return t, true
-		}
-	}
-	if c.in.Types != nil {
-		if t, ok := c.in.Types.Named(kind, name); ok {
-			return t, true
-		}
-	}
-	if kind == "" {
-		t, ok := baseTypes[cleanTypeName(name)]
-		return t, ok
-	}
-	return nil, false
-}
 
 // cmacroDef is an object-like #define.
 type cmacroDef struct {

@@ -1,4 +1,4 @@
-package check
+package ctype
 
 import (
 	"strconv"
@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// headerConstants are #define constants of kernel headers that the kernel's
+// headerRows are #define constants of kernel headers that the kernel's
 // type information does not have, by the header a script would include for
 // them (N-01). A script sees all of them once it has a live #include. Values
 // are those of the generic headers, which x86-64 and arm64 use, unless noted.
-var headerConstants = []struct{ header, names string }{
+var headerRows = []struct{ header, names string }{
 	{"linux/socket.h", `AF_UNSPEC 0 AF_UNIX 1 AF_LOCAL 1 AF_INET 2 AF_AX25 3 AF_IPX 4 AF_APPLETALK 5 AF_NETROM 6 AF_BRIDGE 7
 		AF_ATMPVC 8 AF_X25 9 AF_INET6 10 AF_ROSE 11 AF_NETBEUI 13 AF_SECURITY 14 AF_KEY 15 AF_NETLINK 16 AF_ROUTE 16 AF_PACKET 17
 		AF_ATMSVC 20 AF_RDS 21 AF_PPPOX 24 AF_LLC 26 AF_IB 27 AF_MPLS 28 AF_CAN 29 AF_TIPC 30 AF_BLUETOOTH 31 AF_IUCV 32
@@ -51,27 +51,28 @@ var headerConstants = []struct{ header, names string }{
 	{"linux/fs.h", `SEEK_SET 0 SEEK_CUR 1 SEEK_END 2 MAY_EXEC 1 MAY_WRITE 2 MAY_READ 4 MAY_APPEND 8 REQ_OP_READ 0 REQ_OP_WRITE 1`},
 }
 
-// headerConstant is one constant of a header.
-type headerConstant struct {
-	value  uint64
-	neg    bool
-	header string
+// HeaderConstant is one constant of a header.
+type HeaderConstant struct {
+	Value  uint64
+	Neg    bool   // Value is a negative int64
+	Header string // that a script includes for it
 }
 
-// headerTable is headerConstants by name.
-var headerTable = sync.OnceValue(func() map[string]headerConstant {
-	m := map[string]headerConstant{}
-	for _, h := range headerConstants {
+// HeaderConstants are the constants of kernel headers by name, made when first
+// asked for.
+var HeaderConstants = sync.OnceValue(func() map[string]HeaderConstant {
+	m := map[string]HeaderConstant{}
+	for _, h := range headerRows {
 		words := strings.Fields(h.names)
 		for i := 0; i+1 < len(words); i += 2 {
 			v, err := strconv.ParseInt(words[i+1], 0, 64)
 			if err != nil {
-				panic("check: constant " + words[i] + ": " + err.Error())
+				panic("ctype: constant " + words[i] + ": " + err.Error())
 			}
 			if _, twice := m[words[i]]; twice {
-				panic("check: constant " + words[i] + " stands twice")
+				panic("ctype: constant " + words[i] + " stands twice")
 			}
-			m[words[i]] = headerConstant{value: uint64(v), neg: v < 0, header: h.header}
+			m[words[i]] = HeaderConstant{Value: uint64(v), Neg: v < 0, Header: h.header}
 		}
 	}
 	return m
