@@ -221,12 +221,13 @@ func appendClockTime(dst []byte, at time.Time, digits int) []byte {
 	return at.AppendFormat(dst, layout)
 }
 
-// EachPoint iterates over the intervals of a time series that have data: when
+// EachPoint iterates over the intervals of a time series that have data, up to the
+// one with the number last: when
 // each began, and the bits of its value. r may be nil.
-func EachPoint(t *types.Type, points []Point, r Resolver) iter.Seq2[time.Time, uint64] {
+func EachPoint(t *types.Type, points []Point, last uint64, r Resolver) iter.Seq2[time.Time, uint64] {
 	r = orDefault(r)
 	return func(yield func(time.Time, uint64) bool) {
-		for _, p := range current(t, points) {
+		for _, p := range current(t, points, last) {
 			if !yield(p.start(t, r), p.Value) {
 				return
 			}
