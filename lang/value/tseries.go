@@ -87,12 +87,12 @@ func compareBits(a, b uint64, signed bool) int {
 	return cmp.Compare(a, b)
 }
 
-// LastEpoch is the newest interval of a map of time series, over all keys: all
-// its series end there.
-func (m *MapData) LastEpoch() uint64 {
+// LastEpoch is the newest interval of a map of time series, over all its
+// entries: all series of the map end there.
+func LastEpoch(entries []Entry) uint64 {
 	var last uint64
-	for i := range m.Entries {
-		last = max(last, m.Entries[i].lastPoint().Epoch)
+	for i := range entries {
+		last = max(last, entries[i].lastPoint().Epoch)
 	}
 	return last
 }

@@ -101,7 +101,7 @@ func TestAppendSeries(t *testing.T) {
 
 func lastOf(points []Point) uint64 {
 	m := MapData{Entries: []Entry{{Points: points}}}
-	return m.LastEpoch()
+	return LastEpoch(m.Entries)
 }
 
 // Other keys of a map may have newer data: a series then ends with empty
