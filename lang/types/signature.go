@@ -182,6 +182,8 @@ type Env interface {
 // SiteInfo is what a signature may know of the probe site.
 type SiteInfo struct {
 	Provider string // canonical probe type
+	Type     string // the value of `probetype`
+	Graph    bool   // the probe has a call graph
 	Name     string // full probe name
 	Space    Space  // default address space
 	Retval   *Type  // nil where there is none

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"probe/lang/hir"
 	"time"
 
 	"probe/lang/diag"
@@ -64,7 +65,7 @@ func (s *Session) settle(clauses []*Clause) {
 		if s.forced() || s.sinkDone() {
 			break
 		}
-		if err := c.run("end"); err != nil {
+		if err := c.run(hir.AfterDetach); err != nil {
 			s.log(diag.Error, err.Error())
 		}
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"probe/lang/hir"
 
 	"probe/compiler/builtin"
 	"probe/compiler/object"
@@ -33,7 +34,7 @@ func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts 
 	s.beginCalls()
 	defer s.endCalls()
 	s.handOut()
-	err := c.run("begin")
+	err := c.run(hir.BeforeAttach)
 	for more := true; err == nil && more && !s.done && !s.exited; {
 		event.Hold(s.opts.Sink)
 		s.drain(s.clauses, 0)

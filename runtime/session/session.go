@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"probe/lang/hir"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		return nil, err
 	}
 	putClocks(c.data, obj.StartOff, obj.TAIOff)
-	if err := c.run("begin"); err != nil {
+	if err := c.run(hir.BeforeAttach); err != nil {
 		c.close()
 		return nil, machineError("run begin probes", err)
 	}
