@@ -1,10 +1,7 @@
 package compiler_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,6 +9,7 @@ import (
 
 	"probe/compiler"
 	"probe/compiler/target"
+	"probe/internal/golden"
 	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/lang/hir"
@@ -20,8 +18,6 @@ import (
 	"probe/lang/types"
 	"probe/stdlib"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected parts of testdata/golden")
 
 // machine is a made-up kernel: a task_struct, a function with typed arguments,
 // a tracepoint, registers.
@@ -226,39 +222,17 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestGolden shows each stage of a few scripts: testdata/golden/NAME.txt holds
-// the script and then the stages. Run with -update to rewrite them.
+// TestGolden shows each stage of a few scripts: testdata/golden/NAME.txtar holds
+// the script and then the stages.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/golden/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden files: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			script, _, _ := strings.Cut(string(data), "\n-- ")
-			var b strings.Builder
-			b.WriteString(strings.TrimRight(script, "\n") + "\n")
-			_, list := build(script, targets()["new"], func(stage, program, text string) {
-				fmt.Fprintf(&b, "\n-- %s %s --\n%s\n", stage, program, strings.TrimRight(text, "\n"))
-			})
-			if list.HasErrors() {
-				t.Fatal(list.All)
-			}
-			if *update {
-				if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(data), b.String()); diff != "" {
-				t.Errorf("run with -update if this is meant (-want +got):\n%s", diff)
-			}
+	golden.Run(t, "testdata/golden/*.txtar", func(t *testing.T, c *golden.Case) {
+		_, list := build(c.In("script.pr"), targets()["new"], func(stage, program, text string) {
+			c.Out(stage+" "+program, text)
 		})
-	}
+		if list.HasErrors() {
+			t.Fatal(list.All)
+		}
+	})
 }
 
 // FuzzCompile: what the checker accepts compiles or is refused in words, for

@@ -22,7 +22,7 @@ import (
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/machine/live/tracefs"
-	"probe/runtime/replay"
+	replay "probe/runtime/machine/recording"
 	"probe/scripts"
 	"probe/stdlib"
 )

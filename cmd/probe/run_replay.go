@@ -9,7 +9,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/runtime/graph/record"
-	"probe/runtime/replay"
+	replay "probe/runtime/machine/recording"
 	"probe/runtime/session"
 	"probe/runtime/sink"
 )

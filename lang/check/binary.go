@@ -30,7 +30,7 @@ var binOps = map[string]*operator{
 
 // binaryExpr types x op y. A long chain of operators is a deep tree on the
 // left, so the left spine is walked in a loop.
-func (b *body) binaryExpr(e *syntax.Binary) hir.Expr {
+func (b ops) binaryExpr(e *syntax.Binary) hir.Expr {
 	var spine []*syntax.Binary
 	var left syntax.Expr = e
 	for {
@@ -41,11 +41,11 @@ func (b *body) binaryExpr(e *syntax.Binary) hir.Expr {
 		spine = append(spine, n)
 		left = n.X
 	}
-	x := b.value(left)
+	x := b.exprs.value(left)
 	for i := len(spine) - 1; i >= 0; i-- {
 		n := spine[i]
 		b.nodes++
-		x = b.binary(binOps[n.Op], x, b.value(n.Y), n.At.At)
+		x = b.binary(binOps[n.Op], x, b.exprs.value(n.Y), n.At.At)
 	}
 	return x
 }
@@ -56,7 +56,7 @@ func isNum(t *types.Type) bool {
 }
 
 // binary types x op y.
-func (b *body) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	if isBad(x) || isBad(y) {
 		return firstBad(at, x, y)
 	}
@@ -68,7 +68,7 @@ func (b *body) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	ptrX, ptrY := tx.Kind == types.Pointer, ty.Kind == types.Pointer
 	switch {
 	case op.logical && (numX || ptrX) && (numY || ptrY):
-		return &hir.Logical{X: hir.X{T: types.BoolType, At: at}, Or: op.text == "||", L: b.toBool(x), R: b.toBool(y)}
+		return &hir.Logical{X: hir.X{T: types.BoolType, At: at}, Or: op.text == "||", L: b.convs.toBool(x), R: b.convs.toBool(y)}
 	case op.logical:
 	case numX && numY && op.compare:
 		return b.compareNum(op, x, y, at)
@@ -78,9 +78,9 @@ func (b *body) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 		b.distinctPointers(x, y, at)
 		return boolOp(op, x, y, at)
 	case ptrX && numY && op.compare:
-		return boolOp(op, x, b.asPointer(y, tx), at)
+		return boolOp(op, x, b.convs.asPointer(y, tx), at)
 	case numX && ptrY && op.compare:
-		return boolOp(op, b.asPointer(x, ty), y, at)
+		return boolOp(op, b.convs.asPointer(x, ty), y, at)
 	case ptrX && numY && (op.op == hir.Add || op.op == hir.Sub):
 		return b.pointerAdd(x, y, op.op == hir.Sub, at)
 	case numX && ptrY && op.op == hir.Add:
@@ -98,7 +98,7 @@ func boolOp(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 }
 
 // asPointer turns a number into a pointer of the other operand's type.
-func (b *body) asPointer(x hir.Expr, t *types.Type) hir.Expr {
+func (b convs) asPointer(x hir.Expr, t *types.Type) hir.Expr {
 	x = b.toInt(x, types.Uint64)
 	if n, ok := x.(*hir.Int); ok {
 		return &hir.Int{X: hir.X{T: t, At: n.At}, V: n.V}
@@ -107,11 +107,11 @@ func (b *body) asPointer(x hir.Expr, t *types.Type) hir.Expr {
 }
 
 // compareNum compares numbers: signed if either side is (T-OP-04).
-func (b *body) compareNum(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) compareNum(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := numType(x.Type()), numType(y.Type())
 	tx, ty = adapt(tx, ty), adapt(ty, tx)
 	t := types.IntType(8, tx.Signed || ty.Signed)
-	return boolOp(op, b.toInt(x, t), b.toInt(y, t), at)
+	return boolOp(op, b.convs.toInt(x, t), b.convs.toInt(y, t), at)
 }
 
 // numType is the integer type a number has in arithmetic: bools are unsigned
@@ -129,7 +129,7 @@ func numType(t *types.Type) *types.Type {
 }
 
 // arith types integer arithmetic (T-OP-01 to T-OP-05, T-OP-09).
-func (b *body) arith(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) arith(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	ox, oy := x.Type(), y.Type()
 	tx, ty := numType(ox), numType(oy)
 	tx, ty = adapt(tx, ty), adapt(ty, tx)
@@ -146,7 +146,7 @@ func (b *body) arith(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	}
 	sp := b.joinSpace(ox, oy, at)
 	t := intIn(8, signed, sp)
-	z := &hir.Binary{X: hir.X{T: t, At: at}, Op: op.op, L: b.toInt(x, t), R: b.toInt(y, t)}
+	z := &hir.Binary{X: hir.X{T: t, At: at}, Op: op.op, L: b.convs.toInt(x, t), R: b.convs.toInt(y, t)}
 	if ox.Kind == types.Bool && oy.Kind == types.Bool {
 		return cast(z, types.BoolType)
 	}
@@ -159,7 +159,7 @@ func positiveLit(x hir.Expr) bool {
 }
 
 // joinSpace is the address space of a sum of addresses (T-AS-08).
-func (b *body) joinSpace(x, y *types.Type, at source.Span) types.Space {
+func (b ops) joinSpace(x, y *types.Type, at source.Span) types.Space {
 	switch {
 	case x.Space == y.Space || y.Space == types.SpaceNone:
 		return x.Space
@@ -173,7 +173,7 @@ func (b *body) joinSpace(x, y *types.Type, at source.Span) types.Space {
 }
 
 // pointerAdd scales an integer by the pointee's size (T-PTR-01).
-func (b *body) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
+func (b ops) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
 	off := b.scale(n, max(pointee(p.Type()).Size, 1), sub)
 	if c, ok := off.(*hir.Int); ok && c.V == 0 {
 		return p
@@ -182,8 +182,8 @@ func (b *body) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
 }
 
 // scale is n × size as an int64 byte count, negated for subtraction.
-func (b *body) scale(n hir.Expr, size int, neg bool) hir.Expr {
-	x := b.toInt(n, types.Int64)
+func (b ops) scale(n hir.Expr, size int, neg bool) hir.Expr {
+	x := b.convs.toInt(n, types.Int64)
 	if neg {
 		size = -size
 	}
@@ -197,7 +197,7 @@ func (b *body) scale(n hir.Expr, size int, neg bool) hir.Expr {
 	return &hir.Binary{X: hir.X{T: types.Int64, At: n.Span()}, Op: hir.Mul, L: x, R: by}
 }
 
-func (b *body) distinctPointers(x, y hir.Expr, at source.Span) {
+func (b ops) distinctPointers(x, y hir.Expr, at source.Span) {
 	if !samePointee(x.Type().Elem, y.Type().Elem) {
 		b.warnf("distinct-pointers", at, "comparison of distinct pointer types: `%s` and `%s`", x.Type(), y.Type()).
 			WithLabel("only the addresses are compared").WithRow("T-PTR-02")
@@ -206,7 +206,7 @@ func (b *body) distinctPointers(x, y hir.Expr, at source.Span) {
 
 // equality types == and != of values that are not numbers. It gives nil where
 // they cannot be compared.
-func (b *body) equality(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) equality(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := x.Type(), y.Type()
 	if tx.Kind != ty.Kind {
 		return nil
@@ -226,7 +226,7 @@ func (b *body) equality(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 			return nil
 		}
 		t = settle(t)
-		x, y = b.convert(x, t), b.convert(y, t)
+		x, y = b.convs.convert(x, t), b.convs.convert(y, t)
 		if isLiteral(x) && isLiteral(y) {
 			return newBool(at, sameLiteral(x, y) == (op.op == hir.Eq))
 		}
@@ -258,7 +258,7 @@ func sameLiteral(x, y hir.Expr) bool {
 }
 
 // badOperands is the error for operands that an operator cannot take.
-func (b *body) badOperands(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) badOperands(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := b.shown(x), b.shown(y)
 	code, msg := "bad-operands", "the `%s` operator can not be used on expressions of types `%s` and `%s`"
 	if op.compare {

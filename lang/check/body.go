@@ -20,6 +20,7 @@ const (
 // that is done again whenever a cell it depends on has widened since, so the
 // last run's tree and messages are the valid ones.
 type body struct {
+	concerns
 	c     *checker
 	order int
 	src   *syntax.Probe
@@ -129,10 +130,10 @@ func (b *body) run() {
 	p := &hir.Probe{Site: b.site, At: b.at}
 	b.probe = p
 	if b.src.Pred != nil {
-		p.Pred = b.condition(b.src.Pred)
+		p.Pred = b.exprs.condition(b.src.Pred)
 	}
 	if b.src.Body != nil {
-		p.Body = b.block(b.src.Body, false)
+		p.Body = b.stmts.block(b.src.Body, false)
 	} else {
 		p.Body = &hir.Block{}
 	}

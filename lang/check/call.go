@@ -12,17 +12,17 @@ import (
 
 // call types name(args): a form the checker knows itself, a macro, or a
 // function of the library.
-func (b *body) call(e *syntax.Call, agg bool) hir.Expr {
+func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
 	if ms := b.c.macros[e.Name]; ms != nil && !reservedWords[e.Name] {
-		if m := b.chooseMacro(ms, e); m != nil {
-			return b.expand(m, e.At.At, e, e.Args, agg)
+		if m := b.macros.chooseMacro(ms, e); m != nil {
+			return b.macros.expand(m, e.At.At, e, e.Args, agg)
 		}
 		if b.c.in.Builtins[e.Name] == nil && form(e.Name) == nil {
-			return b.noMacroFits(ms, e)
+			return b.macros.noMacroFits(ms, e)
 		}
 	}
 	if f := form(e.Name); f != nil {
-		return f(b, e)
+		return f(b.forms, e)
 	}
 	sig := b.c.in.Builtins[e.Name]
 	if sig == nil {
@@ -47,7 +47,7 @@ var missingFunctions = map[string]string{
 	"write_user": "F-WRITEUSER",
 }
 
-func (b *body) unknownFunction(e *syntax.Call) hir.Expr {
+func (b calls) unknownFunction(e *syntax.Call) hir.Expr {
 	for _, a := range e.Args {
 		b.quietly(a)
 	}
@@ -64,7 +64,7 @@ func (b *body) unknownFunction(e *syntax.Call) hir.Expr {
 
 // builtin types a call of a library function or the reading of a builtin value
 // (args nil and at == nameAt).
-func (b *body) builtin(sig *types.Signature, at, nameAt source.Span, args []syntax.Expr, agg bool) hir.Expr {
+func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []syntax.Expr, agg bool) hir.Expr {
 	if !b.available(sig, nameAt) {
 		for _, a := range args {
 			b.quietly(a)
@@ -86,7 +86,7 @@ func (b *body) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 	var subject *mapCell // the map in the first parameter
 	pi := 0
 	for i, a := range args {
-		p := paramFor(sig, &pi, a, b)
+		p := paramFor(sig, &pi, a, b.body)
 		x := b.argument(sig, p, a, &tc.Args[i], &subject)
 		tc.Args[i].At = a.Span()
 		switch {
@@ -115,7 +115,7 @@ func (b *body) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 }
 
 // result finds the type of a call whose arguments are fine.
-func (b *body) result(sig *types.Signature, call *hir.Call, tc *types.Call, args []syntax.Expr, waits bool) hir.Expr {
+func (b calls) result(sig *types.Signature, call *hir.Call, tc *types.Call, args []syntax.Expr, waits bool) hir.Expr {
 	at := call.At
 	t := sig.Result
 	if sig.Infer != nil {
@@ -163,7 +163,7 @@ func (b *body) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 
 // wholeMapNotes warns about prints of whole maps that will not show what the
 // writer may expect.
-func (b *body) wholeMapNotes(call *hir.Call) {
+func (b calls) wholeMapNotes(call *hir.Call) {
 	for _, x := range call.Args {
 		m, ok := x.(*hir.MapArg)
 		if !ok {
@@ -182,7 +182,7 @@ func (b *body) wholeMapNotes(call *hir.Call) {
 }
 
 // waiting tells that an argument's type or map is not known yet.
-func (b *body) waiting(tc *types.Call) bool {
+func (b calls) waiting(tc *types.Call) bool {
 	for _, a := range tc.Args {
 		if a.Map != nil && a.Map.Value == nil {
 			return true
@@ -193,7 +193,7 @@ func (b *body) waiting(tc *types.Call) bool {
 
 // aggResult keeps the run-time arguments of an aggregation: literal parameters
 // are in its type.
-func (b *body) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hir.Expr {
+func (b calls) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hir.Expr {
 	a := &aggCall{X: hir.X{T: t, At: call.At}, sig: sig}
 	pi := 0
 	for i, x := range call.Args {
@@ -217,7 +217,7 @@ func (b *body) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hi
 }
 
 // problem reports a complaint of a signature; it tells whether it is an error.
-func (b *body) problem(sig *types.Signature, p *types.Problem, at source.Span, args []syntax.Expr) bool {
+func (b calls) problem(sig *types.Signature, p *types.Problem, at source.Span, args []syntax.Expr) bool {
 	code := p.Code
 	if code == "" {
 		code = "bad-argument"
@@ -246,7 +246,7 @@ func (b *body) problem(sig *types.Signature, p *types.Problem, at source.Span, a
 }
 
 // argCount checks the number of arguments (F-GEN-01).
-func (b *body) argCount(sig *types.Signature, at source.Span, args []syntax.Expr) bool {
+func (b calls) argCount(sig *types.Signature, at source.Span, args []syntax.Expr) bool {
 	least, most := 0, len(sig.Params)
 	for _, p := range sig.Params {
 		if !p.Optional {
@@ -294,7 +294,7 @@ func count(n int, what string) string {
 
 // available checks that a function may be used at this site (F-GEN-04,
 // F-GEN-05).
-func (b *body) available(sig *types.Signature, at source.Span) bool {
+func (b calls) available(sig *types.Signature, at source.Span) bool {
 	if sig.Unsafe && !b.c.in.Unsafe {
 		b.errorf("unsafe-function", at, "%s() is an unsafe function being used in safe mode", sig.Name).
 			WithLabel("it can change the system").WithRow("F-GEN-04").WithHelp("run with `--unsafe` to allow it")
@@ -345,6 +345,6 @@ func (b *body) contextInLoop(name string, at source.Span) bool {
 // without a word about it.
 func (b *body) quietly(e syntax.Expr) {
 	n := len(b.out.All)
-	b.expr(e)
+	b.exprs.expr(e)
 	b.out.All = b.out.All[:n]
 }

@@ -9,12 +9,12 @@ import (
 
 // castExpr types (T)x. Where the parenthesised word is no type, the other
 // reading counts: (a) - b.
-func (b *body) castExpr(e *syntax.Cast) hir.Expr {
-	if e.Alt != nil && !b.isType(e.Type) {
-		return b.expr(e.Alt)
+func (b convs) castExpr(e *syntax.Cast) hir.Expr {
+	if e.Alt != nil && !b.typeExprs.isType(e.Type) {
+		return b.exprs.expr(e.Alt)
 	}
-	t := b.typeExpr(e.Type)
-	x := b.value(e.X)
+	t := b.typeExprs.typeExpr(e.Type)
+	x := b.exprs.value(e.X)
 	if t == nil || t.Kind == types.Invalid || isBad(x) {
 		if t == unknown {
 			return pending(e.At.At)
@@ -28,7 +28,7 @@ func (b *body) castExpr(e *syntax.Cast) hir.Expr {
 }
 
 // cast converts by the rules of section 2.6 and appendix E.
-func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	if sameType(t, from) && !from.Flex && t.Kind != types.Pointer {
 		if _, lit := intLit(x); !lit && !isAggRead(x) && t.Kind != types.String {
@@ -81,7 +81,7 @@ func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	return b.badCast(t, x, at)
 }
 
-func (b *body) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := b.shown(x)
 	d := b.errorf("bad-cast", at, "cannot cast from \"%s\" to \"%s\"", from, t).
 		At(x.Span(), "this is %s", article(from)).WithRow("T-CAST-13")
@@ -92,7 +92,7 @@ func (b *body) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 }
 
 // castToInt gives nil when there is no such conversion.
-func (b *body) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	switch {
 	case isNum(from) || from.Kind == types.Pointer:
@@ -110,7 +110,7 @@ func (b *body) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 }
 
 // castToEnum checks literals against the listed values (T-CAST-09).
-func (b *body) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if n, ok := intLit(x); ok {
 		if _, found := t.Enum.Lookup(n.V); !found {
 			b.errorf("bad-enum-value", at, "`%s` doesn't contain a variant value of %s", t, x.Span().Text()).
@@ -126,7 +126,7 @@ func (b *body) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 
 // castToPointer gives the pointer an address space: the one of the value, else
 // the probe's (T-CAST-03).
-func (b *body) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	sp := from.Space
 	if t.Space != types.SpaceNone {
@@ -146,7 +146,7 @@ func (b *body) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr
 }
 
 // castToArray is T-CAST-05, T-CAST-07 and T-CAST-08; nil when impossible.
-func (b *body) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	elem := t.Elem
 	if !elem.IsInt() && elem.Kind != types.Bool || elem.Size == 0 {
@@ -184,7 +184,7 @@ func (b *body) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 }
 
 // castToString lets strings grow (T-CAST-08); nil when impossible.
-func (b *body) castToString(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToString(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	if from.Kind != types.String || t.Len != 0 && t.Len < from.Len {
 		return nil

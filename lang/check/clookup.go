@@ -86,7 +86,7 @@ type cmacroDef struct {
 
 // cmacro types the body of a C macro as a script expression (L-CMAC-01 to
 // L-CMAC-04).
-func (b *body) cmacro(m *cmacroDef, at source.Span) hir.Expr {
+func (b macros) cmacro(m *cmacroDef, at source.Span) hir.Expr {
 	if m.active {
 		b.errorf("recursive-macro", at, "macro recursion: %s", b.macroChain(m.def.Name)).
 			WithLabel("expands to itself").At(m.def.NameAt, "defined here").WithRow("L-CMAC-02")
@@ -106,7 +106,7 @@ func (b *body) cmacro(m *cmacroDef, at source.Span) hir.Expr {
 	fr, sc := b.frame, b.scope
 	b.frame, b.scope = nil, &scope{}
 	n := len(b.out.All)
-	x := b.expr(m.x)
+	x := b.exprs.expr(m.x)
 	for _, d := range b.out.All[n:] {
 		d.At(at, "expanded from here")
 	}
@@ -116,7 +116,7 @@ func (b *body) cmacro(m *cmacroDef, at source.Span) hir.Expr {
 	return relocate(x, at)
 }
 
-func (b *body) macroChain(name string) string {
+func (b macros) macroChain(name string) string {
 	s := ""
 	for _, n := range b.cstack {
 		s += n + "->"

@@ -271,7 +271,7 @@ func parseBool(s string) (v, ok bool) {
 }
 
 // configValue is a variable as a literal.
-func (b *body) configValue(name string, at source.Span) hir.Expr {
+func (b siteVals) configValue(name string, at source.Span) hir.Expr {
 	s := b.c.cfg.str(name)
 	switch confVars[name].kind {
 	case confBool:
@@ -295,7 +295,7 @@ func configNames() []string {
 }
 
 // configRecord is config as a whole.
-func (b *body) configRecord(at source.Span) hir.Expr {
+func (b siteVals) configRecord(at source.Span) hir.Expr {
 	names := configNames()
 	elems := make([]hir.Expr, len(names))
 	ts := make([]*types.Type, len(names))
@@ -307,7 +307,7 @@ func (b *body) configRecord(at source.Span) hir.Expr {
 }
 
 // configField is config.NAME.
-func (b *body) configField(e *syntax.Field) hir.Expr {
+func (b siteVals) configField(e *syntax.Field) hir.Expr {
 	names := configNames()
 	if !slices.Contains(names, e.Name) {
 		d := b.errorf("unknown-field", e.NameAt, "`config` does not contain a field named `%s`", e.Name).

@@ -8,7 +8,7 @@ import (
 
 // convert makes x exactly a t, by the rules of section 2.3. The types have
 // been found compatible before.
-func (b *body) convert(x hir.Expr, t *types.Type) hir.Expr {
+func (b convs) convert(x hir.Expr, t *types.Type) hir.Expr {
 	if isBad(x) || x.Type() == t {
 		return x
 	}
@@ -45,14 +45,14 @@ func (b *body) convert(x hir.Expr, t *types.Type) hir.Expr {
 }
 
 // lossy warns that an unsigned 64-bit value becomes signed (T-PROM-05).
-func (b *body) lossy(x hir.Expr, t *types.Type) {
+func (b convs) lossy(x hir.Expr, t *types.Type) {
 	b.warnf("lossy-conversion", x.Span(), "expression of type `%s` is being cast to type `%s`", x.Type(), t).
 		WithLabel("values above 2^63-1 turn negative").WithRow("T-PROM-05").
 		WithHelp("use an explicit cast: `(%s)%s`", t, short(x.Span().Text()))
 }
 
 // convertRecord copies a tuple or record literal into another layout.
-func (b *body) convertRecord(x hir.Expr, t *types.Type) hir.Expr {
+func (b convs) convertRecord(x hir.Expr, t *types.Type) hir.Expr {
 	if t.Struct.Flavour != types.Tuple && t.Struct.Flavour != types.RecordLit || sameLayout(x.Type(), t) {
 		return x
 	}
@@ -127,7 +127,7 @@ func cast(x hir.Expr, t *types.Type) hir.Expr {
 
 // toInt converts a number to an integer type without a warning; constants stay
 // constants.
-func (b *body) toInt(x hir.Expr, t *types.Type) hir.Expr {
+func (b convs) toInt(x hir.Expr, t *types.Type) hir.Expr {
 	from := x.Type()
 	if n, ok := x.(*hir.Int); ok {
 		return &hir.Int{X: hir.X{T: t, At: n.At}, V: extend(n.V, t)}
@@ -139,7 +139,7 @@ func (b *body) toInt(x hir.Expr, t *types.Type) hir.Expr {
 }
 
 // toBool turns an integer, pointer or bool into a bool.
-func (b *body) toBool(x hir.Expr) hir.Expr {
+func (b convs) toBool(x hir.Expr) hir.Expr {
 	if x.Type().Kind == types.Bool {
 		return x
 	}

@@ -9,7 +9,7 @@ import (
 
 // expr types an expression. The result is never nil; its type is Invalid when
 // something was wrong with it (and said) or when it is not known yet.
-func (b *body) expr(e syntax.Expr) hir.Expr {
+func (b exprs) expr(e syntax.Expr) hir.Expr {
 	agg := b.allowAgg
 	b.allowAgg = false
 	if e == nil {
@@ -24,7 +24,7 @@ func (b *body) expr(e syntax.Expr) hir.Expr {
 	return x
 }
 
-func (b *body) exprKind(e syntax.Expr, agg bool) hir.Expr {
+func (b exprs) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	switch e := e.(type) {
 	case *syntax.IntLit:
 		return newLit(e.At.At, e.Value, false)
@@ -33,33 +33,33 @@ func (b *body) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	case *syntax.BoolLit:
 		return newBool(e.At.At, e.Value)
 	case *syntax.Ident:
-		return b.ident(e, agg)
+		return b.idents.ident(e, agg)
 	case *syntax.Var:
 		return b.readVar(e)
 	case *syntax.Positional:
 		return b.positional(e)
 	case *syntax.Map:
-		return b.readMap(e)
+		return b.mapUses.readMap(e)
 	case *syntax.Call:
-		return b.call(e, agg)
+		return b.calls.call(e, agg)
 	case *syntax.TypeArg:
 		b.errorf("type-as-value", e.At.At, "a type cannot be used as a value").
 			WithLabel("typeof() gives a type").WithRow("L-MAC-10")
 		return poison(e.At.At)
 	case *syntax.Unary:
-		return b.unaryExpr(e)
+		return b.ops.unaryExpr(e)
 	case *syntax.Postfix:
-		return b.incDec(e.X, e.Op, true, e.At.At)
+		return b.ops.incDec(e.X, e.Op, true, e.At.At)
 	case *syntax.Binary:
-		return b.binaryExpr(e)
+		return b.ops.binaryExpr(e)
 	case *syntax.Ternary:
 		return b.ternary(e)
 	case *syntax.Field:
-		return b.field(e)
+		return b.places.field(e)
 	case *syntax.Index:
-		return b.index(e)
+		return b.places.index(e)
 	case *syntax.Cast:
-		return b.castExpr(e)
+		return b.convs.castExpr(e)
 	case *syntax.Paren:
 		b.allowAgg = agg
 		return b.expr(e.X)
@@ -73,11 +73,11 @@ func (b *body) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	case *syntax.If:
 		return b.ifExpr(e)
 	case *syntax.Sizeof:
-		return b.sizeof(e)
+		return b.forms.sizeof(e)
 	case *syntax.Offsetof:
-		return b.offsetof(e)
+		return b.forms.offsetof(e)
 	case *syntax.Typeinfo:
-		return b.typeinfo(e)
+		return b.forms.typeinfo(e)
 	case *syntax.Comptime:
 		return b.comptime(e)
 	}
@@ -85,7 +85,7 @@ func (b *body) exprKind(e syntax.Expr, agg bool) hir.Expr {
 }
 
 // value types an expression that has to have a value.
-func (b *body) value(e syntax.Expr) hir.Expr {
+func (b exprs) value(e syntax.Expr) hir.Expr {
 	x := b.expr(e)
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", e.Span(), "this expression has no value").
@@ -96,11 +96,11 @@ func (b *body) value(e syntax.Expr) hir.Expr {
 }
 
 // blockExpr is { …; value } in expression position.
-func (b *body) blockExpr(blk *syntax.Block, at source.Span) hir.Expr {
+func (b exprs) blockExpr(blk *syntax.Block, at source.Span) hir.Expr {
 	agg := b.allowAgg
 	old := b.push()
 	b.allowAgg = agg
-	hb := b.blockHere(blk, true)
+	hb := b.stmts.blockHere(blk, true)
 	b.scope = old
 	return blockValue(hb, at)
 }
@@ -117,7 +117,7 @@ func blockValue(hb *hir.Block, at source.Span) hir.Expr {
 }
 
 // stringLit checks the length of a literal against max_strlen (L-STR-04).
-func (b *body) stringLit(e *syntax.StringLit) hir.Expr {
+func (b exprs) stringLit(e *syntax.StringLit) hir.Expr {
 	if limit := b.c.cfg.maxStrlen; int64(len(e.Value))+1 > limit {
 		b.errorf("string-too-long", e.At.At, "string is too long: %d bytes, the limit is %d", len(e.Value), limit-1).
 			WithLabel("this literal").WithRow("L-STR-04").
@@ -128,7 +128,7 @@ func (b *body) stringLit(e *syntax.StringLit) hir.Expr {
 }
 
 // tuple types (a, b).
-func (b *body) tuple(e *syntax.Tuple) hir.Expr {
+func (b exprs) tuple(e *syntax.Tuple) hir.Expr {
 	elems := make([]hir.Expr, len(e.Elems))
 	for i, el := range e.Elems {
 		elems[i] = b.value(el)
@@ -137,7 +137,7 @@ func (b *body) tuple(e *syntax.Tuple) hir.Expr {
 }
 
 // makeTuple builds a tuple from typed elements.
-func (b *body) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
+func (b exprs) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
 	ts := make([]*types.Type, len(elems))
 	for i, x := range elems {
 		if isBad(x) {
@@ -149,7 +149,7 @@ func (b *body) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
 }
 
 // record types (name = x, …).
-func (b *body) record(e *syntax.Record) hir.Expr {
+func (b exprs) record(e *syntax.Record) hir.Expr {
 	elems := make([]hir.Expr, len(e.Values))
 	ts := make([]*types.Type, len(e.Values))
 	var failed hir.Expr
@@ -168,7 +168,7 @@ func (b *body) record(e *syntax.Record) hir.Expr {
 
 // condition types what if, while, ?: and predicates take, and turns it into a
 // bool (T-OP-15).
-func (b *body) condition(e syntax.Expr) hir.Expr {
+func (b exprs) condition(e syntax.Expr) hir.Expr {
 	e = unparen(e)
 	x := b.value(e)
 	if isBad(x) {
@@ -181,7 +181,7 @@ func (b *body) condition(e syntax.Expr) hir.Expr {
 			WithHelp("compare it with something: `%s == …`", short(e.Span().Text()))
 		return poison(e.Span())
 	}
-	return b.toBool(x)
+	return b.convs.toBool(x)
 }
 
 // shown is the type of x as the script's writer knows it: that of the
@@ -203,7 +203,7 @@ func isAggRead(x hir.Expr) bool {
 }
 
 // ternary types c ? a : b and c ?: b.
-func (b *body) ternary(e *syntax.Ternary) hir.Expr {
+func (b exprs) ternary(e *syntax.Ternary) hir.Expr {
 	if e.Then == nil {
 		return b.elvis(e)
 	}
@@ -213,7 +213,7 @@ func (b *body) ternary(e *syntax.Ternary) hir.Expr {
 }
 
 // choose joins two branches.
-func (b *body) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
+func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 	for _, z := range [...]hir.Expr{c, x, y} {
 		if isBad(z) {
 			return &hir.Int{X: hir.X{T: z.Type(), At: at}}
@@ -230,11 +230,11 @@ func (b *body) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 		return poison(at)
 	}
 	t = settle(t)
-	return &hir.Cond{X: hir.X{T: t, At: at}, C: c, Then: b.convert(x, t), Else: b.convert(y, t)}
+	return &hir.Cond{X: hir.X{T: t, At: at}, C: c, Then: b.convs.convert(x, t), Else: b.convs.convert(y, t)}
 }
 
 // elvis types c ?: b.
-func (b *body) elvis(e *syntax.Ternary) hir.Expr {
+func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 	c, y := b.value(e.Cond), b.value(e.Else)
 	if isBad(c) || isBad(y) {
 		return firstBad(e.At.At, c, y)
@@ -252,7 +252,7 @@ func (b *body) elvis(e *syntax.Ternary) hir.Expr {
 		return poison(e.At.At)
 	}
 	t = settle(t)
-	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convert(c, t), Else: b.convert(y, t)}
+	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convs.convert(c, t), Else: b.convs.convert(y, t)}
 }
 
 // firstBad passes on what made an expression bad.
@@ -266,7 +266,7 @@ func firstBad(at source.Span, xs ...hir.Expr) hir.Expr {
 }
 
 // ifExpr types if as an expression.
-func (b *body) ifExpr(e *syntax.If) hir.Expr {
+func (b exprs) ifExpr(e *syntax.If) hir.Expr {
 	if e.Comptime {
 		taken, known := b.comptimeBranch(e)
 		switch {
@@ -296,16 +296,16 @@ func (b *body) ifExpr(e *syntax.If) hir.Expr {
 }
 
 // ifStmt types if as a statement: the values of its blocks are not used.
-func (b *body) ifStmt(e *syntax.If, out *hir.Block) {
+func (b stmts) ifStmt(e *syntax.If, out *hir.Block) {
 	if e.Comptime {
-		if taken, known := b.comptimeBranch(e); known && taken != nil {
+		if taken, known := b.exprs.comptimeBranch(e); known && taken != nil {
 			b.chosen++
 			b.exprStmt(taken, out)
 			b.chosen--
 		}
 		return
 	}
-	c := b.condition(e.Cond)
+	c := b.exprs.condition(e.Cond)
 	then := b.block(e.Then, false)
 	x := &hir.Cond{X: hir.X{T: types.VoidType, At: e.At.At}, C: c, Then: voidBlock(then, e.Then.At.At)}
 	if e.Else != nil {

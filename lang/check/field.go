@@ -11,14 +11,14 @@ import (
 )
 
 // field types x.name, x->name and x.N.
-func (b *body) field(e *syntax.Field) hir.Expr {
+func (b places) field(e *syntax.Field) hir.Expr {
 	if id, ok := unparen(e.X).(*syntax.Ident); ok && b.word(id.Name) == nil {
 		switch id.Name {
 		case "args":
-			return b.argField(e.Name, e.At.At, e.NameAt)
+			return b.siteVals.argField(e.Name, e.At.At, e.NameAt)
 		case "config":
 			if b.c.macros["config"] == nil {
-				return b.configField(e)
+				return b.siteVals.configField(e)
 			}
 		}
 	}
@@ -26,7 +26,7 @@ func (b *body) field(e *syntax.Field) hir.Expr {
 	if v, ok := addressed(e.X); ok {
 		x = b.readAddressed(v)
 	} else {
-		x = b.value(e.X)
+		x = b.exprs.value(e.X)
 	}
 	if isBad(x) {
 		return firstBad(e.At.At, x)
@@ -35,7 +35,7 @@ func (b *body) field(e *syntax.Field) hir.Expr {
 }
 
 // member reads a member through any number of pointers (T-STRUCT-01).
-func (b *body) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr {
+func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr {
 	for range 16 {
 		t := x.Type()
 		if t.Kind != types.Pointer {
@@ -66,7 +66,7 @@ func (b *body) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr 
 		return b.noField(t, name, nameAt)
 	}
 	if !representable(f.Type) {
-		return b.unsupportedType(name, t.String(), nameAt)
+		return b.typeExprs.unsupportedType(name, t.String(), nameAt)
 	}
 	if lit, ok := x.(*hir.Tuple); ok && isLiteral(lit) {
 		for i := range t.Struct.Members {
@@ -82,7 +82,7 @@ func (b *body) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr 
 // kernel's types as Invalid.
 func representable(t *types.Type) bool { return t != nil && t.Kind != types.Invalid }
 
-func (b *body) unsupportedType(name, of string, at source.Span) hir.Expr {
+func (b typeExprs) unsupportedType(name, of string, at source.Span) hir.Expr {
 	b.errorf("unsupported-type", at, "field `%s` of `%s` has unsupported type", name, of).
 		WithLabel("its type cannot be represented").WithRow("T-STRUCT-05").
 		WithHelp("read its bytes through a pointer: `*(uint32 *)…`")
@@ -108,9 +108,9 @@ func placeSpace(x hir.Expr) types.Space {
 	}
 }
 
-func (b *body) noField(t *types.Type, name string, at source.Span) hir.Expr {
+func (b places) noField(t *types.Type, name string, at source.Span) hir.Expr {
 	if t.Struct.Size == 0 && len(t.Struct.Fields()) == 0 && t.Struct.Name != "" {
-		b.unknownStruct(t.Struct.String(), t.Struct.Name, at)
+		b.typeExprs.unknownStruct(t.Struct.String(), t.Struct.Name, at)
 		return poison(at)
 	}
 	d := b.errorf("unknown-field", at, "`%s` does not contain a field named `%s`", t, name).
@@ -133,7 +133,7 @@ func (b *body) suggest(d *diag.Diagnostic, what, name string, names []string) {
 }
 
 // tupleElem is t.N.
-func (b *body) tupleElem(x hir.Expr, name string, at, nameAt source.Span) hir.Expr {
+func (b places) tupleElem(x hir.Expr, name string, at, nameAt source.Span) hir.Expr {
 	t := x.Type()
 	n, err := strconv.Atoi(name)
 	if err != nil {
@@ -144,7 +144,7 @@ func (b *body) tupleElem(x hir.Expr, name string, at, nameAt source.Span) hir.Ex
 	return b.elem(x, n, at, nameAt)
 }
 
-func (b *body) elem(x hir.Expr, n int, at, nameAt source.Span) hir.Expr {
+func (b places) elem(x hir.Expr, n int, at, nameAt source.Span) hir.Expr {
 	t := x.Type()
 	fs := t.Struct.Fields()
 	if n < 0 || n >= len(fs) {
@@ -159,8 +159,8 @@ func (b *body) elem(x hir.Expr, n int, at, nameAt source.Span) hir.Expr {
 }
 
 // index types x[i].
-func (b *body) index(e *syntax.Index) hir.Expr {
-	x, i := b.value(e.X), b.value(e.I)
+func (b places) index(e *syntax.Index) hir.Expr {
+	x, i := b.exprs.value(e.X), b.exprs.value(e.I)
 	if isBad(x) || isBad(i) {
 		return firstBad(e.At.At, x, i)
 	}
@@ -193,18 +193,18 @@ func (b *body) index(e *syntax.Index) hir.Expr {
 }
 
 // indexPointer is p[i]: a scaled read (T-ARR-03).
-func (b *body) indexPointer(p, i hir.Expr, at source.Span) hir.Expr {
+func (b places) indexPointer(p, i hir.Expr, at source.Span) hir.Expr {
 	if pointee(p.Type()).Kind == types.Void {
 		b.errorf("bad-index", at, "cannot index a `void *`: the size of what it points to is not known").
 			WithLabel("cast it first").WithRow("T-ARR-03").WithHelp("cast it: `((uint64 *)%s)[…]`", short(p.Span().Text()))
 		return poison(at)
 	}
-	return b.load(b.pointerAdd(p, i, false, at), at)
+	return b.load(b.ops.pointerAdd(p, i, false, at), at)
 }
 
 // isNatural tells that an index cannot be negative though its type is signed: a
 // loop variable, or what takes nothing but literals.
-func (b *body) isNatural(x hir.Expr) bool {
+func (b places) isNatural(x hir.Expr) bool {
 	if x.Type().Flex {
 		return true
 	}
@@ -217,7 +217,7 @@ func (b *body) isNatural(x hir.Expr) bool {
 }
 
 // indexArray is a[i] on an array or a string.
-func (b *body) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
+func (b places) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 	t := x.Type()
 	n, elem := t.Len, t.Elem
 	if t.Kind == types.String {
@@ -235,8 +235,8 @@ func (b *body) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 		return poison(e.At.At)
 	}
 	if !representable(elem) {
-		return b.unsupportedType(short(e.At.At.Text()), t.String(), e.At.At)
+		return b.typeExprs.unsupportedType(short(e.At.At.Text()), t.String(), e.At.At)
 	}
 	et := inherit(elem, placeSpace(x))
-	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: b.toInt(i, types.Uint64)}
+	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: b.convs.toInt(i, types.Uint64)}
 }

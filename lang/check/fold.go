@@ -14,7 +14,7 @@ func diagCode(s string) diag.Code { return diag.Code(s) }
 
 // foldBinary computes an operator on two literals (section 2.5). It gives nil
 // when the operands are no literals.
-func (b *body) foldBinary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) foldBinary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	if sx, ok := strLit(x); ok {
 		return b.foldString(op, sx, y, at)
 	}
@@ -108,7 +108,7 @@ func compareInts(op hir.BinOp, c int) bool {
 
 // foldInt computes with range checks over the union of int64 and uint64
 // (T-FOLD-01).
-func (b *body) foldInt(op *operator, x, y *hir.Int, at source.Span) hir.Expr {
+func (b ops) foldInt(op *operator, x, y *hir.Int, at source.Span) hir.Expr {
 	switch op.op {
 	case hir.Div, hir.Mod:
 		if y.V == 0 {
@@ -204,7 +204,7 @@ func bigOf(n *hir.Int) *big.Int {
 	return new(big.Int).SetUint64(n.V)
 }
 
-func (b *body) foldError(at source.Span, why string) hir.Expr {
+func (b ops) foldError(at source.Span, why string) hir.Expr {
 	b.errorf("literal-overflow", at, "unable to fold literals due to overflow or underflow").
 		WithLabel("%s", why).WithRow("T-FOLD-01")
 	return poison(at)
@@ -212,7 +212,7 @@ func (b *body) foldError(at source.Span, why string) hir.Expr {
 
 // foldString computes with a string literal on the left (T-FOLD-03,
 // T-FOLD-04).
-func (b *body) foldString(op *operator, x *hir.Bytes, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) foldString(op *operator, x *hir.Bytes, y hir.Expr, at source.Span) hir.Expr {
 	if op.logical {
 		return foldLogical(op, x, y, at)
 	}

@@ -19,7 +19,7 @@ var formNames = []string{
 
 // form finds the functions that the checker computes itself: their arguments
 // are types, or their result is known when the script is compiled.
-func form(name string) func(b *body, e *syntax.Call) hir.Expr {
+func form(name string) func(b forms, e *syntax.Call) hir.Expr {
 	switch name {
 	case "is_str":
 		return isForm(func(t *types.Type) bool { return t.Kind == types.String })
@@ -32,19 +32,19 @@ func form(name string) func(b *body, e *syntax.Call) hir.Expr {
 	case "is_unsigned_integer":
 		return isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed })
 	case "is_literal":
-		return (*body).isLiteralForm
+		return forms.isLiteralForm
 	case "is_scalar":
-		return (*body).isScalar
+		return forms.isScalar
 	case "static_assert":
-		return (*body).staticAssert
+		return forms.staticAssert
 	case "fail":
-		return (*body).fail
+		return forms.fail
 	case "container_of":
-		return (*body).containerOf
+		return forms.containerOf
 	case "getopt":
-		return (*body).getopt
+		return forms.getopt
 	case "str":
-		return (*body).str
+		return forms.str
 	case "probe", "probetype", "retval", "config", "duration":
 		return wordCall
 	}
@@ -52,15 +52,15 @@ func form(name string) func(b *body, e *syntax.Call) hir.Expr {
 }
 
 // wordCall is probe() and its like: the same as the bare word.
-func wordCall(b *body, e *syntax.Call) hir.Expr {
-	if !b.formArgs(e, 0, 0) {
+func wordCall(b forms, e *syntax.Call) hir.Expr {
+	if !b.forms.formArgs(e, 0, 0) {
 		return poison(e.At.At)
 	}
-	return wordForm(e.Name)(b, e.At.At)
+	return wordForm(e.Name)(b.siteVals, e.At.At)
 }
 
 // formArgs checks the number of arguments of a form.
-func (b *body) formArgs(e *syntax.Call, least, most int) bool {
+func (b forms) formArgs(e *syntax.Call, least, most int) bool {
 	n := len(e.Args)
 	if n >= least && n <= most {
 		return true
@@ -78,12 +78,12 @@ func (b *body) formArgs(e *syntax.Call, least, most int) bool {
 }
 
 // isForm asks about the type of an expression (E-COMP-04).
-func isForm(test func(t *types.Type) bool) func(b *body, e *syntax.Call) hir.Expr {
-	return func(b *body, e *syntax.Call) hir.Expr {
-		if !b.formArgs(e, 1, 1) {
+func isForm(test func(t *types.Type) bool) func(b forms, e *syntax.Call) hir.Expr {
+	return func(b forms, e *syntax.Call) hir.Expr {
+		if !b.forms.formArgs(e, 1, 1) {
 			return poison(e.At.At)
 		}
-		x := b.observed(e.Args[0])
+		x := b.typeExprs.observed(e.Args[0])
 		if isBad(x) {
 			return firstBad(e.At.At, x)
 		}
@@ -91,11 +91,11 @@ func isForm(test func(t *types.Type) bool) func(b *body, e *syntax.Call) hir.Exp
 	}
 }
 
-func (b *body) isLiteralForm(e *syntax.Call) hir.Expr {
+func (b forms) isLiteralForm(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 1) {
 		return poison(e.At.At)
 	}
-	x := b.observed(e.Args[0])
+	x := b.typeExprs.observed(e.Args[0])
 	if isBad(x) {
 		return firstBad(e.At.At, x)
 	}
@@ -103,18 +103,18 @@ func (b *body) isLiteralForm(e *syntax.Call) hir.Expr {
 }
 
 // isScalar is F-ISSCALAR.
-func (b *body) isScalar(e *syntax.Call) hir.Expr {
+func (b forms) isScalar(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 1) {
 		return poison(e.At.At)
 	}
-	me, ok := b.mapExpr(e.Args[0])
+	me, ok := b.mapUses.mapExpr(e.Args[0])
 	if !ok || me.Keys != nil {
 		b.errorf("map-expected", e.Args[0].Span(), "%s() expects a map to be provided", e.Name).
 			WithLabel("not a whole map").WithRow("F-ISSCALAR")
 		return poison(e.At.At)
 	}
 	return b.throughWord(e.Args[0], func() hir.Expr {
-		m := b.mapOf(me)
+		m := b.mapUses.mapOf(me)
 		if m == nil {
 			return poison(e.At.At)
 		}
@@ -127,17 +127,17 @@ func (b *body) isScalar(e *syntax.Call) hir.Expr {
 }
 
 // staticAssert is static_assert(cond, "message") (E-COMP-03).
-func (b *body) staticAssert(e *syntax.Call) hir.Expr {
+func (b forms) staticAssert(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 2, 2) {
 		return poison(e.At.At)
 	}
-	c, msg := b.value(e.Args[0]), b.value(e.Args[1])
+	c, msg := b.exprs.value(e.Args[0]), b.exprs.value(e.Args[1])
 	if isBad(c) || isBad(msg) {
 		return firstBad(e.At.At, c, msg)
 	}
 	truth, ok := litTruth(c)
 	if !ok {
-		return b.notComptime(e.Args[0].Span())
+		return b.exprs.notComptime(e.Args[0].Span())
 	}
 	s, ok := strLit(msg)
 	if !ok {
@@ -158,14 +158,14 @@ func nothing(at source.Span) hir.Expr {
 }
 
 // fail is fail("format", …): an error when the compiler comes here.
-func (b *body) fail(e *syntax.Call) hir.Expr {
+func (b forms) fail(e *syntax.Call) hir.Expr {
 	if len(e.Args) == 0 {
 		b.formArgs(e, 1, 1)
 		return poison(e.At.At)
 	}
 	var args []hir.Expr
 	for _, a := range e.Args {
-		x := b.value(a)
+		x := b.exprs.value(a)
 		if isBad(x) {
 			return firstBad(e.At.At, x)
 		}
@@ -219,11 +219,11 @@ func formatLiterals(format string, args []hir.Expr) string {
 }
 
 // containerOf is container_of(ptr, typeof(T), member).
-func (b *body) containerOf(e *syntax.Call) hir.Expr {
+func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 3, 3) {
 		return poison(e.At.At)
 	}
-	p := b.value(e.Args[0])
+	p := b.exprs.value(e.Args[0])
 	ta, ok := e.Args[1].(*syntax.TypeArg)
 	if id, is := e.Args[1].(*syntax.Ident); is && !ok {
 		if w := b.word(id.Name); w != nil {
@@ -235,8 +235,8 @@ func (b *body) containerOf(e *syntax.Call) hir.Expr {
 			WithLabel("not a type").WithRow("F-CONTAINEROF").WithHelp("write `typeof(struct NAME)`")
 		return poison(e.At.At)
 	}
-	t := b.typeExpr(ta.Type)
-	path, ok := b.fieldPath(e.Args[2])
+	t := b.typeExprs.typeExpr(ta.Type)
+	path, ok := b.typeExprs.fieldPath(e.Args[2])
 	if !ok {
 		b.errorf("bad-argument", e.Args[2].Span(), "%s() expects the name of a member as its third argument", e.Name).
 			WithLabel("not a name").WithRow("F-CONTAINEROF")
@@ -245,7 +245,7 @@ func (b *body) containerOf(e *syntax.Call) hir.Expr {
 	if isBad(p) || t == nil || t.Kind == types.Invalid {
 		return firstBad(e.At.At, p)
 	}
-	off, ok := b.offsetIn(t, path, e.Args[2].Span())
+	off, ok := b.typeExprs.offsetIn(t, path, e.Args[2].Span())
 	if !ok {
 		return poison(e.At.At)
 	}
@@ -254,10 +254,10 @@ func (b *body) containerOf(e *syntax.Call) hir.Expr {
 			WithLabel("this is %s", article(pt)).WithRow("F-CONTAINEROF")
 		return poison(e.At.At)
 	}
-	to := types.PointerTo(t, b.spaceOf(p.Type()))
+	to := types.PointerTo(t, b.places.spaceOf(p.Type()))
 	by := &hir.Int{X: hir.X{T: types.Int64, At: e.Args[2].Span()}, V: uint64(-int64(off))}
 	if p.Type().Kind != types.Pointer {
-		p = b.asPointer(p, to)
+		p = b.convs.asPointer(p, to)
 	} else {
 		p = cast(p, to)
 	}
@@ -265,7 +265,7 @@ func (b *body) containerOf(e *syntax.Call) hir.Expr {
 }
 
 // fieldPath reads a.b.c handed as an argument.
-func (b *body) fieldPath(e syntax.Expr) ([]string, bool) {
+func (b typeExprs) fieldPath(e syntax.Expr) ([]string, bool) {
 	switch e := unparen(e).(type) {
 	case *syntax.Ident:
 		if p := b.word(e.Name); p != nil {
@@ -283,8 +283,8 @@ func (b *body) fieldPath(e syntax.Expr) ([]string, bool) {
 }
 
 // sizeof is E-SIZE-01.
-func (b *body) sizeof(e *syntax.Sizeof) hir.Expr {
-	t := b.typeOrExpr(e.Type, e.X)
+func (b forms) sizeof(e *syntax.Sizeof) hir.Expr {
+	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
 	case t == unknown:
 		return pending(e.At.At)
@@ -297,7 +297,7 @@ func (b *body) sizeof(e *syntax.Sizeof) hir.Expr {
 // typeOrExpr is the argument of sizeof, offsetof and typeinfo: a type, or an
 // expression that is only typed. A bare word that is no type is tried as an
 // expression.
-func (b *body) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
+func (b typeExprs) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
 	if te == nil {
 		return b.typeOf(x)
 	}
@@ -311,8 +311,8 @@ func (b *body) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
 }
 
 // isValueName tells whether a word means something as an expression.
-func (b *body) isValueName(name string) bool {
-	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.constantName(name) != nil {
+func (b typeExprs) isValueName(name string) bool {
+	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.idents.constantName(name) != nil {
 		return true
 	}
 	sig := b.c.in.Builtins[name]
@@ -320,26 +320,26 @@ func (b *body) isValueName(name string) bool {
 }
 
 // offsetof is E-OFF-01.
-func (b *body) offsetof(e *syntax.Offsetof) hir.Expr {
+func (b forms) offsetof(e *syntax.Offsetof) hir.Expr {
 	path := e.Fields
 	if len(path) == 1 {
 		if p := b.word(path[0]); p != nil {
 			var ok bool
-			if path, ok = b.fieldPath(p.expr); !ok {
+			if path, ok = b.typeExprs.fieldPath(p.expr); !ok {
 				b.errorf("bad-argument", p.expr.Span(), "offsetof() expects the name of a field").
 					WithLabel("not a plain field path").WithRow("L-MAC-12")
 				return poison(e.At.At)
 			}
 		}
 	}
-	t := b.typeOrExpr(e.Type, e.X)
+	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
 	case t == unknown:
 		return pending(e.At.At)
 	case t == nil || t.Kind == types.Invalid:
 		return poison(e.At.At)
 	}
-	off, ok := b.offsetIn(t, path, e.FieldsAt)
+	off, ok := b.typeExprs.offsetIn(t, path, e.FieldsAt)
 	if !ok {
 		return poison(e.At.At)
 	}
@@ -347,7 +347,7 @@ func (b *body) offsetof(e *syntax.Offsetof) hir.Expr {
 }
 
 // offsetIn walks a field path through nested structs.
-func (b *body) offsetIn(t *types.Type, path []string, at source.Span) (int, bool) {
+func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, bool) {
 	off := 0
 	for t.Kind == types.Pointer && t.Elem != nil {
 		t = t.Elem
@@ -360,7 +360,7 @@ func (b *body) offsetIn(t *types.Type, path []string, at source.Span) (int, bool
 		}
 		f, ok := t.Struct.Field(name)
 		if !ok {
-			b.noField(t, name, at)
+			b.places.noField(t, name, at)
 			return 0, false
 		}
 		off += f.Offset
@@ -370,7 +370,7 @@ func (b *body) offsetIn(t *types.Type, path []string, at source.Span) (int, bool
 }
 
 // typeinfo is E-TYPEINFO-01.
-func (b *body) typeinfo(e *syntax.Typeinfo) hir.Expr {
+func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
 	switch b.c.cfg.str("unstable_typeinfo") {
 	case "error":
 		b.errorf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
@@ -380,7 +380,7 @@ func (b *body) typeinfo(e *syntax.Typeinfo) hir.Expr {
 		b.warnf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
 			WithLabel("may change").WithRow("E-TYPEINFO-01").WithHelp("`config = { unstable_typeinfo = enable }` silences this")
 	}
-	t := b.typeOrExpr(e.Type, e.X)
+	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
 	case t == unknown:
 		return pending(e.At.At)
@@ -398,7 +398,7 @@ func (b *body) typeinfo(e *syntax.Typeinfo) hir.Expr {
 }
 
 // comptime is comptime e: it must fold to a literal (E-COMP-01).
-func (b *body) comptime(e *syntax.Comptime) hir.Expr {
+func (b exprs) comptime(e *syntax.Comptime) hir.Expr {
 	x := b.value(e.X)
 	if isBad(x) || isLiteral(x) {
 		return x
@@ -406,14 +406,14 @@ func (b *body) comptime(e *syntax.Comptime) hir.Expr {
 	return b.notComptime(e.At.At)
 }
 
-func (b *body) notComptime(at source.Span) hir.Expr {
+func (b exprs) notComptime(at source.Span) hir.Expr {
 	b.errorf("not-comptime", at, "unable to resolve comptime expression").
 		WithLabel("its value is only known when the probe runs").WithRow("E-COMP-01")
 	return poison(at)
 }
 
 // comptimeBranch picks the branch of if comptime (c); nil is no branch at all.
-func (b *body) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
+func (b exprs) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
 	b.deciding++
 	c := b.value(e.Cond)
 	b.deciding--

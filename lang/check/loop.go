@@ -8,7 +8,7 @@ import (
 )
 
 // loopVar creates the variable of a for loop in a scope of its own.
-func (b *body) loopVar(e *syntax.Var) *varCell {
+func (b stmts) loopVar(e *syntax.Var) *varCell {
 	if old := b.lookupVar(e.Name); old != nil {
 		b.errorf("shadowed-name", e.At.At, "loop declaration shadows existing variable `$%s`", e.Name).
 			WithLabel("this name is taken").WithRow("T-VAR-03").At(old.hv.At, "first declared here").
@@ -20,7 +20,7 @@ func (b *body) loopVar(e *syntax.Var) *varCell {
 }
 
 // loopBody types the body of a for loop, which may become a callback.
-func (b *body) loopBody(s *syntax.For, v func() *varCell) (*varCell, *hir.Block) {
+func (b stmts) loopBody(s *syntax.For, v func() *varCell) (*varCell, *hir.Block) {
 	old := b.push()
 	b.loops++
 	b.enterLoop()
@@ -32,7 +32,7 @@ func (b *body) loopBody(s *syntax.For, v func() *varCell) (*varCell, *hir.Block)
 	return cell, blk
 }
 
-func (b *body) enterLoop() {
+func (b stmts) enterLoop() {
 	if b.inLoop == 0 {
 		b.loopReturn = nil
 	}
@@ -40,7 +40,7 @@ func (b *body) enterLoop() {
 }
 
 // forLoop types for $i : a..b and for $kv : @m.
-func (b *body) forLoop(s *syntax.For, out *hir.Block) {
+func (b stmts) forLoop(s *syntax.For, out *hir.Block) {
 	if s.Map != nil {
 		b.forMap(s, out)
 		return
@@ -48,7 +48,7 @@ func (b *body) forLoop(s *syntax.For, out *hir.Block) {
 	if s.From == nil || s.To == nil {
 		return
 	}
-	from, to := b.value(s.From), b.value(s.To)
+	from, to := b.exprs.value(s.From), b.exprs.value(s.To)
 	bad := isBad(from) || isBad(to)
 	for _, x := range [...]hir.Expr{from, to} {
 		if !isBad(x) && !x.Type().IsInt() {
@@ -72,7 +72,7 @@ func (b *body) forLoop(s *syntax.For, out *hir.Block) {
 		return
 	}
 	out.Stmts = append(out.Stmts, &hir.ForRange{S: hir.S{At: s.At.At}, Var: v.hv,
-		From: b.toInt(from, v.typ), To: b.toInt(to, v.typ), Body: blk})
+		From: b.convs.toInt(from, v.typ), To: b.convs.toInt(to, v.typ), Body: blk})
 }
 
 // intOf stands for a value of x's type that is no enum any more.
@@ -84,16 +84,16 @@ func intOf(x hir.Expr) hir.Expr {
 }
 
 // forMap types for $kv : @m (E-FOR-02).
-func (b *body) forMap(s *syntax.For, out *hir.Block) {
-	me, ok := b.mapExpr(s.Map)
+func (b stmts) forMap(s *syntax.For, out *hir.Block) {
+	me, ok := b.mapUses.mapExpr(s.Map)
 	if !ok || me.Keys != nil {
 		return // the parser has complained
 	}
 	var m *mapCell
-	b.throughWord(s.Map, func() hir.Expr { m = b.mapOf(me); return nil })
+	b.throughWord(s.Map, func() hir.Expr { m = b.mapUses.mapOf(me); return nil })
 	var elem *types.Type
 	if m != nil {
-		elem = b.pairType(m, me.At.At)
+		elem = b.mapUses.pairType(m, me.At.At)
 	}
 	v, blk := b.loopBody(s, func() *varCell {
 		v := b.loopVar(s.Var)
@@ -112,7 +112,7 @@ func (b *body) forMap(s *syntax.For, out *hir.Block) {
 
 // pairType is the type of (key, value) that a loop over the map sees; nil when
 // it is not known or cannot be iterated.
-func (b *body) pairType(m *mapCell, at source.Span) *types.Type {
+func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 	b.depend(&m.key)
 	b.depend(&m.value)
 	m.hm.Read = true
@@ -137,8 +137,8 @@ func (b *body) pairType(m *mapCell, at source.Span) *types.Type {
 }
 
 // while types while (c) { }.
-func (b *body) while(s *syntax.While, out *hir.Block) {
-	c := b.condition(s.Cond)
+func (b stmts) while(s *syntax.While, out *hir.Block) {
+	c := b.exprs.condition(s.Cond)
 	b.enterLoop()
 	blk := b.block(s.Body, false)
 	b.inLoop--
@@ -148,8 +148,8 @@ func (b *body) while(s *syntax.While, out *hir.Block) {
 }
 
 // unroll types unroll (N) { }.
-func (b *body) unroll(s *syntax.Unroll, out *hir.Block) {
-	n := b.value(s.N)
+func (b stmts) unroll(s *syntax.Unroll, out *hir.Block) {
+	n := b.exprs.value(s.N)
 	before := b.nodes
 	blk := b.block(s.Body, false)
 	if isBad(n) {

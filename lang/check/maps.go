@@ -12,7 +12,7 @@ import (
 )
 
 // mapOf resolves @name: inside a macro it has to be a parameter (L-MAC-05).
-func (b *body) mapOf(e *syntax.Map) *mapCell {
+func (b mapUses) mapOf(e *syntax.Map) *mapCell {
 	if b.frame != nil {
 		if p := b.frame.param(syntax.ParamMap, e.Name); p != nil {
 			p.m.used = true
@@ -32,7 +32,7 @@ func (b *body) mapOf(e *syntax.Map) *mapCell {
 }
 
 // setMode checks that a map is used with keys everywhere or nowhere (T-MAP-02).
-func (b *body) setMode(m *mapCell, mode mapMode, at source.Span) bool {
+func (b mapUses) setMode(m *mapCell, mode mapMode, at source.Span) bool {
 	if m.mode == modeUnknown {
 		m.mode, m.modeAt = mode, at
 	}
@@ -56,7 +56,7 @@ func (b *body) setMode(m *mapCell, mode mapMode, at source.Span) bool {
 
 // mapAccess types the key of @m or @m[key] and gives the map. key is nil for
 // scalar maps.
-func (b *body) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
+func (b mapUses) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
 	m = b.mapOf(e)
 	if e.Keys == nil {
 		return m, nil, m != nil && b.setMode(m, modeScalar, e.At.At)
@@ -70,24 +70,24 @@ func (b *body) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
 }
 
 // keyExpr types what stands between the brackets: one value, or a tuple.
-func (b *body) keyExpr(e *syntax.Map) hir.Expr {
+func (b mapUses) keyExpr(e *syntax.Map) hir.Expr {
 	if len(e.Keys) == 1 {
-		return b.value(e.Keys[0])
+		return b.exprs.value(e.Keys[0])
 	}
 	elems := make([]hir.Expr, len(e.Keys))
 	at := e.At.At
 	for i, k := range e.Keys {
-		elems[i] = b.value(k)
+		elems[i] = b.exprs.value(k)
 		if i == 0 {
 			at = k.Span()
 		}
 		at = at.To(k.Span())
 	}
-	return b.makeTuple(elems, at)
+	return b.exprs.makeTuple(elems, at)
 }
 
 // mapKey lets a key into the map's key type and converts it.
-func (b *body) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
+func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 	if isBad(key) {
 		b.depend(&m.key)
 		return key, key.Type() != types.InvalidType
@@ -111,7 +111,7 @@ func (b *body) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 		}
 		return key, false
 	}
-	return b.convert(key, m.key.typ), true
+	return b.convs.convert(key, m.key.typ), true
 }
 
 // hasContext tells whether a key holds the probe's context (B-CTX).
@@ -146,7 +146,7 @@ func badKey(t *types.Type) *types.Type {
 }
 
 // readMap is @m or @m[key] as a value.
-func (b *body) readMap(e *syntax.Map) hir.Expr {
+func (b mapUses) readMap(e *syntax.Map) hir.Expr {
 	m, key, ok := b.mapAccess(e)
 	if !ok {
 		return poison(e.At.At)
@@ -155,7 +155,7 @@ func (b *body) readMap(e *syntax.Map) hir.Expr {
 }
 
 // getMap reads a map; key is already converted.
-func (b *body) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
+func (b mapUses) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 	m.hm.Read = true
 	b.depend(&m.value)
 	t := m.value.typ
@@ -175,7 +175,7 @@ func (b *body) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 }
 
 // assignMap types @m = x, @m[key] = x and the op= forms.
-func (b *body) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
+func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 	if b.observe > 0 {
 		b.errorf("effect-in-type", s.At.At, "map assignment is not allowed inside of sizeof, typeof and their like").
 			WithLabel("the expression is only typed, never run").WithRow("E-SIZE-01")
@@ -189,7 +189,7 @@ func (b *body) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 		}
 		if ok && m.value.typ == nil {
 			// @m += x as the only assignment: starts from zero.
-			y := b.value(s.X)
+			y := b.exprs.value(s.X)
 			if t := y.Type(); isNum(t) {
 				to := types.IntType(8, t.Signed || s.Op == "-=")
 				if t.Flex && s.Op != "-=" {
@@ -200,11 +200,11 @@ func (b *body) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 			}
 			return
 		}
-		b.setMap(m, key, ok, b.binary(binOps[s.Op[:len(s.Op)-1]], x, b.value(s.X), s.At.At), s.At.At, out)
+		b.setMap(m, key, ok, b.ops.binary(binOps[s.Op[:len(s.Op)-1]], x, b.exprs.value(s.X), s.At.At), s.At.At, out)
 		return
 	}
 	b.allowAgg = true
-	x := b.expr(s.X)
+	x := b.exprs.expr(s.X)
 	b.allowAgg = false
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", s.X.Span(), "this expression has no value to store in %s", m.labelOr(t)).
@@ -222,7 +222,7 @@ func (m *mapCell) labelOr(e *syntax.Map) string {
 }
 
 // setMap stores a value in a map, or applies an aggregation to it.
-func (b *body) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source.Span, out *hir.Block) {
+func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source.Span, out *hir.Block) {
 	if blk, is := x.(*hir.BlockX); is && blk.Block.Value != nil {
 		if _, agg := blk.Block.Value.(*aggCall); agg {
 			inner := &hir.Block{Stmts: blk.Block.Stmts}
@@ -258,11 +258,11 @@ func (b *body) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source.S
 		b.mismatch(m.label(), "map", &m.value, x)
 		return
 	}
-	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convert(x, m.value.typ)})
+	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convs.convert(x, m.value.typ)})
 }
 
 // aggTarget refuses @a = @b of an aggregation (T-MAP-09).
-func (b *body) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
+func (b mapUses) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
 	src := b.c.maps[g.Map.Name]
 	b.depend(&m.value)
 	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.typ).
@@ -280,7 +280,7 @@ type aggCall struct {
 }
 
 // aggregate types @m[key] = count() and its like.
-func (b *body) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, out *hir.Block) {
+func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, out *hir.Block) {
 	if isBad(a) {
 		b.depend(&m.value)
 		return
@@ -298,7 +298,7 @@ func (b *body) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, o
 	args := make([]hir.Expr, len(a.args))
 	for i, x := range a.args {
 		if isNum(x.Type()) && x.Type().Size < 8 || x.Type().Flex {
-			x = b.toInt(x, types.IntType(8, m.value.typ.Signed))
+			x = b.convs.toInt(x, types.IntType(8, m.value.typ.Signed))
 		}
 		args[i] = x
 	}
@@ -306,7 +306,7 @@ func (b *body) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, o
 }
 
 // differentParameters is T-MAP-11.
-func (b *body) differentParameters(m *mapCell, a *aggCall, at source.Span) {
+func (b mapUses) differentParameters(m *mapCell, a *aggCall, at source.Span) {
 	what := map[types.Kind]string{types.Hist: "bits", types.LHist: "lhist bounds", types.TSeries: "tseries bounds"}[a.T.Kind]
 	b.errorf("different-parameters", a.At, "different %s in a single map %s", what, m.label()).
 		WithLabel("differs from the first call").At(m.value.first, "first call").WithRow("T-MAP-11").

@@ -18,7 +18,7 @@ func (c *checker) param(n int) (string, bool) {
 }
 
 // positional types $N and $# (L-PARM-02, L-PARM-03, L-PARM-06).
-func (b *body) positional(e *syntax.Positional) hir.Expr {
+func (b exprs) positional(e *syntax.Positional) hir.Expr {
 	if e.N == 0 {
 		return newLit(e.At.At, uint64(len(b.c.in.Params)), false)
 	}
@@ -33,14 +33,14 @@ func (b *body) positional(e *syntax.Positional) hir.Expr {
 	return newStr(e.At.At, text)
 }
 
-func (b *body) noParam(e *syntax.Positional) {
+func (b exprs) noParam(e *syntax.Positional) {
 	b.warnf("missing-parameter", e.At.At, "positional parameter $%d is empty or not provided", e.N).
 		WithLabel("%s given", count(len(b.c.in.Params), "parameter")).WithRow("L-PARM-03")
 }
 
 // str types str(…): str($1) and str($1 + n) are the text of a parameter, also
 // of one that is a number (L-PARM-04, L-PARM-05).
-func (b *body) str(e *syntax.Call) hir.Expr {
+func (b forms) str(e *syntax.Call) hir.Expr {
 	sig := b.c.in.Builtins["str"]
 	if len(e.Args) == 1 {
 		if p, skip, ok := b.strParam(e.Args[0]); ok {
@@ -53,23 +53,23 @@ func (b *body) str(e *syntax.Call) hir.Expr {
 		}
 	}
 	if sig == nil {
-		return b.unknownFunction(e)
+		return b.calls.unknownFunction(e)
 	}
-	return b.builtin(sig, e.At.At, e.NameAt, e.Args, false)
+	return b.calls.builtin(sig, e.At.At, e.NameAt, e.Args, false)
 }
 
 // strLiteral is str() of a literal or a parameter with a literal length: a
 // literal again, of so many bytes. nil is anything else.
-func (b *body) strLiteral(e *syntax.Call) hir.Expr {
+func (b forms) strLiteral(e *syntax.Call) hir.Expr {
 	n := len(b.out.All)
-	limit, neg, ok := constInt(b.value(e.Args[1]))
+	limit, neg, ok := constInt(b.exprs.value(e.Args[1]))
 	b.out.All = b.out.All[:n]
 	if !ok || neg {
 		return nil
 	}
 	var x hir.Expr
 	if s, is := unparen(e.Args[0]).(*syntax.StringLit); is {
-		x = b.value(s)
+		x = b.exprs.value(s)
 	} else if p, skip, is := b.strParam(e.Args[0]); is {
 		x = b.paramText(p, skip, e.At.At)
 	}
@@ -81,7 +81,7 @@ func (b *body) strLiteral(e *syntax.Call) hir.Expr {
 }
 
 // strParam recognises $N and $N + n.
-func (b *body) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bool) {
+func (b forms) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bool) {
 	switch e := unparen(e).(type) {
 	case *syntax.Positional:
 		return e, 0, e.N > 0
@@ -100,7 +100,7 @@ func (b *body) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bo
 				continue
 			}
 			n := len(b.out.All)
-			v, neg, lit := constInt(b.value(side[1]))
+			v, neg, lit := constInt(b.exprs.value(side[1]))
 			b.out.All = b.out.All[:n]
 			if lit && !neg {
 				return p, v, true
@@ -111,7 +111,7 @@ func (b *body) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bo
 }
 
 // paramText is a parameter as a string literal, without its first bytes.
-func (b *body) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.Expr {
+func (b forms) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.Expr {
 	text, ok := b.c.param(p.N) // one that is not given is empty (L-PARM-03)
 	if skip > uint64(len(text)) {
 		if ok {
@@ -135,13 +135,13 @@ type option struct {
 }
 
 // getopt types getopt("name", default, "description") (F-GETOPT).
-func (b *body) getopt(e *syntax.Call) hir.Expr {
+func (b forms) getopt(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 3) {
 		return poison(e.At.At)
 	}
 	args := make([]hir.Expr, len(e.Args))
 	for i, a := range e.Args {
-		args[i] = b.value(a)
+		args[i] = b.exprs.value(a)
 		if isBad(args[i]) {
 			return firstBad(e.At.At, args...)
 		}
@@ -194,7 +194,7 @@ func (b *body) getopt(e *syntax.Call) hir.Expr {
 }
 
 // sameOption checks that an option is described alike everywhere.
-func (b *body) sameOption(o *option) bool {
+func (b forms) sameOption(o *option) bool {
 	old := b.c.options[o.Name]
 	if old == nil {
 		b.c.options[o.Name] = o
@@ -220,7 +220,7 @@ func (b *body) sameOption(o *option) bool {
 
 // optionValue is the value given for an option, or its default. It is no
 // literal: it becomes known only when the program is loaded.
-func (b *body) optionValue(o *option, at source.Span) hir.Expr {
+func (b forms) optionValue(o *option, at source.Span) hir.Expr {
 	text, given := "", false
 	if b.c.in.Env != nil {
 		text, given = b.c.in.Env.Option(o.Name)

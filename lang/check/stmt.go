@@ -9,7 +9,7 @@ import (
 
 // block types a statement list in a scope of its own. With wantValue its last
 // expression is its value.
-func (b *body) block(blk *syntax.Block, wantValue bool) *hir.Block {
+func (b stmts) block(blk *syntax.Block, wantValue bool) *hir.Block {
 	old := b.push()
 	out := b.blockHere(blk, wantValue)
 	b.scope = old
@@ -17,7 +17,7 @@ func (b *body) block(blk *syntax.Block, wantValue bool) *hir.Block {
 }
 
 // blockHere is block in the scope that is already open.
-func (b *body) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
+func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 	out := &hir.Block{}
 	agg := b.allowAgg
 	b.allowAgg = false
@@ -42,7 +42,7 @@ func (b *body) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 		}
 	case wantValue:
 		b.allowAgg = agg
-		x := b.expr(blk.Value)
+		x := b.exprs.expr(blk.Value)
 		if x.Type().Kind == types.Void {
 			out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: x.Span()}, X: x})
 		} else {
@@ -56,7 +56,7 @@ func (b *body) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 }
 
 // unreachable warns about the statements from the i-th on.
-func (b *body) unreachable(blk *syntax.Block, i int) {
+func (b stmts) unreachable(blk *syntax.Block, i int) {
 	at := blk.Stmts[i].Span().To(blk.Stmts[len(blk.Stmts)-1].Span())
 	if blk.Value != nil {
 		at = at.To(blk.Value.Span())
@@ -64,14 +64,14 @@ func (b *body) unreachable(blk *syntax.Block, i int) {
 	b.warnUnreachable(at)
 }
 
-func (b *body) warnUnreachable(at source.Span) {
+func (b stmts) warnUnreachable(at source.Span) {
 	b.warnf("unreachable", at, "unreachable statement").WithRow("E-JUMP-05").
 		WithLabel("nothing after an exit(), return, break or continue of this block runs")
 }
 
 // stmt types one statement and appends what it becomes. It reports whether
 // nothing after it runs.
-func (b *body) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
+func (b stmts) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 	switch s := s.(type) {
 	case *syntax.ExprStmt:
 		return b.exprStmt(s.X, out)
@@ -80,7 +80,7 @@ func (b *body) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 	case *syntax.Let:
 		b.let(s, out)
 	case *syntax.Discard:
-		x := b.expr(s.X)
+		x := b.exprs.expr(s.X)
 		if !isBad(x) {
 			out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: s.At.At}, X: x})
 		}
@@ -100,7 +100,7 @@ func (b *body) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 }
 
 // exprStmt types an expression whose value nobody takes.
-func (b *body) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
+func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 	at := e.Span()
 	switch e := e.(type) {
 	case *syntax.If:
@@ -111,7 +111,7 @@ func (b *body) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 		out.Stmts = append(out.Stmts, &hir.BlockS{S: hir.S{At: at}, Block: blk})
 		return false
 	}
-	x := b.expr(e)
+	x := b.exprs.expr(e)
 	if isBad(x) {
 		return false
 	}
@@ -158,10 +158,10 @@ func short(s string) string {
 }
 
 // let types let $x : T = e.
-func (b *body) let(s *syntax.Let, out *hir.Block) {
+func (b stmts) let(s *syntax.Let, out *hir.Block) {
 	var x hir.Expr
 	if s.X != nil {
-		x = b.value(s.X)
+		x = b.exprs.value(s.X)
 	}
 	name := s.Var.Name
 	if b.frame != nil && b.frame.param(syntax.ParamVar, name) != nil {
@@ -193,8 +193,8 @@ func (b *body) let(s *syntax.Let, out *hir.Block) {
 }
 
 // declaredType applies the T of let $x : T.
-func (b *body) declaredType(v *varCell, te *syntax.TypeExpr) {
-	t := b.typeExpr(te)
+func (b stmts) declaredType(v *varCell, te *syntax.TypeExpr) {
+	t := b.typeExprs.typeExpr(te)
 	v.assigned = t == nil || t.Kind == types.Invalid // one error is enough
 	switch {
 	case v.assigned:
@@ -218,7 +218,7 @@ func (b *body) declaredType(v *varCell, te *syntax.TypeExpr) {
 }
 
 // setVar stores x in a variable.
-func (b *body) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
+func (b stmts) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
 	v.assigned, v.natural = true, false
 	if isBad(x) {
 		b.depend(&v.cell)
@@ -231,7 +231,7 @@ func (b *body) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
 		b.mismatch("$"+v.name, "variable", &v.cell, x)
 		return
 	}
-	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convert(x, v.typ)})
+	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convs.convert(x, v.typ)})
 }
 
 // storable refuses values that no variable and no map can hold.
@@ -269,26 +269,26 @@ func (b *body) mismatch(name, kind string, c *cell, x hir.Expr) {
 func article(t *types.Type) string { return "`" + t.String() + "`" }
 
 // assign types target = x and target op= x.
-func (b *body) assign(s *syntax.Assign, out *hir.Block) {
+func (b stmts) assign(s *syntax.Assign, out *hir.Block) {
 	switch t := unparen(s.Target).(type) {
 	case *syntax.Var:
 		b.assignVar(s, t, out)
 	case *syntax.Map:
-		b.assignMap(s, t, out)
+		b.mapUses.assignMap(s, t, out)
 	}
 	// Anything else the parser has complained about.
 }
 
-func (b *body) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
+func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 	if s.Op != "=" {
 		l := b.readVar(t)
-		x := b.binary(binOps[s.Op[:len(s.Op)-1]], l, b.value(s.X), s.At.At)
+		x := b.ops.binary(binOps[s.Op[:len(s.Op)-1]], l, b.exprs.value(s.X), s.At.At)
 		if v := b.lookupVar(t.Name); v != nil {
 			b.setVar(v, x, s.At.At, out)
 		}
 		return
 	}
-	x := b.value(s.X)
+	x := b.exprs.value(s.X)
 	v := b.lookupVar(t.Name)
 	if v == nil {
 		v = b.declare(t, t.Name, t.At.At)
@@ -297,7 +297,7 @@ func (b *body) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 }
 
 // jump types break, continue and return.
-func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
+func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 	if s.Word == "return" {
 		if b.frame != nil {
 			b.notInMacro(s)
@@ -305,7 +305,7 @@ func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 		}
 		var x hir.Expr
 		if s.X != nil {
-			x = b.value(s.X)
+			x = b.exprs.value(s.X)
 			if isBad(x) {
 				return true
 			}
@@ -314,7 +314,7 @@ func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 					WithLabel("this is %s", article(t)).WithRow("E-JUMP-02")
 				return true
 			}
-			x = b.toInt(x, types.Int64)
+			x = b.convs.toInt(x, types.Int64)
 		}
 		if b.inLoop > 0 {
 			if b.loopReturn == nil {
@@ -344,7 +344,7 @@ func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 	return true
 }
 
-func (b *body) notInMacro(s *syntax.Jump) {
+func (b stmts) notInMacro(s *syntax.Jump) {
 	b.errorf("jump-in-macro", s.At.At, "`%s` statement is not allowed in a macro", s.Word).
 		WithLabel("it would act on the caller").WithRow("L-MAC-09")
 }

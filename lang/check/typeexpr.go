@@ -28,7 +28,7 @@ var languageTypes = map[string]*types.Type{
 const maxTypeLen = 1 << 20
 
 // isType tells whether a type expression names a type, without complaining.
-func (b *body) isType(te *syntax.TypeExpr) bool {
+func (b typeExprs) isType(te *syntax.TypeExpr) bool {
 	if te.Of != nil || te.OfType != nil || te.Kind != "" {
 		return true
 	}
@@ -42,7 +42,7 @@ func (b *body) isType(te *syntax.TypeExpr) bool {
 
 // typeExpr resolves a type as written. nil means that it was complained about;
 // unknown that an expression in it has no type yet.
-func (b *body) typeExpr(te *syntax.TypeExpr) *types.Type {
+func (b typeExprs) typeExpr(te *syntax.TypeExpr) *types.Type {
 	t := b.baseType(te)
 	if t == nil || t.Kind == types.Invalid {
 		return t
@@ -50,7 +50,7 @@ func (b *body) typeExpr(te *syntax.TypeExpr) *types.Type {
 	return b.suffixes(t, te)
 }
 
-func (b *body) baseType(te *syntax.TypeExpr) *types.Type {
+func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 	switch {
 	case te.OfType != nil:
 		return b.typeOrExpr(te.OfType, nil)
@@ -83,9 +83,9 @@ func (b *body) baseType(te *syntax.TypeExpr) *types.Type {
 
 // typeOf is the static type of an expression that never runs; typeof(@m) of a
 // keyed map is the key type (E-TYPEOF-01).
-func (b *body) typeOf(e syntax.Expr) *types.Type {
+func (b typeExprs) typeOf(e syntax.Expr) *types.Type {
 	if me, ok := unparen(e).(*syntax.Map); ok && me.Keys == nil {
-		m := b.mapOf(me)
+		m := b.mapUses.mapOf(me)
 		if m == nil {
 			return nil
 		}
@@ -118,9 +118,9 @@ func (b *body) lock(c *cell, at source.Span) *types.Type {
 }
 
 // observed types an expression that only its type is wanted of.
-func (b *body) observed(e syntax.Expr) hir.Expr {
+func (b typeExprs) observed(e syntax.Expr) hir.Expr {
 	b.observe++
-	x := b.expr(e)
+	x := b.exprs.expr(e)
 	b.observe--
 	switch n := x.(type) {
 	case *hir.VarRef:
@@ -152,7 +152,7 @@ func (b *body) lockedError(c *cell, x hir.Expr) {
 }
 
 // suffixes applies '*' and '[N]' from left to right (T-KIND-22).
-func (b *body) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
+func (b typeExprs) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 	for _, s := range te.Suffix {
 		if s.Ptr {
 			t = types.PointerTo(t, types.SpaceNone)
@@ -160,7 +160,7 @@ func (b *body) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 		}
 		n := s.Len
 		if s.LenX != nil {
-			x := b.value(s.LenX)
+			x := b.exprs.value(s.LenX)
 			if isBad(x) {
 				return x.Type()
 			}
@@ -195,7 +195,7 @@ func (b *body) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 }
 
 // unknownType complains about a type name.
-func (b *body) unknownType(kind, name string, at source.Span) {
+func (b typeExprs) unknownType(kind, name string, at source.Span) {
 	if kind == "struct" || kind == "union" {
 		b.unknownStruct(kind+" "+name, name, at)
 		return
@@ -209,14 +209,14 @@ func (b *body) unknownType(kind, name string, at source.Span) {
 	b.typeHelp(d, kind, name)
 }
 
-func (b *body) unknownStruct(full, name string, at source.Span) {
+func (b typeExprs) unknownStruct(full, name string, at source.Span) {
 	d := b.errorf("unknown-type", at, "unknown struct/union: `%s`", full).
 		WithLabel("not defined by the kernel or the script").WithRow("T-STRUCT-02")
 	b.typeHelp(d, "struct", name)
 }
 
 // typeHelp adds the nearest type name, or why there are no kernel types.
-func (b *body) typeHelp(d *diag.Diagnostic, kind, name string) {
+func (b typeExprs) typeHelp(d *diag.Diagnostic, kind, name string) {
 	if ok, why := b.c.kernelTypes(); !ok {
 		d.WithNote("types of the kernel are not known here: %s", why).
 			WithHelp("define what the script needs in its C section: `struct %s { … };`", name)

@@ -8,23 +8,23 @@ import (
 )
 
 // unaryExpr types a prefix operator.
-func (b *body) unaryExpr(e *syntax.Unary) hir.Expr {
+func (b ops) unaryExpr(e *syntax.Unary) hir.Expr {
 	switch e.Op {
 	case "++", "--":
 		return b.incDec(e.X, e.Op, false, e.At.At)
 	case "&":
-		return b.addressOf(e)
+		return b.places.addressOf(e)
 	}
 	if v, ok := addressed(e.X); ok && e.Op == "*" {
-		return b.readAddressed(v)
+		return b.places.readAddressed(v)
 	}
-	x := b.value(e.X)
+	x := b.exprs.value(e.X)
 	if isBad(x) {
 		return firstBad(e.At.At, x)
 	}
 	switch e.Op {
 	case "*":
-		return b.derefExpr(x, e.At.At)
+		return b.places.derefExpr(x, e.At.At)
 	case "!":
 		return b.not(x, e.At.At)
 	}
@@ -32,7 +32,7 @@ func (b *body) unaryExpr(e *syntax.Unary) hir.Expr {
 }
 
 // not types !x.
-func (b *body) not(x hir.Expr, at source.Span) hir.Expr {
+func (b ops) not(x hir.Expr, at source.Span) hir.Expr {
 	if t, ok := litTruth(x); ok {
 		return newBool(at, !t)
 	}
@@ -44,7 +44,7 @@ func (b *body) not(x hir.Expr, at source.Span) hir.Expr {
 }
 
 // negate types -x and ~x (T-OP-07, T-FOLD-02).
-func (b *body) negate(x hir.Expr, op string, at source.Span) hir.Expr {
+func (b ops) negate(x hir.Expr, op string, at source.Span) hir.Expr {
 	if n, ok := intLit(x); ok {
 		if op == "~" {
 			return newLit(at, ^n.V, false) // ~0 is 2^64-1
@@ -68,10 +68,10 @@ func (b *body) negate(x hir.Expr, op string, at source.Span) hir.Expr {
 		kind = hir.BitNot
 	}
 	to := intIn(8, t.Signed, t.Space)
-	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: b.toInt(x, to)}
+	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: b.convs.toInt(x, to)}
 }
 
-func (b *body) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
+func (b ops) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
 	t := b.shown(x)
 	b.errorf("bad-operands", at, "the `%s` operator can not be used on expressions of type `%s`", op, t).
 		At(x.Span(), "this is %s", article(t)).WithRow("T-OP-07")
@@ -79,7 +79,7 @@ func (b *body) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
 }
 
 // derefExpr types *x (T-PTR-04).
-func (b *body) derefExpr(x hir.Expr, at source.Span) hir.Expr {
+func (b places) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 	t := x.Type()
 	switch {
 	case t.Kind == types.Pointer && pointee(t).Kind == types.Void:
@@ -88,13 +88,13 @@ func (b *body) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 		return poison(at)
 	case t.Kind == types.Pointer:
 		if e := t.Elem; e.Kind == types.Record && e.Struct.Name != "" && e.Struct.Size == 0 && len(e.Struct.Fields()) == 0 {
-			b.unknownStruct(e.Struct.String(), e.Struct.Name, at)
+			b.typeExprs.unknownStruct(e.Struct.String(), e.Struct.Name, at)
 			return poison(at)
 		}
 		return b.load(x, at)
 	case t.IsInt():
 		p := types.PointerTo(types.Uint64, b.spaceOf(t))
-		return b.load(b.asPointer(x, p), at)
+		return b.load(b.convs.asPointer(x, p), at)
 	}
 	b.errorf("bad-dereference", at, "cannot dereference a value of type `%s`: it is not a pointer", b.shown(x)).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("T-PTR-04")
@@ -102,16 +102,16 @@ func (b *body) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 }
 
 // load is *p with the address space of p passed on to what is read.
-func (b *body) load(p hir.Expr, at source.Span) hir.Expr {
+func (b places) load(p hir.Expr, at source.Span) hir.Expr {
 	if !representable(p.Type().Elem) {
-		return b.unsupportedType(short(at.Text()), p.Type().String(), at)
+		return b.typeExprs.unsupportedType(short(at.Text()), p.Type().String(), at)
 	}
 	return deref(p, inherit(p.Type().Elem, p.Type().Space), at)
 }
 
 // spaceOf is the address space an address belongs to: its own, else that of
 // the probe (T-AS-02).
-func (b *body) spaceOf(t *types.Type) types.Space {
+func (b places) spaceOf(t *types.Type) types.Space {
 	if t.Space != types.SpaceNone {
 		return t.Space
 	}
@@ -130,7 +130,7 @@ func inherit(t *types.Type, sp types.Space) *types.Type {
 // addressOf types &$v and &@m (T-PTR-05). The address of a variable is only
 // good for reading through it at once, which addressed does; a pointer into the
 // program's own memory that outlives its expression is not compiled yet.
-func (b *body) addressOf(e *syntax.Unary) hir.Expr {
+func (b places) addressOf(e *syntax.Unary) hir.Expr {
 	switch unparen(e.X).(type) {
 	case *syntax.Var:
 		return b.unsupported(e.At.At, "T-PTR-05", "the address of a variable, other than to read through it")
@@ -153,7 +153,7 @@ func addressed(e syntax.Expr) (*syntax.Var, bool) {
 
 // readAddressed reads the variable; taking its address counts as assigning
 // (T-VAR-05).
-func (b *body) readAddressed(e *syntax.Var) hir.Expr {
+func (b places) readAddressed(e *syntax.Var) hir.Expr {
 	if v := b.lookupVar(e.Name); v != nil {
 		v.assigned = true
 	}
@@ -161,7 +161,7 @@ func (b *body) readAddressed(e *syntax.Var) hir.Expr {
 }
 
 // incDec types ++ and -- (T-OP-08).
-func (b *body) incDec(target syntax.Expr, op string, post bool, at source.Span) hir.Expr {
+func (b ops) incDec(target syntax.Expr, op string, post bool, at source.Span) hir.Expr {
 	x := &hir.IncDec{X: hir.X{At: at}, Dec: op == "--", Post: post, Step: 1}
 	switch t := unparen(target).(type) {
 	case *syntax.Var:
@@ -173,7 +173,7 @@ func (b *body) incDec(target syntax.Expr, op string, post bool, at source.Span) 
 		x.Var = v.hv
 		return b.step(x, &v.cell, "$"+v.name, "variable")
 	case *syntax.Map:
-		m, key, ok := b.mapAccess(t)
+		m, key, ok := b.mapUses.mapAccess(t)
 		if !ok {
 			return poison(at)
 		}
@@ -186,7 +186,7 @@ func (b *body) incDec(target syntax.Expr, op string, post bool, at source.Span) 
 }
 
 // step widens the cell that ++ or -- works on and gives the operator its type.
-func (b *body) step(x *hir.IncDec, c *cell, name, kind string) hir.Expr {
+func (b ops) step(x *hir.IncDec, c *cell, name, kind string) hir.Expr {
 	at := x.At
 	if c.raw == nil && kind == "variable" {
 		b.depend(c)

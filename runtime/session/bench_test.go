@@ -9,7 +9,7 @@ import (
 	"probe/compiler/object"
 	"probe/lang/types"
 	"probe/lang/value"
-	"probe/runtime/event"
+	"probe/runtime/ring"
 	"probe/runtime/sink"
 	"probe/stdlib"
 )
@@ -31,7 +31,7 @@ func BenchmarkRecord(b *testing.B) {
 			ev := &object.Event{Fn: stdlib.Table()["printf"], Call: &builtin.CallInfo{}, Format: specs, Size: 24,
 				Args: []object.EventArg{{Type: types.Uint32, Off: 4}, {Type: types.StringType(16), Off: 8}}}
 			s := &Session{opts: Options{Printer: p, Resolver: r}}
-			c := &Clause{obj: &object.Object{Events: []*object.Event{ev}}, decoder: event.NewDecoder([]*object.Event{ev})}
+			c := &Clause{obj: &object.Object{Events: []*object.Event{ev}}, decoder: ring.NewDecoder([]*object.Event{ev})}
 			c.handler = handler{s: s, u: c}
 			rec := make([]byte, 24)
 			binary.LittleEndian.PutUint32(rec[4:], 12345)

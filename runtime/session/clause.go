@@ -13,10 +13,10 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/hir"
-	"probe/runtime/event"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/replay"
+	"probe/runtime/machine/recording"
+	"probe/runtime/ring"
 )
 
 // Clause is one object in the kernel: a whole script, or one clause of an
@@ -32,10 +32,10 @@ type Clause struct {
 	skipped int // probes that could not be attached and may be missing
 
 	data, percpu []byte // memory shared with the programs
-	ring         ring
-	machine      *replay.Machine // in place of the kernel, nil in a live run
+	ring         records
+	machine      *recording.Machine // in place of the kernel, nil in a live run
 	ringFD       int
-	decoder      *event.Decoder
+	decoder      *ring.Decoder
 	handler      handler
 	counters     []uint64 // last seen value of each error counter
 	graphs       *graphs  // of fgraph: probes, nil without one
@@ -52,8 +52,8 @@ type Clause struct {
 	timeless   chan struct{} // closed before that, when no intervals can
 }
 
-// ring is where the records of programs are read from.
-type ring interface {
+// records is where the records of programs are read from.
+type records interface {
 	Pending() uint64
 	Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error)
 	Close() error
@@ -86,13 +86,13 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 		}
 	}
 	if m := c.maps["p_ring"]; m != nil {
-		r, err := event.Open(m.FD(), int(m.MaxEntries()))
+		r, err := ring.Open(m.FD(), int(m.MaxEntries()))
 		if err != nil {
 			return nil, machineError("map the ring buffer", err)
 		}
 		c.ring = r
 		c.ringFD = m.FD()
-		c.decoder = event.NewDecoder(obj.Events)
+		c.decoder = ring.NewDecoder(obj.Events)
 	}
 	c.progs, err = loadPrograms(ctx, obj, c.maps, s.opts.Verbose != nil)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/runtime/event"
 	"probe/runtime/graph"
-	"probe/runtime/replay"
+	"probe/runtime/machine/recording"
+	"probe/runtime/ring"
 )
 
 // burst is how many events of a recording are replayed before other things are
@@ -19,10 +19,10 @@ const burst = 256
 // Replay runs an object over a recording: the machine stands for the kernel, and
 // all that comes after, records, maps and their output, is as in Run. Nothing is
 // loaded or attached. An error is a *LoadError.
-func Replay(ctx context.Context, obj *object.Object, m *replay.Machine, opts Options) (Result, error) {
+func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts Options) (Result, error) {
 	s := &Session{opts: opts, calls: make(chan func(), 16), pidfd: -1}
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),
-		machine: m, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: event.NewDecoder(obj.Events)}
+		machine: m, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: ring.NewDecoder(obj.Events)}
 	c.handler = handler{s: s, u: c}
 	c.graphs = s.recordedGraphs(obj)
 	s.clauses = []*Clause{c}

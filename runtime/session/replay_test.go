@@ -14,7 +14,7 @@ import (
 	"probe/lang/syntax"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
-	"probe/runtime/replay"
+	"probe/runtime/machine/recording"
 	"probe/runtime/sink"
 	"probe/stdlib"
 )
@@ -52,7 +52,7 @@ func lookups(n int) *record.Recording {
 }
 
 // compileFor checks and compiles a script for a recording.
-func compileFor(tb testing.TB, r *replay.Recording, script string, env replay.Env) (*object.Object, diag.List) {
+func compileFor(tb testing.TB, r *recording.Recording, script string, env recording.Env) (*object.Object, diag.List) {
 	tb.Helper()
 	tree, list := syntax.Parse(source.New("test", script))
 	if list.HasErrors() {
@@ -74,14 +74,14 @@ func compileFor(tb testing.TB, r *replay.Recording, script string, env replay.En
 }
 
 // replayed runs a script over a recording and gives its output and messages.
-func replayed(tb testing.TB, rec *record.Recording, script string, env replay.Env, opts Options, limit time.Duration) (out, messages string, res Result) {
+func replayed(tb testing.TB, rec *record.Recording, script string, env recording.Env, opts Options, limit time.Duration) (out, messages string, res Result) {
 	tb.Helper()
-	r := replay.New(rec)
+	r := recording.New(rec)
 	obj, list := compileFor(tb, r, script, env)
 	if list.HasErrors() {
 		tb.Fatalf("%s: %v", script, list.Err())
 	}
-	m, err := replay.NewMachine(r, obj, limit)
+	m, err := recording.NewMachine(r, obj, limit)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func BenchmarkReplay(b *testing.B) {
 			rec := lookups(n)
 			b.ReportAllocs()
 			for b.Loop() {
-				replayed(b, rec, script, replay.Env{}, Options{}, 0)
+				replayed(b, rec, script, recording.Env{}, Options{}, 0)
 			}
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "trees/s")
 		})
@@ -127,7 +127,7 @@ func TestReplay(t *testing.T) {
 	for _, tt := range []struct {
 		name, script string
 		n            int
-		env          replay.Env
+		env          recording.Env
 		limit        time.Duration
 		max          uint64
 		want         string
@@ -144,8 +144,8 @@ func TestReplay(t *testing.T) {
 			want: "0 2000000 5000000000 1000000 40 40.001000"},
 		{name: "one function of a pattern", n: 1, script: `ret:*in*e* { printf("%s ", probe); }`, want: "ret:inner "},
 		{name: "alternatives", n: 1, script: `fgraph:none | fgraph:outer { printf("%s", probe); }`, want: "fgraph:outer"},
-		{name: "filter by thread", n: 4, env: replay.Env{Comm: "curl"}, script: `fgraph:outer { printf("%s%d ", comm, args.n); }`, want: "curl1 curl3 "},
-		{name: "filter by process", n: 4, env: replay.Env{PID: 11}, script: `fgraph:outer { printf("%d", args.n); } end { printf("none"); }`, want: "none"},
+		{name: "filter by thread", n: 4, env: recording.Env{Comm: "curl"}, script: `fgraph:outer { printf("%s%d ", comm, args.n); }`, want: "curl1 curl3 "},
+		{name: "filter by process", n: 4, env: recording.Env{PID: 11}, script: `fgraph:outer { printf("%d", args.n); } end { printf("none"); }`, want: "none"},
 		{name: "a part of the time", n: 9, limit: 3 * time.Millisecond, script: `fgraph:outer { printf("%d", args.n); }`, want: "012"},
 		{name: "the first events", n: 9, max: 2, script: `fgraph:outer { printf("%d", args.n); } end { printf("!"); }`, want: "01!"},
 		{name: "exit", n: 9, script: `fgraph:outer { printf("%d", args.n); if (args.n == 1) { exit(7); } } end { printf("!"); }`, want: "01!"},
@@ -182,7 +182,7 @@ func TestReplayReceipt(t *testing.T) {
 	trees[3].Calls[0].Flags |= graph.NoEntry
 	trees[3].Lost = 4
 	out, messages, res := replayed(t, rec, `fgraph:outer { printf("%d ", retval); } fgraph:outer { printf("p%d ", pid); } fgraph:outer { printf("d%d ", duration); print(graph); exit(); }`,
-		replay.Env{}, Options{Strict: true, Missing: []sink.ReceiptItem{{Kind: sink.LostEvents, Count: 2, Detail: "while it was recorded"}}}, 0)
+		recording.Env{}, Options{Strict: true, Missing: []sink.ReceiptItem{{Kind: sink.LostEvents, Count: 2, Detail: "while it was recorded"}}}, 0)
 	if want := "p10 d5000 "; !strings.HasPrefix(out, want) {
 		t.Errorf("got %q, want %q …", out, want)
 	}
@@ -197,7 +197,7 @@ func TestReplayReceipt(t *testing.T) {
 	if res.Complete || res.Exit != 3 {
 		t.Errorf("result %+v, want exit status 3", res)
 	}
-	_, messages, res = replayed(t, rec, `fgraph:outer { @[pid, duration, graph] = count(); }`, replay.Env{}, Options{Strict: true}, 0)
+	_, messages, res = replayed(t, rec, `fgraph:outer { @[pid, duration, graph] = count(); }`, recording.Env{}, Options{Strict: true}, 0)
 	for _, want := range []string{
 		"1 call of fgraph:outer was left out (the return was not recorded)",
 		"1 call of fgraph:outer was left out (the entry was not recorded)",
@@ -219,7 +219,7 @@ func TestReplayNested(t *testing.T) {
 	own := rec.Trees[0].Sub(1)
 	own.Args = rec.Trees[0].Args
 	rec.Trees = append(rec.Trees, own)
-	out, _, _ := replayed(t, rec, `ret:inner { printf("ret "); } call:inner { printf("call "); } ret:leaf { printf("leaf "); } fgraph:inner { printf("tree "); }`, replay.Env{}, Options{}, 0)
+	out, _, _ := replayed(t, rec, `ret:inner { printf("ret "); } call:inner { printf("call "); } ret:leaf { printf("leaf "); } fgraph:inner { printf("tree "); }`, recording.Env{}, Options{}, 0)
 	if want := "call leaf ret tree call leaf ret "; !strings.HasPrefix(out, want) {
 		t.Errorf("got %q, want %q", out, want)
 	}
@@ -239,7 +239,7 @@ func TestReplayTwins(t *testing.T) {
 		twin.Calls[0].T0, twin.Calls[0].T1 = twin.Calls[0].T0+100, twin.Calls[0].T1+int64(100*n)
 		rec.Trees = append(rec.Trees, twin)
 	}
-	out, messages, _ := replayed(t, rec, `fgraph:outer:only=nothing { print(graph); } fgraph:outer:only=inner { printf("%d\n", args.n); print(graph); } ret:outer { @ = count(); }`, replay.Env{}, Options{}, 0)
+	out, messages, _ := replayed(t, rec, `fgraph:outer:only=nothing { print(graph); } fgraph:outer:only=inner { printf("%d\n", args.n); print(graph); } ret:outer { @ = count(); }`, recording.Env{}, Options{}, 0)
 	want := ""
 	for n := range 2 {
 		width := []string{" outer        4.9 us  = 0\n └─ nothing   0.1 us\n0\n", " outer        5.0 us  = 1\n └─ nothing   0.1 us\n1\n"}[n]
@@ -252,12 +252,12 @@ func TestReplayTwins(t *testing.T) {
 
 // Of several functions that match, those without a result are left out.
 func TestReplayPattern(t *testing.T) {
-	r := replay.New(lookups(1))
-	obj, list := compileFor(t, r, `ret:* { print(retval); }`, replay.Env{})
+	r := recording.New(lookups(1))
+	obj, list := compileFor(t, r, `ret:* { print(retval); }`, recording.Env{})
 	if obj == nil || len(obj.HIR.Probes) != 3 || list.Count(diag.Warning) != 1 || !strings.Contains(list.All[0].Message, "nothing returns nothing") {
 		t.Errorf("got %v", list.All)
 	}
-	if obj, list = compileFor(t, r, `ret:nothing { print(retval); }`, replay.Env{}); obj != nil {
+	if obj, list = compileFor(t, r, `ret:nothing { print(retval); }`, recording.Env{}); obj != nil {
 		t.Errorf("a result of nothing: %v", list.All)
 	}
 }
@@ -265,7 +265,7 @@ func TestReplayPattern(t *testing.T) {
 // Shapes are few however many calls there are.
 func TestReplayShapes(t *testing.T) {
 	const n = 5000 // more than max_map_keys
-	out, messages, _ := replayed(t, lookups(n), `fgraph:outer:depth=1 { @[graph, is_err(retval)] = count(); @n[nsecs] = 1; } end { print(len(@n)); clear(@n); }`, replay.Env{}, Options{}, 0)
+	out, messages, _ := replayed(t, lookups(n), `fgraph:outer:depth=1 { @[graph, is_err(retval)] = count(); @n[nsecs] = 1; } end { print(len(@n)); clear(@n); }`, recording.Env{}, Options{}, 0)
 	if !strings.Contains(out, "└─ nothing, false]: 3334\n") || !strings.Contains(out, "└─ nothing, true]: 1666\n") {
 		t.Errorf("got %s", out)
 	}
@@ -276,7 +276,7 @@ func TestReplayShapes(t *testing.T) {
 
 // Programs that do not end are stopped, and loops are bounded as in kernels.
 func TestReplayLoop(t *testing.T) {
-	out, messages, _ := replayed(t, lookups(1), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, replay.Env{}, Options{}, 0)
+	out, messages, _ := replayed(t, lookups(1), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, recording.Env{}, Options{}, 0)
 	if !strings.HasPrefix(out, "1") || !strings.Contains(messages, "1 loop in fgraph:outer was cut short") {
 		t.Errorf("got %q and %s", out, messages)
 	}

@@ -25,9 +25,9 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/value"
-	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/ring"
 	"probe/runtime/sink"
 )
 
@@ -85,7 +85,7 @@ type Result struct {
 // Session is a running trace.
 type Session struct {
 	opts   Options
-	waiter *event.Waiter
+	waiter *ring.Waiter
 
 	mu      sync.Mutex
 	clauses []*Clause
@@ -105,7 +105,7 @@ type Session struct {
 
 // New makes a session without clauses.
 func New(opts Options) (*Session, error) {
-	w, err := event.NewWaiter()
+	w, err := ring.NewWaiter()
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-// Package event reads the records that probe programs leave in the BPF ring
+// Package ring reads the records that probe programs leave in the BPF ring
 // buffer and decodes them. In goes the memory of the buffer, out come typed
 // values that point into it; nothing is copied on the way.
 //
@@ -8,7 +8,7 @@
 // descriptor in between for the few records that do ask to be seen at once.
 //
 // The package knows nothing of scripts beyond the record layouts it is given.
-package event
+package ring
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-// Package replay runs compiled scripts over recordings of call trees, without a
+// Package recording runs compiled scripts over recordings of call trees, without a
 // kernel: on any machine, without privileges.
 //
 // In: a recording (record.Recording). A Recording answers in place of a kernel
@@ -12,7 +12,7 @@
 // What a recording does not hold is never made up: a probe that it cannot feed
 // and a value that it does not have are told at their place in the script, and a
 // call that lacks something which others have is left out and counted.
-package replay
+package recording
 
 import (
 	"slices"

@@ -1,4 +1,4 @@
-package event
+package ring
 
 import (
 	"encoding/binary"
