@@ -34,12 +34,18 @@ type Command struct {
 	Usage   []string // what follows its name, one form a line
 	Summary string   // what it does: one phrase for the overview, lower case
 	About   string   // paragraphs: what the summary does not say
+	// Script reports whether its first operand is a script, so that --name=value
+	// after "--" is a parameter of it. Elsewhere that is an operand.
+	Script bool
 	// Min and Max bound how many operands it takes; Max -1 means any number.
 	Min, Max int
 	Complete Completer // of its operands
 	Examples []Example
-	SeeAlso  []string // commands that a reader of its manual page may want
-	Hidden   bool     // not in help and pages
+	// More gives sections about what its operands can be; nil for none. It is
+	// a function because help is asked for rarely.
+	More    func() []Section
+	SeeAlso []string // commands that a reader of its manual page may want
+	Hidden  bool     // not in help and pages
 }
 
 // Flag is one option. The row is all there is about it.
@@ -58,6 +64,12 @@ type Flag[O any] struct {
 
 // Example is a command line with what it is for.
 type Example struct{ Command, About string }
+
+// Section is a list of things with its title.
+type Section struct {
+	Title   string
+	Entries []Entry
+}
 
 // Entry is a name with what it is for.
 type Entry struct{ Name, About string }

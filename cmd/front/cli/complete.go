@@ -73,9 +73,13 @@ func Dirs(Request) Candidates { return Candidates{Dirs: true} }
 // word. Its arguments are the words behind the program's name.
 const CompleteName = cobra.ShellCompRequestCmd
 
+// NoDesc is what follows CompleteName when descriptions are not wanted.
+const NoDesc = "NoDesc"
+
 // Complete answers a shell's question: the candidates for the last word, one a
 // line with a tab before its description, then ":" and cobra's directive.
-func (a *App[O]) Complete(out, err io.Writer, words []string) error {
+// request is CompleteName, or CompleteName and NoDesc.
+func (a *App[O]) Complete(out, err io.Writer, request string, words []string) error {
 	root := a.root()
 	for _, c := range a.Commands {
 		c := c
@@ -97,7 +101,7 @@ func (a *App[O]) Complete(out, err io.Writer, words []string) error {
 	root.ValidArgsFunction = answer(a.Words, nil)
 	root.SetOut(out)
 	root.SetErr(err)
-	root.SetArgs(append([]string{CompleteName}, words...))
+	root.SetArgs(append([]string{request}, words...))
 	return root.Execute()
 }
 

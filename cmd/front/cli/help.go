@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -38,16 +39,30 @@ func (a *App[O]) Help(w io.Writer, c *Command) error {
 		b.WriteByte('\n')
 		b.WriteString(wrap(p, width, ""))
 	}
-	for _, g := range a.groups(c) {
+	groups := a.groups(c)
+	at := column(groups)
+	for _, g := range groups {
 		fmt.Fprintf(&b, "\n%s:\n", g.title)
-		column := g.column()
 		for _, f := range g.flags {
-			row(&b, indented(f.Spelling()), f.Help, column)
+			row(&b, indented(f.Spelling()), f.Help, at)
+		}
+	}
+	for _, s := range c.sections() {
+		fmt.Fprintf(&b, "\n%s:\n", s.Title)
+		for _, e := range s.Entries {
+			row(&b, e.Name, e.About, 18)
 		}
 	}
 	examples(&b, c.Examples)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (c *Command) sections() []Section {
+	if c.More == nil {
+		return nil
+	}
+	return c.More()
 }
 
 // indented aligns options without a short name with the others.
@@ -64,43 +79,47 @@ type group[O any] struct {
 	flags []*Flag[O]
 }
 
-// helpFlag is the option that every command has.
+// helpText describes the option that every command has.
 const helpText = "Show this text."
 
 // groups are the options of a command by their headings, in the order in which
 // the table names them.
 func (a *App[O]) groups(c *Command) []group[O] {
+	const first = "Options"
 	var out []group[O]
-	for _, f := range append(a.Options(c.Name), &Flag[O]{Name: "help", Short: 'h', Help: helpText}) {
-		title := f.Group
-		if title == "" {
-			title = "Options"
-		}
-		at := -1
+	add := func(title string, f *Flag[O]) {
 		for i := range out {
 			if out[i].title == title {
-				at = i
+				out[i].flags = append(out[i].flags, f)
+				return
 			}
 		}
-		if at < 0 {
-			at = len(out)
-			out = append(out, group[O]{title: title})
-		}
-		out[at].flags = append(out[at].flags, f)
+		out = append(out, group[O]{title, []*Flag[O]{f}})
 	}
+	for _, f := range a.Options(c.Name) {
+		add(cmp.Or(f.Group, first), f)
+	}
+	help := first
+	if n := len(out); n > 0 && out[0].title != first {
+		help = out[n-1].title
+	}
+	add(help, &Flag[O]{Name: "help", Short: 'h', Help: helpText})
 	return out
 }
 
-// column is where the texts of a group start: behind the spellings, except for
+// column is where the texts of options start: behind the spellings, except for
 // those that are so long that their text starts on the next line.
-func (g *group[O]) column() int {
-	n := 0
-	for _, f := range g.flags {
-		if l := utf8.RuneCountInString(indented(f.Spelling())) + 4; l > n && l <= 32 {
-			n = l
+func column[O any](groups []group[O]) int {
+	const longest = 28
+	n := 16
+	for _, g := range groups {
+		for _, f := range g.flags {
+			if l := utf8.RuneCountInString(indented(f.Spelling())) + 4; l > n && l <= longest {
+				n = l
+			}
 		}
 	}
-	return max(n, 16)
+	return n
 }
 
 // row writes a name and a text that starts in a column.

@@ -16,7 +16,7 @@ import (
 type Parsed struct {
 	Operands []string
 	// Named are the parameters --name=value after "--", which belong to a
-	// script. It is nil without "--".
+	// script. It is nil if there are none.
 	Named map[string]string
 	Help  bool // --help was given: nothing else counts
 }
@@ -48,7 +48,7 @@ func (a *App[O]) Parse(c *Command, words []string, o *O) (Parsed, error) {
 	root.AddCommand(a.cobra(c, func(f *Flag[O], v string) error { return f.Set(o, v) }))
 	cmd := root.Commands()[0]
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p.operands(args, cmd.ArgsLenAtDash())
+		p.operands(args, cmd.ArgsLenAtDash(), c.Script)
 		return nil
 	}
 	cmd.SetHelpFunc(func(*cobra.Command, []string) { p.Help = true })
@@ -148,13 +148,13 @@ func (a *App[O]) short(c *Command, letter byte) *Flag[O] {
 	return nil
 }
 
-// operands splits the operands at "--", which stood before the word dash, -1 if
-// there was none.
-func (p *Parsed) operands(args []string, dash int) {
+// operands takes the operands; "--" stood before the word dash, -1 if there was
+// none. script reports whether what follows can be a named parameter.
+func (p *Parsed) operands(args []string, dash int, script bool) {
 	for i, w := range args {
 		w = strings.TrimPrefix(w, guard)
 		name, value, has := strings.Cut(w, "=")
-		if dash < 0 || i < dash || !strings.HasPrefix(w, "--") || len(name) == 2 {
+		if !script || dash < 0 || i < dash || !strings.HasPrefix(w, "--") || len(name) == 2 {
 			p.Operands = append(p.Operands, w)
 			continue
 		}
@@ -165,9 +165,6 @@ func (p *Parsed) operands(args []string, dash int) {
 			p.Named = map[string]string{}
 		}
 		p.Named[name[2:]] = value
-	}
-	if p.Named == nil && dash >= 0 {
-		p.Named = map[string]string{}
 	}
 }
 
@@ -262,10 +259,8 @@ func (a *App[O]) unknown(c *Command, words []string, name, shorts string) *Mista
 	}
 	m := &Mistake{Message: "unknown option --" + name, Word: index(words, "--"+name), Label: a.notOf(c)}
 	var names []string
-	scripts := false
 	for _, f := range a.Options(c.Name) {
 		names = append(names, f.Name)
-		scripts = scripts || f.Name == "program"
 	}
 	near, ok := diag.Nearest(name, append(names, "help"))
 	if ok {
@@ -273,7 +268,7 @@ func (a *App[O]) unknown(c *Command, words []string, name, shorts string) *Mista
 	} else {
 		a.elsewhere(m, func(f *Flag[O]) bool { return f.Name == name }, "--"+name)
 	}
-	if !ok && scripts {
+	if !ok && c.Script {
 		m.Helps = append(m.Helps, "options of the script come after `--`: `"+a.Name+" "+c.Name+" SCRIPT -- --"+name+"=VALUE`")
 	}
 	return m
