@@ -135,7 +135,7 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	done := make(chan error, 1)
 	go func() {
 		_, err := session.Run(ctx, obj, opts)
-		if closeErr := opts.Printer.Close(); err == nil {
+		if closeErr := opts.Sink.Close(); err == nil {
 			err = closeErr
 		}
 		done <- err

@@ -108,7 +108,7 @@ func runScript(o *options, std stdio) int {
 		}
 	}
 	res, err := session.Run(ctx, obj, opts)
-	if closeErr := opts.Printer.Close(); closeErr != nil && err == nil {
+	if closeErr := opts.Sink.Close(); closeErr != nil && err == nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + closeErr.Error()})
 	}
 	if keep != nil && !keep.finish(std, err == nil) && err == nil && res.Exit == exitOK {
@@ -161,7 +161,7 @@ func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func()
 		return bad(err)
 	}
 	resolver.SetGraphStyle(style)
-	config := sink.Config{Out: out, Err: std.err, Buffer: buffering, Resolver: resolver, Quiet: o.quiet,
+	config := sink.Config{Out: out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err)}
 	if _, err := sink.New(o.format, config); err != nil {
 		return bad(err)
@@ -178,7 +178,7 @@ func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func()
 		return bad(err)
 	}
 	opts := session.Options{
-		Probes: p.probes, Printer: printer, Resolver: resolver, PID: o.pid, For: o.duration, MaxEvents: o.maxEvents,
+		Probes: p.probes, Sink: printer, Resolver: resolver, PID: o.pid, For: o.duration, MaxEvents: o.maxEvents,
 		AllErrors: o.keepWarnings > 0, Strict: o.strict, DryRun: o.dryRun, Compat: o.compat,
 		Ready: notify(std),
 	}

@@ -61,10 +61,13 @@ type CallInfo struct {
 
 // Env is what user-space halves may do. The runtime implements it.
 type Env interface {
-	// Text prints text of a kind: printf, time, cat, join or syscall. The kind
-	// is the record type in JSON.
+	// Printf prints a printf-like call.
+	Printf(specs []value.Spec, args []value.Value)
+	// Text prints text of a kind: time, cat, join or syscall. The kind is the
+	// record type in JSON.
 	Text(kind string, text []byte)
-	// Format renders a printf-like call.
+	// Format renders a printf-like call for use as a name or command. The bytes
+	// are valid until the next call.
 	Format(specs []value.Spec, args []value.Value) []byte
 	// Value prints one value and a newline.
 	Value(v value.Value)
@@ -75,7 +78,7 @@ type Env interface {
 	// Exit ends the run with a status.
 	Exit(code int)
 	// Message is errorf or warnf: severity "error" or "warning".
-	Message(severity string, at source.Span, text []byte)
+	Message(severity string, at source.Span, specs []value.Spec, args []value.Value)
 	// Now is the wall clock.
 	Now() time.Time
 	// Config reads a config variable.

@@ -124,7 +124,7 @@ b0
   %8 = load %6+0
   ret %8
 `)
-	c, err := Prog(p.Clone(), irgen.MapName, Options{})
+	c, err := Prog(irgen.Clone(p), irgen.MapName, Options{})
 	if err != nil || c.StackSize != 64 {
 		t.Errorf("got %d bytes, %v; want 64", c.StackSize, err)
 	}
@@ -203,7 +203,7 @@ b0
   %1 = const 0
   ret %1
 `)
-	plain, err := Prog(p.Clone(), irgen.MapName, Options{})
+	plain, err := Prog(irgen.Clone(p), irgen.MapName, Options{})
 	if err != nil || len(plain.Funcs) != 2 {
 		t.Fatalf("got %+v, %v; want two functions", plain, err)
 	}

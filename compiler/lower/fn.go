@@ -52,8 +52,7 @@ type dest struct {
 type binding struct {
 	v      ir.Var // scalars in SSA
 	scalar bool
-	mem    builtin.Place // everything else
-	frame  int           // offset in the frame record, -1 if not there
+	frame  int // offset in the frame record, -1 if not there
 	// A map loop's variable: key and value where they lie.
 	pair       bool
 	key, value builtin.Operand

@@ -127,7 +127,7 @@ func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 func findDeletes(p *hir.Program, out map[*hir.Map]bool) {
 	for _, pr := range p.Probes {
 		hir.WalkBlock(pr.Body, func(e hir.Expr) {
-			if c, ok := e.(*hir.Call); ok && c.Sig.Name == "delete" && len(c.Args) > 0 {
+			if c, ok := e.(*hir.Call); ok && c.Sig.Effects.Has(types.Deletes) && len(c.Args) > 0 {
 				switch a := c.Args[0].(type) {
 				case *hir.MapArg:
 					out[a.Map] = true

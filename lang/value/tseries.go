@@ -2,6 +2,7 @@ package value
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strconv"
 	"time"
@@ -207,6 +208,19 @@ func appendClockTime(dst []byte, at time.Time, digits int) []byte {
 		layout += "." + "000000000"[:digits]
 	}
 	return at.AppendFormat(dst, layout)
+}
+
+// EachPoint iterates over the intervals of a time series that have data: when
+// each began, and the bits of its value. r may be nil.
+func EachPoint(t *types.Type, points []Point, r Resolver) iter.Seq2[time.Time, uint64] {
+	r = orDefault(r)
+	return func(yield func(time.Time, uint64) bool) {
+		for _, p := range current(t, points) {
+			if !yield(p.start(t, r), p.Value) {
+				return
+			}
+		}
+	}
 }
 
 // AppendSeriesJSON appends the JSON form of a time series: the intervals with

@@ -1,10 +1,11 @@
 package session
 
 import (
+	"probe/lang/hir"
 	"time"
 
 	"probe/lang/diag"
-	"probe/runtime/sink"
+	"probe/runtime/event"
 )
 
 // finish brings the run to its end (R-LIFE-01).
@@ -19,11 +20,11 @@ func (s *Session) finish() Result {
 		s.printMaps()
 	case !s.opts.Stay:
 		// The output ends as always, without the maps.
-		s.opts.Printer.End()
+		s.send(&event.End{})
 	}
 	r := s.receipt(s.clauses)
 	if !s.opts.Compat {
-		s.opts.Printer.Receipt(r)
+		s.send(r)
 	}
 	res := Result{Exit: s.exitCode, Complete: len(r.Items) == 0}
 	if s.opts.Strict && !res.Complete && res.Exit == 0 {
@@ -60,10 +61,10 @@ func (s *Session) settle(clauses []*Clause) {
 	discarded := s.discard
 	s.discard = false
 	for _, c := range clauses {
-		if s.forced() || s.printerClosed() {
+		if s.forced() || s.sinkDone() {
 			break
 		}
-		if err := c.run("end"); err != nil {
+		if err := c.run(hir.AfterDetach); err != nil {
 			s.log(diag.Error, err.Error())
 		}
 	}
@@ -158,7 +159,7 @@ func (s *Session) printMaps() {
 			}
 			seen[m.Name] = true
 			if !ended {
-				s.opts.Printer.End()
+				s.send(&event.End{})
 				ended = true
 			}
 			data, err := c.mapData(m)
@@ -166,10 +167,10 @@ func (s *Session) printMaps() {
 				s.log(diag.Error, err.Error())
 				continue
 			}
-			s.opts.Printer.Map(data, sink.MapOptions{AtExit: true})
+			s.send(event.FinalMap(data, s.opts.Resolver))
 		}
 	}
 	if !ended {
-		s.opts.Printer.End()
+		s.send(&event.End{})
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/value"
-	"probe/runtime/sink"
+	"probe/runtime/event"
 )
 
 // kept are the script maps of a session that stays: they outlive the clauses
@@ -87,7 +87,7 @@ func (s *Session) Forget(m *object.Map) {
 
 // printKept prints the kept maps at the end, by name.
 func (s *Session) printKept() {
-	s.opts.Printer.End()
+	s.send(&event.End{})
 	if s.kept.obj != nil {
 		s.opts.Resolver.use(s.kept.obj.Strings, s.kept.obj.StrTrailer)
 	}
@@ -101,6 +101,6 @@ func (s *Session) printKept() {
 			s.log(diag.Error, err.Error())
 			continue
 		}
-		s.opts.Printer.Map(data, sink.MapOptions{AtExit: true})
+		s.send(event.FinalMap(data, s.opts.Resolver))
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"probe/runtime/machine/live/feature"
 )
 
-// maps creates the kernel maps of an object; those named in live are shared
+// loadMaps creates the kernel maps of an object; those named in live are shared
 // instead.
 func loadMaps(obj *object.Object, live map[string]*ebpf.Map) (map[string]*ebpf.Map, error) {
 	out := map[string]*ebpf.Map{}

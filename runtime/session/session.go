@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"probe/lang/hir"
 	"sync"
 	"time"
 
@@ -24,17 +25,15 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/lang/value"
-	"probe/runtime/graph"
+	"probe/runtime/event"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/ring"
-	"probe/runtime/sink"
 )
 
 // Options say what to run a session with.
 type Options struct {
 	Probes   *provider.Set
-	Printer  sink.Printer
+	Sink     event.Sink
 	Resolver *Resolver
 
 	PID   int    // -p: probes are restricted to it, and its end ends the run (unless Stay)
@@ -62,13 +61,8 @@ type Options struct {
 	Verbose func(text string)
 	// Report, if set, shows messages with their place in the script.
 	Report func(d *diag.Diagnostic)
-	// Tree, if set, is given each call graph that the script asks for, before
-	// what the script prints of it. It is called by the goroutine of Run, and
-	// may keep the tree. The functions are the same table each time, which only
-	// grows, and not while Tree runs.
-	Tree func(id value.GraphID, t *graph.Tree, funcs *graph.Funcs)
 	// Missing is what a recording that is replayed lacks itself, for the receipt.
-	Missing []sink.ReceiptItem
+	Missing []event.ReceiptItem
 	// Ready, if set, is called once everything is attached.
 	Ready func(probes int)
 }
@@ -144,7 +138,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		return nil, err
 	}
 	putClocks(c.data, obj.StartOff, obj.TAIOff)
-	if err := c.run("begin"); err != nil {
+	if err := c.run(hir.BeforeAttach); err != nil {
 		c.close()
 		return nil, machineError("run begin probes", err)
 	}
@@ -196,7 +190,7 @@ func (s *Session) remove(c *Clause) {
 			continue
 		}
 		s.settle([]*Clause{c})
-		s.opts.Printer.Receipt(s.receipt([]*Clause{c}))
+		s.send(s.receipt([]*Clause{c}))
 		s.clauses = append(s.clauses[:i], s.clauses[i+1:]...)
 		if c.ringFD >= 0 {
 			s.waiter.Remove(c.ringFD)
@@ -273,7 +267,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if err := s.startChild(); err != nil {
 		return Result{Exit: 255}, err
 	}
-	s.opts.Printer.Attached(probes)
+	s.send(&event.Attached{Probes: probes})
 	if s.opts.Ready != nil {
 		s.opts.Ready(probes)
 	}
@@ -291,7 +285,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
-		case s.printerClosed():
+		case s.sinkDone():
 			s.done, s.discard = true, true
 		case n == 0 && !s.opts.Stay && s.onlySpecial():
 			s.done = true
@@ -365,9 +359,9 @@ func (s *Session) runCalls() {
 	}
 }
 
-func (s *Session) printerClosed() bool {
+func (s *Session) sinkDone() bool {
 	select {
-	case <-s.opts.Printer.Closed():
+	case <-s.opts.Sink.Done():
 		return true
 	default:
 		return false
@@ -395,7 +389,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			continue
 		}
 		if !held {
-			s.opts.Printer.Hold()
+			event.Hold(s.opts.Sink)
 			held = true
 		}
 		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
@@ -410,7 +404,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 		}
 	}
 	if held {
-		s.opts.Printer.Release()
+		event.Release(s.opts.Sink)
 	}
 	return total
 }

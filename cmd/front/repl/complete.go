@@ -9,16 +9,16 @@ import (
 	"strings"
 
 	"probe/lang/check"
+	"probe/lang/hir"
 	"probe/lang/syntax"
 	"probe/runtime/session"
 )
 
-// words are what the language has besides the library: keywords and the values
-// that the checker itself knows.
+// words are the keywords of the language.
 var words = []string{
-	"args", "break", "config", "continue", "duration", "else", "false", "for", "if", "import", "let", "macro",
-	"offsetof(", "probe", "probetype", "return", "retval", "sizeof(", "struct", "true", "typeof(", "union", "unroll",
-	"while", "enum", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "str(", "has_key(",
+	"break", "continue", "else", "false", "for", "if", "import", "let", "macro",
+	"offsetof(", "return", "sizeof(", "struct", "true", "typeof(", "union", "unroll",
+	"while", "enum", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
 }
 
 // complete is the line editor's completer: the text before the completed word,
@@ -150,8 +150,11 @@ func sorted(list []string) []string {
 
 // codeWords are the words that can begin an operand or a statement.
 func (r *repl) codeWords() []string {
-	out := slices.Clone(words)
+	out := append(slices.Clone(words), check.Words()...)
 	for name, sig := range r.cfg.Input.Builtins {
+		if sig.Missing {
+			continue
+		}
 		if !sig.Bare {
 			name += "("
 		}
@@ -172,6 +175,9 @@ func (r *repl) kindWords() []string {
 	}
 	var out []string
 	for _, k := range r.cfg.Input.Probes.Kinds() {
+		if k.Missing {
+			continue
+		}
 		name := k.Name
 		if strings.Contains(k.Usage, ":") {
 			name += ":"
@@ -186,17 +192,17 @@ func (r *repl) kindWords() []string {
 	return out
 }
 
-// kind finds a probe type by its name or alias.
-func (r *repl) kind(word string) string {
+// kind finds a probe type by its name or alias; nil if there is none.
+func (r *repl) kind(word string) *hir.ProbeKind {
 	if r.cfg.Input.Probes == nil {
-		return ""
+		return nil
 	}
 	for _, k := range r.cfg.Input.Probes.Kinds() {
 		if strings.EqualFold(k.Name, word) || slices.Contains(k.Aliases, word) {
-			return k.Name
+			return &k
 		}
 	}
-	return ""
+	return nil
 }
 
 // completeTarget completes an attach point.
@@ -208,23 +214,26 @@ func (r *repl) completeTarget(text string, p place) (start int, list []string) {
 			// One more function of call:a|b.
 			first := text[strings.LastIndexAny(text[:i], " \t\n,")+1 : i]
 			if kind, _, ok := strings.Cut(first, ":"); ok {
-				return p.word, r.names.starting(r.kind(kind), ap)
+				if k := r.kind(kind); k != nil {
+					return p.word, r.names.starting(k, ap)
+				}
 			}
 		}
 		return p.word, starting(r.kindWords(), ap)
 	}
 	kind := r.kind(word)
 	start = p.word + len(word) + 1
-	switch kind {
-	case "":
+	if kind == nil {
 		return start, nil
-	case "uprobe", "uretprobe", "usdt":
-		return start, r.programTargets(kind, rest)
-	case "call", "ret":
+	}
+	switch kind.Target {
+	case hir.TargetProgram:
+		return start, r.programTargets(kind.Name, rest)
+	case hir.TargetEither:
 		if strings.HasPrefix(rest, "/") {
 			return start, r.programTargets("uprobe", rest)
 		}
-	case "interval", "profile":
+	case hir.TargetPeriod:
 		return start, starting([]string{"hz:", "s:", "ms:", "us:"}, rest)
 	}
 	return start, r.names.starting(kind, rest)

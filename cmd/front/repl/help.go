@@ -33,7 +33,7 @@ func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
 	}
 	name := strings.TrimRight(strings.TrimSpace(arg), ":()")
 	known := false
-	if sig := r.cfg.Input.Builtins[name]; sig != nil {
+	if sig := r.cfg.Input.Builtins[name]; sig != nil && !sig.Missing {
 		usage := sig.Usage
 		if usage == "" {
 			usage = sig.Name
@@ -75,8 +75,10 @@ func (r *repl) helpNames(string) []string {
 	for _, c := range commands {
 		out = append(out, c.name)
 	}
-	for name := range r.cfg.Input.Builtins {
-		out = append(out, name)
+	for name, sig := range r.cfg.Input.Builtins {
+		if !sig.Missing {
+			out = append(out, name)
+		}
 	}
 	if r.cfg.Input.Probes != nil {
 		for _, k := range r.cfg.Input.Probes.Kinds() {
