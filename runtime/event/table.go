@@ -68,6 +68,12 @@ func (m *Map) Table() *Table {
 			n, average, total := m.ValueOf(e).Stats(m.Div)
 			return yield(append(row, value.OfInt(types.Uint64, n), value.OfInt(number, average), value.OfInt(number, total)))
 		}
+	case types.Avg:
+		add("value", number, false)
+		each = func(e *value.Entry, row []value.Value, yield func([]value.Value) bool) bool {
+			_, average, _ := m.ValueOf(e).Stats(m.Div)
+			return yield(append(row, value.OfInt(number, average)))
+		}
 	case types.Hist, types.LHist:
 		add("min", types.Int64, true)
 		add("max", types.Int64, true)
