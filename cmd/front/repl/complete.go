@@ -37,6 +37,18 @@ func (r *repl) complete(line string, pos int) (head string, list []string, tail 
 	return head[:at], list, tail
 }
 
+// Complete completes the end of a script as the prompt does: the words that can
+// stand from at on. Of cfg it uses Input, List, Modules and Builtins.
+func Complete(cfg Config, text string) (at int, list []string) {
+	r := &repl{cfg: cfg, maps: map[string]*liveMap{}, names: newNames(cfg.List)}
+	defer func() {
+		if recover() != nil { // as in complete
+			at, list = len(text), nil
+		}
+	}()
+	return r.completeCode(text)
+}
+
 // completions completes the end of a line: the words that can stand from at on.
 func (r *repl) completions(line string) (at int, list []string) {
 	if r.asking == "" && isCommand(line) {
@@ -54,7 +66,10 @@ func (r *repl) completions(line string) (at int, list []string) {
 	return start - len(before), list
 }
 
-var importing = regexp.MustCompile(`\bimport\s+"([\w./]*)$`)
+var (
+	importing = regexp.MustCompile(`\bimport\s+"([\w./]*)$`)
+	declaring = regexp.MustCompile(`\blet\s+@\w*\s*=\s*(\w*)$`)
+)
 
 // completeCode completes the end of an input.
 func (r *repl) completeCode(text string) (start int, list []string) {
@@ -62,6 +77,9 @@ func (r *repl) completeCode(text string) (start int, list []string) {
 	word := text[start:]
 	if m := importing.FindStringSubmatchIndex(text); m != nil && r.cfg.Modules != nil {
 		return m[2], starting(r.cfg.Modules(), text[m[2]:])
+	}
+	if m := declaring.FindStringSubmatchIndex(text); m != nil {
+		return m[2], starting(mapKinds(), text[m[2]:])
 	}
 	p := placeOf(text)
 	switch {
@@ -96,6 +114,16 @@ func (r *repl) completeCode(text string) (start int, list []string) {
 		list = append(list, starting(r.kindWords(), word)...)
 	}
 	return start, sorted(list)
+}
+
+// mapKinds are the kinds of maps that can be declared, with the parenthesis
+// that their size stands in.
+func mapKinds() []string {
+	var out []string
+	for _, k := range check.MapKinds() {
+		out = append(out, k+"(")
+	}
+	return out
 }
 
 func isNumber(s string) bool {
