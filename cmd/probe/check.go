@@ -3,27 +3,36 @@ package main
 import (
 	"fmt"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/engine"
 )
 
 var checkCommand = &command{
-	name: "check", usage: "[options] SCRIPT | -e 'PROGRAM' [params]", max: -1,
-	summary: "check a script without running it; needs no privileges",
-	flags: func(o *options) []flag {
-		return append(scriptFlags(o), flag{long: "format", short: 'f', arg: "text|json", help: "format of the messages", set: setString(&o.format)})
+	Command: cli.Command{
+		Name: "check", Usage: []string{"[options] SCRIPT [params]", "[options] -e 'PROGRAM' [params]"},
+		Summary: "check a script without running it; needs no privileges", Max: -1, Script: true, Complete: completeScripts,
+		About: "Reads a script, checks its names and types for this kernel, and prints every error and warning. Nothing is loaded. " +
+			"With --btf and --traceable-functions it answers for another kernel.",
+		Examples: []cli.Example{
+			{Command: "probe check script.pr"},
+			{Command: "probe check -f json script.pr", About: "Prints the messages as JSON, for editors."},
+			{Command: "probe check --btf vmlinux.btf --traceable-functions functions.txt script.pr", About: "Checks for the kernel that the two files describe."},
+		},
+		SeeAlso: []string{"run", "explain", "fmt", "dump"},
 	},
-	run: func(o *options, std stdio) int {
-		if o.format != "" && o.format != "text" && o.format != "json" {
-			fail(std, usageError(o.command, fmt.Errorf("invalid output format %q: text or json", o.format)))
-			return exitUsage
-		}
-		checked, code := frontEnd(o, std)
-		if checked == nil {
-			return code
-		}
-		return exitOK
-	},
+	run: runCheck,
+}
+
+func runCheck(o *options, std stdio) int {
+	if o.format != "" && o.format != "text" && o.format != "json" {
+		fail(std, usageError(o.command, fmt.Errorf("invalid output format %q: text or json", o.format)))
+		return exitUsage
+	}
+	if checked, code := frontEnd(o, std); checked == nil {
+		return code
+	}
+	return exitOK
 }
 
 // frontEnd checks the script of a command line and shows the messages. The

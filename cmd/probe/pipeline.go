@@ -29,7 +29,7 @@ func (o *options) machine() machine.Machine {
 // anotherKernel reports whether a command that runs nothing is to answer for a
 // kernel that is described by files.
 func (o *options) anotherKernel() bool {
-	switch o.command.name {
+	switch o.command.Name {
 	case "check", "dump", "ls":
 		return o.traceable != "" || o.btfFile != ""
 	}
@@ -136,7 +136,7 @@ func (o *options) show(std stdio, list diag.List) {
 	switch {
 	case o.compat:
 		o.showCompat(std, &list)
-	case o.format == "json" && o.command.name == "check":
+	case o.format == "json" && o.command.Name == "check":
 		_ = diag.RenderJSON(std.out, &list)
 	default:
 		_ = diag.Render(std.err, &list, diag.Options{Color: colored(std.err)})

@@ -61,10 +61,13 @@ type CallInfo struct {
 
 // Env is what user-space halves may do. The runtime implements it.
 type Env interface {
-	// Text prints text of a kind: printf, time, cat, join or syscall. The kind
-	// is the record type in JSON.
+	// Printf prints a printf-like call.
+	Printf(specs []value.Spec, args []value.Value)
+	// Text prints text of a kind: time, cat, join or syscall. The kind is the
+	// record type in JSON.
 	Text(kind string, text []byte)
-	// Format renders a printf-like call.
+	// Format renders a printf-like call for use as a name or command. The bytes
+	// are valid until the next call.
 	Format(specs []value.Spec, args []value.Value) []byte
 	// Value prints one value and a newline.
 	Value(v value.Value)
@@ -75,7 +78,7 @@ type Env interface {
 	// Exit ends the run with a status.
 	Exit(code int)
 	// Message is errorf or warnf: severity "error" or "warning".
-	Message(severity string, at source.Span, text []byte)
+	Message(severity string, at source.Span, specs []value.Spec, args []value.Value)
 	// Now is the wall clock.
 	Now() time.Time
 	// Config reads a config variable.
@@ -127,6 +130,9 @@ type Agg struct {
 	// Bucket computes the bucket index of multi-bucket kinds (nil otherwise);
 	// the cell is then an 8-byte counter for that bucket.
 	Bucket func(l Lowerer, t *types.Type, args []ir.Value) ir.Value
+	// Slot is Bucket for kinds whose buckets are more than counters: update
+	// changes the cell of the bucket, value.CellSize bytes at base+off.
+	Slot func(l Lowerer, t *types.Type, args []ir.Value) (bucket ir.Value, update func(base ir.Value, off int, atomic bool))
 	// Buckets is how many buckets a type has.
 	Buckets func(t *types.Type) int
 }
@@ -251,6 +257,8 @@ type Lowerer interface {
 	StartNS() ir.Value
 	// TAIOffset is the TAI clock minus the boot clock, measured at the start.
 	TAIOffset() ir.Value
+	// SeriesTime is the clock of time series in nanoseconds: TAI as TAIOffset has it.
+	SeriesTime() ir.Value
 	// NamedType finds a struct, union, enum or typedef.
 	NamedType(kind, name string) (*types.Type, bool)
 	// Zeroed is the zero value of a type, where something does not exist.

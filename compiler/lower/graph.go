@@ -125,19 +125,19 @@ type graphUse struct {
 
 // graphOf notes an fgraph: probe.
 func (u *Unit) graphOf(i int, pr *hir.Probe) *graphState {
-	g := &graphState{spec: pr.Site.Graph, number: i, used: usesCall(pr, "graph")}
+	g := &graphState{spec: pr.Site.Graph, number: i, used: usesGraph(pr)}
 	if (g.spec.Source == hir.GraphBPF || g.spec.Deep) && g.used {
 		g.slots = u.addMap(&ebpf.MapSpec{Name: "p_graph" + itoa(i), Type: ebpf.Array, KeySize: 4, ValueSize: graphSlots * slotSize, MaxEntries: 1})
 	}
 	return g
 }
 
-// usesCall tells whether predicate or body call a builtin.
-func usesCall(pr *hir.Probe, name string) bool {
+// usesGraph reports whether predicate or body ask for the graph.
+func usesGraph(pr *hir.Probe) bool {
 	used := false
 	see := func(e hir.Expr) {
 		c, ok := e.(*hir.Call)
-		used = used || ok && c.Sig.Name == name
+		used = used || ok && c.Sig.Uses.Graph
 	}
 	hir.WalkExpr(pr.Pred, see, nil)
 	hir.WalkBlock(pr.Body, see, nil)

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,24 @@ func Run(t *testing.T, pattern string, test func(t *testing.T, c *Case)) {
 	}
 }
 
+// Inputs is one part of each file that matches the pattern, by the file's path.
+func Inputs(t *testing.T, pattern, part string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no file is like %s (%v)", pattern, err)
+	}
+	out := map[string]string{}
+	for _, path := range files {
+		c, err := open(t, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[path] = c.In(part)
+	}
+	return out
+}
+
 func open(t testing.TB, path string) (*Case, error) {
 	a, err := txtar.ParseFile(path)
 	if err != nil {
@@ -81,11 +100,12 @@ func (c *Case) Option(name string) string {
 // In is a part of the file that is input. The test fails without it.
 func (c *Case) In(name string) string {
 	c.t.Helper()
-	for _, f := range c.has.Files {
-		if f.Name == name {
-			c.got.Files = append(c.got.Files, f)
-			return string(f.Data)
+	is := func(f txtar.File) bool { return f.Name == name }
+	if i := slices.IndexFunc(c.has.Files, is); i >= 0 {
+		if !slices.ContainsFunc(c.got.Files, is) {
+			c.got.Files = append(c.got.Files, c.has.Files[i])
 		}
+		return string(c.has.Files[i].Data)
 	}
 	c.t.Fatalf("%s has no part %q", c.path, name)
 	return ""

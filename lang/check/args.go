@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/syntax"
 	"probe/lang/types"
@@ -69,10 +70,10 @@ func (b calls) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta 
 		return b.literalArg(sig, p, e, ta)
 	}
 	x := b.exprs.value(e)
-	if isBad(x) {
+	if infer.IsBad(x) {
 		return x
 	}
-	ta.Type, ta.Const = x.Type(), constOf(x)
+	ta.Type, ta.Const = x.Type(), infer.ConstOf(x)
 	return b.checkArg(sig, p, x)
 }
 
@@ -82,9 +83,9 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 	ok, want := true, ""
 	switch p.Kind {
 	case types.IntParam:
-		ok, want = isNum(t), "integer"
+		ok, want = infer.IsNum(t), "integer"
 		if ok && p.Cast != nil {
-			return b.convs.toInt(x, p.Cast)
+			return infer.ToInt(x, p.Cast)
 		}
 	case types.PtrParam:
 		ok, want = t.IsInt() || t.Kind == types.Pointer, "pointer"
@@ -110,12 +111,12 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 	d := b.errorf("bad-argument", x.Span(), "%s() only supports %s arguments (`%s` provided)", sig.Name, want, b.shown(x)).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
 	switch {
-	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !isLiteral(x):
+	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !infer.IsLiteral(x):
 		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
 	case sig.Usage != "":
 		d.WithHelp("usage: `%s`", sig.Usage)
 	}
-	return poison(x.Span())
+	return infer.Poison(x.Span())
 }
 
 // wordArg is one of the words a function knows: nsecs(monotonic).
@@ -140,27 +141,27 @@ func (b calls) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *
 func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
 	if s, ok := unparen(e).(*syntax.StringLit); ok && p.Kind == types.LitString {
 		// Formats and paths may be longer than other strings (L-STR-04).
-		x := newStr(s.At.At, s.Value)
-		ta.Type, ta.Const = x.T, constOf(x)
+		x := infer.Str(s.At.At, s.Value)
+		ta.Type, ta.Const = x.T, infer.ConstOf(x)
 		return x
 	}
 	x := b.exprs.value(e)
-	if isBad(x) {
+	if infer.IsBad(x) {
 		return x
 	}
 	want, ok := "", false
 	switch p.Kind {
 	case types.LitInt:
 		want = "an integer"
-		_, _, ok = constInt(x)
+		_, _, ok = infer.ConstInt(x)
 	case types.LitString:
 		want = "a string"
-		_, ok = strLit(x)
+		_, ok = infer.StrLit(x)
 	case types.LitBool:
 		want = "a bool"
-		_, ok = boolLit(x)
+		_, ok = infer.BoolLit(x)
 	case types.LitAny:
-		want, ok = "any", isLiteral(x)
+		want, ok = "any", infer.IsLiteral(x)
 	}
 	if !ok {
 		row := "F-GEN-02"
@@ -174,7 +175,7 @@ func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 		}
 		return nil
 	}
-	ta.Type, ta.Const = x.Type(), constOf(x)
+	ta.Type, ta.Const = x.Type(), infer.ConstOf(x)
 	return x
 }
 
@@ -194,7 +195,7 @@ func (b mapUses) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
 func (b mapUses) infoOf(m *mapCell) *types.MapInfo {
 	b.depend(&m.value)
 	b.depend(&m.key)
-	return &types.MapInfo{Name: m.name, Key: m.key.typ, Value: m.value.typ, Scalar: m.mode == modeScalar}
+	return &types.MapInfo{Name: m.name, Key: m.key.Typ, Value: m.value.Typ, Scalar: m.mode == modeScalar}
 }
 
 // throughWord evaluates f where the argument was written, if e is a macro's
@@ -251,13 +252,13 @@ func (b calls) mapElemArg(sig *types.Signature, me *syntax.Map, e syntax.Expr, t
 		}
 		if hasKeyParam(sig) {
 			ta.Type, ta.Map = types.MapRefType, b.mapUses.infoOf(m)
-			if isBad(key) {
-				return pending(e.Span())
+			if infer.IsBad(key) {
+				return infer.Pending(e.Span())
 			}
 			return &hir.MapElem{X: hir.X{T: types.MapRefType, At: me.At.At}, Map: m.hm, Key: key}
 		}
 		x := b.mapUses.getMap(m, key, me.At.At)
-		if !isBad(x) {
+		if !infer.IsBad(x) {
 			ta.Type = x.Type()
 		}
 		return x
@@ -289,8 +290,8 @@ func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types
 	if !ok {
 		return nil
 	}
-	if !isBad(k) {
-		ta.Type, ta.Const = k.Type(), constOf(k)
+	if !infer.IsBad(k) {
+		ta.Type, ta.Const = k.Type(), infer.ConstOf(k)
 	}
 	return k
 }
@@ -308,15 +309,15 @@ func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *
 		v = b.declare(ve, ve.Name, ve.At.At)
 	}
 	v.assigned = true
-	b.depend(&v.cell)
+	b.depend(&v.Cell)
 	if m == nil {
-		return pending(ve.At.At)
+		return infer.Pending(ve.At.At)
 	}
 	b.depend(&m.value)
-	t := m.value.typ
+	t := m.value.Typ
 	switch {
 	case t == nil:
-		return pending(ve.At.At)
+		return infer.Pending(ve.At.At)
 	case t.IsCastableAgg():
 		t = types.IntType(8, t.Signed)
 	case t.IsAgg():
@@ -325,12 +326,12 @@ func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *
 		return nil
 	}
 	src := &hir.MapGet{X: hir.X{T: t, At: ve.At.At}, Map: m.hm}
-	if !b.widen(&v.cell, src) || !sameType(v.typ, t) {
-		b.mismatch("$"+v.name, "variable", &v.cell, src)
+	if !b.widen(&v.Cell, src) || !infer.SameType(v.Typ, t) {
+		b.mismatch("$"+v.name, "variable", &v.Cell, src)
 		return nil
 	}
-	ta.Type = v.typ
-	return &hir.VarAddr{X: hir.X{T: v.typ, At: ve.At.At}, Var: v.hv}
+	ta.Type = v.Typ
+	return &hir.VarAddr{X: hir.X{T: v.Typ, At: ve.At.At}, Var: v.hv}
 }
 
 // typeArg is typeof(T) or a field path, for functions that take types.
@@ -386,7 +387,7 @@ func (b calls) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) 
 		}
 		x := rest[i]
 		i++
-		if isBad(x) {
+		if infer.IsBad(x) {
 			continue
 		}
 		if t := x.Type(); !formatTakes(s.Conv, t) {
@@ -405,7 +406,7 @@ func formatTakes(c value.Conv, t *types.Type) bool {
 	case t.Kind == types.Void || t.Kind == types.MapRef || t.Kind == types.Word || t.Kind == types.Ctx:
 		return false
 	case c.IsInteger():
-		return isNum(t) || t.Kind == types.Pointer
+		return infer.IsNum(t) || t.Kind == types.Pointer
 	case c.IsBytes():
 		return t.Kind == types.Buffer
 	}

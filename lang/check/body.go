@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -94,7 +95,7 @@ func (c *checker) settleUnassigned() bool {
 		return true
 	}
 	for _, m := range c.mapList {
-		if m.used && m.value.typ == nil {
+		if m.used && m.value.Typ == nil {
 			return false // an error elsewhere
 		}
 	}
@@ -108,8 +109,8 @@ func (c *checker) settleVars(which func(v *varCell) bool) bool {
 			continue
 		}
 		for _, v := range b.live {
-			if v.raw == nil && which(v) {
-				v.set(types.Int64)
+			if v.Raw == nil && which(v) {
+				v.Set(types.Int64)
 				found = true
 				break // the others may follow from this one
 			}
@@ -138,8 +139,8 @@ func (b *body) run() {
 		p.Body = &hir.Block{}
 	}
 	for _, v := range b.live {
-		v.hv.Type = v.typ
-		if v.typ == nil {
+		v.hv.Type = v.Typ
+		if v.Typ == nil {
 			v.hv.Type = types.InvalidType
 		}
 		p.Vars = append(p.Vars, v.hv)
@@ -196,5 +197,5 @@ func (b *body) unsupported(at source.Span, row, what string) hir.Expr {
 	b.errorf("not-supported", at, "not supported yet: %s", what).
 		WithLabel("part of the language that is still missing").WithRow(row).
 		WithNote("this is %s of the language reference", row)
-	return poison(at)
+	return infer.Poison(at)
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -15,12 +16,12 @@ func (b convs) castExpr(e *syntax.Cast) hir.Expr {
 	}
 	t := b.typeExprs.typeExpr(e.Type)
 	x := b.exprs.value(e.X)
-	if t == nil || t.Kind == types.Invalid || isBad(x) {
-		if t == unknown {
-			return pending(e.At.At)
+	if t == nil || t.Kind == types.Invalid || infer.IsBad(x) {
+		if t == infer.Unknown {
+			return infer.Pending(e.At.At)
 		}
 		if t == nil || t.Kind == types.Invalid {
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 		return firstBad(e.At.At, x)
 	}
@@ -30,8 +31,8 @@ func (b convs) castExpr(e *syntax.Cast) hir.Expr {
 // cast converts by the rules of section 2.6 and appendix E.
 func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
-	if sameType(t, from) && !from.Flex && t.Kind != types.Pointer {
-		if _, lit := intLit(x); !lit && !isAggRead(x) && t.Kind != types.String {
+	if infer.SameType(t, from) && !from.Flex && t.Kind != types.Pointer {
+		if _, lit := infer.IntLit(x); !lit && !isAggRead(x) && t.Kind != types.String {
 			b.warnf("useless-cast", at, "unnecessary cast: the expression already has type `%s`", t).
 				WithLabel("same type").WithRow("T-CAST-12")
 			return x
@@ -47,7 +48,7 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		}
 	case types.Bool:
 		if from.IsInt() || from.Kind == types.Pointer || from.Kind == types.Bool {
-			y := b.toBool(x)
+			y := infer.ToBool(x)
 			return y
 		}
 	case types.Enum:
@@ -68,7 +69,7 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		}
 	case types.Username:
 		if from.IsInt() {
-			return cast(b.toInt(x, types.Uint64), t)
+			return infer.Cast(infer.ToInt(x, types.Uint64), t)
 		}
 	case types.Buffer:
 		if from.Kind == types.Buffer && (t.Len == 0 || t.Len >= from.Len) {
@@ -88,17 +89,17 @@ func (b convs) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if t.Kind == types.Record {
 		d.WithRow("T-CAST-04").WithHelp("cast to a pointer and read through it: `*(%s *)…`", t)
 	}
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // castToInt gives nil when there is no such conversion.
 func (b convs) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	switch {
-	case isNum(from) || from.Kind == types.Pointer:
-		to := intIn(t.Size, t.Signed, from.Space)
+	case infer.IsNum(from) || from.Kind == types.Pointer:
+		to := infer.IntIn(t.Size, t.Signed, from.Space)
 		if n, ok := x.(*hir.Int); ok {
-			return &hir.Int{X: hir.X{T: to, At: at}, V: extend(n.V, to)}
+			return &hir.Int{X: hir.X{T: to, At: at}, V: infer.Extend(n.V, to)}
 		}
 		return &hir.Cast{X: hir.X{T: to, At: at}, Of: x}
 	case from.Kind == types.KSym || from.Kind == types.Username:
@@ -111,15 +112,15 @@ func (b convs) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 
 // castToEnum checks literals against the listed values (T-CAST-09).
 func (b convs) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
-	if n, ok := intLit(x); ok {
+	if n, ok := infer.IntLit(x); ok {
 		if _, found := t.Enum.Lookup(n.V); !found {
 			b.errorf("bad-enum-value", at, "`%s` doesn't contain a variant value of %s", t, x.Span().Text()).
 				WithLabel("not one of its values").WithRow("T-CAST-09")
-			return poison(at)
+			return infer.Poison(at)
 		}
 	}
 	if n, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: t, At: at}, V: extend(n.V, t)}
+		return &hir.Int{X: hir.X{T: t, At: at}, V: infer.Extend(n.V, t)}
 	}
 	return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
 }
@@ -140,7 +141,7 @@ func (b convs) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr
 		return &hir.Int{X: hir.X{T: to, At: at}, V: n.V}
 	}
 	if from.IsInt() && from.Size < 8 {
-		x = b.toInt(x, types.IntType(8, from.Signed))
+		x = infer.ToInt(x, types.IntType(8, from.Signed))
 	}
 	return &hir.Cast{X: hir.X{T: to, At: at}, Of: x}
 }
@@ -153,31 +154,31 @@ func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		return nil
 	}
 	size := from.Size
-	if n, lit := intLit(x); lit {
+	if n, lit := infer.IntLit(x); lit {
 		// A literal takes the size of the array it fills.
 		size = max(from.Size, elem.Size)
 		if t.Len > 0 {
 			size = min(t.Len*elem.Size, 8)
 		}
-		x = &hir.Int{X: hir.X{T: types.IntType(size, isNeg(n)), At: n.At}, V: n.V}
+		x = &hir.Int{X: hir.X{T: types.IntType(size, infer.IsNeg(n)), At: n.At}, V: n.V}
 	}
 	if t.Len == 0 {
 		if size%elem.Size != 0 {
 			b.errorf("bad-cast", at, "cannot cast from \"%s\" to \"%s[]\": the sizes do not divide", from, elem).
 				WithLabel("%d bytes are no multiple of %d", size, elem.Size).WithRow("T-CAST-05")
-			return poison(at)
+			return infer.Poison(at)
 		}
 		t = types.ArrayOf(elem, size/elem.Size)
 	}
 	switch {
 	case (from.IsInt() || from.Kind == types.Bool) && t.Size == size, from.IsInt() && size < t.Size && t.Size <= 8:
 		if size < t.Size {
-			x = b.toInt(x, types.IntType(size, false))
+			x = infer.ToInt(x, types.IntType(size, false))
 		}
 		return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
 	case from.Kind == types.String && t.Size == from.Size && elem.Size == 1:
 		return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
-	case from.Kind == types.Array && sameType(from, t):
+	case from.Kind == types.Array && infer.SameType(from, t):
 		return x
 	}
 	return nil

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -13,11 +14,11 @@ func (b exprs) expr(e syntax.Expr) hir.Expr {
 	agg := b.allowAgg
 	b.allowAgg = false
 	if e == nil {
-		return poison(b.at)
+		return infer.Poison(b.at)
 	}
 	if !b.enter(e.Span()) {
 		b.depth--
-		return poison(e.Span())
+		return infer.Poison(e.Span())
 	}
 	x := b.exprKind(e, agg)
 	b.depth--
@@ -27,11 +28,11 @@ func (b exprs) expr(e syntax.Expr) hir.Expr {
 func (b exprs) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	switch e := e.(type) {
 	case *syntax.IntLit:
-		return newLit(e.At.At, e.Value, false)
+		return infer.Lit(e.At.At, e.Value, false)
 	case *syntax.StringLit:
 		return b.stringLit(e)
 	case *syntax.BoolLit:
-		return newBool(e.At.At, e.Value)
+		return infer.Bool(e.At.At, e.Value)
 	case *syntax.Ident:
 		return b.idents.ident(e, agg)
 	case *syntax.Var:
@@ -45,7 +46,7 @@ func (b exprs) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	case *syntax.TypeArg:
 		b.errorf("type-as-value", e.At.At, "a type cannot be used as a value").
 			WithLabel("typeof() gives a type").WithRow("L-MAC-10")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	case *syntax.Unary:
 		return b.ops.unaryExpr(e)
 	case *syntax.Postfix:
@@ -81,7 +82,7 @@ func (b exprs) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	case *syntax.Comptime:
 		return b.comptime(e)
 	}
-	return poison(e.Span()) // BadExpr: the parser has complained
+	return infer.Poison(e.Span()) // BadExpr: the parser has complained
 }
 
 // value types an expression that has to have a value.
@@ -90,7 +91,7 @@ func (b exprs) value(e syntax.Expr) hir.Expr {
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", e.Span(), "this expression has no value").
 			WithLabel("gives nothing that could be used here").WithRow("E-PRIM-04")
-		return poison(e.Span())
+		return infer.Poison(e.Span())
 	}
 	return x
 }
@@ -122,9 +123,9 @@ func (b exprs) stringLit(e *syntax.StringLit) hir.Expr {
 		b.errorf("string-too-long", e.At.At, "string is too long: %d bytes, the limit is %d", len(e.Value), limit-1).
 			WithLabel("this literal").WithRow("L-STR-04").
 			WithHelp("raise the limit: `config = { max_strlen = %d }`", len(e.Value)+1)
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	return newStr(e.At.At, e.Value)
+	return infer.Str(e.At.At, e.Value)
 }
 
 // tuple types (a, b).
@@ -140,7 +141,7 @@ func (b exprs) tuple(e *syntax.Tuple) hir.Expr {
 func (b exprs) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
 	ts := make([]*types.Type, len(elems))
 	for i, x := range elems {
-		if isBad(x) {
+		if infer.IsBad(x) {
 			return &hir.Int{X: hir.X{T: x.Type(), At: at}}
 		}
 		ts[i] = x.Type()
@@ -156,7 +157,7 @@ func (b exprs) record(e *syntax.Record) hir.Expr {
 	for i, v := range e.Values {
 		elems[i] = b.value(v)
 		ts[i] = elems[i].Type()
-		if isBad(elems[i]) && failed == nil {
+		if infer.IsBad(elems[i]) && failed == nil {
 			failed = &hir.Int{X: hir.X{T: ts[i], At: e.At.At}}
 		}
 	}
@@ -171,7 +172,7 @@ func (b exprs) record(e *syntax.Record) hir.Expr {
 func (b exprs) condition(e syntax.Expr) hir.Expr {
 	e = unparen(e)
 	x := b.value(e)
-	if isBad(x) {
+	if infer.IsBad(x) {
 		return x
 	}
 	t := x.Type()
@@ -179,17 +180,17 @@ func (b exprs) condition(e syntax.Expr) hir.Expr {
 		b.errorf("bad-condition", e.Span(), "invalid condition: expected an integer, pointer or bool, found %s", article(b.shown(x))).
 			WithLabel("this is %s", article(b.shown(x))).WithRow("T-OP-15").
 			WithHelp("compare it with something: `%s == …`", short(e.Span().Text()))
-		return poison(e.Span())
+		return infer.Poison(e.Span())
 	}
-	return b.convs.toBool(x)
+	return infer.ToBool(x)
 }
 
 // shown is the type of x as the script's writer knows it: that of the
 // aggregation where x reads one.
 func (b *body) shown(x hir.Expr) *types.Type {
 	if g, ok := x.(*hir.MapGet); ok {
-		if m := b.c.maps[g.Map.Name]; m != nil && m.value.typ != nil {
-			return m.value.typ
+		if m := b.c.maps[g.Map.Name]; m != nil && m.value.Typ != nil {
+			return m.value.Typ
 		}
 	}
 	return x.Type()
@@ -215,7 +216,7 @@ func (b exprs) ternary(e *syntax.Ternary) hir.Expr {
 // choose joins two branches.
 func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 	for _, z := range [...]hir.Expr{c, x, y} {
-		if isBad(z) {
+		if infer.IsBad(z) {
 			return &hir.Int{X: hir.X{T: z.Type(), At: at}}
 		}
 	}
@@ -223,35 +224,35 @@ func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 	if tx.Kind == types.Void && ty.Kind == types.Void {
 		return &hir.Cond{X: hir.X{T: types.VoidType, At: at}, C: c, Then: x, Else: y}
 	}
-	t, ok := promote(tx, ty)
+	t, ok := infer.Promote(tx, ty)
 	if !ok || t.IsAgg() || t.Kind == types.Void {
 		b.errorf("branch-mismatch", at, "branches must return the same type or compatible types: `%s` and `%s`", tx, ty).
 			At(xAt, "this is %s", article(tx)).At(yAt, "this is %s", article(ty)).WithRow("E-PRIM-05")
-		return poison(at)
+		return infer.Poison(at)
 	}
-	t = settle(t)
+	t = infer.Settle(t)
 	return &hir.Cond{X: hir.X{T: t, At: at}, C: c, Then: b.convs.convert(x, t), Else: b.convs.convert(y, t)}
 }
 
 // elvis types c ?: b.
 func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 	c, y := b.value(e.Cond), b.value(e.Else)
-	if isBad(c) || isBad(y) {
+	if infer.IsBad(c) || infer.IsBad(y) {
 		return firstBad(e.At.At, c, y)
 	}
 	tc := c.Type()
 	if !tc.IsInt() && tc.Kind != types.Bool && tc.Kind != types.Pointer {
 		b.errorf("bad-condition", e.Cond.Span(), "invalid condition: expected an integer, pointer or bool, found `%s`", tc).
 			WithLabel("this is %s", article(tc)).WithRow("T-OP-15")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	t, ok := promote(tc, y.Type())
+	t, ok := infer.Promote(tc, y.Type())
 	if !ok {
 		b.errorf("branch-mismatch", e.At.At, "branches must return the same type or compatible types: `%s` and `%s`", tc, y.Type()).
 			At(e.Else.Span(), "this is %s", article(y.Type())).WithRow("E-PRIM-05")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	t = settle(t)
+	t = infer.Settle(t)
 	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convs.convert(c, t), Else: b.convs.convert(y, t)}
 }
 
@@ -259,10 +260,10 @@ func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 func firstBad(at source.Span, xs ...hir.Expr) hir.Expr {
 	for _, x := range xs {
 		if x.Type() == types.InvalidType {
-			return poison(at)
+			return infer.Poison(at)
 		}
 	}
-	return pending(at)
+	return infer.Pending(at)
 }
 
 // ifExpr types if as an expression.
@@ -271,7 +272,7 @@ func (b exprs) ifExpr(e *syntax.If) hir.Expr {
 		taken, known := b.comptimeBranch(e)
 		switch {
 		case !known:
-			return pending(e.At.At)
+			return infer.Pending(e.At.At)
 		case taken == nil:
 			return &hir.BlockX{X: hir.X{T: types.VoidType, At: e.At.At}, Block: &hir.Block{}}
 		}
@@ -282,7 +283,7 @@ func (b exprs) ifExpr(e *syntax.If) hir.Expr {
 	c := b.condition(e.Cond)
 	x := b.blockExpr(e.Then, e.Then.At.At)
 	if e.Else == nil {
-		if isBad(c) {
+		if infer.IsBad(c) {
 			return firstBad(e.At.At, c)
 		}
 		if x.Type().Kind != types.Void {
@@ -317,7 +318,7 @@ func (b stmts) ifStmt(e *syntax.If, out *hir.Block) {
 		}
 		x.Else = voidBlock(eb, e.Else.Span())
 	}
-	if !isBad(c) {
+	if !infer.IsBad(c) {
 		out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: e.At.At}, X: x})
 	}
 }

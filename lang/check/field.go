@@ -3,6 +3,7 @@ package check
 import (
 	"strconv"
 
+	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -28,7 +29,7 @@ func (b places) field(e *syntax.Field) hir.Expr {
 	} else {
 		x = b.exprs.value(e.X)
 	}
-	if isBad(x) {
+	if infer.IsBad(x) {
 		return firstBad(e.At.At, x)
 	}
 	return b.member(x, e.Name, e.At.At, e.NameAt)
@@ -41,11 +42,11 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 		if t.Kind != types.Pointer {
 			break
 		}
-		if pointee(t).Kind == types.Void {
+		if infer.Pointee(t).Kind == types.Void {
 			b.errorf("bad-field", at, "can not access field `%s` on an expression of type `%s`", name, t).
 				WithLabel("what it points to has no type").WithRow("T-REC-02").
 				WithHelp("cast it: `((struct NAME *)%s)->%s`", short(x.Span().Text()), name)
-			return poison(at)
+			return infer.Poison(at)
 		}
 		x = b.load(x, x.Span())
 	}
@@ -56,7 +57,7 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 		if t.IsInt() {
 			d.WithHelp("cast it: `((struct NAME *)%s)->%s`", short(x.Span().Text()), name)
 		}
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if t.IsTuple() {
 		return b.tupleElem(x, name, at, nameAt)
@@ -68,7 +69,7 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 	if !representable(f.Type) {
 		return b.typeExprs.unsupportedType(name, t.String(), nameAt)
 	}
-	if lit, ok := x.(*hir.Tuple); ok && isLiteral(lit) {
+	if lit, ok := x.(*hir.Tuple); ok && infer.IsLiteral(lit) {
 		for i := range t.Struct.Members {
 			if &t.Struct.Members[i] == f {
 				return lit.Elems[i]
@@ -86,7 +87,7 @@ func (b typeExprs) unsupportedType(name, of string, at source.Span) hir.Expr {
 	b.errorf("unsupported-type", at, "field `%s` of `%s` has unsupported type", name, of).
 		WithLabel("its type cannot be represented").WithRow("T-STRUCT-05").
 		WithHelp("read its bytes through a pointer: `*(uint32 *)…`")
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // placeSpace is the address space a record value lies in.
@@ -111,7 +112,7 @@ func placeSpace(x hir.Expr) types.Space {
 func (b places) noField(t *types.Type, name string, at source.Span) hir.Expr {
 	if t.Struct.Size == 0 && len(t.Struct.Fields()) == 0 && t.Struct.Name != "" {
 		b.typeExprs.unknownStruct(t.Struct.String(), t.Struct.Name, at)
-		return poison(at)
+		return infer.Poison(at)
 	}
 	d := b.errorf("unknown-field", at, "`%s` does not contain a field named `%s`", t, name).
 		WithLabel("no such field").WithRow("T-STRUCT-02")
@@ -122,7 +123,7 @@ func (b places) noField(t *types.Type, name string, at source.Span) hir.Expr {
 		}
 	}
 	b.suggest(d, "a field", name, names)
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // suggest offers the name nearest to a wrong one.
@@ -139,7 +140,7 @@ func (b places) tupleElem(x hir.Expr, name string, at, nameAt source.Span) hir.E
 	if err != nil {
 		b.errorf("bad-field", nameAt, "can not access field `%s` on an expression of type `%s`", name, t).
 			WithLabel("the elements of a tuple have numbers").WithRow("T-TUP-01").WithHelp("the first element is `.0`")
-		return poison(at)
+		return infer.Poison(at)
 	}
 	return b.elem(x, n, at, nameAt)
 }
@@ -150,33 +151,33 @@ func (b places) elem(x hir.Expr, n int, at, nameAt source.Span) hir.Expr {
 	if n < 0 || n >= len(fs) {
 		b.errorf("tuple-index", nameAt, "invalid tuple index: %d", n).
 			WithLabel("%s has %s", article(t), count(len(fs), "element")).WithRow("T-TUP-01")
-		return poison(at)
+		return infer.Poison(at)
 	}
-	if lit, ok := x.(*hir.Tuple); ok && isLiteral(lit) {
+	if lit, ok := x.(*hir.Tuple); ok && infer.IsLiteral(lit) {
 		return lit.Elems[n]
 	}
-	return &hir.Member{X: hir.X{T: settle(fs[n].Type), At: at}, Of: x, Field: &fs[n]}
+	return &hir.Member{X: hir.X{T: infer.Settle(fs[n].Type), At: at}, Of: x, Field: &fs[n]}
 }
 
 // index types x[i].
 func (b places) index(e *syntax.Index) hir.Expr {
 	x, i := b.exprs.value(e.X), b.exprs.value(e.I)
-	if isBad(x) || isBad(i) {
+	if infer.IsBad(x) || infer.IsBad(i) {
 		return firstBad(e.At.At, x, i)
 	}
 	t := x.Type()
-	if !isNum(i.Type()) {
+	if !infer.IsNum(i.Type()) {
 		b.errorf("bad-index", e.I.Span(), "an index must be an integer, not a value of type `%s`", i.Type()).
 			WithLabel("this is %s", article(i.Type())).WithRow("T-ARR-01")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	v, neg, isConst := constInt(i)
+	v, neg, isConst := infer.ConstInt(i)
 	switch t.Kind {
 	case types.Pointer:
 		return b.indexPointer(x, i, e.At.At)
 	case types.Array, types.String:
-		if s, ok := strLit(x); ok && isConst && !neg && v < uint64(len(s.V)+1) {
-			return newLit(e.At.At, uint64((s.V + "\x00")[v]), false)
+		if s, ok := infer.StrLit(x); ok && isConst && !neg && v < uint64(len(s.V)+1) {
+			return infer.Lit(e.At.At, uint64((s.V + "\x00")[v]), false)
 		}
 		return b.indexArray(x, i, e)
 	case types.Record:
@@ -189,15 +190,15 @@ func (b places) index(e *syntax.Index) hir.Expr {
 	}
 	b.errorf("bad-index", e.At.At, "the index operator `[]` can only be used on arrays, pointers, and tuples, not on `%s`", b.shown(x)).
 		At(x.Span(), "this is %s", article(b.shown(x))).WithRow("T-ARR-03")
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // indexPointer is p[i]: a scaled read (T-ARR-03).
 func (b places) indexPointer(p, i hir.Expr, at source.Span) hir.Expr {
-	if pointee(p.Type()).Kind == types.Void {
+	if infer.Pointee(p.Type()).Kind == types.Void {
 		b.errorf("bad-index", at, "cannot index a `void *`: the size of what it points to is not known").
 			WithLabel("cast it first").WithRow("T-ARR-03").WithHelp("cast it: `((uint64 *)%s)[…]`", short(p.Span().Text()))
-		return poison(at)
+		return infer.Poison(at)
 	}
 	return b.load(b.ops.pointerAdd(p, i, false, at), at)
 }
@@ -213,7 +214,7 @@ func (b places) isNatural(x hir.Expr) bool {
 		return false
 	}
 	v := b.cellOf(r.Var)
-	return v != nil && (v.natural || !v.fixed && v.raw != nil && v.raw.Flex)
+	return v != nil && (v.natural || !v.Fixed && v.Raw != nil && v.Raw.Flex)
 }
 
 // indexArray is a[i] on an array or a string.
@@ -223,20 +224,20 @@ func (b places) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 	if t.Kind == types.String {
 		elem = types.Int8
 	}
-	if v, neg, ok := constInt(i); ok {
+	if v, neg, ok := infer.ConstInt(i); ok {
 		if neg || n > 0 && v >= uint64(n) {
 			b.errorf("index-out-of-bounds", e.I.Span(), "the index %s is out of bounds for array of size %d", e.I.Span().Text(), n).
 				WithLabel("valid indices are 0 to %d", n-1).At(x.Span(), "this is %s", article(t)).WithRow("T-ARR-01")
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
-	} else if numType(i.Type()).Signed && !b.isNatural(i) {
+	} else if infer.NumType(i.Type()).Signed && !b.isNatural(i) {
 		b.errorf("signed-index", e.I.Span(), "the index operator only accepts non-negative integer indices, found `%s`", i.Type()).
 			WithLabel("could be negative").WithRow("T-ARR-01").WithHelp("cast it: `(uint64)%s`", short(e.I.Span().Text()))
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	if !representable(elem) {
 		return b.typeExprs.unsupportedType(short(e.At.At.Text()), t.String(), e.At.At)
 	}
 	et := inherit(elem, placeSpace(x))
-	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: b.convs.toInt(i, types.Uint64)}
+	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: infer.ToInt(i, types.Uint64)}
 }

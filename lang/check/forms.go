@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -11,50 +12,10 @@ import (
 	"probe/lang/value"
 )
 
-// formNames are the functions that form knows, for suggestions.
-var formNames = []string{
-	"config", "container_of", "duration", "fail", "getopt", "is_array", "is_integer", "is_literal", "is_ptr", "is_scalar",
-	"is_str", "is_unsigned_integer", "probe", "probetype", "retval", "static_assert", "str",
-}
-
-// form finds the functions that the checker computes itself: their arguments
-// are types, or their result is known when the script is compiled.
-func form(name string) func(b forms, e *syntax.Call) hir.Expr {
-	switch name {
-	case "is_str":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.String })
-	case "is_ptr":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.Pointer })
-	case "is_array":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.Array })
-	case "is_integer":
-		return isForm((*types.Type).IsInt)
-	case "is_unsigned_integer":
-		return isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed })
-	case "is_literal":
-		return forms.isLiteralForm
-	case "is_scalar":
-		return forms.isScalar
-	case "static_assert":
-		return forms.staticAssert
-	case "fail":
-		return forms.fail
-	case "container_of":
-		return forms.containerOf
-	case "getopt":
-		return forms.getopt
-	case "str":
-		return forms.str
-	case "probe", "probetype", "retval", "config", "duration":
-		return wordCall
-	}
-	return nil
-}
-
 // wordCall is probe() and its like: the same as the bare word.
 func wordCall(b forms, e *syntax.Call) hir.Expr {
 	if !b.forms.formArgs(e, 0, 0) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return wordForm(e.Name)(b.siteVals, e.At.At)
 }
@@ -81,73 +42,73 @@ func (b forms) formArgs(e *syntax.Call, least, most int) bool {
 func isForm(test func(t *types.Type) bool) func(b forms, e *syntax.Call) hir.Expr {
 	return func(b forms, e *syntax.Call) hir.Expr {
 		if !b.forms.formArgs(e, 1, 1) {
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 		x := b.typeExprs.observed(e.Args[0])
-		if isBad(x) {
+		if infer.IsBad(x) {
 			return firstBad(e.At.At, x)
 		}
-		return newBool(e.At.At, test(x.Type()))
+		return infer.Bool(e.At.At, test(x.Type()))
 	}
 }
 
 func (b forms) isLiteralForm(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 1) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	x := b.typeExprs.observed(e.Args[0])
-	if isBad(x) {
+	if infer.IsBad(x) {
 		return firstBad(e.At.At, x)
 	}
-	return newBool(e.At.At, isLiteral(x))
+	return infer.Bool(e.At.At, infer.IsLiteral(x))
 }
 
 // isScalar is F-ISSCALAR.
 func (b forms) isScalar(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 1) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	me, ok := b.mapUses.mapExpr(e.Args[0])
 	if !ok || me.Keys != nil {
 		b.errorf("map-expected", e.Args[0].Span(), "%s() expects a map to be provided", e.Name).
 			WithLabel("not a whole map").WithRow("F-ISSCALAR")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return b.throughWord(e.Args[0], func() hir.Expr {
 		m := b.mapUses.mapOf(me)
 		if m == nil {
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 		b.depend(&m.value)
 		if m.mode == modeUnknown {
-			return pending(e.At.At)
+			return infer.Pending(e.At.At)
 		}
-		return newBool(e.At.At, m.mode == modeScalar)
+		return infer.Bool(e.At.At, m.mode == modeScalar)
 	})
 }
 
 // staticAssert is static_assert(cond, "message") (E-COMP-03).
 func (b forms) staticAssert(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 2, 2) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	c, msg := b.exprs.value(e.Args[0]), b.exprs.value(e.Args[1])
-	if isBad(c) || isBad(msg) {
+	if infer.IsBad(c) || infer.IsBad(msg) {
 		return firstBad(e.At.At, c, msg)
 	}
-	truth, ok := litTruth(c)
+	truth, ok := infer.Truth(c)
 	if !ok {
 		return b.exprs.notComptime(e.Args[0].Span())
 	}
-	s, ok := strLit(msg)
+	s, ok := infer.StrLit(msg)
 	if !ok {
 		b.errorf("literal-expected", e.Args[1].Span(), "%s() expects a string literal (`%s` provided)", e.Name, msg.Type()).
 			WithLabel("not a literal").WithRow("E-COMP-03")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	if !truth {
 		b.errorf("static-assert", e.At.At, "%s", s.V).WithLabel("this assertion does not hold").WithRow("E-COMP-03")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return nothing(e.At.At)
 }
@@ -161,29 +122,29 @@ func nothing(at source.Span) hir.Expr {
 func (b forms) fail(e *syntax.Call) hir.Expr {
 	if len(e.Args) == 0 {
 		b.formArgs(e, 1, 1)
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	var args []hir.Expr
 	for _, a := range e.Args {
 		x := b.exprs.value(a)
-		if isBad(x) {
+		if infer.IsBad(x) {
 			return firstBad(e.At.At, x)
 		}
-		if !isLiteral(x) {
+		if !infer.IsLiteral(x) {
 			b.errorf("literal-expected", a.Span(), "%s() expects literals only (`%s` provided)", e.Name, x.Type()).
 				WithLabel("not a literal").WithRow("E-COMP-03")
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 		args = append(args, x)
 	}
-	f, ok := strLit(args[0])
+	f, ok := infer.StrLit(args[0])
 	if !ok {
 		b.errorf("literal-expected", e.Args[0].Span(), "%s() expects a string literal (`%s` provided)", e.Name, args[0].Type()).
 			WithLabel("not a string").WithRow("E-COMP-03")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	b.errorf("static-assert", e.At.At, "%s", formatLiterals(f.V, args[1:])).WithLabel("reached while compiling").WithRow("E-COMP-03")
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // formatLiterals renders a format with literals; what does not fit stays as
@@ -202,9 +163,9 @@ func formatLiterals(format string, args []hir.Expr) string {
 		case i < len(args):
 			switch n := args[i].(type) {
 			case *hir.Bytes:
-				out.WriteString(cstr(n.V))
+				out.WriteString(infer.Cstr(n.V))
 			case *hir.Int:
-				if isNeg(n) {
+				if infer.IsNeg(n) {
 					fmt.Fprint(&out, int64(n.V))
 				} else {
 					fmt.Fprint(&out, n.V)
@@ -221,7 +182,7 @@ func formatLiterals(format string, args []hir.Expr) string {
 // containerOf is container_of(ptr, typeof(T), member).
 func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 3, 3) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	p := b.exprs.value(e.Args[0])
 	ta, ok := e.Args[1].(*syntax.TypeArg)
@@ -233,33 +194,33 @@ func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	if !ok {
 		b.errorf("bad-argument", e.Args[1].Span(), "%s() expects a type as its second argument", e.Name).
 			WithLabel("not a type").WithRow("F-CONTAINEROF").WithHelp("write `typeof(struct NAME)`")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	t := b.typeExprs.typeExpr(ta.Type)
 	path, ok := b.typeExprs.fieldPath(e.Args[2])
 	if !ok {
 		b.errorf("bad-argument", e.Args[2].Span(), "%s() expects the name of a member as its third argument", e.Name).
 			WithLabel("not a name").WithRow("F-CONTAINEROF")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	if isBad(p) || t == nil || t.Kind == types.Invalid {
+	if infer.IsBad(p) || t == nil || t.Kind == types.Invalid {
 		return firstBad(e.At.At, p)
 	}
 	off, ok := b.typeExprs.offsetIn(t, path, e.Args[2].Span())
 	if !ok {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	if pt := p.Type(); pt.Kind != types.Pointer && !pt.IsInt() {
 		b.errorf("bad-argument", e.Args[0].Span(), "%s() only supports pointer arguments (`%s` provided)", e.Name, pt).
 			WithLabel("this is %s", article(pt)).WithRow("F-CONTAINEROF")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	to := types.PointerTo(t, b.places.spaceOf(p.Type()))
 	by := &hir.Int{X: hir.X{T: types.Int64, At: e.Args[2].Span()}, V: uint64(-int64(off))}
 	if p.Type().Kind != types.Pointer {
-		p = b.convs.asPointer(p, to)
+		p = infer.AsPointer(p, to)
 	} else {
-		p = cast(p, to)
+		p = infer.Cast(p, to)
 	}
 	return &hir.Binary{X: hir.X{T: to, At: e.At.At}, Op: hir.Add, L: p, R: by}
 }
@@ -286,12 +247,12 @@ func (b typeExprs) fieldPath(e syntax.Expr) ([]string, bool) {
 func (b forms) sizeof(e *syntax.Sizeof) hir.Expr {
 	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
-	case t == unknown:
-		return pending(e.At.At)
+	case t == infer.Unknown:
+		return infer.Pending(e.At.At)
 	case t == nil || t.Kind == types.Invalid:
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	return newLit(e.At.At, uint64(t.Size), false)
+	return infer.Lit(e.At.At, uint64(t.Size), false)
 }
 
 // typeOrExpr is the argument of sizeof, offsetof and typeinfo: a type, or an
@@ -315,7 +276,7 @@ func (b typeExprs) isValueName(name string) bool {
 	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.idents.constantName(name) != nil {
 		return true
 	}
-	sig := b.c.in.Builtins[name]
+	sig := b.c.builtin(name)
 	return sig != nil && sig.Bare || b.c.macros[name] != nil
 }
 
@@ -328,22 +289,22 @@ func (b forms) offsetof(e *syntax.Offsetof) hir.Expr {
 			if path, ok = b.typeExprs.fieldPath(p.expr); !ok {
 				b.errorf("bad-argument", p.expr.Span(), "offsetof() expects the name of a field").
 					WithLabel("not a plain field path").WithRow("L-MAC-12")
-				return poison(e.At.At)
+				return infer.Poison(e.At.At)
 			}
 		}
 	}
 	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
-	case t == unknown:
-		return pending(e.At.At)
+	case t == infer.Unknown:
+		return infer.Pending(e.At.At)
 	case t == nil || t.Kind == types.Invalid:
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	off, ok := b.typeExprs.offsetIn(t, path, e.FieldsAt)
 	if !ok {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	return newLit(e.At.At, uint64(off), false)
+	return infer.Lit(e.At.At, uint64(off), false)
 }
 
 // offsetIn walks a field path through nested structs.
@@ -369,29 +330,49 @@ func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, 
 	return off, true
 }
 
+// unstable reports whether the script may use an unstable feature. It says so
+// once for each feature if unstable_NAME is warn, and refuses it if that is error
+// (C-UNSTABLE).
+func (b forms) unstable(feature string, at source.Span, row string) bool {
+	switch variable := "unstable_" + feature; b.c.cfg.str(variable) {
+	case "error":
+		b.errorf("unstable-feature", at, "%s is an unstable feature", feature).
+			WithLabel("not enabled").WithRow(row).WithHelp("enable it: `config = { %s = enable }`", variable).
+			WithCompat("%s feature is not enabled by default. To enable this unstable feature, set the config flag to enable. %s=enable", feature, variable)
+		return false
+	case "warn":
+		if b.c.warned[feature] {
+			return true
+		}
+		if b.c.warned == nil {
+			b.c.warned = map[string]bool{}
+		}
+		b.c.warned[feature] = true
+		b.warnf("unstable-feature", at, "%s is an unstable feature", feature).
+			WithLabel("may change").WithRow(row).WithHelp("`config = { %s = enable }` silences this", variable).
+			WithCompat("Script is using an unstable feature: %s. To prevent this warning you must explicitly enable it in the config e.g. %s=enable", feature, variable).
+			CompatBare = true
+	}
+	return true
+}
+
 // typeinfo is E-TYPEINFO-01.
 func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
-	switch b.c.cfg.str("unstable_typeinfo") {
-	case "error":
-		b.errorf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
-			WithLabel("not enabled").WithRow("E-TYPEINFO-01").WithHelp("enable it: `config = { unstable_typeinfo = enable }`")
-		return poison(e.At.At)
-	case "warn":
-		b.warnf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
-			WithLabel("may change").WithRow("E-TYPEINFO-01").WithHelp("`config = { unstable_typeinfo = enable }` silences this")
+	if !b.unstable("typeinfo", e.At.At, "E-TYPEINFO-01") {
+		return infer.Poison(e.At.At)
 	}
 	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
-	case t == unknown:
-		return pending(e.At.At)
+	case t == infer.Unknown:
+		return infer.Pending(e.At.At)
 	case t == nil || t.Kind == types.Invalid:
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	base := t
 	for base.Kind == types.Array || base.Kind == types.Pointer && base.Elem != nil {
 		base = base.Elem
 	}
-	elems := []hir.Expr{newLit(e.At.At, 0, false), newStr(e.At.At, base.String()), newStr(e.At.At, t.String())}
+	elems := []hir.Expr{infer.Lit(e.At.At, 0, false), infer.Str(e.At.At, base.String()), infer.Str(e.At.At, t.String())}
 	rt := types.RecordLitType([]string{"btf_id", "base_type", "full_type"},
 		[]*types.Type{elems[0].Type(), elems[1].Type(), elems[2].Type()})
 	return &hir.Tuple{X: hir.X{T: rt, At: e.At.At}, Elems: elems}
@@ -400,7 +381,7 @@ func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
 // comptime is comptime e: it must fold to a literal (E-COMP-01).
 func (b exprs) comptime(e *syntax.Comptime) hir.Expr {
 	x := b.value(e.X)
-	if isBad(x) || isLiteral(x) {
+	if infer.IsBad(x) || infer.IsLiteral(x) {
 		return x
 	}
 	return b.notComptime(e.At.At)
@@ -409,7 +390,7 @@ func (b exprs) comptime(e *syntax.Comptime) hir.Expr {
 func (b exprs) notComptime(at source.Span) hir.Expr {
 	b.errorf("not-comptime", at, "unable to resolve comptime expression").
 		WithLabel("its value is only known when the probe runs").WithRow("E-COMP-01")
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // comptimeBranch picks the branch of if comptime (c); nil is no branch at all.
@@ -417,10 +398,10 @@ func (b exprs) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
 	b.deciding++
 	c := b.value(e.Cond)
 	b.deciding--
-	if isBad(c) {
-		return nil, c.Type() != unknown
+	if infer.IsBad(c) {
+		return nil, c.Type() != infer.Unknown
 	}
-	truth, ok := litTruth(c)
+	truth, ok := infer.Truth(c)
 	if !ok {
 		b.notComptime(unparen(e.Cond).Span())
 		return nil, true

@@ -3,15 +3,12 @@ package check
 import (
 	"strings"
 
+	"probe/lang/check/ctype"
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
 )
-
-// reservedWords are builtins that no macro may redefine (L-LEX-10).
-var reservedWords = map[string]bool{
-	"args": true, "ctx": true, "kstack": true, "ustack": true, "nsecs": true, "pid": true, "tid": true,
-}
 
 // argNumber reads argN; ok is false for any other name.
 func argNumber(name string) (digits string, ok bool) {
@@ -36,13 +33,13 @@ func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 			return b.exprs.expr(p.expr)
 		})
 	}
-	if e.Name == "args" {
-		return b.siteVals.argsWhole(e.At.At)
+	if f := words[e.Name]; f != nil && f.reserved {
+		return f.word(b.siteVals, e.At.At)
 	}
 	if _, ok := argNumber(e.Name); ok {
 		return b.siteVals.argN(e)
 	}
-	if ms := b.c.macros[e.Name]; ms != nil && !reservedWords[e.Name] {
+	if ms := b.c.macros[e.Name]; ms != nil && !b.c.reserved(e.Name) {
 		for _, m := range ms {
 			if len(m.params) == 0 {
 				return b.macros.expand(m, e.At.At, e, nil, agg)
@@ -52,7 +49,7 @@ func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 	if f := wordForm(e.Name); f != nil {
 		return f(b.siteVals, e.At.At)
 	}
-	if sig := b.c.in.Builtins[e.Name]; sig != nil && sig.Bare {
+	if sig := b.c.builtin(e.Name); sig != nil && sig.Bare {
 		return b.calls.builtin(sig, e.At.At, e.At.At, nil, agg)
 	}
 	if x := b.constant(e.Name, e.At.At); x != nil {
@@ -62,24 +59,24 @@ func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 		if _, ok := argNumber(e.Name[1:]); ok {
 			b.errorf("removed", e.At.At, "the builtin `%s` is deleted", e.Name).WithLabel("no longer exists").WithRow("B-SARG").
 				WithHelp("read the stack yourself: `*(reg(\"sp\") + 8)`")
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 	}
 	return b.unknownIdent(e)
 }
 
 func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
-	if row := missingFunctions[e.Name]; row != "" {
-		return b.unsupported(e.At.At, row, "`"+e.Name+"`")
+	if sig := b.c.in.Builtins[e.Name]; sig != nil && sig.Missing {
+		return b.unsupported(e.At.At, sig.Row, "`"+e.Name+"`")
 	}
 	d := b.errorf("unknown-name", e.At.At, "unknown identifier: `%s`", e.Name).
 		WithLabel("not a builtin, macro or constant").WithRow("L-CMAC-06")
-	if sig := b.c.in.Builtins[e.Name]; sig != nil || form(e.Name) != nil || b.c.macros[e.Name] != nil {
+	if sig := b.c.builtin(e.Name); sig != nil || form(e.Name) != nil || b.c.macros[e.Name] != nil {
 		d.WithLabel("a function needs its arguments").WithHelp("call it: `%s(…)`", e.Name)
 		if sig != nil && sig.Usage != "" {
 			d.Helps[0] = "usage: `" + sig.Usage + "`"
 		}
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	switch {
 	case b.scope.lookup(e.Name) != nil:
@@ -87,17 +84,17 @@ func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
 	case b.c.maps[e.Name] != nil:
 		d.WithHelp("a map of that name exists: `@%s`", e.Name)
 	default:
-		if k, ok := headerTable()[e.Name]; ok {
-			d.WithHelp("it is a constant of a header: begin the script with `#include <%s>`", k.header)
-			return poison(e.At.At)
+		if k, ok := ctype.HeaderConstants()[e.Name]; ok {
+			d.WithHelp("it is a constant of a header: begin the script with `#include <%s>`", k.Header)
+			return infer.Poison(e.At.At)
 		}
 		if n := b.c.nearestValue(e.Name); n != "" {
 			d.WithHelp("a name similar to this exists: `%s`", n)
-		} else if ok, why := b.c.kernelTypes(); !ok {
+		} else if ok, why := b.c.csection().KernelTypes(); !ok {
 			d.WithNote("constants of the kernel are not known here: %s", why)
 		}
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // constant finds a C macro or an enumerator; nil if the name is neither.
@@ -105,12 +102,12 @@ func (b idents) constant(name string, at source.Span) hir.Expr {
 	if m := b.c.cmacros[name]; m != nil {
 		return b.macros.cmacro(m, at)
 	}
-	if t, v, ok := b.c.enumerator(name); ok {
+	if t, v, ok := b.c.csection().Enumerator(name); ok {
 		return &hir.Int{X: hir.X{T: t, At: at}, V: v}
 	}
-	if b.c.ctypesOf().headers {
-		if k, ok := headerTable()[name]; ok {
-			return newLit(at, k.value, k.neg)
+	if b.c.csection().Includes {
+		if k, ok := ctype.HeaderConstants()[name]; ok {
+			return infer.Lit(at, k.Value, k.Neg)
 		}
 	}
 	return nil
@@ -119,32 +116,13 @@ func (b idents) constant(name string, at source.Span) hir.Expr {
 // constantName is constant without a trace: to find out what a word is.
 func (b idents) constantName(name string) hir.Expr {
 	if b.word(name) != nil || b.c.cmacros[name] != nil {
-		return poison(b.at)
+		return infer.Poison(b.at)
 	}
-	if _, _, ok := b.c.enumerator(name); ok {
-		return poison(b.at)
+	if _, _, ok := b.c.csection().Enumerator(name); ok {
+		return infer.Poison(b.at)
 	}
-	if _, ok := headerTable()[name]; ok && b.c.ctypesOf().headers {
-		return poison(b.at)
-	}
-	return nil
-}
-
-// wordForm resolves a bare word that stands for something of the site.
-func wordForm(name string) func(b siteVals, at source.Span) hir.Expr {
-	switch name {
-	case "args":
-		return siteVals.argsWhole
-	case "retval":
-		return siteVals.retval
-	case "duration":
-		return siteVals.duration
-	case "probe":
-		return func(b siteVals, at source.Span) hir.Expr { return newStr(at, b.site.Name) }
-	case "probetype":
-		return func(b siteVals, at source.Span) hir.Expr { return newStr(at, b.site.Type) }
-	case "config":
-		return siteVals.configRecord
+	if _, ok := ctype.HeaderConstants()[name]; ok && b.c.csection().Includes {
+		return infer.Poison(b.at)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -49,9 +50,9 @@ func (b stmts) forLoop(s *syntax.For, out *hir.Block) {
 		return
 	}
 	from, to := b.exprs.value(s.From), b.exprs.value(s.To)
-	bad := isBad(from) || isBad(to)
+	bad := infer.IsBad(from) || infer.IsBad(to)
 	for _, x := range [...]hir.Expr{from, to} {
-		if !isBad(x) && !x.Type().IsInt() {
+		if !infer.IsBad(x) && !x.Type().IsInt() {
 			b.errorf("bad-range", x.Span(), "the ends of a range must be integers, not `%s`", b.shown(x)).
 				WithLabel("this is %s", article(b.shown(x))).WithRow("E-FOR-01")
 			bad = true
@@ -60,27 +61,19 @@ func (b stmts) forLoop(s *syntax.For, out *hir.Block) {
 	v, blk := b.loopBody(s, func() *varCell {
 		v := b.loopVar(s.Var)
 		if !bad {
-			_, neg, lit := constInt(from)
+			_, neg, lit := infer.ConstInt(from)
 			v.natural = lit && !neg
-			b.widen(&v.cell, intOf(from))
-			b.widen(&v.cell, intOf(to))
+			b.widen(&v.Cell, infer.IntOf(from))
+			b.widen(&v.Cell, infer.IntOf(to))
 		}
-		b.depend(&v.cell)
+		b.depend(&v.Cell)
 		return v
 	})
-	if bad || v.typ == nil {
+	if bad || v.Typ == nil {
 		return
 	}
 	out.Stmts = append(out.Stmts, &hir.ForRange{S: hir.S{At: s.At.At}, Var: v.hv,
-		From: b.convs.toInt(from, v.typ), To: b.convs.toInt(to, v.typ), Body: blk})
-}
-
-// intOf stands for a value of x's type that is no enum any more.
-func intOf(x hir.Expr) hir.Expr {
-	if x.Type().Kind != types.Enum {
-		return x
-	}
-	return &hir.Cast{X: hir.X{T: numType(x.Type()), At: x.Span()}, Of: x}
+		From: infer.ToInt(from, v.Typ), To: infer.ToInt(to, v.Typ), Body: blk})
 }
 
 // forMap types for $kv : @m (E-FOR-02).
@@ -98,12 +91,12 @@ func (b stmts) forMap(s *syntax.For, out *hir.Block) {
 	v, blk := b.loopBody(s, func() *varCell {
 		v := b.loopVar(s.Var)
 		if elem != nil {
-			v.set(elem) // always the present type of the map's entries
+			v.Set(elem) // always the present type of the map's entries
 		}
-		b.depend(&v.cell)
+		b.depend(&v.Cell)
 		return v
 	})
-	if elem == nil || v.typ == nil {
+	if elem == nil || v.Typ == nil {
 		return
 	}
 	m.hm.Read = true
@@ -121,8 +114,8 @@ func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 			WithLabel("a scalar map").At(m.modeAt, "used without a key here").WithRow("E-FOR-02")
 		return nil
 	}
-	val := m.value.typ
-	if m.key.typ == nil || val == nil {
+	val := m.value.Typ
+	if m.key.Typ == nil || val == nil {
 		return nil
 	}
 	if val.IsAgg() {
@@ -133,7 +126,7 @@ func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 		}
 		val = types.IntType(8, val.Signed)
 	}
-	return types.TupleType(m.key.typ, val)
+	return types.TupleType(m.key.Typ, val)
 }
 
 // while types while (c) { }.
@@ -142,7 +135,7 @@ func (b stmts) while(s *syntax.While, out *hir.Block) {
 	b.enterLoop()
 	blk := b.block(s.Body, false)
 	b.inLoop--
-	if !isBad(c) {
+	if !infer.IsBad(c) {
 		out.Stmts = append(out.Stmts, &hir.While{S: hir.S{At: s.At.At}, C: c, Body: blk})
 	}
 }
@@ -152,10 +145,10 @@ func (b stmts) unroll(s *syntax.Unroll, out *hir.Block) {
 	n := b.exprs.value(s.N)
 	before := b.nodes
 	blk := b.block(s.Body, false)
-	if isBad(n) {
+	if infer.IsBad(n) {
 		return
 	}
-	v, neg, ok := constInt(n)
+	v, neg, ok := infer.ConstInt(n)
 	at := unparen(s.N).Span()
 	switch {
 	case !ok:

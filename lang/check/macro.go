@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -90,17 +91,10 @@ func (b macros) macroScore(m *macro, args []syntax.Expr) int {
 	return score
 }
 
-// libraryForms are the functions of the library that take maps and variables
-// as such (appendix L): a user's macro of plain words does not hide them.
-var libraryForms = map[string][]string{
-	"delete": {"@$", "@e", "@", "e"}, "has_key": {"@e"}, "find": {"@e$"}, "len": {"@", "e"},
-	"strlen": {"$", "e"}, "comm": {"$", "e", ""},
-}
-
 // libraryScore is the score that the library's own forms reach for a call.
 func (b macros) libraryScore(e *syntax.Call) int {
 	best := -1
-	for _, form := range libraryForms[e.Name] {
+	for _, form := range b.c.shapes(e.Name) {
 		if len(form) != len(e.Args) {
 			continue
 		}
@@ -124,6 +118,15 @@ func (b macros) libraryScore(e *syntax.Call) int {
 	return best
 }
 
+// shapes are the argument lists by which the library's own form of a function
+// beats a macro of plain words (types.Signature.Shapes).
+func (c *checker) shapes(name string) []string {
+	if sig := c.builtin(name); sig != nil {
+		return sig.Shapes
+	}
+	return nil
+}
+
 // noMacroFits is the error for a call that no definition fits.
 func (b macros) noMacroFits(ms []*macro, e *syntax.Call) hir.Expr {
 	d := b.errorf("macro-arguments", e.At.At, "call to macro `%s` has arguments that do not match any definition", e.Name).
@@ -131,7 +134,7 @@ func (b macros) noMacroFits(ms []*macro, e *syntax.Call) hir.Expr {
 	for _, m := range ms {
 		d.At(m.nameAt, "%s", b.whyNot(m, e))
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // whyNot explains why one definition does not fit.
@@ -180,7 +183,7 @@ func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, a
 	}
 	if depth > maxFrames {
 		b.errorf("too-complex", at, "macros are nested too deeply").WithLabel("more than %d levels", maxFrames)
-		return poison(at)
+		return infer.Poison(at)
 	}
 	fr := &frame{parent: b.frame, call: at, m: m, id: b.frameID(call), params: make([]binding, len(m.params))}
 	for i, p := range m.params {
@@ -196,7 +199,7 @@ func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, a
 		case syntax.ParamMap:
 			bind.m = b.mapUses.mapOf(unparen(args[i]).(*syntax.Map))
 			if bind.m == nil {
-				return poison(at)
+				return infer.Poison(at)
 			}
 		}
 		fr.params[i] = bind
@@ -236,5 +239,5 @@ func (b macros) recursive(m *macro, at source.Span) hir.Expr {
 	}
 	b.errorf("recursive-macro", at, "recursive macro call detected, call chain: %s", chain).
 		WithLabel("expands itself again").WithRow("L-MAC-08")
-	return poison(at)
+	return infer.Poison(at)
 }

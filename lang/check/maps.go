@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -88,7 +89,7 @@ func (b mapUses) keyExpr(e *syntax.Map) hir.Expr {
 
 // mapKey lets a key into the map's key type and converts it.
 func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
-	if isBad(key) {
+	if infer.IsBad(key) {
 		b.depend(&m.key)
 		return key, key.Type() != types.InvalidType
 	}
@@ -105,20 +106,20 @@ func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 	}
 	if !b.widen(&m.key, key) {
 		d := b.errorf("key-mismatch", key.Span(), "argument mismatch for %s: trying to access with arguments: `%s` when map expects arguments: `%s`",
-			m.label(), t, m.key.typ).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
-		if m.key.first.Valid() {
-			d.At(m.key.first, "first used with %s here", article(m.key.typ))
+			m.label(), t, m.key.Typ).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
+		if m.key.First.Valid() {
+			d.At(m.key.First, "first used with %s here", article(m.key.Typ))
 		}
 		return key, false
 	}
-	return b.convs.convert(key, m.key.typ), true
+	return b.convs.convert(key, m.key.Typ), true
 }
 
 // hasContext tells whether a key holds the probe's context (B-CTX).
 func hasContext(x hir.Expr) bool {
 	switch n := x.(type) {
 	case *hir.Call:
-		return n.Sig.Row == "B-CTX"
+		return n.Sig.Fleeting
 	case *hir.Tuple:
 		return slices.ContainsFunc(n.Elems, hasContext)
 	}
@@ -149,7 +150,7 @@ func badKey(t *types.Type) *types.Type {
 func (b mapUses) readMap(e *syntax.Map) hir.Expr {
 	m, key, ok := b.mapAccess(e)
 	if !ok {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return b.getMap(m, key, e.At.At)
 }
@@ -158,16 +159,16 @@ func (b mapUses) readMap(e *syntax.Map) hir.Expr {
 func (b mapUses) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 	m.hm.Read = true
 	b.depend(&m.value)
-	t := m.value.typ
-	if t == nil || key != nil && isBad(key) {
-		return pending(at)
+	t := m.value.Typ
+	if t == nil || key != nil && infer.IsBad(key) {
+		return infer.Pending(at)
 	}
 	if t.IsAgg() {
 		if !t.IsCastableAgg() {
 			b.errorf("aggregation-read", at, "cannot read the value of individual keys of %s: it is a %s", m.label(), t).
 				WithLabel("you must print the whole map").WithRow("T-AGG-04").
-				At(m.value.first, "made a %s here", t).WithHelp("`print(%s)`", m.label())
-			return poison(at)
+				At(m.value.First, "made a %s here", t).WithHelp("`print(%s)`", m.label())
+			return infer.Poison(at)
 		}
 		return &hir.MapGet{X: hir.X{T: types.IntType(8, t.Signed), At: at}, Map: m.hm, Key: key, Agg: true}
 	}
@@ -183,24 +184,24 @@ func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 	}
 	m, key, ok := b.mapAccess(t)
 	if s.Op != "=" {
-		var x hir.Expr = poison(t.At.At)
+		var x hir.Expr = infer.Poison(t.At.At)
 		if ok {
 			x = b.getMap(m, key, t.At.At)
 		}
-		if ok && m.value.typ == nil {
+		if ok && m.value.Typ == nil {
 			// @m += x as the only assignment: starts from zero.
 			y := b.exprs.value(s.X)
-			if t := y.Type(); isNum(t) {
+			if t := y.Type(); infer.IsNum(t) {
 				to := types.IntType(8, t.Signed || s.Op == "-=")
 				if t.Flex && s.Op != "-=" {
-					to = litPos[3]
+					to = infer.LitPos[3]
 				}
 				m.written, m.hm.Written = true, true
 				b.widen(&m.value, &hir.Int{X: hir.X{T: to, At: y.Span()}})
 			}
 			return
 		}
-		b.setMap(m, key, ok, b.ops.binary(binOps[s.Op[:len(s.Op)-1]], x, b.exprs.value(s.X), s.At.At), s.At.At, out)
+		b.setMap(m, key, ok, b.ops.binary(infer.Ops[s.Op[:len(s.Op)-1]], x, b.exprs.value(s.X), s.At.At), s.At.At, out)
 		return
 	}
 	b.allowAgg = true
@@ -243,7 +244,7 @@ func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source
 		b.aggregate(m, key, agg, at, out)
 		return
 	}
-	if isBad(x) {
+	if infer.IsBad(x) {
 		b.depend(&m.value)
 		return
 	}
@@ -253,22 +254,22 @@ func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source
 	if !b.storable(x, m.label(), at) {
 		return
 	}
-	if m.value.typ != nil && m.value.typ.IsAgg() || !b.widen(&m.value, x) {
+	if m.value.Typ != nil && m.value.Typ.IsAgg() || !b.widen(&m.value, x) {
 		b.depend(&m.value)
 		b.mismatch(m.label(), "map", &m.value, x)
 		return
 	}
-	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convs.convert(x, m.value.typ)})
+	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convs.convert(x, m.value.Typ)})
 }
 
 // aggTarget refuses @a = @b of an aggregation (T-MAP-09).
 func (b mapUses) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
 	src := b.c.maps[g.Map.Name]
 	b.depend(&m.value)
-	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.typ).
+	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.Typ).
 		WithLabel("%s is an aggregation", src.label()).WithRow("T-MAP-09").
-		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.typ.String(), "u"), "_t")).
-		WithHelp("to store the present value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.typ.Signed), short(g.At.Text()))
+		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.Typ.String(), "u"), "_t")).
+		WithHelp("to store the present value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))
 	return true
 }
 
@@ -281,12 +282,12 @@ type aggCall struct {
 
 // aggregate types @m[key] = count() and its like.
 func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, out *hir.Block) {
-	if isBad(a) {
+	if infer.IsBad(a) {
 		b.depend(&m.value)
 		return
 	}
 	t := a.T
-	old := m.value.typ
+	old := m.value.Typ
 	if !b.widen(&m.value, a) {
 		if old.Kind == t.Kind && old.IsMultiBucket() {
 			b.differentParameters(m, a, at)
@@ -297,8 +298,8 @@ func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span,
 	}
 	args := make([]hir.Expr, len(a.args))
 	for i, x := range a.args {
-		if isNum(x.Type()) && x.Type().Size < 8 || x.Type().Flex {
-			x = b.convs.toInt(x, types.IntType(8, m.value.typ.Signed))
+		if infer.IsNum(x.Type()) && x.Type().Size < 8 || x.Type().Flex {
+			x = infer.ToInt(x, types.IntType(8, m.value.Typ.Signed))
 		}
 		args[i] = x
 	}
@@ -309,6 +310,6 @@ func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span,
 func (b mapUses) differentParameters(m *mapCell, a *aggCall, at source.Span) {
 	what := map[types.Kind]string{types.Hist: "bits", types.LHist: "lhist bounds", types.TSeries: "tseries bounds"}[a.T.Kind]
 	b.errorf("different-parameters", a.At, "different %s in a single map %s", what, m.label()).
-		WithLabel("differs from the first call").At(m.value.first, "first call").WithRow("T-MAP-11").
+		WithLabel("differs from the first call").At(m.value.First, "first call").WithRow("T-MAP-11").
 		WithHelp("use the same parameters everywhere, or two maps")
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -13,7 +14,7 @@ import (
 // argsWhole is args without a field.
 func (b siteVals) argsWhole(at source.Span) hir.Expr {
 	if !b.hasArgs(at) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	return &hir.ArgsRecord{X: hir.X{T: b.argsType(), At: at}}
 }
@@ -23,11 +24,12 @@ func (b siteVals) hasArgs(at source.Span) bool {
 	if b.named == 0 {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `args` needs a probe with named arguments, `%s` has none", b.site.Name).
 			WithLabel("no arguments are known for this probe").WithRow("B-ARGS")
-		switch b.site.Provider {
-		case "kretprobe":
-			d.WithHelp("`ret:%s` has the arguments of the entry", b.site.Func)
-		case "kprobe":
-			d.WithHelp("use `arg0`, `arg1`, …, or `fentry:%s`", b.site.Func)
+		switch kind := b.site.About(); {
+		case kind.Typed == "":
+		case kind.Returns:
+			d.WithHelp("`%s:%s` has the arguments of the entry", kind.Typed, b.site.Func)
+		default:
+			d.WithHelp("use `arg0`, `arg1`, …, or `%s:%s`", kind.Typed, b.site.Func)
 		}
 		return false
 	}
@@ -88,7 +90,7 @@ func (b siteVals) argType(a *hir.Arg) *types.Type {
 		return types.InvalidType
 	}
 	if t.Space == types.SpaceNone && (t.Kind == types.Pointer || t.Kind == types.Int && t.Size == 8) {
-		return inSpace(t, b.site.Space)
+		return infer.InSpace(t, b.site.Space)
 	}
 	return t
 }
@@ -96,7 +98,7 @@ func (b siteVals) argType(a *hir.Arg) *types.Type {
 // argField is args.NAME.
 func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 	if !b.hasArgs(at) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	args := b.namedArgs()
 	for i := range args {
@@ -112,17 +114,17 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 		names[i] = args[i].Name
 	}
 	what, row := "function parameter", "P-FENTRY-03"
-	if b.site.Provider == "tracepoint" {
+	if b.site.About().Fields {
 		what, row = "field", "T-STRUCT-02"
 	}
 	d := b.errorf("unknown-field", nameAt, "can't find %s `%s` of %s", what, name, b.site.Name).
 		WithLabel("`args` does not contain a field named `%s`", name).WithRow(row)
-	if b.site.Provider == "tracepoint" && strings.HasPrefix(name, "common_") {
+	if b.site.About().Fields && strings.HasPrefix(name, "common_") {
 		d.Message = "BPF does not support accessing common tracepoint fields"
 		d.WithRow("T-STRUCT-07")
 	}
 	b.suggest(d, "an argument", name, names)
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // argN is arg0, arg1, …
@@ -131,7 +133,7 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	for i := b.named; i < len(args); i++ {
 		if args[i].Name == e.Name {
 			if !b.contextInLoop(e.Name, e.At.At) {
-				return poison(e.At.At)
+				return infer.Poison(e.At.At)
 			}
 			return &hir.ArgRef{X: hir.X{T: b.argType(&args[i]), At: e.At.At}, N: i}
 		}
@@ -139,17 +141,17 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	if n := len(args) - b.named; n > 0 {
 		b.errorf("wrong-probe", e.At.At, "%s does not support `%s`", b.site.Name, e.Name).
 			WithLabel("arguments `arg0` to `arg%d` are known", n-1).WithRow("B-ARGN")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	d := b.errorf("wrong-probe", e.At.At, "builtin can not be used here: `%s` is not available in \"%s\" probes", e.Name, b.site.Provider).
 		WithLabel("no positional arguments in %s", b.site.Name).WithRow("B-ARGN")
 	switch {
 	case len(b.namedArgs()) > 0:
 		d.WithHelp("use `args.%s`", b.namedArgs()[0].Name)
-	case b.site.Provider == "kretprobe" || b.site.Provider == "uretprobe":
-		d.WithHelp("save it at entry: `%s:%s { @a[tid] = %s; }`", strings.Replace(b.site.Provider, "ret", "", 1), b.site.Func, e.Name)
+	case b.site.About().Entry != "":
+		d.WithHelp("save it at entry: `%s:%s { @a[tid] = %s; }`", b.site.About().Entry, b.site.Func, e.Name)
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // retval is the return value.
@@ -157,27 +159,23 @@ func (b siteVals) retval(at source.Span) hir.Expr {
 	if b.site.Ret == nil {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `retval` is not available in \"%s\" probes", b.site.Provider).
 			WithLabel("%s has no return value", b.site.Name).WithRow("B-RETVAL")
-		switch b.site.Provider {
-		case "tracepoint":
+		switch kind := b.site.About(); {
+		case kind.Fields:
 			d.WithHelp("use `args.ret`")
-		case "kprobe", "uprobe":
-			d.WithHelp("trace the return: `%s`", strings.Replace(b.site.Name, "probe:", "retprobe:", 1))
-		case "fentry":
-			d.WithHelp("trace the return: `fexit:%s`", b.site.Func)
-		case "call":
-			d.WithHelp("trace the return: `ret:%s`", b.site.Func)
+		case kind.Return != "":
+			d.WithHelp("trace the return: `%s%s`", kind.Return, strings.TrimPrefix(b.site.Name, kind.Name))
 		}
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !representable(b.site.Ret.Type) {
 		return b.typeExprs.unsupportedType("retval", b.site.Name, at)
 	}
 	if b.site.Ret.Type.Kind == types.Void {
 		b.errorf("no-value", at, "%s returns nothing", b.site.Func).WithLabel("a void function has no return value").WithRow("B-RETVAL")
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !b.contextInLoop("retval", at) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	b.probe.UsesRetval = true
 	return &hir.Retval{X: hir.X{T: b.argType(b.site.Ret), At: at}}
@@ -185,14 +183,14 @@ func (b siteVals) retval(at source.Span) hir.Expr {
 
 // duration is the time between entry and return (dialect X-CALL).
 func (b siteVals) duration(at source.Span) hir.Expr {
-	if b.site.Provider != "ret" && b.site.Provider != "fgraph" {
+	if !b.site.About().Duration {
 		b.errorf("wrong-probe", at, "`duration` can not be used with \"%s\" probes", b.site.Provider).
 			WithLabel("there is no time between entry and return here").WithRow("X-CALL").
 			WithHelp("use `ret:%s`", b.site.Func)
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !b.contextInLoop("duration", at) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	b.probe.UsesDuration = true
 	return &hir.Duration{X: hir.X{T: types.Uint64, At: at}}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -81,7 +82,7 @@ func (b stmts) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 		b.let(s, out)
 	case *syntax.Discard:
 		x := b.exprs.expr(s.X)
-		if !isBad(x) {
+		if !infer.IsBad(x) {
 			out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: s.At.At}, X: x})
 		}
 	case *syntax.For:
@@ -112,7 +113,7 @@ func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 		return false
 	}
 	x := b.exprs.expr(e)
-	if isBad(x) {
+	if infer.IsBad(x) {
 		return false
 	}
 	discarded := x.Type().Kind != types.Void
@@ -181,8 +182,8 @@ func (b stmts) let(s *syntax.Let, out *hir.Block) {
 		b.declaredType(v, s.Type)
 	}
 	if x == nil {
-		b.depend(&v.cell)
-		if v.raw != nil {
+		b.depend(&v.Cell)
+		if v.Raw != nil {
 			out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: s.At.At}, Var: v.hv})
 		} else {
 			out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: s.At.At}, Var: v.hv})
@@ -205,33 +206,33 @@ func (b stmts) declaredType(v *varCell, te *syntax.TypeExpr) {
 		v.assigned = true
 		return
 	case t.Size == 0 && (t.Kind == types.String || t.Kind == types.Buffer):
-		if v.raw == nil {
-			v.first = te.At.At
-			v.set(t)
+		if v.Raw == nil {
+			v.First = te.At.At
+			v.Set(t)
 		}
 		return
 	}
-	if v.raw == nil || v.fixed {
-		v.fixed, v.first = true, te.At.At
-		v.set(t)
+	if v.Raw == nil || v.Fixed {
+		v.Fixed, v.First = true, te.At.At
+		v.Set(t)
 	}
 }
 
 // setVar stores x in a variable.
 func (b stmts) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
 	v.assigned, v.natural = true, false
-	if isBad(x) {
-		b.depend(&v.cell)
+	if infer.IsBad(x) {
+		b.depend(&v.Cell)
 		return
 	}
 	if !b.storable(x, "a scratch variable", at) {
 		return
 	}
-	if !b.widen(&v.cell, x) {
-		b.mismatch("$"+v.name, "variable", &v.cell, x)
+	if !b.widen(&v.Cell, x) {
+		b.mismatch("$"+v.name, "variable", &v.Cell, x)
 		return
 	}
-	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convs.convert(x, v.typ)})
+	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convs.convert(x, v.Typ)})
 }
 
 // storable refuses values that no variable and no map can hold.
@@ -251,18 +252,18 @@ func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 }
 
 // mismatch is the error for a value that a variable or map cannot take.
-func (b *body) mismatch(name, kind string, c *cell, x hir.Expr) {
+func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) {
 	d := b.errorf("type-mismatch", x.Span(), "type mismatch for %s: trying to assign value of type `%s` when %s already has type `%s`",
-		name, x.Type(), kind, c.typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")
-	if c.first.Valid() {
+		name, x.Type(), kind, c.Typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")
+	if c.First.Valid() {
 		word := "first assigned here"
-		if c.fixed {
+		if c.Fixed {
 			word = "declared here"
 		}
-		d.At(c.first, "%s, as %s", word, article(c.typ))
+		d.At(c.First, "%s, as %s", word, article(c.Typ))
 	}
-	if n, ok := x.(*hir.Int); ok && c.fixed && c.typ.IsInt() && n.T.IsInt() {
-		d.WithRow("T-PROM-06").WithHelp("an explicit cast cuts the value: `(%s)%s`", c.typ, short(x.Span().Text()))
+	if n, ok := x.(*hir.Int); ok && c.Fixed && c.Typ.IsInt() && n.T.IsInt() {
+		d.WithRow("T-PROM-06").WithHelp("an explicit cast cuts the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
 	}
 }
 
@@ -282,7 +283,7 @@ func (b stmts) assign(s *syntax.Assign, out *hir.Block) {
 func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 	if s.Op != "=" {
 		l := b.readVar(t)
-		x := b.ops.binary(binOps[s.Op[:len(s.Op)-1]], l, b.exprs.value(s.X), s.At.At)
+		x := b.ops.binary(infer.Ops[s.Op[:len(s.Op)-1]], l, b.exprs.value(s.X), s.At.At)
 		if v := b.lookupVar(t.Name); v != nil {
 			b.setVar(v, x, s.At.At, out)
 		}
@@ -306,7 +307,7 @@ func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 		var x hir.Expr
 		if s.X != nil {
 			x = b.exprs.value(s.X)
-			if isBad(x) {
+			if infer.IsBad(x) {
 				return true
 			}
 			if t := x.Type(); !t.IsInt() && t.Kind != types.Bool {
@@ -314,7 +315,7 @@ func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 					WithLabel("this is %s", article(t)).WithRow("E-JUMP-02")
 				return true
 			}
-			x = b.convs.toInt(x, types.Int64)
+			x = infer.ToInt(x, types.Int64)
 		}
 		if b.inLoop > 0 {
 			if b.loopReturn == nil {

@@ -1,28 +1,14 @@
 package check
 
 import (
+	"probe/lang/check/ctype"
+	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
 )
-
-// languageTypes are the type names of the language itself (T-KIND-21).
-var languageTypes = map[string]*types.Type{
-	"bool": types.BoolType, "void": types.VoidType,
-	"int8": types.Int8, "int16": types.Int16, "int32": types.Int32, "int64": types.Int64,
-	"uint8": types.Uint8, "uint16": types.Uint16, "uint32": types.Uint32, "uint64": types.Uint64,
-	"string": types.StringType(0), "buffer": {Kind: types.Buffer}, "inet": types.InetType,
-	"timestamp": types.TimeType, "macaddr_t": types.MacType, "cgroup_path_t": types.CgroupType,
-	"username_t": types.UserType, "ksym_t": types.KSymType, "usym_t": types.USymType,
-	"count_t": {Kind: types.Count, Size: 8},
-	"sum_t":   {Kind: types.Sum, Size: 8, Signed: true}, "usum_t": {Kind: types.Sum, Size: 8},
-	"min_t": {Kind: types.Min, Size: 16, Signed: true}, "umin_t": {Kind: types.Min, Size: 16},
-	"max_t": {Kind: types.Max, Size: 16, Signed: true}, "umax_t": {Kind: types.Max, Size: 16},
-	"avg_t": {Kind: types.Avg, Size: 16, Signed: true}, "uavg_t": {Kind: types.Avg, Size: 16},
-	"stats_t": {Kind: types.Stats, Size: 16, Signed: true}, "ustats_t": {Kind: types.Stats, Size: 16},
-}
 
 // maxTypeLen bounds array and string lengths written in a script.
 const maxTypeLen = 1 << 20
@@ -36,7 +22,7 @@ func (b typeExprs) isType(te *syntax.TypeExpr) bool {
 		_, ok := p.expr.(*syntax.TypeArg)
 		return ok
 	}
-	_, ok := b.c.namedType(te.Kind, te.Name)
+	_, ok := b.c.csection().Named(te.Kind, te.Name)
 	return ok
 }
 
@@ -70,7 +56,7 @@ func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 			return t
 		}
 	}
-	if t, ok := b.c.namedType(te.Kind, te.Name); ok {
+	if t, ok := b.c.csection().Named(te.Kind, te.Name); ok {
 		return t
 	}
 	at := te.At.At
@@ -94,27 +80,27 @@ func (b typeExprs) typeOf(e syntax.Expr) *types.Type {
 		}
 	}
 	x := b.observed(e)
-	if isBad(x) {
-		if x.Type() == unknown {
-			return unknown
+	if infer.IsBad(x) {
+		if x.Type() == infer.Unknown {
+			return infer.Unknown
 		}
 		return nil
 	}
-	return settle(b.shown(x))
+	return infer.Settle(b.shown(x))
 }
 
 // lock is the type of a cell that is observed. The value may still change it,
 // since the observer is typed again then; but where a branch depends on it,
 // that branch must not (T-PROM-12).
-func (b *body) lock(c *cell, at source.Span) *types.Type {
+func (b *body) lock(c *infer.Cell, at source.Span) *types.Type {
 	b.depend(c)
-	if c.typ == nil {
-		return unknown
+	if c.Typ == nil {
+		return infer.Unknown
 	}
-	if b.deciding > 0 && !c.locked.Valid() {
-		c.locked = at
+	if b.deciding > 0 && !c.Locked.Valid() {
+		c.Locked = at
 	}
-	return c.typ
+	return c.Typ
 }
 
 // observed types an expression that only its type is wanted of.
@@ -125,7 +111,7 @@ func (b typeExprs) observed(e syntax.Expr) hir.Expr {
 	switch n := x.(type) {
 	case *hir.VarRef:
 		if v := b.cellOf(n.Var); v != nil {
-			b.lock(&v.cell, e.Span())
+			b.lock(&v.Cell, e.Span())
 		}
 	case *hir.MapGet:
 		if m := b.c.maps[n.Map.Name]; m != nil {
@@ -146,9 +132,9 @@ func (b *body) cellOf(v *hir.Var) *varCell {
 
 // lockedError is the complaint about a value that would change a type that was
 // observed elsewhere.
-func (b *body) lockedError(c *cell, x hir.Expr) {
+func (b *body) lockedError(c *infer.Cell, x hir.Expr) {
 	b.errorf("locked-type", x.Span(), "this type has been locked because it was used in another part of the script: `%s` does not fit `%s`",
-		settle(x.Type()), c.typ).WithLabel("would change the type").At(c.locked, "its type was used here").WithRow("T-PROM-12")
+		infer.Settle(x.Type()), c.Typ).WithLabel("would change the type").At(c.Locked, "its type was used here").WithRow("T-PROM-12")
 }
 
 // suffixes applies '*' and '[N]' from left to right (T-KIND-22).
@@ -161,10 +147,10 @@ func (b typeExprs) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 		n := s.Len
 		if s.LenX != nil {
 			x := b.exprs.value(s.LenX)
-			if isBad(x) {
+			if infer.IsBad(x) {
 				return x.Type()
 			}
-			v, neg, ok := constInt(x)
+			v, neg, ok := infer.ConstInt(x)
 			if !ok || neg {
 				b.errorf("bad-type", s.LenX.Span(), "an array length must be a non-negative integer literal").
 					WithLabel("not one").WithRow("T-KIND-22")
@@ -217,7 +203,7 @@ func (b typeExprs) unknownStruct(full, name string, at source.Span) {
 
 // typeHelp adds the nearest type name, or why there are no kernel types.
 func (b typeExprs) typeHelp(d *diag.Diagnostic, kind, name string) {
-	if ok, why := b.c.kernelTypes(); !ok {
+	if ok, why := b.c.csection().KernelTypes(); !ok {
 		d.WithNote("types of the kernel are not known here: %s", why).
 			WithHelp("define what the script needs in its C section: `struct %s { … };`", name)
 		return
@@ -226,7 +212,7 @@ func (b typeExprs) typeHelp(d *diag.Diagnostic, kind, name string) {
 	if b.c.in.Types != nil {
 		names = b.c.in.Types.Names(kind)
 	}
-	for n := range languageTypes {
+	for n := range ctype.Language {
 		if kind == "" {
 			names = append(names, n)
 		}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -19,7 +20,7 @@ func (b ops) unaryExpr(e *syntax.Unary) hir.Expr {
 		return b.places.readAddressed(v)
 	}
 	x := b.exprs.value(e.X)
-	if isBad(x) {
+	if infer.IsBad(x) {
 		return firstBad(e.At.At, x)
 	}
 	switch e.Op {
@@ -33,11 +34,11 @@ func (b ops) unaryExpr(e *syntax.Unary) hir.Expr {
 
 // not types !x.
 func (b ops) not(x hir.Expr, at source.Span) hir.Expr {
-	if t, ok := litTruth(x); ok {
-		return newBool(at, !t)
+	if t, ok := infer.Truth(x); ok {
+		return infer.Bool(at, !t)
 	}
 	t := x.Type()
-	if !isNum(t) && t.Kind != types.Pointer || isAggRead(x) {
+	if !infer.IsNum(t) && t.Kind != types.Pointer || isAggRead(x) {
 		return b.badOperand("!", x, at)
 	}
 	return &hir.Unary{X: hir.X{T: types.BoolType, At: at}, Op: hir.LogNot, Of: x}
@@ -45,19 +46,8 @@ func (b ops) not(x hir.Expr, at source.Span) hir.Expr {
 
 // negate types -x and ~x (T-OP-07, T-FOLD-02).
 func (b ops) negate(x hir.Expr, op string, at source.Span) hir.Expr {
-	if n, ok := intLit(x); ok {
-		if op == "~" {
-			return newLit(at, ^n.V, false) // ~0 is 2^64-1
-		}
-		if isNeg(n) {
-			return newLit(at, -n.V, false)
-		}
-		if n.V > 1<<63 {
-			b.errorf("literal-overflow", at, "negative value will underflow").
-				WithLabel("the smallest integer is -9223372036854775808").WithRow("T-FOLD-02")
-			return poison(at)
-		}
-		return newLit(at, -n.V, n.V != 0)
+	if n, ok := infer.IntLit(x); ok {
+		return b.folded(infer.Negate(n, op == "~", at))
 	}
 	t := x.Type()
 	if !t.IsInt() || isAggRead(x) {
@@ -67,38 +57,38 @@ func (b ops) negate(x hir.Expr, op string, at source.Span) hir.Expr {
 	if op == "~" {
 		kind = hir.BitNot
 	}
-	to := intIn(8, t.Signed, t.Space)
-	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: b.convs.toInt(x, to)}
+	to := infer.IntIn(8, t.Signed, t.Space)
+	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: infer.ToInt(x, to)}
 }
 
 func (b ops) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
 	t := b.shown(x)
 	b.errorf("bad-operands", at, "the `%s` operator can not be used on expressions of type `%s`", op, t).
 		At(x.Span(), "this is %s", article(t)).WithRow("T-OP-07")
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // derefExpr types *x (T-PTR-04).
 func (b places) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 	t := x.Type()
 	switch {
-	case t.Kind == types.Pointer && pointee(t).Kind == types.Void:
+	case t.Kind == types.Pointer && infer.Pointee(t).Kind == types.Void:
 		b.errorf("bad-dereference", at, "cannot read through a `void *`: the size of what it points to is not known").
 			WithLabel("cast it first").WithRow("T-PTR-04").WithHelp("cast it: `*(uint64 *)%s`", short(x.Span().Text()))
-		return poison(at)
+		return infer.Poison(at)
 	case t.Kind == types.Pointer:
 		if e := t.Elem; e.Kind == types.Record && e.Struct.Name != "" && e.Struct.Size == 0 && len(e.Struct.Fields()) == 0 {
 			b.typeExprs.unknownStruct(e.Struct.String(), e.Struct.Name, at)
-			return poison(at)
+			return infer.Poison(at)
 		}
 		return b.load(x, at)
 	case t.IsInt():
 		p := types.PointerTo(types.Uint64, b.spaceOf(t))
-		return b.load(b.convs.asPointer(x, p), at)
+		return b.load(infer.AsPointer(x, p), at)
 	}
 	b.errorf("bad-dereference", at, "cannot dereference a value of type `%s`: it is not a pointer", b.shown(x)).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("T-PTR-04")
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // load is *p with the address space of p passed on to what is read.
@@ -106,7 +96,7 @@ func (b places) load(p hir.Expr, at source.Span) hir.Expr {
 	if !representable(p.Type().Elem) {
 		return b.typeExprs.unsupportedType(short(at.Text()), p.Type().String(), at)
 	}
-	return deref(p, inherit(p.Type().Elem, p.Type().Space), at)
+	return infer.Deref(p, inherit(p.Type().Elem, p.Type().Space), at)
 }
 
 // spaceOf is the address space an address belongs to: its own, else that of
@@ -137,7 +127,7 @@ func (b places) addressOf(e *syntax.Unary) hir.Expr {
 	case *syntax.Map:
 		return b.unsupported(e.At.At, "T-PTR-05", "the address of a map")
 	}
-	return poison(e.At.At) // the parser has complained
+	return infer.Poison(e.At.At) // the parser has complained
 }
 
 // addressed finds the variable of *(&$v) and (&$v)->field, which is read
@@ -167,54 +157,54 @@ func (b ops) incDec(target syntax.Expr, op string, post bool, at source.Span) hi
 	case *syntax.Var:
 		v := b.variable(t)
 		if v == nil {
-			return poison(at)
+			return infer.Poison(at)
 		}
 		v.assigned = true
 		x.Var = v.hv
-		return b.step(x, &v.cell, "$"+v.name, "variable")
+		return b.step(x, &v.Cell, "$"+v.name, "variable")
 	case *syntax.Map:
 		m, key, ok := b.mapUses.mapAccess(t)
 		if !ok {
-			return poison(at)
+			return infer.Poison(at)
 		}
 		x.Map, x.Key = m.hm, key
 		m.written = true
 		m.hm.Written, m.hm.Read = true, true
 		return b.step(x, &m.value, m.label(), "map")
 	}
-	return poison(at) // the parser has complained
+	return infer.Poison(at) // the parser has complained
 }
 
 // step widens the cell that ++ or -- works on and gives the operator its type.
-func (b ops) step(x *hir.IncDec, c *cell, name, kind string) hir.Expr {
+func (b ops) step(x *hir.IncDec, c *infer.Cell, name, kind string) hir.Expr {
 	at := x.At
-	if c.raw == nil && kind == "variable" {
+	if c.Raw == nil && kind == "variable" {
 		b.depend(c)
-		return pending(at)
+		return infer.Pending(at)
 	}
-	t := c.raw
+	t := c.Raw
 	switch {
-	case t == nil || t.Flex && !c.fixed:
+	case t == nil || t.Flex && !c.Fixed:
 		// A counter with nothing but literals beside it: int64, unless a typed
 		// value elsewhere decides.
-		want := litPos[3]
+		want := infer.LitPos[3]
 		if x.Dec {
 			want = types.Int64
 		}
 		b.widen(c, &hir.Int{X: hir.X{T: want, At: at}})
-	case t.Kind == types.Int && c.fixed:
+	case t.Kind == types.Int && c.Fixed:
 		b.depend(c)
 	case t.IsInt():
 		b.widen(c, &hir.Int{X: hir.X{T: types.IntType(8, t.Signed || x.Dec), At: at}})
 	case t.Kind == types.Pointer:
-		x.Step = int64(max(pointee(t).Size, 1))
+		x.Step = int64(max(infer.Pointee(t).Size, 1))
 		b.depend(c)
 	default:
-		b.errorf("bad-operands", at, "the `++` and `--` operators can not be used on expressions of type `%s`", c.typ).
-			WithLabel("%s %s is %s", kind, name, article(c.typ)).At(c.first, "from here").WithRow("T-OP-08")
+		b.errorf("bad-operands", at, "the `++` and `--` operators can not be used on expressions of type `%s`", c.Typ).
+			WithLabel("%s %s is %s", kind, name, article(c.Typ)).At(c.First, "from here").WithRow("T-OP-08")
 		b.depend(c)
-		return poison(at)
+		return infer.Poison(at)
 	}
-	x.T = c.typ
+	x.T = c.Typ
 	return x
 }

@@ -57,7 +57,7 @@ func replayed(tb testing.TB, rec *record.Recording, script string, check engine.
 	var stdout, stderr bytes.Buffer
 	opts.Resolver = engine.NewResolver(m)
 	var err error
-	if opts.Sink, err = sink.New("text", sink.Config{Out: &stdout, Err: &stderr, Resolver: opts.Resolver}); err != nil {
+	if opts.Sink, err = sink.New("text", sink.Config{Out: &stdout, Err: &stderr}); err != nil {
 		tb.Fatal(err)
 	}
 	if res, err = engine.Run(tb.Context(), compiled, opts); err != nil {

@@ -6,8 +6,7 @@ import (
 	"time"
 
 	"probe/lang/diag"
-	"probe/lang/value"
-	"probe/runtime/graph"
+	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/recording"
@@ -40,8 +39,7 @@ func MaybeChild() {
 	}
 }
 
-// NewResolver makes what a sink shows values with that come from a machine. Give
-// it to the sink, and to Run.
+// NewResolver makes what values that come from a machine are shown with.
 func NewResolver(m machine.Machine) *Resolver {
 	facts, _ := m.(machine.Facts)
 	return session.NewResolver(facts)
@@ -50,10 +48,10 @@ func NewResolver(m machine.Machine) *Resolver {
 // RunOptions say how a script runs. The zero RunOptions run it until it ends,
 // and print on the standard streams.
 type RunOptions struct {
-	// Sink is shown what the script prints; nil prints text on the standard
+	// Sink takes what the script produces; nil prints text on the standard
 	// streams. Run does not close it.
-	Sink sink.Printer
-	// Resolver is the one that Sink shows values with; nil makes one.
+	Sink event.Sink
+	// Resolver answers what values are shown with; nil makes one.
 	Resolver *Resolver
 
 	// For ends the run after a time; 0 is no limit. Of a recording it is the time
@@ -79,10 +77,6 @@ type RunOptions struct {
 	// Report, if set, is given messages with a place in the script that come up
 	// while it runs; nil shows them by Sink without their place.
 	Report func(d *diag.Diagnostic)
-	// Tree, if set, is given each call graph that the script asks for, before
-	// what the script prints of it, and may keep it. The functions are the same
-	// table each time, which only grows, and not while Tree runs.
-	Tree func(id value.GraphID, t *graph.Tree, funcs *graph.Funcs)
 	// Ready, if set, is called once everything is attached, with the number of
 	// places.
 	Ready func(probes int)
@@ -121,20 +115,20 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (Result, error) {
 // was made here.
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func(), err error) {
 	opts = session.Options{
-		Printer: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
-		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Report: o.Report, Tree: o.Tree, Ready: o.Ready,
+		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
+		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Report: o.Report, Ready: o.Ready,
 	}
 	opts.Machine, _ = m.(*live.Machine)
 	if opts.Resolver == nil {
 		opts.Resolver = NewResolver(m)
 	}
 	done = func() {}
-	if opts.Printer == nil {
-		p, err := sink.New("text", sink.Config{Resolver: opts.Resolver})
+	if opts.Sink == nil {
+		p, err := sink.New("text", sink.Config{})
 		if err != nil {
 			return opts, nil, err
 		}
-		opts.Printer, done = p, func() { _ = p.Close() }
+		opts.Sink, done = p, func() { _ = p.Close() }
 	}
 	return opts, done, nil
 }

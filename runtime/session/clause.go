@@ -99,8 +99,8 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 	return c, nil
 }
 
-// run runs the programs of a kind that user space runs: begin and end.
-func (c *Clause) run(provider string) error { return c.host.special(provider) }
+// run runs the programs that user space runs in a phase: begin or end.
+func (c *Clause) run(phase hir.Phase) error { return c.host.special(phase) }
 
 // gate stops the programs of attached probes, which look at a word in memory
 // where there are end probes, and tells whether they do.

@@ -14,11 +14,11 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/value"
+	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/live"
 	"probe/runtime/graph/proto"
-	"probe/runtime/sink"
 )
 
 // graphs are the call graphs of a clause with fgraph: probes.
@@ -223,15 +223,11 @@ func (loaded) keepGraph(g *graphs, p *graphProbe, r *builtin.GraphRecord) bool {
 	return true
 }
 
-// tell gives a tree that was just kept to whoever records them. It comes from
-// the store, whose table of functions is that of all probes, and not from the
+// tell sends a tree that was just kept. It comes from the store, whose table of functions is that of all probes, and not from the
 // tracer: that must not wait for a disk.
 func (h *handler) tell(id value.GraphID) {
-	if h.s.opts.Tree == nil {
-		return
-	}
 	if t, funcs := h.u.graphs.store.Recent(id); t != nil {
-		h.s.opts.Tree(id, t, funcs)
+		h.s.send(&event.Graph{ID: id, Tree: t, Funcs: funcs})
 	}
 }
 
@@ -286,18 +282,18 @@ func (g *graphs) forget(before int64, empty bool) {
 }
 
 // receipt tells what is missing in the graphs.
-func (g *graphs) receipt() []sink.ReceiptItem {
+func (g *graphs) receipt() []event.ReceiptItem {
 	if g == nil {
 		return nil
 	}
-	var out []sink.ReceiptItem
+	var out []event.ReceiptItem
 	for _, p := range g.probes {
 		if p.missing > 0 {
-			out = append(out, sink.ReceiptItem{Kind: sink.LostGraphs, Where: p.site.Name, Count: p.missing})
+			out = append(out, event.ReceiptItem{Kind: event.LostGraphs, Where: p.site.Name, Count: p.missing})
 		}
 	}
 	if g.gaps > 0 {
-		out = append(out, sink.ReceiptItem{Kind: sink.GraphGaps, Count: g.gaps})
+		out = append(out, event.ReceiptItem{Kind: event.GraphGaps, Count: g.gaps})
 	}
 	return out
 }

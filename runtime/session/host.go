@@ -5,17 +5,17 @@ import (
 	"time"
 
 	"probe/compiler/builtin"
+	"probe/lang/hir"
+	"probe/runtime/event"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/recording"
-	"probe/runtime/sink"
 )
 
 // host is where the programs of a clause are: loaded into a kernel, or in the
 // interpreter of a recording.
 type host interface {
-	// special runs the programs of one of the kinds that user space runs: begin
-	// and end.
-	special(provider string) error
+	// special runs the programs that user space runs in a phase: begin or end.
+	special(phase hir.Phase) error
 	// table is a hash map of the script by its kernel name, nil for none.
 	table(spec string) table
 	// now is the wall clock of what runs.
@@ -24,7 +24,7 @@ type host interface {
 	// in the form that the probe wants. It is false when there is none.
 	keepGraph(g *graphs, p *graphProbe, r *builtin.GraphRecord) bool
 	// receipt adds what makes results incomplete that the host alone knows.
-	receipt(add func(sink.ReceiptItem))
+	receipt(add func(event.ReceiptItem))
 	// unmap gives memory back that programs share with this process.
 	unmap(b []byte)
 }
@@ -32,10 +32,10 @@ type host interface {
 // loaded is a clause in the kernel.
 type loaded struct{ c *Clause }
 
-func (l loaded) special(provider string) error {
+func (l loaded) special(phase hir.Phase) error {
 	var errs []error
 	for i, p := range l.c.obj.Programs {
-		if p.Site.Provider == provider {
+		if p.Site.About().Phase == phase {
 			errs = append(errs, l.c.progs[i].Run())
 		}
 	}
@@ -51,17 +51,17 @@ func (l loaded) table(spec string) table {
 
 func (loaded) now() time.Time { return time.Now() }
 
-func (l loaded) receipt(add func(sink.ReceiptItem)) {
+func (l loaded) receipt(add func(event.ReceiptItem)) {
 	c := l.c
 	for _, a := range c.links {
 		p := c.obj.Programs[a.program]
 		for _, k := range a.links {
 			if n, ok := k.Missed(); ok && n > 0 {
-				kind := sink.Recursion
+				kind := event.Recursion
 				if returns(p) {
-					kind = sink.MissedReturns
+					kind = event.MissedReturns
 				}
-				add(sink.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
+				add(event.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
 			}
 		}
 	}
@@ -70,7 +70,7 @@ func (l loaded) receipt(add func(sink.ReceiptItem)) {
 			continue
 		}
 		if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
-			add(sink.ReceiptItem{Kind: sink.Recursion, Where: p.Site.Name, Count: st.Recursion})
+			add(event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (loaded) unmap(b []byte) { _ = bpf.Unmap(b) }
 // interpreted is a clause in the interpreter of a recording.
 type interpreted struct{ *recording.Player }
 
-func (i interpreted) special(provider string) error { return i.Special(provider) }
+func (i interpreted) special(phase hir.Phase) error { return i.Special(phase) }
 
 func (i interpreted) table(spec string) table {
 	if t := i.Map(spec); t != nil {
@@ -91,9 +91,9 @@ func (i interpreted) table(spec string) table {
 
 func (i interpreted) now() time.Time { return i.Now() }
 
-func (i interpreted) receipt(add func(sink.ReceiptItem)) {
+func (i interpreted) receipt(add func(event.ReceiptItem)) {
 	i.Left(func(probe, why string, n uint64) {
-		add(sink.ReceiptItem{Kind: sink.NotRecorded, Where: probe, Count: n, Detail: why})
+		add(event.ReceiptItem{Kind: event.NotRecorded, Where: probe, Count: n, Detail: why})
 	})
 }
 

@@ -3,10 +3,12 @@ package session
 import (
 	"cmp"
 	"context"
+	"probe/lang/hir"
 
 	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
+	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/machine/recording"
 	"probe/runtime/ring"
@@ -29,21 +31,25 @@ func Replay(ctx context.Context, obj *object.Object, m *recording.Player, opts O
 	if opts.Verbose != nil {
 		m.Plan(func(probe string, calls int) { s.verbose("%s: calls in the recording: %d", probe, calls) })
 	}
-	err := c.run("begin")
+	s.beginCalls()
+	defer s.endCalls()
+	s.handOut()
+	err := c.run(hir.BeforeAttach)
 	for more := true; err == nil && more && !s.done && !s.exited; {
-		s.opts.Printer.Hold()
+		event.Hold(s.opts.Sink)
 		s.drain(s.clauses, 0)
 		for i := 0; i < burst && more && err == nil && !s.done && !s.exited; i++ {
 			if more, err = m.Next(); more {
 				s.drain(s.clauses, 0)
 			}
 		}
-		s.opts.Printer.Release()
+		event.Release(s.opts.Sink)
+		s.runCalls()
 		s.pollErrors(c)
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
-		case s.printerClosed():
+		case s.sinkDone():
 			s.done, s.discard = true, true
 		}
 	}

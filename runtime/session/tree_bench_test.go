@@ -32,7 +32,7 @@ func BenchmarkGraph(b *testing.B) {
 	p := newGraphProbe(spec, &hir.Site{})
 	p.decoder = live.NewDecoder(spec, func(f *graph.Func) { f.Result = graph.Int32 })
 	g := &graphs{store: store, probes: map[uint32]*graphProbe{0: p}}
-	h := &handler{s: &Session{}, u: &Clause{graphs: g}}
+	h := &handler{s: &Session{}, u: &Clause{graphs: g, host: loaded{}}}
 	events := graphEvents(7, calls...)
 	n := uint64(0)
 	b.ReportAllocs()

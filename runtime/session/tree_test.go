@@ -9,6 +9,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/lang/hir"
 	"probe/lang/value"
+	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/live"
 )
@@ -26,9 +27,9 @@ func graphEvents(tid uint32, list ...[2]uint64) []byte {
 	return b
 }
 
-// Options.Tree is given each tree that is kept, with one table of functions for
+// The sink is given each tree that is kept, with one table of functions for
 // all probes.
-func TestTreeHook(t *testing.T) {
+func TestGraphEvents(t *testing.T) {
 	type told struct {
 		id    value.GraphID
 		names []string
@@ -44,7 +45,9 @@ func TestTreeHook(t *testing.T) {
 		p.decoder = live.NewDecoder(spec, nil)
 		g.probes[uint32(i)] = p
 	}
-	s := &Session{opts: Options{Tree: func(id value.GraphID, tree *graph.Tree, funcs *graph.Funcs) {
+	s := &Session{opts: Options{Sink: event.Func(func(e event.Event) error {
+		ev := e.(*event.Graph)
+		id, tree, funcs := ev.ID, ev.Tree, ev.Funcs
 		if table != nil && table != funcs {
 			t.Error("another table of functions")
 		}
@@ -55,8 +58,9 @@ func TestTreeHook(t *testing.T) {
 		}
 		got = append(got, x)
 		store.Text(id, value.GraphText) // may be asked for meanwhile
-	}}}
-	h := &handler{s: s, u: &Clause{graphs: g}}
+		return nil
+	})}}
+	h := &handler{s: s, u: &Clause{graphs: g, host: loaded{}}}
 	call := [][2]uint64{{0, 0}, {1, 0}, {1, 1}, {0, 1}}
 	a, b := value.GraphID{Time: 450, TID: 7}, value.GraphID{Time: 460, TID: 8, Probe: 1}
 	h.KeepGraph(&builtin.GraphRecord{ID: a, Start: 90, PID: 5, Events: graphEvents(7, call...)})
@@ -65,10 +69,5 @@ func TestTreeHook(t *testing.T) {
 	want := []told{{a, []string{"f", "h"}, 5}, {b, []string{"g", "h"}, 6}}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(told{})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
-	}
-	s.opts.Tree = nil
-	h.KeepGraph(&builtin.GraphRecord{ID: value.GraphID{Time: 480, TID: 7}, Start: 90, Events: graphEvents(7, call...)})
-	if len(got) != len(want) {
-		t.Error("told without a hook")
 	}
 }

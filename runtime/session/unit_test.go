@@ -18,9 +18,9 @@ import (
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/event"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
-	"probe/runtime/sink"
 )
 
 func program(role object.Role, kind hir.AttachKind, symbol string) *object.Program {
@@ -166,6 +166,7 @@ func TestAttachDiag(t *testing.T) {
 
 func TestMapDataKeyless(t *testing.T) {
 	c := &Clause{obj: &object.Object{PerCPUStride: 64}, data: make([]byte, 64), percpu: make([]byte, 128)}
+	c.host = loaded{c}
 	put := binary.LittleEndian.PutUint64
 	global := &object.Map{Name: "g", Value: types.Int64, Storage: object.StoreGlobal, Off: 16, SetOff: 24, ValueSize: 8}
 	count := &object.Map{Name: "c", Value: &types.Type{Kind: types.Count, Size: 8}, Storage: object.StorePerCPU, Off: 0, SetOff: -1, ValueSize: 8}
@@ -243,9 +244,10 @@ func TestReceiptMerges(t *testing.T) {
 		{Kind: builtin.ErrDivZero, At: at, Probe: "kprobe:a"},
 		{Kind: builtin.ErrNested, At: at, Probe: "ret:a"},
 	}}, counters: []uint64{2, 3, 7, 9, 0}}
-	want := []sink.ReceiptItem{
-		{Kind: sink.MapFull, Where: "@m", Count: 5, At: at},
-		{Kind: sink.LostEvents, Where: "kprobe:a", Count: 7, At: at},
+	c.host = loaded{c}
+	want := []event.ReceiptItem{
+		{Kind: event.MapFull, Where: "@m", Count: 5, At: at},
+		{Kind: event.LostEvents, Where: "kprobe:a", Count: 7, At: at},
 	}
 	if diff := cmp.Diff(want, s.receipt([]*Clause{c}).Items, cmp.Comparer(func(a, b source.Span) bool { return a == b })); diff != "" {
 		t.Error(diff)

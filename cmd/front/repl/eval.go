@@ -15,6 +15,7 @@ import (
 	"probe/lang/types"
 	"probe/lang/value"
 	"probe/runtime/engine"
+	"probe/runtime/event"
 )
 
 // inputName is what messages call an input that is no clause.
@@ -69,7 +70,7 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 // onlyBegin tells objects that have done their work once they are added.
 func onlyBegin(obj *object.Object) bool {
 	for _, p := range obj.Programs {
-		if p.Site.Provider != "begin" {
+		if p.Site.About().Phase != hir.BeforeAttach {
 			return false
 		}
 	}
@@ -130,7 +131,7 @@ func (r *repl) evalStmts(ctx context.Context, text string) {
 	}
 	r.show(withoutNoise(list))
 	if v, ok := constant(p.Program); ok && in.prints {
-		r.printer.Value(v)
+		r.printer.Take(&event.Value{Value: v, Resolver: r.resolver})
 		return
 	}
 	c, list := r.compile(p, in.fresh)
@@ -238,7 +239,7 @@ func constant(p *hir.Program) (v value.Value, ok bool) {
 		return v, false
 	}
 	x := e.X
-	if c, ok := x.(*hir.Call); ok && c.Sig.Name == "print" && len(c.Args) == 1 {
+	if c, ok := x.(*hir.Call); ok && c.Sig.ShowsMap && len(c.Args) == 1 {
 		x = c.Args[0]
 	}
 	switch x := x.(type) {

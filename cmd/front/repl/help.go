@@ -33,7 +33,7 @@ func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
 	}
 	name := strings.TrimRight(strings.TrimSpace(arg), ":()")
 	known := false
-	if sig := r.builtins[name]; sig != nil {
+	if sig := r.builtins[name]; sig != nil && !sig.Missing {
 		usage := sig.Usage
 		if usage == "" {
 			usage = sig.Name
@@ -73,8 +73,10 @@ func (r *repl) helpNames(string) []string {
 	for _, c := range commands {
 		out = append(out, c.name)
 	}
-	for name := range r.builtins {
-		out = append(out, name)
+	for name, sig := range r.builtins {
+		if !sig.Missing {
+			out = append(out, name)
+		}
 	}
 	for _, k := range r.view.Probes().Kinds() {
 		out = append(out, k.Name)

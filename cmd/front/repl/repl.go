@@ -18,6 +18,7 @@ import (
 	"probe/lang/syntax"
 	"probe/lang/types"
 	"probe/runtime/engine"
+	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/sink"
 )
@@ -56,8 +57,9 @@ type repl struct {
 	cfg      Config
 	view     machine.View
 	builtins map[string]*types.Signature
+	resolver *engine.Resolver
 	out, err io.Writer
-	printer  sink.Printer
+	printer  event.Sink
 	flush    func() // ends unfinished lines of output
 	reader   reader
 	person   bool // somebody sees the prompts
@@ -118,16 +120,16 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 		r.err = s
 	}
 	var err error
-	resolver := engine.NewResolver(cfg.Machine)
+	r.resolver = engine.NewResolver(cfg.Machine)
 	r.printer, err = sink.New("text", sink.Config{
-		Out: r.out, Err: r.err, Buffer: sink.Unbuffered, Resolver: resolver, Quiet: true, Color: cfg.Color,
+		Out: r.out, Err: r.err, Buffer: sink.Unbuffered, Quiet: true, Color: cfg.Color,
 	})
 	if err != nil {
 		return 0, err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	opts := engine.RunOptions{Sink: r.printer, Resolver: resolver, AllErrors: cfg.AllErrors, Report: r.report}
+	opts := engine.RunOptions{Sink: r.printer, Resolver: r.resolver, AllErrors: cfg.AllErrors, Report: r.report}
 	r.tracer, err = start(cfg, opts, func(h handle, code int) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

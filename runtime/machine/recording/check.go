@@ -12,38 +12,6 @@ import (
 	"probe/lang/syntax"
 )
 
-// elsewhere are builtins whose user-space half asks the machine that it runs
-// on, which is not the one that was recorded.
-var elsewhere = map[string]string{
-	"cat":         "files of this machine say nothing about the recorded one",
-	"system":      "commands would run on this machine, at another time",
-	"cgroup_path": "a recording does not hold control groups",
-	"sysctl":      "settings of this machine say nothing about the recorded one",
-	"usym":        "a recording does not hold symbols of processes",
-	"ctx":         "there is no context of a program",
-}
-
-// helpers are what programs ask the kernel and a recording does not hold.
-var helpers = map[ir.Helper]string{
-	ir.HelperCurrentTask:   "the kernel's data about tasks is not in it",
-	ir.HelperTaskBTF:       "the kernel's data about tasks is not in it",
-	ir.HelperUidGid:        "it does not hold users and groups",
-	ir.HelperCgroupID:      "it does not hold control groups",
-	ir.HelperNUMANode:      "it does not hold NUMA nodes",
-	ir.HelperJiffies64:     "it does not hold the jiffies counter",
-	ir.HelperKtimeTaiNS:    "it does not hold the TAI clock",
-	ir.HelperGetStack:      "it does not hold stacks",
-	ir.HelperGetStackID:    "it does not hold stacks",
-	ir.HelperSendSignal:    "a signal would meet a process of this machine",
-	ir.HelperNsPidTgid:     "it does not hold PID namespaces",
-	ir.HelperReadKernel:    noMemory,
-	ir.HelperReadKernelStr: noMemory,
-	ir.HelperReadUser:      noMemory,
-	ir.HelperReadUserStr:   noMemory,
-}
-
-const noMemory = "it holds the values of arguments and results, and not the memory that they point to"
-
 // Compiled implements machine.View: it complains about everything that a
 // compiled script wants to know and the recording does not tell, at its place in
 // the script.
@@ -75,18 +43,20 @@ func explain(list *diag.List) {
 		switch d.Code {
 		case "unknown-type", "bad-field":
 			d.Helps = nil
-			d.WithNote("%s", "a recording "+strings.TrimPrefix(noMemory, "it ")).WithHelp("leave it out")
+			d.WithNote("%s", "a recording "+strings.TrimPrefix(ir.NoMemory, "it ")).WithHelp("leave it out")
 		}
 	}
 }
 
+// checkCall complains about what the record of a call says. What programs ask the
+// kernel is found in their code.
 func (r *View) checkCall(c *hir.Call, out *diag.List) {
-	if why, ok := elsewhere[c.Sig.Name]; ok {
-		notRecorded(out, c.At, "`"+c.Sig.Name+"`", why)
+	if c.Sig.NoReplay != "" {
+		notRecorded(out, c.At, "`"+c.Sig.Name+"`", c.Sig.NoReplay)
 	}
-	if len(c.Args) > 0 {
-		if w, ok := c.Args[0].(*hir.WordArg); ok && w.Word == "sw_tai" {
-			notRecorded(out, c.At, "this clock", helpers[ir.HelperKtimeTaiNS])
+	for _, a := range c.Args {
+		if w, ok := a.(*hir.WordArg); ok && c.Sig.NoReplayWord[w.Word] != "" {
+			notRecorded(out, c.At, "`"+c.Sig.Name+"("+w.Word+")`", c.Sig.NoReplayWord[w.Word])
 		}
 	}
 }
@@ -126,7 +96,7 @@ func (r *View) missing(p *object.Program, f *ir.Func, in *ir.Ins) string {
 		}
 		return ""
 	}
-	return helpers[h]
+	return ir.Helpers[h].NoReplay
 }
 
 // quoted is the text of a place, for messages.

@@ -31,7 +31,7 @@ type Player struct {
 	maps  map[string]*ir.EnvMap
 	hooks map[*function]*hooks
 	all   []*hook
-	todo  []event
+	todo  []happening
 	twins map[int32][]int32 // by the first of several trees of one call, all of them
 	end   int64             // no event after it is looked at, 0 for no limit
 	read  int               // records of env.Ring that were taken
@@ -121,9 +121,7 @@ func (r *View) Play(obj *object.Object, limit time.Duration) (*Player, error) {
 func (m *Player) hook() {
 	byProbe := map[*hir.Probe]*hook{}
 	for _, p := range m.obj.Programs {
-		switch p.Site.Provider {
-		case "fgraph", "ret", "call":
-		default:
+		if !p.Site.About().Recorded {
 			continue
 		}
 		h := byProbe[p.Probe]
@@ -146,12 +144,12 @@ func (m *Player) hook() {
 		h.needs, h.args = needsOf(p.Probe), argsOf(p.Site)
 		h.needs.pid = h.needs.pid || m.rec.env.q.PID > 0
 		h.needs.comm = h.needs.comm || m.rec.env.q.Comm != ""
-		switch p.Site.Provider {
-		case "fgraph":
+		switch kind := p.Site.About(); {
+		case kind.Graph:
 			hs.graph = append(hs.graph, h)
-		case "ret":
+		case kind.Returns:
 			hs.ret = append(hs.ret, h)
-		case "call":
+		default:
 			hs.call = append(hs.call, h)
 		}
 	}
@@ -165,8 +163,8 @@ func needsOf(pr *hir.Probe) needs {
 		case *hir.ArgRef, *hir.ArgsRecord:
 			n.args = true
 		case *hir.Call:
-			n.pid = n.pid || e.Sig.Name == "pid"
-			n.comm = n.comm || e.Sig.Name == "comm"
+			n.pid = n.pid || e.Sig.Uses.PID
+			n.comm = n.comm || e.Sig.Uses.Comm
 		}
 	}
 	hir.WalkExpr(pr.Pred, see, nil)
@@ -218,12 +216,12 @@ func (m *Player) Deep(g *hir.Graph) bool { return m.rec.deep[g] }
 func (m *Player) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.WallOffset) }
 
 // Special runs the begin or end probes, in this process.
-func (m *Player) Special(provider string) error {
+func (m *Player) Special(phase hir.Phase) error {
 	m.trees = m.trees[:0]
 	m.env.PidTgid = uint64(os.Getpid())<<32 | uint64(unix.Gettid())
 	m.env.Comm, m.env.CPU = "probe", uint64(thisCPU())
 	for _, p := range m.obj.Programs {
-		if p.Site.Provider == provider {
+		if p.Site.About().Phase == phase {
 			if err := m.run(p, m.now); err != nil {
 				return err
 			}
@@ -271,7 +269,7 @@ func (m *Player) Next() (bool, error) {
 
 // feed runs probes for a call, each with the first of its trees that has what
 // the probe needs.
-func (m *Player) feed(hs []*hook, e *event, trees []*graph.Tree) error {
+func (m *Player) feed(hs []*hook, e *happening, trees []*graph.Tree) error {
 	for _, h := range hs {
 		why := -1
 		for _, t := range trees {
@@ -326,7 +324,7 @@ func (m *Player) enter(t *graph.Tree, c *graph.Call) {
 
 // lacks is what a call lacks that a probe needs, -1 for nothing.
 func (h *hook) lacks(t *graph.Tree, c *graph.Call) int {
-	n, entry := &h.needs, h.main.Site.Provider == "call"
+	n, entry := &h.needs, !h.main.Site.About().Returns
 	switch {
 	case entry && c.Flags&graph.NoEntry != 0, n.start && c.Flags&graph.NoEntry != 0:
 		return noStart

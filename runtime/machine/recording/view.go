@@ -61,13 +61,17 @@ func (r *View) Checked(list *diag.List) {
 // List implements machine.Machine: the probes of the functions that were called.
 func (r *Machine) List(pattern string, yield func(machine.Listed) bool) error {
 	kind, rest, named := strings.Cut(pattern, ":")
-	kinds := []string{"fgraph", "call", "ret"}
+	kinds := slices.DeleteFunc(provider.Kinds(), func(k hir.ProbeKind) bool { return !k.Recorded })
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.Name)
+	}
 	if named {
-		name, ok := provider.KindOf(kind)
-		if !ok || !slices.Contains(kinds, name) {
-			return fmt.Errorf("a recording has probes of the kinds %s only", strings.Join(kinds, ", "))
+		k := provider.KindOf(kind)
+		if k == nil || !k.Recorded {
+			return fmt.Errorf("a recording has probes of the kinds %s only", strings.Join(names, ", "))
 		}
-		kinds = []string{name}
+		kinds = []hir.ProbeKind{*k}
 	} else if rest = pattern; rest == "" {
 		rest = "*"
 	}
@@ -75,9 +79,9 @@ func (r *Machine) List(pattern string, yield func(machine.Listed) bool) error {
 	if !ok {
 		module, name = "", rest
 	}
-	for _, kind := range kinds {
-		for _, fn := range r.matching(module, name, kind == "fgraph") {
-			if !yield(machine.Listed{Name: kind + ":" + symbol(&fn.Func)}) {
+	for _, k := range kinds {
+		for _, fn := range r.matching(module, name, k.Graph) {
+			if !yield(machine.Listed{Name: k.Name + ":" + symbol(&fn.Func)}) {
 				return nil
 			}
 		}
