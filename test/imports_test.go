@@ -34,7 +34,8 @@ var edges = map[string][]string{
 	"compiler/object":                  {"lang/...", "compiler/builtin", "compiler/ir"},
 	"compiler/lower":                   {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin", "compiler/object"},
 	"compiler":                         {"lang/...", "compiler/..."},
-	"stdlib":                           {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin"},
+	"stdlib/fgraph":                    {"lang/hir", "lang/types", "lang/value", "compiler/ir", "compiler/builtin"},
+	"stdlib":                           {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin", "stdlib/fgraph"},
 	"scripts":                          nil,
 	"runtime/machine/live/feature/bpf": nil,
 	"runtime/machine/live/btf":         {"runtime/machine/live/feature/bpf"},
@@ -48,9 +49,9 @@ var edges = map[string][]string{
 	"runtime/event":                    {"lang/diag", "lang/source", "lang/types", "lang/value", "runtime/graph"},
 	"runtime/sink":                     {"lang/...", "runtime/event"},
 	"runtime/machine/live/kernel":      {"lang/...", "compiler/target", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/feature", "runtime/machine/live/elf", "runtime/machine/live/bpf"},
-	"runtime/machine/live/provider":    {"lang/...", "compiler/target", "runtime/machine/live/kernel", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/elf", "runtime/machine/live/bpf", "runtime/machine/live/feature"},
-	"runtime/machine/recording":        {"lang/...", "compiler/...", "runtime/graph", "runtime/graph/record", "runtime/machine/live/provider"},
-	"runtime/session":                  {"lang/...", "compiler/...", "stdlib", "runtime/..."},
+	"runtime/machine/live/provider":    {"stdlib/fgraph", "lang/...", "compiler/target", "runtime/machine/live/kernel", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/elf", "runtime/machine/live/bpf", "runtime/machine/live/feature"},
+	"runtime/machine/recording":        {"stdlib/fgraph", "lang/...", "compiler/...", "runtime/graph", "runtime/graph/record", "runtime/machine/live/provider"},
+	"runtime/session":                  {"stdlib/fgraph", "lang/...", "compiler/...", "stdlib", "runtime/..."},
 	"cmd/front/repl":                   {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
 
 	"runtime/graph":        {"lang/value"},
@@ -58,7 +59,7 @@ var edges = map[string][]string{
 	"runtime/graph/record": {"lang/value", "runtime/graph"},
 	"runtime/graph/diff":   {"runtime/graph"},
 	"runtime/graph/export": {"runtime/graph"},
-	"runtime/graph/live":   {"lang/...", "compiler/builtin", "runtime/graph", "runtime/graph/ftrace", "runtime/machine/live/symbol", "runtime/machine/live/tracefs"},
+	"runtime/graph/live":   {"stdlib/fgraph", "lang/...", "compiler/builtin", "runtime/graph", "runtime/graph/ftrace", "runtime/machine/live/symbol", "runtime/machine/live/tracefs"},
 	"runtime/graph/ftrace": {"lang/diag", "runtime/graph", "runtime/machine/live/symbol", "runtime/machine/live/tracefs"},
 }
 

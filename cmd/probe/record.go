@@ -12,7 +12,6 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/value"
 	"probe/runtime/event"
@@ -20,6 +19,7 @@ import (
 	"probe/runtime/graph/record"
 	"probe/runtime/session"
 	"probe/runtime/sink"
+	"probe/stdlib/fgraph"
 )
 
 var recordCommand = &command{
@@ -103,10 +103,10 @@ func startRecorder(o *options, f *source.File, params []string, obj *object.Obje
 // graphRoots are the functions whose trees a script asks for, and what records
 // them when that is the same for all.
 func graphRoots(obj *object.Object) (funcs []string, from string) {
-	sources := map[hir.GraphSource]string{hir.GraphBPF: "bpf", hir.GraphFtrace: "ftrace"}
+	sources := map[fgraph.Source]string{fgraph.BPF: "bpf", fgraph.Ftrace: "ftrace"}
 	for _, pr := range obj.HIR.Probes {
-		g := pr.Site.Graph
-		if g == nil || g.Why == "" { // the body does not use `graph`
+		g := fgraph.Of(pr.Site)
+		if g == nil {
 			continue
 		}
 		switch name := sources[g.Source]; {
