@@ -17,7 +17,7 @@ func graphSig() *types.Signature {
 	s.Context = true
 	s.Effects, s.Uses = types.Loops, types.Uses{Graph: true}
 	s.Infer = func(c *types.Call) (*types.Type, *types.Problem) {
-		if c.Site.Provider != "fgraph" {
+		if !c.Site.Graph {
 			return nil, problem("wrong-probe", -1, "`graph` can not be used with \""+c.Site.Provider+"\" probes, only with `fgraph:`")
 		}
 		return types.GraphType, nil

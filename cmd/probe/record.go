@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"probe/cmd/front/cli"
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
@@ -23,18 +24,18 @@ import (
 )
 
 var recordCommand = &command{
-	name: "record", usage: "-o FILE [options] SCRIPT | -e 'PROGRAM' [params] [-- --name=value …]", max: -1,
-	summary: "run a script and keep its output and call trees in a file",
-	flags:   recordFlags, run: runRecord,
-}
-
-// recordFlags are those of run. -o is the recording here, and -q leaves out
-// all that would only be read by somebody who watches.
-func recordFlags(o *options) []flag {
-	flags := slices.DeleteFunc(runFlags(o), func(f flag) bool { return f.long == "output" || f.long == "quiet" || f.long == "replay" })
-	return append(flags,
-		flag{long: "output", short: 'o', arg: "FILE", help: "the recording to write, compressed if it ends in .zst", set: setString(&o.record)},
-		flag{long: "quiet", short: 'q', help: "print no output of the script, only messages", set: setBool(&o.quiet)})
+	Command: cli.Command{
+		Name: "record", Usage: []string{"-o FILE [options] SCRIPT [params] [-- --name=value …]", "-o FILE [options] -e 'PROGRAM' [params] [-- --name=value …]"},
+		Summary: "run a script and keep its output and call trees in a file", Max: -1, Script: true, Complete: completeScripts,
+		About: "Runs a script as `probe run` does, prints its output, and writes it to a recording together with the call trees that the script asks for. " +
+			"`probe show` prints a recording, `probe run --replay` runs another script over it.",
+		Examples: []cli.Example{
+			{Command: "probe record -o route.jsonl.zst route_graph", About: "Keeps the output of a script and its trees until Ctrl-C."},
+			{Command: `probe record -q -o reads.jsonl.zst --for 10s -e 'fgraph:vfs_read { print(graph); }'`, About: "Records for ten seconds, and prints nothing."},
+		},
+		SeeAlso: []string{"run", "show", "diff", "export"},
+	},
+	run: runRecord,
 }
 
 func runRecord(o *options, std stdio) int {

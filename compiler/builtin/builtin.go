@@ -130,6 +130,9 @@ type Agg struct {
 	// Bucket computes the bucket index of multi-bucket kinds (nil otherwise);
 	// the cell is then an 8-byte counter for that bucket.
 	Bucket func(l Lowerer, t *types.Type, args []ir.Value) ir.Value
+	// Slot is Bucket for kinds whose buckets are more than counters: update
+	// changes the cell of the bucket, value.CellSize bytes at base+off.
+	Slot func(l Lowerer, t *types.Type, args []ir.Value) (bucket ir.Value, update func(base ir.Value, off int, atomic bool))
 	// Buckets is how many buckets a type has.
 	Buckets func(t *types.Type) int
 }
@@ -254,6 +257,8 @@ type Lowerer interface {
 	StartNS() ir.Value
 	// TAIOffset is the TAI clock minus the boot clock, measured at the start.
 	TAIOffset() ir.Value
+	// SeriesTime is the clock of time series in nanoseconds: TAI as TAIOffset has it.
+	SeriesTime() ir.Value
 	// NamedType finds a struct, union, enum or typedef.
 	NamedType(kind, name string) (*types.Type, bool)
 	// Zeroed is the zero value of a type, where something does not exist.

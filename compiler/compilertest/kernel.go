@@ -15,6 +15,7 @@ import (
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
+	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
 )
 
@@ -56,7 +57,7 @@ func (k *Kernel) Available() (bool, string) { return true, "" }
 func (k *Kernel) Kinds() []hir.ProbeKind {
 	var out []hir.ProbeKind
 	for _, name := range []string{"begin", "end", "interval", "kprobe", "fexit", "ret", "fgraph", "tracepoint", "uprobe", "profile"} {
-		out = append(out, hir.ProbeKind{Name: name})
+		out = append(out, *provider.KindOf(name))
 	}
 	return out
 }
@@ -64,7 +65,7 @@ func (k *Kernel) Kinds() []hir.ProbeKind {
 // Expand implements hir.Probes: every attach point is one site, whose arguments
 // lie where its kind of probe has them.
 func (k *Kernel) Expand(r *hir.ExpandRequest, _ *diag.List) []*hir.Site {
-	s := &hir.Site{Provider: r.Parts[0].Text, Name: r.Raw, Type: r.Parts[0].Text, Space: types.Kernel, Func: "f"}
+	s := &hir.Site{Provider: r.Parts[0].Text, Kind: provider.KindOf(r.Parts[0].Text), Name: r.Raw, Type: r.Parts[0].Text, Space: types.Kernel, Func: "f"}
 	switch s.Provider {
 	case "begin", "end", "interval":
 		s.Prog, s.Space, s.Func = hir.ProgRawTP, types.SpaceNone, ""
@@ -138,7 +139,7 @@ func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *hir.Graph {
 	}
 	g.Source = hir.GraphBPF
 	half := func(kind hir.AttachKind, prog hir.ProgType, arg, ret hir.Arg) *hir.Site {
-		return &hir.Site{Provider: "fgraph", Name: "below " + r.Raw, Type: "fgraph", Space: types.Kernel, Prog: prog, Regs: prog == hir.ProgKprobe,
+		return &hir.Site{Provider: "fgraph", Kind: s.Kind, Name: "below " + r.Raw, Type: "fgraph", Space: types.Kernel, Prog: prog, Regs: prog == hir.ProgKprobe,
 			Part: true, Args: []hir.Arg{arg}, Ret: &ret, Attach: hir.Attach{Kind: kind}}
 	}
 	inReg0, result := inReg("arg0", "di", types.Uint64), inReg("retval", "ax", types.Uint64)

@@ -309,7 +309,7 @@ func (w *World) mapText(m *object.Map) {
 		case len(e.Buckets) > 0:
 			fmt.Fprintf(&w.out, ": %s\n", value.AppendHistJSON(nil, m.Value, e.Buckets, 1))
 		case len(e.Points) > 0:
-			fmt.Fprintf(&w.out, ": %d intervals\n", len(e.Points))
+			fmt.Fprintf(&w.out, ": %s\n", value.AppendSeriesJSON(nil, m.Value, e.Points, value.LastEpoch(data.Entries), nil))
 		default:
 			fmt.Fprintf(&w.out, ": %s\n", value.AppendText(nil, data.ValueOf(&e), value.NoResolver{}))
 		}

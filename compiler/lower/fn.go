@@ -93,6 +93,11 @@ func (f *fn) StartNS() ir.Value { return f.b.Load(f.b.MapValue(mapData, startOff
 // TAIOffset is the TAI clock minus the boot clock, written by the runtime.
 func (f *fn) TAIOffset() ir.Value { return f.b.Load(f.b.MapValue(mapData, taiOff), 0, 8) }
 
+// SeriesTime is the TAI clock, by which tseries counts its intervals.
+func (f *fn) SeriesTime() ir.Value {
+	return f.b.Bin(ir.OpAdd, f.b.Call(ir.HelperKtimeBootNS), f.TAIOffset())
+}
+
 // NamedType finds a kernel type.
 func (f *fn) NamedType(kind, name string) (*types.Type, bool) {
 	if f.u.cfg.Types == nil {

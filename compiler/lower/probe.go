@@ -89,13 +89,9 @@ func (f *fn) result() ir.Value {
 	return f.konst(0)
 }
 
-// unfiltered lists the probe types that -p and --comm do not apply to
-// (P-COM-15).
-var unfiltered = map[string]bool{"begin": true, "end": true, "interval": true, "self": true, "test": true, "bench": true}
-
 // filters puts the command line's filters ahead of everything else.
 func (f *fn) filters() {
-	if unfiltered[f.site.Provider] || f.site.Part {
+	if f.site.About().Own || f.site.Part {
 		return
 	}
 	if pid := f.u.cfg.PID; pid > 0 && f.site.Prog != hir.ProgPerf {

@@ -99,7 +99,7 @@ const (
 // other, which can take seconds: without the word an end probe would see what half
 // of the probes have done meanwhile.
 func (u *Unit) layoutStop() {
-	if slices.ContainsFunc(u.hir.Probes, func(pr *hir.Probe) bool { return pr.Site.Provider == "end" }) {
+	if slices.ContainsFunc(u.hir.Probes, func(pr *hir.Probe) bool { return pr.Site.About().Phase == hir.AfterDetach }) {
 		u.Obj.StopOff = u.alloc(8)
 	}
 }

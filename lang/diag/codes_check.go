@@ -290,6 +290,12 @@ var checkNameCodes = []Entry{
 		Cure:  "write lhist(value, min, max, step) with min below max and at most 1000 steps",
 	},
 	{
+		Code: "tseries-parameters", Phase: PhaseCheck,
+		Cause: "the intervals of a time series make no sense",
+		Wrong: "config = { unstable_tseries = enable }\nbegin { @ = tseries(5, 1s, 0); }",
+		Cure:  "write tseries(value, interval, count) or tseries(value, interval, count, \"max\"): an interval of 1 ns or more, 1 to 1000000 intervals, and avg, max, min, sum or nothing",
+	},
+	{
 		Code: "different-parameters", Phase: PhaseCheck,
 		Cause: "calls of one aggregation on one map have different parameters",
 		Wrong: "begin { @ = hist(5, 1); @ = hist(5, 2); }",

@@ -18,9 +18,10 @@ const (
 // the runtime need to know of it, as plain data. Providers make Sites from
 // attach points (see Probes).
 type Site struct {
-	Provider string // canonical probe type: "kprobe", "call", "begin" …
-	Name     string // full name (P-COM-13), the value of `probe`
-	Type     string // the value of `probetype` (P-COM-14)
+	Provider string     // canonical probe type: "kprobe", "call", "begin" …
+	Kind     *ProbeKind // the type, see About
+	Name     string     // full name (P-COM-13), the value of `probe`
+	Type     string     // the value of `probetype` (P-COM-14)
 	Prog     ProgType
 	Space    types.Space // default address space (T-AS-02)
 	Attach   Attach
@@ -112,6 +113,16 @@ const (
 	AttachSoftware
 	AttachHardware
 )
+
+// LastFirst reports whether the kernel runs the program that was attached last
+// first, so that several on one event have to be attached in reverse.
+func (k AttachKind) LastFirst() bool {
+	switch k {
+	case AttachKprobe, AttachKprobeMulti, AttachUprobe, AttachUretprobe, AttachFentry, AttachFexit:
+		return true
+	}
+	return false
+}
 
 // Attach says where a program goes.
 type Attach struct {

@@ -68,6 +68,12 @@ func (m *Map) Table() *Table {
 			n, average, total := m.ValueOf(e).Stats(m.Div)
 			return yield(append(row, value.OfInt(types.Uint64, n), value.OfInt(number, average), value.OfInt(number, total)))
 		}
+	case types.Avg:
+		add("value", number, false)
+		each = func(e *value.Entry, row []value.Value, yield func([]value.Value) bool) bool {
+			_, average, _ := m.ValueOf(e).Stats(m.Div)
+			return yield(append(row, value.OfInt(number, average)))
+		}
 	case types.Hist, types.LHist:
 		add("min", types.Int64, true)
 		add("max", types.Int64, true)
@@ -84,7 +90,7 @@ func (m *Map) Table() *Table {
 		add("time", types.Int64, true)
 		add("value", number, false)
 		each = func(e *value.Entry, row []value.Value, yield func([]value.Value) bool) bool {
-			for at, n := range value.EachPoint(m.Val, e.Points, m.Resolver) {
+			for at, n := range value.EachPoint(m.Val, e.Points, value.LastEpoch(m.Entries), m.Resolver) {
 				if !yield(append(row, value.OfInt(types.Int64, uint64(at.UnixNano())), value.OfInt(number, n))) {
 					return false
 				}

@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"probe/lang/hir"
 
 	"probe/compiler/builtin"
 	"probe/compiler/object"
@@ -30,7 +31,10 @@ func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts 
 	if opts.Verbose != nil {
 		m.Plan(func(probe string, calls int) { s.verbose("%s: calls in the recording: %d", probe, calls) })
 	}
-	err := c.run("begin")
+	s.beginCalls()
+	defer s.endCalls()
+	s.handOut()
+	err := c.run(hir.BeforeAttach)
 	for more := true; err == nil && more && !s.done && !s.exited; {
 		event.Hold(s.opts.Sink)
 		s.drain(s.clauses, 0)
@@ -40,6 +44,7 @@ func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts 
 			}
 		}
 		event.Release(s.opts.Sink)
+		s.runCalls()
 		s.pollErrors(c)
 		switch {
 		case ctx.Err() != nil:

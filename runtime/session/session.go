@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"probe/lang/hir"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		return nil, err
 	}
 	putClocks(c.data, obj.StartOff, obj.TAIOff)
-	if err := c.run("begin"); err != nil {
+	if err := c.run(hir.BeforeAttach); err != nil {
 		c.close()
 		return nil, machineError("run begin probes", err)
 	}
@@ -202,27 +203,6 @@ func (s *Session) remove(c *Clause) {
 	}
 }
 
-// call runs f on the goroutine of Run, or here when nothing runs yet.
-func (s *Session) call(f func()) {
-	s.mu.Lock()
-	if !s.running {
-		s.mu.Unlock()
-		f()
-		return
-	}
-	s.calls <- f
-	s.mu.Unlock()
-	s.waiter.Wake()
-}
-
-// Do runs f between two rounds of reading events, for whatever prints or looks
-// at maps while the session runs. It returns when f is done.
-func (s *Session) Do(f func()) {
-	done := make(chan struct{})
-	s.call(func() { defer close(done); f() })
-	<-done
-}
-
 // liveMaps are the script maps of all clauses by their kernel name.
 func (s *Session) liveMaps() map[string]*ebpf.Map {
 	out := map[string]*ebpf.Map{}
@@ -254,9 +234,7 @@ const (
 // Run reads events until the run ends, and brings it to its end. The context's
 // end is a reason like others: what is in the buffers is still printed.
 func (s *Session) Run(ctx context.Context) (Result, error) {
-	s.mu.Lock()
-	s.running = true
-	s.mu.Unlock()
+	s.beginCalls()
 	probes := 0
 	for _, c := range s.clauses {
 		probes += c.count
@@ -266,6 +244,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if err := s.startChild(); err != nil {
 		return Result{Exit: 255}, err
 	}
+	s.handOut()
 	s.send(&event.Attached{Probes: probes})
 	if s.opts.Ready != nil {
 		s.opts.Ready(probes)
@@ -330,13 +309,7 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 		for _, f := range stops {
 			f()
 		}
-		// A caller may hold the lock while it waits for room in the channel.
-		for !s.mu.TryLock() {
-			s.runCalls()
-		}
-		s.running = false
-		s.mu.Unlock()
-		s.runCalls()
+		s.endCalls()
 	}
 }
 
@@ -344,17 +317,6 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 func (s *Session) ready(fd int) {
 	if fd == s.pidfd {
 		s.done = true
-	}
-}
-
-func (s *Session) runCalls() {
-	for {
-		select {
-		case f := <-s.calls:
-			f()
-		default:
-			return
-		}
 	}
 }
 

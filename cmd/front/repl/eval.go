@@ -70,7 +70,7 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 // onlyBegin tells objects that have done their work once they are added.
 func onlyBegin(obj *object.Object) bool {
 	for _, p := range obj.Programs {
-		if p.Site.Provider != "begin" {
+		if p.Site.About().Phase != hir.BeforeAttach {
 			return false
 		}
 	}
