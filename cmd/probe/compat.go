@@ -29,6 +29,8 @@ func compatMain(words []string, std stdio) int {
 		fmt.Fprintf(std.err, "ERROR: %v\n", err)
 		bpftrace.Usage(std.err)
 		return exitUsage
+	case b.Info:
+		return compatInfo(std)
 	case b.List:
 		return compatList(o, std)
 	case o.program == nil && len(o.words) == 0:

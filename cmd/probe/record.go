@@ -20,6 +20,7 @@ import (
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
 	"probe/runtime/sink"
+	"probe/stdlib/fgraph"
 )
 
 var recordCommand = &command{
@@ -103,10 +104,10 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 // graphRoots are the functions whose trees a script asks for, and what records
 // them when that is the same for all.
 func graphRoots(p *hir.Program) (funcs []string, from string) {
-	sources := map[hir.GraphSource]string{hir.GraphBPF: "bpf", hir.GraphFtrace: "ftrace"}
+	sources := map[fgraph.Source]string{fgraph.BPF: "bpf", fgraph.Ftrace: "ftrace"}
 	for _, pr := range p.Probes {
-		g := pr.Site.Graph
-		if g == nil || g.Why == "" { // the body does not use `graph`
+		g := fgraph.Of(pr.Site)
+		if g == nil {
 			continue
 		}
 		switch name := sources[g.Source]; {

@@ -1,10 +1,7 @@
 package diag
 
-import "slices"
-
-// checkCodes are the codes of lang/check: names, types, probes, resources. The
-// functions of the library raise theirs through it.
-var checkCodes = slices.Concat(checkNameCodes, checkTypeCodes)
+// The codes of lang/check: names, types, probes, resources. The functions of the
+// library raise theirs through it.
 
 var checkNameCodes = []Entry{
 	// names

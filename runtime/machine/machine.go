@@ -10,6 +10,7 @@ import (
 	"probe/lang/syntax"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/stdlib/fgraph"
 )
 
 // Machine is what a script is checked against, compiled for and run on. All
@@ -39,7 +40,7 @@ type Query struct {
 	// Child is the process that is run along with the script (cpid); 0 for none.
 	Child int
 	// Deep are the structs that call graphs with args=deep look into.
-	Deep []hir.Deep
+	Deep []fgraph.Deep
 }
 
 // View is what one script sees of a machine.

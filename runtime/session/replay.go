@@ -5,13 +5,13 @@ import (
 	"context"
 	"probe/lang/hir"
 
-	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/machine/recording"
 	"probe/runtime/ring"
+	"probe/stdlib/fgraph"
 )
 
 // burst is how many events of a recording are replayed before other things are
@@ -72,7 +72,7 @@ func replayError(err error) error {
 func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 	g := &graphs{store: s.opts.Resolver.graphs, probes: map[uint32]*graphProbe{}}
 	for i, pr := range obj.HIR.Probes {
-		if spec := pr.Site.Graph; spec != nil && spec.Why != "" {
+		if spec := fgraph.Of(pr.Site); spec != nil {
 			p := newGraphProbe(spec, pr.Site)
 			p.only = onlyOf(spec)
 			g.probes[uint32(i)] = p
@@ -84,7 +84,7 @@ func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 // keepGraph implements host: the graph is the tree of the recording that the
 // program ran for. Where several probes had their own tree of the call recorded,
 // it is the one that has most of what this probe asks for.
-func (i interpreted) keepGraph(g *graphs, p *graphProbe, r *builtin.GraphRecord) bool {
+func (i interpreted) keepGraph(g *graphs, p *graphProbe, r *fgraph.Record) bool {
 	trees, funcs := i.Trees()
 	if len(trees) == 0 {
 		return false
@@ -98,7 +98,7 @@ func (i interpreted) keepGraph(g *graphs, p *graphProbe, r *builtin.GraphRecord)
 		p.choose(t, funcs)
 		if !p.spec.Args {
 			withoutArgs(t)
-		} else if !i.Deep(p.spec) {
+		} else if !p.spec.Deep {
 			t.Texts = nil
 		}
 		if best == nil || richer(t, best) {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"probe/lang/check"
 	"probe/lang/hir"
@@ -66,19 +67,25 @@ func (r *repl) completions(line string) (at int, list []string) {
 	return start - len(before), list
 }
 
+// pattern returns a function that compiles a regular expression when it is first
+// called: most runs of the program have no prompt.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 var (
-	importing = regexp.MustCompile(`\bimport\s+"([\w./]*)$`)
-	declaring = regexp.MustCompile(`\blet\s+@\w*\s*=\s*(\w*)$`)
+	importing = pattern(`\bimport\s+"([\w./]*)$`)
+	declaring = pattern(`\blet\s+@\w*\s*=\s*(\w*)$`)
 )
 
 // completeCode completes the end of an input.
 func (r *repl) completeCode(text string) (start int, list []string) {
 	start = wordStart(text)
 	word := text[start:]
-	if m := importing.FindStringSubmatchIndex(text); m != nil {
+	if m := importing().FindStringSubmatchIndex(text); m != nil {
 		return m[2], starting(engine.Modules(), text[m[2]:])
 	}
-	if m := declaring.FindStringSubmatchIndex(text); m != nil {
+	if m := declaring().FindStringSubmatchIndex(text); m != nil {
 		return m[2], starting(mapKinds(), text[m[2]:])
 	}
 	p := placeOf(text)
@@ -285,13 +292,13 @@ func (r *repl) typeNames(kind, prefix string) []string {
 }
 
 var (
-	mapWord = regexp.MustCompile(`@(\w+)`)
-	varWord = regexp.MustCompile(`\$([A-Za-z_]\w*)`)
+	mapWord = pattern(`@(\w+)`)
+	varWord = pattern(`\$([A-Za-z_]\w*)`)
 )
 
 // mapNames are the maps that live and those that the input mentions.
 func (r *repl) mapNames(text string) []string {
-	out := mentioned(mapWord, text)
+	out := mentioned(mapWord(), text)
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
 		if !strings.HasPrefix(name, engine.Hidden) {
 			out = append(out, name)
@@ -302,7 +309,7 @@ func (r *repl) mapNames(text string) []string {
 
 // varNames are the scratch variables of the input and those that were kept.
 func (r *repl) varNames(text string) []string {
-	out := mentioned(varWord, text)
+	out := mentioned(varWord(), text)
 	if !placeOf(text).item {
 		for name := range r.maps {
 			if v, ok := strings.CutPrefix(name, engine.Hidden); ok {

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"probe/lang/diag"
-	"probe/lang/hir"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
 	"probe/runtime/machine"
@@ -53,8 +52,6 @@ type View struct {
 	// tells that there is something for another one.
 	unfed []*diag.Diagnostic
 	fed   bool
-	// deep are the fgraph: probes that show what arguments point to.
-	deep map[*hir.Graph]bool
 }
 
 // function is what is known of a function: the calls of it that the trees have.

@@ -15,7 +15,7 @@ import (
 
 // View implements machine.Machine; it is a *View.
 func (r *Machine) View(q machine.Query) machine.View {
-	return &View{Machine: r, env: env{r: r, q: q, enums: enums{}, asked: map[string]string{}}, deep: map[*hir.Graph]bool{}}
+	return &View{Machine: r, env: env{r: r, q: q, enums: enums{}, asked: map[string]string{}}}
 }
 
 // Warm implements machine.Machine: the recording is in memory.

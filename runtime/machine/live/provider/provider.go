@@ -17,6 +17,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/symbol"
+	"probe/stdlib/fgraph"
 )
 
 // Provider is one kind of probe.
@@ -46,7 +47,7 @@ var table []*Provider
 func init() {
 	table = []*Provider{
 		begin, end,
-		call, ret, fgraph,
+		call, ret, callGraph,
 		kprobe, kretprobe, fentry, fexit,
 		tracepoint, rawtracepoint,
 		uprobe, uretprobe,
@@ -129,7 +130,7 @@ type Set struct {
 	funcs *functions
 
 	// What belongs to one script.
-	deep []hir.Deep
+	deep []fgraph.Deep
 	raw  rawSites
 }
 
@@ -150,7 +151,7 @@ func New(k *kernel.Kernel, opts Options) *Set {
 // Script is the Set for one script, or for one interactive session. It shares
 // the lists of functions. deep are the structs that graphs with args=deep look
 // into.
-func (s *Set) Script(deep []hir.Deep) *Set {
+func (s *Set) Script(deep []fgraph.Deep) *Set {
 	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, deep: deep}
 }
 
