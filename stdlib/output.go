@@ -24,7 +24,7 @@ var output = []*builtin.Func{
 	{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, ShowsMap: true, Doc: "Prints a value or a whole map.",
 		Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, Event: &builtin.Event{Handle: handlePrint}},
 	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
-		env.Text("printf", env.Format(r.Format, r.Args))
+		env.Printf(r.Format, r.Args)
 		return nil
 	}}},
 	{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), Event: &builtin.Event{Handle: system}},
@@ -74,7 +74,7 @@ func handlePrint(env builtin.Env, r *builtin.Record) error {
 
 func message(severity string) func(builtin.Env, *builtin.Record) error {
 	return func(env builtin.Env, r *builtin.Record) error {
-		env.Message(severity, r.Call.At, env.Format(r.Format, r.Args))
+		env.Message(severity, r.Call.At, r.Format, r.Args)
 		return nil
 	}
 }

@@ -67,11 +67,7 @@ var process = []*builtin.Func{
 	}},
 	{Sig: folded(bare("probe", "B-PROBE", nil, "Full name of the probe."), func(c *types.Call) *types.Const { return types.StrConst(c.Site.Name) })},
 	{Sig: folded(bare("probetype", "B-PROBETYPE", nil, "Type of the probe."), func(c *types.Call) *types.Const {
-		switch c.Site.Provider {
-		case "begin", "end", "self":
-			return types.StrConst("special")
-		}
-		return types.StrConst(c.Site.Provider)
+		return types.StrConst(c.Site.Type)
 	})},
 	later("container", "X-FN"), later("path", "F-PATH"), later("pod", "X-FN"),
 }

@@ -77,7 +77,7 @@ func newPipeline(o *options, std stdio) *pipeline {
 // anotherKernel tells whether a command that runs nothing is to answer for a
 // kernel that is described by files.
 func (o *options) anotherKernel() bool {
-	switch o.command.name {
+	switch o.command.Name {
 	case "check", "dump", "ls":
 		return o.traceable != "" || o.btfFile != ""
 	}
@@ -396,7 +396,7 @@ func (p *pipeline) show(list diag.List) {
 	switch {
 	case p.o.compat:
 		p.showCompat(&list)
-	case p.o.format == "json" && p.o.command.name == "check":
+	case p.o.format == "json" && p.o.command.Name == "check":
 		_ = diag.RenderJSON(p.std.out, &list)
 	default:
 		_ = diag.Render(p.std.err, &list, diag.Options{Color: colored(p.std.err)})

@@ -8,6 +8,7 @@ import (
 
 	"probe/lang/diag"
 	"probe/lang/source"
+	"probe/runtime/event"
 	"probe/runtime/graph/record"
 	replay "probe/runtime/machine/recording"
 	"probe/runtime/session"
@@ -81,7 +82,7 @@ func runReplay(o *options, std stdio) int {
 		return exitInternal
 	}
 	res, err := session.Replay(ctx, obj, m, opts)
-	if closeErr := opts.Printer.Close(); closeErr != nil && err == nil {
+	if closeErr := opts.Sink.Close(); closeErr != nil && err == nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + closeErr.Error()})
 	}
 	var broken *session.LoadError
@@ -145,17 +146,17 @@ func asJSON(rec *record.Recording) {
 }
 
 // missing is what makes a recording incomplete, for the receipt.
-func missing(path string, rec *record.Recording) []sink.ReceiptItem {
-	var out []sink.ReceiptItem
+func missing(path string, rec *record.Recording) []event.ReceiptItem {
+	var out []event.ReceiptItem
 	if rec.Damage != nil {
-		out = append(out, sink.ReceiptItem{Kind: sink.Damaged, Where: path, Count: 1, Detail: fmt.Sprintf("from line %d on: %v", rec.Damage.Line, rec.Damage.Err)})
+		out = append(out, event.ReceiptItem{Kind: event.Damaged, Where: path, Count: 1, Detail: fmt.Sprintf("from line %d on: %v", rec.Damage.Line, rec.Damage.Err)})
 	}
 	if e := rec.End; e != nil {
 		if e.Lost > 0 {
-			out = append(out, sink.ReceiptItem{Kind: sink.LostEvents, Count: e.Lost, Detail: "while it was recorded"})
+			out = append(out, event.ReceiptItem{Kind: event.LostEvents, Count: e.Lost, Detail: "while it was recorded"})
 		}
 		if e.MissedReturns > 0 {
-			out = append(out, sink.ReceiptItem{Kind: sink.MissedReturns, Count: e.MissedReturns, Detail: "while it was recorded"})
+			out = append(out, event.ReceiptItem{Kind: event.MissedReturns, Count: e.MissedReturns, Detail: "while it was recorded"})
 		}
 	}
 	for i := range rec.Events {
@@ -168,22 +169,22 @@ func missing(path string, rec *record.Recording) []sink.ReceiptItem {
 
 // recordedReceipt takes from the receipt of a recorded script what says that
 // calls or trees may be missing. The rest is about what it printed.
-func recordedReceipt(text []byte) []sink.ReceiptItem {
+func recordedReceipt(text []byte) []event.ReceiptItem {
 	var r struct {
 		Data []struct {
-			Kind  sink.ReceiptKind `json:"kind"`
-			Where string           `json:"where"`
-			Count uint64           `json:"count"`
+			Kind  event.ReceiptKind `json:"kind"`
+			Where string            `json:"where"`
+			Count uint64            `json:"count"`
 		} `json:"data"`
 	}
 	if json.Unmarshal(text, &r) != nil {
 		return nil // the caller has parsed it
 	}
-	var out []sink.ReceiptItem
+	var out []event.ReceiptItem
 	for _, it := range r.Data {
 		switch it.Kind {
-		case sink.LostEvents, sink.LostGraphs, sink.MissedReturns, sink.Recursion, sink.NotAttached:
-			out = append(out, sink.ReceiptItem{Kind: it.Kind, Where: it.Where, Count: it.Count, Detail: "while it was recorded"})
+		case event.LostEvents, event.LostGraphs, event.MissedReturns, event.Recursion, event.NotAttached:
+			out = append(out, event.ReceiptItem{Kind: it.Kind, Where: it.Where, Count: it.Count, Detail: "while it was recorded"})
 		}
 	}
 	return out

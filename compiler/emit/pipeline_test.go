@@ -22,7 +22,7 @@ func mapIndex(name string) int {
 func context(r *rand.Rand) []byte {
 	b := make([]byte, irgen.CtxSize)
 	for i := range b {
-		b[i] = byte(r.Intn(256)) & byte(r.Intn(256))
+		b[i] = byte(r.Intn(256) & r.Intn(256)) // few bits set
 	}
 	return b
 }

@@ -24,11 +24,12 @@ func (b siteVals) hasArgs(at source.Span) bool {
 	if b.named == 0 {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `args` needs a probe with named arguments, `%s` has none", b.site.Name).
 			WithLabel("no arguments are known for this probe").WithRow("B-ARGS")
-		switch b.site.Provider {
-		case "kretprobe":
-			d.WithHelp("`ret:%s` has the arguments of the entry", b.site.Func)
-		case "kprobe":
-			d.WithHelp("use `arg0`, `arg1`, …, or `fentry:%s`", b.site.Func)
+		switch kind := b.site.About(); {
+		case kind.Typed == "":
+		case kind.Returns:
+			d.WithHelp("`%s:%s` has the arguments of the entry", kind.Typed, b.site.Func)
+		default:
+			d.WithHelp("use `arg0`, `arg1`, …, or `%s:%s`", kind.Typed, b.site.Func)
 		}
 		return false
 	}
@@ -113,12 +114,12 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 		names[i] = args[i].Name
 	}
 	what, row := "function parameter", "P-FENTRY-03"
-	if b.site.Provider == "tracepoint" {
+	if b.site.About().Fields {
 		what, row = "field", "T-STRUCT-02"
 	}
 	d := b.errorf("unknown-field", nameAt, "can't find %s `%s` of %s", what, name, b.site.Name).
 		WithLabel("`args` does not contain a field named `%s`", name).WithRow(row)
-	if b.site.Provider == "tracepoint" && strings.HasPrefix(name, "common_") {
+	if b.site.About().Fields && strings.HasPrefix(name, "common_") {
 		d.Message = "BPF does not support accessing common tracepoint fields"
 		d.WithRow("T-STRUCT-07")
 	}
@@ -147,8 +148,8 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	switch {
 	case len(b.namedArgs()) > 0:
 		d.WithHelp("use `args.%s`", b.namedArgs()[0].Name)
-	case b.site.Provider == "kretprobe" || b.site.Provider == "uretprobe":
-		d.WithHelp("save it at entry: `%s:%s { @a[tid] = %s; }`", strings.Replace(b.site.Provider, "ret", "", 1), b.site.Func, e.Name)
+	case b.site.About().Entry != "":
+		d.WithHelp("save it at entry: `%s:%s { @a[tid] = %s; }`", b.site.About().Entry, b.site.Func, e.Name)
 	}
 	return infer.Poison(e.At.At)
 }
@@ -158,15 +159,11 @@ func (b siteVals) retval(at source.Span) hir.Expr {
 	if b.site.Ret == nil {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `retval` is not available in \"%s\" probes", b.site.Provider).
 			WithLabel("%s has no return value", b.site.Name).WithRow("B-RETVAL")
-		switch b.site.Provider {
-		case "tracepoint":
+		switch kind := b.site.About(); {
+		case kind.Fields:
 			d.WithHelp("use `args.ret`")
-		case "kprobe", "uprobe":
-			d.WithHelp("trace the return: `%s`", strings.Replace(b.site.Name, "probe:", "retprobe:", 1))
-		case "fentry":
-			d.WithHelp("trace the return: `fexit:%s`", b.site.Func)
-		case "call":
-			d.WithHelp("trace the return: `ret:%s`", b.site.Func)
+		case kind.Return != "":
+			d.WithHelp("trace the return: `%s%s`", kind.Return, strings.TrimPrefix(b.site.Name, kind.Name))
 		}
 		return infer.Poison(at)
 	}
@@ -186,7 +183,7 @@ func (b siteVals) retval(at source.Span) hir.Expr {
 
 // duration is the time between entry and return (dialect X-CALL).
 func (b siteVals) duration(at source.Span) hir.Expr {
-	if b.site.Provider != "ret" && b.site.Provider != "fgraph" {
+	if !b.site.About().Duration {
 		b.errorf("wrong-probe", at, "`duration` can not be used with \"%s\" probes", b.site.Provider).
 			WithLabel("there is no time between entry and return here").WithRow("X-CALL").
 			WithHelp("use `ret:%s`", b.site.Func)

@@ -49,15 +49,6 @@ type Part struct {
 	At     source.Span
 }
 
-// ProbeKind is one probe type of the language.
-type ProbeKind struct {
-	Name    string
-	Aliases []string // case-sensitive short names
-	Usage   string   // "kprobe:[module:]function[+offset]"
-	Doc     string
-	Row     string
-}
-
 // Types answers for named types; the kernel's BTF implements it together with
 // the script's own C section.
 type Types interface {

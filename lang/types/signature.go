@@ -29,7 +29,10 @@ type Signature struct {
 	Agg    bool // aggregation: only as @m[k] = f(…)
 	Async  bool // runs in user space when its record is drained
 	Unsafe bool // needs --unsafe
-	Ends   bool // ends the probe like return (exit)
+	// Unstable names the feature of a configuration variable unstable_NAME that
+	// decides whether scripts may use it; "" for what is settled.
+	Unstable string
+	Ends     bool // ends the probe like return (exit)
 	// Context tells that it reads the probe's context (not allowed in loop
 	// bodies that become callbacks, E-FOR-03).
 	Context bool
@@ -182,6 +185,8 @@ type Env interface {
 // SiteInfo is what a signature may know of the probe site.
 type SiteInfo struct {
 	Provider string // canonical probe type
+	Type     string // the value of `probetype`
+	Graph    bool   // the probe has a call graph
 	Name     string // full probe name
 	Space    Space  // default address space
 	Retval   *Type  // nil where there is none

@@ -18,18 +18,12 @@ import (
 	"probe/runtime/machine/live/provider"
 )
 
-// lateKinds attach after the others and in reverse order, so that several
-// probes on one event run in source order (P-COM-12): the kernel runs the last
-// one attached first.
-var lateKinds = map[hir.AttachKind]bool{
-	hir.AttachKprobe: true, hir.AttachKprobeMulti: true, hir.AttachUprobe: true, hir.AttachUretprobe: true,
-	hir.AttachFentry: true, hir.AttachFexit: true,
-}
-
 // order sorts programs into chains: programs of one chain go to the same
 // place and attach one after the other, chains attach at the same time. The
 // entry halves of ret: probes come in chains of their own, to be attached
-// before the rest, so that no return is seen without its entry.
+// before the rest, so that no return is seen without its entry. Where the kernel
+// runs the last one attached first, programs attach after the others and in
+// reverse, so that several probes on one event run in source order (P-COM-12).
 func order(programs []*object.Program) (entries, mains [][]int) {
 	var early, late []int
 	for i, p := range programs {
@@ -37,7 +31,7 @@ func order(programs []*object.Program) (entries, mains [][]int) {
 		case p.Site.Attach.Kind == hir.AttachNone || p.Site.Attach.Kind == hir.AttachInterval:
 		case p.Role == object.Entry:
 			entries = append(entries, []int{i})
-		case lateKinds[p.Site.Attach.Kind]:
+		case p.Site.Attach.Kind.LastFirst():
 			late = append(late, i)
 		default:
 			early = append(early, i)

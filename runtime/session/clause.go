@@ -101,14 +101,14 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 	return c, nil
 }
 
-// run runs the programs of a kind that user space runs: begin and end.
-func (c *Clause) run(provider string) error {
+// run runs the programs that user space runs in a phase: begin or end.
+func (c *Clause) run(phase hir.Phase) error {
 	if c.machine != nil {
-		return c.machine.Special(provider)
+		return c.machine.Special(phase)
 	}
 	var errs []error
 	for i, p := range c.obj.Programs {
-		if p.Site.Provider == provider {
+		if p.Site.About().Phase == phase {
 			errs = append(errs, c.progs[i].Run())
 		}
 	}

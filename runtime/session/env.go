@@ -12,20 +12,30 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/value"
-	"probe/runtime/sink"
+	"probe/runtime/event"
 )
 
 // handler is what the user-space halves of functions work on (builtin.Env).
 type handler struct {
-	s   *Session
-	u   *Clause
-	buf []byte
+	s      *Session
+	u      *Clause
+	buf    []byte
+	printf event.Printf // the events that most records become, used again
+	value  event.Value
 }
 
 var _ builtin.Env = (*handler)(nil)
 
+// Printf prints a printf call.
+func (h *handler) Printf(specs []value.Spec, args []value.Value) {
+	h.printf = event.Printf{Format: specs, Args: args, Resolver: h.s.opts.Resolver}
+	h.s.send(&h.printf)
+}
+
 // Text prints text of a kind.
-func (h *handler) Text(kind string, text []byte) { h.s.opts.Printer.Text(sink.Kind(kind), text) }
+func (h *handler) Text(kind string, text []byte) {
+	h.s.send(&event.Text{From: event.Source(kind), Data: text})
+}
 
 // Format renders a printf-like call; the bytes are valid until the next call.
 func (h *handler) Format(specs []value.Spec, args []value.Value) []byte {
@@ -34,7 +44,10 @@ func (h *handler) Format(specs []value.Spec, args []value.Value) []byte {
 }
 
 // Value prints one value.
-func (h *handler) Value(v value.Value) { h.s.opts.Printer.Value(v) }
+func (h *handler) Value(v value.Value) {
+	h.value = event.Value{Value: v, Resolver: h.s.opts.Resolver}
+	h.s.send(&h.value)
+}
 
 // PrintMap prints a map.
 func (h *handler) PrintMap(m int, top, div int64) {
@@ -46,7 +59,7 @@ func (h *handler) PrintMap(m int, top, div int64) {
 		h.s.log(diag.Error, err.Error())
 		return
 	}
-	h.s.opts.Printer.Map(data, sink.MapOptions{Top: top, Div: div})
+	h.s.send(event.NewMap(data, top, div, h.s.opts.Resolver))
 }
 
 // ClearMap deletes all keys.
@@ -68,15 +81,18 @@ func (h *handler) ZeroMap(m int) {
 }
 
 // Exit ends the run.
-func (h *handler) Exit(code int) { h.s.exit(h.u, code) }
+func (h *handler) Exit(code int) {
+	h.s.send(&event.Exit{Status: code})
+	h.s.exit(h.u, code)
+}
 
 // Message is errorf or warnf.
-func (h *handler) Message(severity string, at source.Span, text []byte) {
+func (h *handler) Message(severity string, at source.Span, specs []value.Spec, args []value.Value) {
 	sev := diag.Error
 	if severity == "warning" {
 		sev = diag.Warning
 	}
-	h.s.opts.Printer.Message(sev, at, text)
+	h.s.send(&event.Message{Severity: sev, At: at, Format: specs, Args: args, Resolver: h.s.opts.Resolver})
 }
 
 // Now is the wall clock: that of the recording where one is replayed.

@@ -8,7 +8,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/runtime/sink"
+	"probe/runtime/event"
 )
 
 // errorKind says how one kind of run-time error is shown.
@@ -21,29 +21,29 @@ type errorKind struct {
 	silent bool
 	// kind is what the receipt calls it; "" is no reason for an incomplete
 	// result.
-	kind sink.ReceiptKind
+	kind event.ReceiptKind
 }
 
 // errorKinds has a row for each builtin.ErrorKind.
 var errorKinds = map[builtin.ErrorKind]errorKind{
-	builtin.ErrReadKernel: {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: sink.FailedReads},
-	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: sink.FailedReads},
-	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: sink.MapFull,
+	builtin.ErrReadKernel: {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: event.FailedReads},
+	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: event.FailedReads},
+	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: event.MapFull,
 		message: "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`"},
-	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: sink.MapUpdateFailed},
+	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: event.MapUpdateFailed},
 	builtin.ErrDelete:    {message: "Can't delete map element because it does not exist."},
 	builtin.ErrLookup:    {message: "Can't lookup map element because it does not exist.", asked: true},
 	builtin.ErrDivZero:   {message: "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."},
 	builtin.ErrBounds:    {message: "Array access out of bounds. The value is zero."},
-	builtin.ErrLost:      {silent: true, kind: sink.LostEvents},
-	builtin.ErrStack:     {message: "Error reading stack.", kind: sink.FailedStacks},
-	builtin.ErrStackFull: {retcode: unix.E2BIG, kind: sink.LostStacks,
+	builtin.ErrLost:      {silent: true, kind: event.LostEvents},
+	builtin.ErrStack:     {message: "Error reading stack.", kind: event.FailedStacks},
+	builtin.ErrStackFull: {retcode: unix.E2BIG, kind: event.LostStacks,
 		message: "No room for another stack; its frames are lost. Try increasing max_map_keys config"},
-	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: sink.LoopsCut},
-	builtin.ErrTruncated: {silent: true, kind: sink.TruncatedStrings},
-	builtin.ErrNested:    {silent: true, kind: sink.MissedReturns},
-	builtin.ErrGraphLost: {silent: true, kind: sink.LostGraphs},
-	builtin.ErrCPU:       {message: "CPU count mismatch; unable to find per-cpu data."},
+	builtin.ErrLoopCut:    {message: "A loop reached its bound and was cut short.", kind: event.LoopsCut},
+	builtin.ErrTruncated:  {silent: true, kind: event.TruncatedStrings},
+	builtin.ErrNested:     {silent: true, kind: event.MissedReturns},
+	builtin.ErrUnrecorded: {silent: true, kind: event.LostGraphs},
+	builtin.ErrCPU:        {message: "CPU count mismatch; unable to find per-cpu data."},
 }
 
 // pollErrors looks at the error counters: lost events are told as they grow,
@@ -68,19 +68,19 @@ func (s *Session) pollErrors(c *Clause) {
 		if old != 0 || k.silent || k.asked && !s.opts.AllErrors {
 			continue
 		}
-		s.opts.Printer.RuntimeError(&sink.RuntimeError{
+		s.send(&event.RuntimeError{
 			At: e.At, Message: k.message, Helper: e.Helper, Retcode: -int(k.retcode), Count: n,
 		})
 	}
 	if lost > 0 {
 		s.lost += lost
-		s.opts.Printer.Lost(lost)
+		s.send(&event.Lost{Events: lost})
 	}
 }
 
 // receipt collects what makes the results incomplete (dialect row X-RUN).
-func (s *Session) receipt(clauses []*Clause) *sink.Receipt {
-	r := &sink.Receipt{ReadsShown: s.opts.AllErrors}
+func (s *Session) receipt(clauses []*Clause) *event.Receipt {
+	r := &event.Receipt{ReadsShown: s.opts.AllErrors}
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
@@ -94,11 +94,11 @@ func (s *Session) receipt(clauses []*Clause) *sink.Receipt {
 			p := c.obj.Programs[a.program]
 			for _, l := range a.links {
 				if n, ok := l.Missed(); ok && n > 0 {
-					kind := sink.Recursion
+					kind := event.Recursion
 					if returns(p) {
-						kind = sink.MissedReturns
+						kind = event.MissedReturns
 					}
-					addItem(r, sink.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
+					addItem(r, event.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
 				}
 			}
 		}
@@ -107,7 +107,7 @@ func (s *Session) receipt(clauses []*Clause) *sink.Receipt {
 				continue
 			}
 			if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
-				addItem(r, sink.ReceiptItem{Kind: sink.Recursion, Where: p.Site.Name, Count: st.Recursion})
+				addItem(r, event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
 			}
 		}
 		for _, it := range c.graphs.receipt() {
@@ -115,21 +115,21 @@ func (s *Session) receipt(clauses []*Clause) *sink.Receipt {
 		}
 		if c.machine != nil {
 			c.machine.Left(func(probe, why string, n uint64) {
-				addItem(r, sink.ReceiptItem{Kind: sink.NotRecorded, Where: probe, Count: n, Detail: why})
+				addItem(r, event.ReceiptItem{Kind: event.NotRecorded, Where: probe, Count: n, Detail: why})
 			})
 		}
 		if n := len(c.failed); n > 0 {
-			addItem(r, sink.ReceiptItem{Kind: sink.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
+			addItem(r, event.ReceiptItem{Kind: event.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
 		}
 		if c.dropped > 0 {
-			addItem(r, sink.ReceiptItem{Kind: sink.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
+			addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
 		}
 	}
 	return r
 }
 
-func receiptItem(e *object.ErrorSite, n uint64) sink.ReceiptItem {
-	it := sink.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
+func receiptItem(e *object.ErrorSite, n uint64) event.ReceiptItem {
+	it := event.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
 	if e.Map != "" || e.Kind == builtin.ErrMapFull || e.Kind == builtin.ErrMapUpdate {
 		it.Where = "@" + e.Map
 	}
@@ -138,7 +138,7 @@ func receiptItem(e *object.ErrorSite, n uint64) sink.ReceiptItem {
 
 // addItem adds an item, to an equal one if there is any: one place in a script
 // is compiled for each function that a pattern matches.
-func addItem(r *sink.Receipt, it sink.ReceiptItem) {
+func addItem(r *event.Receipt, it event.ReceiptItem) {
 	for i := range r.Items {
 		o := &r.Items[i]
 		if o.Kind == it.Kind && o.Where == it.Where && o.At == it.At && o.Detail == it.Detail {
@@ -160,10 +160,15 @@ func (s *Session) report(d *diag.Diagnostic) {
 		s.opts.Report(d)
 		return
 	}
-	s.opts.Printer.Log(d.Severity, d.Message)
+	s.log(d.Severity, d.Message)
 }
 
-func (s *Session) log(sev diag.Severity, text string) { s.opts.Printer.Log(sev, text) }
+func (s *Session) log(sev diag.Severity, text string) {
+	s.send(&event.Log{Severity: sev, Text: text})
+}
+
+// send hands an event to the sink.
+func (s *Session) send(e event.Event) { s.opts.Sink.Take(e) }
 
 func (s *Session) verbose(format string, args ...any) {
 	if s.opts.Verbose != nil {

@@ -108,11 +108,11 @@ func (s *script) compile(t *testing.T, text string, config compiler.Config, live
 func (s *script) options(t *testing.T) *session.Options {
 	t.Helper()
 	resolver := session.NewResolver()
-	printer, err := sink.New(s.format, sink.Config{Out: &s.out, Err: &s.err, Resolver: resolver})
+	printer, err := sink.New(s.format, sink.Config{Out: &s.out, Err: &s.err})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opts = session.Options{Probes: s.probes, Printer: printer, Resolver: resolver}
+	s.opts = session.Options{Probes: s.probes, Sink: printer, Resolver: resolver}
 	return &s.opts
 }
 
@@ -132,7 +132,7 @@ func (s *script) run(t *testing.T, ctx context.Context) (session.Result, error) 
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	res, err := session.Run(ctx, obj, *o)
-	if closeErr := o.Printer.Close(); closeErr != nil {
+	if closeErr := o.Sink.Close(); closeErr != nil {
 		t.Errorf("close: %v", closeErr)
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -214,7 +214,7 @@ func TestCancelDrains(t *testing.T) {
 	if _, err := ses.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	s.opts.Printer.Close()
+	s.opts.Sink.Close()
 	if n := strings.Count(s.out.String(), "line\n"); n != 100 {
 		t.Errorf("%d lines were printed, want 100", n)
 	}
@@ -314,11 +314,11 @@ func TestReaderGone(t *testing.T) {
 	s := &script{text: `interval:ms:5 { printf("x\n"); }`}
 	obj := s.compile(t, s.text, compiler.Config{})
 	s.options(t)
-	printer, err := sink.New("", sink.Config{Out: &pipe{after: 2}, Err: &s.err, Resolver: s.opts.Resolver})
+	printer, err := sink.New("", sink.Config{Out: &pipe{after: 2}, Err: &s.err})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opts.Printer = printer
+	s.opts.Sink = printer
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if _, err := session.Run(ctx, obj, s.opts); err != nil || ctx.Err() != nil {
@@ -398,7 +398,7 @@ func TestClauses(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	o.Printer.Close()
+	o.Sink.Close()
 	out := s.out.String()
 	for _, want := range []string{"one\n", "two\n", "one ends\n", "@m[a]: 1", "@m[b]: 2", "@m[ticks]: "} {
 		if !strings.Contains(out, want) {

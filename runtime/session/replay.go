@@ -3,13 +3,15 @@ package session
 import (
 	"cmp"
 	"context"
+	"probe/lang/hir"
 
-	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
+	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/machine/recording"
 	"probe/runtime/ring"
+	"probe/stdlib/fgraph"
 )
 
 // burst is how many events of a recording are replayed before other things are
@@ -29,21 +31,25 @@ func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts 
 	if opts.Verbose != nil {
 		m.Plan(func(probe string, calls int) { s.verbose("%s: calls in the recording: %d", probe, calls) })
 	}
-	err := c.run("begin")
+	s.beginCalls()
+	defer s.endCalls()
+	s.handOut()
+	err := c.run(hir.BeforeAttach)
 	for more := true; err == nil && more && !s.done && !s.exited; {
-		s.opts.Printer.Hold()
+		event.Hold(s.opts.Sink)
 		s.drain(s.clauses, 0)
 		for i := 0; i < burst && more && err == nil && !s.done && !s.exited; i++ {
 			if more, err = m.Next(); more {
 				s.drain(s.clauses, 0)
 			}
 		}
-		s.opts.Printer.Release()
+		event.Release(s.opts.Sink)
+		s.runCalls()
 		s.pollErrors(c)
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
-		case s.printerClosed():
+		case s.sinkDone():
 			s.done, s.discard = true, true
 		}
 	}
@@ -66,7 +72,7 @@ func replayError(err error) error {
 func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 	g := &graphs{store: s.opts.Resolver.graphs, probes: map[uint32]*graphProbe{}}
 	for i, pr := range obj.HIR.Probes {
-		if spec := pr.Site.Graph; spec != nil && spec.Why != "" {
+		if spec := fgraph.Of(pr.Site); spec != nil {
 			p := newGraphProbe(spec, pr.Site)
 			p.only = onlyOf(spec)
 			g.probes[uint32(i)] = p
@@ -78,7 +84,7 @@ func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 // keepRecorded keeps the tree of the recording that the program ran for. Where
 // several probes had their own tree of the call recorded, that is the one that
 // has most of what this probe asks for.
-func (h *handler) keepRecorded(r *builtin.GraphRecord) {
+func (h *handler) keepRecorded(r *fgraph.Record) {
 	g := h.u.graphs
 	p := g.probes[r.ID.Probe]
 	trees, funcs := h.u.machine.Trees()
@@ -94,7 +100,7 @@ func (h *handler) keepRecorded(r *builtin.GraphRecord) {
 		p.choose(t, funcs)
 		if !p.spec.Args {
 			withoutArgs(t)
-		} else if !h.u.machine.Deep(p.spec) {
+		} else if !p.spec.Deep {
 			t.Texts = nil
 		}
 		if best == nil || richer(t, best) {

@@ -12,6 +12,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
 	"probe/runtime/machine/recording"
@@ -87,13 +88,13 @@ func replayed(tb testing.TB, rec *record.Recording, script string, env recording
 	}
 	var stdout, stderr bytes.Buffer
 	opts.Resolver = ReplayResolver(r)
-	if opts.Printer, err = sink.New("text", sink.Config{Out: &stdout, Err: &stderr, Resolver: opts.Resolver}); err != nil {
+	if opts.Sink, err = sink.New("text", sink.Config{Out: &stdout, Err: &stderr}); err != nil {
 		tb.Fatal(err)
 	}
 	if res, err = Replay(tb.Context(), obj, m, opts); err != nil {
 		tb.Fatal(err)
 	}
-	if err := opts.Printer.Close(); err != nil {
+	if err := opts.Sink.Close(); err != nil {
 		tb.Fatal(err)
 	}
 	return stdout.String(), stderr.String(), res
@@ -182,7 +183,7 @@ func TestReplayReceipt(t *testing.T) {
 	trees[3].Calls[0].Flags |= graph.NoEntry
 	trees[3].Lost = 4
 	out, messages, res := replayed(t, rec, `fgraph:outer { printf("%d ", retval); } fgraph:outer { printf("p%d ", pid); } fgraph:outer { printf("d%d ", duration); print(graph); exit(); }`,
-		recording.Env{}, Options{Strict: true, Missing: []sink.ReceiptItem{{Kind: sink.LostEvents, Count: 2, Detail: "while it was recorded"}}}, 0)
+		recording.Env{}, Options{Strict: true, Missing: []event.ReceiptItem{{Kind: event.LostEvents, Count: 2, Detail: "while it was recorded"}}}, 0)
 	if want := "p10 d5000 "; !strings.HasPrefix(out, want) {
 		t.Errorf("got %q, want %q …", out, want)
 	}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"probe/lang/hir"
 	"sync"
 	"time"
 
@@ -24,17 +25,15 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/lang/value"
-	"probe/runtime/graph"
+	"probe/runtime/event"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/ring"
-	"probe/runtime/sink"
 )
 
 // Options say what to run a session with.
 type Options struct {
 	Probes   *provider.Set
-	Printer  sink.Printer
+	Sink     event.Sink
 	Resolver *Resolver
 
 	PID   int    // -p: probes are restricted to it, and its end ends the run (unless Stay)
@@ -62,13 +61,8 @@ type Options struct {
 	Verbose func(text string)
 	// Report, if set, shows messages with their place in the script.
 	Report func(d *diag.Diagnostic)
-	// Tree, if set, is given each call graph that the script asks for, before
-	// what the script prints of it. It is called by the goroutine of Run, and
-	// may keep the tree. The functions are the same table each time, which only
-	// grows, and not while Tree runs.
-	Tree func(id value.GraphID, t *graph.Tree, funcs *graph.Funcs)
 	// Missing is what a recording that is replayed lacks itself, for the receipt.
-	Missing []sink.ReceiptItem
+	Missing []event.ReceiptItem
 	// Ready, if set, is called once everything is attached.
 	Ready func(probes int)
 }
@@ -144,7 +138,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		return nil, err
 	}
 	putClocks(c.data, obj.StartOff, obj.TAIOff)
-	if err := c.run("begin"); err != nil {
+	if err := c.run(hir.BeforeAttach); err != nil {
 		c.close()
 		return nil, machineError("run begin probes", err)
 	}
@@ -196,7 +190,7 @@ func (s *Session) remove(c *Clause) {
 			continue
 		}
 		s.settle([]*Clause{c})
-		s.opts.Printer.Receipt(s.receipt([]*Clause{c}))
+		s.send(s.receipt([]*Clause{c}))
 		s.clauses = append(s.clauses[:i], s.clauses[i+1:]...)
 		if c.ringFD >= 0 {
 			s.waiter.Remove(c.ringFD)
@@ -207,27 +201,6 @@ func (s *Session) remove(c *Clause) {
 		}()
 		return
 	}
-}
-
-// call runs f on the goroutine of Run, or here when nothing runs yet.
-func (s *Session) call(f func()) {
-	s.mu.Lock()
-	if !s.running {
-		s.mu.Unlock()
-		f()
-		return
-	}
-	s.calls <- f
-	s.mu.Unlock()
-	s.waiter.Wake()
-}
-
-// Do runs f between two rounds of reading events, for whatever prints or looks
-// at maps while the session runs. It returns when f is done.
-func (s *Session) Do(f func()) {
-	done := make(chan struct{})
-	s.call(func() { defer close(done); f() })
-	<-done
 }
 
 // liveMaps are the script maps of all clauses by their kernel name.
@@ -261,9 +234,7 @@ const (
 // Run reads events until the run ends, and brings it to its end. The context's
 // end is a reason like others: what is in the buffers is still printed.
 func (s *Session) Run(ctx context.Context) (Result, error) {
-	s.mu.Lock()
-	s.running = true
-	s.mu.Unlock()
+	s.beginCalls()
 	probes := 0
 	for _, c := range s.clauses {
 		probes += c.count
@@ -273,7 +244,8 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if err := s.startChild(); err != nil {
 		return Result{Exit: 255}, err
 	}
-	s.opts.Printer.Attached(probes)
+	s.handOut()
+	s.send(&event.Attached{Probes: probes})
 	if s.opts.Ready != nil {
 		s.opts.Ready(probes)
 	}
@@ -291,7 +263,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
-		case s.printerClosed():
+		case s.sinkDone():
 			s.done, s.discard = true, true
 		case n == 0 && !s.opts.Stay && s.onlySpecial():
 			s.done = true
@@ -337,13 +309,7 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 		for _, f := range stops {
 			f()
 		}
-		// A caller may hold the lock while it waits for room in the channel.
-		for !s.mu.TryLock() {
-			s.runCalls()
-		}
-		s.running = false
-		s.mu.Unlock()
-		s.runCalls()
+		s.endCalls()
 	}
 }
 
@@ -354,20 +320,9 @@ func (s *Session) ready(fd int) {
 	}
 }
 
-func (s *Session) runCalls() {
-	for {
-		select {
-		case f := <-s.calls:
-			f()
-		default:
-			return
-		}
-	}
-}
-
-func (s *Session) printerClosed() bool {
+func (s *Session) sinkDone() bool {
 	select {
-	case <-s.opts.Printer.Closed():
+	case <-s.opts.Sink.Done():
 		return true
 	default:
 		return false
@@ -395,7 +350,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			continue
 		}
 		if !held {
-			s.opts.Printer.Hold()
+			event.Hold(s.opts.Sink)
 			held = true
 		}
 		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
@@ -410,7 +365,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 		}
 	}
 	if held {
-		s.opts.Printer.Release()
+		event.Release(s.opts.Sink)
 	}
 	return total
 }

@@ -6,11 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/compiler/builtin"
 	"probe/lang/hir"
 	"probe/lang/value"
+	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/live"
+	"probe/stdlib/fgraph"
 )
 
 // graphEvents encodes entries and returns as programs write them: pairs of the
@@ -26,9 +27,9 @@ func graphEvents(tid uint32, list ...[2]uint64) []byte {
 	return b
 }
 
-// Options.Tree is given each tree that is kept, with one table of functions for
+// The sink is given each tree that is kept, with one table of functions for
 // all probes.
-func TestTreeHook(t *testing.T) {
+func TestGraphEvents(t *testing.T) {
 	type told struct {
 		id    value.GraphID
 		names []string
@@ -39,12 +40,14 @@ func TestTreeHook(t *testing.T) {
 	store := live.NewStore()
 	g := &graphs{store: store, probes: map[uint32]*graphProbe{}}
 	for i, name := range []string{"f", "g"} {
-		spec := &hir.Graph{Source: hir.GraphBPF, Func: name, Depth: 16, Parts: []hir.GraphPart{{Func: "h"}}}
+		spec := &fgraph.Plan{Source: fgraph.BPF, Func: name, Depth: 16, Parts: []fgraph.Part{{Func: "h"}}}
 		p := newGraphProbe(spec, &hir.Site{})
 		p.decoder = live.NewDecoder(spec, nil)
 		g.probes[uint32(i)] = p
 	}
-	s := &Session{opts: Options{Tree: func(id value.GraphID, tree *graph.Tree, funcs *graph.Funcs) {
+	s := &Session{opts: Options{Sink: event.Func(func(e event.Event) error {
+		ev := e.(*event.Graph)
+		id, tree, funcs := ev.ID, ev.Tree, ev.Funcs
 		if table != nil && table != funcs {
 			t.Error("another table of functions")
 		}
@@ -55,20 +58,16 @@ func TestTreeHook(t *testing.T) {
 		}
 		got = append(got, x)
 		store.Text(id, value.GraphText) // may be asked for meanwhile
-	}}}
+		return nil
+	})}}
 	h := &handler{s: s, u: &Clause{graphs: g}}
 	call := [][2]uint64{{0, 0}, {1, 0}, {1, 1}, {0, 1}}
 	a, b := value.GraphID{Time: 450, TID: 7}, value.GraphID{Time: 460, TID: 8, Probe: 1}
-	h.KeepGraph(&builtin.GraphRecord{ID: a, Start: 90, PID: 5, Events: graphEvents(7, call...)})
-	h.KeepGraph(&builtin.GraphRecord{ID: b, Start: 90, PID: 6, Events: graphEvents(8, call...)})
-	h.KeepGraph(&builtin.GraphRecord{ID: value.GraphID{Time: 470, TID: 9}, Start: 90, PID: 6}) // no tree
+	h.keepGraph(&fgraph.Record{ID: a, Start: 90, PID: 5, Events: graphEvents(7, call...)})
+	h.keepGraph(&fgraph.Record{ID: b, Start: 90, PID: 6, Events: graphEvents(8, call...)})
+	h.keepGraph(&fgraph.Record{ID: value.GraphID{Time: 470, TID: 9}, Start: 90, PID: 6}) // no tree
 	want := []told{{a, []string{"f", "h"}, 5}, {b, []string{"g", "h"}, 6}}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(told{})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
-	}
-	s.opts.Tree = nil
-	h.KeepGraph(&builtin.GraphRecord{ID: value.GraphID{Time: 480, TID: 7}, Start: 90, Events: graphEvents(7, call...)})
-	if len(got) != len(want) {
-		t.Error("told without a hook")
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/event"
 	"probe/runtime/machine/live/bpf"
-	"probe/runtime/sink"
 )
 
 func program(role object.Role, kind hir.AttachKind, symbol string) *object.Program {
@@ -274,9 +274,9 @@ func TestReceiptMerges(t *testing.T) {
 		{Kind: builtin.ErrDivZero, At: at, Probe: "kprobe:a"},
 		{Kind: builtin.ErrNested, At: at, Probe: "ret:a"},
 	}}, counters: []uint64{2, 3, 7, 9, 0}}
-	want := []sink.ReceiptItem{
-		{Kind: sink.MapFull, Where: "@m", Count: 5, At: at},
-		{Kind: sink.LostEvents, Where: "kprobe:a", Count: 7, At: at},
+	want := []event.ReceiptItem{
+		{Kind: event.MapFull, Where: "@m", Count: 5, At: at},
+		{Kind: event.LostEvents, Where: "kprobe:a", Count: 7, At: at},
 	}
 	if diff := cmp.Diff(want, s.receipt([]*Clause{c}).Items, cmp.Comparer(func(a, b source.Span) bool { return a == b })); diff != "" {
 		t.Error(diff)

@@ -5,21 +5,63 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/event"
 )
 
-// run prints with a Printer of a format and returns what went to the output
-// and to standard error.
-func run(t testing.TB, format string, c Config, print func(p Printer)) (out, errs string) {
+// printer sends events to a sink, one for each call.
+type printer struct {
+	event.Sink
+	r value.Resolver
+}
+
+func (p printer) Attached(n int) { p.Take(&event.Attached{Probes: n}) }
+func (p printer) Printf(specs []value.Spec, args ...value.Value) {
+	p.Take(&event.Printf{Format: specs, Args: args, Resolver: p.r})
+}
+func (p printer) Text(from event.Source, text string) {
+	p.Take(&event.Text{From: from, Data: []byte(text)})
+}
+func (p printer) Value(v value.Value) { p.Take(&event.Value{Value: v, Resolver: p.r}) }
+func (p printer) Map(m *value.MapData, top, div int64) {
+	p.Take(event.NewMap(m, top, div, p.r))
+}
+func (p printer) Final(m *value.MapData) { p.Take(event.FinalMap(m, p.r)) }
+func (p printer) Message(s diag.Severity, at source.Span, text string, args ...value.Value) {
+	specs, err := value.ParseFormat(text)
+	if err != nil {
+		panic(err)
+	}
+	p.Take(&event.Message{Severity: s, At: at, Format: specs, Args: args, Resolver: p.r})
+}
+func (p printer) RuntimeError(e *event.RuntimeError) { p.Take(e) }
+func (p printer) Lost(n uint64)                      { p.Take(&event.Lost{Events: n}) }
+func (p printer) Log(s diag.Severity, text string)   { p.Take(&event.Log{Severity: s, Text: text}) }
+func (p printer) End()                               { p.Take(&event.End{}) }
+func (p printer) Receipt(r *event.Receipt)           { p.Take(r) }
+func (p printer) Hold()                              { event.Hold(p.Sink) }
+func (p printer) Release()                           { event.Release(p.Sink) }
+
+// open makes the sink of a format for tests.
+func open(t testing.TB, format string, c Config, r value.Resolver) printer {
 	t.Helper()
-	var o, e bytes.Buffer
-	c.Out, c.Err = &o, &e
-	p, err := New(format, c)
+	s, err := New(format, c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return printer{s, r}
+}
+
+// run prints in a format and returns what went to the output and to standard
+// error.
+func run(t testing.TB, format string, c Config, r value.Resolver, print func(p printer)) (out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	c.Out, c.Err = &o, &e
+	p := open(t, format, c, r)
 	print(p)
 	if err := p.Close(); err != nil {
 		t.Fatalf("Close: %v", err)

@@ -62,8 +62,3 @@ func (s *stream) painted(text []byte, sev diag.Severity) []byte {
 	}
 	return bytes.Replace(text, []byte(severities[sev].plain), []byte(severities[sev].painted), 1)
 }
-
-// appendLog appends a message without a place (O-DIAG-04).
-func (s *stream) appendLog(dst []byte, sev diag.Severity, text string) []byte {
-	return append(append(s.appendSeverity(dst, sev), text...), '\n')
-}

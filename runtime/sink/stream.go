@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"probe/lang/diag"
-	"probe/lang/value"
+	"probe/runtime/event"
 )
 
 // bufferSize is how much output is kept at most before it is written.
@@ -19,11 +19,11 @@ const bufferSize = 64 << 10
 // with mu locked and call commit.
 type stream struct {
 	Config
-	mu     sync.Mutex
-	buf    []byte
-	held   int
-	err    error // first failure to write, a broken pipe included
-	closed chan struct{}
+	mu   sync.Mutex
+	buf  []byte
+	held int
+	err  error // first failure to write, a broken pipe included
+	done chan struct{}
 }
 
 func newStream(c Config) *stream {
@@ -33,10 +33,7 @@ func newStream(c Config) *stream {
 	if c.Err == nil {
 		c.Err = os.Stderr
 	}
-	if c.Resolver == nil {
-		c.Resolver = value.NoResolver{}
-	}
-	return &stream{Config: c, closed: make(chan struct{}), buf: make([]byte, 0, bufferSize)}
+	return &stream{Config: c, done: make(chan struct{}), buf: make([]byte, 0, bufferSize)}
 }
 
 // commit ends one call: what the buffering mode wants written is written.
@@ -62,7 +59,7 @@ func (s *stream) write(n int) {
 	if s.err == nil && n > 0 {
 		if _, err := s.Out.Write(s.buf[:n]); err != nil {
 			s.err = err
-			close(s.closed)
+			close(s.done)
 		}
 	}
 	s.buf = s.buf[:copy(s.buf, s.buf[n:])]
@@ -80,7 +77,15 @@ func (s *stream) message(text []byte) {
 	_, _ = s.Err.Write(text)
 }
 
-// dropped tells messages that the user does not want to see.
+// log writes a message without a place in the script, in every format on
+// standard error (O-DIAG-04).
+func (s *stream) log(e *event.Log) {
+	if !s.dropped(e.Severity) {
+		s.message(append(append(s.appendSeverity(nil, e.Severity), e.Text...), '\n'))
+	}
+}
+
+// dropped reports the messages that the user does not want to see.
 func (s *stream) dropped(sev diag.Severity) bool { return s.NoWarnings && sev == diag.Warning }
 
 // Hold starts a batch.
@@ -98,8 +103,8 @@ func (s *stream) Release() {
 	s.commit()
 }
 
-// Closed is closed at the first failure to write.
-func (s *stream) Closed() <-chan struct{} { return s.closed }
+// Done is closed at the first failure to write.
+func (s *stream) Done() <-chan struct{} { return s.done }
 
 // Close writes what is left; the writers themselves stay open.
 func (s *stream) Close() error {

@@ -16,6 +16,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/event"
 )
 
 // journal records each write, of the output as is and of standard error with
@@ -35,36 +36,33 @@ func (m marked) Write(b []byte) (int, error) {
 }
 
 func TestBuffering(t *testing.T) {
-	text := func(s string) func(Printer) { return func(p Printer) { p.Text(Printf, []byte(s)) } }
-	warn := func(p Printer) { p.Log(diag.Warning, "w") }
+	text := func(s string) func(printer) { return func(p printer) { p.Text(event.Cat, s) } }
+	warn := func(p printer) { p.Log(diag.Warning, "w") }
 	tests := []struct {
 		name  string
 		mode  Buffering
-		steps []func(Printer)
+		steps []func(printer)
 		want  []string
 	}{
-		{"line", ByLine, []func(Printer){text("a"), text("b\nc"), text("d\n"), text("e")}, []string{"ab\n", "cd\n", "e"}},
-		{"line, several at once", ByLine, []func(Printer){text("a\nb\nc")}, []string{"a\nb\n", "c"}},
-		{"none", Unbuffered, []func(Printer){text("a"), text("b\nc"), text("")}, []string{"a", "b\nc"}},
-		{"full", Full, []func(Printer){text("a\n"), text("b\n")}, []string{"a\nb\n"}},
-		{"full fills", Full, []func(Printer){text(strings.Repeat("x", bufferSize)), text("b\n")}, []string{strings.Repeat("x", bufferSize), "b\n"}},
-		{"held", ByLine, []func(Printer){Printer.Hold, text("a\n"), Printer.Hold, text("b\n"), Printer.Release, text("c\n"), Printer.Release, text("d\n")},
+		{"line", ByLine, []func(printer){text("a"), text("b\nc"), text("d\n"), text("e")}, []string{"ab\n", "cd\n", "e"}},
+		{"line, several at once", ByLine, []func(printer){text("a\nb\nc")}, []string{"a\nb\n", "c"}},
+		{"none", Unbuffered, []func(printer){text("a"), text("b\nc"), text("")}, []string{"a", "b\nc"}},
+		{"full", Full, []func(printer){text("a\n"), text("b\n")}, []string{"a\nb\n"}},
+		{"full fills", Full, []func(printer){text(strings.Repeat("x", bufferSize)), text("b\n")}, []string{strings.Repeat("x", bufferSize), "b\n"}},
+		{"held", ByLine, []func(printer){printer.Hold, text("a\n"), printer.Hold, text("b\n"), printer.Release, text("c\n"), printer.Release, text("d\n")},
 			[]string{"a\nb\nc\n", "d\n"}},
-		{"held unbuffered", Unbuffered, []func(Printer){Printer.Hold, text("a"), text("b"), Printer.Release}, []string{"ab"}},
-		{"released once too often", ByLine, []func(Printer){Printer.Release, Printer.Hold, text("a\n"), text("b\n"), Printer.Release}, []string{"a\nb\n"}},
+		{"held unbuffered", Unbuffered, []func(printer){printer.Hold, text("a"), text("b"), printer.Release}, []string{"ab"}},
+		{"released once too often", ByLine, []func(printer){printer.Release, printer.Hold, text("a\n"), text("b\n"), printer.Release}, []string{"a\nb\n"}},
 		// Messages come after the lines printed before them and never inside one.
-		{"message after held lines", ByLine, []func(Printer){Printer.Hold, text("a\nb"), warn, text("c\n"), Printer.Release},
+		{"message after held lines", ByLine, []func(printer){printer.Hold, text("a\nb"), warn, text("c\n"), printer.Release},
 			[]string{"a\n", "! WARNING: w\n", "bc\n"}},
-		{"message beside full buffering", Full, []func(Printer){text("a\n"), warn}, []string{"! WARNING: w\n", "a\n"}},
+		{"message beside full buffering", Full, []func(printer){text("a\n"), warn}, []string{"! WARNING: w\n", "a\n"}},
 		{"nothing", ByLine, nil, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var writes []string
-			p, err := New("text", Config{Out: journal{&writes}, Err: marked{journal{&writes}}, Buffer: tt.mode})
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := open(t, "text", Config{Out: journal{&writes}, Err: marked{journal{&writes}}, Buffer: tt.mode}, nil)
 			for _, step := range tt.steps {
 				step(p)
 			}
@@ -90,15 +88,15 @@ func TestBrokenPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case <-p.Closed():
-		t.Fatal("Closed before anything was written")
+	case <-p.Done():
+		t.Fatal("Done before anything was written")
 	default:
 	}
 	r.Close()
 	for range 3 {
-		p.Text(Printf, []byte("nobody reads this\n"))
+		p.Take(&event.Text{From: event.Cat, Data: []byte("nobody reads this\n")})
 	}
-	<-p.Closed()
+	<-p.Done()
 	if err := p.Close(); err != nil {
 		t.Errorf("Close after the reader went away = %v, want nil", err)
 	}
@@ -121,15 +119,15 @@ func TestWriteFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Lost(1)
+	p.Take(&event.Lost{Events: 1})
 	select {
-	case <-p.Closed():
-		t.Fatal("Closed after a write that went well")
+	case <-p.Done():
+		t.Fatal("Done after a write that went well")
 	default:
 	}
-	p.Lost(2)
-	<-p.Closed()
-	p.Lost(3)
+	p.Take(&event.Lost{Events: 2})
+	<-p.Done()
+	p.Take(&event.Lost{Events: 3})
 	if err := p.Close(); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Close = %v, want ENOSPC", err)
 	}
@@ -137,7 +135,7 @@ func TestWriteFailure(t *testing.T) {
 
 func TestConcurrentUse(t *testing.T) {
 	for _, format := range Formats() {
-		out, _ := run(t, format, Config{Buffer: Unbuffered}, func(p Printer) {
+		out, _ := run(t, format, Config{Buffer: Unbuffered}, nil, func(p printer) {
 			var wg sync.WaitGroup
 			for range 4 {
 				wg.Add(1)
@@ -192,7 +190,7 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Text(Printf, []byte("new"))
+	p.Take(&event.Text{From: event.Cat, Data: []byte("new")})
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +210,7 @@ func BenchmarkPrintf(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	args := []value.Value{num(types.Uint32, 4242), str(16, "systemd-journal")}
+	e := &event.Printf{Format: specs, Args: []value.Value{num(types.Uint32, 4242), str(16, "systemd-journal")}}
 	for _, format := range Formats() {
 		b.Run("format="+format, func(b *testing.B) {
 			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -225,11 +223,11 @@ func BenchmarkPrintf(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
-			p.Hold()
+			event.Hold(p)
 			for b.Loop() {
-				p.Printf(specs, args)
+				p.Take(e)
 			}
-			p.Release()
+			event.Release(p)
 		})
 	}
 }
@@ -239,14 +237,14 @@ func TestPrintfDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []value.Value{num(types.Uint32, 4242), str(16, "sshd")}
+	e := &event.Printf{Format: specs, Args: []value.Value{num(types.Uint32, 4242), str(16, "sshd")}}
 	for _, format := range Formats() {
 		p, err := New(format, Config{Out: io.Discard})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Printf(specs, args)
-		if n := testing.AllocsPerRun(100, func() { p.Printf(specs, args) }); n > 0 {
+		p.Take(e)
+		if n := testing.AllocsPerRun(100, func() { p.Take(e) }); n > 0 {
 			t.Errorf("%s: Printf allocates %v times", format, n)
 		}
 	}

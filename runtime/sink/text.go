@@ -6,113 +6,77 @@ import (
 	"strconv"
 
 	"probe/lang/diag"
-	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/event"
 )
 
-// textPrinter is the format for people (sections 5.6, 5.7 and 6.4).
-type textPrinter struct{ *stream }
+// textSink is the format for people (sections 5.6, 5.7 and 6.4).
+type textSink struct{ *stream }
 
-func (p *textPrinter) Attached(n int) {
+// Take shows an event.
+func (p *textSink) Take(e event.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := e.(type) {
+	case *event.Printf:
+		p.buf = value.AppendFormat(p.buf, e.Format, e.Args, e.Resolver)
+		p.commit()
+	case *event.Text:
+		p.buf = append(p.buf, e.Data...)
+		if e.From == event.Join || e.From == event.System { // they end their line themselves (F-JOIN, F-SYSTEM)
+			p.buf = append(p.buf, '\n')
+		}
+		p.commit()
+	case *event.Value: // ends the line as well (M-PRINT-13)
+		p.buf = append(value.AppendText(p.buf, e.Value, e.Resolver), '\n')
+		p.commit()
+	case *event.Map:
+		p.buf = appendMap(p.buf, e)
+		p.commit()
+	case *event.End: // the maps stand apart (M-PRINT-14)
+		p.buf = append(p.buf, "\n\n"...)
+		p.commit()
+	case *event.Attached:
+		p.attached(e.Probes)
+	case *event.Lost:
+		p.message(append(strconv.AppendUint([]byte("Lost "), e.Events, 10), " events\n"...))
+	case *event.Message:
+		if !p.dropped(e.Severity) {
+			line := p.appendSeverity(appendPlace(nil, e.At), e.Severity)
+			line = value.AppendFormat(line, e.Format, e.Args, e.Resolver)
+			p.message(append(bytes.TrimSuffix(line, []byte("\n")), '\n'))
+		}
+	case *event.RuntimeError:
+		if !p.dropped(diag.Warning) {
+			p.runtimeError(e)
+		}
+	case *event.Log:
+		p.log(e)
+	case *event.Receipt:
+		if d := receiptDiagnostic(e); d != nil {
+			var b bytes.Buffer
+			_ = diag.Render(&b, &diag.List{All: []*diag.Diagnostic{d}}, diag.Options{Color: p.Color}) // a Buffer takes everything
+			p.message(b.Bytes())
+		}
+	}
+}
+
+// attached writes how many probes there are (O-STREAM-03).
+func (p *textSink) attached(n int) {
 	if p.Quiet {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	line := strconv.AppendInt([]byte("Attached "), int64(n), 10)
-	line = append(line, " probe"...)
+	line := append(strconv.AppendInt([]byte("Attached "), int64(n), 10), " probe"...)
 	if n != 1 {
 		line = append(line, 's')
 	}
 	p.message(append(line, '\n'))
 }
 
-func (p *textPrinter) Printf(specs []value.Spec, args []value.Value) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.buf = value.AppendFormat(p.buf, specs, args, p.Resolver)
-	p.commit()
-}
-
-func (p *textPrinter) Text(kind Kind, text []byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.buf = append(p.buf, text...)
-	if kind.newline() {
-		p.buf = append(p.buf, '\n')
-	}
-	p.commit()
-}
-
-func (p *textPrinter) Value(v value.Value) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.buf = append(value.AppendText(p.buf, v, p.Resolver), '\n')
-	p.commit()
-}
-
-func (p *textPrinter) Map(m *value.MapData, o MapOptions) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.buf = appendMap(p.buf, m, o, p.Resolver)
-	p.commit()
-}
-
-func appendMap(dst []byte, m *value.MapData, o MapOptions, r value.Resolver) []byte {
-	entries := printed(m, o)
-	for i := range entries {
-		e := &entries[i]
-		dst = append(append(dst, '@'), m.Name...)
-		if !m.Scalar() {
-			dst = value.AppendKey(append(dst, '['), m.KeyOf(e), r)
-			dst = append(dst, ']')
-		}
-		if m.Val.IsMultiBucket() {
-			dst = appendBuckets(append(dst, ":\n"...), m, e, o.Div, r)
-			dst = append(dst, '\n')
-			continue
-		}
-		dst = value.AppendMapValue(append(dst, ": "...), m.ValueOf(e), o.Div, r)
-		dst = append(dst, '\n')
-	}
-	return dst
-}
-
-func appendBuckets(dst []byte, m *value.MapData, e *value.Entry, div int64, r value.Resolver) []byte {
-	if m.Val.Kind == types.TSeries {
-		return value.AppendSeries(dst, m.Val, e.Points, r)
-	}
-	return value.AppendHist(dst, m.Val, e.Buckets, div)
-}
-
-// printed is the entries of a map that appear. A scalar map that holds nothing
-// still has its zero value when the script asks for it (M-PRINT-11).
-func printed(m *value.MapData, o MapOptions) []value.Entry {
-	if len(m.Entries) == 0 && m.Scalar() && !o.AtExit && !m.Val.IsMultiBucket() {
-		return []value.Entry{{}}
-	}
-	return m.Sorted(o.Top)
-}
-
-func (p *textPrinter) Message(s diag.Severity, at source.Span, text []byte) {
-	if p.dropped(s) {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	line := appendPlace(nil, at)
-	line = p.appendSeverity(line, s)
-	line = append(line, bytes.TrimSuffix(text, []byte("\n"))...)
-	p.message(append(line, '\n'))
-}
-
-func (p *textPrinter) RuntimeError(e *RuntimeError) {
-	if p.dropped(diag.Warning) {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// runtimeError writes a failure inside a probe. This form, unlike that of our own
+// messages, is part of the language.
+func (p *textSink) runtimeError(e *event.RuntimeError) {
 	text := e.Message
 	if e.Count > 1 {
 		text += fmt.Sprintf(" (%d times)", e.Count)
@@ -120,43 +84,30 @@ func (p *textPrinter) RuntimeError(e *RuntimeError) {
 	if e.Helper != "" {
 		text += fmt.Sprintf("\nAdditional Info - helper: %s, retcode: %d", e.Helper, e.Retcode)
 	}
-	// This form, unlike that of our own messages, is part of the language.
 	var b bytes.Buffer
 	d := &diag.Diagnostic{Severity: diag.Warning, Span: e.At, Message: text}
 	_ = diag.RenderBpftrace(&b, &diag.List{All: []*diag.Diagnostic{d}}) // a Buffer takes everything
 	p.message(p.painted(b.Bytes(), diag.Warning))
 }
 
-func (p *textPrinter) Lost(n uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	line := strconv.AppendUint([]byte("Lost "), n, 10)
-	p.message(append(line, " events\n"...))
-}
-
-func (p *textPrinter) Log(s diag.Severity, text string) {
-	if p.dropped(s) {
-		return
+// appendMap appends a map, a line or a drawing for each entry (section 5.7).
+func appendMap(dst []byte, m *event.Map) []byte {
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		dst = append(append(dst, '@'), m.Name...)
+		if !m.Scalar() {
+			dst = value.AppendKey(append(dst, '['), m.KeyOf(e), m.Resolver)
+			dst = append(dst, ']')
+		}
+		switch m.Val.Kind {
+		case types.Hist, types.LHist:
+			dst = value.AppendHist(append(dst, ":\n"...), m.Val, e.Buckets, m.Div)
+		case types.TSeries:
+			dst = value.AppendSeries(append(dst, ":\n"...), m.Val, e.Points, value.LastEpoch(m.Entries), m.Resolver)
+		default:
+			dst = value.AppendMapValue(append(dst, ": "...), m.ValueOf(e), m.Div, m.Resolver)
+		}
+		dst = append(dst, '\n')
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.message(p.appendLog(nil, s, text))
-}
-
-func (p *textPrinter) End() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.buf = append(p.buf, "\n\n"...)
-	p.commit()
-}
-
-func (p *textPrinter) Receipt(r *Receipt) {
-	if len(r.Items) == 0 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var b bytes.Buffer
-	_ = diag.Render(&b, &diag.List{All: []*diag.Diagnostic{r.Diagnostic()}}, diag.Options{Color: p.Color})
-	p.message(b.Bytes())
+	return dst
 }

@@ -10,7 +10,6 @@ import (
 
 	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/provider"
@@ -69,17 +68,10 @@ func table(head []string, rows [][]string) string {
 // code is text as code inside a line.
 func code(s string) string { return "`" + s + "`" }
 
-// later is how the documentation of a kind of probe ends that the language has
-// and this build has not.
-const later = " Not supported yet."
-
-// works tells the kinds of probes that can be used.
-func works(k hir.ProbeKind) bool { return !strings.HasSuffix(k.Doc, later) }
-
 func probeTable() string {
 	var rows [][]string
 	for _, k := range provider.Kinds() {
-		if !works(k) {
+		if k.Missing {
 			continue
 		}
 		name := code(k.Name)
@@ -168,7 +160,7 @@ func configTable() string {
 func missing() string {
 	var kinds, names []string
 	for _, k := range provider.Kinds() {
-		if !works(k) {
+		if k.Missing {
 			kinds = append(kinds, code(k.Name)+" ("+k.Row+")")
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/event"
 	"probe/runtime/session"
-	"probe/runtime/sink"
 )
 
 // command is one of the session's own commands.
@@ -267,7 +267,7 @@ func (r *repl) print(_ context.Context, arg string) *diag.Diagnostic {
 		if err != nil {
 			return mistake("%v", err)
 		}
-		r.printer.Map(data, sink.MapOptions{})
+		r.printer.Take(event.NewMap(data, 0, 0, r.cfg.Session.Resolver))
 	}
 	return nil
 }

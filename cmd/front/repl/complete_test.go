@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"probe/runtime/machine/live/provider"
 )
 
 func TestOperandStart(t *testing.T) {
@@ -172,7 +174,7 @@ func TestProgramTargets(t *testing.T) {
 
 func TestListsThatCannotBeRead(t *testing.T) {
 	n := newNames(func(string, func(string) bool) error { return errors.New("not permitted") })
-	if got := n.starting("kprobe", "v"); len(got) != 0 {
+	if got := n.starting(provider.KindOf("kprobe"), "v"); len(got) != 0 {
 		t.Errorf("completed to %q", got)
 	}
 }

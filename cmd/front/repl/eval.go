@@ -14,6 +14,7 @@ import (
 	"probe/lang/syntax"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/event"
 	"probe/runtime/session"
 )
 
@@ -69,7 +70,7 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 // onlyBegin tells objects that have done their work once they are added.
 func onlyBegin(obj *object.Object) bool {
 	for _, p := range obj.Programs {
-		if p.Site.Provider != "begin" {
+		if p.Site.About().Phase != hir.BeforeAttach {
 			return false
 		}
 	}
@@ -132,7 +133,7 @@ func (r *repl) evalStmts(ctx context.Context, text string) {
 	}
 	r.show(withoutNoise(list))
 	if v, ok := constant(p); ok && in.prints {
-		r.printer.Value(v)
+		r.printer.Take(&event.Value{Value: v, Resolver: r.cfg.Session.Resolver})
 		return
 	}
 	obj, list := r.compile(p, text, in.fresh)

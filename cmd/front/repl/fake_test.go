@@ -17,6 +17,7 @@ import (
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/machine/live/provider"
 	"probe/runtime/session"
 	"probe/stdlib"
 )
@@ -36,25 +37,26 @@ func newFakeKernel() *fakeKernel {
 }
 
 func (k *fakeKernel) Kinds() []hir.ProbeKind {
-	return []hir.ProbeKind{
-		{Name: "begin", Usage: "begin", Doc: "Runs first."},
-		{Name: "end", Usage: "end"},
-		{Name: "interval", Aliases: []string{"i"}, Usage: "interval:unit:count"},
-		{Name: "tracepoint", Aliases: []string{"t"}, Usage: "tracepoint:category:event"},
-		{Name: "kprobe", Aliases: []string{"k"}, Usage: "kprobe:function", Doc: "Entry of a kernel function."},
+	var out []hir.ProbeKind
+	for _, kind := range provider.Kinds() {
+		switch kind.Name {
+		case "begin", "end", "interval", "tracepoint", "kprobe":
+			out = append(out, kind)
+		}
 	}
+	return out
 }
 
 func (k *fakeKernel) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	name := req.Raw
 	switch req.Parts[0].Text {
 	case "begin", "end":
-		return []*hir.Site{{Provider: req.Parts[0].Text, Name: name, Prog: hir.ProgRawTP, Type: "special"}}
+		return []*hir.Site{{Provider: req.Parts[0].Text, Kind: provider.KindOf(req.Parts[0].Text), Name: name, Prog: hir.ProgRawTP, Type: "special"}}
 	case "interval":
 		if len(req.Parts) == 4 {
 			panic("a fault in the checker")
 		}
-		return []*hir.Site{{Provider: "interval", Name: name, Prog: hir.ProgRawTP, Type: "interval",
+		return []*hir.Site{{Provider: "interval", Kind: provider.KindOf("interval"), Name: name, Prog: hir.ProgRawTP, Type: "interval",
 			Attach: hir.Attach{Kind: hir.AttachInterval, Period: 1e9}}}
 	case "kprobe":
 		if len(req.Parts) < 2 {
@@ -65,7 +67,7 @@ func (k *fakeKernel) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site 
 			out.Errorf("no-match", req.At, "no function is named %s", f)
 			return nil
 		}
-		return []*hir.Site{{Provider: "kprobe", Name: name, Prog: hir.ProgKprobe, Type: "kprobe", Space: types.Kernel, Regs: true,
+		return []*hir.Site{{Provider: "kprobe", Kind: provider.KindOf("kprobe"), Name: name, Prog: hir.ProgKprobe, Type: "kprobe", Space: types.Kernel, Regs: true,
 			Attach: hir.Attach{Kind: hir.AttachKprobe, Symbol: req.Parts[1].Text},
 			Args: []hir.Arg{
 				{Name: "task", Type: types.PointerTo(k.task, types.Kernel), Loc: hir.Loc{Kind: hir.LocReg, Off: 112, Size: 8}},
@@ -158,15 +160,6 @@ func (f *fakeTracer) Clear(m *object.Map) error { delete(f.data, m.Name); return
 func (f *fakeTracer) Forget(m *object.Map)      { f.forgot = append(f.forgot, m.Name) }
 func (f *fakeTracer) End()                      { f.ended = true; io.WriteString(f.out, "the end\n") }
 func (f *fakeTracer) Close()                    {}
-
-// last is the object that was added last.
-func (f *fakeTracer) last(t *testing.T) *object.Object {
-	t.Helper()
-	if len(f.objects) == 0 {
-		t.Fatal("nothing was added")
-	}
-	return f.objects[len(f.objects)-1]
-}
 
 // spec is the kernel map of a script map in an object.
 func spec(t *testing.T, o *object.Object, name string) (*object.Map, uint32, uint32) {

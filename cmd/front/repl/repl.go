@@ -20,6 +20,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/event"
 	"probe/runtime/session"
 	"probe/runtime/sink"
 )
@@ -39,7 +40,7 @@ type Config struct {
 	Prelude string
 	// Modules lists what can be imported from the library.
 	Modules func() []string
-	// Session is how clauses are run. Printer, Stay and the callbacks are set
+	// Session is how clauses are run. Sink, Stay and the callbacks are set
 	// here.
 	Session session.Options
 	// Check, if set, says why this process may not trace, before it is tried.
@@ -64,7 +65,7 @@ const (
 type repl struct {
 	cfg      Config
 	out, err io.Writer
-	printer  sink.Printer
+	printer  event.Sink
 	flush    func() // ends unfinished lines of output
 	reader   reader
 	person   bool // somebody sees the prompts
@@ -114,7 +115,7 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 	}
 	var err error
 	r.printer, err = sink.New("text", sink.Config{
-		Out: r.out, Err: r.err, Buffer: sink.Unbuffered, Resolver: cfg.Session.Resolver, Quiet: true, Color: cfg.Color,
+		Out: r.out, Err: r.err, Buffer: sink.Unbuffered, Quiet: true, Color: cfg.Color,
 	})
 	if err != nil {
 		return 0, err
@@ -122,7 +123,7 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	opts := cfg.Session
-	opts.Printer, opts.Report = r.printer, r.report
+	opts.Sink, opts.Report = r.printer, r.report
 	r.tracer, err = start(opts, func(h handle, code int) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

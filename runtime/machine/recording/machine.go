@@ -121,9 +121,7 @@ func NewMachine(r *Recording, obj *object.Object, limit time.Duration) (*Machine
 func (m *Machine) hook() {
 	byProbe := map[*hir.Probe]*hook{}
 	for _, p := range m.obj.Programs {
-		switch p.Site.Provider {
-		case "fgraph", "ret", "call":
-		default:
+		if !p.Site.About().Recorded {
 			continue
 		}
 		h := byProbe[p.Probe]
@@ -146,12 +144,12 @@ func (m *Machine) hook() {
 		h.needs, h.args = needsOf(p.Probe), argsOf(p.Site)
 		h.needs.pid = h.needs.pid || m.rec.env.PID > 0
 		h.needs.comm = h.needs.comm || m.rec.env.Comm != ""
-		switch p.Site.Provider {
-		case "fgraph":
+		switch kind := p.Site.About(); {
+		case kind.Graph:
 			hs.graph = append(hs.graph, h)
-		case "ret":
+		case kind.Returns:
 			hs.ret = append(hs.ret, h)
-		case "call":
+		default:
 			hs.call = append(hs.call, h)
 		}
 	}
@@ -211,19 +209,16 @@ func (m *Machine) Map(name string) *ir.EnvMap { return m.maps[name] }
 // what another probe asked for.
 func (m *Machine) Trees() ([]*graph.Tree, *graph.Funcs) { return m.trees, &m.rec.rec.Funcs }
 
-// Deep tells whether an fgraph: probe shows what arguments point to.
-func (m *Machine) Deep(g *hir.Graph) bool { return m.rec.deep[g] }
-
 // Now is the wall clock at the time of what ran last.
 func (m *Machine) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.WallOffset) }
 
 // Special runs the begin or end probes, in this process.
-func (m *Machine) Special(provider string) error {
+func (m *Machine) Special(phase hir.Phase) error {
 	m.trees = m.trees[:0]
 	m.env.PidTgid = uint64(os.Getpid())<<32 | uint64(unix.Gettid())
 	m.env.Comm, m.env.CPU = "probe", uint64(thisCPU())
 	for _, p := range m.obj.Programs {
-		if p.Site.Provider == provider {
+		if p.Site.About().Phase == phase {
 			if err := m.run(p, m.now); err != nil {
 				return err
 			}
@@ -326,7 +321,7 @@ func (m *Machine) enter(t *graph.Tree, c *graph.Call) {
 
 // lacks is what a call lacks that a probe needs, -1 for nothing.
 func (h *hook) lacks(t *graph.Tree, c *graph.Call) int {
-	n, entry := &h.needs, h.main.Site.Provider == "call"
+	n, entry := &h.needs, !h.main.Site.About().Returns
 	switch {
 	case entry && c.Flags&graph.NoEntry != 0, n.start && c.Flags&graph.NoEntry != 0:
 		return noStart

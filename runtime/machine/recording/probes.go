@@ -12,6 +12,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/graph"
 	"probe/runtime/machine/live/provider"
+	"probe/stdlib/fgraph"
 )
 
 // Kinds implements hir.Probes.
@@ -45,28 +46,28 @@ func (r *Recording) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 
 // kindFed tells whether an attach point is about recorded calls.
 func kindFed(parts []hir.Part) bool {
-	kind, _ := provider.KindOf(parts[0].Text)
-	return kind == "fgraph" || kind == "ret" || kind == "call"
+	kind := provider.KindOf(parts[0].Text)
+	return kind != nil && kind.Recorded
 }
 
 func (r *Recording) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) []*hir.Site {
 	if len(parts) == 0 {
 		return nil
 	}
-	kind, ok := provider.KindOf(parts[0].Text)
-	if !ok {
+	kind := provider.KindOf(parts[0].Text)
+	if kind == nil {
 		provider.NoKind(out, req, parts[0])
 		return nil
 	}
 	x := &expansion{Recording: r, req: req, kind: kind, out: out}
-	switch kind {
-	case "begin", "end":
+	switch {
+	case kind.Phase != hir.WhileAttached:
 		// They run in probe itself, as always.
-		return []*hir.Site{{Provider: kind, Type: kind, Name: kind, Prog: hir.ProgRawTP}}
-	case "fgraph", "ret", "call":
+		return []*hir.Site{{Provider: kind.Name, Kind: kind, Type: kind.Name, Name: kind.Name, Prog: hir.ProgRawTP}}
+	case kind.Recorded:
 		return x.functions(parts[1:])
 	}
-	x.cannotFeed("%s: probes cannot run over a recording", kind).
+	x.cannotFeed("%s: probes cannot run over a recording", kind.Name).
 		WithLabel("only `fgraph:`, `ret:`, `call:`, `begin` and `end` can").
 		WithNote("a recording holds the call trees that a script or `probe graph` asked for, and no other events")
 	return nil
@@ -76,7 +77,7 @@ func (r *Recording) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.L
 type expansion struct {
 	*Recording
 	req  *hir.ExpandRequest
-	kind string
+	kind *hir.ProbeKind
 	out  *diag.List
 	// pattern tells that the attach point may mean several functions.
 	pattern bool
@@ -117,11 +118,11 @@ func (x *expansion) badPart(p hir.Part, format string, args ...any) *diag.Diagno
 // functions are the sites of fgraph:, ret: and call:.
 func (x *expansion) functions(parts []hir.Part) []*hir.Site {
 	name, options := parts, []hir.Part(nil)
-	if x.kind == "fgraph" {
+	if x.kind.Graph {
 		name, options = provider.SplitGraph(parts)
 	}
 	if len(name) == 0 || len(name) > 2 {
-		x.badPart(hir.Part{}, "%s needs the name of a function", x.kind).WithHelp("the form is `%s:[module:]function`", x.kind)
+		x.badPart(hir.Part{}, "%s needs the name of a function", x.kind.Name).WithHelp("the form is `%s:[module:]function`", x.kind.Name)
 		return nil
 	}
 	module, pattern := "", name[len(name)-1].Text
@@ -132,7 +133,7 @@ func (x *expansion) functions(parts []hir.Part) []*hir.Site {
 	if !ok {
 		return nil
 	}
-	fns := x.matching(module, pattern, x.kind == "fgraph")
+	fns := x.matching(module, pattern, x.kind.Graph)
 	x.pattern = strings.Contains(module+pattern, "*")
 	if len(fns) == 0 {
 		x.nothing(name, module, pattern)
@@ -176,7 +177,7 @@ func (x *expansion) nothing(name []hir.Part, module, pattern string) {
 	if module != "" {
 		what = module + ":" + pattern
 	}
-	if x.kind == "fgraph" {
+	if x.kind.Graph {
 		d := x.cannotFeed("the recording has no call trees of %s", what)
 		if len(x.matching(module, pattern, false)) > 0 {
 			d.WithNote("it is called in other trees: `ret:%s` runs for these calls", what)
@@ -222,15 +223,15 @@ const (
 )
 
 // site is the place of one function; nil after a complaint.
-func (x *expansion) site(fn *function, plan *hir.Graph) *hir.Site {
-	name := x.kind + ":" + fn.Name
+func (x *expansion) site(fn *function, plan *fgraph.Plan) *hir.Site {
+	name := x.kind.Name + ":" + fn.Name
 	if fn.Module != "" {
-		name = x.kind + ":" + fn.Module + ":" + fn.Name
+		name = x.kind.Name + ":" + fn.Module + ":" + fn.Name
 	}
-	s := &hir.Site{Provider: x.kind, Type: x.kind, Name: name, Prog: hir.ProgTracing, Space: types.Kernel, Func: fn.Name, Why: "the recording"}
+	s := &hir.Site{Provider: x.kind.Name, Kind: x.kind, Type: x.kind.Name, Name: name, Prog: hir.ProgTracing, Space: types.Kernel, Func: fn.Name, Why: "the recording"}
 	s.Attach = hir.Attach{Kind: hir.AttachFexit, Symbol: fn.Name, Module: fn.Module}
 	known := fn.calls
-	if x.kind == "fgraph" {
+	if x.kind.Graph {
 		known = fn.roots
 	}
 	uses := x.req.Uses
@@ -241,7 +242,7 @@ func (x *expansion) site(fn *function, plan *hir.Graph) *hir.Site {
 		return nil
 	}
 	args := x.arguments(fn, known.args)
-	if x.kind == "call" {
+	if !x.kind.Returns {
 		s.Attach.Kind, s.Args = hir.AttachFentry, args
 		return s
 	}
@@ -265,30 +266,22 @@ func (x *expansion) site(fn *function, plan *hir.Graph) *hir.Site {
 			WithHelp("record again with results: `probe graph --ret %s`, or in a script with `only=`, where all functions have them", fn.Name)
 		return nil
 	}
-	if x.kind == "fgraph" {
+	if x.kind.Graph && x.req.Uses.Graph {
 		x.graph(s, fn, plan)
 	}
 	return s
 }
 
 // graph says which part of the recorded trees a probe gets.
-func (x *expansion) graph(s *hir.Site, fn *function, plan *hir.Graph) {
+func (x *expansion) graph(s *hir.Site, fn *function, plan *fgraph.Plan) {
 	g := *plan
 	g.Func, g.Module = fn.Name, fn.Module
-	g.Source, g.Enter = hir.GraphFtrace, s.Entry
-	if g.Deep {
-		// What arguments point to is in the recording; programs read nothing.
-		g.Deep = false
-		x.deep[&g] = true
+	g.Source, g.Enter, g.Why = fgraph.Recorded, s.Entry, "the recording"
+	if g.Args && fn.roots.args == 0 {
+		x.out.Warnf("not-recorded", x.req.At, "the recording has no arguments of %s", fn.Name).WithRow("X-TREE").
+			WithNote("args= goes on without them")
 	}
-	if x.req.Uses.Graph {
-		g.Why = "the recording"
-		if g.Args && fn.roots.args == 0 {
-			x.out.Warnf("not-recorded", x.req.At, "the recording has no arguments of %s", fn.Name).WithRow("X-TREE").
-				WithNote("args= goes on without them")
-		}
-	}
-	s.Graph = &g
+	s.Plan = &g
 }
 
 // arguments are those of a function that a recording has n of: the named ones,

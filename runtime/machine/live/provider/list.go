@@ -34,7 +34,7 @@ func (s *Set) List(pattern string, yield func(Listed) bool) error {
 		}
 		want := rest
 		switch named := has && (match(strings.ToLower(typ), p.Name) || find(typ) == p); {
-		case has && !named, !has && !p.Kernel, !has && (p.Name == "call" || p.Name == "ret"):
+		case has && !named, !has && !p.Kernel:
 			continue
 		case !has && pattern == "":
 			want = "*"
@@ -79,7 +79,7 @@ func listFunctions(s *Set, p *Provider, pattern string, yield func(Listed) bool)
 	}
 	for _, f := range list {
 		l := Listed{Name: p.Name + ":" + f.symbol(), Params: func() ([]string, error) {
-			return s.params(f.module, f.name, p.Name == "kretprobe" || p.Name == "ret")
+			return s.params(f.module, f.name, p.Returns)
 		}}
 		if !yield(l) {
 			return nil
@@ -113,7 +113,7 @@ func listTraced(s *Set, p *Provider, pattern string, yield func(Listed) bool) er
 			continue
 		}
 		l := Listed{Name: p.Name + ":" + own + ":" + f.name, Params: func() ([]string, error) {
-			return s.params(own, f.name, p.Name == "fexit")
+			return s.params(own, f.name, p.Returns)
 		}}
 		if !yield(l) {
 			return nil
@@ -248,7 +248,7 @@ func listTimed(_ *Set, p *Provider, pattern string, yield func(Listed) bool) err
 }
 
 func listCounted(_ *Set, p *Provider, pattern string, yield func(Listed) bool) error {
-	return listNames(p, counterNames(p.counters()), pattern, yield)
+	return listNames(p, counterNames(p.Counters), pattern, yield)
 }
 
 // listNames lists names that a number follows: "software:cpu:".

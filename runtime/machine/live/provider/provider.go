@@ -14,6 +14,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/symbol"
+	"probe/stdlib/fgraph"
 )
 
 // Provider is one kind of probe.
@@ -25,6 +26,10 @@ type Provider struct {
 	Type string
 	// Kernel and User tell which wildcards in the type reach it (P-COM-05).
 	Kernel, User bool
+	// Counts and Counters are how the events of a kind that counts are attached,
+	// and which there are.
+	Counts   hir.AttachKind
+	Counters map[string]counter
 	// Expand makes the sites of one attach point.
 	Expand func(r *request) []*hir.Site
 	// List calls yield with every probe of the kind whose name matches, for
@@ -39,7 +44,7 @@ var table []*Provider
 func init() {
 	table = []*Provider{
 		begin, end,
-		call, ret, fgraph,
+		call, ret, callGraph,
 		kprobe, kretprobe, fentry, fexit,
 		tracepoint, rawtracepoint,
 		uprobe, uretprobe,
@@ -68,7 +73,7 @@ type Options struct {
 	// leaves them alone (--no-feature raw_tracepoint).
 	RawTracepoint func(name string) (bool, error)
 	// Deep are the structs that graphs with args=deep look into.
-	Deep []hir.Deep
+	Deep []fgraph.Deep
 	// Traceable is a file with function names in place of the kernel's list
 	// (P-KPROBE-08).
 	Traceable string
@@ -127,13 +132,13 @@ func Kinds() []hir.ProbeKind {
 	return out
 }
 
-// KindOf is the canonical name of the kind that the first word of an attach
-// point means.
-func KindOf(word string) (string, bool) {
+// KindOf is the kind that the first word of an attach point means, nil if there
+// is none.
+func KindOf(word string) *hir.ProbeKind {
 	if p := find(word); p != nil {
-		return p.Name, true
+		return &p.ProbeKind
 	}
-	return "", false
+	return nil
 }
 
 // request is one attach point while it is expanded.
@@ -154,12 +159,9 @@ type request struct {
 	matched bool
 }
 
-// returns tells the kinds whose probes run when the function returns.
-func (r *request) returns() bool { return r.p.Name == "ret" || r.p.Name == "fgraph" }
-
 // site starts a site of the request's kind.
 func (r *request) site(prog hir.ProgType, space types.Space, name string) *hir.Site {
-	return &hir.Site{Provider: r.p.Name, Type: r.p.Type, Name: name, Prog: prog, Space: space}
+	return &hir.Site{Provider: r.p.Name, Kind: &r.p.ProbeKind, Type: r.p.Type, Name: name, Prog: prog, Space: space}
 }
 
 // errorf complains at a part of the attach point; i counts from the first

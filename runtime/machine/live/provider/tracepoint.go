@@ -16,7 +16,8 @@ import (
 var tracepoint = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "tracepoint", Aliases: []string{"t"}, Row: "P-TRACE-01", Usage: "tracepoint:category:event",
-		Doc: "A static event of the kernel. args.FIELD are the fields of its record.",
+		Doc:    "A static event of the kernel. args.FIELD are the fields of its record.",
+		Fields: true,
 	},
 	Min: 1, Max: 2, Type: "tracepoint", Kernel: true, Expand: expandTracepoint, List: listTracepoints,
 }

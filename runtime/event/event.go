@@ -1,0 +1,203 @@
+package event
+
+import (
+	"probe/lang/diag"
+	"probe/lang/source"
+	"probe/lang/types"
+	"probe/lang/value"
+	"probe/runtime/graph"
+)
+
+// Event is one of the types of this package, as a pointer. An event, and all
+// that it points to, belongs to the sender: it is valid until Sink.Take returns.
+type Event interface {
+	// Kind is the name of the event: the "type" of its JSON object where it has
+	// one.
+	Kind() string
+}
+
+// Attached says that everything is attached: it is the first event, except for
+// those of begin probes.
+type Attached struct {
+	Probes int // places where the script is attached
+}
+
+// Printf is a call of printf. value.AppendFormat makes the text.
+type Printf struct {
+	Format   []value.Spec
+	Args     []value.Value
+	Resolver value.Resolver
+}
+
+// Text is text that has no columns: a formatted time, the start of a file, the
+// strings of join, the output of a command. It is without the newline that Join
+// and System end with where they are shown as lines.
+type Text struct {
+	From Source
+	Data []byte
+}
+
+// Source is where the text of a Text comes from.
+type Source string
+
+// The sources.
+const (
+	Time   Source = "time"
+	Cat    Source = "cat"
+	Join   Source = "join"
+	System Source = "syscall"
+)
+
+// Value is print() of a value.
+type Value struct {
+	Value    value.Value
+	Resolver value.Resolver
+}
+
+// Map is a snapshot of a map, merged over the CPUs.
+type Map struct {
+	Name string      // without '@'
+	Key  *types.Type // nil in maps without keys
+	Val  *types.Type
+	// Entries are sorted and cut down to what the script asked for.
+	Entries []value.Entry
+	// Div is the divisor of print(@m, top, div); 0 and 1 change nothing. The
+	// values of Entries are not divided.
+	Div int64
+	// Final marks the snapshots at the end of a run, one for each map.
+	Final    bool
+	Resolver value.Resolver
+}
+
+// Message is errorf or warnf of a script.
+type Message struct {
+	Severity diag.Severity // Error or Warning
+	At       source.Span
+	Format   []value.Spec
+	Args     []value.Value
+	Resolver value.Resolver
+}
+
+// RuntimeError is something that went wrong while a probe ran (R-ERR rows).
+type RuntimeError struct {
+	At      source.Span
+	Message string // "Bad address"
+	Helper  string // BPF helper that failed, "" if none did
+	Retcode int    // what it returned, negative
+	Count   uint64 // how often, when several are reported at once; 0 means 1
+}
+
+// Lost says that events were lost.
+type Lost struct {
+	Events uint64 // since the last report
+}
+
+// Log is a message of the run itself, without a place in the script.
+type Log struct {
+	Severity diag.Severity
+	Text     string
+}
+
+// Graph is a call graph that the script asked for. It comes before the value
+// that shows it. The tree may be kept; the table of functions is the same one
+// in all events of a run and only grows, while no event is being taken.
+type Graph struct {
+	ID    value.GraphID
+	Tree  *graph.Tree
+	Funcs *graph.Funcs
+}
+
+// Exit says that the script called exit().
+type Exit struct {
+	Status int
+}
+
+// End says that no probe runs any more. The final snapshots of maps and the
+// receipt follow.
+type End struct{}
+
+// Kind is "attached_probes".
+func (*Attached) Kind() string { return "attached_probes" }
+
+// Kind is "printf".
+func (*Printf) Kind() string { return "printf" }
+
+// Kind is the source.
+func (e *Text) Kind() string { return string(e.From) }
+
+// Kind is "value".
+func (*Value) Kind() string { return "value" }
+
+// Kind is "hist", "stats", "tseries", or "map" for all other values.
+func (m *Map) Kind() string {
+	switch m.Val.Kind {
+	case types.Hist, types.LHist:
+		return "hist"
+	case types.Avg, types.Stats:
+		return "stats"
+	case types.TSeries:
+		return "tseries"
+	}
+	return "map"
+}
+
+// Kind is "errorf" or "warnf".
+func (e *Message) Kind() string {
+	if e.Severity == diag.Error {
+		return "errorf"
+	}
+	return "warnf"
+}
+
+// Kind is "helper_error" where a BPF helper failed, else "runtime_error".
+func (e *RuntimeError) Kind() string {
+	if e.Helper != "" {
+		return "helper_error"
+	}
+	return "runtime_error"
+}
+
+// Kind is "lost_events".
+func (*Lost) Kind() string { return "lost_events" }
+
+// Kind is "log".
+func (*Log) Kind() string { return "log" }
+
+// Kind is "graph".
+func (*Graph) Kind() string { return "graph" }
+
+// Kind is "exit".
+func (*Exit) Kind() string { return "exit" }
+
+// Kind is "end".
+func (*End) Kind() string { return "end" }
+
+// Kind is "receipt".
+func (*Receipt) Kind() string { return "receipt" }
+
+// NewMap makes a snapshot for print(@m, top, div), which are 0 when not given.
+// A map without keys that holds nothing yet has its zero value (M-PRINT-11).
+func NewMap(m *value.MapData, top, div int64, r value.Resolver) *Map {
+	s := &Map{Name: m.Name, Key: m.Key, Val: m.Val, Div: div, Resolver: r}
+	if len(m.Entries) == 0 && m.Scalar() && !m.Val.IsMultiBucket() {
+		s.Entries = []value.Entry{{}}
+		return s
+	}
+	s.Entries = m.Sorted(top)
+	return s
+}
+
+// FinalMap makes the snapshot of a map at the end of a run.
+func FinalMap(m *value.MapData, r value.Resolver) *Map {
+	return &Map{Name: m.Name, Key: m.Key, Val: m.Val, Entries: m.Sorted(0), Final: true, Resolver: r}
+}
+
+// Scalar reports whether the map has no keys.
+func (m *Map) Scalar() bool { return m.Key == nil }
+
+// KeyOf is the key of an entry.
+func (m *Map) KeyOf(e *value.Entry) value.Value { return value.Value{T: m.Key, B: e.Key} }
+
+// ValueOf is the value of an entry, undivided, where the map has one value for
+// each key: not in histograms and time series.
+func (m *Map) ValueOf(e *value.Entry) value.Value { return value.Value{T: m.Val, B: e.Val} }
