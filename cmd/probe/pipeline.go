@@ -127,7 +127,7 @@ func scriptExists(name string) bool {
 // are not wanted.
 func (o *options) show(std stdio, list diag.List) {
 	if o.noWarnings {
-		list.All = slices.DeleteFunc(list.All, func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
+		list.All = slices.DeleteFunc(slices.Clone(list.All), func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
 	}
 	if len(list.All) == 0 {
 		return
