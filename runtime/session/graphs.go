@@ -17,16 +17,16 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
-	"probe/runtime/graph/live"
 	"probe/runtime/graph/proto"
+	"probe/runtime/graph/store"
 	"probe/runtime/machine/live/tracefs"
 	"probe/stdlib/fgraph"
 )
 
 // graphs are the call graphs of a clause with fgraph: probes.
 type graphs struct {
-	store    *live.Store
-	tracer   *live.Tracer // nil when programs record everything
+	store    *store.Store
+	tracer   *store.Tracer // nil when programs record everything
 	probes   map[uint32]*graphProbe
 	fail     func(error)
 	gaps     uint64 // events that are missing in trees
@@ -38,16 +38,16 @@ type graphs struct {
 type graphProbe struct {
 	spec    *fgraph.Plan
 	site    *hir.Site
-	decoder *live.Decoder // GraphBPF
-	root    *live.Decoder // GraphFtrace with args=deep: the root's arguments
+	decoder *store.Decoder // GraphBPF
+	root    *store.Decoder // GraphFtrace with args=deep: the root's arguments
 	only    map[string]bool
-	own     *live.Own
+	own     *store.Own
 	skip    graph.Skipper
 	missing uint64 // trees that were not found
 }
 
 func newGraphProbe(spec *fgraph.Plan, site *hir.Site) *graphProbe {
-	return &graphProbe{spec: spec, site: site, own: live.NewOwn(), skip: graph.Skipper{Patterns: spec.Skip}}
+	return &graphProbe{spec: spec, site: site, own: store.NewOwn(), skip: graph.Skipper{Patterns: spec.Skip}}
 }
 
 // startGraphs prepares the graphs of a clause: it switches the tracer on where
@@ -65,7 +65,7 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 		g.probes[uint32(i)] = p
 		s.verbose("%s: graphs by %s", pr.Site.Name, spec.Why)
 		if spec.Source == fgraph.BPF {
-			p.decoder = live.NewDecoder(spec, proto.Fill)
+			p.decoder = store.NewDecoder(spec, proto.Fill)
 			s.verbose("%s: %s", pr.Site.Name, partsText(spec.Parts))
 			if spec.Deep {
 				s.verbose("%s: args=deep: functions that take structs which are shown have programs of their own", pr.Site.Name)
@@ -73,7 +73,7 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 			continue
 		}
 		if spec.Deep {
-			p.root = live.NewDecoder(spec, proto.Fill)
+			p.root = store.NewDecoder(spec, proto.Fill)
 			s.verbose("%s: args=deep: the tracer cannot follow pointers, so only the arguments of %s are looked into", pr.Site.Name, spec.Func)
 		}
 		p.only = onlyOf(spec)
@@ -93,7 +93,7 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 		}
 		if err == nil {
 			s.verbose("switching the tracer function_graph on …")
-			g.tracer, err = live.Start(ctx, tfs, traced, threads, proto.Fill)
+			g.tracer, err = store.Start(ctx, tfs, traced, threads, proto.Fill)
 		}
 		if err != nil && ctx.Err() != nil {
 			return ctx.Err() // interrupted, which is no fault of the tracer
@@ -222,7 +222,7 @@ func (h *handler) keepGraph(r *fgraph.Record) {
 	}
 	if p.root != nil && len(r.Events) > 0 {
 		if own := p.root.Tree(r); own != nil {
-			live.TakeRoot(t, own)
+			store.TakeRoot(t, own)
 		}
 	}
 	g.tracer.Locked(func(funcs *graph.Funcs) { g.keep(p, r, t, funcs) })

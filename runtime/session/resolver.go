@@ -15,7 +15,7 @@ import (
 
 	"probe/lang/value"
 	"probe/runtime/graph"
-	"probe/runtime/graph/live"
+	"probe/runtime/graph/store"
 	"probe/runtime/machine/live/symbol"
 )
 
@@ -30,7 +30,7 @@ type Resolver struct {
 	names   map[uint64]string // user names by id
 	cgroups map[[2]uint64]string
 	stacks  stacks
-	graphs  *live.Store
+	graphs  *store.Store
 	facts   Facts // in place of the running machine, if set
 
 	clockOnce sync.Once
@@ -41,7 +41,7 @@ var _ value.Resolver = (*Resolver)(nil)
 
 // NewResolver makes a Resolver.
 func NewResolver() *Resolver {
-	return &Resolver{trailer: "..", user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[[2]uint64]string{}, graphs: live.NewStore()}
+	return &Resolver{trailer: "..", user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[[2]uint64]string{}, graphs: store.NewStore()}
 }
 
 // Facts are what is known of a machine that was recorded.

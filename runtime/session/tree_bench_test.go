@@ -8,7 +8,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/runtime/graph"
-	"probe/runtime/graph/live"
+	"probe/runtime/graph/store"
 	"probe/stdlib/fgraph"
 )
 
@@ -28,10 +28,10 @@ func BenchmarkGraph(b *testing.B) {
 		calls = append(calls, [2]uint64{4*i + 1, 1})
 	}
 	calls = append(calls, [2]uint64{0, 1})
-	store := live.NewStore()
+	kept := store.NewStore()
 	p := newGraphProbe(spec, &hir.Site{})
-	p.decoder = live.NewDecoder(spec, func(f *graph.Func) { f.Result = graph.Int32 })
-	g := &graphs{store: store, probes: map[uint32]*graphProbe{0: p}}
+	p.decoder = store.NewDecoder(spec, func(f *graph.Func) { f.Result = graph.Int32 })
+	g := &graphs{store: kept, probes: map[uint32]*graphProbe{0: p}}
 	h := &handler{s: &Session{}, u: &Clause{graphs: g}}
 	events := graphEvents(7, calls...)
 	n := uint64(0)
@@ -40,6 +40,6 @@ func BenchmarkGraph(b *testing.B) {
 		n++
 		id := value.GraphID{Time: 6000 + n, TID: 7}
 		h.keepGraph(&fgraph.Record{ID: id, Start: 90, PID: 5, Comm: "stat", Events: events})
-		io.WriteString(io.Discard, store.Text(id, value.GraphText))
+		io.WriteString(io.Discard, kept.Text(id, value.GraphText))
 	}
 }

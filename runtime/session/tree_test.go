@@ -10,7 +10,7 @@ import (
 	"probe/lang/value"
 	"probe/runtime/event"
 	"probe/runtime/graph"
-	"probe/runtime/graph/live"
+	"probe/runtime/graph/store"
 	"probe/stdlib/fgraph"
 )
 
@@ -37,12 +37,12 @@ func TestGraphEvents(t *testing.T) {
 	}
 	var got []told
 	var table *graph.Funcs
-	store := live.NewStore()
-	g := &graphs{store: store, probes: map[uint32]*graphProbe{}}
+	kept := store.NewStore()
+	g := &graphs{store: kept, probes: map[uint32]*graphProbe{}}
 	for i, name := range []string{"f", "g"} {
 		spec := &fgraph.Plan{Source: fgraph.BPF, Func: name, Depth: 16, Parts: []fgraph.Part{{Func: "h"}}}
 		p := newGraphProbe(spec, &hir.Site{})
-		p.decoder = live.NewDecoder(spec, nil)
+		p.decoder = store.NewDecoder(spec, nil)
 		g.probes[uint32(i)] = p
 	}
 	s := &Session{opts: Options{Sink: event.Func(func(e event.Event) error {
@@ -57,7 +57,7 @@ func TestGraphEvents(t *testing.T) {
 			x.names = append(x.names, funcs.Name(tree.Calls[i].Fn))
 		}
 		got = append(got, x)
-		store.Text(id, value.GraphText) // may be asked for meanwhile
+		kept.Text(id, value.GraphText) // may be asked for meanwhile
 		return nil
 	})}}
 	h := &handler{s: s, u: &Clause{graphs: g}}

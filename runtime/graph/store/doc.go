@@ -1,4 +1,4 @@
-// Package live has the call graphs of fgraph: probes while a script runs.
+// Package store has the call graphs of fgraph: probes while a script runs.
 //
 // In go the records by which programs say that they want the graph of a call
 // (fgraph.Record) and, from the tracer, all trees of the functions that
@@ -9,4 +9,4 @@
 // tracer's trees come by another way, some milliseconds apart: a Tracer holds
 // them for a while, and Find waits until the one that is asked for must have
 // come.
-package live
+package store
