@@ -110,7 +110,7 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 				addItem(r, event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
 			}
 		}
-		for _, it := range c.graphs.receipt() {
+		for _, it := range c.graphs.Receipt() {
 			addItem(r, it)
 		}
 		if c.machine != nil {
