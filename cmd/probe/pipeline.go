@@ -387,7 +387,7 @@ func (p *pipeline) compile(dump func(stage, program, text string)) (*compiler.Ob
 // are not wanted.
 func (p *pipeline) show(list diag.List) {
 	if p.o.noWarnings {
-		list.All = slices.DeleteFunc(list.All, func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
+		list.All = slices.DeleteFunc(slices.Clone(list.All), func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
 	}
 	if len(list.All) == 0 {
 		return
