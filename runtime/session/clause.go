@@ -12,6 +12,7 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/hir"
+	"probe/runtime/graph/store"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/ring"
@@ -35,9 +36,9 @@ type Clause struct {
 	ringFD       int
 	decoder      *ring.Decoder
 	handler      handler
-	counters     []uint64 // last seen value of each error counter
-	graphs       *graphs  // of fgraph: probes, nil without one
-	dropped      uint64   // records that could not be decoded
+	counters     []uint64      // last seen value of each error counter
+	graphs       *store.Keeper // of fgraph: probes, nil without one
+	dropped      uint64        // records that could not be decoded
 
 	// zeroed are the keyless aggregations that zero() has emptied: their memory
 	// does not tell that they were written.
@@ -223,12 +224,12 @@ func (c *Clause) detach() {
 	}
 	wg.Wait()
 	c.links = nil
-	c.graphs.close()
+	c.graphs.Close()
 }
 
 // close gives everything back.
 func (c *Clause) close() {
-	c.graphs.close()
+	c.graphs.Close()
 	for _, p := range c.progs {
 		if p != nil {
 			p.Close()

@@ -91,7 +91,7 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 			}
 		}
 		c.host.receipt(func(it event.ReceiptItem) { addItem(r, it) })
-		for _, it := range c.graphs.receipt() {
+		for _, it := range c.graphs.Receipt() {
 			addItem(r, it)
 		}
 		if n := len(c.failed); n > 0 {

@@ -8,7 +8,6 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/recording"
-	"probe/stdlib/fgraph"
 )
 
 // host is where the programs of a clause are: loaded into a kernel, or in the
@@ -20,9 +19,6 @@ type host interface {
 	table(spec string) table
 	// now is the wall clock of what runs.
 	now() time.Time
-	// keepGraph puts the call graph that a program has asked for into the store,
-	// in the form that the probe wants. It is false when there is none.
-	keepGraph(g *graphs, p *graphProbe, r *fgraph.Record) bool
 	// receipt adds what makes results incomplete that the host alone knows.
 	receipt(add func(event.ReceiptItem))
 	// unmap gives memory back that programs share with this process.

@@ -9,7 +9,7 @@ import (
 
 	"probe/lang/value"
 	"probe/runtime/graph"
-	"probe/runtime/graph/live"
+	"probe/runtime/graph/store"
 	"probe/runtime/machine"
 )
 
@@ -22,7 +22,7 @@ type Resolver struct {
 	strings []string
 	trailer string
 	stacks  stacks
-	graphs  *live.Store
+	graphs  *store.Store
 }
 
 var _ value.Resolver = (*Resolver)(nil)
@@ -33,7 +33,7 @@ func NewResolver(f machine.Facts) *Resolver {
 	if f == nil {
 		f = machine.NoFacts{}
 	}
-	return &Resolver{machine: f, trailer: "..", graphs: live.NewStore()}
+	return &Resolver{machine: f, trailer: "..", graphs: store.NewStore()}
 }
 
 // SetGraphStyle chooses how call graphs are printed.

@@ -26,6 +26,7 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/runtime/event"
+	"probe/runtime/graph/store"
 	"probe/runtime/machine/live"
 	"probe/runtime/ring"
 )
@@ -142,9 +143,9 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		c.close()
 		return nil, machineError("run begin probes", err)
 	}
-	if err := s.startGraphs(ctx, c); err != nil {
+	if c.graphs, err = store.Open(ctx, obj.HIR.Probes, s.graphOptions()); err != nil {
 		c.close()
-		return nil, err
+		return nil, graphError(err)
 	}
 	if err := s.attachAll(ctx, c); err != nil {
 		c.detach()
@@ -254,7 +255,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		before := now(unix.CLOCK_MONOTONIC)
 		n := s.drain(s.clauses, round)
 		for _, c := range s.clauses {
-			c.graphs.forget(before, n < round)
+			c.graphs.Forget(before, n < round)
 		}
 		s.runCalls()
 		for _, c := range s.clauses {
