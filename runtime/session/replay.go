@@ -16,13 +16,13 @@ import (
 // looked at.
 const burst = 256
 
-// Replay runs an object over a recording: the machine stands for the kernel, and
+// Replay runs an object over a recording: the player stands for the kernel, and
 // all that comes after, records, maps and their output, is as in Run. Nothing is
 // loaded or attached. An error is a *LoadError.
-func Replay(ctx context.Context, obj *object.Object, m *recording.Machine, opts Options) (Result, error) {
+func Replay(ctx context.Context, obj *object.Object, m *recording.Player, opts Options) (Result, error) {
 	s := &Session{opts: opts, calls: make(chan func(), 16), pidfd: -1}
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),
-		machine: m, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: ring.NewDecoder(obj.Events)}
+		host: interpreted{m}, ring: m, data: m.Memory("p_data"), percpu: m.Memory("p_percpu"), decoder: ring.NewDecoder(obj.Events)}
 	c.handler = handler{s: s, u: c}
 	c.graphs = store.Replay(obj.HIR.Probes, s.graphOptions(), m.Trees)
 	s.clauses = []*Clause{c}
