@@ -55,7 +55,7 @@ func (k *Kernel) Target(text string) (*target.Target, error) {
 	}
 	t := &target.Target{NCPU: n, TypeID: k.TypeID, BTFIDs: map[string]uint32{}}
 	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
-	set := feature.Host()
+	set := k.opts.Features
 	all := text == "" || strings.Contains(text, "import")
 	for _, q := range questions {
 		if (all || mentions(text, q.words)) && has(set, q.feature) {
@@ -71,7 +71,7 @@ func (k *Kernel) Target(text string) (*target.Target, error) {
 		}
 	}
 	if t.TaskBTF && (all || strings.Contains(text, "comm")) {
-		t.CommOff, _ = feature.CommOffset()
+		t.CommOff, _ = set.CommOffset()
 	}
 	if err := pidNamespace(t); err != nil {
 		return nil, err
