@@ -23,15 +23,24 @@ import (
 
 // complete answers a shell. words start with the request itself.
 func complete(words []string, std stdio) int {
-	request, words := words[0], words[1:]
-	// "run" may be left out, as Main has it.
-	if n := len(words); n > 0 && lookup(words[0]) == nil && (n > 1 || strings.HasPrefix(words[0], "-")) {
-		words = append([]string{runCommand.Name}, words...)
+	var err error
+	if words[0] == cli.BashName {
+		err = app().CompleteBash(std.out, words[1:], withRun)
+	} else {
+		err = app().Complete(std.out, std.err, words[0], withRun(words[1:]))
 	}
-	if err := app().Complete(std.out, std.err, request, words); err != nil {
+	if err != nil {
 		return exitUsage
 	}
 	return exitOK
+}
+
+// withRun puts the command "run" where it is left out, as Main has it.
+func withRun(words []string) []string {
+	if n := len(words); n > 0 && lookup(words[0]) == nil && (n > 1 || strings.HasPrefix(words[0], "-")) {
+		return append([]string{runCommand.Name}, words...)
+	}
+	return words
 }
 
 // nothing is for values that only the user knows.
@@ -91,6 +100,7 @@ func completeScriptFiles(r cli.Request) cli.Candidates {
 			c.NoSpace = false
 		}
 	}
+	c.NoSpace = c.NoSpace && len(c.List) > 0
 	c.Files = len(c.List) == 0
 	return c
 }
@@ -102,16 +112,32 @@ func completeProgram(r cli.Request) cli.Candidates {
 		Input: check.Input{
 			Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel, Env: &kernel.Env{K: p.kernel}, Config: environment(), Import: p.importFile,
 		},
-		Builtins: stdlib.Table(), Modules: stdlib.Modules,
-		List: func(pattern string, yield func(string) bool) error {
-			return p.probes.List(pattern, func(l provider.Listed) bool { return yield(l.Name) })
-		},
+		Builtins: stdlib.Table(), Modules: stdlib.Modules, List: p.names,
 	}, r.Word)
 	c := cli.Candidates{NoSpace: true}
 	for _, w := range narrowed(list, len(r.Word)-at) {
 		c.List = append(c.List, cli.Candidate{Word: r.Word[:at] + w})
 	}
 	return c
+}
+
+// names lists probes for completion. Where the list of traceable functions
+// cannot be read, as without privileges, the functions of the kernel's type
+// information stand in for it: most of them can be traced.
+func (p *pipeline) names(pattern string, yield func(string) bool) error {
+	found := false
+	err := p.probes.List(pattern, func(l provider.Listed) bool {
+		found = true
+		return yield(l.Name)
+	})
+	kind, glob, _ := strings.Cut(pattern, ":")
+	if err == nil || found || !slices.Contains([]string{"kprobe", "kretprobe", "call", "ret"}, kind) {
+		return err
+	}
+	prefix := strings.TrimSuffix(glob, "*")
+	return p.kernel.Funcs("", func(name string) bool {
+		return !strings.HasPrefix(name, prefix) || yield(kind+":"+name)
+	})
 }
 
 // manyNames is how many names a shell is given at most. More are no help to
@@ -145,8 +171,7 @@ func completeProbes(r cli.Request) cli.Candidates {
 	if len(r.Operands) > 0 {
 		return cli.Candidates{}
 	}
-	typ, rest, has := strings.Cut(r.Word, ":")
-	if !has {
+	if !strings.Contains(r.Word, ":") {
 		c := cli.Candidates{NoSpace: true}
 		for _, k := range provider.Kinds() {
 			if strings.Contains(k.Usage, ":") {
@@ -155,40 +180,21 @@ func completeProbes(r cli.Request) cli.Candidates {
 		}
 		return c
 	}
-	var names []string
-	for _, name := range probeNames(typ + ":" + rest + "*") {
-		if _, target, ok := strings.Cut(name, ":"); ok && strings.HasPrefix(target, rest) {
-			names = append(names, typ+":"+target)
-		}
-	}
-	return nameList(names, r.Word)
+	return completeProgram(r)
 }
 
 // completeFunctions completes the name of a kernel function.
 func completeFunctions(r cli.Request) cli.Candidates {
-	var names []string
-	for _, name := range probeNames("kprobe:" + r.Word + "*") {
-		names = append(names, name[strings.LastIndexByte(name, ':')+1:])
-	}
-	return nameList(names, r.Word)
-}
-
-// probeNames lists probes. A list that cannot be read is empty: completion is
-// no place for errors.
-func probeNames(pattern string) []string {
 	p := newPipeline(&options{command: &command{}}, stdio{})
-	var out []string
-	_ = p.probes.List(pattern, func(l provider.Listed) bool {
-		out = append(out, l.Name)
+	var names []string
+	// A list that cannot be read is empty: completion is no place for errors.
+	_ = p.names("kprobe:"+r.Word+"*", func(name string) bool {
+		names = append(names, name[strings.LastIndexByte(name, ':')+1:])
 		return true
 	})
-	return out
-}
-
-func nameList(names []string, word string) cli.Candidates {
 	slices.Sort(names)
 	names = slices.Compact(names)
-	short := narrowed(names, len(word))
+	short := narrowed(names, len(r.Word))
 	c := cli.Candidates{NoSpace: len(short) < len(names)}
 	for _, n := range short {
 		c.List = append(c.List, cli.Candidate{Word: n})
