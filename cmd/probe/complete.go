@@ -10,13 +10,14 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/cmd/front/repl"
-	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/engine"
 	"probe/runtime/graph/export"
 	"probe/runtime/lab"
-	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
 )
@@ -107,13 +108,7 @@ func completeScriptFiles(r cli.Request) cli.Candidates {
 
 // completeProgram completes the end of a script on the command line.
 func completeProgram(r cli.Request) cli.Candidates {
-	p := newPipeline(&options{command: &command{}}, stdio{})
-	at, list := repl.Complete(repl.Config{
-		Input: check.Input{
-			Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel, Env: &kernel.Env{K: p.kernel}, Config: environment(), Import: p.importFile,
-		},
-		Builtins: stdlib.Table(), Modules: stdlib.Modules, List: p.names,
-	}, r.Word)
+	at, list := repl.Complete(repl.Config{Machine: newListing(), Check: engine.CheckOptions{Config: environment()}}, r.Word)
 	c := cli.Candidates{NoSpace: true}
 	for _, w := range narrowed(list, len(r.Word)-at) {
 		c.List = append(c.List, cli.Candidate{Word: r.Word[:at] + w})
@@ -121,22 +116,27 @@ func completeProgram(r cli.Request) cli.Candidates {
 	return c
 }
 
-// names lists probes for completion. Where the list of traceable functions
+// listing is this kernel, for completion. Where the list of traceable functions
 // cannot be read, as without privileges, the functions of the kernel's type
 // information stand in for it: most of them can be traced.
-func (p *pipeline) names(pattern string, yield func(string) bool) error {
+type listing struct{ *live.Machine }
+
+func newListing() listing { return listing{live.New(live.Options{BTF: os.Getenv("BPFTRACE_BTF")})} }
+
+// List implements machine.Machine.
+func (l listing) List(pattern string, yield func(machine.Listed) bool) error {
 	found := false
-	err := p.probes.List(pattern, func(l provider.Listed) bool {
+	err := l.Machine.List(pattern, func(p machine.Listed) bool {
 		found = true
-		return yield(l.Name)
+		return yield(p)
 	})
 	kind, glob, _ := strings.Cut(pattern, ":")
 	if err == nil || found || !slices.Contains([]string{"kprobe", "kretprobe", "call", "ret"}, kind) {
 		return err
 	}
 	prefix := strings.TrimSuffix(glob, "*")
-	return p.kernel.Funcs("", func(name string) bool {
-		return !strings.HasPrefix(name, prefix) || yield(kind+":"+name)
+	return l.Functions(func(name string) bool {
+		return !strings.HasPrefix(name, prefix) || yield(machine.Listed{Name: kind + ":" + name})
 	})
 }
 
@@ -185,11 +185,10 @@ func completeProbes(r cli.Request) cli.Candidates {
 
 // completeFunctions completes the name of a kernel function.
 func completeFunctions(r cli.Request) cli.Candidates {
-	p := newPipeline(&options{command: &command{}}, stdio{})
 	var names []string
 	// A list that cannot be read is empty: completion is no place for errors.
-	_ = p.names("kprobe:"+r.Word+"*", func(name string) bool {
-		names = append(names, name[strings.LastIndexByte(name, ':')+1:])
+	_ = newListing().List("kprobe:"+r.Word+"*", func(p machine.Listed) bool {
+		names = append(names, p.Name[strings.LastIndexByte(p.Name, ':')+1:])
 		return true
 	})
 	slices.Sort(names)

@@ -21,7 +21,7 @@ type Options struct {
 	Traceable, NoFeature, Debug        string
 	List, Version, Help, Fmt           bool
 	Verbose, Quiet, Unsafe, NoWarnings bool
-	DryRun                             bool
+	DryRun, Info                       bool
 	Warnings                           int // -k, how often
 }
 
@@ -50,6 +50,7 @@ var table = []option{
 	{long: "format", short: 'f', arg: "FORMAT", help: "format of the output: text or json", set: func(o *Options, v string) { o.Format = v }},
 	{long: "fmt", help: "print the script reformatted", set: func(o *Options, _ string) { o.Fmt = true }},
 	{long: "help", short: 'h', help: "print this text", set: func(o *Options, _ string) { o.Help = true }},
+	{long: "info", help: "print what this kernel can do", set: func(o *Options, _ string) { o.Info = true }},
 	{long: "warnings", short: 'k', help: "also report reads of memory and lookups in maps that fail", set: func(o *Options, _ string) { o.Warnings++ }},
 	{long: "list", short: 'l', help: "list probes, those that match a pattern, or those of a script", set: func(o *Options, _ string) { o.List = true }},
 	{long: "no-feature", arg: "LIST", help: "do without kprobe_multi, kprobe_session or uprobe_multi", set: func(o *Options, v string) { o.NoFeature = v }},
@@ -71,7 +72,6 @@ var table = []option{
 	{long: "emit-llvm", arg: "FILE", refused: noLLVM},
 	{long: "include", arg: "FILE", refused: "headers are not read, since types come from BTF"},
 	{short: 'I', arg: "DIR", refused: "headers are not read, since types come from BTF"},
-	{long: "info", refused: "`probe doctor` reports what this kernel can do"},
 	{long: "mode", arg: "MODE", refused: "scripts can only be run"},
 	{long: "probe-filter", arg: "REGEX", refused: "there are no test: and bench: probes"},
 	{long: "test", refused: "there are no test: probes"},

@@ -7,11 +7,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"probe/lang/check"
 	"probe/lang/hir"
 	"probe/lang/syntax"
-	"probe/runtime/session"
+	"probe/runtime/engine"
 )
 
 // words are the keywords of the language.
@@ -38,9 +39,9 @@ func (r *repl) complete(line string, pos int) (head string, list []string, tail 
 }
 
 // Complete completes the end of a script as the prompt does: the words that can
-// stand from at on. Of cfg it uses Input, List, Modules and Builtins.
+// stand from at on. Of cfg it uses the Machine, Check and Import.
 func Complete(cfg Config, text string) (at int, list []string) {
-	r := &repl{cfg: cfg, maps: map[string]*liveMap{}, names: newNames(cfg.List)}
+	r := newRepl(cfg)
 	defer func() {
 		if recover() != nil { // as in complete
 			at, list = len(text), nil
@@ -66,19 +67,25 @@ func (r *repl) completions(line string) (at int, list []string) {
 	return start - len(before), list
 }
 
+// pattern returns a function that compiles a regular expression when it is first
+// called: most runs of the program have no prompt.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 var (
-	importing = regexp.MustCompile(`\bimport\s+"([\w./]*)$`)
-	declaring = regexp.MustCompile(`\blet\s+@\w*\s*=\s*(\w*)$`)
+	importing = pattern(`\bimport\s+"([\w./]*)$`)
+	declaring = pattern(`\blet\s+@\w*\s*=\s*(\w*)$`)
 )
 
 // completeCode completes the end of an input.
 func (r *repl) completeCode(text string) (start int, list []string) {
 	start = wordStart(text)
 	word := text[start:]
-	if m := importing.FindStringSubmatchIndex(text); m != nil && r.cfg.Modules != nil {
-		return m[2], starting(r.cfg.Modules(), text[m[2]:])
+	if m := importing().FindStringSubmatchIndex(text); m != nil {
+		return m[2], starting(engine.Modules(), text[m[2]:])
 	}
-	if m := declaring.FindStringSubmatchIndex(text); m != nil {
+	if m := declaring().FindStringSubmatchIndex(text); m != nil {
 		return m[2], starting(mapKinds(), text[m[2]:])
 	}
 	p := placeOf(text)
@@ -151,7 +158,7 @@ func sorted(list []string) []string {
 // codeWords are the words that can begin an operand or a statement.
 func (r *repl) codeWords() []string {
 	out := append(slices.Clone(words), check.Words()...)
-	for name, sig := range r.cfg.Input.Builtins {
+	for name, sig := range r.builtins {
 		if sig.Missing {
 			continue
 		}
@@ -170,11 +177,8 @@ func (r *repl) codeWords() []string {
 
 // kindWords are the probe types, with a ':' where a target follows.
 func (r *repl) kindWords() []string {
-	if r.cfg.Input.Probes == nil {
-		return nil
-	}
 	var out []string
-	for _, k := range r.cfg.Input.Probes.Kinds() {
+	for _, k := range r.view.Probes().Kinds() {
 		if k.Missing {
 			continue
 		}
@@ -194,10 +198,7 @@ func (r *repl) kindWords() []string {
 
 // kind finds a probe type by its name or alias; nil if there is none.
 func (r *repl) kind(word string) *hir.ProbeKind {
-	if r.cfg.Input.Probes == nil {
-		return nil
-	}
-	for _, k := range r.cfg.Input.Probes.Kinds() {
+	for _, k := range r.view.Probes().Kinds() {
 		if strings.EqualFold(k.Name, word) || slices.Contains(k.Aliases, word) {
 			return &k
 		}
@@ -279,10 +280,7 @@ func (r *repl) programTargets(kind, rest string) []string {
 // typeNames are the kernel's structs, unions or enums that start with a
 // prefix.
 func (r *repl) typeNames(kind, prefix string) []string {
-	var out []string
-	if t := r.cfg.Input.Types; t != nil {
-		out = starting(t.Names(kind), prefix)
-	}
+	out := starting(r.view.Types().Names(kind), prefix)
 	for _, d := range r.defs {
 		if c, ok := d.(*syntax.CDef); ok {
 			if k, name, ok := strings.Cut(definitionKey(c), " "); ok && k == kind && strings.HasPrefix(name, prefix) {
@@ -294,15 +292,15 @@ func (r *repl) typeNames(kind, prefix string) []string {
 }
 
 var (
-	mapWord = regexp.MustCompile(`@(\w+)`)
-	varWord = regexp.MustCompile(`\$([A-Za-z_]\w*)`)
+	mapWord = pattern(`@(\w+)`)
+	varWord = pattern(`\$([A-Za-z_]\w*)`)
 )
 
 // mapNames are the maps that live and those that the input mentions.
 func (r *repl) mapNames(text string) []string {
-	out := mentioned(mapWord, text)
+	out := mentioned(mapWord(), text)
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
-		if !strings.HasPrefix(name, session.Hidden) {
+		if !strings.HasPrefix(name, engine.Hidden) {
 			out = append(out, name)
 		}
 	}
@@ -311,10 +309,10 @@ func (r *repl) mapNames(text string) []string {
 
 // varNames are the scratch variables of the input and those that were kept.
 func (r *repl) varNames(text string) []string {
-	out := mentioned(varWord, text)
+	out := mentioned(varWord(), text)
 	if !placeOf(text).item {
 		for name := range r.maps {
-			if v, ok := strings.CutPrefix(name, session.Hidden); ok {
+			if v, ok := strings.CutPrefix(name, engine.Hidden); ok {
 				out = append(out, v)
 			}
 		}
