@@ -57,10 +57,20 @@ bench: build ## measure speed and write the tables of docs/performance.md
 docs: ## write the parts of docs/ that the code is the source of
 	$(GO) run ./test/docs/gen
 
-check: ## format and vet
+# What the tools report, in the order of what they cost. govulncheck needs its
+# database, which is on the network: without it a line says so.
+check: ## format, vet, staticcheck, go.mod, generated files, dead code, known vulnerabilities
 	@unformatted=$$($(GOFILES) | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	$(GO) mod tidy -diff
 	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) run ./test/docs/gen -check
+	$(GO) run ./internal/deadcode
+	@out=$$($(GO) tool govulncheck ./cmd/... 2>&1) || case "$$out" in \
+	*'fetching vulnerabilities'*) echo 'govulncheck: the database of vulnerabilities cannot be reached: not checked' ;; \
+	*) echo "$$out"; exit 1 ;; \
+	esac
 
 fmt: ## format the Go files
 	$(GOFILES) | xargs gofmt -w

@@ -1,110 +1,19 @@
 package compiler_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"probe/compiler"
+	"probe/compiler/compilertest"
 	"probe/compiler/target"
-	"probe/lang/check"
+	"probe/internal/golden"
 	"probe/lang/diag"
-	"probe/lang/hir"
-	"probe/lang/source"
-	"probe/lang/syntax"
-	"probe/lang/types"
 	"probe/stdlib"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected parts of testdata/golden")
-
-// machine is a made-up kernel: a task_struct, a function with typed arguments,
-// a tracepoint, registers.
-type machine struct{ task *types.Type }
-
-func newMachine() *machine {
-	s := &types.Struct{Flavour: types.CStruct, Name: "task_struct", Size: 64, Align: 8, BTF: 77}
-	t := types.RecordType(s)
-	s.Members = []types.Field{
-		{Name: "pid", Type: types.Int32, Offset: 8},
-		{Name: "comm", Type: types.StringType(16), Offset: 16},
-		{Name: "real_parent", Type: types.PointerTo(t, types.Kernel), Offset: 32},
-		{Name: "bits", Type: types.Uint32, Offset: 40, BitOff: 3, BitSize: 5},
-	}
-	return &machine{task: t}
-}
-
-func (m *machine) Named(kind, name string) (*types.Type, bool) {
-	return m.task, kind == "struct" && name == "task_struct"
-}
-func (m *machine) Enumerator(string) (*types.Type, uint64, bool) { return nil, 0, false }
-func (m *machine) Names(string) []string                         { return nil }
-func (m *machine) Available() (bool, string)                     { return true, "" }
-
-func (m *machine) Kinds() []hir.ProbeKind {
-	return []hir.ProbeKind{{Name: "begin"}, {Name: "kprobe"}, {Name: "fexit"}, {Name: "ret"}, {Name: "tracepoint"}}
-}
-
-func (m *machine) Expand(r *hir.ExpandRequest, _ *diag.List) []*hir.Site {
-	regs, _ := target.AMD64Regs()
-	s := &hir.Site{Provider: r.Parts[0].Text, Name: r.Raw, Type: r.Parts[0].Text, Space: types.Kernel, Func: "f"}
-	task := types.PointerTo(m.task, types.Kernel)
-	switch s.Provider {
-	case "begin":
-		s.Prog, s.Space = hir.ProgRawTP, types.SpaceNone
-	case "kprobe":
-		s.Prog, s.Regs = hir.ProgKprobe, true
-		for i, reg := range []string{"di", "si", "dx"} {
-			s.Args = append(s.Args, hir.Arg{Name: fmt.Sprintf("arg%d", i), Type: types.Uint64, Loc: hir.Loc{Kind: hir.LocReg, Off: regs[reg], Size: 8}})
-		}
-	case "fexit":
-		s.Prog, s.Attach = hir.ProgTracing, hir.Attach{Kind: hir.AttachFexit, Symbol: "f"}
-		s.Args = []hir.Arg{{Name: "task", Type: task, Trusted: true, Loc: hir.Loc{Kind: hir.LocSlot}}, {Name: "n", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSlot, Off: 1}}}
-		s.Ret = &hir.Arg{Name: "retval", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSlot, Off: 2}}
-	case "ret": // a kretprobe whose arguments and time an entry half saves
-		s.Prog, s.Regs, s.Attach = hir.ProgKprobe, true, hir.Attach{Kind: hir.AttachKretprobe, Symbol: "f"}
-		entry := *s
-		entry.Attach.Kind = hir.AttachKprobe
-		entry.Args = []hir.Arg{{Name: "n", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocReg, Off: regs["di"]}}}
-		s.Args = []hir.Arg{{Name: "n", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSaved}}}
-		s.Ret = &hir.Arg{Name: "retval", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocReg, Off: regs["ax"]}}
-		s.Entry = &entry
-	case "tracepoint":
-		s.Prog = hir.ProgTracepoint
-		s.Args = []hir.Arg{
-			{Name: "ret", Type: types.Int64, Loc: hir.Loc{Kind: hir.LocCtx, Off: 16, Size: 8}},
-			{Name: "comm", Type: types.StringType(16), Loc: hir.Loc{Kind: hir.LocCtx, Off: 24, Size: 16}},
-			{Name: "name", Type: types.Int64, Loc: hir.Loc{Kind: hir.LocCtx, Off: 40, Size: 4}, Field: &types.Field{Name: "name", DataLoc: true}},
-		}
-	}
-	return []*hir.Site{s}
-}
-
-// targets are kernels at both ends and one between: nothing later than 5.10,
-// 6.1 with its helpers, everything.
-func targets() map[string]*target.Target {
-	mk := func(change func(t *target.Target)) *target.Target {
-		t := &target.Target{NCPU: 3, BootNS: true, StackTrace: true}
-		t.PtRegs, t.PtRegsSize = target.AMD64Regs()
-		if change != nil {
-			change(t)
-		}
-		return t
-	}
-	mid := func(t *target.Target) {
-		t.TaskBTF, t.AttachCookie, t.ForEachMapElem, t.Loop, t.PerCPULookup, t.FuncIP, t.NoPrealloc = true, true, true, true, true, true, true
-	}
-	return map[string]*target.Target{
-		"old": mk(nil),
-		"mid": mk(mid),
-		"new": mk(func(t *target.Target) { mid(t); t.RdonlyCast, t.MayGoto, t.TaiNS = 9999, true, true }),
-	}
-}
 
 // build checks and compiles a script; stages get the text of each stage.
 func build(script string, tg *target.Target, stages func(stage, program, text string)) (*compiler.Object, diag.List) {
@@ -113,17 +22,12 @@ func build(script string, tg *target.Target, stages func(stage, program, text st
 
 // buildWith is build with more to say about the compilation.
 func buildWith(script string, config compiler.Config) (*compiler.Object, diag.List) {
-	m := newMachine()
-	f := source.New("test", script)
-	tree, list := syntax.Parse(f)
+	k := compilertest.NewKernel()
+	p, list := k.Check(script)
 	if list.HasErrors() {
 		return nil, list
 	}
-	p, more := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: m, Types: m})
-	if more.HasErrors() {
-		return nil, more
-	}
-	config.Builtins, config.Types = stdlib.Table(), m
+	config.Builtins, config.Types = stdlib.Table(), k
 	return compiler.Compile(p, config)
 }
 
@@ -171,7 +75,7 @@ var newer = map[string]string{
 // optimising passes. The IR is verified inside (emit refuses what ir.Verify
 // would); the stack stays within its 512 bytes.
 func TestCompile(t *testing.T) {
-	for name, tg := range targets() {
+	for name, tg := range compilertest.Targets() {
 		for title, script := range scripts {
 			t.Run(name+"/"+title, func(t *testing.T) { compiles(t, script, tg) })
 		}
@@ -213,7 +117,7 @@ func compiles(t *testing.T, script string, tg *target.Target) {
 
 // The same script and the same kernel give the same object.
 func TestDeterministic(t *testing.T) {
-	tg := targets()["new"]
+	tg := compilertest.Targets()["new"]
 	for title, script := range scripts {
 		text := func() string {
 			var b strings.Builder
@@ -226,39 +130,17 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestGolden shows each stage of a few scripts: testdata/golden/NAME.txt holds
-// the script and then the stages. Run with -update to rewrite them.
+// TestGolden shows each stage of a few scripts: testdata/golden/NAME.txtar holds
+// the script and then the stages.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/golden/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden files: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			script, _, _ := strings.Cut(string(data), "\n-- ")
-			var b strings.Builder
-			b.WriteString(strings.TrimRight(script, "\n") + "\n")
-			_, list := build(script, targets()["new"], func(stage, program, text string) {
-				fmt.Fprintf(&b, "\n-- %s %s --\n%s\n", stage, program, strings.TrimRight(text, "\n"))
-			})
-			if list.HasErrors() {
-				t.Fatal(list.All)
-			}
-			if *update {
-				if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(data), b.String()); diff != "" {
-				t.Errorf("run with -update if this is meant (-want +got):\n%s", diff)
-			}
+	golden.Run(t, "testdata/golden/*.txtar", func(t *testing.T, c *golden.Case) {
+		_, list := build(c.In("script.pr"), compilertest.Targets()["new"], func(stage, program, text string) {
+			c.Out(stage+" "+program, text)
 		})
-	}
+		if list.HasErrors() {
+			t.Fatal(list.All)
+		}
+	})
 }
 
 // FuzzCompile: what the checker accepts compiles or is refused in words, for
@@ -270,7 +152,7 @@ func FuzzCompile(f *testing.F) {
 	for _, s := range newer {
 		f.Add(s)
 	}
-	all := targets()
+	all := compilertest.Targets()
 	f.Fuzz(func(t *testing.T, script string) {
 		if len(script) > 2000 {
 			return
@@ -290,7 +172,7 @@ func BenchmarkCompile(b *testing.B) {
 	for _, name := range []string{"maps", "strings", "histograms"} {
 		b.Run("script="+name, func(b *testing.B) {
 			b.ReportAllocs()
-			tg := targets()["new"]
+			tg := compilertest.Targets()["new"]
 			for b.Loop() {
 				if obj, list := build(scripts[name], tg, nil); obj == nil {
 					b.Fatal(list.All)

@@ -5,7 +5,7 @@
 // The pipeline, with the dump stage that shows each step:
 //
 //	hir.Program   typed tree from lang/check             --stage hir
-//	lower         typed tree to SSA, one ir.Prog a probe  --stage ir (before)
+//	lower         typed tree to SSA, one ir.Prog a probe  --stage ir-lowered
 //	pass          rewrites, in the order of pass.Table    --stage ir
 //	regalloc      ten registers, spill slots
 //	emit          eBPF instructions, line table           --stage bpf

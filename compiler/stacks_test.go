@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"probe/compiler"
+	"probe/compiler/compilertest"
 	"probe/compiler/object"
 	"probe/lang/types"
 )
@@ -32,7 +33,7 @@ func TestStackStore(t *testing.T) {
 		{"large, old kernel", "kprobe:f { @[kstack(1000)] = count(); }", "old", &store{8 * 1000, 8 << 20 / 8000, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			obj, list := build(tt.script, targets()[tt.target], nil)
+			obj, list := build(tt.script, compilertest.Targets()[tt.target], nil)
 			if obj == nil {
 				t.Fatal(list.All)
 			}
@@ -52,7 +53,7 @@ func TestStackStore(t *testing.T) {
 
 // TestStackKeys checks that stacks make small keys, whatever their limit.
 func TestStackKeys(t *testing.T) {
-	obj, list := build("kprobe:f { @k[kstack] = count(); @u[ustack(1000)] = count(); }", targets()["new"], nil)
+	obj, list := build("kprobe:f { @k[kstack] = count(); @u[ustack(1000)] = count(); }", compilertest.Targets()["new"], nil)
 	if obj == nil {
 		t.Fatal(list.All)
 	}
@@ -66,7 +67,7 @@ func TestStackKeys(t *testing.T) {
 // TestStackBeforeRecord checks that stacks are taken before a record is
 // reserved: keeping one takes a loop.
 func TestStackBeforeRecord(t *testing.T) {
-	obj, list := build(`kprobe:f { printf("%s %s\n", kstack, ustack); }`, targets()["old"], nil)
+	obj, list := build(`kprobe:f { printf("%s %s\n", kstack, ustack); }`, compilertest.Targets()["old"], nil)
 	if obj == nil {
 		t.Fatal(list.All)
 	}
@@ -93,7 +94,7 @@ func TestSharedStackStore(t *testing.T) {
 		"kprobe:f { @[kstack] = count(); }":      object.StackMap + "_127",
 		"kprobe:f { @[kstack(500)] = count(); }": object.StackMap + "_1024",
 	} {
-		obj, list := buildWith(script, compiler.Config{Target: targets()["new"], HashOnly: true})
+		obj, list := buildWith(script, compiler.Config{Target: compilertest.Targets()["new"], HashOnly: true})
 		if obj == nil {
 			t.Fatal(list.All)
 		}

@@ -12,21 +12,22 @@ var control = []*builtin.Func{
 		env.ClearMap(r.Call.Map)
 		return nil
 	}}},
-	{Sig: call("delete", "F-DELETE", "delete(@map, key) or delete(@map)", types.BoolType, "Deletes a key; true if it was there.",
-		param("map", types.MapElemParam), opt(param("key", types.KeyParam))), Lower: lowerDelete},
+	{Sig: shapes(effects(types.Deletes, call("delete", "F-DELETE", "delete(@map, key) or delete(@map)", types.BoolType, "Deletes a key; true if it was there.",
+		param("map", types.MapElemParam), opt(param("key", types.KeyParam)))), "@$", "@e", "@", "e"), Lower: lowerDelete},
 	{Sig: exitSig(), Event: &builtin.Event{Wake: true, Handle: handleExit, After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() }}},
-	{Sig: call("find", "F-FIND", "find(@map, key, $value)", types.BoolType, "Copies the value of a key into a variable; true if the key is there.",
-		param("map", types.MapParam), param("key", types.KeyParam), param("value", types.LValueParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: shapes(effects(types.Writes, call("find", "F-FIND", "find(@map, key, $value)", types.BoolType, "Copies the value of a key into a variable; true if the key is there.",
+		param("map", types.MapParam), param("key", types.KeyParam), param("value", types.LValueParam))), "@e$"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.Find(c.Args[0].(*hir.MapArg).Map, c.Args[1], c.Args[2].(*hir.VarAddr).Var))
 	}},
-	{Sig: call("has_key", "F-HASKEY", "has_key(@map, key)", types.BoolType, "Whether a key is in the map.", param("map", types.MapParam), param("key", types.KeyParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: shapes(call("has_key", "F-HASKEY", "has_key(@map, key)", types.BoolType, "Whether a key is in the map.", param("map", types.MapParam), param("key", types.KeyParam)), "@e"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.HasKey(c.Args[0].(*hir.MapArg).Map, c.Args[1]))
 	}},
-	{Sig: lenSig(), Lower: lowerLen},
+	{Sig: shapes(lenSig(), "@", "e"), Lower: lowerLen},
 	{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.ZeroMap(r.Call.Map)
 		return nil
 	}}},
+	later("assert", "F-ASSERT"), later("filter", "X-FN"), later("override", "F-OVERRIDE"), later("signal", "F-SIGNAL"), later("signal_thread", "F-SIGNAL"),
 }
 
 func lenSig() *types.Signature {

@@ -15,15 +15,17 @@ var memory = []*builtin.Func{
 		Params: []types.Param{param("data", types.BytesParam), opt(intParam("length"))}, Infer: bufType}, Lower: lowerBuf},
 	{Sig: spaceSig("kptr", types.Kernel, "The pointer, taken to point into kernel memory."), Lower: lowerSame},
 	{Sig: spaceSig("uptr", types.User, "The pointer, taken to point into user memory."), Lower: lowerSame},
-	{Sig: &types.Signature{Name: "reg", Row: "F-REG", Usage: `reg("name")`, Format: -1, Context: true, Doc: "A register of the probed context.",
+	{Sig: &types.Signature{Name: "reg", Row: "F-REG", Usage: `reg("name")`, Format: -1, Context: true, Registers: true, Uses: types.Uses{Reg: true}, Doc: "A register of the probed context.",
 		Params: []types.Param{param("name", types.LitString)}, Infer: regType,
 		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "call", "ret", "profile", "software", "hardware"}}, Lower: lowerReg},
-	{Sig: &types.Signature{Name: "ctx", Row: "B-CTX", Usage: "ctx", Bare: true, NoCall: true, Format: -1, Context: true, Doc: "The raw context: struct pt_regs in kprobes and uprobes.",
+	{Sig: &types.Signature{Name: "ctx", Row: "B-CTX", Usage: "ctx", Bare: true, NoCall: true, Format: -1, Context: true, Registers: true, Fleeting: true, Reserved: true,
+		Uses: types.Uses{Reg: true}, NoReplay: "there is no context of a program", Doc: "The raw context: struct pt_regs in kprobes and uprobes.",
 		Infer: ctxType, Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "profile", "software", "hardware"}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.Ctx())
 	}},
 	{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
 		Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
+	later("unwatch", "F-UNWATCH"), later("write_user", "F-WRITEUSER"),
 }
 
 func spaceSig(name string, s types.Space, doc string) *types.Signature {
@@ -88,11 +90,16 @@ func source(l builtin.Lowerer, x hir.Expr) (place *builtin.Place, addr ir.Value,
 		o := l.Operand(x)
 		return o.Mem, 0, types.Local
 	}
-	space = l.Site().Space
-	if t.Kind == types.Pointer && t.Space != types.SpaceNone {
-		space = t.Space
+	return nil, l.Scalar(x), addressSpace(l, t)
+}
+
+// addressSpace is where an address of type t points: pointers and integers
+// carry it, else it is that of the probe.
+func addressSpace(l builtin.Lowerer, t *types.Type) types.Space {
+	if t.Space != types.SpaceNone {
+		return t.Space
 	}
-	return nil, l.Scalar(x), space
+	return l.Site().Space
 }
 
 // capped is a run-time length limited to n: what the verifier needs to see.

@@ -17,18 +17,19 @@ import (
 
 // output: what user space prints when it drains the record.
 var output = []*builtin.Func{
-	{Sig: formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted."), Event: &builtin.Event{Handle: cat}},
+	{Sig: noReplay("files of this machine say nothing about the recorded one", formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted.")), Event: &builtin.Event{Handle: cat}},
 	{Sig: formatSig("errorf", "F-ERRORF", "Prints an error with the place in the script."), Event: &builtin.Event{Handle: message("error")}},
 	{Sig: &types.Signature{Name: "join", Row: "F-JOIN", Usage: `join(argv, ["separator"])`, Format: -1, Async: true, Doc: "Prints the strings of a null-terminated array of pointers.",
 		Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, Event: &builtin.Event{Handle: join, Prepare: prepareJoin}},
-	{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, Doc: "Prints a value or a whole map.",
+	{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, ShowsMap: true, Doc: "Prints a value or a whole map.",
 		Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, Event: &builtin.Event{Handle: handlePrint}},
 	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
-		env.Text("printf", env.Format(r.Format, r.Args))
+		env.Printf(r.Format, r.Args)
 		return nil
 	}}},
-	{Sig: unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output.")), Event: &builtin.Event{Handle: system}},
+	{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), Event: &builtin.Event{Handle: system}},
 	{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), Event: &builtin.Event{Handle: message("warning")}},
+	later("debugf", "F-DEBUGF"), later("skboutput", "F-SKBOUTPUT"),
 }
 
 func unsafe(s *types.Signature) *types.Signature { s.Unsafe = true; return s }
@@ -73,7 +74,7 @@ func handlePrint(env builtin.Env, r *builtin.Record) error {
 
 func message(severity string) func(builtin.Env, *builtin.Record) error {
 	return func(env builtin.Env, r *builtin.Record) error {
-		env.Message(severity, r.Call.At, env.Format(r.Format, r.Args))
+		env.Message(severity, r.Call.At, r.Format, r.Args)
 		return nil
 	}
 }
@@ -125,10 +126,7 @@ func prepareJoin(l builtin.Lowerer, c *hir.Call) []builtin.Operand {
 	b := l.B()
 	t := types.ArrayOf(types.StringType(joinSize), joinMax)
 	argv := l.Scalar(c.Args[0])
-	space := l.Site().Space
-	if pt := c.Args[0].Type(); pt.Kind == types.Pointer && pt.Space != types.SpaceNone {
-		space = pt.Space
-	}
+	space := addressSpace(l, c.Args[0].Type())
 	p := l.Scratch(t.Size, "join")
 	ptr := l.Scratch(8, "arg")
 	done := b.NewBlock("joined")

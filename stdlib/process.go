@@ -9,8 +9,8 @@ import (
 
 // process: who runs, and on which CPU.
 var process = []*builtin.Func{
-	{Sig: bare("cgroup", "B-CGROUP", types.Uint64, "Cgroup v2 id of the current task."), Lower: helper(ir.HelperCgroupID)},
-	{Sig: commSig(), Lower: lowerComm},
+	{Sig: known(types.KnownAtEntry, bare("cgroup", "B-CGROUP", types.Uint64, "Cgroup v2 id of the current task.")), Lower: helper(ir.HelperCgroupID)},
+	{Sig: known(types.KnownAtEntry, commSig()), Lower: lowerComm},
 	{Sig: folded(bare("cpid", "B-CPID", types.Uint64, "Process id of the command started with -c, 0 without one."), func(c *types.Call) *types.Const {
 		return typedConst(types.Uint64, uint64(c.Env.ChildPID()))
 	})},
@@ -29,17 +29,17 @@ var process = []*builtin.Func{
 		pid, _ := filter(c.Env)
 		return typedConst(types.Uint32, uint64(pid))
 	})},
-	{Sig: bare("gid", "B-GID", types.Uint64, "Real group id in the initial namespace."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: known(types.KnownAtEntry, bare("gid", "B-GID", types.Uint64, "Real group id in the initial namespace.")), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().BinI(ir.OpShr, l.B().Call(ir.HelperUidGid), 32))
 	}},
 	{Sig: folded(bare("ncpus", "B-NCPUS", types.Uint64, "Number of possible CPUs."), func(c *types.Call) *types.Const {
 		return typedConst(types.Uint64, uint64(c.Env.NCPU()))
 	})},
 	{Sig: bare("numaid", "B-NUMAID", types.Uint64, "NUMA node of the CPU."), Lower: helper(ir.HelperNUMANode)},
-	{Sig: pidSig("pid", "B-PID", "Process id (thread group id) of the current task."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: uses(types.Uses{PID: true}, known(types.KnownAlways, reserved(pidSig("pid", "B-PID", "Process id (thread group id) of the current task.")))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().BinI(ir.OpShr, pidTgid(l, c), 32))
 	}},
-	{Sig: pidSig("tid", "B-TID", "Thread id of the current task."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: known(types.KnownAlways, reserved(pidSig("tid", "B-TID", "Thread id of the current task."))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Ext(pidTgid(l, c), 4, false))
 	}},
 	{Sig: taskSig("ppid", "B-PPID", types.Int32, "Process id of the parent."), Lower: taskField("real_parent", "pid")},
@@ -49,7 +49,7 @@ var process = []*builtin.Func{
 	{Sig: bare("rand", "B-RAND", types.Uint64, "A pseudo-random 32-bit number."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Ext(l.B().Call(ir.HelperPrandom), 4, false))
 	}},
-	{Sig: bare("uid", "B-UID", types.Uint64, "Real user id in the initial namespace."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: known(types.KnownAtEntry, bare("uid", "B-UID", types.Uint64, "Real user id in the initial namespace.")), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
 	}},
 	{Sig: bare("username", "B-USERNAME", types.UserType, "Login name of the real user id; empty if unknown."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
@@ -67,12 +67,9 @@ var process = []*builtin.Func{
 	}},
 	{Sig: folded(bare("probe", "B-PROBE", nil, "Full name of the probe."), func(c *types.Call) *types.Const { return types.StrConst(c.Site.Name) })},
 	{Sig: folded(bare("probetype", "B-PROBETYPE", nil, "Type of the probe."), func(c *types.Call) *types.Const {
-		switch c.Site.Provider {
-		case "begin", "end", "self":
-			return types.StrConst("special")
-		}
-		return types.StrConst(c.Site.Provider)
+		return types.StrConst(c.Site.Type)
 	})},
+	later("container", "X-FN"), later("path", "F-PATH"), later("pod", "X-FN"),
 }
 
 func scalar(c *hir.Call, v ir.Value) builtin.Operand { return builtin.Operand{T: c.T, V: v} }
@@ -123,7 +120,9 @@ func pidTgid(l builtin.Lowerer, c *hir.Call) ir.Value {
 }
 
 func commSig() *types.Signature {
-	return bare("comm", "B-COMM", types.StringType(16), "Name of the current thread.")
+	s := shapes(bare("comm", "B-COMM", types.StringType(16), "Name of the current thread."), "$", "e", "")
+	s.Uses.Comm = true
+	return s
 }
 
 // lowerComm writes the name straight to where it is wanted: two loads where the

@@ -14,6 +14,7 @@ import (
 var stacks = []*builtin.Func{
 	{Sig: stackSig("kstack", "The kernel stack."), Lower: lowerStack},
 	{Sig: stackSig("ustack", "The user stack of the current process."), Lower: lowerStack},
+	later("dw_ustack", "F-DWUSTACK"),
 }
 
 var stackModes = map[string]types.StackMode{
@@ -21,7 +22,7 @@ var stackModes = map[string]types.StackMode{
 }
 
 func stackSig(name, doc string) *types.Signature {
-	s := &types.Signature{Name: name, Row: "F-STACK", Usage: name + "([mode], [limit])", Doc: doc, Bare: true, Format: -1, Context: true,
+	s := &types.Signature{Name: name, Row: "F-STACK", Usage: name + "([mode], [limit])", Doc: doc, Bare: true, Format: -1, Context: true, Reserved: true, Effects: types.Loops, Uses: types.Uses{Stack: true},
 		Params: []types.Param{
 			{Name: "stack mode", Kind: types.WordParam, Optional: true, Words: []string{"bpftrace", "perf", "raw", "build_id"}},
 			opt(param("limit", types.LitInt)),

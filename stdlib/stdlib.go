@@ -17,7 +17,8 @@ var rows = [][]*builtin.Func{
 	aggregations, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
 }
 
-var table = sync.OnceValue(func() map[string]*builtin.Func {
+// records is every row by name, those that stand for missing functions too.
+var records = sync.OnceValue(func() map[string]*builtin.Func {
 	m := map[string]*builtin.Func{}
 	for _, group := range rows {
 		for _, f := range group {
@@ -30,17 +31,52 @@ var table = sync.OnceValue(func() map[string]*builtin.Func {
 	return m
 })
 
+var table = sync.OnceValue(func() map[string]*builtin.Func {
+	m := map[string]*builtin.Func{}
+	for name, f := range records() {
+		if !f.Sig.Missing {
+			m[name] = f
+		}
+	}
+	return m
+})
+
 // Table is every builtin by name. It is shared and must not be changed.
 func Table() map[string]*builtin.Func { return table() }
 
-// Signatures is what the checker needs of the table.
+// Signatures is what the checker needs of the table, with the names that the
+// language has and this build refuses (types.Signature.Missing).
 func Signatures() map[string]*types.Signature {
-	m := map[string]*types.Signature{}
-	for name, f := range Table() {
+	m := make(map[string]*types.Signature, len(table()))
+	for name, f := range records() {
 		m[name] = f.Sig
 	}
 	return m
 }
+
+// later is a name of the language that is refused as not supported yet. Its
+// record takes its place.
+func later(name, row string) *builtin.Func {
+	return &builtin.Func{Sig: &types.Signature{Name: name, Row: row, Format: -1, Missing: true}}
+}
+
+// known says how early a value is known in a probe on a return.
+func known(k types.Known, s *types.Signature) *types.Signature { s.Known = k; return s }
+
+// effects says what a call does besides giving its value.
+func effects(e types.Effect, s *types.Signature) *types.Signature { s.Effects = e; return s }
+
+// noReplay says why a recording cannot answer.
+func noReplay(why string, s *types.Signature) *types.Signature { s.NoReplay = why; return s }
+
+// shapes lists argument lists that no macro of plain words hides.
+func shapes(s *types.Signature, lists ...string) *types.Signature { s.Shapes = lists; return s }
+
+// uses says what a body that mentions the name needs of its site.
+func uses(u types.Uses, s *types.Signature) *types.Signature { s.Uses = u; return s }
+
+// reserved keeps macros from redefining a name.
+func reserved(s *types.Signature) *types.Signature { s.Reserved = true; return s }
 
 // bare is a builtin value: a name that may also be called without arguments.
 func bare(name, row string, t *types.Type, doc string) *types.Signature {

@@ -22,7 +22,7 @@ var strings_ = []*builtin.Func{
 	}},
 	{Sig: call("strerror", "F-STRERROR", "strerror(errno)", types.StringType(64), "The kernel's text for an errno.", intParam("errno")),
 		Lower: lookupText("errors", 134, "Unknown error", func(n int64) string { return value.StrError(n) }, true)},
-	{Sig: call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), Lower: lowerStrlen},
+	{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Lower: lowerStrlen},
 	{Sig: call("strncmp", "F-STRNCMP", "strncmp(a, b, n)", types.Uint64, "0 if the first n bytes are equal, otherwise 1.",
 		param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Lower: lowerStrncmp},
 	{Sig: call("strstr", "F-STRSTR", "strstr(haystack, needle)", types.Int64, "Index of the first occurrence, -1 if there is none.",
@@ -37,6 +37,7 @@ var strings_ = []*builtin.Func{
 			}
 			return s
 		}, false)},
+	later("memcmp", "F-MEMCMP"), later("str_concat", "F-STRCONCAT"), later("strcap", "F-STRCAP"),
 }
 
 // textCell is the bytes of one text in a table.

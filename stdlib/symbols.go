@@ -29,7 +29,7 @@ var symbols = []*builtin.Func{
 			}
 			return typedConst(types.Uint64, id), nil
 		}}},
-	{Sig: call("cgroup_path", "F-CGROUPPATH", `cgroup_path(id, ["filter"])`, types.CgroupType, "Path of a cgroup, resolved when printed.", intParam("id"), opt(param("filter", types.LitString))),
+	{Sig: noReplay("a recording does not hold control groups", call("cgroup_path", "F-CGROUPPATH", `cgroup_path(id, ["filter"])`, types.CgroupType, "Path of a cgroup, resolved when printed.", intParam("id"), opt(param("filter", types.LitString)))),
 		Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 			filter := ""
 			if len(c.Args) > 1 {
@@ -43,7 +43,7 @@ var symbols = []*builtin.Func{
 	{Sig: &types.Signature{Name: "enumname", Row: "X-FN", Usage: `enumname(n, "ENUMERATOR", ["PREFIX"])`, Format: -1, Doc: "Name of a number in the kernel's enum that has this enumerator, without the prefix.",
 		Params: []types.Param{intParam("n"), param("enumerator", types.LitString), opt(param("prefix", types.LitString))}, Infer: enumnameType}, Lower: lowerSame},
 	{Sig: call("errname", "X-FN", "errname(n)", types.ErrNameType, "Name of the errno in a negative number or an error pointer.", param("n", types.PtrParam)), Lower: lowerErrname},
-	{Sig: &types.Signature{Name: "func", Row: "B-FUNC", Usage: "func", Bare: true, Format: -1, Context: true, Doc: "The traced function.",
+	{Sig: &types.Signature{Name: "func", Row: "B-FUNC", Usage: "func", Bare: true, Format: -1, Context: true, Uses: types.Uses{Func: true}, Doc: "The traced function.",
 		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "fentry", "fexit", "call", "ret"}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
 			if c.Site.Space == types.User {
 				return types.USymType, nil
@@ -73,12 +73,13 @@ var symbols = []*builtin.Func{
 			return types.BoolConst(c.Env.KernelFunc(c.Args[0].Const.Str)), nil
 		}}},
 	{Sig: call("ksym", "F-KSYM", "ksym(address)", types.KSymType, "The kernel symbol at an address.", param("address", types.PtrParam)), Lower: lowerSame},
-	{Sig: call("usym", "F-USYM", "usym(address)", types.USymType, "The symbol at an address of the current process.", param("address", types.PtrParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: noReplay("a recording does not hold symbols of processes", call("usym", "F-USYM", "usym(address)", types.USymType, "The symbol at an address of the current process.", param("address", types.PtrParam))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return usym(l, c, l.Scalar(c.Args[0]))
 	}},
-	{Sig: call("sysctl", "X-FN", `sysctl("name")`, types.SysctlType, "The value of a kernel setting, read when it is printed.", param("name", types.LitString)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: noReplay("settings of this machine say nothing about the recorded one", call("sysctl", "X-FN", `sysctl("name")`, types.SysctlType, "The value of a kernel setting, read when it is printed.", param("name", types.LitString))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Const(int64(l.Intern(c.Args[0].(*hir.Bytes).V))))
 	}},
+	later("kfunc_allowed", "F-KFUNC"), later("percpu_kaddr", "F-PERCPUKADDR"), later("uaddr", "F-UADDR"),
 }
 
 // signed64 is a number or pointer with its own sign in 64 bits.

@@ -14,7 +14,7 @@ var times = []*builtin.Func{
 		return scalar(c, l.B().Bin(ir.OpSub, l.B().Call(ir.HelperKtimeBootNS), l.StartNS()))
 	}},
 	{Sig: bare("jiffies", "B-JIFFIES", types.Uint64, "The 64-bit jiffies counter."), Lower: helper(ir.HelperJiffies64)},
-	{Sig: nsecsSig(), Lower: lowerNsecs},
+	{Sig: reserved(nsecsSig()), Lower: lowerNsecs},
 	{Sig: &types.Signature{Name: "strftime", Row: "F-STRFTIME", Usage: `strftime("format", nsecs)`, Format: -1, Doc: "A clock reading as local time, formatted when printed.",
 		Params: []types.Param{param("format", types.LitString), intParam("nsecs")}, Result: types.TimeType}, Lower: lowerStrftime},
 	{Sig: call("time", "F-TIME", `time(["format"])`, nil, "Prints the wall clock.", opt(param("format", types.LitString))), Event: &builtin.Event{
@@ -36,6 +36,7 @@ func nsecsSig() *types.Signature {
 	s := bare("nsecs", "B-NSECS", types.Uint64, "Nanoseconds of a clock: boot (default), monotonic, tai or sw_tai.")
 	s.Usage = "nsecs([clock])"
 	s.Params = []types.Param{{Name: "timestamp mode", Kind: types.WordParam, Optional: true, Words: []string{"boot", "monotonic", "tai", "sw_tai"}}}
+	s.NoReplayWord = map[string]string{"sw_tai": ir.Helpers[ir.HelperKtimeTaiNS].NoReplay}
 	return s
 }
 

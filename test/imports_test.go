@@ -2,6 +2,7 @@
 package test
 
 import (
+	_ "embed"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -12,59 +13,34 @@ import (
 	"testing"
 )
 
-// edges is the architecture as data: which of our packages a package may
-// import. A package that is not listed may import none. "a/..." allows a and
-// everything below it.
-var edges = map[string][]string{
-	"lang/source":                      nil,
-	"lang/types":                       {"lang/source"},
-	"lang/diag":                        {"lang/source"},
-	"lang/value":                       {"lang/types"},
-	"lang/syntax":                      {"lang/source", "lang/diag"},
-	"lang/hir":                         {"lang/source", "lang/diag", "lang/types"},
-	"lang/check":                       {"lang/..."},
-	"compiler/ir":                      {"lang/source"},
-	"compiler/target":                  nil,
-	"compiler/regalloc":                nil,
-	"compiler/pass":                    {"compiler/ir"},
-	"compiler/emit":                    {"lang/source", "compiler/ir", "compiler/regalloc", "compiler/pass"},
-	"compiler/builtin":                 {"lang/...", "compiler/ir", "compiler/target"},
-	"compiler/object":                  {"lang/...", "compiler/builtin", "compiler/ir"},
-	"compiler/lower":                   {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin", "compiler/object"},
-	"compiler":                         {"lang/...", "compiler/..."},
-	"stdlib":                           {"lang/...", "compiler/ir", "compiler/target", "compiler/builtin"},
-	"scripts":                          nil,
-	"runtime/machine/live/feature/bpf": nil,
-	"runtime/machine/live/btf":         {"runtime/machine/live/feature/bpf"},
-	"runtime/machine/live/elf":         nil,
-	"runtime/machine/live/tracefs":     nil,
-	"runtime/machine/live/symbol":      {"runtime/machine/live/elf", "runtime/machine/live/feature/bpf"},
-	"runtime/machine/live/feature":     {"runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/feature/bpf"},
-	"runtime/machine/live/bpf":         nil,
-	"runtime/lab":                      nil,
-	"runtime/output":                   {"lang/..."},
-	"runtime/event":                    {"lang/...", "compiler/..."},
-	"runtime/machine/live/kernel":      {"lang/...", "compiler/target", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/feature", "runtime/machine/live/elf", "runtime/machine/live/bpf"},
-	"runtime/machine/live/provider":    {"lang/...", "compiler/target", "runtime/machine/live/kernel", "runtime/machine/live/btf", "runtime/machine/live/tracefs", "runtime/machine/live/symbol", "runtime/machine/live/elf", "runtime/machine/live/bpf", "runtime/machine/live/feature"},
-	"runtime/replay":                   {"lang/...", "compiler/...", "runtime/graph", "runtime/graph/record", "runtime/machine/live/provider"},
-	"runtime/session":                  {"lang/...", "compiler/...", "stdlib", "runtime/..."},
-	"cmd/front/repl":                   {"lang/...", "compiler", "compiler/...", "stdlib", "runtime/..."},
+// edgeList is the architecture as data: which of our packages each package
+// imports, exactly. TestImports prints the lines that a change needs.
+//
+//go:embed edges.txt
+var edgeList string
 
-	"runtime/graph":        {"lang/value"},
-	"runtime/graph/proto":  {"runtime/graph", "runtime/machine/live/btf", "runtime/machine/live/symbol"},
-	"runtime/graph/record": {"lang/value", "runtime/graph"},
-	"runtime/graph/diff":   {"runtime/graph"},
-	"runtime/graph/export": {"runtime/graph"},
-	"runtime/graph/live":   {"lang/...", "compiler/builtin", "runtime/graph", "runtime/graph/ftrace", "runtime/machine/live/symbol", "runtime/machine/live/tracefs"},
-	"runtime/graph/ftrace": {"lang/diag", "runtime/graph", "runtime/machine/live/symbol", "runtime/machine/live/tracefs"},
+// edges reads edgeList: a package, a colon, what it imports.
+func edges() map[string][]string {
+	out := map[string][]string{}
+	for text := range strings.Lines(edgeList) {
+		if pkg, list, ok := strings.Cut(text, ":"); ok {
+			out[pkg] = strings.Fields(list)
+		}
+	}
+	return out
 }
 
-// free are the folders that join everything: commands and test support.
-var free = []string{"cmd/", "test", "internal/guest", "runtime/machine/live/btf/btftest", "compiler/emit/bpfsim", "compiler/ir/irgen"}
+// free are the folders that may import anything: commands and test support.
+var free = []string{"cmd/probe", "internal/", "test", "runtime/machine/live/btf/btftest", "compiler/emit/bpfsim", "compiler/ir/irgen", "compiler/compilertest"}
 
-// TestImports fails on any import between our packages that edges does not
-// allow, so that the tree stays the architecture diagram.
-func TestImports(t *testing.T) {
+// layers are the top-level folders in the order of imports: a package imports
+// from its own folder and those before it.
+var layers = []string{"lang", "compiler", "stdlib", "scripts", "runtime", "cmd"}
+
+// imports returns what each package below the root imports of our packages,
+// sorted; tests and the packages in free are left out.
+func imports(t *testing.T) map[string][]string {
+	out := map[string][]string{}
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -76,37 +52,77 @@ func TestImports(t *testing.T) {
 			return nil
 		}
 		pkg := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(path), "../"))
-		for _, f := range free {
-			if strings.HasPrefix(pkg, f) {
-				return nil
-			}
-		}
-		allowed, listed := edges[pkg]
-		if !listed {
-			t.Errorf("package %s is not in the list of packages: add it with what it may import", pkg)
+		if slices.ContainsFunc(free, func(f string) bool { return strings.HasPrefix(pkg, f) }) {
 			return nil
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
 		}
+		list := out[pkg]
 		for _, im := range file.Imports {
 			name, _ := strconv.Unquote(im.Path.Value)
-			ours, ok := strings.CutPrefix(name, "probe/")
-			if ok && !allows(allowed, ours) {
-				t.Errorf("%s imports %s, which the list of edges does not allow", path, ours)
+			if ours, ok := strings.CutPrefix(name, "probe/"); ok && !slices.Contains(list, ours) {
+				list = append(list, ours)
 			}
 		}
+		slices.Sort(list)
+		out[pkg] = list
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return out
 }
 
-func allows(allowed []string, pkg string) bool {
-	return slices.ContainsFunc(allowed, func(a string) bool {
-		base, all := strings.CutSuffix(a, "/...")
-		return pkg == base || all && strings.HasPrefix(pkg, base+"/")
-	})
+// TestImports fails when a package imports another than edges.txt says, or does
+// not import what edges.txt says, so that the list stays the architecture diagram.
+func TestImports(t *testing.T) {
+	have, want := imports(t), edges()
+	var lines []string
+	for pkg, list := range have {
+		allowed, listed := want[pkg]
+		if listed && slices.Equal(allowed, list) {
+			continue
+		}
+		for _, im := range list {
+			if !slices.Contains(allowed, im) {
+				t.Errorf("%s imports %s, which edges.txt does not have", pkg, im)
+			}
+		}
+		for _, im := range allowed {
+			if !slices.Contains(list, im) {
+				t.Errorf("%s does not import %s, which edges.txt has", pkg, im)
+			}
+		}
+		lines = append(lines, strings.TrimSpace(pkg+": "+strings.Join(list, " ")))
+	}
+	for pkg := range want {
+		if _, ok := have[pkg]; !ok {
+			t.Errorf("edges.txt has %s, which is no package", pkg)
+		}
+	}
+	if len(lines) > 0 {
+		slices.Sort(lines)
+		t.Errorf("if that is meant, the lines of test/edges.txt are:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+// TestLayers fails on an import from a later folder of layers.
+func TestLayers(t *testing.T) {
+	layer := func(pkg string) int {
+		top, _, _ := strings.Cut(pkg, "/")
+		return slices.Index(layers, top)
+	}
+	for pkg, list := range imports(t) {
+		if layer(pkg) < 0 {
+			t.Errorf("%s is in no folder of layers", pkg)
+		}
+		for _, im := range list {
+			if layer(im) < 0 || layer(im) > layer(pkg) {
+				t.Errorf("%s imports %s: upward", pkg, im)
+			}
+		}
+	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
@@ -26,15 +27,20 @@ import (
 )
 
 var graphCommand = &command{
-	name: "graph", usage: "[options] FUNC [FUNC…]", min: 1, max: -1,
-	summary: "show the calls below a kernel function as a tree",
-	flags:   graphFlags, run: runGraph,
-}
-
-var cleanupCommand = &command{
-	name: "cleanup", usage: "", max: 0,
-	summary: "put back tracing settings that a killed probe left",
-	run:     runCleanup,
+	Command: cli.Command{
+		Name: "graph", Usage: []string{"[options] FUNC [FUNC …]"}, Min: 1, Max: -1, Complete: completeFunctions,
+		Summary: "show the calls below a kernel function as a tree",
+		About: "Records calls of kernel functions with everything they call, by the tracer function_graph of ftrace, and prints each call as a tree with times and return values. " +
+			"FUNC is the name of a function, or a pattern with * and ?. The tracer's settings are put back at the end; `probe cleanup` does it after a crash.",
+		Examples: []cli.Example{
+			{Command: "probe graph vfs_read", About: "Prints each call of vfs_read until Ctrl-C."},
+			{Command: "probe graph --slower 1ms --for 10s vfs_read", About: "Prints calls that took a millisecond or longer."},
+			{Command: "probe graph --failed -n 1 ip_route_output_flow", About: "Waits for one call that fails."},
+			{Command: "probe graph -o reads.jsonl.zst vfs_read", About: "Keeps the trees in a recording."},
+		},
+		SeeAlso: []string{"show", "diff", "export", "cleanup"},
+	},
+	run: runGraph,
 }
 
 // graphOptions are the options of "probe graph".
@@ -53,34 +59,8 @@ type graphOptions struct {
 // defaultDepth is how many levels below the function are recorded.
 const defaultDepth = 16
 
-func graphFlags(o *options) []flag {
-	g := &o.graph
-	*g = graphOptions{depth: defaultDepth}
-	return []flag{
-		{long: "depth", short: 'd', arg: "N", help: "levels below the function (default 16)", set: setCount(&g.depth)},
-		{long: "pid", short: 'p', arg: "PID", help: "calls in this process only", set: setPID(&o.pid)},
-		{long: "comm", arg: "NAME", help: "calls in threads of this name only; * and ? match", set: setString(&o.comm)},
-		{long: "slower", arg: "DURATION", help: "calls that took at least this long: 100us, 1ms", set: setDuration(&g.slower)},
-		{long: "failed", help: "calls that returned an error", set: setBool(&g.failed)},
-		{long: "count", short: 'n', arg: "N", help: "end after N trees", set: setCount(&o.maxEvents)},
-		{long: "for", arg: "DURATION", help: "end after a time: 10s, 1m30s", set: setDuration(&o.duration)},
-		{long: "ret", arg: "FUNC,…", help: "also record the return values of these functions", set: setString(&g.ret)},
-		{long: "args", help: "record arguments (kernels 6.14 and later)", set: setBool(&g.args)},
-		{long: "only", arg: "PATTERN,…", help: "instrument only these functions below; quick to switch on", set: setString(&g.only)},
-		{long: "skip", arg: "PATTERN,…", help: "do not record these functions", set: setString(&g.skip)},
-		{long: "irqs", help: "show interrupts and involuntary switches in the trees", set: setBool(&g.irqs)},
-		{long: "output", short: 'o', arg: "FILE", help: "keep the trees in a file, compressed if it ends in .zst", set: setString(&o.out)},
-		{long: "graph-style", arg: "tree|ftrace", help: "form of the trees (default tree)", set: setString(&g.style)},
-		{long: "force", help: "record also what matches more than 1000 functions", set: setBool(&g.force)},
-		{long: "buffer", arg: "KB", help: "size of each CPU's buffer (default 8192)", set: setCount(&g.bufferKB)},
-		{long: "quiet", short: 'q', help: "no progress on standard error", set: setBool(&o.quiet)},
-		{long: "strict", help: "exit with status 3 when the result is incomplete", set: setBool(&o.strict)},
-		{long: "verbose", short: 'v', help: "say how it is recorded", set: setBool(&o.verbose)},
-	}
-}
-
-// recording is one run of "probe graph".
-type recording struct {
+// treeRun is one run of "probe graph".
+type treeRun struct {
 	o      *options
 	std    stdio
 	style  graph.Style
@@ -96,9 +76,12 @@ type recording struct {
 }
 
 func runGraph(o *options, std stdio) int {
-	r := &recording{o: o, std: std, offset: wallOffset()}
+	r := &treeRun{o: o, std: std, offset: wallOffset()}
 	if o.graph.style == "" {
 		o.graph.style = "tree"
+	}
+	if o.graph.depth == 0 {
+		o.graph.depth = defaultDepth
 	}
 	var err error
 	if r.style, err = graph.StyleNamed(o.graph.style); err != nil {
@@ -192,14 +175,14 @@ func writable(path string) error {
 }
 
 // say tells the progress on standard error.
-func (r *recording) say(format string, args ...any) {
+func (r *treeRun) say(format string, args ...any) {
 	if !r.o.quiet {
 		fmt.Fprintf(r.std.err, format+"\n", args...)
 	}
 }
 
 // started tells what is being recorded.
-func (r *recording) started(src *ftrace.Source, opts ftrace.Options) {
+func (r *treeRun) started(src *ftrace.Source, opts ftrace.Options) {
 	if c := src.Recovered; c.PID != 0 {
 		r.say("put back the tracing settings that process %d had left", c.PID)
 	}
@@ -228,7 +211,7 @@ func (r *recording) started(src *ftrace.Source, opts ftrace.Options) {
 }
 
 // tree takes one recorded call; false ends the recording.
-func (r *recording) tree(t *graph.Tree) bool {
+func (r *treeRun) tree(t *graph.Tree) bool {
 	if provoke {
 		panic("provoked by PROBE_TEST_PANIC")
 	}
@@ -253,7 +236,7 @@ func (r *recording) tree(t *graph.Tree) bool {
 
 // wanted applies the filters to a call. One whose end was not seen counts as
 // neither slow nor failed.
-func (r *recording) wanted(t *graph.Tree, root *graph.Call) bool {
+func (r *treeRun) wanted(t *graph.Tree, root *graph.Call) bool {
 	g := &r.o.graph
 	open := root.Flags&(graph.NoExit|graph.NoEntry) != 0
 	switch {
@@ -270,7 +253,7 @@ func (r *recording) wanted(t *graph.Tree, root *graph.Call) bool {
 }
 
 // print shows a tree, or keeps it in the file.
-func (r *recording) print(t *graph.Tree) error {
+func (r *treeRun) print(t *graph.Tree) error {
 	if r.out != nil {
 		return r.out.Tree(t)
 	}
@@ -294,7 +277,7 @@ func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style
 }
 
 // finish tells what was shown, and what makes that incomplete.
-func (r *recording) finish(lost, missed uint64) int {
+func (r *treeRun) finish(lost, missed uint64) int {
 	where := ""
 	if r.o.out != "" {
 		where = " in " + r.o.out
@@ -407,21 +390,4 @@ func graphFailed(std stdio, err error) int {
 	}
 	fail(std, d)
 	return code
-}
-
-// runCleanup undoes what a killed probe left behind.
-func runCleanup(_ *options, std stdio) int {
-	c, err := ftrace.Cleanup("")
-	if err != nil {
-		return graphFailed(std, err)
-	}
-	if c.PID == 0 {
-		fmt.Fprintln(std.out, "nothing to put back")
-		return exitOK
-	}
-	fmt.Fprintf(std.out, "put back the tracing settings that process %d had left\n", c.PID)
-	if len(c.Left) > 0 {
-		fmt.Fprintf(std.err, "warning: %s changed since; left as it is\n", strings.Join(c.Left, ", "))
-	}
-	return exitOK
 }

@@ -6,27 +6,25 @@ import (
 	"fmt"
 	"os"
 
-	"probe/compiler"
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
-	"probe/lang/source"
+	"probe/runtime/engine"
 	"probe/runtime/lab"
-	"probe/runtime/session"
 )
 
 var labCommand = &command{
-	name: "lab", usage: "[options] NAME", max: 2,
-	summary: "build a small network, provoke a fault, and run a script on it",
-	flags: func(o *options) []flag {
-		return []flag{
-			{long: "case", arg: "NAME", help: "the fault to provoke, or all (default all)", set: setString(&o.kase)},
-			{long: "ipv6", short: '6', help: "over IPv6", set: setBool(&o.ipv6)},
-			{long: "before", arg: "DURATION", help: "healthy traffic before the fault", set: setDuration(&o.before)},
-			{long: "after", arg: "DURATION", help: "time after the fault", set: setDuration(&o.after)},
-			{long: "compare", arg: "CASE", help: "record the lookups of two cases and show where they part: --compare A B", set: setString(&o.compare)},
-			{long: "output", short: 'o', arg: "DIR", help: "with --compare: keep the recordings in this folder", set: setString(&o.out)},
-			{long: "no-trace", help: "provoke the fault without running the script", set: setBool(&o.trace)},
-			{long: "verbose", short: 'v', help: "show each step", set: setBool(&o.verbose)},
-		}
+	Command: cli.Command{
+		Name: "lab", Usage: []string{"[options] [LAB]", "[options] LAB --compare CASE CASE"}, Max: 2, Complete: completeLabs,
+		Summary: "build a small network, provoke a fault, and run a script on it",
+		About: "Builds a network in namespaces of its own, so that the host's network stays as it is, starts traffic, provokes a fault, and runs the script that explains it. " +
+			"Everything is removed at the end. Without the name of a lab, the labs and their cases are listed. Labs need root.",
+		Examples: []cli.Example{
+			{Command: "probe lab", About: "Lists the labs."},
+			{Command: "probe lab route-loss --case A", About: "Shows one fault."},
+			{Command: "probe lab route-loss --compare A B", About: "Shows where the route lookups of two cases part. It exits as `probe diff` does."},
+		},
+		More:    labCases,
+		SeeAlso: []string{"run", "diff"},
 	},
 	run: runLab,
 }
@@ -109,33 +107,25 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 		return nil, fmt.Errorf("the script %s is not in this build: %w", script, os.ErrNotExist)
 	}
 	so := &options{command: runCommand, pid: l.Client.PID, quiet: true, verbose: o.verbose}
-	p := newPipeline(so, std)
-	p.kernel.Warm(text)
-	p.probes.Warm(text)
-	list, ok := p.parse(source.New(script+".pr", text))
-	var obj *compiler.Object
-	if ok {
-		var more diag.List
-		obj, more = p.build(nil, nil)
-		list.All = append(list.All, more.All...)
-	}
-	p.show(list)
-	if obj == nil {
+	m := so.machine()
+	compiled, list := engine.Build(engine.Script{Name: script + ".pr", Text: text}, m, so.checkOptions(), so.compileOptions())
+	so.show(std, list)
+	if compiled == nil {
 		return nil, fmt.Errorf("the script %s does not compile for this kernel", script)
 	}
-	opts, _, code := sessionOptions(so, std, p)
+	opts, _, code := runOptions(so, std, m)
 	if code != exitOK {
 		return nil, errors.New("the script's output cannot be set up")
 	}
 	opts.Force = force
-	opts.PID = 0 // the end of the client must not end the tracing
+	opts.Outlive = true // the end of the client must not end the tracing
 	ready := make(chan struct{})
 	opts.Ready = func(int) { close(ready) }
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
-		_, err := session.Run(ctx, obj, opts)
-		if closeErr := opts.Printer.Close(); err == nil {
+		_, err := engine.Run(ctx, compiled, opts)
+		if closeErr := opts.Sink.Close(); err == nil {
 			err = closeErr
 		}
 		done <- err
@@ -144,9 +134,9 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	case <-ready:
 	case err := <-done:
 		cancel()
-		var refused *session.LoadError
+		var refused *engine.LoadError
 		if errors.As(err, &refused) {
-			p.show(diag.List{All: []*diag.Diagnostic{refused.Diag}})
+			so.show(std, diag.List{All: []*diag.Diagnostic{refused.Diag}})
 		}
 		return nil, fmt.Errorf("the script %s does not run: %w", script, err)
 	}

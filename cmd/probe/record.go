@@ -10,30 +10,32 @@ import (
 	"sync"
 	"time"
 
-	"probe/compiler/object"
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/value"
+	"probe/runtime/engine"
+	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
-	"probe/runtime/output"
-	"probe/runtime/session"
+	"probe/runtime/sink"
+	"probe/stdlib/fgraph"
 )
 
 var recordCommand = &command{
-	name: "record", usage: "-o FILE [options] SCRIPT | -e 'PROGRAM' [params] [-- --name=value …]", max: -1,
-	summary: "run a script and keep its output and call trees in a file",
-	flags:   recordFlags, run: runRecord,
-}
-
-// recordFlags are those of run. -o is the recording here, and -q leaves out
-// all that would only be read by somebody who watches.
-func recordFlags(o *options) []flag {
-	flags := slices.DeleteFunc(runFlags(o), func(f flag) bool { return f.long == "output" || f.long == "quiet" || f.long == "replay" })
-	return append(flags,
-		flag{long: "output", short: 'o', arg: "FILE", help: "the recording to write, compressed if it ends in .zst", set: setString(&o.record)},
-		flag{long: "quiet", short: 'q', help: "print no output of the script, only messages", set: setBool(&o.quiet)})
+	Command: cli.Command{
+		Name: "record", Usage: []string{"-o FILE [options] SCRIPT [params] [-- --name=value …]", "-o FILE [options] -e 'PROGRAM' [params] [-- --name=value …]"},
+		Summary: "run a script and keep its output and call trees in a file", Max: -1, Script: true, Complete: completeScripts,
+		About: "Runs a script as `probe run` does, prints its output, and writes it to a recording together with the call trees that the script asks for. " +
+			"`probe show` prints a recording, `probe run --replay` runs another script over it.",
+		Examples: []cli.Example{
+			{Command: "probe record -o route.jsonl.zst route_graph", About: "Keeps the output of a script and its trees until Ctrl-C."},
+			{Command: `probe record -q -o reads.jsonl.zst --for 10s -e 'fgraph:vfs_read { print(graph); }'`, About: "Records for ten seconds, and prints nothing."},
+		},
+		SeeAlso: []string{"run", "show", "diff", "export"},
+	},
+	run: runRecord,
 }
 
 func runRecord(o *options, std stdio) int {
@@ -70,40 +72,42 @@ type recorder struct {
 
 	mu     sync.Mutex
 	w      *record.Writer
+	shown  *sink.Renderer
 	funcs  graph.Funcs
 	known  map[value.GraphID]int // trees in the file
 	trees  int
 	events int
 	err    error
+	done   chan struct{} // closed when err is set
 	stop   chan struct{}
 }
 
 // startRecorder creates the file and makes the run give it what is to be kept.
-func startRecorder(o *options, f *source.File, params []string, obj *object.Object, opts *session.Options) (*recorder, error) {
+func startRecorder(o *options, f *source.File, params []string, compiled *engine.Compiled, opts *engine.RunOptions) (*recorder, error) {
 	offset := wallOffset()
 	now := time.Now()
 	r := &recorder{path: o.record, quiet: o.quiet, start: now, start0: now.UnixNano() - int64(offset),
-		known: map[value.GraphID]int{}, stop: make(chan struct{})}
+		known: map[value.GraphID]int{}, stop: make(chan struct{}), done: make(chan struct{})}
 	h := record.Header{Started: now, WallOffset: int64(offset), BootOffset: int64(bootOffset()), Kernel: kernelRelease(), Arch: runtime.GOARCH,
 		Script: &record.Script{Name: f.Name, Text: f.Text, Args: params}}
-	h.Functions, h.Source = graphRoots(obj)
+	h.Functions, h.Source = graphRoots(compiled.Program)
 	var err error
 	if r.w, err = record.Create(o.record, h, &r.funcs); err != nil {
 		return nil, err
 	}
-	opts.Tree = r.tree
-	opts.Printer = output.Tee(opts.Printer, output.Config{Resolver: opts.Resolver, NoWarnings: o.noWarnings}, r.event)
+	r.shown = sink.NewRenderer(o.noWarnings)
+	opts.Sink = event.Tee(opts.Sink, r)
 	go r.flush()
 	return r, nil
 }
 
 // graphRoots are the functions whose trees a script asks for, and what records
 // them when that is the same for all.
-func graphRoots(obj *object.Object) (funcs []string, from string) {
-	sources := map[hir.GraphSource]string{hir.GraphBPF: "bpf", hir.GraphFtrace: "ftrace"}
-	for _, pr := range obj.HIR.Probes {
-		g := pr.Site.Graph
-		if g == nil || g.Why == "" { // the body does not use `graph`
+func graphRoots(p *hir.Program) (funcs []string, from string) {
+	sources := map[fgraph.Source]string{fgraph.BPF: "bpf", fgraph.Ftrace: "ftrace"}
+	for _, pr := range p.Probes {
+		g := fgraph.Of(pr.Site)
+		if g == nil {
 			continue
 		}
 		switch name := sources[g.Source]; {
@@ -139,8 +143,9 @@ func (r *recorder) flush() {
 // failed remembers the first error. A recording that has a hole is not gone on
 // with.
 func (r *recorder) failed(err error) {
-	if r.err == nil {
+	if r.err == nil && err != nil {
 		r.err = err
+		close(r.done)
 	}
 }
 
@@ -148,47 +153,67 @@ func (r *recorder) failed(err error) {
 // right after it asked for it.
 const knownTrees = 4096
 
-// tree keeps a tree.
-func (r *recorder) tree(id value.GraphID, t *graph.Tree, funcs *graph.Funcs) {
+// Take keeps an event. After a failure the recording is not gone on with, and
+// the run ends.
+func (r *recorder) Take(e event.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
 		return
 	}
-	if _, twice := r.known[id]; twice {
-		return
+	var err error
+	if g, ok := e.(*event.Graph); ok {
+		err = r.tree(g)
+	} else {
+		err = r.event(e)
 	}
-	r.funcs.List, r.funcs.Symbols = funcs.List, funcs.Symbols
-	if r.err = r.w.Tree(t); r.err != nil {
-		return
+	r.failed(err)
+}
+
+// Done is closed when an event could not be kept.
+func (r *recorder) Done() <-chan struct{} { return r.done }
+
+// Close does nothing: the end of a recording is written by finish, which has its
+// own message for a failure.
+func (r *recorder) Close() error { return nil }
+
+// tree keeps a tree.
+func (r *recorder) tree(g *event.Graph) error {
+	if _, twice := r.known[g.ID]; twice {
+		return nil
+	}
+	r.funcs.List, r.funcs.Symbols = g.Funcs.List, g.Funcs.Symbols
+	if err := r.w.Tree(g.Tree); err != nil {
+		return err
 	}
 	if len(r.known) >= knownTrees {
 		clear(r.known)
 	}
-	r.known[id] = r.trees
+	r.known[g.ID] = r.trees
 	r.trees++
+	return nil
 }
 
-// event keeps what was printed. A tree that is in the file is only named.
-func (r *recorder) event(e *output.Event) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err != nil {
-		return r.err
+// event keeps what was shown. A tree that is in the file is only named.
+func (r *recorder) event(e event.Event) error {
+	shown, ok := r.shown.Render(e)
+	if !ok {
+		return nil
 	}
-	out := record.Event{Time: r.start0 + int64(time.Since(r.start)), JSON: e.JSON, Text: string(e.Text), Message: string(e.Message)}
-	for _, id := range e.Graphs {
+	out := record.Event{Time: r.start0 + int64(time.Since(r.start)), JSON: shown.JSON, Text: string(shown.Text), Message: string(shown.Message)}
+	for _, id := range shown.Graphs {
 		if n, ok := r.known[id]; ok {
 			out.Trees = append(out.Trees, n)
 		}
 	}
-	if e.Bare && len(out.Trees) > 0 {
+	if shown.Bare && len(out.Trees) > 0 {
 		out.JSON, out.Text = nil, ""
 	}
-	if r.err = r.w.Event(out); r.err == nil {
-		r.events++
+	if err := r.w.Event(out); err != nil {
+		return err
 	}
-	return r.err
+	r.events++
+	return nil
 }
 
 // finish completes the file, and tells whether all is in it. ran is false when

@@ -5,57 +5,37 @@ import (
 	"fmt"
 	"os"
 
+	"probe/cmd/front/cli"
 	"probe/cmd/front/repl"
-	"probe/compiler/target"
-	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/runtime/machine/live/bpf"
-	"probe/runtime/machine/live/kernel"
-	"probe/runtime/machine/live/provider"
-	"probe/runtime/session"
-	"probe/stdlib"
+	"probe/runtime/machine"
 )
 
 var replCommand = &command{
-	name: "repl", usage: "[options]", summary: "type clauses and expressions one by one (also: probe on a terminal)",
-	flags: func(o *options) []flag {
-		return []flag{
-			{long: "pid", short: 'p', arg: "PID", help: "trace this process only", set: setPID(&o.pid)},
-			{long: "comm", arg: "NAME", help: "trace threads of this name only", set: setString(&o.comm)},
-			{long: "unsafe", help: "allow functions that change the system", set: setBool(&o.unsafe)},
-			{long: "btf", arg: "FILE", help: "read the kernel's types from a file with raw BTF", set: setString(&o.btfFile)},
-			{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
-			{long: "warnings", short: 'k', help: "also report failing reads and lookups", set: func(string) error { o.keepWarnings++; return nil }},
-		}
+	Command: cli.Command{
+		Name: "repl", Usage: []string{"[options]"}, Summary: "type clauses and expressions one by one (also: probe on a terminal)",
+		About: "Starts a prompt. A clause is attached when it is complete, an expression is evaluated once, and maps can be printed at any time. " +
+			"Tab completes, `:help` explains, Ctrl-D leaves.",
+		Examples: []cli.Example{
+			{Command: "probe repl"},
+			{Command: "probe repl --comm sshd", About: "Traces threads named sshd with every clause that is typed."},
+		},
+		SeeAlso: []string{"run", "help"},
 	},
 	run: runRepl,
 }
 
 func runRepl(o *options, std stdio) int {
-	p := newPipeline(o, std)
+	m := o.machine()
 	prelude := ""
-	if !bpf.LargeKeys() {
+	if limit := m.View(machine.Query{}).KeyLimit(); limit > 0 {
 		// What is usual elsewhere would not fit into the keys of maps.
-		prelude = fmt.Sprintf("config = { max_strlen = %d; max_stack_frames = %d }", bpf.SmallKey/2, bpf.SmallKey/8-4)
+		prelude = fmt.Sprintf("config = { max_strlen = %d; max_stack_frames = %d }", limit/2, limit/8-4)
 	}
 	code, err := repl.Run(context.Background(), repl.Config{
-		Input: check.Input{
-			Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel,
-			Env:    &kernel.Env{K: p.kernel, PID: o.pid, Comm: o.comm},
-			Config: environment(), PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Import: p.importFile,
-		},
-		Builtins: stdlib.Table(),
-		// What was imported counts too: its text is part of what may run.
-		Target: func(text string) (*target.Target, error) { return p.kernel.Target(p.texts.String() + text) },
-		List: func(pattern string, yield func(string) bool) error {
-			return p.probes.List(pattern, func(l provider.Listed) bool { return yield(l.Name) })
-		},
-		Modules: stdlib.Modules,
-		Prelude: prelude,
-		Session: session.Options{Probes: p.probes, Resolver: session.NewResolver(), PID: o.pid, AllErrors: o.keepWarnings > 0},
-		Check:   session.CheckPrivileges,
-		Banner:  fmt.Sprintf("probe %s. Type a clause or an expression; :help explains, Ctrl-D leaves.", version),
-		In:      std.in, Out: std.out, Err: std.err, Color: colored(std.err),
+		Machine: m, Check: o.checkOptions(), AllErrors: o.keepWarnings > 0, Prelude: prelude,
+		Banner: fmt.Sprintf("probe %s. Type a clause or an expression; :help explains, Ctrl-D leaves.", version),
+		In:     std.in, Out: std.out, Err: std.err, Color: colored(std.err),
 	})
 	if err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})

@@ -4,67 +4,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
-	"probe/runtime/output"
-	"probe/runtime/session"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
+	"probe/runtime/sink"
 )
 
 var runCommand = &command{
-	name: "run", usage: "[options] SCRIPT | -e 'PROGRAM' [params] [-- --name=value …]",
-	summary: "run a script", max: -1,
-	flags: runFlags, run: func(o *options, std stdio) int { return runScript(o, std) },
-}
-
-// scriptFlags are the options that change what a script means.
-func scriptFlags(o *options) []flag {
-	return []flag{
-		{long: "", short: 'e', arg: "'PROGRAM'", help: "take the script from the command line", set: setProgram(&o.program)},
-		{long: "pid", short: 'p', arg: "PID", help: "trace this process only", set: setPID(&o.pid)},
-		{long: "comm", arg: "NAME", help: "trace threads of this name only", set: setString(&o.comm)},
-		{long: "unsafe", help: "allow functions that change the system", set: setBool(&o.unsafe)},
-		{long: "no-warnings", help: "no warnings of any kind", set: setBool(&o.noWarnings)},
-		{long: "btf", arg: "FILE", help: "read the kernel's types from a file with raw BTF", set: setString(&o.btfFile)},
-		{long: "traceable-functions", arg: "FILE", help: "list of functions that can be traced, in place of the kernel's", set: setString(&o.traceable)},
-		{long: "kernel-symbols", arg: "FILE", help: "the same", set: setString(&o.traceable)},
-		{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
-	}
-}
-
-func runFlags(o *options) []flag {
-	return append(scriptFlags(o), []flag{
-		{long: "cmd", short: 'c', arg: "'CMD ARGS'", help: "run a command and trace it; its end ends the run", set: setString(&o.cmd)},
-		{long: "for", arg: "DURATION", help: "end after a time: 10s, 1m30s", set: setDuration(&o.duration)},
-		{long: "max-events", arg: "N", help: "end after N events", set: setCount(&o.maxEvents)},
-		{long: "output", short: 'o', arg: "FILE", help: "write the output to a file", set: setString(&o.out)},
-		{long: "format", short: 'f', arg: "text|json", help: "format of the output", set: setString(&o.format)},
-		{long: "", short: 'B', arg: "line|full|none", help: "buffering of the output (default line)", set: setString(&o.buffer)},
-		{long: "graph-style", arg: "tree|ftrace", help: "form of call graphs (default tree)", set: setString(&o.graph.style)},
-		{long: "replay", arg: "FILE", help: "run the script over a recording, without a kernel and privileges", set: setString(&o.replay)},
-		{long: "quiet", short: 'q', help: "no \"Attached …\" line", set: setBool(&o.quiet)},
-		{long: "warnings", short: 'k', help: "also report failing reads and lookups", set: func(string) error { o.keepWarnings++; return nil }},
-		{long: "strict", help: "exit with status 3 when the result is incomplete", set: setBool(&o.strict)},
-		{long: "dry-run", help: "attach, detach and end", set: setBool(&o.dryRun)},
-		{long: "verbose", short: 'v', help: "say what is attached and how; show the verifier's log", set: setBool(&o.verbose)},
-	}...)
-}
-
-func (o *options) setNoFeature(v string) error {
-	for _, f := range strings.Split(v, ",") {
-		switch f {
-		case "kprobe_multi", "kprobe_session", "fsession_multi", "uprobe_multi", "raw_tracepoint":
-		default:
-			return fmt.Errorf("unknown feature %q: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi and raw_tracepoint can be left out", f)
-		}
-	}
-	o.noFeature = v
-	return nil
+	Command: cli.Command{
+		Name: "run", Usage: []string{"[options] SCRIPT [params] [-- --name=value …]", "[options] -e 'PROGRAM' [params] [-- --name=value …]"},
+		Summary: "run a script", Max: -1, Script: true, Complete: completeScripts,
+		About: "Compiles a script, loads it into the kernel, attaches it, and prints what it finds until it ends, Ctrl-C, or a limit given here. " +
+			"The maps are printed at the end, and the receipt that says what makes the result incomplete, if anything does.\n\n" +
+			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on.",
+		Examples: []cli.Example{
+			{Command: `probe run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'`, About: "Counts system calls by the name of the thread until Ctrl-C."},
+			{Command: `probe run -c 'cat /etc/passwd' -e 'ret:vfs_read { @ns = hist(duration); }'`, About: "Traces one command."},
+			{Command: "probe run --for 30s -f json -o drops.json drops", About: "Runs a script that comes with probe for half a minute, with JSON for another program."},
+			{Command: "probe run --replay calls.jsonl.zst script.pr", About: "Runs a script over a recording."},
+		},
+		More:    readyScripts,
+		SeeAlso: []string{"record", "check", "ls", "graph"},
+	},
+	run: runScript,
 }
 
 // conflicts checks options against each other.
@@ -96,122 +65,121 @@ func runScript(o *options, std stdio) int {
 	}
 	ctx, force, stop := signals()
 	defer stop()
-	p := newPipeline(o, std)
-	p.kernel.Warm(f.Text)
-	p.probes.Warm(f.Text)
-
-	opts, closeOut, code := sessionOptions(o, std, p)
+	m := o.machine()
+	m.Warm(f.Text)
+	opts, closeOut, code := runOptions(o, std, m)
 	if code != exitOK {
 		return code
 	}
 	defer closeOut()
 	opts.Force = force
+	check := o.checkOptions()
 	if o.cmd != "" {
-		child, err := session.NewChild(strings.Fields(o.cmd))
-		if err != nil {
+		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return exitUsage
 		}
-		defer child.Close()
-		opts.Child, opts.PID, p.child = child, child.PID(), child.PID()
+		defer check.Child.Close()
 	}
-	list, ok := p.parse(f)
-	if !ok {
-		p.show(list)
-		return status(list)
-	}
-	obj, more := p.build(params, nil)
-	list.All = append(list.All, more.All...)
-	if d := session.CheckPrivileges(); obj != nil && d != nil {
+	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
+	if d := m.Refuses(); compiled != nil && d != nil {
 		list.Add(d)
-		obj = nil
+		compiled = nil
 	}
-	p.show(list)
-	if obj == nil {
+	o.show(std, list)
+	if compiled == nil {
 		return status(list)
 	}
-	opts.Report = func(d *diag.Diagnostic) { p.show(diag.List{All: []*diag.Diagnostic{d}}) }
 	var keep *recorder
 	if o.record != "" {
-		if keep, err = startRecorder(o, f, params, obj, &opts); err != nil {
+		if keep, err = startRecorder(o, f, params, compiled, &opts); err != nil {
 			fail(std, recordError(err))
 			return exitUsage
 		}
 	}
-	res, err := session.Run(ctx, obj, opts)
-	if closeErr := opts.Printer.Close(); closeErr != nil && err == nil {
+	res, err := engine.Run(ctx, compiled, opts)
+	if closeErr := opts.Sink.Close(); closeErr != nil && err == nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + closeErr.Error()})
 	}
-	if keep != nil && !keep.finish(std, err == nil) && err == nil && res.Exit == exitOK {
-		res.Exit = exitRun
+	whole := keep == nil || keep.finish(std, err == nil)
+	code = o.finish(std, res, err)
+	if !whole && err == nil && code == exitOK {
+		return exitRun
 	}
-	return p.finish(res, err)
+	return code
+}
+
+// compileOptions are what the script of a command line is compiled with.
+func (o *options) compileOptions() engine.CompileOptions {
+	return engine.CompileOptions{Lookups: o.keepWarnings > 0}
 }
 
 // finish turns the end of a run into an exit code.
-func (p *pipeline) finish(res session.Result, err error) int {
-	var refused *session.LoadError
+func (o *options) finish(std stdio, res engine.Result, err error) int {
+	var refused *engine.LoadError
 	switch {
+	case err == nil && o.strict && !res.Complete && res.Exit == exitOK:
+		return exitStrict
 	case err == nil:
 		return res.Exit
 	case errors.As(err, &refused):
-		p.show(diag.List{All: []*diag.Diagnostic{refused.Diag}})
+		list := diag.List{All: []*diag.Diagnostic{refused.Diag}}
+		o.show(std, list)
 		if refused.Early {
 			return exitUsage
+		}
+		if status(list) == exitInternal {
+			return exitInternal
 		}
 		return exitRun
 	case errors.Is(err, context.Canceled):
 		return exitOK // ended by a signal before anything ran (O-EXIT-01)
 	}
-	fail(p.std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
+	fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
 	return exitRun
 }
 
-// sessionOptions makes printer and options of a run. The returned function
+// runOptions makes the sink and the options of a run. The returned function
 // closes the output file.
-func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func(), int) {
-	bad := func(err error) (session.Options, func(), int) {
+func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, func(), int) {
+	bad := func(err error) (engine.RunOptions, func(), int) {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
-		return session.Options{}, nil, exitUsage
+		return engine.RunOptions{}, nil, exitUsage
 	}
-	var out io.Writer = std.out
 	closeOut := func() {}
-	buffering := output.ByLine
+	buffering := sink.ByLine
 	if o.buffer != "" {
 		var err error
-		if buffering, err = output.ParseBuffering(o.buffer); err != nil {
+		if buffering, err = sink.ParseBuffering(o.buffer); err != nil {
 			return bad(err)
 		}
 	}
-	resolver := session.NewResolver()
-	if p.recording != nil {
-		resolver = session.ReplayResolver(p.recording)
-	}
+	resolver := engine.NewResolver(m)
 	style, err := o.graphStyle()
 	if err != nil {
 		return bad(err)
 	}
 	resolver.SetGraphStyle(style)
-	config := output.Config{Out: out, Err: std.err, Buffer: buffering, Resolver: resolver, Quiet: o.quiet,
+	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err)}
-	if _, err := output.New(o.format, config); err != nil {
+	if _, err := sink.New(o.format, config); err != nil {
 		return bad(err)
 	}
 	if o.out != "" {
-		f, err := output.Create(o.out)
+		f, err := sink.Create(o.out)
 		if err != nil {
 			return bad(err)
 		}
 		config.Out, closeOut = f, func() { f.Close() }
 	}
-	printer, err := output.New(o.format, config)
+	printer, err := sink.New(o.format, config)
 	if err != nil {
 		return bad(err)
 	}
-	opts := session.Options{
-		Probes: p.probes, Printer: printer, Resolver: resolver, PID: o.pid, For: o.duration, MaxEvents: o.maxEvents,
-		AllErrors: o.keepWarnings > 0, Strict: o.strict, DryRun: o.dryRun, Compat: o.compat,
-		Ready: notify(std),
+	opts := engine.RunOptions{
+		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
+		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Ready: notify(std),
+		Report: func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) },
 	}
 	if o.verbose {
 		var mu sync.Mutex

@@ -34,7 +34,7 @@ func programs(b *testing.B) map[string]*ir.Prog {
 		if len(p.Funcs[0].Vals) < 1500 {
 			continue
 		}
-		q := p.Clone()
+		q := irgen.Clone(p)
 		optimise(b, q)
 		if _, err := Prog(q, irgen.MapName, Options{}); err == nil { // not too big for the stack
 			out["random-large"] = p
@@ -51,7 +51,7 @@ func BenchmarkPasses(b *testing.B) {
 			b.ReportMetric(float64(len(p.Funcs[0].Vals)), "values")
 			for b.Loop() {
 				b.StopTimer()
-				q := p.Clone()
+				q := irgen.Clone(p)
 				b.StartTimer()
 				for _, f := range q.Funcs {
 					if err := pass.Run(f, pass.Options{}); err != nil {

@@ -2,23 +2,18 @@ package emit
 
 import (
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"probe/compiler/emit/bpfsim"
 	"probe/compiler/ir"
 	"probe/compiler/ir/irgen"
 	"probe/compiler/pass"
+	"probe/internal/golden"
 	"probe/lang/source"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected parts of testdata")
 
 // parse reads a program for a test.
 func parse(t testing.TB, text string) *ir.Prog {
@@ -45,38 +40,15 @@ func optimise(t testing.TB, p *ir.Prog) {
 // TestGolden shows the instructions of typical programs. They are what a person
 // would write: the numbers of instructions are goals.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no testdata", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			a, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(a.Files) != 2 || a.Files[0].Name != "ir" || a.Files[1].Name != "bpf" {
-				t.Fatal("want the files ir and bpf")
-			}
-			p := parse(t, string(a.Files[0].Data))
-			optimise(t, p)
-			c, err := Prog(p, irgen.MapName, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := c.Text(nil)
-			if *update {
-				a.Files[1].Data = []byte(got)
-				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if d := cmp.Diff(got, string(a.Files[1].Data)); d != "" {
-				t.Errorf("-got +want (go test -update writes what it got)\n%s", d)
-			}
-		})
-	}
+	golden.Run(t, "testdata/*.txtar", func(t *testing.T, c *golden.Case) {
+		p := parse(t, c.In("ir"))
+		optimise(t, p)
+		code, err := Prog(p, irgen.MapName, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Out("bpf", code.Text(nil))
+	})
 }
 
 // TestLines: every raw slot has the place of its instruction, also both slots
@@ -152,7 +124,7 @@ b0
   %8 = load %6+0
   ret %8
 `)
-	c, err := Prog(p.Clone(), irgen.MapName, Options{})
+	c, err := Prog(irgen.Clone(p), irgen.MapName, Options{})
 	if err != nil || c.StackSize != 64 {
 		t.Errorf("got %d bytes, %v; want 64", c.StackSize, err)
 	}
@@ -231,7 +203,7 @@ b0
   %1 = const 0
   ret %1
 `)
-	plain, err := Prog(p.Clone(), irgen.MapName, Options{})
+	plain, err := Prog(irgen.Clone(p), irgen.MapName, Options{})
 	if err != nil || len(plain.Funcs) != 2 {
 		t.Fatalf("got %+v, %v; want two functions", plain, err)
 	}

@@ -67,7 +67,7 @@ func TestKernelArithmetic(t *testing.T) {
 			b.Ret(0)
 			b.Finish()
 			for _, optimised := range []bool{false, true} {
-				q := p.Clone()
+				q := irgen.Clone(p)
 				if optimised {
 					optimise(t, q)
 				}
@@ -147,7 +147,7 @@ func TestKernelCompare(t *testing.T) {
 					return r
 				}
 				for _, optimised := range []bool{false, true} {
-					q := p.Clone()
+					q := irgen.Clone(p)
 					if optimised {
 						optimise(t, q)
 					}
@@ -430,7 +430,7 @@ b0
 			}
 			want := irgen.Result(uint64(uint32(ret)), env)
 			for _, optimised := range []bool{false, true} {
-				q := p.Clone()
+				q := irgen.Clone(p)
 				if optimised {
 					optimise(t, q)
 				}

@@ -22,7 +22,7 @@ func mapIndex(name string) int {
 func context(r *rand.Rand) []byte {
 	b := make([]byte, irgen.CtxSize)
 	for i := range b {
-		b[i] = byte(r.Intn(256)) & byte(r.Intn(256))
+		b[i] = byte(r.Intn(256) & r.Intn(256)) // few bits set
 	}
 	return b
 }
@@ -49,7 +49,7 @@ func check(t *testing.T, data, ctx []byte) bool {
 	}
 	want := irgen.Result(ret, ref)
 
-	q := p.Clone()
+	q := irgen.Clone(p)
 	for _, f := range q.Funcs {
 		var last string
 		opt := pass.Options{Verify: true, After: func(name string, _ *ir.Func) { last = name }}
@@ -68,16 +68,16 @@ func check(t *testing.T, data, ctx []byte) bool {
 	if d := cmp.Diff(irgen.Result(ret, env), want); d != "" {
 		t.Fatalf("passes change the program (-got +want)\n%s\n%s\n%s\nfirst wrong: %s", d, p, q, blame(p, ctx, want))
 	}
-	return simulate(t, p.Clone(), ctx, want, Options{NoOpt: true}) && simulate(t, p.Clone(), ctx, want, Options{}) &&
+	return simulate(t, irgen.Clone(p), ctx, want, Options{NoOpt: true}) && simulate(t, irgen.Clone(p), ctx, want, Options{}) &&
 		simulate(t, q, ctx, want, Options{})
 }
 
 // blame finds the pass after which the program is wrong for the first time.
 func blame(p *ir.Prog, ctx []byte, want irgen.Outcome) string {
-	q := p.Clone()
+	q := irgen.Clone(p)
 	bad := ""
 	for i := range q.Funcs {
-		q.Funcs[i] = p.Funcs[i].Clone()
+		q.Funcs[i] = irgen.CloneFunc(p.Funcs[i])
 		_ = pass.Run(q.Funcs[i], pass.Options{After: func(name string, _ *ir.Func) {
 			if bad != "" {
 				return

@@ -18,6 +18,7 @@ type Env struct {
 	Comm                                                  string
 	Task                                                  uint64        // address of the current task
 	FuncIP                                                uint64        // address of the traced function
+	SessionReturn                                         uint64        // 1 where the program of a session runs at the return
 	Boot                                                  uint64        // what the boot clock is ahead of Clock
 	Rand                                                  func() uint64 // in place of Random, if set
 
@@ -189,8 +190,11 @@ func (e *Env) loop(a [5]uint64, cb Callback) (uint64, error) {
 
 // Kfunc runs a kernel function.
 func (e *Env) Kfunc(name string, a [5]uint64) (uint64, error) {
-	if name == "bpf_rdonly_cast" {
+	switch name {
+	case "bpf_rdonly_cast":
 		return a[0], nil
+	case "bpf_session_is_return":
+		return e.SessionReturn, nil
 	}
 	return 0, fmt.Errorf("kernel function %s cannot be interpreted", name)
 }

@@ -10,10 +10,13 @@ type EnvMap struct {
 	MaxEntries int
 	Array      bool // keys are 4-byte indexes, entry 0 can be addressed directly
 	LRU        bool // a full map gives up its oldest key for a new one
-	env        *Env
-	obj        *Region
-	keys       []string // in order of insertion; those of deleted ones stay for a while
-	vals       map[string]*envValue
+	// CPUs is how many CPUs have a value of their own under each key, at a
+	// distance of Stride; 0 for a map whose values all CPUs share.
+	CPUs int
+	env  *Env
+	obj  *Region
+	keys []string // in order of insertion; those of deleted ones stay for a while
+	vals map[string]*envValue
 }
 
 // envValue is the value of a key, and the place of the key in EnvMap.keys.
@@ -40,15 +43,33 @@ func (e *Env) AddMap(m EnvMap) *EnvMap {
 	return n
 }
 
+// Stride is the distance between the values of two CPUs.
+func (m *EnvMap) Stride() int { return (m.ValueSize + 7) / 8 * 8 }
+
+// of is the offset of a CPU's value, -1 if there is no such CPU.
+func (m *EnvMap) of(cpu uint64) int {
+	switch {
+	case m.CPUs == 0:
+		return 0
+	case cpu >= uint64(m.CPUs):
+		return -1
+	}
+	return int(cpu) * m.Stride()
+}
+
 func (m *EnvMap) add(key []byte) *envValue {
-	v := &envValue{m.env.Mem.Add("a value of map "+m.Name, make([]byte, m.ValueSize)), len(m.keys)}
+	size := m.ValueSize
+	if m.CPUs > 0 {
+		size = m.CPUs * m.Stride()
+	}
+	v := &envValue{m.env.Mem.Add("a value of map "+m.Name, make([]byte, size)), len(m.keys)}
 	k := string(key)
 	m.keys = append(m.keys, k)
 	m.vals[k] = v
 	return v
 }
 
-// Get is the value of a key, nil if it is not there.
+// Get is the value of a key, or those of all CPUs; nil if it is not there.
 func (m *EnvMap) Get(key string) []byte {
 	if v := m.vals[key]; v != nil {
 		return v.Data
@@ -138,6 +159,14 @@ func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
 		return 0, err
 	}
 	v := m.vals[string(key)]
+	cpu := e.CPU
+	if h == HelperPerCPULookup {
+		cpu = uint64(uint32(a[2]))
+	}
+	off := m.of(cpu)
+	if off < 0 && h != HelperPerCPULookup {
+		return 0, fmt.Errorf("map %s has no value for CPU %d", m.Name, cpu)
+	}
 	switch h {
 	case HelperMapUpdate:
 		b, err := e.Mem.Bytes(a[2], m.ValueSize)
@@ -155,7 +184,7 @@ func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
 		if v == nil {
 			v = m.add(key)
 		}
-		copy(v.Data, b)
+		copy(v.Data[off:], b)
 		return 0, nil
 	case HelperMapDelete:
 		if !m.Delete(string(key)) {
@@ -163,10 +192,10 @@ func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
 		}
 		return 0, nil
 	}
-	if v == nil {
+	if v == nil || off < 0 {
 		return 0, nil
 	}
-	return v.Base, nil
+	return v.Base + uint64(off), nil
 }
 
 func (e *Env) forEach(a [5]uint64, cb Callback) (uint64, error) {
@@ -182,7 +211,7 @@ func (e *Env) forEach(a [5]uint64, cb Callback) (uint64, error) {
 		}
 		key := e.Mem.Add("a key of map "+m.Name, []byte(k))
 		key.ReadOnly = true
-		r, err := cb(a[1], a[0], key.Base, v.Base, a[2])
+		r, err := cb(a[1], a[0], key.Base, v.Base+uint64(max(m.of(e.CPU), 0)), a[2])
 		e.Mem.Drop(key)
 		if err != nil {
 			return 0, err

@@ -102,3 +102,43 @@ func TestEnvNoKernel(t *testing.T) {
 		t.Errorf("boot clock %d, clock %d", boot, e.Clock)
 	}
 }
+
+// TestPerCPU: each CPU has its own value under a key.
+func TestPerCPU(t *testing.T) {
+	e := NewEnv(nil)
+	m := e.AddMap(EnvMap{Name: "cells", KeySize: 4, ValueSize: 4, MaxEntries: 2, CPUs: 2})
+	buf := e.Mem.Add("key and value", make([]byte, 8))
+	call := func(h Helper, a2 uint64) (uint64, error) {
+		return e.Call(h, [5]uint64{m.obj.Base, buf.Base, a2}, nil)
+	}
+	for cpu := range uint64(2) {
+		e.CPU = cpu
+		buf.Data[4] = byte(10 + cpu)
+		if r, err := call(HelperMapUpdate, buf.Base+4); r != 0 || err != nil {
+			t.Fatal(r, err)
+		}
+	}
+	for cpu, want := range []uint64{10, 11, 0} {
+		at, err := call(HelperPerCPULookup, uint64(cpu))
+		if err != nil || (at == 0) != (want == 0) {
+			t.Fatalf("CPU %d: %#x, %v", cpu, at, err)
+		}
+		if at != 0 {
+			if got, err := e.Mem.Load(at, 4); got != want || err != nil {
+				t.Errorf("CPU %d has %d (%v), want %d", cpu, got, err, want)
+			}
+		}
+	}
+	if at, err := call(HelperMapLookup, 0); err != nil {
+		t.Error(err)
+	} else if got, _ := e.Mem.Load(at, 4); got != 11 {
+		t.Errorf("a lookup on CPU 1 gives %d", got)
+	}
+	if got := len(m.Get("\x00\x00\x00\x00")); got != 2*m.Stride() || m.Stride() != 8 {
+		t.Errorf("the values are %d bytes, %d apart", got, m.Stride())
+	}
+	e.CPU = 2
+	if _, err := call(HelperMapLookup, 0); err == nil {
+		t.Error("a CPU that the map does not have has a value")
+	}
+}

@@ -45,7 +45,7 @@ func TestTextRoundTrip(t *testing.T) {
 func TestClone(t *testing.T) {
 	p := generated(3, 400)
 	before := p.String()
-	q := p.Clone()
+	q := irgen.Clone(p)
 	for _, f := range q.Funcs {
 		f.Vals[1].Imm++
 		f.Slots = append(f.Slots, ir.Slot{Size: 8})

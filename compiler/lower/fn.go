@@ -23,7 +23,7 @@ type program struct {
 	memVars map[*hir.Var]bool // variables that live in memory since a callback uses them
 	saved   *savedArgs
 	homes   map[*hir.Var]int // scratch offset of the variables that live in memory
-	use     *graphUse        // `graph`, in the program of an fgraph: probe's body
+	begun   bool             // parts have begun (builtin.Part.Begin), and have to end
 	buffer  int              // scratch offset of the buffer for stacks, -1 before there is one
 	careful bool             // see outline.go
 	retOff  int              // scratch offset of the result of `return` in an outlined function, -1 before there is one
@@ -59,8 +59,7 @@ type dest struct {
 type binding struct {
 	v      ir.Var // scalars in SSA
 	scalar bool
-	mem    builtin.Place // everything else
-	frame  int           // offset in the frame record, -1 if not there
+	frame  int // offset in the frame record, -1 if not there
 	// A map loop's variable: key and value where they lie.
 	pair       bool
 	key, value builtin.Operand
@@ -100,6 +99,11 @@ func (f *fn) StartNS() ir.Value { return f.b.Load(f.b.MapValue(mapData, startOff
 
 // TAIOffset is the TAI clock minus the boot clock, written by the runtime.
 func (f *fn) TAIOffset() ir.Value { return f.b.Load(f.b.MapValue(mapData, taiOff), 0, 8) }
+
+// SeriesTime is the TAI clock, by which tseries counts its intervals.
+func (f *fn) SeriesTime() ir.Value {
+	return f.b.Bin(ir.OpAdd, f.b.Call(ir.HelperKtimeBootNS), f.TAIOffset())
+}
 
 // NamedType finds a kernel type.
 func (f *fn) NamedType(kind, name string) (*types.Type, bool) {

@@ -77,7 +77,7 @@ func knownAt(site *hir.Site, e hir.Expr, args *bool) known {
 		return k
 	}
 	switch e := e.(type) {
-	case *hir.Int, *hir.Bytes:
+	case *hir.Int, *hir.Bytes, *hir.WordArg:
 		return atBoth
 	case *hir.Unary:
 		return of(e.Of)
@@ -102,16 +102,11 @@ func knownAt(site *hir.Site, e hir.Expr, args *bool) known {
 		}
 		return of(e.L, e.R)
 	case *hir.Call:
-		if len(e.Args) > 0 {
-			return atReturn
-		}
-		switch e.Sig.Name {
-		case "pid", "tid":
-			return atBoth
-		case "comm", "uid", "gid", "cgroup":
-			if !renames(site.Func) {
-				return atEntry
-			}
+		switch {
+		case e.Sig.Known == types.KnownAlways:
+			return of(e.Args...)
+		case e.Sig.Known == types.KnownAtEntry && !renames(site.Func):
+			return min(of(e.Args...), atEntry)
 		}
 	case *hir.ArgRef:
 		// The entry half sees the same arguments, by value.

@@ -5,12 +5,13 @@ import (
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/stdlib"
 )
 
 // What of a predicate an entry half may decide.
 func TestHoist(t *testing.T) {
 	call := func(name string, typ *types.Type, args ...hir.Expr) hir.Expr {
-		return &hir.Call{X: hir.X{T: typ}, Sig: &types.Signature{Name: name}, Args: args}
+		return &hir.Call{X: hir.X{T: typ}, Sig: stdlib.Table()[name].Sig, Args: args}
 	}
 	num := func(v uint64) hir.Expr { return &hir.Int{X: hir.X{T: types.Uint64}, V: v} }
 	bin := func(op hir.BinOp, l, r hir.Expr) hir.Expr {

@@ -464,7 +464,7 @@ func (f *fn) keepArgs(pr *hir.Probe) {
 		}
 		off := f.region0(8)
 		p := f.far(off)
-		f.b.Store(p.Base, p.Off, 8, f.plain(f.argument(a, pr.At)))
+		f.b.Store(p.Base, p.Off, 8, f.plain(f.Argument(a, pr.At)))
 		if f.kept == nil {
 			f.kept = map[*hir.Arg]int{}
 		}
@@ -485,7 +485,7 @@ func (f *fn) keepArgs(pr *hir.Probe) {
 // keepable leaves out what is not read from the context itself.
 func (f *fn) keepable(a *hir.Arg) bool {
 	switch a.Loc.Kind {
-	case hir.LocCtx, hir.LocSlot, hir.LocReg:
+	case hir.LocCtx, hir.LocSlot, hir.LocReg, hir.LocSaved:
 		return true
 	}
 	return false

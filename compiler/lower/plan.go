@@ -5,7 +5,7 @@ import "probe/lang/hir"
 // plan decides how a probe's body is lowered; see outline.go.
 func (f *fn) plan(pr *hir.Probe) {
 	work, branches := f.effort(&hir.Block{Stmts: pr.Body.Stmts, Value: pr.Body.Value})
-	f.careful = f.u.graphs[pr] == nil && f.saved == nil && (work > carefulWork || branches > carefulBranches)
+	f.careful = len(f.u.parts[pr]) == 0 && (work > carefulWork || branches > carefulBranches)
 	f.findCaptured(pr)
 }
 
@@ -15,6 +15,8 @@ const (
 	carefulWork     = 4_000
 	carefulBranches = 24
 	turnWork        = 600
+	searchWork      = 1_500 // of a loop over the bytes of a string: it has one way out
+	fewTurns        = 4     // after which the verifier has seen a loop without branches
 )
 
 // byTurns tells whether each turn of a loop is to be a call of a function.
@@ -36,8 +38,11 @@ func (f *fn) effort(b *hir.Block) (work, branches int) {
 	skip := map[any]bool{}
 	loop := func(turns int, body *hir.Block) {
 		w, n := f.effort(body)
-		if n > 0 {
+		switch t := f.Target(); {
+		case n > 0:
 			w *= 2
+		case turns > fewTurns && int64(turns*w) > plainWork && (t.MayGoto || t.Loop):
+			turns = fewTurns
 		}
 		work = min(work+turns*w, cap)
 		branches += 2*n + 1
@@ -91,7 +96,7 @@ func (f *fn) expression(e hir.Expr) (work, branches int) {
 			if _, ok := literal(e.R); ok {
 				return t.Size / 4, 2
 			}
-			return 12 * t.Size, 4
+			return min(12*t.Size, searchWork), 6
 		}
 	case *hir.Call:
 		switch e.Sig.Name {
@@ -100,9 +105,10 @@ func (f *fn) expression(e hir.Expr) (work, branches int) {
 			for _, a := range e.Args {
 				n = max(n, a.Type().Size)
 			}
-			return 12 * n, 4
+			return min(12*n, searchWork), 6
 		case "kstack", "ustack":
-			return 14 * f.u.stacks.limit, 2
+			// A loop over the frames that ends in one state, however it ends.
+			return 40, 2
 		case "len":
 			return 40, 2
 		}

@@ -59,7 +59,7 @@ func (f *fn) stmt(s hir.Stmt) {
 }
 
 func (f *fn) eval(s *hir.Eval) {
-	if c, ok := s.X.(*hir.Call); ok && c.Sig.Name == "delete" && s.Discarded {
+	if c, ok := s.X.(*hir.Call); ok && c.Sig.Effects.Has(types.Deletes) && s.Discarded {
 		r := f.Operand(c).V
 		f.FailIf(ir.EQ, r, f.konst(0), builtin.ErrDelete, s.At, ir.HelperMapDelete)
 		return

@@ -1,9 +1,12 @@
 package lower
 
-import "probe/lang/hir"
+import (
+	"probe/lang/hir"
+	"probe/lang/types"
+)
 
-// hasEffects tells whether evaluating an expression does more than give a
-// value, so that it must run even when its value is not wanted.
+// hasEffects reports whether evaluating an expression does more than give a
+// value, so that it has to be evaluated before a record is reserved for it.
 func hasEffects(e hir.Expr) bool {
 	found := false
 	hir.WalkExpr(e, func(x hir.Expr) {
@@ -11,18 +14,7 @@ func hasEffects(e hir.Expr) bool {
 		case *hir.IncDec, *hir.BlockX:
 			found = true
 		case *hir.Call:
-			switch x.Sig.Name {
-			case "delete", "find", "signal", "override":
-				found = true
-			case "kstack", "ustack", "graph":
-				// Keeping a stack takes a loop, and loops do not belong between
-				// the reservation of a record and its end. A graph sends a record of
-				// its own, which has to come first.
-				found = true
-			}
-			if x.Sig.Async {
-				found = true
-			}
+			found = found || x.Sig.Async || x.Sig.Effects.Has(types.Writes|types.Deletes|types.Acts|types.Loops)
 		}
 	}, func(hir.Stmt) { found = true })
 	return found

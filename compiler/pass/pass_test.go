@@ -2,78 +2,51 @@ package pass
 
 import (
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"probe/compiler/ir"
+	"probe/internal/golden"
 )
 
-var update = flag.Bool("update", false, "rewrite the expected parts of testdata")
-
-// TestGolden runs passes on functions in testdata. The comment of an archive
-// says what it shows; its last line is "passes: " and their names, or all.
+// TestGolden runs passes on functions in testdata. The comment of a file says
+// what it shows; its line "passes:" names the passes, or is "all".
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no testdata", err)
-	}
 	seen := map[string]bool{}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			a, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(a.Files) != 2 || a.Files[0].Name != "before" || a.Files[1].Name != "after" {
-				t.Fatal("want the files before and after")
-			}
-			lines := strings.Split(strings.TrimSpace(string(a.Comment)), "\n")
-			names, ok := strings.CutPrefix(lines[len(lines)-1], "passes: ")
-			if !ok {
-				t.Fatal("the comment does not name passes")
-			}
-			p, err := ir.Parse(file, string(a.Files[0].Data))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := ir.Verify(p); err != nil {
-				t.Fatal(err)
-			}
-			for _, f := range p.Funcs {
-				s := &state{f: f}
-				for i := range Table {
-					for _, n := range strings.Split(names, ", ") {
-						if Table[i].Name == n || n == "all" {
-							seen[Table[i].Name] = true
-							if err := runOne(&Table[i], s); err != nil {
-								t.Fatal(err)
-							}
-							if err := ir.VerifyFunc(f); err != nil {
-								t.Fatalf("after %s: %v\n%s", n, err, f)
-							}
+	golden.Run(t, "testdata/*.txtar", func(t *testing.T, c *golden.Case) {
+		names := strings.Split(c.Option("passes"), ", ")
+		p, err := ir.Parse(c.Name, c.In("before"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ir.Verify(p); err != nil {
+			t.Fatal(err)
+		}
+		ran := 0
+		for _, f := range p.Funcs {
+			s := &state{f: f}
+			for i := range Table {
+				for _, n := range names {
+					if Table[i].Name == n || n == "all" {
+						ran++
+						seen[Table[i].Name] = true
+						if err := runOne(&Table[i], s); err != nil {
+							t.Fatal(err)
+						}
+						if err := ir.VerifyFunc(f); err != nil {
+							t.Fatalf("after %s: %v\n%s", n, err, f)
 						}
 					}
 				}
 			}
-			got := p.String()
-			if *update {
-				a.Files[1].Data = []byte(got)
-				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if d := cmp.Diff(got, string(a.Files[1].Data)); d != "" {
-				t.Errorf("-got +want (go test -update writes what it got)\n%s", d)
-			}
-		})
-	}
+		}
+		if ran == 0 {
+			t.Fatal("the comment does not name passes")
+		}
+		c.Out("after", p.String())
+	})
 	for _, p := range Table {
 		name := strings.TrimSuffix(p.Name, " again")
 		if !seen[p.Name] && !seen[name] {

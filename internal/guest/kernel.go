@@ -42,19 +42,6 @@ func KernelNames() []string {
 	return out
 }
 
-// Kernels returns all supported kernels, fetching those that are not cached.
-func Kernels(ctx context.Context) ([]*Kernel, error) {
-	var out []*Kernel
-	for _, name := range KernelNames() {
-		k, err := Fetch(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, k)
-	}
-	return out, nil
-}
-
 // Fetch returns the kernel of the given name, such as "6.12". A kernel that is
 // in the cache is returned as it is and needs no network; Refresh looks for a
 // newer one. Fetch may be called by several processes at once.

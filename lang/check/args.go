@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/syntax"
 	"probe/lang/types"
@@ -21,7 +22,7 @@ func paramFor(sig *types.Signature, pi *int, a syntax.Expr, b *body) *types.Para
 		if p.Kind != types.WordParam || !p.Optional || *pi >= len(sig.Params) {
 			return p
 		}
-		if w, ok := b.bareWord(a); ok && (slices.Contains(p.Words, w) || b.constantName(w) == nil) {
+		if w, ok := b.macros.bareWord(a); ok && (slices.Contains(p.Words, w) || b.idents.constantName(w) == nil) {
 			return p
 		}
 	}
@@ -29,7 +30,7 @@ func paramFor(sig *types.Signature, pi *int, a syntax.Expr, b *body) *types.Para
 
 // bareWord is the identifier an argument consists of, seen through the word
 // parameters of macros.
-func (b *body) bareWord(e syntax.Expr) (string, bool) {
+func (b macros) bareWord(e syntax.Expr) (string, bool) {
 	id, ok := unparen(e).(*syntax.Ident)
 	if !ok {
 		return "", false
@@ -47,14 +48,14 @@ func (b *body) bareWord(e syntax.Expr) (string, bool) {
 
 // argument types one argument by what its parameter takes. A nil or Invalid
 // result has been complained about.
-func (b *body) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
+func (b calls) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
 	switch p.Kind {
 	case types.WordParam:
 		return b.wordArg(sig, p, e, ta)
 	case types.MapParam:
 		return b.mapArg(sig, e, ta, subject)
 	case types.MapElemParam:
-		if m, ok := b.mapExpr(e); ok {
+		if m, ok := b.mapUses.mapExpr(e); ok {
 			return b.mapElemArg(sig, m, e, ta, subject)
 		}
 	case types.KeyParam:
@@ -68,23 +69,23 @@ func (b *body) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta 
 	case types.LitInt, types.LitString, types.LitBool, types.LitAny:
 		return b.literalArg(sig, p, e, ta)
 	}
-	x := b.value(e)
-	if isBad(x) {
+	x := b.exprs.value(e)
+	if infer.IsBad(x) {
 		return x
 	}
-	ta.Type, ta.Const = x.Type(), constOf(x)
+	ta.Type, ta.Const = x.Type(), infer.ConstOf(x)
 	return b.checkArg(sig, p, x)
 }
 
 // checkArg checks a run-time argument against its parameter (F-GEN-02).
-func (b *body) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Expr {
+func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Expr {
 	t := x.Type()
 	ok, want := true, ""
 	switch p.Kind {
 	case types.IntParam:
-		ok, want = isNum(t), "integer"
+		ok, want = infer.IsNum(t), "integer"
 		if ok && p.Cast != nil {
-			return b.toInt(x, p.Cast)
+			return infer.ToInt(x, p.Cast)
 		}
 	case types.PtrParam:
 		ok, want = t.IsInt() || t.Kind == types.Pointer, "pointer"
@@ -110,17 +111,17 @@ func (b *body) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 	d := b.errorf("bad-argument", x.Span(), "%s() only supports %s arguments (`%s` provided)", sig.Name, want, b.shown(x)).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
 	switch {
-	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !isLiteral(x):
+	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !infer.IsLiteral(x):
 		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
 	case sig.Usage != "":
 		d.WithHelp("usage: `%s`", sig.Usage)
 	}
-	return poison(x.Span())
+	return infer.Poison(x.Span())
 }
 
 // wordArg is one of the words a function knows: nsecs(monotonic).
-func (b *body) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
-	w, ok := b.bareWord(e)
+func (b calls) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
+	w, ok := b.macros.bareWord(e)
 	if s, is := unparen(e).(*syntax.StringLit); is {
 		w, ok = s.Value, true
 	}
@@ -137,30 +138,30 @@ func (b *body) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *
 }
 
 // literalArg is an argument that has to be a literal after folding.
-func (b *body) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
+func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
 	if s, ok := unparen(e).(*syntax.StringLit); ok && p.Kind == types.LitString {
 		// Formats and paths may be longer than other strings (L-STR-04).
-		x := newStr(s.At.At, s.Value)
-		ta.Type, ta.Const = x.T, constOf(x)
+		x := infer.Str(s.At.At, s.Value)
+		ta.Type, ta.Const = x.T, infer.ConstOf(x)
 		return x
 	}
-	x := b.value(e)
-	if isBad(x) {
+	x := b.exprs.value(e)
+	if infer.IsBad(x) {
 		return x
 	}
 	want, ok := "", false
 	switch p.Kind {
 	case types.LitInt:
 		want = "an integer"
-		_, _, ok = constInt(x)
+		_, _, ok = infer.ConstInt(x)
 	case types.LitString:
 		want = "a string"
-		_, ok = strLit(x)
+		_, ok = infer.StrLit(x)
 	case types.LitBool:
 		want = "a bool"
-		_, ok = boolLit(x)
+		_, ok = infer.BoolLit(x)
 	case types.LitAny:
-		want, ok = "any", isLiteral(x)
+		want, ok = "any", infer.IsLiteral(x)
 	}
 	if !ok {
 		row := "F-GEN-02"
@@ -174,12 +175,12 @@ func (b *body) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 		}
 		return nil
 	}
-	ta.Type, ta.Const = x.Type(), constOf(x)
+	ta.Type, ta.Const = x.Type(), infer.ConstOf(x)
 	return x
 }
 
 // mapExpr tells whether an argument is a map written directly.
-func (b *body) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
+func (b mapUses) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
 	e = unparen(e)
 	if id, ok := e.(*syntax.Ident); ok {
 		if p := b.word(id.Name); p != nil {
@@ -191,10 +192,10 @@ func (b *body) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
 }
 
 // infoOf is what signatures may know of a map.
-func (b *body) infoOf(m *mapCell) *types.MapInfo {
+func (b mapUses) infoOf(m *mapCell) *types.MapInfo {
 	b.depend(&m.value)
 	b.depend(&m.key)
-	return &types.MapInfo{Name: m.name, Key: m.key.typ, Value: m.value.typ, Scalar: m.mode == modeScalar}
+	return &types.MapInfo{Name: m.name, Key: m.key.Typ, Value: m.value.Typ, Scalar: m.mode == modeScalar}
 }
 
 // throughWord evaluates f where the argument was written, if e is a macro's
@@ -209,8 +210,8 @@ func (b *body) throughWord(e syntax.Expr, f func() hir.Expr) hir.Expr {
 }
 
 // mapArg is a whole map.
-func (b *body) mapArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
-	me, ok := b.mapExpr(e)
+func (b calls) mapArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
+	me, ok := b.mapUses.mapExpr(e)
 	if !ok || me.Keys != nil {
 		b.errorf("map-expected", e.Span(), "%s() expects a map to be provided", sig.Name).
 			WithLabel("not a whole map").WithRow("F-GEN-02").WithHelp("give the map without a key: `@name`")
@@ -220,8 +221,8 @@ func (b *body) mapArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, subjec
 	return b.throughWord(e, func() hir.Expr { return b.wholeMap(me, ta, subject) })
 }
 
-func (b *body) wholeMap(me *syntax.Map, ta *types.Arg, subject **mapCell) hir.Expr {
-	m := b.mapOf(me)
+func (b calls) wholeMap(me *syntax.Map, ta *types.Arg, subject **mapCell) hir.Expr {
+	m := b.mapUses.mapOf(me)
 	if m == nil {
 		return nil
 	}
@@ -229,19 +230,19 @@ func (b *body) wholeMap(me *syntax.Map, ta *types.Arg, subject **mapCell) hir.Ex
 		*subject = m
 	}
 	m.hm.Read = true
-	ta.Type, ta.Map = types.MapRefType, b.infoOf(m)
+	ta.Type, ta.Map = types.MapRefType, b.mapUses.infoOf(m)
 	return &hir.MapArg{X: hir.X{T: types.MapRefType, At: me.At.At}, Map: m.hm}
 }
 
 // mapElemArg is @m or @m[key] in a function that treats maps specially:
 // print(@m), delete(@m[k]). A function that also takes a key works on the
 // element itself, the others on its value.
-func (b *body) mapElemArg(sig *types.Signature, me *syntax.Map, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
+func (b calls) mapElemArg(sig *types.Signature, me *syntax.Map, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
 	return b.throughWord(e, func() hir.Expr {
 		if me.Keys == nil {
 			return b.wholeMap(me, ta, subject)
 		}
-		m, key, ok := b.mapAccess(me)
+		m, key, ok := b.mapUses.mapAccess(me)
 		if !ok {
 			return nil
 		}
@@ -250,14 +251,14 @@ func (b *body) mapElemArg(sig *types.Signature, me *syntax.Map, e syntax.Expr, t
 			*subject = m
 		}
 		if hasKeyParam(sig) {
-			ta.Type, ta.Map = types.MapRefType, b.infoOf(m)
-			if isBad(key) {
-				return pending(e.Span())
+			ta.Type, ta.Map = types.MapRefType, b.mapUses.infoOf(m)
+			if infer.IsBad(key) {
+				return infer.Pending(e.Span())
 			}
 			return &hir.MapElem{X: hir.X{T: types.MapRefType, At: me.At.At}, Map: m.hm, Key: key}
 		}
-		x := b.getMap(m, key, me.At.At)
-		if !isBad(x) {
+		x := b.mapUses.getMap(m, key, me.At.At)
+		if !infer.IsBad(x) {
 			ta.Type = x.Type()
 		}
 		return x
@@ -274,29 +275,29 @@ func hasKeyParam(sig *types.Signature) bool {
 }
 
 // keyArg is a key of the map in the first argument.
-func (b *body) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types.Arg) hir.Expr {
-	key := b.value(e)
+func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types.Arg) hir.Expr {
+	key := b.exprs.value(e)
 	if m.mode == modeScalar {
 		b.errorf("map-key", e.Span(), "%s() with a key expects a map with explicit keys, %s is a scalar map", sig.Name, m.label()).
 			WithLabel("there are no keys").At(m.modeAt, "used without a key here").WithRow("F-HASKEY").
 			WithHelp("leave the key out: `%s(%s)`", sig.Name, m.label())
 		return nil
 	}
-	if !b.setMode(m, modeKeyed, e.Span()) {
+	if !b.mapUses.setMode(m, modeKeyed, e.Span()) {
 		return nil
 	}
-	k, ok := b.mapKey(m, key)
+	k, ok := b.mapUses.mapKey(m, key)
 	if !ok {
 		return nil
 	}
-	if !isBad(k) {
-		ta.Type, ta.Const = k.Type(), constOf(k)
+	if !infer.IsBad(k) {
+		ta.Type, ta.Const = k.Type(), infer.ConstOf(k)
 	}
 	return k
 }
 
 // lvalueArg is a variable that receives a value of the map (find).
-func (b *body) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *mapCell) hir.Expr {
+func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *mapCell) hir.Expr {
 	ve, ok := unparen(e).(*syntax.Var)
 	if !ok {
 		b.errorf("variable-expected", e.Span(), "%s() expects a scratch variable to store the value in", sig.Name).
@@ -308,15 +309,15 @@ func (b *body) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *
 		v = b.declare(ve, ve.Name, ve.At.At)
 	}
 	v.assigned = true
-	b.depend(&v.cell)
+	b.depend(&v.Cell)
 	if m == nil {
-		return pending(ve.At.At)
+		return infer.Pending(ve.At.At)
 	}
 	b.depend(&m.value)
-	t := m.value.typ
+	t := m.value.Typ
 	switch {
 	case t == nil:
-		return pending(ve.At.At)
+		return infer.Pending(ve.At.At)
 	case t.IsCastableAgg():
 		t = types.IntType(8, t.Signed)
 	case t.IsAgg():
@@ -325,25 +326,25 @@ func (b *body) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *
 		return nil
 	}
 	src := &hir.MapGet{X: hir.X{T: t, At: ve.At.At}, Map: m.hm}
-	if !b.widen(&v.cell, src) || !sameType(v.typ, t) {
-		b.mismatch("$"+v.name, "variable", &v.cell, src)
+	if !b.widen(&v.Cell, src) || !infer.SameType(v.Typ, t) {
+		b.mismatch("$"+v.name, "variable", &v.Cell, src)
 		return nil
 	}
-	ta.Type = v.typ
-	return &hir.VarAddr{X: hir.X{T: v.typ, At: ve.At.At}, Var: v.hv}
+	ta.Type = v.Typ
+	return &hir.VarAddr{X: hir.X{T: v.Typ, At: ve.At.At}, Var: v.hv}
 }
 
 // typeArg is typeof(T) or a field path, for functions that take types.
-func (b *body) typeArg(sig *types.Signature, e syntax.Expr, ta *types.Arg) hir.Expr {
+func (b calls) typeArg(sig *types.Signature, e syntax.Expr, ta *types.Arg) hir.Expr {
 	if te, ok := e.(*syntax.TypeArg); ok {
-		t := b.typeExpr(te.Type)
+		t := b.typeExprs.typeExpr(te.Type)
 		if t == nil || t.Kind == types.Invalid {
 			return nil
 		}
 		ta.Type = t
 		return &hir.WordArg{X: hir.X{T: types.WordType, At: te.At.At}, Word: t.String()}
 	}
-	w, ok := b.bareWord(e)
+	w, ok := b.macros.bareWord(e)
 	if !ok {
 		b.errorf("bad-argument", e.Span(), "%s() expects a type or a name here", sig.Name).
 			WithLabel("neither").WithRow("F-GEN-02")
@@ -355,7 +356,7 @@ func (b *body) typeArg(sig *types.Signature, e syntax.Expr, ta *types.Arg) hir.E
 
 // format checks a printf-like call: the number and the types of its arguments
 // (FMT-01 to FMT-03).
-func (b *body) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) bool {
+func (b calls) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) bool {
 	f, ok := call.Args[sig.Format].(*hir.Bytes)
 	if !ok {
 		return true
@@ -386,7 +387,7 @@ func (b *body) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) 
 		}
 		x := rest[i]
 		i++
-		if isBad(x) {
+		if infer.IsBad(x) {
 			continue
 		}
 		if t := x.Type(); !formatTakes(s.Conv, t) {
@@ -405,7 +406,7 @@ func formatTakes(c value.Conv, t *types.Type) bool {
 	case t.Kind == types.Void || t.Kind == types.MapRef || t.Kind == types.Word || t.Kind == types.Ctx:
 		return false
 	case c.IsInteger():
-		return isNum(t) || t.Kind == types.Pointer
+		return infer.IsNum(t) || t.Kind == types.Pointer
 	case c.IsBytes():
 		return t.Kind == types.Buffer
 	}

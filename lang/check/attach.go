@@ -40,7 +40,8 @@ func (c *checker) attach() {
 
 func (c *checker) addBody(p *syntax.Probe, ap *syntax.AttachPoint, s *hir.Site) {
 	b := &body{c: c, order: len(c.bodies), src: p, at: ap.At.At, site: s, named: countNamed(s.Args)}
-	b.info = types.SiteInfo{Provider: s.Provider, Name: s.Name, Space: s.Space, Func: s.Func}
+	b.concerns = newConcerns(b)
+	b.info = types.SiteInfo{Provider: s.Provider, Type: s.Type, Graph: s.About().Graph, Name: s.Name, Space: s.Space, Func: s.Func}
 	if s.Ret != nil {
 		b.info.Retval = s.Ret.Type
 	}
@@ -198,27 +199,7 @@ func (f *usesFinder) node(n syntax.Node, u *hir.Uses) {
 
 // name notes one mention.
 func (f *usesFinder) name(name string, u *hir.Uses) {
-	switch name {
-	case "probe":
-		u.Probe = true
-	case "args":
-		u.Args = true
-	case "retval":
-		u.Retval = true
-	case "duration":
-		u.Duration = true
-	case "func":
-		u.Func = true
-	case "graph":
-		u.Graph = true
-	case "reg", "ctx":
-		u.Reg = true
-	case "kstack", "ustack", "dw_ustack":
-		u.Stack = true
-	}
-	if _, ok := argNumber(name); ok {
-		u.ArgN = true
-	}
+	u.Add(f.c.usesOf(name))
 	for _, m := range f.c.macros[name] {
 		f.macro(m, u)
 	}
@@ -248,7 +229,7 @@ func (f *usesFinder) constant(name string, u *hir.Uses) {
 		}
 		f.consts[name] = mu
 	}
-	addUses(u, &mu)
+	u.Add(mu)
 }
 
 // macro adds what a macro's body mentions.
@@ -268,18 +249,5 @@ func (f *usesFinder) macro(m *macro, u *hir.Uses) {
 		f.busy[m] = false
 		f.macros[m] = mu
 	}
-	addUses(u, &mu)
-}
-
-// addUses adds what mu mentions.
-func addUses(u, mu *hir.Uses) {
-	u.Probe = u.Probe || mu.Probe
-	u.Args = u.Args || mu.Args
-	u.ArgN = u.ArgN || mu.ArgN
-	u.Retval = u.Retval || mu.Retval
-	u.Duration = u.Duration || mu.Duration
-	u.Func = u.Func || mu.Func
-	u.Graph = u.Graph || mu.Graph
-	u.Reg = u.Reg || mu.Reg
-	u.Stack = u.Stack || mu.Stack
+	u.Add(mu)
 }

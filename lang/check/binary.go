@@ -1,36 +1,17 @@
 package check
 
 import (
+	"probe/lang/check/infer"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
 )
 
-// operator is a binary operator of the language.
-type operator struct {
-	text    string
-	op      hir.BinOp
-	compare bool // gives bool
-	equal   bool // == or !=
-	shift   bool
-	logical bool // && or ||
-}
-
-var binOps = map[string]*operator{
-	"+": {text: "+", op: hir.Add}, "-": {text: "-", op: hir.Sub}, "*": {text: "*", op: hir.Mul},
-	"/": {text: "/", op: hir.Div}, "%": {text: "%", op: hir.Mod},
-	"&": {text: "&", op: hir.And}, "|": {text: "|", op: hir.Or}, "^": {text: "^", op: hir.Xor},
-	"<<": {text: "<<", op: hir.Shl, shift: true}, ">>": {text: ">>", op: hir.Shr, shift: true},
-	"==": {text: "==", op: hir.Eq, compare: true, equal: true}, "!=": {text: "!=", op: hir.Ne, compare: true, equal: true},
-	"<": {text: "<", op: hir.Lt, compare: true}, "<=": {text: "<=", op: hir.Le, compare: true},
-	">": {text: ">", op: hir.Gt, compare: true}, ">=": {text: ">=", op: hir.Ge, compare: true},
-	"&&": {text: "&&", logical: true}, "||": {text: "||", logical: true},
-}
-
 // binaryExpr types x op y. A long chain of operators is a deep tree on the
 // left, so the left spine is walked in a loop.
-func (b *body) binaryExpr(e *syntax.Binary) hir.Expr {
+func (b ops) binaryExpr(e *syntax.Binary) hir.Expr {
 	var spine []*syntax.Binary
 	var left syntax.Expr = e
 	for {
@@ -41,51 +22,46 @@ func (b *body) binaryExpr(e *syntax.Binary) hir.Expr {
 		spine = append(spine, n)
 		left = n.X
 	}
-	x := b.value(left)
+	x := b.exprs.value(left)
 	for i := len(spine) - 1; i >= 0; i-- {
 		n := spine[i]
 		b.nodes++
-		x = b.binary(binOps[n.Op], x, b.value(n.Y), n.At.At)
+		x = b.binary(infer.Ops[n.Op], x, b.exprs.value(n.Y), n.At.At)
 	}
 	return x
 }
 
-// isNum tells what acts as a number.
-func isNum(t *types.Type) bool {
-	return t.Kind == types.Int || t.Kind == types.Enum || t.Kind == types.Bool || t.Kind == types.ErrName
-}
-
 // binary types x op y.
-func (b *body) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
-	if isBad(x) || isBad(y) {
+func (b ops) binary(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
+	if infer.IsBad(x) || infer.IsBad(y) {
 		return firstBad(at, x, y)
 	}
-	if z := b.foldBinary(op, x, y, at); z != nil {
-		return z
+	if z, p := infer.Fold(op, x, y, at); z != nil {
+		return b.folded(z, p)
 	}
 	tx, ty := x.Type(), y.Type()
-	numX, numY := isNum(tx), isNum(ty)
+	numX, numY := infer.IsNum(tx), infer.IsNum(ty)
 	ptrX, ptrY := tx.Kind == types.Pointer, ty.Kind == types.Pointer
 	switch {
-	case op.logical && (numX || ptrX) && (numY || ptrY):
-		return &hir.Logical{X: hir.X{T: types.BoolType, At: at}, Or: op.text == "||", L: b.toBool(x), R: b.toBool(y)}
-	case op.logical:
-	case numX && numY && op.compare:
+	case op.Logical && (numX || ptrX) && (numY || ptrY):
+		return &hir.Logical{X: hir.X{T: types.BoolType, At: at}, Or: op.Text == "||", L: infer.ToBool(x), R: infer.ToBool(y)}
+	case op.Logical:
+	case numX && numY && op.Compare:
 		return b.compareNum(op, x, y, at)
 	case numX && numY:
 		return b.arith(op, x, y, at)
-	case ptrX && ptrY && op.compare:
+	case ptrX && ptrY && op.Compare:
 		b.distinctPointers(x, y, at)
 		return boolOp(op, x, y, at)
-	case ptrX && numY && op.compare:
-		return boolOp(op, x, b.asPointer(y, tx), at)
-	case numX && ptrY && op.compare:
-		return boolOp(op, b.asPointer(x, ty), y, at)
-	case ptrX && numY && (op.op == hir.Add || op.op == hir.Sub):
-		return b.pointerAdd(x, y, op.op == hir.Sub, at)
-	case numX && ptrY && op.op == hir.Add:
+	case ptrX && numY && op.Compare:
+		return boolOp(op, x, infer.AsPointer(y, tx), at)
+	case numX && ptrY && op.Compare:
+		return boolOp(op, infer.AsPointer(x, ty), y, at)
+	case ptrX && numY && (op.Op == hir.Add || op.Op == hir.Sub):
+		return b.pointerAdd(x, y, op.Op == hir.Sub, at)
+	case numX && ptrY && op.Op == hir.Add:
 		return b.pointerAdd(y, x, false, at)
-	case op.equal:
+	case op.Equal:
 		if z := b.equality(op, x, y, at); z != nil {
 			return z
 		}
@@ -93,73 +69,63 @@ func (b *body) binary(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	return b.badOperands(op, x, y, at)
 }
 
-func boolOp(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
-	return &hir.Binary{X: hir.X{T: types.BoolType, At: at}, Op: op.op, L: x, R: y}
+// folded is the result of an operation on literals, with what is to be said
+// about it.
+func (b ops) folded(z hir.Expr, p *infer.Problem) hir.Expr {
+	switch {
+	case p == nil:
+	case p.Warning:
+		b.warnf(diag.Code(p.Code), z.Span(), "%s", p.Message).WithLabel("%s", p.Label).WithRow(p.Row)
+	default:
+		b.errorf(diag.Code(p.Code), z.Span(), "%s", p.Message).WithLabel("%s", p.Label).WithRow(p.Row)
+	}
+	return z
 }
 
-// asPointer turns a number into a pointer of the other operand's type.
-func (b *body) asPointer(x hir.Expr, t *types.Type) hir.Expr {
-	x = b.toInt(x, types.Uint64)
-	if n, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: t, At: n.At}, V: n.V}
-	}
-	return cast(x, t)
+func boolOp(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
+	return &hir.Binary{X: hir.X{T: types.BoolType, At: at}, Op: op.Op, L: x, R: y}
 }
 
 // compareNum compares numbers: signed if either side is (T-OP-04).
-func (b *body) compareNum(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
-	tx, ty := numType(x.Type()), numType(y.Type())
-	tx, ty = adapt(tx, ty), adapt(ty, tx)
+func (b ops) compareNum(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
+	tx, ty := infer.NumType(x.Type()), infer.NumType(y.Type())
+	tx, ty = infer.Adapt(tx, ty), infer.Adapt(ty, tx)
 	t := types.IntType(8, tx.Signed || ty.Signed)
-	return boolOp(op, b.toInt(x, t), b.toInt(y, t), at)
-}
-
-// numType is the integer type a number has in arithmetic: bools are unsigned
-// bytes, enums drop their name.
-func numType(t *types.Type) *types.Type {
-	switch t.Kind {
-	case types.Bool:
-		return types.Uint8
-	case types.Enum:
-		return types.IntType(t.Size, t.Signed)
-	case types.ErrName:
-		return types.Int64
-	}
-	return t
+	return boolOp(op, infer.ToInt(x, t), infer.ToInt(y, t), at)
 }
 
 // arith types integer arithmetic (T-OP-01 to T-OP-05, T-OP-09).
-func (b *body) arith(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	ox, oy := x.Type(), y.Type()
-	tx, ty := numType(ox), numType(oy)
-	tx, ty = adapt(tx, ty), adapt(ty, tx)
+	tx, ty := infer.NumType(ox), infer.NumType(oy)
+	tx, ty = infer.Adapt(tx, ty), infer.Adapt(ty, tx)
 	signed := tx.Signed || ty.Signed
 	switch {
-	case op.op == hir.Sub:
+	case op.Op == hir.Sub:
 		signed = true
-	case op.shift:
+	case op.Shift:
 		signed = tx.Signed
-	case (op.op == hir.Div || op.op == hir.Mod) && signed && (tx.Signed != ty.Signed || tx.Size != ty.Size) && !positiveLit(y):
-		b.warnf("signed-division", at, "signed operands for `%s` can lead to undefined behavior", op.text).
+	case (op.Op == hir.Div || op.Op == hir.Mod) && signed && (tx.Signed != ty.Signed || tx.Size != ty.Size) && !positiveLit(y):
+		b.warnf("signed-division", at, "signed operands for `%s` can lead to undefined behavior", op.Text).
 			WithLabel("`%s` and `%s`: computed unsigned on the 64-bit patterns", ox, oy).WithRow("T-OP-05").
 			WithHelp("cast both sides: `(uint64)%s`", short(x.Span().Text()))
 	}
 	sp := b.joinSpace(ox, oy, at)
-	t := intIn(8, signed, sp)
-	z := &hir.Binary{X: hir.X{T: t, At: at}, Op: op.op, L: b.toInt(x, t), R: b.toInt(y, t)}
+	t := infer.IntIn(8, signed, sp)
+	z := &hir.Binary{X: hir.X{T: t, At: at}, Op: op.Op, L: infer.ToInt(x, t), R: infer.ToInt(y, t)}
 	if ox.Kind == types.Bool && oy.Kind == types.Bool {
-		return cast(z, types.BoolType)
+		return infer.Cast(z, types.BoolType)
 	}
 	return z
 }
 
 func positiveLit(x hir.Expr) bool {
-	v, neg, ok := constInt(x)
+	v, neg, ok := infer.ConstInt(x)
 	return ok && !neg && v > 0
 }
 
 // joinSpace is the address space of a sum of addresses (T-AS-08).
-func (b *body) joinSpace(x, y *types.Type, at source.Span) types.Space {
+func (b ops) joinSpace(x, y *types.Type, at source.Span) types.Space {
 	switch {
 	case x.Space == y.Space || y.Space == types.SpaceNone:
 		return x.Space
@@ -172,33 +138,27 @@ func (b *body) joinSpace(x, y *types.Type, at source.Span) types.Space {
 	return types.SpaceNone
 }
 
+// distinctSpaces warns about a choice between addresses of both spaces: what
+// is read through the result is read from the first one's.
+func (b ops) distinctSpaces(x, y *types.Type, at source.Span) {
+	if x.Kind == types.Pointer && x.Space != y.Space && x.Space != types.SpaceNone && y.Space != types.SpaceNone {
+		b.warnf("space-mismatch", at, "address space mismatch: one branch is a kernel address, the other a user address").
+			WithLabel("everything is read from the memory that the first branch points to").WithRow("T-AS-08").
+			WithHelp("say which is meant with kptr() or uptr()")
+	}
+}
+
 // pointerAdd scales an integer by the pointee's size (T-PTR-01).
-func (b *body) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
-	off := b.scale(n, max(pointee(p.Type()).Size, 1), sub)
+func (b ops) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
+	off := infer.Scale(n, max(infer.Pointee(p.Type()).Size, 1), sub)
 	if c, ok := off.(*hir.Int); ok && c.V == 0 {
 		return p
 	}
 	return &hir.Binary{X: hir.X{T: p.Type(), At: at}, Op: hir.Add, L: p, R: off}
 }
 
-// scale is n × size as an int64 byte count, negated for subtraction.
-func (b *body) scale(n hir.Expr, size int, neg bool) hir.Expr {
-	x := b.toInt(n, types.Int64)
-	if neg {
-		size = -size
-	}
-	if c, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: types.Int64, At: c.At}, V: c.V * uint64(int64(size))}
-	}
-	if size == 1 {
-		return x
-	}
-	by := &hir.Int{X: hir.X{T: types.Int64, At: n.Span()}, V: uint64(int64(size))}
-	return &hir.Binary{X: hir.X{T: types.Int64, At: n.Span()}, Op: hir.Mul, L: x, R: by}
-}
-
-func (b *body) distinctPointers(x, y hir.Expr, at source.Span) {
-	if !samePointee(x.Type().Elem, y.Type().Elem) {
+func (b ops) distinctPointers(x, y hir.Expr, at source.Span) {
+	if !infer.SamePointee(x.Type().Elem, y.Type().Elem) {
 		b.warnf("distinct-pointers", at, "comparison of distinct pointer types: `%s` and `%s`", x.Type(), y.Type()).
 			WithLabel("only the addresses are compared").WithRow("T-PTR-02")
 	}
@@ -206,7 +166,7 @@ func (b *body) distinctPointers(x, y hir.Expr, at source.Span) {
 
 // equality types == and != of values that are not numbers. It gives nil where
 // they cannot be compared.
-func (b *body) equality(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) equality(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := x.Type(), y.Type()
 	if tx.Kind != ty.Kind {
 		return nil
@@ -215,71 +175,53 @@ func (b *body) equality(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
 	case types.String:
 		return boolOp(op, x, y, at)
 	case types.Array:
-		if tx.Len == ty.Len && tx.Elem.IsInt() && sameType(tx.Elem, ty.Elem) {
+		if tx.Len == ty.Len && tx.Elem.IsInt() && infer.SameType(tx.Elem, ty.Elem) {
 			return boolOp(op, x, y, at)
 		}
 	case types.Buffer:
 		return boolOp(op, x, y, at)
 	case types.Record:
-		t, ok := promote(tx, ty)
+		t, ok := infer.Promote(tx, ty)
 		if !ok {
 			return nil
 		}
-		t = settle(t)
-		x, y = b.convert(x, t), b.convert(y, t)
-		if isLiteral(x) && isLiteral(y) {
-			return newBool(at, sameLiteral(x, y) == (op.op == hir.Eq))
+		t = infer.Settle(t)
+		x, y = b.convs.convert(x, t), b.convs.convert(y, t)
+		if infer.IsLiteral(x) && infer.IsLiteral(y) {
+			return infer.Bool(at, infer.SameLiteral(x, y) == (op.Op == hir.Eq))
 		}
 		return boolOp(op, x, y, at)
 	case types.KStack, types.UStack, types.KSym, types.USym, types.Inet, types.Mac, types.Username:
-		if sameType(tx, ty) {
+		if infer.SameType(tx, ty) {
 			return boolOp(op, x, y, at)
 		}
 	}
 	return nil
 }
 
-// sameLiteral compares literals of one type (T-FOLD-05).
-func sameLiteral(x, y hir.Expr) bool {
-	switch x := x.(type) {
-	case *hir.Int:
-		return x.V == y.(*hir.Int).V
-	case *hir.Bytes:
-		return cstr(x.V) == cstr(y.(*hir.Bytes).V)
-	case *hir.Tuple:
-		for i, e := range x.Elems {
-			if !sameLiteral(e, y.(*hir.Tuple).Elems[i]) {
-				return false
-			}
-		}
-		return true
-	}
-	panic("check: not a literal")
-}
-
 // badOperands is the error for operands that an operator cannot take.
-func (b *body) badOperands(op *operator, x, y hir.Expr, at source.Span) hir.Expr {
+func (b ops) badOperands(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := b.shown(x), b.shown(y)
 	code, msg := "bad-operands", "the `%s` operator can not be used on expressions of types `%s` and `%s`"
-	if op.compare {
+	if op.Compare {
 		code, msg = "type-mismatch", "type mismatch for '%s': comparing `%s` with `%s`"
 	}
-	d := b.errorf(diagCode(code), at, msg, op.text, tx, ty).WithRow("T-OP-14")
+	d := b.errorf(diag.Code(code), at, msg, op.Text, tx, ty).WithRow("T-OP-14")
 	d.At(x.Span(), "left: %s", article(tx)).At(y.Span(), "right: %s", article(ty))
 	switch {
 	case tx.Kind == types.String && ty.Kind == types.String:
 		d.WithRow("T-OP-11").WithNote("strings can only be compared with == and !=")
-	case tx.Kind == types.String && (ty.Kind == types.Pointer || ty.IsInt() && !isLiteral(y)):
+	case tx.Kind == types.String && (ty.Kind == types.Pointer || ty.IsInt() && !infer.IsLiteral(y)):
 		d.WithHelp("read the string behind an address with `str(%s)`", short(y.Span().Text()))
-	case ty.Kind == types.String && (tx.Kind == types.Pointer || tx.IsInt() && !isLiteral(x)):
+	case ty.Kind == types.String && (tx.Kind == types.Pointer || tx.IsInt() && !infer.IsLiteral(x)):
 		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
 	case tx.Kind == types.Array:
 		d.WithRow("T-OP-12")
 	case tx.Kind == types.Record && ty.Kind == types.Record:
 		d.WithRow("T-OP-13")
-	case ty.Kind == types.Pointer && op.op == hir.Sub:
+	case ty.Kind == types.Pointer && op.Op == hir.Sub:
 		d.WithRow("T-PTR-01").WithNote("a pointer can only be the left operand of a subtraction, and only of an integer").
 			WithHelp("cast to integers first: `(uint64)%s`", short(y.Span().Text()))
 	}
-	return poison(at)
+	return infer.Poison(at)
 }

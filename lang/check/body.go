@@ -1,6 +1,9 @@
 package check
 
 import (
+	"slices"
+
+	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -20,6 +23,7 @@ const (
 // that is done again whenever a cell it depends on has widened since, so the
 // last run's tree and messages are the valid ones.
 type body struct {
+	concerns
 	c     *checker
 	order int
 	src   *syntax.Probe
@@ -84,18 +88,28 @@ func (c *checker) infer() {
 	}
 }
 
-// settleUnassigned gives variables that have no type when nothing changes any
-// more one, so that reading them is reading zero: those that are never
-// assigned, and then those that are only assigned from themselves. It reports
-// whether there were any.
+// settleUnassigned gives variables and maps that have no type when nothing
+// changes any more one, so that reading them is reading zero: variables that
+// are never assigned, then maps that are only computed from themselves
+// (@s = @s + 1), then variables that are only assigned from themselves. It
+// reports whether there were any.
 func (c *checker) settleUnassigned() bool {
 	if c.settleVars(func(v *varCell) bool { return !v.assigned }) {
 		return true
 	}
+	waiting := false
 	for _, m := range c.mapList {
-		if m.used && m.value.typ == nil {
-			return false // an error elsewhere
+		if !m.used || m.value.Typ != nil {
+			continue
 		}
+		waiting = true
+		if m.computed && !slices.ContainsFunc(c.bodies, func(b *body) bool { return b.out.HasErrors() }) {
+			m.value.Set(types.Int64)
+			return true // the others may follow from this one
+		}
+	}
+	if waiting {
+		return false // an error elsewhere
 	}
 	return c.settleVars(func(v *varCell) bool { return true })
 }
@@ -107,8 +121,8 @@ func (c *checker) settleVars(which func(v *varCell) bool) bool {
 			continue
 		}
 		for _, v := range b.live {
-			if v.raw == nil && which(v) {
-				v.set(types.Int64)
+			if v.Raw == nil && which(v) {
+				v.Set(types.Int64)
 				found = true
 				break // the others may follow from this one
 			}
@@ -129,16 +143,16 @@ func (b *body) run() {
 	p := &hir.Probe{Site: b.site, At: b.at}
 	b.probe = p
 	if b.src.Pred != nil {
-		p.Pred = b.condition(b.src.Pred)
+		p.Pred = b.exprs.condition(b.src.Pred)
 	}
 	if b.src.Body != nil {
-		p.Body = b.block(b.src.Body, false)
+		p.Body = b.stmts.block(b.src.Body, false)
 	} else {
 		p.Body = &hir.Block{}
 	}
 	for _, v := range b.live {
-		v.hv.Type = v.typ
-		if v.typ == nil {
+		v.hv.Type = v.Typ
+		if v.Typ == nil {
 			v.hv.Type = types.InvalidType
 		}
 		p.Vars = append(p.Vars, v.hv)
@@ -195,5 +209,5 @@ func (b *body) unsupported(at source.Span, row, what string) hir.Expr {
 	b.errorf("not-supported", at, "not supported yet: %s", what).
 		WithLabel("part of the language that is still missing").WithRow(row).
 		WithNote("this is %s of the language reference", row)
-	return poison(at)
+	return infer.Poison(at)
 }

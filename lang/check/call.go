@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/lang/check/infer"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -12,73 +14,68 @@ import (
 
 // call types name(args): a form the checker knows itself, a macro, or a
 // function of the library.
-func (b *body) call(e *syntax.Call, agg bool) hir.Expr {
-	if ms := b.c.macros[e.Name]; ms != nil && !reservedWords[e.Name] {
-		if m := b.chooseMacro(ms, e); m != nil {
-			return b.expand(m, e.At.At, e, e.Args, agg)
+func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
+	if ms := b.c.macros[e.Name]; ms != nil && !b.c.reserved(e.Name) {
+		if m := b.macros.chooseMacro(ms, e); m != nil {
+			return b.macros.expand(m, e.At.At, e, e.Args, agg)
 		}
-		if b.c.in.Builtins[e.Name] == nil && form(e.Name) == nil {
-			return b.noMacroFits(ms, e)
+		if b.c.builtin(e.Name) == nil && form(e.Name) == nil {
+			return b.macros.noMacroFits(ms, e)
 		}
 	}
 	if f := form(e.Name); f != nil {
-		return f(b, e)
+		return f(b.forms, e)
 	}
-	sig := b.c.in.Builtins[e.Name]
+	sig := b.c.builtin(e.Name)
 	if sig == nil {
 		return b.unknownFunction(e)
 	}
 	if sig.NoCall {
 		b.errorf("bad-call", e.At.At, "`%s` is a value, not a function", e.Name).
 			WithLabel("called here").WithRow(sig.Row).WithHelp("write `%s`", e.Name)
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return b.builtin(sig, e.At.At, e.NameAt, e.Args, agg)
 }
 
-// missingFunctions are names of the language that the library does not have
-// yet, with their rows.
-var missingFunctions = map[string]string{
-	"assert": "F-ASSERT", "cgroupid": "F-CGROUPID", "container": "X-FN", "debugf": "F-DEBUGF", "dw_ustack": "F-DWUSTACK",
-	"filter": "X-FN", "ip": "X-FN", "ip4": "X-FN", "ip6": "X-FN", "kfunc_allowed": "F-KFUNC", "memcmp": "F-MEMCMP",
-	"netns": "X-FN", "override": "F-OVERRIDE", "path": "F-PATH", "percpu_kaddr": "F-PERCPUKADDR", "pod": "X-FN",
-	"signal": "F-SIGNAL", "signal_thread": "F-SIGNAL", "skboutput": "F-SKBOUTPUT", "sock": "X-FN", "socket_cookie": "F-SOCKCOOKIE",
-	"str_concat": "F-STRCONCAT", "strcap": "F-STRCAP", "tseries": "M-TSERIES", "uaddr": "F-UADDR", "unwatch": "F-UNWATCH",
-	"write_user": "F-WRITEUSER",
-}
-
-func (b *body) unknownFunction(e *syntax.Call) hir.Expr {
+func (b calls) unknownFunction(e *syntax.Call) hir.Expr {
 	for _, a := range e.Args {
 		b.quietly(a)
 	}
-	if row := missingFunctions[e.Name]; row != "" {
-		return b.unsupported(e.NameAt, row, "`"+e.Name+"()`")
+	if sig := b.c.in.Builtins[e.Name]; sig != nil && sig.Missing {
+		return b.unsupported(e.NameAt, sig.Row, "`"+e.Name+"()`")
 	}
 	d := b.errorf("unknown-name", e.NameAt, "unknown function: `%s`", e.Name).
 		WithLabel("not defined in the language or in this script").WithRow("F-GEN-03")
 	if n := b.c.nearestFunction(e.Name); n != "" {
 		d.WithHelp("a function with a similar name exists: `%s`", n)
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // builtin types a call of a library function or the reading of a builtin value
 // (args nil and at == nameAt).
-func (b *body) builtin(sig *types.Signature, at, nameAt source.Span, args []syntax.Expr, agg bool) hir.Expr {
+func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []syntax.Expr, agg bool) hir.Expr {
 	if !b.available(sig, nameAt) {
 		for _, a := range args {
 			b.quietly(a)
 		}
-		return poison(at)
+		return infer.Poison(at)
+	}
+	if sig.Unstable != "" && !b.forms.unstable(sig.Unstable, at, sig.Row) {
+		for _, a := range args {
+			b.quietly(a)
+		}
+		return infer.Poison(at)
 	}
 	if sig.Agg && !agg {
 		b.errorf("aggregation-misplaced", at, "%s() must be assigned directly to a map", sig.Name).
 			WithLabel("not the value of a map assignment").WithRow("E-ASG-04").
 			WithHelp("write `@name = %s(…);` or `@name[key] = %s(…);`", sig.Name, sig.Name)
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if !b.argCount(sig, at, args) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	call := &hir.Call{X: hir.X{At: at}, Sig: sig, Args: make([]hir.Expr, 0, len(args))}
 	tc := &types.Call{Sig: sig, At: at, Args: make([]types.Arg, len(args)), Env: &b.c.env, Site: b.info}
@@ -86,13 +83,13 @@ func (b *body) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 	var subject *mapCell // the map in the first parameter
 	pi := 0
 	for i, a := range args {
-		p := paramFor(sig, &pi, a, b)
+		p := paramFor(sig, &pi, a, b.body)
 		x := b.argument(sig, p, a, &tc.Args[i], &subject)
 		tc.Args[i].At = a.Span()
 		switch {
 		case x == nil || x.Type() == types.InvalidType:
 			failed = true
-		case isBad(x):
+		case infer.IsBad(x):
 			waits = true
 		}
 		call.Args = append(call.Args, x)
@@ -103,29 +100,29 @@ func (b *body) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 		failed = true
 	}
 	if failed {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	if waits && sig.Format < 0 && sig.Result == nil && sig.Infer != nil && !sig.Async {
-		return pending(at)
+		return infer.Pending(at)
 	}
 	if sig.Format >= 0 && sig.Format < len(args) && !b.format(sig, call, args) {
-		return poison(at)
+		return infer.Poison(at)
 	}
 	return b.result(sig, call, tc, args, waits)
 }
 
 // result finds the type of a call whose arguments are fine.
-func (b *body) result(sig *types.Signature, call *hir.Call, tc *types.Call, args []syntax.Expr, waits bool) hir.Expr {
+func (b calls) result(sig *types.Signature, call *hir.Call, tc *types.Call, args []syntax.Expr, waits bool) hir.Expr {
 	at := call.At
 	t := sig.Result
 	if sig.Infer != nil {
 		it, p := sig.Infer(tc)
 		if p != nil && b.problem(sig, p, at, args) {
-			return poison(at)
+			return infer.Poison(at)
 		}
 		if it == nil && sig.Result == nil {
 			if waits || b.waiting(tc) {
-				return pending(at)
+				return infer.Pending(at)
 			}
 			it = types.VoidType
 		}
@@ -142,14 +139,14 @@ func (b *body) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 	if sig.Fold != nil && !waits {
 		c, p := sig.Fold(tc)
 		if p != nil && b.problem(sig, p, at, args) {
-			return poison(at)
+			return infer.Poison(at)
 		}
 		if c != nil {
-			return fromConst(at, c)
+			return infer.FromConst(at, c)
 		}
 	}
 	if t.Space == types.SpaceNone && (t.Kind == types.Pointer || sig.Context && t.Kind == types.Int && t.Size == 8) {
-		t = inSpace(t, b.site.Space)
+		t = infer.InSpace(t, b.site.Space)
 	}
 	call.T = t
 	if sig.Async {
@@ -163,18 +160,18 @@ func (b *body) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 
 // wholeMapNotes warns about prints of whole maps that will not show what the
 // writer may expect.
-func (b *body) wholeMapNotes(call *hir.Call) {
+func (b calls) wholeMapNotes(call *hir.Call) {
 	for _, x := range call.Args {
 		m, ok := x.(*hir.MapArg)
 		if !ok {
 			continue
 		}
-		if b.loops > 0 && call.Sig.Row == "F-PRINT" {
+		if b.loops > 0 && call.Sig.ShowsMap {
 			b.warnf("async-in-loop", call.At, "%s() of a whole map in a loop: printing is asynchronous", call.Sig.Name).
 				WithLabel("shows the map as it is when the record is read, not as it is now").WithRow("E-FOR-06").
 				WithHelp("print single values: `print(($key, @%s[$key]))`", m.Map.Name)
 		}
-		if v := b.c.maps[m.Map.Name].value.typ; v != nil && v.Kind == types.Stats && len(call.Args) > 1 {
+		if v := b.c.maps[m.Map.Name].value.Typ; v != nil && v.Kind == types.Stats && len(call.Args) > 1 {
 			b.warnf("stats-arguments", call.At, "the top and div arguments are ignored when used on stats").
 				WithLabel("@%s holds %s", m.Map.Name, article(v)).WithRow("M-PRINT-10").WithHelp("leave them out")
 		}
@@ -182,7 +179,7 @@ func (b *body) wholeMapNotes(call *hir.Call) {
 }
 
 // waiting tells that an argument's type or map is not known yet.
-func (b *body) waiting(tc *types.Call) bool {
+func (b calls) waiting(tc *types.Call) bool {
 	for _, a := range tc.Args {
 		if a.Map != nil && a.Map.Value == nil {
 			return true
@@ -193,12 +190,12 @@ func (b *body) waiting(tc *types.Call) bool {
 
 // aggResult keeps the run-time arguments of an aggregation: literal parameters
 // are in its type.
-func (b *body) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hir.Expr {
+func (b calls) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hir.Expr {
 	a := &aggCall{X: hir.X{T: t, At: call.At}, sig: sig}
 	pi := 0
 	for i, x := range call.Args {
-		if isBad(x) {
-			return pending(call.At)
+		if infer.IsBad(x) {
+			return infer.Pending(call.At)
 		}
 		p := sig.Params[min(pi, len(sig.Params)-1)]
 		pi++
@@ -207,7 +204,7 @@ func (b *body) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hi
 			continue
 		}
 		if i == 0 && x.Type().Flex {
-			f := clone(t)
+			f := infer.Clone(t)
 			f.Flex = true
 			a.T = f
 		}
@@ -217,7 +214,7 @@ func (b *body) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hi
 }
 
 // problem reports a complaint of a signature; it tells whether it is an error.
-func (b *body) problem(sig *types.Signature, p *types.Problem, at source.Span, args []syntax.Expr) bool {
+func (b calls) problem(sig *types.Signature, p *types.Problem, at source.Span, args []syntax.Expr) bool {
 	code := p.Code
 	if code == "" {
 		code = "bad-argument"
@@ -232,13 +229,13 @@ func (b *body) problem(sig *types.Signature, p *types.Problem, at source.Span, a
 		label = "in this call"
 	}
 	if p.Warning {
-		d := b.warnf(diagCode(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+		d := b.warnf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
 		if p.Help != "" {
 			d.WithHelp("%s", p.Help)
 		}
 		return false
 	}
-	d := b.errorf(diagCode(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+	d := b.errorf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
 	if p.Help != "" {
 		d.WithHelp("%s", p.Help)
 	}
@@ -246,7 +243,7 @@ func (b *body) problem(sig *types.Signature, p *types.Problem, at source.Span, a
 }
 
 // argCount checks the number of arguments (F-GEN-01).
-func (b *body) argCount(sig *types.Signature, at source.Span, args []syntax.Expr) bool {
+func (b calls) argCount(sig *types.Signature, at source.Span, args []syntax.Expr) bool {
 	least, most := 0, len(sig.Params)
 	for _, p := range sig.Params {
 		if !p.Optional {
@@ -294,13 +291,13 @@ func count(n int, what string) string {
 
 // available checks that a function may be used at this site (F-GEN-04,
 // F-GEN-05).
-func (b *body) available(sig *types.Signature, at source.Span) bool {
+func (b calls) available(sig *types.Signature, at source.Span) bool {
 	if sig.Unsafe && !b.c.in.Unsafe {
 		b.errorf("unsafe-function", at, "%s() is an unsafe function being used in safe mode", sig.Name).
 			WithLabel("it can change the system").WithRow("F-GEN-04").WithHelp("run with `--unsafe` to allow it")
 		return false
 	}
-	if (sig.Row == "F-REG" || sig.Row == "B-CTX") && b.site.Prog == hir.ProgTracing && !b.site.Regs {
+	if sig.Registers && b.site.Prog == hir.ProgTracing && !b.site.Regs {
 		b.errorf("wrong-probe", at, "%s can not be used with \"%s\" probes that are attached without registers", callName(sig), b.site.Provider).
 			WithLabel("%s has typed arguments instead of registers", b.site.Name).WithRow(sig.Row).
 			WithHelp("use `kprobe:%s`, or `config = { attach = kprobe }`", b.site.Func)
@@ -345,6 +342,6 @@ func (b *body) contextInLoop(name string, at source.Span) bool {
 // without a word about it.
 func (b *body) quietly(e syntax.Expr) {
 	n := len(b.out.All)
-	b.expr(e)
+	b.exprs.expr(e)
 	b.out.All = b.out.All[:n]
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -9,18 +10,18 @@ import (
 
 // castExpr types (T)x. Where the parenthesised word is no type, the other
 // reading counts: (a) - b.
-func (b *body) castExpr(e *syntax.Cast) hir.Expr {
-	if e.Alt != nil && !b.isType(e.Type) {
-		return b.expr(e.Alt)
+func (b convs) castExpr(e *syntax.Cast) hir.Expr {
+	if e.Alt != nil && !b.typeExprs.isType(e.Type) {
+		return b.exprs.expr(e.Alt)
 	}
-	t := b.typeExpr(e.Type)
-	x := b.value(e.X)
-	if t == nil || t.Kind == types.Invalid || isBad(x) {
-		if t == unknown {
-			return pending(e.At.At)
+	t := b.typeExprs.typeExpr(e.Type)
+	x := b.exprs.value(e.X)
+	if t == nil || t.Kind == types.Invalid || infer.IsBad(x) {
+		if t == infer.Unknown {
+			return infer.Pending(e.At.At)
 		}
 		if t == nil || t.Kind == types.Invalid {
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 		return firstBad(e.At.At, x)
 	}
@@ -28,10 +29,10 @@ func (b *body) castExpr(e *syntax.Cast) hir.Expr {
 }
 
 // cast converts by the rules of section 2.6 and appendix E.
-func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
-	if sameType(t, from) && !from.Flex && t.Kind != types.Pointer {
-		if _, lit := intLit(x); !lit && !isAggRead(x) && t.Kind != types.String {
+	if infer.SameType(t, from) && !from.Flex && t.Kind != types.Pointer {
+		if _, lit := infer.IntLit(x); !lit && !isAggRead(x) && t.Kind != types.String {
 			b.warnf("useless-cast", at, "unnecessary cast: the expression already has type `%s`", t).
 				WithLabel("same type").WithRow("T-CAST-12")
 			return x
@@ -41,13 +42,18 @@ func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		return b.badCast(t, x, at)
 	}
 	switch t.Kind {
+	case types.Record:
+		if _, lit := infer.IntLit(x); lit && b.observe > 0 {
+			// sizeof(((struct s)0).member): only the type is wanted.
+			return infer.Deref(infer.AsPointer(x, types.PointerTo(t, types.SpaceNone)), t, at)
+		}
 	case types.Int:
 		if y := b.castToInt(t, x, at); y != nil {
 			return y
 		}
 	case types.Bool:
 		if from.IsInt() || from.Kind == types.Pointer || from.Kind == types.Bool {
-			y := b.toBool(x)
+			y := infer.ToBool(x)
 			return y
 		}
 	case types.Enum:
@@ -57,6 +63,12 @@ func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	case types.Pointer:
 		if from.IsInt() || from.Kind == types.Pointer || from.Kind == types.KSym {
 			return b.castToPointer(t, x, at)
+		}
+		if from.Kind == types.Array || from.Kind == types.String {
+			// An array is where it lies, as in C.
+			if p := addressOf(x, at); p != nil {
+				return b.castToPointer(t, p, at)
+			}
 		}
 	case types.Array:
 		if y := b.castToArray(t, x, at); y != nil {
@@ -68,7 +80,7 @@ func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		}
 	case types.Username:
 		if from.IsInt() {
-			return cast(b.toInt(x, types.Uint64), t)
+			return infer.Cast(infer.ToInt(x, types.Uint64), t)
 		}
 	case types.Buffer:
 		if from.Kind == types.Buffer && (t.Len == 0 || t.Len >= from.Len) {
@@ -81,24 +93,51 @@ func (b *body) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	return b.badCast(t, x, at)
 }
 
-func (b *body) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+// addressOf is the address of a place in kernel or user memory, nil if x is a
+// value or lies in the program's own memory.
+func addressOf(x hir.Expr, at source.Span) hir.Expr {
+	var base hir.Expr
+	var off hir.Expr
+	switch n := x.(type) {
+	case *hir.Deref:
+		return n.Of
+	case *hir.Member:
+		if n.Field.BitSize > 0 || n.Field.DataLoc || n.Field.RelLoc {
+			return nil
+		}
+		base = addressOf(n.Of, at)
+		off = &hir.Int{X: hir.X{T: types.Int64, At: at}, V: uint64(n.Field.Offset)}
+	case *hir.Index:
+		base, off = addressOf(n.Of, at), infer.Scale(n.I, n.T.Size, false)
+	}
+	if base == nil {
+		return nil
+	}
+	t := types.PointerTo(x.Type(), base.Type().Space)
+	if n, ok := off.(*hir.Int); ok && n.V == 0 {
+		return infer.Cast(base, t)
+	}
+	return &hir.Binary{X: hir.X{T: t, At: at}, Op: hir.Add, L: infer.Cast(base, t), R: off}
+}
+
+func (b convs) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := b.shown(x)
 	d := b.errorf("bad-cast", at, "cannot cast from \"%s\" to \"%s\"", from, t).
 		At(x.Span(), "this is %s", article(from)).WithRow("T-CAST-13")
 	if t.Kind == types.Record {
 		d.WithRow("T-CAST-04").WithHelp("cast to a pointer and read through it: `*(%s *)…`", t)
 	}
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // castToInt gives nil when there is no such conversion.
-func (b *body) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	switch {
-	case isNum(from) || from.Kind == types.Pointer:
-		to := intIn(t.Size, t.Signed, from.Space)
+	case infer.IsNum(from) || from.Kind == types.Pointer:
+		to := infer.IntIn(t.Size, t.Signed, from.Space)
 		if n, ok := x.(*hir.Int); ok {
-			return &hir.Int{X: hir.X{T: to, At: at}, V: extend(n.V, to)}
+			return &hir.Int{X: hir.X{T: to, At: at}, V: infer.Extend(n.V, to)}
 		}
 		return &hir.Cast{X: hir.X{T: to, At: at}, Of: x}
 	case from.Kind == types.KSym || from.Kind == types.Username:
@@ -110,23 +149,23 @@ func (b *body) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 }
 
 // castToEnum checks literals against the listed values (T-CAST-09).
-func (b *body) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
-	if n, ok := intLit(x); ok {
+func (b convs) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+	if n, ok := infer.IntLit(x); ok {
 		if _, found := t.Enum.Lookup(n.V); !found {
 			b.errorf("bad-enum-value", at, "`%s` doesn't contain a variant value of %s", t, x.Span().Text()).
 				WithLabel("not one of its values").WithRow("T-CAST-09")
-			return poison(at)
+			return infer.Poison(at)
 		}
 	}
 	if n, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: t, At: at}, V: extend(n.V, t)}
+		return &hir.Int{X: hir.X{T: t, At: at}, V: infer.Extend(n.V, t)}
 	}
 	return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
 }
 
 // castToPointer gives the pointer an address space: the one of the value, else
 // the probe's (T-CAST-03).
-func (b *body) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	sp := from.Space
 	if t.Space != types.SpaceNone {
@@ -140,51 +179,51 @@ func (b *body) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr
 		return &hir.Int{X: hir.X{T: to, At: at}, V: n.V}
 	}
 	if from.IsInt() && from.Size < 8 {
-		x = b.toInt(x, types.IntType(8, from.Signed))
+		x = infer.ToInt(x, types.IntType(8, from.Signed))
 	}
 	return &hir.Cast{X: hir.X{T: to, At: at}, Of: x}
 }
 
 // castToArray is T-CAST-05, T-CAST-07 and T-CAST-08; nil when impossible.
-func (b *body) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	elem := t.Elem
 	if !elem.IsInt() && elem.Kind != types.Bool || elem.Size == 0 {
 		return nil
 	}
 	size := from.Size
-	if n, lit := intLit(x); lit {
+	if n, lit := infer.IntLit(x); lit {
 		// A literal takes the size of the array it fills.
 		size = max(from.Size, elem.Size)
 		if t.Len > 0 {
 			size = min(t.Len*elem.Size, 8)
 		}
-		x = &hir.Int{X: hir.X{T: types.IntType(size, isNeg(n)), At: n.At}, V: n.V}
+		x = &hir.Int{X: hir.X{T: types.IntType(size, infer.IsNeg(n)), At: n.At}, V: n.V}
 	}
 	if t.Len == 0 {
 		if size%elem.Size != 0 {
 			b.errorf("bad-cast", at, "cannot cast from \"%s\" to \"%s[]\": the sizes do not divide", from, elem).
 				WithLabel("%d bytes are no multiple of %d", size, elem.Size).WithRow("T-CAST-05")
-			return poison(at)
+			return infer.Poison(at)
 		}
 		t = types.ArrayOf(elem, size/elem.Size)
 	}
 	switch {
 	case (from.IsInt() || from.Kind == types.Bool) && t.Size == size, from.IsInt() && size < t.Size && t.Size <= 8:
 		if size < t.Size {
-			x = b.toInt(x, types.IntType(size, false))
+			x = infer.ToInt(x, types.IntType(size, false))
 		}
 		return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
 	case from.Kind == types.String && t.Size == from.Size && elem.Size == 1:
 		return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
-	case from.Kind == types.Array && sameType(from, t):
+	case from.Kind == types.Array && infer.SameType(from, t):
 		return x
 	}
 	return nil
 }
 
 // castToString lets strings grow (T-CAST-08); nil when impossible.
-func (b *body) castToString(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+func (b convs) castToString(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	if from.Kind != types.String || t.Len != 0 && t.Len < from.Len {
 		return nil

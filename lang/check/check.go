@@ -16,6 +16,7 @@ import (
 	"cmp"
 	"slices"
 
+	"probe/lang/check/ctype"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -54,6 +55,7 @@ type Input struct {
 
 // checker is one run of Check.
 type checker struct {
+	warned   map[string]bool // unstable features that were warned about
 	in       *Input
 	out      diag.List
 	cfg      *config
@@ -62,7 +64,7 @@ type checker struct {
 	named    map[string]*syntax.NamedProbe
 	probes   []*syntax.Probe
 	leftOut  []source.Span // attach points of probes that nothing is left of
-	ctypes   *ctypes
+	csec     *ctype.Section
 	cmacros  map[string]*cmacroDef
 	maps     map[string]*mapCell
 	mapList  []*mapCell
@@ -138,21 +140,33 @@ func nearest(name string, candidates []string) string {
 func (c *checker) nearestFunction(name string) string {
 	var names []string
 	for n, s := range c.in.Builtins {
-		if !s.NoCall {
+		if !s.NoCall && !s.Missing {
+			names = append(names, n)
+		}
+	}
+	for n, f := range words {
+		if f.call != nil {
 			names = append(names, n)
 		}
 	}
 	for n := range c.macros {
 		names = append(names, n)
 	}
-	return nearest(name, append(names, formNames...))
+	return nearest(name, names)
 }
 
 // nearestValue looks for a builtin value or a constant with a similar name.
 func (c *checker) nearestValue(name string) string {
-	names := []string{"args", "retval", "probe", "probetype", "duration"}
-	for n := range c.in.Builtins {
-		names = append(names, n)
+	var names []string
+	for n, f := range words {
+		if f.word != nil {
+			names = append(names, n)
+		}
+	}
+	for n, s := range c.in.Builtins {
+		if !s.Missing {
+			names = append(names, n)
+		}
 	}
 	for n := range c.macros {
 		names = append(names, n)
@@ -160,15 +174,15 @@ func (c *checker) nearestValue(name string) string {
 	for n := range c.cmacros {
 		names = append(names, n)
 	}
-	return nearest(name, append(names, c.ctypes.enumeratorNames()...))
+	return nearest(name, append(names, c.csection().EnumeratorNames()...))
 }
 
-// kernelTypes tells whether types of the kernel are known, and if not why.
-func (c *checker) kernelTypes() (bool, string) {
-	if c.in.Types == nil {
-		return false, "no kernel type information was given"
+// csection is the C section, empty if the script has none.
+func (c *checker) csection() *ctype.Section {
+	if c.csec == nil {
+		c.csec = ctype.New(&c.out, c.in.Types)
 	}
-	return c.in.Types.Available()
+	return c.csec
 }
 
 // env answers signatures: the script's configuration and types, and for the
@@ -197,8 +211,8 @@ func (e *env) KernelFunc(name string) bool { return e.c.in.Env != nil && e.c.in.
 
 // EnumOf implements types.Env.
 func (e *env) EnumOf(enumerator string) (*types.EnumTable, bool) {
-	if v, ok := e.c.ctypesOf().values[enumerator]; ok {
-		return v.t.Enum, v.t.Enum != nil
+	if t, ok := e.c.csection().EnumOf(enumerator); ok {
+		return t, true
 	}
 	if e.c.in.Env == nil {
 		return nil, false
@@ -215,7 +229,9 @@ func (e *env) CgroupID(path string) (uint64, error) {
 }
 
 // NamedType implements types.Env.
-func (e *env) NamedType(kind, name string) (*types.Type, bool) { return e.c.namedType(kind, name) }
+func (e *env) NamedType(kind, name string) (*types.Type, bool) {
+	return e.c.csection().Named(kind, name)
+}
 
 // Option implements types.Env.
 func (e *env) Option(name string) (string, bool) {

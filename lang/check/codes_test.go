@@ -14,9 +14,9 @@ import (
 // of their source.
 func raised(t *testing.T) map[diag.Code]bool {
 	t.Helper()
-	pattern := regexp.MustCompile(`(?:rrorf|arnf|problem|diagCode)\("([a-z-]+)"`)
+	pattern := regexp.MustCompile(`(?:rrorf\(|arnf\(|problem\(|Code: )"([a-z-]+)"`)
 	out := map[diag.Code]bool{"bad-operands": true, "type-mismatch": true}
-	for _, dir := range []string{".", "../../stdlib"} {
+	for _, dir := range []string{".", "infer", "ctype", "../../stdlib"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -60,7 +61,7 @@ var confVars = map[string]confVar{
 	"str_trunc_trailer":         {kind: confString, def: "..", doc: "what is printed behind a string that was cut"},
 	"unstable_dw_ustack":        {kind: confSwitch, def: "warn", doc: "no effect yet"},
 	"unstable_import_statement": {kind: confSwitch, def: "error", doc: "no effect yet"},
-	"unstable_tseries":          {kind: confSwitch, def: "warn", doc: "no effect yet"},
+	"unstable_tseries":          {kind: confSwitch, def: "warn", doc: "whether a script may use `tseries`"},
 	"unstable_typeinfo":         {kind: confSwitch, def: "error", doc: "whether a script may use `typeinfo`"},
 	"use_blazesym":              {kind: confBool, def: "true", doc: "no effect"},
 }
@@ -271,15 +272,15 @@ func parseBool(s string) (v, ok bool) {
 }
 
 // configValue is a variable as a literal.
-func (b *body) configValue(name string, at source.Span) hir.Expr {
+func (b siteVals) configValue(name string, at source.Span) hir.Expr {
 	s := b.c.cfg.str(name)
 	switch confVars[name].kind {
 	case confBool:
-		return newBool(at, s == "true")
+		return infer.Bool(at, s == "true")
 	case confInt:
-		return newLit(at, uint64(b.c.cfg.int(name)), false)
+		return infer.Lit(at, uint64(b.c.cfg.int(name)), false)
 	}
-	return newStr(at, s)
+	return infer.Str(at, s)
 }
 
 // configNames are the fields of config: all variables but one (B-CONFIG).
@@ -295,7 +296,7 @@ func configNames() []string {
 }
 
 // configRecord is config as a whole.
-func (b *body) configRecord(at source.Span) hir.Expr {
+func (b siteVals) configRecord(at source.Span) hir.Expr {
 	names := configNames()
 	elems := make([]hir.Expr, len(names))
 	ts := make([]*types.Type, len(names))
@@ -307,13 +308,13 @@ func (b *body) configRecord(at source.Span) hir.Expr {
 }
 
 // configField is config.NAME.
-func (b *body) configField(e *syntax.Field) hir.Expr {
+func (b siteVals) configField(e *syntax.Field) hir.Expr {
 	names := configNames()
 	if !slices.Contains(names, e.Name) {
 		d := b.errorf("unknown-field", e.NameAt, "`config` does not contain a field named `%s`", e.Name).
 			WithLabel("no such option").WithRow("B-CONFIG")
 		b.suggest(d, "an option", e.Name, names)
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return b.configValue(e.Name, e.At.At)
 }

@@ -1,30 +1,30 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
-	"probe/lang/source"
 	"probe/lang/types"
 )
 
 // convert makes x exactly a t, by the rules of section 2.3. The types have
 // been found compatible before.
-func (b *body) convert(x hir.Expr, t *types.Type) hir.Expr {
-	if isBad(x) || x.Type() == t {
+func (b convs) convert(x hir.Expr, t *types.Type) hir.Expr {
+	if infer.IsBad(x) || x.Type() == t {
 		return x
 	}
 	from := x.Type()
 	switch t.Kind {
 	case types.Int, types.Bool, types.Enum:
-		if _, lit := intLit(x); !lit && t.Size == 8 && t.Signed && from.IsInt() && from.Size == 8 && !from.Signed && !isAggRead(x) {
+		if _, lit := infer.IntLit(x); !lit && t.Size == 8 && t.Signed && from.IsInt() && from.Size == 8 && !from.Signed && !isAggRead(x) {
 			b.lossy(x, t)
 		}
 		if n, ok := x.(*hir.Int); ok {
-			return &hir.Int{X: hir.X{T: t, At: n.At}, V: extend(n.V, t)}
+			return &hir.Int{X: hir.X{T: t, At: n.At}, V: infer.Extend(n.V, t)}
 		}
 		if from.Kind == t.Kind && from.Size == t.Size && from.Signed == t.Signed {
 			return x
 		}
-		return cast(x, t)
+		return infer.Cast(x, t)
 	case types.String:
 		if s, ok := x.(*hir.Bytes); ok {
 			return &hir.Bytes{X: hir.X{T: t, At: s.At}, V: s.V}
@@ -32,12 +32,12 @@ func (b *body) convert(x hir.Expr, t *types.Type) hir.Expr {
 		if from.Len == t.Len {
 			return x
 		}
-		return cast(x, t)
+		return infer.Cast(x, t)
 	case types.Buffer:
 		if from.Len == t.Len {
 			return x
 		}
-		return cast(x, t)
+		return infer.Cast(x, t)
 	case types.Record:
 		return b.convertRecord(x, t)
 	}
@@ -45,19 +45,19 @@ func (b *body) convert(x hir.Expr, t *types.Type) hir.Expr {
 }
 
 // lossy warns that an unsigned 64-bit value becomes signed (T-PROM-05).
-func (b *body) lossy(x hir.Expr, t *types.Type) {
+func (b convs) lossy(x hir.Expr, t *types.Type) {
 	b.warnf("lossy-conversion", x.Span(), "expression of type `%s` is being cast to type `%s`", x.Type(), t).
 		WithLabel("values above 2^63-1 turn negative").WithRow("T-PROM-05").
 		WithHelp("use an explicit cast: `(%s)%s`", t, short(x.Span().Text()))
 }
 
 // convertRecord copies a tuple or record literal into another layout.
-func (b *body) convertRecord(x hir.Expr, t *types.Type) hir.Expr {
-	if t.Struct.Flavour != types.Tuple && t.Struct.Flavour != types.RecordLit || sameLayout(x.Type(), t) {
+func (b convs) convertRecord(x hir.Expr, t *types.Type) hir.Expr {
+	if t.Struct.Flavour != types.Tuple && t.Struct.Flavour != types.RecordLit || infer.SameLayout(x.Type(), t) {
 		return x
 	}
 	to, from := t.Struct.Fields(), x.Type().Struct.Fields()
-	if lit, ok := x.(*hir.Tuple); ok && inOrder(from, to) {
+	if lit, ok := x.(*hir.Tuple); ok && infer.InOrder(from, to) {
 		elems := make([]hir.Expr, len(to))
 		for i := range to {
 			elems[i] = b.convert(lit.Elems[i], to[i].Type)
@@ -86,70 +86,4 @@ func (b *body) convertRecord(x hir.Expr, t *types.Type) hir.Expr {
 		return out
 	}
 	return &hir.BlockX{X: hir.X{T: t, At: x.Span()}, Block: &hir.Block{Stmts: pre, Value: out}}
-}
-
-// inOrder tells that two member lists have the same names in the same order.
-func inOrder(a, b []types.Field) bool {
-	for i := range a {
-		if a[i].Name != b[i].Name {
-			return false
-		}
-	}
-	return true
-}
-
-// sameLayout tells that a record of one type may be copied as the other byte
-// for byte.
-func sameLayout(a, b *types.Type) bool {
-	if a == b || a.Struct == b.Struct {
-		return true
-	}
-	fa, fb := a.Struct.Fields(), b.Struct.Fields()
-	if a.Size != b.Size || len(fa) != len(fb) {
-		return false
-	}
-	for i := range fa {
-		x, y := fa[i].Type, fb[i].Type
-		if fa[i].Name != fb[i].Name || fa[i].Offset != fb[i].Offset || x.Kind != y.Kind || x.Size != y.Size ||
-			x.Signed != y.Signed || x.Flex != y.Flex {
-			return false
-		}
-		if x.Kind == types.Record && !sameLayout(x, y) {
-			return false
-		}
-	}
-	return true
-}
-
-func cast(x hir.Expr, t *types.Type) hir.Expr {
-	return &hir.Cast{X: hir.X{T: t, At: x.Span()}, Of: x}
-}
-
-// toInt converts a number to an integer type without a warning; constants stay
-// constants.
-func (b *body) toInt(x hir.Expr, t *types.Type) hir.Expr {
-	from := x.Type()
-	if n, ok := x.(*hir.Int); ok {
-		return &hir.Int{X: hir.X{T: t, At: n.At}, V: extend(n.V, t)}
-	}
-	if from.Kind == t.Kind && from.Size == t.Size && from.Signed == t.Signed {
-		return x
-	}
-	return cast(x, t)
-}
-
-// toBool turns an integer, pointer or bool into a bool.
-func (b *body) toBool(x hir.Expr) hir.Expr {
-	if x.Type().Kind == types.Bool {
-		return x
-	}
-	if n, ok := x.(*hir.Int); ok {
-		return newBool(n.At, n.V != 0)
-	}
-	return cast(x, types.BoolType)
-}
-
-// deref is *p as a place.
-func deref(p hir.Expr, elem *types.Type, at source.Span) hir.Expr {
-	return &hir.Deref{X: hir.X{T: elem, At: at}, Of: p}
 }

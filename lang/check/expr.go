@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -9,57 +10,57 @@ import (
 
 // expr types an expression. The result is never nil; its type is Invalid when
 // something was wrong with it (and said) or when it is not known yet.
-func (b *body) expr(e syntax.Expr) hir.Expr {
+func (b exprs) expr(e syntax.Expr) hir.Expr {
 	agg := b.allowAgg
 	b.allowAgg = false
 	if e == nil {
-		return poison(b.at)
+		return infer.Poison(b.at)
 	}
 	if !b.enter(e.Span()) {
 		b.depth--
-		return poison(e.Span())
+		return infer.Poison(e.Span())
 	}
 	x := b.exprKind(e, agg)
 	b.depth--
 	return x
 }
 
-func (b *body) exprKind(e syntax.Expr, agg bool) hir.Expr {
+func (b exprs) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	switch e := e.(type) {
 	case *syntax.IntLit:
-		return newLit(e.At.At, e.Value, false)
+		return infer.Lit(e.At.At, e.Value, false)
 	case *syntax.StringLit:
 		return b.stringLit(e)
 	case *syntax.BoolLit:
-		return newBool(e.At.At, e.Value)
+		return infer.Bool(e.At.At, e.Value)
 	case *syntax.Ident:
-		return b.ident(e, agg)
+		return b.idents.ident(e, agg)
 	case *syntax.Var:
 		return b.readVar(e)
 	case *syntax.Positional:
 		return b.positional(e)
 	case *syntax.Map:
-		return b.readMap(e)
+		return b.mapUses.readMap(e)
 	case *syntax.Call:
-		return b.call(e, agg)
+		return b.calls.call(e, agg)
 	case *syntax.TypeArg:
 		b.errorf("type-as-value", e.At.At, "a type cannot be used as a value").
 			WithLabel("typeof() gives a type").WithRow("L-MAC-10")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	case *syntax.Unary:
-		return b.unaryExpr(e)
+		return b.ops.unaryExpr(e)
 	case *syntax.Postfix:
-		return b.incDec(e.X, e.Op, true, e.At.At)
+		return b.ops.incDec(e.X, e.Op, true, e.At.At)
 	case *syntax.Binary:
-		return b.binaryExpr(e)
+		return b.ops.binaryExpr(e)
 	case *syntax.Ternary:
 		return b.ternary(e)
 	case *syntax.Field:
-		return b.field(e)
+		return b.places.field(e)
 	case *syntax.Index:
-		return b.index(e)
+		return b.places.index(e)
 	case *syntax.Cast:
-		return b.castExpr(e)
+		return b.convs.castExpr(e)
 	case *syntax.Paren:
 		b.allowAgg = agg
 		return b.expr(e.X)
@@ -73,34 +74,34 @@ func (b *body) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	case *syntax.If:
 		return b.ifExpr(e)
 	case *syntax.Sizeof:
-		return b.sizeof(e)
+		return b.forms.sizeof(e)
 	case *syntax.Offsetof:
-		return b.offsetof(e)
+		return b.forms.offsetof(e)
 	case *syntax.Typeinfo:
-		return b.typeinfo(e)
+		return b.forms.typeinfo(e)
 	case *syntax.Comptime:
 		return b.comptime(e)
 	}
-	return poison(e.Span()) // BadExpr: the parser has complained
+	return infer.Poison(e.Span()) // BadExpr: the parser has complained
 }
 
 // value types an expression that has to have a value.
-func (b *body) value(e syntax.Expr) hir.Expr {
+func (b exprs) value(e syntax.Expr) hir.Expr {
 	x := b.expr(e)
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", e.Span(), "this expression has no value").
 			WithLabel("gives nothing that could be used here").WithRow("E-PRIM-04")
-		return poison(e.Span())
+		return infer.Poison(e.Span())
 	}
 	return x
 }
 
 // blockExpr is { …; value } in expression position.
-func (b *body) blockExpr(blk *syntax.Block, at source.Span) hir.Expr {
+func (b exprs) blockExpr(blk *syntax.Block, at source.Span) hir.Expr {
 	agg := b.allowAgg
 	old := b.push()
 	b.allowAgg = agg
-	hb := b.blockHere(blk, true)
+	hb := b.stmts.blockHere(blk, true)
 	b.scope = old
 	return blockValue(hb, at)
 }
@@ -117,18 +118,18 @@ func blockValue(hb *hir.Block, at source.Span) hir.Expr {
 }
 
 // stringLit checks the length of a literal against max_strlen (L-STR-04).
-func (b *body) stringLit(e *syntax.StringLit) hir.Expr {
+func (b exprs) stringLit(e *syntax.StringLit) hir.Expr {
 	if limit := b.c.cfg.maxStrlen; int64(len(e.Value))+1 > limit {
 		b.errorf("string-too-long", e.At.At, "string is too long: %d bytes, the limit is %d", len(e.Value), limit-1).
 			WithLabel("this literal").WithRow("L-STR-04").
 			WithHelp("raise the limit: `config = { max_strlen = %d }`", len(e.Value)+1)
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	return newStr(e.At.At, e.Value)
+	return infer.Str(e.At.At, e.Value)
 }
 
 // tuple types (a, b).
-func (b *body) tuple(e *syntax.Tuple) hir.Expr {
+func (b exprs) tuple(e *syntax.Tuple) hir.Expr {
 	elems := make([]hir.Expr, len(e.Elems))
 	for i, el := range e.Elems {
 		elems[i] = b.value(el)
@@ -137,10 +138,10 @@ func (b *body) tuple(e *syntax.Tuple) hir.Expr {
 }
 
 // makeTuple builds a tuple from typed elements.
-func (b *body) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
+func (b exprs) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
 	ts := make([]*types.Type, len(elems))
 	for i, x := range elems {
-		if isBad(x) {
+		if infer.IsBad(x) {
 			return &hir.Int{X: hir.X{T: x.Type(), At: at}}
 		}
 		ts[i] = x.Type()
@@ -149,14 +150,14 @@ func (b *body) makeTuple(elems []hir.Expr, at source.Span) hir.Expr {
 }
 
 // record types (name = x, …).
-func (b *body) record(e *syntax.Record) hir.Expr {
+func (b exprs) record(e *syntax.Record) hir.Expr {
 	elems := make([]hir.Expr, len(e.Values))
 	ts := make([]*types.Type, len(e.Values))
 	var failed hir.Expr
 	for i, v := range e.Values {
 		elems[i] = b.value(v)
 		ts[i] = elems[i].Type()
-		if isBad(elems[i]) && failed == nil {
+		if infer.IsBad(elems[i]) && failed == nil {
 			failed = &hir.Int{X: hir.X{T: ts[i], At: e.At.At}}
 		}
 	}
@@ -168,10 +169,10 @@ func (b *body) record(e *syntax.Record) hir.Expr {
 
 // condition types what if, while, ?: and predicates take, and turns it into a
 // bool (T-OP-15).
-func (b *body) condition(e syntax.Expr) hir.Expr {
+func (b exprs) condition(e syntax.Expr) hir.Expr {
 	e = unparen(e)
 	x := b.value(e)
-	if isBad(x) {
+	if infer.IsBad(x) {
 		return x
 	}
 	t := x.Type()
@@ -179,17 +180,17 @@ func (b *body) condition(e syntax.Expr) hir.Expr {
 		b.errorf("bad-condition", e.Span(), "invalid condition: expected an integer, pointer or bool, found %s", article(b.shown(x))).
 			WithLabel("this is %s", article(b.shown(x))).WithRow("T-OP-15").
 			WithHelp("compare it with something: `%s == …`", short(e.Span().Text()))
-		return poison(e.Span())
+		return infer.Poison(e.Span())
 	}
-	return b.toBool(x)
+	return infer.ToBool(x)
 }
 
 // shown is the type of x as the script's writer knows it: that of the
 // aggregation where x reads one.
 func (b *body) shown(x hir.Expr) *types.Type {
 	if g, ok := x.(*hir.MapGet); ok {
-		if m := b.c.maps[g.Map.Name]; m != nil && m.value.typ != nil {
-			return m.value.typ
+		if m := b.c.maps[g.Map.Name]; m != nil && m.value.Typ != nil {
+			return m.value.Typ
 		}
 	}
 	return x.Type()
@@ -203,7 +204,7 @@ func isAggRead(x hir.Expr) bool {
 }
 
 // ternary types c ? a : b and c ?: b.
-func (b *body) ternary(e *syntax.Ternary) hir.Expr {
+func (b exprs) ternary(e *syntax.Ternary) hir.Expr {
 	if e.Then == nil {
 		return b.elvis(e)
 	}
@@ -213,9 +214,9 @@ func (b *body) ternary(e *syntax.Ternary) hir.Expr {
 }
 
 // choose joins two branches.
-func (b *body) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
+func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 	for _, z := range [...]hir.Expr{c, x, y} {
-		if isBad(z) {
+		if infer.IsBad(z) {
 			return &hir.Int{X: hir.X{T: z.Type(), At: at}}
 		}
 	}
@@ -223,55 +224,57 @@ func (b *body) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 	if tx.Kind == types.Void && ty.Kind == types.Void {
 		return &hir.Cond{X: hir.X{T: types.VoidType, At: at}, C: c, Then: x, Else: y}
 	}
-	t, ok := promote(tx, ty)
+	t, ok := infer.Promote(tx, ty)
 	if !ok || t.IsAgg() || t.Kind == types.Void {
 		b.errorf("branch-mismatch", at, "branches must return the same type or compatible types: `%s` and `%s`", tx, ty).
 			At(xAt, "this is %s", article(tx)).At(yAt, "this is %s", article(ty)).WithRow("E-PRIM-05")
-		return poison(at)
+		return infer.Poison(at)
 	}
-	t = settle(t)
-	return &hir.Cond{X: hir.X{T: t, At: at}, C: c, Then: b.convert(x, t), Else: b.convert(y, t)}
+	b.ops.distinctSpaces(tx, ty, at)
+	t = infer.Settle(t)
+	return &hir.Cond{X: hir.X{T: t, At: at}, C: c, Then: b.convs.convert(x, t), Else: b.convs.convert(y, t)}
 }
 
 // elvis types c ?: b.
-func (b *body) elvis(e *syntax.Ternary) hir.Expr {
+func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 	c, y := b.value(e.Cond), b.value(e.Else)
-	if isBad(c) || isBad(y) {
+	if infer.IsBad(c) || infer.IsBad(y) {
 		return firstBad(e.At.At, c, y)
 	}
 	tc := c.Type()
 	if !tc.IsInt() && tc.Kind != types.Bool && tc.Kind != types.Pointer {
 		b.errorf("bad-condition", e.Cond.Span(), "invalid condition: expected an integer, pointer or bool, found `%s`", tc).
 			WithLabel("this is %s", article(tc)).WithRow("T-OP-15")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	t, ok := promote(tc, y.Type())
+	t, ok := infer.Promote(tc, y.Type())
 	if !ok {
 		b.errorf("branch-mismatch", e.At.At, "branches must return the same type or compatible types: `%s` and `%s`", tc, y.Type()).
 			At(e.Else.Span(), "this is %s", article(y.Type())).WithRow("E-PRIM-05")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	t = settle(t)
-	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convert(c, t), Else: b.convert(y, t)}
+	b.ops.distinctSpaces(tc, y.Type(), e.At.At)
+	t = infer.Settle(t)
+	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convs.convert(c, t), Else: b.convs.convert(y, t)}
 }
 
 // firstBad passes on what made an expression bad.
 func firstBad(at source.Span, xs ...hir.Expr) hir.Expr {
 	for _, x := range xs {
 		if x.Type() == types.InvalidType {
-			return poison(at)
+			return infer.Poison(at)
 		}
 	}
-	return pending(at)
+	return infer.Pending(at)
 }
 
 // ifExpr types if as an expression.
-func (b *body) ifExpr(e *syntax.If) hir.Expr {
+func (b exprs) ifExpr(e *syntax.If) hir.Expr {
 	if e.Comptime {
 		taken, known := b.comptimeBranch(e)
 		switch {
 		case !known:
-			return pending(e.At.At)
+			return infer.Pending(e.At.At)
 		case taken == nil:
 			return &hir.BlockX{X: hir.X{T: types.VoidType, At: e.At.At}, Block: &hir.Block{}}
 		}
@@ -282,7 +285,7 @@ func (b *body) ifExpr(e *syntax.If) hir.Expr {
 	c := b.condition(e.Cond)
 	x := b.blockExpr(e.Then, e.Then.At.At)
 	if e.Else == nil {
-		if isBad(c) {
+		if infer.IsBad(c) {
 			return firstBad(e.At.At, c)
 		}
 		if x.Type().Kind != types.Void {
@@ -296,16 +299,16 @@ func (b *body) ifExpr(e *syntax.If) hir.Expr {
 }
 
 // ifStmt types if as a statement: the values of its blocks are not used.
-func (b *body) ifStmt(e *syntax.If, out *hir.Block) {
+func (b stmts) ifStmt(e *syntax.If, out *hir.Block) {
 	if e.Comptime {
-		if taken, known := b.comptimeBranch(e); known && taken != nil {
+		if taken, known := b.exprs.comptimeBranch(e); known && taken != nil {
 			b.chosen++
 			b.exprStmt(taken, out)
 			b.chosen--
 		}
 		return
 	}
-	c := b.condition(e.Cond)
+	c := b.exprs.condition(e.Cond)
 	then := b.block(e.Then, false)
 	x := &hir.Cond{X: hir.X{T: types.VoidType, At: e.At.At}, C: c, Then: voidBlock(then, e.Then.At.At)}
 	if e.Else != nil {
@@ -317,7 +320,7 @@ func (b *body) ifStmt(e *syntax.If, out *hir.Block) {
 		}
 		x.Else = voidBlock(eb, e.Else.Span())
 	}
-	if !isBad(c) {
+	if !infer.IsBad(c) {
 		out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: e.At.At}, X: x})
 	}
 }

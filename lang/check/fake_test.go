@@ -12,6 +12,7 @@ import (
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
+	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
 )
 
@@ -184,6 +185,7 @@ func (p *fakeProbes) one(req *hir.ExpandRequest, parts []hir.Part, out *diag.Lis
 			var sites []*hir.Site
 			for _, fn := range []string{"vfs_read", "vfs_write"} {
 				c := *s
+				c.Kind = provider.KindOf(text[0])
 				c.Name, c.Func = "kprobe:"+fn, fn
 				sites = append(sites, &c)
 			}
@@ -217,6 +219,7 @@ func (p *fakeProbes) one(req *hir.ExpandRequest, parts []hir.Part, out *diag.Lis
 		out.Errorf("bad-probe", req.At, "invalid probe type: `%s`", text[0])
 		return nil, true
 	}
+	s.Kind = provider.KindOf(text[0])
 	return []*hir.Site{s}, true
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -11,56 +12,16 @@ import (
 	"probe/lang/value"
 )
 
-// formNames are the functions that form knows, for suggestions.
-var formNames = []string{
-	"config", "container_of", "duration", "fail", "getopt", "is_array", "is_integer", "is_literal", "is_ptr", "is_scalar",
-	"is_str", "is_unsigned_integer", "probe", "probetype", "retval", "static_assert", "str",
-}
-
-// form finds the functions that the checker computes itself: their arguments
-// are types, or their result is known when the script is compiled.
-func form(name string) func(b *body, e *syntax.Call) hir.Expr {
-	switch name {
-	case "is_str":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.String })
-	case "is_ptr":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.Pointer })
-	case "is_array":
-		return isForm(func(t *types.Type) bool { return t.Kind == types.Array })
-	case "is_integer":
-		return isForm((*types.Type).IsInt)
-	case "is_unsigned_integer":
-		return isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed })
-	case "is_literal":
-		return (*body).isLiteralForm
-	case "is_scalar":
-		return (*body).isScalar
-	case "static_assert":
-		return (*body).staticAssert
-	case "fail":
-		return (*body).fail
-	case "container_of":
-		return (*body).containerOf
-	case "getopt":
-		return (*body).getopt
-	case "str":
-		return (*body).str
-	case "probe", "probetype", "retval", "config", "duration":
-		return wordCall
-	}
-	return nil
-}
-
 // wordCall is probe() and its like: the same as the bare word.
-func wordCall(b *body, e *syntax.Call) hir.Expr {
-	if !b.formArgs(e, 0, 0) {
-		return poison(e.At.At)
+func wordCall(b forms, e *syntax.Call) hir.Expr {
+	if !b.forms.formArgs(e, 0, 0) {
+		return infer.Poison(e.At.At)
 	}
-	return wordForm(e.Name)(b, e.At.At)
+	return wordForm(e.Name)(b.siteVals, e.At.At)
 }
 
 // formArgs checks the number of arguments of a form.
-func (b *body) formArgs(e *syntax.Call, least, most int) bool {
+func (b forms) formArgs(e *syntax.Call, least, most int) bool {
 	n := len(e.Args)
 	if n >= least && n <= most {
 		return true
@@ -78,76 +39,76 @@ func (b *body) formArgs(e *syntax.Call, least, most int) bool {
 }
 
 // isForm asks about the type of an expression (E-COMP-04).
-func isForm(test func(t *types.Type) bool) func(b *body, e *syntax.Call) hir.Expr {
-	return func(b *body, e *syntax.Call) hir.Expr {
-		if !b.formArgs(e, 1, 1) {
-			return poison(e.At.At)
+func isForm(test func(t *types.Type) bool) func(b forms, e *syntax.Call) hir.Expr {
+	return func(b forms, e *syntax.Call) hir.Expr {
+		if !b.forms.formArgs(e, 1, 1) {
+			return infer.Poison(e.At.At)
 		}
-		x := b.observed(e.Args[0])
-		if isBad(x) {
+		x := b.typeExprs.observed(e.Args[0])
+		if infer.IsBad(x) {
 			return firstBad(e.At.At, x)
 		}
-		return newBool(e.At.At, test(x.Type()))
+		return infer.Bool(e.At.At, test(x.Type()))
 	}
 }
 
-func (b *body) isLiteralForm(e *syntax.Call) hir.Expr {
+func (b forms) isLiteralForm(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 1) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	x := b.observed(e.Args[0])
-	if isBad(x) {
+	x := b.typeExprs.observed(e.Args[0])
+	if infer.IsBad(x) {
 		return firstBad(e.At.At, x)
 	}
-	return newBool(e.At.At, isLiteral(x))
+	return infer.Bool(e.At.At, infer.IsLiteral(x))
 }
 
 // isScalar is F-ISSCALAR.
-func (b *body) isScalar(e *syntax.Call) hir.Expr {
+func (b forms) isScalar(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 1) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	me, ok := b.mapExpr(e.Args[0])
+	me, ok := b.mapUses.mapExpr(e.Args[0])
 	if !ok || me.Keys != nil {
 		b.errorf("map-expected", e.Args[0].Span(), "%s() expects a map to be provided", e.Name).
 			WithLabel("not a whole map").WithRow("F-ISSCALAR")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return b.throughWord(e.Args[0], func() hir.Expr {
-		m := b.mapOf(me)
+		m := b.mapUses.mapOf(me)
 		if m == nil {
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 		b.depend(&m.value)
 		if m.mode == modeUnknown {
-			return pending(e.At.At)
+			return infer.Pending(e.At.At)
 		}
-		return newBool(e.At.At, m.mode == modeScalar)
+		return infer.Bool(e.At.At, m.mode == modeScalar)
 	})
 }
 
 // staticAssert is static_assert(cond, "message") (E-COMP-03).
-func (b *body) staticAssert(e *syntax.Call) hir.Expr {
+func (b forms) staticAssert(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 2, 2) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	c, msg := b.value(e.Args[0]), b.value(e.Args[1])
-	if isBad(c) || isBad(msg) {
+	c, msg := b.exprs.value(e.Args[0]), b.exprs.value(e.Args[1])
+	if infer.IsBad(c) || infer.IsBad(msg) {
 		return firstBad(e.At.At, c, msg)
 	}
-	truth, ok := litTruth(c)
+	truth, ok := infer.Truth(c)
 	if !ok {
-		return b.notComptime(e.Args[0].Span())
+		return b.exprs.notComptime(e.Args[0].Span())
 	}
-	s, ok := strLit(msg)
+	s, ok := infer.StrLit(msg)
 	if !ok {
 		b.errorf("literal-expected", e.Args[1].Span(), "%s() expects a string literal (`%s` provided)", e.Name, msg.Type()).
 			WithLabel("not a literal").WithRow("E-COMP-03")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	if !truth {
 		b.errorf("static-assert", e.At.At, "%s", s.V).WithLabel("this assertion does not hold").WithRow("E-COMP-03")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return nothing(e.At.At)
 }
@@ -158,32 +119,32 @@ func nothing(at source.Span) hir.Expr {
 }
 
 // fail is fail("format", …): an error when the compiler comes here.
-func (b *body) fail(e *syntax.Call) hir.Expr {
+func (b forms) fail(e *syntax.Call) hir.Expr {
 	if len(e.Args) == 0 {
 		b.formArgs(e, 1, 1)
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	var args []hir.Expr
 	for _, a := range e.Args {
-		x := b.value(a)
-		if isBad(x) {
+		x := b.exprs.value(a)
+		if infer.IsBad(x) {
 			return firstBad(e.At.At, x)
 		}
-		if !isLiteral(x) {
+		if !infer.IsLiteral(x) {
 			b.errorf("literal-expected", a.Span(), "%s() expects literals only (`%s` provided)", e.Name, x.Type()).
 				WithLabel("not a literal").WithRow("E-COMP-03")
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 		args = append(args, x)
 	}
-	f, ok := strLit(args[0])
+	f, ok := infer.StrLit(args[0])
 	if !ok {
 		b.errorf("literal-expected", e.Args[0].Span(), "%s() expects a string literal (`%s` provided)", e.Name, args[0].Type()).
 			WithLabel("not a string").WithRow("E-COMP-03")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	b.errorf("static-assert", e.At.At, "%s", formatLiterals(f.V, args[1:])).WithLabel("reached while compiling").WithRow("E-COMP-03")
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // formatLiterals renders a format with literals; what does not fit stays as
@@ -202,9 +163,9 @@ func formatLiterals(format string, args []hir.Expr) string {
 		case i < len(args):
 			switch n := args[i].(type) {
 			case *hir.Bytes:
-				out.WriteString(cstr(n.V))
+				out.WriteString(infer.Cstr(n.V))
 			case *hir.Int:
-				if isNeg(n) {
+				if infer.IsNeg(n) {
 					fmt.Fprint(&out, int64(n.V))
 				} else {
 					fmt.Fprint(&out, n.V)
@@ -219,11 +180,11 @@ func formatLiterals(format string, args []hir.Expr) string {
 }
 
 // containerOf is container_of(ptr, typeof(T), member).
-func (b *body) containerOf(e *syntax.Call) hir.Expr {
+func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 3, 3) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	p := b.value(e.Args[0])
+	p := b.exprs.value(e.Args[0])
 	ta, ok := e.Args[1].(*syntax.TypeArg)
 	if id, is := e.Args[1].(*syntax.Ident); is && !ok {
 		if w := b.word(id.Name); w != nil {
@@ -233,39 +194,39 @@ func (b *body) containerOf(e *syntax.Call) hir.Expr {
 	if !ok {
 		b.errorf("bad-argument", e.Args[1].Span(), "%s() expects a type as its second argument", e.Name).
 			WithLabel("not a type").WithRow("F-CONTAINEROF").WithHelp("write `typeof(struct NAME)`")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	t := b.typeExpr(ta.Type)
-	path, ok := b.fieldPath(e.Args[2])
+	t := b.typeExprs.typeExpr(ta.Type)
+	path, ok := b.typeExprs.fieldPath(e.Args[2])
 	if !ok {
 		b.errorf("bad-argument", e.Args[2].Span(), "%s() expects the name of a member as its third argument", e.Name).
 			WithLabel("not a name").WithRow("F-CONTAINEROF")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	if isBad(p) || t == nil || t.Kind == types.Invalid {
+	if infer.IsBad(p) || t == nil || t.Kind == types.Invalid {
 		return firstBad(e.At.At, p)
 	}
-	off, ok := b.offsetIn(t, path, e.Args[2].Span())
+	off, ok := b.typeExprs.offsetIn(t, path, e.Args[2].Span())
 	if !ok {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	if pt := p.Type(); pt.Kind != types.Pointer && !pt.IsInt() {
 		b.errorf("bad-argument", e.Args[0].Span(), "%s() only supports pointer arguments (`%s` provided)", e.Name, pt).
 			WithLabel("this is %s", article(pt)).WithRow("F-CONTAINEROF")
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	to := types.PointerTo(t, b.spaceOf(p.Type()))
+	to := types.PointerTo(t, b.places.spaceOf(p.Type()))
 	by := &hir.Int{X: hir.X{T: types.Int64, At: e.Args[2].Span()}, V: uint64(-int64(off))}
 	if p.Type().Kind != types.Pointer {
-		p = b.asPointer(p, to)
+		p = infer.AsPointer(p, to)
 	} else {
-		p = cast(p, to)
+		p = infer.Cast(p, to)
 	}
 	return &hir.Binary{X: hir.X{T: to, At: e.At.At}, Op: hir.Add, L: p, R: by}
 }
 
 // fieldPath reads a.b.c handed as an argument.
-func (b *body) fieldPath(e syntax.Expr) ([]string, bool) {
+func (b typeExprs) fieldPath(e syntax.Expr) ([]string, bool) {
 	switch e := unparen(e).(type) {
 	case *syntax.Ident:
 		if p := b.word(e.Name); p != nil {
@@ -283,21 +244,21 @@ func (b *body) fieldPath(e syntax.Expr) ([]string, bool) {
 }
 
 // sizeof is E-SIZE-01.
-func (b *body) sizeof(e *syntax.Sizeof) hir.Expr {
-	t := b.typeOrExpr(e.Type, e.X)
+func (b forms) sizeof(e *syntax.Sizeof) hir.Expr {
+	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
-	case t == unknown:
-		return pending(e.At.At)
+	case t == infer.Unknown:
+		return infer.Pending(e.At.At)
 	case t == nil || t.Kind == types.Invalid:
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	return newLit(e.At.At, uint64(t.Size), false)
+	return infer.Lit(e.At.At, uint64(t.Size), false)
 }
 
 // typeOrExpr is the argument of sizeof, offsetof and typeinfo: a type, or an
 // expression that is only typed. A bare word that is no type is tried as an
 // expression.
-func (b *body) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
+func (b typeExprs) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
 	if te == nil {
 		return b.typeOf(x)
 	}
@@ -311,43 +272,43 @@ func (b *body) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
 }
 
 // isValueName tells whether a word means something as an expression.
-func (b *body) isValueName(name string) bool {
-	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.constantName(name) != nil {
+func (b typeExprs) isValueName(name string) bool {
+	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.idents.constantName(name) != nil {
 		return true
 	}
-	sig := b.c.in.Builtins[name]
+	sig := b.c.builtin(name)
 	return sig != nil && sig.Bare || b.c.macros[name] != nil
 }
 
 // offsetof is E-OFF-01.
-func (b *body) offsetof(e *syntax.Offsetof) hir.Expr {
+func (b forms) offsetof(e *syntax.Offsetof) hir.Expr {
 	path := e.Fields
 	if len(path) == 1 {
 		if p := b.word(path[0]); p != nil {
 			var ok bool
-			if path, ok = b.fieldPath(p.expr); !ok {
+			if path, ok = b.typeExprs.fieldPath(p.expr); !ok {
 				b.errorf("bad-argument", p.expr.Span(), "offsetof() expects the name of a field").
 					WithLabel("not a plain field path").WithRow("L-MAC-12")
-				return poison(e.At.At)
+				return infer.Poison(e.At.At)
 			}
 		}
 	}
-	t := b.typeOrExpr(e.Type, e.X)
+	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
-	case t == unknown:
-		return pending(e.At.At)
+	case t == infer.Unknown:
+		return infer.Pending(e.At.At)
 	case t == nil || t.Kind == types.Invalid:
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	off, ok := b.offsetIn(t, path, e.FieldsAt)
+	off, ok := b.typeExprs.offsetIn(t, path, e.FieldsAt)
 	if !ok {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	return newLit(e.At.At, uint64(off), false)
+	return infer.Lit(e.At.At, uint64(off), false)
 }
 
 // offsetIn walks a field path through nested structs.
-func (b *body) offsetIn(t *types.Type, path []string, at source.Span) (int, bool) {
+func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, bool) {
 	off := 0
 	for t.Kind == types.Pointer && t.Elem != nil {
 		t = t.Elem
@@ -360,7 +321,7 @@ func (b *body) offsetIn(t *types.Type, path []string, at source.Span) (int, bool
 		}
 		f, ok := t.Struct.Field(name)
 		if !ok {
-			b.noField(t, name, at)
+			b.places.noField(t, name, at)
 			return 0, false
 		}
 		off += f.Offset
@@ -369,58 +330,78 @@ func (b *body) offsetIn(t *types.Type, path []string, at source.Span) (int, bool
 	return off, true
 }
 
-// typeinfo is E-TYPEINFO-01.
-func (b *body) typeinfo(e *syntax.Typeinfo) hir.Expr {
-	switch b.c.cfg.str("unstable_typeinfo") {
+// unstable reports whether the script may use an unstable feature. It says so
+// once for each feature if unstable_NAME is warn, and refuses it if that is error
+// (C-UNSTABLE).
+func (b forms) unstable(feature string, at source.Span, row string) bool {
+	switch variable := "unstable_" + feature; b.c.cfg.str(variable) {
 	case "error":
-		b.errorf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
-			WithLabel("not enabled").WithRow("E-TYPEINFO-01").WithHelp("enable it: `config = { unstable_typeinfo = enable }`")
-		return poison(e.At.At)
+		b.errorf("unstable-feature", at, "%s is an unstable feature", feature).
+			WithLabel("not enabled").WithRow(row).WithHelp("enable it: `config = { %s = enable }`", variable).
+			WithCompat("%s feature is not enabled by default. To enable this unstable feature, set the config flag to enable. %s=enable", feature, variable)
+		return false
 	case "warn":
-		b.warnf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
-			WithLabel("may change").WithRow("E-TYPEINFO-01").WithHelp("`config = { unstable_typeinfo = enable }` silences this")
+		if b.c.warned[feature] {
+			return true
+		}
+		if b.c.warned == nil {
+			b.c.warned = map[string]bool{}
+		}
+		b.c.warned[feature] = true
+		b.warnf("unstable-feature", at, "%s is an unstable feature", feature).
+			WithLabel("may change").WithRow(row).WithHelp("`config = { %s = enable }` silences this", variable).
+			WithCompat("Script is using an unstable feature: %s. To prevent this warning you must explicitly enable it in the config e.g. %s=enable", feature, variable).
+			CompatBare = true
 	}
-	t := b.typeOrExpr(e.Type, e.X)
+	return true
+}
+
+// typeinfo is E-TYPEINFO-01.
+func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
+	if !b.unstable("typeinfo", e.At.At, "E-TYPEINFO-01") {
+		return infer.Poison(e.At.At)
+	}
+	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
-	case t == unknown:
-		return pending(e.At.At)
+	case t == infer.Unknown:
+		return infer.Pending(e.At.At)
 	case t == nil || t.Kind == types.Invalid:
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	base := t
 	for base.Kind == types.Array || base.Kind == types.Pointer && base.Elem != nil {
 		base = base.Elem
 	}
-	elems := []hir.Expr{newLit(e.At.At, 0, false), newStr(e.At.At, base.String()), newStr(e.At.At, t.String())}
+	elems := []hir.Expr{infer.Lit(e.At.At, 0, false), infer.Str(e.At.At, base.String()), infer.Str(e.At.At, t.String())}
 	rt := types.RecordLitType([]string{"btf_id", "base_type", "full_type"},
 		[]*types.Type{elems[0].Type(), elems[1].Type(), elems[2].Type()})
 	return &hir.Tuple{X: hir.X{T: rt, At: e.At.At}, Elems: elems}
 }
 
 // comptime is comptime e: it must fold to a literal (E-COMP-01).
-func (b *body) comptime(e *syntax.Comptime) hir.Expr {
+func (b exprs) comptime(e *syntax.Comptime) hir.Expr {
 	x := b.value(e.X)
-	if isBad(x) || isLiteral(x) {
+	if infer.IsBad(x) || infer.IsLiteral(x) {
 		return x
 	}
 	return b.notComptime(e.At.At)
 }
 
-func (b *body) notComptime(at source.Span) hir.Expr {
+func (b exprs) notComptime(at source.Span) hir.Expr {
 	b.errorf("not-comptime", at, "unable to resolve comptime expression").
 		WithLabel("its value is only known when the probe runs").WithRow("E-COMP-01")
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // comptimeBranch picks the branch of if comptime (c); nil is no branch at all.
-func (b *body) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
+func (b exprs) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
 	b.deciding++
 	c := b.value(e.Cond)
 	b.deciding--
-	if isBad(c) {
-		return nil, c.Type() != unknown
+	if infer.IsBad(c) {
+		return nil, c.Type() != infer.Unknown
 	}
-	truth, ok := litTruth(c)
+	truth, ok := infer.Truth(c)
 	if !ok {
 		b.notComptime(unparen(e.Cond).Span())
 		return nil, true

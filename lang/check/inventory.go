@@ -37,6 +37,16 @@ func ConfigVars() []ConfigVar {
 	return out
 }
 
-// MissingFunctions lists functions and values of the language that are refused
-// as not supported yet, with their rows.
-func MissingFunctions() map[string]string { return maps.Clone(missingFunctions) }
+// Words lists the names that the checker itself gives a meaning, those that need
+// arguments with an opening parenthesis behind them.
+func Words() []string {
+	var out []string
+	for name, w := range words {
+		if w.word == nil {
+			name += "("
+		}
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}

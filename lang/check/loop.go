@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -8,7 +9,7 @@ import (
 )
 
 // loopVar creates the variable of a for loop in a scope of its own.
-func (b *body) loopVar(e *syntax.Var) *varCell {
+func (b stmts) loopVar(e *syntax.Var) *varCell {
 	if old := b.lookupVar(e.Name); old != nil {
 		b.errorf("shadowed-name", e.At.At, "loop declaration shadows existing variable `$%s`", e.Name).
 			WithLabel("this name is taken").WithRow("T-VAR-03").At(old.hv.At, "first declared here").
@@ -20,7 +21,7 @@ func (b *body) loopVar(e *syntax.Var) *varCell {
 }
 
 // loopBody types the body of a for loop, which may become a callback.
-func (b *body) loopBody(s *syntax.For, v func() *varCell) (*varCell, *hir.Block) {
+func (b stmts) loopBody(s *syntax.For, v func() *varCell) (*varCell, *hir.Block) {
 	old := b.push()
 	b.loops++
 	b.enterLoop()
@@ -32,7 +33,7 @@ func (b *body) loopBody(s *syntax.For, v func() *varCell) (*varCell, *hir.Block)
 	return cell, blk
 }
 
-func (b *body) enterLoop() {
+func (b stmts) enterLoop() {
 	if b.inLoop == 0 {
 		b.loopReturn = nil
 	}
@@ -40,7 +41,7 @@ func (b *body) enterLoop() {
 }
 
 // forLoop types for $i : a..b and for $kv : @m.
-func (b *body) forLoop(s *syntax.For, out *hir.Block) {
+func (b stmts) forLoop(s *syntax.For, out *hir.Block) {
 	if s.Map != nil {
 		b.forMap(s, out)
 		return
@@ -48,10 +49,10 @@ func (b *body) forLoop(s *syntax.For, out *hir.Block) {
 	if s.From == nil || s.To == nil {
 		return
 	}
-	from, to := b.value(s.From), b.value(s.To)
-	bad := isBad(from) || isBad(to)
+	from, to := b.exprs.value(s.From), b.exprs.value(s.To)
+	bad := infer.IsBad(from) || infer.IsBad(to)
 	for _, x := range [...]hir.Expr{from, to} {
-		if !isBad(x) && !x.Type().IsInt() {
+		if !infer.IsBad(x) && !x.Type().IsInt() {
 			b.errorf("bad-range", x.Span(), "the ends of a range must be integers, not `%s`", b.shown(x)).
 				WithLabel("this is %s", article(b.shown(x))).WithRow("E-FOR-01")
 			bad = true
@@ -60,50 +61,42 @@ func (b *body) forLoop(s *syntax.For, out *hir.Block) {
 	v, blk := b.loopBody(s, func() *varCell {
 		v := b.loopVar(s.Var)
 		if !bad {
-			_, neg, lit := constInt(from)
+			_, neg, lit := infer.ConstInt(from)
 			v.natural = lit && !neg
-			b.widen(&v.cell, intOf(from))
-			b.widen(&v.cell, intOf(to))
+			b.widen(&v.Cell, infer.IntOf(from))
+			b.widen(&v.Cell, infer.IntOf(to))
 		}
-		b.depend(&v.cell)
+		b.depend(&v.Cell)
 		return v
 	})
-	if bad || v.typ == nil {
+	if bad || v.Typ == nil {
 		return
 	}
 	out.Stmts = append(out.Stmts, &hir.ForRange{S: hir.S{At: s.At.At}, Var: v.hv,
-		From: b.toInt(from, v.typ), To: b.toInt(to, v.typ), Body: blk})
-}
-
-// intOf stands for a value of x's type that is no enum any more.
-func intOf(x hir.Expr) hir.Expr {
-	if x.Type().Kind != types.Enum {
-		return x
-	}
-	return &hir.Cast{X: hir.X{T: numType(x.Type()), At: x.Span()}, Of: x}
+		From: infer.ToInt(from, v.Typ), To: infer.ToInt(to, v.Typ), Body: blk})
 }
 
 // forMap types for $kv : @m (E-FOR-02).
-func (b *body) forMap(s *syntax.For, out *hir.Block) {
-	me, ok := b.mapExpr(s.Map)
+func (b stmts) forMap(s *syntax.For, out *hir.Block) {
+	me, ok := b.mapUses.mapExpr(s.Map)
 	if !ok || me.Keys != nil {
 		return // the parser has complained
 	}
 	var m *mapCell
-	b.throughWord(s.Map, func() hir.Expr { m = b.mapOf(me); return nil })
+	b.throughWord(s.Map, func() hir.Expr { m = b.mapUses.mapOf(me); return nil })
 	var elem *types.Type
 	if m != nil {
-		elem = b.pairType(m, me.At.At)
+		elem = b.mapUses.pairType(m, me.At.At)
 	}
 	v, blk := b.loopBody(s, func() *varCell {
 		v := b.loopVar(s.Var)
 		if elem != nil {
-			v.set(elem) // always the present type of the map's entries
+			v.Set(elem) // always the present type of the map's entries
 		}
-		b.depend(&v.cell)
+		b.depend(&v.Cell)
 		return v
 	})
-	if elem == nil || v.typ == nil {
+	if elem == nil || v.Typ == nil {
 		return
 	}
 	m.hm.Read = true
@@ -112,7 +105,7 @@ func (b *body) forMap(s *syntax.For, out *hir.Block) {
 
 // pairType is the type of (key, value) that a loop over the map sees; nil when
 // it is not known or cannot be iterated.
-func (b *body) pairType(m *mapCell, at source.Span) *types.Type {
+func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 	b.depend(&m.key)
 	b.depend(&m.value)
 	m.hm.Read = true
@@ -121,8 +114,8 @@ func (b *body) pairType(m *mapCell, at source.Span) *types.Type {
 			WithLabel("a scalar map").At(m.modeAt, "used without a key here").WithRow("E-FOR-02")
 		return nil
 	}
-	val := m.value.typ
-	if m.key.typ == nil || val == nil {
+	val := m.value.Typ
+	if m.key.Typ == nil || val == nil {
 		return nil
 	}
 	if val.IsAgg() {
@@ -133,29 +126,29 @@ func (b *body) pairType(m *mapCell, at source.Span) *types.Type {
 		}
 		val = types.IntType(8, val.Signed)
 	}
-	return types.TupleType(m.key.typ, val)
+	return types.TupleType(m.key.Typ, val)
 }
 
 // while types while (c) { }.
-func (b *body) while(s *syntax.While, out *hir.Block) {
-	c := b.condition(s.Cond)
+func (b stmts) while(s *syntax.While, out *hir.Block) {
+	c := b.exprs.condition(s.Cond)
 	b.enterLoop()
 	blk := b.block(s.Body, false)
 	b.inLoop--
-	if !isBad(c) {
+	if !infer.IsBad(c) {
 		out.Stmts = append(out.Stmts, &hir.While{S: hir.S{At: s.At.At}, C: c, Body: blk})
 	}
 }
 
 // unroll types unroll (N) { }.
-func (b *body) unroll(s *syntax.Unroll, out *hir.Block) {
-	n := b.value(s.N)
+func (b stmts) unroll(s *syntax.Unroll, out *hir.Block) {
+	n := b.exprs.value(s.N)
 	before := b.nodes
 	blk := b.block(s.Body, false)
-	if isBad(n) {
+	if infer.IsBad(n) {
 		return
 	}
-	v, neg, ok := constInt(n)
+	v, neg, ok := infer.ConstInt(n)
 	at := unparen(s.N).Span()
 	switch {
 	case !ok:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -52,7 +53,7 @@ func (c *checker) addMacro(s *syntax.Macro) {
 
 // chooseMacro finds the definition whose parameters fit the arguments: the one
 // with the most exact kinds (L-MAC-06).
-func (b *body) chooseMacro(ms []*macro, e *syntax.Call) *macro {
+func (b macros) chooseMacro(ms []*macro, e *syntax.Call) *macro {
 	var best *macro
 	bestScore := -1
 	for _, m := range ms {
@@ -68,7 +69,7 @@ func (b *body) chooseMacro(ms []*macro, e *syntax.Call) *macro {
 
 // macroScore is -1 if the arguments do not fit, otherwise the number of exact
 // kinds.
-func (b *body) macroScore(m *macro, args []syntax.Expr) int {
+func (b macros) macroScore(m *macro, args []syntax.Expr) int {
 	if len(args) != len(m.params) {
 		return -1
 	}
@@ -90,17 +91,10 @@ func (b *body) macroScore(m *macro, args []syntax.Expr) int {
 	return score
 }
 
-// libraryForms are the functions of the library that take maps and variables
-// as such (appendix L): a user's macro of plain words does not hide them.
-var libraryForms = map[string][]string{
-	"delete": {"@$", "@e", "@", "e"}, "has_key": {"@e"}, "find": {"@e$"}, "len": {"@", "e"},
-	"strlen": {"$", "e"}, "comm": {"$", "e", ""},
-}
-
 // libraryScore is the score that the library's own forms reach for a call.
-func (b *body) libraryScore(e *syntax.Call) int {
+func (b macros) libraryScore(e *syntax.Call) int {
 	best := -1
-	for _, form := range libraryForms[e.Name] {
+	for _, form := range b.c.shapes(e.Name) {
 		if len(form) != len(e.Args) {
 			continue
 		}
@@ -124,18 +118,27 @@ func (b *body) libraryScore(e *syntax.Call) int {
 	return best
 }
 
+// shapes are the argument lists by which the library's own form of a function
+// beats a macro of plain words (types.Signature.Shapes).
+func (c *checker) shapes(name string) []string {
+	if sig := c.builtin(name); sig != nil {
+		return sig.Shapes
+	}
+	return nil
+}
+
 // noMacroFits is the error for a call that no definition fits.
-func (b *body) noMacroFits(ms []*macro, e *syntax.Call) hir.Expr {
+func (b macros) noMacroFits(ms []*macro, e *syntax.Call) hir.Expr {
 	d := b.errorf("macro-arguments", e.At.At, "call to macro `%s` has arguments that do not match any definition", e.Name).
 		WithLabel("%s given", count(len(e.Args), "argument")).WithRow("L-MAC-06")
 	for _, m := range ms {
 		d.At(m.nameAt, "%s", b.whyNot(m, e))
 	}
-	return poison(e.At.At)
+	return infer.Poison(e.At.At)
 }
 
 // whyNot explains why one definition does not fit.
-func (b *body) whyNot(m *macro, e *syntax.Call) string {
+func (b macros) whyNot(m *macro, e *syntax.Call) string {
 	if len(m.params) != len(e.Args) {
 		return fmt.Sprintf("`%s` takes %s", m, count(len(m.params), "argument"))
 	}
@@ -170,7 +173,7 @@ const maxFrames = 200
 // the body is typed in a scope of its own, word parameters in the scope where
 // the argument was written, which gives both hygiene (L-MAC-05) and textual
 // meaning (L-MAC-04).
-func (b *body) expand(m *macro, at source.Span, call any, args []syntax.Expr, agg bool) hir.Expr {
+func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, agg bool) hir.Expr {
 	depth := 0
 	for f := b.frame; f != nil; f = f.parent {
 		if f.m == m {
@@ -180,7 +183,7 @@ func (b *body) expand(m *macro, at source.Span, call any, args []syntax.Expr, ag
 	}
 	if depth > maxFrames {
 		b.errorf("too-complex", at, "macros are nested too deeply").WithLabel("more than %d levels", maxFrames)
-		return poison(at)
+		return infer.Poison(at)
 	}
 	fr := &frame{parent: b.frame, call: at, m: m, id: b.frameID(call), params: make([]binding, len(m.params))}
 	for i, p := range m.params {
@@ -194,9 +197,9 @@ func (b *body) expand(m *macro, at source.Span, call any, args []syntax.Expr, ag
 				bind.v = b.declare(ve, ve.Name, ve.At.At)
 			}
 		case syntax.ParamMap:
-			bind.m = b.mapOf(unparen(args[i]).(*syntax.Map))
+			bind.m = b.mapUses.mapOf(unparen(args[i]).(*syntax.Map))
 			if bind.m == nil {
-				return poison(at)
+				return infer.Poison(at)
 			}
 		}
 		fr.params[i] = bind
@@ -204,7 +207,7 @@ func (b *body) expand(m *macro, at source.Span, call any, args []syntax.Expr, ag
 	oldFrame, oldScope, oldLoop := b.frame, b.scope, b.inLoop
 	b.frame, b.scope, b.inLoop = fr, &scope{}, 0
 	b.allowAgg = agg
-	hb := b.blockHere(m.body, true)
+	hb := b.stmts.blockHere(m.body, true)
 	b.frame, b.scope, b.inLoop = oldFrame, oldScope, oldLoop
 	x := blockValue(hb, at)
 	return x
@@ -212,7 +215,7 @@ func (b *body) expand(m *macro, at source.Span, call any, args []syntax.Expr, ag
 
 // frameID numbers an expansion by the call it comes from, so that every run
 // gives the same number to the same expansion.
-func (b *body) frameID(call any) int {
+func (b macros) frameID(call any) int {
 	k := frameKey{parent: b.frame.number(), call: call}
 	id, ok := b.ids[k]
 	if !ok {
@@ -226,7 +229,7 @@ func (b *body) frameID(call any) int {
 }
 
 // recursive is the error for a macro that calls itself (L-MAC-08).
-func (b *body) recursive(m *macro, at source.Span) hir.Expr {
+func (b macros) recursive(m *macro, at source.Span) hir.Expr {
 	chain := m.name
 	for f := b.frame; f != nil; f = f.parent {
 		chain = f.m.name + " > " + chain
@@ -236,5 +239,5 @@ func (b *body) recursive(m *macro, at source.Span) hir.Expr {
 	}
 	b.errorf("recursive-macro", at, "recursive macro call detected, call chain: %s", chain).
 		WithLabel("expands itself again").WithRow("L-MAC-08")
-	return poison(at)
+	return infer.Poison(at)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -12,7 +13,7 @@ import (
 )
 
 // mapOf resolves @name: inside a macro it has to be a parameter (L-MAC-05).
-func (b *body) mapOf(e *syntax.Map) *mapCell {
+func (b mapUses) mapOf(e *syntax.Map) *mapCell {
 	if b.frame != nil {
 		if p := b.frame.param(syntax.ParamMap, e.Name); p != nil {
 			p.m.used = true
@@ -32,7 +33,7 @@ func (b *body) mapOf(e *syntax.Map) *mapCell {
 }
 
 // setMode checks that a map is used with keys everywhere or nowhere (T-MAP-02).
-func (b *body) setMode(m *mapCell, mode mapMode, at source.Span) bool {
+func (b mapUses) setMode(m *mapCell, mode mapMode, at source.Span) bool {
 	if m.mode == modeUnknown {
 		m.mode, m.modeAt = mode, at
 	}
@@ -56,7 +57,7 @@ func (b *body) setMode(m *mapCell, mode mapMode, at source.Span) bool {
 
 // mapAccess types the key of @m or @m[key] and gives the map. key is nil for
 // scalar maps.
-func (b *body) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
+func (b mapUses) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
 	m = b.mapOf(e)
 	if e.Keys == nil {
 		return m, nil, m != nil && b.setMode(m, modeScalar, e.At.At)
@@ -70,25 +71,25 @@ func (b *body) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
 }
 
 // keyExpr types what stands between the brackets: one value, or a tuple.
-func (b *body) keyExpr(e *syntax.Map) hir.Expr {
+func (b mapUses) keyExpr(e *syntax.Map) hir.Expr {
 	if len(e.Keys) == 1 {
-		return b.value(e.Keys[0])
+		return b.exprs.value(e.Keys[0])
 	}
 	elems := make([]hir.Expr, len(e.Keys))
 	at := e.At.At
 	for i, k := range e.Keys {
-		elems[i] = b.value(k)
+		elems[i] = b.exprs.value(k)
 		if i == 0 {
 			at = k.Span()
 		}
 		at = at.To(k.Span())
 	}
-	return b.makeTuple(elems, at)
+	return b.exprs.makeTuple(elems, at)
 }
 
 // mapKey lets a key into the map's key type and converts it.
-func (b *body) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
-	if isBad(key) {
+func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
+	if infer.IsBad(key) {
 		b.depend(&m.key)
 		return key, key.Type() != types.InvalidType
 	}
@@ -105,20 +106,20 @@ func (b *body) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 	}
 	if !b.widen(&m.key, key) {
 		d := b.errorf("key-mismatch", key.Span(), "argument mismatch for %s: trying to access with arguments: `%s` when map expects arguments: `%s`",
-			m.label(), t, m.key.typ).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
-		if m.key.first.Valid() {
-			d.At(m.key.first, "first used with %s here", article(m.key.typ))
+			m.label(), t, m.key.Typ).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
+		if m.key.First.Valid() {
+			d.At(m.key.First, "first used with %s here", article(m.key.Typ))
 		}
 		return key, false
 	}
-	return b.convert(key, m.key.typ), true
+	return b.convs.convert(key, m.key.Typ), true
 }
 
 // hasContext tells whether a key holds the probe's context (B-CTX).
 func hasContext(x hir.Expr) bool {
 	switch n := x.(type) {
 	case *hir.Call:
-		return n.Sig.Row == "B-CTX"
+		return n.Sig.Fleeting
 	case *hir.Tuple:
 		return slices.ContainsFunc(n.Elems, hasContext)
 	}
@@ -146,28 +147,28 @@ func badKey(t *types.Type) *types.Type {
 }
 
 // readMap is @m or @m[key] as a value.
-func (b *body) readMap(e *syntax.Map) hir.Expr {
+func (b mapUses) readMap(e *syntax.Map) hir.Expr {
 	m, key, ok := b.mapAccess(e)
 	if !ok {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return b.getMap(m, key, e.At.At)
 }
 
 // getMap reads a map; key is already converted.
-func (b *body) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
+func (b mapUses) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 	m.hm.Read = true
 	b.depend(&m.value)
-	t := m.value.typ
-	if t == nil || key != nil && isBad(key) {
-		return pending(at)
+	t := m.value.Typ
+	if t == nil || key != nil && infer.IsBad(key) {
+		return infer.Pending(at)
 	}
 	if t.IsAgg() {
 		if !t.IsCastableAgg() {
 			b.errorf("aggregation-read", at, "cannot read the value of individual keys of %s: it is a %s", m.label(), t).
 				WithLabel("you must print the whole map").WithRow("T-AGG-04").
-				At(m.value.first, "made a %s here", t).WithHelp("`print(%s)`", m.label())
-			return poison(at)
+				At(m.value.First, "made a %s here", t).WithHelp("`print(%s)`", m.label())
+			return infer.Poison(at)
 		}
 		return &hir.MapGet{X: hir.X{T: types.IntType(8, t.Signed), At: at}, Map: m.hm, Key: key, Agg: true}
 	}
@@ -175,7 +176,7 @@ func (b *body) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 }
 
 // assignMap types @m = x, @m[key] = x and the op= forms.
-func (b *body) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
+func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 	if b.observe > 0 {
 		b.errorf("effect-in-type", s.At.At, "map assignment is not allowed inside of sizeof, typeof and their like").
 			WithLabel("the expression is only typed, never run").WithRow("E-SIZE-01")
@@ -183,29 +184,32 @@ func (b *body) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 	}
 	m, key, ok := b.mapAccess(t)
 	if s.Op != "=" {
-		var x hir.Expr = poison(t.At.At)
+		var x hir.Expr = infer.Poison(t.At.At)
 		if ok {
 			x = b.getMap(m, key, t.At.At)
 		}
-		if ok && m.value.typ == nil {
+		if ok && m.value.Typ == nil {
 			// @m += x as the only assignment: starts from zero.
-			y := b.value(s.X)
-			if t := y.Type(); isNum(t) {
+			y := b.exprs.value(s.X)
+			if t := y.Type(); infer.IsNum(t) {
 				to := types.IntType(8, t.Signed || s.Op == "-=")
 				if t.Flex && s.Op != "-=" {
-					to = litPos[3]
+					to = infer.LitPos[3]
 				}
 				m.written, m.hm.Written = true, true
 				b.widen(&m.value, &hir.Int{X: hir.X{T: to, At: y.Span()}})
 			}
 			return
 		}
-		b.setMap(m, key, ok, b.binary(binOps[s.Op[:len(s.Op)-1]], x, b.value(s.X), s.At.At), s.At.At, out)
+		b.setMap(m, key, ok, b.ops.binary(infer.Ops[s.Op[:len(s.Op)-1]], x, b.exprs.value(s.X), s.At.At), s.At.At, out)
 		return
 	}
 	b.allowAgg = true
-	x := b.expr(s.X)
+	x := b.exprs.expr(s.X)
 	b.allowAgg = false
+	if _, copied := unparen(s.X).(*syntax.Map); m != nil && !copied && x.Type() == infer.Unknown {
+		m.computed = true
+	}
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", s.X.Span(), "this expression has no value to store in %s", m.labelOr(t)).
 			WithLabel("gives nothing").WithRow("T-PROM-10")
@@ -222,7 +226,7 @@ func (m *mapCell) labelOr(e *syntax.Map) string {
 }
 
 // setMap stores a value in a map, or applies an aggregation to it.
-func (b *body) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source.Span, out *hir.Block) {
+func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source.Span, out *hir.Block) {
 	if blk, is := x.(*hir.BlockX); is && blk.Block.Value != nil {
 		if _, agg := blk.Block.Value.(*aggCall); agg {
 			inner := &hir.Block{Stmts: blk.Block.Stmts}
@@ -243,7 +247,7 @@ func (b *body) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source.S
 		b.aggregate(m, key, agg, at, out)
 		return
 	}
-	if isBad(x) {
+	if infer.IsBad(x) {
 		b.depend(&m.value)
 		return
 	}
@@ -253,22 +257,22 @@ func (b *body) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source.S
 	if !b.storable(x, m.label(), at) {
 		return
 	}
-	if m.value.typ != nil && m.value.typ.IsAgg() || !b.widen(&m.value, x) {
+	if m.value.Typ != nil && m.value.Typ.IsAgg() || !b.widen(&m.value, x) {
 		b.depend(&m.value)
 		b.mismatch(m.label(), "map", &m.value, x)
 		return
 	}
-	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convert(x, m.value.typ)})
+	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convs.convert(x, m.value.Typ)})
 }
 
 // aggTarget refuses @a = @b of an aggregation (T-MAP-09).
-func (b *body) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
+func (b mapUses) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
 	src := b.c.maps[g.Map.Name]
 	b.depend(&m.value)
-	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.typ).
+	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.Typ).
 		WithLabel("%s is an aggregation", src.label()).WithRow("T-MAP-09").
-		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.typ.String(), "u"), "_t")).
-		WithHelp("to store the present value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.typ.Signed), short(g.At.Text()))
+		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.Typ.String(), "u"), "_t")).
+		WithHelp("to store the present value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))
 	return true
 }
 
@@ -280,13 +284,13 @@ type aggCall struct {
 }
 
 // aggregate types @m[key] = count() and its like.
-func (b *body) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, out *hir.Block) {
-	if isBad(a) {
+func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, out *hir.Block) {
+	if infer.IsBad(a) {
 		b.depend(&m.value)
 		return
 	}
 	t := a.T
-	old := m.value.typ
+	old := m.value.Typ
 	if !b.widen(&m.value, a) {
 		if old.Kind == t.Kind && old.IsMultiBucket() {
 			b.differentParameters(m, a, at)
@@ -297,8 +301,8 @@ func (b *body) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, o
 	}
 	args := make([]hir.Expr, len(a.args))
 	for i, x := range a.args {
-		if isNum(x.Type()) && x.Type().Size < 8 || x.Type().Flex {
-			x = b.toInt(x, types.IntType(8, m.value.typ.Signed))
+		if infer.IsNum(x.Type()) && x.Type().Size < 8 || x.Type().Flex {
+			x = infer.ToInt(x, types.IntType(8, m.value.Typ.Signed))
 		}
 		args[i] = x
 	}
@@ -306,9 +310,9 @@ func (b *body) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, o
 }
 
 // differentParameters is T-MAP-11.
-func (b *body) differentParameters(m *mapCell, a *aggCall, at source.Span) {
+func (b mapUses) differentParameters(m *mapCell, a *aggCall, at source.Span) {
 	what := map[types.Kind]string{types.Hist: "bits", types.LHist: "lhist bounds", types.TSeries: "tseries bounds"}[a.T.Kind]
 	b.errorf("different-parameters", a.At, "different %s in a single map %s", what, m.label()).
-		WithLabel("differs from the first call").At(m.value.first, "first call").WithRow("T-MAP-11").
+		WithLabel("differs from the first call").At(m.value.First, "first call").WithRow("T-MAP-11").
 		WithHelp("use the same parameters everywhere, or two maps")
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"strconv"
 
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -18,29 +19,29 @@ func (c *checker) param(n int) (string, bool) {
 }
 
 // positional types $N and $# (L-PARM-02, L-PARM-03, L-PARM-06).
-func (b *body) positional(e *syntax.Positional) hir.Expr {
+func (b exprs) positional(e *syntax.Positional) hir.Expr {
 	if e.N == 0 {
-		return newLit(e.At.At, uint64(len(b.c.in.Params)), false)
+		return infer.Lit(e.At.At, uint64(len(b.c.in.Params)), false)
 	}
 	text, ok := b.c.param(e.N)
 	if !ok {
 		b.noParam(e)
-		return newLit(e.At.At, 0, false)
+		return infer.Lit(e.At.At, 0, false)
 	}
 	if v, neg, err := parseInt(text); err == nil {
-		return newLit(e.At.At, v, neg)
+		return infer.Lit(e.At.At, v, neg)
 	}
-	return newStr(e.At.At, text)
+	return infer.Str(e.At.At, text)
 }
 
-func (b *body) noParam(e *syntax.Positional) {
+func (b exprs) noParam(e *syntax.Positional) {
 	b.warnf("missing-parameter", e.At.At, "positional parameter $%d is empty or not provided", e.N).
 		WithLabel("%s given", count(len(b.c.in.Params), "parameter")).WithRow("L-PARM-03")
 }
 
 // str types str(…): str($1) and str($1 + n) are the text of a parameter, also
 // of one that is a number (L-PARM-04, L-PARM-05).
-func (b *body) str(e *syntax.Call) hir.Expr {
+func (b forms) str(e *syntax.Call) hir.Expr {
 	sig := b.c.in.Builtins["str"]
 	if len(e.Args) == 1 {
 		if p, skip, ok := b.strParam(e.Args[0]); ok {
@@ -53,23 +54,23 @@ func (b *body) str(e *syntax.Call) hir.Expr {
 		}
 	}
 	if sig == nil {
-		return b.unknownFunction(e)
+		return b.calls.unknownFunction(e)
 	}
-	return b.builtin(sig, e.At.At, e.NameAt, e.Args, false)
+	return b.calls.builtin(sig, e.At.At, e.NameAt, e.Args, false)
 }
 
 // strLiteral is str() of a literal or a parameter with a literal length: a
 // literal again, of so many bytes. nil is anything else.
-func (b *body) strLiteral(e *syntax.Call) hir.Expr {
+func (b forms) strLiteral(e *syntax.Call) hir.Expr {
 	n := len(b.out.All)
-	limit, neg, ok := constInt(b.value(e.Args[1]))
+	limit, neg, ok := infer.ConstInt(b.exprs.value(e.Args[1]))
 	b.out.All = b.out.All[:n]
 	if !ok || neg {
 		return nil
 	}
 	var x hir.Expr
 	if s, is := unparen(e.Args[0]).(*syntax.StringLit); is {
-		x = b.value(s)
+		x = b.exprs.value(s)
 	} else if p, skip, is := b.strParam(e.Args[0]); is {
 		x = b.paramText(p, skip, e.At.At)
 	}
@@ -77,11 +78,11 @@ func (b *body) strLiteral(e *syntax.Call) hir.Expr {
 	if !ok {
 		return x
 	}
-	return newStr(e.At.At, s.V[:min(limit, uint64(len(s.V)))])
+	return infer.Str(e.At.At, s.V[:min(limit, uint64(len(s.V)))])
 }
 
 // strParam recognises $N and $N + n.
-func (b *body) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bool) {
+func (b forms) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bool) {
 	switch e := unparen(e).(type) {
 	case *syntax.Positional:
 		return e, 0, e.N > 0
@@ -100,7 +101,7 @@ func (b *body) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bo
 				continue
 			}
 			n := len(b.out.All)
-			v, neg, lit := constInt(b.value(side[1]))
+			v, neg, lit := infer.ConstInt(b.exprs.value(side[1]))
 			b.out.All = b.out.All[:n]
 			if lit && !neg {
 				return p, v, true
@@ -111,7 +112,7 @@ func (b *body) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bo
 }
 
 // paramText is a parameter as a string literal, without its first bytes.
-func (b *body) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.Expr {
+func (b forms) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.Expr {
 	text, ok := b.c.param(p.N) // one that is not given is empty (L-PARM-03)
 	if skip > uint64(len(text)) {
 		if ok {
@@ -123,9 +124,9 @@ func (b *body) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.
 	if limit := b.c.cfg.maxStrlen; int64(len(text))+1 > limit {
 		b.errorf("string-too-long", at, "string is too long: %d bytes, the limit is %d", len(text), limit-1).
 			WithLabel("the text of $%d", p.N).WithRow("L-STR-04")
-		return poison(at)
+		return infer.Poison(at)
 	}
-	return newStr(at, text[skip:])
+	return infer.Str(at, text[skip:])
 }
 
 // option is one named parameter of the script (L-PARM-10).
@@ -135,18 +136,18 @@ type option struct {
 }
 
 // getopt types getopt("name", default, "description") (F-GETOPT).
-func (b *body) getopt(e *syntax.Call) hir.Expr {
+func (b forms) getopt(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 3) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	args := make([]hir.Expr, len(e.Args))
 	for i, a := range e.Args {
-		args[i] = b.value(a)
-		if isBad(args[i]) {
+		args[i] = b.exprs.value(a)
+		if infer.IsBad(args[i]) {
 			return firstBad(e.At.At, args...)
 		}
-		ok := isLiteral(args[i])
-		if _, isStr := strLit(args[i]); i != 1 {
+		ok := infer.IsLiteral(args[i])
+		if _, isStr := infer.StrLit(args[i]); i != 1 {
 			ok = isStr
 		}
 		if _, pos := unparen(a).(*syntax.Positional); pos && i != 1 {
@@ -159,10 +160,10 @@ func (b *body) getopt(e *syntax.Call) hir.Expr {
 			}
 			b.errorf("literal-expected", a.Span(), "getopt() expects a %s (`%s` provided)", what, args[i].Type()).
 				WithLabel("not a literal").WithRow("F-GETOPT")
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 	}
-	name, _ := strLit(args[0])
+	name, _ := infer.StrLit(args[0])
 	o := option{at: e.At.At, Option: hir.Option{Name: name.V, Type: types.BoolType, Default: "false"}}
 	if len(args) > 1 {
 		switch d := args[1].(type) {
@@ -170,7 +171,7 @@ func (b *body) getopt(e *syntax.Call) hir.Expr {
 			switch {
 			case d.T.Kind == types.Bool:
 				o.Default = strconv.FormatBool(d.V != 0)
-			case isNeg(d):
+			case infer.IsNeg(d):
 				o.Type, o.Default = types.Int64, strconv.FormatInt(int64(d.V), 10)
 			default:
 				o.Type, o.Default = types.Uint64, strconv.FormatUint(d.V, 10)
@@ -180,21 +181,21 @@ func (b *body) getopt(e *syntax.Call) hir.Expr {
 		default:
 			b.errorf("literal-expected", e.Args[1].Span(), "getopt() expects an integer, bool or string literal as the default value (`%s` provided)", d.Type()).
 				WithLabel("not one of them").WithRow("F-GETOPT")
-			return poison(e.At.At)
+			return infer.Poison(e.At.At)
 		}
 	}
 	if len(args) > 2 {
-		d, _ := strLit(args[2])
+		d, _ := infer.StrLit(args[2])
 		o.Doc = d.V
 	}
 	if !b.sameOption(&o) {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	return b.optionValue(&o, e.At.At)
 }
 
 // sameOption checks that an option is described alike everywhere.
-func (b *body) sameOption(o *option) bool {
+func (b forms) sameOption(o *option) bool {
 	old := b.c.options[o.Name]
 	if old == nil {
 		b.c.options[o.Name] = o
@@ -220,7 +221,7 @@ func (b *body) sameOption(o *option) bool {
 
 // optionValue is the value given for an option, or its default. It is no
 // literal: it becomes known only when the program is loaded.
-func (b *body) optionValue(o *option, at source.Span) hir.Expr {
+func (b forms) optionValue(o *option, at source.Span) hir.Expr {
 	text, given := "", false
 	if b.c.in.Env != nil {
 		text, given = b.c.in.Env.Option(o.Name)
@@ -231,7 +232,7 @@ func (b *body) optionValue(o *option, at source.Span) hir.Expr {
 	bad := func(why string) hir.Expr {
 		b.errorf("bad-option", at, "program command line option --%s %s (value: %s)", o.Name, why, text).
 			WithLabel("the option is used here").WithRow("L-PARM-11")
-		return poison(at)
+		return infer.Poison(at)
 	}
 	switch o.Type.Kind {
 	case types.Bool:
@@ -239,13 +240,13 @@ func (b *body) optionValue(o *option, at source.Span) hir.Expr {
 		if !ok && text != "" {
 			return bad("expects a boolean (e.g. 'true')")
 		}
-		x := newBool(at, v || text == "")
-		return cast(x, types.BoolType)
+		x := infer.Bool(at, v || text == "")
+		return infer.Cast(x, types.BoolType)
 	case types.String:
 		if limit := b.c.cfg.maxStrlen; int64(len(text))+1 > limit {
 			return bad("is too long")
 		}
-		return newStr(at, text)
+		return infer.Str(at, text)
 	}
 	if text == "" {
 		return bad("expects an integer")

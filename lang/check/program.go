@@ -23,7 +23,10 @@ func (c *checker) declarations() {
 		c.imported[c.in.File.Source.Name] = true
 	}
 	items := c.withImports(c.in.File, nil)
-	c.cSection(items)
+	c.csection().Read(items)
+	for name, d := range c.csection().Defines {
+		c.cmacros[name] = &cmacroDef{def: d}
+	}
 	for _, it := range items {
 		switch it := it.(type) {
 		case *syntax.Macro:
@@ -84,9 +87,7 @@ func (c *checker) importFile(from *syntax.File, imp *syntax.Import, items []synt
 	}
 	c.imported[src.Name] = true
 	if isHeader(src.Name) {
-		sec, ds := syntax.ParseCHeader(src, c.predefined())
-		c.out.All = append(c.out.All, ds.All...)
-		c.ctypesOf().add(sec)
+		c.csection().ReadHeader(src)
 		return items
 	}
 	f, ds := syntax.Parse(src)
@@ -104,6 +105,9 @@ func isHeader(name string) bool { return len(name) > 2 && name[len(name)-2:] == 
 
 // mapKinds are the kinds a map can be declared with (L-MAPD-02).
 var mapKinds = []string{"hash", "lruhash", "percpuhash", "percpulruhash"}
+
+// MapKinds returns the kinds of maps that a script can declare.
+func MapKinds() []string { return slices.Clone(mapKinds) }
 
 // declareMap enters let @m = kind(entries);
 func (c *checker) declareMap(d *syntax.MapDecl) {
@@ -149,10 +153,10 @@ func (c *checker) checkMaps() {
 			orphans = append(orphans, m.label())
 		case !m.written:
 			c.undefinedMap(m)
-		case m.value.typ == nil && !c.out.HasErrors():
+		case m.value.Typ == nil && !c.out.HasErrors():
 			c.out.Errorf("unknown-map-type", m.at, "the type of %s cannot be found", m.label()).
 				WithLabel("everything assigned to it depends on itself").WithRow("T-PROM-01")
-		case m.value.typ != nil && m.hm.Kind != "":
+		case m.value.Typ != nil && m.hm.Kind != "":
 			c.checkMapKind(m)
 		}
 	}
@@ -197,7 +201,7 @@ func isPerCPU(t *types.Type) bool { return t.IsAgg() }
 // checkMapKind is L-MAPD-03.
 func (c *checker) checkMapKind(m *mapCell) {
 	perCPU := m.hm.Kind == "percpuhash" || m.hm.Kind == "percpulruhash"
-	if perCPU == isPerCPU(m.value.typ) {
+	if perCPU == isPerCPU(m.value.Typ) {
 		return
 	}
 	want := "hash or lruhash"
@@ -205,15 +209,15 @@ func (c *checker) checkMapKind(m *mapCell) {
 		want = "percpuhash or percpulruhash"
 	}
 	c.out.Errorf("map-kind-mismatch", m.kindAt, "incompatible map types: %s is declared as `%s` but holds values of type `%s`",
-		m.label(), m.hm.Kind, m.value.typ).WithLabel("such values need %s", want).At(m.value.first, "assigned here").WithRow("L-MAPD-03")
+		m.label(), m.hm.Kind, m.value.Typ).WithLabel("such values need %s", want).At(m.value.First, "assigned here").WithRow("L-MAPD-03")
 }
 
 // finishMap fills in what the compiler needs of a map.
 func (c *checker) finishMap(m *mapCell) {
 	hm := m.hm
-	hm.Value = m.value.typ
+	hm.Value = m.value.Typ
 	if m.mode == modeKeyed {
-		hm.Key = m.key.typ
+		hm.Key = m.key.Typ
 	}
 	hm.At = m.at
 	if m.live != nil {

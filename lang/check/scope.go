@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -89,20 +90,20 @@ func (b *body) lookupVar(name string) *varCell {
 func (b *body) readVar(e *syntax.Var) hir.Expr {
 	v := b.variable(e)
 	if v == nil {
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
 	if !v.assigned && v.let && !v.readAt.Valid() {
 		v.readAt = e.At.At
 	}
 	if !v.assigned && !v.let {
 		b.undefinedVar(e) // a macro's parameter that the caller has not created
-		return poison(e.At.At)
+		return infer.Poison(e.At.At)
 	}
-	b.depend(&v.cell)
-	if v.typ == nil {
-		return pending(e.At.At)
+	b.depend(&v.Cell)
+	if v.Typ == nil {
+		return infer.Pending(e.At.At)
 	}
-	return &hir.VarRef{X: hir.X{T: v.typ, At: e.At.At}, Var: v.hv}
+	return &hir.VarRef{X: hir.X{T: v.Typ, At: e.At.At}, Var: v.hv}
 }
 
 // frame is one macro expansion that is going on.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -9,7 +10,7 @@ import (
 
 // block types a statement list in a scope of its own. With wantValue its last
 // expression is its value.
-func (b *body) block(blk *syntax.Block, wantValue bool) *hir.Block {
+func (b stmts) block(blk *syntax.Block, wantValue bool) *hir.Block {
 	old := b.push()
 	out := b.blockHere(blk, wantValue)
 	b.scope = old
@@ -17,7 +18,7 @@ func (b *body) block(blk *syntax.Block, wantValue bool) *hir.Block {
 }
 
 // blockHere is block in the scope that is already open.
-func (b *body) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
+func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 	out := &hir.Block{}
 	agg := b.allowAgg
 	b.allowAgg = false
@@ -42,7 +43,7 @@ func (b *body) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 		}
 	case wantValue:
 		b.allowAgg = agg
-		x := b.expr(blk.Value)
+		x := b.exprs.expr(blk.Value)
 		if x.Type().Kind == types.Void {
 			out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: x.Span()}, X: x})
 		} else {
@@ -56,7 +57,7 @@ func (b *body) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 }
 
 // unreachable warns about the statements from the i-th on.
-func (b *body) unreachable(blk *syntax.Block, i int) {
+func (b stmts) unreachable(blk *syntax.Block, i int) {
 	at := blk.Stmts[i].Span().To(blk.Stmts[len(blk.Stmts)-1].Span())
 	if blk.Value != nil {
 		at = at.To(blk.Value.Span())
@@ -64,14 +65,14 @@ func (b *body) unreachable(blk *syntax.Block, i int) {
 	b.warnUnreachable(at)
 }
 
-func (b *body) warnUnreachable(at source.Span) {
+func (b stmts) warnUnreachable(at source.Span) {
 	b.warnf("unreachable", at, "unreachable statement").WithRow("E-JUMP-05").
 		WithLabel("nothing after an exit(), return, break or continue of this block runs")
 }
 
 // stmt types one statement and appends what it becomes. It reports whether
 // nothing after it runs.
-func (b *body) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
+func (b stmts) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 	switch s := s.(type) {
 	case *syntax.ExprStmt:
 		return b.exprStmt(s.X, out)
@@ -80,8 +81,8 @@ func (b *body) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 	case *syntax.Let:
 		b.let(s, out)
 	case *syntax.Discard:
-		x := b.expr(s.X)
-		if !isBad(x) {
+		x := b.exprs.expr(s.X)
+		if !infer.IsBad(x) {
 			out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: s.At.At}, X: x})
 		}
 	case *syntax.For:
@@ -100,7 +101,7 @@ func (b *body) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 }
 
 // exprStmt types an expression whose value nobody takes.
-func (b *body) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
+func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 	at := e.Span()
 	switch e := e.(type) {
 	case *syntax.If:
@@ -111,8 +112,8 @@ func (b *body) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 		out.Stmts = append(out.Stmts, &hir.BlockS{S: hir.S{At: at}, Block: blk})
 		return false
 	}
-	x := b.expr(e)
-	if isBad(x) {
+	x := b.exprs.expr(e)
+	if infer.IsBad(x) {
 		return false
 	}
 	discarded := x.Type().Kind != types.Void
@@ -158,10 +159,10 @@ func short(s string) string {
 }
 
 // let types let $x : T = e.
-func (b *body) let(s *syntax.Let, out *hir.Block) {
+func (b stmts) let(s *syntax.Let, out *hir.Block) {
 	var x hir.Expr
 	if s.X != nil {
-		x = b.value(s.X)
+		x = b.exprs.value(s.X)
 	}
 	name := s.Var.Name
 	if b.frame != nil && b.frame.param(syntax.ParamVar, name) != nil {
@@ -181,8 +182,8 @@ func (b *body) let(s *syntax.Let, out *hir.Block) {
 		b.declaredType(v, s.Type)
 	}
 	if x == nil {
-		b.depend(&v.cell)
-		if v.raw != nil {
+		b.depend(&v.Cell)
+		if v.Raw != nil {
 			out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: s.At.At}, Var: v.hv})
 		} else {
 			out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: s.At.At}, Var: v.hv})
@@ -193,8 +194,8 @@ func (b *body) let(s *syntax.Let, out *hir.Block) {
 }
 
 // declaredType applies the T of let $x : T.
-func (b *body) declaredType(v *varCell, te *syntax.TypeExpr) {
-	t := b.typeExpr(te)
+func (b stmts) declaredType(v *varCell, te *syntax.TypeExpr) {
+	t := b.typeExprs.typeExpr(te)
 	v.assigned = t == nil || t.Kind == types.Invalid // one error is enough
 	switch {
 	case v.assigned:
@@ -205,33 +206,36 @@ func (b *body) declaredType(v *varCell, te *syntax.TypeExpr) {
 		v.assigned = true
 		return
 	case t.Size == 0 && (t.Kind == types.String || t.Kind == types.Buffer):
-		if v.raw == nil {
-			v.first = te.At.At
-			v.set(t)
+		if v.Raw == nil {
+			v.First = te.At.At
+			v.Set(t)
 		}
 		return
 	}
-	if v.raw == nil || v.fixed {
-		v.fixed, v.first = true, te.At.At
-		v.set(t)
+	if v.Raw == nil || v.Fixed {
+		v.Fixed, v.First = true, te.At.At
+		if v.Raw != nil && infer.SameType(v.Raw, t) {
+			t = infer.SpacesOf(t, v.Raw) // of what is assigned to it
+		}
+		v.Set(t)
 	}
 }
 
 // setVar stores x in a variable.
-func (b *body) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
+func (b stmts) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
 	v.assigned, v.natural = true, false
-	if isBad(x) {
-		b.depend(&v.cell)
+	if infer.IsBad(x) {
+		b.depend(&v.Cell)
 		return
 	}
 	if !b.storable(x, "a scratch variable", at) {
 		return
 	}
-	if !b.widen(&v.cell, x) {
-		b.mismatch("$"+v.name, "variable", &v.cell, x)
+	if !b.widen(&v.Cell, x) {
+		b.mismatch("$"+v.name, "variable", &v.Cell, x)
 		return
 	}
-	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convert(x, v.typ)})
+	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convs.convert(x, v.Typ)})
 }
 
 // storable refuses values that no variable and no map can hold.
@@ -251,44 +255,44 @@ func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 }
 
 // mismatch is the error for a value that a variable or map cannot take.
-func (b *body) mismatch(name, kind string, c *cell, x hir.Expr) {
+func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) {
 	d := b.errorf("type-mismatch", x.Span(), "type mismatch for %s: trying to assign value of type `%s` when %s already has type `%s`",
-		name, x.Type(), kind, c.typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")
-	if c.first.Valid() {
+		name, x.Type(), kind, c.Typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")
+	if c.First.Valid() {
 		word := "first assigned here"
-		if c.fixed {
+		if c.Fixed {
 			word = "declared here"
 		}
-		d.At(c.first, "%s, as %s", word, article(c.typ))
+		d.At(c.First, "%s, as %s", word, article(c.Typ))
 	}
-	if n, ok := x.(*hir.Int); ok && c.fixed && c.typ.IsInt() && n.T.IsInt() {
-		d.WithRow("T-PROM-06").WithHelp("an explicit cast cuts the value: `(%s)%s`", c.typ, short(x.Span().Text()))
+	if n, ok := x.(*hir.Int); ok && c.Fixed && c.Typ.IsInt() && n.T.IsInt() {
+		d.WithRow("T-PROM-06").WithHelp("an explicit cast cuts the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
 	}
 }
 
 func article(t *types.Type) string { return "`" + t.String() + "`" }
 
 // assign types target = x and target op= x.
-func (b *body) assign(s *syntax.Assign, out *hir.Block) {
+func (b stmts) assign(s *syntax.Assign, out *hir.Block) {
 	switch t := unparen(s.Target).(type) {
 	case *syntax.Var:
 		b.assignVar(s, t, out)
 	case *syntax.Map:
-		b.assignMap(s, t, out)
+		b.mapUses.assignMap(s, t, out)
 	}
 	// Anything else the parser has complained about.
 }
 
-func (b *body) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
+func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 	if s.Op != "=" {
 		l := b.readVar(t)
-		x := b.binary(binOps[s.Op[:len(s.Op)-1]], l, b.value(s.X), s.At.At)
+		x := b.ops.binary(infer.Ops[s.Op[:len(s.Op)-1]], l, b.exprs.value(s.X), s.At.At)
 		if v := b.lookupVar(t.Name); v != nil {
 			b.setVar(v, x, s.At.At, out)
 		}
 		return
 	}
-	x := b.value(s.X)
+	x := b.exprs.value(s.X)
 	v := b.lookupVar(t.Name)
 	if v == nil {
 		v = b.declare(t, t.Name, t.At.At)
@@ -297,7 +301,7 @@ func (b *body) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 }
 
 // jump types break, continue and return.
-func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
+func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 	if s.Word == "return" {
 		if b.frame != nil {
 			b.notInMacro(s)
@@ -305,8 +309,8 @@ func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 		}
 		var x hir.Expr
 		if s.X != nil {
-			x = b.value(s.X)
-			if isBad(x) {
+			x = b.exprs.value(s.X)
+			if infer.IsBad(x) {
 				return true
 			}
 			if t := x.Type(); !t.IsInt() && t.Kind != types.Bool {
@@ -314,7 +318,7 @@ func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 					WithLabel("this is %s", article(t)).WithRow("E-JUMP-02")
 				return true
 			}
-			x = b.toInt(x, types.Int64)
+			x = infer.ToInt(x, types.Int64)
 		}
 		if b.inLoop > 0 {
 			if b.loopReturn == nil {
@@ -344,7 +348,7 @@ func (b *body) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 	return true
 }
 
-func (b *body) notInMacro(s *syntax.Jump) {
+func (b stmts) notInMacro(s *syntax.Jump) {
 	b.errorf("jump-in-macro", s.At.At, "`%s` statement is not allowed in a macro", s.Word).
 		WithLabel("it would act on the caller").WithRow("L-MAC-09")
 }

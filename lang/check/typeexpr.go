@@ -1,6 +1,8 @@
 package check
 
 import (
+	"probe/lang/check/ctype"
+	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -8,27 +10,11 @@ import (
 	"probe/lang/types"
 )
 
-// languageTypes are the type names of the language itself (T-KIND-21).
-var languageTypes = map[string]*types.Type{
-	"bool": types.BoolType, "void": types.VoidType,
-	"int8": types.Int8, "int16": types.Int16, "int32": types.Int32, "int64": types.Int64,
-	"uint8": types.Uint8, "uint16": types.Uint16, "uint32": types.Uint32, "uint64": types.Uint64,
-	"string": types.StringType(0), "buffer": {Kind: types.Buffer}, "inet": types.InetType,
-	"timestamp": types.TimeType, "macaddr_t": types.MacType, "cgroup_path_t": types.CgroupType,
-	"username_t": types.UserType, "ksym_t": types.KSymType, "usym_t": types.USymType,
-	"count_t": {Kind: types.Count, Size: 8},
-	"sum_t":   {Kind: types.Sum, Size: 8, Signed: true}, "usum_t": {Kind: types.Sum, Size: 8},
-	"min_t": {Kind: types.Min, Size: 16, Signed: true}, "umin_t": {Kind: types.Min, Size: 16},
-	"max_t": {Kind: types.Max, Size: 16, Signed: true}, "umax_t": {Kind: types.Max, Size: 16},
-	"avg_t": {Kind: types.Avg, Size: 16, Signed: true}, "uavg_t": {Kind: types.Avg, Size: 16},
-	"stats_t": {Kind: types.Stats, Size: 16, Signed: true}, "ustats_t": {Kind: types.Stats, Size: 16},
-}
-
 // maxTypeLen bounds array and string lengths written in a script.
 const maxTypeLen = 1 << 20
 
 // isType tells whether a type expression names a type, without complaining.
-func (b *body) isType(te *syntax.TypeExpr) bool {
+func (b typeExprs) isType(te *syntax.TypeExpr) bool {
 	if te.Of != nil || te.OfType != nil || te.Kind != "" {
 		return true
 	}
@@ -36,13 +22,13 @@ func (b *body) isType(te *syntax.TypeExpr) bool {
 		_, ok := p.expr.(*syntax.TypeArg)
 		return ok
 	}
-	_, ok := b.c.namedType(te.Kind, te.Name)
+	_, ok := b.c.csection().Named(te.Kind, te.Name)
 	return ok
 }
 
 // typeExpr resolves a type as written. nil means that it was complained about;
 // unknown that an expression in it has no type yet.
-func (b *body) typeExpr(te *syntax.TypeExpr) *types.Type {
+func (b typeExprs) typeExpr(te *syntax.TypeExpr) *types.Type {
 	t := b.baseType(te)
 	if t == nil || t.Kind == types.Invalid {
 		return t
@@ -50,7 +36,7 @@ func (b *body) typeExpr(te *syntax.TypeExpr) *types.Type {
 	return b.suffixes(t, te)
 }
 
-func (b *body) baseType(te *syntax.TypeExpr) *types.Type {
+func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 	switch {
 	case te.OfType != nil:
 		return b.typeOrExpr(te.OfType, nil)
@@ -70,7 +56,7 @@ func (b *body) baseType(te *syntax.TypeExpr) *types.Type {
 			return t
 		}
 	}
-	if t, ok := b.c.namedType(te.Kind, te.Name); ok {
+	if t, ok := b.c.csection().Named(te.Kind, te.Name); ok {
 		return t
 	}
 	at := te.At.At
@@ -83,9 +69,9 @@ func (b *body) baseType(te *syntax.TypeExpr) *types.Type {
 
 // typeOf is the static type of an expression that never runs; typeof(@m) of a
 // keyed map is the key type (E-TYPEOF-01).
-func (b *body) typeOf(e syntax.Expr) *types.Type {
+func (b typeExprs) typeOf(e syntax.Expr) *types.Type {
 	if me, ok := unparen(e).(*syntax.Map); ok && me.Keys == nil {
-		m := b.mapOf(me)
+		m := b.mapUses.mapOf(me)
 		if m == nil {
 			return nil
 		}
@@ -94,38 +80,38 @@ func (b *body) typeOf(e syntax.Expr) *types.Type {
 		}
 	}
 	x := b.observed(e)
-	if isBad(x) {
-		if x.Type() == unknown {
-			return unknown
+	if infer.IsBad(x) {
+		if x.Type() == infer.Unknown {
+			return infer.Unknown
 		}
 		return nil
 	}
-	return settle(b.shown(x))
+	return infer.Settle(b.shown(x))
 }
 
 // lock is the type of a cell that is observed. The value may still change it,
 // since the observer is typed again then; but where a branch depends on it,
 // that branch must not (T-PROM-12).
-func (b *body) lock(c *cell, at source.Span) *types.Type {
+func (b *body) lock(c *infer.Cell, at source.Span) *types.Type {
 	b.depend(c)
-	if c.typ == nil {
-		return unknown
+	if c.Typ == nil {
+		return infer.Unknown
 	}
-	if b.deciding > 0 && !c.locked.Valid() {
-		c.locked = at
+	if b.deciding > 0 && !c.Locked.Valid() {
+		c.Locked = at
 	}
-	return c.typ
+	return c.Typ
 }
 
 // observed types an expression that only its type is wanted of.
-func (b *body) observed(e syntax.Expr) hir.Expr {
+func (b typeExprs) observed(e syntax.Expr) hir.Expr {
 	b.observe++
-	x := b.expr(e)
+	x := b.exprs.expr(e)
 	b.observe--
 	switch n := x.(type) {
 	case *hir.VarRef:
 		if v := b.cellOf(n.Var); v != nil {
-			b.lock(&v.cell, e.Span())
+			b.lock(&v.Cell, e.Span())
 		}
 	case *hir.MapGet:
 		if m := b.c.maps[n.Map.Name]; m != nil {
@@ -146,13 +132,13 @@ func (b *body) cellOf(v *hir.Var) *varCell {
 
 // lockedError is the complaint about a value that would change a type that was
 // observed elsewhere.
-func (b *body) lockedError(c *cell, x hir.Expr) {
+func (b *body) lockedError(c *infer.Cell, x hir.Expr) {
 	b.errorf("locked-type", x.Span(), "this type has been locked because it was used in another part of the script: `%s` does not fit `%s`",
-		settle(x.Type()), c.typ).WithLabel("would change the type").At(c.locked, "its type was used here").WithRow("T-PROM-12")
+		infer.Settle(x.Type()), c.Typ).WithLabel("would change the type").At(c.Locked, "its type was used here").WithRow("T-PROM-12")
 }
 
 // suffixes applies '*' and '[N]' from left to right (T-KIND-22).
-func (b *body) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
+func (b typeExprs) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 	for _, s := range te.Suffix {
 		if s.Ptr {
 			t = types.PointerTo(t, types.SpaceNone)
@@ -160,11 +146,11 @@ func (b *body) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 		}
 		n := s.Len
 		if s.LenX != nil {
-			x := b.value(s.LenX)
-			if isBad(x) {
+			x := b.exprs.value(s.LenX)
+			if infer.IsBad(x) {
 				return x.Type()
 			}
-			v, neg, ok := constInt(x)
+			v, neg, ok := infer.ConstInt(x)
 			if !ok || neg {
 				b.errorf("bad-type", s.LenX.Span(), "an array length must be a non-negative integer literal").
 					WithLabel("not one").WithRow("T-KIND-22")
@@ -195,7 +181,7 @@ func (b *body) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 }
 
 // unknownType complains about a type name.
-func (b *body) unknownType(kind, name string, at source.Span) {
+func (b typeExprs) unknownType(kind, name string, at source.Span) {
 	if kind == "struct" || kind == "union" {
 		b.unknownStruct(kind+" "+name, name, at)
 		return
@@ -209,15 +195,15 @@ func (b *body) unknownType(kind, name string, at source.Span) {
 	b.typeHelp(d, kind, name)
 }
 
-func (b *body) unknownStruct(full, name string, at source.Span) {
+func (b typeExprs) unknownStruct(full, name string, at source.Span) {
 	d := b.errorf("unknown-type", at, "unknown struct/union: `%s`", full).
 		WithLabel("not defined by the kernel or the script").WithRow("T-STRUCT-02")
 	b.typeHelp(d, "struct", name)
 }
 
 // typeHelp adds the nearest type name, or why there are no kernel types.
-func (b *body) typeHelp(d *diag.Diagnostic, kind, name string) {
-	if ok, why := b.c.kernelTypes(); !ok {
+func (b typeExprs) typeHelp(d *diag.Diagnostic, kind, name string) {
+	if ok, why := b.c.csection().KernelTypes(); !ok {
 		d.WithNote("types of the kernel are not known here: %s", why).
 			WithHelp("define what the script needs in its C section: `struct %s { … };`", name)
 		return
@@ -226,7 +212,7 @@ func (b *body) typeHelp(d *diag.Diagnostic, kind, name string) {
 	if b.c.in.Types != nil {
 		names = b.c.in.Types.Names(kind)
 	}
-	for n := range languageTypes {
+	for n := range ctype.Language {
 		if kind == "" {
 			names = append(names, n)
 		}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -8,23 +9,23 @@ import (
 )
 
 // unaryExpr types a prefix operator.
-func (b *body) unaryExpr(e *syntax.Unary) hir.Expr {
+func (b ops) unaryExpr(e *syntax.Unary) hir.Expr {
 	switch e.Op {
 	case "++", "--":
 		return b.incDec(e.X, e.Op, false, e.At.At)
 	case "&":
-		return b.addressOf(e)
+		return b.places.addressOf(e)
 	}
 	if v, ok := addressed(e.X); ok && e.Op == "*" {
-		return b.readAddressed(v)
+		return b.places.readAddressed(v)
 	}
-	x := b.value(e.X)
-	if isBad(x) {
+	x := b.exprs.value(e.X)
+	if infer.IsBad(x) {
 		return firstBad(e.At.At, x)
 	}
 	switch e.Op {
 	case "*":
-		return b.derefExpr(x, e.At.At)
+		return b.places.derefExpr(x, e.At.At)
 	case "!":
 		return b.not(x, e.At.At)
 	}
@@ -32,32 +33,21 @@ func (b *body) unaryExpr(e *syntax.Unary) hir.Expr {
 }
 
 // not types !x.
-func (b *body) not(x hir.Expr, at source.Span) hir.Expr {
-	if t, ok := litTruth(x); ok {
-		return newBool(at, !t)
+func (b ops) not(x hir.Expr, at source.Span) hir.Expr {
+	if t, ok := infer.Truth(x); ok {
+		return infer.Bool(at, !t)
 	}
 	t := x.Type()
-	if !isNum(t) && t.Kind != types.Pointer || isAggRead(x) {
+	if !infer.IsNum(t) && t.Kind != types.Pointer || isAggRead(x) {
 		return b.badOperand("!", x, at)
 	}
 	return &hir.Unary{X: hir.X{T: types.BoolType, At: at}, Op: hir.LogNot, Of: x}
 }
 
 // negate types -x and ~x (T-OP-07, T-FOLD-02).
-func (b *body) negate(x hir.Expr, op string, at source.Span) hir.Expr {
-	if n, ok := intLit(x); ok {
-		if op == "~" {
-			return newLit(at, ^n.V, false) // ~0 is 2^64-1
-		}
-		if isNeg(n) {
-			return newLit(at, -n.V, false)
-		}
-		if n.V > 1<<63 {
-			b.errorf("literal-overflow", at, "negative value will underflow").
-				WithLabel("the smallest integer is -9223372036854775808").WithRow("T-FOLD-02")
-			return poison(at)
-		}
-		return newLit(at, -n.V, n.V != 0)
+func (b ops) negate(x hir.Expr, op string, at source.Span) hir.Expr {
+	if n, ok := infer.IntLit(x); ok {
+		return b.folded(infer.Negate(n, op == "~", at))
 	}
 	t := x.Type()
 	if !t.IsInt() || isAggRead(x) {
@@ -67,77 +57,68 @@ func (b *body) negate(x hir.Expr, op string, at source.Span) hir.Expr {
 	if op == "~" {
 		kind = hir.BitNot
 	}
-	to := intIn(8, t.Signed, t.Space)
-	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: b.toInt(x, to)}
+	to := infer.IntIn(8, t.Signed, t.Space)
+	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: infer.ToInt(x, to)}
 }
 
-func (b *body) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
+func (b ops) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
 	t := b.shown(x)
 	b.errorf("bad-operands", at, "the `%s` operator can not be used on expressions of type `%s`", op, t).
 		At(x.Span(), "this is %s", article(t)).WithRow("T-OP-07")
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // derefExpr types *x (T-PTR-04).
-func (b *body) derefExpr(x hir.Expr, at source.Span) hir.Expr {
+func (b places) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 	t := x.Type()
 	switch {
-	case t.Kind == types.Pointer && pointee(t).Kind == types.Void:
+	case t.Kind == types.Pointer && infer.Pointee(t).Kind == types.Void:
 		b.errorf("bad-dereference", at, "cannot read through a `void *`: the size of what it points to is not known").
 			WithLabel("cast it first").WithRow("T-PTR-04").WithHelp("cast it: `*(uint64 *)%s`", short(x.Span().Text()))
-		return poison(at)
+		return infer.Poison(at)
 	case t.Kind == types.Pointer:
 		if e := t.Elem; e.Kind == types.Record && e.Struct.Name != "" && e.Struct.Size == 0 && len(e.Struct.Fields()) == 0 {
-			b.unknownStruct(e.Struct.String(), e.Struct.Name, at)
-			return poison(at)
+			b.typeExprs.unknownStruct(e.Struct.String(), e.Struct.Name, at)
+			return infer.Poison(at)
 		}
 		return b.load(x, at)
 	case t.IsInt():
 		p := types.PointerTo(types.Uint64, b.spaceOf(t))
-		return b.load(b.asPointer(x, p), at)
+		return b.load(infer.AsPointer(x, p), at)
 	}
 	b.errorf("bad-dereference", at, "cannot dereference a value of type `%s`: it is not a pointer", b.shown(x)).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("T-PTR-04")
-	return poison(at)
+	return infer.Poison(at)
 }
 
 // load is *p with the address space of p passed on to what is read.
-func (b *body) load(p hir.Expr, at source.Span) hir.Expr {
+func (b places) load(p hir.Expr, at source.Span) hir.Expr {
 	if !representable(p.Type().Elem) {
-		return b.unsupportedType(short(at.Text()), p.Type().String(), at)
+		return b.typeExprs.unsupportedType(short(at.Text()), p.Type().String(), at)
 	}
-	return deref(p, inherit(p.Type().Elem, p.Type().Space), at)
+	return infer.Deref(p, infer.Inherit(p.Type().Elem, p.Type().Space), at)
 }
 
 // spaceOf is the address space an address belongs to: its own, else that of
 // the probe (T-AS-02).
-func (b *body) spaceOf(t *types.Type) types.Space {
+func (b places) spaceOf(t *types.Type) types.Space {
 	if t.Space != types.SpaceNone {
 		return t.Space
 	}
 	return b.site.Space
 }
 
-// inherit gives a pointer that was read from a space the same space, unless it
-// says where it points (T-STRUCT-06).
-func inherit(t *types.Type, sp types.Space) *types.Type {
-	if t.Kind == types.Pointer && t.Space == types.SpaceNone && sp != types.Local {
-		return t.WithSpace(sp)
-	}
-	return t
-}
-
 // addressOf types &$v and &@m (T-PTR-05). The address of a variable is only
 // good for reading through it at once, which addressed does; a pointer into the
 // program's own memory that outlives its expression is not compiled yet.
-func (b *body) addressOf(e *syntax.Unary) hir.Expr {
+func (b places) addressOf(e *syntax.Unary) hir.Expr {
 	switch unparen(e.X).(type) {
 	case *syntax.Var:
 		return b.unsupported(e.At.At, "T-PTR-05", "the address of a variable, other than to read through it")
 	case *syntax.Map:
 		return b.unsupported(e.At.At, "T-PTR-05", "the address of a map")
 	}
-	return poison(e.At.At) // the parser has complained
+	return infer.Poison(e.At.At) // the parser has complained
 }
 
 // addressed finds the variable of *(&$v) and (&$v)->field, which is read
@@ -153,7 +134,7 @@ func addressed(e syntax.Expr) (*syntax.Var, bool) {
 
 // readAddressed reads the variable; taking its address counts as assigning
 // (T-VAR-05).
-func (b *body) readAddressed(e *syntax.Var) hir.Expr {
+func (b places) readAddressed(e *syntax.Var) hir.Expr {
 	if v := b.lookupVar(e.Name); v != nil {
 		v.assigned = true
 	}
@@ -161,60 +142,60 @@ func (b *body) readAddressed(e *syntax.Var) hir.Expr {
 }
 
 // incDec types ++ and -- (T-OP-08).
-func (b *body) incDec(target syntax.Expr, op string, post bool, at source.Span) hir.Expr {
+func (b ops) incDec(target syntax.Expr, op string, post bool, at source.Span) hir.Expr {
 	x := &hir.IncDec{X: hir.X{At: at}, Dec: op == "--", Post: post, Step: 1}
 	switch t := unparen(target).(type) {
 	case *syntax.Var:
 		v := b.variable(t)
 		if v == nil {
-			return poison(at)
+			return infer.Poison(at)
 		}
 		v.assigned = true
 		x.Var = v.hv
-		return b.step(x, &v.cell, "$"+v.name, "variable")
+		return b.step(x, &v.Cell, "$"+v.name, "variable")
 	case *syntax.Map:
-		m, key, ok := b.mapAccess(t)
+		m, key, ok := b.mapUses.mapAccess(t)
 		if !ok {
-			return poison(at)
+			return infer.Poison(at)
 		}
 		x.Map, x.Key = m.hm, key
 		m.written = true
 		m.hm.Written, m.hm.Read = true, true
 		return b.step(x, &m.value, m.label(), "map")
 	}
-	return poison(at) // the parser has complained
+	return infer.Poison(at) // the parser has complained
 }
 
 // step widens the cell that ++ or -- works on and gives the operator its type.
-func (b *body) step(x *hir.IncDec, c *cell, name, kind string) hir.Expr {
+func (b ops) step(x *hir.IncDec, c *infer.Cell, name, kind string) hir.Expr {
 	at := x.At
-	if c.raw == nil && kind == "variable" {
+	if c.Raw == nil && kind == "variable" {
 		b.depend(c)
-		return pending(at)
+		return infer.Pending(at)
 	}
-	t := c.raw
+	t := c.Raw
 	switch {
-	case t == nil || t.Flex && !c.fixed:
+	case t == nil || t.Flex && !c.Fixed:
 		// A counter with nothing but literals beside it: int64, unless a typed
 		// value elsewhere decides.
-		want := litPos[3]
+		want := infer.LitPos[3]
 		if x.Dec {
 			want = types.Int64
 		}
 		b.widen(c, &hir.Int{X: hir.X{T: want, At: at}})
-	case t.Kind == types.Int && c.fixed:
+	case t.Kind == types.Int && c.Fixed:
 		b.depend(c)
 	case t.IsInt():
 		b.widen(c, &hir.Int{X: hir.X{T: types.IntType(8, t.Signed || x.Dec), At: at}})
 	case t.Kind == types.Pointer:
-		x.Step = int64(max(pointee(t).Size, 1))
+		x.Step = int64(max(infer.Pointee(t).Size, 1))
 		b.depend(c)
 	default:
-		b.errorf("bad-operands", at, "the `++` and `--` operators can not be used on expressions of type `%s`", c.typ).
-			WithLabel("%s %s is %s", kind, name, article(c.typ)).At(c.first, "from here").WithRow("T-OP-08")
+		b.errorf("bad-operands", at, "the `++` and `--` operators can not be used on expressions of type `%s`", c.Typ).
+			WithLabel("%s %s is %s", kind, name, article(c.Typ)).At(c.First, "from here").WithRow("T-OP-08")
 		b.depend(c)
-		return poison(at)
+		return infer.Poison(at)
 	}
-	x.T = c.typ
+	x.T = c.Typ
 	return x
 }

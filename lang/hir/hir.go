@@ -41,8 +41,7 @@ type Map struct {
 	Entries       int         // declared or configured maximum; 1 for plain scalar maps
 	At            source.Span // first use
 	Written, Read bool
-	// Printed tells that user space prints or reads the map (print, exit).
-	Index int // position in Program.Maps
+	Index         int // position in Program.Maps
 }
 
 // Probe is one body compiled for one site.
@@ -53,7 +52,7 @@ type Probe struct {
 	Vars []*Var      // every scratch variable of the body
 	At   source.Span // the attach point in the script
 
-	UsesArgs, UsesRetval, UsesDuration, UsesGraph bool
+	UsesRetval, UsesDuration bool
 }
 
 // Var is a scratch variable.

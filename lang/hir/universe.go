@@ -6,19 +6,8 @@ import (
 	"probe/lang/types"
 )
 
-// Uses tells a provider what a body mentions, since that decides how its
-// attach point is expanded (P-COM-06) and which mechanism will do.
-type Uses struct {
-	Probe    bool // `probe`: one program for each match
-	Args     bool // args.NAME
-	ArgN     bool // argN
-	Retval   bool
-	Duration bool
-	Func     bool
-	Graph    bool
-	Reg      bool // reg(), ctx
-	Stack    bool
-}
+// Uses tells a provider what a body mentions.
+type Uses = types.Uses
 
 // Probes turns attach points into sites; the runtime's providers implement it,
 // and tests use a fake.
@@ -58,15 +47,6 @@ type Part struct {
 	Quoted bool
 	Sep    byte
 	At     source.Span
-}
-
-// ProbeKind is one probe type of the language.
-type ProbeKind struct {
-	Name    string
-	Aliases []string // case-sensitive short names
-	Usage   string   // "kprobe:[module:]function[+offset]"
-	Doc     string
-	Row     string
 }
 
 // Types answers for named types; the kernel's BTF implements it together with

@@ -47,7 +47,7 @@ type (
 		Text string
 	}
 	// CDef is the verbatim text of one struct, union or enum definition,
-	// parsed further by ParseC.
+	// parsed further by ParseCSection.
 	CDef struct {
 		At
 		Text string
@@ -57,7 +57,7 @@ type (
 		At
 		Entries []*ConfigEntry
 	}
-	// Import is import "path"; Alias is never set by today's grammar.
+	// Import is import "path".
 	Import struct {
 		At
 		Path *StringLit
@@ -153,9 +153,9 @@ type FnParam struct {
 }
 
 // AttachPoint is the raw text of one attach point and its split parts. Parts
-// are those of the first alternative; NewAttachPoint tells how alternatives are
-// represented. Positional parameters inside ($1) are still unreplaced: the checker expands
-// them textually and splits again with SplitAttach.
+// are those of the first alternative; NewAttachPoint says how alternatives are
+// represented. Positional parameters ($1) are not replaced yet: the checker
+// replaces them in the text and calls NewAttachPoint again.
 type AttachPoint struct {
 	At
 	Raw   string

@@ -38,12 +38,6 @@ func NewAttachPoint(text string, at source.Span) *AttachPoint {
 	return first
 }
 
-// SplitAttach splits the text of an attach point at ':' and '@' outside quotes
-// (row L-AP-03); see NewAttachPoint for the places and for '|'.
-func SplitAttach(text string, at source.Span) []AttachPart {
-	return NewAttachPoint(text, at).Parts
-}
-
 type textRange struct{ start, end int }
 
 // splitWhole cuts the text at every '|' behind which a whole attach point of

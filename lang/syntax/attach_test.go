@@ -82,7 +82,7 @@ func TestNewAttachPoint(t *testing.T) {
 }
 
 func TestAttachRawPart(t *testing.T) {
-	parts := SplitAttach("uprobe:/tmp/a|b:f", source.Span{})
+	parts := NewAttachPoint("uprobe:/tmp/a|b:f", source.Span{}).Parts
 	if parts[1].Text != "/tmp/a" || parts[1].Raw != "/tmp/a|b" {
 		t.Errorf("part with alternatives is %q, raw %q", parts[1].Text, parts[1].Raw)
 	}
@@ -101,7 +101,7 @@ func TestAttachAlternativesBounded(t *testing.T) {
 func TestReplacedAttach(t *testing.T) {
 	f := source.New("t", "kprobe:$1")
 	at := source.Span{File: f, Start: 0, End: len(f.Text)}
-	for _, p := range SplitAttach("kprobe:vfs_read", at) {
+	for _, p := range NewAttachPoint("kprobe:vfs_read", at).Parts {
 		if p.At.At != at {
 			t.Errorf("part %q is at %v", p.Text, p.At.At)
 		}

@@ -23,5 +23,5 @@
 //	                      what others do with trees
 //
 // Entry points: Parse, ParseExpr, ParseStmts, ParseMacroBody, ParseCSection,
-// ParseCHeader, NewAttachPoint, ParseInteger, Format, Inspect, CloneBlock.
+// ParseCHeader, NewAttachPoint, ParseInteger, Format, Inspect.
 package syntax

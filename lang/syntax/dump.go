@@ -4,6 +4,13 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"probe/lang/source"
+)
+
+var (
+	atType   = reflect.TypeFor[At]()
+	spanType = reflect.TypeFor[source.Span]()
 )
 
 // Dump is a tree as text, one node a line, for people who look at what the

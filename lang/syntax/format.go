@@ -34,13 +34,6 @@ func Format(f *File) string {
 	return strings.TrimRight(out, "\n") + "\n"
 }
 
-// FormatExpr is the canonical text of one expression, without comments.
-func FormatExpr(x Expr) string {
-	p := &printer{}
-	p.expr(x)
-	return (&layout{ops: p.ops}).run()
-}
-
 // String is the type as the formatter prints it.
 func (t *TypeExpr) String() string {
 	p := &printer{}

@@ -118,7 +118,7 @@ func TestFormatRewritten(t *testing.T) {
 			"{\n    $a = $a + $b;\n    $a\n}"},
 		{&If{Cond: v("a"), Then: &Block{}, Else: &If{Cond: v("b"), Then: &Block{Value: sum}}}, "if $a { } else if $b {\n    $a + $b\n}"},
 	} {
-		if got := FormatExpr(c.x); got != c.want {
+		if got := formatExpr(c.x); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)
 		}
 	}

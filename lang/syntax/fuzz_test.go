@@ -41,7 +41,7 @@ func FuzzParse(f *testing.F) {
 		}
 		b, diags := ParseStmts(src)
 		if !diags.HasErrors() && b.Value != nil {
-			out := FormatExpr(b.Value)
+			out := formatExpr(b.Value)
 			x, diags := ParseExpr(source.New("again", out))
 			if diags.HasErrors() || !EqualExpr(b.Value, x) {
 				t.Errorf("expression %q is printed as %q: %v", text, out, diags.Err())

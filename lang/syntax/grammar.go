@@ -188,7 +188,3 @@ func releaseGrammar(g *grammar) {
 	}
 	idle.Unlock()
 }
-
-// Warm builds the grammar ahead of the first Parse. A command calls it in a
-// goroutine of its own next to other start-up work.
-func Warm() { releaseGrammar(acquireGrammar()) }

@@ -155,7 +155,7 @@ func grouped(x Expr) string {
 	case *TypeArg:
 		return fmt.Sprintf("<%s>", x.Type)
 	}
-	return FormatExpr(x)
+	return formatExpr(x)
 }
 
 func groupedList(xs []Expr) string {
@@ -164,4 +164,11 @@ func groupedList(xs []Expr) string {
 		out = append(out, grouped(x))
 	}
 	return "(" + strings.Join(out, ", ") + ")"
+}
+
+// formatExpr returns the canonical text of one expression.
+func formatExpr(x Expr) string {
+	p := &printer{}
+	p.expr(x)
+	return (&layout{ops: p.ops}).run()
 }

@@ -55,7 +55,7 @@ func TestStrings(t *testing.T) {
 		if got := x.(*StringLit).Value; got != c.want {
 			t.Errorf("%s is %q, want %q", c.text, got, c.want)
 		}
-		if got := FormatExpr(x); got != c.text {
+		if got := formatExpr(x); got != c.text {
 			t.Errorf("%s is printed as %s", c.text, got)
 		}
 		again, diags := ParseExpr(source.New("t", Quote(c.want)))

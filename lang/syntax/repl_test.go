@@ -65,7 +65,7 @@ func TestParseStmts(t *testing.T) {
 		}
 		value := ""
 		if b.Value != nil {
-			value = FormatExpr(b.Value)
+			value = formatExpr(b.Value)
 		}
 		if len(b.Stmts) != c.stmts || value != c.value {
 			t.Errorf("%q gave %d statements and the value %q, want %d and %q", c.text, len(b.Stmts), value, c.stmts, c.value)
@@ -92,7 +92,7 @@ func TestParseExprRefuses(t *testing.T) {
 			t.Errorf("ParseExpr(%q) = %v without an error", text, x)
 		}
 	}
-	if x, diags := ParseExpr(source.New("t", "1 + 2;")); diags.HasErrors() || FormatExpr(x) != "1 + 2" {
+	if x, diags := ParseExpr(source.New("t", "1 + 2;")); diags.HasErrors() || formatExpr(x) != "1 + 2" {
 		t.Errorf("one expression with a ';' gave %v, %v", x, diags.Err())
 	}
 }
@@ -108,7 +108,7 @@ func TestParseMacroBody(t *testing.T) {
 		x, ok := ParseMacroBody(source.Span{File: f, Start: 10, End: 10 + len(c.body)})
 		got := ""
 		if ok {
-			got = FormatExpr(x)
+			got = formatExpr(x)
 		}
 		if got != c.want {
 			t.Errorf("body %q was read as %q, want %q", c.body, got, c.want)

@@ -7,46 +7,6 @@ import (
 	"probe/lang/source"
 )
 
-// TestClone copies every body of the corpus: the copy is equal and shares no
-// node with the original.
-func TestClone(t *testing.T) {
-	for name, text := range corpus(t) {
-		f := parseOK(t, name, text)
-		for _, item := range f.Items {
-			var b *Block
-			switch item := item.(type) {
-			case *Probe:
-				b = item.Body
-			case *Macro:
-				b = item.Body
-			case *Fn:
-				b = item.Body
-			default:
-				continue
-			}
-			c := CloneBlock(b)
-			if !EqualExpr(&BlockExpr{Block: b}, &BlockExpr{Block: c}) {
-				t.Errorf("%s: the copy of %s differs:\n%s", name, b.At.At, Dump(c))
-			}
-			seen := map[Node]bool{}
-			Walk(b, func(n Node) { seen[n] = true })
-			n := 0
-			Walk(c, func(m Node) {
-				n++
-				if seen[m] {
-					t.Errorf("%s: the copy shares a %T", name, m)
-				}
-				if !m.Span().Valid() {
-					t.Errorf("%s: the copy of a %T has no place", name, m)
-				}
-			})
-			if n != len(seen) {
-				t.Errorf("%s: %d nodes in the copy, %d in the original", name, n, len(seen))
-			}
-		}
-	}
-}
-
 // TestInspectCoversTypes walks the corpus and checks that every type of node
 // that a valid script can hold was met, so that Inspect forgets none.
 func TestInspectCoversTypes(t *testing.T) {

@@ -29,7 +29,10 @@ type Signature struct {
 	Agg    bool // aggregation: only as @m[k] = f(…)
 	Async  bool // runs in user space when its record is drained
 	Unsafe bool // needs --unsafe
-	Ends   bool // ends the probe like return (exit)
+	// Unstable names the feature of a configuration variable unstable_NAME that
+	// decides whether scripts may use it; "" for what is settled.
+	Unstable string
+	Ends     bool // ends the probe like return (exit)
 	// Context tells that it reads the probe's context (not allowed in loop
 	// bodies that become callbacks, E-FOR-03).
 	Context bool
@@ -38,6 +41,34 @@ type Signature struct {
 	// Probes lists the probe kinds (canonical names) it can be used in; nil
 	// means all.
 	Probes []string
+	// Registers reports whether it needs the registers that the probed context
+	// was saved with, which trampolines do not have.
+	Registers bool
+	// Fleeting reports whether the value is valid only while the probe runs, so
+	// that it can be no part of a map key.
+	Fleeting bool
+	// ShowsMap reports whether a map given to it is read when the record is
+	// drained, and not when the call is reached.
+	ShowsMap bool
+	// Shapes are argument lists that take a map or variable as such (appendix L):
+	// a user's macro of plain words does not hide them. One character stands for
+	// an argument: '@' a whole map, '$' a variable, 'e' any expression.
+	Shapes []string
+	// Reserved names cannot be redefined by a macro (L-LEX-10).
+	Reserved bool
+	// Missing marks a name that the language has and this build refuses. Only
+	// Name and Row are set.
+	Missing bool
+
+	Effects Effect
+	Known   Known
+	Uses    Uses
+	// NoReplay is why a recording has no answer, which completes "a recording
+	// cannot answer this: "; "" when it can, or when what the programs ask the
+	// kernel for already decides it.
+	NoReplay string
+	// NoReplayWord is the same for bare words among the arguments.
+	NoReplayWord map[string]string
 }
 
 // ParamKind says what a parameter takes.
@@ -105,9 +136,6 @@ type Const struct {
 	Str  string // String and byte-array constants
 }
 
-// IntConst makes an integer literal with the type of T-INT-01.
-func IntConst(bits uint64, neg bool) *Const { return &Const{Type: LiteralType(bits, neg), Int: bits} }
-
 // StrConst makes a string literal.
 func StrConst(s string) *Const { return &Const{Type: StringType(len(s) + 1), Str: s} }
 
@@ -157,6 +185,8 @@ type Env interface {
 // SiteInfo is what a signature may know of the probe site.
 type SiteInfo struct {
 	Provider string // canonical probe type
+	Type     string // the value of `probetype`
+	Graph    bool   // the probe has a call graph
 	Name     string // full probe name
 	Space    Space  // default address space
 	Retval   *Type  // nil where there is none

@@ -99,6 +99,12 @@ func (v Value) Divided(div int64) Value {
 	return Value{T: t, B: binary.LittleEndian.AppendUint64(nil, divide(v.Uint(), div, v.Signed()))}
 }
 
+// Stats is what stats() has collected; div applies to the average (M-PRINT-10).
+// Average and total are signed where the type is.
+func (v Value) Stats(div int64) (count, average, total uint64) {
+	return load(v.B, 8, 8), divide(v.average(), max(div, 1), v.T.Signed), load(v.B, 0, 8)
+}
+
 // AppendMapValue appends the text of a map's value, divided.
 func AppendMapValue(dst []byte, v Value, div int64, r Resolver) []byte {
 	if v.T != nil && v.T.Kind == types.Stats {

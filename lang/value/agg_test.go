@@ -52,7 +52,7 @@ func TestMerge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Merge([]byte("x"), tt.t, tt.cells, tt.stride)
-			if text := Text(Value{tt.t, got[1:]}, nil); text != tt.want {
+			if text := text(Value{tt.t, got[1:]}, nil); text != tt.want {
 				t.Errorf("Merge prints %q, want %q", text, tt.want)
 			}
 		})

@@ -16,24 +16,6 @@ func ErrName(n int) (string, bool) {
 	return errnos[n].name, true
 }
 
-// ErrNumber is the inverse of ErrName. Both names of a number are known.
-func ErrNumber(name string) (int, bool) {
-	switch name {
-	case "":
-		return 0, false
-	case "EWOULDBLOCK":
-		name = "EAGAIN"
-	case "EDEADLOCK":
-		name = "EDEADLK"
-	}
-	for n := range errnos {
-		if errnos[n].name == name {
-			return n, true
-		}
-	}
-	return 0, false
-}
-
 // StrError is the kernel's words for an errno (F-STRERROR): the comments of
 // its headers, not the C library's messages. The sign does not matter.
 func StrError(n int64) string {

@@ -169,3 +169,6 @@ func (machine) Wall(clock Clock, ns uint64) (time.Time, bool) {
 }
 
 func (machine) TruncTrailer() string { return "~" }
+
+// text returns the text form of a value.
+func text(v Value, r Resolver) string { return string(AppendText(nil, v, r)) }

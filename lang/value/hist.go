@@ -1,6 +1,7 @@
 package value
 
 import (
+	"iter"
 	"math/bits"
 	"strconv"
 
@@ -199,6 +200,17 @@ func eachBucket(t *types.Type, buckets []Bucket, visit func(index int, n, larges
 			n = buckets[next].Count
 		}
 		visit(i, n, largest)
+	}
+}
+
+// EachBucket iterates over the buckets of a histogram that are shown, from the
+// first to the last that is not empty, with counts divided as in AppendHist.
+func EachBucket(t *types.Type, buckets []Bucket, div int64) iter.Seq2[Bounds, uint64] {
+	return func(yield func(Bounds, uint64) bool) {
+		more := true
+		eachBucket(t, buckets, func(index int, n, _ uint64) {
+			more = more && yield(BucketBounds(t, index), divCount(t, n, div))
+		})
 	}
 }
 

@@ -76,7 +76,7 @@ func TestAppendKeyJSON(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := string(AppendKeyJSON(nil, tt.v, machine{})); got != tt.want {
-			t.Errorf("AppendKeyJSON(%s) = %s, want %s", Text(tt.v, machine{}), got, tt.want)
+			t.Errorf("AppendKeyJSON(%s) = %s, want %s", text(tt.v, machine{}), got, tt.want)
 		}
 	}
 }

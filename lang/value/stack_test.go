@@ -44,7 +44,7 @@ func TestAppendStack(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := Text(tt.v, machine{}); got != tt.want {
+			if got := text(tt.v, machine{}); got != tt.want {
 				t.Errorf("Text = %q, want %q", got, tt.want)
 			}
 		})

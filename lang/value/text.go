@@ -19,9 +19,6 @@ func AppendText(dst []byte, v Value, r Resolver) []byte {
 	return appendText(dst, v, orDefault(r), 0)
 }
 
-// Text is AppendText as a string.
-func Text(v Value, r Resolver) string { return string(AppendText(nil, v, r)) }
-
 // AppendKey appends the text of a map key: its text form without an outer pair
 // of parentheses (M-PRINT-02).
 func AppendKey(dst []byte, v Value, r Resolver) []byte {

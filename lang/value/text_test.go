@@ -128,7 +128,7 @@ func TestAppendText(t *testing.T) {
 func TestNilResolver(t *testing.T) {
 	v := tuple(strN(2, "ab"), num(types.KSymType, 1), num(types.UserType, 0), Value{T: types.TimeType},
 		Value{T: types.CgroupType}, Value{types.USymType, le(2)})
-	if got, want := Text(v, nil), "(ab.., 0x1, , (?), , 0x2)"; got != want {
+	if got, want := text(v, nil), "(ab.., 0x1, , (?), , 0x2)"; got != want {
 		t.Errorf("Text without resolver = %q, want %q", got, want)
 	}
 }
@@ -148,9 +148,14 @@ func TestAppendKey(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := string(AppendKey([]byte("("), tt.v, nil)); got != "("+tt.want {
-			t.Errorf("AppendKey(%s) = %q, want %q", Text(tt.v, nil), got[1:], tt.want)
+			t.Errorf("AppendKey(%s) = %q, want %q", text(tt.v, nil), got[1:], tt.want)
 		}
 	}
+}
+
+// literal returns an integer literal with the type of T-INT-01.
+func literal(bits uint64, neg bool) *types.Const {
+	return &types.Const{Type: types.LiteralType(bits, neg), Int: bits}
 }
 
 func TestOfConst(t *testing.T) {
@@ -158,20 +163,17 @@ func TestOfConst(t *testing.T) {
 		c    *types.Const
 		want string
 	}{
-		{types.IntConst(5, false), "5"},
-		{types.IntConst(^uint64(0), true), "-1"},
-		{types.IntConst(1<<63, false), "9223372036854775808"},
+		{literal(5, false), "5"},
+		{literal(^uint64(0), true), "-1"},
+		{literal(1<<63, false), "9223372036854775808"},
 		{types.StrConst("abc"), "abc"},
 		{types.StrConst(""), ""},
 		{types.BoolConst(true), "true"},
 	}
 	for _, tt := range tests {
-		if got := Text(OfConst(tt.c), nil); got != tt.want {
+		if got := text(OfConst(tt.c), nil); got != tt.want {
 			t.Errorf("OfConst(%+v) prints %q, want %q", tt.c, got, tt.want)
 		}
-	}
-	if got := Text(OfString("abc"), nil); got != "abc" {
-		t.Errorf("OfString prints %q", got)
 	}
 }
 

@@ -32,11 +32,6 @@ func OfInt(t *types.Type, bits uint64) Value {
 	return Value{T: t, B: b[:min(max(t.Size, 0), 8)]}
 }
 
-// OfString makes a string value with room for the NUL.
-func OfString(s string) Value {
-	return Value{T: types.StringType(len(s) + 1), B: append([]byte(s), 0)}
-}
-
 // OfConst makes the value of a literal.
 func OfConst(c *types.Const) Value {
 	if c.Type.Kind == types.String || c.Type.Kind == types.Array || c.Type.Kind == types.Buffer {

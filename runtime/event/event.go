@@ -1,171 +1,203 @@
-// Package event reads the records that probe programs leave in the BPF ring
-// buffer and decodes them. In goes the memory of the buffer, out come typed
-// values that point into it; nothing is copied on the way.
-//
-// Programs submit records without waking the reader, since a wake-up costs
-// more than everything else about a record. So the reader looks at the buffer
-// at intervals, which needs no system call, and sleeps on the buffer's file
-// descriptor in between for the few records that do ask to be seen at once.
-//
-// The package knows nothing of scripts beyond the record layouts it is given.
 package event
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"sync/atomic"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
+	"probe/lang/diag"
+	"probe/lang/source"
+	"probe/lang/types"
+	"probe/lang/value"
+	"probe/runtime/graph"
 )
 
-// Layout of a record in the buffer (kernel/bpf/ringbuf.c, struct
-// bpf_ringbuf_hdr): a 32-bit length with two flags, 32 bits that belong to the
-// kernel, the data, padding to 8 bytes.
+// Event is one of the types of this package, as a pointer. An event, and all
+// that it points to, belongs to the sender: it is valid until Sink.Take returns.
+type Event interface {
+	// Kind is the name of the event: the "type" of its JSON object where it has
+	// one.
+	Kind() string
+}
+
+// Attached says that everything is attached: it is the first event, except for
+// those of begin probes.
+type Attached struct {
+	Probes int // places where the script is attached
+}
+
+// Printf is a call of printf. value.AppendFormat makes the text.
+type Printf struct {
+	Format   []value.Spec
+	Args     []value.Value
+	Resolver value.Resolver
+}
+
+// Text is text that has no columns: a formatted time, the start of a file, the
+// strings of join, the output of a command. It is without the newline that Join
+// and System end with where they are shown as lines.
+type Text struct {
+	From Source
+	Data []byte
+}
+
+// Source is where the text of a Text comes from.
+type Source string
+
+// The sources.
 const (
-	headerSize  = 8
-	busyBit     = 1 << 31 // reserved, not yet submitted
-	discardBit  = 1 << 30 // to be skipped
-	lengthMask  = discardBit - 1
-	publishStep = 64 << 10 // bytes consumed between two updates for the kernel
+	Time   Source = "time"
+	Cat    Source = "cat"
+	Join   Source = "join"
+	System Source = "syscall"
 )
 
-// ErrCorrupt is wrapped when the buffer holds what no kernel writes.
-var ErrCorrupt = errors.New("ring buffer is corrupt")
-
-// Ring is the reading end of one ring buffer. It is not safe for concurrent
-// use.
-type Ring struct {
-	consumer *uint64 // shared: how far we have read
-	producer *uint64 // shared: how far the kernel has written
-	data     []byte  // the data pages
-	size     uint64  // their bytes
-	joined   []byte  // a record whose end is at the start of the pages, in one piece
-
-	pos       uint64 // our position, ahead of *consumer by at most publishStep
-	published uint64
-
-	unmap func() error
+// Value is print() of a value.
+type Value struct {
+	Value    value.Value
+	Resolver value.Resolver
 }
 
-// Open maps the ring buffer behind a map's file descriptor; size is its
-// max_entries, the bytes of its data area.
-func Open(fd int, size int) (*Ring, error) {
-	page := os.Getpagesize()
-	if size <= 0 || size&(size-1) != 0 || size%page != 0 {
-		return nil, fmt.Errorf("map ring buffer: size %d is not a power of two of pages", size)
-	}
-	cons, err := unix.Mmap(fd, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, fmt.Errorf("map ring buffer: %w", err)
-	}
-	// The kernel offers the data pages twice in a row, so that no record is
-	// split. All of them would count as memory of this process twice.
-	prod, err := unix.Mmap(fd, int64(page), page+size, unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		unix.Munmap(cons)
-		return nil, fmt.Errorf("map ring buffer: %w", err)
-	}
-	r := newRing(cons, prod[:page], prod[page:], size)
-	r.unmap = func() error { return errors.Join(unix.Munmap(cons), unix.Munmap(prod)) }
-	return r, nil
+// Map is a snapshot of a map, merged over the CPUs.
+type Map struct {
+	Name string      // without '@'
+	Key  *types.Type // nil in maps without keys
+	Val  *types.Type
+	// Entries are sorted and cut down to what the script asked for.
+	Entries []value.Entry
+	// Div is the divisor of print(@m, top, div); 0 and 1 change nothing. The
+	// values of Entries are not divided.
+	Div int64
+	// Final marks the snapshots at the end of a run, one for each map.
+	Final    bool
+	Resolver value.Resolver
 }
 
-// newRing works on memory laid out as the kernel does.
-func newRing(consumer, producer, data []byte, size int) *Ring {
-	r := &Ring{
-		consumer: (*uint64)(unsafe.Pointer(unsafe.SliceData(consumer))),
-		producer: (*uint64)(unsafe.Pointer(unsafe.SliceData(producer))),
-		data:     data,
-		size:     uint64(size),
-	}
-	r.pos = atomic.LoadUint64(r.consumer)
-	r.published = r.pos
-	return r
+// Message is errorf or warnf of a script.
+type Message struct {
+	Severity diag.Severity // Error or Warning
+	At       source.Span
+	Format   []value.Spec
+	Args     []value.Value
+	Resolver value.Resolver
 }
 
-// Close unmaps the buffer. Records handed out before are gone.
-func (r *Ring) Close() error {
-	if r.unmap == nil {
-		return nil
-	}
-	err := r.unmap()
-	r.unmap, r.data, r.consumer, r.producer = nil, nil, nil, nil
-	return err
+// RuntimeError is something that went wrong while a probe ran (R-ERR rows).
+type RuntimeError struct {
+	At      source.Span
+	Message string // "Bad address"
+	Helper  string // BPF helper that failed, "" if none did
+	Retcode int    // what it returned, negative
+	Count   uint64 // how often, when several are reported at once; 0 means 1
 }
 
-// Pending is the number of bytes written and not yet read. Records that are
-// reserved but not submitted count.
-func (r *Ring) Pending() uint64 {
-	if r.producer == nil {
-		return 0
-	}
-	return atomic.LoadUint64(r.producer) - r.pos
+// Lost says that events were lost.
+type Lost struct {
+	Events uint64 // since the last report
 }
 
-// Read calls yield with each record that is there, at most limit of them
-// (0 means all), until yield returns false. The bytes are valid during the
-// call only. It returns how many records were read; busy tells that it stopped
-// at a record which a program is still filling.
-func (r *Ring) Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error) {
-	if r.producer == nil {
-		return 0, false, nil
-	}
-	defer r.publish()
-	end := atomic.LoadUint64(r.producer)
-	for {
-		if r.pos >= end {
-			// The kernel may have written on while we worked; stopping only
-			// when nothing is new drains the buffer for good.
-			if end = atomic.LoadUint64(r.producer); r.pos >= end {
-				return n, false, nil
-			}
-		}
-		at := r.pos & (r.size - 1)
-		head := atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.data[at])))
-		if head&busyBit != 0 {
-			return n, true, nil
-		}
-		length := uint64(head & lengthMask)
-		whole := (length + headerSize + 7) &^ 7
-		if whole > end-r.pos || whole > r.size {
-			err := fmt.Errorf("%w: a record of %d bytes at position %d, with %d bytes written",
-				ErrCorrupt, length, r.pos, end-r.pos)
-			// Nothing after it can be trusted: skip all that is there.
-			r.pos = end
-			return n, false, err
-		}
-		r.pos += whole
-		if head&discardBit != 0 {
-			continue
-		}
-		n++
-		ok := yield(r.record((at+headerSize)&(r.size-1), length))
-		if r.pos-r.published >= publishStep {
-			r.publish()
-		}
-		if !ok || n == limit {
-			return n, false, nil
-		}
-	}
+// Log is a message of the run itself, without a place in the script.
+type Log struct {
+	Severity diag.Severity
+	Text     string
 }
 
-// record is the data at an offset, put together when it goes around the end.
-func (r *Ring) record(at, length uint64) []byte {
-	if at+length <= r.size {
-		return r.data[at : at+length : at+length]
-	}
-	r.joined = append(append(r.joined[:0], r.data[at:r.size]...), r.data[:at+length-r.size]...)
-	return r.joined
+// Graph is a call graph that the script asked for. It comes before the value
+// that shows it. The tree may be kept; the table of functions is the same one
+// in all events of a run and only grows, while no event is being taken.
+type Graph struct {
+	ID    value.GraphID
+	Tree  *graph.Tree
+	Funcs *graph.Funcs
 }
 
-// publish gives what was read back to the kernel. It is not done for each
-// record, because the kernel's side reads this cache line for every
-// reservation.
-func (r *Ring) publish() {
-	if r.pos != r.published {
-		atomic.StoreUint64(r.consumer, r.pos)
-		r.published = r.pos
-	}
+// Exit says that the script called exit().
+type Exit struct {
+	Status int
 }
+
+// End says that no probe runs any more. The final snapshots of maps and the
+// receipt follow.
+type End struct{}
+
+// Kind is "attached_probes".
+func (*Attached) Kind() string { return "attached_probes" }
+
+// Kind is "printf".
+func (*Printf) Kind() string { return "printf" }
+
+// Kind is the source.
+func (e *Text) Kind() string { return string(e.From) }
+
+// Kind is "value".
+func (*Value) Kind() string { return "value" }
+
+// Kind is "hist", "stats", "tseries", or "map" for all other values.
+func (m *Map) Kind() string {
+	switch m.Val.Kind {
+	case types.Hist, types.LHist:
+		return "hist"
+	case types.Avg, types.Stats:
+		return "stats"
+	case types.TSeries:
+		return "tseries"
+	}
+	return "map"
+}
+
+// Kind is "errorf" or "warnf".
+func (e *Message) Kind() string {
+	if e.Severity == diag.Error {
+		return "errorf"
+	}
+	return "warnf"
+}
+
+// Kind is "helper_error" where a BPF helper failed, else "runtime_error".
+func (e *RuntimeError) Kind() string {
+	if e.Helper != "" {
+		return "helper_error"
+	}
+	return "runtime_error"
+}
+
+// Kind is "lost_events".
+func (*Lost) Kind() string { return "lost_events" }
+
+// Kind is "log".
+func (*Log) Kind() string { return "log" }
+
+// Kind is "graph".
+func (*Graph) Kind() string { return "graph" }
+
+// Kind is "exit".
+func (*Exit) Kind() string { return "exit" }
+
+// Kind is "end".
+func (*End) Kind() string { return "end" }
+
+// Kind is "receipt".
+func (*Receipt) Kind() string { return "receipt" }
+
+// NewMap makes a snapshot for print(@m, top, div), which are 0 when not given.
+// A map without keys that holds nothing yet has its zero value (M-PRINT-11).
+func NewMap(m *value.MapData, top, div int64, r value.Resolver) *Map {
+	s := &Map{Name: m.Name, Key: m.Key, Val: m.Val, Div: div, Resolver: r}
+	if len(m.Entries) == 0 && m.Scalar() && !m.Val.IsMultiBucket() {
+		s.Entries = []value.Entry{{}}
+		return s
+	}
+	s.Entries = m.Sorted(top)
+	return s
+}
+
+// FinalMap makes the snapshot of a map at the end of a run.
+func FinalMap(m *value.MapData, r value.Resolver) *Map {
+	return &Map{Name: m.Name, Key: m.Key, Val: m.Val, Entries: m.Sorted(0), Final: true, Resolver: r}
+}
+
+// Scalar reports whether the map has no keys.
+func (m *Map) Scalar() bool { return m.Key == nil }
+
+// KeyOf is the key of an entry.
+func (m *Map) KeyOf(e *value.Entry) value.Value { return value.Value{T: m.Key, B: e.Key} }
+
+// ValueOf is the value of an entry, undivided, where the map has one value for
+// each key: not in histograms and time series.
+func (m *Map) ValueOf(e *value.Entry) value.Value { return value.Value{T: m.Val, B: e.Val} }

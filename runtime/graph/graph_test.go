@@ -209,7 +209,7 @@ func TestFuncs(t *testing.T) {
 	var f Funcs
 	asked := 0
 	resolve := func(a uint64) Func { asked++; return Func{Name: "x"} }
-	if f.At(10, resolve) != f.At(10, resolve) || asked != 1 {
+	if first := f.At(10, resolve); f.At(10, resolve) != first || asked != 1 {
 		t.Errorf("an address was resolved %d times", asked)
 	}
 	inside := func(uint64) Func { return Func{Name: "z", Addr: 100} }

@@ -19,7 +19,7 @@ const adminPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 const ifdownLimit = 30 * time.Second
 
 // errNoIfdown is why the lab does ifdown's work itself.
-var errNoIfdown = errors.New("Debian's ifdown is not installed")
+var errNoIfdown = errors.New("the ifdown command of Debian is not installed")
 
 // findIfdown looks for the ifdown of Debian's ifupdown and returns its path and
 // version. BusyBox, ifupdown2 and ifupdown-ng have commands of this name, too,

@@ -14,22 +14,17 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
 )
 
-// lateKinds attach after the others and in reverse order, so that several
-// probes on one event run in source order (P-COM-12): the kernel runs the last
-// one attached first.
-var lateKinds = map[hir.AttachKind]bool{
-	hir.AttachKprobe: true, hir.AttachKprobeMulti: true, hir.AttachUprobe: true, hir.AttachUretprobe: true,
-	hir.AttachFentry: true, hir.AttachFexit: true,
-}
-
 // order sorts programs into chains: programs of one chain go to the same
 // place and attach one after the other, chains attach at the same time. The
 // entry halves of ret: probes come in chains of their own, to be attached
-// before the rest, so that no return is seen without its entry.
+// before the rest, so that no return is seen without its entry. Where the kernel
+// runs the last one attached first, programs attach after the others and in
+// reverse, so that several probes on one event run in source order (P-COM-12).
 func order(programs []*object.Program) (entries, mains [][]int) {
 	var early, late []int
 	for i, p := range programs {
@@ -37,7 +32,7 @@ func order(programs []*object.Program) (entries, mains [][]int) {
 		case p.Site.Attach.Kind == hir.AttachNone || p.Site.Attach.Kind == hir.AttachInterval:
 		case p.Role == object.Entry:
 			entries = append(entries, []int{i})
-		case lateKinds[p.Site.Attach.Kind]:
+		case p.Site.Attach.Kind.LastFirst():
 			late = append(late, i)
 		default:
 			early = append(early, i)
@@ -76,7 +71,7 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 	attachOne := func(i int) bool {
 		p := c.obj.Programs[i]
 		pid := s.opts.PID
-		a, err := s.opts.Probes.Attach(ctx, p.Site, c.progs[i], pid)
+		a, err := s.opts.Machine.Attach(ctx, p.Site, c.progs[i], pid)
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil && ctx.Err() != nil {
@@ -104,8 +99,6 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 		c.failed = append(c.failed, a.Failed...)
 		if p.Role == object.Main {
 			c.count += a.Count
-		}
-		if p.Role == object.Main {
 			s.verbose("attached %s: %s", p.Site.Name, how(p.Site))
 		}
 		for _, f := range a.Failed {
@@ -186,7 +179,7 @@ func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 	case errno == unix.EPERM || errno == unix.EACCES:
 		d.Code = "no-permission"
 		d.WithNote("the kernel does not allow this process to attach it")
-		addPermission(d)
+		live.AddPermission(d)
 	case function && errno == unix.EILSEQ, function && errno == unix.EINVAL && p.Site.Attach.Offset != 0:
 		d.WithNote("possible attachment attempt in the middle of an instruction")
 	case function && errno == unix.EADDRNOTAVAIL:

@@ -10,17 +10,18 @@ import (
 	"probe/lang/types"
 	"probe/lang/value"
 	"probe/runtime/event"
-	"probe/runtime/output"
+	"probe/runtime/ring"
+	"probe/runtime/sink"
 	"probe/stdlib"
 )
 
 // BenchmarkRecord handles one record of printf("%d %s\n", pid, comm), from its
 // bytes in the ring buffer to the output.
 func BenchmarkRecord(b *testing.B) {
-	for _, format := range output.Formats() {
+	for _, format := range sink.Names() {
 		b.Run("event=printf/format="+format, func(b *testing.B) {
-			r := NewResolver()
-			p, err := output.New(format, output.Config{Out: io.Discard, Err: io.Discard, Resolver: r})
+			r := NewResolver(nil)
+			p, err := sink.New(format, sink.Config{Out: io.Discard, Err: io.Discard})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -30,20 +31,20 @@ func BenchmarkRecord(b *testing.B) {
 			}
 			ev := &object.Event{Fn: stdlib.Table()["printf"], Call: &builtin.CallInfo{}, Format: specs, Size: 24,
 				Args: []object.EventArg{{Type: types.Uint32, Off: 4}, {Type: types.StringType(16), Off: 8}}}
-			s := &Session{opts: Options{Printer: p, Resolver: r}}
-			c := &Clause{obj: &object.Object{Events: []*object.Event{ev}}, decoder: event.NewDecoder([]*object.Event{ev})}
+			s := &Session{opts: Options{Sink: p, Resolver: r}}
+			c := &Clause{obj: &object.Object{Events: []*object.Event{ev}}, decoder: ring.NewDecoder([]*object.Event{ev})}
 			c.handler = handler{s: s, u: c}
 			rec := make([]byte, 24)
 			binary.LittleEndian.PutUint32(rec[4:], 12345)
 			copy(rec[8:], "postgres")
-			p.Hold()
+			event.Hold(p)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for i := range b.N {
 				s.record(c, rec)
 				if i%4096 == 0 {
-					p.Release()
-					p.Hold()
+					event.Release(p)
+					event.Hold(p)
 				}
 			}
 			if c.dropped != 0 {

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -13,10 +12,10 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/hir"
-	"probe/runtime/event"
+	"probe/runtime/graph/store"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/replay"
+	"probe/runtime/ring"
 )
 
 // Clause is one object in the kernel: a whole script, or one clause of an
@@ -32,14 +31,14 @@ type Clause struct {
 	skipped int // probes that could not be attached and may be missing
 
 	data, percpu []byte // memory shared with the programs
-	ring         ring
-	machine      *replay.Machine // in place of the kernel, nil in a live run
+	ring         records
+	host         host // what its programs are in
 	ringFD       int
-	decoder      *event.Decoder
+	decoder      *ring.Decoder
 	handler      handler
-	counters     []uint64 // last seen value of each error counter
-	graphs       *graphs  // of fgraph: probes, nil without one
-	dropped      uint64   // records that could not be decoded
+	counters     []uint64      // last seen value of each error counter
+	graphs       *store.Keeper // of fgraph: probes, nil without one
+	dropped      uint64        // records that could not be decoded
 
 	// zeroed are the keyless aggregations that zero() has emptied: their memory
 	// does not tell that they were written.
@@ -52,8 +51,8 @@ type Clause struct {
 	timeless   chan struct{} // closed before that, when no intervals can
 }
 
-// ring is where the records of programs are read from.
-type ring interface {
+// records is where the records of programs are read from.
+type records interface {
 	Pending() uint64
 	Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error)
 	Close() error
@@ -69,7 +68,7 @@ type attached struct {
 // shared by name.
 func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]*ebpf.Map) (_ *Clause, err error) {
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors))}
-	c.handler = handler{s: s, u: c}
+	c.host, c.handler = loaded{c}, handler{s: s, u: c}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -86,13 +85,13 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 		}
 	}
 	if m := c.maps["p_ring"]; m != nil {
-		r, err := event.Open(m.FD(), int(m.MaxEntries()))
+		r, err := ring.Open(m.FD(), int(m.MaxEntries()))
 		if err != nil {
 			return nil, machineError("map the ring buffer", err)
 		}
 		c.ring = r
 		c.ringFD = m.FD()
-		c.decoder = event.NewDecoder(obj.Events)
+		c.decoder = ring.NewDecoder(obj.Events)
 	}
 	c.progs, err = loadPrograms(ctx, obj, c.maps, s.opts.Verbose != nil)
 	if err != nil {
@@ -101,19 +100,8 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 	return c, nil
 }
 
-// run runs the programs of a kind that user space runs: begin and end.
-func (c *Clause) run(provider string) error {
-	if c.machine != nil {
-		return c.machine.Special(provider)
-	}
-	var errs []error
-	for i, p := range c.obj.Programs {
-		if p.Site.Provider == provider {
-			errs = append(errs, c.progs[i].Run())
-		}
-	}
-	return errors.Join(errs...)
-}
+// run runs the programs that user space runs in a phase: begin or end.
+func (c *Clause) run(phase hir.Phase) error { return c.host.special(phase) }
 
 // gate stops the programs of attached probes, which look at a word in memory
 // where there are end probes, and tells whether they do.
@@ -236,12 +224,12 @@ func (c *Clause) detach() {
 	}
 	wg.Wait()
 	c.links = nil
-	c.graphs.close()
+	c.graphs.Close()
 }
 
 // close gives everything back.
 func (c *Clause) close() {
-	c.graphs.close()
+	c.graphs.Close()
 	for _, p := range c.progs {
 		if p != nil {
 			p.Close()
@@ -251,8 +239,8 @@ func (c *Clause) close() {
 		c.ring.Close()
 	}
 	for _, b := range [][]byte{c.data, c.percpu} {
-		if b != nil && c.machine == nil {
-			_ = bpf.Unmap(b)
+		if b != nil {
+			c.host.unmap(b)
 		}
 	}
 	for _, m := range c.maps {

@@ -1,17 +1,19 @@
 package session
 
 import (
+	"probe/lang/hir"
 	"time"
 
 	"probe/lang/diag"
-	"probe/runtime/output"
+	"probe/lang/value"
+	"probe/runtime/event"
 )
 
 // finish brings the run to its end (R-LIFE-01).
 func (s *Session) finish() Result {
 	s.opts.Child.terminate()
 	s.settle(s.clauses)
-	if s.opts.Compat && s.lost > 0 {
+	if s.opts.NoReceipt && s.lost > 0 {
 		s.log(diag.Warning, "Total lost event count: "+itoa(s.lost))
 	}
 	switch {
@@ -19,16 +21,13 @@ func (s *Session) finish() Result {
 		s.printMaps()
 	case !s.opts.Stay:
 		// The output ends as always, without the maps.
-		s.opts.Printer.End()
+		s.send(&event.End{})
 	}
 	r := s.receipt(s.clauses)
-	if !s.opts.Compat {
-		s.opts.Printer.Receipt(r)
+	if !s.opts.NoReceipt {
+		s.send(r)
 	}
 	res := Result{Exit: s.exitCode, Complete: len(r.Items) == 0}
-	if s.opts.Strict && !res.Complete && res.Exit == 0 {
-		res.Exit = 3
-	}
 	return res
 }
 
@@ -60,10 +59,10 @@ func (s *Session) settle(clauses []*Clause) {
 	discarded := s.discard
 	s.discard = false
 	for _, c := range clauses {
-		if s.forced() || s.printerClosed() {
+		if s.forced() || s.sinkDone() {
 			break
 		}
-		if err := c.run("end"); err != nil {
+		if err := c.run(hir.AfterDetach); err != nil {
 			s.log(diag.Error, err.Error())
 		}
 	}
@@ -141,11 +140,22 @@ func (s *Session) forced() bool {
 
 // printMaps prints all maps at the end (M-PRINT rows).
 func (s *Session) printMaps() {
+	s.send(&event.End{})
+	s.eachMap(func(data *value.MapData, err error) {
+		if err != nil {
+			s.log(diag.Error, err.Error())
+			return
+		}
+		s.send(event.FinalMap(data, s.opts.Resolver))
+	})
+}
+
+// eachMap reads the maps that are printed at the end, in their order, each once.
+func (s *Session) eachMap(f func(data *value.MapData, err error)) {
 	if s.opts.Stay {
-		s.printKept()
+		s.eachKept(f)
 		return
 	}
-	ended := false
 	seen := map[string]bool{}
 	for _, c := range s.clauses {
 		if c.obj.HIR.Config["print_maps_on_exit"] == "false" {
@@ -153,23 +163,10 @@ func (s *Session) printMaps() {
 		}
 		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
 		for _, m := range c.obj.Maps {
-			if seen[m.Name] {
-				continue
+			if !seen[m.Name] {
+				seen[m.Name] = true
+				f(c.mapData(m))
 			}
-			seen[m.Name] = true
-			if !ended {
-				s.opts.Printer.End()
-				ended = true
-			}
-			data, err := c.mapData(m)
-			if err != nil {
-				s.log(diag.Error, err.Error())
-				continue
-			}
-			s.opts.Printer.Map(data, output.MapOptions{AtExit: true})
 		}
-	}
-	if !ended {
-		s.opts.Printer.End()
 	}
 }

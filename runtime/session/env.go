@@ -1,10 +1,6 @@
 package session
 
 import (
-	"fmt"
-	"os"
-	"path"
-	"strings"
 	"time"
 
 	"probe/compiler"
@@ -12,20 +8,30 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/value"
-	"probe/runtime/output"
+	"probe/runtime/event"
 )
 
 // handler is what the user-space halves of functions work on (builtin.Env).
 type handler struct {
-	s   *Session
-	u   *Clause
-	buf []byte
+	s      *Session
+	u      *Clause
+	buf    []byte
+	printf event.Printf // the events that most records become, used again
+	value  event.Value
 }
 
 var _ builtin.Env = (*handler)(nil)
 
+// Printf prints a printf call.
+func (h *handler) Printf(specs []value.Spec, args []value.Value) {
+	h.printf = event.Printf{Format: specs, Args: args, Resolver: h.s.opts.Resolver}
+	h.s.send(&h.printf)
+}
+
 // Text prints text of a kind.
-func (h *handler) Text(kind string, text []byte) { h.s.opts.Printer.Text(output.Kind(kind), text) }
+func (h *handler) Text(kind string, text []byte) {
+	h.s.send(&event.Text{From: event.Source(kind), Data: text})
+}
 
 // Format renders a printf-like call; the bytes are valid until the next call.
 func (h *handler) Format(specs []value.Spec, args []value.Value) []byte {
@@ -34,7 +40,10 @@ func (h *handler) Format(specs []value.Spec, args []value.Value) []byte {
 }
 
 // Value prints one value.
-func (h *handler) Value(v value.Value) { h.s.opts.Printer.Value(v) }
+func (h *handler) Value(v value.Value) {
+	h.value = event.Value{Value: v, Resolver: h.s.opts.Resolver}
+	h.s.send(&h.value)
+}
 
 // PrintMap prints a map.
 func (h *handler) PrintMap(m int, top, div int64) {
@@ -46,7 +55,7 @@ func (h *handler) PrintMap(m int, top, div int64) {
 		h.s.log(diag.Error, err.Error())
 		return
 	}
-	h.s.opts.Printer.Map(data, output.MapOptions{Top: top, Div: div})
+	h.s.send(event.NewMap(data, top, div, h.s.opts.Resolver))
 }
 
 // ClearMap deletes all keys.
@@ -68,48 +77,22 @@ func (h *handler) ZeroMap(m int) {
 }
 
 // Exit ends the run.
-func (h *handler) Exit(code int) { h.s.exit(h.u, code) }
+func (h *handler) Exit(code int) {
+	h.s.send(&event.Exit{Status: code})
+	h.s.exit(h.u, code)
+}
 
 // Message is errorf or warnf.
-func (h *handler) Message(severity string, at source.Span, text []byte) {
+func (h *handler) Message(severity string, at source.Span, specs []value.Spec, args []value.Value) {
 	sev := diag.Error
 	if severity == "warning" {
 		sev = diag.Warning
 	}
-	h.s.opts.Printer.Message(sev, at, text)
+	h.s.send(&event.Message{Severity: sev, At: at, Format: specs, Args: args, Resolver: h.s.opts.Resolver})
 }
 
 // Now is the wall clock: that of the recording where one is replayed.
-func (h *handler) Now() time.Time {
-	if h.u.machine != nil {
-		return h.u.machine.Now()
-	}
-	return time.Now()
-}
+func (h *handler) Now() time.Time { return h.u.host.now() }
 
 // Config reads an integer config variable.
 func (h *handler) Config(name string) int64 { return compiler.ConfigInt(h.u.obj.HIR, name) }
-
-// readSysctl reads a key of /proc/sys by its dotted name. Keys with dots in a
-// part (interface names) may be written with slashes instead.
-func readSysctl(root, name string) (string, error) {
-	key := name
-	if !strings.Contains(key, "/") {
-		key = strings.ReplaceAll(key, ".", "/")
-	}
-	clean := path.Clean("/" + key)
-	if name == "" || strings.ContainsRune(name, 0) || clean == "/" {
-		return "", fmt.Errorf("%q is no sysctl key", name)
-	}
-	b, err := os.ReadFile(root + clean)
-	if err != nil {
-		if os.IsNotExist(err) {
-			return "", fmt.Errorf("%s: no such key", name)
-		}
-		if os.IsPermission(err) {
-			return "", fmt.Errorf("%s: permission denied", name)
-		}
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	return strings.TrimRight(string(b), "\n"), nil
-}

@@ -8,7 +8,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/runtime/output"
+	"probe/runtime/event"
 )
 
 // errorKind says how one kind of run-time error is shown.
@@ -21,29 +21,29 @@ type errorKind struct {
 	silent bool
 	// kind is what the receipt calls it; "" is no reason for an incomplete
 	// result.
-	kind output.ReceiptKind
+	kind event.ReceiptKind
 }
 
 // errorKinds has a row for each builtin.ErrorKind.
 var errorKinds = map[builtin.ErrorKind]errorKind{
-	builtin.ErrReadKernel: {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: output.FailedReads},
-	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: output.FailedReads},
-	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: output.MapFull,
+	builtin.ErrReadKernel: {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: event.FailedReads},
+	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: event.FailedReads},
+	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: event.MapFull,
 		message: "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`"},
-	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: output.MapUpdateFailed},
+	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: event.MapUpdateFailed},
 	builtin.ErrDelete:    {message: "Can't delete map element because it does not exist."},
 	builtin.ErrLookup:    {message: "Can't lookup map element because it does not exist.", asked: true},
 	builtin.ErrDivZero:   {message: "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."},
 	builtin.ErrBounds:    {message: "Array access out of bounds. The value is zero."},
-	builtin.ErrLost:      {silent: true, kind: output.LostEvents},
-	builtin.ErrStack:     {message: "Error reading stack.", kind: output.FailedStacks},
-	builtin.ErrStackFull: {retcode: unix.E2BIG, kind: output.LostStacks,
+	builtin.ErrLost:      {silent: true, kind: event.LostEvents},
+	builtin.ErrStack:     {message: "Error reading stack.", kind: event.FailedStacks},
+	builtin.ErrStackFull: {retcode: unix.E2BIG, kind: event.LostStacks,
 		message: "No room for another stack; its frames are lost. Try increasing max_map_keys config"},
-	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: output.LoopsCut},
-	builtin.ErrTruncated: {silent: true, kind: output.TruncatedStrings},
-	builtin.ErrNested:    {silent: true, kind: output.MissedReturns},
-	builtin.ErrGraphLost: {silent: true, kind: output.LostGraphs},
-	builtin.ErrCPU:       {message: "CPU count mismatch; unable to find per-cpu data."},
+	builtin.ErrLoopCut:    {message: "A loop reached its bound and was cut short.", kind: event.LoopsCut},
+	builtin.ErrTruncated:  {silent: true, kind: event.TruncatedStrings},
+	builtin.ErrNested:     {silent: true, kind: event.MissedReturns},
+	builtin.ErrUnrecorded: {silent: true, kind: event.LostGraphs},
+	builtin.ErrCPU:        {message: "CPU count mismatch; unable to find per-cpu data."},
 }
 
 // pollErrors looks at the error counters: lost events are told as they grow,
@@ -68,19 +68,19 @@ func (s *Session) pollErrors(c *Clause) {
 		if old != 0 || k.silent || k.asked && !s.opts.AllErrors {
 			continue
 		}
-		s.opts.Printer.RuntimeError(&output.RuntimeError{
+		s.send(&event.RuntimeError{
 			At: e.At, Message: k.message, Helper: e.Helper, Retcode: -int(k.retcode), Count: n,
 		})
 	}
 	if lost > 0 {
 		s.lost += lost
-		s.opts.Printer.Lost(lost)
+		s.send(&event.Lost{Events: lost})
 	}
 }
 
 // receipt collects what makes the results incomplete (dialect row X-RUN).
-func (s *Session) receipt(clauses []*Clause) *output.Receipt {
-	r := &output.Receipt{ReadsShown: s.opts.AllErrors}
+func (s *Session) receipt(clauses []*Clause) *event.Receipt {
+	r := &event.Receipt{ReadsShown: s.opts.AllErrors}
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
@@ -90,46 +90,22 @@ func (s *Session) receipt(clauses []*Clause) *output.Receipt {
 				addItem(r, receiptItem(e, n))
 			}
 		}
-		for _, a := range c.links {
-			p := c.obj.Programs[a.program]
-			for _, l := range a.links {
-				if n, ok := l.Missed(); ok && n > 0 {
-					kind := output.Recursion
-					if returns(p) {
-						kind = output.MissedReturns
-					}
-					addItem(r, output.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
-				}
-			}
-		}
-		for i, p := range c.obj.Programs {
-			if c.progs == nil || c.progs[i] == nil {
-				continue
-			}
-			if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
-				addItem(r, output.ReceiptItem{Kind: output.Recursion, Where: p.Site.Name, Count: st.Recursion})
-			}
-		}
-		for _, it := range c.graphs.receipt() {
+		c.host.receipt(func(it event.ReceiptItem) { addItem(r, it) })
+		for _, it := range c.graphs.Receipt() {
 			addItem(r, it)
 		}
-		if c.machine != nil {
-			c.machine.Left(func(probe, why string, n uint64) {
-				addItem(r, output.ReceiptItem{Kind: output.NotRecorded, Where: probe, Count: n, Detail: why})
-			})
-		}
 		if n := len(c.failed); n > 0 {
-			addItem(r, output.ReceiptItem{Kind: output.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
+			addItem(r, event.ReceiptItem{Kind: event.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
 		}
 		if c.dropped > 0 {
-			addItem(r, output.ReceiptItem{Kind: output.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
+			addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
 		}
 	}
 	return r
 }
 
-func receiptItem(e *object.ErrorSite, n uint64) output.ReceiptItem {
-	it := output.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
+func receiptItem(e *object.ErrorSite, n uint64) event.ReceiptItem {
+	it := event.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
 	if e.Map != "" || e.Kind == builtin.ErrMapFull || e.Kind == builtin.ErrMapUpdate {
 		it.Where = "@" + e.Map
 	}
@@ -138,7 +114,7 @@ func receiptItem(e *object.ErrorSite, n uint64) output.ReceiptItem {
 
 // addItem adds an item, to an equal one if there is any: one place in a script
 // is compiled for each function that a pattern matches.
-func addItem(r *output.Receipt, it output.ReceiptItem) {
+func addItem(r *event.Receipt, it event.ReceiptItem) {
 	for i := range r.Items {
 		o := &r.Items[i]
 		if o.Kind == it.Kind && o.Where == it.Where && o.At == it.At && o.Detail == it.Detail {
@@ -160,10 +136,15 @@ func (s *Session) report(d *diag.Diagnostic) {
 		s.opts.Report(d)
 		return
 	}
-	s.opts.Printer.Log(d.Severity, d.Message)
+	s.log(d.Severity, d.Message)
 }
 
-func (s *Session) log(sev diag.Severity, text string) { s.opts.Printer.Log(sev, text) }
+func (s *Session) log(sev diag.Severity, text string) {
+	s.send(&event.Log{Severity: sev, Text: text})
+}
+
+// send hands an event to the sink.
+func (s *Session) send(e event.Event) { s.opts.Sink.Take(e) }
 
 func (s *Session) verbose(format string, args ...any) {
 	if s.opts.Verbose != nil {

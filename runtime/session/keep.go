@@ -10,7 +10,6 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/value"
-	"probe/runtime/output"
 )
 
 // kept are the script maps of a session that stays: they outlive the clauses
@@ -85,22 +84,15 @@ func (s *Session) Forget(m *object.Map) {
 	})
 }
 
-// printKept prints the kept maps at the end, by name.
-func (s *Session) printKept() {
-	s.opts.Printer.End()
+// eachKept reads the kept maps, by name.
+func (s *Session) eachKept(f func(data *value.MapData, err error)) {
 	if s.kept.obj != nil {
 		s.opts.Resolver.use(s.kept.obj.Strings, s.kept.obj.StrTrailer)
 	}
 	slices.SortFunc(s.kept.list, func(a, b *object.Map) int { return strings.Compare(a.Name, b.Name) })
 	for _, m := range s.kept.list {
-		if strings.HasPrefix(m.Name, Hidden) {
-			continue
+		if !strings.HasPrefix(m.Name, Hidden) {
+			f(s.kept.mapData(m))
 		}
-		data, err := s.kept.mapData(m)
-		if err != nil {
-			s.log(diag.Error, err.Error())
-			continue
-		}
-		s.opts.Printer.Map(data, output.MapOptions{AtExit: true})
 	}
 }

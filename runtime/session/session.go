@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"probe/lang/hir"
 	"sync"
 	"time"
 
@@ -24,17 +25,16 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/lang/value"
 	"probe/runtime/event"
-	"probe/runtime/graph"
-	"probe/runtime/machine/live/provider"
-	"probe/runtime/output"
+	"probe/runtime/graph/store"
+	"probe/runtime/machine/live"
+	"probe/runtime/ring"
 )
 
 // Options say what to run a session with.
 type Options struct {
-	Probes   *provider.Set
-	Printer  output.Printer
+	Machine  *live.Machine // what to load into; nil for Replay
+	Sink     event.Sink
 	Resolver *Resolver
 
 	PID   int    // -p: probes are restricted to it, and its end ends the run (unless Stay)
@@ -44,10 +44,9 @@ type Options struct {
 	MaxEvents uint64
 	// AllErrors also shows failing reads and lookups of missing keys (-k).
 	AllErrors bool
-	// Strict makes an incomplete result exit status 3.
-	Strict bool
-	// Compat keeps to what bpftrace prints: no receipt.
-	Compat bool
+	// NoReceipt leaves out the receipt, and says how many events were lost in one
+	// line instead.
+	NoReceipt bool
 	// Stay keeps the session going without clauses, keeps the maps of clauses
 	// that are gone, and makes exit() end the clause that calls it.
 	Stay bool
@@ -62,21 +61,15 @@ type Options struct {
 	Verbose func(text string)
 	// Report, if set, shows messages with their place in the script.
 	Report func(d *diag.Diagnostic)
-	// Tree, if set, is given each call graph that the script asks for, before
-	// what the script prints of it. It is called by the goroutine of Run, and
-	// may keep the tree. The functions are the same table each time, which only
-	// grows, and not while Tree runs.
-	Tree func(id value.GraphID, t *graph.Tree, funcs *graph.Funcs)
 	// Missing is what a recording that is replayed lacks itself, for the receipt.
-	Missing []output.ReceiptItem
+	Missing []event.ReceiptItem
 	// Ready, if set, is called once everything is attached.
 	Ready func(probes int)
 }
 
 // Result is how a run ended.
 type Result struct {
-	// Exit is the status the script asked for with exit(), 3 for an incomplete
-	// result under Strict, else 0.
+	// Exit is the status the script asked for with exit(), else 0.
 	Exit int
 	// Complete tells that nothing is missing in the results.
 	Complete bool
@@ -85,7 +78,7 @@ type Result struct {
 // Session is a running trace.
 type Session struct {
 	opts   Options
-	waiter *event.Waiter
+	waiter *ring.Waiter
 
 	mu      sync.Mutex
 	clauses []*Clause
@@ -105,11 +98,13 @@ type Session struct {
 
 // New makes a session without clauses.
 func New(opts Options) (*Session, error) {
-	w, err := event.NewWaiter()
+	w, err := ring.NewWaiter()
 	if err != nil {
 		return nil, err
 	}
-	return &Session{opts: opts, waiter: w, calls: make(chan func(), 16), pidfd: -1}, nil
+	s := &Session{opts: opts, waiter: w, calls: make(chan func(), 16), pidfd: -1}
+	s.kept.host = loaded{&s.kept.Clause}
+	return s, nil
 }
 
 // Run loads and attaches one object, runs it to its end and detaches it.
@@ -144,13 +139,13 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		return nil, err
 	}
 	putClocks(c.data, obj.StartOff, obj.TAIOff)
-	if err := c.run("begin"); err != nil {
+	if err := c.run(hir.BeforeAttach); err != nil {
 		c.close()
 		return nil, machineError("run begin probes", err)
 	}
-	if err := s.startGraphs(ctx, c); err != nil {
+	if c.graphs, err = store.Open(ctx, obj.HIR.Probes, s.graphOptions()); err != nil {
 		c.close()
-		return nil, err
+		return nil, graphError(err)
 	}
 	if err := s.attachAll(ctx, c); err != nil {
 		c.detach()
@@ -196,7 +191,7 @@ func (s *Session) remove(c *Clause) {
 			continue
 		}
 		s.settle([]*Clause{c})
-		s.opts.Printer.Receipt(s.receipt([]*Clause{c}))
+		s.send(s.receipt([]*Clause{c}))
 		s.clauses = append(s.clauses[:i], s.clauses[i+1:]...)
 		if c.ringFD >= 0 {
 			s.waiter.Remove(c.ringFD)
@@ -207,27 +202,6 @@ func (s *Session) remove(c *Clause) {
 		}()
 		return
 	}
-}
-
-// call runs f on the goroutine of Run, or here when nothing runs yet.
-func (s *Session) call(f func()) {
-	s.mu.Lock()
-	if !s.running {
-		s.mu.Unlock()
-		f()
-		return
-	}
-	s.calls <- f
-	s.mu.Unlock()
-	s.waiter.Wake()
-}
-
-// Do runs f between two rounds of reading events, for whatever prints or looks
-// at maps while the session runs. It returns when f is done.
-func (s *Session) Do(f func()) {
-	done := make(chan struct{})
-	s.call(func() { defer close(done); f() })
-	<-done
 }
 
 // liveMaps are the script maps of all clauses by their kernel name.
@@ -261,9 +235,7 @@ const (
 // Run reads events until the run ends, and brings it to its end. The context's
 // end is a reason like others: what is in the buffers is still printed.
 func (s *Session) Run(ctx context.Context) (Result, error) {
-	s.mu.Lock()
-	s.running = true
-	s.mu.Unlock()
+	s.beginCalls()
 	probes := 0
 	for _, c := range s.clauses {
 		probes += c.count
@@ -273,7 +245,8 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if err := s.startChild(); err != nil {
 		return Result{Exit: 255}, err
 	}
-	s.opts.Printer.Attached(probes)
+	s.handOut()
+	s.send(&event.Attached{Probes: probes})
 	if s.opts.Ready != nil {
 		s.opts.Ready(probes)
 	}
@@ -282,7 +255,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		before := now(unix.CLOCK_MONOTONIC)
 		n := s.drain(s.clauses, round)
 		for _, c := range s.clauses {
-			c.graphs.forget(before, n < round)
+			c.graphs.Forget(before, n < round)
 		}
 		s.runCalls()
 		for _, c := range s.clauses {
@@ -291,7 +264,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
-		case s.printerClosed():
+		case s.sinkDone():
 			s.done, s.discard = true, true
 		case n == 0 && !s.opts.Stay && s.onlySpecial():
 			s.done = true
@@ -337,13 +310,7 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 		for _, f := range stops {
 			f()
 		}
-		// A caller may hold the lock while it waits for room in the channel.
-		for !s.mu.TryLock() {
-			s.runCalls()
-		}
-		s.running = false
-		s.mu.Unlock()
-		s.runCalls()
+		s.endCalls()
 	}
 }
 
@@ -354,20 +321,9 @@ func (s *Session) ready(fd int) {
 	}
 }
 
-func (s *Session) runCalls() {
-	for {
-		select {
-		case f := <-s.calls:
-			f()
-		default:
-			return
-		}
-	}
-}
-
-func (s *Session) printerClosed() bool {
+func (s *Session) sinkDone() bool {
 	select {
-	case <-s.opts.Printer.Closed():
+	case <-s.opts.Sink.Done():
 		return true
 	default:
 		return false
@@ -395,7 +351,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			continue
 		}
 		if !held {
-			s.opts.Printer.Hold()
+			event.Hold(s.opts.Sink)
 			held = true
 		}
 		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
@@ -410,7 +366,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 		}
 	}
 	if held {
-		s.opts.Printer.Release()
+		event.Release(s.opts.Sink)
 	}
 	return total
 }

@@ -72,7 +72,6 @@ type hooking struct {
 	args    []string
 	each    string // option that comes before every single pattern
 	kind    string // of attach point
-	env     []string
 	ready   string
 	// most is the greatest number of functions tried, 0 for all.
 	most int

@@ -85,8 +85,9 @@ func Files(root string) ([]string, error) {
 }
 
 // Write fills the generated sections of all documents and returns the names of
-// the files that changed.
-func Write(root string) (changed []string, err error) {
+// the files that changed. With dry it changes none and returns the names of
+// those that it would change.
+func Write(root string, dry bool) (changed []string, err error) {
 	files, err := Files(root)
 	if err != nil {
 		return nil, err
@@ -107,8 +108,10 @@ func Write(root string) (changed []string, err error) {
 		if text == string(old) {
 			continue
 		}
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			return changed, err
+		if !dry {
+			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+				return changed, err
+			}
 		}
 		changed = append(changed, name)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"probe/internal/guest/guesttest"
-	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/runtime/machine/live/feature"
 	"probe/stdlib"
@@ -199,10 +198,11 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
-	for name, row := range check.MissingFunctions() {
-		if stdlib.Table()[name] != nil {
+	for name, s := range stdlib.Signatures() {
+		if !s.Missing {
 			continue
 		}
+		row := s.Row
 		list := c.Check("begin { " + name + "(1); }")
 		if !slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Code == "not-supported" && d.Row == row }) {
 			t.Errorf("%s() is listed as missing and not refused with %s:\n%s", name, row, render(list))
@@ -218,7 +218,7 @@ var refusals = regexp.MustCompile(`nsupported\([^"\n]*"([A-Z]+-[A-Z0-9-]+)"|otSu
 func TestRefusedIsComplete(t *testing.T) {
 	page := read(t, "docs/language.md")
 	found := 0
-	for _, dir := range []string{"lang/check", "runtime/machine/live/provider", "stdlib"} {
+	for _, dir := range []string{"lang/check", "lang/check/ctype", "lang/check/infer", "runtime/machine/live/provider", "stdlib"} {
 		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -295,7 +295,7 @@ func TestQuotes(t *testing.T) {
 	blank := regexp.MustCompile(`\s+`)
 	squeeze := func(s string) string { return blank.ReplaceAllString(strings.TrimSpace(s), " ") }
 	var sources []string
-	for _, dir := range []string{"stdlib", "runtime/machine/live/provider", "runtime/output", "compiler/pass"} {
+	for _, dir := range []string{"stdlib", "runtime/machine/live/provider", "runtime/sink", "compiler/pass"} {
 		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -352,10 +352,14 @@ func TestKernels(t *testing.T) {
 	if len(rows) == 0 {
 		t.Fatal("docs/kernels.md has no table of what features are for")
 	}
+	known := map[string]bool{}
+	for _, f := range feature.All() {
+		known[f.Name] = true
+	}
 	has := map[string]bool{}
 	for _, cells := range rows {
 		for _, name := range submatches(codeRE, cells[len(cells)-1]) {
-			if _, ok := feature.ByName(name); !ok {
+			if !known[name] {
 				t.Errorf("docs/kernels.md explains %s, which is no feature", name)
 			}
 			has[name] = true

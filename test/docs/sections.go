@@ -10,10 +10,10 @@ import (
 
 	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/sink"
 	ready "probe/scripts"
 	"probe/stdlib"
 )
@@ -40,6 +40,7 @@ func Sections(root string) (map[string]string, error) {
 		"missing":      missing(),
 		"codes":        codes(),
 		"features":     features,
+		"formats":      formatTable(),
 	}, nil
 }
 
@@ -69,17 +70,18 @@ func table(head []string, rows [][]string) string {
 // code is text as code inside a line.
 func code(s string) string { return "`" + s + "`" }
 
-// later is how the documentation of a kind of probe ends that the language has
-// and this build has not.
-const later = " Not supported yet."
-
-// works tells the kinds of probes that can be used.
-func works(k hir.ProbeKind) bool { return !strings.HasSuffix(k.Doc, later) }
+func formatTable() string {
+	var rows [][]string
+	for _, f := range sink.Formats() {
+		rows = append(rows, []string{code(f.Name), f.Doc})
+	}
+	return table([]string{"format", "what it shows"}, rows)
+}
 
 func probeTable() string {
 	var rows [][]string
 	for _, k := range provider.Kinds() {
-		if !works(k) {
+		if k.Missing {
 			continue
 		}
 		name := code(k.Name)
@@ -95,7 +97,7 @@ func probeTable() string {
 func signatures(want func(*types.Signature) bool) string {
 	var rows [][]string
 	for _, s := range stdlib.Signatures() {
-		if !want(s) {
+		if s.Missing || !want(s) {
 			continue
 		}
 		doc := s.Doc
@@ -168,14 +170,13 @@ func configTable() string {
 func missing() string {
 	var kinds, names []string
 	for _, k := range provider.Kinds() {
-		if !works(k) {
+		if k.Missing {
 			kinds = append(kinds, code(k.Name)+" ("+k.Row+")")
 		}
 	}
-	have := stdlib.Table()
-	for name, row := range check.MissingFunctions() {
-		if have[name] == nil {
-			names = append(names, code(name)+" ("+row+")")
+	for name, s := range stdlib.Signatures() {
+		if s.Missing {
+			names = append(names, code(name)+" ("+s.Row+")")
 		}
 	}
 	slices.Sort(names)

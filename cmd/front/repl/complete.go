@@ -7,17 +7,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
+	"probe/lang/check"
+	"probe/lang/hir"
 	"probe/lang/syntax"
-	"probe/runtime/session"
+	"probe/runtime/engine"
 )
 
-// words are what the language has besides the library: keywords and the values
-// that the checker itself knows.
+// words are the keywords of the language.
 var words = []string{
-	"args", "break", "config", "continue", "duration", "else", "false", "for", "if", "import", "let", "macro",
-	"offsetof(", "probe", "probetype", "return", "retval", "sizeof(", "struct", "true", "typeof(", "union", "unroll",
-	"while", "enum", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "str(", "has_key(",
+	"break", "continue", "else", "false", "for", "if", "import", "let", "macro",
+	"offsetof(", "return", "sizeof(", "struct", "true", "typeof(", "union", "unroll",
+	"while", "enum", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
 }
 
 // complete is the line editor's completer: the text before the completed word,
@@ -34,6 +36,18 @@ func (r *repl) complete(line string, pos int) (head string, list []string, tail 
 	}()
 	at, list := r.completions(head)
 	return head[:at], list, tail
+}
+
+// Complete completes the end of a script as the prompt does: the words that can
+// stand from at on. Of cfg it uses the Machine, Check and Import.
+func Complete(cfg Config, text string) (at int, list []string) {
+	r := newRepl(cfg)
+	defer func() {
+		if recover() != nil { // as in complete
+			at, list = len(text), nil
+		}
+	}()
+	return r.completeCode(text)
 }
 
 // completions completes the end of a line: the words that can stand from at on.
@@ -53,14 +67,26 @@ func (r *repl) completions(line string) (at int, list []string) {
 	return start - len(before), list
 }
 
-var importing = regexp.MustCompile(`\bimport\s+"([\w./]*)$`)
+// pattern returns a function that compiles a regular expression when it is first
+// called: most runs of the program have no prompt.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+var (
+	importing = pattern(`\bimport\s+"([\w./]*)$`)
+	declaring = pattern(`\blet\s+@\w*\s*=\s*(\w*)$`)
+)
 
 // completeCode completes the end of an input.
 func (r *repl) completeCode(text string) (start int, list []string) {
 	start = wordStart(text)
 	word := text[start:]
-	if m := importing.FindStringSubmatchIndex(text); m != nil && r.cfg.Modules != nil {
-		return m[2], starting(r.cfg.Modules(), text[m[2]:])
+	if m := importing().FindStringSubmatchIndex(text); m != nil {
+		return m[2], starting(engine.Modules(), text[m[2]:])
+	}
+	if m := declaring().FindStringSubmatchIndex(text); m != nil {
+		return m[2], starting(mapKinds(), text[m[2]:])
 	}
 	p := placeOf(text)
 	switch {
@@ -97,6 +123,16 @@ func (r *repl) completeCode(text string) (start int, list []string) {
 	return start, sorted(list)
 }
 
+// mapKinds are the kinds of maps that can be declared, with the parenthesis
+// that their size stands in.
+func mapKinds() []string {
+	var out []string
+	for _, k := range check.MapKinds() {
+		out = append(out, k+"(")
+	}
+	return out
+}
+
 func isNumber(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
@@ -121,8 +157,11 @@ func sorted(list []string) []string {
 
 // codeWords are the words that can begin an operand or a statement.
 func (r *repl) codeWords() []string {
-	out := slices.Clone(words)
-	for name, sig := range r.cfg.Input.Builtins {
+	out := append(slices.Clone(words), check.Words()...)
+	for name, sig := range r.builtins {
+		if sig.Missing {
+			continue
+		}
 		if !sig.Bare {
 			name += "("
 		}
@@ -138,11 +177,11 @@ func (r *repl) codeWords() []string {
 
 // kindWords are the probe types, with a ':' where a target follows.
 func (r *repl) kindWords() []string {
-	if r.cfg.Input.Probes == nil {
-		return nil
-	}
 	var out []string
-	for _, k := range r.cfg.Input.Probes.Kinds() {
+	for _, k := range r.view.Probes().Kinds() {
+		if k.Missing {
+			continue
+		}
 		name := k.Name
 		if strings.Contains(k.Usage, ":") {
 			name += ":"
@@ -157,17 +196,14 @@ func (r *repl) kindWords() []string {
 	return out
 }
 
-// kind finds a probe type by its name or alias.
-func (r *repl) kind(word string) string {
-	if r.cfg.Input.Probes == nil {
-		return ""
-	}
-	for _, k := range r.cfg.Input.Probes.Kinds() {
+// kind finds a probe type by its name or alias; nil if there is none.
+func (r *repl) kind(word string) *hir.ProbeKind {
+	for _, k := range r.view.Probes().Kinds() {
 		if strings.EqualFold(k.Name, word) || slices.Contains(k.Aliases, word) {
-			return k.Name
+			return &k
 		}
 	}
-	return ""
+	return nil
 }
 
 // completeTarget completes an attach point.
@@ -179,23 +215,26 @@ func (r *repl) completeTarget(text string, p place) (start int, list []string) {
 			// One more function of call:a|b.
 			first := text[strings.LastIndexAny(text[:i], " \t\n,")+1 : i]
 			if kind, _, ok := strings.Cut(first, ":"); ok {
-				return p.word, r.names.starting(r.kind(kind), ap)
+				if k := r.kind(kind); k != nil {
+					return p.word, r.names.starting(k, ap)
+				}
 			}
 		}
 		return p.word, starting(r.kindWords(), ap)
 	}
 	kind := r.kind(word)
 	start = p.word + len(word) + 1
-	switch kind {
-	case "":
+	if kind == nil {
 		return start, nil
-	case "uprobe", "uretprobe", "usdt":
-		return start, r.programTargets(kind, rest)
-	case "call", "ret":
+	}
+	switch kind.Target {
+	case hir.TargetProgram:
+		return start, r.programTargets(kind.Name, rest)
+	case hir.TargetEither:
 		if strings.HasPrefix(rest, "/") {
 			return start, r.programTargets("uprobe", rest)
 		}
-	case "interval", "profile":
+	case hir.TargetPeriod:
 		return start, starting([]string{"hz:", "s:", "ms:", "us:"}, rest)
 	}
 	return start, r.names.starting(kind, rest)
@@ -241,10 +280,7 @@ func (r *repl) programTargets(kind, rest string) []string {
 // typeNames are the kernel's structs, unions or enums that start with a
 // prefix.
 func (r *repl) typeNames(kind, prefix string) []string {
-	var out []string
-	if t := r.cfg.Input.Types; t != nil {
-		out = starting(t.Names(kind), prefix)
-	}
+	out := starting(r.view.Types().Names(kind), prefix)
 	for _, d := range r.defs {
 		if c, ok := d.(*syntax.CDef); ok {
 			if k, name, ok := strings.Cut(definitionKey(c), " "); ok && k == kind && strings.HasPrefix(name, prefix) {
@@ -256,15 +292,15 @@ func (r *repl) typeNames(kind, prefix string) []string {
 }
 
 var (
-	mapWord = regexp.MustCompile(`@(\w+)`)
-	varWord = regexp.MustCompile(`\$([A-Za-z_]\w*)`)
+	mapWord = pattern(`@(\w+)`)
+	varWord = pattern(`\$([A-Za-z_]\w*)`)
 )
 
 // mapNames are the maps that live and those that the input mentions.
 func (r *repl) mapNames(text string) []string {
-	out := mentioned(mapWord, text)
+	out := mentioned(mapWord(), text)
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
-		if !strings.HasPrefix(name, session.Hidden) {
+		if !strings.HasPrefix(name, engine.Hidden) {
 			out = append(out, name)
 		}
 	}
@@ -273,10 +309,10 @@ func (r *repl) mapNames(text string) []string {
 
 // varNames are the scratch variables of the input and those that were kept.
 func (r *repl) varNames(text string) []string {
-	out := mentioned(varWord, text)
+	out := mentioned(varWord(), text)
 	if !placeOf(text).item {
 		for name := range r.maps {
-			if v, ok := strings.CutPrefix(name, session.Hidden); ok {
+			if v, ok := strings.CutPrefix(name, engine.Hidden); ok {
 				out = append(out, v)
 			}
 		}

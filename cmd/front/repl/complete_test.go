@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"probe/runtime/machine/live/provider"
 )
 
 func TestOperandStart(t *testing.T) {
@@ -107,7 +109,7 @@ func TestCompletions(t *testing.T) {
 		{"twi", "twice("},
 		{"unr", "unroll"},
 		{"\"com", ""},
-		{"import \"ne", "import \"net import \"netdev"},
+		{"import \"ne", "import \"net"},
 		{":st", ":stop"},
 		{":stop ", ":stop 1 :stop all"},
 		{":print @re", ":print @reads :print @rest"},
@@ -172,7 +174,7 @@ func TestProgramTargets(t *testing.T) {
 
 func TestListsThatCannotBeRead(t *testing.T) {
 	n := newNames(func(string, func(string) bool) error { return errors.New("not permitted") })
-	if got := n.starting("kprobe", "v"); len(got) != 0 {
+	if got := n.starting(provider.KindOf("kprobe"), "v"); len(got) != 0 {
 		t.Errorf("completed to %q", got)
 	}
 }
@@ -182,7 +184,7 @@ func FuzzCompletions(f *testing.F) {
 	for _, s := range []string{"kprobe:vfs_read /args.", "$x->", "((.", "@m[", ":stop ", "import \"", "a|b:c|", "/*", "\"\\", "}}}{", "x.y->", "1..", "struct ", "9}X."} {
 		f.Add(s)
 	}
-	r := &repl{cfg: testConfig(nil), maps: map[string]*liveMap{}, names: newNames(fakeList)}
+	r := newRepl(testConfig(nil))
 	f.Fuzz(func(t *testing.T, line string) {
 		at, _ := r.completions(line)
 		if at < 0 || at > len(line) {

@@ -11,14 +11,13 @@ import (
 
 	"probe/compiler/object"
 	"probe/compiler/target"
-	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/lang/hir"
-	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
-	"probe/runtime/session"
-	"probe/stdlib"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live/provider"
 )
 
 // fakeKernel has the probe types begin, end, interval and kprobe, the functions
@@ -36,25 +35,26 @@ func newFakeKernel() *fakeKernel {
 }
 
 func (k *fakeKernel) Kinds() []hir.ProbeKind {
-	return []hir.ProbeKind{
-		{Name: "begin", Usage: "begin", Doc: "Runs first."},
-		{Name: "end", Usage: "end"},
-		{Name: "interval", Aliases: []string{"i"}, Usage: "interval:unit:count"},
-		{Name: "tracepoint", Aliases: []string{"t"}, Usage: "tracepoint:category:event"},
-		{Name: "kprobe", Aliases: []string{"k"}, Usage: "kprobe:function", Doc: "Entry of a kernel function."},
+	var out []hir.ProbeKind
+	for _, kind := range provider.Kinds() {
+		switch kind.Name {
+		case "begin", "end", "interval", "tracepoint", "kprobe":
+			out = append(out, kind)
+		}
 	}
+	return out
 }
 
 func (k *fakeKernel) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	name := req.Raw
 	switch req.Parts[0].Text {
 	case "begin", "end":
-		return []*hir.Site{{Provider: req.Parts[0].Text, Name: name, Prog: hir.ProgRawTP, Type: "special"}}
+		return []*hir.Site{{Provider: req.Parts[0].Text, Kind: provider.KindOf(req.Parts[0].Text), Name: name, Prog: hir.ProgRawTP, Type: "special"}}
 	case "interval":
 		if len(req.Parts) == 4 {
 			panic("a fault in the checker")
 		}
-		return []*hir.Site{{Provider: "interval", Name: name, Prog: hir.ProgRawTP, Type: "interval",
+		return []*hir.Site{{Provider: "interval", Kind: provider.KindOf("interval"), Name: name, Prog: hir.ProgRawTP, Type: "interval",
 			Attach: hir.Attach{Kind: hir.AttachInterval, Period: 1e9}}}
 	case "kprobe":
 		if len(req.Parts) < 2 {
@@ -65,7 +65,7 @@ func (k *fakeKernel) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site 
 			out.Errorf("no-match", req.At, "no function is named %s", f)
 			return nil
 		}
-		return []*hir.Site{{Provider: "kprobe", Name: name, Prog: hir.ProgKprobe, Type: "kprobe", Space: types.Kernel, Regs: true,
+		return []*hir.Site{{Provider: "kprobe", Kind: provider.KindOf("kprobe"), Name: name, Prog: hir.ProgKprobe, Type: "kprobe", Space: types.Kernel, Regs: true,
 			Attach: hir.Attach{Kind: hir.AttachKprobe, Symbol: req.Parts[1].Text},
 			Args: []hir.Arg{
 				{Name: "task", Type: types.PointerTo(k.task, types.Kernel), Loc: hir.Loc{Kind: hir.LocReg, Off: 112, Size: 8}},
@@ -125,7 +125,8 @@ type fakeHandle struct{ n int }
 
 func (*fakeHandle) Probes() int { return 2 }
 
-func (f *fakeTracer) Add(ctx context.Context, obj *object.Object) (handle, error) {
+func (f *fakeTracer) Add(ctx context.Context, c *engine.Compiled) (handle, error) {
+	obj := c.Object
 	if f.fail != nil {
 		return nil, f.fail
 	}
@@ -159,15 +160,6 @@ func (f *fakeTracer) Forget(m *object.Map)      { f.forgot = append(f.forgot, m.
 func (f *fakeTracer) End()                      { f.ended = true; io.WriteString(f.out, "the end\n") }
 func (f *fakeTracer) Close()                    {}
 
-// last is the object that was added last.
-func (f *fakeTracer) last(t *testing.T) *object.Object {
-	t.Helper()
-	if len(f.objects) == 0 {
-		t.Fatal("nothing was added")
-	}
-	return f.objects[len(f.objects)-1]
-}
-
 // spec is the kernel map of a script map in an object.
 func spec(t *testing.T, o *object.Object, name string) (*object.Map, uint32, uint32) {
 	t.Helper()
@@ -186,25 +178,37 @@ type transcript struct {
 	tracer   *fakeTracer
 }
 
+// fakeMachine is a machine with the fake kernel.
+type fakeMachine struct {
+	*fakeKernel
+	refuses *diag.Diagnostic
+}
+
+func (m *fakeMachine) View(machine.Query) machine.View { return fakeView{k: m.fakeKernel} }
+func (m *fakeMachine) Warm(string)                     {}
+func (m *fakeMachine) Refuses() *diag.Diagnostic       { return m.refuses }
+
+// List lists what can be probed.
+func (m *fakeMachine) List(pattern string, yield func(machine.Listed) bool) error {
+	return fakeList(pattern, func(name string) bool { return yield(machine.Listed{Name: name}) })
+}
+
+type fakeView struct {
+	machine.Whole
+	k *fakeKernel
+}
+
+func (v fakeView) Probes() hir.Probes { return v.k }
+func (v fakeView) Types() hir.Types   { return v.k }
+func (v fakeView) Env() types.Env     { return nil }
+
+func (v fakeView) Target(machine.Needs) (*target.Target, error) {
+	regs, n := target.AMD64Regs()
+	return &target.Target{NCPU: 2, PerCPULookup: true, ForEachMapElem: true, PtRegs: regs, PtRegsSize: n}, nil
+}
+
 func testConfig(in io.Reader) Config {
-	k := newFakeKernel()
-	return Config{
-		Input: check.Input{Builtins: stdlib.Signatures(), Probes: k, Types: k, Import: func(_ *source.File, path string) (*source.File, error) {
-			text, ok := stdlib.Module(path)
-			if !ok {
-				return nil, io.EOF
-			}
-			return source.New(path, text), nil
-		}},
-		Builtins: stdlib.Table(),
-		Target: func(string) (*target.Target, error) {
-			regs, n := target.AMD64Regs()
-			return &target.Target{NCPU: 2, PerCPULookup: true, ForEachMapElem: true, PtRegs: regs, PtRegsSize: n}, nil
-		},
-		List:    fakeList,
-		Modules: func() []string { return []string{"net", "netdev", "route"} },
-		In:      in,
-	}
+	return Config{Machine: &fakeMachine{fakeKernel: newFakeKernel()}, Import: engine.Library, In: in}
 }
 
 // play runs a session over piped input.
@@ -217,7 +221,7 @@ func play(t *testing.T, input string, change ...func(*Config, *fakeTracer)) tran
 	for _, c := range change {
 		c(&cfg, f)
 	}
-	code, err := run(context.Background(), cfg, func(_ session.Options, exited func(handle, int)) (tracer, error) {
+	code, err := run(context.Background(), cfg, func(_ Config, _ engine.RunOptions, exited func(handle, int)) (tracer, error) {
 		f.exited = exited
 		return f, nil
 	})
@@ -231,8 +235,8 @@ func play(t *testing.T, input string, change ...func(*Config, *fakeTracer)) tran
 func started(t *testing.T, inputs ...string) *repl {
 	t.Helper()
 	cfg := testConfig(strings.NewReader(""))
-	r := &repl{cfg: cfg, out: io.Discard, err: io.Discard, flush: func() {}, maps: map[string]*liveMap{},
-		exited: map[handle]int{}, history: &history{}, names: newNames(cfg.List), reader: &plain{in: &lineReader{r: cfg.In}}}
+	r := newRepl(cfg)
+	r.out, r.err, r.flush, r.reader = io.Discard, io.Discard, func() {}, &plain{in: &lineReader{r: cfg.In}}
 	f := &fakeTracer{data: map[string]*value.MapData{}, out: io.Discard}
 	f.exited = func(h handle, code int) { r.exited[h] = code }
 	r.tracer = f

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"probe/lang/hir"
 )
 
 // listWait is how long completion waits for a list that is being read.
@@ -31,18 +33,17 @@ func newNames(list func(string, func(string) bool) error) *names {
 
 // warm starts to read the two lists that are asked for most.
 func (n *names) warm() {
-	n.get("kprobe")
+	n.get(functionList)
 	n.get("tracepoint")
 }
 
-// listKind is the kind whose list answers for a kind: all that probe kernel
-// functions share one.
-func listKind(kind string) string {
-	switch kind {
-	case "kretprobe", "fentry", "fexit", "call", "ret":
-		return "kprobe"
-	}
-	return kind
+// functionList is the kind whose list answers for all kinds that probe kernel
+// functions.
+const functionList = "kprobe"
+
+// probesFunctions reports whether a kind probes functions of the kernel.
+func probesFunctions(kind *hir.ProbeKind) bool {
+	return kind.Target == hir.TargetFunction || kind.Target == hir.TargetEither
 }
 
 // get starts to read a list, unless it was before.
@@ -80,14 +81,17 @@ func (n *names) matching(kind, pattern string) []string {
 
 // starting are the targets of a kind that start with a prefix. A function of a
 // module is found by its own name too.
-func (n *names) starting(kind, prefix string) []string {
-	l := n.get(listKind(kind))
+func (n *names) starting(kind *hir.ProbeKind, prefix string) []string {
+	list, functions := kind.Name, probesFunctions(kind)
+	if functions {
+		list = functionList
+	}
+	l := n.get(list)
 	select {
 	case <-l.ready:
 	case <-time.After(listWait):
 		return nil
 	}
-	functions := listKind(kind) == "kprobe"
 	var out []string
 	for _, name := range l.names {
 		if strings.HasPrefix(name, prefix) {

@@ -248,7 +248,7 @@ func TestAddFails(t *testing.T) {
 		}
 	}
 	tr := play(t, "1 + 1\n@n = 1\n", func(cfg *Config, _ *fakeTracer) {
-		cfg.Check = func() *diag.Diagnostic { return &diag.Diagnostic{Severity: diag.Error, Message: "only root may"} }
+		cfg.Machine.(*fakeMachine).refuses = &diag.Diagnostic{Severity: diag.Error, Message: "only root may"}
 	})
 	if tr.out != "2\nthe end\n" || !strings.Contains(tr.err, "only root may") || len(tr.tracer.objects) != 0 {
 		t.Errorf("without privileges printed %q and %q", tr.out, tr.err)
@@ -268,7 +268,7 @@ func TestFaultsDoNotEndTheSession(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	tr := play(t, "help\n:help count\n:help kprobe\n:help :stop\n:help stop\n:help undefined-map\nmacro two() { 2 }\n:help two\n")
-	for _, want := range []string{":stop N|all", "count()\n  ", "kprobe:function\n  Entry of a kernel function.", "macro two() { 2 }", "undefined-map"} {
+	for _, want := range []string{":stop N|all", "count()\n  ", "kprobe:[module:]function[+offset]\n  Entry of a kernel function", "macro two() { 2 }", "undefined-map"} {
 		if !strings.Contains(tr.out, want) {
 			t.Errorf("help does not show %q:\n%s", want, tr.out)
 		}

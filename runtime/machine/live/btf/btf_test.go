@@ -15,13 +15,13 @@ import (
 
 // world is a small kernel: one of everything, with the ids tests refer to.
 type world struct {
-	blob                                                []byte
-	b                                                   btftest.Builder
-	int_, char, ulong, boolean, u8, bit3                ID
-	sockCommon, sock, sockPtr, constSockPtr, taggedPtr  ID
-	comm, matrix, anon, typed, self, loopA, loopB, flex ID
-	state, flags, wide, fwd, fwdUnion, read, printk     ID
-	cb, percpu, sec, double, kfuncTag, vol, restrict    ID
+	blob                                               []byte
+	b                                                  btftest.Builder
+	int_, char, ulong, boolean, u8                     ID
+	sockCommon, sock, sockPtr, constSockPtr, taggedPtr ID
+	comm, matrix, anon, typed, loopA, loopB, flex      ID
+	state, flags, wide, fwd, fwdUnion, read, printk    ID
+	cb, percpu, sec, double, kfuncTag, vol, restrict   ID
 }
 
 func newWorld() *world {

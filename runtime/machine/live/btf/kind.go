@@ -32,8 +32,10 @@ const (
 
 	// kindOther stands for every kind younger than this reader.
 	kindOther Kind = 31
-	kindSlots      = 32
 )
+
+// kindSlots is the length of tables that are indexed by kind.
+const kindSlots = 32
 
 var kindNames = [...]string{
 	"void", "int", "pointer", "array", "struct", "union", "enum", "forward declaration", "typedef",

@@ -79,6 +79,21 @@ func attachMulti(t *testing.T, attach uint32) error {
 		bpf.Link{AttachType: attach, Rest: [6]uint64{0: 1 << 32, 1: pin(t, syms)}})
 }
 
+// openRawTracepoint attaches a program to what it was loaded for
+// (BPF_RAW_TRACEPOINT_OPEN).
+func openRawTracepoint(prog int) (fd int, err error) {
+	attr := struct {
+		name   uint64
+		progFD uint32
+		_      uint32
+	}{progFD: uint32(prog)}
+	r, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_RAW_TRACEPOINT_OPEN, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(r), nil
+}
+
 func attachTrampoline(t *testing.T, attach uint32) error {
 	id, err := testFunction()
 	if err != nil {
@@ -90,7 +105,7 @@ func attachTrampoline(t *testing.T, attach uint32) error {
 		return err
 	}
 	defer unix.Close(fd)
-	l, err := bpf.OpenRawTracepoint(fd)
+	l, err := openRawTracepoint(fd)
 	if err == nil {
 		unix.Close(l)
 	}

@@ -147,13 +147,3 @@ func All() []Info {
 	}
 	return out
 }
-
-// ByName finds a feature by the name that String gives.
-func ByName(name string) (Feature, bool) {
-	for i := range rows {
-		if rows[i].name == name {
-			return Feature(i), true
-		}
-	}
-	return 0, false
-}

@@ -27,7 +27,7 @@ func TestGuests(t *testing.T) {
 		packages = nil
 	}
 	for _, name := range packages {
-		program, err := guest.BuildTest(t.Context(), "./runtime/"+name)
+		program, err := guest.BuildTest(t.Context(), "./runtime/machine/live/"+name)
 		if err != nil {
 			t.Fatal(err)
 		}

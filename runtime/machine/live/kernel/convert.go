@@ -10,7 +10,6 @@ import (
 type typeKey struct {
 	owner *btf.Spec
 	id    btf.ID
-	space types.Space // of a pointer's target, where tags decide it
 }
 
 // maxDepth bounds pointers to pointers and nested typedefs.

@@ -13,7 +13,8 @@ import (
 var call = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "call", Row: "X-CALL", Usage: "call:[module:]function or call:/path/to/binary:function",
-		Doc: "Entry of a function; the mechanism is picked for you. args.NAME are its parameters. `a|b` takes the first name that this kernel has.",
+		Doc:    "Entry of a function; the mechanism is picked for you. args.NAME are its parameters. `a|b` takes the first name that this kernel has.",
+		Return: "ret", Recorded: true, Target: hir.TargetEither,
 	},
 	Min: 1, Max: 2, Type: "call", Kernel: true, Expand: expandCall, List: listFunctions,
 }
@@ -22,7 +23,8 @@ var call = &Provider{
 var ret = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "ret", Row: "X-CALL", Usage: "ret:[module:]function or ret:/path/to/binary:function",
-		Doc: "Return of a function; the mechanism is picked for you. retval has the function's own type, args.NAME are the parameters it was called with, duration is the time since then in nanoseconds.",
+		Doc:     "Return of a function; the mechanism is picked for you. retval has the function's own type, args.NAME are the parameters it was called with, duration is the time since then in nanoseconds.",
+		Returns: true, Duration: true, Entry: "call", Recorded: true, Target: hir.TargetEither,
 	},
 	Min: 1, Max: 2, Type: "ret", Kernel: true, Expand: expandCall, List: listFunctions,
 }
@@ -194,7 +196,7 @@ func (r *request) noTrampoline(f fn, proto *kernel.Func, err error) string {
 			return fmt.Sprintf("this kernel's verifier may refuse %s as an argument", p.Type)
 		}
 	}
-	if r.returns() && proto.Ret != nil && r.Uses.Retval && !proto.RetPlain {
+	if r.p.Returns && proto.Ret != nil && r.Uses.Retval && !proto.RetPlain {
 		return fmt.Sprintf("this kernel's verifier may refuse %s as a result", proto.Ret)
 	}
 	return ""
@@ -213,13 +215,13 @@ func recursive(name string) bool {
 
 // trampoline is the site of a function through fentry or fexit.
 func (r *request) trampoline(f fn, proto *kernel.Func) *hir.Site {
-	s := traceSite(r.p, proto, r.returns())
+	s := traceSite(r.p, proto, r.p.Returns)
 	s.Name = r.p.Name + ":" + f.symbol()
 	s.Why = mechanism(s) + ": the kernel has type information for the function"
-	if r.returns() && r.Uses.Duration {
+	if r.p.Returns && r.Uses.Duration {
 		entry := traceSite(r.p, proto, false)
 		entry.Name = s.Name
-		if r.p.Name != "fgraph" || !r.Uses.Args { // else the tree shows them
+		if !r.p.Graph || !r.Uses.Args { // else the tree shows them
 			entry.Args = nil
 		}
 		s.Entry = entry
@@ -242,7 +244,7 @@ func (r *request) registers(f fn, proto *kernel.Func) *hir.Site {
 		args = inRegisters(proto)
 	}
 	args = append(args, numbered()...)
-	if !r.returns() {
+	if !r.p.Returns {
 		s.Args = args
 		return s
 	}
@@ -278,9 +280,9 @@ func (r *request) callWildcard(p place, at int) []*hir.Site {
 	r.matched = true
 	// One program serves all matches unless the body differs for each.
 	alike := !r.Uses.Probe && !r.Uses.Args && r.Attach != "fentry" && p.module == "" &&
-		!(r.returns() && (r.Uses.Retval || r.Uses.Duration || r.Uses.ArgN))
+		!(r.p.Returns && (r.Uses.Retval || r.Uses.Duration || r.Uses.ArgN))
 	if alike && r.set.kprobes() == nil {
-		return []*hir.Site{r.manySite(r.text(), fns, r.returns())}
+		return []*hir.Site{r.manySite(r.text(), fns, r.p.Returns)}
 	}
 	skipped := 0
 	sites := r.each(at, fns, func(f fn) *hir.Site {

@@ -17,6 +17,7 @@ var software = &Provider{
 		Doc: "Every count-th software event of the kernel, on every CPU: page-faults, context-switches, cpu-clock …",
 	},
 	Min: 1, Max: 2, Type: "software", Kernel: true, Expand: expandCounted, List: listCounted,
+	Counts: hir.AttachSoftware, Counters: softwareEvents,
 }
 
 // hardware counts events of the processor.
@@ -26,6 +27,7 @@ var hardware = &Provider{
 		Doc: "Every count-th event of the processor, on every CPU: cpu-cycles, instructions, cache-misses …",
 	},
 	Min: 1, Max: 2, Type: "hardware", Kernel: true, Expand: expandCounted, List: listCounted,
+	Counts: hir.AttachHardware, Counters: hardwareEvents,
 }
 
 // counter is an event that perf counts.
@@ -70,13 +72,6 @@ var (
 	}
 )
 
-func (p *Provider) counters() map[string]counter {
-	if p.Name == "hardware" {
-		return hardwareEvents
-	}
-	return softwareEvents
-}
-
 // counterByName finds an event by name or alias.
 func counterByName(table map[string]counter, name string) (counter, bool) {
 	if c, ok := table[name]; ok {
@@ -91,7 +86,7 @@ func counterByName(table map[string]counter, name string) (counter, bool) {
 }
 
 func expandCounted(r *request) []*hir.Site {
-	table := r.p.counters()
+	table := r.p.Counters
 	name := r.part(0)
 	if isPattern(name) {
 		r.errorf("bad-attach-point", 0, "%s probes take no wildcards", r.p.Name).WithRow("P-SW-02")
@@ -124,10 +119,7 @@ func expandCounted(r *request) []*hir.Site {
 	r.matched = true
 	s := r.site(hir.ProgPerf, types.SpaceNone, r.p.Name+":"+name+":"+label)
 	s.Regs = true
-	s.Attach = hir.Attach{Kind: hir.AttachSoftware, Event: name, Period: count}
-	if r.p.Name == "hardware" {
-		s.Attach.Kind = hir.AttachHardware
-	}
+	s.Attach = hir.Attach{Kind: r.p.Counts, Event: name, Period: count}
 	return []*hir.Site{s}
 }
 

@@ -14,8 +14,9 @@ import (
 var fentry = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "fentry", Aliases: []string{"f", "kfunc"}, Row: "P-FENTRY-01",
-		Usage: "fentry:[module:]function",
-		Doc:   "Entry of a kernel function through a BPF trampoline, the cheapest mechanism. args.NAME are its parameters. Needs the kernel's type information.",
+		Usage:  "fentry:[module:]function",
+		Doc:    "Entry of a kernel function through a BPF trampoline, the cheapest mechanism. args.NAME are its parameters. Needs the kernel's type information.",
+		Return: "fexit", Target: hir.TargetFunction,
 	},
 	Min: 1, Max: 2, Type: "fentry", Kernel: true, Expand: expandFentry, List: listTraced,
 }
@@ -24,8 +25,9 @@ var fentry = &Provider{
 var fexit = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "fexit", Aliases: []string{"fr", "kretfunc"}, Row: "P-FENTRY-01",
-		Usage: "fexit:[module:]function",
-		Doc:   "Return of a kernel function through a BPF trampoline. args.NAME are its parameters, retval its result with the function's own type.",
+		Usage:   "fexit:[module:]function",
+		Doc:     "Return of a kernel function through a BPF trampoline. args.NAME are its parameters, retval its result with the function's own type.",
+		Returns: true, Entry: "fentry", Target: hir.TargetFunction,
 	},
 	Min: 1, Max: 2, Type: "fexit", Kernel: true, Expand: expandFentry, List: listTraced,
 }
@@ -126,7 +128,7 @@ func tracingLimits(f *kernel.Func, uses hir.Uses) string {
 // fentrySite is the site of one function; its name has the module (P-FENTRY-02,
 // P-COM-13).
 func (r *request) fentrySite(f *kernel.Func) *hir.Site {
-	return traceSite(r.p, f, r.p.Name == "fexit")
+	return traceSite(r.p, f, r.p.Returns)
 }
 
 func traceSite(p *Provider, f *kernel.Func, exit bool) *hir.Site {
@@ -135,7 +137,7 @@ func traceSite(p *Provider, f *kernel.Func, exit bool) *hir.Site {
 		module = "vmlinux"
 	}
 	s := &hir.Site{
-		Provider: p.Name, Type: p.Type, Name: p.Name + ":" + module + ":" + f.Name,
+		Provider: p.Name, Kind: &p.ProbeKind, Type: p.Type, Name: p.Name + ":" + module + ":" + f.Name,
 		Prog: hir.ProgTracing, Space: types.Kernel, Func: f.Name, Args: inSlots(f),
 		Attach: hir.Attach{Kind: hir.AttachFentry, Symbol: f.Name, Module: f.Module, BTFID: f.ID},
 	}

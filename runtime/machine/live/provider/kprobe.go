@@ -13,8 +13,9 @@ import (
 var kprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "kprobe", Aliases: []string{"k"}, Row: "P-KPROBE-01",
-		Usage: "kprobe:[module:]function[+offset]",
-		Doc:   "Entry of a kernel function, or the instruction at a byte offset in it. arg0 … arg5 are the register arguments; args.NAME has their types where the kernel has type information.",
+		Usage:  "kprobe:[module:]function[+offset]",
+		Doc:    "Entry of a kernel function, or the instruction at a byte offset in it. arg0 … arg5 are the register arguments; args.NAME has their types where the kernel has type information.",
+		Return: "kretprobe", Typed: "fentry", Target: hir.TargetFunction,
 	},
 	Min: 1, Max: 2, Type: "kprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
@@ -23,8 +24,9 @@ var kprobe = &Provider{
 var kretprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "kretprobe", Aliases: []string{"kr"}, Row: "P-KRET-01",
-		Usage: "kretprobe:[module:]function",
-		Doc:   "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type.",
+		Usage:   "kretprobe:[module:]function",
+		Doc:     "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type.",
+		Returns: true, Entry: "kprobe", Typed: "ret", Target: hir.TargetFunction,
 	},
 	Min: 1, Max: 2, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
@@ -70,7 +72,7 @@ func (r *request) functionPart() (p place, at int, ok bool) {
 }
 
 func expandKprobe(r *request) []*hir.Site {
-	ret := r.p.Name == "kretprobe"
+	ret := r.p.Returns
 	p, at, ok := r.functionPart()
 	if !ok {
 		return nil

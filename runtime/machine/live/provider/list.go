@@ -7,17 +7,13 @@ import (
 	"sort"
 	"strings"
 
+	"probe/runtime/machine"
 	"probe/runtime/machine/live/elf"
 	"probe/runtime/machine/live/tracefs"
 )
 
 // Listed is one probe of a listing.
-type Listed struct {
-	Name string // "kprobe:vfs_read"
-	// Params gives the parameters, one "type name" each, and the result as
-	// "type retval" (P-LIST-03); nil when there are none.
-	Params func() ([]string, error)
-}
+type Listed = machine.Listed
 
 // List calls yield with every probe that matches a pattern: "TYPE:REST", or a
 // bare name of any type; "" means everything of the kernel types (P-LIST-01).
@@ -34,7 +30,7 @@ func (s *Set) List(pattern string, yield func(Listed) bool) error {
 		}
 		want := rest
 		switch named := has && (match(strings.ToLower(typ), p.Name) || find(typ) == p); {
-		case has && !named, !has && !p.Kernel, !has && (p.Name == "call" || p.Name == "ret"):
+		case has && !named, !has && !p.Kernel:
 			continue
 		case !has && pattern == "":
 			want = "*"
@@ -79,7 +75,7 @@ func listFunctions(s *Set, p *Provider, pattern string, yield func(Listed) bool)
 	}
 	for _, f := range list {
 		l := Listed{Name: p.Name + ":" + f.symbol(), Params: func() ([]string, error) {
-			return s.params(f.module, f.name, p.Name == "kretprobe" || p.Name == "ret")
+			return s.params(f.module, f.name, p.Returns)
 		}}
 		if !yield(l) {
 			return nil
@@ -113,7 +109,7 @@ func listTraced(s *Set, p *Provider, pattern string, yield func(Listed) bool) er
 			continue
 		}
 		l := Listed{Name: p.Name + ":" + own + ":" + f.name, Params: func() ([]string, error) {
-			return s.params(own, f.name, p.Name == "fexit")
+			return s.params(own, f.name, p.Returns)
 		}}
 		if !yield(l) {
 			return nil
@@ -248,7 +244,7 @@ func listTimed(_ *Set, p *Provider, pattern string, yield func(Listed) bool) err
 }
 
 func listCounted(_ *Set, p *Provider, pattern string, yield func(Listed) bool) error {
-	return listNames(p, counterNames(p.counters()), pattern, yield)
+	return listNames(p, counterNames(p.Counters), pattern, yield)
 }
 
 // listNames lists names that a number follows: "software:cpu:".

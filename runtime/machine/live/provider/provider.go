@@ -8,12 +8,16 @@
 package provider
 
 import (
+	"fmt"
+	"slices"
+
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/symbol"
+	"probe/stdlib/fgraph"
 )
 
 // Provider is one kind of probe.
@@ -25,6 +29,10 @@ type Provider struct {
 	Type string
 	// Kernel and User tell which wildcards in the type reach it (P-COM-05).
 	Kernel, User bool
+	// Counts and Counters are how the events of a kind that counts are attached,
+	// and which there are.
+	Counts   hir.AttachKind
+	Counters map[string]counter
 	// Expand makes the sites of one attach point.
 	Expand func(r *request) []*hir.Site
 	// List calls yield with every probe of the kind whose name matches, for
@@ -39,7 +47,7 @@ var table []*Provider
 func init() {
 	table = []*Provider{
 		begin, end,
-		call, ret, fgraph,
+		call, ret, callGraph,
 		kprobe, kretprobe, fentry, fexit,
 		tracepoint, rawtracepoint,
 		uprobe, uretprobe,
@@ -67,8 +75,6 @@ type Options struct {
 	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
 	// leaves them alone (--no-feature raw_tracepoint).
 	RawTracepoint func(name string) (bool, error)
-	// Deep are the structs that graphs with args=deep look into.
-	Deep []hir.Deep
 	// Traceable is a file with function names in place of the kernel's list
 	// (P-KPROBE-08).
 	Traceable string
@@ -83,6 +89,31 @@ type Options struct {
 	Loaded func(module string) bool
 }
 
+// mechanisms are what Leave may name.
+var mechanisms = []string{"kprobe_multi", "kprobe_session", "fsession_multi", "raw_tracepoint"}
+
+// Mechanisms lists the names that Options.Leave takes.
+func Mechanisms() []string { return slices.Clone(mechanisms) }
+
+// Leave makes a Set leave mechanisms alone, by their names.
+func (o *Options) Leave(names []string) {
+	off := func(name string) func() error {
+		return func() error { return fmt.Errorf("%s is switched off", name) }
+	}
+	for _, name := range names {
+		switch name {
+		case "kprobe_multi":
+			o.NoMulti = true
+		case "kprobe_session":
+			o.KprobeSession = off(name)
+		case "fsession_multi":
+			o.FsessionMulti = off(name)
+		case "raw_tracepoint":
+			o.RawTracepoint = nil
+		}
+	}
+}
+
 // aliases asks the kernel's symbol table.
 func aliases(name string) []string {
 	t, err := symbol.Kernel()
@@ -94,11 +125,13 @@ func aliases(name string) []string {
 
 // Set implements hir.Probes for one kernel.
 type Set struct {
-	k    *kernel.Kernel
-	opts Options
+	k     *kernel.Kernel
+	opts  Options
+	funcs *functions
 
-	funcs functions
-	raw   rawSites
+	// What belongs to one script.
+	deep []fgraph.Deep
+	raw  rawSites
 }
 
 // New makes a Set. It reads nothing.
@@ -112,7 +145,14 @@ func New(k *kernel.Kernel, opts Options) *Set {
 	if opts.Loaded == nil {
 		opts.Loaded = moduleLoaded
 	}
-	return &Set{k: k, opts: opts}
+	return &Set{k: k, opts: opts, funcs: &functions{}}
+}
+
+// Script is the Set for one script, or for one interactive session. It shares
+// the lists of functions. deep are the structs that graphs with args=deep look
+// into.
+func (s *Set) Script(deep []fgraph.Deep) *Set {
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, deep: deep}
 }
 
 // Kinds implements hir.Probes.
@@ -127,13 +167,13 @@ func Kinds() []hir.ProbeKind {
 	return out
 }
 
-// KindOf is the canonical name of the kind that the first word of an attach
-// point means.
-func KindOf(word string) (string, bool) {
+// KindOf is the kind that the first word of an attach point means, nil if there
+// is none.
+func KindOf(word string) *hir.ProbeKind {
 	if p := find(word); p != nil {
-		return p.Name, true
+		return &p.ProbeKind
 	}
-	return "", false
+	return nil
 }
 
 // request is one attach point while it is expanded.
@@ -154,12 +194,9 @@ type request struct {
 	matched bool
 }
 
-// returns tells the kinds whose probes run when the function returns.
-func (r *request) returns() bool { return r.p.Name == "ret" || r.p.Name == "fgraph" }
-
 // site starts a site of the request's kind.
 func (r *request) site(prog hir.ProgType, space types.Space, name string) *hir.Site {
-	return &hir.Site{Provider: r.p.Name, Type: r.p.Type, Name: name, Prog: prog, Space: space}
+	return &hir.Site{Provider: r.p.Name, Kind: &r.p.ProbeKind, Type: r.p.Type, Name: name, Prog: prog, Space: space}
 }
 
 // errorf complains at a part of the attach point; i counts from the first

@@ -11,14 +11,16 @@ import (
 // begin runs once before anything is attached.
 var begin = &Provider{
 	ProbeKind: hir.ProbeKind{Name: "begin", Row: "P-BEGIN-01", Usage: "begin",
-		Doc: "Runs once before the other probes are attached. pid and comm are those of the tracer."},
+		Doc:   "Runs once before the other probes are attached. pid and comm are those of the tracer.",
+		Phase: hir.BeforeAttach, Own: true},
 	Type: "special", Expand: expandSpecial,
 }
 
 // end runs once after everything is detached.
 var end = &Provider{
 	ProbeKind: hir.ProbeKind{Name: "end", Row: "P-END-01", Usage: "end",
-		Doc: "Runs once after the other probes are detached and before the maps print."},
+		Doc:   "Runs once after the other probes are detached and before the maps print.",
+		Phase: hir.AfterDetach, Own: true},
 	Type: "special", Expand: expandSpecial,
 }
 
@@ -27,7 +29,7 @@ func expandSpecial(r *request) []*hir.Site {
 	return []*hir.Site{r.site(hir.ProgRawTP, types.SpaceNone, r.p.Name)}
 }
 
-// The kinds of probes that the language has and this build has not.
+// The probe types that are not implemented yet.
 var (
 	usdt       = later("usdt", []string{"U"}, "P-USDT-01", "usdt:binary:[provider:]name", "static probes of programs", true)
 	watchpoint = later("watchpoint", []string{"w"}, "P-WATCH-01", "watchpoint:address:length:mode", "memory watchpoints", false)
@@ -38,8 +40,8 @@ var (
 )
 
 func later(name string, aliases []string, row, usage, what string, user bool) *Provider {
-	return &Provider{
-		ProbeKind: hir.ProbeKind{Name: name, Aliases: aliases, Row: row, Usage: usage,
+	p := &Provider{
+		ProbeKind: hir.ProbeKind{Name: name, Aliases: aliases, Row: row, Usage: usage, Missing: true,
 			Doc: strings.ToUpper(what[:1]) + what[1:] + ". Not supported yet."},
 		Max: 8, Type: name, User: user,
 		Expand: func(r *request) []*hir.Site {
@@ -47,6 +49,10 @@ func later(name string, aliases []string, row, usage, what string, user bool) *P
 			return nil
 		},
 	}
+	if user {
+		p.Target = hir.TargetProgram
+	}
+	return p
 }
 
 func sortSites(sites []*hir.Site) {

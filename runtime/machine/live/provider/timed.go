@@ -14,6 +14,7 @@ var interval = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "interval", Aliases: []string{"i"}, Row: "P-INT-01", Usage: "interval:s:N, or hz, ms, us; interval:10ms",
 		Doc: "Runs at regular times, once for the whole machine. pid and comm are those of the tracer.",
+		Own: true, Target: hir.TargetPeriod,
 	},
 	Min: 1, Max: 2, Type: "interval", Expand: expandTimed, List: listTimed,
 }
@@ -22,7 +23,8 @@ var interval = &Provider{
 var profile = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "profile", Aliases: []string{"p"}, Row: "P-PROF-01", Usage: "profile:hz:N, or s, ms, us; profile:10ms",
-		Doc: "Runs at regular times on every CPU, in whatever the CPU was doing.",
+		Doc:    "Runs at regular times on every CPU, in whatever the CPU was doing.",
+		Target: hir.TargetPeriod,
 	},
 	Min: 1, Max: 2, Type: "profile", Expand: expandTimed, List: listTimed,
 }
@@ -78,7 +80,7 @@ func expandTimed(r *request) []*hir.Site {
 	}
 	r.matched = true
 	s := r.site(hir.ProgPerf, types.SpaceNone, r.p.Name+":"+suffix)
-	if r.p.Name == "interval" {
+	if r.p.Own {
 		s.Prog = hir.ProgRawTP
 		s.Attach = hir.Attach{Kind: hir.AttachInterval, Period: period}
 		return []*hir.Site{s}

@@ -17,7 +17,8 @@ import (
 var uprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "uprobe", Aliases: []string{"u"}, Row: "P-UPROBE-01", Usage: "uprobe:binary:function[+offset]",
-		Doc: "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments.",
+		Doc:    "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments.",
+		Return: "uretprobe", Target: hir.TargetProgram,
 	},
 	Min: 1, Max: 3, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
 }
@@ -26,7 +27,8 @@ var uprobe = &Provider{
 var uretprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "uretprobe", Aliases: []string{"ur"}, Row: "P-URET-01", Usage: "uretprobe:binary:function",
-		Doc: "Return of a function of a program or library. retval is the raw return value.",
+		Doc:     "Return of a function of a program or library. retval is the raw return value.",
+		Returns: true, Entry: "uprobe", Target: hir.TargetProgram,
 	},
 	Min: 1, Max: 3, Type: "uretprobe", User: true, Expand: expandUprobe, List: listUser,
 }
@@ -67,7 +69,7 @@ func expandUprobe(r *request) []*hir.Site {
 		r.notSupported("P-UPROBE-11", "args of user functions, which need the binary's debug information")
 		return nil
 	}
-	return r.userSites(binary, at, r.p.Name == "uretprobe")
+	return r.userSites(binary, at, r.p.Returns)
 }
 
 // userSites expands binary and function part. at is the index of the part
@@ -293,10 +295,10 @@ func (r *request) userCall() []*hir.Site {
 		r.notSupported("X-CALL", "args of user functions, which need the binary's debug information")
 		return nil
 	}
-	sites := r.userSites(r.part(0), 1, r.p.Name == "ret")
+	sites := r.userSites(r.part(0), 1, r.p.Returns)
 	for _, s := range sites {
 		s.Why = mechanism(s) + ": a function of a program or library"
-		if r.p.Name == "ret" && (r.Uses.ArgN || r.Uses.Duration) {
+		if r.p.Returns && (r.Uses.ArgN || r.Uses.Duration) {
 			entry := *s
 			entry.Attach.Kind, entry.Ret, entry.Args = hir.AttachUprobe, nil, numbered()
 			s.Entry, s.Args = &entry, saved(entry.Args)

@@ -55,14 +55,7 @@ func Kernel() (*Table, error) {
 	return reload()
 }
 
-// Reload reads the symbols again, for instance after a module was loaded, and
-// makes them what Kernel returns.
-func Reload() (*Table, error) {
-	loading.Lock()
-	defer loading.Unlock()
-	return reload()
-}
-
+// reload reads the symbols and makes them what Kernel returns.
 func reload() (*Table, error) {
 	f, err := os.Open(kallsymsPath)
 	if err != nil {
@@ -140,9 +133,6 @@ func (t *Table) sort() {
 	}
 }
 
-// Len is the number of symbols.
-func (t *Table) Len() int { return len(t.entries) }
-
 func (t *Table) name(e *entry) string { return t.names.str(e.name, int(e.length)) }
 
 func (t *Table) moduleOf(e *entry) string { return t.modules[e.module&^textBit] }
@@ -175,21 +165,6 @@ func (t *Table) Addr(name string) (uint64, bool) {
 	return s.addr, ok
 }
 
-// Extent is the address of a function or variable and the number of bytes to
-// the next symbol; size 0 when that is not known.
-func (t *Table) Extent(name string) (addr, size uint64, ok bool) {
-	s, ok := t.first(name)
-	if !ok {
-		return 0, 0, false
-	}
-	e := t.entries
-	next := sort.Search(len(e), func(i int) bool { return e[i].addr > s.addr })
-	if next < len(e) && e[next].module&^textBit == s.module&^textBit {
-		size = e[next].addr - s.addr
-	}
-	return s.addr, size, true
-}
-
 // Aliases are the other names at the address of a symbol.
 func (t *Table) Aliases(name string) []string {
 	s, ok := t.first(name)
@@ -220,15 +195,4 @@ func (t *Table) first(name string) (found entry, ok bool) {
 		}
 	}
 	return found, ok
-}
-
-// TextSymbols calls yield with every function in the order of addresses, until
-// it returns false.
-func (t *Table) TextSymbols(yield func(name, module string) bool) {
-	for i := range t.entries {
-		e := &t.entries[i]
-		if e.module&textBit != 0 && !yield(t.name(e), t.moduleOf(e)) {
-			return
-		}
-	}
 }

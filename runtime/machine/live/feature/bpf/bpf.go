@@ -23,7 +23,6 @@ const (
 	cmdProgLoad       = 5
 	cmdProgTestRun    = 10
 	cmdObjGetInfo     = 15
-	cmdRawTPOpen      = 17
 	cmdMapFreeze      = 22
 	cmdMapLookupBatch = 24
 	cmdLinkCreate     = 28
@@ -266,13 +265,3 @@ func (l Link) Create() (fd int, err error) {
 
 // Try creates a link and drops it.
 func (l Link) Try() error { return drop(l.Create()) }
-
-// OpenRawTracepoint attaches a program to what it was loaded for.
-func OpenRawTracepoint(prog int) (fd int, err error) {
-	attr := struct {
-		name   uint64
-		progFD uint32
-		_      uint32
-	}{progFD: uint32(prog)}
-	return call(cmdRawTPOpen, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
-}

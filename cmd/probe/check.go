@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+
+	"probe/cmd/front/cli"
+	"probe/lang/diag"
+	"probe/runtime/engine"
+)
+
+var checkCommand = &command{
+	Command: cli.Command{
+		Name: "check", Usage: []string{"[options] SCRIPT [params]", "[options] -e 'PROGRAM' [params]"},
+		Summary: "check a script without running it; needs no privileges", Max: -1, Script: true, Complete: completeScripts,
+		About: "Reads a script, checks its names and types for this kernel, and prints every error and warning. Nothing is loaded. " +
+			"With --btf and --traceable-functions it answers for another kernel.",
+		Examples: []cli.Example{
+			{Command: "probe check script.pr"},
+			{Command: "probe check -f json script.pr", About: "Prints the messages as JSON, for editors."},
+			{Command: "probe check --btf vmlinux.btf --traceable-functions functions.txt script.pr", About: "Checks for the kernel that the two files describe."},
+		},
+		SeeAlso: []string{"run", "explain", "fmt", "dump"},
+	},
+	run: runCheck,
+}
+
+func runCheck(o *options, std stdio) int {
+	if o.format != "" && o.format != "text" && o.format != "json" {
+		fail(std, usageError(o.command, fmt.Errorf("invalid output format %q: text or json", o.format)))
+		return exitUsage
+	}
+	if checked, code := frontEnd(o, std); checked == nil {
+		return code
+	}
+	return exitOK
+}
+
+// frontEnd checks the script of a command line and shows the messages. The
+// status is for a script with errors, which gives nil.
+func frontEnd(o *options, std stdio) (*engine.Checked, int) {
+	f, params, err := readScript(o, std)
+	if err != nil {
+		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		return nil, exitUsage
+	}
+	checked, list := engine.Check(o.script(f, params), o.machine(), o.checkOptions())
+	o.show(std, list)
+	return checked, status(list)
+}

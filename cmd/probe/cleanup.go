@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"probe/cmd/front/cli"
+	"probe/runtime/graph/ftrace"
+)
+
+var cleanupCommand = &command{
+	Command: cli.Command{
+		Name: "cleanup", Usage: []string{""}, Summary: "put back tracing settings that a killed probe left",
+		About: "Puts back the settings of the kernel's function_graph tracer that `probe graph` changed and could not restore, because it was killed or the machine lost power. " +
+			"The next `probe graph` does the same.",
+		Examples: []cli.Example{{Command: "probe cleanup"}},
+		SeeAlso:  []string{"graph"},
+	},
+	run: runCleanup,
+}
+
+// runCleanup undoes what a killed probe left behind.
+func runCleanup(_ *options, std stdio) int {
+	c, err := ftrace.Cleanup("")
+	if err != nil {
+		return graphFailed(std, err)
+	}
+	if c.PID == 0 {
+		fmt.Fprintln(std.out, "nothing to put back")
+		return exitOK
+	}
+	fmt.Fprintf(std.out, "put back the tracing settings that process %d had left\n", c.PID)
+	if len(c.Left) > 0 {
+		fmt.Fprintf(std.err, "warning: %s changed since; left as it is\n", strings.Join(c.Left, ", "))
+	}
+	return exitOK
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"probe/cmd/front/cli"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/syntax"
+	"probe/runtime/engine"
+)
+
+// stages are what dump can show, in the order of the compiler.
+var stages = []string{"ast", "types", "hir", "ir-lowered", "ir", "bpf"}
+
+var dumpCommand = &command{
+	Command: cli.Command{
+		Name: "dump", Usage: []string{"[--stage STAGE] SCRIPT [params]", "[--stage STAGE] -e 'PROGRAM' [params]"},
+		Summary: "show a stage of the compiler as text", Max: -1, Script: true, Complete: completeScripts,
+		About: "Compiles a script up to a stage and prints what it is there: the tree (ast), the types of names (types), the typed tree (hir), " +
+			"the intermediate code before and after its optimisation (ir-lowered, ir), or the instructions for the kernel (bpf).",
+		Examples: []cli.Example{
+			{Command: `probe dump -e 'begin { @ = 1; }'`, About: "Prints the instructions."},
+			{Command: "probe dump --stage types script.pr", About: "Prints the types of maps, variables and arguments."},
+		},
+		SeeAlso: []string{"check", "run"},
+	},
+	run: dumpStage,
+}
+
+func dumpStage(o *options, std stdio) int {
+	if o.stage == "" {
+		o.stage = "bpf"
+	}
+	if o.stage == "ast" {
+		f, _, err := readScript(o, std)
+		if err != nil {
+			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+			return exitUsage
+		}
+		tree, list := engine.Parse(o.script(f, nil))
+		o.show(std, list)
+		if tree == nil {
+			return status(list)
+		}
+		fmt.Fprint(std.out, syntax.Dump(tree))
+		return exitOK
+	}
+	checked, code := frontEnd(o, std)
+	if checked == nil {
+		return code
+	}
+	switch o.stage {
+	case "types":
+		dumpTypes(checked.Program, std)
+		return exitOK
+	case "hir":
+		checked.Program.Dump(std.out)
+		return exitOK
+	}
+	compiled, list := engine.Compile(checked, engine.CompileOptions{Dump: func(stage, program, text string) {
+		if stage == o.stage {
+			fmt.Fprintf(std.out, "; %s\n%s\n", program, strings.TrimRight(text, "\n"))
+		}
+	}})
+	o.show(std, list)
+	if compiled == nil {
+		return status(list)
+	}
+	return exitOK
+}
+
+// dumpTypes lists what the checker found out: the types of maps, variables,
+// arguments and results.
+func dumpTypes(p *hir.Program, std stdio) {
+	for _, m := range p.Maps {
+		key := ""
+		if m.Key != nil {
+			key = "[" + m.Key.String() + "]"
+		}
+		fmt.Fprintf(std.out, "@%s%s: %s\n", m.Name, key, m.Value)
+	}
+	for _, b := range p.Probes {
+		fmt.Fprintf(std.out, "%s\n", b.Site.Name)
+		for _, a := range b.Site.Args {
+			fmt.Fprintf(std.out, "  args.%s: %s\n", a.Name, a.Type)
+		}
+		if b.Site.Ret != nil {
+			fmt.Fprintf(std.out, "  retval: %s\n", b.Site.Ret.Type)
+		}
+		for _, v := range b.Vars {
+			if v.Name != "" {
+				fmt.Fprintf(std.out, "  $%s: %s\n", v.Name, v.Type)
+			}
+		}
+	}
+}

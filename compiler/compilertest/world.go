@@ -1,0 +1,347 @@
+package compilertest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf"
+
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/compiler/object"
+	"probe/lang/hir"
+	"probe/lang/value"
+	"probe/stdlib/fgraph"
+)
+
+// World runs the programs of one object in the interpreter of the IR.
+type World struct {
+	Env   *ir.Env
+	obj   *object.Object
+	progs []*ir.Prog
+	maps  map[string]*ir.EnvMap
+	out   strings.Builder
+	read  int // records that were shown
+	// memoryOf is what a step can name (number).
+	memoryOf map[string]*ir.Region
+}
+
+// contextSize holds struct pt_regs, and what the tracepoint points to.
+const contextSize = 256
+
+// NewWorld makes a world with the maps of an object. progs are those of
+// obj.Programs, and names the maps by the numbers that progs have for them.
+func NewWorld(obj *object.Object, progs []*ir.Prog, names []string) *World {
+	w := &World{Env: ir.NewEnv(make([]byte, contextSize)), obj: obj, progs: progs, maps: map[string]*ir.EnvMap{}}
+	w.fill()
+	for _, name := range names {
+		m := ir.EnvMap{Name: name}
+		if spec := obj.Spec.Maps[name]; spec != nil {
+			m.KeySize, m.ValueSize, m.MaxEntries = int(spec.KeySize), int(spec.ValueSize), int(spec.MaxEntries)
+			m.Array = spec.Type == ebpf.Array
+			m.LRU = spec.Type == ebpf.LRUHash || spec.Type == ebpf.LRUCPUHash
+			if spec.Type == ebpf.PerCPUHash || spec.Type == ebpf.LRUCPUHash {
+				m.CPUs = obj.NCPU
+			}
+		}
+		w.maps[name] = w.Env.AddMap(m)
+		if spec := obj.Spec.Maps[name]; spec != nil {
+			for _, kv := range spec.Contents {
+				copy(w.memory(name), kv.Value.([]byte))
+			}
+		}
+	}
+	binary.LittleEndian.PutUint64(w.memory("p_data")[obj.StartOff:], w.Env.Clock-1000)
+	return w
+}
+
+// memory is the only value of an array.
+func (w *World) memory(name string) []byte {
+	if m := w.maps[name]; m != nil && m.Array {
+		return m.Get("\x00\x00\x00\x00")
+	}
+	return nil
+}
+
+// Run follows a text: each line names a probe whose programs run once, entry
+// half first, and says what they find:
+//
+//	kprobe:f arg0=5 pid=42 comm=sshd
+//
+// The names are those of the site's arguments, retval, and pid, tid, uid, gid,
+// cpu, comm, ip (the address of the function), stop (the run is over) and
+// return (which end of a function the program of a session is at). What is not
+// given keeps its value from the line before. A number that names a program,
+// "p0g0e" instead of "kprobe:f", runs this one alone. A microsecond passes
+// before each program.
+func (w *World) Run(steps string) error {
+	for step := range strings.Lines(steps) {
+		words := strings.Fields(step)
+		if len(words) == 0 {
+			continue
+		}
+		ran := false
+		for i, p := range w.obj.Programs {
+			if p.Name != words[0] && (p.Site.Part || p.Probe.Site.Name != words[0]) {
+				continue
+			}
+			ran = true
+			if err := w.set(p.Site, words[1:]); err != nil {
+				return fmt.Errorf("%s: %w", strings.TrimSpace(step), err)
+			}
+			w.Env.Clock += 1000
+			w.Env.Steps = 1 << 22
+			r, err := ir.Interp(w.progs[i], w.Env)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+			if r != 0 {
+				fmt.Fprintf(&w.out, "%s returns %d\n", p.Name, r)
+			}
+			w.records()
+			w.Env.Recycle()
+		}
+		if !ran {
+			return fmt.Errorf("no program is for %s", words[0])
+		}
+	}
+	return nil
+}
+
+// set gives names their values, as the programs of a site see them. A name that
+// the site does not have is that of its other half.
+func (w *World) set(site *hir.Site, words []string) error {
+	for _, word := range words {
+		name, text, _ := strings.Cut(word, "=")
+		v, err := w.number(text)
+		if err != nil && name != "comm" {
+			return err
+		}
+		e := w.Env
+		half := func(of *uint64, shift int) { *of = *of&^(0xffffffff<<shift) | v&0xffffffff<<shift }
+		switch name {
+		case "comm":
+			e.Comm = text
+		case "pid":
+			half(&e.PidTgid, 32)
+		case "tid":
+			half(&e.PidTgid, 0)
+		case "gid":
+			half(&e.UidGid, 32)
+		case "uid":
+			half(&e.UidGid, 0)
+		case "cpu":
+			e.CPU = v
+		case "ip":
+			e.FuncIP = v
+		case "return":
+			e.SessionReturn = v
+		case "stop":
+			binary.LittleEndian.PutUint64(w.memory("p_data")[w.obj.StopOff:], v)
+		case "retval":
+			w.put(site.Ret, v)
+		default:
+			for i := range site.Args {
+				if site.Args[i].Name == name {
+					w.put(&site.Args[i], v)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// number reads a number, or the name of something in memory: "task" is the
+// current task, whose parent and leader is another one, and "text" is a string.
+func (w *World) number(text string) (uint64, error) {
+	if r := w.memoryOf[text]; r != nil {
+		return r.Base, nil
+	}
+	if n, err := strconv.ParseInt(text, 0, 64); err == nil {
+		return uint64(n), nil
+	}
+	return strconv.ParseUint(text, 0, 64)
+}
+
+// fill puts something into memory that pointers of scripts can lead to.
+func (w *World) fill() {
+	task := func(pid int32, comm string, parent uint64) *ir.Region {
+		b := make([]byte, 64)
+		binary.LittleEndian.PutUint64(b, parent)
+		binary.LittleEndian.PutUint32(b[8:], uint32(pid))
+		copy(b[16:32], comm)
+		binary.LittleEndian.PutUint64(b[32:], parent)
+		binary.LittleEndian.PutUint32(b[40:], 0xff<<3)
+		for i := range 4 {
+			binary.LittleEndian.PutUint16(b[56+2*i:], uint16(-i))
+		}
+		return w.Env.Mem.Add("a task", b)
+	}
+	init := task(1, "init", 0)
+	w.memoryOf = map[string]*ir.Region{
+		"task": task(100, "child", init.Base),
+		"text": w.Env.Mem.Add("a text", append([]byte("a text in memory"), make([]byte, 1024)...)),
+	}
+	w.Env.Task = w.memoryOf["task"].Base
+}
+
+// put writes an argument where the program finds it.
+func (w *World) put(a *hir.Arg, v uint64) {
+	if a == nil {
+		return
+	}
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], v)
+	switch ctx := w.Env.Ctx.Data; a.Loc.Kind {
+	case hir.LocSlot:
+		copy(ctx[8*a.Loc.Off:], b[:])
+	case hir.LocReg:
+		copy(ctx[a.Loc.Off:], b[:])
+	case hir.LocCtx:
+		copy(ctx[a.Loc.Off:], b[:min(a.Loc.Size, 8)])
+	}
+}
+
+// records shows what the programs have sent since.
+func (w *World) records() {
+	for ; w.read < len(w.Env.Ring); w.read++ {
+		rec := w.Env.Ring[w.read]
+		id := int(binary.LittleEndian.Uint32(rec))
+		if id >= len(w.obj.Events) {
+			fmt.Fprintf(&w.out, "a record of event %d, which does not exist\n", id)
+			continue
+		}
+		ev := w.obj.Events[id]
+		var args []value.Value
+		for _, a := range ev.Args {
+			b := make([]byte, a.Type.Size) // records end early where there is no more
+			if a.Off < len(rec) {
+				copy(b, rec[a.Off:])
+			}
+			args = append(args, value.Value{T: a.Type, B: b})
+		}
+		fmt.Fprintf(&w.out, "%s: ", ev.Fn.Sig.Name)
+		switch {
+		case ev.Format != nil:
+			w.out.Write(value.AppendFormat(nil, ev.Format, args, value.NoResolver{}))
+		case ev.Fn == fgraph.Kept:
+			w.graph(ev, args)
+		default:
+			for i, a := range args {
+				if i > 0 {
+					w.out.WriteString(", ")
+				}
+				w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
+			}
+		}
+		if s := w.out.String(); s[len(s)-1] != '\n' {
+			w.out.WriteByte('\n')
+		}
+	}
+}
+
+// graph shows a record of a call graph: the call, and an event in each line.
+func (w *World) graph(ev *object.Event, args []value.Value) {
+	r := fgraph.Read(&builtin.Record{Fn: ev.Fn, Args: args, Call: ev.Call})
+	fmt.Fprintf(&w.out, "thread %d of %d %s, probe %d, from %d to %d, result %#x, lost %d", r.ID.TID, r.PID, r.Comm, r.ID.Probe, r.Start, r.ID.Time, r.Ret, r.Lost)
+	whole := r.Each(func(e *fgraph.Event) {
+		what := "enter"
+		if e.Exit {
+			what = "leave"
+		}
+		if e.IRQ {
+			what = "in an interrupt " + what
+		}
+		fmt.Fprintf(&w.out, "\n  at %d %s %#x on CPU %d in thread %d: %#x", e.Time, what, e.Addr, e.CPU, e.TID, e.Words)
+	})
+	if !whole {
+		w.out.WriteString("\n  the data ends within an event")
+	}
+}
+
+// Result is what the programs have done: what they returned where that is not
+// 0, their records, the errors that they counted, and the maps.
+func (w *World) Result() string {
+	for _, line := range w.Env.Log {
+		fmt.Fprintf(&w.out, "effect: %s\n", line)
+	}
+	for _, e := range w.obj.Errors {
+		if n := binary.LittleEndian.Uint64(w.memory("p_data")[e.Off:]); n > 0 {
+			fmt.Fprintf(&w.out, "error %d of %q at %s: %d\n", e.Kind, e.Helper, e.At, n)
+		}
+	}
+	for _, m := range w.obj.Maps {
+		w.mapText(m)
+	}
+	return w.out.String()
+}
+
+func (w *World) mapText(m *object.Map) {
+	data := &value.MapData{Name: m.Name, Key: m.Key, Val: m.Value}
+	switch m.Storage {
+	case object.StoreGlobal:
+		mem := w.memory("p_data")
+		if m.SetOff < 0 || binary.LittleEndian.Uint64(mem[m.SetOff:]) != 0 {
+			data.AddCells(nil, mem[m.Off:m.Off+m.ValueSize], 0)
+		}
+	case object.StorePerCPU:
+		w.perCPU(m, data)
+	default:
+		em := w.maps[m.Spec]
+		for _, key := range em.Keys() {
+			if m.Buckets > 0 && !m.BucketInKey {
+				data.AddCounters([]byte(key), em.Get(key), em.Stride())
+			} else {
+				data.AddCells([]byte(key), em.Get(key), em.Stride())
+			}
+		}
+	}
+	for _, e := range data.Sorted(0) {
+		fmt.Fprintf(&w.out, "@%s", m.Name)
+		if m.Key != nil {
+			fmt.Fprintf(&w.out, "[%s]", value.AppendKey(nil, data.KeyOf(&e), value.NoResolver{}))
+		}
+		switch {
+		case len(e.Buckets) > 0:
+			fmt.Fprintf(&w.out, ": %s\n", value.AppendHistJSON(nil, m.Value, e.Buckets, 1))
+		case len(e.Points) > 0:
+			fmt.Fprintf(&w.out, ": %s\n", value.AppendSeriesJSON(nil, m.Value, e.Points, value.LastEpoch(data.Entries), nil))
+		default:
+			fmt.Fprintf(&w.out, ": %s\n", value.AppendText(nil, data.ValueOf(&e), value.NoResolver{}))
+		}
+	}
+}
+
+// perCPU merges the cells of a keyless aggregation.
+func (w *World) perCPU(m *object.Map, data *value.MapData) {
+	size := m.ValueSize
+	if m.Buckets > 0 {
+		size = m.Buckets * value.CellSize(m.Value)
+	}
+	mem := w.memory("p_percpu")
+	set := false
+	var cells []byte
+	for at := 0; at+w.obj.PerCPUStride <= len(mem); at += w.obj.PerCPUStride {
+		cell := mem[at+m.Off : at+m.Off+size]
+		cells = append(cells, cell...)
+		if m.SetOff >= 0 {
+			cell = mem[at+m.SetOff : at+m.SetOff+8]
+		}
+		for _, b := range cell {
+			set = set || b != 0
+		}
+	}
+	switch {
+	case !set:
+	case m.Buckets == 0:
+		data.AddCells(nil, cells, size)
+	case value.CellSize(m.Value) == 8:
+		data.AddCounters(nil, cells, size)
+	default:
+		for i := range m.Buckets {
+			data.AddBucket(nil, uint64(i), cells[i*value.CellSize(m.Value):], size)
+		}
+	}
+}

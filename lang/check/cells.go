@@ -1,0 +1,156 @@
+package check
+
+import (
+	"probe/lang/check/infer"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/types"
+)
+
+// varKey tells variables apart: the node that creates one, and the macro
+// expansion it is created in.
+type varKey struct {
+	node  any
+	frame int
+}
+
+// varCell is one scratch variable of one body.
+type varCell struct {
+	infer.Cell
+	name     string
+	hv       *hir.Var
+	assigned bool        // by the statements typed so far
+	readAt   source.Span // first read before an assignment
+	let      bool        // created by let
+	depth    int         // callback loops around the declaration
+	natural  bool        // a loop variable that starts at zero or above
+	run      int         // stamp of the run that declared it
+}
+
+// mapMode tells scalar and keyed maps apart.
+type mapMode uint8
+
+const (
+	modeUnknown mapMode = iota
+	modeScalar
+	modeKeyed
+)
+
+// mapCell is one map of the script.
+type mapCell struct {
+	name    string
+	key     infer.Cell
+	value   infer.Cell
+	mode    mapMode
+	modeAt  source.Span
+	at      source.Span // first use
+	written bool
+	// computed is set where a value is assigned that is computed from what has
+	// no type yet, and not merely a copy of it.
+	computed bool
+	hm       *hir.Map
+	declAt   source.Span // let @m = …
+	kindAt   source.Span
+	used     bool
+	live     *hir.Map // it runs already (REPL)
+}
+
+// label is how messages call the map.
+func (m *mapCell) label() string { return "@" + m.name }
+
+// mapCell finds or makes the map of a name.
+func (c *checker) mapCell(name string, at source.Span) *mapCell {
+	if m, ok := c.maps[name]; ok {
+		return m
+	}
+	m := &mapCell{name: name, at: at, hm: &hir.Map{Name: name, At: at}}
+	c.maps[name] = m
+	c.mapList = append(c.mapList, m)
+	return m
+}
+
+// addLive makes the maps that already run known, with their types fixed.
+func (c *checker) addLive(maps []*hir.Map) {
+	for _, lm := range maps {
+		m := c.mapCell(lm.Name, lm.At)
+		m.live, m.written = lm, true
+		m.mode = modeScalar
+		m.value.Set(lm.Value)
+		m.value.Fixed, m.value.First = true, lm.At
+		if lm.Key != nil {
+			m.mode = modeKeyed
+			m.key.Set(lm.Key)
+			m.key.Fixed, m.key.First = true, lm.At
+		}
+		m.modeAt = lm.At
+	}
+}
+
+// depend notes that the typing run that is going on has used the cell as it is
+// now.
+func (b *body) depend(c *infer.Cell) {
+	if c.Seen != b.stamp {
+		c.Seen = b.stamp
+		b.deps = append(b.deps, dep{c, c.Version})
+	}
+}
+
+// dep is a cell with the version a body was typed with.
+type dep struct {
+	c       *infer.Cell
+	version int
+}
+
+// stale tells that a cell has changed since the body was typed.
+func (b *body) stale() bool {
+	for _, d := range b.deps {
+		if d.c.Version != d.version {
+			return true
+		}
+	}
+	return false
+}
+
+// widen lets a value of type t into the cell. It reports false when the cell
+// cannot take it; nothing has changed then.
+func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
+	t := x.Type()
+	if infer.IsBad(x) {
+		b.depend(c)
+		return true
+	}
+	ok := true
+	switch {
+	case c.Raw == nil:
+		c.First = x.Span()
+		c.Set(t)
+		c.Writer = b.write(x.Span())
+	case c.Fixed:
+		// A declared type does not say where an address comes from.
+		if ok = infer.FitsFixed(c.Raw, x); ok {
+			c.Set(c.MergeSpaces(c.Raw, t, b.write(x.Span())))
+		}
+	default:
+		var p *types.Type
+		if p, ok = infer.Promote(c.Raw, t); ok {
+			p = c.MergeSpaces(p, t, b.write(x.Span()))
+			if b.chosen > 0 && c.Locked.Valid() && !infer.SameType(infer.Settle(p), c.Typ) {
+				b.lockedError(c, x)
+				ok = true
+			} else {
+				c.Set(p)
+			}
+		}
+	}
+	b.depend(c)
+	return ok
+}
+
+// write is the place of a write that is going on, of a value that stands at.
+func (b *body) write(at source.Span) infer.Write {
+	w := infer.Write{b.order, at.Start, b.frame.number(), at.Start}
+	for f := b.frame; f != nil; f = f.parent {
+		w[1] = f.call.Start
+	}
+	return w
+}

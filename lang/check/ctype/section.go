@@ -1,0 +1,314 @@
+package ctype
+
+import (
+	"strings"
+
+	"probe/lang/check/infer"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// Section is what the C section of a script and the headers it imports define.
+// Its names win over the kernel's (L-PRE-10).
+type Section struct {
+	// Defines are the object-like macros, by name.
+	Defines map[string]*syntax.CDefine
+	// Includes is set when there is a live #include: the constants of kernel
+	// headers are known then.
+	Includes bool
+
+	out      *diag.List
+	kernel   hir.Types
+	records  map[string]*types.Type // "struct x", "union x"
+	enums    map[string]*types.Type
+	typedefs map[string]*syntax.CTypedef
+	values   map[string]enumerator
+	defs     map[*syntax.CStruct]*types.Type
+	enumDefs map[*syntax.CEnum]*types.Type
+	tags     map[string]*syntax.CStruct
+	laid     map[*syntax.CStruct]bool // laid out, or being so
+	busy     map[*syntax.CStruct]bool // being laid out
+	depth    int
+}
+
+type enumerator struct {
+	t *types.Type
+	v uint64
+}
+
+// New makes an empty section. Messages go to out; kernel has the types of the
+// kernel, nil if there are none.
+func New(out *diag.List, kernel hir.Types) *Section {
+	return &Section{out: out, kernel: kernel, Defines: map[string]*syntax.CDefine{}, records: map[string]*types.Type{},
+		enums: map[string]*types.Type{}, typedefs: map[string]*syntax.CTypedef{}, values: map[string]enumerator{},
+		defs: map[*syntax.CStruct]*types.Type{}, enumDefs: map[*syntax.CEnum]*types.Type{},
+		tags: map[string]*syntax.CStruct{}, laid: map[*syntax.CStruct]bool{}, busy: map[*syntax.CStruct]bool{}}
+}
+
+// KernelTypes reports whether types of the kernel are known, and if not why.
+func (ct *Section) KernelTypes() (known bool, why string) {
+	if ct.kernel == nil {
+		return false, "no kernel type information was given"
+	}
+	return ct.kernel.Available()
+}
+
+// predefined are the macros that are there from the start (L-PRE-04).
+func (ct *Section) predefined() map[string]string {
+	if ok, _ := ct.KernelTypes(); ok {
+		return map[string]string{"BPFTRACE_HAVE_BTF": "1"}
+	}
+	return nil
+}
+
+// Read enters the preprocessor lines and C definitions among the items of a
+// script.
+func (ct *Section) Read(items []syntax.Item) {
+	for _, it := range items {
+		switch it.(type) {
+		case *syntax.Preproc, *syntax.CDef:
+			sec, ds := syntax.ParseCSection(items, ct.predefined())
+			ct.out.All = append(ct.out.All, ds.All...)
+			ct.add(sec)
+			return
+		}
+	}
+}
+
+// ReadHeader enters the definitions of a header file.
+func (ct *Section) ReadHeader(src *source.File) {
+	sec, ds := syntax.ParseCHeader(src, ct.predefined())
+	ct.out.All = append(ct.out.All, ds.All...)
+	ct.add(sec)
+}
+
+// add enters the definitions of a section.
+func (ct *Section) add(sec *syntax.CSection) {
+	for _, inc := range sec.Includes {
+		if inc.Live {
+			ct.Includes = true
+			ct.include(inc)
+		}
+	}
+	for _, d := range sec.Defines {
+		if !d.Function && d.At.At.Valid() {
+			ct.Defines[d.Name] = d
+		}
+	}
+	for _, td := range sec.Typedefs {
+		ct.typedefs[td.Name] = td
+	}
+	for _, e := range sec.Enums {
+		ct.enum(e)
+	}
+	for _, s := range sec.Structs {
+		if s.Tag != "" {
+			ct.tags[recordKey(s.Union, s.Tag)] = s
+		}
+	}
+	for _, s := range sec.Structs {
+		ct.record(s)
+	}
+}
+
+// include handles a live #include: with kernel types, the definitions of
+// headers come from there (L-PRE-07).
+func (ct *Section) include(inc *syntax.CInclude) {
+	if ok, why := ct.KernelTypes(); !ok {
+		ct.out.Errorf("not-supported", inc.At.At, "not supported yet: reading the header \"%s\"", inc.Path).
+			WithLabel("its definitions would have to come from the kernel's types").WithRow("L-PRE-07").
+			WithNote("types of the kernel are not known here: %s", why).
+			WithHelp("write the structs that the script uses into its C section")
+	}
+}
+
+func recordKey(union bool, tag string) string {
+	if union {
+		return "union " + tag
+	}
+	return "struct " + tag
+}
+
+// enum enters an enum and its constants (L-PRE-09).
+func (ct *Section) enum(e *syntax.CEnum) *types.Type {
+	if t := ct.enumDefs[e]; t != nil {
+		return t
+	}
+	tab := &types.EnumTable{Name: e.Tag}
+	size, signed := 4, false
+	for _, it := range e.Items {
+		tab.Values = append(tab.Values, types.EnumValue{Name: it.Name, Value: uint64(it.Value)})
+		if it.Big || it.Value > 1<<32-1 || it.Value < -1<<31 {
+			size = 8
+		}
+		signed = signed || it.Value < 0 && !it.Big
+	}
+	if e.Packed && size == 4 {
+		size = packedEnumSize(e)
+	}
+	t := &types.Type{Kind: types.Enum, Size: size, Signed: signed, Enum: tab}
+	ct.enumDefs[e] = t
+	lit := infer.Clone(t)
+	lit.Size, lit.Signed = 8, false
+	for _, it := range e.Items {
+		ct.values[it.Name] = enumerator{lit, uint64(it.Value)}
+	}
+	if e.Tag != "" {
+		ct.enums[e.Tag] = t
+	}
+	return t
+}
+
+// packedEnumSize is the least size that holds all constants, signed if one is
+// negative.
+func packedEnumSize(e *syntax.CEnum) int {
+	least, most := int64(0), int64(0)
+	for _, it := range e.Items {
+		least, most = min(least, it.Value), max(most, it.Value)
+	}
+	for _, size := range []int{1, 2} {
+		limit := int64(1) << (8 * size)
+		if least < 0 {
+			limit /= 2
+		}
+		if least >= -limit && most < limit {
+			return size
+		}
+	}
+	return 4
+}
+
+// ctype resolves a type of the C section. nil has been complained about.
+func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
+	ct.depth++
+	defer func() { ct.depth-- }()
+	if ct.depth > 100 {
+		ct.out.Errorf("bad-type", at, "this type is nested too deeply").WithLabel("more than 100 levels").WithRow("L-PRE-08")
+		return nil
+	}
+	switch t.Kind {
+	case syntax.CBase:
+		if b, ok := baseTypes[t.Name]; ok && b.Size > 0 {
+			return b
+		}
+		if t.Name == "void" {
+			return types.VoidType
+		}
+		return ct.bad(at, "", t.Name)
+	case syntax.CNamed:
+		if nt, ok := ct.Named("", t.Name); ok {
+			return nt
+		}
+		return ct.bad(at, "", t.Name)
+	case syntax.CStructRef:
+		return ct.structRef(t, at)
+	case syntax.CEnumRef:
+		if t.Enum != nil {
+			return ct.enum(t.Enum)
+		}
+		if nt, ok := ct.Named("enum", t.Name); ok {
+			return nt
+		}
+		return types.Uint32
+	case syntax.CPointer:
+		return ct.pointer(t, at)
+	case syntax.CArray:
+		elem := ct.ctype(t.Elem, at)
+		if elem == nil {
+			return nil
+		}
+		n := max(t.Len, 0)
+		if elem.Size > 0 && n > maxCSize/int64(elem.Size) {
+			ct.out.Errorf("bad-type", at, "this array is too large").WithLabel("the limit is %d bytes", maxCSize).WithRow("L-PRE-08")
+			return nil
+		}
+		if elem.Kind == types.Int && elem.Size == 1 && n > 0 {
+			return types.StringType(int(n)) // A-BT-06
+		}
+		return types.ArrayOf(elem, int(n))
+	}
+	return types.VoidType // a function: only ever behind a pointer
+}
+
+func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
+	sp := types.SpaceNone
+	if t.User || t.Elem.User {
+		sp = types.User
+	}
+	if t.Elem.Kind == syntax.CFunction {
+		return types.PointerTo(types.VoidType, sp)
+	}
+	// What it points to may be defined later, or nowhere.
+	if t.Elem.Kind == syntax.CStructRef && t.Elem.Struct == nil {
+		if _, ok := ct.tags[recordKey(t.Elem.Union, t.Elem.Name)]; !ok {
+			kind := "struct"
+			if t.Elem.Union {
+				kind = "union"
+			}
+			if nt, ok := ct.Named(kind, t.Elem.Name); ok {
+				return types.PointerTo(nt, sp)
+			}
+			return types.PointerTo(ct.opaque(t.Elem.Union, t.Elem.Name), sp)
+		}
+	}
+	if t.Elem.Kind == syntax.CStructRef {
+		s := t.Elem.Struct
+		if s == nil {
+			s = ct.tags[recordKey(t.Elem.Union, t.Elem.Name)]
+		}
+		return types.PointerTo(ct.declare(s), sp)
+	}
+	elem := ct.ctype(t.Elem, at)
+	if elem == nil {
+		return nil
+	}
+	return types.PointerTo(elem, sp)
+}
+
+// opaque is a struct of which only the name is known.
+func (ct *Section) opaque(union bool, tag string) *types.Type {
+	k := recordKey(union, tag)
+	t := ct.records[k]
+	if t == nil {
+		st := &types.Struct{Name: tag, Flavour: types.CStruct}
+		if union {
+			st.Flavour = types.CUnion
+		}
+		t = types.RecordType(st)
+		ct.records[k] = t
+	}
+	return t
+}
+
+func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
+	s := t.Struct
+	if s == nil {
+		s = ct.tags[recordKey(t.Union, t.Name)]
+	}
+	if s != nil {
+		r := ct.record(s)
+		if ct.busy[s] {
+			ct.out.Errorf("bad-type", at, "`%s` contains itself", r).
+				WithLabel("its size would have no end").WithRow("L-PRE-08").WithHelp("use a pointer: `%s *`", r)
+			return nil
+		}
+		return r
+	}
+	kind := "struct"
+	if t.Union {
+		kind = "union"
+	}
+	if nt, ok := ct.Named(kind, t.Name); ok {
+		return nt
+	}
+	return ct.bad(at, kind, t.Name)
+}
+
+func (ct *Section) bad(at source.Span, kind, name string) *types.Type {
+	ct.out.Errorf("unknown-type", at, "cannot resolve unknown type `%s`", strings.TrimSpace(kind+" "+name)).
+		WithLabel("no such type").WithRow("L-PRE-08")
+	return nil
+}

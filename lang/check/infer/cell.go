@@ -1,0 +1,80 @@
+package infer
+
+import (
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/types"
+)
+
+// Cell is a type that inference is looking for: that of a variable, of a map's
+// keys, or of a map's values. It only ever widens, so inference ends.
+type Cell struct {
+	Raw     *types.Type // with the flexibility of literals; nil while unknown
+	Typ     *types.Type // raw without it; what readers see
+	Version int         // counts the changes
+	First   source.Span // where the first contribution stands
+	Fixed   bool        // declared: contributions must fit
+	Locked  source.Span // decides which branch is compiled (T-PROM-12)
+	Writer  Write       // the write that decided the address spaces
+
+	Seen int // stamp of the last typing run that depends on it
+}
+
+// Set gives the cell a type.
+func (c *Cell) Set(raw *types.Type) {
+	if c.Raw != nil && c.Raw.Flex == raw.Flex && c.Raw.Space == raw.Space && sameDeep(c.Raw, raw) {
+		return
+	}
+	c.Raw, c.Typ = raw, Settle(raw)
+	c.Version++
+}
+
+// sameDeep is SameType that also looks at the flexibility and the address
+// spaces of elements.
+func sameDeep(a, b *types.Type) bool {
+	if !SameType(a, b) {
+		return false
+	}
+	if a.Kind != types.Record || a.Struct == b.Struct || !isMade(a) {
+		return true
+	}
+	fa, fb := a.Struct.Fields(), b.Struct.Fields()
+	for i := range fa {
+		if fa[i].Type.Flex != fb[i].Type.Flex || fa[i].Type.Space != fb[i].Type.Space || !sameDeep(fa[i].Type, fb[i].Type) {
+			return false
+		}
+	}
+	return true
+}
+
+// FitsFixed tells whether a declared type takes the value (T-PROM-06,
+// T-PROM-11).
+func FitsFixed(want *types.Type, x hir.Expr) bool {
+	if n, ok := x.(*hir.Int); ok && n.T.IsInt() && (want.Kind == types.Int || want.Kind == types.Enum && n.T.Kind == types.Enum) {
+		if _, lit := IntLit(x); lit {
+			return fits(n.V, n.T.Signed && int64(n.V) < 0, want)
+		}
+	}
+	return fitsType(want, x.Type())
+}
+
+// fitsType tells whether every t is also a want.
+func fitsType(want, t *types.Type) bool {
+	if want.Kind == types.Record && want.Struct.Flavour >= types.Tuple && t.Kind == types.Record {
+		fw, ft := want.Struct.Fields(), t.Struct.Fields()
+		if want.Struct.Flavour != t.Struct.Flavour || len(fw) != len(ft) {
+			return false
+		}
+		for i := range fw {
+			if fw[i].Name != ft[i].Name || !fitsType(fw[i].Type, ft[i].Type) {
+				return false
+			}
+		}
+		return true
+	}
+	if t.Flex && want.Kind == types.Int {
+		return t.Size < want.Size || t.Size == want.Size && want.Signed
+	}
+	p, ok := Promote(want, t)
+	return ok && SameType(p, want)
+}

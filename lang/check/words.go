@@ -1,0 +1,96 @@
+package check
+
+import (
+	"probe/lang/check/infer"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// word is a name whose meaning the checker computes itself: the arguments are
+// types, or the result is known when the script is compiled, or the name stands
+// for something of the site.
+type word struct {
+	call     func(b forms, e *syntax.Call) hir.Expr    // name(…), nil if it takes none
+	word     func(b siteVals, at source.Span) hir.Expr // the bare name, nil if it is a function
+	uses     types.Uses                                // what a body that mentions it needs of its site
+	reserved bool                                      // no macro may redefine it (L-LEX-10); has word
+}
+
+// words holds every such name. It is filled by init because typing an argument
+// looks names up in it.
+var words map[string]*word
+
+func init() {
+	words = map[string]*word{
+		"args":      {word: siteVals.argsWhole, uses: types.Uses{Args: true}, reserved: true},
+		"config":    {call: wordCall, word: siteVals.configRecord},
+		"duration":  {call: wordCall, word: siteVals.duration, uses: types.Uses{Duration: true}},
+		"probe":     {call: wordCall, word: func(b siteVals, at source.Span) hir.Expr { return infer.Str(at, b.site.Name) }, uses: types.Uses{Probe: true}},
+		"probetype": {call: wordCall, word: func(b siteVals, at source.Span) hir.Expr { return infer.Str(at, b.site.Type) }},
+		"retval":    {call: wordCall, word: siteVals.retval, uses: types.Uses{Retval: true}},
+
+		"container_of":        {call: forms.containerOf},
+		"fail":                {call: forms.fail},
+		"getopt":              {call: forms.getopt},
+		"is_array":            {call: isForm(func(t *types.Type) bool { return t.Kind == types.Array })},
+		"is_integer":          {call: isForm((*types.Type).IsInt)},
+		"is_literal":          {call: forms.isLiteralForm},
+		"is_ptr":              {call: isForm(func(t *types.Type) bool { return t.Kind == types.Pointer })},
+		"is_scalar":           {call: forms.isScalar},
+		"is_str":              {call: isForm(func(t *types.Type) bool { return t.Kind == types.String })},
+		"is_unsigned_integer": {call: isForm(func(t *types.Type) bool { return t.IsInt() && !t.Signed })},
+		"static_assert":       {call: forms.staticAssert},
+		"str":                 {call: forms.str},
+	}
+}
+
+// form finds what a call of a name means; nil if the checker does not compute
+// it.
+func form(name string) func(b forms, e *syntax.Call) hir.Expr {
+	if w := words[name]; w != nil {
+		return w.call
+	}
+	return nil
+}
+
+// wordForm finds what a bare name means; nil if the checker does not compute
+// it.
+func wordForm(name string) func(b siteVals, at source.Span) hir.Expr {
+	if w := words[name]; w != nil {
+		return w.word
+	}
+	return nil
+}
+
+// builtin finds a record of the library; nil where the library has none or only
+// knows the name.
+func (c *checker) builtin(name string) *types.Signature {
+	if sig := c.in.Builtins[name]; sig != nil && !sig.Missing {
+		return sig
+	}
+	return nil
+}
+
+// reserved reports whether no macro may redefine a name (L-LEX-10).
+func (c *checker) reserved(name string) bool {
+	if w := words[name]; w != nil && w.reserved {
+		return true
+	}
+	sig := c.builtin(name)
+	return sig != nil && sig.Reserved
+}
+
+// usesOf is what a body that mentions a name needs of its site.
+func (c *checker) usesOf(name string) types.Uses {
+	var u types.Uses
+	if w := words[name]; w != nil {
+		u.Add(w.uses)
+	}
+	if sig := c.in.Builtins[name]; sig != nil {
+		u.Add(sig.Uses)
+	}
+	_, u.ArgN = argNumber(name)
+	return u
+}

@@ -1,0 +1,67 @@
+package hir
+
+// ProbeKind is one probe type of the language: how it is written, and what
+// everything outside of its provider may want to know of it.
+type ProbeKind struct {
+	Name    string
+	Aliases []string // case-sensitive short names
+	Usage   string   // "kprobe:[module:]function[+offset]"
+	Doc     string
+	Row     string
+
+	// Missing marks a type that the language has and this build refuses.
+	Missing bool
+	// Phase is when its programs run.
+	Phase Phase
+	// Own probes run in the tracer itself: -p and --comm do not apply to them
+	// (P-COM-15).
+	Own bool
+	// Returns reports whether its probes run when the function returns.
+	Returns bool
+	// Duration reports whether they know the time since its entry.
+	Duration bool
+	// Graph reports whether they have the tree of the calls below the function.
+	Graph bool
+	// Fields reports whether args are the fields of a record, and not the
+	// parameters of a function.
+	Fields bool
+	// Recorded reports whether a recording of calls has such events.
+	Recorded bool
+	// Entry and Return name the type that probes the same function at its other
+	// end, Typed the one that also knows its parameters by name; "" if there is
+	// none.
+	Entry, Return, Typed string
+	// Target is what an attach point names, for completion.
+	Target Target
+}
+
+// Phase is when the programs of a probe run.
+type Phase uint8
+
+// The phases.
+const (
+	WhileAttached Phase = iota // when the event happens
+	BeforeAttach               // once, run from user space before the others are attached
+	AfterDetach                // once, run from user space after the others are detached
+)
+
+// Target is what an attach point names behind the type.
+type Target uint8
+
+// The targets.
+const (
+	TargetOther    Target = iota // nothing, or something that its list shows
+	TargetFunction               // a function of the kernel
+	TargetProgram                // a function of a program or library, behind its path
+	TargetEither                 // one of these two
+	TargetPeriod                 // a unit of time and a number
+)
+
+// About is the site's type of probe. It is never nil: of a site without one only
+// the name is known.
+func (s *Site) About() *ProbeKind {
+	if s.Kind == nil {
+		return &ProbeKind{Name: s.Provider}
+	}
+	return s.Kind
+}

@@ -1,0 +1,68 @@
+package types
+
+// Effect is what a call does besides giving its value, as a set of bits. Calls
+// of Async functions always send a record, and those with Ends end the program;
+// no bit repeats that.
+type Effect uint8
+
+// The effects.
+const (
+	// Writes changes a map or a variable of the script.
+	Writes Effect = 1 << iota
+	// Deletes removes the key given by the arguments from the map in the first.
+	Deletes
+	// Acts changes something outside of the tracer: a process gets a signal.
+	Acts
+	// Loops needs a loop or a record of its own, neither of which may stand
+	// between the reservation of a record and its submission.
+	Loops
+)
+
+// Has reports whether e contains any of the effects in f.
+func (e Effect) Has(f Effect) bool { return e&f != 0 }
+
+// Known says how early the value of a call is known in a probe that runs when a
+// function returns. A call with arguments is known when they are, too.
+type Known uint8
+
+// The times.
+const (
+	// KnownAtReturn is for values that may differ between entry and return.
+	KnownAtReturn Known = iota
+	// KnownAtEntry is for attributes of a thread that only a few functions, named
+	// after what they change, give another value.
+	KnownAtEntry
+	// KnownAlways is for values that cannot change during a call.
+	KnownAlways
+)
+
+// Uses is what a body mentions of its site. It decides how an attach point is
+// expanded (P-COM-06) and which mechanism will do.
+type Uses struct {
+	Probe    bool // `probe`: one program for each match
+	Args     bool // args.NAME
+	ArgN     bool // argN
+	Retval   bool
+	Duration bool
+	Func     bool
+	Graph    bool
+	Reg      bool // reg(), ctx
+	Stack    bool
+	PID      bool // the process id
+	Comm     bool // the thread's name
+}
+
+// Add adds what o mentions.
+func (u *Uses) Add(o Uses) {
+	u.Probe = u.Probe || o.Probe
+	u.Args = u.Args || o.Args
+	u.ArgN = u.ArgN || o.ArgN
+	u.Retval = u.Retval || o.Retval
+	u.Duration = u.Duration || o.Duration
+	u.Func = u.Func || o.Func
+	u.Graph = u.Graph || o.Graph
+	u.Reg = u.Reg || o.Reg
+	u.Stack = u.Stack || o.Stack
+	u.PID = u.PID || o.PID
+	u.Comm = u.Comm || o.Comm
+}

@@ -1,0 +1,45 @@
+package event
+
+import "probe/lang/source"
+
+// Receipt is the last event of a run: what makes its results incomplete
+// (dialect row X-RUN). A complete run has an empty one.
+type Receipt struct {
+	Items []ReceiptItem
+	// ReadsShown says that failing reads were shown as they came (-k).
+	ReadsShown bool
+}
+
+// ReceiptItem is one thing that is missing.
+type ReceiptItem struct {
+	Kind  ReceiptKind
+	Where string // probe, map ("@m") or function; "" if it concerns all
+	Count uint64
+	At    source.Span // place in the script, if there is one
+	// Detail replaces the kind's usual reason when more is known ("on the
+	// kernel's deny list").
+	Detail string
+}
+
+// ReceiptKind names a way to be incomplete; it is the word used in JSON.
+type ReceiptKind string
+
+// The kinds.
+const (
+	LostEvents       ReceiptKind = "lost_events"
+	MapFull          ReceiptKind = "map_full"
+	MapUpdateFailed  ReceiptKind = "map_update_failed"
+	MissedReturns    ReceiptKind = "missed_returns"
+	Recursion        ReceiptKind = "recursion"
+	TruncatedStrings ReceiptKind = "truncated_strings"
+	TruncatedStacks  ReceiptKind = "truncated_stacks"
+	FailedStacks     ReceiptKind = "failed_stacks"
+	LostStacks       ReceiptKind = "lost_stacks"
+	LostGraphs       ReceiptKind = "lost_graphs"
+	GraphGaps        ReceiptKind = "graph_gaps"
+	FailedReads      ReceiptKind = "failed_reads"
+	LoopsCut         ReceiptKind = "loops_cut"
+	NotAttached      ReceiptKind = "not_attached"
+	NotRecorded      ReceiptKind = "not_recorded"
+	Damaged          ReceiptKind = "damaged"
+)

@@ -1,0 +1,193 @@
+// Package recording runs compiled scripts over recordings of call trees, without a
+// kernel: on any machine, without privileges.
+//
+// In: a recording (record.Recording). A View answers in place of a kernel
+// while a script is checked (hir.Probes, hir.Types, types.Env): its functions
+// are those of the trees, with the types that were noted with them. Out: a
+// Player, which runs the script's programs in the compiler's interpreter, once
+// for each call that a probe is about, in the order of time. What programs leave
+// behind, records and maps, is read by package session as if a kernel had run
+// them.
+//
+// What a recording does not hold is never made up: a probe that it cannot feed
+// and a value that it does not have are told at their place in the script, and a
+// call that lacks something which others have is left out and counted.
+package recording
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"probe/lang/diag"
+	"probe/runtime/graph"
+	"probe/runtime/graph/record"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live/provider"
+)
+
+// Machine is the machine that was recorded, as far as the recording holds it
+// (machine.Machine).
+type Machine struct {
+	name  string // of the file, for the receipt
+	rec   *record.Recording
+	names []string // of functions that occur, sorted
+	funcs map[string]*function
+	byID  []*function // by index in the recording's table
+	addrs map[uint64]string
+	machine.NoFacts
+}
+
+var (
+	_ machine.Machine = (*Machine)(nil)
+	_ machine.Facts   = (*Machine)(nil)
+)
+
+// View is the recording as one script sees it (machine.View).
+type View struct {
+	*Machine
+	env env
+
+	// unfed are the messages about attach points that there is nothing for; fed
+	// tells that there is something for another one.
+	unfed []*diag.Diagnostic
+	fed   bool
+}
+
+// function is what is known of a function: the calls of it that the trees have.
+type function struct {
+	graph.Func
+	calls, roots facts
+}
+
+// facts count calls and what was recorded with them.
+type facts struct {
+	calls, rets int
+	args        int // most of a call
+}
+
+func (f *facts) add(c *graph.Call) {
+	f.calls++
+	if c.Flags&graph.HasRet != 0 {
+		f.rets++
+	}
+	f.args = max(f.args, int(c.NArgs))
+}
+
+// symbol is a function's name with its module.
+func symbol(f *graph.Func) string {
+	if f.Module != "" {
+		return f.Module + ":" + f.Name
+	}
+	return f.Name
+}
+
+// Open reads a recording from a file.
+func Open(path string) (*Machine, error) {
+	rec, err := record.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return New(path, rec), nil
+}
+
+// New prepares a recording that was read from a file of that name. It must not be
+// changed afterwards.
+func New(name string, rec *record.Recording) *Machine {
+	r := &Machine{name: name, rec: rec, funcs: map[string]*function{}, byID: make([]*function, len(rec.Funcs.List)), addrs: map[uint64]string{}}
+	for i := range rec.Funcs.List {
+		f := &rec.Funcs.List[i]
+		fn := r.funcs[symbol(f)]
+		if fn == nil {
+			fn = &function{Func: *f}
+			r.funcs[symbol(f)] = fn
+		}
+		if !realAddr(fn.Addr) {
+			fn.Addr = f.Addr
+		}
+		if realAddr(f.Addr) {
+			r.addrs[f.Addr] = f.Name
+		}
+		r.byID[i] = fn
+	}
+	for _, t := range rec.Trees {
+		for i := range t.Calls {
+			c := &t.Calls[i]
+			fn := r.function(c)
+			if fn == nil {
+				continue
+			}
+			fn.calls.add(c)
+			if i == 0 {
+				fn.roots.add(c)
+			}
+		}
+	}
+	for name, fn := range r.funcs {
+		if fn.calls.calls > 0 {
+			r.names = append(r.names, name)
+		}
+	}
+	slices.Sort(r.names)
+	return r
+}
+
+// function is the function of a call, nil where it is not known.
+func (r *Machine) function(c *graph.Call) *function {
+	if c.Flags&graph.Gap != 0 || c.Fn < 0 || int(c.Fn) >= len(r.byID) {
+		return nil
+	}
+	return r.byID[c.Fn]
+}
+
+// realAddr tells addresses of the kernel from the numbers that recordings of
+// programs have in their place.
+func realAddr(addr uint64) bool { return addr>>63 != 0 }
+
+// matching lists the functions that a name or pattern means, with the copies
+// that the compiler made of a function under its plain name. roots asks for
+// those that trees begin with.
+func (r *Machine) matching(module, pattern string, roots bool) []*function {
+	pick := func(ok func(name string) bool) (out []*function) {
+		for _, name := range r.names {
+			fn := r.funcs[name]
+			own := fn.Module
+			if own == "" {
+				own = "vmlinux"
+			}
+			if (module == "" || provider.Match(module, own)) && ok(fn.Name) && (!roots || fn.roots.calls > 0) {
+				out = append(out, fn)
+			}
+		}
+		return out
+	}
+	out := pick(func(name string) bool { return provider.Match(pattern, name) })
+	if len(out) == 0 && !strings.Contains(pattern, "*") {
+		out = pick(func(name string) bool { return graph.IsClone(name, pattern) })
+	}
+	return out
+}
+
+// start is when the recording began, by CLOCK_MONOTONIC.
+func (r *Machine) start() int64 {
+	start := r.rec.Header.Started.UnixNano() - r.rec.Header.WallOffset
+	for _, t := range r.rec.Trees {
+		start = min(start, t.Root().T0)
+	}
+	return start
+}
+
+// Boot is the wall-clock time at zero of the boot clock of the machine that was
+// recorded.
+func (r *Machine) Boot() time.Time {
+	return time.Unix(0, r.rec.Header.WallOffset-r.rec.Header.BootOffset)
+}
+
+// KSym is the name of the symbol at an address, "" when the recording does not
+// have it.
+func (r *Machine) KSym(addr uint64) string {
+	if name, ok := r.addrs[addr]; ok {
+		return name
+	}
+	return r.rec.Funcs.Symbols[addr]
+}

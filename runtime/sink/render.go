@@ -1,0 +1,62 @@
+package sink
+
+import (
+	"bytes"
+
+	"probe/lang/types"
+	"probe/lang/value"
+	"probe/runtime/event"
+)
+
+// Rendered is an event in all formats that recordings hold. The slices are valid
+// until the next event is rendered.
+type Rendered struct {
+	// JSON is the object that the JSON format writes, without a newline; empty
+	// where it writes none.
+	JSON []byte
+	// Text and Message are what the text format writes on the output and on
+	// standard error.
+	Text, Message []byte
+	// Graphs are the call graphs that it shows. Bare says that it shows
+	// nothing but one.
+	Graphs []value.GraphID
+	Bare   bool
+}
+
+// Renderer renders events for recordings. It is not safe for concurrent use.
+type Renderer struct {
+	text, json     event.Sink
+	out, err, line bytes.Buffer // what these two have written
+}
+
+// NewRenderer makes a Renderer; noWarnings is that of Config.
+func NewRenderer(noWarnings bool) *Renderer {
+	r := &Renderer{}
+	c := Config{Out: &r.out, Err: &r.err, Buffer: Unbuffered, NoWarnings: noWarnings, Quiet: true}
+	r.text = &textSink{newStream(c)}
+	// How many probes there were belongs to the data. Messages are those of
+	// the text format.
+	c.Out, c.Err, c.Quiet = &r.line, nowhere{}, false
+	r.json = &jsonSink{stream: newStream(c)}
+	return r
+}
+
+// nowhere takes everything.
+type nowhere struct{}
+
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+
+// Render renders one event. ok is false where nothing is written in any format:
+// a map without entries, a message that nobody wants.
+func (r *Renderer) Render(e event.Event) (out Rendered, ok bool) {
+	r.out.Reset()
+	r.err.Reset()
+	r.line.Reset()
+	r.text.Take(e)
+	r.json.Take(e)
+	out = Rendered{JSON: bytes.TrimSuffix(r.line.Bytes(), []byte("\n")), Text: r.out.Bytes(), Message: r.err.Bytes()}
+	if v, is := e.(*event.Value); is {
+		out.Graphs, out.Bare = value.Graphs(v.Value), v.Value.T.Kind == types.Graph
+	}
+	return out, len(out.JSON)+len(out.Text)+len(out.Message) > 0
+}

@@ -1,0 +1,99 @@
+// Package sink holds the formats in which a run is shown. In come events; out go
+// bytes on the output and on standard error. It knows nothing of kernels and
+// probes.
+//
+// A format is an event.Sink. To add one, write a file with its Sink and add a row
+// to formats.
+package sink
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"probe/runtime/event"
+)
+
+// Buffering says when output is written (O-STREAM-04).
+type Buffering uint8
+
+// The modes of -B.
+const (
+	ByLine     Buffering = iota // at each newline
+	Full                        // when the buffer fills, and at the end
+	Unbuffered                  // at each call
+)
+
+// ParseBuffering reads the argument of -B (CLI-13).
+func ParseBuffering(s string) (Buffering, error) {
+	switch s {
+	case "line":
+		return ByLine, nil
+	case "full":
+		return Full, nil
+	case "none":
+		return Unbuffered, nil
+	}
+	return 0, fmt.Errorf("unknown output buffering %q: must be either \"line\", \"full\" or \"none\"", s)
+}
+
+// Config is what all formats need. The zero Config prints on the standard
+// streams, buffered by lines.
+type Config struct {
+	Out    io.Writer // program output; nil means standard output
+	Err    io.Writer // messages; nil means standard error
+	Buffer Buffering
+	Quiet  bool // no "Attached" lines (-q)
+	// NoWarnings drops everything of severity Warning (--no-warnings).
+	NoWarnings bool
+	// Color paints the severity words of messages in text mode.
+	Color bool
+}
+
+// Format is a row of the table of formats.
+type Format struct {
+	Name string
+	Doc  string // what the format shows, for help and documentation
+	make func(s *stream) event.Sink
+}
+
+// formats is the table; the first row is the default.
+var formats = []Format{
+	{"text", "for people, in the form of bpftrace", func(s *stream) event.Sink { return &textSink{s} }},
+	{"json", "one JSON object a line for each event", func(s *stream) event.Sink { return &jsonSink{stream: s} }},
+}
+
+// Formats lists the formats that New knows.
+func Formats() []Format { return slices.Clone(formats) }
+
+// Names are the names of the formats.
+func Names() []string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// New makes the Sink of a format; "" means text. Its events may come from several
+// goroutines; each comes out in one piece. A failure to write closes Done and is
+// returned by Close; a reader that went away (EPIPE) closes Done only.
+func New(format string, c Config) (event.Sink, error) {
+	for i, f := range formats {
+		if f.Name == format || format == "" && i == 0 {
+			return f.make(newStream(c)), nil
+		}
+	}
+	return nil, fmt.Errorf("invalid output format %q: this build knows %s", format, strings.Join(Names(), ", "))
+}
+
+// Create opens the file of -o, emptied (CLI-11).
+func Create(name string) (*os.File, error) {
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the output file: %w", err)
+	}
+	return f, nil
+}

@@ -1,0 +1,113 @@
+package sink
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"probe/lang/diag"
+	"probe/lang/types"
+	"probe/lang/value"
+	"probe/runtime/event"
+)
+
+// textSink is the format for people (sections 5.6, 5.7 and 6.4).
+type textSink struct{ *stream }
+
+// Take shows an event.
+func (p *textSink) Take(e event.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := e.(type) {
+	case *event.Printf:
+		p.buf = value.AppendFormat(p.buf, e.Format, e.Args, e.Resolver)
+		p.commit()
+	case *event.Text:
+		p.buf = append(p.buf, e.Data...)
+		if e.From == event.Join || e.From == event.System { // they end their line themselves (F-JOIN, F-SYSTEM)
+			p.buf = append(p.buf, '\n')
+		}
+		p.commit()
+	case *event.Value: // ends the line as well (M-PRINT-13)
+		p.buf = append(value.AppendText(p.buf, e.Value, e.Resolver), '\n')
+		p.commit()
+	case *event.Map:
+		p.buf = appendMap(p.buf, e)
+		p.commit()
+	case *event.End: // the maps stand apart (M-PRINT-14)
+		p.buf = append(p.buf, "\n\n"...)
+		p.commit()
+	case *event.Attached:
+		p.attached(e.Probes)
+	case *event.Lost:
+		p.message(append(strconv.AppendUint([]byte("Lost "), e.Events, 10), " events\n"...))
+	case *event.Message:
+		if !p.dropped(e.Severity) {
+			line := p.appendSeverity(appendPlace(nil, e.At), e.Severity)
+			line = value.AppendFormat(line, e.Format, e.Args, e.Resolver)
+			p.message(append(bytes.TrimSuffix(line, []byte("\n")), '\n'))
+		}
+	case *event.RuntimeError:
+		if !p.dropped(diag.Warning) {
+			p.runtimeError(e)
+		}
+	case *event.Log:
+		p.log(e)
+	case *event.Receipt:
+		if d := receiptDiagnostic(e); d != nil {
+			var b bytes.Buffer
+			_ = diag.Render(&b, &diag.List{All: []*diag.Diagnostic{d}}, diag.Options{Color: p.Color}) // a Buffer takes everything
+			p.message(b.Bytes())
+		}
+	}
+}
+
+// attached writes how many probes there are (O-STREAM-03).
+func (p *textSink) attached(n int) {
+	if p.Quiet {
+		return
+	}
+	line := append(strconv.AppendInt([]byte("Attached "), int64(n), 10), " probe"...)
+	if n != 1 {
+		line = append(line, 's')
+	}
+	p.message(append(line, '\n'))
+}
+
+// runtimeError writes a failure inside a probe. This form, unlike that of our own
+// messages, is part of the language.
+func (p *textSink) runtimeError(e *event.RuntimeError) {
+	text := e.Message
+	if e.Count > 1 {
+		text += fmt.Sprintf(" (%d times)", e.Count)
+	}
+	if e.Helper != "" {
+		text += fmt.Sprintf("\nAdditional Info - helper: %s, retcode: %d", e.Helper, e.Retcode)
+	}
+	var b bytes.Buffer
+	d := &diag.Diagnostic{Severity: diag.Warning, Span: e.At, Message: text}
+	_ = diag.RenderBpftrace(&b, &diag.List{All: []*diag.Diagnostic{d}}) // a Buffer takes everything
+	p.message(p.painted(b.Bytes(), diag.Warning))
+}
+
+// appendMap appends a map, a line or a drawing for each entry (section 5.7).
+func appendMap(dst []byte, m *event.Map) []byte {
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		dst = append(append(dst, '@'), m.Name...)
+		if !m.Scalar() {
+			dst = value.AppendKey(append(dst, '['), m.KeyOf(e), m.Resolver)
+			dst = append(dst, ']')
+		}
+		switch m.Val.Kind {
+		case types.Hist, types.LHist:
+			dst = value.AppendHist(append(dst, ":\n"...), m.Val, e.Buckets, m.Div)
+		case types.TSeries:
+			dst = value.AppendSeries(append(dst, ":\n"...), m.Val, e.Points, value.LastEpoch(m.Entries), m.Resolver)
+		default:
+			dst = value.AppendMapValue(append(dst, ": "...), m.ValueOf(e), m.Div, m.Resolver)
+		}
+		dst = append(dst, '\n')
+	}
+	return dst
+}
