@@ -45,7 +45,7 @@ type fn struct {
 	// are active when this one runs.
 	outlined bool
 	frames   int
-	dest  *dest // where the value being lowered is wanted
+	dest     *dest // where the value being lowered is wanted
 }
 
 // dest is a wish: lower the next call straight into this memory.
