@@ -37,8 +37,6 @@ func frontEnd(o *options, std stdio) (*pipeline, diag.List, bool) {
 		return nil, diag.List{}, false
 	}
 	p := newPipeline(o, std)
-	p.kernel.Warm(f.Text)
-	p.probes.Warm(f.Text)
 	list, ok := p.parse(f)
 	if ok {
 		var more diag.List

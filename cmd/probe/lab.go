@@ -110,8 +110,6 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	}
 	so := &options{command: runCommand, pid: l.Client.PID, quiet: true, verbose: o.verbose}
 	p := newPipeline(so, std)
-	p.kernel.Warm(text)
-	p.probes.Warm(text)
 	list, ok := p.parse(source.New(script+".pr", text))
 	var obj *compiler.Object
 	if ok {

@@ -37,10 +37,9 @@ type pipeline struct {
 	// recording stands for the kernel with --replay, else nil.
 	recording *replay.Recording
 
-	file  *source.File
-	tree  *syntax.File
-	prog  *hir.Program
-	texts strings.Builder // the script and what it imports
+	file *source.File
+	tree *syntax.File
+	prog *hir.Program
 	// small are defaults for kernels that limit the keys of maps.
 	small map[string]string
 }
@@ -190,10 +189,23 @@ func scriptExists(name string) bool {
 // parse reads the script into a tree.
 func (p *pipeline) parse(f *source.File) (diag.List, bool) {
 	p.file = f
-	p.texts.WriteString(f.Text)
 	tree, out := syntax.Parse(f)
 	p.tree = tree
+	if p.recording == nil && !out.HasErrors() {
+		p.warm()
+	}
 	return out, !out.HasErrors()
+}
+
+// warm starts to read in the background what the checker is going to ask for.
+func (p *pipeline) warm() {
+	ahead := check.Foresee(p.tree, stdlib.Signatures(), provider.KindOf)
+	if ahead.Types {
+		p.kernel.Warm()
+	}
+	if ahead.Functions {
+		p.probes.Warm()
+	}
 }
 
 // check types the tree for this kernel.
@@ -342,7 +354,6 @@ func (p *pipeline) importFile(from *source.File, path string) (*source.File, err
 		}
 		b, err := readFile(full)
 		if err == nil {
-			p.texts.Write(b)
 			return source.New(full, string(b)), nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) && !strings.Contains(err.Error(), "directory") {
@@ -350,7 +361,6 @@ func (p *pipeline) importFile(from *source.File, path string) (*source.File, err
 		}
 	}
 	if text, ok := stdlib.Module(path); ok {
-		p.texts.WriteString(text)
 		return source.New("stdlib/"+strings.TrimSuffix(path, ".pr")+".pr", text), nil
 	}
 	if near, ok := diag.Nearest(path, stdlib.Modules()); ok {
@@ -367,20 +377,20 @@ func (p *pipeline) compile(dump func(stage, program, text string)) (*compiler.Ob
 			Lookups: p.o.keepWarnings > 0, Interpret: true,
 		})
 	}
-	t, err := p.kernel.Target(p.texts.String())
-	if err != nil {
-		var out diag.List
-		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
-		return nil, out
-	}
 	pid := p.o.pid
 	if p.child != 0 {
 		pid = p.child
 	}
-	return compiler.Compile(p.prog, compiler.Config{
-		Target: t, Builtins: stdlib.Table(), Types: p.kernel, PID: pid, Comm: p.o.comm, Dump: dump,
-		Lookups: p.o.keepWarnings > 0,
-	})
+	cfg := compiler.Config{
+		Builtins: stdlib.Table(), Types: p.kernel, PID: pid, Comm: p.o.comm, Dump: dump, Lookups: p.o.keepWarnings > 0,
+	}
+	var err error
+	if cfg.Target, err = p.kernel.Target(compiler.Needs(p.prog, cfg)); err != nil {
+		var out diag.List
+		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
+		return nil, out
+	}
+	return compiler.Compile(p.prog, cfg)
 }
 
 // show prints messages: errors on standard error, warnings too, unless they

@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"probe/cmd/front/repl"
-	"probe/compiler/target"
 	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/runtime/machine/live/bpf"
@@ -45,8 +44,7 @@ func runRepl(o *options, std stdio) int {
 			Config: environment(), PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Import: p.importFile,
 		},
 		Builtins: stdlib.Table(),
-		// What was imported counts too: its text is part of what may run.
-		Target: func(text string) (*target.Target, error) { return p.kernel.Target(p.texts.String() + text) },
+		Target:   p.kernel.Target,
 		List: func(pattern string, yield func(string) bool) error {
 			return p.probes.List(pattern, func(l provider.Listed) bool { return yield(l.Name) })
 		},

@@ -97,8 +97,6 @@ func runScript(o *options, std stdio) int {
 	ctx, force, stop := signals()
 	defer stop()
 	p := newPipeline(o, std)
-	p.kernel.Warm(f.Text)
-	p.probes.Warm(f.Text)
 
 	opts, closeOut, code := sessionOptions(o, std, p)
 	if code != exitOK {

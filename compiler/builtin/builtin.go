@@ -19,6 +19,10 @@ import (
 // Event and Agg is set, unless Sig.Fold always gives a literal.
 type Func struct {
 	Sig *types.Signature
+	// Needs are features that a call cannot do without: the lowering refuses it
+	// where the kernel lacks one. Prefers are those that Lower asks the target for
+	// and has another way for, or refuses in its own words.
+	Needs, Prefers []target.Feature
 	// Lower compiles a call into the program and gives its value; for void
 	// functions the zero Operand.
 	Lower func(l Lowerer, c *hir.Call) Operand

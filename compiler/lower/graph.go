@@ -6,6 +6,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -207,7 +208,7 @@ func (f *fn) graphSession(g *graphState, part *hir.GraphPart, n int) {
 	f.b.UseSealed(mine)
 	enter, exit := f.b.NewBlock("enter"), f.b.NewBlock("exit")
 	// Since 7.0 it takes the context; before, it takes nothing.
-	ret := f.b.Ext(f.b.Kfunc("bpf_session_is_return", f.Target().SessionReturn, ir.Scalar, f.Ctx()), 1, false)
+	ret := f.b.Ext(f.b.Kfunc("bpf_session_is_return", f.Target().ID(target.SessionReturn), ir.Scalar, f.Ctx()), 1, false)
 	f.b.If(ir.NE, 8, ret, f.konst(0), exit, enter)
 	f.b.UseSealed(enter)
 	f.graphCall(g, part, n, part.Enter, eventEnter, slot, owner, out)

@@ -25,6 +25,9 @@ type ProbeKind struct {
 	// Fields reports whether args are the fields of a record, and not the
 	// parameters of a function.
 	Fields bool
+	// KernelTypes reports whether expanding an attach point asks for the kernel's
+	// types.
+	KernelTypes bool
 	// Recorded reports whether a recording of calls has such events.
 	Recorded bool
 	// Entry and Return name the type that probes the same function at its other

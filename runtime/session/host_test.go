@@ -92,11 +92,12 @@ func (s *script) compile(t *testing.T, text string, config compiler.Config, live
 	if list.HasErrors() {
 		t.Fatal(list.All)
 	}
-	target, err := s.kernel.Target(text)
+	config.Builtins = stdlib.Table()
+	target, err := s.kernel.Target(compiler.Needs(prog, config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Target, config.Builtins, config.Types = target, stdlib.Table(), s.kernel
+	config.Target, config.Types = target, s.kernel
 	obj, list := compiler.Compile(prog, config)
 	if obj == nil {
 		t.Fatal(list.All)

@@ -62,9 +62,9 @@ func (c *Checker) Check(script string) diag.List {
 	if prog == nil || out.HasErrors() {
 		return out
 	}
-	t := target.Target{NCPU: 2, TypeID: c.k.TypeID, BTFIDs: map[string]uint32{}}
+	t := target.Target{NCPU: 2}
 	if !c.Old {
-		t.TaskBTF, t.ForEachMapElem, t.Loop, t.PerCPULookup, t.FuncIP, t.TaiNS = true, true, true, true, true, true
+		t.Features = target.NewSet(target.TaskBTF, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.TaiTime)
 	}
 	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
 	_, more = compiler.Compile(prog, compiler.Config{Target: &t, Builtins: stdlib.Table(), Types: c.k})

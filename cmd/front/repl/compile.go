@@ -155,9 +155,13 @@ func widen(t *types.Type) *types.Type {
 }
 
 // compile makes an object that shares the maps that live.
-func (r *repl) compile(p *hir.Program, text string, fresh map[string]bool) (*object.Object, diag.List) {
+func (r *repl) compile(p *hir.Program, fresh map[string]bool) (*object.Object, diag.List) {
 	var out diag.List
-	t, err := r.cfg.Target(r.texts + text)
+	cfg := compiler.Config{
+		Builtins: r.cfg.Builtins, Types: r.cfg.Input.Types, PID: r.cfg.Input.PID, Comm: r.cfg.Input.Comm,
+		HashOnly: true, Strings: r.strings,
+	}
+	t, err := r.cfg.Target(compiler.Needs(p, cfg))
 	if err != nil {
 		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
 		return nil, out
@@ -169,10 +173,8 @@ func (r *repl) compile(p *hir.Program, text string, fresh map[string]bool) (*obj
 		}
 		live[name] = m.obj
 	}
-	return compiler.Compile(p, compiler.Config{
-		Target: t, Builtins: r.cfg.Builtins, Types: r.cfg.Input.Types, PID: r.cfg.Input.PID, Comm: r.cfg.Input.Comm,
-		Live: live, HashOnly: true, Strings: r.strings,
-	})
+	cfg.Target, cfg.Live = t, live
+	return compiler.Compile(p, cfg)
 }
 
 // adopt keeps what an object brought that others will share.

@@ -43,10 +43,10 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 	}
 	r.show(withoutNoise(list))
 	if len(probes) == 0 {
-		r.define(src, defs)
+		r.define(defs)
 		return
 	}
-	obj, list := r.compile(p, text, nil)
+	obj, list := r.compile(p, nil)
 	if obj == nil {
 		r.wrong(list)
 		return
@@ -56,7 +56,7 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 	if !ok {
 		return
 	}
-	r.define(src, defs)
+	r.define(defs)
 	if onlyBegin(obj) {
 		r.tracer.Remove(h)
 		r.took(h)
@@ -136,7 +136,7 @@ func (r *repl) evalStmts(ctx context.Context, text string) {
 		r.printer.Take(&event.Value{Value: v, Resolver: r.cfg.Session.Resolver})
 		return
 	}
-	obj, list := r.compile(p, text, in.fresh)
+	obj, list := r.compile(p, in.fresh)
 	if obj == nil {
 		r.wrong(list)
 		return

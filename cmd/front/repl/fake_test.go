@@ -190,9 +190,9 @@ func testConfig(in io.Reader) Config {
 			return source.New(path, text), nil
 		}},
 		Builtins: stdlib.Table(),
-		Target: func(string) (*target.Target, error) {
+		Target: func(target.Set) (*target.Target, error) {
 			regs, n := target.AMD64Regs()
-			return &target.Target{NCPU: 2, PerCPULookup: true, ForEachMapElem: true, PtRegs: regs, PtRegsSize: n}, nil
+			return &target.Target{NCPU: 2, Features: target.NewSet(target.PerCPULookup, target.ForEachMapElem), PtRegs: regs, PtRegsSize: n}, nil
 		},
 		List:    fakeList,
 		Modules: func() []string { return []string{"net", "netdev", "route"} },

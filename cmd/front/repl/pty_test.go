@@ -18,7 +18,6 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
-	"probe/compiler/target"
 	"probe/internal/guest/guesttest"
 	"probe/lang/check"
 	"probe/runtime/machine/live/kernel"
@@ -48,10 +47,8 @@ func child(text string) int {
 	k := kernel.New(kernel.Options{})
 	set := provider.New(k, provider.Options{})
 	code, err := Run(context.Background(), Config{
-		Input: check.Input{Builtins: stdlib.Signatures(), Probes: set, Types: k, Env: &kernel.Env{K: k, PID: pid}, PID: pid},
-		Target: func(text string) (*target.Target, error) {
-			return k.Target(text)
-		},
+		Input:  check.Input{Builtins: stdlib.Signatures(), Probes: set, Types: k, Env: &kernel.Env{K: k, PID: pid}, PID: pid},
+		Target: k.Target,
 		List: func(pattern string, yield func(string) bool) error {
 			return set.List(pattern, func(l provider.Listed) bool { return yield(l.Name) })
 		},

@@ -31,8 +31,8 @@ type Config struct {
 	// session's own business.
 	Input    check.Input
 	Builtins map[string]*builtin.Func
-	// Target is what the kernel can do for a text.
-	Target func(text string) (*target.Target, error)
+	// Target is what the kernel can do of what a program needs.
+	Target func(needs target.Set) (*target.Target, error)
 	// List calls yield with the names of the probes that match a pattern, such
 	// as "kprobe:vfs_*", for completion. It may take its time.
 	List func(pattern string, yield func(name string) bool) error
@@ -75,7 +75,6 @@ type repl struct {
 	names    *names
 
 	defs    []syntax.Item
-	texts   string // the text of the definitions
 	maps    map[string]*liveMap
 	strings []string // interned strings of the objects so far
 	clauses []*clause
@@ -161,7 +160,7 @@ func (r *repl) prelude() error {
 	if err := list.Err(); err != nil {
 		return fmt.Errorf("read the prelude: %w", err)
 	}
-	r.define(src, f.Items)
+	r.define(f.Items)
 	return nil
 }
 

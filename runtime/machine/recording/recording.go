@@ -176,8 +176,8 @@ func (r *Recording) KSym(addr uint64) string {
 // Target is the machine that scripts are compiled for: one CPU that can do all.
 func (r *Recording) Target() *target.Target {
 	t := &target.Target{
-		NCPU: 1, AttachCookie: true, ForEachMapElem: true, Loop: true, MayGoto: true, PerCPULookup: true, FuncIP: true,
-		BootNS: true, TaiNS: true, SignedV4: true, AtomicFetch: true, NoPrealloc: true, StackTrace: true,
+		NCPU:     1,
+		Features: target.NewSet(target.ForEachMapElem, target.Loop, target.MayGoto, target.PerCPULookup, target.FuncIP, target.TaiTime, target.NoPrealloc),
 	}
 	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
 	return t

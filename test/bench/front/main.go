@@ -79,11 +79,12 @@ func measure(name string, n int) (*Time, error) {
 		if list.HasErrors() {
 			return nil, firstError(list)
 		}
-		target, err := k.Target(string(text))
+		config := compiler.Config{Builtins: stdlib.Table(), Types: k}
+		config.Target, err = k.Target(compiler.Needs(prog, config))
 		if err != nil {
 			return nil, err
 		}
-		_, list = compiler.Compile(prog, compiler.Config{Target: target, Builtins: stdlib.Table(), Types: k})
+		_, list = compiler.Compile(prog, config)
 		at3 := time.Now()
 		if list.HasErrors() {
 			return nil, firstError(list)
