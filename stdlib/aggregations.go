@@ -32,7 +32,7 @@ var aggregations = []*builtin.Func{
 	agg("sum", "M-SUM", "sum(n)", "Sum of n.", types.Sum, 8, func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, args []ir.Value, atomic bool) {
 		addTo(l, base, off, args[0], atomic)
 	}),
-	later("tseries", "M-TSERIES"),
+	tseries(),
 }
 
 type updateFunc func(l builtin.Lowerer, base ir.Value, off int, t *types.Type, args []ir.Value, atomic bool)

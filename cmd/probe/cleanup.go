@@ -4,13 +4,19 @@ import (
 	"fmt"
 	"strings"
 
+	"probe/cmd/front/cli"
 	"probe/runtime/graph/ftrace"
 )
 
 var cleanupCommand = &command{
-	name: "cleanup", usage: "", max: 0,
-	summary: "put back tracing settings that a killed probe left",
-	run:     runCleanup,
+	Command: cli.Command{
+		Name: "cleanup", Usage: []string{""}, Summary: "put back tracing settings that a killed probe left",
+		About: "Puts back the settings of the kernel's function_graph tracer that `probe graph` changed and could not restore, because it was killed or the machine lost power. " +
+			"The next `probe graph` does the same.",
+		Examples: []cli.Example{{Command: "probe cleanup"}},
+		SeeAlso:  []string{"graph"},
+	},
+	run: runCleanup,
 }
 
 // runCleanup undoes what a killed probe left behind.

@@ -7,86 +7,73 @@ import (
 	"os"
 	"strings"
 
+	"probe/cmd/front/bpftrace"
 	"probe/lang/diag"
 )
 
-// compatVersion is the bpftrace release whose command line is spoken.
-const compatVersion = "v0.27.0"
-
-// compatFlags is bpftrace's command line, as far as it means something here
-// (section 6.3).
-func compatFlags(o *options) []flag {
-	flags := runFlags(o)
-	for i := range flags {
-		if flags[i].long == "comm" || flags[i].long == "for" || flags[i].long == "max-events" || flags[i].long == "strict" || flags[i].long == "btf" || flags[i].long == "kernel-symbols" {
-			flags[i].long = "" // not bpftrace's
-			flags[i].short = 0
-		}
-	}
-	kept := flags[:0]
-	for _, f := range flags {
-		if f.long != "" || f.short != 0 {
-			kept = append(kept, f)
-		}
-	}
-	return append(kept,
-		flag{long: "list", short: 'l', help: "list probes, or those of a script", set: setBool(&o.list)},
-		flag{long: "version", short: 'V', help: "show the version", set: func(string) error { o.stage = "version"; return nil }},
-		flag{long: "fmt", help: "print the script reformatted", set: setBool(&o.compatFmt)},
-		flag{long: "debug", short: 'd', arg: "STAGES", help: "dump stages: ast, types, codegen", set: setString(&o.debug)},
-		flag{long: "btf", short: 'b', help: "ignored", set: func(string) error { return nil }},
-		flag{long: "usdt-file-activation", help: "ignored", set: func(string) error { return nil }},
-	)
-}
-
 // compatMain speaks bpftrace's command line.
 func compatMain(words []string, std stdio) int {
+	b, err := bpftrace.Parse(words)
 	o := &options{command: runCommand, compat: true}
-	help := false
-	flags := append(compatFlags(o), flag{long: "help", short: 'h', help: "show this text", set: func(string) error { help = true; return nil }})
-	err := parseFlags(flags, words, o)
+	if err == nil {
+		err = o.fromBpftrace(b)
+	}
 	switch {
-	case help:
-		compatUsage(std.out, flags)
+	case b.Help:
+		bpftrace.Usage(std.out)
 		return exitOK
-	case err == nil && o.stage == "version":
-		fmt.Fprintln(std.out, "bpftrace "+compatVersion)
+	case err == nil && b.Version:
+		fmt.Fprintln(std.out, "bpftrace "+bpftrace.Version)
 		return exitOK
 	case err != nil:
 		fmt.Fprintf(std.err, "ERROR: %v\n", err)
-		compatUsage(std.err, flags)
+		bpftrace.Usage(std.err)
 		return exitUsage
-	case o.list:
+	case b.Info:
+		return compatInfo(std)
+	case b.List:
 		return compatList(o, std)
 	case o.program == nil && len(o.words) == 0:
 		fmt.Fprintln(std.err, "ERROR: filename or -e 'program' required.")
-		compatUsage(std.err, flags)
+		bpftrace.Usage(std.err)
 		return exitUsage
-	case o.compatFmt:
+	case b.Fmt:
 		return formatScripts(o, std)
-	case o.debug != "":
-		return compatDebug(o, std)
+	case b.Debug != "":
+		return compatDebug(o, b.Debug, std)
 	}
 	if err := o.conflicts(); err != nil {
 		text := err.Error()
 		fmt.Fprintf(std.err, "ERROR: %s.\n", strings.ToUpper(text[:1])+text[1:])
-		compatUsage(std.err, flags)
+		bpftrace.Usage(std.err)
 		return exitUsage
 	}
 	return runScript(o, std)
 }
 
-func compatUsage(w io.Writer, flags []flag) {
-	fmt.Fprint(w, "USAGE:\n    bpftrace [options] filename\n    bpftrace [options] - <stdin input>\n    bpftrace [options] -e 'program'\n\nOPTIONS:\n")
-	for _, f := range flags {
-		fmt.Fprintf(w, "    %-28s %s\n", f.spelling(), f.help)
+// fromBpftrace takes over what bpftrace's options ask for.
+func (o *options) fromBpftrace(b *bpftrace.Options) error {
+	o.words, o.named, o.program = b.Words, b.Named, b.Program
+	o.cmd, o.out, o.format, o.buffer, o.traceable = b.Cmd, b.Out, b.Format, b.Buffering, b.Traceable
+	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
+	o.keepWarnings = b.Warnings
+	if b.PID != "" {
+		if err := setPID(&o.pid, b.PID); err != nil {
+			return fmt.Errorf("-p: %w", err)
+		}
 	}
+	if b.NoFeature != "" {
+		if err := o.setNoFeature(b.NoFeature); err != nil {
+			return fmt.Errorf("--no-feature: %w", err)
+		}
+	}
+	return nil
 }
 
 // compatList is -l: patterns, or the probes of a script (P-LIST rows).
 func compatList(o *options, std stdio) int {
 	if len(o.words) > 1 {
-		compatUsage(std.err, compatFlags(&options{}))
+		bpftrace.Usage(std.err)
 		return exitUsage
 	}
 	if o.program != nil || len(o.words) == 1 && scriptFile(o.words[0]) {
@@ -118,10 +105,10 @@ func scriptFile(name string) bool {
 }
 
 // compatDebug maps bpftrace's stages to ours.
-func compatDebug(o *options, std stdio) int {
-	stage, ok := map[string]string{"ast": "ast", "parse": "ast", "types": "types", "codegen": "ir-lowered", "codegen-opt": "ir", "dis": "bpf"}[o.debug]
+func compatDebug(o *options, stages string, std stdio) int {
+	stage, ok := map[string]string{"ast": "ast", "parse": "ast", "types": "types", "codegen": "ir-lowered", "codegen-opt": "ir", "dis": "bpf"}[stages]
 	if !ok {
-		fmt.Fprintf(std.err, "ERROR: USAGE: invalid option for -d: %s\n", o.debug)
+		fmt.Fprintf(std.err, "ERROR: USAGE: invalid option for -d: %s\n", stages)
 		return exitUsage
 	}
 	o.stage = stage

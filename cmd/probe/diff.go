@@ -2,37 +2,24 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/graph/diff"
 	"probe/runtime/graph/record"
 )
 
-// Exit codes of "probe diff", those of diff(1).
-const (
-	diffSame    = 0
-	diffDiffer  = 1
-	diffTrouble = 2
-)
-
 var diffCommand = &command{
-	name: "diff", usage: "[options] A B", min: 2, max: 2,
-	summary: "show where the call trees of two recordings part",
-	flags: func(o *options) []flag {
-		return []flag{
-			{long: "ignore", arg: "PATTERN,…", help: "leave out these functions, in place of RCU, locks and the like; none leaves out nothing", set: func(v string) error {
-				o.graph.ignore = splitList(v)
-				if v == "none" {
-					o.graph.ignore = []string{}
-				} else if len(o.graph.ignore) == 0 {
-					return fmt.Errorf("%q names no function", v)
-				}
-				return nil
-			}},
-			{long: "all", help: "print what is the same in full, too", set: setBool(&o.graph.all)},
-			{long: "json", help: "print the comparison as JSON", set: setBool(&o.graph.json)},
-		}
+	Command: cli.Command{
+		Name: "diff", Usage: []string{"[options] A B"}, Min: 2, Max: 2, Complete: completeRecordings,
+		Summary: "show where the call trees of two recordings part",
+		About: "Compares the call trees of two recordings and prints the first calls that differ, with what led there. " +
+			"It exits as diff(1) does: with 0 when they are the same, with 1 when they differ, with 2 when they cannot be compared.",
+		Examples: []cli.Example{
+			{Command: "probe diff good.jsonl.zst bad.jsonl.zst"},
+			{Command: "probe diff --ignore 'rcu_*,mutex_*' good.jsonl.zst bad.jsonl.zst", About: "Leaves out functions of one's own choice."},
+		},
+		SeeAlso: []string{"record", "graph", "show"},
 	},
 	run: runDiff,
 }

@@ -8,13 +8,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/cmd/front/cli"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/tracefs"
 )
 
 var doctorCommand = &command{
-	name:    "doctor",
-	summary: "what this kernel, these privileges and this lockdown state allow, and what to do",
+	Command: cli.Command{
+		Name: "doctor", Usage: []string{""}, Summary: "what this kernel, these privileges and this lockdown state allow, and what to do",
+		About:    "Prints one page: the kernel, the privileges, the lockdown state, what works, what does not, why, and what to do about it.",
+		Examples: []cli.Example{{Command: "probe doctor"}},
+		SeeAlso:  []string{"ls", "version"},
+	},
 	run: func(_ *options, std stdio) int {
 		doctor(std.out, feature.Host())
 		return exitOK

@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/syntax"
@@ -14,16 +14,16 @@ import (
 var stages = []string{"ast", "types", "hir", "ir-lowered", "ir", "bpf"}
 
 var dumpCommand = &command{
-	name: "dump", usage: "[--stage " + strings.Join(stages, "|") + "] SCRIPT | -e 'PROGRAM' [params]", max: -1,
-	summary: "show a stage of the compiler as text",
-	flags: func(o *options) []flag {
-		return append(scriptFlags(o), flag{long: "stage", short: 's', arg: "STAGE", help: strings.Join(stages, ", ") + " (default bpf)", set: func(v string) error {
-			if !slices.Contains(stages, v) {
-				return fmt.Errorf("unknown stage %q: the stages are %s", v, strings.Join(stages, ", "))
-			}
-			o.stage = v
-			return nil
-		}})
+	Command: cli.Command{
+		Name: "dump", Usage: []string{"[--stage STAGE] SCRIPT [params]", "[--stage STAGE] -e 'PROGRAM' [params]"},
+		Summary: "show a stage of the compiler as text", Max: -1, Script: true, Complete: completeScripts,
+		About: "Compiles a script up to a stage and prints what it is there: the tree (ast), the types of names (types), the typed tree (hir), " +
+			"the intermediate code before and after its optimisation (ir-lowered, ir), or the instructions for the kernel (bpf).",
+		Examples: []cli.Example{
+			{Command: `probe dump -e 'begin { @ = 1; }'`, About: "Prints the instructions."},
+			{Command: "probe dump --stage types script.pr", About: "Prints the types of maps, variables and arguments."},
+		},
+		SeeAlso: []string{"check", "run"},
 	},
 	run: dumpStage,
 }

@@ -9,22 +9,21 @@ import (
 	"strings"
 	"time"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/graph/export"
 )
 
 var exportCommand = &command{
-	name: "export", usage: "--format FORMAT [-o OUT] FILE", min: 1, max: 1,
-	summary: "write a recording in the form of another tool",
-	flags: func(o *options) []flag {
-		var list []string
-		for _, f := range export.Formats() {
-			list = append(list, f.Name)
-		}
-		return []flag{
-			{long: "format", short: 'f', arg: strings.Join(list, "|"), help: "the form; see `probe export FILE` for what each is", set: setString(&o.graph.format)},
-			{long: "output", short: 'o', arg: "OUT", help: "the file to write (default standard output)", set: setString(&o.out)},
-		}
+	Command: cli.Command{
+		Name: "export", Usage: []string{"--format FORMAT [-o FILE] RECORDING"}, Min: 1, Max: 1, Complete: completeRecordings,
+		Summary: "write a recording in the form of another tool",
+		About:   "Converts the call trees of a recording for tools that draw or analyse them. `probe export FILE` without a format describes the formats.",
+		Examples: []cli.Example{
+			{Command: "probe export -f folded -o reads.folded reads.jsonl.zst", About: "Writes folded stacks, which flame graph tools read."},
+		},
+		More:    exportFormats,
+		SeeAlso: []string{"record", "graph", "show"},
 	},
 	run: runExport,
 }

@@ -5,18 +5,21 @@ import (
 	"os"
 	"path/filepath"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
 )
 
 var fmtCommand = &command{
-	name: "fmt", usage: "[-w] [SCRIPT …]", max: -1, summary: "print scripts in their canonical form",
-	flags: func(o *options) []flag {
-		return []flag{
-			{long: "write", short: 'w', help: "write the result to the file", set: setBool(&o.write)},
-			{long: "", short: 'e', arg: "'PROGRAM'", help: "take the script from the command line", set: setProgram(&o.program)},
-		}
+	Command: cli.Command{
+		Name: "fmt", Usage: []string{"[-w] [SCRIPT …]", "-e 'PROGRAM'"}, Summary: "print scripts in their canonical form", Max: -1, Complete: completeScriptFiles,
+		About: "Prints each script as it would be written by somebody who follows the conventions. Without a name it reads standard input.",
+		Examples: []cli.Example{
+			{Command: "probe fmt script.pr"},
+			{Command: "probe fmt -w a.pr b.pr", About: "Rewrites two files."},
+		},
+		SeeAlso: []string{"check"},
 	},
 	run: formatScripts,
 }

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
@@ -26,9 +27,20 @@ import (
 )
 
 var graphCommand = &command{
-	name: "graph", usage: "[options] FUNC [FUNC…]", min: 1, max: -1,
-	summary: "show the calls below a kernel function as a tree",
-	flags:   graphFlags, run: runGraph,
+	Command: cli.Command{
+		Name: "graph", Usage: []string{"[options] FUNC [FUNC …]"}, Min: 1, Max: -1, Complete: completeFunctions,
+		Summary: "show the calls below a kernel function as a tree",
+		About: "Records calls of kernel functions with everything they call, by the tracer function_graph of ftrace, and prints each call as a tree with times and return values. " +
+			"FUNC is the name of a function, or a pattern with * and ?. The tracer's settings are put back at the end; `probe cleanup` does it after a crash.",
+		Examples: []cli.Example{
+			{Command: "probe graph vfs_read", About: "Prints each call of vfs_read until Ctrl-C."},
+			{Command: "probe graph --slower 1ms --for 10s vfs_read", About: "Prints calls that took a millisecond or longer."},
+			{Command: "probe graph --failed -n 1 ip_route_output_flow", About: "Waits for one call that fails."},
+			{Command: "probe graph -o reads.jsonl.zst vfs_read", About: "Keeps the trees in a recording."},
+		},
+		SeeAlso: []string{"show", "diff", "export", "cleanup"},
+	},
+	run: runGraph,
 }
 
 // graphOptions are the options of "probe graph".
@@ -46,32 +58,6 @@ type graphOptions struct {
 
 // defaultDepth is how many levels below the function are recorded.
 const defaultDepth = 16
-
-func graphFlags(o *options) []flag {
-	g := &o.graph
-	*g = graphOptions{depth: defaultDepth}
-	return []flag{
-		{long: "depth", short: 'd', arg: "N", help: "levels below the function (default 16)", set: setCount(&g.depth)},
-		{long: "pid", short: 'p', arg: "PID", help: "calls in this process only", set: setPID(&o.pid)},
-		{long: "comm", arg: "NAME", help: "calls in threads of this name only; * and ? match", set: setString(&o.comm)},
-		{long: "slower", arg: "DURATION", help: "calls that took at least this long: 100us, 1ms", set: setDuration(&g.slower)},
-		{long: "failed", help: "calls that returned an error", set: setBool(&g.failed)},
-		{long: "count", short: 'n', arg: "N", help: "end after N trees", set: setCount(&o.maxEvents)},
-		{long: "for", arg: "DURATION", help: "end after a time: 10s, 1m30s", set: setDuration(&o.duration)},
-		{long: "ret", arg: "FUNC,…", help: "also record the return values of these functions", set: setString(&g.ret)},
-		{long: "args", help: "record arguments (kernels 6.14 and later)", set: setBool(&g.args)},
-		{long: "only", arg: "PATTERN,…", help: "instrument only these functions below; quick to switch on", set: setString(&g.only)},
-		{long: "skip", arg: "PATTERN,…", help: "do not record these functions", set: setString(&g.skip)},
-		{long: "irqs", help: "show interrupts and involuntary switches in the trees", set: setBool(&g.irqs)},
-		{long: "output", short: 'o', arg: "FILE", help: "keep the trees in a file, compressed if it ends in .zst", set: setString(&o.out)},
-		{long: "graph-style", arg: "tree|ftrace", help: "form of the trees (default tree)", set: setString(&g.style)},
-		{long: "force", help: "record also what matches more than 1000 functions", set: setBool(&g.force)},
-		{long: "buffer", arg: "KB", help: "size of each CPU's buffer (default 8192)", set: setCount(&g.bufferKB)},
-		{long: "quiet", short: 'q', help: "no progress on standard error", set: setBool(&o.quiet)},
-		{long: "strict", help: "exit with status 3 when the result is incomplete", set: setBool(&o.strict)},
-		{long: "verbose", short: 'v', help: "say how it is recorded", set: setBool(&o.verbose)},
-	}
-}
 
 // recording is one run of "probe graph".
 type recording struct {
@@ -93,6 +79,9 @@ func runGraph(o *options, std stdio) int {
 	r := &recording{o: o, std: std, offset: wallOffset()}
 	if o.graph.style == "" {
 		o.graph.style = "tree"
+	}
+	if o.graph.depth == 0 {
+		o.graph.depth = defaultDepth
 	}
 	var err error
 	if r.style, err = graph.StyleNamed(o.graph.style); err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -13,27 +14,30 @@ import (
 )
 
 var helpCommand = &command{
-	name: "help", usage: "[NAME]", max: 1, summary: "explain a function, a builtin value, a kind of probe or a module",
-	run: func(o *options, std stdio) int {
-		if len(o.words) == 0 {
-			usage(std.out)
-			return exitOK
-		}
-		return helpName(o.words[0], std)
+	Command: cli.Command{
+		Name: "help", Usage: []string{"[NAME]"}, Max: 1, Summary: "explain a function, a builtin value, a kind of probe or a module", Complete: completeNames,
+		About: "Prints what a name of the language means: a function, a value, an aggregation, a probe type, a module of the library or what it defines. " +
+			"The name of a command shows the command's help. Without a name the commands are listed.",
+		Examples: []cli.Example{
+			{Command: "probe help hist"},
+			{Command: "probe help kprobe"},
+			{Command: "probe help route", About: "Lists what the module route defines."},
+		},
+		SeeAlso: []string{"explain", "ls"},
 	},
+	run: runHelp,
+}
+
+func runHelp(o *options, std stdio) int {
+	if len(o.words) == 0 {
+		return written(std, app().Overview(std.out))
+	}
+	return helpName(o.words[0], std)
 }
 
 func helpName(name string, std stdio) int {
-	for _, c := range commands {
-		if c.name == name {
-			o := &options{command: c}
-			var flags []flag
-			if c.flags != nil {
-				flags = c.flags(o)
-			}
-			c.help(std.out, flags)
-			return exitOK
-		}
+	if c := lookup(name); c != nil {
+		return written(std, app().Help(std.out, &c.Command))
 	}
 	var names []string
 	if f, ok := stdlib.Table()[name]; ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"probe/cmd/front/cli"
 	"probe/compiler"
 	"probe/lang/diag"
 	"probe/lang/source"
@@ -14,19 +15,18 @@ import (
 )
 
 var labCommand = &command{
-	name: "lab", usage: "[options] NAME", max: 2,
-	summary: "build a small network, provoke a fault, and run a script on it",
-	flags: func(o *options) []flag {
-		return []flag{
-			{long: "case", arg: "NAME", help: "the fault to provoke, or all (default all)", set: setString(&o.kase)},
-			{long: "ipv6", short: '6', help: "over IPv6", set: setBool(&o.ipv6)},
-			{long: "before", arg: "DURATION", help: "healthy traffic before the fault", set: setDuration(&o.before)},
-			{long: "after", arg: "DURATION", help: "time after the fault", set: setDuration(&o.after)},
-			{long: "compare", arg: "CASE", help: "record the lookups of two cases and show where they part: --compare A B", set: setString(&o.compare)},
-			{long: "output", short: 'o', arg: "DIR", help: "with --compare: keep the recordings in this folder", set: setString(&o.out)},
-			{long: "no-trace", help: "provoke the fault without running the script", set: setBool(&o.trace)},
-			{long: "verbose", short: 'v', help: "show each step", set: setBool(&o.verbose)},
-		}
+	Command: cli.Command{
+		Name: "lab", Usage: []string{"[options] [LAB]", "[options] LAB --compare CASE CASE"}, Max: 2, Complete: completeLabs,
+		Summary: "build a small network, provoke a fault, and run a script on it",
+		About: "Builds a network in namespaces of its own, so that the host's network stays as it is, starts traffic, provokes a fault, and runs the script that explains it. " +
+			"Everything is removed at the end. Without the name of a lab, the labs and their cases are listed. Labs need root.",
+		Examples: []cli.Example{
+			{Command: "probe lab", About: "Lists the labs."},
+			{Command: "probe lab route-loss --case A", About: "Shows one fault."},
+			{Command: "probe lab route-loss --compare A B", About: "Shows where the route lookups of two cases part. It exits as `probe diff` does."},
+		},
+		More:    labCases,
+		SeeAlso: []string{"run", "diff"},
 	},
 	run: runLab,
 }

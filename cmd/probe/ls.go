@@ -3,27 +3,33 @@ package main
 import (
 	"fmt"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/machine/live/provider"
 )
 
 var lsCommand = &command{
-	name: "ls", usage: "[-v] [PATTERN]", max: 1,
-	summary: "list probes: all of the kernel, or those that match TYPE:PATTERN",
-	flags: func(o *options) []flag {
-		return []flag{
-			{long: "verbose", short: 'v', help: "with parameters and results", set: setBool(&o.verbose)},
-			{long: "btf", arg: "FILE", help: "read the kernel's types from a file with raw BTF", set: setString(&o.btfFile)},
-			{long: "traceable-functions", arg: "FILE", help: "list of functions that can be traced, in place of the kernel's", set: setString(&o.traceable)},
-		}
+	Command: cli.Command{
+		Name: "ls", Usage: []string{"[-v] [PATTERN]"}, Max: 1, Complete: completeProbes,
+		Summary: "list probes: all of the kernel, or those that match TYPE:PATTERN",
+		About: "Lists the probes whose name matches PATTERN, in which * and ? match any characters and any one character. " +
+			"A pattern without a type is sought in the names of all types.",
+		Examples: []cli.Example{
+			{Command: "probe ls 'tracepoint:tcp:*'", About: "Lists the tracepoints of TCP."},
+			{Command: "probe ls -v kprobe:vfs_read", About: "Lists one function with its parameters."},
+			{Command: "probe ls vfs_read", About: "Lists everything whose name has vfs_read in it."},
+		},
+		SeeAlso: []string{"help", "run"},
 	},
-	run: func(o *options, std stdio) int {
-		pattern := ""
-		if len(o.words) > 0 {
-			pattern = o.words[0]
-		}
-		return listProbes(o, std, []string{pattern})
-	},
+	run: runLs,
+}
+
+func runLs(o *options, std stdio) int {
+	pattern := ""
+	if len(o.words) > 0 {
+		pattern = o.words[0]
+	}
+	return listProbes(o, std, []string{pattern})
 }
 
 func listProbes(o *options, std stdio, patterns []string) int {

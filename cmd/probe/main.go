@@ -7,53 +7,23 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/lab"
 	"probe/runtime/session"
-)
-
-// Exit codes (O-EXIT rows).
-const (
-	exitOK       = 0
-	exitUsage    = 1   // usage, compile errors, privileges, parameters
-	exitInternal = 2   // a fault of the compiler
-	exitStrict   = 3   // --strict and an incomplete result
-	exitRun      = 255 // loading or attaching failed
 )
 
 // stdio are the streams of one invocation, so that tests can have their own.
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
-}
-
-// command is one subcommand.
-type command struct {
-	name    string
-	usage   string // what follows the name
-	summary string
-	// flags lists the options; nil means none.
-	flags func(o *options) []flag
-	// operands bounds how many words it takes; max -1 means any number.
-	min, max int
-	run      func(o *options, std stdio) int
-}
-
-// commands is the table of subcommands, in the order help lists them. It is
-// filled by init because help walks it.
-var commands []*command
-
-func init() {
-	commands = []*command{
-		runCommand, recordCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
-		explainCommand, helpCommand, labCommand, replCommand, graphCommand, showCommand, diffCommand, exportCommand, cleanupCommand, doctorCommand, versionCommand,
-	}
 }
 
 func main() {
@@ -74,78 +44,79 @@ func Main(args []string, std stdio) int {
 		return replCommand.invoke(nil, std)
 	}
 	if len(words) == 0 {
-		usage(std.err)
+		_ = app().Overview(std.err)
 		return exitUsage
 	}
 	switch words[0] {
 	case "-h", "--help":
-		usage(std.out)
-		return exitOK
+		return written(std, app().Overview(std.out))
 	case "-V", "--version":
 		return versionCommand.run(&options{}, std)
+	case cli.CompleteName, cli.CompleteName + "NoDesc":
+		return complete(words, std)
 	}
-	for _, c := range commands {
-		if c.name == words[0] {
-			return c.invoke(words[1:], std)
-		}
+	if c := lookup(words[0]); c != nil {
+		return c.invoke(words[1:], std)
 	}
 	// "run" may be left out when an option or an existing script comes first.
 	if strings.HasPrefix(words[0], "-") || scriptExists(words[0]) {
 		return runCommand.invoke(words, std)
 	}
-	var names []string
-	for _, c := range commands {
-		names = append(names, c.name)
+	fail(std, unknownCommand(words))
+	return exitUsage
+}
+
+// written is the exit code of a command that only prints, by whether it could.
+func written(std stdio, err error) int {
+	if err == nil {
+		return exitOK
 	}
+	fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + err.Error()})
+	return exitRun
+}
+
+func unknownCommand(words []string) *diag.Diagnostic {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage",
 		Message: fmt.Sprintf("%s is neither a command nor a script that exists", words[0])}
-	if near, ok := diag.Nearest(words[0], append(names, bundledNames()...)); ok {
-		d.WithHelp("a command or script with a similar name exists: `probe %s`", near)
+	mark(d, words, 0, "no command, no file, and no script that comes with probe")
+	if near, ok := diag.Nearest(words[0], app().Names()); ok {
+		d.WithHelp("a command with a similar name exists: `probe %s`", near)
+	} else if near, ok := diag.Nearest(words[0], bundledNames()); ok {
+		d.WithHelp("a script with a similar name exists: `probe run %s`", near)
 	}
-	d.WithHelp("run `probe --help` for the commands")
-	fail(std, d)
-	return exitUsage
+	return d.WithHelp("run `probe --help` for the commands")
 }
 
 // invoke parses a command's options and runs it.
 func (c *command) invoke(words []string, std stdio) int {
 	o := &options{command: c}
-	var flags []flag
-	if c.flags != nil {
-		flags = c.flags(o)
+	p, err := app().Parse(&c.Command, words, o)
+	if p.Help {
+		return written(std, app().Help(std.out, &c.Command))
 	}
-	help := false
-	flags = append(flags, flag{long: "help", short: 'h', help: "show this text", set: func(string) error { help = true; return nil }})
-	err := parseFlags(flags, words, o)
-	switch {
-	case help:
-		c.help(std.out, flags)
-		return exitOK
-	case err != nil:
-		fail(std, usageError(c, err))
-		return exitUsage
-	case len(o.words) < c.min || c.max >= 0 && len(o.words) > c.max:
-		fail(std, usageError(c, fmt.Errorf("probe %s takes %s, found %d", c.name, howMany(c.min, c.max), len(o.words))))
+	if err != nil {
+		d := usageError(c, err)
+		var m *cli.Mistake
+		if errors.As(err, &m) {
+			if m.Word >= 0 {
+				mark(d, append([]string{c.Name}, words...), m.Word+1, m.Label)
+			}
+			d.Notes, d.Helps = append(m.Notes, d.Notes...), append(m.Helps, d.Helps...)
+		}
+		fail(std, d)
 		return exitUsage
 	}
+	o.words, o.named = p.Operands, p.Named
 	return c.run(o, std)
-}
-
-func howMany(lo, hi int) string {
-	switch {
-	case hi < 0:
-		return fmt.Sprintf("at least %d operands", lo)
-	case lo == hi && lo == 0:
-		return "no operands"
-	case lo == hi:
-		return fmt.Sprintf("%d operand(s)", lo)
-	}
-	return fmt.Sprintf("%d to %d operands", lo, hi)
 }
 
 func usageError(c *command, err error) *diag.Diagnostic {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()}
-	return d.WithHelp("usage: probe %s %s; `probe %s --help` lists the options", c.name, c.usage, c.name)
+	usage := "probe " + c.Name
+	if len(c.Usage) > 0 && c.Usage[0] != "" {
+		usage += " " + c.Usage[0]
+	}
+	return d.WithHelp("usage: %s; `probe %s --help` lists the options", usage, c.Name)
 }
 
 // fail shows one message without a place in a script.
@@ -153,27 +124,6 @@ func fail(std stdio, d *diag.Diagnostic) {
 	list := &diag.List{}
 	list.Add(d)
 	_ = diag.Render(std.err, list, diag.Options{Color: colored(std.err)})
-}
-
-// usage is the overview of all commands.
-func usage(w io.Writer) {
-	fmt.Fprint(w, "probe traces Linux with small programs.\n\nUsage:\n  probe [run] [options] SCRIPT [params]\n  probe [run] [options] -e 'PROGRAM' [params]\n  probe COMMAND …\n\nCommands:\n")
-	for _, c := range commands {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
-	}
-	fmt.Fprint(w, "\n`probe COMMAND --help` lists the options of a command.\n\nExamples:\n"+
-		"  probe -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'\n"+
-		"  probe -e 'ret:vfs_read { @us = hist(duration / 1000); }' --for 10s\n"+
-		"  probe run route_loss\n"+
-		"  probe record -o route.jsonl.zst route_graph\n")
-}
-
-// help describes one command; the options come from its table.
-func (c *command) help(w io.Writer, flags []flag) {
-	fmt.Fprintf(w, "probe %s: %s\n\nUsage: probe %s %s\n\nOptions:\n", c.name, c.summary, c.name, c.usage)
-	for _, f := range flags {
-		fmt.Fprintf(w, "  %-28s %s\n", f.spelling(), f.help)
-	}
 }
 
 // colored tells whether messages on a stream may use the colours of a

@@ -76,7 +76,7 @@ func newPipeline(o *options, std stdio) *pipeline {
 // anotherKernel tells whether a command that runs nothing is to answer for a
 // kernel that is described by files.
 func (o *options) anotherKernel() bool {
-	switch o.command.name {
+	switch o.command.Name {
 	case "check", "dump", "ls":
 		return o.traceable != "" || o.btfFile != ""
 	}
@@ -397,7 +397,7 @@ func (p *pipeline) compile(dump func(stage, program, text string)) (*compiler.Ob
 // are not wanted.
 func (p *pipeline) show(list diag.List) {
 	if p.o.noWarnings {
-		list.All = slices.DeleteFunc(list.All, func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
+		list.All = slices.DeleteFunc(slices.Clone(list.All), func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
 	}
 	if len(list.All) == 0 {
 		return
@@ -406,7 +406,7 @@ func (p *pipeline) show(list diag.List) {
 	switch {
 	case p.o.compat:
 		p.showCompat(&list)
-	case p.o.format == "json" && p.o.command.name == "check":
+	case p.o.format == "json" && p.o.command.Name == "check":
 		_ = diag.RenderJSON(p.std.out, &list)
 	default:
 		_ = diag.Render(p.std.err, &list, diag.Options{Color: colored(p.std.err)})

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"probe/cmd/front/cli"
 	"probe/compiler/object"
 	"probe/lang/diag"
-	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/value"
 	"probe/runtime/event"
@@ -20,21 +20,22 @@ import (
 	"probe/runtime/graph/record"
 	"probe/runtime/session"
 	"probe/runtime/sink"
+	"probe/stdlib/fgraph"
 )
 
 var recordCommand = &command{
-	name: "record", usage: "-o FILE [options] SCRIPT | -e 'PROGRAM' [params] [-- --name=value …]", max: -1,
-	summary: "run a script and keep its output and call trees in a file",
-	flags:   recordFlags, run: runRecord,
-}
-
-// recordFlags are those of run. -o is the recording here, and -q leaves out
-// all that would only be read by somebody who watches.
-func recordFlags(o *options) []flag {
-	flags := slices.DeleteFunc(runFlags(o), func(f flag) bool { return f.long == "output" || f.long == "quiet" || f.long == "replay" })
-	return append(flags,
-		flag{long: "output", short: 'o', arg: "FILE", help: "the recording to write, compressed if it ends in .zst", set: setString(&o.record)},
-		flag{long: "quiet", short: 'q', help: "print no output of the script, only messages", set: setBool(&o.quiet)})
+	Command: cli.Command{
+		Name: "record", Usage: []string{"-o FILE [options] SCRIPT [params] [-- --name=value …]", "-o FILE [options] -e 'PROGRAM' [params] [-- --name=value …]"},
+		Summary: "run a script and keep its output and call trees in a file", Max: -1, Script: true, Complete: completeScripts,
+		About: "Runs a script as `probe run` does, prints its output, and writes it to a recording together with the call trees that the script asks for. " +
+			"`probe show` prints a recording, `probe run --replay` runs another script over it.",
+		Examples: []cli.Example{
+			{Command: "probe record -o route.jsonl.zst route_graph", About: "Keeps the output of a script and its trees until Ctrl-C."},
+			{Command: `probe record -q -o reads.jsonl.zst --for 10s -e 'fgraph:vfs_read { print(graph); }'`, About: "Records for ten seconds, and prints nothing."},
+		},
+		SeeAlso: []string{"run", "show", "diff", "export"},
+	},
+	run: runRecord,
 }
 
 func runRecord(o *options, std stdio) int {
@@ -103,10 +104,10 @@ func startRecorder(o *options, f *source.File, params []string, obj *object.Obje
 // graphRoots are the functions whose trees a script asks for, and what records
 // them when that is the same for all.
 func graphRoots(obj *object.Object) (funcs []string, from string) {
-	sources := map[hir.GraphSource]string{hir.GraphBPF: "bpf", hir.GraphFtrace: "ftrace"}
+	sources := map[fgraph.Source]string{fgraph.BPF: "bpf", fgraph.Ftrace: "ftrace"}
 	for _, pr := range obj.HIR.Probes {
-		g := pr.Site.Graph
-		if g == nil || g.Why == "" { // the body does not use `graph`
+		g := fgraph.Of(pr.Site)
+		if g == nil {
 			continue
 		}
 		switch name := sources[g.Source]; {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"probe/cmd/front/cli"
 	"probe/cmd/front/repl"
 	"probe/lang/check"
 	"probe/lang/diag"
@@ -16,16 +17,15 @@ import (
 )
 
 var replCommand = &command{
-	name: "repl", usage: "[options]", summary: "type clauses and expressions one by one (also: probe on a terminal)",
-	flags: func(o *options) []flag {
-		return []flag{
-			{long: "pid", short: 'p', arg: "PID", help: "trace this process only", set: setPID(&o.pid)},
-			{long: "comm", arg: "NAME", help: "trace threads of this name only", set: setString(&o.comm)},
-			{long: "unsafe", help: "allow functions that change the system", set: setBool(&o.unsafe)},
-			{long: "btf", arg: "FILE", help: "read the kernel's types from a file with raw BTF", set: setString(&o.btfFile)},
-			{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
-			{long: "warnings", short: 'k', help: "also report failing reads and lookups", set: func(string) error { o.keepWarnings++; return nil }},
-		}
+	Command: cli.Command{
+		Name: "repl", Usage: []string{"[options]"}, Summary: "type clauses and expressions one by one (also: probe on a terminal)",
+		About: "Starts a prompt. A clause is attached when it is complete, an expression is evaluated once, and maps can be printed at any time. " +
+			"Tab completes, `:help` explains, Ctrl-D leaves.",
+		Examples: []cli.Example{
+			{Command: "probe repl"},
+			{Command: "probe repl --comm sshd", About: "Traces threads named sshd with every clause that is typed."},
+		},
+		SeeAlso: []string{"run", "help"},
 	},
 	run: runRepl,
 }

@@ -11,60 +11,29 @@ import (
 	"sync"
 	"syscall"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/session"
 	"probe/runtime/sink"
 )
 
 var runCommand = &command{
-	name: "run", usage: "[options] SCRIPT | -e 'PROGRAM' [params] [-- --name=value …]",
-	summary: "run a script", max: -1,
-	flags: runFlags, run: func(o *options, std stdio) int { return runScript(o, std) },
-}
-
-// scriptFlags are the options that change what a script means.
-func scriptFlags(o *options) []flag {
-	return []flag{
-		{long: "", short: 'e', arg: "'PROGRAM'", help: "take the script from the command line", set: setProgram(&o.program)},
-		{long: "pid", short: 'p', arg: "PID", help: "trace this process only", set: setPID(&o.pid)},
-		{long: "comm", arg: "NAME", help: "trace threads of this name only", set: setString(&o.comm)},
-		{long: "unsafe", help: "allow functions that change the system", set: setBool(&o.unsafe)},
-		{long: "no-warnings", help: "no warnings of any kind", set: setBool(&o.noWarnings)},
-		{long: "btf", arg: "FILE", help: "read the kernel's types from a file with raw BTF", set: setString(&o.btfFile)},
-		{long: "traceable-functions", arg: "FILE", help: "list of functions that can be traced, in place of the kernel's", set: setString(&o.traceable)},
-		{long: "kernel-symbols", arg: "FILE", help: "the same", set: setString(&o.traceable)},
-		{long: "no-feature", arg: "LIST", help: "leave mechanisms alone: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi, raw_tracepoint", set: o.setNoFeature},
-	}
-}
-
-func runFlags(o *options) []flag {
-	return append(scriptFlags(o), []flag{
-		{long: "cmd", short: 'c', arg: "'CMD ARGS'", help: "run a command and trace it; its end ends the run", set: setString(&o.cmd)},
-		{long: "for", arg: "DURATION", help: "end after a time: 10s, 1m30s", set: setDuration(&o.duration)},
-		{long: "max-events", arg: "N", help: "end after N events", set: setCount(&o.maxEvents)},
-		{long: "output", short: 'o', arg: "FILE", help: "write the output to a file", set: setString(&o.out)},
-		{long: "format", short: 'f', arg: "text|json", help: "format of the output", set: setString(&o.format)},
-		{long: "", short: 'B', arg: "line|full|none", help: "buffering of the output (default line)", set: setString(&o.buffer)},
-		{long: "graph-style", arg: "tree|ftrace", help: "form of call graphs (default tree)", set: setString(&o.graph.style)},
-		{long: "replay", arg: "FILE", help: "run the script over a recording, without a kernel and privileges", set: setString(&o.replay)},
-		{long: "quiet", short: 'q', help: "no \"Attached …\" line", set: setBool(&o.quiet)},
-		{long: "warnings", short: 'k', help: "also report failing reads and lookups", set: func(string) error { o.keepWarnings++; return nil }},
-		{long: "strict", help: "exit with status 3 when the result is incomplete", set: setBool(&o.strict)},
-		{long: "dry-run", help: "attach, detach and end", set: setBool(&o.dryRun)},
-		{long: "verbose", short: 'v', help: "say what is attached and how; show the verifier's log", set: setBool(&o.verbose)},
-	}...)
-}
-
-func (o *options) setNoFeature(v string) error {
-	for _, f := range strings.Split(v, ",") {
-		switch f {
-		case "kprobe_multi", "kprobe_session", "fsession_multi", "uprobe_multi", "raw_tracepoint":
-		default:
-			return fmt.Errorf("unknown feature %q: kprobe_multi, kprobe_session, fsession_multi, uprobe_multi and raw_tracepoint can be left out", f)
-		}
-	}
-	o.noFeature = v
-	return nil
+	Command: cli.Command{
+		Name: "run", Usage: []string{"[options] SCRIPT [params] [-- --name=value …]", "[options] -e 'PROGRAM' [params] [-- --name=value …]"},
+		Summary: "run a script", Max: -1, Script: true, Complete: completeScripts,
+		About: "Compiles a script, loads it into the kernel, attaches it, and prints what it finds until it ends, Ctrl-C, or a limit given here. " +
+			"The maps are printed at the end, and the receipt that says what makes the result incomplete, if anything does.\n\n" +
+			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on.",
+		Examples: []cli.Example{
+			{Command: `probe run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'`, About: "Counts system calls by the name of the thread until Ctrl-C."},
+			{Command: `probe run -c 'cat /etc/passwd' -e 'ret:vfs_read { @ns = hist(duration); }'`, About: "Traces one command."},
+			{Command: "probe run --for 30s -f json -o drops.json drops", About: "Runs a script that comes with probe for half a minute, with JSON for another program."},
+			{Command: "probe run --replay calls.jsonl.zst script.pr", About: "Runs a script over a recording."},
+		},
+		More:    readyScripts,
+		SeeAlso: []string{"record", "check", "ls", "graph"},
+	},
+	run: runScript,
 }
 
 // conflicts checks options against each other.

@@ -6,25 +6,22 @@ import (
 	"os"
 	"time"
 
+	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
 )
 
 var showCommand = &command{
-	name: "show", usage: "[options] FILE", min: 1, max: 1,
-	summary: "print what a recording holds: call trees and the output of a script",
-	flags: func(o *options) []flag {
-		return []flag{
-			{long: "graph-style", arg: "tree|ftrace", help: "form of the trees (default tree)", set: setString(&o.graph.style)},
-			{long: "comm", arg: "NAME", help: "calls in threads of this name only; * and ? match", set: setString(&o.comm)},
-			{long: "slower", arg: "DURATION", help: "calls that took at least this long", set: setDuration(&o.graph.slower)},
-			{long: "failed", help: "calls that returned an error", set: setBool(&o.graph.failed)},
-			{long: "count", short: 'n', arg: "N", help: "the first N trees only", set: setCount(&o.maxEvents)},
-			{long: "trees", help: "the trees only, not what the script printed", set: setBool(&o.graph.treesOnly)},
-			{long: "irqs", help: "show interrupts that the recording has", set: setBool(&o.graph.irqs)},
-			{long: "strict", help: "exit with status 3 when the recording is damaged or incomplete", set: setBool(&o.strict)},
-		}
+	Command: cli.Command{
+		Name: "show", Usage: []string{"[options] FILE"}, Min: 1, Max: 1, Complete: completeRecordings,
+		Summary: "print what a recording holds: call trees and the output of a script",
+		About:   "Prints a recording of `probe record` or `probe graph -o` in the order in which it was made. It needs neither a kernel nor privileges.",
+		Examples: []cli.Example{
+			{Command: "probe show calls.jsonl.zst"},
+			{Command: "probe show --failed -n 3 calls.jsonl.zst", About: "Prints the first three trees that ended with an error."},
+		},
+		SeeAlso: []string{"record", "graph", "diff", "export"},
 	},
 	run: runShow,
 }

@@ -4,23 +4,32 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"probe/cmd/front/cli"
 )
 
 // version is set by the build.
 var version = "0.1"
 
 var versionCommand = &command{
-	name: "version", summary: "show the version",
-	run: func(_ *options, std stdio) int {
-		rev := ""
-		if info, ok := debug.ReadBuildInfo(); ok {
-			for _, s := range info.Settings {
-				if s.Key == "vcs.revision" {
-					rev = " " + s.Value[:min(len(s.Value), 12)]
-				}
+	Command: cli.Command{
+		Name: "version", Usage: []string{""}, Summary: "show the version",
+		About:    "Prints the version of probe, of the Go that built it, and the system it is built for. `probe -V` and `probe --version` do the same.",
+		Examples: []cli.Example{{Command: "probe version"}},
+		SeeAlso:  []string{"doctor"},
+	},
+	run: runVersion,
+}
+
+func runVersion(_ *options, std stdio) int {
+	rev := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				rev = " " + s.Value[:min(len(s.Value), 12)]
 			}
 		}
-		fmt.Fprintf(std.out, "probe %s%s (%s, %s/%s)\n", version, rev, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return exitOK
-	},
+	}
+	fmt.Fprintf(std.out, "probe %s%s (%s, %s/%s)\n", version, rev, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return exitOK
 }

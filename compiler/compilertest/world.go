@@ -8,10 +8,12 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
 	"probe/lang/hir"
 	"probe/lang/value"
+	"probe/stdlib/fgraph"
 )
 
 // World runs the programs of one object in the interpreter of the IR.
@@ -224,8 +226,8 @@ func (w *World) records() {
 		switch {
 		case ev.Format != nil:
 			w.out.Write(value.AppendFormat(nil, ev.Format, args, value.NoResolver{}))
-		case ev.Fn.Sig.Name == "graph":
-			w.graph(rec, args)
+		case ev.Fn == fgraph.Kept:
+			w.graph(ev, args)
 		default:
 			for i, a := range args {
 				if i > 0 {
@@ -240,26 +242,22 @@ func (w *World) records() {
 	}
 }
 
-// graph shows a record of a call graph: its head, and an event in each line.
-func (w *World) graph(rec []byte, args []value.Value) {
-	for i, a := range args[:min(len(args), 9)] {
-		if i > 0 {
-			w.out.WriteString(", ")
+// graph shows a record of a call graph: the call, and an event in each line.
+func (w *World) graph(ev *object.Event, args []value.Value) {
+	r := fgraph.Read(&builtin.Record{Fn: ev.Fn, Args: args, Call: ev.Call})
+	fmt.Fprintf(&w.out, "thread %d of %d %s, probe %d, from %d to %d, result %#x, lost %d", r.ID.TID, r.PID, r.Comm, r.ID.Probe, r.Start, r.ID.Time, r.Ret, r.Lost)
+	whole := r.Each(func(e *fgraph.Event) {
+		what := "enter"
+		if e.Exit {
+			what = "leave"
 		}
-		w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
-	}
-	if len(args) < 10 {
-		return
-	}
-	data := args[9].B[:args[7].Uint()]
-	for len(data) > 0 {
-		u64 := binary.LittleEndian.Uint64
-		fmt.Fprintf(&w.out, "\n  at %d function %#x kind %#x CPU %d thread %d:", u64(data), u64(data[8:]), data[16], data[18], binary.LittleEndian.Uint32(data[20:]))
-		n := int(data[17])
-		for i := range n {
-			fmt.Fprintf(&w.out, " %#x", u64(data[24+8*i:]))
+		if e.IRQ {
+			what = "in an interrupt " + what
 		}
-		data = data[24+8*n:]
+		fmt.Fprintf(&w.out, "\n  at %d %s %#x on CPU %d in thread %d: %#x", e.Time, what, e.Addr, e.CPU, e.TID, e.Words)
+	})
+	if !whole {
+		w.out.WriteString("\n  the data ends within an event")
 	}
 }
 
@@ -309,7 +307,7 @@ func (w *World) mapText(m *object.Map) {
 		case len(e.Buckets) > 0:
 			fmt.Fprintf(&w.out, ": %s\n", value.AppendHistJSON(nil, m.Value, e.Buckets, 1))
 		case len(e.Points) > 0:
-			fmt.Fprintf(&w.out, ": %d intervals\n", len(e.Points))
+			fmt.Fprintf(&w.out, ": %s\n", value.AppendSeriesJSON(nil, m.Value, e.Points, value.LastEpoch(data.Entries), nil))
 		default:
 			fmt.Fprintf(&w.out, ": %s\n", value.AppendText(nil, data.ValueOf(&e), value.NoResolver{}))
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"probe/lang/source"
 )
@@ -52,17 +53,24 @@ type parser struct {
 	err     error
 }
 
-var opByName, kindByName, cmpByName = names(opTable[:], func(o opInfo) string { return o.name }),
-	names(kindNames[:], func(s string) string { return s }),
-	names(cmpNames[:], func(s string) string { return s })
+// parseNames are the words of the text form.
+type parseNames struct {
+	ops, kinds, cmps map[string]int
+	helpers          map[string]Helper
+}
 
-var helperByName = func() map[string]Helper {
-	m := make(map[string]Helper, len(Helpers))
-	for h, info := range Helpers {
-		m[info.Name] = h
+var words = sync.OnceValue(func() *parseNames {
+	w := &parseNames{
+		ops:     names(opTable[:], func(o opInfo) string { return o.name }),
+		kinds:   names(kindNames[:], func(s string) string { return s }),
+		cmps:    names(cmpNames[:], func(s string) string { return s }),
+		helpers: make(map[string]Helper, len(Helpers)),
 	}
-	return m
-}()
+	for h, info := range Helpers {
+		w.helpers[info.Name] = h
+	}
+	return w
+})
 
 func names[T any](table []T, name func(T) string) map[string]int {
 	m := make(map[string]int, len(table))
@@ -158,7 +166,7 @@ func (ps *parser) quoted() string {
 
 func (ps *parser) kind() Kind {
 	w := ps.word()
-	k, ok := kindByName[w]
+	k, ok := words().kinds[w]
 	if !ok {
 		ps.fail("unknown kind %q", w)
 	}
@@ -300,7 +308,7 @@ func (ps *parser) width() uint8 {
 }
 
 func (ps *parser) ins(v Value, k Kind, name string) {
-	op, ok := opByName[name]
+	op, ok := words().ops[name]
 	info := opInfo{}
 	if ok {
 		info = opTable[op]
@@ -363,7 +371,7 @@ func (ps *parser) callee(in *Ins) {
 			return
 		}
 		name := ps.word()
-		h, ok := helperByName[name]
+		h, ok := words().helpers[name]
 		if !ok {
 			ps.fail("unknown helper %q", name)
 		}
@@ -395,7 +403,7 @@ func (ps *parser) term(w string) bool {
 	case "br":
 		t = Term{Kind: Branch, W: ps.width()}
 		name := ps.word()
-		c, ok := cmpByName[name]
+		c, ok := words().cmps[name]
 		if !ok {
 			ps.fail("unknown comparison %q", name)
 		}

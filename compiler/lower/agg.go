@@ -10,6 +10,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
+	"probe/lang/value"
 )
 
 // atomicCells tells whether two tasks may interleave on one CPU inside this
@@ -27,15 +28,19 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	t := s.Map.Value
 	if om.Storage == object.StorePerCPU {
 		args := f.scalars(s.Args)
-		if fn.Agg.Bucket != nil {
-			b := fn.Agg.Bucket(f, t, args)
+		if om.Buckets > 0 {
+			b, update := f.bucket(fn.Agg, t, args)
 			// The verifier has to see the bound of the index. Old ones follow paths
 			// that contradict themselves, with bounds that no number fits in, and
 			// then refuse the index; a mask gives it bounds of its own.
 			b = f.b.BinI(ir.OpAnd, b, int64(1)<<bits.Len(uint(om.Buckets))-1)
 			b = f.Select(ir.ULT, b, f.konst(int64(om.Buckets)), b, f.konst(0))
-			cell := f.b.Bin(ir.OpAdd, f.Addr(f.perCPU(om.Off)), f.b.BinI(ir.OpShl, b, 3))
-			f.increment(cell, 0)
+			base := f.Addr(f.perCPU(om.Off))
+			at := f.b.BinI(ir.OpShl, b, 3)
+			if size := value.CellSize(t); size != 8 {
+				at = f.b.BinI(ir.OpMul, b, int64(size))
+			}
+			update(f.b.Bin(ir.OpAdd, base, at))
 			return
 		}
 		cell := f.perCPU(om.Off)
@@ -49,11 +54,21 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	key := f.key(s.Map, s.Key)
 	args := f.scalars(s.Args)
 	if om.BucketInKey {
-		f.b.Store(key.Base, key.Off+(om.KeySize+7)/8*8, 8, fn.Agg.Bucket(f, t, args))
-		f.inCell(s.Map, key, s.At, func(cell ir.Value) { f.increment(cell, 0) })
+		b, update := f.bucket(fn.Agg, t, args)
+		f.b.Store(key.Base, key.Off+(om.KeySize+7)/8*8, 8, b)
+		f.inCell(s.Map, key, s.At, update)
 		return
 	}
 	f.inCell(s.Map, key, s.At, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, f.atomicCells()) })
+}
+
+// bucket is the bucket that a value belongs to and the change of its cell.
+func (f *fn) bucket(agg *builtin.Agg, t *types.Type, args []ir.Value) (bucket ir.Value, update func(cell ir.Value)) {
+	if agg.Slot == nil {
+		return agg.Bucket(f, t, args), func(cell ir.Value) { f.increment(cell, 0) }
+	}
+	bucket, up := agg.Slot(f, t, args)
+	return bucket, func(cell ir.Value) { up(cell, 0, f.atomicCells()) }
 }
 
 func (f *fn) scalars(xs []hir.Expr) []ir.Value {

@@ -23,7 +23,7 @@ type program struct {
 	memVars map[*hir.Var]bool // variables that live in memory since a callback uses them
 	saved   *savedArgs
 	homes   map[*hir.Var]int // scratch offset of the variables that live in memory
-	use     *graphUse        // `graph`, in the program of an fgraph: probe's body
+	begun   bool             // parts have begun (builtin.Part.Begin), and have to end
 	frames  int              // scratch offset of the buffer for stacks, -1 before there is one
 }
 
@@ -92,6 +92,11 @@ func (f *fn) StartNS() ir.Value { return f.b.Load(f.b.MapValue(mapData, startOff
 
 // TAIOffset is the TAI clock minus the boot clock, written by the runtime.
 func (f *fn) TAIOffset() ir.Value { return f.b.Load(f.b.MapValue(mapData, taiOff), 0, 8) }
+
+// SeriesTime is the TAI clock, by which tseries counts its intervals.
+func (f *fn) SeriesTime() ir.Value {
+	return f.b.Bin(ir.OpAdd, f.b.Call(ir.HelperKtimeBootNS), f.TAIOffset())
+}
 
 // NamedType finds a kernel type.
 func (f *fn) NamedType(kind, name string) (*types.Type, bool) {

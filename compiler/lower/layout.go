@@ -7,7 +7,13 @@ import (
 	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/lang/value"
 )
+
+// maxDirectBuckets bounds the bytes that the buckets of a keyless aggregation
+// take on each CPU; what needs more (a long time series) goes into a hash, which
+// has entries only for buckets that are used.
+const maxDirectBuckets = 256 << 10
 
 // layoutMaps decides how each map of the script is stored: keyless plain
 // values in p_data, keyless aggregations in a slot for each CPU, the rest (all
@@ -23,13 +29,13 @@ func (u *Unit) layoutMaps() {
 			om.Buckets = u.buckets(m.Value)
 		}
 		idx := -1
-		direct := m.Key == nil && m.Kind == "" && !u.cfg.HashOnly
+		direct := m.Key == nil && m.Kind == "" && !u.cfg.HashOnly && om.Buckets*value.CellSize(m.Value) <= maxDirectBuckets
 		switch {
 		case direct && m.Value.IsAgg():
 			om.Storage = object.StorePerCPU
 			size := om.ValueSize
 			if om.Buckets > 0 {
-				size = 8 * om.Buckets
+				size = om.Buckets * value.CellSize(m.Value)
 			}
 			om.Off = u.allocPerCPU(size)
 			if m.Value.Kind == types.Sum {
@@ -83,7 +89,7 @@ func (u *Unit) hashMap(m *hir.Map, om *object.Map) int {
 	}
 	if om.Buckets > 0 {
 		om.BucketInKey = true
-		om.ValueSize = 8
+		om.ValueSize = value.CellSize(m.Value)
 	}
 	return u.hashSpec(m, om)
 }
@@ -120,7 +126,7 @@ func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 	default:
 		spec.Type = ebpf.Hash
 	}
-	return u.addMap(spec)
+	return u.AddMap(spec)
 }
 
 // findDeletes notes the maps that the script deletes from: their keys are

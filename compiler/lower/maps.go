@@ -7,6 +7,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
+	"probe/lang/value"
 )
 
 // Flags of map_update_elem (include/uapi/linux/bpf.h).
@@ -262,7 +263,7 @@ func (f *fn) Delete(m *hir.Map, key hir.Expr) ir.Value {
 		f.eachCPU(func(block builtin.Place) {
 			size := om.ValueSize
 			if om.Buckets > 0 {
-				size = 8 * om.Buckets
+				size = om.Buckets * value.CellSize(m.Value)
 			}
 			f.Zero(block.At(om.Off), size)
 			if om.SetOff >= 0 {

@@ -23,7 +23,12 @@ func Needs(p *hir.Program, builtins map[string]*builtin.Func, comm string, hashO
 	}
 	for _, pr := range p.Probes {
 		siteNeeds(n, pr.Site)
-		expr := func(e hir.Expr) { exprNeeds(n, e, builtins, hashOnly) }
+		expr := func(e hir.Expr) {
+			if c, ok := e.(*hir.Call); ok {
+				callNeeds(n, builtins[c.Sig.Name], pr)
+			}
+			exprNeeds(n, e, hashOnly)
+		}
 		stmt := func(s hir.Stmt) { stmtNeeds(n, s) }
 		hir.WalkExpr(pr.Pred, expr, stmt)
 		hir.WalkBlock(pr.Body, expr, stmt)
@@ -51,28 +56,25 @@ func siteNeeds(n target.Set, s *hir.Site) {
 		arg(s.Ret)
 	}
 	siteNeeds(n, s.Entry)
-	if s.Graph == nil {
+}
+
+func callNeeds(n target.Set, b *builtin.Func, pr *hir.Probe) {
+	if b == nil {
 		return
 	}
-	for _, part := range s.Graph.Parts {
-		siteNeeds(n, part.Enter)
-		siteNeeds(n, part.Exit)
-		if part.Exit == nil {
-			n.Add(target.SessionReturn)
-		}
-		if part.Func == "" {
-			n.Add(target.FuncIP)
+	n.Add(b.Needs...)
+	n.Add(b.Prefers...)
+	if b.PartNeeds != nil {
+		sites, features := b.PartNeeds(pr)
+		n.Add(features...)
+		for _, s := range sites {
+			siteNeeds(n, s)
 		}
 	}
 }
 
-func exprNeeds(n target.Set, e hir.Expr, builtins map[string]*builtin.Func, hashOnly bool) {
+func exprNeeds(n target.Set, e hir.Expr, hashOnly bool) {
 	switch e := e.(type) {
-	case *hir.Call:
-		if b := builtins[e.Sig.Name]; b != nil {
-			n.Add(b.Needs...)
-			n.Add(b.Prefers...)
-		}
 	case *hir.MapGet:
 		aggNeeds(n, e.Map, hashOnly)
 	case *hir.Deref:

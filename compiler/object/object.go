@@ -103,7 +103,7 @@ type Map struct {
 	Buckets int    // multi-bucket aggregations: how many
 	Spec    string // name in Object.Spec.Maps
 	// BucketInKey: the hash key is the script's key (KeySize bytes, rounded up
-	// to 8) followed by an 8-byte bucket number; the value an 8-byte counter.
+	// to 8) followed by an 8-byte bucket number; the value is the bucket's cell.
 	BucketInKey bool
 	KeySize     int // bytes of the script's key in the hash key
 	ValueSize   int // bytes of one cell

@@ -62,6 +62,12 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 		}
 		return infer.Poison(at)
 	}
+	if sig.Unstable != "" && !b.forms.unstable(sig.Unstable, at, sig.Row) {
+		for _, a := range args {
+			b.quietly(a)
+		}
+		return infer.Poison(at)
+	}
 	if sig.Agg && !agg {
 		b.errorf("aggregation-misplaced", at, "%s() must be assigned directly to a map", sig.Name).
 			WithLabel("not the value of a map assignment").WithRow("E-ASG-04").

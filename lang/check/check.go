@@ -55,6 +55,7 @@ type Input struct {
 
 // checker is one run of Check.
 type checker struct {
+	warned   map[string]bool // unstable features that were warned about
 	in       *Input
 	out      diag.List
 	cfg      *config

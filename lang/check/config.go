@@ -61,7 +61,7 @@ var confVars = map[string]confVar{
 	"str_trunc_trailer":         {kind: confString, def: "..", doc: "what is printed behind a string that was cut"},
 	"unstable_dw_ustack":        {kind: confSwitch, def: "warn", doc: "no effect yet"},
 	"unstable_import_statement": {kind: confSwitch, def: "error", doc: "no effect yet"},
-	"unstable_tseries":          {kind: confSwitch, def: "warn", doc: "no effect yet"},
+	"unstable_tseries":          {kind: confSwitch, def: "warn", doc: "whether a script may use `tseries`"},
 	"unstable_typeinfo":         {kind: confSwitch, def: "error", doc: "whether a script may use `typeinfo`"},
 	"use_blazesym":              {kind: confBool, def: "true", doc: "no effect"},
 }

@@ -330,16 +330,36 @@ func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, 
 	return off, true
 }
 
+// unstable reports whether the script may use an unstable feature. It says so
+// once for each feature if unstable_NAME is warn, and refuses it if that is error
+// (C-UNSTABLE).
+func (b forms) unstable(feature string, at source.Span, row string) bool {
+	switch variable := "unstable_" + feature; b.c.cfg.str(variable) {
+	case "error":
+		b.errorf("unstable-feature", at, "%s is an unstable feature", feature).
+			WithLabel("not enabled").WithRow(row).WithHelp("enable it: `config = { %s = enable }`", variable).
+			WithCompat("%s feature is not enabled by default. To enable this unstable feature, set the config flag to enable. %s=enable", feature, variable)
+		return false
+	case "warn":
+		if b.c.warned[feature] {
+			return true
+		}
+		if b.c.warned == nil {
+			b.c.warned = map[string]bool{}
+		}
+		b.c.warned[feature] = true
+		b.warnf("unstable-feature", at, "%s is an unstable feature", feature).
+			WithLabel("may change").WithRow(row).WithHelp("`config = { %s = enable }` silences this", variable).
+			WithCompat("Script is using an unstable feature: %s. To prevent this warning you must explicitly enable it in the config e.g. %s=enable", feature, variable).
+			CompatBare = true
+	}
+	return true
+}
+
 // typeinfo is E-TYPEINFO-01.
 func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
-	switch b.c.cfg.str("unstable_typeinfo") {
-	case "error":
-		b.errorf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
-			WithLabel("not enabled").WithRow("E-TYPEINFO-01").WithHelp("enable it: `config = { unstable_typeinfo = enable }`")
+	if !b.unstable("typeinfo", e.At.At, "E-TYPEINFO-01") {
 		return infer.Poison(e.At.At)
-	case "warn":
-		b.warnf("unstable-feature", e.At.At, "typeinfo is an unstable feature").
-			WithLabel("may change").WithRow("E-TYPEINFO-01").WithHelp("`config = { unstable_typeinfo = enable }` silences this")
 	}
 	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {

@@ -106,6 +106,9 @@ func isHeader(name string) bool { return len(name) > 2 && name[len(name)-2:] == 
 // mapKinds are the kinds a map can be declared with (L-MAPD-02).
 var mapKinds = []string{"hash", "lruhash", "percpuhash", "percpulruhash"}
 
+// MapKinds returns the kinds of maps that a script can declare.
+func MapKinds() []string { return slices.Clone(mapKinds) }
+
 // declareMap enters let @m = kind(entries);
 func (c *checker) declareMap(d *syntax.MapDecl) {
 	if !slices.Contains(mapKinds, d.Kind) {

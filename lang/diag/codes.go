@@ -31,7 +31,7 @@ type Entry struct {
 
 // tables are the rows by the package that raises them. codes_syntax.go,
 // codes_check.go, codes_probe.go and codes_machine.go hold them.
-var tables = [...][]Entry{syntaxCodes, checkCodes, probeCodes, machineCodes}
+var tables = [...][]Entry{syntaxCodes, checkNameCodes, checkTypeCodes, probeCodes, machineCodes}
 
 // entries is all rows by code.
 var entries = sync.OnceValue(func() map[Code]Entry {

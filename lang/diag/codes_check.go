@@ -1,10 +1,7 @@
 package diag
 
-import "slices"
-
-// checkCodes are the codes of lang/check: names, types, probes, resources. The
-// functions of the library raise theirs through it.
-var checkCodes = slices.Concat(checkNameCodes, checkTypeCodes)
+// The codes of lang/check: names, types, probes, resources. The functions of the
+// library raise theirs through it.
 
 var checkNameCodes = []Entry{
 	// names
@@ -291,6 +288,12 @@ var checkNameCodes = []Entry{
 		Cause: "the bounds of a linear histogram make no sense",
 		Wrong: "begin { @ = lhist(5, 10, 0, 1); }",
 		Cure:  "write lhist(value, min, max, step) with min below max and at most 1000 steps",
+	},
+	{
+		Code: "tseries-parameters", Phase: PhaseCheck,
+		Cause: "the intervals of a time series make no sense",
+		Wrong: "config = { unstable_tseries = enable }\nbegin { @ = tseries(5, 1s, 0); }",
+		Cure:  "write tseries(value, interval, count) or tseries(value, interval, count, \"max\"): an interval of 1 ns or more, 1 to 1000000 intervals, and avg, max, min, sum or nothing",
 	},
 	{
 		Code: "different-parameters", Phase: PhaseCheck,

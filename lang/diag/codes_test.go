@@ -22,7 +22,7 @@ func TestCodeTable(t *testing.T) {
 			}
 		}
 	}
-	if len(syntaxCodes) == 0 || len(Codes()) < len(syntaxCodes)+len(checkCodes) {
+	if len(syntaxCodes) == 0 || len(Codes()) < len(syntaxCodes)+len(checkNameCodes)+len(checkTypeCodes) {
 		t.Error("rows are missing")
 	}
 }

@@ -55,6 +55,12 @@ type Diagnostic struct {
 	Labels   []Label     // further places: first assignment, macro callers …
 	Notes    []string    // background
 	Helps    []string    // actions, with the exact text to type
+
+	// Compat is the headline in bpftrace's own words, for its command line; ""
+	// where Message serves there too. Bpftrace prints it without a place when
+	// CompatBare is set.
+	Compat     string
+	CompatBare bool
 }
 
 // Error makes a Diagnostic usable as a Go error: one line without the snippet.
@@ -107,6 +113,13 @@ func (d *Diagnostic) WithNote(format string, args ...any) *Diagnostic {
 // WithHelp adds an action.
 func (d *Diagnostic) WithHelp(format string, args ...any) *Diagnostic {
 	d.Helps = append(d.Helps, fmt.Sprintf(format, args...))
+	return d
+}
+
+// WithCompat sets the headline that is printed on bpftrace's command line: tools
+// compare it to the letter.
+func (d *Diagnostic) WithCompat(format string, args ...any) *Diagnostic {
+	d.Compat = fmt.Sprintf(format, args...)
 	return d
 }
 

@@ -25,7 +25,14 @@ func RenderBpftrace(w io.Writer, list *List) error {
 		if e, ok := Lookup(d.Code); ok && e.Phase == PhaseParse && d.Severity == Error {
 			text = "syntax: " + text
 		}
+		if d.Compat != "" {
+			text = d.Compat
+		}
 		word := strings.ToUpper(d.Severity.String())
+		if d.CompatBare {
+			fmt.Fprintf(&b, "%s: %s\n", word, text)
+			continue
+		}
 		compat(&b, d.Span, word, text)
 		for _, l := range d.Labels {
 			compat(&b, l.Span, word, l.Text)

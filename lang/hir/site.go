@@ -41,52 +41,13 @@ type Site struct {
 	// Why tells how this mechanism was picked, for -v.
 	Why string
 
-	// Graph says what an fgraph: probe records; nil for others.
-	Graph *Graph
-	// Part tells the sites of functions below the one of an fgraph: probe,
-	// which filters do not apply to.
+	// Plan is what a provider has planned for a builtin that only its probes
+	// have; nil without one. The compiler hands it to the builtin's record
+	// (builtin.Func.Part) and does not look at it.
+	Plan any
+	// Part reports whether the site belongs to a plan instead of the script: the
+	// filters of the command line do not apply to it.
 	Part bool
-}
-
-// GraphSource is what records call graphs.
-type GraphSource uint8
-
-// The sources.
-const (
-	GraphFtrace GraphSource = iota // the tracer function_graph
-	GraphBPF                       // programs at the entry and return of each function
-)
-
-// Graph says what an fgraph: probe records.
-type Graph struct {
-	Source GraphSource
-	Why    string // how the source was picked, for -v
-	// Func is the function whose calls are recorded, by its symbol; Module is ""
-	// for the kernel itself.
-	Func, Module string
-	// Depth is how many levels below Func are recorded.
-	Depth int
-	// Only and Skip are symbols of functions: nothing but these is recorded
-	// below Func (nil: everything), and these are not.
-	Only, Skip []string
-	// Args asks for arguments, IRQs for what interrupts run in between.
-	Args, IRQs bool
-	// Deep asks for what arguments point to, of the structs that are known.
-	Deep bool
-	// Enter is the entry of Func.
-	Enter *Site
-	// Parts are the places of the functions below Func for GraphBPF.
-	Parts []GraphPart
-}
-
-// GraphPart is a function below the root, or many functions that share
-// programs, for GraphBPF.
-type GraphPart struct {
-	// Func is the symbol; "" where programs are shared, which find out by their
-	// address which function they are in.
-	Func string
-	// Exit is nil where one program runs at both.
-	Enter, Exit *Site
 }
 
 // AttachKind is a way to attach a program.
@@ -172,7 +133,4 @@ type Arg struct {
 	Trusted bool
 	// Field is set for tracepoint fields: data_loc handling and layout.
 	Field *types.Field
-	// Deep says what of the struct behind a pointer goes into graphs; nil for
-	// nothing.
-	Deep *DeepArg
 }

@@ -29,7 +29,10 @@ type Signature struct {
 	Agg    bool // aggregation: only as @m[k] = f(…)
 	Async  bool // runs in user space when its record is drained
 	Unsafe bool // needs --unsafe
-	Ends   bool // ends the probe like return (exit)
+	// Unstable names the feature of a configuration variable unstable_NAME that
+	// decides whether scripts may use it; "" for what is settled.
+	Unstable string
+	Ends     bool // ends the probe like return (exit)
 	// Context tells that it reads the probe's context (not allowed in loop
 	// bodies that become callbacks, E-FOR-03).
 	Context bool

@@ -94,7 +94,7 @@ func FuzzValue(f *testing.F) {
 		}
 		for _, e := range m.Sorted(0) {
 			AppendHist(nil, typ, e.Buckets, 2)
-			AppendSeries(nil, typ, e.Points, nil)
+			AppendSeries(nil, typ, e.Points, LastEpoch(m.Entries), nil)
 			AppendMapValueJSON(nil, m.ValueOf(&e), -1, nil)
 		}
 	})

@@ -103,10 +103,16 @@ func (m *MapData) AddBucket(key []byte, bucket uint64, cells []byte, stride int)
 	e.Buckets = slices.Insert(e.Buckets, at, Bucket{int(bucket), sum})
 }
 
-// AddCounters adds a whole histogram kept as an array of counters for each
-// CPU, stride bytes apart.
+// AddCounters adds a whole aggregation of several buckets, kept as an array of
+// cells for each CPU, stride bytes apart.
 func (m *MapData) AddCounters(key, cells []byte, stride int) {
 	n := NumBuckets(m.Val)
+	if size := CellSize(m.Val); size != 8 {
+		for b := range n {
+			m.AddBucket(key, uint64(b), cells[b*size:], stride)
+		}
+		return
+	}
 	sums := make([]uint64, n)
 	for i := range cellCount(cells, stride) {
 		for b := range n {

@@ -11,7 +11,8 @@ import (
 )
 
 // tseriesCell is one CPU's cell of an interval: value, meta (time of the last
-// value, count or set flag), epoch (A-LY-08).
+// value, count or set flag), and the epoch plus one, 0 where nothing was written
+// (A-LY-08).
 const tseriesCell = 24
 
 // tseriesWidth is the columns of a printed row, borders included.
@@ -36,10 +37,12 @@ func addPoint(points []Point, t *types.Type, cells []byte, stride int) []Point {
 	if p.Epoch == 0 {
 		return points // never written
 	}
+	newest := p.Epoch
+	p.Epoch--
 	set := false
 	for i := range n {
 		v, meta := load(cells, i*stride, 8), load(cells, i*stride+8, 8)
-		if load(cells, i*stride+16, 8) != p.Epoch {
+		if load(cells, i*stride+16, 8) != newest {
 			continue
 		}
 		order := compareBits(v, p.Value, t.Signed)
@@ -84,14 +87,20 @@ func compareBits(a, b uint64, signed bool) int {
 	return cmp.Compare(a, b)
 }
 
+// LastEpoch is the newest interval of a map of time series, over all its
+// entries: all series of the map end there.
+func LastEpoch(entries []Entry) uint64 {
+	var last uint64
+	for i := range entries {
+		last = max(last, entries[i].lastPoint().Epoch)
+	}
+	return last
+}
+
 // current drops the points that a full ring would have overwritten: slots that
 // no event touched since keep their old content.
-func current(t *types.Type, points []Point) []Point {
-	if len(points) == 0 {
-		return nil
-	}
-	last := points[len(points)-1].Epoch
-	for last-points[0].Epoch >= uint64(max(t.Buckets, 1)) {
+func current(t *types.Type, points []Point, last uint64) []Point {
+	for len(points) > 0 && last-points[0].Epoch >= uint64(max(t.Buckets, 1)) {
 		points = points[1:]
 	}
 	return points
@@ -107,10 +116,11 @@ func (p Point) start(t *types.Type, r Resolver) time.Time {
 }
 
 // AppendSeries appends the graph of a time series, one line for each interval
-// from the first with data on (M-PRINT-15). Times are local.
-func AppendSeries(dst []byte, t *types.Type, points []Point, r Resolver) []byte {
+// from the first with data to the one with the number last (M-PRINT-15). Times
+// are local.
+func AppendSeries(dst []byte, t *types.Type, points []Point, last uint64, r Resolver) []byte {
 	r = orDefault(r)
-	points = current(t, points)
+	points = current(t, points, last)
 	if len(points) == 0 {
 		return append(dst, "<no data>\n"...)
 	}
@@ -130,7 +140,7 @@ func AppendSeries(dst []byte, t *types.Type, points []Point, r Resolver) []byte 
 		}
 		hi++
 	}
-	head, fraction := seriesUnit(t.Interval)
+	head, fraction := seriesUnit((last - points[0].Epoch) * uint64(max(t.Interval, 1)))
 	margin := len("hh:mm:ss") + 1
 	if fraction > 0 {
 		margin += 1 + fraction
@@ -148,7 +158,7 @@ func AppendSeries(dst []byte, t *types.Type, points []Point, r Resolver) []byte 
 	dst = append(dst, head...)
 	dst = appendRule(spaces(dst, margin-len(head)), '|')
 	next := points
-	for epoch := points[0].Epoch; len(next) > 0; epoch++ {
+	for epoch := points[0].Epoch; epoch <= last; epoch++ {
 		p := Point{Epoch: epoch}
 		dst = appendClockTime(dst, p.start(t, r).Local(), fraction)
 		var row [tseriesWidth]byte
@@ -159,7 +169,7 @@ func AppendSeries(dst []byte, t *types.Type, points []Point, r Resolver) []byte 
 		if t.Signed && int64(lo) < 0 && int64(hi) > 0 {
 			row[seriesColumn(0, lo, hi)] = '.'
 		}
-		if next[0].Epoch != epoch {
+		if len(next) == 0 || next[0].Epoch != epoch {
 			dst = append(append(append(dst, ' '), row[:]...), " -\n"...)
 			continue
 		}
@@ -189,15 +199,16 @@ func appendRule(dst []byte, end byte) []byte {
 }
 
 // seriesUnit is the head of the time column and its number of digits after the
-// second, by the finest unit an interval needs.
-func seriesUnit(interval int64) (head string, digits int) {
+// second, by the nanoseconds between the first interval and the last. bpftrace
+// pads the head by its bytes, of which μ has two.
+func seriesUnit(span uint64) (head string, digits int) {
 	switch {
-	case interval%1e9 == 0:
+	case span >= 1e9:
 		return "hh:mm:ss", 0
-	case interval%1e6 == 0:
+	case span >= 1e6:
 		return "hh:mm:ss.ms", 3
-	case interval%1e3 == 0:
-		return "hh:mm:ss.us", 6
+	case span >= 1e3:
+		return "hh:mm:ss.μs", 6
 	}
 	return "hh:mm:ss.ns", 9
 }
@@ -210,12 +221,13 @@ func appendClockTime(dst []byte, at time.Time, digits int) []byte {
 	return at.AppendFormat(dst, layout)
 }
 
-// EachPoint iterates over the intervals of a time series that have data: when
+// EachPoint iterates over the intervals of a time series that have data, up to the
+// one with the number last: when
 // each began, and the bits of its value. r may be nil.
-func EachPoint(t *types.Type, points []Point, r Resolver) iter.Seq2[time.Time, uint64] {
+func EachPoint(t *types.Type, points []Point, last uint64, r Resolver) iter.Seq2[time.Time, uint64] {
 	r = orDefault(r)
 	return func(yield func(time.Time, uint64) bool) {
-		for _, p := range current(t, points) {
+		for _, p := range current(t, points, last) {
 			if !yield(p.start(t, r), p.Value) {
 				return
 			}
@@ -224,11 +236,11 @@ func EachPoint(t *types.Type, points []Point, r Resolver) iter.Seq2[time.Time, u
 }
 
 // AppendSeriesJSON appends the JSON form of a time series: the intervals with
-// data, times in UTC (O-JSON-TSERIES).
-func AppendSeriesJSON(dst []byte, t *types.Type, points []Point, r Resolver) []byte {
+// data up to the one with the number last, times in UTC (O-JSON-TSERIES).
+func AppendSeriesJSON(dst []byte, t *types.Type, points []Point, last uint64, r Resolver) []byte {
 	r = orDefault(r)
 	dst = append(dst, '[')
-	for i, p := range current(t, points) {
+	for i, p := range current(t, points, last) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}

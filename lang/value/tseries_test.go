@@ -19,17 +19,17 @@ func TestAddPoint(t *testing.T) {
 		name   string
 		reduce string
 		signed bool
-		cells  []byte // value, meta, epoch
+		cells  []byte // value, meta, epoch+1
 		want   []Point
 	}{
-		{"last by time", "", true, le(5, 100, 3, 6, 90, 3), []Point{{Epoch: 3, Value: 5, Time: 100}}},
-		{"avg", "avg", true, le(-10, 1, 3, -15, 1, 3), []Point{{Epoch: 3, Value: ^uint64(11)}}},
-		{"avg unsigned", "avg", false, le(10, 1, 3, 15, 1, 3), []Point{{Epoch: 3, Value: 12}}},
-		{"sum", "sum", true, le(10, 1, 3, 15, 1, 3), []Point{{Epoch: 3, Value: 25}}},
-		{"min", "min", true, le(1, 1, 3, -2, 1, 3), []Point{{Epoch: 3, Value: ^uint64(1)}}},
-		{"min unsigned", "min", false, le(1, 1, 3, -2, 1, 3), []Point{{Epoch: 3, Value: 1}}},
-		{"max", "max", true, le(1, 1, 3, -2, 1, 3), []Point{{Epoch: 3, Value: 1}}},
-		{"older epoch ignored", "sum", true, le(10, 1, 3, 15, 1, 13), []Point{{Epoch: 13, Value: 15}}},
+		{"last by time", "", true, le(5, 100, 4, 6, 90, 4), []Point{{Epoch: 3, Value: 5, Time: 100}}},
+		{"avg", "avg", true, le(-10, 1, 4, -15, 1, 4), []Point{{Epoch: 3, Value: ^uint64(11)}}},
+		{"avg unsigned", "avg", false, le(10, 1, 4, 15, 1, 4), []Point{{Epoch: 3, Value: 12}}},
+		{"sum", "sum", true, le(10, 1, 4, 15, 1, 4), []Point{{Epoch: 3, Value: 25}}},
+		{"min", "min", true, le(1, 1, 4, -2, 1, 4), []Point{{Epoch: 3, Value: ^uint64(1)}}},
+		{"min unsigned", "min", false, le(1, 1, 4, -2, 1, 4), []Point{{Epoch: 3, Value: 1}}},
+		{"max", "max", true, le(1, 1, 4, -2, 1, 4), []Point{{Epoch: 3, Value: 1}}},
+		{"older epoch ignored", "sum", true, le(10, 1, 4, 15, 1, 14), []Point{{Epoch: 13, Value: 15}}},
 		{"never written", "sum", true, le(0, 0, 0, 0, 0, 0), nil},
 	}
 	for _, tt := range tests {
@@ -76,33 +76,54 @@ func TestAppendSeries(t *testing.T) {
 				row(at(4, ms), map[int]byte{13: '.', 52: '*'}, "30") +
 				rule("", "v", 13) + limits(13, "-10", "30")},
 		{"M-PRINT-15 flat", series("", true, 1e9, 10), []Point{{Epoch: 1, Value: 5}},
-			limits(9, "4", "6") + rule("hh:mm:ss", "|", 9) +
-				row(at(1, 1e9)[:8], map[int]byte{26: '*'}, "5") +
-				rule("", "v", 9) + limits(9, "4", "6")},
+			limits(19, "4", "6") + rule("hh:mm:ss.ns", "|", 19) +
+				row(at(1, 1e9)+"000000", map[int]byte{26: '*'}, "5") +
+				rule("", "v", 19) + limits(19, "4", "6")},
 		{"stale slot", series("", false, 1e9, 3), []Point{{Epoch: 1, Value: 7}, {Epoch: 4, Value: 0}},
-			limits(9, "0", "1") + rule("hh:mm:ss", "|", 9) +
-				row(at(4, 1e9)[:8], map[int]byte{0: '*'}, "0") +
-				rule("", "v", 9) + limits(9, "0", "1")},
+			limits(19, "0", "1") + rule("hh:mm:ss.ns", "|", 19) +
+				row(at(4, 1e9)+"000000", map[int]byte{0: '*'}, "0") +
+				rule("", "v", 19) + limits(19, "0", "1")},
 		{"no data", series("", true, 1e9, 3), nil, "<no data>\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := string(AppendSeries(nil, tt.t, tt.points, machine{})); got != tt.want {
+			if got := string(AppendSeries(nil, tt.t, tt.points, lastOf(tt.points), machine{})); got != tt.want {
 				t.Errorf("AppendSeries =\n%swant\n%s", got, tt.want)
 			}
 		})
 	}
-	for interval, want := range map[int64]string{1500: "hh:mm:ss.ns", 15000: "hh:mm:ss.us"} {
-		if got := string(AppendSeries(nil, series("", true, interval, 3), []Point{{Epoch: 1}}, nil)); !strings.Contains(got, "\n"+want+" ") {
-			t.Errorf("interval of %d ns has no head %q:\n%s", interval, want, got)
+	for interval, want := range map[int64]string{400: "hh:mm:ss.ns", 500: "hh:mm:ss.μs", 500e3: "hh:mm:ss.ms", 500e6: "hh:mm:ss"} {
+		if got := string(AppendSeries(nil, series("", true, interval, 3), []Point{{Epoch: 1}}, 3, nil)); !strings.Contains(got, "\n"+want+" ") {
+			t.Errorf("2 intervals of %d ns have no head %q:\n%s", interval, want, got)
 		}
+	}
+}
+
+func lastOf(points []Point) uint64 {
+	m := MapData{Entries: []Entry{{Points: points}}}
+	return LastEpoch(m.Entries)
+}
+
+// Other keys of a map may have newer data: a series then ends with empty
+// intervals, or is out of the window.
+func TestAppendSeriesLast(t *testing.T) {
+	typ := series("", true, 1e9, 3)
+	got := string(AppendSeries(nil, typ, []Point{{Epoch: 5, Value: 1}}, 7, nil))
+	if n := strings.Count(got, " -\n"); n != 2 {
+		t.Errorf("%d empty intervals, want 2:\n%s", n, got)
+	}
+	if got := string(AppendSeries(nil, typ, []Point{{Epoch: 5, Value: 1}}, 8, nil)); got != "<no data>\n" {
+		t.Errorf("a series out of the window:\n%s", got)
+	}
+	if got := string(AppendSeriesJSON(nil, typ, []Point{{Epoch: 5, Value: 1}}, 8, nil)); got != "[]" {
+		t.Errorf("a series out of the window: %s", got)
 	}
 }
 
 func TestAppendSeriesJSON(t *testing.T) {
 	points := []Point{{Epoch: 1, Value: 4}, {Epoch: 3, Value: ^uint64(0)}}
 	want := `[{"interval_start":"2026-01-05 10:00:00.250000000","value":4},{"interval_start":"2026-01-05 10:00:00.750000000","value":-1}]`
-	if got := string(AppendSeriesJSON(nil, series("", true, 250e6, 10), points, machine{})); got != want {
+	if got := string(AppendSeriesJSON(nil, series("", true, 250e6, 10), points, lastOf(points), machine{})); got != want {
 		t.Errorf("AppendSeriesJSON =\n%s\nwant\n%s", got, want)
 	}
 }

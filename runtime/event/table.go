@@ -90,7 +90,7 @@ func (m *Map) Table() *Table {
 		add("time", types.Int64, true)
 		add("value", number, false)
 		each = func(e *value.Entry, row []value.Value, yield func([]value.Value) bool) bool {
-			for at, n := range value.EachPoint(m.Val, e.Points, m.Resolver) {
+			for at, n := range value.EachPoint(m.Val, e.Points, value.LastEpoch(m.Entries), m.Resolver) {
 				if !yield(append(row, value.OfInt(types.Int64, uint64(at.UnixNano())), value.OfInt(number, n))) {
 					return false
 				}

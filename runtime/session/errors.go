@@ -39,11 +39,11 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrStack:     {message: "Error reading stack.", kind: event.FailedStacks},
 	builtin.ErrStackFull: {retcode: unix.E2BIG, kind: event.LostStacks,
 		message: "No room for another stack; its frames are lost. Try increasing max_map_keys config"},
-	builtin.ErrLoopCut:   {message: "A loop reached its bound and was cut short.", kind: event.LoopsCut},
-	builtin.ErrTruncated: {silent: true, kind: event.TruncatedStrings},
-	builtin.ErrNested:    {silent: true, kind: event.MissedReturns},
-	builtin.ErrGraphLost: {silent: true, kind: event.LostGraphs},
-	builtin.ErrCPU:       {message: "CPU count mismatch; unable to find per-cpu data."},
+	builtin.ErrLoopCut:    {message: "A loop reached its bound and was cut short.", kind: event.LoopsCut},
+	builtin.ErrTruncated:  {silent: true, kind: event.TruncatedStrings},
+	builtin.ErrNested:     {silent: true, kind: event.MissedReturns},
+	builtin.ErrUnrecorded: {silent: true, kind: event.LostGraphs},
+	builtin.ErrCPU:        {message: "CPU count mismatch; unable to find per-cpu data."},
 }
 
 // pollErrors looks at the error counters: lost events are told as they grow,

@@ -20,6 +20,7 @@ import (
 	"probe/runtime/graph/live"
 	"probe/runtime/graph/proto"
 	"probe/runtime/machine/live/tracefs"
+	"probe/stdlib/fgraph"
 )
 
 // graphs are the call graphs of a clause with fgraph: probes.
@@ -35,7 +36,7 @@ type graphs struct {
 
 // graphProbe is one fgraph: probe.
 type graphProbe struct {
-	spec    *hir.Graph
+	spec    *fgraph.Plan
 	site    *hir.Site
 	decoder *live.Decoder // GraphBPF
 	root    *live.Decoder // GraphFtrace with args=deep: the root's arguments
@@ -45,7 +46,7 @@ type graphProbe struct {
 	missing uint64 // trees that were not found
 }
 
-func newGraphProbe(spec *hir.Graph, site *hir.Site) *graphProbe {
+func newGraphProbe(spec *fgraph.Plan, site *hir.Site) *graphProbe {
 	return &graphProbe{spec: spec, site: site, own: live.NewOwn(), skip: graph.Skipper{Patterns: spec.Skip}}
 }
 
@@ -53,17 +54,17 @@ func newGraphProbe(spec *hir.Graph, site *hir.Site) *graphProbe {
 // a probe wants its trees.
 func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 	g := &graphs{store: s.opts.Resolver.graphs, probes: map[uint32]*graphProbe{}, fail: func(err error) { s.log(diag.Error, err.Error()) }}
-	var traced []*hir.Graph
+	var traced []*fgraph.Plan
 	var first *hir.Probe
 	for i, pr := range c.obj.HIR.Probes {
-		spec := pr.Site.Graph
-		if spec == nil || spec.Why == "" { // the body does not use `graph`
+		spec := fgraph.Of(pr.Site)
+		if spec == nil {
 			continue
 		}
 		p := newGraphProbe(spec, pr.Site)
 		g.probes[uint32(i)] = p
 		s.verbose("%s: graphs by %s", pr.Site.Name, spec.Why)
-		if spec.Source == hir.GraphBPF {
+		if spec.Source == fgraph.BPF {
 			p.decoder = live.NewDecoder(spec, proto.Fill)
 			s.verbose("%s: %s", pr.Site.Name, partsText(spec.Parts))
 			if spec.Deep {
@@ -110,7 +111,7 @@ func (s *Session) startGraphs(ctx context.Context, c *Clause) error {
 }
 
 // onlyOf is the set of functions that a probe asks for, nil for all.
-func onlyOf(spec *hir.Graph) map[string]bool {
+func onlyOf(spec *fgraph.Plan) map[string]bool {
 	if spec.Only == nil {
 		return nil
 	}
@@ -122,7 +123,7 @@ func onlyOf(spec *hir.Graph) map[string]bool {
 }
 
 // partsText says how the functions below a root are reached.
-func partsText(parts []hir.GraphPart) string {
+func partsText(parts []fgraph.Part) string {
 	by := map[string]int{}
 	var order []string
 	for i := range parts {
@@ -188,8 +189,11 @@ func tracerError(pr *hir.Probe, err error) error {
 	return &LoadError{Diag: d, err: err}
 }
 
-// KeepGraph keeps the graph that a program has asked for.
-func (h *handler) KeepGraph(r *builtin.GraphRecord) {
+// Keep keeps the graph that a program has asked for, which no other builtin has
+// records of this kind for.
+func (h *handler) Keep(rec *builtin.Record) { h.keepGraph(fgraph.Read(rec)) }
+
+func (h *handler) keepGraph(r *fgraph.Record) {
 	if h.u.machine != nil {
 		h.keepRecorded(r)
 		return
@@ -234,7 +238,7 @@ func (h *handler) tell(id value.GraphID) {
 }
 
 // keep brings a tree into the form that the probe asks for, and keeps it.
-func (g *graphs) keep(p *graphProbe, r *builtin.GraphRecord, t *graph.Tree, funcs *graph.Funcs) {
+func (g *graphs) keep(p *graphProbe, r *fgraph.Record, t *graph.Tree, funcs *graph.Funcs) {
 	t.Thread.PID, t.Thread.Comm = r.PID, r.Comm
 	if !p.spec.IRQs {
 		t.Fold()

@@ -94,13 +94,7 @@ func (u *Clause) perCPU(m *object.Map, out *value.MapData) {
 		out.AddCells(nil, cells, size)
 		return
 	}
-	if m.Value.IsMultiBucket() && value.CellSize(m.Value) == 8 {
-		out.AddCounters(nil, cells, size)
-		return
-	}
-	for i := range m.Buckets {
-		out.AddBucket(nil, uint64(i), cells[i*value.CellSize(m.Value):], size)
-	}
+	out.AddCounters(nil, cells, size)
 }
 
 func allZero(b []byte) bool {

@@ -5,13 +5,13 @@ import (
 	"context"
 	"probe/lang/hir"
 
-	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/machine/recording"
 	"probe/runtime/ring"
+	"probe/stdlib/fgraph"
 )
 
 // burst is how many events of a recording are replayed before other things are
@@ -72,7 +72,7 @@ func replayError(err error) error {
 func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 	g := &graphs{store: s.opts.Resolver.graphs, probes: map[uint32]*graphProbe{}}
 	for i, pr := range obj.HIR.Probes {
-		if spec := pr.Site.Graph; spec != nil && spec.Why != "" {
+		if spec := fgraph.Of(pr.Site); spec != nil {
 			p := newGraphProbe(spec, pr.Site)
 			p.only = onlyOf(spec)
 			g.probes[uint32(i)] = p
@@ -84,7 +84,7 @@ func (s *Session) recordedGraphs(obj *object.Object) *graphs {
 // keepRecorded keeps the tree of the recording that the program ran for. Where
 // several probes had their own tree of the call recorded, that is the one that
 // has most of what this probe asks for.
-func (h *handler) keepRecorded(r *builtin.GraphRecord) {
+func (h *handler) keepRecorded(r *fgraph.Record) {
 	g := h.u.graphs
 	p := g.probes[r.ID.Probe]
 	trees, funcs := h.u.machine.Trees()
@@ -100,7 +100,7 @@ func (h *handler) keepRecorded(r *builtin.GraphRecord) {
 		p.choose(t, funcs)
 		if !p.spec.Args {
 			withoutArgs(t)
-		} else if !h.u.machine.Deep(p.spec) {
+		} else if !p.spec.Deep {
 			t.Texts = nil
 		}
 		if best == nil || richer(t, best) {

@@ -5,21 +5,21 @@ import (
 	"io"
 	"testing"
 
-	"probe/compiler/builtin"
 	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/graph/live"
+	"probe/stdlib/fgraph"
 )
 
 // BenchmarkGraph is what keeping and printing a tree of 29 calls costs that
 // programs have recorded.
 func BenchmarkGraph(b *testing.B) {
-	spec := &hir.Graph{Source: hir.GraphBPF, Func: "vfs_statx", Depth: 16}
+	spec := &fgraph.Plan{Source: fgraph.BPF, Func: "vfs_statx", Depth: 16}
 	calls := [][2]uint64{{0, 0}}
 	for i := range uint64(7) { // four calls each, three of them inside the first
 		for k := range uint64(4) {
-			spec.Parts = append(spec.Parts, hir.GraphPart{Func: fmt.Sprintf("filename_lookup_%d", len(spec.Parts))})
+			spec.Parts = append(spec.Parts, fgraph.Part{Func: fmt.Sprintf("filename_lookup_%d", len(spec.Parts))})
 			calls = append(calls, [2]uint64{4*i + k + 1, 0})
 			if k > 0 {
 				calls = append(calls, [2]uint64{4*i + k + 1, 1})
@@ -39,7 +39,7 @@ func BenchmarkGraph(b *testing.B) {
 	for b.Loop() {
 		n++
 		id := value.GraphID{Time: 6000 + n, TID: 7}
-		h.KeepGraph(&builtin.GraphRecord{ID: id, Start: 90, PID: 5, Comm: "stat", Events: events})
+		h.keepGraph(&fgraph.Record{ID: id, Start: 90, PID: 5, Comm: "stat", Events: events})
 		io.WriteString(io.Discard, store.Text(id, value.GraphText))
 	}
 }

@@ -6,12 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/compiler/builtin"
 	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/live"
+	"probe/stdlib/fgraph"
 )
 
 // graphEvents encodes entries and returns as programs write them: pairs of the
@@ -40,7 +40,7 @@ func TestGraphEvents(t *testing.T) {
 	store := live.NewStore()
 	g := &graphs{store: store, probes: map[uint32]*graphProbe{}}
 	for i, name := range []string{"f", "g"} {
-		spec := &hir.Graph{Source: hir.GraphBPF, Func: name, Depth: 16, Parts: []hir.GraphPart{{Func: "h"}}}
+		spec := &fgraph.Plan{Source: fgraph.BPF, Func: name, Depth: 16, Parts: []fgraph.Part{{Func: "h"}}}
 		p := newGraphProbe(spec, &hir.Site{})
 		p.decoder = live.NewDecoder(spec, nil)
 		g.probes[uint32(i)] = p
@@ -63,9 +63,9 @@ func TestGraphEvents(t *testing.T) {
 	h := &handler{s: s, u: &Clause{graphs: g}}
 	call := [][2]uint64{{0, 0}, {1, 0}, {1, 1}, {0, 1}}
 	a, b := value.GraphID{Time: 450, TID: 7}, value.GraphID{Time: 460, TID: 8, Probe: 1}
-	h.KeepGraph(&builtin.GraphRecord{ID: a, Start: 90, PID: 5, Events: graphEvents(7, call...)})
-	h.KeepGraph(&builtin.GraphRecord{ID: b, Start: 90, PID: 6, Events: graphEvents(8, call...)})
-	h.KeepGraph(&builtin.GraphRecord{ID: value.GraphID{Time: 470, TID: 9}, Start: 90, PID: 6}) // no tree
+	h.keepGraph(&fgraph.Record{ID: a, Start: 90, PID: 5, Events: graphEvents(7, call...)})
+	h.keepGraph(&fgraph.Record{ID: b, Start: 90, PID: 6, Events: graphEvents(8, call...)})
+	h.keepGraph(&fgraph.Record{ID: value.GraphID{Time: 470, TID: 9}, Start: 90, PID: 6}) // no tree
 	want := []told{{a, []string{"f", "h"}, 5}, {b, []string{"g", "h"}, 6}}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(told{})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -93,7 +93,7 @@ func (p *jsonSink) appendMap(b []byte, m *event.Map) []byte {
 		case types.Hist, types.LHist:
 			b = value.AppendHistJSON(b, m.Val, e.Buckets, m.Div)
 		case types.TSeries:
-			b = value.AppendSeriesJSON(b, m.Val, e.Points, m.Resolver)
+			b = value.AppendSeriesJSON(b, m.Val, e.Points, value.LastEpoch(m.Entries), m.Resolver)
 		default:
 			b = value.AppendMapValueJSON(b, m.ValueOf(e), m.Div, m.Resolver)
 		}

@@ -134,7 +134,7 @@ func TestWriteFailure(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	for _, format := range Formats() {
+	for _, format := range Names() {
 		out, _ := run(t, format, Config{Buffer: Unbuffered}, nil, func(p printer) {
 			var wg sync.WaitGroup
 			for range 4 {
@@ -211,7 +211,7 @@ func BenchmarkPrintf(b *testing.B) {
 		b.Fatal(err)
 	}
 	e := &event.Printf{Format: specs, Args: []value.Value{num(types.Uint32, 4242), str(16, "systemd-journal")}}
-	for _, format := range Formats() {
+	for _, format := range Names() {
 		b.Run("format="+format, func(b *testing.B) {
 			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			if err != nil {
@@ -238,7 +238,7 @@ func TestPrintfDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &event.Printf{Format: specs, Args: []value.Value{num(types.Uint32, 4242), str(16, "sshd")}}
-	for _, format := range Formats() {
+	for _, format := range Names() {
 		p, err := New(format, Config{Out: io.Discard})
 		if err != nil {
 			t.Fatal(err)

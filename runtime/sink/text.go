@@ -103,7 +103,7 @@ func appendMap(dst []byte, m *event.Map) []byte {
 		case types.Hist, types.LHist:
 			dst = value.AppendHist(append(dst, ":\n"...), m.Val, e.Buckets, m.Div)
 		case types.TSeries:
-			dst = value.AppendSeries(append(dst, ":\n"...), m.Val, e.Points, m.Resolver)
+			dst = value.AppendSeries(append(dst, ":\n"...), m.Val, e.Points, value.LastEpoch(m.Entries), m.Resolver)
 		default:
 			dst = value.AppendMapValue(append(dst, ": "...), m.ValueOf(e), m.Div, m.Resolver)
 		}

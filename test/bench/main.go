@@ -5,9 +5,9 @@
 //
 // With -only the other tables of the document stay as they are.
 //
-// Parts: size, pages, front, start, event, graphs, hooks, below, attached,
-// lost, storm. Everything but the first two runs in guests (internal/guest): one that counts
-// instructions for what a CPU executes, which repeats within about one percent
+// Parts: size, init, pages, front, start, event, graphs, hooks, below, attached,
+// lost, storm. Everything but the first three runs in guests (internal/guest):
+// one that counts instructions for what a CPU executes, which repeats within about one percent
 // on any machine, and a normal one for wall time. All tracers are measured in
 // the same guest by the same program (meter), one after the other. bpftrace,
 // ply, trace-cmd and perf come from Debian's packages; a tracer that cannot be
@@ -26,7 +26,7 @@ import (
 )
 
 // parts are what can be measured, in the order of the tables.
-var parts = []string{"size", "pages", "front", "start", "event", "graphs", "hooks", "below", "attached", "lost", "storm"}
+var parts = []string{"size", "init", "pages", "front", "start", "event", "graphs", "hooks", "below", "attached", "lost", "storm"}
 
 func main() {
 	only := flag.String("only", strings.Join(parts, ","), "parts to measure, separated by commas")

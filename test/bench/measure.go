@@ -35,6 +35,11 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 			return "", err
 		}
 	}
+	if slices.Contains(chosen, "init") {
+		if err := add(b.inits()); err != nil {
+			return "", err
+		}
+	}
 	if slices.Contains(chosen, "pages") {
 		if err := add(b.pages(ctx)); err != nil {
 			return "", err

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"probe/lang/check"
 	"probe/lang/hir"
@@ -37,6 +38,18 @@ func (r *repl) complete(line string, pos int) (head string, list []string, tail 
 	return head[:at], list, tail
 }
 
+// Complete completes the end of a script as the prompt does: the words that can
+// stand from at on. Of cfg it uses Input, List, Modules and Builtins.
+func Complete(cfg Config, text string) (at int, list []string) {
+	r := &repl{cfg: cfg, maps: map[string]*liveMap{}, names: newNames(cfg.List)}
+	defer func() {
+		if recover() != nil { // as in complete
+			at, list = len(text), nil
+		}
+	}()
+	return r.completeCode(text)
+}
+
 // completions completes the end of a line: the words that can stand from at on.
 func (r *repl) completions(line string) (at int, list []string) {
 	if r.asking == "" && isCommand(line) {
@@ -54,14 +67,26 @@ func (r *repl) completions(line string) (at int, list []string) {
 	return start - len(before), list
 }
 
-var importing = regexp.MustCompile(`\bimport\s+"([\w./]*)$`)
+// pattern returns a function that compiles a regular expression when it is first
+// called: most runs of the program have no prompt.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+var (
+	importing = pattern(`\bimport\s+"([\w./]*)$`)
+	declaring = pattern(`\blet\s+@\w*\s*=\s*(\w*)$`)
+)
 
 // completeCode completes the end of an input.
 func (r *repl) completeCode(text string) (start int, list []string) {
 	start = wordStart(text)
 	word := text[start:]
-	if m := importing.FindStringSubmatchIndex(text); m != nil && r.cfg.Modules != nil {
+	if m := importing().FindStringSubmatchIndex(text); m != nil && r.cfg.Modules != nil {
 		return m[2], starting(r.cfg.Modules(), text[m[2]:])
+	}
+	if m := declaring().FindStringSubmatchIndex(text); m != nil {
+		return m[2], starting(mapKinds(), text[m[2]:])
 	}
 	p := placeOf(text)
 	switch {
@@ -96,6 +121,16 @@ func (r *repl) completeCode(text string) (start int, list []string) {
 		list = append(list, starting(r.kindWords(), word)...)
 	}
 	return start, sorted(list)
+}
+
+// mapKinds are the kinds of maps that can be declared, with the parenthesis
+// that their size stands in.
+func mapKinds() []string {
+	var out []string
+	for _, k := range check.MapKinds() {
+		out = append(out, k+"(")
+	}
+	return out
 }
 
 func isNumber(s string) bool {
@@ -266,13 +301,13 @@ func (r *repl) typeNames(kind, prefix string) []string {
 }
 
 var (
-	mapWord = regexp.MustCompile(`@(\w+)`)
-	varWord = regexp.MustCompile(`\$([A-Za-z_]\w*)`)
+	mapWord = pattern(`@(\w+)`)
+	varWord = pattern(`\$([A-Za-z_]\w*)`)
 )
 
 // mapNames are the maps that live and those that the input mentions.
 func (r *repl) mapNames(text string) []string {
-	out := mentioned(mapWord, text)
+	out := mentioned(mapWord(), text)
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
 		if !strings.HasPrefix(name, session.Hidden) {
 			out = append(out, name)
@@ -283,7 +318,7 @@ func (r *repl) mapNames(text string) []string {
 
 // varNames are the scratch variables of the input and those that were kept.
 func (r *repl) varNames(text string) []string {
-	out := mentioned(varWord, text)
+	out := mentioned(varWord(), text)
 	if !placeOf(text).item {
 		for name := range r.maps {
 			if v, ok := strings.CutPrefix(name, session.Hidden); ok {

@@ -2,7 +2,6 @@ package repl
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,9 +19,9 @@ func isDefinition(it syntax.Item) bool {
 	return true
 }
 
-var cHead = regexp.MustCompile(`^\s*(?:typedef\s+)?((?:struct|union|enum)\s+\w+)`)
-var cTail = regexp.MustCompile(`\}\s*(\w+)\s*;?\s*$`)
-var cDefine = regexp.MustCompile(`^#\s*define\s+(\w+)`)
+var cHead = pattern(`^\s*(?:typedef\s+)?((?:struct|union|enum)\s+\w+)`)
+var cTail = pattern(`\}\s*(\w+)\s*;?\s*$`)
+var cDefine = pattern(`^#\s*define\s+(\w+)`)
 
 // definitionKey names what an item defines: a later one with the same key
 // takes the place of an earlier one. "" replaces nothing.
@@ -41,14 +40,14 @@ func definitionKey(it syntax.Item) string {
 			return "import " + it.Path.Value
 		}
 	case *syntax.CDef:
-		if m := cHead.FindStringSubmatch(it.Text); m != nil {
+		if m := cHead().FindStringSubmatch(it.Text); m != nil {
 			return strings.Join(strings.Fields(m[1]), " ")
 		}
-		if m := cTail.FindStringSubmatch(it.Text); m != nil {
+		if m := cTail().FindStringSubmatch(it.Text); m != nil {
 			return "typedef " + m[1]
 		}
 	case *syntax.Preproc:
-		if m := cDefine.FindStringSubmatch(it.Text); m != nil {
+		if m := cDefine().FindStringSubmatch(it.Text); m != nil {
 			return "define " + m[1]
 		}
 	}

@@ -1,7 +1,6 @@
 package repl
 
 import (
-	"regexp"
 	"strings"
 
 	"probe/lang/syntax"
@@ -28,12 +27,12 @@ type place struct {
 }
 
 // headed finds inputs that begin with an attach point, finished or not.
-var headed = regexp.MustCompile(`^\s*[A-Za-z][\w*]*:`)
+var headed = pattern(`^\s*[A-Za-z][\w*]*:`)
 
 // placeOf reads an input up to the cursor. It follows braces, strings and
 // comments and nothing else, since what is typed so far rarely parses.
 func placeOf(text string) place {
-	p := place{item: syntax.IsItem(text) || headed.MatchString(text)}
+	p := place{item: syntax.IsItem(text) || headed().MatchString(text)}
 	start, head := 0, 0 // of the item
 	inPred := false
 	if p.item {

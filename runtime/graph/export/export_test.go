@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -172,6 +173,26 @@ func TestPprof(t *testing.T) {
 	}
 	if total != 11_000 || p.TimeNanos != 6000 || p.DurationNanos != 15_000 {
 		t.Errorf("time %d of %d from %d", total, p.DurationNanos, p.TimeNanos)
+	}
+	if err := p.CheckValid(); err != nil {
+		t.Error(err)
+	}
+	stacks := []string{}
+	for _, s := range p.Sample {
+		text := fmt.Sprint(s.Value)
+		for _, l := range s.Location {
+			f := l.Line[0].Function
+			text += fmt.Sprintf(" %s[%s]%x", f.Name, f.Filename, l.Address)
+		}
+		stacks = append(stacks, text)
+	}
+	want := []string{"[2 4000] a[]8000000000000000", "[2 2500] b[veth]0 a[]8000000000000000", "[1 4000] c[]0 a[]8000000000000000", "[1 500] ?[]0 a[]8000000000000000"}
+	if d := cmp.Diff(want, stacks); d != "" {
+		t.Errorf("stacks (-want +got):\n%s", d)
+	}
+	types := fmt.Sprint(*p.SampleType[0], *p.SampleType[1], *p.PeriodType, p.Period, p.DefaultSampleType)
+	if want := "{calls count 0 0} {wall nanoseconds 0 0} {wall nanoseconds 0 0} 1wall"; types != want {
+		t.Errorf("types %s, want %s", types, want)
 	}
 }
 

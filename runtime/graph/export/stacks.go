@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/pprof/profile"
-
 	"probe/runtime/graph"
 )
 
@@ -131,70 +129,6 @@ func writeSpeedscope(w io.Writer, s *Source) error {
 		p.End = at
 	}
 	return json.NewEncoder(w).Encode(f)
-}
-
-// writePprof writes a profile with a sample for each stack: how often, and how
-// long in the last function.
-func writePprof(w io.Writer, s *Source) error {
-	p := &profile.Profile{
-		SampleType:        []*profile.ValueType{{Type: "calls", Unit: "count"}, {Type: "wall", Unit: "nanoseconds"}},
-		DefaultSampleType: "wall",
-		PeriodType:        &profile.ValueType{Type: "wall", Unit: "nanoseconds"},
-		Period:            1,
-	}
-	locations := map[int32]*profile.Location{}
-	location := func(fn int32) *profile.Location {
-		if l := locations[fn]; l != nil {
-			return l
-		}
-		f := s.Funcs.Func(fn)
-		id := uint64(len(p.Function)) + 1
-		g := &profile.Function{ID: id, Name: f.Name, SystemName: f.Name, Filename: f.Module}
-		l := &profile.Location{ID: id, Address: f.Addr, Line: []profile.Line{{Function: g}}}
-		p.Function, p.Location = append(p.Function, g), append(p.Location, l)
-		locations[fn] = l
-		return l
-	}
-	// Stacks are nodes of a tree: the caller's node and the function.
-	type key struct{ parent, fn int32 }
-	nodes := map[key]int32{}
-	var start, end int64
-	for _, t := range s.Trees {
-		own := self(t)
-		node := make([]int32, len(t.Calls))
-		if start == 0 || t.Root().T0 < start {
-			start = t.Root().T0
-		}
-		end = max(end, t.Root().T1)
-		for i := range t.Calls {
-			c := &t.Calls[i]
-			if c.Flags&graph.Gap != 0 {
-				continue
-			}
-			k := key{-1, c.Fn}
-			if c.Parent >= 0 {
-				k.parent = node[c.Parent]
-			}
-			n, ok := nodes[k]
-			if !ok {
-				n = int32(len(p.Sample))
-				nodes[k] = n
-				sample := &profile.Sample{Value: []int64{0, 0}, Location: []*profile.Location{location(c.Fn)}}
-				if k.parent >= 0 { // innermost first
-					sample.Location = append(sample.Location, p.Sample[k.parent].Location...)
-				}
-				p.Sample = append(p.Sample, sample)
-			}
-			node[i] = n
-			p.Sample[n].Value[0]++
-			p.Sample[n].Value[1] += own[i]
-		}
-	}
-	p.TimeNanos, p.DurationNanos = start+int64(s.WallOffset), end-start
-	if err := p.CheckValid(); err != nil {
-		return fmt.Errorf("make a profile: %w", err)
-	}
-	return p.Write(w)
 }
 
 // writeCSV writes a line for each call.

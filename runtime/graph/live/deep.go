@@ -5,6 +5,7 @@ import (
 
 	"probe/lang/hir"
 	"probe/runtime/graph"
+	"probe/stdlib/fgraph"
 )
 
 // deep makes texts of what arguments point to. It comes in the events as words
@@ -19,11 +20,11 @@ func (d *Decoder) deep(t *graph.Tree) {
 		if c.Flags&graph.Gap != 0 || c.NArgs == 0 {
 			continue
 		}
-		site := d.site(d.Funcs.Func(c.Fn).Addr)
+		site, deep := d.site(d.Funcs.Func(c.Fn).Addr)
 		if site == nil {
 			continue
 		}
-		args := site.GraphArgs()
+		args := fgraph.Args(site)
 		words := t.Args[c.Args:][:c.NArgs]
 		if len(words) <= len(args) {
 			continue
@@ -35,7 +36,7 @@ func (d *Decoder) deep(t *graph.Tree) {
 		}
 		rest := bytes
 		for k := range args {
-			a := args[k].Deep
+			a := deep.At(k)
 			if a == nil || len(rest) < 8*(1+a.Words) {
 				continue
 			}
@@ -50,16 +51,17 @@ func (d *Decoder) deep(t *graph.Tree) {
 	}
 }
 
-// site is where the function of an event is entered; nil for one that shares
-// its program with others.
-func (d *Decoder) site(addr uint64) *hir.Site {
+// site is where the function of an event is entered, and what is read there; nil
+// for one that shares its program with others.
+func (d *Decoder) site(addr uint64) (*hir.Site, fgraph.DeepArgs) {
 	switch {
 	case addr == 0:
-		return d.spec.Enter
+		return d.spec.Enter, d.spec.EnterDeep
 	case addr <= uint64(len(d.spec.Parts)) && d.spec.Parts[addr-1].Func != "":
-		return d.spec.Parts[addr-1].Enter
+		part := &d.spec.Parts[addr-1]
+		return part.Enter, part.Deep
 	}
-	return nil
+	return nil, nil
 }
 
 // TakeRoot gives the root of a tree that the tracer recorded the arguments

@@ -1,51 +1,45 @@
 package live
 
 import (
-	"encoding/binary"
 	"fmt"
 	"testing"
 
-	"probe/compiler/builtin"
 	"probe/lang/hir"
 	ctype "probe/lang/types"
 	"probe/lang/value"
 	"probe/runtime/graph"
+	"probe/stdlib/fgraph"
 )
 
-// event composes an event as programs write it (builtin.GraphRecord).
-func event(dst []byte, time, addr uint64, kind byte, words ...uint64) []byte {
-	dst = binary.LittleEndian.AppendUint64(dst, time)
-	dst = binary.LittleEndian.AppendUint64(dst, addr)
-	dst = append(dst, kind, byte(len(words)), 0, 0)
-	dst = binary.LittleEndian.AppendUint32(dst, 7)
-	for _, w := range words {
-		dst = binary.LittleEndian.AppendUint64(dst, w)
-	}
-	return dst
+// event composes an event as programs write it.
+func event(dst []byte, time, addr uint64, exit bool, words ...uint64) []byte {
+	e := fgraph.Event{Time: time, Addr: addr, Exit: exit, TID: 7, Words: words}
+	return e.Append(dst)
 }
 
 // What arguments point to comes behind them, and is shown in their place.
 func TestDecoderDeep(t *testing.T) {
-	row := &hir.Deep{Struct: "s", Members: []string{"a", "gone", "b"}, Text: func(m hir.Members) string {
+	row := &fgraph.Deep{Struct: "s", Members: []string{"a", "gone", "b"}, Text: func(m fgraph.Members) string {
 		return fmt.Sprintf("{%d %d %v}", m.Uint("a"), m.Uint("b"), m["gone"] == nil)
 	}}
-	deep := &hir.DeepArg{Row: row, Words: 2, Members: []hir.DeepRead{{Size: 4, At: 4}, {}, {Size: 8, At: 8}}}
+	deep := &fgraph.DeepArg{Row: row, Words: 2, Members: []fgraph.DeepRead{{Size: 4, At: 4}, {}, {Size: 8, At: 8}}}
 	ptr := &ctype.Type{Kind: ctype.Pointer, Size: 8}
-	enter := &hir.Site{Args: []hir.Arg{{Name: "p", Type: ptr, Deep: deep}, {Name: "n", Type: ctype.Uint32}, {Name: "q", Type: ptr, Deep: deep}}}
-	spec := &hir.Graph{Func: "root", Depth: 5, Args: true, Deep: true, Enter: enter, Parts: []hir.GraphPart{{Func: "part", Enter: enter}, {Func: "plain", Enter: &hir.Site{Args: []hir.Arg{{Type: ctype.Uint64}, {Type: ctype.Uint32}}}}}}
+	enter := &hir.Site{Args: []hir.Arg{{Name: "p", Type: ptr}, {Name: "n", Type: ctype.Uint32}, {Name: "q", Type: ptr}}}
+	args := fgraph.DeepArgs{deep, nil, deep}
+	spec := &fgraph.Plan{Func: "root", Depth: 5, Args: true, Deep: true, Enter: enter, EnterDeep: args, Parts: []fgraph.Part{{Func: "part", Enter: enter, Deep: args}, {Func: "plain", Enter: &hir.Site{Args: []hir.Arg{{Type: ctype.Uint64}, {Type: ctype.Uint32}}}}}}
 	d := NewDecoder(spec, func(f *graph.Func) {
 		f.Params = []graph.Param{{Name: "p", Type: graph.Pointer}, {Name: "n", Type: graph.Uint32}, {Name: "q", Type: graph.Pointer}}
 		f.Result = graph.Void
 	})
 	const heap, fault = 0xffff888000000000, ^uint64(13)
 	var ev []byte
-	ev = event(ev, 1000, 0, 0, heap, 5, heap, 0, 3<<32, 4, 0, 6<<32, 7)
-	ev = event(ev, 2000, 1, 0, 0, 6, heap, fault, 0, 0, fault, 0, 0)
-	ev = event(ev, 3000, 1, 1)
-	ev = event(ev, 3000, 2, 0, 1, 2)
-	ev = event(ev, 4000, 2, 1)
-	ev = event(ev, 5000, 0, 1)
-	tree := d.Tree(&builtin.GraphRecord{ID: value.GraphID{Time: 5000, TID: 7}, Start: 1000, Events: ev})
+	ev = event(ev, 1000, 0, false, heap, 5, heap, 0, 3<<32, 4, 0, 6<<32, 7)
+	ev = event(ev, 2000, 1, false, 0, 6, heap, fault, 0, 0, fault, 0, 0)
+	ev = event(ev, 3000, 1, true)
+	ev = event(ev, 3000, 2, false, 1, 2)
+	ev = event(ev, 4000, 2, true)
+	ev = event(ev, 5000, 0, true)
+	tree := d.Tree(&fgraph.Record{ID: value.GraphID{Time: 5000, TID: 7}, Start: 1000, Events: ev})
 	if tree == nil {
 		t.Fatal("no tree")
 	}

@@ -1,7 +1,7 @@
 // Package live has the call graphs of fgraph: probes while a script runs.
 //
 // In go the records by which programs say that they want the graph of a call
-// (builtin.GraphRecord) and, from the tracer, all trees of the functions that
+// (fgraph.Record) and, from the tracer, all trees of the functions that
 // are watched; out come the trees that were wanted, by the value of `graph` in
 // the script (value.GraphID), and their shapes for keys of maps.
 //

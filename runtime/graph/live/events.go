@@ -1,36 +1,30 @@
 package live
 
 import (
-	"encoding/binary"
 	"fmt"
 
-	"probe/compiler/builtin"
-	"probe/lang/hir"
 	"probe/runtime/graph"
 	"probe/runtime/machine/live/symbol"
+	"probe/stdlib/fgraph"
 )
 
 // Decoder turns the events in graph records into trees, for one probe.
 type Decoder struct {
-	spec  *hir.Graph
+	spec  *fgraph.Plan
 	fill  func(*graph.Func)
 	names symbol.Names
 	build graph.Builder
 	tree  *graph.Tree // the last one that build has made
-	words []uint64    // of an event
 	Funcs graph.Funcs
 }
 
 // NewDecoder makes a Decoder. fill completes what is known of a function
 // besides its name; it may be nil.
-func NewDecoder(spec *hir.Graph, fill func(*graph.Func)) *Decoder {
+func NewDecoder(spec *fgraph.Plan, fill func(*graph.Func)) *Decoder {
 	d := &Decoder{spec: spec, fill: fill}
 	d.build = graph.Builder{Funcs: &d.Funcs, Resolve: d.resolve, Done: func(_ int32, t *graph.Tree) { d.tree = t.Clone() }}
 	return d
 }
-
-// eventHead is the size of an event without its words (builtin.GraphRecord).
-const eventHead = 24
 
 // resolve names the function of an event.
 func (d *Decoder) resolve(addr uint64) graph.Func {
@@ -62,46 +56,33 @@ func (d *Decoder) resolve(addr uint64) graph.Func {
 
 // Tree is the tree of a record: the last complete call of the probe's
 // function. It is nil when the record holds none.
-func (d *Decoder) Tree(r *builtin.GraphRecord) *graph.Tree {
+func (d *Decoder) Tree(r *fgraph.Record) *graph.Tree {
 	d.tree = nil
 	strange := uint64(0)
-	data := r.Events
-	for len(data) >= eventHead {
-		n := int(data[17])
-		size := eventHead + 8*n
-		if size > len(data) {
-			strange++
-			break
-		}
-		e := graph.Event{
-			Time: int64(binary.LittleEndian.Uint64(data)), Addr: binary.LittleEndian.Uint64(data[8:]),
-			CPU: binary.LittleEndian.Uint16(data[18:]), TID: int32(binary.LittleEndian.Uint32(data[20:])), Depth: -1,
-		}
-		words := d.words[:0]
-		for i := range n {
-			words = append(words, binary.LittleEndian.Uint64(data[eventHead+8*i:]))
-		}
-		switch data[16] &^ builtin.GraphIRQ {
-		case 0:
-			if data[16]&builtin.GraphIRQ != 0 {
-				e.Flags = graph.HardIRQ
-			}
-			e.NArgs = uint8(n)
-		case 1:
-			e.Kind = graph.Exit
-			if n > 0 {
-				e.Value, e.Flags = words[0], graph.WithRet
-			}
-		}
-		d.words = words
-		data = data[size:]
+	whole := r.Each(func(ev *fgraph.Event) {
 		// Another thread may have written here before it saw that the memory is
 		// not its own.
-		if e.TID != r.ID.TID {
+		if ev.TID != r.ID.TID {
 			strange++
-			continue
+			return
 		}
-		d.build.Add(&e, words)
+		e := graph.Event{Time: int64(ev.Time), Addr: ev.Addr, CPU: ev.CPU, TID: ev.TID, Depth: -1}
+		switch {
+		case !ev.Exit:
+			e.NArgs = uint8(len(ev.Words))
+			if ev.IRQ {
+				e.Flags = graph.HardIRQ
+			}
+		default:
+			e.Kind = graph.Exit
+			if len(ev.Words) > 0 {
+				e.Value, e.Flags = ev.Words[0], graph.WithRet
+			}
+		}
+		d.build.Add(&e, ev.Words)
+	})
+	if !whole {
+		strange++
 	}
 	d.build.Flush()
 	last := d.tree

@@ -1,34 +1,26 @@
 package live
 
 import (
-	"encoding/binary"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/compiler/builtin"
-	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/runtime/graph"
+	"probe/stdlib/fgraph"
 )
 
 // events builds the data of a record.
 type events []byte
 
 func (e *events) add(kind byte, time, addr uint64, tid int32, words ...uint64) {
-	b := binary.LittleEndian.AppendUint64(*e, time)
-	b = binary.LittleEndian.AppendUint64(b, addr)
-	b = append(b, kind, byte(len(words)), 3, 0)
-	b = binary.LittleEndian.AppendUint32(b, uint32(tid))
-	for _, w := range words {
-		b = binary.LittleEndian.AppendUint64(b, w)
-	}
-	*e = b
+	ev := fgraph.Event{Time: time, Addr: addr, Exit: kind == 1, IRQ: kind&0x80 != 0, CPU: 3, TID: tid, Words: words}
+	*e = ev.Append(*e)
 }
 
-var spec = &hir.Graph{Func: "root", Parts: []hir.GraphPart{{Func: "a"}, {Func: "b"}}}
+var spec = &fgraph.Plan{Func: "root", Parts: []fgraph.Part{{Func: "a"}, {Func: "b"}}}
 
 func types(f *graph.Func) {
 	f.Result = graph.Int32
@@ -48,40 +40,40 @@ func TestDecoder(t *testing.T) {
 	minus2 := ^uint64(1)
 	for _, tc := range []struct {
 		name string
-		make func(e *events) builtin.GraphRecord
+		make func(e *events) fgraph.Record
 		want string
 	}{
-		{"calls with arguments and results", func(e *events) builtin.GraphRecord {
+		{"calls with arguments and results", func(e *events) fgraph.Record {
 			e.add(0, 1000, 0, 7)
 			e.add(0, 2000, 1, 7, 5)
 			e.add(0, 3000, 2, 7)
 			e.add(1, 4000, 2, 7, 0)
 			e.add(1, 5000, 1, 7, minus2)
 			e.add(1, 9000, 0, 7, minus2)
-			return builtin.GraphRecord{Start: 1000}
+			return fgraph.Record{Start: 1000}
 		}, " root 8.0 us = -ENOENT\n └─ a(n=5) 3.0 us = -ENOENT\n └─ b 1.0 us = 0"},
-		{"events of another thread, and lost ones", func(e *events) builtin.GraphRecord {
+		{"events of another thread, and lost ones", func(e *events) fgraph.Record {
 			e.add(0, 1000, 0, 7)
 			e.add(0, 2000, 1, 8)
 			e.add(1, 9000, 0, 7, 0)
-			return builtin.GraphRecord{Start: 1000, Lost: 2}
+			return fgraph.Record{Start: 1000, Lost: 2}
 		}, " incomplete: at least 3 events lost\n root 8.0 us = 0\n └─ … 3 events lost …"},
-		{"the inner call of a function that calls itself", func(e *events) builtin.GraphRecord {
+		{"the inner call of a function that calls itself", func(e *events) fgraph.Record {
 			e.add(0, 1000, 0, 7)
 			e.add(0, 2000, 0, 7)
 			e.add(0, 3000, 1, 7, 1)
 			e.add(1, 4000, 1, 7, 0)
 			e.add(1, 5000, 0, 7, 0)
-			return builtin.GraphRecord{Start: 2010}
+			return fgraph.Record{Start: 2010}
 		}, " root 3.0 us = 0\n └─ a(n=1) 1.0 us = 0"},
-		{"a damaged end", func(e *events) builtin.GraphRecord {
+		{"a damaged end", func(e *events) fgraph.Record {
 			e.add(0, 1000, 0, 7)
 			e.add(1, 2000, 0, 7, 0)
 			e.add(0, 3000, 1, 7, 1, 2, 3)
 			*e = (*e)[:len(*e)-4]
-			return builtin.GraphRecord{Start: 1000}
+			return fgraph.Record{Start: 1000}
 		}, " incomplete: at least 1 event lost\n root 1.0 us = 0\n └─ … 1 event lost …"},
-		{"nothing", func(*events) builtin.GraphRecord { return builtin.GraphRecord{} }, ""},
+		{"nothing", func(*events) fgraph.Record { return fgraph.Record{} }, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var e events

@@ -5,10 +5,10 @@ import (
 	"sync"
 	"time"
 
-	"probe/lang/hir"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/machine/live/tracefs"
+	"probe/stdlib/fgraph"
 )
 
 // Tracer holds the trees that the tracer function_graph records, until they are
@@ -34,7 +34,7 @@ const heldCalls = 1 << 20
 
 // Start switches the tracer on for the probes of a script. Errors are those of
 // ftrace.Open, or a *ftrace.NoFuncError.
-func Start(ctx context.Context, tfs *tracefs.FS, probes []*hir.Graph, threads []int32, fill func(*graph.Func)) (*Tracer, error) {
+func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads []int32, fill func(*graph.Func)) (*Tracer, error) {
 	opts := options(probes)
 	opts.Threads = threads
 	if opts.Only != nil {
@@ -67,7 +67,7 @@ func Start(ctx context.Context, tfs *tracefs.FS, probes []*hir.Graph, threads []
 
 // options are what the tracer has to record so that every probe has what it
 // asks for.
-func options(probes []*hir.Graph) ftrace.Options {
+func options(probes []*fgraph.Plan) ftrace.Options {
 	o := ftrace.Options{}
 	all, deep := false, 0
 	skips := map[string]int{}

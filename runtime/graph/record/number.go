@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"strconv"
+	"sync"
 )
 
 // The numbers of a tree are most of a recording, and most of what writing one
@@ -14,15 +15,19 @@ const numberMax = 24
 
 // The numbers below 1000 with a comma, the first character in the lowest byte:
 // padded with zeroes to three digits, and as they are. lengths are those of the
-// latter.
-var padded, plain, lengths = func() (p, q [1000]uint32, l [1000]uint8) {
-	for n := range p {
-		p[n] = uint32('0'+n/100) | uint32('0'+n/10%10)<<8 | uint32('0'+n%10)<<16 | ','<<24
-		l[n] = uint8(len(strconv.Itoa(n))) + 1
-		q[n] = p[n] >> (32 - 8*l[n])
+// latter. makeNumbers fills them before the first number is written.
+var (
+	padded, plain [1000]uint32
+	lengths       [1000]uint8
+)
+
+var makeNumbers = sync.OnceFunc(func() {
+	for n := range padded {
+		padded[n] = uint32('0'+n/100) | uint32('0'+n/10%10)<<8 | uint32('0'+n%10)<<16 | ','<<24
+		lengths[n] = uint8(len(strconv.Itoa(n))) + 1
+		plain[n] = padded[n] >> (32 - 8*lengths[n])
 	}
-	return p, q, l
-}()
+})
 
 // putComma writes a number and a comma to b, which has numberMax bytes, and
 // gives the number of bytes.

@@ -64,6 +64,7 @@ func NewWriter(to io.Writer, h Header, funcs *graph.Funcs) (*Writer, error) {
 }
 
 func newWriter(to io.Writer, compress bool, h Header, funcs *graph.Funcs) (*Writer, error) {
+	makeNumbers()
 	w := &Writer{funcs: funcs}
 	if compress {
 		var err error

@@ -209,9 +209,6 @@ func (m *Machine) Map(name string) *ir.EnvMap { return m.maps[name] }
 // what another probe asked for.
 func (m *Machine) Trees() ([]*graph.Tree, *graph.Funcs) { return m.trees, &m.rec.rec.Funcs }
 
-// Deep tells whether an fgraph: probe shows what arguments point to.
-func (m *Machine) Deep(g *hir.Graph) bool { return m.rec.deep[g] }
-
 // Now is the wall clock at the time of what ran last.
 func (m *Machine) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.WallOffset) }
 

@@ -12,6 +12,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/graph"
 	"probe/runtime/machine/live/provider"
+	"probe/stdlib/fgraph"
 )
 
 // Kinds implements hir.Probes.
@@ -222,7 +223,7 @@ const (
 )
 
 // site is the place of one function; nil after a complaint.
-func (x *expansion) site(fn *function, plan *hir.Graph) *hir.Site {
+func (x *expansion) site(fn *function, plan *fgraph.Plan) *hir.Site {
 	name := x.kind.Name + ":" + fn.Name
 	if fn.Module != "" {
 		name = x.kind.Name + ":" + fn.Module + ":" + fn.Name
@@ -265,30 +266,22 @@ func (x *expansion) site(fn *function, plan *hir.Graph) *hir.Site {
 			WithHelp("record again with results: `probe graph --ret %s`, or in a script with `only=`, where all functions have them", fn.Name)
 		return nil
 	}
-	if x.kind.Graph {
+	if x.kind.Graph && x.req.Uses.Graph {
 		x.graph(s, fn, plan)
 	}
 	return s
 }
 
 // graph says which part of the recorded trees a probe gets.
-func (x *expansion) graph(s *hir.Site, fn *function, plan *hir.Graph) {
+func (x *expansion) graph(s *hir.Site, fn *function, plan *fgraph.Plan) {
 	g := *plan
 	g.Func, g.Module = fn.Name, fn.Module
-	g.Source, g.Enter = hir.GraphFtrace, s.Entry
-	if g.Deep {
-		// What arguments point to is in the recording; programs read nothing.
-		g.Deep = false
-		x.deep[&g] = true
+	g.Source, g.Enter, g.Why = fgraph.Recorded, s.Entry, "the recording"
+	if g.Args && fn.roots.args == 0 {
+		x.out.Warnf("not-recorded", x.req.At, "the recording has no arguments of %s", fn.Name).WithRow("X-TREE").
+			WithNote("args= goes on without them")
 	}
-	if x.req.Uses.Graph {
-		g.Why = "the recording"
-		if g.Args && fn.roots.args == 0 {
-			x.out.Warnf("not-recorded", x.req.At, "the recording has no arguments of %s", fn.Name).WithRow("X-TREE").
-				WithNote("args= goes on without them")
-		}
-	}
-	s.Graph = &g
+	s.Plan = &g
 }
 
 // arguments are those of a function that a recording has n of: the named ones,

@@ -21,7 +21,6 @@ import (
 
 	"probe/compiler/target"
 	"probe/lang/diag"
-	"probe/lang/hir"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
 	"probe/runtime/machine/live/provider"
@@ -40,8 +39,6 @@ type Recording struct {
 	// tells that there is something for another one.
 	unfed []*diag.Diagnostic
 	fed   bool
-	// deep are the fgraph: probes that show what arguments point to.
-	deep map[*hir.Graph]bool
 }
 
 // function is what is known of a function: the calls of it that the trees have.
@@ -74,7 +71,7 @@ func symbol(f *graph.Func) string {
 
 // New prepares a recording. It must not be changed afterwards.
 func New(rec *record.Recording) *Recording {
-	r := &Recording{rec: rec, funcs: map[string]*function{}, byID: make([]*function, len(rec.Funcs.List)), addrs: map[uint64]string{}, deep: map[*hir.Graph]bool{}}
+	r := &Recording{rec: rec, funcs: map[string]*function{}, byID: make([]*function, len(rec.Funcs.List)), addrs: map[uint64]string{}}
 	r.env.r = r
 	for i := range rec.Funcs.List {
 		f := &rec.Funcs.List[i]

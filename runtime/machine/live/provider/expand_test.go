@@ -13,6 +13,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/stdlib/fgraph"
 )
 
 // show is a site in one line: name, program, mechanism, what it needs to know.
@@ -42,7 +43,7 @@ func show(s *hir.Site) string {
 	if s.Entry != nil {
 		out += " entry=" + kinds[s.Entry.Attach.Kind]
 	}
-	if g := s.Graph; g != nil && g.Why != "" {
+	if g := fgraph.Of(s); g != nil {
 		out += fmt.Sprintf(" graph=%s depth=%d", [...]string{"ftrace", "bpf"}[g.Source], g.Depth)
 		if g.Only != nil {
 			out += fmt.Sprintf(" only=%v", g.Only)

@@ -14,6 +14,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/symbol"
+	"probe/stdlib/fgraph"
 )
 
 // Provider is one kind of probe.
@@ -43,7 +44,7 @@ var table []*Provider
 func init() {
 	table = []*Provider{
 		begin, end,
-		call, ret, fgraph,
+		call, ret, callGraph,
 		kprobe, kretprobe, fentry, fexit,
 		tracepoint, rawtracepoint,
 		uprobe, uretprobe,
@@ -72,7 +73,7 @@ type Options struct {
 	// leaves them alone (--no-feature raw_tracepoint).
 	RawTracepoint func(name string) (bool, error)
 	// Deep are the structs that graphs with args=deep look into.
-	Deep []hir.Deep
+	Deep []fgraph.Deep
 	// Traceable is a file with function names in place of the kernel's list
 	// (P-KPROBE-08).
 	Traceable string

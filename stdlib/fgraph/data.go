@@ -1,4 +1,4 @@
-package lower
+package fgraph
 
 import (
 	"probe/compiler/ir"
@@ -14,7 +14,7 @@ type eventData struct {
 
 type deepWords struct {
 	ptr ir.Value
-	arg *hir.DeepArg
+	arg *DeepArg
 }
 
 // count is the number of words.
@@ -27,23 +27,23 @@ func (d *eventData) count() int {
 }
 
 // eventData finds the arguments of an entry, or the result of a return.
-func (f *fn) eventData(g *graphState, site *hir.Site, kind int64) *eventData {
+func (f *coder) eventData(site *hir.Site, deep DeepArgs, kind int64) *eventData {
 	d := &eventData{}
-	if kind == eventExit {
+	if kind == kindExit {
 		if site.Ret != nil && site.Ret.Type.IsScalar() {
-			d.words = append(d.words, f.plain(f.argument(site.Ret, f.probe.At)))
+			d.words = append(d.words, f.Number(f.Argument(site.Ret, f.pr.At)))
 		}
 		return d
 	}
-	if !g.spec.Args {
+	if !f.plan.Args {
 		return d
 	}
-	args := site.GraphArgs()
+	args := Args(site)
 	for i := range args {
-		w := f.plain(f.argument(&args[i], f.probe.At))
+		w := f.Number(f.Argument(&args[i], f.pr.At))
 		d.words = append(d.words, w)
-		if args[i].Deep != nil {
-			d.deep = append(d.deep, deepWords{w, args[i].Deep})
+		if a := deep.At(i); a != nil {
+			d.deep = append(d.deep, deepWords{w, a})
 		}
 	}
 	return d
@@ -51,18 +51,18 @@ func (f *fn) eventData(g *graphState, site *hir.Site, kind int64) *eventData {
 
 // store writes the words to the event's memory from off on. A struct that
 // cannot be read is no error of the script: its word of status says so.
-func (d *eventData) store(f *fn, at ir.Value, off int) {
+func (d *eventData) store(f *coder, at ir.Value, off int) {
 	for i, w := range d.words {
-		f.b.Store(at, off+8*i, 8, w)
+		f.B().Store(at, off+8*i, 8, w)
 	}
 	off += 8 * len(d.words)
 	for _, x := range d.deep {
 		status := f.konst(0)
 		for _, r := range x.arg.Reads {
-			to := f.b.BinI(ir.OpAdd, at, int64(off+8+r.At))
-			status = f.b.Bin(ir.OpOr, status, f.b.Call(ir.HelperReadKernel, to, f.konst(int64(r.Size)), f.b.BinI(ir.OpAdd, x.ptr, int64(r.Off))))
+			to := f.B().BinI(ir.OpAdd, at, int64(off+8+r.At))
+			status = f.B().Bin(ir.OpOr, status, f.B().Call(ir.HelperReadKernel, to, f.konst(int64(r.Size)), f.B().BinI(ir.OpAdd, x.ptr, int64(r.Off))))
 		}
-		f.b.Store(at, off, 8, status)
+		f.B().Store(at, off, 8, status)
 		off += 8 * (1 + x.arg.Words)
 	}
 }

@@ -1,4 +1,4 @@
-package hir
+package fgraph
 
 import "encoding/binary"
 
@@ -56,19 +56,14 @@ func (d *DeepArg) Text(words []byte) string {
 	return d.Row.Text(m)
 }
 
-// The words of an event.
-const (
-	graphArgs = 6
-	// GraphWords is the most that an event has: arguments and what they point
-	// to.
-	GraphWords = 32
-)
+// DeepArgs says for each argument of a site what of the struct behind it is read;
+// nil for nothing. It may be shorter than the arguments.
+type DeepArgs []*DeepArg
 
-// GraphArgs are the arguments that the events of a site have.
-func (s *Site) GraphArgs() []Arg {
-	n := 0
-	for n < min(len(s.Args), graphArgs) && s.Args[n].Type.IsScalar() {
-		n++
+// At is that of argument i.
+func (d DeepArgs) At(i int) *DeepArg {
+	if i < len(d) {
+		return d[i]
 	}
-	return s.Args[:n]
+	return nil
 }

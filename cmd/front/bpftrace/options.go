@@ -1,0 +1,79 @@
+// Package bpftrace is the command line of bpftrace: its options as a table, its
+// rules of parsing, its usage text. What the options do is up to the caller.
+//
+// The rules are those of getopt_long: options and operands mix, letters can be
+// joined, a value follows its letter with or without a blank and its name with
+// a blank or "=", and a name may be shortened as long as it is the only one that
+// starts so.
+package bpftrace
+
+// Version is the release whose command line is spoken.
+const Version = "v0.27.0"
+
+// Options is what a command line asks for. Values are as they were typed; ""
+// stands for an option that was not given.
+type Options struct {
+	Words []string          // operands
+	Named map[string]string // --name=value after "--", for the script
+
+	Program                            *string // -e
+	PID, Cmd, Out, Format, Buffering   string
+	Traceable, NoFeature, Debug        string
+	List, Version, Help, Fmt           bool
+	Verbose, Quiet, Unsafe, NoWarnings bool
+	DryRun, Info                       bool
+	Warnings                           int // -k, how often
+}
+
+// option is a row of the table.
+type option struct {
+	long  string
+	short byte   // 0 for none
+	arg   string // what its value is called; "" for a switch
+	help  string
+	set   func(o *Options, value string)
+	// refused says why an option of bpftrace cannot be taken, "" for those that
+	// can.
+	refused string
+}
+
+var noLLVM = "programs are compiled without LLVM"
+
+// table has all options of bpftrace, in the order of the usage text.
+var table = []option{
+	{long: "btf", short: 'b', help: "accepted and ignored: types always come from BTF", set: func(*Options, string) {}},
+	{short: 'B', arg: "MODE", help: "buffering of the output: line, full or none (default line)", set: func(o *Options, v string) { o.Buffering = v }},
+	{long: "cmd", short: 'c', arg: "'CMD ARGS'", help: "run a command and trace it; tracing ends when it does", set: func(o *Options, v string) { o.Cmd = v }},
+	{long: "debug", short: 'd', arg: "STAGE", help: "print a stage of the compiler: ast, parse, types, codegen, codegen-opt or dis", set: func(o *Options, v string) { o.Debug = v }},
+	{long: "dry-run", help: "attach the probes, detach them and exit", set: func(o *Options, _ string) { o.DryRun = true }},
+	{short: 'e', arg: "'PROGRAM'", help: "take the program from the command line", set: func(o *Options, v string) { o.Program = &v }},
+	{long: "format", short: 'f', arg: "FORMAT", help: "format of the output: text or json", set: func(o *Options, v string) { o.Format = v }},
+	{long: "fmt", help: "print the script reformatted", set: func(o *Options, _ string) { o.Fmt = true }},
+	{long: "help", short: 'h', help: "print this text", set: func(o *Options, _ string) { o.Help = true }},
+	{long: "info", help: "print what this kernel can do", set: func(o *Options, _ string) { o.Info = true }},
+	{long: "warnings", short: 'k', help: "also report reads of memory and lookups in maps that fail", set: func(o *Options, _ string) { o.Warnings++ }},
+	{long: "list", short: 'l', help: "list probes, those that match a pattern, or those of a script", set: func(o *Options, _ string) { o.List = true }},
+	{long: "no-feature", arg: "LIST", help: "do without kprobe_multi, kprobe_session or uprobe_multi", set: func(o *Options, v string) { o.NoFeature = v }},
+	{long: "no-warnings", help: "suppress all warnings", set: func(o *Options, _ string) { o.NoWarnings = true }},
+	{long: "output", short: 'o', arg: "FILE", help: "write the output to a file", set: func(o *Options, v string) { o.Out = v }},
+	{long: "pid", short: 'p', arg: "PID", help: "trace only this process", set: func(o *Options, v string) { o.PID = v }},
+	{long: "quiet", short: 'q', help: "print no \"Attached\" line", set: func(o *Options, _ string) { o.Quiet = true }},
+	{long: "traceable-functions", arg: "FILE", help: "read the functions that can be traced from a file", set: func(o *Options, v string) { o.Traceable = v }},
+	{long: "unsafe", help: "allow functions that change the system", set: func(o *Options, _ string) { o.Unsafe = true }},
+	{long: "usdt-file-activation", help: "accepted and ignored", set: func(*Options, string) {}},
+	{long: "verbose", short: 'v', help: "print verbose messages, and the verifier's log if it refuses a program", set: func(o *Options, _ string) { o.Verbose = true }},
+	{long: "version", short: 'V', help: "print the version", set: func(o *Options, _ string) { o.Version = true }},
+
+	{long: "aot", arg: "FILE", refused: "scripts are compiled when they run"},
+	{long: "bench", refused: "there are no bench: probes"},
+	{long: "debuginfo", arg: "DIRS", refused: "DWARF is not read"},
+	{long: "dwarf-pid", arg: "PID", refused: "DWARF is not read"},
+	{long: "emit-elf", arg: "FILE", refused: noLLVM},
+	{long: "emit-llvm", arg: "FILE", refused: noLLVM},
+	{long: "include", arg: "FILE", refused: "headers are not read, since types come from BTF"},
+	{short: 'I', arg: "DIR", refused: "headers are not read, since types come from BTF"},
+	{long: "mode", arg: "MODE", refused: "scripts can only be run"},
+	{long: "probe-filter", arg: "REGEX", refused: "there are no test: and bench: probes"},
+	{long: "test", refused: "there are no test: probes"},
+	{long: "verify-llvm-ir", refused: noLLVM},
+}

@@ -1,0 +1,172 @@
+package bpftrace
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Parse reads the words that follow the program's name.
+func Parse(words []string) (*Options, error) {
+	o := &Options{}
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		var err error
+		switch {
+		case w == "--":
+			o.afterDashes(words[i+1:])
+			return o, nil
+		case strings.HasPrefix(w, "--"):
+			i, err = o.long(words, i)
+		case len(w) > 1 && w[0] == '-' && !isNumber(w):
+			i, err = o.letters(words, i)
+		default:
+			o.Words = append(o.Words, w)
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// long takes the option that word i names, and returns the index of its last
+// word.
+func (o *Options) long(words []string, i int) (int, error) {
+	name, value, has := strings.Cut(words[i][2:], "=")
+	row, err := find(name)
+	if err != nil {
+		return i, err
+	}
+	if row.arg == "" && has {
+		return i, fmt.Errorf("--%s takes no value", row.long)
+	}
+	if row.arg != "" && !has {
+		if i++; i >= len(words) {
+			return i, fmt.Errorf("--%s needs a value: %s", row.long, row.arg)
+		}
+		value = words[i]
+	}
+	return i, o.take(row, "--"+row.long, value)
+}
+
+// letters takes the options whose letters word i holds.
+func (o *Options) letters(words []string, i int) (int, error) {
+	w := words[i]
+	for j := 1; j < len(w); j++ {
+		row := letter(w[j])
+		if row == nil {
+			return i, fmt.Errorf("unknown option -%c", w[j])
+		}
+		value := ""
+		if row.arg != "" {
+			value = w[j+1:]
+			j = len(w)
+			if value == "" {
+				if i++; i >= len(words) {
+					return i, fmt.Errorf("-%c needs a value: %s", row.short, row.arg)
+				}
+				value = words[i]
+			}
+		}
+		if err := o.take(row, "-"+string(row.short), value); err != nil {
+			return i, err
+		}
+	}
+	return i, nil
+}
+
+func (o *Options) take(row *option, spelled, value string) error {
+	if row.refused != "" {
+		return fmt.Errorf("%s is not supported: %s", spelled, row.refused)
+	}
+	row.set(o, value)
+	return nil
+}
+
+// find is the row of a long name, or of what only one long name starts with.
+func find(name string) (*option, error) {
+	var found []*option
+	for i := range table {
+		row := &table[i]
+		if row.long == name && name != "" {
+			return row, nil
+		}
+		if row.long != "" && name != "" && strings.HasPrefix(row.long, name) {
+			found = append(found, row)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, fmt.Errorf("unknown option --%s", name)
+	case 1:
+		return found[0], nil
+	}
+	var names []string
+	for _, row := range found {
+		names = append(names, "--"+row.long)
+	}
+	return nil, fmt.Errorf("--%s is ambiguous: it can be %s", name, strings.Join(names, ", "))
+}
+
+func letter(c byte) *option {
+	for i := range table {
+		if table[i].short == c {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+// isNumber reports whether a word is a negative number, which is a parameter
+// of the script. No option is a digit.
+func isNumber(w string) bool {
+	_, err := strconv.ParseInt(w, 0, 64)
+	return err == nil
+}
+
+// afterDashes takes what follows "--": operands, and named parameters of the
+// script.
+func (o *Options) afterDashes(words []string) {
+	o.Named = map[string]string{}
+	for _, w := range words {
+		name, value, has := strings.Cut(w, "=")
+		if !strings.HasPrefix(w, "--") || len(name) == 2 {
+			o.Words = append(o.Words, w)
+			continue
+		}
+		if !has {
+			value = "true"
+		}
+		o.Named[name[2:]] = value
+	}
+}
+
+// Usage writes the usage text.
+func Usage(w io.Writer) {
+	var b strings.Builder
+	b.WriteString("USAGE:\n    bpftrace [options] filename\n    bpftrace [options] - <stdin input>\n    bpftrace [options] -e 'program'\n\nOPTIONS:\n")
+	for i := range table {
+		row := &table[i]
+		if row.refused != "" {
+			continue
+		}
+		fmt.Fprintf(&b, "    %-28s %s\n", row.spelling(), row.help)
+	}
+	_, _ = io.WriteString(w, b.String()) // a usage text that cannot be written has no reader
+}
+
+func (row *option) spelling() string {
+	s := "    --" + row.long
+	switch {
+	case row.long == "":
+		s = "-" + string(row.short)
+	case row.short != 0:
+		s = "-" + string(row.short) + ", --" + row.long
+	}
+	if row.arg != "" {
+		s += " " + row.arg
+	}
+	return s
+}

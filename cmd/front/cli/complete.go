@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Request is a word that is to be completed, and what stands before it.
+type Request struct {
+	Word     string
+	Operands []string // before the word
+	// Options are the values of the options before the word, by long name.
+	Options map[string]string
+}
+
+// Candidate is one way to complete a word.
+type Candidate struct{ Word, About string }
+
+// Candidates is the answer of a Completer. The words need not start with the
+// requested one; those that do not are left out.
+type Candidates struct {
+	List []Candidate
+	// Files lets the shell complete names of files as well. Dirs asks for
+	// directories alone, Ext for files with one of these endings (no dot).
+	Files, Dirs bool
+	Ext         []string
+	// NoSpace keeps the shell from adding a space: the word goes on.
+	NoSpace bool
+}
+
+// Completer finds what a word can become.
+type Completer func(Request) Candidates
+
+// Words completes one of a few words.
+func Words(words ...string) Completer {
+	return func(Request) Candidates {
+		var c Candidates
+		for _, w := range words {
+			c.List = append(c.List, Candidate{Word: w})
+		}
+		return c
+	}
+}
+
+// Lists completes the last of several words with commas between them.
+func Lists(of Completer) Completer {
+	return func(r Request) Candidates {
+		head := ""
+		if i := strings.LastIndexByte(r.Word, ','); i >= 0 {
+			head, r.Word = r.Word[:i+1], r.Word[i+1:]
+		}
+		c := of(r)
+		for i := range c.List {
+			c.List[i].Word = head + c.List[i].Word
+		}
+		c.NoSpace = true
+		return c
+	}
+}
+
+// Files completes names of files, with one of the endings if there are any.
+func Files(ext ...string) Completer {
+	return func(Request) Candidates { return Candidates{Files: len(ext) == 0, Ext: ext} }
+}
+
+// Dirs completes names of directories.
+func Dirs(Request) Candidates { return Candidates{Dirs: true} }
+
+// CompleteName is the command that the shells' scripts run to complete a
+// word. Its arguments are the words behind the program's name.
+const CompleteName = cobra.ShellCompRequestCmd
+
+// NoDesc is what follows CompleteName when descriptions are not wanted.
+const NoDesc = "NoDesc"
+
+// Complete answers a shell's question: the candidates for the last word, one a
+// line with a tab before its description, then ":" and cobra's directive.
+// request is CompleteName, or CompleteName and NoDesc.
+func (a *App[O]) Complete(out, err io.Writer, request string, words []string) error {
+	root := a.root()
+	for _, c := range a.Commands {
+		c := c
+		options := map[string]string{}
+		cmd := a.cobra(c, func(f *Flag[O], v string) error { options[f.Name] = v; return nil })
+		cmd.ValidArgsFunction = answer(c.Complete, options)
+		for _, f := range a.Options(c.Name) {
+			if f.Arg != "" {
+				if err := cmd.RegisterFlagCompletionFunc(f.Name, answer(f.Complete, options)); err != nil {
+					return err
+				}
+			}
+		}
+		if len(words) > 1 && words[0] == c.Name {
+			words = append([]string{c.Name}, a.guarded(c, words[1:])...)
+		}
+		root.AddCommand(cmd)
+	}
+	root.ValidArgsFunction = answer(a.Words, nil)
+	root.SetOut(out)
+	root.SetErr(err)
+	root.SetArgs(append([]string{request}, words...))
+	return root.Execute()
+}
+
+// answer turns a Completer into one of cobra's.
+func answer(of Completer, options map[string]string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, operands []string, word string) ([]string, cobra.ShellCompDirective) {
+		if of == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		for i := range operands {
+			operands[i] = strings.TrimPrefix(operands[i], guard)
+		}
+		word = strings.TrimPrefix(word, guard)
+		c := of(Request{Word: word, Operands: operands, Options: options})
+		d := cobra.ShellCompDirectiveNoFileComp
+		if c.NoSpace {
+			d |= cobra.ShellCompDirectiveNoSpace
+		}
+		switch {
+		case c.Dirs:
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		case len(c.Ext) > 0:
+			return c.Ext, cobra.ShellCompDirectiveFilterFileExt
+		case c.Files:
+			d &^= cobra.ShellCompDirectiveNoFileComp
+		}
+		var list []string
+		for _, x := range c.List {
+			if strings.HasPrefix(x.Word, word) {
+				list = append(list, cobra.CompletionWithDesc(x.Word, x.About))
+			}
+		}
+		return list, d
+	}
+}
+
+// Shells are the shells that there are completion scripts for.
+var Shells = []string{"bash", "zsh", "fish"}
+
+// Script writes the completion script of a shell.
+func (a *App[O]) Script(w io.Writer, shell string) error {
+	root := a.root()
+	switch shell {
+	case "bash":
+		return root.GenBashCompletionV2(w, true)
+	case "zsh":
+		return root.GenZshCompletion(w)
+	case "fish":
+		return root.GenFishCompletion(w, true)
+	}
+	return fmt.Errorf("no completion for the shell %q", shell)
+}

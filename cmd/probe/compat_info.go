@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"probe/cmd/front/bpftrace"
+	"probe/lang/diag"
+	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/kernel"
+	"probe/runtime/session"
+)
+
+// verifierLimit is BPF_COMPLEXITY_LIMIT_INSNS (kernel/bpf/verifier.c), the same
+// since Linux 5.2 for those who may trace.
+const verifierLimit = 1_000_000
+
+// compatInfo is --info (CLI-08).
+func compatInfo(std stdio) int {
+	if d := session.CheckPrivileges(); d != nil {
+		fail(std, d)
+		return exitUsage
+	}
+	host, k := feature.Host(), kernel.New(kernel.Options{})
+	_, _, dpath := k.Enumerator("BPF_FUNC_d_path")
+	_, modules := k.Named("struct", "btf_module") // kernel/bpf/btf.c, with CONFIG_DEBUG_INFO_BTF_MODULES
+	i := &bpftrace.Info{
+		Version: version, DPath: dpath, TAIClock: host.Has(feature.TaiTime), FuncIP: host.Has(feature.FuncIP),
+		PerCPULookup: host.Has(feature.PerCPULookup), Loop: host.Has(feature.Loop), InstructionLimit: verifierLimit,
+		BTF: host.Has(feature.BTF), ModuleBTF: modules, KprobeMulti: host.Has(feature.KprobeMulti),
+		UprobeMulti: host.Has(feature.UprobeMulti), KprobeSession: host.Has(feature.KprobeSession),
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		i.OS = fmt.Sprintf("unknown: %v", err)
+	} else {
+		text := func(b [65]byte) string { return unix.ByteSliceToString(b[:]) }
+		i.OS, i.Arch = text(u.Sysname)+" "+text(u.Release)+" "+text(u.Version), text(u.Machine)
+	}
+	if err := bpftrace.WriteInfo(std.out, i); err != nil {
+		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + err.Error()})
+		return exitRun
+	}
+	return exitOK
+}

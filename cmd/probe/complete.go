@@ -1,0 +1,372 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"probe/cmd/front/cli"
+	"probe/cmd/front/repl"
+	"probe/lang/check"
+	"probe/lang/diag"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/runtime/graph/export"
+	"probe/runtime/lab"
+	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine/live/provider"
+	"probe/stdlib"
+)
+
+// complete answers a shell. words start with the request itself.
+func complete(words []string, std stdio) int {
+	request, words := words[0], words[1:]
+	// "run" may be left out, as Main has it.
+	if n := len(words); n > 0 && lookup(words[0]) == nil && (n > 1 || strings.HasPrefix(words[0], "-")) {
+		words = append([]string{runCommand.Name}, words...)
+	}
+	if err := app().Complete(std.out, std.err, request, words); err != nil {
+		return exitUsage
+	}
+	return exitOK
+}
+
+// nothing is for values that only the user knows.
+func nothing(cli.Request) cli.Candidates { return cli.Candidates{} }
+
+// completeScripts completes the script of a command: what comes with probe,
+// scripts here, and folders. Its parameters may be names of files.
+func completeScripts(r cli.Request) cli.Candidates {
+	if _, given := r.Options["program"]; given || len(r.Operands) > 0 {
+		return cli.Candidates{Files: true}
+	}
+	c := completeScriptFiles(r)
+	for _, name := range bundledNames() {
+		if strings.HasPrefix(name, r.Word) {
+			c.List = append(c.List, cli.Candidate{Word: name, About: question(name)})
+			c.NoSpace = false
+		}
+	}
+	c.Files = len(c.List) == 0
+	return c
+}
+
+// question is the first line of the comment that a script which comes with
+// probe begins with, without the script's name.
+func question(name string) string {
+	text, _ := bundled(name)
+	for line := range strings.Lines(text) {
+		if about, ok := strings.CutPrefix(line, "// "); ok {
+			return strings.TrimSpace(strings.TrimPrefix(about, name+": "))
+		}
+	}
+	return ""
+}
+
+// completeScriptFiles completes names of scripts here, and folders.
+func completeScriptFiles(r cli.Request) cli.Candidates {
+	var c cli.Candidates
+	dir, base := filepath.Split(r.Word)
+	entries, err := os.ReadDir(filepath.Clean("./" + dir))
+	if filepath.IsAbs(dir) {
+		entries, err = os.ReadDir(dir)
+	}
+	if err != nil {
+		return cli.Candidates{Files: true}
+	}
+	c.NoSpace = true
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, base) || base == "" && name[0] == '.' {
+			continue
+		}
+		switch ext := filepath.Ext(name); {
+		case e.IsDir():
+			c.List = append(c.List, cli.Candidate{Word: dir + name + "/"})
+		case ext == ".pr" || ext == ".bt":
+			c.List = append(c.List, cli.Candidate{Word: dir + name})
+			c.NoSpace = false
+		}
+	}
+	c.Files = len(c.List) == 0
+	return c
+}
+
+// completeProgram completes the end of a script on the command line.
+func completeProgram(r cli.Request) cli.Candidates {
+	p := newPipeline(&options{command: &command{}}, stdio{})
+	at, list := repl.Complete(repl.Config{
+		Input: check.Input{
+			Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel, Env: &kernel.Env{K: p.kernel}, Config: environment(), Import: p.importFile,
+		},
+		Builtins: stdlib.Table(), Modules: stdlib.Modules,
+		List: func(pattern string, yield func(string) bool) error {
+			return p.probes.List(pattern, func(l provider.Listed) bool { return yield(l.Name) })
+		},
+	}, r.Word)
+	c := cli.Candidates{NoSpace: true}
+	for _, w := range narrowed(list, len(r.Word)-at) {
+		c.List = append(c.List, cli.Candidate{Word: r.Word[:at] + w})
+	}
+	return c
+}
+
+// manyNames is how many names a shell is given at most. More are no help to
+// read, and shells take seconds over them.
+const manyNames = 500
+
+// narrowed shortens a list of names that share n bytes: where there are too
+// many, those that go on alike up to the next '_' or ':' become one.
+func narrowed(names []string, n int) []string {
+	if len(names) <= manyNames {
+		return names
+	}
+	var out []string
+	for _, name := range names {
+		// The separators right behind what is there are part of the beginning.
+		i := n
+		for i < len(name) && (name[i] == '_' || name[i] == ':') {
+			i++
+		}
+		if j := strings.IndexAny(name[min(i, len(name)):], "_:"); j >= 0 {
+			name = name[:i+j+1]
+		}
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// completeProbes completes TYPE:TARGET.
+func completeProbes(r cli.Request) cli.Candidates {
+	if len(r.Operands) > 0 {
+		return cli.Candidates{}
+	}
+	typ, rest, has := strings.Cut(r.Word, ":")
+	if !has {
+		c := cli.Candidates{NoSpace: true}
+		for _, k := range provider.Kinds() {
+			if strings.Contains(k.Usage, ":") {
+				c.List = append(c.List, cli.Candidate{Word: k.Name + ":", About: k.Doc})
+			}
+		}
+		return c
+	}
+	var names []string
+	for _, name := range probeNames(typ + ":" + rest + "*") {
+		if _, target, ok := strings.Cut(name, ":"); ok && strings.HasPrefix(target, rest) {
+			names = append(names, typ+":"+target)
+		}
+	}
+	return nameList(names, r.Word)
+}
+
+// completeFunctions completes the name of a kernel function.
+func completeFunctions(r cli.Request) cli.Candidates {
+	var names []string
+	for _, name := range probeNames("kprobe:" + r.Word + "*") {
+		names = append(names, name[strings.LastIndexByte(name, ':')+1:])
+	}
+	return nameList(names, r.Word)
+}
+
+// probeNames lists probes. A list that cannot be read is empty: completion is
+// no place for errors.
+func probeNames(pattern string) []string {
+	p := newPipeline(&options{command: &command{}}, stdio{})
+	var out []string
+	_ = p.probes.List(pattern, func(l provider.Listed) bool {
+		out = append(out, l.Name)
+		return true
+	})
+	return out
+}
+
+func nameList(names []string, word string) cli.Candidates {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	short := narrowed(names, len(word))
+	c := cli.Candidates{NoSpace: len(short) < len(names)}
+	for _, n := range short {
+		c.List = append(c.List, cli.Candidate{Word: n})
+	}
+	return c
+}
+
+// completeNames completes what "probe help" explains.
+func completeNames(r cli.Request) cli.Candidates {
+	var c cli.Candidates
+	if len(r.Operands) > 0 {
+		return c
+	}
+	add := func(name, about string) {
+		c.List = append(c.List, cli.Candidate{Word: name, About: firstLine(about)})
+	}
+	for name, f := range stdlib.Table() {
+		add(name, f.Sig.Doc)
+	}
+	for _, k := range provider.Kinds() {
+		add(k.Name, k.Doc)
+	}
+	for _, m := range stdlib.Modules() {
+		add(m, "module of the library")
+		text, _ := stdlib.Module(m)
+		tree, _ := syntax.Parse(source.New(m, text))
+		for _, it := range tree.Items {
+			switch it := it.(type) {
+			case *syntax.Macro:
+				add(it.Name, it.Doc)
+			case *syntax.NamedProbe:
+				add(it.Name, it.Doc)
+			}
+		}
+	}
+	for _, cmd := range app().Commands {
+		if !cmd.Hidden {
+			add(cmd.Name, "command: "+cmd.Summary)
+		}
+	}
+	slices.SortFunc(c.List, func(a, b cli.Candidate) int { return strings.Compare(a.Word, b.Word) })
+	return c
+}
+
+func completeCodes(r cli.Request) cli.Candidates {
+	var c cli.Candidates
+	if len(r.Operands) > 0 {
+		return c
+	}
+	for _, e := range diag.Codes() {
+		c.List = append(c.List, cli.Candidate{Word: string(e.Code), About: e.Cause})
+	}
+	return c
+}
+
+// completeCommand completes the program that -c runs.
+func completeCommand(r cli.Request) cli.Candidates {
+	if r.Word == "" || strings.ContainsAny(r.Word, "/ ") {
+		return cli.Candidates{Files: true}
+	}
+	var c cli.Candidates
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		found, err := filepath.Glob(filepath.Join(dir, r.Word) + "*")
+		if err != nil {
+			continue // the word has half of a pattern
+		}
+		for _, path := range found {
+			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
+				c.List = append(c.List, cli.Candidate{Word: filepath.Base(path)})
+			}
+		}
+	}
+	return c
+}
+
+// processes calls yield with the ids and names of all processes.
+func processes(yield func(pid, comm string)) {
+	dir, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	for _, e := range dir {
+		if _, err := strconv.Atoi(e.Name()); err != nil {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join("/proc", e.Name(), "comm"))
+		if err == nil {
+			yield(e.Name(), strings.TrimSpace(string(b)))
+		}
+	}
+}
+
+func completePIDs(cli.Request) cli.Candidates {
+	var c cli.Candidates
+	processes(func(pid, comm string) { c.List = append(c.List, cli.Candidate{Word: pid, About: comm}) })
+	return c
+}
+
+func completeComms(cli.Request) cli.Candidates {
+	var c cli.Candidates
+	seen := map[string]bool{}
+	processes(func(_, comm string) {
+		if !seen[comm] {
+			c.List = append(c.List, cli.Candidate{Word: comm})
+		}
+		seen[comm] = true
+	})
+	return c
+}
+
+// completeRecordings completes names of recordings.
+func completeRecordings(cli.Request) cli.Candidates {
+	return cli.Candidates{Ext: []string{"jsonl", "zst"}}
+}
+
+func completeFormats(cli.Request) cli.Candidates {
+	var c cli.Candidates
+	for _, f := range export.Formats() {
+		c.List = append(c.List, cli.Candidate{Word: f.Name, About: f.Summary})
+	}
+	return c
+}
+
+// completeLabs completes a lab, and the second case of --compare.
+func completeLabs(r cli.Request) cli.Candidates {
+	var c cli.Candidates
+	switch len(r.Operands) {
+	case 0:
+		for _, s := range lab.Scenarios() {
+			c.List = append(c.List, cli.Candidate{Word: s.Name, About: s.Title})
+		}
+	case 1:
+		if _, given := r.Options["compare"]; given {
+			return completeCases(r)
+		}
+	}
+	return c
+}
+
+// completeCases completes a case of the lab that was named, or of any.
+func completeCases(r cli.Request) cli.Candidates {
+	var c cli.Candidates
+	for _, s := range lab.Scenarios() {
+		if len(r.Operands) > 0 && r.Operands[0] != s.Name {
+			continue
+		}
+		for _, x := range s.Cases {
+			c.List = append(c.List, cli.Candidate{Word: x.Name, About: x.Title})
+		}
+	}
+	return c
+}
+
+// readyScripts lists the scripts that come with probe, for help.
+func readyScripts() []cli.Section {
+	s := cli.Section{Title: "Scripts that come with probe"}
+	for _, name := range bundledNames() {
+		s.Entries = append(s.Entries, cli.Entry{Name: name, About: question(name)})
+	}
+	return []cli.Section{s}
+}
+
+func exportFormats() []cli.Section {
+	s := cli.Section{Title: "Formats"}
+	for _, f := range export.Formats() {
+		s.Entries = append(s.Entries, cli.Entry{Name: f.Name, About: f.Summary})
+	}
+	return []cli.Section{s}
+}
+
+func labCases() []cli.Section {
+	var out []cli.Section
+	for _, l := range lab.Scenarios() {
+		s := cli.Section{Title: fmt.Sprintf("Cases of %s (%s)", l.Name, l.Title)}
+		for _, c := range l.Cases {
+			s.Entries = append(s.Entries, cli.Entry{Name: c.Name, About: c.Title + ": " + c.What})
+		}
+		out = append(out, s)
+	}
+	return out
+}
