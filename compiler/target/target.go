@@ -43,6 +43,14 @@ func (t *Target) ID(f Feature) uint32 {
 	return t.BTFIDs[f]
 }
 
+// Full is a kernel that can do all that the compiler knows, with a number of
+// possible CPUs. Its kfuncs have no numbers.
+func Full(cpus int) *Target {
+	t := &Target{NCPU: cpus, Features: NewSet(TaskBTF, ForEachMapElem, FuncIP, Loop, GetFuncArg, GetFuncRet, PerCPULookup, TaiTime, NoPrealloc, MayGoto)}
+	t.PtRegs, t.PtRegsSize = AMD64Regs()
+	return t
+}
+
 // CPUMask is the mask applied to the CPU number before it indexes per-CPU
 // slots: a power of two minus one, so that every verifier sees the bound.
 func (t *Target) CPUMask() int {

@@ -8,17 +8,10 @@ import (
 	"probe/lang/types"
 )
 
-// Foresight is what checking a script is likely to ask of a kernel, so that the
-// reading can start before.
-type Foresight struct {
-	Types     bool // the kernel's types
-	Functions bool // the list of functions that can be probed
-}
-
-// Foresee looks through a parsed script. kind finds a probe type by the first word
-// of an attach point.
-func Foresee(f *syntax.File, builtins map[string]*types.Signature, kind func(word string) *hir.ProbeKind) Foresight {
-	var out Foresight
+// Foresee looks through a parsed script for what checking it is likely to ask of
+// the machine.
+func Foresee(f *syntax.File, builtins map[string]*types.Signature, kinds []hir.ProbeKind) hir.Foresight {
+	var out hir.Foresight
 	c := &checker{in: &Input{Builtins: builtins}}
 	for _, it := range f.Items {
 		p, ok := it.(*syntax.Probe)
@@ -45,7 +38,7 @@ func Foresee(f *syntax.File, builtins map[string]*types.Signature, kind func(wor
 		}
 		for _, ap := range p.Attach {
 			word, _, has := strings.Cut(strings.TrimSpace(ap.Raw), ":")
-			k := kind(word)
+			k := hir.FindKind(kinds, word)
 			if k == nil || !has {
 				continue
 			}

@@ -20,7 +20,7 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	for _, format := range sink.Names() {
 		b.Run("event=printf/format="+format, func(b *testing.B) {
-			r := NewResolver()
+			r := NewResolver(nil)
 			p, err := sink.New(format, sink.Config{Out: io.Discard, Err: io.Discard})
 			if err != nil {
 				b.Fatal(err)

@@ -33,6 +33,9 @@ var kfuncs = map[target.Feature]string{
 	target.RdonlyCast: "bpf_rdonly_cast", target.SessionReturn: "bpf_session_is_return",
 }
 
+// KfuncName is the name of a feature that is a kernel function, "" for others.
+func KfuncName(f target.Feature) string { return kfuncs[f] }
+
 // Target is what the running kernel can do for a script, which needs the features
 // of a set and nothing else (compiler.Needs). Each question costs a few system
 // calls; they are asked at the same time.
