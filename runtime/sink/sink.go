@@ -63,6 +63,7 @@ type Format struct {
 var formats = []Format{
 	{"text", "for people, in the form of bpftrace", func(s *stream) event.Sink { return &textSink{s} }},
 	{"json", "one JSON object a line for each event", func(s *stream) event.Sink { return &jsonSink{stream: s} }},
+	{"csv", "snapshots of maps and printed values as comma-separated rows; the rest goes to standard error", newCSV},
 }
 
 // Formats lists the formats that New knows.
