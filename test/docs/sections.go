@@ -2,6 +2,7 @@ package docs
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,7 +29,7 @@ func Sections(root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{
+	sections := map[string]string{
 		"scripts":      scriptPages,
 		"probes":       probeTable(),
 		"values":       signatures(func(s *types.Signature) bool { return s.Bare && !s.Agg }),
@@ -39,7 +40,9 @@ func Sections(root string) (map[string]string, error) {
 		"missing":      missing(),
 		"codes":        codes(),
 		"features":     features,
-	}, nil
+	}
+	maps.Copy(sections, referenceSections())
+	return sections, nil
 }
 
 // table is a Markdown table.
