@@ -6,51 +6,51 @@ import (
 	"net/netip"
 	"strconv"
 
-	"probe/lang/hir"
+	"probe/stdlib/fgraph"
 )
 
 // deep are the structs that graphs with args=deep look into. A row is all that
 // a further one takes.
-var deep = []hir.Deep{
+var deep = []fgraph.Deep{
 	{Struct: "flowi4", Members: []string{"saddr", "daddr", "__fl_common.flowic_proto", "uli.ports.sport", "uli.ports.dport"}, Text: flow},
 	{Struct: "flowi6", Members: []string{"saddr", "daddr", "__fl_common.flowic_proto", "uli.ports.sport", "uli.ports.dport"}, Text: flow},
 	{Struct: "iphdr", Members: []string{"saddr", "daddr"}, Text: flow},
 	{Struct: "ipv6hdr", Members: []string{"saddr", "daddr"}, Text: flow},
-	{Struct: "in6_addr", Members: []string{"in6_u"}, Text: func(m hir.Members) string { return address(m["in6_u"]) }},
-	{Struct: "in_addr", Members: []string{"s_addr"}, Text: func(m hir.Members) string { return address(m["s_addr"]) }},
-	{Struct: "sockaddr_in", Members: []string{"sin_addr.s_addr", "sin_port"}, Text: func(m hir.Members) string {
+	{Struct: "in6_addr", Members: []string{"in6_u"}, Text: func(m fgraph.Members) string { return address(m["in6_u"]) }},
+	{Struct: "in_addr", Members: []string{"s_addr"}, Text: func(m fgraph.Members) string { return address(m["s_addr"]) }},
+	{Struct: "sockaddr_in", Members: []string{"sin_addr.s_addr", "sin_port"}, Text: func(m fgraph.Members) string {
 		return endpoint(m["sin_addr.s_addr"], port(m["sin_port"]))
 	}},
-	{Struct: "sockaddr_in6", Members: []string{"sin6_addr", "sin6_port"}, Text: func(m hir.Members) string {
+	{Struct: "sockaddr_in6", Members: []string{"sin6_addr", "sin6_port"}, Text: func(m fgraph.Members) string {
 		return endpoint(m["sin6_addr"], port(m["sin6_port"]))
 	}},
 	{Struct: "sock", Text: socket, Members: []string{
 		"__sk_common.skc_family", "__sk_common.skc_num", "__sk_common.skc_dport", "__sk_common.skc_rcv_saddr", "__sk_common.skc_daddr",
 		"__sk_common.skc_v6_rcv_saddr", "__sk_common.skc_v6_daddr",
 	}},
-	{Struct: "net_device", Members: []string{"name"}, Text: func(m hir.Members) string { return text(m["name"]) }},
-	{Struct: "net", Members: []string{"ns.inum"}, Text: func(m hir.Members) string { return number(m, "netns ", "ns.inum") }},
-	{Struct: "sk_buff", Members: []string{"len"}, Text: func(m hir.Members) string { return number(m, "len ", "len") }},
-	{Struct: "fib_table", Members: []string{"tb_id"}, Text: func(m hir.Members) string {
+	{Struct: "net_device", Members: []string{"name"}, Text: func(m fgraph.Members) string { return text(m["name"]) }},
+	{Struct: "net", Members: []string{"ns.inum"}, Text: func(m fgraph.Members) string { return number(m, "netns ", "ns.inum") }},
+	{Struct: "sk_buff", Members: []string{"len"}, Text: func(m fgraph.Members) string { return number(m, "len ", "len") }},
+	{Struct: "fib_table", Members: []string{"tb_id"}, Text: func(m fgraph.Members) string {
 		if name, ok := tables[m.Uint("tb_id")]; ok {
 			return name
 		}
 		return number(m, "table ", "tb_id")
 	}},
-	{Struct: "task_struct", Members: []string{"comm", "pid"}, Text: func(m hir.Members) string {
+	{Struct: "task_struct", Members: []string{"comm", "pid"}, Text: func(m fgraph.Members) string {
 		return fmt.Sprintf("%s[%d]", text(m["comm"]), m.Uint("pid"))
 	}},
 }
 
 // Deep is the table of structs that graphs with args=deep look into.
-func Deep() []hir.Deep { return deep }
+func Deep() []fgraph.Deep { return deep }
 
 // tables are the routing tables that have names (enum rt_class_t).
 var tables = map[uint64]string{253: "default", 254: "main", 255: "local"}
 
 // flow shows where packets go from and to. The words of the ports hold other
 // things in protocols that have none.
-func flow(m hir.Members) string {
+func flow(m fgraph.Members) string {
 	from, to := address(m["saddr"]), address(m["daddr"])
 	switch m.Uint("__fl_common.flowic_proto") {
 	case 6, 17, 33, 132, 136: // TCP, UDP, DCCP, SCTP, UDP-Lite
@@ -60,7 +60,7 @@ func flow(m hir.Members) string {
 }
 
 // socket shows the ends of a socket of the internet families.
-func socket(m hir.Members) string {
+func socket(m fgraph.Members) string {
 	const c = "__sk_common.skc_"
 	local, remote := m.Uint(c+"num"), port(m[c+"dport"])
 	switch family := m.Uint(c + "family"); family {
@@ -116,7 +116,7 @@ func text(b []byte) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-func number(m hir.Members, what, member string) string {
+func number(m fgraph.Members, what, member string) string {
 	if m[member] == nil {
 		return ""
 	}

@@ -90,11 +90,16 @@ func source(l builtin.Lowerer, x hir.Expr) (place *builtin.Place, addr ir.Value,
 		o := l.Operand(x)
 		return o.Mem, 0, types.Local
 	}
-	space = l.Site().Space
-	if t.Kind == types.Pointer && t.Space != types.SpaceNone {
-		space = t.Space
+	return nil, l.Scalar(x), addressSpace(l, t)
+}
+
+// addressSpace is where an address of type t points: pointers and integers
+// carry it, else it is that of the probe.
+func addressSpace(l builtin.Lowerer, t *types.Type) types.Space {
+	if t.Space != types.SpaceNone {
+		return t.Space
 	}
-	return nil, l.Scalar(x), space
+	return l.Site().Space
 }
 
 // capped is a run-time length limited to n: what the verifier needs to see.

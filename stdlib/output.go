@@ -126,10 +126,7 @@ func prepareJoin(l builtin.Lowerer, c *hir.Call) []builtin.Operand {
 	b := l.B()
 	t := types.ArrayOf(types.StringType(joinSize), joinMax)
 	argv := l.Scalar(c.Args[0])
-	space := l.Site().Space
-	if pt := c.Args[0].Type(); pt.Kind == types.Pointer && pt.Space != types.SpaceNone {
-		space = pt.Space
-	}
+	space := addressSpace(l, c.Args[0].Type())
 	p := l.Scratch(t.Size, "join")
 	ptr := l.Scratch(8, "arg")
 	done := b.NewBlock("joined")

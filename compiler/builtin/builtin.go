@@ -16,12 +16,15 @@ import (
 )
 
 // Func is one function, builtin value or aggregation. Exactly one of Lower,
-// Event and Agg is set, unless Sig.Fold always gives a literal.
+// Part, Event and Agg is set, unless Sig.Fold always gives a literal.
 type Func struct {
 	Sig *types.Signature
 	// Lower compiles a call into the program and gives its value; for void
 	// functions the zero Operand.
 	Lower func(l Lowerer, c *hir.Call) Operand
+	// Part plans what a builtin adds to the programs of a probe that calls it,
+	// number n of the script.
+	Part func(u Unit, n int, pr *hir.Probe) Part
 	// Event makes the call a record that user space acts on.
 	Event *Event
 	// Agg makes it an aggregation.
@@ -83,39 +86,10 @@ type Env interface {
 	Now() time.Time
 	// Config reads a config variable.
 	Config(name string) int64
-	// KeepGraph keeps a call graph, so that its value can be shown.
-	KeepGraph(g *GraphRecord)
+	// Keep hands a record to what keeps the values of its builtin while the
+	// script runs. The record is valid during the call only.
+	Keep(r *Record)
 }
-
-// GraphRecord hands a call graph to user space.
-type GraphRecord struct {
-	ID value.GraphID
-	// Start is when the function was entered.
-	Start uint64
-	Ret   uint64 // what the function returned
-	PID   int32
-	Comm  string
-	// Events are the calls where programs recorded them, nil where the tracer
-	// did: for each a u64 time, a u64 address (0 is the function of the probe, a
-	// small number counts its parts from 1), a u8 kind (0 entered, 1 left, and
-	// GraphIRQ), a u8 count of words, a u16 CPU, a u32 thread number, and the
-	// words: arguments, or the result. Behind arguments follow, for each one
-	// whose struct is read (hir.Arg.Deep), a word that is 0 when it could be and
-	// the words read.
-	Events []byte
-	Lost   uint64 // events that did not fit
-}
-
-// The arguments of a graph record that only programs send.
-const (
-	GraphUsed = 7 // bytes of the events
-	GraphLost = 8
-	GraphData = 9
-)
-
-// GraphIRQ in the kind of an event says that the call was made by an interrupt
-// that came in between.
-const GraphIRQ = 0x80
 
 // Agg is the kernel half of an aggregation. The cell is size bytes of memory
 // that belongs to this CPU.
@@ -179,15 +153,15 @@ const (
 	ErrDelete    // discarded failing delete
 	ErrLookup    // missing key on read
 	ErrDivZero
-	ErrBounds    // dynamic array index
-	ErrLost      // ring buffer full
-	ErrStack     // stack capture failed
-	ErrStackFull // no room for a stack's frames
-	ErrLoopCut   // a loop hit its bound
-	ErrTruncated // a string did not fit
-	ErrNested    // the saved entry of a ret: probe was missing
-	ErrGraphLost // `graph` was used, and the call had not been recorded
-	ErrCPU       // CPU number beyond the per-CPU slots
+	ErrBounds     // dynamic array index
+	ErrLost       // ring buffer full
+	ErrStack      // stack capture failed
+	ErrStackFull  // no room for a stack's frames
+	ErrLoopCut    // a loop hit its bound
+	ErrTruncated  // a string did not fit
+	ErrNested     // the saved entry of a ret: probe was missing
+	ErrUnrecorded // a value was used that had not been recorded
+	ErrCPU        // CPU number beyond the per-CPU slots
 )
 
 // Lowerer is what the records may ask of the lowering.
@@ -273,9 +247,18 @@ type Lowerer interface {
 	Intern(s string) int
 	// Refuse reports that this kernel cannot do what the call asks for.
 	Refuse(code string, at source.Span, message, note, help string)
-	// Graph is the value of `graph`; keep is the record that hands the graph to
-	// user space.
-	Graph(c *hir.Call, keep *Func) Operand
+	// Argument reads an argument or the result of a site.
+	Argument(a *hir.Arg, at source.Span) Operand
+	// Number is the bits of a scalar, which the verifier takes for a number and
+	// no pointer.
+	Number(o Operand) ir.Value
+	// Clock is the time that durations are measured with. Entered and Ended are
+	// the times of the entry and of the return in a program that runs at the
+	// return of a function whose entry half has run (hir.Site.Entry).
+	Clock() ir.Value
+	Entered() ir.Value
+	Ended() ir.Value
+	Sender
 	// Return ends the program.
 	Return()
 }

@@ -17,6 +17,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
+	"probe/stdlib/fgraph"
 )
 
 // Kernel is a made-up kernel: a task_struct, functions with typed arguments, a
@@ -91,8 +92,8 @@ func (k *Kernel) Expand(r *hir.ExpandRequest, _ *diag.List) []*hir.Site {
 		s.Ret = &hir.Arg{Name: "retval", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSlot, Off: 2}}
 	case "ret", "fgraph":
 		k.returns(s)
-		if s.Provider == "fgraph" {
-			s.Graph = k.graph(s, r)
+		if s.Provider == "fgraph" && r.Uses.Graph {
+			s.Plan = k.graph(s, r)
 		}
 	case "tracepoint":
 		s.Prog, s.Func, s.Attach.Kind = hir.ProgTracepoint, "", hir.AttachTracepoint
@@ -120,24 +121,21 @@ func (k *Kernel) returns(s *hir.Site) {
 // fgraph = bpf programs at the functions below f: one at both ends of g and h;
 // with config attach = kprobe two for both; with config attach = fentry two for
 // each of them.
-func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *hir.Graph {
+func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 	has := func(option string) bool {
 		return slices.ContainsFunc(r.Parts, func(p hir.Part) bool { return p.Text == option })
 	}
-	g := &hir.Graph{Func: "f", Depth: 16, Enter: s.Entry, Why: "a test", IRQs: has("irqs=on"), Deep: has("args=deep")}
+	g := &fgraph.Plan{Func: "f", Depth: 16, Enter: s.Entry, Why: "a test", IRQs: has("irqs=on"), Deep: has("args=deep")}
 	g.Args = g.Deep || has("args=on")
 	if g.Deep {
 		s.Entry.Args[0].Type = types.PointerTo(k.task, types.Kernel)
-		s.Entry.Args[0].Deep = &hir.DeepArg{Words: 2, Reads: []hir.DeepRead{{Off: 8, Size: 4, At: 0}, {Off: 16, Size: 8, At: 8}}}
+		g.EnterDeep = fgraph.DeepArgs{{Words: 2, Reads: []fgraph.DeepRead{{Off: 8, Size: 4, At: 0}, {Off: 16, Size: 8, At: 8}}}}
 		s.Args[0].Type = s.Entry.Args[0].Type
 	}
-	if !r.Uses.Graph {
-		g.Why = ""
-	}
-	if r.Graph != "bpf" || !r.Uses.Graph {
+	if r.Graph != "bpf" {
 		return g
 	}
-	g.Source = hir.GraphBPF
+	g.Source = fgraph.BPF
 	half := func(kind hir.AttachKind, prog hir.ProgType, arg, ret hir.Arg) *hir.Site {
 		return &hir.Site{Provider: "fgraph", Kind: s.Kind, Name: "below " + r.Raw, Type: "fgraph", Space: types.Kernel, Prog: prog, Regs: prog == hir.ProgKprobe,
 			Part: true, Args: []hir.Arg{arg}, Ret: &ret, Attach: hir.Attach{Kind: kind}}
@@ -148,12 +146,12 @@ func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *hir.Graph {
 		for _, name := range []string{"g", "h"} {
 			slot := hir.Arg{Name: "n", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSlot}}
 			out := hir.Arg{Name: "retval", Type: types.Int32, Loc: hir.Loc{Kind: hir.LocSlot, Off: 1}}
-			g.Parts = append(g.Parts, hir.GraphPart{Func: name, Enter: half(hir.AttachFentry, hir.ProgTracing, slot, out), Exit: half(hir.AttachFexit, hir.ProgTracing, slot, out)})
+			g.Parts = append(g.Parts, fgraph.Part{Func: name, Enter: half(hir.AttachFentry, hir.ProgTracing, slot, out), Exit: half(hir.AttachFexit, hir.ProgTracing, slot, out)})
 		}
 	case "kprobe":
-		g.Parts = []hir.GraphPart{{Enter: half(hir.AttachKprobeMulti, hir.ProgKprobe, inReg0, result), Exit: half(hir.AttachKretprobeMulti, hir.ProgKprobe, inReg0, result)}}
+		g.Parts = []fgraph.Part{{Enter: half(hir.AttachKprobeMulti, hir.ProgKprobe, inReg0, result), Exit: half(hir.AttachKretprobeMulti, hir.ProgKprobe, inReg0, result)}}
 	default:
-		g.Parts = []hir.GraphPart{{Enter: half(hir.AttachKprobeSession, hir.ProgKprobe, inReg0, result)}}
+		g.Parts = []fgraph.Part{{Enter: half(hir.AttachKprobeSession, hir.ProgKprobe, inReg0, result)}}
 	}
 	return g
 }

@@ -8,10 +8,13 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/value"
+	"probe/stdlib/fgraph"
 )
 
 // World runs the programs of one object in the interpreter of the IR.
@@ -25,6 +28,10 @@ type World struct {
 	// memoryOf is what a step can name (number).
 	memoryOf map[string]*ir.Region
 }
+
+// StackBase is the lowest address of the stacks of all threads. Programs know no
+// stack by its content, only by where the stack pointer is ("sp" in a step).
+const StackBase = 0x40000000
 
 // contextSize holds struct pt_regs, and what the tracepoint points to.
 const contextSize = 256
@@ -69,8 +76,8 @@ func (w *World) memory(name string) []byte {
 //	kprobe:f arg0=5 pid=42 comm=sshd
 //
 // The names are those of the site's arguments, retval, and pid, tid, uid, gid,
-// cpu, comm, ip (the address of the function), stop (the run is over) and
-// return (which end of a function the program of a session is at). What is not
+// cpu, comm, ip (the address of the function), sp (the stack pointer), stop (the run
+// is over) and return (which end of a function the program of a session is at). What is not
 // given keeps its value from the line before. A number that names a program,
 // "p0g0e" instead of "kprobe:f", runs this one alone. A microsecond passes
 // before each program.
@@ -138,6 +145,9 @@ func (w *World) set(site *hir.Site, words []string) error {
 			e.SessionReturn = v
 		case "stop":
 			binary.LittleEndian.PutUint64(w.memory("p_data")[w.obj.StopOff:], v)
+		case "sp":
+			regs, _ := target.AMD64Regs()
+			binary.LittleEndian.PutUint64(e.Ctx.Data[regs["sp"]:], v)
 		case "retval":
 			w.put(site.Ret, v)
 		default:
@@ -172,6 +182,7 @@ func (w *World) fill() {
 		copy(b[16:32], comm)
 		binary.LittleEndian.PutUint64(b[32:], parent)
 		binary.LittleEndian.PutUint32(b[40:], 0xff<<3)
+		binary.LittleEndian.PutUint64(b[48:], StackBase)
 		for i := range 4 {
 			binary.LittleEndian.PutUint16(b[56+2*i:], uint16(-i))
 		}
@@ -224,8 +235,8 @@ func (w *World) records() {
 		switch {
 		case ev.Format != nil:
 			w.out.Write(value.AppendFormat(nil, ev.Format, args, value.NoResolver{}))
-		case ev.Fn.Sig.Name == "graph":
-			w.graph(rec, args)
+		case ev.Fn == fgraph.Kept:
+			w.graph(ev, args)
 		default:
 			for i, a := range args {
 				if i > 0 {
@@ -240,26 +251,22 @@ func (w *World) records() {
 	}
 }
 
-// graph shows a record of a call graph: its head, and an event in each line.
-func (w *World) graph(rec []byte, args []value.Value) {
-	for i, a := range args[:min(len(args), 9)] {
-		if i > 0 {
-			w.out.WriteString(", ")
+// graph shows a record of a call graph: the call, and an event in each line.
+func (w *World) graph(ev *object.Event, args []value.Value) {
+	r := fgraph.Read(&builtin.Record{Fn: ev.Fn, Args: args, Call: ev.Call})
+	fmt.Fprintf(&w.out, "thread %d of %d %s, probe %d, from %d to %d, result %#x, lost %d", r.ID.TID, r.PID, r.Comm, r.ID.Probe, r.Start, r.ID.Time, r.Ret, r.Lost)
+	whole := r.Each(func(e *fgraph.Event) {
+		what := "enter"
+		if e.Exit {
+			what = "leave"
 		}
-		w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
-	}
-	if len(args) < 10 {
-		return
-	}
-	data := args[9].B[:args[7].Uint()]
-	for len(data) > 0 {
-		u64 := binary.LittleEndian.Uint64
-		fmt.Fprintf(&w.out, "\n  at %d function %#x kind %#x CPU %d thread %d:", u64(data), u64(data[8:]), data[16], data[18], binary.LittleEndian.Uint32(data[20:]))
-		n := int(data[17])
-		for i := range n {
-			fmt.Fprintf(&w.out, " %#x", u64(data[24+8*i:]))
+		if e.IRQ {
+			what = "in an interrupt " + what
 		}
-		data = data[24+8*n:]
+		fmt.Fprintf(&w.out, "\n  at %d %s %#x on CPU %d in thread %d: %#x", e.Time, what, e.Addr, e.CPU, e.TID, e.Words)
+	})
+	if !whole {
+		w.out.WriteString("\n  the data ends within an event")
 	}
 }
 

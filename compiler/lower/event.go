@@ -29,6 +29,9 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 		f.emit(b, c)
 		return builtin.Operand{T: types.VoidType}
 	}
+	if b.Part != nil {
+		return f.partOf(b).Value(f, c)
+	}
 	return b.Lower(f, c)
 }
 

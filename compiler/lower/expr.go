@@ -160,13 +160,13 @@ func (f *fn) Operand(e hir.Expr) builtin.Operand {
 	case *hir.Call:
 		return f.call(e)
 	case *hir.ArgRef:
-		return f.argument(&f.site.Args[e.N], e.At)
+		return f.Argument(&f.site.Args[e.N], e.At)
 	case *hir.Retval:
-		return f.argument(f.site.Ret, e.At)
+		return f.Argument(f.site.Ret, e.At)
 	case *hir.ArgsRecord:
 		return f.argsRecord(e)
 	case *hir.Duration:
-		return builtin.Operand{T: t, V: f.b.Bin(ir.OpSub, f.ended(), f.entered())}
+		return builtin.Operand{T: t, V: f.b.Bin(ir.OpSub, f.Ended(), f.Entered())}
 	case *hir.IncDec:
 		return f.incDec(e)
 	}
@@ -267,7 +267,7 @@ func (f *fn) argsRecord(e *hir.ArgsRecord) builtin.Operand {
 	for i, fd := range e.T.Struct.Fields() {
 		for n := range f.site.Args {
 			if a := &f.site.Args[n]; a.Name == fd.Name {
-				f.put(p.At(e.T.Struct.Members[i].Offset), f.scalarize(f.argument(a, e.At)), fd.Type, e.At)
+				f.put(p.At(e.T.Struct.Members[i].Offset), f.scalarize(f.Argument(a, e.At)), fd.Type, e.At)
 				break
 			}
 		}

@@ -23,7 +23,7 @@ type program struct {
 	memVars map[*hir.Var]bool // variables that live in memory since a callback uses them
 	saved   *savedArgs
 	homes   map[*hir.Var]int // scratch offset of the variables that live in memory
-	use     *graphUse        // `graph`, in the program of an fgraph: probe's body
+	begun   bool             // parts have begun (builtin.Part.Begin), and have to end
 	frames  int              // scratch offset of the buffer for stacks, -1 before there is one
 }
 

@@ -125,7 +125,7 @@ func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 	default:
 		spec.Type = ebpf.Hash
 	}
-	return u.addMap(spec)
+	return u.AddMap(spec)
 }
 
 // findDeletes notes the maps that the script deletes from: their keys are

@@ -130,7 +130,7 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 // body lowers predicate and statements.
 func (f *fn) body(pr *hir.Probe) {
 	f.findCaptured(pr)
-	f.graphReturn(f.u.graphs[pr])
+	f.begin()
 	if !hir.IsNil(pr.Pred) {
 		run, out := f.b.NewBlock("body"), f.b.NewBlock("false")
 		f.cond(pr.Pred, run, out)
@@ -181,7 +181,7 @@ func (u *Unit) pair(i int, pr *hir.Probe) {
 		}
 	}
 	name := "p_entry" + sanitize(itoa(i))
-	s.m = u.addMap(&ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: 8, ValueSize: uint32(s.size), MaxEntries: uint32(max(u.cfg.Ints("max_map_keys"), 1024))})
+	s.m = u.AddMap(&ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: 8, ValueSize: uint32(s.size), MaxEntries: uint32(max(u.cfg.Ints("max_map_keys"), 1024))})
 	base := "p" + itoa(i)
 	h := hoist(pr)
 	u.program(base+"e", object.Entry, pr, entry, func(f *fn) {
@@ -191,13 +191,17 @@ func (u *Unit) pair(i int, pr *hir.Probe) {
 		rec := f.Scratch(s.size, "entry")
 		for n := range entry.Args {
 			if off, ok := s.off[n]; ok {
-				f.b.Store(rec.Base, rec.Off+off, 8, f.plain(f.argument(&entry.Args[n], pr.At)))
+				f.b.Store(rec.Base, rec.Off+off, 8, f.plain(f.Argument(&entry.Args[n], pr.At)))
 			}
 		}
-		f.b.Store(rec.Base, rec.Off, 8, f.now())
+		f.b.Store(rec.Base, rec.Off, 8, f.Clock())
 		r := f.b.Call(ir.HelperMapUpdate, f.b.Map(s.m), f.Addr(key), f.Addr(rec), f.konst(0))
 		f.FailIf(ir.NE, r, f.konst(0), builtin.ErrMapFull, pr.At, ir.HelperMapUpdate)
-		f.graphEnter(u.graphs[pr])
+		for _, p := range u.parts[pr] {
+			if p.Enter != nil {
+				p.Enter(f)
+			}
+		}
 	})
 	u.program(base, object.Main, pr, pr.Site, func(f *fn) {
 		f.requireAll(h.both)
@@ -210,8 +214,8 @@ func (u *Unit) pair(i int, pr *hir.Probe) {
 		f.b.UseSealed(have)
 		rec := f.Scratch(s.size+8, "entry")
 		f.Copy(rec, f.local(p), s.size, pr.At)
-		if g := u.graphs[pr]; g != nil || usesDuration(pr) {
-			f.b.Store(rec.Base, rec.Off+s.size, 8, f.now())
+		if len(u.parts[pr]) > 0 || usesDuration(pr) {
+			f.b.Store(rec.Base, rec.Off+s.size, 8, f.Clock())
 		}
 		f.b.Call(ir.HelperMapDelete, f.b.Map(s.m), f.Addr(key))
 		c := *s
@@ -228,12 +232,14 @@ func (f *fn) threadKey() builtin.Place {
 	return p
 }
 
-// now is the clock that durations are measured with.
-func (f *fn) now() ir.Value { return f.b.Call(ir.HelperKtimeGetNS) }
+// Clock is the time that durations are measured with.
+func (f *fn) Clock() ir.Value { return f.b.Call(ir.HelperKtimeGetNS) }
 
-// entered and ended are the times that a duration is the difference of.
-func (f *fn) entered() ir.Value { return f.b.Load(f.saved.place.Base, f.saved.place.Off, 8) }
-func (f *fn) ended() ir.Value {
+// Entered is the time of the entry, the start of a duration.
+func (f *fn) Entered() ir.Value { return f.b.Load(f.saved.place.Base, f.saved.place.Off, 8) }
+
+// Ended is the time of the return, the end of a duration.
+func (f *fn) Ended() ir.Value {
 	return f.b.Load(f.saved.place.Base, f.saved.place.Off+f.saved.size, 8)
 }
 
@@ -263,8 +269,8 @@ func usesArg(pr *hir.Probe, n int) bool {
 	return used
 }
 
-// argument reads one argument of the site.
-func (f *fn) argument(a *hir.Arg, at source.Span) builtin.Operand {
+// Argument reads one argument of the site.
+func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 	t := a.Type
 	switch a.Loc.Kind {
 	case hir.LocSaved:
@@ -282,7 +288,19 @@ func (f *fn) argument(a *hir.Arg, at source.Span) builtin.Operand {
 	case hir.LocFuncRet:
 		return builtin.Operand{T: t, V: f.narrow(f.ask(ir.HelperGetFuncRet, f.Ctx()), t)}
 	case hir.LocReg:
-		return builtin.Operand{T: t, V: f.narrow(f.b.Load(f.Ctx(), a.Loc.Off, 8), t)}
+		return builtin.Operand{T: t, V: f.narrow(f.sized(f.b.Load(f.Ctx(), a.Loc.Off, 8), a.Loc), t)}
+	case hir.LocConst:
+		return builtin.Operand{T: t, V: f.narrow(f.sized(f.konst(a.Loc.Disp), a.Loc), t)}
+	case hir.LocMem:
+		base := f.b.Load(f.Ctx(), a.Loc.Off, 8)
+		if a.Loc.Scale != 0 {
+			base = f.b.Bin(ir.OpAdd, base, f.b.BinI(ir.OpMul, f.b.Load(f.Ctx(), a.Loc.Index, 8), int64(a.Loc.Scale)))
+		}
+		if a.Loc.Disp != 0 {
+			base = f.b.BinI(ir.OpAdd, base, a.Loc.Disp)
+		}
+		o := f.load(builtin.Place{Base: base, Space: types.User}, types.IntType(a.Loc.Size, a.Loc.Signed), at)
+		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	case hir.LocStack:
 		sp := f.b.Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
 		space := types.Kernel
@@ -293,6 +311,14 @@ func (f *fn) argument(a *hir.Arg, at source.Span) builtin.Operand {
 		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	}
 	panic("lower: argument location")
+}
+
+// sized extends a value of a location to 64 bits.
+func (f *fn) sized(v ir.Value, l hir.Loc) ir.Value {
+	if l.Size > 0 && l.Size < 8 {
+		return f.b.Ext(v, l.Size, l.Signed)
+	}
+	return v
 }
 
 // ask calls a helper that writes 8 bytes where its last argument points to. They

@@ -66,7 +66,7 @@ func (u *Unit) layoutStacks() {
 			spec.MaxEntries = uint32(max(stackPrealloc/size, 1))
 		}
 	}
-	u.stacks.m = u.addMap(spec)
+	u.stacks.m = u.AddMap(spec)
 }
 
 // StackBuffer is memory for the frames of the largest stack. It is never on

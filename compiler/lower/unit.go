@@ -68,7 +68,7 @@ type Unit struct {
 	mapIndex []int // hir.Map.Index -> ir map index of its hash, -1 if none
 	deleted  map[*hir.Map]bool
 	stacks   stackStore
-	graphs   map[*hir.Probe]*graphState
+	parts    map[*hir.Probe][]part
 }
 
 // patch is a constant that is known only when everything has been lowered.
@@ -107,7 +107,7 @@ func (u *Unit) layoutStop() {
 // Lower compiles every probe of a program. Complaints about what this kernel
 // cannot do are in Unit.Diag.
 func Lower(p *hir.Program, cfg Config) *Unit {
-	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, graphs: map[*hir.Probe]*graphState{}}
+	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}}
 	u.Obj = &object.Object{
 		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},
 		HIR:      p,
@@ -122,10 +122,7 @@ func Lower(p *hir.Program, cfg Config) *Unit {
 	u.layoutMaps()
 	u.layoutStacks()
 	for i, pr := range p.Probes {
-		if pr.Site.Graph != nil {
-			u.graphs[pr] = u.graphOf(i, pr)
-			u.graphParts(i, pr)
-		}
+		u.addParts(i, pr)
 		if pr.Site.Entry != nil {
 			u.pair(i, pr)
 		} else {
@@ -175,8 +172,8 @@ func (u *Unit) errorSite(k siteKey) int {
 	return off
 }
 
-// addMap adds a kernel map and returns its ir index.
-func (u *Unit) addMap(spec *ebpf.MapSpec) int {
+// AddMap adds a kernel map and returns its ir index.
+func (u *Unit) AddMap(spec *ebpf.MapSpec) int {
 	u.Obj.Spec.Maps[spec.Name] = spec
 	u.MapNames = append(u.MapNames, spec.Name)
 	return len(u.MapNames) - 1

@@ -138,6 +138,16 @@ func (b ops) joinSpace(x, y *types.Type, at source.Span) types.Space {
 	return types.SpaceNone
 }
 
+// distinctSpaces warns about a choice between addresses of both spaces: what
+// is read through the result is read from the first one's.
+func (b ops) distinctSpaces(x, y *types.Type, at source.Span) {
+	if x.Kind == types.Pointer && x.Space != y.Space && x.Space != types.SpaceNone && y.Space != types.SpaceNone {
+		b.warnf("space-mismatch", at, "address space mismatch: one branch is a kernel address, the other a user address").
+			WithLabel("everything is read from the memory that the first branch points to").WithRow("T-AS-08").
+			WithHelp("say which is meant with kptr() or uptr()")
+	}
+}
+
 // pointerAdd scales an integer by the pointee's size (T-PTR-01).
 func (b ops) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
 	off := infer.Scale(n, max(infer.Pointee(p.Type()).Size, 1), sub)

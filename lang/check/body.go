@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
@@ -86,18 +88,28 @@ func (c *checker) infer() {
 	}
 }
 
-// settleUnassigned gives variables that have no type when nothing changes any
-// more one, so that reading them is reading zero: those that are never
-// assigned, and then those that are only assigned from themselves. It reports
-// whether there were any.
+// settleUnassigned gives variables and maps that have no type when nothing
+// changes any more one, so that reading them is reading zero: variables that
+// are never assigned, then maps that are only computed from themselves
+// (@s = @s + 1), then variables that are only assigned from themselves. It
+// reports whether there were any.
 func (c *checker) settleUnassigned() bool {
 	if c.settleVars(func(v *varCell) bool { return !v.assigned }) {
 		return true
 	}
+	waiting := false
 	for _, m := range c.mapList {
-		if m.used && m.value.Typ == nil {
-			return false // an error elsewhere
+		if !m.used || m.value.Typ != nil {
+			continue
 		}
+		waiting = true
+		if m.computed && !slices.ContainsFunc(c.bodies, func(b *body) bool { return b.out.HasErrors() }) {
+			m.value.Set(types.Int64)
+			return true // the others may follow from this one
+		}
+	}
+	if waiting {
+		return false // an error elsewhere
 	}
 	return c.settleVars(func(v *varCell) bool { return true })
 }

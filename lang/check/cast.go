@@ -42,6 +42,11 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		return b.badCast(t, x, at)
 	}
 	switch t.Kind {
+	case types.Record:
+		if _, lit := infer.IntLit(x); lit && b.observe > 0 {
+			// sizeof(((struct s)0).member): only the type is wanted.
+			return infer.Deref(infer.AsPointer(x, types.PointerTo(t, types.SpaceNone)), t, at)
+		}
 	case types.Int:
 		if y := b.castToInt(t, x, at); y != nil {
 			return y
@@ -58,6 +63,12 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	case types.Pointer:
 		if from.IsInt() || from.Kind == types.Pointer || from.Kind == types.KSym {
 			return b.castToPointer(t, x, at)
+		}
+		if from.Kind == types.Array || from.Kind == types.String {
+			// An array is where it lies, as in C.
+			if p := addressOf(x, at); p != nil {
+				return b.castToPointer(t, p, at)
+			}
 		}
 	case types.Array:
 		if y := b.castToArray(t, x, at); y != nil {
@@ -80,6 +91,33 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 		}
 	}
 	return b.badCast(t, x, at)
+}
+
+// addressOf is the address of a place in kernel or user memory, nil if x is a
+// value or lies in the program's own memory.
+func addressOf(x hir.Expr, at source.Span) hir.Expr {
+	var base hir.Expr
+	var off hir.Expr
+	switch n := x.(type) {
+	case *hir.Deref:
+		return n.Of
+	case *hir.Member:
+		if n.Field.BitSize > 0 || n.Field.DataLoc || n.Field.RelLoc {
+			return nil
+		}
+		base = addressOf(n.Of, at)
+		off = &hir.Int{X: hir.X{T: types.Int64, At: at}, V: uint64(n.Field.Offset)}
+	case *hir.Index:
+		base, off = addressOf(n.Of, at), infer.Scale(n.I, n.T.Size, false)
+	}
+	if base == nil {
+		return nil
+	}
+	t := types.PointerTo(x.Type(), base.Type().Space)
+	if n, ok := off.(*hir.Int); ok && n.V == 0 {
+		return infer.Cast(base, t)
+	}
+	return &hir.Binary{X: hir.X{T: t, At: at}, Op: hir.Add, L: infer.Cast(base, t), R: off}
 }
 
 func (b convs) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {

@@ -1,8 +1,6 @@
 package check
 
 import (
-	"slices"
-
 	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -47,11 +45,14 @@ type mapCell struct {
 	modeAt  source.Span
 	at      source.Span // first use
 	written bool
-	hm      *hir.Map
-	declAt  source.Span // let @m = …
-	kindAt  source.Span
-	used    bool
-	live    *hir.Map // it runs already (REPL)
+	// computed is set where a value is assigned that is computed from what has
+	// no type yet, and not merely a copy of it.
+	computed bool
+	hm       *hir.Map
+	declAt   source.Span // let @m = …
+	kindAt   source.Span
+	used     bool
+	live     *hir.Map // it runs already (REPL)
 }
 
 // label is how messages call the map.
@@ -123,13 +124,16 @@ func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
 	case c.Raw == nil:
 		c.First = x.Span()
 		c.Set(t)
-		c.Writer = [2]int{b.order, x.Span().Start}
+		c.Writer = b.write(x.Span())
 	case c.Fixed:
-		ok = infer.FitsFixed(c.Raw, x)
+		// A declared type does not say where an address comes from.
+		if ok = infer.FitsFixed(c.Raw, x); ok {
+			c.Set(c.MergeSpaces(c.Raw, t, b.write(x.Span())))
+		}
 	default:
 		var p *types.Type
 		if p, ok = infer.Promote(c.Raw, t); ok {
-			p = b.mergeSpace(c, p, t, x.Span())
+			p = c.MergeSpaces(p, t, b.write(x.Span()))
 			if b.chosen > 0 && c.Locked.Valid() && !infer.SameType(infer.Settle(p), c.Typ) {
 				b.lockedError(c, x)
 				ok = true
@@ -142,16 +146,11 @@ func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
 	return ok
 }
 
-// mergeSpace decides the address space of a cell that pointers from several
-// places are stored in: the last writer's counts (T-AS-05).
-func (b *body) mergeSpace(c *infer.Cell, p, t *types.Type, at source.Span) *types.Type {
-	if p.Kind != types.Pointer && p.Kind != types.Int || t.Space == types.SpaceNone {
-		return p
+// write is the place of a write that is going on, of a value that stands at.
+func (b *body) write(at source.Span) infer.Write {
+	w := infer.Write{b.order, at.Start, b.frame.number(), at.Start}
+	for f := b.frame; f != nil; f = f.parent {
+		w[1] = f.call.Start
 	}
-	w := [2]int{b.order, at.Start}
-	if slices.Compare(w[:], c.Writer[:]) < 0 && c.Raw.Space != types.SpaceNone {
-		return infer.InSpace(p, c.Raw.Space)
-	}
-	c.Writer = w
-	return infer.InSpace(p, t.Space)
+	return w
 }

@@ -230,6 +230,7 @@ func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 			At(xAt, "this is %s", article(tx)).At(yAt, "this is %s", article(ty)).WithRow("E-PRIM-05")
 		return infer.Poison(at)
 	}
+	b.ops.distinctSpaces(tx, ty, at)
 	t = infer.Settle(t)
 	return &hir.Cond{X: hir.X{T: t, At: at}, C: c, Then: b.convs.convert(x, t), Else: b.convs.convert(y, t)}
 }
@@ -252,6 +253,7 @@ func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 			At(e.Else.Span(), "this is %s", article(y.Type())).WithRow("E-PRIM-05")
 		return infer.Poison(e.At.At)
 	}
+	b.ops.distinctSpaces(tc, y.Type(), e.At.At)
 	t = infer.Settle(t)
 	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convs.convert(c, t), Else: b.convs.convert(y, t)}
 }

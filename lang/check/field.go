@@ -76,7 +76,7 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 			}
 		}
 	}
-	return &hir.Member{X: hir.X{T: inherit(f.Type, placeSpace(x)), At: at}, Of: x, Field: f}
+	return &hir.Member{X: hir.X{T: infer.Inherit(f.Type, x.Type().Space), At: at}, Of: x, Field: f}
 }
 
 // representable tells the types that the language has; others come out of the
@@ -88,25 +88,6 @@ func (b typeExprs) unsupportedType(name, of string, at source.Span) hir.Expr {
 		WithLabel("its type cannot be represented").WithRow("T-STRUCT-05").
 		WithHelp("read its bytes through a pointer: `*(uint32 *)…`")
 	return infer.Poison(at)
-}
-
-// placeSpace is the address space a record value lies in.
-func placeSpace(x hir.Expr) types.Space {
-	for {
-		switch n := x.(type) {
-		case *hir.Deref:
-			return n.Of.Type().Space
-		case *hir.Member:
-			x = n.Of
-		case *hir.Index:
-			x = n.Of
-		case *hir.VarRef, *hir.MapGet:
-			// A copied struct: its pointers still point where the original's did.
-			return x.Type().Space
-		default:
-			return types.SpaceNone
-		}
-	}
 }
 
 func (b places) noField(t *types.Type, name string, at source.Span) hir.Expr {
@@ -238,6 +219,6 @@ func (b places) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 	if !representable(elem) {
 		return b.typeExprs.unsupportedType(short(e.At.At.Text()), t.String(), e.At.At)
 	}
-	et := inherit(elem, placeSpace(x))
+	et := infer.Inherit(elem, x.Type().Space)
 	return &hir.Index{X: hir.X{T: et, At: e.At.At}, Of: x, I: infer.ToInt(i, types.Uint64)}
 }

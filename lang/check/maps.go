@@ -207,6 +207,9 @@ func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 	b.allowAgg = true
 	x := b.exprs.expr(s.X)
 	b.allowAgg = false
+	if _, copied := unparen(s.X).(*syntax.Map); m != nil && !copied && x.Type() == infer.Unknown {
+		m.computed = true
+	}
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", s.X.Span(), "this expression has no value to store in %s", m.labelOr(t)).
 			WithLabel("gives nothing").WithRow("T-PROM-10")

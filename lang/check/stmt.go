@@ -214,6 +214,9 @@ func (b stmts) declaredType(v *varCell, te *syntax.TypeExpr) {
 	}
 	if v.Raw == nil || v.Fixed {
 		v.Fixed, v.First = true, te.At.At
+		if v.Raw != nil && infer.SameType(v.Raw, t) {
+			t = infer.SpacesOf(t, v.Raw) // of what is assigned to it
+		}
 		v.Set(t)
 	}
 }

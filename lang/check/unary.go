@@ -96,7 +96,7 @@ func (b places) load(p hir.Expr, at source.Span) hir.Expr {
 	if !representable(p.Type().Elem) {
 		return b.typeExprs.unsupportedType(short(at.Text()), p.Type().String(), at)
 	}
-	return infer.Deref(p, inherit(p.Type().Elem, p.Type().Space), at)
+	return infer.Deref(p, infer.Inherit(p.Type().Elem, p.Type().Space), at)
 }
 
 // spaceOf is the address space an address belongs to: its own, else that of
@@ -106,15 +106,6 @@ func (b places) spaceOf(t *types.Type) types.Space {
 		return t.Space
 	}
 	return b.site.Space
-}
-
-// inherit gives a pointer that was read from a space the same space, unless it
-// says where it points (T-STRUCT-06).
-func inherit(t *types.Type, sp types.Space) *types.Type {
-	if t.Kind == types.Pointer && t.Space == types.SpaceNone && sp != types.Local {
-		return t.WithSpace(sp)
-	}
-	return t
 }
 
 // addressOf types &$v and &@m (T-PTR-05). The address of a variable is only

@@ -41,52 +41,13 @@ type Site struct {
 	// Why tells how this mechanism was picked, for -v.
 	Why string
 
-	// Graph says what an fgraph: probe records; nil for others.
-	Graph *Graph
-	// Part tells the sites of functions below the one of an fgraph: probe,
-	// which filters do not apply to.
+	// Plan is what a provider has planned for a builtin that only its probes
+	// have; nil without one. The compiler hands it to the builtin's record
+	// (builtin.Func.Part) and does not look at it.
+	Plan any
+	// Part reports whether the site belongs to a plan instead of the script: the
+	// filters of the command line do not apply to it.
 	Part bool
-}
-
-// GraphSource is what records call graphs.
-type GraphSource uint8
-
-// The sources.
-const (
-	GraphFtrace GraphSource = iota // the tracer function_graph
-	GraphBPF                       // programs at the entry and return of each function
-)
-
-// Graph says what an fgraph: probe records.
-type Graph struct {
-	Source GraphSource
-	Why    string // how the source was picked, for -v
-	// Func is the function whose calls are recorded, by its symbol; Module is ""
-	// for the kernel itself.
-	Func, Module string
-	// Depth is how many levels below Func are recorded.
-	Depth int
-	// Only and Skip are symbols of functions: nothing but these is recorded
-	// below Func (nil: everything), and these are not.
-	Only, Skip []string
-	// Args asks for arguments, IRQs for what interrupts run in between.
-	Args, IRQs bool
-	// Deep asks for what arguments point to, of the structs that are known.
-	Deep bool
-	// Enter is the entry of Func.
-	Enter *Site
-	// Parts are the places of the functions below Func for GraphBPF.
-	Parts []GraphPart
-}
-
-// GraphPart is a function below the root, or many functions that share
-// programs, for GraphBPF.
-type GraphPart struct {
-	// Func is the symbol; "" where programs are shared, which find out by their
-	// address which function they are in.
-	Func string
-	// Exit is nil where one program runs at both.
-	Enter, Exit *Site
 }
 
 // AttachKind is a way to attach a program.
@@ -134,11 +95,18 @@ type Attach struct {
 	Offset  uint64
 	Address uint64
 	Path    string // binary of a uprobe
-	Period  uint64 // nanoseconds, or events for software and hardware
-	Freq    uint64 // Hz, when not 0
-	Event   string // software or hardware event
-	BTFID   uint32
-	BTFIDs  []uint32 // of Symbols, where a link takes these
+	// Offsets are further places in the file of the same program.
+	Offsets []uint64
+	// Semaphore is the offset in the file of a counter that the kernel raises
+	// while the program is attached; 0 for none.
+	Semaphore uint64
+	// Again marks a further site of what another one attaches and counts.
+	Again  bool
+	Period uint64 // nanoseconds, or events for software and hardware
+	Freq   uint64 // Hz, when not 0
+	Event  string // software or hardware event
+	BTFID  uint32
+	BTFIDs []uint32 // of Symbols, where a link takes these
 }
 
 // LocKind says where an argument is found at run time.
@@ -153,6 +121,8 @@ const (
 	LocFuncArg                // 64-bit argument number Off, which a program that many functions share asks the kernel for
 	LocFuncRet                // the return value, asked for in the same way
 	LocSaved                  // saved by the Entry half; Off is the index of the argument there
+	LocMem                    // Size bytes of user memory at the register at Off, plus Disp, plus Scale times the register at Index
+	LocConst                  // the number Disp
 )
 
 // Loc is a place at run time.
@@ -160,6 +130,10 @@ type Loc struct {
 	Kind LocKind
 	Off  int
 	Size int
+	// Signed extends a LocReg, LocMem or LocConst of less than 8 bytes by its sign.
+	Signed       bool
+	Disp         int64
+	Index, Scale int // Scale 0 is no index
 }
 
 // Arg is one argument or the return value.
@@ -167,12 +141,11 @@ type Arg struct {
 	Name string
 	Type *types.Type
 	Loc  Loc
+	// Unreadable is why the argument cannot be read here, "" when it can.
+	Unreadable string
 	// Trusted tells that the verifier knows the pointer's BTF type, so that
 	// members are read with plain loads (LocSlot of tracing programs).
 	Trusted bool
 	// Field is set for tracepoint fields: data_loc handling and layout.
 	Field *types.Field
-	// Deep says what of the struct behind a pointer goes into graphs; nil for
-	// nothing.
-	Deep *DeepArg
 }

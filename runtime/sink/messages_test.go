@@ -1,8 +1,6 @@
 package sink
 
 import (
-	"encoding/json"
-	"strings"
 	"testing"
 
 	"probe/lang/diag"
@@ -91,6 +89,7 @@ func TestMessages(t *testing.T) {
 				`{"kind": "not_attached", "where": "foo", "count": 1, "detail": "on the kernel's deny list"},` +
 				`{"kind": "cosmic_rays", "count": 2}]}` + "\n"},
 	}
+	schema := schema(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			out, errs := run(t, "", tt.config, nil, tt.print)
@@ -101,11 +100,7 @@ func TestMessages(t *testing.T) {
 			if out != tt.json || errs != tt.jsonErrs {
 				t.Errorf("JSON: output\n%s\nwant\n%s\nstandard error %q, want %q", out, tt.json, errs, tt.jsonErrs)
 			}
-			for _, line := range strings.SplitAfter(out, "\n") {
-				if line != "" && !json.Valid([]byte(line)) {
-					t.Errorf("no JSON: %s", line)
-				}
-			}
+			validate(t, schema, out)
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -134,6 +133,7 @@ func TestRows(t *testing.T) {
 		{"O-JSON-03", end(keyed("m", pair{tuple(str(16, "a b"), num(i64, 7)), num(i64, 1)})), "\n\n@m[a b, 7]: 1\n",
 			`{"type": "map", "data": {"@m": {"ab,7": 1}}}` + "\n"},
 	}
+	schema := schema(t)
 	for _, tt := range tests {
 		t.Run(tt.row, func(t *testing.T) {
 			out, errs := run(t, "text", Config{}, oneStack{}, tt.print)
@@ -150,11 +150,7 @@ func TestRows(t *testing.T) {
 			if errs != "" {
 				t.Errorf("JSON mode on standard error: %q", errs)
 			}
-			for _, line := range strings.SplitAfter(out, "\n") {
-				if line != "" && !json.Valid([]byte(line)) {
-					t.Errorf("no JSON: %s", line)
-				}
-			}
+			validate(t, schema, out)
 		})
 	}
 }

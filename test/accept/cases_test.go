@@ -45,7 +45,7 @@ func runCase(t *testing.T, m *machine, c *Case, kernel string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := c.Judge(r)
+	bad := append(c.Judge(r), c.offSchema(string(r.Stdout))...)
 	if len(bad) == 0 {
 		return
 	}

@@ -5,9 +5,9 @@ import (
 	"probe/lang/types"
 )
 
-// record enters a struct or union. The type is known before its members are,
-// so that it may point to itself.
-func (ct *Section) record(s *syntax.CStruct) *types.Type {
+// declare enters the name of a struct or union. Pointers to it need no more:
+// two structs may point to each other while one is a member of the other.
+func (ct *Section) declare(s *syntax.CStruct) *types.Type {
 	if t := ct.defs[s]; t != nil {
 		return t
 	}
@@ -20,6 +20,17 @@ func (ct *Section) record(s *syntax.CStruct) *types.Type {
 	if s.Tag != "" {
 		ct.records[recordKey(s.Union, s.Tag)] = t
 	}
+	return t
+}
+
+// record enters a struct or union with its members.
+func (ct *Section) record(s *syntax.CStruct) *types.Type {
+	t := ct.declare(s)
+	if ct.laid[s] {
+		return t
+	}
+	ct.laid[s] = true
+	st := t.Struct
 	l := layout{union: s.Union, packed: s.Packed}
 	ct.busy[s] = true
 	for _, f := range s.Fields {

@@ -29,6 +29,10 @@ func (ct *Section) Enumerator(name string) (*types.Type, uint64, bool) {
 		return nil, 0, false
 	}
 	if t.Kind != types.Enum {
+		// A constant without a name for its type is 64 bits wide, as all are.
+		if int64(v) >= 0 {
+			return infer.LitPos[3], v, true
+		}
 		return infer.LitType(v, false), v, true
 	}
 	if t.Size != 8 || t.Signed {

@@ -29,6 +29,7 @@ type Section struct {
 	defs     map[*syntax.CStruct]*types.Type
 	enumDefs map[*syntax.CEnum]*types.Type
 	tags     map[string]*syntax.CStruct
+	laid     map[*syntax.CStruct]bool // laid out, or being so
 	busy     map[*syntax.CStruct]bool // being laid out
 	depth    int
 }
@@ -44,7 +45,7 @@ func New(out *diag.List, kernel hir.Types) *Section {
 	return &Section{out: out, kernel: kernel, Defines: map[string]*syntax.CDefine{}, records: map[string]*types.Type{},
 		enums: map[string]*types.Type{}, typedefs: map[string]*syntax.CTypedef{}, values: map[string]enumerator{},
 		defs: map[*syntax.CStruct]*types.Type{}, enumDefs: map[*syntax.CEnum]*types.Type{},
-		tags: map[string]*syntax.CStruct{}, busy: map[*syntax.CStruct]bool{}}
+		tags: map[string]*syntax.CStruct{}, laid: map[*syntax.CStruct]bool{}, busy: map[*syntax.CStruct]bool{}}
 }
 
 // KernelTypes reports whether types of the kernel are known, and if not why.
@@ -258,7 +259,7 @@ func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
 		if s == nil {
 			s = ct.tags[recordKey(t.Elem.Union, t.Elem.Name)]
 		}
-		return types.PointerTo(ct.record(s), sp)
+		return types.PointerTo(ct.declare(s), sp)
 	}
 	elem := ct.ctype(t.Elem, at)
 	if elem == nil {

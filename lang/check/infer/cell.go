@@ -15,7 +15,7 @@ type Cell struct {
 	First   source.Span // where the first contribution stands
 	Fixed   bool        // declared: contributions must fit
 	Locked  source.Span // decides which branch is compiled (T-PROM-12)
-	Writer  [2]int      // body and offset of the write that decided the address space
+	Writer  Write       // the write that decided the address spaces
 
 	Seen int // stamp of the last typing run that depends on it
 }
@@ -29,17 +29,18 @@ func (c *Cell) Set(raw *types.Type) {
 	c.Version++
 }
 
-// sameDeep is sameType that also looks at the flexibility of elements.
+// sameDeep is SameType that also looks at the flexibility and the address
+// spaces of elements.
 func sameDeep(a, b *types.Type) bool {
 	if !SameType(a, b) {
 		return false
 	}
-	if a.Kind != types.Record || a.Struct == b.Struct || a.Struct.Flavour < types.Tuple {
+	if a.Kind != types.Record || a.Struct == b.Struct || !isMade(a) {
 		return true
 	}
 	fa, fb := a.Struct.Fields(), b.Struct.Fields()
 	for i := range fa {
-		if fa[i].Type.Flex != fb[i].Type.Flex || !sameDeep(fa[i].Type, fb[i].Type) {
+		if fa[i].Type.Flex != fb[i].Type.Flex || fa[i].Type.Space != fb[i].Type.Space || !sameDeep(fa[i].Type, fb[i].Type) {
 			return false
 		}
 	}
@@ -76,17 +77,4 @@ func fitsType(want, t *types.Type) bool {
 	}
 	p, ok := Promote(want, t)
 	return ok && SameType(p, want)
-}
-
-// InSpace gives a pointer or an integer that holds an address another space.
-func InSpace(t *types.Type, sp types.Space) *types.Type {
-	switch {
-	case t.Space == sp:
-		return t
-	case t.Kind == types.Pointer:
-		return t.WithSpace(sp)
-	case t.Kind == types.Int && !t.Flex:
-		return IntIn(t.Size, t.Signed, sp)
-	}
-	return t
 }

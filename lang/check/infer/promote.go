@@ -29,6 +29,9 @@ func Promote(a, b *types.Type) (*types.Type, bool) {
 		}
 		return a, true
 	case types.Pointer:
+		if a.Space == types.SpaceNone {
+			a = a.WithSpace(b.Space)
+		}
 		return a, SamePointee(a.Elem, b.Elem)
 	case types.Array:
 		return a, a.Len == b.Len && SameType(a.Elem, b.Elem)

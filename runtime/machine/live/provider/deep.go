@@ -7,6 +7,7 @@ import (
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/stdlib/fgraph"
 )
 
 // Members that lie close together are read at once: a call of a helper costs
@@ -16,50 +17,51 @@ const (
 	deepMost = 128 // bytes of an argument
 )
 
-// deep notes for the arguments of a site what is read of the structs that they
-// point to. It tells whether there is anything to read.
-func (r *request) deep(s *hir.Site) bool {
+// deep says for the arguments of a site what is read of the structs that they
+// point to; nil when there is nothing to read.
+func (r *request) deep(s *hir.Site) fgraph.DeepArgs {
 	if s == nil {
-		return false
+		return nil
 	}
-	// Both halves of a site may share their arguments.
-	s.Args = slices.Clone(s.Args)
-	args := s.GraphArgs()
+	args := fgraph.Args(s)
 	words := len(args)
-	any := false
+	var out fgraph.DeepArgs
 	for i := range args {
 		t := args[i].Type
 		if !t.IsPtrToRecord() || t.Space == types.User {
 			continue
 		}
-		n := slices.IndexFunc(r.set.opts.Deep, func(d hir.Deep) bool { return d.Struct == t.Elem.Struct.Name })
+		n := slices.IndexFunc(r.set.deep, func(d fgraph.Deep) bool { return d.Struct == t.Elem.Struct.Name })
 		if n < 0 {
 			continue
 		}
-		d := deepArg(&r.set.opts.Deep[n], t.Elem)
-		if d == nil || words+1+d.Words > hir.GraphWords {
+		d := deepArg(&r.set.deep[n], t.Elem)
+		if d == nil || words+1+d.Words > fgraph.MaxWords {
 			continue
 		}
 		words += 1 + d.Words
-		args[i].Deep, any = d, true
+		if out == nil {
+			out = make(fgraph.DeepArgs, len(args))
+		}
+		out[i] = d
 	}
-	return any
+	return out
 }
 
 // deepFunc tells whether a function takes a pointer to a struct of the table.
 func (r *request) deepFunc(f fn) bool {
 	proto, err := r.set.k.Func(f.module, f.name)
-	return err == nil && r.deep(&hir.Site{Args: inRegisters(proto)})
+	return err == nil && r.deep(&hir.Site{Args: inRegisters(proto)}) != nil
 }
 
 // deepArg finds the members of a row in the struct as this kernel has it; nil
 // when it has none of them.
-func deepArg(row *hir.Deep, t *types.Type) *hir.DeepArg {
-	d := &hir.DeepArg{Row: row, Members: make([]hir.DeepRead, len(row.Members))}
+func deepArg(row *fgraph.Deep, t *types.Type) *fgraph.DeepArg {
+	d := &fgraph.DeepArg{Row: row, Members: make([]fgraph.DeepRead, len(row.Members))}
 	var order []int
 	for i, path := range row.Members {
 		if off, size, ok := member(t, path); ok && size > 0 {
-			d.Members[i] = hir.DeepRead{Off: off, Size: size}
+			d.Members[i] = fgraph.DeepRead{Off: off, Size: size}
 			order = append(order, i)
 		}
 	}
@@ -69,7 +71,7 @@ func deepArg(row *hir.Deep, t *types.Type) *hir.DeepArg {
 		m := &d.Members[i]
 		last := len(d.Reads) - 1
 		if last < 0 || m.Off > d.Reads[last].Off+d.Reads[last].Size+deepGap {
-			d.Reads = append(d.Reads, hir.DeepRead{Off: m.Off, At: total})
+			d.Reads = append(d.Reads, fgraph.DeepRead{Off: m.Off, At: total})
 			last++
 		}
 		read := &d.Reads[last]

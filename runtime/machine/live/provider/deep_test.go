@@ -7,6 +7,7 @@ import (
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/stdlib/fgraph"
 )
 
 func pointer(name string, fields ...types.Field) *types.Type {
@@ -23,35 +24,30 @@ func TestDeepArgs(t *testing.T) {
 	flow := pointer("flow",
 		types.Field{Name: "daddr", Type: u32, Offset: 40}, types.Field{Name: "saddr", Type: u32, Offset: 44},
 		types.Field{Name: "common", Type: inner, Offset: 100})
-	table := []hir.Deep{
+	table := []fgraph.Deep{
 		{Struct: "flow", Members: []string{"saddr", "common.family", "daddr", "missing", "common.bits", "saddr.inner"}},
 		{Struct: "empty", Members: []string{"missing"}},
 	}
-	r := &request{set: &Set{opts: Options{Deep: table}}}
+	r := &request{set: &Set{deep: table}}
 	args := []hir.Arg{{Name: "n", Type: u32}, {Name: "f", Type: flow}, {Name: "other", Type: pointer("other")}, {Name: "e", Type: pointer("empty")}, {Name: "by_value", Type: inner}, {Name: "g", Type: flow}}
 	site := &hir.Site{Args: args}
-	if !r.deep(site) {
-		t.Fatal("nothing is looked into")
-	}
-	if args[1].Deep != nil {
-		t.Error("the arguments of another site have changed")
-	}
+	deep := r.deep(site)
 	for i, a := range site.Args {
-		if (a.Deep != nil) != (i == 1) {
-			t.Errorf("argument %s: %v", a.Name, a.Deep)
+		if (deep.At(i) != nil) != (i == 1) {
+			t.Errorf("argument %s: %v", a.Name, deep.At(i))
 		}
 	}
-	d := site.Args[1].Deep
+	d := deep.At(1)
 	// What lies close together is read at once, and each read begins with a word.
-	want := &hir.DeepArg{
+	want := &fgraph.DeepArg{
 		Row: &table[0], Words: 2,
-		Reads:   []hir.DeepRead{{Off: 40, Size: 8, At: 0}, {Off: 104, Size: 1, At: 8}},
-		Members: []hir.DeepRead{{Off: 44, Size: 4, At: 4}, {Off: 104, Size: 1, At: 8}, {Off: 40, Size: 4, At: 0}, {}, {}, {}},
+		Reads:   []fgraph.DeepRead{{Off: 40, Size: 8, At: 0}, {Off: 104, Size: 1, At: 8}},
+		Members: []fgraph.DeepRead{{Off: 44, Size: 4, At: 4}, {Off: 104, Size: 1, At: 8}, {Off: 40, Size: 4, At: 0}, {}, {}, {}},
 	}
-	if diff := cmp.Diff(want, d, cmp.Comparer(func(a, b *hir.Deep) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, d, cmp.Comparer(func(a, b *fgraph.Deep) bool { return a == b })); diff != "" {
 		t.Errorf("how it is read (-want +got):\n%s", diff)
 	}
-	if r.deep(nil) || r.deep(&hir.Site{Args: []hir.Arg{{Name: "u", Type: &types.Type{Kind: types.Pointer, Size: 8, Space: types.User, Elem: flow.Elem}}}}) {
+	if r.deep(nil) != nil || r.deep(&hir.Site{Args: []hir.Arg{{Name: "u", Type: &types.Type{Kind: types.Pointer, Size: 8, Space: types.User, Elem: flow.Elem}}}}) != nil {
 		t.Error("memory of processes is looked into")
 	}
 	// An event has room for so many words.
@@ -60,14 +56,13 @@ func TestDeepArgs(t *testing.T) {
 		many = append(many, hir.Arg{Type: pointer("flow", types.Field{Name: "saddr", Type: u32}, types.Field{Name: "daddr", Type: u32, Offset: 36}, types.Field{Name: "common", Type: inner, Offset: 60})})
 	}
 	site = &hir.Site{Args: many}
-	r.deep(site)
 	n := len(site.Args)
-	for _, a := range site.Args {
-		if a.Deep != nil {
-			n += 1 + a.Deep.Words
+	for _, d := range r.deep(site) {
+		if d != nil {
+			n += 1 + d.Words
 		}
 	}
-	if n > hir.GraphWords {
+	if n > fgraph.MaxWords {
 		t.Errorf("%d words", n)
 	}
 }

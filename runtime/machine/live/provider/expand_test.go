@@ -13,6 +13,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/stdlib/fgraph"
 )
 
 // show is a site in one line: name, program, mechanism, what it needs to know.
@@ -42,7 +43,7 @@ func show(s *hir.Site) string {
 	if s.Entry != nil {
 		out += " entry=" + kinds[s.Entry.Attach.Kind]
 	}
-	if g := s.Graph; g != nil && g.Why != "" {
+	if g := fgraph.Of(s); g != nil {
 		out += fmt.Sprintf(" graph=%s depth=%d", [...]string{"ftrace", "bpf"}[g.Source], g.Depth)
 		if g.Only != nil {
 			out += fmt.Sprintf(" only=%v", g.Only)
@@ -207,7 +208,8 @@ func TestRefusals(t *testing.T) {
 		want string // part of message, notes and helps
 	}{
 		{"kprob:vfs_read", hir.Uses{}, "bad-probe", "kprob", "a probe type with a similar name exists: `kprobe`"},
-		{"U:x:y", hir.Uses{}, "not-supported", "U:x:y", "not supported yet: static probes of programs"},
+		{"U:x:y", hir.Uses{}, "no-match", "x", "does not exist"},
+		{"usdt:y", hir.Uses{}, "bad-attach-point", "usdt:y", "must specify at least path or pid"},
 		{"K:vfs_read", hir.Uses{}, "bad-probe", "K", "invalid probe type"},
 		{"fgraph:vfs_read:dept=3", hir.Uses{}, "bad-attach-point", "dept=3", "the options are depth, only, skip, args and irqs"},
 		{"fgraph:vfs_read:depth=0", hir.Uses{}, "bad-attach-point", "depth=0", "depth is a number from 1 to 200"},

@@ -8,10 +8,11 @@ import (
 
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/stdlib/fgraph"
 )
 
-// fgraph is the return of a function, with the tree of the calls below it.
-var fgraph = &Provider{
+// callGraph is the return of a function, with the tree of the calls below it.
+var callGraph = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "fgraph", Row: "X-FGRAPH", Usage: "fgraph:[module:]function[:depth=N][:only=PATTERN,…][:skip=PATTERN,…][:args=on|deep][:irqs=on]",
 		Doc:     "Return of a function, as ret:, and `graph` is the tree of the calls below it. depth bounds the levels (16), only and skip choose functions, args=on records arguments and args=deep what they point to, irqs=on keeps what interrupts ran.",
@@ -53,21 +54,18 @@ func expandFgraph(r *request) []*hir.Site {
 		}
 		// Before 5.11 the tracer does not see functions with a trampoline, and on
 		// all kernels the trampoline's own calls would be in the tree.
-		if plan.Source == hir.GraphFtrace && r.Attach == "" && r.set.kprobes() == nil {
+		if plan.Source == fgraph.Ftrace && r.Attach == "" && r.set.kprobes() == nil {
 			r.tracer = true
 		}
 	}
 	sites := expandCall(r)
 	if !r.Uses.Graph {
-		for _, s := range sites {
-			s.Graph = plan
-		}
 		return sites
 	}
 	for _, s := range sites {
 		g := *plan
 		if g.Enter = s.Entry; g.Deep {
-			r.deep(g.Enter)
+			g.EnterDeep = r.deep(g.Enter)
 		}
 		g.Func = s.Func
 		if g.Func == "" {
@@ -77,7 +75,7 @@ func expandFgraph(r *request) []*hir.Site {
 			g.Module = m
 		}
 		g.Parts = r.graphParts(&g)
-		s.Graph = &g
+		s.Plan = &g
 	}
 	return sites
 }
@@ -87,8 +85,8 @@ func expandFgraph(r *request) []*hir.Site {
 // means, and false after it has complained.
 func GraphOptions(options []hir.Part, fail func(p hir.Part, format string, args ...any) *diag.Diagnostic,
 	funcs func(p hir.Part, option, list string) ([]string, bool),
-) (*hir.Graph, bool) {
-	g := &hir.Graph{Depth: graphDepth}
+) (*fgraph.Plan, bool) {
+	g := &fgraph.Plan{Depth: graphDepth}
 	onOff := func(p hir.Part, name, value string, set *bool) bool {
 		*set = value == "on"
 		if value != "on" && value != "off" {
@@ -214,7 +212,7 @@ func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
 }
 
 // planGraph picks the source of the trees.
-func (r *request) planGraph(g *hir.Graph) bool {
+func (r *request) planGraph(g *fgraph.Plan) bool {
 	var tracer error
 	if r.set.opts.Ftrace != nil {
 		tracer = r.set.opts.Ftrace()
@@ -238,21 +236,21 @@ func (r *request) planGraph(g *hir.Graph) bool {
 		if tracer != nil {
 			return refuse("call graphs cannot be recorded by ftrace: %v", tracer)
 		}
-		g.Source, g.Why = hir.GraphFtrace, "ftrace, as the config says"
+		g.Source, g.Why = fgraph.Ftrace, "ftrace, as the config says"
 	case "bpf":
 		if programs != "" {
 			return refuse("call graphs cannot be recorded by programs: %s", programs)
 		}
-		g.Source, g.Why = hir.GraphBPF, "eBPF, as the config says"
+		g.Source, g.Why = fgraph.BPF, "eBPF, as the config says"
 	default:
 		if err := r.singly(); programs == "" && err != nil && tracer == nil && len(g.Only) > singleMost {
 			programs = fmt.Sprintf("only= matches %d functions, and more than %d are not reached one by one: %v", len(g.Only), singleMost, err)
 		}
 		switch {
 		case programs == "":
-			g.Source, g.Why = hir.GraphBPF, fmt.Sprintf("eBPF: programs at %d functions, which have return values and record nothing elsewhere", len(g.Only))
+			g.Source, g.Why = fgraph.BPF, fmt.Sprintf("eBPF: programs at %d functions, which have return values and record nothing elsewhere", len(g.Only))
 		case tracer == nil:
-			g.Source, g.Why = hir.GraphFtrace, "ftrace: "+programs
+			g.Source, g.Why = fgraph.Ftrace, "ftrace: "+programs
 		default:
 			return refuse("call graphs cannot be recorded: ftrace: %v; eBPF: %s", tracer, programs)
 		}

@@ -7,11 +7,12 @@ import (
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/stdlib/fgraph"
 )
 
 // graphParts are the places of the functions below the root.
-func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
-	if g.Source != hir.GraphBPF {
+func (r *request) graphParts(g *fgraph.Plan) []fgraph.Part {
+	if g.Source != fgraph.BPF {
 		return nil
 	}
 	listed, _ := r.set.named(g.Only) // graphFuncs has read the list
@@ -32,7 +33,7 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 	}
 	half := func(p *Provider) *request { h := part; h.p = p; return &h }
 	enter, exit := half(find("call")), half(find("ret"))
-	var parts []hir.GraphPart
+	var parts []fgraph.Part
 	for _, share := range r.sharings(len(fns)) {
 		var shared []fn
 		for _, f := range fns {
@@ -46,7 +47,7 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 			continue
 		}
 		e, x := share.sites(enter, exit, shared)
-		parts = append(parts, hir.GraphPart{Enter: mark(e), Exit: mark(x)})
+		parts = append(parts, fgraph.Part{Enter: mark(e), Exit: mark(x)})
 		fns = slices.DeleteFunc(fns, func(f fn) bool { return slices.Contains(shared, f) })
 	}
 	if r.Attach == "" && len(fns) > trampolinesMost && r.set.kprobes() == nil {
@@ -58,11 +59,12 @@ func (r *request) graphParts(g *hir.Graph) []hir.GraphPart {
 		if e == nil || x == nil {
 			continue
 		}
+		var deep fgraph.DeepArgs
 		if g.Deep {
-			r.deep(e)
+			deep = r.deep(e)
 		}
 		x.Entry = nil // arguments come with the entry's event
-		parts = append(parts, hir.GraphPart{Func: f.name, Enter: mark(e), Exit: mark(x)})
+		parts = append(parts, fgraph.Part{Func: f.name, Enter: mark(e), Exit: mark(x), Deep: deep})
 	}
 	return parts
 }

@@ -136,7 +136,7 @@ func (r *request) tracepointSite(t *tracefs.FS, category, event string, unique f
 		r.errorf("no-args", 1, "the fields of tracepoint:%s:%s cannot be read", category, event).WithNote("%v", err)
 		return nil
 	}
-	s.Args = formatArgs(r.set.k, format, category == "syscalls")
+	s.Args = formatArgs(r.set.k, format, category == "syscalls" || category == "raw_syscalls")
 	return s
 }
 
@@ -187,11 +187,12 @@ func scalarType(k *kernel.Kernel, text string, size int, signed bool, space type
 	if strings.Contains(text, "(*)") {
 		return types.PointerTo(types.VoidType, types.Kernel)
 	}
+	text = withoutQualifiers(text)
 	if rest, ok := strings.CutSuffix(text, "*"); ok {
 		if strings.Contains(text, "__user") {
 			space = types.User
 		}
-		rest = strings.TrimSpace(rest)
+		rest = withoutQualifiers(rest)
 		if strings.HasSuffix(rest, "*") {
 			return types.PointerTo(scalarType(k, rest, 8, false, space), space)
 		}
@@ -207,15 +208,45 @@ func scalarType(k *kernel.Kernel, text string, size int, signed bool, space type
 		case t.Kind == types.Int && (size == 1 || size == 2 || size == 4 || size == 8):
 			it := *types.IntType(size, signed)
 			it.Name = t.Name
+			it.Space = addressIn(&it, space)
 			return &it
 		case t.Size == size:
 			return t
 		}
 	}
 	if size == 1 || size == 2 || size == 4 || size == 8 {
-		return types.IntType(size, signed)
+		it := *types.IntType(size, signed)
+		it.Space = addressIn(&it, space)
+		return &it
 	}
 	return types.ArrayOf(types.Uint8, size)
+}
+
+// addressIn is the space of a number that may be an address: many system calls
+// take addresses as unsigned long (T-AS-03).
+func addressIn(t *types.Type, space types.Space) types.Space {
+	if t.Size == 8 && !t.Signed {
+		return space
+	}
+	return types.SpaceNone
+}
+
+// withoutQualifiers cuts the qualifiers behind a C type: those of the pointer
+// in "char *const".
+func withoutQualifiers(text string) string {
+	for {
+		text = strings.TrimSpace(text)
+		cut := text
+		for _, q := range []string{"const", "volatile", "restrict", "__user"} {
+			if rest, ok := strings.CutSuffix(text, q); ok && (strings.HasSuffix(rest, "*") || strings.HasSuffix(rest, " ")) {
+				cut = rest
+			}
+		}
+		if cut == text {
+			return text
+		}
+		text = cut
+	}
 }
 
 // namedType finds a type by its C name.

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"sync"
+
+	"probe/lang/value"
+	"probe/runtime/graph"
+)
+
+// Store keeps the graphs that a script has asked for. It is safe for
+// concurrent use.
+type Store struct {
+	mu     sync.Mutex
+	funcs  graph.Funcs
+	places map[*graph.Funcs][]int32 // of other tables' functions in funcs
+	shapes map[uint64][]*shape      // by hash
+	ids    map[key]*shape
+	recent map[key]*graph.Tree
+	order  []key // of recent, oldest first
+	calls  int   // in recent
+	style  graph.Style
+}
+
+// key is the identity of a call: a thread returns from one at a time. Several
+// probes may ask for different parts of its tree, and in a recording at one time.
+type key struct {
+	time  uint64
+	tid   int32
+	probe uint32
+}
+
+func keyOf(id value.GraphID) key { return key{id.Time, id.TID, id.Probe} }
+
+// shape is what the trees of calls have in common that went the same way.
+type shape struct {
+	first value.GraphID // stands for all
+	tree  *graph.Tree   // an example
+}
+
+// The trees whose times are remembered: a script prints a graph right after
+// asking for it. Shapes are kept as long as the run lasts.
+const (
+	recentTrees = 1024
+	recentCalls = 1 << 20
+)
+
+// NewStore makes a Store.
+func NewStore() *Store {
+	return &Store{places: map[*graph.Funcs][]int32{}, shapes: map[uint64][]*shape{}, ids: map[key]*shape{}, recent: map[key]*graph.Tree{}}
+}
+
+// SetStyle chooses how trees are printed.
+func (s *Store) SetStyle(style graph.Style) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.style = style
+}
+
+// Keep takes the tree of a call, which is the store's from now on. Its
+// functions are those of from.
+func (s *Store) Keep(id value.GraphID, t *graph.Tree, from *graph.Funcs) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	place := s.places[from]
+	for i := len(place); i < len(from.List); i++ {
+		place = append(place, s.funcs.Named(from.List[i]))
+	}
+	s.places[from] = place
+	for i := range t.Calls {
+		if c := &t.Calls[i]; c.Fn >= 0 && int(c.Fn) < len(place) {
+			c.Fn = place[c.Fn]
+		}
+	}
+	s.funcs.TakeSymbols(t, from)
+	k := keyOf(id)
+	sh := s.shape(t)
+	if sh == nil {
+		sh = &shape{first: id, tree: t}
+		hash := t.ShapeHash()
+		s.shapes[hash] = append(s.shapes[hash], sh)
+	}
+	s.ids[k] = sh
+	if s.recent[k] == nil {
+		s.order = append(s.order, k)
+		s.calls += len(t.Calls)
+	}
+	s.recent[k] = t
+	for len(s.order) > 1 && (len(s.order) > recentTrees || s.calls > recentCalls) {
+		if old := s.recent[s.order[0]]; old != nil {
+			s.calls -= len(old.Calls)
+		}
+		delete(s.recent, s.order[0])
+		s.order = s.order[1:]
+	}
+}
+
+// shape is that of a tree, nil when it is the first.
+func (s *Store) shape(t *graph.Tree) *shape {
+	for _, sh := range s.shapes[t.ShapeHash()] {
+		if sh.tree.SameShape(t) {
+			return sh
+		}
+	}
+	return nil
+}
+
+// Text is the graph of a call in a form, "" when there is none.
+func (s *Store) Text(id value.GraphID, form value.GraphForm) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := keyOf(id)
+	sh := s.ids[k]
+	if sh == nil {
+		return ""
+	}
+	t := s.recent[k]
+	switch {
+	case form == value.GraphJSON && t != nil:
+		return string(t.AppendJSON(nil, &s.funcs))
+	case form == value.GraphJSON:
+		return string(sh.tree.AppendJSON(nil, &s.funcs))
+	case form == value.GraphText && t != nil:
+		return t.Text(&s.funcs, s.style)
+	}
+	return sh.tree.Shape(&s.funcs) // which is what is left of a call long ago
+}
+
+// Same gives the graph that stands for all with the same shape.
+func (s *Store) Same(id value.GraphID) value.GraphID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sh := s.ids[keyOf(id)]; sh != nil {
+		return sh.first
+	}
+	return value.GraphID{} // graphs that were lost are alike
+}
+
+// Recent is the tree of a call that was kept a short while ago, with the table
+// of its functions; nil when it is not there any more.
+func (s *Store) Recent(id value.GraphID) (*graph.Tree, *graph.Funcs) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recent[keyOf(id)], &s.funcs
+}

@@ -1,0 +1,240 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"probe/runtime/graph"
+	"probe/runtime/graph/ftrace"
+	"probe/runtime/machine/live/tracefs"
+	"probe/stdlib/fgraph"
+)
+
+// Tracer holds the trees that the tracer function_graph records, until they are
+// asked for or cannot be any more.
+type Tracer struct {
+	src    *ftrace.Source
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu    sync.Mutex
+	more  *sync.Cond
+	funcs graph.Funcs
+	trees map[int32][]*graph.Tree // by thread, in the order of their ends
+	held  int                     // calls in trees
+	until int64                   // no tree that ended before will come
+	err   error
+	over  bool
+}
+
+// heldCalls bounds the memory of the trees that nobody has asked for: some
+// 60 MB.
+const heldCalls = 1 << 20
+
+// Start switches the tracer on for the probes of a script. Errors are those of
+// ftrace.Open, or a *ftrace.NoFuncError.
+func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads []int32, fill func(*graph.Func)) (*Tracer, error) {
+	opts := options(probes)
+	opts.Threads = threads
+	if opts.Only != nil {
+		// Where interrupts come in shows by the functions around them.
+		list, err := ftrace.ListFunctions(tfs)
+		if err != nil {
+			return nil, err
+		}
+		opts.Only = append(opts.Only, list.Framing()...)
+	}
+	t := &Tracer{trees: map[int32][]*graph.Tree{}, done: make(chan struct{})}
+	t.more = sync.NewCond(&t.mu)
+	opts.Until, opts.Guard = t.progress, &t.mu
+	src, err := ftrace.Open(ctx, tfs, opts)
+	if err != nil {
+		return nil, err
+	}
+	t.src = src
+	ctx, t.cancel = context.WithCancel(context.Background())
+	go func() {
+		defer close(t.done)
+		err := src.Record(ctx, &t.funcs, fill, t.add)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.err, t.over = err, true
+		t.more.Broadcast()
+	}()
+	return t, nil
+}
+
+// options are what the tracer has to record so that every probe has what it
+// asks for.
+func options(probes []*fgraph.Plan) ftrace.Options {
+	o := ftrace.Options{}
+	all, deep := false, 0
+	skips := map[string]int{}
+	for _, g := range probes {
+		o.Funcs = append(o.Funcs, g.Func)
+		all = all || g.Only == nil
+		o.Only = append(o.Only, g.Only...)
+		deep = max(deep, g.Depth+1)
+		o.Args = o.Args || g.Args
+		for _, name := range g.Skip {
+			skips[name]++
+		}
+	}
+	if all {
+		o.Only = nil
+	} else if o.Only == nil {
+		o.Only = o.Funcs[:len(o.Funcs):len(o.Funcs)]
+	}
+	for name, n := range skips {
+		if n == len(probes) {
+			o.Skip = append(o.Skip, name)
+		}
+	}
+	// The depth counts from the outermost function that is watched, which may
+	// have another one deep below it.
+	if len(probes) == 1 {
+		o.Depth = deep
+	}
+	return o
+}
+
+// add takes a tree from the recorder's goroutine, which holds the lock.
+func (t *Tracer) add(tree *graph.Tree) bool {
+	tid := tree.Thread.TID
+	if tid == 0 {
+		tid = -1 - int32(tree.Root().CPU)
+	}
+	t.trees[tid] = append(t.trees[tid], tree.Clone())
+	t.held += len(tree.Calls)
+	for t.held > heldCalls {
+		t.dropOldest()
+	}
+	t.more.Broadcast()
+	return true
+}
+
+func (t *Tracer) dropOldest() {
+	oldest, at := int64(1)<<62, int32(0)
+	for tid, list := range t.trees {
+		if list[0].Root().T1 < oldest {
+			oldest, at = list[0].Root().T1, tid
+		}
+	}
+	t.drop(at, 1)
+}
+
+// drop forgets the first n trees of a thread.
+func (t *Tracer) drop(tid int32, n int) {
+	list := t.trees[tid]
+	for _, tree := range list[:n] {
+		t.held -= len(tree.Calls)
+	}
+	if n == len(list) {
+		delete(t.trees, tid)
+		return
+	}
+	t.trees[tid] = list[n:]
+}
+
+// progress is called with the lock held.
+func (t *Tracer) progress(until int64) {
+	t.until = until
+	t.more.Broadcast()
+}
+
+// How long Find waits: for the events that are under way and for the end of a
+// watched call around the one that is meant, with which its tree comes; and at
+// most. The times of events count, so those that wait in a row wait once.
+const (
+	margin  = int64(100 * time.Millisecond)
+	patient = 3 * time.Second
+)
+
+// Find is the tree of the call of a function that a thread entered at start and
+// left at end, by the clock of programs, which is the tracer's. It waits until
+// the tracer must have recorded it, and is nil when it has not. The tree is the
+// caller's, its functions are those of the table, which Locked guards.
+func (t *Tracer) Find(tid int32, name string, start, end int64) *graph.Tree {
+	deadline := time.Now().Add(patient)
+	wake := time.AfterFunc(patient, t.more.Broadcast)
+	defer wake.Stop()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for {
+		if tree := t.find(tid, name, start, end); tree != nil {
+			return tree
+		}
+		if t.over || t.until > end+margin || time.Now().After(deadline) {
+			return nil
+		}
+		t.more.Wait()
+	}
+}
+
+func (t *Tracer) find(tid int32, name string, start, end int64) *graph.Tree {
+	for i := len(t.trees[tid]) - 1; i >= 0; i-- {
+		tree := t.trees[tid][i]
+		root := tree.Root()
+		if root.T0 > end || root.T1 < start {
+			continue
+		}
+		// The tree of another probe's function may hold the one that is meant.
+		if n, ok := tree.Nearest(&t.funcs, name, start); ok {
+			if c := &tree.Calls[n]; c.T0 <= end && c.T1 >= start {
+				return tree.Sub(n)
+			}
+		}
+	}
+	return nil
+}
+
+// Locked runs f while the table of functions does not change.
+func (t *Tracer) Locked(f func(funcs *graph.Funcs)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f(&t.funcs)
+}
+
+// Forget gives up the trees that ended before a time: nobody will ask for them
+// any more.
+func (t *Tracer) Forget(before int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for tid, list := range t.trees {
+		n := 0
+		for n < len(list) && list[n].Root().T1 < before {
+			n++
+		}
+		if n > 0 {
+			t.drop(tid, n)
+		}
+	}
+}
+
+// Where says how the tracer is used, for -v.
+func (t *Tracer) Where() string {
+	took := t.src.Enabled.Round(time.Millisecond)
+	if t.src.Instance == "" {
+		return "function_graph at the top level, since it works in no instance of this kernel; on after " + took.String()
+	}
+	return "function_graph in instance " + t.src.Instance + "; on after " + took.String()
+}
+
+// Recovered is what a probe that was killed had left and this one has put back;
+// its PID is 0 for nothing.
+func (t *Tracer) Recovered() ftrace.Cleaned { return t.src.Recovered }
+
+// Close switches the tracer off and puts everything back. It may be called
+// more than once.
+func (t *Tracer) Close() error {
+	t.cancel()
+	<-t.done
+	err := t.src.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil {
+		err, t.err = t.err, nil
+	}
+	return err
+}

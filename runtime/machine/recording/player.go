@@ -1,0 +1,408 @@
+package recording
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"probe/compiler/ir"
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/value"
+	"probe/runtime/graph"
+)
+
+// Player runs the programs of one script over a recording. It is not safe for
+// concurrent use.
+type Player struct {
+	rec   *View
+	obj   *object.Object
+	env   *ir.Env
+	maps  map[string]*ir.EnvMap
+	hooks map[*function]*hooks
+	all   []*hook
+	todo  []happening
+	twins map[int32][]int32 // by the first of several trees of one call, all of them
+	end   int64             // no event after it is looked at, 0 for no limit
+	read  int               // records of env.Ring that were taken
+
+	trees []*graph.Tree // of the event that runs
+	now   int64
+}
+
+// hooks are the probes of one function.
+type hooks struct{ call, ret, graph []*hook }
+
+// hook is a probe at one function.
+type hook struct {
+	probe       *hir.Probe
+	entry, main *object.Program
+	needs       needs
+	args        int             // how many the site has
+	left        [reasons]uint64 // calls that lack something
+}
+
+// needs are the values that not every call has.
+type needs struct{ ret, args, start, pid, comm bool }
+
+// The reasons to leave a call out.
+const (
+	noReturn = iota
+	noStart
+	noResult
+	noArgs
+	noPID
+	noComm
+	reasons
+)
+
+// reasonText says it in the receipt.
+var reasonText = [reasons]string{
+	"the return was not recorded", "the entry was not recorded", "the result was not recorded",
+	"the arguments were not recorded", "the process was not recorded", "the name of the thread was not recorded",
+}
+
+// Play makes a player with the maps of an object that was compiled for the view
+// (compiler.Config.Interpret). limit ends the replay after a time of the
+// recording; 0 is no limit.
+func (r *View) Play(obj *object.Object, limit time.Duration) (*Player, error) {
+	m := &Player{rec: r, obj: obj, maps: map[string]*ir.EnvMap{}, hooks: map[*function]*hooks{}}
+	m.env = ir.NewEnv(make([]byte, 8*slots))
+	m.env.NoKernel, m.env.Boot = true, uint64(r.rec.Header.BootOffset)
+	m.env.Rand = func() uint64 { return uint64(rand.Uint32()) }
+	// Each call has its own key, and those of one shape are merged when the map is
+	// read. The bound is for the memory of kernels.
+	graphKeys := map[string]bool{}
+	for _, om := range obj.Maps {
+		graphKeys[om.Spec] = om.Spec != "" && value.HasGraph(om.Key)
+	}
+	for _, name := range obj.MapNames {
+		em := ir.EnvMap{Name: name}
+		if spec := obj.Spec.Maps[name]; spec != nil {
+			em.KeySize, em.ValueSize, em.MaxEntries = int(spec.KeySize), int(spec.ValueSize), int(spec.MaxEntries)
+			em.Array = spec.Type == ebpf.Array
+			em.LRU = spec.Type == ebpf.LRUHash || spec.Type == ebpf.LRUCPUHash
+		}
+		if graphKeys[name] {
+			em.MaxEntries = math.MaxInt
+		}
+		m.maps[name] = m.env.AddMap(em)
+		if spec := obj.Spec.Maps[name]; spec != nil && len(spec.Contents) > 0 {
+			content, ok := spec.Contents[0].Value.([]byte)
+			if !ok {
+				return nil, fmt.Errorf("map %s has no bytes", name)
+			}
+			copy(m.Memory(name), content)
+		}
+	}
+	m.now = r.start()
+	if limit > 0 {
+		m.end = m.now + int64(limit)
+	}
+	for off, v := range map[int]int64{obj.StartOff: m.now + r.rec.Header.BootOffset} {
+		binary.LittleEndian.PutUint64(m.Memory("p_data")[off:], uint64(v))
+	}
+	m.hook()
+	m.todo = m.events()
+	return m, nil
+}
+
+// hook sorts the programs by the functions that they are about.
+func (m *Player) hook() {
+	byProbe := map[*hir.Probe]*hook{}
+	for _, p := range m.obj.Programs {
+		if !p.Site.About().Recorded {
+			continue
+		}
+		h := byProbe[p.Probe]
+		if h == nil {
+			h = &hook{probe: p.Probe}
+			byProbe[p.Probe] = h
+			m.all = append(m.all, h)
+		}
+		if p.Role == object.Entry {
+			h.entry = p
+			continue
+		}
+		h.main = p
+		fn := m.rec.funcs[symbolOf(p.Site)]
+		hs := m.hooks[fn]
+		if hs == nil {
+			hs = &hooks{}
+			m.hooks[fn] = hs
+		}
+		h.needs, h.args = needsOf(p.Probe), argsOf(p.Site)
+		h.needs.pid = h.needs.pid || m.rec.env.q.PID > 0
+		h.needs.comm = h.needs.comm || m.rec.env.q.Comm != ""
+		switch kind := p.Site.About(); {
+		case kind.Graph:
+			hs.graph = append(hs.graph, h)
+		case kind.Returns:
+			hs.ret = append(hs.ret, h)
+		default:
+			hs.call = append(hs.call, h)
+		}
+	}
+}
+
+// needsOf finds out what a probe's body cannot do without.
+func needsOf(pr *hir.Probe) needs {
+	n := needs{ret: pr.UsesRetval, start: pr.UsesDuration}
+	see := func(e hir.Expr) {
+		switch e := e.(type) {
+		case *hir.ArgRef, *hir.ArgsRecord:
+			n.args = true
+		case *hir.Call:
+			n.pid = n.pid || e.Sig.Uses.PID
+			n.comm = n.comm || e.Sig.Uses.Comm
+		}
+	}
+	hir.WalkExpr(pr.Pred, see, nil)
+	hir.WalkBlock(pr.Body, see, nil)
+	return n
+}
+
+// Plan calls yield with each probe and the number of calls that it is about.
+func (m *Player) Plan(yield func(probe string, calls int)) {
+	n := map[*hook]int{}
+	for _, e := range m.todo {
+		hs := m.hooks[m.rec.function(&m.rec.rec.Trees[e.tree].Calls[e.call])]
+		for _, x := range []struct {
+			runs bool
+			list []*hook
+		}{{e.enter, hs.call}, {e.graphs, hs.graph}, {e.rets, hs.ret}} {
+			for _, h := range x.list {
+				if x.runs {
+					n[h]++
+				}
+			}
+		}
+	}
+	for _, h := range m.all {
+		yield(h.main.Site.Name, n[h])
+	}
+}
+
+// Memory is the only value of an array.
+func (m *Player) Memory(name string) []byte {
+	if em := m.maps[name]; em != nil && em.Array {
+		return em.Get("\x00\x00\x00\x00")
+	}
+	return nil
+}
+
+// Map is a map of the script by its kernel name; nil for none.
+func (m *Player) Map(name string) *ir.EnvMap { return m.maps[name] }
+
+// Trees are those of the call that the programs which ran last are about, with
+// their functions; none for begin and end. Of several trees of one call each is
+// what another probe asked for.
+func (m *Player) Trees() ([]*graph.Tree, *graph.Funcs) { return m.trees, &m.rec.rec.Funcs }
+
+// Now is the wall clock at the time of what ran last.
+func (m *Player) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.WallOffset) }
+
+// Special runs the begin or end probes, in this process.
+func (m *Player) Special(phase hir.Phase) error {
+	m.trees = m.trees[:0]
+	m.env.PidTgid = uint64(os.Getpid())<<32 | uint64(unix.Gettid())
+	m.env.Comm, m.env.CPU = "probe", uint64(thisCPU())
+	for _, p := range m.obj.Programs {
+		if p.Site.About().Phase == phase {
+			if err := m.run(p, m.now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func thisCPU() uint32 {
+	var cpu uint32
+	// It has no way to fail.
+	_, _, _ = unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0)
+	return cpu
+}
+
+// Next runs the programs of the next event. It is false at the end.
+func (m *Player) Next() (bool, error) {
+	if len(m.todo) == 0 || m.end > 0 && m.todo[0].time > m.end {
+		return false, nil
+	}
+	if m.Pending() == 0 {
+		m.env.Recycle()
+	}
+	e := m.todo[0]
+	m.todo = m.todo[1:]
+	t := m.rec.rec.Trees[e.tree]
+	hs := m.hooks[m.rec.function(&t.Calls[e.call])]
+	m.trees = append(m.trees[:0], t)
+	if e.enter {
+		return true, m.feed(hs.call, &e, m.trees)
+	}
+	if e.graphs {
+		for _, n := range m.twins[e.tree][1:] {
+			m.trees = append(m.trees, m.rec.rec.Trees[n])
+		}
+		if err := m.feed(hs.graph, &e, m.trees); err != nil {
+			return true, err
+		}
+	}
+	if e.rets {
+		return true, m.feed(hs.ret, &e, m.trees[:1])
+	}
+	return true, nil
+}
+
+// feed runs probes for a call, each with the first of its trees that has what
+// the probe needs.
+func (m *Player) feed(hs []*hook, e *happening, trees []*graph.Tree) error {
+	for _, h := range hs {
+		why := -1
+		for _, t := range trees {
+			c := &t.Calls[e.call]
+			lacks := h.lacks(t, c)
+			if lacks < 0 {
+				why = -1
+				m.enter(t, c)
+				if err := m.both(h, c, e.enter); err != nil {
+					return err
+				}
+				break
+			}
+			if why < 0 {
+				why = lacks
+			}
+		}
+		if why >= 0 {
+			h.left[why]++
+		}
+	}
+	return nil
+}
+
+// both runs the entry half of a probe, if it has one, and its body.
+func (m *Player) both(h *hook, c *graph.Call, enter bool) error {
+	if h.entry != nil {
+		if err := m.run(h.entry, c.T0); err != nil {
+			return err
+		}
+	}
+	if m.now = c.T1; enter {
+		m.now = c.T0
+	}
+	return m.run(h.main, m.now)
+}
+
+// enter makes a call what the programs see.
+func (m *Player) enter(t *graph.Tree, c *graph.Call) {
+	th := &t.Thread
+	m.env.PidTgid = uint64(uint32(th.PID))<<32 | uint64(uint32(max(th.TID, 0)))
+	m.env.Comm, m.env.CPU = th.Comm, uint64(c.CPU)
+	m.env.FuncIP = m.rec.function(c).Addr
+	clear(m.env.Ctx.Data)
+	for i, a := range t.Args[c.Args : c.Args+int32(min(c.NArgs, slotArgs))] {
+		binary.LittleEndian.PutUint64(m.env.Ctx.Data[8*i:], a)
+	}
+	if c.Flags&graph.HasRet != 0 {
+		binary.LittleEndian.PutUint64(m.env.Ctx.Data[8*slotRet:], c.Ret)
+	}
+}
+
+// lacks is what a call lacks that a probe needs, -1 for nothing.
+func (h *hook) lacks(t *graph.Tree, c *graph.Call) int {
+	n, entry := &h.needs, !h.main.Site.About().Returns
+	switch {
+	case entry && c.Flags&graph.NoEntry != 0, n.start && c.Flags&graph.NoEntry != 0:
+		return noStart
+	case !entry && c.Flags&graph.NoExit != 0:
+		return noReturn
+	case n.ret && c.Flags&graph.HasRet == 0:
+		return noResult
+	case n.args && int(c.NArgs) < h.args:
+		return noArgs
+	case n.pid && t.Thread.PID == 0 && t.Thread.TID > 0:
+		return noPID
+	case n.comm && t.Thread.Comm == "":
+		return noComm
+	}
+	return -1
+}
+
+// argsOf is how many arguments a site has; each has a number.
+func argsOf(s *hir.Site) int {
+	n := 0
+	for i := range s.Args {
+		if s.Args[i].Name == "arg"+strconv.Itoa(n) {
+			n++
+		}
+	}
+	return n
+}
+
+// The bounds of a program: the turns that kernels allow a loop, and a number of
+// steps that no useful program takes.
+const (
+	mostTurns = 8 << 20
+	mostSteps = 1 << 30
+)
+
+// run runs a program at a time of the recording.
+func (m *Player) run(p *object.Program, clock int64) error {
+	m.env.Clock, m.env.Budget, m.env.Steps = uint64(clock), mostTurns, mostSteps
+	_, err := ir.Interp(p.IR, m.env)
+	if err == nil {
+		return nil
+	}
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "internal", Span: p.Probe.At,
+		Message: fmt.Sprintf("the program for %s cannot be interpreted: %v", p.Site.Name, err)}
+	if errors.Is(err, ir.ErrSteps) {
+		d.Code, d.Message = "too-complex", fmt.Sprintf("the program for %s does not come to its end", p.Site.Name)
+		return d.WithHelp("bound its loops")
+	}
+	return d.WithHelp("this is a fault of probe: please report it with the script")
+}
+
+// Left calls yield for each reason why calls were left out of a probe.
+func (m *Player) Left(yield func(probe, why string, n uint64)) {
+	for _, h := range m.all {
+		for why, n := range h.left {
+			if n > 0 {
+				yield(h.main.Site.Name, reasonText[why], n)
+			}
+		}
+	}
+}
+
+// Pending is the number of records that were not read.
+func (m *Player) Pending() uint64 { return uint64(len(m.env.Ring) - m.read) }
+
+// Read gives the records as event.Ring does.
+func (m *Player) Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error) {
+	for m.read < len(m.env.Ring) {
+		b := m.env.Ring[m.read]
+		m.read++
+		n++
+		if !yield(b) || n == limit {
+			break
+		}
+	}
+	if m.read == len(m.env.Ring) {
+		clear(m.env.Ring)
+		m.env.Ring, m.read = m.env.Ring[:0], 0
+	}
+	return n, false, nil
+}
+
+// Close does nothing: there is nothing to give back.
+func (m *Player) Close() error { return nil }
