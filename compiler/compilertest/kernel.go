@@ -120,7 +120,7 @@ func (k *Kernel) returns(s *hir.Site) {
 // graph is the plan of an fgraph: probe. The tracer records, or with config
 // fgraph = bpf programs at the functions below f: one at both ends of g and h;
 // with config attach = kprobe two for both; with config attach = fentry two for
-// each of them.
+// each of them; with config attach = multi one that asks the kernel for arguments.
 func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 	has := func(option string) bool {
 		return slices.ContainsFunc(r.Parts, func(p hir.Part) bool { return p.Text == option })
@@ -150,6 +150,9 @@ func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 		}
 	case "kprobe":
 		g.Parts = []fgraph.Part{{Enter: half(hir.AttachKprobeMulti, hir.ProgKprobe, inReg0, result), Exit: half(hir.AttachKretprobeMulti, hir.ProgKprobe, inReg0, result)}}
+	case "multi":
+		asked := hir.Arg{Name: "arg0", Type: types.Uint64, Loc: hir.Loc{Kind: hir.LocFuncArg, Size: 8}}
+		g.Parts = []fgraph.Part{{Enter: half(hir.AttachFsessionMulti, hir.ProgTracing, asked, hir.Arg{Name: "retval", Type: types.Uint64, Loc: hir.Loc{Kind: hir.LocFuncRet, Size: 8}})}}
 	default:
 		g.Parts = []fgraph.Part{{Enter: half(hir.AttachKprobeSession, hir.ProgKprobe, inReg0, result)}}
 	}
