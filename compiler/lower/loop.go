@@ -157,7 +157,8 @@ func (f *fn) readsCtx(e hir.Expr) bool {
 	case *hir.ArgsRecord, *hir.Duration:
 		return true
 	case *hir.Call:
-		return e.Sig.Context || e.Sig.Name == "usermode" || e.Sig.Name == "graph"
+		b := f.u.cfg.Builtins[e.Sig.Name]
+		return e.Sig.Context || b != nil && b.ReadsContext
 	}
 	return false
 }

@@ -3,6 +3,7 @@ package lower
 import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -67,9 +68,9 @@ func (f *fn) deepest() bool { return f.frames+1 > maxFrames }
 // whether there is room for them.
 func (f *fn) between() (n int, ok bool) {
 	switch t := f.Target(); {
-	case t.MayGoto:
+	case t.Has(target.MayGoto):
 		n = 0
-	case t.Loop:
+	case t.Has(target.Loop):
 		n = 1
 	default:
 		n = nestedLoops
@@ -162,7 +163,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 	out, ret, done := f.b.NewBlock("out"), f.b.NewBlock("returned"), f.b.NewBlock("done")
 	var r ir.Value
 	switch {
-	case t.MayGoto:
+	case t.Has(target.MayGoto):
 		head, in, cut := f.b.NewBlock("loop"), f.b.NewBlock("turn"), f.b.Cold(f.b.NewBlock("cut"))
 		f.b.Jump(head)
 		f.b.Use(head)
@@ -174,7 +175,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		r = f.call0(turn)
 		f.b.If(ir.EQ, 4, r, f.konst(wentOn), head, out)
 		f.b.Seal(head)
-	case t.Loop:
+	case t.Has(target.Loop):
 		code := f.far(f.region0(8))
 		f.b.Store(code.Base, code.Off, 8, f.konst(wentOn))
 		off := code.Off

@@ -1,6 +1,10 @@
 package lower
 
-import "probe/lang/hir"
+import (
+	"probe/compiler/target"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
 
 // plan decides how a probe's body is lowered; see outline.go.
 func (f *fn) plan(pr *hir.Probe) {
@@ -36,12 +40,12 @@ func (f *fn) effort(b *hir.Block) (work, branches int) {
 	const cap = 1 << 40
 	var inside []*hir.Block
 	skip := map[any]bool{}
-	loop := func(turns int, body *hir.Block) {
+	loop := func(turns int, body *hir.Block, copies bool) {
 		w, n := f.effort(body)
 		switch t := f.Target(); {
 		case n > 0:
 			w *= 2
-		case turns > fewTurns && int64(turns*w) > plainWork && (t.MayGoto || t.Loop):
+		case !copies && turns > fewTurns && int64(turns*w) > plainWork && (t.Has(target.MayGoto) || t.Has(target.Loop)):
 			turns = fewTurns
 		}
 		work = min(work+turns*w, cap)
@@ -69,13 +73,13 @@ func (f *fn) effort(b *hir.Block) (work, branches int) {
 			if n < 0 || n > 1<<16 {
 				n = 1 << 16
 			}
-			loop(int(n), s.Body)
+			loop(int(n), s.Body, false)
 		case *hir.While:
-			loop(1<<16, s.Body)
+			loop(1<<16, s.Body, false)
 		case *hir.ForMap:
-			loop(16, s.Body)
+			loop(16, s.Body, false)
 		case *hir.Unroll:
-			loop(int(s.N), s.Body)
+			loop(int(s.N), s.Body, true)
 		}
 	})
 	return work, branches
@@ -99,17 +103,16 @@ func (f *fn) expression(e hir.Expr) (work, branches int) {
 			return min(12*t.Size, searchWork), 6
 		}
 	case *hir.Call:
-		switch e.Sig.Name {
-		case "strcontains", "strstr", "strlen", "strncmp":
+		b := f.u.cfg.Builtins[e.Sig.Name]
+		switch {
+		case b != nil && b.Loops:
 			n := 8
 			for _, a := range e.Args {
 				n = max(n, a.Type().Size)
 			}
 			return min(12*n, searchWork), 6
-		case "kstack", "ustack":
+		case e.T != nil && (e.T.Kind == types.KStack || e.T.Kind == types.UStack):
 			// A loop over the frames that ends in one state, however it ends.
-			return 40, 2
-		case "len":
 			return 40, 2
 		}
 		if e.Sig.Async || len(e.Args) > 0 {

@@ -97,13 +97,15 @@ func (d *driver) compile(j load.Job) (*compiler.Object, diag.List) {
 	if prog == nil || list.HasErrors() {
 		return nil, list
 	}
-	t, err := d.k.Target(j.Text)
+	config := compiler.Config{Builtins: stdlib.Table(), Types: d.k}
+	t, err := d.k.Target(compiler.Needs(prog, config))
 	if err != nil {
 		list.Errorf("machine", source.Span{}, "%v", err)
 		return nil, list
 	}
 	d.restrict(t)
-	return compiler.Compile(prog, compiler.Config{Target: t, Builtins: stdlib.Table(), Types: d.k})
+	config.Target = t
+	return compiler.Compile(prog, config)
 }
 
 // config makes strings short where the keys of maps are limited, as probe does.
@@ -118,11 +120,11 @@ func (d *driver) restrict(t *target.Target) {
 	for _, f := range d.without {
 		switch f {
 		case "may_goto":
-			t.MayGoto = false
+			delete(t.Features, target.MayGoto)
 		case "loop":
-			t.Loop = false
+			delete(t.Features, target.Loop)
 		case "for_each_map_elem":
-			t.ForEachMapElem = false
+			delete(t.Features, target.ForEachMapElem)
 		}
 	}
 }
