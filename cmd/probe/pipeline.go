@@ -215,7 +215,7 @@ func (p *pipeline) check(params []string) (diag.List, bool) {
 		}
 		in.Config["missing_probes"] = "ignore" // the recording tells what it has nothing for
 	}
-	prog, out := check.Check(in)
+	prog, _, out := check.Check(in)
 	p.prog = prog
 	if prog != nil {
 		p.checkNamed(&out)

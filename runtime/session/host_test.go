@@ -85,7 +85,7 @@ func (s *script) compile(t *testing.T, text string, config compiler.Config, live
 	if list.HasErrors() {
 		t.Fatal(list.All)
 	}
-	prog, list := check.Check(&check.Input{
+	prog, _, list := check.Check(&check.Input{
 		File: tree, Builtins: stdlib.Signatures(), Probes: s.probes, Types: s.kernel,
 		Env: &kernel.Env{K: s.kernel}, Params: s.params, PID: config.PID, Unsafe: true, Maps: live,
 	})

@@ -59,7 +59,7 @@ func compileFor(tb testing.TB, r *recording.Recording, script string, env record
 	if list.HasErrors() {
 		tb.Fatal(list.Err())
 	}
-	prog, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: r, Types: r, Env: r.Env(env),
+	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: r, Types: r, Env: r.Env(env),
 		PID: env.PID, Comm: env.Comm, Config: map[string]string{"missing_probes": "ignore"}})
 	r.Unfed()
 	if list.HasErrors() {

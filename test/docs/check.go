@@ -54,7 +54,7 @@ func (c *Checker) Check(script string) diag.List {
 	if out.HasErrors() {
 		return out
 	}
-	prog, more := check.Check(&check.Input{
+	prog, _, more := check.Check(&check.Input{
 		File: tree, Builtins: stdlib.Signatures(), Probes: c.probes, Types: c.k,
 		Env: &kernel.Env{K: c.k}, Import: importModule,
 	})

@@ -36,7 +36,7 @@ func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]boo
 			in.Maps = append(in.Maps, r.maps[name].hir)
 		}
 	}
-	p, out := check.Check(&in)
+	p, _, out := check.Check(&in)
 	if p == nil {
 		return nil, r.ours(src, out)
 	}
@@ -56,7 +56,7 @@ func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]boo
 		}
 	}
 	if wide {
-		if again, more := check.Check(&in); again != nil {
+		if again, _, more := check.Check(&in); again != nil {
 			p, out = again, more
 		}
 	}

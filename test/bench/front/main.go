@@ -71,7 +71,7 @@ func measure(name string, n int) (*Time, error) {
 		if list.HasErrors() {
 			return nil, firstError(list)
 		}
-		prog, list := check.Check(&check.Input{
+		prog, _, list := check.Check(&check.Input{
 			File: tree, Builtins: stdlib.Signatures(), Probes: probes, Types: k,
 			Env: &kernel.Env{K: k},
 		})
