@@ -22,21 +22,20 @@ var nameFolders = []string{"lang/check", "lang/hir", "compiler", "runtime/machin
 // otherWords are places that compare with a word that is also the name of a
 // builtin or probe type and means something else there.
 var otherWords = map[string]string{
-	"lang/check/config.go fentry":        "a value of the variable attach",
-	"lang/check/config.go fgraph":        "the name of a variable",
-	"lang/check/config.go kprobe":        "a value of the variable attach",
-	"compiler/ir/parse.go ret":           "an instruction of the IR",
-	"lang/check/config.go strlen":        "an old name of a configuration variable",
-	"lang/check/words.go probe":          "a record",
-	"lang/check/words.go probetype":      "a record",
-	"lang/check/words.go str":            "a record",
-	"compiler/lower/hoist.go comm":       "part of the name of a kernel function",
-	"compiler/lower/hoist.go uid":        "part of the name of a kernel function",
-	"compiler/lower/hoist.go gid":        "part of the name of a kernel function",
-	"compiler/lower/hoist.go cgroup":     "part of the name of a kernel function",
-	"compiler/target/target.go ip":       "a register",
-	"runtime/session/resolver.go cgroup": "a file in /proc",
-	"cmd/front/repl/command.go exit":     "a command of the prompt",
+	"lang/check/config.go fentry":    "a value of the variable attach",
+	"lang/check/config.go fgraph":    "the name of a variable",
+	"lang/check/config.go kprobe":    "a value of the variable attach",
+	"compiler/ir/parse.go ret":       "an instruction of the IR",
+	"lang/check/config.go strlen":    "an old name of a configuration variable",
+	"lang/check/words.go probe":      "a record",
+	"lang/check/words.go probetype":  "a record",
+	"lang/check/words.go str":        "a record",
+	"compiler/lower/hoist.go comm":   "part of the name of a kernel function",
+	"compiler/lower/hoist.go uid":    "part of the name of a kernel function",
+	"compiler/lower/hoist.go gid":    "part of the name of a kernel function",
+	"compiler/lower/hoist.go cgroup": "part of the name of a kernel function",
+	"compiler/target/target.go ip":   "a register",
+	"cmd/front/repl/command.go exit": "a command of the prompt",
 }
 
 // TestNamesStayInRecords fails when code outside of the records decides by the

@@ -5,6 +5,7 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
+	"probe/runtime/engine"
 )
 
 var checkCommand = &command{
@@ -28,32 +29,21 @@ func runCheck(o *options, std stdio) int {
 		fail(std, usageError(o.command, fmt.Errorf("invalid output format %q: text or json", o.format)))
 		return exitUsage
 	}
-	p, list, ok := frontEnd(o, std)
-	if p == nil {
-		return exitUsage
-	}
-	p.show(list)
-	if !ok {
-		return status(list)
+	if checked, code := frontEnd(o, std); checked == nil {
+		return code
 	}
 	return exitOK
 }
 
-// frontEnd parses and checks the script of a command line.
-func frontEnd(o *options, std stdio) (*pipeline, diag.List, bool) {
+// frontEnd checks the script of a command line and shows the messages. The
+// status is for a script with errors, which gives nil.
+func frontEnd(o *options, std stdio) (*engine.Checked, int) {
 	f, params, err := readScript(o, std)
 	if err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
-		return nil, diag.List{}, false
+		return nil, exitUsage
 	}
-	p := newPipeline(o, std)
-	p.kernel.Warm(f.Text)
-	p.probes.Warm(f.Text)
-	list, ok := p.parse(f)
-	if ok {
-		var more diag.List
-		more, ok = p.check(params)
-		list.All = append(list.All, more.All...)
-	}
-	return p, list, ok
+	checked, list := engine.Check(o.script(f, params), o.machine(), o.checkOptions())
+	o.show(std, list)
+	return checked, status(list)
 }

@@ -77,15 +77,11 @@ func compatList(o *options, std stdio) int {
 		return exitUsage
 	}
 	if o.program != nil || len(o.words) == 1 && scriptFile(o.words[0]) {
-		p, list, ok := frontEnd(o, std)
-		if p == nil {
-			return exitUsage
+		checked, code := frontEnd(o, std)
+		if checked == nil {
+			return code
 		}
-		p.show(list)
-		if !ok {
-			return status(list)
-		}
-		for _, b := range p.prog.Probes {
+		for _, b := range checked.Program.Probes {
 			if b.Site.Type != "special" {
 				fmt.Fprintln(std.out, b.Site.Name)
 			}
@@ -118,10 +114,10 @@ func compatDebug(o *options, stages string, std stdio) int {
 // showCompat prints messages as bpftrace does: errors on standard error, the
 // warnings of a script that compiles on standard output (D-22), but never
 // among JSON (D-28).
-func (p *pipeline) showCompat(list *diag.List) {
-	w := p.std.err
-	if !list.HasErrors() && p.o.format != "json" {
-		w = p.std.out
+func (o *options) showCompat(std stdio, list *diag.List) {
+	w := std.err
+	if !list.HasErrors() && o.format != "json" {
+		w = std.out
 	}
 	_ = diag.RenderBpftrace(w, list)
 }

@@ -7,9 +7,9 @@ import (
 
 	"probe/cmd/front/bpftrace"
 	"probe/lang/diag"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/feature"
-	"probe/runtime/machine/live/kernel"
-	"probe/runtime/session"
 )
 
 // verifierLimit is BPF_COMPLEXITY_LIMIT_INSNS (kernel/bpf/verifier.c), the same
@@ -18,13 +18,14 @@ const verifierLimit = 1_000_000
 
 // compatInfo is --info (CLI-08).
 func compatInfo(std stdio) int {
-	if d := session.CheckPrivileges(); d != nil {
+	m := live.New(live.Options{})
+	if d := m.Refuses(); d != nil {
 		fail(std, d)
 		return exitUsage
 	}
-	host, k := feature.Host(), kernel.New(kernel.Options{})
-	_, _, dpath := k.Enumerator("BPF_FUNC_d_path")
-	_, modules := k.Named("struct", "btf_module") // kernel/bpf/btf.c, with CONFIG_DEBUG_INFO_BTF_MODULES
+	host, types := m.Features(), m.View(machine.Query{}).Types()
+	_, _, dpath := types.Enumerator("BPF_FUNC_d_path")
+	_, modules := types.Named("struct", "btf_module") // kernel/bpf/btf.c, with CONFIG_DEBUG_INFO_BTF_MODULES
 	i := &bpftrace.Info{
 		Version: version, DPath: dpath, TAIClock: host.Has(feature.TaiTime), FuncIP: host.Has(feature.FuncIP),
 		PerCPULookup: host.Has(feature.PerCPULookup), Loop: host.Has(feature.Loop), InstructionLimit: verifierLimit,

@@ -10,13 +10,14 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/cmd/front/repl"
-	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/engine"
 	"probe/runtime/graph/export"
 	"probe/runtime/lab"
-	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
 )
@@ -97,16 +98,8 @@ func completeScriptFiles(r cli.Request) cli.Candidates {
 
 // completeProgram completes the end of a script on the command line.
 func completeProgram(r cli.Request) cli.Candidates {
-	p := newPipeline(&options{command: &command{}}, stdio{})
-	at, list := repl.Complete(repl.Config{
-		Input: check.Input{
-			Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel, Env: &kernel.Env{K: p.kernel}, Config: environment(), Import: p.importFile,
-		},
-		Builtins: stdlib.Table(), Modules: stdlib.Modules,
-		List: func(pattern string, yield func(string) bool) error {
-			return p.probes.List(pattern, func(l provider.Listed) bool { return yield(l.Name) })
-		},
-	}, r.Word)
+	m := live.New(live.Options{BTF: os.Getenv("BPFTRACE_BTF")})
+	at, list := repl.Complete(repl.Config{Machine: m, Check: engine.CheckOptions{Config: environment()}}, r.Word)
 	c := cli.Candidates{NoSpace: true}
 	for _, w := range narrowed(list, len(r.Word)-at) {
 		c.List = append(c.List, cli.Candidate{Word: r.Word[:at] + w})
@@ -176,9 +169,9 @@ func completeFunctions(r cli.Request) cli.Candidates {
 // probeNames lists probes. A list that cannot be read is empty: completion is
 // no place for errors.
 func probeNames(pattern string) []string {
-	p := newPipeline(&options{command: &command{}}, stdio{})
+	m := live.New(live.Options{BTF: os.Getenv("BPFTRACE_BTF")})
 	var out []string
-	_ = p.probes.List(pattern, func(l provider.Listed) bool {
+	_ = m.List(pattern, func(l machine.Listed) bool {
 		out = append(out, l.Name)
 		return true
 	})

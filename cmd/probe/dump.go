@@ -8,6 +8,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/syntax"
+	"probe/runtime/engine"
 )
 
 // stages are what dump can show, in the order of the compiler.
@@ -38,39 +39,34 @@ func dumpStage(o *options, std stdio) int {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return exitUsage
 		}
-		p := newPipeline(o, std)
-		list, ok := p.parse(f)
-		p.show(list)
-		if !ok {
+		tree, list := engine.Parse(o.script(f, nil))
+		o.show(std, list)
+		if tree == nil {
 			return status(list)
 		}
-		fmt.Fprint(std.out, syntax.Dump(p.tree))
+		fmt.Fprint(std.out, syntax.Dump(tree))
 		return exitOK
 	}
-	p, list, ok := frontEnd(o, std)
-	if p == nil {
-		return exitUsage
-	}
-	p.show(list)
-	if !ok {
-		return status(list)
+	checked, code := frontEnd(o, std)
+	if checked == nil {
+		return code
 	}
 	switch o.stage {
 	case "types":
-		dumpTypes(p.prog, std)
+		dumpTypes(checked.Program, std)
 		return exitOK
 	case "hir":
-		p.prog.Dump(std.out)
+		checked.Program.Dump(std.out)
 		return exitOK
 	}
-	obj, more := p.compile(func(stage, program, text string) {
+	compiled, list := engine.Compile(checked, engine.CompileOptions{Dump: func(stage, program, text string) {
 		if stage == o.stage {
 			fmt.Fprintf(std.out, "; %s\n%s\n", program, strings.TrimRight(text, "\n"))
 		}
-	})
-	p.show(more)
-	if obj == nil {
-		return status(more)
+	}})
+	o.show(std, list)
+	if compiled == nil {
+		return status(list)
 	}
 	return exitOK
 }

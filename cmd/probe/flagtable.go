@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"probe/cmd/front/cli"
+	"probe/runtime/sink"
 )
 
 // flag is a row of the table of options.
@@ -22,6 +23,15 @@ const (
 	runners = "run record"            // run a script
 	readers = "run record check dump" // read a script
 )
+
+// outputFormats says what the formats of the output are.
+func outputFormats() string {
+	var list []string
+	for _, f := range sink.Formats() {
+		list = append(list, f.Name+" is "+f.Doc)
+	}
+	return strings.Join(list, ", ")
+}
 
 // flagTable has a row for each option. Parsing, help, completion, the manual
 // pages and docs/reference/cli.md are made from it. Rows of one name differ in
@@ -250,8 +260,8 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.out = v; return nil },
 	},
 	{
-		Name: "format", Short: 'f', Arg: "text|json", Group: outGroup, Commands: runners, Complete: cli.Words("text", "json"),
-		Help:    "Selects the format of the output: text, or one JSON object a line (default text).",
+		Name: "format", Short: 'f', Arg: "FORMAT", Group: outGroup, Commands: runners, Complete: cli.Words(sink.Names()...),
+		Help:    "Selects the format of the output (default " + sink.Names()[0] + "): " + outputFormats() + ".",
 		Example: "probe run -f json script.pr",
 		Set:     func(o *options, v string) error { o.format = v; return nil },
 	},

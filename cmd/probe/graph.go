@@ -59,8 +59,8 @@ type graphOptions struct {
 // defaultDepth is how many levels below the function are recorded.
 const defaultDepth = 16
 
-// recording is one run of "probe graph".
-type recording struct {
+// treeRun is one run of "probe graph".
+type treeRun struct {
 	o      *options
 	std    stdio
 	style  graph.Style
@@ -76,7 +76,7 @@ type recording struct {
 }
 
 func runGraph(o *options, std stdio) int {
-	r := &recording{o: o, std: std, offset: wallOffset()}
+	r := &treeRun{o: o, std: std, offset: wallOffset()}
 	if o.graph.style == "" {
 		o.graph.style = "tree"
 	}
@@ -175,14 +175,14 @@ func writable(path string) error {
 }
 
 // say tells the progress on standard error.
-func (r *recording) say(format string, args ...any) {
+func (r *treeRun) say(format string, args ...any) {
 	if !r.o.quiet {
 		fmt.Fprintf(r.std.err, format+"\n", args...)
 	}
 }
 
 // started tells what is being recorded.
-func (r *recording) started(src *ftrace.Source, opts ftrace.Options) {
+func (r *treeRun) started(src *ftrace.Source, opts ftrace.Options) {
 	if c := src.Recovered; c.PID != 0 {
 		r.say("put back the tracing settings that process %d had left", c.PID)
 	}
@@ -211,7 +211,7 @@ func (r *recording) started(src *ftrace.Source, opts ftrace.Options) {
 }
 
 // tree takes one recorded call; false ends the recording.
-func (r *recording) tree(t *graph.Tree) bool {
+func (r *treeRun) tree(t *graph.Tree) bool {
 	if provoke {
 		panic("provoked by PROBE_TEST_PANIC")
 	}
@@ -236,7 +236,7 @@ func (r *recording) tree(t *graph.Tree) bool {
 
 // wanted applies the filters to a call. One whose end was not seen counts as
 // neither slow nor failed.
-func (r *recording) wanted(t *graph.Tree, root *graph.Call) bool {
+func (r *treeRun) wanted(t *graph.Tree, root *graph.Call) bool {
 	g := &r.o.graph
 	open := root.Flags&(graph.NoExit|graph.NoEntry) != 0
 	switch {
@@ -253,7 +253,7 @@ func (r *recording) wanted(t *graph.Tree, root *graph.Call) bool {
 }
 
 // print shows a tree, or keeps it in the file.
-func (r *recording) print(t *graph.Tree) error {
+func (r *treeRun) print(t *graph.Tree) error {
 	if r.out != nil {
 		return r.out.Tree(t)
 	}
@@ -277,7 +277,7 @@ func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style
 }
 
 // finish tells what was shown, and what makes that incomplete.
-func (r *recording) finish(lost, missed uint64) int {
+func (r *treeRun) finish(lost, missed uint64) int {
 	where := ""
 	if r.o.out != "" {
 		where = " in " + r.o.out

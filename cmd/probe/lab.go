@@ -7,11 +7,9 @@ import (
 	"os"
 
 	"probe/cmd/front/cli"
-	"probe/compiler"
 	"probe/lang/diag"
-	"probe/lang/source"
+	"probe/runtime/engine"
 	"probe/runtime/lab"
-	"probe/runtime/session"
 )
 
 var labCommand = &command{
@@ -109,32 +107,24 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 		return nil, fmt.Errorf("the script %s is not in this build: %w", script, os.ErrNotExist)
 	}
 	so := &options{command: runCommand, pid: l.Client.PID, quiet: true, verbose: o.verbose}
-	p := newPipeline(so, std)
-	p.kernel.Warm(text)
-	p.probes.Warm(text)
-	list, ok := p.parse(source.New(script+".pr", text))
-	var obj *compiler.Object
-	if ok {
-		var more diag.List
-		obj, more = p.build(nil, nil)
-		list.All = append(list.All, more.All...)
-	}
-	p.show(list)
-	if obj == nil {
+	m := so.machine()
+	compiled, list := engine.Build(engine.Script{Name: script + ".pr", Text: text}, m, so.checkOptions(), so.compileOptions())
+	so.show(std, list)
+	if compiled == nil {
 		return nil, fmt.Errorf("the script %s does not compile for this kernel", script)
 	}
-	opts, _, code := sessionOptions(so, std, p)
+	opts, _, code := runOptions(so, std, m)
 	if code != exitOK {
 		return nil, errors.New("the script's output cannot be set up")
 	}
 	opts.Force = force
-	opts.PID = 0 // the end of the client must not end the tracing
+	opts.Outlive = true // the end of the client must not end the tracing
 	ready := make(chan struct{})
 	opts.Ready = func(int) { close(ready) }
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
-		_, err := session.Run(ctx, obj, opts)
+		_, err := engine.Run(ctx, compiled, opts)
 		if closeErr := opts.Sink.Close(); err == nil {
 			err = closeErr
 		}
@@ -144,9 +134,9 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	case <-ready:
 	case err := <-done:
 		cancel()
-		var refused *session.LoadError
+		var refused *engine.LoadError
 		if errors.As(err, &refused) {
-			p.show(diag.List{All: []*diag.Diagnostic{refused.Diag}})
+			so.show(std, diag.List{All: []*diag.Diagnostic{refused.Diag}})
 		}
 		return nil, fmt.Errorf("the script %s does not run: %w", script, err)
 	}

@@ -5,7 +5,7 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
-	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine"
 )
 
 var lsCommand = &command{
@@ -33,12 +33,12 @@ func runLs(o *options, std stdio) int {
 }
 
 func listProbes(o *options, std stdio, patterns []string) int {
-	p := newPipeline(o, std)
+	m := o.machine()
 	w := newWriter(std.out)
 	defer w.Flush()
 	for _, pattern := range patterns {
 		found := false
-		err := p.probes.List(pattern, func(l provider.Listed) bool {
+		err := m.List(pattern, func(l machine.Listed) bool {
 			found = true
 			fmt.Fprintln(w, l.Name)
 			if o.verbose && l.Params != nil {

@@ -16,8 +16,8 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
+	"probe/runtime/engine"
 	"probe/runtime/lab"
-	"probe/runtime/session"
 )
 
 // stdio are the streams of one invocation, so that tests can have their own.
@@ -27,9 +27,7 @@ type stdio struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == session.HoldArg {
-		session.Hold(os.Args[2:])
-	}
+	engine.MaybeChild()
 	lab.MaybeChild()
 	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
 }

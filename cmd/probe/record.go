@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"probe/cmd/front/cli"
-	"probe/compiler/object"
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/value"
+	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
-	"probe/runtime/session"
 	"probe/runtime/sink"
 	"probe/stdlib/fgraph"
 )
@@ -83,14 +83,14 @@ type recorder struct {
 }
 
 // startRecorder creates the file and makes the run give it what is to be kept.
-func startRecorder(o *options, f *source.File, params []string, obj *object.Object, opts *session.Options) (*recorder, error) {
+func startRecorder(o *options, f *source.File, params []string, compiled *engine.Compiled, opts *engine.RunOptions) (*recorder, error) {
 	offset := wallOffset()
 	now := time.Now()
 	r := &recorder{path: o.record, quiet: o.quiet, start: now, start0: now.UnixNano() - int64(offset),
 		known: map[value.GraphID]int{}, stop: make(chan struct{}), done: make(chan struct{})}
 	h := record.Header{Started: now, WallOffset: int64(offset), BootOffset: int64(bootOffset()), Kernel: kernelRelease(), Arch: runtime.GOARCH,
 		Script: &record.Script{Name: f.Name, Text: f.Text, Args: params}}
-	h.Functions, h.Source = graphRoots(obj)
+	h.Functions, h.Source = graphRoots(compiled.Program)
 	var err error
 	if r.w, err = record.Create(o.record, h, &r.funcs); err != nil {
 		return nil, err
@@ -103,9 +103,9 @@ func startRecorder(o *options, f *source.File, params []string, obj *object.Obje
 
 // graphRoots are the functions whose trees a script asks for, and what records
 // them when that is the same for all.
-func graphRoots(obj *object.Object) (funcs []string, from string) {
+func graphRoots(p *hir.Program) (funcs []string, from string) {
 	sources := map[fgraph.Source]string{fgraph.BPF: "bpf", fgraph.Ftrace: "ftrace"}
-	for _, pr := range obj.HIR.Probes {
+	for _, pr := range p.Probes {
 		g := fgraph.Of(pr.Site)
 		if g == nil {
 			continue

@@ -7,14 +7,8 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/cmd/front/repl"
-	"probe/compiler/target"
-	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/runtime/machine/live/bpf"
-	"probe/runtime/machine/live/kernel"
-	"probe/runtime/machine/live/provider"
-	"probe/runtime/session"
-	"probe/stdlib"
+	"probe/runtime/machine"
 )
 
 var replCommand = &command{
@@ -32,30 +26,16 @@ var replCommand = &command{
 }
 
 func runRepl(o *options, std stdio) int {
-	p := newPipeline(o, std)
+	m := o.machine()
 	prelude := ""
-	if !bpf.LargeKeys() {
+	if limit := m.View(machine.Query{}).KeyLimit(); limit > 0 {
 		// What is usual elsewhere would not fit into the keys of maps.
-		prelude = fmt.Sprintf("config = { max_strlen = %d; max_stack_frames = %d }", bpf.SmallKey/2, bpf.SmallKey/8-4)
+		prelude = fmt.Sprintf("config = { max_strlen = %d; max_stack_frames = %d }", limit/2, limit/8-4)
 	}
 	code, err := repl.Run(context.Background(), repl.Config{
-		Input: check.Input{
-			Builtins: stdlib.Signatures(), Probes: p.probes, Types: p.kernel,
-			Env:    &kernel.Env{K: p.kernel, PID: o.pid, Comm: o.comm},
-			Config: environment(), PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Import: p.importFile,
-		},
-		Builtins: stdlib.Table(),
-		// What was imported counts too: its text is part of what may run.
-		Target: func(text string) (*target.Target, error) { return p.kernel.Target(p.texts.String() + text) },
-		List: func(pattern string, yield func(string) bool) error {
-			return p.probes.List(pattern, func(l provider.Listed) bool { return yield(l.Name) })
-		},
-		Modules: stdlib.Modules,
-		Prelude: prelude,
-		Session: session.Options{Probes: p.probes, Resolver: session.NewResolver(), PID: o.pid, AllErrors: o.keepWarnings > 0},
-		Check:   session.CheckPrivileges,
-		Banner:  fmt.Sprintf("probe %s. Type a clause or an expression; :help explains, Ctrl-D leaves.", version),
-		In:      std.in, Out: std.out, Err: std.err, Color: colored(std.err),
+		Machine: m, Check: o.checkOptions(), AllErrors: o.keepWarnings > 0, Prelude: prelude,
+		Banner: fmt.Sprintf("probe %s. Type a clause or an expression; :help explains, Ctrl-D leaves.", version),
+		In:     std.in, Out: std.out, Err: std.err, Color: colored(std.err),
 	})
 	if err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"io"
 
 	"probe/runtime/graph/record"
@@ -12,7 +10,7 @@ import (
 // replay prints a recording in its order, and tells whether the script's
 // results were complete. A tree is where the script printed it; one that it
 // did not print, as when it only counted them, is where it was recorded.
-func (r *recording) replay(rec *record.Recording) (whole bool) {
+func (r *treeRun) replay(rec *record.Recording) (whole bool) {
 	whole = true
 	shown := map[int]bool{} // by events
 	if !r.o.graph.treesOnly {
@@ -48,7 +46,7 @@ func (r *recording) replay(rec *record.Recording) (whole bool) {
 	}
 	for i := range rec.Events {
 		e := &rec.Events[i]
-		whole = whole && !incompleteReceipt(e)
+		whole = whole && !e.Incomplete()
 		if r.o.graph.treesOnly {
 			continue
 		}
@@ -77,18 +75,6 @@ func (r *recording) replay(rec *record.Recording) (whole bool) {
 	}
 	upTo(len(rec.Trees))
 	return whole
-}
-
-// incompleteReceipt tells the receipt of a run whose results were not
-// complete.
-func incompleteReceipt(e *record.Event) bool {
-	var o struct {
-		Type     string `json:"type"`
-		Complete bool   `json:"complete"`
-	}
-	// Other objects are not worth the parsing.
-	head := e.JSON[:min(len(e.JSON), 40)]
-	return bytes.Contains(head, []byte(`"receipt"`)) && json.Unmarshal(e.JSON, &o) == nil && o.Type == "receipt" && !o.Complete
 }
 
 // lineWriter knows whether the next byte starts a line.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -13,7 +12,8 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
-	"probe/runtime/session"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
 	"probe/runtime/sink"
 )
 
@@ -65,85 +65,87 @@ func runScript(o *options, std stdio) int {
 	}
 	ctx, force, stop := signals()
 	defer stop()
-	p := newPipeline(o, std)
-	p.kernel.Warm(f.Text)
-	p.probes.Warm(f.Text)
-
-	opts, closeOut, code := sessionOptions(o, std, p)
+	m := o.machine()
+	m.Warm(f.Text)
+	opts, closeOut, code := runOptions(o, std, m)
 	if code != exitOK {
 		return code
 	}
 	defer closeOut()
 	opts.Force = force
+	check := o.checkOptions()
 	if o.cmd != "" {
-		child, err := session.NewChild(strings.Fields(o.cmd))
-		if err != nil {
+		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return exitUsage
 		}
-		defer child.Close()
-		opts.Child, opts.PID, p.child = child, child.PID(), child.PID()
+		defer check.Child.Close()
 	}
-	list, ok := p.parse(f)
-	if !ok {
-		p.show(list)
-		return status(list)
-	}
-	obj, more := p.build(params, nil)
-	list.All = append(list.All, more.All...)
-	if d := session.CheckPrivileges(); obj != nil && d != nil {
+	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
+	if d := m.Refuses(); compiled != nil && d != nil {
 		list.Add(d)
-		obj = nil
+		compiled = nil
 	}
-	p.show(list)
-	if obj == nil {
+	o.show(std, list)
+	if compiled == nil {
 		return status(list)
 	}
-	opts.Report = func(d *diag.Diagnostic) { p.show(diag.List{All: []*diag.Diagnostic{d}}) }
 	var keep *recorder
 	if o.record != "" {
-		if keep, err = startRecorder(o, f, params, obj, &opts); err != nil {
+		if keep, err = startRecorder(o, f, params, compiled, &opts); err != nil {
 			fail(std, recordError(err))
 			return exitUsage
 		}
 	}
-	res, err := session.Run(ctx, obj, opts)
+	res, err := engine.Run(ctx, compiled, opts)
 	if closeErr := opts.Sink.Close(); closeErr != nil && err == nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + closeErr.Error()})
 	}
-	if keep != nil && !keep.finish(std, err == nil) && err == nil && res.Exit == exitOK {
-		res.Exit = exitRun
+	whole := keep == nil || keep.finish(std, err == nil)
+	code = o.finish(std, res, err)
+	if !whole && err == nil && code == exitOK {
+		return exitRun
 	}
-	return p.finish(res, err)
+	return code
+}
+
+// compileOptions are what the script of a command line is compiled with.
+func (o *options) compileOptions() engine.CompileOptions {
+	return engine.CompileOptions{Lookups: o.keepWarnings > 0}
 }
 
 // finish turns the end of a run into an exit code.
-func (p *pipeline) finish(res session.Result, err error) int {
-	var refused *session.LoadError
+func (o *options) finish(std stdio, res engine.Result, err error) int {
+	var refused *engine.LoadError
 	switch {
+	case err == nil && o.strict && !res.Complete && res.Exit == exitOK:
+		return exitStrict
 	case err == nil:
 		return res.Exit
 	case errors.As(err, &refused):
-		p.show(diag.List{All: []*diag.Diagnostic{refused.Diag}})
+		list := diag.List{All: []*diag.Diagnostic{refused.Diag}}
+		o.show(std, list)
 		if refused.Early {
 			return exitUsage
+		}
+		if status(list) == exitInternal {
+			return exitInternal
 		}
 		return exitRun
 	case errors.Is(err, context.Canceled):
 		return exitOK // ended by a signal before anything ran (O-EXIT-01)
 	}
-	fail(p.std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
+	fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
 	return exitRun
 }
 
-// sessionOptions makes printer and options of a run. The returned function
+// runOptions makes the sink and the options of a run. The returned function
 // closes the output file.
-func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func(), int) {
-	bad := func(err error) (session.Options, func(), int) {
+func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, func(), int) {
+	bad := func(err error) (engine.RunOptions, func(), int) {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
-		return session.Options{}, nil, exitUsage
+		return engine.RunOptions{}, nil, exitUsage
 	}
-	var out io.Writer = std.out
 	closeOut := func() {}
 	buffering := sink.ByLine
 	if o.buffer != "" {
@@ -152,16 +154,13 @@ func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func()
 			return bad(err)
 		}
 	}
-	resolver := session.NewResolver()
-	if p.recording != nil {
-		resolver = session.ReplayResolver(p.recording)
-	}
+	resolver := engine.NewResolver(m)
 	style, err := o.graphStyle()
 	if err != nil {
 		return bad(err)
 	}
 	resolver.SetGraphStyle(style)
-	config := sink.Config{Out: out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
+	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err)}
 	if _, err := sink.New(o.format, config); err != nil {
 		return bad(err)
@@ -177,10 +176,10 @@ func sessionOptions(o *options, std stdio, p *pipeline) (session.Options, func()
 	if err != nil {
 		return bad(err)
 	}
-	opts := session.Options{
-		Probes: p.probes, Sink: printer, Resolver: resolver, PID: o.pid, For: o.duration, MaxEvents: o.maxEvents,
-		AllErrors: o.keepWarnings > 0, Strict: o.strict, DryRun: o.dryRun, Compat: o.compat,
-		Ready: notify(std),
+	opts := engine.RunOptions{
+		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
+		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Ready: notify(std),
+		Report: func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) },
 	}
 	if o.verbose {
 		var mu sync.Mutex

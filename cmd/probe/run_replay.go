@@ -1,17 +1,14 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
 	"probe/lang/diag"
 	"probe/lang/source"
-	"probe/runtime/event"
+	"probe/runtime/engine"
 	"probe/runtime/graph/record"
-	replay "probe/runtime/machine/recording"
-	"probe/runtime/session"
+	"probe/runtime/machine/recording"
 	"probe/runtime/sink"
 )
 
@@ -48,49 +45,26 @@ func runReplay(o *options, std stdio) int {
 	}
 	ctx, force, stop := signals()
 	defer stop()
-	p := newPipeline(o, std)
-	p.recording = replay.New(rec)
-	list, ok := p.parse(f)
-	if !ok {
-		p.show(list)
-		return status(list)
-	}
-	obj, more := p.build(params, nil)
-	list.All = append(list.All, more.All...)
-	replay.Explain(&list)
-	unfed := p.recording.Unfed()
-	if obj != nil && !list.HasErrors() {
-		lacks := p.recording.Check(p.tree, obj)
-		list.All = append(list.All, lacks.All...)
-	}
-	if (unfed > 0 || list.HasErrors()) && o.sameScript(rec, f, params) {
+	m := recording.New(o.replay, rec)
+	compiled, list := engine.Build(o.script(f, params), m, o.checkOptions(), o.compileOptions())
+	if list.HasErrors() && o.sameScript(rec, f, params) {
 		return showOutput(o, std, rec, &list)
 	}
-	p.show(list)
-	if obj == nil || list.HasErrors() {
+	o.show(std, list)
+	if compiled == nil {
 		return status(list)
 	}
-	opts, closeOut, code := sessionOptions(o, std, p)
+	opts, closeOut, code := runOptions(o, std, m)
 	if code != exitOK {
 		return code
 	}
 	defer closeOut()
-	opts.Force, opts.Missing = force, missing(o.replay, rec)
-	m, err := replay.NewMachine(p.recording, obj, o.duration)
-	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "internal", Message: err.Error()})
-		return exitInternal
-	}
-	res, err := session.Replay(ctx, obj, m, opts)
+	opts.Force, opts.Report = force, nil
+	res, err := engine.Run(ctx, compiled, opts)
 	if closeErr := opts.Sink.Close(); closeErr != nil && err == nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + closeErr.Error()})
 	}
-	var broken *session.LoadError
-	if errors.As(err, &broken) && broken.Diag.Code == "internal" {
-		p.show(diag.List{All: []*diag.Diagnostic{broken.Diag}})
-		return exitInternal
-	}
-	return p.finish(res, err)
+	return o.finish(std, res, err)
 }
 
 // sameScript tells the script that made the recording, as it was run. What it
@@ -143,49 +117,4 @@ func asJSON(rec *record.Recording) {
 			e.Text = string(append(b, "}\n"...))
 		}
 	}
-}
-
-// missing is what makes a recording incomplete, for the receipt.
-func missing(path string, rec *record.Recording) []event.ReceiptItem {
-	var out []event.ReceiptItem
-	if rec.Damage != nil {
-		out = append(out, event.ReceiptItem{Kind: event.Damaged, Where: path, Count: 1, Detail: fmt.Sprintf("from line %d on: %v", rec.Damage.Line, rec.Damage.Err)})
-	}
-	if e := rec.End; e != nil {
-		if e.Lost > 0 {
-			out = append(out, event.ReceiptItem{Kind: event.LostEvents, Count: e.Lost, Detail: "while it was recorded"})
-		}
-		if e.MissedReturns > 0 {
-			out = append(out, event.ReceiptItem{Kind: event.MissedReturns, Count: e.MissedReturns, Detail: "while it was recorded"})
-		}
-	}
-	for i := range rec.Events {
-		if incompleteReceipt(&rec.Events[i]) {
-			out = append(out, recordedReceipt(rec.Events[i].JSON)...)
-		}
-	}
-	return out
-}
-
-// recordedReceipt takes from the receipt of a recorded script what says that
-// calls or trees may be missing. The rest is about what it printed.
-func recordedReceipt(text []byte) []event.ReceiptItem {
-	var r struct {
-		Data []struct {
-			Kind  event.ReceiptKind `json:"kind"`
-			Where string            `json:"where"`
-			Count uint64            `json:"count"`
-		} `json:"data"`
-	}
-	if json.Unmarshal(text, &r) != nil {
-		return nil // the caller has parsed it
-	}
-	var out []event.ReceiptItem
-	for _, it := range r.Data {
-		switch it.Kind {
-		case event.LostEvents, event.LostGraphs, event.MissedReturns, event.Recursion, event.NotAttached:
-			out = append(out, event.ReceiptItem{Kind: it.Kind, Where: it.Where, Count: it.Count, Detail: "while it was recorded"})
-		}
-	}
-	return out
 }

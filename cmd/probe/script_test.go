@@ -7,7 +7,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"probe/internal/guest/guesttest"
-	"probe/runtime/session"
+	"probe/runtime/machine/live"
 )
 
 // withGuests ends the guests of the tests when they are through.
@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "bpf" {
-				return session.CheckPrivileges() == nil, nil
+				return live.New(live.Options{}).Refuses() == nil, nil
 			}
 			return false, nil
 		},

@@ -53,7 +53,7 @@ func showRecording(o *options, std stdio, rec *record.Recording) int {
 		fail(std, usageError(o.command, err))
 		return exitUsage
 	}
-	r := &recording{o: o, std: std, style: style, funcs: rec.Funcs, offset: time.Duration(rec.Header.WallOffset)}
+	r := &treeRun{o: o, std: std, style: style, funcs: rec.Funcs, offset: time.Duration(rec.Header.WallOffset)}
 	whole := r.replay(rec)
 	if r.err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "print the recording: " + r.err.Error()})

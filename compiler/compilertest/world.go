@@ -11,6 +11,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/stdlib/fgraph"
@@ -27,6 +28,10 @@ type World struct {
 	// memoryOf is what a step can name (number).
 	memoryOf map[string]*ir.Region
 }
+
+// StackBase is the lowest address of the stacks of all threads. Programs know no
+// stack by its content, only by where the stack pointer is ("sp" in a step).
+const StackBase = 0x40000000
 
 // contextSize holds struct pt_regs, and what the tracepoint points to.
 const contextSize = 256
@@ -71,8 +76,8 @@ func (w *World) memory(name string) []byte {
 //	kprobe:f arg0=5 pid=42 comm=sshd
 //
 // The names are those of the site's arguments, retval, and pid, tid, uid, gid,
-// cpu, comm, ip (the address of the function), stop (the run is over) and
-// return (which end of a function the program of a session is at). What is not
+// cpu, comm, ip (the address of the function), sp (the stack pointer), stop (the run
+// is over) and return (which end of a function the program of a session is at). What is not
 // given keeps its value from the line before. A number that names a program,
 // "p0g0e" instead of "kprobe:f", runs this one alone. A microsecond passes
 // before each program.
@@ -140,6 +145,9 @@ func (w *World) set(site *hir.Site, words []string) error {
 			e.SessionReturn = v
 		case "stop":
 			binary.LittleEndian.PutUint64(w.memory("p_data")[w.obj.StopOff:], v)
+		case "sp":
+			regs, _ := target.AMD64Regs()
+			binary.LittleEndian.PutUint64(e.Ctx.Data[regs["sp"]:], v)
 		case "retval":
 			w.put(site.Ret, v)
 		default:
@@ -174,6 +182,7 @@ func (w *World) fill() {
 		copy(b[16:32], comm)
 		binary.LittleEndian.PutUint64(b[32:], parent)
 		binary.LittleEndian.PutUint32(b[40:], 0xff<<3)
+		binary.LittleEndian.PutUint64(b[48:], StackBase)
 		for i := range 4 {
 			binary.LittleEndian.PutUint16(b[56+2*i:], uint16(-i))
 		}

@@ -9,7 +9,7 @@ import (
 	"probe/lang/types"
 )
 
-// Of a ret: or fgraph: probe that keeps something at the entry of its function,
+// Of a probe that keeps something at the entry of its function,
 // parts of the predicate are known there already. They decide whether anything is
 // kept, so that the calls of others cost little. The whole predicate is still
 // looked at when the function returns.

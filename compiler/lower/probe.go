@@ -288,7 +288,19 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 	case hir.LocFuncRet:
 		return builtin.Operand{T: t, V: f.narrow(f.ask(ir.HelperGetFuncRet, f.Ctx()), t)}
 	case hir.LocReg:
-		return builtin.Operand{T: t, V: f.narrow(f.b.Load(f.Ctx(), a.Loc.Off, 8), t)}
+		return builtin.Operand{T: t, V: f.narrow(f.sized(f.b.Load(f.Ctx(), a.Loc.Off, 8), a.Loc), t)}
+	case hir.LocConst:
+		return builtin.Operand{T: t, V: f.narrow(f.sized(f.konst(a.Loc.Disp), a.Loc), t)}
+	case hir.LocMem:
+		base := f.b.Load(f.Ctx(), a.Loc.Off, 8)
+		if a.Loc.Scale != 0 {
+			base = f.b.Bin(ir.OpAdd, base, f.b.BinI(ir.OpMul, f.b.Load(f.Ctx(), a.Loc.Index, 8), int64(a.Loc.Scale)))
+		}
+		if a.Loc.Disp != 0 {
+			base = f.b.BinI(ir.OpAdd, base, a.Loc.Disp)
+		}
+		o := f.load(builtin.Place{Base: base, Space: types.User}, types.IntType(a.Loc.Size, a.Loc.Signed), at)
+		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	case hir.LocStack:
 		sp := f.b.Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
 		space := types.Kernel
@@ -299,6 +311,14 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	}
 	panic("lower: argument location")
+}
+
+// sized extends a value of a location to 64 bits.
+func (f *fn) sized(v ir.Value, l hir.Loc) ir.Value {
+	if l.Size > 0 && l.Size < 8 {
+		return f.b.Ext(v, l.Size, l.Signed)
+	}
+	return v
 }
 
 // ask calls a helper that writes 8 bytes where its last argument points to. They

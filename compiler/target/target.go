@@ -35,6 +35,17 @@ type Target struct {
 	PtRegsSize int
 }
 
+// Full is a kernel that can do all that the compiler knows, with a number of
+// possible CPUs. Its kfuncs have no numbers.
+func Full(cpus int) *Target {
+	t := &Target{
+		NCPU: cpus, TaskBTF: true, AttachCookie: true, ForEachMapElem: true, Loop: true, MayGoto: true, PerCPULookup: true, FuncIP: true,
+		BootNS: true, TaiNS: true, SignedV4: true, AtomicFetch: true, NoPrealloc: true, StackTrace: true,
+	}
+	t.PtRegs, t.PtRegsSize = AMD64Regs()
+	return t
+}
+
 // CPUMask is the mask applied to the CPU number before it indexes per-CPU
 // slots: a power of two minus one, so that every verifier sees the bound.
 func (t *Target) CPUMask() int {

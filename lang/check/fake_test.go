@@ -195,6 +195,9 @@ func (p *fakeProbes) one(req *hir.ExpandRequest, parts []hir.Part, out *diag.Lis
 		s.Ret, s.Regs = &hir.Arg{Name: "retval", Type: types.Uint64, Loc: hir.Loc{Kind: hir.LocReg, Off: 80, Size: 8}}, true
 	case "uprobe":
 		s.Args, s.Regs, s.Space = regs(types.User), true, types.User
+		if last == "optimised" {
+			s.Args[5].Unreadable = "the compiler left it out"
+		}
 	case "uretprobe":
 		s.Ret, s.Regs, s.Space = &hir.Arg{Name: "retval", Type: types.Uint64}, true, types.User
 	case "tracepoint":

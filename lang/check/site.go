@@ -132,6 +132,11 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	args := b.site.Args
 	for i := b.named; i < len(args); i++ {
 		if args[i].Name == e.Name {
+			if why := args[i].Unreadable; why != "" {
+				b.errorf("unreadable-argument", e.At.At, "`%s` cannot be read in %s", e.Name, b.site.Name).
+					WithLabel("not readable here").WithNote("%s", why).WithRow("B-ARGN")
+				return infer.Poison(e.At.At)
+			}
 			if !b.contextInLoop(e.Name, e.At.At) {
 				return infer.Poison(e.At.At)
 			}

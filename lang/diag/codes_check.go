@@ -296,6 +296,11 @@ var checkNameCodes = []Entry{
 		Cure:  "write tseries(value, interval, count) or tseries(value, interval, count, \"max\"): an interval of 1 ns or more, 1 to 1000000 intervals, and avg, max, min, sum or nothing",
 	},
 	{
+		Code: "unreadable-argument", Phase: PhaseCheck,
+		Cause: "the compiler of the probed program left an argument where no probe can read it",
+		Cure:  "the note says where it is; read another argument, or probe another place",
+	},
+	{
 		Code: "different-parameters", Phase: PhaseCheck,
 		Cause: "calls of one aggregation on one map have different parameters",
 		Wrong: "begin { @ = hist(5, 1); @ = hist(5, 2); }",

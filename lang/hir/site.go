@@ -95,11 +95,18 @@ type Attach struct {
 	Offset  uint64
 	Address uint64
 	Path    string // binary of a uprobe
-	Period  uint64 // nanoseconds, or events for software and hardware
-	Freq    uint64 // Hz, when not 0
-	Event   string // software or hardware event
-	BTFID   uint32
-	BTFIDs  []uint32 // of Symbols, where a link takes these
+	// Offsets are further places in the file of the same program.
+	Offsets []uint64
+	// Semaphore is the offset in the file of a counter that the kernel raises
+	// while the program is attached; 0 for none.
+	Semaphore uint64
+	// Again marks a further site of what another one attaches and counts.
+	Again  bool
+	Period uint64 // nanoseconds, or events for software and hardware
+	Freq   uint64 // Hz, when not 0
+	Event  string // software or hardware event
+	BTFID  uint32
+	BTFIDs []uint32 // of Symbols, where a link takes these
 }
 
 // LocKind says where an argument is found at run time.
@@ -114,6 +121,8 @@ const (
 	LocFuncArg                // 64-bit argument number Off, which a program that many functions share asks the kernel for
 	LocFuncRet                // the return value, asked for in the same way
 	LocSaved                  // saved by the Entry half; Off is the index of the argument there
+	LocMem                    // Size bytes of user memory at the register at Off, plus Disp, plus Scale times the register at Index
+	LocConst                  // the number Disp
 )
 
 // Loc is a place at run time.
@@ -121,6 +130,10 @@ type Loc struct {
 	Kind LocKind
 	Off  int
 	Size int
+	// Signed extends a LocReg, LocMem or LocConst of less than 8 bytes by its sign.
+	Signed       bool
+	Disp         int64
+	Index, Scale int // Scale 0 is no index
 }
 
 // Arg is one argument or the return value.
@@ -128,6 +141,8 @@ type Arg struct {
 	Name string
 	Type *types.Type
 	Loc  Loc
+	// Unreadable is why the argument cannot be read here, "" when it can.
+	Unreadable string
 	// Trusted tells that the verifier knows the pointer's BTF type, so that
 	// members are read with plain loads (LocSlot of tracing programs).
 	Trusted bool

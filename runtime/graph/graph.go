@@ -1,6 +1,6 @@
-// Package graph is the model of kernel call trees, whatever recorded them: in
-// go events of functions entered and left (Event), out come trees of calls
-// (Tree), their text, and the helpers that comparing and exporting share.
+// Package graph is the model of kernel call trees, whatever recorded them: it takes
+// events of functions entered and left (Event) and gives trees of calls (Tree), their text,
+// and the helpers that comparing and exporting share.
 //
 // A Tree is one call of the function that was asked for, with everything that
 // ran below it in the same thread. Its calls lie in one flat slice in the
@@ -9,7 +9,21 @@
 // has to be followed to walk them.
 //
 // The package knows neither ftrace nor eBPF. Sub-packages do: ftrace records,
-// record stores, diff compares, export converts.
+// record writes and reads files, diff compares, export converts, and store keeps
+// the trees that a script asks for. The programs of scripts are in stdlib/fgraph.
+//
+// # Values
+//
+// Arguments and results are registers with a class (Result) and, where BTF says
+// more, a Notation. They are not values of package lang/value with types of
+// lang/types, for three reasons. A class has a name in the files of recordings,
+// which are read without the kernel that they are of. A types.Type says how memory
+// is laid out, of which a tree has none, and it is always known, while of many
+// functions nothing is (Unknown). And the text is another one: each signed number
+// that can be an errno is shown by its name here, and as the number in a script,
+// which asks for the name with errname. Where both are the same they share code:
+// the names of errors are those of lang/value, and a script over a recording gets
+// types made of the classes (runtime/machine/recording).
 package graph
 
 import (

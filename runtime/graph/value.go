@@ -11,47 +11,30 @@ import (
 // FormatValue shows the bits of a register as a C type says: errors by name,
 // bool as a word, NULL, other pointers in hex.
 func FormatValue(typ Result, bits uint64) string {
-	var n int64
 	switch typ {
 	case Void:
 		return ""
 	case Bool:
 		// Only the low byte of the register is defined.
 		return strconv.FormatBool(uint8(bits) != 0)
-	case Int8:
-		n = int64(int8(bits))
-	case Int16:
-		n = int64(int16(bits))
-	case Int32:
-		n = int64(int32(bits))
-	case Int64:
-		n = int64(bits)
-	case Uint8:
-		return strconv.FormatUint(uint64(uint8(bits)), 10)
-	case Uint16:
-		return strconv.FormatUint(uint64(uint16(bits)), 10)
-	case Uint32:
-		return strconv.FormatUint(uint64(uint32(bits)), 10)
-	case Uint64:
-		return strconv.FormatUint(bits, 10)
-	case Pointer:
-		if bits == 0 {
+	case Pointer, Unknown:
+		if name, ok := errName(int64(bits)); ok {
+			return name
+		}
+		if typ == Pointer && bits == 0 {
 			return "NULL"
 		}
-		if name, ok := errName(int64(bits)); ok {
-			return name
-		}
-		return fmt.Sprintf("%#x", bits)
-	case Unknown:
-		if name, ok := errName(int64(bits)); ok {
-			return name
-		}
-		if bits < 1<<16 {
+		if typ == Unknown && bits < 1<<16 {
 			return strconv.FormatUint(bits, 10)
 		}
 		return fmt.Sprintf("%#x", bits)
-	default:
+	}
+	n, ok := whole(typ, bits)
+	if !ok {
 		panic("graph: no such result class " + strconv.Itoa(int(typ)))
+	}
+	if typ >= Uint8 {
+		return strconv.FormatUint(uint64(n), 10)
 	}
 	if name, ok := errName(n); ok {
 		return name

@@ -14,6 +14,7 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
 )
@@ -70,7 +71,7 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 	attachOne := func(i int) bool {
 		p := c.obj.Programs[i]
 		pid := s.opts.PID
-		a, err := s.opts.Probes.Attach(ctx, p.Site, c.progs[i], pid)
+		a, err := s.opts.Machine.Attach(ctx, p.Site, c.progs[i], pid)
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil && ctx.Err() != nil {
@@ -178,7 +179,7 @@ func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 	case errno == unix.EPERM || errno == unix.EACCES:
 		d.Code = "no-permission"
 		d.WithNote("the kernel does not allow this process to attach it")
-		addPermission(d)
+		live.AddPermission(d)
 	case function && errno == unix.EILSEQ, function && errno == unix.EINVAL && p.Site.Attach.Offset != 0:
 		d.WithNote("possible attachment attempt in the middle of an instruction")
 	case function && errno == unix.EADDRNOTAVAIL:

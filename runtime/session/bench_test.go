@@ -18,9 +18,9 @@ import (
 // BenchmarkRecord handles one record of printf("%d %s\n", pid, comm), from its
 // bytes in the ring buffer to the output.
 func BenchmarkRecord(b *testing.B) {
-	for _, format := range sink.Formats() {
+	for _, format := range sink.Names() {
 		b.Run("event=printf/format="+format, func(b *testing.B) {
-			r := NewResolver()
+			r := NewResolver(nil)
 			p, err := sink.New(format, sink.Config{Out: io.Discard, Err: io.Discard})
 			if err != nil {
 				b.Fatal(err)

@@ -185,7 +185,7 @@ func (s *Session) startChild() error {
 	if err := c.start(); err != nil {
 		return err
 	}
-	s.opts.Resolver.user.Remember(c.PID())
+	s.opts.Machine.Processes().Remember(c.PID())
 	go func() {
 		<-c.done
 		s.call(func() { s.done = true })

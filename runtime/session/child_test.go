@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/compiler"
+	"probe/runtime/engine"
 	"probe/runtime/session"
 )
 
@@ -28,7 +28,7 @@ func TestChild(t *testing.T) {
 	if _, err := os.Stat(mark); err == nil || c.PID() == 0 {
 		t.Fatal("the command runs before it is let go")
 	}
-	s := &script{text: `interval:s:10 { } end { printf("end\n"); }`, change: func(o *session.Options, _ *compiler.Config) { o.Child = c }}
+	s := &script{text: `interval:s:10 { } end { printf("end\n"); }`, change: func(o *session.Options, _ *engine.CheckOptions) { o.Child = c }}
 	res, err := s.run(t, t.Context())
 	if err != nil || res.Exit != 0 {
 		t.Fatalf("exit %d, %v; the child's status is not ours", res.Exit, err)
@@ -50,7 +50,7 @@ func TestChildIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	s := &script{text: `interval:ms:20 { exit(); }`, change: func(o *session.Options, _ *compiler.Config) { o.Child = c }}
+	s := &script{text: `interval:ms:20 { exit(); }`, change: func(o *session.Options, _ *engine.CheckOptions) { o.Child = c }}
 	if _, err := s.run(t, t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestChildFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	s := &script{text: `interval:s:10 { }`, change: func(o *session.Options, _ *compiler.Config) { o.Child = c }}
+	s := &script{text: `interval:s:10 { }`, change: func(o *session.Options, _ *engine.CheckOptions) { o.Child = c }}
 	if _, err := s.run(t, t.Context()); err == nil || !strings.Contains(err.Error(), "failed to run child: exec format error") {
 		t.Errorf("the run ended with %v", err)
 	}
@@ -111,7 +111,7 @@ func TestProcessEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.AfterFunc(100*time.Millisecond, func() { cmd.Process.Kill(); cmd.Wait() })
-	s := &script{text: `interval:s:10 { } end { printf("end\n"); }`, change: func(o *session.Options, _ *compiler.Config) { o.PID = cmd.Process.Pid }}
+	s := &script{text: `interval:s:10 { } end { printf("end\n"); }`, change: func(o *session.Options, _ *engine.CheckOptions) { o.PID = cmd.Process.Pid }}
 	if _, err := s.run(t, t.Context()); err != nil || !strings.HasPrefix(s.out.String(), "end\n") {
 		t.Errorf("error %v, output %q", err, s.out.String())
 	}
@@ -126,8 +126,8 @@ func TestProcessEnds(t *testing.T) {
 func TestOwnEvents(t *testing.T) {
 	needBPF(t)
 	s := &script{}
-	s.compile(t, `begin { }`, compiler.Config{})
-	if _, err := s.kernel.Tracefs(); err != nil {
+	s.compile(t, `begin { }`, engine.CheckOptions{}, nil)
+	if _, err := s.machine.Tracefs(); err != nil {
 		t.Skip(err)
 	}
 	c, err := session.NewChild([]string{"dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=2000", "status=none"})
@@ -136,7 +136,7 @@ func TestOwnEvents(t *testing.T) {
 	}
 	defer c.Close()
 	s = &script{text: `tracepoint:syscalls:sys_enter_write { printf("%d %s\n", args.count, comm); @n = count(); @c[comm] = count(); }`,
-		change: func(o *session.Options, cfg *compiler.Config) { o.Child, o.PID, cfg.PID = c, c.PID(), c.PID() }}
+		change: func(o *session.Options, cfg *engine.CheckOptions) { o.Child, o.PID, cfg.PID = c, c.PID(), c.PID() }}
 	res, err := s.run(t, t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -13,9 +12,9 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/hir"
+	"probe/runtime/graph/store"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/machine/recording"
 	"probe/runtime/ring"
 )
 
@@ -33,13 +32,13 @@ type Clause struct {
 
 	data, percpu []byte // memory shared with the programs
 	ring         records
-	machine      *recording.Machine // in place of the kernel, nil in a live run
+	host         host // what its programs are in
 	ringFD       int
 	decoder      *ring.Decoder
 	handler      handler
-	counters     []uint64 // last seen value of each error counter
-	graphs       *graphs  // of fgraph: probes, nil without one
-	dropped      uint64   // records that could not be decoded
+	counters     []uint64      // last seen value of each error counter
+	graphs       *store.Keeper // of fgraph: probes, nil without one
+	dropped      uint64        // records that could not be decoded
 
 	// zeroed are the keyless aggregations that zero() has emptied: their memory
 	// does not tell that they were written.
@@ -69,7 +68,7 @@ type attached struct {
 // shared by name.
 func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]*ebpf.Map) (_ *Clause, err error) {
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors))}
-	c.handler = handler{s: s, u: c}
+	c.host, c.handler = loaded{c}, handler{s: s, u: c}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -102,18 +101,7 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 }
 
 // run runs the programs that user space runs in a phase: begin or end.
-func (c *Clause) run(phase hir.Phase) error {
-	if c.machine != nil {
-		return c.machine.Special(phase)
-	}
-	var errs []error
-	for i, p := range c.obj.Programs {
-		if p.Site.About().Phase == phase {
-			errs = append(errs, c.progs[i].Run())
-		}
-	}
-	return errors.Join(errs...)
-}
+func (c *Clause) run(phase hir.Phase) error { return c.host.special(phase) }
 
 // gate stops the programs of attached probes, which look at a word in memory
 // where there are end probes, and tells whether they do.
@@ -236,12 +224,12 @@ func (c *Clause) detach() {
 	}
 	wg.Wait()
 	c.links = nil
-	c.graphs.close()
+	c.graphs.Close()
 }
 
 // close gives everything back.
 func (c *Clause) close() {
-	c.graphs.close()
+	c.graphs.Close()
 	for _, p := range c.progs {
 		if p != nil {
 			p.Close()
@@ -251,8 +239,8 @@ func (c *Clause) close() {
 		c.ring.Close()
 	}
 	for _, b := range [][]byte{c.data, c.percpu} {
-		if b != nil && c.machine == nil {
-			_ = bpf.Unmap(b)
+		if b != nil {
+			c.host.unmap(b)
 		}
 	}
 	for _, m := range c.maps {

@@ -13,7 +13,7 @@ import (
 func (s *Session) finish() Result {
 	s.opts.Child.terminate()
 	s.settle(s.clauses)
-	if s.opts.Compat && s.lost > 0 {
+	if s.opts.NoReceipt && s.lost > 0 {
 		s.log(diag.Warning, "Total lost event count: "+itoa(s.lost))
 	}
 	switch {
@@ -24,13 +24,10 @@ func (s *Session) finish() Result {
 		s.send(&event.End{})
 	}
 	r := s.receipt(s.clauses)
-	if !s.opts.Compat {
+	if !s.opts.NoReceipt {
 		s.send(r)
 	}
 	res := Result{Exit: s.exitCode, Complete: len(r.Items) == 0}
-	if s.opts.Strict && !res.Complete && res.Exit == 0 {
-		res.Exit = 3
-	}
 	return res
 }
 

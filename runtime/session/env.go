@@ -1,10 +1,6 @@
 package session
 
 import (
-	"fmt"
-	"os"
-	"path"
-	"strings"
 	"time"
 
 	"probe/compiler"
@@ -96,36 +92,7 @@ func (h *handler) Message(severity string, at source.Span, specs []value.Spec, a
 }
 
 // Now is the wall clock: that of the recording where one is replayed.
-func (h *handler) Now() time.Time {
-	if h.u.machine != nil {
-		return h.u.machine.Now()
-	}
-	return time.Now()
-}
+func (h *handler) Now() time.Time { return h.u.host.now() }
 
 // Config reads an integer config variable.
 func (h *handler) Config(name string) int64 { return compiler.ConfigInt(h.u.obj.HIR, name) }
-
-// readSysctl reads a key of /proc/sys by its dotted name. Keys with dots in a
-// part (interface names) may be written with slashes instead.
-func readSysctl(root, name string) (string, error) {
-	key := name
-	if !strings.Contains(key, "/") {
-		key = strings.ReplaceAll(key, ".", "/")
-	}
-	clean := path.Clean("/" + key)
-	if name == "" || strings.ContainsRune(name, 0) || clean == "/" {
-		return "", fmt.Errorf("%q is no sysctl key", name)
-	}
-	b, err := os.ReadFile(root + clean)
-	if err != nil {
-		if os.IsNotExist(err) {
-			return "", fmt.Errorf("%s: no such key", name)
-		}
-		if os.IsPermission(err) {
-			return "", fmt.Errorf("%s: permission denied", name)
-		}
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	return strings.TrimRight(string(b), "\n"), nil
-}

@@ -90,33 +90,9 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 				addItem(r, receiptItem(e, n))
 			}
 		}
-		for _, a := range c.links {
-			p := c.obj.Programs[a.program]
-			for _, l := range a.links {
-				if n, ok := l.Missed(); ok && n > 0 {
-					kind := event.Recursion
-					if returns(p) {
-						kind = event.MissedReturns
-					}
-					addItem(r, event.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
-				}
-			}
-		}
-		for i, p := range c.obj.Programs {
-			if c.progs == nil || c.progs[i] == nil {
-				continue
-			}
-			if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
-				addItem(r, event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
-			}
-		}
-		for _, it := range c.graphs.receipt() {
+		c.host.receipt(func(it event.ReceiptItem) { addItem(r, it) })
+		for _, it := range c.graphs.Receipt() {
 			addItem(r, it)
-		}
-		if c.machine != nil {
-			c.machine.Left(func(probe, why string, n uint64) {
-				addItem(r, event.ReceiptItem{Kind: event.NotRecorded, Where: probe, Count: n, Detail: why})
-			})
 		}
 		if n := len(c.failed); n > 0 {
 			addItem(r, event.ReceiptItem{Kind: event.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})

@@ -11,16 +11,11 @@ import (
 	"time"
 
 	"probe/compiler"
-	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/lang/hir"
-	"probe/lang/source"
-	"probe/lang/syntax"
-	"probe/runtime/machine/live/kernel"
-	"probe/runtime/machine/live/provider"
+	"probe/runtime/engine"
+	"probe/runtime/machine/live"
 	"probe/runtime/session"
 	"probe/runtime/sink"
-	"probe/stdlib"
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +28,7 @@ func TestMain(m *testing.M) {
 // needBPF skips where this process may not load programs.
 func needBPF(t *testing.T) {
 	t.Helper()
-	d := session.CheckPrivileges()
+	d := live.New(live.Options{}).Refuses()
 	if d == nil {
 		return
 	}
@@ -48,11 +43,10 @@ type script struct {
 	text   string
 	params []string
 	format string
-	change func(o *session.Options, c *compiler.Config)
+	change func(o *session.Options, c *engine.CheckOptions)
 
 	out, err lockedBuffer
-	kernel   *kernel.Kernel
-	probes   *provider.Set
+	machine  *live.Machine
 	opts     session.Options
 }
 
@@ -75,44 +69,28 @@ func (l *lockedBuffer) String() string {
 }
 
 // compile makes the object of a text.
-func (s *script) compile(t *testing.T, text string, config compiler.Config, live ...*hir.Map) *compiler.Object {
+func (s *script) compile(t *testing.T, text string, check engine.CheckOptions, shared *engine.Live) *compiler.Object {
 	t.Helper()
-	if s.kernel == nil {
-		s.kernel = kernel.New(kernel.Options{})
-		s.probes = provider.New(s.kernel, provider.Options{})
+	if s.machine == nil {
+		s.machine = live.New(live.Options{})
 	}
-	tree, list := syntax.Parse(source.New("test.pr", text))
-	if list.HasErrors() {
+	check.Unsafe = true
+	c, list := engine.Build(engine.Script{Name: "test.pr", Text: text, Params: s.params}, s.machine, check, engine.CompileOptions{Live: shared})
+	if c == nil {
 		t.Fatal(list.All)
 	}
-	prog, _, list := check.Check(&check.Input{
-		File: tree, Builtins: stdlib.Signatures(), Probes: s.probes, Types: s.kernel,
-		Env: &kernel.Env{K: s.kernel}, Params: s.params, PID: config.PID, Unsafe: true, Maps: live,
-	})
-	if list.HasErrors() {
-		t.Fatal(list.All)
-	}
-	target, err := s.kernel.Target(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Target, config.Builtins, config.Types = target, stdlib.Table(), s.kernel
-	obj, list := compiler.Compile(prog, config)
-	if obj == nil {
-		t.Fatal(list.All)
-	}
-	return obj
+	return c.Object
 }
 
 // options makes the options of a run.
 func (s *script) options(t *testing.T) *session.Options {
 	t.Helper()
-	resolver := session.NewResolver()
+	resolver := session.NewResolver(s.machine)
 	printer, err := sink.New(s.format, sink.Config{Out: &s.out, Err: &s.err})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opts = session.Options{Probes: s.probes, Sink: printer, Resolver: resolver}
+	s.opts = session.Options{Machine: s.machine, Sink: printer, Resolver: resolver}
 	return &s.opts
 }
 
@@ -120,11 +98,11 @@ func (s *script) options(t *testing.T) *session.Options {
 func (s *script) run(t *testing.T, ctx context.Context) (session.Result, error) {
 	t.Helper()
 	needBPF(t)
-	var config compiler.Config
+	var config engine.CheckOptions
 	if s.change != nil {
 		s.change(&session.Options{}, &config)
 	}
-	obj := s.compile(t, s.text, config)
+	obj := s.compile(t, s.text, config, nil)
 	o := s.options(t)
 	if s.change != nil {
 		s.change(o, &config)
@@ -147,14 +125,14 @@ func TestRuns(t *testing.T) {
 		out        string // without the blank lines at the end of the run
 		err        string // part of standard error
 		exit       int
-		change     func(o *session.Options, c *compiler.Config)
+		change     func(o *session.Options, c *engine.CheckOptions)
 	}{
 		{name: "begin and end", text: `begin { printf("a %d\n", 1); } end { printf("b\n"); }`, out: "a 1\nb\n", err: "Attached 2 probes"},
 		{name: "several in order", text: `begin { printf("1 "); } begin { printf("2 "); } end { printf("3 "); } end { printf("4\n"); }`, out: "1 2 3 4\n"},
 		{name: "exit status", text: `begin { printf("x\n"); exit(7); } interval:s:10 { }`, out: "x\n", exit: 7},
 		{name: "exit discards what follows", text: `begin { printf("a\n"); exit(); printf("b\n"); } begin { printf("c\n"); } end { printf("end\n"); }`, out: "a\nend\n"},
 		{name: "interval", text: `interval:ms:10 { @n++; if (@n == 5) { printf("five\n"); exit(); } }`, out: "five\n@n: ", err: "Attached 1 probe\n"},
-		{name: "for a time", text: `interval:ms:5 { @n = count(); }`, out: "@n: ", change: func(o *session.Options, _ *compiler.Config) { o.For = 100 * time.Millisecond }},
+		{name: "for a time", text: `interval:ms:5 { @n = count(); }`, out: "@n: ", change: func(o *session.Options, _ *engine.CheckOptions) { o.For = 100 * time.Millisecond }},
 		{name: "keyless maps", text: `begin { @i = -3; @s = "text"; @c = count(); @sum = sum(5); @sum = sum(-7); @min = min(4); @max = max(9); @avg = avg(10); @avg = avg(20); @t = (1, "x"); }`,
 			out: "@avg: 15\n@c: 1\n@i: -3\n@max: 9\n@min: 4\n@s: text\n@sum: -2\n@t: (1, x)\n"},
 		{name: "keyed maps", text: `begin { @a["x"] = 1; @a["y"] = 2; @c[1, "k"] = count(); @c[1, "k"] = count(); @s[3] = stats(4); @h[2] = hist(7); @l["q"] = lhist(15, 0, 20, 10); }`,
@@ -166,7 +144,7 @@ func TestRuns(t *testing.T) {
 		{name: "unset maps", text: `begin { if (pid == 0) { @i = 1; @c = count(); @m[1] = 1; } }`, out: ""},
 		{name: "maps not at exit", text: `config = { print_maps_on_exit = false } begin { @ = 1; }`, out: ""},
 		{name: "max events", text: `begin { printf("1\n"); printf("2\n"); printf("3\n"); } interval:s:10 { }`, out: "1\n2\n",
-			change: func(o *session.Options, _ *compiler.Config) { o.MaxEvents = 2 }},
+			change: func(o *session.Options, _ *engine.CheckOptions) { o.MaxEvents = 2 }},
 		{name: "division by zero", text: `begin { @z = 0; @d = 5 / @z; @d = 6 / @z; }`, out: "@d: 1\n@z: 0\n", err: "Divide or modulo by 0"},
 		{name: "handler fails", text: `begin { cat("/nonexistent/file"); printf("on\n"); }`, out: "on\n", err: "ERROR: failed to open file '/nonexistent/file': no such file or directory"},
 		{name: "clocks", text: `begin { printf("%s\n", strftime("%Y", nsecs)); }`, out: time.Now().Format("2006") + "\n"},
@@ -200,7 +178,7 @@ func TestRuns(t *testing.T) {
 func TestCancelDrains(t *testing.T) {
 	needBPF(t)
 	s := &script{text: `begin { unroll (100) { printf("line\n"); } @n = count(); } interval:s:10 { } end { printf("end\n"); }`}
-	obj := s.compile(t, s.text, compiler.Config{})
+	obj := s.compile(t, s.text, engine.CheckOptions{}, nil)
 	ses, err := session.New(*s.options(t))
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +204,7 @@ func TestCancelDrains(t *testing.T) {
 func TestCancelBeforeLoad(t *testing.T) {
 	needBPF(t)
 	s := &script{text: `begin { } interval:s:1 { }`}
-	obj := s.compile(t, s.text, compiler.Config{})
+	obj := s.compile(t, s.text, engine.CheckOptions{}, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := session.Run(ctx, obj, *s.options(t)); !errors.Is(err, context.Canceled) {
@@ -234,7 +212,7 @@ func TestCancelBeforeLoad(t *testing.T) {
 	}
 }
 
-// TestIncomplete: what is missing is told, and Strict makes it the status.
+// TestIncomplete: what is missing is told, and the result is not complete.
 func TestIncomplete(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"lost events", `config = { perf_rb_pages = 1 } begin { for ($i : 0..1000) { printf("%d %s\n", $i, comm); } }`, "events of begin were lost"},
@@ -242,13 +220,13 @@ func TestIncomplete(t *testing.T) {
 		{"failed read", `begin { printf("%d\n", *(uint8 *)kptr(16)); }`, "1 read in begin failed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := &script{text: tc.text, change: func(o *session.Options, _ *compiler.Config) { o.Strict = true }}
+			s := &script{text: tc.text}
 			res, err := s.run(t, t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if res.Complete || res.Exit != 3 {
-				t.Errorf("complete %v, status %d, want an incomplete result and 3\n%s", res.Complete, res.Exit, s.err.String())
+			if res.Complete {
+				t.Errorf("the result is complete\n%s", s.err.String())
 			}
 			if got := s.err.String(); !strings.Contains(got, "the results of this run are not complete") || !strings.Contains(got, tc.want) {
 				t.Errorf("the receipt is\n%s\nwithout %q", got, tc.want)
@@ -272,7 +250,7 @@ func TestLostIsCounted(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	text := `begin { $i = 0; unroll (3) { $i += *(uint8 *)kptr(16); } printf("%d\n", $i); }`
 	for _, all := range []bool{false, true} {
-		s := &script{text: text, change: func(o *session.Options, _ *compiler.Config) { o.AllErrors = all }}
+		s := &script{text: text, change: func(o *session.Options, _ *engine.CheckOptions) { o.AllErrors = all }}
 		if _, err := s.run(t, t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -312,7 +290,7 @@ func (p *pipe) Write(b []byte) (int, error) {
 func TestReaderGone(t *testing.T) {
 	needBPF(t)
 	s := &script{text: `interval:ms:5 { printf("x\n"); }`}
-	obj := s.compile(t, s.text, compiler.Config{})
+	obj := s.compile(t, s.text, engine.CheckOptions{}, nil)
 	s.options(t)
 	printer, err := sink.New("", sink.Config{Out: &pipe{after: 2}, Err: &s.err})
 	if err != nil {
@@ -330,7 +308,7 @@ func TestReaderGone(t *testing.T) {
 func TestForce(t *testing.T) {
 	force := make(chan struct{})
 	close(force)
-	s := &script{text: `begin { exit(); } end { printf("end\n"); }`, change: func(o *session.Options, _ *compiler.Config) { o.Force = force }}
+	s := &script{text: `begin { exit(); } end { printf("end\n"); }`, change: func(o *session.Options, _ *engine.CheckOptions) { o.Force = force }}
 	if _, err := s.run(t, t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +318,7 @@ func TestForce(t *testing.T) {
 }
 
 func TestDryRun(t *testing.T) {
-	s := &script{text: `begin { printf("x\n"); } interval:ms:1 { printf("y\n"); }`, change: func(o *session.Options, _ *compiler.Config) { o.DryRun = true }}
+	s := &script{text: `begin { printf("x\n"); } interval:ms:1 { printf("y\n"); }`, change: func(o *session.Options, _ *engine.CheckOptions) { o.DryRun = true }}
 	if _, err := s.run(t, t.Context()); err != nil || s.out.String() != "" {
 		t.Errorf("error %v, output %q", err, s.out.String())
 	}
@@ -350,7 +328,7 @@ func TestDryRun(t *testing.T) {
 func TestClauses(t *testing.T) {
 	needBPF(t)
 	s := &script{}
-	first := s.compile(t, `begin { @m["a"] = 1; printf("one\n"); } interval:ms:5 { @m["ticks"]++; } end { printf("one ends\n"); }`, compiler.Config{HashOnly: true})
+	first := s.compile(t, `begin { @m["a"] = 1; printf("one\n"); } interval:ms:5 { @m["ticks"]++; } end { printf("one ends\n"); }`, engine.CheckOptions{}, &engine.Live{})
 	o := s.options(t)
 	o.Stay = true
 	exited := make(chan *session.Clause, 1)
@@ -376,11 +354,11 @@ func TestClauses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := map[string]*compiler.Map{}
+	maps := map[string]*compiler.Map{}
 	for _, m := range first.Maps {
-		live[m.Name] = m
+		maps[m.Name] = m
 	}
-	second := s.compile(t, `begin { @m["b"] = 2; printf("two\n"); } interval:ms:20 { exit(3); }`, compiler.Config{HashOnly: true, Live: live}, first.HIR.Maps...)
+	second := s.compile(t, `begin { @m["b"] = 2; printf("two\n"); } interval:ms:20 { exit(3); }`, engine.CheckOptions{Maps: first.HIR.Maps}, &engine.Live{Maps: maps})
 	two, err := ses.Add(ctx, second)
 	if err != nil {
 		t.Fatal(err)
@@ -415,7 +393,7 @@ func TestClauses(t *testing.T) {
 func TestRefused(t *testing.T) {
 	needBPF(t)
 	s := &script{}
-	obj := s.compile(t, "begin {\n\t@a = 1;\n\t@b = 2;\n}\n", compiler.Config{})
+	obj := s.compile(t, "begin {\n\t@a = 1;\n\t@b = 2;\n}\n", engine.CheckOptions{}, nil)
 	spoil(t, obj)
 	_, err := session.Run(t.Context(), obj, *s.options(t))
 	var refused *session.LoadError

@@ -10,7 +10,6 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/runtime/machine/live/bpf"
-	"probe/runtime/machine/live/feature"
 )
 
 // raiseLimits makes room for an object (R-LIFE-08). Failures are not told
@@ -40,30 +39,6 @@ func raiseLimits(obj *object.Object) {
 		lim.Max = need
 	}
 	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
-}
-
-// CheckPrivileges reports what keeps this process from tracing (CLI-27,
-// CLI-28), nil if nothing does.
-func CheckPrivileges() *diag.Diagnostic {
-	missing, err := feature.MissingCapabilities()
-	if err != nil {
-		return nil // the kernel will say
-	}
-	needs := false
-	for _, c := range missing {
-		needs = needs || c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON"
-	}
-	locked := feature.Lockdown() == "confidentiality"
-	if !needs && !locked {
-		return nil
-	}
-	d := &diag.Diagnostic{Severity: diag.Error, Code: "no-permission", Row: "CLI-27",
-		Message: "tracing needs privileges that this process does not have"}
-	if locked && !needs {
-		d.Row, d.Message = "CLI-28", "this kernel is locked down, so that kernel memory cannot be read"
-	}
-	addPermission(d)
-	return d
 }
 
 // checkProbes compares the number of places with the limit (P-COM-08).

@@ -17,8 +17,8 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
-	"probe/runtime/machine/live/feature"
 )
 
 // loadMaps creates the kernel maps of an object; those named in live are shared
@@ -200,7 +200,7 @@ func loadError(p *object.Program, err error, verbose bool) error {
 	case errno == unix.EPERM || errno == unix.EACCES && log == "":
 		d.Code, d.Row = "no-permission", "CLI-27"
 		d.Message = "the kernel does not allow this process to load programs"
-		addPermission(d)
+		live.AddPermission(d)
 	case log == "" || onlySummary(log):
 		d.Message = fmt.Sprintf("the kernel does not accept a program for %s: %v", p.Site.Name, errno)
 		d.Label = "for this probe"
@@ -303,27 +303,6 @@ func errnoOf(err error) unix.Errno {
 	return e
 }
 
-// addPermission says what is missing.
-func addPermission(d *diag.Diagnostic) {
-	if mode := feature.Lockdown(); mode == "confidentiality" {
-		d.WithNote("kernel lockdown is in mode confidentiality, which forbids reading kernel memory")
-		d.WithHelp("boot without lockdown=confidentiality, or use a machine where it is off")
-	}
-	missing, err := feature.MissingCapabilities()
-	if err == nil {
-		var names []string
-		for _, c := range missing {
-			if c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON" || c.Name == "CAP_SYS_ADMIN" {
-				names = append(names, c.Name+" ("+c.For+")")
-			}
-		}
-		if len(names) > 0 {
-			d.WithNote("missing: %s", strings.Join(names, ", "))
-		}
-	}
-	d.WithHelp("run as root: sudo probe …")
-}
-
 // machineError is a failure of the surroundings as a message.
 func machineError(what string, err error) error {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: fmt.Sprintf("%s: %v", what, err)}
@@ -331,7 +310,7 @@ func machineError(what string, err error) error {
 	case unix.EPERM, unix.EACCES:
 		d.Code = "no-permission"
 		d.Message = fmt.Sprintf("the kernel does not allow this process to %s", what)
-		addPermission(d)
+		live.AddPermission(d)
 	case unix.ENOMEM:
 		d.WithHelp("lower max_map_keys or perf_rb_pages in the config block, or free memory")
 	case unix.E2BIG:

@@ -14,10 +14,10 @@ import (
 // does nothing for scripts without such values. Processes are read in the
 // background: tracing need not wait for them.
 func (s *Session) rememberProcesses(obj *object.Object) {
-	if !holdsUserAddresses(obj) || s.opts.Resolver == nil {
+	if !holdsUserAddresses(obj) {
 		return
 	}
-	user := s.opts.Resolver.user
+	user := s.opts.Machine.Processes()
 	for _, p := range obj.Programs {
 		if path := p.Site.Attach.Path; path != "" {
 			user.Program(path)

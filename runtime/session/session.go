@@ -26,13 +26,14 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/runtime/event"
-	"probe/runtime/machine/live/provider"
+	"probe/runtime/graph/store"
+	"probe/runtime/machine/live"
 	"probe/runtime/ring"
 )
 
 // Options say what to run a session with.
 type Options struct {
-	Probes   *provider.Set
+	Machine  *live.Machine // what to load into; nil for Replay
 	Sink     event.Sink
 	Resolver *Resolver
 
@@ -43,10 +44,9 @@ type Options struct {
 	MaxEvents uint64
 	// AllErrors also shows failing reads and lookups of missing keys (-k).
 	AllErrors bool
-	// Strict makes an incomplete result exit status 3.
-	Strict bool
-	// Compat keeps to what bpftrace prints: no receipt.
-	Compat bool
+	// NoReceipt leaves out the receipt, and says how many events were lost in one
+	// line instead.
+	NoReceipt bool
 	// Stay keeps the session going without clauses, keeps the maps of clauses
 	// that are gone, and makes exit() end the clause that calls it.
 	Stay bool
@@ -69,8 +69,7 @@ type Options struct {
 
 // Result is how a run ended.
 type Result struct {
-	// Exit is the status the script asked for with exit(), 3 for an incomplete
-	// result under Strict, else 0.
+	// Exit is the status the script asked for with exit(), else 0.
 	Exit int
 	// Complete tells that nothing is missing in the results.
 	Complete bool
@@ -103,7 +102,9 @@ func New(opts Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{opts: opts, waiter: w, calls: make(chan func(), 16), pidfd: -1}, nil
+	s := &Session{opts: opts, waiter: w, calls: make(chan func(), 16), pidfd: -1}
+	s.kept.host = loaded{&s.kept.Clause}
+	return s, nil
 }
 
 // Run loads and attaches one object, runs it to its end and detaches it.
@@ -142,9 +143,9 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		c.close()
 		return nil, machineError("run begin probes", err)
 	}
-	if err := s.startGraphs(ctx, c); err != nil {
+	if c.graphs, err = store.Open(ctx, obj.HIR.Probes, s.graphOptions()); err != nil {
 		c.close()
-		return nil, err
+		return nil, graphError(err)
 	}
 	if err := s.attachAll(ctx, c); err != nil {
 		c.detach()
@@ -254,7 +255,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		before := now(unix.CLOCK_MONOTONIC)
 		n := s.drain(s.clauses, round)
 		for _, c := range s.clauses {
-			c.graphs.forget(before, n < round)
+			c.graphs.Forget(before, n < round)
 		}
 		s.runCalls()
 		for _, c := range s.clauses {

@@ -22,12 +22,8 @@ type table interface {
 
 // table is the hash map of a map of the script.
 func (u *Clause) table(m *object.Map) (table, error) {
-	if u.machine != nil {
-		if t := u.machine.Map(m.Spec); t != nil {
-			return replayTable{t}, nil
-		}
-	} else if t := u.maps[m.Spec]; t != nil {
-		return kernelTable{t}, nil
+	if t := u.host.table(m.Spec); t != nil {
+		return t, nil
 	}
 	return nil, fmt.Errorf("map @%s has no kernel map", m.Name)
 }

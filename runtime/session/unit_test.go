@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,6 +19,7 @@ import (
 	"probe/lang/types"
 	"probe/lang/value"
 	"probe/runtime/event"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 )
 
@@ -164,39 +164,9 @@ func TestAttachDiag(t *testing.T) {
 	}
 }
 
-func TestReadSysctl(t *testing.T) {
-	root := t.TempDir()
-	for name, text := range map[string]string{"net/ipv4/conf/eth0.5/rp_filter": "1\n", "kernel/ostype": "Linux\n", "net/ipv4/tcp_rmem": "4096\t131072\t6291456\n"} {
-		full := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(filepath.Dir(root), "outside"), []byte("secret"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct{ name, want, err string }{
-		{"kernel.ostype", "Linux", ""},
-		{"kernel/ostype", "Linux", ""},
-		{"net.ipv4.tcp_rmem", "4096\t131072\t6291456", ""},
-		{"net/ipv4/conf/eth0.5/rp_filter", "1", ""},
-		{"kernel.nothing", "", "kernel.nothing: no such key"},
-		{"../outside", "", "no such key"},
-		{"", "", "is no sysctl key"},
-		{"a\x00b", "", "is no sysctl key"},
-	} {
-		got, err := readSysctl(root, tc.name)
-		if got != tc.want || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
-			t.Errorf("readSysctl(%q) = %q, %v, want %q, %q", tc.name, got, err, tc.want, tc.err)
-		}
-	}
-}
-
 func TestMapDataKeyless(t *testing.T) {
 	c := &Clause{obj: &object.Object{PerCPUStride: 64}, data: make([]byte, 64), percpu: make([]byte, 128)}
+	c.host = loaded{c}
 	put := binary.LittleEndian.PutUint64
 	global := &object.Map{Name: "g", Value: types.Int64, Storage: object.StoreGlobal, Off: 16, SetOff: 24, ValueSize: 8}
 	count := &object.Map{Name: "c", Value: &types.Type{Kind: types.Count, Size: 8}, Storage: object.StorePerCPU, Off: 0, SetOff: -1, ValueSize: 8}
@@ -274,6 +244,7 @@ func TestReceiptMerges(t *testing.T) {
 		{Kind: builtin.ErrDivZero, At: at, Probe: "kprobe:a"},
 		{Kind: builtin.ErrNested, At: at, Probe: "ret:a"},
 	}}, counters: []uint64{2, 3, 7, 9, 0}}
+	c.host = loaded{c}
 	want := []event.ReceiptItem{
 		{Kind: event.MapFull, Where: "@m", Count: 5, At: at},
 		{Kind: event.LostEvents, Where: "kprobe:a", Count: 7, At: at},
@@ -298,7 +269,7 @@ func TestMaxProbes(t *testing.T) {
 }
 
 func TestResolverClocks(t *testing.T) {
-	r := NewResolver()
+	r := NewResolver(live.New(live.Options{}))
 	wall, ok := r.Wall(value.ClockBoot, uint64(now(unix.CLOCK_BOOTTIME)))
 	if diff := now(unix.CLOCK_REALTIME) - wall.UnixNano(); !ok || diff < -1e9 || diff > 1e9 {
 		t.Errorf("the boot clock's now is %v, %d ns away", wall, diff)
@@ -325,14 +296,4 @@ func TestPutClocks(t *testing.T) {
 		t.Errorf("the TAI clock's distance is %d ns off", d)
 	}
 	putClocks(nil, 0, 8) // a script without data
-}
-
-func TestUsernames(t *testing.T) {
-	r := NewResolver()
-	if got := r.Username(0); got != "root" {
-		t.Errorf("user 0 is %q", got)
-	}
-	if got := r.Username(4294967); got != "" {
-		t.Errorf("an unknown user is %q", got)
-	}
 }

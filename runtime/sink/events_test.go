@@ -87,7 +87,7 @@ func TestEvents(t *testing.T) {
 	time.Local = time.UTC
 	defer func() { time.Local = zone }()
 	golden.Run(t, "testdata/events.txtar", func(t *testing.T, c *golden.Case) {
-		for _, format := range Formats() {
+		for _, format := range Names() {
 			var out, errs bytes.Buffer
 			s, err := New(format, Config{Out: &out, Err: &errs})
 			if err != nil {

@@ -130,7 +130,7 @@ func TestOutputPage(t *testing.T) {
 			t.Errorf("the page does not name the type %s", e.Kind())
 		}
 	}
-	for _, f := range Formats() {
+	for _, f := range Names() {
 		if !strings.Contains(page, "| `"+f+"` |") {
 			t.Errorf("the page does not name the format %s", f)
 		}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"probe/runtime/event"
@@ -51,20 +52,28 @@ type Config struct {
 	Color bool
 }
 
-// formats is the table of formats; the first is the default.
-var formats = []struct {
-	name string
+// Format is a row of the table of formats.
+type Format struct {
+	Name string
+	Doc  string // what the format shows, for help and documentation
 	make func(s *stream) event.Sink
-}{
-	{"text", func(s *stream) event.Sink { return &textSink{s} }},
-	{"json", func(s *stream) event.Sink { return &jsonSink{stream: s} }},
 }
 
-// Formats lists the names New takes.
-func Formats() []string {
+// formats is the table; the first row is the default.
+var formats = []Format{
+	{"text", "for people, in the form of bpftrace", func(s *stream) event.Sink { return &textSink{s} }},
+	{"json", "one JSON object a line for each event", func(s *stream) event.Sink { return &jsonSink{stream: s} }},
+	{"csv", "snapshots of maps and printed values as comma-separated rows; the rest goes to standard error", newCSV},
+}
+
+// Formats lists the formats that New knows.
+func Formats() []Format { return slices.Clone(formats) }
+
+// Names are the names of the formats.
+func Names() []string {
 	names := make([]string, len(formats))
 	for i, f := range formats {
-		names[i] = f.name
+		names[i] = f.Name
 	}
 	return names
 }
@@ -74,11 +83,11 @@ func Formats() []string {
 // returned by Close; a reader that went away (EPIPE) closes Done only.
 func New(format string, c Config) (event.Sink, error) {
 	for i, f := range formats {
-		if f.name == format || format == "" && i == 0 {
+		if f.Name == format || format == "" && i == 0 {
 			return f.make(newStream(c)), nil
 		}
 	}
-	return nil, fmt.Errorf("invalid output format %q: this build knows %s", format, strings.Join(Formats(), ", "))
+	return nil, fmt.Errorf("invalid output format %q: this build knows %s", format, strings.Join(Names(), ", "))
 }
 
 // Create opens the file of -o, emptied (CLI-11).

@@ -42,7 +42,8 @@
 // Words are split as a shell does, with quotes. <<pid>>, <<workload>>, <<dir>>
 // and <<probe>> stand for the workload's process id and program, the working
 // directory and probe's process id, in the command line and in what is
-// expected.
+// expected; <<native>> for a program in C that the workload can run ("exec
+// native …"), see native/native.c.
 //
 // STDOUT, MAPS and STDERR are compared byte by byte. A line "~ RE" matches a
 // whole line by regular expression, a line "..." any number of lines, and a

@@ -2,6 +2,7 @@ package accept
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -97,6 +98,7 @@ func (r *Result) Expand(text string) string {
 	return strings.NewReplacer(
 		"<<pid>>", fmt.Sprint(r.WorkloadPid),
 		"<<workload>>", r.Workload,
+		"<<native>>", filepath.Join(filepath.Dir(r.Workload), "native"),
 		"<<dir>>", r.Dir,
 		"<<probe>>", fmt.Sprint(r.Pid),
 	).Replace(text)

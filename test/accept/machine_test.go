@@ -85,7 +85,7 @@ func newMachine(in io.Writer, out io.Reader) *machine {
 }
 
 // programs are the built programs, for the host and for guests.
-type programs struct{ probe, drive, workload string }
+type programs struct{ probe, drive, workload, native string }
 
 // build builds the programs once in a process. The workload keeps its symbols:
 // the cases attach to them.
@@ -107,7 +107,12 @@ var build = sync.OnceValues(func() (programs, error) {
 		return programs{}, fmt.Errorf("build: %w\n%s", err, bytes.TrimSpace(text))
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
-	return programs{at("probe"), at("drive"), at("workload")}, nil
+	cmd = exec.Command("gcc", "-O1", "-g", "-static", "-nostdlib", "-fno-stack-protector", "-o", at("native"), "native/native.c")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		return programs{}, fmt.Errorf("build the program in C: %w\n%s", err, bytes.TrimSpace(text))
+	}
+	return programs{at("probe"), at("drive"), at("workload"), at("native")}, nil
 })
 
 // TestMain ends the guests and removes what was built.
@@ -179,7 +184,7 @@ func setup(t *testing.T) guesttest.Setup {
 	s := guesttest.Network()
 	s.NoProbe = true
 	s.Files = map[string]string{
-		"/bin/probe": p.probe, "/bin/drive": p.drive, "/bin/workload": p.workload,
+		"/bin/probe": p.probe, "/bin/drive": p.drive, "/bin/workload": p.workload, "/bin/native": p.native,
 	}
 	// One guest serves all tests; where the tools cannot be had, theirs says so.
 	if tools, err := classicTools(); err == nil {

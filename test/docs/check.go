@@ -3,15 +3,12 @@ package docs
 import (
 	"errors"
 
-	"probe/compiler"
 	"probe/compiler/target"
-	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/lang/source"
-	"probe/lang/syntax"
-	"probe/runtime/machine/live/kernel"
-	"probe/runtime/machine/live/provider"
-	"probe/stdlib"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
+	"probe/runtime/machine/files"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // Checker checks the scripts of the documents against the types, functions and
@@ -23,8 +20,7 @@ type Checker struct {
 	// of one with every feature.
 	Old bool
 
-	k      *kernel.Kernel
-	probes *provider.Set
+	machine machine.Machine
 }
 
 // NewChecker makes a Checker, or says what of this machine it cannot read:
@@ -34,49 +30,43 @@ type Checker struct {
 // list is a file to take the names of traceable functions from, which wildcards
 // are looked up in.
 func NewChecker(list string) (*Checker, error) {
-	k := kernel.New(kernel.Options{})
-	if ok, why := k.Available(); !ok {
+	m := files.New(files.Options{Traceable: list})
+	if ok, why := m.View(machine.Query{}).Types().Available(); !ok {
 		return nil, errors.New(why)
 	}
-	t, err := k.Tracefs()
+	t, err := tracefs.Host()
 	if err != nil {
 		return nil, err
 	}
 	if _, err := t.ReadFormat("raw_syscalls", "sys_enter"); err != nil {
 		return nil, err
 	}
-	return &Checker{k: k, probes: provider.New(k, provider.Options{Traceable: list})}, nil
+	return &Checker{machine: m}, nil
 }
 
 // Check parses, types and compiles a script and returns every message.
 func (c *Checker) Check(script string) diag.List {
-	tree, out := syntax.Parse(source.New("script", script))
-	if out.HasErrors() {
-		return out
+	m := c.machine
+	if c.Old {
+		m = oldest{m}
 	}
-	prog, _, more := check.Check(&check.Input{
-		File: tree, Builtins: stdlib.Signatures(), Probes: c.probes, Types: c.k,
-		Env: &kernel.Env{K: c.k}, Import: importModule,
-	})
-	out.All = append(out.All, more.All...)
-	if prog == nil || out.HasErrors() {
-		return out
-	}
-	t := target.Target{NCPU: 2, TypeID: c.k.TypeID, BTFIDs: map[string]uint32{}}
-	if !c.Old {
-		t.TaskBTF, t.ForEachMapElem, t.Loop, t.PerCPULookup, t.FuncIP, t.TaiNS = true, true, true, true, true, true
-	}
-	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
-	_, more = compiler.Compile(prog, compiler.Config{Target: &t, Builtins: stdlib.Table(), Types: c.k})
-	out.All = append(out.All, more.All...)
-	return out
+	_, list := engine.Build(engine.Script{Name: "script", Text: script, Import: engine.Library}, m, engine.CheckOptions{Empty: true}, engine.CompileOptions{})
+	return list
 }
 
-// importModule finds the modules of the library and nothing else.
-func importModule(_ *source.File, path string) (*source.File, error) {
-	text, ok := stdlib.Module(path)
-	if !ok {
-		return nil, errors.New("not a module of the library")
+// oldest is a machine with the oldest kernel that there is a compiler for.
+type oldest struct{ machine.Machine }
+
+func (o oldest) View(q machine.Query) machine.View { return oldView{o.Machine.View(q)} }
+
+type oldView struct{ machine.View }
+
+func (v oldView) Target(needs machine.Needs) (*target.Target, error) {
+	t, err := v.View.Target(needs)
+	if err != nil {
+		return nil, err
 	}
-	return source.New("stdlib/"+path+".pr", text), nil
+	old := &target.Target{NCPU: t.NCPU, TypeID: t.TypeID}
+	old.PtRegs, old.PtRegsSize = target.AMD64Regs()
+	return old, nil
 }

@@ -13,6 +13,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/sink"
 	ready "probe/scripts"
 	"probe/stdlib"
 )
@@ -39,6 +40,7 @@ func Sections(root string) (map[string]string, error) {
 		"missing":      missing(),
 		"codes":        codes(),
 		"features":     features,
+		"formats":      formatTable(),
 	}, nil
 }
 
@@ -67,6 +69,14 @@ func table(head []string, rows [][]string) string {
 
 // code is text as code inside a line.
 func code(s string) string { return "`" + s + "`" }
+
+func formatTable() string {
+	var rows [][]string
+	for _, f := range sink.Formats() {
+		rows = append(rows, []string{code(f.Name), f.Doc})
+	}
+	return table([]string{"format", "what it shows"}, rows)
+}
 
 func probeTable() string {
 	var rows [][]string

@@ -13,8 +13,8 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/engine"
 	"probe/runtime/event"
-	"probe/runtime/session"
 )
 
 // command is one of the session's own commands.
@@ -141,7 +141,7 @@ func (r *repl) clauseNumbers(string) []string {
 func (r *repl) mapArgs(string) []string {
 	var out []string
 	for name := range r.maps {
-		if !strings.HasPrefix(name, session.Hidden) {
+		if !strings.HasPrefix(name, engine.Hidden) {
 			out = append(out, "@"+name)
 		}
 	}
@@ -205,7 +205,7 @@ func (r *repl) stop(_ context.Context, arg string) *diag.Diagnostic {
 func (r *repl) mapNamed(arg string) (*liveMap, *diag.Diagnostic) {
 	name := strings.TrimPrefix(arg, "@")
 	m := r.maps[name]
-	if m != nil && !strings.HasPrefix(name, session.Hidden) {
+	if m != nil && !strings.HasPrefix(name, engine.Hidden) {
 		return m, nil
 	}
 	if arg == "" {
@@ -226,7 +226,7 @@ func (r *repl) mapNamed(arg string) (*liveMap, *diag.Diagnostic) {
 func (r *repl) listMaps(context.Context, string) *diag.Diagnostic {
 	list := slices.SortedFunc(maps.Values(r.maps), func(a, b *liveMap) int { return cmp.Compare(a.hir.Name, b.hir.Name) })
 	for _, m := range list {
-		name, hidden := strings.CutPrefix(m.hir.Name, session.Hidden)
+		name, hidden := strings.CutPrefix(m.hir.Name, engine.Hidden)
 		switch {
 		case hidden:
 			fmt.Fprintf(r.out, "$%s: %s\n", name, m.hir.Value)
@@ -257,7 +257,7 @@ func (r *repl) print(_ context.Context, arg string) *diag.Diagnostic {
 		list = append(list, m)
 	} else {
 		for _, name := range slices.Sorted(maps.Keys(r.maps)) {
-			if !strings.HasPrefix(name, session.Hidden) {
+			if !strings.HasPrefix(name, engine.Hidden) {
 				list = append(list, r.maps[name])
 			}
 		}
@@ -267,7 +267,7 @@ func (r *repl) print(_ context.Context, arg string) *diag.Diagnostic {
 		if err != nil {
 			return mistake("%v", err)
 		}
-		r.printer.Take(event.NewMap(data, 0, 0, r.cfg.Session.Resolver))
+		r.printer.Take(event.NewMap(data, 0, 0, r.resolver))
 	}
 	return nil
 }
@@ -292,7 +292,7 @@ func (r *repl) drop(_ context.Context, arg string) *diag.Diagnostic {
 		return d
 	}
 	for _, c := range r.clauses {
-		for _, used := range c.obj.Maps {
+		for _, used := range c.script.Object.Maps {
 			if used.Spec == m.obj.Spec {
 				return mistake("@%s is used by clause %d", m.hir.Name, c.n).WithHelp("`:stop %d` stops it", c.n)
 			}
@@ -330,7 +330,7 @@ func (r *repl) typeOf(_ context.Context, arg string) *diag.Diagnostic {
 		r.wrong(list)
 		return nil
 	}
-	if e := lastEval(p); e != nil {
+	if e := lastEval(p.Program); e != nil {
 		fmt.Fprintln(r.out, e.X.Type())
 	}
 	return nil

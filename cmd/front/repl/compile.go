@@ -5,15 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"probe/compiler"
 	"probe/compiler/object"
-	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
-	"probe/runtime/session"
+	"probe/runtime/engine"
 )
 
 // liveMap is a map that outlives the input that made it.
@@ -23,28 +21,29 @@ type liveMap struct {
 }
 
 // scratchMap is the map behind the scratch variable $name of statements.
-func scratchMap(name string) string { return session.Hidden + name }
+func scratchMap(name string) string { return engine.Hidden + name }
 
 // check types items beside the definitions so far. fresh are maps that are to
 // be made anew, whatever lives under their names.
-func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]bool) (*hir.Program, diag.List) {
-	f := &syntax.File{Source: src, Items: append(r.definitions(items), items...)}
-	in := r.cfg.Input
-	in.File, in.Maps = f, nil
+func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]bool) (*engine.Checked, diag.List) {
+	tree := &syntax.File{Source: src, Items: append(r.definitions(items), items...)}
+	script := engine.Script{Name: src.Name, Text: r.texts + src.Text, Tree: tree, Import: r.cfg.Import}
+	opts := r.cfg.Check
+	opts.Maps, opts.Empty = nil, true
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
 		if !fresh[name] {
-			in.Maps = append(in.Maps, r.maps[name].hir)
+			opts.Maps = append(opts.Maps, r.maps[name].hir)
 		}
 	}
-	p, _, out := check.Check(&in)
-	if p == nil {
+	c, out := engine.Check(script, r.cfg.Machine, opts)
+	if c == nil {
 		return nil, r.ours(src, out)
 	}
 	// The types of maps are found from one input alone, where @n = 1 makes an
 	// 8-bit map. Later inputs will want more room: integers get all 64 bits,
 	// texts as much as is usual. The input is then typed again with that.
 	wide := false
-	for _, m := range p.Maps {
+	for _, m := range c.Program.Maps {
 		if r.maps[m.Name] != nil && !fresh[m.Name] {
 			continue
 		}
@@ -52,15 +51,15 @@ func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]boo
 		w.Key, w.Value = widen(m.Key), widen(m.Value)
 		if w.Key != m.Key || w.Value != m.Value {
 			wide = true
-			in.Maps = append(in.Maps, &w)
+			opts.Maps = append(opts.Maps, &w)
 		}
 	}
 	if wide {
-		if again, _, more := check.Check(&in); again != nil {
-			p, out = again, more
+		if again, more := engine.Check(script, r.cfg.Machine, opts); again != nil {
+			c, out = again, more
 		}
 	}
-	return p, r.ours(src, out)
+	return c, r.ours(src, out)
 }
 
 // definitions are the items that an input sees besides its own: all that were
@@ -97,7 +96,7 @@ func (r *repl) ours(src *source.File, list diag.List) diag.List {
 
 // unhide names scratch variables as they were typed.
 func unhide(d *diag.Diagnostic) {
-	plain := func(s string) string { return strings.ReplaceAll(s, "@"+session.Hidden, "$") }
+	plain := func(s string) string { return strings.ReplaceAll(s, "@"+engine.Hidden, "$") }
 	d.Message, d.Label = plain(d.Message), plain(d.Label)
 	for i := range d.Labels {
 		d.Labels[i].Text = plain(d.Labels[i].Text)
@@ -154,14 +153,8 @@ func widen(t *types.Type) *types.Type {
 	return t
 }
 
-// compile makes an object that shares the maps that live.
-func (r *repl) compile(p *hir.Program, text string, fresh map[string]bool) (*object.Object, diag.List) {
-	var out diag.List
-	t, err := r.cfg.Target(r.texts + text)
-	if err != nil {
-		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
-		return nil, out
-	}
+// compile compiles an input that shares the maps that live.
+func (r *repl) compile(c *engine.Checked, fresh map[string]bool) (*engine.Compiled, diag.List) {
 	live := map[string]*object.Map{}
 	for name, m := range r.maps {
 		if fresh[name] {
@@ -169,10 +162,7 @@ func (r *repl) compile(p *hir.Program, text string, fresh map[string]bool) (*obj
 		}
 		live[name] = m.obj
 	}
-	return compiler.Compile(p, compiler.Config{
-		Target: t, Builtins: r.cfg.Builtins, Types: r.cfg.Input.Types, PID: r.cfg.Input.PID, Comm: r.cfg.Input.Comm,
-		Live: live, HashOnly: true, Strings: r.strings,
-	})
+	return engine.Compile(c, engine.CompileOptions{Lookups: r.cfg.AllErrors, Live: &engine.Live{Maps: live, Strings: r.strings}})
 }
 
 // adopt keeps what an object brought that others will share.

@@ -12,7 +12,7 @@ import (
 	"probe/lang/check"
 	"probe/lang/hir"
 	"probe/lang/syntax"
-	"probe/runtime/session"
+	"probe/runtime/engine"
 )
 
 // words are the keywords of the language.
@@ -39,9 +39,9 @@ func (r *repl) complete(line string, pos int) (head string, list []string, tail 
 }
 
 // Complete completes the end of a script as the prompt does: the words that can
-// stand from at on. Of cfg it uses Input, List, Modules and Builtins.
+// stand from at on. Of cfg it uses the Machine, Check and Import.
 func Complete(cfg Config, text string) (at int, list []string) {
-	r := &repl{cfg: cfg, maps: map[string]*liveMap{}, names: newNames(cfg.List)}
+	r := newRepl(cfg)
 	defer func() {
 		if recover() != nil { // as in complete
 			at, list = len(text), nil
@@ -82,8 +82,8 @@ var (
 func (r *repl) completeCode(text string) (start int, list []string) {
 	start = wordStart(text)
 	word := text[start:]
-	if m := importing().FindStringSubmatchIndex(text); m != nil && r.cfg.Modules != nil {
-		return m[2], starting(r.cfg.Modules(), text[m[2]:])
+	if m := importing().FindStringSubmatchIndex(text); m != nil {
+		return m[2], starting(engine.Modules(), text[m[2]:])
 	}
 	if m := declaring().FindStringSubmatchIndex(text); m != nil {
 		return m[2], starting(mapKinds(), text[m[2]:])
@@ -158,7 +158,7 @@ func sorted(list []string) []string {
 // codeWords are the words that can begin an operand or a statement.
 func (r *repl) codeWords() []string {
 	out := append(slices.Clone(words), check.Words()...)
-	for name, sig := range r.cfg.Input.Builtins {
+	for name, sig := range r.builtins {
 		if sig.Missing {
 			continue
 		}
@@ -177,11 +177,8 @@ func (r *repl) codeWords() []string {
 
 // kindWords are the probe types, with a ':' where a target follows.
 func (r *repl) kindWords() []string {
-	if r.cfg.Input.Probes == nil {
-		return nil
-	}
 	var out []string
-	for _, k := range r.cfg.Input.Probes.Kinds() {
+	for _, k := range r.view.Probes().Kinds() {
 		if k.Missing {
 			continue
 		}
@@ -201,10 +198,7 @@ func (r *repl) kindWords() []string {
 
 // kind finds a probe type by its name or alias; nil if there is none.
 func (r *repl) kind(word string) *hir.ProbeKind {
-	if r.cfg.Input.Probes == nil {
-		return nil
-	}
-	for _, k := range r.cfg.Input.Probes.Kinds() {
+	for _, k := range r.view.Probes().Kinds() {
 		if strings.EqualFold(k.Name, word) || slices.Contains(k.Aliases, word) {
 			return &k
 		}
@@ -286,10 +280,7 @@ func (r *repl) programTargets(kind, rest string) []string {
 // typeNames are the kernel's structs, unions or enums that start with a
 // prefix.
 func (r *repl) typeNames(kind, prefix string) []string {
-	var out []string
-	if t := r.cfg.Input.Types; t != nil {
-		out = starting(t.Names(kind), prefix)
-	}
+	out := starting(r.view.Types().Names(kind), prefix)
 	for _, d := range r.defs {
 		if c, ok := d.(*syntax.CDef); ok {
 			if k, name, ok := strings.Cut(definitionKey(c), " "); ok && k == kind && strings.HasPrefix(name, prefix) {
@@ -309,7 +300,7 @@ var (
 func (r *repl) mapNames(text string) []string {
 	out := mentioned(mapWord(), text)
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
-		if !strings.HasPrefix(name, session.Hidden) {
+		if !strings.HasPrefix(name, engine.Hidden) {
 			out = append(out, name)
 		}
 	}
@@ -321,7 +312,7 @@ func (r *repl) varNames(text string) []string {
 	out := mentioned(varWord(), text)
 	if !placeOf(text).item {
 		for name := range r.maps {
-			if v, ok := strings.CutPrefix(name, session.Hidden); ok {
+			if v, ok := strings.CutPrefix(name, engine.Hidden); ok {
 				out = append(out, v)
 			}
 		}

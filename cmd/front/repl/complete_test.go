@@ -109,7 +109,7 @@ func TestCompletions(t *testing.T) {
 		{"twi", "twice("},
 		{"unr", "unroll"},
 		{"\"com", ""},
-		{"import \"ne", "import \"net import \"netdev"},
+		{"import \"ne", "import \"net"},
 		{":st", ":stop"},
 		{":stop ", ":stop 1 :stop all"},
 		{":print @re", ":print @reads :print @rest"},
@@ -184,7 +184,7 @@ func FuzzCompletions(f *testing.F) {
 	for _, s := range []string{"kprobe:vfs_read /args.", "$x->", "((.", "@m[", ":stop ", "import \"", "a|b:c|", "/*", "\"\\", "}}}{", "x.y->", "1..", "struct ", "9}X."} {
 		f.Add(s)
 	}
-	r := &repl{cfg: testConfig(nil), maps: map[string]*liveMap{}, names: newNames(fakeList)}
+	r := newRepl(testConfig(nil))
 	f.Fuzz(func(t *testing.T, line string) {
 		at, _ := r.completions(line)
 		if at < 0 || at > len(line) {

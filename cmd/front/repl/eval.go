@@ -14,8 +14,8 @@ import (
 	"probe/lang/syntax"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/engine"
 	"probe/runtime/event"
-	"probe/runtime/session"
 )
 
 // inputName is what messages call an input that is no clause.
@@ -46,24 +46,24 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 		r.define(src, defs)
 		return
 	}
-	obj, list := r.compile(p, text, nil)
-	if obj == nil {
+	c, list := r.compile(p, nil)
+	if c == nil {
 		r.wrong(list)
 		return
 	}
 	r.show(list)
-	h, ok := r.add(ctx, obj, nil)
+	h, ok := r.add(ctx, c, nil)
 	if !ok {
 		return
 	}
 	r.define(src, defs)
-	if onlyBegin(obj) {
+	if onlyBegin(c.Object) {
 		r.tracer.Remove(h)
 		r.took(h)
 		return
 	}
 	r.last++
-	r.clauses = append(r.clauses, &clause{n: r.last, text: text, h: h, obj: obj, started: time.Now()})
+	r.clauses = append(r.clauses, &clause{n: r.last, text: text, h: h, script: c, started: time.Now()})
 	fmt.Fprintf(r.err, "[%d] attached %s\n", r.last, count(h.Probes(), "probe"))
 }
 
@@ -77,19 +77,17 @@ func onlyBegin(obj *object.Object) bool {
 	return true
 }
 
-// add runs an object.
-func (r *repl) add(ctx context.Context, obj *object.Object, fresh map[string]bool) (handle, bool) {
-	if r.cfg.Check != nil {
-		if d := r.cfg.Check(); d != nil {
-			r.complain(d)
-			return nil, false
-		}
+// add runs a compiled input.
+func (r *repl) add(ctx context.Context, c *engine.Compiled, fresh map[string]bool) (handle, bool) {
+	if d := r.cfg.Machine.Refuses(); d != nil {
+		r.complain(d)
+		return nil, false
 	}
-	h, err := r.tracer.Add(ctx, obj)
-	var refused *session.LoadError
+	h, err := r.tracer.Add(ctx, c)
+	var refused *engine.LoadError
 	switch {
 	case err == nil:
-		r.adopt(obj, fresh)
+		r.adopt(c.Object, fresh)
 		return h, true
 	case errors.As(err, &refused):
 		unhide(refused.Diag)
@@ -132,17 +130,17 @@ func (r *repl) evalStmts(ctx context.Context, text string) {
 		return
 	}
 	r.show(withoutNoise(list))
-	if v, ok := constant(p); ok && in.prints {
-		r.printer.Take(&event.Value{Value: v, Resolver: r.cfg.Session.Resolver})
+	if v, ok := constant(p.Program); ok && in.prints {
+		r.printer.Take(&event.Value{Value: v, Resolver: r.resolver})
 		return
 	}
-	obj, list := r.compile(p, text, in.fresh)
-	if obj == nil {
+	c, list := r.compile(p, in.fresh)
+	if c == nil {
 		r.wrong(list)
 		return
 	}
 	r.show(list)
-	h, ok := r.add(ctx, obj, in.fresh)
+	h, ok := r.add(ctx, c, in.fresh)
 	if !ok {
 		return
 	}
@@ -164,7 +162,7 @@ type stmtsInput struct {
 
 // typed gives the program. The value at the end is typed as a statement first,
 // which tells whether there is anything to print.
-func (in *stmtsInput) typed() (*hir.Program, diag.List, bool) {
+func (in *stmtsInput) typed() (*engine.Checked, diag.List, bool) {
 	x := in.value()
 	switch m := x.(type) {
 	case *syntax.Map:
@@ -179,11 +177,11 @@ func (in *stmtsInput) typed() (*hir.Program, diag.List, bool) {
 		in.prints = false
 	}
 	p, list := in.check(x)
-	if p != nil && x != nil && !in.prints && wantsPrint(x) && hasValue(p) {
+	if p != nil && x != nil && !in.prints && wantsPrint(x) && hasValue(p.Program) {
 		in.prints = true
 		if printing, more := in.check(x); printing != nil {
 			return printing, more, true
-		} else if _, ok := constant(p); !ok {
+		} else if _, ok := constant(p.Program); !ok {
 			return nil, more, false
 		}
 	}
@@ -191,7 +189,7 @@ func (in *stmtsInput) typed() (*hir.Program, diag.List, bool) {
 }
 
 // isVariable tells the maps behind scratch variables.
-func isVariable(m *syntax.Map) bool { return strings.HasPrefix(m.Name, session.Hidden) }
+func isVariable(m *syntax.Map) bool { return strings.HasPrefix(m.Name, engine.Hidden) }
 
 // value is the expression whose value is shown: the last part of the input.
 func (in *stmtsInput) value() syntax.Expr {
@@ -257,7 +255,7 @@ func constant(p *hir.Program) (v value.Value, ok bool) {
 
 // check types the statements. When the types that scratch variables have got
 // do not fit and the input sets them anew, they are made anew.
-func (in *stmtsInput) check(x syntax.Expr) (*hir.Program, diag.List) {
+func (in *stmtsInput) check(x syntax.Expr) (*engine.Checked, diag.List) {
 	p, list := in.r.check(in.src, []syntax.Item{in.probe(x)}, in.fresh)
 	if p != nil || len(in.reset) == 0 || in.fresh != nil {
 		return p, list

@@ -11,15 +11,13 @@ import (
 
 	"probe/compiler/object"
 	"probe/compiler/target"
-	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/lang/hir"
-	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/session"
-	"probe/stdlib"
 )
 
 // fakeKernel has the probe types begin, end, interval and kprobe, the functions
@@ -127,7 +125,8 @@ type fakeHandle struct{ n int }
 
 func (*fakeHandle) Probes() int { return 2 }
 
-func (f *fakeTracer) Add(ctx context.Context, obj *object.Object) (handle, error) {
+func (f *fakeTracer) Add(ctx context.Context, c *engine.Compiled) (handle, error) {
+	obj := c.Object
 	if f.fail != nil {
 		return nil, f.fail
 	}
@@ -179,25 +178,37 @@ type transcript struct {
 	tracer   *fakeTracer
 }
 
+// fakeMachine is a machine with the fake kernel.
+type fakeMachine struct {
+	*fakeKernel
+	refuses *diag.Diagnostic
+}
+
+func (m *fakeMachine) View(machine.Query) machine.View { return fakeView{k: m.fakeKernel} }
+func (m *fakeMachine) Warm(string)                     {}
+func (m *fakeMachine) Refuses() *diag.Diagnostic       { return m.refuses }
+
+// List lists what can be probed.
+func (m *fakeMachine) List(pattern string, yield func(machine.Listed) bool) error {
+	return fakeList(pattern, func(name string) bool { return yield(machine.Listed{Name: name}) })
+}
+
+type fakeView struct {
+	machine.Whole
+	k *fakeKernel
+}
+
+func (v fakeView) Probes() hir.Probes { return v.k }
+func (v fakeView) Types() hir.Types   { return v.k }
+func (v fakeView) Env() types.Env     { return nil }
+
+func (v fakeView) Target(machine.Needs) (*target.Target, error) {
+	regs, n := target.AMD64Regs()
+	return &target.Target{NCPU: 2, PerCPULookup: true, ForEachMapElem: true, PtRegs: regs, PtRegsSize: n}, nil
+}
+
 func testConfig(in io.Reader) Config {
-	k := newFakeKernel()
-	return Config{
-		Input: check.Input{Builtins: stdlib.Signatures(), Probes: k, Types: k, Import: func(_ *source.File, path string) (*source.File, error) {
-			text, ok := stdlib.Module(path)
-			if !ok {
-				return nil, io.EOF
-			}
-			return source.New(path, text), nil
-		}},
-		Builtins: stdlib.Table(),
-		Target: func(string) (*target.Target, error) {
-			regs, n := target.AMD64Regs()
-			return &target.Target{NCPU: 2, PerCPULookup: true, ForEachMapElem: true, PtRegs: regs, PtRegsSize: n}, nil
-		},
-		List:    fakeList,
-		Modules: func() []string { return []string{"net", "netdev", "route"} },
-		In:      in,
-	}
+	return Config{Machine: &fakeMachine{fakeKernel: newFakeKernel()}, Import: engine.Library, In: in}
 }
 
 // play runs a session over piped input.
@@ -210,7 +221,7 @@ func play(t *testing.T, input string, change ...func(*Config, *fakeTracer)) tran
 	for _, c := range change {
 		c(&cfg, f)
 	}
-	code, err := run(context.Background(), cfg, func(_ session.Options, exited func(handle, int)) (tracer, error) {
+	code, err := run(context.Background(), cfg, func(_ Config, _ engine.RunOptions, exited func(handle, int)) (tracer, error) {
 		f.exited = exited
 		return f, nil
 	})
@@ -224,8 +235,8 @@ func play(t *testing.T, input string, change ...func(*Config, *fakeTracer)) tran
 func started(t *testing.T, inputs ...string) *repl {
 	t.Helper()
 	cfg := testConfig(strings.NewReader(""))
-	r := &repl{cfg: cfg, out: io.Discard, err: io.Discard, flush: func() {}, maps: map[string]*liveMap{},
-		exited: map[handle]int{}, history: &history{}, names: newNames(cfg.List), reader: &plain{in: &lineReader{r: cfg.In}}}
+	r := newRepl(cfg)
+	r.out, r.err, r.flush, r.reader = io.Discard, io.Discard, func() {}, &plain{in: &lineReader{r: cfg.In}}
 	f := &fakeTracer{data: map[string]*value.MapData{}, out: io.Discard}
 	f.exited = func(h handle, code int) { r.exited[h] = code }
 	r.tracer = f

@@ -33,7 +33,7 @@ func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
 	}
 	name := strings.TrimRight(strings.TrimSpace(arg), ":()")
 	known := false
-	if sig := r.cfg.Input.Builtins[name]; sig != nil && !sig.Missing {
+	if sig := r.builtins[name]; sig != nil && !sig.Missing {
 		usage := sig.Usage
 		if usage == "" {
 			usage = sig.Name
@@ -41,12 +41,10 @@ func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
 		fmt.Fprintf(r.out, "%s\n  %s\n", usage, sig.Doc)
 		known = true
 	}
-	if r.cfg.Input.Probes != nil {
-		for _, k := range r.cfg.Input.Probes.Kinds() {
-			if k.Name == name || slices.Contains(k.Aliases, name) {
-				fmt.Fprintf(r.out, "%s\n  %s\n", k.Usage, k.Doc)
-				known = true
-			}
+	for _, k := range r.view.Probes().Kinds() {
+		if k.Name == name || slices.Contains(k.Aliases, name) {
+			fmt.Fprintf(r.out, "%s\n  %s\n", k.Usage, k.Doc)
+			known = true
 		}
 	}
 	for _, d := range r.defs {
@@ -75,15 +73,13 @@ func (r *repl) helpNames(string) []string {
 	for _, c := range commands {
 		out = append(out, c.name)
 	}
-	for name, sig := range r.cfg.Input.Builtins {
+	for name, sig := range r.builtins {
 		if !sig.Missing {
 			out = append(out, name)
 		}
 	}
-	if r.cfg.Input.Probes != nil {
-		for _, k := range r.cfg.Input.Probes.Kinds() {
-			out = append(out, k.Name)
-		}
+	for _, k := range r.view.Probes().Kinds() {
+		out = append(out, k.Name)
 	}
 	return out
 }

@@ -37,9 +37,9 @@ func (r *repl) members(text string, p place, start, end int) []string {
 		return nil
 	}
 	if operand == "args" {
-		return argNames(prog.Probes[0].Site)
+		return argNames(prog.Program.Probes[0].Site)
 	}
-	return memberNames(typeAt(prog, len(before), len(operand)))
+	return memberNames(typeAt(prog.Program, len(before), len(operand)))
 }
 
 // typeInStmts is the type of an operand behind statements.
@@ -55,7 +55,7 @@ func (r *repl) typeInStmts(before, operand string, depth int) *types.Type {
 	if prog == nil {
 		return nil
 	}
-	return typeAt(prog, len(before), len(operand))
+	return typeAt(prog.Program, len(before), len(operand))
 }
 
 // argNames are the arguments of a probe that have names.

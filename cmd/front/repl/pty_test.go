@@ -18,14 +18,10 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
-	"probe/compiler/target"
 	"probe/internal/guest/guesttest"
-	"probe/lang/check"
-	"probe/runtime/machine/live/kernel"
-	"probe/runtime/machine/live/provider"
+	"probe/runtime/engine"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/tracefs"
-	"probe/runtime/session"
-	"probe/stdlib"
 )
 
 // childPID in the environment makes the test binary an interactive session of
@@ -45,21 +41,10 @@ func child(text string) int {
 		fmt.Fprintln(os.Stderr, "bad pid", text)
 		return 2
 	}
-	k := kernel.New(kernel.Options{})
-	set := provider.New(k, provider.Options{})
 	code, err := Run(context.Background(), Config{
-		Input: check.Input{Builtins: stdlib.Signatures(), Probes: set, Types: k, Env: &kernel.Env{K: k, PID: pid}, PID: pid},
-		Target: func(text string) (*target.Target, error) {
-			return k.Target(text)
-		},
-		List: func(pattern string, yield func(string) bool) error {
-			return set.List(pattern, func(l provider.Listed) bool { return yield(l.Name) })
-		},
-		Builtins: stdlib.Table(),
-		Session:  session.Options{Probes: set, Resolver: session.NewResolver(), PID: pid},
-		Check:    session.CheckPrivileges,
-		Banner:   "hello",
-		In:       os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Machine: live.New(live.Options{}), Check: engine.CheckOptions{PID: pid},
+		Banner: "hello",
+		In:     os.Stdin, Out: os.Stdout, Err: os.Stderr,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -84,7 +69,7 @@ type terminal struct {
 // onTerminal starts a session that traces nothing but this test's process.
 func onTerminal(t *testing.T, env ...string) *terminal {
 	t.Helper()
-	if d := session.CheckPrivileges(); d != nil {
+	if d := live.New(live.Options{}).Refuses(); d != nil {
 		t.Skip("needs the privileges to trace: " + d.Message)
 	}
 	x := &terminal{t: t, vt: &vt{}, more: make(chan struct{}, 1)}

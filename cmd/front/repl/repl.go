@@ -13,38 +13,29 @@ import (
 	"syscall"
 	"time"
 
-	"probe/compiler/builtin"
-	"probe/compiler/object"
-	"probe/compiler/target"
-	"probe/lang/check"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/lang/types"
+	"probe/runtime/engine"
 	"probe/runtime/event"
-	"probe/runtime/session"
+	"probe/runtime/machine"
 	"probe/runtime/sink"
 )
 
 // Config is what an interactive session needs of its surroundings.
 type Config struct {
-	// Input is what all inputs are checked against. Its File and Maps are the
-	// session's own business.
-	Input    check.Input
-	Builtins map[string]*builtin.Func
-	// Target is what the kernel can do for a text.
-	Target func(text string) (*target.Target, error)
-	// List calls yield with the names of the probes that match a pattern, such
-	// as "kprobe:vfs_*", for completion. It may take its time.
-	List func(pattern string, yield func(name string) bool) error
+	// Machine is what inputs are checked against and run on.
+	Machine machine.Machine
+	// Check is what all inputs are checked for. Its Maps are the session's own
+	// business.
+	Check engine.CheckOptions
+	// Import finds imported files; nil is engine.Import.
+	Import engine.Importer
+	// AllErrors also shows failing reads and lookups.
+	AllErrors bool
 	// Prelude is a text of definitions that all inputs see, as if typed first.
 	Prelude string
-	// Modules lists what can be imported from the library.
-	Modules func() []string
-	// Session is how clauses are run. Sink, Stay and the callbacks are set
-	// here.
-	Session session.Options
-	// Check, if set, says why this process may not trace, before it is tried.
-	Check func() *diag.Diagnostic
 	// Banner is shown when a person is there.
 	Banner string
 
@@ -64,6 +55,9 @@ const (
 // repl is one interactive session.
 type repl struct {
 	cfg      Config
+	view     machine.View
+	builtins map[string]*types.Signature
+	resolver *engine.Resolver
 	out, err io.Writer
 	printer  event.Sink
 	flush    func() // ends unfinished lines of output
@@ -94,7 +88,7 @@ type clause struct {
 	n       int
 	text    string
 	h       handle
-	obj     *object.Object
+	script  *engine.Compiled
 	started time.Time
 }
 
@@ -105,8 +99,20 @@ func Run(ctx context.Context, cfg Config) (int, error) {
 	return run(ctx, cfg, startSession)
 }
 
+// newRepl is a session without a tracer and without a place that inputs come from.
+func newRepl(cfg Config) *repl {
+	r := &repl{
+		cfg: cfg, view: cfg.Machine.View(machine.Query{PID: cfg.Check.PID, Comm: cfg.Check.Comm}), builtins: engine.Signatures(),
+		maps: map[string]*liveMap{}, exited: map[handle]int{}, history: &history{},
+	}
+	r.names = newNames(func(pattern string, yield func(string) bool) error {
+		return cfg.Machine.List(pattern, func(l machine.Listed) bool { return yield(l.Name) })
+	})
+	return r
+}
+
 func run(ctx context.Context, cfg Config, start starter) (int, error) {
-	r := &repl{cfg: cfg, maps: map[string]*liveMap{}, exited: map[handle]int{}, history: &history{}}
+	r := newRepl(cfg)
 	edit := cfg.In == io.Reader(os.Stdin) && canEdit()
 	s := newScreen(cfg.Out)
 	r.out, r.err, r.flush = s, cfg.Err, s.Flush
@@ -114,6 +120,7 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 		r.err = s
 	}
 	var err error
+	r.resolver = engine.NewResolver(cfg.Machine)
 	r.printer, err = sink.New("text", sink.Config{
 		Out: r.out, Err: r.err, Buffer: sink.Unbuffered, Quiet: true, Color: cfg.Color,
 	})
@@ -122,9 +129,8 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	opts := cfg.Session
-	opts.Sink, opts.Report = r.printer, r.report
-	r.tracer, err = start(opts, func(h handle, code int) {
+	opts := engine.RunOptions{Sink: r.printer, Resolver: r.resolver, AllErrors: cfg.AllErrors, Report: r.report}
+	r.tracer, err = start(cfg, opts, func(h handle, code int) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.exited[h] = code
@@ -133,7 +139,6 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 		return 0, err
 	}
 	defer r.tracer.Close()
-	r.names = newNames(cfg.List)
 	if err := r.prelude(); err != nil {
 		return 0, err
 	}

@@ -248,7 +248,7 @@ func TestAddFails(t *testing.T) {
 		}
 	}
 	tr := play(t, "1 + 1\n@n = 1\n", func(cfg *Config, _ *fakeTracer) {
-		cfg.Check = func() *diag.Diagnostic { return &diag.Diagnostic{Severity: diag.Error, Message: "only root may"} }
+		cfg.Machine.(*fakeMachine).refuses = &diag.Diagnostic{Severity: diag.Error, Message: "only root may"}
 	})
 	if tr.out != "2\nthe end\n" || !strings.Contains(tr.err, "only root may") || len(tr.tracer.objects) != 0 {
 		t.Errorf("without privileges printed %q and %q", tr.out, tr.err)

@@ -5,17 +5,17 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/value"
-	"probe/runtime/session"
+	"probe/runtime/engine"
 )
 
 // tracer runs what was compiled. The real one is a session; tests have their
 // own.
 type tracer interface {
-	// Add attaches an object. Its begin probes have run when it returns.
-	Add(ctx context.Context, obj *object.Object) (handle, error)
+	// Add attaches a script. Its begin probes have run when it returns.
+	Add(ctx context.Context, c *engine.Compiled) (handle, error)
 	// Remove detaches it; everything that it printed is on the screen then.
 	Remove(h handle)
-	// Data and Clear work on maps of objects that were added; Forget gives one
+	// Data and Clear work on maps of scripts that were added; Forget gives one
 	// up.
 	Data(m *object.Map) (*value.MapData, error)
 	Clear(m *object.Map) error
@@ -26,69 +26,33 @@ type tracer interface {
 	Close()
 }
 
-// handle stands for an object that was added.
+// handle stands for a script that was added.
 type handle interface {
 	Probes() int // places it is attached to
 }
 
 // starter makes a tracer; exited is told of exit() at once.
-type starter func(opts session.Options, exited func(h handle, code int)) (tracer, error)
+type starter func(cfg Config, opts engine.RunOptions, exited func(h handle, code int)) (tracer, error)
 
-// background is a session that runs on a goroutine of its own.
-type background struct {
-	*session.Session
-	cancel context.CancelFunc
-	ended  chan struct{}
-}
+// background is a session of the engine.
+type background struct{ *engine.Session }
 
-func startSession(opts session.Options, exited func(h handle, code int)) (tracer, error) {
-	ready := make(chan struct{})
-	opts.Stay = true
-	opts.Ready = func(int) { close(ready) }
-	opts.Exited = func(c *session.Clause, code int) { exited(c, code) }
-	s, err := session.New(opts)
+func startSession(cfg Config, opts engine.RunOptions, exited func(h handle, code int)) (tracer, error) {
+	s, err := engine.Open(cfg.Machine, opts, cfg.Check.PID, func(c *engine.Clause, code int) { exited(c, code) })
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	b := &background{Session: s, cancel: cancel, ended: make(chan struct{})}
-	failed := make(chan error, 1)
-	go func() {
-		defer close(b.ended)
-		if _, err := s.Run(ctx); err != nil {
-			failed <- err
-		}
-	}()
-	select {
-	case <-ready:
-		return b, nil
-	case err := <-failed:
-		cancel()
-		s.Close()
-		return nil, err
-	}
+	return background{s}, nil
 }
 
 // Add implements tracer.
-func (b *background) Add(ctx context.Context, obj *object.Object) (handle, error) {
-	c, err := b.Session.Add(ctx, obj)
+func (b background) Add(ctx context.Context, c *engine.Compiled) (handle, error) {
+	h, err := b.Session.Add(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return h, nil
 }
 
 // Remove implements tracer.
-func (b *background) Remove(h handle) { b.Session.Remove(h.(*session.Clause)) }
-
-// End implements tracer.
-func (b *background) End() {
-	b.cancel()
-	<-b.ended
-}
-
-// Close implements tracer.
-func (b *background) Close() {
-	b.End()
-	b.Session.Close()
-}
+func (b background) Remove(h handle) { b.Session.Remove(h.(*engine.Clause)) }

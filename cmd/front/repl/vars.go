@@ -123,7 +123,7 @@ func (r *repl) wantsVar(name string, i int) bool {
 			return m.Params[i].Kind == syntax.ParamVar
 		}
 	}
-	sig := r.cfg.Input.Builtins[name]
+	sig := r.builtins[name]
 	return sig != nil && i < len(sig.Params) && sig.Params[i].Kind == types.LValueParam
 }
 

@@ -150,3 +150,15 @@ func (p *parser) event(e *Event) error {
 	p.rec.Events = append(p.rec.Events, *e)
 	return nil
 }
+
+// Incomplete reports whether e is the receipt of a run whose results were not
+// complete.
+func (e *Event) Incomplete() bool {
+	var o struct {
+		Type     string `json:"type"`
+		Complete bool   `json:"complete"`
+	}
+	// Other objects are not worth the parsing.
+	head := e.JSON[:min(len(e.JSON), 40)]
+	return bytes.Contains(head, []byte(`"receipt"`)) && json.Unmarshal(e.JSON, &o) == nil && o.Type == "receipt" && !o.Complete
+}

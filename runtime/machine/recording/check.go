@@ -12,9 +12,10 @@ import (
 	"probe/lang/syntax"
 )
 
-// Check complains about everything that a compiled script wants to know and the
-// recording does not tell, at its place in the script.
-func (r *Recording) Check(tree *syntax.File, obj *object.Object) diag.List {
+// Compiled implements machine.View: it complains about everything that a
+// compiled script wants to know and the recording does not tell, at its place in
+// the script.
+func (r *View) Compiled(tree *syntax.File, obj *object.Object) diag.List {
 	var out diag.List
 	r.checkAsked(tree, &out)
 	for _, pr := range obj.HIR.Probes {
@@ -35,9 +36,9 @@ func (r *Recording) Check(tree *syntax.File, obj *object.Object) diag.List {
 	return out
 }
 
-// Explain adds to the messages of the checker what it cannot know: that types
+// explain adds to the messages of the checker what it cannot know: that types
 // would not help where there is no memory.
-func Explain(list *diag.List) {
+func explain(list *diag.List) {
 	for _, d := range list.All {
 		switch d.Code {
 		case "unknown-type", "bad-field":
@@ -49,7 +50,7 @@ func Explain(list *diag.List) {
 
 // checkCall complains about what the record of a call says. What programs ask the
 // kernel is found in their code.
-func (r *Recording) checkCall(c *hir.Call, out *diag.List) {
+func (r *View) checkCall(c *hir.Call, out *diag.List) {
 	if c.Sig.NoReplay != "" {
 		notRecorded(out, c.At, "`"+c.Sig.Name+"`", c.Sig.NoReplay)
 	}
@@ -61,7 +62,7 @@ func (r *Recording) checkCall(c *hir.Call, out *diag.List) {
 }
 
 // checkFunc looks at what one function of a program asks the kernel.
-func (r *Recording) checkFunc(p *object.Program, f *ir.Func, out *diag.List) {
+func (r *View) checkFunc(p *object.Program, f *ir.Func, out *diag.List) {
 	for b := range f.Blocks {
 		for _, v := range f.Blocks[b].Ins {
 			in := f.Ins(v)
@@ -77,7 +78,7 @@ func (r *Recording) checkFunc(p *object.Program, f *ir.Func, out *diag.List) {
 }
 
 // missing says why a helper has no answer, "" when it has.
-func (r *Recording) missing(p *object.Program, f *ir.Func, in *ir.Ins) string {
+func (r *View) missing(p *object.Program, f *ir.Func, in *ir.Ins) string {
 	if in.Op == ir.OpKfunc {
 		return fmt.Sprintf("%s is a function of the kernel", in.Name)
 	}

@@ -7,8 +7,8 @@ import (
 	"probe/runtime/graph"
 )
 
-// event is a call of a tree that probes are about: its entry or its return.
-type event struct {
+// happening is a call of a tree that probes are about: its entry or its return.
+type happening struct {
 	time       int64
 	tree, call int32
 	enter      bool
@@ -19,8 +19,8 @@ type event struct {
 // events lists what happens to the functions that have probes, in the order of
 // time. Of calls that begin or end together the outer one begins first and ends
 // last.
-func (m *Machine) events() []event {
-	var out []event
+func (m *Player) events() []happening {
+	var out []happening
 	double := m.pair()
 	for n, t := range m.rec.rec.Trees {
 		for i := range t.Calls {
@@ -30,9 +30,9 @@ func (m *Machine) events() []event {
 				continue
 			}
 			if len(hooks.call) > 0 && !double[n] {
-				out = append(out, event{time: c.T0, tree: int32(n), call: int32(i), enter: true})
+				out = append(out, happening{time: c.T0, tree: int32(n), call: int32(i), enter: true})
 			}
-			e := event{time: c.T1, tree: int32(n), call: int32(i), rets: len(hooks.ret) > 0 && !double[n]}
+			e := happening{time: c.T1, tree: int32(n), call: int32(i), rets: len(hooks.ret) > 0 && !double[n]}
 			e.graphs = i == 0 && len(hooks.graph) > 0 && m.twins[int32(n)] != nil
 			if e.graphs || e.rets {
 				out = append(out, e)
@@ -41,7 +41,7 @@ func (m *Machine) events() []event {
 	}
 	// A call without duration begins before it ends, and others end before the
 	// next begins.
-	phase := func(e *event) int {
+	phase := func(e *happening) int {
 		switch c := &m.rec.rec.Trees[e.tree].Calls[e.call]; {
 		case e.enter:
 			return 1
@@ -50,7 +50,7 @@ func (m *Machine) events() []event {
 		}
 		return 0
 	}
-	slices.SortStableFunc(out, func(a, b event) int {
+	slices.SortStableFunc(out, func(a, b happening) int {
 		if c := cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.tree, b.tree)); c != 0 {
 			return c
 		}
@@ -79,7 +79,7 @@ func threadOf(t *graph.Tree) thread {
 // below another one that was recorded are double: ret: and call: see each call
 // once. Trees of one call, which several probes asked for, are twins: each
 // probe runs once for all of them.
-func (m *Machine) pair() (double []bool) {
+func (m *Player) pair() (double []bool) {
 	trees := m.rec.rec.Trees
 	double, m.twins = make([]bool, len(trees)), make(map[int32][]int32, len(trees))
 	order := make([]int32, len(trees))
@@ -119,7 +119,7 @@ const twinSlack = 1e6
 
 // holds is the index of a call in a tree, -1 for none: the one of the same
 // function that is nearest in time.
-func (r *Recording) holds(t *graph.Tree, call *graph.Call) int {
+func (r *Machine) holds(t *graph.Tree, call *graph.Call) int {
 	fn := r.function(call)
 	best, found := int64(0), -1
 	for i := range t.Calls {

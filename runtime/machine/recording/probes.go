@@ -16,12 +16,12 @@ import (
 )
 
 // Kinds implements hir.Probes.
-func (r *Recording) Kinds() []hir.ProbeKind { return provider.Kinds() }
+func (r *View) Kinds() []hir.ProbeKind { return provider.Kinds() }
 
 // Expand implements hir.Probes: fgraph: means trees, ret: and call: calls
-// within them. What the recording cannot feed gets a warning, which Unfed turns
+// within them. What the recording cannot feed gets a warning, which settle turns
 // into an error when nothing else is left.
-func (r *Recording) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
+func (r *View) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	var complaints diag.List
 	var first []*diag.Diagnostic
 	for i, parts := range append([][]hir.Part{req.Parts}, req.Alts...) {
@@ -50,7 +50,7 @@ func kindFed(parts []hir.Part) bool {
 	return kind != nil && kind.Recorded
 }
 
-func (r *Recording) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) []*hir.Site {
+func (r *View) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) []*hir.Site {
 	if len(parts) == 0 {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (r *Recording) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.L
 		provider.NoKind(out, req, parts[0])
 		return nil
 	}
-	x := &expansion{Recording: r, req: req, kind: kind, out: out}
+	x := &expansion{View: r, req: req, kind: kind, out: out}
 	switch {
 	case kind.Phase != hir.WhileAttached:
 		// They run in probe itself, as always.
@@ -75,7 +75,7 @@ func (r *Recording) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.L
 
 // expansion is one attach point while it is expanded.
 type expansion struct {
-	*Recording
+	*View
 	req  *hir.ExpandRequest
 	kind *hir.ProbeKind
 	out  *diag.List
@@ -90,10 +90,9 @@ func (x *expansion) cannotFeed(format string, args ...any) *diag.Diagnostic {
 	return d
 }
 
-// Unfed is called when the script is checked: with probes that run, those which
-// cannot stay warnings. Else it gives the number of attach points without a feed,
-// whose messages are errors then.
-func (r *Recording) Unfed() int {
+// settle is called when the script is checked: where some probes run, those that
+// cannot stay warnings; where none is left, their messages are errors.
+func (r *View) settle() {
 	for _, u := range r.unfed {
 		if r.fed {
 			u.WithNote("this probe is left out")
@@ -101,10 +100,6 @@ func (r *Recording) Unfed() int {
 			u.Severity = diag.Error
 		}
 	}
-	if r.fed {
-		return 0
-	}
-	return len(r.unfed)
 }
 
 func (x *expansion) badPart(p hir.Part, format string, args ...any) *diag.Diagnostic {
@@ -196,7 +191,7 @@ func (x *expansion) nothing(name []hir.Part, module, pattern string) {
 	}
 }
 
-func (r *Recording) rootNames() []string {
+func (r *View) rootNames() []string {
 	var out []string
 	for _, name := range r.names {
 		if r.funcs[name].roots.calls > 0 {
@@ -286,7 +281,7 @@ func (x *expansion) graph(s *hir.Site, fn *function, plan *fgraph.Plan) {
 
 // arguments are those of a function that a recording has n of: the named ones,
 // then arg0 and so on.
-func (r *Recording) arguments(fn *function, n int) []hir.Arg {
+func (r *View) arguments(fn *function, n int) []hir.Arg {
 	n = min(n, slotArgs)
 	var out []hir.Arg
 	for i := range min(n, len(fn.Params)) {

@@ -1,10 +1,10 @@
 // Package recording runs compiled scripts over recordings of call trees, without a
 // kernel: on any machine, without privileges.
 //
-// In: a recording (record.Recording). A Recording answers in place of a kernel
+// In: a recording (record.Recording). A View answers in place of a kernel
 // while a script is checked (hir.Probes, hir.Types, types.Env): its functions
 // are those of the trees, with the types that were noted with them. Out: a
-// Machine, which runs the script's programs in the compiler's interpreter, once
+// Player, which runs the script's programs in the compiler's interpreter, once
 // for each call that a probe is about, in the order of time. What programs leave
 // behind, records and maps, is read by package session as if a kernel had run
 // them.
@@ -19,21 +19,34 @@ import (
 	"strings"
 	"time"
 
-	"probe/compiler/target"
 	"probe/lang/diag"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
+	"probe/runtime/machine"
 	"probe/runtime/machine/live/provider"
 )
 
-// Recording is a recording as a script sees it.
-type Recording struct {
+// Machine is the machine that was recorded, as far as the recording holds it
+// (machine.Machine).
+type Machine struct {
+	name  string // of the file, for the receipt
 	rec   *record.Recording
 	names []string // of functions that occur, sorted
 	funcs map[string]*function
 	byID  []*function // by index in the recording's table
 	addrs map[uint64]string
-	env   env
+	machine.NoFacts
+}
+
+var (
+	_ machine.Machine = (*Machine)(nil)
+	_ machine.Facts   = (*Machine)(nil)
+)
+
+// View is the recording as one script sees it (machine.View).
+type View struct {
+	*Machine
+	env env
 
 	// unfed are the messages about attach points that there is nothing for; fed
 	// tells that there is something for another one.
@@ -69,10 +82,19 @@ func symbol(f *graph.Func) string {
 	return f.Name
 }
 
-// New prepares a recording. It must not be changed afterwards.
-func New(rec *record.Recording) *Recording {
-	r := &Recording{rec: rec, funcs: map[string]*function{}, byID: make([]*function, len(rec.Funcs.List)), addrs: map[uint64]string{}}
-	r.env.r = r
+// Open reads a recording from a file.
+func Open(path string) (*Machine, error) {
+	rec, err := record.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return New(path, rec), nil
+}
+
+// New prepares a recording that was read from a file of that name. It must not be
+// changed afterwards.
+func New(name string, rec *record.Recording) *Machine {
+	r := &Machine{name: name, rec: rec, funcs: map[string]*function{}, byID: make([]*function, len(rec.Funcs.List)), addrs: map[uint64]string{}}
 	for i := range rec.Funcs.List {
 		f := &rec.Funcs.List[i]
 		fn := r.funcs[symbol(f)]
@@ -111,7 +133,7 @@ func New(rec *record.Recording) *Recording {
 }
 
 // function is the function of a call, nil where it is not known.
-func (r *Recording) function(c *graph.Call) *function {
+func (r *Machine) function(c *graph.Call) *function {
 	if c.Flags&graph.Gap != 0 || c.Fn < 0 || int(c.Fn) >= len(r.byID) {
 		return nil
 	}
@@ -125,7 +147,7 @@ func realAddr(addr uint64) bool { return addr>>63 != 0 }
 // matching lists the functions that a name or pattern means, with the copies
 // that the compiler made of a function under its plain name. roots asks for
 // those that trees begin with.
-func (r *Recording) matching(module, pattern string, roots bool) []*function {
+func (r *Machine) matching(module, pattern string, roots bool) []*function {
 	pick := func(ok func(name string) bool) (out []*function) {
 		for _, name := range r.names {
 			fn := r.funcs[name]
@@ -147,7 +169,7 @@ func (r *Recording) matching(module, pattern string, roots bool) []*function {
 }
 
 // start is when the recording began, by CLOCK_MONOTONIC.
-func (r *Recording) start() int64 {
+func (r *Machine) start() int64 {
 	start := r.rec.Header.Started.UnixNano() - r.rec.Header.WallOffset
 	for _, t := range r.rec.Trees {
 		start = min(start, t.Root().T0)
@@ -157,25 +179,15 @@ func (r *Recording) start() int64 {
 
 // Boot is the wall-clock time at zero of the boot clock of the machine that was
 // recorded.
-func (r *Recording) Boot() time.Time {
+func (r *Machine) Boot() time.Time {
 	return time.Unix(0, r.rec.Header.WallOffset-r.rec.Header.BootOffset)
 }
 
 // KSym is the name of the symbol at an address, "" when the recording does not
 // have it.
-func (r *Recording) KSym(addr uint64) string {
+func (r *Machine) KSym(addr uint64) string {
 	if name, ok := r.addrs[addr]; ok {
 		return name
 	}
 	return r.rec.Funcs.Symbols[addr]
-}
-
-// Target is the machine that scripts are compiled for: one CPU that can do all.
-func (r *Recording) Target() *target.Target {
-	t := &target.Target{
-		NCPU: 1, AttachCookie: true, ForEachMapElem: true, Loop: true, MayGoto: true, PerCPULookup: true, FuncIP: true,
-		BootNS: true, TaiNS: true, SignedV4: true, AtomicFetch: true, NoPrealloc: true, StackTrace: true,
-	}
-	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
-	return t
 }

@@ -10,6 +10,7 @@ import (
 	"probe/lang/syntax"
 	"probe/lang/types"
 	"probe/runtime/graph"
+	"probe/runtime/machine"
 )
 
 // enums keeps one type for each notation, so that what is of one type in the
@@ -50,7 +51,7 @@ func enumTable(n *graph.Notation) *types.EnumTable {
 }
 
 // notations calls yield with the notation of each enum in the recording.
-func (r *Recording) notations(yield func(class graph.Result, n *graph.Notation) bool) {
+func (r *Machine) notations(yield func(class graph.Result, n *graph.Notation) bool) {
 	for i := range r.rec.Funcs.List {
 		f := &r.rec.Funcs.List[i]
 		if f.Notation != nil && !yield(f.Result, f.Notation) {
@@ -65,7 +66,7 @@ func (r *Recording) notations(yield func(class graph.Result, n *graph.Notation) 
 }
 
 // find finds an enumerator.
-func (r *Recording) find(name string) (class graph.Result, found *graph.Notation, value uint64) {
+func (r *Machine) find(name string) (class graph.Result, found *graph.Notation, value uint64) {
 	r.notations(func(c graph.Result, n *graph.Notation) bool {
 		i := slices.IndexFunc(n.Enum, func(e graph.Enumerator) bool { return e.Name == name })
 		if i >= 0 {
@@ -81,10 +82,10 @@ const noTypes = "a recording holds no types of the kernel besides those of argum
 
 // Named implements hir.Types: the words of C that need no kernel are known to
 // the checker.
-func (r *Recording) Named(string, string) (*types.Type, bool) { return nil, false }
+func (r *View) Named(string, string) (*types.Type, bool) { return nil, false }
 
 // Enumerator implements hir.Types.
-func (r *Recording) Enumerator(name string) (*types.Type, uint64, bool) {
+func (r *View) Enumerator(name string) (*types.Type, uint64, bool) {
 	class, n, v := r.find(name)
 	if n == nil {
 		return nil, 0, false
@@ -93,31 +94,18 @@ func (r *Recording) Enumerator(name string) (*types.Type, uint64, bool) {
 }
 
 // Names implements hir.Types.
-func (r *Recording) Names(string) []string { return nil }
+func (r *View) Names(string) []string { return nil }
 
 // Available implements hir.Types.
-func (r *Recording) Available() (bool, string) { return false, noTypes }
+func (r *View) Available() (bool, string) { return false, noTypes }
 
 // env answers what builtin functions ask (types.Env). Questions whose answer
 // must be a value but is not known are noted.
 type env struct {
-	r     *Recording
+	r     *Machine
+	q     machine.Query
 	enums enums
-	Env
 	asked map[string]string // builtin -> why it has no value
-}
-
-// Env is what a command line says.
-type Env struct {
-	Options map[string]string // named parameters
-	PID     int
-	Comm    string
-}
-
-// Env is the recording with what the command line says, for the checker.
-func (r *Recording) Env(e Env) types.Env {
-	r.env = env{r: r, enums: enums{}, Env: e, asked: map[string]string{}}
-	return &r.env
 }
 
 var (
@@ -125,13 +113,13 @@ var (
 	_ types.Filtered = (*env)(nil)
 )
 
-func (e *env) Filter() (pid int, comm string) { return e.PID, e.Comm }
+func (e *env) Filter() (pid int, comm string) { return e.q.PID, e.q.Comm }
 func (e *env) ConfigInt(string) int64         { return 0 } // the checker's own business
 func (e *env) ConfigString(string) string     { return "" }
 func (e *env) ChildPID() int                  { return 0 }
 
 func (e *env) Option(name string) (string, bool) {
-	v, ok := e.Options[name]
+	v, ok := e.q.Options[name]
 	return v, ok
 }
 
@@ -180,7 +168,7 @@ func (e *env) NCPU() int {
 }
 
 // checkAsked complains where the script takes values that are not known.
-func (r *Recording) checkAsked(tree *syntax.File, out *diag.List) {
+func (r *View) checkAsked(tree *syntax.File, out *diag.List) {
 	for name, why := range r.env.asked {
 		at := source.Span{}
 		syntax.Inspect(tree, func(n syntax.Node) bool {

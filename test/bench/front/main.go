@@ -16,14 +16,9 @@ import (
 	"strings"
 	"time"
 
-	"probe/compiler"
-	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/lang/source"
-	"probe/lang/syntax"
-	"probe/runtime/machine/live/kernel"
-	"probe/runtime/machine/live/provider"
-	"probe/stdlib"
+	"probe/runtime/engine"
+	"probe/runtime/machine/live"
 )
 
 // Time is what the stages took for one script: the median of all repetitions,
@@ -61,29 +56,23 @@ func measure(name string, n int) (*Time, error) {
 		return nil, err
 	}
 	t := &Time{Script: name, Lines: strings.Count(string(text), "\n")}
-	k := kernel.New(kernel.Options{})
-	probes := provider.New(k, provider.Options{})
+	m := live.New(live.Options{})
 	var parse, checked, compiled []int64
 	for i := range n + 1 {
 		start := time.Now()
-		tree, list := syntax.Parse(source.New(name, string(text)))
+		script := engine.Script{Name: name, Text: string(text)}
+		tree, list := engine.Parse(script)
 		at1 := time.Now()
-		if list.HasErrors() {
+		if tree == nil {
 			return nil, firstError(list)
 		}
-		prog, _, list := check.Check(&check.Input{
-			File: tree, Builtins: stdlib.Signatures(), Probes: probes, Types: k,
-			Env: &kernel.Env{K: k},
-		})
+		script.Tree = tree
+		c, list := engine.Check(script, m, engine.CheckOptions{})
 		at2 := time.Now()
-		if list.HasErrors() {
+		if c == nil {
 			return nil, firstError(list)
 		}
-		target, err := k.Target(string(text))
-		if err != nil {
-			return nil, err
-		}
-		_, list = compiler.Compile(prog, compiler.Config{Target: target, Builtins: stdlib.Table(), Types: k})
+		_, list = engine.Compile(c, engine.CompileOptions{})
 		at3 := time.Now()
 		if list.HasErrors() {
 			return nil, firstError(list)

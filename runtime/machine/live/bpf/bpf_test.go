@@ -240,7 +240,7 @@ func TestAttachErrors(t *testing.T) {
 		l.Close()
 		t.Error("a function that does not exist was attached")
 	}
-	if l, err := AttachUprobe(p, "/nonexistent/file", 0, os.Getpid(), false); err == nil {
+	if l, err := AttachUprobe(p, "/nonexistent/file", 0, 0, os.Getpid(), false); err == nil {
 		l.Close()
 		t.Error("a file that does not exist was attached")
 	}

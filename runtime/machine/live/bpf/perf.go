@@ -68,17 +68,26 @@ func AttachKprobe(p *Prog, symbol string, offset uint64, ret bool) (*Link, error
 	return attachPerf(p, fd, linkKprobe)
 }
 
+// semaphoreShift is where the offset of a semaphore lies in the configuration of
+// a uprobe (UPROBE_EVENT's format ref_ctr_offset, kernel/events/core.c).
+const semaphoreShift = 32
+
 // AttachUprobe attaches to a file offset of a binary, or to the return of the
-// function that starts there; pid 0 means every process.
-func AttachUprobe(p *Prog, path string, offset uint64, pid int, ret bool) (*Link, error) {
+// function that starts there; pid 0 means every process. semaphore is the offset
+// in the file of a counter that the kernel raises meanwhile, 0 for none.
+func AttachUprobe(p *Prog, path string, offset, semaphore uint64, pid int, ret bool) (*Link, error) {
 	typ, err := eventSource("uprobe", ErrNoUprobes)
 	if err != nil {
 		return nil, err
 	}
 	name := cstring(path)
 	attr := unix.PerfEventAttr{Type: typ, Ext1: uint64(bytesPtr(name)), Ext2: offset}
+	if semaphore>>semaphoreShift != 0 {
+		return nil, fmt.Errorf("open uprobe %s at %#x: the semaphore lies at %#x, which the kernel cannot take", path, offset, semaphore)
+	}
+	attr.Config = semaphore << semaphoreShift
 	if ret {
-		attr.Config = retprobeBit
+		attr.Config |= retprobeBit
 	}
 	cpu := 0
 	if pid > 0 {

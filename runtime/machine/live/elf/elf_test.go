@@ -3,6 +3,7 @@ package elf
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -379,5 +380,26 @@ func BenchmarkSymbols(b *testing.B) {
 				f.Close()
 			}
 		})
+	}
+}
+
+// Notes that are cut off or point nowhere are errors, not panics.
+func TestBrokenUSDT(t *testing.T) {
+	f := &File{path: "x", segments: []segment{{offset: 0x1000, addr: 0x401000, size: 0x1000, code: true}}}
+	note := func(sem uint64, text string) []byte {
+		var b []byte
+		for _, n := range []uint64{0x401010, 0, sem} {
+			b = binary.LittleEndian.AppendUint64(b, n)
+		}
+		return append(b, text...)
+	}
+	p, err := f.usdt(note(0, "a\x00b\x00-4@%eax\x00"), binary.LittleEndian, 0)
+	if want := (USDT{Provider: "a", Name: "b", Addr: 0x401010, Args: "-4@%eax"}); err != nil || p != want {
+		t.Errorf("usdt() = %+v, %v; want %+v", p, err, want)
+	}
+	for _, bad := range [][]byte{nil, note(0, "")[:20], note(0, "a\x00b"), note(5, "a\x00b\x00\x00")} {
+		if p, err := f.usdt(bad, binary.LittleEndian, 0); err == nil {
+			t.Errorf("usdt(%q) = %+v, want an error", bad, p)
+		}
 	}
 }

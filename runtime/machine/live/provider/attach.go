@@ -229,7 +229,7 @@ func (s *Set) attachTracepoint(a *hir.Attach, prog *bpf.Prog) (*Attachment, erro
 func attachUprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {
 	ret := a.Kind == hir.AttachUretprobe
 	if len(a.Symbols) == 0 {
-		return one(bpf.AttachUprobe(prog, a.Path, a.Offset, pid, ret))
+		return attachPlaces(a, prog, pid, ret)
 	}
 	f, err := elf.Open(a.Path)
 	if err != nil {
@@ -245,8 +245,26 @@ func attachUprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog, pid int) (
 		if err != nil {
 			return nil, err
 		}
-		return bpf.AttachUprobe(prog, a.Path, off, pid, ret)
+		return bpf.AttachUprobe(prog, a.Path, off, 0, pid, ret)
 	})
+}
+
+// attachPlaces attaches to one place, or to all places of a static probe, which
+// count as one.
+func attachPlaces(a *hir.Attach, prog *bpf.Prog, pid int, ret bool) (*Attachment, error) {
+	out := &Attachment{Count: 1}
+	if a.Again {
+		out.Count = 0
+	}
+	for _, off := range append([]uint64{a.Offset}, a.Offsets...) {
+		l, err := bpf.AttachUprobe(prog, a.Path, off, a.Semaphore, pid, ret)
+		if err != nil {
+			closeLinks(out.Links)
+			return nil, err
+		}
+		out.Links = append(out.Links, l)
+	}
+	return out, nil
 }
 
 func (s *Set) attachCounted(a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {

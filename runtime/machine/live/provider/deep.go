@@ -31,11 +31,11 @@ func (r *request) deep(s *hir.Site) fgraph.DeepArgs {
 		if !t.IsPtrToRecord() || t.Space == types.User {
 			continue
 		}
-		n := slices.IndexFunc(r.set.opts.Deep, func(d fgraph.Deep) bool { return d.Struct == t.Elem.Struct.Name })
+		n := slices.IndexFunc(r.set.deep, func(d fgraph.Deep) bool { return d.Struct == t.Elem.Struct.Name })
 		if n < 0 {
 			continue
 		}
-		d := deepArg(&r.set.opts.Deep[n], t.Elem)
+		d := deepArg(&r.set.deep[n], t.Elem)
 		if d == nil || words+1+d.Words > fgraph.MaxWords {
 			continue
 		}

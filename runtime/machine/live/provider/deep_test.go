@@ -28,7 +28,7 @@ func TestDeepArgs(t *testing.T) {
 		{Struct: "flow", Members: []string{"saddr", "common.family", "daddr", "missing", "common.bits", "saddr.inner"}},
 		{Struct: "empty", Members: []string{"missing"}},
 	}
-	r := &request{set: &Set{opts: Options{Deep: table}}}
+	r := &request{set: &Set{deep: table}}
 	args := []hir.Arg{{Name: "n", Type: u32}, {Name: "f", Type: flow}, {Name: "other", Type: pointer("other")}, {Name: "e", Type: pointer("empty")}, {Name: "by_value", Type: inner}, {Name: "g", Type: flow}}
 	site := &hir.Site{Args: args}
 	deep := r.deep(site)

@@ -208,7 +208,8 @@ func TestRefusals(t *testing.T) {
 		want string // part of message, notes and helps
 	}{
 		{"kprob:vfs_read", hir.Uses{}, "bad-probe", "kprob", "a probe type with a similar name exists: `kprobe`"},
-		{"U:x:y", hir.Uses{}, "not-supported", "U:x:y", "not supported yet: static probes of programs"},
+		{"U:x:y", hir.Uses{}, "no-match", "x", "does not exist"},
+		{"usdt:y", hir.Uses{}, "bad-attach-point", "usdt:y", "must specify at least path or pid"},
 		{"K:vfs_read", hir.Uses{}, "bad-probe", "K", "invalid probe type"},
 		{"fgraph:vfs_read:dept=3", hir.Uses{}, "bad-attach-point", "dept=3", "the options are depth, only, skip, args and irqs"},
 		{"fgraph:vfs_read:depth=0", hir.Uses{}, "bad-attach-point", "depth=0", "depth is a number from 1 to 200"},

@@ -7,17 +7,13 @@ import (
 	"sort"
 	"strings"
 
+	"probe/runtime/machine"
 	"probe/runtime/machine/live/elf"
 	"probe/runtime/machine/live/tracefs"
 )
 
 // Listed is one probe of a listing.
-type Listed struct {
-	Name string // "kprobe:vfs_read"
-	// Params gives the parameters, one "type name" each, and the result as
-	// "type retval" (P-LIST-03); nil when there are none.
-	Params func() ([]string, error)
-}
+type Listed = machine.Listed
 
 // List calls yield with every probe that matches a pattern: "TYPE:REST", or a
 // bare name of any type; "" means everything of the kernel types (P-LIST-01).

@@ -8,6 +8,9 @@
 package provider
 
 import (
+	"fmt"
+	"slices"
+
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -72,8 +75,6 @@ type Options struct {
 	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
 	// leaves them alone (--no-feature raw_tracepoint).
 	RawTracepoint func(name string) (bool, error)
-	// Deep are the structs that graphs with args=deep look into.
-	Deep []fgraph.Deep
 	// Traceable is a file with function names in place of the kernel's list
 	// (P-KPROBE-08).
 	Traceable string
@@ -88,6 +89,31 @@ type Options struct {
 	Loaded func(module string) bool
 }
 
+// mechanisms are what Leave may name.
+var mechanisms = []string{"kprobe_multi", "kprobe_session", "fsession_multi", "raw_tracepoint"}
+
+// Mechanisms lists the names that Options.Leave takes.
+func Mechanisms() []string { return slices.Clone(mechanisms) }
+
+// Leave makes a Set leave mechanisms alone, by their names.
+func (o *Options) Leave(names []string) {
+	off := func(name string) func() error {
+		return func() error { return fmt.Errorf("%s is switched off", name) }
+	}
+	for _, name := range names {
+		switch name {
+		case "kprobe_multi":
+			o.NoMulti = true
+		case "kprobe_session":
+			o.KprobeSession = off(name)
+		case "fsession_multi":
+			o.FsessionMulti = off(name)
+		case "raw_tracepoint":
+			o.RawTracepoint = nil
+		}
+	}
+}
+
 // aliases asks the kernel's symbol table.
 func aliases(name string) []string {
 	t, err := symbol.Kernel()
@@ -99,11 +125,13 @@ func aliases(name string) []string {
 
 // Set implements hir.Probes for one kernel.
 type Set struct {
-	k    *kernel.Kernel
-	opts Options
+	k     *kernel.Kernel
+	opts  Options
+	funcs *functions
 
-	funcs functions
-	raw   rawSites
+	// What belongs to one script.
+	deep []fgraph.Deep
+	raw  rawSites
 }
 
 // New makes a Set. It reads nothing.
@@ -117,7 +145,14 @@ func New(k *kernel.Kernel, opts Options) *Set {
 	if opts.Loaded == nil {
 		opts.Loaded = moduleLoaded
 	}
-	return &Set{k: k, opts: opts}
+	return &Set{k: k, opts: opts, funcs: &functions{}}
+}
+
+// Script is the Set for one script, or for one interactive session. It shares
+// the lists of functions. deep are the structs that graphs with args=deep look
+// into.
+func (s *Set) Script(deep []fgraph.Deep) *Set {
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, deep: deep}
 }
 
 // Kinds implements hir.Probes.

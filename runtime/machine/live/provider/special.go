@@ -31,7 +31,6 @@ func expandSpecial(r *request) []*hir.Site {
 
 // The probe types that are not implemented yet.
 var (
-	usdt       = later("usdt", []string{"U"}, "P-USDT-01", "usdt:binary:[provider:]name", "static probes of programs", true)
 	watchpoint = later("watchpoint", []string{"w"}, "P-WATCH-01", "watchpoint:address:length:mode", "memory watchpoints", false)
 	iter       = later("iter", []string{"it"}, "P-ITER-01", "iter:task", "kernel iterators", false)
 	self       = later("self", nil, "P-SELF-01", "self:signal:SIGUSR1", "probes on the tracer's own signals", false)

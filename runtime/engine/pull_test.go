@@ -1,10 +1,11 @@
-package session
+package engine_test
 
 import (
 	"errors"
 	"testing"
 	"time"
 
+	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/machine/recording"
 )
@@ -50,23 +51,20 @@ func (p *puller) Take(e event.Event) {
 
 // A sink asks for snapshots while the run goes on, and is told when it is over.
 func TestPull(t *testing.T) {
-	r := recording.New(lookups(1000))
-	obj, list := compileFor(t, r, `fgraph:outer { @ = count(); @by[comm] = 1; if (args.n == 1) { printf("go"); } }`, recording.Env{})
-	if list.HasErrors() {
+	m := recording.New("file", lookups(1000))
+	c, list := engine.Build(engine.Script{Name: "test", Text: `fgraph:outer { @ = count(); @by[comm] = 1; if (args.n == 1) { printf("go"); } }`}, m, engine.CheckOptions{}, engine.CompileOptions{})
+	if c == nil {
 		t.Fatal(list.Err())
 	}
-	m, err := recording.NewMachine(r, obj, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &puller{Sink: event.Func(func(event.Event) error { return nil }), asking: make(chan struct{}), ended: make(chan error, 1), names: map[string]bool{}}
-	if _, err := Replay(t.Context(), obj, m, Options{Resolver: ReplayResolver(r), Sink: p}); err != nil {
+	if _, err := engine.Run(t.Context(), c, engine.RunOptions{Sink: p}); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-p.ended; !errors.Is(err, event.ErrEnded) {
 		t.Errorf("after the end: %v", err)
 	}
 	// The first snapshot comes before the second batch of the recording.
+	const burst = 256
 	if len(p.counts) == 0 || p.counts[0] == 0 || p.counts[0] > burst || !p.names["by"] {
 		t.Errorf("snapshots %v of %v", p.counts, p.names)
 	}

@@ -22,16 +22,16 @@ import (
 	"probe/runtime/graph"
 )
 
-// Machine runs the programs of one script over a recording. It is not safe for
+// Player runs the programs of one script over a recording. It is not safe for
 // concurrent use.
-type Machine struct {
-	rec   *Recording
+type Player struct {
+	rec   *View
 	obj   *object.Object
 	env   *ir.Env
 	maps  map[string]*ir.EnvMap
 	hooks map[*function]*hooks
 	all   []*hook
-	todo  []event
+	todo  []happening
 	twins map[int32][]int32 // by the first of several trees of one call, all of them
 	end   int64             // no event after it is looked at, 0 for no limit
 	read  int               // records of env.Ring that were taken
@@ -72,11 +72,11 @@ var reasonText = [reasons]string{
 	"the arguments were not recorded", "the process was not recorded", "the name of the thread was not recorded",
 }
 
-// NewMachine makes a machine with the maps of an object that was compiled with
-// compiler.Config.Interpret. limit ends the replay after a time of the
+// Play makes a player with the maps of an object that was compiled for the view
+// (compiler.Config.Interpret). limit ends the replay after a time of the
 // recording; 0 is no limit.
-func NewMachine(r *Recording, obj *object.Object, limit time.Duration) (*Machine, error) {
-	m := &Machine{rec: r, obj: obj, maps: map[string]*ir.EnvMap{}, hooks: map[*function]*hooks{}}
+func (r *View) Play(obj *object.Object, limit time.Duration) (*Player, error) {
+	m := &Player{rec: r, obj: obj, maps: map[string]*ir.EnvMap{}, hooks: map[*function]*hooks{}}
 	m.env = ir.NewEnv(make([]byte, 8*slots))
 	m.env.NoKernel, m.env.Boot = true, uint64(r.rec.Header.BootOffset)
 	m.env.Rand = func() uint64 { return uint64(rand.Uint32()) }
@@ -118,7 +118,7 @@ func NewMachine(r *Recording, obj *object.Object, limit time.Duration) (*Machine
 }
 
 // hook sorts the programs by the functions that they are about.
-func (m *Machine) hook() {
+func (m *Player) hook() {
 	byProbe := map[*hir.Probe]*hook{}
 	for _, p := range m.obj.Programs {
 		if !p.Site.About().Recorded {
@@ -142,8 +142,8 @@ func (m *Machine) hook() {
 			m.hooks[fn] = hs
 		}
 		h.needs, h.args = needsOf(p.Probe), argsOf(p.Site)
-		h.needs.pid = h.needs.pid || m.rec.env.PID > 0
-		h.needs.comm = h.needs.comm || m.rec.env.Comm != ""
+		h.needs.pid = h.needs.pid || m.rec.env.q.PID > 0
+		h.needs.comm = h.needs.comm || m.rec.env.q.Comm != ""
 		switch kind := p.Site.About(); {
 		case kind.Graph:
 			hs.graph = append(hs.graph, h)
@@ -173,7 +173,7 @@ func needsOf(pr *hir.Probe) needs {
 }
 
 // Plan calls yield with each probe and the number of calls that it is about.
-func (m *Machine) Plan(yield func(probe string, calls int)) {
+func (m *Player) Plan(yield func(probe string, calls int)) {
 	n := map[*hook]int{}
 	for _, e := range m.todo {
 		hs := m.hooks[m.rec.function(&m.rec.rec.Trees[e.tree].Calls[e.call])]
@@ -194,7 +194,7 @@ func (m *Machine) Plan(yield func(probe string, calls int)) {
 }
 
 // Memory is the only value of an array.
-func (m *Machine) Memory(name string) []byte {
+func (m *Player) Memory(name string) []byte {
 	if em := m.maps[name]; em != nil && em.Array {
 		return em.Get("\x00\x00\x00\x00")
 	}
@@ -202,18 +202,18 @@ func (m *Machine) Memory(name string) []byte {
 }
 
 // Map is a map of the script by its kernel name; nil for none.
-func (m *Machine) Map(name string) *ir.EnvMap { return m.maps[name] }
+func (m *Player) Map(name string) *ir.EnvMap { return m.maps[name] }
 
 // Trees are those of the call that the programs which ran last are about, with
 // their functions; none for begin and end. Of several trees of one call each is
 // what another probe asked for.
-func (m *Machine) Trees() ([]*graph.Tree, *graph.Funcs) { return m.trees, &m.rec.rec.Funcs }
+func (m *Player) Trees() ([]*graph.Tree, *graph.Funcs) { return m.trees, &m.rec.rec.Funcs }
 
 // Now is the wall clock at the time of what ran last.
-func (m *Machine) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.WallOffset) }
+func (m *Player) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.WallOffset) }
 
 // Special runs the begin or end probes, in this process.
-func (m *Machine) Special(phase hir.Phase) error {
+func (m *Player) Special(phase hir.Phase) error {
 	m.trees = m.trees[:0]
 	m.env.PidTgid = uint64(os.Getpid())<<32 | uint64(unix.Gettid())
 	m.env.Comm, m.env.CPU = "probe", uint64(thisCPU())
@@ -235,7 +235,7 @@ func thisCPU() uint32 {
 }
 
 // Next runs the programs of the next event. It is false at the end.
-func (m *Machine) Next() (bool, error) {
+func (m *Player) Next() (bool, error) {
 	if len(m.todo) == 0 || m.end > 0 && m.todo[0].time > m.end {
 		return false, nil
 	}
@@ -266,7 +266,7 @@ func (m *Machine) Next() (bool, error) {
 
 // feed runs probes for a call, each with the first of its trees that has what
 // the probe needs.
-func (m *Machine) feed(hs []*hook, e *event, trees []*graph.Tree) error {
+func (m *Player) feed(hs []*hook, e *happening, trees []*graph.Tree) error {
 	for _, h := range hs {
 		why := -1
 		for _, t := range trees {
@@ -292,7 +292,7 @@ func (m *Machine) feed(hs []*hook, e *event, trees []*graph.Tree) error {
 }
 
 // both runs the entry half of a probe, if it has one, and its body.
-func (m *Machine) both(h *hook, c *graph.Call, enter bool) error {
+func (m *Player) both(h *hook, c *graph.Call, enter bool) error {
 	if h.entry != nil {
 		if err := m.run(h.entry, c.T0); err != nil {
 			return err
@@ -305,7 +305,7 @@ func (m *Machine) both(h *hook, c *graph.Call, enter bool) error {
 }
 
 // enter makes a call what the programs see.
-func (m *Machine) enter(t *graph.Tree, c *graph.Call) {
+func (m *Player) enter(t *graph.Tree, c *graph.Call) {
 	th := &t.Thread
 	m.env.PidTgid = uint64(uint32(th.PID))<<32 | uint64(uint32(max(th.TID, 0)))
 	m.env.Comm, m.env.CPU = th.Comm, uint64(c.CPU)
@@ -358,7 +358,7 @@ const (
 )
 
 // run runs a program at a time of the recording.
-func (m *Machine) run(p *object.Program, clock int64) error {
+func (m *Player) run(p *object.Program, clock int64) error {
 	m.env.Clock, m.env.Budget, m.env.Steps = uint64(clock), mostTurns, mostSteps
 	_, err := ir.Interp(p.IR, m.env)
 	if err == nil {
@@ -374,7 +374,7 @@ func (m *Machine) run(p *object.Program, clock int64) error {
 }
 
 // Left calls yield for each reason why calls were left out of a probe.
-func (m *Machine) Left(yield func(probe, why string, n uint64)) {
+func (m *Player) Left(yield func(probe, why string, n uint64)) {
 	for _, h := range m.all {
 		for why, n := range h.left {
 			if n > 0 {
@@ -385,10 +385,10 @@ func (m *Machine) Left(yield func(probe, why string, n uint64)) {
 }
 
 // Pending is the number of records that were not read.
-func (m *Machine) Pending() uint64 { return uint64(len(m.env.Ring) - m.read) }
+func (m *Player) Pending() uint64 { return uint64(len(m.env.Ring) - m.read) }
 
 // Read gives the records as event.Ring does.
-func (m *Machine) Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error) {
+func (m *Player) Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error) {
 	for m.read < len(m.env.Ring) {
 		b := m.env.Ring[m.read]
 		m.read++
@@ -405,4 +405,4 @@ func (m *Machine) Read(limit int, yield func(record []byte) bool) (n int, busy b
 }
 
 // Close does nothing: there is nothing to give back.
-func (m *Machine) Close() error { return nil }
+func (m *Player) Close() error { return nil }

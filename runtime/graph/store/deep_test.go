@@ -1,4 +1,4 @@
-package live
+package store
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// event composes an event as programs write it.
-func event(dst []byte, time, addr uint64, exit bool, words ...uint64) []byte {
+// encode composes an event as programs write it.
+func encode(dst []byte, time, addr uint64, exit bool, words ...uint64) []byte {
 	e := fgraph.Event{Time: time, Addr: addr, Exit: exit, TID: 7, Words: words}
 	return e.Append(dst)
 }
@@ -33,12 +33,12 @@ func TestDecoderDeep(t *testing.T) {
 	})
 	const heap, fault = 0xffff888000000000, ^uint64(13)
 	var ev []byte
-	ev = event(ev, 1000, 0, false, heap, 5, heap, 0, 3<<32, 4, 0, 6<<32, 7)
-	ev = event(ev, 2000, 1, false, 0, 6, heap, fault, 0, 0, fault, 0, 0)
-	ev = event(ev, 3000, 1, true)
-	ev = event(ev, 3000, 2, false, 1, 2)
-	ev = event(ev, 4000, 2, true)
-	ev = event(ev, 5000, 0, true)
+	ev = encode(ev, 1000, 0, false, heap, 5, heap, 0, 3<<32, 4, 0, 6<<32, 7)
+	ev = encode(ev, 2000, 1, false, 0, 6, heap, fault, 0, 0, fault, 0, 0)
+	ev = encode(ev, 3000, 1, true)
+	ev = encode(ev, 3000, 2, false, 1, 2)
+	ev = encode(ev, 4000, 2, true)
+	ev = encode(ev, 5000, 0, true)
 	tree := d.Tree(&fgraph.Record{ID: value.GraphID{Time: 5000, TID: 7}, Start: 1000, Events: ev})
 	if tree == nil {
 		t.Fatal("no tree")

@@ -1,4 +1,4 @@
-package session
+package engine_test
 
 import (
 	"bytes"
@@ -6,18 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"probe/compiler"
-	"probe/compiler/object"
-	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/lang/source"
-	"probe/lang/syntax"
-	"probe/runtime/event"
+	"probe/runtime/engine"
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
 	"probe/runtime/machine/recording"
 	"probe/runtime/sink"
-	"probe/stdlib"
 )
 
 // lookups is a recording of n route lookups: outer calls inner and leaf, and
@@ -52,46 +46,21 @@ func lookups(n int) *record.Recording {
 	return rec
 }
 
-// compileFor checks and compiles a script for a recording.
-func compileFor(tb testing.TB, r *recording.Recording, script string, env recording.Env) (*object.Object, diag.List) {
-	tb.Helper()
-	tree, list := syntax.Parse(source.New("test", script))
-	if list.HasErrors() {
-		tb.Fatal(list.Err())
-	}
-	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: r, Types: r, Env: r.Env(env),
-		PID: env.PID, Comm: env.Comm, Config: map[string]string{"missing_probes": "ignore"}})
-	r.Unfed()
-	if list.HasErrors() {
-		return nil, list
-	}
-	obj, more := compiler.Compile(prog, compiler.Config{Target: r.Target(), Builtins: stdlib.Table(), Types: r, PID: env.PID, Comm: env.Comm, Interpret: true})
-	list.All = append(list.All, more.All...)
-	if obj != nil {
-		lacks := r.Check(tree, obj)
-		list.All = append(list.All, lacks.All...)
-	}
-	return obj, list
-}
-
 // replayed runs a script over a recording and gives its output and messages.
-func replayed(tb testing.TB, rec *record.Recording, script string, env recording.Env, opts Options, limit time.Duration) (out, messages string, res Result) {
+func replayed(tb testing.TB, rec *record.Recording, script string, check engine.CheckOptions, opts engine.RunOptions) (out, messages string, res engine.Result) {
 	tb.Helper()
-	r := recording.New(rec)
-	obj, list := compileFor(tb, r, script, env)
-	if list.HasErrors() {
+	m := recording.New("file", rec)
+	compiled, list := engine.Build(engine.Script{Name: "test", Text: script}, m, check, engine.CompileOptions{})
+	if compiled == nil {
 		tb.Fatalf("%s: %v", script, list.Err())
 	}
-	m, err := recording.NewMachine(r, obj, limit)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	var stdout, stderr bytes.Buffer
-	opts.Resolver = ReplayResolver(r)
+	opts.Resolver = engine.NewResolver(m)
+	var err error
 	if opts.Sink, err = sink.New("text", sink.Config{Out: &stdout, Err: &stderr}); err != nil {
 		tb.Fatal(err)
 	}
-	if res, err = Replay(tb.Context(), obj, m, opts); err != nil {
+	if res, err = engine.Run(tb.Context(), compiled, opts); err != nil {
 		tb.Fatal(err)
 	}
 	if err := opts.Sink.Close(); err != nil {
@@ -116,7 +85,7 @@ func BenchmarkReplay(b *testing.B) {
 			rec := lookups(n)
 			b.ReportAllocs()
 			for b.Loop() {
-				replayed(b, rec, script, recording.Env{}, Options{}, 0)
+				replayed(b, rec, script, engine.CheckOptions{}, engine.RunOptions{})
 			}
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "trees/s")
 		})
@@ -128,7 +97,7 @@ func TestReplay(t *testing.T) {
 	for _, tt := range []struct {
 		name, script string
 		n            int
-		env          recording.Env
+		env          engine.CheckOptions
 		limit        time.Duration
 		max          uint64
 		want         string
@@ -145,8 +114,8 @@ func TestReplay(t *testing.T) {
 			want: "0 2000000 5000000000 1000000 40 40.001000"},
 		{name: "one function of a pattern", n: 1, script: `ret:*in*e* { printf("%s ", probe); }`, want: "ret:inner "},
 		{name: "alternatives", n: 1, script: `fgraph:none | fgraph:outer { printf("%s", probe); }`, want: "fgraph:outer"},
-		{name: "filter by thread", n: 4, env: recording.Env{Comm: "curl"}, script: `fgraph:outer { printf("%s%d ", comm, args.n); }`, want: "curl1 curl3 "},
-		{name: "filter by process", n: 4, env: recording.Env{PID: 11}, script: `fgraph:outer { printf("%d", args.n); } end { printf("none"); }`, want: "none"},
+		{name: "filter by thread", n: 4, env: engine.CheckOptions{Comm: "curl"}, script: `fgraph:outer { printf("%s%d ", comm, args.n); }`, want: "curl1 curl3 "},
+		{name: "filter by process", n: 4, env: engine.CheckOptions{PID: 11}, script: `fgraph:outer { printf("%d", args.n); } end { printf("none"); }`, want: "none"},
 		{name: "a part of the time", n: 9, limit: 3 * time.Millisecond, script: `fgraph:outer { printf("%d", args.n); }`, want: "012"},
 		{name: "the first events", n: 9, max: 2, script: `fgraph:outer { printf("%d", args.n); } end { printf("!"); }`, want: "01!"},
 		{name: "exit", n: 9, script: `fgraph:outer { printf("%d", args.n); if (args.n == 1) { exit(7); } } end { printf("!"); }`, want: "01!"},
@@ -165,7 +134,7 @@ func TestReplay(t *testing.T) {
 				" outer(net=init_net, n=0)   5.0 us  = 0\n └─ nothing                 0.1 us\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			out, messages, _ := replayed(t, lookups(tt.n), "config = { print_maps_on_exit = false; max_strlen = 600 } "+tt.script, tt.env, Options{MaxEvents: tt.max}, tt.limit)
+			out, messages, _ := replayed(t, lookups(tt.n), "config = { print_maps_on_exit = false; max_strlen = 600 } "+tt.script, tt.env, engine.RunOptions{MaxEvents: tt.max, For: tt.limit})
 			if got := strings.TrimRight(out, "\n"); got != strings.TrimRight(tt.want, "\n") || messages != "" {
 				t.Errorf("%s\ngot  %q %s\nwant %q", tt.script, got, messages, tt.want)
 			}
@@ -182,8 +151,9 @@ func TestReplayReceipt(t *testing.T) {
 	trees[2].Thread.PID = 0
 	trees[3].Calls[0].Flags |= graph.NoEntry
 	trees[3].Lost = 4
+	rec.End.Lost = 2
 	out, messages, res := replayed(t, rec, `fgraph:outer { printf("%d ", retval); } fgraph:outer { printf("p%d ", pid); } fgraph:outer { printf("d%d ", duration); print(graph); exit(); }`,
-		recording.Env{}, Options{Strict: true, Missing: []event.ReceiptItem{{Kind: event.LostEvents, Count: 2, Detail: "while it was recorded"}}}, 0)
+		engine.CheckOptions{}, engine.RunOptions{})
 	if want := "p10 d5000 "; !strings.HasPrefix(out, want) {
 		t.Errorf("got %q, want %q …", out, want)
 	}
@@ -195,10 +165,10 @@ func TestReplayReceipt(t *testing.T) {
 			t.Errorf("%q is not in %s", want, messages)
 		}
 	}
-	if res.Complete || res.Exit != 3 {
-		t.Errorf("result %+v, want exit status 3", res)
+	if res.Complete {
+		t.Errorf("result %+v, want an incomplete one", res)
 	}
-	_, messages, res = replayed(t, rec, `fgraph:outer { @[pid, duration, graph] = count(); }`, recording.Env{}, Options{Strict: true}, 0)
+	_, messages, res = replayed(t, rec, `fgraph:outer { @[pid, duration, graph] = count(); }`, engine.CheckOptions{}, engine.RunOptions{})
 	for _, want := range []string{
 		"1 call of fgraph:outer was left out (the return was not recorded)",
 		"1 call of fgraph:outer was left out (the entry was not recorded)",
@@ -208,8 +178,8 @@ func TestReplayReceipt(t *testing.T) {
 			t.Errorf("%q is not in %s", want, messages)
 		}
 	}
-	if res.Complete || res.Exit != 3 {
-		t.Errorf("result %+v, want exit status 3", res)
+	if res.Complete {
+		t.Errorf("result %+v, want an incomplete one", res)
 	}
 }
 
@@ -220,7 +190,7 @@ func TestReplayNested(t *testing.T) {
 	own := rec.Trees[0].Sub(1)
 	own.Args = rec.Trees[0].Args
 	rec.Trees = append(rec.Trees, own)
-	out, _, _ := replayed(t, rec, `ret:inner { printf("ret "); } call:inner { printf("call "); } ret:leaf { printf("leaf "); } fgraph:inner { printf("tree "); }`, recording.Env{}, Options{}, 0)
+	out, _, _ := replayed(t, rec, `ret:inner { printf("ret "); } call:inner { printf("call "); } ret:leaf { printf("leaf "); } fgraph:inner { printf("tree "); }`, engine.CheckOptions{}, engine.RunOptions{})
 	if want := "call leaf ret tree call leaf ret "; !strings.HasPrefix(out, want) {
 		t.Errorf("got %q, want %q", out, want)
 	}
@@ -240,7 +210,7 @@ func TestReplayTwins(t *testing.T) {
 		twin.Calls[0].T0, twin.Calls[0].T1 = twin.Calls[0].T0+100, twin.Calls[0].T1+int64(100*n)
 		rec.Trees = append(rec.Trees, twin)
 	}
-	out, messages, _ := replayed(t, rec, `fgraph:outer:only=nothing { print(graph); } fgraph:outer:only=inner { printf("%d\n", args.n); print(graph); } ret:outer { @ = count(); }`, recording.Env{}, Options{}, 0)
+	out, messages, _ := replayed(t, rec, `fgraph:outer:only=nothing { print(graph); } fgraph:outer:only=inner { printf("%d\n", args.n); print(graph); } ret:outer { @ = count(); }`, engine.CheckOptions{}, engine.RunOptions{})
 	want := ""
 	for n := range 2 {
 		width := []string{" outer        4.9 us  = 0\n └─ nothing   0.1 us\n0\n", " outer        5.0 us  = 1\n └─ nothing   0.1 us\n1\n"}[n]
@@ -253,12 +223,15 @@ func TestReplayTwins(t *testing.T) {
 
 // Of several functions that match, those without a result are left out.
 func TestReplayPattern(t *testing.T) {
-	r := recording.New(lookups(1))
-	obj, list := compileFor(t, r, `ret:* { print(retval); }`, recording.Env{})
-	if obj == nil || len(obj.HIR.Probes) != 3 || list.Count(diag.Warning) != 1 || !strings.Contains(list.All[0].Message, "nothing returns nothing") {
+	m := recording.New("file", lookups(1))
+	build := func(text string) (*engine.Compiled, diag.List) {
+		return engine.Build(engine.Script{Name: "test", Text: text}, m, engine.CheckOptions{}, engine.CompileOptions{})
+	}
+	c, list := build(`ret:* { print(retval); }`)
+	if c == nil || len(c.Program.Probes) != 3 || list.Count(diag.Warning) != 1 || !strings.Contains(list.All[0].Message, "nothing returns nothing") {
 		t.Errorf("got %v", list.All)
 	}
-	if obj, list = compileFor(t, r, `ret:nothing { print(retval); }`, recording.Env{}); obj != nil {
+	if c, list = build(`ret:nothing { print(retval); }`); c != nil {
 		t.Errorf("a result of nothing: %v", list.All)
 	}
 }
@@ -266,7 +239,7 @@ func TestReplayPattern(t *testing.T) {
 // Shapes are few however many calls there are.
 func TestReplayShapes(t *testing.T) {
 	const n = 5000 // more than max_map_keys
-	out, messages, _ := replayed(t, lookups(n), `fgraph:outer:depth=1 { @[graph, is_err(retval)] = count(); @n[nsecs] = 1; } end { print(len(@n)); clear(@n); }`, recording.Env{}, Options{}, 0)
+	out, messages, _ := replayed(t, lookups(n), `fgraph:outer:depth=1 { @[graph, is_err(retval)] = count(); @n[nsecs] = 1; } end { print(len(@n)); clear(@n); }`, engine.CheckOptions{}, engine.RunOptions{})
 	if !strings.Contains(out, "└─ nothing, false]: 3334\n") || !strings.Contains(out, "└─ nothing, true]: 1666\n") {
 		t.Errorf("got %s", out)
 	}
@@ -277,7 +250,7 @@ func TestReplayShapes(t *testing.T) {
 
 // Programs that do not end are stopped, and loops are bounded as in kernels.
 func TestReplayLoop(t *testing.T) {
-	out, messages, _ := replayed(t, lookups(1), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, recording.Env{}, Options{}, 0)
+	out, messages, _ := replayed(t, lookups(1), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, engine.CheckOptions{}, engine.RunOptions{})
 	if !strings.HasPrefix(out, "1") || !strings.Contains(messages, "1 loop in fgraph:outer was cut short") {
 		t.Errorf("got %q and %s", out, messages)
 	}

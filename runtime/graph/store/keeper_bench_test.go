@@ -1,4 +1,4 @@
-package session
+package store
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/runtime/graph"
-	"probe/runtime/graph/live"
 	"probe/stdlib/fgraph"
 )
 
@@ -28,18 +27,16 @@ func BenchmarkGraph(b *testing.B) {
 		calls = append(calls, [2]uint64{4*i + 1, 1})
 	}
 	calls = append(calls, [2]uint64{0, 1})
-	store := live.NewStore()
-	p := newGraphProbe(spec, &hir.Site{})
-	p.decoder = live.NewDecoder(spec, func(f *graph.Func) { f.Result = graph.Int32 })
-	g := &graphs{store: store, probes: map[uint32]*graphProbe{0: p}}
-	h := &handler{s: &Session{}, u: &Clause{graphs: g}}
+	kept := NewStore()
+	k := newKeeper([]*hir.Probe{{Site: &hir.Site{Plan: spec}}}, Options{Trees: kept})
+	k.probes[0].decoder = NewDecoder(spec, func(f *graph.Func) { f.Result = graph.Int32 })
 	events := graphEvents(7, calls...)
 	n := uint64(0)
 	b.ReportAllocs()
 	for b.Loop() {
 		n++
 		id := value.GraphID{Time: 6000 + n, TID: 7}
-		h.keepGraph(&fgraph.Record{ID: id, Start: 90, PID: 5, Comm: "stat", Events: events})
-		io.WriteString(io.Discard, store.Text(id, value.GraphText))
+		k.record(&fgraph.Record{ID: id, Start: 90, PID: 5, Comm: "stat", Events: events})
+		io.WriteString(io.Discard, kept.Text(id, value.GraphText))
 	}
 }

@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"probe/lang/check"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+	"probe/runtime/machine"
+	"probe/stdlib"
+)
+
+// Script is a script and what it is called with.
+type Script struct {
+	// Name is what messages call it, and where imports are looked for: a path, or
+	// any word.
+	Name string
+	Text string
+	// Tree is the script if it has been parsed already, nil if not. Name is not
+	// used then, and Text only says what the script may need.
+	Tree *syntax.File
+	// Params are the positional parameters: $1 is Params[0].
+	Params []string
+	// Named are the named parameters (getopt). One that the script does not ask
+	// for is an error.
+	Named map[string]string
+	// Import finds the files that the script imports; nil is Import.
+	Import Importer
+}
+
+// CheckOptions say what a script is checked for. The zero CheckOptions are a run
+// without limits.
+type CheckOptions struct {
+	// PID and Comm limit the run to a process and to threads of a name; 0 and
+	// "" do not.
+	PID  int
+	Comm string
+	// Child is a command that runs along with the script, which is limited to it;
+	// nil for none.
+	Child *Child
+	// Unsafe allows functions that change the system.
+	Unsafe bool
+	// Config are configuration variables from outside of the script, by name.
+	// They beat its own.
+	Config map[string]string
+	// Maps are maps that live already, which the script may use.
+	Maps []*hir.Map
+	// Empty allows a script without probes.
+	Empty bool
+}
+
+// pid is the process that the run is limited to.
+func (o *CheckOptions) pid() int {
+	if o.Child != nil {
+		return o.Child.PID()
+	}
+	return o.PID
+}
+
+// Checked is a script without errors.
+type Checked struct {
+	Tree    *syntax.File
+	Program *hir.Program
+
+	script  Script
+	machine machine.Machine
+	view    machine.View
+	opts    CheckOptions
+	text    string // of the script and all that it imports
+}
+
+// Parse parses a script. The tree is nil when there are errors.
+func Parse(s Script) (*syntax.File, diag.List) {
+	if s.Tree != nil {
+		return s.Tree, diag.List{}
+	}
+	tree, list := syntax.Parse(source.New(s.Name, s.Text))
+	if list.HasErrors() {
+		return nil, list
+	}
+	return tree, list
+}
+
+// Check parses a script and types it for a machine. The result is nil when the
+// messages have errors.
+func Check(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
+	m.Warm(s.Text)
+	tree, list := Parse(s)
+	if tree == nil {
+		return nil, list
+	}
+	s.Tree = tree
+	c, more := check1(s, m, o)
+	list.All = append(list.All, more.All...)
+	return c, list
+}
+
+// check1 types a script that is parsed.
+func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
+	q := machine.Query{Options: s.Named, PID: o.pid(), Comm: o.Comm, Deep: stdlib.Deep()}
+	if o.Child != nil {
+		q.Child = o.Child.PID()
+	}
+	c := &Checked{Tree: s.Tree, script: s, machine: m, view: m.View(q), opts: o}
+	texts := []string{s.Text}
+	find := s.Import
+	if find == nil {
+		find = Import
+	}
+	config := o.Config
+	if c.view.Partial() {
+		// The view tells what it has nothing for.
+		config = with(config, "missing_probes", "ignore")
+	}
+	prog, _, list := check.Check(&check.Input{
+		File: s.Tree, Builtins: stdlib.Signatures(), Probes: c.view.Probes(), Types: c.view.Types(), Env: c.view.Env(),
+		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Maps: o.Maps,
+		Import: func(from *source.File, path string) (*source.File, error) {
+			f, err := find(from, path)
+			if err == nil {
+				texts = append(texts, f.Text)
+			}
+			return f, err
+		},
+	})
+	if prog != nil {
+		checkNamed(s.Named, prog.Options, &list)
+		if len(prog.Probes) == 0 && !c.view.Partial() && !o.Empty {
+			list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"}).
+				WithHelp("a script is made of probes: `probe -e 'begin { printf(\"hello\\n\"); }'`")
+		}
+	}
+	c.view.Checked(&list)
+	if prog == nil || list.HasErrors() {
+		return nil, list
+	}
+	c.Program, c.text = prog, strings.Join(texts, "")
+	return c, list
+}
+
+// with is a copy of a configuration with one more variable.
+func with(config map[string]string, name, value string) map[string]string {
+	out := map[string]string{name: value}
+	for k, v := range config {
+		if k != name {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// checkNamed refuses named parameters that the script does not ask for
+// (L-PARM-12).
+func checkNamed(given map[string]string, asked []hir.Option, out *diag.List) {
+	known := map[string]bool{}
+	for _, o := range asked {
+		known[o.Name] = true
+	}
+	var bad []string
+	for name := range given {
+		if !known[name] {
+			bad = append(bad, "--"+name)
+		}
+	}
+	if len(bad) == 0 {
+		return
+	}
+	slices.Sort(bad)
+	d := out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "bad-option", Row: "L-PARM-12",
+		Message: "unexpected program command line options: " + strings.Join(bad, ", ")})
+	if len(asked) == 0 {
+		d.WithNote("the script takes no options")
+		return
+	}
+	lines := "expected program options:"
+	for _, o := range asked {
+		lines += "\n  --" + o.Name
+		if o.Doc != "" {
+			lines += ": " + o.Doc
+		}
+	}
+	d.WithHelp("%s", lines)
+}
+
+// Signatures are the functions, values and aggregations of the language, by
+// name.
+func Signatures() map[string]*types.Signature { return stdlib.Signatures() }
+
+// Modules lists the modules of the library that scripts can import.
+func Modules() []string { return stdlib.Modules() }

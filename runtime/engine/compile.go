@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"strconv"
+
+	"probe/compiler"
+	"probe/compiler/object"
+	"probe/lang/diag"
+	"probe/runtime/machine"
+	"probe/stdlib"
+)
+
+// CompileOptions change how a script is compiled. The zero CompileOptions are
+// what runs.
+type CompileOptions struct {
+	// Lookups also counts reads of keys that are not in their map, for
+	// RunOptions.AllErrors. That costs where it happens.
+	Lookups bool
+	// Dump, if set, gets the text of each program at each stage of the compiler:
+	// "ir-lowered", "ir" and "bpf".
+	Dump func(stage, program, text string)
+	// Plain leaves out the optimising passes.
+	Plain bool
+
+	// Live is what the script shares with others of a session; nil for a run of
+	// its own.
+	Live *Live
+}
+
+// Live is what the scripts of a session share.
+type Live struct {
+	// Maps are the maps that live, by their names in scripts.
+	Maps map[string]*object.Map
+	// Strings are the interned strings so far: Object.Strings of the script that
+	// was compiled last.
+	Strings []string
+}
+
+// Compiled is a script that can run.
+type Compiled struct {
+	*Checked
+	// Object are its programs and maps, as plain data.
+	Object *object.Object
+}
+
+// Compile compiles a script. The result is nil when the messages have errors.
+func Compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
+	out, list := compile(c, o)
+	if out == nil {
+		return nil, list
+	}
+	if o.Live == nil {
+		var more diag.List
+		out, more = shorten(out, o)
+		list.All = append(list.All, more.All...)
+		if out == nil {
+			return nil, list
+		}
+	}
+	more := out.view.Compiled(out.Tree, out.Object)
+	list.All = append(list.All, more.All...)
+	if list.HasErrors() {
+		return nil, list
+	}
+	return out, list
+}
+
+// Build is Check and Compile.
+func Build(s Script, m machine.Machine, co CheckOptions, o CompileOptions) (*Compiled, diag.List) {
+	checked, list := Check(s, m, co)
+	if checked == nil {
+		return nil, list
+	}
+	out, more := Compile(checked, o)
+	list.All = append(list.All, more.All...)
+	return out, list
+}
+
+func compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
+	t, err := c.view.Target(machine.Needs{Text: c.text})
+	if err != nil {
+		var out diag.List
+		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
+		return nil, out
+	}
+	config := compiler.Config{
+		Target: t, Builtins: stdlib.Table(), Types: c.view.Types(), PID: c.opts.pid(), Comm: c.opts.Comm,
+		Lookups: o.Lookups, Dump: o.Dump, NoOpt: o.Plain, Interpret: c.view.Interprets(),
+	}
+	if o.Live != nil {
+		config.Live, config.HashOnly, config.Strings = o.Live.Maps, true, o.Live.Strings
+	}
+	obj, out := compiler.Compile(c.Program, config)
+	if obj == nil {
+		return nil, out
+	}
+	return &Compiled{c, obj}, out
+}
+
+// shorten compiles again with shorter strings and stacks for kernels that limit
+// the keys of maps, as far as the script does not ask for its own sizes.
+func shorten(c *Compiled, o CompileOptions) (*Compiled, diag.List) {
+	const least = 32
+	asked := c.Program.Config
+	small := c.Checked
+	var list diag.List
+	o.Dump = nil // what is dumped is the script as it stands
+	for n := machine.SmallKey / 2; n >= least; n /= 2 {
+		if largestKey(c.Object) <= machine.SmallKey {
+			break
+		}
+		limit := c.view.KeyLimit()
+		if limit == 0 || largestKey(c.Object) <= limit {
+			break
+		}
+		config := small.opts.Config
+		for name, v := range map[string]int{"max_strlen": n, "max_stack_frames": n/4 - 4} {
+			if _, set := small.opts.Config[name]; asked[name] == "" && !set {
+				config = with(config, name, strconv.Itoa(v))
+			}
+		}
+		opts := small.opts
+		opts.Config = config
+		again, more := check1(small.script, small.machine, opts)
+		if again == nil {
+			return nil, more
+		}
+		again.opts = small.opts
+		shorter, complaints := compile(again, o)
+		list.All = append(more.All, complaints.All...)
+		if shorter == nil {
+			return nil, list
+		}
+		c = shorter
+	}
+	return c, list
+}
+
+func largestKey(obj *object.Object) int {
+	largest := 0
+	for _, m := range obj.Spec.Maps {
+		largest = max(largest, int(m.KeySize))
+	}
+	return largest
+}

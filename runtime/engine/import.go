@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"probe/lang/diag"
+	"probe/lang/source"
+	"probe/stdlib"
+)
+
+// Importer finds a file that a script imports: path is what stands in the
+// import, from the file that it stands in.
+type Importer func(from *source.File, path string) (*source.File, error)
+
+// Import finds a file beside the script that imports it, then in the library. A
+// path without an ending may have .pr or .bt.
+func Import(from *source.File, path string) (*source.File, error) {
+	candidates := []string{path}
+	if filepath.Ext(path) == "" {
+		candidates = []string{path + ".pr", path + ".bt", path}
+	}
+	dir := "."
+	if from != nil {
+		dir = filepath.Dir(from.Name)
+	}
+	for _, c := range candidates {
+		full := c
+		if !filepath.IsAbs(c) {
+			full = filepath.Join(dir, c)
+		}
+		text, err := ReadFile(full)
+		if err == nil {
+			return source.New(full, text), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDirectory) {
+			return nil, reason(err)
+		}
+	}
+	return Library(from, path)
+}
+
+// Library finds a file in the library alone.
+func Library(_ *source.File, path string) (*source.File, error) {
+	if text, ok := stdlib.Module(path); ok {
+		return source.New("stdlib/"+strings.TrimSuffix(path, ".pr")+".pr", text), nil
+	}
+	if near, ok := diag.Nearest(path, stdlib.Modules()); ok {
+		return nil, fmt.Errorf("not beside the script and not in the library; a module with a similar name exists: \"%s\"", near)
+	}
+	return nil, fmt.Errorf("not beside the script and not in the library, which has %s", strings.Join(stdlib.Modules(), ", "))
+}
+
+// maxScript bounds a script's text: more is a mistake.
+const maxScript = 32 << 20
+
+var errDirectory = errors.New("it is a directory")
+
+// ReadFile reads the text of a script from a file.
+func ReadFile(name string) (string, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return "", err
+	}
+	if st.IsDir() {
+		return "", errDirectory
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := Read(f)
+	if errors.Is(err, errLarge) {
+		err = fmt.Errorf("it is larger than %d bytes", maxScript)
+	}
+	return text, err
+}
+
+var errLarge = fmt.Errorf("more than %d bytes", maxScript)
+
+// Read reads the text of a script to its end.
+func Read(r io.Reader) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxScript+1))
+	if err == nil && len(b) > maxScript {
+		err = errLarge
+	}
+	return string(b), err
+}
+
+// reason is an error without the path that it repeats.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

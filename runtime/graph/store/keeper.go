@@ -1,0 +1,414 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"probe/compiler/builtin"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/value"
+	"probe/runtime/event"
+	"probe/runtime/graph"
+	"probe/runtime/graph/ftrace"
+	"probe/runtime/graph/proto"
+	"probe/runtime/machine/live/tracefs"
+	"probe/stdlib/fgraph"
+)
+
+// Keeper takes the records by which the programs of one object ask for call
+// graphs, and keeps the trees. A nil *Keeper is that of an object whose probes
+// use no graph. It is used by one goroutine.
+type Keeper struct {
+	opts     Options
+	tracer   *Tracer // nil when programs record everything
+	recorded func() ([]*graph.Tree, *graph.Funcs)
+	probes   map[uint32]*probe
+	gaps     uint64 // events that are missing in trees
+	closed   bool
+	forgotAt int64
+}
+
+// Options are what a Keeper needs.
+type Options struct {
+	// Trees is where the trees go. Several keepers may share it.
+	Trees *Store
+	// PID is the process that the script is restricted to, 0 for none.
+	PID int
+	// Verbose, if set, is told how the graphs are recorded.
+	Verbose func(format string, args ...any)
+	// Send hands over warnings and errors, and each tree that is kept, before the
+	// values that show it.
+	Send func(event.Event)
+}
+
+// probe is one fgraph: probe.
+type probe struct {
+	spec    *fgraph.Plan
+	site    *hir.Site
+	decoder *Decoder // fgraph.BPF
+	root    *Decoder // fgraph.Ftrace with args=deep: the root's arguments
+	only    map[string]bool
+	own     *Own
+	skip    graph.Skipper
+	missing uint64 // trees that were not found
+}
+
+// StartError is why graphs cannot be recorded on this machine.
+type StartError struct {
+	Diag *diag.Diagnostic
+	Err  error
+}
+
+func (e *StartError) Error() string { return e.Diag.Error() }
+
+// Unwrap is the cause.
+func (e *StartError) Unwrap() error { return e.Err }
+
+func newKeeper(probes []*hir.Probe, opts Options) *Keeper {
+	k := &Keeper{opts: opts, probes: map[uint32]*probe{}}
+	for i, pr := range probes {
+		if spec := fgraph.Of(pr.Site); spec != nil {
+			k.probes[uint32(i)] = &probe{spec: spec, site: pr.Site, only: onlyOf(spec), own: NewOwn(), skip: graph.Skipper{Patterns: spec.Skip}}
+		}
+	}
+	return k
+}
+
+// Open prepares the graphs of an object's probes on the running kernel: it
+// switches the tracer on where one of them wants its trees. The Keeper is nil
+// when no probe uses a graph. An error is a *StartError, or that of ctx.
+func Open(ctx context.Context, probes []*hir.Probe, opts Options) (*Keeper, error) {
+	k := newKeeper(probes, opts)
+	if len(k.probes) == 0 {
+		return nil, nil
+	}
+	var traced []*fgraph.Plan
+	var first *hir.Probe
+	for i, pr := range probes {
+		p := k.probes[uint32(i)]
+		if p == nil {
+			continue
+		}
+		name, spec := pr.Site.Name, p.spec
+		k.verbose("%s: graphs by %s", name, spec.Why)
+		if spec.Source == fgraph.BPF {
+			p.decoder = NewDecoder(spec, proto.Fill)
+			p.only = nil // no other function has programs
+			k.verbose("%s: %s", name, partsText(spec.Parts))
+			if spec.Deep {
+				k.verbose("%s: args=deep: functions that take structs which are shown have programs of their own", name)
+			}
+			continue
+		}
+		if spec.Deep {
+			p.root = NewDecoder(spec, proto.Fill)
+			k.verbose("%s: args=deep: the tracer cannot follow pointers, so only the arguments of %s are looked into", name, spec.Func)
+		}
+		traced = append(traced, spec)
+		if first == nil {
+			first = pr
+		}
+	}
+	if len(traced) == 0 {
+		return k, nil
+	}
+	if err := k.trace(ctx, traced); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err() // interrupted, which is no fault of the tracer
+		}
+		return nil, tracerError(first, err)
+	}
+	return k, nil
+}
+
+// trace switches the tracer on.
+func (k *Keeper) trace(ctx context.Context, traced []*fgraph.Plan) error {
+	tfs, err := tracefs.Host()
+	if err != nil {
+		return err
+	}
+	var threads []int32
+	if k.opts.PID > 0 {
+		threads = threadsOf(k.opts.PID)
+	}
+	k.verbose("switching the tracer function_graph on …")
+	if k.tracer, err = Start(ctx, tfs, traced, threads, proto.Fill); err != nil {
+		return err
+	}
+	k.verbose("%s", k.tracer.Where())
+	if old := k.tracer.Recovered(); old.PID != 0 {
+		k.opts.Send(&event.Log{Severity: diag.Warning, Text: fmt.Sprintf("put back the tracing settings that process %d had left", old.PID)})
+	}
+	return nil
+}
+
+// Replay prepares the graphs of an object that runs over a recording. trees gives
+// those of the call that the programs which ran last are about.
+func Replay(probes []*hir.Probe, opts Options, trees func() ([]*graph.Tree, *graph.Funcs)) *Keeper {
+	k := newKeeper(probes, opts)
+	k.recorded = trees
+	return k
+}
+
+func (k *Keeper) verbose(format string, args ...any) {
+	if k.opts.Verbose != nil {
+		k.opts.Verbose(format, args...)
+	}
+}
+
+// onlyOf is the set of functions that a probe asks for, nil for all.
+func onlyOf(spec *fgraph.Plan) map[string]bool {
+	if spec.Only == nil {
+		return nil
+	}
+	only := map[string]bool{}
+	for _, name := range spec.Only {
+		only[name] = true
+	}
+	return only
+}
+
+// partsText says how the functions below a root are reached.
+func partsText(parts []fgraph.Part) string {
+	by := map[string]int{}
+	var order []string
+	for i := range parts {
+		enter, exit := parts[i].Enter, parts[i].Exit
+		why := enter.Why
+		switch {
+		case exit != nil && parts[i].Func == "":
+			why += "; " + exit.Why
+		case exit != nil:
+			why, _, _ = strings.Cut(exit.Why, ":")
+		}
+		if by[why] == 0 {
+			order = append(order, why)
+		}
+		by[why]++
+	}
+	for i, why := range order {
+		if n := by[why]; n > 1 {
+			order[i] = fmt.Sprintf("%d functions by %s", n, why)
+		}
+	}
+	if len(order) == 0 {
+		return "no function below it is recorded"
+	}
+	return "below it " + strings.Join(order, ", ")
+}
+
+// threadsOf lists the threads of a process; nil when it is gone, which the
+// session notices itself.
+func threadsOf(pid int) []int32 {
+	dir, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
+	if err != nil {
+		return nil
+	}
+	var out []int32
+	for _, d := range dir {
+		if n, err := strconv.ParseInt(d.Name(), 10, 32); err == nil {
+			out = append(out, int32(n))
+		}
+	}
+	return out
+}
+
+// tracerError explains why the tracer cannot be used.
+func tracerError(pr *hir.Probe, err error) error {
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Span: pr.At, Message: err.Error(), Label: "for the graphs of this probe"}
+	var (
+		busy    *ftrace.BusyError
+		missing *ftrace.MissingError
+	)
+	const other = "programs can record it instead: name the functions below with only=PATTERN,… and set `config = { fgraph = \"bpf\" }`"
+	switch {
+	case errors.As(err, &busy), errors.Is(err, ftrace.ErrLocked):
+		d.Code = "ftrace-busy"
+		d.WithNote("probe does not touch another tracer's settings").WithHelp("end that tracing first").WithHelp(other)
+	case errors.As(err, &missing):
+		d.Code = "missing-kernel-feature"
+		if missing.Help != "" {
+			d.WithHelp("%s", missing.Help)
+		}
+		d.WithHelp(other)
+	}
+	return &StartError{Diag: d, Err: err}
+}
+
+// Keep keeps the tree of the call that a record is about.
+func (k *Keeper) Keep(rec *builtin.Record) {
+	if k != nil {
+		k.record(fgraph.Read(rec))
+	}
+}
+
+func (k *Keeper) record(r *fgraph.Record) {
+	p := k.probes[r.ID.Probe]
+	switch {
+	case p == nil:
+		return
+	case k.recorded != nil:
+		if !k.fromRecording(p, r) {
+			return
+		}
+	case p.decoder != nil:
+		t := p.decoder.Tree(r)
+		if t == nil {
+			p.missing++
+			return
+		}
+		k.keep(p, r, t, &p.decoder.Funcs)
+	default:
+		t := k.tracer.Find(r.ID.TID, p.spec.Func, int64(r.Start), int64(r.ID.Time))
+		if t == nil {
+			p.missing++
+			return
+		}
+		if p.root != nil && len(r.Events) > 0 {
+			if own := p.root.Tree(r); own != nil {
+				TakeRoot(t, own)
+			}
+		}
+		k.tracer.Locked(func(funcs *graph.Funcs) { k.keep(p, r, t, funcs) })
+	}
+	k.tell(r.ID)
+}
+
+// tell hands over a tree that was just kept. It comes from the store, whose table
+// of functions is that of all probes, and not from the tracer: that must not wait
+// for a disk.
+func (k *Keeper) tell(id value.GraphID) {
+	if t, funcs := k.opts.Trees.Recent(id); t != nil && k.opts.Send != nil {
+		k.opts.Send(&event.Graph{ID: id, Tree: t, Funcs: funcs})
+	}
+}
+
+// keep brings a tree into the form that the probe asks for, and keeps it.
+func (k *Keeper) keep(p *probe, r *fgraph.Record, t *graph.Tree, funcs *graph.Funcs) {
+	t.Thread.PID, t.Thread.Comm = r.PID, r.Comm
+	if !p.spec.IRQs {
+		t.Fold()
+	}
+	p.own.TakeOut(t, funcs, int64(r.Start), int64(r.ID.Time))
+	p.choose(t, funcs)
+	root := t.Root()
+	if root.Flags&(graph.NoEntry|graph.NoExit) == 0 {
+		// The tree's time is the script's duration: the tracer's holds what the
+		// programs at the root take, or is by another clock, which may run a
+		// little apart.
+		root.T0, root.T1 = int64(r.Start), int64(r.ID.Time)
+		t.Children(0, func(i int32) bool {
+			root.T0, root.T1 = min(root.T0, t.Calls[i].T0), max(root.T1, t.Calls[i].T1)
+			return true
+		})
+	}
+	if p.site.Ret != nil && root.Flags&graph.HasRet == 0 {
+		root.Ret, root.Flags = r.Ret, root.Flags|graph.HasRet
+	}
+	funcs.NameSymbols(t, proto.Symbol)
+	k.gaps += t.Lost
+	k.opts.Trees.Keep(r.ID, t, funcs)
+}
+
+// choose takes out of a tree what the probe does not ask for.
+func (p *probe) choose(t *graph.Tree, funcs *graph.Funcs) {
+	p.skip.Skip(t, funcs)
+	t.Folded.Skipped = 0
+	if p.only != nil {
+		root := t.Root().Fn
+		t.Retain(func(fn int32) bool { return fn == root || p.only[funcs.Name(fn)] })
+	}
+	t.Prune(p.spec.Depth)
+}
+
+// fromRecording keeps the tree of the recording that the program ran for. Where
+// several probes had their own tree of the call recorded, that is the one that
+// has most of what this probe asks for. It reports whether there is one.
+func (k *Keeper) fromRecording(p *probe, r *fgraph.Record) bool {
+	trees, funcs := k.recorded()
+	var best *graph.Tree
+	for _, t := range trees {
+		t = t.Clone()
+		if !p.spec.IRQs {
+			t.Fold()
+		}
+		p.choose(t, funcs)
+		if !p.spec.Args {
+			withoutArgs(t)
+		} else if !p.spec.Deep {
+			t.Texts = nil
+		}
+		if best == nil || richer(t, best) {
+			best = t
+		}
+	}
+	if best == nil {
+		return false
+	}
+	k.gaps += best.Lost
+	k.opts.Trees.Keep(r.ID, best, funcs)
+	return true
+}
+
+// richer reports whether a tree has more than another one of the same call.
+func richer(a, b *graph.Tree) bool {
+	return cmp.Or(cmp.Compare(len(a.Calls), len(b.Calls)), cmp.Compare(len(a.Args), len(b.Args)), cmp.Compare(len(a.Texts), len(b.Texts))) > 0
+}
+
+// withoutArgs takes the arguments out of a tree.
+func withoutArgs(t *graph.Tree) {
+	t.Args, t.Texts = nil, nil
+	for i := range t.Calls {
+		t.Calls[i].Args, t.Calls[i].NArgs = 0, 0
+	}
+}
+
+// Forget gives up the trees that cannot be asked for any more: those that ended
+// well before the records that have been read, in nanoseconds of CLOCK_MONOTONIC.
+// empty reports that all records of that time were read.
+func (k *Keeper) Forget(before int64, empty bool) {
+	const slack = int64(time.Second)
+	if k == nil || k.tracer == nil || !empty || before-k.forgotAt < slack {
+		return
+	}
+	k.forgotAt = before
+	k.tracer.Forget(before - slack)
+}
+
+// Receipt says what is missing in the graphs.
+func (k *Keeper) Receipt() []event.ReceiptItem {
+	if k == nil {
+		return nil
+	}
+	var out []event.ReceiptItem
+	for _, p := range k.probes {
+		if p.missing > 0 {
+			out = append(out, event.ReceiptItem{Kind: event.LostGraphs, Where: p.site.Name, Count: p.missing})
+		}
+	}
+	if k.gaps > 0 {
+		out = append(out, event.ReceiptItem{Kind: event.GraphGaps, Count: k.gaps})
+	}
+	return out
+}
+
+// Close switches the tracer off. It may be called more than once, and on nil.
+func (k *Keeper) Close() {
+	if k == nil || k.closed {
+		return
+	}
+	k.closed = true
+	if k.tracer != nil {
+		if err := k.tracer.Close(); err != nil {
+			k.opts.Send(&event.Log{Severity: diag.Error, Text: err.Error()})
+		}
+	}
+}

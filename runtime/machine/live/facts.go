@@ -1,0 +1,237 @@
+package live
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"probe/lang/value"
+	"probe/runtime/machine/live/symbol"
+)
+
+// facts answers what only the running system knows while values are shown
+// (machine.Facts). Nothing is read before it is asked for.
+type facts struct {
+	user *symbol.User
+
+	mu      sync.Mutex
+	names   map[uint64]string // user names by id
+	cgroups map[cgroup]string
+	clock   func() time.Time
+}
+
+// cgroup is a question for the text of a control group.
+type cgroup struct {
+	pattern string
+	id      uint64
+}
+
+func newFacts() facts {
+	return facts{user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[cgroup]string{}, clock: sync.OnceValue(bootTime)}
+}
+
+// Processes resolves addresses of processes.
+func (m *Machine) Processes() *symbol.User { return m.user }
+
+// KSym implements machine.Facts.
+func (m *Machine) KSym(addr uint64) string {
+	t, err := symbol.Kernel()
+	if err != nil {
+		return ""
+	}
+	name, _, _, _ := t.Lookup(addr)
+	return name
+}
+
+// USym implements machine.Facts.
+func (m *Machine) USym(addr uint64, pid uint32) string {
+	loc, ok := m.user.Lookup(int(pid), addr)
+	if !ok {
+		return ""
+	}
+	return loc.Name
+}
+
+// KFrame implements machine.Facts.
+func (m *Machine) KFrame(addr uint64) []value.Frame {
+	t, err := symbol.Kernel()
+	if err != nil {
+		return nil
+	}
+	name, offset, module, ok := t.Lookup(addr)
+	if !ok {
+		return nil
+	}
+	return []value.Frame{{Name: name, Offset: offset, Module: module}}
+}
+
+// UFrame implements machine.Facts.
+func (m *Machine) UFrame(addr uint64, pid uint32) []value.Frame {
+	loc, ok := m.user.Lookup(int(pid), addr)
+	if !ok && loc.Module == "" {
+		return nil
+	}
+	return []value.Frame{{Name: loc.Name, Offset: loc.Offset, Module: loc.Module}}
+}
+
+// Username implements machine.Facts.
+func (m *Machine) Username(uid uint64) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if name, ok := m.names[uid]; ok {
+		return name
+	}
+	name := ""
+	if u, err := user.LookupId(strconv.FormatUint(uid, 10)); err == nil {
+		name = u.Username
+	}
+	m.names[uid] = name
+	return name
+}
+
+// Sysctl implements machine.Facts.
+func (m *Machine) Sysctl(name string) string {
+	text, err := readSysctl("/proc/sys", name)
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// readSysctl reads a key of /proc/sys by its dotted name. Keys with dots in a
+// part (interface names) may be written with slashes instead.
+func readSysctl(root, name string) (string, error) {
+	key := name
+	if !strings.Contains(key, "/") {
+		key = strings.ReplaceAll(key, ".", "/")
+	}
+	clean := path.Clean("/" + key)
+	if name == "" || strings.ContainsRune(name, 0) || clean == "/" {
+		return "", fmt.Errorf("%q is no sysctl key", name)
+	}
+	b, err := os.ReadFile(root + clean)
+	if err != nil {
+		if os.IsNotExist(err) {
+			return "", fmt.Errorf("%s: no such key", name)
+		}
+		if os.IsPermission(err) {
+			return "", fmt.Errorf("%s: permission denied", name)
+		}
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return strings.TrimRight(string(b), "\n"), nil
+}
+
+// Boot implements machine.Facts.
+func (m *Machine) Boot() time.Time { return m.clock() }
+
+// bootTime is the wall-clock time of the boot clock's zero: the best of five
+// pairs of readings.
+func bootTime() time.Time {
+	var boot time.Time
+	best := int64(1) << 62
+	for range 5 {
+		a := now(unix.CLOCK_BOOTTIME)
+		wall := now(unix.CLOCK_REALTIME)
+		b := now(unix.CLOCK_BOOTTIME)
+		if b-a < best {
+			best = b - a
+			boot = time.Unix(0, wall-(a+(b-a)/2))
+		}
+	}
+	return boot
+}
+
+// now reads a clock of the kernel in nanoseconds.
+func now(clock int32) int64 {
+	var ts unix.Timespec
+	// The clocks used here exist on every kernel that is supported.
+	_ = unix.ClockGettime(clock, &ts)
+	return ts.Nano()
+}
+
+// CgroupPath implements machine.Facts.
+func (m *Machine) CgroupPath(pattern string, id uint64) string {
+	m.mu.Lock()
+	text, ok := m.cgroups[cgroup{pattern, id}]
+	m.mu.Unlock()
+	if ok {
+		return text
+	}
+	var parts []string
+	for _, h := range hierarchies() {
+		if pattern != "" {
+			if ok, err := filepath.Match(pattern, h.name); err != nil || !ok {
+				continue
+			}
+		}
+		if path, ok := h.path(id); ok {
+			parts = append(parts, h.name+":"+path)
+		}
+	}
+	text = strings.Join(parts, ",")
+	m.mu.Lock()
+	m.cgroups[cgroup{pattern, id}] = text
+	m.mu.Unlock()
+	return text
+}
+
+// hierarchy is a mounted tree of cgroups.
+type hierarchy struct {
+	name, dir string
+}
+
+// hierarchies lists the mounts: version 2 first under the name "unified", then
+// version 1 by directory name.
+func hierarchies() []hierarchy {
+	b, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return nil
+	}
+	var two, one []hierarchy
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) < 3:
+		case f[2] == "cgroup2":
+			two = append(two, hierarchy{"unified", f[1]})
+		case f[2] == "cgroup":
+			one = append(one, hierarchy{filepath.Base(f[1]), f[1]})
+		}
+	}
+	return append(two[:min(len(two), 1)], one...)
+}
+
+// path finds the directory of an id, which is a file handle of kernfs.
+func (h hierarchy) path(id uint64) (string, bool) {
+	root, err := unix.Open(h.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", false
+	}
+	defer unix.Close(root)
+	const kernfsHandle = 0xfe // FILEID_KERNFS of include/linux/exportfs.h
+	raw := (*[8]byte)(unsafe.Pointer(&id))
+	fd, err := unix.OpenByHandleAt(root, unix.NewFileHandle(kernfsHandle, raw[:]), unix.O_RDONLY|unix.O_CLOEXEC)
+	if err != nil {
+		return "", false
+	}
+	defer unix.Close(fd)
+	full, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	if err != nil {
+		return "", false
+	}
+	rel := strings.TrimPrefix(full, h.dir)
+	if rel == "" {
+		rel = "/"
+	}
+	return rel, true
+}

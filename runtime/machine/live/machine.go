@@ -1,0 +1,187 @@
+// Package live is the machine that probe runs on: its kernel, and what only
+// the running system knows.
+//
+// The packages below it each know one part: btf and elf the types and symbols
+// of files, symbol addresses, tracefs the tracing directory, feature what the
+// kernel can do, bpf the system calls, kernel and provider the answers to the
+// checker.
+package live
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"probe/compiler/target"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/tracefs"
+)
+
+// Options change what a Machine answers. The zero Options change nothing.
+type Options struct {
+	// BTF is a file with raw BTF in place of the kernel's own; "" for that.
+	BTF string
+	// Traceable is a file with the names of functions in place of the kernel's
+	// list of those that can be traced (P-KPROBE-08); "" for that.
+	Traceable string
+	// Without names mechanisms that are left alone: see provider.Mechanisms.
+	Without []string
+}
+
+// Machine is the running kernel (machine.Machine).
+type Machine struct {
+	kernel   *kernel.Kernel
+	features *feature.Set
+	probes   *provider.Set
+	facts
+}
+
+var (
+	_ machine.Machine = (*Machine)(nil)
+	_ machine.Facts   = (*Machine)(nil)
+)
+
+// New makes the machine. It asks nothing of the kernel yet.
+func New(o Options) *Machine {
+	m := &Machine{kernel: kernel.New(kernel.Options{BTF: o.BTF}), features: feature.Host(), facts: newFacts()}
+	ask := func(f feature.Feature) func() error { return func() error { return m.features.Err(f) } }
+	opts := provider.Options{
+		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
+		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
+		Ftrace: m.tracer, KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
+		RawTracepoint: provider.HasRawTracepoint, Traceable: o.Traceable,
+	}
+	opts.Leave(o.Without)
+	m.probes = provider.New(m.kernel, opts)
+	return m
+}
+
+// session asks for one of the links that run one program at entry and return,
+// which also has to find out at which of them it is.
+func (m *Machine) session(f feature.Feature) func() error {
+	return func() error { return errors.Join(m.features.Err(f), m.features.Err(feature.SessionReturn)) }
+}
+
+// tracer reports why the tracer function_graph cannot be used, nil if it can.
+// Whether somebody else uses it is seen when it is switched on.
+func (m *Machine) tracer() error {
+	tfs, err := m.Tracefs()
+	if err != nil {
+		return err
+	}
+	tracers, err := tfs.Tracers()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(tracers, "function_graph") {
+		return errors.New("this kernel has no tracer function_graph")
+	}
+	return nil
+}
+
+// Tracefs is the tracing directory. The error wraps tracefs.ErrNotMounted.
+func (m *Machine) Tracefs() (*tracefs.FS, error) { return m.kernel.Tracefs() }
+
+// Features answers what the kernel can do.
+func (m *Machine) Features() *feature.Set { return m.features }
+
+// Warm implements machine.Machine.
+func (m *Machine) Warm(text string) {
+	m.kernel.Warm(text)
+	m.probes.Warm(text)
+}
+
+// List implements machine.Machine.
+func (m *Machine) List(pattern string, yield func(machine.Listed) bool) error {
+	return m.probes.List(pattern, yield)
+}
+
+// Attach attaches a loaded program where its site says; pid restricts probes
+// that the kernel can restrict, 0 means no restriction. See provider.Set.Attach.
+func (m *Machine) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*provider.Attachment, error) {
+	return m.probes.Attach(ctx, site, prog, pid)
+}
+
+// View implements machine.Machine.
+func (m *Machine) View(q machine.Query) machine.View {
+	return &view{
+		m: m, probes: m.probes.Script(q.Deep),
+		env: &kernel.Env{K: m.kernel, Options: q.Options, Child: q.Child, PID: q.PID, Comm: q.Comm},
+	}
+}
+
+// view is what one script sees.
+type view struct {
+	machine.Whole
+	m      *Machine
+	probes *provider.Set
+	env    *kernel.Env
+}
+
+func (v *view) Probes() hir.Probes { return v.probes }
+func (v *view) Types() hir.Types   { return v.m.kernel }
+func (v *view) Env() types.Env     { return v.env }
+
+func (v *view) Target(needs machine.Needs) (*target.Target, error) {
+	return v.m.kernel.Target(needs.Text)
+}
+
+func (v *view) KeyLimit() int {
+	if bpf.LargeKeys() {
+		return 0
+	}
+	return machine.SmallKey
+}
+
+// Refuses implements machine.Machine: it looks at the privileges of this process
+// and at the kernel's lockdown (CLI-27, CLI-28).
+func (m *Machine) Refuses() *diag.Diagnostic {
+	missing, err := feature.MissingCapabilities()
+	if err != nil {
+		return nil // the kernel will say
+	}
+	needs := false
+	for _, c := range missing {
+		needs = needs || c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON"
+	}
+	locked := feature.Lockdown() == "confidentiality"
+	if !needs && !locked {
+		return nil
+	}
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "no-permission", Row: "CLI-27",
+		Message: "tracing needs privileges that this process does not have"}
+	if locked && !needs {
+		d.Row, d.Message = "CLI-28", "this kernel is locked down, so that kernel memory cannot be read"
+	}
+	AddPermission(d)
+	return d
+}
+
+// AddPermission adds to a message what privileges are missing, and what to do.
+func AddPermission(d *diag.Diagnostic) {
+	if mode := feature.Lockdown(); mode == "confidentiality" {
+		d.WithNote("kernel lockdown is in mode confidentiality, which forbids reading kernel memory")
+		d.WithHelp("boot without lockdown=confidentiality, or use a machine where it is off")
+	}
+	missing, err := feature.MissingCapabilities()
+	if err == nil {
+		var names []string
+		for _, c := range missing {
+			if c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON" || c.Name == "CAP_SYS_ADMIN" {
+				names = append(names, c.Name+" ("+c.For+")")
+			}
+		}
+		if len(names) > 0 {
+			d.WithNote("missing: %s", strings.Join(names, ", "))
+		}
+	}
+	d.WithHelp("run as root: sudo probe …")
+}

@@ -1,0 +1,97 @@
+package session
+
+import (
+	"errors"
+	"time"
+
+	"probe/lang/hir"
+	"probe/runtime/event"
+	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/recording"
+)
+
+// host is where the programs of a clause are: loaded into a kernel, or in the
+// interpreter of a recording.
+type host interface {
+	// special runs the programs that user space runs in a phase: begin or end.
+	special(phase hir.Phase) error
+	// table is a hash map of the script by its kernel name, nil for none.
+	table(spec string) table
+	// now is the wall clock of what runs.
+	now() time.Time
+	// receipt adds what makes results incomplete that the host alone knows.
+	receipt(add func(event.ReceiptItem))
+	// unmap gives memory back that programs share with this process.
+	unmap(b []byte)
+}
+
+// loaded is a clause in the kernel.
+type loaded struct{ c *Clause }
+
+func (l loaded) special(phase hir.Phase) error {
+	var errs []error
+	for i, p := range l.c.obj.Programs {
+		if p.Site.About().Phase == phase {
+			errs = append(errs, l.c.progs[i].Run())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l loaded) table(spec string) table {
+	if m := l.c.maps[spec]; m != nil {
+		return kernelTable{m}
+	}
+	return nil
+}
+
+func (loaded) now() time.Time { return time.Now() }
+
+func (l loaded) receipt(add func(event.ReceiptItem)) {
+	c := l.c
+	for _, a := range c.links {
+		p := c.obj.Programs[a.program]
+		for _, k := range a.links {
+			if n, ok := k.Missed(); ok && n > 0 {
+				kind := event.Recursion
+				if returns(p) {
+					kind = event.MissedReturns
+				}
+				add(event.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
+			}
+		}
+	}
+	for i, p := range c.obj.Programs {
+		if c.progs == nil || c.progs[i] == nil {
+			continue
+		}
+		if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
+			add(event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
+		}
+	}
+}
+
+func (loaded) unmap(b []byte) { _ = bpf.Unmap(b) }
+
+// interpreted is a clause in the interpreter of a recording.
+type interpreted struct{ *recording.Player }
+
+func (i interpreted) special(phase hir.Phase) error { return i.Special(phase) }
+
+func (i interpreted) table(spec string) table {
+	if t := i.Map(spec); t != nil {
+		return replayTable{t}
+	}
+	return nil
+}
+
+func (i interpreted) now() time.Time { return i.Now() }
+
+func (i interpreted) receipt(add func(event.ReceiptItem)) {
+	i.Left(func(probe, why string, n uint64) {
+		add(event.ReceiptItem{Kind: event.NotRecorded, Where: probe, Count: n, Detail: why})
+	})
+}
+
+// unmap does nothing: the memory is the interpreter's.
+func (interpreted) unmap([]byte) {}
