@@ -104,6 +104,11 @@ func (m *Machine) List(pattern string, yield func(machine.Listed) bool) error {
 	return m.probes.List(pattern, yield)
 }
 
+// Functions calls yield with the functions that the kernel's type information
+// knows, until yield returns false. Not all of them can be traced, but any user
+// can read the list.
+func (m *Machine) Functions(yield func(name string) bool) error { return m.kernel.Funcs("", yield) }
+
 // Attach attaches a loaded program where its site says; pid restricts probes
 // that the kernel can restrict, 0 means no restriction. See provider.Set.Attach.
 func (m *Machine) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*provider.Attachment, error) {
