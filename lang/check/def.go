@@ -31,7 +31,7 @@ const (
 )
 
 var defKinds = [...]string{"variable", "map", "macro", "parameter", "function", "value", "argument", "member", "type", "enumerator",
-	"C macro", "option", "setting", "probe"}
+	"C macro", "option", "setting", "named probe"}
 
 // String names the kind.
 func (k DefKind) String() string { return defKinds[k] }

@@ -25,7 +25,7 @@ func learn(t testing.TB, script string) (*hir.Program, *check.Info, *syntax.File
 	t.Helper()
 	in, ds := newInput(t, script)
 	in.Params = []string{"7", "x"}
-	p, info, _, more := check.Check(in)
+	p, info, more := check.Check(in)
 	ds.All = append(ds.All, more.All...)
 	return p, info, in.File, ds
 }
