@@ -44,7 +44,7 @@ func compile(t *testing.T, text string, hashOnly bool, before ...*compiler.Objec
 		t.Fatalf("%s: %v", text, err)
 	}
 	obj, diags := compiler.Compile(p, compiler.Config{
-		Target: &target.Target{NCPU: 4, PerCPULookup: true, ForEachMapElem: true}, Builtins: stdlib.Table(), Live: live, HashOnly: hashOnly,
+		Target: &target.Target{NCPU: 4, Features: target.NewSet(target.PerCPULookup, target.ForEachMapElem)}, Builtins: stdlib.Table(), Live: live, HashOnly: hashOnly,
 	})
 	if err := diags.Err(); err != nil {
 		t.Fatalf("%s: %v", text, err)

@@ -66,7 +66,6 @@ func runScript(o *options, std stdio) int {
 	ctx, force, stop := signals()
 	defer stop()
 	m := o.machine()
-	m.Warm(f.Text)
 	opts, closeOut, code := runOptions(o, std, m)
 	if code != exitOK {
 		return code

@@ -215,6 +215,6 @@ func (b *body) expanded(d *diag.Diagnostic) *diag.Diagnostic {
 func (b *body) unsupported(at source.Span, row, what string) hir.Expr {
 	b.errorf("not-supported", at, "not supported yet: %s", what).
 		WithLabel("part of the language that is still missing").WithRow(row).
-		WithNote("this is %s of the language reference", row)
+		WithNote("`probe help %s` shows this row of the language reference", row)
 	return infer.Poison(at)
 }
