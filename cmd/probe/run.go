@@ -68,7 +68,6 @@ func runScript(o *options, std stdio) int {
 	ctx, force, stop := signals()
 	defer stop()
 	m := o.machine()
-	m.Warm(f.Text)
 	opts, out, code := runOptions(o, std, m)
 	if code != exitOK {
 		return code
