@@ -90,7 +90,7 @@ func (d *driver) compile(j load.Job) (*compiler.Object, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	prog, list := check.Check(&check.Input{
+	prog, _, list := check.Check(&check.Input{
 		File: tree, Builtins: stdlib.Signatures(), Probes: d.probes, Types: d.k,
 		Env: &kernel.Env{K: d.k}, Import: importModule, Config: d.config(), Unsafe: true,
 	})
