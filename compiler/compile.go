@@ -63,6 +63,12 @@ func ConfigInt(p *hir.Program, name string) int64 {
 	return defaults[name]
 }
 
+// Needs is what Compile may ask of the target. The Target of the Config is not
+// used: it is made of the answers.
+func Needs(p *hir.Program, cfg Config) target.Set {
+	return lower.Needs(p, cfg.Builtins, cfg.Comm, cfg.HashOnly)
+}
+
 // Compile turns a checked script into an object. Complaints are about what the
 // target kernel cannot do; a fault of the compiler itself is reported as an
 // internal error that names the stage, never as a panic.

@@ -3,6 +3,7 @@ package lower
 import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/source"
 )
@@ -93,7 +94,7 @@ func (f *fn) whileCallback(s *hir.While) {
 
 // forMap visits the entries of a map by for_each_map_elem (5.13).
 func (f *fn) forMap(s *hir.ForMap) {
-	if !f.Target().ForEachMapElem {
+	if !f.Target().Has(target.ForEachMapElem) {
 		f.u.Diag.Errorf("missing-kernel-feature", s.Span(), "loops over maps need a kernel that can visit map entries").
 			WithLabel("not possible on this kernel").
 			WithNote("the helper for_each_map_elem exists since Linux 5.13").
@@ -125,7 +126,7 @@ func (f *fn) forMap(s *hir.ForMap) {
 
 // CountEntries is len(@m): the entries are visited and counted.
 func (f *fn) CountEntries(m *hir.Map, at source.Span) ir.Value {
-	if !f.Target().ForEachMapElem {
+	if !f.Target().Has(target.ForEachMapElem) {
 		f.u.Diag.Errorf("missing-kernel-feature", at, "len() of a map needs a kernel that can visit map entries").
 			WithLabel("not possible on this kernel").WithNote("the helper for_each_map_elem exists since Linux 5.13").WithRow("F-LEN")
 		return f.konst(0)

@@ -3,6 +3,7 @@ package lower
 import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 )
 
@@ -40,7 +41,7 @@ const (
 	frameSize   = 24
 )
 
-// plainTurns bounds the turns of plain loops, weighed by the body's size;
+// plainWork bounds the turns of plain loops, weighed by the body's size;
 // cutTurns is the bound where nothing better exists, maxTurns that of bpf_loop
 // (BPF_MAX_LOOPS).
 const (
@@ -65,21 +66,26 @@ const (
 func (f *fn) form(turns int64, body *hir.Block, ctxFree bool) loopForm {
 	t := f.Target()
 	work, branches := weigh(body)
-	plain := int64(plainWork)
-	if branches > fewBranches {
-		plain = branchyWork
-	}
 	switch {
-	case turns >= 0 && turns <= plain && turns*int64(work) <= plain:
+	case plainTurns(turns, work, branches):
 		return plainLoop
-	case t.MayGoto:
+	case t.Has(target.MayGoto):
 		return mayGotoLoop
-	case t.Loop && ctxFree:
+	case ctxFree && t.Has(target.Loop):
 		return callbackLoop
 	case turns >= 0 && turns <= unrolledWork && turns*int64(work) <= unrolledWork:
 		return unrolledLoop
 	}
 	return cutLoop
+}
+
+// plainTurns reports whether every verifier walks through all turns of a loop.
+func plainTurns(turns int64, work, branches int) bool {
+	plain := int64(plainWork)
+	if branches > fewBranches {
+		plain = branchyWork
+	}
+	return turns >= 0 && turns <= plain && turns*int64(work) <= plain
 }
 
 // weigh estimates the instructions of a body and its branches.

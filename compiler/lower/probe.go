@@ -8,6 +8,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -100,7 +101,7 @@ func (f *fn) filters() {
 	}
 	if comm := f.u.cfg.Comm; comm != "" {
 		var buf builtin.Place
-		if t := f.Target(); t.TaskBTF && t.CommOff > 0 {
+		if t := f.Target(); t.Has(target.TaskBTF) && t.Has(target.CommOffset) {
 			buf = f.local(f.b.Call(ir.HelperTaskBTF)).At(t.CommOff)
 		} else {
 			buf = f.Scratch(16, "comm")

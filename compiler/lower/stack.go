@@ -6,6 +6,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -60,7 +61,7 @@ func (u *Unit) layoutStacks() {
 	spec := &ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: 8, ValueSize: uint32(size),
 		MaxEntries: uint32(max(u.cfg.Ints("max_map_keys"), stackEntries))}
 	if size*int(spec.MaxEntries) > stackPrealloc {
-		if u.cfg.Target.NoPrealloc {
+		if u.cfg.Target.Has(target.NoPrealloc) {
 			spec.Flags |= noPrealloc
 		} else {
 			spec.MaxEntries = uint32(max(stackPrealloc/size, 1))
