@@ -10,6 +10,7 @@ import (
 	"probe/cmd/front/cli"
 	"probe/cmd/front/repl"
 	"probe/lang/diag"
+	"probe/lang/reference"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/runtime/engine"
@@ -214,6 +215,12 @@ func completeNames(r cli.Request) cli.Candidates {
 	}
 	for _, k := range provider.Kinds() {
 		add(k.Name, k.Doc)
+	}
+	if strings.Contains(r.Word, "-") { // rows are many: they are offered when one is begun
+		for _, id := range reference.IDs() {
+			row, _ := reference.Lookup(id)
+			add(id, row.Title)
+		}
 	}
 	for _, m := range stdlib.Modules() {
 		add(m, "module of the library")

@@ -94,9 +94,13 @@ func (m *Machine) Tracefs() (*tracefs.FS, error) { return m.kernel.Tracefs() }
 func (m *Machine) Features() *feature.Set { return m.features }
 
 // Warm implements machine.Machine.
-func (m *Machine) Warm(text string) {
-	m.kernel.Warm(text)
-	m.probes.Warm(text)
+func (m *Machine) Warm(ahead hir.Foresight) {
+	if ahead.Types {
+		m.kernel.Warm()
+	}
+	if ahead.Functions {
+		m.probes.Warm()
+	}
 }
 
 // List implements machine.Machine.
@@ -135,8 +139,8 @@ func (v *view) Probes() hir.Probes { return v.probes }
 func (v *view) Types() hir.Types   { return v.m.kernel }
 func (v *view) Env() types.Env     { return v.env }
 
-func (v *view) Target(needs machine.Needs) (*target.Target, error) {
-	return v.m.kernel.Target(needs.Text)
+func (v *view) Target(needs target.Set) (*target.Target, error) {
+	return v.m.kernel.Target(needs)
 }
 
 func (v *view) KeyLimit() int {
