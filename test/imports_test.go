@@ -163,3 +163,33 @@ func TestNoSingletons(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestOneJoin fails where anybody but the engine takes a script from check to
+// compilation. What lies below the engine tests itself with machines of its own.
+func TestOneJoin(t *testing.T) {
+	below := []string{"lang/", "compiler/", "stdlib/", "runtime/engine/", "internal/"}
+	joins := regexp.MustCompile(`\b(check\.Check|compiler\.Compile)\(`)
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != ".." {
+			return filepath.SkipDir
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, "../"))
+		if !strings.HasSuffix(path, ".go") || slices.ContainsFunc(below, func(b string) bool { return strings.HasPrefix(name, b) }) {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if found := joins.FindString(string(text)); found != "" && name != "test/imports_test.go" {
+			t.Errorf("%s calls %s): the engine does that", name, found)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

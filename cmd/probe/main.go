@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,7 @@ func Main(args []string, std stdio) int {
 		return written(std, app().Overview(std.out))
 	case "-V", "--version":
 		return versionCommand.run(&options{}, std)
-	case cli.CompleteName, cli.CompleteName + "NoDesc":
+	case cli.CompleteName, cli.CompleteName + cli.NoDesc, cli.BashName:
 		return complete(words, std)
 	}
 	if c := lookup(words[0]); c != nil {
@@ -102,7 +103,7 @@ func (c *command) invoke(words []string, std stdio) int {
 			d.Notes, d.Helps = append(m.Notes, d.Notes...), append(m.Helps, d.Helps...)
 		}
 		fail(std, d)
-		return exitUsage
+		return cmp.Or(c.wrong, exitUsage)
 	}
 	o.words, o.named = p.Operands, p.Named
 	return c.run(o, std)

@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -48,7 +49,7 @@ func NewRawTracepoints() *RawTracepoints {
 // can be.
 func loadGreedy() (*Prog, error) {
 	const lastArgument = 11 // of MAX_BPF_FUNC_ARGS
-	return Load(&ebpf.ProgramSpec{
+	return Load(context.Background(), &ebpf.ProgramSpec{
 		Name: "p_greedy", Type: ebpf.RawTracepoint, License: "GPL",
 		Instructions: asm.Instructions{
 			asm.LoadMem(asm.R0, asm.R1, 8*lastArgument, asm.DWord),
