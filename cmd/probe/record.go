@@ -200,7 +200,7 @@ func (r *recorder) event(e event.Event) error {
 	if !ok {
 		return nil
 	}
-	out := record.Event{Time: r.start0 + int64(time.Since(r.start)), JSON: shown.JSON, Text: string(shown.Text), Message: string(shown.Message)}
+	out := record.Output{Time: r.start0 + int64(time.Since(r.start)), JSON: shown.JSON, Text: string(shown.Text), Message: string(shown.Message)}
 	for _, id := range shown.Graphs {
 		if n, ok := r.known[id]; ok {
 			out.Trees = append(out.Trees, n)
