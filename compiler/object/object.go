@@ -24,7 +24,7 @@ type Object struct {
 	Maps     []*Map // index is hir.Map.Index
 	Events   []*RecordLayout
 	Errors   []*ErrorSite
-	HIR      *hir.Program
+	HIR      *hir.Script
 	// DataSize and PerCPUStride are the sizes of the internal maps: p_data is
 	// DataSize bytes; p_percpu is PerCPUStride bytes for each possible CPU.
 	DataSize, PerCPUStride int
