@@ -63,6 +63,12 @@ func ConfigInt(p *hir.Program, name string) int64 {
 	return defaults[name]
 }
 
+// Needs is what Compile may ask of the target. The Target of the Config is not
+// used: it is made of the answers.
+func Needs(p *hir.Program, cfg Config) target.Set {
+	return lower.Needs(p, cfg.Builtins, cfg.Comm, cfg.HashOnly)
+}
+
 // Compile turns a checked script into an object. Complaints are about what the
 // target kernel cannot do; a fault of the compiler itself is reported as an
 // internal error that names the stage, never as a panic.
@@ -119,10 +125,14 @@ func limit(op *Program, err error) *diag.Diagnostic {
 	d.WithLabel("compiled for this probe")
 	var stack *emit.StackError
 	var jump *emit.JumpError
+	var depth *emit.DepthError
 	switch {
 	case errors.As(err, &jump):
 		d.Code = "too-complex"
 		return d.WithRow("A-LIM-23").WithHelp("split it into several probes, or write a loop")
+	case errors.As(err, &depth):
+		d.Code = "too-complex"
+		return d.WithRow("A-LIM-23").WithHelp("nest fewer loops, or split the script into several probes")
 	case errors.As(err, &stack):
 		d.Code = "too-complex"
 		return d.WithRow("R-LOAD-03").WithHelp("keep fewer or smaller values at the same time, or move some to maps")

@@ -2,6 +2,7 @@ package stdlib
 
 import (
 	"probe/compiler/builtin"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -22,7 +23,7 @@ var control = []*builtin.Func{
 	{Sig: shapes(call("has_key", "F-HASKEY", "has_key(@map, key)", types.BoolType, "Whether a key is in the map.", param("map", types.MapParam), param("key", types.KeyParam)), "@e"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.HasKey(c.Args[0].(*hir.MapArg).Map, c.Args[1]))
 	}},
-	{Sig: shapes(lenSig(), "@", "e"), Lower: lowerLen},
+	{Sig: shapes(lenSig(), "@", "e"), Prefers: []target.Feature{target.ForEachMapElem}, Lower: lowerLen},
 	{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.ZeroMap(r.Call.Map)
 		return nil

@@ -3,6 +3,7 @@ package stdlib
 import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -10,7 +11,7 @@ import (
 // process: who runs, and on which CPU.
 var process = []*builtin.Func{
 	{Sig: known(types.KnownAtEntry, bare("cgroup", "B-CGROUP", types.Uint64, "Cgroup v2 id of the current task.")), Lower: helper(ir.HelperCgroupID)},
-	{Sig: known(types.KnownAtEntry, commSig()), Lower: lowerComm},
+	{Sig: known(types.KnownAtEntry, commSig()), Prefers: []target.Feature{target.TaskBTF, target.CommOffset}, Lower: lowerComm},
 	{Sig: folded(bare("cpid", "B-CPID", types.Uint64, "Process id of the command started with -c, 0 without one."), func(c *types.Call) *types.Const {
 		return typedConst(types.Uint64, uint64(c.Env.ChildPID()))
 	})},
@@ -20,7 +21,7 @@ var process = []*builtin.Func{
 	{Sig: bare("cpu", "B-CPU", types.Uint64, "Number of the processor the event happened on."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.CPU())
 	}},
-	{Sig: curtaskSig, Lower: lowerCurtask},
+	{Sig: curtaskSig, Prefers: []target.Feature{target.TaskBTF}, Lower: lowerCurtask},
 	{Sig: folded(bare("filter_comm", "X-RUN", nil, "The thread name given with --comm, empty without one; for scripts with task_filter = script."), func(c *types.Call) *types.Const {
 		_, comm := filter(c.Env)
 		return types.StrConst(comm)
@@ -42,10 +43,10 @@ var process = []*builtin.Func{
 	{Sig: known(types.KnownAlways, reserved(pidSig("tid", "B-TID", "Thread id of the current task."))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Ext(pidTgid(l, c), 4, false))
 	}},
-	{Sig: taskSig("ppid", "B-PPID", types.Int32, "Process id of the parent."), Lower: taskField("real_parent", "pid")},
-	{Sig: taskSig("pcomm", "B-PPID", types.StringType(16), "Name of the parent process."), Lower: taskField("real_parent", "comm")},
-	{Sig: taskSig("leader_tid", "B-LEADER", types.Int32, "Thread id of the group leader."), Lower: taskField("group_leader", "pid")},
-	{Sig: taskSig("leader_comm", "B-LEADER", types.StringType(16), "Name of the group leader."), Lower: taskField("group_leader", "comm")},
+	{Sig: taskSig("ppid", "B-PPID", types.Int32, "Process id of the parent."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("real_parent", "pid")},
+	{Sig: taskSig("pcomm", "B-PPID", types.StringType(16), "Name of the parent process."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("real_parent", "comm")},
+	{Sig: taskSig("leader_tid", "B-LEADER", types.Int32, "Thread id of the group leader."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("group_leader", "pid")},
+	{Sig: taskSig("leader_comm", "B-LEADER", types.StringType(16), "Name of the group leader."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("group_leader", "comm")},
 	{Sig: bare("rand", "B-RAND", types.Uint64, "A pseudo-random 32-bit number."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Ext(l.B().Call(ir.HelperPrandom), 4, false))
 	}},
@@ -55,7 +56,7 @@ var process = []*builtin.Func{
 	{Sig: bare("username", "B-USERNAME", types.UserType, "Login name of the real user id; empty if unknown."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
 	}},
-	{Sig: bare("usermode", "B-USERMODE", types.Uint8, "1 if the CPU was in user mode; 0 in probes without registers."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: bare("usermode", "B-USERMODE", types.Uint8, "1 if the CPU was in user mode; 0 in probes without registers."), ReadsContext: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		switch {
 		case !l.Site().Regs && l.Site().Prog == hir.ProgRawTP && l.Site().Attach.Kind != hir.AttachRawTracepoint:
 			return scalar(c, l.B().Const(1))
@@ -131,7 +132,7 @@ func commSig() *types.Signature {
 // they were), so that equal names would be different keys.
 func lowerComm(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	p, _ := l.Dest(16, "comm")
-	if t := l.Target(); t.TaskBTF && t.CommOff > 0 {
+	if t := l.Target(); t.Has(target.TaskBTF) && t.Has(target.CommOffset) {
 		task := l.B().Call(ir.HelperTaskBTF)
 		// In a tuple the name may lie at any offset, and the verifier wants
 		// aligned stores to the stack.
@@ -150,7 +151,7 @@ func lowerComm(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 }
 
 var curtaskSig = &types.Signature{
-	Name: "curtask", Row: "B-CURTASK", Usage: "curtask", Bare: true, Format: -1,
+	Name: "curtask", Row: "B-CURTASK", Usage: "curtask", Bare: true, Format: -1, KernelTypes: true,
 	Doc: "Pointer to the task_struct of the current task.",
 	Infer: func(c *types.Call) (*types.Type, *types.Problem) {
 		if t, ok := c.Env.NamedType("struct", "task_struct"); ok {
@@ -163,7 +164,7 @@ var curtaskSig = &types.Signature{
 // lowerCurtask prefers the helper whose result the verifier knows the type of:
 // members are plain loads then.
 func lowerCurtask(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-	if l.Target().TaskBTF && c.T.IsPtrToRecord() && c.T.Elem.Struct.BTF != 0 {
+	if l.Target().Has(target.TaskBTF) && c.T.IsPtrToRecord() && c.T.Elem.Struct.BTF != 0 {
 		return builtin.Operand{T: c.T, V: l.B().Call(ir.HelperTaskBTF), Direct: true}
 	}
 	return scalar(c, l.B().Call(ir.HelperCurrentTask))
@@ -173,6 +174,7 @@ func lowerCurtask(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 func taskSig(name, row string, t *types.Type, doc string) *types.Signature {
 	s := bare(name, row, t, doc)
 	s.Usage = name + "([task])"
+	s.KernelTypes = true
 	s.Params = []types.Param{opt(param("task", types.PtrParam))}
 	return s
 }

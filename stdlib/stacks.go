@@ -5,6 +5,7 @@ import (
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -12,8 +13,8 @@ import (
 // stacks: values are ids of the frames, so that equal stacks are equal keys and
 // keys stay small.
 var stacks = []*builtin.Func{
-	{Sig: stackSig("kstack", "The kernel stack."), Lower: lowerStack},
-	{Sig: stackSig("ustack", "The user stack of the current process."), Lower: lowerStack},
+	{Sig: stackSig("kstack", "The kernel stack."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
+	{Sig: stackSig("ustack", "The user stack of the current process."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
 	later("dw_ustack", "F-DWUSTACK"),
 }
 

@@ -40,7 +40,7 @@ var symbols = []*builtin.Func{
 			l.B().Store(p.Base, p.Off+8, 8, l.Scalar(c.Args[0]))
 			return builtin.Operand{T: c.T, Mem: &p}
 		}},
-	{Sig: &types.Signature{Name: "enumname", Row: "X-FN", Usage: `enumname(n, "ENUMERATOR", ["PREFIX"])`, Format: -1, Doc: "Name of a number in the kernel's enum that has this enumerator, without the prefix.",
+	{Sig: &types.Signature{Name: "enumname", Row: "X-FN", Usage: `enumname(n, "ENUMERATOR", ["PREFIX"])`, Format: -1, KernelTypes: true, Doc: "Name of a number in the kernel's enum that has this enumerator, without the prefix.",
 		Params: []types.Param{intParam("n"), param("enumerator", types.LitString), opt(param("prefix", types.LitString))}, Infer: enumnameType}, Lower: lowerSame},
 	{Sig: call("errname", "X-FN", "errname(n)", types.ErrNameType, "Name of the errno in a negative number or an error pointer.", param("n", types.PtrParam)), Lower: lowerErrname},
 	{Sig: &types.Signature{Name: "func", Row: "B-FUNC", Usage: "func", Bare: true, Format: -1, Context: true, Uses: types.Uses{Func: true}, Doc: "The traced function.",
@@ -49,7 +49,7 @@ var symbols = []*builtin.Func{
 				return types.USymType, nil
 			}
 			return types.KSymType, nil
-		}}, Lower: lowerFunc},
+		}}, Prefers: []target.Feature{target.FuncIP}, Lower: lowerFunc},
 	{Sig: call("is_err", "F-ISERR", "is_err(pointer)", types.BoolType, "Whether a pointer is an error code (the top 4095 values).", param("pointer", types.PtrParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		v := signed64(l, c.Args[0])
 		return scalar(c, l.Select(ir.UGE, v, l.B().Const(-4095), l.B().Const(1), l.B().Const(0)))
@@ -65,7 +65,7 @@ var symbols = []*builtin.Func{
 			}
 			return typedConst(types.Uint64, a), nil
 		}}},
-	{Sig: &types.Signature{Name: "kfunc_exist", Row: "F-KFUNC", Usage: `kfunc_exist("name")`, Format: -1, Doc: "Whether BTF has a kernel function.", Result: types.BoolType,
+	{Sig: &types.Signature{Name: "kfunc_exist", Row: "F-KFUNC", Usage: `kfunc_exist("name")`, Format: -1, KernelTypes: true, Doc: "Whether BTF has a kernel function.", Result: types.BoolType,
 		Params: []types.Param{param("name", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
 			if c.Args[0].Const == nil {
 				return nil, nil
@@ -111,7 +111,7 @@ func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	switch {
 	case s.Regs && entry && s.Attach.Kind != hir.AttachKprobeMulti:
 		ip = l.B().Load(l.Ctx(), registers["ip"], 8)
-	case l.Target().FuncIP:
+	case l.Target().Has(target.FuncIP):
 		ip = l.B().Call(ir.HelperFuncIP, l.Ctx())
 	case s.Attach.Address != 0:
 		ip = l.B().Const(int64(s.Attach.Address))

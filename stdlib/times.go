@@ -3,6 +3,7 @@ package stdlib
 import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/lang/value"
@@ -14,7 +15,7 @@ var times = []*builtin.Func{
 		return scalar(c, l.B().Bin(ir.OpSub, l.B().Call(ir.HelperKtimeBootNS), l.StartNS()))
 	}},
 	{Sig: bare("jiffies", "B-JIFFIES", types.Uint64, "The 64-bit jiffies counter."), Lower: helper(ir.HelperJiffies64)},
-	{Sig: reserved(nsecsSig()), Lower: lowerNsecs},
+	{Sig: reserved(nsecsSig()), Prefers: []target.Feature{target.TaiTime}, Lower: lowerNsecs},
 	{Sig: &types.Signature{Name: "strftime", Row: "F-STRFTIME", Usage: `strftime("format", nsecs)`, Format: -1, Doc: "A clock reading as local time, formatted when printed.",
 		Params: []types.Param{param("format", types.LitString), intParam("nsecs")}, Result: types.TimeType}, Lower: lowerStrftime},
 	{Sig: call("time", "F-TIME", `time(["format"])`, nil, "Prints the wall clock.", opt(param("format", types.LitString))), Event: &builtin.Event{
@@ -55,7 +56,7 @@ func lowerNsecs(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	case "monotonic":
 		return scalar(c, b.Call(ir.HelperKtimeGetNS))
 	case "tai":
-		if l.Target().TaiNS {
+		if l.Target().Has(target.TaiTime) {
 			return scalar(c, b.Call(ir.HelperKtimeTaiNS))
 		}
 		l.Refuse("missing-kernel-feature", c.At, "this kernel cannot read the tai clock in a program", "the helper ktime_get_tai_ns exists since Linux 6.1", "use nsecs(sw_tai)")

@@ -11,6 +11,7 @@ import (
 	"probe/cmd/front/cli"
 	"probe/cmd/front/repl"
 	"probe/lang/diag"
+	"probe/lang/reference"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/runtime/engine"
@@ -24,15 +25,24 @@ import (
 
 // complete answers a shell. words start with the request itself.
 func complete(words []string, std stdio) int {
-	request, words := words[0], words[1:]
-	// "run" may be left out, as Main has it.
-	if n := len(words); n > 0 && lookup(words[0]) == nil && (n > 1 || strings.HasPrefix(words[0], "-")) {
-		words = append([]string{runCommand.Name}, words...)
+	var err error
+	if words[0] == cli.BashName {
+		err = app().CompleteBash(std.out, words[1:], withRun)
+	} else {
+		err = app().Complete(std.out, std.err, words[0], withRun(words[1:]))
 	}
-	if err := app().Complete(std.out, std.err, request, words); err != nil {
+	if err != nil {
 		return exitUsage
 	}
 	return exitOK
+}
+
+// withRun puts the command "run" where it is left out, as Main has it.
+func withRun(words []string) []string {
+	if n := len(words); n > 0 && lookup(words[0]) == nil && (n > 1 || strings.HasPrefix(words[0], "-")) {
+		return append([]string{runCommand.Name}, words...)
+	}
+	return words
 }
 
 // nothing is for values that only the user knows.
@@ -92,19 +102,43 @@ func completeScriptFiles(r cli.Request) cli.Candidates {
 			c.NoSpace = false
 		}
 	}
+	c.NoSpace = c.NoSpace && len(c.List) > 0
 	c.Files = len(c.List) == 0
 	return c
 }
 
 // completeProgram completes the end of a script on the command line.
 func completeProgram(r cli.Request) cli.Candidates {
-	m := live.New(live.Options{BTF: os.Getenv("BPFTRACE_BTF")})
-	at, list := repl.Complete(repl.Config{Machine: m, Check: engine.CheckOptions{Config: environment()}}, r.Word)
+	at, list := repl.Complete(repl.Config{Machine: newListing(), Check: engine.CheckOptions{Config: environment()}}, r.Word)
 	c := cli.Candidates{NoSpace: true}
 	for _, w := range narrowed(list, len(r.Word)-at) {
 		c.List = append(c.List, cli.Candidate{Word: r.Word[:at] + w})
 	}
 	return c
+}
+
+// listing is this kernel, for completion. Where the list of traceable functions
+// cannot be read, as without privileges, the functions of the kernel's type
+// information stand in for it: most of them can be traced.
+type listing struct{ *live.Machine }
+
+func newListing() listing { return listing{live.New(live.Options{BTF: os.Getenv("BPFTRACE_BTF")})} }
+
+// List implements machine.Machine.
+func (l listing) List(pattern string, yield func(machine.Listed) bool) error {
+	found := false
+	err := l.Machine.List(pattern, func(p machine.Listed) bool {
+		found = true
+		return yield(p)
+	})
+	kind, glob, _ := strings.Cut(pattern, ":")
+	if err == nil || found || !slices.Contains([]string{"kprobe", "kretprobe", "call", "ret"}, kind) {
+		return err
+	}
+	prefix := strings.TrimSuffix(glob, "*")
+	return l.Functions(func(name string) bool {
+		return !strings.HasPrefix(name, prefix) || yield(machine.Listed{Name: kind + ":" + name})
+	})
 }
 
 // manyNames is how many names a shell is given at most. More are no help to
@@ -138,8 +172,7 @@ func completeProbes(r cli.Request) cli.Candidates {
 	if len(r.Operands) > 0 {
 		return cli.Candidates{}
 	}
-	typ, rest, has := strings.Cut(r.Word, ":")
-	if !has {
+	if !strings.Contains(r.Word, ":") {
 		c := cli.Candidates{NoSpace: true}
 		for _, k := range provider.Kinds() {
 			if strings.Contains(k.Usage, ":") {
@@ -148,40 +181,20 @@ func completeProbes(r cli.Request) cli.Candidates {
 		}
 		return c
 	}
-	var names []string
-	for _, name := range probeNames(typ + ":" + rest + "*") {
-		if _, target, ok := strings.Cut(name, ":"); ok && strings.HasPrefix(target, rest) {
-			names = append(names, typ+":"+target)
-		}
-	}
-	return nameList(names, r.Word)
+	return completeProgram(r)
 }
 
 // completeFunctions completes the name of a kernel function.
 func completeFunctions(r cli.Request) cli.Candidates {
 	var names []string
-	for _, name := range probeNames("kprobe:" + r.Word + "*") {
-		names = append(names, name[strings.LastIndexByte(name, ':')+1:])
-	}
-	return nameList(names, r.Word)
-}
-
-// probeNames lists probes. A list that cannot be read is empty: completion is
-// no place for errors.
-func probeNames(pattern string) []string {
-	m := live.New(live.Options{BTF: os.Getenv("BPFTRACE_BTF")})
-	var out []string
-	_ = m.List(pattern, func(l machine.Listed) bool {
-		out = append(out, l.Name)
+	// A list that cannot be read is empty: completion is no place for errors.
+	_ = newListing().List("kprobe:"+r.Word+"*", func(p machine.Listed) bool {
+		names = append(names, p.Name[strings.LastIndexByte(p.Name, ':')+1:])
 		return true
 	})
-	return out
-}
-
-func nameList(names []string, word string) cli.Candidates {
 	slices.Sort(names)
 	names = slices.Compact(names)
-	short := narrowed(names, len(word))
+	short := narrowed(names, len(r.Word))
 	c := cli.Candidates{NoSpace: len(short) < len(names)}
 	for _, n := range short {
 		c.List = append(c.List, cli.Candidate{Word: n})
@@ -203,6 +216,12 @@ func completeNames(r cli.Request) cli.Candidates {
 	}
 	for _, k := range provider.Kinds() {
 		add(k.Name, k.Doc)
+	}
+	if strings.Contains(r.Word, "-") { // rows are many: they are offered when one is begun
+		for _, id := range reference.IDs() {
+			row, _ := reference.Lookup(id)
+			add(id, row.Title)
+		}
 	}
 	for _, m := range stdlib.Modules() {
 		add(m, "module of the library")

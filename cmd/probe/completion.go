@@ -13,8 +13,7 @@ var completionCommand = &command{
 		Name: "completion", Usage: []string{strings.Join(cli.Shells, "|")}, Min: 1, Max: 1, Complete: cli.Words(cli.Shells...),
 		Summary: "print the completion script of a shell",
 		About: "Prints a script that makes a shell complete the command line of probe: commands, options and their values, scripts, probes, functions, tracepoints, " +
-			"the text behind -e, names for `probe help` and codes for `probe explain`. `make install` puts the scripts where the shells look for them. " +
-			"bash needs the package bash-completion.",
+			"the text behind -e, names for `probe help` and codes for `probe explain`. `make install` puts the scripts where the shells look for them.",
 		Examples: []cli.Example{
 			{Command: "source <(probe completion bash)", About: "Completes in this bash."},
 			{Command: "probe completion zsh > ~/.zfunc/_probe", About: "Completes in every zsh whose fpath has ~/.zfunc."},

@@ -2,7 +2,7 @@ package main
 
 import "probe/cmd/front/cli"
 
-// Exit codes (O-EXIT rows).
+// Exit codes (O-EXIT-01 and the rows behind it).
 const (
 	exitOK       = 0
 	exitUsage    = 1   // usage, compile errors, privileges, parameters

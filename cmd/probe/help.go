@@ -7,6 +7,7 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
+	"probe/lang/reference"
 	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/runtime/machine/live/provider"
@@ -15,13 +16,15 @@ import (
 
 var helpCommand = &command{
 	Command: cli.Command{
-		Name: "help", Usage: []string{"[NAME]"}, Max: 1, Summary: "explain a function, a builtin value, a kind of probe or a module", Complete: completeNames,
-		About: "Prints what a name of the language means: a function, a value, an aggregation, a probe type, a module of the library or what it defines. " +
+		Name: "help", Usage: []string{"[NAME]"}, Max: 1, Summary: "explain a function, a builtin value, a kind of probe, a module or a row of the reference", Complete: completeNames,
+		About: "Prints what a name of the language means: a function, a value, an aggregation, a probe type, a module of the library or what it defines, " +
+			"or a row of the language reference, which messages name. " +
 			"The name of a command shows the command's help. Without a name the commands are listed.",
 		Examples: []cli.Example{
 			{Command: "probe help hist"},
 			{Command: "probe help kprobe"},
 			{Command: "probe help route", About: "Lists what the module route defines."},
+			{Command: "probe help F-SIGNAL", About: "Shows a row of the language reference."},
 		},
 		SeeAlso: []string{"explain", "ls"},
 	},
@@ -62,6 +65,11 @@ func helpName(name string, std stdio) int {
 	if helpLibrary(name, &names, std) {
 		return exitOK
 	}
+	if r, ok := reference.Lookup(name); ok {
+		helpRow(r, std)
+		return exitOK
+	}
+	names = append(names, reference.IDs()...)
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "unknown-name", Message: fmt.Sprintf("nothing is named %s", name)}
 	slices.Sort(names)
 	if near := diag.NearestN(name, names, 3); len(near) > 0 {
@@ -69,6 +77,20 @@ func helpName(name string, std stdio) int {
 	}
 	fail(std, d)
 	return exitUsage
+}
+
+// helpRow prints a row of the language reference.
+func helpRow(r reference.Row, std stdio) {
+	plain := strings.NewReplacer("`", "").Replace
+	fmt.Fprintf(std.out, "%s: %s\n\n%s\n\n", r.ID, plain(r.Title), plain(r.Text))
+	switch r.Status {
+	case reference.Works:
+		fmt.Fprintln(std.out, "In probe: works.")
+	case reference.Differs:
+		fmt.Fprintf(std.out, "In probe: differs; %s.\n", plain(r.Note))
+	case reference.Missing:
+		fmt.Fprintf(std.out, "In probe: not supported; %s.\n", plain(r.Note))
+	}
 }
 
 // helpLibrary looks a name up in the modules written in the language: the

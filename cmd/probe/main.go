@@ -50,7 +50,7 @@ func Main(args []string, std stdio) int {
 		return written(std, app().Overview(std.out))
 	case "-V", "--version":
 		return versionCommand.run(&options{}, std)
-	case cli.CompleteName, cli.CompleteName + "NoDesc":
+	case cli.CompleteName, cli.CompleteName + cli.NoDesc, cli.BashName:
 		return complete(words, std)
 	}
 	if c := lookup(words[0]); c != nil {

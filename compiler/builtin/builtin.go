@@ -19,12 +19,24 @@ import (
 // Part, Event and Agg is set, unless Sig.Fold always gives a literal.
 type Func struct {
 	Sig *types.Signature
+	// Needs are features that a call cannot do without: the lowering refuses it
+	// where the kernel lacks one. Prefers are those that Lower asks the target for
+	// and has another way for, or refuses in its own words.
+	Needs, Prefers []target.Feature
+	// Loops tells that the code of a call goes through the bytes of an argument,
+	// one turn for each, which the verifier does as well.
+	Loops bool
+	// ReadsContext tells that the code reads the context of the probe where there
+	// is one, though a call is allowed where there is none (Signature.Context).
+	ReadsContext bool
 	// Lower compiles a call into the program and gives its value; for void
 	// functions the zero Operand.
 	Lower func(l Lowerer, c *hir.Call) Operand
 	// Part plans what a builtin adds to the programs of a probe that calls it,
 	// number n of the script.
 	Part func(u Unit, n int, pr *hir.Probe) Part
+	// PartNeeds is what these programs may ask the target for, and their sites.
+	PartNeeds func(pr *hir.Probe) (sites []*hir.Site, features []target.Feature)
 	// Event makes the call a record that user space acts on.
 	Event *Event
 	// Agg makes it an aggregation.

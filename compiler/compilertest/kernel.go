@@ -120,7 +120,7 @@ func (k *Kernel) returns(s *hir.Site) {
 // graph is the plan of an fgraph: probe. The tracer records, or with config
 // fgraph = bpf programs at the functions below f: one at both ends of g and h;
 // with config attach = kprobe two for both; with config attach = fentry two for
-// each of them.
+// each of them; with config attach = multi one that asks the kernel for arguments.
 func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 	has := func(option string) bool {
 		return slices.ContainsFunc(r.Parts, func(p hir.Part) bool { return p.Text == option })
@@ -150,6 +150,9 @@ func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 		}
 	case "kprobe":
 		g.Parts = []fgraph.Part{{Enter: half(hir.AttachKprobeMulti, hir.ProgKprobe, inReg0, result), Exit: half(hir.AttachKretprobeMulti, hir.ProgKprobe, inReg0, result)}}
+	case "multi":
+		asked := hir.Arg{Name: "arg0", Type: types.Uint64, Loc: hir.Loc{Kind: hir.LocFuncArg, Size: 8}}
+		g.Parts = []fgraph.Part{{Enter: half(hir.AttachFsessionMulti, hir.ProgTracing, asked, hir.Arg{Name: "retval", Type: types.Uint64, Loc: hir.Loc{Kind: hir.LocFuncRet, Size: 8}})}}
 	default:
 		g.Parts = []fgraph.Part{{Enter: half(hir.AttachKprobeSession, hir.ProgKprobe, inReg0, result)}}
 	}
@@ -167,7 +170,8 @@ func (k *Kernel) Check(script string) (*hir.Program, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	return check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Unsafe: strings.Contains(script, "system(")})
+	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Unsafe: strings.Contains(script, "system(")})
+	return prog, list
 }
 
 // TargetNames are the names of Targets, the oldest first.
@@ -176,23 +180,13 @@ var TargetNames = []string{"old", "mid", "new"}
 // Targets are kernels at both ends and one between: "old" has nothing later than
 // 5.10, "mid" the helpers of 6.1, "new" everything.
 func Targets() map[string]*target.Target {
-	mk := func(change func(t *target.Target)) *target.Target {
-		t := &target.Target{NCPU: 3, BootNS: true, StackTrace: true}
+	mid := []target.Feature{target.TaskBTF, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc}
+	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime)
+	out := map[string]*target.Target{}
+	for name, features := range map[string][]target.Feature{"old": nil, "mid": mid, "new": late} {
+		t := &target.Target{NCPU: 3, Features: target.NewSet(features...), BTFIDs: map[target.Feature]uint32{target.RdonlyCast: 9999, target.SessionReturn: 8888}}
 		t.PtRegs, t.PtRegsSize = target.AMD64Regs()
-		if change != nil {
-			change(t)
-		}
-		return t
+		out[name] = t
 	}
-	mid := func(t *target.Target) {
-		t.TaskBTF, t.AttachCookie, t.ForEachMapElem, t.Loop, t.PerCPULookup, t.FuncIP, t.NoPrealloc = true, true, true, true, true, true, true
-	}
-	return map[string]*target.Target{
-		"old": mk(nil),
-		"mid": mk(mid),
-		"new": mk(func(t *target.Target) {
-			mid(t)
-			t.RdonlyCast, t.SessionReturn, t.MayGoto, t.TaiNS = 9999, 8888, true, true
-		}),
-	}
+	return out
 }

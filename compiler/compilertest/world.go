@@ -208,6 +208,13 @@ func (w *World) put(a *hir.Arg, v uint64) {
 		copy(ctx[8*a.Loc.Off:], b[:])
 	case hir.LocReg:
 		copy(ctx[a.Loc.Off:], b[:])
+	case hir.LocFuncRet:
+		w.Env.FuncRet = v
+	case hir.LocFuncArg:
+		for len(w.Env.FuncArgs) <= a.Loc.Off {
+			w.Env.FuncArgs = append(w.Env.FuncArgs, 0)
+		}
+		w.Env.FuncArgs[a.Loc.Off] = v
 	case hir.LocCtx:
 		copy(ctx[a.Loc.Off:], b[:min(a.Loc.Size, 8)])
 	}

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"errors"
 	"fmt"
 )
 
@@ -18,6 +19,8 @@ type Env struct {
 	Comm                                                  string
 	Task                                                  uint64        // address of the current task
 	FuncIP                                                uint64        // address of the traced function
+	FuncArgs                                              []uint64      // arguments of the traced function
+	FuncRet                                               uint64        // what it returned
 	SessionReturn                                         uint64        // 1 where the program of a session runs at the return
 	Boot                                                  uint64        // what the boot clock is ahead of Clock
 	Rand                                                  func() uint64 // in place of Random, if set
@@ -51,6 +54,7 @@ const (
 	eExist = ^uint64(16) // -EEXIST
 	e2Big  = ^uint64(6)  // -E2BIG
 	eFault = ^uint64(13) // -EFAULT
+	eInval = ^uint64(21) // -EINVAL
 )
 
 // Call runs a helper.
@@ -81,6 +85,15 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 		return e.Cookie, nil
 	case HelperFuncIP:
 		return e.FuncIP, nil
+	case HelperGetFuncArg:
+		if a[1] >= uint64(len(e.FuncArgs)) {
+			return eInval, nil
+		}
+		return 0, e.Mem.Store(a[2], 8, e.FuncArgs[a[1]])
+	case HelperGetFuncRet:
+		return 0, e.Mem.Store(a[1], 8, e.FuncRet)
+	case HelperNsPidTgid: // every namespace is that of the machine
+		return 0, errors.Join(e.Mem.Store(a[2], 4, e.PidTgid), e.Mem.Store(a[2]+4, 4, e.PidTgid>>32))
 	case HelperCurrentTask, HelperTaskBTF:
 		return e.Task, nil
 	case HelperComm:

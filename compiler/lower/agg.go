@@ -6,6 +6,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -123,7 +124,7 @@ func (f *fn) reduceKeyless(m *hir.Map) ir.Value {
 
 // reduceKey merges the cells of all CPUs under a key; 0 if the key is missing.
 func (f *fn) reduceKey(m *hir.Map, key ir.Value) ir.Value {
-	if !f.Target().PerCPULookup {
+	if !f.Target().Has(target.PerCPULookup) {
 		f.u.Diag.Errorf("missing-kernel-feature", m.At, "reading an aggregation as a number needs a kernel that can read other CPUs' values").
 			WithLabel("@%s is kept for each CPU apart", m.Name).
 			WithNote("the helper map_lookup_percpu_elem exists since Linux 5.19").

@@ -25,6 +25,13 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 	if b == nil {
 		panic("lower: no builtin " + c.Sig.Name)
 	}
+	for _, need := range b.Needs {
+		if !f.Target().Has(need) {
+			f.Refuse("missing-kernel-feature", c.At, "this kernel cannot do what `"+c.Sig.Name+"` asks for",
+				"programs here have no helper "+ir.Helpers[ir.Helper(need)].Name, "leave it out")
+			return f.Zeroed(c.T)
+		}
+	}
 	if b.Event != nil {
 		f.emit(b, c)
 		return builtin.Operand{T: types.VoidType}

@@ -6,6 +6,7 @@ import (
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -198,8 +199,8 @@ func (f *fn) derefPlace(p builtin.Operand, elem *types.Type) builtin.Place {
 	switch {
 	case p.Direct:
 		pl.Direct = true
-	case f.Target().RdonlyCast != 0:
-		pl.Base = f.b.Kfunc("bpf_rdonly_cast", f.Target().RdonlyCast, ir.PtrBTF, p.V, f.konst(int64(elem.Struct.BTF)))
+	case f.Target().ID(target.RdonlyCast) != 0:
+		pl.Base = f.b.Kfunc("bpf_rdonly_cast", f.Target().ID(target.RdonlyCast), ir.PtrBTF, p.V, f.konst(int64(elem.Struct.BTF)))
 		pl.Direct = true
 	}
 	return pl

@@ -30,7 +30,8 @@ type lowered struct {
 }
 
 // script lowers the script of a case for a target. The comment may set "pid",
-// "comm", "lookups" and "hashonly" as a command line does.
+// "comm", "lookups" and "hashonly" as a command line does, and "namespace" and
+// "commoff", which are facts about the kernel.
 func script(t *testing.T, c *golden.Case, name string) lowered {
 	t.Helper()
 	k := compilertest.NewKernel()
@@ -39,8 +40,11 @@ func script(t *testing.T, c *golden.Case, name string) lowered {
 		t.Fatal(list.All)
 	}
 	pid, _ := strconv.Atoi(c.Option("pid"))
+	target := compilertest.Targets()[name]
+	target.NsPid = c.Option("namespace") == "yes"
+	target.CommOff, _ = strconv.Atoi(c.Option("commoff"))
 	return lowered{lower.Lower(p, lower.Config{
-		Target: compilertest.Targets()[name], Builtins: stdlib.Table(), Types: k,
+		Target: target, Builtins: stdlib.Table(), Types: k,
 		PID: pid, Comm: c.Option("comm"), Lookups: c.Option("lookups") == "yes", HashOnly: c.Option("hashonly") == "yes",
 		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) },
 	}), name}

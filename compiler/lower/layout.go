@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"probe/compiler/object"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/lang/value"
@@ -117,7 +118,7 @@ func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 		spec.Type = ebpf.LRUCPUHash
 	case om.Storage == object.StorePerCPUHash:
 		spec.Type = ebpf.PerCPUHash
-		if u.cfg.Target.NoPrealloc {
+		if u.cfg.Target.Has(target.NoPrealloc) {
 			spec.Flags |= noPrealloc
 		}
 	case m.Kind == "lruhash":

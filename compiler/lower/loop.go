@@ -3,6 +3,7 @@ package lower
 import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 )
 
@@ -29,6 +30,8 @@ import (
 type loop struct {
 	brk, cont ir.Block
 	callback  bool
+	outlined  bool // break and continue leave the function
+	turn      bool // which is a turn of the loop
 }
 
 // The frame record of a callback loop: set when the body returned, its result,
@@ -40,7 +43,7 @@ const (
 	frameSize   = 24
 )
 
-// plainTurns bounds the turns of plain loops, weighed by the body's size;
+// plainWork bounds the turns of plain loops, weighed by the body's size;
 // cutTurns is the bound where nothing better exists, maxTurns that of bpf_loop
 // (BPF_MAX_LOOPS).
 const (
@@ -65,21 +68,26 @@ const (
 func (f *fn) form(turns int64, body *hir.Block, ctxFree bool) loopForm {
 	t := f.Target()
 	work, branches := weigh(body)
-	plain := int64(plainWork)
-	if branches > fewBranches {
-		plain = branchyWork
-	}
 	switch {
-	case turns >= 0 && turns <= plain && turns*int64(work) <= plain:
+	case plainTurns(turns, work, branches):
 		return plainLoop
-	case t.MayGoto:
+	case t.Has(target.MayGoto):
 		return mayGotoLoop
-	case t.Loop && ctxFree:
+	case ctxFree && t.Has(target.Loop):
 		return callbackLoop
 	case turns >= 0 && turns <= unrolledWork && turns*int64(work) <= unrolledWork:
 		return unrolledLoop
 	}
 	return cutLoop
+}
+
+// plainTurns reports whether every verifier walks through all turns of a loop.
+func plainTurns(turns int64, work, branches int) bool {
+	plain := int64(plainWork)
+	if branches > fewBranches {
+		plain = branchyWork
+	}
+	return turns >= 0 && turns <= plain && turns*int64(work) <= plain
 }
 
 // weigh estimates the instructions of a body and its branches.
@@ -126,17 +134,33 @@ func constTurns(s *hir.ForRange) int64 {
 }
 
 // needsCtx tells whether a body reads the probe's context or registers.
-func needsCtx(b *hir.Block) bool {
+func (f *fn) needsCtx(b *hir.Block) bool {
 	found := false
-	hir.WalkBlock(b, func(e hir.Expr) {
-		switch e := e.(type) {
-		case *hir.ArgRef, *hir.ArgsRecord, *hir.Retval:
-			found = true
-		case *hir.Call:
-			found = found || e.Sig.Context
-		}
-	}, nil)
+	hir.WalkBlock(b, func(e hir.Expr) { found = found || f.readsCtx(e) }, nil)
 	return found
+}
+
+func (f *fn) needsCtxExpr(e hir.Expr) bool {
+	found := false
+	hir.WalkExpr(e, func(e hir.Expr) { found = found || f.readsCtx(e) }, nil)
+	return found
+}
+
+func (f *fn) readsCtx(e hir.Expr) bool {
+	switch e := e.(type) {
+	case *hir.ArgRef:
+		_, kept := f.kept[&f.site.Args[e.N]]
+		return !kept
+	case *hir.Retval:
+		_, kept := f.kept[f.site.Ret]
+		return !kept
+	case *hir.ArgsRecord, *hir.Duration:
+		return true
+	case *hir.Call:
+		b := f.u.cfg.Builtins[e.Sig.Name]
+		return e.Sig.Context || b != nil && b.ReadsContext
+	}
+	return false
 }
 
 // findCaptured notes the variables that callbacks will use.
@@ -167,12 +191,12 @@ func (f *fn) findCaptured(pr *hir.Probe) {
 		case *hir.ForMap:
 			note(s.Body)
 		case *hir.ForRange:
-			if f.form(constTurns(s), s.Body, !needsCtx(s.Body)) == callbackLoop {
+			if f.form(constTurns(s), s.Body, !f.needsCtx(s.Body)) == callbackLoop {
 				note(s.Body)
 				f.memVars[s.Var] = true
 			}
 		case *hir.While:
-			if f.form(-1, s.Body, !needsCtx(s.Body)) == callbackLoop {
+			if f.form(-1, s.Body, !f.needsCtx(s.Body)) == callbackLoop {
 				note(s.Body)
 				hir.WalkExpr(s.C, func(e hir.Expr) {
 					if r, ok := e.(*hir.VarRef); ok {
@@ -213,7 +237,11 @@ func (f *fn) blur(body *hir.Block, zero ir.Value) {
 }
 
 func (f *fn) forRange(s *hir.ForRange) {
-	form := f.form(constTurns(s), s.Body, !needsCtx(s.Body))
+	if f.byTurns(constTurns(s), s.Body) {
+		f.rangeTurns(s)
+		return
+	}
+	form := f.form(constTurns(s), s.Body, !f.needsCtx(s.Body))
 	if form == callbackLoop {
 		f.rangeCallback(s)
 		return
@@ -314,7 +342,11 @@ func (f *fn) turn(form loopForm, _ int, test func(body, done ir.Block), body, st
 }
 
 func (f *fn) while(s *hir.While) {
-	form := f.form(-1, s.Body, !needsCtx(s.Body))
+	if f.byTurns(-1, s.Body) && !f.needsCtxExpr(s.C) {
+		f.whileTurns(s)
+		return
+	}
+	form := f.form(-1, s.Body, !f.needsCtx(s.Body))
 	if form == callbackLoop {
 		f.whileCallback(s)
 		return
@@ -336,8 +368,19 @@ func (f *fn) unroll(s *hir.Unroll) {
 
 // leave is break or continue.
 func (f *fn) leave(brk bool) {
+	f.jumpOut(brk)
+	f.dead()
+}
+
+func (f *fn) jumpOut(brk bool) {
 	l := f.loops[len(f.loops)-1]
 	switch {
+	case l.outlined && brk:
+		f.b.Ret(f.konst(broke))
+	case l.outlined && l.turn:
+		f.b.Ret(f.konst(wentOn))
+	case l.outlined:
+		f.b.Ret(f.konst(continued))
 	case l.callback && brk:
 		f.b.Ret(f.konst(1))
 	case l.callback:
@@ -347,5 +390,4 @@ func (f *fn) leave(brk bool) {
 	default:
 		f.b.Jump(l.cont)
 	}
-	f.dead()
 }

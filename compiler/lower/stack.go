@@ -6,6 +6,7 @@ import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/object"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -60,7 +61,7 @@ func (u *Unit) layoutStacks() {
 	spec := &ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: 8, ValueSize: uint32(size),
 		MaxEntries: uint32(max(u.cfg.Ints("max_map_keys"), stackEntries))}
 	if size*int(spec.MaxEntries) > stackPrealloc {
-		if u.cfg.Target.NoPrealloc {
+		if u.cfg.Target.Has(target.NoPrealloc) {
 			spec.Flags |= noPrealloc
 		} else {
 			spec.MaxEntries = uint32(max(stackPrealloc/size, 1))
@@ -72,10 +73,10 @@ func (u *Unit) layoutStacks() {
 // StackBuffer is memory for the frames of the largest stack. It is never on
 // the program's own stack: all of it is handed to the map, written or not.
 func (f *fn) StackBuffer() builtin.Place {
-	if f.frames < 0 {
-		f.frames = f.region0(8 * f.u.stacks.limit)
+	if f.buffer < 0 {
+		f.buffer = f.region0(8 * f.u.stacks.limit)
 	}
-	return f.far(f.frames)
+	return f.far(f.buffer)
 }
 
 // The hash: multiply and fold, with an odd constant that has no pattern (the

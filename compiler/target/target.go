@@ -8,40 +8,45 @@ package target
 type Target struct {
 	NCPU int // possible CPUs, at least 1
 
-	RdonlyCast     uint32 // BTF id of kfunc bpf_rdonly_cast, 0 if missing (6.2)
-	TaskBTF        bool   // helper get_current_task_btf (5.11)
-	CommOff        int    // byte offset of the name in struct task_struct, which is padded with zeros; 0 unknown
-	AttachCookie   bool   // helper get_attach_cookie (5.15)
-	ForEachMapElem bool   // helper for_each_map_elem (5.13)
-	Loop           bool   // helper bpf_loop (5.17)
-	MayGoto        bool   // instruction may_goto (6.9)
-	PerCPULookup   bool   // helper map_lookup_percpu_elem (5.19)
-	FuncIP         bool   // helper get_func_ip in kprobe and tracing programs (5.15)
-	BootNS         bool   // helper ktime_get_boot_ns (5.8)
-	TaiNS          bool   // helper ktime_get_tai_ns (6.1)
-	SignedV4       bool   // sign-extending loads and moves, signed division (6.6)
-	AtomicFetch    bool   // atomics other than plain add (5.12)
-	NoPrealloc     bool   // hash maps without preallocation are safe in every program type (6.1)
-	StackTrace     bool   // helper get_stack in all program types used
-	SessionReturn  uint32 // BTF id of bpf_session_is_return, 0 if missing (6.10)
-	NsPid          bool   // pid namespace helper wanted and usable: Dev and Ino are set
-	NsDev, NsIno   uint64
-	BTFIDs         map[string]uint32 // BTF ids of structs that rdonly_cast needs, filled on demand by TypeID
-	// TypeID finds the BTF id of "struct NAME" in vmlinux; nil when there is no
-	// BTF.
-	TypeID func(kind, name string) (uint32, bool)
+	// Features are those that were asked for and are there (Has).
+	Features Set
+	// BTFIDs are the BTF numbers of the kernel functions among Features.
+	BTFIDs  map[Feature]uint32
+	CommOff int // byte offset of the name in struct task_struct, which is padded with zeros; 0 unknown
+
+	NsPid        bool // pid namespace helper wanted and usable: Dev and Ino are set
+	NsDev, NsIno uint64
 	// PtRegs is the byte offset of the registers in struct pt_regs by name.
 	PtRegs     map[string]int
 	PtRegsSize int
+
+	// Asked, if set, is called for each question of Has. Tests find out with it
+	// what the compiler wants to know.
+	Asked func(Feature)
+}
+
+// Has reports whether the kernel has a feature. Whoever makes the Target asks the
+// kernel only for what the script needs (lower.Needs); of everything else nothing
+// is known, and the answer is no.
+func (t *Target) Has(f Feature) bool {
+	if t.Asked != nil {
+		t.Asked(f)
+	}
+	return f.Always() || t.Features[f]
+}
+
+// ID is the BTF number of a kernel function, 0 if the kernel lacks it.
+func (t *Target) ID(f Feature) uint32 {
+	if !t.Has(f) {
+		return 0
+	}
+	return t.BTFIDs[f]
 }
 
 // Full is a kernel that can do all that the compiler knows, with a number of
 // possible CPUs. Its kfuncs have no numbers.
 func Full(cpus int) *Target {
-	t := &Target{
-		NCPU: cpus, TaskBTF: true, AttachCookie: true, ForEachMapElem: true, Loop: true, MayGoto: true, PerCPULookup: true, FuncIP: true,
-		BootNS: true, TaiNS: true, SignedV4: true, AtomicFetch: true, NoPrealloc: true, StackTrace: true,
-	}
+	t := &Target{NCPU: cpus, Features: NewSet(TaskBTF, ForEachMapElem, FuncIP, Loop, GetFuncArg, GetFuncRet, PerCPULookup, TaiTime, NoPrealloc, MayGoto)}
 	t.PtRegs, t.PtRegsSize = AMD64Regs()
 	return t
 }

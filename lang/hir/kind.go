@@ -1,5 +1,10 @@
 package hir
 
+import (
+	"slices"
+	"strings"
+)
+
 // ProbeKind is one probe type of the language: how it is written, and what
 // everything outside of its provider may want to know of it.
 type ProbeKind struct {
@@ -25,6 +30,9 @@ type ProbeKind struct {
 	// Fields reports whether args are the fields of a record, and not the
 	// parameters of a function.
 	Fields bool
+	// KernelTypes reports whether expanding an attach point asks for the kernel's
+	// types.
+	KernelTypes bool
 	// Recorded reports whether a recording of calls has such events.
 	Recorded bool
 	// Entry and Return name the type that probes the same function at its other
@@ -65,4 +73,21 @@ func (s *Site) About() *ProbeKind {
 		return &ProbeKind{Name: s.Provider}
 	}
 	return s.Kind
+}
+
+// FindKind finds a probe type by its name or an alias; nil if there is none.
+func FindKind(kinds []ProbeKind, word string) *ProbeKind {
+	for i := range kinds {
+		if strings.EqualFold(kinds[i].Name, word) || slices.Contains(kinds[i].Aliases, word) {
+			return &kinds[i]
+		}
+	}
+	return nil
+}
+
+// Foresight is what checking a script is likely to ask of a machine, so that the
+// machine can start to read it before.
+type Foresight struct {
+	Types     bool // the kernel's types
+	Functions bool // the list of functions that can be probed
 }

@@ -56,6 +56,9 @@ type Signature struct {
 	Shapes []string
 	// Reserved names cannot be redefined by a macro (L-LEX-10).
 	Reserved bool
+	// KernelTypes reports whether checking or compiling it asks for the kernel's
+	// types, which are worth reading ahead.
+	KernelTypes bool
 	// Missing marks a name that the language has and this build refuses. Only
 	// Name and Row are set.
 	Missing bool

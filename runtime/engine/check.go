@@ -70,7 +70,6 @@ type Checked struct {
 	machine machine.Machine
 	view    machine.View
 	opts    CheckOptions
-	text    string // of the script and all that it imports
 }
 
 // Parse parses a script. The tree is nil when there are errors.
@@ -88,7 +87,6 @@ func Parse(s Script) (*syntax.File, diag.List) {
 // Check parses a script and types it for a machine. The result is nil when the
 // messages have errors.
 func Check(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
-	m.Warm(s.Text)
 	tree, list := Parse(s)
 	if tree == nil {
 		return nil, list
@@ -106,7 +104,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
 		q.Child = o.Child.PID()
 	}
 	c := &Checked{Tree: s.Tree, script: s, machine: m, view: m.View(q), opts: o}
-	texts := []string{s.Text}
+	m.Warm(check.Foresee(s.Tree, stdlib.Signatures(), c.view.Probes().Kinds()))
 	find := s.Import
 	if find == nil {
 		find = Import
@@ -116,16 +114,10 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
 		// The view tells what it has nothing for.
 		config = with(config, "missing_probes", "ignore")
 	}
-	prog, list := check.Check(&check.Input{
+	prog, _, list := check.Check(&check.Input{
 		File: s.Tree, Builtins: stdlib.Signatures(), Probes: c.view.Probes(), Types: c.view.Types(), Env: c.view.Env(),
 		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Maps: o.Maps,
-		Import: func(from *source.File, path string) (*source.File, error) {
-			f, err := find(from, path)
-			if err == nil {
-				texts = append(texts, f.Text)
-			}
-			return f, err
-		},
+		Import: find,
 	})
 	if prog != nil {
 		checkNamed(s.Named, prog.Options, &list)
@@ -138,7 +130,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
 	if prog == nil || list.HasErrors() {
 		return nil, list
 	}
-	c.Program, c.text = prog, strings.Join(texts, "")
+	c.Program = prog
 	return c, list
 }
 

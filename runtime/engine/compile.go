@@ -77,18 +77,18 @@ func Build(s Script, m machine.Machine, co CheckOptions, o CompileOptions) (*Com
 }
 
 func compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
-	t, err := c.view.Target(machine.Needs{Text: c.text})
-	if err != nil {
-		var out diag.List
-		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
-		return nil, out
-	}
 	config := compiler.Config{
-		Target: t, Builtins: stdlib.Table(), Types: c.view.Types(), PID: c.opts.pid(), Comm: c.opts.Comm,
+		Builtins: stdlib.Table(), Types: c.view.Types(), PID: c.opts.pid(), Comm: c.opts.Comm,
 		Lookups: o.Lookups, Dump: o.Dump, NoOpt: o.Plain, Interpret: c.view.Interprets(),
 	}
 	if o.Live != nil {
 		config.Live, config.HashOnly, config.Strings = o.Live.Maps, true, o.Live.Strings
+	}
+	var err error
+	if config.Target, err = c.view.Target(compiler.Needs(c.Program, config)); err != nil {
+		var out diag.List
+		out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
+		return nil, out
 	}
 	obj, out := compiler.Compile(c.Program, config)
 	if obj == nil {

@@ -18,9 +18,9 @@ import (
 type Machine interface {
 	// View is what one script sees of the machine.
 	View(q Query) View
-	// Warm starts to read in the background what a script with this text will
-	// probably ask for. It returns at once.
-	Warm(text string)
+	// Warm starts to read in the background what a script will probably ask for
+	// (check.Foresee). It returns at once.
+	Warm(ahead hir.Foresight)
 	// List calls yield with the probes that match a pattern, "TYPE:REST" or a
 	// bare name, until yield returns false. "" lists the probes of the kernel.
 	List(pattern string, yield func(Listed) bool) error
@@ -51,8 +51,9 @@ type View interface {
 	Types() hir.Types
 	// Env answers what signatures ask.
 	Env() types.Env
-	// Target says what the programs of a script may use, as far as it needs it.
-	Target(needs Needs) (*target.Target, error)
+	// Target says what the programs of a script may use out of what they need
+	// (compiler.Needs). Of everything else it says that it is not there.
+	Target(needs target.Set) (*target.Target, error)
 	// KeyLimit is how many bytes the key of a map may have; 0 is no limit. It may
 	// have to try, so it is asked for large keys only.
 	KeyLimit() int
@@ -69,12 +70,6 @@ type View interface {
 	// Compiled complains of what a compiled script wants that the machine
 	// cannot give.
 	Compiled(tree *syntax.File, obj *object.Object) diag.List
-}
-
-// Needs is what a script may ask the machine's target for.
-type Needs struct {
-	// Text is that of the script and of all that it imports.
-	Text string
 }
 
 // Listed is one probe of a listing.

@@ -138,7 +138,7 @@ func (s *Session) forced() bool {
 	}
 }
 
-// printMaps prints all maps at the end (M-PRINT rows).
+// printMaps prints all maps at the end (M-PRINT-14).
 func (s *Session) printMaps() {
 	s.send(&event.End{})
 	s.eachMap(func(data *value.MapData, err error) {

@@ -3,6 +3,7 @@ package fgraph
 import (
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -111,7 +112,7 @@ func (f *coder) session(part *Part, n int) {
 	f.B().UseSealed(mine)
 	enter, exit := f.B().NewBlock("enter"), f.B().NewBlock("exit")
 	// Since 7.0 it takes the context; before, it takes nothing.
-	ret := f.B().Ext(f.B().Kfunc("bpf_session_is_return", f.Target().SessionReturn, ir.Scalar, f.Ctx()), 1, false)
+	ret := f.B().Ext(f.B().Kfunc("bpf_session_is_return", f.Target().ID(target.SessionReturn), ir.Scalar, f.Ctx()), 1, false)
 	f.B().If(ir.NE, 8, ret, f.konst(0), exit, enter)
 	f.B().UseSealed(enter)
 	f.call(part, n, part.Enter, kindEnter, slot, owner, out)

@@ -61,12 +61,12 @@ func (o oldest) View(q machine.Query) machine.View { return oldView{o.Machine.Vi
 
 type oldView struct{ machine.View }
 
-func (v oldView) Target(needs machine.Needs) (*target.Target, error) {
+func (v oldView) Target(needs target.Set) (*target.Target, error) {
 	t, err := v.View.Target(needs)
 	if err != nil {
 		return nil, err
 	}
-	old := &target.Target{NCPU: t.NCPU, TypeID: t.TypeID}
+	old := &target.Target{NCPU: t.NCPU}
 	old.PtRegs, old.PtRegsSize = target.AMD64Regs()
 	return old, nil
 }

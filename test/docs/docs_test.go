@@ -371,8 +371,8 @@ func TestKernels(t *testing.T) {
 			used[m[1]] = true
 		}
 	}
-	for name, field := range targetFields(t) {
-		used[name] = used[name] || reads(t, field)
+	for _, name := range targetFeatures(t) {
+		used[name] = true
 	}
 	for _, info := range feature.All() {
 		// The constants are spelled as the names are, without underscores.
@@ -432,25 +432,14 @@ func TestKernelsRefuse(t *testing.T) {
 	}
 }
 
-// targetField is a row of the questions that make a Target.
-var targetField = regexp.MustCompile(`feature\.(\w+), .*t\.(\w+) = true`)
+// targetUse is a place of the compiler or the library that names a feature.
+var targetUse = regexp.MustCompile(`target\.([A-Z]\w+)`)
 
-// targetFields are the fields of compiler/target.Target by the feature that
-// sets them.
-func targetFields(t *testing.T) map[string]string {
+// targetFeatures are the features that the compiler and the library name.
+func targetFeatures(t *testing.T) []string {
 	t.Helper()
-	out := map[string]string{}
-	for _, m := range targetField.FindAllStringSubmatch(read(t, "runtime/machine/live/kernel/target.go"), -1) {
-		out[m[1]] = m[2]
-	}
-	return out
-}
-
-// reads tells whether the compiler or the library reads a field of a Target.
-func reads(t *testing.T, field string) bool {
-	t.Helper()
-	pattern := regexp.MustCompile(`(?:Target\(\)|\bt)\.` + field + `\b`)
-	for _, dir := range []string{"compiler/lower", "stdlib"} {
+	var out []string
+	for _, dir := range []string{"compiler/lower", "stdlib", "stdlib/fgraph"} {
 		files, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -460,10 +449,12 @@ func reads(t *testing.T, field string) bool {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.HasSuffix(name, "_test.go") && pattern.Match(b) {
-				return true
+			if !strings.HasSuffix(name, "_test.go") {
+				for _, m := range targetUse.FindAllStringSubmatch(string(b), -1) {
+					out = append(out, m[1])
+				}
 			}
 		}
 	}
-	return false
+	return out
 }

@@ -2,6 +2,7 @@ package docs
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,7 @@ func Sections(root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{
+	sections := map[string]string{
 		"scripts":      scriptPages,
 		"probes":       probeTable(),
 		"values":       signatures(func(s *types.Signature) bool { return s.Bare && !s.Agg }),
@@ -41,7 +42,9 @@ func Sections(root string) (map[string]string, error) {
 		"codes":        codes(),
 		"features":     features,
 		"formats":      formatTable(),
-	}, nil
+	}
+	maps.Copy(sections, referenceSections())
+	return sections, nil
 }
 
 // table is a Markdown table.

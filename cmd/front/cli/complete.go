@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -129,28 +128,13 @@ func answer(of Completer, options map[string]string) cobra.CompletionFunc {
 			d &^= cobra.ShellCompDirectiveNoFileComp
 		}
 		var list []string
+		seen := map[string]bool{}
 		for _, x := range c.List {
-			if strings.HasPrefix(x.Word, word) {
-				list = append(list, cobra.CompletionWithDesc(x.Word, x.About))
+			if strings.HasPrefix(x.Word, word) && !seen[x.Word] {
+				list = append(list, cobra.CompletionWithDesc(x.Word, firstSentence(x.About)))
 			}
+			seen[x.Word] = true
 		}
 		return list, d
 	}
-}
-
-// Shells are the shells that there are completion scripts for.
-var Shells = []string{"bash", "zsh", "fish"}
-
-// Script writes the completion script of a shell.
-func (a *App[O]) Script(w io.Writer, shell string) error {
-	root := a.root()
-	switch shell {
-	case "bash":
-		return root.GenBashCompletionV2(w, true)
-	case "zsh":
-		return root.GenZshCompletion(w)
-	case "fish":
-		return root.GenFishCompletion(w, true)
-	}
-	return fmt.Errorf("no completion for the shell %q", shell)
 }

@@ -27,7 +27,7 @@ func scratchMap(name string) string { return engine.Hidden + name }
 // be made anew, whatever lives under their names.
 func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]bool) (*engine.Checked, diag.List) {
 	tree := &syntax.File{Source: src, Items: append(r.definitions(items), items...)}
-	script := engine.Script{Name: src.Name, Text: r.texts + src.Text, Tree: tree, Import: r.cfg.Import}
+	script := engine.Script{Name: src.Name, Text: src.Text, Tree: tree, Import: r.cfg.Import}
 	opts := r.cfg.Check
 	opts.Maps, opts.Empty = nil, true
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {

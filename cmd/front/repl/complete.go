@@ -198,12 +198,7 @@ func (r *repl) kindWords() []string {
 
 // kind finds a probe type by its name or alias; nil if there is none.
 func (r *repl) kind(word string) *hir.ProbeKind {
-	for _, k := range r.view.Probes().Kinds() {
-		if strings.EqualFold(k.Name, word) || slices.Contains(k.Aliases, word) {
-			return &k
-		}
-	}
-	return nil
+	return hir.FindKind(r.view.Probes().Kinds(), word)
 }
 
 // completeTarget completes an attach point.

@@ -55,11 +55,8 @@ func definitionKey(it syntax.Item) string {
 }
 
 // define keeps definitions for the inputs that come.
-func (r *repl) define(src *source.File, items []syntax.Item) {
+func (r *repl) define(items []syntax.Item) {
 	r.defs = append(r.definitions(items), items...)
-	if !strings.Contains(r.texts, src.Text) {
-		r.texts += src.Text + "\n"
-	}
 }
 
 // parseItems reads an input of top-level items and tells its definitions from

@@ -43,7 +43,7 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 	}
 	r.show(withoutNoise(list))
 	if len(probes) == 0 {
-		r.define(src, defs)
+		r.define(defs)
 		return
 	}
 	c, list := r.compile(p, nil)
@@ -56,7 +56,7 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 	if !ok {
 		return
 	}
-	r.define(src, defs)
+	r.define(defs)
 	if onlyBegin(c.Object) {
 		r.tracer.Remove(h)
 		r.took(h)

@@ -185,7 +185,7 @@ type fakeMachine struct {
 }
 
 func (m *fakeMachine) View(machine.Query) machine.View { return fakeView{k: m.fakeKernel} }
-func (m *fakeMachine) Warm(string)                     {}
+func (m *fakeMachine) Warm(hir.Foresight)              {}
 func (m *fakeMachine) Refuses() *diag.Diagnostic       { return m.refuses }
 
 // List lists what can be probed.
@@ -202,9 +202,9 @@ func (v fakeView) Probes() hir.Probes { return v.k }
 func (v fakeView) Types() hir.Types   { return v.k }
 func (v fakeView) Env() types.Env     { return nil }
 
-func (v fakeView) Target(machine.Needs) (*target.Target, error) {
+func (v fakeView) Target(target.Set) (*target.Target, error) {
 	regs, n := target.AMD64Regs()
-	return &target.Target{NCPU: 2, PerCPULookup: true, ForEachMapElem: true, PtRegs: regs, PtRegsSize: n}, nil
+	return &target.Target{NCPU: 2, Features: target.NewSet(target.PerCPULookup, target.ForEachMapElem), PtRegs: regs, PtRegsSize: n}, nil
 }
 
 func testConfig(in io.Reader) Config {

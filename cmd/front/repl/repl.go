@@ -69,7 +69,6 @@ type repl struct {
 	names    *names
 
 	defs    []syntax.Item
-	texts   string // the text of the definitions
 	maps    map[string]*liveMap
 	strings []string // interned strings of the objects so far
 	clauses []*clause
@@ -166,7 +165,7 @@ func (r *repl) prelude() error {
 	if err := list.Err(); err != nil {
 		return fmt.Errorf("read the prelude: %w", err)
 	}
-	r.define(src, f.Items)
+	r.define(f.Items)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"probe/compiler/builtin"
 	"probe/lang/diag"
 	"probe/lang/value"
 	"probe/runtime/session"
@@ -358,5 +359,20 @@ func TestInterruptWhileReading(t *testing.T) {
 	}
 	if l.pending == nil {
 		t.Error("the reading that goes on was forgotten")
+	}
+}
+
+// TestAllErrors: -k also asks for lookups of missing keys to be counted, which
+// costs where they happen.
+func TestAllErrors(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		tr := play(t, "@a[1] = 1\n@b = @a[2]\n", func(c *Config, _ *fakeTracer) { c.AllErrors = all })
+		counted := false
+		for _, e := range tr.tracer.objects[len(tr.tracer.objects)-1].Errors {
+			counted = counted || e.Kind == builtin.ErrLookup
+		}
+		if counted != all {
+			t.Errorf("AllErrors %v: lookups are counted: %v\n%s", all, counted, tr.err)
+		}
 	}
 }

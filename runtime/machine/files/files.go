@@ -46,9 +46,13 @@ func New(o Options) *Machine {
 }
 
 // Warm implements machine.Machine.
-func (m *Machine) Warm(text string) {
-	m.kernel.Warm(text)
-	m.probes.Warm(text)
+func (m *Machine) Warm(ahead hir.Foresight) {
+	if ahead.Types {
+		m.kernel.Warm()
+	}
+	if ahead.Functions {
+		m.probes.Warm()
+	}
 }
 
 // List implements machine.Machine.
@@ -85,13 +89,21 @@ func (v *view) Env() types.Env     { return v.env }
 // cpus is how many CPUs the kernel is taken to have: files do not say.
 const cpus = 8
 
-func (v *view) Target(machine.Needs) (*target.Target, error) {
+func (v *view) Target(needs target.Set) (*target.Target, error) {
 	t := target.Full(cpus)
-	t.TypeID = v.m.kernel.TypeID
-	if spec, err := v.m.kernel.Spec(); err == nil {
-		for name, at := range map[string]*uint32{"bpf_rdonly_cast": &t.RdonlyCast, "bpf_session_is_return": &t.SessionReturn} {
-			id, _ := spec.First(name, btf.KindFunc)
-			*at = uint32(id)
+	t.BTFIDs = map[target.Feature]uint32{}
+	for _, f := range needs.Sorted() {
+		name := kernel.KfuncName(f)
+		if name == "" {
+			continue
+		}
+		spec, err := v.m.kernel.Spec()
+		if err != nil {
+			break // no types, so that nothing is known of its functions
+		}
+		if id, ok := spec.First(name, btf.KindFunc); ok {
+			t.Features.Add(f)
+			t.BTFIDs[f] = uint32(id)
 		}
 	}
 	return t, nil

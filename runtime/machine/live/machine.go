@@ -94,15 +94,24 @@ func (m *Machine) Tracefs() (*tracefs.FS, error) { return m.kernel.Tracefs() }
 func (m *Machine) Features() *feature.Set { return m.features }
 
 // Warm implements machine.Machine.
-func (m *Machine) Warm(text string) {
-	m.kernel.Warm(text)
-	m.probes.Warm(text)
+func (m *Machine) Warm(ahead hir.Foresight) {
+	if ahead.Types {
+		m.kernel.Warm()
+	}
+	if ahead.Functions {
+		m.probes.Warm()
+	}
 }
 
 // List implements machine.Machine.
 func (m *Machine) List(pattern string, yield func(machine.Listed) bool) error {
 	return m.probes.List(pattern, yield)
 }
+
+// Functions calls yield with the functions that the kernel's type information
+// knows, until yield returns false. Not all of them can be traced, but any user
+// can read the list.
+func (m *Machine) Functions(yield func(name string) bool) error { return m.kernel.Funcs("", yield) }
 
 // Attach attaches a loaded program where its site says; pid restricts probes
 // that the kernel can restrict, 0 means no restriction. See provider.Set.Attach.
@@ -130,8 +139,8 @@ func (v *view) Probes() hir.Probes { return v.probes }
 func (v *view) Types() hir.Types   { return v.m.kernel }
 func (v *view) Env() types.Env     { return v.env }
 
-func (v *view) Target(needs machine.Needs) (*target.Target, error) {
-	return v.m.kernel.Target(needs.Text)
+func (v *view) Target(needs target.Set) (*target.Target, error) {
+	return v.m.kernel.Target(needs)
 }
 
 func (v *view) KeyLimit() int {

@@ -19,7 +19,7 @@ func (r *Machine) View(q machine.Query) machine.View {
 }
 
 // Warm implements machine.Machine: the recording is in memory.
-func (r *Machine) Warm(string) {}
+func (r *Machine) Warm(hir.Foresight) {}
 
 // Refuses implements machine.Machine: a recording needs no privileges.
 func (r *Machine) Refuses() *diag.Diagnostic { return nil }
@@ -35,9 +35,9 @@ func (r *View) Env() types.Env { return &r.env }
 
 // Target implements machine.View: one CPU that can do all. Its tasks are not in
 // the recording.
-func (r *View) Target(machine.Needs) (*target.Target, error) {
+func (r *View) Target(target.Set) (*target.Target, error) {
 	t := target.Full(1)
-	t.TaskBTF = false
+	delete(t.Features, target.TaskBTF)
 	return t, nil
 }
 

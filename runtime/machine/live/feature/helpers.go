@@ -116,6 +116,10 @@ func helperIn(helper Helper, progs ...ProgType) func(*Set) error {
 	}
 }
 
+// HelperInTracing reports whether all types of programs that tracing uses may
+// call a helper.
+func (s *Set) HelperInTracing(helper Helper) bool { return helperIn(helper, tracingTypes...)(s) == nil }
+
 func haveFuncArgs(s *Set) error {
 	return errors.Join(s.helper(fentryProg, GetFuncArg), s.helper(fentryProg, GetFuncRet))
 }

@@ -4,15 +4,13 @@
 //
 // Nothing is asked of the kernel before a script needs it: many scripts touch
 // no type at all, and reading the BTF costs as much as the rest of their
-// start. Warm starts that reading in the background when the text of a script
-// makes it likely.
+// start. Warm starts that reading in the background where a script is likely to
+// need it.
 package kernel
 
 import (
 	"fmt"
-	"strings"
 	"sync"
-	"sync/atomic"
 
 	"probe/lang/types"
 	"probe/runtime/machine/live/btf"
@@ -34,7 +32,6 @@ type Kernel struct {
 	opts Options
 
 	load   func() (*btf.Spec, error)
-	loaded atomic.Bool // the BTF has been asked for
 	module func(name string) (*btf.Spec, error)
 
 	mu      sync.Mutex
@@ -62,31 +59,12 @@ func New(opts Options) *Kernel {
 			return nil, fmt.Errorf("%w for module %s beside %s", btf.ErrNoBTF, name, opts.BTF)
 		}
 	}
-	k.load = func() (*btf.Spec, error) {
-		k.loaded.Store(true)
-		return open()
-	}
+	k.load = open
 	return k
 }
 
-// Warm starts to read the BTF in the background when the text of a script
-// mentions what needs it.
-func (k *Kernel) Warm(text string) {
-	hints := []string{
-		"->", "struct ", "union ", "fentry", "fexit", "kfunc", "rawtracepoint", "call:", "ret:",
-		"curtask", "sizeof", "offsetof", "retval", "rt:", "ppid", "pcomm", "(enum",
-	}
-	// The fields of tracepoints are laid out by their own files.
-	if strings.Contains(text, "args") && (strings.Contains(text, "k:") || strings.Contains(text, "kr:") || strings.Contains(text, "kprobe:") || strings.Contains(text, "kretprobe:")) {
-		hints = append(hints, "args")
-	}
-	for _, hint := range hints {
-		if strings.Contains(text, hint) {
-			go k.load()
-			return
-		}
-	}
-}
+// Warm starts to read the BTF in the background.
+func (k *Kernel) Warm() { go k.load() }
 
 // Spec is the kernel's BTF. The error wraps btf.ErrNoBTF when it has none.
 func (k *Kernel) Spec() (*btf.Spec, error) { return k.load() }

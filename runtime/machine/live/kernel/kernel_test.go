@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"probe/compiler/target"
 	"probe/lang/types"
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/btf/btftest"
@@ -350,7 +351,25 @@ func TestFixedTypes(t *testing.T) {
 		t.Errorf("the kernel has only %d of %d types", found, len(fixed))
 	}
 	k = New(Options{})
-	if _, ok := k.Named("", "pid_t"); !ok || k.loaded.Load() {
+	k.load = func() (*btf.Spec, error) {
 		t.Error("pid_t was looked up in the BTF")
+		return nil, btf.ErrNoBTF
+	}
+	if _, ok := k.Named("", "pid_t"); !ok {
+		t.Error("pid_t is not known")
+	}
+}
+
+// Every feature that is no helper has a question of its own.
+func TestFeatureRows(t *testing.T) {
+	for f := target.NoPrealloc; f <= target.CommOffset; f++ {
+		if _, ok := rows[f]; !ok && f != target.CommOffset {
+			t.Errorf("nothing asks the kernel for feature %d", f)
+		}
+	}
+	for f := range kfuncs {
+		if _, ok := rows[f]; !ok {
+			t.Errorf("feature %d is a kernel function, and nothing asks for it", f)
+		}
 	}
 }

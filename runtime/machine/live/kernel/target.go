@@ -3,7 +3,7 @@ package kernel
 import (
 	"fmt"
 	"os"
-	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -16,61 +16,59 @@ import (
 // (PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h).
 const initialPIDNamespace = 0xEFFFFFFC
 
-// question is a feature that only some scripts make use of: those whose text
-// contains one of the words.
-type question struct {
-	feature feature.Feature
-	words   []string // none: every script
-	set     func(t *target.Target)
+// rows are the features that are no helpers, and helpers that have a row of their
+// own among the features because not all types of programs need them.
+var rows = map[target.Feature]feature.Feature{
+	target.NoPrealloc:    feature.NoPrealloc,
+	target.MayGoto:       feature.MayGoto,
+	target.RdonlyCast:    feature.RdonlyCast,
+	target.SessionReturn: feature.SessionReturn,
+	target.FuncIP:        feature.FuncIP,
+	target.GetFuncArg:    feature.FuncArgs,
+	target.GetFuncRet:    feature.FuncArgs,
 }
 
-// questions lists what a Target is made of. Asking costs a system call or a
-// few, so that a script of one line should not pay for all.
-var questions = []question{
-	{feature.TaskBTF, []string{"curtask", "ppid", "comm", "leader", "tgid"}, func(t *target.Target) { t.TaskBTF = true }},
-	{feature.AttachCookie, []string{"*"}, func(t *target.Target) { t.AttachCookie = true }},
-	{feature.ForEachMapElem, []string{"for", "len"}, func(t *target.Target) { t.ForEachMapElem = true }},
-	{feature.Loop, []string{"for", "while", "str", "join", "unroll"}, func(t *target.Target) { t.Loop = true }},
-	{feature.MayGoto, []string{"for", "while", "str", "join", "unroll"}, func(t *target.Target) { t.MayGoto = true }},
-	{feature.PerCPULookup, []string{"@"}, func(t *target.Target) { t.PerCPULookup = true }},
-	{feature.FuncIP, []string{"func"}, func(t *target.Target) { t.FuncIP = true }},
-	{feature.BootTime, []string{"nsecs", "elapsed", "strftime", "tseries"}, func(t *target.Target) { t.BootNS = true }},
-	{feature.TaiTime, []string{"tai", "tseries"}, func(t *target.Target) { t.TaiNS = true }},
-	{feature.SignedMove, nil, func(t *target.Target) { t.SignedV4 = true }},
-	{feature.AtomicFetch, []string{"@"}, func(t *target.Target) { t.AtomicFetch = true }},
-	{feature.NoPrealloc, []string{"@"}, func(t *target.Target) { t.NoPrealloc = true }},
-	{feature.GetStack, []string{"stack"}, func(t *target.Target) { t.StackTrace = true }},
+// kfuncs are the features that are kernel functions, by their names.
+var kfuncs = map[target.Feature]string{
+	target.RdonlyCast: "bpf_rdonly_cast", target.SessionReturn: "bpf_session_is_return",
 }
 
-// signedV4 are the features that together make up Target.SignedV4.
-var signedV4 = []feature.Feature{feature.SignedDiv, feature.SignedLoad, feature.SignedMove}
+// KfuncName is the name of a feature that is a kernel function, "" for others.
+func KfuncName(f target.Feature) string { return kfuncs[f] }
 
-// Target is what the running kernel can do for a script. text is the script
-// with everything it imports; "" asks every question. It never causes the BTF
-// to be read for a script that has not needed it so far.
-func (k *Kernel) Target(text string) (*target.Target, error) {
+// Target is what the running kernel can do for a script, which needs the features
+// of a set and nothing else (compiler.Needs). Each question costs a few system
+// calls; they are asked at the same time.
+func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	n, err := bpf.PossibleCPUs()
 	if err != nil {
 		return nil, err
 	}
-	t := &target.Target{NCPU: n, TypeID: k.TypeID, BTFIDs: map[string]uint32{}}
+	t := &target.Target{NCPU: n, Features: target.Set{}, BTFIDs: map[target.Feature]uint32{}}
 	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
 	set := feature.Host()
-	all := text == "" || strings.Contains(text, "import")
-	for _, q := range questions {
-		if (all || mentions(text, q.words)) && has(set, q.feature) {
-			q.set(t)
+	asked := needs.Sorted()
+	has := make([]bool, len(asked))
+	var wg sync.WaitGroup
+	for i, f := range asked {
+		if i < len(asked)-1 {
+			wg.Go(func() { has[i] = hasFeature(set, f) })
+		} else {
+			has[i] = hasFeature(set, f)
 		}
 	}
-	if k.loaded.Load() && set.Has(feature.RdonlyCast) {
-		t.RdonlyCast = kfunc(set, "bpf_rdonly_cast")
-	}
-	if strings.Contains(text, "fgraph") || all {
-		if set.Has(feature.SessionReturn) {
-			t.SessionReturn = kfunc(set, "bpf_session_is_return")
+	wg.Wait()
+	for i, f := range asked {
+		if !has[i] {
+			continue
+		}
+		t.Features.Add(f)
+		if name := kfuncs[f]; name != "" {
+			id, _ := set.Kfunc(name)
+			t.BTFIDs[f] = uint32(id)
 		}
 	}
-	if t.TaskBTF && (all || strings.Contains(text, "comm")) {
+	if t.Features[target.CommOffset] {
 		t.CommOff, _ = feature.CommOffset()
 	}
 	if err := pidNamespace(t); err != nil {
@@ -79,33 +77,19 @@ func (k *Kernel) Target(text string) (*target.Target, error) {
 	return t, nil
 }
 
-func has(set *feature.Set, f feature.Feature) bool {
-	if f != feature.SignedMove {
-		return set.Has(f)
+// hasFeature asks for one feature.
+func hasFeature(set *feature.Set, f target.Feature) bool {
+	if row, ok := rows[f]; ok {
+		return set.Has(row)
 	}
-	for _, f := range signedV4 {
-		if !set.Has(f) {
+	if f == target.CommOffset {
+		if !hasFeature(set, target.TaskBTF) {
 			return false
 		}
+		off, ok := feature.CommOffset()
+		return ok && off > 0
 	}
-	return true
-}
-
-func mentions(text string, words []string) bool {
-	if words == nil {
-		return true
-	}
-	for _, w := range words {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
-}
-
-func kfunc(set *feature.Set, name string) uint32 {
-	id, _ := set.Kfunc(name)
-	return uint32(id)
+	return set.HelperInTracing(feature.Helper(f))
 }
 
 // pidNamespace makes pid and tid those of the tracer's own namespace when it

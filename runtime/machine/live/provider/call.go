@@ -14,7 +14,7 @@ var call = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "call", Row: "X-CALL", Usage: "call:[module:]function or call:/path/to/binary:function",
 		Doc:    "Entry of a function; the mechanism is picked for you. args.NAME are its parameters. `a|b` takes the first name that this kernel has.",
-		Return: "ret", Recorded: true, Target: hir.TargetEither,
+		Return: "ret", Recorded: true, KernelTypes: true, Target: hir.TargetEither,
 	},
 	Min: 1, Max: 2, Type: "call", Kernel: true, Expand: expandCall, List: listFunctions,
 }
@@ -24,7 +24,7 @@ var ret = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "ret", Row: "X-CALL", Usage: "ret:[module:]function or ret:/path/to/binary:function",
 		Doc:     "Return of a function; the mechanism is picked for you. retval has the function's own type, args.NAME are the parameters it was called with, duration is the time since then in nanoseconds.",
-		Returns: true, Duration: true, Entry: "call", Recorded: true, Target: hir.TargetEither,
+		Returns: true, Duration: true, Entry: "call", Recorded: true, KernelTypes: true, Target: hir.TargetEither,
 	},
 	Min: 1, Max: 2, Type: "ret", Kernel: true, Expand: expandCall, List: listFunctions,
 }

@@ -16,7 +16,7 @@ var fentry = &Provider{
 		Name: "fentry", Aliases: []string{"f", "kfunc"}, Row: "P-FENTRY-01",
 		Usage:  "fentry:[module:]function",
 		Doc:    "Entry of a kernel function through a BPF trampoline, the cheapest mechanism. args.NAME are its parameters. Needs the kernel's type information.",
-		Return: "fexit", Target: hir.TargetFunction,
+		Return: "fexit", KernelTypes: true, Target: hir.TargetFunction,
 	},
 	Min: 1, Max: 2, Type: "fentry", Kernel: true, Expand: expandFentry, List: listTraced,
 }
@@ -27,7 +27,7 @@ var fexit = &Provider{
 		Name: "fexit", Aliases: []string{"fr", "kretfunc"}, Row: "P-FENTRY-01",
 		Usage:   "fexit:[module:]function",
 		Doc:     "Return of a kernel function through a BPF trampoline. args.NAME are its parameters, retval its result with the function's own type.",
-		Returns: true, Entry: "fentry", Target: hir.TargetFunction,
+		Returns: true, Entry: "fentry", KernelTypes: true, Target: hir.TargetFunction,
 	},
 	Min: 1, Max: 2, Type: "fexit", Kernel: true, Expand: expandFentry, List: listTraced,
 }

@@ -63,16 +63,8 @@ func (s *Set) traceable() ([]fn, error) {
 	return s.funcs.list, s.funcs.err
 }
 
-// Warm starts to read the list of functions in the background when the text of
-// a script makes it likely that it is needed.
-func (s *Set) Warm(text string) {
-	for _, hint := range []string{"probe:", "k:", "kr:", "fentry:", "fexit:", "kfunc:", "kretfunc:", "f:", "fr:", "call:", "ret:"} {
-		if strings.Contains(text, hint) {
-			go s.traceable()
-			return
-		}
-	}
-}
+// Warm starts to read the list of functions in the background.
+func (s *Set) Warm() { go s.traceable() }
 
 // readTraceable reads names, each with its module in brackets if it has one.
 func readTraceable(path string) ([]fn, error) {

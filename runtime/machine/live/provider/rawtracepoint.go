@@ -14,7 +14,8 @@ import (
 var rawtracepoint = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "rawtracepoint", Aliases: []string{"rt"}, Row: "P-RAW-01", Usage: "rawtracepoint:[module:]event",
-		Doc: "A tracepoint with the arguments the kernel gives it, before they are copied to a record. args.NAME and arg0 … are these arguments. Needs the kernel's type information.",
+		Doc:         "A tracepoint with the arguments the kernel gives it, before they are copied to a record. args.NAME and arg0 … are these arguments. Needs the kernel's type information.",
+		KernelTypes: true,
 	},
 	Min: 1, Max: 2, Type: "rawtracepoint", Kernel: true, Expand: expandRaw, List: listRaw,
 }

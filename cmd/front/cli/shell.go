@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Shells are the shells that there are completion scripts for.
+var Shells = []string{"bash", "zsh", "fish"}
+
+//go:embed shell
+var shellScripts embed.FS
+
+// Script writes the completion script of a shell. cobra's scripts are not used:
+// they hand the line to eval, which fails inside an open quote, where scripts
+// are written.
+func (a *App[O]) Script(w io.Writer, shell string) error {
+	b, err := shellScripts.ReadFile("shell/" + shell)
+	if err != nil {
+		return fmt.Errorf("no completion for the shell %q", shell)
+	}
+	_, err = io.WriteString(w, strings.ReplaceAll(string(b), "NAME", a.Name))
+	return err
+}
+
+// BashName is the command that bash's script runs. Its arguments are COMP_TYPE,
+// COMP_WORDBREAKS and the line up to the cursor.
+const BashName = "__completeBash"
+
+// listing is the COMP_TYPE of a second TAB: candidates are shown, none is
+// inserted.
+const listing = "63"
+
+// CompleteBash answers bash: what readline is to put in place of its word, one
+// a line, then ":" and the directive. rewrite may change the words behind the
+// program's name before they are completed.
+func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]string) []string) error {
+	if len(args) != 3 {
+		return fmt.Errorf("%s takes 3 arguments, found %d", BashName, len(args))
+	}
+	l := splitLine(args[2], args[1])
+	if len(l.words) < 2 {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := a.Complete(&b, io.Discard, CompleteName, rewrite(l.words[1:])); err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	n, err := strconv.Atoi(strings.TrimPrefix(lines[len(lines)-1], ":"))
+	if err != nil {
+		return err
+	}
+	d, lines := cobra.ShellCompDirective(n), lines[:len(lines)-1]
+	word := l.words[len(l.words)-1]
+	if d&(cobra.ShellCompDirectiveFilterFileExt|cobra.ShellCompDirectiveFilterDirs) != 0 {
+		lines, d = files(word, lines), cobra.ShellCompDirectiveNoFileComp
+		if len(lines) == 1 && strings.HasSuffix(lines[0], "/") {
+			d |= cobra.ShellCompDirectiveNoSpace
+		}
+	}
+	// The value of --name=VALUE is completed alone.
+	head := 0
+	if name, _, ok := strings.Cut(word, "="); ok && strings.HasPrefix(name, "-") {
+		head = len(name) + 1
+	}
+	longest := 0
+	for _, line := range lines {
+		candidate, _, _ := strings.Cut(line, "\t")
+		longest = max(longest, len(l.insertion(candidate, head)))
+	}
+	for _, line := range lines {
+		candidate, about, _ := strings.Cut(line, "\t")
+		text := l.insertion(candidate, head)
+		if args[0] == listing && about != "" {
+			text = fmt.Sprintf("%-*s  %s", longest, text, about)
+		}
+		fmt.Fprintln(out, text)
+		// readline closes the quote behind the only candidate. A second one keeps
+		// it open where the word goes on.
+		if len(lines) == 1 && l.quote != 0 && d&cobra.ShellCompDirectiveNoSpace != 0 {
+			fmt.Fprintln(out, text+"…")
+		}
+	}
+	_, err = fmt.Fprintf(out, ":%d\n", d)
+	return err
+}
+
+// files are the folders, and the files with one of the endings, that a word can
+// become.
+func files(word string, ext []string) []string {
+	dir, base := filepath.Split(word)
+	entries, err := os.ReadDir(filepath.Join(".", dir))
+	if filepath.IsAbs(dir) {
+		entries, err = os.ReadDir(dir)
+	}
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		name := e.Name()
+		switch {
+		case !strings.HasPrefix(name, base) || base == "" && name[0] == '.':
+		case e.IsDir():
+			out = append(out, dir+name+"/")
+		case slices.Contains(ext, strings.TrimPrefix(filepath.Ext(name), ".")):
+			out = append(out, dir+name)
+		}
+	}
+	return out
+}
+
+// line is a command line up to the cursor, as a shell reads it.
+type line struct {
+	words []string // without quotes; the last one is under the cursor
+	quote byte     // the quote that is open in the last word, 0 for none
+	// start is where in the last word readline's word starts: behind the open
+	// quote, or behind the last character that breaks words.
+	start int
+}
+
+// splitLine splits a line. Nothing is expanded.
+func splitLine(s, breaks string) line {
+	var l line
+	var word []byte
+	in := false // a word has begun
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case l.quote == '\'' && c != '\'', l.quote == '"' && c != '"' && c != '\\':
+			word = append(word, c)
+		case l.quote != 0 && c == l.quote:
+			l.quote = 0
+		case c == '\\':
+			in = true
+			if i++; i < len(s) {
+				if l.quote == '"' && !strings.ContainsRune("\"\\$`", rune(s[i])) {
+					word = append(word, '\\')
+				}
+				word = append(word, s[i])
+			}
+		case c == '\'' || c == '"':
+			in, l.quote, l.start = true, c, len(word)
+		case c == ' ' || c == '\t' || c == '\n':
+			if in {
+				l.words = append(l.words, string(word))
+			}
+			word, in, l.start = nil, false, 0
+		default:
+			in = true
+			word = append(word, c)
+			if strings.IndexByte(breaks, c) >= 0 {
+				l.start = len(word)
+			}
+		}
+	}
+	l.words = append(l.words, string(word))
+	return l
+}
+
+// insertion is the part of a candidate that readline puts in place of its word,
+// quoted as the place wants it. head is how much of the word stands before what
+// the candidate completes.
+func (l *line) insertion(candidate string, head int) string {
+	from := max(l.start-head, 0)
+	candidate = candidate[min(from, len(candidate)):]
+	switch l.quote {
+	case '\'':
+		return strings.ReplaceAll(candidate, "'", `'\''`)
+	case '"':
+		return escape(candidate, "\"\\$`")
+	}
+	return escape(candidate, " \t'\"\\$`*?[]{}()<>|&;#~!")
+}
+
+// escape puts a backslash before each of some characters.
+func escape(s, special string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if strings.ContainsRune(special, c) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,67 @@
+package target
+
+import (
+	"maps"
+	"slices"
+)
+
+// Feature is something that compiled programs use where the kernel has it. A
+// helper function is the feature of its number (include/uapi/linux/bpf.h); the
+// others are named here.
+type Feature int32
+
+// Helpers that the compiler has another way for, or does without.
+const (
+	TaskBTF        Feature = 158 // get_current_task_btf (5.11)
+	ForEachMapElem Feature = 164 // for_each_map_elem (5.13)
+	FuncIP         Feature = 173 // get_func_ip (5.15)
+	Loop           Feature = 181 // loop (5.17)
+	GetFuncArg     Feature = 183 // get_func_arg (5.17)
+	GetFuncRet     Feature = 184 // get_func_ret (5.17)
+	PerCPULookup   Feature = 195 // map_lookup_percpu_elem (5.19)
+	TaiTime        Feature = 208 // ktime_get_tai_ns (6.1)
+)
+
+// What is no helper.
+const (
+	NoPrealloc    Feature = 1000 + iota // hash maps without preallocation are safe in every program type (6.1)
+	MayGoto                             // instruction may_goto (6.9)
+	RdonlyCast                          // kernel function bpf_rdonly_cast (6.2)
+	SessionReturn                       // kernel function bpf_session_is_return (6.10)
+	CommOffset                          // the offset of the name in struct task_struct can be found
+)
+
+// oldHelpers is the number of the last helper of the oldest kernel that programs
+// are made for: these are always there.
+const oldHelpers = 155
+
+// IsHelper reports whether f is a helper function.
+func (f Feature) IsHelper() bool { return f < NoPrealloc }
+
+// Always reports whether every supported kernel has the feature.
+func (f Feature) Always() bool { return f <= oldHelpers }
+
+// Helper is the feature of a helper function by its number.
+func Helper[N ~int32](n N) Feature { return Feature(n) }
+
+// Set is a set of features.
+type Set map[Feature]bool
+
+// NewSet makes a set.
+func NewSet(features ...Feature) Set {
+	s := Set{}
+	s.Add(features...)
+	return s
+}
+
+// Add adds features, but for those that every kernel has.
+func (s Set) Add(features ...Feature) {
+	for _, f := range features {
+		if !f.Always() {
+			s[f] = true
+		}
+	}
+}
+
+// Sorted lists the features in the order of their numbers.
+func (s Set) Sorted() []Feature { return slices.Sorted(maps.Keys(s)) }

@@ -1,0 +1,156 @@
+package engine_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"probe/compiler/builtin"
+	"probe/compiler/target"
+	"probe/lang/diag"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
+	"probe/runtime/machine/files"
+	"probe/runtime/machine/live"
+	"probe/runtime/machine/live/btf/btftest"
+	"probe/runtime/machine/recording"
+)
+
+// kernelFiles are the files of a kernel with a function open_door(NAME), which
+// takes a number of size bytes.
+func kernelFiles(t *testing.T, param string, size uint32) *files.Machine {
+	t.Helper()
+	var b btftest.Builder
+	n := b.Int("n", size, 0)
+	b.Func("open_door", n, btftest.Param{Name: param, Type: n})
+	b.Struct("door", size, btftest.Member{Name: param, Type: n})
+	dir := t.TempDir()
+	types, functions := filepath.Join(dir, "btf"), filepath.Join(dir, "functions")
+	if err := os.WriteFile(types, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(functions, []byte("open_door\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return files.New(files.Options{BTF: types, Traceable: functions})
+}
+
+// Machines in one process do not know of each other: types, functions and values
+// are those of the machine that is asked, also when they are asked at the same
+// time.
+func TestMachines(t *testing.T) {
+	small, large := kernelFiles(t, "key", 2), kernelFiles(t, "handle", 8)
+	recorded := recording.New("file", lookups(3))
+	script := func(text string) engine.Script { return engine.Script{Name: "test", Text: text} }
+	var wg sync.WaitGroup
+	for range 8 {
+		for _, tt := range []struct {
+			m        machine.Machine
+			text     string
+			ok       bool
+			retbytes int
+		}{
+			{small, `fexit:open_door { print((args.key, retval, sizeof(struct door))); }`, true, 2},
+			{large, `fexit:open_door { print((args.handle, retval, sizeof(struct door))); }`, true, 8},
+			{large, `fexit:open_door { print(args.key); }`, false, 0},
+			{small, `fexit:vfs_read { print(retval); }`, false, 0},
+			{recorded, `ret:inner { print(args.id); }`, true, 8},
+			{recorded, `ret:open_door { print(retval); }`, false, 0},
+		} {
+			wg.Go(func() {
+				c, list := engine.Build(script(tt.text), tt.m, engine.CheckOptions{}, engine.CompileOptions{})
+				if (c != nil) != tt.ok || list.HasErrors() == tt.ok {
+					t.Errorf("%s: %v, want success %v", tt.text, list.All, tt.ok)
+					return
+				}
+				if c != nil && c.Program.Probes[0].Site.Ret.Type.Size != tt.retbytes {
+					t.Errorf("%s: a result of %d bytes, want %d", tt.text, c.Program.Probes[0].Site.Ret.Type.Size, tt.retbytes)
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+// What the running kernel can do says nothing about one that is described by
+// files: its programs may use everything.
+func TestFilesTarget(t *testing.T) {
+	got, err := kernelFiles(t, "key", 4).View(machine.Query{}).Target(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []target.Feature{target.MayGoto, target.Loop, target.PerCPULookup, target.TaskBTF, target.NoPrealloc} {
+		if !got.Has(f) {
+			t.Errorf("the target lacks feature %d", f)
+		}
+	}
+}
+
+// A script that is checked against files cannot run on them, and says why.
+func TestFilesDoNotRun(t *testing.T) {
+	m := kernelFiles(t, "key", 4)
+	c, list := engine.Build(engine.Script{Name: "test", Text: `begin { }`}, m, engine.CheckOptions{}, engine.CompileOptions{})
+	if c == nil {
+		t.Fatal(list.Err())
+	}
+	_, err := engine.Run(t.Context(), c, engine.RunOptions{})
+	var refused *engine.LoadError
+	if !errors.As(err, &refused) || !refused.Early || !strings.Contains(refused.Diag.Message, "cannot run programs") {
+		t.Errorf("Run = %v", err)
+	}
+}
+
+// Lookups of missing keys are counted where they are asked for, in scripts of
+// their own and in those of a session.
+func TestLookups(t *testing.T) {
+	m := kernelFiles(t, "key", 4)
+	for _, live := range []*engine.Live{nil, {}} {
+		for _, asked := range []bool{false, true} {
+			c, list := engine.Build(engine.Script{Name: "test", Text: `begin { @a[1] = 1; @b = @a[2]; }`}, m, engine.CheckOptions{},
+				engine.CompileOptions{Lookups: asked, Live: live})
+			if c == nil {
+				t.Fatal(list.Err())
+			}
+			counted := false
+			for _, e := range c.Object.Errors {
+				counted = counted || e.Kind == builtin.ErrLookup
+			}
+			if counted != asked {
+				t.Errorf("session %v: lookups are counted: %v, want %v", live != nil, counted, asked)
+			}
+		}
+	}
+}
+
+// The configuration from outside, parameters and named parameters reach the
+// script; what it does not ask for is an error.
+func TestScriptInputs(t *testing.T) {
+	m := live.New(live.Options{})
+	text := `begin { printf("%d %s", $1, getopt("name", "none")); }`
+	for _, tt := range []struct {
+		s    engine.Script
+		want diag.Code // "" for success
+	}{
+		{engine.Script{Text: text, Params: []string{"7"}, Named: map[string]string{"name": "x"}}, ""},
+		{engine.Script{Text: text, Params: []string{"7"}, Named: map[string]string{"nme": "x"}}, "bad-option"},
+		{engine.Script{Text: `config = { max_strlen = 10 }`}, "no-probes"},
+		{engine.Script{Text: `begin { `}, "unclosed-brace"},
+	} {
+		c, list := engine.Check(tt.s, m, engine.CheckOptions{})
+		got := diag.Code("")
+		for _, d := range list.All {
+			if d.Severity == diag.Error {
+				got = d.Code
+			}
+		}
+		if got != tt.want || (c != nil) != (tt.want == "") {
+			t.Errorf("%q: code %q, want %q: %v", tt.s.Text, got, tt.want, list.All)
+		}
+	}
+	if c, list := engine.Check(engine.Script{Text: `macro m(x) { x }`}, m, engine.CheckOptions{Empty: true}); c == nil {
+		t.Errorf("a script without probes where that is allowed: %v", list.All)
+	}
+}
