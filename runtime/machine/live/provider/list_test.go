@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"probe/lang/hir"
 )
 
 // A bare name lists every kind of probe that reaches the function, and of these

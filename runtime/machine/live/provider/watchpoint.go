@@ -16,7 +16,7 @@ import (
 var watchpoint = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "watchpoint", Aliases: []string{"w"}, Row: "P-WATCH-01", Usage: "watchpoint:address:length:mode",
-		Doc: "The processor writes (w), reads or writes (rw) or executes (x) the 1, 2, 4 or 8 bytes at an address of the kernel, or with -p of a process. A processor watches few addresses at a time, x86-64 four.",
+		Doc:    "The processor writes (w), reads or writes (rw) or executes (x) the 1, 2, 4 or 8 bytes at an address of the kernel, or with -p of a process. A processor watches few addresses at a time, x86-64 four.",
 		Target: hir.TargetAddress,
 	},
 	Min: 3, Max: 3, Type: "watchpoint", Expand: expandWatchpoint,
