@@ -25,6 +25,7 @@ type World struct {
 	maps  map[string]*ir.EnvMap
 	out   strings.Builder
 	read  int // records that were shown
+	sent  []*builtin.Record
 	// memoryOf is what a step can name (number).
 	memoryOf map[string]*ir.Region
 }
@@ -238,6 +239,7 @@ func (w *World) records() {
 			}
 			args = append(args, value.Value{T: a.Type, B: b})
 		}
+		w.sent = append(w.sent, &builtin.Record{Fn: ev.Fn, Format: ev.Format, Args: args, Call: ev.Call})
 		fmt.Fprintf(&w.out, "%s: ", ev.Fn.Sig.Name)
 		switch {
 		case ev.Format != nil:
@@ -257,6 +259,9 @@ func (w *World) records() {
 		}
 	}
 }
+
+// Records are those that programs have sent, as user space gets them.
+func (w *World) Records() []*builtin.Record { return w.sent }
 
 // graph shows a record of a call graph: the call, and an event in each line.
 func (w *World) graph(ev *object.RecordLayout, args []value.Value) {
