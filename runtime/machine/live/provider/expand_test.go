@@ -253,6 +253,12 @@ func TestRefusals(t *testing.T) {
 		{"uprobe:f", hir.Uses{}, "bad-attach-point", "uprobe:f", "requires 2 arguments"},
 		{"uprobe:/bin/true:cpp:f", hir.Uses{}, "not-supported", "uprobe:/bin/true:cpp:f", "C++"},
 		{"uprobe:/bin/true:go:f", hir.Uses{}, "bad-attach-point", "go", "unsupported language type: go"},
+		{"watchpoint:0x0:8:w", hir.Uses{}, "bad-attach-point", "watchpoint:0x0:8:w", "non-zero address"},
+		{"watchpoint:jiffies:8:w", hir.Uses{}, "bad-attach-point", "jiffies", "expected a number"},
+		{"watchpoint:4096:3:w", hir.Uses{}, "bad-attach-point", "watchpoint:4096:3:w", "one of (1,2,4,8)"},
+		{"watchpoint:4096:8:r", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:r", "supported modes: x,w,rw"},
+		{"watchpoint:4096:8:b", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:b", "combination of (r,w,x)"},
+		{"watchpoint:4096:8:ww", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:ww", "may not be duplicated"},
 		{"zz*:x", hir.Uses{}, "bad-probe", "zz*", "no probe type matched"},
 	} {
 		t.Run(tc.text, func(t *testing.T) {
