@@ -258,11 +258,12 @@ func TestAttachErrors(t *testing.T) {
 }
 
 func TestHasRawTracepoint(t *testing.T) {
+	raw := NewRawTracepoints()
 	needBPF(t)
 	for name, want := range map[string]bool{"sched_switch": true, "sys_enter": true, "no_such_tracepoint": false, "sys_enter_openat": false, "": false} {
-		got, err := HasRawTracepoint(name)
+		got, err := raw.Has(name)
 		if got != want || err != nil {
-			t.Errorf("HasRawTracepoint(%q) = %v, %v, want %v", name, got, err, want)
+			t.Errorf("Has(%q) = %v, %v, want %v", name, got, err, want)
 		}
 	}
 }
