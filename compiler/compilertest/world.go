@@ -264,7 +264,7 @@ func (w *World) records() {
 func (w *World) Records() []*builtin.Record { return w.sent }
 
 // graph shows a record of a call graph: the call, and an event in each line.
-func (w *World) graph(ev *object.Event, args []value.Value) {
+func (w *World) graph(ev *object.RecordLayout, args []value.Value) {
 	r := fgraph.Read(&builtin.Record{Fn: ev.Fn, Args: args, Call: ev.Call})
 	fmt.Fprintf(&w.out, "thread %d of %d %s, probe %d, from %d to %d, result %#x, lost %d", r.ID.TID, r.PID, r.Comm, r.ID.Probe, r.Start, r.ID.Time, r.Ret, r.Lost)
 	whole := r.Each(func(e *fgraph.Event) {

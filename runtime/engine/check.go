@@ -64,7 +64,7 @@ func (o *CheckOptions) pid() int {
 // Checked is a script without errors.
 type Checked struct {
 	Tree    *syntax.File
-	Program *hir.Program
+	Program *hir.Script
 
 	script  Script
 	machine machine.Machine
