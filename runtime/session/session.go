@@ -388,7 +388,7 @@ func (s *Session) record(c *Clause, b []byte) {
 		return
 	}
 	s.records++
-	if err := r.Fn.Event.Handle(&c.handler, r); err != nil {
+	if err := r.Fn.UserHalf.Handle(&c.handler, r); err != nil {
 		s.log(diag.Error, err.Error()) // R-ERR-06
 	}
 	if s.opts.MaxEvents > 0 && s.records >= s.opts.MaxEvents {
