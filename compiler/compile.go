@@ -53,7 +53,7 @@ var defaults = map[string]int64{
 }
 
 // ConfigInt reads an integer config variable of a script, with its default.
-func ConfigInt(p *hir.Program, name string) int64 {
+func ConfigInt(p *hir.Script, name string) int64 {
 	if s, ok := p.Config[name]; ok {
 		var n int64
 		if _, err := fmt.Sscan(s, &n); err == nil {
@@ -65,14 +65,14 @@ func ConfigInt(p *hir.Program, name string) int64 {
 
 // Needs is what Compile may ask of the target. The Target of the Config is not
 // used: it is made of the answers.
-func Needs(p *hir.Program, cfg Config) target.Set {
+func Needs(p *hir.Script, cfg Config) target.Set {
 	return lower.Needs(p, cfg.Builtins, cfg.Comm, cfg.HashOnly)
 }
 
 // Compile turns a checked script into an object. Complaints are about what the
 // target kernel cannot do; a fault of the compiler itself is reported as an
 // internal error that names the stage, never as a panic.
-func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
+func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	stage := "lower"
 	defer func() {
 		if r := recover(); r != nil {
@@ -125,10 +125,14 @@ func limit(op *Program, err error) *diag.Diagnostic {
 	d.WithLabel("compiled for this probe")
 	var stack *emit.StackError
 	var jump *emit.JumpError
+	var depth *emit.DepthError
 	switch {
 	case errors.As(err, &jump):
 		d.Code = "too-complex"
 		return d.WithRow("A-LIM-23").WithHelp("split it into several probes, or write a loop")
+	case errors.As(err, &depth):
+		d.Code = "too-complex"
+		return d.WithRow("A-LIM-23").WithHelp("nest fewer loops, or split the script into several probes")
 	case errors.As(err, &stack):
 		d.Code = "too-complex"
 		return d.WithRow("R-LOAD-03").WithHelp("keep fewer or smaller values at the same time, or move some to maps")

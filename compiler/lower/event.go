@@ -68,7 +68,7 @@ func isFormatArg(c *hir.Call, i int) bool { return c.Sig.Format >= 0 && i > c.Si
 // emit writes a record for an asynchronous call: reserve, fill, submit, with
 // no way out in between, so that the record is released on every path.
 func (f *fn) emit(b *builtin.Func, c *hir.Call) {
-	ev := &object.Event{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: b, Call: callInfo(c, f.site.Name)}
+	ev := &object.RecordLayout{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: b, Call: callInfo(c, f.site.Name)}
 	if c.Sig.Format >= 0 {
 		ev.Format, _ = value.ParseFormat(c.Format)
 	}
@@ -79,7 +79,7 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	add := func(t *types.Type, literal bool) {
 		a := max(t.Align(), 1)
 		off := (ev.Size + a - 1) / a * a
-		ev.Args = append(ev.Args, object.EventArg{Type: t, Off: off, Literal: literal})
+		ev.Args = append(ev.Args, object.RecordField{Type: t, Off: off, Literal: literal})
 		ev.Size = off + t.Size
 	}
 	var ready []builtin.Operand

@@ -17,6 +17,7 @@ import (
 	"probe/compiler/lower"
 	"probe/compiler/object"
 	"probe/compiler/pass"
+	"probe/compiler/target"
 	"probe/internal/golden"
 	"probe/lang/diag"
 	"probe/lang/hir"
@@ -40,11 +41,12 @@ func script(t *testing.T, c *golden.Case, name string) lowered {
 		t.Fatal(list.All)
 	}
 	pid, _ := strconv.Atoi(c.Option("pid"))
-	target := compilertest.Targets()[name]
-	target.NsPid = c.Option("namespace") == "yes"
-	target.CommOff, _ = strconv.Atoi(c.Option("commoff"))
+	tg := compilertest.Targets()[name]
+	tg.NsPid = c.Option("namespace") == "yes"
+	tg.CommOff, _ = strconv.Atoi(c.Option("commoff"))
+	tg.Features[target.CommOffset] = tg.CommOff > 0
 	return lowered{lower.Lower(p, lower.Config{
-		Target: target, Builtins: stdlib.Table(), Types: k,
+		Target: tg, Builtins: stdlib.Table(), Types: k,
 		PID: pid, Comm: c.Option("comm"), Lookups: c.Option("lookups") == "yes", HashOnly: c.Option("hashonly") == "yes",
 		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) },
 	}), name}

@@ -11,7 +11,7 @@ import (
 // records of its calls say, what its sites have, and what its loops, maps and
 // reads of memory make use of. comm is the thread name of the command line, ""
 // without one; hashOnly as in Config.
-func Needs(p *hir.Program, builtins map[string]*builtin.Func, comm string, hashOnly bool) target.Set {
+func Needs(p *hir.Script, builtins map[string]*builtin.Func, comm string, hashOnly bool) target.Set {
 	n := target.Set{}
 	if comm != "" {
 		n.Add(target.TaskBTF, target.CommOffset)
@@ -92,20 +92,12 @@ func aggNeeds(n target.Set, m *hir.Map, hashOnly bool) {
 }
 
 func stmtNeeds(n target.Set, s hir.Stmt) {
-	turns, body := int64(-1), (*hir.Block)(nil)
 	switch s := s.(type) {
 	case *hir.ForMap:
 		n.Add(target.ForEachMapElem)
 		aggNeeds(n, s.Map, true)
 		return
-	case *hir.ForRange:
-		turns, body = constTurns(s), s.Body
-	case *hir.While:
-		body = s.Body
-	default:
-		return
-	}
-	if work, branches := weigh(body); !plainTurns(turns, work, branches) {
+	case *hir.ForRange, *hir.While:
 		n.Add(target.MayGoto, target.Loop)
 	}
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // learn checks a script and gives what was learned, parse errors or not.
-func learn(t testing.TB, script string) (*hir.Program, *check.Info, *syntax.File, diag.List) {
+func learn(t testing.TB, script string) (*hir.Script, *check.Info, *syntax.File, diag.List) {
 	t.Helper()
 	in, ds := newInput(t, script)
 	in.Params = []string{"7", "x"}
@@ -185,7 +185,7 @@ var secondName = regexp.MustCompile(`(\$\w+)\.\d+`)
 // TestRename renames every definition of every script in turn: the script has
 // to mean the same afterwards.
 func TestRename(t *testing.T) {
-	dump := func(p *hir.Program, old, new string) string {
+	dump := func(p *hir.Script, old, new string) string {
 		var sb strings.Builder
 		p.Dump(&sb)
 		out := strings.ReplaceAll(sb.String(), new, old)

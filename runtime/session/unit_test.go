@@ -257,7 +257,7 @@ func TestReceiptMerges(t *testing.T) {
 func TestMaxProbes(t *testing.T) {
 	p := program(object.Main, hir.AttachKprobe, "")
 	p.Site.Attach.Symbols = make([]string, 2000)
-	obj := &object.Object{Programs: []*object.Program{p}, HIR: &hir.Program{}}
+	obj := &object.Object{Programs: []*object.Program{p}, HIR: &hir.Script{}}
 	var e *LoadError
 	if err := checkProbes(obj); !errors.As(err, &e) || !e.Early || !strings.Contains(e.Diag.Message, "2000 probes because it exceeds the current limit of 1024") {
 		t.Errorf("checkProbes = %v", err)
