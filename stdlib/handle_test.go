@@ -80,7 +80,7 @@ func play(t *testing.T, script, steps string) []string {
 	}
 	env := &told{limit: 5}
 	for _, r := range w.Records() {
-		if err := r.Fn.Event.Handle(env, r); err != nil {
+		if err := r.Fn.UserHalf.Handle(env, r); err != nil {
 			env.add("%s: %v", r.Fn.Sig.Name, err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestJoin(t *testing.T) {
 			}
 			env := &told{}
 			for _, r := range w.Records() {
-				if err := r.Fn.Event.Handle(env, r); err != nil {
+				if err := r.Fn.UserHalf.Handle(env, r); err != nil {
 					t.Fatal(err)
 				}
 			}

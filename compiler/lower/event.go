@@ -32,7 +32,7 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 			return f.Zeroed(c.T)
 		}
 	}
-	if b.Event != nil {
+	if b.UserHalf != nil {
 		f.emit(b, c)
 		return builtin.Operand{T: types.VoidType}
 	}
@@ -83,8 +83,8 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 		ev.Size = off + t.Size
 	}
 	var ready []builtin.Operand
-	if b.Event.Prepare != nil {
-		ready = b.Event.Prepare(f, c)
+	if b.UserHalf.Prepare != nil {
+		ready = b.UserHalf.Prepare(f, c)
 		for _, o := range ready {
 			add(o.T, false)
 		}
@@ -118,14 +118,14 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 		}
 	}
 	flags := int64(noWakeup)
-	if b.Event.Wake {
+	if b.UserHalf.Wake {
 		flags = forceWakeup
 	}
 	f.b.Call(ir.HelperRingSubmit, rec, f.konst(flags))
 	f.b.Jump(done)
 	f.b.UseSealed(done)
-	if b.Event.After != nil {
-		b.Event.After(f, c)
+	if b.UserHalf.After != nil {
+		b.UserHalf.After(f, c)
 	}
 }
 

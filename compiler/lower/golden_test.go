@@ -255,5 +255,5 @@ func compiles(f *builtin.Func) bool {
 	case "sysctl", "cgroup_path", "kaddr", "uaddr", "enumname", "cgroupid", "usym", "ksym", "socket_cookie", "override", "skboutput", "path", "pton":
 		return false
 	}
-	return f.Lower != nil || f.Event != nil || f.Agg != nil
+	return f.Lower != nil || f.UserHalf != nil || f.Agg != nil
 }

@@ -80,7 +80,7 @@ type group[O any] struct {
 }
 
 // helpText describes the option that every command has.
-const helpText = "Show this text."
+const helpText = "Shows this text."
 
 // first is the heading of options without one.
 const first = "Options"
