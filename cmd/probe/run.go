@@ -191,6 +191,14 @@ func (o *options) finish(std stdio, res engine.Result, err error) int {
 	return exitRun
 }
 
+// rawOutput reports whether text output has the control characters of the traced
+// system: bpftrace prints them, so called by its name only a terminal, which would
+// obey them, is spared.
+func (o *options) rawOutput(std stdio) bool {
+	f, ok := std.out.(*os.File)
+	return o.raw || o.compat && (o.out != "" || !ok || !isTerminal(f))
+}
+
 // runOptions makes the sink and the options of a run, and says where its output
 // goes.
 func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, output, int) {
@@ -213,7 +221,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	resolver.SetGraphStyle(style)
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
-		NoWarnings: o.noWarnings, Color: colored(std.err)}
+		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
 	if _, err := sink.New(o.format, config); err != nil {
 		return bad(err)
 	}
