@@ -106,10 +106,14 @@ func limit(op *Program, err error) *diag.Diagnostic {
 	d.WithLabel("compiled for this probe")
 	var stack *emit.StackError
 	var jump *emit.JumpError
+	var depth *emit.DepthError
 	switch {
 	case errors.As(err, &jump):
 		d.Code = "too-complex"
 		return d.WithRow("A-LIM-23").WithHelp("split it into several probes, or write a loop")
+	case errors.As(err, &depth):
+		d.Code = "too-complex"
+		return d.WithRow("A-LIM-23").WithHelp("nest fewer loops, or split the script into several probes")
 	case errors.As(err, &stack):
 		d.Code = "too-complex"
 		return d.WithRow("R-LOAD-03").WithHelp("keep fewer or smaller values at the same time, or move some to maps")

@@ -38,7 +38,7 @@ func compile(t *testing.T, text string, hashOnly bool, before ...*compiler.Objec
 			live[m.Name] = m
 		}
 	}
-	p, more := check.Check(in)
+	p, _, more := check.Check(in)
 	diags.All = append(diags.All, more.All...)
 	if err := diags.Err(); err != nil {
 		t.Fatalf("%s: %v", text, err)
@@ -109,7 +109,7 @@ func TestHashOnlyNewNames(t *testing.T) {
 	old := *first.Maps[0]
 	obj := func() *compiler.Object {
 		f, _ := syntax.Parse(source.New("t", `begin { @x = "text"; }`))
-		p, diags := check.Check(&check.Input{File: f, Builtins: stdlib.Signatures(), Probes: onlyBegin{}})
+		p, _, diags := check.Check(&check.Input{File: f, Builtins: stdlib.Signatures(), Probes: onlyBegin{}})
 		if err := diags.Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func TestHashOnlyNewNames(t *testing.T) {
 
 func TestStringsKeepTheirNumbers(t *testing.T) {
 	f, _ := syntax.Parse(source.New("t", `begin { printf("%s %s\n", strftime("%H", nsecs), strftime("%M", nsecs)); }`))
-	p, diags := check.Check(&check.Input{File: f, Builtins: stdlib.Signatures(), Probes: onlyBegin{}})
+	p, _, diags := check.Check(&check.Input{File: f, Builtins: stdlib.Signatures(), Probes: onlyBegin{}})
 	if err := diags.Err(); err != nil {
 		t.Fatal(err)
 	}

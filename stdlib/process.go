@@ -56,7 +56,7 @@ var process = []*builtin.Func{
 	{Sig: bare("username", "B-USERNAME", types.UserType, "Login name of the real user id; empty if unknown."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
 	}},
-	{Sig: bare("usermode", "B-USERMODE", types.Uint8, "1 if the CPU was in user mode; 0 in probes without registers."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	{Sig: bare("usermode", "B-USERMODE", types.Uint8, "1 if the CPU was in user mode; 0 in probes without registers."), ReadsContext: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		switch {
 		case !l.Site().Regs && l.Site().Prog == hir.ProgRawTP && l.Site().Attach.Kind != hir.AttachRawTracepoint:
 			return scalar(c, l.B().Const(1))

@@ -16,17 +16,17 @@ var strings_ = []*builtin.Func{
 	{Sig: call("signal_name", "F-SIGNALNAME", "signal_name(n)", types.StringType(64), "Description of a signal.", intParam("n")),
 		Lower: lookupText("signals", 65, "N/A", func(n int64) string { return value.SignalText(n) }, false)},
 	{Sig: call("strcontains", "F-STRCONTAINS", "strcontains(haystack, needle)", types.BoolType, "Whether a string contains another.",
-		param("haystack", types.StringParam), param("needle", types.StringParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		i := find(l, c)
 		return scalar(c, l.Select(ir.SGE, i, l.B().Const(0), l.B().Const(1), l.B().Const(0)))
 	}},
 	{Sig: call("strerror", "F-STRERROR", "strerror(errno)", types.StringType(64), "The kernel's text for an errno.", intParam("errno")),
 		Lower: lookupText("errors", 134, "Unknown error", func(n int64) string { return value.StrError(n) }, true)},
-	{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Lower: lowerStrlen},
+	{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Loops: true, Lower: lowerStrlen},
 	{Sig: call("strncmp", "F-STRNCMP", "strncmp(a, b, n)", types.Uint64, "0 if the first n bytes are equal, otherwise 1.",
-		param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Lower: lowerStrncmp},
+		param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Loops: true, Lower: lowerStrncmp},
 	{Sig: call("strstr", "F-STRSTR", "strstr(haystack, needle)", types.Int64, "Index of the first occurrence, -1 if there is none.",
-		param("haystack", types.StringParam), param("needle", types.StringParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, find(l, c))
 	}},
 	{Sig: call("syscall_name", "F-SYSCALLNAME", "syscall_name(n)", types.StringType(64), "Name of a system call.", intParam("n")),

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"probe/internal/rowid"
 	"probe/lang/reference"
 )
 
@@ -15,7 +16,7 @@ import (
 // mention: each must be a row of the language reference.
 func TestReference(t *testing.T) {
 	kinds := []string{".go", ".pr", ".bt", ".md", ".cases", ".txt", ".txtar"}
-	skip := []string{"../docs/reference", "../lang/reference"}
+	skip := []string{"../docs/reference", "../lang/reference", "../internal/rowid"}
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -34,7 +35,7 @@ func TestReference(t *testing.T) {
 			return err
 		}
 		unknown := map[string]bool{}
-		for _, id := range reference.Mentions(string(b)) {
+		for _, id := range rowid.In(string(b)) {
 			if r, ok := reference.Lookup(id); (!ok || r.ID != id) && !unknown[id] {
 				unknown[id] = true
 				t.Errorf("%s mentions %s, which lang/reference/rows.txt does not have", strings.TrimPrefix(path, "../"), id)

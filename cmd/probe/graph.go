@@ -205,9 +205,7 @@ func (r *treeRun) started(src *ftrace.Source, opts ftrace.Options) {
 		what += fmt.Sprintf(" (%d functions)", n)
 	}
 	r.say("recording %s; Ctrl-C ends", what)
-	if n := notify(r.std); n != nil {
-		n(len(opts.Funcs))
-	}
+	notify(r.std)
 }
 
 // tree takes one recorded call; false ends the recording.

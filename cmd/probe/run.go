@@ -11,8 +11,10 @@ import (
 	"syscall"
 
 	"probe/cmd/front/cli"
+	"probe/internal/outfile"
 	"probe/lang/diag"
 	"probe/runtime/engine"
+	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/sink"
 )
@@ -66,11 +68,11 @@ func runScript(o *options, std stdio) int {
 	ctx, force, stop := signals()
 	defer stop()
 	m := o.machine()
-	opts, closeOut, code := runOptions(o, std, m)
+	opts, out, code := runOptions(o, std, m)
 	if code != exitOK {
 		return code
 	}
-	defer closeOut()
+	defer out.Close()
 	opts.Force = force
 	check := o.checkOptions()
 	if o.cmd != "" {
@@ -97,16 +99,64 @@ func runScript(o *options, std stdio) int {
 		}
 	}
 	res, err := engine.Run(ctx, compiled, opts)
-	if closeErr := opts.Sink.Close(); closeErr != nil && err == nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + closeErr.Error()})
-	}
-	whole := keep == nil || keep.finish(std, err == nil)
+	whole := o.closeOutput(std, opts.Sink, out, err == nil)
+	whole = (keep == nil || keep.finish(std, err == nil)) && whole
 	code = o.finish(std, res, err)
 	if !whole && err == nil && code == exitOK {
 		return exitRun
 	}
 	return code
 }
+
+// closeOutput writes what is left of the output, and reports whether all of it
+// was written. ran is false when the run did not come to its start: then the
+// file of -o stays what it was.
+func (o *options) closeOutput(std stdio, s event.Sink, out output, ran bool) bool {
+	err := s.Close()
+	if ran && !o.dryRun && err == nil {
+		err = out.Keep()
+	}
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil || !ran {
+		return true
+	}
+	if errors.Is(err, syscall.EPIPE) && o.compat {
+		return true // bpftrace is ended by the signal, without a word
+	}
+	outputFailed(std, err)
+	return false
+}
+
+// outputFailed says that not all of the output was written.
+func outputFailed(std stdio, err error) int {
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "the output is not whole: " + err.Error()}
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		d.WithNote("the run ended when whoever reads it went away")
+	default:
+		d.WithNote("the run ended when it could not be written")
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		d.WithHelp("name a file on a disk with more room, or print less")
+	}
+	fail(std, d)
+	return exitRun
+}
+
+// output is where the output goes: the file of -o, which takes the place of an
+// old one once everything is attached, or a stream that stays open.
+type output interface {
+	Keep() error
+	Close() error
+}
+
+// standardOutput is an output that is there already.
+type standardOutput struct{}
+
+func (standardOutput) Keep() error  { return nil }
+func (standardOutput) Close() error { return nil }
 
 // compileOptions are what the script of a command line is compiled with.
 func (o *options) compileOptions() engine.CompileOptions {
@@ -138,14 +188,14 @@ func (o *options) finish(std stdio, res engine.Result, err error) int {
 	return exitRun
 }
 
-// runOptions makes the sink and the options of a run. The returned function
-// closes the output file.
-func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, func(), int) {
-	bad := func(err error) (engine.RunOptions, func(), int) {
+// runOptions makes the sink and the options of a run, and says where its output
+// goes.
+func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, output, int) {
+	bad := func(err error) (engine.RunOptions, output, int) {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 		return engine.RunOptions{}, nil, exitUsage
 	}
-	closeOut := func() {}
+	var out output = standardOutput{}
 	buffering := sink.ByLine
 	if o.buffer != "" {
 		var err error
@@ -165,11 +215,14 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, fu
 		return bad(err)
 	}
 	if o.out != "" {
-		f, err := sink.Create(o.out)
+		if o.program == nil && len(o.words) > 0 && sameFile(o.out, o.words[0]) {
+			return bad(fmt.Errorf("-o %s is the script itself, which the output would overwrite: name another file", o.out))
+		}
+		f, err := outfile.Create(o.out)
 		if err != nil {
 			return bad(err)
 		}
-		config.Out, closeOut = f, func() { f.Close() }
+		config.Out, out = f, f
 	}
 	printer, err := sink.New(o.format, config)
 	if err != nil {
@@ -177,8 +230,12 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, fu
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
-		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Ready: notify(std),
+		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat,
 		Report: func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) },
+	}
+	opts.Ready = func(int) {
+		_ = out.Keep() // a failure is kept as well, for the next one
+		notify(std)
 	}
 	if o.verbose {
 		var mu sync.Mutex
@@ -188,16 +245,15 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, fu
 			fmt.Fprintln(std.err, text)
 		}
 	}
-	return opts, closeOut, exitOK
+	return opts, out, exitOK
 }
 
 // notify prints the word that test harnesses wait for (C-ENV-NOTIFY).
-func notify(std stdio) func(int) {
+func notify(std stdio) {
 	const word = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
-	if os.Getenv(word) == "" {
-		return nil
+	if os.Getenv(word) != "" {
+		fmt.Fprintln(std.out, word)
 	}
-	return func(int) { fmt.Fprintln(std.out, word) }
 }
 
 // signals gives a context that the first SIGINT or SIGTERM ends, and a channel

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	"probe/internal/outfile"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/runtime/engine"
 	"probe/runtime/graph/record"
 	"probe/runtime/machine/recording"
-	"probe/runtime/sink"
 )
 
 // replayConflicts are options that make no sense without a kernel.
@@ -54,17 +54,18 @@ func runReplay(o *options, std stdio) int {
 	if compiled == nil {
 		return status(list)
 	}
-	opts, closeOut, code := runOptions(o, std, m)
+	opts, out, code := runOptions(o, std, m)
 	if code != exitOK {
 		return code
 	}
-	defer closeOut()
+	defer out.Close()
 	opts.Force, opts.Report = force, nil
 	res, err := engine.Run(ctx, compiled, opts)
-	if closeErr := opts.Sink.Close(); closeErr != nil && err == nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + closeErr.Error()})
+	whole := o.closeOutput(std, opts.Sink, out, err == nil)
+	if code = o.finish(std, res, err); code == exitOK && !whole {
+		return exitRun
 	}
-	return o.finish(std, res, err)
+	return code
 }
 
 // sameScript tells the script that made the recording, as it was run. What it
@@ -87,19 +88,28 @@ func showOutput(o *options, std stdio, rec *record.Recording, why *diag.List) in
 		fail(std, d)
 	}
 	warnRecording(o.replay, rec, std)
+	var out output = standardOutput{}
 	if o.out != "" {
-		f, err := sink.Create(o.out)
+		f, err := outfile.Create(o.out)
 		if err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return exitUsage
 		}
 		defer f.Close()
-		std.out = f
+		std.out, out = f, f
 	}
 	if o.format == "json" {
 		asJSON(rec)
 	}
-	return showRecording(o, std, rec)
+	code := showRecording(o, std, rec)
+	err := out.Keep()
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil && code == exitOK {
+		return outputFailed(std, err)
+	}
+	return code
 }
 
 // asJSON makes the events of a recording be shown as -f json printed them.

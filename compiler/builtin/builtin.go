@@ -23,6 +23,12 @@ type Func struct {
 	// where the kernel lacks one. Prefers are those that Lower asks the target for
 	// and has another way for, or refuses in its own words.
 	Needs, Prefers []target.Feature
+	// Loops tells that the code of a call goes through the bytes of an argument,
+	// one turn for each, which the verifier does as well.
+	Loops bool
+	// ReadsContext tells that the code reads the context of the probe where there
+	// is one, though a call is allowed where there is none (Signature.Context).
+	ReadsContext bool
 	// Lower compiles a call into the program and gives its value; for void
 	// functions the zero Operand.
 	Lower func(l Lowerer, c *hir.Call) Operand

@@ -170,7 +170,8 @@ func (k *Kernel) Check(script string) (*hir.Program, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	return check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Unsafe: strings.Contains(script, "system(")})
+	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Unsafe: strings.Contains(script, "system(")})
+	return prog, list
 }
 
 // TargetNames are the names of Targets, the oldest first.

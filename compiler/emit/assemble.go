@@ -82,7 +82,7 @@ func (a *assembler) finish() (*Code, error) {
 			in := a.instruction(r)
 			if i == 0 && count > 1 {
 				name := a.symbol(n)
-				in = btf.WithFuncMetadata(in.WithSymbol(name), signature(name, a.prog.Funcs[n].NArgs, n == 0))
+				in = btf.WithFuncMetadata(in.WithSymbol(name), signature(name, a.prog.Funcs[n], n == 0))
 			}
 			out.Ins = append(out.Ins, in)
 			for range r.width() {
@@ -116,7 +116,7 @@ func (a *assembler) stack(n, depth int, several bool) (int, error) {
 		own = (max(own, 1) + 31) / 32 * 32
 	}
 	if depth >= 8 {
-		return 0, fmt.Errorf("emit: %s: functions call each other more than 8 deep", a.prog.Name)
+		return 0, &DepthError{Func: fn.info.Name}
 	}
 	deepest := 0
 	for _, c := range fn.calls {

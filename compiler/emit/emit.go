@@ -67,9 +67,17 @@ func (e *JumpError) Error() string {
 		e.Func, e.Distance, 1<<15-1)
 }
 
+// DepthError says that functions call each other too deep.
+type DepthError struct{ Func string }
+
+// Error names the function.
+func (e *DepthError) Error() string {
+	return e.Func + ": loops and functions are nested more than 8 deep"
+}
+
 // Prog compiles p, which ir.Verify must accept. mapName gives the name of the
 // map with an index, by which the instructions refer to it. Critical edges of p
-// are split in place. Errors are *StackError and *JumpError; anything else is
+// are split in place. Errors are *StackError, *JumpError and *DepthError; anything else is
 // a fault of the compiler.
 func Prog(p *ir.Prog, mapName func(int) string, opt Options) (*Code, error) {
 	out := &assembler{prog: p, mapName: mapName, opt: opt, funcs: make([]*assembled, len(p.Funcs))}

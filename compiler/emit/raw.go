@@ -144,10 +144,10 @@ func (a *assembler) instruction(r *raw) asm.Instruction {
 // this for each function (func_info of BPF_PROG_LOAD), and callbacks must have
 // static linkage. The types do not matter for static functions beyond being
 // integers.
-func signature(name string, args int, entry bool) *btf.Func {
+func signature(name string, fn *ir.Func, entry bool) *btf.Func {
 	long := &btf.Int{Name: "long", Size: 8, Encoding: btf.Signed}
 	proto := &btf.FuncProto{Return: &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}}
-	for i := range args {
+	for i := range fn.NArgs {
 		p := btf.FuncParam{Name: string(rune('a' + i)), Type: long}
 		if entry {
 			p.Type = &btf.Pointer{Target: &btf.Void{}}
@@ -155,7 +155,7 @@ func signature(name string, args int, entry bool) *btf.Func {
 		proto.Params = append(proto.Params, p)
 	}
 	f := &btf.Func{Name: name, Type: proto, Linkage: btf.StaticFunc}
-	if entry {
+	if entry || fn.Global {
 		f.Linkage = btf.GlobalFunc
 	}
 	return f

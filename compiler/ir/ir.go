@@ -153,7 +153,7 @@ type Slot struct {
 	Name        string
 }
 
-// Func is one function: a program's entry or a callback.
+// Func is one function: a program's entry, a callback, or what others call.
 type Func struct {
 	Name     string
 	NArgs    int
@@ -161,6 +161,9 @@ type Func struct {
 	Vals     []Ins // index 0 is unused
 	Blocks   []BlockData
 	Slots    []Slot
+	// Global tells that the verifier checks the function by itself, for all
+	// arguments, and not again where it is called. It takes and returns numbers.
+	Global bool
 }
 
 // Prog is one BPF program: Funcs[0] is its entry.

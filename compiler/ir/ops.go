@@ -110,3 +110,8 @@ func (b *Builder) Call(h Helper, args ...Value) Value {
 func (b *Builder) Kfunc(name string, id uint32, result Kind, args ...Value) Value {
 	return b.Emit(Ins{Op: OpKfunc, W: 8, Kind: result, Imm: int64(id), Name: name, Args: args})
 }
+
+// CallFunc calls the function with a number in Prog.Funcs.
+func (b *Builder) CallFunc(n int, result Kind, args ...Value) Value {
+	return b.Emit(Ins{Op: OpCallFunc, Kind: result, Aux: int32(n), Args: args})
+}

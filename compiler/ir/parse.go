@@ -216,6 +216,11 @@ func (ps *parser) line() {
 	switch {
 	case ps.accept("func "):
 		ps.function()
+	case ps.accept("global func "):
+		ps.function()
+		if ps.f != nil {
+			ps.f.Global = true
+		}
 	case ps.f == nil:
 		ps.fail("expected func, found %q", ps.s)
 	case ps.accept("slot "):

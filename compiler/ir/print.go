@@ -87,6 +87,9 @@ func (w *printer) def(f *Func, v Value) {
 }
 
 func (w *printer) fn(p *Prog, f *Func) {
+	if f.Global {
+		w.WriteString("global ")
+	}
 	w.WriteString("func ")
 	w.WriteString(f.Name)
 	w.WriteByte('(')

@@ -11,7 +11,7 @@ import (
 // callback lowers a body as a function of its own and returns its number.
 // body gets the new function and must leave its blocks finished but the last.
 func (f *fn) callback(name string, kinds []ir.Kind, frameArg int, body func(g *fn)) int {
-	g := &fn{program: f.program, vars: map[*hir.Var]*binding{}, inCB: true}
+	g := &fn{program: f.program, vars: map[*hir.Var]*binding{}, inCB: true, frames: f.frames + 1}
 	g.b = ir.NewBuilder(f.ir, name, kinds...)
 	g.f = g.b.F
 	n := len(f.ir.Funcs) - 1
@@ -45,10 +45,15 @@ func (f *fn) afterLoop(fr builtin.Place) {
 	next, out := f.b.NewBlock("after"), f.b.NewBlock("returned")
 	f.b.If(ir.EQ, 8, f.b.Load(fr.Base, fr.Off+frameRet, 8), f.konst(0), next, out)
 	f.b.UseSealed(out)
-	if f.inCB {
+	switch {
+	case f.outlined:
+		w := f.returnWord()
+		f.b.Store(w.Base, w.Off, 8, f.b.Load(fr.Base, fr.Off+frameResult, 8))
+		f.b.Ret(f.konst(returned))
+	case f.inCB:
 		f.b.Store(f.frame.Base, f.frame.Off+frameRet, 8, f.konst(1))
 		f.b.Ret(f.konst(1))
-	} else {
+	default:
 		f.leaveProgram(f.b.Load(fr.Base, fr.Off+frameResult, 8))
 	}
 	f.b.UseSealed(next)
@@ -112,13 +117,17 @@ func (f *fn) forMap(s *hir.ForMap) {
 		} else {
 			b.value = g.fromPlace(val, fs[1].Type, s.Span())
 		}
-		if usedInnerLoop(s.Body, s.Var) {
+		if f.careful || usedInnerLoop(s.Body, s.Var) {
 			pair := g.pairValue(b, s.Var.Type)
 			g.SetVar(s.Var, pair)
 		} else {
 			g.vars[s.Var] = b
 		}
-		g.block(s.Body)
+		if !f.careful || g.deepest() {
+			g.block(s.Body)
+			return
+		}
+		g.run(g.outline("turn", 0, func(h *fn) { h.block(s.Body) }), exitsOf(s.Body))
 	})
 	f.b.Call(ir.HelperForEachMapElem, f.b.Map(f.u.mapIndex[s.Map.Index]), f.b.FuncAddr(n), f.Addr(fr), f.konst(0))
 	f.afterLoop(fr)
@@ -133,7 +142,8 @@ func (f *fn) CountEntries(m *hir.Map, at source.Span) ir.Value {
 	}
 	f.stack += 8
 	slot := f.local(f.b.Frame(f.b.Slot(8, "count"), 0))
-	f.b.Store(slot.Base, slot.Off, 8, f.konst(0))
+	// Not a constant: the verifier would walk the callback once for each number.
+	f.b.Store(slot.Base, slot.Off, 8, f.hiddenZero())
 	n := f.callback("len", []ir.Kind{ir.PtrMap, ir.PtrMapValue, ir.PtrMapValue, ir.PtrStack}, 3, func(g *fn) {
 		g.b.Store(g.frame.Base, 0, 8, g.b.BinI(ir.OpAdd, g.b.Load(g.frame.Base, 0, 8), 1))
 		g.b.Ret(g.konst(0))

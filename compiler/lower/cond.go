@@ -194,7 +194,7 @@ func (f *fn) boolean(e hir.Expr) ir.Value {
 	f.b.Set(v, f.konst(0))
 	f.b.Jump(j)
 	f.b.UseSealed(j)
-	return f.b.Get(v)
+	return f.forget(f.b.Get(v))
 }
 
 // branch runs use on the taken side of a conditional.
@@ -217,12 +217,15 @@ func (f *fn) branch(e *hir.Cond, use func(hir.Expr)) {
 func (f *fn) condValue(e *hir.Cond) builtin.Operand {
 	switch {
 	case e.T == nil || e.T.Kind == types.Void:
+		if f.chain(e) {
+			return builtin.Operand{T: types.VoidType}
+		}
 		f.branch(e, func(x hir.Expr) { f.Operand(x) })
 		return builtin.Operand{T: types.VoidType}
 	case e.T.IsScalar():
 		v := f.b.NewVar(ir.Scalar)
 		f.branch(e, func(x hir.Expr) { f.b.Set(v, f.Scalar(x)) })
-		return builtin.Operand{T: e.T, V: f.b.Get(v)}
+		return builtin.Operand{T: e.T, V: f.forget(f.b.Get(v))}
 	}
 	// Not on the stack: the verifier would follow every constant that may lie
 	// there through all the code behind.
@@ -236,5 +239,5 @@ func (f *fn) elvis(e *hir.Elvis) builtin.Operand {
 	v := f.IfElse(ir.NE, c, f.konst(0),
 		func() ir.Value { return f.convert(c, e.C.Type(), e.T) },
 		func() ir.Value { return f.Scalar(e.Else) })
-	return builtin.Operand{T: e.T, V: v}
+	return builtin.Operand{T: e.T, V: f.forget(v)}
 }

@@ -24,7 +24,10 @@ type program struct {
 	saved   *savedArgs
 	homes   map[*hir.Var]int // scratch offset of the variables that live in memory
 	begun   bool             // parts have begun (builtin.Part.Begin), and have to end
-	frames  int              // scratch offset of the buffer for stacks, -1 before there is one
+	buffer  int              // scratch offset of the buffer for stacks, -1 before there is one
+	careful bool             // see outline.go
+	retOff  int              // scratch offset of the result of `return` in an outlined function, -1 before there is one
+	kept    map[*hir.Arg]int // scratch offsets of the arguments that outlined functions read
 }
 
 // fn lowers one function: a program's entry or a loop body that became a
@@ -38,7 +41,11 @@ type fn struct {
 	ctx   ir.Value      // 0 in callbacks
 	frame builtin.Place // captured scalars, valid when memVars is not empty
 	inCB  bool
-	dest  *dest // where the value being lowered is wanted
+	// outlined tells a global function, frames how many functions of the program
+	// are active when this one runs.
+	outlined bool
+	frames   int
+	dest     *dest // where the value being lowered is wanted
 }
 
 // dest is a wish: lower the next call straight into this memory.
@@ -161,7 +168,7 @@ func (f *fn) perCPU(off int) builtin.Place {
 // once on one CPU, so program and CPU own it.)
 func (f *fn) Scratch(size int, name string) builtin.Place {
 	size = (max(size, 1) + 7) / 8 * 8
-	if size <= stackLimit && f.stack+size <= stackTotal {
+	if size <= stackLimit && !f.careful && f.stack+size <= stackTotal {
 		f.stack += size
 		return f.local(f.b.Frame(f.b.Slot(size, name), 0))
 	}

@@ -30,6 +30,8 @@ import (
 type loop struct {
 	brk, cont ir.Block
 	callback  bool
+	outlined  bool // break and continue leave the function
+	turn      bool // which is a turn of the loop
 }
 
 // The frame record of a callback loop: set when the body returned, its result,
@@ -132,17 +134,33 @@ func constTurns(s *hir.ForRange) int64 {
 }
 
 // needsCtx tells whether a body reads the probe's context or registers.
-func needsCtx(b *hir.Block) bool {
+func (f *fn) needsCtx(b *hir.Block) bool {
 	found := false
-	hir.WalkBlock(b, func(e hir.Expr) {
-		switch e := e.(type) {
-		case *hir.ArgRef, *hir.ArgsRecord, *hir.Retval:
-			found = true
-		case *hir.Call:
-			found = found || e.Sig.Context
-		}
-	}, nil)
+	hir.WalkBlock(b, func(e hir.Expr) { found = found || f.readsCtx(e) }, nil)
 	return found
+}
+
+func (f *fn) needsCtxExpr(e hir.Expr) bool {
+	found := false
+	hir.WalkExpr(e, func(e hir.Expr) { found = found || f.readsCtx(e) }, nil)
+	return found
+}
+
+func (f *fn) readsCtx(e hir.Expr) bool {
+	switch e := e.(type) {
+	case *hir.ArgRef:
+		_, kept := f.kept[&f.site.Args[e.N]]
+		return !kept
+	case *hir.Retval:
+		_, kept := f.kept[f.site.Ret]
+		return !kept
+	case *hir.ArgsRecord, *hir.Duration:
+		return true
+	case *hir.Call:
+		b := f.u.cfg.Builtins[e.Sig.Name]
+		return e.Sig.Context || b != nil && b.ReadsContext
+	}
+	return false
 }
 
 // findCaptured notes the variables that callbacks will use.
@@ -173,12 +191,12 @@ func (f *fn) findCaptured(pr *hir.Probe) {
 		case *hir.ForMap:
 			note(s.Body)
 		case *hir.ForRange:
-			if f.form(constTurns(s), s.Body, !needsCtx(s.Body)) == callbackLoop {
+			if f.form(constTurns(s), s.Body, !f.needsCtx(s.Body)) == callbackLoop {
 				note(s.Body)
 				f.memVars[s.Var] = true
 			}
 		case *hir.While:
-			if f.form(-1, s.Body, !needsCtx(s.Body)) == callbackLoop {
+			if f.form(-1, s.Body, !f.needsCtx(s.Body)) == callbackLoop {
 				note(s.Body)
 				hir.WalkExpr(s.C, func(e hir.Expr) {
 					if r, ok := e.(*hir.VarRef); ok {
@@ -219,7 +237,11 @@ func (f *fn) blur(body *hir.Block, zero ir.Value) {
 }
 
 func (f *fn) forRange(s *hir.ForRange) {
-	form := f.form(constTurns(s), s.Body, !needsCtx(s.Body))
+	if f.byTurns(constTurns(s), s.Body) {
+		f.rangeTurns(s)
+		return
+	}
+	form := f.form(constTurns(s), s.Body, !f.needsCtx(s.Body))
 	if form == callbackLoop {
 		f.rangeCallback(s)
 		return
@@ -320,7 +342,11 @@ func (f *fn) turn(form loopForm, _ int, test func(body, done ir.Block), body, st
 }
 
 func (f *fn) while(s *hir.While) {
-	form := f.form(-1, s.Body, !needsCtx(s.Body))
+	if f.byTurns(-1, s.Body) && !f.needsCtxExpr(s.C) {
+		f.whileTurns(s)
+		return
+	}
+	form := f.form(-1, s.Body, !f.needsCtx(s.Body))
 	if form == callbackLoop {
 		f.whileCallback(s)
 		return
@@ -342,8 +368,19 @@ func (f *fn) unroll(s *hir.Unroll) {
 
 // leave is break or continue.
 func (f *fn) leave(brk bool) {
+	f.jumpOut(brk)
+	f.dead()
+}
+
+func (f *fn) jumpOut(brk bool) {
 	l := f.loops[len(f.loops)-1]
 	switch {
+	case l.outlined && brk:
+		f.b.Ret(f.konst(broke))
+	case l.outlined && l.turn:
+		f.b.Ret(f.konst(wentOn))
+	case l.outlined:
+		f.b.Ret(f.konst(continued))
 	case l.callback && brk:
 		f.b.Ret(f.konst(1))
 	case l.callback:
@@ -353,5 +390,4 @@ func (f *fn) leave(brk bool) {
 	default:
 		f.b.Jump(l.cont)
 	}
-	f.dead()
 }

@@ -109,7 +109,7 @@ func (f *fn) mapGet(e *hir.MapGet) builtin.Operand {
 		v := f.IfElse(ir.NE, p, f.konst(0),
 			func() ir.Value { return f.plain(f.load(f.local(p), e.T, e.At)) },
 			func() ir.Value { f.missing(e); return f.konst(0) })
-		return builtin.Operand{T: e.T, V: v}
+		return builtin.Operand{T: e.T, V: f.forget(v)}
 	}
 	dst := f.Scratch(e.T.Size, "value")
 	have, none, join := f.b.NewBlock("found"), f.b.NewBlock("missing"), f.b.NewBlock("read")

@@ -92,20 +92,12 @@ func aggNeeds(n target.Set, m *hir.Map, hashOnly bool) {
 }
 
 func stmtNeeds(n target.Set, s hir.Stmt) {
-	turns, body := int64(-1), (*hir.Block)(nil)
 	switch s := s.(type) {
 	case *hir.ForMap:
 		n.Add(target.ForEachMapElem)
 		aggNeeds(n, s.Map, true)
 		return
-	case *hir.ForRange:
-		turns, body = constTurns(s), s.Body
-	case *hir.While:
-		body = s.Body
-	default:
-		return
-	}
-	if work, branches := weigh(body); !plainTurns(turns, work, branches) {
+	case *hir.ForRange, *hir.While:
 		n.Add(target.MayGoto, target.Loop)
 	}
 }

@@ -16,8 +16,8 @@ import (
 
 // program lowers one BPF program. body, when given, replaces the script's.
 func (u *Unit) program(name string, role object.Role, pr *hir.Probe, site *hir.Site, body func(f *fn)) {
-	p := &program{u: u, ir: &ir.Prog{Name: name}, probe: pr, site: site, memVars: map[*hir.Var]bool{}, frames: -1}
-	f := &fn{program: p, vars: map[*hir.Var]*binding{}}
+	p := &program{u: u, ir: &ir.Prog{Name: name}, probe: pr, site: site, memVars: map[*hir.Var]bool{}, buffer: -1, retOff: -1}
+	f := &fn{program: p, vars: map[*hir.Var]*binding{}, frames: 1}
 	f.b = ir.NewBuilder(p.ir, name, ir.PtrCtx)
 	f.f = f.b.F
 	defer f.b.At(pr.At)()
@@ -130,7 +130,7 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 
 // body lowers predicate and statements.
 func (f *fn) body(pr *hir.Probe) {
-	f.findCaptured(pr)
+	f.plan(pr)
 	f.begin()
 	if !hir.IsNil(pr.Pred) {
 		run, out := f.b.NewBlock("body"), f.b.NewBlock("false")
@@ -138,6 +138,9 @@ func (f *fn) body(pr *hir.Probe) {
 		f.b.UseSealed(out)
 		f.leaveProgram(f.result())
 		f.b.UseSealed(run)
+	}
+	if f.careful {
+		f.keepArgs(pr)
 	}
 	f.block(pr.Body)
 }
@@ -273,6 +276,12 @@ func usesArg(pr *hir.Probe, n int) bool {
 // Argument reads one argument of the site.
 func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 	t := a.Type
+	if f.ctx == 0 {
+		if off, ok := f.kept[a]; ok {
+			p := f.far(off)
+			return builtin.Operand{T: t, V: f.b.Load(p.Base, p.Off, 8)}
+		}
+	}
 	switch a.Loc.Kind {
 	case hir.LocSaved:
 		return builtin.Operand{T: t, V: f.narrow(f.b.Load(f.saved.place.Base, f.saved.place.Off+f.saved.off[a.Loc.Off], 8), t)}

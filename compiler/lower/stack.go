@@ -73,10 +73,10 @@ func (u *Unit) layoutStacks() {
 // StackBuffer is memory for the frames of the largest stack. It is never on
 // the program's own stack: all of it is handed to the map, written or not.
 func (f *fn) StackBuffer() builtin.Place {
-	if f.frames < 0 {
-		f.frames = f.region0(8 * f.u.stacks.limit)
+	if f.buffer < 0 {
+		f.buffer = f.region0(8 * f.u.stacks.limit)
 	}
-	return f.far(f.frames)
+	return f.far(f.buffer)
 }
 
 // The hash: multiply and fold, with an odd constant that has no pattern (the

@@ -22,9 +22,7 @@ func (f *fn) enterBlock(b *hir.Block, value func()) {
 	if b == nil {
 		return
 	}
-	for _, s := range b.Stmts {
-		f.stmt(s)
-	}
+	f.pieces(b.Stmts)
 	value()
 }
 
@@ -79,14 +77,22 @@ func (f *fn) ret(x hir.Expr) {
 	if !hir.IsNil(x) {
 		v = f.Scalar(x)
 	}
-	if f.inCB {
+	switch {
+	case f.outlined:
+		if v == 0 {
+			v = f.result()
+		}
+		w := f.returnWord()
+		f.b.Store(w.Base, w.Off, 8, v)
+		f.b.Ret(f.konst(returned))
+	case f.inCB:
 		if v == 0 {
 			v = f.konst(0)
 		}
 		f.b.Store(f.frame.Base, f.frame.Off+frameRet, 8, f.konst(1))
 		f.b.Store(f.frame.Base, f.frame.Off+frameResult, 8, v)
 		f.b.Ret(f.konst(1))
-	} else {
+	default:
 		if v == 0 {
 			v = f.result()
 		}
@@ -103,7 +109,7 @@ func (f *fn) bind(v *hir.Var) *binding {
 	b := &binding{frame: -1}
 	f.vars[v] = b
 	switch {
-	case f.memVars[v]:
+	case f.memVars[v] || f.careful:
 		b.frame = f.frameOff(v)
 	case v.Type.IsScalar() && !v.AddrTaken:
 		b.scalar = true

@@ -35,7 +35,7 @@ func (b macros) bareWord(e syntax.Expr) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	if p := b.word(id.Name); p != nil {
+	if p := b.wordAt(id); p != nil {
 		word := ""
 		b.inCaller(p, func() hir.Expr {
 			word, ok = b.bareWord(p.expr)
@@ -183,7 +183,7 @@ func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 func (b mapUses) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
 	e = unparen(e)
 	if id, ok := e.(*syntax.Ident); ok {
-		if p := b.word(id.Name); p != nil {
+		if p := b.wordAt(id); p != nil {
 			e = unparen(p.expr)
 		}
 	}
@@ -202,7 +202,7 @@ func (b mapUses) infoOf(m *mapCell) *types.MapInfo {
 // word parameter.
 func (b *body) throughWord(e syntax.Expr, f func() hir.Expr) hir.Expr {
 	if id, ok := unparen(e).(*syntax.Ident); ok {
-		if p := b.word(id.Name); p != nil {
+		if p := b.wordAt(id); p != nil {
 			return b.inCaller(p, f)
 		}
 	}
@@ -309,6 +309,7 @@ func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *
 		v = b.declare(ve, ve.Name, ve.At.At)
 	}
 	v.assigned = true
+	b.noteVar(ve, true)
 	b.depend(&v.Cell)
 	if m == nil {
 		return infer.Pending(ve.At.At)

@@ -56,7 +56,7 @@ func BenchmarkCheck(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if p, ds := check.Check(in); p == nil {
+				if p, _, ds := check.Check(in); p == nil {
 					b.Fatal(render(ds))
 				}
 			}

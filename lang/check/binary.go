@@ -27,6 +27,9 @@ func (b ops) binaryExpr(e *syntax.Binary) hir.Expr {
 		n := spine[i]
 		b.nodes++
 		x = b.binary(infer.Ops[n.Op], x, b.exprs.value(n.Y), n.At.At)
+		if b.rec != nil {
+			b.learned(n, x)
+		}
 	}
 	return x
 }

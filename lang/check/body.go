@@ -53,6 +53,9 @@ type body struct {
 	allowAgg   bool // the next expression may be an aggregation
 	observe    int  // inside sizeof and its like: nothing runs
 	gaveUp     bool
+	frozen     int      // in what is typed for Info only: types do not change
+	rec        *Info    // what is found is written down here, unless nil
+	stub       bool     // its probe has no site: for Info only
 	cstack     []string // C macros that are being expanded
 	argsRec    *types.Type
 	named      int // how many of the site's arguments have names
@@ -140,6 +143,10 @@ func (b *body) run() {
 	b.deps, b.live, b.temps = b.deps[:0], b.live[:0], nil
 	b.scope, b.frame = &scope{}, nil
 	b.loops, b.inLoop, b.depth, b.nodes, b.observe, b.gaveUp = 0, 0, 0, 0, 0, false
+	b.frozen = 0
+	if b.stub {
+		b.frozen = 1
+	}
 	p := &hir.Probe{Site: b.site, At: b.at}
 	b.probe = p
 	if b.src.Pred != nil {

@@ -17,6 +17,7 @@ import (
 func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
 	if ms := b.c.macros[e.Name]; ms != nil && !b.c.reserved(e.Name) {
 		if m := b.macros.chooseMacro(ms, e); m != nil {
+			b.noteMacro(m, e)
 			return b.macros.expand(m, e.At.At, e, e.Args, agg)
 		}
 		if b.c.builtin(e.Name) == nil && form(e.Name) == nil {
@@ -24,6 +25,7 @@ func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
 		}
 	}
 	if f := form(e.Name); f != nil {
+		b.noteName(Function, e.Name, e)
 		return f(b.forms, e)
 	}
 	sig := b.c.builtin(e.Name)
@@ -35,6 +37,7 @@ func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
 			WithLabel("called here").WithRow(sig.Row).WithHelp("write `%s`", e.Name)
 		return infer.Poison(e.At.At)
 	}
+	b.noteName(Function, e.Name, e)
 	return b.builtin(sig, e.At.At, e.NameAt, e.Args, agg)
 }
 
@@ -86,6 +89,9 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 		p := paramFor(sig, &pi, a, b.body)
 		x := b.argument(sig, p, a, &tc.Args[i], &subject)
 		tc.Args[i].At = a.Span()
+		if b.rec != nil && x != nil {
+			b.learned(a, x)
+		}
 		switch {
 		case x == nil || x.Type() == types.InvalidType:
 			failed = true

@@ -18,6 +18,7 @@ type varKey struct {
 type varCell struct {
 	infer.Cell
 	name     string
+	node     any // that created it
 	hv       *hir.Var
 	assigned bool        // by the statements typed so far
 	readAt   source.Span // first read before an assignment
@@ -121,6 +122,8 @@ func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
 	}
 	ok := true
 	switch {
+	case b.frozen > 0 && c.Raw != nil:
+		_, ok = infer.Promote(c.Raw, t)
 	case c.Raw == nil:
 		c.First = x.Span()
 		c.Set(t)

@@ -10,6 +10,9 @@
 // each site, and again as long as the types it depends on still widen
 // (infer in body.go): typing builds the result as it goes, so the last run's
 // result is the right one. An early phase with errors hides the later ones.
+//
+// What the checker learns of a script beyond the program, and of a script that
+// makes none, is in Info.
 package check
 
 import (
@@ -72,10 +75,14 @@ type checker struct {
 	options  map[string]*option
 	stamp    int
 	imported map[string]bool
+	files    []*syntax.File // the script and what it imports
+	phase    phase
+	info     *Info // where bodies are typed for it
 }
 
-// Check types a script. The program is nil when there are errors.
-func Check(in *Input) (*hir.Program, diag.List) {
+// Check types a script. The program is nil when there are errors; what was
+// learned about the script is there in any case.
+func Check(in *Input) (*hir.Program, *Info, diag.List) {
 	c := &checker{
 		in: in, macros: map[string][]*macro{}, named: map[string]*syntax.NamedProbe{}, maps: map[string]*mapCell{},
 		options: map[string]*option{}, imported: map[string]bool{}, cmacros: map[string]*cmacroDef{},
@@ -87,6 +94,7 @@ func Check(in *Input) (*hir.Program, diag.List) {
 		return c.finish(nil)
 	}
 	c.attach()
+	c.phase = attached
 	if c.out.HasErrors() {
 		return c.finish(nil)
 	}
@@ -101,9 +109,9 @@ func Check(in *Input) (*hir.Program, diag.List) {
 	return c.finish(c.program())
 }
 
-func (c *checker) finish(p *hir.Program) (*hir.Program, diag.List) {
+func (c *checker) finish(p *hir.Program) (*hir.Program, *Info, diag.List) {
 	c.out.Sort()
-	return p, c.out
+	return p, &Info{c: c, files: c.files}, c.out
 }
 
 // program puts the result together.

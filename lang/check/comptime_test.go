@@ -147,7 +147,7 @@ func TestNoKernelTypes(t *testing.T) {
 			t.Fatal(render(ds))
 		}
 		in.Types = &fakeTypes{none: true}
-		p, ds := check.Check(in)
+		p, _, ds := check.Check(in)
 		if (p != nil) != (tc.want == "") {
 			t.Errorf("%s:\n%s", tc.script, render(ds))
 			continue
@@ -162,12 +162,12 @@ func TestNoKernelTypes(t *testing.T) {
 	// No types at all, no environment, no probes: still no panic.
 	in, _ := newInput(t, "begin { print(((struct sock *)5)->x); print(ncpus); print(kaddr(\"x\")); }")
 	in.Types, in.Env, in.Probes = nil, nil, nil
-	if p, ds := check.Check(in); p != nil || find(ds, "no-attach-points") == nil {
+	if p, _, ds := check.Check(in); p != nil || find(ds, "no-attach-points") == nil {
 		t.Errorf("without probes:\n%s", render(ds))
 	}
 	in, _ = newInput(t, "begin { print(((struct sock *)5)->x); print(ncpus); print(kaddr(\"x\")); }")
 	in.Types, in.Env = nil, nil
-	if p, ds := check.Check(in); p != nil || find(ds, "unknown-type") == nil || find(ds, "unknown-symbol") == nil {
+	if p, _, ds := check.Check(in); p != nil || find(ds, "unknown-type") == nil || find(ds, "unknown-symbol") == nil {
 		t.Errorf("without a machine:\n%s", render(ds))
 	}
 }

@@ -22,6 +22,9 @@ func (b exprs) expr(e syntax.Expr) hir.Expr {
 	}
 	x := b.exprKind(e, agg)
 	b.depth--
+	if b.rec != nil {
+		b.learned(e, x)
+	}
 	return x
 }
 
@@ -314,6 +317,7 @@ func (b stmts) ifStmt(e *syntax.If, out *hir.Block) {
 	if e.Else != nil {
 		eb := &hir.Block{}
 		if be, ok := e.Else.(*syntax.BlockExpr); ok {
+			b.typed(be, types.VoidType)
 			eb = b.block(be.Block, false)
 		} else {
 			b.exprStmt(e.Else, eb)

@@ -265,7 +265,7 @@ func run(t testing.TB, script string) (*hir.Program, diag.List) {
 	if ds.HasErrors() {
 		return nil, ds
 	}
-	p, ds := check.Check(in)
+	p, _, ds := check.Check(in)
 	if p != nil {
 		for _, bad := range verify(p) {
 			t.Errorf("%s\n%s", script, bad)

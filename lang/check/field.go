@@ -16,23 +16,46 @@ func (b places) field(e *syntax.Field) hir.Expr {
 	if id, ok := unparen(e.X).(*syntax.Ident); ok && b.word(id.Name) == nil {
 		switch id.Name {
 		case "args":
-			return b.siteVals.argField(e.Name, e.At.At, e.NameAt)
+			x := b.siteVals.argField(e.Name, e.At.At, e.NameAt)
+			if b.rec != nil {
+				b.noteName(Value, "args", id)
+				if !infer.IsBad(x) {
+					b.typed(id, b.siteVals.argsType())
+					b.noteOf(Argument, "args", e.Name, e, e.NameAt, x.Type())
+				}
+			}
+			return x
 		case "config":
 			if b.c.macros["config"] == nil {
+				b.noteName(Value, "config", id)
+				b.noteName(Setting, e.Name, e)
+				if b.rec != nil {
+					b.learned(id, b.siteVals.configRecord(id.At.At))
+				}
 				return b.siteVals.configField(e)
 			}
 		}
 	}
 	var x hir.Expr
 	if v, ok := addressed(e.X); ok {
-		x = b.readAddressed(v)
+		x = b.readAddressed(e.X, v)
 	} else {
 		x = b.exprs.value(e.X)
 	}
 	if infer.IsBad(x) {
 		return firstBad(e.At.At, x)
 	}
-	return b.member(x, e.Name, e.At.At, e.NameAt)
+	y := b.member(x, e.Name, e.At.At, e.NameAt)
+	if b.rec != nil && !infer.IsBad(y) {
+		t := x.Type()
+		for t.Kind == types.Pointer && t.Elem != nil {
+			t = t.Elem
+		}
+		if !t.IsTuple() {
+			b.noteOf(Member, t.String(), e.Name, e, e.NameAt, y.Type())
+		}
+	}
+	return y
 }
 
 // member reads a member through any number of pointers (T-STRUCT-01).

@@ -187,7 +187,7 @@ func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	p := b.exprs.value(e.Args[0])
 	ta, ok := e.Args[1].(*syntax.TypeArg)
 	if id, is := e.Args[1].(*syntax.Ident); is && !ok {
-		if w := b.word(id.Name); w != nil {
+		if w := b.wordAt(id); w != nil {
 			ta, ok = w.expr.(*syntax.TypeArg)
 		}
 	}
@@ -198,6 +198,15 @@ func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	}
 	t := b.typeExprs.typeExpr(ta.Type)
 	path, ok := b.typeExprs.fieldPath(e.Args[2])
+	b.typed(e.Args[1], types.WordType)
+	for p := syntax.Expr(e.Args[2]); ok && p != nil; {
+		b.typed(p, types.WordType)
+		f, more := unparen(p).(*syntax.Field)
+		if !more {
+			break
+		}
+		p = f.X
+	}
 	if !ok {
 		b.errorf("bad-argument", e.Args[2].Span(), "%s() expects the name of a member as its third argument", e.Name).
 			WithLabel("not a name").WithRow("F-CONTAINEROF")
@@ -229,7 +238,7 @@ func (b forms) containerOf(e *syntax.Call) hir.Expr {
 func (b typeExprs) fieldPath(e syntax.Expr) ([]string, bool) {
 	switch e := unparen(e).(type) {
 	case *syntax.Ident:
-		if p := b.word(e.Name); p != nil {
+		if p := b.wordAt(e); p != nil {
 			var path []string
 			ok := false
 			b.inCaller(p, func() hir.Expr { path, ok = b.fieldPath(p.expr); return nil })
@@ -265,7 +274,11 @@ func (b typeExprs) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
 	if te.Kind == "" && te.Of == nil && te.OfType == nil && len(te.Suffix) == 0 && b.word(te.Name) == nil && !b.isType(te) {
 		id := &syntax.Ident{At: syntax.At{At: te.At.At}, Name: te.Name}
 		if b.isValueName(te.Name) {
-			return b.typeOf(id)
+			t := b.typeOf(id)
+			if b.rec != nil {
+				b.rec.sameAs(te, id)
+			}
+			return t
 		}
 	}
 	return b.typeExpr(te)
@@ -313,6 +326,7 @@ func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, 
 	for t.Kind == types.Pointer && t.Elem != nil {
 		t = t.Elem
 	}
+	pos := at.Start
 	for _, name := range path {
 		if t.Kind != types.Record {
 			b.errorf("bad-field", at, "offsetof(): `%s` has no field named `%s`", t, name).
@@ -324,6 +338,10 @@ func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, 
 			b.places.noField(t, name, at)
 			return 0, false
 		}
+		if b.rec != nil && at.Text() == strings.Join(path, ".") {
+			b.noteOf(Member, t.String(), name, nil, source.Span{File: at.File, Start: pos, End: pos + len(name)}, f.Type)
+		}
+		pos += len(name) + 1
 		off += f.Offset
 		t = f.Type
 	}
@@ -407,7 +425,13 @@ func (b exprs) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
 		return nil, true
 	}
 	if truth {
+		b.unreached(func() {
+			if e.Else != nil {
+				b.exprs.expr(e.Else)
+			}
+		})
 		return &syntax.BlockExpr{At: syntax.At{At: e.Then.At.At}, Block: e.Then}, true
 	}
+	b.unreached(func() { b.stmts.block(e.Then, true) })
 	return e.Else, true
 }

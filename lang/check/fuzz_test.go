@@ -40,9 +40,14 @@ func FuzzCheck(f *testing.F) {
 		}
 		start = time.Now()
 		ft := newFakeTypes()
-		p, ds := check.Check(&check.Input{File: file, Builtins: sigs, Probes: &fakeProbes{types: ft}, Types: ft, Env: &fakeEnv{}, Params: []string{"7", "x"}})
+		p, info, ds := check.Check(&check.Input{File: file, Builtins: sigs, Probes: &fakeProbes{types: ft}, Types: ft, Env: &fakeEnv{}, Params: []string{"7", "x"}})
 		if d := time.Since(start); d > 2*time.Second {
 			t.Fatalf("checking %d bytes took %s", len(script), d)
+		}
+		start = time.Now()
+		describeInfo(info, file)
+		if d := time.Since(start); d > 4*time.Second {
+			t.Fatalf("looking at %d bytes took %s", len(script), d)
 		}
 		if parseErrors.HasErrors() {
 			return // callers stop there; it only must not panic
@@ -80,9 +85,12 @@ func TestHuge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
-			p, ds := run(t, script)
+			p, info, _, ds := learn(t, script)
 			if p == nil && !ds.HasErrors() {
 				t.Error("neither a program nor an error")
+			}
+			for _, d := range info.Defs() {
+				info.UsesOf(d)
 			}
 			if d := time.Since(start); d > 5*time.Second {
 				t.Errorf("took %s", d)

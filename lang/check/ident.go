@@ -28,31 +28,38 @@ func argNumber(name string) (digits string, ok bool) {
 // a builtin value, a C macro constant or an enumerator.
 func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 	if p := b.word(e.Name); p != nil {
+		b.noteParam(e, e.At.At, p)
 		return b.inCaller(p, func() hir.Expr {
 			b.allowAgg = agg
 			return b.exprs.expr(p.expr)
 		})
 	}
 	if f := words[e.Name]; f != nil && f.reserved {
+		b.noteName(Value, e.Name, e)
 		return f.word(b.siteVals, e.At.At)
 	}
 	if _, ok := argNumber(e.Name); ok {
+		b.noteName(Value, e.Name, e)
 		return b.siteVals.argN(e)
 	}
 	if ms := b.c.macros[e.Name]; ms != nil && !b.c.reserved(e.Name) {
 		for _, m := range ms {
 			if len(m.params) == 0 {
+				b.noteMacro(m, e)
 				return b.macros.expand(m, e.At.At, e, nil, agg)
 			}
 		}
 	}
 	if f := wordForm(e.Name); f != nil {
+		b.noteName(Value, e.Name, e)
 		return f(b.siteVals, e.At.At)
 	}
 	if sig := b.c.builtin(e.Name); sig != nil && sig.Bare {
+		b.noteName(Value, e.Name, e)
 		return b.calls.builtin(sig, e.At.At, e.At.At, nil, agg)
 	}
 	if x := b.constant(e.Name, e.At.At); x != nil {
+		b.noteConstant(e, x)
 		return x
 	}
 	if strings.HasPrefix(e.Name, "sarg") {

@@ -17,6 +17,7 @@ func (b stmts) loopVar(e *syntax.Var) *varCell {
 	}
 	v := b.declare(e, e.Name, e.At.At)
 	v.assigned = true
+	b.noteVar(e, true)
 	return v
 }
 

@@ -17,6 +17,7 @@ type macro struct {
 	body   *syntax.Block
 	at     source.Span
 	nameAt source.Span
+	doc    string
 }
 
 // signature spells the parameter kinds: two macros of one name must differ
@@ -40,7 +41,7 @@ func (m *macro) String() string {
 
 // addMacro enters a definition (L-MAC-01, L-MAC-07).
 func (c *checker) addMacro(s *syntax.Macro) {
-	m := &macro{name: s.Name, params: s.Params, body: s.Body, at: s.At.At, nameAt: s.NameAt}
+	m := &macro{name: s.Name, params: s.Params, body: s.Body, at: s.At.At, nameAt: s.NameAt, doc: s.Doc}
 	for _, old := range c.macros[m.name] {
 		if old.signature() == m.signature() {
 			c.out.Errorf("duplicate-macro", s.NameAt, "redefinition of macro `%s`", m.name).
@@ -187,7 +188,7 @@ func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, a
 	}
 	fr := &frame{parent: b.frame, call: at, m: m, id: b.frameID(call), params: make([]binding, len(m.params))}
 	for i, p := range m.params {
-		bind := binding{name: p.Name, kind: p.Kind, expr: args[i], scope: b.scope, frame: b.frame}
+		bind := binding{name: p.Name, kind: p.Kind, node: p, expr: args[i], scope: b.scope, frame: b.frame}
 		switch p.Kind {
 		case syntax.ParamVar:
 			ve := unparen(args[i]).(*syntax.Var)
@@ -196,6 +197,7 @@ func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, a
 				// The macro may be the one that creates it.
 				bind.v = b.declare(ve, ve.Name, ve.At.At)
 			}
+			b.noteVar(ve, false)
 		case syntax.ParamMap:
 			bind.m = b.mapUses.mapOf(unparen(args[i]).(*syntax.Map))
 			if bind.m == nil {

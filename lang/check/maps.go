@@ -17,6 +17,7 @@ func (b mapUses) mapOf(e *syntax.Map) *mapCell {
 	if b.frame != nil {
 		if p := b.frame.param(syntax.ParamMap, e.Name); p != nil {
 			p.m.used = true
+			b.noteMap(e, p.m)
 			return p.m
 		}
 		b.errorf("unhygienic-map", e.At.At, "unhygienic access to map `@%s` in macro `%s`", e.Name, b.frame.m.name).
@@ -29,6 +30,7 @@ func (b mapUses) mapOf(e *syntax.Map) *mapCell {
 		m.at = e.NameAt
 	}
 	m.used = true
+	b.noteMap(e, m)
 	return m
 }
 
@@ -183,6 +185,7 @@ func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 		return
 	}
 	m, key, ok := b.mapAccess(t)
+	b.noteWrite(t, m)
 	if s.Op != "=" {
 		var x hir.Expr = infer.Poison(t.At.At)
 		if ok {

@@ -85,9 +85,10 @@ func (b forms) strLiteral(e *syntax.Call) hir.Expr {
 func (b forms) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bool) {
 	switch e := unparen(e).(type) {
 	case *syntax.Positional:
+		b.typed(e, types.StringType(0))
 		return e, 0, e.N > 0
 	case *syntax.Ident:
-		if w := b.word(e.Name); w != nil {
+		if w := b.wordAt(e); w != nil {
 			b.inCaller(w, func() hir.Expr { p, skip, ok = b.strParam(w.expr); return nil })
 		}
 		return p, skip, ok
@@ -104,6 +105,8 @@ func (b forms) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bo
 			v, neg, lit := infer.ConstInt(b.exprs.value(side[1]))
 			b.out.All = b.out.All[:n]
 			if lit && !neg {
+				b.typed(e, types.StringType(0))
+				b.typed(p, types.StringType(0))
 				return p, v, true
 			}
 		}
@@ -187,6 +190,12 @@ func (b forms) getopt(e *syntax.Call) hir.Expr {
 	if len(args) > 2 {
 		d, _ := infer.StrLit(args[2])
 		o.Doc = d.V
+	}
+	if b.rec != nil {
+		at := e.Args[0].Span()
+		d := b.rec.def("option "+o.Name, func() *Def { return &Def{Kind: Option, Name: o.Name, At: at, Doc: o.Doc} })
+		d.addType(o.Type)
+		b.rec.means(e.Args[0], at, d, false)
 	}
 	if !b.sameOption(&o) {
 		return infer.Poison(e.At.At)

@@ -89,7 +89,7 @@ func TestParamKinds(t *testing.T) {
 			t.Fatalf("%s: %s", tc.call, render(ds))
 		}
 		in.Builtins = table
-		p, ds := check.Check(in)
+		p, _, ds := check.Check(in)
 		if tc.code != "" {
 			d := find(ds, tc.code)
 			if p != nil || d == nil || !strings.Contains(d.Message+d.Label, tc.want) {

@@ -22,6 +22,7 @@ func (c *checker) declarations() {
 	if c.in.File.Source != nil {
 		c.imported[c.in.File.Source.Name] = true
 	}
+	c.files = append(c.files, c.in.File)
 	items := c.withImports(c.in.File, nil)
 	c.csection().Read(items)
 	for name, d := range c.csection().Defines {
@@ -91,6 +92,7 @@ func (c *checker) importFile(from *syntax.File, imp *syntax.Import, items []synt
 		return items
 	}
 	f, ds := syntax.Parse(src)
+	c.files = append(c.files, f)
 	c.out.All = append(c.out.All, ds.All...)
 	for _, it := range f.Items {
 		if k, ok := it.(*syntax.Config); ok {

@@ -51,7 +51,7 @@ func TestConfig(t *testing.T) {
 			t.Fatalf("%s: %s", tc.block, render(ds))
 		}
 		in.Config = tc.env
-		p, ds := check.Check(in)
+		p, _, ds := check.Check(in)
 		if (p == nil) != (tc.want == nil) {
 			t.Errorf("%s: %s:\n%s", tc.row, tc.block, render(ds))
 			continue
@@ -94,7 +94,7 @@ func TestParams(t *testing.T) {
 			t.Fatal(render(ds))
 		}
 		in.Params = tc.params
-		p, ds := check.Check(in)
+		p, _, ds := check.Check(in)
 		if p == nil {
 			t.Errorf("%s: %s: %s", tc.row, tc.body, render(ds))
 			continue
@@ -137,7 +137,7 @@ func TestAttach(t *testing.T) {
 				t.Fatal(render(ds))
 			}
 			in.Params = tc.params
-			p, ds := check.Check(in)
+			p, _, ds := check.Check(in)
 			if p == nil {
 				t.Fatal(render(ds))
 			}
@@ -196,7 +196,7 @@ func TestImport(t *testing.T) {
 			t.Fatal(render(ds))
 		}
 		in.Import = imports
-		p, ds := check.Check(in)
+		p, _, ds := check.Check(in)
 		switch {
 		case tc.code != "":
 			if p != nil || find(ds, tc.code) == nil && !ds.HasErrors() {
@@ -233,7 +233,7 @@ func TestOptions(t *testing.T) {
 	} {
 		in, _ := newInput(t, script)
 		in.Env = &fakeEnv{options: tc.options}
-		p, ds := check.Check(in)
+		p, _, ds := check.Check(in)
 		if tc.bad != "" {
 			if d := find(ds, "bad-option"); d == nil || !strings.Contains(d.Message, tc.bad) {
 				t.Errorf("%v: want %q, got:\n%s", tc.options, tc.bad, render(ds))
@@ -282,7 +282,7 @@ func TestLiveMaps(t *testing.T) {
 	} {
 		in, _ := newInput(t, tc.script)
 		in.Maps = live
-		p, ds := check.Check(in)
+		p, _, ds := check.Check(in)
 		if tc.code != "" {
 			if p != nil || find(ds, tc.code) == nil {
 				t.Errorf("%s: no %s in:\n%s", tc.script, tc.code, render(ds))

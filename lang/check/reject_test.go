@@ -229,7 +229,7 @@ func TestRejections(t *testing.T) {
 				t.Fatalf("%s\n%s", script, render(ds))
 			}
 			in.Params = []string{"parameter"}
-			p, ds := check.Check(in)
+			p, _, ds := check.Check(in)
 			if p != nil {
 				t.Fatalf("accepted: %s", script)
 			}

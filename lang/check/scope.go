@@ -39,7 +39,7 @@ func (b *body) declare(node any, name string, at source.Span) *varCell {
 	k := varKey{node: node, frame: b.frame.number()}
 	v := b.vars[k]
 	if v == nil {
-		v = &varCell{name: name, hv: &hir.Var{Name: name, At: at}}
+		v = &varCell{name: name, node: node, hv: &hir.Var{Name: name, At: at}}
 		if b.vars == nil {
 			b.vars = map[varKey]*varCell{}
 		}
@@ -92,6 +92,7 @@ func (b *body) readVar(e *syntax.Var) hir.Expr {
 	if v == nil {
 		return infer.Poison(e.At.At)
 	}
+	b.noteVar(e, false)
 	if !v.assigned && v.let && !v.readAt.Valid() {
 		v.readAt = e.At.At
 	}
@@ -119,6 +120,7 @@ type frame struct {
 type binding struct {
 	name  string
 	kind  syntax.ParamKind
+	node  *syntax.Param
 	expr  syntax.Expr // word parameters: typed where it was written
 	scope *scope
 	frame *frame
@@ -150,6 +152,15 @@ func (b *body) word(name string) *binding {
 		return nil
 	}
 	return b.frame.param(syntax.ParamWord, name)
+}
+
+// wordAt is word for a word that stands somewhere.
+func (b *body) wordAt(e *syntax.Ident) *binding {
+	p := b.word(e.Name)
+	if p != nil {
+		b.noteParam(e, e.At.At, p)
+	}
+	return p
 }
 
 // inCaller runs f in the place where a word parameter's argument was written.

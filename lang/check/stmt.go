@@ -31,6 +31,14 @@ func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 	for i, s := range blk.Stmts {
 		if ended {
 			b.unreachable(blk, i)
+			b.unreached(func() {
+				for _, s := range blk.Stmts[i:] {
+					b.stmt(s, &hir.Block{})
+				}
+				if blk.Value != nil {
+					b.exprs.expr(blk.Value)
+				}
+			})
 			break
 		}
 		ended = b.stmt(s, out)
@@ -40,6 +48,7 @@ func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 	case ended:
 		if len(blk.Stmts) > 0 && ended {
 			b.warnUnreachable(blk.Value.Span())
+			b.unreached(func() { b.exprs.expr(blk.Value) })
 		}
 	case wantValue:
 		b.allowAgg = agg
@@ -53,6 +62,9 @@ func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 		b.exprStmt(blk.Value, out)
 	}
 	b.depth--
+	if b.rec != nil {
+		b.noteBlock(blk.At.At)
+	}
 	return out
 }
 
@@ -105,9 +117,11 @@ func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 	at := e.Span()
 	switch e := e.(type) {
 	case *syntax.If:
+		b.typed(e, types.VoidType)
 		b.ifStmt(e, out)
 		return false
 	case *syntax.BlockExpr:
+		b.typed(e, types.VoidType)
 		blk := b.block(e.Block, false)
 		out.Stmts = append(out.Stmts, &hir.BlockS{S: hir.S{At: at}, Block: blk})
 		return false
@@ -178,6 +192,7 @@ func (b stmts) let(s *syntax.Let, out *hir.Block) {
 	}
 	v := b.declare(s.Var, name, s.Var.At.At)
 	v.let = true
+	defer b.noteVar(s.Var, s.X != nil)
 	if s.Type != nil {
 		b.declaredType(v, s.Type)
 	}
@@ -289,6 +304,7 @@ func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 		x := b.ops.binary(infer.Ops[s.Op[:len(s.Op)-1]], l, b.exprs.value(s.X), s.At.At)
 		if v := b.lookupVar(t.Name); v != nil {
 			b.setVar(v, x, s.At.At, out)
+			b.noteVar(t, true)
 		}
 		return
 	}
@@ -298,6 +314,7 @@ func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 		v = b.declare(t, t.Name, t.At.At)
 	}
 	b.setVar(v, x, s.At.At, out)
+	b.noteVar(t, true)
 }
 
 // jump types break, continue and return.

@@ -44,6 +44,7 @@ func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 		return b.typeOf(te.Of)
 	case te.Kind == "":
 		if p := b.word(te.Name); p != nil {
+			b.noteParam(te, te.NameAt, p)
 			var t *types.Type
 			b.inCaller(p, func() hir.Expr {
 				if ta, ok := p.expr.(*syntax.TypeArg); ok {
@@ -57,6 +58,7 @@ func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 		}
 	}
 	if t, ok := b.c.csection().Named(te.Kind, te.Name); ok {
+		b.noteType(te.Kind, te.Name, te, te.NameAt, t)
 		return t
 	}
 	at := te.At.At

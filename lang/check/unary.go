@@ -17,7 +17,7 @@ func (b ops) unaryExpr(e *syntax.Unary) hir.Expr {
 		return b.places.addressOf(e)
 	}
 	if v, ok := addressed(e.X); ok && e.Op == "*" {
-		return b.places.readAddressed(v)
+		return b.places.readAddressed(e.X, v)
 	}
 	x := b.exprs.value(e.X)
 	if infer.IsBad(x) {
@@ -134,9 +134,12 @@ func addressed(e syntax.Expr) (*syntax.Var, bool) {
 
 // readAddressed reads the variable; taking its address counts as assigning
 // (T-VAR-05).
-func (b places) readAddressed(e *syntax.Var) hir.Expr {
+func (b places) readAddressed(address syntax.Expr, e *syntax.Var) hir.Expr {
 	if v := b.lookupVar(e.Name); v != nil {
 		v.assigned = true
+		if v.Typ != nil {
+			b.typed(address, types.PointerTo(v.Typ, types.Local))
+		}
 	}
 	return b.readVar(e)
 }
@@ -151,6 +154,7 @@ func (b ops) incDec(target syntax.Expr, op string, post bool, at source.Span) hi
 			return infer.Poison(at)
 		}
 		v.assigned = true
+		b.noteVar(t, true)
 		x.Var = v.hv
 		return b.step(x, &v.Cell, "$"+v.name, "variable")
 	case *syntax.Map:
@@ -158,6 +162,7 @@ func (b ops) incDec(target syntax.Expr, op string, post bool, at source.Span) hi
 		if !ok {
 			return infer.Poison(at)
 		}
+		b.noteWrite(t, m)
 		x.Map, x.Key = m.hm, key
 		m.written = true
 		m.hm.Written, m.hm.Read = true, true

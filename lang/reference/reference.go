@@ -27,17 +27,6 @@ const (
 	Missing               // not supported; Row.Note has the reason
 )
 
-// String returns the status in the words of the reference.
-func (s Status) String() string {
-	switch s {
-	case Differs:
-		return "differs"
-	case Missing:
-		return "missing"
-	}
-	return "works"
-}
-
 // Row is one row of the reference.
 type Row struct {
 	ID     string // such as F-SIGNAL

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"probe/internal/rowid"
 )
 
 func TestLookup(t *testing.T) {
@@ -32,12 +34,12 @@ func TestLinks(t *testing.T) {
 			}
 			for _, r := range s.Rows {
 				n++
-				for _, id := range Mentions(r.Text + " " + r.Note) {
+				for _, id := range rowid.In(r.Text + " " + r.Note) {
 					if _, ok := Lookup(id); !ok {
 						t.Errorf("%s refers to %s, which is no row", r.ID, id)
 					}
 				}
-				if Mentions(r.ID) == nil {
+				if rowid.In(r.ID) == nil {
 					t.Errorf("%s does not look like an id", r.ID)
 				}
 			}
@@ -45,14 +47,6 @@ func TestLinks(t *testing.T) {
 	}
 	if n != len(IDs()) {
 		t.Errorf("%d rows on pages, %d ids", n, len(IDs()))
-	}
-}
-
-func TestMentions(t *testing.T) {
-	got := Mentions("T-OP-05, F-SIGNAL; -p PID, X-Y-Z, UTF-8, A-Z0, `--F-SIGNAL`, CLI-04 M-PRINT-1x")
-	want := []string{"T-OP-05", "F-SIGNAL", "CLI-04"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }
 

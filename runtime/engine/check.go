@@ -114,7 +114,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
 		// The view tells what it has nothing for.
 		config = with(config, "missing_probes", "ignore")
 	}
-	prog, list := check.Check(&check.Input{
+	prog, _, list := check.Check(&check.Input{
 		File: s.Tree, Builtins: stdlib.Signatures(), Probes: c.view.Probes(), Types: c.view.Types(), Env: c.view.Env(),
 		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Maps: o.Maps,
 		Import: find,

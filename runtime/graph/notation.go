@@ -113,8 +113,8 @@ func (t *Tree) ArgText(funcs *Funcs, c *Call, i int) string {
 	return funcs.show(p.Notation, p.Type, bits)
 }
 
-// symbolsMost bounds the symbols that are remembered.
-const symbolsMost = 1 << 16
+// maxSymbols bounds the symbols that are remembered.
+const maxSymbols = 1 << 16
 
 // image is the lowest address of the kernel's and its modules' code and data.
 // Below are the objects on the heap, which are most pointers and have no
@@ -130,7 +130,7 @@ var image = func() uint64 {
 // the symbol at an address, "" where there is none; it is asked once for each.
 func (f *Funcs) NameSymbols(t *Tree, lookup func(addr uint64) string) {
 	f.pointers(t, func(bits uint64) {
-		if _, known := f.Symbols[bits]; known || len(f.Symbols) >= symbolsMost {
+		if _, known := f.Symbols[bits]; known || len(f.Symbols) >= maxSymbols {
 			return
 		}
 		if f.Symbols == nil {

@@ -94,7 +94,7 @@ func loadPrograms(ctx context.Context, obj *object.Object, maps map[string]*ebpf
 			}
 			opts.ModuleBTF = int(f.Fd())
 		}
-		progs[i], errs[i] = bpf.Load(obj.Spec.Programs[p.Name], maps, opts)
+		progs[i], errs[i] = bpf.Load(ctx, obj.Spec.Programs[p.Name], maps, opts)
 	}
 	workers := min(runtime.GOMAXPROCS(0), len(obj.Programs))
 	if len(obj.Programs) < 4 {

@@ -9,7 +9,6 @@ package sink
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -80,7 +79,7 @@ func Names() []string {
 
 // New makes the Sink of a format; "" means text. Its events may come from several
 // goroutines; each comes out in one piece. A failure to write closes Done and is
-// returned by Close; a reader that went away (EPIPE) closes Done only.
+// returned by Close, also when it is a reader that went away (EPIPE).
 func New(format string, c Config) (event.Sink, error) {
 	for i, f := range formats {
 		if f.Name == format || format == "" && i == 0 {
@@ -88,13 +87,4 @@ func New(format string, c Config) (event.Sink, error) {
 		}
 	}
 	return nil, fmt.Errorf("invalid output format %q: this build knows %s", format, strings.Join(Names(), ", "))
-}
-
-// Create opens the file of -o, emptied (CLI-11).
-func Create(name string) (*os.File, error) {
-	f, err := os.Create(name)
-	if err != nil {
-		return nil, fmt.Errorf("open the output file: %w", err)
-	}
-	return f, nil
 }

@@ -2,11 +2,8 @@ package sink
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"sync"
-	"syscall"
 
 	"probe/lang/diag"
 	"probe/runtime/event"
@@ -111,8 +108,5 @@ func (s *stream) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.write(len(s.buf))
-	if errors.Is(s.err, syscall.EPIPE) || errors.Is(s.err, io.ErrClosedPipe) {
-		return nil
-	}
 	return s.err
 }

@@ -116,7 +116,7 @@ func TestHistory(t *testing.T) {
 func TestHistoryIsCut(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "history")
 	var text strings.Builder
-	for i := range 2*historyMost + 1 {
+	for i := range 2*maxHistory + 1 {
 		fmt.Fprintf(&text, "input %d\n", i)
 	}
 	text.WriteString("bad \xff\nbad \x00\n")
@@ -124,12 +124,12 @@ func TestHistoryIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	old, err := (&history{name: name}).load()
-	if err != nil || len(old) != historyMost || old[len(old)-1] != fmt.Sprintf("input %d", 2*historyMost) {
+	if err != nil || len(old) != maxHistory || old[len(old)-1] != fmt.Sprintf("input %d", 2*maxHistory) {
 		t.Errorf("read %d inputs, the last one %q, %v", len(old), old[len(old)-1], err)
 	}
 	st, err := os.Stat(name)
 	b, _ := os.ReadFile(name)
-	if err != nil || st.Mode().Perm() != 0o600 || bytes.Count(b, []byte("\n")) != historyMost {
+	if err != nil || st.Mode().Perm() != 0o600 || bytes.Count(b, []byte("\n")) != maxHistory {
 		t.Errorf("the file has the mode %v and %d lines, %v", st.Mode().Perm(), bytes.Count(b, []byte("\n")), err)
 	}
 }

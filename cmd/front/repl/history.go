@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// historyMost is how many inputs the history keeps from one session to the
+// maxHistory is how many inputs the history keeps from one session to the
 // next.
-const historyMost = 1000
+const maxHistory = 1000
 
 // history is the file with the inputs of earlier sessions, one a line. Inputs
 // are added one by one, so that several sessions at once lose nothing.
@@ -52,8 +52,8 @@ func (h *history) load() ([]string, error) {
 			out = append(out, string(line))
 		}
 	}
-	if len(out) > 2*historyMost {
-		out = out[len(out)-historyMost:]
+	if len(out) > 2*maxHistory {
+		out = out[len(out)-maxHistory:]
 		if err := replaceFile(h.name, strings.Join(out, "\n")+"\n"); err != nil {
 			return out, fmt.Errorf("cut the history: %w", err)
 		}
@@ -61,7 +61,7 @@ func (h *history) load() ([]string, error) {
 	if len(out) > 0 {
 		h.last = out[len(out)-1]
 	}
-	return out[max(len(out)-historyMost, 0):], nil
+	return out[max(len(out)-maxHistory, 0):], nil
 }
 
 // add keeps one input. Inputs may hold secrets, so only their owner may read

@@ -9,7 +9,7 @@ import (
 
 // How much output without a line's end is held back, and for how long.
 const (
-	openMost = 4096
+	maxOpen  = 4096
 	openTime = 300 * time.Millisecond
 )
 
@@ -36,7 +36,7 @@ func (s *screen) Write(p []byte) (int, error) {
 		s.open = append(s.open[:0], s.open[i+1:]...)
 	}
 	switch {
-	case len(s.open) > openMost:
+	case len(s.open) > maxOpen:
 		s.endLine()
 	case len(s.open) > 0 && s.idle == nil:
 		s.idle = time.AfterFunc(openTime, s.Flush)

@@ -68,9 +68,9 @@ func TestScreenHoldsOpenLines(t *testing.T) {
 		t.Errorf("after Flush there is %q", got)
 	}
 	tty.Reset()
-	s.Write([]byte(strings.Repeat("x", openMost+1)))
-	if got := tty.Len(); got != openMost+2 {
-		t.Errorf("a long line without end showed %d bytes, want %d", got, openMost+2)
+	s.Write([]byte(strings.Repeat("x", maxOpen+1)))
+	if got := tty.Len(); got != maxOpen+2 {
+		t.Errorf("a long line without end showed %d bytes, want %d", got, maxOpen+2)
 	}
 }
 

@@ -31,6 +31,7 @@ type Section struct {
 	tags     map[string]*syntax.CStruct
 	laid     map[*syntax.CStruct]bool // laid out, or being so
 	busy     map[*syntax.CStruct]bool // being laid out
+	refs     []Reference
 	depth    int
 }
 
@@ -125,11 +126,13 @@ func (ct *Section) include(inc *syntax.CInclude) {
 	}
 }
 
-func recordKey(union bool, tag string) string {
+func recordKey(union bool, tag string) string { return structWord(union) + " " + tag }
+
+func structWord(union bool) string {
 	if union {
-		return "union " + tag
+		return "union"
 	}
-	return "struct " + tag
+	return "struct"
 }
 
 // enum enters an enum and its constants (L-PRE-09).
@@ -199,6 +202,7 @@ func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
 		}
 		return ct.bad(at, "", t.Name)
 	case syntax.CNamed:
+		ct.refer(t, "")
 		if nt, ok := ct.Named("", t.Name); ok {
 			return nt
 		}
@@ -209,6 +213,7 @@ func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
 		if t.Enum != nil {
 			return ct.enum(t.Enum)
 		}
+		ct.refer(t, "enum")
 		if nt, ok := ct.Named("enum", t.Name); ok {
 			return nt
 		}
@@ -243,12 +248,9 @@ func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
 	}
 	// What it points to may be defined later, or nowhere.
 	if t.Elem.Kind == syntax.CStructRef && t.Elem.Struct == nil {
+		ct.refer(t.Elem, structWord(t.Elem.Union))
 		if _, ok := ct.tags[recordKey(t.Elem.Union, t.Elem.Name)]; !ok {
-			kind := "struct"
-			if t.Elem.Union {
-				kind = "union"
-			}
-			if nt, ok := ct.Named(kind, t.Elem.Name); ok {
+			if nt, ok := ct.Named(structWord(t.Elem.Union), t.Elem.Name); ok {
 				return types.PointerTo(nt, sp)
 			}
 			return types.PointerTo(ct.opaque(t.Elem.Union, t.Elem.Name), sp)
@@ -286,6 +288,7 @@ func (ct *Section) opaque(union bool, tag string) *types.Type {
 func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
 	s := t.Struct
 	if s == nil {
+		ct.refer(t, structWord(t.Union))
 		s = ct.tags[recordKey(t.Union, t.Name)]
 	}
 	if s != nil {
@@ -297,10 +300,7 @@ func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
 		}
 		return r
 	}
-	kind := "struct"
-	if t.Union {
-		kind = "union"
-	}
+	kind := structWord(t.Union)
 	if nt, ok := ct.Named(kind, t.Name); ok {
 		return nt
 	}

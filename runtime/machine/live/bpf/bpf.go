@@ -42,18 +42,11 @@ const (
 
 // bpf makes one system call; attr points to a structure without Go pointers.
 func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
-	for {
-		r, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
-		if errno == 0 {
-			return int(r), nil
-		}
-		// A signal that arrives during verification ends it; the call can be
-		// repeated. BPF_PROG_RUN cannot: see Prog.Run.
-		if errno == unix.EAGAIN && cmd == cmdProgLoad {
-			continue
-		}
+	r, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
+	if errno != 0 {
 		return -1, errno
 	}
+	return int(r), nil
 }
 
 // ptr is a pointer as the kernel's structures hold it.

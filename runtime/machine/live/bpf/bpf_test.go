@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -48,7 +49,7 @@ func TestRunAndMemory(t *testing.T) {
 		asm.Mov.Imm(asm.R0, 0),
 		asm.Return(),
 	}}
-	p, err := Load(spec, map[string]*ebpf.Map{"mem": m}, LoadOptions{})
+	p, err := Load(t.Context(), spec, map[string]*ebpf.Map{"mem": m}, LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,13 +83,13 @@ func TestLoadRefused(t *testing.T) {
 		asm.Mov.Reg(asm.R0, asm.R9),
 		asm.Return(),
 	}}
-	_, err := Load(spec, nil, LoadOptions{})
+	_, err := Load(t.Context(), spec, nil, LoadOptions{})
 	var refused *LoadError
 	if !errors.As(err, &refused) || !strings.Contains(refused.Log, "R9 !read_ok") || !errors.Is(err, unix.EACCES) {
 		t.Errorf("Load = %v, want a *LoadError with the verifier's log", err)
 	}
 	spec.Instructions = asm.Instructions{asm.LoadMapPtr(asm.R1, 0).WithReference("gone"), asm.Mov.Imm(asm.R0, 0), asm.Return()}
-	if _, err := Load(spec, nil, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "no map named gone") {
+	if _, err := Load(t.Context(), spec, nil, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "no map named gone") {
 		t.Errorf("Load without the map = %v", err)
 	}
 }
@@ -96,7 +97,7 @@ func TestLoadRefused(t *testing.T) {
 // TestNoTarget: what was loaded for no target cannot be attached.
 func TestNoTarget(t *testing.T) {
 	needBPF(t)
-	p, err := Load(&ebpf.ProgramSpec{Name: "x", Type: ebpf.RawTracepoint, License: "GPL",
+	p, err := Load(context.Background(), &ebpf.ProgramSpec{Name: "x", Type: ebpf.RawTracepoint, License: "GPL",
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}}, nil, LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +231,7 @@ func TestObjName(t *testing.T) {
 
 func TestAttachErrors(t *testing.T) {
 	needBPF(t)
-	p, err := Load(&ebpf.ProgramSpec{Name: "k", Type: ebpf.Kprobe, License: "GPL",
+	p, err := Load(context.Background(), &ebpf.ProgramSpec{Name: "k", Type: ebpf.Kprobe, License: "GPL",
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}}, nil, LoadOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -2,11 +2,15 @@ package bpf
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
+	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -17,8 +21,9 @@ import (
 
 // Prog is a loaded program.
 type Prog struct {
-	Name string
-	fd   int
+	Name     string
+	Verified Verified
+	fd       int
 }
 
 // LoadOptions are what a ProgramSpec cannot say.
@@ -34,11 +39,27 @@ type LoadOptions struct {
 	LogSize int
 }
 
+// Verified is the verifier's work on a program.
+type Verified struct {
+	// Insns is how many instructions it walked, each as often as it came by;
+	// it gives up at a million. 0 when it did not say.
+	Insns int
+	// Time is what the system call took, compiling to machine code included.
+	Time time.Duration
+}
+
+// slowVerify is the time from which a refused program is not verified again for
+// the log with instructions: what the first log says has to do.
+const slowVerify = time.Second
+
 // LoadError is a program that the kernel refused.
 type LoadError struct {
 	Err error
-	// Log is the verifier's; empty when the refusal came before it ran.
+	// Log is the verifier's; empty when the refusal came before it ran. The lines
+	// with instructions are missing where verifying again would have taken long.
 	Log string
+	// Verified is what the verifier had done when it refused.
+	Verified Verified
 }
 
 // Error is the reason without the log.
@@ -70,8 +91,9 @@ type loadAttr struct {
 const maxLog = 1<<24 - 1
 
 // Load checks and loads one program. Loads of maps are resolved by name in
-// maps. The error is a *LoadError when the kernel refused.
-func Load(spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map, opts LoadOptions) (*Prog, error) {
+// maps. The error is a *LoadError when the kernel refused, and the context's
+// when that ended while the kernel was at it: the verifier gives up at a signal.
+func Load(ctx context.Context, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map, opts LoadOptions) (*Prog, error) {
 	insns := make(asm.Instructions, len(spec.Instructions))
 	copy(insns, spec.Instructions)
 	for i := range insns {
@@ -104,26 +126,76 @@ func Load(spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map, opts LoadOptions) (
 	license := cstring(spec.License)
 	attr.insns, attr.insnCnt = bytesPtr(code.Bytes()), uint32(code.Len()/asm.InstructionSize)
 	attr.license = bytesPtr(license)
-	fd, err := bpf(cmdProgLoad, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	// With this level the log has the reason of a refusal and the sums, and no
+	// instructions, which would cost more than the check itself.
+	brief := make([]byte, briefLog)
+	var pin runtime.Pinner // what lies on a goroutine's stack would move with it
+	defer pin.Unpin()
+	pin.Pin(&brief[0])
+	pin.Pin(&license[0])
+	attr.logLevel, attr.logSize, attr.logBuf = logStats, briefLog, bytesPtr(brief)
+	began := time.Now()
+	fd, err := progLoad(ctx, &attr)
+	if errors.Is(err, unix.ENOSPC) { // the program may be good, the log was too long
+		attr.logLevel, attr.logSize, attr.logBuf = 0, 0, 0
+		fd, err = progLoad(ctx, &attr)
+	}
+	work := Verified{Time: time.Since(began), Insns: processed(cut(brief))}
 	if err == nil {
 		runtime.KeepAlive(code.Bytes())
-		return &Prog{Name: spec.Name, fd: fd}, nil
+		return &Prog{Name: spec.Name, Verified: work, fd: fd}, nil
 	}
-	log := verify(&attr, opts.LogSize)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	log := cut(brief)
+	if log != "" && work.Time < slowVerify {
+		if full := verify(ctx, &attr, opts.LogSize); full != "" {
+			log = full
+		}
+	}
 	runtime.KeepAlive(code.Bytes())
-	runtime.KeepAlive(license)
-	return nil, &LoadError{Err: err, Log: log}
+	return nil, &LoadError{Err: err, Log: log, Verified: work}
+}
+
+// BPF_LOG_STATS, and the room for what it prints.
+const (
+	logStats = 4
+	briefLog = 1 << 13
+)
+
+// cut is a log up to its NUL.
+func cut(buf []byte) string {
+	if n := bytes.IndexByte(buf, 0); n >= 0 {
+		buf = buf[:n]
+	}
+	return string(buf)
+}
+
+// processed reads the sum at the end of a log: "processed 312 insns (limit …".
+func processed(log string) int {
+	const word = "processed "
+	i := strings.LastIndex(log, word)
+	if i < 0 {
+		return 0
+	}
+	digits, _, _ := strings.Cut(log[i+len(word):], " ")
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // verify repeats a refused load with the log switched on.
-func verify(attr *loadAttr, size int) string {
+func verify(ctx context.Context, attr *loadAttr, size int) string {
 	if size <= 0 {
 		size = 1 << 20
 	}
 	for {
 		buf := make([]byte, min(size, maxLog))
 		attr.logLevel, attr.logSize, attr.logBuf = 1, uint32(len(buf)), bytesPtr(buf)
-		fd, err := bpf(cmdProgLoad, unsafe.Pointer(attr), unsafe.Sizeof(*attr))
+		fd, err := progLoad(ctx, attr)
 		if err == nil {
 			unix.Close(fd)
 		}
@@ -131,10 +203,49 @@ func verify(attr *loadAttr, size int) string {
 			size = len(buf) * 4
 			continue
 		}
-		if n := bytes.IndexByte(buf, 0); n >= 0 {
-			buf = buf[:n]
+		return cut(buf)
+	}
+}
+
+// interrupt is how often the thread that loads is sent a signal once its load
+// is not wanted any more: one that comes before the system call is lost.
+const interrupt = 5 * time.Millisecond
+
+// progLoad is BPF_PROG_LOAD. The verifier ends with EAGAIN when its thread has a
+// signal, which may have come for any reason: only the context's end counts.
+func progLoad(ctx context.Context, attr *loadAttr) (int, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tid := unix.Gettid()
+	done, gone := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(gone)
+		tick := time.NewTicker(interrupt)
+		defer tick.Stop()
+		for {
+			// Go uses this signal for itself and takes it at any time.
+			_ = unix.Tgkill(os.Getpid(), tid, unix.SIGURG)
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
 		}
-		return string(buf)
+	})
+	defer func() {
+		close(done)
+		if !stop() {
+			<-gone // the thread belongs to others from here on
+		}
+	}()
+	for {
+		if err := ctx.Err(); err != nil {
+			return -1, err
+		}
+		fd, err := bpf(cmdProgLoad, unsafe.Pointer(attr), unsafe.Sizeof(*attr))
+		if !errors.Is(err, unix.EAGAIN) {
+			return fd, err
+		}
 	}
 }
 

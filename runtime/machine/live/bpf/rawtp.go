@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -39,7 +40,7 @@ func openRawTracepoint(prog int, name string) (int, error) {
 // be. It is kept for the life of the process.
 var greedy = sync.OnceValues(func() (*Prog, error) {
 	const lastArgument = 11 // of MAX_BPF_FUNC_ARGS
-	return Load(&ebpf.ProgramSpec{
+	return Load(context.Background(), &ebpf.ProgramSpec{
 		Name: "p_greedy", Type: ebpf.RawTracepoint, License: "GPL",
 		Instructions: asm.Instructions{
 			asm.LoadMem(asm.R0, asm.R1, 8*lastArgument, asm.DWord),

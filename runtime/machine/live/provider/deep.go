@@ -13,8 +13,8 @@ import (
 // Members that lie close together are read at once: a call of a helper costs
 // more than some bytes that nobody looks at.
 const (
-	deepGap  = 32
-	deepMost = 128 // bytes of an argument
+	deepGap = 32
+	maxDeep = 128 // bytes of an argument
 )
 
 // deep says for the arguments of a site what is read of the structs that they
@@ -79,7 +79,7 @@ func deepArg(row *fgraph.Deep, t *types.Type) *fgraph.DeepArg {
 		m.At = read.At + m.Off - read.Off
 		total = (read.At + read.Size + 7) / 8 * 8
 	}
-	if d.Words = total / 8; d.Words == 0 || total > deepMost {
+	if d.Words = total / 8; d.Words == 0 || total > maxDeep {
 		return nil
 	}
 	return d

@@ -243,8 +243,8 @@ func (r *request) planGraph(g *fgraph.Plan) bool {
 		}
 		g.Source, g.Why = fgraph.BPF, "eBPF, as the config says"
 	default:
-		if err := r.singly(); programs == "" && err != nil && tracer == nil && len(g.Only) > singleMost {
-			programs = fmt.Sprintf("only= matches %d functions, and more than %d are not reached one by one: %v", len(g.Only), singleMost, err)
+		if err := r.singly(); programs == "" && err != nil && tracer == nil && len(g.Only) > maxSingle {
+			programs = fmt.Sprintf("only= matches %d functions, and more than %d are not reached one by one: %v", len(g.Only), maxSingle, err)
 		}
 		switch {
 		case programs == "":

@@ -50,7 +50,7 @@ func (r *request) graphParts(g *fgraph.Plan) []fgraph.Part {
 		parts = append(parts, fgraph.Part{Enter: mark(e), Exit: mark(x)})
 		fns = slices.DeleteFunc(fns, func(f fn) bool { return slices.Contains(shared, f) })
 	}
-	if r.Attach == "" && len(fns) > trampolinesMost && r.set.kprobes() == nil {
+	if r.Attach == "" && len(fns) > maxTrampolines && r.set.kprobes() == nil {
 		enter.kprobes, exit.kprobes = manyTrampolines, manyTrampolines
 	}
 	for _, f := range fns {
@@ -69,18 +69,18 @@ func (r *request) graphParts(g *fgraph.Plan) []fgraph.Part {
 	return parts
 }
 
-// trampolinesMost bounds the functions that get trampolines one by one. They cost
+// maxTrampolines bounds the functions that get trampolines one by one. They cost
 // a call half of what kprobes do, but each that is put away has the kernel walk the
 // list of its functions several times: 110 million instructions on 6.1, where a
 // kprobe and a kretprobe take 25 (docs/performance.md).
-const trampolinesMost = 20
+const maxTrampolines = 20
 
 // manyTrampolines is why more functions get kprobes.
-var manyTrampolines = fmt.Sprintf("more than %d trampolines take long to remove", trampolinesMost)
+var manyTrampolines = fmt.Sprintf("more than %d trampolines take long to remove", maxTrampolines)
 
-// singleMost bounds the functions that get links of their own, which is what the
+// maxSingle bounds the functions that get links of their own, which is what the
 // kernel has to offer when it lacks links to many functions.
-const singleMost = 200
+const maxSingle = 200
 
 // sharing is a way for many functions to have the same programs.
 type sharing struct {
@@ -113,7 +113,7 @@ func (r *request) sharings(n int) []sharing {
 		out = append(out, sharing{(*request).probed, eachSites("config attach is \"kprobe\"")})
 	case multi:
 		out = append(out, sharing{all, pairSites})
-	case n > trampolinesMost:
+	case n > maxTrampolines:
 		out = append(out, sharing{(*request).probed, eachSites(manyTrampolines)})
 	}
 	return out

@@ -23,8 +23,8 @@ func TestSharings(t *testing.T) {
 		{"kprobe", "kprobe", 2, nil, []string{"one kprobe for"}},
 		{"fentry", "fentry", 100, nil, nil},
 		{"no sessions", "", 100, func(o *Options) { o.FsessionMulti, o.KprobeSession = missing, missing }, []string{"kprobe.multi: "}},
-		{"few and no links to many", "", trampolinesMost, func(o *Options) { o.FsessionMulti, o.NoMulti = missing, true }, nil},
-		{"many and no links to many", "", trampolinesMost + 1, func(o *Options) { o.FsessionMulti, o.NoMulti = missing, true }, []string{"one kprobe for"}},
+		{"few and no links to many", "", maxTrampolines, func(o *Options) { o.FsessionMulti, o.NoMulti = missing, true }, nil},
+		{"many and no links to many", "", maxTrampolines + 1, func(o *Options) { o.FsessionMulti, o.NoMulti = missing, true }, []string{"one kprobe for"}},
 		{"no address", "", 100, func(o *Options) { o.FuncIP = missing }, nil},
 		{"no kprobes", "", 100, func(o *Options) { o.Kprobes = missing }, []string{"fsession.multi"}},
 	} {

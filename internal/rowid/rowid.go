@@ -1,4 +1,5 @@
-package reference
+// Package rowid finds the row ids of the language reference in texts.
+package rowid
 
 import "strings"
 
@@ -19,9 +20,9 @@ var families = map[string]form{
 	"F": named | numbered, "B": named, "V": named, "K": named, "TL": named, "X": named,
 }
 
-// Mentions returns the ids in a text, in their order. What has the form of an id
-// is one, whether or not the reference has such a row.
-func Mentions(text string) []string {
+// In returns the ids in a text, in their order. What has the form of an id
+// is one, whether or not lang/reference has such a row.
+func In(text string) []string {
 	var out []string
 	for at := 0; at < len(text); {
 		if !inWord(text[at]) {

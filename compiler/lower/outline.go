@@ -1,0 +1,501 @@
+package lower
+
+import (
+	"probe/compiler/builtin"
+	"probe/compiler/ir"
+	"probe/compiler/target"
+	"probe/lang/hir"
+	"probe/lang/types"
+)
+
+// The verifier walks every path of a program, and stops following one only
+// where it comes to a state that an earlier path covered. A number that is known
+// on one path and another one on the next makes two states of one, and the paths
+// behind multiply. A program with loops or many branches is therefore lowered so
+// that nothing is known where paths meet (program.careful):
+//
+//   - variables live in scratch memory: what is loaded from there is unknown;
+//   - so do keys and values for helpers, since the verifier keeps a state for
+//     each way in which bytes of the stack have been written;
+//   - values that a condition chooses go through forget;
+//   - a turn of a loop, and pieces of what is too long, become global functions,
+//     which the verifier looks at once each, whoever calls them how often.
+//
+// Global functions (5.6) take and return numbers only, so all they share is in
+// scratch memory: variables, arguments of the probe, the result of `return`.
+
+// What a function of this file returns.
+const (
+	wentOn    = 0
+	broke     = 1 // by break, or the loop is over
+	returned  = 2 // the program ends; its result is in memory
+	continued = 3 // by continue
+	elsewhere = 4 // no branch of a chain was taken
+)
+
+// maxFrames is the depth of calls that the kernel allows, MAX_CALL_FRAMES, less
+// one for a function that visits the entries of a map.
+const maxFrames = 8 - 1
+
+// outline makes a global function of a body and returns its number. between is
+// how many functions stand between it and f when it is called.
+func (f *fn) outline(name string, between int, body func(g *fn)) int {
+	g := &fn{program: f.program, vars: map[*hir.Var]*binding{}, outlined: true, frames: f.frames + between + 1}
+	g.b = ir.NewBuilder(f.ir, name)
+	g.f = g.b.F
+	g.f.Global = true
+	n := len(f.ir.Funcs) - 1
+	g.b.Pos = f.b.Pos
+	for v, b := range f.vars {
+		if !b.scalar && !b.pair {
+			c := *b
+			g.vars[v] = &c
+		}
+	}
+	g.loops = []*loop{{outlined: true}}
+	body(g)
+	if !g.b.Done() {
+		g.b.Ret(g.konst(wentOn))
+	}
+	g.b.Finish()
+	return n
+}
+
+// deepest tells whether no more functions may be called from here.
+func (f *fn) deepest() bool { return f.frames+1 > maxFrames }
+
+// between is how many functions a loop needs between itself and its turns, and
+// whether there is room for them.
+func (f *fn) between() (n int, ok bool) {
+	switch t := f.Target(); {
+	case t.Has(target.MayGoto):
+		n = 0
+	case t.Has(target.Loop):
+		n = 1
+	default:
+		n = nestedLoops
+		if f.frames+n+1 > maxFrames {
+			n = 1
+		}
+	}
+	return n, f.frames+n+1 <= maxFrames
+}
+
+// returnWord is the place of the result of a `return` in an outlined function.
+func (f *fn) returnWord() builtin.Place {
+	if f.retOff < 0 {
+		f.retOff = f.region0(8)
+	}
+	return f.far(f.retOff)
+}
+
+// passReturn ends this function as an inner one asked for by `return`.
+func (f *fn) passReturn() {
+	switch {
+	case f.outlined:
+		f.b.Ret(f.konst(returned))
+	case f.inCB:
+		w := f.returnWord()
+		v := f.b.Load(w.Base, w.Off, 8)
+		f.b.Store(f.frame.Base, f.frame.Off+frameRet, 8, f.konst(1))
+		f.b.Store(f.frame.Base, f.frame.Off+frameResult, 8, v)
+		f.b.Ret(f.konst(1))
+	default:
+		w := f.returnWord()
+		f.leaveProgram(f.b.Load(w.Base, w.Off, 8))
+	}
+}
+
+// exits are the ways out of a body other than its end.
+type exits struct{ leave, ret bool }
+
+// exitsOf looks for break and continue that mean a loop around the body, and
+// for return.
+func exitsOf(b *hir.Block) (e exits) {
+	inner := map[hir.Stmt]bool{}
+	mark := func(b *hir.Block) {
+		hir.WalkBlock(b, nil, func(s hir.Stmt) { inner[s] = true })
+	}
+	hir.WalkBlock(b, nil, func(s hir.Stmt) {
+		switch s := s.(type) {
+		case *hir.Return:
+			e.ret = true
+		case *hir.Break, *hir.Continue:
+			e.leave = e.leave || !inner[s]
+		case *hir.ForRange:
+			mark(s.Body)
+		case *hir.ForMap:
+			mark(s.Body)
+		case *hir.While:
+			mark(s.Body)
+		}
+	})
+	return e
+}
+
+// call0 calls an outlined function.
+func (f *fn) call0(n int) ir.Value { return f.b.CallFunc(n, ir.Scalar) }
+
+// run calls an outlined piece of a block and does what it says.
+func (f *fn) run(n int, e exits) ir.Value {
+	r := f.call0(n)
+	test := func(code int64, do func()) {
+		yes, no := f.b.NewBlock("leave"), f.b.NewBlock("on")
+		f.b.If(ir.EQ, 4, r, f.konst(code), yes, no)
+		f.b.UseSealed(yes)
+		do()
+		f.b.UseSealed(no)
+	}
+	if e.ret {
+		test(returned, f.passReturn)
+	}
+	if e.leave {
+		test(broke, func() { f.jumpOut(true) })
+		test(continued, func() { f.jumpOut(false) })
+	}
+	return r
+}
+
+// repeat calls turn until it returns something else than wentOn. A turn has all
+// it knows in memory, so that each call is the same to the verifier.
+func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
+	t := f.Target()
+	out, ret, done := f.b.NewBlock("out"), f.b.NewBlock("returned"), f.b.NewBlock("done")
+	var r ir.Value
+	switch {
+	case t.Has(target.MayGoto):
+		head, in, cut := f.b.NewBlock("loop"), f.b.NewBlock("turn"), f.b.Cold(f.b.NewBlock("cut"))
+		f.b.Jump(head)
+		f.b.Use(head)
+		f.b.MayGoto(in, cut)
+		f.b.UseSealed(cut)
+		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.b.Jump(done)
+		f.b.UseSealed(in)
+		r = f.call0(turn)
+		f.b.If(ir.EQ, 4, r, f.konst(wentOn), head, out)
+		f.b.Seal(head)
+	case t.Has(target.Loop):
+		code := f.far(f.region0(8))
+		f.b.Store(code.Base, code.Off, 8, f.konst(wentOn))
+		off := code.Off
+		n := f.callback("repeat", []ir.Kind{ir.Scalar, ir.PtrStack}, 1, func(g *fn) {
+			r := g.call0(turn)
+			stop, on := g.b.NewBlock("stop"), g.b.NewBlock("on")
+			g.b.If(ir.EQ, 4, r, g.konst(wentOn), on, stop)
+			g.b.UseSealed(stop)
+			w := g.far(off)
+			g.b.Store(w.Base, w.Off, 8, r)
+			g.b.Ret(g.konst(1))
+			g.b.UseSealed(on)
+		})
+		slot := f.local(f.b.Frame(f.b.Slot(8, "none"), 0))
+		f.b.Store(slot.Base, slot.Off, 8, f.konst(0))
+		f.b.Call(ir.HelperLoop, f.konst(maxTurns), f.b.FuncAddr(n), f.Addr(slot), f.konst(0))
+		r = f.b.Load(code.Base, code.Off, 8)
+		cut := f.b.Cold(f.b.NewBlock("cut"))
+		f.b.If(ir.NE, 4, r, f.konst(wentOn), out, cut)
+		f.b.UseSealed(cut)
+		f.Fail(builtin.ErrLoopCut, at.Span(), ir.HelperLoop)
+		f.b.Jump(done)
+	default:
+		// Loops in functions in loops: the verifier walks the turns of each alone.
+		for left := between - 1; left >= 0; left-- {
+			inner := turn
+			turn = f.outline("turns", left, func(g *fn) {
+				g.times(nestedTurns, func() {
+					r := g.call0(inner)
+					stop, on := g.b.NewBlock("stop"), g.b.NewBlock("on")
+					g.b.If(ir.EQ, 4, r, g.konst(wentOn), on, stop)
+					g.b.UseSealed(stop)
+					g.b.Ret(r)
+					g.b.UseSealed(on)
+				})
+			})
+		}
+		r = f.call0(turn)
+		cut := f.b.Cold(f.b.NewBlock("cut"))
+		f.b.If(ir.NE, 4, r, f.konst(wentOn), out, cut)
+		f.b.UseSealed(cut)
+		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.b.Jump(done)
+	}
+	f.b.UseSealed(out)
+	if e.ret {
+		f.b.If(ir.EQ, 4, r, f.konst(returned), ret, done)
+		f.b.UseSealed(ret)
+		f.passReturn()
+	} else {
+		f.b.Jump(done)
+		f.b.UseSealed(ret)
+		f.b.Jump(done)
+	}
+	f.b.UseSealed(done)
+}
+
+// nestedLoops is how many loops are nested, and nestedTurns how often one of the nested functions repeats, where there is
+// nothing better: the square of it is how far loops get.
+const (
+	nestedLoops = 2
+	nestedTurns = 512
+)
+
+// times repeats code a constant number of times.
+func (f *fn) times(n int64, body func()) {
+	i := f.b.NewVar(ir.Scalar)
+	f.b.Set(i, f.konst(0))
+	head, in, done := f.b.NewBlock("times"), f.b.NewBlock("turn"), f.b.NewBlock("done")
+	f.b.Jump(head)
+	f.b.Use(head)
+	f.b.If(ir.ULT, 8, f.b.Get(i), f.konst(n), in, done)
+	f.b.UseSealed(in)
+	body()
+	f.b.Set(i, f.b.BinI(ir.OpAdd, f.b.Get(i), 1))
+	f.b.Jump(head)
+	f.b.Seal(head)
+	f.b.UseSealed(done)
+}
+
+// rangeTurns is for over a range by a function for each turn.
+func (f *fn) rangeTurns(s *hir.ForRange) {
+	t := s.Var.Type
+	next, end := f.region0(8), f.region0(8)
+	from, to := f.Scalar(s.From), f.Scalar(s.To)
+	put := func(off int, v ir.Value) {
+		p := f.far(off)
+		f.b.Store(p.Base, p.Off, 8, v)
+	}
+	put(next, from)
+	put(end, to)
+	f.bind(s.Var)
+	between, _ := f.between()
+	n := f.outline("turn", between, func(g *fn) {
+		np, ep := g.far(next), g.far(end)
+		i := g.b.Load(np.Base, np.Off, 8)
+		c := ir.ULT
+		if t.Signed {
+			c = ir.SLT
+		}
+		run, over := g.b.NewBlock("body"), g.b.NewBlock("over")
+		g.b.If(c, 8, i, g.b.Load(ep.Base, ep.Off, 8), run, over)
+		g.b.UseSealed(over)
+		g.b.Ret(g.konst(broke))
+		g.b.UseSealed(run)
+		g.b.Store(np.Base, np.Off, 8, g.b.BinI(ir.OpAdd, i, 1))
+		g.SetVar(s.Var, builtin.Operand{T: t, V: i})
+		g.loops[0].turn = true
+		g.block(s.Body)
+	})
+	f.repeat(n, between, s, exitsOf(s.Body))
+}
+
+// whileTurns is while by a function for each turn, which tests the condition.
+func (f *fn) whileTurns(s *hir.While) {
+	between, _ := f.between()
+	n := f.outline("turn", between, func(g *fn) {
+		run, over := g.b.NewBlock("body"), g.b.NewBlock("over")
+		g.cond(s.C, run, over)
+		g.b.UseSealed(over)
+		g.b.Ret(g.konst(broke))
+		g.b.UseSealed(run)
+		g.loops[0].turn = true
+		g.block(s.Body)
+	})
+	f.repeat(n, between, s, exitsOf(s.Body))
+}
+
+// pieceWork is the work from which statements become functions, and what goes
+// into one.
+const pieceWork = 1_500
+
+// pieces lowers the statements of a block, those of a long one in functions.
+func (f *fn) pieces(stmts []hir.Stmt) {
+	if !f.careful || f.deepest() || workOf(stmts) <= 2*pieceWork {
+		for _, s := range stmts {
+			f.stmt(s)
+		}
+		return
+	}
+	for i := 0; i < len(stmts); {
+		j, work := i, 0
+		for j < len(stmts) && f.movable(stmts[j]) && work < pieceWork {
+			work += workOf(stmts[j : j+1])
+			j++
+		}
+		if j-i < 2 {
+			f.stmt(stmts[i])
+			i++
+			continue
+		}
+		run := stmts[i:j]
+		for _, s := range run {
+			if v, ok := s.(*hir.SetVar); ok {
+				f.bind(v.Var)
+			}
+		}
+		n := f.outline("piece", 0, func(g *fn) {
+			for _, s := range run {
+				g.stmt(s)
+			}
+		})
+		f.run(n, exitsOf(&hir.Block{Stmts: run}))
+		i = j
+	}
+}
+
+// movable tells whether a statement may stand in another function.
+func (f *fn) movable(s hir.Stmt) bool {
+	return !f.needsCtx(&hir.Block{Stmts: []hir.Stmt{s}})
+}
+
+// chain lowers `if … else if … else if …` with many arms: some arms in each
+// function. It reports whether it did.
+func (f *fn) chain(e *hir.Cond) bool {
+	if !f.careful || f.deepest() {
+		return false
+	}
+	type arm struct {
+		c    hir.Expr
+		body hir.Expr
+	}
+	var arms []arm
+	work := 0
+	last := hir.Expr(e)
+	for {
+		c, ok := next(last)
+		if !ok {
+			break
+		}
+		if f.needsCtxExpr(c.C) || f.needsCtxExpr(c.Then) {
+			return false
+		}
+		arms = append(arms, arm{c.C, c.Then})
+		work += 16 + workOfExpr(c.C) + workOfExpr(c.Then)
+		last = c.Else
+	}
+	if len(arms) < 8 || work <= pieceWork {
+		return false
+	}
+	if f.needsCtxExpr(last) {
+		return false
+	}
+	done := f.b.NewBlock("endif")
+	for i := 0; i < len(arms); {
+		j, work := i, 0
+		for j < len(arms) && work < pieceWork {
+			work += 16 + workOfExpr(arms[j].c) + workOfExpr(arms[j].body)
+			j++
+		}
+		group := arms[i:j]
+		var x exits
+		for _, a := range group {
+			if b := blockOf(a.body); b != nil {
+				y := exitsOf(b)
+				x.leave, x.ret = x.leave || y.leave, x.ret || y.ret
+			}
+		}
+		n := f.outline("arms", 0, func(g *fn) {
+			for _, a := range group {
+				t, n := g.b.NewBlock("then"), g.b.NewBlock("else")
+				g.cond(a.c, t, n)
+				g.b.UseSealed(t)
+				if !hir.IsNil(a.body) {
+					g.Operand(a.body)
+				}
+				if !g.b.Done() {
+					g.b.Ret(g.konst(wentOn))
+				}
+				g.b.UseSealed(n)
+			}
+			g.b.Ret(g.konst(elsewhere))
+		})
+		r := f.run(n, x)
+		more := f.b.NewBlock("more")
+		f.b.If(ir.EQ, 4, r, f.konst(elsewhere), more, done)
+		f.b.UseSealed(more)
+		i = j
+	}
+	if !hir.IsNil(last) {
+		f.Operand(last)
+	}
+	f.b.Jump(done)
+	f.b.UseSealed(done)
+	return true
+}
+
+// next unwraps the condition that an else consists of.
+func next(e hir.Expr) (*hir.Cond, bool) {
+	switch e := e.(type) {
+	case *hir.Cond:
+		if e != nil && (e.T == nil || e.T.Kind == types.Void) {
+			return e, true
+		}
+	case *hir.BlockX:
+		if e == nil || e.Block == nil {
+			return nil, false
+		}
+		switch {
+		case len(e.Block.Stmts) == 0:
+			return next(e.Block.Value)
+		case len(e.Block.Stmts) == 1 && hir.IsNil(e.Block.Value):
+			if ev, ok := e.Block.Stmts[0].(*hir.Eval); ok {
+				return next(ev.X)
+			}
+		}
+	}
+	return nil, false
+}
+
+func blockOf(e hir.Expr) *hir.Block {
+	if b, ok := e.(*hir.BlockX); ok && b != nil {
+		return b.Block
+	}
+	if hir.IsNil(e) {
+		return nil
+	}
+	return &hir.Block{Value: e}
+}
+
+// keepArgs puts the arguments that the body reads into scratch memory, where
+// outlined functions, which have no context, find them.
+func (f *fn) keepArgs(pr *hir.Probe) {
+	keep := func(a *hir.Arg) {
+		if _, have := f.kept[a]; have || !a.Type.IsScalar() || !f.keepable(a) {
+			return
+		}
+		off := f.region0(8)
+		p := f.far(off)
+		f.b.Store(p.Base, p.Off, 8, f.plain(f.Argument(a, pr.At)))
+		if f.kept == nil {
+			f.kept = map[*hir.Arg]int{}
+		}
+		f.kept[a] = off
+	}
+	hir.WalkBlock(pr.Body, func(e hir.Expr) {
+		switch e := e.(type) {
+		case *hir.ArgRef:
+			keep(&f.site.Args[e.N])
+		case *hir.Retval:
+			if f.site.Ret != nil {
+				keep(f.site.Ret)
+			}
+		}
+	}, nil)
+}
+
+// keepable leaves out what is not read from the context itself.
+func (f *fn) keepable(a *hir.Arg) bool {
+	switch a.Loc.Kind {
+	case hir.LocCtx, hir.LocSlot, hir.LocReg, hir.LocSaved:
+		return true
+	}
+	return false
+}
+
+// forget makes a number that a condition chose unknown to the verifier.
+func (f *fn) forget(v ir.Value) ir.Value {
+	if !f.careful || f.f.Ins(v).Kind != ir.Scalar {
+		return v
+	}
+	return f.b.Bin(ir.OpAdd, v, f.hiddenZero())
+}

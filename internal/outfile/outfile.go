@@ -1,0 +1,167 @@
+// Package outfile writes files that take the place of others only when there is
+// something to take their place with.
+package outfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// File is a file that is written beside the one whose name it will have. Until
+// Keep the old file stays as it is; Close without Keep leaves no trace. What is
+// no regular file (a device, a pipe) is written directly. It is safe for
+// concurrent use.
+type File struct {
+	mu   sync.Mutex
+	f    *os.File
+	name string // where it goes
+	temp string // where it is; "" when it is in its place
+	cut  bool   // it is the old file, to be emptied by Keep
+	err  error  // of Keep
+	done bool   // closed
+}
+
+// Create starts a file. An error tells that the name cannot be written to.
+func Create(name string) (*File, error) {
+	path, err := follow(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the output file: %w", err)
+	}
+	st, err := os.Stat(path)
+	switch {
+	case err == nil && !st.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open the output file: %w", err)
+		}
+		return &File{f: f, name: path}, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("open the output file: %w", err)
+	}
+	old := err == nil
+	if old {
+		// Rights to the folder do not stand for rights to the file.
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open the output file: %w", err)
+		}
+		beside, temp, err := createBeside(path)
+		if err != nil {
+			return &File{f: f, name: path, cut: true}, nil // the folder takes no other file
+		}
+		f.Close()
+		// Only root can give files away; others own what they replace, or are
+		// about to.
+		if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+			_ = beside.Chown(int(sys.Uid), int(sys.Gid))
+		}
+		if err := beside.Chmod(st.Mode().Perm()); err != nil {
+			beside.Close()
+			os.Remove(temp)
+			return nil, fmt.Errorf("open the output file: %w", err)
+		}
+		return &File{f: beside, name: path, temp: temp}, nil
+	}
+	f, temp, err := createBeside(path)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			pe.Path = name // the name that the user knows
+		}
+		return nil, fmt.Errorf("open the output file: %w", err)
+	}
+	return &File{f: f, name: path, temp: temp}, nil
+}
+
+// follow is the name behind symbolic links, which stay what they are. What the
+// last one names need not exist.
+func follow(name string) (string, error) {
+	const maxLinks = 40 // as the kernel has it
+	for range maxLinks {
+		to, err := os.Readlink(name)
+		if err != nil {
+			return name, nil // no link, or what opening it will tell
+		}
+		if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
+			return name, nil // links of /proc/self/fd are no names
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(name), to)
+		}
+		name = to
+	}
+	return "", &fs.PathError{Op: "open", Path: name, Err: syscall.ELOOP}
+}
+
+// createBeside creates a new file in the folder of another.
+func createBeside(path string) (f *os.File, temp string, err error) {
+	dir, base := filepath.Split(path)
+	for range 100 {
+		temp = filepath.Join(dir, "."+base+"."+strconv.FormatUint(rand.Uint64(), 36))
+		f, err = os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return f, temp, err
+}
+
+// Write writes. The first bytes put the file in its place.
+func (f *File) Write(b []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.keep(); err != nil {
+		return 0, err
+	}
+	n, err := f.f.Write(b)
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		pe.Path = f.name
+	}
+	return n, err
+}
+
+// Keep puts the file in its place. Calling it again does nothing.
+func (f *File) Keep() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keep()
+}
+
+func (f *File) keep() error {
+	switch {
+	case f.err != nil || f.done:
+	case f.cut:
+		f.err, f.cut = f.f.Truncate(0), false
+	case f.temp != "":
+		if f.err = os.Rename(f.temp, f.name); f.err == nil {
+			f.temp = ""
+		}
+	}
+	return f.err
+}
+
+// Close closes the file; one that was not kept is gone. The error is the first
+// of Keep and of closing. Calling it again does nothing.
+func (f *File) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.done {
+		return f.err
+	}
+	f.done = true
+	if f.temp != "" {
+		os.Remove(f.temp)
+	}
+	if err := f.f.Close(); f.err == nil {
+		f.err = err
+	}
+	return f.err
+}

@@ -1,0 +1,483 @@
+package check
+
+import (
+	"strings"
+
+	"probe/lang/check/infer"
+	"probe/lang/hir"
+	"probe/lang/source"
+	"probe/lang/syntax"
+	"probe/lang/types"
+)
+
+// The functions here write down for Info what the typing of a body finds. They
+// do nothing unless it is typed for Info.
+
+// phase is how far a check has come.
+type phase uint8
+
+const (
+	begun phase = iota
+	attached
+)
+
+// blockScope is a block with the variables that were created in it.
+type blockScope struct {
+	at   source.Span
+	defs []*Def
+}
+
+// learned notes the type and the value of an expression.
+func (b *body) learned(n syntax.Node, x hir.Expr) {
+	if b.rec == nil || n == nil || x == nil {
+		return
+	}
+	f := b.rec.at(n)
+	t := x.Type()
+	switch m := x.(type) { // a whole map stands for its values
+	case *hir.MapArg:
+		t = b.c.maps[m.Map.Name].value.Typ
+	case *hir.MapElem:
+		t = b.c.maps[m.Map.Name].value.Typ
+	}
+	if t == nil || infer.IsBad(x) {
+		return
+	}
+	f.types = addType(f.types, t)
+	if f.def != nil && f.def.Kind == Param {
+		f.def.addType(t)
+	}
+	c := (*types.Const)(nil)
+	if infer.IsLiteral(x) {
+		c = infer.ConstOf(x)
+	}
+	switch {
+	case c == nil:
+		f.varied = true
+	case len(f.consts) == 0:
+		f.consts = append(f.consts, c)
+	case f.consts[0].Int != c.Int || f.consts[0].Str != c.Str:
+		f.varied = true
+	}
+}
+
+// typed notes the type of a node that has no value of its own.
+func (b *body) typed(n syntax.Node, t *types.Type) {
+	if b.rec != nil && t != nil {
+		b.learned(n, &hir.VarRef{X: hir.X{T: t}})
+	}
+}
+
+// addType adds a type to a list that does not have it.
+func addType(list []*types.Type, t *types.Type) []*types.Type {
+	t = infer.Settle(t)
+	for _, o := range list {
+		if o == t || infer.SameType(o, t) && o.Space == t.Space && o.String() == t.String() {
+			return list
+		}
+	}
+	return append(list, t)
+}
+
+// at is what is known of a node, so far nothing perhaps.
+func (i *Info) at(n syntax.Node) *fact {
+	if e, ok := n.(syntax.Expr); ok {
+		n = unparen(e)
+	}
+	f := i.nodes[n]
+	if f == nil {
+		f = &fact{}
+		i.nodes[n] = f
+	}
+	return f
+}
+
+// def finds or makes the definition of a key.
+func (i *Info) def(key any, fresh func() *Def) *Def {
+	d := i.defs[key]
+	if d == nil {
+		d = fresh()
+		i.defs[key] = d
+		if d.At.Valid() {
+			d.use(Use{At: d.At})
+		}
+	}
+	return d
+}
+
+// sameAs notes for n what is known of another node that stands for it.
+func (i *Info) sameAs(n, o syntax.Node) {
+	if f := i.nodes[o]; f != nil {
+		i.nodes[n] = f
+	}
+	for _, d := range i.defs {
+		for k := range d.uses {
+			if d.uses[k].Node == o {
+				d.uses[k].Node = n
+			}
+		}
+	}
+}
+
+// means notes that a node names a definition; name is where.
+func (i *Info) means(n syntax.Node, name source.Span, d *Def, write bool) {
+	var f *fact
+	if n != nil {
+		f = i.at(n)
+	}
+	if f == nil {
+	} else if f.def == nil {
+		f.def = d
+	} else if f.def.root() != d.root() && f.def.Kind == d.Kind && d.Kind == Variable {
+		f.def.join(d)
+	}
+	if name.Valid() {
+		d.use(Use{Node: n, At: name, Write: write})
+	}
+}
+
+// noteVar notes what $name means at a node: a variable, or the parameter of a
+// macro.
+func (b *body) noteVar(e *syntax.Var, write bool) {
+	if b.rec == nil {
+		return
+	}
+	v := b.scope.lookup(e.Name)
+	if v == nil && b.frame != nil {
+		if p := b.frame.param(syntax.ParamVar, e.Name); p != nil {
+			b.typed(e, p.v.Typ)
+			b.rec.means(e, e.At.At, b.rec.paramDef(b.frame.m, p.node), write)
+			return
+		}
+	}
+	if v != nil {
+		b.typed(e, v.Typ)
+		b.rec.means(e, e.At.At, b.rec.varDef(v), write)
+	}
+}
+
+func (i *Info) varDef(v *varCell) *Def {
+	return i.def(v.node, func() *Def { return &Def{Kind: Variable, Name: "$" + v.name, At: v.hv.At} })
+}
+
+func (i *Info) paramDef(m *macro, p *syntax.Param) *Def {
+	return i.def(p, func() *Def {
+		sign := [...]string{"", "$", "@"}[p.Kind]
+		return &Def{Kind: Param, Name: sign + p.Name, Of: m.name, At: p.At.At}
+	})
+}
+
+func (i *Info) mapDef(m *mapCell) *Def {
+	return i.def(m, func() *Def { return &Def{Kind: Map, Name: m.label(), At: m.at} })
+}
+
+// noteMap notes what @name means at a node.
+func (b *body) noteMap(e *syntax.Map, m *mapCell) {
+	if b.rec == nil {
+		return
+	}
+	d := b.rec.mapDef(m)
+	if b.frame != nil {
+		if p := b.frame.param(syntax.ParamMap, e.Name); p != nil {
+			d = b.rec.paramDef(b.frame.m, p.node)
+			if m.value.Typ != nil {
+				d.addType(m.value.Typ)
+			}
+		}
+	}
+	at := e.NameAt
+	if !at.Valid() {
+		at = e.At.At
+	}
+	b.rec.means(e, at, d, false)
+	if e.Keys == nil && m.value.Typ != nil {
+		b.typed(e, m.value.Typ)
+	}
+}
+
+// noteWrite marks a map that is assigned to.
+func (b *body) noteWrite(e *syntax.Map, m *mapCell) {
+	if b.rec == nil || m == nil {
+		return
+	}
+	if f := b.rec.at(e); f.def != nil {
+		f.def.use(Use{Node: e, At: e.NameAt, Write: true})
+	}
+	if m.value.Typ != nil {
+		b.typed(e, m.value.Typ)
+	}
+}
+
+// noteMacro notes a call of a macro.
+func (b *body) noteMacro(m *macro, n syntax.Node) {
+	if b.rec != nil {
+		b.rec.means(n, nameOf(n), b.rec.macroDef(m), false)
+	}
+}
+
+// macroDef is the definition of a macro; those of one name are one, since a
+// call means whichever fits.
+func (i *Info) macroDef(m *macro) *Def {
+	d := i.def("macro "+m.name, func() *Def { return &Def{Kind: Macro, Name: m.name, At: m.nameAt, Doc: m.doc} })
+	d.use(Use{At: m.nameAt})
+	return d
+}
+
+// nameOf is where the name of a call or a word stands.
+func nameOf(n syntax.Node) source.Span {
+	switch n := n.(type) {
+	case *syntax.Call:
+		return n.NameAt
+	case *syntax.Field:
+		return n.NameAt
+	}
+	return n.Span()
+}
+
+// noteName notes a name of the library or the language.
+func (b *body) noteName(kind DefKind, name string, n syntax.Node) {
+	if b.rec == nil {
+		return
+	}
+	sig := b.c.in.Builtins[name]
+	d := b.rec.def(kind.String()+" "+name, func() *Def {
+		d := &Def{Kind: kind, Name: name, Sig: sig}
+		if sig != nil {
+			d.Doc = sig.Doc
+		}
+		if kind == Setting {
+			d.Doc = settingDoc(name)
+		}
+		return d
+	})
+	b.rec.means(n, nameOf(n), d, false)
+}
+
+// noteOf notes a name that belongs to something: a member, an argument.
+func (b *body) noteOf(kind DefKind, of, name string, n syntax.Node, at source.Span, t *types.Type) {
+	if b.rec == nil {
+		return
+	}
+	d := b.rec.def([3]string{kind.String(), of, name}, func() *Def {
+		d := &Def{Kind: kind, Name: name, Of: of}
+		if kind == Member {
+			d.At, _ = b.c.csection().MemberAt(of, name)
+		}
+		return d
+	})
+	if t != nil {
+		d.addType(t)
+	}
+	b.rec.means(n, at, d, false)
+}
+
+// noteType notes the name of a type.
+func (b *body) noteType(kind, name string, n syntax.Node, at source.Span, t *types.Type) {
+	if b.rec != nil {
+		d := b.rec.typeDef(b.c, kind, name)
+		d.addType(t)
+		b.rec.means(n, at, d, false)
+	}
+}
+
+func (i *Info) typeDef(c *checker, kind, name string) *Def {
+	return i.def([3]string{TypeName.String(), kind, name}, func() *Def {
+		d := &Def{Kind: TypeName, Name: name, Of: kind}
+		d.At, _ = c.csection().TypeAt(kind, name)
+		return d
+	})
+}
+
+// noteConstant notes the name of a constant.
+func (b *body) noteConstant(e *syntax.Ident, x hir.Expr) {
+	if b.rec == nil {
+		return
+	}
+	var d *Def
+	if m := b.c.cmacros[e.Name]; m != nil {
+		d = b.rec.def(m, func() *Def { return &Def{Kind: CMacro, Name: e.Name, At: m.def.NameAt} })
+	} else {
+		d = b.rec.def("constant "+e.Name, func() *Def {
+			d := &Def{Kind: Enumerator, Name: e.Name}
+			d.At, _ = b.c.csection().ConstantAt(e.Name)
+			return d
+		})
+	}
+	if !infer.IsBad(x) {
+		d.addType(x.Type())
+	}
+	b.rec.means(e, e.At.At, d, false)
+}
+
+// noteParam notes a word that stands for the argument of a macro.
+func (b *body) noteParam(n syntax.Node, at source.Span, p *binding) {
+	if b.rec != nil {
+		b.rec.means(n, at, b.rec.paramDef(b.frame.m, p.node), false)
+	}
+}
+
+// noteBlock notes the names that exist in a block that was just typed.
+func (b *body) noteBlock(at source.Span) {
+	if b.rec == nil {
+		return
+	}
+	s := &blockScope{at: at}
+	for sc := b.scope; sc != nil; sc = sc.parent {
+		for _, v := range sc.vars {
+			s.defs = append(s.defs, b.rec.varDef(v))
+		}
+	}
+	if b.frame != nil {
+		for k := range b.frame.params {
+			s.defs = append(s.defs, b.rec.paramDef(b.frame.m, b.frame.params[k].node))
+		}
+	}
+	b.rec.scopes = append(b.rec.scopes, s)
+}
+
+// unreached types for Info what the program does not have: the branch that is
+// not taken, statements after the end. Nothing is said about it, and it changes
+// no type.
+func (b *body) unreached(f func()) {
+	if b.rec == nil {
+		return
+	}
+	n := len(b.out.All)
+	b.frozen++
+	f()
+	b.frozen--
+	b.out.All = b.out.All[:n]
+}
+
+// declared notes what stands outside of probes.
+func (i *Info) declared() {
+	c := i.c
+	for _, m := range c.mapList {
+		d := i.mapDef(m)
+		if m.declAt.Valid() {
+			d.At = m.declAt
+		}
+		if m.value.Typ != nil {
+			d.addType(m.value.Typ)
+		}
+		d.Key = m.key.Typ
+	}
+	for _, ms := range c.macros {
+		for _, m := range ms {
+			i.macroDef(m)
+			for _, p := range m.params {
+				d := i.paramDef(m, p)
+				i.means(p, p.At.At, d, false)
+			}
+		}
+	}
+	for _, r := range c.csection().References() {
+		d := i.typeDef(c, r.Kind, r.Name)
+		d.use(Use{At: r.At})
+	}
+	for _, f := range i.files {
+		for _, it := range f.Items {
+			i.item(it)
+		}
+	}
+}
+
+// item notes the names that an item defines or uses.
+func (i *Info) item(it syntax.Item) {
+	switch it := it.(type) {
+	case *syntax.Import:
+		i.literal(it.Path)
+	case *syntax.MapDecl:
+		i.literal(it.Entries)
+		if m := i.c.maps[it.Name]; m != nil {
+			i.means(it, it.NameAt, i.mapDef(m), false)
+		}
+	case *syntax.Macro:
+		if d := i.defs["macro "+it.Name]; d != nil {
+			i.means(it, it.NameAt, d, false)
+		}
+	case *syntax.NamedProbe:
+		i.means(it, it.NameAt, i.probeDef(it), false)
+	case *syntax.Config:
+		for _, e := range it.Entries {
+			at := e.At.At
+			at.End = at.Start + len(e.Key)
+			d := i.def(Setting.String()+" "+e.Key, func() *Def {
+				return &Def{Kind: Setting, Name: e.Key, Doc: settingDoc(e.Key)}
+			})
+			i.means(e, at, d, true)
+			i.literal(e.Value)
+		}
+	case *syntax.Probe:
+		for _, ap := range it.Attach {
+			if np := i.c.named[strings.TrimSpace(ap.Raw)]; np != nil {
+				i.means(ap, ap.At.At, i.probeDef(np), false)
+			}
+		}
+	}
+}
+
+// literal notes a literal that no body has.
+func (i *Info) literal(e syntax.Expr) {
+	b := &body{rec: i}
+	switch e := e.(type) {
+	case *syntax.IntLit:
+		b.learned(e, infer.Lit(e.At.At, e.Value, false))
+	case *syntax.StringLit:
+		if e != nil {
+			b.learned(e, infer.Str(e.At.At, e.Value))
+		}
+	case *syntax.BoolLit:
+		b.learned(e, infer.Bool(e.At.At, e.Value))
+	}
+}
+
+// settingDoc is the help text of a configuration variable.
+func settingDoc(name string) string {
+	for _, v := range ConfigVars() {
+		if v.Name == name {
+			return v.Doc
+		}
+	}
+	return ""
+}
+
+func (i *Info) probeDef(np *syntax.NamedProbe) *Def {
+	return i.def(np, func() *Def { return &Def{Kind: ProbeName, Name: np.Name, At: np.NameAt, Doc: np.Doc} })
+}
+
+// variables takes over the types of a body's variables.
+func (i *Info) variables(b *body) {
+	for _, v := range b.live {
+		if v.Typ != nil {
+			i.varDef(v).root().addType(v.Typ)
+		}
+	}
+}
+
+// finish puts the result in order.
+func (i *Info) finish() {
+	for _, d := range i.defs {
+		if d.root() == d {
+			d.sortUses()
+		}
+	}
+}
+
+// stubBodies makes a body without a site for each probe that has none, so that
+// something is known of it.
+func (c *checker) stubBodies() {
+	has := map[*syntax.Probe]bool{}
+	for _, b := range c.bodies {
+		has[b.src] = true
+	}
+	for _, p := range c.probes {
+		if has[p] || len(p.Attach) == 0 {
+			continue
+		}
+		ap := p.Attach[0]
+		kind, _, _ := strings.Cut(ap.Raw, ":")
+		c.addBody(p, ap, &hir.Site{Provider: strings.TrimSpace(kind), Type: "unknown", Name: strings.TrimSpace(ap.Raw)})
+		c.bodies[len(c.bodies)-1].stub = true
+	}
+}

@@ -1,0 +1,247 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
+)
+
+func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
+
+// The limits of one program. Guests are emulated, some twenty times slower than
+// the machine below, so the time that counts is that by the number of
+// instructions: a verifier walks a million in a second or two.
+const (
+	maxVerified = 500_000
+	giveUp      = 60 * time.Second
+)
+
+// count is how many generated scripts are loaded on each kernel: PROBE_SCRIPTS,
+// or few.
+func count(t *testing.T) int {
+	s := os.Getenv("PROBE_SCRIPTS")
+	if s == "" {
+		return 40
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		t.Fatalf("PROBE_SCRIPTS=%s is not a number of scripts", s)
+	}
+	return n
+}
+
+// firstSeed is where the seeds of this release start; the next one moves it.
+const firstSeed = 1_000
+
+// options are what scripts for a kernel may use.
+func options(kernel string) Options {
+	return Options{MapLoops: kernel != "5.10", Tracepoints: true, Traced: true}
+}
+
+// TestGenerated loads generated scripts: none is refused.
+func TestGenerated(t *testing.T) {
+	run(t, func(kernel string) []Job {
+		var jobs []Job
+		for i := range count(t) {
+			seed := uint64(firstSeed + i)
+			jobs = append(jobs, Job{Name: fmt.Sprintf("seed %d", seed), Text: Script(seed, options(kernel))})
+		}
+		return jobs
+	}, func(t *testing.T, _ string, r Result, _ string) {
+		if r.Error != "" {
+			t.Errorf("not compiled: %s", r.Error)
+		}
+	})
+}
+
+// TestRefusedOnce loads what a kernel refused, or took minutes for, in the past.
+// A script whose first line is "// not on KERNELS: CODE" is refused there by
+// probe itself.
+func TestRefusedOnce(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.bt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatal("there are no scripts in testdata")
+	}
+	run(t, func(string) []Job {
+		jobs := made()
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			jobs = append(jobs, Job{Name: filepath.Base(name), Text: string(text)})
+		}
+		return jobs
+	}, func(t *testing.T, kernel string, r Result, text string) {
+		want := expected(text, kernel)
+		if r.Code != want || want == "" && r.Error != "" {
+			t.Errorf("code %q (%s), want %q", r.Code, r.Error, want)
+		}
+	})
+}
+
+// expected is the code of the message that refuses a script on a kernel, "" for
+// none.
+func expected(text, kernel string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	rest, ok := strings.CutPrefix(line, "// not on ")
+	if !ok {
+		return ""
+	}
+	kernels, code, _ := strings.Cut(rest, ": ")
+	if slices.Contains(strings.Fields(kernels), kernel) {
+		return code
+	}
+	return ""
+}
+
+// made are scripts that are long because something is repeated.
+func made() []Job {
+	join := func(n int, sep string, f func(i int) string) string {
+		var out []string
+		for i := range n {
+			out = append(out, f(i))
+		}
+		return strings.Join(out, sep)
+	}
+	return []Job{
+		{"80 conditions", "kprobe:vfs_read { $x = 0; " + join(80, " ", func(i int) string {
+			return fmt.Sprintf("if (arg2 & %d) { $x += %d; }", 1<<(i%60), i)
+		}) + " if ($x > 100) { @ = count(); } }"},
+		{"1000 else if", "kprobe:vfs_read { $v = arg2; " + join(1000, " else ", func(i int) string {
+			return fmt.Sprintf("if ($v == %d) { @a = %d; }", i, i)
+		}) + " }"},
+		{"1000 else if of an argument", "kprobe:vfs_read { " + join(1000, " else ", func(i int) string {
+			return fmt.Sprintf("if (arg2 == %d) { @a = %d; }", i, i)
+		}) + " }"},
+		{"1000 assignments", "kprobe:vfs_read { " + join(1000, " ", func(i int) string {
+			return fmt.Sprintf("@m%d[%d] = %d;", i%10, i, i)
+		}) + " }"},
+	}
+}
+
+// run loads jobs on each kernel and complains of what is refused or slow. check
+// gets each result.
+func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, kernel string, r Result, text string)) {
+	drive, err := guest.BuildProgram(t.Context(), "./test/load/drive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup := guesttest.Setup{NoProbe: true, Files: map[string]string{"/bin/drive": drive}}
+	guesttest.RunWith(t, setup, func(t *testing.T, g *guest.Guest) {
+		kernel := t.Name()[strings.LastIndexByte(t.Name(), '/')+1:]
+		list := jobs(kernel)
+		var in bytes.Buffer
+		for _, j := range list {
+			if err := json.NewEncoder(&in).Encode(j); err != nil {
+				t.Fatal(err)
+			}
+		}
+		res, err := g.Run(t.Context(), guest.Cmd{
+			Args:    []string{"/bin/drive", "-limit", giveUp.String()},
+			Stdin:   in.String(),
+			Timeout: time.Duration(len(list))*2*time.Second + 10*time.Minute,
+		})
+		if err != nil || !res.OK() {
+			t.Fatalf("status %d, %v\n%s", res.Code, err, res.Stderr)
+		}
+		results := parse(t, res.Stdout)
+		if len(results) != len(list) {
+			t.Fatalf("%d results for %d scripts", len(results), len(list))
+		}
+		s := summary{}
+		for i, r := range results {
+			t.Run(r.Name, func(t *testing.T) {
+				check(t, kernel, r, list[i].Text)
+				judge(t, r)
+				if t.Failed() {
+					t.Logf("%s", list[i].Text)
+				}
+			})
+			s.add(r)
+		}
+		t.Log(s)
+	})
+}
+
+func parse(t *testing.T, text string) []Result {
+	var out []Result
+	for sc := bufio.NewScanner(strings.NewReader(text)); sc.Scan(); {
+		var r Result
+		if err := json.Unmarshal(sc.Bytes(), &r); err != nil {
+			t.Fatalf("%v: %s", err, sc.Text())
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// judge complains of programs that were refused or took long.
+func judge(t *testing.T, r Result) {
+	for _, p := range r.Programs {
+		switch {
+		case p.Refused != "":
+			t.Errorf("%s (%d instructions) was refused: %s", p.Name, p.Insns, p.Refused)
+		case p.Slow:
+			t.Errorf("%s (%d instructions) was still loading after %v", p.Name, p.Insns, giveUp)
+		case p.Verified > maxVerified:
+			t.Errorf("%s (%d instructions): the verifier walked %d", p.Name, p.Insns, p.Verified)
+		}
+	}
+}
+
+// summary is what a run has seen.
+type summary struct {
+	scripts, programs, most int
+	verified                []int
+	longest                 time.Duration
+}
+
+func (s *summary) add(r Result) {
+	s.scripts++
+	for _, p := range r.Programs {
+		s.programs++
+		s.verified = append(s.verified, p.Verified)
+		s.most, s.longest = max(s.most, p.Verified), max(s.longest, p.Time)
+	}
+}
+
+// String is one line.
+func (s summary) String() string {
+	slices.Sort(s.verified)
+	median := 0
+	if n := len(s.verified); n > 0 {
+		median = s.verified[n/2]
+	}
+	return fmt.Sprintf("%d scripts, %d programs; verified: median %d, most %d; longest load %v", s.scripts, s.programs, median, s.most, s.longest)
+}
+
+// TestSame: a seed stands for one script.
+func TestSame(t *testing.T) {
+	o := Options{MapLoops: true, Tracepoints: true, Traced: true}
+	seen := map[string]bool{}
+	for seed := range uint64(50) {
+		a := Script(seed, o)
+		if a != Script(seed, o) {
+			t.Fatalf("seed %d gives two scripts", seed)
+		}
+		seen[a] = true
+	}
+	if len(seen) < 50 {
+		t.Errorf("50 seeds give %d scripts", len(seen))
+	}
+}
