@@ -14,6 +14,7 @@ import (
 	"probe/compiler/ir"
 	"probe/compiler/ir/irgen"
 	"probe/compiler/lower"
+	"probe/compiler/target"
 	"probe/compiler/object"
 	"probe/compiler/pass"
 	"probe/internal/golden"
@@ -39,11 +40,13 @@ func script(t *testing.T, c *golden.Case, name string) lowered {
 		t.Fatal(list.All)
 	}
 	pid, _ := strconv.Atoi(c.Option("pid"))
-	target := compilertest.Targets()[name]
-	target.NsPid = c.Option("namespace") == "yes"
-	target.CommOff, _ = strconv.Atoi(c.Option("commoff"))
+	tg := compilertest.Targets()[name]
+	tg.NsPid = c.Option("namespace") == "yes"
+	if tg.CommOff, _ = strconv.Atoi(c.Option("commoff")); tg.CommOff > 0 {
+		tg.Features.Add(target.CommOffset)
+	}
 	return lowered{lower.Lower(p, lower.Config{
-		Target: target, Builtins: stdlib.Table(), Types: k,
+		Target: tg, Builtins: stdlib.Table(), Types: k,
 		PID: pid, Comm: c.Option("comm"), Lookups: c.Option("lookups") == "yes", HashOnly: c.Option("hashonly") == "yes",
 		Ints: p.ConfigInt,
 	}), name}
