@@ -16,8 +16,17 @@ TIMEOUT  ?= 45m
 # order, so that none of them is left to run alone at the end.
 PACKAGES := ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./internal/guest ./runtime/lab ./...
 
+# Where install puts things.
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+MANDIR  ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+PROBE   ?= bin/probe
+
 .DEFAULT_GOAL := help
-.PHONY: help build test test-all guests fuzz demo bench docs check fmt clean distclean
+.PHONY: help build test test-all guests fuzz demo bench docs check install uninstall fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +64,7 @@ bench: build ## measure speed and write the tables of docs/performance.md
 	$(GO) run ./test/bench
 
 docs: ## write the parts of docs/ that the code is the source of
+	$(GO) run ./cmd/probe __pages .
 	$(GO) run ./test/docs/gen
 
 # What the tools report, in the order of what they cost. govulncheck needs its
@@ -74,6 +84,21 @@ check: ## format, vet, staticcheck, go.mod, generated files, dead code, known vu
 
 fmt: ## format the Go files
 	$(GOFILES) | xargs gofmt -w
+
+# DESTDIR is put before every path, for packages.
+install: ## install the program, its manual pages and completions below PREFIX
+	@test -x $(PROBE) || $(MAKE) --no-print-directory build
+	install -D -m 755 $(PROBE) $(DESTDIR)$(BINDIR)/probe
+	install -d $(DESTDIR)$(MANDIR)/man1
+	install -m 644 docs/man/*.1 $(DESTDIR)$(MANDIR)/man1
+	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	sed 's/NAME/probe/g' cmd/front/cli/shell/bash > $(DESTDIR)$(BASHDIR)/probe
+	sed 's/NAME/probe/g' cmd/front/cli/shell/zsh > $(DESTDIR)$(ZSHDIR)/_probe
+	sed 's/NAME/probe/g' cmd/front/cli/shell/fish > $(DESTDIR)$(FISHDIR)/probe.fish
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/probe $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(wildcard docs/man/*.1)))
+	rm -f $(DESTDIR)$(BASHDIR)/probe $(DESTDIR)$(ZSHDIR)/_probe $(DESTDIR)$(FISHDIR)/probe.fish
 
 clean: ## remove what was built
 	rm -rf bin .cache/bin .cache/tmp

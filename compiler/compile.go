@@ -49,14 +49,14 @@ type Config struct {
 
 // Needs is what Compile may ask of the target. The Target of the Config is not
 // used: it is made of the answers.
-func Needs(p *hir.Program, cfg Config) target.Set {
+func Needs(p *hir.Script, cfg Config) target.Set {
 	return lower.Needs(p, cfg.Builtins, cfg.Comm, cfg.HashOnly)
 }
 
 // Compile turns a checked script into an object. Complaints are about what the
 // target kernel cannot do; a fault of the compiler itself is reported as an
 // internal error that names the stage, never as a panic.
-func Compile(p *hir.Program, cfg Config) (obj *Object, out diag.List) {
+func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	stage := "lower"
 	defer func() {
 		if r := recover(); r != nil {

@@ -4,7 +4,7 @@
 //
 // The pipeline, with the dump stage that shows each step:
 //
-//	hir.Program   typed tree from lang/check             --stage hir
+//	hir.Script   typed tree from lang/check             --stage hir
 //	lower         typed tree to SSA, one ir.Prog a probe  --stage ir-lowered
 //	pass          rewrites, in the order of pass.Table    --stage ir
 //	regalloc      ten registers, spill slots

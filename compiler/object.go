@@ -4,14 +4,14 @@ import "probe/compiler/object"
 
 // The parts of a compiled script; see package object.
 type (
-	Object      = object.Object
-	Program     = object.Program
-	Role        = object.Role
-	Map         = object.Map
-	StorageKind = object.StorageKind
-	Event       = object.Event
-	EventArg    = object.EventArg
-	ErrorSite   = object.ErrorSite
+	Object       = object.Object
+	Program      = object.Program
+	Role         = object.Role
+	Map          = object.Map
+	StorageKind  = object.StorageKind
+	RecordLayout = object.RecordLayout
+	RecordField  = object.RecordField
+	ErrorSite    = object.ErrorSite
 )
 
 // The constants of package object.

@@ -12,7 +12,7 @@ import (
 	"probe/lang/types"
 )
 
-// rows is every record, sorted by name within its subject.
+// rows is every record by its subject.
 var rows = [][]*builtin.Func{
 	aggregations, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
 }

@@ -3,10 +3,13 @@ package test
 
 import (
 	_ "embed"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,5 +127,69 @@ func TestLayers(t *testing.T) {
 				t.Errorf("%s imports %s: upward", pkg, im)
 			}
 		}
+	}
+}
+
+// TestNoSingletons fails on what a package below runtime/machine remembers in a
+// variable of its own: facts belong to the value of the machine that they are
+// about.
+func TestNoSingletons(t *testing.T) {
+	remembers := regexp.MustCompile(`\bsync\.(Once|OnceValue|OnceValues|OnceFunc|Map)\b|\batomic\.`)
+	err := filepath.WalkDir("../runtime/machine", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		set := token.NewFileSet()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(set, path, text, 0)
+		if err != nil {
+			return err
+		}
+		for _, decl := range file.Decls {
+			g, ok := decl.(*ast.GenDecl)
+			if !ok || g.Tok != token.VAR {
+				continue
+			}
+			if src := string(text[set.Position(g.Pos()).Offset:set.Position(g.End()).Offset]); remembers.MatchString(src) {
+				t.Errorf("%s: %s", set.Position(g.Pos()), src)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOneJoin fails where anybody but the engine takes a script from check to
+// compilation. What lies below the engine tests itself with machines of its own.
+func TestOneJoin(t *testing.T) {
+	below := []string{"lang/", "compiler/", "stdlib/", "runtime/engine/", "internal/"}
+	joins := regexp.MustCompile(`\b(check\.Check|compiler\.Compile)\(`)
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != ".." {
+			return filepath.SkipDir
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, "../"))
+		if !strings.HasSuffix(path, ".go") || slices.ContainsFunc(below, func(b string) bool { return strings.HasPrefix(name, b) }) {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if found := joins.FindString(string(text)); found != "" && name != "test/imports_test.go" {
+			t.Errorf("%s calls %s): the engine does that", name, found)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

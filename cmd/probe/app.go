@@ -6,6 +6,8 @@ import "probe/cmd/front/cli"
 type command struct {
 	cli.Command
 	run func(o *options, std stdio) int
+	// wrong is the exit code of a wrong command line; 0 is exitUsage.
+	wrong int
 }
 
 // commands is the table of commands, in the order in which help lists them. It
@@ -16,7 +18,7 @@ func init() {
 	commands = []*command{
 		runCommand, recordCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
 		explainCommand, helpCommand, labCommand, replCommand, graphCommand, showCommand, diffCommand, exportCommand,
-		cleanupCommand, doctorCommand, completionCommand, versionCommand,
+		cleanupCommand, doctorCommand, completionCommand, versionCommand, pagesCommand,
 	}
 }
 
@@ -59,18 +61,21 @@ var appExamples = []cli.Example{
 	{Command: "probe record -o route.jsonl.zst route_graph", About: "Keeps the output and the call graphs of a script in a file."},
 }
 
+// scriptCommands are the commands that compile a script.
+const scriptCommands = "run record check dump repl"
+
 var environmentEntries = []cli.Entry{
-	{Name: "BPFTRACE_NAME", About: "Sets the configuration variable NAME, in upper case here, as a config block in the script would: BPFTRACE_MAX_STRLEN=200."},
-	{Name: "BPFTRACE_BTF", About: "Names a file with raw BTF to read the types of the kernel from, as --btf does."},
-	{Name: "BPFTRACE_COLOR", About: "Colours messages: always, never, or on a terminal (auto, the default)."},
-	{Name: "NO_COLOR", About: "Switches colours off if it is not empty."},
-	{Name: "PATH", About: "Is where -c and uprobe: find programs."},
-	{Name: "XDG_STATE_HOME, HOME", About: "Are where the prompt keeps its history."},
+	{Name: "BPFTRACE_NAME", About: "Sets the configuration variable NAME, in upper case here, as a config block in the script would: BPFTRACE_MAX_STRLEN=200.", Commands: scriptCommands},
+	{Name: "BPFTRACE_BTF", About: "Names a file with raw BTF to read the types of the kernel from, as --btf does.", Commands: scriptCommands + " ls"},
+	{Name: "BPFTRACE_COLOR", About: "Colours messages: always, never, or on a terminal (auto, the default).", Commands: scriptCommands},
+	{Name: "NO_COLOR", About: "Switches colours off if it is not empty.", Commands: scriptCommands},
+	{Name: "PATH", About: "Is where -c and uprobe: find programs.", Commands: "run record"},
+	{Name: "XDG_STATE_HOME, HOME", About: "Are where the prompt keeps its history.", Commands: "repl"},
 }
 
 var fileEntries = []cli.Entry{
-	{Name: "/sys/kernel/btf/vmlinux", About: "The types of the running kernel."},
-	{Name: "/sys/kernel/tracing", About: "The kernel's tracing directory: tracepoints, and the functions that can be traced."},
-	{Name: "/run/probe", About: "The lock of graph recordings, and the journal of tracing settings that `probe cleanup` puts back."},
-	{Name: "~/.local/state/probe/history", About: "The history of the prompt."},
+	{Name: "/sys/kernel/btf/vmlinux", About: "The types of the running kernel.", Commands: scriptCommands + " ls"},
+	{Name: "/sys/kernel/tracing", About: "The kernel's tracing directory: tracepoints, and the functions that can be traced.", Commands: scriptCommands + " ls graph"},
+	{Name: "/run/probe", About: "The lock of graph recordings, and the journal of tracing settings that `probe cleanup` puts back.", Commands: "graph cleanup"},
+	{Name: "~/.local/state/probe/history", About: "The history of the prompt.", Commands: "repl"},
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -374,7 +373,7 @@ func exportFormats() []cli.Section {
 func labCases() []cli.Section {
 	var out []cli.Section
 	for _, l := range lab.Scenarios() {
-		s := cli.Section{Title: fmt.Sprintf("Cases of %s (%s)", l.Name, l.Title)}
+		s := cli.Section{Title: "Cases of " + l.Name}
 		for _, c := range l.Cases {
 			s.Entries = append(s.Entries, cli.Entry{Name: c.Name, About: c.Title + ": " + c.What})
 		}

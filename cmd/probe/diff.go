@@ -21,7 +21,7 @@ var diffCommand = &command{
 		},
 		SeeAlso: []string{"record", "graph", "show"},
 	},
-	run: runDiff,
+	run: runDiff, wrong: diffTrouble,
 }
 
 // loadBoth reads two recordings at the same time. The messages come in order.

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/cmd/front/cli"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/feature"
-	"probe/runtime/machine/live/tracefs"
 )
 
 var doctorCommand = &command{
@@ -21,7 +21,7 @@ var doctorCommand = &command{
 		SeeAlso:  []string{"ls", "version"},
 	},
 	run: func(_ *options, std stdio) int {
-		doctor(std.out, feature.Host())
+		doctor(std.out, live.New(live.Options{}))
 		return exitOK
 	},
 }
@@ -42,7 +42,8 @@ var doctorGroups = []struct {
 }
 
 // doctor prints one page.
-func doctor(w io.Writer, set *feature.Set) {
+func doctor(w io.Writer, m *live.Machine) {
+	set := m.Features()
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		fmt.Fprintf(w, "kernel       %s %s\n", unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:]))
@@ -65,7 +66,7 @@ func doctor(w io.Writer, set *feature.Set) {
 	} else if mode != "" {
 		fmt.Fprintf(w, "lockdown     %s: the kernel refuses some probes, whoever asks\n", mode)
 	}
-	if _, err := tracefs.Host(); err != nil {
+	if _, err := m.Tracefs(); err != nil {
 		fmt.Fprintf(w, "tracefs      %v\n", err)
 	} else {
 		fmt.Fprintf(w, "tracefs      mounted\n")

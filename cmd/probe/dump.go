@@ -73,7 +73,7 @@ func dumpStage(o *options, std stdio) int {
 
 // dumpTypes lists what the checker found out: the types of maps, variables,
 // arguments and results.
-func dumpTypes(p *hir.Program, std stdio) {
+func dumpTypes(p *hir.Script, std stdio) {
 	for _, m := range p.Maps {
 		key := ""
 		if m.Key != nil {

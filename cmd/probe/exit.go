@@ -20,13 +20,12 @@ const (
 
 // statuses are the exit codes as the reference and the manual pages list them.
 var statuses = []cli.Status{
-	{Code: "0", About: "The command did what it was asked to, or a signal ended it in order."},
+	{Code: "0", About: "The command did what it was asked to, or a signal ended it in order. For a comparison: both sides have the same call trees."},
 	{Code: "N", Commands: "run record repl", About: "The script called exit(N)."},
-	{Code: "0", Commands: "diff lab", About: "The compared recordings, or the two cases of --compare, have the same call trees."},
-	{Code: "1", Commands: "diff lab", About: "They differ."},
-	{Code: "2", Commands: "diff lab", About: "They cannot be compared: a file cannot be read, has no call trees, or a case cannot be recorded."},
-	{Code: "1", About: "The command line, the script or its parameters are wrong, a file cannot be read, or privileges are missing. Nothing ran."},
+	{Code: "1", Except: "diff", About: "The command line, the script or its parameters are wrong, a file cannot be read, or privileges are missing. Nothing ran."},
+	{Code: "1", Commands: "diff lab", About: "The compared call trees differ (lab: with --compare)."},
+	{Code: "2", Commands: "diff lab", About: "The two sides cannot be compared: a file cannot be read or has no call trees, a case cannot be recorded (lab: with --compare), or the command line of diff is wrong."},
 	{Code: "2", Commands: "run record check dump repl", About: "The compiler made a mistake: this is a bug of probe, and the message says what to report."},
 	{Code: "3", Commands: "run record graph show", About: "With --strict: the result is incomplete."},
-	{Code: "255", Commands: "run record graph show export lab repl", About: "The kernel refused to load or attach a program, the machine failed during the run, or the output cannot be written."},
+	{Code: "255", Except: "diff", About: "The kernel refused to load or attach a program, the machine failed during the run, or the output cannot be written."},
 }

@@ -23,7 +23,7 @@ import (
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/proto"
 	"probe/runtime/graph/record"
-	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/machine/live"
 )
 
 var graphCommand = &command{
@@ -61,12 +61,14 @@ const defaultDepth = 16
 
 // treeRun is one run of "probe graph".
 type treeRun struct {
-	o      *options
-	std    stdio
-	style  graph.Style
-	funcs  graph.Funcs
-	offset time.Duration  // from CLOCK_MONOTONIC to the wall clock
-	out    *record.Writer // nil when trees are printed
+	o     *options
+	std   stdio
+	style graph.Style
+	funcs graph.Funcs
+	// functions knows those of this kernel; nil where a recording is shown.
+	functions *proto.Kernel
+	offset    time.Duration  // from CLOCK_MONOTONIC to the wall clock
+	out       *record.Writer // nil when trees are printed
 	// threads are those of the chosen process when the recording started.
 	threads []int32
 
@@ -88,14 +90,16 @@ func runGraph(o *options, std stdio) int {
 		fail(std, usageError(o.command, err))
 		return exitUsage
 	}
-	tfs, err := tracefs.Host()
+	m := live.New(live.Options{})
+	r.functions = proto.New(m.Types(), m.Symbols())
+	tfs, err := m.Tracefs()
 	if err != nil {
 		return graphFailed(std, err)
 	}
 	if err := writable(o.out); err != nil {
 		return graphFailed(std, err)
 	}
-	opts, err := sourceOptions(o, tfs, std)
+	opts, err := sourceOptions(o, m, tfs, std)
 	if err != nil {
 		return graphFailed(std, err)
 	}
@@ -131,7 +135,7 @@ func runGraph(o *options, std stdio) int {
 		runCtx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	err = src.Record(runCtx, &r.funcs, proto.Fill, r.tree)
+	err = src.Record(runCtx, &r.funcs, r.functions.Fill, r.tree)
 	missed := src.MissedReturns()
 	slow := time.AfterFunc(time.Second, func() { r.say("putting the tracing settings back …") })
 	if closeErr := src.Close(); err == nil {
@@ -224,7 +228,7 @@ func (r *treeRun) tree(t *graph.Tree) bool {
 	if t.Incomplete() {
 		r.incomplete++
 	}
-	r.funcs.NameSymbols(t, proto.Symbol)
+	r.funcs.NameSymbols(t, r.functions.Symbol)
 	if r.err = r.print(t); r.err != nil {
 		return false
 	}

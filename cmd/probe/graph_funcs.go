@@ -14,6 +14,7 @@ import (
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/proto"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
 )
@@ -24,9 +25,9 @@ import (
 const maxReturns = 32
 
 // sourceOptions turns names and patterns into the functions of this kernel.
-func sourceOptions(o *options, tfs *tracefs.FS, std stdio) (ftrace.Options, error) {
+func sourceOptions(o *options, m *live.Machine, tfs *tracefs.FS, std stdio) (ftrace.Options, error) {
 	g := &o.graph
-	opts := ftrace.Options{Depth: int(min(g.depth, 200)) + 1, Args: g.args, BufferKB: int(min(g.bufferKB, 1<<20))}
+	opts := ftrace.Options{Symbols: m.Symbols(), Depth: int(min(g.depth, 200)) + 1, Args: g.args, BufferKB: int(min(g.bufferKB, 1<<20))}
 	if g.bufferKB > 0 {
 		opts.BufferKB = max(opts.BufferKB, 64)
 	}
@@ -47,7 +48,8 @@ func sourceOptions(o *options, tfs *tracefs.FS, std stdio) (ftrace.Options, erro
 	}
 	opts.Returns = append(opts.Returns, returns...)
 	slices.Sort(opts.Returns)
-	opts.Returns = slices.DeleteFunc(slices.Compact(opts.Returns), returnsNothing)
+	functions := proto.New(m.Types(), m.Symbols())
+	opts.Returns = slices.DeleteFunc(slices.Compact(opts.Returns), func(name string) bool { return returnsNothing(functions, name) })
 	all := func(patterns string) []string {
 		if err != nil {
 			return nil
@@ -76,10 +78,11 @@ func sourceOptions(o *options, tfs *tracefs.FS, std stdio) (ftrace.Options, erro
 	return opts, err
 }
 
-// returnsNothing tells the functions of which the kernel's types say so.
-func returnsNothing(name string) bool {
+// returnsNothing reports whether the kernel's types say that a function has no
+// result.
+func returnsNothing(k *proto.Kernel, name string) bool {
 	f := graph.Func{Name: name}
-	proto.Fill(&f)
+	k.Fill(&f)
 	return f.Result == graph.Void
 }
 

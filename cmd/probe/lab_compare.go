@@ -17,7 +17,7 @@ import (
 	"probe/runtime/graph/proto"
 	"probe/runtime/graph/record"
 	"probe/runtime/lab"
-	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/machine/live"
 )
 
 // comparison says what is recorded to compare two cases of a lab.
@@ -200,7 +200,8 @@ func keepCase(o *options, side *diff.Side, report *lab.Report, kase lab.Case, wh
 
 // recordLookups records calls until stop.
 func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tree func(*graph.Tree)) (stop func() error, err error) {
-	tfs, err := tracefs.Host()
+	m := live.New(live.Options{})
+	tfs, err := m.Tracefs()
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +209,7 @@ func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tr
 	if err != nil {
 		return nil, err
 	}
-	opts := ftrace.Options{Only: list.Framing(), OnlyPatterns: patterns(what.only)}
+	opts := ftrace.Options{Symbols: m.Symbols(), Only: list.Framing(), OnlyPatterns: patterns(what.only)}
 	if opts.Funcs, err = list.Find(what.root); err != nil {
 		return nil, err
 	}
@@ -237,7 +238,7 @@ func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tr
 				done <- fmt.Errorf("internal error while recording: %v", p)
 			}
 		}()
-		done <- src.Record(recording, funcs, proto.Fill, func(t *graph.Tree) bool { tree(t); return true })
+		done <- src.Record(recording, funcs, proto.New(m.Types(), m.Symbols()).Fill, func(t *graph.Tree) bool { tree(t); return true })
 	}()
 	return func() error {
 		cancel()

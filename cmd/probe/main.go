@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -102,7 +103,7 @@ func (c *command) invoke(words []string, std stdio) int {
 			d.Notes, d.Helps = append(m.Notes, d.Notes...), append(m.Helps, d.Helps...)
 		}
 		fail(std, d)
-		return exitUsage
+		return cmp.Or(c.wrong, exitUsage)
 	}
 	o.words, o.named = p.Operands, p.Named
 	return c.run(o, std)

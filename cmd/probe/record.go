@@ -103,7 +103,7 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 
 // graphRoots are the functions whose trees a script asks for, and what records
 // them when that is the same for all.
-func graphRoots(p *hir.Program) (funcs []string, from string) {
+func graphRoots(p *hir.Script) (funcs []string, from string) {
 	sources := map[fgraph.Source]string{fgraph.BPF: "bpf", fgraph.Ftrace: "ftrace"}
 	for _, pr := range p.Probes {
 		g := fgraph.Of(pr.Site)
@@ -200,7 +200,7 @@ func (r *recorder) event(e event.Event) error {
 	if !ok {
 		return nil
 	}
-	out := record.Event{Time: r.start0 + int64(time.Since(r.start)), JSON: shown.JSON, Text: string(shown.Text), Message: string(shown.Message)}
+	out := record.Output{Time: r.start0 + int64(time.Since(r.start)), JSON: shown.JSON, Text: string(shown.Text), Message: string(shown.Message)}
 	for _, id := range shown.Graphs {
 		if n, ok := r.known[id]; ok {
 			out.Trees = append(out.Trees, n)

@@ -237,6 +237,9 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		_ = out.Keep() // a failure is kept as well, for the next one
 		notify(std)
 	}
+	if f, ok := std.err.(*os.File); ok && isTerminal(f) {
+		opts.Slow = func(what string) { fmt.Fprintf(f, "%s …\n", what) }
+	}
 	if o.verbose {
 		var mu sync.Mutex
 		opts.Verbose = func(text string) {

@@ -165,7 +165,7 @@ func inReg(name, reg string, t *types.Type) hir.Arg {
 }
 
 // Check parses and checks a script for a Kernel.
-func (k *Kernel) Check(script string) (*hir.Program, diag.List) {
+func (k *Kernel) Check(script string) (*hir.Script, diag.List) {
 	tree, list := syntax.Parse(source.New("test", script))
 	if list.HasErrors() {
 		return nil, list

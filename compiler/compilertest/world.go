@@ -25,6 +25,7 @@ type World struct {
 	maps  map[string]*ir.EnvMap
 	out   strings.Builder
 	read  int // records that were shown
+	sent  []*builtin.Record
 	// memoryOf is what a step can name (number).
 	memoryOf map[string]*ir.Region
 }
@@ -238,6 +239,7 @@ func (w *World) records() {
 			}
 			args = append(args, value.Value{T: a.Type, B: b})
 		}
+		w.sent = append(w.sent, &builtin.Record{Fn: ev.Fn, Format: ev.Format, Args: args, Call: ev.Call})
 		fmt.Fprintf(&w.out, "%s: ", ev.Fn.Sig.Name)
 		switch {
 		case ev.Format != nil:
@@ -258,8 +260,11 @@ func (w *World) records() {
 	}
 }
 
+// Records are those that programs have sent, as user space gets them.
+func (w *World) Records() []*builtin.Record { return w.sent }
+
 // graph shows a record of a call graph: the call, and an event in each line.
-func (w *World) graph(ev *object.Event, args []value.Value) {
+func (w *World) graph(ev *object.RecordLayout, args []value.Value) {
 	r := fgraph.Read(&builtin.Record{Fn: ev.Fn, Args: args, Call: ev.Call})
 	fmt.Fprintf(&w.out, "thread %d of %d %s, probe %d, from %d to %d, result %#x, lost %d", r.ID.TID, r.PID, r.Comm, r.ID.Probe, r.Start, r.ID.Time, r.Ret, r.Lost)
 	whole := r.Each(func(e *fgraph.Event) {

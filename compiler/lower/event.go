@@ -32,7 +32,7 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 			return f.Zeroed(c.T)
 		}
 	}
-	if b.Event != nil {
+	if b.UserHalf != nil {
 		f.emit(b, c)
 		return builtin.Operand{T: types.VoidType}
 	}
@@ -68,7 +68,7 @@ func isFormatArg(c *hir.Call, i int) bool { return c.Sig.Format >= 0 && i > c.Si
 // emit writes a record for an asynchronous call: reserve, fill, submit, with
 // no way out in between, so that the record is released on every path.
 func (f *fn) emit(b *builtin.Func, c *hir.Call) {
-	ev := &object.Event{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: b, Call: callInfo(c, f.site.Name)}
+	ev := &object.RecordLayout{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: b, Call: callInfo(c, f.site.Name)}
 	if c.Sig.Format >= 0 {
 		ev.Format, _ = value.ParseFormat(c.Format)
 	}
@@ -79,13 +79,13 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	add := func(t *types.Type) int {
 		a := max(t.Align(), 1)
 		off := (ev.Size + a - 1) / a * a
-		ev.Args = append(ev.Args, object.EventArg{Type: t, Off: off})
+		ev.Args = append(ev.Args, object.RecordField{Type: t, Off: off})
 		ev.Size = off + t.Size
 		return off
 	}
 	var ready []builtin.Operand
-	if b.Event.Prepare != nil {
-		ready = b.Event.Prepare(f, c)
+	if b.UserHalf.Prepare != nil {
+		ready = b.UserHalf.Prepare(f, c)
 		for _, o := range ready {
 			add(o.T)
 		}
@@ -119,14 +119,14 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 		}
 	}
 	flags := int64(noWakeup)
-	if b.Event.Wake {
+	if b.UserHalf.Wake {
 		flags = forceWakeup
 	}
 	f.b.Call(ir.HelperRingSubmit, rec, f.konst(flags))
 	f.b.Jump(done)
 	f.b.UseSealed(done)
-	if b.Event.After != nil {
-		b.Event.After(f, c)
+	if b.UserHalf.After != nil {
+		b.UserHalf.After(f, c)
 	}
 }
 

@@ -9,14 +9,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"probe/compiler"
 	"probe/compiler/builtin"
 	"probe/compiler/compilertest"
 	"probe/compiler/ir"
 	"probe/compiler/ir/irgen"
 	"probe/compiler/lower"
-	"probe/compiler/target"
 	"probe/compiler/object"
 	"probe/compiler/pass"
+	"probe/compiler/target"
 	"probe/internal/golden"
 	"probe/lang/diag"
 	"probe/lang/hir"
@@ -42,13 +43,12 @@ func script(t *testing.T, c *golden.Case, name string) lowered {
 	pid, _ := strconv.Atoi(c.Option("pid"))
 	tg := compilertest.Targets()[name]
 	tg.NsPid = c.Option("namespace") == "yes"
-	if tg.CommOff, _ = strconv.Atoi(c.Option("commoff")); tg.CommOff > 0 {
-		tg.Features.Add(target.CommOffset)
-	}
+	tg.CommOff, _ = strconv.Atoi(c.Option("commoff"))
+	tg.Features[target.CommOffset] = tg.CommOff > 0
 	return lowered{lower.Lower(p, lower.Config{
 		Target: tg, Builtins: stdlib.Table(), Types: k,
 		PID: pid, Comm: c.Option("comm"), Lookups: c.Option("lookups") == "yes", HashOnly: c.Option("hashonly") == "yes",
-		Ints: p.ConfigInt,
+		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) },
 	}), name}
 }
 
@@ -255,5 +255,5 @@ func compiles(f *builtin.Func) bool {
 	case "sysctl", "cgroup_path", "kaddr", "uaddr", "enumname", "cgroupid", "usym", "ksym", "socket_cookie", "override", "skboutput", "path", "pton":
 		return false
 	}
-	return f.Lower != nil || f.Event != nil || f.Agg != nil
+	return f.Lower != nil || f.UserHalf != nil || f.Agg != nil
 }

@@ -131,7 +131,7 @@ func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 
 // findDeletes notes the maps that the script deletes from: their keys are
 // usually absent when they are set, so a direct update is the cheaper way.
-func findDeletes(p *hir.Program, out map[*hir.Map]bool) {
+func findDeletes(p *hir.Script, out map[*hir.Map]bool) {
 	for _, pr := range p.Probes {
 		hir.WalkBlock(pr.Body, func(e hir.Expr) {
 			if c, ok := e.(*hir.Call); ok && c.Sig.Effects.Has(types.Deletes) && len(c.Args) > 0 {

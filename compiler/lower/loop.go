@@ -52,6 +52,7 @@ const (
 	fewBranches  = 3
 	unrolledWork = 40_000
 	cutTurns     = 512
+	maxWaiting   = 8_192 // BPF_COMPLEXITY_LIMIT_JMP_SEQ
 	maxTurns     = 1 << 23
 )
 
@@ -260,7 +261,7 @@ func (f *fn) forRange(s *hir.ForRange) {
 	signed := s.Var.Type.Signed
 	i := f.b.NewVar(ir.Scalar)
 	f.b.Set(i, from)
-	f.turn(form, s.Span().Start, func(body, done ir.Block) {
+	f.turn(form, f.cutAfter(s.Body), func(body, done ir.Block) {
 		c := ir.ULT
 		if signed {
 			c = ir.SLT
@@ -296,8 +297,17 @@ func (f *fn) copies(s *hir.ForRange) {
 	f.b.UseSealed(done)
 }
 
-// turn lowers a loop that stays in its function.
-func (f *fn) turn(form loopForm, _ int, test func(body, done ir.Block), body, step func()) {
+// cutAfter is the number of turns after which a loop in the form cutLoop is cut.
+// Each branch of each turn is a path that waits until the verifier has walked the
+// last turn, and it keeps no more than maxWaiting.
+func (f *fn) cutAfter(body *hir.Block) int64 {
+	_, branches := f.effort(body)
+	return max(min(cutTurns, maxWaiting/int64(4*branches+4)), 8)
+}
+
+// turn lowers a loop that stays in its function. most is where the form cutLoop
+// is cut.
+func (f *fn) turn(form loopForm, most int64, test func(body, done ir.Block), body, step func()) {
 	head, in, cont, done := f.b.NewBlock("loop"), f.b.NewBlock("turn"), f.b.NewBlock("next"), f.b.NewBlock("done")
 	var left ir.Var
 	if form == cutLoop {
@@ -319,7 +329,7 @@ func (f *fn) turn(form loopForm, _ int, test func(body, done ir.Block), body, st
 		go1, cut, ask := f.b.NewBlock("budget"), f.b.Cold(f.b.NewBlock("cut")), f.b.NewBlock("test")
 		test(ask, done)
 		f.b.UseSealed(ask)
-		f.b.If(ir.ULT, 8, f.b.Get(left), f.konst(cutTurns), go1, cut)
+		f.b.If(ir.ULT, 8, f.b.Get(left), f.konst(most), go1, cut)
 		f.b.UseSealed(cut)
 		f.Fail(builtin.ErrLoopCut, f.b.Prog.Pos[f.b.Pos], 0)
 		f.b.Jump(done)
@@ -357,7 +367,7 @@ func (f *fn) while(s *hir.While) {
 		f.blur(s.Body, zero)
 		step = func() { f.blur(s.Body, zero) }
 	}
-	f.turn(form, 0, func(body, done ir.Block) { f.cond(s.C, body, done) }, func() { f.block(s.Body) }, step)
+	f.turn(form, f.cutAfter(s.Body), func(body, done ir.Block) { f.cond(s.C, body, done) }, func() { f.block(s.Body) }, step)
 }
 
 func (f *fn) unroll(s *hir.Unroll) {

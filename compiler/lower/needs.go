@@ -11,7 +11,7 @@ import (
 // records of its calls say, what its sites have, and what its loops, maps and
 // reads of memory make use of. comm is the thread name of the command line, ""
 // without one; hashOnly as in Config.
-func Needs(p *hir.Program, builtins map[string]*builtin.Func, comm string, hashOnly bool) target.Set {
+func Needs(p *hir.Script, builtins map[string]*builtin.Func, comm string, hashOnly bool) target.Set {
 	n := target.Set{}
 	if comm != "" {
 		n.Add(target.TaskBTF, target.CommOffset)

@@ -78,9 +78,9 @@ func (f *fn) Number(o builtin.Operand) ir.Value { return f.launder(o.V) }
 
 // Record makes a kind of record for a call.
 func (f *fn) Record(c *hir.Call, fn *builtin.Func, size int, fields []builtin.Field) int {
-	ev := &object.Event{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: fn, Call: callInfo(c, f.site.Name), Size: size}
+	ev := &object.RecordLayout{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: fn, Call: callInfo(c, f.site.Name), Size: size}
 	for _, a := range fields {
-		ev.Args = append(ev.Args, object.EventArg{Type: a.Type, Off: a.Off})
+		ev.Args = append(ev.Args, object.RecordField{Type: a.Type, Off: a.Off})
 	}
 	f.u.Obj.Events = append(f.u.Obj.Events, ev)
 	return ev.ID

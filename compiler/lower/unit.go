@@ -2,7 +2,7 @@
 // each probe, and the layout of everything they share: map slots, per-CPU
 // cells, scratch memory, event records, error counters.
 //
-// In: a hir.Program and what the kernel can do. Out: ir.Progs and an
+// In: a hir.Script and what the kernel can do. Out: ir.Progs and an
 // object.Object without instructions. It knows neither registers nor
 // instruction encodings.
 package lower
@@ -52,7 +52,7 @@ const (
 // Unit lowers one script.
 type Unit struct {
 	cfg  Config
-	hir  *hir.Program
+	hir  *hir.Script
 	Obj  *object.Object
 	Diag diag.List
 
@@ -106,7 +106,7 @@ func (u *Unit) layoutStop() {
 
 // Lower compiles every probe of a program. Complaints about what this kernel
 // cannot do are in Unit.Diag.
-func Lower(p *hir.Program, cfg Config) *Unit {
+func Lower(p *hir.Script, cfg Config) *Unit {
 	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}}
 	u.Obj = &object.Object{
 		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},

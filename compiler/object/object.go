@@ -22,9 +22,9 @@ type Object struct {
 	Spec     *ebpf.CollectionSpec
 	Programs []*Program
 	Maps     []*Map // index is hir.Map.Index
-	Events   []*Event
+	Events   []*RecordLayout
 	Errors   []*ErrorSite
-	HIR      *hir.Program
+	HIR      *hir.Script
 	// DataSize and PerCPUStride are the sizes of the internal maps: p_data is
 	// DataSize bytes; p_percpu is PerCPUStride bytes for each possible CPU.
 	DataSize, PerCPUStride int
@@ -109,19 +109,20 @@ type Map struct {
 	ValueSize   int // bytes of one cell
 }
 
-// Event is one call of an asynchronous function. Records in the ring buffer
-// start with a u32 event number; arguments follow at their offsets.
-type Event struct {
+// RecordLayout describes the records of one call of an asynchronous function. A
+// record in the ring buffer starts with a u32, the ID; arguments follow at their
+// offsets.
+type RecordLayout struct {
 	ID     int
 	Fn     *builtin.Func
 	Call   *builtin.CallInfo
 	Format []value.Spec
-	Args   []EventArg
+	Args   []RecordField
 	Size   int // bytes of the whole record
 }
 
-// EventArg is one argument in a record.
-type EventArg struct {
+// RecordField is one argument in a record.
+type RecordField struct {
 	Type *types.Type
 	Off  int
 }

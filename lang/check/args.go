@@ -331,7 +331,7 @@ func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *
 		b.mismatch("$"+v.name, "variable", &v.Cell, src)
 		return nil
 	}
-	ta.Type = v.Typ
+	ta.Type, v.now = v.Typ, t
 	return &hir.VarAddr{X: hir.X{T: v.Typ, At: ve.At.At}, Var: v.hv}
 }
 

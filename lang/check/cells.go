@@ -24,6 +24,9 @@ type varCell struct {
 	readAt   source.Span // first read before an assignment
 	let      bool        // created by let
 	depth    int         // callback loops around the declaration
+	inLoop   int         // loops of any kind around it
+	frame    int         // the macro expansion it was declared in
+	now      *types.Type // what was last assigned to it, for its address spaces
 	natural  bool        // a loop variable that starts at zero or above
 	run      int         // stamp of the run that declared it
 }

@@ -1,6 +1,6 @@
 // Package check gives a parsed script its meaning. In: a tree, the signatures
 // of the library, and two interfaces that answer for the machine (hir.Probes,
-// hir.Types). Out: a hir.Program in which every name is resolved, every type is
+// hir.Types). Out: a hir.Script in which every name is resolved, every type is
 // known and every conversion is written down, and a diag.List with everything
 // that is wrong. It makes no system calls and does not know how things are
 // compiled.
@@ -82,7 +82,7 @@ type checker struct {
 
 // Check types a script. The program is nil when there are errors; what was
 // learned about the script is there in any case.
-func Check(in *Input) (*hir.Program, *Info, diag.List) {
+func Check(in *Input) (*hir.Script, *Info, diag.List) {
 	c := &checker{
 		in: in, macros: map[string][]*macro{}, named: map[string]*syntax.NamedProbe{}, maps: map[string]*mapCell{},
 		options: map[string]*option{}, imported: map[string]bool{}, cmacros: map[string]*cmacroDef{},
@@ -109,14 +109,14 @@ func Check(in *Input) (*hir.Program, *Info, diag.List) {
 	return c.finish(c.program())
 }
 
-func (c *checker) finish(p *hir.Program) (*hir.Program, *Info, diag.List) {
+func (c *checker) finish(p *hir.Script) (*hir.Script, *Info, diag.List) {
 	c.out.Sort()
 	return p, &Info{c: c, files: c.files}, c.out
 }
 
 // program puts the result together.
-func (c *checker) program() *hir.Program {
-	p := &hir.Program{Config: c.cfg.changed(), Source: c.in.File.Source}
+func (c *checker) program() *hir.Script {
+	p := &hir.Script{Config: c.cfg.changed(), Source: c.in.File.Source}
 	for _, b := range c.bodies {
 		p.Probes = append(p.Probes, b.probe)
 	}

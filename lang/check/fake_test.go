@@ -259,7 +259,7 @@ func newInput(t testing.TB, script string) (*check.Input, diag.List) {
 }
 
 // run checks a script; parse errors count as well.
-func run(t testing.TB, script string) (*hir.Program, diag.List) {
+func run(t testing.TB, script string) (*hir.Script, diag.List) {
 	t.Helper()
 	in, ds := newInput(t, script)
 	if ds.HasErrors() {

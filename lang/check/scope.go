@@ -51,7 +51,7 @@ func (b *body) declare(node any, name string, at source.Span) *varCell {
 		b.live = append(b.live, v)
 	}
 	v.assigned, v.let, v.natural, v.readAt = false, false, false, source.Span{}
-	v.depth = b.loops
+	v.depth, v.inLoop, v.frame, v.now = b.loops, b.inLoop, k.frame, nil
 	b.scope.vars = append(b.scope.vars, v)
 	return v
 }
@@ -104,7 +104,17 @@ func (b *body) readVar(e *syntax.Var) hir.Expr {
 	if v.Typ == nil {
 		return infer.Pending(e.At.At)
 	}
-	return &hir.VarRef{X: hir.X{T: v.Typ, At: e.At.At}, Var: v.hv}
+	return &hir.VarRef{X: hir.X{T: b.present(v), At: e.At.At}, Var: v.hv}
+}
+
+// present is the type of a variable where it is read. Its address spaces are
+// those of the assignment before, where that is the only one that can have
+// been: not in a loop, which comes round again.
+func (b *body) present(v *varCell) *types.Type {
+	if v.now == nil || b.inLoop != v.inLoop || b.frame.number() != v.frame || !infer.SameType(v.Typ, v.now) {
+		return v.Typ
+	}
+	return infer.SpacesOf(v.Typ, v.now)
 }
 
 // frame is one macro expansion that is going on.

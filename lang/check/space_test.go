@@ -26,7 +26,8 @@ type pathWriter struct {
 	out     strings.Builder
 	x       string // an expression of type struct node *
 	n       int
-	closers int // for loops that are open
+	closers int    // for loops that are open
+	other   string // the function that gives an address of the other space
 }
 
 func (w *pathWriter) stmt(format string, args ...any) {
@@ -86,6 +87,16 @@ var moves = []func(w *pathWriter){
 	func(w *pathWriter) { w.x = "same(" + w.x + ")" },
 	func(w *pathWriter) { v := w.name("$v"); w.stmt("%s = %s;", v, w.x); w.x = "kept(" + v + ")" },
 	func(w *pathWriter) { v := w.name("$v"); w.stmt("%s = %s; %s++;", v, w.x, v); w.x = v },
+	func(w *pathWriter) { // used for the other memory before
+		v := w.name("$v")
+		w.stmt("%s = (struct node *)%s(1); %s = %s;", v, w.other, v, w.x)
+		w.x = v
+	},
+	func(w *pathWriter) { // and after
+		v, u := w.name("$v"), w.name("$v")
+		w.stmt("%s = %s; %s = %s->next; %s = (struct node *)%s(1);", v, w.x, u, v, v, w.other)
+		w.x = u
+	},
 	func(w *pathWriter) {
 		m, kv := w.name("@m"), w.name("$kv")
 		w.stmt("%s[1] = %s; for %s : %s {", m, w.x, kv, m)
@@ -163,7 +174,10 @@ func TestSpacesFollow(t *testing.T) {
 	}
 	for i := range 1500 {
 		root := roots[i%len(roots)]
-		w := &pathWriter{Rand: r, x: root.x}
+		w := &pathWriter{Rand: r, x: root.x, other: "kptr"}
+		if root.want == types.Kernel {
+			w.other = "uptr"
+		}
 		w.out.WriteString(nodeSection)
 		fmt.Fprintf(&w.out, "%s {\n", root.probe)
 		if i < len(moves)*len(roots) {

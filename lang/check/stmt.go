@@ -250,6 +250,7 @@ func (b stmts) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
 		b.mismatch("$"+v.name, "variable", &v.Cell, x)
 		return
 	}
+	v.now = x.Type()
 	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convs.convert(x, v.Typ)})
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // typeOf finds the type of "$a" (variable), "@m" (value) or "@m[]" (key).
-func typeOf(t *testing.T, p *hir.Program, what string) string {
+func typeOf(t *testing.T, p *hir.Script, what string) string {
 	t.Helper()
 	if name, ok := strings.CutPrefix(what, "$"); ok {
 		for _, pr := range p.Probes {

@@ -12,7 +12,7 @@ import (
 type verifier struct{ problems []string }
 
 // verify lists what is not as package hir promises.
-func verify(p *hir.Program) []string {
+func verify(p *hir.Script) []string {
 	v := &verifier{}
 	for _, pr := range p.Probes {
 		vars := map[*hir.Var]bool{}

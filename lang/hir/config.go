@@ -147,7 +147,7 @@ func (v *ConfigVar) Bounds() (least, most int64) {
 
 // ConfigString is the value of a variable in its canonical form: what the script or the
 // environment set, or the default.
-func (p *Program) ConfigString(name string) string {
+func (p *Script) ConfigString(name string) string {
 	if s, ok := p.Config[name]; ok {
 		return s
 	}
@@ -158,7 +158,7 @@ func (p *Program) ConfigString(name string) string {
 }
 
 // ConfigInt is the value of a variable that is a number or a boolean.
-func (p *Program) ConfigInt(name string) int64 { return ConfigNumber(p.ConfigString(name)) }
+func (p *Script) ConfigInt(name string) int64 { return ConfigNumber(p.ConfigString(name)) }
 
 // ConfigNumber reads the canonical form of a number or a boolean.
 func ConfigNumber(s string) int64 {

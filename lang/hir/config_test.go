@@ -43,7 +43,7 @@ func TestConfigVars(t *testing.T) {
 
 // A program without settings has the defaults of the table.
 func TestConfigDefaults(t *testing.T) {
-	p := &Program{Config: map[string]string{"max_strlen": "64", "print_maps_on_exit": "false"}}
+	p := &Script{Config: map[string]string{"max_strlen": "64", "print_maps_on_exit": "false"}}
 	for name, want := range map[string]int64{"max_strlen": 64, "max_map_keys": 4096, "max_probes": 1024, "print_maps_on_exit": 0, "lazy_symbolication": 1} {
 		if got := p.ConfigInt(name); got != want {
 			t.Errorf("%s is %d, want %d", name, got, want)

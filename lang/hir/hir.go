@@ -13,8 +13,8 @@ import (
 	"probe/lang/types"
 )
 
-// Program is a whole checked script.
-type Program struct {
+// Script is a whole checked script.
+type Script struct {
 	Probes []*Probe
 	Maps   []*Map            // sorted by name
 	Config map[string]string // canonical key -> value, defaults left out
@@ -41,7 +41,7 @@ type Map struct {
 	Entries       int         // declared or configured maximum; 1 for plain scalar maps
 	At            source.Span // first use
 	Written, Read bool
-	Index         int // position in Program.Maps
+	Index         int // position in Script.Maps
 }
 
 // Probe is one body compiled for one site.

@@ -63,6 +63,7 @@ const (
 	TargetProgram                // a function of a program or library, behind its path
 	TargetEither                 // one of these two
 	TargetPeriod                 // a unit of time and a number
+	TargetAddress                // an address of memory: no list has them
 )
 
 // About is the site's type of probe. It is never nil: of a site without one only

@@ -13,7 +13,7 @@ import (
 // Dump writes the program as text, for `probe dump` and for golden tests. Each
 // expression that the script's reader could not type himself carries its type
 // behind a colon.
-func (p *Program) Dump(w io.Writer) {
+func (p *Script) Dump(w io.Writer) {
 	d := &dumper{}
 	keys := make([]string, 0, len(p.Config))
 	for k := range p.Config {

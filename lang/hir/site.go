@@ -73,6 +73,7 @@ const (
 	AttachProfile  // Period or Freq, each online CPU
 	AttachSoftware
 	AttachHardware
+	AttachWatchpoint // Address, Length, Mode
 )
 
 // LastFirst reports whether the kernel runs the program that was attached last
@@ -107,6 +108,8 @@ type Attach struct {
 	Event  string // software or hardware event
 	BTFID  uint32
 	BTFIDs []uint32 // of Symbols, where a link takes these
+	Length int      // bytes that a watchpoint watches
+	Mode   uint32   // what it waits for, as HW_BREAKPOINT_ bits
 }
 
 // LocKind says where an argument is found at run time.

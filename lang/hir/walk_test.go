@@ -166,7 +166,7 @@ func TestDump(t *testing.T) {
 		WalkBlock(&Block{Stmts: []Stmt{stmt}}, number, nil)
 		site := &Site{Provider: "kprobe", Name: "kprobe:f", Args: []Arg{{Name: "a", Type: types.Int64}}}
 		var b strings.Builder
-		(&Program{Probes: []*Probe{{Site: site, Body: &Block{Stmts: []Stmt{stmt}}}}}).Dump(&b)
+		(&Script{Probes: []*Probe{{Site: site, Body: &Block{Stmts: []Stmt{stmt}}}}}).Dump(&b)
 		for _, leaf := range leaves {
 			if !strings.Contains(b.String(), fmt.Sprint(leaf)) {
 				t.Errorf("%T: %d is not in the dump:\n%s", n, leaf, b.String())

@@ -343,7 +343,9 @@ func (p *cParser) member(s *CStruct, names map[string]source.Span) {
 			break
 		}
 	}
-	p.need(";")
+	if !p.is("}") { // compilers take a last member without it
+		p.need(";")
+	}
 }
 
 // bitWidth parses the width of a bit-field.

@@ -64,7 +64,7 @@ func (o *CheckOptions) pid() int {
 // Checked is a script without errors.
 type Checked struct {
 	Tree    *syntax.File
-	Program *hir.Program
+	Program *hir.Script
 
 	script  Script
 	machine machine.Machine
@@ -92,13 +92,26 @@ func Check(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
 		return nil, list
 	}
 	s.Tree = tree
-	c, more := check1(s, m, o)
+	c, _, more := check1(s, m, o)
 	list.All = append(list.All, more.All...)
 	return c, list
 }
 
+// Learn is Check for tools that show and change scripts: what is known of a
+// script, also of one that does not parse or has errors.
+func Learn(s Script, m machine.Machine, o CheckOptions) (*check.Info, diag.List) {
+	var list diag.List
+	if s.Tree == nil {
+		s.Tree, list = syntax.Parse(source.New(s.Name, s.Text))
+	}
+	_, info, more := check1(s, m, o)
+	list.All = append(list.All, more.All...)
+	list.Sort()
+	return info, list
+}
+
 // check1 types a script that is parsed.
-func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
+func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info, diag.List) {
 	q := machine.Query{Options: s.Named, PID: o.pid(), Comm: o.Comm, Deep: stdlib.Deep()}
 	if o.Child != nil {
 		q.Child = o.Child.PID()
@@ -114,7 +127,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
 		// The view tells what it has nothing for.
 		config = with(config, "missing_probes", "ignore")
 	}
-	prog, _, list := check.Check(&check.Input{
+	prog, info, list := check.Check(&check.Input{
 		File: s.Tree, Builtins: stdlib.Signatures(), Probes: c.view.Probes(), Types: c.view.Types(), Env: c.view.Env(),
 		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Maps: o.Maps,
 		Import: find,
@@ -128,10 +141,10 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
 	}
 	c.view.Checked(&list)
 	if prog == nil || list.HasErrors() {
-		return nil, list
+		return nil, info, list
 	}
 	c.Program = prog
-	return c, list
+	return c, info, list
 }
 
 // with is a copy of a configuration with one more variable.

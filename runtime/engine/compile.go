@@ -121,7 +121,7 @@ func shorten(c *Compiled, o CompileOptions) (*Compiled, diag.List) {
 		}
 		opts := small.opts
 		opts.Config = config
-		again, more := check1(small.script, small.machine, opts)
+		again, _, more := check1(small.script, small.machine, opts)
 		if again == nil {
 			return nil, more
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 	"time"
 
 	"probe/lang/diag"
@@ -123,4 +124,26 @@ func ExampleCheck() {
 	//    |        ^^^^^^^^ not traceable
 	//    |
 	// help: functions with similar names exist: `vfs_read`
+}
+
+// Show what is known of a script that is being written: what a name means and
+// where it is used, with an error beside it.
+func ExampleLearn() {
+	m := files.New(files.Options{Traceable: "testdata/functions.txt"})
+	text := `kprobe:vfs_read { $bytes = arg2; @sum[comm] = sum($bytes); print($byts); }`
+	info, _ := engine.Learn(engine.Script{Name: "example.pr", Text: text}, m, engine.CheckOptions{})
+	tree := info.Files()[0]
+	node := info.NodeAt(tree.Source, strings.Index(text, "$bytes);"))
+	fmt.Println(info.DefOf(node).Kind, info.DefOf(node).Name, "is", info.TypeOf(node))
+	for _, u := range info.UsesOf(info.DefOf(node)) {
+		fmt.Println("used at", u.At.Start, "written:", u.Write)
+	}
+	for _, d := range info.ScopeAt(tree.Source, len(text)-2).Vars {
+		fmt.Println("one can write", d.Name)
+	}
+	// Output:
+	// variable $bytes is uint64
+	// used at 18 written: true
+	// used at 50 written: false
+	// one can write $bytes
 }

@@ -71,6 +71,9 @@ type RunOptions struct {
 	// Force, when closed, cuts the end of the run short.
 	Force <-chan struct{}
 
+	// Slow, if set, is told what takes longer than a second before the run starts.
+	// It may be called from several goroutines at the same time.
+	Slow func(what string)
 	// Verbose, if set, is given a line about each thing that is done. It may be
 	// called from several goroutines at the same time.
 	Verbose func(text string)
@@ -116,7 +119,7 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (Result, error) {
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func(), err error) {
 	opts = session.Options{
 		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
-		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Report: o.Report, Ready: o.Ready,
+		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	opts.Machine, _ = m.(*live.Machine)
 	if opts.Resolver == nil {

@@ -15,14 +15,14 @@ const recordHead = 4
 // Decoder turns records into calls of asynchronous functions. It is not safe
 // for concurrent use: the Record it returns is overwritten by the next call.
 type Decoder struct {
-	events []*object.Event
+	events []*object.RecordLayout
 	rec    builtin.Record
 	args   []value.Value
 	pad    []byte // arguments of records shorter than their layout
 }
 
 // NewDecoder makes a Decoder for the events of one object.
-func NewDecoder(events []*object.Event) *Decoder {
+func NewDecoder(events []*object.RecordLayout) *Decoder {
 	most := 0
 	for _, e := range events {
 		most = max(most, len(e.Args))

@@ -194,10 +194,10 @@ func TestReadWhileWriting(t *testing.T) {
 	}
 }
 
-func events() []*object.Event {
-	return []*object.Event{
+func events() []*object.RecordLayout {
+	return []*object.RecordLayout{
 		{ID: 0, Fn: &builtin.Func{}, Call: &builtin.CallInfo{Probe: "begin"}, Size: 8},
-		{ID: 1, Fn: &builtin.Func{}, Call: &builtin.CallInfo{Probe: "p"}, Size: 48, Args: []object.EventArg{
+		{ID: 1, Fn: &builtin.Func{}, Call: &builtin.CallInfo{Probe: "p"}, Size: 48, Args: []object.RecordField{
 			{Type: types.Uint32, Off: 8}, {Type: types.StringType(16), Off: 12}, {Type: types.StringType(20), Off: 28},
 		}},
 	}

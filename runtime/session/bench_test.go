@@ -29,10 +29,10 @@ func BenchmarkRecord(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			ev := &object.Event{Fn: stdlib.Table()["printf"], Call: &builtin.CallInfo{}, Format: specs, Size: 24,
-				Args: []object.EventArg{{Type: types.Uint32, Off: 4}, {Type: types.StringType(16), Off: 8}}}
+			ev := &object.RecordLayout{Fn: stdlib.Table()["printf"], Call: &builtin.CallInfo{}, Format: specs, Size: 24,
+				Args: []object.RecordField{{Type: types.Uint32, Off: 4}, {Type: types.StringType(16), Off: 8}}}
 			s := &Session{opts: Options{Sink: p, Resolver: r}}
-			c := &Clause{obj: &object.Object{Events: []*object.Event{ev}}, decoder: ring.NewDecoder([]*object.Event{ev})}
+			c := &Clause{obj: &object.Object{Events: []*object.RecordLayout{ev}}, decoder: ring.NewDecoder([]*object.RecordLayout{ev})}
 			c.handler = handler{s: s, u: c}
 			rec := make([]byte, 24)
 			binary.LittleEndian.PutUint32(rec[4:], 12345)

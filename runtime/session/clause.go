@@ -93,7 +93,7 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 		c.ringFD = m.FD()
 		c.decoder = ring.NewDecoder(obj.Events)
 	}
-	c.progs, err = loadPrograms(ctx, obj, c.maps, s.opts.Verbose != nil)
+	c.progs, err = s.loadPrograms(ctx, obj, c.maps)
 	if err != nil {
 		return nil, err
 	}

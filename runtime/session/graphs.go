@@ -9,7 +9,7 @@ import (
 
 // graphOptions are what the call graphs of a clause need.
 func (s *Session) graphOptions() store.Options {
-	return store.Options{Trees: s.opts.Resolver.graphs, PID: s.opts.PID, Verbose: s.verbose, Send: s.send}
+	return store.Options{Trees: s.opts.Resolver.graphs, Kernel: s.opts.Machine, PID: s.opts.PID, Verbose: s.verbose, Send: s.send}
 }
 
 // graphError is why the graphs of a clause cannot be recorded.

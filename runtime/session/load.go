@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -78,7 +79,8 @@ func mapError(spec *ebpf.MapSpec, err error) error {
 }
 
 // loadPrograms loads all programs of an object, several at a time.
-func loadPrograms(ctx context.Context, obj *object.Object, maps map[string]*ebpf.Map, verbose bool) ([]*bpf.Prog, error) {
+func (s *Session) loadPrograms(ctx context.Context, obj *object.Object, maps map[string]*ebpf.Map) ([]*bpf.Prog, error) {
+	verbose := s.opts.Verbose != nil
 	progs := make([]*bpf.Prog, len(obj.Programs))
 	errs := make([]error, len(obj.Programs))
 	modules := moduleFiles{}
@@ -94,6 +96,7 @@ func loadPrograms(ctx context.Context, obj *object.Object, maps map[string]*ebpf
 			}
 			opts.ModuleBTF = int(f.Fd())
 		}
+		defer s.slow(fmt.Sprintf("loading the program for %s", p.Site.Name))()
 		progs[i], errs[i] = bpf.Load(ctx, obj.Spec.Programs[p.Name], maps, opts)
 	}
 	workers := min(runtime.GOMAXPROCS(0), len(obj.Programs))
@@ -123,7 +126,7 @@ func loadPrograms(ctx context.Context, obj *object.Object, maps map[string]*ebpf
 	wg.Wait()
 	err := ctx.Err()
 	for i, e := range errs {
-		if e != nil {
+		if e != nil && err == nil {
 			err = loadError(obj.Programs[i], e, verbose)
 			break
 		}
@@ -137,6 +140,18 @@ func loadPrograms(ctx context.Context, obj *object.Object, maps map[string]*ebpf
 		return nil, err
 	}
 	return progs, nil
+}
+
+// patience is how long something takes before it is said what goes on.
+const patience = time.Second
+
+// slow says what goes on if it has not ended after a while.
+func (s *Session) slow(what string) (done func()) {
+	if s.opts.Slow == nil {
+		return func() {}
+	}
+	t := time.AfterFunc(patience, func() { s.opts.Slow(what) })
+	return func() { t.Stop() }
 }
 
 // moduleFiles keeps the BTF of modules open while programs load.
@@ -201,6 +216,12 @@ func loadError(p *object.Program, err error, verbose bool) error {
 		d.Code, d.Row = "no-permission", "CLI-27"
 		d.Message = "the kernel does not allow this process to load programs"
 		live.AddPermission(d)
+	case gaveUp(log):
+		tooMuch(d, p, refused)
+	case log == "" && errno == unix.E2BIG:
+		d.Message = fmt.Sprintf("the program for %s is too long: this kernel takes no program of %d instructions", p.Site.Name, p.Insns)
+		d.Label = "for this probe"
+		d.WithHelp("split it into several probes")
 	case log == "" || onlySummary(log):
 		d.Message = fmt.Sprintf("the kernel does not accept a program for %s: %v", p.Site.Name, errno)
 		d.Label = "for this probe"
@@ -212,6 +233,27 @@ func loadError(p *object.Program, err error, verbose bool) error {
 		verifierDiag(d, p, log, verbose)
 	}
 	return out
+}
+
+// gaveUp tells from a log that the verifier did not come to an end: what it walked
+// or what it had still to walk was too much for it.
+func gaveUp(log string) bool {
+	for _, text := range []string{"BPF program is too large. Processed", "jumps is too complex", "The program is too complex"} {
+		if strings.Contains(log, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// tooMuch is the message about a program that the verifier gave up on.
+func tooMuch(d *diag.Diagnostic, p *object.Program, refused *bpf.LoadError) {
+	d.Code = "verifier"
+	d.Label = "for this probe"
+	d.Message = fmt.Sprintf("the kernel's verifier gave up on the program for %s: it has too many paths to check", p.Site.Name)
+	d.WithNote("it walked %d instructions in %.1f s; the program has %d", refused.Verified.Insns, refused.Verified.Time.Seconds(), p.Insns)
+	d.WithHelp("take conditions out of loops, or split the probe into several")
+	d.WithHelp("this is a fault of probe, not of the script: please report it with the script")
 }
 
 // insnNumber reads the number at the start of a line of the verifier's log that
@@ -268,7 +310,21 @@ func reasons(log string) []string {
 		out = append(out, l)
 	}
 	slices.Reverse(out)
+	if real := slices.DeleteFunc(slices.Clone(out), isAside); len(real) > 0 {
+		return real
+	}
 	return out
+}
+
+// isAside tells the lines about the types of arguments of functions that are
+// looked at where they are called, where there is another reason.
+func isAside(line string) bool {
+	for _, p := range []string{"arg#", "R1 is not a ", "Func#", "Validating "} {
+		if strings.HasPrefix(line, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // verifierDiag blames the place in the script whose instruction the verifier

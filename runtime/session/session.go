@@ -57,6 +57,9 @@ type Options struct {
 	DryRun bool
 	// Force, when closed, cuts the end of the run short (a second signal).
 	Force <-chan struct{}
+	// Slow, if set, is told what takes longer than a second before the run starts.
+	// It may be called from several goroutines.
+	Slow func(what string)
 	// Verbose, if set, is given a line about each thing that is done.
 	Verbose func(text string)
 	// Report, if set, shows messages with their place in the script.
@@ -385,7 +388,7 @@ func (s *Session) record(c *Clause, b []byte) {
 		return
 	}
 	s.records++
-	if err := r.Fn.Event.Handle(&c.handler, r); err != nil {
+	if err := r.Fn.UserHalf.Handle(&c.handler, r); err != nil {
 		s.log(diag.Error, err.Error()) // R-ERR-06
 	}
 	if s.opts.MaxEvents > 0 && s.records >= s.opts.MaxEvents {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -84,11 +85,35 @@ func TestReasons(t *testing.T) {
 		{"two lines", "5: (85) call 4\ninvalid access\nR1 min value is negative\nprocessed 6 insns\n", []string{"invalid access", "R1 min value is negative"}},
 		{"sums only", "processed 6 insns (limit 1000000)\nverification time 5 usec\nstack depth 0\n", nil},
 		{"empty", "", nil},
+		{"aside", "arg#0 reference type('UNKNOWN ') size cannot be determined: -22\nR1 is not a scalar\nframe is too large\nprocessed 6 insns\n", []string{"frame is too large"}},
+		{"nothing but aside", "R1 is not a scalar\nprocessed 6 insns\n", []string{"R1 is not a scalar"}},
 		{"no instruction", "func 'x' doesn't have 3-th argument\n", []string{"func 'x' doesn't have 3-th argument"}},
 	} {
 		if diff := cmp.Diff(tc.want, reasons(tc.log)); diff != "" {
 			t.Errorf("%s: %s", tc.name, diff)
 		}
+	}
+}
+
+// TestGaveUp: a verifier that gave up is named as the cause, not its errno.
+func TestGaveUp(t *testing.T) {
+	for _, log := range []string{
+		"BPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns (limit 1000000)\n",
+		"The sequence of 8193 jumps is too complex.\nprocessed 65779 insns (limit 1000000)\n",
+	} {
+		p, _ := lined()
+		refused := &bpf.LoadError{Err: unix.E2BIG, Log: log, Verified: bpf.Verified{Insns: 65779, Time: 2 * time.Second}}
+		err := loadError(p, refused, false)
+		var e *LoadError
+		if !errors.As(err, &e) || e.Diag.Code != "verifier" || !strings.Contains(e.Diag.Message, "gave up") ||
+			strings.Contains(e.Diag.Message, "argument list") {
+			t.Errorf("%q gives %v", log, err)
+		}
+	}
+	p, _ := lined()
+	err := loadError(p, &bpf.LoadError{Err: unix.E2BIG}, false)
+	if !strings.Contains(err.Error(), "too long") {
+		t.Errorf("E2BIG without a log gives %v", err)
 	}
 }
 
@@ -257,7 +282,7 @@ func TestReceiptMerges(t *testing.T) {
 func TestMaxProbes(t *testing.T) {
 	p := program(object.Main, hir.AttachKprobe, "")
 	p.Site.Attach.Symbols = make([]string, 2000)
-	obj := &object.Object{Programs: []*object.Program{p}, HIR: &hir.Program{}}
+	obj := &object.Object{Programs: []*object.Program{p}, HIR: &hir.Script{}}
 	var e *LoadError
 	if err := checkProbes(obj); !errors.As(err, &e) || !e.Early || !strings.Contains(e.Diag.Message, "2000 probes because it exceeds the current limit of 1024") {
 		t.Errorf("checkProbes = %v", err)

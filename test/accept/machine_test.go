@@ -107,7 +107,8 @@ var build = sync.OnceValues(func() (programs, error) {
 		return programs{}, fmt.Errorf("build: %w\n%s", err, bytes.TrimSpace(text))
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
-	cmd = exec.Command("gcc", "-O1", "-g", "-static", "-nostdlib", "-fno-stack-protector", "-o", at("native"), "native/native.c")
+	cmd = exec.Command("gcc", "-O1", "-g", "-static", "-nostdlib", "-fno-stack-protector",
+		"-Wl,--section-start=.watched=0x600000", "-o", at("native"), "native/native.c")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
 		return programs{}, fmt.Errorf("build the program in C: %w\n%s", err, bytes.TrimSpace(text))

@@ -34,7 +34,7 @@ func NewChecker(list string) (*Checker, error) {
 	if ok, why := m.View(machine.Query{}).Types().Available(); !ok {
 		return nil, errors.New(why)
 	}
-	t, err := tracefs.Host()
+	t, err := tracefs.Find()
 	if err != nil {
 		return nil, err
 	}

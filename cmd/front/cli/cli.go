@@ -72,12 +72,16 @@ type Section struct {
 }
 
 // Entry is a name with what it is for.
-type Entry struct{ Name, About string }
+type Entry struct {
+	Name, About string
+	Commands    string // the commands whose pages name it too, separated by spaces
+}
 
 // Status is an exit status.
 type Status struct {
 	Code     string // a number, or what stands for one
 	Commands string // the commands that give it, separated by spaces; "" for all
+	Except   string // of all, those that do not give it
 	About    string // a sentence
 }
 
@@ -126,7 +130,7 @@ func (f *Flag[O]) Of(command string) bool { return listed(f.Commands, command) }
 
 // Of reports whether a command can end with the status.
 func (s *Status) Of(command string) bool {
-	return s.Commands == "" || listed(s.Commands, command)
+	return s.Commands == "" && !listed(s.Except, command) || listed(s.Commands, command)
 }
 
 func listed(list, name string) bool {

@@ -80,12 +80,14 @@ type group[O any] struct {
 }
 
 // helpText describes the option that every command has.
-const helpText = "Show this text."
+const helpText = "Shows this text."
+
+// first is the heading of options without one.
+const first = "Options"
 
 // groups are the options of a command by their headings, in the order in which
 // the table names them.
 func (a *App[O]) groups(c *Command) []group[O] {
-	const first = "Options"
 	var out []group[O]
 	add := func(title string, f *Flag[O]) {
 		for i := range out {

@@ -253,7 +253,7 @@ func invalidValue(words []string, e *pflag.InvalidValueError) *Mistake {
 // are the letters that a short one stood among.
 func (a *App[O]) unknown(c *Command, words []string, name, shorts string) *Mistake {
 	if shorts != "" {
-		m := &Mistake{Message: "unknown option -" + name[:1], Word: index(words, "-"+shorts), Label: a.notOf(c)}
+		m := &Mistake{Message: "unknown option -" + name[:1], Word: lettersIndex(words, shorts), Label: a.notOf(c)}
 		a.elsewhere(m, func(f *Flag[O]) bool { return f.Short == name[0] }, "-"+name[:1])
 		return m
 	}
@@ -303,6 +303,16 @@ func join(list []string) string {
 func index(words []string, s string) int {
 	for i, w := range words {
 		if w == s || strings.HasPrefix(w, s+"=") {
+			return i
+		}
+	}
+	return -1
+}
+
+// lettersIndex is the word of short options that ends with some letters.
+func lettersIndex(words []string, letters string) int {
+	for i, w := range words {
+		if strings.HasPrefix(w, "-") && !strings.HasPrefix(w, "--") && strings.HasSuffix(w, letters) {
 			return i
 		}
 	}

@@ -218,12 +218,12 @@ func wantsPrint(x syntax.Expr) bool {
 }
 
 // hasValue tells whether the last statement of the only probe gives a value.
-func hasValue(p *hir.Program) bool {
+func hasValue(p *hir.Script) bool {
 	e := lastEval(p)
 	return e != nil && e.X.Type() != nil && e.X.Type().Kind != types.Void
 }
 
-func lastEval(p *hir.Program) *hir.Eval {
+func lastEval(p *hir.Script) *hir.Eval {
 	if len(p.Probes) != 1 || len(p.Probes[0].Body.Stmts) == 0 {
 		return nil
 	}
@@ -233,7 +233,7 @@ func lastEval(p *hir.Program) *hir.Eval {
 
 // constant is the value that a program does nothing but print, if it is known
 // without running it.
-func constant(p *hir.Program) (v value.Value, ok bool) {
+func constant(p *hir.Script) (v value.Value, ok bool) {
 	e := lastEval(p)
 	if e == nil || len(p.Probes[0].Body.Stmts) != 1 {
 		return v, false

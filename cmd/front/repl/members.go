@@ -92,7 +92,7 @@ func memberNames(t *types.Type) []string {
 // typeAt is the type of the expression statement that stands at size bytes from
 // an offset of the program's text; nil if there is none. Its place may begin
 // later, behind parentheses.
-func typeAt(p *hir.Program, offset, size int) *types.Type {
+func typeAt(p *hir.Script, offset, size int) *types.Type {
 	at := source.Span{File: p.Source, Start: offset, End: offset + size}
 	for _, pr := range p.Probes {
 		if t := findEval(reflect.ValueOf(pr.Body), at); t != nil {

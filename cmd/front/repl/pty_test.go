@@ -168,7 +168,7 @@ func (x *terminal) end() int {
 }
 
 func TestSessionOnATerminal(t *testing.T) {
-	if _, err := tracefs.Host(); err != nil {
+	if _, err := tracefs.Find(); err != nil {
 		t.Skipf("needs a tracepoint, and runs in guests, from TestCommandInAGuest: %v", err)
 	}
 	state := t.TempDir()

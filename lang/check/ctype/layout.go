@@ -102,6 +102,9 @@ func (ct *Section) field(st *types.Struct, l *layout, f *syntax.CField) {
 		return
 	}
 	align := t.Align()
+	if t == wide {
+		align = 16
+	}
 	if l.packed || f.Packed {
 		align = 1
 	}

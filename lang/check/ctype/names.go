@@ -7,6 +7,10 @@ import (
 	"probe/lang/types"
 )
 
+// wide are 16 bytes that are no number here: long double and __int128. Floating
+// point takes its room in structs, and has no value for scripts.
+var wide = types.ArrayOf(types.Uint64, 2)
+
 // baseTypes are the C types that need no kernel to be known (L-PRE-12): those
 // of the language C for LP64, and the usual fixed-width names. Names of
 // several words are in the order that cleanTypeName makes.
@@ -31,6 +35,8 @@ var baseTypes = map[string]*types.Type{
 	"pid_t": types.Int32, "uid_t": types.Uint32, "gid_t": types.Uint32, "mode_t": types.Uint32, "dev_t": types.Uint32,
 	"time_t": types.Int64, "clockid_t": types.Int32, "umode_t": types.Uint16, "gfp_t": types.Uint32,
 	"sector_t": types.Uint64, "blkcnt_t": types.Uint64, "dma_addr_t": types.Uint64, "phys_addr_t": types.Uint64,
+	"float": types.ArrayOf(types.Uint32, 1), "double": types.ArrayOf(types.Uint64, 1), "long double": wide,
+	"__int128": wide, "signed __int128": wide, "unsigned __int128": wide,
 	"uint": types.Uint32, "ulong": types.Uint64, "ushort": types.Uint16, "uchar": types.Uint8,
 }
 

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"probe/runtime/graph"
-	"probe/runtime/machine/live/symbol"
 )
 
 // Machinery are the functions that run because return values are recorded.
@@ -34,7 +33,7 @@ const settle = int64(50 * time.Millisecond)
 // Calls that were under way when the recording began are left out, see Asked.
 func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*graph.Func), tree func(*graph.Tree) bool) error {
 	threads := &threads{dir: s.fs.Dir(), known: map[int32]thread{}}
-	var names symbol.Names
+	names := s.opts.Symbols.Names()
 	resolve := func(addr uint64) graph.Func {
 		loc, ok := names.Lookup(addr)
 		if !ok {
@@ -113,7 +112,7 @@ func (s *Source) Asked(f graph.Func) bool {
 	}
 	if s.askedAt == nil { // of several names at one address, another may be shown
 		s.askedAt = map[uint64]bool{}
-		at, err := symbol.AddrOf(s.opts.Funcs...)
+		at, err := s.opts.Symbols.AddrOf(s.opts.Funcs...)
 		if err != nil {
 			return false
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"probe/runtime/graph"
+	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
 )
 
@@ -48,6 +49,8 @@ type Options struct {
 	Progress func(step string, n, total int)
 	// Returns are the functions whose return values are recorded.
 	Returns []string
+	// Symbols are the symbols of the kernel.
+	Symbols *symbol.Kernel
 	// Args asks for the arguments, which kernels have from 6.14 on.
 	Args bool
 	// BufferKB is the size of the buffer of each CPU in KiB; 0 means

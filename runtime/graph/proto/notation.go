@@ -6,7 +6,6 @@ import (
 
 	"probe/runtime/graph"
 	"probe/runtime/machine/live/btf"
-	"probe/runtime/machine/live/symbol"
 )
 
 // typedefs are the kernel's names for numbers that mean more than their value.
@@ -61,12 +60,13 @@ func notation(spec *btf.Spec, name string, id btf.ID) *graph.Notation {
 // Further on there is more likely something that has none.
 const nearSymbol = 4096
 
-var names symbol.Names
-
-// Symbol is the symbol of the running kernel at an address, with the distance
-// where that is small; "" for none.
-func Symbol(addr uint64) string {
-	loc, ok := names.Lookup(addr)
+// Symbol is the symbol at an address, with the distance where that is small; ""
+// for none. A nil Kernel has none.
+func (k *Kernel) Symbol(addr uint64) string {
+	if k == nil {
+		return ""
+	}
+	loc, ok := k.names.Lookup(addr)
 	switch {
 	case !ok || loc.Name == "" || loc.Offset >= nearSymbol:
 		return ""

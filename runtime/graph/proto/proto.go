@@ -7,15 +7,26 @@ package proto
 import (
 	"probe/runtime/graph"
 	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/symbol"
 )
+
+// Kernel knows the functions and objects of a kernel. It is safe for concurrent
+// use.
+type Kernel struct {
+	types *btf.Host
+	names *symbol.Names
+}
+
+// New makes a Kernel of its types and symbols.
+func New(types *btf.Host, symbols *symbol.Kernel) *Kernel { return &Kernel{types, symbols.Names()} }
 
 // Fill sets result and parameters of a function, as far as the kernel's types
 // tell. A copy of a function that the compiler made (name.isra.0) may take
 // other parameters: it gets only the result.
-func Fill(f *graph.Func) {
-	spec, err := btf.Kernel()
+func (k *Kernel) Fill(f *graph.Func) {
+	spec, err := k.types.Kernel()
 	if f.Module != "" && err == nil {
-		spec, err = btf.Module(f.Module)
+		spec, err = k.types.Module(f.Module)
 	}
 	if err != nil {
 		return // shown without types

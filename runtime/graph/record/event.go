@@ -13,8 +13,8 @@ import (
 	"probe/lang/value"
 )
 
-// Event is something that a script printed.
-type Event struct {
+// Output is something that a script printed.
+type Output struct {
 	// Time is when it was printed, by CLOCK_MONOTONIC.
 	Time int64 `json:"time"`
 	// JSON is the object that stands for it in JSON output. It is empty where
@@ -59,7 +59,7 @@ func data(object json.RawMessage) (text string, ok bool) {
 var errNoScript = errors.New("write a recording: events need the script in the header")
 
 // Event writes an event.
-func (w *Writer) Event(e Event) error {
+func (w *Writer) Event(e Output) error {
 	if !w.script {
 		return errNoScript
 	}
@@ -70,7 +70,7 @@ func (w *Writer) Event(e Event) error {
 	}
 	w.line = appendEvent(w.line[:0], &e)
 	if len(w.line) > maxLine {
-		w.line = appendEvent(w.line[:0], &Event{Time: e.Time, Message: fmt.Sprintf("an event of %d bytes was too large for the recording\n", len(w.line))})
+		w.line = appendEvent(w.line[:0], &Output{Time: e.Time, Message: fmt.Sprintf("an event of %d bytes was too large for the recording\n", len(w.line))})
 	}
 	w.events++
 	if _, err := w.buf.Write(w.line); err != nil {
@@ -82,7 +82,7 @@ func (w *Writer) Event(e Event) error {
 
 // appendEvent composes the line of an event. It is what a busy script pays for
 // being recorded, so it does without reflection.
-func appendEvent(b []byte, e *Event) []byte {
+func appendEvent(b []byte, e *Output) []byte {
 	b = strconv.AppendInt(append(b, `{"event":{"time":`...), e.Time, 10)
 	object := e.JSON
 	if !utf8.Valid(object) {
@@ -132,7 +132,7 @@ func isData(object []byte, text string) bool {
 }
 
 // event takes an event of the file.
-func (p *parser) event(e *Event) error {
+func (p *parser) event(e *Output) error {
 	for i, id := range e.Trees {
 		at, ok := p.trees[id]
 		if !ok {
@@ -153,7 +153,7 @@ func (p *parser) event(e *Event) error {
 
 // Incomplete reports whether e is the receipt of a run whose results were not
 // complete.
-func (e *Event) Incomplete() bool {
+func (e *Output) Incomplete() bool {
 	var o struct {
 		Type     string `json:"type"`
 		Complete bool   `json:"complete"`

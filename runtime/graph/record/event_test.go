@@ -17,8 +17,8 @@ import (
 
 // events has every form of an event. Those with Place 1 come behind the first
 // tree.
-func events() []Event {
-	return []Event{
+func events() []Output {
+	return []Output{
 		{Time: 1, JSON: json.RawMessage(`{"type":"attached_probes","count":1,"data":{"probes":1}}`)},
 		{Time: 2, JSON: json.RawMessage(`{"type":"printf","data":"a <b> & \"c\"\n"}`), Text: "a <b> & \"c\"\n"},
 		{Time: 3, JSON: json.RawMessage(`{"type":"printf","data":""}`)},
@@ -37,7 +37,7 @@ var scriptHeader = Header{Version: Version, Started: header.Started, WallOffset:
 	Script: &Script{Name: "x.pr", Text: "fgraph:a { print(graph); } // <&>", Args: []string{"1"}}}
 
 // writeScript writes events and trees in the order of their places.
-func writeScript(t testing.TB, w *Writer, list []Event, trees []*graph.Tree) {
+func writeScript(t testing.TB, w *Writer, list []Output, trees []*graph.Tree) {
 	t.Helper()
 	done := 0
 	check := func(err error) {
@@ -57,7 +57,7 @@ func writeScript(t testing.TB, w *Writer, list []Event, trees []*graph.Tree) {
 	check(w.Close(End{}))
 }
 
-func scriptText(t testing.TB, list []Event) []byte {
+func scriptText(t testing.TB, list []Output) []byte {
 	t.Helper()
 	funcs, trees := sample()
 	var out bytes.Buffer
@@ -102,7 +102,7 @@ func TestEvents(t *testing.T) {
 
 // Text that JSON cannot hold comes back byte for byte, and the file is UTF-8.
 func TestEventBytes(t *testing.T) {
-	list := []Event{
+	list := []Output{
 		{JSON: json.RawMessage("{\"type\":\"printf\",\"data\":\"\xff<\"}"), Text: "\xff<"},
 		{JSON: json.RawMessage(`{"type":"cat","data":"x"}`), Text: "x"},
 		{JSON: json.RawMessage(`{"type": "printf", "data": "\u0001\t<\"\\"}`), Text: "\x01\t<\"\\"},
@@ -133,7 +133,7 @@ func TestEventVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Event(Event{Text: "x"}); !errors.Is(err, errNoScript) {
+	if err := w.Event(Output{Text: "x"}); !errors.Is(err, errNoScript) {
 		t.Errorf("event without a script: %v", err)
 	}
 	if err := w.Close(End{}); err != nil {
@@ -149,7 +149,7 @@ func TestEventSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := append(events(), Event{Time: 12, Text: "\xff"})
+	list := append(events(), Output{Time: 12, Text: "\xff"})
 	for line := range bytes.Lines(scriptText(t, list)) {
 		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
 		if err != nil {
@@ -217,7 +217,7 @@ func BenchmarkEvent(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e := Event{Time: 43079723860, JSON: []byte(`{"type": "printf", "data": "ping[4711] -ENETUNREACH after 17 us\n"}`), Text: "ping[4711] -ENETUNREACH after 17 us\n"}
+	e := Output{Time: 43079723860, JSON: []byte(`{"type": "printf", "data": "ping[4711] -ENETUNREACH after 17 us\n"}`), Text: "ping[4711] -ENETUNREACH after 17 us\n"}
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := w.Event(e); err != nil {
@@ -227,7 +227,7 @@ func BenchmarkEvent(b *testing.B) {
 }
 
 func BenchmarkReadEvents(b *testing.B) {
-	var list []Event
+	var list []Output
 	for range 10_000 {
 		list = append(list, events()[1])
 	}

@@ -113,7 +113,7 @@ type line struct {
 	Func   *funcLine `json:"func"`
 	Tree   *treeLine `json:"tree"`
 	More   *treeLine `json:"more"`
-	Event  *Event    `json:"event"`
+	Event  *Output   `json:"event"`
 	End    *End      `json:"end"`
 }
 

@@ -69,7 +69,7 @@ type Recording struct {
 	Header Header
 	Funcs  graph.Funcs
 	Trees  []*graph.Tree
-	Events []Event
+	Events []Output
 	// End is nil when the file has no end.
 	End *End
 	// Damage is nil when the file is whole. Trees are those before.

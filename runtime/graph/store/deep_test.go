@@ -30,7 +30,7 @@ func TestDecoderDeep(t *testing.T) {
 	d := NewDecoder(spec, func(f *graph.Func) {
 		f.Params = []graph.Param{{Name: "p", Type: graph.Pointer}, {Name: "n", Type: graph.Uint32}, {Name: "q", Type: graph.Pointer}}
 		f.Result = graph.Void
-	})
+	}, nil)
 	const heap, fault = 0xffff888000000000, ^uint64(13)
 	var ev []byte
 	ev = encode(ev, 1000, 0, false, heap, 5, heap, 0, 3<<32, 4, 0, 6<<32, 7)

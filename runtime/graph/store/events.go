@@ -12,16 +12,17 @@ import (
 type Decoder struct {
 	spec  *fgraph.Plan
 	fill  func(*graph.Func)
-	names symbol.Names
+	names *symbol.Names
 	build graph.Builder
 	tree  *graph.Tree // the last one that build has made
 	Funcs graph.Funcs
 }
 
 // NewDecoder makes a Decoder. fill completes what is known of a function
-// besides its name; it may be nil.
-func NewDecoder(spec *fgraph.Plan, fill func(*graph.Func)) *Decoder {
-	d := &Decoder{spec: spec, fill: fill}
+// besides its name; it may be nil. names finds functions by their addresses, where
+// events have these.
+func NewDecoder(spec *fgraph.Plan, fill func(*graph.Func), names *symbol.Names) *Decoder {
+	d := &Decoder{spec: spec, fill: fill, names: names}
 	d.build = graph.Builder{Funcs: &d.Funcs, Resolve: d.resolve, Done: func(_ int32, t *graph.Tree) { d.tree = t.Clone() }}
 	return d
 }

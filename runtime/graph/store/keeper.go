@@ -19,7 +19,7 @@ import (
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/proto"
-	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/machine/live"
 	"probe/stdlib/fgraph"
 )
 
@@ -27,19 +27,23 @@ import (
 // graphs, and keeps the trees. A nil *Keeper is that of an object whose probes
 // use no graph. It is used by one goroutine.
 type Keeper struct {
-	opts     Options
-	tracer   *Tracer // nil when programs record everything
-	recorded func() ([]*graph.Tree, *graph.Funcs)
-	probes   map[uint32]*probe
-	gaps     uint64 // events that are missing in trees
-	closed   bool
-	forgotAt int64
+	opts Options
+	// functions knows those of the kernel; nil for Replay.
+	functions *proto.Kernel
+	tracer    *Tracer // nil when programs record everything
+	recorded  func() ([]*graph.Tree, *graph.Funcs)
+	probes    map[uint32]*probe
+	gaps      uint64 // events that are missing in trees
+	closed    bool
+	forgotAt  int64
 }
 
 // Options are what a Keeper needs.
 type Options struct {
 	// Trees is where the trees go. Several keepers may share it.
 	Trees *Store
+	// Kernel is the machine whose functions are recorded; nil for Replay.
+	Kernel *live.Machine
 	// PID is the process that the script is restricted to, 0 for none.
 	PID int
 	// Verbose, if set, is told how the graphs are recorded.
@@ -90,6 +94,7 @@ func Open(ctx context.Context, probes []*hir.Probe, opts Options) (*Keeper, erro
 	if len(k.probes) == 0 {
 		return nil, nil
 	}
+	k.functions = proto.New(opts.Kernel.Types(), opts.Kernel.Symbols())
 	var traced []*fgraph.Plan
 	var first *hir.Probe
 	for i, pr := range probes {
@@ -100,7 +105,7 @@ func Open(ctx context.Context, probes []*hir.Probe, opts Options) (*Keeper, erro
 		name, spec := pr.Site.Name, p.spec
 		k.verbose("%s: graphs by %s", name, spec.Why)
 		if spec.Source == fgraph.BPF {
-			p.decoder = NewDecoder(spec, proto.Fill)
+			p.decoder = NewDecoder(spec, k.functions.Fill, opts.Kernel.Symbols().Names())
 			p.only = nil // no other function has programs
 			k.verbose("%s: %s", name, partsText(spec.Parts))
 			if spec.Deep {
@@ -109,7 +114,7 @@ func Open(ctx context.Context, probes []*hir.Probe, opts Options) (*Keeper, erro
 			continue
 		}
 		if spec.Deep {
-			p.root = NewDecoder(spec, proto.Fill)
+			p.root = NewDecoder(spec, k.functions.Fill, opts.Kernel.Symbols().Names())
 			k.verbose("%s: args=deep: the tracer cannot follow pointers, so only the arguments of %s are looked into", name, spec.Func)
 		}
 		traced = append(traced, spec)
@@ -131,7 +136,7 @@ func Open(ctx context.Context, probes []*hir.Probe, opts Options) (*Keeper, erro
 
 // trace switches the tracer on.
 func (k *Keeper) trace(ctx context.Context, traced []*fgraph.Plan) error {
-	tfs, err := tracefs.Host()
+	tfs, err := k.opts.Kernel.Tracefs()
 	if err != nil {
 		return err
 	}
@@ -140,7 +145,7 @@ func (k *Keeper) trace(ctx context.Context, traced []*fgraph.Plan) error {
 		threads = threadsOf(k.opts.PID)
 	}
 	k.verbose("switching the tracer function_graph on …")
-	if k.tracer, err = Start(ctx, tfs, traced, threads, proto.Fill); err != nil {
+	if k.tracer, err = Start(ctx, tfs, traced, threads, k.opts.Kernel.Symbols(), k.functions.Fill); err != nil {
 		return err
 	}
 	k.verbose("%s", k.tracer.Where())
@@ -313,7 +318,7 @@ func (k *Keeper) keep(p *probe, r *fgraph.Record, t *graph.Tree, funcs *graph.Fu
 	if p.site.Ret != nil && root.Flags&graph.HasRet == 0 {
 		root.Ret, root.Flags = r.Ret, root.Flags|graph.HasRet
 	}
-	funcs.NameSymbols(t, proto.Symbol)
+	funcs.NameSymbols(t, k.functions.Symbol)
 	k.gaps += t.Lost
 	k.opts.Trees.Keep(r.ID, t, funcs)
 }

@@ -29,7 +29,7 @@ func BenchmarkGraph(b *testing.B) {
 	calls = append(calls, [2]uint64{0, 1})
 	kept := NewStore()
 	k := newKeeper([]*hir.Probe{{Site: &hir.Site{Plan: spec}}}, Options{Trees: kept})
-	k.probes[0].decoder = NewDecoder(spec, func(f *graph.Func) { f.Result = graph.Int32 })
+	k.probes[0].decoder = NewDecoder(spec, func(f *graph.Func) { f.Result = graph.Int32 }, nil)
 	events := graphEvents(7, calls...)
 	n := uint64(0)
 	b.ReportAllocs()

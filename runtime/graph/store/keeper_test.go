@@ -54,7 +54,7 @@ func TestGraphEvents(t *testing.T) {
 		kept.Text(id, value.GraphText) // may be asked for meanwhile
 	}})
 	for _, p := range k.probes {
-		p.decoder = NewDecoder(p.spec, nil)
+		p.decoder = NewDecoder(p.spec, nil, nil)
 	}
 	call := [][2]uint64{{0, 0}, {1, 0}, {1, 1}, {0, 1}}
 	a, b := value.GraphID{Time: 450, TID: 7}, value.GraphID{Time: 460, TID: 8, Probe: 1}

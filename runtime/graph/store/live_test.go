@@ -79,7 +79,7 @@ func TestDecoder(t *testing.T) {
 			var e events
 			r := tc.make(&e)
 			r.ID, r.Events = value.GraphID{TID: 7}, e
-			d := NewDecoder(spec, types)
+			d := NewDecoder(spec, types, nil)
 			if diff := cmp.Diff(squeeze(tc.want), squeeze(lines(d.Tree(&r), &d.Funcs))); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}

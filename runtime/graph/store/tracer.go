@@ -7,6 +7,7 @@ import (
 
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
+	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
 	"probe/stdlib/fgraph"
 )
@@ -34,9 +35,9 @@ const heldCalls = 1 << 20
 
 // Start switches the tracer on for the probes of a script. Errors are those of
 // ftrace.Open, or a *ftrace.NoFuncError.
-func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads []int32, fill func(*graph.Func)) (*Tracer, error) {
+func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads []int32, symbols *symbol.Kernel, fill func(*graph.Func)) (*Tracer, error) {
 	opts := options(probes)
-	opts.Threads = threads
+	opts.Threads, opts.Symbols = threads, symbols
 	if opts.Only != nil {
 		// Where interrupts come in shows by the functions around them.
 		list, err := ftrace.ListFunctions(tfs)

@@ -15,6 +15,7 @@ import (
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/symbol"
 )
 
 // Options name the files. What no file says is asked of this machine: its
@@ -39,8 +40,9 @@ var _ machine.Machine = (*Machine)(nil)
 
 // New makes the machine. It reads nothing yet.
 func New(o Options) *Machine {
-	k := kernel.New(kernel.Options{BTF: o.BTF})
-	opts := provider.Options{Traceable: o.Traceable}
+	symbols := symbol.NewKernel()
+	k := kernel.New(kernel.Options{BTF: o.BTF, Symbols: symbols})
+	opts := provider.Options{Traceable: o.Traceable, Aliases: symbols.Aliases}
 	opts.Leave(o.Without)
 	return &Machine{kernel: k, probes: provider.New(k, opts)}
 }

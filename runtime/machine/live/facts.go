@@ -21,7 +21,8 @@ import (
 // facts answers what only the running system knows while values are shown
 // (machine.Facts). Nothing is read before it is asked for.
 type facts struct {
-	user *symbol.User
+	symbols *symbol.Kernel
+	user    *symbol.User
 
 	mu      sync.Mutex
 	names   map[uint64]string // user names by id
@@ -35,8 +36,8 @@ type cgroup struct {
 	id      uint64
 }
 
-func newFacts() facts {
-	return facts{user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[cgroup]string{}, clock: sync.OnceValue(bootTime)}
+func newFacts(symbols *symbol.Kernel) facts {
+	return facts{symbols: symbols, user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[cgroup]string{}, clock: sync.OnceValue(bootTime)}
 }
 
 // Processes resolves addresses of processes.
@@ -44,7 +45,7 @@ func (m *Machine) Processes() *symbol.User { return m.user }
 
 // KSym implements machine.Facts.
 func (m *Machine) KSym(addr uint64) string {
-	t, err := symbol.Kernel()
+	t, err := m.symbols.Table()
 	if err != nil {
 		return ""
 	}
@@ -63,7 +64,7 @@ func (m *Machine) USym(addr uint64, pid uint32) string {
 
 // KFrame implements machine.Facts.
 func (m *Machine) KFrame(addr uint64) []value.Frame {
-	t, err := symbol.Kernel()
+	t, err := m.symbols.Table()
 	if err != nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"probe/compiler/target"
 	"probe/lang/diag"
@@ -19,9 +20,11 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
 )
 
@@ -39,8 +42,11 @@ type Options struct {
 // Machine is the running kernel (machine.Machine).
 type Machine struct {
 	kernel   *kernel.Kernel
+	types    *btf.Host
 	features *feature.Set
 	probes   *provider.Set
+	// largeKeys reports whether keys of maps may be larger than machine.SmallKey.
+	largeKeys func() bool
 	facts
 }
 
@@ -51,13 +57,15 @@ var (
 
 // New makes the machine. It asks nothing of the kernel yet.
 func New(o Options) *Machine {
-	m := &Machine{kernel: kernel.New(kernel.Options{BTF: o.BTF}), features: feature.Host(), facts: newFacts()}
+	types, symbols, tracing := btf.NewHost(), symbol.NewKernel(), sync.OnceValues(tracefs.Find)
+	m := &Machine{types: types, features: feature.New(types, tracing), largeKeys: sync.OnceValue(bpf.LargeKeys), facts: newFacts(symbols)}
+	m.kernel = kernel.New(kernel.Options{BTF: o.BTF, Host: types, Tracefs: tracing, Symbols: symbols, Features: m.features})
 	ask := func(f feature.Feature) func() error { return func() error { return m.features.Err(f) } }
 	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
 		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
 		Ftrace: m.tracer, KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
-		RawTracepoint: provider.HasRawTracepoint, Traceable: o.Traceable,
+		RawTracepoint: provider.RawTracepoints(m.features, symbols), Traceable: o.Traceable, Aliases: symbols.Aliases,
 	}
 	opts.Leave(o.Without)
 	m.probes = provider.New(m.kernel, opts)
@@ -89,6 +97,13 @@ func (m *Machine) tracer() error {
 
 // Tracefs is the tracing directory. The error wraps tracefs.ErrNotMounted.
 func (m *Machine) Tracefs() (*tracefs.FS, error) { return m.kernel.Tracefs() }
+
+// Types are the kernel's own types and those of its modules, whatever file
+// Options.BTF names.
+func (m *Machine) Types() *btf.Host { return m.types }
+
+// Symbols are the kernel's symbols.
+func (m *Machine) Symbols() *symbol.Kernel { return m.symbols }
 
 // Features answers what the kernel can do.
 func (m *Machine) Features() *feature.Set { return m.features }
@@ -144,7 +159,7 @@ func (v *view) Target(needs target.Set) (*target.Target, error) {
 }
 
 func (v *view) KeyLimit() int {
-	if bpf.LargeKeys() {
+	if v.m.largeKeys() {
 		return 0
 	}
 	return machine.SmallKey

@@ -2,9 +2,10 @@
 // probes, debug information, optimised code. It needs no C library and no
 // headers, which a machine with a compiler alone does not have.
 //
-//	native usdt N   fires the static probes, N times each
+//	native usdt N    fires the static probes, N times each
+//	native watch N   writes N times to the 8 bytes at 0x600000
 //
-// Build: gcc -O1 -g -static -nostdlib -fno-stack-protector -o native native.c
+// Build: gcc -O1 -g -static -nostdlib -fno-stack-protector -Wl,--section-start=.watched=0x600000 -o native native.c
 
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -64,6 +65,9 @@ __attribute__((noinline)) static void fire_usdt(long n)
 	}
 }
 
+// The linker puts it at 0x600000.
+__attribute__((section(".watched"))) static volatile u64 watched = 1;
+
 static int same(const char *a, const char *b)
 {
 	for (; *a && *a == *b; a++, b++)
@@ -88,6 +92,13 @@ __attribute__((used)) static void run(long *stack)
 
 	if (argc == 3 && same(argv[1], "usdt")) {
 		fire_usdt(number(argv[2]));
+		status = 0;
+	}
+	if (argc == 3 && same(argv[1], "watch")) {
+		long n = number(argv[2]);
+
+		while (n-- > 0)
+			watched = n;
 		status = 0;
 	}
 	syscall1(231, status); // exit_group

@@ -18,16 +18,17 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"probe/compiler"
+	"probe/compiler/object"
 	"probe/compiler/target"
-	"probe/lang/check"
 	"probe/lang/diag"
-	"probe/lang/source"
-	"probe/lang/syntax"
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
-	"probe/stdlib"
 	"probe/test/load"
 )
 
@@ -43,8 +44,7 @@ func main() {
 }
 
 func drive(limit time.Duration, without string, log bool) error {
-	k := kernel.New(kernel.Options{})
-	probes := provider.New(k, provider.Options{RawTracepoint: provider.HasRawTracepoint})
+	m := newLoader(strings.Split(without, ","))
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
 	out := json.NewEncoder(os.Stdout)
@@ -53,7 +53,7 @@ func drive(limit time.Duration, without string, log bool) error {
 		if err := json.Unmarshal(in.Bytes(), &j); err != nil {
 			return err
 		}
-		d := driver{k: k, probes: probes, limit: limit, without: strings.Split(without, ","), log: log}
+		d := driver{m: m, limit: limit, log: log}
 		if err := out.Encode(d.do(j)); err != nil {
 			return err
 		}
@@ -61,12 +61,61 @@ func drive(limit time.Duration, without string, log bool) error {
 	return in.Err()
 }
 
-type driver struct {
-	k       *kernel.Kernel
+// loader is this machine, taken to have every way to attach, and without some
+// of its features.
+type loader struct {
+	*live.Machine
+	kernel  *kernel.Kernel
 	probes  *provider.Set
-	limit   time.Duration
 	without []string
-	log     bool
+}
+
+func newLoader(without []string) *loader {
+	m := live.New(live.Options{})
+	k := kernel.New(kernel.Options{Host: m.Types(), Tracefs: m.Tracefs, Symbols: m.Symbols(), Features: m.Features()})
+	return &loader{
+		Machine: m, kernel: k, without: without,
+		probes: provider.New(k, provider.Options{RawTracepoint: provider.RawTracepoints(m.Features(), m.Symbols())}),
+	}
+}
+
+// View implements machine.Machine.
+func (l *loader) View(q machine.Query) machine.View {
+	return &view{View: l.Machine.View(q), loader: l, probes: l.probes.Script(q.Deep)}
+}
+
+type view struct {
+	machine.View
+	loader *loader
+	probes *provider.Set
+}
+
+func (v *view) Probes() hir.Probes { return v.probes }
+func (v *view) Types() hir.Types   { return v.loader.kernel }
+func (v *view) Env() types.Env     { return &kernel.Env{K: v.loader.kernel} }
+
+func (v *view) Target(needs target.Set) (*target.Target, error) {
+	t, err := v.View.Target(needs)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range v.loader.without {
+		switch f {
+		case "may_goto":
+			delete(t.Features, target.MayGoto)
+		case "loop":
+			delete(t.Features, target.Loop)
+		case "for_each_map_elem":
+			delete(t.Features, target.ForEachMapElem)
+		}
+	}
+	return t, nil
+}
+
+type driver struct {
+	m     *loader
+	limit time.Duration
+	log   bool
 }
 
 func (d *driver) do(j load.Job) load.Result {
@@ -85,60 +134,25 @@ func (d *driver) do(j load.Job) load.Result {
 	return r
 }
 
-func (d *driver) compile(j load.Job) (*compiler.Object, diag.List) {
-	tree, list := syntax.Parse(source.New(j.Name, j.Text))
-	if list.HasErrors() {
+func (d *driver) compile(j load.Job) (*object.Object, diag.List) {
+	script := engine.Script{Name: j.Name, Text: j.Text, Import: engine.Library}
+	c, list := engine.Build(script, d.m, engine.CheckOptions{Unsafe: true, Config: d.config(), Empty: true}, engine.CompileOptions{})
+	if c == nil {
 		return nil, list
 	}
-	prog, _, list := check.Check(&check.Input{
-		File: tree, Builtins: stdlib.Signatures(), Probes: d.probes, Types: d.k,
-		Env: &kernel.Env{K: d.k}, Import: importModule, Config: d.config(), Unsafe: true,
-	})
-	if prog == nil || list.HasErrors() {
-		return nil, list
-	}
-	config := compiler.Config{Builtins: stdlib.Table(), Types: d.k}
-	t, err := d.k.Target(compiler.Needs(prog, config))
-	if err != nil {
-		list.Errorf("machine", source.Span{}, "%v", err)
-		return nil, list
-	}
-	d.restrict(t)
-	config.Target = t
-	return compiler.Compile(prog, config)
+	return c.Object, list
 }
 
 // config makes strings short where the keys of maps are limited, as probe does.
 func (d *driver) config() map[string]string {
-	if bpf.LargeKeys() {
+	if d.m.View(machine.Query{}).KeyLimit() == 0 {
 		return nil
 	}
 	return map[string]string{"max_strlen": "64", "max_stack_frames": "12"}
 }
 
-func (d *driver) restrict(t *target.Target) {
-	for _, f := range d.without {
-		switch f {
-		case "may_goto":
-			delete(t.Features, target.MayGoto)
-		case "loop":
-			delete(t.Features, target.Loop)
-		case "for_each_map_elem":
-			delete(t.Features, target.ForEachMapElem)
-		}
-	}
-}
-
-func importModule(_ *source.File, path string) (*source.File, error) {
-	text, ok := stdlib.Module(path)
-	if !ok {
-		return nil, errors.New("not a module of the library")
-	}
-	return source.New("stdlib/"+path+".pr", text), nil
-}
-
 // load makes the maps and loads the programs one after the other.
-func (d *driver) load(obj *compiler.Object, r *load.Result) error {
+func (d *driver) load(obj *object.Object, r *load.Result) error {
 	maps := map[string]*ebpf.Map{}
 	defer func() {
 		for _, m := range maps {
@@ -164,7 +178,7 @@ func (d *driver) load(obj *compiler.Object, r *load.Result) error {
 	return nil
 }
 
-func (d *driver) one(p *compiler.Program, obj *compiler.Object, maps map[string]*ebpf.Map) load.Program {
+func (d *driver) one(p *object.Program, obj *object.Object, maps map[string]*ebpf.Map) load.Program {
 	out := load.Program{Name: p.Site.Name, Insns: p.Insns}
 	ctx, cancel := context.WithTimeout(context.Background(), d.limit)
 	defer cancel()

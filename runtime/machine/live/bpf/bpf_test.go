@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -256,11 +258,36 @@ func TestAttachErrors(t *testing.T) {
 }
 
 func TestHasRawTracepoint(t *testing.T) {
+	raw := NewRawTracepoints()
 	needBPF(t)
 	for name, want := range map[string]bool{"sched_switch": true, "sys_enter": true, "no_such_tracepoint": false, "sys_enter_openat": false, "": false} {
-		got, err := HasRawTracepoint(name)
+		got, err := raw.Has(name)
 		if got != want || err != nil {
-			t.Errorf("HasRawTracepoint(%q) = %v, %v, want %v", name, got, err, want)
+			t.Errorf("Has(%q) = %v, %v, want %v", name, got, err, want)
 		}
+	}
+}
+
+// TestLoadEnds: a load ends with its context, however much there is to verify.
+func TestLoadEnds(t *testing.T) {
+	needBPF(t)
+	var code asm.Instructions
+	code = append(code, asm.Mov.Imm(asm.R6, 0))
+	// Functions that count to a number that is just possible, after a branch each
+	// time: seconds of work.
+	code = append(code, asm.FnKtimeGetNs.Call().WithSymbol("again"), asm.Mov.Reg(asm.R7, asm.R0))
+	for i := range 10 {
+		next := fmt.Sprint("next", i)
+		code = append(code, asm.JSet.Imm(asm.R7, 1<<i, next), asm.Add.Imm(asm.R6, 1<<i), asm.Mov.Imm(asm.R0, 0).WithSymbol(next))
+	}
+	code = append(code, asm.JLT.Imm(asm.R6, 1<<30, "again"), asm.Mov.Imm(asm.R0, 0), asm.Return())
+	spec := &ebpf.ProgramSpec{Name: "long", Type: ebpf.RawTracepoint, License: "GPL", Instructions: code}
+	const soon, late = 50 * time.Millisecond, time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	began := time.Now()
+	_, err := Load(ctx, spec, nil, LoadOptions{})
+	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > late {
+		t.Errorf("Load = %v after %v, want the context's error within %v", err, took, late)
 	}
 }

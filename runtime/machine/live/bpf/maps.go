@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"sync"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -205,15 +204,15 @@ func allKeys(m *ebpf.Map) ([][]byte, error) {
 // SmallKey is the largest key of a hash map in bytes that every kernel takes.
 const SmallKey = 512
 
-// LargeKeys reports whether the kernel takes larger keys (5.11).
-var LargeKeys = sync.OnceValue(func() bool {
+// LargeKeys asks the kernel whether it takes larger keys (5.11).
+func LargeKeys() bool {
 	attr := struct{ typ, keySize, valueSize, maxEntries, flags uint32 }{1, SmallKey + 8, 8, 1, 1}
 	fd, err := bpf(cmdMapCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	if err == nil {
 		unix.Close(fd)
 	}
 	return !errors.Is(err, unix.E2BIG)
-})
+}
 
 // Memory maps the only value of an array that was made for it
 // (BPF_F_MMAPABLE); the bytes are shared with programs.

@@ -161,6 +161,64 @@ func AttachSample(p *Prog, s Sample, cpus []int) (*Link, error) {
 	return join(links), nil
 }
 
+// Breakpoint is an address that the processor watches.
+type Breakpoint struct {
+	Type uint32 // HW_BREAKPOINT_ bits: 1 read, 2 write, 4 execute
+	Addr uint64
+	Len  uint64 // 1, 2, 4 or 8; 8 to execute
+	PID  int    // 0 for every process
+}
+
+// AttachBreakpoint attaches to an address on each of the CPUs, or in all threads
+// of a process. The error is ENOSPC when the registers of the processor do not
+// suffice.
+func AttachBreakpoint(p *Prog, b Breakpoint, cpus []int) (*Link, error) {
+	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_BREAKPOINT, Bp_type: b.Type, Ext1: b.Addr, Ext2: b.Len, Sample: 1}
+	type place struct{ pid, cpu int }
+	var places []place
+	if b.PID == 0 {
+		for _, cpu := range cpus {
+			places = append(places, place{-1, cpu})
+		}
+	} else {
+		attr.Bits |= unix.PerfBitInherit
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", b.PID))
+		if err != nil {
+			return nil, fmt.Errorf("list threads: %w", err)
+		}
+		for _, t := range threads {
+			if tid, err := strconv.Atoi(t.Name()); err == nil {
+				places = append(places, place{tid, -1})
+			}
+		}
+	}
+	var links []*Link
+	var failed error
+	for _, at := range places {
+		fd, err := perfOpen(&attr, at.pid, at.cpu)
+		if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ESRCH) {
+			continue // the CPU or the thread went away
+		}
+		var l *Link
+		if err == nil {
+			l, err = attachPerf(p, fd, linkPlain)
+		}
+		if err != nil {
+			failed = fmt.Errorf("open breakpoint at %#x: %w", b.Addr, err)
+			break
+		}
+		links = append(links, l)
+	}
+	if failed == nil && len(links) == 0 {
+		failed = fmt.Errorf("open breakpoint at %#x: %w", b.Addr, unix.ESRCH)
+	}
+	if failed != nil {
+		join(links).Close()
+		return nil, failed
+	}
+	return join(links), nil
+}
+
 // OnlineCPUs lists the CPUs that run.
 func OnlineCPUs() ([]int, error) {
 	b, err := os.ReadFile("/sys/devices/system/cpu/online")

@@ -36,9 +36,18 @@ func openRawTracepoint(prog int, name string) (int, error) {
 	return fd, err
 }
 
-// greedy is a raw tracepoint program that reads the last argument there can
-// be. It is kept for the life of the process.
-var greedy = sync.OnceValues(func() (*Prog, error) {
+// RawTracepoints knows which tracepoints raw tracepoint programs can attach to. It
+// is safe for concurrent use.
+type RawTracepoints struct{ greedy func() (*Prog, error) }
+
+// NewRawTracepoints makes a RawTracepoints. It asks nothing of the kernel yet.
+func NewRawTracepoints() *RawTracepoints {
+	return &RawTracepoints{greedy: sync.OnceValues(loadGreedy)}
+}
+
+// loadGreedy loads a raw tracepoint program that reads the last argument there
+// can be.
+func loadGreedy() (*Prog, error) {
 	const lastArgument = 11 // of MAX_BPF_FUNC_ARGS
 	return Load(context.Background(), &ebpf.ProgramSpec{
 		Name: "p_greedy", Type: ebpf.RawTracepoint, License: "GPL",
@@ -48,14 +57,14 @@ var greedy = sync.OnceValues(func() (*Prog, error) {
 			asm.Return(),
 		},
 	}, nil, LoadOptions{})
-})
+}
 
-// HasRawTracepoint tells whether raw tracepoint programs can attach to a
+// Has reports whether raw tracepoint programs can attach to a
 // tracepoint of this name, without attaching to it: the kernel finds the
 // tracepoint first, and then refuses a program that reads more arguments than
 // there are (bpf_probe_register in kernel/trace/bpf_trace.c).
-func HasRawTracepoint(name string) (bool, error) {
-	p, err := greedy()
+func (r *RawTracepoints) Has(name string) (bool, error) {
+	p, err := r.greedy()
 	if err != nil {
 		return false, err
 	}

@@ -34,38 +34,48 @@ func Open(path string) (*Spec, error) {
 	return s, nil
 }
 
-var kernel = sync.OnceValues(func() (*Spec, error) {
-	s, err := Open(vmlinux)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w for this kernel: %v; it has to be built with CONFIG_DEBUG_INFO_BTF", ErrNoBTF, err)
-	}
-	return s, err
-})
+// Host is the BTF of the running kernel and its modules, each opened when it is
+// first asked for and kept: what is read of it stays in memory for the life of
+// the process. It is safe for concurrent use.
+type Host struct {
+	once   sync.Once
+	kernel *Spec
+	err    error
 
-// Kernel returns the BTF of the running kernel, opened on the first call and
-// kept for the life of the process. It wraps ErrNoBTF when there is none.
-func Kernel() (*Spec, error) { return kernel() }
+	mu      sync.Mutex
+	modules map[string]*Spec
+}
 
-var modules struct {
-	sync.Mutex
-	specs map[string]*Spec
+// NewHost makes a Host. It reads nothing.
+func NewHost() *Host { return &Host{} }
+
+// Kernel returns the BTF of the kernel. The error wraps ErrNoBTF when there is
+// none.
+func (h *Host) Kernel() (*Spec, error) {
+	h.once.Do(func() {
+		h.kernel, h.err = Open(vmlinux)
+		if errors.Is(h.err, fs.ErrNotExist) {
+			h.err = fmt.Errorf("%w for this kernel: %v; it has to be built with CONFIG_DEBUG_INFO_BTF", ErrNoBTF, h.err)
+		}
+	})
+	return h.kernel, h.err
 }
 
 // Module returns the split BTF of a loaded module, on top of Kernel. It wraps
 // ErrNoBTF when the module is not loaded or carries none.
-func Module(name string) (*Spec, error) {
+func (h *Host) Module(name string) (*Spec, error) {
 	// sysfs spells modules with underscores.
 	name = strings.ReplaceAll(name, "-", "_")
 	if name == "" || strings.ContainsAny(name, "/\x00") || name[0] == '.' {
 		return nil, fmt.Errorf("%w: %q is not the name of a module", ErrNoBTF, name)
 	}
-	base, err := Kernel()
+	base, err := h.Kernel()
 	if err != nil || name == "vmlinux" {
 		return base, err
 	}
-	modules.Lock()
-	defer modules.Unlock()
-	if s := modules.specs[name]; s != nil {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.modules[name]; s != nil {
 		return s, nil
 	}
 	path := filepath.Join(sysDir, name)
@@ -80,10 +90,10 @@ func Module(name string) (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if modules.specs == nil {
-		modules.specs = make(map[string]*Spec)
+	if h.modules == nil {
+		h.modules = make(map[string]*Spec)
 	}
-	modules.specs[name] = s
+	h.modules[name] = s
 	return s, nil
 }
 

@@ -11,11 +11,14 @@ import (
 )
 
 // The running kernel's BTF: facts that hold on every kernel since 5.4.
+// host is the kernel that the tests run on.
+var host = NewHost()
+
 func TestKernel(t *testing.T) {
 	if _, err := os.Stat(sysDir + "/vmlinux"); err != nil {
 		t.Skip("this kernel shows no BTF:", err)
 	}
-	s, err := Kernel()
+	s, err := host.Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +104,8 @@ func TestKernelDecodesWhole(t *testing.T) {
 
 func TestModule(t *testing.T) {
 	for _, name := range []string{"", "../vmlinux", ".", "no_such_module_here"} {
-		if _, err := Module(name); err == nil || !errors.Is(err, ErrNoBTF) {
-			t.Errorf("Module(%q): %v, want ErrNoBTF", name, err)
+		if _, err := host.Module(name); err == nil || !errors.Is(err, ErrNoBTF) {
+			t.Errorf("host.Module(%q): %v, want ErrNoBTF", name, err)
 		}
 	}
 	names, err := Modules()
@@ -110,16 +113,16 @@ func TestModule(t *testing.T) {
 		t.Skip("this kernel shows no BTF:", err)
 	}
 	for _, name := range names {
-		s, err := Module(name)
+		s, err := host.Module(name)
 		if err != nil {
-			t.Errorf("Module(%s): %v", name, err)
+			t.Errorf("host.Module(%s): %v", name, err)
 			continue
 		}
 		if s.Base() == nil {
-			t.Errorf("Module(%s) has no base", name)
+			t.Errorf("host.Module(%s) has no base", name)
 		}
-		if again, _ := Module(name); again != s {
-			t.Errorf("Module(%s) is parsed twice", name)
+		if again, _ := host.Module(name); again != s {
+			t.Errorf("host.Module(%s) is parsed twice", name)
 		}
 	}
 }

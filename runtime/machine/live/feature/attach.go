@@ -99,14 +99,14 @@ func refusedFor(want unix.Errno, p bpf.Program, link bpf.Link, config string) er
 // haveFentry loads a program for a trampoline. Whether functions can be
 // patched to call it shows only on attaching; what that takes is there if the
 // function tracer's direct calls are.
-func haveFentry(*Set) error {
+func haveFentry(s *Set) error {
 	if err := ftraceOff(); err != nil {
 		return err
 	}
-	if err := tryTracing(bpf.AttachFentry); err != nil {
+	if err := s.tryTracing(bpf.AttachFentry); err != nil {
 		return err
 	}
-	spec, err := btf.Kernel()
+	spec, err := s.btf.Kernel()
 	if err != nil {
 		return err
 	}
@@ -128,11 +128,11 @@ func haveFsession(s *Set) error {
 	if err := s.ask(Fentry); err != nil {
 		return err
 	}
-	return tryTracing(bpf.AttachFsession)
+	return s.tryTracing(bpf.AttachFsession)
 }
 
-func tryTracing(attach uint32) error {
-	id, err := testFunction()
+func (s *Set) tryTracing(attach uint32) error {
+	id, err := s.testFunction()
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func haveIntPointers(s *Set) error {
 	if err := s.ask(Fentry); err != nil {
 		return err
 	}
-	spec, err := btf.Kernel()
+	spec, err := s.btf.Kernel()
 	if err != nil {
 		return err
 	}
@@ -162,8 +162,8 @@ func haveIntPointers(s *Set) error {
 
 // haveTpBTF loads a program for a tracepoint that every kernel has, by the
 // type of its handler.
-func haveTpBTF(*Set) error {
-	spec, err := btf.Kernel()
+func haveTpBTF(s *Set) error {
+	spec, err := s.btf.Kernel()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/feature/bpf"
 	"probe/runtime/machine/live/tracefs"
 )
@@ -95,7 +94,7 @@ func openRawTracepoint(prog int) (fd int, err error) {
 }
 
 func attachTrampoline(t *testing.T, attach uint32) error {
-	id, err := testFunction()
+	id, err := newSet().testFunction()
 	if err != nil {
 		return err
 	}
@@ -113,7 +112,7 @@ func attachTrampoline(t *testing.T, attach uint32) error {
 }
 
 func attachTracingMulti(t *testing.T, attach uint32) error {
-	id, err := testFunction()
+	id, err := newSet().testFunction()
 	if err != nil {
 		return err
 	}
@@ -180,10 +179,10 @@ func TestGuestFacts(t *testing.T) {
 	if os.Getenv(inGuest) == "" {
 		t.Skip("states facts about the kernels of the guests: runs from TestGuests")
 	}
-	if _, err := btf.Kernel(); err != nil {
+	if _, err := hostBTF.Kernel(); err != nil {
 		t.Error(err)
 	}
-	ft, err := tracefs.Host()
+	ft, err := tracefs.Find()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"runtime"
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -32,12 +31,10 @@ const (
 // is false where that cannot be, where programs could not load the name as two
 // words, and on kernels that leave the rest of an older name behind it (before
 // 5.17).
-func CommOffset() (off int, ok bool) {
-	off = commOffset()
+func (s *Set) CommOffset() (off int, ok bool) {
+	off = s.comm()
 	return off, off > 0
 }
-
-var commOffset = sync.OnceValue(findComm)
 
 func findComm() int {
 	const size = taskPart * taskParts

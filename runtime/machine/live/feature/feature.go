@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // Feature is one thing a kernel may be able to do. See All for what each means.
@@ -15,6 +16,9 @@ type Set struct {
 	// rows is the table. It comes in here because the questions in it may ask
 	// others, which the table could not refer to itself.
 	rows    *[featureCount]row
+	btf     *btf.Host
+	tracefs func() (*tracefs.FS, error)
+	comm    func() int // see CommOffset
 	fake    map[Feature]bool
 	answers [featureCount]answer
 	helpers sync.Map // helperKey -> *answer
@@ -27,18 +31,17 @@ type answer struct {
 	err  error // nil when the kernel has the feature
 }
 
-var host = newSet()
-
-func newSet() *Set { return &Set{rows: &rows} }
-
-// Host answers for the running kernel.
-func Host() *Set { return host }
+// New answers for the running kernel, of which the types and the tracing
+// directory are given.
+func New(types *btf.Host, tracing func() (*tracefs.FS, error)) *Set {
+	return &Set{rows: &rows, btf: types, tracefs: tracing, comm: sync.OnceValue(findComm)}
+}
 
 // Fake answers from a list, for tests of what depends on features. Features
 // that are not listed are missing; a helper or kfunc is there if the feature
 // that stands for it is.
 func Fake(have map[Feature]bool) *Set {
-	s := newSet()
+	s := New(nil, nil)
 	s.fake = make(map[Feature]bool, len(have))
 	for f, ok := range have {
 		s.fake[f] = ok
@@ -112,7 +115,7 @@ func (s *Set) Kfunc(name string) (id btf.ID, ok bool) {
 	if v, ok := s.kfuncs.Load(name); ok {
 		return v.(btf.ID), v.(btf.ID) != 0
 	}
-	if spec, err := btf.Kernel(); err == nil {
+	if spec, err := s.btf.Kernel(); err == nil {
 		id, _ = spec.First(name, btf.KindFunc)
 	}
 	s.kfuncs.Store(name, id)

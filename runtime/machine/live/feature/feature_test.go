@@ -16,6 +16,7 @@ import (
 
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/machine/live/tracefs"
 )
 
 func TestTable(t *testing.T) {
@@ -138,6 +139,12 @@ func TestMissingCapabilities(t *testing.T) {
 	}
 }
 
+// hostBTF is read once for all tests.
+var hostBTF = btf.NewHost()
+
+// newSet answers for the running kernel.
+func newSet() *Set { return New(hostBTF, tracefs.Find) }
+
 // needBPF skips where programs may not be loaded; the reason is the kernel's.
 func needBPF(t testing.TB) *Set {
 	t.Helper()
@@ -255,7 +262,7 @@ func BenchmarkProbe(b *testing.B) {
 
 // The numbers of the helpers, as the kernel's own enum has them.
 func TestHelperNumbers(t *testing.T) {
-	spec, err := btf.Kernel()
+	spec, err := hostBTF.Kernel()
 	if err != nil {
 		t.Skip(err)
 	}

@@ -142,7 +142,7 @@ func (s *Set) askHelper(prog ProgType, helper Helper) error {
 	case rawTracepointProg:
 		p.Type = bpf.RawTracepoint
 	case fentryProg:
-		id, err := testFunction()
+		id, err := s.testFunction()
 		if err != nil {
 			return err
 		}
@@ -182,8 +182,8 @@ func hiddenByLockdown(helper Helper) string {
 
 // testFunction is a function that the kernel keeps for trying out trampolines
 // (net/bpf/test_run.c); nothing ever calls it by itself.
-func testFunction() (btf.ID, error) {
-	spec, err := btf.Kernel()
+func (s *Set) testFunction() (btf.ID, error) {
+	spec, err := s.btf.Kernel()
 	if err != nil {
 		return 0, err
 	}
@@ -201,7 +201,7 @@ func haveKfunc(name string) func(*Set) error {
 		if _, ok := s.Kfunc(name); ok {
 			return nil
 		}
-		if _, err := btf.Kernel(); err != nil {
+		if _, err := s.btf.Kernel(); err != nil {
 			return err
 		}
 		return fmt.Errorf("the kernel's BTF has no function %s", name)
@@ -213,7 +213,7 @@ func haveRdonlyCast(s *Set) error {
 	if err := haveKfunc("bpf_rdonly_cast")(s); err != nil {
 		return err
 	}
-	spec, err := btf.Kernel()
+	spec, err := s.btf.Kernel()
 	if err != nil {
 		return err
 	}

@@ -11,13 +11,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/feature/bpf"
-	"probe/runtime/machine/live/tracefs"
 )
 
-func haveBTF(*Set) error {
-	_, err := btf.Kernel()
+func haveBTF(s *Set) error {
+	_, err := s.btf.Kernel()
 	return err
 }
 
@@ -54,12 +52,12 @@ func haveUnprivileged(*Set) error {
 	return nil
 }
 
-func haveKprobes(*Set) error { return dynamicEvents("kprobe", "CONFIG_KPROBE_EVENTS") }
-func haveUprobes(*Set) error { return dynamicEvents("uprobe", "CONFIG_UPROBE_EVENTS") }
+func haveKprobes(s *Set) error { return s.dynamicEvents("kprobe", "CONFIG_KPROBE_EVENTS") }
+func haveUprobes(s *Set) error { return s.dynamicEvents("uprobe", "CONFIG_UPROBE_EVENTS") }
 
 // dynamicEvents looks for one of the two ways to make such a probe: the perf
 // unit of its name, or the file in tracefs.
-func dynamicEvents(kind, config string) error {
+func (s *Set) dynamicEvents(kind, config string) error {
 	// The lockdown asks when a probe is made, so nothing short of making one
 	// would hear its refusal.
 	if mode := Lockdown(); kind == "kprobe" && mode == "confidentiality" {
@@ -68,14 +66,14 @@ func dynamicEvents(kind, config string) error {
 	if _, err := os.Stat("/sys/bus/event_source/devices/" + kind + "/type"); err == nil {
 		return nil
 	}
-	if t, err := tracefs.Host(); err == nil && t.Has(kind+"_events") {
+	if t, err := s.tracefs(); err == nil && t.Has(kind+"_events") {
 		return nil
 	}
 	return fmt.Errorf("there is neither a perf unit %q nor %s_events in tracefs; the kernel has to be built with %s", kind, kind, config)
 }
 
-func haveFunctionGraph(*Set) error {
-	t, err := tracefs.Host()
+func haveFunctionGraph(s *Set) error {
+	t, err := s.tracefs()
 	if err != nil {
 		return err
 	}
@@ -90,8 +88,8 @@ func haveFunctionGraph(*Set) error {
 }
 
 func traceOption(name string) func(*Set) error {
-	return func(*Set) error {
-		t, err := tracefs.Host()
+	return func(s *Set) error {
+		t, err := s.tracefs()
 		if err != nil {
 			return err
 		}

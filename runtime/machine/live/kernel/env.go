@@ -9,7 +9,6 @@ import (
 
 	"probe/lang/types"
 	"probe/runtime/machine/live/bpf"
-	"probe/runtime/machine/live/symbol"
 )
 
 // Env answers what builtin functions ask while a script is checked
@@ -41,7 +40,7 @@ func (e *Env) ConfigString(string) string { return "" }
 
 // Symbol is the address of a kernel symbol, read from kallsyms up to the name.
 func (e *Env) Symbol(name string) (uint64, bool) {
-	m, err := symbol.AddrOf(name)
+	m, err := e.K.opts.Symbols.AddrOf(name)
 	if err != nil {
 		return 0, false
 	}

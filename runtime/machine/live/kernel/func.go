@@ -22,8 +22,8 @@ func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("function %s is in more than one module: %v", e.Name, e.Modules)
 }
 
-// Func is the prototype of a kernel function or of a raw tracepoint.
-type Func struct {
+// Prototype is the prototype of a kernel function or of a raw tracepoint.
+type Prototype struct {
 	Name   string
 	Module string // "" for the kernel itself
 	ID     uint32 // number to attach to, in the BTF of Module
@@ -59,7 +59,7 @@ type Param struct {
 // Func finds a function by name; module restricts it to one module, "vmlinux"
 // to the kernel itself. Without module a function of the kernel itself comes
 // first. Errors wrap ErrNoFunc or btf.ErrNoBTF, or are an *AmbiguousError.
-func (k *Kernel) Func(module, name string) (*Func, error) {
+func (k *Kernel) Func(module, name string) (*Prototype, error) {
 	spec, err := k.UseModule(module)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func ownFunc(spec *btf.Spec, name string, kernel bool) (btf.ID, bool) {
 }
 
 // function makes the prototype of the function with a BTF number.
-func (k *Kernel) function(spec *btf.Spec, id btf.ID, module string) (*Func, error) {
+func (k *Kernel) function(spec *btf.Spec, id btf.ID, module string) (*Prototype, error) {
 	t, err := spec.Type(id)
 	if err != nil {
 		return nil, err
@@ -114,12 +114,12 @@ func (k *Kernel) function(spec *btf.Spec, id btf.ID, module string) (*Func, erro
 	if !ok {
 		return nil, fmt.Errorf("%w: type %d is a %s", ErrNoFunc, id, t.Kind())
 	}
-	f := &Func{Name: fn.Name, Module: module, ID: uint32(id)}
+	f := &Prototype{Name: fn.Name, Module: module, ID: uint32(id)}
 	return f, k.proto(f, spec, fn.Proto, 0)
 }
 
 // proto fills in parameters from the skip'th on and the result.
-func (k *Kernel) proto(f *Func, spec *btf.Spec, id btf.ID, skip int) error {
+func (k *Kernel) proto(f *Prototype, spec *btf.Spec, id btf.ID, skip int) error {
 	t, err := spec.Type(id)
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func access(spec *btf.Spec, id btf.ID) (plain, known bool) {
 
 // RawTracepoint is the prototype of a raw tracepoint; ID is what a program
 // attaches to. Errors wrap ErrNoFunc or btf.ErrNoBTF.
-func (k *Kernel) RawTracepoint(module, name string) (*Func, error) {
+func (k *Kernel) RawTracepoint(module, name string) (*Prototype, error) {
 	spec, err := k.UseModule(module)
 	if err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func (k *Kernel) RawTracepoint(module, name string) (*Func, error) {
 	if module == "vmlinux" {
 		module = ""
 	}
-	f := &Func{Name: name, Module: module, ID: uint32(id)}
+	f := &Prototype{Name: name, Module: module, ID: uint32(id)}
 	// The typedef has the types; which function has the names depends on the
 	// kernel's age (__probestub_ since 6.4, __traceiter_ since 5.10).
 	for _, prefix := range []string{"__probestub_", "__traceiter_"} {
@@ -249,7 +249,7 @@ func (k *Kernel) RawTracepoints(yield func(name string) bool) error {
 
 // Params lists the parameters as C declares them, "struct file *file", and the
 // result as "ssize_t retval" if wanted.
-func (k *Kernel) Params(f *Func, result bool) []string {
+func (k *Kernel) Params(f *Prototype, result bool) []string {
 	spec, err := k.UseModule(f.Module)
 	if err != nil {
 		return nil
@@ -270,7 +270,7 @@ func (k *Kernel) Params(f *Func, result bool) []string {
 
 // Signature is the prototype in C, for listings: "ssize_t vfs_read(struct
 // file *file, char *buf, size_t count, loff_t *pos)".
-func (k *Kernel) Signature(f *Func) string {
+func (k *Kernel) Signature(f *Prototype) string {
 	spec, err := k.UseModule(f.Module)
 	if err != nil {
 		return f.Name

@@ -14,17 +14,24 @@ import (
 
 	"probe/lang/types"
 	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
 )
 
-// Options say where the answers come from. The zero Options mean the running
-// kernel.
+// Options say where the answers come from. What is nil is made for this Kernel
+// alone, from the running kernel.
 type Options struct {
 	// BTF is a file with a raw BTF blob to use in place of the running
 	// kernel's.
 	BTF string
-	// Tracefs is a tracing directory to use in place of the machine's.
-	Tracefs *tracefs.FS
+	// Host is the BTF of the running kernel.
+	Host *btf.Host
+	// Tracefs finds the tracing directory.
+	Tracefs func() (*tracefs.FS, error)
+	// Symbols are the kernel's symbols, Features what it can do.
+	Symbols  *symbol.Kernel
+	Features *feature.Set
 }
 
 // Kernel is the view of one kernel. It is safe for concurrent use.
@@ -48,11 +55,23 @@ type modBTF struct {
 
 // New makes a view of a kernel. It reads nothing.
 func New(opts Options) *Kernel {
+	if opts.Host == nil {
+		opts.Host = btf.NewHost()
+	}
+	if opts.Tracefs == nil {
+		opts.Tracefs = sync.OnceValues(tracefs.Find)
+	}
+	if opts.Symbols == nil {
+		opts.Symbols = symbol.NewKernel()
+	}
+	if opts.Features == nil {
+		opts.Features = feature.New(opts.Host, opts.Tracefs)
+	}
 	k := &Kernel{
 		opts: opts, cache: map[typeKey]*types.Type{}, structs: map[typeKey]*types.Struct{},
-		module: btf.Module,
+		module: opts.Host.Module,
 	}
-	open := btf.Kernel
+	open := opts.Host.Kernel
 	if opts.BTF != "" {
 		open = sync.OnceValues(func() (*btf.Spec, error) { return btf.Open(opts.BTF) })
 		k.module = func(name string) (*btf.Spec, error) {
@@ -78,12 +97,7 @@ func (k *Kernel) Available() (bool, string) {
 }
 
 // Tracefs is the tracing directory. The error wraps tracefs.ErrNotMounted.
-func (k *Kernel) Tracefs() (*tracefs.FS, error) {
-	if k.opts.Tracefs != nil {
-		return k.opts.Tracefs, nil
-	}
-	return tracefs.Host()
-}
+func (k *Kernel) Tracefs() (*tracefs.FS, error) { return k.opts.Tracefs() }
 
 // UseModule makes the types of a module known beside the kernel's own.
 func (k *Kernel) UseModule(name string) (*btf.Spec, error) {

@@ -159,7 +159,7 @@ type param struct {
 	Plain, Known bool
 }
 
-func params(f *Func) (out []param) {
+func params(f *Prototype) (out []param) {
 	for _, p := range f.Params {
 		out = append(out, param{p.Name, p.Type.String(), p.Slot, p.Plain, p.Known})
 	}

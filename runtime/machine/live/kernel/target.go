@@ -46,7 +46,7 @@ func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	}
 	t := &target.Target{NCPU: n, Features: target.Set{}, BTFIDs: map[target.Feature]uint32{}}
 	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
-	set := feature.Host()
+	set := k.opts.Features
 	asked := needs.Sorted()
 	has := make([]bool, len(asked))
 	var wg sync.WaitGroup
@@ -69,7 +69,7 @@ func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 		}
 	}
 	if t.Features[target.CommOffset] {
-		t.CommOff, _ = feature.CommOffset()
+		t.CommOff, _ = set.CommOffset()
 	}
 	if err := pidNamespace(t); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func hasFeature(set *feature.Set, f target.Feature) bool {
 		if !hasFeature(set, target.TaskBTF) {
 			return false
 		}
-		off, ok := feature.CommOffset()
+		off, ok := set.CommOffset()
 		return ok && off > 0
 	}
 	return set.HelperInTracing(feature.Helper(f))

@@ -34,7 +34,7 @@ func numbered() []hir.Arg {
 // convention does: structs of up to 16 bytes take registers if all their
 // parts find one, larger ones lie on the stack. Parameters without a name and
 // structs by value cannot be named by scripts.
-func inRegisters(f *kernel.Func) []hir.Arg {
+func inRegisters(f *kernel.Prototype) []hir.Arg {
 	var out []hir.Arg
 	reg, stack := 0, 8 // the return address lies at the stack pointer
 	for _, p := range f.Params {
@@ -56,7 +56,7 @@ func inRegisters(f *kernel.Func) []hir.Arg {
 
 // inSlots places the parameters of a function in the context of a tracing
 // program.
-func inSlots(f *kernel.Func) []hir.Arg {
+func inSlots(f *kernel.Prototype) []hir.Arg {
 	var out []hir.Arg
 	for _, p := range f.Params {
 		if p.Name != "" && p.Type.IsScalar() {
@@ -93,7 +93,7 @@ func result(t *types.Type) *hir.Arg {
 
 // resultSlot is the return value in the context of an fexit program, nil for
 // functions that return nothing.
-func resultSlot(f *kernel.Func) *hir.Arg {
+func resultSlot(f *kernel.Prototype) *hir.Arg {
 	if f.Ret == nil || !f.Ret.IsScalar() {
 		return nil
 	}

@@ -155,7 +155,7 @@ func mechanism(s *hir.Site) string {
 
 // noTrampoline says why fentry or fexit will not do for a function, "" if it
 // will.
-func (r *request) noTrampoline(f fn, proto *kernel.Func, err error) string {
+func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string {
 	switch {
 	case r.tracer:
 		return "the tracer function_graph runs beside it, and would see the trampoline"
@@ -214,7 +214,7 @@ func recursive(name string) bool {
 }
 
 // trampoline is the site of a function through fentry or fexit.
-func (r *request) trampoline(f fn, proto *kernel.Func) *hir.Site {
+func (r *request) trampoline(f fn, proto *kernel.Prototype) *hir.Site {
 	s := traceSite(r.p, proto, r.p.Returns)
 	s.Name = r.p.Name + ":" + f.symbol()
 	s.Why = mechanism(s) + ": the kernel has type information for the function"
@@ -232,7 +232,7 @@ func (r *request) trampoline(f fn, proto *kernel.Func) *hir.Site {
 
 // registers is the site of a function through kprobe and kretprobe; proto is
 // nil when the parameters are not known.
-func (r *request) registers(f fn, proto *kernel.Func) *hir.Site {
+func (r *request) registers(f fn, proto *kernel.Prototype) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+f.symbol())
 	s.Func, s.Regs = f.name, true
 	s.Attach = hir.Attach{Kind: hir.AttachKprobe, Symbol: f.name, Module: f.module}

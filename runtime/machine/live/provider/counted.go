@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"math"
 	"sort"
 	"strconv"
 
@@ -109,8 +110,8 @@ func expandCounted(r *request) []*hir.Site {
 	count := c.count
 	label := ""
 	if text := r.part(1); text != "" {
-		n, err := strconv.ParseUint(text, 0, 63)
-		if err != nil || n == 0 {
+		n, ok := number(text)
+		if !ok || n == 0 || n > math.MaxInt64 {
 			r.errorf("bad-period", 1, "the count of a %s probe must be a positive integer, found %s", r.p.Name, text).WithRow("P-SW-02")
 			return nil
 		}

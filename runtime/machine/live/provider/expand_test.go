@@ -13,6 +13,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/runtime/machine/live/tracefs"
 	"probe/stdlib/fgraph"
 )
 
@@ -252,6 +253,12 @@ func TestRefusals(t *testing.T) {
 		{"uprobe:f", hir.Uses{}, "bad-attach-point", "uprobe:f", "requires 2 arguments"},
 		{"uprobe:/bin/true:cpp:f", hir.Uses{}, "not-supported", "uprobe:/bin/true:cpp:f", "C++"},
 		{"uprobe:/bin/true:go:f", hir.Uses{}, "bad-attach-point", "go", "unsupported language type: go"},
+		{"watchpoint:0x0:8:w", hir.Uses{}, "bad-attach-point", "watchpoint:0x0:8:w", "non-zero address"},
+		{"watchpoint:jiffies:8:w", hir.Uses{}, "bad-attach-point", "jiffies", "expected a number"},
+		{"watchpoint:4096:3:w", hir.Uses{}, "bad-attach-point", "watchpoint:4096:3:w", "one of (1,2,4,8)"},
+		{"watchpoint:4096:8:r", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:r", "supported modes: x,w,rw"},
+		{"watchpoint:4096:8:b", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:b", "combination of (r,w,x)"},
+		{"watchpoint:4096:8:ww", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:ww", "may not be duplicated"},
 		{"zz*:x", hir.Uses{}, "bad-probe", "zz*", "no probe type matched"},
 	} {
 		t.Run(tc.text, func(t *testing.T) {
@@ -414,6 +421,41 @@ func TestTracepointSpaces(t *testing.T) {
 	name, thing := sites[0].Args[3], sites[0].Args[4]
 	if !name.Field.DataLoc || thing.Type.Space != types.Kernel {
 		t.Errorf("field %+v, space %d", name.Field, thing.Type.Space)
+	}
+}
+
+// TestSystemCallFields: pointers behind pointers keep what they point to, and
+// numbers that may be addresses are of the process.
+func TestSystemCallFields(t *testing.T) {
+	k := fakeKernel(t, nil).k
+	f := &tracefs.Format{Fields: []tracefs.Field{
+		{Name: "argv", Type: "const char *const *", Size: 8},
+		{Name: "vec", Type: "const char * *", Size: 8},
+		{Name: "name", Type: "char __user *", Size: 8},
+		{Name: "arg2", Type: "unsigned long", Size: 8},
+		{Name: "args", Type: "unsigned long", Array: true, Len: 6, Size: 48},
+		{Name: "ret", Type: "long", Size: 8, Signed: true},
+		{Name: "fd", Type: "unsigned int", Size: 4},
+	}}
+	want := []struct {
+		typ   string
+		space types.Space
+	}{
+		{"int8 * *", types.User}, {"int8 * *", types.User}, {"int8 *", types.User}, {"uint64", types.User},
+		{"uint64[6]", types.SpaceNone}, {"int64", types.SpaceNone}, {"uint32", types.SpaceNone},
+	}
+	for i, a := range formatArgs(k, f, true) {
+		if got := a.Type; got.String() != want[i].typ || got.Space != want[i].space {
+			t.Errorf("%s is %s in space %d, want %s in %d", a.Name, got, got.Space, want[i].typ, want[i].space)
+		}
+	}
+	if elem := formatArgs(k, f, true)[4].Type.Elem; elem.Space != types.User {
+		t.Errorf("elements of args are in space %d", elem.Space)
+	}
+	for _, a := range formatArgs(k, f, false) {
+		if a.Type.Space == types.User && a.Name != "name" {
+			t.Errorf("%s of an event that is no system call is in user space", a.Name)
+		}
 	}
 }
 

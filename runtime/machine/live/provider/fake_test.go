@@ -115,7 +115,9 @@ func fakeKernel(t testing.TB, change func(o *Options)) *Set {
 	if change != nil {
 		change(&o)
 	}
-	return New(kernel.New(kernel.Options{BTF: blob, Tracefs: tracefs.At(filepath.Join(dir, "tracing"), filepath.Join(dir, "debug"))}), o)
+	return New(kernel.New(kernel.Options{BTF: blob, Tracefs: func() (*tracefs.FS, error) {
+		return tracefs.At(filepath.Join(dir, "tracing"), filepath.Join(dir, "debug")), nil
+	}}), o)
 }
 
 var errMissing = errors.New("not in this test")

@@ -112,7 +112,7 @@ func (r *request) fentryMissing(at int, p place) {
 }
 
 // tracingLimits says what of a function a trampoline cannot give.
-func tracingLimits(f *kernel.Func, uses hir.Uses) string {
+func tracingLimits(f *kernel.Prototype, uses hir.Uses) string {
 	if !uses.Args && !uses.Retval {
 		return ""
 	}
@@ -127,11 +127,11 @@ func tracingLimits(f *kernel.Func, uses hir.Uses) string {
 
 // fentrySite is the site of one function; its name has the module (P-FENTRY-02,
 // P-COM-13).
-func (r *request) fentrySite(f *kernel.Func) *hir.Site {
+func (r *request) fentrySite(f *kernel.Prototype) *hir.Site {
 	return traceSite(r.p, f, r.p.Returns)
 }
 
-func traceSite(p *Provider, f *kernel.Func, exit bool) *hir.Site {
+func traceSite(p *Provider, f *kernel.Prototype, exit bool) *hir.Site {
 	module := f.Module
 	if module == "" {
 		module = "vmlinux"
@@ -156,7 +156,7 @@ func (r *request) fentryWildcard(p place, at int) []*hir.Site {
 	}
 	// Only functions with type information count (P-FENTRY-02).
 	var with []fn
-	protos := map[fn]*kernel.Func{}
+	protos := map[fn]*kernel.Prototype{}
 	for _, f := range fns {
 		module := f.module
 		if module == "" {

@@ -83,7 +83,7 @@ type Options struct {
 	// Symbols lists the functions of the kernel, traceable or not; nil reads
 	// kallsyms.
 	Symbols func(yield func(name, module string) bool) error
-	// Aliases are the other names of a function; nil reads kallsyms.
+	// Aliases are the other names of a function; nil knows none.
 	Aliases func(name string) []string
 	// Loaded tells whether a module is loaded; nil asks sysfs.
 	Loaded func(module string) bool
@@ -114,15 +114,6 @@ func (o *Options) Leave(names []string) {
 	}
 }
 
-// aliases asks the kernel's symbol table.
-func aliases(name string) []string {
-	t, err := symbol.Kernel()
-	if err != nil {
-		return nil
-	}
-	return t.Aliases(name)
-}
-
 // Set implements hir.Probes for one kernel.
 type Set struct {
 	k     *kernel.Kernel
@@ -140,7 +131,7 @@ func New(k *kernel.Kernel, opts Options) *Set {
 		opts.Symbols = symbol.TextSymbols
 	}
 	if opts.Aliases == nil {
-		opts.Aliases = aliases
+		opts.Aliases = func(string) []string { return nil }
 	}
 	if opts.Loaded == nil {
 		opts.Loaded = moduleLoaded

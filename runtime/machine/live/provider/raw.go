@@ -10,15 +10,19 @@ import (
 	"probe/runtime/machine/live/symbol"
 )
 
-// HasRawTracepoint is Options.RawTracepoint of the running kernel.
-func HasRawTracepoint(name string) (bool, error) {
-	if preemptible() {
-		return false, nil
+// RawTracepoints is Options.RawTracepoint of the running kernel, of which the
+// features and symbols are given.
+func RawTracepoints(set *feature.Set, symbols *symbol.Kernel) func(name string) (bool, error) {
+	raw, preemptible := bpf.NewRawTracepoints(), sync.OnceValue(func() bool { return preemptible(set, symbols) })
+	return func(name string) (bool, error) {
+		if preemptible() {
+			return false, nil
+		}
+		return raw.Has(name)
 	}
-	return bpf.HasRawTracepoint(name)
 }
 
-// preemptible tells whether a raw tracepoint program may lose the CPU to
+// preemptible reports whether a raw tracepoint program may lose the CPU to
 // another thread while it runs. Events of that thread would then be skipped:
 // the kernel does not run a program twice at once on a CPU. Programs with the
 // event's record run with preemption off.
@@ -27,14 +31,14 @@ func HasRawTracepoint(name string) (bool, error) {
 // include/linux/tracepoint.h) instead of switching preemption off. Kernels up
 // to 6.12 had a domain of that name for other ends; those between have none.
 // So the name counts from 6.13 on, which sessions of uprobes tell.
-var preemptible = sync.OnceValue(func() bool {
-	if !feature.Host().Has(feature.UprobeSession) {
+func preemptible(set *feature.Set, symbols *symbol.Kernel) bool {
+	if !set.Has(feature.UprobeSession) {
 		return false
 	}
 	// init_task tells whether the kernel gives names of data at all.
-	addrs, err := symbol.AddrOf("tracepoint_srcu", "init_task")
+	addrs, err := symbols.AddrOf("tracepoint_srcu", "init_task")
 	return err != nil || addrs["init_task"] == 0 || addrs["tracepoint_srcu"] != 0
-})
+}
 
 // rawSites remembers how the events of tracepoint probes are reached. Programs
 // on one event run in the order of the script (P-COM-12). That holds among

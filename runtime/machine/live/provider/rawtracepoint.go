@@ -82,7 +82,7 @@ func (r *request) rawMissing(at int, event string, err error) {
 	}
 }
 
-func (r *request) rawSite(f *kernel.Func) *hir.Site {
+func (r *request) rawSite(f *kernel.Prototype) *hir.Site {
 	module := f.Module
 	if module == "" {
 		module = "vmlinux"

@@ -31,11 +31,10 @@ func expandSpecial(r *request) []*hir.Site {
 
 // The probe types that are not implemented yet.
 var (
-	watchpoint = later("watchpoint", []string{"w"}, "P-WATCH-01", "watchpoint:address:length:mode", "memory watchpoints", false)
-	iter       = later("iter", []string{"it"}, "P-ITER-01", "iter:task", "kernel iterators", false)
-	self       = later("self", nil, "P-SELF-01", "self:signal:SIGUSR1", "probes on the tracer's own signals", false)
-	test       = later("test", nil, "P-TEST-01", "test:name", "test probes", false)
-	bench      = later("bench", nil, "P-BENCH-01", "bench:name", "benchmark probes", false)
+	iter  = later("iter", []string{"it"}, "P-ITER-01", "iter:task", "kernel iterators", false)
+	self  = later("self", nil, "P-SELF-01", "self:signal:SIGUSR1", "probes on the tracer's own signals", false)
+	test  = later("test", nil, "P-TEST-01", "test:name", "test probes", false)
+	bench = later("bench", nil, "P-BENCH-01", "bench:name", "benchmark probes", false)
 )
 
 func later(name string, aliases []string, row, usage, what string, user bool) *Provider {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"probe/lang/hir"
+	"probe/lang/syntax"
 	"probe/lang/types"
 )
 
@@ -59,8 +60,8 @@ func expandTimed(r *request) []*hir.Site {
 			r.errorf("bad-period", 0, "%s is not an accepted unit of time", unit).WithHelp("the units are s, ms, us and hz")
 			return nil
 		}
-		n, err := strconv.ParseUint(r.part(1), 0, 64)
-		if err != nil || n == 0 {
+		n, ok := number(r.part(1))
+		if !ok || n == 0 {
 			r.errorf("bad-period", 1, "%s unit must be a positive integer, found %s", r.p.Name, orEmpty(r.part(1)))
 			return nil
 		}
@@ -88,6 +89,12 @@ func expandTimed(r *request) []*hir.Site {
 	s.Regs = true
 	s.Attach = hir.Attach{Kind: hir.AttachProfile, Period: period, Freq: freq}
 	return []*hir.Site{s}
+}
+
+// number reads a number as scripts write them: 1000, 0x3e8, 1e3, 1_000.
+func number(s string) (uint64, bool) {
+	n, neg, err := syntax.ParseInteger(s)
+	return n, err == nil && !neg
 }
 
 func orEmpty(s string) string {

@@ -79,7 +79,7 @@ const (
 	nameSize   = maxKsym + 16
 )
 
-var askName = sync.OnceValues(func() (*asker, error) {
+func newNameAsker() (*asker, error) {
 	return newAsker(nameSize, bpf.Syscall, bpf.Sleepable, func(shared int) ([]bpf.Insn, error) {
 		insns := bpf.LoadValue(1, shared, 0)
 		insns = append(insns, bpf.Mov(2, maxKsym), bpf.Mov(3, 0))
@@ -88,12 +88,12 @@ var askName = sync.OnceValues(func() (*asker, error) {
 		insns = append(insns, bpf.LoadValue(1, shared, nameResult)...)
 		return append(append(insns, bpf.Store64(1, 0, 0)), bpf.Return0()...), nil
 	})
-})
+}
 
 // askAddrs looks names up with the kernel's help. An error means that this way
 // is not open, not that a name is missing.
-func askAddrs(names []string) (map[string]uint64, error) {
-	a, err := askName()
+func (k *Kernel) askAddrs(names []string) (map[string]uint64, error) {
+	a, err := k.name()
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ const (
 	textSize = textAt + batch*textLen
 )
 
-var askText = sync.OnceValues(func() (*asker, error) {
+func newTextAsker() (*asker, error) {
 	format, err := formatMap("%pS")
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ var askText = sync.OnceValues(func() (*asker, error) {
 		}
 		return append(insns, bpf.Return0()...), nil
 	})
-})
+}
 
 // formatMap makes a map that holds a string which neither programs nor we can
 // change any more: the helper takes its format from such memory alone.
@@ -170,8 +170,8 @@ func formatMap(text string) (int, error) {
 
 // askLocations looks addresses up with the kernel's help and calls yield for
 // each, in order. An error means that this way is not open.
-func askLocations(addrs []uint64, yield func(i int, loc Location)) error {
-	a, err := askText()
+func (k *Kernel) askLocations(addrs []uint64, yield func(i int, loc Location)) error {
+	a, err := k.text()
 	if err != nil {
 		return err
 	}
@@ -225,13 +225,17 @@ func parseSymbol(text string) (loc Location) {
 
 // Names resolves addresses of the kernel and remembers the answers. It asks
 // the kernel where that is possible and reads the whole list of symbols where
-// it is not. The zero value is ready to use, from several goroutines.
+// it is not. It is safe for concurrent use.
 type Names struct {
-	mu    sync.Mutex
-	known map[uint64]Location
+	kernel *Kernel
+	mu     sync.Mutex
+	known  map[uint64]Location
 	// text is set when the kernel cannot be asked.
 	text atomic.Bool
 }
+
+// Names makes a resolver of addresses that has no answers yet.
+func (k *Kernel) Names() *Names { return &Names{kernel: k} }
 
 // maxKnown bounds the memory that answers take, about 100 bytes each.
 const maxKnown = 64 << 10
@@ -261,13 +265,13 @@ func (n *Names) prepare(addrs []uint64) error {
 		return nil
 	}
 	if !n.text.Load() {
-		err := askLocations(unknown, func(i int, loc Location) { n.known[unknown[i]] = loc })
+		err := n.kernel.askLocations(unknown, func(i int, loc Location) { n.known[unknown[i]] = loc })
 		if err == nil {
 			return nil
 		}
 		n.text.Store(true)
 	}
-	t, err := Kernel()
+	t, err := n.kernel.Table()
 	if err != nil {
 		return fmt.Errorf("names of kernel addresses: %w", err)
 	}

@@ -56,7 +56,7 @@ func closed(t testing.TB, err error, helper string) {
 		return
 	}
 	known := true
-	if spec, err := btf.Kernel(); err == nil {
+	if spec, err := btf.NewHost().Kernel(); err == nil {
 		_, _, known = spec.Enumerator(helper)
 	}
 	if !known || errors.Is(err, unix.EPERM) {
@@ -66,11 +66,11 @@ func closed(t testing.TB, err error, helper string) {
 }
 
 func TestAskAddrs(t *testing.T) {
-	_, err := askName()
+	_, err := host.name()
 	closed(t, err, "BPF_FUNC_kallsyms_lookup_name")
 	tab := table(t)
 	names := []string{"vfs_read", "tcp_v4_connect", "no_such_symbol_here", "", "a\x00b", string(bytes.Repeat([]byte("x"), maxKsym))}
-	got, err := askAddrs(names)
+	got, err := host.askAddrs(names)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestAskAddrs(t *testing.T) {
 }
 
 func TestAskLocations(t *testing.T) {
-	_, err := askText()
+	_, err := host.text()
 	closed(t, err, "BPF_FUNC_snprintf")
 	tab := table(t)
 	var addrs []uint64
@@ -96,7 +96,7 @@ func TestAskLocations(t *testing.T) {
 	}
 	addrs = append(addrs, kernelHalf, ^uint64(0))
 	n := 0
-	err = askLocations(addrs, func(i int, loc Location) {
+	err = host.askLocations(addrs, func(i int, loc Location) {
 		if i != n {
 			t.Fatalf("answer %d came for address %d", n, i)
 		}
@@ -123,7 +123,7 @@ func TestNames(t *testing.T) {
 		t.Fatal("no vfs_read")
 	}
 	for _, text := range []bool{false, true} {
-		var n Names
+		n := host.Names()
 		n.text.Store(text)
 		if err := n.Prepare([]uint64{addr, addr + 5, 0, 1 << 47, addr}); err != nil {
 			t.Fatal(err)
@@ -146,18 +146,18 @@ func BenchmarkAsk(b *testing.B) {
 	tab := table(b)
 	addr, _ := tab.Addr("vfs_read")
 	b.Run("addr", func(b *testing.B) {
-		if _, err := askName(); err != nil {
+		if _, err := host.name(); err != nil {
 			b.Skip(err)
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := askAddrs([]string{"vfs_read"}); err != nil {
+			if _, err := host.askAddrs([]string{"vfs_read"}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("names", func(b *testing.B) {
-		if _, err := askText(); err != nil {
+		if _, err := host.text(); err != nil {
 			b.Skip(err)
 		}
 		addrs := make([]uint64, 1000)
@@ -166,7 +166,7 @@ func BenchmarkAsk(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := new(Names).Prepare(addrs); err != nil {
+			if err := host.Names().Prepare(addrs); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -175,7 +175,7 @@ func BenchmarkAsk(b *testing.B) {
 
 // The numbers of the helpers, as the kernel's own enum has them.
 func TestHelperNumbers(t *testing.T) {
-	spec, err := btf.Kernel()
+	spec, err := btf.NewHost().Kernel()
 	if err != nil {
 		t.Skip(err)
 	}

@@ -110,8 +110,8 @@ func hidden(path string) error {
 // the kernel's own before those of modules. The error wraps ErrHidden when the
 // kernel shows no addresses. The list of symbols is read, up to the last name,
 // only where the kernel cannot be asked.
-func AddrOf(names ...string) (map[string]uint64, error) {
-	if t := current.Load(); t != nil {
+func (k *Kernel) AddrOf(names ...string) (map[string]uint64, error) {
+	if t := k.current.Load(); t != nil {
 		out := make(map[string]uint64, len(names))
 		for _, name := range names {
 			if addr, ok := t.Addr(name); ok {
@@ -120,7 +120,7 @@ func AddrOf(names ...string) (map[string]uint64, error) {
 		}
 		return out, nil
 	}
-	if out, err := askAddrs(names); err == nil {
+	if out, err := k.askAddrs(names); err == nil {
 		return out, nil
 	}
 	f, err := os.Open(kallsymsPath)

@@ -36,27 +36,46 @@ const (
 	maxTail = 64 << 10
 )
 
-var (
+// Kernel is the symbols of the running kernel. Nothing is read before it is asked
+// for. It is safe for concurrent use.
+type Kernel struct {
 	current atomic.Pointer[Table]
 	loading sync.Mutex
-)
 
-// Kernel returns the symbols of the running kernel, read on the first call.
-// The error wraps ErrHidden when the kernel shows no addresses.
-func Kernel() (*Table, error) {
-	if t := current.Load(); t != nil {
-		return t, nil
-	}
-	loading.Lock()
-	defer loading.Unlock()
-	if t := current.Load(); t != nil {
-		return t, nil
-	}
-	return reload()
+	// The programs that ask the kernel, loaded when first needed and kept.
+	name, text func() (*asker, error)
 }
 
-// reload reads the symbols and makes them what Kernel returns.
-func reload() (*Table, error) {
+// NewKernel makes a Kernel.
+func NewKernel() *Kernel {
+	return &Kernel{name: sync.OnceValues(newNameAsker), text: sync.OnceValues(newTextAsker)}
+}
+
+// Table returns all symbols, read on the first call. The error wraps ErrHidden
+// when the kernel shows no addresses.
+func (k *Kernel) Table() (*Table, error) {
+	if t := k.current.Load(); t != nil {
+		return t, nil
+	}
+	k.loading.Lock()
+	defer k.loading.Unlock()
+	if t := k.current.Load(); t != nil {
+		return t, nil
+	}
+	return k.reload()
+}
+
+// Aliases are the other names at the address of a symbol.
+func (k *Kernel) Aliases(name string) []string {
+	t, err := k.Table()
+	if err != nil {
+		return nil
+	}
+	return t.Aliases(name)
+}
+
+// reload reads the symbols and makes them what Table returns.
+func (k *Kernel) reload() (*Table, error) {
 	f, err := os.Open(kallsymsPath)
 	if err != nil {
 		return nil, fmt.Errorf("read kernel symbols: %w", err)
@@ -66,7 +85,7 @@ func reload() (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	current.Store(t)
+	k.current.Store(t)
 	return t, nil
 }
 

@@ -13,6 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// host is the kernel that the tests run on.
+var host = NewKernel()
+
 const sample = `0000000000000000 D __per_cpu_start
 0000000000001000 D cpu_debug_store
 ffffffff81000000 T _stext
@@ -234,7 +237,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestKernel(t *testing.T) {
-	tab, err := Kernel()
+	tab, err := host.Table()
 	if errors.Is(err, ErrHidden) && os.Geteuid() != 0 {
 		t.Skip(err)
 	}
@@ -248,18 +251,18 @@ func TestKernel(t *testing.T) {
 	if name, off, module, ok := tab.Lookup(addr + 1); name != "vfs_read" || off != 1 || module != "" || !ok {
 		t.Errorf("Lookup(vfs_read+1) = %s+%d [%s], %v", name, off, module, ok)
 	}
-	few, err := AddrOf("vfs_read", "tcp_v4_connect", "no_such_symbol_here")
+	few, err := host.AddrOf("vfs_read", "tcp_v4_connect", "no_such_symbol_here")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if few["vfs_read"] != addr || len(few) > 2 {
 		t.Errorf("AddrOf = %v, want vfs_read at %#x", few, addr)
 	}
-	again, err := reload()
+	again, err := host.reload()
 	if err != nil || again == tab {
 		t.Errorf("reload: %v, same table: %v", err, again == tab)
 	}
-	if now, _ := Kernel(); now != again {
+	if now, _ := host.Table(); now != again {
 		t.Error("Kernel does not return what reload read")
 	}
 	n := 0
@@ -291,7 +294,7 @@ func BenchmarkKallsyms(b *testing.B) {
 	b.Run("load", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := reload(); err != nil {
+			if _, err := host.reload(); err != nil {
 				b.Skip(err)
 			}
 		}
@@ -302,7 +305,7 @@ func BenchmarkAddrOf(b *testing.B) {
 	b.Run("way=best", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := AddrOf("vfs_read"); err != nil {
+			if _, err := host.AddrOf("vfs_read"); err != nil {
 				b.Skip(err)
 			}
 		}

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,13 +48,9 @@ func At(tracing, debug string) *FS {
 	return &FS{dir: tracing, debug: debug, modules: modulesFile}
 }
 
-var host = sync.OnceValues(find)
-
-// Host finds the tracing directory of this machine, once. The error wraps
+// Find finds the tracing directory of this machine. The error wraps
 // ErrNotMounted.
-func Host() (*FS, error) { return host() }
-
-func find() (*FS, error) {
+func Find() (*FS, error) {
 	for _, dir := range []string{tracingDir, filepath.Join(debugDir, "tracing")} {
 		if isTracefs(dir) {
 			return At(dir, debugDir), nil

@@ -174,7 +174,7 @@ func TestLines(t *testing.T) {
 }
 
 func TestHost(t *testing.T) {
-	ft, err := Host()
+	ft, err := Find()
 	if errors.Is(err, ErrNotMounted) {
 		if !strings.Contains(err.Error(), "mount -t tracefs") {
 			t.Errorf("%v: does not say how to mount it", err)
