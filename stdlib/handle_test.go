@@ -1,6 +1,7 @@
 package stdlib_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,6 +35,10 @@ func (e *told) Printf(specs []value.Spec, args []value.Value) {
 }
 
 func (e *told) Text(kind string, text []byte) { e.add("%s %q", kind, text) }
+
+func (e *told) Join(words [][]byte, separator string) {
+	e.add("join %q", bytes.Join(words, []byte(separator)))
+}
 
 func (e *told) Format(specs []value.Spec, args []value.Value) []byte {
 	return value.AppendFormat(nil, specs, args, value.NoResolver{})

@@ -149,7 +149,7 @@ func join(env builtin.Env, r *builtin.Record) error {
 	if len(r.Call.Consts) > 1 && r.Call.Consts[1] != nil {
 		sep = r.Call.Consts[1].Str
 	}
-	var out []byte
+	var words [][]byte
 	for i := range joinMax {
 		lo := min(i*joinSize, len(r.Args[0].B))
 		s := r.Args[0].B[lo:min(lo+joinSize, len(r.Args[0].B))]
@@ -160,11 +160,8 @@ func join(env builtin.Env, r *builtin.Record) error {
 		if n == 0 {
 			break
 		}
-		if i > 0 {
-			out = append(out, sep...)
-		}
-		out = append(out, s[:n]...)
+		words = append(words, s[:n])
 	}
-	env.Text("join", out)
+	env.Join(words, sep)
 	return nil
 }

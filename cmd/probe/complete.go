@@ -50,7 +50,11 @@ func nothing(cli.Request) cli.Candidates { return cli.Candidates{} }
 // completeScripts completes the script of a command: what comes with probe,
 // scripts here, and folders. Its parameters may be names of files.
 func completeScripts(r cli.Request) cli.Candidates {
-	if _, given := r.Options["program"]; given || len(r.Operands) > 0 {
+	_, given := r.Options["program"]
+	switch {
+	case !given && len(r.Operands) > 0 && strings.HasPrefix(r.Word, "--"):
+		return completeScriptOptions(r.Operands[0])
+	case given || len(r.Operands) > 0:
 		return cli.Candidates{Files: true}
 	}
 	c := completeScriptFiles(r)
@@ -61,6 +65,26 @@ func completeScripts(r cli.Request) cli.Candidates {
 		}
 	}
 	c.Files = len(c.List) == 0
+	return c
+}
+
+// completeScriptOptions completes what a script asks for with getopt.
+func completeScriptOptions(script string) cli.Candidates {
+	c := cli.Candidates{NoSpace: true}
+	if script == "-" {
+		return c // the terminal: reading it would take the user's keys
+	}
+	f, err := openScript(script, stdio{})
+	if err != nil {
+		return c
+	}
+	for _, o := range scriptOptions(f) {
+		name, _, valued := strings.Cut(o.spelling, "=")
+		if valued {
+			name += "="
+		}
+		c.List = append(c.List, cli.Candidate{Word: name, About: o.about})
+	}
 	return c
 }
 

@@ -368,6 +368,12 @@ var flagTable = []flag{
 		Set:     func(o *options, _ string) error { o.keepWarnings++; return nil },
 	},
 	{
+		Name: "raw", Group: outGroup, Commands: runners + " graph show diff",
+		Help:    "Leaves control characters in names and strings of the traced system as they are; otherwise text output has them as \\xHH.",
+		Example: "probe run --raw -e 'tracepoint:syscalls:sys_enter_execve { print(str(args.filename)); }'",
+		Set:     func(o *options, _ string) error { o.raw = true; return nil },
+	},
+	{
 		Name: "no-warnings", Group: outGroup, Commands: readers,
 		Help:    "Suppresses all warnings, those of warnf() included.",
 		Example: "probe run --no-warnings script.pr",

@@ -90,6 +90,14 @@ func unknownCommand(words []string) *diag.Diagnostic {
 func (c *command) invoke(words []string, std stdio) int {
 	o := &options{command: c}
 	p, err := app().Parse(&c.Command, words, o)
+	if p.Help && c.Script && len(p.Operands) > 0 {
+		f, err := openScript(p.Operands[0], std)
+		if err != nil {
+			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+			return exitUsage
+		}
+		return written(std, scriptHelp(std.out, f))
+	}
 	if p.Help {
 		return written(std, app().Help(std.out, &c.Command))
 	}

@@ -26,6 +26,7 @@ type options struct {
 	record                        string // record -o
 	replay                        string
 	quiet, noWarnings, unsafe     bool
+	raw                           bool
 	strict, verbose, dryRun       bool
 	keepWarnings                  int // -k, how often
 	duration                      time.Duration

@@ -95,7 +95,7 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 	if r.w, err = record.Create(o.record, h, &r.funcs); err != nil {
 		return nil, err
 	}
-	r.shown = sink.NewRenderer(o.noWarnings)
+	r.shown = sink.NewRenderer(sink.Config{NoWarnings: o.noWarnings, Raw: o.raw})
 	opts.Sink = event.Tee(opts.Sink, r)
 	go r.flush()
 	return r, nil

@@ -25,11 +25,14 @@ var runCommand = &command{
 		Summary: "run a script", Max: -1, Script: true, Complete: completeScripts,
 		About: "Compiles a script, loads it into the kernel, attaches it, and prints what it finds until it ends, Ctrl-C, or a limit given here. " +
 			"The maps are printed at the end, and the receipt that says what makes the result incomplete, if anything does.\n\n" +
-			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on.",
+			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on. " +
+			"`probe run SCRIPT --help` describes the script and its options.",
 		Examples: []cli.Example{
 			{Command: `probe run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'`, About: "Counts system calls by the name of the thread until Ctrl-C."},
 			{Command: `probe run -c 'cat /etc/passwd' -e 'ret:vfs_read { @ns = hist(duration); }'`, About: "Traces one command."},
 			{Command: "probe run --for 30s -f json -o drops.json drops", About: "Runs a script that comes with probe for half a minute, with JSON for another program."},
+			{Command: "probe run route_latency --help", About: "Describes a script and its options."},
+			{Command: "probe run route_latency -- --slow=200", About: "Gives the script an option."},
 			{Command: "probe run --replay calls.jsonl.zst script.pr", About: "Runs a script over a recording."},
 		},
 		More:    readyScripts,
@@ -188,6 +191,14 @@ func (o *options) finish(std stdio, res engine.Result, err error) int {
 	return exitRun
 }
 
+// rawOutput reports whether text output has the control characters of the traced
+// system: bpftrace prints them, so called by its name only a terminal, which would
+// obey them, is spared.
+func (o *options) rawOutput(std stdio) bool {
+	f, ok := std.out.(*os.File)
+	return o.raw || o.compat && (o.out != "" || !ok || !isTerminal(f))
+}
+
 // runOptions makes the sink and the options of a run, and says where its output
 // goes.
 func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, output, int) {
@@ -210,7 +221,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	resolver.SetGraphStyle(style)
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
-		NoWarnings: o.noWarnings, Color: colored(std.err)}
+		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
 	if _, err := sink.New(o.format, config); err != nil {
 		return bad(err)
 	}

@@ -78,9 +78,11 @@ type CallInfo struct {
 type Env interface {
 	// Printf prints a printf-like call.
 	Printf(specs []value.Spec, args []value.Value)
-	// Text prints text of a kind: time, cat, join or syscall. The kind is the
-	// record type in JSON.
+	// Text prints text of a kind: time, cat or syscall. The kind is the record
+	// type in JSON.
 	Text(kind string, text []byte)
+	// Join prints strings with a separator between them.
+	Join(words [][]byte, separator string)
 	// Format renders a printf-like call for use as a name or command. The bytes
 	// are valid until the next call.
 	Format(specs []value.Spec, args []value.Value) []byte

@@ -76,22 +76,21 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	args := stored(c)
 	effects := false
 	ev.Size = eventHead
-	add := func(t *types.Type) int {
+	add := func(t *types.Type, literal bool) {
 		a := max(t.Align(), 1)
 		off := (ev.Size + a - 1) / a * a
-		ev.Args = append(ev.Args, object.RecordField{Type: t, Off: off})
+		ev.Args = append(ev.Args, object.RecordField{Type: t, Off: off, Literal: literal})
 		ev.Size = off + t.Size
-		return off
 	}
 	var ready []builtin.Operand
 	if b.UserHalf.Prepare != nil {
 		ready = b.UserHalf.Prepare(f, c)
 		for _, o := range ready {
-			add(o.T)
+			add(o.T, false)
 		}
 	} else {
 		for _, a := range args {
-			add(a.Type())
+			add(a.Type(), written(a))
 			effects = effects || hasEffects(a)
 		}
 		if effects {
@@ -128,6 +127,20 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	if b.UserHalf.After != nil {
 		b.UserHalf.After(f, c)
 	}
+}
+
+// written reports whether an argument is a literal of the script, or a choice
+// between such.
+func written(a hir.Expr) bool {
+	switch a := a.(type) {
+	case *hir.Int, *hir.Bytes:
+		return true
+	case *hir.Cast:
+		return written(a.Of)
+	case *hir.Cond:
+		return a.Else != nil && written(a.Then) && written(a.Else)
+	}
+	return false
 }
 
 // stable evaluates an argument so that later effects cannot change it.

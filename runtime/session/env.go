@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"time"
 
 	"probe/compiler/builtin"
@@ -36,6 +37,11 @@ func (h *handler) Text(kind string, text []byte) {
 func (h *handler) Format(specs []value.Spec, args []value.Value) []byte {
 	h.buf = value.AppendFormat(h.buf[:0], specs, args, h.s.opts.Resolver)
 	return h.buf
+}
+
+// Join prints strings with a separator between them.
+func (h *handler) Join(words [][]byte, separator string) {
+	h.s.send(&event.Text{From: event.Join, Data: bytes.Join(words, []byte(separator)), Words: words, Separator: separator})
 }
 
 // Value prints one value.

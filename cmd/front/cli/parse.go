@@ -18,7 +18,7 @@ type Parsed struct {
 	// Named are the parameters --name=value after "--", which belong to a
 	// script. It is nil if there are none.
 	Named map[string]string
-	Help  bool // --help was given: nothing else counts
+	Help  bool // --help was given: nothing else counts, but help may be about an operand
 }
 
 // Mistake is a command line that does not follow the tables.
@@ -51,7 +51,10 @@ func (a *App[O]) Parse(c *Command, words []string, o *O) (Parsed, error) {
 		p.operands(args, cmd.ArgsLenAtDash(), c.Script)
 		return nil
 	}
-	cmd.SetHelpFunc(func(*cobra.Command, []string) { p.Help = true })
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		p.Help = true
+		p.operands(cmd.Flags().Args(), cmd.ArgsLenAtDash(), c.Script)
+	})
 	root.SetArgs(append([]string{c.Name}, a.guarded(c, words)...))
 	if err := root.Execute(); err != nil {
 		return p, a.mistake(c, words, err)
