@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/compiler"
 	"probe/compiler/builtin"
 	"probe/compiler/compilertest"
 	"probe/compiler/ir"
@@ -48,7 +47,7 @@ func script(t *testing.T, c *golden.Case, name string) lowered {
 	return lowered{lower.Lower(p, lower.Config{
 		Target: tg, Builtins: stdlib.Table(), Types: k,
 		PID: pid, Comm: c.Option("comm"), Lookups: c.Option("lookups") == "yes", HashOnly: c.Option("hashonly") == "yes",
-		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) },
+		Ints: p.ConfigInt,
 	}), name}
 }
 

@@ -357,3 +357,39 @@ func TestInfoChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestInfoWhileTyping: scripts are asked about while they are being written:
+// cut off anywhere, or with a piece missing, they have an Info all the same,
+// and what stands before the cut is known.
+func TestInfoWhileTyping(t *testing.T) {
+	look := func(name, script string) {
+		defer func() {
+			if r := recover(); r != nil {
+				t.Fatalf("%s: %v\n%s", name, r, script)
+			}
+		}()
+		_, info, f, _ := learn(t, script)
+		describeInfo(info, f)
+		for k := 0; k < len(script); k += 23 {
+			info.NodeAt(f.Source, k)
+			info.ScopeAt(f.Source, k)
+		}
+	}
+	n := 0
+	for name, script := range dataScripts(t) {
+		n++
+		for k := n % 149; k < len(script); k += 149 {
+			look(name, script[:k])
+			look(name, script[:k]+script[min(k+5, len(script)):])
+		}
+	}
+	script := "begin { $first = 1; @m[$first] = 2; if ($first > "
+	_, info, f, _ := learn(t, script)
+	s := info.ScopeAt(f.Source, len(script))
+	if len(s.Maps) != 1 || s.Maps[0].Name != "@m" {
+		t.Errorf("maps before a cut: %v", s.Maps)
+	}
+	if n := info.NodeAt(f.Source, strings.Index(script, "$first]")); info.DefOf(n) == nil || info.TypeOf(n) == nil {
+		t.Errorf("%T before a cut means %v and has type %v", n, info.DefOf(n), info.TypeOf(n))
+	}
+}

@@ -136,7 +136,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 		checkNamed(s.Named, prog.Options, &list)
 		if len(prog.Probes) == 0 && !c.view.Partial() && !o.Empty {
 			list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"}).
-				WithHelp("a script is made of probes: `probe -e 'begin { printf(\"hello\\n\"); }'`")
+				WithHelp("a script is made of probes: `begin { printf(\"hello\\n\"); }`")
 		}
 	}
 	c.view.Checked(&list)

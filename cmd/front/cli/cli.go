@@ -85,16 +85,6 @@ type Status struct {
 	About    string // a sentence
 }
 
-// Command finds a command by its name, nil if there is none.
-func (a *App[O]) Command(name string) *Command {
-	for _, c := range a.Commands {
-		if c.Name == name {
-			return c
-		}
-	}
-	return nil
-}
-
 // Names are the names of the commands that help shows.
 func (a *App[O]) Names() []string {
 	var out []string
