@@ -37,7 +37,7 @@ var recordCommand = &command{
 		},
 		SeeAlso: []string{"run", "show", "diff", "export"},
 	},
-	run: runRecord,
+	run: runRecord, ownOutput: true,
 }
 
 func runRecord(o *options, std stdio) int {
