@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/compiler"
 	"probe/compiler/builtin"
 	"probe/compiler/compilertest"
 	"probe/compiler/lower"
@@ -75,7 +74,7 @@ func play(t *testing.T, script, steps string) []string {
 		t.Fatal(list.All)
 	}
 	u := lower.Lower(p, lower.Config{Target: compilertest.Targets()["new"], Builtins: stdlib.Table(), Types: k,
-		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) }})
+		Ints: p.ConfigInt})
 	if u.Diag.HasErrors() {
 		t.Fatal(u.Diag.All)
 	}
@@ -142,7 +141,7 @@ func TestJoin(t *testing.T) {
 			t.Fatal(list.All)
 		}
 		u := lower.Lower(p, lower.Config{Target: compilertest.Targets()["old"], Builtins: stdlib.Table(), Types: k,
-			Ints: func(name string) int64 { return compiler.ConfigInt(p, name) }})
+			Ints: p.ConfigInt})
 		for _, n := range []int{0, 1, 3, 16, 20} {
 			w := compilertest.NewWorld(u.Obj, u.IR, u.MapNames)
 			var want []string

@@ -259,6 +259,11 @@ func completeNames(r cli.Request) cli.Candidates {
 			}
 		}
 	}
+	if strings.HasPrefix(r.Word, "-") {
+		for _, name := range app().OptionNames() {
+			add(name, "option")
+		}
+	}
 	for _, cmd := range app().Commands {
 		if !cmd.Hidden {
 			add(cmd.Name, "command: "+cmd.Summary)

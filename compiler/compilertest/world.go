@@ -63,6 +63,18 @@ func NewWorld(obj *object.Object, progs []*ir.Prog, names []string) *World {
 	return w
 }
 
+// Sizes gives the sizes of an object's maps, by the numbers that its programs have
+// for them, to ir.VerifyKernel.
+func Sizes(obj *object.Object, names []string) func(int) (ir.MapInfo, bool) {
+	return func(n int) (ir.MapInfo, bool) {
+		if n < 0 || n >= len(names) || obj.Spec.Maps[names[n]] == nil {
+			return ir.MapInfo{}, false
+		}
+		m := obj.Spec.Maps[names[n]]
+		return ir.MapInfo{KeySize: int(m.KeySize), ValueSize: int(m.ValueSize)}, true
+	}
+}
+
 // memory is the only value of an array.
 func (w *World) memory(name string) []byte {
 	if m := w.maps[name]; m != nil && m.Array {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"probe/compiler"
 	"probe/compiler/compilertest"
 	"probe/compiler/ir"
 	"probe/compiler/ir/irgen"
@@ -103,7 +102,7 @@ func formulaValue(t *testing.T, script, steps string, optimise bool) (result str
 		return list.All[0].Error(), false
 	}
 	u := lower.Lower(p, lower.Config{Target: compilertest.Targets()["new"], Builtins: stdlib.Table(), Types: k,
-		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) }})
+		Ints: p.ConfigInt})
 	progs := make([]*ir.Prog, 0, len(u.IR))
 	for _, prog := range u.IR {
 		q := irgen.Clone(prog)

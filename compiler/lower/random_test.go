@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/compiler"
 	"probe/compiler/compilertest"
 	"probe/compiler/ir"
 	"probe/compiler/ir/irgen"
@@ -157,7 +156,7 @@ func TestRandomScripts(t *testing.T) {
 		}
 		for _, name := range names {
 			u := lower.Lower(p, lower.Config{Target: compilertest.Targets()[name], Builtins: stdlib.Table(), Types: k,
-				Ints: func(name string) int64 { return compiler.ConfigInt(p, name) }})
+				Ints: p.ConfigInt})
 			if u.Diag.HasErrors() {
 				t.Fatalf("seed %d on %s: %v\n%s", seed, name, u.Diag.All, script)
 			}
@@ -194,6 +193,9 @@ func runRandom(t *testing.T, u *lower.Unit, optimise bool, script string) string
 					t.Fatalf("%v\n%s", err, script)
 				}
 			}
+		}
+		if broken := brokenRules(q, u); len(broken) > 0 {
+			t.Fatalf("passes %v: %v\n%s", optimise, broken, script)
 		}
 		progs = append(progs, q)
 	}

@@ -96,10 +96,8 @@ func (i *Info) literal(e syntax.Expr) {
 
 // settingDoc is the help text of a configuration variable.
 func settingDoc(name string) string {
-	for _, v := range ConfigVars() {
-		if v.Name == name {
-			return v.Doc
-		}
+	if v := hir.FindConfig(name); v != nil {
+		return v.Doc
 	}
 	return ""
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"time"
 
-	"probe/compiler"
 	"probe/compiler/builtin"
 	"probe/lang/diag"
 	"probe/lang/source"
@@ -101,4 +100,4 @@ func (h *handler) Message(severity string, at source.Span, specs []value.Spec, a
 func (h *handler) Now() time.Time { return h.u.host.now() }
 
 // Config reads an integer config variable.
-func (h *handler) Config(name string) int64 { return compiler.ConfigInt(h.u.obj.HIR, name) }
+func (h *handler) Config(name string) int64 { return h.u.obj.HIR.ConfigInt(name) }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"probe/compiler"
 	"probe/compiler/compilertest"
 	"probe/compiler/lower"
 	"probe/stdlib"
@@ -20,7 +19,7 @@ func world(t *testing.T, script string) *compilertest.World {
 		t.Fatal(list.All)
 	}
 	u := lower.Lower(p, lower.Config{Target: compilertest.Targets()["new"], Builtins: stdlib.Table(), Types: k,
-		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) }})
+		Ints: p.ConfigInt})
 	if u.Diag.HasErrors() {
 		t.Fatal(u.Diag.All)
 	}
