@@ -26,7 +26,7 @@ var labCommand = &command{
 		More:    labCases,
 		SeeAlso: []string{"run", "diff"},
 	},
-	run: runLab,
+	run: runLab, ownOutput: true,
 }
 
 // labScripts are the bundled scripts that explain the scenarios.

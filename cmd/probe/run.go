@@ -38,7 +38,7 @@ var runCommand = &command{
 		More:    readyScripts,
 		SeeAlso: []string{"record", "check", "ls", "graph"},
 	},
-	run: runScript,
+	run: runScript, ownOutput: true,
 }
 
 // conflicts checks options against each other.
