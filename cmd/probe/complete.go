@@ -196,7 +196,7 @@ func completeProbes(r cli.Request) cli.Candidates {
 		return cli.Candidates{}
 	}
 	if !strings.Contains(r.Word, ":") {
-		c := cli.Candidates{NoSpace: true}
+		c := cli.Candidates{NoSpace: true, List: []cli.Candidate{{Word: listScripts, About: "the scripts that come with probe"}}}
 		for _, k := range provider.Kinds() {
 			if strings.Contains(k.Usage, ":") {
 				c.List = append(c.List, cli.Candidate{Word: k.Name + ":", About: k.Doc})

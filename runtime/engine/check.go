@@ -124,7 +124,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	}
 	config := o.Config
 	if c.view.Partial() {
-		// The view tells what it has nothing for.
+		// The view itself reports what it has nothing for.
 		config = with(config, "missing_probes", "ignore")
 	}
 	prog, info, list := check.Check(&check.Input{
