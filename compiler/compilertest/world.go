@@ -294,6 +294,22 @@ func (w *World) graph(ev *object.RecordLayout, args []value.Value) {
 	}
 }
 
+// errorNames are the kinds of errors in results.
+var errorNames = map[builtin.ErrorKind]string{
+	builtin.ErrReadKernel: "kernel read", builtin.ErrReadUser: "user read", builtin.ErrMapFull: "map full", builtin.ErrMapUpdate: "map update",
+	builtin.ErrDelete: "delete", builtin.ErrLookup: "lookup", builtin.ErrDivZero: "division by zero", builtin.ErrBounds: "index out of bounds",
+	builtin.ErrLost: "record lost", builtin.ErrStack: "stack", builtin.ErrStackFull: "stacks full", builtin.ErrLoopCut: "loop cut",
+	builtin.ErrTruncated: "truncated", builtin.ErrNested: "entry not seen", builtin.ErrUnrecorded: "not recorded", builtin.ErrCPU: "no such CPU",
+}
+
+// ErrorName is what results call a kind of error.
+func ErrorName(k builtin.ErrorKind) string {
+	if name := errorNames[k]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("error %d", k)
+}
+
 // Result is what the programs have done: what they returned where that is not
 // 0, their records, the errors that they counted, and the maps.
 func (w *World) Result() string {
@@ -302,7 +318,7 @@ func (w *World) Result() string {
 	}
 	for _, e := range w.obj.Errors {
 		if n := binary.LittleEndian.Uint64(w.memory("p_data")[e.Off:]); n > 0 {
-			fmt.Fprintf(&w.out, "error %d of %q at %s: %d\n", e.Kind, e.Helper, e.At, n)
+			fmt.Fprintf(&w.out, "error %q of %q at %s: %d\n", ErrorName(e.Kind), e.Helper, e.At, n)
 		}
 	}
 	for _, m := range w.obj.Maps {

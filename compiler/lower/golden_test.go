@@ -123,7 +123,7 @@ func layout(o *object.Object) string {
 		b.WriteByte('\n')
 	}
 	for _, e := range o.Errors {
-		fmt.Fprintf(&b, "error %d of %q at %d\n", e.Kind, e.Helper, e.Off)
+		fmt.Fprintf(&b, "error %q of %q at %d\n", compilertest.ErrorName(e.Kind), e.Helper, e.Off)
 	}
 	return b.String()
 }
@@ -131,7 +131,8 @@ func layout(o *object.Object) string {
 // TestGolden shows the IR that each construct of the language becomes. A file of
 // testdata has the script, the steps that run its programs (compilertest.World),
 // and what has to come out: the layout, the IR for the targets that the comment
-// names ("targets: old, new"; without it the newest), and the result of the run.
+// names ("targets: old, new"; without it the newest, and "none" where another file has
+// it), and the result of the run.
 //
 // For each target, also those whose IR is not shown, the IR is verified and run,
 // as it is and after the passes, and all results have to be the same. "refused:
