@@ -208,3 +208,30 @@ type renamed struct{ *recording.Machine }
 func (renamed) Refuses() *diag.Diagnostic {
 	return &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "not today"}
 }
+
+// The functions of a kernel of which only the types are known are those that the
+// types name, whatever this kernel has.
+func TestFilesWithTypesOnly(t *testing.T) {
+	var b btftest.Builder
+	n := b.Int("n", 4, 0)
+	b.Func("open_door", n, btftest.Param{Name: "key", Type: n})
+	b.Func("open_window", n)
+	types := filepath.Join(t.TempDir(), "btf")
+	if err := os.WriteFile(types, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := files.New(files.Options{BTF: types})
+	for text, want := range map[string]string{
+		`kprobe:open_* { @[func] = count(); }`: "", `ret:open_door { print(args.key); }`: "",
+		`kprobe:vfs_read { }`: "no function named vfs_read", `kprobe:ext4:open_door { }`: "module ext4 is not loaded",
+	} {
+		c, list := engine.Check(engine.Script{Name: "test", Text: text}, m, engine.CheckOptions{})
+		if (c != nil) != (want == "") || c == nil && !strings.Contains(list.Err().Error(), want) {
+			t.Errorf("%s: %v, want %q", text, list.All, want)
+		}
+	}
+	var got []string
+	if err := m.List("kprobe:*", func(l machine.Listed) bool { got = append(got, l.Name); return true }); err != nil || strings.Join(got, " ") != "kprobe:open_door kprobe:open_window" {
+		t.Errorf("listed are %q, %v", got, err)
+	}
+}
