@@ -9,7 +9,7 @@ import (
 // plan decides how a probe's body is lowered; see outline.go.
 func (f *fn) plan(pr *hir.Probe) {
 	work, branches := f.effort(&hir.Block{Stmts: pr.Body.Stmts, Value: pr.Body.Value})
-	f.careful = len(f.u.parts[pr]) == 0 && (work > carefulWork || branches > carefulBranches)
+	f.careful = len(f.u.parts[pr]) == 0 && (f.u.cfg.Careful[pr] || work > carefulWork || branches > carefulBranches)
 	f.findCaptured(pr)
 }
 

@@ -188,7 +188,7 @@ func (d *driver) load(obj *object.Object, r *load.Result) error {
 }
 
 func (d *driver) one(p *object.Program, obj *object.Object, maps map[string]*ebpf.Map) load.Program {
-	out := load.Program{Name: p.Site.Name, Insns: p.Insns}
+	out := load.Program{Name: p.Site.Name, Insns: p.Insns, Estimate: p.Estimate}
 	ctx, cancel := context.WithTimeout(context.Background(), d.limit)
 	defer cancel()
 	began := time.Now()
