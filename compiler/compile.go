@@ -49,22 +49,6 @@ type Config struct {
 	Dump func(stage, program, text string)
 }
 
-// defaults of the integer config variables that the compiler reads (6.1).
-var defaults = map[string]int64{
-	"max_strlen": 1024, "max_map_keys": 4096, "perf_rb_pages": 0, "on_stack_limit": 32, "max_cat_bytes": 10240,
-}
-
-// ConfigInt reads an integer config variable of a script, with its default.
-func ConfigInt(p *hir.Script, name string) int64 {
-	if s, ok := p.Config[name]; ok {
-		var n int64
-		if _, err := fmt.Sscan(s, &n); err == nil {
-			return n
-		}
-	}
-	return defaults[name]
-}
-
 // Needs is what Compile may ask of the target. The Target of the Config is not
 // used: it is made of the answers.
 func Needs(p *hir.Script, cfg Config) target.Set {
@@ -87,7 +71,7 @@ func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 			}
 		}
 	}()
-	if p.Config["task_filter"] == "script" {
+	if p.ConfigString("task_filter") == "script" {
 		cfg.PID, cfg.Comm = 0, "" // the script applies the filters itself
 	}
 	careful := map[*hir.Probe]bool{}
@@ -109,17 +93,14 @@ func attempt(p *hir.Script, cfg Config, careful map[*hir.Probe]bool, stage *stri
 	u := lower.Lower(p, lower.Config{
 		Careful: careful,
 		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
-		Ints: func(name string) int64 { return ConfigInt(p, name) },
+		Ints: p.ConfigInt,
 		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
 	})
 	out = u.Diag
 	if out.HasErrors() {
 		return nil, nil, out
 	}
-	u.Obj.StrTrailer = ".."
-	if s, ok := p.Config["str_trunc_trailer"]; ok {
-		u.Obj.StrTrailer = s
-	}
+	u.Obj.StrTrailer = p.ConfigString("str_trunc_trailer")
 	if cfg.Interpret {
 		u.Obj.MapNames = u.MapNames
 	}

@@ -9,13 +9,13 @@ import (
 
 // control: maps as a whole and the run itself.
 var control = []*builtin.Func{
-	{Sig: async("clear", "F-CLEAR", "clear(@map)", "Deletes every key.", param("map", types.MapParam)), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
+	{Sig: async("clear", "F-CLEAR", "clear(@map)", "Deletes every key.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.ClearMap(r.Call.Map)
 		return nil
 	}}},
 	{Sig: shapes(effects(types.Deletes, call("delete", "F-DELETE", "delete(@map, key) or delete(@map)", types.BoolType, "Deletes a key; true if it was there.",
 		param("map", types.MapElemParam), opt(param("key", types.KeyParam)))), "@$", "@e", "@", "e"), Lower: lowerDelete},
-	{Sig: exitSig(), Event: &builtin.Event{Wake: true, Handle: handleExit, After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() }}},
+	{Sig: exitSig(), UserHalf: &builtin.UserHalf{Wake: true, Handle: handleExit, After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() }}},
 	{Sig: shapes(effects(types.Writes, call("find", "F-FIND", "find(@map, key, $value)", types.BoolType, "Copies the value of a key into a variable; true if the key is there.",
 		param("map", types.MapParam), param("key", types.KeyParam), param("value", types.LValueParam))), "@e$"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.Find(c.Args[0].(*hir.MapArg).Map, c.Args[1], c.Args[2].(*hir.VarAddr).Var))
@@ -24,7 +24,7 @@ var control = []*builtin.Func{
 		return scalar(c, l.HasKey(c.Args[0].(*hir.MapArg).Map, c.Args[1]))
 	}},
 	{Sig: shapes(lenSig(), "@", "e"), Prefers: []target.Feature{target.ForEachMapElem}, Lower: lowerLen},
-	{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
+	{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.ZeroMap(r.Call.Map)
 		return nil
 	}}},

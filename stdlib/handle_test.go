@@ -1,6 +1,7 @@
 package stdlib_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/compiler"
 	"probe/compiler/builtin"
 	"probe/compiler/compilertest"
 	"probe/compiler/lower"
@@ -35,6 +35,10 @@ func (e *told) Printf(specs []value.Spec, args []value.Value) {
 }
 
 func (e *told) Text(kind string, text []byte) { e.add("%s %q", kind, text) }
+
+func (e *told) Join(words [][]byte, separator string) {
+	e.add("join %q", bytes.Join(words, []byte(separator)))
+}
 
 func (e *told) Format(specs []value.Spec, args []value.Value) []byte {
 	return value.AppendFormat(nil, specs, args, value.NoResolver{})
@@ -70,7 +74,7 @@ func play(t *testing.T, script, steps string) []string {
 		t.Fatal(list.All)
 	}
 	u := lower.Lower(p, lower.Config{Target: compilertest.Targets()["new"], Builtins: stdlib.Table(), Types: k,
-		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) }})
+		Ints: p.ConfigInt})
 	if u.Diag.HasErrors() {
 		t.Fatal(u.Diag.All)
 	}
@@ -80,7 +84,7 @@ func play(t *testing.T, script, steps string) []string {
 	}
 	env := &told{limit: 5}
 	for _, r := range w.Records() {
-		if err := r.Fn.Event.Handle(env, r); err != nil {
+		if err := r.Fn.UserHalf.Handle(env, r); err != nil {
 			env.add("%s: %v", r.Fn.Sig.Name, err)
 		}
 	}
@@ -137,7 +141,7 @@ func TestJoin(t *testing.T) {
 			t.Fatal(list.All)
 		}
 		u := lower.Lower(p, lower.Config{Target: compilertest.Targets()["old"], Builtins: stdlib.Table(), Types: k,
-			Ints: func(name string) int64 { return compiler.ConfigInt(p, name) }})
+			Ints: p.ConfigInt})
 		for _, n := range []int{0, 1, 3, 16, 20} {
 			w := compilertest.NewWorld(u.Obj, u.IR, u.MapNames)
 			var want []string
@@ -153,7 +157,7 @@ func TestJoin(t *testing.T) {
 			}
 			env := &told{}
 			for _, r := range w.Records() {
-				if err := r.Fn.Event.Handle(env, r); err != nil {
+				if err := r.Fn.UserHalf.Handle(env, r); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -17,18 +17,18 @@ import (
 
 // output: what user space prints when it drains the record.
 var output = []*builtin.Func{
-	{Sig: noReplay("files of this machine say nothing about the recorded one", formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted.")), Event: &builtin.Event{Handle: cat}},
-	{Sig: formatSig("errorf", "F-ERRORF", "Prints an error with the place in the script."), Event: &builtin.Event{Handle: message("error")}},
+	{Sig: noReplay("files of this machine say nothing about the recorded one", formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted.")), UserHalf: &builtin.UserHalf{Handle: cat}},
+	{Sig: formatSig("errorf", "F-ERRORF", "Prints an error with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("error")}},
 	{Sig: &types.Signature{Name: "join", Row: "F-JOIN", Usage: `join(argv, ["separator"])`, Format: -1, Async: true, Doc: "Prints the strings of a null-terminated array of pointers.",
-		Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, Event: &builtin.Event{Handle: join, Prepare: prepareJoin}},
+		Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, UserHalf: &builtin.UserHalf{Handle: join, Prepare: prepareJoin}},
 	{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, ShowsMap: true, Doc: "Prints a value or a whole map.",
-		Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, Event: &builtin.Event{Handle: handlePrint}},
-	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error {
+		Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, UserHalf: &builtin.UserHalf{Handle: handlePrint}},
+	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.Printf(r.Format, r.Args)
 		return nil
 	}}},
-	{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), Event: &builtin.Event{Handle: system}},
-	{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), Event: &builtin.Event{Handle: message("warning")}},
+	{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), UserHalf: &builtin.UserHalf{Handle: system}},
+	{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("warning")}},
 	later("debugf", "F-DEBUGF"), later("skboutput", "F-SKBOUTPUT"),
 }
 
@@ -149,7 +149,7 @@ func join(env builtin.Env, r *builtin.Record) error {
 	if len(r.Call.Consts) > 1 && r.Call.Consts[1] != nil {
 		sep = r.Call.Consts[1].Str
 	}
-	var out []byte
+	var words [][]byte
 	for i := range joinMax {
 		lo := min(i*joinSize, len(r.Args[0].B))
 		s := r.Args[0].B[lo:min(lo+joinSize, len(r.Args[0].B))]
@@ -160,11 +160,8 @@ func join(env builtin.Env, r *builtin.Record) error {
 		if n == 0 {
 			break
 		}
-		if i > 0 {
-			out = append(out, sep...)
-		}
-		out = append(out, s[:n]...)
+		words = append(words, s[:n])
 	}
-	env.Text("join", out)
+	env.Join(words, sep)
 	return nil
 }

@@ -24,7 +24,7 @@ func TestRecords(t *testing.T) {
 			if n := ways(f); n != 1 && (n != 0 || s.Fold == nil) {
 				t.Errorf("%s is compiled in %d ways", s.Name, n)
 			}
-			if s.Async != (f.Event != nil) || s.Agg != (f.Agg != nil) {
+			if s.Async != (f.UserHalf != nil) || s.Agg != (f.Agg != nil) {
 				t.Errorf("%s: the signature says asynchronous %v, aggregation %v", s.Name, s.Async, s.Agg)
 			}
 			if !strings.HasPrefix(s.Usage, s.Name) || s.Row == "" {
@@ -44,7 +44,7 @@ func TestRecords(t *testing.T) {
 // ways counts the ways in which a builtin is compiled.
 func ways(f *builtin.Func) int {
 	n := 0
-	for _, is := range []bool{f.Lower != nil, f.Part != nil, f.Event != nil, f.Agg != nil} {
+	for _, is := range []bool{f.Lower != nil, f.Part != nil, f.UserHalf != nil, f.Agg != nil} {
 		if is {
 			n++
 		}

@@ -18,7 +18,7 @@ var times = []*builtin.Func{
 	{Sig: reserved(nsecsSig()), Prefers: []target.Feature{target.TaiTime}, Lower: lowerNsecs},
 	{Sig: &types.Signature{Name: "strftime", Row: "F-STRFTIME", Usage: `strftime("format", nsecs)`, Format: -1, Doc: "A clock reading as local time, formatted when printed.",
 		Params: []types.Param{param("format", types.LitString), intParam("nsecs")}, Result: types.TimeType}, Lower: lowerStrftime},
-	{Sig: async("time", "F-TIME", `time(["format"])`, "Prints the wall clock.", opt(param("format", types.LitString))), Event: &builtin.Event{
+	{Sig: async("time", "F-TIME", `time(["format"])`, "Prints the wall clock.", opt(param("format", types.LitString))), UserHalf: &builtin.UserHalf{
 		Handle: func(env builtin.Env, r *builtin.Record) error {
 			format := "%H:%M:%S\n"
 			if len(r.Call.Consts) > 0 && r.Call.Consts[0] != nil {

@@ -22,11 +22,10 @@ var nameFolders = []string{"lang/check", "lang/hir", "compiler", "runtime/machin
 // otherWords are places that compare with a word that is also the name of a
 // builtin or probe type and means something else there.
 var otherWords = map[string]string{
-	"lang/check/config.go fentry":    "a value of the variable attach",
-	"lang/check/config.go fgraph":    "the name of a variable",
-	"lang/check/config.go kprobe":    "a value of the variable attach",
+	"lang/hir/config.go fentry":      "a value of the variable attach",
+	"lang/hir/config.go kprobe":      "a value of the variable attach",
+	"lang/hir/config.go strlen":      "an old name of a configuration variable",
 	"compiler/ir/parse.go ret":       "an instruction of the IR",
-	"lang/check/config.go strlen":    "an old name of a configuration variable",
 	"lang/check/words.go probe":      "a record",
 	"lang/check/words.go probetype":  "a record",
 	"lang/check/words.go str":        "a record",

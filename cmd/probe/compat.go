@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"probe/cmd/front/bpftrace"
@@ -62,8 +63,10 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 			return fmt.Errorf("-p: %w", err)
 		}
 	}
-	if b.NoFeature != "" {
-		if err := o.setNoFeature(b.NoFeature); err != nil {
+	// Links of many uprobes are never used, so nothing has to be left out.
+	features := slices.DeleteFunc(strings.Split(b.NoFeature, ","), func(f string) bool { return f == "" || f == "uprobe_multi" })
+	if len(features) > 0 {
+		if err := o.setNoFeature(strings.Join(features, ",")); err != nil {
 			return fmt.Errorf("--no-feature: %w", err)
 		}
 	}

@@ -50,7 +50,11 @@ func nothing(cli.Request) cli.Candidates { return cli.Candidates{} }
 // completeScripts completes the script of a command: what comes with probe,
 // scripts here, and folders. Its parameters may be names of files.
 func completeScripts(r cli.Request) cli.Candidates {
-	if _, given := r.Options["program"]; given || len(r.Operands) > 0 {
+	_, given := r.Options["program"]
+	switch {
+	case !given && len(r.Operands) > 0 && strings.HasPrefix(r.Word, "--"):
+		return completeScriptOptions(r.Operands[0])
+	case given || len(r.Operands) > 0:
 		return cli.Candidates{Files: true}
 	}
 	c := completeScriptFiles(r)
@@ -61,6 +65,26 @@ func completeScripts(r cli.Request) cli.Candidates {
 		}
 	}
 	c.Files = len(c.List) == 0
+	return c
+}
+
+// completeScriptOptions completes what a script asks for with getopt.
+func completeScriptOptions(script string) cli.Candidates {
+	c := cli.Candidates{NoSpace: true}
+	if script == "-" {
+		return c // the terminal: reading it would take the user's keys
+	}
+	f, err := openScript(script, stdio{})
+	if err != nil {
+		return c
+	}
+	for _, o := range scriptOptions(f) {
+		name, _, valued := strings.Cut(o.spelling, "=")
+		if valued {
+			name += "="
+		}
+		c.List = append(c.List, cli.Candidate{Word: name, About: o.about})
+	}
 	return c
 }
 
@@ -172,7 +196,7 @@ func completeProbes(r cli.Request) cli.Candidates {
 		return cli.Candidates{}
 	}
 	if !strings.Contains(r.Word, ":") {
-		c := cli.Candidates{NoSpace: true}
+		c := cli.Candidates{NoSpace: true, List: []cli.Candidate{{Word: listScripts, About: "the scripts that come with probe"}}}
 		for _, k := range provider.Kinds() {
 			if strings.Contains(k.Usage, ":") {
 				c.List = append(c.List, cli.Candidate{Word: k.Name + ":", About: k.Doc})
@@ -233,6 +257,11 @@ func completeNames(r cli.Request) cli.Candidates {
 			case *syntax.NamedProbe:
 				add(it.Name, it.Doc)
 			}
+		}
+	}
+	if strings.HasPrefix(r.Word, "-") {
+		for _, name := range app().OptionNames() {
+			add(name, "option")
 		}
 	}
 	for _, cmd := range app().Commands {

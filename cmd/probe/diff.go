@@ -5,6 +5,7 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
+	"probe/lang/value"
 	"probe/runtime/graph/diff"
 	"probe/runtime/graph/record"
 )
@@ -21,7 +22,7 @@ var diffCommand = &command{
 		},
 		SeeAlso: []string{"record", "graph", "show"},
 	},
-	run: runDiff, wrong: diffTrouble,
+	run: runDiff, ownOutput: true, wrong: diffTrouble,
 }
 
 // loadBoth reads two recordings at the same time. The messages come in order.
@@ -57,7 +58,13 @@ func runDiff(o *options, std stdio) int {
 	if o.graph.json {
 		err = diff.WriteJSON(std.out, list)
 	} else {
-		err = diff.WriteText(std.out, list, o.words[0], o.words[1])
+		var b bytes.Buffer
+		_ = diff.WriteText(&b, list, o.words[0], o.words[1]) // a Buffer takes everything
+		text := b.Bytes()
+		if !o.raw {
+			text = value.AppendVisible(nil, text, true)
+		}
+		_, err = std.out.Write(text)
 	}
 	if err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "print the comparison: " + err.Error()})

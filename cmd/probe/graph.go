@@ -19,6 +19,7 @@ import (
 
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
+	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/graph/proto"
@@ -40,7 +41,7 @@ var graphCommand = &command{
 		},
 		SeeAlso: []string{"show", "diff", "export", "cleanup"},
 	},
-	run: runGraph,
+	run: runGraph, ownOutput: true,
 }
 
 // graphOptions are the options of "probe graph".
@@ -259,22 +260,31 @@ func (r *treeRun) print(t *graph.Tree) error {
 	if r.out != nil {
 		return r.out.Tree(t)
 	}
-	return writeTree(r.std.out, t, &r.funcs, r.style, r.offset)
+	return writeTree(r.std.out, t, &r.funcs, r.style, r.offset, r.o.raw)
 }
 
 // writeTree prints a tree below a line that says when, who and where, in one
-// piece.
-func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style, offset time.Duration) error {
+// piece. raw leaves control characters in names as they are.
+func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style, offset time.Duration, raw bool) error {
 	root := t.Root()
 	var b bytes.Buffer
 	line := time.Unix(0, root.T0).Add(offset).AppendFormat(b.AvailableBuffer(), "15:04:05.000000")
-	line = append(append(line, ' '), t.Thread.Comm...)
+	line = append(line, ' ')
+	if raw {
+		line = append(line, t.Thread.Comm...)
+	} else {
+		line = value.AppendVisible(line, t.Thread.Comm, false)
+	}
 	line = strconv.AppendInt(append(line, '['), int64(t.Thread.TID), 10)
 	line = strconv.AppendUint(append(line, "] cpu "...), uint64(root.CPU), 10)
 	b.Write(append(line, '\n'))
 	_ = t.Write(&b, funcs, style) // a Buffer takes everything
 	b.WriteByte('\n')
-	_, err := w.Write(b.Bytes())
+	text := b.Bytes()
+	if !raw {
+		text = value.AppendVisible(nil, text, true)
+	}
+	_, err := w.Write(text)
 	return err
 }
 

@@ -50,6 +50,8 @@ var guestCases = []guestCase{
 		want: []string{`(?m)^@p: [1-9]`, `(?m)^@s: [1-9]`, `(?m)^@i: [1-9]`}},
 	{name: "samples of a process", sh: `sh -c 'while :; do :; done' & p=$!; probe -p $p -e 'profile:hz:99 { @[pid] = count(); }' --for 500ms 2>&1 | sed "s/$p/PID/"; kill $p`,
 		want: []string{`(?m)^@\[PID\]: [1-9]`, `!(?m)^@\[\d+\]`}},
+	{name: "completion", sh: `probe __complete ls tracepoint:sched:sched_swi; probe __complete graph vfs_rea; probe __complete -e 'ret:vfs_read { @ = hist(args.'; probe __complete -e kprobe: | wc -l`,
+		want: []string{`(?m)^tracepoint:sched:sched_switch$`, `(?m)^vfs_read$`, `(?m)hist\(args\.count$`, `(?m)^\d{2,4}$`}},
 	{name: "unknown function", sh: `probe -e 'kprobe:vfs_reed { }'`, status: 1, want: []string{`no function named vfs_reed`, `similar names exist: .*vfs_read`}},
 	{name: "denied function", sh: `probe -e 'kprobe:nmi_handle { }'`, status: 1, want: []string{`list of functions that kprobes refuse|cannot be traced`}},
 	{name: "middle of an instruction", sh: `probe -e 'kprobe:vfs_read+1 { }'`, status: 255, want: []string{`unable to attach probe: kprobe:vfs_read\+1`, `middle of an instruction`}},

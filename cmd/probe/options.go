@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/machine/live/provider"
 )
 
 // options is what a command line asks for.
@@ -24,6 +26,7 @@ type options struct {
 	record                        string // record -o
 	replay                        string
 	quiet, noWarnings, unsafe     bool
+	raw                           bool
 	strict, verbose, dryRun       bool
 	keepWarnings                  int // -k, how often
 	duration                      time.Duration
@@ -106,7 +109,7 @@ func setStage(o *options, v string) error {
 func setVerbose(o *options, _ string) error { o.verbose = true; return nil }
 
 // mechanisms are what --no-feature can name.
-var mechanisms = []string{"kprobe_multi", "kprobe_session", "fsession_multi", "uprobe_multi", "raw_tracepoint"}
+var mechanisms = provider.Mechanisms()
 
 func (o *options) setNoFeature(v string) error {
 	for _, f := range strings.Split(v, ",") {

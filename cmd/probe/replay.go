@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 
+	"probe/lang/value"
 	"probe/runtime/graph/record"
 )
 
@@ -35,6 +36,14 @@ func (r *treeRun) replay(rec *record.Recording) (whole bool) {
 		}
 		return r.tree(rec.Trees[i])
 	}
+	// A recording may come from anybody, and what its script has written cannot be
+	// told from what it traced.
+	text := func(s string) string {
+		if r.o.raw || r.o.format == "json" {
+			return s
+		}
+		return value.Visible(s, true)
+	}
 	next := 0
 	upTo := func(n int) bool {
 		for ; next < n; next++ {
@@ -54,12 +63,12 @@ func (r *treeRun) replay(rec *record.Recording) (whole bool) {
 			return whole
 		}
 		if e.Text != "" {
-			_, r.err = io.WriteString(out, e.Text)
+			_, r.err = io.WriteString(out, text(e.Text))
 		}
 		if e.Message != "" && r.err == nil {
 			// On a terminal both streams are to read in order.
 			r.err = out.Flush()
-			_, _ = io.WriteString(r.std.err, e.Message)
+			_, _ = io.WriteString(r.std.err, text(e.Message))
 		}
 		if r.err != nil {
 			return whole

@@ -25,17 +25,20 @@ var runCommand = &command{
 		Summary: "run a script", Max: -1, Script: true, Complete: completeScripts,
 		About: "Compiles a script, loads it into the kernel, attaches it, and prints what it finds until it ends, Ctrl-C, or a limit given here. " +
 			"The maps are printed at the end, and the receipt that says what makes the result incomplete, if anything does.\n\n" +
-			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on.",
+			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on. " +
+			"`probe run SCRIPT --help` describes the script and its options.",
 		Examples: []cli.Example{
 			{Command: `probe run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'`, About: "Counts system calls by the name of the thread until Ctrl-C."},
 			{Command: `probe run -c 'cat /etc/passwd' -e 'ret:vfs_read { @ns = hist(duration); }'`, About: "Traces one command."},
 			{Command: "probe run --for 30s -f json -o drops.json drops", About: "Runs a script that comes with probe for half a minute, with JSON for another program."},
+			{Command: "probe run route_latency --help", About: "Describes a script and its options."},
+			{Command: "probe run route_latency -- --slow=200", About: "Gives the script an option."},
 			{Command: "probe run --replay calls.jsonl.zst script.pr", About: "Runs a script over a recording."},
 		},
 		More:    readyScripts,
 		SeeAlso: []string{"record", "check", "ls", "graph"},
 	},
-	run: runScript,
+	run: runScript, ownOutput: true,
 }
 
 // conflicts checks options against each other.
@@ -188,6 +191,14 @@ func (o *options) finish(std stdio, res engine.Result, err error) int {
 	return exitRun
 }
 
+// rawOutput reports whether text output has the control characters of the traced
+// system: bpftrace prints them, so called by its name only a terminal, which would
+// obey them, is spared.
+func (o *options) rawOutput(std stdio) bool {
+	f, ok := std.out.(*os.File)
+	return o.raw || o.compat && (o.out != "" || !ok || !isTerminal(f))
+}
+
 // runOptions makes the sink and the options of a run, and says where its output
 // goes.
 func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, output, int) {
@@ -210,7 +221,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	resolver.SetGraphStyle(style)
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
-		NoWarnings: o.noWarnings, Color: colored(std.err)}
+		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
 	if _, err := sink.New(o.format, config); err != nil {
 		return bad(err)
 	}
@@ -231,12 +242,19 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
 		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat,
-		Report: func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) },
 	}
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is kept as well, for the next one
 		notify(std)
 	}
+	o.tell(std, &opts)
+	return opts, out, exitOK
+}
+
+// tell makes a run say on standard error what comes up, what takes long, and with
+// -v what is done.
+func (o *options) tell(std stdio, opts *engine.RunOptions) {
+	opts.Report = func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) }
 	if f, ok := std.err.(*os.File); ok && isTerminal(f) {
 		opts.Slow = func(what string) { fmt.Fprintf(f, "%s …\n", what) }
 	}
@@ -248,7 +266,6 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 			fmt.Fprintln(std.err, text)
 		}
 	}
-	return opts, out, exitOK
 }
 
 // notify prints the word that test harnesses wait for (C-ENV-NOTIFY).

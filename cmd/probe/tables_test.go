@@ -36,7 +36,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 		for _, s := range c.SeeAlso {
-			if a.Command(s) == nil {
+			if lookup(s) == nil {
 				t.Errorf("%s sends to the command %s, which there is not", c.Name, s)
 			}
 		}
@@ -61,7 +61,7 @@ func TestFlags(t *testing.T) {
 			t.Errorf("--%s lacks a function", f.Name)
 		}
 		for c := range strings.SplitSeq(f.Commands, " ") {
-			if a.Command(c) == nil {
+			if lookup(c) == nil {
 				t.Errorf("--%s belongs to %q, which is no command", f.Name, c)
 			}
 		}

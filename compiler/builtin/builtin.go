@@ -16,7 +16,7 @@ import (
 )
 
 // Func is one function, builtin value or aggregation. Exactly one of Lower,
-// Part, Event and Agg is set, unless Sig.Fold always gives a literal.
+// Part, UserHalf and Agg is set, unless Sig.Fold always gives a literal.
 type Func struct {
 	Sig *types.Signature
 	// Needs are features that a call cannot do without: the lowering refuses it
@@ -37,15 +37,15 @@ type Func struct {
 	Part func(u Unit, n int, pr *hir.Probe) Part
 	// PartNeeds is what these programs may ask the target for, and their sites.
 	PartNeeds func(pr *hir.Probe) (sites []*hir.Site, features []target.Feature)
-	// Event makes the call a record that user space acts on.
-	Event *Event
+	// UserHalf makes the call a record that user space acts on.
+	UserHalf *UserHalf
 	// Agg makes it an aggregation.
 	Agg *Agg
 }
 
-// Event is the user-space half of an asynchronous function. The record holds
+// UserHalf is the user-space half of an asynchronous function. The record holds
 // the run-time arguments by value; literals and maps never cross.
-type Event struct {
+type UserHalf struct {
 	// Handle acts on one drained record.
 	Handle func(env Env, r *Record) error
 	// Wake asks for the record to be seen at once (exit).
@@ -78,9 +78,11 @@ type CallInfo struct {
 type Env interface {
 	// Printf prints a printf-like call.
 	Printf(specs []value.Spec, args []value.Value)
-	// Text prints text of a kind: time, cat, join or syscall. The kind is the
-	// record type in JSON.
+	// Text prints text of a kind: time, cat or syscall. The kind is the record
+	// type in JSON.
 	Text(kind string, text []byte)
+	// Join prints strings with a separator between them.
+	Join(words [][]byte, separator string)
 	// Format renders a printf-like call for use as a name or command. The bytes
 	// are valid until the next call.
 	Format(specs []value.Spec, args []value.Value) []byte

@@ -32,7 +32,7 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 			return f.Zeroed(c.T)
 		}
 	}
-	if b.Event != nil {
+	if b.UserHalf != nil {
 		f.emit(b, c)
 		return builtin.Operand{T: types.VoidType}
 	}
@@ -76,22 +76,21 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	args := stored(c)
 	effects := false
 	ev.Size = eventHead
-	add := func(t *types.Type) int {
+	add := func(t *types.Type, literal bool) {
 		a := max(t.Align(), 1)
 		off := (ev.Size + a - 1) / a * a
-		ev.Args = append(ev.Args, object.RecordField{Type: t, Off: off})
+		ev.Args = append(ev.Args, object.RecordField{Type: t, Off: off, Literal: literal})
 		ev.Size = off + t.Size
-		return off
 	}
 	var ready []builtin.Operand
-	if b.Event.Prepare != nil {
-		ready = b.Event.Prepare(f, c)
+	if b.UserHalf.Prepare != nil {
+		ready = b.UserHalf.Prepare(f, c)
 		for _, o := range ready {
-			add(o.T)
+			add(o.T, false)
 		}
 	} else {
 		for _, a := range args {
-			add(a.Type())
+			add(a.Type(), f.u.written(a))
 			effects = effects || hasEffects(a)
 		}
 		if effects {
@@ -119,14 +118,14 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 		}
 	}
 	flags := int64(noWakeup)
-	if b.Event.Wake {
+	if b.UserHalf.Wake {
 		flags = forceWakeup
 	}
 	f.b.Call(ir.HelperRingSubmit, rec, f.konst(flags))
 	f.b.Jump(done)
 	f.b.UseSealed(done)
-	if b.Event.After != nil {
-		b.Event.After(f, c)
+	if b.UserHalf.After != nil {
+		b.UserHalf.After(f, c)
 	}
 }
 

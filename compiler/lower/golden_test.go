@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"probe/compiler"
 	"probe/compiler/builtin"
 	"probe/compiler/compilertest"
 	"probe/compiler/ir"
@@ -48,7 +47,7 @@ func script(t *testing.T, c *golden.Case, name string) lowered {
 	return lowered{lower.Lower(p, lower.Config{
 		Target: tg, Builtins: stdlib.Table(), Types: k,
 		PID: pid, Comm: c.Option("comm"), Lookups: c.Option("lookups") == "yes", HashOnly: c.Option("hashonly") == "yes",
-		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) },
+		Ints: p.ConfigInt,
 	}), name}
 }
 
@@ -124,7 +123,7 @@ func layout(o *object.Object) string {
 		b.WriteByte('\n')
 	}
 	for _, e := range o.Errors {
-		fmt.Fprintf(&b, "error %d of %q at %d\n", e.Kind, e.Helper, e.Off)
+		fmt.Fprintf(&b, "error %q of %q at %d\n", compilertest.ErrorName(e.Kind), e.Helper, e.Off)
 	}
 	return b.String()
 }
@@ -132,7 +131,8 @@ func layout(o *object.Object) string {
 // TestGolden shows the IR that each construct of the language becomes. A file of
 // testdata has the script, the steps that run its programs (compilertest.World),
 // and what has to come out: the layout, the IR for the targets that the comment
-// names ("targets: old, new"; without it the newest), and the result of the run.
+// names ("targets: old, new"; without it the newest, and "none" where another file has
+// it), and the result of the run.
 //
 // For each target, also those whose IR is not shown, the IR is verified and run,
 // as it is and after the passes, and all results have to be the same. "refused:
@@ -144,6 +144,20 @@ func TestGolden(t *testing.T) {
 			golden.Run(t, "testdata/"+group+"/*.txtar", construct)
 		})
 	}
+}
+
+// brokenRules are the rules of the kernel's verifier that a program breaks, but for
+// bounds: ir.VerifyKernel joins the paths that meet, where a comparison has bounded
+// a number on one of them, and the kernel follows each.
+func brokenRules(p *ir.Prog, u *lower.Unit) []error {
+	err := ir.VerifyKernel(p, compilertest.Sizes(u.Obj, u.MapNames))
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	return slices.DeleteFunc(list, func(err error) bool {
+		return err == nil || strings.Contains(err.Error(), "is not bounded") || strings.Contains(err.Error(), " of a pointer to a map value of ")
+	})
 }
 
 func construct(t *testing.T, c *golden.Case) {
@@ -169,6 +183,9 @@ func construct(t *testing.T, c *golden.Case) {
 		for _, p := range l.unit.IR {
 			if err := ir.Verify(p); err != nil {
 				t.Errorf("%s: %v\n%s", name, err, p)
+			}
+			for _, err := range brokenRules(p, l.unit) {
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 		all[name] = l
@@ -255,5 +272,5 @@ func compiles(f *builtin.Func) bool {
 	case "sysctl", "cgroup_path", "kaddr", "uaddr", "enumname", "cgroupid", "usym", "ksym", "socket_cookie", "override", "skboutput", "path", "pton":
 		return false
 	}
-	return f.Lower != nil || f.Event != nil || f.Agg != nil
+	return f.Lower != nil || f.UserHalf != nil || f.Agg != nil
 }

@@ -127,6 +127,8 @@ type RecordLayout struct {
 type RecordField struct {
 	Type *types.Type
 	Off  int
+	// Literal says that the argument is written in the script.
+	Literal bool
 }
 
 // ErrorSite is one place where a run-time error is counted: a u64 at Off of

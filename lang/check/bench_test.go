@@ -63,3 +63,23 @@ func BenchmarkCheck(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkInfo is what a tool waits for after each change of a script.
+func BenchmarkInfo(b *testing.B) {
+	for _, bc := range []struct{ name, script string }{
+		{"20-lines", twentyLines}, {"1000-lines", thousandLines()},
+	} {
+		b.Run("script="+bc.name, func(b *testing.B) {
+			in, ds := newInput(b, bc.script)
+			if ds.HasErrors() {
+				b.Fatal(render(ds))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, info, _ := check.Check(in); len(info.Defs()) == 0 {
+					b.Fatal("nothing is known")
+				}
+			}
+		})
+	}
+}

@@ -37,7 +37,11 @@ func (b ops) binaryExpr(e *syntax.Binary) hir.Expr {
 // binary types x op y.
 func (b ops) binary(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	if infer.IsBad(x) || infer.IsBad(y) {
-		return firstBad(at, x, y)
+		z := firstBad(at, x, y)
+		if op.Compare || op.Logical {
+			return b.provisional(z, types.BoolType)
+		}
+		return z
 	}
 	if z, p := infer.Fold(op, x, y, at); z != nil {
 		return b.folded(z, p)
@@ -114,6 +118,10 @@ func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 			WithHelp("cast both sides: `(uint64)%s`", short(x.Span().Text()))
 	}
 	sp := b.joinSpace(ox, oy, at)
+	switch op.Op {
+	case hir.Mul, hir.Div, hir.Mod:
+		sp = types.SpaceNone // no address any more
+	}
 	t := infer.IntIn(8, signed, sp)
 	z := &hir.Binary{X: hir.X{T: t, At: at}, Op: op.Op, L: infer.ToInt(x, t), R: infer.ToInt(y, t)}
 	if ox.Kind == types.Bool && oy.Kind == types.Bool {

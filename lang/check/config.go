@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -15,71 +16,6 @@ import (
 )
 
 var errNoMachine = errors.New("nothing is known of this machine")
-
-// confKind is what a configuration variable takes.
-type confKind uint8
-
-const (
-	confBool confKind = iota
-	confInt
-	confWord   // one of a list
-	confString // anything
-	confSwitch // enable, warn, error, and the words for booleans
-)
-
-// confVar is one row of the table of configuration variables (section 6.1).
-type confVar struct {
-	kind  confKind
-	def   string // "" is decided by the runtime
-	words []string
-	doc   string // what it does, for the reference page
-}
-
-var licenses = []string{"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
-
-var confVars = map[string]confVar{
-	"attach":                    {kind: confWord, words: []string{"fentry", "kprobe", "multi"}, doc: "how `call:` and `ret:` reach kernel functions; without it the best way for each"},
-	"cache_user_symbols":        {kind: confWord, words: []string{"PER_PROGRAM", "PER_PID", "NONE"}, doc: "no effect: symbols are found when they are printed, and those of processes that end are kept"},
-	"cpp_demangle":              {kind: confBool, def: "true", doc: "no effect: C++ names are shown as they stand in the symbol table"},
-	"fgraph":                    {kind: confWord, words: []string{"bpf", "ftrace"}, doc: "what records the trees of `fgraph:`; without it the source that fits"},
-	"lazy_symbolication":        {kind: confBool, def: "true", doc: "no effect: always on"},
-	"license":                   {kind: confWord, def: "GPL", words: licenses, doc: "no effect: programs always declare GPL"},
-	"log_size":                  {kind: confInt, def: "1000000", doc: "no effect: the verifier's log is kept as far as it matters"},
-	"max_bpf_progs":             {kind: confInt, def: "1024", doc: "most programs that one script may become"},
-	"max_cat_bytes":             {kind: confInt, def: "10240", doc: "most bytes that `cat` prints of a file"},
-	"max_map_keys":              {kind: confInt, def: "4096", doc: "entries of maps that are not declared"},
-	"max_probes":                {kind: confInt, def: "1024", doc: "most places that one script may attach to"},
-	"max_stack_frames":          {kind: confInt, def: "127", doc: "frames that `kstack` and `ustack` keep when they are not told"},
-	"max_strlen":                {kind: confInt, def: "1024", doc: "capacity of the results of `str` and `buf`"},
-	"missing_probes":            {kind: confWord, def: "error", words: []string{"error", "warn", "ignore"}, doc: "what to do about attach points that do not exist or cannot be attached"},
-	"on_stack_limit":            {kind: confInt, def: "32", doc: "no effect: the compiler decides what lies on the stack"},
-	"perf_rb_pages":             {kind: confInt, def: "0", doc: "pages of the ring buffer, rounded up to a power of two; 0 means 4 MiB"},
-	"print_maps_on_exit":        {kind: confBool, def: "true", doc: "print all maps at the end"},
-	"show_debug_info":           {kind: confBool, doc: "no effect: stacks have no file names and no inlined functions"},
-	"stack_mode":                {kind: confWord, def: "bpftrace", words: []string{"bpftrace", "perf", "raw", "build_id"}, doc: "how `kstack` and `ustack` print when they are not told"},
-	"task_filter":               {kind: confWord, def: "all", words: []string{"all", "script"}, doc: "what -p and --comm apply to: all probes, or nothing but `filter_pid` and `filter_comm`, which the script then uses itself"},
-	"str_trunc_trailer":         {kind: confString, def: "..", doc: "what is printed behind a string that was cut"},
-	"unstable_dw_ustack":        {kind: confSwitch, def: "warn", doc: "no effect yet"},
-	"unstable_import_statement": {kind: confSwitch, def: "error", doc: "no effect yet"},
-	"unstable_tseries":          {kind: confSwitch, def: "warn", doc: "whether a script may use `tseries`"},
-	"unstable_typeinfo":         {kind: confSwitch, def: "error", doc: "whether a script may use `typeinfo`"},
-	"use_blazesym":              {kind: confBool, def: "true", doc: "no effect"},
-}
-
-// confRenamed are old names that still work (L-CFG-05).
-var confRenamed = map[string]string{
-	"strlen": "max_strlen", "no_cpp_demangle": "cpp_demangle", "cat_bytes_max": "max_cat_bytes", "map_keys_max": "max_map_keys",
-}
-
-// confDead have no effect any more (L-CFG-06).
-var confDead = []string{
-	"symbol_source", "max_type_res_iterations", "unstable_addr", "unstable_import", "unstable_macro", "unstable_map_decl",
-}
-
-// confEnvOnly can only be set in the environment (section 6.2).
-var confEnvOnly = []string{
-	"btf", "kernel_source", "kernel_build", "vmlinux", "color", "notify_probes_attached", "dummy_ts_map",
-}
 
 // config is the configuration of one script.
 type config struct {
@@ -95,24 +31,22 @@ func (c *config) str(name string) string {
 	if v, ok := c.vals[name]; ok {
 		return v
 	}
-	return confVars[name].def
+	if v := hir.FindConfig(name); v != nil {
+		return v.Default
+	}
+	return ""
 }
 
 // int reads a number or a boolean.
 func (c *config) int(name string) int64 {
-	s := c.str(name)
-	if s == "true" {
-		return 1
-	}
-	n, _ := strconv.ParseInt(s, 10, 64)
-	return n
+	return hir.ConfigNumber(c.str(name))
 }
 
 // changed is what differs from the defaults.
 func (c *config) changed() map[string]string {
 	out := map[string]string{}
 	for k, v := range c.vals {
-		if v != confVars[k].def {
+		if v != hir.FindConfig(k).Default {
 			out[k] = v
 		}
 	}
@@ -128,12 +62,15 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(c.in.Config)) {
-		v, known := confVars[k]
-		if !known {
+		v := hir.FindConfig(k)
+		if v == nil || v.Dead {
 			c.unknownEnvironment(k)
 			continue
 		}
-		val, why := v.parse(c.in.Config[k])
+		if v.EnvOnly {
+			continue // for whoever reads it
+		}
+		val, why := parseConfig(v, c.in.Config[k])
 		if why != "" {
 			c.out.Errorf("bad-config", source.Span{}, "invalid value for %s: %s (value: %s)", k, why, c.in.Config[k]).WithRow("C-00").
 				WithNote("the value comes from the environment")
@@ -149,8 +86,8 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 func (c *checker) unknownEnvironment(key string) {
 	d := c.out.Warnf("unknown-environment", source.Span{}, "the environment variable BPFTRACE_%s is not known and has no effect", strings.ToUpper(key)).
 		WithRow("C-00")
-	if name, renamed := confRenamed[key]; renamed {
-		d.WithHelp("the option is called BPFTRACE_%s", strings.ToUpper(name))
+	if v, _ := hir.RenamedConfig(key); v != nil {
+		d.WithHelp("the option is called BPFTRACE_%s", strings.ToUpper(v.Name))
 	}
 }
 
@@ -158,36 +95,34 @@ func (c *checker) unknownEnvironment(key string) {
 func (c *checker) configEntry(e *syntax.ConfigEntry) {
 	key := strings.TrimPrefix(strings.ToLower(e.Key), "bpftrace_")
 	text := configText(e.Value)
-	old, renamed := confRenamed[key]
-	switch {
-	case renamed:
-		c.out.Warnf("renamed-config", e.At.At, "%s has been renamed, please use %s", key, old).
-			WithLabel("the old name").WithRow("L-CFG-05").WithHelp("write `%s = …`", old)
-		if key == "no_cpp_demangle" {
-			if b, ok := parseBool(text); ok {
-				text = strconv.FormatBool(!b)
-			}
+	if now, inverted := hir.RenamedConfig(key); now != nil {
+		c.out.Warnf("renamed-config", e.At.At, "%s has been renamed, please use %s", key, now.Name).
+			WithLabel("the old name").WithRow("L-CFG-05").WithHelp("write `%s = …`", now.Name)
+		if b, ok := parseBool(text); ok && inverted {
+			text = strconv.FormatBool(!b)
 		}
-		key = old
-	case slices.Contains(confDead, key):
+		key = now.Name
+	}
+	v := hir.FindConfig(strings.Trim(key, "_"))
+	switch {
+	case v != nil && v.Dead:
 		c.out.Warnf("dead-config", e.At.At, "%s is deprecated and has no effect", key).
 			WithLabel("nothing depends on it").WithRow("L-CFG-06").WithHelp("remove it")
 		return
-	case slices.Contains(confEnvOnly, strings.Trim(key, "_")):
+	case v != nil && v.EnvOnly:
 		c.out.Errorf("bad-config", e.At.At, "%s can only be set as an environment variable", key).
 			WithLabel("not in a script").WithRow("L-CFG-04").WithHelp("set `BPFTRACE_%s=…` in the environment", strings.ToUpper(key))
 		return
 	}
-	v, known := confVars[key]
-	if !known {
+	if v == nil || v.Name != key {
 		d := c.out.Errorf("bad-config", e.At.At, "`%s` is not a known configuration option", e.Key).
 			WithLabel("no such option").WithRow("L-CFG-04")
-		if n := nearest(key, slices.Sorted(maps.Keys(confVars))); n != "" {
+		if n := nearest(key, settable()); n != "" {
 			d.WithHelp("an option with a similar name exists: `%s`", n)
 		}
 		return
 	}
-	val, why := v.parse(text)
+	val, why := parseConfig(v, text)
 	if why != "" {
 		c.out.Errorf("bad-config", e.Value.Span(), "invalid value for %s: %s", key, why).
 			WithLabel("this value").WithRow("L-CFG-04")
@@ -215,36 +150,46 @@ func configText(x syntax.Expr) string {
 	return ""
 }
 
-// parse brings a value into its canonical form, or says what is accepted.
-func (v *confVar) parse(text string) (val, why string) {
-	switch v.kind {
-	case confBool:
+// settable are the names of the variables that a script can set.
+func settable() []string {
+	var names []string
+	for _, v := range hir.ConfigVars() {
+		if v.Settable() {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
+// parseConfig brings a value into its canonical form, or says what is accepted.
+func parseConfig(v *hir.ConfigVar, text string) (val, why string) {
+	switch v.Kind {
+	case hir.ConfigBool:
 		if b, ok := parseBool(text); ok {
 			return strconv.FormatBool(b), ""
 		}
 		return "", "expected a boolean: true, on, yes, 1, or false, off, no, 0"
-	case confInt:
+	case hir.ConfigInt:
+		least, most := v.Bounds()
 		n, neg, err := syntax.ParseInteger(text)
-		if err != nil || neg || n > 1<<53 {
+		switch {
+		case err != nil || neg || n > hir.MaxConfig:
 			return "", "expected a non-negative integer"
+		case int64(n) < least || int64(n) > most:
+			return "", fmt.Sprintf("expected a number from %d to %d", least, most)
 		}
 		return strconv.FormatUint(n, 10), ""
-	case confWord:
-		for _, w := range v.words {
+	case hir.ConfigWord:
+		for _, w := range v.Words {
 			if strings.EqualFold(w, text) {
 				return w, ""
 			}
 		}
-		if slices.Contains(v.words, "PER_PID") {
-			switch text {
-			case "0":
-				return "NONE", ""
-			case "1":
-				return "PER_PROGRAM", ""
-			}
+		if w, ok := v.Numbers[text]; ok {
+			return w, ""
 		}
-		return "", "expected one of " + strings.Join(v.words, ", ")
-	case confSwitch:
+		return "", "expected one of " + strings.Join(v.Words, ", ")
+	case hir.ConfigSwitch:
 		switch t := strings.ToLower(text); t {
 		case "enable", "warn", "error":
 			return t, ""
@@ -274,24 +219,23 @@ func parseBool(s string) (v, ok bool) {
 // configValue is a variable as a literal.
 func (b siteVals) configValue(name string, at source.Span) hir.Expr {
 	s := b.c.cfg.str(name)
-	switch confVars[name].kind {
-	case confBool:
+	switch hir.FindConfig(name).Kind {
+	case hir.ConfigBool:
 		return infer.Bool(at, s == "true")
-	case confInt:
+	case hir.ConfigInt:
 		return infer.Lit(at, uint64(b.c.cfg.int(name)), false)
 	}
 	return infer.Str(at, s)
 }
 
-// configNames are the fields of config: all variables but one (B-CONFIG).
+// configNames are the fields of config by name (B-CONFIG).
 func configNames() []string {
 	var names []string
-	for k := range confVars {
-		if k != "cache_user_symbols" {
-			names = append(names, k)
+	for _, v := range hir.ConfigVars() {
+		if v.Settable() && !v.NoField {
+			names = append(names, v.Name)
 		}
 	}
-	slices.Sort(names)
 	return names
 }
 

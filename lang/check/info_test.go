@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/lang/types"
 )
 
 // learn checks a script and gives what was learned, parse errors or not.
@@ -109,7 +109,36 @@ func dataScripts(t *testing.T) map[string]string {
 			out[name] = string(text)
 		}
 	}
+	files, _ := filepath.Glob("../../test/accept/testdata/*.cases")
+	for _, name := range files {
+		acceptScripts(t, name, out)
+	}
 	return out
+}
+
+// acceptScripts adds the scripts of acceptance cases: what stands behind PROG,
+// or below it behind bars.
+func acceptScripts(t *testing.T, name string, out map[string]string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, key := false, ""
+	for n, line := range strings.Split(string(text), "\n") {
+		rest, bar := strings.CutPrefix(line, "|")
+		if prog, ok := strings.CutPrefix(line, "PROG"); ok {
+			inside, key = true, fmt.Sprintf("%s:%d", filepath.Base(name), n+1)
+			out[key] = strings.TrimSpace(prog)
+		} else if inside && bar {
+			out[key] += strings.TrimPrefix(rest, " ") + "\n"
+		} else {
+			inside = false
+		}
+		out[key] = strings.ReplaceAll(out[key], "<<workload>>", "/bin/workload")
+		out[key] = strings.ReplaceAll(out[key], "<<pid>>", "77")
+	}
+	delete(out, "")
 }
 
 // TestEveryExpressionHasAType: in a script without errors, each expression of
@@ -145,7 +174,7 @@ func TestEveryExpressionHasAType(t *testing.T) {
 			switch e := e.(type) {
 			case *syntax.Var, *syntax.Ident, *syntax.Call:
 				names++
-				if info.DefOf(e) == nil && info.TypeOf(e) != nil && !isWord(info.TypeOf(e).String()) {
+				if info.DefOf(e) == nil && info.TypeOf(e) != nil && info.TypeOf(e).Kind != types.Word {
 					t.Errorf("%s: `%s` has no definition", name, e.Span().Text())
 				}
 			case *syntax.Map:
@@ -162,12 +191,10 @@ func TestEveryExpressionHasAType(t *testing.T) {
 			}
 		}
 	}
-	if checked < 500 || names < 200 {
+	if checked < 5000 || names < 2000 {
 		t.Errorf("only %d expressions and %d names were looked at", checked, names)
 	}
 }
-
-func isWord(t string) bool { return t == "word" || t == "" }
 
 // rename replaces all uses of a definition.
 func rename(info *check.Info, d *check.Def, script, name string) string {
@@ -179,9 +206,6 @@ func rename(info *check.Info, d *check.Def, script, name string) string {
 	return script
 }
 
-// secondName is how the printer tells variables of one name apart.
-var secondName = regexp.MustCompile(`(\$\w+)\.\d+`)
-
 // TestRename renames every definition of every script in turn: the script has
 // to mean the same afterwards.
 func TestRename(t *testing.T) {
@@ -189,7 +213,6 @@ func TestRename(t *testing.T) {
 		var sb strings.Builder
 		p.Dump(&sb)
 		out := strings.ReplaceAll(sb.String(), new, old)
-		out = secondName.ReplaceAllString(out, "$1")
 		lines := strings.Split(out, "\n")
 		slices.Sort(lines) // maps are in the order of their names
 		return strings.Join(lines, "\n")
@@ -212,6 +235,9 @@ func TestRename(t *testing.T) {
 			}
 			if c := d.Name[0]; c == '$' || c == '@' {
 				new = string(c) + new
+			}
+			if slices.ContainsFunc(info.Defs(), func(o *check.Def) bool { return o != d && o.Name == d.Name && o.Kind == d.Kind }) {
+				continue // the printer numbers variables of one name
 			}
 			renamed[d.Kind]++
 			changed := rename(info, d, script, new)
@@ -329,5 +355,41 @@ func TestInfoChangesNothing(t *testing.T) {
 		if before.String() != after.String() || !slices.Equal(was, flags()) || list != render(ds) {
 			t.Errorf("%s: the program changed", name)
 		}
+	}
+}
+
+// TestInfoWhileTyping: scripts are asked about while they are being written:
+// cut off anywhere, or with a piece missing, they have an Info all the same,
+// and what stands before the cut is known.
+func TestInfoWhileTyping(t *testing.T) {
+	look := func(name, script string) {
+		defer func() {
+			if r := recover(); r != nil {
+				t.Fatalf("%s: %v\n%s", name, r, script)
+			}
+		}()
+		_, info, f, _ := learn(t, script)
+		describeInfo(info, f)
+		for k := 0; k < len(script); k += 23 {
+			info.NodeAt(f.Source, k)
+			info.ScopeAt(f.Source, k)
+		}
+	}
+	n := 0
+	for name, script := range dataScripts(t) {
+		n++
+		for k := n % 149; k < len(script); k += 149 {
+			look(name, script[:k])
+			look(name, script[:k]+script[min(k+5, len(script)):])
+		}
+	}
+	script := "begin { $first = 1; @m[$first] = 2; if ($first > "
+	_, info, f, _ := learn(t, script)
+	s := info.ScopeAt(f.Source, len(script))
+	if len(s.Maps) != 1 || s.Maps[0].Name != "@m" {
+		t.Errorf("maps before a cut: %v", s.Maps)
+	}
+	if n := info.NodeAt(f.Source, strings.Index(script, "$first]")); info.DefOf(n) == nil || info.TypeOf(n) == nil {
+		t.Errorf("%T before a cut means %v and has type %v", n, info.DefOf(n), info.TypeOf(n))
 	}
 }

@@ -52,7 +52,7 @@ func TestMerge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Merge([]byte("x"), tt.t, tt.cells, tt.stride)
-			if text := text(Value{tt.t, got[1:]}, nil); text != tt.want {
+			if text := text(Value{T: tt.t, B: got[1:]}, nil); text != tt.want {
 				t.Errorf("Merge prints %q, want %q", text, tt.want)
 			}
 		})
@@ -71,11 +71,11 @@ func TestDivided(t *testing.T) {
 		{"M-PRINT-10 narrow", num(types.Int8, -25), 10, "-2"},
 		{"M-PRINT-10 unsigned", num(types.Uint64, -1), 2, "9223372036854775807"},
 		{"M-PRINT-10 none", num(types.Int64, 20), 0, "20"},
-		{"M-PRINT-10 count", Value{agg(types.Count, false), le(25)}, 10, "2"},
-		{"M-PRINT-10 sum", Value{agg(types.Sum, true), le(-25)}, 10, "-2"},
-		{"M-PRINT-10 max", Value{agg(types.Max, false), le(25)}, 10, "2"},
-		{"M-PRINT-10 avg", Value{agg(types.Avg, true), le(-100, 4)}, 10, "-2"},
-		{"M-PRINT-10 stats", Value{agg(types.Stats, true), le(100, 4)}, 10, "{ .count = 4, .average = 2, .total = 100 }"},
+		{"M-PRINT-10 count", Value{T: agg(types.Count, false), B: le(25)}, 10, "2"},
+		{"M-PRINT-10 sum", Value{T: agg(types.Sum, true), B: le(-25)}, 10, "-2"},
+		{"M-PRINT-10 max", Value{T: agg(types.Max, false), B: le(25)}, 10, "2"},
+		{"M-PRINT-10 avg", Value{T: agg(types.Avg, true), B: le(-100, 4)}, 10, "-2"},
+		{"M-PRINT-10 stats", Value{T: agg(types.Stats, true), B: le(100, 4)}, 10, "{ .count = 4, .average = 2, .total = 100 }"},
 		{"M-PRINT-10 string", strN(4, "abc"), 10, "abc"},
 		{"M-PRINT-10 enum", num(enumE, 4), 2, "BLUE"},
 	}

@@ -14,7 +14,7 @@ func BenchmarkAppendText(b *testing.B) {
 		{"int", num(types.Int64, 123456789)},
 		{"string", strN(16, "systemd-journal")},
 		{"tuple", tuple(strN(16, "sshd"), num(types.Uint32, 4242), num(types.Int64, -1))},
-		{"inet", Value{types.InetType, le(2, uint32(16777343))}},
+		{"inet", Value{T: types.InetType, B: le(2, uint32(16777343))}},
 	} {
 		b.Run("kind="+bm.name, func(b *testing.B) {
 			buf := make([]byte, 0, 1024)

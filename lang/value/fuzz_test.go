@@ -72,7 +72,7 @@ func FuzzValue(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, b []byte, format string) {
 		typ := randomType(rand.New(rand.NewPCG(seed, 0)), 4)
-		v := Value{typ, b}
+		v := Value{T: typ, B: b}
 		for _, r := range []Resolver{nil, machine{}} {
 			text := AppendText(nil, v, r)
 			AppendKey(nil, v, r)

@@ -95,9 +95,9 @@ func stack(user bool, mode types.StackMode, n int, frames ...any) Value {
 	kept = append(kept, words)
 	id := uint64(len(kept) - 1)
 	if user {
-		return Value{types.StackType(true, mode, 4), le(uint32(7), uint32(3), id, n)}
+		return Value{T: types.StackType(true, mode, 4), B: le(uint32(7), uint32(3), id, n)}
 	}
-	return Value{types.StackType(false, mode, 4), le(id, n)}
+	return Value{T: types.StackType(false, mode, 4), B: le(id, n)}
 }
 
 func (machine) Stack(id uint64, n int) []uint64 {

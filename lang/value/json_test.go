@@ -29,25 +29,25 @@ func TestAppendJSON(t *testing.T) {
 		{"O-JSON-01 null", Value{}, `null`},
 		{"O-JSON-01 string", strN(32, "q\" b\\ n\n r\r t\t e\x1b h\xc3\xa4 d\x7f"), `"q\" b\\ n\n r\r t\t e\u001b h` + "\xc3\xa4 d\x7f\""},
 		{"T-STR-03", strN(2, "ab"), `"ab~"`},
-		{"O-JSON-02 array", Value{types.ArrayOf(types.Int16, 2), le(uint16(1), uint16(0xffff))}, `[1,-1]`},
+		{"O-JSON-02 array", Value{T: types.ArrayOf(types.Int16, 2), B: le(uint16(1), uint16(0xffff))}, `[1,-1]`},
 		{"O-JSON-02 flexible array", Value{T: types.ArrayOf(types.Int16, 0)}, `[]`},
 		{"O-JSON-02 record", record([]string{"a", "b"}, num(types.Int8, 1), tuple(num(types.Int8, 2), strN(2, "x"))), `{"a": 1, "b": [2,"x"]}`},
 		{"O-JSON-02 empty struct", Value{T: cstruct(0)}, `{}`},
 		{"O-JSON-02 buffer", buffer("a\xff\x00"), `[97,-1,0]`},
 		{"O-JSON-02 stack", stack(false, types.StackRaw, 1, 0xab), `"\nab\n"`},
 		{"O-JSON-02 ksym", num(types.KSymType, 16), `"0x10"`},
-		{"O-JSON-02 usym", Value{types.USymType, le(0x4010, uint32(7), uint32(3))}, `"main"`},
-		{"O-JSON-02 inet", Value{types.InetType, le(2, uint32(16777343))}, `"127.0.0.1"`},
+		{"O-JSON-02 usym", Value{T: types.USymType, B: le(0x4010, uint32(7), uint32(3))}, `"main"`},
+		{"O-JSON-02 inet", Value{T: types.InetType, B: le(2, uint32(16777343))}, `"127.0.0.1"`},
 		{"O-JSON-02 mac", Value{T: types.MacType}, `"00:00:00:00:00:00"`},
 		{"O-JSON-02 time", Value{T: types.TimeType}, `"(?)"`},
 		{"O-JSON-02 user", num(types.UserType, 0), `"root"`},
-		{"O-JSON-02 cgroup", Value{types.CgroupType, le(1, 2)}, `"unified:/f1/c2"`},
+		{"O-JSON-02 cgroup", Value{T: types.CgroupType, B: le(1, 2)}, `"unified:/f1/c2"`},
 		{"X-FN sysctl", num(types.SysctlType, 3), `"setting 3"`},
 		{"X-FN enumname", num(words, 6), `"BLACKHOLE"`},
 		{"X-FN enumname of none", num(words, 9), `"9"`},
 		{"X-FN errname", num(types.ErrNameType, -2), `"-ENOENT"`},
-		{"O-JSON-STATS stats", Value{agg(types.Stats, true), le(25, 2)}, `{"count": 2, "average": 12, "total": 25}`},
-		{"O-JSON-STATS avg", Value{agg(types.Avg, true), le(25, 2)}, `12`},
+		{"O-JSON-STATS stats", Value{T: agg(types.Stats, true), B: le(25, 2)}, `{"count": 2, "average": 12, "total": 25}`},
+		{"O-JSON-STATS avg", Value{T: agg(types.Avg, true), B: le(25, 2)}, `12`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.row, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestAppendKeyJSON(t *testing.T) {
 }
 
 func TestAppendMapValueJSON(t *testing.T) {
-	stats := Value{agg(types.Stats, true), le(100, 4)}
+	stats := Value{T: agg(types.Stats, true), B: le(100, 4)}
 	if got, want := string(AppendMapValueJSON(nil, stats, 10, nil)), `{"count": 4, "average": 2, "total": 100}`; got != want {
 		t.Errorf("stats divided = %s, want %s", got, want)
 	}

@@ -48,6 +48,9 @@ func appendConv(dst []byte, s *Spec, v Value, r Resolver) []byte {
 	u := v.Uint()
 	switch s.Conv {
 	case ConvChar:
+		if !v.Literal && escapes(r) {
+			return AppendVisible(dst, []byte{byte(u)}, false)
+		}
 		return append(dst, byte(u))
 	case ConvPointer:
 		if u == 0 {

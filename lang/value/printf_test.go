@@ -20,7 +20,7 @@ func TestAppendFormat(t *testing.T) {
 	i64 := func(v int64) Value { return num(types.Int64, v) }
 	ptr := func(v int64) Value { return num(types.PointerTo(types.VoidType, types.Kernel), v) }
 	str := func(s string) Value { return strN(len(s)+1, s) }
-	avg := Value{&types.Type{Kind: types.Avg, Size: 16, Signed: true}, le(-7, 2)}
+	avg := Value{T: &types.Type{Kind: types.Avg, Size: 16, Signed: true}, B: le(-7, 2)}
 
 	tests := []struct {
 		row, format string
@@ -66,7 +66,7 @@ func TestAppendFormat(t *testing.T) {
 		{"FMT-10 tuple", "%s", []Value{tuple(i8(1), str("a"))}, "(1, a)"},
 		{"FMT-10 wide integer", "%s", []Value{i64(4294967301)}, "4294967301"},
 		{"FMT-10 padded tuple", "[%8s]", []Value{tuple(i8(1))}, "[     (1)]"},
-		{"FMT-11 array", "%rx", []Value{{types.ArrayOf(types.Uint8, 2), []byte{1, 0xfe}}}, `\x01\xfe`},
+		{"FMT-11 array", "%rx", []Value{{T: types.ArrayOf(types.Uint8, 2), B: []byte{1, 0xfe}}}, `\x01\xfe`},
 		{"FMT-11 string", "%rh", []Value{str("ab")}, "61 62"},
 		{"FMT-11 empty", "[%r%rx%rh]", []Value{buffer(""), buffer(""), buffer("")}, "[]"},
 		{"FMT-12 zero", "%gr", []Value{i8(0)}, "0"},

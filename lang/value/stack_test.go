@@ -28,7 +28,7 @@ func TestAppendStack(t *testing.T) {
 		{"V-STACK user", user(types.StackBpftrace, 0x4010, 0x5000, 0x6000), "\n        main+4\n        0x5000\n        0x6000\n"},
 		{"V-STACK empty", kernel(types.StackBpftrace), "\n"},
 		{"V-STACK count beyond the limit", stack(false, types.StackRaw, 99, 1, 2, 3, 4, 5), "\n1\n2\n3\n4\n"},
-		{"V-STACK not kept", Value{types.StackType(false, types.StackRaw, 4), le(uint64(1)<<40, 3)}, "\n        <stack not kept>\n"},
+		{"V-STACK not kept", Value{T: types.StackType(false, types.StackRaw, 4), B: le(uint64(1)<<40, 3)}, "\n        <stack not kept>\n"},
 		{"V-STACK kept in part", stack(false, types.StackRaw, 3, 1, 2), "\n        <stack not kept>\n"},
 		{"V-STACK no bytes", Value{T: types.StackType(true, types.StackRaw, 4)}, "\n"},
 		{"V-STACKPERF kernel", kernel(types.StackPerf, read, 16), "\n\tffffffff81000010 vfs_read+16\n\t10 0x10\n"},
@@ -52,7 +52,7 @@ func TestAppendStack(t *testing.T) {
 }
 
 func TestStackLen(t *testing.T) {
-	if n := (Value{types.StackType(true, types.StackBpftrace, 9), le(uint32(1), uint32(2), uint64(77), 3)}).StackLen(); n != 3 {
+	if n := (Value{T: types.StackType(true, types.StackBpftrace, 9), B: le(uint32(1), uint32(2), uint64(77), 3)}).StackLen(); n != 3 {
 		t.Errorf("StackLen of a user stack = %d, want 3", n)
 	}
 	if n := num(types.Int64, 3).StackLen(); n != 0 {

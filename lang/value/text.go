@@ -49,7 +49,11 @@ func appendText(dst []byte, v Value, r Resolver, depth int) []byte {
 	case types.Pointer, types.Ctx:
 		return appendAddr(dst, v.Uint())
 	case types.String:
-		dst = append(dst, v.Str()...)
+		if !v.Literal && escapes(r) {
+			dst = AppendVisible(dst, v.Str(), false)
+		} else {
+			dst = append(dst, v.Str()...)
+		}
 		if v.Truncated() {
 			dst = append(dst, r.TruncTrailer()...)
 		}

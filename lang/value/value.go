@@ -24,6 +24,9 @@ import (
 type Value struct {
 	T *types.Type
 	B []byte
+	// Literal says that the value is written in the script. Its text is shown as
+	// it is, also where that of other values is escaped (see Escaped).
+	Literal bool
 }
 
 // OfInt makes an integer value of a type from its bits.
@@ -35,9 +38,11 @@ func OfInt(t *types.Type, bits uint64) Value {
 // OfConst makes the value of a literal.
 func OfConst(c *types.Const) Value {
 	if c.Type.Kind == types.String || c.Type.Kind == types.Array || c.Type.Kind == types.Buffer {
-		return Value{T: c.Type, B: []byte(c.Str)}
+		return Value{T: c.Type, B: []byte(c.Str), Literal: true}
 	}
-	return OfInt(c.Type, c.Int)
+	v := OfInt(c.Type, c.Int)
+	v.Literal = true
+	return v
 }
 
 // load reads an n-byte integer (n at most 8) at off, zero-extended; bytes

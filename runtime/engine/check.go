@@ -124,7 +124,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	}
 	config := o.Config
 	if c.view.Partial() {
-		// The view tells what it has nothing for.
+		// The view itself reports what it has nothing for.
 		config = with(config, "missing_probes", "ignore")
 	}
 	prog, info, list := check.Check(&check.Input{
@@ -136,7 +136,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 		checkNamed(s.Named, prog.Options, &list)
 		if len(prog.Probes) == 0 && !c.view.Partial() && !o.Empty {
 			list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"}).
-				WithHelp("a script is made of probes: `probe -e 'begin { printf(\"hello\\n\"); }'`")
+				WithHelp("a script is made of probes: `begin { printf(\"hello\\n\"); }`")
 		}
 	}
 	c.view.Checked(&list)

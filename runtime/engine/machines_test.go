@@ -103,6 +103,15 @@ func TestFilesDoNotRun(t *testing.T) {
 	}
 }
 
+// A session needs a kernel, and says so.
+func TestSessionNeedsKernel(t *testing.T) {
+	for _, m := range []machine.Machine{kernelFiles(t, "key", 4), recording.New("file", lookups(1))} {
+		if s, err := engine.Open(m, engine.SessionOptions{}); err == nil || !strings.Contains(err.Error(), "no kernel") {
+			t.Errorf("Open = %v, %v", s, err)
+		}
+	}
+}
+
 // Lookups of missing keys are counted where they are asked for, in scripts of
 // their own and in those of a session.
 func TestLookups(t *testing.T) {

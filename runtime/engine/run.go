@@ -106,12 +106,21 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (Result, error) {
 		opts.Missing = v.Missing()
 		return session.Replay(ctx, c.Object, player, opts)
 	default:
+		if opts.Machine == nil {
+			return Result{}, noKernel()
+		}
 		opts.Child = c.opts.Child
 		if !o.Outlive {
 			opts.PID = c.opts.pid()
 		}
 		return session.Run(ctx, c.Object, opts)
 	}
+}
+
+// noKernel is the error for a machine that nothing can be loaded into.
+func noKernel() error {
+	return &LoadError{Early: true, Diag: &diag.Diagnostic{Severity: diag.Error, Code: "machine",
+		Message: "this machine has no kernel that programs can be loaded into"}}
 }
 
 // session are the options of a session on a machine. done ends the sink that
@@ -121,7 +130,9 @@ func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func
 		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
 		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
-	opts.Machine, _ = m.(*live.Machine)
+	if k, ok := m.(interface{ Live() *live.Machine }); ok {
+		opts.Machine = k.Live()
+	}
 	if opts.Resolver == nil {
 		opts.Resolver = NewResolver(m)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"probe/compiler/object"
+	"probe/lang/diag"
 	"probe/lang/value"
+	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/session"
 )
@@ -24,17 +26,37 @@ type Session struct {
 	ended  chan struct{}
 }
 
-// Open starts a session, which goes on until End. exited, if set, is told of
-// exit() of a script, which ends that script; it is called while events are read
-// and must not wait for the session. Of the options Ready, For, MaxEvents and
-// DryRun are not used.
-func Open(m machine.Machine, o RunOptions, pid int, exited func(c *Clause, code int)) (*Session, error) {
-	opts, done, err := o.session(m)
+// SessionOptions say how a session runs. The zero SessionOptions trace every
+// process, and print on the standard streams.
+type SessionOptions struct {
+	// Sink, Resolver, AllErrors, Verbose and Report are as in RunOptions.
+	Sink      event.Sink
+	Resolver  *Resolver
+	AllErrors bool
+	Verbose   func(text string)
+	Report    func(d *diag.Diagnostic)
+
+	// PID limits all scripts to a process, whose end does not end the session; 0
+	// does not.
+	PID int
+	// Exited, if set, is told of exit() of a script, which ends that script. It is
+	// called while events are read and must not wait for the session.
+	Exited func(c *Clause, code int)
+}
+
+// Open starts a session, which goes on until End.
+func Open(m machine.Machine, o SessionOptions) (*Session, error) {
+	run := RunOptions{Sink: o.Sink, Resolver: o.Resolver, AllErrors: o.AllErrors, Verbose: o.Verbose, Report: o.Report}
+	opts, done, err := run.session(m)
 	if err != nil {
 		return nil, err
 	}
+	if opts.Machine == nil {
+		done()
+		return nil, noKernel()
+	}
 	ready := make(chan struct{})
-	opts.Stay, opts.PID, opts.Exited = true, pid, exited
+	opts.Stay, opts.PID, opts.Exited = true, o.PID, o.Exited
 	opts.Ready = func(int) { close(ready) }
 	s, err := session.New(opts)
 	if err != nil {

@@ -35,6 +35,10 @@ type Printf struct {
 type Text struct {
 	From Source
 	Data []byte
+	// Words and Separator are what Data of Join is made of: the strings of the
+	// traced system, and what the script has between them.
+	Words     [][]byte
+	Separator string
 }
 
 // Source is where the text of a Text comes from.

@@ -49,7 +49,7 @@ func (d *Decoder) Decode(record []byte) (*builtin.Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("argument %d of event %d: %w", i, id, err)
 		}
-		args[i] = value.Value{T: a.Type, B: b}
+		args[i] = value.Value{T: a.Type, B: b, Literal: a.Literal}
 	}
 	d.rec = builtin.Record{Fn: e.Fn, Format: e.Format, Args: args, Call: e.Call}
 	return &d.rec, nil

@@ -65,7 +65,7 @@ func placeOf(s *hir.Site) string {
 
 // attachAll attaches the programs of a clause.
 func (s *Session) attachAll(ctx context.Context, c *Clause) error {
-	missing := c.obj.HIR.Config["missing_probes"]
+	missing := c.obj.HIR.ConfigString("missing_probes")
 	var mu sync.Mutex
 	var firstErr error
 	attachOne := func(i int) bool {

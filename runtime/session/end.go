@@ -158,7 +158,7 @@ func (s *Session) eachMap(f func(data *value.MapData, err error)) {
 	}
 	seen := map[string]bool{}
 	for _, c := range s.clauses {
-		if c.obj.HIR.Config["print_maps_on_exit"] == "false" {
+		if c.obj.HIR.ConfigInt("print_maps_on_exit") == 0 {
 			continue
 		}
 		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)

@@ -1,9 +1,9 @@
 package session
 
 import (
+	"bytes"
 	"time"
 
-	"probe/compiler"
 	"probe/compiler/builtin"
 	"probe/lang/diag"
 	"probe/lang/source"
@@ -37,6 +37,11 @@ func (h *handler) Text(kind string, text []byte) {
 func (h *handler) Format(specs []value.Spec, args []value.Value) []byte {
 	h.buf = value.AppendFormat(h.buf[:0], specs, args, h.s.opts.Resolver)
 	return h.buf
+}
+
+// Join prints strings with a separator between them.
+func (h *handler) Join(words [][]byte, separator string) {
+	h.s.send(&event.Text{From: event.Join, Data: bytes.Join(words, []byte(separator)), Words: words, Separator: separator})
 }
 
 // Value prints one value.
@@ -95,4 +100,4 @@ func (h *handler) Message(severity string, at source.Span, specs []value.Spec, a
 func (h *handler) Now() time.Time { return h.u.host.now() }
 
 // Config reads an integer config variable.
-func (h *handler) Config(name string) int64 { return compiler.ConfigInt(h.u.obj.HIR, name) }
+func (h *handler) Config(name string) int64 { return h.u.obj.HIR.ConfigInt(name) }

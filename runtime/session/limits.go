@@ -43,12 +43,7 @@ func raiseLimits(obj *object.Object) {
 
 // checkProbes compares the number of places with the limit (P-COM-08).
 func checkProbes(obj *object.Object) error {
-	limit := 1024
-	if v, ok := obj.HIR.Config["max_probes"]; ok {
-		if n, err := strconv.Atoi(v); err == nil {
-			limit = n
-		}
-	}
+	limit := int(obj.HIR.ConfigInt("max_probes"))
 	n := 0
 	for _, p := range obj.Programs {
 		if p.Role == object.Main {

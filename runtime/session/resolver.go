@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/graph/store"
@@ -33,7 +34,7 @@ func NewResolver(f machine.Facts) *Resolver {
 	if f == nil {
 		f = machine.NoFacts{}
 	}
-	return &Resolver{machine: f, trailer: "..", graphs: store.NewStore()}
+	return &Resolver{machine: f, trailer: hir.FindConfig("str_trunc_trailer").Default, graphs: store.NewStore()}
 }
 
 // SetGraphStyle chooses how call graphs are printed.

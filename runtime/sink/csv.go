@@ -30,9 +30,9 @@ func newCSV(s *stream) event.Sink {
 func (p *csvSink) Take(e event.Event) {
 	switch e := e.(type) {
 	case *event.Map:
-		p.table(e.Table(), e.Resolver)
+		p.table(e.Table(), p.shows(e.Resolver))
 	case *event.Value:
-		p.table(e.Table(), e.Resolver)
+		p.table(e.Table(), p.shows(e.Resolver))
 	case *event.End: // nothing has to stand apart
 	default:
 		p.rest.Take(e)

@@ -41,7 +41,7 @@ func all(t testing.TB) []event.Event {
 		&event.Attached{Probes: 3},
 		text(event.Time, "10:00:00\n"),
 		text(event.Cat, "content\n"),
-		text(event.Join, "ls -l"),
+		&event.Text{From: event.Join, Data: []byte("ls -l"), Words: [][]byte{[]byte("ls"), []byte("-l")}, Separator: " "},
 		text(event.System, "out\n"),
 		shown(num(i64, 5)),
 		shown(num(types.Uint64, -1)),

@@ -23,7 +23,7 @@ func (p printer) Printf(specs []value.Spec, args ...value.Value) {
 	p.Take(&event.Printf{Format: specs, Args: args, Resolver: p.r})
 }
 func (p printer) Text(from event.Source, text string) {
-	p.Take(&event.Text{From: from, Data: []byte(text)})
+	p.Take(&event.Text{From: from, Data: []byte(text), Words: [][]byte{[]byte(text)}})
 }
 func (p printer) Value(v value.Value) { p.Take(&event.Value{Value: v, Resolver: p.r}) }
 func (p printer) Map(m *value.MapData, top, div int64) {

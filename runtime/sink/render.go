@@ -29,10 +29,10 @@ type Renderer struct {
 	out, err, line bytes.Buffer // what these two have written
 }
 
-// NewRenderer makes a Renderer; noWarnings is that of Config.
-func NewRenderer(noWarnings bool) *Renderer {
+// NewRenderer makes a Renderer; of c, NoWarnings and Raw matter.
+func NewRenderer(c Config) *Renderer {
 	r := &Renderer{}
-	c := Config{Out: &r.out, Err: &r.err, Buffer: Unbuffered, NoWarnings: noWarnings, Quiet: true}
+	c = Config{Out: &r.out, Err: &r.err, Buffer: Unbuffered, NoWarnings: c.NoWarnings, Raw: c.Raw, Quiet: true}
 	r.text = &textSink{newStream(c)}
 	// How many probes there were belongs to the data. Messages are those of
 	// the text format.

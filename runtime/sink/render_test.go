@@ -50,7 +50,7 @@ func everything(p printer) {
 func TestRenderer(t *testing.T) {
 	var text, messages, json strings.Builder
 	var graphs []string
-	r := NewRenderer(false)
+	r := NewRenderer(Config{})
 	s := event.Func(func(e event.Event) error {
 		out, ok := r.Render(e)
 		if !ok {
@@ -79,7 +79,7 @@ func TestRenderer(t *testing.T) {
 
 // What is not written is not rendered.
 func TestRendererNothing(t *testing.T) {
-	r := NewRenderer(true)
+	r := NewRenderer(Config{NoWarnings: true})
 	for _, e := range []event.Event{
 		&event.Log{Severity: diag.Warning, Text: "hm"}, &event.Exit{}, &event.Graph{}, &event.Receipt{},
 		event.FinalMap(&value.MapData{Name: "x", Key: types.Int64, Val: types.Int64}, nil),

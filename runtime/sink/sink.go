@@ -47,6 +47,9 @@ type Config struct {
 	Quiet  bool // no "Attached" lines (-q)
 	// NoWarnings drops everything of severity Warning (--no-warnings).
 	NoWarnings bool
+	// Raw leaves the control characters of the traced system in text as they
+	// are; else they are escaped (value.Escaped). JSON escapes its own way.
+	Raw bool
 	// Color paints the severity words of messages in text mode.
 	Color bool
 }

@@ -3,9 +3,11 @@ package sink
 import (
 	"bytes"
 	"os"
+	"reflect"
 	"sync"
 
 	"probe/lang/diag"
+	"probe/lang/value"
 	"probe/runtime/event"
 )
 
@@ -21,6 +23,8 @@ type stream struct {
 	held int
 	err  error // first failure to write, a broken pipe included
 	done chan struct{}
+
+	resolver, shown value.Resolver // of the last event, and what it became
 }
 
 func newStream(c Config) *stream {
@@ -74,11 +78,29 @@ func (s *stream) message(text []byte) {
 	_, _ = s.Err.Write(text)
 }
 
+// shows is what values of an event are shown with in text.
+func (s *stream) shows(r value.Resolver) value.Resolver {
+	if s.Raw {
+		return r
+	}
+	if r != nil && !reflect.TypeOf(r).Comparable() {
+		return value.Escaped(r)
+	}
+	if s.shown == nil || r != s.resolver {
+		s.resolver, s.shown = r, value.Escaped(r)
+	}
+	return s.shown
+}
+
 // log writes a message without a place in the script, in every format on
 // standard error (O-DIAG-04).
 func (s *stream) log(e *event.Log) {
 	if !s.dropped(e.Severity) {
-		s.message(append(append(s.appendSeverity(nil, e.Severity), e.Text...), '\n'))
+		text := e.Text
+		if !s.Raw {
+			text = value.Visible(text, true) // it may name files of the traced system
+		}
+		s.message(append(append(s.appendSeverity(nil, e.Severity), text...), '\n'))
 	}
 }
 

@@ -20,19 +20,19 @@ func (p *textSink) Take(e event.Event) {
 	defer p.mu.Unlock()
 	switch e := e.(type) {
 	case *event.Printf:
-		p.buf = value.AppendFormat(p.buf, e.Format, e.Args, e.Resolver)
+		p.buf = value.AppendFormat(p.buf, e.Format, e.Args, p.shows(e.Resolver))
 		p.commit()
 	case *event.Text:
-		p.buf = append(p.buf, e.Data...)
+		p.buf = p.appendText(p.buf, e)
 		if e.From == event.Join || e.From == event.System { // they end their line themselves (F-JOIN, F-SYSTEM)
 			p.buf = append(p.buf, '\n')
 		}
 		p.commit()
 	case *event.Value: // ends the line as well (M-PRINT-13)
-		p.buf = append(value.AppendText(p.buf, e.Value, e.Resolver), '\n')
+		p.buf = append(value.AppendText(p.buf, e.Value, p.shows(e.Resolver)), '\n')
 		p.commit()
 	case *event.Map:
-		p.buf = appendMap(p.buf, e)
+		p.buf = appendMap(p.buf, e, p.shows(e.Resolver))
 		p.commit()
 	case *event.End: // the maps stand apart (M-PRINT-14)
 		p.buf = append(p.buf, "\n\n"...)
@@ -44,7 +44,7 @@ func (p *textSink) Take(e event.Event) {
 	case *event.Message:
 		if !p.dropped(e.Severity) {
 			line := p.appendSeverity(appendPlace(nil, e.At), e.Severity)
-			line = value.AppendFormat(line, e.Format, e.Args, e.Resolver)
+			line = value.AppendFormat(line, e.Format, e.Args, p.shows(e.Resolver))
 			p.message(append(bytes.TrimSuffix(line, []byte("\n")), '\n'))
 		}
 	case *event.RuntimeError:
@@ -60,6 +60,24 @@ func (p *textSink) Take(e event.Event) {
 			p.message(b.Bytes())
 		}
 	}
+}
+
+// appendText appends text that is no value. What files and commands have in lines
+// keeps its lines; the formats of times are the script's own.
+func (p *textSink) appendText(dst []byte, e *event.Text) []byte {
+	if p.Raw || e.From == event.Time {
+		return append(dst, e.Data...)
+	}
+	if e.From != event.Join {
+		return value.AppendVisible(dst, e.Data, true)
+	}
+	for i, w := range e.Words {
+		if i > 0 {
+			dst = append(dst, e.Separator...)
+		}
+		dst = value.AppendVisible(dst, w, false)
+	}
+	return dst
 }
 
 // attached writes how many probes there are (O-STREAM-03).
@@ -91,21 +109,21 @@ func (p *textSink) runtimeError(e *event.RuntimeError) {
 }
 
 // appendMap appends a map, a line or a drawing for each entry (section 5.7).
-func appendMap(dst []byte, m *event.Map) []byte {
+func appendMap(dst []byte, m *event.Map, r value.Resolver) []byte {
 	for i := range m.Entries {
 		e := &m.Entries[i]
 		dst = append(append(dst, '@'), m.Name...)
 		if !m.Scalar() {
-			dst = value.AppendKey(append(dst, '['), m.KeyOf(e), m.Resolver)
+			dst = value.AppendKey(append(dst, '['), m.KeyOf(e), r)
 			dst = append(dst, ']')
 		}
 		switch m.Val.Kind {
 		case types.Hist, types.LHist:
 			dst = value.AppendHist(append(dst, ":\n"...), m.Val, e.Buckets, m.Div)
 		case types.TSeries:
-			dst = value.AppendSeries(append(dst, ":\n"...), m.Val, e.Points, value.LastEpoch(m.Entries), m.Resolver)
+			dst = value.AppendSeries(append(dst, ":\n"...), m.Val, e.Points, value.LastEpoch(m.Entries), r)
 		default:
-			dst = value.AppendMapValue(append(dst, ": "...), m.ValueOf(e), m.Div, m.Resolver)
+			dst = value.AppendMapValue(append(dst, ": "...), m.ValueOf(e), m.Div, r)
 		}
 		dst = append(dst, '\n')
 	}

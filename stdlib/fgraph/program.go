@@ -145,8 +145,8 @@ func (f *coder) end() {
 
 // Kept is the builtin whose records hand a call to user space (builtin.Env.Keep).
 var Kept = &builtin.Func{
-	Sig:   &types.Signature{Name: "graph", Row: "X-FGRAPH", Format: -1, Async: true},
-	Event: &builtin.Event{Handle: func(env builtin.Env, r *builtin.Record) error { env.Keep(r); return nil }},
+	Sig:      &types.Signature{Name: "graph", Row: "X-FGRAPH", Format: -1, Async: true},
+	UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error { env.Keep(r); return nil }},
 }
 
 // get is the value of `graph`, for which the record is sent at its first use.

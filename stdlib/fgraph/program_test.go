@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"probe/compiler"
 	"probe/compiler/compilertest"
 	"probe/compiler/lower"
 	"probe/stdlib"
@@ -20,7 +19,7 @@ func world(t *testing.T, script string) *compilertest.World {
 		t.Fatal(list.All)
 	}
 	u := lower.Lower(p, lower.Config{Target: compilertest.Targets()["new"], Builtins: stdlib.Table(), Types: k,
-		Ints: func(name string) int64 { return compiler.ConfigInt(p, name) }})
+		Ints: p.ConfigInt})
 	if u.Diag.HasErrors() {
 		t.Fatal(u.Diag.All)
 	}
@@ -77,7 +76,7 @@ func TestStale(t *testing.T) {
 	if !strings.Contains(got, "graph: thread 260 ") || strings.Contains(got, "graph: thread 132 ") {
 		t.Errorf("not the thread that came last has the slot:\n%s", got)
 	}
-	if !strings.Contains(got, "error 14 of") {
+	if !strings.Contains(got, `error "not recorded" of`) {
 		t.Errorf("the call that was not recorded is not counted:\n%s", got)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"unicode"
 
-	"probe/lang/check"
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/provider"
@@ -159,12 +159,15 @@ func scriptTable(root string) (string, error) {
 
 func configTable() string {
 	var rows [][]string
-	for _, v := range check.ConfigVars() {
+	for _, v := range hir.ConfigVars() {
+		if !v.Settable() {
+			continue
+		}
 		def := ""
 		if v.Default != "" {
 			def = code(v.Default)
 		}
-		rows = append(rows, []string{code(v.Name), v.Values, def, v.Doc})
+		rows = append(rows, []string{code(v.Name), v.Values(), def, v.Doc})
 	}
 	return table([]string{"variable", "values", "default", ""}, rows)
 }

@@ -36,10 +36,9 @@ type writer struct {
 	o Options
 	b strings.Builder
 
-	depth  int // of blocks
-	loops  int // around
-	budget int // statements left in the probe
-	ctx    bool
+	depth  int      // of blocks
+	loops  int      // around
+	budget int      // statements left in the probe
 	args   bool     // argN can be read here
 	strs   []string // addresses of strings
 	typed  []string // pointers to kernel structs: an expression of a struct file or task

@@ -45,7 +45,10 @@ type Command struct {
 	// a function because help is asked for rarely.
 	More    func() []Section
 	SeeAlso []string // commands that a reader of its manual page may want
-	Hidden  bool     // not in help and pages
+	// Dashes reports whether words that start with dashes are operands, other
+	// than -h and --help.
+	Dashes bool
+	Hidden bool // not in help and pages
 }
 
 // Flag is one option. The row is all there is about it.
@@ -83,16 +86,6 @@ type Status struct {
 	Commands string // the commands that give it, separated by spaces; "" for all
 	Except   string // of all, those that do not give it
 	About    string // a sentence
-}
-
-// Command finds a command by its name, nil if there is none.
-func (a *App[O]) Command(name string) *Command {
-	for _, c := range a.Commands {
-		if c.Name == name {
-			return c
-		}
-	}
-	return nil
 }
 
 // Names are the names of the commands that help shows.

@@ -45,6 +45,17 @@ func demo() *App[store] {
 	}
 }
 
+func command(t *testing.T, a *App[store], name string) *Command {
+	t.Helper()
+	for _, c := range a.Commands {
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatalf("no command %q", name)
+	return nil
+}
+
 func TestParse(t *testing.T) {
 	for _, tc := range []struct {
 		line string
@@ -64,7 +75,7 @@ func TestParse(t *testing.T) {
 	} {
 		a, words := demo(), strings.Split(tc.line, " ")
 		var o store
-		p, err := a.Parse(a.Command(words[0]), words[1:], &o)
+		p, err := a.Parse(command(t, a, words[0]), words[1:], &o)
 		if err != nil {
 			t.Errorf("%s: %v", tc.line, err)
 			continue
@@ -101,7 +112,7 @@ func TestMistakes(t *testing.T) {
 		{"list a b c", "demo list takes 0 to 2 operands, found 3", 2, "one too many"},
 	} {
 		a, words := demo(), strings.Split(tc.line, " ")
-		_, err := a.Parse(a.Command(words[0]), words[1:], &store{})
+		_, err := a.Parse(command(t, a, words[0]), words[1:], &store{})
 		var m *Mistake
 		if !errors.As(err, &m) {
 			t.Errorf("%s: %v", tc.line, err)
@@ -238,7 +249,7 @@ Plays one.
 func TestTexts(t *testing.T) {
 	a := demo()
 	var b strings.Builder
-	if err := a.Help(&b, a.Command("play")); err != nil {
+	if err := a.Help(&b, command(t, a, "play")); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(wantHelp, b.String()); diff != "" {

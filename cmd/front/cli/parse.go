@@ -18,7 +18,7 @@ type Parsed struct {
 	// Named are the parameters --name=value after "--", which belong to a
 	// script. It is nil if there are none.
 	Named map[string]string
-	Help  bool // --help was given: nothing else counts
+	Help  bool // --help was given: nothing else counts, but help may be about an operand
 }
 
 // Mistake is a command line that does not follow the tables.
@@ -51,7 +51,10 @@ func (a *App[O]) Parse(c *Command, words []string, o *O) (Parsed, error) {
 		p.operands(args, cmd.ArgsLenAtDash(), c.Script)
 		return nil
 	}
-	cmd.SetHelpFunc(func(*cobra.Command, []string) { p.Help = true })
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		p.Help = true
+		p.operands(cmd.Flags().Args(), cmd.ArgsLenAtDash(), c.Script)
+	})
 	root.SetArgs(append([]string{c.Name}, a.guarded(c, words)...))
 	if err := root.Execute(); err != nil {
 		return p, a.mistake(c, words, err)
@@ -113,8 +116,8 @@ func (v *flagValue[O]) Set(s string) error {
 
 var errNoValue = errors.New("takes no value")
 
-// guarded marks the words that are negative numbers, unless an option has the
-// digit.
+// guarded marks the words that are operands although they start with a dash:
+// negative numbers, unless an option has the digit, and for some commands all.
 func (a *App[O]) guarded(c *Command, words []string) []string {
 	out := make([]string, len(words))
 	for i, w := range words {
@@ -122,7 +125,7 @@ func (a *App[O]) guarded(c *Command, words []string) []string {
 			copy(out[i:], words[i:])
 			break
 		}
-		if negative(w) && a.short(c, w[1]) == nil {
+		if negative(w) && a.short(c, w[1]) == nil || c.Dashes && strings.HasPrefix(w, "-") && w != "-h" && w != "--help" {
 			w = guard + w
 		}
 		out[i] = w

@@ -221,7 +221,7 @@ func play(t *testing.T, input string, change ...func(*Config, *fakeTracer)) tran
 	for _, c := range change {
 		c(&cfg, f)
 	}
-	code, err := run(context.Background(), cfg, func(_ Config, _ engine.RunOptions, exited func(handle, int)) (tracer, error) {
+	code, err := run(context.Background(), cfg, func(_ Config, _ engine.SessionOptions, exited func(handle, int)) (tracer, error) {
 		f.exited = exited
 		return f, nil
 	})

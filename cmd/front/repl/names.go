@@ -96,7 +96,7 @@ func (n *names) starting(kind *hir.ProbeKind, prefix string) []string {
 	for _, name := range l.names {
 		if strings.HasPrefix(name, prefix) {
 			out = append(out, name)
-		} else if functions {
+		} else if functions || strings.HasPrefix(name, "vmlinux:") {
 			if i := strings.LastIndexByte(name, ':'); i >= 0 && strings.HasPrefix(name[i+1:], prefix) {
 				out = append(out, name[i+1:])
 			}

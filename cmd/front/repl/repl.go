@@ -128,7 +128,7 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	opts := engine.RunOptions{Sink: r.printer, Resolver: r.resolver, AllErrors: cfg.AllErrors, Report: r.report}
+	opts := engine.SessionOptions{Sink: r.printer, Resolver: r.resolver, AllErrors: cfg.AllErrors, Report: r.report, PID: cfg.Check.PID}
 	r.tracer, err = start(cfg, opts, func(h handle, code int) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

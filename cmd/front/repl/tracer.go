@@ -32,13 +32,14 @@ type handle interface {
 }
 
 // starter makes a tracer; exited is told of exit() at once.
-type starter func(cfg Config, opts engine.RunOptions, exited func(h handle, code int)) (tracer, error)
+type starter func(cfg Config, opts engine.SessionOptions, exited func(h handle, code int)) (tracer, error)
 
 // background is a session of the engine.
 type background struct{ *engine.Session }
 
-func startSession(cfg Config, opts engine.RunOptions, exited func(h handle, code int)) (tracer, error) {
-	s, err := engine.Open(cfg.Machine, opts, cfg.Check.PID, func(c *engine.Clause, code int) { exited(c, code) })
+func startSession(cfg Config, opts engine.SessionOptions, exited func(h handle, code int)) (tracer, error) {
+	opts.Exited = func(c *engine.Clause, code int) { exited(c, code) }
+	s, err := engine.Open(cfg.Machine, opts)
 	if err != nil {
 		return nil, err
 	}

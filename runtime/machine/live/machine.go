@@ -98,6 +98,9 @@ func (m *Machine) tracer() error {
 // Tracefs is the tracing directory. The error wraps tracefs.ErrNotMounted.
 func (m *Machine) Tracefs() (*tracefs.FS, error) { return m.kernel.Tracefs() }
 
+// Live is the machine itself: whatever embeds a Machine runs scripts as it does.
+func (m *Machine) Live() *Machine { return m }
+
 // Types are the kernel's own types and those of its modules, whatever file
 // Options.BTF names.
 func (m *Machine) Types() *btf.Host { return m.types }

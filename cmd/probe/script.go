@@ -153,10 +153,6 @@ func status(list diag.List) int {
 	return exitUsage
 }
 
-// envOnly are environment variables with the prefix that are no configuration
-// (section 6.2).
-var envOnly = []string{"btf", "kernel_source", "kernel_build", "vmlinux", "color", "dummy_ts_map", "debug_output"}
-
 // environment is the configuration from the environment (C-00).
 func environment() map[string]string {
 	var out map[string]string
@@ -166,14 +162,10 @@ func environment() map[string]string {
 			continue
 		}
 		name, value, _ := strings.Cut(rest, "=")
-		name = strings.ToLower(name)
-		if slices.Contains(envOnly, name) {
-			continue
-		}
 		if out == nil {
 			out = map[string]string{}
 		}
-		out[name] = value
+		out[strings.ToLower(name)] = value
 	}
 	return out
 }

@@ -1,0 +1,126 @@
+package value
+
+import "unicode/utf8"
+
+// Escaped makes a Resolver that shows no control character of the traced
+// system: names that r gives, and the strings and characters of values that are
+// shown with the result, have them as \xHH. A terminal would obey them. What is
+// written in the script stays as it is: literals, and the formats of times.
+func Escaped(r Resolver) Resolver { return &escaped{orDefault(r)} }
+
+type escaped struct{ Resolver }
+
+func (*escaped) escapes() bool { return true }
+
+// escapes reports whether values are escaped that are shown with r.
+func escapes(r Resolver) bool {
+	e, ok := r.(interface{ escapes() bool })
+	return ok && e.escapes()
+}
+
+func (e *escaped) KSym(addr uint64) string { return Visible(e.Resolver.KSym(addr), false) }
+
+func (e *escaped) USym(addr uint64, pid, probe uint32) string {
+	return Visible(e.Resolver.USym(addr, pid, probe), false)
+}
+
+func (e *escaped) KStackFrame(addr uint64) []Frame {
+	return visibleFrames(e.Resolver.KStackFrame(addr))
+}
+
+func (e *escaped) UStackFrame(addr uint64, pid, probe uint32) []Frame {
+	return visibleFrames(e.Resolver.UStackFrame(addr, pid, probe))
+}
+
+// visibleFrames escapes the names in frames, which stay as they are themselves.
+func visibleFrames(frames []Frame) []Frame {
+	var out []Frame
+	for i := range frames {
+		f := &frames[i]
+		if visible(f.Name, false) && visible(f.Module, false) && visible(f.File, false) {
+			continue
+		}
+		if out == nil {
+			out = append(out, frames...)
+		}
+		out[i].Name, out[i].Module, out[i].File = Visible(f.Name, false), Visible(f.Module, false), Visible(f.File, false)
+	}
+	if out == nil {
+		return frames
+	}
+	return out
+}
+
+// Graph has lines of its own in texts.
+func (e *escaped) Graph(id GraphID, form GraphForm) string {
+	text := e.Resolver.Graph(id, form)
+	if form == GraphJSON {
+		return text
+	}
+	return Visible(text, true)
+}
+
+func (e *escaped) Username(uid uint64) string { return Visible(e.Resolver.Username(uid), false) }
+
+func (e *escaped) CgroupPath(filter, id uint64) string {
+	return Visible(e.Resolver.CgroupPath(filter, id), false)
+}
+
+// Sysctl may be several numbers with tabs between them, or several lines.
+func (e *escaped) Sysctl(name uint64) string { return Visible(e.Resolver.Sysctl(name), true) }
+
+// Visible is a text with its control characters as \xHH: those of ASCII, DEL,
+// and those of ISO 6429 (C1) in UTF-8 and as single bytes. lines leaves newlines
+// and tabs as they are.
+func Visible(s string, lines bool) string {
+	if visible(s, lines) {
+		return s
+	}
+	return string(AppendVisible(nil, s, lines))
+}
+
+// AppendVisible appends Visible of a text.
+func AppendVisible[T string | []byte](dst []byte, s T, lines bool) []byte {
+	for i := 0; i < len(s); {
+		n, hidden := char(s, i, lines)
+		if !hidden {
+			dst = append(dst, s[i:i+n]...)
+		} else {
+			for _, c := range []byte(s[i : i+n]) {
+				dst = append(dst, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+			}
+		}
+		i += n
+	}
+	return dst
+}
+
+func visible(s string, lines bool) bool {
+	for i := 0; i < len(s); {
+		n, hidden := char(s, i, lines)
+		if hidden {
+			return false
+		}
+		i += n
+	}
+	return true
+}
+
+// char is the length of the character at i, and whether it is a control
+// character.
+func char[T string | []byte](s T, i int, lines bool) (n int, hidden bool) {
+	c := s[i]
+	switch {
+	case c < ' ':
+		return 1, !lines || c != '\n' && c != '\t'
+	case c < 0x7f:
+		return 1, false
+	case c == 0x7f:
+		return 1, true
+	}
+	r, n := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
+	if r == utf8.RuneError && n <= 1 {
+		return 1, c < 0xa0 // a terminal that does not read UTF-8 obeys it
+	}
+	return n, r < 0xa0
+}
