@@ -242,12 +242,19 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
 		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat,
-		Report: func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) },
 	}
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is kept as well, for the next one
 		notify(std)
 	}
+	o.tell(std, &opts)
+	return opts, out, exitOK
+}
+
+// tell makes a run say on standard error what comes up, what takes long, and with
+// -v what is done.
+func (o *options) tell(std stdio, opts *engine.RunOptions) {
+	opts.Report = func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) }
 	if f, ok := std.err.(*os.File); ok && isTerminal(f) {
 		opts.Slow = func(what string) { fmt.Fprintf(f, "%s …\n", what) }
 	}
@@ -259,7 +266,6 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 			fmt.Fprintln(std.err, text)
 		}
 	}
-	return opts, out, exitOK
 }
 
 // notify prints the word that test harnesses wait for (C-ENV-NOTIFY).
