@@ -163,3 +163,48 @@ func TestScriptInputs(t *testing.T) {
 		t.Errorf("a script without probes where that is allowed: %v", list.All)
 	}
 }
+
+// Scripts run at the same time on one machine, each with what it asks for.
+func TestRunsAtOnce(t *testing.T) {
+	m := recording.New("file", lookups(50))
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			text := `fgraph:outer:depth=1 { @[graph] = count(); } ret:inner { @n = count(); } end { print(@n); clear(@n); clear(@); }`
+			want := "@n: 50\n"
+			if i%2 == 1 {
+				text, want = `fgraph:outer /retval < 0/ { @e[retval] = count(); } end { print(@e); clear(@e); }`, "@e[-101]: 16\n"
+			}
+			out, messages, res := replayed(t, m, text, engine.CheckOptions{}, engine.RunOptions{})
+			if strings.TrimSpace(out) != strings.TrimSpace(want) || messages != "" || !res.Complete {
+				t.Errorf("got %q and %q, want %q", out, messages, want)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A machine that embeds another one answers in its place where it wants to.
+func TestEmbeddedMachine(t *testing.T) {
+	m := renamed{recording.New("file", lookups(1))}
+	c, list := engine.Build(engine.Script{Name: "test", Text: `ret:other { print(1); }`}, m, engine.CheckOptions{}, engine.CompileOptions{})
+	if c != nil || !strings.Contains(list.Err().Error(), "other") {
+		t.Errorf("got %v", list.All)
+	}
+	if d := m.Refuses(); d == nil || d.Message != "not today" {
+		t.Errorf("Refuses = %v", d)
+	}
+	c, list = engine.Build(engine.Script{Name: "test", Text: `ret:inner { print(1); }`}, m, engine.CheckOptions{}, engine.CompileOptions{})
+	if c == nil {
+		t.Fatal(list.Err())
+	}
+	if _, err := engine.Run(t.Context(), c, engine.RunOptions{}); err == nil || !strings.Contains(err.Error(), "not today") {
+		t.Errorf("Run = %v", err)
+	}
+}
+
+type renamed struct{ *recording.Machine }
+
+func (renamed) Refuses() *diag.Diagnostic {
+	return &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "not today"}
+}
