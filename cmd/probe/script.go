@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"probe/runtime/trust"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/runtime/engine"
 	"probe/runtime/machine"
 	"probe/runtime/machine/files"
 	"probe/runtime/machine/live"
+	"probe/runtime/trust"
 	"probe/scripts"
 )
 

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"probe/runtime/trust"
 	"probe/lang/diag"
 	"probe/lang/source"
+	"probe/runtime/trust"
 	"probe/stdlib"
 )
 
