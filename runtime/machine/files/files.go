@@ -3,7 +3,8 @@
 // compiled against it, and its probes listed.
 //
 // What this machine's kernel can do says nothing about the other one. It is
-// taken to have every mechanism and helper that probe knows.
+// taken to have every mechanism and helper that probe knows, unless it is named as
+// one of the kernels that were tested.
 package files
 
 import (
@@ -13,6 +14,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine"
 	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/machine/live/symbol"
@@ -26,14 +28,20 @@ type Options struct {
 	// Traceable is a file with the names of the functions that can be traced, one
 	// a line, each followed by its module in brackets if it has one.
 	Traceable string
+	// Features are what the kernel has; nil is all.
+	Features *feature.Set
+	// KeyLimit is how many bytes the key of a map may have, 0 for no limit.
+	KeyLimit int
 	// Without names mechanisms that are left alone: see provider.Mechanisms.
 	Without []string
 }
 
 // Machine is another kernel (machine.Machine).
 type Machine struct {
-	kernel *kernel.Kernel
-	probes *provider.Set
+	kernel   *kernel.Kernel
+	probes   *provider.Set
+	features *feature.Set
+	keyLimit int
 }
 
 var _ machine.Machine = (*Machine)(nil)
@@ -43,8 +51,25 @@ func New(o Options) *Machine {
 	symbols := symbol.NewKernel()
 	k := kernel.New(kernel.Options{BTF: o.BTF, Symbols: symbols})
 	opts := provider.Options{Traceable: o.Traceable, Aliases: symbols.Aliases}
+	if set := o.Features; set != nil {
+		ask := func(fs ...feature.Feature) func() error {
+			return func() error {
+				for _, f := range fs {
+					if err := set.Err(f); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
+		opts.Kprobes, opts.KprobeMulti, opts.Tracing = ask(feature.Kprobes), ask(feature.KprobeMulti), ask(feature.Fentry)
+		opts.Uprobes, opts.FuncIP, opts.IntPointers = ask(feature.Uprobes), ask(feature.FuncIP), ask(feature.IntPointers)
+		opts.Ftrace = ask(feature.FunctionGraph)
+		opts.KprobeSession = ask(feature.KprobeSession, feature.SessionReturn)
+		opts.FsessionMulti = ask(feature.FsessionMulti, feature.SessionReturn)
+	}
 	opts.Leave(o.Without)
-	return &Machine{kernel: k, probes: provider.New(k, opts)}
+	return &Machine{kernel: k, probes: provider.New(k, opts), features: o.Features, keyLimit: o.KeyLimit}
 }
 
 // Warm implements machine.Machine.
@@ -91,11 +116,23 @@ func (v *view) Env() types.Env     { return v.env }
 // cpus is how many CPUs the kernel is taken to have: files do not say.
 const cpus = 8
 
+func (v *view) KeyLimit() int { return v.m.keyLimit }
+
 func (v *view) Target(needs target.Set) (*target.Target, error) {
 	t := target.Full(cpus)
 	t.BTFIDs = map[target.Feature]uint32{}
+	set := v.m.features
+	if set != nil {
+		t.Features = target.Set{}
+	}
 	for _, f := range needs.Sorted() {
 		name := kernel.KfuncName(f)
+		if set != nil && f != target.CommOffset {
+			if !kernel.Has(set, f) {
+				continue
+			}
+			t.Features.Add(f)
+		}
 		if name == "" {
 			continue
 		}
