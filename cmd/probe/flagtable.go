@@ -390,8 +390,8 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.btfFile = v; return nil },
 	},
 	{
-		Name: "kernel", Arg: "VERSION", Group: kernelGroup, Commands: "check dump", Complete: cli.Words(feature.TestedKernels()...),
-		Help:    "Answers for a kernel that probe was tested with, as far as its features go: " + strings.Join(feature.TestedKernels(), ", ") + ". Its types come from --btf, else from this kernel.",
+		Name: "kernel", Arg: "VERSION", Group: kernelGroup, Commands: "check dump", Complete: cli.Words("5.10", "6.1", "6.12", "7.2"),
+		Help:    "Answers for a kernel that probe was tested with, as far as its features go: 5.10, 6.1, 6.12, 7.2. Its types come from --btf, else from this kernel.",
 		Example: "probe check --kernel 5.10 --btf vmlinux-5.10.btf script.pr",
 		Set: func(o *options, v string) error {
 			_, err := feature.Tested(v)

@@ -25,7 +25,7 @@ var runCommand = &command{
 		Summary: "run a script", Max: -1, Script: true, Complete: completeScripts,
 		About: "Compiles a script, loads it into the kernel, attaches it, and prints what it finds until it ends, Ctrl-C, or a limit given here. " +
 			"The maps are printed at the end, and the receipt that says what makes the result incomplete, if anything does.\n\n" +
-			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on. " +
+			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe, which wins over a file of that name (`./NAME` is the file). The words after it are its parameters $1, $2 and so on. " +
 			"`probe run SCRIPT --help` describes the script and its options.",
 		Examples: []cli.Example{
 			{Command: `probe run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'`, About: "Counts system calls by the name of the thread until Ctrl-C."},
