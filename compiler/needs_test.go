@@ -66,7 +66,7 @@ func used(f *ir.Func) target.Set {
 		for _, v := range f.Blocks[b].Ins {
 			switch in := f.Ins(v); {
 			case in.Op == ir.OpCall:
-				out.Add(target.Helper(ir.Helper(in.Imm)))
+				out.Add(target.Feature(in.Imm))
 			case in.Op == ir.OpKfunc && in.Name == "bpf_rdonly_cast":
 				out.Add(target.RdonlyCast)
 			case in.Op == ir.OpKfunc && in.Name == "bpf_session_is_return":

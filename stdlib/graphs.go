@@ -13,11 +13,6 @@ func graphSig() *types.Signature {
 	s := bare("graph", "X-FGRAPH", types.GraphType, "The tree of the calls below the function, in fgraph: probes. As a key of a map it stands for the shape of the tree: the calls without times and results.")
 	s.Context = true
 	s.Effects, s.Uses = types.Loops, types.Uses{Graph: true}
-	s.Infer = func(c *types.Call) (*types.Type, *types.Problem) {
-		if !c.Site.Graph {
-			return nil, problem("wrong-probe", -1, "`graph` can not be used with \""+c.Site.Provider+"\" probes, only with `fgraph:`")
-		}
-		return types.GraphType, nil
-	}
+	s.Probes = []string{"fgraph"}
 	return s
 }

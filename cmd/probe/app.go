@@ -6,6 +6,9 @@ import "probe/cmd/front/cli"
 type command struct {
 	cli.Command
 	run func(o *options, std stdio) int
+	// ownOutput is set for commands that report themselves when their output
+	// cannot be written.
+	ownOutput bool
 	// wrong is the exit code of a wrong command line; 0 is exitUsage.
 	wrong int
 }

@@ -196,7 +196,7 @@ func completeProbes(r cli.Request) cli.Candidates {
 		return cli.Candidates{}
 	}
 	if !strings.Contains(r.Word, ":") {
-		c := cli.Candidates{NoSpace: true}
+		c := cli.Candidates{NoSpace: true, List: []cli.Candidate{{Word: listScripts, About: "the scripts that come with probe"}}}
 		for _, k := range provider.Kinds() {
 			if strings.Contains(k.Usage, ":") {
 				c.List = append(c.List, cli.Candidate{Word: k.Name + ":", About: k.Doc})
@@ -257,6 +257,11 @@ func completeNames(r cli.Request) cli.Candidates {
 			case *syntax.NamedProbe:
 				add(it.Name, it.Doc)
 			}
+		}
+	}
+	if strings.HasPrefix(r.Word, "-") {
+		for _, name := range app().OptionNames() {
+			add(name, "option")
 		}
 	}
 	for _, cmd := range app().Commands {

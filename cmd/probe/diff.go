@@ -22,7 +22,7 @@ var diffCommand = &command{
 		},
 		SeeAlso: []string{"record", "graph", "show"},
 	},
-	run: runDiff, wrong: diffTrouble,
+	run: runDiff, ownOutput: true, wrong: diffTrouble,
 }
 
 // loadBoth reads two recordings at the same time. The messages come in order.

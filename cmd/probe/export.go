@@ -25,7 +25,7 @@ var exportCommand = &command{
 		More:    exportFormats,
 		SeeAlso: []string{"record", "graph", "show"},
 	},
-	run: runExport,
+	run: runExport, ownOutput: true,
 }
 
 func runExport(o *options, std stdio) int {

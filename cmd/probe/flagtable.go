@@ -13,6 +13,7 @@ type flag = cli.Flag[options]
 // The headings of options in help.
 const (
 	whatGroup   = "What is traced"
+	callGroup   = "Which calls"
 	endGroup    = "When it ends"
 	outGroup    = "Output"
 	kernelGroup = "Kernel"
@@ -82,7 +83,7 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.comm = v; return nil },
 	},
 	{
-		Name: "comm", Arg: "NAME", Group: whatGroup, Commands: "graph show", Complete: completeComms,
+		Name: "comm", Arg: "NAME", Group: callGroup, Commands: "graph show", Complete: completeComms,
 		Help:    "Selects calls in threads of this name; * and ? match any characters and any one character.",
 		Example: "probe graph --comm 'nginx*' tcp_sendmsg",
 		Set:     func(o *options, v string) error { o.comm = v; return nil },
@@ -94,13 +95,13 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.cmd = v; return nil },
 	},
 	{
-		Name: "slower", Arg: "DURATION", Group: whatGroup, Commands: "graph show", Complete: nothing,
+		Name: "slower", Arg: "DURATION", Group: callGroup, Commands: "graph show", Complete: nothing,
 		Help:    "Selects calls that took at least this long, such as 100us or 1ms.",
 		Example: "probe graph --slower 1ms vfs_read",
 		Set:     func(o *options, v string) error { return setDuration(&o.graph.slower, v) },
 	},
 	{
-		Name: "failed", Group: whatGroup, Commands: "graph show",
+		Name: "failed", Group: callGroup, Commands: "graph show",
 		Help:    "Selects calls that returned an error.",
 		Example: "probe graph --failed ip_route_output_flow",
 		Set:     func(o *options, _ string) error { o.graph.failed = true; return nil },
@@ -136,7 +137,7 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.graph.skip = v; return nil },
 	},
 	{
-		Name: "irqs", Group: whatGroup, Commands: "graph show",
+		Name: "irqs", Group: outGroup, Commands: "graph show",
 		Help:    "Shows interrupts and involuntary switches that happened during a call.",
 		Example: "probe graph --irqs vfs_read",
 		Set:     func(o *options, _ string) error { o.graph.irqs = true; return nil },
@@ -148,43 +149,43 @@ var flagTable = []flag{
 		Set:     func(o *options, _ string) error { o.graph.force = true; return nil },
 	},
 	{
-		Name: "case", Arg: "CASE", Group: whatGroup, Commands: "lab", Complete: completeCases,
+		Name: "case", Arg: "CASE", Commands: "lab", Complete: completeCases,
 		Help:    "Provokes this fault, or all of them one after the other (default all).",
 		Example: "probe lab route-loss --case A",
 		Set:     func(o *options, v string) error { o.kase = v; return nil },
 	},
 	{
-		Name: "ipv6", Short: '6', Group: whatGroup, Commands: "lab",
+		Name: "ipv6", Short: '6', Commands: "lab",
 		Help:    "Builds the network with IPv6 addresses instead of IPv4.",
 		Example: "probe lab route-loss --ipv6",
 		Set:     func(o *options, _ string) error { o.ipv6 = true; return nil },
 	},
 	{
-		Name: "before", Arg: "DURATION", Group: whatGroup, Commands: "lab", Complete: nothing,
+		Name: "before", Arg: "DURATION", Commands: "lab", Complete: nothing,
 		Help:    "Sets for how long traffic flows before the fault.",
 		Example: "probe lab route-loss --before 2s",
 		Set:     func(o *options, v string) error { return setDuration(&o.before, v) },
 	},
 	{
-		Name: "after", Arg: "DURATION", Group: whatGroup, Commands: "lab", Complete: nothing,
+		Name: "after", Arg: "DURATION", Commands: "lab", Complete: nothing,
 		Help:    "Sets for how long the network is watched after the fault.",
 		Example: "probe lab route-loss --after 5s",
 		Set:     func(o *options, v string) error { return setDuration(&o.after, v) },
 	},
 	{
-		Name: "no-trace", Group: whatGroup, Commands: "lab",
+		Name: "no-trace", Commands: "lab",
 		Help:    "Provokes the fault without running the script on it.",
 		Example: "probe lab route-loss --no-trace",
 		Set:     func(o *options, _ string) error { o.trace = true; return nil },
 	},
 	{
-		Name: "compare", Arg: "CASE", Group: whatGroup, Commands: "lab", Complete: completeCases,
+		Name: "compare", Arg: "CASE", Commands: "lab", Complete: completeCases,
 		Help:    "Records the route lookups of this case and of the one named after the lab, and shows where they part.",
 		Example: "probe lab route-loss --compare A B",
 		Set:     func(o *options, v string) error { o.compare = v; return nil },
 	},
 	{
-		Name: "ignore", Arg: "PATTERN,…", Group: whatGroup, Commands: "diff", Complete: cli.Lists(completeFunctions),
+		Name: "ignore", Arg: "PATTERN,…", Commands: "diff", Complete: cli.Lists(completeFunctions),
 		Help:    "Leaves these functions out of the comparison, instead of RCU, locks and the like. The word none leaves out nothing.",
 		Example: "probe diff --ignore none good.jsonl.zst bad.jsonl.zst",
 		Set:     func(o *options, v string) error { return setIgnore(o, v) },
@@ -222,7 +223,7 @@ var flagTable = []flag{
 		Set:     func(o *options, _ string) error { o.strict = true; return nil },
 	},
 	{
-		Name: "strict", Group: endGroup, Commands: "show",
+		Name: "strict", Group: outGroup, Commands: "show",
 		Help:    "Exits with status 3 if the recording is damaged or incomplete.",
 		Example: "probe show --strict calls.jsonl.zst",
 		Set:     func(o *options, _ string) error { o.strict = true; return nil },

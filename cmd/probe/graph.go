@@ -41,7 +41,7 @@ var graphCommand = &command{
 		},
 		SeeAlso: []string{"show", "diff", "export", "cleanup"},
 	},
-	run: runGraph,
+	run: runGraph, ownOutput: true,
 }
 
 // graphOptions are the options of "probe graph".

@@ -16,13 +16,14 @@ import (
 
 var helpCommand = &command{
 	Command: cli.Command{
-		Name: "help", Usage: []string{"[NAME]"}, Max: 1, Summary: "explain a function, a builtin value, a kind of probe, a module or a row of the reference", Complete: completeNames,
+		Name: "help", Usage: []string{"[NAME]"}, Max: 1, Dashes: true, Summary: "explain a function, a builtin value, a kind of probe, a module or a row of the reference", Complete: completeNames,
 		About: "Prints what a name of the language means: a function, a value, an aggregation, a probe type, a module of the library or what it defines, " +
 			"or a row of the language reference, which messages name. " +
-			"The name of a command shows the command's help. Without a name the commands are listed.",
+			"The name of a command shows the command's help, --NAME what an option does in each command. Without a name the commands are listed.",
 		Examples: []cli.Example{
 			{Command: "probe help hist"},
 			{Command: "probe help kprobe"},
+			{Command: "probe help --output", About: "Explains an option."},
 			{Command: "probe help route", About: "Lists what the module route defines."},
 			{Command: "probe help F-SIGNAL", About: "Shows a row of the language reference."},
 		},
@@ -42,7 +43,13 @@ func helpName(name string, std stdio) int {
 	if c := lookup(name); c != nil {
 		return written(std, app().Help(std.out, &c.Command))
 	}
+	if found, err := app().OptionHelp(std.out, name); found {
+		return written(std, err)
+	}
 	var names []string
+	if strings.HasPrefix(name, "-") {
+		names = app().OptionNames()
+	}
 	if f, ok := stdlib.Table()[name]; ok {
 		s := f.Sig
 		use := s.Usage

@@ -13,10 +13,12 @@ var lsCommand = &command{
 		Name: "ls", Usage: []string{"[-v] [PATTERN]"}, Max: 1, Complete: completeProbes,
 		Summary: "list probes: all of the kernel, or those that match TYPE:PATTERN",
 		About: "Lists the probes whose name matches PATTERN, in which * and ? match any characters and any one character. " +
-			"A pattern without a type is sought in the names of all types.",
+			"A pattern without a type is sought in the names of all types. " +
+			"The word scripts lists the scripts that come with probe instead.",
 		Examples: []cli.Example{
 			{Command: "probe ls 'tracepoint:tcp:*'", About: "Lists the tracepoints of TCP."},
 			{Command: "probe ls -v kprobe:vfs_read", About: "Lists one function with its parameters."},
+			{Command: "probe ls scripts", About: "Lists the scripts that come with probe."},
 			{Command: "probe ls vfs_read", About: "Lists everything whose name has vfs_read in it."},
 		},
 		SeeAlso: []string{"help", "run"},
@@ -29,8 +31,18 @@ func runLs(o *options, std stdio) int {
 	if len(o.words) > 0 {
 		pattern = o.words[0]
 	}
+	if pattern == listScripts {
+		for _, name := range bundledNames() {
+			fmt.Fprintf(std.out, "%-16s %s\n", name, question(name))
+		}
+		return exitOK
+	}
 	return listProbes(o, std, []string{pattern})
 }
+
+// listScripts is the word that lists the scripts that come with probe. No probe
+// type has that name.
+const listScripts = "scripts"
 
 func listProbes(o *options, std stdio, patterns []string) int {
 	m := o.machine()

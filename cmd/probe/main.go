@@ -50,7 +50,7 @@ func Main(args []string, std stdio) int {
 	case "-h", "--help":
 		return written(std, app().Overview(std.out))
 	case "-V", "--version":
-		return versionCommand.run(&options{}, std)
+		return versionCommand.invoke(nil, std)
 	case cli.CompleteName, cli.CompleteName + cli.NoDesc, cli.BashName:
 		return complete(words, std)
 	}
@@ -114,7 +114,32 @@ func (c *command) invoke(words []string, std stdio) int {
 		return cmp.Or(c.wrong, exitUsage)
 	}
 	o.words, o.named = p.Operands, p.Named
-	return c.run(o, std)
+	if c.ownOutput {
+		return c.run(o, std)
+	}
+	out := &outcome{w: std.out}
+	std.out = out
+	code := c.run(o, std)
+	if code == exitOK {
+		code = written(std, out.err)
+	}
+	return code
+}
+
+// outcome remembers whether everything could be written.
+type outcome struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer. Nothing is written behind a gap.
+func (o *outcome) Write(b []byte) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	n, err := o.w.Write(b)
+	o.err = err
+	return n, err
 }
 
 func usageError(c *command, err error) *diag.Diagnostic {

@@ -7,10 +7,12 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"probe/cmd/front/cli"
+	"probe/internal/outfile"
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
@@ -35,7 +37,7 @@ var recordCommand = &command{
 		},
 		SeeAlso: []string{"run", "show", "diff", "export"},
 	},
-	run: runRecord,
+	run: runRecord, ownOutput: true,
 }
 
 func runRecord(o *options, std stdio) int {
@@ -71,6 +73,7 @@ type recorder struct {
 	start0 int64 // start by CLOCK_MONOTONIC
 
 	mu     sync.Mutex
+	file   *outfile.File // takes its place when everything is attached
 	w      *record.Writer
 	shown  *sink.Renderer
 	funcs  graph.Funcs
@@ -92,7 +95,12 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 		Script: &record.Script{Name: f.Name, Text: f.Text, Args: params}}
 	h.Functions, h.Source = graphRoots(compiled.Program)
 	var err error
-	if r.w, err = record.Create(o.record, h, &r.funcs); err != nil {
+	if r.file, err = outfile.Create(o.record); err != nil {
+		return nil, err
+	}
+	r.file.Hold()
+	if r.w, err = record.CreateOn(r.file, strings.HasSuffix(o.record, ".zst"), h, &r.funcs); err != nil {
+		r.file.Close()
 		return nil, err
 	}
 	r.shown = sink.NewRenderer(sink.Config{NoWarnings: o.noWarnings, Raw: o.raw})
@@ -161,6 +169,9 @@ func (r *recorder) Take(e event.Event) {
 	if r.err != nil {
 		return
 	}
+	if _, ok := e.(*event.Attached); ok {
+		r.failed(r.file.Keep())
+	}
 	var err error
 	if g, ok := e.(*event.Graph); ok {
 		err = r.tree(g)
@@ -222,6 +233,9 @@ func (r *recorder) finish(std stdio, ran bool) bool {
 	close(r.stop)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if ran {
+		r.failed(r.file.Keep())
+	}
 	r.failed(r.w.Close(record.End{}))
 	if r.err != nil {
 		d := &diag.Diagnostic{Severity: diag.Error, Code: "machine",

@@ -22,7 +22,7 @@ var replCommand = &command{
 		},
 		SeeAlso: []string{"run", "help"},
 	},
-	run: runRepl,
+	run: runRepl, ownOutput: true,
 }
 
 func runRepl(o *options, std stdio) int {

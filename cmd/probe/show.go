@@ -23,7 +23,7 @@ var showCommand = &command{
 		},
 		SeeAlso: []string{"record", "graph", "diff", "export"},
 	},
-	run: runShow,
+	run: runShow, ownOutput: true,
 }
 
 func runShow(o *options, std stdio) int {

@@ -131,7 +131,7 @@ func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 		g.EnterDeep = fgraph.DeepArgs{{Words: 2, Reads: []fgraph.DeepRead{{Off: 8, Size: 4, At: 0}, {Off: 16, Size: 8, At: 8}}}}
 		s.Args[0].Type = s.Entry.Args[0].Type
 	}
-	if r.Graph != "bpf" {
+	if r.Config("fgraph") != "bpf" {
 		return g
 	}
 	g.Source = fgraph.BPF

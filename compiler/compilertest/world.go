@@ -63,6 +63,18 @@ func NewWorld(obj *object.Object, progs []*ir.Prog, names []string) *World {
 	return w
 }
 
+// Sizes gives the sizes of an object's maps, by the numbers that its programs have
+// for them, to ir.VerifyKernel.
+func Sizes(obj *object.Object, names []string) func(int) (ir.MapInfo, bool) {
+	return func(n int) (ir.MapInfo, bool) {
+		if n < 0 || n >= len(names) || obj.Spec.Maps[names[n]] == nil {
+			return ir.MapInfo{}, false
+		}
+		m := obj.Spec.Maps[names[n]]
+		return ir.MapInfo{KeySize: int(m.KeySize), ValueSize: int(m.ValueSize)}, true
+	}
+}
+
 // memory is the only value of an array.
 func (w *World) memory(name string) []byte {
 	if m := w.maps[name]; m != nil && m.Array {
@@ -282,6 +294,22 @@ func (w *World) graph(ev *object.RecordLayout, args []value.Value) {
 	}
 }
 
+// errorNames are the kinds of errors in results.
+var errorNames = map[builtin.ErrorKind]string{
+	builtin.ErrReadKernel: "kernel read", builtin.ErrReadUser: "user read", builtin.ErrMapFull: "map full", builtin.ErrMapUpdate: "map update",
+	builtin.ErrDelete: "delete", builtin.ErrLookup: "lookup", builtin.ErrDivZero: "division by zero", builtin.ErrBounds: "index out of bounds",
+	builtin.ErrLost: "record lost", builtin.ErrStack: "stack", builtin.ErrStackFull: "stacks full", builtin.ErrLoopCut: "loop cut",
+	builtin.ErrTruncated: "truncated", builtin.ErrNested: "entry not seen", builtin.ErrUnrecorded: "not recorded", builtin.ErrCPU: "no such CPU",
+}
+
+// ErrorName is what results call a kind of error.
+func ErrorName(k builtin.ErrorKind) string {
+	if name := errorNames[k]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("error %d", k)
+}
+
 // Result is what the programs have done: what they returned where that is not
 // 0, their records, the errors that they counted, and the maps.
 func (w *World) Result() string {
@@ -290,7 +318,7 @@ func (w *World) Result() string {
 	}
 	for _, e := range w.obj.Errors {
 		if n := binary.LittleEndian.Uint64(w.memory("p_data")[e.Off:]); n > 0 {
-			fmt.Fprintf(&w.out, "error %d of %q at %s: %d\n", e.Kind, e.Helper, e.At, n)
+			fmt.Fprintf(&w.out, "error %q of %q at %s: %d\n", ErrorName(e.Kind), e.Helper, e.At, n)
 		}
 	}
 	for _, m := range w.obj.Maps {

@@ -90,7 +90,7 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 		}
 	} else {
 		for _, a := range args {
-			add(a.Type(), written(a))
+			add(a.Type(), f.u.written(a))
 			effects = effects || hasEffects(a)
 		}
 		if effects {
@@ -127,20 +127,6 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	if b.UserHalf.After != nil {
 		b.UserHalf.After(f, c)
 	}
-}
-
-// written reports whether an argument is a literal of the script, or a choice
-// between such.
-func written(a hir.Expr) bool {
-	switch a := a.(type) {
-	case *hir.Int, *hir.Bytes:
-		return true
-	case *hir.Cast:
-		return written(a.Of)
-	case *hir.Cond:
-		return a.Else != nil && written(a.Then) && written(a.Else)
-	}
-	return false
 }
 
 // stable evaluates an argument so that later effects cannot change it.

@@ -194,6 +194,9 @@ func runRandom(t *testing.T, u *lower.Unit, optimise bool, script string) string
 				}
 			}
 		}
+		if broken := brokenRules(q, u); len(broken) > 0 {
+			t.Fatalf("passes %v: %v\n%s", optimise, broken, script)
+		}
 		progs = append(progs, q)
 	}
 	w := compilertest.NewWorld(u.Obj, progs, u.MapNames)

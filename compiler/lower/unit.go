@@ -32,7 +32,10 @@ type Config struct {
 	Lookups bool
 	// Ints reads an integer config variable by its canonical name.
 	Ints func(name string) int64
-	Live map[string]*object.Map // maps that live already (REPL), by script name
+	// Careful are the probes whose programs are lowered for the verifier's sake
+	// whatever they look like (plan).
+	Careful map[*hir.Probe]bool
+	Live    map[string]*object.Map // maps that live already (REPL), by script name
 	// HashOnly keeps every map in a hash of its own, keyless ones too, so that
 	// other objects can share it by name (compiler.Config).
 	HashOnly bool
@@ -69,6 +72,7 @@ type Unit struct {
 	deleted  map[*hir.Map]bool
 	stacks   stackStore
 	parts    map[*hir.Probe][]part
+	traced   map[*hir.Var]bool // see findTraced
 }
 
 // patch is a constant that is known only when everything has been lowered.
@@ -107,7 +111,7 @@ func (u *Unit) layoutStop() {
 // Lower compiles every probe of a program. Complaints about what this kernel
 // cannot do are in Unit.Diag.
 func Lower(p *hir.Script, cfg Config) *Unit {
-	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}}
+	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}, traced: map[*hir.Var]bool{}}
 	u.Obj = &object.Object{
 		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},
 		HIR:      p,
@@ -119,6 +123,7 @@ func Lower(p *hir.Script, cfg Config) *Unit {
 	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
 	u.layoutStop()
 	findDeletes(p, u.deleted)
+	u.findTraced(p)
 	u.layoutMaps()
 	u.layoutStacks()
 	for i, pr := range p.Probes {

@@ -41,9 +41,6 @@ func (f Feature) IsHelper() bool { return f < NoPrealloc }
 // Always reports whether every supported kernel has the feature.
 func (f Feature) Always() bool { return f <= oldHelpers }
 
-// Helper is the feature of a helper function by its number.
-func Helper[N ~int32](n N) Feature { return Feature(n) }
-
 // Set is a set of features.
 type Set map[Feature]bool
 

@@ -24,6 +24,7 @@ type File struct {
 	name string // where it goes
 	temp string // where it is; "" when it is in its place
 	cut  bool   // it is the old file, to be emptied by Keep
+	held bool   // writes do not keep it
 	err  error  // of Keep
 	done bool   // closed
 }
@@ -113,12 +114,23 @@ func createBeside(path string) (f *os.File, temp string, err error) {
 	return f, temp, err
 }
 
-// Write writes. The first bytes put the file in its place.
+// Hold makes the file wait for Keep: what is written before does not put it in its
+// place. Where the folder takes no other file it does.
+func (f *File) Hold() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = !f.cut
+}
+
+// Write writes. The first bytes put the file in its place, unless Hold was called.
 func (f *File) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.keep(); err != nil {
-		return 0, err
+	if !f.held {
+		f.err = f.keep()
+	}
+	if f.err != nil {
+		return 0, f.err
 	}
 	n, err := f.f.Write(b)
 	var pe *fs.PathError

@@ -222,3 +222,30 @@ func TestCannotBeKept(t *testing.T) {
 		t.Errorf("Close = %v", err)
 	}
 }
+
+// A file that is held takes what is written and its place later.
+func TestHold(t *testing.T) {
+	dir := t.TempDir()
+	name := write(t, filepath.Join(dir, "old"), "old content")
+	for _, kept := range []bool{false, true} {
+		f := create(t, name)
+		f.Hold()
+		if _, err := f.Write([]byte("new")); err != nil {
+			t.Error(err)
+		}
+		if got := read(t, name); got != "old content" {
+			t.Errorf("while it is held: %q", got)
+		}
+		if kept {
+			if err := f.Keep(); err != nil || read(t, name) != "new" {
+				t.Errorf("kept: %q, %v", read(t, name), err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := entries(t, dir); got != "old" || read(t, name) != "new" {
+		t.Errorf("%s is there, and the file holds %q", got, read(t, name))
+	}
+}

@@ -41,7 +41,7 @@ func (c *checker) attach() {
 func (c *checker) addBody(p *syntax.Probe, ap *syntax.AttachPoint, s *hir.Site) {
 	b := &body{c: c, order: len(c.bodies), src: p, at: ap.At.At, site: s, named: countNamed(s.Args)}
 	b.concerns = newConcerns(b)
-	b.info = types.SiteInfo{Provider: s.Provider, Type: s.Type, Graph: s.About().Graph, Name: s.Name, Space: s.Space, Func: s.Func}
+	b.info = types.SiteInfo{Provider: s.Provider, Type: s.Type, Name: s.Name, Space: s.Space, Func: s.Func}
 	if s.Ret != nil {
 		b.info.Retval = s.Ret.Type
 	}
@@ -93,7 +93,7 @@ func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, a
 		return nil
 	}
 	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Uses: u,
-		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), Graph: c.cfg.str("fgraph"), PID: c.in.PID, Unsafe: c.in.Unsafe,
+		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), Config: c.cfg.str, PID: c.in.PID, Unsafe: c.in.Unsafe,
 		MaxProgs: int(c.cfg.int("max_bpf_progs"))}
 	for _, a := range alts {
 		req.Alts = append(req.Alts, parts(a))

@@ -37,7 +37,11 @@ func (b ops) binaryExpr(e *syntax.Binary) hir.Expr {
 // binary types x op y.
 func (b ops) binary(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	if infer.IsBad(x) || infer.IsBad(y) {
-		return firstBad(at, x, y)
+		z := firstBad(at, x, y)
+		if op.Compare || op.Logical {
+			return b.provisional(z, types.BoolType)
+		}
+		return z
 	}
 	if z, p := infer.Fold(op, x, y, at); z != nil {
 		return b.folded(z, p)

@@ -220,7 +220,7 @@ func (b exprs) ternary(e *syntax.Ternary) hir.Expr {
 func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 	for _, z := range [...]hir.Expr{c, x, y} {
 		if infer.IsBad(z) {
-			return &hir.Int{X: hir.X{T: z.Type(), At: at}}
+			return b.ops.provisional(firstBad(at, c, x, y), x.Type(), y.Type())
 		}
 	}
 	tx, ty := x.Type(), y.Type()
@@ -242,7 +242,7 @@ func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 	c, y := b.value(e.Cond), b.value(e.Else)
 	if infer.IsBad(c) || infer.IsBad(y) {
-		return firstBad(e.At.At, c, y)
+		return b.ops.provisional(firstBad(e.At.At, c, y), c.Type(), y.Type())
 	}
 	tc := c.Type()
 	if !tc.IsInt() && tc.Kind != types.Bool && tc.Kind != types.Pointer {
@@ -259,6 +259,23 @@ func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 	b.ops.distinctSpaces(tc, y.Type(), e.At.At)
 	t = infer.Settle(t)
 	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convs.convert(c, t), Else: b.convs.convert(y, t)}
+}
+
+// provisional gives an expression that waits for the type of a map or variable
+// a type all the same, where it can be told: the first known one of some. This
+// lets a map be typed by what else is assigned to it in one expression, as in
+// @first = @first ? @first : nsecs. The body is typed again when the rest is
+// known.
+func (b ops) provisional(x hir.Expr, ts ...*types.Type) hir.Expr {
+	if x.Type() != infer.Unknown || b.deciding > 0 {
+		return x
+	}
+	for _, t := range ts {
+		if t.Kind != types.Invalid && t.Kind != types.Void && !t.IsAgg() {
+			return infer.Cast(x, infer.Settle(t))
+		}
+	}
+	return x
 }
 
 // firstBad passes on what made an expression bad.

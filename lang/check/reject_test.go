@@ -193,7 +193,7 @@ var rejections = []struct {
 	{"T-STRUCT-07", "tracepoint:a:b { print(args.«common_pid»); }", "unknown-field", "does not support accessing common tracepoint fields"},
 	{"P-FENTRY-03", "fentry:f { print(args.«szie»); }", "unknown-field", "similar name exists: `size`"},
 	{"X-CALL", "call:f { print(«duration»); }", "wrong-probe", "use `ret:f`"},
-	{"X-FGRAPH", "ret:f { print(«graph»); }", "wrong-probe", "only with `fgraph:`"},
+	{"X-FGRAPH", "ret:f { print(«graph»); }", "wrong-probe", `can not be used with "ret" probes`},
 	{"F-UADDR", `uprobe:/bin/x:f { print(«uaddr»("x")); }`, "not-supported", "not supported yet"},
 	{"X-FN", "print(enumname(1, «\"RTN_UNIKAST\"»));", "unknown-name", "no enum has the enumerator `RTN_UNIKAST`"},
 	{"X-FN", "print(«netns»);", "not-supported", "not supported yet"},

@@ -71,6 +71,7 @@ func (b siteVals) argsType() *types.Type {
 			if f.Type == nil {
 				f.Type = b.argType(&a)
 			}
+			f.Type = infer.Inherit(f.Type, b.site.Space)
 		} else {
 			align := max(f.Type.Align(), 1)
 			f.Offset = (s.Size + align - 1) / align * align
@@ -89,10 +90,7 @@ func (b siteVals) argType(a *hir.Arg) *types.Type {
 	if t == nil {
 		return types.InvalidType
 	}
-	if t.Space == types.SpaceNone && (t.Kind == types.Pointer || t.Kind == types.Int && t.Size == 8) {
-		return infer.InSpace(t, b.site.Space)
-	}
-	return t
+	return infer.Inherit(t, b.site.Space)
 }
 
 // argField is args.NAME.

@@ -306,3 +306,36 @@ func TestSpaces(t *testing.T) {
 		})
 	}
 }
+
+// TestSelfTypedMaps: maps that are computed from themselves take the type of
+// what else is in the expression, or int64.
+func TestSelfTypedMaps(t *testing.T) {
+	for script, want := range map[string]string{
+		"kprobe:f { @m = @m + arg2; }":                            "int64",
+		"kprobe:f { @m[tid] = @m[tid] + 1; }":                     "int64",
+		"begin { @m = @m || pid == 1; }":                          "bool",
+		"begin { @m = !@m; }":                                     "bool",
+		"begin { @m = @m > 5; }":                                  "bool",
+		"begin { @m = @m == 0 ? nsecs : @m; }":                    "uint64",
+		"begin { @m = @m ?: nsecs; }":                             "uint64",
+		"begin { @m = @a + 2; @a = @m - 1; }":                     "int64",
+		"begin { @m = @m + 1; } end { @m = nsecs; }":              "uint64",
+		"kprobe:f { @m = @m; if (pid) { @m = @m + 1; } }":         "int64",
+		"begin { @m = @a; @a = @m + 1; }":                         "int64",
+		"begin { @m = (@m == 0 ? (uint32)pid : @m); print(@m); }": "uint32",
+	} {
+		p, ds := run(t, script)
+		if p == nil {
+			t.Errorf("%s\n%s", script, render(ds))
+			continue
+		}
+		for _, m := range p.Maps {
+			if got := m.Value.String(); m.Name == "m" && got != want {
+				t.Errorf("%s: @m is %s, want %s", script, got, want)
+			}
+		}
+		for _, bad := range verify(p) {
+			t.Errorf("%s: %s", script, bad)
+		}
+	}
+}

@@ -21,6 +21,9 @@ func (b ops) unaryExpr(e *syntax.Unary) hir.Expr {
 	}
 	x := b.exprs.value(e.X)
 	if infer.IsBad(x) {
+		if e.Op == "!" {
+			return b.provisional(x, types.BoolType)
+		}
 		return firstBad(e.At.At, x)
 	}
 	switch e.Op {

@@ -30,13 +30,14 @@ type ExpandRequest struct {
 	Parts []Part
 	// Alts are the parts of further alternatives (X-CALL), for when what comes
 	// before matches nothing.
-	Alts     [][]Part
-	Raw      string
-	Uses     Uses
-	Missing  string // missing_probes: error, warn, ignore
-	Attach   string // config attach: "", kprobe, fentry, multi
-	Graph    string // config fgraph: "", ftrace, bpf
-	PID      int    // -p, 0 if none
+	Alts    [][]Part
+	Raw     string
+	Uses    Uses
+	Missing string // missing_probes: error, warn, ignore
+	Attach  string // config attach: "", kprobe, fentry, multi
+	// Config reads a word of the script's configuration; nil without one.
+	Config   func(variable string) string
+	PID      int // -p, 0 if none
 	Unsafe   bool
 	MaxProgs int
 }

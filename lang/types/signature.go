@@ -189,7 +189,6 @@ type Env interface {
 type SiteInfo struct {
 	Provider string // canonical probe type
 	Type     string // the value of `probetype`
-	Graph    bool   // the probe has a call graph
 	Name     string // full probe name
 	Space    Space  // default address space
 	Retval   *Type  // nil where there is none

@@ -6,7 +6,7 @@ import "probe/lang/source"
 // (dialect row X-RUN). A complete run has an empty one.
 type Receipt struct {
 	Items []ReceiptItem
-	// ReadsShown says that failing reads were shown as they came (-k).
+	// ReadsShown says that failing reads were shown as they came.
 	ReadsShown bool
 }
 

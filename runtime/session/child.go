@@ -35,7 +35,7 @@ func init() {
 	}
 }
 
-// Child is the command of -c (R-CHILD rows). It exists, with its final pid,
+// Child is a command that runs along with a script (R-CHILD rows). It exists, with its final pid,
 // before anything is compiled, and runs once everything is attached.
 type Child struct {
 	proc   *os.Process

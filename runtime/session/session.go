@@ -37,12 +37,16 @@ type Options struct {
 	Sink     event.Sink
 	Resolver *Resolver
 
-	PID   int    // -p: probes are restricted to it, and its end ends the run (unless Stay)
-	Child *Child // -c: started once everything is attached
-	For   time.Duration
+	// PID restricts probes to a process, whose end ends the run (unless Stay); 0
+	// does not.
+	PID int
+	// Child is a command that is started once everything is attached; nil for none.
+	Child *Child
+	// For ends the run after a time; 0 means no limit.
+	For time.Duration
 	// MaxEvents ends the run after so many records; 0 means no limit.
 	MaxEvents uint64
-	// AllErrors also shows failing reads and lookups of missing keys (-k).
+	// AllErrors also shows failing reads and lookups of missing keys.
 	AllErrors bool
 	// NoReceipt leaves out the receipt, and says how many events were lost in one
 	// line instead.

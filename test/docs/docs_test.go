@@ -366,7 +366,7 @@ func TestKernels(t *testing.T) {
 		}
 	}
 	used := map[string]bool{}
-	for _, name := range []string{"cmd/probe/pipeline.go", "cmd/probe/doctor.go"} {
+	for _, name := range []string{"cmd/probe/script.go", "cmd/probe/doctor.go"} {
 		for _, m := range featureUse.FindAllStringSubmatch(read(t, name), -1) {
 			used[m[1]] = true
 		}

@@ -89,7 +89,7 @@ func dryMake(dir string, args ...string) (string, error) {
 
 var (
 	commandRE = regexp.MustCompile(`^probe ([a-z]+)(?: [^=]|$)`)
-	optionRE  = regexp.MustCompile(`(?:^| )(--?[a-z][a-z-]*)`)
+	optionRE  = regexp.MustCompile(`(?:^| )(--?[a-z][a-z0-9-]*)`)
 )
 
 // TestMentions looks up every command and option of probe that a document

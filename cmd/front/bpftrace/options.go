@@ -44,7 +44,7 @@ var table = []option{
 	{long: "btf", short: 'b', help: "accepted and ignored: types always come from BTF", set: func(*Options, string) {}},
 	{short: 'B', arg: "MODE", help: "buffering of the output: line, full or none (default line)", set: func(o *Options, v string) { o.Buffering = v }},
 	{long: "cmd", short: 'c', arg: "'CMD ARGS'", help: "run a command and trace it; tracing ends when it does", set: func(o *Options, v string) { o.Cmd = v }},
-	{long: "debug", short: 'd', arg: "STAGE", help: "print a stage of the compiler: ast, parse, types, codegen, codegen-opt or dis", set: func(o *Options, v string) { o.Debug = v }},
+	{long: "debug", short: 'd', arg: "STAGE", help: "print a stage: ast, parse, types, codegen, codegen-opt or dis", set: func(o *Options, v string) { o.Debug = v }},
 	{long: "dry-run", help: "attach the probes, detach them and exit", set: func(o *Options, _ string) { o.DryRun = true }},
 	{short: 'e', arg: "'PROGRAM'", help: "take the program from the command line", set: func(o *Options, v string) { o.Program = &v }},
 	{long: "format", short: 'f', arg: "FORMAT", help: "format of the output: text or json", set: func(o *Options, v string) { o.Format = v }},
@@ -61,7 +61,7 @@ var table = []option{
 	{long: "traceable-functions", arg: "FILE", help: "read the functions that can be traced from a file", set: func(o *Options, v string) { o.Traceable = v }},
 	{long: "unsafe", help: "allow functions that change the system", set: func(o *Options, _ string) { o.Unsafe = true }},
 	{long: "usdt-file-activation", help: "accepted and ignored", set: func(*Options, string) {}},
-	{long: "verbose", short: 'v', help: "print verbose messages, and the verifier's log if it refuses a program", set: func(o *Options, _ string) { o.Verbose = true }},
+	{long: "verbose", short: 'v', help: "print details, and the verifier's log if it refuses a program", set: func(o *Options, _ string) { o.Verbose = true }},
 	{long: "version", short: 'V', help: "print the version", set: func(o *Options, _ string) { o.Version = true }},
 
 	{long: "aot", arg: "FILE", refused: "scripts are compiled when they run"},

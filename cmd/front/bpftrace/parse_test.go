@@ -76,7 +76,7 @@ func TestUsage(t *testing.T) {
 	var b strings.Builder
 	Usage(&b)
 	for line := range strings.Lines(b.String()) {
-		if len(strings.TrimRight(line, "\n")) > 120 {
+		if len(strings.TrimRight(line, "\n")) > 100 {
 			t.Errorf("too long: %s", line)
 		}
 	}

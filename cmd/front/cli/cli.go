@@ -45,7 +45,10 @@ type Command struct {
 	// a function because help is asked for rarely.
 	More    func() []Section
 	SeeAlso []string // commands that a reader of its manual page may want
-	Hidden  bool     // not in help and pages
+	// Dashes reports whether words that start with dashes are operands, other
+	// than -h and --help.
+	Dashes bool
+	Hidden bool // not in help and pages
 }
 
 // Flag is one option. The row is all there is about it.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -56,6 +57,43 @@ func (a *App[O]) Help(w io.Writer, c *Command) error {
 	examples(&b, c.Examples)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// OptionHelp writes what an option does, "--name" or "-n", in each of the
+// commands that take it, and reports whether there is such an option.
+func (a *App[O]) OptionHelp(w io.Writer, spelled string) (found bool, err error) {
+	var b strings.Builder
+	for i := range a.Flags {
+		f := &a.Flags[i]
+		if spelled != "--"+f.Name && (f.Short == 0 || spelled != "-"+string(f.Short)) {
+			continue
+		}
+		if found {
+			b.WriteByte('\n')
+		}
+		found = true
+		var commands []string
+		for c := range strings.FieldsSeq(f.Commands) {
+			commands = append(commands, a.Name+" "+c)
+		}
+		b.WriteString(f.Spelling() + "\n")
+		b.WriteString(wrap(f.Help, width, "    "))
+		b.WriteString(wrap("Taken by "+join(commands)+".", width, "    "))
+		b.WriteString("    Example: " + f.Example + "\n")
+	}
+	_, err = io.WriteString(w, b.String())
+	return found, err
+}
+
+// OptionNames are the long names of all options, with their dashes.
+func (a *App[O]) OptionNames() []string {
+	var out []string
+	for i := range a.Flags {
+		if name := "--" + a.Flags[i].Name; !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func (c *Command) sections() []Section {

@@ -90,7 +90,7 @@ func entries(b *strings.Builder, title, head string, list []Entry) {
 	if len(list) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n%s\n\n| %s | what it is |\n|---|---|\n", title, head)
+	fmt.Fprintf(b, "\n%s\n\n| %s | about |\n|---|---|\n", title, head)
 	for _, e := range list {
 		fmt.Fprintf(b, "| `%s` | %s |\n", cell(e.Name), cell(sentence(e.About)))
 	}

@@ -116,8 +116,8 @@ func (v *flagValue[O]) Set(s string) error {
 
 var errNoValue = errors.New("takes no value")
 
-// guarded marks the words that are negative numbers, unless an option has the
-// digit.
+// guarded marks the words that are operands although they start with a dash:
+// negative numbers, unless an option has the digit, and for some commands all.
 func (a *App[O]) guarded(c *Command, words []string) []string {
 	out := make([]string, len(words))
 	for i, w := range words {
@@ -125,7 +125,7 @@ func (a *App[O]) guarded(c *Command, words []string) []string {
 			copy(out[i:], words[i:])
 			break
 		}
-		if negative(w) && a.short(c, w[1]) == nil {
+		if negative(w) && a.short(c, w[1]) == nil || c.Dashes && strings.HasPrefix(w, "-") && w != "-h" && w != "--help" {
 			w = guard + w
 		}
 		out[i] = w

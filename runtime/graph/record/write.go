@@ -49,13 +49,21 @@ func Create(path string, h Header, funcs *graph.Funcs) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write a recording: %w", err)
 	}
-	w, err := newWriter(f, strings.HasSuffix(path, ".zst"), h, funcs)
+	w, err := CreateOn(f, strings.HasSuffix(path, ".zst"), h, funcs)
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	w.file = f
 	return w, nil
+}
+
+// CreateOn starts a recording in an open file, which Close closes.
+func CreateOn(f io.WriteCloser, compress bool, h Header, funcs *graph.Funcs) (*Writer, error) {
+	w, err := newWriter(f, compress, h, funcs)
+	if err == nil {
+		w.file = f
+	}
+	return w, err
 }
 
 // NewWriter starts a recording on a stream, without compression.

@@ -44,7 +44,7 @@ func (r *View) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	return nil
 }
 
-// kindFed tells whether an attach point is about recorded calls.
+// kindFed reports whether an attach point is about recorded calls.
 func kindFed(parts []hir.Part) bool {
 	kind := provider.KindOf(parts[0].Text)
 	return kind != nil && kind.Recorded
@@ -79,7 +79,7 @@ type expansion struct {
 	req  *hir.ExpandRequest
 	kind *hir.ProbeKind
 	out  *diag.List
-	// pattern tells that the attach point may mean several functions.
+	// pattern reports whether the attach point may mean several functions.
 	pattern bool
 }
 

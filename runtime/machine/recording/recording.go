@@ -31,10 +31,10 @@ import (
 type Machine struct {
 	name  string // of the file, for the receipt
 	rec   *record.Recording
-	names []string // of functions that occur, sorted
-	funcs map[string]*function
-	byID  []*function // by index in the recording's table
-	addrs map[uint64]string
+	names []string             // symbols of the functions that are called, sorted
+	funcs map[string]*function // by symbol
+	byID  []*function          // by index in the recording's table
+	addrs map[uint64]string    // names of functions by address
 	machine.NoFacts
 }
 
@@ -48,8 +48,8 @@ type View struct {
 	*Machine
 	env env
 
-	// unfed are the messages about attach points that there is nothing for; fed
-	// tells that there is something for another one.
+	// unfed are the messages about attach points that the recording has nothing
+	// for; fed reports whether it has something for another one.
 	unfed []*diag.Diagnostic
 	fed   bool
 }

@@ -94,8 +94,11 @@ func intType(b *btf.Int) *types.Type {
 // opaque is memory without meaning: floating point, integers of 128 bits.
 func opaque(size int) *types.Type { return types.ArrayOf(types.Uint8, size) }
 
+// pointer maps pointers. Where one points is known only if a tag says so: else
+// it points into the memory it is read from, since programs have structs of the
+// kernel's in their own memory.
 func (k *Kernel) pointer(spec *btf.Spec, elem btf.ID, depth int) *types.Type {
-	space := types.Kernel
+	space := types.SpaceNone
 	for _, tag := range spec.Tags(elem) {
 		if tag == "user" {
 			space = types.User

@@ -186,7 +186,7 @@ func TestFunc(t *testing.T) {
 	if f.Slots != 7 || f.Ret.String() != "struct thing *" {
 		t.Errorf("slots %d, result %s", f.Slots, f.Ret)
 	}
-	if f.Params[3].Type.Space != types.User || f.Params[0].Type.Space != types.Kernel {
+	if f.Params[3].Type.Space != types.User || f.Params[0].Type.Space != types.SpaceNone {
 		t.Error("the tag of a __user pointer is lost, or found where there is none")
 	}
 	if sig := k.Signature(f); sig != "struct thing *work(struct thing *t, struct pair p, _Bool ok, struct thing *u, struct thing **pp, void *v)" {

@@ -211,6 +211,14 @@ func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
 	return slices.Compact(out), true
 }
 
+// config reads a variable of the script's configuration, "" where it is not set.
+func (r *request) config(variable string) string {
+	if r.Config == nil {
+		return ""
+	}
+	return r.Config(variable)
+}
+
 // planGraph picks the source of the trees.
 func (r *request) planGraph(g *fgraph.Plan) bool {
 	var tracer error
@@ -231,7 +239,7 @@ func (r *request) planGraph(g *fgraph.Plan) bool {
 			WithHelp("run `probe doctor` to see what this kernel offers")
 		return false
 	}
-	switch r.Graph {
+	switch r.config("fgraph") {
 	case "ftrace":
 		if tracer != nil {
 			return refuse("call graphs cannot be recorded by ftrace: %v", tracer)
