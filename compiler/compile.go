@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"probe/compiler/builtin"
+	"probe/compiler/cost"
 	"probe/compiler/emit"
 	"probe/compiler/ir"
 	"probe/compiler/lower"
@@ -72,14 +74,31 @@ func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	if p.ConfigString("task_filter") == "script" {
 		cfg.PID, cfg.Comm = 0, "" // the script applies the filters itself
 	}
+	careful := map[*hir.Probe]bool{}
+	for {
+		obj, again, list := attempt(p, cfg, careful, &stage)
+		if len(again) == 0 {
+			return obj, list
+		}
+		for _, pr := range again {
+			careful[pr] = true
+		}
+	}
+}
+
+// attempt compiles all programs. again are the probes to compile carefully in
+// another attempt: there is too much to verify in them, or they do not fit.
+func attempt(p *hir.Script, cfg Config, careful map[*hir.Probe]bool, stage *string) (obj *Object, again []*hir.Probe, out diag.List) {
+	*stage = "lower"
 	u := lower.Lower(p, lower.Config{
-		Target: cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
+		Careful: careful,
+		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
 		Ints: p.ConfigInt,
 		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
 	})
 	out = u.Diag
 	if out.HasErrors() {
-		return nil, out
+		return nil, nil, out
 	}
 	u.Obj.StrTrailer = p.ConfigString("str_trunc_trailer")
 	if cfg.Interpret {
@@ -87,15 +106,42 @@ func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	}
 	for i, prog := range u.IR {
 		op := u.Obj.Programs[i]
-		stage = "emit of " + op.Site.Name
-		if err := compileOne(u, prog, op, cfg, &stage); err != nil {
+		*stage = "emit of " + op.Site.Name
+		err := compileOne(u, prog, op, cfg, stage)
+		if (err != nil || op.Estimate > heavy) && !careful[op.Probe] && !slices.Contains(again, op.Probe) {
+			again = append(again, op.Probe)
+			continue
+		}
+		if err != nil {
 			out.Add(limit(op, err))
 		}
 	}
-	if out.HasErrors() {
-		return nil, out
+	if len(again) > 0 {
+		return nil, again, out
 	}
-	return u.Obj, out
+	if out.HasErrors() {
+		return nil, nil, out
+	}
+	return u.Obj, nil, out
+}
+
+// heavy is the work from which a program is compiled carefully, which makes it a
+// little slower, and tooMuch what no verifier does (a million instructions, less
+// what the estimate may be wrong by).
+const (
+	heavy   = 60_000
+	tooMuch = 900_000
+)
+
+// workError is a program that the verifier would give up on.
+type workError struct {
+	work int
+	at   source.Span // where most of it is
+}
+
+// Error has the number.
+func (e *workError) Error() string {
+	return fmt.Sprintf("the kernel would have to check about %d instructions, one after the other on every path, and stops at a million", e.work)
 }
 
 // limit is the message about a program that cannot be emitted: too large for
@@ -107,10 +153,20 @@ func limit(op *Program, err error) *diag.Diagnostic {
 	var stack *emit.StackError
 	var jump *emit.JumpError
 	var depth *emit.DepthError
+	var work *workError
 	switch {
 	case errors.As(err, &jump):
 		d.Code = "too-complex"
 		return d.WithRow("A-LIM-23").WithHelp("split it into several probes, or write a loop")
+	case errors.As(err, &work):
+		d.Code = "too-much-to-verify"
+		d.Message = fmt.Sprintf("the program for %s is too much for the kernel's verifier", op.Site.Name)
+		d.Label = "compiled for this probe"
+		if work.at.Valid() {
+			d.Span, d.Label = work.at, "most of the work is here"
+		}
+		return d.WithNote("%v", err).WithRow("A-LIM-23").
+			WithHelp("split the probe into several, write a loop instead of unroll, or search shorter strings: str(x, 64)")
 	case errors.As(err, &depth):
 		d.Code = "too-complex"
 		return d.WithRow("A-LIM-23").WithHelp("nest fewer loops, or split the script into several probes")
@@ -151,6 +207,15 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *st
 	code, err := emit.Prog(prog, func(n int) string { return u.MapNames[n] }, emit.Options{NoOpt: cfg.NoOpt})
 	if err != nil {
 		return err
+	}
+	slots := make([]int, len(prog.Funcs))
+	for _, f := range code.Funcs {
+		slots[f.Index] = f.Slots
+	}
+	est := cost.Of(prog, slots)
+	op.Estimate = est.Insns
+	if op.Estimate > tooMuch {
+		return &workError{op.Estimate, prog.Pos[est.Pos]}
 	}
 	u.Obj.Spec.Programs[op.Name].Instructions = code.Ins
 	op.Insns = len(code.Lines)

@@ -10,6 +10,7 @@ import (
 	"probe/lang/diag"
 	"probe/runtime/engine"
 	"probe/runtime/lab"
+	"probe/runtime/sink"
 )
 
 var labCommand = &command{
@@ -106,26 +107,28 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	if !ok {
 		return nil, fmt.Errorf("the script %s is not in this build: %w", script, os.ErrNotExist)
 	}
-	so := &options{command: runCommand, pid: l.Client.PID, quiet: true, verbose: o.verbose}
-	m := so.machine()
-	compiled, list := engine.Build(engine.Script{Name: script + ".pr", Text: text}, m, so.checkOptions(), so.compileOptions())
-	so.show(std, list)
+	m := o.machine()
+	check := engine.CheckOptions{PID: l.Client.PID, Config: environment()}
+	compiled, list := engine.Build(engine.Script{Name: script + ".pr", Text: text}, m, check, engine.CompileOptions{})
+	o.show(std, list)
 	if compiled == nil {
 		return nil, fmt.Errorf("the script %s does not compile for this kernel", script)
 	}
-	opts, _, code := runOptions(so, std, m)
-	if code != exitOK {
-		return nil, errors.New("the script's output cannot be set up")
+	out, err := sink.New("text", sink.Config{Out: std.out, Err: std.err, Quiet: true, Color: colored(std.err), Raw: o.rawOutput(std)})
+	if err != nil {
+		return nil, err
 	}
-	opts.Force = force
-	opts.Outlive = true // the end of the client must not end the tracing
 	ready := make(chan struct{})
-	opts.Ready = func(int) { close(ready) }
+	opts := engine.RunOptions{
+		Sink: out, Force: force, Ready: func(int) { close(ready) },
+		Outlive: true, // the end of the client must not end the tracing
+	}
+	o.tell(std, &opts)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
 		_, err := engine.Run(ctx, compiled, opts)
-		if closeErr := opts.Sink.Close(); err == nil {
+		if closeErr := out.Close(); err == nil {
 			err = closeErr
 		}
 		done <- err
@@ -136,7 +139,7 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 		cancel()
 		var refused *engine.LoadError
 		if errors.As(err, &refused) {
-			so.show(std, diag.List{All: []*diag.Diagnostic{refused.Diag}})
+			o.show(std, diag.List{All: []*diag.Diagnostic{refused.Diag}})
 		}
 		return nil, fmt.Errorf("the script %s does not run: %w", script, err)
 	}

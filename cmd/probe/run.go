@@ -25,7 +25,7 @@ var runCommand = &command{
 		Summary: "run a script", Max: -1, Script: true, Complete: completeScripts,
 		About: "Compiles a script, loads it into the kernel, attaches it, and prints what it finds until it ends, Ctrl-C, or a limit given here. " +
 			"The maps are printed at the end, and the receipt that says what makes the result incomplete, if anything does.\n\n" +
-			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on. " +
+			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe, which wins over a file of that name (`./NAME` is the file). The words after it are its parameters $1, $2 and so on. " +
 			"`probe run SCRIPT --help` describes the script and its options.",
 		Examples: []cli.Example{
 			{Command: `probe run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'`, About: "Counts system calls by the name of the thread until Ctrl-C."},
@@ -242,12 +242,19 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
 		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat,
-		Report: func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) },
 	}
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is kept as well, for the next one
 		notify(std)
 	}
+	o.tell(std, &opts)
+	return opts, out, exitOK
+}
+
+// tell makes a run say on standard error what comes up, what takes long, and with
+// -v what is done.
+func (o *options) tell(std stdio, opts *engine.RunOptions) {
+	opts.Report = func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) }
 	if f, ok := std.err.(*os.File); ok && isTerminal(f) {
 		opts.Slow = func(what string) { fmt.Fprintf(f, "%s …\n", what) }
 	}
@@ -259,7 +266,6 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 			fmt.Fprintln(std.err, text)
 		}
 	}
-	return opts, out, exitOK
 }
 
 // notify prints the word that test harnesses wait for (C-ENV-NOTIFY).

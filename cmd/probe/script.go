@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"probe/runtime/machine"
 	"probe/runtime/machine/files"
 	"probe/runtime/machine/live"
+	"probe/runtime/trust"
 	"probe/scripts"
 )
 
@@ -76,7 +78,24 @@ func openScript(name string, std stdio) (*source.File, error) {
 		}
 		return source.New("stdin", text), nil
 	}
-	text, err := engine.ReadFile(name)
+	// A name alone means the script that comes with probe, whatever lies in the folder
+	// that the command happens to be given in.
+	if filepath.Ext(name) == "" {
+		if text, ok := bundled(name); ok {
+			return source.New(name, text), nil
+		}
+	}
+	var err error
+	if !strings.Contains(name, "/") {
+		err = trust.File(name, trust.Process())
+	}
+	if trust.IsError(err) {
+		return nil, fmt.Errorf("'%s' is not run, since others may change it: %w; './%s' runs it nevertheless", name, err, name)
+	}
+	text := ""
+	if err == nil {
+		text, err = engine.ReadFile(name)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if text, ok := bundled(name); ok {
 			return source.New(name, text), nil

@@ -176,6 +176,7 @@ const (
 	ErrNested     // the saved entry of a ret: probe was missing
 	ErrUnrecorded // a value was used that had not been recorded
 	ErrCPU        // CPU number beyond the per-CPU slots
+	ErrHelper     // a helper that the script asked for failed
 )
 
 // Lowerer is what the records may ask of the lowering.
@@ -192,9 +193,6 @@ type Lowerer interface {
 	// Operand evaluates any expression; byte kinds come as a place and are not
 	// copied.
 	Operand(e hir.Expr) Operand
-	// Into evaluates an expression into local memory of its type's size. All
-	// bytes are written, padding included.
-	Into(e hir.Expr, dst Place)
 	// Copy moves size bytes from a place of any space to local memory.
 	Copy(dst, src Place, size int, at source.Span)
 	// Local returns a place whose bytes can be read with plain loads and given
@@ -218,8 +216,6 @@ type Lowerer interface {
 	// ReadStr reads a NUL-terminated string of at most size bytes with the NUL
 	// and returns its length with the NUL, or a negative errno.
 	ReadStr(dst Place, size ir.Value, addr ir.Value, space types.Space, at source.Span) ir.Value
-	// Load reads a scalar of type t from a place.
-	Load(p Place, t *types.Type, at source.Span) ir.Value
 	// Fail counts a run-time error at the current point.
 	Fail(kind ErrorKind, at source.Span, helper ir.Helper)
 	// FailIf counts an error when x cmp y (64 bits) holds, off the hot path.

@@ -76,7 +76,7 @@ func (a *assembler) finish() (*Code, error) {
 		if fn == nil {
 			continue
 		}
-		fn.info.Start = len(out.Lines)
+		fn.info.Index, fn.info.Start = n, len(out.Lines)
 		for i := range fn.code {
 			r := &fn.code[i]
 			in := a.instruction(r)

@@ -33,6 +33,7 @@ type Code struct {
 // FuncInfo is what became of one function.
 type FuncInfo struct {
 	Name  string
+	Index int // in ir.Prog.Funcs
 	Start int // first raw slot
 	Slots int // length in raw 8-byte slots
 	Stack int // bytes

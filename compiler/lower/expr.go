@@ -17,10 +17,8 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Scalar evaluates an expression of a scalar type to a number.
 func (f *fn) Scalar(e hir.Expr) ir.Value { return f.plain(f.Operand(e)) }
 
-// Into evaluates an expression into local memory of its type's size.
-func (f *fn) Into(e hir.Expr, dst builtin.Place) { f.into(e, dst, true) }
-
-// into is Into; clean says that bytes after the content must be zero too.
+// into evaluates an expression into local memory of its type's size, padding
+// included. clean says that bytes after the content must be zero too.
 func (f *fn) into(e hir.Expr, dst builtin.Place, clean bool) {
 	t := e.Type()
 	if t.IsScalar() {

@@ -7,7 +7,9 @@ import (
 	"probe/lang/hir"
 )
 
-// Loops come in five forms, best first:
+// In programs with branches in loops, or many of them, a turn is a call of a
+// function (outline.go). The loops of other programs, and those whose body needs
+// the context, come in five forms, best first:
 //
 //   - a plain loop, when the number of turns is a small constant and the body
 //     simple: every verifier walks it through. With many branches in the body

@@ -237,7 +237,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 // nothing better: the square of it is how far loops get.
 const (
 	nestedLoops = 2
-	nestedTurns = 512
+	nestedTurns = 256
 )
 
 // times repeats code a constant number of times.
@@ -304,22 +304,22 @@ func (f *fn) whileTurns(s *hir.While) {
 	f.repeat(n, between, s, exitsOf(s.Body))
 }
 
-// pieceWork is the work from which statements become functions, and what goes
-// into one.
-const pieceWork = 1_500
+// pieceLength is how many instructions go into one of the functions that a long
+// block is made of; one that is not twice as long stays whole.
+const pieceLength = 1_500
 
 // pieces lowers the statements of a block, those of a long one in functions.
 func (f *fn) pieces(stmts []hir.Stmt) {
-	if !f.careful || f.deepest() || workOf(stmts) <= 2*pieceWork {
+	if !f.careful || f.deepest() || lengthOf(stmts) <= 2*pieceLength {
 		for _, s := range stmts {
 			f.stmt(s)
 		}
 		return
 	}
 	for i := 0; i < len(stmts); {
-		j, work := i, 0
-		for j < len(stmts) && f.movable(stmts[j]) && work < pieceWork {
-			work += workOf(stmts[j : j+1])
+		j, n := i, 0
+		for j < len(stmts) && f.movable(stmts[j]) && n < pieceLength {
+			n += lengthOf(stmts[j : j+1])
 			j++
 		}
 		if j-i < 2 {
@@ -328,17 +328,12 @@ func (f *fn) pieces(stmts []hir.Stmt) {
 			continue
 		}
 		run := stmts[i:j]
-		for _, s := range run {
-			if v, ok := s.(*hir.SetVar); ok {
-				f.bind(v.Var)
-			}
-		}
-		n := f.outline("piece", 0, func(g *fn) {
+		piece := f.outline("piece", 0, func(g *fn) {
 			for _, s := range run {
 				g.stmt(s)
 			}
 		})
-		f.run(n, exitsOf(&hir.Block{Stmts: run}))
+		f.run(piece, exitsOf(&hir.Block{Stmts: run}))
 		i = j
 	}
 }
@@ -370,10 +365,10 @@ func (f *fn) chain(e *hir.Cond) bool {
 			return false
 		}
 		arms = append(arms, arm{c.C, c.Then})
-		work += 16 + workOfExpr(c.C) + workOfExpr(c.Then)
+		work += 16 + lengthOfExpr(c.C) + lengthOfExpr(c.Then)
 		last = c.Else
 	}
-	if len(arms) < 8 || work <= pieceWork {
+	if len(arms) < 8 || work <= pieceLength {
 		return false
 	}
 	if f.needsCtxExpr(last) {
@@ -382,8 +377,8 @@ func (f *fn) chain(e *hir.Cond) bool {
 	done := f.b.NewBlock("endif")
 	for i := 0; i < len(arms); {
 		j, work := i, 0
-		for j < len(arms) && work < pieceWork {
-			work += 16 + workOfExpr(arms[j].c) + workOfExpr(arms[j].body)
+		for j < len(arms) && work < pieceLength {
+			work += 16 + lengthOfExpr(arms[j].c) + lengthOfExpr(arms[j].body)
 			j++
 		}
 		group := arms[i:j]

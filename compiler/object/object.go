@@ -69,6 +69,8 @@ type Program struct {
 	// Lines maps raw instruction offsets (8-byte slots) to places.
 	Lines []source.Span
 	Insns int // raw length in 8-byte slots
+	// Estimate is how many instructions the verifier is expected to walk.
+	Estimate int
 	// IR is the program for an interpreter, which has no instructions then.
 	IR *ir.Prog
 }

@@ -10,12 +10,15 @@ func Escaped(r Resolver) Resolver { return &escaped{orDefault(r)} }
 
 type escaped struct{ Resolver }
 
-func (*escaped) escapes() bool { return true }
-
 // escapes reports whether values are escaped that are shown with r.
 func escapes(r Resolver) bool {
-	e, ok := r.(interface{ escapes() bool })
-	return ok && e.escapes()
+	switch r := r.(type) {
+	case *escaped:
+		return true
+	case shapes:
+		return escapes(r.Resolver)
+	}
+	return false
 }
 
 func (e *escaped) KSym(addr uint64) string { return Visible(e.Resolver.KSym(addr), false) }
@@ -81,18 +84,23 @@ func Visible(s string, lines bool) string {
 
 // AppendVisible appends Visible of a text.
 func AppendVisible[T string | []byte](dst []byte, s T, lines bool) []byte {
+	from := 0 // what is not appended yet
 	for i := 0; i < len(s); {
+		if c := s[i]; c >= ' ' && c < 0x7f { // nearly all
+			i++
+			continue
+		}
 		n, hidden := char(s, i, lines)
-		if !hidden {
-			dst = append(dst, s[i:i+n]...)
-		} else {
+		if hidden {
+			dst = append(dst, s[from:i]...)
 			for _, c := range []byte(s[i : i+n]) {
 				dst = append(dst, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
 			}
+			from = i + n
 		}
 		i += n
 	}
-	return dst
+	return append(dst, s[from:]...)
 }
 
 func visible(s string, lines bool) bool {

@@ -60,8 +60,6 @@ func (s shapes) Graph(id GraphID, form GraphForm) string {
 	return s.Resolver.Graph(id, form)
 }
 
-func (s shapes) escapes() bool { return escapes(s.Resolver) }
-
 // graphOffsets are where the graphs in values of a type lie.
 func graphOffsets(t *types.Type, at int, out []int) []int {
 	switch {

@@ -70,6 +70,7 @@ type Checked struct {
 	machine machine.Machine
 	view    machine.View
 	opts    CheckOptions
+	said    []*diag.Diagnostic // messages about it
 }
 
 // Parse parses a script. The tree is nil when there are errors.
@@ -143,7 +144,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	if prog == nil || list.HasErrors() {
 		return nil, info, list
 	}
-	c.Program = prog
+	c.Program, c.said = prog, slices.Clone(list.All)
 	return c, info, list
 }
 

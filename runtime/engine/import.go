@@ -11,6 +11,7 @@ import (
 
 	"probe/lang/diag"
 	"probe/lang/source"
+	"probe/runtime/trust"
 	"probe/stdlib"
 )
 
@@ -19,7 +20,9 @@ import (
 type Importer func(from *source.File, path string) (*source.File, error)
 
 // Import finds a file beside the script that imports it, then in the library. A
-// path without an ending may have .pr or .bt.
+// path without an ending may have .pr or .bt. A file that others than the user and
+// root can write or replace is refused (L-IMP-06): what is in it would run with the
+// user's rights.
 func Import(from *source.File, path string) (*source.File, error) {
 	candidates := []string{path}
 	if filepath.Ext(path) == "" {
@@ -34,13 +37,21 @@ func Import(from *source.File, path string) (*source.File, error) {
 		if !filepath.IsAbs(c) {
 			full = filepath.Join(dir, c)
 		}
-		text, err := ReadFile(full)
-		if err == nil {
-			return source.New(full, text), nil
+		st, err := os.Stat(full)
+		if err == nil && st.IsDir() || errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDirectory) {
+		if err := trust.File(full, trust.Process()); err != nil {
+			if trust.IsError(err) {
+				return nil, fmt.Errorf("%s is not imported, since others may change it: %w", full, err)
+			}
 			return nil, reason(err)
 		}
+		text, err := ReadFile(full)
+		if err != nil {
+			return nil, reason(err)
+		}
+		return source.New(full, text), nil
 	}
 	return Library(from, path)
 }

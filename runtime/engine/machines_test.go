@@ -163,3 +163,115 @@ func TestScriptInputs(t *testing.T) {
 		t.Errorf("a script without probes where that is allowed: %v", list.All)
 	}
 }
+
+// Scripts run at the same time on one machine, each with what it asks for.
+func TestRunsAtOnce(t *testing.T) {
+	m := recording.New("file", lookups(50))
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			text := `fgraph:outer:depth=1 { @[graph] = count(); } ret:inner { @n = count(); } end { print(@n); clear(@n); clear(@); }`
+			want := "@n: 50\n"
+			if i%2 == 1 {
+				text, want = `fgraph:outer /retval < 0/ { @e[retval] = count(); } end { print(@e); clear(@e); }`, "@e[-101]: 16\n"
+			}
+			out, messages, res := replayed(t, m, text, engine.CheckOptions{}, engine.RunOptions{})
+			if strings.TrimSpace(out) != strings.TrimSpace(want) || messages != "" || !res.Complete {
+				t.Errorf("got %q and %q, want %q", out, messages, want)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A machine that embeds another one answers in its place where it wants to.
+func TestEmbeddedMachine(t *testing.T) {
+	m := renamed{recording.New("file", lookups(1))}
+	c, list := engine.Build(engine.Script{Name: "test", Text: `ret:other { print(1); }`}, m, engine.CheckOptions{}, engine.CompileOptions{})
+	if c != nil || !strings.Contains(list.Err().Error(), "other") {
+		t.Errorf("got %v", list.All)
+	}
+	if d := m.Refuses(); d == nil || d.Message != "not today" {
+		t.Errorf("Refuses = %v", d)
+	}
+	c, list = engine.Build(engine.Script{Name: "test", Text: `ret:inner { print(1); }`}, m, engine.CheckOptions{}, engine.CompileOptions{})
+	if c == nil {
+		t.Fatal(list.Err())
+	}
+	if _, err := engine.Run(t.Context(), c, engine.RunOptions{}); err == nil || !strings.Contains(err.Error(), "not today") {
+		t.Errorf("Run = %v", err)
+	}
+}
+
+type renamed struct{ *recording.Machine }
+
+func (renamed) Refuses() *diag.Diagnostic {
+	return &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "not today"}
+}
+
+// The functions of a kernel of which only the types are known are those that the
+// types name, whatever this kernel has.
+func TestFilesWithTypesOnly(t *testing.T) {
+	var b btftest.Builder
+	n := b.Int("n", 4, 0)
+	b.Func("open_door", n, btftest.Param{Name: "key", Type: n})
+	b.Func("open_window", n)
+	types := filepath.Join(t.TempDir(), "btf")
+	if err := os.WriteFile(types, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := files.New(files.Options{BTF: types})
+	for text, want := range map[string]string{
+		`kprobe:open_* { @[func] = count(); }`: "", `ret:open_door { print(args.key); }`: "",
+		`kprobe:vfs_read { }`: "no function named vfs_read", `kprobe:ext4:open_door { }`: "module ext4 is not loaded",
+	} {
+		c, list := engine.Check(engine.Script{Name: "test", Text: text}, m, engine.CheckOptions{})
+		if (c != nil) != (want == "") || c == nil && !strings.Contains(list.Err().Error(), want) {
+			t.Errorf("%s: %v, want %q", text, list.All, want)
+		}
+	}
+	var got []string
+	if err := m.List("kprobe:*", func(l machine.Listed) bool { got = append(got, l.Name); return true }); err != nil || strings.Join(got, " ") != "kprobe:open_door kprobe:open_window" {
+		t.Errorf("listed are %q, %v", got, err)
+	}
+}
+
+// smallKeys is a kernel that limits the keys of maps, as those before 5.11.
+type smallKeys struct{ machine.Machine }
+
+func (s smallKeys) View(q machine.Query) machine.View { return smallView{s.Machine.View(q)} }
+
+type smallView struct{ machine.View }
+
+func (smallView) KeyLimit() int { return machine.SmallKey }
+
+// Strings and stacks are made shorter where keys are limited, as far as the script
+// has no sizes of its own; its messages come once.
+func TestSmallKeys(t *testing.T) {
+	m := kernelFiles(t, "key", 4)
+	largest := func(m machine.Machine, config string) (key uint32, c *engine.Compiled, list diag.List) {
+		text := config + `fexit:open_door { args.key + 1; @[str(args.key), kstack] = count(); }`
+		c, list = engine.Build(engine.Script{Name: "test", Text: text}, m, engine.CheckOptions{}, engine.CompileOptions{})
+		if c == nil {
+			t.Fatal(list.Err())
+		}
+		for _, spec := range c.Object.Spec.Maps {
+			key = max(key, spec.KeySize)
+		}
+		return key, c, list
+	}
+	wide, _, first := largest(m, "")
+	small, c, second := largest(smallKeys{m}, "")
+	if wide <= machine.SmallKey || small > machine.SmallKey {
+		t.Errorf("the keys have %d bytes, and %d where %d are allowed", wide, small, machine.SmallKey)
+	}
+	if c.Program.Config["max_strlen"] == "" {
+		t.Error("the shorter strings are not in the configuration")
+	}
+	if len(first.All) == 0 || len(second.All) != len(first.All) {
+		t.Errorf("messages %v, and %v when it was compiled again", first.All, second.All)
+	}
+	if own, _, _ := largest(smallKeys{m}, "config = { max_strlen = 600; } "); own <= 600 {
+		t.Errorf("the script's own size is not kept: keys of %d bytes", own)
+	}
+}

@@ -47,9 +47,8 @@ func lookups(n int) *record.Recording {
 }
 
 // replayed runs a script over a recording and gives its output and messages.
-func replayed(tb testing.TB, rec *record.Recording, script string, check engine.CheckOptions, opts engine.RunOptions) (out, messages string, res engine.Result) {
+func replayed(tb testing.TB, m *recording.Machine, script string, check engine.CheckOptions, opts engine.RunOptions) (out, messages string, res engine.Result) {
 	tb.Helper()
-	m := recording.New("file", rec)
 	compiled, list := engine.Build(engine.Script{Name: "test", Text: script}, m, check, engine.CompileOptions{})
 	if compiled == nil {
 		tb.Fatalf("%s: %v", script, list.Err())
@@ -85,7 +84,7 @@ func BenchmarkReplay(b *testing.B) {
 			rec := lookups(n)
 			b.ReportAllocs()
 			for b.Loop() {
-				replayed(b, rec, script, engine.CheckOptions{}, engine.RunOptions{})
+				replayed(b, recording.New("file", rec), script, engine.CheckOptions{}, engine.RunOptions{})
 			}
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "trees/s")
 		})
@@ -134,7 +133,7 @@ func TestReplay(t *testing.T) {
 				" outer(net=init_net, n=0)   5.0 us  = 0\n └─ nothing                 0.1 us\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			out, messages, _ := replayed(t, lookups(tt.n), "config = { print_maps_on_exit = false; max_strlen = 600 } "+tt.script, tt.env, engine.RunOptions{MaxEvents: tt.max, For: tt.limit})
+			out, messages, _ := replayed(t, recording.New("file", lookups(tt.n)), "config = { print_maps_on_exit = false; max_strlen = 600 } "+tt.script, tt.env, engine.RunOptions{MaxEvents: tt.max, For: tt.limit})
 			if got := strings.TrimRight(out, "\n"); got != strings.TrimRight(tt.want, "\n") || messages != "" {
 				t.Errorf("%s\ngot  %q %s\nwant %q", tt.script, got, messages, tt.want)
 			}
@@ -152,7 +151,7 @@ func TestReplayReceipt(t *testing.T) {
 	trees[3].Calls[0].Flags |= graph.NoEntry
 	trees[3].Lost = 4
 	rec.End.Lost = 2
-	out, messages, res := replayed(t, rec, `fgraph:outer { printf("%d ", retval); } fgraph:outer { printf("p%d ", pid); } fgraph:outer { printf("d%d ", duration); print(graph); exit(); }`,
+	out, messages, res := replayed(t, recording.New("file", rec), `fgraph:outer { printf("%d ", retval); } fgraph:outer { printf("p%d ", pid); } fgraph:outer { printf("d%d ", duration); print(graph); exit(); }`,
 		engine.CheckOptions{}, engine.RunOptions{})
 	if want := "p10 d5000 "; !strings.HasPrefix(out, want) {
 		t.Errorf("got %q, want %q …", out, want)
@@ -168,7 +167,7 @@ func TestReplayReceipt(t *testing.T) {
 	if res.Complete {
 		t.Errorf("result %+v, want an incomplete one", res)
 	}
-	_, messages, res = replayed(t, rec, `fgraph:outer { @[pid, duration, graph] = count(); }`, engine.CheckOptions{}, engine.RunOptions{})
+	_, messages, res = replayed(t, recording.New("file", rec), `fgraph:outer { @[pid, duration, graph] = count(); }`, engine.CheckOptions{}, engine.RunOptions{})
 	for _, want := range []string{
 		"1 call of fgraph:outer was left out (the return was not recorded)",
 		"1 call of fgraph:outer was left out (the entry was not recorded)",
@@ -190,7 +189,7 @@ func TestReplayNested(t *testing.T) {
 	own := rec.Trees[0].Sub(1)
 	own.Args = rec.Trees[0].Args
 	rec.Trees = append(rec.Trees, own)
-	out, _, _ := replayed(t, rec, `ret:inner { printf("ret "); } call:inner { printf("call "); } ret:leaf { printf("leaf "); } fgraph:inner { printf("tree "); }`, engine.CheckOptions{}, engine.RunOptions{})
+	out, _, _ := replayed(t, recording.New("file", rec), `ret:inner { printf("ret "); } call:inner { printf("call "); } ret:leaf { printf("leaf "); } fgraph:inner { printf("tree "); }`, engine.CheckOptions{}, engine.RunOptions{})
 	if want := "call leaf ret tree call leaf ret "; !strings.HasPrefix(out, want) {
 		t.Errorf("got %q, want %q", out, want)
 	}
@@ -210,7 +209,7 @@ func TestReplayTwins(t *testing.T) {
 		twin.Calls[0].T0, twin.Calls[0].T1 = twin.Calls[0].T0+100, twin.Calls[0].T1+int64(100*n)
 		rec.Trees = append(rec.Trees, twin)
 	}
-	out, messages, _ := replayed(t, rec, `fgraph:outer:only=nothing { print(graph); } fgraph:outer:only=inner { printf("%d\n", args.n); print(graph); } ret:outer { @ = count(); }`, engine.CheckOptions{}, engine.RunOptions{})
+	out, messages, _ := replayed(t, recording.New("file", rec), `fgraph:outer:only=nothing { print(graph); } fgraph:outer:only=inner { printf("%d\n", args.n); print(graph); } ret:outer { @ = count(); }`, engine.CheckOptions{}, engine.RunOptions{})
 	want := ""
 	for n := range 2 {
 		width := []string{" outer        4.9 us  = 0\n └─ nothing   0.1 us\n0\n", " outer        5.0 us  = 1\n └─ nothing   0.1 us\n1\n"}[n]
@@ -239,7 +238,7 @@ func TestReplayPattern(t *testing.T) {
 // Shapes are few however many calls there are.
 func TestReplayShapes(t *testing.T) {
 	const n = 5000 // more than max_map_keys
-	out, messages, _ := replayed(t, lookups(n), `fgraph:outer:depth=1 { @[graph, is_err(retval)] = count(); @n[nsecs] = 1; } end { print(len(@n)); clear(@n); }`, engine.CheckOptions{}, engine.RunOptions{})
+	out, messages, _ := replayed(t, recording.New("file", lookups(n)), `fgraph:outer:depth=1 { @[graph, is_err(retval)] = count(); @n[nsecs] = 1; } end { print(len(@n)); clear(@n); }`, engine.CheckOptions{}, engine.RunOptions{})
 	if !strings.Contains(out, "└─ nothing, false]: 3334\n") || !strings.Contains(out, "└─ nothing, true]: 1666\n") {
 		t.Errorf("got %s", out)
 	}
@@ -250,7 +249,7 @@ func TestReplayShapes(t *testing.T) {
 
 // Programs that do not end are stopped, and loops are bounded as in kernels.
 func TestReplayLoop(t *testing.T) {
-	out, messages, _ := replayed(t, lookups(1), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, engine.CheckOptions{}, engine.RunOptions{})
+	out, messages, _ := replayed(t, recording.New("file", lookups(1)), `fgraph:outer { $i = 0; while (1) { $i++; } printf("%d", $i > 1000); }`, engine.CheckOptions{}, engine.RunOptions{})
 	if !strings.HasPrefix(out, "1") || !strings.Contains(messages, "1 loop in fgraph:outer was cut short") {
 		t.Errorf("got %q and %s", out, messages)
 	}

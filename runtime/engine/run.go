@@ -87,8 +87,9 @@ type RunOptions struct {
 
 // Run runs a script to its end: that of ctx, of the time or the events that it
 // is given, of the process that it is limited to, or its own. What is in the
-// buffers when ctx ends is still shown.
-func Run(ctx context.Context, c *Compiled, o RunOptions) (Result, error) {
+// buffers when ctx ends is still shown. Without a Sink, output that could not be
+// written is an error.
+func Run(ctx context.Context, c *Compiled, o RunOptions) (res Result, err error) {
 	if d := c.machine.Refuses(); d != nil {
 		return Result{}, &LoadError{Diag: d, Early: true}
 	}
@@ -96,7 +97,11 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer done()
+	defer func() {
+		if closeErr := done(); err == nil {
+			err = closeErr
+		}
+	}()
 	switch v := c.view.(type) {
 	case *recording.View:
 		player, err := v.Play(c.Object, o.For)
@@ -125,7 +130,7 @@ func noKernel() error {
 
 // session are the options of a session on a machine. done ends the sink that
 // was made here.
-func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func(), err error) {
+func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
 		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
 		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
@@ -136,13 +141,13 @@ func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func
 	if opts.Resolver == nil {
 		opts.Resolver = NewResolver(m)
 	}
-	done = func() {}
+	done = func() error { return nil }
 	if opts.Sink == nil {
 		p, err := sink.New("text", sink.Config{})
 		if err != nil {
 			return opts, nil, err
 		}
-		opts.Sink, done = p, func() { _ = p.Close() }
+		opts.Sink, done = p, p.Close
 	}
 	return opts, done, nil
 }

@@ -27,6 +27,15 @@ const (
 	giveUp      = 60 * time.Second
 )
 
+// How many of the compiler's estimates have to be within a factor of two of what
+// the verifier walks. The others are programs with ranges of numbers that the
+// estimate does not follow, and programs that end at once. A few instructions more
+// or less do not count.
+const (
+	nearPercent   = 90
+	estimateSlack = 50
+)
+
 // count is how many generated scripts are loaded on each kernel: PROBE_SCRIPTS,
 // or few.
 func count(t *testing.T) int {
@@ -175,6 +184,9 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			s.add(r)
 		}
 		t.Log(s)
+		if s.near < s.programs*nearPercent/100 {
+			t.Errorf("the estimates of %d of %d programs are within a factor of two of what the verifier walked, want %d %%", s.near, s.programs, nearPercent)
+		}
 	})
 }
 
@@ -209,6 +221,7 @@ type summary struct {
 	scripts, programs, most int
 	verified                []int
 	longest                 time.Duration
+	near                    int // estimates within a factor of two
 }
 
 func (s *summary) add(r Result) {
@@ -216,6 +229,9 @@ func (s *summary) add(r Result) {
 	for _, p := range r.Programs {
 		s.programs++
 		s.verified = append(s.verified, p.Verified)
+		if e := p.Estimate; e >= p.Verified/2 && e <= 2*p.Verified+estimateSlack {
+			s.near++
+		}
 		s.most, s.longest = max(s.most, p.Verified), max(s.longest, p.Time)
 	}
 }
@@ -227,7 +243,8 @@ func (s summary) String() string {
 	if n := len(s.verified); n > 0 {
 		median = s.verified[n/2]
 	}
-	return fmt.Sprintf("%d scripts, %d programs; verified: median %d, most %d; longest load %v", s.scripts, s.programs, median, s.most, s.longest)
+	return fmt.Sprintf("%d scripts, %d programs; verified: median %d, most %d; longest load %v; %d estimates within a factor of two",
+		s.scripts, s.programs, median, s.most, s.longest, s.near)
 }
 
 // TestSame: a seed stands for one script.

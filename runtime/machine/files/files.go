@@ -15,16 +15,17 @@ import (
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/machine/live/symbol"
 )
 
-// Options name the files. What no file says is asked of this machine: its
-// types, its list of functions, its tracepoints.
+// Options name the files, of which there has to be one. What no file says is
+// asked of this machine: the types where only functions are listed, and the
+// tracepoints.
 type Options struct {
 	// BTF is a file with the raw BTF of the kernel.
 	BTF string
 	// Traceable is a file with the names of the functions that can be traced, one
-	// a line, each followed by its module in brackets if it has one.
+	// a line, each followed by its module in brackets if it has one. Without it
+	// they are those that the types in BTF name.
 	Traceable string
 	// Without names mechanisms that are left alone: see provider.Mechanisms.
 	Without []string
@@ -40,9 +41,13 @@ var _ machine.Machine = (*Machine)(nil)
 
 // New makes the machine. It reads nothing yet.
 func New(o Options) *Machine {
-	symbols := symbol.NewKernel()
-	k := kernel.New(kernel.Options{BTF: o.BTF, Symbols: symbols})
-	opts := provider.Options{Traceable: o.Traceable, Aliases: symbols.Aliases}
+	k := kernel.New(kernel.Options{BTF: o.BTF})
+	opts := provider.Options{Traceable: o.Traceable, Elsewhere: o.BTF != "" || o.Traceable != ""}
+	if o.BTF != "" && o.Traceable == "" {
+		opts.Functions = func(yield func(name, module string) bool) error {
+			return k.Funcs("", func(name string) bool { return yield(name, "") })
+		}
+	}
 	opts.Leave(o.Without)
 	return &Machine{kernel: k, probes: provider.New(k, opts)}
 }

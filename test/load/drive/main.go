@@ -36,14 +36,15 @@ func main() {
 	limit := flag.Duration("limit", 30*time.Second, "give up loading a program after `this long`")
 	without := flag.String("without", "", "compile as if the kernel had none of `may_goto,loop,for_each_map_elem`")
 	log := flag.Bool("log", false, "show the verifier's log of what is refused")
+	dump := flag.String("dump", "", "show this `stage` of each program on standard error: ir-lowered, ir, bpf")
 	flag.Parse()
-	if err := drive(*limit, *without, *log); err != nil {
+	if err := drive(*limit, *without, *dump, *log); err != nil {
 		fmt.Fprintln(os.Stderr, "drive:", err)
 		os.Exit(1)
 	}
 }
 
-func drive(limit time.Duration, without string, log bool) error {
+func drive(limit time.Duration, without, dump string, log bool) error {
 	m := newLoader(strings.Split(without, ","))
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
@@ -53,7 +54,7 @@ func drive(limit time.Duration, without string, log bool) error {
 		if err := json.Unmarshal(in.Bytes(), &j); err != nil {
 			return err
 		}
-		d := driver{m: m, limit: limit, log: log}
+		d := driver{m: m, limit: limit, log: log, dump: dump}
 		if err := out.Encode(d.do(j)); err != nil {
 			return err
 		}
@@ -116,6 +117,7 @@ type driver struct {
 	m     *loader
 	limit time.Duration
 	log   bool
+	dump  string // stage to show
 }
 
 func (d *driver) do(j load.Job) load.Result {
@@ -136,11 +138,18 @@ func (d *driver) do(j load.Job) load.Result {
 
 func (d *driver) compile(j load.Job) (*object.Object, diag.List) {
 	script := engine.Script{Name: j.Name, Text: j.Text, Import: engine.Library}
-	c, list := engine.Build(script, d.m, engine.CheckOptions{Unsafe: true, Config: d.config(), Empty: true}, engine.CompileOptions{})
+	c, list := engine.Build(script, d.m, engine.CheckOptions{Unsafe: true, Config: d.config(), Empty: true}, engine.CompileOptions{Dump: d.show})
 	if c == nil {
 		return nil, list
 	}
 	return c.Object, list
+}
+
+// show prints a stage of a program, if it is the one that was asked for.
+func (d *driver) show(stage, program, text string) {
+	if stage == d.dump {
+		fmt.Fprintf(os.Stderr, "%s\n%s\n", program, text)
+	}
 }
 
 // config makes strings short where the keys of maps are limited, as probe does.
@@ -179,7 +188,7 @@ func (d *driver) load(obj *object.Object, r *load.Result) error {
 }
 
 func (d *driver) one(p *object.Program, obj *object.Object, maps map[string]*ebpf.Map) load.Program {
-	out := load.Program{Name: p.Site.Name, Insns: p.Insns}
+	out := load.Program{Name: p.Site.Name, Insns: p.Insns, Estimate: p.Estimate}
 	ctx, cancel := context.WithTimeout(context.Background(), d.limit)
 	defer cancel()
 	began := time.Now()

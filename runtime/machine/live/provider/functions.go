@@ -47,18 +47,25 @@ func (s *Set) traceable() ([]fn, error) {
 			s.funcs.list, s.funcs.err = readTraceable(s.opts.Traceable)
 			return
 		}
-		t, err := s.k.Tracefs()
-		if err == nil {
-			list := make([]fn, 0, 50000)
-			err = t.Functions(func(name, module string) bool {
-				list = append(list, fn{name, module})
-				return true
-			})
-			s.funcs.list = list
+		each := s.opts.Functions
+		if each == nil {
+			t, err := s.k.Tracefs()
+			if err != nil {
+				s.funcs.err = err
+				return
+			}
+			each = t.Functions
 		}
+		list := make([]fn, 0, 50000)
+		err := each(func(name, module string) bool {
+			list = append(list, fn{name, module})
+			return true
+		})
 		if err != nil {
-			s.funcs.list, s.funcs.err = nil, err
+			s.funcs.err = err
+			return
 		}
+		s.funcs.list = list
 	})
 	return s.funcs.list, s.funcs.err
 }
@@ -91,7 +98,7 @@ func readTraceable(path string) ([]fn, error) {
 func (s *Set) denied(name string) bool {
 	s.funcs.denyOnce.Do(func() {
 		s.funcs.deny = map[string]bool{}
-		if t, err := s.k.Tracefs(); err == nil {
+		if t, err := s.k.Tracefs(); err == nil && !s.opts.Elsewhere {
 			// A list that cannot be read costs a clear message later, no more.
 			_ = t.Blacklist(func(name string) bool {
 				s.funcs.deny[strings.Clone(name)] = true

@@ -80,6 +80,12 @@ type Options struct {
 	Traceable string
 	// NoMulti leaves multi links alone (--no-feature kprobe_multi).
 	NoMulti bool
+	// Functions lists the functions that can be traced, in place of the kernel's
+	// list and of a file; nil reads these. module is "" for the kernel itself.
+	Functions func(yield func(name, module string) bool) error
+	// Elsewhere says that the kernel is not the one that runs here: it has the
+	// functions that are listed, and the modules that these belong to.
+	Elsewhere bool
 	// Symbols lists the functions of the kernel, traceable or not; nil reads
 	// kallsyms.
 	Symbols func(yield func(name, module string) bool) error
@@ -127,6 +133,10 @@ type Set struct {
 
 // New makes a Set. It reads nothing.
 func New(k *kernel.Kernel, opts Options) *Set {
+	s := &Set{k: k, funcs: &functions{}}
+	if opts.Elsewhere {
+		opts.Symbols, opts.Loaded = s.listSymbols, s.hasModule
+	}
 	if opts.Symbols == nil {
 		opts.Symbols = symbol.TextSymbols
 	}
@@ -136,7 +146,25 @@ func New(k *kernel.Kernel, opts Options) *Set {
 	if opts.Loaded == nil {
 		opts.Loaded = moduleLoaded
 	}
-	return &Set{k: k, opts: opts, funcs: &functions{}}
+	s.opts = opts
+	return s
+}
+
+// listSymbols is Options.Symbols of a kernel of which nothing but a list is known.
+func (s *Set) listSymbols(yield func(name, module string) bool) error {
+	list, err := s.traceable()
+	for _, f := range list {
+		if !yield(f.name, f.module) {
+			break
+		}
+	}
+	return err
+}
+
+// hasModule is Options.Loaded of such a kernel.
+func (s *Set) hasModule(module string) bool {
+	list, err := s.traceable()
+	return err != nil || slices.ContainsFunc(list, func(f fn) bool { return f.module == module })
 }
 
 // Script is the Set for one script, or for one interactive session. It shares
