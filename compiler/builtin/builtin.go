@@ -176,6 +176,7 @@ const (
 	ErrNested     // the saved entry of a ret: probe was missing
 	ErrUnrecorded // a value was used that had not been recorded
 	ErrCPU        // CPU number beyond the per-CPU slots
+	ErrHelper     // a helper that the script asked for failed
 )
 
 // Lowerer is what the records may ask of the lowering.

@@ -226,7 +226,7 @@ func printable(r rune) rune {
 
 // answers is the file with what the tested kernels answer. The guests compare
 // it with the kernels (package runtime/machine/live/feature).
-const answers = "runtime/machine/live/feature/testdata/kernels.txt"
+const answers = "runtime/machine/live/feature/kernels.txt"
 
 // featureTable lists the features with the tested kernels that have them.
 func featureTable(root string) (string, error) {

@@ -161,7 +161,7 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			}
 		}
 		res, err := g.Run(t.Context(), guest.Cmd{
-			Args:    []string{"/bin/drive", "-limit", giveUp.String()},
+			Args:    []string{"/bin/drive", "-limit", giveUp.String(), "-kernel", kernel},
 			Stdin:   in.String(),
 			Timeout: time.Duration(len(list))*2*time.Second + 10*time.Minute,
 		})
@@ -177,6 +177,9 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			t.Run(r.Name, func(t *testing.T) {
 				check(t, kernel, r, list[i].Text)
 				judge(t, r)
+				if r.Told != r.Code {
+					t.Errorf("probe check --kernel %s says %q, the kernel itself %q", kernel, r.Told, r.Code)
+				}
 				if t.Failed() {
 					t.Logf("%s", list[i].Text)
 				}
