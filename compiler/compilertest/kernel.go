@@ -120,7 +120,8 @@ func (k *Kernel) returns(s *hir.Site) {
 // graph is the plan of an fgraph: probe. The tracer records, or with config
 // fgraph = bpf programs at the functions below f: one at both ends of g and h;
 // with config attach = kprobe two for both; with config attach = fentry two for
-// each of them; with config attach = multi one that asks the kernel for arguments.
+// each of them; with config attach = multi one that asks the kernel for
+// arguments.
 func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 	has := func(option string) bool {
 		return slices.ContainsFunc(r.Parts, func(p hir.Part) bool { return p.Text == option })
@@ -177,8 +178,8 @@ func (k *Kernel) Check(script string) (*hir.Script, diag.List) {
 // TargetNames are the names of Targets, the oldest first.
 var TargetNames = []string{"old", "mid", "new"}
 
-// Targets are kernels at both ends and one between: "old" has nothing later than
-// 5.10, "mid" the helpers of 6.1, "new" everything.
+// Targets are kernels at both ends and one between: "old" has nothing later
+// than 5.10, "mid" the helpers of 6.1, "new" everything.
 func Targets() map[string]*target.Target {
 	mid := []target.Feature{target.TaskBTF, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc}
 	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime)

@@ -57,9 +57,9 @@ type change struct {
 	New  string `json:"new"`
 }
 
-// written tells whether the value of a file is the one that was written. The
-// size of a buffer is rounded up to whole pages, without their headers; lists of
-// threads follow the threads that start and end. partial tells that there is
+// written reports whether the value of a file is the one that was written. The
+// size of a buffer is rounded up to whole pages, without their headers; lists
+// of threads follow the threads that start and end. partial tells that there is
 // more than what is in now, and applied that writing had ended.
 func (c *change) written(now string, partial, applied bool) bool {
 	switch {
@@ -75,7 +75,7 @@ func (c *change) written(now string, partial, applied bool) bool {
 	return err1 == nil && err2 == nil && n >= asked && n < asked+128
 }
 
-// subset tells whether all lines of a are lines of b.
+// subset reports whether all lines of a are lines of b.
 func subset(a, b string) bool {
 	in := map[string]bool{"": true}
 	for name := range strings.SplitSeq(b, "\n") {
@@ -89,9 +89,9 @@ func subset(a, b string) bool {
 	return true
 }
 
-// threads tells the lists of threads. When all threads of one have ended it is
-// empty, and still is a list, which no thread is in: not the same as no list,
-// although the names in it are.
+// threads reports whether the file is a list of threads. When all threads of
+// one have ended it is empty, and still is a list, which no thread is in: not
+// the same as no list, although the names in it are.
 func (c *change) threads() bool {
 	return c.File == "set_ftrace_pid" || c.File == "set_ftrace_notrace_pid"
 }
@@ -153,7 +153,7 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// readJournal gives the journal of a folder, nil when there is none.
+// readJournal returns the journal of a folder, nil when there is none.
 func readJournal(dir string) (*journal, error) {
 	path := filepath.Join(dir, journalFile)
 	text, err := os.ReadFile(path)
@@ -185,10 +185,11 @@ func bootID() string {
 // definitions is the file that takes definitions of events and their removal.
 const definitions = "dynamic_events"
 
-// path is a file below the tracing directory.
+// path returns a file below the tracing directory.
 func (j *journal) path(name string) string { return filepath.Join(j.Tracing, name) }
 
-// base is the directory that has the tracer's files: the instance, or the top.
+// base returns the directory that has the tracer's files: the instance, or the
+// top.
 func (j *journal) base() string {
 	if j.Instance == "" {
 		return j.Tracing
@@ -196,9 +197,9 @@ func (j *journal) base() string {
 	return filepath.Join(j.Tracing, "instances", j.Instance)
 }
 
-// undo puts back what the journal in a folder changed. It tells what it had to leave
-// because somebody changed it meanwhile; the error is about what could not be
-// put back at all, and everything possible is done in spite of it.
+// undo puts back what the journal in a folder changed. It tells what it had to
+// leave because somebody changed it meanwhile; the error is about what could
+// not be put back at all, and everything possible is done in spite of it.
 func (j *journal) undo(dir string) (left []string, err error) {
 	var errs []error
 	fail := func(what string, err error) {

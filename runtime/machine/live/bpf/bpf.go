@@ -59,14 +59,14 @@ func bytesPtr(b []byte) ptr {
 	return ptr(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
 }
 
-// cstring is s with the end mark of C. The caller keeps it alive.
+// cstring returns s with the end mark of C. The caller keeps it alive.
 func cstring(s string) []byte {
 	b := make([]byte, len(s)+1)
 	copy(b, s)
 	return b
 }
 
-// objName is the name of a program as the kernel takes it: 15 bytes of
+// objName returns the name of a program as the kernel takes it: 15 bytes of
 // [A-Za-z0-9_.].
 func objName(s string) (n [16]byte) {
 	for i := 0; i < len(s) && i < len(n)-1; i++ {
@@ -140,7 +140,7 @@ type linkInfo struct {
 	U                [64]byte
 }
 
-// Missed is how many events the kernel could not deliver: returns of a
+// Missed returns how many events the kernel could not deliver: returns of a
 // kretprobe without a free slot, or calls while another probe ran on the CPU.
 // ok is false when this kernel does not tell (before 6.7).
 func (l *Link) Missed() (n uint64, ok bool) {

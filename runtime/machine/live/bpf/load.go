@@ -55,17 +55,18 @@ const slowVerify = time.Second
 // LoadError is a program that the kernel refused.
 type LoadError struct {
 	Err error
-	// Log is the verifier's; empty when the refusal came before it ran. The lines
-	// with instructions are missing where verifying again would have taken long.
+	// Log is the verifier's; empty when the refusal came before it ran. The
+	// lines with instructions are missing where verifying again would have
+	// taken long.
 	Log string
 	// Verified is what the verifier had done when it refused.
 	Verified Verified
 }
 
-// Error is the reason without the log.
+// Error returns the reason without the log.
 func (e *LoadError) Error() string { return "load program: " + e.Err.Error() }
 
-// Unwrap gives the errno.
+// Unwrap returns the errno.
 func (e *LoadError) Unwrap() error { return e.Err }
 
 // loadAttr is the part of union bpf_attr that BPF_PROG_LOAD reads, up to what
@@ -92,7 +93,8 @@ const maxLog = 1<<24 - 1
 
 // Load checks and loads one program. Loads of maps are resolved by name in
 // maps. The error is a *LoadError when the kernel refused, and the context's
-// when that ended while the kernel was at it: the verifier gives up at a signal.
+// when that ended while the kernel was at it: the verifier gives up at a
+// signal.
 func Load(ctx context.Context, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map, opts LoadOptions) (*Prog, error) {
 	insns := make(asm.Instructions, len(spec.Instructions))
 	copy(insns, spec.Instructions)
@@ -164,7 +166,7 @@ const (
 	briefLog = 1 << 13
 )
 
-// cut is a log up to its NUL.
+// cut returns a log up to its NUL.
 func cut(buf []byte) string {
 	if n := bytes.IndexByte(buf, 0); n >= 0 {
 		buf = buf[:n]
@@ -211,8 +213,8 @@ func verify(ctx context.Context, attr *loadAttr, size int) string {
 // is not wanted any more: one that comes before the system call is lost.
 const interrupt = 5 * time.Millisecond
 
-// progLoad is BPF_PROG_LOAD. The verifier ends with EAGAIN when its thread has a
-// signal, which may have come for any reason: only the context's end counts.
+// progLoad is BPF_PROG_LOAD. The verifier ends with EAGAIN when its thread has
+// a signal, which may have come for any reason: only the context's end counts.
 func progLoad(ctx context.Context, attr *loadAttr) (int, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -292,10 +294,11 @@ func funcInfo(insns asm.Instructions, attr *loadAttr) (*extInfo, error) {
 	return e, nil
 }
 
-// FD is the file descriptor.
+// FD returns the file descriptor.
 func (p *Prog) FD() int { return p.fd }
 
-// Close gives the program up; it lives on while it is attached.
+// Close closes the program's descriptor. The program stays loaded while a link
+// holds it.
 func (p *Prog) Close() error {
 	if p.fd < 0 {
 		return nil

@@ -39,7 +39,7 @@ type batchAttr struct {
 	elem, flags  uint64
 }
 
-// ValueBytes is how many bytes the kernel gives for one value: for per-CPU
+// ValueBytes returns how many bytes the kernel gives for one value: for per-CPU
 // maps one cell for each possible CPU, each rounded up to 8 bytes.
 func ValueBytes(m *ebpf.Map) (total, stride int, err error) {
 	size := int(m.ValueSize())

@@ -22,7 +22,7 @@ var (
 	ErrNoUprobes = errors.New("this kernel has no uprobes (CONFIG_UPROBE_EVENTS is off)")
 )
 
-// eventSource is the type number of a dynamic perf event source.
+// eventSource returns the type number of a dynamic perf event source.
 func eventSource(name string, missing error) (uint32, error) {
 	b, err := os.ReadFile("/sys/bus/event_source/devices/" + name + "/type")
 	if errors.Is(err, os.ErrNotExist) {
@@ -68,13 +68,13 @@ func AttachKprobe(p *Prog, symbol string, offset uint64, ret bool) (*Link, error
 	return attachPerf(p, fd, linkKprobe)
 }
 
-// semaphoreShift is where the offset of a semaphore lies in the configuration of
-// a uprobe (UPROBE_EVENT's format ref_ctr_offset, kernel/events/core.c).
+// semaphoreShift is where the offset of a semaphore lies in the configuration
+// of a uprobe (UPROBE_EVENT's format ref_ctr_offset, kernel/events/core.c).
 const semaphoreShift = 32
 
 // AttachUprobe attaches to a file offset of a binary, or to the return of the
-// function that starts there; pid 0 means every process. semaphore is the offset
-// in the file of a counter that the kernel raises meanwhile, 0 for none.
+// function that starts there; pid 0 means every process. semaphore is the
+// offset in the file of a counter that the kernel raises meanwhile, 0 for none.
 func AttachUprobe(p *Prog, path string, offset, semaphore uint64, pid int, ret bool) (*Link, error) {
 	typ, err := eventSource("uprobe", ErrNoUprobes)
 	if err != nil {
@@ -169,9 +169,9 @@ type Breakpoint struct {
 	PID  int    // 0 for every process
 }
 
-// AttachBreakpoint attaches to an address on each of the CPUs, or in all threads
-// of a process. The error is ENOSPC when the registers of the processor do not
-// suffice.
+// AttachBreakpoint attaches to an address on each of the CPUs, or in all
+// threads of a process. The error is ENOSPC when the registers of the processor
+// do not suffice.
 func AttachBreakpoint(p *Prog, b Breakpoint, cpus []int) (*Link, error) {
 	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_BREAKPOINT, Bp_type: b.Type, Ext1: b.Addr, Ext2: b.Len, Sample: 1}
 	type place struct{ pid, cpu int }
@@ -228,7 +228,7 @@ func OnlineCPUs() ([]int, error) {
 	return parseCPUs(strings.TrimSpace(string(b)))
 }
 
-// PossibleCPUs is the number of CPUs that programs may ever run on.
+// PossibleCPUs returns the number of CPUs that programs may ever run on.
 func PossibleCPUs() (int, error) {
 	b, err := os.ReadFile("/sys/devices/system/cpu/possible")
 	if err != nil {

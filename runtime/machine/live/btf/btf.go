@@ -32,13 +32,15 @@ type ID uint32
 
 // Errors that callers tell apart with errors.Is.
 var (
-	// ErrMalformed is wrapped by every error about a blob that breaks the format.
+	// ErrMalformed is wrapped by every error about a blob that breaks the
+	// format.
 	ErrMalformed = errors.New("malformed BTF")
 	// ErrBigEndian is returned for a blob written on a big-endian machine.
 	ErrBigEndian = errors.New("big-endian BTF is not supported")
 	// ErrNoBTF is wrapped when the kernel or a module offers no BTF at all.
 	ErrNoBTF = errors.New("no BTF")
-	// ErrNoSize is wrapped by Size for types that occupy no memory of their own.
+	// ErrNoSize is wrapped by Size for types that occupy no memory of their
+	// own.
 	ErrNoSize = errors.New("type has no size")
 )
 
@@ -190,7 +192,7 @@ func (s *Spec) scan() error {
 	return nil
 }
 
-// unknownSize is the length of a type of a kind this reader does not know,
+// unknownSize returns the length of a type of a kind this reader does not know,
 // taken from the layout section that newer blobs carry.
 func (s *Spec) unknownSize(kind Kind, info uint32) (uint, bool) {
 	at := int(kind) * 4
@@ -201,13 +203,13 @@ func (s *Spec) unknownSize(kind Kind, info uint32) (uint, bool) {
 	return n, n%4 == 0
 }
 
-// end is the first number after the types of this blob.
+// end returns the first number after the types of this blob.
 func (s *Spec) end() ID { return s.firstID + ID(len(s.offsets)) }
 
-// Len is the number of types, void and the types of the base included.
+// Len returns the number of types, void and the types of the base included.
 func (s *Spec) Len() int { return int(s.end()) }
 
-// Base is the Spec this split Spec builds on, or nil.
+// Base returns the Spec this split Spec builds on, or nil.
 func (s *Spec) Base() *Spec { return s.base }
 
 // entry finds the owner of a type, its kind and its bytes from the common

@@ -43,7 +43,7 @@ var kindNames = [...]string{
 	"float", "declaration tag", "type tag", "enum64",
 }
 
-// String is the kind in words.
+// String returns the kind in words.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]

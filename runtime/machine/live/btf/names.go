@@ -105,8 +105,8 @@ func (s *Spec) find(kind Kind, name string, yield func(ID) bool) {
 	}
 }
 
-// next is the inner loop of a search: the index of the first type at or after
-// from that bears the name, or the length of the list.
+// next returns the inner loop of a search: the index of the first type at or
+// after from that bears the name, or the length of the list.
 func (s *Spec) next(list []uint32, from int, name string) int {
 	if s.base != nil {
 		// A module's types may bear names out of the kernel's strings.

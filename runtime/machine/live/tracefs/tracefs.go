@@ -88,10 +88,10 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// Dir is the tracing directory.
+// Dir returns the tracing directory.
 func (t *FS) Dir() string { return t.dir }
 
-// Path is the path of a file below the tracing directory.
+// Path returns the path of a file below the tracing directory.
 func (t *FS) Path(elem ...string) string {
 	return filepath.Join(t.dir, filepath.Join(elem...))
 }
@@ -126,7 +126,7 @@ func (t *FS) ReadFormat(category, event string) (*Format, error) {
 	return f, nil
 }
 
-// EventID is the number by which perf_event_open knows an event.
+// EventID returns the number by which perf_event_open knows an event.
 func (t *FS) EventID(category, event string) (int, error) {
 	b, err := t.eventFile(category, event, "id")
 	if err != nil {
