@@ -115,7 +115,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperKtimeTaiNS:      {"ktime_get_tai_ns", 0, ReadsTime, Scalar, "it does not hold the TAI clock"},
 }
 
-// Effect tells what the instruction may do.
+// Effect reports what the instruction may do.
 func (i *Ins) Effect() Effect {
 	switch i.Op {
 	case OpLoad:
