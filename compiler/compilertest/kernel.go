@@ -6,7 +6,6 @@ package compilertest
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"probe/compiler/target"
 	"probe/lang/check"
@@ -117,10 +116,10 @@ func (k *Kernel) returns(s *hir.Site) {
 	s.Ret, s.Entry = &ret, &entry
 }
 
-// graph is the plan of an fgraph: probe. The tracer records, or with config
-// fgraph = bpf programs at the functions below f: one at both ends of g and h;
-// with config attach = kprobe two for both; with config attach = fentry two for
-// each of them; with config attach = multi one that asks the kernel for
+// graph returns the plan of an fgraph: probe. The tracer records, or with
+// config fgraph = bpf programs at the functions below f: one at both ends of g
+// and h; with config attach = kprobe two for both; with config attach = fentry
+// two for each of them; with config attach = multi one that asks the kernel for
 // arguments.
 func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 	has := func(option string) bool {
@@ -171,15 +170,15 @@ func (k *Kernel) Check(script string) (*hir.Script, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Unsafe: strings.Contains(script, "system(")})
+	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Unsafe: true})
 	return prog, list
 }
 
 // TargetNames are the names of Targets, the oldest first.
 var TargetNames = []string{"old", "mid", "new"}
 
-// Targets are kernels at both ends and one between: "old" has nothing later
-// than 5.10, "mid" the helpers of 6.1, "new" everything.
+// Targets are kernels at both ends and one between: "old" has nothing later than
+// 5.10, "mid" the helpers of 6.1, "new" everything.
 func Targets() map[string]*target.Target {
 	mid := []target.Feature{target.TaskBTF, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc}
 	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime)
