@@ -15,6 +15,7 @@ import (
 	"probe/runtime/machine"
 	"probe/runtime/machine/files"
 	"probe/runtime/machine/live"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/trust"
 	"probe/scripts"
 )
@@ -23,7 +24,14 @@ import (
 func (o *options) machine() machine.Machine {
 	without := strings.Split(o.noFeature, ",")
 	if o.anotherKernel() {
-		return files.New(files.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
+		opts := files.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without}
+		if o.kernel != "" {
+			opts.Features, _ = feature.Tested(o.kernel) // setKernel has looked
+			if !feature.LargeKeys(o.kernel) {
+				opts.KeyLimit = machine.SmallKey
+			}
+		}
+		return files.New(opts)
 	}
 	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
 }
@@ -33,7 +41,7 @@ func (o *options) machine() machine.Machine {
 func (o *options) anotherKernel() bool {
 	switch o.command.Name {
 	case "check", "dump", "ls":
-		return o.traceable != "" || o.btfFile != ""
+		return o.traceable != "" || o.btfFile != "" || o.kernel != ""
 	}
 	return false
 }

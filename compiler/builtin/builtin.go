@@ -149,10 +149,10 @@ type Place struct {
 	Ctx bool
 }
 
-// At is the place off bytes further on.
+// At returns the place off bytes further on.
 func (p Place) At(off int) Place { p.Off += off; return p }
 
-// Plain tells whether the place can be read with plain loads.
+// Plain reports whether the place can be read with plain loads.
 func (p Place) Plain() bool { return p.Space == types.Local || p.Direct || p.Ctx }
 
 // ErrorKind is a run-time error that is counted where it happens.
@@ -176,6 +176,7 @@ const (
 	ErrNested     // the saved entry of a ret: probe was missing
 	ErrUnrecorded // a value was used that had not been recorded
 	ErrCPU        // CPU number beyond the per-CPU slots
+	ErrHelper     // a helper that the script asked for failed
 )
 
 // Lowerer is what the records may ask of the lowering.

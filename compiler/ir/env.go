@@ -111,9 +111,6 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 		return e.loop(a, cb)
 	case HelperForEachMapElem:
 		return e.forEach(a, cb)
-	case HelperSendSignal:
-		e.Log = append(e.Log, fmt.Sprintf("signal %d", a[0]))
-		return 0, nil
 	case HelperGetStackID:
 		return 42, nil
 	case HelperGetStack:
@@ -123,6 +120,11 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 		}
 		copy(b, kernelBytes(KernelBase+0x2000, len(b)))
 		return uint64(len(b)), nil
+	}
+	if info := Helpers[h]; info.Effect == Emits {
+		// It acts outside of the program, which only the log shows.
+		e.Log = append(e.Log, fmt.Sprintf("%s %d", info.Name, a[:info.Args]))
+		return 0, nil
 	}
 	return 0, fmt.Errorf("helper %d cannot be interpreted", h)
 }
@@ -212,5 +214,5 @@ func (e *Env) Kfunc(name string, a [5]uint64) (uint64, error) {
 	return 0, fmt.Errorf("kernel function %s cannot be interpreted", name)
 }
 
-// Open is how many reserved records were never released.
+// Open returns how many reserved records were never released.
 func (e *Env) Open() int { return len(e.records) }

@@ -21,6 +21,7 @@ const (
 	HelperGetStack        Helper = 67
 	HelperCgroupID        Helper = 80
 	HelperSendSignal      Helper = 109
+	HelperSendSignalTID   Helper = 117
 	HelperReadUser        Helper = 112
 	HelperReadKernel      Helper = 113
 	HelperReadUserStr     Helper = 114
@@ -89,6 +90,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperGetStack:        {"get_stack", 4, WritesMem, Scalar, "it does not hold stacks"},
 	HelperCgroupID:        {"get_current_cgroup_id", 0, PerRun, Scalar, "it does not hold control groups"},
 	HelperSendSignal:      {"send_signal", 1, Emits, Scalar, "a signal would meet a process of this machine"},
+	HelperSendSignalTID:   {"send_signal_thread", 1, Emits, Scalar, "a signal would meet a thread of this machine"},
 	HelperReadUser:        {"probe_read_user", 3, WritesMem, Scalar, NoMemory},
 	HelperReadKernel:      {"probe_read_kernel", 3, WritesMem, Scalar, NoMemory},
 	HelperReadUserStr:     {"probe_read_user_str", 3, WritesMem, Scalar, NoMemory},
@@ -113,7 +115,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperKtimeTaiNS:      {"ktime_get_tai_ns", 0, ReadsTime, Scalar, "it does not hold the TAI clock"},
 }
 
-// Effect tells what the instruction may do.
+// Effect reports what the instruction may do.
 func (i *Ins) Effect() Effect {
 	switch i.Op {
 	case OpLoad:

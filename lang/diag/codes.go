@@ -47,13 +47,13 @@ var entries = sync.OnceValue(func() map[Code]Entry {
 	return all
 })
 
-// Lookup is the row of a code.
+// Lookup returns the row of a code.
 func Lookup(code Code) (Entry, bool) {
 	e, ok := entries()[code]
 	return e, ok
 }
 
-// Codes are all rows, sorted by phase and code.
+// Codes returns all rows, sorted by phase and code.
 func Codes() []Entry {
 	out := make([]Entry, 0, len(entries()))
 	for _, e := range entries() {
@@ -65,9 +65,9 @@ func Codes() []Entry {
 	return out
 }
 
-// Explain is the text of "probe explain CODE": the cause, a script that raises
-// the code, and the cure. ok is false for an unknown code; the text then names
-// a similar one if there is one.
+// Explain returns the text of "probe explain CODE": the cause, a script that
+// raises the code, and the cure. ok is false for an unknown code; the text then
+// names a similar one if there is one.
 func Explain(code string) (text string, ok bool) {
 	e, ok := Lookup(Code(code))
 	if !ok {
@@ -97,7 +97,7 @@ func Explain(code string) (text string, ok bool) {
 	return b.String(), true
 }
 
-// printable is a line of a script with its control characters replaced.
+// printable returns a line of a script with its control characters replaced.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' || r == 0x7f {

@@ -21,7 +21,7 @@ const (
 	Note
 )
 
-// String is the word printed in front of the code.
+// String returns the word printed in front of the code.
 func (s Severity) String() string {
 	switch s {
 	case Error:
@@ -144,10 +144,10 @@ func (l *List) Warnf(code Code, span source.Span, format string, args ...any) *D
 	return l.Add(&Diagnostic{Severity: Warning, Code: code, Span: span, Message: sprintf(format, args...)})
 }
 
-// HasErrors tells whether any message is an error.
+// HasErrors reports whether any message is an error.
 func (l *List) HasErrors() bool { return l.Count(Error) > 0 }
 
-// Count is the number of messages of a severity.
+// Count returns the number of messages of a severity.
 func (l *List) Count(s Severity) int {
 	n := 0
 	for _, d := range l.All {

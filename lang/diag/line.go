@@ -83,15 +83,15 @@ func newLine(f *source.File, n int, marks []mark) line {
 	return l
 }
 
-// column is the display column of a file offset, kept inside the line.
+// column returns the display column of a file offset, kept inside the line.
 func (l *line) column(offset int) int {
 	i := offset - l.start - l.from
 	return l.cols[min(max(i, 0), len(l.cols)-1)]
 }
 
-// columns is the part of the line n that a mark covers, at least one column. A
-// mark of several lines covers the first one to its end and the last one from
-// its first character on.
+// columns returns the part of the line n that a mark covers, at least one
+// column. A mark of several lines covers the first one to its end and the last
+// one from its first character on.
 func (l *line) columns(m mark, n int) (from, to int) {
 	end := l.cols[len(l.cols)-1]
 	from, to = l.column(m.Span.Start), l.column(m.Span.End)

@@ -38,7 +38,7 @@ func Render(w io.Writer, list *List, opt Options) error {
 	return err
 }
 
-// String is the message as Render shows it without colours.
+// String returns the message as Render shows it without colours.
 func (d *Diagnostic) String() string {
 	var b strings.Builder
 	render(&b, d, false)
@@ -76,7 +76,7 @@ func (s style) paint(color, text string) string {
 	return color + text + reset
 }
 
-// severityColor is the colour of a headline and its carets.
+// severityColor returns the colour of a headline and its carets.
 func severityColor(s Severity) string {
 	switch s {
 	case Error:

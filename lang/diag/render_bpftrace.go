@@ -70,7 +70,8 @@ func compat(b *strings.Builder, s source.Span, word, text string) {
 	b.WriteString(strings.Repeat(" ", from) + strings.Repeat("~", to-from) + "\n")
 }
 
-// plainLine is a source line with its tabs expanded, cut if it is very long.
+// plainLine returns a source line with its tabs expanded, cut if it is very
+// long.
 func plainLine(s string) string {
 	s = strings.ReplaceAll(s, "\t", strings.Repeat(" ", tabWidth))
 	if len(s) > maxWidth {

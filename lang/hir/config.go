@@ -137,7 +137,7 @@ func (v *ConfigVar) Values() string {
 	return "enable, warn, error"
 }
 
-// Bounds are the smallest and the largest number that a variable takes.
+// Bounds returns the smallest and the largest number that a variable takes.
 func (v *ConfigVar) Bounds() (least, most int64) {
 	if v.Max == 0 {
 		return v.Min, MaxConfig
@@ -145,8 +145,8 @@ func (v *ConfigVar) Bounds() (least, most int64) {
 	return v.Min, v.Max
 }
 
-// ConfigString is the value of a variable in its canonical form: what the script or the
-// environment set, or the default.
+// ConfigString returns the value of a variable in its canonical form: what the
+// script or the environment set, or the default.
 func (p *Script) ConfigString(name string) string {
 	if s, ok := p.Config[name]; ok {
 		return s
@@ -157,7 +157,7 @@ func (p *Script) ConfigString(name string) string {
 	return ""
 }
 
-// ConfigInt is the value of a variable that is a number or a boolean.
+// ConfigInt returns the value of a variable that is a number or a boolean.
 func (p *Script) ConfigInt(name string) int64 { return ConfigNumber(p.ConfigString(name)) }
 
 // ConfigNumber reads the canonical form of a number or a boolean.

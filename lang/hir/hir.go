@@ -84,10 +84,10 @@ type X struct {
 	At source.Span
 }
 
-// Type is the final type.
+// Type returns the final type.
 func (x *X) Type() *types.Type { return x.T }
 
-// Span is the place in the script.
+// Span returns the place in the script.
 func (x *X) Span() source.Span { return x.At }
 
 // BinOp is a binary operator on equal types.
@@ -283,7 +283,7 @@ type Stmt interface {
 // S carries the place of a statement; embed it.
 type S struct{ At source.Span }
 
-// Span is the place in the script.
+// Span returns the place in the script.
 func (s *S) Span() source.Span { return s.At }
 
 // The statements.

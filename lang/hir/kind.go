@@ -66,8 +66,8 @@ const (
 	TargetAddress                // an address of memory: no list has them
 )
 
-// About is the site's type of probe. It is never nil: of a site without one only
-// the name is known.
+// About returns the site's type of probe. It is never nil: of a site without
+// one only the name is known.
 func (s *Site) About() *ProbeKind {
 	if s.Kind == nil {
 		return &ProbeKind{Name: s.Provider}

@@ -60,6 +60,6 @@ type Types interface {
 	Enumerator(name string) (*types.Type, uint64, bool)
 	// Names lists type names of a kind for suggestions, up to a sane bound.
 	Names(kind string) []string
-	// Available tells whether there are kernel types at all, and if not why.
+	// Available reports whether there are kernel types at all, and if not why.
 	Available() (bool, string)
 }

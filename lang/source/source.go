@@ -37,7 +37,7 @@ func (f *File) Position(offset int) (line, col int) {
 	return i + 1, offset - f.lines[i] + 1
 }
 
-// Lines is the number of lines, at least 1.
+// Lines returns the number of lines, at least 1.
 func (f *File) Lines() int { return len(f.lines) }
 
 // Line returns the text of the 1-based line n without its line end, or "" when
@@ -68,10 +68,10 @@ type Span struct {
 	Start, End int
 }
 
-// Valid tells whether the span names a place.
+// Valid reports whether the span names a place.
 func (s Span) Valid() bool { return s.File != nil }
 
-// Text is the source text under the span.
+// Text returns the source text under the span.
 func (s Span) Text() string {
 	if s.File == nil || s.Start < 0 || s.End > len(s.File.Text) || s.Start > s.End {
 		return ""

@@ -10,7 +10,7 @@ type Node interface {
 // At gives a node its place; embed it.
 type At struct{ At source.Span }
 
-// Span is the bytes the node was parsed from, without surrounding layout.
+// Span returns the bytes the node was parsed from, without surrounding layout.
 func (a At) Span() source.Span { return a.At }
 
 // Comment is one comment with its place, kept for the formatter and for help
@@ -28,7 +28,7 @@ type File struct {
 	Comments []*Comment
 }
 
-// Span is the whole script.
+// Span returns the whole script.
 func (f *File) Span() source.Span {
 	return source.Span{File: f.Source, End: len(f.Source.Text)}
 }

@@ -122,9 +122,9 @@ func newAttachPoint(text string, off int, at source.Span, size int) *AttachPoint
 	return a
 }
 
-// isAlternative tells whether a '|' between before (in the same part) and after
-// separates alternatives: both sides must have text, and the name of a C++
-// operator is none.
+// isAlternative reports whether a '|' between before (in the same part) and
+// after separates alternatives: both sides must have text, and the name of a
+// C++ operator is none.
 func isAlternative(before, after string) bool {
 	return before != "" && !strings.HasSuffix(before, "|") && !strings.HasSuffix(before, "operator") &&
 		after != "" && after[0] != '|' && after[0] != ':' && after[0] != '@'
@@ -189,7 +189,7 @@ func (a *AttachPoint) combine(choices [][]AttachPart) {
 	}
 }
 
-// alternative is the attach point with these parts instead of those of a.
+// alternative returns the attach point with these parts instead of those of a.
 func alternative(a *AttachPoint, parts []AttachPart) *AttachPoint {
 	alt := &AttachPoint{At: a.At, Name: a.Name, Parts: parts}
 	var b strings.Builder

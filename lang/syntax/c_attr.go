@@ -68,7 +68,7 @@ func (p *cParser) attribute(target *attrTarget) {
 	}
 }
 
-// skipParens moves behind balanced parentheses.
+// skipParens moves past balanced parentheses.
 func (p *cParser) skipParens() {
 	if !p.skipBalanced() {
 		p.expected("`)`")

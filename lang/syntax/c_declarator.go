@@ -61,7 +61,7 @@ func (p *cParser) deeperDeclarator() {
 	p.deeper()
 }
 
-// nestedDeclarator tells whether the '(' that is next opens a declarator like
+// nestedDeclarator reports whether the '(' that is next opens a declarator like
 // (*f), not a list of parameters.
 func (p *cParser) nestedDeclarator() bool {
 	if p.i+1 >= len(p.toks) {

@@ -24,7 +24,7 @@ type cParser struct {
 // maxCDepth bounds the nesting of structs and declarators.
 const maxCDepth = 100
 
-// tok is the next token; kind cEnd at the end.
+// tok returns the next token; kind cEnd at the end.
 func (p *cParser) tok() cTok {
 	if p.i < len(p.toks) {
 		return p.toks[p.i]
@@ -49,7 +49,7 @@ func (p *cParser) accept(text string) bool {
 	return false
 }
 
-// since is the place from a token to the last one consumed.
+// since returns the place from a token to the last one consumed.
 func (p *cParser) since(first cTok) At {
 	if p.i == 0 {
 		return At{first.at}
@@ -173,7 +173,7 @@ func (p *cParser) top() {
 	p.expected("a definition of a struct, union, enum or type")
 }
 
-// skipDeclaration moves behind a declaration of a function or variable.
+// skipDeclaration moves past a declaration of a function or variable.
 func (p *cParser) skipDeclaration() {
 	depth := 0
 	for ; p.i < len(p.toks); p.i++ {

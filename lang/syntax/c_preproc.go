@@ -81,7 +81,7 @@ func (pp *preproc) finish(header bool) *CSection {
 	return pp.sec
 }
 
-// live tells whether text here counts.
+// live reports whether text here counts.
 func (pp *preproc) live() bool {
 	n := len(pp.branches)
 	return n == 0 || pp.branches[n-1].live
@@ -146,7 +146,7 @@ func (pp *preproc) emit(t cTok, active []string) {
 	}
 }
 
-// macroTokens are the tokens of a macro's body.
+// macroTokens returns the tokens of a macro's body.
 func macroTokens(d *CDefine) []cTok {
 	if d.BodyAt.Valid() {
 		return cLine(d.BodyAt.File, d.BodyAt.Start, d.BodyAt.End)
@@ -209,7 +209,7 @@ func (pp *preproc) directive(f *source.File, pos, end int) {
 	}
 }
 
-// tokenText is the source text that tokens of one line cover.
+// tokenText returns the source text that tokens of one line cover.
 func tokenText(toks []cTok) string {
 	if len(toks) == 0 {
 		return ""
@@ -327,7 +327,7 @@ func (pp *preproc) define(line source.Span, rest []cTok) {
 	}
 	name := rest[0]
 	d := &CDefine{At: At{line}, Name: name.text, NameAt: name.at}
-	// A parenthesis directly behind the name makes it function-like.
+	// A parenthesis directly after the name makes it function-like.
 	d.Function = len(rest) > 1 && rest[1].text == "(" && rest[1].at.Start == name.at.End
 	if len(rest) > 1 {
 		d.BodyAt = rest[1].at.To(rest[len(rest)-1].at)

@@ -13,7 +13,7 @@ var (
 	spanType = reflect.TypeFor[source.Span]()
 )
 
-// Dump is a tree as text, one node a line, for people who look at what the
+// Dump returns a tree as text, one node a line, for people who look at what the
 // parser made of a script and for tests. Each line has the node's type, the
 // plain fields, and the place as line:column of start and end.
 func Dump(n Node) string {

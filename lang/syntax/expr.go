@@ -2,7 +2,7 @@ package syntax
 
 import "github.com/alecthomas/participle/v2/lexer"
 
-// precedence is the level of a binary operator, 0 for anything else. Ten
+// precedence returns the level of a binary operator, 0 for anything else. Ten
 // levels, the loosest first.
 func precedence(t *lexer.Token) int {
 	if t.Type != tOp {
@@ -65,7 +65,7 @@ func (p *parser) binary(least int) Expr {
 	return p.binaryRest(p.unary(), least)
 }
 
-// binaryRest goes on with the operators behind the operand x.
+// binaryRest continues with the operators behind the operand x.
 func (p *parser) binaryRest(x Expr, least int) Expr {
 	n := p.high
 	for {
@@ -127,7 +127,7 @@ func (p *parser) unary() Expr {
 	return p.postfix(p.primary())
 }
 
-// isPlace tells whether x is a variable, a map or a map element.
+// isPlace reports whether x is a variable, a map or a map element.
 func isPlace(x Expr) bool {
 	switch x := x.(type) {
 	case *Var, *Map, *BadExpr:

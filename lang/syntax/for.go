@@ -62,7 +62,7 @@ func (p *parser) badFor(open int, what string) {
 }
 
 // leaveFor gives up on a loop; the rest of its head is skipped first, so that
-// the semicolons of a loop in the manner of C end no statement.
+// the semicolons of a loop in the style of C end no statement.
 func (p *parser) leaveFor(open int) {
 	if open >= 0 {
 		if end := p.matching(open); end >= p.i {

@@ -7,11 +7,11 @@ import (
 	"probe/lang/source"
 )
 
-// Format is the canonical text of a script. Comments stay where they are, at
-// most one blank line in a row is kept, parentheses stay as written, a block
-// written on one line stays there if it fits. Parsing the result gives the
-// same tree (see Equal), and formatting it again the same text. Parts that
-// could not be parsed are copied.
+// Format returns the canonical text of a script. Comments stay where they are,
+// at most one blank line in a row is kept, parentheses stay as written, a block
+// written on one line stays there if it fits. Parsing the result gives the same
+// tree (see Equal), and formatting it again the same text. Parts that could not
+// be parsed are copied.
 func Format(f *File) string {
 	p := &printer{comments: f.Comments, text: f.Source.Text}
 	prev := 0
@@ -34,7 +34,7 @@ func Format(f *File) string {
 	return strings.TrimRight(out, "\n") + "\n"
 }
 
-// String is the type as the formatter prints it.
+// String returns the type as the formatter prints it.
 func (t *TypeExpr) String() string {
 	p := &printer{}
 	p.typ(t)
@@ -142,7 +142,7 @@ func (p *printer) separate(prev, start int) {
 	}
 }
 
-// afterOpen tells whether a block has just been opened.
+// afterOpen reports whether a block has just been opened.
 func (p *printer) afterOpen() bool {
 	n := len(p.ops)
 	return n > 0 && p.ops[n-1].kind == opIndent
@@ -242,7 +242,7 @@ func (p *printer) configItem(n *Config) {
 	p.put("}")
 }
 
-// commentBefore tells whether a comment that is not printed yet starts before
+// commentBefore reports whether a comment that is not printed yet starts before
 // an offset.
 func (p *printer) commentBefore(end int) bool {
 	return len(p.comments) > 0 && p.comments[0].At.At.Start < end
@@ -343,7 +343,7 @@ func (p *printer) between(prev *int, n Node) {
 	*prev = span.End
 }
 
-// oneLine tells whether a block may be printed on one line: it was written on
+// oneLine reports whether a block may be printed on one line: it was written on
 // one, has few statements, fewer if one of them has a block, and no comment
 // stands in it.
 func (p *printer) oneLine(b *Block) bool {

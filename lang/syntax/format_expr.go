@@ -14,7 +14,7 @@ const (
 	levelPostfix = 12
 )
 
-// level is how tightly an expression binds as an operand. Trees from the
+// level returns how tightly an expression binds as an operand. Trees from the
 // parser never need parentheses that are not Paren nodes; rewritten ones do.
 func level(x Expr) int {
 	switch x := x.(type) {
@@ -258,8 +258,8 @@ func (p *printer) ifExpr(x *If) {
 	}
 }
 
-// stringText is a string as written in the script, or its canonical spelling
-// when the node does not come from one.
+// stringText returns a string as written in the script, or its canonical
+// spelling when the node does not come from one.
 func stringText(x *StringLit) string {
 	raw := x.At.At.Text()
 	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {

@@ -142,6 +142,6 @@ func (p *printer) typ(t *TypeExpr) {
 	}
 }
 
-// spaceQualifier tells whether a qualifier names an address space and stands
+// spaceQualifier reports whether a qualifier names an address space and stands
 // behind the type.
 func spaceQualifier(q string) bool { return len(q) > 2 && q[:2] == "__" && q != "__restrict" }

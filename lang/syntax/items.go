@@ -98,9 +98,9 @@ func (sc *scanner) classify() itemKind {
 	return kind
 }
 
-// cBody is the offset of the '{' that opens the body of a C definition whose
-// keyword ends at pos, or -1 when no definition follows. A name and balanced
-// parentheses or brackets (attributes) may stand in between.
+// cBody returns the offset of the '{' that opens the body of a C definition
+// whose keyword ends at pos, or -1 when no definition follows. A name and
+// balanced parentheses or brackets (attributes) may stand in between.
 func (sc *scanner) cBody(pos int) int {
 	nest := 0
 	for {
@@ -208,8 +208,8 @@ func (sc *scanner) cTail() {
 	}
 }
 
-// quoteEnd is the offset behind the quoted text that starts at pos, or of the
-// end of its line when it is not closed.
+// quoteEnd returns the offset behind the quoted text that starts at pos, or of
+// the end of its line when it is not closed.
 func quoteEnd(s string, pos int) int {
 	q := s[pos]
 	for i := pos + 1; i < len(s) && s[i] != '\n'; i++ {

@@ -96,7 +96,7 @@ func (l *layout) inBroken() bool {
 	return n == 0 || l.broken[n-1]
 }
 
-// column is where the next text starts.
+// column returns where the next text starts.
 func (l *layout) column() int {
 	if l.fresh {
 		return l.indent * indentWidth
@@ -135,12 +135,12 @@ func (l *layout) start() {
 	}
 }
 
-// width is the number of columns of a text.
+// width returns the number of columns of a text.
 func width(s string) int { return layoutCells.StringWidth(s) }
 
 var layoutCells = &runewidth.Condition{}
 
-// fits tells whether what starts at operation i fits on a line that is filled
+// fits reports whether what starts at operation i fits on a line that is filled
 // up to col. It is measured flat, up to the next break behind it: for a group
 // behind its end, for anything else in the same group or behind the end of
 // that.
@@ -175,7 +175,7 @@ func (l *layout) fits(i, col int) bool {
 	return true
 }
 
-// fitsUntilBreak tells whether the text from operation i to the next place
+// fitsUntilBreak reports whether the text from operation i to the next place
 // where the line can break, in whatever group, still fits.
 func (l *layout) fitsUntilBreak(i, col int) bool {
 	for ; i < len(l.ops); i++ {

@@ -13,7 +13,7 @@ func isLayout(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'
 }
 
-// wordEnd is the first offset at or after pos that is not part of a word.
+// wordEnd returns the first offset at or after pos that is not part of a word.
 func wordEnd(s string, pos int) int {
 	for pos < len(s) && isWord(s[pos]) {
 		pos++
@@ -21,8 +21,8 @@ func wordEnd(s string, pos int) int {
 	return pos
 }
 
-// lineEnd is the offset of the line end at or after pos, before a CR if the
-// line ends in CR LF.
+// lineEnd returns the offset of the line end at or after pos, before a CR if
+// the line ends in CR LF.
 func lineEnd(s string, pos int) int {
 	end := len(s)
 	if i := strings.IndexByte(s[pos:], '\n'); i >= 0 {
@@ -44,8 +44,8 @@ var operators = [128][]string{
 
 const singles = "{}()[],;:.?=+-*/%&|^!~<>"
 
-// operatorLen is the length of the operator or bracket that s starts with, 0
-// if it starts with none.
+// operatorLen returns the length of the operator or bracket that s starts with,
+// 0 if it starts with none.
 func operatorLen(s string) int {
 	c := s[0]
 	if c >= 128 {
@@ -62,8 +62,8 @@ func operatorLen(s string) int {
 	return 0
 }
 
-// skipLayout is the offset of the first byte at or after pos that is neither
-// blank nor in a comment.
+// skipLayout returns the offset of the first byte at or after pos that is
+// neither blank nor in a comment.
 func skipLayout(s string, pos int) int {
 	for pos < len(s) {
 		switch c := s[pos]; {
@@ -190,7 +190,7 @@ func (sc *scanner) misplacedHash() {
 		WithHelp("a comment starts with `//`")
 }
 
-// isBad tells whether c can only be part of a run of bad characters.
+// isBad reports whether c can only be part of a run of bad characters.
 func (sc *scanner) isBad(c byte) bool {
 	return c >= utf8.RuneSelf || c < ' ' && !isLayout(c) || c == 0x7f || c == '`'
 }

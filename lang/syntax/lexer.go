@@ -87,7 +87,7 @@ func newScanner(f *source.File, diags *diag.List) *scanner {
 	return &scanner{file: f, s: f.Text, diags: diags}
 }
 
-// span is the place [start, end) in the script.
+// span returns the place [start, end) in the script.
 func (sc *scanner) span(start, end int) source.Span {
 	return source.Span{File: sc.file, Start: start, End: end}
 }
@@ -195,7 +195,7 @@ func (sc *scanner) token() (lexer.TokenType, bool) {
 	return sc.plainToken()
 }
 
-// endsOperand tells whether the previous token can end an operand.
+// endsOperand reports whether the previous token can end an operand.
 func (sc *scanner) endsOperand() bool { return sc.last == lastOperand || sc.last == lastString }
 
 // headerToken reads one token of a probe's head.
@@ -222,9 +222,9 @@ func (sc *scanner) headerToken() lexer.TokenType {
 // attach reads the raw text of one attach point. It ends before a blank, a
 // comma or a brace; before a '/' unless a ':' came earlier, because after a
 // colon the '/' belongs to a path. Quoted parts are taken whole. In the list
-// options of fgraph (only=…, skip=…) a comma with text behind it goes on with
-// the list. Where attach points are named (probe NAME = …) ';' and '|' end
-// one too.
+// options of fgraph (only=…, skip=…) a comma with text behind it continues with
+// the list. Where attach points are named (probe NAME = …) ';' and '|' end one
+// too.
 func (sc *scanner) attach() {
 	start, part := sc.pos, sc.pos
 	colon := false
@@ -249,7 +249,7 @@ func (sc *scanner) attach() {
 	}
 }
 
-// listOption tells whether the comma at sc.pos goes on with a list such as
+// listOption reports whether the comma at sc.pos continues with a list such as
 // fgraph:f:only=a_*,b_*.
 func (sc *scanner) listOption(start, part int) bool {
 	const kind = "fgraph:"
@@ -268,7 +268,7 @@ func (sc *scanner) listOption(start, part int) bool {
 	return next < len(sc.s) && !isLayout(sc.s[next]) && sc.s[next] != '{' && sc.s[next] != ',' && sc.s[next] != '/'
 }
 
-// wholeAlternative tells whether the text behind a '|' is a whole attach
+// wholeAlternative reports whether the text behind a '|' is a whole attach
 // point (with a probe type) and not just another function name.
 func wholeAlternative(rest string) bool {
 	if end := strings.IndexAny(rest, " \t\r\n;|\""); end >= 0 {
@@ -357,7 +357,7 @@ func (sc *scanner) namedProbeToken(c byte) (lexer.TokenType, bool) {
 	return tAttach, true
 }
 
-// declEnds tells whether a declaration without a body is over although no ';'
+// declEnds reports whether a declaration without a body is over although no ';'
 // ended it: before is where its last token ended and sc.pos is where the next
 // one would start.
 func (sc *scanner) declEnds(before int) bool {

@@ -29,8 +29,8 @@ var limits = map[string]uint64{
 	"u": math.MaxUint32, "l": math.MaxInt64, "ll": math.MaxInt64, "ul": math.MaxUint64, "ull": math.MaxUint64,
 }
 
-// parseNumber is the value of the text of a number, which starts with a digit:
-// decimal, hexadecimal, octal, N e M, with separators, and with a C or a
+// parseNumber returns the value of the text of a number, which starts with a
+// digit: decimal, hexadecimal, octal, N e M, with separators, and with a C or a
 // duration suffix (rows L-INT). binary allows 0b… too.
 func parseNumber(s string, binary bool) (uint64, *numberError) {
 	base, digits := uint64(10), s
@@ -132,14 +132,14 @@ func applySuffix(s string, value uint64, over bool, suffix string) (uint64, *num
 	return value, nil
 }
 
-// mulAdd is a*b+c, with over set once it exceeds 64 bits.
+// mulAdd returns a*b+c, with over set once it exceeds 64 bits.
 func mulAdd(a, b, c uint64, over bool) (uint64, bool) {
 	hi, lo := bits.Mul64(a, b)
 	sum, carry := bits.Add64(lo, c, 0)
 	return sum, over || hi != 0 || carry != 0
 }
 
-// digitValue is the value of a hexadecimal digit, or a large number.
+// digitValue returns the value of a hexadecimal digit, or a large number.
 func digitValue(c byte) uint64 {
 	switch {
 	case isDigit(c):
@@ -231,7 +231,7 @@ func (p *parser) stringLit() *StringLit {
 	return &StringLit{At{p.tokSpan(t)}, value}
 }
 
-// escapedEnd tells whether s ends inside an escape.
+// escapedEnd reports whether s ends inside an escape.
 func escapedEnd(s string) bool {
 	n := len(s) - len(strings.TrimRight(s, `\`))
 	return n%2 == 1
@@ -301,7 +301,7 @@ func escape(s string) (c byte, n int, why string) {
 	return byte(v), n, ""
 }
 
-// Quote is the canonical spelling of a string literal.
+// Quote returns the canonical spelling of a string literal.
 func Quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -67,7 +67,7 @@ func (o *order) late(code diag.Code, message string, span source.Span) {
 		WithHelp("move it to the top of the script, behind the C definitions")
 }
 
-// firstLine is the part of a place on its first line.
+// firstLine returns the part of a place on its first line.
 func firstLine(s source.Span) source.Span {
 	s.End = min(s.End, max(s.Start, lineEnd(s.File.Text, s.Start)))
 	return s

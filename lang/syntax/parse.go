@@ -79,7 +79,7 @@ func (sc *scanner) shebang() string {
 // minBad is how many wrong bytes make a short text binary data.
 const minBad = 16
 
-// reportBinary tells whether the text is no script at all: UTF-16, or a file
+// reportBinary reports whether the text is no script at all: UTF-16, or a file
 // with NUL bytes or mostly bytes that are not text at its start.
 func reportBinary(f *source.File, diags *diag.List) bool {
 	head := f.Text[:min(len(f.Text), 4096)]
@@ -190,8 +190,8 @@ func (p *parser) headError(kind itemKind, lex *lexer.PeekingLexer, err error) {
 	p.i = len(p.toks) - 1
 }
 
-// docComment is the text of the comment block that ends on the line above the
-// current item, without comment marks.
+// docComment returns the text of the comment block that ends on the line above
+// the current item, without comment marks.
 func (p *parser) docComment() string {
 	sc := p.sc
 	line, _ := p.file.Position(sc.start)
@@ -222,7 +222,7 @@ func (p *parser) docComment() string {
 	return strings.Trim(strings.Join(lines, "\n"), "\n")
 }
 
-// commentText is the text of a comment without its marks, line by line.
+// commentText returns the text of a comment without its marks, line by line.
 func commentText(s string) []string {
 	if rest, ok := strings.CutPrefix(s, "//"); ok {
 		return []string{strings.TrimRight(strings.TrimPrefix(rest, " "), " \t")}

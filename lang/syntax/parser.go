@@ -123,10 +123,10 @@ func (p *parser) caught(depth int) {
 	}
 }
 
-// tok is the next token; at the end it is the end-of-file token for ever.
+// tok returns the next token; at the end it is the end-of-file token for ever.
 func (p *parser) tok() *lexer.Token { return &p.toks[p.i] }
 
-// ahead is the token n places further, or the end.
+// ahead returns the token n places further, or the end.
 func (p *parser) ahead(n int) *lexer.Token {
 	return &p.toks[min(p.i+n, len(p.toks)-1)]
 }
@@ -142,7 +142,7 @@ func (p *parser) next() *lexer.Token {
 	return t
 }
 
-// is tells whether the next token is this operator or bracket.
+// is reports whether the next token is this operator or bracket.
 func (p *parser) is(op string) bool { return isOp(&p.toks[p.i], op) }
 
 func isOp(t *lexer.Token, op string) bool { return t.Type == tOp && t.Value == op }
@@ -158,10 +158,10 @@ func (p *parser) accept(op string) bool {
 	return false
 }
 
-// off is where the next token starts.
+// off returns where the next token starts.
 func (p *parser) off() int { return p.toks[p.i].Pos.Offset }
 
-// prevEnd is where the last consumed token ended.
+// prevEnd returns where the last consumed token ended.
 func (p *parser) prevEnd() int {
 	if p.i == 0 {
 		return p.toks[0].Pos.Offset
@@ -169,19 +169,19 @@ func (p *parser) prevEnd() int {
 	return tokEnd(&p.toks[p.i-1])
 }
 
-// at is the place [start, end).
+// at returns the place [start, end).
 func (p *parser) at(start, end int) At {
 	return At{source.Span{File: p.file, Start: start, End: end}}
 }
 
-// since is the place from the offset start to the last consumed token.
+// since returns the place from the offset start to the last consumed token.
 func (p *parser) since(start int) At { return p.at(start, max(start, p.prevEnd())) }
 
 // from is since for the token with the index first.
 func (p *parser) from(first int) At { return p.since(p.toks[first].Pos.Offset) }
 
-// tokSpan is the place of a token; the end of the text is shown just behind
-// the last token.
+// tokSpan returns the place of a token; the end of the text is shown just
+// behind the last token.
 func (p *parser) tokSpan(t *lexer.Token) source.Span {
 	if t.Type == lexer.EOF {
 		end := p.prevEnd()
@@ -190,7 +190,7 @@ func (p *parser) tokSpan(t *lexer.Token) source.Span {
 	return source.Span{File: p.file, Start: t.Pos.Offset, End: tokEnd(t)}
 }
 
-// joins is the place from a to b.
+// joins returns the place from a to b.
 func joins(a, b Node) At { return At{a.Span().To(b.Span())} }
 
 // report adds an error, unless the parse has gone quiet. The returned message
@@ -232,7 +232,7 @@ func (p *parser) expected(what string) *diag.Diagnostic {
 	return p.report("expected-token", p.tokSpan(t), "expected %s, found %s", what, p.found(t))
 }
 
-// isOpenString tells whether a token is a string without its closing quote.
+// isOpenString reports whether a token is a string without its closing quote.
 func isOpenString(t *lexer.Token) bool {
 	s, n := t.Value, len(t.Value)
 	return t.Type == tString && (n < 2 || s[n-1] != s[0] || escapedEnd(s[1:n-1]))
@@ -258,7 +258,7 @@ func (p *parser) found(t *lexer.Token) string {
 	return fmt.Sprintf("`%s`", text)
 }
 
-// cutText is at most n bytes of s, cut between characters.
+// cutText returns at most n bytes of s, cut between characters.
 func cutText(s string, n int) string {
 	if n >= len(s) {
 		return s

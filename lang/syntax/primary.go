@@ -76,7 +76,8 @@ func (p *parser) mapExpr() Expr {
 	return m
 }
 
-// reserved are the words of the grammar, never the name of anything.
+// reserved reports whether word belongs to the grammar and so cannot name
+// anything.
 func reserved(word string) bool {
 	switch word {
 	case "break", "config", "continue", "else", "for", "if", "import", "let", "macro", "offsetof",
@@ -87,7 +88,7 @@ func reserved(word string) bool {
 	return false
 }
 
-// IsReservedBuiltin tells whether a word is a builtin that parses as one
+// IsReservedBuiltin reports whether a word is a builtin that parses as one
 // everywhere: it is never a type, a macro parameter or a field of a record
 // (rows L-LEX-10, L-MAC-02).
 func IsReservedBuiltin(word string) bool {
@@ -328,8 +329,8 @@ func (p *parser) sureCast() *Cast {
 	return c
 }
 
-// altCast is the reading of (name) op x as a binary expression; open and end
-// are the indexes of the parentheses.
+// altCast returns the reading of (name) op x as a binary expression; open and
+// end are the indexes of the parentheses.
 func (p *parser) altCast(open, end int, op *lexer.Token, c *Cast) Expr {
 	u, ok := c.X.(*Unary)
 	if !ok || c.Type.Name == "" {
@@ -347,7 +348,7 @@ func (p *parser) altCast(open, end int, op *lexer.Token, c *Cast) Expr {
 	return &Binary{At: c.At, Op: op.Value, OpAt: p.tokSpan(op), X: paren, Y: u.X}
 }
 
-// startsOperand tells whether a token can start an operand.
+// startsOperand reports whether a token can start an operand.
 func startsOperand(t *lexer.Token) bool {
 	switch t.Type {
 	case tInt, tString, tVar, tMap, tParam:

@@ -64,7 +64,7 @@ func ParseStmts(f *source.File) (*Block, diag.List) {
 	return b, diags
 }
 
-// stmtParser is a parser over the tokens of a whole text read as code.
+// stmtParser returns a parser over the tokens of a whole text read as code.
 func stmtParser(f *source.File, diags *diag.List) *parser {
 	sc := newScanner(f, diags)
 	skipMark(sc)
@@ -102,7 +102,7 @@ func ParseMacroBody(span source.Span) (x Expr, ok bool) {
 	return x, true
 }
 
-// Incomplete tells whether a text typed so far goes on in the next line: a
+// Incomplete reports whether a text typed so far goes on in the next line: a
 // brace, parenthesis, bracket or comment is open, or an attach point is
 // expected behind a comma. An open string is not incomplete: strings end on
 // their line, so more lines could never mend it.
@@ -142,7 +142,7 @@ func (sc *scanner) incompleteItems() bool {
 	}
 }
 
-// openBrackets reads the rest of the item and tells whether brackets are open
+// openBrackets reads the rest of the item and reports whether brackets are open
 // at its end.
 func (sc *scanner) openBrackets() bool {
 	open := 0
@@ -163,7 +163,7 @@ func (sc *scanner) openBrackets() bool {
 	}
 }
 
-// openComment tells whether a comment runs to the end of the text unclosed.
+// openComment reports whether a comment runs to the end of the text unclosed.
 func (sc *scanner) openComment() bool {
 	for _, d := range sc.diags.All {
 		if d.Code == "unterminated-comment" {
@@ -173,8 +173,8 @@ func (sc *scanner) openComment() bool {
 	return false
 }
 
-// IsItem tells whether a text starts with a top-level item (a probe, a macro, a
-// declaration, a C definition) and not with a statement or an expression. A
+// IsItem reports whether a text starts with a top-level item (a probe, a macro,
+// a declaration, a C definition) and not with a statement or an expression. A
 // probe is told from code by its attach point: a probe type and a ':' without a
 // blank, or a word with '{', '/' or ',' behind it.
 func IsItem(text string) bool {

@@ -45,8 +45,8 @@ func (p *parser) unclosed(at source.Span, found string) *diag.Diagnostic {
 		WithHelp("add the missing `}`")
 }
 
-// startsProbe tells whether a probe's head stands where a statement should: a
-// word with a ':' and more text right behind it, which is no statement.
+// startsProbe reports whether a probe's head stands where a statement should: a
+// word with a ':' and more text directly after it, which is no statement.
 func (p *parser) startsProbe() bool {
 	t, colon, more := p.tok(), p.ahead(1), p.ahead(2)
 	return t.Type == tIdent && isOp(colon, ":") && tokEnd(t) == colon.Pos.Offset &&
@@ -90,7 +90,7 @@ func (p *parser) statement(b *Block) {
 	b.Stmts = append(b.Stmts, &BadStmt{p.from(start)})
 }
 
-// skipStatement moves behind the next ';' or closed brace of this block, or to
+// skipStatement moves past the next ';' or closed brace of this block, or to
 // the '}' that ends it. start is where the statement began; at least one token
 // is consumed.
 func (p *parser) skipStatement(start int) {
@@ -213,7 +213,7 @@ func (p *parser) stmt() (Stmt, Expr) {
 	return s, nil
 }
 
-// stmtEnd tells whether the block ends here.
+// stmtEnd reports whether the block ends here.
 func (p *parser) stmtEnd() bool { return p.is("}") || p.eof() }
 
 // blockLike makes a statement of an if or a block, or the value of the
@@ -228,8 +228,8 @@ func (p *parser) blockLike(x Expr) (Stmt, Expr) {
 	return &ExprStmt{At{x.Span()}, x}, nil
 }
 
-// HasValue tells whether an if or a block as an expression can have a value: a
-// block ends in an expression without ';', and so does every branch of an if,
+// HasValue reports whether an if or a block as an expression can have a value:
+// a block ends in an expression without ';', and so does every branch of an if,
 // which has an else. Any other expression has one.
 func HasValue(x Expr) bool {
 	switch x := x.(type) {

@@ -57,5 +57,5 @@ func (definition) LexString(name, text string) (lexer.Lexer, error) {
 	return sc, nil
 }
 
-// tokEnd is the offset just past a token.
+// tokEnd returns the offset just past a token.
 func tokEnd(t *lexer.Token) int { return t.Pos.Offset + len(t.Value) }

@@ -16,7 +16,7 @@ const (
 	typeSure                   // struct x, a pointer, typeof( … )
 )
 
-// isQualifier tells whether a word qualifies a type without changing its
+// isQualifier reports whether a word qualifies a type without changing its
 // layout. __user and the like come from kernel prototypes.
 func isQualifier(word string) bool {
 	switch word {
@@ -27,7 +27,7 @@ func isQualifier(word string) bool {
 	return false
 }
 
-// isCWord tells whether a word is one of those that C types of several words
+// isCWord reports whether a word is one of those that C types of several words
 // are made of.
 func isCWord(word string) bool {
 	switch word {
@@ -37,7 +37,7 @@ func isCWord(word string) bool {
 	return false
 }
 
-// isTypeWord tells whether a word is a type wherever it stands.
+// isTypeWord reports whether a word is a type wherever it stands.
 func isTypeWord(word string) bool {
 	switch word {
 	case "bool", "void", "string", "buffer", "inet", "timestamp",
@@ -101,8 +101,8 @@ func (p *parser) scanType(i int) (end int, shape typeShape) {
 	}
 }
 
-// lengthEnd is the index behind the array length that starts at the '[' with
-// index i, or -1 if the brackets hold something that cannot be one.
+// lengthEnd returns the index behind the array length that starts at the '['
+// with index i, or -1 if the brackets hold something that cannot be one.
 func (p *parser) lengthEnd(i int) int {
 	for i++; ; i++ {
 		switch t := &p.toks[i]; {
@@ -116,7 +116,7 @@ func (p *parser) lengthEnd(i int) int {
 	}
 }
 
-// matching is the index of the ')' that closes the '(' with index i, -1 if
+// matching returns the index of the ')' that closes the '(' with index i, -1 if
 // there is none.
 func (p *parser) matching(i int) int {
 	for depth := 0; i < len(p.toks); i++ {
@@ -220,9 +220,9 @@ func (p *parser) typeof(t *TypeExpr) {
 	p.closeParen(open, "`)`")
 }
 
-// typeHere tells whether the argument that starts here is a type: it reads as
-// one up to the end, ")" or ",". An unknown bare word is taken as the name of
-// a type (row A-GR-25).
+// typeHere reports whether the argument that starts here is a type: it reads as
+// one up to the end, ")" or ",". An unknown bare word is taken as the name of a
+// type (row A-GR-25).
 func (p *parser) typeHere(ends ...string) bool {
 	if isIdent(p.tok(), "typeof") {
 		return true

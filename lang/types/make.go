@@ -48,7 +48,7 @@ func IntType(size int, signed bool) *Type {
 	return Uint64
 }
 
-// LiteralType is the type of an integer literal (T-INT-01, T-INT-02): the
+// LiteralType returns the type of an integer literal (T-INT-01, T-INT-02): the
 // smallest signed type that holds it, flexible in sign when not negative;
 // uint64 above the int64 range. neg tells that bits is a negative int64.
 func LiteralType(bits uint64, neg bool) *Type {
@@ -134,7 +134,7 @@ func layoutRecord(fl Flavour, names []string, elems []*Type) *Type {
 	return RecordType(s)
 }
 
-// Align is the natural alignment in bytes; byte-array kinds align at 1.
+// Align returns the natural alignment in bytes; byte-array kinds align at 1.
 func (t *Type) Align() int {
 	switch t.Kind {
 	case String, Mac:

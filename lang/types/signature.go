@@ -168,7 +168,7 @@ type Env interface {
 	ConfigString(name string) string
 	// Symbol is the address of a kernel symbol.
 	Symbol(name string) (uint64, bool)
-	// KernelFunc tells whether BTF has a function of that name.
+	// KernelFunc reports whether BTF has a function of that name.
 	KernelFunc(name string) bool
 	// EnumOf is the enum, named or not, that has an enumerator of that name.
 	EnumOf(enumerator string) (*EnumTable, bool)

@@ -14,7 +14,7 @@ var kindNames = map[Kind]string{
 
 var modeNames = [...]string{"bpftrace", "perf", "raw", "build_id"}
 
-// String is the spelling used in messages (reference section 2.1).
+// String returns the spelling used in messages (reference section 2.1).
 func (t *Type) String() string {
 	if t == nil {
 		return "none"

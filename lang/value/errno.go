@@ -7,8 +7,8 @@ const MaxErrno = 4095
 // IsErr tells -4095..-1: a failed call's result or an error pointer.
 func IsErr(n int64) bool { return n < 0 && n >= -MaxErrno }
 
-// ErrName is the symbolic name of a positive errno, "ENOENT" for 2; false for
-// numbers without one.
+// ErrName returns the symbolic name of a positive errno, "ENOENT" for 2; false
+// for numbers without one.
 func ErrName(n int) (string, bool) {
 	if n < 0 || n >= len(errnos) || errnos[n].name == "" {
 		return "", false
@@ -16,8 +16,8 @@ func ErrName(n int) (string, bool) {
 	return errnos[n].name, true
 }
 
-// StrError is the kernel's words for an errno (F-STRERROR): the comments of
-// its headers, not the C library's messages. The sign does not matter.
+// StrError returns the kernel's words for an errno (F-STRERROR): the comments
+// of its headers, not the C library's messages. The sign does not matter.
 func StrError(n int64) string {
 	if n == 0 {
 		return "Success"

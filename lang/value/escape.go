@@ -72,9 +72,9 @@ func (e *escaped) CgroupPath(filter, id uint64) string {
 // Sysctl may be several numbers with tabs between them, or several lines.
 func (e *escaped) Sysctl(name uint64) string { return Visible(e.Resolver.Sysctl(name), true) }
 
-// Visible is a text with its control characters as \xHH: those of ASCII, DEL,
-// and those of ISO 6429 (C1) in UTF-8 and as single bytes. lines leaves newlines
-// and tabs as they are.
+// Visible returns a text with its control characters as \xHH: those of ASCII,
+// DEL, and those of ISO 6429 (C1) in UTF-8 and as single bytes. lines leaves
+// newlines and tabs as they are.
 func Visible(s string, lines bool) string {
 	if visible(s, lines) {
 		return s
@@ -114,7 +114,7 @@ func visible(s string, lines bool) bool {
 	return true
 }
 
-// char is the length of the character at i, and whether it is a control
+// char returns the length of the character at i, and whether it is a control
 // character.
 func char[T string | []byte](s T, i int, lines bool) (n int, hidden bool) {
 	c := s[i]

@@ -62,7 +62,7 @@ type FormatError struct {
 	Message  string
 }
 
-// Error is the message.
+// Error returns the message.
 func (e *FormatError) Error() string { return e.Message }
 
 // ParseFormat splits a printf format into its pieces (FMT-01 to FMT-03). A
@@ -113,7 +113,7 @@ func ParseFormat(format string) ([]Spec, error) {
 	return specs, nil
 }
 
-// Args is the number of values a format consumes.
+// Args returns the number of values a format consumes.
 func Args(specs []Spec) int {
 	n := 0
 	for i := range specs {

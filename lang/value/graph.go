@@ -60,7 +60,7 @@ func (s shapes) Graph(id GraphID, form GraphForm) string {
 	return s.Resolver.Graph(id, form)
 }
 
-// graphOffsets are where the graphs in values of a type lie.
+// graphOffsets returns where the graphs in values of a type lie.
 func graphOffsets(t *types.Type, at int, out []int) []int {
 	switch {
 	case t == nil:
@@ -74,7 +74,7 @@ func graphOffsets(t *types.Type, at int, out []int) []int {
 	return out
 }
 
-// HasGraph tells whether values of a type hold graphs.
+// HasGraph reports whether values of a type hold graphs.
 func HasGraph(t *types.Type) bool { return len(graphOffsets(t, 0, nil)) > 0 }
 
 // Graphs lists the graphs in a value.

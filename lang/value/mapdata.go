@@ -37,8 +37,8 @@ type Bucket struct {
 	Count uint64
 }
 
-// CellSize is the number of bytes of one CPU's cell of a map value (appendix
-// K); for histograms that of one counter.
+// CellSize returns the number of bytes of one CPU's cell of a map value
+// (appendix K); for histograms that of one counter.
 func CellSize(t *types.Type) int {
 	switch t.Kind {
 	case types.Hist, types.LHist:
@@ -150,10 +150,10 @@ func (m *MapData) entry(key []byte) *Entry {
 	return &m.Entries[i]
 }
 
-// KeyOf is the key of an entry as a value.
+// KeyOf returns the key of an entry as a value.
 func (m *MapData) KeyOf(e *Entry) Value { return Value{T: m.Key, B: e.Key} }
 
-// ValueOf is the value of an entry of a map that is not multi-bucket.
+// ValueOf returns the value of an entry of a map that is not multi-bucket.
 func (m *MapData) ValueOf(e *Entry) Value { return Value{T: m.Val, B: e.Val} }
 
 // Scalar tells maps without keys.

@@ -96,7 +96,7 @@ func (NoResolver) Time(uint32, Clock, uint64) string { return "" }
 // Wall knows no clock.
 func (NoResolver) Wall(Clock, uint64) (time.Time, bool) { return time.Time{}, false }
 
-// TruncTrailer is the default of the configuration.
+// TruncTrailer returns the default of the configuration.
 func (NoResolver) TruncTrailer() string { return ".." }
 
 func orDefault(r Resolver) Resolver {

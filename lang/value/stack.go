@@ -15,8 +15,8 @@ const (
 	buildIDValid = 1 // status BPF_STACK_BUILD_ID_VALID
 )
 
-// stackAt is the offset of a stack's id, behind which its length lies; ok is
-// false when the type is no stack.
+// stackAt returns the offset of a stack's id, behind which its length lies; ok
+// is false when the type is no stack.
 func stackAt(t *types.Type) (off int, ok bool) {
 	switch {
 	case t == nil:
@@ -27,7 +27,7 @@ func stackAt(t *types.Type) (off int, ok bool) {
 	return 0, t.Kind == types.KStack
 }
 
-// StackLen is the number of frames of a captured stack.
+// StackLen returns the number of frames of a captured stack.
 func (v Value) StackLen() int {
 	off, ok := stackAt(v.T)
 	if !ok {

@@ -12,7 +12,7 @@ const MaxTimeText = 63
 // ErrTimeText is the error of TimeText for a text that is empty or too long.
 var ErrTimeText = errors.New("the formatted time is empty or longer than 63 bytes")
 
-// TimeText is what time(format) prints: strftime in the C locale, at most
+// TimeText returns what time(format) prints: strftime in the C locale, at most
 // MaxTimeText bytes.
 func TimeText(format string, t time.Time) (string, error) {
 	s := appendTime(nil, format, t, false)

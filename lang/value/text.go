@@ -255,8 +255,8 @@ func appendErrName(dst []byte, n int64) []byte {
 	return strconv.AppendInt(dst, n, 10)
 }
 
-// appendStats is the text of stats(); the divisor applies to the average only
-// (M-PRINT-10).
+// appendStats returns the text of stats(); the divisor applies to the average
+// only (M-PRINT-10).
 func appendStats(dst []byte, v Value, div int64) []byte {
 	signed := v.T.Signed
 	dst = append(dst, "{ .count = "...)

@@ -87,7 +87,7 @@ func compareBits(a, b uint64, signed bool) int {
 	return cmp.Compare(a, b)
 }
 
-// LastEpoch is the newest interval of a map of time series, over all its
+// LastEpoch returns the newest interval of a map of time series, over all its
 // entries: all series of the map end there.
 func LastEpoch(entries []Entry) uint64 {
 	var last uint64
@@ -106,7 +106,7 @@ func current(t *types.Type, points []Point, last uint64) []Point {
 	return points
 }
 
-// start is the wall-clock start of an interval.
+// start returns the wall-clock start of an interval.
 func (p Point) start(t *types.Type, r Resolver) time.Time {
 	ns := p.Epoch * uint64(max(t.Interval, 1))
 	if at, ok := r.Wall(ClockSoftwareTAI, ns); ok {
@@ -198,9 +198,9 @@ func appendRule(dst []byte, end byte) []byte {
 	return append(dst, end, '\n')
 }
 
-// seriesUnit is the head of the time column and its number of digits after the
-// second, by the nanoseconds between the first interval and the last. bpftrace
-// pads the head by its bytes, of which μ has two.
+// seriesUnit returns the head of the time column and its number of digits after
+// the second, by the nanoseconds between the first interval and the last.
+// bpftrace pads the head by its bytes, of which μ has two.
 func seriesUnit(span uint64) (head string, digits int) {
 	switch {
 	case span >= 1e9:

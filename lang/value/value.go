@@ -82,13 +82,13 @@ func (v Value) IsNumber() bool {
 	return v.T != nil && (v.T.IsScalar() || v.T.IsCastableAgg())
 }
 
-// Signed tells whether the number is signed.
+// Signed reports whether the number is signed.
 func (v Value) Signed() bool {
 	return v.T != nil && v.T.Signed && v.T.Kind != types.Count && v.T.Kind != types.Pointer
 }
 
-// Uint is the number's bits, extended to 64 by its sign; a bool is 0 or 1, an
-// average is total/count (truncating). For other kinds it is 0.
+// Uint returns the number's bits, extended to 64 by its sign; a bool is 0 or 1,
+// an average is total/count (truncating). For other kinds it is 0.
 func (v Value) Uint() uint64 {
 	if v.T == nil {
 		return 0
@@ -130,7 +130,7 @@ func (v Value) average() uint64 {
 	return total / n
 }
 
-// divide is the integer division of bits by d, signed or not; d of 0 or 1
+// divide returns the integer division of bits by d, signed or not; d of 0 or 1
 // changes nothing.
 func divide(bits uint64, d int64, signed bool) uint64 {
 	switch {
@@ -144,7 +144,7 @@ func divide(bits uint64, d int64, signed bool) uint64 {
 	return uint64(int64(bits) / d)
 }
 
-// Str is the bytes of a string up to its NUL.
+// Str returns the bytes of a string up to its NUL.
 func (v Value) Str() []byte {
 	b := v.B[:min(len(v.B), v.strCap())]
 	if i := bytes.IndexByte(b, 0); i >= 0 {
@@ -153,7 +153,8 @@ func (v Value) Str() []byte {
 	return b
 }
 
-// Truncated tells whether a string fills its capacity without a NUL (T-STR-03).
+// Truncated reports whether a string fills its capacity without a NUL
+// (T-STR-03).
 func (v Value) Truncated() bool {
 	n := v.strCap()
 	return n > 0 && len(v.B) >= n && bytes.IndexByte(v.B[:n], 0) < 0
@@ -166,8 +167,8 @@ func (v Value) strCap() int {
 	return max(v.T.Size, 0)
 }
 
-// Data is the raw content of a byte kind: the data of a buffer, a string up to
-// its NUL, an array or MAC address whole. For other kinds it is nil.
+// Data returns the raw content of a byte kind: the data of a buffer, a string
+// up to its NUL, an array or MAC address whole. For other kinds it is nil.
 func (v Value) Data() []byte {
 	if v.T == nil {
 		return nil
@@ -205,7 +206,7 @@ func (v Value) Elem(i int) Value {
 	return Value{T: v.T.Elem, B: cut(v.B, i*n, n)}
 }
 
-// NumField is the number of members of a record, promoted ones and their
+// NumField returns the number of members of a record, promoted ones and their
 // containers included.
 func (v Value) NumField() int {
 	if v.T == nil || v.T.Kind != types.Record || v.T.Struct == nil {

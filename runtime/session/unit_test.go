@@ -246,7 +246,7 @@ func TestMapDataKeyless(t *testing.T) {
 }
 
 func TestErrorKindsAreComplete(t *testing.T) {
-	for k := builtin.ErrReadKernel; k <= builtin.ErrCPU; k++ {
+	for k := builtin.ErrReadKernel; k <= builtin.ErrHelper; k++ {
 		e, ok := errorKinds[k]
 		if !ok {
 			t.Errorf("error kind %d has no row", k)

@@ -20,6 +20,7 @@ type Set struct {
 	tracefs func() (*tracefs.FS, error)
 	comm    func() int // see CommOffset
 	fake    map[Feature]bool
+	lacks   error // why fake lacks what it has not; nil in tests
 	answers [featureCount]answer
 	helpers sync.Map // helperKey -> *answer
 	kfuncs  sync.Map // name -> btf.ID, 0 when missing
@@ -94,6 +95,9 @@ func (s *Set) ask(f Feature) error {
 	if s.fake != nil {
 		if s.fake[f] {
 			return nil
+		}
+		if s.lacks != nil {
+			return s.lacks
 		}
 		return errFake
 	}

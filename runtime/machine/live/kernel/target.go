@@ -77,6 +77,15 @@ func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	return t, nil
 }
 
+// Has asks a set of features for one that programs use.
+func Has(set *feature.Set, f target.Feature) bool {
+	if name := kfuncs[f]; name != "" {
+		_, ok := set.Kfunc(name)
+		return ok
+	}
+	return hasFeature(set, f)
+}
+
 // hasFeature asks for one feature.
 func hasFeature(set *feature.Set, f target.Feature) bool {
 	if row, ok := rows[f]; ok {
