@@ -372,11 +372,16 @@ func graphFailed(std stdio, err error) int {
 		many    *ftrace.TooManyError
 		missing *ftrace.MissingError
 		changed *ftrace.ChangedError
+
+		untrusted *ftrace.UntrustedError
 	)
 	switch {
 	case errors.As(err, &changed):
 		d.Code = "ftrace-busy"
 		d.WithHelp("the recording may lack calls: end the other tracing, and record again")
+	case errors.As(err, &untrusted):
+		d.WithHelp("if a recording was killed since the machine has started, tracing may still be on: `cat /sys/kernel/tracing/current_tracer`, and `ls /sys/kernel/tracing/instances` for folders named probe-…")
+		d.WithHelp("as root: `echo nop > /sys/kernel/tracing/current_tracer` and `rmdir /sys/kernel/tracing/instances/probe-*` put them back; so does a restart")
 	case errors.As(err, &busy):
 		d.Code = "ftrace-busy"
 		d.WithHelp("end that tracing first; probe does not touch another tracer's settings")

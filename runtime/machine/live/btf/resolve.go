@@ -9,8 +9,8 @@ import (
 // pointerSize is fixed: every kernel this project supports has 64 bits.
 const pointerSize = 8
 
-// target returns the type that a typedef, qualifier, tag or variable stands
-// for.
+// target returns the type that a typedef, qualifier, tag or variable refers to,
+// and its own kind; ok is false for other kinds.
 func (s *Spec) target(id ID) (ID, Kind, bool) {
 	_, kind, raw, ok := s.entry(id)
 	if !ok {

@@ -71,6 +71,9 @@ func Find() (*FS, error) {
 		ErrNotMounted, tracingDir, debugDir, tracingDir)
 }
 
+// Is reports whether a folder is the root of, or within, a mounted tracefs.
+func Is(dir string) bool { return isTracefs(dir) }
+
 // isTracefs also triggers the automatic mount below debugfs, which happens on
 // the first look into the directory.
 func isTracefs(dir string) bool {
