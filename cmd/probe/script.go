@@ -39,11 +39,7 @@ func (o *options) machine() machine.Machine {
 // anotherKernel reports whether a command that runs nothing is to answer for a
 // kernel that is described by files.
 func (o *options) anotherKernel() bool {
-	switch o.command.Name {
-	case "check", "dump", "ls":
-		return o.traceable != "" || o.btfFile != "" || o.kernel != ""
-	}
-	return false
+	return o.command.elsewhere && (o.traceable != "" || o.btfFile != "" || o.kernel != "")
 }
 
 // btfFile is the file to read the kernel's types from, "" for its own.
@@ -163,7 +159,7 @@ func (o *options) show(std stdio, list diag.List) {
 	switch {
 	case o.compat:
 		o.showCompat(std, &list)
-	case o.format == "json" && o.command.Name == "check":
+	case o.format == "json" && o.command.jsonMessages:
 		_ = diag.RenderJSON(std.out, &list)
 	default:
 		_ = diag.Render(std.err, &list, diag.Options{Color: colored(std.err)})
