@@ -28,6 +28,10 @@ type stdio struct {
 }
 
 func main() {
+	if d := setID(os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()); d != nil {
+		fail(stdio{os.Stdin, os.Stdout, os.Stderr}, d)
+		os.Exit(exitUsage)
+	}
 	engine.MaybeChild()
 	lab.MaybeChild()
 	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))

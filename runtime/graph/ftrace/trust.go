@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -146,8 +145,6 @@ func parseJournal(text []byte) (*journal, error) {
 	return j, j.valid()
 }
 
-var returnEvent = regexp.MustCompile(`^probe_([1-9][0-9]{0,9})/r(0|[1-9][0-9]{0,9})$`)
-
 // valid reports what in a journal no probe writes.
 func (j *journal) valid() error {
 	switch {
@@ -159,7 +156,8 @@ func (j *journal) valid() error {
 		return fmt.Errorf("the tracing instance %q of process %d", j.Instance, j.PID)
 	}
 	for _, e := range j.Events {
-		if m := returnEvent.FindStringSubmatch(e); m == nil || m[1] != strconv.Itoa(j.PID) {
+		n, ok := strings.CutPrefix(e, "probe_"+strconv.Itoa(j.PID)+"/r")
+		if !ok || !isNumber(n) {
 			return fmt.Errorf("the event %q of process %d", e, j.PID)
 		}
 	}
