@@ -110,8 +110,8 @@ func setComm(name string) error {
 	return nil
 }
 
-// send is the client: it connects, then sends a few bytes again and again until
-// the connection is beyond hope.
+// send runs the client: it connects, then sends a few bytes again and again
+// until the connection is beyond hope.
 func (c *child) send() error {
 	fd, err := newSocket(c.config.Local)
 	if err != nil {
@@ -137,7 +137,7 @@ func (c *child) send() error {
 	}
 }
 
-// serve is the server: it accepts one connection and reads until its end.
+// serve runs the server: it accepts one connection and reads until its end.
 func (c *child) serve() error {
 	fd, err := newSocket(c.config.Local)
 	if err != nil {
@@ -180,9 +180,9 @@ func newSocket(local netip.AddrPort) (int, error) {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return -1, fmt.Errorf("set TCP_NODELAY: %w", err)
 	}
-	// Close at once, with a reset: a socket that still tried to deliver its last
-	// bytes would keep the namespace alive for minutes. An accepted connection
-	// inherits the option.
+	// Close at once, with a reset: a socket that still tried to deliver its
+	// last bytes would keep the namespace alive for minutes. An accepted
+	// connection inherits the option.
 	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
 		return -1, fmt.Errorf("set SO_LINGER: %w", err)
 	}

@@ -19,7 +19,7 @@ type HostError struct {
 	Help string // what to do about it, a sentence without a full stop
 }
 
-// Error gives the problem and the advice in one line.
+// Error returns the problem and the advice in one line.
 func (e *HostError) Error() string {
 	text := e.Op + ": " + e.Err.Error()
 	if e.Help != "" {

@@ -52,7 +52,7 @@ func ifupdownVersion(out string) (string, bool) {
 	return version, ok && version != ""
 }
 
-// interfacesFile is the /etc/network/interfaces for one link with a static
+// interfacesFile returns the /etc/network/interfaces for one link with a static
 // address.
 func interfacesFile(p place) string {
 	family := "inet"

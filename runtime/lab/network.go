@@ -36,9 +36,9 @@ type namespace struct {
 	links  []string // made in here, in order
 }
 
-// newNetwork claims a name and makes the namespaces asked for, with the loopback
-// link up and the settings that matter at the kernel's defaults. On error
-// nothing is left behind.
+// newNetwork claims a name and makes the namespaces asked for, with the
+// loopback link up and the settings that matter at the kernel's defaults. On
+// error nothing is left behind.
 func newNetwork(trace func(string, ...any), ends ...string) (n *network, err error) {
 	name, dir, err := claimName()
 	if err != nil {
@@ -99,8 +99,9 @@ func (n *network) namespace(end string) *namespace {
 func (n *network) close() error {
 	var errs []error
 	for _, ns := range n.spaces {
-		// Removing the links by hand does not wait for the kernel's own clean-up
-		// of a namespace, which a socket in a late TCP state can hold up.
+		// Removing the links by hand does not wait for the kernel's own
+		// clean-up of a namespace, which a socket in a late TCP state can hold
+		// up.
 		if ns.handle != nil {
 			for _, name := range ns.links {
 				link, err := ns.handle.LinkByName(name)
@@ -273,7 +274,7 @@ func (ns *namespace) setLink(name, state string, set func(netlink.Link) error) e
 	return nil
 }
 
-// addAddr gives a link an address.
+// addAddr adds an address to a link.
 func (ns *namespace) addAddr(name string, prefix netip.Prefix) error {
 	link, err := ns.link(name)
 	if err != nil {
@@ -368,7 +369,8 @@ func (ns *namespace) waitLink(ctx context.Context, name, state string, limit tim
 	}
 }
 
-// linkReady: the link is up, and the kernel's link watcher has seen its carrier.
+// linkReady: the link is up, and the kernel's link watcher has seen its
+// carrier.
 func linkReady(a *netlink.LinkAttrs) bool { return a.OperState == netlink.OperUp }
 
 // linkAdminDown: somebody set the link down.

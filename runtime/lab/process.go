@@ -59,8 +59,8 @@ func startProcess(inside func(func() error) error, config childConfig) (*process
 	p.cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 	p.cmd.Stderr = &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{
-		// Ctrl-C goes to the whole foreground group of the terminal. It must not
-		// end the traffic before the tracer has told what it saw.
+		// Ctrl-C goes to the whole foreground group of the terminal. It must
+		// not end the traffic before the tracer has told what it saw.
 		Setpgid:   true,
 		Pdeathsig: syscall.SIGKILL,
 	}
@@ -194,7 +194,8 @@ func (p *process) awaitTransfer(ctx context.Context) error {
 	})
 }
 
-// ended is the error of a child that is gone although nobody asked it to end.
+// ended returns the error of a child that is gone although nobody asked it to
+// end.
 func (p *process) ended() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -229,8 +230,8 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// result is what is known of the child: its addresses, transfers in order, and
-// the bytes that were sent and not acknowledged.
+// result returns what is known of the child: its addresses, transfers in order,
+// and the bytes that were sent and not acknowledged.
 func (p *process) result() (local, remote netip.AddrPort, log []transfer, queued int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -243,7 +244,8 @@ type tail struct {
 	buf bytes.Buffer
 }
 
-// tailSize is enough for an error, and for the interesting end of a stack trace.
+// tailSize is enough for an error, and for the interesting end of a stack
+// trace.
 const tailSize = 4096
 
 func (t *tail) Write(p []byte) (int, error) {

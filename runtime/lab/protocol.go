@@ -114,7 +114,7 @@ func monotonic() int64 {
 	return ts.Nano()
 }
 
-// errnoName gives an error the name that C programs know it by.
+// errnoName returns the name that C programs have for an error.
 func errnoName(err error) string {
 	var errno unix.Errno
 	if errors.As(err, &errno) {

@@ -148,7 +148,7 @@ func (r *Report) Text(w io.Writer) error {
 	return err
 }
 
-// failures says whether sends failed.
+// failures reports whether sends failed.
 func (r *Report) failures() string {
 	names := ""
 	if len(r.ErrorNames) > 0 {
@@ -160,7 +160,7 @@ func (r *Report) failures() string {
 	return count(r.SendErrors, "send") + " failed" + names
 }
 
-// backlog says what is not acknowledged.
+// backlog reports what is not acknowledged.
 func (r *Report) backlog() string {
 	if r.Queued == 0 {
 		return "all acknowledged"

@@ -16,7 +16,7 @@ const serverPort = 7000
 // (net/core/link_watch.c) may hold an event back for a second.
 const faultLimit = 5 * time.Second
 
-// routeLoss is a client with two NICs in one subnet that loses the one its
+// routeLoss returns a client with two NICs in one subnet that loses the one its
 // connection goes through, in four ways:
 //
 //	cli eth0 100.1.1.11/24 ── sw c0 ┐
@@ -35,8 +35,8 @@ const faultLimit = 5 * time.Second
 // (ip6_route_output_flags in net/ipv6/route.c): the data leaves over eth1 and
 // arrives, as in D. But the server's answers do not: neighbour discovery
 // answers only for addresses of the link that was asked (ndisc_recv_ns in
-// net/ipv6/ndisc.c), so the server goes on to send to the NIC that is gone. What
-// arrives is what TCP repeats, at ever longer intervals.
+// net/ipv6/ndisc.c), so the server goes on to send to the NIC that is gone.
+// What arrives is what TCP repeats, at ever longer intervals.
 func routeLoss() Scenario {
 	return Scenario{
 		Name:  "route-loss",

@@ -37,7 +37,7 @@ type Case struct {
 	goesOn4, goesOn6 bool
 }
 
-// goesOn tells whether the server still gets data after the fault.
+// goesOn reports whether the server still gets data after the fault.
 func (c Case) goesOn(ipv6 bool) bool {
 	if ipv6 {
 		return c.goesOn6

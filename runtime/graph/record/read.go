@@ -77,7 +77,7 @@ func Read(from io.Reader) (*Recording, error) {
 	return p.rec, nil
 }
 
-// readLine gives the next line without its end. The last one may have none,
+// readLine returns the next line without its end. The last one may have none,
 // which is told by io.EOF.
 func readLine(buf *bufio.Reader, long *[]byte) ([]byte, error) {
 	line, err := buf.ReadSlice('\n')

@@ -45,7 +45,8 @@ func (f *File) readDebug(t *table) {
 	}
 }
 
-// root is the prefix of a path below another root, "/proc/PID/root", or empty.
+// root returns the prefix of a path below another root, "/proc/PID/root", or
+// empty.
 func (f *File) root() string {
 	rest, ok := strings.CutPrefix(f.path, "/proc/")
 	pid, _, found := strings.Cut(rest, "/root/")

@@ -123,14 +123,14 @@ func (f *File) Close() error {
 	return f.closer.Close()
 }
 
-// Path is the path the file was opened with.
+// Path returns the path the file was opened with.
 func (f *File) Path() string { return f.path }
 
 // PositionIndependent reports whether the file can be loaded at any address,
 // as libraries and most programs can. Addresses in it then start near zero.
 func (f *File) PositionIndependent() bool { return f.f.Type == elf.ET_DYN }
 
-// Machine is the processor the file is for.
+// Machine returns the processor the file is for.
 func (f *File) Machine() elf.Machine { return f.f.Machine }
 
 // Offset turns an address of the file into an offset in the file, which is
@@ -179,8 +179,8 @@ func (f *File) data(s *elf.Section) ([]byte, error) {
 	return b, nil
 }
 
-// BuildID is the identity the linker gave the file, in hexadecimal; empty when
-// it gave none.
+// BuildID returns the identity the linker gave the file, in hexadecimal; empty
+// when it gave none.
 func (f *File) BuildID() string {
 	const gnuBuildID = 3
 	for _, s := range f.f.Sections {

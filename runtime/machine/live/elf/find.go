@@ -148,7 +148,7 @@ func (f *finder) distinct(paths []string) []string {
 	return out
 }
 
-// program is the executable of the process.
+// program returns the executable of the process.
 func (f *finder) program() (Binary, error) {
 	if f.pid == 0 {
 		return Binary{}, fmt.Errorf("%w: no name, and no process to take the program of", ErrNotFound)

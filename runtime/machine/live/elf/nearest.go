@@ -29,7 +29,7 @@ func newNearest(want string) *nearest {
 	return &nearest{want: want, prev: make([]int, maxCompared+1), next: make([]int, maxCompared+1)}
 }
 
-// limit is the number of edits that still count as similar.
+// limit returns the number of edits that still count as similar.
 func (n *nearest) limit() int { return min((len(n.want)+2)/3, 4) }
 
 func (n *nearest) add(name string) {
@@ -49,7 +49,7 @@ func (n *nearest) add(name string) {
 	n.best = n.best[:min(len(n.best), maxNear)]
 }
 
-// distance is the number of insertions, deletions and replacements between
+// distance returns the number of insertions, deletions and replacements between
 // name and the wanted one, or more than limit as soon as that is certain.
 func (n *nearest) distance(name string, limit int) int {
 	want := n.want

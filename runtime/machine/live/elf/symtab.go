@@ -28,7 +28,7 @@ const (
 	Label
 )
 
-// String is the kind in words.
+// String returns the kind in words.
 func (k Kind) String() string {
 	switch k {
 	case Func:

@@ -69,7 +69,7 @@ func newAsker(size int, typ, flags uint32, build func(shared int) ([]bpf.Insn, e
 	return &asker{prog: prog, mem: mem}, nil
 }
 
-// word is an 8-byte word of the shared memory.
+// word returns an 8-byte word of the shared memory.
 func (a *asker) word(at int) *uint64 { return (*uint64)(unsafe.Pointer(&a.mem[at])) }
 
 // Name to address: one name a run.

@@ -36,8 +36,8 @@ const (
 	maxTail = 64 << 10
 )
 
-// Kernel is the symbols of the running kernel. Nothing is read before it is asked
-// for. It is safe for concurrent use.
+// Kernel is the symbols of the running kernel. Nothing is read before it is
+// asked for. It is safe for concurrent use.
 type Kernel struct {
 	current atomic.Pointer[Table]
 	loading sync.Mutex
@@ -65,7 +65,7 @@ func (k *Kernel) Table() (*Table, error) {
 	return k.reload()
 }
 
-// Aliases are the other names at the address of a symbol.
+// Aliases returns the other names at the address of a symbol.
 func (k *Kernel) Aliases(name string) []string {
 	t, err := k.Table()
 	if err != nil {
@@ -176,7 +176,7 @@ func (t *Table) Lookup(addr uint64) (name string, offset uint64, module string, 
 	return t.name(&e[i]), offset, t.moduleOf(&e[i]), true
 }
 
-// Addr is the address of the first symbol of a name, in the order of
+// Addr returns the address of the first symbol of a name, in the order of
 // addresses but the kernel's before those of modules. For per-CPU variables
 // it is their offset.
 func (t *Table) Addr(name string) (uint64, bool) {
@@ -184,7 +184,7 @@ func (t *Table) Addr(name string) (uint64, bool) {
 	return s.addr, ok
 }
 
-// Aliases are the other names at the address of a symbol.
+// Aliases returns the other names at the address of a symbol.
 func (t *Table) Aliases(name string) []string {
 	s, ok := t.first(name)
 	if !ok {

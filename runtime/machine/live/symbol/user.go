@@ -87,9 +87,9 @@ func NewUser() *User {
 	}
 }
 
-// Lookup says what an address of a process is. ok is false when no function is
-// known for it; Module may be set all the same. pid is the number of the
-// process, not of a thread, as /proc of this namespace shows it.
+// Lookup returns what is at an address of a process. ok is false when no
+// function is known for it; Module may be set all the same. pid is the number
+// of the process, not of a thread, as /proc of this namespace shows it.
 func (u *User) Lookup(pid int, addr uint64) (loc Location, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -50,7 +50,7 @@ const (
 	RelLoc
 )
 
-// String is the kernel's word for the location.
+// String returns the kernel's word for the location.
 func (l Loc) String() string {
 	switch l {
 	case InPlace:
@@ -73,7 +73,7 @@ func (f *Format) Field(name string) (*Field, bool) {
 	return nil, false
 }
 
-// Size is the number of bytes up to the end of the last fixed field.
+// Size returns the number of bytes up to the end of the last fixed field.
 func (f *Format) Size() uint32 {
 	size := uint32(0)
 	for _, list := range [2][]Field{f.Common, f.Fields} {
@@ -236,8 +236,8 @@ func (f *Field) setLen(text string) {
 	}
 }
 
-// typeSize is the size in bytes of the C types that arrays in formats are made
-// of, 0 for any other.
+// typeSize returns the size in bytes of the C types that arrays in formats are
+// made of, 0 for any other.
 func typeSize(typ string) uint32 {
 	switch strings.TrimPrefix(typ, "const ") {
 	case "char", "unsigned char", "signed char", "u8", "s8", "__u8", "__s8", "uint8_t", "bool":

@@ -61,12 +61,12 @@ type functionList struct {
 	text    string
 }
 
-// FunctionList is the kernel's list of the functions that ftrace can attach to,
-// in the order of their addresses: lines of a name and, for those of a module,
-// " [module]". Sites without a symbol are in it under made-up names, so the
-// number of a line is the one by which the kernel knows the function. The error
-// says why the list cannot be read: no such file in a kernel without the
-// function tracer, EPERM under lockdown.
+// FunctionList returns the kernel's list of the functions that ftrace can
+// attach to, in the order of their addresses: lines of a name and, for those of
+// a module, " [module]". Sites without a symbol are in it under made-up names,
+// so the number of a line is the one by which the kernel knows the function.
+// The error says why the list cannot be read: no such file in a kernel without
+// the function tracer, EPERM under lockdown.
 //
 // The kernel gives a page at a time and for each starts again at the first
 // function, so the list is read once, and again when modules have come or gone.
@@ -86,8 +86,8 @@ func (t *FS) FunctionList() (string, error) {
 	return t.funcs.text, nil
 }
 
-// loaded tells which modules there are, in the order of their loading. It is not
-// known where the list cannot be read.
+// loaded reports which modules there are, in the order of their loading. It is
+// not known where the list cannot be read.
 func loaded(path string) (list string, known bool) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -141,7 +141,7 @@ func (t *FS) Blacklist(yield func(name string) bool) error {
 	return nil
 }
 
-// Unique tells whether exactly one category has an event of this name, which
+// Unique reports whether exactly one category has an event of this name, which
 // is then that of the tracepoint with the name: two tracepoints of the kernel
 // proper cannot share one, but modules and events made at run time can.
 func (t *FS) Unique(event string) bool {

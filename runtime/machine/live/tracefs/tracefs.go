@@ -71,6 +71,9 @@ func Find() (*FS, error) {
 		ErrNotMounted, tracingDir, debugDir, tracingDir)
 }
 
+// Is reports whether a folder is the root of, or within, a mounted tracefs.
+func Is(dir string) bool { return isTracefs(dir) }
+
 // isTracefs also triggers the automatic mount below debugfs, which happens on
 // the first look into the directory.
 func isTracefs(dir string) bool {
@@ -88,10 +91,10 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// Dir is the tracing directory.
+// Dir returns the tracing directory.
 func (t *FS) Dir() string { return t.dir }
 
-// Path is the path of a file below the tracing directory.
+// Path returns the path of a file below the tracing directory.
 func (t *FS) Path(elem ...string) string {
 	return filepath.Join(t.dir, filepath.Join(elem...))
 }
@@ -126,7 +129,7 @@ func (t *FS) ReadFormat(category, event string) (*Format, error) {
 	return f, nil
 }
 
-// EventID is the number by which perf_event_open knows an event.
+// EventID returns the number by which perf_event_open knows an event.
 func (t *FS) EventID(category, event string) (int, error) {
 	b, err := t.eventFile(category, event, "id")
 	if err != nil {
