@@ -30,7 +30,7 @@ func init() {
 	}
 }
 
-// lookup is the command of a name, nil if there is none.
+// lookup returns the command of a name, nil if there is none.
 func lookup(name string) *command {
 	for _, c := range commands {
 		if c.Name == name {

@@ -1,6 +1,7 @@
 package ir
 
-// Helper is the number of a BPF helper (include/uapi/linux/bpf.h, __BPF_FUNC_MAPPER).
+// Helper is the number of a BPF helper (include/uapi/linux/bpf.h,
+// __BPF_FUNC_MAPPER).
 type Helper int32
 
 // The helpers that the compiler emits.
@@ -65,7 +66,8 @@ type HelperInfo struct {
 	Args   int
 	Effect Effect
 	Result Kind
-	// NoReplay is why a recording of another run has no answer, "" where it has.
+	// NoReplay is why a recording of another run has no answer, "" where it
+	// has.
 	NoReplay string
 }
 

@@ -11,15 +11,16 @@ import (
 // Phase is the part of the pipeline that raises a code.
 type Phase uint8
 
-// The phases, in their order.
+// The phases, in pipeline order.
 const (
 	PhaseParse   Phase = iota // reading the script
 	PhaseCheck                // names, types, probes, resources
 	PhaseMachine              // loading, attaching, running; the machine itself
 )
 
-// Entry describes one code: one row in one of the tables below. A new code is
-// a new row, nothing else; tests check that each Wrong script raises its code.
+// Entry describes one code: one row in one of the tables below. Adding a code
+// means adding a row and nothing else; tests check that each Wrong script
+// raises its code.
 type Entry struct {
 	Code    Code
 	Phase   Phase
@@ -29,11 +30,13 @@ type Entry struct {
 	Cure    string // what to do about it
 }
 
-// tables are the rows by the package that raises them. codes_syntax.go,
-// codes_check.go, codes_probe.go and codes_machine.go hold them.
+// tables groups the rows by the package that raises them. The rows are in
+// codes_syntax.go, codes_check.go, codes_check_types.go, codes_probe.go and
+// codes_machine.go.
 var tables = [...][]Entry{syntaxCodes, checkNameCodes, checkTypeCodes, probeCodes, machineCodes}
 
-// entries is all rows by code.
+// entries indexes all rows by code. It is built on first use, since most runs
+// report nothing.
 var entries = sync.OnceValue(func() map[Code]Entry {
 	all := map[Code]Entry{}
 	for _, table := range tables {

@@ -10,12 +10,13 @@ import (
 )
 
 const (
-	tabWidth = 4   // a tab is shown as this many blanks
-	maxWidth = 160 // columns of a source line that are shown
+	tabWidth = 4   // spaces shown for a tab
+	maxWidth = 160 // columns shown of a source line
 )
 
-// cells measures characters. Ambiguous ones count one column whatever the
-// locale, so that the same script gives the same message everywhere.
+// cells measures the width of characters. Characters of ambiguous width count
+// as one column in every locale, so that the same script gives the same message
+// everywhere.
 var cells = &runewidth.Condition{}
 
 // line is a source line prepared for a terminal: tabs expanded, characters

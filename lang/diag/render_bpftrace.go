@@ -8,8 +8,8 @@ import (
 	"probe/lang/source"
 )
 
-// RenderBpftrace writes messages in the form of bpftrace (row
-// O-DIAG-01 and those behind it), for tools that read it:
+// RenderBpftrace writes messages in the form of bpftrace (rows O-DIAG-01 and
+// following), for tools that parse them:
 //
 //	FILE:LINE:COL-COL: ERROR: text
 //	  source line

@@ -1,6 +1,6 @@
-// Package source holds places in scripts: files, spans of bytes in them, and
-// the line table that turns a byte offset into a line and a column. It is the
-// bottom of all imports.
+// Package source represents places in scripts: files, spans of bytes in them,
+// and the line table that converts a byte offset to a line and a column. It
+// imports no other package of this module.
 package source
 
 import (
@@ -61,8 +61,8 @@ func (f *File) LineStart(n int) int {
 	return f.lines[n-1]
 }
 
-// Span is the half-open byte range [Start, End) of File. The zero Span is no
-// place at all.
+// Span is the half-open byte range [Start, End) of File. The zero Span means no
+// place.
 type Span struct {
 	File       *File
 	Start, End int
@@ -90,7 +90,7 @@ func (s Span) To(t Span) Span {
 	return s
 }
 
-// String is FILE:LINE:COL of the start.
+// String returns FILE:LINE:COL of the start.
 func (s Span) String() string {
 	if s.File == nil {
 		return "-"

@@ -31,7 +31,8 @@ type constExpr struct {
 	errAt source.Span
 }
 
-// maxConstDepth bounds the nesting of a constant expression.
+// maxConstDepth is the maximum nesting of a constant expression. The evaluator
+// recurses, and input must not exhaust the stack.
 const maxConstDepth = 200
 
 func (e *constExpr) fail(at source.Span, format string, args ...any) cValue {

@@ -21,7 +21,7 @@ type cParser struct {
 	consts  map[string]cValue // enumerators so far
 }
 
-// maxCDepth bounds the nesting of structs and declarators.
+// maxCDepth is the maximum nesting of structs and declarators.
 const maxCDepth = 100
 
 // tok returns the next token; kind cEnd at the end.
@@ -108,8 +108,8 @@ func (p *cParser) safeTop() (ok bool) {
 	return true
 }
 
-// skipTop moves to the next declaration after an error: behind a ';' or a
-// closed brace outside all braces of the declaration that starts at index
+// skipTop moves to the next declaration after an error: past the first ';' or
+// closing brace that is outside all braces of the declaration starting at index
 // start.
 func (p *cParser) skipTop(start int) {
 	failed := p.i
@@ -192,8 +192,7 @@ func (p *cParser) skipDeclaration() {
 	}
 }
 
-// specifiers parses what stands in front of the declarators: qualifiers and
-// one type.
+// specifiers parses what precedes the declarators: qualifiers and one type.
 func (p *cParser) specifiers() *CType {
 	first := p.tok()
 	var words []string
@@ -343,7 +342,7 @@ func (p *cParser) member(s *CStruct, names map[string]source.Span) {
 			break
 		}
 	}
-	if !p.is("}") { // compilers take a last member without it
+	if !p.is("}") { // C compilers accept a last member without ';'
 		p.need(";")
 	}
 }
@@ -359,7 +358,7 @@ func (p *cParser) bitWidth() int {
 	return int(v.bits)
 }
 
-// constant evaluates the expression up to one of the ends, outside
+// constant evaluates the expression up to the first of the ends that is outside
 // parentheses.
 func (p *cParser) constant(what string, ends ...string) cValue {
 	start, paren := p.i, 0

@@ -7,7 +7,8 @@ import (
 	"probe/lang/source"
 )
 
-// Bounds on what the macros of one C section may expand to.
+// Bounds on macro expansion in one C section. Macros that double each other
+// would otherwise expand to exponentially many tokens.
 const (
 	maxExpanded = 100_000 // tokens in all
 	maxCNesting = 100     // macros inside macros
@@ -18,7 +19,7 @@ type cBranch struct {
 	at     source.Span
 	live   bool // this branch is live
 	taken  bool // this or an earlier branch was live
-	outer  bool // the text around the #if is live
+	outer  bool // the code around the #if is live
 	inElse bool
 }
 
@@ -81,13 +82,13 @@ func (pp *preproc) finish(header bool) *CSection {
 	return pp.sec
 }
 
-// live reports whether text here counts.
+// live reports whether the current text is in a live branch of every open #if.
 func (pp *preproc) live() bool {
 	n := len(pp.branches)
 	return n == 0 || pp.branches[n-1].live
 }
 
-// text preprocesses a piece of C text: directives stand on lines of their own,
+// text preprocesses a piece of C text: each directive takes its own line,
 // everything else is tokens.
 func (pp *preproc) text(f *source.File, pos, limit int) {
 	fresh := true // only blanks so far on this line

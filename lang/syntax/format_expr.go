@@ -7,7 +7,7 @@ import (
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// The binding levels beyond those of binary operators.
+// Binding levels above and below those of binary operators.
 const (
 	levelTernary = 0
 	levelUnary   = 11
@@ -15,7 +15,8 @@ const (
 )
 
 // level returns how tightly an expression binds as an operand. Trees from the
-// parser never need parentheses that are not Paren nodes; rewritten ones do.
+// parser have a Paren node wherever parentheses are needed; rewritten trees may
+// not.
 func level(x Expr) int {
 	switch x := x.(type) {
 	case *Ternary:

@@ -8,9 +8,9 @@ import (
 
 // The formatter writes a stream of layout operations and decides about line
 // breaks afterwards, in the manner of Oppen's and Wadler's pretty printers: a
-// group that fits on the rest of the line is written flat, otherwise its
-// breaks become line breaks. A fill break is decided for itself, so that a
-// long list of arguments fills its lines.
+// group that fits on the rest of the line is written flat, otherwise its breaks
+// become line breaks. Each fill break is decided separately, so that a long
+// list of arguments fills its lines.
 
 type opKind uint8
 
@@ -140,10 +140,10 @@ func width(s string) int { return layoutCells.StringWidth(s) }
 
 var layoutCells = &runewidth.Condition{}
 
-// fits reports whether what starts at operation i fits on a line that is filled
-// up to col. It is measured flat, up to the next break behind it: for a group
-// behind its end, for anything else in the same group or behind the end of
-// that.
+// fits reports whether the text from operation i on fits on a line that is
+// filled up to col. The text is measured flat, up to the next possible break:
+// for a group the first one after its end, for anything else the next one in
+// the same group or after the end of that group.
 func (l *layout) fits(i, col int) bool {
 	depth := 0
 	group := i < len(l.ops) && l.ops[i].kind == opOpen

@@ -11,7 +11,7 @@ import (
 	"probe/lang/source"
 )
 
-// numberError is what is wrong with the text of a number.
+// numberError describes what is wrong with the text of a number.
 type numberError struct {
 	msg, label, help string
 	from, to         int // the wrong part of the text
@@ -150,12 +150,12 @@ func digitValue(c byte) uint64 {
 	return math.MaxUint64
 }
 
-// ParseInteger reads a whole text as an integer: the routine for positional
-// and named parameters, values of the configuration and numbers in attach
-// points (row L-INT-12). It takes every form that a script may write, 0b… too,
-// and a '-' in front. neg tells that the value is the magnitude of a negative
-// number; magnitudes beyond 2^63 are an error then. Errors say what is wrong
-// in a few words.
+// ParseInteger reads a whole text as an integer: the routine for positional and
+// named parameters, values of the configuration and numbers in attach points
+// (row L-INT-12). It accepts every form that a script can use, and also 0b… and
+// a leading '-'. If neg is set, the value is the magnitude of a negative
+// number, at most 2^63. Error texts are a few words, for use in a longer
+// message.
 func ParseInteger(text string) (value uint64, neg bool, err error) {
 	digits, neg := strings.CutPrefix(text, "-")
 	if digits == "" || !isDigit(digits[0]) || wordEnd(digits, 0) != len(digits) {
@@ -179,7 +179,7 @@ func (p *parser) badInteger(span source.Span, message string) *diag.Diagnostic {
 	return p.report("bad-integer", span, "%s", message)
 }
 
-// intLit makes a node of the number that is next.
+// intLit makes a node of the next token, a number.
 func (p *parser) intLit() *IntLit {
 	t := p.next()
 	value, err := parseNumber(t.Value, false)
@@ -195,7 +195,7 @@ func (p *parser) intLit() *IntLit {
 	return &IntLit{At{p.tokSpan(t)}, value, t.Value}
 }
 
-// positional makes a node of the $N or $# that is next.
+// positional makes a node of the next token, $N or $#.
 func (p *parser) positional() *Positional {
 	t := p.next()
 	x := &Positional{At: At{p.tokSpan(t)}}
@@ -217,11 +217,11 @@ func (p *parser) positional() *Positional {
 	return x
 }
 
-// stringLit makes a node of the string that is next.
+// stringLit makes a node of the next token, a string.
 func (p *parser) stringLit() *StringLit {
 	t := p.next()
 	raw := t.Value[1:]
-	if !isOpenString(t) { // an open one has been reported by the scanner
+	if !isOpenString(t) { // the scanner has reported an unclosed one
 		raw = raw[:len(raw)-1]
 	}
 	value := raw

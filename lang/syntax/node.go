@@ -117,7 +117,7 @@ func (p *parser) fn(doc string) func(*gFn) Item {
 	}
 }
 
-// reservedName reports a macro or function named like a word of the grammar.
+// reservedName reports a macro or function whose name is a word of the grammar.
 func (p *parser) reservedName(what string, name *tok) {
 	if reserved(name.Value) && name.Value != "config" {
 		p.report("reserved-name", p.tokSpan(name), "`%s` cannot be the name of a %s", name.Value, what).

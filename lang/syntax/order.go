@@ -5,8 +5,8 @@ import (
 	"probe/lang/source"
 )
 
-// order checks that the items of a script come in their order: C section,
-// then config and imports, then everything else (rows L-PROG-02 to L-PROG-05).
+// order checks the order of a script's items: C section, then config and
+// imports, then everything else (rows L-PROG-02 to L-PROG-05).
 type order struct {
 	p      *parser
 	config source.Span // the first config block
@@ -14,8 +14,8 @@ type order struct {
 	main   source.Span // the first item of the main part
 }
 
-// check looks at the next item; wrong places are reported and do not stop the
-// parse.
+// check checks the place of the next item. A wrong place is reported and does
+// not stop the parse.
 func (o *order) check(kind itemKind, item Item) {
 	span := firstLine(item.Span())
 	switch kind {

@@ -8,8 +8,8 @@ import (
 	"probe/lang/source"
 )
 
-// primary parses an operand without prefix and postfix operators, everything
-// but those that start with '('.
+// primary parses an operand without prefix and postfix operators, except those
+// that start with '('.
 func (p *parser) primary() Expr {
 	t := p.tok()
 	switch t.Type {
@@ -265,17 +265,19 @@ func (p *parser) record() Expr {
 	return r
 }
 
-// maxFields bounds a record, whose names are compared with each other.
+// maxFields is the maximum number of fields in a record: each name is compared
+// with all others, which takes quadratic time.
 const maxFields = 1000
 
 // cast parses (type)operand if the text is one, and returns nil otherwise.
 //
-// A bare word in parentheses is a type only if something that starts an
-// operand follows; reserved builtin words never are (row T-CAST-01). Where
-// what follows could also be a binary operator, as in (name) - x, the text is
-// a cast for the language, but as name may be a constant the other reading is
-// kept in Alt when it changes nothing around it: the operator must bind at
-// least as tightly as the surroundings (alt) and as the operator behind.
+// A bare word in parentheses is a type only if something that starts an operand
+// follows; reserved builtin words never are (row T-CAST-01). If what follows
+// could also be a binary operator, as in (name) - x, the language reads the
+// text as a cast. Since name may turn out to be a constant, the other reading
+// is kept in Alt if it does not affect the surrounding expression: the operator
+// must bind at least as tightly as the surroundings (alt) and as the operator
+// after it.
 func (p *parser) cast(alt int) Expr {
 	open := p.i
 	if isIdent(p.ahead(1), "typeof") {

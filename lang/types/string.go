@@ -69,7 +69,7 @@ func (t *Type) String() string {
 	panic(fmt.Sprintf("types: kind %d has no name", t.Kind))
 }
 
-// String is "struct X", "(t1,t2)" or "record { .a = t1 }".
+// String returns "struct X", "(t1,t2)" or "record { .a = t1 }".
 func (s *Struct) String() string {
 	word := "struct"
 	switch s.Flavour {

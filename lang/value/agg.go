@@ -15,9 +15,9 @@ func cellCount(cells []byte, stride int) int {
 }
 
 // Merge reduces the per-CPU cells of one value to the form Value describes and
-// appends it to dst (A-LY-05 to A-LY-07, A-LY-12). The cells lie stride bytes
-// apart; with stride 0 there is one cell. Plain integers kept per CPU add up;
-// of other plain values the first that is not all zero counts.
+// appends it to dst (A-LY-05 to A-LY-07, A-LY-12). The cells are stride bytes
+// apart; stride 0 means a single cell. Plain integers kept per CPU add up; for
+// other plain values, the first that is not all zero is the result.
 func Merge(dst []byte, t *types.Type, cells []byte, stride int) []byte {
 	n := cellCount(cells, stride)
 	switch t.Kind {
@@ -93,7 +93,7 @@ func (v Value) Divided(div int64) Value {
 		return v
 	}
 	t := v.T
-	if t.Kind == types.Avg { // 16 bytes of total and count: no place for a quotient
+	if t.Kind == types.Avg { // 16 bytes of total and count: no room for a quotient
 		t = types.IntType(8, t.Signed)
 	}
 	return Value{T: t, B: binary.LittleEndian.AppendUint64(nil, divide(v.Uint(), div, v.Signed()))}

@@ -4,7 +4,8 @@ package value
 // include/linux/err.h).
 const MaxErrno = 4095
 
-// IsErr tells -4095..-1: a failed call's result or an error pointer.
+// IsErr reports whether n is in -4095..-1, the results of failed calls and
+// error pointers.
 func IsErr(n int64) bool { return n < 0 && n >= -MaxErrno }
 
 // ErrName returns the symbolic name of a positive errno, "ENOENT" for 2; false
@@ -33,9 +34,9 @@ func StrError(n int64) string {
 
 type errno struct{ name, text string }
 
-// errnos is indexed by number. From 512 on are the kernel's own (kernel:
-// include/linux/errno.h), which user space never sees but kernel functions
-// return; the first two have no comment there.
+// errnos is indexed by number. Numbers from 512 on are internal to the kernel
+// (include/linux/errno.h): kernel functions return them, but system calls do
+// not. The first two have no comment there.
 var errnos = [...]errno{
 	1:   {"EPERM", "Operation not permitted"},
 	2:   {"ENOENT", "No such file or directory"},

@@ -88,8 +88,8 @@ func BucketBounds(t *types.Type, index int) Bounds {
 	}
 	l := (index-1)>>k - 1
 	m := uint64(1<<k + (index-1)&(1<<k-1))
-	// The end of the last bucket is 2^63: computed unsigned, it comes out as
-	// the largest int64 after the subtraction.
+	// The end of the last bucket is 2^63. The unsigned subtraction turns it
+	// into the largest int64.
 	return Bounds{Min: int64(m << l), Max: int64((m+1)<<l - 1)}
 }
 
@@ -149,8 +149,8 @@ func AppendHist(dst []byte, t *types.Type, buckets []Bucket, div int64) []byte {
 		digits := strconv.AppendUint(num[:0], n, 10)
 		dst = append(spaces(dst, histCount-len(digits)), digits...)
 		dst = append(dst, " |"...)
-		// Single precision, step by step: the lengths of bars are part of the
-		// format.
+		// Compute in single precision, in exactly these steps: the lengths of
+		// bars are part of the output format.
 		share := float32(n) / float32(max(largest, 1))
 		bar := min(int(float32(share*histBar)), histBar)
 		for range bar {

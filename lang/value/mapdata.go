@@ -81,7 +81,7 @@ func (m *MapData) AddCells(key, cells []byte, stride int) {
 // AddBucket adds the cells of one bucket of a multi-bucket map.
 func (m *MapData) AddBucket(key []byte, bucket uint64, cells []byte, stride int) {
 	if bucket >= uint64(NumBuckets(m.Val)) {
-		return // no program of ours writes it
+		return // the compiler's programs never write it
 	}
 	e := m.entry(key)
 	if m.Val.Kind == types.TSeries {
@@ -156,5 +156,5 @@ func (m *MapData) KeyOf(e *Entry) Value { return Value{T: m.Key, B: e.Key} }
 // ValueOf returns the value of an entry of a map that is not multi-bucket.
 func (m *MapData) ValueOf(e *Entry) Value { return Value{T: m.Val, B: e.Val} }
 
-// Scalar tells maps without keys.
+// Scalar reports whether the map has no key.
 func (m *MapData) Scalar() bool { return m.Key == nil }

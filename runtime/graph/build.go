@@ -147,7 +147,7 @@ func (b *Builder) Add(e *Event, args []uint64) {
 	}
 }
 
-// stack is a new one.
+// stack returns a new one.
 func (b *Builder) stack() *stack {
 	s := b.spare
 	if b.spare = nil; s == nil {

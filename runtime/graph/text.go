@@ -20,7 +20,7 @@ const (
 	Braces
 )
 
-// StyleNamed is the style of a name that users type: "tree" or "ftrace".
+// StyleNamed returns the style of a name that users type: "tree" or "ftrace".
 func StyleNamed(name string) (Style, error) {
 	switch name {
 	case "tree":
@@ -103,7 +103,7 @@ func (t *Tree) draw(b *drawing, funcs *Funcs, style Style) {
 	}
 }
 
-// String says what was folded away, "" for nothing.
+// String reports what was folded away, "" for nothing.
 func (f Folded) String() string {
 	if f.Interruptions == 0 {
 		return ""
@@ -143,7 +143,7 @@ func (t *Tree) missing() string {
 	return strings.Join(parts, ", ")
 }
 
-// label is a call without its drawing: name, arguments, module.
+// label returns a call without its drawing: name, arguments, module.
 func (t *Tree) label(funcs *Funcs, c *Call) string {
 	if c.Flags&Gap != 0 {
 		if c.Ret > 0 {
@@ -162,7 +162,7 @@ func (t *Tree) label(funcs *Funcs, c *Call) string {
 	return s
 }
 
-// args are the arguments with their names.
+// args returns the arguments with their names.
 func (t *Tree) args(funcs *Funcs, f *Func, c *Call) string {
 	var b strings.Builder
 	for i := range min(int(c.NArgs), len(f.Params)) {
@@ -334,8 +334,8 @@ func (t *Tree) brace(w *drawing, c *Call, ends bool, depth int, text string) {
 	fmt.Fprintf(w, "%3d)  %c %13s  |  %s%s\n", c.CPU, mark, d, strings.Repeat("  ", depth), text)
 }
 
-// overhead is the sign that the kernel puts before long durations (mark_duration
-// in kernel/trace/trace_output.c).
+// overhead returns the sign that the kernel puts before long durations
+// (mark_duration in kernel/trace/trace_output.c).
 func overhead(ns int64) rune {
 	for _, m := range [...]struct {
 		above int64

@@ -91,9 +91,9 @@ func subset(a, b string) bool {
 	return true
 }
 
-// threads tells the lists of threads. When all threads of one have ended it is
-// empty, and still is a list, which no thread is in: not the same as no list,
-// although the names in it are.
+// threads reports whether the file is a list of threads. An empty list still
+// filters (it matches no thread); an unset one does not, though both read back
+// empty.
 func (c *change) threads() bool { return isThreads(c.File) }
 
 func isThreads(file string) bool {

@@ -39,7 +39,7 @@ type Output struct {
 // textKinds are the types of objects whose data is the text, as it is.
 var textKinds = map[string]bool{"printf": true, "time": true, "cat": true}
 
-// data is the text that an object holds.
+// data returns the text that an object holds.
 func data(object json.RawMessage) (text string, ok bool) {
 	var o struct {
 		Type string  `json:"type"`

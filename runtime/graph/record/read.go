@@ -80,7 +80,7 @@ func read(from io.Reader, limit int) (*Recording, error) {
 	return p.rec, nil
 }
 
-// readLine gives the next line without its end. The last one may have none,
+// readLine returns the next line without its end. The last one may have none,
 // which is told by io.EOF. The first line may be as long as an event.
 func readLine(buf *bufio.Reader, long *[]byte, first bool) ([]byte, error) {
 	line, err := buf.ReadSlice('\n')
