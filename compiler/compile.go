@@ -108,7 +108,7 @@ func attempt(p *hir.Script, cfg Config, careful map[*hir.Probe]bool, stage *stri
 		op := u.Obj.Programs[i]
 		*stage = "emit of " + op.Site.Name
 		err := compileOne(u, prog, op, cfg, stage)
-		if (err != nil || op.Estimate > heavy) && !careful[op.Probe] && !slices.Contains(again, op.Probe) {
+		if (err != nil || op.Estimate > heavy || op.Waiting > cost.MaxWaiting/2) && !careful[op.Probe] && !slices.Contains(again, op.Probe) {
 			again = append(again, op.Probe)
 			continue
 		}
@@ -135,12 +135,16 @@ const (
 
 // workError is a program that the verifier would give up on.
 type workError struct {
-	work int
-	at   source.Span // where most of it is
+	work    int
+	waiting int
+	at      source.Span // where most of it is
 }
 
 // Error has the number.
 func (e *workError) Error() string {
+	if e.waiting > cost.MaxWaiting {
+		return fmt.Sprintf("the kernel would have to remember about %d conditions on the way through the program, and stops at %d", e.waiting, cost.MaxWaiting)
+	}
 	return fmt.Sprintf("the kernel would have to check about %d instructions, one after the other on every path, and stops at a million", e.work)
 }
 
@@ -213,9 +217,9 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *st
 		slots[f.Index] = f.Slots
 	}
 	est := cost.Of(prog, slots)
-	op.Estimate = est.Insns
-	if op.Estimate > tooMuch {
-		return &workError{op.Estimate, prog.Pos[est.Pos]}
+	op.Estimate, op.Waiting = est.Insns, est.Waiting
+	if op.Estimate > tooMuch || op.Waiting > cost.MaxWaiting {
+		return &workError{op.Estimate, op.Waiting, prog.Pos[est.Pos]}
 	}
 	u.Obj.Spec.Programs[op.Name].Instructions = code.Ins
 	op.Insns = len(code.Lines)
