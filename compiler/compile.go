@@ -49,8 +49,8 @@ type Config struct {
 	Dump func(stage, program, text string)
 }
 
-// Needs is what Compile may ask of the target. The Target of the Config is not
-// used: it is made of the answers.
+// Needs returns what Compile may ask of the target. The Target of the Config is
+// not used: it is made of the answers.
 func Needs(p *hir.Script, cfg Config) target.Set {
 	return lower.Needs(p, cfg.Builtins, cfg.Comm, cfg.HashOnly)
 }
@@ -171,8 +171,8 @@ func (e *workError) Error() string {
 	return fmt.Sprintf("the kernel would have to check about %d instructions, one after the other on every path, and stops at a million", e.work)
 }
 
-// limit is the message about a program that cannot be emitted: too large for
-// what BPF can hold, or a fault of the compiler.
+// limit returns the message about a program that cannot be emitted: too large
+// for what BPF can hold, or a fault of the compiler.
 func limit(op *Program, err error) *diag.Diagnostic {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "internal", Span: op.Probe.At,
 		Message: fmt.Sprintf("%s cannot be compiled: %v", op.Site.Name, err)}

@@ -22,7 +22,7 @@ var checkCommand = &command{
 		},
 		SeeAlso: []string{"run", "explain", "fmt", "dump"},
 	},
-	run: runCheck,
+	run: runCheck, elsewhere: true, jsonMessages: true,
 }
 
 func runCheck(o *options, std stdio) int {

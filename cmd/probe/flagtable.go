@@ -26,7 +26,7 @@ const (
 	readers = "run record check dump" // read a script
 )
 
-// outputFormats says what the formats of the output are.
+// outputFormats reports what the formats of the output are.
 func outputFormats() string {
 	var list []string
 	for _, f := range sink.Formats() {

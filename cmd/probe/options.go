@@ -106,7 +106,7 @@ func setStage(o *options, v string) error {
 	return nil
 }
 
-// setVerbose is a function of its own, since several rows share it.
+// setVerbose has a name because several rows share it.
 func setVerbose(o *options, _ string) error { o.verbose = true; return nil }
 
 // mechanisms are what --no-feature can name.

@@ -20,14 +20,15 @@ import (
 type Func struct {
 	Sig *types.Signature
 	// Needs are features that a call cannot do without: the lowering refuses it
-	// where the kernel lacks one. Prefers are those that Lower asks the target for
-	// and has another way for, or refuses in its own words.
+	// where the kernel lacks one. Prefers are those that Lower asks the target
+	// for and has another way for, or refuses in its own words.
 	Needs, Prefers []target.Feature
-	// Loops tells that the code of a call goes through the bytes of an argument,
-	// one turn for each, which the verifier does as well.
+	// Loops tells that the code of a call goes through the bytes of an
+	// argument, one turn for each, which the verifier does as well.
 	Loops bool
-	// ReadsContext tells that the code reads the context of the probe where there
-	// is one, though a call is allowed where there is none (Signature.Context).
+	// ReadsContext tells that the code reads the context of the probe where
+	// there is one, though a call is allowed where there is none
+	// (Signature.Context).
 	ReadsContext bool
 	// Lower compiles a call into the program and gives its value; for void
 	// functions the zero Operand.
@@ -149,10 +150,10 @@ type Place struct {
 	Ctx bool
 }
 
-// At is the place off bytes further on.
+// At returns the place off bytes further on.
 func (p Place) At(off int) Place { p.Off += off; return p }
 
-// Plain tells whether the place can be read with plain loads.
+// Plain reports whether the place can be read with plain loads.
 func (p Place) Plain() bool { return p.Space == types.Local || p.Direct || p.Ctx }
 
 // ErrorKind is a run-time error that is counted where it happens.
@@ -241,7 +242,8 @@ type Lowerer interface {
 	StartNS() ir.Value
 	// TAIOffset is the TAI clock minus the boot clock, measured at the start.
 	TAIOffset() ir.Value
-	// SeriesTime is the clock of time series in nanoseconds: TAI as TAIOffset has it.
+	// SeriesTime is the clock of time series in nanoseconds: TAI as TAIOffset
+	// has it.
 	SeriesTime() ir.Value
 	// NamedType finds a struct, union, enum or typedef.
 	NamedType(kind, name string) (*types.Type, bool)

@@ -116,10 +116,11 @@ func (k *Kernel) returns(s *hir.Site) {
 	s.Ret, s.Entry = &ret, &entry
 }
 
-// graph is the plan of an fgraph: probe. The tracer records, or with config
-// fgraph = bpf programs at the functions below f: one at both ends of g and h;
-// with config attach = kprobe two for both; with config attach = fentry two for
-// each of them; with config attach = multi one that asks the kernel for arguments.
+// graph returns the plan of an fgraph: probe. The tracer records, or with
+// config fgraph = bpf programs at the functions below f: one at both ends of g
+// and h; with config attach = kprobe two for both; with config attach = fentry
+// two for each of them; with config attach = multi one that asks the kernel for
+// arguments.
 func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 	has := func(option string) bool {
 		return slices.ContainsFunc(r.Parts, func(p hir.Part) bool { return p.Text == option })

@@ -75,7 +75,7 @@ func Sizes(obj *object.Object, names []string) func(int) (ir.MapInfo, bool) {
 	}
 }
 
-// memory is the only value of an array.
+// memory returns the only value of an array.
 func (w *World) memory(name string) []byte {
 	if m := w.maps[name]; m != nil && m.Array {
 		return m.Get("\x00\x00\x00\x00")
@@ -272,7 +272,7 @@ func (w *World) records() {
 	}
 }
 
-// Records are those that programs have sent, as user space gets them.
+// Records returns those that programs have sent, as user space gets them.
 func (w *World) Records() []*builtin.Record { return w.sent }
 
 // graph shows a record of a call graph: the call, and an event in each line.
@@ -299,10 +299,10 @@ var errorNames = map[builtin.ErrorKind]string{
 	builtin.ErrReadKernel: "kernel read", builtin.ErrReadUser: "user read", builtin.ErrMapFull: "map full", builtin.ErrMapUpdate: "map update",
 	builtin.ErrDelete: "delete", builtin.ErrLookup: "lookup", builtin.ErrDivZero: "division by zero", builtin.ErrBounds: "index out of bounds",
 	builtin.ErrLost: "record lost", builtin.ErrStack: "stack", builtin.ErrStackFull: "stacks full", builtin.ErrLoopCut: "loop cut",
-	builtin.ErrTruncated: "truncated", builtin.ErrNested: "entry not seen", builtin.ErrUnrecorded: "not recorded", builtin.ErrCPU: "no such CPU",
+	builtin.ErrTruncated: "truncated", builtin.ErrNested: "entry not seen", builtin.ErrUnrecorded: "not recorded", builtin.ErrCPU: "no such CPU", builtin.ErrHelper: "refused",
 }
 
-// ErrorName is what results call a kind of error.
+// ErrorName returns what results call a kind of error.
 func ErrorName(k builtin.ErrorKind) string {
 	if name := errorNames[k]; name != "" {
 		return name
@@ -310,8 +310,8 @@ func ErrorName(k builtin.ErrorKind) string {
 	return fmt.Sprintf("error %d", k)
 }
 
-// Result is what the programs have done: what they returned where that is not
-// 0, their records, the errors that they counted, and the maps.
+// Result returns what the programs have done: what they returned where that is
+// not 0, their records, the errors that they counted, and the maps.
 func (w *World) Result() string {
 	for _, line := range w.Env.Log {
 		fmt.Fprintf(&w.out, "effect: %s\n", line)

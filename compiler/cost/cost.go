@@ -99,8 +99,8 @@ type walk struct {
 // state has what is known of the values that live has for the block.
 type state []ir.Fact
 
-// covers tells whether a path from state s has seen all of one from t. Only what
-// decided a branch counts, since the verifier has marked that as precise.
+// covers reports whether a path from state s has seen all of one from t. Only
+// what decided a branch counts, since the verifier has marked that as precise.
 func (w *walk) covers(vs []ir.Value, s, t state) bool {
 	for i, v := range vs {
 		if !w.precise[v] {
@@ -298,7 +298,7 @@ func (w *walk) leave(t *ir.Term, vals []ir.Fact, todo []item) []item {
 	return append(todo, yes, no)
 }
 
-// busiest is the place of the block with the most work.
+// busiest returns the place of the block with the most work.
 func (w *walk) busiest() int32 {
 	pos, most := int32(0), 0
 	for b, n := range w.visits {
@@ -312,7 +312,7 @@ func (w *walk) busiest() int32 {
 	return pos
 }
 
-// enter is the state in which an edge leads to its block.
+// enter returns the state in which an edge leads to its block.
 func (w *walk) enter(e *ir.Edge, vals []ir.Fact) state {
 	params := w.f.Blocks[e.To].Params
 	st := make(state, len(w.live[e.To]))

@@ -56,7 +56,7 @@ func (a *assembler) function(f *ir.Func) (*assembled, error) {
 	return fn, nil
 }
 
-// symbol is the name by which the instructions refer to a function.
+// symbol returns the name by which the instructions refer to a function.
 func (a *assembler) symbol(n int) string {
 	return fmt.Sprintf("%s_%d", a.prog.Name, n)
 }
@@ -387,8 +387,8 @@ func (g *generator) link() ([]raw, error) {
 	return out, nil
 }
 
-// condition is the conditional jump of a branch, inverted if wanted; false if
-// it has no inverse.
+// condition returns the conditional jump of a branch, inverted if wanted; false
+// if it has no inverse.
 func condition(e end, invert bool) (raw, bool) {
 	if e.inst.kind != kBranch {
 		return raw{}, false

@@ -52,7 +52,7 @@ type maker struct {
 	imm int64
 }
 
-// slots is the length of the code in 8-byte instructions.
+// slots returns the length of the code in 8-byte instructions.
 func (m *maker) slots() int {
 	switch m.op {
 	case ir.OpInvalid:

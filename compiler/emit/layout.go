@@ -56,8 +56,8 @@ func layout(f *ir.Func, cfg *ir.CFG) []ir.Block {
 	return order
 }
 
-// elseNext tells whether the Else side of a branch is the better one to follow
-// it directly.
+// elseNext reports whether the Else side of a branch is the better one to
+// follow it directly.
 func elseNext(f *ir.Func, cfg *ir.CFG, b ir.Block) bool {
 	t := &f.Blocks[b].Term
 	x, y := t.Then.To, t.Else.To

@@ -159,7 +159,7 @@ func (p *peeper) learn(s *numbers, from, to int) {
 	}
 }
 
-// cell is the word of the stack that 8 bytes at an offset are, or -1.
+// cell returns the word of the stack that 8 bytes at an offset are, or -1.
 func cell(off int16) int {
 	c := -int(off)/8 - 1
 	if off%8 != 0 || c < 0 || c >= cells {
@@ -174,7 +174,7 @@ var (
 	opLoad64 = asm.LoadMemOp(asm.DWord)
 )
 
-// step follows one instruction and tells whether it is needed; it may put a
+// step follows one instruction and reports whether it is needed; it may put a
 // cheaper one in its place.
 func (p *peeper) step(s *numbers, r *raw) bool {
 	if p.reads(r) {
@@ -202,7 +202,7 @@ func (p *peeper) step(s *numbers, r *raw) bool {
 	return true
 }
 
-// reads tells whether the instruction only reads its source register.
+// reads reports whether the instruction only reads its source register.
 func (p *peeper) reads(r *raw) bool {
 	class := r.op.Class()
 	switch {
@@ -216,8 +216,8 @@ func (p *peeper) reads(r *raw) bool {
 	return false
 }
 
-// oldest is the first register that holds the same value. Reading from that one
-// often leaves a copy without readers.
+// oldest returns the first register that holds the same value. Reading from
+// that one often leaves a copy without readers.
 func (p *peeper) oldest(s *numbers, r asm.Register) asm.Register {
 	for q := asm.R0; q < r; q++ {
 		if r != asm.RFP && s.regs[q] == s.regs[r] {

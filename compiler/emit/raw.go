@@ -31,7 +31,7 @@ type raw struct {
 	pos  int32
 }
 
-// width is the number of 8-byte slots.
+// width returns the number of 8-byte slots.
 func (r *raw) width() int {
 	if r.op.IsDWordLoad() {
 		return 2
@@ -104,11 +104,11 @@ func storeImm(base asm.Register, off int16, imm int64, w uint8) raw {
 	return raw{op: asm.OpCode(asm.StClass).SetMode(asm.MemMode).SetSize(size(w)), dst: base, off: off, imm: imm}
 }
 
-// atomic is the only place that makes atomic instructions. The library keeps
-// the operation in the opcode and copies it into the immediate when it
+// atomic returns the only place that makes atomic instructions. The library
+// keeps the operation in the opcode and copies it into the immediate when it
 // marshals, but takes the copy of the immediate before that, so everything
-// would be encoded as a plain add. With both set, the encoding is right
-// before and after a fix there.
+// would be encoded as a plain add. With both set, the encoding is right before
+// and after a fix there.
 func atomic(op asm.AtomicOp, base asm.Register, off int16, src asm.Register, w uint8) raw {
 	return raw{op: op.OpCode(size(w)), dst: base, src: src, off: off, imm: int64(op >> 8)}
 }

@@ -156,7 +156,7 @@ func (s *selector) ins(v ir.Value) {
 	}
 }
 
-// over is an instruction that overwrites its only operand.
+// over returns an instruction that overwrites its only operand.
 func over(def, use regalloc.VReg) regalloc.Instr {
 	return regalloc.Instr{Def: def, Use: [2]regalloc.VReg{use}, Tied: true}
 }

@@ -36,11 +36,11 @@ func newFrame(m *mach, spills int, opt Options) *frame {
 
 func round8(n int) int { return (n + 7) / 8 * 8 }
 
-// spill is the offset of a spill slot. Offsets beyond 16 bits belong to frames
-// that are refused for their size.
+// spill returns the offset of a spill slot. Offsets beyond 16 bits belong to
+// frames that are refused for their size.
 func (fr *frame) spill(n int) int16 { return int16(max(-8*(n+1), math.MinInt16)) }
 
-// slot is the offset of a byte of a slot of the IR.
+// slot returns the offset of a byte of a slot of the IR.
 func (fr *frame) slot(n, off int32) int16 { return int16(max(fr.offs[n]+off, math.MinInt16)) }
 
 // share gives each slot, large ones first, the place nearest to the frame

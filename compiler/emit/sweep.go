@@ -63,7 +63,7 @@ func (g *generator) sweep() {
 	g.code = out
 }
 
-// atEnd is what is live before the end of block b.
+// atEnd returns what is live before the end of block b.
 func (g *generator) atEnd(b int, in []live) live {
 	var l live
 	for i := range g.blocks[b].Succs {
@@ -84,8 +84,8 @@ func (g *generator) atEnd(b int, in []live) live {
 	return l
 }
 
-// spillBit is the bit of the spill slot at an offset from the frame pointer, 0
-// for everything else.
+// spillBit returns the bit of the spill slot at an offset from the frame
+// pointer, 0 for everything else.
 func (g *generator) spillBit(base asm.Register, off int16) uint64 {
 	if c := cell(off); base == asm.RFP && c >= 0 && c < min(g.fr.spills, 64) {
 		return 1 << c
@@ -138,7 +138,7 @@ func (g *generator) flow(r *raw, l *live) bool {
 	return true
 }
 
-// arguments are the registers that a call reads.
+// arguments returns the registers that a call reads.
 func arguments(r *raw) uint16 {
 	n := 5
 	if h, ok := ir.Helpers[ir.Helper(r.imm)]; ok && r.src == 0 {

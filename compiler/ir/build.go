@@ -73,7 +73,7 @@ func (b *Builder) Cold(blk Block) Block { b.F.Blocks[blk].Cold = true; return bl
 // Use makes a block current.
 func (b *Builder) Use(blk Block) { b.Cur = blk }
 
-// Done tells whether the current block has its terminator already.
+// Done reports whether the current block has its terminator already.
 func (b *Builder) Done() bool { return b.F.Blocks[b.Cur].Term.Kind != TermNone }
 
 // Seal says that no more predecessors of blk will come.

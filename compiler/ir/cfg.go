@@ -168,16 +168,16 @@ func (c *CFG) number(n int) {
 	}
 }
 
-// Dominates tells whether every path to b leads through a; a block dominates
+// Dominates reports whether every path to b leads through a; a block dominates
 // itself.
 func (c *CFG) Dominates(a, b Block) bool {
 	return c.domIn[a] <= c.domIn[b] && c.domIn[b] <= c.domOut[a]
 }
 
-// Common is the nearest block that dominates both.
+// Common returns the nearest block that dominates both.
 func (c *CFG) Common(a, b Block) Block { return c.meet(a, b) }
 
-// IsBackEdge tells whether the edge from p to b closes a natural loop.
+// IsBackEdge reports whether the edge from p to b closes a natural loop.
 func (c *CFG) IsBackEdge(p, b Block) bool { return c.Dominates(b, p) }
 
 // loops finds the natural loops. Headers are met outermost first, so that the

@@ -214,5 +214,5 @@ func (e *Env) Kfunc(name string, a [5]uint64) (uint64, error) {
 	return 0, fmt.Errorf("kernel function %s cannot be interpreted", name)
 }
 
-// Open is how many reserved records were never released.
+// Open returns how many reserved records were never released.
 func (e *Env) Open() int { return len(e.records) }

@@ -17,10 +17,10 @@ type Fact struct {
 // Anything is any number.
 var Anything = Fact{Unknown: math.MaxUint64, Max: math.MaxUint64}
 
-// Exactly is one number.
+// Exactly returns one number.
 func Exactly(c uint64) Fact { return Fact{One: c, Min: c, Max: c} }
 
-// upTo is a number whose bits outside m are 0.
+// upTo returns a number whose bits outside m are 0.
 func upTo(m uint64) Fact { return Fact{Unknown: m, Max: m}.tight() }
 
 // tight lets bits and range learn from each other.
@@ -40,7 +40,7 @@ func (a Fact) tight() Fact {
 	return a
 }
 
-// May is the bits that can be 1.
+// May returns the bits that can be 1.
 func (a Fact) May() uint64 { return a.One | a.Unknown }
 
 // Constant gives the number, if there is only one.
@@ -52,7 +52,7 @@ func (a Fact) Union(b Fact) Fact {
 	return Fact{One: a.One &^ unk, Unknown: unk, Min: min(a.Min, b.Min), Max: max(a.Max, b.Max)}.tight()
 }
 
-// Both is what follows when a and b hold.
+// Both returns what follows when a and b hold.
 func (a Fact) Both(b Fact) Fact {
 	return Fact{One: a.One | b.One, Unknown: a.Unknown & b.Unknown &^ (a.One | b.One), Min: max(a.Min, b.Min), Max: min(a.Max, b.Max)}.tight()
 }
@@ -229,7 +229,7 @@ func Decide(c Cmp, w uint8, x, y Fact) (holds, known bool) {
 	return false, false
 }
 
-// Narrowed is what is known of x once "x c y" held, for constant y and 8
+// Narrowed returns what is known of x once "x c y" held, for constant y and 8
 // bytes.
 func (x Fact) Narrowed(c Cmp, y uint64) Fact {
 	switch c {

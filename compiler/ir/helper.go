@@ -1,6 +1,7 @@
 package ir
 
-// Helper is the number of a BPF helper (include/uapi/linux/bpf.h, __BPF_FUNC_MAPPER).
+// Helper is the number of a BPF helper (include/uapi/linux/bpf.h,
+// __BPF_FUNC_MAPPER).
 type Helper int32
 
 // The helpers that the compiler emits.
@@ -65,7 +66,8 @@ type HelperInfo struct {
 	Args   int
 	Effect Effect
 	Result Kind
-	// NoReplay is why a recording of another run has no answer, "" where it has.
+	// NoReplay is why a recording of another run has no answer, "" where it
+	// has.
 	NoReplay string
 }
 
@@ -115,7 +117,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperKtimeTaiNS:      {"ktime_get_tai_ns", 0, ReadsTime, Scalar, "it does not hold the TAI clock"},
 }
 
-// Effect tells what the instruction may do.
+// Effect reports what the instruction may do.
 func (i *Ins) Effect() Effect {
 	switch i.Op {
 	case OpLoad:

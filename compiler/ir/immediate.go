@@ -12,10 +12,10 @@ func Immediate(c int64, w uint8) (int64, bool) {
 	return c, c >= math.MinInt32 && c <= math.MaxInt32
 }
 
-// InRegister tells whether operand k of in (in the order of Operands) has to be
-// in a register when in is encoded. Constants often are immediates, and
-// addresses of stack slots go through the frame pointer; arguments of calls
-// are moved or made in place.
+// InRegister reports whether operand k of in (in the order of Operands) has to
+// be in a register when in is encoded. Constants often are immediates, and
+// addresses of stack slots go through the frame pointer; arguments of calls are
+// moved or made in place.
 func (f *Func) InRegister(in *Ins, k int) bool {
 	if in.Op.IsCall() {
 		return false
@@ -88,10 +88,10 @@ func (f *Func) TermInRegister(t *Term, k int) bool {
 	return !fits
 }
 
-// Halves tells whether a store of a constant that is no immediate may be made
+// Halves reports whether a store of a constant that is no immediate may be made
 // as two stores of 4 bytes: that is shorter than loading the constant, but
-// others must not see the moment in between, so only the stack and ring
-// records are written that way.
+// others must not see the moment in between, so only the stack and ring records
+// are written that way.
 func (f *Func) Halves(in *Ins) bool {
 	k := f.Ins(in.A).Kind
 	return in.W == 8 && (k == PtrStack || k == PtrRing || k == PtrRingMaybe) && in.Imm >= math.MinInt16 && in.Imm <= math.MaxInt16-4

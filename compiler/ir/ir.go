@@ -176,7 +176,7 @@ type Prog struct {
 // Ins returns the definition of v.
 func (f *Func) Ins(v Value) *Ins { return &f.Vals[v] }
 
-// Const tells whether v is a constant, and which.
+// Const reports whether v is a constant, and which.
 func (f *Func) Const(v Value) (int64, bool) {
 	if v > 0 && f.Vals[v].Op == OpConst {
 		return f.Vals[v].Imm, true
@@ -184,7 +184,7 @@ func (f *Func) Const(v Value) (int64, bool) {
 	return 0, false
 }
 
-// NumSuccs is the number of edges out of a block.
+// NumSuccs returns the number of edges out of a block.
 func (t *Term) NumSuccs() int {
 	switch t.Kind {
 	case Jump:

@@ -26,7 +26,7 @@ type Region struct {
 	dead bool
 }
 
-// what is the region in messages.
+// what returns the region in messages.
 func (r *Region) what() string {
 	if r.init != nil {
 		return "stack slot " + r.Name

@@ -1,6 +1,6 @@
 package ir
 
-// Const is an integer constant.
+// Const returns an integer constant.
 func (b *Builder) Const(v int64) Value {
 	return b.Emit(Ins{Op: OpConst, W: 8, Kind: Scalar, Imm: v})
 }
@@ -10,12 +10,12 @@ func (b *Builder) Arg(n int) Value {
 	return b.Emit(Ins{Op: OpArg, W: 8, Kind: b.F.ArgKinds[n], Imm: int64(n)})
 }
 
-// Map is the map with index n, for helpers.
+// Map returns the map with index n, for helpers.
 func (b *Builder) Map(n int) Value {
 	return b.Emit(Ins{Op: OpMapPtr, W: 8, Kind: PtrMap, Imm: int64(n)})
 }
 
-// MapValue is the address of byte off of the single value of array map n.
+// MapValue returns the address of byte off of the single value of array map n.
 func (b *Builder) MapValue(n int, off int) Value {
 	return b.Emit(Ins{Op: OpMapValue, W: 8, Kind: PtrMapValue, Imm: int64(off), Aux: int32(n)})
 }
@@ -26,12 +26,12 @@ func (b *Builder) Slot(size int, name string) int32 {
 	return int32(len(b.F.Slots) - 1)
 }
 
-// Frame is the address of a byte of a stack slot.
+// Frame returns the address of a byte of a stack slot.
 func (b *Builder) Frame(slot int32, off int) Value {
 	return b.Emit(Ins{Op: OpFrame, W: 8, Kind: PtrStack, Imm: int64(off), Aux: slot})
 }
 
-// FuncAddr is the address of callback number n of the program.
+// FuncAddr returns the address of callback number n of the program.
 func (b *Builder) FuncAddr(n int) Value {
 	return b.Emit(Ins{Op: OpFuncAddr, W: 8, Kind: PtrFunc, Aux: int32(n)})
 }
@@ -71,9 +71,9 @@ func (b *Builder) BSwap(x Value, w int) Value {
 	return b.Emit(Ins{Op: OpBSwap, W: uint8(w), Kind: Scalar, A: x})
 }
 
-// Num is the bits of a pointer as a plain number: arithmetic other than adding
-// constants is refused on pointers. It needs the right to see kernel addresses
-// (CAP_PERFMON), as all tracing does, and costs nothing.
+// Num returns the bits of a pointer as a plain number: arithmetic other than
+// adding constants is refused on pointers. It needs the right to see kernel
+// addresses (CAP_PERFMON), as all tracing does, and costs nothing.
 func (b *Builder) Num(x Value) Value {
 	if b.F.Vals[b.resolve(x)].Kind == Scalar {
 		return x

@@ -25,7 +25,7 @@ import (
 //
 // Text after ';' is a comment: the place in the script.
 
-// String is the text form of all functions.
+// String returns the text form of all functions.
 func (p *Prog) String() string {
 	var w printer
 	for i, f := range p.Funcs {
@@ -37,14 +37,14 @@ func (p *Prog) String() string {
 	return w.String()
 }
 
-// String is the text form without places.
+// String returns the text form without places.
 func (f *Func) String() string {
 	var w printer
 	w.fn(nil, f)
 	return w.String()
 }
 
-// BlockName is how messages name a block: its number and its name.
+// BlockName returns how messages name a block: its number and its name.
 func (f *Func) BlockName(b Block) string {
 	if b < 0 || int(b) >= len(f.Blocks) || f.Blocks[b].Name == "" {
 		return fmt.Sprintf("b%d", b)
@@ -52,7 +52,7 @@ func (f *Func) BlockName(b Block) string {
 	return fmt.Sprintf("b%d (%s)", b, f.Blocks[b].Name)
 }
 
-// InsString is the text form of one instruction.
+// InsString returns the text form of one instruction.
 func (f *Func) InsString(v Value) string {
 	var w printer
 	w.ins(f, v)

@@ -97,7 +97,7 @@ func (r *rules) numbers() {
 	}
 }
 
-// number is what is known of v in block b.
+// number returns what is known of v in block b.
 func (r *rules) number(v Value, b Block) Fact {
 	x := r.facts[v]
 	r.cfg.Above(r.f, b, func(t *Term, then bool) bool {

@@ -30,8 +30,8 @@ var helperMems = map[Helper][]helperMem{
 	HelperPerfEventOutput: {{arg: 3, sizeA: 4}},
 }
 
-// SizeArg is the argument of a helper that holds the size of another one, or
-// -1.
+// SizeArg returns the argument of a helper that holds the size of another one,
+// or -1.
 func SizeArg(h Helper) int {
 	for _, m := range helperMems[h] {
 		if m.sizeA > 0 {

@@ -38,7 +38,7 @@ func (s *flow) define(root int32) {
 	}
 }
 
-// meet keeps what holds on both ways; it tells whether s changed.
+// meet keeps what holds on both ways; it reports whether s changed.
 func (s *flow) meet(o *flow) bool {
 	changed := false
 	for i := range s.known {
@@ -87,7 +87,7 @@ func (r *rules) solve() {
 	}
 }
 
-// block runs one block and passes its state on; it tells whether that changed
+// block runs one block and passes its state on; it reports whether that changed
 // anything.
 func (r *rules) block(b Block) bool {
 	if r.in[b] == nil {

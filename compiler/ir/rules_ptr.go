@@ -58,7 +58,7 @@ func (r *rules) pointers() {
 	}
 }
 
-// joined is the pointer that a parameter is: what all arguments agree on.
+// joined returns the pointer that a parameter is: what all arguments agree on.
 func (r *rules) joined(b Block, i int, p Value, have []bool) pointer {
 	out, first := pointer{}, true
 	for _, q := range r.cfg.Preds[b] {
@@ -149,7 +149,7 @@ func (r *rules) pointerOf(v Value) pointer {
 	return pointer{}
 }
 
-// argument is what an argument of the function points to.
+// argument returns what an argument of the function points to.
 func argument(k Kind) pointer {
 	p := pointer{num: -1, size: -1}
 	switch k {
@@ -169,7 +169,7 @@ func argument(k Kind) pointer {
 	return p
 }
 
-// moved is a pointer after an addition or subtraction.
+// moved returns a pointer after an addition or subtraction.
 func (r *rules) moved(in *Ins) pointer {
 	p, x := r.ptrs[in.A], in.B
 	if p.kind == scalarPtr && in.Op == OpAdd {

@@ -15,7 +15,7 @@ type VerifyError struct {
 	Msg   string
 }
 
-// Error is one line: where, and which rule is broken.
+// Error returns one line: where, and which rule is broken.
 func (e *VerifyError) Error() string {
 	s := "ir: " + e.Func
 	if e.Block != "" {

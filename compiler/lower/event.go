@@ -65,7 +65,7 @@ func stored(c *hir.Call) []hir.Expr {
 	return out
 }
 
-// isFormatArg tells whether an argument is converted by the format string:
+// isFormatArg reports whether an argument is converted by the format string:
 // those are always records of run time, literals too, so that user space has
 // one list.
 func isFormatArg(c *hir.Call, i int) bool { return c.Sig.Format >= 0 && i > c.Sig.Format }

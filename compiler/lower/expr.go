@@ -180,8 +180,8 @@ func (f *fn) fromPlace(p builtin.Place, t *types.Type, at source.Span) builtin.O
 	return builtin.Operand{T: t, Mem: &p}
 }
 
-// derefPlace is the place a pointer points to. Kernel structs known to BTF are
-// read with plain loads where the verifier can be told their type.
+// derefPlace returns the place a pointer points to. Kernel structs known to BTF
+// are read with plain loads where the verifier can be told their type.
 func (f *fn) derefPlace(p builtin.Operand, elem *types.Type) builtin.Place {
 	space := types.Kernel
 	if p.T.Kind == types.Pointer {
@@ -204,7 +204,7 @@ func (f *fn) derefPlace(p builtin.Operand, elem *types.Type) builtin.Place {
 	return pl
 }
 
-// member is x.f.
+// member returns x.f.
 func (f *fn) member(e *hir.Member) builtin.Operand {
 	if v, ok := e.Of.(*hir.VarRef); ok {
 		if b := f.vars[v.Var]; b != nil && b.pair {
@@ -281,7 +281,7 @@ func (f *fn) scalarize(o builtin.Operand) builtin.Operand {
 	return o
 }
 
-// index is a[i].
+// index returns a[i].
 func (f *fn) index(e *hir.Index) builtin.Operand {
 	of, t := e.Of.Type(), e.T
 	size := t.Size

@@ -61,11 +61,11 @@ func (f *fn) outline(name string, between int, body func(g *fn)) int {
 	return n
 }
 
-// deepest tells whether no more functions may be called from here.
+// deepest reports whether no more functions may be called from here.
 func (f *fn) deepest() bool { return f.frames+1 > maxFrames }
 
-// between is how many functions a loop needs between itself and its turns, and
-// whether there is room for them.
+// between returns how many functions a loop needs between itself and its turns,
+// and whether there is room for them.
 func (f *fn) between() (n int, ok bool) {
 	switch t := f.Target(); {
 	case t.Has(target.MayGoto):
@@ -81,7 +81,8 @@ func (f *fn) between() (n int, ok bool) {
 	return n, f.frames+n+1 <= maxFrames
 }
 
-// returnWord is the place of the result of a `return` in an outlined function.
+// returnWord returns the place of the result of a `return` in an outlined
+// function.
 func (f *fn) returnWord() builtin.Place {
 	if f.retOff < 0 {
 		f.retOff = f.region0(8)
@@ -338,7 +339,7 @@ func (f *fn) pieces(stmts []hir.Stmt) {
 	}
 }
 
-// movable tells whether a statement may stand in another function.
+// movable reports whether a statement may stand in another function.
 func (f *fn) movable(s hir.Stmt) bool {
 	return !f.needsCtx(&hir.Block{Stmts: []hir.Stmt{s}})
 }

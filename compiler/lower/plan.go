@@ -23,7 +23,7 @@ const (
 	fewTurns        = 4     // after which the verifier has seen a loop without branches
 )
 
-// byTurns tells whether each turn of a loop is to be a call of a function.
+// byTurns reports whether each turn of a loop is to be a call of a function.
 func (f *fn) byTurns(turns int64, body *hir.Block) bool {
 	if _, room := f.between(); !f.careful || !room || f.needsCtx(body) {
 		return false
@@ -85,7 +85,7 @@ func (f *fn) effort(b *hir.Block) (work, branches int) {
 	return work, branches
 }
 
-// expression is what an expression adds by itself.
+// expression returns what an expression adds by itself.
 func (f *fn) expression(e hir.Expr) (work, branches int) {
 	switch e := e.(type) {
 	case *hir.MapGet:

@@ -242,5 +242,5 @@ func sanitize(s string) string {
 	return string(b)
 }
 
-// valueSize is the bytes a value of a type takes in a map.
+// valueSize returns the bytes a value of a type takes in a map.
 func valueSize(t *types.Type) int { return max(t.Size, 1) }

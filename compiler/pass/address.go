@@ -49,7 +49,7 @@ func address(s *state) {
 
 func offset(n int64) bool { return n >= math.MinInt16 && n <= math.MaxInt16 }
 
-// base is the address of byte 0 of a map's value.
+// base returns the address of byte 0 of a map's value.
 func (s *state) base(m *ir.Ins, bases map[int32]ir.Value) ir.Value {
 	v, ok := bases[m.Aux]
 	if !ok {

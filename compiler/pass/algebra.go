@@ -53,7 +53,7 @@ func (fo *folder) binary(v ir.Value, in *ir.Ins) ir.Value {
 	return 0
 }
 
-// twice is x op x.
+// twice returns x op x.
 func (fo *folder) twice(v ir.Value, in *ir.Ins) ir.Value {
 	if in.Kind != ir.Scalar || fo.f.Ins(in.A).Kind.IsPtr() {
 		return 0
@@ -67,7 +67,7 @@ func (fo *folder) twice(v ir.Value, in *ir.Ins) ir.Value {
 	return 0
 }
 
-// byConst is x op c.
+// byConst returns x op c.
 func (fo *folder) byConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	w, x := in.W, in.A
 	ones := c == -1
@@ -134,7 +134,7 @@ func (fo *folder) byConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	return 0
 }
 
-// signed is the constant in the form in which it is an immediate.
+// signed returns the constant in the form in which it is an immediate.
 func signed(c uint64, w uint8) int64 {
 	if w == 4 {
 		return int64(int32(c))

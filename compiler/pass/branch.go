@@ -110,8 +110,8 @@ func (fo *folder) compare(t *ir.Term) bool {
 
 func unsigned(c ir.Cmp) bool { return c == ir.ULT || c == ir.ULE || c == ir.UGT || c == ir.UGE }
 
-// at is what is known of v at the end of block b: by its computation and by
-// the comparisons with constants that led here.
+// at returns what is known of v at the end of block b: by its computation and
+// by the comparisons with constants that led here.
 func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) ir.Fact {
 	f := fo.fact(v)
 	g.Above(fo.f, b, func(t *ir.Term, then bool) bool {

@@ -175,7 +175,7 @@ func (fo *folder) insert(v ir.Value, in ir.Ins) ir.Value {
 	return x
 }
 
-// low is the low w bytes of x, where x op something else came to x itself.
+// low returns the low w bytes of x, where x op something else came to x itself.
 func (fo *folder) low(v, x ir.Value, w uint8) ir.Value {
 	if w == 8 || fo.fact(x).Max <= math.MaxUint32 {
 		return x

@@ -53,7 +53,7 @@ func sink(s *state) {
 	s.forget()
 }
 
-// target is the block that v should be in.
+// target returns the block that v should be in.
 func (s *state) target(g *ir.CFG, v ir.Value, home, b ir.Block) ir.Block {
 	in := s.f.Ins(v)
 	if home < 0 || home == b || s.effect(in) > ir.PerRun || !in.HasResult() || isMade(in.Op) || in.Op == ir.OpArg {

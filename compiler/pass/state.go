@@ -12,7 +12,7 @@ type state struct {
 	consts map[int64]ir.Value // constants in the entry block
 }
 
-// graph is the control flow graph.
+// graph returns the control flow graph.
 func (s *state) graph() *ir.CFG {
 	if s.cfg == nil {
 		s.cfg = ir.NewCFG(s.f)
@@ -61,7 +61,7 @@ func (s *state) value(in ir.Ins) ir.Value {
 	return ir.Value(len(s.f.Vals) - 1)
 }
 
-// constant is a value for c, in the entry block.
+// constant returns a value for c, in the entry block.
 func (s *state) constant(c int64) ir.Value {
 	if s.consts == nil {
 		s.collect()
@@ -113,7 +113,7 @@ func (s *state) uses() []int32 {
 	return n
 }
 
-// isMade tells whether an operation makes its value from nothing, so that it
+// isMade reports whether an operation makes its value from nothing, so that it
 // may stand anywhere.
 func isMade(op ir.Op) bool {
 	switch op {

@@ -79,14 +79,14 @@ func threadOnce(s *state) bool {
 	return changed
 }
 
-// candidate tells whether b does nothing but branch on something that an edge
+// candidate reports whether b does nothing but branch on something that an edge
 // may decide.
 func (th *threader) candidate(b ir.Block) bool {
 	d := &th.f.Blocks[b]
 	return d.Term.Kind == ir.Branch && len(d.Ins) == 0 && th.g.Head[b] != b && len(th.g.Preds[b]) > 1
 }
 
-// outcome tells where edge k of p leads in the end.
+// outcome reports where edge k of p leads in the end.
 func (th *threader) outcome(p ir.Block, k int, b ir.Block) (ir.Block, bool) {
 	f := th.f
 	t := &f.Blocks[b].Term
@@ -115,7 +115,7 @@ func (th *threader) outcome(p ir.Block, k int, b ir.Block) (ir.Block, bool) {
 	return t.Else.To, t.Else.To != b
 }
 
-// onEdge is what is known of v on edge k out of p.
+// onEdge returns what is known of v on edge k out of p.
 func (th *threader) onEdge(p ir.Block, k int, v ir.Value) ir.Fact {
 	f := th.fo.at(th.g, v, p)
 	if in := th.f.Ins(v); in.Op != ir.OpConst {
@@ -187,8 +187,8 @@ func (th *threader) redirect(p ir.Block, k int, b, to ir.Block) bool {
 	return true
 }
 
-// stays tells whether a use of b's values in block u is still behind b when an
-// edge leads past it to block to: it must lie behind the other side alone.
+// stays reports whether a use of b's values in block u is still behind b when
+// an edge leads past it to block to: it must lie behind the other side alone.
 func (th *threader) stays(b, to, u ir.Block) bool {
 	t := &th.f.Blocks[b].Term
 	other := t.Then.To

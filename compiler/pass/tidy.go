@@ -35,7 +35,8 @@ func sameTarget(s *state) bool {
 	return changed
 }
 
-// edgeCounts is the number of edges into each block; the entry has one more.
+// edgeCounts returns the number of edges into each block; the entry has one
+// more.
 func (s *state) edgeCounts() []int32 {
 	n := make([]int32, len(s.f.Blocks))
 	n[0]++

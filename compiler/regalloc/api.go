@@ -40,7 +40,7 @@ type Code interface {
 	Remat(v VReg) int
 	// Precious tells that v should stay in a register if at all possible.
 	Precious(v VReg) bool
-	// Storable tells whether a value that can be made again can be made in a
+	// Storable reports whether a value that can be made again can be made in a
 	// spill slot as well, without a register.
 	Storable(v VReg) bool
 }
@@ -99,10 +99,10 @@ const (
 	slotBase Loc = 16
 )
 
-// InReg is the location of a register.
+// InReg returns the location of a register.
 func InReg(r Reg) Loc { return Loc(r) }
 
-// InSlot is the location of spill slot n.
+// InSlot returns the location of spill slot n.
 func InSlot(n int) Loc { return slotBase + Loc(n) }
 
 // Reg returns the register, if the location is one.

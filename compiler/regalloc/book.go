@@ -22,7 +22,7 @@ func (k *book) advance(p pos) {
 	}
 }
 
-// from is the index of the first booking that ends after p.
+// from returns the index of the first booking that ends after p.
 func (k *book) from(p pos) int {
 	lo, hi := k.head, len(k.list)
 	switch {
@@ -65,7 +65,7 @@ func (k *book) meets(it *interval, fn func(p pos, iv int32) bool) {
 	}
 }
 
-// first is the first position at which it overlaps a booking, or never.
+// first returns the first position at which it overlaps a booking, or never.
 func (k *book) first(it *interval) pos {
 	p := never
 	k.meets(it, func(q pos, _ int32) bool {
@@ -113,7 +113,7 @@ func (k *book) cut(iv int32, p pos) {
 	k.list = k.list[:w]
 }
 
-// free tells whether the register holds nothing anywhere in [s, e).
+// free reports whether the register holds nothing anywhere in [s, e).
 func (k *book) free(s, e pos) bool {
 	i := k.from(s)
 	return i == len(k.list) || k.list[i].start >= e

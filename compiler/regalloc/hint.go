@@ -105,8 +105,8 @@ func (a *allocator) destination(v VReg) (r Reg, kept VReg) {
 	return NoReg, 0
 }
 
-// served tells whether the other operand of the instruction that makes d from v
-// already lies in a register that survives calls: d will take that one over.
+// served reports whether the other operand of the instruction that makes d from
+// v already lies in a register that survives calls: d will take that one over.
 func (a *allocator) served(v, d VReg) bool {
 	if d == 0 {
 		return false

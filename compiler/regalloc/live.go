@@ -21,7 +21,7 @@ type use struct {
 	reg Reg  // register in which a call wants it, NoReg
 }
 
-// must tells whether the value has to be in a register.
+// must reports whether the value has to be in a register.
 func (u use) must() bool { return u.op >= 0 }
 
 // interval is a piece of the life of one value, in one place.
@@ -134,7 +134,7 @@ func (a *allocator) edges() {
 	}
 }
 
-// unitOf is the unit of instruction i of block b, and instrOf its inverse.
+// unitOf returns the unit of instruction i of block b, and instrOf its inverse.
 func (a *allocator) unitOf(b, i int) pos { return a.start[b]/2 + 1 + pos(i-a.blocks[b].First) }
 
 func (a *allocator) instrOf(p pos) int {
@@ -238,7 +238,7 @@ func (a *allocator) instr(b, i int) {
 	}
 }
 
-// late tells whether operand k is still read after the result was written.
+// late reports whether operand k is still read after the result was written.
 func (ins *Instr) late(k int) bool {
 	return ins.Tied && !ins.Commute && k != int(ins.Over) && ins.Use[0] != ins.Use[1]
 }
@@ -370,8 +370,8 @@ func (a *allocator) intervals() error {
 	return nil
 }
 
-// blockAt is the block in which a use happens. A use at the end of a block has
-// the position of the next header.
+// blockAt returns the block in which a use happens. A use at the end of a block
+// has the position of the next header.
 func (a *allocator) blockAt(u use) int32 {
 	if b := a.blockOf[u.at/2]; a.start[b] != u.at || u.at == 0 {
 		if int(u.at) == int(a.start[len(a.blocks)]) {
@@ -382,8 +382,8 @@ func (a *allocator) blockAt(u use) int32 {
 	return a.blockOf[u.at/2-1]
 }
 
-// endOf is where a value's range ends when this is its last use. Arguments are
-// read before the call, operands during the instruction.
+// endOf returns where a value's range ends when this is its last use. Arguments
+// are read before the call, operands during the instruction.
 func (a *allocator) endOf(u use) pos {
 	if u.must() {
 		return u.at + 1

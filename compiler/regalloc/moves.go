@@ -42,7 +42,7 @@ func (a *allocator) parallel(g []pmove) {
 	}
 }
 
-// reads tells whether a pending move other than number skip reads from l.
+// reads reports whether a pending move other than number skip reads from l.
 func (a *allocator) reads(pending []pmove, l Loc, skip int) bool {
 	for i := range pending {
 		if i != skip && pending[i].src == l {
@@ -91,8 +91,8 @@ func (a *allocator) put(m pmove) {
 	a.out.Moves = append(a.out.Moves, Move{At: m.at, Dst: m.dst, Src: m.src, V: m.v})
 }
 
-// spare is a register that holds nothing now, or NoLoc; pending and made are
-// the moves of g that are still to come.
+// spare returns a register that holds nothing now, or NoLoc; pending and made
+// are the moves of g that are still to come.
 func (a *allocator) spare(g, pending, made []pmove) Loc {
 	for _, later := range [...][]pmove{pending, made} {
 		for _, m := range later {
@@ -141,8 +141,8 @@ next:
 	return NoLoc
 }
 
-// tempSlot is a slot for values that step aside: number 0 for cycles, 1 for
-// the register that moves between slots borrow.
+// tempSlot returns a slot for values that step aside: number 0 for cycles, 1
+// for the register that moves between slots borrow.
 func (a *allocator) tempSlot(n int) Loc {
 	for len(a.temps) <= n {
 		a.temps = append(a.temps, a.out.Slots)

@@ -169,8 +169,8 @@ func (a *allocator) callArgs() {
 	}
 }
 
-// source is the best place to copy v from. Making a value again costs no more
-// than a copy if it takes one instruction.
+// source returns the best place to copy v from. Making a value again costs no
+// more than a copy if it takes one instruction.
 func (a *allocator) source(v VReg, p pos) Loc {
 	if a.vals[v].remat == 1 {
 		return Remat

@@ -89,15 +89,15 @@ func (a *allocator) scan() error {
 	return nil
 }
 
-// born tells whether the piece starts with the instruction that defines its
+// born reports whether the piece starts with the instruction that defines its
 // value, which needs a register for it.
 func (a *allocator) born(it *interval) bool {
 	v := &a.vals[it.v]
 	return v.isDef && v.remat == 0 && it.start == v.def
 }
 
-// callIn is the position of the first call that it does not survive in r0 to
-// r5.
+// callIn returns the position of the first call that it does not survive in r0
+// to r5.
 func (a *allocator) callIn(it *interval) pos {
 	i, _ := slices.BinarySearch(a.calls, it.start)
 	for r := range it.rs {
@@ -236,7 +236,7 @@ func (a *allocator) assign(iv int32, r Reg) {
 	}
 }
 
-// firstUse is the first use of the piece, or never.
+// firstUse returns the first use of the piece, or never.
 func (a *allocator) firstUse(it *interval) pos {
 	if len(it.us) == 0 {
 		return never
@@ -244,7 +244,7 @@ func (a *allocator) firstUse(it *interval) pos {
 	return it.us[0].at
 }
 
-// firstMust is the first use of the piece that needs a register, or never.
+// firstMust returns the first use of the piece that needs a register, or never.
 func (a *allocator) firstMust(it *interval) pos {
 	for _, u := range it.us {
 		if u.must() {
@@ -254,7 +254,7 @@ func (a *allocator) firstMust(it *interval) pos {
 	return never
 }
 
-// useFrom is the first use at or after p, or never.
+// useFrom returns the first use at or after p, or never.
 func (a *allocator) useFrom(it *interval, p pos) pos {
 	i, _ := slices.BinarySearchFunc(it.us, p, func(u use, p pos) int { return cmp.Compare(u.at, p) })
 	if i == len(it.us) {
@@ -263,7 +263,7 @@ func (a *allocator) useFrom(it *interval, p pos) pos {
 	return it.us[i].at
 }
 
-// lastUseBefore is the last use before p, or the start of the piece.
+// lastUseBefore returns the last use before p, or the start of the piece.
 func (a *allocator) lastUseBefore(it *interval, p pos) pos {
 	i, _ := slices.BinarySearchFunc(it.us, p, func(u use, p pos) int { return cmp.Compare(u.at, p) })
 	if i == 0 {
@@ -272,7 +272,7 @@ func (a *allocator) lastUseBefore(it *interval, p pos) pos {
 	return it.us[i-1].at
 }
 
-// wanted is when one of the values that hold r during it is used next.
+// wanted returns when one of the values that hold r during it is used next.
 func (a *allocator) wanted(r Reg, it *interval) pos {
 	u := never
 	a.books[r].meets(it, func(p pos, o int32) bool {

@@ -35,7 +35,7 @@ func (t *Target) Has(f Feature) bool {
 	return f.Always() || t.Features[f]
 }
 
-// ID is the BTF number of a kernel function, 0 if the kernel lacks it.
+// ID returns the BTF number of a kernel function, 0 if the kernel lacks it.
 func (t *Target) ID(f Feature) uint32 {
 	if !t.Has(f) {
 		return 0
@@ -43,15 +43,15 @@ func (t *Target) ID(f Feature) uint32 {
 	return t.BTFIDs[f]
 }
 
-// Full is a kernel that can do all that the compiler knows, with a number of
-// possible CPUs. Its kfuncs have no numbers.
+// Full returns a kernel that can do all that the compiler knows, with a number
+// of possible CPUs. Its kfuncs have no numbers.
 func Full(cpus int) *Target {
 	t := &Target{NCPU: cpus, Features: NewSet(TaskBTF, ForEachMapElem, FuncIP, Loop, GetFuncArg, GetFuncRet, PerCPULookup, TaiTime, NoPrealloc, MayGoto)}
 	t.PtRegs, t.PtRegsSize = AMD64Regs()
 	return t
 }
 
-// CPUMask is the mask applied to the CPU number before it indexes per-CPU
+// CPUMask returns the mask applied to the CPU number before it indexes per-CPU
 // slots: a power of two minus one, so that every verifier sees the bound.
 func (t *Target) CPUMask() int {
 	n := 1

@@ -56,7 +56,8 @@ func Run(t *testing.T, pattern string, test func(t *testing.T, c *Case)) {
 	}
 }
 
-// Inputs is one part of each file that matches the pattern, by the file's path.
+// Inputs returns one part of each file that matches the pattern, by the file's
+// path.
 func Inputs(t *testing.T, pattern, part string) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -84,10 +85,11 @@ func open(t testing.TB, path string) (*Case, error) {
 	return c, nil
 }
 
-// Comment is the text before the first part.
+// Comment returns the text before the first part.
 func (c *Case) Comment() string { return string(c.has.Comment) }
 
-// Option is the value of the line "name: value" of the comment, "" without one.
+// Option returns the value of the line "name: value" of the comment, "" without
+// one.
 func (c *Case) Option(name string) string {
 	for line := range strings.Lines(c.Comment()) {
 		if v, ok := strings.CutPrefix(line, name+":"); ok {
@@ -97,7 +99,7 @@ func (c *Case) Option(name string) string {
 	return ""
 }
 
-// In is a part of the file that is input. The test fails without it.
+// In returns a part of the file that is input. The test fails without it.
 func (c *Case) In(name string) string {
 	c.t.Helper()
 	is := func(f txtar.File) bool { return f.Name == name }

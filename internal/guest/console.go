@@ -40,7 +40,7 @@ func (c *console) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// done tells whether the exit marker was seen.
+// done reports whether the exit marker was seen.
 func (c *console) done() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -162,7 +162,7 @@ func Boot(ctx context.Context, o Options) (*Guest, error) {
 // ran in it: emulation has faults of its own on a busy host.
 const bootAttempts = 3
 
-// checkArch tells whether guests can run on this kind of machine.
+// checkArch returns an error if guests cannot run on this kind of machine.
 func checkArch() error {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		return &Error{Op: "start a guest on " + runtime.GOOS + "/" + runtime.GOARCH, Err: ErrArch}

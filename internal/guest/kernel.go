@@ -180,7 +180,7 @@ func (a *apt) fetchKernel(ctx context.Context, home string) error {
 	return writeWhole(filepath.Join(home, currentFile), filepath.Base(dir)+"\n")
 }
 
-// isKernelPart tells whether a package is one part of a split kernel, such as
+// isKernelPart reports whether a package is one part of a split kernel, such as
 // linux-modules-7.2.1-cloud-amd64; linux-base alone is a set of scripts.
 func isKernelPart(name string) bool {
 	for _, p := range []string{"linux-binary-", "linux-base-", "linux-modules-"} {

@@ -21,7 +21,7 @@ var kvmOnce struct {
 	works bool
 }
 
-// kvmWorks tells whether hardware virtualisation runs guests here. The device
+// kvmWorks reports whether hardware virtualisation runs guests here. The device
 // file alone says little: inside another virtual machine it may exist and
 // guests hang. So a boot sector is run once, and the answer is kept in the
 // cache until the next boot of the machine.

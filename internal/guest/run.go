@@ -72,7 +72,7 @@ type Result struct {
 	MaxRSS int64
 }
 
-// OK tells whether the command ended with status 0.
+// OK reports whether the command ended with status 0.
 func (r Result) OK() bool { return r.Code == 0 }
 
 // ScriptError is returned when a step of a script did not come true. The

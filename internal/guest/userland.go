@@ -135,7 +135,7 @@ func addProgram(files map[string]string, roots []string, at string) error {
 	return fmt.Errorf("its interpreter %s is not there", interp)
 }
 
-// isELF tells whether a file starts as an ELF file does.
+// isELF reports whether a file starts as an ELF file does.
 func isELF(name string) (bool, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -213,7 +213,7 @@ func findLibrary(roots []string, by string, extra []string, lib string) (host, a
 	return "", ""
 }
 
-// isFile tells whether a path leads to a regular file.
+// isFile reports whether a path leads to a regular file.
 func isFile(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.Mode().IsRegular()

@@ -81,8 +81,8 @@ func Create(name string) (*File, error) {
 	return &File{f: f, name: path, temp: temp}, nil
 }
 
-// follow is the name behind symbolic links, which stay what they are. What the
-// last one names need not exist.
+// follow returns the name behind symbolic links, which stay what they are. What
+// the last one names need not exist.
 func follow(name string) (string, error) {
 	const maxLinks = 40 // as the kernel has it
 	for range maxLinks {
@@ -114,15 +114,16 @@ func createBeside(path string) (f *os.File, temp string, err error) {
 	return f, temp, err
 }
 
-// Hold makes the file wait for Keep: what is written before does not put it in its
-// place. Where the folder takes no other file it does.
+// Hold makes the file wait for Keep: what is written before does not put it in
+// its place. Where the folder takes no other file it does.
 func (f *File) Hold() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.held = !f.cut
 }
 
-// Write writes. The first bytes put the file in its place, unless Hold was called.
+// Write writes. The first bytes put the file in its place, unless Hold was
+// called.
 func (f *File) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -17,8 +17,8 @@ type CompileOptions struct {
 	// Lookups also counts reads of keys that are not in their map, for
 	// RunOptions.AllErrors. That costs where it happens.
 	Lookups bool
-	// Dump, if set, gets the text of each program at each stage of the compiler:
-	// "ir-lowered", "ir" and "bpf".
+	// Dump, if set, gets the text of each program at each stage of the
+	// compiler: "ir-lowered", "ir" and "bpf".
 	Dump func(stage, program, text string)
 	// Plain leaves out the optimising passes.
 	Plain bool
@@ -32,8 +32,8 @@ type CompileOptions struct {
 type Live struct {
 	// Maps are the maps that live, by their names in scripts.
 	Maps map[string]*object.Map
-	// Strings are the interned strings so far: Object.Strings of the script that
-	// was compiled last.
+	// Strings are the interned strings so far: Object.Strings of the script
+	// that was compiled last.
 	Strings []string
 }
 
@@ -99,8 +99,8 @@ func compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
 	return &Compiled{c, obj}, out
 }
 
-// unsaid are the messages of a list that are not among others: a script that is
-// checked and compiled again says most things again.
+// unsaid returns the messages of a list that are not among others: a script
+// that is checked and compiled again says most things again.
 func unsaid(list, said []*diag.Diagnostic) []*diag.Diagnostic {
 	return slices.DeleteFunc(list, func(d *diag.Diagnostic) bool {
 		return slices.ContainsFunc(said, func(s *diag.Diagnostic) bool {

@@ -20,9 +20,9 @@ import (
 type Importer func(from *source.File, path string) (*source.File, error)
 
 // Import finds a file beside the script that imports it, then in the library. A
-// path without an ending may have .pr or .bt. A file that others than the user and
-// root can write or replace is refused (L-IMP-06): what is in it would run with the
-// user's rights.
+// path without an ending may have .pr or .bt. A file that others than the user
+// and root can write or replace is refused (L-IMP-06): what is in it would run
+// with the user's rights.
 func Import(from *source.File, path string) (*source.File, error) {
 	candidates := []string{path}
 	if filepath.Ext(path) == "" {
@@ -104,7 +104,7 @@ func Read(r io.Reader) (string, error) {
 	return string(b), err
 }
 
-// reason is an error without the path that it repeats.
+// reason returns an error without the path that it repeats.
 func reason(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

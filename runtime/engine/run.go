@@ -27,8 +27,8 @@ type (
 )
 
 // NewChild starts a command held: it has its process id, and runs once
-// everything is attached. The program has to call MaybeChild at its start, since
-// it is run again to hold the command.
+// everything is attached. The program has to call MaybeChild at its start,
+// since it is run again to hold the command.
 func NewChild(argv []string) (*Child, error) { return session.NewChild(argv) }
 
 // MaybeChild becomes the command of a Child where this process was started to
@@ -54,14 +54,15 @@ type RunOptions struct {
 	// Resolver answers what values are shown with; nil makes one.
 	Resolver *Resolver
 
-	// For ends the run after a time; 0 is no limit. Of a recording it is the time
-	// that was recorded.
+	// For ends the run after a time; 0 is no limit. Of a recording it is the
+	// time that was recorded.
 	For time.Duration
 	// MaxEvents ends the run after so many events; 0 is no limit.
 	MaxEvents uint64
 	// Outlive keeps the run going when the process that it is limited to ends.
 	Outlive bool
-	// AllErrors also shows failing reads and lookups (see CompileOptions.Lookups).
+	// AllErrors also shows failing reads and lookups (see
+	// CompileOptions.Lookups).
 	AllErrors bool
 	// NoReceipt leaves out what makes the results incomplete, and says how many
 	// events were lost in one line.
@@ -71,8 +72,8 @@ type RunOptions struct {
 	// Force, when closed, cuts the end of the run short.
 	Force <-chan struct{}
 
-	// Slow, if set, is told what takes longer than a second before the run starts.
-	// It may be called from several goroutines at the same time.
+	// Slow, if set, is told what takes longer than a second before the run
+	// starts. It may be called from several goroutines at the same time.
 	Slow func(what string)
 	// Verbose, if set, is given a line about each thing that is done. It may be
 	// called from several goroutines at the same time.
@@ -87,8 +88,8 @@ type RunOptions struct {
 
 // Run runs a script to its end: that of ctx, of the time or the events that it
 // is given, of the process that it is limited to, or its own. What is in the
-// buffers when ctx ends is still shown. Without a Sink, output that could not be
-// written is an error.
+// buffers when ctx ends is still shown. Without a Sink, output that could not
+// be written is an error.
 func Run(ctx context.Context, c *Compiled, o RunOptions) (res Result, err error) {
 	if d := c.machine.Refuses(); d != nil {
 		return Result{}, &LoadError{Diag: d, Early: true}
@@ -122,7 +123,7 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (res Result, err error)
 	}
 }
 
-// noKernel is the error for a machine that nothing can be loaded into.
+// noKernel returns the error for a machine that nothing can be loaded into.
 func noKernel() error {
 	return &LoadError{Early: true, Diag: &diag.Diagnostic{Severity: diag.Error, Code: "machine",
 		Message: "this machine has no kernel that programs can be loaded into"}}

@@ -17,7 +17,7 @@ var interrupters = []string{
 	"el1_interrupt", "el1h_64_irq*", "gic_handle_irq*", "do_interrupt_handler", // arm64
 }
 
-// interrupts tells whether a function is one of the interrupters.
+// interrupts reports whether a function is one of the interrupters.
 func (f *Funcs) interrupts(id int32) bool {
 	if id < 0 || int(id) >= len(f.List) {
 		return false
@@ -34,7 +34,8 @@ func (f *Funcs) interrupts(id int32) bool {
 	return f.irq[id] > 0
 }
 
-// MatchAny tells whether a name, or its BaseName, matches one of the patterns.
+// MatchAny reports whether a name, or its BaseName, matches one of the
+// patterns.
 func MatchAny(patterns []string, name string) bool {
 	base := BaseName(name)
 	for _, p := range patterns {
@@ -118,7 +119,7 @@ func (s *Skipper) Skip(t *Tree, funcs *Funcs) {
 	})
 }
 
-// skips tells whether the calls of a function are to be taken out.
+// skips reports whether the calls of a function are to be taken out.
 func (s *Skipper) skips(fn int32, funcs *Funcs) bool {
 	at := int(fn) + 1 // -1 is a function that is not known
 	for len(s.known) <= at {

@@ -1,6 +1,6 @@
-// Package graph is the model of kernel call trees, whatever recorded them: it takes
-// events of functions entered and left (Event) and gives trees of calls (Tree), their text,
-// and the helpers that comparing and exporting share.
+// Package graph is the model of kernel call trees, whatever recorded them: it
+// takes events of functions entered and left (Event) and gives trees of calls
+// (Tree), their text, and the helpers that comparing and exporting share.
 //
 // A Tree is one call of the function that was asked for, with everything that
 // ran below it in the same thread. Its calls lie in one flat slice in the
@@ -9,21 +9,23 @@
 // has to be followed to walk them.
 //
 // The package knows neither ftrace nor eBPF. Sub-packages do: ftrace records,
-// record writes and reads files, diff compares, export converts, and store keeps
-// the trees that a script asks for. The programs of scripts are in stdlib/fgraph.
+// record writes and reads files, diff compares, export converts, and store
+// keeps the trees that a script asks for. The programs of scripts are in
+// stdlib/fgraph.
 //
 // # Values
 //
 // Arguments and results are registers with a class (Result) and, where BTF says
 // more, a Notation. They are not values of package lang/value with types of
 // lang/types, for three reasons. A class has a name in the files of recordings,
-// which are read without the kernel that they are of. A types.Type says how memory
-// is laid out, of which a tree has none, and it is always known, while of many
-// functions nothing is (Unknown). And the text is another one: each signed number
-// that can be an errno is shown by its name here, and as the number in a script,
-// which asks for the name with errname. Where both are the same they share code:
-// the names of errors are those of lang/value, and a script over a recording gets
-// types made of the classes (runtime/machine/recording).
+// which are read without the kernel that they are of. A types.Type says how
+// memory is laid out, of which a tree has none, and it is always known, while
+// of many functions nothing is (Unknown). And the text is another one: each
+// signed number that can be an errno is shown by its name here, and as the
+// number in a script, which asks for the name with errname. Where both are the
+// same they share code: the names of errors are those of lang/value, and a
+// script over a recording gets types made of the classes
+// (runtime/machine/recording).
 package graph
 
 import (
@@ -75,7 +77,7 @@ type Call struct {
 	CPU, Depth uint16
 }
 
-// Duration is the time from entry to return in nanoseconds.
+// Duration returns the time from entry to return in nanoseconds.
 func (c *Call) Duration() int64 { return c.T1 - c.T0 }
 
 // Thread is who made the calls of a tree.
@@ -103,7 +105,7 @@ type Tree struct {
 	Folded Folded
 }
 
-// Root is the outermost call.
+// Root returns the outermost call.
 func (t *Tree) Root() *Call { return &t.Calls[0] }
 
 // Children calls yield with the index of each call made directly by call i.
@@ -123,12 +125,12 @@ func (t *Tree) flags() (all Flags) {
 	return all
 }
 
-// Incomplete tells whether anything of the tree is missing.
+// Incomplete reports whether anything of the tree is missing.
 func (t *Tree) Incomplete() bool {
 	return t.Lost > 0 || t.flags()&(Gap|NoExit|NoEntry) != 0
 }
 
-// Clone is a copy that shares nothing with the tree.
+// Clone returns a copy that shares nothing with the tree.
 func (t *Tree) Clone() *Tree {
 	u := *t
 	u.Calls, u.Args, u.Texts = slices.Clone(t.Calls), slices.Clone(t.Args), maps.Clone(t.Texts)
@@ -159,7 +161,7 @@ const (
 // results are the names of the classes, which recordings use.
 var results = [...]string{"", "void", "bool", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64", "ptr"}
 
-// String is the name of the class, "" for Unknown.
+// String returns the name of the class, "" for Unknown.
 func (r Result) String() string { return results[r] }
 
 // ResultNamed is the inverse of String; names it does not know are Unknown.
@@ -210,8 +212,8 @@ type Funcs struct {
 // recentBits gives room for the functions of a graph of a few hundred.
 const recentBits = 9
 
-// At is the index of the function that an address belongs to. resolve is asked
-// once for each new address; where it sets Addr to the function's start,
+// At returns the index of the function that an address belongs to. resolve is
+// asked once for each new address; where it sets Addr to the function's start,
 // addresses in the same function have the same index.
 func (f *Funcs) At(addr uint64, resolve func(addr uint64) Func) int32 {
 	// Functions begin at multiples of 16, so the multiplication spreads them.
@@ -244,8 +246,8 @@ func (f *Funcs) find(addr uint64, resolve func(addr uint64) Func) int32 {
 	return id
 }
 
-// Named is the index of the function of a name and module, added when it is
-// new.
+// Named returns the index of the function of a name and module, added when it
+// is new.
 func (f *Funcs) Named(fn Func) int32 {
 	key := [2]string{fn.Name, fn.Module}
 	if id, ok := f.name[key]; ok {
@@ -260,7 +262,8 @@ func (f *Funcs) Named(fn Func) int32 {
 	return id
 }
 
-// Name is the name of a function by its index, "?" for one that is not known.
+// Name returns the name of a function by its index, "?" for one that is not
+// known.
 func (f *Funcs) Name(id int32) string {
 	if id < 0 || int(id) >= len(f.List) {
 		return "?"
@@ -268,7 +271,8 @@ func (f *Funcs) Name(id int32) string {
 	return f.List[id].Name
 }
 
-// Func is the function by its index; the zero Func for one that is not known.
+// Func returns the function by its index; the zero Func for one that is not
+// known.
 func (f *Funcs) Func(id int32) Func {
 	if id < 0 || int(id) >= len(f.List) {
 		return Func{Name: "?"}

@@ -2,9 +2,9 @@ package graph
 
 import "strings"
 
-// BaseName is a function's name without what compilers and kernel builds add
-// to it: the numbered copies .isra.N, .constprop.N, .part.N and .cold, and the
-// suffix _noprof of the allocators since 6.10. Two kernels' recordings are
+// BaseName returns a function's name without what compilers and kernel builds
+// add to it: the numbered copies .isra.N, .constprop.N, .part.N and .cold, and
+// the suffix _noprof of the allocators since 6.10. Two kernels' recordings are
 // compared by it.
 func BaseName(name string) string {
 	for {
@@ -54,5 +54,5 @@ func MatchName(pattern, name string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// IsPattern tells whether a name has wildcards.
+// IsPattern reports whether a name has wildcards.
 func IsPattern(name string) bool { return strings.ContainsAny(name, "*?") }

@@ -67,8 +67,8 @@ func (n *Notation) Format(typ Result, bits uint64) string {
 	return FormatValue(typ, bits)
 }
 
-// whole is the number in a register, without the bits that its class does not
-// define; false for what is no number.
+// whole returns the number in a register, without the bits that its class does
+// not define; false for what is no number.
 func whole(typ Result, bits uint64) (int64, bool) {
 	switch typ {
 	case Int8:
@@ -89,8 +89,8 @@ func whole(typ Result, bits uint64) (int64, bool) {
 	return 0, false
 }
 
-// show is the text of bits: a pointer into the kernel by the symbol there, the
-// rest as notation and class say.
+// show returns the text of bits: a pointer into the kernel by the symbol there,
+// the rest as notation and class say.
 func (f *Funcs) show(n *Notation, typ Result, bits uint64) string {
 	if typ == Pointer || typ == Unknown {
 		if s := f.Symbols[bits]; s != "" {
@@ -100,8 +100,8 @@ func (f *Funcs) show(n *Notation, typ Result, bits uint64) string {
 	return n.Format(typ, bits)
 }
 
-// ArgText is an argument of a call as text. i is below NArgs and the number of
-// the function's parameters.
+// ArgText returns an argument of a call as text. i is below NArgs and the
+// number of the function's parameters.
 func (t *Tree) ArgText(funcs *Funcs, c *Call, i int) string {
 	at := c.Args + int32(i)
 	p := &funcs.List[c.Fn].Params[i]
@@ -175,7 +175,7 @@ func (f *Funcs) TakeSymbols(t *Tree, from *Funcs) {
 	}
 }
 
-// SymbolsOf are the names of the pointers in a tree; nil for none.
+// SymbolsOf returns the names of the pointers in a tree; nil for none.
 func (f *Funcs) SymbolsOf(t *Tree) map[uint64]string {
 	var out map[uint64]string
 	f.pointers(t, func(bits uint64) {

@@ -50,7 +50,7 @@ func errName(n int64) (string, bool) {
 	return "-" + name, ok
 }
 
-// IsError tells whether a return value means failure: a negative errno or an
+// IsError reports whether a return value means failure: a negative errno or an
 // error pointer.
 func IsError(typ Result, bits uint64) bool {
 	switch typ {
@@ -62,7 +62,7 @@ func IsError(typ Result, bits uint64) bool {
 	return false
 }
 
-// RetText is the return value of a call as text; "" when there is none.
+// RetText returns the return value of a call as text; "" when there is none.
 func (f *Funcs) RetText(c *Call) string {
 	if c.Flags&HasRet == 0 || c.Flags&Gap != 0 {
 		return ""

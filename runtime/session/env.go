@@ -96,7 +96,7 @@ func (h *handler) Message(severity string, at source.Span, specs []value.Spec, a
 	h.s.send(&event.Message{Severity: sev, At: at, Format: specs, Args: args, Resolver: h.s.opts.Resolver})
 }
 
-// Now is the wall clock: that of the recording where one is replayed.
+// Now returns the wall clock: that of the recording where one is replayed.
 func (h *handler) Now() time.Time { return h.u.host.now() }
 
 // Config reads an integer config variable.

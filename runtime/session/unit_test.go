@@ -117,7 +117,7 @@ func TestGaveUp(t *testing.T) {
 	}
 }
 
-// lined is a program whose instruction 4 was compiled from the word BAD.
+// lined returns a program whose instruction 4 was compiled from the word BAD.
 func lined() (*object.Program, *source.File) {
 	f := source.New("x.pr", "begin { @a = 1; BAD; }")
 	at := strings.Index(f.Text, "BAD")

@@ -78,7 +78,7 @@ func (s *stream) message(text []byte) {
 	_, _ = s.Err.Write(text)
 }
 
-// shows is what values of an event are shown with in text.
+// shows returns what values of an event are shown with in text.
 func (s *stream) shows(r value.Resolver) value.Resolver {
 	if s.Raw {
 		return r

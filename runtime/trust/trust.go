@@ -1,5 +1,5 @@
-// Package trust reports whether a file is one that only its user decides about: what
-// probe reads from such a file may be run with the rights of that user.
+// Package trust reports whether a file is one that only its user decides about:
+// what probe reads from such a file may be run with the rights of that user.
 package trust
 
 import (
@@ -18,8 +18,8 @@ type Owners struct {
 	Users, Groups []int
 }
 
-// Process returns the owners that this process trusts: its user and group, and for root
-// those that called sudo, which root has given its rights to anyway.
+// Process returns the owners that this process trusts: its user and group, and
+// for root those that called sudo, which root has given its rights to anyway.
 func Process() Owners {
 	o := Owners{Users: []int{os.Geteuid()}, Groups: []int{os.Getegid()}}
 	if os.Geteuid() != 0 {
@@ -40,20 +40,21 @@ type Error struct {
 	Why  string // completes the sentence "Path …"
 }
 
-// Error is the sentence.
+// Error returns the sentence.
 func (e *Error) Error() string { return e.Path + " " + e.Why }
 
 // maxLinks is how many symbolic links a path may take, as the kernel has it.
 const maxLinks = 40
 
-// File reports whether anybody but the owners can decide what a path names or what is in
-// it: whether others own the file, a folder or a link on the way to it, or may write to
-// the file or to one of the folders. In a folder with the sticky bit others can create
-// files, and cannot replace those of the owners. The error is nil if nobody else can, an
-// *Error if somebody can, and an *fs.PathError if the path cannot be followed.
+// File reports whether anybody but the owners can decide what a path names or
+// what is in it: whether others own the file, a folder or a link on the way to
+// it, or may write to the file or to one of the folders. In a folder with the
+// sticky bit others can create files, and cannot replace those of the owners.
+// The error is nil if nobody else can, an *Error if somebody can, and an
+// *fs.PathError if the path cannot be followed.
 //
-// Since nobody else can change what was looked at, a file that is opened afterwards is
-// the one that was checked.
+// Since nobody else can change what was looked at, a file that is opened
+// afterwards is the one that was checked.
 func File(path string, o Owners) error {
 	full, err := filepath.Abs(path)
 	if err != nil {
@@ -110,7 +111,7 @@ func (o Owners) check(path string) error {
 	return nil
 }
 
-// why says what is wrong with a file, "" if nothing is.
+// why returns what is wrong with a file, "" if nothing is.
 func (o Owners) why(uid, gid uint32, mode fs.FileMode) string {
 	switch {
 	case !has(o.Users, uid):

@@ -36,8 +36,8 @@ const (
 	estimateSlack = 50
 )
 
-// count is how many generated scripts are loaded on each kernel: PROBE_SCRIPTS,
-// or few.
+// count returns how many generated scripts are loaded on each kernel:
+// PROBE_SCRIPTS, or few.
 func count(t *testing.T) int {
 	s := os.Getenv("PROBE_SCRIPTS")
 	if s == "" {
@@ -53,7 +53,7 @@ func count(t *testing.T) int {
 // firstSeed is where the seeds of this release start; the next one moves it.
 const firstSeed = 1_000
 
-// options are what scripts for a kernel may use.
+// options returns what scripts for a kernel may use.
 func options(kernel string) Options {
 	return Options{MapLoops: kernel != "5.10", Tracepoints: true, Traced: true}
 }
@@ -103,8 +103,8 @@ func TestRefusedOnce(t *testing.T) {
 	})
 }
 
-// expected is the code of the message that refuses a script on a kernel, "" for
-// none.
+// expected returns the code of the message that refuses a script on a kernel,
+// "" for none.
 func expected(text, kernel string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	rest, ok := strings.CutPrefix(line, "// not on ")
@@ -239,7 +239,7 @@ func (s *summary) add(r Result) {
 	}
 }
 
-// String is one line.
+// String returns one line.
 func (s summary) String() string {
 	slices.Sort(s.verified)
 	median := 0

@@ -112,7 +112,7 @@ func Program(data []byte, opt Options) *ir.Prog {
 	return p
 }
 
-// n is a number below k.
+// n returns a number below k.
 func (g *gen) n(k int) int {
 	if len(g.data) == 0 {
 		return 0
@@ -273,7 +273,7 @@ func (g *gen) expr(depth int) ir.Value {
 	return b.Load(b.Frame(slot, w*g.n(b.F.Slots[slot].Size/w)), 0, w)
 }
 
-// element is the address of a masked place in the array.
+// element returns the address of a masked place in the array.
 func (g *gen) element(size int) ir.Value {
 	b := g.b
 	i := b.BinI(ir.OpAnd, g.expr(1), int64(ArraySize/8-1))

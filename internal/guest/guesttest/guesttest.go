@@ -48,14 +48,14 @@ type Setup struct {
 	MemoryMB int               // 2048 when 0: the verifier needs it
 	SMP      int               // see guest.Options
 	KASLR    bool              // see guest.Options
-	// Parallel runs the test on its kernels at the same time. It is for packages
-	// that are long or wait much.
+	// Parallel runs the test on its kernels at the same time. It is for
+	// packages that are long or wait much.
 	Parallel bool
 	// NoProbe leaves out /bin/probe, which else is built from ./cmd/probe.
 	NoProbe bool
 }
 
-// Network is the set-up for tests of networks, and what Run uses.
+// Network returns the set-up for tests of networks, and what Run uses.
 func Network() Setup {
 	return Setup{Modules: guest.NetworkModules(), Programs: guest.NetworkPrograms()}
 }
@@ -117,7 +117,7 @@ func Each(t *testing.T, kernels []string, fn func(t *testing.T, kernel string)) 
 	}
 }
 
-// unavailable tells whether an error means that guests cannot run on this
+// unavailable reports whether an error means that guests cannot run on this
 // machine, rather than that something is wrong with the harness.
 func unavailable(err error) bool {
 	for _, e := range []error{guest.ErrArch, guest.ErrNoQEMU, guest.ErrNoApt, guest.ErrNoSources, guest.ErrNoPackage} {

@@ -15,7 +15,7 @@ const (
 // kinds are the names of the kinds in JSON.
 var kinds = [...]string{"same", "only-a", "only-b", "results", "counts"}
 
-// String is the name of the kind.
+// String returns the name of the kind.
 func (k Kind) String() string { return kinds[k] }
 
 // Row is one line of a comparison: a call of A, its partner in B, or only one
@@ -145,7 +145,7 @@ func align(a, b []*Node) []match {
 	return head
 }
 
-// weight is the gain of pairing two calls: any pair counts more than the
+// weight returns the gain of pairing two calls: any pair counts more than the
 // closeness of all others together would in practice.
 func weight(a, b *Node) int32 {
 	switch {
@@ -161,7 +161,8 @@ func weight(a, b *Node) int32 {
 	return 9
 }
 
-// table aligns by dynamic programming. score[i][j] is the best for a[i:], b[j:].
+// table aligns by dynamic programming. score[i][j] is the best for a[i:],
+// b[j:].
 func table(a, b []*Node) []match {
 	n, m := len(a), len(b)
 	score := make([]int32, (n+1)*(m+1))

@@ -203,8 +203,9 @@ func (r *run) end(into *uint64) {
 	}
 }
 
-// left tells the calls that are left out: gaps, since a tree that has one is
-// told as incomplete, interruptions, and functions to be ignored.
+// left reports whether call i is left out of the comparison: gaps are, since a
+// tree that has one is told as incomplete, interruptions, and functions to be
+// ignored.
 func (v *view) left(i int32) bool {
 	c := &v.t.Calls[i]
 	return c.Flags&(graph.Gap|graph.IRQ) != 0 || v.n.fn(c.Fn).out
@@ -246,7 +247,7 @@ func (x *Node) children() []*Node {
 	return out
 }
 
-// Path is the chain of calls from the root to the node.
+// Path returns the chain of calls from the root to the node.
 func (x *Node) Path() []string {
 	var path []string
 	for ; x != nil; x = x.parent {

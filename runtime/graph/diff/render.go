@@ -101,7 +101,7 @@ func (c *Comparison) describe(i int) string {
 	return fmt.Sprintf("%s returns %s in %s and %s in %s, %s", r.A.Name, r.A.Result, c.nameA, r.B.Result, c.nameB, at(r.A))
 }
 
-// line is a call without its place: name, count, result.
+// line returns a call without its place: name, count, result.
 func (x *Node) line() string {
 	s := x.Name
 	if x.Count > 1 {

@@ -47,7 +47,7 @@ var formats = []Format{
 // Formats lists the forms.
 func Formats() []Format { return formats }
 
-// Find is the form of a name.
+// Find returns the form of a name.
 func Find(name string) (Format, error) {
 	var names []string
 	for _, f := range formats {
@@ -72,7 +72,7 @@ func Export(w io.Writer, name string, s *Source) error {
 	return b.Flush()
 }
 
-// self is the time of each call that was not spent in calls below it, in
+// self returns the time of each call that was not spent in calls below it, in
 // nanoseconds. Overlaps that come from the cost of recording count as none.
 func self(t *graph.Tree) []int64 {
 	own := make([]int64, len(t.Calls))
@@ -92,7 +92,7 @@ func self(t *graph.Tree) []int64 {
 	return own
 }
 
-// name is a function with its module: "veth_xmit [veth]".
+// name returns a function with its module: "veth_xmit [veth]".
 func (s *Source) name(c *graph.Call) string {
 	f := s.Funcs.Func(c.Fn)
 	if f.Module != "" {
@@ -104,8 +104,9 @@ func (s *Source) name(c *graph.Call) string {
 // firstIdle is above all numbers of threads (PID_MAX_LIMIT is 4194304).
 const firstIdle = 5_000_000
 
-// track is the number under which the calls of a tree's thread are shown. Each
-// CPU has an idle thread and all have the number 0, but their calls overlap.
+// track returns the number under which the calls of a tree's thread are shown.
+// Each CPU has an idle thread and all have the number 0, but their calls
+// overlap.
 func track(t *graph.Tree) int32 {
 	if t.Thread.TID == 0 {
 		return firstIdle + int32(t.Root().CPU)
@@ -113,5 +114,5 @@ func track(t *graph.Tree) int32 {
 	return t.Thread.TID
 }
 
-// thread is how a thread is called.
+// thread returns how a thread is called.
 func thread(t graph.Thread) string { return fmt.Sprintf("%s[%d]", t.Comm, t.TID) }

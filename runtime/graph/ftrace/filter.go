@@ -23,7 +23,7 @@ func (s *Source) setFunctions(name, want string) error {
 	return writeSetting(path, s.shorten(name, want), true)
 }
 
-// lines gives the numbers of the lines at which functions are in the kernel's
+// lines returns the numbers of the lines at which functions are in the kernel's
 // list. Some are there more than once.
 func (s *Source) lines(names string) (string, error) {
 	text, err := s.fs.FunctionList()

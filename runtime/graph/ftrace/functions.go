@@ -33,7 +33,7 @@ type TooManyError struct {
 	Count   int
 }
 
-// Error tells how many there are.
+// Error reports how many there are.
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("%s matches %d functions, more than %d", e.Pattern, e.Count, MaxFuncs)
 }
@@ -54,7 +54,7 @@ func ListFunctions(fs *tracefs.FS) (*Functions, error) {
 	return f, err
 }
 
-// Find gives the functions that a name or pattern means, sorted. A name that
+// Find returns the functions that a name or pattern means, sorted. A name that
 // only copies made by the compiler have, such as name.isra.0, means these.
 // Errors are a *NoFuncError or a *TooManyError.
 func (f *Functions) Find(name string) ([]string, error) {
@@ -65,7 +65,7 @@ func (f *Functions) Find(name string) ([]string, error) {
 	return found, err
 }
 
-// Has tells whether a function of this very name can be traced.
+// Has reports whether a function of this very name can be traced.
 func (f *Functions) Has(name string) bool {
 	if f.known == nil {
 		f.known = make(map[string]bool, len(f.names))
@@ -104,13 +104,13 @@ func (f *Functions) FindAll(name string) ([]string, error) {
 // code it came into: their context is that of local_bh_enable, too.
 var framing = []string{"irq_exit_rcu", "__irq_exit_rcu", "irq_exit"}
 
-// Framing are the functions that have to be instrumented besides a chosen few,
-// so that interruptions can be told apart.
+// Framing returns the functions that have to be instrumented besides a chosen
+// few, so that interruptions can be told apart.
 func (f *Functions) Framing() []string {
 	return slices.DeleteFunc(slices.Clone(framing), func(n string) bool { return !f.Has(n) })
 }
 
-// All gives the functions that any of the patterns means, sorted; nil for no
+// All returns the functions that any of the patterns means, sorted; nil for no
 // patterns. Patterns with wildcards that match nothing come back in none:
 // kernels differ. A plain name without a match is a *NoFuncError.
 func (f *Functions) All(patterns []string) (found, none []string, err error) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/trust"
 )
 
 // RunDir is where the lock and the journal are kept.
@@ -89,11 +91,13 @@ func subset(a, b string) bool {
 	return true
 }
 
-// threads tells the lists of threads. When all threads of one have ended it is
-// empty, and still is a list, which no thread is in: not the same as no list,
-// although the names in it are.
-func (c *change) threads() bool {
-	return c.File == "set_ftrace_pid" || c.File == "set_ftrace_notrace_pid"
+// threads reports whether the file is a list of threads. An empty list still
+// filters (it matches no thread); an unset one does not, though both read back
+// empty.
+func (c *change) threads() bool { return isThreads(c.File) }
+
+func isThreads(file string) bool {
+	return file == "set_ftrace_pid" || file == "set_ftrace_notrace_pid"
 }
 
 // lock takes the lock of the run directory, which is created if need be. The
@@ -103,7 +107,10 @@ func lock(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("prepare the folder for the tracing journal: %w", err)
 	}
 	path := filepath.Join(dir, lockFile)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
+	f, err := openOwn(path, os.O_RDWR|os.O_CREATE)
+	if trust.IsError(err) {
+		return nil, fmt.Errorf("the folder of the tracing journal is not trusted, since others may change it: %w; remove %s", err, dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock the tracing journal: %w", err)
 	}
@@ -127,7 +134,10 @@ func (j *journal) write(dir string) error {
 		return err
 	}
 	temp := filepath.Join(dir, journalFile+".new")
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := openOwn(temp, os.O_WRONLY|os.O_CREATE)
+	if err == nil {
+		err = f.Truncate(0)
+	}
 	if err != nil {
 		return fmt.Errorf("write the tracing journal: %w", err)
 	}
@@ -151,26 +161,6 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
-}
-
-// readJournal gives the journal of a folder, nil when there is none.
-func readJournal(dir string) (*journal, error) {
-	path := filepath.Join(dir, journalFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the tracing journal: %w", err)
-	}
-	j := &journal{}
-	if err := json.Unmarshal(text, j); err != nil {
-		return nil, fmt.Errorf("the tracing journal %s is damaged: %w", path, err)
-	}
-	if j.Version != journalVersion {
-		return nil, fmt.Errorf("the tracing journal %s is of version %d, this probe knows version %d", path, j.Version, journalVersion)
-	}
-	return j, nil
 }
 
 // bootID tells one boot from the next: settings of tracefs end with it.
@@ -288,7 +278,8 @@ type Cleaned struct {
 }
 
 // Cleanup puts back what a probe that ended without doing so has left in the
-// tracing directory. The error wraps ErrLocked while a probe is recording.
+// tracing directory. The error wraps ErrLocked while a probe is recording, and is an
+// *UntrustedError for a journal that is damaged or not probe's.
 // dir is the run directory, "" for RunDir.
 func Cleanup(dir string) (Cleaned, error) {
 	if dir == "" {
@@ -310,10 +301,13 @@ func Cleanup(dir string) (Cleaned, error) {
 func recoverJournal(dir string) (Cleaned, error) {
 	j, err := readJournal(dir)
 	if err != nil || j == nil {
-		return Cleaned{}, err
+		return Cleaned{}, setAside(err)
 	}
 	c := Cleaned{PID: j.PID}
 	if j.Boot == bootID() {
+		if !isTracefs(j.Tracing) {
+			return c, setAside(&UntrustedError{Path: filepath.Join(dir, journalFile), Why: "names a tracing directory where no tracefs is mounted, " + j.Tracing})
+		}
 		if c.Left, err = j.undo(dir); err != nil {
 			return c, fmt.Errorf("put back the tracing settings that process %d left: %w", j.PID, err)
 		}

@@ -127,7 +127,7 @@ func (d *Decoder) Page(page []byte, cpu uint16, out []graph.Event, args []uint64
 	return out, args, nil
 }
 
-// odd gives the length of the data of a record that is not of the plain form,
+// odd returns the length of the data of a record that is not of the plain form,
 // and of what comes before it; none when nothing follows. A time is added to
 // delta.
 func odd(data []byte, kind uint32, delta *uint64) (length, skip int, err error) {

@@ -125,8 +125,8 @@ func (r *reader) fill(d *Decoder) {
 	r.more = true
 }
 
-// overwritten is how many events the kernel has overwritten in the buffer, or
-// dropped for want of room; ok is false where it does not tell.
+// overwritten returns how many events the kernel has overwritten in the buffer,
+// or dropped for want of room; ok is false where it does not tell.
 func (r *reader) overwritten() (n uint64, ok bool) {
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(r.file.Name()), "stats"))
 	if err != nil {
@@ -156,8 +156,8 @@ func (r *reader) close() uint64 {
 	return r.lost
 }
 
-// Lost is the number of events that were overwritten before they could be read,
-// those outside of all trees included. Before Close it may be too small.
+// Lost returns the number of events that were overwritten before they could be
+// read, those outside of all trees included. Before Close it may be too small.
 func (s *Source) Lost() uint64 {
 	n := s.lost
 	for _, r := range s.readers {
@@ -298,7 +298,7 @@ func (s *Source) earliest(until int64) (first *reader, second int64) {
 	return first, second
 }
 
-// now is the time of the clock that events have, CLOCK_MONOTONIC.
+// now returns the time of the clock that events have, CLOCK_MONOTONIC.
 func now() int64 {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {

@@ -96,7 +96,7 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 	return err
 }
 
-// Asked tells whether a function is one of those that were to be recorded. A
+// Asked reports whether a function is one of those that were to be recorded. A
 // tree with another root is the rest of a call that was entered before the
 // tracer wrote its first record, or while records were lost: the kernel marks
 // the thread at the entry and writes whatever the thread does below.
@@ -174,7 +174,7 @@ func (t *threads) get(tid int32) graph.Thread {
 	return next.Thread
 }
 
-// tgid is the process of a thread, 0 when that is not known.
+// tgid returns the process of a thread, 0 when that is not known.
 func tgid(tid int32) int32 {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(tid)), "status"))
 	if err != nil {

@@ -53,8 +53,8 @@ func (s *Source) define(definition string) error {
 	return err
 }
 
-// MissedReturns is the number of returns whose value was not recorded because
-// too many calls were under way.
+// MissedReturns returns the number of returns whose value was not recorded
+// because too many calls were under way.
 func (s *Source) MissedReturns() uint64 {
 	text, err := os.ReadFile(s.fs.Path("kprobe_profile"))
 	if err != nil || s.journal == nil {

@@ -48,12 +48,12 @@ var settings = []setting{
 // global are the settings that exist once, whatever the instance.
 var global = []string{"set_graph_function", "set_graph_notrace", "max_graph_depth", "tracing_thresh"}
 
-// isList tells the form of a file.
+// isList reports whether a file holds a list, one entry a line.
 func isList(name string) bool {
 	return slices.ContainsFunc(settings, func(s setting) bool { return s.name == name && s.list })
 }
 
-// readSetting gives the value of a file in the form that can be written back.
+// readSetting returns the value of a file in the form that can be written back.
 // A list comes sorted, without repetitions, as lines. For a list that the
 // kernel does not show in full the error wraps errPartial, and the value is
 // what it shows.
@@ -188,13 +188,13 @@ func appendLine(path, line string) error {
 	return f.Close()
 }
 
-// has tells whether the kernel has a file.
+// has reports whether the kernel has a file.
 func has(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
 
-// entries is the number of records that wait in the buffers below dir.
+// entries returns the number of records that wait in the buffers below dir.
 func entries(dir string) int {
 	total := 0
 	cpus, err := os.ReadDir(dir + "/per_cpu")

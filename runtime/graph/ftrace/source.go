@@ -56,8 +56,8 @@ type Options struct {
 	// BufferKB is the size of the buffer of each CPU in KiB; 0 means
 	// DefaultBufferKB.
 	BufferKB int
-	// Guard, if set, is held while events become trees: during calls of tree and
-	// Until, and whenever the table of functions changes.
+	// Guard, if set, is held while events become trees: during calls of tree
+	// and Until, and whenever the table of functions changes.
 	Guard sync.Locker
 	// Until, if set, is told while recording of a time before which no more
 	// trees will end.
@@ -131,7 +131,7 @@ type MissingError struct {
 	Err  error  // may be nil
 }
 
-// Error is what is missing.
+// Error returns what is missing.
 func (e *MissingError) Error() string {
 	if e.Err != nil {
 		return e.What + ": " + e.Err.Error()
@@ -150,7 +150,7 @@ func (e *ChangedError) Error() string {
 	return "somebody else has changed " + strings.Join(e.Files, ", ") + " in the tracing directory while probe was recording; left as it is"
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *MissingError) Unwrap() error { return e.Err }
 
 // check looks whether the tracer exists at all.
@@ -229,7 +229,7 @@ func (s *Source) setUp(ctx context.Context) error {
 	return j.write(s.dir)
 }
 
-// instances tells whether the tracer works in an instance (since 6.11). Only
+// instances reports whether the tracer works in an instance (since 6.11). Only
 // trying tells: a kernel that cannot refuses to set it.
 func (s *Source) instances(name string) bool {
 	dir := s.fs.Path("instances", name)
@@ -245,7 +245,7 @@ func (s *Source) instances(name string) bool {
 	return works
 }
 
-// values are the settings wanted.
+// values returns the settings wanted.
 func (s *Source) values() map[string]string {
 	list := func(names []string) string {
 		names = slices.Clone(names)
@@ -293,7 +293,7 @@ func (s *Source) values() map[string]string {
 	return v
 }
 
-// ownThreads are the threads of this process; those to come follow from
+// ownThreads returns the threads of this process; those to come follow from
 // function-fork.
 func ownThreads() []string {
 	dir, err := os.ReadDir("/proc/self/task")
@@ -405,7 +405,7 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	return nil
 }
 
-// progress tells how far switching on is.
+// progress reports how far switching on is.
 func (s *Source) progress(step string, n, total int) {
 	if s.opts.Progress != nil {
 		s.opts.Progress(step, n, total)
@@ -445,7 +445,7 @@ func (s *Source) shorten(file, names string) string {
 	return strings.Join(append(lines, single...), "\n")
 }
 
-// HasArgs tells whether arguments are recorded: they were asked for, and the
+// HasArgs reports whether arguments are recorded: they were asked for, and the
 // kernel can.
 func (s *Source) HasArgs() bool { return s.hasArgs }
 

@@ -60,8 +60,8 @@ func notation(spec *btf.Spec, name string, id btf.ID) *graph.Notation {
 // Further on there is more likely something that has none.
 const nearSymbol = 4096
 
-// Symbol is the symbol at an address, with the distance where that is small; ""
-// for none. A nil Kernel has none.
+// Symbol returns the symbol at an address, with the distance where that is
+// small; "" for none. A nil Kernel has none.
 func (k *Kernel) Symbol(addr uint64) string {
 	if k == nil {
 		return ""

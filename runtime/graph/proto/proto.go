@@ -69,7 +69,7 @@ func From(spec *btf.Spec, f *graph.Func) {
 	}
 }
 
-// class is how values of a type are shown.
+// class returns how values of a type are shown.
 func class(spec *btf.Spec, id btf.ID) graph.Result {
 	if id == 0 {
 		return graph.Void

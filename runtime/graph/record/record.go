@@ -4,9 +4,9 @@
 //
 // The form is published in docs/graph-recording.schema.json. Each line is an
 // object with one key that says what it is: a header, a function, a tree, more
-// calls of the tree before, an event, the end. Functions come before the first call that
-// names them, so a file can be read while it is written, and one that was cut
-// off is good up to there.
+// calls of the tree before, an event, the end. Functions come before the first
+// call that names them, so a file can be read while it is written, and one that
+// was cut off is good up to there.
 package record
 
 import (
@@ -85,23 +85,19 @@ type DamageError struct {
 	Err  error
 }
 
-// Error says where and why.
+// Error reports where and why.
 func (e *DamageError) Error() string {
 	return fmt.Sprintf("the recording is damaged from line %d on: %v", e.Line, e.Err)
 }
 
-// Unwrap is the reason.
+// Unwrap returns the reason.
 func (e *DamageError) Unwrap() error { return e.Err }
 
 // errNoEnd is the damage of a file that stops between two lines.
 var errNoEnd = errors.New("its end is missing")
 
-// lineCalls is how many calls are written in one line, and maxLine how long a
-// line a reader takes, in bytes.
-const (
-	lineCalls = 1000
-	maxLine   = 256 << 20 // a large map is one event
-)
+// lineCalls is how many calls are written in one line.
+const lineCalls = 1000
 
 // funcLine is a function as it is written.
 type funcLine struct {
@@ -169,7 +165,7 @@ type rows struct {
 	ends    []int
 }
 
-// row is a list by its index.
+// row returns a list by its index.
 func (r *rows) row(i int) []int64 {
 	start := 0
 	if i > 0 {

@@ -99,7 +99,7 @@ func (w *Writer) object(key string, value any) error {
 	return err
 }
 
-// objectLine is a line. Characters that only HTML minds stay readable.
+// objectLine returns a line. Characters that only HTML minds stay readable.
 func objectLine(key string, value any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

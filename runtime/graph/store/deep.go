@@ -51,8 +51,8 @@ func (d *Decoder) deep(t *graph.Tree) {
 	}
 }
 
-// site is where the function of an event is entered, and what is read there; nil
-// for one that shares its program with others.
+// site returns where the function of an event is entered, and what is read
+// there; nil for one that shares its program with others.
 func (d *Decoder) site(addr uint64) (*hir.Site, fgraph.DeepArgs) {
 	switch {
 	case addr == 0:

@@ -19,8 +19,8 @@ type Decoder struct {
 }
 
 // NewDecoder makes a Decoder. fill completes what is known of a function
-// besides its name; it may be nil. names finds functions by their addresses, where
-// events have these.
+// besides its name; it may be nil. names finds functions by their addresses,
+// where events have these.
 func NewDecoder(spec *fgraph.Plan, fill func(*graph.Func), names *symbol.Names) *Decoder {
 	d := &Decoder{spec: spec, fill: fill, names: names}
 	d.build = graph.Builder{Funcs: &d.Funcs, Resolve: d.resolve, Done: func(_ int32, t *graph.Tree) { d.tree = t.Clone() }}
@@ -55,7 +55,7 @@ func (d *Decoder) resolve(addr uint64) graph.Func {
 	return f
 }
 
-// Tree is the tree of a record: the last complete call of the probe's
+// Tree returns the tree of a record: the last complete call of the probe's
 // function. It is nil when the record holds none.
 func (d *Decoder) Tree(r *fgraph.Record) *graph.Tree {
 	d.tree = nil

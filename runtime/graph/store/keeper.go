@@ -48,8 +48,8 @@ type Options struct {
 	PID int
 	// Verbose, if set, is told how the graphs are recorded.
 	Verbose func(format string, args ...any)
-	// Send hands over warnings and errors, and each tree that is kept, before the
-	// values that show it.
+	// Send hands over warnings and errors, and each tree that is kept, before
+	// the values that show it.
 	Send func(event.Event)
 }
 
@@ -73,7 +73,7 @@ type StartError struct {
 
 func (e *StartError) Error() string { return e.Diag.Error() }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *StartError) Unwrap() error { return e.Err }
 
 func newKeeper(probes []*hir.Probe, opts Options) *Keeper {
@@ -155,8 +155,8 @@ func (k *Keeper) trace(ctx context.Context, traced []*fgraph.Plan) error {
 	return nil
 }
 
-// Replay prepares the graphs of an object that runs over a recording. trees gives
-// those of the call that the programs which ran last are about.
+// Replay prepares the graphs of an object that runs over a recording. trees
+// gives those of the call that the programs which ran last are about.
 func Replay(probes []*hir.Probe, opts Options, trees func() ([]*graph.Tree, *graph.Funcs)) *Keeper {
 	k := newKeeper(probes, opts)
 	k.recorded = trees
@@ -169,7 +169,7 @@ func (k *Keeper) verbose(format string, args ...any) {
 	}
 }
 
-// onlyOf is the set of functions that a probe asks for, nil for all.
+// onlyOf returns the set of functions that a probe asks for, nil for all.
 func onlyOf(spec *fgraph.Plan) map[string]bool {
 	if spec.Only == nil {
 		return nil
@@ -181,7 +181,7 @@ func onlyOf(spec *fgraph.Plan) map[string]bool {
 	return only
 }
 
-// partsText says how the functions below a root are reached.
+// partsText reports how the functions below a root are reached.
 func partsText(parts []fgraph.Part) string {
 	by := map[string]int{}
 	var order []string
@@ -287,9 +287,9 @@ func (k *Keeper) record(r *fgraph.Record) {
 	k.tell(r.ID)
 }
 
-// tell hands over a tree that was just kept. It comes from the store, whose table
-// of functions is that of all probes, and not from the tracer: that must not wait
-// for a disk.
+// tell hands over a tree that was just kept. It comes from the store, whose
+// table of functions is that of all probes, and not from the tracer: that must
+// not wait for a disk.
 func (k *Keeper) tell(id value.GraphID) {
 	if t, funcs := k.opts.Trees.Recent(id); t != nil && k.opts.Send != nil {
 		k.opts.Send(&event.Graph{ID: id, Tree: t, Funcs: funcs})
@@ -377,8 +377,8 @@ func withoutArgs(t *graph.Tree) {
 }
 
 // Forget gives up the trees that cannot be asked for any more: those that ended
-// well before the records that have been read, in nanoseconds of CLOCK_MONOTONIC.
-// empty reports that all records of that time were read.
+// well before the records that have been read, in nanoseconds of
+// CLOCK_MONOTONIC. empty reports that all records of that time were read.
 func (k *Keeper) Forget(before int64, empty bool) {
 	const slack = int64(time.Second)
 	if k == nil || k.tracer == nil || !empty || before-k.forgotAt < slack {
@@ -388,7 +388,7 @@ func (k *Keeper) Forget(before int64, empty bool) {
 	k.tracer.Forget(before - slack)
 }
 
-// Receipt says what is missing in the graphs.
+// Receipt reports what is missing in the graphs.
 func (k *Keeper) Receipt() []event.ReceiptItem {
 	if k == nil {
 		return nil

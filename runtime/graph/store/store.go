@@ -22,7 +22,8 @@ type Store struct {
 }
 
 // key is the identity of a call: a thread returns from one at a time. Several
-// probes may ask for different parts of its tree, and in a recording at one time.
+// probes may ask for different parts of its tree, and in a recording at one
+// time.
 type key struct {
 	time  uint64
 	tid   int32
@@ -104,7 +105,7 @@ func (s *Store) shape(t *graph.Tree) *shape {
 	return nil
 }
 
-// Text is the graph of a call in a form, "" when there is none.
+// Text returns the graph of a call in a form, "" when there is none.
 func (s *Store) Text(id value.GraphID, form value.GraphForm) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +126,7 @@ func (s *Store) Text(id value.GraphID, form value.GraphForm) string {
 	return sh.tree.Shape(&s.funcs) // which is what is left of a call long ago
 }
 
-// Same gives the graph that stands for all with the same shape.
+// Same returns the graph that stands for all with the same shape.
 func (s *Store) Same(id value.GraphID) value.GraphID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,8 +136,8 @@ func (s *Store) Same(id value.GraphID) value.GraphID {
 	return value.GraphID{} // graphs that were lost are alike
 }
 
-// Recent is the tree of a call that was kept a short while ago, with the table
-// of its functions; nil when it is not there any more.
+// Recent returns the tree of a call that was kept a short while ago, with the
+// table of its functions; nil when it is not there any more.
 func (s *Store) Recent(id value.GraphID) (*graph.Tree, *graph.Funcs) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -66,7 +66,7 @@ func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads 
 	return t, nil
 }
 
-// options are what the tracer has to record so that every probe has what it
+// options returns what the tracer has to record so that every probe has what it
 // asks for.
 func options(probes []*fgraph.Plan) ftrace.Options {
 	o := ftrace.Options{}
@@ -152,10 +152,11 @@ const (
 	patient = 3 * time.Second
 )
 
-// Find is the tree of the call of a function that a thread entered at start and
-// left at end, by the clock of programs, which is the tracer's. It waits until
-// the tracer must have recorded it, and is nil when it has not. The tree is the
-// caller's, its functions are those of the table, which Locked guards.
+// Find returns the tree of the call of a function that a thread entered at
+// start and left at end, by the clock of programs, which is the tracer's. It
+// waits until the tracer must have recorded it, and is nil when it has not. The
+// tree is the caller's, its functions are those of the table, which Locked
+// guards.
 func (t *Tracer) Find(tid int32, name string, start, end int64) *graph.Tree {
 	deadline := time.Now().Add(patient)
 	wake := time.AfterFunc(patient, t.more.Broadcast)
@@ -213,7 +214,7 @@ func (t *Tracer) Forget(before int64) {
 	}
 }
 
-// Where says how the tracer is used, for -v.
+// Where reports how the tracer is used, for -v.
 func (t *Tracer) Where() string {
 	took := t.src.Enabled.Round(time.Millisecond)
 	if t.src.Instance == "" {
@@ -222,8 +223,8 @@ func (t *Tracer) Where() string {
 	return "function_graph in instance " + t.src.Instance + "; on after " + took.String()
 }
 
-// Recovered is what a probe that was killed had left and this one has put back;
-// its PID is 0 for nothing.
+// Recovered returns what a probe that was killed had left and this one has put
+// back; its PID is 0 for nothing.
 func (t *Tracer) Recovered() ftrace.Cleaned { return t.src.Recovered }
 
 // Close switches the tracer off and puts everything back. It may be called

@@ -108,8 +108,8 @@ func (s *Set) ask(f Feature) error {
 
 var errFake = fmt.Errorf("not among the features of this test")
 
-// Kfunc is the BTF number of a kernel function that programs may call; ok is
-// false when the kernel has none of the name.
+// Kfunc returns the BTF number of a kernel function that programs may call; ok
+// is false when the kernel has none of the name.
 func (s *Set) Kfunc(name string) (id btf.ID, ok bool) {
 	if s.fake != nil {
 		f, known := kfuncFeature[name]
@@ -126,7 +126,7 @@ func (s *Set) Kfunc(name string) (id btf.ID, ok bool) {
 	return id, id != 0
 }
 
-// String is the name of a feature, as probe doctor shows it.
+// String returns the name of a feature, as probe doctor shows it.
 func (f Feature) String() string {
 	if f < featureCount {
 		return rows[f].name
