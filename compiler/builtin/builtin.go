@@ -5,6 +5,7 @@
 package builtin
 
 import (
+	"io"
 	"time"
 
 	"probe/compiler/ir"
@@ -107,6 +108,8 @@ type Env interface {
 	Now() time.Time
 	// Config reads a config variable.
 	Config(name string) int64
+	// Open opens a file that a script names, for reading, with the rights of the user.
+	Open(name string) (io.ReadCloser, error)
 	// Keep passes a record to the store that keeps the values of its builtin
 	// during the run. The record is only valid until Keep returns.
 	Keep(r *Record)

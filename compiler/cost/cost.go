@@ -24,6 +24,10 @@ import (
 // after which the verifier gives up (BPF_COMPLEXITY_LIMIT_INSNS).
 const Limit = 2_000_000
 
+// MaxWaiting is the maximum number of branches not yet followed that the
+// verifier keeps at once (BPF_COMPLEXITY_LIMIT_JMP_SEQ).
+const MaxWaiting = 8192
+
 // again is the cost of a path that is already covered. The verifier stores a
 // state only every few instructions, so it walks some before it notices.
 const again = 3
@@ -32,6 +36,9 @@ const again = 3
 type Estimate struct {
 	// Insns are the instructions that are walked, at most Limit.
 	Insns int
+	// Waiting is how many paths wait at once, in the worst function, until the one
+	// that is walked ends. The verifier keeps no more than MaxWaiting.
+	Waiting int
 	// Pos is the index in Prog.Pos of the place with the most of them.
 	Pos int32
 }
@@ -65,6 +72,7 @@ func Of(p *ir.Prog, slots []int) Estimate {
 		steps := w.run()
 		work := times[n] * steps * slots[n] / max(w.size, 1)
 		out.Insns = min(out.Insns+work, Limit)
+		out.Waiting = max(out.Waiting, w.waiting)
 		if work > most {
 			most, out.Pos = work, w.busiest()
 		}
@@ -87,6 +95,7 @@ type walk struct {
 	seen    [][]state               // by block: the states it was entered in
 	visits  []int                   // by block
 	steps   int
+	waiting int // the largest number of paths that waited
 }
 
 // state holds what is known about the live values of a block, in the order of
@@ -254,6 +263,7 @@ func (w *walk) run() int {
 		w.steps += len(d.Ins) + 1
 		w.visits[it.b] += len(d.Ins) + 1
 		todo = w.leave(&d.Term, vals, todo)
+		w.waiting = max(w.waiting, len(todo)-1)
 	}
 	return w.steps
 }

@@ -71,6 +71,9 @@ type Program struct {
 	Insns int // raw length in 8-byte slots
 	// Estimate is the estimated number of instructions that the verifier walks.
 	Estimate int
+	// Waiting is the estimated number of paths that wait while the verifier
+	// walks one.
+	Waiting int
 	// IR is the program for the interpreter. With it the program has no
 	// instructions.
 	IR *ir.Prog

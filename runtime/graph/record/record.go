@@ -96,12 +96,8 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // errNoEnd is the damage of a file that stops between two lines.
 var errNoEnd = errors.New("its end is missing")
 
-// lineCalls is how many calls are written in one line, and maxLine how long a
-// line a reader takes, in bytes.
-const (
-	lineCalls = 1000
-	maxLine   = 256 << 20 // a large map is one event
-)
+// lineCalls is how many calls are written in one line.
+const lineCalls = 1000
 
 // funcLine is a function as it is written.
 type funcLine struct {

@@ -53,11 +53,11 @@ func (t *FS) walkEvents(yield func(category, event string) bool) error {
 	return nil
 }
 
-// functionList is the list of functions as it was read last.
+// functionList caches the list of functions.
 type functionList struct {
 	mu      sync.Mutex
 	read    bool
-	modules string // what was loaded then
+	modules string // the modules that were loaded when text was read
 	text    string
 }
 
@@ -86,8 +86,8 @@ func (t *FS) FunctionList() (string, error) {
 	return t.funcs.text, nil
 }
 
-// loaded reports which modules there are, in the order of their loading. It is
-// not known where the list cannot be read.
+// loaded returns the loaded modules, with sizes and states, in the order of
+// their loading. known is false when the list cannot be read.
 func loaded(path string) (list string, known bool) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -127,7 +127,7 @@ func (t *FS) Functions(yield func(name, module string) bool) error {
 }
 
 // Blacklist calls yield with the functions that kprobes refuse. The list is in
-// debugfs, which need not be mounted.
+// debugfs: the error wraps fs.ErrNotExist where that is not mounted.
 func (t *FS) Blacklist(yield func(name string) bool) error {
 	err := eachLine(filepath.Join(t.debug, "kprobes", "blacklist"), func(line string) bool {
 		// 0xffffffff81000000-0xffffffff81000040	name
@@ -202,7 +202,8 @@ func lines(r io.Reader, size int, yield func(line string) bool) error {
 	}
 }
 
-// fill reads until the block is full: files of tracefs give a page at a time.
+// fill reads until the block is full: a read of a tracefs file returns at most
+// a page.
 func fill(r io.Reader, b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		var k int
