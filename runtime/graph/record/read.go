@@ -7,19 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 
 	"probe/runtime/graph"
+	"probe/runtime/trust"
 )
 
 // Load reads a whole file, compressed or not. The error is about a file that
 // cannot be opened or wraps ErrFormat; damage further on is in the recording.
 func Load(path string) (*Recording, error) {
-	f, err := os.Open(path)
+	f, err := trust.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read a recording: %w", err)
 	}
