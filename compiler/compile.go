@@ -74,24 +74,37 @@ func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	if p.ConfigString("task_filter") == "script" {
 		cfg.PID, cfg.Comm = 0, "" // the script applies the filters itself
 	}
-	careful := map[*hir.Probe]bool{}
+	taken := map[*hir.Probe]care{}
 	for {
-		obj, again, list := attempt(p, cfg, careful, &stage)
+		obj, again, list := attempt(p, cfg, taken, &stage)
 		if len(again) == 0 {
 			return obj, list
 		}
 		for _, pr := range again {
-			careful[pr] = true
+			taken[pr]++
 		}
 	}
 }
 
-// attempt compiles all programs. again are the probes to compile carefully in
+// care is what is done to make a program load.
+type care uint8
+
+const (
+	ordinary care = iota
+	careful       // lowered for the verifier's sake (lower.Config.Careful)
+	plain         // and not optimised, so that fewer values are kept on the stack
+)
+
+// attempt compiles all programs. again are the probes to take more care of in
 // another attempt: there is too much to verify in them, or they do not fit.
-func attempt(p *hir.Script, cfg Config, careful map[*hir.Probe]bool, stage *string) (obj *Object, again []*hir.Probe, out diag.List) {
+func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string) (obj *Object, again []*hir.Probe, out diag.List) {
 	*stage = "lower"
+	slow := map[*hir.Probe]bool{}
+	for pr := range taken {
+		slow[pr] = true
+	}
 	u := lower.Lower(p, lower.Config{
-		Careful: careful,
+		Careful: slow,
 		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
 		Ints: p.ConfigInt,
 		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
@@ -107,9 +120,19 @@ func attempt(p *hir.Script, cfg Config, careful map[*hir.Probe]bool, stage *stri
 	for i, prog := range u.IR {
 		op := u.Obj.Programs[i]
 		*stage = "emit of " + op.Site.Name
-		err := compileOne(u, prog, op, cfg, stage)
-		if (err != nil || op.Estimate > heavy) && !careful[op.Probe] && !slices.Contains(again, op.Probe) {
-			again = append(again, op.Probe)
+		err := compileOne(u, prog, op, cfg, taken[op.Probe] == plain, stage)
+		var stack *emit.StackError
+		more := false
+		switch taken[op.Probe] {
+		case ordinary:
+			more = err != nil || op.Estimate > heavy || op.Waiting > cost.MaxWaiting/2
+		case careful:
+			more = errors.As(err, &stack)
+		}
+		if more {
+			if !slices.Contains(again, op.Probe) {
+				again = append(again, op.Probe)
+			}
 			continue
 		}
 		if err != nil {
@@ -135,12 +158,16 @@ const (
 
 // workError is a program that the verifier would give up on.
 type workError struct {
-	work int
-	at   source.Span // where most of it is
+	work    int
+	waiting int
+	at      source.Span // where most of it is
 }
 
 // Error has the number.
 func (e *workError) Error() string {
+	if e.waiting > cost.MaxWaiting {
+		return fmt.Sprintf("the kernel would have to remember about %d conditions on the way through the program, and stops at %d", e.waiting, cost.MaxWaiting)
+	}
 	return fmt.Sprintf("the kernel would have to check about %d instructions, one after the other on every path, and stops at a million", e.work)
 }
 
@@ -183,14 +210,14 @@ func limit(op *Program, err error) *diag.Diagnostic {
 const hugeFunc = 2000
 
 // compileOne optimises, allocates and emits one program.
-func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *string) error {
+func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, plain bool, stage *string) error {
 	dump := func(name string, text func() string) {
 		if cfg.Dump != nil {
 			cfg.Dump(name, op.Site.Name, text())
 		}
 	}
 	dump("ir-lowered", prog.String)
-	if !cfg.NoOpt && len(prog.Funcs[0].Blocks) < hugeFunc {
+	if !cfg.NoOpt && !plain && len(prog.Funcs[0].Blocks) < hugeFunc {
 		*stage = "pass of " + op.Site.Name
 		for _, f := range prog.Funcs {
 			if err := pass.Run(f, pass.Options{}); err != nil {
@@ -213,9 +240,9 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *st
 		slots[f.Index] = f.Slots
 	}
 	est := cost.Of(prog, slots)
-	op.Estimate = est.Insns
-	if op.Estimate > tooMuch {
-		return &workError{op.Estimate, prog.Pos[est.Pos]}
+	op.Estimate, op.Waiting = est.Insns, est.Waiting
+	if op.Estimate > tooMuch || op.Waiting > cost.MaxWaiting {
+		return &workError{op.Estimate, op.Waiting, prog.Pos[est.Pos]}
 	}
 	u.Obj.Spec.Programs[op.Name].Instructions = code.Ins
 	op.Insns = len(code.Lines)

@@ -5,6 +5,7 @@
 package builtin
 
 import (
+	"io"
 	"time"
 
 	"probe/compiler/ir"
@@ -101,6 +102,8 @@ type Env interface {
 	Now() time.Time
 	// Config reads a config variable.
 	Config(name string) int64
+	// Open opens a file that a script names, for reading, with the rights of the user.
+	Open(name string) (io.ReadCloser, error)
 	// Keep hands a record to what keeps the values of its builtin while the
 	// script runs. The record is valid during the call only.
 	Keep(r *Record)

@@ -23,6 +23,10 @@ import (
 // up (BPF_COMPLEXITY_LIMIT_INSNS).
 const Limit = 2_000_000
 
+// MaxWaiting is the largest number of paths that may wait at once
+// (BPF_COMPLEXITY_LIMIT_JMP_SEQ).
+const MaxWaiting = 8192
+
 // again is what a path costs that the verifier finds covered: states are kept
 // every few instructions only, so it walks some of them once more.
 const again = 3
@@ -31,6 +35,9 @@ const again = 3
 type Estimate struct {
 	// Insns are the instructions that are walked, at most Limit.
 	Insns int
+	// Waiting is how many paths wait at once, in the worst function, until the one
+	// that is walked ends. The verifier keeps no more than MaxWaiting.
+	Waiting int
 	// Pos is the index in Prog.Pos of the place with the most of them.
 	Pos int32
 }
@@ -64,6 +71,7 @@ func Of(p *ir.Prog, slots []int) Estimate {
 		steps := w.run()
 		work := times[n] * steps * slots[n] / max(w.size, 1)
 		out.Insns = min(out.Insns+work, Limit)
+		out.Waiting = max(out.Waiting, w.waiting)
 		if work > most {
 			most, out.Pos = work, w.busiest()
 		}
@@ -85,6 +93,7 @@ type walk struct {
 	seen    [][]state               // by block: the states it was entered in
 	visits  []int                   // by block
 	steps   int
+	waiting int // the largest number of paths that waited
 }
 
 // state has what is known of the values that live has for the block.
@@ -250,6 +259,7 @@ func (w *walk) run() int {
 		w.steps += len(d.Ins) + 1
 		w.visits[it.b] += len(d.Ins) + 1
 		todo = w.leave(&d.Term, vals, todo)
+		w.waiting = max(w.waiting, len(todo)-1)
 	}
 	return w.steps
 }

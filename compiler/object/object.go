@@ -71,6 +71,8 @@ type Program struct {
 	Insns int // raw length in 8-byte slots
 	// Estimate is how many instructions the verifier is expected to walk.
 	Estimate int
+	// Waiting is how many paths are expected to wait while it walks one.
+	Waiting int
 	// IR is the program for an interpreter, which has no instructions then.
 	IR *ir.Prog
 }

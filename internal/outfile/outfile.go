@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+
+	"probe/runtime/trust"
 )
 
 // File is a file that is written beside the one it will replace. Until Keep the
@@ -29,8 +31,17 @@ type File struct {
 	done bool   // closed
 }
 
-// Create starts a file. The error says why the name cannot be written to.
-func Create(name string) (*File, error) {
+// Create starts a file, with the rights of the user. An error tells that the name cannot
+// be written to.
+func Create(name string) (f *File, err error) {
+	err = trust.AsUser(func() error {
+		f, err = start(name)
+		return err
+	})
+	return f, err
+}
+
+func start(name string) (*File, error) {
 	path, err := follow(name)
 	if err != nil {
 		return nil, fmt.Errorf("open the output file: %w", err)
@@ -155,7 +166,7 @@ func (f *File) keep() error {
 	case f.cut:
 		f.err, f.cut = f.f.Truncate(0), false
 	case f.temp != "":
-		if f.err = os.Rename(f.temp, f.name); f.err == nil {
+		if f.err = trust.AsUser(func() error { return os.Rename(f.temp, f.name) }); f.err == nil {
 			f.temp = ""
 		}
 	}

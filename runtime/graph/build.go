@@ -241,7 +241,7 @@ func (s *stack) push(e *Event, addr uint64) *Call {
 // align makes the stack have depth frames: it closes frames whose end was lost
 // and adds frames whose start was lost.
 func (b *Builder) align(s *stack, depth int, e *Event) {
-	depth = min(max(depth, 0), maxDepth)
+	depth = min(max(depth, 0), MaxDepth)
 	for len(s.open) > depth {
 		s.unwind(1)
 	}
@@ -265,9 +265,9 @@ func (s *stack) unwind(n int) {
 	}
 }
 
-// maxDepth is more than the kernel's shadow stack holds (FTRACE_RETFUNC_DEPTH
+// MaxDepth is more than the kernel's shadow stack holds (FTRACE_RETFUNC_DEPTH
 // is 50); a greater one is damage.
-const maxDepth = 512
+const MaxDepth = 512
 
 // pop closes the innermost call.
 func (s *stack) pop(t1 int64) {
@@ -326,7 +326,7 @@ func (b *Builder) exit(s *stack, e *Event) {
 // ending finds the frame that an exit ends, -1 for none.
 func (b *Builder) ending(s *stack, e *Event, fn int32) int {
 	if d := int(e.Depth - s.base); e.Depth >= 0 && s.doubt {
-		if d >= len(s.open) && d < maxDepth && s.over < 0 {
+		if d >= len(s.open) && d < MaxDepth && s.over < 0 {
 			b.align(s, d+1, e) // entered while events were lost
 		}
 		if d >= 0 && d < len(s.open) {

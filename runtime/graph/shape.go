@@ -12,7 +12,7 @@ import (
 // Text returns the tree as Write prints it, without a newline at the end.
 func (t *Tree) Text(funcs *Funcs, style Style) string {
 	var s string
-	t.drawn(funcs, style, func(text []byte) { s = string(bytes.TrimRight(text, "\n")) })
+	t.drawn(funcs, style, func(text []byte) { s = string(bytes.TrimRight(text, "\n")) }, nil)
 	return s
 }
 
@@ -20,23 +20,28 @@ func (t *Tree) Text(funcs *Funcs, style Style) string {
 // same path have the same shape.
 func (t *Tree) Shape(funcs *Funcs) string {
 	var b strings.Builder
-	rows := make([]string, len(t.Calls))
+	left := []byte{' '}                 // what the lines of children begin with
+	ends := make([]int32, len(t.Calls)) // its length below each call
 	for i := range t.Calls {
 		c := &t.Calls[i]
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		switch {
-		case c.Parent < 0:
-			rows[i] = " "
+		if c.Parent < 0 {
 			b.WriteByte(' ')
-		case c.End == t.Calls[c.Parent].End:
-			b.WriteString(rows[c.Parent] + "└─ ")
-			rows[i] = rows[c.Parent] + "   "
-		default:
-			b.WriteString(rows[c.Parent] + "├─ ")
-			rows[i] = rows[c.Parent] + "│  "
+		} else {
+			// That of the parent's children is still there.
+			left = left[:ends[c.Parent]]
+			b.Write(left)
+			if c.End == t.Calls[c.Parent].End {
+				b.WriteString("└─ ")
+				left = append(left, "   "...)
+			} else {
+				b.WriteString("├─ ")
+				left = append(left, "│  "...)
+			}
 		}
+		ends[i] = int32(len(left))
 		f := funcs.Func(c.Fn)
 		switch {
 		case c.Flags&Gap != 0:

@@ -134,6 +134,9 @@ func isData(object []byte, text string) bool {
 
 // event takes an event of the file.
 func (p *parser) event(e *Output) error {
+	if err := p.spend(eventCost + len(e.JSON) + len(e.Text) + len(e.Bytes) + len(e.Message) + 8*len(e.Trees)); err != nil {
+		return err
+	}
 	for i, id := range e.Trees {
 		at, ok := p.trees[id]
 		if !ok {
@@ -146,6 +149,9 @@ func (p *parser) event(e *Output) error {
 		e.Text, e.Bytes = string(e.Bytes), nil
 	case e.Text == "" && len(e.JSON) > 0:
 		e.Text, _ = data(e.JSON)
+		if err := p.spend(len(e.Text)); err != nil {
+			return err
+		}
 	}
 	e.Place = len(p.rec.Trees)
 	p.rec.Events = append(p.rec.Events, *e)

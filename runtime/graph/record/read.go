@@ -7,20 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 
 	"probe/runtime/graph"
+	"probe/runtime/trust"
 )
 
 // Load reads a whole file, compressed or not. The error is that of opening the
 // file, or wraps ErrFormat. Damage after the header is no error:
 // Recording.Damage reports it.
 func Load(path string) (*Recording, error) {
-	f, err := os.Open(path)
+	f, err := trust.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read a recording: %w", err)
 	}
@@ -33,11 +33,14 @@ func Load(path string) (*Recording, error) {
 }
 
 // Read is Load for a stream.
-func Read(from io.Reader) (*Recording, error) {
+func Read(from io.Reader) (*Recording, error) { return read(from, MaxMemory) }
+
+// read is Read with a limit on the memory of the result, in bytes.
+func read(from io.Reader, limit int) (*Recording, error) {
 	buf := bufio.NewReaderSize(from, 256<<10)
 	packed := false
 	if magic, _ := buf.Peek(4); bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
-		unpack, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+		unpack, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 		}
@@ -45,10 +48,10 @@ func Read(from io.Reader) (*Recording, error) {
 		packed = true
 		buf = bufio.NewReaderSize(unpack, 256<<10)
 	}
-	p := &parser{rec: &Recording{}}
+	p := &parser{rec: &Recording{}, limit: limit}
 	var long []byte
 	for n := 1; ; n++ {
-		line, err := readLine(buf, &long)
+		line, err := readLine(buf, &long, n == 1)
 		if err == io.EOF && len(line) == 0 {
 			p.stop(n, nil)
 			break
@@ -78,20 +81,26 @@ func Read(from io.Reader) (*Recording, error) {
 	return p.rec, nil
 }
 
-// readLine returns the next line without its end. The last line may have no
-// end; the error is then io.EOF.
-func readLine(buf *bufio.Reader, long *[]byte) ([]byte, error) {
+// readLine returns the next line without its end. The last one may have none,
+// which is told by io.EOF. The first line may be as long as an event.
+func readLine(buf *bufio.Reader, long *[]byte, first bool) ([]byte, error) {
 	line, err := buf.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
+		limit := maxSmallLine
+		if first || bytes.HasPrefix(line, []byte(`{"event"`)) {
+			limit = maxLine
+		}
 		*long = (*long)[:0]
-		for err == bufio.ErrBufferFull {
-			if len(*long) > maxLine {
-				return nil, errors.New("the line is too long")
+		for {
+			if len(*long)+len(line) > limit {
+				return nil, fmt.Errorf("the line is too long: at most %d MB are read", limit>>20)
 			}
 			*long = append(*long, line...)
+			if err != bufio.ErrBufferFull {
+				break
+			}
 			line, err = buf.ReadSlice('\n')
 		}
-		*long = append(*long, line...)
 		line = *long
 	}
 	return bytes.TrimSuffix(line, []byte("\n")), err
@@ -99,8 +108,12 @@ func readLine(buf *bufio.Reader, long *[]byte) ([]byte, error) {
 
 // parser builds a Recording from lines.
 type parser struct {
-	rec  *Recording
-	open *graph.Tree // a tree that continues in the next line
+	rec *Recording
+	// used is the memory that the recording takes, as it is counted, and limit the
+	// most that it may.
+	used, limit int
+
+	open *graph.Tree // a tree that goes on in the next line
 	id   int         // of open
 	line line
 	ids  map[int32]int32 // functions of the file by their numbers
@@ -148,6 +161,9 @@ func (p *parser) take(text []byte, n int) error {
 		if l.Header.Version > Version {
 			return fmt.Errorf("its version is %d; this probe reads up to %d", l.Header.Version, Version)
 		}
+		if err := p.spend(len(text) + entryCost*len(l.Header.Functions)); err != nil {
+			return err
+		}
 		p.rec.Header, p.ids, p.trees = *l.Header, map[int32]int32{}, map[int]int{}
 	case p.rec.End != nil:
 		return errors.New("a line after the end")
@@ -162,6 +178,9 @@ func (p *parser) take(text []byte, n int) error {
 		return p.function(l.Func)
 	case l.Tree != nil && len(l.Tree.Calls.ends) > 0:
 		t := l.Tree
+		if err := errors.Join(checkName("a thread", t.Comm), p.spend(treeCost+len(t.Comm))); err != nil {
+			return err
+		}
 		p.open, p.id = &graph.Tree{
 			Thread: graph.Thread{TID: t.TID, PID: t.PID, Comm: t.Comm}, Lost: t.Lost,
 			Folded: graph.Folded{Interruptions: t.Interruptions, Calls: t.FoldedCalls, Time: t.FoldedTime, Skipped: t.Skipped},
@@ -182,6 +201,22 @@ func (p *parser) take(text []byte, n int) error {
 func (p *parser) function(l *funcLine) error {
 	if _, twice := p.ids[l.ID]; twice || l.Name == "" || l.ID < 0 {
 		return fmt.Errorf("function %d has no name, or came before", l.ID)
+	}
+	if err := errors.Join(checkName("a function", l.Name), checkName("a module", l.Module)); err != nil {
+		return err
+	}
+	cost := funcCost + len(l.Name) + len(l.Module) + l.Notation.cost()
+	if len(l.Params) > maxParams {
+		return fmt.Errorf("function %s has %d parameters; at most %d are read", l.Name, len(l.Params), maxParams)
+	}
+	for _, q := range l.Params {
+		if err := checkName("a parameter", q.Name); err != nil {
+			return err
+		}
+		cost += paramCost + len(q.Name) + q.Notation.cost()
+	}
+	if err := p.spend(cost); err != nil {
+		return err
 	}
 	f := graph.Func{Name: l.Name, Module: l.Module, Result: graph.ResultNamed(l.Result), Notation: l.Notation.notation()}
 	if l.Addr != "" {
@@ -210,6 +245,12 @@ func (p *parser) calls(l *treeLine) error {
 	if first > 0 {
 		start = t.Calls[0].T0
 	}
+	if first+len(l.Calls.ends) > MaxTreeCalls {
+		return fmt.Errorf("tree %d has more than %d calls", p.id, MaxTreeCalls)
+	}
+	if err := p.spend(callCost*len(l.Calls.ends) + 8*len(l.Args.numbers)); err != nil {
+		return err
+	}
 	if need := first + len(l.Calls.ends); need > cap(t.Calls) {
 		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // doubling: append would copy a large tree some ten times
 	}
@@ -221,7 +262,7 @@ func (p *parser) calls(l *treeLine) error {
 	}
 	for i := range l.Args.ends {
 		row := l.Args.row(i)
-		if len(row) == 0 || len(row) > 256 || row[0] < 0 || first+int(row[0]) >= len(t.Calls) {
+		if len(row) == 0 || len(row) > maxParams+1 || row[0] < 0 || first+int(row[0]) >= len(t.Calls) {
 			return fmt.Errorf("arguments of no call in tree %d", p.id)
 		}
 		c := &t.Calls[first+int(row[0])]
@@ -251,8 +292,10 @@ func (p *parser) call(t *graph.Tree, row []int64, start int64) error {
 	}
 	depth := row[callDepth]
 	switch n := len(t.Calls); {
-	case row[callDuration] < 0 || depth < 0 || depth > 1<<15 || row[callCPU] < 0 || row[callCPU] > 1<<16-1:
+	case row[callDuration] < 0 || depth < 0 || row[callCPU] < 0 || row[callCPU] > 1<<16-1:
 		return errors.New("a number out of range")
+	case depth > MaxDepth:
+		return fmt.Errorf("it is at depth %d; at most %d are read", depth, MaxDepth)
 	case (n == 0) != (depth == 0) || n > 0 && depth > int64(t.Calls[n-1].Depth)+1:
 		return fmt.Errorf("depth %d", depth)
 	}

@@ -98,12 +98,8 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // errNoEnd is the damage of a file that stops between two lines.
 var errNoEnd = errors.New("its end is missing")
 
-// lineCalls is the maximum number of calls written in one line, and maxLine the
-// maximum length in bytes of a line that a reader accepts.
-const (
-	lineCalls = 1000
-	maxLine   = 256 << 20 // a large map is one event
-)
+// lineCalls is how many calls are written in one line.
+const lineCalls = 1000
 
 // funcLine is the line of a function.
 type funcLine struct {

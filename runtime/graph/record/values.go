@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -38,6 +39,18 @@ func notationOf(n *graph.Notation) *notationLine {
 		l.Enum = append(l.Enum, enumeratorLine(e))
 	}
 	return l
+}
+
+// cost is the memory that a notation takes, in bytes.
+func (l *notationLine) cost() int {
+	if l == nil {
+		return 0
+	}
+	n := paramCost
+	for _, e := range l.Enum {
+		n += paramCost + len(e.Name)
+	}
+	return n
 }
 
 func (l *notationLine) notation() *graph.Notation {
@@ -94,6 +107,9 @@ func (p *parser) values(l *treeLine, first int) error {
 		if err != nil {
 			return fmt.Errorf("symbol %s at %q", name, hex)
 		}
+		if err := errors.Join(checkName("a symbol", name), p.spend(entryCost+len(name))); err != nil {
+			return err
+		}
 		if p.rec.Funcs.Symbols == nil {
 			p.rec.Funcs.Symbols = map[uint64]string{}
 		}
@@ -103,6 +119,9 @@ func (p *parser) values(l *treeLine, first int) error {
 		i := first + x.Call
 		if x.Call < 0 || i >= len(t.Calls) || x.Arg < 0 || x.Arg >= int(t.Calls[i].NArgs) {
 			return fmt.Errorf("the text of no argument in tree %d", p.id)
+		}
+		if err := p.spend(entryCost + len(x.Text)); err != nil {
+			return err
 		}
 		if t.Texts == nil {
 			t.Texts = map[int32]string{}
