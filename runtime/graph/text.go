@@ -35,7 +35,8 @@ func StyleNamed(name string) (Style, error) {
 var drawings = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const (
-	// largeDrawing is the size from which a buffer is not kept.
+	// largeDrawing is the size, in bytes, from which a buffer is not returned
+	// to the pool.
 	largeDrawing = 1 << 20
 	// piece is how much of a tree is written at once: one of a million calls may be
 	// gigabytes of text.
@@ -200,8 +201,8 @@ type line struct {
 	label string // "" where it is made again
 	level int32  // distance from the root
 	width int32  // of the drawing and the label, in columns
-	took  int32  // end of the duration in the text of all
-	left  int32  // length of what the lines of the children begin with
+	took  int32  // where its duration ends in the text of all durations
+	left  int32  // length of the prefix of the children's lines
 }
 
 // lines draws the tree with lines.
@@ -327,7 +328,7 @@ func ret(funcs *Funcs, c *Call) string {
 	return ""
 }
 
-// brace prints one line; ends tells whether the call's duration belongs on it.
+// brace prints one line. ends says whether the line shows the call's duration.
 func (t *Tree) brace(w *drawing, c *Call, ends bool, depth int, text string) {
 	mark, d := ' ', ""
 	if ends && c.Flags&NoExit == 0 {

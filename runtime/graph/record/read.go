@@ -81,8 +81,8 @@ func read(from io.Reader, limit int) (*Recording, error) {
 	return p.rec, nil
 }
 
-// readLine returns the next line without its end. The last one may have none,
-// which is told by io.EOF. The first line may be as long as an event.
+// readLine returns the next line without its end. The last line may have no
+// end; the error is then io.EOF. The first line may be as long as an event.
 func readLine(buf *bufio.Reader, long *[]byte, first bool) ([]byte, error) {
 	line, err := buf.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
@@ -113,7 +113,7 @@ type parser struct {
 	// most that it may.
 	used, limit int
 
-	open *graph.Tree // a tree that goes on in the next line
+	open *graph.Tree // a tree that continues in the next line
 	id   int         // of open
 	line line
 	ids  map[int32]int32 // functions of the file by their numbers
@@ -252,7 +252,7 @@ func (p *parser) calls(l *treeLine) error {
 		return err
 	}
 	if need := first + len(l.Calls.ends); need > cap(t.Calls) {
-		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // doubling: append would copy a large tree some ten times
+		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // doubling: doubling: append would copy a large tree some ten times
 	}
 	for i := range l.Calls.ends {
 		if err := p.call(t, l.Calls.row(i), start); err != nil {

@@ -68,7 +68,7 @@ func (l *notationLine) notation() *graph.Notation {
 // and the texts of the arguments of some of its calls.
 func appendValues(b []byte, funcs *graph.Funcs, t *graph.Tree, from, to int) []byte {
 	add := func(key string, v any) {
-		text, _ := json.Marshal(v) // encoding maps and structs of strings and numbers cannot fail
+		text, _ := json.Marshal(v) // encoding encoding maps and structs of strings and numbers cannot fail
 		b = append(append(append(append(b, `,"`...), key...), `":`...), text...)
 	}
 	if from == 0 {

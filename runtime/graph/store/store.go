@@ -34,7 +34,7 @@ func keyOf(id value.GraphID) key { return key{id.Time, id.TID, id.Probe} }
 
 // shape is a set of trees of calls that took the same path.
 type shape struct {
-	first value.GraphID // stands for all
+	first value.GraphID // represents all trees of the shape
 	tree  *graph.Tree   // an example
 }
 
