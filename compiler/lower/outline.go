@@ -452,6 +452,24 @@ func blockOf(e hir.Expr) *hir.Block {
 	return &hir.Block{Value: e}
 }
 
+// apart computes a number in a function of its own, if the program is lowered
+// carefully and x needs nothing that functions do not have: for code that loops,
+// whose ways out the verifier else remembers until the end of the program.
+func (f *fn) apart(x hir.Expr, value func(g *fn) ir.Value) (ir.Value, bool) {
+	if !f.careful || f.deepest() || f.needsCtxExpr(x) {
+		return 0, false
+	}
+	off := f.region0(8)
+	n := f.outline("value", 0, func(g *fn) {
+		v := value(g)
+		p := g.far(off)
+		g.b.Store(p.Base, p.Off, 8, v)
+	})
+	f.call0(n)
+	p := f.far(off)
+	return f.b.Load(p.Base, p.Off, 8), true
+}
+
 // keepArgs puts the arguments that the body reads into scratch memory, where
 // outlined functions, which have no context, find them.
 func (f *fn) keepArgs(pr *hir.Probe) {

@@ -72,20 +72,20 @@ const maxScript = 32 << 20
 
 var errDirectory = errors.New("it is a directory")
 
-// ReadFile reads the text of a script from a file.
+// ReadFile reads the text of a script from a file, with the rights of the user.
 func ReadFile(name string) (string, error) {
-	st, err := os.Stat(name)
+	f, err := trust.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	st, err := f.Stat()
 	if err != nil {
 		return "", err
 	}
 	if st.IsDir() {
 		return "", errDirectory
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
 	text, err := Read(f)
 	if errors.Is(err, errLarge) {
 		err = fmt.Errorf("it is larger than %d bytes", maxScript)
