@@ -72,7 +72,7 @@ type Checked struct {
 	machine machine.Machine
 	view    machine.View
 	opts    CheckOptions
-	said    []*diag.Diagnostic // messages about it, so that Compile does not repeat them
+	said    []*diag.Diagnostic // messages about it, so that Compile does not repeat them, so that Compile does not repeat them
 }
 
 // Parse parses a script. The tree is nil when there are errors.

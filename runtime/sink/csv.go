@@ -68,7 +68,7 @@ func (p *csvSink) table(t *event.Table, r value.Resolver) {
 		}
 		for i, v := range row {
 			switch {
-			case v.T == nil: // an open end of a bucket: an empty field
+			case v.T == nil: // an open end of a bucket: an empty field of a bucket: an empty field
 			case t.Columns[i].Key:
 				p.field = value.AppendKey(p.field[:0], v, r)
 				p.buf = appendField(p.buf, p.field)
