@@ -140,3 +140,28 @@ func TestGuestMissedReturns(t *testing.T) {
 probe -e 'kretprobe:do_nanosleep { @n = count(); }' -c 'sh /tmp/many'`})
 	})
 }
+
+// TestGuestExitFull calls exit() when the ring buffer is full: nothing reads it
+// while a begin probe runs. The run ends all the same, with the status that was
+// asked for, and each of the thousand lines is printed or counted as lost.
+func TestGuestExitFull(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		for _, tc := range []struct{ name, script string }{
+			{"in begin", `begin { for ($i : 0..1000) { printf("a line of some length\n"); } exit(7); }`},
+			{"in a probe that fires once", `begin { @go = 1; } tracepoint:syscalls:sys_enter_getcwd /@go/ { @go = 0; for ($i : 0..1000) { printf("a line of some length\n"); } exit(7); } interval:ms:100 { @ticks = count(); }`},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				out := judge(t, g, guestCase{want: []string{`status 7 lines`}, sh: `cd /tmp; (for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1; sh -c pwd >/dev/null; done) & w=$!
+timeout 60 probe -q -f json -e 'config = { perf_rb_pages = 1 } ` + tc.script + `' > out 2> err
+echo "status $? lines $(grep -c 'a line' out) lost $(sed -n 's/.*"lost_events", [^}]*"count": \([0-9]*\).*/\1/p' out)"; kill $w; cat err; rm -f out err`})
+				var lines, lost int
+				if _, err := fmt.Sscanf(strings.TrimSpace(out), "status 7 lines %d lost %d", &lines, &lost); err != nil {
+					t.Fatalf("%q: %v", out, err)
+				}
+				if lines+lost != 1000 || lost == 0 {
+					t.Errorf("%d lines printed and %d lost, of 1000", lines, lost)
+				}
+			})
+		}
+	})
+}

@@ -48,7 +48,8 @@ type Func struct {
 type UserHalf struct {
 	// Handle acts on one drained record.
 	Handle func(env Env, r *Record) error
-	// Wake asks for the record to be seen at once (exit).
+	// Wake asks for the record to be seen at once, and not to be lost where the
+	// ring buffer is full (exit).
 	Wake bool
 	// Prepare, if set, replaces the default of storing every argument that is
 	// not a literal, a word or a map.

@@ -121,7 +121,16 @@ type RecordLayout struct {
 	Format []value.Spec
 	Args   []RecordField
 	Size   int // bytes of the whole record
+	// SpareOff is the place in p_data of a record that the run cannot do without
+	// (builtin.UserHalf.Wake) and that had no room in the ring: a word, and
+	// SpareHead bytes behind it the record. The word is 0 for none, else 1 + the
+	// position in the ring that the record would have had. SpareOff is 0 for
+	// records that are counted as lost.
+	SpareOff int
 }
+
+// SpareHead is the size of the word in front of a spare record.
+const SpareHead = 8
 
 // RecordField is one argument in a record.
 type RecordField struct {

@@ -36,9 +36,10 @@ type Clause struct {
 	ringFD       int
 	decoder      *ring.Decoder
 	handler      handler
-	counters     []uint64      // last seen value of each error counter
-	graphs       *store.Keeper // of fgraph: probes, nil without one
-	dropped      uint64        // records that could not be decoded
+	spares       []*object.RecordLayout // records with a place for when the ring is full
+	counters     []uint64               // last seen value of each error counter
+	graphs       *store.Keeper          // of fgraph: probes, nil without one
+	dropped      uint64                 // records that could not be decoded
 
 	// zeroed are the keyless aggregations that zero() has emptied: their memory
 	// does not tell that they were written.
@@ -53,6 +54,9 @@ type Clause struct {
 
 // records is where the records of programs are read from.
 type records interface {
+	// Position is how many bytes were read, the same number that programs get as
+	// the ring's position of writing.
+	Position() uint64
 	Pending() uint64
 	Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error)
 	Close() error
@@ -92,6 +96,11 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 		c.ring = r
 		c.ringFD = m.FD()
 		c.decoder = ring.NewDecoder(obj.Events)
+		for _, e := range obj.Events {
+			if e.SpareOff > 0 {
+				c.spares = append(c.spares, e)
+			}
+		}
 	}
 	c.progs, err = s.loadPrograms(ctx, obj, c.maps)
 	if err != nil {
@@ -113,6 +122,16 @@ func (c *Clause) gate() bool {
 }
 
 func (c *Clause) gated() bool { return c.obj.StopOff > 0 && len(c.data) > 0 }
+
+// hasSpare reports whether a record that found no room in the ring waits.
+func (c *Clause) hasSpare() bool {
+	for _, e := range c.spares {
+		if word(c.data, e.SpareOff) != 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // only reports whether the clause has no probes but begin and end.
 func (c *Clause) only() bool {
