@@ -38,6 +38,9 @@ type Object struct {
 	// StopOff is where it writes 1 when the run ends: from then on the programs
 	// of attached probes do nothing. 0 where none looks.
 	StopOff int
+	// Filtered is set when a filter of the command line (-p, --comm) is in the
+	// programs.
+	Filtered bool
 	// Strings are the interned strings by number (strftime formats, filters of
 	// cgroup_path, names of sysctl).
 	Strings    []string

@@ -53,6 +53,11 @@ var machineCodes = []Entry{
 		Cure:  "the notes say why; to go on without it, set missing_probes in the config block",
 	},
 	{
+		Code: "switched-off", Phase: PhaseMachine,
+		Cause: "a probe was attached, but will not run: the machine's administrator has switched off kprobes or ftrace",
+		Cure:  "write 1 into the file that the note names",
+	},
+	{
 		Code: "too-many-probes", Phase: PhaseMachine,
 		Cause: "the script would attach to more places than max_probes allows",
 		Cure:  "narrow the patterns, or raise max_probes in the config block",

@@ -66,6 +66,9 @@ type RunOptions struct {
 	// NoReceipt leaves out what makes the results incomplete, and says how many
 	// events were lost in one line.
 	NoReceipt bool
+	// Strict also says what the kernel does not count, so that nobody knows whether
+	// it is missing.
+	Strict bool
 	// DryRun detaches as soon as everything is attached, and shows nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short.
@@ -132,7 +135,7 @@ func noKernel() error {
 // was made here.
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
-		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
+		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Strict: o.Strict,
 		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	if k, ok := m.(interface{ Live() *live.Machine }); ok {

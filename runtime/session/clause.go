@@ -27,6 +27,7 @@ type Clause struct {
 	progs   []*bpf.Prog // by index in obj.Programs
 	links   []attached
 	failed  []provider.Failure
+	off     []switchedOff
 	count   int // places, as "Attached N probes" counts them
 	skipped int // probes that could not be attached and may be missing
 

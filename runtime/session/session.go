@@ -53,6 +53,8 @@ type Options struct {
 	// NoReceipt leaves out the receipt, and says how many events were lost in one
 	// line instead.
 	NoReceipt bool
+	// Strict is event.Receipt.Strict.
+	Strict bool
 	// Stay keeps the session going without clauses, keeps the maps of clauses
 	// that are gone, and makes exit() end the clause that calls it.
 	Stay bool

@@ -115,6 +115,15 @@ func AttachTracepoint(p *Prog, id int) (*Link, error) {
 	return attachPerf(p, fd, linkPlain)
 }
 
+// AttachKprobeEvent attaches to a kprobe that is defined as an event of tracefs.
+func AttachKprobeEvent(p *Prog, id int) (*Link, error) {
+	l, err := AttachTracepoint(p, id)
+	if err == nil {
+		l.kind = linkKprobe
+	}
+	return l, err
+}
+
 // Sample is a counting event that runs a program every so often.
 type Sample struct {
 	Type   uint32 // unix.PERF_TYPE_SOFTWARE or _HARDWARE
