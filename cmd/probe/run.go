@@ -84,6 +84,7 @@ func runScript(o *options, std stdio) int {
 			return exitUsage
 		}
 		defer check.Child.Close()
+		check.Open = o.compat
 	}
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
 	if d := m.Refuses(); compiled != nil && d != nil {

@@ -42,6 +42,10 @@ type CheckOptions struct {
 	// Child is a command that runs along with the script, which is limited to it;
 	// nil for none.
 	Child *Child
+	// Open lets probes on the kernel see all processes although there is a Child:
+	// only what is attached for a process is attached for the child. Its end still
+	// ends the run. bpftrace's -c means that.
+	Open bool
 	// Unsafe allows functions that change the system.
 	Unsafe bool
 	// Config are configuration variables from outside of the script, by name.
@@ -51,6 +55,14 @@ type CheckOptions struct {
 	Maps []*hir.Map
 	// Empty allows a script without probes.
 	Empty bool
+}
+
+// filter is the process that programs look for themselves.
+func (o *CheckOptions) filter() int {
+	if o.Child != nil && o.Open {
+		return 0
+	}
+	return o.pid()
 }
 
 // pid is the process that the run is limited to.
