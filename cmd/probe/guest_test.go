@@ -56,6 +56,8 @@ var guestCases = []guestCase{
 	{name: "denied function", sh: `probe -e 'kprobe:nmi_handle { }'`, status: 1, want: []string{`list of functions that kprobes refuse|cannot be traced`}},
 	{name: "middle of an instruction", sh: `probe -e 'kprobe:vfs_read+1 { }'`, status: 255, want: []string{`unable to attach probe: kprobe:vfs_read\+1`, `middle of an instruction`}},
 	{name: "missing probes", sh: `probe -e 'config = { missing_probes = warn } kprobe:no_such_fn { } kprobe:vfs_read { @n = count(); }' -c 'cat /etc/passwd'`, want: []string{`warning\[no-match\]`, `(?m)^@n: `, `Attached 1 probe`}},
+	{name: "a process of a PID namespace", sh: `echo 'mount -t proc proc /proc; (sleep 3; cat /etc/passwd >/dev/null) & probe -q -p $! -e "tracepoint:syscalls:sys_exit_* { @[pid] = count(); }"; echo "process $!"' > /tmp/inside; unshare -p -f -m sh /tmp/inside | tr '\n' ' '`,
+		want: []string{`@\[(\d)\]: [1-9]\d* +process \d `}},
 	{name: "no privileges", sh: `unshare -U probe -e 'begin { }'`, status: 1, want: []string{`error\[no-permission\]`, `CAP_BPF`, `run as root`}},
 	{name: "privileges of a namespace", sh: `unshare -U -r probe -e 'begin { }'`, status: 255, want: []string{`error\[no-permission\]`, `run as root`}},
 }

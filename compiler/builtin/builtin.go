@@ -266,6 +266,9 @@ type Lowerer interface {
 	// the times of the entry and of the return in a program that runs at the
 	// return of a function whose entry half has run (hir.Site.Entry).
 	Clock() ir.Value
+	// PidTgid is tgid<<32 | tid of the current thread, in the tracer's PID
+	// namespace; there 0 for threads that it does not see.
+	PidTgid() ir.Value
 	Entered() ir.Value
 	Ended() ir.Value
 	Sender
