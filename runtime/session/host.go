@@ -70,6 +70,9 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 			case !ok && k.CanMiss():
 				add(untold)
 			}
+			if k.Partly() && nests(c.obj) {
+				add(event.ReceiptItem{Kind: event.Untold, Where: p.Site.Name, Detail: "runs that were skipped inside of programs of tracepoints, uprobes and samples"})
+			}
 		}
 	}
 	for i, p := range c.obj.Programs {
@@ -80,6 +83,18 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 			add(event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
 		}
 	}
+}
+
+// nests reports whether a script has programs in which the kernel skips those of
+// kprobes: all that run for a perf event, but kprobes, which exclude each other.
+func nests(obj *object.Object) bool {
+	for _, p := range obj.Programs {
+		switch p.Site.Attach.Kind {
+		case hir.AttachTracepoint, hir.AttachUprobe, hir.AttachUretprobe, hir.AttachProfile, hir.AttachSoftware, hir.AttachHardware, hir.AttachWatchpoint:
+			return true
+		}
+	}
+	return false
 }
 
 // filtered reports whether a program looks at some of its events only.

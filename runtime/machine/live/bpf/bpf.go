@@ -94,6 +94,8 @@ type Link struct {
 	// What belongs to an event that was made for the link; nil for none.
 	ask  func() (missed uint64, ok bool)
 	gone func() error
+	// partly: ask leaves out runs that only kernels count that tell without it.
+	partly bool
 
 	// The answer of Missed before Quiet, which ends the link.
 	quiet  bool
@@ -104,6 +106,8 @@ type Link struct {
 // Own gives the link the event that it was made with: missed answers Missed, and
 // gone is called once when the link is closed.
 func (l *Link) Own(missed func() (uint64, bool), gone func() error) {
+	_, tells := l.Missed()
+	l.partly = !tells
 	l.ask, l.gone = missed, gone
 }
 
@@ -164,6 +168,10 @@ type linkInfo struct {
 // CanMiss reports whether the kernel may leave out runs of the link's program
 // that only Missed tells.
 func (l *Link) CanMiss() bool { return l.kind != linkPlain }
+
+// Partly reports whether the kernel also skips runs that it does not count: those
+// inside of the program of a tracepoint, a perf event or a uprobe, before 6.7.
+func (l *Link) Partly() bool { return l.partly }
 
 // Missed is how many events the kernel could not deliver: returns of a
 // kretprobe without a free slot, or calls while another probe ran on the CPU.
