@@ -24,7 +24,7 @@ var cleanupCommand = &command{
 	run: runCleanup,
 }
 
-// runCleanup undoes what a killed probe left behind.
+// runCleanup restores the tracing settings that a killed probe has changed.
 func runCleanup(_ *options, std stdio) int {
 	events := 0
 	if fs, err := tracefs.Find(); err == nil {

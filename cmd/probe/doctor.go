@@ -26,11 +26,12 @@ var doctorCommand = &command{
 	},
 }
 
-// groups are the features that decide what works, by what a user wants to do.
+// doctorGroups lists the features that matter to users, grouped by what they
+// make possible.
 var doctorGroups = []struct {
 	title    string
 	features []feature.Feature
-	without  string // what is done instead, or what to do
+	without  string // what probe does without the feature, or what the user can do
 }{
 	{"load programs", []feature.Feature{feature.RingBuf, feature.MmapArray, feature.BTF}, "probe needs Linux 5.8 or newer with BTF (CONFIG_DEBUG_INFO_BTF)"},
 	{"function probes (kprobe:, kretprobe:)", []feature.Feature{feature.Kprobes}, "the kernel was built without kprobes: use tracepoint: and rawtracepoint: probes"},
@@ -41,7 +42,8 @@ var doctorGroups = []struct {
 	{"aggregations read as numbers", []feature.Feature{feature.PerCPULookup}, "print the map instead"},
 }
 
-// doctor prints one page.
+// doctor prints a page about the kernel's features and the privileges of the
+// process.
 func doctor(w io.Writer, m *live.Machine) {
 	set := m.Features()
 	var u unix.Utsname
@@ -104,7 +106,8 @@ func doctor(w io.Writer, m *live.Machine) {
 	}
 }
 
-// oneLine keeps the first line of a reason: joined errors repeat themselves.
+// oneLine returns the first line of a reason: the lines of joined errors mostly
+// repeat it.
 func oneLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"probe/cmd/front/cli"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/sink"
 )
 
@@ -25,7 +26,8 @@ const (
 	readers = "run record check dump" // read a script
 )
 
-// outputFormats says what the formats of the output are.
+// outputFormats returns the sentences of help about the formats of the output,
+// from the table in package sink.
 func outputFormats() string {
 	var list []string
 	for _, f := range sink.Formats() {
@@ -35,8 +37,9 @@ func outputFormats() string {
 }
 
 // flagTable has a row for each option. Parsing, help, completion, the manual
-// pages and docs/reference/cli.md are made from it. Rows of one name differ in
-// the commands that they belong to.
+// pages and docs/reference/cli.md are all generated from it. An option that
+// means different things in different commands has several rows, with disjoint
+// Commands.
 var flagTable = []flag{
 	{
 		Name: "program", Short: 'e', Arg: "'PROGRAM'", Commands: readers + " fmt", Complete: completeProgram,
@@ -69,7 +72,7 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.replay = v; return nil },
 	},
 
-	// What is traced.
+	// Options that select what is traced.
 	{
 		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: readers + " repl graph", Complete: completePIDs,
 		Help:    "Traces only the process with this id, which must exist.",
@@ -191,7 +194,7 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { return setIgnore(o, v) },
 	},
 
-	// When it ends.
+	// Options that say when a run ends.
 	{
 		Name: "for", Arg: "DURATION", Group: endGroup, Commands: runners + " graph", Complete: nothing,
 		Help:    "Ends the run after this time: 10s, 1m30s, or a number of seconds.",
@@ -387,6 +390,16 @@ var flagTable = []flag{
 		Help:    "Reads the types of the kernel from a file with raw BTF instead of /sys/kernel/btf/vmlinux.",
 		Example: "probe check --btf vmlinux.btf script.pr",
 		Set:     func(o *options, v string) error { o.btfFile = v; return nil },
+	},
+	{
+		Name: "kernel", Arg: "VERSION", Group: kernelGroup, Commands: "check dump", Complete: cli.Words("5.10", "6.1", "6.12", "7.2"),
+		Help:    "Answers for a kernel that probe was tested with, as far as its features go: 5.10, 6.1, 6.12, 7.2. Its types come from --btf, else from this kernel.",
+		Example: "probe check --kernel 5.10 --btf vmlinux-5.10.btf script.pr",
+		Set: func(o *options, v string) error {
+			_, err := feature.Tested(v)
+			o.kernel = v
+			return err
+		},
 	},
 	{
 		Name: "traceable-functions", Arg: "FILE", Group: kernelGroup, Commands: readers + " ls", Complete: cli.Files(),

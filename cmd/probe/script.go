@@ -15,30 +15,36 @@ import (
 	"probe/runtime/machine"
 	"probe/runtime/machine/files"
 	"probe/runtime/machine/live"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/trust"
 	"probe/scripts"
 )
 
-// machine is what the script of a command line is checked against and runs on.
+// machine returns the machine against which the script of a command line is
+// checked and on which it runs.
 func (o *options) machine() machine.Machine {
 	without := strings.Split(o.noFeature, ",")
 	if o.anotherKernel() {
-		return files.New(files.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
+		opts := files.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without}
+		if o.kernel != "" {
+			opts.Features, _ = feature.Tested(o.kernel) // setKernel has checked the name
+			if !feature.LargeKeys(o.kernel) {
+				opts.KeyLimit = machine.SmallKey
+			}
+		}
+		return files.New(opts)
 	}
 	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
 }
 
-// anotherKernel reports whether a command that runs nothing is to answer for a
-// kernel that is described by files.
+// anotherKernel reports whether the options describe another kernel, by files
+// or by name, for a command that runs nothing.
 func (o *options) anotherKernel() bool {
-	switch o.command.Name {
-	case "check", "dump", "ls":
-		return o.traceable != "" || o.btfFile != ""
-	}
-	return false
+	return o.command.elsewhere && (o.traceable != "" || o.btfFile != "" || o.kernel != "")
 }
 
-// btfFile is the file to read the kernel's types from, "" for its own.
+// btfFile returns the file to read the kernel's types from, "" for those of the
+// running kernel.
 func btfFile(o *options) string {
 	if o.btfFile != "" {
 		return o.btfFile
@@ -46,18 +52,20 @@ func btfFile(o *options) string {
 	return os.Getenv("BPFTRACE_BTF")
 }
 
-// script is the script of a command line, with its parameters.
+// script returns the script of a command line, with its parameters.
 func (o *options) script(f *source.File, params []string) engine.Script {
 	return engine.Script{Name: f.Name, Text: f.Text, Params: params, Named: o.named}
 }
 
-// checkOptions are what the script of a command line is checked for.
+// checkOptions returns the options with which the script of a command line is
+// checked.
 func (o *options) checkOptions() engine.CheckOptions {
 	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment()}
 }
 
-// readScript finds the script of a command line: -e, a file, "-", or one that
-// comes with probe. The remaining words are the script's parameters.
+// readScript returns the script of a command line: that of -e, a file, standard
+// input ("-"), or a bundled one. The remaining words are the script's
+// parameters.
 func readScript(o *options, std stdio) (f *source.File, params []string, err error) {
 	if o.program != nil {
 		return source.New("stdin", *o.program), o.words, nil
@@ -78,8 +86,9 @@ func openScript(name string, std stdio) (*source.File, error) {
 		}
 		return source.New("stdin", text), nil
 	}
-	// A name alone means the script that comes with probe, whatever lies in the folder
-	// that the command happens to be given in.
+	// A name without an ending is looked up among the bundled scripts first,
+	// even if the current folder has a file of that name: the meaning of a
+	// command must not depend on where it is run.
 	if filepath.Ext(name) == "" {
 		if text, ok := bundled(name); ok {
 			return source.New(name, text), nil
@@ -107,7 +116,8 @@ func openScript(name string, std stdio) (*source.File, error) {
 	return source.New(name, text), nil
 }
 
-// reasonOf is an error without the path that it repeats.
+// reasonOf returns the reason in an *fs.PathError, since the message already
+// names the path.
 func reasonOf(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -116,8 +126,8 @@ func reasonOf(err error) error {
 	return err
 }
 
-// bundled is the text of a script that comes with probe, named with or without
-// its ending.
+// bundled returns the text of a bundled script, named with or without its
+// ending.
 func bundled(name string) (string, bool) {
 	if strings.ContainsAny(name, "/\\") {
 		return "", false
@@ -142,8 +152,8 @@ func scriptExists(name string) bool {
 	return err == nil && !st.IsDir()
 }
 
-// show prints messages: errors on standard error, warnings too, unless they
-// are not wanted.
+// show prints messages on standard error: errors, and warnings unless
+// --no-warnings was given.
 func (o *options) show(std stdio, list diag.List) {
 	if o.noWarnings {
 		list.All = slices.DeleteFunc(slices.Clone(list.All), func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })
@@ -155,14 +165,14 @@ func (o *options) show(std stdio, list diag.List) {
 	switch {
 	case o.compat:
 		o.showCompat(std, &list)
-	case o.format == "json" && o.command.Name == "check":
+	case o.format == "json" && o.command.jsonMessages:
 		_ = diag.RenderJSON(std.out, &list)
 	default:
 		_ = diag.Render(std.err, &list, diag.Options{Color: colored(std.err)})
 	}
 }
 
-// status is the exit code for messages that stopped the pipeline.
+// status returns the exit code for messages that stopped the pipeline.
 func status(list diag.List) int {
 	for _, d := range list.All {
 		if d.Severity == diag.Error && d.Code == "internal" {
@@ -172,7 +182,7 @@ func status(list diag.List) int {
 	return exitUsage
 }
 
-// environment is the configuration from the environment (C-00).
+// environment returns the configuration from the environment (C-00).
 func environment() map[string]string {
 	var out map[string]string
 	for _, kv := range os.Environ() {

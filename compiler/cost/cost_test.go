@@ -28,7 +28,7 @@ func estimate(t *testing.T, text string) int {
 	return Of(p, slots).Insns
 }
 
-// counted is a loop of n turns; from is where the counter starts.
+// counted returns a loop of n turns; from is where the counter starts.
 func counted(n int, from string) string {
 	return fmt.Sprintf(`func f()
 b0
@@ -61,8 +61,8 @@ func TestLoops(t *testing.T) {
 	}
 }
 
-// branches is a row of conditions that each choose one of two numbers, which are
-// added up; in the end the sum is compared.
+// branches returns a row of conditions that each choose one of two numbers,
+// which are added up; in the end the sum is compared.
 func branches(n int, sum bool) string {
 	s := "func f()\nb0\n  %1 = const 0\n  %2 = const 1\n  %3 = call ktime_get_ns()\n  jump b1(%1)\n"
 	v := 4

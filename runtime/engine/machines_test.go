@@ -19,8 +19,8 @@ import (
 	"probe/runtime/machine/recording"
 )
 
-// kernelFiles are the files of a kernel with a function open_door(NAME), which
-// takes a number of size bytes.
+// kernelFiles returns the files of a kernel with a function open_door(NAME),
+// which takes a number of size bytes.
 func kernelFiles(t *testing.T, param string, size uint32) *files.Machine {
 	t.Helper()
 	var b btftest.Builder
@@ -38,9 +38,9 @@ func kernelFiles(t *testing.T, param string, size uint32) *files.Machine {
 	return files.New(files.Options{BTF: types, Traceable: functions})
 }
 
-// Machines in one process do not know of each other: types, functions and values
-// are those of the machine that is asked, also when they are asked at the same
-// time.
+// Machines in one process do not know of each other: types, functions and
+// values are those of the machine that is asked, also when they are asked at
+// the same time.
 func TestMachines(t *testing.T) {
 	small, large := kernelFiles(t, "key", 2), kernelFiles(t, "handle", 8)
 	recorded := recording.New("file", lookups(3))
@@ -209,8 +209,8 @@ func (renamed) Refuses() *diag.Diagnostic {
 	return &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "not today"}
 }
 
-// The functions of a kernel of which only the types are known are those that the
-// types name, whatever this kernel has.
+// The functions of a kernel of which only the types are known are those that
+// the types name, whatever this kernel has.
 func TestFilesWithTypesOnly(t *testing.T) {
 	var b btftest.Builder
 	n := b.Int("n", 4, 0)
@@ -245,8 +245,8 @@ type smallView struct{ machine.View }
 
 func (smallView) KeyLimit() int { return machine.SmallKey }
 
-// Strings and stacks are made shorter where keys are limited, as far as the script
-// has no sizes of its own; its messages come once.
+// Strings and stacks are made shorter where keys are limited, as far as the
+// script has no sizes of its own; its messages come once.
 func TestSmallKeys(t *testing.T) {
 	m := kernelFiles(t, "key", 4)
 	largest := func(m machine.Machine, config string) (key uint32, c *engine.Compiled, list diag.List) {

@@ -14,9 +14,9 @@ import (
 	"probe/runtime/machine"
 )
 
-// Resolver answers what values are shown with (value.Resolver): what the machine
-// knows, and what the session has kept of strings, stacks and call graphs. It is
-// safe for concurrent use.
+// Resolver implements value.Resolver: it turns the numbers in values into
+// names, from what the machine knows and from the strings, stacks and call
+// graphs that the session keeps. It is safe for concurrent use.
 type Resolver struct {
 	machine machine.Facts
 	mu      sync.Mutex
@@ -28,7 +28,7 @@ type Resolver struct {
 
 var _ value.Resolver = (*Resolver)(nil)
 
-// NewResolver makes a Resolver that asks a machine; nil stands for one that
+// NewResolver returns a Resolver that asks a machine; nil means a machine that
 // knows nothing.
 func NewResolver(f machine.Facts) *Resolver {
 	if f == nil {
@@ -40,7 +40,8 @@ func NewResolver(f machine.Facts) *Resolver {
 // SetGraphStyle chooses how call graphs are printed.
 func (r *Resolver) SetGraphStyle(s graph.Style) { r.graphs.SetStyle(s) }
 
-// use switches to the interned strings of the object whose values come next.
+// use switches to the interned strings of the object whose values are shown
+// next.
 func (r *Resolver) use(strings []string, trailer string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,10 +57,10 @@ func (r *Resolver) interned(n uint64) string {
 	return ""
 }
 
-// KSym is the name of a kernel symbol.
+// KSym returns the name of a kernel symbol.
 func (r *Resolver) KSym(addr uint64) string { return r.machine.KSym(addr) }
 
-// USym is the name of a symbol of a process.
+// USym returns the name of a symbol of a process.
 func (r *Resolver) USym(addr uint64, pid, _ uint32) string { return r.machine.USym(addr, pid) }
 
 // KStackFrame names an address of a kernel stack.
@@ -70,16 +71,16 @@ func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32) []value.Frame {
 	return r.machine.UFrame(addr, pid)
 }
 
-// Graph is the call graph of a function in a form.
+// Graph returns the call graph of a function in a form.
 func (r *Resolver) Graph(id value.GraphID, form value.GraphForm) string {
 	return r.graphs.Text(id, form)
 }
 
-// Username is the login name of a user.
+// Username returns the login name of a user.
 func (r *Resolver) Username(uid uint64) string { return r.machine.Username(uid) }
 
-// Sysctl is the value of a kernel setting at this moment, or its name and why
-// it has none; name is the number of an interned string.
+// Sysctl returns the value of a kernel setting at this moment, or its name and
+// why it has none; name is the number of an interned string.
 func (r *Resolver) Sysctl(name uint64) string { return r.machine.Sysctl(r.interned(name)) }
 
 // Time formats a clock reading; format is the number of an interned string.
@@ -91,7 +92,7 @@ func (r *Resolver) Time(format uint32, clock value.Clock, ns uint64) string {
 	return string(value.AppendStrftime(nil, r.interned(uint64(format)), t))
 }
 
-// Wall converts a clock reading to wall-clock time (R-CLK-01).
+// Wall converts the reading of a clock to wall-clock time (R-CLK-01).
 func (r *Resolver) Wall(clock value.Clock, ns uint64) (time.Time, bool) {
 	switch {
 	case ns == 0:
@@ -104,7 +105,7 @@ func (r *Resolver) Wall(clock value.Clock, ns uint64) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// TruncTrailer marks strings that were cut.
+// TruncTrailer returns the text that marks strings that were cut.
 func (r *Resolver) TruncTrailer() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,19 +115,19 @@ func (r *Resolver) TruncTrailer() string {
 // now reads a clock of the kernel in nanoseconds.
 func now(clock int32) int64 {
 	var ts unix.Timespec
-	// The clocks used here exist on every kernel that is supported.
+	// Ignore the error: the clocks used here exist on every supported kernel.
 	_ = unix.ClockGettime(clock, &ts)
 	return ts.Nano()
 }
 
-// CgroupPath is the text of a cgroup id; filter is the number of an interned
-// wildcard for the hierarchy's name (F-CGROUPPATH).
+// CgroupPath returns the text of a cgroup id; filter is the number of an
+// interned wildcard for the hierarchy's name (F-CGROUPPATH).
 func (r *Resolver) CgroupPath(filter, id uint64) string {
 	return r.machine.CgroupPath(r.interned(filter), id)
 }
 
-// putClocks writes the start time and the distance of the TAI clock where
-// programs read them.
+// putClocks writes the start time of the run and the offset of the TAI clock to
+// memory that programs read.
 func putClocks(data []byte, startOff, taiOff int) {
 	boot := now(unix.CLOCK_BOOTTIME)
 	for off, v := range map[int]int64{startOff: boot, taiOff: now(unix.CLOCK_TAI) - boot} {

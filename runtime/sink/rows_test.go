@@ -9,7 +9,7 @@ import (
 	"probe/runtime/event"
 )
 
-// stackKey is a raw kernel stack of one frame.
+// stackKey returns a raw kernel stack of one frame.
 func stackKey() value.Value {
 	return value.Value{T: types.StackType(false, types.StackRaw, 2), B: words(7, 1)}
 }

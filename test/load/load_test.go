@@ -36,8 +36,8 @@ const (
 	estimateSlack = 50
 )
 
-// count is how many generated scripts are loaded on each kernel: PROBE_SCRIPTS,
-// or few.
+// count returns how many generated scripts are loaded on each kernel:
+// PROBE_SCRIPTS, or few.
 func count(t *testing.T) int {
 	s := os.Getenv("PROBE_SCRIPTS")
 	if s == "" {
@@ -53,7 +53,7 @@ func count(t *testing.T) int {
 // firstSeed is where the seeds of this release start; the next one moves it.
 const firstSeed = 1_000
 
-// options are what scripts for a kernel may use.
+// options returns what scripts for a kernel may use.
 func options(kernel string) Options {
 	return Options{MapLoops: kernel != "5.10", Tracepoints: true, Traced: true}
 }
@@ -103,8 +103,8 @@ func TestRefusedOnce(t *testing.T) {
 	})
 }
 
-// expected is the code of the message that refuses a script on a kernel, "" for
-// none.
+// expected returns the code of the message that refuses a script on a kernel,
+// "" for none.
 func expected(text, kernel string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	rest, ok := strings.CutPrefix(line, "// not on ")
@@ -161,7 +161,7 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			}
 		}
 		res, err := g.Run(t.Context(), guest.Cmd{
-			Args:    []string{"/bin/drive", "-limit", giveUp.String()},
+			Args:    []string{"/bin/drive", "-limit", giveUp.String(), "-kernel", kernel},
 			Stdin:   in.String(),
 			Timeout: time.Duration(len(list))*2*time.Second + 10*time.Minute,
 		})
@@ -177,6 +177,9 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			t.Run(r.Name, func(t *testing.T) {
 				check(t, kernel, r, list[i].Text)
 				judge(t, r)
+				if r.Told != r.Code {
+					t.Errorf("probe check --kernel %s says %q, the kernel itself %q", kernel, r.Told, r.Code)
+				}
 				if t.Failed() {
 					t.Logf("%s", list[i].Text)
 				}
@@ -236,7 +239,7 @@ func (s *summary) add(r Result) {
 	}
 }
 
-// String is one line.
+// String returns one line.
 func (s summary) String() string {
 	slices.Sort(s.verified)
 	median := 0
