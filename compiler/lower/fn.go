@@ -217,7 +217,12 @@ func (f *fn) Addr(p builtin.Place) ir.Value {
 // that cannot succeed above it (the kernel clears the destination of a failed
 // probe_read with one memset).
 func (f *fn) Zero(p builtin.Place, size int) {
-	if size > 128 {
+	switch {
+	case size > 128 && f.Target().NoKernelReads:
+		// No address of a process is as high, so nothing is looked at.
+		f.b.Call(ir.HelperReadUser, f.Addr(p), f.konst(int64(size)), f.konst(-1))
+		return
+	case size > 128:
 		f.b.Call(ir.HelperReadKernel, f.Addr(p), f.konst(int64(size)), f.konst(0))
 		return
 	}
