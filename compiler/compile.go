@@ -25,16 +25,17 @@ type Config struct {
 	Types    hir.Types // kernel types, for builtins that read members
 	PID      int       // -p
 	Comm     string    // --comm
-	// Lookups also counts reads of keys that are not in their map (-k). That
-	// costs where it happens, and in many scripts it happens at most events.
+	// Lookups also counts reads of keys that are not in their map (-k).
+	// Counting is off by default because it has a cost, and in many scripts
+	// most events read a missing key.
 	Lookups bool
-	// Live are maps that exist already, by script name, so that clauses added
-	// later share them (the REPL).
+	// Live are maps that exist already, by script name. Clauses added later in
+	// the REPL share them.
 	Live map[string]*Map
-	// HashOnly keeps every map of the script in a hash of its own. Keyless maps
-	// otherwise lie in memory that belongs to one object: reading and writing
-	// them is cheaper there, but no other object can share it. The names of the
-	// hashes differ from those of all Live maps but the ones that they stand for.
+	// HashOnly keeps every map of the script in a separate hash. Keyless maps
+	// are otherwise in the data map of one object, which is cheaper to access
+	// but cannot be shared with another object. A hash never takes the name of
+	// a Live map other than its own.
 	HashOnly bool
 	// Strings are interned strings that keep their numbers (Object.Strings), for
 	// values in shared maps that hold such numbers.
@@ -49,15 +50,15 @@ type Config struct {
 	Dump func(stage, program, text string)
 }
 
-// Needs returns what Compile may ask of the target. The Target of the Config is
-// not used: it is made of the answers.
+// Needs returns what Compile can ask the target. It does not use the Target of
+// the Config, which is built from the answers.
 func Needs(p *hir.Script, cfg Config) target.Set {
 	return lower.Needs(p, cfg.Builtins, cfg.Comm, cfg.HashOnly)
 }
 
-// Compile turns a checked script into an object. Complaints are about what the
-// target kernel cannot do; a fault of the compiler itself is reported as an
-// internal error that names the stage, never as a panic.
+// Compile turns a checked script into an object. Errors report what the target
+// kernel cannot do. A bug in the compiler is reported as an internal error that
+// names the stage, never as a panic.
 func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	stage := "lower"
 	defer func() {
@@ -86,7 +87,7 @@ func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	}
 }
 
-// care is what is done to make a program load.
+// care is the effort taken to make a program load.
 type care uint8
 
 const (
@@ -95,8 +96,9 @@ const (
 	plain         // and not optimised, so that fewer values are kept on the stack
 )
 
-// attempt compiles all programs. again are the probes to take more care of in
-// another attempt: there is too much to verify in them, or they do not fit.
+// attempt compiles all programs. again are the probes that need another attempt
+// with more care, because the verifier would walk too many instructions or the
+// program is too large.
 func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string) (obj *Object, again []*hir.Probe, out diag.List) {
 	*stage = "lower"
 	slow := map[*hir.Probe]bool{}
@@ -148,9 +150,10 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 	return u.Obj, nil, out
 }
 
-// heavy is the work from which a program is compiled carefully, which makes it a
-// little slower, and tooMuch what no verifier does (a million instructions, less
-// what the estimate may be wrong by).
+// heavy is the estimated work from which a program is compiled carefully, which
+// makes it slightly slower. tooMuch is the estimate from which the program is
+// refused: the verifier's limit of a million instructions
+// (BPF_COMPLEXITY_LIMIT_INSNS) minus a margin for the error of the estimate.
 const (
 	heavy   = 60_000
 	tooMuch = 900_000
@@ -160,10 +163,10 @@ const (
 type workError struct {
 	work    int
 	waiting int
-	at      source.Span // where most of it is
+	at      source.Span // the place with most of the work
 }
 
-// Error has the number.
+// Error returns the message with the number of instructions.
 func (e *workError) Error() string {
 	if e.waiting > cost.MaxWaiting {
 		return fmt.Sprintf("the kernel would have to remember about %d conditions on the way through the program, and stops at %d", e.waiting, cost.MaxWaiting)
@@ -206,7 +209,7 @@ func limit(op *Program, err error) *diag.Diagnostic {
 
 // hugeFunc is the number of blocks from which a function is left as it was
 // lowered: copied loop bodies share values over so many blocks that keeping
-// them would fill the stack, and they run once.
+// them would fill the stack, while each copy runs only once.
 const hugeFunc = 2000
 
 // compileOne optimises, allocates and emits one program.

@@ -19,7 +19,7 @@ var cleanupCommand = &command{
 	run: runCleanup,
 }
 
-// runCleanup undoes what a killed probe left behind.
+// runCleanup restores the tracing settings that a killed probe has changed.
 func runCleanup(_ *options, std stdio) int {
 	c, err := ftrace.Cleanup("")
 	if err != nil {

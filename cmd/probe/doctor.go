@@ -28,11 +28,12 @@ var doctorCommand = &command{
 	},
 }
 
-// groups are the features that decide what works, by what a user wants to do.
+// doctorGroups lists the features that matter to users, grouped by what they
+// make possible.
 var doctorGroups = []struct {
 	title    string
 	features []feature.Feature
-	without  string // what is done instead, or what to do
+	without  string // what probe does without the feature, or what the user can do
 }{
 	{"load programs", []feature.Feature{feature.RingBuf, feature.MmapArray, feature.BTF}, "use a kernel from 5.10 on with BTF (CONFIG_DEBUG_INFO_BTF)"},
 	{"function probes (kprobe:, kretprobe:)", []feature.Feature{feature.Kprobes}, "use tracepoint: and rawtracepoint: probes, or fentry: and fexit:"},
@@ -43,7 +44,8 @@ var doctorGroups = []struct {
 	{"aggregations read as numbers", []feature.Feature{feature.PerCPULookup}, "print the map instead"},
 }
 
-// doctor prints one page.
+// doctor prints a page about the kernel's features and the privileges of the
+// process.
 func doctor(w io.Writer, m *live.Machine) {
 	set := m.Features()
 	var u unix.Utsname
@@ -119,7 +121,8 @@ func lockdownMeans(mode string) string {
 	return "programs may not write to user memory; everything else works"
 }
 
-// oneLine keeps the first line of a reason: joined errors repeat themselves.
+// oneLine returns the first line of a reason: the lines of joined errors mostly
+// repeat it.
 func oneLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line

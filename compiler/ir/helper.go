@@ -47,7 +47,7 @@ const (
 	HelperKtimeTaiNS      Helper = 208
 )
 
-// Effect classifies what an operation may do, for the passes.
+// Effect classifies the side effects of an operation, for the passes.
 type Effect uint8
 
 // The effects.
@@ -66,12 +66,13 @@ type HelperInfo struct {
 	Args   int
 	Effect Effect
 	Result Kind
-	// NoReplay is why a recording of another run has no answer, "" where it
-	// has.
+	// NoReplay is the reason why a recording of another run cannot answer, ""
+	// if it can.
 	NoReplay string
 }
 
-// NoMemory is why a recording cannot answer what reads memory.
+// NoMemory is the reason why a recording cannot answer helpers that read
+// memory.
 const NoMemory = "it holds the values of arguments and results, and not the memory that they point to"
 
 // Helpers is the table of known helpers.
@@ -117,7 +118,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperKtimeTaiNS:      {"ktime_get_tai_ns", 0, ReadsTime, Scalar, "it does not hold the TAI clock"},
 }
 
-// Effect reports what the instruction may do.
+// Effect returns the class of the instruction's side effects.
 func (i *Ins) Effect() Effect {
 	switch i.Op {
 	case OpLoad:

@@ -1,7 +1,8 @@
 package ir
 
-// helperMem says which arguments of a helper point to memory: what is read must
-// have been written, what is written counts as written afterwards.
+// helperMem describes an argument of a helper that points to memory. Memory
+// that the helper reads must have been written; memory that it writes counts as
+// written afterwards.
 type helperMem struct {
 	arg   int
 	size  int  // constant size in bytes, or
@@ -104,7 +105,8 @@ func (r *rules) memory(in *Ins, m *helperMem, s *flow) {
 		}
 		size = n.Max
 		if n.Min != n.Max {
-			// The helper may write less, so all must have been written before.
+			// The helper may write fewer bytes, so all of them must be written
+			// before.
 			write = false
 		}
 	}

@@ -10,13 +10,14 @@ import (
 )
 
 // Flags of ringbuf_submit (include/uapi/linux/bpf.h). A forced wake-up costs
-// microseconds, so only records that cannot wait ask for it; the reader polls.
+// microseconds, so only records that cannot wait use it; for the others the
+// reader polls.
 const (
 	noWakeup    = 1
 	forceWakeup = 2
 )
 
-// eventHead is the event number.
+// eventHead is the size in bytes of the event number at the start of a record.
 const eventHead = 4
 
 // call calls a builtin.
@@ -47,8 +48,8 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 	return b.Lower(f, c)
 }
 
-// stored lists the arguments that cross to user space: those that are neither
-// literals nor words nor maps.
+// stored lists the arguments that are sent to user space: those that are
+// neither literals nor words nor maps.
 func stored(c *hir.Call) []hir.Expr {
 	var out []hir.Expr
 	for i, a := range c.Args {
@@ -66,12 +67,13 @@ func stored(c *hir.Call) []hir.Expr {
 }
 
 // isFormatArg reports whether an argument is converted by the format string:
-// those are always records of run time, literals too, so that user space has
-// one list.
+// those are always sent, literals too, so that user space has a single list of
+// values.
 func isFormatArg(c *hir.Call, i int) bool { return c.Sig.Format >= 0 && i > c.Sig.Format }
 
-// emit writes a record for an asynchronous call: reserve, fill, submit, with
-// no way out in between, so that the record is released on every path.
+// emit writes a record for an asynchronous call: it reserves, fills and submits
+// the record, without an exit in between. The verifier requires that the record
+// is released on every path.
 func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	ev := &object.RecordLayout{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: b, Call: callInfo(c, f.site.Name)}
 	if c.Sig.Format >= 0 {
@@ -135,8 +137,8 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 }
 
 // searches reports whether evaluating an expression takes a loop over the bytes
-// of a string, which does not belong between the reservation of a record and its
-// end either.
+// of a string. Such a loop must not come between the reservation of a record
+// and its submission either.
 func (f *fn) searches(e hir.Expr) bool {
 	found := false
 	hir.WalkExpr(e, func(x hir.Expr) {
@@ -148,7 +150,8 @@ func (f *fn) searches(e hir.Expr) bool {
 	return found
 }
 
-// stable evaluates an argument so that later effects cannot change it.
+// stable evaluates an argument and copies it if a side effect of a later
+// argument could change it.
 func (f *fn) stable(a hir.Expr) builtin.Operand {
 	if a.Type().IsScalar() {
 		return builtin.Operand{T: a.Type(), V: f.Scalar(a)}

@@ -34,9 +34,9 @@ type interval struct {
 	next       int32 // following piece of the same value, -1 for none
 }
 
-// value is what the allocator knows of a virtual register.
+// value is what the allocator knows about a virtual register.
 type value struct {
-	def    pos // where it comes into being
+	def    pos // position of the definition
 	block  int32
 	first  int32 // first piece, -1 if never alive
 	asked  int32 // piece that was found last, 0 for none
@@ -142,9 +142,9 @@ func (a *allocator) instrOf(p pos) int {
 	return a.blocks[b].First + int(p/2-a.start[b]/2-1)
 }
 
-// define notes definitions, uses, calls and hints. Blocks and instructions are
-// visited backwards for the hints: of several registers in which a value will
-// be wanted, the first one counts.
+// define records definitions, uses, calls and hints. Blocks and instructions
+// are visited backwards for the hints: of several registers in which a value is
+// needed later, the first one counts.
 func (a *allocator) define() {
 	count := make([]int32, len(a.vals))
 	total := int32(0)
@@ -243,8 +243,8 @@ func (ins *Instr) late(k int) bool {
 	return ins.Tied && !ins.Commute && k != int(ins.Over) && ins.Use[0] != ins.Use[1]
 }
 
-// addUse records a use. A value that can be made again is made in place by
-// whoever does not need it in a register.
+// addUse records a use. A rematerializable value is not recorded for uses that
+// need no register: they rematerialize it in place.
 func (a *allocator) addUse(v VReg, u use) {
 	if v == 0 || a.vals[v].remat > 0 && !u.must() {
 		return

@@ -2,11 +2,11 @@ package event
 
 import "probe/lang/source"
 
-// Receipt is the last event of a run: what makes its results incomplete
-// (dialect row X-RUN). A complete run has an empty one.
+// Receipt is the last event of a run. It lists what makes the results
+// incomplete (dialect row X-RUN); the receipt of a complete run is empty.
 type Receipt struct {
 	Items []ReceiptItem
-	// ReadsShown says that failing reads were shown as they came.
+	// ReadsShown is set when failing reads were shown as they occurred.
 	ReadsShown bool
 }
 

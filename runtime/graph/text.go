@@ -31,11 +31,12 @@ func StyleNamed(name string) (Style, error) {
 	return 0, fmt.Errorf("no style %q: the styles are tree and ftrace", name)
 }
 
-// drawings are buffers that trees are drawn in.
+// drawings is a pool of buffers for drawing trees.
 var drawings = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const (
-	// largeDrawing is the size from which a buffer is not kept.
+	// largeDrawing is the size, in bytes, from which a buffer is not returned
+	// to the pool.
 	largeDrawing = 1 << 20
 	// piece is how much of a tree is written at once: one of a million calls may be
 	// gigabytes of text.
@@ -103,7 +104,7 @@ func (t *Tree) draw(b *drawing, funcs *Funcs, style Style) {
 	}
 }
 
-// String reports what was folded away, "" for nothing.
+// String describes what was folded away, "" for nothing.
 func (f Folded) String() string {
 	if f.Interruptions == 0 {
 		return ""
@@ -119,7 +120,7 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// missing says in words what is not in the tree.
+// missing describes what is missing in the tree.
 func (t *Tree) missing() string {
 	noEntry, noExit := 0, 0
 	for i := range t.Calls {
@@ -143,7 +144,8 @@ func (t *Tree) missing() string {
 	return strings.Join(parts, ", ")
 }
 
-// label returns a call without its drawing: name, arguments, module.
+// label returns the text of a call without lines and columns: name, arguments,
+// module.
 func (t *Tree) label(funcs *Funcs, c *Call) string {
 	if c.Flags&Gap != 0 {
 		if c.Ret > 0 {
@@ -190,16 +192,17 @@ func appendTook(b []byte, c *Call) []byte {
 	return appendDuration(b, c.Duration())
 }
 
-// maxColumn is the widest that a single long line may make the column of names.
+// maxColumn is the maximum width of the column of names: a single long line
+// must not push the durations further to the right.
 const maxColumn = 100
 
-// line is what is known of a call's line before any is printed.
+// line holds what is computed for a call's line before any line is printed.
 type line struct {
 	label string // "" where it is made again
 	level int32  // distance from the root
 	width int32  // of the drawing and the label, in columns
-	took  int32  // end of the duration in the text of all
-	left  int32  // length of what the lines of the children begin with
+	took  int32  // where its duration ends in the text of all durations
+	left  int32  // length of the prefix of the children's lines
 }
 
 // lines draws the tree with lines.
@@ -226,14 +229,15 @@ func (t *Tree) lines(w *drawing, funcs *Funcs) {
 		times = max(times, len(durations)-before)
 	}
 	var text []byte
-	left := append(make([]byte, 0, 64), ' ') // the lines to the left of children
+	left := append(make([]byte, 0, 64), ' ') // the vertical lines to the left of children
 	list[0].left = 1
 	from := int32(0)
 	for i := range t.Calls {
 		c, l := &t.Calls[i], &list[i]
 		text = append(w.AvailableBuffer(), left[:1]...)
 		if c.Parent >= 0 {
-			// What is to the left of the parent's children is still there.
+			// The prefix of the parent's children is still at the start of
+			// left.
 			left = left[:list[c.Parent].left]
 			text = append(text[:0], left...)
 			if c.End == t.Calls[c.Parent].End {
@@ -324,7 +328,7 @@ func ret(funcs *Funcs, c *Call) string {
 	return ""
 }
 
-// brace prints one line; ends tells whether the call's duration belongs on it.
+// brace prints one line. ends says whether the line shows the call's duration.
 func (t *Tree) brace(w *drawing, c *Call, ends bool, depth int, text string) {
 	mark, d := ' ', ""
 	if ends && c.Flags&NoExit == 0 {

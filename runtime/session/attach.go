@@ -21,10 +21,10 @@ import (
 
 // order sorts programs into chains: programs of one chain go to the same place
 // and attach one after the other, chains attach at the same time. The entry
-// halves of ret: probes come in chains of their own, to be attached before the
-// rest, so that no return is seen without its entry. Where the kernel runs the
-// last one attached first, programs attach after the others and in reverse, so
-// that several probes on one event run in source order (P-COM-12).
+// halves of ret: probes form separate chains, attached before the rest, so that
+// no return is seen without its entry. For events on which the kernel runs the
+// program attached last first, programs are attached in reverse order, so that
+// several probes on one event run in source order (P-COM-12).
 func order(programs []*object.Program) (entries, mains [][]int) {
 	var early, late []int
 	for i, p := range programs {
@@ -53,8 +53,8 @@ func order(programs []*object.Program) (entries, mains [][]int) {
 	return entries, mains
 }
 
-// placeOf names the place a site attaches to. All patterns count as one place,
-// since they may meet.
+// placeOf returns a key for the place that a site attaches to. All patterns
+// have the same key, since they may match the same function.
 func placeOf(s *hir.Site) string {
 	a := &s.Attach
 	if len(a.Symbols) > 1 {
@@ -75,7 +75,7 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil && ctx.Err() != nil {
-			return false // interrupted, which is no fault of the probe
+			return false // interrupted: not an error of the probe
 		}
 		if err != nil {
 			d := attachDiag(p, err)
@@ -159,7 +159,7 @@ func inParallel(chains [][]int, f func([]int)) {
 	wg.Wait()
 }
 
-// how reports how a site is attached.
+// how describes, for -v, how a site is attached.
 func how(s *hir.Site) string {
 	if s.Why != "" {
 		return s.Why
@@ -204,8 +204,8 @@ func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 	return d
 }
 
-// notAttached lists the places of wildcards that could not be attached, in few
-// words.
+// notAttached lists the places of wildcards that could not be attached, in one
+// short text.
 func notAttached(fs []provider.Failure) string {
 	var names []string
 	for i, f := range fs {

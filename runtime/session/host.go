@@ -10,18 +10,19 @@ import (
 	"probe/runtime/machine/recording"
 )
 
-// host is where the programs of a clause are: loaded into a kernel, or in the
-// interpreter of a recording.
+// host is where the programs of a clause run: in the kernel, or in the
+// interpreter over a recording.
 type host interface {
 	// special runs the programs that user space runs in a phase: begin or end.
 	special(phase hir.Phase) error
-	// table is a hash map of the script by its kernel name, nil for none.
+	// table returns a hash map of the script by its kernel name, nil if there
+	// is none.
 	table(spec string) table
-	// now is the wall clock of what runs.
+	// now returns the wall clock time of the program that runs.
 	now() time.Time
-	// receipt adds what makes results incomplete that the host alone knows.
+	// receipt adds the items that only the host knows.
 	receipt(add func(event.ReceiptItem))
-	// unmap gives memory back that programs share with this process.
+	// unmap releases memory that programs share with this process.
 	unmap(b []byte)
 }
 

@@ -11,8 +11,9 @@ import (
 	"probe/runtime/event"
 )
 
-// receiptKinds holds the words of each kind. one and many are used by number;
-// the place goes in at the @, after the word in where.
+// receiptKinds holds the texts for each kind of item. one and many are the
+// singular and the plural; the place, with the word in where before it,
+// replaces the @.
 var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help string }{
 	event.LostEvents: {"event@ was lost", "events@ were lost", " of ", "the ring buffer was full",
 		"print less in the probe, or raise perf_rb_pages in the config block"},
@@ -43,8 +44,9 @@ var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help str
 	event.Damaged:     {"recording@ is damaged", "recordings@ are damaged", " ", "what comes after cannot be read", ""},
 }
 
-// receiptDiagnostic returns a receipt as one warning: a note for each item, and
-// after them what to do, each advice once. It is nil for a complete run.
+// receiptDiagnostic returns a receipt as one warning, with a note for each item
+// and after these the advice, each piece of advice once. It is nil for a
+// complete run.
 func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
 	if len(r.Items) == 0 {
 		return nil
@@ -54,7 +56,7 @@ func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
 		it := &r.Items[i]
 		d.WithNote("%s", itemText(it))
 		if r.ReadsShown && it.Kind == event.FailedReads || it.Detail != "" && it.Kind != event.NotAttached {
-			continue // the help is to show them, or about the usual reason
+			continue // the advice does not apply: the reads were shown, or the reason is another one
 		}
 		if help := receiptKinds[it.Kind].help; help != "" && !slices.Contains(d.Helps, help) {
 			d.WithHelp("%s", help)
@@ -63,7 +65,7 @@ func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
 	return d
 }
 
-// itemText returns one item in words: place, number, what, where and why.
+// itemText returns the text of an item: place, number, what, where and why.
 func itemText(it *event.ReceiptItem) string {
 	words, known := receiptKinds[it.Kind]
 	if !known {

@@ -16,8 +16,9 @@ import (
 	"probe/runtime/trust"
 )
 
-// Load reads a whole file, compressed or not. The error is about a file that
-// cannot be opened or wraps ErrFormat; damage further on is in the recording.
+// Load reads a whole file, compressed or not. The error is that of opening the
+// file, or wraps ErrFormat. Damage after the header is no error:
+// Recording.Damage reports it.
 func Load(path string) (*Recording, error) {
 	f, err := trust.Open(path)
 	if err != nil {
@@ -80,8 +81,8 @@ func read(from io.Reader, limit int) (*Recording, error) {
 	return p.rec, nil
 }
 
-// readLine returns the next line without its end. The last one may have none,
-// which is told by io.EOF. The first line may be as long as an event.
+// readLine returns the next line without its end. The last line may have no
+// end; the error is then io.EOF. The first line may be as long as an event.
 func readLine(buf *bufio.Reader, long *[]byte, first bool) ([]byte, error) {
 	line, err := buf.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
@@ -105,22 +106,22 @@ func readLine(buf *bufio.Reader, long *[]byte, first bool) ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\n")), err
 }
 
-// parser takes lines.
+// parser builds a Recording from lines.
 type parser struct {
 	rec *Recording
 	// used is the memory that the recording takes, as it is counted, and limit the
 	// most that it may.
 	used, limit int
 
-	open *graph.Tree // a tree that goes on in the next line
+	open *graph.Tree // a tree that continues in the next line
 	id   int         // of open
 	line line
 	ids  map[int32]int32 // functions of the file by their numbers
-	// trees are those of the file by their numbers.
+	// trees maps the numbers of trees in the file to their indices.
 	trees map[int]int
 }
 
-// line is any line. One of the keys is set.
+// line is a line of the file. Exactly one of the keys is set.
 type line struct {
 	Header *Header   `json:"probe_graph"`
 	Func   *funcLine `json:"func"`
@@ -130,9 +131,9 @@ type line struct {
 	End    *End      `json:"end"`
 }
 
-// take handles one line.
+// take parses one line.
 func (p *parser) take(text []byte, n int) error {
-	// The lists of the last line are used again.
+	// Reuse the memory of the last line's lists.
 	l := line{Tree: p.line.Tree, More: p.line.More}
 	for _, t := range []*treeLine{l.Tree, l.More} {
 		if t != nil {
@@ -143,7 +144,7 @@ func (p *parser) take(text []byte, n int) error {
 		l = quick
 	} else {
 		for _, t := range []*treeLine{l.Tree, l.More} {
-			if t != nil { // what the attempt has left
+			if t != nil { // discard what the failed attempt has left
 				*t = treeLine{ID: -1}
 			}
 		}
@@ -228,7 +229,8 @@ func (p *parser) function(l *funcLine) error {
 	for _, q := range l.Params {
 		f.Params = append(f.Params, graph.Param{Name: q.Name, Type: graph.ResultNamed(q.Type), Notation: q.Notation.notation()})
 	}
-	// Static functions of one name at several addresses stay apart.
+	// Static functions with one name at several addresses remain separate
+	// functions.
 	p.ids[l.ID] = int32(len(p.rec.Funcs.List))
 	p.rec.Funcs.List = append(p.rec.Funcs.List, f)
 	return nil
@@ -250,7 +252,7 @@ func (p *parser) calls(l *treeLine) error {
 		return err
 	}
 	if need := first + len(l.Calls.ends); need > cap(t.Calls) {
-		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // append would copy a large tree some ten times
+		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // doubling: doubling: append would copy a large tree some ten times
 	}
 	for i := range l.Calls.ends {
 		if err := p.call(t, l.Calls.row(i), start); err != nil {
@@ -278,7 +280,7 @@ func (p *parser) calls(l *treeLine) error {
 	return nil
 }
 
-// call adds one call. Parents follow from the depths, since calls are in the
+// call adds one call. Its parent follows from its depth, since calls are in the
 // order of their entry.
 func (p *parser) call(t *graph.Tree, row []int64, start int64) error {
 	if len(row) <= callFlags || len(row) > callRet+1 {
@@ -328,7 +330,8 @@ func (p *parser) finish() {
 	if len(t.Calls) == 0 {
 		return
 	}
-	// From the back, each call's end is known when its parent needs it.
+	// Go backwards: the end of each call is then known when its parent needs
+	// it.
 	for i := len(t.Calls) - 1; i >= 0; i-- {
 		c := &t.Calls[i]
 		c.End = max(c.End, int32(i)+1)
@@ -341,8 +344,8 @@ func (p *parser) finish() {
 	p.rec.Trees = append(p.rec.Trees, t)
 }
 
-// stop ends the reading at a line. A tree that was begun is kept, with a gap
-// in the place of the rest.
+// stop ends the reading at a line. An incomplete tree is kept, with a gap in
+// place of the rest.
 func (p *parser) stop(n int, err error) {
 	if t := p.open; t != nil && len(t.Calls) > 0 {
 		t.Lost++

@@ -9,8 +9,8 @@ import (
 	"probe/runtime/graph"
 )
 
-// What shows values the way the recorder saw them. All of it is optional, and
-// readers that do not know it show numbers and addresses instead.
+// The lines in this file let a reader show values as the recorder did. All of
+// them are optional; without them a reader shows numbers and addresses.
 
 // notationLine says what a number stands for.
 type notationLine struct {
@@ -23,7 +23,7 @@ type enumeratorLine struct {
 	Value int64  `json:"value"`
 }
 
-// textLine is what an argument points to.
+// textLine is the text that an argument points to.
 type textLine struct {
 	Call int    `json:"call"` // index in the line
 	Arg  int    `json:"arg"`
@@ -68,7 +68,7 @@ func (l *notationLine) notation() *graph.Notation {
 // and the texts of the arguments of some of its calls.
 func appendValues(b []byte, funcs *graph.Funcs, t *graph.Tree, from, to int) []byte {
 	add := func(key string, v any) {
-		text, _ := json.Marshal(v) // maps and structs of strings and numbers cannot fail
+		text, _ := json.Marshal(v) // encoding encoding maps and structs of strings and numbers cannot fail
 		b = append(append(append(append(b, `,"`...), key...), `":`...), text...)
 	}
 	if from == 0 {
@@ -98,7 +98,7 @@ func appendValues(b []byte, funcs *graph.Funcs, t *graph.Tree, from, to int) []b
 	return b
 }
 
-// values takes what appendValues has written. first is the index of the line's
+// values parses what appendValues has written. first is the index of the line's
 // first call.
 func (p *parser) values(l *treeLine, first int) error {
 	t := p.open
