@@ -4,8 +4,8 @@ package diag
 var machineCodes = []Entry{
 	{
 		Code: "no-permission", Phase: PhaseMachine,
-		Cause: "the kernel does not allow this process to load or attach programs",
-		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host, and no lockdown",
+		Cause: "the kernel does not allow this process to load or attach programs, or its lockdown forbids what the script does",
+		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host; under a lockdown, read no kernel memory by address",
 	},
 	{
 		Code: "ftrace-busy", Phase: PhaseMachine,

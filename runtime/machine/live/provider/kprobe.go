@@ -1,13 +1,16 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/dynevent"
+	"probe/runtime/machine/live/feature"
 )
 
 // kprobe is the entry of a kernel function, or an instruction inside it.
@@ -87,6 +90,20 @@ func (r *request) functionPart() (p place, at int, ok bool) {
 	return p, at, true
 }
 
+// cannotUse reports a mechanism that is of no use here, with what to do about the cause:
+// otherwise stands for a kernel that has it not.
+func (r *request) cannotUse(what string, err error, otherwise string) {
+	d := r.errorf("no-mechanism", -1, "%s cannot be used: %v", what, err)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		d.WithHelp("run as root")
+	case errors.Is(err, feature.ErrLockdown):
+		d.WithRow("CLI-28").WithHelp("fentry:, fexit: and rawtracepoint: probes work under the lockdown")
+	default:
+		d.WithHelp("%s", otherwise)
+	}
+}
+
 func expandKprobe(r *request) []*hir.Site {
 	ret := r.p.Returns
 	p, at, ok := r.functionPart()
@@ -98,7 +115,7 @@ func expandKprobe(r *request) []*hir.Site {
 		return nil
 	}
 	if err := r.set.kprobes(); err != nil {
-		r.errorf("no-mechanism", -1, "kprobes cannot be used: %v", err).WithHelp("run `probe doctor` to see what this kernel offers")
+		r.cannotUse("kprobes", err, "run `probe doctor` to see what this kernel offers")
 		return nil
 	}
 	if p.active > 0 && (p.address != 0 || isPattern(p.name) || isPattern(p.module)) {
