@@ -4,8 +4,8 @@ package diag
 var machineCodes = []Entry{
 	{
 		Code: "no-permission", Phase: PhaseMachine,
-		Cause: "the kernel does not allow this process to load or attach programs",
-		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host, and no lockdown",
+		Cause: "the kernel does not allow this process to load or attach programs, or its lockdown forbids what the script does",
+		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host; under a lockdown, read no kernel memory by address",
 	},
 	{
 		Code: "ftrace-busy", Phase: PhaseMachine,
@@ -51,6 +51,11 @@ var machineCodes = []Entry{
 		Code: "attach-failed", Phase: PhaseMachine,
 		Cause: "a program was loaded, but could not be attached to its probe",
 		Cure:  "the notes say why; to run without it, set missing_probes in the config block",
+	},
+	{
+		Code: "switched-off", Phase: PhaseMachine,
+		Cause: "a probe was attached, but will not run: the machine's administrator has switched off kprobes or ftrace",
+		Cure:  "write 1 into the file that the note names",
 	},
 	{
 		Code: "too-many-probes", Phase: PhaseMachine,
