@@ -203,6 +203,7 @@ func (r *reduction) extreme(v, set ir.Value) {
 	f.b.UseSealed(next)
 }
 
+// result returns the merged value. An average without values is 0.
 func (r *reduction) result() ir.Value {
 	f := r.f
 	acc := f.b.Get(r.acc)
