@@ -24,7 +24,7 @@ type Clause struct {
 	obj  *object.Object
 	maps map[string]*ebpf.Map
 
-	progs   []*bpf.Prog // by index in obj.Programs; nil for programs run from user space; nil for programs run from user space
+	progs   []*bpf.Prog // by index in obj.Programs; nil for programs run from user space
 	links   []attached
 	failed  []provider.Failure
 	count   int // places, as "Attached N probes" counts them
