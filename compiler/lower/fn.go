@@ -223,7 +223,12 @@ func (f *fn) Addr(p builtin.Place) ir.Value {
 // destination of a failed read with one memset (bpf_probe_read_kernel_common in
 // kernel/trace/bpf_trace.c).
 func (f *fn) Zero(p builtin.Place, size int) {
-	if size > 128 {
+	switch {
+	case size > 128 && f.Target().NoKernelReads:
+		// No address of a process is as high, so nothing is looked at.
+		f.b.Call(ir.HelperReadUser, f.Addr(p), f.konst(int64(size)), f.konst(-1))
+		return
+	case size > 128:
 		f.b.Call(ir.HelperReadKernel, f.Addr(p), f.konst(int64(size)), f.konst(0))
 		return
 	}

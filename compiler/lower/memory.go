@@ -97,6 +97,10 @@ func (f *fn) store(p builtin.Place, t *types.Type, v ir.Value) {
 	f.b.Store(p.Base, p.Off, max(t.Size, 1), v)
 }
 
+// maxUnrolledCopy is how many bytes are copied by loads and stores where no helper may:
+// 1024 instructions.
+const maxUnrolledCopy = 4096
+
 // Copy moves size bytes from a place of any space to local memory.
 func (f *fn) Copy(dst, src builtin.Place, size int, at source.Span) {
 	if size == 0 {
@@ -108,7 +112,9 @@ func (f *fn) Copy(dst, src builtin.Place, size int, at source.Span) {
 	words := size / 8
 	aligned := src.Off%8 == 0 && dst.Off%8 == 0
 	switch {
-	case src.Space == types.Local && size <= 128, (src.Ctx || src.Direct) && aligned && words <= 8 && size%8 == 0:
+	case src.Space == types.Local && size <= 128,
+		src.Space == types.Local && size <= maxUnrolledCopy && f.Target().NoKernelReads,
+		(src.Ctx || src.Direct) && aligned && words <= 8 && size%8 == 0:
 		for off := 0; off < size; {
 			w := 8
 			for w > size-off || (src.Off+off)%w != 0 || (dst.Off+off)%w != 0 {

@@ -10,11 +10,13 @@ package provider
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
+	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/symbol"
 	"probe/stdlib/fgraph"
@@ -132,6 +134,10 @@ type Set struct {
 	k     *kernel.Kernel
 	opts  Options
 	funcs *functions
+	// silent is set when this kernel was found not to say how often it left out
+	// a run of a kprobe that has no event of its own.
+	silent *atomic.Bool
+	events *dynevent.Definer
 
 	// The fields below belong to one script.
 	deep []fgraph.Deep
@@ -140,7 +146,7 @@ type Set struct {
 
 // New returns a Set. It reads nothing yet.
 func New(k *kernel.Kernel, opts Options) *Set {
-	s := &Set{k: k, funcs: &functions{}}
+	s := &Set{k: k, funcs: &functions{}, silent: &atomic.Bool{}, events: &dynevent.Definer{}}
 	if opts.Elsewhere {
 		opts.Symbols, opts.Loaded = s.listSymbols, s.hasModule
 	}
@@ -179,7 +185,7 @@ func (s *Set) hasModule(module string) bool {
 // shares the lists of functions. deep lists the structs whose members graphs
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, deep: deep}
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep}
 }
 
 // Kinds implements hir.Probes.
