@@ -135,7 +135,8 @@ func (s *Set) Locked() bool {
 	return errors.Is(s.helper(rawTracepointProg, ProbeReadKernelFn), errNoHelper)
 }
 
-// lockdownMode takes the marked word of "none [integrity] confidentiality".
+// lockdownMode returns the word in brackets of a file such as "none [integrity]
+// confidentiality".
 func lockdownMode(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -93,8 +93,8 @@ func (s *Set) rawExists(event string) bool {
 	return ok
 }
 
-// matchingEvents lists category and event of all that match, sorted, and counts
-// the categories that have an event of the name.
+// matchingEvents returns category and event of all matches, sorted, and the
+// number of categories that have an event with the name.
 func matchingEvents(t *tracefs.FS, category, event string) (out [][2]string, count map[string]int, err error) {
 	count = map[string]int{}
 	err = t.Events(func(c, e string) bool {
