@@ -28,7 +28,7 @@ var control = []*builtin.Func{
 		env.ZeroMap(r.Call.Map)
 		return nil
 	}}},
-	later("assert", "F-ASSERT"), later("filter", "X-FN"), later("override", "F-OVERRIDE"), later("signal", "F-SIGNAL"), later("signal_thread", "F-SIGNAL"),
+	later("filter", "X-FN"), later("signal", "F-SIGNAL"), later("signal_thread", "F-SIGNAL"),
 }
 
 func lenSig() *types.Signature {

@@ -14,7 +14,7 @@ import (
 
 // rows is every record by its subject.
 var rows = [][]*builtin.Func{
-	aggregations, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
+	act, aggregations, bytes_, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
 }
 
 // records is every row by name, those that stand for missing functions too.
