@@ -40,6 +40,7 @@ test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
 	$(GOTEST) -timeout $(TIMEOUT) $(PACKAGES)
 
 test-all: export PROBE_KERNELS ?= 5.10 6.1 6.12 7.2
+test-all: export PROBE_SCRIPTS ?= 3000
 test-all: check guests ## as test with all kernels and the race detector, then a short fuzzing
 	$(GOTEST) -race -timeout $(TIMEOUT) $(PACKAGES)
 	@$(MAKE) --no-print-directory fuzz

@@ -56,7 +56,7 @@ func checkNeeds(t *testing.T, script string) {
 	}
 }
 
-// used are the helpers, kernel functions and loop tests of a function.
+// used returns the helpers, kernel functions and loop tests of a function.
 func used(f *ir.Func) target.Set {
 	out := target.Set{}
 	for b := range f.Blocks {
@@ -117,7 +117,7 @@ func TestNeedsOfRecords(t *testing.T) {
 	}
 }
 
-// head is a probe that a record may stand in.
+// head returns a probe that a record may stand in.
 func head(fn *builtin.Func) string {
 	switch {
 	case fn.Sig.Name == "graph":

@@ -37,7 +37,8 @@ var aggregations = []*builtin.Func{
 
 type updateFunc func(l builtin.Lowerer, base ir.Value, off int, t *types.Type, args []ir.Value, atomic bool)
 
-// agg is an aggregation over one number whose result has the number's sign.
+// agg returns an aggregation over one number whose result has the number's
+// sign.
 func agg(name, row, usage, doc string, k types.Kind, size int, up updateFunc) *builtin.Func {
 	infer := func(c *types.Call) (*types.Type, *types.Problem) {
 		t := c.Args[0].Type
@@ -159,8 +160,8 @@ func log2(l builtin.Lowerer, n ir.Value) ir.Value {
 	return b.Bin(ir.OpAdd, b.Get(r), b.Load(at, 0, 1))
 }
 
-// histBucket is the bucket of n: 0 below zero, n+1 below 2^k, otherwise by the
-// leading one and the k bits after it (M-HIST).
+// histBucket returns the bucket of n: 0 below zero, n+1 below 2^k, otherwise by
+// the leading one and the k bits after it (M-HIST).
 func histBucket(l builtin.Lowerer, t *types.Type, args []ir.Value) ir.Value {
 	b, n, k := l.B(), args[0], int64(t.Bits)
 	return l.IfElse(ir.SLT, n, b.Const(1<<k), func() ir.Value {

@@ -1,10 +1,17 @@
 package stdlib
 
 import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
 	"probe/compiler/builtin"
+	"probe/compiler/ir"
 	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/lang/value"
 )
 
 // control: maps as a whole and the run itself.
@@ -24,11 +31,13 @@ var control = []*builtin.Func{
 		return scalar(c, l.HasKey(c.Args[0].(*hir.MapArg).Map, c.Args[1]))
 	}},
 	{Sig: shapes(lenSig(), "@", "e"), Prefers: []target.Feature{target.ForEachMapElem}, Lower: lowerLen},
+	{Sig: signalSig("signal", "Sends a signal to the current process."), Lower: lowerSignal(ir.HelperSendSignal)},
+	{Sig: signalSig("signal_thread", "Sends a signal to the current thread."), Lower: lowerSignal(ir.HelperSendSignalTID)},
 	{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.ZeroMap(r.Call.Map)
 		return nil
 	}}},
-	later("filter", "X-FN"), later("signal", "F-SIGNAL"), later("signal_thread", "F-SIGNAL"),
+	later("filter", "X-FN"),
 }
 
 func lenSig() *types.Signature {
@@ -45,6 +54,51 @@ func lenSig() *types.Signature {
 		return types.Int64, nil
 	}
 	return s
+}
+
+// signalSig takes a number, or a name with or without SIG.
+func signalSig(name, doc string) *types.Signature {
+	s := unsafe(effects(types.Acts, call(name, "F-SIGNAL", name+"(n) or "+name+`("NAME")`, types.VoidType, doc+" n is a number, or a name such as \"SIGTERM\" or \"term\".", param("signal", types.AnyParam))))
+	s.Probes = []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "usdt", "tracepoint", "profile", "fentry", "fexit", "rawtracepoint", "call", "ret"}
+	s.Infer = func(c *types.Call) (*types.Type, *types.Problem) {
+		switch a := c.Args[0]; {
+		case a.Type == nil:
+			return nil, nil
+		case a.Const != nil && a.Type.Kind == types.String:
+			if signalNumber(a.Const.Str) == 0 {
+				return nil, problem("bad-argument", 0, "`"+a.Const.Str+"` is no signal")
+			}
+		case !a.Type.IsInt():
+			return nil, problem("bad-argument", 0, name+"() takes a number or the name of a signal (`"+a.Type.String()+"` provided)")
+		case a.Const != nil && (a.Const.Int < 1 || a.Const.Int > uint64(value.MaxSignal)):
+			return nil, problem("bad-argument", 0, fmt.Sprintf("signals have the numbers 1 to %d", value.MaxSignal))
+		}
+		return types.VoidType, nil
+	}
+	return s
+}
+
+// signalNumber is the number of a signal by its name, 0 if there is none.
+func signalNumber(name string) int64 {
+	name = strings.ToUpper(name)
+	if n := unix.SignalNum(name); n != 0 {
+		return int64(n)
+	}
+	return int64(unix.SignalNum("SIG" + name))
+}
+
+// lowerSignal sends by a helper, which refuses numbers that are no signal.
+func lowerSignal(h ir.Helper) func(builtin.Lowerer, *hir.Call) builtin.Operand {
+	return func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		var n ir.Value
+		if name, ok := c.Args[0].(*hir.Bytes); ok {
+			n = l.B().Const(signalNumber(strings.TrimRight(name.V, "\x00")))
+		} else {
+			n = l.Scalar(c.Args[0])
+		}
+		l.FailIf(ir.NE, l.B().Ext(l.B().Call(h, n), 4, true), l.B().Const(0), builtin.ErrHelper, c.At, h)
+		return builtin.Operand{T: types.VoidType}
+	}
 }
 
 func async(name, row, usage, doc string, params ...types.Param) *types.Signature {

@@ -42,7 +42,7 @@ var deep = []fgraph.Deep{
 	}},
 }
 
-// Deep is the table of structs that graphs with args=deep look into.
+// Deep returns the table of structs that graphs with args=deep look into.
 func Deep() []fgraph.Deep { return deep }
 
 // tables are the routing tables that have names (enum rt_class_t).
@@ -80,7 +80,7 @@ func socket(m fgraph.Members) string {
 
 var families = map[uint64]string{1: "unix", 16: "netlink", 17: "packet", 40: "vsock", 44: "xdp"}
 
-// address is an address of 4 or 16 bytes in network order.
+// address returns an address of 4 or 16 bytes in network order.
 func address(b []byte) string {
 	a, ok := netip.AddrFromSlice(b)
 	if !ok {
@@ -89,7 +89,7 @@ func address(b []byte) string {
 	return a.String()
 }
 
-// port is a number of 16 bits in network order.
+// port returns a number of 16 bits in network order.
 func port(b []byte) uint64 {
 	if len(b) != 2 {
 		return 0
@@ -97,7 +97,7 @@ func port(b []byte) uint64 {
 	return uint64(b[0])<<8 | uint64(b[1])
 }
 
-// endpoint is an address with a port, which 0 leaves out.
+// endpoint returns an address with a port, which 0 leaves out.
 func endpoint(addr []byte, port uint64) string {
 	a, ok := netip.AddrFromSlice(addr)
 	switch {
@@ -109,7 +109,7 @@ func endpoint(addr []byte, port uint64) string {
 	return netip.AddrPortFrom(a, uint16(port)).String()
 }
 
-// text is a string that ends at a zero byte or with the member.
+// text returns a string that ends at a zero byte or with the member.
 func text(b []byte) string {
 	b, _, _ = bytes.Cut(b, []byte{0})
 	quoted := strconv.QuoteToGraphic(string(b)) // names may hold anything

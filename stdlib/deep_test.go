@@ -8,7 +8,7 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// le are the bytes of a number, net those of an address.
+// le returns the bytes of a number, net those of an address.
 func le(n uint64, size int) []byte {
 	return binary.LittleEndian.AppendUint64(nil, n)[:size]
 }

@@ -82,8 +82,8 @@ func bufType(c *types.Call) (*types.Type, *types.Problem) {
 	return nil, problem("bad-argument", 0, "buf() needs a length unless its data is an array")
 }
 
-// source is where the bytes of an argument lie: the object itself, or what a
-// pointer or integer address points to.
+// source returns where the bytes of an argument lie: the object itself, or what
+// a pointer or integer address points to.
 func source(l builtin.Lowerer, x hir.Expr) (place *builtin.Place, addr ir.Value, space types.Space) {
 	t := x.Type()
 	if !t.IsScalar() {
@@ -93,7 +93,7 @@ func source(l builtin.Lowerer, x hir.Expr) (place *builtin.Place, addr ir.Value,
 	return nil, l.Scalar(x), addressSpace(l, t)
 }
 
-// addressSpace is where an address of type t points: pointers and integers
+// addressSpace returns where an address of type t points: pointers and integers
 // carry it, else it is that of the probe.
 func addressSpace(l builtin.Lowerer, t *types.Type) types.Space {
 	if t.Space != types.SpaceNone {
@@ -102,7 +102,8 @@ func addressSpace(l builtin.Lowerer, t *types.Type) types.Space {
 	return l.Site().Space
 }
 
-// capped is a run-time length limited to n: what the verifier needs to see.
+// capped returns a run-time length limited to n: what the verifier needs to
+// see.
 func capped(l builtin.Lowerer, v ir.Value, n int) ir.Value {
 	limit := l.B().Const(int64(n))
 	return l.Select(ir.ULT, v, limit, v, limit)

@@ -82,7 +82,7 @@ func message(severity string) func(builtin.Env, *builtin.Record) error {
 // cat prints up to max_cat_bytes of a file.
 func cat(env builtin.Env, r *builtin.Record) error {
 	name := string(env.Format(r.Format, r.Args))
-	f, err := os.Open(name)
+	f, err := env.Open(name)
 	if err != nil {
 		var pe *os.PathError
 		if errors.As(err, &pe) {

@@ -170,7 +170,7 @@ func lowerCurtask(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	return scalar(c, l.B().Call(ir.HelperCurrentTask))
 }
 
-// taskSig is a value of the current task, or of a task given as argument.
+// taskSig returns a value of the current task, or of a task given as argument.
 func taskSig(name, row string, t *types.Type, doc string) *types.Signature {
 	s := bare(name, row, t, doc)
 	s.Usage = name + "([task])"
@@ -203,7 +203,7 @@ func taskField(path ...string) func(builtin.Lowerer, *hir.Call) builtin.Operand 
 	}
 }
 
-// filter is what the command line filters by.
+// filter returns what the command line filters by.
 func filter(e types.Env) (int, string) {
 	if f, ok := e.(types.Filtered); ok {
 		return f.Filter()

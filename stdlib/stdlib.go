@@ -41,11 +41,11 @@ var table = sync.OnceValue(func() map[string]*builtin.Func {
 	return m
 })
 
-// Table is every builtin by name. It is shared and must not be changed.
+// Table returns every builtin by name. It is shared and must not be changed.
 func Table() map[string]*builtin.Func { return table() }
 
-// Signatures is what the checker needs of the table, with the names that the
-// language has and this build refuses (types.Signature.Missing).
+// Signatures returns what the checker needs of the table, with the names that
+// the language has and this build refuses (types.Signature.Missing).
 func Signatures() map[string]*types.Signature {
 	m := make(map[string]*types.Signature, len(table()))
 	for name, f := range records() {
@@ -54,8 +54,8 @@ func Signatures() map[string]*types.Signature {
 	return m
 }
 
-// later is a name of the language that is refused as not supported yet. Its
-// record takes its place.
+// later returns a name of the language that is refused as not supported yet.
+// Its record takes its place.
 func later(name, row string) *builtin.Func {
 	return &builtin.Func{Sig: &types.Signature{Name: name, Row: row, Format: -1, Missing: true}}
 }
@@ -78,12 +78,13 @@ func uses(u types.Uses, s *types.Signature) *types.Signature { s.Uses = u; retur
 // reserved keeps macros from redefining a name.
 func reserved(s *types.Signature) *types.Signature { s.Reserved = true; return s }
 
-// bare is a builtin value: a name that may also be called without arguments.
+// bare returns a builtin value: a name that may also be called without
+// arguments.
 func bare(name, row string, t *types.Type, doc string) *types.Signature {
 	return &types.Signature{Name: name, Row: row, Usage: name, Doc: doc, Bare: true, Result: t, Format: -1}
 }
 
-// call is a function with a result that does not depend on the call.
+// call returns a function with a result that does not depend on the call.
 func call(name, row, usage string, t *types.Type, doc string, params ...types.Param) *types.Signature {
 	return &types.Signature{Name: name, Row: row, Usage: usage, Doc: doc, Result: t, Params: params, Format: -1}
 }
@@ -97,7 +98,7 @@ func intParam(name string) types.Param {
 	return types.Param{Name: name, Kind: types.IntParam}
 }
 
-// problem is a complaint about one argument.
+// problem returns a complaint about one argument.
 func problem(code string, arg int, msg string) *types.Problem {
 	return &types.Problem{Code: code, Arg: arg, Message: msg}
 }

@@ -63,8 +63,8 @@ func lookupText(name string, n int, unknown string, text func(int64) string, fol
 	}
 }
 
-// stringAt is the bytes of a string argument and its capacity. Pointers are
-// read first.
+// stringAt returns the bytes of a string argument and its capacity. Pointers
+// are read first.
 func stringAt(l builtin.Lowerer, x hir.Expr) (builtin.Place, int) {
 	t := x.Type()
 	if !t.IsScalar() {
@@ -146,9 +146,9 @@ func lowerStrncmp(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	return scalar(c, b.Get(r))
 }
 
-// find is the index of the needle in the haystack, -1 if it is not there. A
-// literal needle is compared without an inner loop. The haystack ends
-// at its NUL: what lies behind it is left over from other strings.
+// find returns the index of the needle in the haystack, -1 if it is not there.
+// A literal needle is compared without an inner loop. The haystack ends at its
+// NUL: what lies behind it is left over from other strings.
 func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 	b := l.B()
 	hay, n := stringAt(l, c.Args[0])

@@ -82,7 +82,7 @@ var symbols = []*builtin.Func{
 	later("kfunc_allowed", "F-KFUNC"), later("percpu_kaddr", "F-PERCPUKADDR"), later("uaddr", "F-UADDR"),
 }
 
-// signed64 is a number or pointer with its own sign in 64 bits.
+// signed64 returns a number or pointer with its own sign in 64 bits.
 func signed64(l builtin.Lowerer, x hir.Expr) ir.Value {
 	v := l.Scalar(x)
 	// An errno that came back as an unsigned 32-bit number is meant as signed.
@@ -128,9 +128,9 @@ func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	return scalar(c, ip)
 }
 
-// enumnameType is an enum of its own, with the names as they are to be shown.
-// Its name tells it from the kernel's type and from other prefixes: types of
-// one name count as the same.
+// enumnameType returns an enum of its own, with the names as they are to be
+// shown. Its name tells it from the kernel's type and from other prefixes:
+// types of one name count as the same.
 func enumnameType(c *types.Call) (*types.Type, *types.Problem) {
 	if c.Args[1].Const == nil {
 		return nil, nil

@@ -15,8 +15,8 @@ const maxIntervals = 1_000_000
 // empty one keeps the last.
 var reductions = map[string]bool{"": true, "avg": true, "max": true, "min": true, "sum": true}
 
-// tseries is a ring of intervals of the TAI clock: interval number n lies in
-// bucket n mod count, whose cell (A-LY-08) says which number it holds.
+// tseries returns a ring of intervals of the TAI clock: interval number n lies
+// in bucket n mod count, whose cell (A-LY-08) says which number it holds.
 func tseries() *builtin.Func {
 	sig := aggSig("tseries", "M-TSERIES", `tseries(n, interval, count, ["avg" | "max" | "min" | "sum"])`,
 		"Values of n over time: the last one of each interval, or their average, maximum, minimum or sum, for the newest count intervals.", tseriesType,
@@ -58,9 +58,10 @@ func tseriesType(c *types.Call) (*types.Type, *types.Problem) {
 	return &types.Type{Kind: types.TSeries, Size: 24, Signed: c.Args[0].Type.Signed, Interval: interval, Buckets: int(count), Reduce: reduce}, nil
 }
 
-// tseriesSlot is the bucket of the present interval. The first value of an
-// interval replaces what the cell held of an older one. Two tasks that interleave
-// on one CPU just when an interval begins may lose one of their values.
+// tseriesSlot returns the bucket of the present interval. The first value of an
+// interval replaces what the cell held of an older one. Two tasks that
+// interleave on one CPU just when an interval begins may lose one of their
+// values.
 func tseriesSlot(l builtin.Lowerer, t *types.Type, args []ir.Value) (ir.Value, func(base ir.Value, off int, atomic bool)) {
 	const value, meta, epoch = 0, 8, 16 // offsets in the cell
 	b, n := l.B(), args[0]
@@ -103,7 +104,7 @@ func tseriesSlot(l builtin.Lowerer, t *types.Type, args []ir.Value) (ir.Value, f
 	}
 }
 
-// seriesOrder is how a value compares with those that it replaces.
+// seriesOrder returns how a value compares with those that it replaces.
 func seriesOrder(t *types.Type) ir.Cmp {
 	switch {
 	case t.Reduce == "min" && t.Signed:

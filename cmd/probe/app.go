@@ -9,6 +9,11 @@ type command struct {
 	// ownOutput is set for commands that report themselves when their output
 	// cannot be written.
 	ownOutput bool
+	// elsewhere is set for commands that run nothing, so that they can answer for
+	// a kernel that files describe.
+	elsewhere bool
+	// jsonMessages is set for commands whose -f json is the form of messages.
+	jsonMessages bool
 	// wrong is the exit code of a wrong command line; 0 is exitUsage.
 	wrong int
 }
@@ -25,7 +30,7 @@ func init() {
 	}
 }
 
-// lookup is the command of a name, nil if there is none.
+// lookup returns the command of a name, nil if there is none.
 func lookup(name string) *command {
 	for _, c := range commands {
 		if c.Name == name {

@@ -13,15 +13,16 @@ var checkCommand = &command{
 		Name: "check", Usage: []string{"[options] SCRIPT [params]", "[options] -e 'PROGRAM' [params]"},
 		Summary: "check a script without running it; needs no privileges", Max: -1, Script: true, Complete: completeScripts,
 		About: "Reads a script, checks its names and types for this kernel, and prints every error and warning. Nothing is loaded. " +
-			"With --btf and --traceable-functions it answers for another kernel.",
+			"With --kernel, --btf and --traceable-functions it answers for another kernel.",
 		Examples: []cli.Example{
 			{Command: "probe check script.pr"},
 			{Command: "probe check -f json script.pr", About: "Prints the messages as JSON, for editors."},
+			{Command: "probe check --kernel 5.10 script.pr", About: "Checks for what Linux 5.10 can do, with the types of this kernel."},
 			{Command: "probe check --btf vmlinux.btf --traceable-functions functions.txt script.pr", About: "Checks for the kernel that the two files describe."},
 		},
 		SeeAlso: []string{"run", "explain", "fmt", "dump"},
 	},
-	run: runCheck,
+	run: runCheck, elsewhere: true, jsonMessages: true,
 }
 
 func runCheck(o *options, std stdio) int {
@@ -29,8 +30,17 @@ func runCheck(o *options, std stdio) int {
 		fail(std, usageError(o.command, fmt.Errorf("invalid output format %q: text or json", o.format)))
 		return exitUsage
 	}
-	if checked, code := frontEnd(o, std); checked == nil {
+	checked, code := frontEnd(o, std)
+	if checked == nil {
 		return code
+	}
+	if o.kernel == "" {
+		return exitOK
+	}
+	// What the kernel's features do not allow is seen when programs are made.
+	if compiled, list := engine.Compile(checked, o.compileOptions()); compiled == nil {
+		o.show(std, list)
+		return status(list)
 	}
 	return exitOK
 }

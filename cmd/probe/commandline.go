@@ -31,8 +31,8 @@ func mark(d *diag.Diagnostic, words []string, at int, label string) {
 	d.Label = label
 }
 
-// quoted is a word as one would type it into a shell, on one line and not too
-// long.
+// quoted returns a word as one would type it into a shell, on one line and not
+// too long.
 func quoted(w string) string {
 	w = strings.Join(strings.Fields(" "+w+" "), " ")
 	if r := []rune(w); len(r) > maxWord {

@@ -88,7 +88,7 @@ func completeScriptOptions(script string) cli.Candidates {
 	return c
 }
 
-// question is the first line of the comment that a script which comes with
+// question returns the first line of the comment that a script which comes with
 // probe begins with, without the script's name.
 func question(name string) string {
 	text, _ := bundled(name)

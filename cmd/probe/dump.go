@@ -26,7 +26,7 @@ var dumpCommand = &command{
 		},
 		SeeAlso: []string{"check", "run"},
 	},
-	run: dumpStage,
+	run: dumpStage, elsewhere: true,
 }
 
 func dumpStage(o *options, std stdio) int {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"probe/cmd/front/cli"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/sink"
 )
 
@@ -25,7 +26,7 @@ const (
 	readers = "run record check dump" // read a script
 )
 
-// outputFormats says what the formats of the output are.
+// outputFormats reports what the formats of the output are.
 func outputFormats() string {
 	var list []string
 	for _, f := range sink.Formats() {
@@ -387,6 +388,16 @@ var flagTable = []flag{
 		Help:    "Reads the types of the kernel from a file with raw BTF instead of /sys/kernel/btf/vmlinux.",
 		Example: "probe check --btf vmlinux.btf script.pr",
 		Set:     func(o *options, v string) error { o.btfFile = v; return nil },
+	},
+	{
+		Name: "kernel", Arg: "VERSION", Group: kernelGroup, Commands: "check dump", Complete: cli.Words("5.10", "6.1", "6.12", "7.2"),
+		Help:    "Answers for a kernel that probe was tested with, as far as its features go: 5.10, 6.1, 6.12, 7.2. Its types come from --btf, else from this kernel.",
+		Example: "probe check --kernel 5.10 --btf vmlinux-5.10.btf script.pr",
+		Set: func(o *options, v string) error {
+			_, err := feature.Tested(v)
+			o.kernel = v
+			return err
+		},
 	},
 	{
 		Name: "traceable-functions", Arg: "FILE", Group: kernelGroup, Commands: readers + " ls", Complete: cli.Files(),

@@ -179,14 +179,14 @@ func writable(path string) error {
 	return nil
 }
 
-// say tells the progress on standard error.
+// say reports the progress on standard error.
 func (r *treeRun) say(format string, args ...any) {
 	if !r.o.quiet {
 		fmt.Fprintf(r.std.err, format+"\n", args...)
 	}
 }
 
-// started tells what is being recorded.
+// started reports what is being recorded.
 func (r *treeRun) started(src *ftrace.Source, opts ftrace.Options) {
 	if c := src.Recovered; c.PID != 0 {
 		r.say("put back the tracing settings that process %d had left", c.PID)
@@ -288,7 +288,7 @@ func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style
 	return err
 }
 
-// finish tells what was shown, and what makes that incomplete.
+// finish reports what was shown, and what makes that incomplete.
 func (r *treeRun) finish(lost, missed uint64) int {
 	where := ""
 	if r.o.out != "" {
@@ -330,7 +330,7 @@ func plural(n uint64, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// kernelRelease is what uname -r prints.
+// kernelRelease returns what uname -r prints.
 func kernelRelease() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
@@ -339,7 +339,7 @@ func kernelRelease() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// wallOffset is the distance of the wall clock from CLOCK_MONOTONIC.
+// wallOffset returns the distance of the wall clock from CLOCK_MONOTONIC.
 func wallOffset() time.Duration {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
@@ -348,8 +348,8 @@ func wallOffset() time.Duration {
 	return time.Duration(time.Now().UnixNano() - ts.Nano())
 }
 
-// bootOffset is how long the machine was suspended, which CLOCK_MONOTONIC leaves
-// out. Less than a tick is the time between the two readings.
+// bootOffset returns how long the machine was suspended, which CLOCK_MONOTONIC
+// leaves out. Less than a tick is the time between the two readings.
 func bootOffset() time.Duration {
 	var mono, boot unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {
@@ -372,11 +372,16 @@ func graphFailed(std stdio, err error) int {
 		many    *ftrace.TooManyError
 		missing *ftrace.MissingError
 		changed *ftrace.ChangedError
+
+		untrusted *ftrace.UntrustedError
 	)
 	switch {
 	case errors.As(err, &changed):
 		d.Code = "ftrace-busy"
 		d.WithHelp("the recording may lack calls: end the other tracing, and record again")
+	case errors.As(err, &untrusted):
+		d.WithHelp("if a recording was killed since the machine has started, tracing may still be on: `cat /sys/kernel/tracing/current_tracer`, and `ls /sys/kernel/tracing/instances` for folders named probe-…")
+		d.WithHelp("as root: `echo nop > /sys/kernel/tracing/current_tracer` and `rmdir /sys/kernel/tracing/instances/probe-*` put them back; so does a restart")
 	case errors.As(err, &busy):
 		d.Code = "ftrace-busy"
 		d.WithHelp("end that tracing first; probe does not touch another tracer's settings")

@@ -86,12 +86,12 @@ func returnsNothing(k *proto.Kernel, name string) bool {
 	return f.Result == graph.Void
 }
 
-// patterns are the names with wildcards.
+// patterns returns the names with wildcards.
 func patterns(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !graph.IsPattern(n) })
 }
 
-// find gives the functions that names and patterns mean. Above the bound it
+// find returns the functions that names and patterns mean. Above the bound it
 // asks on a terminal, and needs --force elsewhere. What a pattern matches and
 // cannot be traced is named.
 func find(o *options, std stdio, list *ftrace.Functions, names []string) ([]string, error) {
@@ -152,8 +152,9 @@ func untraceable(o *options, std stdio, list *ftrace.Functions, pattern string) 
 		pattern, plural(uint64(len(names)), "function"), strings.Join(shown, ", "), more)
 }
 
-// noFunction tells the symbols in code that are no functions of the kernel's
-// source: parts of functions, padding, jumps, what BPF has generated.
+// noFunction reports whether name is a symbol in code that is no function of
+// the kernel's source: parts of functions, padding, jumps, what BPF has
+// generated.
 func noFunction(name string) bool {
 	return strings.Contains(name, ".cold") || slices.ContainsFunc(
 		[]string{"__pfx_", "__cfi_", "__SCT__", "bpf_prog_", "bpf_trampoline_", "bpf_dispatcher_"},

@@ -99,7 +99,7 @@ func runLabCompare(o *options, std stdio, scenario lab.Scenario) int {
 	return diffStatus(list)
 }
 
-// diffStatus is the exit status of a comparison.
+// diffStatus returns the exit status of a comparison.
 func diffStatus(list []*diff.Comparison) int {
 	if slices.ContainsFunc(list, func(c *diff.Comparison) bool { return !c.Same() }) {
 		return diffDiffer
@@ -169,7 +169,7 @@ func recordCase(ctx context.Context, o *options, std stdio, scenario string, kas
 	return side, keepCase(o, &side, report, kase, what)
 }
 
-// caseFile is where a case's recording is kept; "" without -o.
+// caseFile returns where a case's recording is kept; "" without -o.
 func caseFile(o *options, scenario string, kase lab.Case) string {
 	if o.out == "" {
 		return ""

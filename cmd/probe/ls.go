@@ -23,7 +23,7 @@ var lsCommand = &command{
 		},
 		SeeAlso: []string{"help", "run"},
 	},
-	run: runLs,
+	run: runLs, elsewhere: true,
 }
 
 func runLs(o *options, std stdio) int {

@@ -28,6 +28,10 @@ type stdio struct {
 }
 
 func main() {
+	if d := setID(os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()); d != nil {
+		fail(stdio{os.Stdin, os.Stdout, os.Stderr}, d)
+		os.Exit(exitUsage)
+	}
 	engine.MaybeChild()
 	lab.MaybeChild()
 	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
@@ -65,7 +69,8 @@ func Main(args []string, std stdio) int {
 	return exitUsage
 }
 
-// written is the exit code of a command that only prints, by whether it could.
+// written returns the exit code of a command that only prints: err says whether
+// the output could be written.
 func written(std stdio, err error) int {
 	if err == nil {
 		return exitOK
@@ -158,7 +163,7 @@ func fail(std stdio, d *diag.Diagnostic) {
 	_ = diag.Render(std.err, list, diag.Options{Color: colored(std.err)})
 }
 
-// colored tells whether messages on a stream may use the colours of a
+// colored reports whether messages on a stream may use the colours of a
 // terminal (C-ENV-COLOR).
 func colored(w io.Writer) bool {
 	switch os.Getenv("BPFTRACE_COLOR") {

@@ -32,6 +32,7 @@ type options struct {
 	duration                      time.Duration
 	maxEvents                     uint64
 	noFeature, traceable, btfFile string
+	kernel                        string // a tested kernel to answer for; "" for this one
 
 	write         bool   // fmt -w
 	stage         string // dump --stage
@@ -105,7 +106,7 @@ func setStage(o *options, v string) error {
 	return nil
 }
 
-// setVerbose is a function of its own, since several rows share it.
+// setVerbose has a name because several rows share it.
 func setVerbose(o *options, _ string) error { o.verbose = true; return nil }
 
 // mechanisms are what --no-feature can name.

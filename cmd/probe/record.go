@@ -109,8 +109,8 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 	return r, nil
 }
 
-// graphRoots are the functions whose trees a script asks for, and what records
-// them when that is the same for all.
+// graphRoots returns the functions whose trees a script asks for, and what
+// records them when that is the same for all.
 func graphRoots(p *hir.Script) (funcs []string, from string) {
 	sources := map[fgraph.Source]string{fgraph.BPF: "bpf", fgraph.Ftrace: "ftrace"}
 	for _, pr := range p.Probes {
@@ -184,8 +184,8 @@ func (r *recorder) Take(e event.Event) {
 // Done is closed when an event could not be kept.
 func (r *recorder) Done() <-chan struct{} { return r.done }
 
-// Close does nothing: the end of a recording is written by finish, which has its
-// own message for a failure.
+// Close does nothing: the end of a recording is written by finish, which has
+// its own message for a failure.
 func (r *recorder) Close() error { return nil }
 
 // tree keeps a tree.
@@ -250,7 +250,7 @@ func (r *recorder) finish(std stdio, ran bool) bool {
 	return true
 }
 
-// recordError is the message for a file that cannot be made.
+// recordError returns the message for a file that cannot be made.
 func recordError(err error) *diag.Diagnostic {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()}
 	return d.WithHelp("-o needs the name of a file that can be written, in a folder that exists")

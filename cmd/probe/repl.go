@@ -44,8 +44,8 @@ func runRepl(o *options, std stdio) int {
 	return code
 }
 
-// onTerminal tells whether a person is at the other end, so that probe without
-// arguments starts the interactive session.
+// onTerminal reports whether a person is at the other end, so that probe
+// without arguments starts the interactive session.
 func onTerminal(std stdio) bool {
 	in, ok := std.in.(*os.File)
 	out, ok2 := std.out.(*os.File)

@@ -25,7 +25,7 @@ var runCommand = &command{
 		Summary: "run a script", Max: -1, Script: true, Complete: completeScripts,
 		About: "Compiles a script, loads it into the kernel, attaches it, and prints what it finds until it ends, Ctrl-C, or a limit given here. " +
 			"The maps are printed at the end, and the receipt that says what makes the result incomplete, if anything does.\n\n" +
-			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe. The words after it are its parameters $1, $2 and so on. " +
+			"SCRIPT is a file, `-` for standard input, or the name of a script that comes with probe, which wins over a file of that name (`./NAME` is the file). The words after it are its parameters $1, $2 and so on. " +
 			"`probe run SCRIPT --help` describes the script and its options.",
 		Examples: []cli.Example{
 			{Command: `probe run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'`, About: "Counts system calls by the name of the thread until Ctrl-C."},
@@ -54,7 +54,7 @@ func (o *options) conflicts() error {
 	return nil
 }
 
-// runScript is the whole of "probe run".
+// runScript runs "probe run" from the options to the exit status.
 func runScript(o *options, std stdio) int {
 	if o.replay != "" {
 		return runReplay(o, std)
@@ -161,7 +161,7 @@ type standardOutput struct{}
 func (standardOutput) Keep() error  { return nil }
 func (standardOutput) Close() error { return nil }
 
-// compileOptions are what the script of a command line is compiled with.
+// compileOptions returns what the script of a command line is compiled with.
 func (o *options) compileOptions() engine.CompileOptions {
 	return engine.CompileOptions{Lookups: o.keepWarnings > 0}
 }
@@ -191,9 +191,9 @@ func (o *options) finish(std stdio, res engine.Result, err error) int {
 	return exitRun
 }
 
-// rawOutput reports whether text output has the control characters of the traced
-// system: bpftrace prints them, so called by its name only a terminal, which would
-// obey them, is spared.
+// rawOutput reports whether text output has the control characters of the
+// traced system: bpftrace prints them, so called by its name only a terminal,
+// which would obey them, is spared.
 func (o *options) rawOutput(std stdio) bool {
 	f, ok := std.out.(*os.File)
 	return o.raw || o.compat && (o.out != "" || !ok || !isTerminal(f))
@@ -251,8 +251,8 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	return opts, out, exitOK
 }
 
-// tell makes a run say on standard error what comes up, what takes long, and with
-// -v what is done.
+// tell makes a run say on standard error what comes up, what takes long, and
+// with -v what is done.
 func (o *options) tell(std stdio, opts *engine.RunOptions) {
 	opts.Report = func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) }
 	if f, ok := std.err.(*os.File); ok && isTerminal(f) {
@@ -283,8 +283,8 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	second := make(chan struct{})
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
-	// A terminal that goes away ends the run in order too, since tracing settings
-	// may have to be put back; not under nohup.
+	// A terminal that goes away ends the run in order too, since tracing
+	// settings may have to be put back; not under nohup.
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(ch, syscall.SIGHUP)
 	}

@@ -68,15 +68,15 @@ func runReplay(o *options, std stdio) int {
 	return code
 }
 
-// sameScript tells the script that made the recording, as it was run. What it
-// was restricted to is not in the recording.
+// sameScript reports whether f is the script that made the recording, run with
+// the same parameters. What it was restricted to is not in the recording.
 func (o *options) sameScript(rec *record.Recording, f *source.File, params []string) bool {
 	s := rec.Header.Script
 	return s != nil && s.Text == f.Text && slices.Equal(s.Args, params) && len(o.named) == 0 && o.pid == 0 && o.comm == ""
 }
 
-// showOutput is the replay of a script that cannot run over its own recording:
-// what it printed is there.
+// showOutput replays a script that cannot run over its own recording: what it
+// printed is there.
 func showOutput(o *options, std stdio, rec *record.Recording, why *diag.List) int {
 	if !o.noWarnings {
 		d := &diag.Diagnostic{Severity: diag.Warning, Code: "not-in-recording",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,14 +15,24 @@ import (
 	"probe/runtime/machine"
 	"probe/runtime/machine/files"
 	"probe/runtime/machine/live"
+	"probe/runtime/machine/live/feature"
+	"probe/runtime/trust"
 	"probe/scripts"
 )
 
-// machine is what the script of a command line is checked against and runs on.
+// machine returns what the script of a command line is checked against and runs
+// on.
 func (o *options) machine() machine.Machine {
 	without := strings.Split(o.noFeature, ",")
 	if o.anotherKernel() {
-		return files.New(files.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
+		opts := files.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without}
+		if o.kernel != "" {
+			opts.Features, _ = feature.Tested(o.kernel) // setKernel has looked
+			if !feature.LargeKeys(o.kernel) {
+				opts.KeyLimit = machine.SmallKey
+			}
+		}
+		return files.New(opts)
 	}
 	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
 }
@@ -29,14 +40,10 @@ func (o *options) machine() machine.Machine {
 // anotherKernel reports whether a command that runs nothing is to answer for a
 // kernel that is described by files.
 func (o *options) anotherKernel() bool {
-	switch o.command.Name {
-	case "check", "dump", "ls":
-		return o.traceable != "" || o.btfFile != ""
-	}
-	return false
+	return o.command.elsewhere && (o.traceable != "" || o.btfFile != "" || o.kernel != "")
 }
 
-// btfFile is the file to read the kernel's types from, "" for its own.
+// btfFile returns the file to read the kernel's types from, "" for its own.
 func btfFile(o *options) string {
 	if o.btfFile != "" {
 		return o.btfFile
@@ -44,12 +51,12 @@ func btfFile(o *options) string {
 	return os.Getenv("BPFTRACE_BTF")
 }
 
-// script is the script of a command line, with its parameters.
+// script returns the script of a command line, with its parameters.
 func (o *options) script(f *source.File, params []string) engine.Script {
 	return engine.Script{Name: f.Name, Text: f.Text, Params: params, Named: o.named}
 }
 
-// checkOptions are what the script of a command line is checked for.
+// checkOptions returns what the script of a command line is checked for.
 func (o *options) checkOptions() engine.CheckOptions {
 	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment()}
 }
@@ -76,7 +83,24 @@ func openScript(name string, std stdio) (*source.File, error) {
 		}
 		return source.New("stdin", text), nil
 	}
-	text, err := engine.ReadFile(name)
+	// A name alone means the script that comes with probe, whatever lies in the
+	// folder that the command happens to be given in.
+	if filepath.Ext(name) == "" {
+		if text, ok := bundled(name); ok {
+			return source.New(name, text), nil
+		}
+	}
+	var err error
+	if !strings.Contains(name, "/") {
+		err = trust.File(name, trust.Process())
+	}
+	if trust.IsError(err) {
+		return nil, fmt.Errorf("'%s' is not run, since others may change it: %w; './%s' runs it nevertheless", name, err, name)
+	}
+	text := ""
+	if err == nil {
+		text, err = engine.ReadFile(name)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if text, ok := bundled(name); ok {
 			return source.New(name, text), nil
@@ -88,7 +112,7 @@ func openScript(name string, std stdio) (*source.File, error) {
 	return source.New(name, text), nil
 }
 
-// reasonOf is an error without the path that it repeats.
+// reasonOf returns an error without the path that it repeats.
 func reasonOf(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -97,8 +121,8 @@ func reasonOf(err error) error {
 	return err
 }
 
-// bundled is the text of a script that comes with probe, named with or without
-// its ending.
+// bundled returns the text of a script that comes with probe, named with or
+// without its ending.
 func bundled(name string) (string, bool) {
 	if strings.ContainsAny(name, "/\\") {
 		return "", false
@@ -136,14 +160,14 @@ func (o *options) show(std stdio, list diag.List) {
 	switch {
 	case o.compat:
 		o.showCompat(std, &list)
-	case o.format == "json" && o.command.Name == "check":
+	case o.format == "json" && o.command.jsonMessages:
 		_ = diag.RenderJSON(std.out, &list)
 	default:
 		_ = diag.Render(std.err, &list, diag.Options{Color: colored(std.err)})
 	}
 }
 
-// status is the exit code for messages that stopped the pipeline.
+// status returns the exit code for messages that stopped the pipeline.
 func status(list diag.List) int {
 	for _, d := range list.All {
 		if d.Severity == diag.Error && d.Code == "internal" {
@@ -153,7 +177,7 @@ func status(list diag.List) int {
 	return exitUsage
 }
 
-// environment is the configuration from the environment (C-00).
+// environment returns the configuration from the environment (C-00).
 func environment() map[string]string {
 	var out map[string]string
 	for _, kv := range os.Environ() {

@@ -35,8 +35,8 @@ func scriptHelp(w io.Writer, f *source.File) error {
 	return err
 }
 
-// headComment is the comment at the head of a script, without its slashes and
-// the line that names the interpreter.
+// headComment returns the comment at the head of a script, without its slashes
+// and the line that names the interpreter.
 func headComment(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {

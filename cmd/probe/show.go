@@ -38,7 +38,7 @@ func runShow(o *options, std stdio) int {
 	return showRecording(o, std, rec)
 }
 
-// graphStyle is the form of trees that was asked for.
+// graphStyle returns the form of trees that was asked for.
 func (o *options) graphStyle() (graph.Style, error) {
 	if o.graph.style == "" {
 		return graph.StyleNamed("tree")
@@ -91,7 +91,7 @@ func readRecording(path string, std stdio) (rec *record.Recording, code int) {
 	return nil, exitUsage
 }
 
-// warnRecording tells what a recording lacks.
+// warnRecording reports what a recording lacks.
 func warnRecording(path string, rec *record.Recording, std stdio) {
 	if rec.Damage != nil {
 		fmt.Fprintf(std.err, "warning: %s: %v; %s before that\n", path, rec.Damage, plural(uint64(len(rec.Trees)), "tree"))

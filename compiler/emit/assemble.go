@@ -16,7 +16,7 @@ type assembler struct {
 	prog    *ir.Prog
 	mapName func(int) string
 	opt     Options
-	funcs   []*assembled // by function of prog; nil for those that nobody calls
+	funcs   []*assembled // by function of prog; nil for functions that are never called
 }
 
 // assembled is one finished function.
@@ -56,7 +56,7 @@ func (a *assembler) function(f *ir.Func) (*assembled, error) {
 	return fn, nil
 }
 
-// symbol is the name by which the instructions refer to a function.
+// symbol returns the name by which the instructions refer to a function.
 func (a *assembler) symbol(n int) string {
 	return fmt.Sprintf("%s_%d", a.prog.Name, n)
 }
@@ -76,7 +76,7 @@ func (a *assembler) finish() (*Code, error) {
 		if fn == nil {
 			continue
 		}
-		fn.info.Start = len(out.Lines)
+		fn.info.Index, fn.info.Start = n, len(out.Lines)
 		for i := range fn.code {
 			r := &fn.code[i]
 			in := a.instruction(r)
@@ -96,13 +96,14 @@ func (a *assembler) finish() (*Code, error) {
 	return out, err
 }
 
-// mayGotoStack is what the kernel reserves for the counter of may_goto, in the
-// larger of its two forms (do_misc_fixups in kernel/bpf/verifier.c).
+// mayGotoStack is the stack in bytes that the kernel reserves for the counter
+// of may_goto, in the larger of its two forms (do_misc_fixups in
+// kernel/bpf/verifier.c).
 const mayGotoStack = 16
 
-// stack adds up the stack of function n and its deepest callee. The kernel
-// rounds each function up to 32 bytes where there is more than one
-// (check_max_stack_depth in kernel/bpf/verifier.c).
+// stack returns the stack of function n together with its deepest callee, in
+// bytes. The kernel rounds each function up to 32 bytes where there is more
+// than one (check_max_stack_depth in kernel/bpf/verifier.c).
 func (a *assembler) stack(n, depth int, several bool) (int, error) {
 	fn := a.funcs[n]
 	own := fn.info.Stack
@@ -138,7 +139,7 @@ type generator struct {
 	al    *regalloc.Allocation
 	fr    *frame
 	code  []raw
-	first []int // by block: its code is code[first[b]:first[b+1]], without the end
+	first []int // by block: code[first[b]:first[b+1]] is its code without the end
 	ends  []end // by block
 	pos   int32
 }
@@ -201,7 +202,7 @@ func (g *generator) move(m *regalloc.Move) {
 	}
 }
 
-// make emits the instructions that make v from nothing.
+// make emits the instructions that rematerialize v.
 func (g *generator) make(v regalloc.VReg, dst asm.Register) {
 	k := &g.makers[v]
 	switch k.op {
@@ -237,9 +238,9 @@ func (g *generator) inst(in *inst, r regalloc.Regs) {
 		d := g.overwrite(r)
 		g.put(raw{op: asm.OpCode(class32).SetALUOp(asm.Swap).SetSource(asm.Source(asm.BE)), dst: d, imm: int64(in.w) * 8})
 	case kNum:
-		// To little endian, on a little-endian machine: no code, but the
-		// verifier takes the result for an unknown number (check_alu_op in
-		// kernel/bpf/verifier.c).
+		// A conversion to little endian does nothing on a little-endian
+		// machine, but the verifier takes the result for an unknown number
+		// (check_alu_op in kernel/bpf/verifier.c).
 		d := g.overwrite(r)
 		g.put(raw{op: asm.OpCode(class32).SetALUOp(asm.Swap).SetSource(asm.Source(asm.LE)), dst: d, imm: 64})
 	case kMov32:
@@ -268,7 +269,8 @@ func (g *generator) inst(in *inst, r regalloc.Regs) {
 	}
 }
 
-// overwrite gets the operand into the register of the result.
+// overwrite moves the operand into the register of the result. BPF arithmetic
+// has two operands and overwrites the first.
 func (g *generator) overwrite(r regalloc.Regs) asm.Register {
 	if r.Def != r.Use[0] {
 		g.put(movReg(reg(r.Def), reg(r.Use[0])))
@@ -387,8 +389,8 @@ func (g *generator) link() ([]raw, error) {
 	return out, nil
 }
 
-// condition is the conditional jump of a branch, inverted if wanted; false if
-// it has no inverse.
+// condition returns the conditional jump of a branch, inverted if wanted; false
+// if it has no inverse.
 func condition(e end, invert bool) (raw, bool) {
 	if e.inst.kind != kBranch {
 		return raw{}, false
@@ -415,8 +417,8 @@ func condition(e end, invert bool) (raw, bool) {
 	return r, true
 }
 
-// thread finds for each block the first one on its way that has code. Only the
-// entry keeps its place without any.
+// thread maps each block to the first block with code on its way. The entry
+// stays even if it is empty.
 func (g *generator) thread() []int {
 	target := make([]int, len(g.blocks))
 	for b := range target {
@@ -430,7 +432,7 @@ func (g *generator) thread() []int {
 		target[b] = t
 	}
 	for b := range target {
-		// A cycle of empty blocks stays as it is.
+		// Leave a cycle of empty blocks unchanged: following it would not end.
 		if target[target[b]] != target[b] {
 			for c := range target {
 				target[c] = c

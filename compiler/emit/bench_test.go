@@ -13,7 +13,7 @@ import (
 	"probe/compiler/pass"
 )
 
-// programs are the golden ones and a large random one.
+// programs returns the golden ones and a large random one.
 func programs(b *testing.B) map[string]*ir.Prog {
 	out := map[string]*ir.Prog{}
 	files, err := filepath.Glob("testdata/*.txtar")

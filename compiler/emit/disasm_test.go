@@ -9,7 +9,7 @@ import (
 	"probe/compiler/ir"
 )
 
-// Text is the code in the notation of the kernel's own disassembler
+// Text returns the code in the notation of the kernel's own disassembler
 // (kernel/bpf/disasm.c), one instruction a line with its raw slot; p gives the
 // script places, which are shown where they change, and may be nil.
 func (c *Code) Text(p *ir.Prog) string {
@@ -43,7 +43,8 @@ var jumpSign = map[asm.JumpOp]string{asm.JEq: "==", asm.JNE: "!=", asm.JGT: ">",
 
 var sizeName = map[asm.Size]string{asm.Byte: "u8", asm.Half: "u16", asm.Word: "u32", asm.DWord: "u64"}
 
-// Disasm is one instruction; slot is its raw place, for the targets of jumps.
+// Disasm returns one instruction; slot is its raw place, for the targets of
+// jumps.
 func Disasm(in *asm.Instruction, slot int) string {
 	op := in.OpCode
 	switch class := op.Class(); {
@@ -78,7 +79,7 @@ func wide(in *asm.Instruction) string {
 
 func r(x asm.Register) string { return name32(x, false) }
 
-// name32 is a register as the 32-bit operations call it.
+// name32 returns a register as the 32-bit operations call it.
 func name32(r asm.Register, short bool) string {
 	if short {
 		return fmt.Sprintf("w%d", r)

@@ -40,7 +40,7 @@ func needKernel(t *testing.T) {
 	}
 }
 
-// version is that of the running kernel.
+// version returns that of the running kernel.
 func version(t *testing.T) (major, minor int) {
 	t.Helper()
 	var u unix.Utsname
@@ -53,7 +53,7 @@ func version(t *testing.T) (major, minor int) {
 	return major, minor
 }
 
-// atLeast tells whether the running kernel is not older than a version.
+// atLeast reports whether the running kernel is not older than a version.
 func atLeast(t *testing.T, major, minor int) bool {
 	t.Helper()
 	a, b := version(t)

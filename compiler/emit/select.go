@@ -12,7 +12,7 @@ import (
 type selector struct {
 	*mach
 	uses  []int32         // how often each value is read
-	alias []regalloc.VReg // by value: its virtual register, 0 for the value's own number
+	alias []regalloc.VReg // by value: its virtual register, 0 if that is the value's own number
 	zero  regalloc.VReg   // the constant 0, once it is needed
 	block []int32         // by ir.Block: its place in the layout
 	pos   int32
@@ -59,8 +59,8 @@ func selectFunc(f *ir.Func) *mach {
 	return s.mach
 }
 
-// prepare counts uses, finds the values that can be made anywhere and the
-// arguments.
+// prepare counts uses and finds the arguments and the values that can be
+// rematerialized.
 func (s *selector) prepare() {
 	f := s.f
 	count := func(v *ir.Value) { s.uses[*v]++ }
@@ -103,7 +103,7 @@ func (s *selector) vreg(v ir.Value) regalloc.VReg {
 	return regalloc.VReg(v)
 }
 
-// reg is vreg for an operand that must be in a register.
+// reg is like vreg for an operand that must be in a register.
 func (s *selector) reg(v ir.Value) regalloc.VReg {
 	r := s.vreg(v)
 	s.must[r] = true
@@ -156,7 +156,7 @@ func (s *selector) ins(v ir.Value) {
 	}
 }
 
-// over is an instruction that overwrites its only operand.
+// over returns an instruction that overwrites its only operand.
 func over(def, use regalloc.VReg) regalloc.Instr {
 	return regalloc.Instr{Def: def, Use: [2]regalloc.VReg{use}, Tied: true}
 }
@@ -184,8 +184,8 @@ func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
 				return
 			}
 		case ir.OpDiv, ir.OpMod:
-			// The verifier refuses a division by the immediate 0, but not by a
-			// register that holds it.
+			// The verifier rejects a division by the immediate 0, but not by a
+			// register that holds 0 (check_alu_op in kernel/bpf/verifier.c).
 			if n, ok := ir.Immediate(c, in.W); ok && n != 0 {
 				s.alu(op, in.W, def, s.reg(a), n)
 				return
@@ -204,8 +204,8 @@ func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
 		Use: [2]regalloc.VReg{s.reg(a), s.reg(b)}, Tied: true, Commute: op.Commutes()}})
 }
 
-// bounded notes a number that is an offset or a size, if its bound does not
-// come from the way it was computed.
+// bounded marks v, an offset or a size, as precious if its bound comes from a
+// comparison and not from its computation.
 func (s *selector) bounded(v ir.Value) {
 	var of func(v ir.Value) ir.Fact
 	depth := 0

@@ -8,14 +8,14 @@ import (
 	"probe/compiler/ir"
 )
 
-// live is what is read later: registers and spill slots.
+// live is the set of registers and spill slots that are read later.
 type live struct {
 	regs  uint16
 	spill uint64
 }
 
-// sweep removes instructions whose result nobody reads, which is what the
-// peephole pass leaves of copies and spills that it made superfluous.
+// sweep removes instructions whose result is never read. The peephole pass
+// leaves such copies and spills behind.
 func (g *generator) sweep() {
 	n := len(g.blocks)
 	in := make([]live, n)
@@ -63,7 +63,7 @@ func (g *generator) sweep() {
 	g.code = out
 }
 
-// atEnd is what is live before the end of block b.
+// atEnd returns what is live before the end of block b.
 func (g *generator) atEnd(b int, in []live) live {
 	var l live
 	for i := range g.blocks[b].Succs {
@@ -84,8 +84,8 @@ func (g *generator) atEnd(b int, in []live) live {
 	return l
 }
 
-// spillBit is the bit of the spill slot at an offset from the frame pointer, 0
-// for everything else.
+// spillBit returns the bit of the spill slot at an offset from the frame
+// pointer, 0 for everything else.
 func (g *generator) spillBit(base asm.Register, off int16) uint64 {
 	if c := cell(off); base == asm.RFP && c >= 0 && c < min(g.fr.spills, 64) {
 		return 1 << c
@@ -93,8 +93,8 @@ func (g *generator) spillBit(base asm.Register, off int16) uint64 {
 	return 0
 }
 
-// flow goes backwards over one instruction; it is false if nobody reads what
-// it does.
+// flow updates l backwards over one instruction. It returns false if the result
+// of the instruction is never read.
 func (g *generator) flow(r *raw, l *live) bool {
 	dst, src := uint16(1)<<r.dst, uint16(1)<<r.src
 	switch class := r.op.Class(); {
@@ -138,7 +138,7 @@ func (g *generator) flow(r *raw, l *live) bool {
 	return true
 }
 
-// arguments are the registers that a call reads.
+// arguments returns the registers that a call reads.
 func arguments(r *raw) uint16 {
 	n := 5
 	if h, ok := ir.Helpers[ir.Helper(r.imm)]; ok && r.src == 0 {

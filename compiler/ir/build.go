@@ -21,7 +21,7 @@ type Builder struct {
 	defs    []map[Var]Value
 	pending [][]placeholder // unsealed blocks, in order of the parameters
 	vars    []Kind
-	forward []Value // by value: what replaces a trivial parameter, 0 for none
+	forward []Value // by value: the replacement of a trivial parameter, 0 for none
 }
 
 // placeholder is the parameter that an unsealed block got for a variable.
@@ -47,7 +47,7 @@ func NewBuilder(prog *Prog, name string, args ...Kind) *Builder {
 }
 
 // At sets the script place of the instructions that follow and returns a
-// function that sets the former one again.
+// function that restores the previous one.
 func (b *Builder) At(s source.Span) func() {
 	old := b.Pos
 	if s.Valid() && (b.Pos == 0 || b.Prog.Pos[b.Pos] != s) {
@@ -73,10 +73,11 @@ func (b *Builder) Cold(blk Block) Block { b.F.Blocks[blk].Cold = true; return bl
 // Use makes a block current.
 func (b *Builder) Use(blk Block) { b.Cur = blk }
 
-// Done tells whether the current block has its terminator already.
+// Done reports whether the current block has its terminator already.
 func (b *Builder) Done() bool { return b.F.Blocks[b.Cur].Term.Kind != TermNone }
 
-// Seal says that no more predecessors of blk will come.
+// Seal declares that all predecessors of blk are known, and fills its
+// placeholder parameters.
 func (b *Builder) Seal(blk Block) {
 	if b.sealed[blk] {
 		return
@@ -113,8 +114,8 @@ func (b *Builder) define(blk Block, v Var, x Value) {
 	b.defs[blk][v] = x
 }
 
-// Get reads a variable in the current block. A variable that was never set on
-// some path is 0 there.
+// Get reads a variable in the current block. A variable that is not set on some
+// path is 0 there.
 func (b *Builder) Get(v Var) Value { return b.read(b.Cur, v) }
 
 func (b *Builder) read(blk Block, v Var) Value {
@@ -127,7 +128,7 @@ func (b *Builder) read(blk Block, v Var) Value {
 		x = b.addParam(blk, v)
 		b.pending[blk] = append(b.pending[blk], placeholder{v, x})
 	case len(b.preds[blk]) == 0:
-		// The start of the function: the variable has no value yet. The
+		// At the start of the function the variable has no value yet. The
 		// constant goes to the front so that it dominates every use.
 		x = b.constAtFront(blk)
 	case len(b.preds[blk]) == 1:
@@ -155,8 +156,9 @@ func (b *Builder) addParam(blk Block, v Var) Value {
 	return x
 }
 
-// fill gives parameter par of blk its argument on each incoming edge, and
-// removes it again when all arguments are one value or itself.
+// fill adds the argument for parameter par of blk to each incoming edge. It
+// removes the parameter again if all arguments are par itself or one other
+// value.
 func (b *Builder) fill(blk Block, v Var, par Value) Value {
 	args := make([]Value, len(b.preds[blk]))
 	var same Value
@@ -239,8 +241,9 @@ func (b *Builder) newVal(i Ins) Value {
 }
 
 // Emit appends an instruction to the current block and returns its value (also
-// for effects without a result, whose value must not be used). After the end
-// of the block the instruction can never run: it gets a value but no place.
+// for effects without a result, whose value must not be used). After the end of
+// the block the instruction cannot run: it gets a value but is not placed in a
+// block.
 func (b *Builder) Emit(i Ins) Value {
 	i.Blk, i.Pos = b.Cur, b.Pos
 	x := b.newVal(i)
@@ -281,12 +284,12 @@ func (b *Builder) MayGoto(then, els Block) {
 	b.term(Term{Kind: MayGoto, Then: Edge{To: then}, Else: Edge{To: els}})
 }
 
-// Ret ends the current block; x 0 means the constant 0.
+// Ret ends the current block and the function. An x of 0 means the constant 0.
 func (b *Builder) Ret(x Value) { b.term(Term{Kind: Ret, X: x}) }
 
-// Finish seals what is left, replaces forwarded values everywhere and removes
-// the blocks that cannot be reached. The Builder and its Block numbers must not
-// be used afterwards.
+// Finish seals the remaining blocks, replaces forwarded values everywhere and
+// removes unreachable blocks. The Builder and its Block numbers must not be
+// used afterwards.
 func (b *Builder) Finish() *Func {
 	for i := range b.F.Blocks {
 		b.Seal(Block(i))

@@ -9,9 +9,9 @@ type EnvMap struct {
 	ValueSize  int
 	MaxEntries int
 	Array      bool // keys are 4-byte indexes, entry 0 can be addressed directly
-	LRU        bool // a full map gives up its oldest key for a new one
-	// CPUs is how many CPUs have a value of their own under each key, at a
-	// distance of Stride; 0 for a map whose values all CPUs share.
+	LRU        bool // a full map drops its oldest key for a new one
+	// CPUs is the number of CPUs with separate values for each key, Stride
+	// bytes apart; 0 for a map whose values are shared.
 	CPUs int
 	env  *Env
 	obj  *Region
@@ -43,10 +43,10 @@ func (e *Env) AddMap(m EnvMap) *EnvMap {
 	return n
 }
 
-// Stride is the distance between the values of two CPUs.
+// Stride returns the distance between the values of two CPUs.
 func (m *EnvMap) Stride() int { return (m.ValueSize + 7) / 8 * 8 }
 
-// of is the offset of a CPU's value, -1 if there is no such CPU.
+// of returns the offset of a CPU's value, -1 if there is no such CPU.
 func (m *EnvMap) of(cpu uint64) int {
 	switch {
 	case m.CPUs == 0:
@@ -69,7 +69,7 @@ func (m *EnvMap) add(key []byte) *envValue {
 	return v
 }
 
-// Get is the value of a key, or those of all CPUs; nil if it is not there.
+// Get returns the value of a key, or those of all CPUs; nil if it is not there.
 func (m *EnvMap) Get(key string) []byte {
 	if v := m.vals[key]; v != nil {
 		return v.Data
@@ -77,7 +77,7 @@ func (m *EnvMap) Get(key string) []byte {
 	return nil
 }
 
-// Keys are the keys in order of insertion.
+// Keys returns the keys in order of insertion.
 func (m *EnvMap) Keys() []string {
 	out := make([]string, 0, len(m.vals))
 	for i, k := range m.keys {
@@ -88,8 +88,8 @@ func (m *EnvMap) Keys() []string {
 	return out
 }
 
-// Delete deletes a key, and tells whether it was there. A program that runs may
-// go on using its value.
+// Delete deletes a key, and reports whether it was there. A running program can
+// still use its value: the kernel frees it after an RCU grace period.
 func (m *EnvMap) Delete(key string) bool {
 	v := m.vals[key]
 	if v == nil {
@@ -116,7 +116,7 @@ func (m *EnvMap) Clear() {
 	m.keys = m.keys[:0]
 }
 
-// oldest is the key that was inserted first.
+// oldest returns the key that was inserted first.
 func (m *EnvMap) oldest() string {
 	for i, k := range m.keys {
 		if v := m.vals[k]; v != nil && v.at == i {
@@ -126,7 +126,7 @@ func (m *EnvMap) oldest() string {
 	return ""
 }
 
-// MapAddr is the address that stands for map n.
+// MapAddr returns the address that stands for map n.
 func (e *Env) MapAddr(n int) (uint64, error) {
 	if n < 0 || n >= len(e.Maps) {
 		return 0, fmt.Errorf("map %d does not exist", n)
@@ -134,7 +134,7 @@ func (e *Env) MapAddr(n int) (uint64, error) {
 	return e.Maps[n].obj.Base, nil
 }
 
-// ValueAddr is the address of byte off of the only value of array map n.
+// ValueAddr returns the address of byte off of the only value of array map n.
 func (e *Env) ValueAddr(n int, off int64) (uint64, error) {
 	if n < 0 || n >= len(e.Maps) || !e.Maps[n].Array {
 		return 0, fmt.Errorf("map %d is no array", n)
@@ -224,9 +224,9 @@ func (e *Env) forEach(a [5]uint64, cb Callback) (uint64, error) {
 	return n, nil
 }
 
-// Recycle makes the room of what was dropped and deleted ready for use again.
-// Until then an access to it is noticed. It is called between the runs of
-// programs, when what they left in Ring has been taken.
+// Recycle makes the address space of dropped regions and deleted values
+// reusable. Until then, accesses to them are detected. Call it between runs,
+// after reading Ring.
 func (e *Env) Recycle() {
 	for _, r := range e.deleted {
 		e.Mem.Drop(r)

@@ -1,6 +1,7 @@
 package ir
 
-// Helper is the number of a BPF helper (include/uapi/linux/bpf.h, __BPF_FUNC_MAPPER).
+// Helper is the number of a BPF helper (include/uapi/linux/bpf.h,
+// __BPF_FUNC_MAPPER).
 type Helper int32
 
 // The helpers that the compiler emits.
@@ -23,6 +24,7 @@ const (
 	HelperGetStack        Helper = 67
 	HelperCgroupID        Helper = 80
 	HelperSendSignal      Helper = 109
+	HelperSendSignalTID   Helper = 117
 	HelperReadUser        Helper = 112
 	HelperReadKernel      Helper = 113
 	HelperReadUserStr     Helper = 114
@@ -47,7 +49,7 @@ const (
 	HelperKtimeTaiNS      Helper = 208
 )
 
-// Effect classifies what an operation may do, for the passes.
+// Effect classifies the side effects of an operation, for the passes.
 type Effect uint8
 
 // The effects.
@@ -66,11 +68,13 @@ type HelperInfo struct {
 	Args   int
 	Effect Effect
 	Result Kind
-	// NoReplay is why a recording of another run has no answer, "" where it has.
+	// NoReplay is the reason why a recording of another run cannot answer, ""
+	// if it can.
 	NoReplay string
 }
 
-// NoMemory is why a recording cannot answer what reads memory.
+// NoMemory is the reason why a recording cannot answer helpers that read
+// memory.
 const NoMemory = "it holds the values of arguments and results, and not the memory that they point to"
 
 // Helpers is the table of known helpers.
@@ -93,6 +97,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperGetStack:        {"get_stack", 4, WritesMem, Scalar, "it does not hold stacks"},
 	HelperCgroupID:        {"get_current_cgroup_id", 0, PerRun, Scalar, "it does not hold control groups"},
 	HelperSendSignal:      {"send_signal", 1, Emits, Scalar, "a signal would meet a process of this machine"},
+	HelperSendSignalTID:   {"send_signal_thread", 1, Emits, Scalar, "a signal would meet a thread of this machine"},
 	HelperReadUser:        {"probe_read_user", 3, WritesMem, Scalar, NoMemory},
 	HelperReadKernel:      {"probe_read_kernel", 3, WritesMem, Scalar, NoMemory},
 	HelperReadUserStr:     {"probe_read_user_str", 3, WritesMem, Scalar, NoMemory},
@@ -117,7 +122,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperKtimeTaiNS:      {"ktime_get_tai_ns", 0, ReadsTime, Scalar, "it does not hold the TAI clock"},
 }
 
-// Effect tells what the instruction may do.
+// Effect returns the class of the instruction's side effects.
 func (i *Ins) Effect() Effect {
 	switch i.Op {
 	case OpLoad:

@@ -27,8 +27,8 @@ const (
 	formCall               // name callee(Args...)
 )
 
-// widths are sets of allowed Ins.W, bit w for width w; 0 means that W is not
-// looked at.
+// widths are sets of allowed Ins.W, bit w for width w; 0 means that W is
+// ignored.
 const (
 	w48   = 1<<4 | 1<<8
 	w124  = 1<<1 | 1<<2 | 1<<4
@@ -73,7 +73,7 @@ var opTable = [...]opInfo{
 	OpCallFunc:       {name: "callfunc", form: formCall, result: true},
 }
 
-// String is the operation's name in the text form.
+// String returns the operation's name in the text form.
 func (o Op) String() string {
 	if int(o) < len(opTable) {
 		return opTable[o].name
@@ -81,23 +81,22 @@ func (o Op) String() string {
 	return fmt.Sprintf("op%d", o)
 }
 
-// Commutes tells whether the operands may be swapped.
+// Commutes reports whether the operands may be swapped.
 func (o Op) Commutes() bool { return opTable[o].commut }
 
-// IsBinary tells whether the operation is arithmetic on A and B.
+// IsBinary reports whether the operation is arithmetic on A and B.
 func (o Op) IsBinary() bool { return opTable[o].form == formBinary }
 
-// IsUnary tells whether the operation is arithmetic on A alone.
+// IsUnary reports whether the operation is arithmetic on A alone.
 func (o Op) IsUnary() bool { return opTable[o].form == formUnary }
 
-// IsAtomic tells whether the operation reads and writes memory in one step.
+// IsAtomic reports whether the operation reads and writes memory in one step.
 func (o Op) IsAtomic() bool { return o >= OpAtomicAdd && o <= OpAtomicOr }
 
-// IsCall tells whether the operation is a call, which the registers r0 to r5
-// do not survive.
+// IsCall reports whether the operation is a call, which clobbers r0 to r5.
 func (o Op) IsCall() bool { return o == OpCall || o == OpKfunc || o == OpCallFunc }
 
-// HasResult tells whether the instruction defines a value.
+// HasResult reports whether the instruction defines a value.
 func (i *Ins) HasResult() bool { return opTable[i.Op].result && i.Kind != KindNone }
 
 // Operands calls fn with the address of each operand.
@@ -141,7 +140,7 @@ var kindNames = [...]string{
 	PtrBTF: "btf", PtrFunc: "func",
 }
 
-// String is the kind's name in the text form.
+// String returns the kind's name in the text form.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -149,13 +148,13 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind%d", k)
 }
 
-// IsPtr tells whether the verifier takes the value for a pointer.
+// IsPtr reports whether the verifier treats the value as a pointer.
 func (k Kind) IsPtr() bool { return k > Scalar }
 
 var cmpNames = [...]string{EQ: "eq", NE: "ne", ULT: "ult", ULE: "ule", UGT: "ugt", UGE: "uge",
 	SLT: "slt", SLE: "sle", SGT: "sgt", SGE: "sge", TEST: "test"}
 
-// String is the comparison's name in the text form.
+// String returns the comparison's name in the text form.
 func (c Cmp) String() string {
 	if int(c) < len(cmpNames) {
 		return cmpNames[c]
@@ -163,7 +162,7 @@ func (c Cmp) String() string {
 	return fmt.Sprintf("cmp%d", c)
 }
 
-// Swapped is the comparison with the operands exchanged.
+// Swapped returns the comparison with the operands exchanged.
 func (c Cmp) Swapped() Cmp {
 	switch c {
 	case ULT:
@@ -186,7 +185,8 @@ func (c Cmp) Swapped() Cmp {
 	return c
 }
 
-// Inverted is the comparison that holds when c does not; TEST has none.
+// Inverted returns the comparison that holds exactly if c does not. TEST has
+// none.
 func (c Cmp) Inverted() (Cmp, bool) {
 	switch c {
 	case EQ:

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The text form. One line an instruction, the same text for the same program:
+// The text form has one line per instruction. Equal programs have equal texts:
 //
 //	func NAME(KIND, …)            arguments by kind
 //	slot 0 16 8 "key"             stack slot: number, size, alignment, name
@@ -25,7 +25,7 @@ import (
 //
 // Text after ';' is a comment: the place in the script.
 
-// String is the text form of all functions.
+// String returns the text form of all functions.
 func (p *Prog) String() string {
 	var w printer
 	for i, f := range p.Funcs {
@@ -37,14 +37,14 @@ func (p *Prog) String() string {
 	return w.String()
 }
 
-// String is the text form without places.
+// String returns the text form without places.
 func (f *Func) String() string {
 	var w printer
 	w.fn(nil, f)
 	return w.String()
 }
 
-// BlockName is how messages name a block: its number and its name.
+// BlockName returns the name of a block in messages: its number and its name.
 func (f *Func) BlockName(b Block) string {
 	if b < 0 || int(b) >= len(f.Blocks) || f.Blocks[b].Name == "" {
 		return fmt.Sprintf("b%d", b)
@@ -52,7 +52,7 @@ func (f *Func) BlockName(b Block) string {
 	return fmt.Sprintf("b%d (%s)", b, f.Blocks[b].Name)
 }
 
-// InsString is the text form of one instruction.
+// InsString returns the text form of one instruction.
 func (f *Func) InsString(v Value) string {
 	var w printer
 	w.ins(f, v)
@@ -77,7 +77,7 @@ func (w *printer) vals(vs []Value) {
 	}
 }
 
-// def writes a value and its kind, where it is not the usual one.
+// def writes a value, and its kind unless it is scalar.
 func (w *printer) def(f *Func, v Value) {
 	w.val(v)
 	if k := f.Vals[v].Kind; k != Scalar {

@@ -1,7 +1,8 @@
 package ir
 
-// helperMem says which arguments of a helper point to memory: what is read must
-// have been written, what is written counts as written afterwards.
+// helperMem describes an argument of a helper that points to memory. Memory
+// that the helper reads must have been written; memory that it writes counts as
+// written afterwards.
 type helperMem struct {
 	arg   int
 	size  int  // constant size in bytes, or
@@ -31,8 +32,8 @@ var helperMems = map[Helper][]helperMem{
 	HelperPerfEventOutput: {{arg: 3, sizeA: 4}},
 }
 
-// SizeArg is the argument of a helper that holds the size of another one, or
-// -1.
+// SizeArg returns the argument of a helper that holds the size of another one,
+// or -1.
 func SizeArg(h Helper) int {
 	for _, m := range helperMems[h] {
 		if m.sizeA > 0 {
@@ -105,7 +106,8 @@ func (r *rules) memory(in *Ins, m *helperMem, s *flow) {
 		}
 		size = n.Max
 		if n.Min != n.Max {
-			// The helper may write less, so all must have been written before.
+			// The helper may write fewer bytes, so all of them must be written
+			// before.
 			write = false
 		}
 	}

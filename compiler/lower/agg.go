@@ -13,7 +13,7 @@ import (
 	"probe/lang/value"
 )
 
-// atomicCells tells whether two tasks may interleave on one CPU inside this
+// atomicCells reports whether two tasks may interleave on one CPU inside this
 // program, so that per-CPU cells need atomic updates. Programs on kprobes,
 // tracepoints and perf events run with preemption off; trampolines only with
 // migration off.
@@ -62,7 +62,7 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	f.inCell(s.Map, key, s.At, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, f.atomicCells()) })
 }
 
-// bucket is the bucket that a value belongs to and the change of its cell.
+// bucket returns the bucket that a value belongs to and the change of its cell.
 func (f *fn) bucket(agg *builtin.Agg, t *types.Type, args []ir.Value) (bucket ir.Value, update func(cell ir.Value)) {
 	if agg.Slot == nil {
 		return agg.Bucket(f, t, args), func(cell ir.Value) { f.increment(cell, 0) }

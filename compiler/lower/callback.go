@@ -32,7 +32,7 @@ func (f *fn) callback(name string, kinds []ir.Kind, frameArg int, body func(g *f
 	return n
 }
 
-// newFrame is the frame record of a callback loop, cleared.
+// newFrame returns the frame record of a callback loop, cleared.
 func (f *fn) newFrame() builtin.Place {
 	f.stack += frameSize
 	p := f.local(f.b.Frame(f.b.Slot(frameSize, "loop"), 0))
@@ -152,7 +152,7 @@ func (f *fn) CountEntries(m *hir.Map, at source.Span) ir.Value {
 	return f.b.Load(slot.Base, slot.Off, 8)
 }
 
-// usedInnerLoop tells whether a loop inside a body refers to a variable: that
+// usedInnerLoop reports whether a loop inside a body refers to a variable: that
 // loop may become a callback of its own, which only sees memory.
 func usedInnerLoop(b *hir.Block, v *hir.Var) bool {
 	found := false

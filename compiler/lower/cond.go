@@ -70,6 +70,27 @@ func (f *fn) compare(e *hir.Binary, then, els ir.Block) {
 	if e.Op == hir.Ne {
 		then, els = els, then
 	}
+	_, left := literal(e.L)
+	_, right := literal(e.R)
+	if lt.Kind == types.String && !left && !right {
+		same := func(g *fn) ir.Value {
+			yes, no, join := g.b.NewBlock("same"), g.b.NewBlock("differ"), g.b.NewBlock("compared")
+			v := g.b.NewVar(ir.Scalar)
+			g.equalStrings(e, yes, no)
+			g.b.UseSealed(yes)
+			g.b.Set(v, g.konst(1))
+			g.b.Jump(join)
+			g.b.UseSealed(no)
+			g.b.Set(v, g.konst(0))
+			g.b.Jump(join)
+			g.b.UseSealed(join)
+			return g.b.Get(v)
+		}
+		if v, ok := f.apart(e, same); ok {
+			f.b.If(ir.NE, 8, v, f.konst(0), then, els)
+			return
+		}
+	}
 	if lt.Kind == types.String {
 		f.equalStrings(e, then, els)
 		return

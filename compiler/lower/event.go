@@ -48,6 +48,11 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 	if b.Part != nil {
 		return f.partOf(b).Value(f, c)
 	}
+	if b.Loops && c.T != nil && c.T.IsScalar() {
+		if v, ok := f.apart(c, func(g *fn) ir.Value { return g.plain(b.Lower(g, c)) }); ok {
+			return builtin.Operand{T: c.T, V: v}
+		}
+	}
 	return b.Lower(f, c)
 }
 
@@ -69,7 +74,7 @@ func stored(c *hir.Call) []hir.Expr {
 	return out
 }
 
-// isFormatArg tells whether an argument is converted by the format string:
+// isFormatArg reports whether an argument is converted by the format string:
 // those are always records of run time, literals too, so that user space has
 // one list.
 func isFormatArg(c *hir.Call, i int) bool { return c.Sig.Format >= 0 && i > c.Sig.Format }
@@ -100,7 +105,7 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	} else {
 		for _, a := range args {
 			add(a.Type(), f.u.written(a))
-			effects = effects || hasEffects(a)
+			effects = effects || hasEffects(a) || f.searches(a)
 		}
 		if effects {
 			for _, a := range args {
@@ -136,6 +141,20 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	if b.UserHalf.After != nil {
 		b.UserHalf.After(f, c)
 	}
+}
+
+// searches reports whether evaluating an expression takes a loop over the bytes
+// of a string, which does not belong between the reservation of a record and its
+// end either.
+func (f *fn) searches(e hir.Expr) bool {
+	found := false
+	hir.WalkExpr(e, func(x hir.Expr) {
+		if c, ok := x.(*hir.Call); ok {
+			b := f.u.cfg.Builtins[c.Sig.Name]
+			found = found || b != nil && b.Loops
+		}
+	}, nil)
+	return found
 }
 
 // stable evaluates an argument so that later effects cannot change it.

@@ -17,10 +17,8 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Scalar evaluates an expression of a scalar type to a number.
 func (f *fn) Scalar(e hir.Expr) ir.Value { return f.plain(f.Operand(e)) }
 
-// Into evaluates an expression into local memory of its type's size.
-func (f *fn) Into(e hir.Expr, dst builtin.Place) { f.into(e, dst, true) }
-
-// into is Into; clean says that bytes after the content must be zero too.
+// into evaluates an expression into local memory of its type's size, padding
+// included. clean says that bytes after the content must be zero too.
 func (f *fn) into(e hir.Expr, dst builtin.Place, clean bool) {
 	t := e.Type()
 	if t.IsScalar() {
@@ -182,8 +180,8 @@ func (f *fn) fromPlace(p builtin.Place, t *types.Type, at source.Span) builtin.O
 	return builtin.Operand{T: t, Mem: &p}
 }
 
-// derefPlace is the place a pointer points to. Kernel structs known to BTF are
-// read with plain loads where the verifier can be told their type.
+// derefPlace returns the place a pointer points to. Kernel structs known to BTF
+// are read with plain loads where the verifier can be told their type.
 func (f *fn) derefPlace(p builtin.Operand, elem *types.Type) builtin.Place {
 	space := types.Kernel
 	if p.T.Kind == types.Pointer {
@@ -206,7 +204,7 @@ func (f *fn) derefPlace(p builtin.Operand, elem *types.Type) builtin.Place {
 	return pl
 }
 
-// member is x.f.
+// member returns x.f.
 func (f *fn) member(e *hir.Member) builtin.Operand {
 	if v, ok := e.Of.(*hir.VarRef); ok {
 		if b := f.vars[v.Var]; b != nil && b.pair {
@@ -283,7 +281,7 @@ func (f *fn) scalarize(o builtin.Operand) builtin.Operand {
 	return o
 }
 
-// index is a[i].
+// index returns a[i].
 func (f *fn) index(e *hir.Index) builtin.Operand {
 	of, t := e.Of.Type(), e.T
 	size := t.Size

@@ -82,8 +82,8 @@ func (f *fn) Config(name string) int64       { return f.u.cfg.Ints(name) }
 func (f *fn) konst(v int64) ir.Value         { return f.b.Const(v) }
 func (f *fn) local(b ir.Value) builtin.Place { return builtin.Place{Base: b, Space: types.Local} }
 
-// Ctx is the program's context pointer. Loop bodies that became callbacks do
-// not have it; the checker refuses what would need it there.
+// Ctx returns the program's context pointer. Loop bodies that became callbacks
+// do not have it; the checker refuses what would need it there.
 func (f *fn) Ctx() ir.Value {
 	if f.ctx == 0 {
 		panic("lower: the context is not available in a loop body")
@@ -91,16 +91,17 @@ func (f *fn) Ctx() ir.Value {
 	return f.ctx
 }
 
-// CPU is the number of this CPU.
+// CPU returns the number of this CPU.
 func (f *fn) CPU() ir.Value { return f.b.Call(ir.HelperSMPProcessorID) }
 
-// StartNS is the boot clock at the start of the run, written by the runtime.
+// StartNS returns the boot clock at the start of the run, written by the
+// runtime.
 func (f *fn) StartNS() ir.Value { return f.b.Load(f.b.MapValue(mapData, startOff), 0, 8) }
 
-// TAIOffset is the TAI clock minus the boot clock, written by the runtime.
+// TAIOffset returns the TAI clock minus the boot clock, written by the runtime.
 func (f *fn) TAIOffset() ir.Value { return f.b.Load(f.b.MapValue(mapData, taiOff), 0, 8) }
 
-// SeriesTime is the TAI clock, by which tseries counts its intervals.
+// SeriesTime returns the TAI clock, by which tseries counts its intervals.
 func (f *fn) SeriesTime() ir.Value {
 	return f.b.Bin(ir.OpAdd, f.b.Call(ir.HelperKtimeBootNS), f.TAIOffset())
 }
@@ -113,7 +114,7 @@ func (f *fn) NamedType(kind, name string) (*types.Type, bool) {
 	return f.u.cfg.Types.Named(kind, name)
 }
 
-// Zeroed is the zero value of a type.
+// Zeroed returns the zero value of a type.
 func (f *fn) Zeroed(t *types.Type) builtin.Operand {
 	if t.IsScalar() {
 		return builtin.Operand{T: t, V: f.konst(0)}
@@ -145,8 +146,8 @@ func (f *fn) Refuse(code string, at source.Span, message, note, help string) {
 	}
 }
 
-// cpuBlock is the address of this CPU's block of a map: the map's value plus
-// stride times the masked CPU number.
+// cpuBlock returns the address of this CPU's block of a map: the map's value
+// plus stride times the masked CPU number.
 func (f *fn) cpuBlock(m int, strides *[]patch) ir.Value {
 	cpu := f.b.BinI(ir.OpAnd, f.CPU(), int64(f.Target().CPUMask()))
 	st := f.konst(0)
@@ -182,12 +183,12 @@ func (f *fn) region0(size int) int {
 	return off
 }
 
-// far is the place of byte off of the scratch region.
+// far returns the place of byte off of the scratch region.
 func (f *fn) far(off int) builtin.Place {
 	return f.local(f.cpuBlock(mapScratch, &f.size)).At(off)
 }
 
-// Dest is the wished-for memory of the call being lowered, or scratch.
+// Dest returns the wished-for memory of the call being lowered, or scratch.
 func (f *fn) Dest(size int, name string) (builtin.Place, bool) {
 	if d := f.dest; d != nil && !d.used {
 		d.used = true
@@ -196,7 +197,7 @@ func (f *fn) Dest(size int, name string) (builtin.Place, bool) {
 	return f.Scratch(size, name), false
 }
 
-// Addr is the address of a place in a register.
+// Addr returns the address of a place in a register.
 func (f *fn) Addr(p builtin.Place) ir.Value {
 	if p.Off == 0 {
 		return p.Base
@@ -252,7 +253,7 @@ func (f *fn) FailIf(c ir.Cmp, x, y ir.Value, kind builtin.ErrorKind, at source.S
 	f.b.UseSealed(next)
 }
 
-// Select is x cmp y ? a : b.
+// Select returns x cmp y ? a : b.
 func (f *fn) Select(c ir.Cmp, x, y, a, b ir.Value) ir.Value {
 	return f.IfElse(c, x, y, func() ir.Value { return a }, func() ir.Value { return b })
 }

@@ -74,7 +74,7 @@ func (l lowered) run(t *testing.T, steps string, optimise bool) string {
 	return w.Result()
 }
 
-// text is the IR of the programs without places in the script.
+// text returns the IR of the programs without places in the script.
 func (l lowered) text() string {
 	var b strings.Builder
 	for i, p := range l.unit.IR {
@@ -89,7 +89,7 @@ func (l lowered) text() string {
 	return b.String()
 }
 
-// layout is what the programs share: maps, records, counters of errors.
+// layout returns what the programs share: maps, records, counters of errors.
 func layout(o *object.Object) string {
 	var b strings.Builder
 	var names []string
@@ -146,9 +146,9 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// brokenRules are the rules of the kernel's verifier that a program breaks, but for
-// bounds: ir.VerifyKernel joins the paths that meet, where a comparison has bounded
-// a number on one of them, and the kernel follows each.
+// brokenRules returns the rules of the kernel's verifier that a program breaks,
+// but for bounds: ir.VerifyKernel joins the paths that meet, where a comparison
+// has bounded a number on one of them, and the kernel follows each.
 func brokenRules(p *ir.Prog, u *lower.Unit) []error {
 	err := ir.VerifyKernel(p, compilertest.Sizes(u.Obj, u.MapNames))
 	list := []error{err}

@@ -7,7 +7,9 @@ import (
 	"probe/lang/hir"
 )
 
-// Loops come in five forms, best first:
+// In programs with branches in loops, or many of them, a turn is a call of a
+// function (outline.go). The loops of other programs, and those whose body needs
+// the context, come in five forms, best first:
 //
 //   - a plain loop, when the number of turns is a small constant and the body
 //     simple: every verifier walks it through. With many branches in the body
@@ -120,8 +122,8 @@ func weigh(b *hir.Block) (work, branches int) {
 	return work, branches
 }
 
-// constTurns is the number of turns of a range with constant ends, -1 if they
-// are not constant.
+// constTurns returns the number of turns of a range with constant ends, -1 if
+// they are not constant.
 func constTurns(s *hir.ForRange) int64 {
 	a, ok1 := s.From.(*hir.Int)
 	b, ok2 := s.To.(*hir.Int)
@@ -134,7 +136,7 @@ func constTurns(s *hir.ForRange) int64 {
 	return int64(b.V) - int64(a.V)
 }
 
-// needsCtx tells whether a body reads the probe's context or registers.
+// needsCtx reports whether a body reads the probe's context or registers.
 func (f *fn) needsCtx(b *hir.Block) bool {
 	found := false
 	hir.WalkBlock(b, func(e hir.Expr) { found = found || f.readsCtx(e) }, nil)
@@ -209,7 +211,7 @@ func (f *fn) findCaptured(pr *hir.Probe) {
 	})
 }
 
-// hiddenZero is a zero that the verifier cannot see: a number plus it is
+// hiddenZero returns a zero that the verifier cannot see: a number plus it is
 // unknown.
 func (f *fn) hiddenZero() ir.Value {
 	return f.b.Load(f.b.MapValue(mapData, zeroOff), 0, 8)
@@ -297,9 +299,9 @@ func (f *fn) copies(s *hir.ForRange) {
 	f.b.UseSealed(done)
 }
 
-// cutAfter is the number of turns after which a loop in the form cutLoop is cut.
-// Each branch of each turn is a path that waits until the verifier has walked the
-// last turn, and it keeps no more than maxWaiting.
+// cutAfter returns the number of turns after which a loop in the form cutLoop
+// is cut. Each branch of each turn is a path that waits until the verifier has
+// walked the last turn, and it keeps no more than maxWaiting.
 func (f *fn) cutAfter(body *hir.Block) int64 {
 	_, branches := f.effort(body)
 	return max(min(cutTurns, maxWaiting/int64(4*branches+4)), 8)

@@ -27,7 +27,7 @@ func (f *fn) om(m *hir.Map) *object.Map { return f.u.Obj.Maps[m.Index] }
 
 func (f *fn) mapPtr(m *hir.Map) ir.Value { return f.b.Map(f.u.mapIndex[m.Index]) }
 
-// global is the place of a keyless value and of its "was written" word.
+// global returns the place of a keyless value and of its "was written" word.
 func (f *fn) global(m *hir.Map) (val, set builtin.Place) {
 	om := f.om(m)
 	return f.local(f.b.MapValue(mapData, om.Off)), f.local(f.b.MapValue(mapData, om.SetOff))
@@ -223,7 +223,7 @@ func (f *fn) HasKey(m *hir.Map, key hir.Expr) ir.Value {
 	return f.Select(ir.NE, p, f.konst(0), f.konst(1), f.konst(0))
 }
 
-// hashKey is the key as the hash has it: with bucket 0 for histograms.
+// hashKey returns the key as the hash has it: with bucket 0 for histograms.
 func (f *fn) hashKey(m *hir.Map, key hir.Expr) builtin.Place {
 	p := f.key(m, key)
 	if om := f.om(m); om.BucketInKey {

@@ -53,11 +53,7 @@ func (f *fn) extend(v ir.Value, t *types.Type) ir.Value {
 	return v
 }
 
-// Load reads a scalar from a place.
-func (f *fn) Load(p builtin.Place, t *types.Type, at source.Span) ir.Value {
-	return f.load(p, t, at).V
-}
-
+// load reads a scalar from a place.
 func (f *fn) load(p builtin.Place, t *types.Type, at source.Span) builtin.Operand {
 	size := t.Size
 	if p.Plain() {

@@ -7,10 +7,10 @@ import (
 	"probe/lang/types"
 )
 
-// Needs is what the compilation of a program may ask of its target: what the
-// records of its calls say, what its sites have, and what its loops, maps and
-// reads of memory make use of. comm is the thread name of the command line, ""
-// without one; hashOnly as in Config.
+// Needs returns what the compilation of a program may ask of its target: what
+// the records of its calls say, what its sites have, and what its loops, maps
+// and reads of memory make use of. comm is the thread name of the command line,
+// "" without one; hashOnly as in Config.
 func Needs(p *hir.Script, builtins map[string]*builtin.Func, comm string, hashOnly bool) target.Set {
 	n := target.Set{}
 	if comm != "" {

@@ -61,11 +61,11 @@ func (f *fn) outline(name string, between int, body func(g *fn)) int {
 	return n
 }
 
-// deepest tells whether no more functions may be called from here.
+// deepest reports whether no more functions may be called from here.
 func (f *fn) deepest() bool { return f.frames+1 > maxFrames }
 
-// between is how many functions a loop needs between itself and its turns, and
-// whether there is room for them.
+// between returns how many functions a loop needs between itself and its turns,
+// and whether there is room for them.
 func (f *fn) between() (n int, ok bool) {
 	switch t := f.Target(); {
 	case t.Has(target.MayGoto):
@@ -81,7 +81,8 @@ func (f *fn) between() (n int, ok bool) {
 	return n, f.frames+n+1 <= maxFrames
 }
 
-// returnWord is the place of the result of a `return` in an outlined function.
+// returnWord returns the place of the result of a `return` in an outlined
+// function.
 func (f *fn) returnWord() builtin.Place {
 	if f.retOff < 0 {
 		f.retOff = f.region0(8)
@@ -237,7 +238,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 // nothing better: the square of it is how far loops get.
 const (
 	nestedLoops = 2
-	nestedTurns = 512
+	nestedTurns = 256
 )
 
 // times repeats code a constant number of times.
@@ -304,22 +305,22 @@ func (f *fn) whileTurns(s *hir.While) {
 	f.repeat(n, between, s, exitsOf(s.Body))
 }
 
-// pieceWork is the work from which statements become functions, and what goes
-// into one.
-const pieceWork = 1_500
+// pieceLength is how many instructions go into one of the functions that a long
+// block is made of; one that is not twice as long stays whole.
+const pieceLength = 1_500
 
 // pieces lowers the statements of a block, those of a long one in functions.
 func (f *fn) pieces(stmts []hir.Stmt) {
-	if !f.careful || f.deepest() || workOf(stmts) <= 2*pieceWork {
+	if !f.careful || f.deepest() || lengthOf(stmts) <= 2*pieceLength {
 		for _, s := range stmts {
 			f.stmt(s)
 		}
 		return
 	}
 	for i := 0; i < len(stmts); {
-		j, work := i, 0
-		for j < len(stmts) && f.movable(stmts[j]) && work < pieceWork {
-			work += workOf(stmts[j : j+1])
+		j, n := i, 0
+		for j < len(stmts) && f.movable(stmts[j]) && n < pieceLength {
+			n += lengthOf(stmts[j : j+1])
 			j++
 		}
 		if j-i < 2 {
@@ -328,22 +329,17 @@ func (f *fn) pieces(stmts []hir.Stmt) {
 			continue
 		}
 		run := stmts[i:j]
-		for _, s := range run {
-			if v, ok := s.(*hir.SetVar); ok {
-				f.bind(v.Var)
-			}
-		}
-		n := f.outline("piece", 0, func(g *fn) {
+		piece := f.outline("piece", 0, func(g *fn) {
 			for _, s := range run {
 				g.stmt(s)
 			}
 		})
-		f.run(n, exitsOf(&hir.Block{Stmts: run}))
+		f.run(piece, exitsOf(&hir.Block{Stmts: run}))
 		i = j
 	}
 }
 
-// movable tells whether a statement may stand in another function.
+// movable reports whether a statement may stand in another function.
 func (f *fn) movable(s hir.Stmt) bool {
 	return !f.needsCtx(&hir.Block{Stmts: []hir.Stmt{s}})
 }
@@ -370,10 +366,10 @@ func (f *fn) chain(e *hir.Cond) bool {
 			return false
 		}
 		arms = append(arms, arm{c.C, c.Then})
-		work += 16 + workOfExpr(c.C) + workOfExpr(c.Then)
+		work += 16 + lengthOfExpr(c.C) + lengthOfExpr(c.Then)
 		last = c.Else
 	}
-	if len(arms) < 8 || work <= pieceWork {
+	if len(arms) < 8 || work <= pieceLength {
 		return false
 	}
 	if f.needsCtxExpr(last) {
@@ -382,8 +378,8 @@ func (f *fn) chain(e *hir.Cond) bool {
 	done := f.b.NewBlock("endif")
 	for i := 0; i < len(arms); {
 		j, work := i, 0
-		for j < len(arms) && work < pieceWork {
-			work += 16 + workOfExpr(arms[j].c) + workOfExpr(arms[j].body)
+		for j < len(arms) && work < pieceLength {
+			work += 16 + lengthOfExpr(arms[j].c) + lengthOfExpr(arms[j].body)
 			j++
 		}
 		group := arms[i:j]
@@ -454,6 +450,24 @@ func blockOf(e hir.Expr) *hir.Block {
 		return nil
 	}
 	return &hir.Block{Value: e}
+}
+
+// apart computes a number in a function of its own, if the program is lowered
+// carefully and x needs nothing that functions do not have: for code that loops,
+// whose ways out the verifier else remembers until the end of the program.
+func (f *fn) apart(x hir.Expr, value func(g *fn) ir.Value) (ir.Value, bool) {
+	if !f.careful || f.deepest() || f.needsCtxExpr(x) {
+		return 0, false
+	}
+	off := f.region0(8)
+	n := f.outline("value", 0, func(g *fn) {
+		v := value(g)
+		p := g.far(off)
+		g.b.Store(p.Base, p.Off, 8, v)
+	})
+	f.call0(n)
+	p := f.far(off)
+	return f.b.Load(p.Base, p.Off, 8), true
 }
 
 // keepArgs puts the arguments that the body reads into scratch memory, where

@@ -41,7 +41,7 @@ func (u *Unit) addParts(i int, pr *hir.Probe) {
 	}
 }
 
-// partOf is what a builtin has added to this program's probe.
+// partOf returns what a builtin has added to this program's probe.
 func (f *fn) partOf(b *builtin.Func) *part {
 	for i := range f.u.parts[f.probe] {
 		if p := &f.u.parts[f.probe][i]; p.of == b {
@@ -73,7 +73,7 @@ func (f *fn) leaveProgram(result ir.Value) {
 	f.b.Ret(result)
 }
 
-// Number is the bits of a scalar as a number.
+// Number returns the bits of a scalar as a number.
 func (f *fn) Number(o builtin.Operand) ir.Value { return f.launder(o.V) }
 
 // Record makes a kind of record for a call.

@@ -9,7 +9,7 @@ import (
 // plan decides how a probe's body is lowered; see outline.go.
 func (f *fn) plan(pr *hir.Probe) {
 	work, branches := f.effort(&hir.Block{Stmts: pr.Body.Stmts, Value: pr.Body.Value})
-	f.careful = len(f.u.parts[pr]) == 0 && (work > carefulWork || branches > carefulBranches)
+	f.careful = len(f.u.parts[pr]) == 0 && (f.u.cfg.Careful[pr] || work > carefulWork || branches > carefulBranches)
 	f.findCaptured(pr)
 }
 
@@ -23,7 +23,7 @@ const (
 	fewTurns        = 4     // after which the verifier has seen a loop without branches
 )
 
-// byTurns tells whether each turn of a loop is to be a call of a function.
+// byTurns reports whether each turn of a loop is to be a call of a function.
 func (f *fn) byTurns(turns int64, body *hir.Block) bool {
 	if _, room := f.between(); !f.careful || !room || f.needsCtx(body) {
 		return false
@@ -85,7 +85,7 @@ func (f *fn) effort(b *hir.Block) (work, branches int) {
 	return work, branches
 }
 
-// expression is what an expression adds by itself.
+// expression returns what an expression adds by itself.
 func (f *fn) expression(e hir.Expr) (work, branches int) {
 	switch e := e.(type) {
 	case *hir.MapGet:
@@ -122,15 +122,40 @@ func (f *fn) expression(e hir.Expr) (work, branches int) {
 	return 0, 0
 }
 
-func workOf(stmts []hir.Stmt) int {
-	work, _ := weigh(&hir.Block{Stmts: stmts})
-	return work
+// length estimates the instructions that a block becomes.
+func length(b *hir.Block) int {
+	n := 0
+	hir.WalkBlock(b, func(e hir.Expr) {
+		n += 3
+		switch e := e.(type) {
+		case *hir.MapGet:
+			n += 12
+		case *hir.Cond, *hir.Logical, *hir.Elvis, *hir.Deref:
+			n += 5
+		case *hir.Binary:
+			if t := e.L.Type(); e.Op >= hir.Eq && !t.IsScalar() && !t.IsAgg() {
+				n += t.Size/8 + 10
+			}
+		case *hir.Call:
+			n += 25
+		}
+	}, func(s hir.Stmt) {
+		n += 4
+		switch s.(type) {
+		case *hir.SetMap, *hir.Aggregate:
+			n += 30
+		case *hir.ForRange, *hir.ForMap, *hir.While:
+			n += 40
+		}
+	})
+	return n
 }
 
-func workOfExpr(e hir.Expr) int {
+func lengthOf(stmts []hir.Stmt) int { return length(&hir.Block{Stmts: stmts}) }
+
+func lengthOfExpr(e hir.Expr) int {
 	if hir.IsNil(e) {
 		return 0
 	}
-	work, _ := weigh(&hir.Block{Value: e})
-	return work
+	return length(&hir.Block{Value: e})
 }

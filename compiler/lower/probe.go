@@ -36,7 +36,7 @@ func (u *Unit) program(name string, role object.Role, pr *hir.Probe, site *hir.S
 	u.Obj.Spec.Programs[name] = programSpec(name, site)
 }
 
-// programSpec is the spec without instructions.
+// programSpec returns the spec without instructions.
 func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 	s := &ebpf.ProgramSpec{Name: name, License: "GPL"}
 	switch site.Prog {
@@ -229,20 +229,20 @@ func (u *Unit) pair(i int, pr *hir.Probe) {
 	})
 }
 
-// threadKey is the thread's id in local memory.
+// threadKey returns the thread's id in local memory.
 func (f *fn) threadKey() builtin.Place {
 	p := f.Scratch(8, "tid")
 	f.b.Store(p.Base, p.Off, 8, f.b.Call(ir.HelperPidTgid))
 	return p
 }
 
-// Clock is the time that durations are measured with.
+// Clock returns the time that durations are measured with.
 func (f *fn) Clock() ir.Value { return f.b.Call(ir.HelperKtimeGetNS) }
 
-// Entered is the time of the entry, the start of a duration.
+// Entered returns the time of the entry, the start of a duration.
 func (f *fn) Entered() ir.Value { return f.b.Load(f.saved.place.Base, f.saved.place.Off, 8) }
 
-// Ended is the time of the return, the end of a duration.
+// Ended returns the time of the return, the end of a duration.
 func (f *fn) Ended() ir.Value {
 	return f.b.Load(f.saved.place.Base, f.saved.place.Off+f.saved.size, 8)
 }
@@ -341,8 +341,8 @@ func (f *fn) ask(h ir.Helper, args ...ir.Value) ir.Value {
 	return f.b.Load(p, 0, 8)
 }
 
-// slotKind is what the verifier takes a context slot for: a pointer argument
-// of a tracing program has its BTF type even where we do not use it.
+// slotKind returns what the verifier takes a context slot for: a pointer
+// argument of a tracing program has its BTF type even where we do not use it.
 func slotKind(t *types.Type) ir.Kind {
 	if t.Kind == types.Pointer {
 		return ir.PtrBTF

@@ -30,7 +30,7 @@ type writer struct {
 
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.b, format+" ", args...) }
 
-// atom is a number that is known here.
+// atom returns a number that is known here.
 func (w *writer) atom() string {
 	list := append([]string{"$a", "$b", "1", "3"}, w.names...)
 	return list[w.r.Intn(len(list))]

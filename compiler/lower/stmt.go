@@ -134,8 +134,8 @@ func (f *fn) frameOff(v *hir.Var) int {
 	return off
 }
 
-// home is the memory of a variable that does not live in SSA: scratch memory
-// of this program on this CPU, which callbacks find by themselves.
+// home returns the memory of a variable that does not live in SSA: scratch
+// memory of this program on this CPU, which callbacks find by themselves.
 func (f *fn) home(b *binding) builtin.Place { return f.far(b.frame) }
 
 func (f *fn) readVar(v *hir.Var, t *types.Type) builtin.Operand {

@@ -32,7 +32,10 @@ type Config struct {
 	Lookups bool
 	// Ints reads an integer config variable by its canonical name.
 	Ints func(name string) int64
-	Live map[string]*object.Map // maps that live already (REPL), by script name
+	// Careful are the probes whose programs are lowered for the verifier's sake
+	// whatever they look like (plan).
+	Careful map[*hir.Probe]bool
+	Live    map[string]*object.Map // maps that live already (REPL), by script name
 	// HashOnly keeps every map in a hash of its own, keyless ones too, so that
 	// other objects can share it by name (compiler.Config).
 	HashOnly bool
@@ -239,5 +242,5 @@ func sanitize(s string) string {
 	return string(b)
 }
 
-// valueSize is the bytes a value of a type takes in a map.
+// valueSize returns the bytes a value of a type takes in a map.
 func valueSize(t *types.Type) int { return max(t.Size, 1) }

@@ -40,7 +40,7 @@ func show(c *code, al *Allocation) string {
 	return b.String()
 }
 
-// straight is a function of one block.
+// straight returns a function of one block.
 func straight(n int, args []VReg, instrs ...Instr) *code {
 	return &code{n: n, args: args, instrs: instrs, blocks: []Block{{End: len(instrs)}}}
 }

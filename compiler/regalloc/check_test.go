@@ -35,7 +35,7 @@ func (h holds) clone() holds {
 	return n
 }
 
-// meet keeps what both hold; it tells whether h changed.
+// meet keeps what both hold; it reports whether h changed.
 func (h holds) meet(o holds) bool {
 	changed := false
 	for l, vs := range h {

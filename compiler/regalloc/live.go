@@ -21,7 +21,7 @@ type use struct {
 	reg Reg  // register in which a call wants it, NoReg
 }
 
-// must tells whether the value has to be in a register.
+// must reports whether the value has to be in a register.
 func (u use) must() bool { return u.op >= 0 }
 
 // interval is a piece of the life of one value, in one place.
@@ -34,9 +34,9 @@ type interval struct {
 	next       int32 // following piece of the same value, -1 for none
 }
 
-// value is what the allocator knows of a virtual register.
+// value is what the allocator knows about a virtual register.
 type value struct {
-	def    pos // where it comes into being
+	def    pos // position of the definition
 	block  int32
 	first  int32 // first piece, -1 if never alive
 	asked  int32 // piece that was found last, 0 for none
@@ -134,7 +134,7 @@ func (a *allocator) edges() {
 	}
 }
 
-// unitOf is the unit of instruction i of block b, and instrOf its inverse.
+// unitOf returns the unit of instruction i of block b, and instrOf its inverse.
 func (a *allocator) unitOf(b, i int) pos { return a.start[b]/2 + 1 + pos(i-a.blocks[b].First) }
 
 func (a *allocator) instrOf(p pos) int {
@@ -142,9 +142,9 @@ func (a *allocator) instrOf(p pos) int {
 	return a.blocks[b].First + int(p/2-a.start[b]/2-1)
 }
 
-// define notes definitions, uses, calls and hints. Blocks and instructions are
-// visited backwards for the hints: of several registers in which a value will
-// be wanted, the first one counts.
+// define records definitions, uses, calls and hints. Blocks and instructions
+// are visited backwards for the hints: of several registers in which a value is
+// needed later, the first one counts.
 func (a *allocator) define() {
 	count := make([]int32, len(a.vals))
 	total := int32(0)
@@ -238,13 +238,13 @@ func (a *allocator) instr(b, i int) {
 	}
 }
 
-// late tells whether operand k is still read after the result was written.
+// late reports whether operand k is still read after the result was written.
 func (ins *Instr) late(k int) bool {
 	return ins.Tied && !ins.Commute && k != int(ins.Over) && ins.Use[0] != ins.Use[1]
 }
 
-// addUse records a use. A value that can be made again is made in place by
-// whoever does not need it in a register.
+// addUse records a use. A rematerializable value is not recorded for uses that
+// need no register: they rematerialize it in place.
 func (a *allocator) addUse(v VReg, u use) {
 	if v == 0 || a.vals[v].remat > 0 && !u.must() {
 		return
@@ -370,8 +370,8 @@ func (a *allocator) intervals() error {
 	return nil
 }
 
-// blockAt is the block in which a use happens. A use at the end of a block has
-// the position of the next header.
+// blockAt returns the block in which a use happens. A use at the end of a block
+// has the position of the next header.
 func (a *allocator) blockAt(u use) int32 {
 	if b := a.blockOf[u.at/2]; a.start[b] != u.at || u.at == 0 {
 		if int(u.at) == int(a.start[len(a.blocks)]) {
@@ -382,8 +382,8 @@ func (a *allocator) blockAt(u use) int32 {
 	return a.blockOf[u.at/2-1]
 }
 
-// endOf is where a value's range ends when this is its last use. Arguments are
-// read before the call, operands during the instruction.
+// endOf returns where a value's range ends when this is its last use. Arguments
+// are read before the call, operands during the instruction.
 func (a *allocator) endOf(u use) pos {
 	if u.must() {
 		return u.at + 1

@@ -266,8 +266,8 @@ func (c *code) String() string {
 	return s
 }
 
-// sized is a random function with about n values, each of which is used near its
-// definition, as in programs that people write.
+// sized returns a random function with about n values, each of which is used
+// near its definition, as in programs that people write.
 func sized(n int) *code {
 	m := &maker{code: &code{remat: map[VReg]int{}, store: map[VReg]bool{}}, r: rand.New(rand.NewSource(1)), left: 0}
 	m.start(nil, false)

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// splitPoint is the best even position p with after < p ≤ last: last itself,
-// unless a block boundary before it lies in fewer loops.
+// splitPoint returns the best even position p with after < p ≤ last: last
+// itself, unless a block boundary before it lies in fewer loops.
 func (a *allocator) splitPoint(after, last pos) pos {
 	last &^= 1
 	b := a.blockOf[last/2]
 	depth := a.blocks[b].Depth
 	best := last
 	for ; depth > 0 && a.start[b] > after; b-- {
-		// A boundary belongs to the edges into its block, so what counts is the
-		// less deep side.
+		// Moves at a boundary are on the edges into the block, so the side with
+		// fewer loops counts.
 		d := a.blocks[b].Depth
 		if b > 0 {
 			d = min(d, a.blocks[b-1].Depth)
@@ -51,11 +51,12 @@ func (a *allocator) split(iv int32, p pos) int32 {
 	return n
 }
 
-// piece is the piece of v that is alive at p, or -1.
+// piece returns the piece of v that is alive at p, or -1.
 func (a *allocator) piece(v VReg, p pos) int32 {
 	val := &a.vals[v]
 	iv := val.first
-	// Most questions go forward through the code.
+	// Most queries go forward through the code, so start at the piece found
+	// last.
 	if val.asked > 0 && a.ivs[val.asked].start <= p {
 		iv = val.asked
 	}
@@ -72,8 +73,8 @@ func (a *allocator) piece(v VReg, p pos) int32 {
 	return -1
 }
 
-// locAt is where v is at position p. A value that can be made again and is not
-// in a register is Remat, wherever it is asked for.
+// locAt returns where v is at position p. For a rematerializable value that is
+// not in a register it is Remat.
 func (a *allocator) locAt(v VReg, p pos) Loc {
 	val := &a.vals[v]
 	if iv := a.piece(v, p); iv >= 0 {
@@ -93,7 +94,7 @@ func (a *allocator) locAt(v VReg, p pos) Loc {
 	return NoLoc
 }
 
-// covers tells whether p is in a range, not in a hole.
+// covers reports whether p is in a range, not in a hole.
 func (it *interval) covers(p pos) bool {
 	for _, r := range it.rs {
 		if r.start <= p && p < r.end {

@@ -8,11 +8,11 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	list, err := parse("# a comment\n\na/b.go\ttests need it\na/c.go T.M\tlibrary\n")
+	list, err := parse("# a comment\n\na/b.go\ttests need it\na/c.go T.M\tlibrary: others call it\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list) != 2 || list[0].file != "a/b.go" || list[0].name != "" || list[1].name != "T.M" {
+	if len(list) != 2 || list[0].file != "a/b.go" || list[0].name != "" || list[1].name != "T.M" || list[0].library || !list[1].library {
 		t.Errorf("parse = %+v", list)
 	}
 	for _, bad := range []string{"a/b.go", "a/b.go\t", "a/b.go F G\twhy", "\twhy"} {

@@ -18,9 +18,9 @@ var hostPackages = map[string]string{
 	"apt-cache": "apt",
 }
 
-// Available tells whether guests with the given kernels can run here: nil, or
-// an *Error that says what is missing and what to do. Kernels that are not in
-// the cache are fetched, since only that shows whether they can be had.
+// Available returns nil if guests with the given kernels can run here, or an
+// *Error that says what is missing and what to do. Kernels that are not in the
+// cache are fetched, since only that shows whether they can be had.
 func Available(ctx context.Context, kernels ...string) error {
 	if err := checkArch(); err != nil {
 		return err

@@ -28,8 +28,8 @@ func paramFor(sig *types.Signature, pi *int, a syntax.Expr, b *body) *types.Para
 	}
 }
 
-// bareWord is the identifier an argument consists of, seen through the word
-// parameters of macros.
+// bareWord returns the identifier an argument consists of, seen through the
+// word parameters of macros.
 func (b macros) bareWord(e syntax.Expr) (string, bool) {
 	id, ok := unparen(e).(*syntax.Ident)
 	if !ok {
@@ -119,7 +119,7 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 	return infer.Poison(x.Span())
 }
 
-// wordArg is one of the words a function knows: nsecs(monotonic).
+// wordArg returns one of the words a function knows: nsecs(monotonic).
 func (b calls) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
 	w, ok := b.macros.bareWord(e)
 	if s, is := unparen(e).(*syntax.StringLit); is {
@@ -137,7 +137,7 @@ func (b calls) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *
 	return &hir.WordArg{X: hir.X{T: types.WordType, At: e.Span()}, Word: w}
 }
 
-// literalArg is an argument that has to be a literal after folding.
+// literalArg returns an argument that has to be a literal after folding.
 func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
 	if s, ok := unparen(e).(*syntax.StringLit); ok && p.Kind == types.LitString {
 		// Formats and paths may be longer than other strings (L-STR-04).
@@ -179,7 +179,7 @@ func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 	return x
 }
 
-// mapExpr tells whether an argument is a map written directly.
+// mapExpr reports whether an argument is a map written directly.
 func (b mapUses) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
 	e = unparen(e)
 	if id, ok := e.(*syntax.Ident); ok {
@@ -191,7 +191,7 @@ func (b mapUses) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
 	return m, ok
 }
 
-// infoOf is what signatures may know of a map.
+// infoOf returns what signatures may know of a map.
 func (b mapUses) infoOf(m *mapCell) *types.MapInfo {
 	b.depend(&m.value)
 	b.depend(&m.key)
@@ -209,7 +209,7 @@ func (b *body) throughWord(e syntax.Expr, f func() hir.Expr) hir.Expr {
 	return f()
 }
 
-// mapArg is a whole map.
+// mapArg returns a whole map.
 func (b calls) mapArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
 	me, ok := b.mapUses.mapExpr(e)
 	if !ok || me.Keys != nil {
@@ -274,7 +274,7 @@ func hasKeyParam(sig *types.Signature) bool {
 	return false
 }
 
-// keyArg is a key of the map in the first argument.
+// keyArg returns a key of the map in the first argument.
 func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types.Arg) hir.Expr {
 	key := b.exprs.value(e)
 	if m.mode == modeScalar {
@@ -296,7 +296,7 @@ func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types
 	return k
 }
 
-// lvalueArg is a variable that receives a value of the map (find).
+// lvalueArg returns a variable that receives a value of the map (find).
 func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *mapCell) hir.Expr {
 	ve, ok := unparen(e).(*syntax.Var)
 	if !ok {
@@ -401,7 +401,7 @@ func (b calls) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) 
 	return good
 }
 
-// formatTakes tells whether a conversion can print a type (FMT-02).
+// formatTakes reports whether a conversion can print a type (FMT-02).
 func formatTakes(c value.Conv, t *types.Type) bool {
 	switch {
 	case t.Kind == types.Void || t.Kind == types.MapRef || t.Kind == types.Word || t.Kind == types.Ctx:

@@ -64,7 +64,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkInfo is what a tool waits for after each change of a script.
+// BenchmarkInfo measures what a tool waits for after each change of a script.
 func BenchmarkInfo(b *testing.B) {
 	for _, bc := range []struct{ name, script string }{
 		{"20-lines", twentyLines}, {"1000-lines", thousandLines()},

@@ -76,8 +76,8 @@ func (b ops) binary(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr 
 	return b.badOperands(op, x, y, at)
 }
 
-// folded is the result of an operation on literals, with what is to be said
-// about it.
+// folded returns the result of an operation on literals, with what is to be
+// said about it.
 func (b ops) folded(z hir.Expr, p *infer.Problem) hir.Expr {
 	switch {
 	case p == nil:
@@ -135,7 +135,7 @@ func positiveLit(x hir.Expr) bool {
 	return ok && !neg && v > 0
 }
 
-// joinSpace is the address space of a sum of addresses (T-AS-08).
+// joinSpace returns the address space of a sum of addresses (T-AS-08).
 func (b ops) joinSpace(x, y *types.Type, at source.Span) types.Space {
 	switch {
 	case x.Space == y.Space || y.Space == types.SpaceNone:
@@ -210,7 +210,7 @@ func (b ops) equality(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Exp
 	return nil
 }
 
-// badOperands is the error for operands that an operator cannot take.
+// badOperands returns the error for operands that an operator cannot take.
 func (b ops) badOperands(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := b.shown(x), b.shown(y)
 	code, msg := "bad-operands", "the `%s` operator can not be used on expressions of types `%s` and `%s`"

@@ -219,7 +219,8 @@ func (b calls) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hi
 	return a
 }
 
-// problem reports a complaint of a signature; it tells whether it is an error.
+// problem reports a complaint of a signature; it reports whether it is an
+// error.
 func (b calls) problem(sig *types.Signature, p *types.Problem, at source.Span, args []syntax.Expr) bool {
 	code := p.Code
 	if code == "" {

@@ -93,8 +93,8 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	return b.badCast(t, x, at)
 }
 
-// addressOf is the address of a place in kernel or user memory, nil if x is a
-// value or lies in the program's own memory.
+// addressOf returns the address of a place in kernel or user memory, nil if x
+// is a value or lies in the program's own memory.
 func addressOf(x hir.Expr, at source.Span) hir.Expr {
 	var base hir.Expr
 	var off hir.Expr

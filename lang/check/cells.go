@@ -59,7 +59,7 @@ type mapCell struct {
 	live     *hir.Map // it runs already (REPL)
 }
 
-// label is how messages call the map.
+// label returns how messages call the map.
 func (m *mapCell) label() string { return "@" + m.name }
 
 // mapCell finds or makes the map of a name.
@@ -152,7 +152,8 @@ func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
 	return ok
 }
 
-// write is the place of a write that is going on, of a value that stands at.
+// write returns the place of a write that is going on, of a value that stands
+// at.
 func (b *body) write(at source.Span) infer.Write {
 	w := infer.Write{b.order, at.Start, b.frame.number(), at.Start}
 	for f := b.frame; f != nil; f = f.parent {

@@ -138,7 +138,7 @@ func (c *checker) program() *hir.Script {
 	return p
 }
 
-// nearest is the candidate closest to a wrong name, "" if none is near.
+// nearest returns the candidate closest to a wrong name, "" if none is near.
 func nearest(name string, candidates []string) string {
 	n, _ := diag.Nearest(name, candidates)
 	return n
@@ -185,7 +185,7 @@ func (c *checker) nearestValue(name string) string {
 	return nearest(name, append(names, c.csection().EnumeratorNames()...))
 }
 
-// csection is the C section, empty if the script has none.
+// csection returns the C section, empty if the script has none.
 func (c *checker) csection() *ctype.Section {
 	if c.csec == nil {
 		c.csec = ctype.New(&c.out, c.in.Types)

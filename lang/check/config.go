@@ -42,7 +42,7 @@ func (c *config) int(name string) int64 {
 	return hir.ConfigNumber(c.str(name))
 }
 
-// changed is what differs from the defaults.
+// changed returns what differs from the defaults.
 func (c *config) changed() map[string]string {
 	out := map[string]string{}
 	for k, v := range c.vals {
@@ -135,7 +135,7 @@ func (c *checker) configEntry(e *syntax.ConfigEntry) {
 	c.cfg.vals[key], c.cfg.at[key] = val, e.At.At
 }
 
-// configText is a value as text.
+// configText returns a value as text.
 func configText(x syntax.Expr) string {
 	switch x := x.(type) {
 	case *syntax.StringLit:
@@ -150,7 +150,7 @@ func configText(x syntax.Expr) string {
 	return ""
 }
 
-// settable are the names of the variables that a script can set.
+// settable returns the names of the variables that a script can set.
 func settable() []string {
 	var names []string
 	for _, v := range hir.ConfigVars() {
@@ -216,7 +216,7 @@ func parseBool(s string) (v, ok bool) {
 	return false, false
 }
 
-// configValue is a variable as a literal.
+// configValue returns a variable as a literal.
 func (b siteVals) configValue(name string, at source.Span) hir.Expr {
 	s := b.c.cfg.str(name)
 	switch hir.FindConfig(name).Kind {
@@ -228,7 +228,7 @@ func (b siteVals) configValue(name string, at source.Span) hir.Expr {
 	return infer.Str(at, s)
 }
 
-// configNames are the fields of config by name (B-CONFIG).
+// configNames returns the fields of config by name (B-CONFIG).
 func configNames() []string {
 	var names []string
 	for _, v := range hir.ConfigVars() {

@@ -70,7 +70,7 @@ type Use struct {
 	Write bool
 }
 
-// root is the definition that d has been found to be.
+// root returns the definition that d has been found to be.
 func (d *Def) root() *Def {
 	for d.same != nil {
 		d = d.same

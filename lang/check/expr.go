@@ -188,7 +188,7 @@ func (b exprs) condition(e syntax.Expr) hir.Expr {
 	return infer.ToBool(x)
 }
 
-// shown is the type of x as the script's writer knows it: that of the
+// shown returns the type of x as the script's writer knows it: that of the
 // aggregation where x reads one.
 func (b *body) shown(x hir.Expr) *types.Type {
 	if g, ok := x.(*hir.MapGet); ok {

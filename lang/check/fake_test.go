@@ -274,7 +274,7 @@ func run(t testing.TB, script string) (*hir.Script, diag.List) {
 	return p, ds
 }
 
-// render is a list of messages, one a line.
+// render returns a list of messages, one a line.
 func render(l diag.List) string {
 	var sb strings.Builder
 	for _, d := range l.All {

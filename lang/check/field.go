@@ -221,7 +221,7 @@ func (b places) isNatural(x hir.Expr) bool {
 	return v != nil && (v.natural || !v.Fixed && v.Raw != nil && v.Raw.Flex)
 }
 
-// indexArray is a[i] on an array or a string.
+// indexArray returns a[i] on an array or a string.
 func (b places) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 	t := x.Type()
 	n, elem := t.Len, t.Elem

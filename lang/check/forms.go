@@ -113,7 +113,7 @@ func (b forms) staticAssert(e *syntax.Call) hir.Expr {
 	return nothing(e.At.At)
 }
 
-// nothing is an expression without value and effect.
+// nothing returns an expression without value and effect.
 func nothing(at source.Span) hir.Expr {
 	return &hir.BlockX{X: hir.X{T: types.VoidType, At: at}, Block: &hir.Block{}}
 }
@@ -264,8 +264,8 @@ func (b forms) sizeof(e *syntax.Sizeof) hir.Expr {
 	return infer.Lit(e.At.At, uint64(t.Size), false)
 }
 
-// typeOrExpr is the argument of sizeof, offsetof and typeinfo: a type, or an
-// expression that is only typed. A bare word that is no type is tried as an
+// typeOrExpr returns the argument of sizeof, offsetof and typeinfo: a type, or
+// an expression that is only typed. A bare word that is no type is tried as an
 // expression.
 func (b typeExprs) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
 	if te == nil {
@@ -284,7 +284,7 @@ func (b typeExprs) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
 	return b.typeExpr(te)
 }
 
-// isValueName tells whether a word means something as an expression.
+// isValueName reports whether a word means something as an expression.
 func (b typeExprs) isValueName(name string) bool {
 	if _, ok := argNumber(name); ok || wordForm(name) != nil || b.idents.constantName(name) != nil {
 		return true

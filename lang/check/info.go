@@ -52,7 +52,7 @@ func (i *Info) TypesOf(n syntax.Node) []*types.Type {
 	return nil
 }
 
-// TypeOf is the first of TypesOf, nil if there is none.
+// TypeOf returns the first of TypesOf, nil if there is none.
 func (i *Info) TypeOf(n syntax.Node) *types.Type {
 	if ts := i.TypesOf(n); len(ts) > 0 {
 		return ts[0]
@@ -60,7 +60,7 @@ func (i *Info) TypeOf(n syntax.Node) *types.Type {
 	return nil
 }
 
-// ConstOf is the value of an expression that is known when the script is
+// ConstOf returns the value of an expression that is known when the script is
 // compiled and the same in every place. It is nil for others.
 func (i *Info) ConstOf(n syntax.Node) *types.Const {
 	if f := i.fact(n); f != nil && !f.varied && len(f.consts) == 1 {
@@ -69,9 +69,9 @@ func (i *Info) ConstOf(n syntax.Node) *types.Const {
 	return nil
 }
 
-// DefOf is what a node means or defines: a variable, map or macro, a function
-// or value of the library, a member, a type. It is nil for nodes that are no
-// names, and for names that mean nothing.
+// DefOf returns what a node means or defines: a variable, map or macro, a
+// function or value of the library, a member, a type. It is nil for nodes that
+// are no names, and for names that mean nothing.
 func (i *Info) DefOf(n syntax.Node) *Def {
 	if f := i.fact(n); f != nil && f.def != nil {
 		return f.def.root()
@@ -168,8 +168,8 @@ func contains(outer, inner syntax.Node) bool {
 	return o.Start <= s.Start && s.End <= o.End
 }
 
-// NodeAt is the innermost node around an offset, nil if there is none. Between
-// two nodes that meet there it is the second.
+// NodeAt returns the innermost node around an offset, nil if there is none.
+// Between two nodes that meet there it is the second.
 func (i *Info) NodeAt(f *source.File, offset int) syntax.Node {
 	path := i.PathAt(f, offset)
 	if len(path) == 0 {

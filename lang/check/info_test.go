@@ -92,7 +92,7 @@ func TestInfo(t *testing.T) {
 	})
 }
 
-// dataScripts are all scripts of the test data by name.
+// dataScripts returns all scripts of the test data by name.
 func dataScripts(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{"one-liner": oneLiner, "twenty-lines": twentyLines}

@@ -94,7 +94,7 @@ func (i *Info) literal(e syntax.Expr) {
 	}
 }
 
-// settingDoc is the help text of a configuration variable.
+// settingDoc returns the help text of a configuration variable.
 func settingDoc(name string) string {
 	if v := hir.FindConfig(name); v != nil {
 		return v.Doc

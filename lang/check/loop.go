@@ -104,8 +104,8 @@ func (b stmts) forMap(s *syntax.For, out *hir.Block) {
 	out.Stmts = append(out.Stmts, &hir.ForMap{S: hir.S{At: s.At.At}, Var: v.hv, Map: m.hm, Body: blk})
 }
 
-// pairType is the type of (key, value) that a loop over the map sees; nil when
-// it is not known or cannot be iterated.
+// pairType returns the type of (key, value) that a loop over the map sees; nil
+// when it is not known or cannot be iterated.
 func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 	b.depend(&m.key)
 	b.depend(&m.value)

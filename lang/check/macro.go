@@ -30,7 +30,7 @@ func (m *macro) signature() string {
 	return strings.Join(parts, ",")
 }
 
-// String is the head of the definition.
+// String returns the head of the definition.
 func (m *macro) String() string {
 	parts := make([]string, len(m.params))
 	for i, p := range m.params {
@@ -92,7 +92,7 @@ func (b macros) macroScore(m *macro, args []syntax.Expr) int {
 	return score
 }
 
-// libraryScore is the score that the library's own forms reach for a call.
+// libraryScore returns the score that the library's own forms reach for a call.
 func (b macros) libraryScore(e *syntax.Call) int {
 	best := -1
 	for _, form := range b.c.shapes(e.Name) {
@@ -119,8 +119,8 @@ func (b macros) libraryScore(e *syntax.Call) int {
 	return best
 }
 
-// shapes are the argument lists by which the library's own form of a function
-// beats a macro of plain words (types.Signature.Shapes).
+// shapes returns the argument lists by which the library's own form of a
+// function beats a macro of plain words (types.Signature.Shapes).
 func (c *checker) shapes(name string) []string {
 	if sig := c.builtin(name); sig != nil {
 		return sig.Shapes
@@ -128,7 +128,7 @@ func (c *checker) shapes(name string) []string {
 	return nil
 }
 
-// noMacroFits is the error for a call that no definition fits.
+// noMacroFits returns the error for a call that no definition fits.
 func (b macros) noMacroFits(ms []*macro, e *syntax.Call) hir.Expr {
 	d := b.errorf("macro-arguments", e.At.At, "call to macro `%s` has arguments that do not match any definition", e.Name).
 		WithLabel("%s given", count(len(e.Args), "argument")).WithRow("L-MAC-06")
@@ -230,7 +230,7 @@ func (b macros) frameID(call any) int {
 	return id
 }
 
-// recursive is the error for a macro that calls itself (L-MAC-08).
+// recursive returns the error for a macro that calls itself (L-MAC-08).
 func (b macros) recursive(m *macro, at source.Span) hir.Expr {
 	chain := m.name
 	for f := b.frame; f != nil; f = f.parent {

@@ -7,7 +7,7 @@ import (
 	"probe/lang/diag"
 )
 
-// dump is the HIR of a script as text; the script must be right.
+// dump returns the HIR of a script as text; the script must be right.
 func dump(t *testing.T, script string) string {
 	t.Helper()
 	p, ds := run(t, script)

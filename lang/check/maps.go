@@ -117,7 +117,7 @@ func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 	return b.convs.convert(key, m.key.Typ), true
 }
 
-// hasContext tells whether a key holds the probe's context (B-CTX).
+// hasContext reports whether a key holds the probe's context (B-CTX).
 func hasContext(x hir.Expr) bool {
 	switch n := x.(type) {
 	case *hir.Call:

@@ -24,7 +24,8 @@ var (
 	pointer = []string{"$p"}
 )
 
-// TestOperators is A-OPM: what is allowed, and what is refused.
+// TestOperators checks appendix A-OPM: which operands each operator takes, and
+// which it refuses.
 func TestOperators(t *testing.T) {
 	groups := map[string][]string{
 		"+-": {"+", "-"}, "+": {"+"}, "-": {"-"},
@@ -84,7 +85,7 @@ func TestOperators(t *testing.T) {
 	}
 }
 
-// TestUnary is the right half of A-OPM.
+// TestUnary checks the right half of A-OPM.
 func TestUnary(t *testing.T) {
 	ops := map[string]string{"!": "$z = !%s;", "-": "$z = -%s;", "~": "$z = ~%s;", "++": "%s++;", "?": "if (%s) { print(1); }"}
 	for _, tc := range []struct{ row, x, allows string }{
@@ -111,7 +112,7 @@ func TestUnary(t *testing.T) {
 	}
 }
 
-// TestCasts is A-CSM.
+// TestCasts checks appendix A-CSM, the table of casts.
 func TestCasts(t *testing.T) {
 	to := map[string]string{"int": "uint64", "ptr": "struct sock *", "bool": "bool", "string": "string[64]",
 		"array": "uint8[4]", "enum": "enum color", "user": "username_t"}

@@ -10,7 +10,7 @@ import (
 	"probe/lang/types"
 )
 
-// param is the text of $N and whether it was given.
+// param returns the text of $N and whether it was given.
 func (c *checker) param(n int) (string, bool) {
 	if n < 1 || n > len(c.in.Params) {
 		return "", false
@@ -114,7 +114,7 @@ func (b forms) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bo
 	return nil, 0, false
 }
 
-// paramText is a parameter as a string literal, without its first bytes.
+// paramText returns a parameter as a string literal, without its first bytes.
 func (b forms) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.Expr {
 	text, ok := b.c.param(p.N) // one that is not given is empty (L-PARM-03)
 	if skip > uint64(len(text)) {
@@ -228,7 +228,7 @@ func (b forms) sameOption(o *option) bool {
 	return false
 }
 
-// optionValue is the value given for an option, or its default. It is no
+// optionValue returns the value given for an option, or its default. It is no
 // literal: it becomes known only when the program is loaded.
 func (b forms) optionValue(o *option, at source.Span) hir.Expr {
 	text, given := "", false

@@ -77,7 +77,7 @@ func addType(list []*types.Type, t *types.Type) []*types.Type {
 	return append(list, t)
 }
 
-// at is what is known of a node, so far nothing perhaps.
+// at returns what is known of a node, so far nothing perhaps.
 func (i *Info) at(n syntax.Node) *fact {
 	if e, ok := n.(syntax.Expr); ok {
 		n = unparen(e)
@@ -213,15 +213,15 @@ func (b *body) noteMacro(m *macro, n syntax.Node) {
 	}
 }
 
-// macroDef is the definition of a macro; those of one name are one, since a
-// call means whichever fits.
+// macroDef returns the definition of a macro; those of one name are one, since
+// a call means whichever fits.
 func (i *Info) macroDef(m *macro) *Def {
 	d := i.def("macro "+m.name, func() *Def { return &Def{Kind: Macro, Name: m.name, At: m.nameAt, Doc: m.doc} })
 	d.use(Use{At: m.nameAt})
 	return d
 }
 
-// nameOf is where the name of a call or a word stands.
+// nameOf returns where the name of a call or a word stands.
 func nameOf(n syntax.Node) source.Span {
 	switch n := n.(type) {
 	case *syntax.Call:

@@ -107,8 +107,8 @@ func (b *body) readVar(e *syntax.Var) hir.Expr {
 	return &hir.VarRef{X: hir.X{T: b.present(v), At: e.At.At}, Var: v.hv}
 }
 
-// present is the type of a variable where it is read. Its address spaces are
-// those of the assignment before, where that is the only one that can have
+// present returns the type of a variable where it is read. Its address spaces
+// are those of the assignment before, where that is the only one that can have
 // been: not in a loop, which comes round again.
 func (b *body) present(v *varCell) *types.Type {
 	if v.now == nil || b.inLoop != v.inLoop || b.frame.number() != v.frame || !infer.SameType(v.Typ, v.now) {

@@ -36,11 +36,11 @@ func (b siteVals) hasArgs(at source.Span) bool {
 	return b.contextInLoop("args", at)
 }
 
-// namedArgs are the arguments that args.NAME can name. Providers append arg0,
-// arg1, … behind them where positional arguments exist.
+// namedArgs returns the arguments that args.NAME can name. Providers append
+// arg0, arg1, … behind them where positional arguments exist.
 func (b siteVals) namedArgs() []hir.Arg { return b.site.Args[:b.named] }
 
-// countNamed tells where the positional arguments of a site start.
+// countNamed reports where the positional arguments of a site start.
 func countNamed(args []hir.Arg) int {
 	for i := range args {
 		if args[i].Name != "arg0" {
@@ -83,7 +83,7 @@ func (b siteVals) argsType() *types.Type {
 	return b.argsRec
 }
 
-// argType is an argument's type; pointers without a space belong to the
+// argType returns an argument's type; pointers without a space belong to the
 // probe's.
 func (b siteVals) argType(a *hir.Arg) *types.Type {
 	t := a.Type
@@ -157,7 +157,7 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	return infer.Poison(e.At.At)
 }
 
-// retval is the return value.
+// retval returns the return value.
 func (b siteVals) retval(at source.Span) hir.Expr {
 	if b.site.Ret == nil {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `retval` is not available in \"%s\" probes", b.site.Provider).
@@ -184,7 +184,7 @@ func (b siteVals) retval(at source.Span) hir.Expr {
 	return &hir.Retval{X: hir.X{T: b.argType(b.site.Ret), At: at}}
 }
 
-// duration is the time between entry and return (dialect X-CALL).
+// duration returns the time between entry and return (dialect X-CALL).
 func (b siteVals) duration(at source.Span) hir.Expr {
 	if !b.site.About().Duration {
 		b.errorf("wrong-probe", at, "`duration` can not be used with \"%s\" probes", b.site.Provider).

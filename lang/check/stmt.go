@@ -270,7 +270,7 @@ func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 	return true
 }
 
-// mismatch is the error for a value that a variable or map cannot take.
+// mismatch reports the error for a value that a variable or map cannot take.
 func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) {
 	d := b.errorf("type-mismatch", x.Span(), "type mismatch for %s: trying to assign value of type `%s` when %s already has type `%s`",
 		name, x.Type(), kind, c.Typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")

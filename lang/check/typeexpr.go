@@ -13,7 +13,7 @@ import (
 // maxTypeLen bounds array and string lengths written in a script.
 const maxTypeLen = 1 << 20
 
-// isType tells whether a type expression names a type, without complaining.
+// isType reports whether a type expression names a type, without complaining.
 func (b typeExprs) isType(te *syntax.TypeExpr) bool {
 	if te.Of != nil || te.OfType != nil || te.Kind != "" {
 		return true
@@ -69,8 +69,8 @@ func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 	return nil
 }
 
-// typeOf is the static type of an expression that never runs; typeof(@m) of a
-// keyed map is the key type (E-TYPEOF-01).
+// typeOf returns the static type of an expression that never runs; typeof(@m)
+// of a keyed map is the key type (E-TYPEOF-01).
 func (b typeExprs) typeOf(e syntax.Expr) *types.Type {
 	if me, ok := unparen(e).(*syntax.Map); ok && me.Keys == nil {
 		m := b.mapUses.mapOf(me)
@@ -91,8 +91,8 @@ func (b typeExprs) typeOf(e syntax.Expr) *types.Type {
 	return infer.Settle(b.shown(x))
 }
 
-// lock is the type of a cell that is observed. The value may still change it,
-// since the observer is typed again then; but where a branch depends on it,
+// lock returns the type of a cell that is observed. The value may still change
+// it, since the observer is typed again then; but where a branch depends on it,
 // that branch must not (T-PROM-12).
 func (b *body) lock(c *infer.Cell, at source.Span) *types.Type {
 	b.depend(c)
@@ -132,8 +132,8 @@ func (b *body) cellOf(v *hir.Var) *varCell {
 	return nil
 }
 
-// lockedError is the complaint about a value that would change a type that was
-// observed elsewhere.
+// lockedError reports a value that would change a type that was observed
+// elsewhere.
 func (b *body) lockedError(c *infer.Cell, x hir.Expr) {
 	b.errorf("locked-type", x.Span(), "this type has been locked because it was used in another part of the script: `%s` does not fit `%s`",
 		infer.Settle(x.Type()), c.Typ).WithLabel("would change the type").At(c.Locked, "its type was used here").WithRow("T-PROM-12")

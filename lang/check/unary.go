@@ -102,8 +102,8 @@ func (b places) load(p hir.Expr, at source.Span) hir.Expr {
 	return infer.Deref(p, infer.Inherit(p.Type().Elem, p.Type().Space), at)
 }
 
-// spaceOf is the address space an address belongs to: its own, else that of
-// the probe (T-AS-02).
+// spaceOf returns the address space an address belongs to: its own, else that
+// of the probe (T-AS-02).
 func (b places) spaceOf(t *types.Type) types.Space {
 	if t.Space != types.SpaceNone {
 		return t.Space

@@ -82,7 +82,7 @@ func (c *checker) reserved(name string) bool {
 	return sig != nil && sig.Reserved
 }
 
-// usesOf is what a body that mentions a name needs of its site.
+// usesOf returns what a body that mentions a name needs of its site.
 func (c *checker) usesOf(name string) types.Uses {
 	var u types.Uses
 	if w := words[name]; w != nil {

@@ -11,15 +11,16 @@ import (
 // Phase is the part of the pipeline that raises a code.
 type Phase uint8
 
-// The phases, in their order.
+// The phases, in pipeline order.
 const (
 	PhaseParse   Phase = iota // reading the script
 	PhaseCheck                // names, types, probes, resources
 	PhaseMachine              // loading, attaching, running; the machine itself
 )
 
-// Entry describes one code: one row in one of the tables below. A new code is
-// a new row, nothing else; tests check that each Wrong script raises its code.
+// Entry describes one code: one row in one of the tables below. Adding a code
+// means adding a row and nothing else; tests check that each Wrong script
+// raises its code.
 type Entry struct {
 	Code    Code
 	Phase   Phase
@@ -29,11 +30,13 @@ type Entry struct {
 	Cure    string // what to do about it
 }
 
-// tables are the rows by the package that raises them. codes_syntax.go,
-// codes_check.go, codes_probe.go and codes_machine.go hold them.
+// tables groups the rows by the package that raises them. The rows are in
+// codes_syntax.go, codes_check.go, codes_check_types.go, codes_probe.go and
+// codes_machine.go.
 var tables = [...][]Entry{syntaxCodes, checkNameCodes, checkTypeCodes, probeCodes, machineCodes}
 
-// entries is all rows by code.
+// entries indexes all rows by code. It is built on first use, since most runs
+// report nothing.
 var entries = sync.OnceValue(func() map[Code]Entry {
 	all := map[Code]Entry{}
 	for _, table := range tables {
@@ -47,13 +50,13 @@ var entries = sync.OnceValue(func() map[Code]Entry {
 	return all
 })
 
-// Lookup is the row of a code.
+// Lookup returns the row of a code.
 func Lookup(code Code) (Entry, bool) {
 	e, ok := entries()[code]
 	return e, ok
 }
 
-// Codes are all rows, sorted by phase and code.
+// Codes returns all rows, sorted by phase and code.
 func Codes() []Entry {
 	out := make([]Entry, 0, len(entries()))
 	for _, e := range entries() {
@@ -65,9 +68,9 @@ func Codes() []Entry {
 	return out
 }
 
-// Explain is the text of "probe explain CODE": the cause, a script that raises
-// the code, and the cure. ok is false for an unknown code; the text then names
-// a similar one if there is one.
+// Explain returns the text of "probe explain CODE": the cause, a script that
+// raises the code, and the cure. ok is false for an unknown code; the text then
+// names a similar one if there is one.
 func Explain(code string) (text string, ok bool) {
 	e, ok := Lookup(Code(code))
 	if !ok {
@@ -97,7 +100,7 @@ func Explain(code string) (text string, ok bool) {
 	return b.String(), true
 }
 
-// printable is a line of a script with its control characters replaced.
+// printable returns a line of a script with its control characters replaced.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' || r == 0x7f {

@@ -1,7 +1,7 @@
 package diag
 
-// The codes of lang/check: names, types, probes, resources. The functions of the
-// library raise theirs through it.
+// The codes of lang/check: names, types, probes, resources. Functions of the
+// standard library report through the checker, so their codes are here too.
 
 var checkNameCodes = []Entry{
 	// names

@@ -1,6 +1,7 @@
 package diag
 
-// checkTypeCodes are the codes of lang/check about types, maps and habits.
+// checkTypeCodes are the codes of lang/check about types, maps and habits from
+// other languages.
 var checkTypeCodes = []Entry{
 	// types
 	{

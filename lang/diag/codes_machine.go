@@ -38,6 +38,11 @@ var machineCodes = []Entry{
 		Cure:  "use `nsecs` or `nsecs(boot)` for times to be shown",
 	},
 	{
+		Code: "too-much-to-verify", Phase: PhaseMachine,
+		Cause: "the kernel's verifier would give up on a program: it walks at most a million instructions",
+		Cure:  "split the probe into several, write loops instead of unroll, take conditions and searches in strings out of them",
+	},
+	{
 		Code: "load-failed", Phase: PhaseMachine,
 		Cause: "the kernel does not accept a program, before its verifier looked at it",
 		Cure:  "the kernel lacks something the probe needs; `probe ls` lists what it offers",

@@ -51,6 +51,12 @@ var syntaxCodes = []Entry{
 		Cure:  "give the name of a script; save scripts as UTF-8",
 	},
 	{
+		Code:  "too-long",
+		Cause: "the script has more words than any that a person would write",
+		Wrong: "",
+		Cure:  "split it into several scripts, or write what repeats as a loop or a macro",
+	},
+	{
 		Code:  "too-deep",
 		Cause: "code is nested, or an operator chain is, beyond what a person would write",
 		Wrong: "",

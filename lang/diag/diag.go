@@ -1,6 +1,7 @@
-// Package diag is the one message type of the project: what is wrong with a
-// script (or with the machine it runs on), where, why, and what to do. How a
-// message looks is decided by the renderers in render.go and render_json.go.
+// Package diag defines the one message type of the project. A message says what
+// is wrong with a script (or with the machine it runs on), where, why, and what
+// to do about it. Its layout is decided by the renderers in render.go and
+// render_json.go.
 package diag
 
 import (
@@ -21,7 +22,7 @@ const (
 	Note
 )
 
-// String is the word printed in front of the code.
+// String returns the word printed in front of the code.
 func (s Severity) String() string {
 	switch s {
 	case Error:
@@ -38,7 +39,7 @@ func (s Severity) String() string {
 // table of all codes is in codes.go.
 type Code string
 
-// Label marks a place and says in a few words why here.
+// Label marks a place and explains in a few words why it matters.
 type Label struct {
 	Span source.Span
 	Text string
@@ -77,18 +78,19 @@ func (d *Diagnostic) WithLabel(format string, args ...any) *Diagnostic {
 	return d
 }
 
-// maxText is how many bytes of a text are shown. Texts quote names of the
-// script, which may be of any length.
+// maxText is the maximum length of a text in bytes. Texts quote names from the
+// script, which can have any length.
 const maxText = 600
 
-// sprintf formats a text, without the middle of one that is too long.
+// sprintf formats a text and replaces the middle of one longer than maxText.
 func sprintf(format string, args ...any) string {
 	s := fmt.Sprintf(format, args...)
 	if len(s) <= maxText {
 		return s
 	}
 	head, tail := s[:maxText*2/3], s[len(s)-maxText/3:]
-	// Letters of several bytes stay whole.
+	// Move both cuts out of multi-byte characters, so that the text stays valid
+	// UTF-8.
 	for len(head) > 0 && !utf8.RuneStart(s[len(head)]) {
 		head = head[:len(head)-1]
 	}
@@ -116,8 +118,8 @@ func (d *Diagnostic) WithHelp(format string, args ...any) *Diagnostic {
 	return d
 }
 
-// WithCompat sets the headline that is printed on bpftrace's command line: tools
-// compare it to the letter.
+// WithCompat sets the headline printed under bpftrace's command line, which
+// tools compare byte for byte.
 func (d *Diagnostic) WithCompat(format string, args ...any) *Diagnostic {
 	d.Compat = fmt.Sprintf(format, args...)
 	return d
@@ -144,10 +146,10 @@ func (l *List) Warnf(code Code, span source.Span, format string, args ...any) *D
 	return l.Add(&Diagnostic{Severity: Warning, Code: code, Span: span, Message: sprintf(format, args...)})
 }
 
-// HasErrors tells whether any message is an error.
+// HasErrors reports whether any message is an error.
 func (l *List) HasErrors() bool { return l.Count(Error) > 0 }
 
-// Count is the number of messages of a severity.
+// Count returns the number of messages of a severity.
 func (l *List) Count(s Severity) int {
 	n := 0
 	for _, d := range l.All {
@@ -158,8 +160,8 @@ func (l *List) Count(s Severity) int {
 	return n
 }
 
-// Sort orders the list: errors before warnings before notes, by position
-// within each, and drops exact repetitions.
+// Sort orders the list: errors before warnings before notes, by position within
+// each, and drops exact duplicates.
 func (l *List) Sort() {
 	sort.SliceStable(l.All, func(i, j int) bool {
 		a, b := l.All[i], l.All[j]

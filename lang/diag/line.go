@@ -10,12 +10,13 @@ import (
 )
 
 const (
-	tabWidth = 4   // a tab is shown as this many blanks
-	maxWidth = 160 // columns of a source line that are shown
+	tabWidth = 4   // spaces shown for a tab
+	maxWidth = 160 // columns shown of a source line
 )
 
-// cells measures characters. Ambiguous ones count one column whatever the
-// locale, so that the same script gives the same message everywhere.
+// cells measures the width of characters. Characters of ambiguous width count
+// as one column in every locale, so that the same script gives the same message
+// everywhere.
 var cells = &runewidth.Condition{}
 
 // line is a source line prepared for a terminal: tabs expanded, characters
@@ -83,15 +84,15 @@ func newLine(f *source.File, n int, marks []mark) line {
 	return l
 }
 
-// column is the display column of a file offset, kept inside the line.
+// column returns the display column of a file offset, kept inside the line.
 func (l *line) column(offset int) int {
 	i := offset - l.start - l.from
 	return l.cols[min(max(i, 0), len(l.cols)-1)]
 }
 
-// columns is the part of the line n that a mark covers, at least one column. A
-// mark of several lines covers the first one to its end and the last one from
-// its first character on.
+// columns returns the part of the line n that a mark covers, at least one
+// column. A mark of several lines covers the first one to its end and the last
+// one from its first character on.
 func (l *line) columns(m mark, n int) (from, to int) {
 	end := l.cols[len(l.cols)-1]
 	from, to = l.column(m.Span.Start), l.column(m.Span.End)

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Nearest is the candidate whose spelling is nearest to name, for "a … with a
-// similar name exists". ok is false when none is near enough: more than one
-// edit for each three characters makes another word. An edit inserts, removes
-// or replaces a character or swaps two neighbours. A difference in length, and
-// then one in case, only decides between equally near ones, and at last the
-// alphabetical order does.
+// Nearest returns the candidate whose spelling is nearest to name, for messages
+// such as "a map with a similar name exists". ok is false when no candidate is
+// near enough: with more than one edit per three characters, two words are
+// considered unrelated. An edit inserts, removes or replaces a character or
+// swaps two neighbours. Equally near candidates are ordered by difference in
+// length, then in case, then alphabetically.
 func Nearest(name string, candidates []string) (best string, ok bool) {
 	if near := NearestN(name, candidates, 1); len(near) > 0 {
 		return near[0], true
@@ -19,8 +19,8 @@ func Nearest(name string, candidates []string) (best string, ok bool) {
 	return "", false
 }
 
-// NearestN is the up to n candidates nearest to name, the nearest first, under
-// the same rule as Nearest.
+// NearestN returns at most n candidates nearest to name, the nearest first,
+// under the same rule as Nearest.
 func NearestN(name string, candidates []string, n int) []string {
 	if name == "" || len(name) > 200 {
 		return nil
@@ -64,9 +64,9 @@ func NearestN(name string, candidates []string, n int) []string {
 
 func abs(n int) int { return max(n, -n) }
 
-// distance is the edit distance of a and b with swaps of neighbours (optimal
-// string alignment), or something above limit as soon as it exceeds it. The
-// rows are reused between calls.
+// distance returns the edit distance of a and b with swaps of neighbours
+// (optimal string alignment), or some number above limit once it is known to
+// exceed limit. The rows are reused between calls.
 func distance(a, b string, limit int, rows *[3][]int) int {
 	for i := range rows {
 		if len(rows[i]) <= len(b) {

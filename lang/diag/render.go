@@ -10,11 +10,11 @@ import (
 	"probe/lang/source"
 )
 
-// HeldBack is how many messages a renderer shows unless told otherwise.
+// HeldBack is the number of messages a renderer shows by default.
 const HeldBack = 10
 
-// Options say how Render shows messages. The zero Options is plain text with
-// at most HeldBack messages.
+// Options controls how Render shows messages. The zero Options is plain text
+// with at most HeldBack messages.
 type Options struct {
 	Color bool // with the colours of a terminal
 	Limit int  // messages to show; 0 means HeldBack, negative all of them
@@ -38,14 +38,14 @@ func Render(w io.Writer, list *List, opt Options) error {
 	return err
 }
 
-// String is the message as Render shows it without colours.
+// String returns the message as Render shows it without colours.
 func (d *Diagnostic) String() string {
 	var b strings.Builder
 	render(&b, d, false)
 	return b.String()
 }
 
-// limit cuts a list at the number of messages to show.
+// limit cuts a list to the number of messages to show and counts the rest.
 func limit(list *List, n int) (shown []*Diagnostic, held int) {
 	if n == 0 {
 		n = HeldBack
@@ -56,7 +56,7 @@ func limit(list *List, n int) (shown []*Diagnostic, held int) {
 	return list.All[:n], len(list.All) - n
 }
 
-// style paints text if it is true.
+// style adds terminal colours to text when it is true.
 type style bool
 
 // The colours: red errors, yellow warnings, blue frame and second labels.
@@ -76,7 +76,7 @@ func (s style) paint(color, text string) string {
 	return color + text + reset
 }
 
-// severityColor is the colour of a headline and its carets.
+// severityColor returns the colour of a headline and its carets.
 func severityColor(s Severity) string {
 	switch s {
 	case Error:

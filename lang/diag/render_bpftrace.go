@@ -8,8 +8,8 @@ import (
 	"probe/lang/source"
 )
 
-// RenderBpftrace writes messages in the form of bpftrace (row
-// O-DIAG-01 and those behind it), for tools that read it:
+// RenderBpftrace writes messages in the form of bpftrace (rows O-DIAG-01 and
+// following), for tools that parse them:
 //
 //	FILE:LINE:COL-COL: ERROR: text
 //	  source line
@@ -70,7 +70,8 @@ func compat(b *strings.Builder, s source.Span, word, text string) {
 	b.WriteString(strings.Repeat(" ", from) + strings.Repeat("~", to-from) + "\n")
 }
 
-// plainLine is a source line with its tabs expanded, cut if it is very long.
+// plainLine returns a source line with its tabs expanded, cut if it is very
+// long.
 func plainLine(s string) string {
 	s = strings.ReplaceAll(s, "\t", strings.Repeat(" ", tabWidth))
 	if len(s) > maxWidth {

@@ -59,7 +59,7 @@ func RenderJSON(w io.Writer, list *List) error {
 	return nil
 }
 
-// place is the JSON form of a span, nil if it is none.
+// place returns the JSON form of a span, nil if it is none.
 func place(s source.Span) *jsonPlace {
 	if !s.Valid() {
 		return nil
@@ -69,7 +69,7 @@ func place(s source.Span) *jsonPlace {
 	return &jsonPlace{s.File.Name, line, col, s.Start, &jsonEnd{endLine, endCol, s.End}}
 }
 
-// filled is the list itself or an empty one, never null.
+// filled returns the list itself or an empty one, never null.
 func filled(list []string) []string {
 	if list == nil {
 		return []string{}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ConfigKind is what a configuration variable takes.
+// ConfigKind is the kind of value a configuration variable takes.
 type ConfigKind uint8
 
 // The kinds.
@@ -28,22 +28,24 @@ type ConfigVar struct {
 	Words    []string // for ConfigWord
 	Min, Max int64    // bounds of ConfigInt; Max 0 is MaxConfig
 	Doc      string   // what it does, for the reference page
-	// Was and WasNot are older names, which still work in scripts (L-CFG-05); the
-	// second had the opposite meaning.
+	// Was and WasNot are older names, which still work in scripts (L-CFG-05). A
+	// name in WasNot has the opposite meaning.
 	Was    []string
 	WasNot string
-	// NoField variables are not in the value `config` (B-CONFIG).
+	// NoField leaves the variable out of the value `config` (B-CONFIG).
 	NoField bool
-	// Numbers are words that stand for values as well, by the number written.
+	// Numbers maps a number as written to the word it stands for.
 	Numbers map[string]string
-	// EnvOnly variables are settings of the tools that read them, and stand in the
-	// environment alone (L-CFG-04).
+	// EnvOnly marks settings of the command-line tools, which can only be set
+	// in the environment (L-CFG-04).
 	EnvOnly bool
-	// Dead variables are accepted and have no effect any more (L-CFG-06).
+	// Dead marks variables that are accepted but no longer have an effect
+	// (L-CFG-06).
 	Dead bool
 }
 
-// MaxConfig is the largest number that a variable takes.
+// MaxConfig is the maximum of a numeric variable. 2^53 is exact in a double,
+// and so in JSON.
 const MaxConfig = 1 << 53
 
 var licenses = []string{"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
@@ -93,8 +95,8 @@ var configVars = []ConfigVar{
 	{Name: "vmlinux", Row: "C-ENV-VMLINUX", EnvOnly: true},
 }
 
-// ConfigVars lists every configuration variable by name, those that scripts
-// cannot set or that have no effect any more as well.
+// ConfigVars lists every configuration variable by name, including those that
+// scripts cannot set and those without effect.
 func ConfigVars() []ConfigVar { return slices.Clone(configVars) }
 
 // FindConfig finds a variable by its name; nil if there is none.
@@ -106,8 +108,8 @@ func FindConfig(name string) *ConfigVar {
 	return &configVars[i]
 }
 
-// RenamedConfig finds a variable by a name that it had. inverted is set when that
-// one had the opposite meaning.
+// RenamedConfig finds a variable by one of its former names. inverted is set if
+// that name had the opposite meaning.
 func RenamedConfig(old string) (v *ConfigVar, inverted bool) {
 	for i := range configVars {
 		v := &configVars[i]
@@ -118,11 +120,11 @@ func RenamedConfig(old string) (v *ConfigVar, inverted bool) {
 	return nil, false
 }
 
-// Settable reports whether scripts and the environment set it as a variable of
-// the language.
+// Settable reports whether scripts and the environment can set v.
 func (v *ConfigVar) Settable() bool { return !v.EnvOnly && !v.Dead }
 
-// Values says in words what a variable takes.
+// Values describes the values that v accepts, for messages and the reference
+// page.
 func (v *ConfigVar) Values() string {
 	switch v.Kind {
 	case ConfigBool:
@@ -137,7 +139,7 @@ func (v *ConfigVar) Values() string {
 	return "enable, warn, error"
 }
 
-// Bounds are the smallest and the largest number that a variable takes.
+// Bounds returns the smallest and the largest number that a variable takes.
 func (v *ConfigVar) Bounds() (least, most int64) {
 	if v.Max == 0 {
 		return v.Min, MaxConfig
@@ -145,8 +147,8 @@ func (v *ConfigVar) Bounds() (least, most int64) {
 	return v.Min, v.Max
 }
 
-// ConfigString is the value of a variable in its canonical form: what the script or the
-// environment set, or the default.
+// ConfigString returns the value of a variable in its canonical form: what the
+// script or the environment set, or the default.
 func (p *Script) ConfigString(name string) string {
 	if s, ok := p.Config[name]; ok {
 		return s
@@ -157,7 +159,7 @@ func (p *Script) ConfigString(name string) string {
 	return ""
 }
 
-// ConfigInt is the value of a variable that is a number or a boolean.
+// ConfigInt returns the value of a variable that is a number or a boolean.
 func (p *Script) ConfigInt(name string) int64 { return ConfigNumber(p.ConfigString(name)) }
 
 // ConfigNumber reads the canonical form of a number or a boolean.

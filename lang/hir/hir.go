@@ -1,11 +1,11 @@
-// Package hir is the typed form of a script: what the checker hands to the
-// compiler. Names are resolved, macros and wildcards expanded, constants
-// folded, conversions explicit; there is one Probe for each place a body is
-// compiled for, since args and probe differ from place to place.
+// Package hir defines the typed form of a script, which the checker passes to
+// the compiler. Names are resolved, macros and wildcards expanded, constants
+// folded and conversions explicit. There is one Probe per site that a body is
+// compiled for, since args and probe differ between sites.
 //
-// Every Expr has a type that is final. Integer operands of arithmetic have
-// been converted to the operation's own type (64 bits wide), so the compiler
-// never promotes.
+// The type of every Expr is final. Integer operands of arithmetic have been
+// converted to the operation's own type (64 bits wide), so the compiler never
+// promotes.
 package hir
 
 import (
@@ -19,7 +19,7 @@ type Script struct {
 	Maps   []*Map            // sorted by name
 	Config map[string]string // canonical key -> value, defaults left out
 	Source *source.File
-	// Options are the named parameters that the script asks for with getopt,
+	// Options are the named parameters that the script reads with getopt,
 	// sorted by name.
 	Options []Option
 }
@@ -84,10 +84,10 @@ type X struct {
 	At source.Span
 }
 
-// Type is the final type.
+// Type returns the final type.
 func (x *X) Type() *types.Type { return x.T }
 
-// Span is the place in the script.
+// Span returns the place in the script.
 func (x *X) Span() source.Span { return x.At }
 
 // BinOp is a binary operator on equal types.
@@ -143,7 +143,7 @@ type (
 		Var *Var
 	}
 	// MapGet reads @m or @m[key]; Key is nil for a scalar map, otherwise it has
-	// exactly the map's key type. Of an aggregation it gives the integer
+	// exactly the map's key type. For an aggregation the value is the integer
 	// reduced over all CPUs (T-AGG-02).
 	MapGet struct {
 		X
@@ -151,23 +151,23 @@ type (
 		Key Expr
 		Agg bool // the map's value is an aggregation, which is reduced
 	}
-	// MapArg is a whole map handed to a function.
+	// MapArg is a whole map passed to a function.
 	MapArg struct {
 		X
 		Map *Map
 	}
-	// MapElem is @m[key] handed by reference to a function (delete).
+	// MapElem is @m[key] passed to a function by reference (delete).
 	MapElem struct {
 		X
 		Map *Map
 		Key Expr
 	}
-	// VarAddr is a scratch variable handed by reference to a function (find).
+	// VarAddr is a scratch variable passed to a function by reference (find).
 	VarAddr struct {
 		X
 		Var *Var
 	}
-	// WordArg is a bare word handed to a function.
+	// WordArg is a bare word passed to a function.
 	WordArg struct {
 		X
 		Word string
@@ -283,7 +283,7 @@ type Stmt interface {
 // S carries the place of a statement; embed it.
 type S struct{ At source.Span }
 
-// Span is the place in the script.
+// Span returns the place in the script.
 func (s *S) Span() source.Span { return s.At }
 
 // The statements.
@@ -301,7 +301,7 @@ type (
 		Key Expr
 		X   Expr
 	}
-	// Aggregate is @m[k] = count() and its like.
+	// Aggregate is @m[k] = count() or another aggregation.
 	Aggregate struct {
 		S
 		Map *Map
@@ -315,8 +315,9 @@ type (
 	Eval struct {
 		S
 		X Expr
-		// Discarded is set when the script uses no result of a call such as
-		// delete(), so that a failure is worth a warning.
+		// Discarded is set when the script ignores the result of a call such as
+		// delete(). A failure is then worth a warning, since the script does
+		// not handle it.
 		Discarded bool
 	}
 	// ForRange is for $v : from..to; both ends have the variable's type.
@@ -345,7 +346,7 @@ type (
 		N    int
 		Body *Block
 	}
-	// Break, Continue and Return leave the loop, the turn, the probe.
+	// Break leaves the loop, Continue the iteration, and Return the probe.
 	Break    struct{ S }
 	Continue struct{ S }
 	Return   struct {

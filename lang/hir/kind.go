@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ProbeKind is one probe type of the language: how it is written, and what
-// everything outside of its provider may want to know of it.
+// ProbeKind describes one probe type of the language: its syntax, and the
+// properties that code outside its provider depends on.
 type ProbeKind struct {
 	Name    string
 	Aliases []string // case-sensitive short names
@@ -14,32 +14,31 @@ type ProbeKind struct {
 	Doc     string
 	Row     string
 
-	// Missing marks a type that the language has and this build refuses.
+	// Missing marks a probe type that is not implemented yet.
 	Missing bool
 	// Phase is when its programs run.
 	Phase Phase
-	// Own probes run in the tracer itself: -p and --comm do not apply to them
-	// (P-COM-15).
+	// Own marks probes that run in the tracer itself: -p and --comm do not
+	// apply to them (P-COM-15).
 	Own bool
-	// Returns reports whether its probes run when the function returns.
+	// Returns is set if its probes run when the function returns.
 	Returns bool
-	// Duration reports whether they know the time since its entry.
+	// Duration is set if its probes know the time since the function's entry.
 	Duration bool
-	// Graph reports whether they have the tree of the calls below the function.
+	// Graph is set if its probes have the tree of calls below the function.
 	Graph bool
-	// Fields reports whether args are the fields of a record, and not the
+	// Fields is set if args are the fields of a record instead of the
 	// parameters of a function.
 	Fields bool
-	// KernelTypes reports whether expanding an attach point asks for the kernel's
-	// types.
+	// KernelTypes is set if expanding an attach point reads the kernel's types.
 	KernelTypes bool
-	// Recorded reports whether a recording of calls has such events.
+	// Recorded is set if recordings of calls contain events of this type.
 	Recorded bool
 	// Entry and Return name the type that probes the same function at its other
-	// end, Typed the one that also knows its parameters by name; "" if there is
-	// none.
+	// end. Typed names the type that also knows the function's parameters by
+	// name. Each is "" if there is no such type.
 	Entry, Return, Typed string
-	// Target is what an attach point names, for completion.
+	// Target is what an attach point names. Completion offers that.
 	Target Target
 }
 
@@ -53,21 +52,21 @@ const (
 	AfterDetach                // once, run from user space after the others are detached
 )
 
-// Target is what an attach point names behind the type.
+// Target is what an attach point names after the probe type.
 type Target uint8
 
 // The targets.
 const (
-	TargetOther    Target = iota // nothing, or something that its list shows
+	TargetOther    Target = iota // nothing, or something that the provider lists
 	TargetFunction               // a function of the kernel
-	TargetProgram                // a function of a program or library, behind its path
+	TargetProgram                // a function of a program or library, after its path
 	TargetEither                 // one of these two
 	TargetPeriod                 // a unit of time and a number
-	TargetAddress                // an address of memory: no list has them
+	TargetAddress                // a memory address, which cannot be listed
 )
 
-// About is the site's type of probe. It is never nil: of a site without one only
-// the name is known.
+// About returns the probe type of the site. It is never nil: for a site without
+// a Kind, only Name is set.
 func (s *Site) About() *ProbeKind {
 	if s.Kind == nil {
 		return &ProbeKind{Name: s.Provider}
@@ -85,8 +84,8 @@ func FindKind(kinds []ProbeKind, word string) *ProbeKind {
 	return nil
 }
 
-// Foresight is what checking a script is likely to ask of a machine, so that the
-// machine can start to read it before.
+// Foresight is what checking a script is likely to ask a machine for. The
+// machine can read it in the background while the script is parsed.
 type Foresight struct {
 	Types     bool // the kernel's types
 	Functions bool // the list of functions that can be probed

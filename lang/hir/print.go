@@ -11,8 +11,8 @@ import (
 )
 
 // Dump writes the program as text, for `probe dump` and for golden tests. Each
-// expression that the script's reader could not type himself carries its type
-// behind a colon.
+// expression whose type is not obvious from the script is followed by a colon
+// and its type.
 func (p *Script) Dump(w io.Writer) {
 	d := &dumper{}
 	keys := make([]string, 0, len(p.Config))
@@ -82,7 +82,7 @@ func (d *dumper) probe(p *Probe) {
 	d.line("}")
 }
 
-// nameVars gives variables of one name numbers.
+// nameVars numbers variables that share a name.
 func (d *dumper) nameVars(vars []*Var) {
 	d.names = map[*Var]string{}
 	seen := map[string]int{}
@@ -162,7 +162,7 @@ func (d *dumper) stmt(s Stmt) {
 	}
 }
 
-// eval writes an expression statement; if statements on several lines.
+// eval writes an expression statement. An if takes several lines.
 func (d *dumper) eval(s *Eval) {
 	c, ok := s.X.(*Cond)
 	if !ok || c.T.Kind != types.Void {

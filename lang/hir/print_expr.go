@@ -13,10 +13,10 @@ var binNames = [...]string{
 	Eq: "==", Ne: "!=", Lt: "<", Le: "<=", Gt: ">", Ge: ">=",
 }
 
-// String is the operator as scripts write it.
+// String returns the operator as scripts write it.
 func (op BinOp) String() string { return binNames[op] }
 
-// String is the operator as scripts write it.
+// String returns the operator as scripts write it.
 func (op UnOp) String() string { return [...]string{"-", "~", "!"}[op] }
 
 // typed appends a type.

@@ -14,9 +14,9 @@ const (
 	ProgPerf    // profile, software, hardware, watchpoint
 )
 
-// Site is one place a probe body is compiled for: everything the compiler and
-// the runtime need to know of it, as plain data. Providers make Sites from
-// attach points (see Probes).
+// Site is one place that a probe body is compiled for. It holds everything the
+// compiler and the runtime need to know about the place, as plain data.
+// Providers make Sites from attach points (see Probes).
 type Site struct {
 	Provider string     // canonical probe type: "kprobe", "call", "begin" …
 	Kind     *ProbeKind // the type, see About
@@ -29,7 +29,7 @@ type Site struct {
 
 	Args []Arg // what args.NAME and argN can name
 	Ret  *Arg  // the return value, nil if none
-	// Regs tells that reg() and ctx work.
+	// Regs is set if reg() and ctx work.
 	Regs bool // the context is a struct pt_regs (kprobe family)
 
 	// Entry is the entry half of a ret: probe whose mechanism keeps neither
@@ -38,22 +38,22 @@ type Site struct {
 	// from there.
 	Entry *Site
 
-	// Why tells how this mechanism was picked, for -v.
+	// Why explains the choice of the attach mechanism, for -v.
 	Why string
 
-	// Plan is what a provider has planned for a builtin that only its probes
-	// have; nil without one. The compiler hands it to the builtin's record
-	// (builtin.Func.Part) and does not look at it.
+	// Plan is data from the provider for a builtin that only its probes have,
+	// nil if there is none. The compiler passes it to the builtin's record
+	// (builtin.Func.Part) unread.
 	Plan any
-	// Part reports whether the site belongs to a plan instead of the script: the
+	// Part is set if the site belongs to a plan and not to the script. The
 	// filters of the command line do not apply to it.
 	Part bool
 }
 
-// AttachKind is a way to attach a program.
+// AttachKind is an attach mechanism.
 type AttachKind uint8
 
-// The ways.
+// The attach mechanisms, with the fields of Attach that each uses.
 const (
 	AttachNone   AttachKind = iota // run by hand: begin, end
 	AttachKprobe                   // Symbol (+Offset), Module
@@ -76,8 +76,9 @@ const (
 	AttachWatchpoint // Address, Length, Mode
 )
 
-// LastFirst reports whether the kernel runs the program that was attached last
-// first, so that several on one event have to be attached in reverse.
+// LastFirst reports whether the kernel runs the programs of one event in
+// reverse order of attachment. The session then attaches them in reverse, so
+// that they run in the order of the script.
 func (k AttachKind) LastFirst() bool {
 	switch k {
 	case AttachKprobe, AttachKprobeMulti, AttachUprobe, AttachUretprobe, AttachFentry, AttachFexit:
@@ -86,7 +87,7 @@ func (k AttachKind) LastFirst() bool {
 	return false
 }
 
-// Attach says where a program goes.
+// Attach describes where a program is attached.
 type Attach struct {
 	Kind    AttachKind
 	Symbol  string
@@ -96,23 +97,24 @@ type Attach struct {
 	Offset  uint64
 	Address uint64
 	Path    string // binary of a uprobe
-	// Offsets are further places in the file of the same program.
+	// Offsets are further file offsets to which the same program is attached.
 	Offsets []uint64
-	// Semaphore is the offset in the file of a counter that the kernel raises
-	// while the program is attached; 0 for none.
+	// Semaphore is the file offset of a counter that the kernel increments
+	// while the program is attached, 0 if there is none.
 	Semaphore uint64
-	// Again marks a further site of what another one attaches and counts.
+	// Again marks a further site of an attach point that another site attaches
+	// and counts.
 	Again  bool
 	Period uint64 // nanoseconds, or events for software and hardware
 	Freq   uint64 // Hz, when not 0
 	Event  string // software or hardware event
 	BTFID  uint32
 	BTFIDs []uint32 // of Symbols, where a link takes these
-	Length int      // bytes that a watchpoint watches
-	Mode   uint32   // what it waits for, as HW_BREAKPOINT_ bits
+	Length int      // bytes watched by a watchpoint
+	Mode   uint32   // accesses that trigger it, as HW_BREAKPOINT_ bits
 }
 
-// LocKind says where an argument is found at run time.
+// LocKind is the kind of place where an argument is found at run time.
 type LocKind uint8
 
 // The places.
@@ -121,8 +123,8 @@ const (
 	LocSlot                   // 64-bit context slot number Off (fentry, fexit, raw tracepoints); typed pointers may be dereferenced directly
 	LocReg                    // saved register at byte offset Off of pt_regs in the context
 	LocStack                  // 8 bytes at stack pointer + Off at function entry
-	LocFuncArg                // 64-bit argument number Off, which a program that many functions share asks the kernel for
-	LocFuncRet                // the return value, asked for in the same way
+	LocFuncArg                // 64-bit argument number Off, read by bpf_get_func_arg in a program that many functions share
+	LocFuncRet                // the return value, read by bpf_get_func_ret
 	LocSaved                  // saved by the Entry half; Off is the index of the argument there
 	LocMem                    // Size bytes of user memory at the register at Off, plus Disp, plus Scale times the register at Index
 	LocConst                  // the number Disp
@@ -133,10 +135,11 @@ type Loc struct {
 	Kind LocKind
 	Off  int
 	Size int
-	// Signed extends a LocReg, LocMem or LocConst of less than 8 bytes by its sign.
+	// Signed selects sign extension of a LocReg, LocMem or LocConst shorter
+	// than 8 bytes.
 	Signed       bool
 	Disp         int64
-	Index, Scale int // Scale 0 is no index
+	Index, Scale int // no index if Scale is 0
 }
 
 // Arg is one argument or the return value.
@@ -144,10 +147,11 @@ type Arg struct {
 	Name string
 	Type *types.Type
 	Loc  Loc
-	// Unreadable is why the argument cannot be read here, "" when it can.
+	// Unreadable is the reason why the argument cannot be read here, "" if it
+	// can.
 	Unreadable string
-	// Trusted tells that the verifier knows the pointer's BTF type, so that
-	// members are read with plain loads (LocSlot of tracing programs).
+	// Trusted is set if the verifier knows the pointer's BTF type, so that
+	// members can be read with plain loads (LocSlot of tracing programs).
 	Trusted bool
 	// Field is set for tracepoint fields: data_loc handling and layout.
 	Field *types.Field

@@ -6,7 +6,7 @@ import (
 	"probe/lang/types"
 )
 
-// Uses tells a provider what a body mentions.
+// Uses is what a body uses of its site; a provider bases its choices on it.
 type Uses = types.Uses
 
 // Probes turns attach points into sites; the runtime's providers implement it,
@@ -17,25 +17,26 @@ type Probes interface {
 	Kinds() []ProbeKind
 	// Expand resolves one attach point. parts are the split parts after the
 	// replacement of positional parameters; parts[0] is the type as written.
-	// Complaints go to out with positions inside at; an empty result without
-	// an error means that the attach point matched nothing and
-	// missing_probes allows that.
+	// Errors and warnings go to out, with places inside the attach point. An
+	// empty result without an error means that the attach point matched nothing
+	// and missing_probes allows that.
 	Expand(req *ExpandRequest, out *diag.List) []*Site
 }
 
-// ExpandRequest is the question of Probes.Expand.
+// ExpandRequest holds the parameters of Probes.Expand.
 type ExpandRequest struct {
 	At    source.Span
 	Name  string // user-given name before '='
 	Parts []Part
-	// Alts are the parts of further alternatives (X-CALL), for when what comes
-	// before matches nothing.
+	// Alts are the parts of further alternatives (X-CALL). Each is tried only
+	// if those before it match nothing.
 	Alts    [][]Part
 	Raw     string
 	Uses    Uses
 	Missing string // missing_probes: error, warn, ignore
 	Attach  string // config attach: "", kprobe, fentry, multi
-	// Config reads a word of the script's configuration; nil without one.
+	// Config returns the value of a variable of the script's configuration. It
+	// is nil if there is no script.
 	Config   func(variable string) string
 	PID      int // -p, 0 if none
 	Unsafe   bool
@@ -50,16 +51,18 @@ type Part struct {
 	At     source.Span
 }
 
-// Types answers for named types; the kernel's BTF implements it together with
-// the script's own C section.
+// Types looks up named types. The kernel's BTF implements it together with the
+// script's own C section.
 type Types interface {
 	// Named finds a struct, union, enum or typedef; kind is one of these words
 	// or "" for a typedef or base type name ("unsigned long", "pid_t").
 	Named(kind, name string) (*types.Type, bool)
 	// Enumerator finds an enumerator of any kernel enum.
 	Enumerator(name string) (*types.Type, uint64, bool)
-	// Names lists type names of a kind for suggestions, up to a sane bound.
+	// Names lists type names of a kind, for suggestions in messages. The list
+	// can be incomplete.
 	Names(kind string) []string
-	// Available tells whether there are kernel types at all, and if not why.
+	// Available reports whether there are kernel types at all, and the reason
+	// if not.
 	Available() (bool, string)
 }

@@ -1,7 +1,7 @@
 package hir
 
-// WalkBlock visits every expression and statement of a block, inner ones
-// after outer ones. Either function may be nil.
+// WalkBlock calls ex for every expression and st for every statement of a
+// block, outer ones first. Either function can be nil.
 func WalkBlock(b *Block, ex func(Expr), st func(Stmt)) {
 	if b == nil {
 		return
@@ -47,7 +47,7 @@ func walkStmt(s Stmt, ex func(Expr), st func(Stmt)) {
 	}
 }
 
-// WalkExpr is WalkBlock for an expression, which may be nil.
+// WalkExpr is like WalkBlock for an expression, which can be nil.
 func WalkExpr(e Expr, ex func(Expr), st func(Stmt)) {
 	if IsNil(e) {
 		return
@@ -99,7 +99,8 @@ func WalkExpr(e Expr, ex func(Expr), st func(Stmt)) {
 	}
 }
 
-// IsNil tells a missing expression, typed nil pointers included.
+// IsNil reports whether e is missing: nil, or a typed nil pointer in the
+// interface.
 func IsNil(e Expr) bool {
 	switch e := e.(type) {
 	case nil:

@@ -55,8 +55,8 @@ func TestNodes(t *testing.T) {
 	}
 }
 
-// filled is a node whose parts that hold expressions all hold some: leaves gets
-// their numbers.
+// filled returns a node whose parts that hold expressions all hold some: leaves
+// gets their numbers.
 func filled(n any, leaves *[]uint64) any {
 	leaf := func() *Int {
 		*leaves = append(*leaves, uint64(len(*leaves)+1))

@@ -1,5 +1,5 @@
-// Package reference is the language reference: what each row id that code,
-// messages and tests mention stands for, and how probe stands to it.
+// Package reference holds the language reference: the meaning of each row id
+// that code, messages and tests mention, and whether probe implements it.
 //
 // The rows are data, in rows.txt. A line that begins with "# " opens a page: its
 // name, a tab, its title. "## " opens a section of the page. Every other line is
@@ -18,12 +18,12 @@ import (
 //go:embed rows.txt
 var text string
 
-// Status is how probe stands to a row.
+// Status is the degree to which probe implements a row.
 type Status int
 
 const (
-	Works   Status = iota // as the row says
-	Differs               // otherwise, in what Row.Note says
+	Works   Status = iota // as stated
+	Differs               // differently, as described in Row.Note
 	Missing               // not supported; Row.Note has the reason
 )
 
@@ -50,7 +50,7 @@ type Page struct {
 	List  []Section
 }
 
-// data is the reference as it is in memory.
+// data is the parsed reference.
 type data struct {
 	pages []Page
 	rows  map[string]Row

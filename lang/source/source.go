@@ -1,6 +1,6 @@
-// Package source holds places in scripts: files, spans of bytes in them, and
-// the line table that turns a byte offset into a line and a column. It is the
-// bottom of all imports.
+// Package source represents places in scripts: files, spans of bytes in them,
+// and the line table that converts a byte offset to a line and a column. It
+// imports no other package of this module.
 package source
 
 import (
@@ -37,7 +37,7 @@ func (f *File) Position(offset int) (line, col int) {
 	return i + 1, offset - f.lines[i] + 1
 }
 
-// Lines is the number of lines, at least 1.
+// Lines returns the number of lines, at least 1.
 func (f *File) Lines() int { return len(f.lines) }
 
 // Line returns the text of the 1-based line n without its line end, or "" when
@@ -61,17 +61,17 @@ func (f *File) LineStart(n int) int {
 	return f.lines[n-1]
 }
 
-// Span is the half-open byte range [Start, End) of File. The zero Span is no
-// place at all.
+// Span is the half-open byte range [Start, End) of File. The zero Span means no
+// place.
 type Span struct {
 	File       *File
 	Start, End int
 }
 
-// Valid tells whether the span names a place.
+// Valid reports whether the span names a place.
 func (s Span) Valid() bool { return s.File != nil }
 
-// Text is the source text under the span.
+// Text returns the source text under the span.
 func (s Span) Text() string {
 	if s.File == nil || s.Start < 0 || s.End > len(s.File.Text) || s.Start > s.End {
 		return ""
@@ -90,7 +90,7 @@ func (s Span) To(t Span) Span {
 	return s
 }
 
-// String is FILE:LINE:COL of the start.
+// String returns FILE:LINE:COL of the start.
 func (s Span) String() string {
 	if s.File == nil {
 		return "-"

@@ -10,7 +10,7 @@ type Node interface {
 // At gives a node its place; embed it.
 type At struct{ At source.Span }
 
-// Span is the bytes the node was parsed from, without surrounding layout.
+// Span returns the bytes the node was parsed from, without surrounding layout.
 func (a At) Span() source.Span { return a.At }
 
 // Comment is one comment with its place, kept for the formatter and for help
@@ -28,7 +28,7 @@ type File struct {
 	Comments []*Comment
 }
 
-// Span is the whole script.
+// Span returns the whole script.
 func (f *File) Span() source.Span {
 	return source.Span{File: f.Source, End: len(f.Source.Text)}
 }
@@ -106,7 +106,7 @@ type (
 		Body   *Block
 		Doc    string
 	}
-	// BadItem stands where an item could not be parsed.
+	// BadItem replaces an item that could not be parsed.
 	BadItem struct{ At }
 )
 
@@ -128,7 +128,7 @@ type ConfigEntry struct {
 	Value Expr
 }
 
-// ParamKind tells what a macro parameter binds.
+// ParamKind is what a macro parameter binds.
 type ParamKind uint8
 
 // The kinds of macro parameters.
@@ -153,8 +153,8 @@ type FnParam struct {
 }
 
 // AttachPoint is the raw text of one attach point and its split parts. Parts
-// are those of the first alternative; NewAttachPoint says how alternatives are
-// represented. Positional parameters ($1) are not replaced yet: the checker
+// are those of the first alternative; NewAttachPoint documents how alternatives
+// are represented. Positional parameters ($1) are not yet replaced: the checker
 // replaces them in the text and calls NewAttachPoint again.
 type AttachPoint struct {
 	At
@@ -169,7 +169,7 @@ type AttachPart struct {
 	At
 	Text   string // quotes removed, escapes resolved; of the first alternative
 	Raw    string // as written, with all alternatives
-	Quoted bool   // some of it stood in quotes
+	Quoted bool   // part of it was quoted
 	Sep    byte   // the separator before it: 0 for the first, ':' or '@'
 }
 
@@ -208,7 +208,7 @@ type (
 		At
 		Name string
 	}
-	// Positional is $N; N = 0 stands for $# (the number of parameters).
+	// Positional is $N. N = 0 means $#, the number of parameters.
 	Positional struct {
 		At
 		N int
@@ -228,7 +228,8 @@ type (
 		NameAt source.Span
 		Args   []Expr
 	}
-	// TypeArg is typeof(…) where an expression is expected as an argument.
+	// TypeArg is typeof(…) as an argument, where an expression is expected
+	// otherwise.
 	TypeArg struct {
 		At
 		Type *TypeExpr
@@ -270,9 +271,9 @@ type (
 		At
 		X, I Expr
 	}
-	// Cast is (type)x. Alt is set when the text could also be read as a
-	// binary expression, "(name) op operand": the checker takes Alt when the
-	// name proves not to be a type.
+	// Cast is (type)x. Alt is set when the text could also be read as a binary
+	// expression, "(name) op operand": the checker takes Alt when the name
+	// turns out not to be a type.
 	Cast struct {
 		At
 		Type *TypeExpr
@@ -335,7 +336,7 @@ type (
 		At
 		X Expr
 	}
-	// BadExpr stands where an expression could not be parsed.
+	// BadExpr replaces an expression that could not be parsed.
 	BadExpr struct{ At }
 )
 
@@ -376,7 +377,7 @@ type TypeExpr struct {
 	Of     Expr      // typeof(expr)
 	OfType *TypeExpr // typeof(T)
 	Suffix []TypeSuffix
-	Quals  []string // const, volatile, __user … wherever they stood
+	Quals  []string // const, volatile, __user …, in any position
 }
 
 // TypeSuffix is '*' (Ptr), '[N]' or '[]' (Len < 0).
@@ -387,9 +388,9 @@ type TypeSuffix struct {
 }
 
 // Block is { statements; value? }. Value is the last expression when no ';'
-// follows it, nil otherwise; in the body of a probe it is a statement like any
-// other. An if or a block stands there only if it has a value itself (see
-// HasValue), else it is an ExprStmt.
+// follows it, nil otherwise; in the body of a probe it is an ordinary
+// statement. An if or a block is a Value only if it has a value itself (see
+// HasValue); otherwise it is an ExprStmt.
 type Block struct {
 	At
 	Stmts []Stmt
@@ -461,7 +462,7 @@ type (
 		At
 		Path *StringLit
 	}
-	// BadStmt stands where a statement could not be parsed.
+	// BadStmt replaces a statement that could not be parsed.
 	BadStmt struct{ At }
 )
 

@@ -6,21 +6,22 @@ import (
 	"probe/lang/source"
 )
 
-// maxAlternatives bounds the attach points that the alternatives of one make.
+// maxAlternatives is the maximum number of attach points that one with
+// alternatives expands to.
 const maxAlternatives = 64
 
 // NewAttachPoint splits the text of an attach point: its name, its parts and
-// its alternatives. at is where the text stands; when it is as long as the
-// text, the parts get their own places in it, otherwise (the text is not the
-// one in the script, parameters have been replaced) all of them get at.
+// its alternatives. at is the place of the text in the script. If it is as long
+// as the text, each part gets its own place within it; otherwise parameters
+// have been replaced, offsets no longer match, and every part gets at.
 //
 // Alternatives are written with '|' outside quotes. In "ret:a|b" only the part
 // has alternatives: Parts are those of ret:a, where the Text of the last part
 // is "a" and its Raw the whole "a|b"; Alts holds one further attach point,
 // ret:b, with its Raw and Parts as if it had been written alone. "ret:a|ret:b"
-// gives the same: what follows a '|' and repeats the first part is a whole
-// attach point. Several parts with alternatives give every combination. A
-// provider for which '|' is an ordinary character takes the Raw of the parts.
+// gives the same: text after a '|' that repeats the first part is a whole
+// attach point. If several parts have alternatives, every combination is made.
+// A provider for which '|' is an ordinary character uses the Raw of the parts.
 func NewAttachPoint(text string, at source.Span) *AttachPoint {
 	alts := splitWhole(text)
 	first := newAttachPoint(text[alts[0].start:alts[0].end], alts[0].start, at, len(text))
@@ -40,8 +41,8 @@ func NewAttachPoint(text string, at source.Span) *AttachPoint {
 
 type textRange struct{ start, end int }
 
-// splitWhole cuts the text at every '|' behind which a whole attach point of
-// the same type follows.
+// splitWhole cuts the text at every '|' that is followed by a whole attach
+// point of the same type.
 func splitWhole(text string) []textRange {
 	head := text
 	if i := strings.IndexAny(text, ":|\""); i >= 0 && text[i] == ':' {
@@ -78,8 +79,8 @@ func scanAttach(text string, f func(i int, c byte)) {
 	}
 }
 
-// newAttachPoint splits one attach point that stands at offset off of a text
-// of size bytes with the place at.
+// newAttachPoint splits one attach point at offset off in a text of size bytes;
+// at is the place of the whole text.
 func newAttachPoint(text string, off int, at source.Span, size int) *AttachPoint {
 	place := func(start, end int) source.Span {
 		if at.End-at.Start != size {
@@ -122,9 +123,9 @@ func newAttachPoint(text string, off int, at source.Span, size int) *AttachPoint
 	return a
 }
 
-// isAlternative tells whether a '|' between before (in the same part) and after
-// separates alternatives: both sides must have text, and the name of a C++
-// operator is none.
+// isAlternative reports whether a '|' between before (in the same part) and
+// after separates alternatives: both sides must have text, and the '|' must not
+// belong to the name of a C++ operator.
 func isAlternative(before, after string) bool {
 	return before != "" && !strings.HasSuffix(before, "|") && !strings.HasSuffix(before, "operator") &&
 		after != "" && after[0] != '|' && after[0] != ':' && after[0] != '@'
@@ -189,7 +190,7 @@ func (a *AttachPoint) combine(choices [][]AttachPart) {
 	}
 }
 
-// alternative is the attach point with these parts instead of those of a.
+// alternative returns the attach point with these parts instead of those of a.
 func alternative(a *AttachPoint, parts []AttachPart) *AttachPoint {
 	alt := &AttachPoint{At: a.At, Name: a.Name, Parts: parts}
 	var b strings.Builder

@@ -62,7 +62,8 @@ func BenchmarkFormat(b *testing.B) {
 	}
 }
 
-// BenchmarkNewGrammar is what the first Parse of a process pays on top.
+// BenchmarkNewGrammar measures what the first Parse of a process costs on top
+// of the later ones.
 func BenchmarkNewGrammar(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

@@ -3,7 +3,7 @@ package syntax
 import "probe/lang/source"
 
 // CSection is the C part of a script after preprocessing: what its live pieces
-// define. Nothing is laid out here; sizes and offsets are the checker's work.
+// define. It holds no sizes and offsets: the checker computes the layout.
 type CSection struct {
 	Structs  []*CStruct  // with a tag or without, inner ones before outer ones
 	Enums    []*CEnum    // likewise
@@ -17,11 +17,11 @@ type CInclude struct {
 	At
 	Path   string
 	System bool // written with < >
-	Live   bool // not in a branch that the conditionals leave out
+	Live   bool // not in a branch excluded by conditionals
 }
 
-// CDefine is one #define that is in force at the end of the section. Macros
-// that were predefined have no place.
+// CDefine is one #define that is in force at the end of the section. Predefined
+// macros have no place.
 type CDefine struct {
 	At
 	Name     string
@@ -78,15 +78,15 @@ type CTypedef struct {
 	Type *CType
 }
 
-// CKind tells the kinds of C types apart.
+// CKind is the kind of a C type.
 type CKind uint8
 
 // The kinds of C types.
 const (
 	CBase      CKind = iota // a type of the language; Name is canonical ("unsigned long")
 	CNamed                  // a typedef name
-	CStructRef              // struct or union: Name is its tag, Struct its definition if it stands here
-	CEnumRef                // enum: Name is its tag, Enum its definition if it stands here
+	CStructRef              // struct or union: Name is its tag, Struct its definition if given here
+	CEnumRef                // enum: Name is its tag, Enum its definition if given here
 	CPointer                // pointer to Elem
 	CArray                  // Len elements of Elem
 	CFunction               // a function; only ever behind a pointer

@@ -6,8 +6,8 @@ type attrTarget struct {
 	align  *int64
 }
 
-// attributes parses any number of __attribute__((…)); those that change no
-// layout are ignored.
+// attributes parses any number of __attribute__((…)) and ignores those that do
+// not change the layout.
 func (p *cParser) attributes(target *attrTarget) {
 	for {
 		switch {
@@ -68,14 +68,15 @@ func (p *cParser) attribute(target *attrTarget) {
 	}
 }
 
-// skipParens moves behind balanced parentheses.
+// skipParens moves past balanced parentheses.
 func (p *cParser) skipParens() {
 	if !p.skipBalanced() {
 		p.expected("`)`")
 	}
 }
 
-// skipBalanced is skipParens without a message: false if they are not closed.
+// skipBalanced is like skipParens, but returns false instead of reporting
+// unclosed parentheses.
 func (p *cParser) skipBalanced() bool {
 	depth := 0
 	for ; p.i < len(p.toks); p.i++ {

@@ -31,7 +31,8 @@ type constExpr struct {
 	errAt source.Span
 }
 
-// maxConstDepth bounds the nesting of a constant expression.
+// maxConstDepth is the maximum nesting of a constant expression. The evaluator
+// recurses, and input must not exhaust the stack.
 const maxConstDepth = 200
 
 func (e *constExpr) fail(at source.Span, format string, args ...any) cValue {
@@ -42,7 +43,7 @@ func (e *constExpr) fail(at source.Span, format string, args ...any) cValue {
 	return cValue{}
 }
 
-// tok is the next token; kind cEnd at the end.
+// tok returns the next token; kind cEnd at the end.
 func (e *constExpr) tok() cTok {
 	if e.i < len(e.toks) {
 		return e.toks[e.i]
@@ -85,7 +86,7 @@ func (e *constExpr) ternary() cValue {
 	return b
 }
 
-// cPrecedence is the level of a binary operator of C, 0 for anything else.
+// cPrecedence returns the level of a binary operator of C, 0 for anything else.
 func cPrecedence(t cTok) int {
 	if t.kind != cPunct {
 		return 0
@@ -231,7 +232,7 @@ func (e *constExpr) unary() cValue {
 	return e.fail(t.at, "expected a value, found `%s`", t.text)
 }
 
-// character is the value of a character literal.
+// character returns the value of a character literal.
 func (e *constExpr) character(t cTok) cValue {
 	body := strings.TrimSuffix(t.text[1:], "'")
 	if len(body) == 1 && body != `\` {
@@ -248,7 +249,7 @@ func (e *constExpr) character(t cTok) cValue {
 	return e.fail(t.at, "invalid character literal %s", t.text)
 }
 
-// cNumberValue is the value of a C integer with its suffix.
+// cNumberValue returns the value of a C integer with its suffix.
 func cNumberValue(s string) (cValue, string) {
 	digits := strings.TrimRight(s, "uUlL")
 	if strings.HasPrefix(s, "0x") || strings.HasPrefix(s, "0X") {

@@ -1,6 +1,6 @@
 package syntax
 
-// maxArray bounds the length of an array.
+// maxArray is the maximum length of an array in elements.
 const maxArray = 1 << 31
 
 // declarator parses one declarator over the type base: pointers, a name or a
@@ -30,8 +30,9 @@ func (p *cParser) declarator(base *CType, levels int) (cTok, *CType) {
 	inner := -1 // where a parenthesised declarator starts
 	switch {
 	case p.is("(") && p.nestedDeclarator():
-		// What stands in parentheses applies to what the suffixes behind
-		// them make, so the inside is read a second time at the end.
+		// The declarator in parentheses applies to the type that the suffixes
+		// after them make, so the inside is parsed again once that type is
+		// known.
 		if levels++; levels > maxCDepth {
 			p.deeperDeclarator()
 		}
@@ -55,13 +56,13 @@ func (p *cParser) declarator(base *CType, levels int) (cTok, *CType) {
 	return name, t
 }
 
-// deeperDeclarator reports parentheses nested beyond all reason.
+// deeperDeclarator reports parentheses nested deeper than maxCDepth.
 func (p *cParser) deeperDeclarator() {
 	p.depth = maxCDepth
 	p.deeper()
 }
 
-// nestedDeclarator tells whether the '(' that is next opens a declarator like
+// nestedDeclarator reports whether the '(' that is next opens a declarator like
 // (*f), not a list of parameters.
 func (p *cParser) nestedDeclarator() bool {
 	if p.i+1 >= len(p.toks) {
@@ -76,8 +77,8 @@ func (p *cParser) nestedDeclarator() bool {
 	return false
 }
 
-// suffixes parses [n] and ( … ) behind a declarator over t. The first [n] is
-// the outermost array.
+// suffixes parses [n] and ( … ) after a declarator over t. The first [n] is the
+// outermost array.
 func (p *cParser) suffixes(t *CType, first cTok) *CType {
 	var lens []int64
 	function := false

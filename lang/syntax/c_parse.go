@@ -21,10 +21,10 @@ type cParser struct {
 	consts  map[string]cValue // enumerators so far
 }
 
-// maxCDepth bounds the nesting of structs and declarators.
+// maxCDepth is the maximum nesting of structs and declarators.
 const maxCDepth = 100
 
-// tok is the next token; kind cEnd at the end.
+// tok returns the next token; kind cEnd at the end.
 func (p *cParser) tok() cTok {
 	if p.i < len(p.toks) {
 		return p.toks[p.i]
@@ -49,7 +49,7 @@ func (p *cParser) accept(text string) bool {
 	return false
 }
 
-// since is the place from a token to the last one consumed.
+// since returns the place from a token to the last one consumed.
 func (p *cParser) since(first cTok) At {
 	if p.i == 0 {
 		return At{first.at}
@@ -108,8 +108,8 @@ func (p *cParser) safeTop() (ok bool) {
 	return true
 }
 
-// skipTop moves to the next declaration after an error: behind a ';' or a
-// closed brace outside all braces of the declaration that starts at index
+// skipTop moves to the next declaration after an error: past the first ';' or
+// closing brace that is outside all braces of the declaration starting at index
 // start.
 func (p *cParser) skipTop(start int) {
 	failed := p.i
@@ -173,7 +173,7 @@ func (p *cParser) top() {
 	p.expected("a definition of a struct, union, enum or type")
 }
 
-// skipDeclaration moves behind a declaration of a function or variable.
+// skipDeclaration moves past a declaration of a function or variable.
 func (p *cParser) skipDeclaration() {
 	depth := 0
 	for ; p.i < len(p.toks); p.i++ {
@@ -192,8 +192,7 @@ func (p *cParser) skipDeclaration() {
 	}
 }
 
-// specifiers parses what stands in front of the declarators: qualifiers and
-// one type.
+// specifiers parses what precedes the declarators: qualifiers and one type.
 func (p *cParser) specifiers() *CType {
 	first := p.tok()
 	var words []string
@@ -343,7 +342,7 @@ func (p *cParser) member(s *CStruct, names map[string]source.Span) {
 			break
 		}
 	}
-	if !p.is("}") { // compilers take a last member without it
+	if !p.is("}") { // C compilers accept a last member without ';'
 		p.need(";")
 	}
 }
@@ -359,7 +358,7 @@ func (p *cParser) bitWidth() int {
 	return int(v.bits)
 }
 
-// constant evaluates the expression up to one of the ends, outside
+// constant evaluates the expression up to the first of the ends that is outside
 // parentheses.
 func (p *cParser) constant(what string, ends ...string) cValue {
 	start, paren := p.i, 0

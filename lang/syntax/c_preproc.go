@@ -7,7 +7,8 @@ import (
 	"probe/lang/source"
 )
 
-// Bounds on what the macros of one C section may expand to.
+// Bounds on macro expansion in one C section. Macros that double each other
+// would otherwise expand to exponentially many tokens.
 const (
 	maxExpanded = 100_000 // tokens in all
 	maxCNesting = 100     // macros inside macros
@@ -18,7 +19,7 @@ type cBranch struct {
 	at     source.Span
 	live   bool // this branch is live
 	taken  bool // this or an earlier branch was live
-	outer  bool // the text around the #if is live
+	outer  bool // the code around the #if is live
 	inElse bool
 }
 
@@ -81,13 +82,13 @@ func (pp *preproc) finish(header bool) *CSection {
 	return pp.sec
 }
 
-// live tells whether text here counts.
+// live reports whether the current text is in a live branch of every open #if.
 func (pp *preproc) live() bool {
 	n := len(pp.branches)
 	return n == 0 || pp.branches[n-1].live
 }
 
-// text preprocesses a piece of C text: directives stand on lines of their own,
+// text preprocesses a piece of C text: each directive takes its own line,
 // everything else is tokens.
 func (pp *preproc) text(f *source.File, pos, limit int) {
 	fresh := true // only blanks so far on this line
@@ -146,7 +147,7 @@ func (pp *preproc) emit(t cTok, active []string) {
 	}
 }
 
-// macroTokens are the tokens of a macro's body.
+// macroTokens returns the tokens of a macro's body.
 func macroTokens(d *CDefine) []cTok {
 	if d.BodyAt.Valid() {
 		return cLine(d.BodyAt.File, d.BodyAt.Start, d.BodyAt.End)
@@ -209,7 +210,7 @@ func (pp *preproc) directive(f *source.File, pos, end int) {
 	}
 }
 
-// tokenText is the source text that tokens of one line cover.
+// tokenText returns the source text that tokens of one line cover.
 func tokenText(toks []cTok) string {
 	if len(toks) == 0 {
 		return ""
@@ -327,7 +328,7 @@ func (pp *preproc) define(line source.Span, rest []cTok) {
 	}
 	name := rest[0]
 	d := &CDefine{At: At{line}, Name: name.text, NameAt: name.at}
-	// A parenthesis directly behind the name makes it function-like.
+	// A parenthesis directly after the name makes it function-like.
 	d.Function = len(rest) > 1 && rest[1].text == "(" && rest[1].at.Start == name.at.End
 	if len(rest) > 1 {
 		d.BodyAt = rest[1].at.To(rest[len(rest)-1].at)

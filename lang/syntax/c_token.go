@@ -69,8 +69,8 @@ func cLine(f *source.File, pos, limit int) []cTok {
 	}
 }
 
-// logicalLine is the end of the line that starts at pos, continuation lines
-// included.
+// logicalLine returns the end of the line that starts at pos, continuation
+// lines included.
 func logicalLine(s string, pos, limit int) int {
 	for {
 		end := min(lineEnd(s, pos), limit)

@@ -2,7 +2,7 @@ package syntax
 
 import "fmt"
 
-// canonicalC is the canonical name of a C type of several words.
+// canonicalC returns the canonical name of a C type of several words.
 func canonicalC(words []string) (string, bool) {
 	n := map[string]int{}
 	for _, w := range words {
@@ -48,7 +48,7 @@ func canonicalC(words []string) (string, bool) {
 	return "", false
 }
 
-// String is the type in C notation, for messages.
+// String returns the type in C notation, for messages.
 func (t *CType) String() string {
 	switch t.Kind {
 	case CBase, CNamed:

@@ -1,12 +1,12 @@
 // Package syntax turns the text of a script into a tree, and a tree back into
 // text. It is the only package that knows the parser library.
 //
-// In: a source.File. Out: a *File with everything that could be understood and
-// a diag.List with everything that could not; a script with errors still gives
-// a tree with Bad… nodes in the places that were skipped. It knows nothing of
-// types, of kernels, or of which probe kinds and functions exist.
+// Parse takes a source.File and returns a *File with everything it understood
+// and a diag.List with everything it did not. A script with errors still yields
+// a tree, with Bad… nodes in place of what was skipped. The package knows
+// nothing about types, kernels, or which probe kinds and functions exist.
 //
-// The way of a script:
+// How a script passes through the package:
 //
 //	lexer.go, items.go    cut into items, and each item into tokens
 //	grammar.go            the heads of items, as participle grammar structs

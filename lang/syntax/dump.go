@@ -13,9 +13,9 @@ var (
 	spanType = reflect.TypeFor[source.Span]()
 )
 
-// Dump is a tree as text, one node a line, for people who look at what the
-// parser made of a script and for tests. Each line has the node's type, the
-// plain fields, and the place as line:column of start and end.
+// Dump returns a tree as text with one node per line, for inspecting the
+// parser's result and for tests. Each line has the node's type, its plain
+// fields, and its place as line:column of start and end.
 func Dump(n Node) string {
 	var b strings.Builder
 	if f, ok := n.(*File); ok {

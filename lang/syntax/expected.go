@@ -2,8 +2,8 @@ package syntax
 
 // The heads of items are read by participle, whose messages name tokens and
 // grammar rules. As each head is one straight sequence, the token before the
-// wrong one tells what was expected in its place; this is that table, in words
-// a user knows. The empty key stands for the item's keyword.
+// wrong one determines what was expected. The table below says so in words a
+// user knows. The empty key stands for the item's keyword.
 
 type expectation struct{ what, help string }
 
@@ -64,7 +64,7 @@ var expectations = map[itemKind]map[string]expectation{
 	},
 }
 
-// classOf names the token before the wrong one as the table does.
+// classOf returns the table's key for the token before the wrong one.
 func (p *parser) classOf(kind itemKind, i int) string {
 	if i < 0 {
 		return ""

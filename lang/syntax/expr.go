@@ -2,8 +2,8 @@ package syntax
 
 import "github.com/alecthomas/participle/v2/lexer"
 
-// precedence is the level of a binary operator, 0 for anything else. Ten
-// levels, the loosest first.
+// precedence returns the level of a binary operator, 0 for anything else. There
+// are ten levels; 1 binds loosest.
 func precedence(t *lexer.Token) int {
 	if t.Type != tOp {
 		return 0
@@ -59,13 +59,13 @@ func (p *parser) expr() Expr {
 	return x
 }
 
-// binary parses operators of at least the level least by precedence climbing.
+// binary parses operators of level least and above by precedence climbing.
 func (p *parser) binary(least int) Expr {
 	p.alt = least
 	return p.binaryRest(p.unary(), least)
 }
 
-// binaryRest goes on with the operators behind the operand x.
+// binaryRest continues with the operators after the operand x.
 func (p *parser) binaryRest(x Expr, least int) Expr {
 	n := p.high
 	for {
@@ -127,7 +127,7 @@ func (p *parser) unary() Expr {
 	return p.postfix(p.primary())
 }
 
-// isPlace tells whether x is a variable, a map or a map element.
+// isPlace reports whether x is a variable, a map or a map element.
 func isPlace(x Expr) bool {
 	switch x := x.(type) {
 	case *Var, *Map, *BadExpr:
@@ -138,7 +138,8 @@ func isPlace(x Expr) bool {
 	return false
 }
 
-// needPlace reports ++ or -- on something that cannot be counted up.
+// needPlace reports ++ or -- on anything but a variable, a map or a map
+// element.
 func (p *parser) needPlace(op string, x Expr) {
 	if isPlace(x) {
 		return

@@ -62,7 +62,7 @@ func (p *parser) badFor(open int, what string) {
 }
 
 // leaveFor gives up on a loop; the rest of its head is skipped first, so that
-// the semicolons of a loop in the manner of C end no statement.
+// the semicolons of a C loop are not taken for ends of statements.
 func (p *parser) leaveFor(open int) {
 	if open >= 0 {
 		if end := p.matching(open); end >= p.i {
@@ -72,7 +72,7 @@ func (p *parser) leaveFor(open int) {
 	panic(bail{})
 }
 
-// badRange reports something a loop cannot run over.
+// badRange reports something that a loop cannot iterate over.
 func (p *parser) badRange(span source.Span, message string) *diag.Diagnostic {
 	return p.report("for-range", span, "%s", message).WithRow("A-ER-14")
 }

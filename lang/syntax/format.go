@@ -7,11 +7,11 @@ import (
 	"probe/lang/source"
 )
 
-// Format is the canonical text of a script. Comments stay where they are, at
-// most one blank line in a row is kept, parentheses stay as written, a block
-// written on one line stays there if it fits. Parsing the result gives the
-// same tree (see Equal), and formatting it again the same text. Parts that
-// could not be parsed are copied.
+// Format returns the canonical text of a script. Comments keep their places, at
+// most one blank line in a row is kept, parentheses stay as written, and a
+// block written on one line stays on one line if it fits. Parsing the result
+// yields the same tree (see Equal), and formatting it again the same text.
+// Parts that could not be parsed are copied unchanged.
 func Format(f *File) string {
 	p := &printer{comments: f.Comments, text: f.Source.Text}
 	prev := 0
@@ -34,7 +34,7 @@ func Format(f *File) string {
 	return strings.TrimRight(out, "\n") + "\n"
 }
 
-// String is the type as the formatter prints it.
+// String returns the type as the formatter prints it.
 func (t *TypeExpr) String() string {
 	p := &printer{}
 	p.typ(t)
@@ -45,7 +45,7 @@ func (t *TypeExpr) String() string {
 type printer struct {
 	ops      []layoutOp
 	text     string     // of the script, "" for parts of trees
-	comments []*Comment // those not printed yet
+	comments []*Comment // not printed yet
 	started  bool       // something has been printed
 }
 
@@ -110,11 +110,11 @@ func (p *printer) lead(prev, start int) int {
 	return start
 }
 
-// tail prints the comments behind the last element of a list.
+// tail prints the comments after the last element of a list.
 func (p *printer) tail(prev, end int) { p.loose(prev, end) }
 
-// loose prints the comments before end: those on the line of the element
-// before behind it, the others on lines of their own.
+// loose prints the comments before end. A comment on the line of the previous
+// element stays on that line; the others get lines of their own.
 func (p *printer) loose(prev, end int) int {
 	for len(p.comments) > 0 && p.comments[0].At.At.Start < end {
 		c := p.take()
@@ -131,7 +131,7 @@ func (p *printer) loose(prev, end int) int {
 	return prev
 }
 
-// separate ends the line, with an empty line if the source has one there.
+// separate ends the line and adds an empty line if the source has one there.
 func (p *printer) separate(prev, start int) {
 	switch {
 	case !p.started:
@@ -142,7 +142,7 @@ func (p *printer) separate(prev, start int) {
 	}
 }
 
-// afterOpen tells whether a block has just been opened.
+// afterOpen reports whether a block has just been opened.
 func (p *printer) afterOpen() bool {
 	n := len(p.ops)
 	return n > 0 && p.ops[n-1].kind == opIndent
@@ -242,14 +242,14 @@ func (p *printer) configItem(n *Config) {
 	p.put("}")
 }
 
-// commentBefore tells whether a comment that is not printed yet starts before
+// commentBefore reports whether a comment that is not printed yet starts before
 // an offset.
 func (p *printer) commentBefore(end int) bool {
 	return len(p.comments) > 0 && p.comments[0].At.At.Start < end
 }
 
-// probe prints a probe. One attach point stands on the line of the brace,
-// several stand on lines of their own.
+// probe prints a probe. A single attach point shares the line of the brace;
+// several get a line each.
 func (p *printer) probe(n *Probe) {
 	p.op(opOpen)
 	for i, a := range n.Attach {
@@ -343,9 +343,9 @@ func (p *printer) between(prev *int, n Node) {
 	*prev = span.End
 }
 
-// oneLine tells whether a block may be printed on one line: it was written on
-// one, has few statements, fewer if one of them has a block, and no comment
-// stands in it.
+// oneLine reports whether a block may be printed on one line: it was written on
+// one line, has few statements (fewer if one of them has a block) and contains
+// no comment.
 func (p *printer) oneLine(b *Block) bool {
 	span := b.At.At
 	if !span.Valid() || p.commentBefore(span.End) || strings.IndexByte(span.Text(), '\n') >= 0 {

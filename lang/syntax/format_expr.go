@@ -7,15 +7,16 @@ import (
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// The binding levels beyond those of binary operators.
+// Binding levels above and below those of binary operators.
 const (
 	levelTernary = 0
 	levelUnary   = 11
 	levelPostfix = 12
 )
 
-// level is how tightly an expression binds as an operand. Trees from the
-// parser never need parentheses that are not Paren nodes; rewritten ones do.
+// level returns how tightly an expression binds as an operand. Trees from the
+// parser have a Paren node wherever parentheses are needed; rewritten trees may
+// not.
 func level(x Expr) int {
 	switch x := x.(type) {
 	case *Ternary:
@@ -258,8 +259,8 @@ func (p *printer) ifExpr(x *If) {
 	}
 }
 
-// stringText is a string as written in the script, or its canonical spelling
-// when the node does not come from one.
+// stringText returns a string as written in the script, or its canonical
+// spelling when the node does not come from one.
 func stringText(x *StringLit) string {
 	raw := x.At.At.Text()
 	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {

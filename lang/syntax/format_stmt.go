@@ -2,7 +2,8 @@ package syntax
 
 import "fmt"
 
-// stmt prints a statement with its ';'. last tells that it ends its block.
+// stmt prints a statement with its ';'. last is set for the last statement of a
+// block.
 func (p *printer) stmt(s Stmt, last bool) {
 	switch s := s.(type) {
 	case *Let:
@@ -27,7 +28,7 @@ func (p *printer) stmt(s Stmt, last bool) {
 		switch s.X.(type) {
 		case *If, *BlockExpr:
 			p.expr(s.X)
-			// A ';' keeps it from being the value of the block.
+			// Without the ';' it would become the value of the block.
 			if last && HasValue(s.X) {
 				p.put(";")
 			}
@@ -80,8 +81,8 @@ func (p *printer) stmt(s Stmt, last bool) {
 	p.put(";")
 }
 
-// value prints an expression as a group of its own: it is broken only where
-// it is too long. What goes on from an operator is indented; lists indent
+// value prints an expression as a group of its own, which is broken only where
+// it is too long. Lines continued after an operator are indented; lists indent
 // themselves.
 func (p *printer) value(x Expr) {
 	p.op(opOpen)
@@ -142,6 +143,6 @@ func (p *printer) typ(t *TypeExpr) {
 	}
 }
 
-// spaceQualifier tells whether a qualifier names an address space and stands
-// behind the type.
+// spaceQualifier reports whether a qualifier names an address space and follows
+// the type.
 func spaceQualifier(q string) bool { return len(q) > 2 && q[:2] == "__" && q != "__restrict" }

@@ -7,7 +7,7 @@ import (
 	"probe/lang/source"
 )
 
-// TestFormat is the print table: how scripts look when they are formatted.
+// TestFormat checks the print table: how scripts look when they are formatted.
 func TestFormat(t *testing.T) {
 	long := strings.Repeat("a", 40)
 	for _, c := range []struct{ name, in, want string }{

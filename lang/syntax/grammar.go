@@ -114,8 +114,8 @@ type (
 	}
 )
 
-// grammar is the built grammar together with the parser state that its
-// functions work on. It serves one parse at a time.
+// grammar is the built grammar together with the parser state of its functions.
+// It serves one parse at a time.
 type grammar struct {
 	p      parser
 	config *participle.Parser[gConfig]
@@ -127,13 +127,13 @@ type grammar struct {
 	probe  *participle.Parser[gProbe]
 }
 
-// newGrammar builds the grammar. It costs a third of a millisecond.
+// newGrammar builds the grammar, which takes about 0.3 ms.
 func newGrammar() *grammar {
 	g := new(grammar)
 	all := participle.MustBuild[gItem](
 		participle.Lexer(definition{}),
-		// The grammar is LL(1): once a token has matched, there is no other
-		// reading, and an error is where the text stops making sense.
+		// The grammar is LL(1): once a token has matched there is no other
+		// reading, so an error points at the first token that does not fit.
 		participle.UseLookahead(0),
 		participle.ParseTypeWith(g.p.blockProduction),
 		participle.ParseTypeWith(g.p.exprProduction),
@@ -158,14 +158,14 @@ func production[P any](all *participle.Parser[gItem]) *participle.Parser[P] {
 }
 
 // The functions bound into a grammar work on its one parser state, so parses
-// that run at the same time need a grammar each. Idle ones are kept: a program
-// that parses one script after the other builds one grammar in all.
+// that run at the same time need a grammar each. Idle grammars are kept, so a
+// program that parses scripts one after another builds a single grammar.
 var idle struct {
 	sync.Mutex
 	list []*grammar
 }
 
-// maxIdle bounds how many grammars are kept for later.
+// maxIdle is the maximum number of idle grammars kept.
 const maxIdle = 8
 
 func acquireGrammar() *grammar {

@@ -44,7 +44,7 @@ func roundTrip(t *testing.T, f *File) string {
 	return out
 }
 
-// commentWords is the words of all comments in order.
+// commentWords returns the words of all comments in order.
 func commentWords(f *File) string {
 	var words []string
 	for _, c := range f.Comments {
@@ -88,7 +88,7 @@ func checkSpans(t *testing.T, f *File) {
 	visit(f)
 }
 
-// corpus is all scripts of the test data, by name.
+// corpus returns all scripts of the test data, by name.
 func corpus(t testing.TB) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -108,8 +108,8 @@ func corpus(t testing.TB) map[string]string {
 	return out
 }
 
-// grouped is an expression with every operator's operands in brackets, to see
-// how it was read.
+// grouped returns an expression with every operator's operands in brackets, to
+// see how it was read.
 func grouped(x Expr) string {
 	switch x := x.(type) {
 	case nil:

@@ -8,8 +8,8 @@ import (
 	"probe/lang/diag"
 )
 
-// hintAtStatement adds what the text between two statements suggests: habits
-// from C and from other scripting languages.
+// hintAtStatement adds a help for text between two statements that looks like a
+// habit from C or another scripting language.
 func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
 	prev := &p.toks[max(p.i-1, 0)]
 	switch {
@@ -29,7 +29,8 @@ func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
 	}
 }
 
-// hintAtEqual adds what a '=' inside an expression suggests.
+// hintAtEqual adds a help for a '=' inside an expression, which usually means
+// '=='.
 func (p *parser) hintAtEqual(d *diag.Diagnostic) {
 	if next := p.ahead(1); next.Pos.Offset == tokEnd(p.tok()) && (isOp(next, ">") || isOp(next, "<")) {
 		d.WithHelp("write `%s=`", next.Value)
@@ -38,7 +39,7 @@ func (p *parser) hintAtEqual(d *diag.Diagnostic) {
 	d.WithHelp("`==` compares; an assignment is a statement of its own")
 }
 
-// helpProbe adds what the text of a wrong probe head suggests.
+// helpProbe adds a help that fits the text of a wrong probe head.
 func (p *parser) helpProbe(d *diag.Diagnostic, t *lexer.Token) {
 	text := t.Value
 	if prev := &p.toks[max(p.i-1, 0)]; prev.Type == tAttach && strings.Contains(prev.Value, "/") {

@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// startItem skips to the next top-level item, decides what it is, and gets
-// ready to hand out its tokens. itemNone means the script is over.
+// startItem skips to the next top-level item, decides what it is, and prepares
+// to hand out its tokens. itemNone means the end of the script.
 func (sc *scanner) startItem() itemKind {
 	sc.mode, sc.depth, sc.paren, sc.tokens, sc.ifs, sc.open = modeTop, 0, 0, 0, 0, 0
 	sc.last, sc.ended, sc.named, sc.rootVar = lastNone, false, false, false
@@ -17,7 +17,7 @@ func (sc *scanner) startItem() itemKind {
 			return sc.kind
 		}
 		if c := sc.s[sc.pos]; c == ';' {
-			sc.pos++ // "};" out of habit
+			sc.pos++ // "};", a C habit
 			continue
 		} else if c == '}' || c == ')' || c == ']' {
 			sc.pos++
@@ -91,16 +91,16 @@ func (sc *scanner) classify() itemKind {
 	default:
 		return itemProbe
 	}
-	// An attach point may carry any name in front of its '=' or ':'.
+	// An attach point can have any name before its '=' or ':'.
 	if end < len(sc.s) && !isLayout(sc.s[end]) && strings.IndexByte(`"@${(/,;`, sc.s[end]) < 0 {
 		return itemProbe
 	}
 	return kind
 }
 
-// cBody is the offset of the '{' that opens the body of a C definition whose
-// keyword ends at pos, or -1 when no definition follows. A name and balanced
-// parentheses or brackets (attributes) may stand in between.
+// cBody returns the offset of the '{' that opens the body of a C definition
+// whose keyword ends at pos, or -1 when no definition follows. A name and
+// balanced parentheses or brackets (attributes) may come between.
 func (sc *scanner) cBody(pos int) int {
 	nest := 0
 	for {
@@ -174,8 +174,7 @@ func (sc *scanner) cDef() {
 	}
 }
 
-// cTail moves past the attributes and the ';' behind the body of a C
-// definition.
+// cTail moves past the attributes and the ';' after the body of a C definition.
 func (sc *scanner) cTail() {
 	for {
 		pos := skipLayout(sc.s, sc.pos)
@@ -208,8 +207,8 @@ func (sc *scanner) cTail() {
 	}
 }
 
-// quoteEnd is the offset behind the quoted text that starts at pos, or of the
-// end of its line when it is not closed.
+// quoteEnd returns the offset just past the quoted text that starts at pos, or
+// the end of its line if it is not closed.
 func quoteEnd(s string, pos int) int {
 	q := s[pos]
 	for i := pos + 1; i < len(s) && s[i] != '\n'; i++ {

@@ -8,9 +8,9 @@ import (
 
 // The formatter writes a stream of layout operations and decides about line
 // breaks afterwards, in the manner of Oppen's and Wadler's pretty printers: a
-// group that fits on the rest of the line is written flat, otherwise its
-// breaks become line breaks. A fill break is decided for itself, so that a
-// long list of arguments fills its lines.
+// group that fits on the rest of the line is written flat, otherwise its breaks
+// become line breaks. Each fill break is decided separately, so that a long
+// list of arguments fills its lines.
 
 type opKind uint8
 
@@ -96,7 +96,7 @@ func (l *layout) inBroken() bool {
 	return n == 0 || l.broken[n-1]
 }
 
-// column is where the next text starts.
+// column returns where the next text starts.
 func (l *layout) column() int {
 	if l.fresh {
 		return l.indent * indentWidth
@@ -135,15 +135,15 @@ func (l *layout) start() {
 	}
 }
 
-// width is the number of columns of a text.
+// width returns the number of columns of a text.
 func width(s string) int { return layoutCells.StringWidth(s) }
 
 var layoutCells = &runewidth.Condition{}
 
-// fits tells whether what starts at operation i fits on a line that is filled
-// up to col. It is measured flat, up to the next break behind it: for a group
-// behind its end, for anything else in the same group or behind the end of
-// that.
+// fits reports whether the text from operation i on fits on a line that is
+// filled up to col. The text is measured flat, up to the next possible break:
+// for a group the first one after its end, for anything else the next one in
+// the same group or after the end of that group.
 func (l *layout) fits(i, col int) bool {
 	depth := 0
 	group := i < len(l.ops) && l.ops[i].kind == opOpen
@@ -175,7 +175,7 @@ func (l *layout) fits(i, col int) bool {
 	return true
 }
 
-// fitsUntilBreak tells whether the text from operation i to the next place
+// fitsUntilBreak reports whether the text from operation i to the next place
 // where the line can break, in whatever group, still fits.
 func (l *layout) fitsUntilBreak(i, col int) bool {
 	for ; i < len(l.ops); i++ {

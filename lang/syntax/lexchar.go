@@ -13,7 +13,7 @@ func isLayout(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'
 }
 
-// wordEnd is the first offset at or after pos that is not part of a word.
+// wordEnd returns the first offset at or after pos that is not part of a word.
 func wordEnd(s string, pos int) int {
 	for pos < len(s) && isWord(s[pos]) {
 		pos++
@@ -21,8 +21,8 @@ func wordEnd(s string, pos int) int {
 	return pos
 }
 
-// lineEnd is the offset of the line end at or after pos, before a CR if the
-// line ends in CR LF.
+// lineEnd returns the offset of the line end at or after pos, before a CR if
+// the line ends in CR LF.
 func lineEnd(s string, pos int) int {
 	end := len(s)
 	if i := strings.IndexByte(s[pos:], '\n'); i >= 0 {
@@ -44,8 +44,8 @@ var operators = [128][]string{
 
 const singles = "{}()[],;:.?=+-*/%&|^!~<>"
 
-// operatorLen is the length of the operator or bracket that s starts with, 0
-// if it starts with none.
+// operatorLen returns the length of the operator or bracket that s starts with,
+// 0 if it starts with none.
 func operatorLen(s string) int {
 	c := s[0]
 	if c >= 128 {
@@ -62,8 +62,8 @@ func operatorLen(s string) int {
 	return 0
 }
 
-// skipLayout is the offset of the first byte at or after pos that is neither
-// blank nor in a comment.
+// skipLayout returns the offset of the first byte at or after pos that is
+// neither blank nor in a comment.
 func skipLayout(s string, pos int) int {
 	for pos < len(s) {
 		switch c := s[pos]; {
@@ -115,8 +115,8 @@ func (sc *scanner) comment(end int) {
 	sc.pos = end
 }
 
-// lookalikes are characters that word processors and web pages put in the
-// place of the plain ones.
+// lookalikes are characters that word processors and web pages substitute for
+// plain ones.
 var lookalikes = map[rune]struct{ name, plain string }{
 	'\u201c': {"a typographic quote", "`\"`"}, '\u201d': {"a typographic quote", "`\"`"},
 	'\u2018': {"a typographic quote", "`\"`"}, '\u2019': {"a typographic quote", "`\"`"},
@@ -126,8 +126,8 @@ var lookalikes = map[rune]struct{ name, plain string }{
 	'\u00d7': {"a multiplication sign", "`*`"}, '\u2026': {"an ellipsis", "`..`"},
 }
 
-// maxBadRuns bounds how many places with bad characters are reported in a
-// file; a file with more is no script at all.
+// maxBadRuns is the maximum number of places with bad characters reported per
+// file; a file with more is not a script.
 const maxBadRuns = 50
 
 // badCharacters skips and reports a run of characters that belong to no token.
@@ -160,8 +160,8 @@ func (sc *scanner) badCharacters() {
 	}
 }
 
-// badString takes the n bytes of a string in single quotes as if it stood in
-// double ones, so that it makes one error only.
+// badString reads the n bytes of a single-quoted string as if it were
+// double-quoted, so that it causes only one error.
 func (sc *scanner) badString(n int) {
 	start := sc.pos
 	sc.pos += n
@@ -190,7 +190,7 @@ func (sc *scanner) misplacedHash() {
 		WithHelp("a comment starts with `//`")
 }
 
-// isBad tells whether c can only be part of a run of bad characters.
+// isBad reports whether c cannot be part of any token.
 func (sc *scanner) isBad(c byte) bool {
 	return c >= utf8.RuneSelf || c < ' ' && !isLayout(c) || c == 0x7f || c == '`'
 }

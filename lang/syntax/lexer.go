@@ -9,10 +9,10 @@ import (
 	"probe/lang/source"
 )
 
-// The scanner cuts a script into items first and into tokens second. What a
-// character means depends on where it stands (a '/' may be a path, a
-// predicate or a division), and all of that can be decided without asking the
-// parser, so the scanner keeps a mode:
+// The scanner cuts a script into items first and into tokens second. The
+// meaning of a character depends on its context (a '/' can be part of a path, a
+// predicate or a division). The context can be tracked without the parser, so
+// the scanner keeps a mode:
 //
 //	top      between items; decides what kind of item starts here
 //	header   attach points, raw text up to a blank, a comma or a brace
@@ -20,9 +20,9 @@ import (
 //	decl     the head of config, import, let, macro, fn or probe NAME
 //	block    inside braces, ordinary tokens until the brace depth is 0 again
 //
-// An item is handed to the parser as a token stream of its own that ends in an
-// end-of-file token. So an error in one item can never leak into the next, and
-// memory is bounded by the largest item.
+// The parser gets each item as a separate token stream that ends in an
+// end-of-file token. Therefore an error in one item cannot leak into the next,
+// and memory is bounded by the largest item.
 type scanner struct {
 	file  *source.File
 	s     string
@@ -40,10 +40,14 @@ type scanner struct {
 	last    lastToken // what the previous token of this item was
 	ifs     int       // if and else words seen in this predicate
 	named   bool      // the name of a named probe has been read
-	rootVar bool      // a let at the root declares a variable, which is an error
+	rootVar bool      // a top-level let declares a variable, which is an error
 	tokens  int       // tokens handed out for this item, the end included
-	bad     int       // places with characters that belong to no token
+	bad     int       // runs of characters that belong to no token
 	open    int       // strings of this item that are not closed
+
+	far   int  // the end of the last token that was handed out for the first time
+	words int  // tokens up to there
+	cut   bool // there were too many, and the rest is not read
 }
 
 type mode uint8
@@ -56,7 +60,7 @@ const (
 	modeBlock
 )
 
-// lastToken is what the scanner remembers of the token before.
+// lastToken classifies the previous token.
 type lastToken uint8
 
 const (
@@ -87,7 +91,7 @@ func newScanner(f *source.File, diags *diag.List) *scanner {
 	return &scanner{file: f, s: f.Text, diags: diags}
 }
 
-// span is the place [start, end) in the script.
+// span returns the place [start, end) in the script.
 func (sc *scanner) span(start, end int) source.Span {
 	return source.Span{File: sc.file, Start: start, End: end}
 }
@@ -97,11 +101,30 @@ func (sc *scanner) span(start, end int) source.Span {
 func (sc *scanner) Next() (lexer.Token, error) {
 	typ, start := sc.scan()
 	sc.tokens++
+	if sc.pos > sc.far {
+		sc.far = sc.pos
+		if sc.words++; sc.words > maxWords && !sc.cut {
+			sc.tooLong(start)
+			typ, start = lexer.EOF, sc.pos
+		}
+	}
 	end := sc.pos
 	if typ == lexer.EOF {
 		end = start
 	}
 	return lexer.Token{Type: typ, Value: sc.s[start:end], Pos: lexer.Position{Offset: start}}, nil
+}
+
+// maxWords bounds the tokens of a script. A tree takes some hundred bytes for each,
+// and what has more was not written by anybody.
+const maxWords = 500_000
+
+// tooLong complains of a script at its last token that is read.
+func (sc *scanner) tooLong(start int) {
+	sc.diags.Errorf("too-long", sc.span(start, sc.pos), "the script has more than %d words", maxWords).
+		WithLabel("the rest is not read").
+		WithHelp("split it into several scripts, or write what repeats as a loop or a macro")
+	sc.cut, sc.ended, sc.pos = true, true, len(sc.s)
 }
 
 // scan reads one token and returns its type and where it starts; it ends at
@@ -132,7 +155,7 @@ func (sc *scanner) scan() (lexer.TokenType, int) {
 	}
 }
 
-// remember updates what later decisions need to know of this token.
+// remember records what later decisions depend on.
 func (sc *scanner) remember(typ lexer.TokenType, start int) {
 	switch typ {
 	case tIdent, tVar, tMap, tParam, tInt:
@@ -171,7 +194,7 @@ func (sc *scanner) token() (lexer.TokenType, bool) {
 	switch {
 	case c == '{':
 		if sc.mode == modePred && sc.depth == 0 && sc.ifs == 0 && sc.endsOperand() {
-			sc.mode = modeBlock // the closing '/' is missing; the parser says so
+			sc.mode = modeBlock // the closing '/' is missing; the parser reports it
 		}
 		sc.depth++
 		sc.pos++
@@ -195,7 +218,7 @@ func (sc *scanner) token() (lexer.TokenType, bool) {
 	return sc.plainToken()
 }
 
-// endsOperand tells whether the previous token can end an operand.
+// endsOperand reports whether the previous token can end an operand.
 func (sc *scanner) endsOperand() bool { return sc.last == lastOperand || sc.last == lastString }
 
 // headerToken reads one token of a probe's head.
@@ -220,11 +243,10 @@ func (sc *scanner) headerToken() lexer.TokenType {
 }
 
 // attach reads the raw text of one attach point. It ends before a blank, a
-// comma or a brace; before a '/' unless a ':' came earlier, because after a
+// comma or a brace, and before a '/' unless a ':' came earlier, because after a
 // colon the '/' belongs to a path. Quoted parts are taken whole. In the list
-// options of fgraph (only=…, skip=…) a comma with text behind it goes on with
-// the list. Where attach points are named (probe NAME = …) ';' and '|' end
-// one too.
+// options of fgraph (only=…, skip=…) a comma followed by text continues the
+// list. In named probes (probe NAME = …) ';' and '|' end an attach point too.
 func (sc *scanner) attach() {
 	start, part := sc.pos, sc.pos
 	colon := false
@@ -249,13 +271,13 @@ func (sc *scanner) attach() {
 	}
 }
 
-// listOption tells whether the comma at sc.pos goes on with a list such as
+// listOption reports whether the comma at sc.pos continues with a list such as
 // fgraph:f:only=a_*,b_*.
 func (sc *scanner) listOption(start, part int) bool {
 	const kind = "fgraph:"
 	head := sc.s[start:part]
 	if i := strings.IndexByte(head, '='); i >= 0 && i < strings.IndexByte(head, ':') {
-		head = head[i+1:] // the name in front of the kind
+		head = head[i+1:] // the name before the kind
 	}
 	if len(head) < len(kind) || !strings.EqualFold(head[:len(kind)], kind) {
 		return false
@@ -268,8 +290,8 @@ func (sc *scanner) listOption(start, part int) bool {
 	return next < len(sc.s) && !isLayout(sc.s[next]) && sc.s[next] != '{' && sc.s[next] != ',' && sc.s[next] != '/'
 }
 
-// wholeAlternative tells whether the text behind a '|' is a whole attach
-// point (with a probe type) and not just another function name.
+// wholeAlternative reports whether the text after a '|' is a whole attach point
+// (with a probe type) and not just another function name.
 func wholeAlternative(rest string) bool {
 	if end := strings.IndexAny(rest, " \t\r\n;|\""); end >= 0 {
 		return end == 0 || strings.IndexByte(rest[:end], ':') >= 0
@@ -277,7 +299,7 @@ func wholeAlternative(rest string) bool {
 	return strings.IndexByte(rest, ':') >= 0
 }
 
-// attachQuote takes a quoted part of an attach point, in which \x is x.
+// attachQuote reads a quoted part of an attach point, in which \x is x.
 func (sc *scanner) attachQuote() {
 	start := sc.pos
 	for i := sc.pos + 1; i < len(sc.s) && sc.s[i] != '\n'; i++ {
@@ -357,9 +379,9 @@ func (sc *scanner) namedProbeToken(c byte) (lexer.TokenType, bool) {
 	return tAttach, true
 }
 
-// declEnds tells whether a declaration without a body is over although no ';'
-// ended it: before is where its last token ended and sc.pos is where the next
-// one would start.
+// declEnds reports whether a declaration without a body ends here although it
+// has no ';'. before is the end of its last token and sc.pos the start of the
+// next one.
 func (sc *scanner) declEnds(before int) bool {
 	if sc.last == lastNone || sc.paren > 0 {
 		return false
@@ -383,8 +405,8 @@ func (sc *scanner) declEnds(before int) bool {
 	return false
 }
 
-// plainToken reads one token of ordinary code; false after a character that
-// belongs to no token.
+// plainToken reads one token of ordinary code. It returns false for a character
+// that belongs to no token.
 func (sc *scanner) plainToken() (lexer.TokenType, bool) {
 	c := sc.s[sc.pos]
 	switch {
@@ -437,7 +459,7 @@ func (sc *scanner) plainToken() (lexer.TokenType, bool) {
 	return 0, false
 }
 
-// str takes a string literal; an open one ends at the end of its line.
+// str reads a string literal; an unclosed one ends at the end of its line.
 func (sc *scanner) str() {
 	start := sc.pos
 	for i := sc.pos + 1; i < len(sc.s) && sc.s[i] != '\n'; i++ {

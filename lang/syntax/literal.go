@@ -11,7 +11,7 @@ import (
 	"probe/lang/source"
 )
 
-// numberError is what is wrong with the text of a number.
+// numberError describes what is wrong with the text of a number.
 type numberError struct {
 	msg, label, help string
 	from, to         int // the wrong part of the text
@@ -29,8 +29,8 @@ var limits = map[string]uint64{
 	"u": math.MaxUint32, "l": math.MaxInt64, "ll": math.MaxInt64, "ul": math.MaxUint64, "ull": math.MaxUint64,
 }
 
-// parseNumber is the value of the text of a number, which starts with a digit:
-// decimal, hexadecimal, octal, N e M, with separators, and with a C or a
+// parseNumber returns the value of the text of a number, which starts with a
+// digit: decimal, hexadecimal, octal, N e M, with separators, and with a C or a
 // duration suffix (rows L-INT). binary allows 0b… too.
 func parseNumber(s string, binary bool) (uint64, *numberError) {
 	base, digits := uint64(10), s
@@ -132,14 +132,14 @@ func applySuffix(s string, value uint64, over bool, suffix string) (uint64, *num
 	return value, nil
 }
 
-// mulAdd is a*b+c, with over set once it exceeds 64 bits.
+// mulAdd returns a*b+c, with over set once it exceeds 64 bits.
 func mulAdd(a, b, c uint64, over bool) (uint64, bool) {
 	hi, lo := bits.Mul64(a, b)
 	sum, carry := bits.Add64(lo, c, 0)
 	return sum, over || hi != 0 || carry != 0
 }
 
-// digitValue is the value of a hexadecimal digit, or a large number.
+// digitValue returns the value of a hexadecimal digit, or a large number.
 func digitValue(c byte) uint64 {
 	switch {
 	case isDigit(c):
@@ -150,12 +150,12 @@ func digitValue(c byte) uint64 {
 	return math.MaxUint64
 }
 
-// ParseInteger reads a whole text as an integer: the routine for positional
-// and named parameters, values of the configuration and numbers in attach
-// points (row L-INT-12). It takes every form that a script may write, 0b… too,
-// and a '-' in front. neg tells that the value is the magnitude of a negative
-// number; magnitudes beyond 2^63 are an error then. Errors say what is wrong
-// in a few words.
+// ParseInteger reads a whole text as an integer: the routine for positional and
+// named parameters, values of the configuration and numbers in attach points
+// (row L-INT-12). It accepts every form that a script can use, and also 0b… and
+// a leading '-'. If neg is set, the value is the magnitude of a negative
+// number, at most 2^63. Error texts are a few words, for use in a longer
+// message.
 func ParseInteger(text string) (value uint64, neg bool, err error) {
 	digits, neg := strings.CutPrefix(text, "-")
 	if digits == "" || !isDigit(digits[0]) || wordEnd(digits, 0) != len(digits) {
@@ -179,7 +179,7 @@ func (p *parser) badInteger(span source.Span, message string) *diag.Diagnostic {
 	return p.report("bad-integer", span, "%s", message)
 }
 
-// intLit makes a node of the number that is next.
+// intLit makes a node of the next token, a number.
 func (p *parser) intLit() *IntLit {
 	t := p.next()
 	value, err := parseNumber(t.Value, false)
@@ -195,7 +195,7 @@ func (p *parser) intLit() *IntLit {
 	return &IntLit{At{p.tokSpan(t)}, value, t.Value}
 }
 
-// positional makes a node of the $N or $# that is next.
+// positional makes a node of the next token, $N or $#.
 func (p *parser) positional() *Positional {
 	t := p.next()
 	x := &Positional{At: At{p.tokSpan(t)}}
@@ -217,11 +217,11 @@ func (p *parser) positional() *Positional {
 	return x
 }
 
-// stringLit makes a node of the string that is next.
+// stringLit makes a node of the next token, a string.
 func (p *parser) stringLit() *StringLit {
 	t := p.next()
 	raw := t.Value[1:]
-	if !isOpenString(t) { // an open one has been reported by the scanner
+	if !isOpenString(t) { // the scanner has reported an unclosed one
 		raw = raw[:len(raw)-1]
 	}
 	value := raw
@@ -231,7 +231,7 @@ func (p *parser) stringLit() *StringLit {
 	return &StringLit{At{p.tokSpan(t)}, value}
 }
 
-// escapedEnd tells whether s ends inside an escape.
+// escapedEnd reports whether s ends inside an escape.
 func escapedEnd(s string) bool {
 	n := len(s) - len(strings.TrimRight(s, `\`))
 	return n%2 == 1
@@ -301,7 +301,7 @@ func escape(s string) (c byte, n int, why string) {
 	return byte(v), n, ""
 }
 
-// Quote is the canonical spelling of a string literal.
+// Quote returns the canonical spelling of a string literal.
 func Quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -7,7 +7,7 @@ import (
 
 // The functions here make tree nodes of what the grammar structs captured.
 
-// whole is the place from the item's first token to its last.
+// whole returns the place from the item's first token to its last.
 func (p *parser) whole(last *tok) At { return p.at(p.sc.start, tokEnd(last)) }
 
 func (p *parser) config(g *gConfig) Item {
@@ -31,7 +31,7 @@ func (p *parser) config(g *gConfig) Item {
 	return c
 }
 
-// index is the index of a captured token among those of the item.
+// index returns the index of a captured token among those of the item.
 func (p *parser) index(t *tok) int {
 	lo, hi := 0, len(p.toks)
 	for lo < hi {
@@ -117,7 +117,7 @@ func (p *parser) fn(doc string) func(*gFn) Item {
 	}
 }
 
-// reservedName reports a macro or function named like a word of the grammar.
+// reservedName reports a macro or function whose name is a word of the grammar.
 func (p *parser) reservedName(what string, name *tok) {
 	if reserved(name.Value) && name.Value != "config" {
 		p.report("reserved-name", p.tokSpan(name), "`%s` cannot be the name of a %s", name.Value, what).

@@ -5,8 +5,8 @@ import (
 	"probe/lang/source"
 )
 
-// order checks that the items of a script come in their order: C section,
-// then config and imports, then everything else (rows L-PROG-02 to L-PROG-05).
+// order checks the order of a script's items: C section, then config and
+// imports, then everything else (rows L-PROG-02 to L-PROG-05).
 type order struct {
 	p      *parser
 	config source.Span // the first config block
@@ -14,8 +14,8 @@ type order struct {
 	main   source.Span // the first item of the main part
 }
 
-// check looks at the next item; wrong places are reported and do not stop the
-// parse.
+// check checks the place of the next item. A wrong place is reported and does
+// not stop the parse.
 func (o *order) check(kind itemKind, item Item) {
 	span := firstLine(item.Span())
 	switch kind {
@@ -67,7 +67,7 @@ func (o *order) late(code diag.Code, message string, span source.Span) {
 		WithHelp("move it to the top of the script, behind the C definitions")
 }
 
-// firstLine is the part of a place on its first line.
+// firstLine returns the part of a place on its first line.
 func firstLine(s source.Span) source.Span {
 	s.End = min(s.End, max(s.Start, lineEnd(s.File.Text, s.Start)))
 	return s

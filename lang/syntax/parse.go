@@ -12,10 +12,10 @@ import (
 	"probe/lang/source"
 )
 
-// Parse parses a script. The tree is never nil: what could not be understood
-// is a BadItem, BadStmt or BadExpr in it, and an error in the list. The list is
-// sorted and may hold warnings for a script without errors. It does not panic
-// and takes time linear in the size of the text.
+// Parse parses a script. The tree is never nil: each part that could not be
+// understood is a BadItem, BadStmt or BadExpr in it and an error in the list.
+// The list is sorted and can hold warnings even without errors. Parse does not
+// panic and runs in time linear in the size of the text.
 func Parse(f *source.File) (*File, diag.List) {
 	var diags diag.List
 	out := &File{Source: f}
@@ -29,7 +29,7 @@ func Parse(f *source.File) (*File, diag.List) {
 	skipMark(sc)
 	out.Shebang = sc.shebang()
 	order := order{p: &g.p}
-	for !g.p.quiet {
+	for !g.p.quiet && !sc.cut {
 		kind := sc.startItem()
 		if kind == itemNone {
 			break
@@ -37,7 +37,7 @@ func Parse(f *source.File) (*File, diag.List) {
 		item := g.item(kind)
 		out.Items = append(out.Items, item)
 		order.check(kind, item)
-		if g.p.resume > 0 {
+		if g.p.resume > 0 && !sc.cut {
 			sc.rewind(g.p.resume)
 			g.p.resume = 0
 		}
@@ -64,7 +64,7 @@ func skipMark(sc *scanner) {
 	}
 }
 
-// shebang takes the #! line if the script starts with one, after optional
+// shebang reads the #! line if the script starts with one, after optional
 // layout.
 func (sc *scanner) shebang() string {
 	sc.skipLayout()
@@ -76,11 +76,12 @@ func (sc *scanner) shebang() string {
 	return sc.s[start:sc.pos]
 }
 
-// minBad is how many wrong bytes make a short text binary data.
+// minBad is the number of invalid bytes from which a short text counts as
+// binary data.
 const minBad = 16
 
-// reportBinary tells whether the text is no script at all: UTF-16, or a file
-// with NUL bytes or mostly bytes that are not text at its start.
+// reportBinary reports a file that is not text: UTF-16, or one whose start has
+// NUL bytes or mostly invalid bytes. It returns whether it did.
 func reportBinary(f *source.File, diags *diag.List) bool {
 	head := f.Text[:min(len(f.Text), 4096)]
 	span := source.Span{File: f, Start: 0, End: min(len(f.Text), 1)}
@@ -108,7 +109,7 @@ func reportBinary(f *source.File, diags *diag.List) bool {
 	return true
 }
 
-// item parses the item that the scanner stands at.
+// item parses the scanner's current item.
 func (g *grammar) item(kind itemKind) Item {
 	p := &g.p
 	sc := p.sc
@@ -190,8 +191,8 @@ func (p *parser) headError(kind itemKind, lex *lexer.PeekingLexer, err error) {
 	p.i = len(p.toks) - 1
 }
 
-// docComment is the text of the comment block that ends on the line above the
-// current item, without comment marks.
+// docComment returns the text of the comment block that ends on the line above
+// the current item, without comment marks.
 func (p *parser) docComment() string {
 	sc := p.sc
 	line, _ := p.file.Position(sc.start)
@@ -222,7 +223,7 @@ func (p *parser) docComment() string {
 	return strings.Trim(strings.Join(lines, "\n"), "\n")
 }
 
-// commentText is the text of a comment without its marks, line by line.
+// commentText returns the text of a comment without its marks, line by line.
 func commentText(s string) []string {
 	if rest, ok := strings.CutPrefix(s, "//"); ok {
 		return []string{strings.TrimRight(strings.TrimPrefix(rest, " "), " \t")}

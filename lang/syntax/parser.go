@@ -10,12 +10,13 @@ import (
 	"probe/lang/source"
 )
 
-// Bounds that keep every later recursion over the tree shallow.
+// Bounds on the depth of the tree. The checker, the formatter and the compiler
+// walk it recursively, and a script must not exhaust the stack.
 const (
 	maxDepth   = 500  // brackets, blocks and prefix operators inside each other
-	maxChain   = 5000 // operators of one level in a row: a + b + c …, a.b.c …
-	maxErrors  = 100  // a script with more is not read any further
-	maxResumed = 10   // so often the parse goes on with a probe inside an open block
+	maxChain   = 5000 // consecutive operators of one level: a + b + c …, a.b.c …
+	maxErrors  = 100  // parsing stops after this many
+	maxResumed = 10   // times that parsing resumes at a probe inside an unclosed block
 )
 
 // parser is the state of one parse. The functions for blocks, statements,
@@ -33,24 +34,25 @@ type parser struct {
 	high    int          // longest operator chain below the expression just parsed
 	alt     int          // see unary
 	failed  bool         // an error was reported inside the current item
-	muted   bool         // say nothing more about this item
-	quiet   bool         // too deep or too many errors: say nothing more at all
+	muted   bool         // report nothing more about this item
+	quiet   bool         // too deep or too many errors: report nothing more at all
 	resume  int          // where the next item really starts, 0 if behind this one
 	resumed int          // how often that happened
 	brace   *lexer.Token // the '{' of the innermost open block
 	bare    bool         // statements end at the end of the text, not at a '}'
 }
 
-// bail unwinds to the statement after its error has been reported.
+// bail is the value of the panic that unwinds to the statement after its error
+// has been reported.
 type bail struct{}
 
-// reset gets ready for the tokens of an item read by participle.
+// enter takes over the tokens of an item from participle.
 func (p *parser) enter(lex *lexer.PeekingLexer) {
 	p.toks = lex.Range(0, lexer.RawCursor(p.sc.tokens))
 	p.i = int(lex.RawCursor())
 }
 
-// leave tells participle how far the parser has read.
+// leave passes the parser's position back to participle.
 func (p *parser) leave(lex *lexer.PeekingLexer) {
 	if p.i > int(lex.RawCursor()) {
 		lex.FastForward(lexer.RawCursor(p.i - 1))
@@ -98,14 +100,14 @@ func (p *parser) typeProduction(lex *lexer.PeekingLexer) (typePart, error) {
 	return t, nil
 }
 
-// safeExpr is expr with its panic caught.
+// safeExpr is like expr, but recovers from bail.
 func (p *parser) safeExpr() (x Expr, ok bool) {
 	defer p.caught(p.depth)
 	x = p.expr()
 	return x, true
 }
 
-// safeType is typeExpr with its panic caught.
+// safeType is like typeExpr, but recovers from bail.
 func (p *parser) safeType() (t *TypeExpr, ok bool) {
 	defer p.caught(p.depth)
 	t = p.typeExpr()
@@ -123,10 +125,11 @@ func (p *parser) caught(depth int) {
 	}
 }
 
-// tok is the next token; at the end it is the end-of-file token for ever.
+// tok returns the next token. At the end it keeps returning the end-of-file
+// token.
 func (p *parser) tok() *lexer.Token { return &p.toks[p.i] }
 
-// ahead is the token n places further, or the end.
+// ahead returns the token n places further, or the end.
 func (p *parser) ahead(n int) *lexer.Token {
 	return &p.toks[min(p.i+n, len(p.toks)-1)]
 }
@@ -142,7 +145,7 @@ func (p *parser) next() *lexer.Token {
 	return t
 }
 
-// is tells whether the next token is this operator or bracket.
+// is reports whether the next token is this operator or bracket.
 func (p *parser) is(op string) bool { return isOp(&p.toks[p.i], op) }
 
 func isOp(t *lexer.Token, op string) bool { return t.Type == tOp && t.Value == op }
@@ -158,10 +161,10 @@ func (p *parser) accept(op string) bool {
 	return false
 }
 
-// off is where the next token starts.
+// off returns where the next token starts.
 func (p *parser) off() int { return p.toks[p.i].Pos.Offset }
 
-// prevEnd is where the last consumed token ended.
+// prevEnd returns where the last consumed token ended.
 func (p *parser) prevEnd() int {
 	if p.i == 0 {
 		return p.toks[0].Pos.Offset
@@ -169,18 +172,18 @@ func (p *parser) prevEnd() int {
 	return tokEnd(&p.toks[p.i-1])
 }
 
-// at is the place [start, end).
+// at returns the place [start, end).
 func (p *parser) at(start, end int) At {
 	return At{source.Span{File: p.file, Start: start, End: end}}
 }
 
-// since is the place from the offset start to the last consumed token.
+// since returns the place from the offset start to the last consumed token.
 func (p *parser) since(start int) At { return p.at(start, max(start, p.prevEnd())) }
 
-// from is since for the token with the index first.
+// from is like since, but starts at the token with index first.
 func (p *parser) from(first int) At { return p.since(p.toks[first].Pos.Offset) }
 
-// tokSpan is the place of a token; the end of the text is shown just behind
+// tokSpan returns the place of a token; for the end of the text it is just past
 // the last token.
 func (p *parser) tokSpan(t *lexer.Token) source.Span {
 	if t.Type == lexer.EOF {
@@ -190,14 +193,14 @@ func (p *parser) tokSpan(t *lexer.Token) source.Span {
 	return source.Span{File: p.file, Start: t.Pos.Offset, End: tokEnd(t)}
 }
 
-// joins is the place from a to b.
+// joins returns the place from a to b.
 func joins(a, b Node) At { return At{a.Span().To(b.Span())} }
 
-// report adds an error, unless the parse has gone quiet. The returned message
-// may always be added to.
+// report adds an error unless errors are suppressed. The returned message is
+// never nil, so callers can add to it.
 func (p *parser) report(code diag.Code, span source.Span, format string, args ...any) *diag.Diagnostic {
 	p.failed = true
-	if p.quiet || p.muted {
+	if p.quiet || p.muted || p.sc.cut {
 		return &diag.Diagnostic{}
 	}
 	d := p.diags.Errorf(code, span, format, args...)
@@ -207,13 +210,13 @@ func (p *parser) report(code diag.Code, span source.Span, format string, args ..
 	return d
 }
 
-// stop ends the parse without another word.
+// stop ends the parse without further messages.
 func (p *parser) stop() {
 	p.quiet = true
 	p.mute()
 }
 
-// mute makes the parser run to the end of the item without another word.
+// mute makes the parser skip to the end of the item without further messages.
 func (p *parser) mute() {
 	p.muted = true
 	if len(p.toks) > 0 {
@@ -226,13 +229,13 @@ func (p *parser) mute() {
 func (p *parser) expected(what string) *diag.Diagnostic {
 	t := p.tok()
 	if p.i > 0 && (isOpenString(&p.toks[p.i-1]) || p.sc.open > 0 && p.toks[p.i-1].Type == tAttach) {
-		p.failed = true // the open string has been reported and swallowed what is missing
+		p.failed = true // the unclosed string was reported, and contains what is missing here
 		return &diag.Diagnostic{}
 	}
 	return p.report("expected-token", p.tokSpan(t), "expected %s, found %s", what, p.found(t))
 }
 
-// isOpenString tells whether a token is a string without its closing quote.
+// isOpenString reports whether a token is a string without its closing quote.
 func isOpenString(t *lexer.Token) bool {
 	s, n := t.Value, len(t.Value)
 	return t.Type == tString && (n < 2 || s[n-1] != s[0] || escapedEnd(s[1:n-1]))
@@ -258,7 +261,7 @@ func (p *parser) found(t *lexer.Token) string {
 	return fmt.Sprintf("`%s`", text)
 }
 
-// cutText is at most n bytes of s, cut between characters.
+// cutText returns at most n bytes of s without splitting a character.
 func cutText(s string, n int) string {
 	if n >= len(s) {
 		return s
@@ -277,8 +280,8 @@ func (p *parser) need(op string) {
 	}
 }
 
-// deeper goes one level down in the tree; every caller goes up again with
-// p.depth--, and an error restores the depth where it is caught.
+// deeper enters one level of the tree. Callers leave it with p.depth--; after
+// an error, caught restores the depth.
 func (p *parser) deeper() {
 	if p.depth++; p.depth > maxDepth {
 		p.tooDeep("the code is nested more than %d levels deep", maxDepth)

@@ -8,8 +8,8 @@ import (
 	"probe/lang/source"
 )
 
-// primary parses an operand without prefix and postfix operators, everything
-// but those that start with '('.
+// primary parses an operand without prefix and postfix operators, except those
+// that start with '('.
 func (p *parser) primary() Expr {
 	t := p.tok()
 	switch t.Type {
@@ -76,7 +76,8 @@ func (p *parser) mapExpr() Expr {
 	return m
 }
 
-// reserved are the words of the grammar, never the name of anything.
+// reserved reports whether word belongs to the grammar and so cannot name
+// anything.
 func reserved(word string) bool {
 	switch word {
 	case "break", "config", "continue", "else", "for", "if", "import", "let", "macro", "offsetof",
@@ -87,7 +88,7 @@ func reserved(word string) bool {
 	return false
 }
 
-// IsReservedBuiltin tells whether a word is a builtin that parses as one
+// IsReservedBuiltin reports whether a word is a builtin that parses as one
 // everywhere: it is never a type, a macro parameter or a field of a record
 // (rows L-LEX-10, L-MAC-02).
 func IsReservedBuiltin(word string) bool {
@@ -264,17 +265,19 @@ func (p *parser) record() Expr {
 	return r
 }
 
-// maxFields bounds a record, whose names are compared with each other.
+// maxFields is the maximum number of fields in a record: each name is compared
+// with all others, which takes quadratic time.
 const maxFields = 1000
 
 // cast parses (type)operand if the text is one, and returns nil otherwise.
 //
-// A bare word in parentheses is a type only if something that starts an
-// operand follows; reserved builtin words never are (row T-CAST-01). Where
-// what follows could also be a binary operator, as in (name) - x, the text is
-// a cast for the language, but as name may be a constant the other reading is
-// kept in Alt when it changes nothing around it: the operator must bind at
-// least as tightly as the surroundings (alt) and as the operator behind.
+// A bare word in parentheses is a type only if something that starts an operand
+// follows; reserved builtin words never are (row T-CAST-01). If what follows
+// could also be a binary operator, as in (name) - x, the language reads the
+// text as a cast. Since name may turn out to be a constant, the other reading
+// is kept in Alt if it does not affect the surrounding expression: the operator
+// must bind at least as tightly as the surroundings (alt) and as the operator
+// after it.
 func (p *parser) cast(alt int) Expr {
 	open := p.i
 	if isIdent(p.ahead(1), "typeof") {
@@ -328,8 +331,8 @@ func (p *parser) sureCast() *Cast {
 	return c
 }
 
-// altCast is the reading of (name) op x as a binary expression; open and end
-// are the indexes of the parentheses.
+// altCast returns the reading of (name) op x as a binary expression; open and
+// end are the indexes of the parentheses.
 func (p *parser) altCast(open, end int, op *lexer.Token, c *Cast) Expr {
 	u, ok := c.X.(*Unary)
 	if !ok || c.Type.Name == "" {
@@ -347,7 +350,7 @@ func (p *parser) altCast(open, end int, op *lexer.Token, c *Cast) Expr {
 	return &Binary{At: c.At, Op: op.Value, OpAt: p.tokSpan(op), X: paren, Y: u.X}
 }
 
-// startsOperand tells whether a token can start an operand.
+// startsOperand reports whether a token can start an operand.
 func startsOperand(t *lexer.Token) bool {
 	switch t.Type {
 	case tInt, tString, tVar, tMap, tParam:

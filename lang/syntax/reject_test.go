@@ -223,7 +223,8 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// codesOf is the codes that a script raises, in the script and its C section.
+// codesOf returns the codes that a script raises, in the script and its C
+// section.
 func codesOf(text string) []string {
 	f, diags := Parse(source.New("t", text))
 	_, more := ParseCSection(f.Items, nil)

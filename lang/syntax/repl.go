@@ -9,8 +9,8 @@ import (
 	"probe/lang/source"
 )
 
-// ParseExpr parses a text that is one expression; a ';' behind it is allowed.
-// The expression is nil when there are errors.
+// ParseExpr parses a text that is one expression with an optional ';' at the
+// end. The expression is nil when there are errors.
 func ParseExpr(f *source.File) (Expr, diag.List) {
 	b, diags := ParseStmts(f)
 	switch {
@@ -37,8 +37,8 @@ func ParseExpr(f *source.File) (Expr, diag.List) {
 	return nil, diags
 }
 
-// ParseStmts parses a list of statements as they stand between the braces of a
-// block; the last one needs no ';' and is the value of the block if it is an
+// ParseStmts parses a list of statements as written between the braces of a
+// block. The last one needs no ';' and is the value of the block if it is an
 // expression. The block is never nil.
 func ParseStmts(f *source.File) (*Block, diag.List) {
 	var diags diag.List
@@ -53,7 +53,7 @@ func ParseStmts(f *source.File) (*Block, diag.List) {
 			p.next()
 			continue
 		}
-		if b.Value != nil { // the value ends a block, so this cannot go on
+		if b.Value != nil { // the value ends a block, so nothing can follow
 			b.Stmts = append(b.Stmts, &ExprStmt{At{b.Value.Span()}, b.Value})
 			b.Value = nil
 		}
@@ -64,7 +64,7 @@ func ParseStmts(f *source.File) (*Block, diag.List) {
 	return b, diags
 }
 
-// stmtParser is a parser over the tokens of a whole text read as code.
+// stmtParser returns a parser over the tokens of a whole text read as code.
 func stmtParser(f *source.File, diags *diag.List) *parser {
 	sc := newScanner(f, diags)
 	skipMark(sc)
@@ -80,8 +80,8 @@ func stmtParser(f *source.File, diags *diag.List) *parser {
 }
 
 // ParseMacroBody parses the body of an object-like C macro as an expression
-// (row L-CMAC-01): ok is false when it is none. Errors are not reported, as
-// the macro may never be used; span is where the body stands in the script.
+// (row L-CMAC-01): ok is false if it is not one. Errors are not reported, since
+// the macro may never be used. span is the place of the body in the script.
 func ParseMacroBody(span source.Span) (x Expr, ok bool) {
 	var diags diag.List
 	f := span.File
@@ -102,10 +102,10 @@ func ParseMacroBody(span source.Span) (x Expr, ok bool) {
 	return x, true
 }
 
-// Incomplete tells whether a text typed so far goes on in the next line: a
+// Incomplete reports whether a text typed so far continues on the next line: a
 // brace, parenthesis, bracket or comment is open, or an attach point is
-// expected behind a comma. An open string is not incomplete: strings end on
-// their line, so more lines could never mend it.
+// expected after a comma. A text with an unclosed string is not incomplete:
+// strings end on their line, so more lines cannot complete it.
 func Incomplete(text string) bool {
 	sc := newScanner(source.New("", text), new(diag.List))
 	if IsItem(text) {
@@ -115,7 +115,7 @@ func Incomplete(text string) bool {
 	return sc.openBrackets() || sc.openComment()
 }
 
-// incompleteItems is Incomplete for a text of top-level items.
+// incompleteItems is like Incomplete for a text of top-level items.
 func (sc *scanner) incompleteItems() bool {
 	sc.shebang()
 	for {
@@ -134,7 +134,7 @@ func (sc *scanner) incompleteItems() bool {
 			return true
 		}
 		if sc.mode == modeHeader && sc.last == lastOther {
-			return true // behind a comma or a predicate
+			return true // after a comma or a predicate
 		}
 		if sc.mode == modeDecl && (sc.kind == itemMacro || sc.kind == itemFn || sc.kind == itemConfig) && !strings.HasSuffix(strings.TrimSpace(sc.s), ";") {
 			return true // the head of something that has a body
@@ -142,7 +142,7 @@ func (sc *scanner) incompleteItems() bool {
 	}
 }
 
-// openBrackets reads the rest of the item and tells whether brackets are open
+// openBrackets reads the rest of the item and reports whether brackets are open
 // at its end.
 func (sc *scanner) openBrackets() bool {
 	open := 0
@@ -163,7 +163,7 @@ func (sc *scanner) openBrackets() bool {
 	}
 }
 
-// openComment tells whether a comment runs to the end of the text unclosed.
+// openComment reports whether a comment runs to the end of the text unclosed.
 func (sc *scanner) openComment() bool {
 	for _, d := range sc.diags.All {
 		if d.Code == "unterminated-comment" {
@@ -173,10 +173,10 @@ func (sc *scanner) openComment() bool {
 	return false
 }
 
-// IsItem tells whether a text starts with a top-level item (a probe, a macro, a
-// declaration, a C definition) and not with a statement or an expression. A
-// probe is told from code by its attach point: a probe type and a ':' without a
-// blank, or a word with '{', '/' or ',' behind it.
+// IsItem reports whether a text starts with a top-level item (a probe, a macro,
+// a declaration, a C definition) and not with a statement or an expression. A
+// probe is recognized by its attach point: a probe type and a ':' without a
+// blank between them, or a word followed by '{', '/' or ','.
 func IsItem(text string) bool {
 	sc := newScanner(source.New("", text), new(diag.List))
 	sc.shebang()

@@ -23,7 +23,7 @@ func (p *parser) block() *Block {
 	}
 	p.high = high
 	if p.eof() {
-		if p.sc.open > 0 { // an open string may have swallowed the brace
+		if p.sc.open > 0 { // an unclosed string may contain the brace
 			p.mute()
 		}
 		p.unclosed(p.tokSpan(p.tok()), p.found(p.tok())).WithLabel("the block is not closed")
@@ -37,7 +37,7 @@ func (p *parser) block() *Block {
 	return b
 }
 
-// unclosed reports that the innermost open block is not closed at a place.
+// unclosed reports that the innermost open block is not closed at the place at.
 func (p *parser) unclosed(at source.Span, found string) *diag.Diagnostic {
 	return p.report("unclosed-brace", at, "expected `}`, found %s", found).
 		WithRow("L-LEX-13").
@@ -45,8 +45,9 @@ func (p *parser) unclosed(at source.Span, found string) *diag.Diagnostic {
 		WithHelp("add the missing `}`")
 }
 
-// startsProbe tells whether a probe's head stands where a statement should: a
-// word with a ':' and more text right behind it, which is no statement.
+// startsProbe reports whether a probe's head appears where a statement is
+// expected: a word directly followed by a ':' and more text, which cannot be a
+// statement.
 func (p *parser) startsProbe() bool {
 	t, colon, more := p.tok(), p.ahead(1), p.ahead(2)
 	return t.Type == tIdent && isOp(colon, ":") && tokEnd(t) == colon.Pos.Offset &&
@@ -54,7 +55,7 @@ func (p *parser) startsProbe() bool {
 }
 
 // probeInside reports a probe that starts inside a block that is not closed,
-// and lets the parse go on with that probe.
+// and resumes parsing at that probe.
 func (p *parser) probeInside() {
 	start := p.off()
 	end := start
@@ -71,8 +72,8 @@ func (p *parser) probeInside() {
 }
 
 // statement parses one statement into b: it becomes the last of b.Stmts, or
-// b.Value when it is the value of the block. A wrong one is reported, skipped,
-// and becomes a BadStmt.
+// b.Value when it is the value of the block. A wrong statement is reported,
+// skipped, and replaced by a BadStmt.
 func (p *parser) statement(b *Block) {
 	if p.accept(";") {
 		return
@@ -90,9 +91,9 @@ func (p *parser) statement(b *Block) {
 	b.Stmts = append(b.Stmts, &BadStmt{p.from(start)})
 }
 
-// skipStatement moves behind the next ';' or closed brace of this block, or to
-// the '}' that ends it. start is where the statement began; at least one token
-// is consumed.
+// skipStatement moves past the next ';' or closed brace of this block, or to
+// the '}' that ends it. start is the start of the statement. At least one token
+// is consumed, so that parsing always makes progress.
 func (p *parser) skipStatement(start int) {
 	depth := 0
 	for !p.eof() {
@@ -112,8 +113,8 @@ func (p *parser) skipStatement(start int) {
 			}
 		case p.is(";") && depth == 0:
 			p.next()
-			// Behind "(;" the brackets are still open, and an else belongs to
-			// an if without braces.
+			// After "(;" the brackets are still open, and an else belongs to an
+			// if without braces.
 			if !p.is(")") && !p.is("]") && !isIdent(p.tok(), "else") {
 				return
 			}
@@ -125,7 +126,7 @@ func (p *parser) skipStatement(start int) {
 	}
 }
 
-// safeStmt is stmt with its panic caught.
+// safeStmt is like stmt, but recovers from bail.
 func (p *parser) safeStmt() (s Stmt, value Expr, ok bool) {
 	defer p.caught(p.depth)
 	s, value = p.stmt()
@@ -213,11 +214,11 @@ func (p *parser) stmt() (Stmt, Expr) {
 	return s, nil
 }
 
-// stmtEnd tells whether the block ends here.
+// stmtEnd reports whether the block ends here.
 func (p *parser) stmtEnd() bool { return p.is("}") || p.eof() }
 
 // blockLike makes a statement of an if or a block, or the value of the
-// surrounding block if it stands last there and has one. It needs no ';'.
+// surrounding block if it is the last there and has a value. It needs no ';'.
 func (p *parser) blockLike(x Expr) (Stmt, Expr) {
 	if p.accept(";") {
 		return &ExprStmt{At{x.Span()}, x}, nil
@@ -228,8 +229,8 @@ func (p *parser) blockLike(x Expr) (Stmt, Expr) {
 	return &ExprStmt{At{x.Span()}, x}, nil
 }
 
-// HasValue tells whether an if or a block as an expression can have a value: a
-// block ends in an expression without ';', and so does every branch of an if,
+// HasValue reports whether an if or a block as an expression can have a value:
+// a block ends in an expression without ';', and so does every branch of an if,
 // which has an else. Any other expression has one.
 func HasValue(x Expr) bool {
 	switch x := x.(type) {
@@ -250,8 +251,8 @@ func HasValue(x Expr) bool {
 	return true
 }
 
-// terminate consumes the ';' that ends a statement; it may be left out before
-// a '}'. If only the ';' is missing, the next statement is read as usual.
+// terminate consumes the ';' that ends a statement, which is optional before a
+// '}'. If only the ';' is missing, the next statement is parsed as usual.
 func (p *parser) terminate() {
 	if p.accept(";") || p.stmtEnd() {
 		return

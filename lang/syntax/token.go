@@ -22,7 +22,7 @@ const (
 	tMap                                  // @name or @
 	tParam                                // $1 or $#
 	tInt                                  // a number with its suffix, valid or not
-	tString                               // a string with its quotes; an open one ends at the line end
+	tString                               // a string with its quotes; an unclosed one ends at the end of the line
 	tOp                                   // an operator or bracket
 )
 
@@ -33,9 +33,9 @@ var symbols = map[string]lexer.TokenType{
 	"Map": tMap, "Param": tParam, "Int": tInt, "String": tString, "Op": tOp,
 }
 
-// definition is the scanner as participle wants to see it. The parser itself
-// feeds tokens item by item (see scanner.Next); participle only needs the
-// names of the token types to build the grammar.
+// definition presents the scanner through participle's interface. The parser
+// itself feeds tokens item by item (see scanner.Next); participle only needs
+// the names of the token types to build the grammar.
 type definition struct{}
 
 // Symbols implements lexer.Definition.
@@ -57,5 +57,5 @@ func (definition) LexString(name, text string) (lexer.Lexer, error) {
 	return sc, nil
 }
 
-// tokEnd is the offset just past a token.
+// tokEnd returns the offset just past a token.
 func tokEnd(t *lexer.Token) int { return t.Pos.Offset + len(t.Value) }

@@ -6,17 +6,17 @@ import (
 	"probe/lang/source"
 )
 
-// typeShape says how sure it is that a piece of text is a type.
+// typeShape is the degree of certainty that a piece of text is a type.
 type typeShape uint8
 
 const (
-	typeNone  typeShape = iota // it is none
-	typeWord                   // a bare word, perhaps with [N]: a type if used like one
+	typeNone  typeShape = iota // not a type
+	typeWord                   // a bare word, perhaps with [N]: a type if used as one
 	typeKnown                  // a word known to be a type
 	typeSure                   // struct x, a pointer, typeof( … )
 )
 
-// isQualifier tells whether a word qualifies a type without changing its
+// isQualifier reports whether a word qualifies a type without changing its
 // layout. __user and the like come from kernel prototypes.
 func isQualifier(word string) bool {
 	switch word {
@@ -27,8 +27,8 @@ func isQualifier(word string) bool {
 	return false
 }
 
-// isCWord tells whether a word is one of those that C types of several words
-// are made of.
+// isCWord reports whether a word can be part of a C type name of several words,
+// such as unsigned long.
 func isCWord(word string) bool {
 	switch word {
 	case "unsigned", "signed", "long", "short", "int", "char", "float", "double", "_Bool", "__signed__":
@@ -37,7 +37,7 @@ func isCWord(word string) bool {
 	return false
 }
 
-// isTypeWord tells whether a word is a type wherever it stands.
+// isTypeWord reports whether a word is a type in every context.
 func isTypeWord(word string) bool {
 	switch word {
 	case "bool", "void", "string", "buffer", "inet", "timestamp",
@@ -50,9 +50,9 @@ func isTypeWord(word string) bool {
 	return isCWord(word) || len(word) > 2 && strings.HasSuffix(word, "_t")
 }
 
-// scanType looks at the tokens from index i on without consuming them: what
-// they are as a type, and the index behind it. typeof( … ) is not looked
-// through: it is a type wherever it may stand.
+// scanType looks at the tokens from index i on without consuming them: it
+// returns how certainly they form a type, and the index after it. The inside of
+// typeof( … ) is not scanned, since it is a type in any case.
 func (p *parser) scanType(i int) (end int, shape typeShape) {
 	for p.toks[i].Type == tIdent && isQualifier(p.toks[i].Value) {
 		i++
@@ -101,8 +101,8 @@ func (p *parser) scanType(i int) (end int, shape typeShape) {
 	}
 }
 
-// lengthEnd is the index behind the array length that starts at the '[' with
-// index i, or -1 if the brackets hold something that cannot be one.
+// lengthEnd returns the index after the array length that starts at the '['
+// with index i, or -1 if the brackets hold something that cannot be one.
 func (p *parser) lengthEnd(i int) int {
 	for i++; ; i++ {
 		switch t := &p.toks[i]; {
@@ -116,7 +116,7 @@ func (p *parser) lengthEnd(i int) int {
 	}
 }
 
-// matching is the index of the ')' that closes the '(' with index i, -1 if
+// matching returns the index of the ')' that closes the '(' with index i, -1 if
 // there is none.
 func (p *parser) matching(i int) int {
 	for depth := 0; i < len(p.toks); i++ {
@@ -182,14 +182,14 @@ func (p *parser) typeExpr() *TypeExpr {
 	return t
 }
 
-// qualifiers collects the qualifiers that stand here.
+// qualifiers collects the qualifiers that come next.
 func (p *parser) qualifiers(t *TypeExpr) {
 	for p.tok().Type == tIdent && isQualifier(p.tok().Value) {
 		t.Quals = append(t.Quals, p.next().Value)
 	}
 }
 
-// length parses what stands between the brackets of an array type.
+// length parses the text between the brackets of an array type.
 func (p *parser) length() TypeSuffix {
 	if p.accept("]") {
 		return TypeSuffix{Len: -1}
@@ -220,8 +220,8 @@ func (p *parser) typeof(t *TypeExpr) {
 	p.closeParen(open, "`)`")
 }
 
-// typeHere tells whether the argument that starts here is a type: it reads as
-// one up to the end, ")" or ",". An unknown bare word is taken as the name of
+// typeHere reports whether the argument that starts here is a type: it parses
+// as one up to the end, ")" or ",". An unknown bare word counts as the name of
 // a type (row A-GR-25).
 func (p *parser) typeHere(ends ...string) bool {
 	if isIdent(p.tok(), "typeof") {
@@ -236,7 +236,7 @@ func (p *parser) typeHere(ends ...string) bool {
 			return true
 		}
 	}
-	// A wrong type is better reported as one than as an expression.
+	// Messages about a wrong type should speak of a type, not of an expression.
 	return p.tok().Value == "struct" || p.tok().Value == "union" || p.tok().Value == "enum"
 }
 

@@ -98,7 +98,7 @@ func inspectExprs(list []Expr, f func(Node) bool) {
 	}
 }
 
-// inspectStmt goes on below a statement.
+// inspectStmt visits the parts of a statement.
 func inspectStmt(s Stmt, f func(Node) bool) {
 	switch s := s.(type) {
 	case *Let:
@@ -134,7 +134,7 @@ func inspectStmt(s Stmt, f func(Node) bool) {
 	}
 }
 
-// inspectOperands goes on below an expression.
+// inspectOperands visits the parts of an expression.
 func inspectOperands(x Expr, f func(Node) bool) {
 	switch x := x.(type) {
 	case *Map:

@@ -48,9 +48,9 @@ func IntType(size int, signed bool) *Type {
 	return Uint64
 }
 
-// LiteralType is the type of an integer literal (T-INT-01, T-INT-02): the
+// LiteralType returns the type of an integer literal (T-INT-01, T-INT-02): the
 // smallest signed type that holds it, flexible in sign when not negative;
-// uint64 above the int64 range. neg tells that bits is a negative int64.
+// uint64 above the int64 range. neg is set if bits is a negative int64.
 func LiteralType(bits uint64, neg bool) *Type {
 	v := int64(bits)
 	if !neg && v < 0 {
@@ -69,10 +69,11 @@ func LiteralType(bits uint64, neg bool) *Type {
 	return &t
 }
 
-// StringType is string[n]; n counts the NUL.
+// StringType returns string[n]; n includes the NUL.
 func StringType(n int) *Type { return &Type{Kind: String, Size: n, Len: n} }
 
-// BufferType is buffer[n], n data bytes.
+// BufferType returns buffer[n] with n data bytes; its size includes the 4-byte
+// length.
 func BufferType(n int) *Type { return &Type{Kind: Buffer, Size: n + 4, Len: n} }
 
 // PointerTo makes a pointer.
@@ -91,7 +92,8 @@ const graphSize = 16
 // GraphType is the call graph of a function, the value of `graph`.
 var GraphType = &Type{Kind: Graph, Size: graphSize}
 
-// Sizes of stack values, whatever their limit.
+// Sizes of stack values in bytes. They do not depend on the limit, since the
+// frames are kept in a map of their own.
 const (
 	kstackSize = 16
 	ustackSize = 24
@@ -134,7 +136,7 @@ func layoutRecord(fl Flavour, names []string, elems []*Type) *Type {
 	return RecordType(s)
 }
 
-// Align is the natural alignment in bytes; byte-array kinds align at 1.
+// Align returns the natural alignment in bytes; byte-array kinds align at 1.
 func (t *Type) Align() int {
 	switch t.Kind {
 	case String, Mac:
@@ -153,11 +155,11 @@ func (t *Type) Align() int {
 	return 8
 }
 
-// IsInt tells integers and enums (which act as integers).
+// IsInt reports whether t is an integer or an enum, which acts as an integer.
 func (t *Type) IsInt() bool { return t != nil && (t.Kind == Int || t.Kind == Enum) }
 
-// IsScalar tells types that fit a register: integers, bools, enums, pointers,
-// symbols by address, user names, errno names.
+// IsScalar reports whether t fits in a register: integers, bools, enums,
+// pointers, symbols by address, user names, errno names.
 func (t *Type) IsScalar() bool {
 	if t == nil {
 		return false
@@ -169,26 +171,27 @@ func (t *Type) IsScalar() bool {
 	return false
 }
 
-// IsAgg tells the aggregation kinds.
+// IsAgg reports whether t is an aggregation.
 func (t *Type) IsAgg() bool { return t != nil && t.Kind >= Count }
 
-// IsCastableAgg tells the aggregations that act as integers in expressions
-// (T-OP-10): count, sum, min, max, avg.
+// IsCastableAgg reports whether t is an aggregation that acts as an integer in
+// expressions (T-OP-10): count, sum, min, max or avg.
 func (t *Type) IsCastableAgg() bool {
 	return t != nil && t.Kind >= Count && t.Kind <= Avg
 }
 
-// IsMultiBucket tells aggregations stored as one map entry for each bucket.
+// IsMultiBucket reports whether t is an aggregation stored as one map entry per
+// bucket.
 func (t *Type) IsMultiBucket() bool {
 	return t != nil && (t.Kind == Hist || t.Kind == LHist || t.Kind == TSeries)
 }
 
-// IsPtrToRecord tells a pointer to a struct or union.
+// IsPtrToRecord reports whether t is a pointer to a struct or union.
 func (t *Type) IsPtrToRecord() bool {
 	return t != nil && t.Kind == Pointer && t.Elem != nil && t.Elem.Kind == Record
 }
 
-// IsTuple tells tuples.
+// IsTuple reports whether t is a tuple.
 func (t *Type) IsTuple() bool {
 	return t != nil && t.Kind == Record && t.Struct.Flavour == Tuple
 }

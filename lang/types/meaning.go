@@ -1,8 +1,8 @@
 package types
 
-// Effect is what a call does besides giving its value, as a set of bits. Calls
-// of Async functions always send a record, and those with Ends end the program;
-// no bit repeats that.
+// Effect is the set of side effects of a call. It does not repeat what
+// Signature says already: calls of Async functions send a record, and those
+// with Ends end the program.
 type Effect uint8
 
 // The effects.
@@ -11,33 +11,34 @@ const (
 	Writes Effect = 1 << iota
 	// Deletes removes the key given by the arguments from the map in the first.
 	Deletes
-	// Acts changes something outside of the tracer: a process gets a signal.
+	// Acts changes something outside the tracer, such as sending a signal to a
+	// process.
 	Acts
-	// Loops needs a loop or a record of its own, neither of which may stand
-	// between the reservation of a record and its submission.
+	// Loops needs a loop or a record of its own. Neither may come between the
+	// reservation of another record and its submission.
 	Loops
 )
 
 // Has reports whether e contains any of the effects in f.
 func (e Effect) Has(f Effect) bool { return e&f != 0 }
 
-// Known says how early the value of a call is known in a probe that runs when a
-// function returns. A call with arguments is known when they are, too.
+// Known is how early the value of a call is known in a probe that runs when a
+// function returns. A call is never known before its arguments are.
 type Known uint8
 
 // The times.
 const (
-	// KnownAtReturn is for values that may differ between entry and return.
+	// KnownAtReturn is for values that can differ between entry and return.
 	KnownAtReturn Known = iota
-	// KnownAtEntry is for attributes of a thread that only a few functions, named
-	// after what they change, give another value.
+	// KnownAtEntry is for attributes of a thread that only a few functions
+	// change, such as its name.
 	KnownAtEntry
 	// KnownAlways is for values that cannot change during a call.
 	KnownAlways
 )
 
-// Uses is what a body mentions of its site. It decides how an attach point is
-// expanded (P-COM-06) and which mechanism will do.
+// Uses is what a body uses of its site. It decides how an attach point is
+// expanded (P-COM-06) and which attach mechanisms are sufficient.
 type Uses struct {
 	Probe    bool // `probe`: one program for each match
 	Args     bool // args.NAME
@@ -52,7 +53,7 @@ type Uses struct {
 	Comm     bool // the thread's name
 }
 
-// Add adds what o mentions.
+// Add adds the uses of o.
 func (u *Uses) Add(o Uses) {
 	u.Probe = u.Probe || o.Probe
 	u.Args = u.Args || o.Args

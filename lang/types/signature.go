@@ -3,8 +3,8 @@ package types
 import "probe/lang/source"
 
 // Signature describes a function, a builtin value or an aggregation to the
-// checker, to completion and to the help texts. How it is compiled stands
-// beside it in a record of package compiler/builtin.
+// checker, to completion and to the help texts. How it is compiled is in the
+// record of package compiler/builtin that holds the Signature.
 type Signature struct {
 	Name  string
 	Row   string // row id of the language reference
@@ -14,13 +14,14 @@ type Signature struct {
 	Bare   bool // usable without parentheses (a builtin value)
 	NoCall bool // not usable with parentheses
 	Params []Param
-	// Variadic repeats the last Param without end.
+	// Variadic allows any number of arguments for the last Param.
 	Variadic bool
 
 	Result *Type // nil means VoidType when Infer is nil too
 	// Infer gives the result type when it depends on the call, and checks what
 	// Params cannot say. It returns nil, nil while an argument's type is not
-	// known yet. It runs in every round of type inference: no side effects.
+	// known yet. It runs in every round of type inference, so it must not have
+	// side effects.
 	Infer func(c *Call) (*Type, *Problem)
 	// Fold evaluates the call while compiling; the literal replaces it. A nil
 	// Const with no Problem means that the call is not constant after all.
@@ -29,12 +30,12 @@ type Signature struct {
 	Agg    bool // aggregation: only as @m[k] = f(…)
 	Async  bool // runs in user space when its record is drained
 	Unsafe bool // needs --unsafe
-	// Unstable names the feature of a configuration variable unstable_NAME that
-	// decides whether scripts may use it; "" for what is settled.
+	// Unstable names the feature in the configuration variable unstable_NAME
+	// that decides whether scripts can use it; "" for stable functions.
 	Unstable string
 	Ends     bool // ends the probe like return (exit)
-	// Context tells that it reads the probe's context (not allowed in loop
-	// bodies that become callbacks, E-FOR-03).
+	// Context is set if it reads the probe's context, which loop bodies that
+	// become callbacks do not have (E-FOR-03).
 	Context bool
 	// Format is the index of the printf-like format parameter, -1 if none is.
 	Format int
@@ -45,36 +46,37 @@ type Signature struct {
 	// was saved with, which trampolines do not have.
 	Registers bool
 	// Fleeting reports whether the value is valid only while the probe runs, so
-	// that it can be no part of a map key.
+	// that it cannot be part of a map key.
 	Fleeting bool
 	// ShowsMap reports whether a map given to it is read when the record is
-	// drained, and not when the call is reached.
+	// drained, not when the call runs.
 	ShowsMap bool
-	// Shapes are argument lists that take a map or variable as such (appendix L):
-	// a user's macro of plain words does not hide them. One character stands for
-	// an argument: '@' a whole map, '$' a variable, 'e' any expression.
+	// Shapes are argument lists that take a map or variable as such (appendix
+	// L): a user's macro of plain words does not hide them. Each character
+	// stands for one argument: '@' a whole map, '$' a variable, 'e' any
+	// expression.
 	Shapes []string
 	// Reserved names cannot be redefined by a macro (L-LEX-10).
 	Reserved bool
 	// KernelTypes reports whether checking or compiling it asks for the kernel's
 	// types, which are worth reading ahead.
 	KernelTypes bool
-	// Missing marks a name that the language has and this build refuses. Only
-	// Name and Row are set.
+	// Missing marks a function of the language that is not implemented yet.
+	// Only Name and Row are set.
 	Missing bool
 
 	Effects Effect
 	Known   Known
 	Uses    Uses
-	// NoReplay is why a recording has no answer, which completes "a recording
-	// cannot answer this: "; "" when it can, or when what the programs ask the
-	// kernel for already decides it.
+	// NoReplay is the reason why a recording has no answer; it completes "a
+	// recording cannot answer this: "; "" when it can, or when the kernel
+	// features that the programs need decide it already.
 	NoReplay string
-	// NoReplayWord is the same for bare words among the arguments.
+	// NoReplayWord is like NoReplay, for bare words among the arguments.
 	NoReplayWord map[string]string
 }
 
-// ParamKind says what a parameter takes.
+// ParamKind is the kind of argument a parameter accepts.
 type ParamKind uint8
 
 // The parameter kinds.
@@ -125,7 +127,7 @@ type Arg struct {
 	Keyed bool // the argument is @m[key]
 }
 
-// MapInfo is what inference knows of a map.
+// MapInfo is what inference knows about a map.
 type MapInfo struct {
 	Name       string
 	Key, Value *Type // nil while unknown; Key is nil for scalar maps
@@ -151,8 +153,8 @@ func BoolConst(b bool) *Const {
 	return c
 }
 
-// Problem is a complaint of a signature about a call. Arg is the index of the
-// argument to point at, -1 for the whole call.
+// Problem is an error or warning of a signature about a call. Arg is the index
+// of the argument to point at, -1 for the whole call.
 type Problem struct {
 	Code    string // diag code, "" for bad-argument
 	Arg     int
@@ -161,31 +163,32 @@ type Problem struct {
 	Warning bool
 }
 
-// Env is what signatures may ask while checking.
+// Env answers the questions of signatures during checking.
 type Env interface {
 	// ConfigInt and ConfigString read config variables ("max_strlen").
 	ConfigInt(name string) int64
 	ConfigString(name string) string
-	// Symbol is the address of a kernel symbol.
+	// Symbol returns the address of a kernel symbol.
 	Symbol(name string) (uint64, bool)
-	// KernelFunc tells whether BTF has a function of that name.
+	// KernelFunc reports whether BTF has a function of that name.
 	KernelFunc(name string) bool
-	// EnumOf is the enum, named or not, that has an enumerator of that name.
+	// EnumOf returns the enum, named or not, that has an enumerator of that
+	// name.
 	EnumOf(enumerator string) (*EnumTable, bool)
-	// CgroupID is the id of a cgroup v2 directory.
+	// CgroupID returns the id of a cgroup v2 directory.
 	CgroupID(path string) (uint64, error)
 	// NamedType finds a struct, union, enum or typedef ("struct", "sock").
 	NamedType(kind, name string) (*Type, bool)
-	// Option is the value given for a named parameter (getopt) and whether it
-	// was given.
+	// Option returns the value given for a named parameter (getopt) and whether
+	// it was given.
 	Option(name string) (string, bool)
-	// NCPU is the number of possible CPUs.
+	// NCPU returns the number of possible CPUs.
 	NCPU() int
-	// ChildPID is the pid of the -c child, 0 if none.
+	// ChildPID returns the pid of the -c child, 0 if none.
 	ChildPID() int
 }
 
-// SiteInfo is what a signature may know of the probe site.
+// SiteInfo is what a signature can see of the probe site.
 type SiteInfo struct {
 	Provider string // canonical probe type
 	Type     string // the value of `probetype`
@@ -195,7 +198,7 @@ type SiteInfo struct {
 	Func     string
 }
 
-// Filtered is what an Env may also be: it knows the filters of the command
+// Filtered is an optional extension of Env. It knows the filters of the command
 // line (-p, --comm), for scripts that apply them themselves.
 type Filtered interface {
 	Filter() (pid int, comm string)

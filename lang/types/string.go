@@ -14,7 +14,7 @@ var kindNames = map[Kind]string{
 
 var modeNames = [...]string{"bpftrace", "perf", "raw", "build_id"}
 
-// String is the spelling used in messages (reference section 2.1).
+// String returns the spelling used in messages (reference section 2.1).
 func (t *Type) String() string {
 	if t == nil {
 		return "none"
@@ -69,7 +69,7 @@ func (t *Type) String() string {
 	panic(fmt.Sprintf("types: kind %d has no name", t.Kind))
 }
 
-// String is "struct X", "(t1,t2)" or "record { .a = t1 }".
+// String returns "struct X", "(t1,t2)" or "record { .a = t1 }".
 func (s *Struct) String() string {
 	word := "struct"
 	switch s.Flavour {

@@ -1,6 +1,6 @@
-// Package types is the type system of the language: what a value is, how many
-// bytes it takes and where its parts lie. It knows neither scripts nor kernels;
-// struct layouts come in as data (see Struct).
+// Package types defines the types of the language: what a value is, how many
+// bytes it takes and where its parts are. It knows neither scripts nor kernels;
+// struct layouts are given as data (see Struct).
 //
 // A *Type is immutable once it has been handed out, so types may be shared.
 // The nil *Type means "not known yet" during inference.
@@ -14,7 +14,7 @@ type Kind uint8
 // The kinds, with their size in bytes where it is fixed. Sizes and layouts are
 // those of the language reference, section 2.1 and appendix K.
 const (
-	Invalid    Kind = iota // poison: an expression that was already reported
+	Invalid    Kind = iota // poison: the expression was reported already
 	Void                   // no value
 	Int                    // Size 1, 2, 4, 8; Signed
 	Bool                   // 1
@@ -63,7 +63,7 @@ const (
 	Local
 )
 
-// StackMode is how a captured stack prints.
+// StackMode is the format in which a captured stack is printed.
 type StackMode uint8
 
 // The stack modes.
@@ -97,7 +97,7 @@ type Type struct {
 	Reduce       string // TSeries: "", avg, max, min, sum
 }
 
-// Flavour tells the record kinds apart.
+// Flavour distinguishes the kinds of records.
 type Flavour uint8
 
 // The flavours of Struct.
@@ -109,10 +109,11 @@ const (
 	Args // the arguments of a probe
 )
 
-// Struct is the layout of a record type. Fields of kernel types are resolved
-// on first use through Load, since most scripts touch a few members of a few
-// structs. A Struct is shared by all Types that mean the same struct, so
-// pointer equality is identity within one program.
+// Struct is the layout of a record type. Fields of kernel types are resolved on
+// first use through Load, since most scripts use a few members of a few structs
+// out of thousands. A Struct is shared by all Types that mean the same struct,
+// so within one program two structs are the same exactly if their pointers are
+// equal.
 type Struct struct {
 	Flavour Flavour
 	Name    string // "" for tuples, record literals and anonymous structs
@@ -159,12 +160,12 @@ func (s *Struct) Field(name string) (*Field, bool) {
 	return nil, false
 }
 
-// EnumTable is the enumerators of one enum.
+// EnumTable holds the enumerators of one enum.
 type EnumTable struct {
 	Name   string // "" for anonymous enums
 	Values []EnumValue
-	// Words says that the name is what matters: JSON shows it, too, where the
-	// enums of bpftrace's language are numbers.
+	// Words is set for enums whose names matter more than their numbers. JSON
+	// then has the name, where enums of bpftrace's language are numbers.
 	Words bool
 }
 

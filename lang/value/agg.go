@@ -6,7 +6,7 @@ import (
 	"probe/lang/types"
 )
 
-// cellCount is how many cells lie in a per-CPU value; stride 0 means one.
+// cellCount returns how many cells lie in a per-CPU value; stride 0 means one.
 func cellCount(cells []byte, stride int) int {
 	if stride <= 0 {
 		return 1
@@ -15,9 +15,9 @@ func cellCount(cells []byte, stride int) int {
 }
 
 // Merge reduces the per-CPU cells of one value to the form Value describes and
-// appends it to dst (A-LY-05 to A-LY-07, A-LY-12). The cells lie stride bytes
-// apart; with stride 0 there is one cell. Plain integers kept per CPU add up;
-// of other plain values the first that is not all zero counts.
+// appends it to dst (A-LY-05 to A-LY-07, A-LY-12). The cells are stride bytes
+// apart; stride 0 means a single cell. Plain integers kept per CPU add up; for
+// other plain values, the first that is not all zero is the result.
 func Merge(dst []byte, t *types.Type, cells []byte, stride int) []byte {
 	n := cellCount(cells, stride)
 	switch t.Kind {
@@ -64,8 +64,8 @@ func sumCells(cells []byte, stride, n, off int) uint64 {
 	return sum
 }
 
-// extreme is the least or greatest of the cells whose set flag is not zero; 0
-// when none is set.
+// extreme returns the least or greatest of the cells whose set flag is not
+// zero; 0 when none is set.
 func extreme(t *types.Type, cells []byte, stride, n int) uint64 {
 	var best uint64
 	set := false
@@ -85,7 +85,7 @@ func extreme(t *types.Type, cells []byte, stride, n int) uint64 {
 	return best
 }
 
-// Divided is the value with the divisor of print(@m, top, div) applied
+// Divided returns the value with the divisor of print(@m, top, div) applied
 // (M-PRINT-10): plain integers and the aggregations that act as integers. In
 // stats only the average is divided, which AppendMapValue does.
 func (v Value) Divided(div int64) Value {
@@ -93,14 +93,14 @@ func (v Value) Divided(div int64) Value {
 		return v
 	}
 	t := v.T
-	if t.Kind == types.Avg { // 16 bytes of total and count: no place for a quotient
+	if t.Kind == types.Avg { // 16 bytes of total and count: no room for a quotient
 		t = types.IntType(8, t.Signed)
 	}
 	return Value{T: t, B: binary.LittleEndian.AppendUint64(nil, divide(v.Uint(), div, v.Signed()))}
 }
 
-// Stats is what stats() has collected; div applies to the average (M-PRINT-10).
-// Average and total are signed where the type is.
+// Stats returns what stats() has collected; div applies to the average
+// (M-PRINT-10). Average and total are signed where the type is.
 func (v Value) Stats(div int64) (count, average, total uint64) {
 	return load(v.B, 8, 8), divide(v.average(), max(div, 1), v.T.Signed), load(v.B, 0, 8)
 }

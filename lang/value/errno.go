@@ -4,11 +4,12 @@ package value
 // include/linux/err.h).
 const MaxErrno = 4095
 
-// IsErr tells -4095..-1: a failed call's result or an error pointer.
+// IsErr reports whether n is in -4095..-1, the results of failed calls and
+// error pointers.
 func IsErr(n int64) bool { return n < 0 && n >= -MaxErrno }
 
-// ErrName is the symbolic name of a positive errno, "ENOENT" for 2; false for
-// numbers without one.
+// ErrName returns the symbolic name of a positive errno, "ENOENT" for 2; false
+// for numbers without one.
 func ErrName(n int) (string, bool) {
 	if n < 0 || n >= len(errnos) || errnos[n].name == "" {
 		return "", false
@@ -16,8 +17,8 @@ func ErrName(n int) (string, bool) {
 	return errnos[n].name, true
 }
 
-// StrError is the kernel's words for an errno (F-STRERROR): the comments of
-// its headers, not the C library's messages. The sign does not matter.
+// StrError returns the kernel's words for an errno (F-STRERROR): the comments
+// of its headers, not the C library's messages. The sign does not matter.
 func StrError(n int64) string {
 	if n == 0 {
 		return "Success"
@@ -33,9 +34,9 @@ func StrError(n int64) string {
 
 type errno struct{ name, text string }
 
-// errnos is indexed by number. From 512 on are the kernel's own (kernel:
-// include/linux/errno.h), which user space never sees but kernel functions
-// return; the first two have no comment there.
+// errnos is indexed by number. Numbers from 512 on are internal to the kernel
+// (include/linux/errno.h): kernel functions return them, but system calls do
+// not. The first two have no comment there.
 var errnos = [...]errno{
 	1:   {"EPERM", "Operation not permitted"},
 	2:   {"ENOENT", "No such file or directory"},

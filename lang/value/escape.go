@@ -2,20 +2,24 @@ package value
 
 import "unicode/utf8"
 
-// Escaped makes a Resolver that shows no control character of the traced
-// system: names that r gives, and the strings and characters of values that are
-// shown with the result, have them as \xHH. A terminal would obey them. What is
-// written in the script stays as it is: literals, and the formats of times.
+// Escaped returns a Resolver that shows control characters from the traced
+// system as \xHH: in the names that r returns, and in the strings and
+// characters of values shown with the result. Otherwise a traced process could
+// send escape sequences to the user's terminal. Text from the script, such as
+// literals and time formats, is not escaped.
 func Escaped(r Resolver) Resolver { return &escaped{orDefault(r)} }
 
 type escaped struct{ Resolver }
 
-func (*escaped) escapes() bool { return true }
-
-// escapes reports whether values are escaped that are shown with r.
+// escapes reports whether values shown with r are escaped.
 func escapes(r Resolver) bool {
-	e, ok := r.(interface{ escapes() bool })
-	return ok && e.escapes()
+	switch r := r.(type) {
+	case *escaped:
+		return true
+	case shapes:
+		return escapes(r.Resolver)
+	}
+	return false
 }
 
 func (e *escaped) KSym(addr uint64) string { return Visible(e.Resolver.KSym(addr), false) }
@@ -32,7 +36,7 @@ func (e *escaped) UStackFrame(addr uint64, pid, probe uint32) []Frame {
 	return visibleFrames(e.Resolver.UStackFrame(addr, pid, probe))
 }
 
-// visibleFrames escapes the names in frames, which stay as they are themselves.
+// visibleFrames returns a copy of frames with escaped names.
 func visibleFrames(frames []Frame) []Frame {
 	var out []Frame
 	for i := range frames {
@@ -51,7 +55,8 @@ func visibleFrames(frames []Frame) []Frame {
 	return out
 }
 
-// Graph has lines of its own in texts.
+// Graph returns the escaped graph. Newlines stay, since its text has several
+// lines.
 func (e *escaped) Graph(id GraphID, form GraphForm) string {
 	text := e.Resolver.Graph(id, form)
 	if form == GraphJSON {
@@ -66,12 +71,13 @@ func (e *escaped) CgroupPath(filter, id uint64) string {
 	return Visible(e.Resolver.CgroupPath(filter, id), false)
 }
 
-// Sysctl may be several numbers with tabs between them, or several lines.
+// Sysctl returns the escaped setting. Tabs and newlines stay, since a setting
+// can have several columns and lines.
 func (e *escaped) Sysctl(name uint64) string { return Visible(e.Resolver.Sysctl(name), true) }
 
-// Visible is a text with its control characters as \xHH: those of ASCII, DEL,
-// and those of ISO 6429 (C1) in UTF-8 and as single bytes. lines leaves newlines
-// and tabs as they are.
+// Visible returns a text with its control characters as \xHH: those of ASCII,
+// DEL, and those of ISO 6429 (C1) both in UTF-8 and as single bytes. If lines
+// is set, newlines and tabs stay.
 func Visible(s string, lines bool) string {
 	if visible(s, lines) {
 		return s
@@ -81,18 +87,23 @@ func Visible(s string, lines bool) string {
 
 // AppendVisible appends Visible of a text.
 func AppendVisible[T string | []byte](dst []byte, s T, lines bool) []byte {
+	from := 0 // start of the text not appended yet
 	for i := 0; i < len(s); {
+		if c := s[i]; c >= ' ' && c < 0x7f { // the common case
+			i++
+			continue
+		}
 		n, hidden := char(s, i, lines)
-		if !hidden {
-			dst = append(dst, s[i:i+n]...)
-		} else {
+		if hidden {
+			dst = append(dst, s[from:i]...)
 			for _, c := range []byte(s[i : i+n]) {
 				dst = append(dst, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
 			}
+			from = i + n
 		}
 		i += n
 	}
-	return dst
+	return append(dst, s[from:]...)
 }
 
 func visible(s string, lines bool) bool {
@@ -106,7 +117,7 @@ func visible(s string, lines bool) bool {
 	return true
 }
 
-// char is the length of the character at i, and whether it is a control
+// char returns the length of the character at i, and whether it is a control
 // character.
 func char[T string | []byte](s T, i int, lines bool) (n int, hidden bool) {
 	c := s[i]
@@ -120,7 +131,7 @@ func char[T string | []byte](s T, i int, lines bool) (n int, hidden bool) {
 	}
 	r, n := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
 	if r == utf8.RuneError && n <= 1 {
-		return 1, c < 0xa0 // a terminal that does not read UTF-8 obeys it
+		return 1, c < 0xa0 // a terminal not in UTF-8 mode obeys it
 	}
 	return n, r < 0xa0
 }

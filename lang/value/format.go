@@ -26,13 +26,13 @@ const (
 	ConvErrName                  // e: -ENOENT for -2
 )
 
-// IsInteger tells the conversions that take an integer, bool, enum, pointer
-// or castable aggregation.
+// IsInteger reports whether c takes an integer, bool, enum, pointer or castable
+// aggregation.
 func (c Conv) IsInteger() bool {
 	return c >= ConvSigned && c <= ConvPointer || c == ConvGFP || c == ConvErrName
 }
 
-// IsBytes tells the conversions that take a buffer.
+// IsBytes reports whether c takes a buffer.
 func (c Conv) IsBytes() bool { return c >= ConvBytes && c <= ConvBytesHex }
 
 // Spec is one piece of a format: literal text or one conversion.
@@ -52,7 +52,7 @@ type Spec struct {
 	Bits                           int // 8, 16, 32 or 64 by the length letters (FMT-04)
 }
 
-// MaxWidth is the widest field a format may ask for, in bytes.
+// MaxWidth is the maximum width of a field in bytes.
 const MaxWidth = 1 << 16
 
 // FormatError is a piece of a format that cannot be used. Pos and End are the
@@ -62,7 +62,7 @@ type FormatError struct {
 	Message  string
 }
 
-// Error is the message.
+// Error returns the message.
 func (e *FormatError) Error() string { return e.Message }
 
 // ParseFormat splits a printf format into its pieces (FMT-01 to FMT-03). A
@@ -113,7 +113,7 @@ func ParseFormat(format string) ([]Spec, error) {
 	return specs, nil
 }
 
-// Args is the number of values a format consumes.
+// Args returns the number of values a format consumes.
 func Args(specs []Spec) int {
 	n := 0
 	for i := range specs {
@@ -218,7 +218,7 @@ func isLength(c byte) bool {
 	return false
 }
 
-// isForeign tells the conversions of C that this language has not.
+// isForeign reports whether c is a conversion of C that this language lacks.
 func isForeign(c byte) bool {
 	switch c {
 	case 'a', 'A', 'E', 'f', 'F', 'g', 'G', 'n':

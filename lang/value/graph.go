@@ -7,14 +7,14 @@ import (
 	"probe/lang/types"
 )
 
-// GraphID is what the value of `graph` holds: which call it is the tree of.
+// GraphID identifies the call whose tree a value of `graph` is.
 type GraphID struct {
 	Time  uint64 // of the return, in nanoseconds of CLOCK_MONOTONIC
 	TID   int32  // the thread; idle CPUs have negative numbers
 	Probe uint32 // number of the probe in its object
 }
 
-// GraphForm says how a graph is wanted.
+// GraphForm is the form in which a graph is shown.
 type GraphForm uint8
 
 // The forms.
@@ -50,7 +50,8 @@ func appendGraphJSON(dst []byte, v Value, r Resolver) []byte {
 	return append(dst, text...)
 }
 
-// shapes answers with the shapes of graphs, which is what keys of maps show.
+// shapes is a Resolver that answers with the shapes of graphs, which map keys
+// show.
 type shapes struct{ Resolver }
 
 func (s shapes) Graph(id GraphID, form GraphForm) string {
@@ -60,9 +61,7 @@ func (s shapes) Graph(id GraphID, form GraphForm) string {
 	return s.Resolver.Graph(id, form)
 }
 
-func (s shapes) escapes() bool { return escapes(s.Resolver) }
-
-// graphOffsets are where the graphs in values of a type lie.
+// graphOffsets appends the byte offsets of the graphs in values of a type.
 func graphOffsets(t *types.Type, at int, out []int) []int {
 	switch {
 	case t == nil:
@@ -76,7 +75,7 @@ func graphOffsets(t *types.Type, at int, out []int) []int {
 	return out
 }
 
-// HasGraph tells whether values of a type hold graphs.
+// HasGraph reports whether values of a type hold graphs.
 func HasGraph(t *types.Type) bool { return len(graphOffsets(t, 0, nil)) > 0 }
 
 // Graphs lists the graphs in a value.
@@ -90,8 +89,8 @@ func Graphs(v Value) []GraphID {
 	return out
 }
 
-// Unify makes the graphs in a map's key equal where their shapes are: same
-// gives the graph that stands for all of a shape.
+// Unify replaces each graph in a map's key by the representative of its shape,
+// which same returns. Calls with equal shapes then share a key.
 func Unify(t *types.Type, key []byte, same func(GraphID) GraphID) {
 	for _, off := range graphOffsets(t, 0, nil) {
 		if off+16 > len(key) {

@@ -36,7 +36,7 @@ func le(parts ...any) []byte {
 	return b
 }
 
-// strN is a string of capacity n.
+// strN returns a string of capacity n.
 func strN(n int, s string) Value {
 	b := make([]byte, n)
 	copy(b, s)
@@ -85,7 +85,7 @@ type machine struct{ NoResolver }
 // kept are stacks by the id that stack gave them.
 var kept [][]uint64
 
-// stack is a stack value; what is kept of it are the words of the frames.
+// stack returns a stack value; what is kept of it are the words of the frames.
 func stack(user bool, mode types.StackMode, n int, frames ...any) Value {
 	b := le(frames...)
 	words := make([]uint64, (len(b)+7)/8)

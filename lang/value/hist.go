@@ -15,7 +15,7 @@ const (
 	histBar   = 52
 )
 
-// NumBuckets is how many buckets a multi-bucket type has.
+// NumBuckets returns how many buckets a multi-bucket type has.
 func NumBuckets(t *types.Type) int {
 	switch t.Kind {
 	case types.Hist:
@@ -28,7 +28,7 @@ func NumBuckets(t *types.Type) int {
 	return 0
 }
 
-// lhistSteps is the number of buckets between the two open ones.
+// lhistSteps returns the number of buckets between the two open ones.
 func lhistSteps(t *types.Type) int {
 	if t.Step < 1 || t.Hi < t.Lo {
 		return 0
@@ -36,8 +36,8 @@ func lhistSteps(t *types.Type) int {
 	return int(uint64(t.Hi-t.Lo) / uint64(t.Step))
 }
 
-// HistBucket is the bucket of a number in a log2 histogram with a resolution
-// of k bits (M-HIST).
+// HistBucket returns the bucket of a number in a log2 histogram with a
+// resolution of k bits (M-HIST).
 func HistBucket(n int64, k int) int {
 	switch {
 	case n < 0:
@@ -50,7 +50,7 @@ func HistBucket(n int64, k int) int {
 	return (l+1)<<k + x + 1
 }
 
-// LHistBucket is the bucket of a number in a linear histogram (M-LHIST).
+// LHistBucket returns the bucket of a number in a linear histogram (M-LHIST).
 func LHistBucket(n int64, t *types.Type) int {
 	switch {
 	case n < t.Lo:
@@ -67,7 +67,7 @@ type Bounds struct {
 	NoMin, NoMax bool // open ends
 }
 
-// BucketBounds is the inverse of HistBucket and LHistBucket.
+// BucketBounds returns the inverse of HistBucket and LHistBucket.
 func BucketBounds(t *types.Type, index int) Bounds {
 	if t.Kind == types.LHist {
 		switch n := lhistSteps(t); {
@@ -88,8 +88,8 @@ func BucketBounds(t *types.Type, index int) Bounds {
 	}
 	l := (index-1)>>k - 1
 	m := uint64(1<<k + (index-1)&(1<<k-1))
-	// The end of the last bucket is 2^63: computed unsigned, it comes out as
-	// the largest int64 after the subtraction.
+	// The end of the last bucket is 2^63. The unsigned subtraction turns it
+	// into the largest int64.
 	return Bounds{Min: int64(m << l), Max: int64((m+1)<<l - 1)}
 }
 
@@ -149,8 +149,8 @@ func AppendHist(dst []byte, t *types.Type, buckets []Bucket, div int64) []byte {
 		digits := strconv.AppendUint(num[:0], n, 10)
 		dst = append(spaces(dst, histCount-len(digits)), digits...)
 		dst = append(dst, " |"...)
-		// Single precision, step by step: the lengths of bars are part of the
-		// format.
+		// Compute in single precision, in exactly these steps: the lengths of
+		// bars are part of the output format.
 		share := float32(n) / float32(max(largest, 1))
 		bar := min(int(float32(share*histBar)), histBar)
 		for range bar {

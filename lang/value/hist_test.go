@@ -150,7 +150,7 @@ func TestLHistLabels(t *testing.T) {
 	}
 }
 
-// line is one bucket line as M-PRINT-04 lays it out.
+// line returns one bucket line as M-PRINT-04 lays it out.
 func line(label, count string, bar int) string {
 	return label + strings.Repeat(" ", 16-len(label)) + strings.Repeat(" ", max(8-len(count), 0)) + count + " |" +
 		strings.Repeat("@", bar) + strings.Repeat(" ", 52-bar) + "|\n"

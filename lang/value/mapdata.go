@@ -37,8 +37,8 @@ type Bucket struct {
 	Count uint64
 }
 
-// CellSize is the number of bytes of one CPU's cell of a map value (appendix
-// K); for histograms that of one counter.
+// CellSize returns the number of bytes of one CPU's cell of a map value
+// (appendix K); for histograms that of one counter.
 func CellSize(t *types.Type) int {
 	switch t.Kind {
 	case types.Hist, types.LHist:
@@ -81,7 +81,7 @@ func (m *MapData) AddCells(key, cells []byte, stride int) {
 // AddBucket adds the cells of one bucket of a multi-bucket map.
 func (m *MapData) AddBucket(key []byte, bucket uint64, cells []byte, stride int) {
 	if bucket >= uint64(NumBuckets(m.Val)) {
-		return // no program of ours writes it
+		return // the compiler's programs never write it
 	}
 	e := m.entry(key)
 	if m.Val.Kind == types.TSeries {
@@ -150,11 +150,11 @@ func (m *MapData) entry(key []byte) *Entry {
 	return &m.Entries[i]
 }
 
-// KeyOf is the key of an entry as a value.
+// KeyOf returns the key of an entry as a value.
 func (m *MapData) KeyOf(e *Entry) Value { return Value{T: m.Key, B: e.Key} }
 
-// ValueOf is the value of an entry of a map that is not multi-bucket.
+// ValueOf returns the value of an entry of a map that is not multi-bucket.
 func (m *MapData) ValueOf(e *Entry) Value { return Value{T: m.Val, B: e.Val} }
 
-// Scalar tells maps without keys.
+// Scalar reports whether the map has no key.
 func (m *MapData) Scalar() bool { return m.Key == nil }

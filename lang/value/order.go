@@ -8,10 +8,11 @@ import (
 	"probe/lang/types"
 )
 
-// Sorted is the entries in the order they print (M-PRINT-08); with top above 0
-// only the last, the largest ones (M-PRINT-09). Where the order is unspecified
-// and between equals, the bytes of the keys decide, so that output is stable;
-// graphs come in the order in which their shapes were seen first. The entries of m stay as they are.
+// Sorted returns the entries in the order they print (M-PRINT-08); with top
+// above 0 only the last, the largest ones (M-PRINT-09). Where the order is
+// unspecified and between equals, the bytes of the keys decide, so that output
+// is stable; graphs come in the order in which their shapes were seen first.
+// Sorted does not change m.
 func (m *MapData) Sorted(top int64) []Entry {
 	order, graphs := m.order(), HasGraph(m.Key)
 	byOrder := make([]*Entry, len(m.Entries))

@@ -60,7 +60,7 @@ func appendConv(dst []byte, s *Spec, v Value, r Resolver) []byte {
 	case ConvGFP:
 		return AppendGFPFlags(dst, u)
 	case ConvErrName:
-		// A number that is not signed and narrower than a pointer is no error.
+		// An unsigned number narrower than a pointer cannot be an error.
 		if n := int64(u); IsErr(n) {
 			return appendErrName(dst, n)
 		}

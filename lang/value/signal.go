@@ -45,9 +45,9 @@ var signals = [...]string{
 	"Bad system call",
 }
 
-// SignalText is the description of a signal in the words of strsignal
-// (F-SIGNALNAME): "Interrupt", "Real-time signal 3"; "N/A" for numbers that
-// are no signal.
+// SignalText returns the description of a signal in the words of strsignal
+// (F-SIGNALNAME): "Interrupt", "Real-time signal 3"; "N/A" for numbers that are
+// no signal.
 func SignalText(n int64) string {
 	switch {
 	case n >= 1 && n <= int64(len(signals)):

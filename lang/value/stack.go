@@ -15,8 +15,8 @@ const (
 	buildIDValid = 1 // status BPF_STACK_BUILD_ID_VALID
 )
 
-// stackAt is the offset of a stack's id, behind which its length lies; ok is
-// false when the type is no stack.
+// stackAt returns the offset of a stack's id, which its length follows. ok is
+// false if the type is not a stack.
 func stackAt(t *types.Type) (off int, ok bool) {
 	switch {
 	case t == nil:
@@ -27,7 +27,7 @@ func stackAt(t *types.Type) (off int, ok bool) {
 	return 0, t.Kind == types.KStack
 }
 
-// StackLen is the number of frames of a captured stack.
+// StackLen returns the number of frames of a captured stack.
 func (v Value) StackLen() int {
 	off, ok := stackAt(v.T)
 	if !ok {
@@ -107,8 +107,8 @@ func appendFrames(dst []byte, addr uint64, frames []Frame) []byte {
 	return dst
 }
 
-// appendPerfFrames writes the form of perf script. Unknown addresses repeat in
-// the place of the symbol, so that every line has the same columns.
+// appendPerfFrames writes the form of perf script. An address without a symbol
+// is repeated in the symbol column, so that every line has the same columns.
 func appendPerfFrames(dst []byte, addr uint64, frames []Frame, user bool) []byte {
 	unknown := [1]Frame{}
 	if len(frames) == 0 {

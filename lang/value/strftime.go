@@ -12,7 +12,7 @@ const MaxTimeText = 63
 // ErrTimeText is the error of TimeText for a text that is empty or too long.
 var ErrTimeText = errors.New("the formatted time is empty or longer than 63 bytes")
 
-// TimeText is what time(format) prints: strftime in the C locale, at most
+// TimeText returns what time(format) prints: strftime in the C locale, at most
 // MaxTimeText bytes.
 func TimeText(format string, t time.Time) (string, error) {
 	s := appendTime(nil, format, t, false)
@@ -22,16 +22,15 @@ func TimeText(format string, t time.Time) (string, error) {
 	return string(s), nil
 }
 
-// AppendStrftime appends what strftime(format, ns) prints: the conversions of
-// C in the C locale, with %f, %l and %k for microseconds, milliseconds and
-// nanoseconds of the second (F-STRFTIME). What is no conversion stays as
-// written.
+// AppendStrftime appends what strftime(format, ns) prints: the conversions of C
+// in the C locale, with %f, %l and %k for microseconds, milliseconds and
+// nanoseconds of the second (F-STRFTIME). Unknown conversions stay as written.
 func AppendStrftime(dst []byte, format string, t time.Time) []byte {
 	return appendTime(dst, format, t, true)
 }
 
 // appendTime formats t. With fractions set %f, %l and %k are parts of the
-// second; otherwise %l and %k are the hours they are in the GNU C library.
+// second; otherwise %l and %k are hours, as in the GNU C library.
 func appendTime(dst []byte, format string, t time.Time, fractions bool) []byte {
 	for i := 0; i < len(format); {
 		if format[i] != '%' {
@@ -176,7 +175,8 @@ func (d *directive) append(dst []byte, t time.Time) (out []byte, ok bool) {
 	return pad(dst, start, &Spec{Width: d.width, Zero: fill == '0'}), true
 }
 
-// number gives the conversions that are numbers: value, digits and fill.
+// number returns the value, minimum digits and fill character of a numeric
+// conversion. ok is false for any other.
 func number(conv byte, t time.Time) (n int64, digits int, pad byte, ok bool) {
 	hour12 := (t.Hour()+11)%12 + 1
 	isoYear, isoWeek := t.ISOWeek()

@@ -2,8 +2,8 @@ package value
 
 //go:generate go run gensyscalls.go
 
-// SyscallName is the name of a system call on an architecture in Go's naming
-// (amd64, arm64); false for numbers without one (F-SYSCALLNAME).
+// SyscallName returns the name of a system call on an architecture in Go's
+// naming (amd64, arm64); false for numbers without one (F-SYSCALLNAME).
 func SyscallName(goarch string, n int64) (string, bool) {
 	names := SyscallNames(goarch)
 	if n < 0 || n >= int64(len(names)) || names[n] == "" {
@@ -12,8 +12,8 @@ func SyscallName(goarch string, n int64) (string, bool) {
 	return names[n], true
 }
 
-// SyscallNames is the table of an architecture, indexed by number, with "" in
-// the gaps; nil for architectures without one. It must not be changed.
+// SyscallNames returns the table of an architecture, indexed by number, with ""
+// in the gaps; nil for architectures without one. It must not be changed.
 func SyscallNames(goarch string) []string {
 	switch goarch {
 	case "amd64":

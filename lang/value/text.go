@@ -7,8 +7,8 @@ import (
 	"probe/lang/types"
 )
 
-// maxDepth bounds the nesting of records and arrays that is followed; C cannot
-// nest that deep, so only a damaged type table meets it.
+// maxDepth is the maximum nesting of records and arrays that is printed. Real
+// types do not nest that deep, so only a damaged type table reaches it.
 const maxDepth = 64
 
 const hexDigits = "0123456789abcdef"
@@ -187,8 +187,8 @@ func appendRecord(dst []byte, v Value, r Resolver, depth int) []byte {
 	return append(dst, '}')
 }
 
-// appendInet is inet_ntop (kernel address families 2 and 10); other families
-// are empty.
+// appendInet formats an address as inet_ntop does (kernel address families 2
+// and 10). Other families give an empty text.
 func appendInet(dst []byte, v Value) []byte {
 	var b [16]byte
 	copy(b[:], cut(v.B, 8, 16))
@@ -218,7 +218,8 @@ func appendMac(dst []byte, v Value) []byte {
 	return dst
 }
 
-// appendEscaped is %r, or with all set %rx (FMT-11).
+// appendEscaped formats bytes as %r does, or if all is set as %rx does
+// (FMT-11).
 func appendEscaped(dst, data []byte, all bool) []byte {
 	for _, c := range data {
 		if !all && c >= ' ' && c < 0x7f {
@@ -230,7 +231,7 @@ func appendEscaped(dst, data []byte, all bool) []byte {
 	return dst
 }
 
-// appendHexPairs is %rh.
+// appendHexPairs formats bytes as %rh does.
 func appendHexPairs(dst, data []byte) []byte {
 	for i, c := range data {
 		if i > 0 {
@@ -241,22 +242,22 @@ func appendHexPairs(dst, data []byte) []byte {
 	return dst
 }
 
-// appendErrName writes -ENOENT for -2. Numbers beyond the 32-bit range that
-// are no error can only be pointers and are written as such; the rest stays
+// appendErrName writes -ENOENT for -2. Numbers beyond the 32-bit range that are
+// not errors can only be pointers and are written as such; all others stay
 // decimal (dialect row X-FN).
 func appendErrName(dst []byte, n int64) []byte {
 	if IsErr(n) {
 		if name, ok := ErrName(int(-n)); ok {
 			return append(append(dst, '-'), name...)
 		}
-	} else if uint64(n)>>56 == 0xff && n < -1<<31 { // with five levels of page tables as well
+	} else if uint64(n)>>56 == 0xff && n < -1<<31 { // kernel addresses start with 0xff, with five levels of page tables too
 		return appendAddr(dst, uint64(n))
 	}
 	return strconv.AppendInt(dst, n, 10)
 }
 
-// appendStats is the text of stats(); the divisor applies to the average only
-// (M-PRINT-10).
+// appendStats returns the text of stats(); the divisor applies to the average
+// only (M-PRINT-10).
 func appendStats(dst []byte, v Value, div int64) []byte {
 	signed := v.T.Signed
 	dst = append(dst, "{ .count = "...)

@@ -25,8 +25,8 @@ type Point struct {
 	Time  uint64 // of the newest value; only without aggregation
 }
 
-// addPoint merges the cells of one slot: of the newest epoch any CPU wrote,
-// all cells. The result stays sorted by epoch.
+// addPoint merges the cells of one slot. CPUs reuse slots independently, so
+// only the cells of the newest epoch count. The result stays sorted by epoch.
 func addPoint(points []Point, t *types.Type, cells []byte, stride int) []Point {
 	var p Point
 	var total, count uint64
@@ -87,7 +87,7 @@ func compareBits(a, b uint64, signed bool) int {
 	return cmp.Compare(a, b)
 }
 
-// LastEpoch is the newest interval of a map of time series, over all its
+// LastEpoch returns the newest interval of a map of time series, over all its
 // entries: all series of the map end there.
 func LastEpoch(entries []Entry) uint64 {
 	var last uint64
@@ -97,8 +97,9 @@ func LastEpoch(entries []Entry) uint64 {
 	return last
 }
 
-// current drops the points that a full ring would have overwritten: slots that
-// no event touched since keep their old content.
+// current drops the points older than the window. Slots of the ring that no
+// event has written since keep their old content, so the ring alone does not
+// tell.
 func current(t *types.Type, points []Point, last uint64) []Point {
 	for len(points) > 0 && last-points[0].Epoch >= uint64(max(t.Buckets, 1)) {
 		points = points[1:]
@@ -106,7 +107,7 @@ func current(t *types.Type, points []Point, last uint64) []Point {
 	return points
 }
 
-// start is the wall-clock start of an interval.
+// start returns the wall-clock start of an interval.
 func (p Point) start(t *types.Type, r Resolver) time.Time {
 	ns := p.Epoch * uint64(max(t.Interval, 1))
 	if at, ok := r.Wall(ClockSoftwareTAI, ns); ok {
@@ -124,7 +125,7 @@ func AppendSeries(dst []byte, t *types.Type, points []Point, last uint64, r Reso
 	if len(points) == 0 {
 		return append(dst, "<no data>\n"...)
 	}
-	// Room on both sides makes a flat line visible in the middle.
+	// Leave room on both sides, so that a flat line is drawn in the middle.
 	lo, hi := points[0].Value, points[0].Value
 	for _, p := range points {
 		if compareBits(p.Value, lo, t.Signed) < 0 {
@@ -183,8 +184,8 @@ func AppendSeries(dst []byte, t *types.Type, points []Point, last uint64, r Reso
 	return dst
 }
 
-// seriesColumn scales a value into the row. The differences are exact as
-// unsigned numbers whatever the sign.
+// seriesColumn scales a value into the row. Unsigned subtraction keeps the
+// differences exact for both signs.
 func seriesColumn(v, lo, hi uint64) int {
 	c := int(float64(tseriesWidth-1) * float64(v-lo) / float64(hi-lo))
 	return min(max(c, 0), tseriesWidth-1)
@@ -198,9 +199,9 @@ func appendRule(dst []byte, end byte) []byte {
 	return append(dst, end, '\n')
 }
 
-// seriesUnit is the head of the time column and its number of digits after the
-// second, by the nanoseconds between the first interval and the last. bpftrace
-// pads the head by its bytes, of which μ has two.
+// seriesUnit returns the head of the time column and its number of digits after
+// the second, by the nanoseconds between the first interval and the last.
+// bpftrace pads the head by its bytes, of which μ has two.
 func seriesUnit(span uint64) (head string, digits int) {
 	switch {
 	case span >= 1e9:
@@ -221,9 +222,9 @@ func appendClockTime(dst []byte, at time.Time, digits int) []byte {
 	return at.AppendFormat(dst, layout)
 }
 
-// EachPoint iterates over the intervals of a time series that have data, up to the
-// one with the number last: when
-// each began, and the bits of its value. r may be nil.
+// EachPoint iterates over the intervals of a time series that have data, up to
+// the one with the number last. It yields the start of each interval and the
+// bits of its value. r can be nil.
 func EachPoint(t *types.Type, points []Point, last uint64, r Resolver) iter.Seq2[time.Time, uint64] {
 	r = orDefault(r)
 	return func(yield func(time.Time, uint64) bool) {

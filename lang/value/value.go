@@ -1,5 +1,5 @@
-// Package value is what leaves the kernel: bytes with a type. Values are
-// decoded on the way to the reader's eye and not before.
+// Package value formats what leaves the kernel: bytes with a type. Values are
+// decoded only when they are shown.
 //
 // The package turns values into text (AppendText), JSON (AppendJSON) and
 // printf output (AppendFormat), merges the per-CPU cells of aggregations, and
@@ -24,8 +24,8 @@ import (
 type Value struct {
 	T *types.Type
 	B []byte
-	// Literal says that the value is written in the script. Its text is shown as
-	// it is, also where that of other values is escaped (see Escaped).
+	// Literal marks a value written in the script. Its text is never escaped
+	// (see Escaped).
 	Literal bool
 }
 
@@ -67,7 +67,7 @@ func signExtend(v uint64, bits int) uint64 {
 	return uint64(int64(v<<shift) >> shift)
 }
 
-// cut is b[off:off+n] clipped to what is there.
+// cut returns b[off:off+n] clipped to the length of b.
 func cut(b []byte, off, n int) []byte {
 	if off < 0 || n < 0 || off >= len(b) {
 		return nil
@@ -75,20 +75,20 @@ func cut(b []byte, off, n int) []byte {
 	return b[off:min(off+n, len(b))]
 }
 
-// IsNumber tells the values Uint and Int read: integers, enums, bools,
-// pointers, errno names, symbols by address, user names, and the aggregations
-// that act as integers.
+// IsNumber reports whether Uint and Int can read the value: integers, enums,
+// bools, pointers, errno names, symbols by address, user names, and
+// aggregations that act as integers.
 func (v Value) IsNumber() bool {
 	return v.T != nil && (v.T.IsScalar() || v.T.IsCastableAgg())
 }
 
-// Signed tells whether the number is signed.
+// Signed reports whether the number is signed.
 func (v Value) Signed() bool {
 	return v.T != nil && v.T.Signed && v.T.Kind != types.Count && v.T.Kind != types.Pointer
 }
 
-// Uint is the number's bits, extended to 64 by its sign; a bool is 0 or 1, an
-// average is total/count (truncating). For other kinds it is 0.
+// Uint returns the number's bits, extended to 64 by its sign; a bool is 0 or 1,
+// an average is total/count (truncating). For other kinds it is 0.
 func (v Value) Uint() uint64 {
 	if v.T == nil {
 		return 0
@@ -115,10 +115,10 @@ func (v Value) Uint() uint64 {
 	return 0
 }
 
-// Int is Uint as a signed number.
+// Int returns Uint as a signed number.
 func (v Value) Int() int64 { return int64(v.Uint()) }
 
-// average is total/count of Avg and Stats, 0 when nothing was counted.
+// average returns total/count of Avg and Stats, 0 if nothing was counted.
 func (v Value) average() uint64 {
 	total, n := load(v.B, 0, 8), load(v.B, 8, 8)
 	switch {
@@ -130,7 +130,7 @@ func (v Value) average() uint64 {
 	return total / n
 }
 
-// divide is the integer division of bits by d, signed or not; d of 0 or 1
+// divide returns the integer division of bits by d, signed or not; d of 0 or 1
 // changes nothing.
 func divide(bits uint64, d int64, signed bool) uint64 {
 	switch {
@@ -139,12 +139,12 @@ func divide(bits uint64, d int64, signed bool) uint64 {
 	case !signed:
 		return bits / uint64(d)
 	case d == -1:
-		return -bits // Go's MinInt64 / -1 is defined, the machine's is not
+		return -bits // the quotient of MinInt64 / -1 overflows; wrap around
 	}
 	return uint64(int64(bits) / d)
 }
 
-// Str is the bytes of a string up to its NUL.
+// Str returns the bytes of a string up to its NUL.
 func (v Value) Str() []byte {
 	b := v.B[:min(len(v.B), v.strCap())]
 	if i := bytes.IndexByte(b, 0); i >= 0 {
@@ -153,7 +153,8 @@ func (v Value) Str() []byte {
 	return b
 }
 
-// Truncated tells whether a string fills its capacity without a NUL (T-STR-03).
+// Truncated reports whether a string fills its capacity without a NUL
+// (T-STR-03).
 func (v Value) Truncated() bool {
 	n := v.strCap()
 	return n > 0 && len(v.B) >= n && bytes.IndexByte(v.B[:n], 0) < 0
@@ -166,8 +167,8 @@ func (v Value) strCap() int {
 	return max(v.T.Size, 0)
 }
 
-// Data is the raw content of a byte kind: the data of a buffer, a string up to
-// its NUL, an array or MAC address whole. For other kinds it is nil.
+// Data returns the raw content of a byte kind: the data of a buffer, a string
+// up to its NUL, an array or MAC address whole. For other kinds it is nil.
 func (v Value) Data() []byte {
 	if v.T == nil {
 		return nil
@@ -184,7 +185,7 @@ func (v Value) Data() []byte {
 	return nil
 }
 
-// hasData tells the kinds Data reads.
+// hasData reports whether Data can read the value.
 func (v Value) hasData() bool {
 	if v.T == nil {
 		return false
@@ -196,7 +197,7 @@ func (v Value) hasData() bool {
 	return false
 }
 
-// Elem is element i of an array; the zero-filled element beyond the end.
+// Elem returns element i of an array, a zero element if i is beyond the end.
 func (v Value) Elem(i int) Value {
 	if v.T == nil || v.T.Kind != types.Array || v.T.Elem == nil || i < 0 {
 		return Value{T: types.InvalidType}
@@ -205,7 +206,7 @@ func (v Value) Elem(i int) Value {
 	return Value{T: v.T.Elem, B: cut(v.B, i*n, n)}
 }
 
-// NumField is the number of members of a record, promoted ones and their
+// NumField returns the number of members of a record, promoted ones and their
 // containers included.
 func (v Value) NumField() int {
 	if v.T == nil || v.T.Kind != types.Record || v.T.Struct == nil {
@@ -214,7 +215,8 @@ func (v Value) NumField() int {
 	return len(v.T.Struct.Fields())
 }
 
-// Field is member i of a record. Bit-fields come as integers of their own.
+// Field returns member i of a record. A bit-field becomes an integer of its
+// declared type.
 func (v Value) Field(i int) Value {
 	if i < 0 || i >= v.NumField() {
 		return Value{T: types.InvalidType}

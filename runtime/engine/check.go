@@ -16,8 +16,8 @@ import (
 
 // Script is a script and what it is called with.
 type Script struct {
-	// Name is what messages call it, and where imports are looked for: a path, or
-	// any word.
+	// Name is what messages call it, and where imports are looked for: a path,
+	// or any word.
 	Name string
 	Text string
 	// Tree is the script if it has been parsed already, nil if not. Name is not
@@ -32,15 +32,15 @@ type Script struct {
 	Import Importer
 }
 
-// CheckOptions say what a script is checked for. The zero CheckOptions are a run
-// without limits.
+// CheckOptions say what a script is checked for. The zero CheckOptions are a
+// run without limits.
 type CheckOptions struct {
 	// PID and Comm limit the run to a process and to threads of a name; 0 and
 	// "" do not.
 	PID  int
 	Comm string
-	// Child is a command that runs along with the script, which is limited to it;
-	// nil for none.
+	// Child is a command that runs along with the script, which is limited to
+	// it; nil for none.
 	Child *Child
 	// Unsafe allows functions that change the system.
 	Unsafe bool
@@ -53,7 +53,7 @@ type CheckOptions struct {
 	Empty bool
 }
 
-// pid is the process that the run is limited to.
+// pid returns the process that the run is limited to.
 func (o *CheckOptions) pid() int {
 	if o.Child != nil {
 		return o.Child.PID()
@@ -70,6 +70,7 @@ type Checked struct {
 	machine machine.Machine
 	view    machine.View
 	opts    CheckOptions
+	said    []*diag.Diagnostic // messages about it
 }
 
 // Parse parses a script. The tree is nil when there are errors.
@@ -143,11 +144,11 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	if prog == nil || list.HasErrors() {
 		return nil, info, list
 	}
-	c.Program = prog
+	c.Program, c.said = prog, slices.Clone(list.All)
 	return c, info, list
 }
 
-// with is a copy of a configuration with one more variable.
+// with returns a copy of a configuration with one more variable.
 func with(config map[string]string, name, value string) map[string]string {
 	out := map[string]string{name: value}
 	for k, v := range config {
@@ -191,7 +192,7 @@ func checkNamed(given map[string]string, asked []hir.Option, out *diag.List) {
 	d.WithHelp("%s", lines)
 }
 
-// Signatures are the functions, values and aggregations of the language, by
+// Signatures returns the functions, values and aggregations of the language, by
 // name.
 func Signatures() map[string]*types.Signature { return stdlib.Signatures() }
 

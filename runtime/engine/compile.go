@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
 
 	"probe/compiler"
@@ -16,8 +17,8 @@ type CompileOptions struct {
 	// Lookups also counts reads of keys that are not in their map, for
 	// RunOptions.AllErrors. That costs where it happens.
 	Lookups bool
-	// Dump, if set, gets the text of each program at each stage of the compiler:
-	// "ir-lowered", "ir" and "bpf".
+	// Dump, if set, gets the text of each program at each stage of the
+	// compiler: "ir-lowered", "ir" and "bpf".
 	Dump func(stage, program, text string)
 	// Plain leaves out the optimising passes.
 	Plain bool
@@ -31,8 +32,8 @@ type CompileOptions struct {
 type Live struct {
 	// Maps are the maps that live, by their names in scripts.
 	Maps map[string]*object.Map
-	// Strings are the interned strings so far: Object.Strings of the script that
-	// was compiled last.
+	// Strings are the interned strings so far: Object.Strings of the script
+	// that was compiled last.
 	Strings []string
 }
 
@@ -51,8 +52,9 @@ func Compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
 	}
 	if o.Live == nil {
 		var more diag.List
+		said := append(slices.Clone(c.said), list.All...)
 		out, more = shorten(out, o)
-		list.All = append(list.All, more.All...)
+		list.All = append(list.All, unsaid(more.All, said)...)
 		if out == nil {
 			return nil, list
 		}
@@ -97,6 +99,16 @@ func compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
 	return &Compiled{c, obj}, out
 }
 
+// unsaid returns the messages of a list that are not among others: a script
+// that is checked and compiled again says most things again.
+func unsaid(list, said []*diag.Diagnostic) []*diag.Diagnostic {
+	return slices.DeleteFunc(list, func(d *diag.Diagnostic) bool {
+		return slices.ContainsFunc(said, func(s *diag.Diagnostic) bool {
+			return s.Code == d.Code && s.Span == d.Span && s.Message == d.Message
+		})
+	})
+}
+
 // shorten compiles again with shorter strings and stacks for kernels that limit
 // the keys of maps, as far as the script does not ask for its own sizes.
 func shorten(c *Compiled, o CompileOptions) (*Compiled, diag.List) {
@@ -122,12 +134,13 @@ func shorten(c *Compiled, o CompileOptions) (*Compiled, diag.List) {
 		opts := small.opts
 		opts.Config = config
 		again, _, more := check1(small.script, small.machine, opts)
+		list = more
 		if again == nil {
-			return nil, more
+			return nil, list
 		}
 		again.opts = small.opts
 		shorter, complaints := compile(again, o)
-		list.All = append(more.All, complaints.All...)
+		list.All = append(list.All, complaints.All...)
 		if shorter == nil {
 			return nil, list
 		}

@@ -11,6 +11,7 @@ import (
 
 	"probe/lang/diag"
 	"probe/lang/source"
+	"probe/runtime/trust"
 	"probe/stdlib"
 )
 
@@ -19,7 +20,9 @@ import (
 type Importer func(from *source.File, path string) (*source.File, error)
 
 // Import finds a file beside the script that imports it, then in the library. A
-// path without an ending may have .pr or .bt.
+// path without an ending may have .pr or .bt. A file that others than the user
+// and root can write or replace is refused (L-IMP-06): what is in it would run
+// with the user's rights.
 func Import(from *source.File, path string) (*source.File, error) {
 	candidates := []string{path}
 	if filepath.Ext(path) == "" {
@@ -34,13 +37,21 @@ func Import(from *source.File, path string) (*source.File, error) {
 		if !filepath.IsAbs(c) {
 			full = filepath.Join(dir, c)
 		}
-		text, err := ReadFile(full)
-		if err == nil {
-			return source.New(full, text), nil
+		st, err := os.Stat(full)
+		if err == nil && st.IsDir() || errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDirectory) {
+		if err := trust.File(full, trust.Process()); err != nil {
+			if trust.IsError(err) {
+				return nil, fmt.Errorf("%s is not imported, since others may change it: %w", full, err)
+			}
 			return nil, reason(err)
 		}
+		text, err := ReadFile(full)
+		if err != nil {
+			return nil, reason(err)
+		}
+		return source.New(full, text), nil
 	}
 	return Library(from, path)
 }
@@ -61,20 +72,20 @@ const maxScript = 32 << 20
 
 var errDirectory = errors.New("it is a directory")
 
-// ReadFile reads the text of a script from a file.
+// ReadFile reads the text of a script from a file, with the rights of the user.
 func ReadFile(name string) (string, error) {
-	st, err := os.Stat(name)
+	f, err := trust.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	st, err := f.Stat()
 	if err != nil {
 		return "", err
 	}
 	if st.IsDir() {
 		return "", errDirectory
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
 	text, err := Read(f)
 	if errors.Is(err, errLarge) {
 		err = fmt.Errorf("it is larger than %d bytes", maxScript)
@@ -93,7 +104,7 @@ func Read(r io.Reader) (string, error) {
 	return string(b), err
 }
 
-// reason is an error without the path that it repeats.
+// reason returns an error without the path that it repeats.
 func reason(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

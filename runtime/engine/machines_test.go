@@ -19,8 +19,8 @@ import (
 	"probe/runtime/machine/recording"
 )
 
-// kernelFiles are the files of a kernel with a function open_door(NAME), which
-// takes a number of size bytes.
+// kernelFiles returns the files of a kernel with a function open_door(NAME),
+// which takes a number of size bytes.
 func kernelFiles(t *testing.T, param string, size uint32) *files.Machine {
 	t.Helper()
 	var b btftest.Builder
@@ -38,9 +38,9 @@ func kernelFiles(t *testing.T, param string, size uint32) *files.Machine {
 	return files.New(files.Options{BTF: types, Traceable: functions})
 }
 
-// Machines in one process do not know of each other: types, functions and values
-// are those of the machine that is asked, also when they are asked at the same
-// time.
+// Machines in one process do not know of each other: types, functions and
+// values are those of the machine that is asked, also when they are asked at
+// the same time.
 func TestMachines(t *testing.T) {
 	small, large := kernelFiles(t, "key", 2), kernelFiles(t, "handle", 8)
 	recorded := recording.New("file", lookups(3))
@@ -207,4 +207,71 @@ type renamed struct{ *recording.Machine }
 
 func (renamed) Refuses() *diag.Diagnostic {
 	return &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "not today"}
+}
+
+// The functions of a kernel of which only the types are known are those that
+// the types name, whatever this kernel has.
+func TestFilesWithTypesOnly(t *testing.T) {
+	var b btftest.Builder
+	n := b.Int("n", 4, 0)
+	b.Func("open_door", n, btftest.Param{Name: "key", Type: n})
+	b.Func("open_window", n)
+	types := filepath.Join(t.TempDir(), "btf")
+	if err := os.WriteFile(types, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := files.New(files.Options{BTF: types})
+	for text, want := range map[string]string{
+		`kprobe:open_* { @[func] = count(); }`: "", `ret:open_door { print(args.key); }`: "",
+		`kprobe:vfs_read { }`: "no function named vfs_read", `kprobe:ext4:open_door { }`: "module ext4 is not loaded",
+	} {
+		c, list := engine.Check(engine.Script{Name: "test", Text: text}, m, engine.CheckOptions{})
+		if (c != nil) != (want == "") || c == nil && !strings.Contains(list.Err().Error(), want) {
+			t.Errorf("%s: %v, want %q", text, list.All, want)
+		}
+	}
+	var got []string
+	if err := m.List("kprobe:*", func(l machine.Listed) bool { got = append(got, l.Name); return true }); err != nil || strings.Join(got, " ") != "kprobe:open_door kprobe:open_window" {
+		t.Errorf("listed are %q, %v", got, err)
+	}
+}
+
+// smallKeys is a kernel that limits the keys of maps, as those before 5.11.
+type smallKeys struct{ machine.Machine }
+
+func (s smallKeys) View(q machine.Query) machine.View { return smallView{s.Machine.View(q)} }
+
+type smallView struct{ machine.View }
+
+func (smallView) KeyLimit() int { return machine.SmallKey }
+
+// Strings and stacks are made shorter where keys are limited, as far as the
+// script has no sizes of its own; its messages come once.
+func TestSmallKeys(t *testing.T) {
+	m := kernelFiles(t, "key", 4)
+	largest := func(m machine.Machine, config string) (key uint32, c *engine.Compiled, list diag.List) {
+		text := config + `fexit:open_door { args.key + 1; @[str(args.key), kstack] = count(); }`
+		c, list = engine.Build(engine.Script{Name: "test", Text: text}, m, engine.CheckOptions{}, engine.CompileOptions{})
+		if c == nil {
+			t.Fatal(list.Err())
+		}
+		for _, spec := range c.Object.Spec.Maps {
+			key = max(key, spec.KeySize)
+		}
+		return key, c, list
+	}
+	wide, _, first := largest(m, "")
+	small, c, second := largest(smallKeys{m}, "")
+	if wide <= machine.SmallKey || small > machine.SmallKey {
+		t.Errorf("the keys have %d bytes, and %d where %d are allowed", wide, small, machine.SmallKey)
+	}
+	if c.Program.Config["max_strlen"] == "" {
+		t.Error("the shorter strings are not in the configuration")
+	}
+	if len(first.All) == 0 || len(second.All) != len(first.All) {
+		t.Errorf("messages %v, and %v when it was compiled again", first.All, second.All)
+	}
+	if own, _, _ := largest(smallKeys{m}, "config = { max_strlen = 600; } "); own <= 600 {
+		t.Errorf("the script's own size is not kept: keys of %d bytes", own)
+	}
 }

@@ -14,8 +14,8 @@ import (
 	"probe/runtime/sink"
 )
 
-// lookups is a recording of n route lookups: outer calls inner and leaf, and
-// every third one fails. Lookup i returns i ms after the start.
+// lookups returns a recording of n route lookups: outer calls inner and leaf,
+// and every third one fails. Lookup i returns i ms after the start.
 func lookups(n int) *record.Recording {
 	rec := &record.Recording{Header: record.Header{Started: time.Unix(1000, 0), WallOffset: 1000e9 - 1e6, BootOffset: 5e9}}
 	scope := &graph.Notation{Enum: []graph.Enumerator{{Name: "UNIVERSE"}, {Name: "HOST", Value: 254}}}

@@ -27,8 +27,8 @@ type (
 )
 
 // NewChild starts a command held: it has its process id, and runs once
-// everything is attached. The program has to call MaybeChild at its start, since
-// it is run again to hold the command.
+// everything is attached. The program has to call MaybeChild at its start,
+// since it is run again to hold the command.
 func NewChild(argv []string) (*Child, error) { return session.NewChild(argv) }
 
 // MaybeChild becomes the command of a Child where this process was started to
@@ -54,14 +54,15 @@ type RunOptions struct {
 	// Resolver answers what values are shown with; nil makes one.
 	Resolver *Resolver
 
-	// For ends the run after a time; 0 is no limit. Of a recording it is the time
-	// that was recorded.
+	// For ends the run after a time; 0 is no limit. Of a recording it is the
+	// time that was recorded.
 	For time.Duration
 	// MaxEvents ends the run after so many events; 0 is no limit.
 	MaxEvents uint64
 	// Outlive keeps the run going when the process that it is limited to ends.
 	Outlive bool
-	// AllErrors also shows failing reads and lookups (see CompileOptions.Lookups).
+	// AllErrors also shows failing reads and lookups (see
+	// CompileOptions.Lookups).
 	AllErrors bool
 	// NoReceipt leaves out what makes the results incomplete, and says how many
 	// events were lost in one line.
@@ -71,8 +72,8 @@ type RunOptions struct {
 	// Force, when closed, cuts the end of the run short.
 	Force <-chan struct{}
 
-	// Slow, if set, is told what takes longer than a second before the run starts.
-	// It may be called from several goroutines at the same time.
+	// Slow, if set, is told what takes longer than a second before the run
+	// starts. It may be called from several goroutines at the same time.
 	Slow func(what string)
 	// Verbose, if set, is given a line about each thing that is done. It may be
 	// called from several goroutines at the same time.
@@ -87,8 +88,9 @@ type RunOptions struct {
 
 // Run runs a script to its end: that of ctx, of the time or the events that it
 // is given, of the process that it is limited to, or its own. What is in the
-// buffers when ctx ends is still shown.
-func Run(ctx context.Context, c *Compiled, o RunOptions) (Result, error) {
+// buffers when ctx ends is still shown. Without a Sink, output that could not
+// be written is an error.
+func Run(ctx context.Context, c *Compiled, o RunOptions) (res Result, err error) {
 	if d := c.machine.Refuses(); d != nil {
 		return Result{}, &LoadError{Diag: d, Early: true}
 	}
@@ -96,7 +98,11 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer done()
+	defer func() {
+		if closeErr := done(); err == nil {
+			err = closeErr
+		}
+	}()
 	switch v := c.view.(type) {
 	case *recording.View:
 		player, err := v.Play(c.Object, o.For)
@@ -117,7 +123,7 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (Result, error) {
 	}
 }
 
-// noKernel is the error for a machine that nothing can be loaded into.
+// noKernel returns the error for a machine that nothing can be loaded into.
 func noKernel() error {
 	return &LoadError{Early: true, Diag: &diag.Diagnostic{Severity: diag.Error, Code: "machine",
 		Message: "this machine has no kernel that programs can be loaded into"}}
@@ -125,7 +131,7 @@ func noKernel() error {
 
 // session are the options of a session on a machine. done ends the sink that
 // was made here.
-func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func(), err error) {
+func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
 		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
 		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
@@ -136,13 +142,13 @@ func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func
 	if opts.Resolver == nil {
 		opts.Resolver = NewResolver(m)
 	}
-	done = func() {}
+	done = func() error { return nil }
 	if opts.Sink == nil {
 		p, err := sink.New("text", sink.Config{})
 		if err != nil {
 			return opts, nil, err
 		}
-		opts.Sink, done = p, func() { _ = p.Close() }
+		opts.Sink, done = p, p.Close
 	}
 	return opts, done, nil
 }

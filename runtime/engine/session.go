@@ -21,7 +21,7 @@ type Clause = session.Clause
 // they share their maps by name. It needs a kernel.
 type Session struct {
 	s      *session.Session
-	done   func()
+	done   func() error
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
@@ -52,7 +52,7 @@ func Open(m machine.Machine, o SessionOptions) (*Session, error) {
 		return nil, err
 	}
 	if opts.Machine == nil {
-		done()
+		_ = done()
 		return nil, noKernel()
 	}
 	ready := make(chan struct{})
@@ -110,5 +110,5 @@ func (s *Session) End() {
 func (s *Session) Close() {
 	s.End()
 	s.s.Close()
-	s.done()
+	_ = s.done() // a session shows things by its own sink
 }

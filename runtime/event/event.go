@@ -9,7 +9,8 @@ import (
 )
 
 // Event is one of the types of this package, as a pointer. An event, and all
-// that it points to, belongs to the sender: it is valid until Sink.Take returns.
+// that it points to, belongs to the sender: it is valid until Sink.Take
+// returns.
 type Event interface {
 	// Kind is the name of the event: the "type" of its JSON object where it has
 	// one.
@@ -126,7 +127,7 @@ func (*Attached) Kind() string { return "attached_probes" }
 // Kind is "printf".
 func (*Printf) Kind() string { return "printf" }
 
-// Kind is the source.
+// Kind returns the source.
 func (e *Text) Kind() string { return string(e.From) }
 
 // Kind is "value".
@@ -199,9 +200,9 @@ func FinalMap(m *value.MapData, r value.Resolver) *Map {
 // Scalar reports whether the map has no keys.
 func (m *Map) Scalar() bool { return m.Key == nil }
 
-// KeyOf is the key of an entry.
+// KeyOf returns the key of an entry.
 func (m *Map) KeyOf(e *value.Entry) value.Value { return value.Value{T: m.Key, B: e.Key} }
 
-// ValueOf is the value of an entry, undivided, where the map has one value for
-// each key: not in histograms and time series.
+// ValueOf returns the value of an entry, undivided, where the map has one value
+// for each key: not in histograms and time series.
 func (m *Map) ValueOf(e *value.Entry) value.Value { return value.Value{T: m.Val, B: e.Val} }

@@ -9,8 +9,8 @@ import (
 )
 
 // Table is an event as rows of typed columns. All rows have as many values as
-// there are columns. A value without type (T is nil) is absent: an open end of a
-// histogram's bucket.
+// there are columns. A value without type (T is nil) is absent: an open end of
+// a histogram's bucket.
 type Table struct {
 	// Name is the name of the map with '@', or "" for a value.
 	Name    string
@@ -21,23 +21,23 @@ type Table struct {
 // Column is a column of a Table.
 type Column struct {
 	// Name is the field's name in records; "key", or "key1", "key2", … in the
-	// keys of maps; "value", or "value1", "value2", … elsewhere; and the part of
-	// an aggregation: "count", "average", "total", "min", "max", "time".
+	// keys of maps; "value", or "value1", "value2", … elsewhere; and the part
+	// of an aggregation: "count", "average", "total", "min", "max", "time".
 	Name string
 	Type *types.Type
 	// Key marks the columns that together identify a row.
 	Key bool
 }
 
-// Table is the value as one row: a column for each part of a tuple or record,
-// one column for anything else.
+// Table returns the value as one row: a column for each part of a tuple or
+// record, one column for anything else.
 func (v *Value) Table() *Table {
 	t := &Table{Columns: columns(nil, "value", v.Value.T, false)}
 	t.Rows = func(yield func([]value.Value) bool) { yield(parts(nil, v.Value)) }
 	return t
 }
 
-// Table is the snapshot as rows: the columns of the key, and behind them
+// Table returns the snapshot as rows: the columns of the key, and behind them
 //
 //	count, average, total   for stats,
 //	min, max, count         for histograms, a row for each bucket that is shown,

@@ -33,7 +33,7 @@ func (n *names) resolve(addr uint64) Func {
 	return f
 }
 
-// feed gives a builder events in words, one a line, each a microsecond later:
+// feed passes a builder events in words, one a line, each a microsecond later:
 //
 //	> NAME [DEPTH] [irq]    enter        < NAME [DEPTH] [DURATION]   exit
 //	= NAME VALUE            return       ! N                         lost

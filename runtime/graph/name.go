@@ -2,10 +2,10 @@ package graph
 
 import "strings"
 
-// BaseName is a function's name without what compilers and kernel builds add
-// to it: the numbered copies .isra.N, .constprop.N, .part.N and .cold, and the
-// suffix _noprof of the allocators since 6.10. Two kernels' recordings are
-// compared by it.
+// BaseName returns a function's name without what compilers and kernel builds
+// add to it: the numbered copies .isra.N, .constprop.N, .part.N and .cold, and
+// the suffix _noprof of the allocators since 6.10. Recordings of different
+// kernels are compared by base names.
 func BaseName(name string) string {
 	for {
 		dot := strings.LastIndexByte(name, '.')
@@ -34,7 +34,9 @@ func isDigits(s string) bool {
 // MatchName matches a name against a pattern in which * stands for any
 // characters and ? for one.
 func MatchName(pattern, name string) bool {
-	// The usual greedy match: on a mismatch, the last star takes one more.
+	// Greedy matching with one point to return to: on a mismatch the last star
+	// matches one more character. That is linear in practice and never
+	// exponential.
 	p, n, star, mark := 0, 0, -1, 0
 	for n < len(name) {
 		switch {
@@ -54,5 +56,5 @@ func MatchName(pattern, name string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// IsPattern tells whether a name has wildcards.
+// IsPattern reports whether a name has wildcards.
 func IsPattern(name string) bool { return strings.ContainsAny(name, "*?") }

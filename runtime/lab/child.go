@@ -31,7 +31,7 @@ func MaybeChild() {
 	os.Exit(runChild(config, os.Stdin, os.Stdout))
 }
 
-// A child is the state of a client or server process.
+// A child holds the state of a client or server process.
 type child struct {
 	config childConfig
 	fd     int // the connection, or -1
@@ -45,12 +45,12 @@ type child struct {
 	ended     bool // the last message was written
 }
 
-// runChild works until in ends, and returns the exit code. The last line it
-// writes says how things stood then.
+// runChild works until in ends, and returns the exit code. Its last line is a
+// final report.
 func runChild(config childConfig, in io.Reader, out io.Writer) int {
 	c := &child{config: config, fd: -1, out: json.NewEncoder(out)}
-	// The work is done on one thread, the one whose name is set, and blocks in
-	// system calls there.
+	// All work is done on one locked thread, the one whose name is set, and
+	// blocks in system calls there: a tracer sees a plain process.
 	go func() {
 		runtime.LockOSThread()
 		if err := setComm(config.Role); err != nil {
@@ -72,8 +72,8 @@ func runChild(config childConfig, in io.Reader, out io.Writer) int {
 	}()
 	io.Copy(io.Discard, in)
 	c.report(eventFinal)
-	// What follows the last report is in nobody's books, so the connection ends
-	// now and not when the process is gone.
+	// No report counts bytes sent after the last one, so close the connection
+	// now and not when the process exits.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fd >= 0 {
@@ -84,8 +84,8 @@ func runChild(config childConfig, in io.Reader, out io.Writer) int {
 
 // setComm names the process and all its threads; later ones inherit the name
 // from the thread that makes them. prctl(PR_SET_NAME) would name the calling
-// thread only. A thread may be made by one that has no name yet while the list
-// is read, hence the repetition.
+// thread only. It repeats, since a thread that has no name yet can create
+// another one while the list is read.
 func setComm(name string) error {
 	for unnamed := true; unnamed; {
 		tasks, err := filepath.Glob("/proc/self/task/*/comm")
@@ -110,8 +110,8 @@ func setComm(name string) error {
 	return nil
 }
 
-// send is the client: it connects, then sends a few bytes again and again until
-// the connection is beyond hope.
+// send runs the client: it connects, then sends a few bytes at each interval
+// until an error ends the connection for good.
 func (c *child) send() error {
 	fd, err := newSocket(c.config.Local)
 	if err != nil {
@@ -128,7 +128,8 @@ func (c *child) send() error {
 		var sent int
 		err := ignoreEINTR(func() (err error) { sent, err = unix.Write(fd, text); return err })
 		c.record(sent, err)
-		// After these there is no connection any more, only EPIPE for ever.
+		// After one of these the connection is gone, and each further send
+		// returns EPIPE.
 		if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.ETIMEDOUT) {
 			return nil
 		}
@@ -137,7 +138,7 @@ func (c *child) send() error {
 	}
 }
 
-// serve is the server: it accepts one connection and reads until its end.
+// serve runs the server: it accepts one connection and reads until its end.
 func (c *child) serve() error {
 	fd, err := newSocket(c.config.Local)
 	if err != nil {
@@ -167,7 +168,7 @@ func (c *child) serve() error {
 	}
 }
 
-// newSocket makes a TCP socket bound to an address.
+// newSocket returns a TCP socket bound to an address.
 func newSocket(local netip.AddrPort) (int, error) {
 	family := unix.AF_INET
 	if local.Addr().Is6() {
@@ -180,9 +181,9 @@ func newSocket(local netip.AddrPort) (int, error) {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return -1, fmt.Errorf("set TCP_NODELAY: %w", err)
 	}
-	// Close at once, with a reset: a socket that still tried to deliver its last
-	// bytes would keep the namespace alive for minutes. An accepted connection
-	// inherits the option.
+	// Close at once, with a reset: a socket that still tried to deliver its
+	// last bytes would keep the namespace alive for minutes. An accepted
+	// connection inherits the option.
 	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
 		return -1, fmt.Errorf("set SO_LINGER: %w", err)
 	}
@@ -192,7 +193,7 @@ func newSocket(local netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
-// connected notes and reports the connection.
+// connected stores the connection's descriptor and reports it.
 func (c *child) connected(fd int, why event) {
 	c.mu.Lock()
 	c.fd = fd
@@ -206,8 +207,8 @@ func (c *child) connected(fd int, why event) {
 	c.report(why)
 }
 
-// record notes one send or read, and reports at once if it is the first: the
-// parent waits for it.
+// record stores the result of one send or read. It reports the first one at
+// once, since the parent waits for it.
 func (c *child) record(n int, err error) {
 	t := transfer{At: monotonic(), Bytes: n}
 	if err != nil {
@@ -237,7 +238,7 @@ func (c *child) report(why event) {
 	c.encode(m)
 }
 
-// fail writes why the child cannot do its work.
+// fail reports to the parent why the child cannot do its work.
 func (c *child) fail(err error) {
 	c.write(message{Event: eventFailed, Error: err.Error()})
 }
@@ -248,8 +249,8 @@ func (c *child) write(m message) {
 	c.encode(m)
 }
 
-// encode writes a line; mu is held. A parent that does not listen any more is
-// gone, and then so is the child soon: the error has nobody to go to.
+// encode writes a line; mu is held. A write error is ignored: it means that the
+// parent has ended, and the child ends with it.
 func (c *child) encode(m message) {
 	if c.ended {
 		return
@@ -268,7 +269,7 @@ func ignoreEINTR(call func() error) error {
 	}
 }
 
-// sockaddr turns an address into what the system calls take.
+// sockaddr converts an address to the form that package unix takes.
 func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	if a.Addr().Is6() {
 		return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
@@ -276,7 +277,8 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
 }
 
-// addrPort is the inverse of sockaddr; for another family it is the zero value.
+// addrPort is the inverse of sockaddr; it returns the zero value for a family
+// other than IPv4 and IPv6.
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:

@@ -1,11 +1,11 @@
 // Package lab builds a small network on one machine, lets a client talk to a
 // server over it, provokes a named fault, and reports what the two sides saw.
 //
-// In goes the name of a scenario and of one of its cases ([Scenarios] lists
-// them); out comes a [Report]. A tracer joins through the Watch callback of
+// [Run] takes the name of a scenario and of one of its cases ([Scenarios] lists
+// them) and returns a [Report]. A tracer joins through the Watch callback of
 // [Options]: it is started while traffic flows (or, on request, before there
 // are any sockets) and is stopped before client and server end. The package
-// must not know what that callback does: it imports neither the compiler nor
+// does not know what that callback does: it imports neither the compiler nor
 // the session that runs a script.
 //
 // # The network
@@ -14,9 +14,8 @@
 // bridge in a third one. The namespaces have names (probe-lab-PID-cli, -srv and
 // -sw under /var/run/netns), so "ip netns exec" works on them while a lab runs.
 // Nothing outside of these namespaces is touched, and everything is taken down
-// when [Run] returns, for whatever reason it returns. What a killed run leaves
-// behind is removed by the next one: the name says which process it belonged
-// to.
+// when [Run] returns, for whatever reason it returns. The next run removes what
+// a killed one has left: the name says which process it belonged to.
 //
 // A new namespace inherits the IPv4 settings of the host (see
 // net.core.devconf_inherit_init_net). The lab writes the kernel's own defaults

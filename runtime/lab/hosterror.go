@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A HostError says that this machine refuses something a lab needs.
+// A HostError reports that this machine refuses something a lab needs.
 type HostError struct {
 	Op   string // what was tried: "create the network namespace probe-lab-7-cli"
 	Err  error  // what the kernel said
 	Help string // what to do about it, a sentence without a full stop
 }
 
-// Error gives the problem and the advice in one line.
+// Error returns the problem and the advice in one line.
 func (e *HostError) Error() string {
 	text := e.Op + ": " + e.Err.Error()
 	if e.Help != "" {
@@ -34,8 +34,7 @@ func (e *HostError) Unwrap() error { return e.Err }
 // errNotRoot is what checkHost reports for an unprivileged user.
 var errNotRoot = errors.New("permission denied: the user is not root")
 
-// checkHost refuses early, and in words, what would fail later with a bare
-// errno.
+// checkHost returns a HostError for what would fail later with a bare errno.
 func checkHost(ipv6 bool) error {
 	if os.Geteuid() != 0 {
 		return &HostError{
@@ -93,9 +92,10 @@ func linkError(kind, name string, err error) error {
 	return e
 }
 
-// loadModule asks modprobe for a kernel module. The kernel does so by itself
-// when a link of an unknown kind is asked for, but only when its helper path is
-// right and the caller sits in the first user namespace.
+// loadModule asks modprobe for a kernel module. The kernel does that itself
+// when a link of an unknown kind is requested (rtnl_newlink in
+// net/core/rtnetlink.c), but only when /proc/sys/kernel/modprobe is right and
+// the caller is in the initial user namespace.
 func loadModule(name string) error {
 	path := "/sbin/modprobe"
 	if set, err := os.ReadFile("/proc/sys/kernel/modprobe"); err == nil {

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// adminPath is where administration tools are. The PATH of a plain user who
-// became root often lacks the sbin folders.
+// adminPath is the PATH in which administration tools are looked up. The PATH
+// of a plain user who became root often lacks the sbin folders.
 const adminPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // ifdownLimit ends an ifdown that hangs.
 const ifdownLimit = 30 * time.Second
 
-// errNoIfdown is why the lab does ifdown's work itself.
+// errNoIfdown is the reason for which the lab does ifdown's work itself.
 var errNoIfdown = errors.New("the ifdown command of Debian is not installed")
 
 // findIfdown looks for the ifdown of Debian's ifupdown and returns its path and
@@ -34,7 +34,7 @@ func findIfdown(ctx context.Context) (path, version string, err error) {
 		if _, lookErr := exec.LookPath(candidate); lookErr != nil {
 			continue
 		}
-		// The others do not know this option, or print another text.
+		// The other implementations reject this option or print another text.
 		out, runErr := exec.CommandContext(ctx, candidate, "--version").CombinedOutput()
 		if version, ok := ifupdownVersion(string(out)); ok && runErr == nil {
 			return candidate, version, nil
@@ -44,7 +44,7 @@ func findIfdown(ctx context.Context) (path, version string, err error) {
 	return "", "", err
 }
 
-// ifupdownVersion gets the version from what "ifdown --version" prints.
+// ifupdownVersion parses the output of "ifdown --version".
 func ifupdownVersion(out string) (string, bool) {
 	line, _, _ := strings.Cut(out, "\n")
 	version, ok := strings.CutPrefix(line, "ifdown version ")
@@ -52,7 +52,7 @@ func ifupdownVersion(out string) (string, bool) {
 	return version, ok && version != ""
 }
 
-// interfacesFile is the /etc/network/interfaces for one link with a static
+// interfacesFile returns the /etc/network/interfaces for one link with a static
 // address.
 func interfacesFile(p place) string {
 	family := "inet"
@@ -76,10 +76,10 @@ func runIfdown(ctx context.Context, s *site) (method string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ifdownLimit)
 	defer cancel()
-	// By force, since no ifup has left a note that the link is up. And without
-	// the hook scripts of /etc/network: those know nothing of namespaces, and
-	// would work on the host's name servers and firewall as if its own eth0 had
-	// gone.
+	// --force, since no ifup has recorded that the link is up. --no-scripts,
+	// since the hook scripts of /etc/network know nothing of namespaces and
+	// would change the host's name servers and firewall as if the host's own
+	// eth0 had gone.
 	cmd := exec.CommandContext(ctx, path, "--force", "--no-scripts", "--interfaces", config, "--state-dir", s.net.dir, link)
 	cmd.Env = append(os.Environ(), "PATH="+adminPath)
 	cmd.WaitDelay = time.Second

@@ -14,42 +14,45 @@ import (
 const (
 	DefaultBefore = time.Second
 	DefaultAfter  = 6 * time.Second
-	// MinAfter is the shortest After that tells traffic that stopped from
-	// traffic that is late.
+	// MinAfter is the minimum of Options.After: a shorter time cannot
+	// distinguish traffic that stopped from traffic that is late.
 	MinAfter = 2 * time.Second
 )
 
 // sendEvery is the client's pause between two sends.
 const sendEvery = 200 * time.Millisecond
 
-// minAge is how old the connection is at the least when the fault comes. For a
-// second after it learned a link address the kernel does not take another one
-// for the same IP address (LOCKTIME of the ARP table, net/ipv4/arp.c): a client
-// that changed to its other NIC so soon would be silent for several seconds.
+// minAge is the minimum age of the connection when the fault is provoked. For a
+// second after it learned a link-layer address the kernel does not accept
+// another one for the same IP address (LOCKTIME of the ARP table,
+// net/ipv4/arp.c): a client that changed to its other NIC so soon would be
+// silent for several seconds.
 const minAge = 1200 * time.Millisecond
 
-// Options say which lab to run and how. The zero value runs no case: Case must
-// be set.
+// Options selects a lab and a case, and how to run them. The zero value runs no
+// case: Case must be set.
 type Options struct {
 	Scenario string        // a name of Scenarios; empty for the first one
 	Case     string        // a name or title of the scenario's cases
 	IPv6     bool          // over IPv6 addresses instead of IPv4 ones
 	Before   time.Duration // healthy traffic before the fault, once Watch has returned; 0 for DefaultBefore
 	After    time.Duration // time after the fault; 0 for DefaultAfter
-	Stdout   io.Writer     // gets a line for each stage; nil for none
-	Verbose  bool          // gets also each step of building the network, as a command to do the same
+	Stdout   io.Writer     // receives a line for each stage; nil for none
+	Verbose  bool          // Stdout also receives each step of building the network, as a command that does the same
 
-	// Watch, if not nil, starts the tracing. It is called once traffic flows,
-	// and must return when the tracing has begun. stop ends it and prints what
-	// it found; it is called exactly once if Watch returned no error, also when
-	// the lab failed or ctx ended, while client and server still run.
+	// Watch, if not nil, starts the tracing. It is called when traffic flows,
+	// and must return when the tracing has started. stop ends it and prints
+	// what it found; it is called exactly once if Watch returned no error, even
+	// when the lab failed or ctx ended, and before client and server are
+	// stopped.
 	Watch func(ctx context.Context, l *Lab) (stop func() error, err error)
-	// BeforeClient calls Watch before there are a client and a server: what it
-	// traces sees their sockets being made. Their PIDs are 0 then.
+	// BeforeClient calls Watch before the client and the server start, so that
+	// the tracing sees the creation of their sockets. The PIDs of the endpoints
+	// are 0 then.
 	BeforeClient bool
 }
 
-// A Lab is a running lab, as the tracing side needs to know it.
+// A Lab describes a running lab to Watch.
 type Lab struct {
 	Scenario       string
 	Case           Case
@@ -61,7 +64,7 @@ type Lab struct {
 type Endpoint struct {
 	PID        int            // 0 while the process does not run
 	Comm       string         // the name of the process and its threads
-	Netns      string         // as "ip netns exec" takes it
+	Netns      string         // the name for "ip netns exec"
 	NetnsInode uint64         // ns.inum of the kernel's struct net, and the number in /proc/PID/ns/net
 	Addr       netip.AddrPort // of the connection; the client's port is 0 while there is none
 }
@@ -78,11 +81,11 @@ type run struct {
 	stopWatch      func() error
 }
 
-// Run builds the lab, provokes the fault, and takes all down again. It needs
-// root. When ctx ends after the fault, the tracing is stopped and the report is
-// returned together with the error of ctx; it is also there when only the
-// taking down failed, and nil with any other error. A machine that cannot run
-// labs gives a [*HostError].
+// Run builds the lab, provokes the fault, and removes everything again. It
+// needs root. When ctx ends after the fault, the tracing is stopped and the
+// report is returned together with the error of ctx; it is also returned when
+// only the removal failed, and nil with any other error. The error is a
+// [*HostError] on a machine that cannot run labs.
 //
 // Several labs may run at a time in one process.
 func Run(ctx context.Context, o Options) (*Report, error) {
@@ -130,27 +133,27 @@ func newRun(o Options) (*run, error) {
 	}, nil
 }
 
-// say prints a line about a stage of the lab.
+// say prints a line about a stage of the lab to Stdout.
 func (r *run) say(format string, args ...any) {
 	fmt.Fprintf(r.Stdout, "lab %s %s: "+format+"\n", append([]any{r.scenario.Name, r.kase.Name}, args...)...)
 }
 
-// trace prints a step of building the network, if that is wanted.
+// trace prints a step of building the network if Verbose is set.
 func (r *run) trace(format string, args ...any) {
 	if r.Verbose {
 		fmt.Fprintf(r.Stdout, "  + "+format+"\n", args...)
 	}
 }
 
-// do runs the stages; whatever happens in them, what was made is taken down in
-// the opposite order: the tracing, the processes, the network.
+// do runs the stages. Whatever fails in them, it ends what was started in the
+// opposite order: the tracing, the processes, the network.
 func (r *run) do(ctx context.Context) (report *Report, err error) {
 	removed, leftErr := removeLeftovers()
 	for _, name := range removed {
 		r.trace("removed %s, which an earlier lab left behind", name)
 	}
 	if leftErr != nil {
-		r.say("%v", leftErr) // in nobody's way: the names are another process's
+		r.say("%v", leftErr) // not fatal: the leftovers have other names
 	}
 
 	network, err := newNetwork(r.trace, r.scenario.ends...)
@@ -205,7 +208,7 @@ func (r *run) do(ctx context.Context) (report *Report, err error) {
 	return r.faultAndAfter(ctx)
 }
 
-// endpoint describes a place before its process runs.
+// endpoint returns the description of a place before its process runs.
 func (p place) endpoint(comm string) Endpoint {
 	return Endpoint{
 		Comm: comm, Netns: p.ns.name, NetnsInode: p.ns.inode,
@@ -213,7 +216,7 @@ func (p place) endpoint(comm string) Endpoint {
 	}
 }
 
-// watch starts the tracing and arranges that it is stopped once.
+// watch starts the tracing and makes sure that it is stopped exactly once.
 func (r *run) watch(ctx context.Context) error {
 	if r.Watch == nil {
 		return nil
@@ -228,8 +231,8 @@ func (r *run) watch(ctx context.Context) error {
 	return nil
 }
 
-// onlyOnce returns a function that calls f the first time, and gives its error
-// only then.
+// onlyOnce returns a function that calls f the first time, and returns f's
+// error only then.
 func onlyOnce(f func() error) func() error {
 	var once sync.Once
 	return func() (err error) {
@@ -268,7 +271,8 @@ func (r *run) startTraffic(ctx context.Context) (err error) {
 	return nil
 }
 
-// faultAndAfter provokes the fault, lets the traffic go on or not, and reports.
+// faultAndAfter provokes the fault, watches the traffic for the time After, and
+// returns the report.
 func (r *run) faultAndAfter(ctx context.Context) (*Report, error) {
 	r.say("fault: %s", r.kase.What)
 	fault := monotonic()
@@ -283,7 +287,8 @@ func (r *run) faultAndAfter(ctx context.Context) (*Report, error) {
 		return nil, interrupted // a side ended
 	}
 
-	// The tracing ends first: it should not see the connection being closed.
+	// End the tracing first, so that it does not see the connection being
+	// closed.
 	stopErr := r.stopWatch()
 	end := monotonic()
 	if err := errors.Join(stopErr, r.client.finish(), r.server.finish()); err != nil {
@@ -301,8 +306,8 @@ func (r *run) faultAndAfter(ctx context.Context) (*Report, error) {
 	return report, interrupted
 }
 
-// wait lets time pass. It ends early, with an error, when ctx ends or one of the
-// sides does.
+// wait lets time pass. It returns early, with an error, when ctx or one of the
+// two processes ends.
 func (r *run) wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// netnsDir holds the named network namespaces; it is the folder iproute2 uses.
+// netnsDir holds the named network namespaces; it is the folder that iproute2
+// uses.
 const netnsDir = "/var/run/netns"
 
-// stateRoot is where a lab keeps its few files while it runs. It belongs to root
-// and is empty after a reboot.
+// stateRoot is the folder in which a lab keeps its few files while it runs. It
+// belongs to root and is empty after a reboot.
 const stateRoot = "/var/run"
 
 // namePrefix starts the name of every namespace and folder a lab makes. The pid
@@ -29,13 +30,14 @@ const namePrefix = "probe-lab-"
 const threadNetns = "/proc/thread-self/ns/net"
 
 // onThread runs f in a thread that no other goroutine uses and whose network
-// namespace f may change. The thread is put back and returned to Go's pool; it
-// ends instead when it cannot be put back. A thread that ended would take the
-// processes started from it along, since their parent-death signal belongs to
-// the thread and not to the process (prctl(2), PR_SET_PDEATHSIG).
+// namespace f may change. Afterwards the thread is switched back to its
+// namespace and returned to Go's pool; it is ended only when switching back
+// fails. Ending a thread kills the processes started from it, since their
+// parent-death signal is tied to the thread and not to the process (prctl(2),
+// PR_SET_PDEATHSIG).
 //
-// A panic in f comes back in the calling goroutine, where the deferred clean-up
-// of [Run] is.
+// onThread re-raises a panic of f in the calling goroutine, which runs the
+// deferred clean-up of [Run].
 func onThread(f func() error) error {
 	var err error
 	var panicked any
@@ -80,7 +82,7 @@ func createNetns(name string) (fd int, err error) {
 		return -1, namespaceError(name, err)
 	}
 	file.Close()
-	remove := os.Remove // until something is mounted on it
+	remove := os.Remove // valid until the namespace is mounted on it
 	err = onThread(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return err
@@ -100,8 +102,9 @@ func createNetns(name string) (fd int, err error) {
 	return fd, nil
 }
 
-// deleteNetns takes the name of a network namespace away. The namespace itself
-// and the links in it go with the last process or file descriptor in it.
+// deleteNetns removes the name of a network namespace. The kernel removes the
+// namespace and its links when the last process has left it and the last file
+// descriptor is closed.
 func deleteNetns(name string) error {
 	path := filepath.Join(netnsDir, name)
 	// EINVAL: the name is there but nothing is mounted on it, which is what a
@@ -115,7 +118,7 @@ func deleteNetns(name string) error {
 	return nil
 }
 
-// ownerOf gets the pid out of the name of a lab's namespace or folder:
+// ownerOf parses the pid in the name of a lab's namespace or folder:
 // "probe-lab-4711-cli" or, for a second lab in one process,
 // "probe-lab-4711.2-cli".
 func ownerOf(name string) (pid int, ok bool) {
@@ -134,8 +137,9 @@ func ownerOf(name string) (pid int, ok bool) {
 	return pid, err == nil && pid > 0
 }
 
-// removeLeftovers removes what labs of processes that are gone left behind, and
-// returns the names. A lab of this very process is never taken for a leftover.
+// removeLeftovers removes the namespaces and folders of labs whose processes
+// have ended, and returns their names. A lab of this very process is never
+// taken for a leftover.
 func removeLeftovers() (removed []string, err error) {
 	for _, dir := range []string{netnsDir, stateRoot} {
 		entries, readErr := os.ReadDir(dir)
@@ -166,15 +170,15 @@ func removeLeftovers() (removed []string, err error) {
 	return removed, err
 }
 
-// processExists reports whether a process has this pid. EPERM means that one
-// has.
+// processExists reports whether a process has this pid. EPERM from kill(2)
+// means that one does.
 func processExists(pid int) bool {
 	return !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
-// claimName chooses the name of a new lab and claims it by making the folder of
-// that name under stateRoot. The pid is in it, and a number when this process
-// already runs a lab.
+// claimName chooses the name of a new lab and claims it by creating the folder
+// of that name under stateRoot, which fails if the name is in use. The name
+// holds the pid, and a number when this process already runs a lab.
 func claimName() (name, dir string, err error) {
 	base := namePrefix + strconv.Itoa(os.Getpid())
 	for n := 1; n <= 1000; n++ {

@@ -36,9 +36,9 @@ type namespace struct {
 	links  []string // made in here, in order
 }
 
-// newNetwork claims a name and makes the namespaces asked for, with the loopback
-// link up and the settings that matter at the kernel's defaults. On error
-// nothing is left behind.
+// newNetwork claims a name and makes the namespaces asked for, with the
+// loopback link up and the settings that matter at the kernel's defaults. On
+// error nothing is left behind.
 func newNetwork(trace func(string, ...any), ends ...string) (n *network, err error) {
 	name, dir, err := claimName()
 	if err != nil {
@@ -65,7 +65,7 @@ func (n *network) addNamespace(end string) error {
 	if err != nil {
 		return err
 	}
-	// From here on close finds it, whatever fails below.
+	// From here on close removes the namespace, whatever fails below.
 	ns := &namespace{name: name, fd: fd, trace: n.trace}
 	n.spaces = append(n.spaces, ns)
 	n.trace("ip netns add %s", name)
@@ -99,13 +99,14 @@ func (n *network) namespace(end string) *namespace {
 func (n *network) close() error {
 	var errs []error
 	for _, ns := range n.spaces {
-		// Removing the links by hand does not wait for the kernel's own clean-up
-		// of a namespace, which a socket in a late TCP state can hold up.
+		// Removing the links by hand does not wait for the kernel's own
+		// clean-up of a namespace, which a socket in a late TCP state can hold
+		// up.
 		if ns.handle != nil {
 			for _, name := range ns.links {
 				link, err := ns.handle.LinkByName(name)
 				if err != nil {
-					continue // its peer took it along
+					continue // removed with its peer
 				}
 				if err := ns.handle.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
 					errs = append(errs, fmt.Errorf("delete the link %s in %s: %w", name, ns.name, err))
@@ -147,7 +148,7 @@ func (ns *namespace) sysctl(key, value string) error {
 	return nil
 }
 
-// writeSysctl is sysctl without a word in the trace.
+// writeSysctl is sysctl without a line in the trace.
 func (ns *namespace) writeSysctl(key, value string) error {
 	path := filepath.Join("/proc/sys", strings.ReplaceAll(key, ".", "/"))
 	err := ns.do(func() error { return os.WriteFile(path, []byte(value), 0) })
@@ -166,8 +167,9 @@ func (ns *namespace) writeSysctl(key, value string) error {
 // setDefaults writes the kernel's own defaults for what decides whether traffic
 // goes on after a fault. IPv4 settings of a new namespace are copies of the
 // host's (inet_init_net in net/ipv4/devinet.c), and many hosts change these.
-// "default" is what links made later start with; the kernel uses the larger or
-// either of "all" and the link's own value.
+// Links created later start with the values of "default"; for most settings the
+// kernel uses the larger of "all" and the link's own value, or either of them
+// if it is set.
 func (ns *namespace) setDefaults() error {
 	families := []struct {
 		family   string
@@ -192,7 +194,7 @@ func (ns *namespace) setDefaults() error {
 	return nil
 }
 
-// addLink makes a link, after loading the module of its kind if need be.
+// addLink creates a link, and loads the module of its kind if necessary.
 func (ns *namespace) addLink(link netlink.Link) error {
 	kind, name := link.Type(), link.Attrs().Name
 	err := ns.handle.LinkAdd(link)
@@ -206,8 +208,8 @@ func (ns *namespace) addLink(link netlink.Link) error {
 	return nil
 }
 
-// addBridge makes a bridge in ns and sets it up. Spanning tree stays off, so a
-// new port forwards at once.
+// addBridge creates a bridge in ns and sets it up. Spanning tree stays off, so
+// a new port forwards at once.
 func (ns *namespace) addBridge(name string) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = name
@@ -218,7 +220,7 @@ func (ns *namespace) addBridge(name string) error {
 	return ns.up(name)
 }
 
-// addPort makes a veth pair between ns and peer and puts ns's end into a
+// addPort creates a veth pair between ns and peer and puts ns's end into a
 // bridge. Both ends are down.
 func (ns *namespace) addPort(name, bridge string, peer *namespace, peerName string) error {
 	attrs := netlink.NewLinkAttrs()
@@ -273,7 +275,7 @@ func (ns *namespace) setLink(name, state string, set func(netlink.Link) error) e
 	return nil
 }
 
-// addAddr gives a link an address.
+// addAddr adds an address to a link.
 func (ns *namespace) addAddr(name string, prefix netip.Prefix) error {
 	link, err := ns.link(name)
 	if err != nil {
@@ -282,7 +284,8 @@ func (ns *namespace) addAddr(name string, prefix netip.Prefix) error {
 	addr := &netlink.Addr{IPNet: ipNet(prefix)}
 	nodad := ""
 	if prefix.Addr().Is6() {
-		// Without it the address stays tentative, and unusable, for a second.
+		// Without IFA_F_NODAD the address is tentative, and unusable, for a
+		// second, while duplicate address detection runs.
 		addr.Flags, nodad = unix.IFA_F_NODAD, " nodad"
 	}
 	if err := ns.handle.AddrAdd(link, addr); err != nil {
@@ -292,7 +295,7 @@ func (ns *namespace) addAddr(name string, prefix netip.Prefix) error {
 	return nil
 }
 
-// delAddr takes an address from a link.
+// delAddr removes an address from a link.
 func (ns *namespace) delAddr(name string, prefix netip.Prefix) error {
 	link, err := ns.link(name)
 	if err != nil {
@@ -305,7 +308,7 @@ func (ns *namespace) delAddr(name string, prefix netip.Prefix) error {
 	return nil
 }
 
-// flushAddrs takes all addresses of one family from a link.
+// flushAddrs removes all addresses of one family from a link.
 func (ns *namespace) flushAddrs(name string, family int) error {
 	link, err := ns.link(name)
 	if err != nil {
@@ -346,8 +349,8 @@ func (ns *namespace) hasAddr(name string, want netip.Addr) (bool, error) {
 	return false, nil
 }
 
-// waitLink waits until a link is in the wanted state, or says after limit that
-// it did not get there.
+// waitLink waits until a link is in the wanted state. It returns an error if
+// the link is not in that state after limit.
 func (ns *namespace) waitLink(ctx context.Context, name, state string, limit time.Duration, ok func(*netlink.LinkAttrs) bool) error {
 	deadline := time.Now().Add(limit)
 	for {
@@ -368,14 +371,16 @@ func (ns *namespace) waitLink(ctx context.Context, name, state string, limit tim
 	}
 }
 
-// linkReady: the link is up, and the kernel's link watcher has seen its carrier.
+// linkReady reports whether the link is up and the kernel's link watcher has
+// seen its carrier.
 func linkReady(a *netlink.LinkAttrs) bool { return a.OperState == netlink.OperUp }
 
-// linkAdminDown: somebody set the link down.
+// linkAdminDown reports whether the link was set down by an administrator.
 func linkAdminDown(a *netlink.LinkAttrs) bool { return a.Flags&net.FlagUp == 0 }
 
-// linkNoCarrier: the link is up, but its other end is not, and the link watcher
-// has told the routing tables (that is what changes the operational state).
+// linkNoCarrier reports whether the link is up but its other end is not, and
+// the kernel's link watcher has told the routing tables (which is when the
+// operational state changes).
 func linkNoCarrier(a *netlink.LinkAttrs) bool {
 	return a.Flags&net.FlagUp != 0 && (a.OperState == netlink.OperDown || a.OperState == netlink.OperLowerLayerDown)
 }

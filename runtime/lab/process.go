@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// startLimit is how long a client or server may take to get going. An emulated
-// guest with one slow CPU needs a few seconds.
+// startLimit is how long a client or server may take to start its work. An
+// emulated guest with one slow CPU needs a few seconds.
 const startLimit = 30 * time.Second
 
-// stopLimit is how long one may take to send its last report.
+// stopLimit is how long a client or server may take to send its last report.
 const stopLimit = 5 * time.Second
 
 // A process is the parent's view of a client or server.
@@ -30,7 +30,7 @@ type process struct {
 	cmd    *exec.Cmd
 	stdin  io.Closer // closing it asks the child to end
 	stderr tail
-	done   chan struct{} // closed when the child is gone and err is set
+	done   chan struct{} // closed when the child has ended and err is set
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced with each message
@@ -53,14 +53,16 @@ func startProcess(inside func(func() error) error, config childConfig) (*process
 		role: config.Role, done: make(chan struct{}),
 		changed: make(chan struct{}), seen: make(map[event]bool),
 	}
-	// Not the path of the binary: that may be gone, as after "go run".
+	// Not the path of the binary, which "go run" for example has deleted by
+	// now.
 	p.cmd = exec.Command("/proc/self/exe")
 	p.cmd.Args = []string{config.Role}
 	p.cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 	p.cmd.Stderr = &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{
-		// Ctrl-C goes to the whole foreground group of the terminal. It must not
-		// end the traffic before the tracer has told what it saw.
+		// A process group of its own: Ctrl-C signals the whole foreground group
+		// of the terminal, and must not end the traffic before the tracer has
+		// reported what it saw.
 		Setpgid:   true,
 		Pdeathsig: syscall.SIGKILL,
 	}
@@ -84,7 +86,7 @@ func startProcess(inside func(func() error) error, config childConfig) (*process
 	return p, nil
 }
 
-// pid of the child.
+// pid returns the process id of the child.
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // listen reads the child's messages until its end.
@@ -119,7 +121,7 @@ func (p *process) listen(stdout io.Reader) {
 	p.wake()
 }
 
-// take adds a message to what is known.
+// take adds a message of the child to what is known of it.
 func (p *process) take(m message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,14 +140,14 @@ func (p *process) take(m message) {
 	p.wake()
 }
 
-// wake tells those who wait that something changed; mu is held.
+// wake wakes all waiters after a change; mu is held.
 func (p *process) wake() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
 
 // await waits until ok, which is called with mu held, or until the child fails
-// or ends, ctx ends, or limit is over. What says what is waited for.
+// or ends, ctx ends, or limit is over. what names the condition in errors.
 func (p *process) await(ctx context.Context, what string, limit time.Duration, ok func() bool) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -194,7 +196,7 @@ func (p *process) awaitTransfer(ctx context.Context) error {
 	})
 }
 
-// ended is the error of a child that is gone although nobody asked it to end.
+// ended returns the error for a child that ended although nobody asked it to.
 func (p *process) ended() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -229,8 +231,8 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// result is what is known of the child: its addresses, transfers in order, and
-// the bytes that were sent and not acknowledged.
+// result returns what is known of the child: its addresses, transfers in order,
+// and the bytes that were sent and not acknowledged.
 func (p *process) result() (local, remote netip.AddrPort, log []transfer, queued int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -243,7 +245,8 @@ type tail struct {
 	buf bytes.Buffer
 }
 
-// tailSize is enough for an error, and for the interesting end of a stack trace.
+// tailSize is enough for an error, and for the interesting end of a stack
+// trace.
 const tailSize = 4096
 
 func (t *tail) Write(p []byte) (int, error) {

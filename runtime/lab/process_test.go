@@ -16,7 +16,8 @@ import (
 // here starts a process in the namespace the test is in.
 func here(f func() error) error { return f() }
 
-// freePort is a port of the loopback link that nobody listened on a moment ago.
+// freePort returns a port of the loopback link that nobody listened on a moment
+// ago.
 func freePort(t *testing.T) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

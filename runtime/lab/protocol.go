@@ -15,7 +15,7 @@ import (
 // or server. It holds a childConfig.
 const childEnv = "PROBE_LAB_CHILD"
 
-// The roles of a child, which are also what it calls itself in ps and comm.
+// The roles of a child, which are also its process names (ps, comm).
 const (
 	roleClient = "lab-client"
 	roleServer = "lab-server"
@@ -60,7 +60,7 @@ type message struct {
 	Error     string         `json:"error,omitempty"`     // with eventFailed
 }
 
-// An event says why a message was sent.
+// An event is the reason for which a message was sent.
 type event string
 
 const (
@@ -114,7 +114,7 @@ func monotonic() int64 {
 	return ts.Nano()
 }
 
-// errnoName gives an error the name that C programs know it by.
+// errnoName returns the name that C programs have for an error.
 func errnoName(err error) string {
 	var errno unix.Errno
 	if errors.As(err, &errno) {

@@ -8,24 +8,25 @@ import (
 	"time"
 )
 
-// An Outcome is what became of the traffic, as the server saw it.
+// An Outcome is the fate of the traffic after the fault, as the server saw it.
 type Outcome string
 
 const (
 	// Continued: the server got data after the fault without a gap.
 	Continued Outcome = "continued"
-	// Resumed: it got data again, after a gap.
+	// Resumed: the server got data again, after a gap.
 	Resumed Outcome = "resumed"
-	// Stopped: it got nothing any more, or what it got could not be
-	// acknowledged, so that the client has to repeat it and the rest piles up.
+	// Stopped: the server got no more data, or the acknowledgements did not
+	// reach the client, so that the client repeats old data and the new queues
+	// up.
 	Stopped Outcome = "stopped"
-	// Undecided: the lab was interrupted before one could tell.
+	// Undecided: the lab was interrupted before the outcome was known.
 	Undecided Outcome = "undecided"
 )
 
-// gapLimit is the longest pause between two reads that is no gap, and the
-// longest that a byte may wait for its acknowledgement: the client sends every
-// 0.2 s, and a machine may be slow.
+// gapLimit is the maximum pause between two reads that does not count as a gap,
+// and the maximum time a byte may wait for its acknowledgement. The client
+// sends every 0.2 s; the rest is tolerance for slow machines.
 const gapLimit = 1500 * time.Millisecond
 
 // A Report is what the client and the server saw, from the first byte to the
@@ -46,7 +47,7 @@ type Report struct {
 	SendErrors     int      // sends that failed
 	ErrorNames     []string // the errnos of failed sends and reads, each once: "ETIMEDOUT"
 
-	// Queued is the bytes that are sent and not acknowledged at the end, and
+	// Queued is the number of bytes sent and not acknowledged at the end, and
 	// QueuedFor how long the oldest of them has waited.
 	Queued    int
 	QueuedFor time.Duration
@@ -61,11 +62,11 @@ type Report struct {
 	Interrupted bool // the lab ended before its time
 }
 
-// account fills in what follows from the sends and reads. Times are of
-// CLOCK_MONOTONIC; done is when the fault was complete, end when the run ended.
-// What came after that is left out: the two sides do not end at the same time,
-// so one may see the other's end as an error. queued is the client's backlog
-// after its last send.
+// account computes the fields that follow from the sends and reads. Times are
+// of CLOCK_MONOTONIC; done is when the fault was complete, end when the run
+// ended. Later transfers are ignored: the two sides do not end at the same
+// time, so one may see the other's end as an error. queued is the client's
+// backlog after its last send.
 func (r *Report) account(sends, reads []transfer, queued int, done, end int64) {
 	r.Queued = queued
 	for i := len(sends) - 1; i >= 0 && queued > 0; i-- {
@@ -120,9 +121,9 @@ func (r *Report) account(sends, reads []transfer, queued int, done, end int64) {
 	}
 }
 
-// AsExpected reports whether the traffic did what it does on the kernels this
-// case was measured on. A gap is no failure: on a slow machine anything may
-// pause.
+// AsExpected reports whether the outcome is the one measured on real kernels
+// for this case. A gap does not count as a failure: on a slow machine anything
+// may pause.
 func (r *Report) AsExpected() bool {
 	if r.Case.goesOn(r.IPv6) {
 		return r.Outcome == Continued || r.Outcome == Resumed
@@ -148,7 +149,7 @@ func (r *Report) Text(w io.Writer) error {
 	return err
 }
 
-// failures says whether sends failed.
+// failures describes the failed sends.
 func (r *Report) failures() string {
 	names := ""
 	if len(r.ErrorNames) > 0 {
@@ -160,7 +161,7 @@ func (r *Report) failures() string {
 	return count(r.SendErrors, "send") + " failed" + names
 }
 
-// backlog says what is not acknowledged.
+// backlog describes the data that is not acknowledged.
 func (r *Report) backlog() string {
 	if r.Queued == 0 {
 		return "all acknowledged"
@@ -204,7 +205,7 @@ func (r *Report) traffic() string {
 	return text
 }
 
-// seconds shows a duration with the precision that matters here.
+// seconds formats a duration with the precision that matters here.
 func seconds(d time.Duration) string {
 	if d < 100*time.Millisecond {
 		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
@@ -212,7 +213,7 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f s", d.Seconds())
 }
 
-// count shows a number with its noun.
+// count formats a number with its noun, in the plural where needed.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -12,11 +12,12 @@ import (
 // serverPort is where the server listens, in a namespace of its own.
 const serverPort = 7000
 
-// faultLimit is how long a fault may take to show. The kernel's link watcher
-// (net/core/link_watch.c) may hold an event back for a second.
+// faultLimit is how long a fault may take until the kernel's state shows it.
+// The kernel's link watcher (net/core/link_watch.c) may hold an event back for
+// a second.
 const faultLimit = 5 * time.Second
 
-// routeLoss is a client with two NICs in one subnet that loses the one its
+// routeLoss returns a client with two NICs in one subnet that loses the one its
 // connection goes through, in four ways:
 //
 //	cli eth0 100.1.1.11/24 ── sw c0 ┐
@@ -35,8 +36,8 @@ const faultLimit = 5 * time.Second
 // (ip6_route_output_flags in net/ipv6/route.c): the data leaves over eth1 and
 // arrives, as in D. But the server's answers do not: neighbour discovery
 // answers only for addresses of the link that was asked (ndisc_recv_ns in
-// net/ipv6/ndisc.c), so the server goes on to send to the NIC that is gone. What
-// arrives is what TCP repeats, at ever longer intervals.
+// net/ipv6/ndisc.c), so the server goes on to send to the NIC that is gone.
+// What arrives is what TCP repeats, at ever longer intervals.
 func routeLoss() Scenario {
 	return Scenario{
 		Name:  "route-loss",
@@ -134,8 +135,8 @@ func linkDownFault(ctx context.Context, s *site) (string, error) {
 	return "ip link set " + link + " down, through netlink", ns.waitLink(ctx, link, "down", faultLimit, linkAdminDown)
 }
 
-// carrierFault takes the carrier from the client's NIC: the switch's end of the
-// wire goes down.
+// carrierFault removes the carrier of the client's NIC by setting the switch's
+// end of the wire down.
 func carrierFault(ctx context.Context, s *site) (string, error) {
 	if err := s.net.namespace("sw").down("c0"); err != nil {
 		return "", err
@@ -189,7 +190,7 @@ func ifdownByNetlink(s *site, reason error) (string, error) {
 		" down, through netlink: " + reason.Error(), nil
 }
 
-// ifdownDone makes sure that the address is gone and the link is down.
+// ifdownDone returns an error unless the address is gone and the link is down.
 func ifdownDone(s *site) error {
 	ns, name := s.client.ns, s.client.link
 	held, err := ns.hasAddr(name, s.client.addr.Addr())

@@ -15,9 +15,10 @@ type Scenario struct {
 	Title string // one line, no full stop
 	Cases []Case
 
-	// ends are the namespaces of the network.
+	// ends names the namespaces of the network.
 	ends []string
-	// build makes the links and addresses and says where the two sides live.
+	// build creates the links and addresses and returns the places of the two
+	// sides.
 	build func(ctx context.Context, n *network, ipv6 bool) (*site, error)
 }
 
@@ -29,15 +30,15 @@ type Case struct {
 
 	// prepare sets up what the fault needs; it may be nil.
 	prepare func(s *site) error
-	// fault provokes the fault, makes sure that it is there, and says how it
-	// did it.
+	// fault provokes the fault, verifies that it is in effect, and returns a
+	// description of the method used.
 	fault func(ctx context.Context, s *site) (method string, err error)
-	// goesOn4 and goesOn6 tell whether the server still gets data afterwards,
+	// goesOn4 and goesOn6 say whether the server still gets data afterwards,
 	// over IPv4 and over IPv6.
 	goesOn4, goesOn6 bool
 }
 
-// goesOn tells whether the server still gets data after the fault.
+// goesOn reports whether the server still gets data after the fault.
 func (c Case) goesOn(ipv6 bool) bool {
 	if ipv6 {
 		return c.goesOn6
@@ -45,7 +46,8 @@ func (c Case) goesOn(ipv6 bool) bool {
 	return c.goesOn4
 }
 
-// A site is a built network, and where the client and the server belong in it.
+// A site is a network that was built, with the places of the client and the
+// server in it.
 type site struct {
 	net            *network
 	ipv6           bool
@@ -60,7 +62,7 @@ type place struct {
 	port uint16 // 0 lets the kernel choose
 }
 
-// Scenarios lists the labs there are.
+// Scenarios returns all labs.
 func Scenarios() []Scenario {
 	return []Scenario{
 		routeLoss(),

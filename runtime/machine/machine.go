@@ -37,7 +37,8 @@ type Query struct {
 	// "" do not.
 	PID  int
 	Comm string
-	// Child is the process that is run along with the script (cpid); 0 for none.
+	// Child is the process that is run along with the script (cpid); 0 for
+	// none.
 	Child int
 	// Deep are the structs that call graphs with args=deep look into.
 	Deep []fgraph.Deep
@@ -54,8 +55,8 @@ type View interface {
 	// Target says what the programs of a script may use out of what they need
 	// (compiler.Needs). Of everything else it says that it is not there.
 	Target(needs target.Set) (*target.Target, error)
-	// KeyLimit is how many bytes the key of a map may have; 0 is no limit. It may
-	// have to try, so it is asked for large keys only.
+	// KeyLimit is how many bytes the key of a map may have; 0 is no limit. It
+	// may have to try, so it is asked for large keys only.
 	KeyLimit() int
 	// Interprets reports whether programs stay in the compiler's intermediate
 	// form, for an interpreter.
@@ -128,7 +129,7 @@ func (NoFacts) Sysctl(string) string { return "" }
 // CgroupPath knows no control group.
 func (NoFacts) CgroupPath(string, uint64) string { return "" }
 
-// Boot is the beginning of Unix time.
+// Boot returns the Unix epoch.
 func (NoFacts) Boot() time.Time { return time.Unix(0, 0) }
 
 // SmallKey is the largest key of a map, in bytes, on kernels before 5.11.

@@ -55,8 +55,8 @@ func (d *Decoder) Decode(record []byte) (*builtin.Record, error) {
 	return &d.rec, nil
 }
 
-// bytes is a range of the record. Large records are sent without the unused
-// tail of their arguments, which reads as zeroes.
+// bytes returns a range of the record. Large records are sent without the
+// unused tail of their arguments, which reads as zeroes.
 func (d *Decoder) bytes(record []byte, off, size int) ([]byte, error) {
 	if off < recordHead || size < 0 {
 		return nil, fmt.Errorf("%w: bytes [%d, +%d) of a record of %d", ErrCorrupt, off, size, len(record))

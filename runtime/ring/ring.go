@@ -95,8 +95,8 @@ func (r *Ring) Close() error {
 	return err
 }
 
-// Pending is the number of bytes written and not yet read. Records that are
-// reserved but not submitted count.
+// Pending returns the number of bytes written and not yet read. Records that
+// are reserved but not submitted count.
 func (r *Ring) Pending() uint64 {
 	if r.producer == nil {
 		return 0
@@ -151,7 +151,8 @@ func (r *Ring) Read(limit int, yield func(record []byte) bool) (n int, busy bool
 	}
 }
 
-// record is the data at an offset, put together when it goes around the end.
+// record returns the data at an offset, put together when it goes around the
+// end.
 func (r *Ring) record(at, length uint64) []byte {
 	if at+length <= r.size {
 		return r.data[at : at+length : at+length]

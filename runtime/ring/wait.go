@@ -79,5 +79,5 @@ func (w *Waiter) Wait(d time.Duration, ready func(fd int)) error {
 	return nil
 }
 
-// Close gives up the Waiter's own descriptor.
+// Close closes the Waiter's own descriptor; the rings stay open.
 func (w *Waiter) Close() error { return unix.Close(w.wake) }

@@ -19,12 +19,12 @@ import (
 	"probe/runtime/machine/live/provider"
 )
 
-// order sorts programs into chains: programs of one chain go to the same
-// place and attach one after the other, chains attach at the same time. The
-// entry halves of ret: probes come in chains of their own, to be attached
-// before the rest, so that no return is seen without its entry. Where the kernel
-// runs the last one attached first, programs attach after the others and in
-// reverse, so that several probes on one event run in source order (P-COM-12).
+// order sorts programs into chains: programs of one chain go to the same place
+// and attach one after the other, chains attach at the same time. The entry
+// halves of ret: probes come in chains of their own, to be attached before the
+// rest, so that no return is seen without its entry. Where the kernel runs the
+// last one attached first, programs attach after the others and in reverse, so
+// that several probes on one event run in source order (P-COM-12).
 func order(programs []*object.Program) (entries, mains [][]int) {
 	var early, late []int
 	for i, p := range programs {
@@ -159,7 +159,7 @@ func inParallel(chains [][]int, f func([]int)) {
 	wg.Wait()
 }
 
-// how says how a site is attached.
+// how reports how a site is attached.
 func how(s *hir.Site) string {
 	if s.Why != "" {
 		return s.Why
@@ -167,7 +167,8 @@ func how(s *hir.Site) string {
 	return s.Provider
 }
 
-// attachDiag is the message for a program that cannot be attached (P-COM-10).
+// attachDiag returns the message for a program that cannot be attached
+// (P-COM-10).
 func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "attach-failed", Row: "P-COM-10", Span: p.Probe.At,
 		Message: "unable to attach probe: " + p.Site.Name, Label: "for this probe"}

@@ -35,8 +35,9 @@ func init() {
 	}
 }
 
-// Child is a command that runs along with a script (R-CHILD rows). It exists, with its final pid,
-// before anything is compiled, and runs once everything is attached.
+// Child is a command that runs along with a script (R-CHILD rows). It exists,
+// with its final pid, before anything is compiled, and runs once everything is
+// attached.
 type Child struct {
 	proc   *os.Process
 	word   *os.File
@@ -87,7 +88,7 @@ func NewChild(argv []string) (*Child, error) {
 	return c, nil
 }
 
-// PID is the child's process id; 0 for no child.
+// PID returns the child's process id; 0 for no child.
 func (c *Child) PID() int {
 	if c == nil {
 		return 0

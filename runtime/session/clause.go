@@ -174,7 +174,8 @@ func (c *Clause) stop() {
 			defer close(c.quiet)
 			c.timers.Wait()
 			close(c.timeless)
-			// The entry halves go last: a return without its entry counts as missed.
+			// The entry halves go last: a return without its entry counts as
+			// missed.
 			for _, entries := range []bool{false, true} {
 				var wg sync.WaitGroup
 				for _, a := range c.links {
@@ -183,7 +184,8 @@ func (c *Clause) stop() {
 					}
 					for _, l := range a.links {
 						wg.Go(func() {
-							// A link that does not close is gone with the process.
+							// A link that does not close is gone with the
+							// process.
 							_ = l.Quiet()
 						})
 					}
@@ -249,8 +251,8 @@ func (c *Clause) close() {
 	c.progs, c.ring, c.data, c.percpu, c.maps = nil, nil, nil, nil, nil
 }
 
-// Probes is the number of places the clause is attached to.
+// Probes returns the number of places the clause is attached to.
 func (c *Clause) Probes() int { return c.count }
 
-// Object is what the clause was made of.
+// Object returns what the clause was made of.
 func (c *Clause) Object() *object.Object { return c.obj }

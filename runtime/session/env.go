@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"io"
 	"time"
 
 	"probe/compiler/builtin"
@@ -9,6 +10,7 @@ import (
 	"probe/lang/source"
 	"probe/lang/value"
 	"probe/runtime/event"
+	"probe/runtime/trust"
 )
 
 // handler is what the user-space halves of functions work on (builtin.Env).
@@ -96,8 +98,12 @@ func (h *handler) Message(severity string, at source.Span, specs []value.Spec, a
 	h.s.send(&event.Message{Severity: sev, At: at, Format: specs, Args: args, Resolver: h.s.opts.Resolver})
 }
 
-// Now is the wall clock: that of the recording where one is replayed.
+// Now returns the wall clock: that of the recording where one is replayed.
 func (h *handler) Now() time.Time { return h.u.host.now() }
+
+// Open opens a file that a script names: what a capability of this process allows is
+// not what the user may do.
+func (h *handler) Open(name string) (io.ReadCloser, error) { return trust.Open(name) }
 
 // Config reads an integer config variable.
 func (h *handler) Config(name string) int64 { return h.u.obj.HIR.ConfigInt(name) }

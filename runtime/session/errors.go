@@ -44,6 +44,7 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrNested:     {silent: true, kind: event.MissedReturns},
 	builtin.ErrUnrecorded: {silent: true, kind: event.LostGraphs},
 	builtin.ErrCPU:        {message: "CPU count mismatch; unable to find per-cpu data."},
+	builtin.ErrHelper:     {message: "The kernel refused what the script asked for.", retcode: unix.EINVAL},
 }
 
 // pollErrors looks at the error counters: lost events are told as they grow,

@@ -7,7 +7,7 @@ import (
 	"probe/runtime/graph/store"
 )
 
-// graphOptions are what the call graphs of a clause need.
+// graphOptions returns what the call graphs of a clause need.
 func (s *Session) graphOptions() store.Options {
 	return store.Options{Trees: s.opts.Resolver.graphs, Kernel: s.opts.Machine, PID: s.opts.PID, Verbose: s.verbose, Send: s.send}
 }

@@ -59,13 +59,13 @@ func loadMaps(obj *object.Object, live map[string]*ebpf.Map) (map[string]*ebpf.M
 	return out, nil
 }
 
-// shared tells the maps that objects share by name: those of scripts, and the
-// frames of the stacks in them.
+// shared reports whether objects share the map by its name: the script's maps
+// are shared, and the frames of the stacks in them.
 func shared(name string) bool {
 	return strings.HasPrefix(name, "m_") || strings.HasPrefix(name, object.StackMap)
 }
 
-// mapError is the refusal of a map.
+// mapError returns the refusal of a map.
 func mapError(spec *ebpf.MapSpec, err error) error {
 	name := strings.Replace(spec.Name, "m_", "@", 1)
 	if errnoOf(err) != unix.E2BIG || spec.KeySize <= bpf.SmallKey || bpf.LargeKeys() {
@@ -194,10 +194,10 @@ type LoadError struct {
 	err   error
 }
 
-// Error is the one-line form.
+// Error returns the one-line form.
 func (e *LoadError) Error() string { return e.Diag.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *LoadError) Unwrap() error { return e.err }
 
 // loadError turns the refusal of a program into a message at the script's
@@ -235,8 +235,8 @@ func loadError(p *object.Program, err error, verbose bool) error {
 	return out
 }
 
-// gaveUp tells from a log that the verifier did not come to an end: what it walked
-// or what it had still to walk was too much for it.
+// gaveUp tells from a log that the verifier did not come to an end: what it
+// walked or what it had still to walk was too much for it.
 func gaveUp(log string) bool {
 	for _, text := range []string{"BPF program is too large. Processed", "jumps is too complex", "The program is too complex"} {
 		if strings.Contains(log, text) {
@@ -270,7 +270,8 @@ func insnNumber(line string) (int, bool) {
 	return n, err == nil
 }
 
-// isState tells the lines of the log that show registers, jumps and sources.
+// isState reports whether a line of the log shows registers, a jump or a source
+// line.
 func isState(line string) bool {
 	if _, ok := insnNumber(line); ok {
 		return true
@@ -279,7 +280,7 @@ func isState(line string) bool {
 		strings.HasPrefix(line, "from ") || strings.HasPrefix(line, ";")
 }
 
-// isSum tells the lines that count what the verifier did.
+// isSum reports whether a line counts what the verifier did.
 func isSum(line string) bool {
 	for _, p := range []string{"processed ", "verification time", "stack depth", "func#"} {
 		if strings.HasPrefix(line, p) {
@@ -291,8 +292,8 @@ func isSum(line string) bool {
 
 func onlySummary(log string) bool { return len(reasons(log)) == 0 }
 
-// reasons are the lines of a verifier's log that say why: the last ones that
-// are neither instructions, nor states, nor sums.
+// reasons returns the lines of a verifier's log that say why: the last ones
+// that are neither instructions, nor states, nor sums.
 func reasons(log string) []string {
 	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
 	var out []string
@@ -316,8 +317,8 @@ func reasons(log string) []string {
 	return out
 }
 
-// isAside tells the lines about the types of arguments of functions that are
-// looked at where they are called, where there is another reason.
+// isAside reports whether a line is about the types of arguments of functions
+// that are looked at where they are called, where there is another reason.
 func isAside(line string) bool {
 	for _, p := range []string{"arg#", "R1 is not a ", "Func#", "Validating "} {
 		if strings.HasPrefix(line, p) {
@@ -359,7 +360,7 @@ func errnoOf(err error) unix.Errno {
 	return e
 }
 
-// machineError is a failure of the surroundings as a message.
+// machineError returns a failure of the surroundings as a message.
 func machineError(what string, err error) error {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: fmt.Sprintf("%s: %v", what, err)}
 	switch errnoOf(err) {

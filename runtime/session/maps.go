@@ -9,7 +9,7 @@ import (
 	"probe/lang/value"
 )
 
-// word is a counter in memory that programs write.
+// word reads a counter at byte off of memory that programs write.
 func word(b []byte, off int) uint64 {
 	if off < 0 || off+8 > len(b) {
 		return 0

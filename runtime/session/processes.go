@@ -36,7 +36,7 @@ func (s *Session) rememberProcesses(obj *object.Object) {
 	}
 }
 
-// processes are the ids of the processes that run.
+// processes returns the ids of the processes that run.
 func processes() []int {
 	d, err := os.Open("/proc")
 	if err != nil {
@@ -56,7 +56,7 @@ func processes() []int {
 	return pids
 }
 
-// holdsUserAddresses tells whether values of a script name addresses of
+// holdsUserAddresses reports whether values of a script name addresses of
 // processes.
 func holdsUserAddresses(obj *object.Object) bool {
 	for _, m := range obj.Maps {

@@ -17,8 +17,8 @@ import (
 const burst = 256
 
 // Replay runs an object over a recording: the player stands for the kernel, and
-// all that comes after, records, maps and their output, is as in Run. Nothing is
-// loaded or attached. An error is a *LoadError.
+// all that comes after, records, maps and their output, is as in Run. Nothing
+// is loaded or attached. An error is a *LoadError.
 func Replay(ctx context.Context, obj *object.Object, m *recording.Player, opts Options) (Result, error) {
 	s := &Session{opts: opts, calls: make(chan func(), 16), pidfd: -1}
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),
@@ -57,7 +57,7 @@ func Replay(ctx context.Context, obj *object.Object, m *recording.Player, opts O
 	return s.finish(), nil
 }
 
-// replayError is a fault of the interpreter.
+// replayError returns the message for a fault of the interpreter.
 func replayError(err error) error {
 	d, ok := err.(*diag.Diagnostic)
 	if !ok {

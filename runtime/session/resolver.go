@@ -14,9 +14,9 @@ import (
 	"probe/runtime/machine"
 )
 
-// Resolver answers what values are shown with (value.Resolver): what the machine
-// knows, and what the session has kept of strings, stacks and call graphs. It is
-// safe for concurrent use.
+// Resolver answers what values are shown with (value.Resolver): what the
+// machine knows, and what the session has kept of strings, stacks and call
+// graphs. It is safe for concurrent use.
 type Resolver struct {
 	machine machine.Facts
 	mu      sync.Mutex
@@ -56,10 +56,10 @@ func (r *Resolver) interned(n uint64) string {
 	return ""
 }
 
-// KSym is the name of a kernel symbol.
+// KSym returns the name of a kernel symbol.
 func (r *Resolver) KSym(addr uint64) string { return r.machine.KSym(addr) }
 
-// USym is the name of a symbol of a process.
+// USym returns the name of a symbol of a process.
 func (r *Resolver) USym(addr uint64, pid, _ uint32) string { return r.machine.USym(addr, pid) }
 
 // KStackFrame names an address of a kernel stack.
@@ -70,16 +70,16 @@ func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32) []value.Frame {
 	return r.machine.UFrame(addr, pid)
 }
 
-// Graph is the call graph of a function in a form.
+// Graph returns the call graph of a function in a form.
 func (r *Resolver) Graph(id value.GraphID, form value.GraphForm) string {
 	return r.graphs.Text(id, form)
 }
 
-// Username is the login name of a user.
+// Username returns the login name of a user.
 func (r *Resolver) Username(uid uint64) string { return r.machine.Username(uid) }
 
-// Sysctl is the value of a kernel setting at this moment, or its name and why
-// it has none; name is the number of an interned string.
+// Sysctl returns the value of a kernel setting at this moment, or its name and
+// why it has none; name is the number of an interned string.
 func (r *Resolver) Sysctl(name uint64) string { return r.machine.Sysctl(r.interned(name)) }
 
 // Time formats a clock reading; format is the number of an interned string.
@@ -119,8 +119,8 @@ func now(clock int32) int64 {
 	return ts.Nano()
 }
 
-// CgroupPath is the text of a cgroup id; filter is the number of an interned
-// wildcard for the hierarchy's name (F-CGROUPPATH).
+// CgroupPath returns the text of a cgroup id; filter is the number of an
+// interned wildcard for the hierarchy's name (F-CGROUPPATH).
 func (r *Resolver) CgroupPath(filter, id uint64) string {
 	return r.machine.CgroupPath(r.interned(filter), id)
 }

@@ -37,10 +37,11 @@ type Options struct {
 	Sink     event.Sink
 	Resolver *Resolver
 
-	// PID restricts probes to a process, whose end ends the run (unless Stay); 0
-	// does not.
+	// PID restricts probes to a process, whose end ends the run (unless Stay);
+	// 0 does not.
 	PID int
-	// Child is a command that is started once everything is attached; nil for none.
+	// Child is a command that is started once everything is attached; nil for
+	// none.
 	Child *Child
 	// For ends the run after a time; 0 means no limit.
 	For time.Duration
@@ -48,8 +49,8 @@ type Options struct {
 	MaxEvents uint64
 	// AllErrors also shows failing reads and lookups of missing keys.
 	AllErrors bool
-	// NoReceipt leaves out the receipt, and says how many events were lost in one
-	// line instead.
+	// NoReceipt leaves out the receipt, and says how many events were lost in
+	// one line instead.
 	NoReceipt bool
 	// Stay keeps the session going without clauses, keeps the maps of clauses
 	// that are gone, and makes exit() end the clause that calls it.
@@ -61,14 +62,15 @@ type Options struct {
 	DryRun bool
 	// Force, when closed, cuts the end of the run short (a second signal).
 	Force <-chan struct{}
-	// Slow, if set, is told what takes longer than a second before the run starts.
-	// It may be called from several goroutines.
+	// Slow, if set, is told what takes longer than a second before the run
+	// starts. It may be called from several goroutines.
 	Slow func(what string)
 	// Verbose, if set, is given a line about each thing that is done.
 	Verbose func(text string)
 	// Report, if set, shows messages with their place in the script.
 	Report func(d *diag.Diagnostic)
-	// Missing is what a recording that is replayed lacks itself, for the receipt.
+	// Missing is what a recording that is replayed lacks itself, for the
+	// receipt.
 	Missing []event.ReceiptItem
 	// Ready, if set, is called once everything is attached.
 	Ready func(probes int)
@@ -211,7 +213,7 @@ func (s *Session) remove(c *Clause) {
 	}
 }
 
-// liveMaps are the script maps of all clauses by their kernel name.
+// liveMaps returns the script maps of all clauses by their kernel name.
 func (s *Session) liveMaps() map[string]*ebpf.Map {
 	out := map[string]*ebpf.Map{}
 	get := func() {

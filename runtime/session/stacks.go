@@ -39,7 +39,7 @@ func (r *Resolver) closeStacks() {
 	r.stacks.maps = nil
 }
 
-// Stack is the first n words of the frames with an id.
+// Stack returns the first n words of the frames with an id.
 func (r *Resolver) Stack(id uint64, n int) []uint64 {
 	s := &r.stacks
 	s.mu.Lock()

@@ -20,7 +20,7 @@ type table interface {
 	zero() error
 }
 
-// table is the hash map of a map of the script.
+// table returns the hash map of a map of the script.
 func (u *Clause) table(m *object.Map) (table, error) {
 	if t := u.host.table(m.Spec); t != nil {
 		return t, nil

@@ -117,7 +117,7 @@ func TestGaveUp(t *testing.T) {
 	}
 }
 
-// lined is a program whose instruction 4 was compiled from the word BAD.
+// lined returns a program whose instruction 4 was compiled from the word BAD.
 func lined() (*object.Program, *source.File) {
 	f := source.New("x.pr", "begin { @a = 1; BAD; }")
 	at := strings.Index(f.Text, "BAD")
@@ -246,7 +246,7 @@ func TestMapDataKeyless(t *testing.T) {
 }
 
 func TestErrorKindsAreComplete(t *testing.T) {
-	for k := builtin.ErrReadKernel; k <= builtin.ErrCPU; k++ {
+	for k := builtin.ErrReadKernel; k <= builtin.ErrHelper; k++ {
 		e, ok := errorKinds[k]
 		if !ok {
 			t.Errorf("error kind %d has no row", k)

@@ -115,7 +115,7 @@ func lhist(lo, hi, step int64) *types.Type {
 	return &types.Type{Kind: types.LHist, Size: 8, Lo: lo, Hi: hi, Step: step}
 }
 
-// scalar is a map without key.
+// scalar returns a map without key.
 func scalar(name string, v value.Value) *value.MapData {
 	return &value.MapData{Name: name, Val: v.T, Entries: []value.Entry{{Val: v.B}}}
 }
@@ -145,7 +145,7 @@ func buckets(m *value.MapData, key []byte, numbers ...int64) *value.MapData {
 
 var script = source.New("x.pr", "begin {\n\tprint($nope);\n}\n")
 
-// at is the span of the first occurrence of a text in script.
+// at returns the span of the first occurrence of a text in script.
 func at(text string) source.Span {
 	i := bytes.Index([]byte(script.Text), []byte(text))
 	return source.Span{File: script, Start: i, End: i + len(text)}

@@ -43,8 +43,8 @@ var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help str
 	event.Damaged:     {"recording@ is damaged", "recordings@ are damaged", " ", "what comes after cannot be read", ""},
 }
 
-// receiptDiagnostic is a receipt as one warning: a note for each item, and after
-// them what to do, each advice once. It is nil for a complete run.
+// receiptDiagnostic returns a receipt as one warning: a note for each item, and
+// after them what to do, each advice once. It is nil for a complete run.
 func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
 	if len(r.Items) == 0 {
 		return nil
@@ -63,7 +63,7 @@ func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
 	return d
 }
 
-// itemText is one item in words: place, number, what, where and why.
+// itemText returns one item in words: place, number, what, where and why.
 func itemText(it *event.ReceiptItem) string {
 	words, known := receiptKinds[it.Kind]
 	if !known {

@@ -11,7 +11,7 @@ import (
 	"probe/runtime/event"
 )
 
-// graphValue is the value of `graph` for a call.
+// graphValue returns the value of `graph` for a call.
 func graphValue(time int64) value.Value {
 	return value.Value{T: types.GraphType, B: words(time, 7)}
 }

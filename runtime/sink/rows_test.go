@@ -9,7 +9,7 @@ import (
 	"probe/runtime/event"
 )
 
-// stackKey is a raw kernel stack of one frame.
+// stackKey returns a raw kernel stack of one frame.
 func stackKey() value.Value {
 	return value.Value{T: types.StackType(false, types.StackRaw, 2), B: words(7, 1)}
 }
@@ -152,5 +152,35 @@ func TestRows(t *testing.T) {
 			}
 			validate(t, schema, out)
 		})
+	}
+}
+
+// list is a resolver that cannot be compared.
+type list struct {
+	value.NoResolver
+	names []string
+}
+
+func (l list) Username(uid uint64) string { return l.names[uid] }
+
+// Each event is shown with its own resolver, escaped unless the output is raw.
+func TestResolvers(t *testing.T) {
+	user := func(n int64, r value.Resolver) event.Event {
+		return &event.Value{Value: num(&types.Type{Kind: types.Username, Size: 8}, n), Resolver: r}
+	}
+	events := []event.Event{
+		user(0, list{names: []string{"a\x1b"}}), user(1, list{names: []string{"b", "c\x1b"}}), user(0, nil), user(0, &list{names: []string{"d\x1b"}}), user(0, value.NoResolver{}),
+	}
+	for raw, want := range map[bool]string{false: "a\\x1b\nc\\x1b\n\nd\\x1b\n\n", true: "a\x1b\nc\x1b\n\nd\x1b\n\n"} {
+		out, _ := run(t, "text", Config{Raw: raw}, nil, func(p printer) {
+			for range 2 {
+				for _, e := range events {
+					p.Take(e)
+				}
+			}
+		})
+		if out != want+want {
+			t.Errorf("raw %v: %q, want %q twice", raw, out, want)
+		}
 	}
 }

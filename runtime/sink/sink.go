@@ -1,9 +1,9 @@
-// Package sink holds the formats in which a run is shown. In come events; out go
-// bytes on the output and on standard error. It knows nothing of kernels and
+// Package sink holds the formats in which a run is shown. In come events; out
+// go bytes on the output and on standard error. It knows nothing of kernels and
 // probes.
 //
-// A format is an event.Sink. To add one, write a file with its Sink and add a row
-// to formats.
+// A format is an event.Sink. To add one, write a file with its Sink and add a
+// row to formats.
 package sink
 
 import (
@@ -71,7 +71,7 @@ var formats = []Format{
 // Formats lists the formats that New knows.
 func Formats() []Format { return slices.Clone(formats) }
 
-// Names are the names of the formats.
+// Names returns the names of the formats.
 func Names() []string {
 	names := make([]string, len(formats))
 	for i, f := range formats {
@@ -80,9 +80,10 @@ func Names() []string {
 	return names
 }
 
-// New makes the Sink of a format; "" means text. Its events may come from several
-// goroutines; each comes out in one piece. A failure to write closes Done and is
-// returned by Close, also when it is a reader that went away (EPIPE).
+// New makes the Sink of a format; "" means text. Its events may come from
+// several goroutines; each comes out in one piece. A failure to write closes
+// Done and is returned by Close, also when it is a reader that went away
+// (EPIPE).
 func New(format string, c Config) (event.Sink, error) {
 	for i, f := range formats {
 		if f.Name == format || format == "" && i == 0 {

@@ -78,18 +78,20 @@ func (s *stream) message(text []byte) {
 	_, _ = s.Err.Write(text)
 }
 
-// shows is what values of an event are shown with in text.
+// shows returns what values of an event are shown with in text.
 func (s *stream) shows(r value.Resolver) value.Resolver {
 	if s.Raw {
 		return r
 	}
-	if r != nil && !reflect.TypeOf(r).Comparable() {
-		return value.Escaped(r)
+	// What is remembered can be compared, and others of its type then as well.
+	if s.shown != nil && r == s.resolver {
+		return s.shown
 	}
-	if s.shown == nil || r != s.resolver {
-		s.resolver, s.shown = r, value.Escaped(r)
+	shown := value.Escaped(r)
+	if r == nil || reflect.TypeOf(r).Comparable() {
+		s.resolver, s.shown = r, shown
 	}
-	return s.shown
+	return shown
 }
 
 // log writes a message without a place in the script, in every format on

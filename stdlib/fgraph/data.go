@@ -17,7 +17,7 @@ type deepWords struct {
 	arg *DeepArg
 }
 
-// count is the number of words.
+// count returns the number of words.
 func (d *eventData) count() int {
 	n := len(d.words)
 	for _, x := range d.deep {

@@ -18,7 +18,7 @@ type Deep struct {
 // does not have.
 type Members map[string][]byte
 
-// Uint is a member of up to 8 bytes as a number, 0 where it is missing.
+// Uint returns a member of up to 8 bytes as a number, 0 where it is missing.
 func (m Members) Uint(path string) uint64 {
 	var b [8]byte
 	copy(b[:], m[path])
@@ -41,8 +41,8 @@ type DeepArg struct {
 // At of the words.
 type DeepRead struct{ Off, Size, At int }
 
-// Text is the text of what was read: the words of the argument with that which
-// tells whether they could be read.
+// Text returns the text of what was read: the words of the argument with that
+// which reports whether they could be read.
 func (d *DeepArg) Text(words []byte) string {
 	if len(words) < 8*(1+d.Words) || binary.LittleEndian.Uint64(words) != 0 {
 		return ""
@@ -60,7 +60,7 @@ func (d *DeepArg) Text(words []byte) string {
 // nil for nothing. It may be shorter than the arguments.
 type DeepArgs []*DeepArg
 
-// At is that of argument i.
+// At returns that of argument i.
 func (d DeepArgs) At(i int) *DeepArg {
 	if i < len(d) {
 		return d[i]

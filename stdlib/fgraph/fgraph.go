@@ -77,15 +77,15 @@ type Part struct {
 	Deep DeepArgs
 }
 
-// Of is the plan of a site, nil for sites of other probes and for those whose
-// body does not use `graph`.
+// Of returns the plan of a site, nil for sites of other probes and for those
+// whose body does not use `graph`.
 func Of(s *hir.Site) *Plan {
 	p, _ := s.Plan.(*Plan)
 	return p
 }
 
-// Args are the arguments that the events of a site have: those in front that fit
-// in a register.
+// Args returns the arguments that the events of a site have: those in front
+// that fit in a register.
 func Args(s *hir.Site) []hir.Arg {
 	n := 0
 	for n < min(len(s.Args), maxArgs) && s.Args[n].Type.IsScalar() {

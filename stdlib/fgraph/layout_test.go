@@ -32,7 +32,7 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// args are the arguments of a record as user space gets them.
+// args returns the arguments of a record as user space gets them.
 func args(set map[int]uint64, comm string, data []byte) []value.Value {
 	var out []value.Value
 	for i, f := range fields {

@@ -60,8 +60,8 @@ func Programs(u builtin.Unit, n int, pr *hir.Probe) builtin.Part {
 	return part
 }
 
-// enter is the entry of the root: it takes the slot, unless another
-// thread has it.
+// enter emits the entry of the root: it takes the slot, unless another thread
+// has it.
 func (f *coder) enter() {
 	if f.slots == 0 {
 		return
@@ -102,7 +102,7 @@ func (f *coder) enter() {
 	f.B().UseSealed(out)
 }
 
-// begin is the start of the body's program.
+// begin emits the start of the body's program.
 func (f *coder) begin() {
 	f.value = f.Scratch(24, "graph")
 	f.B().Store(f.value.Base, f.value.Off, 8, f.Ended())
@@ -149,7 +149,8 @@ var Kept = &builtin.Func{
 	UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error { env.Keep(r); return nil }},
 }
 
-// get is the value of `graph`, for which the record is sent at its first use.
+// get returns the value of `graph`, for which the record is sent at its first
+// use.
 func (f *coder) get(c *hir.Call) builtin.Operand {
 	v := f.value
 	send, have := f.B().NewBlock("send"), f.B().NewBlock("sent")

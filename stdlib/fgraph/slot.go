@@ -32,7 +32,7 @@ const (
 // KASAN. Interrupts, and softirqs on their way out, run on stacks of their own.
 const threadSize = 32 << 10
 
-// stackPointer is where the stack is now, as a number.
+// stackPointer returns where the stack is now, as a number.
 func (f *coder) stackPointer() ir.Value {
 	if f.Site().Regs {
 		return f.B().Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
@@ -43,7 +43,7 @@ func (f *coder) stackPointer() ir.Value {
 	return f.Number(builtin.Operand{V: f.Ctx()})
 }
 
-// threadStack is the stack of this thread if it is in use, else 0.
+// threadStack returns the stack of this thread if it is in use, else 0.
 func (f *coder) threadStack() ir.Value {
 	task, ok := f.NamedType("struct", "task_struct")
 	if !ok || task.Struct == nil {
@@ -76,8 +76,8 @@ func (f *coder) threadNumber() ir.Value {
 	})
 }
 
-// findSlot is the slot that a thread may use, and what its owner word is when
-// it does.
+// findSlot returns the slot that a thread may use, and what its owner word is
+// when it does.
 func (f *coder) findSlot() (slot, owner ir.Value) {
 	n := f.threadNumber()
 	at := f.B().BinI(ir.OpShl, f.B().BinI(ir.OpAnd, n, slotCount-1), slotBits)
@@ -85,8 +85,7 @@ func (f *coder) findSlot() (slot, owner ir.Value) {
 	return f.B().Bin(ir.OpAdd, f.B().MapValue(f.slots, 0), at), owner
 }
 
-// half is the program at the entry or return of a function below the
-// root.
+// half emits the program at the entry or return of a function below the root.
 func (f *coder) half(part *Part, n int, site *hir.Site, kind int64) {
 	slot, owner := f.findSlot()
 	mine, out := f.B().NewBlock("below"), f.B().NewBlock("elsewhere")
@@ -96,7 +95,7 @@ func (f *coder) half(part *Part, n int, site *hir.Site, kind int64) {
 	f.B().UseSealed(out)
 }
 
-// session is the program at both. When it returns 1 at the entry of a
+// session returns the program at both. When it returns 1 at the entry of a
 // kprobe.session the kernel does not run it at the return, which most calls are
 // spared that way; an fsession knows nothing of the kind and wants 0.
 func (f *coder) session(part *Part, n int) {

@@ -84,7 +84,7 @@ func macroBomb(n int) string {
 	return b.String()
 }
 
-// constantBomb is the same with constants of the C section.
+// constantBomb returns the same with constants of the C section.
 func constantBomb(n int) string {
 	var b strings.Builder
 	b.WriteString("#define C0 1\n")

@@ -41,7 +41,7 @@ type Case struct {
 	Raw                  bool // Stdout is all of the output
 }
 
-// Command is the command line of the case after the program's name.
+// Command returns the command line of the case after the program's name.
 func (c *Case) Command() []string {
 	if c.Cmd != nil {
 		return c.Cmd
@@ -50,7 +50,7 @@ func (c *Case) Command() []string {
 	return append(append(line, "-e", c.Prog), c.Args...)
 }
 
-// JSON tells whether the case asks for JSON output.
+// JSON reports whether the case asks for JSON output.
 func (c *Case) JSON() bool {
 	for i, w := range c.Command() {
 		if c.As == "" && w == "json" && i > 0 && c.Command()[i-1] == "-f" {
@@ -285,7 +285,7 @@ func noBlock(block []string) error {
 	return nil
 }
 
-// lines is the value of a key as lines.
+// lines returns the value of a key as lines.
 func lines(value string, block []string) []string {
 	if value == "" {
 		return block

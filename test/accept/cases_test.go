@@ -79,7 +79,7 @@ var certain = map[string][]string{
 // heads of attach points that see more than one process, unless filtered.
 var tracing = regexp.MustCompile(`(?i)(?:^|[\s,;}=|/])(kprobe|kretprobe|k|kr|fentry|fexit|f|fr|kfunc|kretfunc|tracepoint|t|rawtracepoint|rt|uprobe|uretprobe|u|ur|profile|p|call|ret|software|s|hardware|h|usdt):\S`)
 
-// needs are the features that the case names, and those that its attach
+// needs returns the features that the case names, and those that its attach
 // points need in any case.
 func (c *Case) needs() []string {
 	out := slices.Clone(c.Needs)
@@ -105,7 +105,7 @@ func (c *Case) needs() []string {
 	return out
 }
 
-// scripts is the text of all scripts of the case.
+// scripts returns the text of all scripts of the case.
 func (c *Case) scripts() string {
 	text := c.Prog + "\n" + strings.Join(c.Cmd, " ") + "\n" + c.Stdin
 	for _, f := range c.Files {
@@ -114,8 +114,8 @@ func (c *Case) scripts() string {
 	return text
 }
 
-// alone tells whether the case sees its own processes only, so that it may run
-// on a machine that does other work.
+// alone reports whether the case sees its own processes only, so that it may
+// run on a machine that does other work.
 func (c *Case) alone() bool {
 	return slices.Contains(c.Command(), "-c") || c.aloneUnfiltered()
 }

@@ -86,7 +86,7 @@ func confirmProgram(t *testing.T, root string) string {
 	return name
 }
 
-// comparable tells whether bpftrace can be asked for the same: cases of what
+// comparable reports whether bpftrace can be asked for the same: cases of what
 // probe adds, of its command line, and of messages, whose wording is its own,
 // are left out.
 func comparable(c *Case) bool {

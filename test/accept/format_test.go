@@ -127,7 +127,7 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// result is what a run of a case may give.
+// result returns what a run of a case may give.
 func result(out, err string, status int) *Result {
 	return &Result{Stdout: []byte(out), Stderr: []byte(err), Status: status}
 }

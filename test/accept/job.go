@@ -85,7 +85,7 @@ type Result struct {
 	Missing map[string]string
 }
 
-// Job is the case's job.
+// Job returns the case's job.
 func (c *Case) Job() *Job {
 	return &Job{
 		Probe: c.Command(), Workload: c.Run, Files: c.Files, Env: c.Env,

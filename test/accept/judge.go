@@ -67,7 +67,7 @@ func (c *Case) judgeStdout(got string, expand func(string) string) string {
 	return maps.Match(tail, expand, c.SortMaps)
 }
 
-// ends tells whether the case is a run that comes to its normal end, where
+// ends reports whether the case is a run that comes to its normal end, where
 // blank lines and the maps are printed.
 func (c *Case) ends() bool {
 	return !c.Raw && (len(c.Errors) == 0 || c.Status == 0) && len(c.Command()) > 0 && c.Command()[0] == "run"
@@ -114,7 +114,7 @@ func messages(text string) (all []message, other string) {
 	return all, other
 }
 
-// continues tells whether a line belongs to the message before it. Lines of
+// continues reports whether a line belongs to the message before it. Lines of
 // the program itself start at the margin and are none of the known words.
 func continues(line string) bool {
 	if line == "" || strings.HasPrefix(line, " ") {

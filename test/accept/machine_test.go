@@ -175,7 +175,7 @@ func hostMachineOf(t *testing.T, program, prepare string) *machine {
 	return m
 }
 
-// setup is what the guests of the cases have.
+// setup returns what the guests of the cases have.
 func setup(t *testing.T) guesttest.Setup {
 	t.Helper()
 	p, err := build()
@@ -255,7 +255,7 @@ func onMachines(t *testing.T, fn func(t *testing.T, m *machine, kernel string)) 
 	})
 }
 
-// files are the case files, in order.
+// files returns the case files, in order.
 func files(cases []*Case) []string {
 	var names []string
 	for _, c := range cases {
@@ -266,7 +266,7 @@ func files(cases []*Case) []string {
 	return names
 }
 
-// paste is the command line of a case for a shell.
+// paste returns the command line of a case for a shell.
 func paste(c *Case, r *Result) string {
 	words := []string{"probe"}
 	for _, w := range c.Command() {

@@ -48,7 +48,7 @@ func NewPattern(lines []string) (*Pattern, error) {
 	return p, nil
 }
 
-// String is the pattern as it is written, without marks for line breaks.
+// String returns the pattern as it is written, without marks for line breaks.
 func (p *Pattern) String() string {
 	var b strings.Builder
 	for i, it := range p.items {
@@ -70,7 +70,7 @@ func (p *Pattern) String() string {
 	return b.String()
 }
 
-// line tells whether a line is what an item asks for.
+// line reports whether a line is what an item asks for.
 func (it *item) line(got string, expand func(string) string) bool {
 	if it.re == nil {
 		return expand(it.text) == got
@@ -106,7 +106,7 @@ func (p *Pattern) Match(text string, expand func(string) string, sorted bool) st
 	return ""
 }
 
-// then is the pattern of both texts with n line breaks between them.
+// then returns the pattern of both texts with n line breaks between them.
 func (p *Pattern) then(n int, q *Pattern) *Pattern {
 	items := slices.Clone(p.items)
 	if p.open {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestRows tells how many rows of the language have a case, and fails for an
+// TestRows reports how many rows of the language have a case, and fails for an
 // everyday row that has neither a case nor a reason in testdata/t1-rows.txt.
 func TestRows(t *testing.T) {
 	all, err := ParseDir("testdata")

@@ -52,7 +52,7 @@ const idleFunc = "vfs_fallocate"
 // of the functions below it are none of its.
 const idleRoot = "vfs_truncate"
 
-// args is the command line for functions below a root.
+// args returns the command line for functions below a root.
 func (m *mechanism) args(root, only, body string) []string {
 	config := "config = { fgraph = bpf; " + m.config + " }"
 	if strings.Contains(m.config, "fgraph") {

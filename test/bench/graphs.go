@@ -63,7 +63,7 @@ func (b *bench) graphs(ctx context.Context, g *guest.Guest) ([]*table, error) {
 	return []*table{out}, nil
 }
 
-// recorder is the program of a name, nil when it could not be had.
+// recorder returns the program of a name, nil when it could not be had.
 func (b *bench) recorder(name string) *tracer {
 	if name == "sh" {
 		return &tracer{name: name, path: "/bin/sh"}

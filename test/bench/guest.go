@@ -44,7 +44,7 @@ func (t *tracer) root() string {
 	return "/tracers/" + t.name
 }
 
-// script is the tracer's command line, without its name, for a script.
+// script returns the tracer's command line, without its name, for a script.
 func (t *tracer) script(script string, params ...string) []string {
 	var args []string
 	if t.eArg != "" {

@@ -112,7 +112,7 @@ func figure(v float64, err error) (float64, error) {
 	return v, err
 }
 
-// size is the size of the binary.
+// size returns the size of the binary.
 func (b *bench) size() ([]*table, error) {
 	info, err := os.Stat(b.binary)
 	if err != nil {
@@ -124,8 +124,8 @@ func (b *bench) size() ([]*table, error) {
 	}}, nil
 }
 
-// manyLines is a script of about n lines: the twenty lines again and again,
-// with maps of their own.
+// manyLines returns a script of about n lines: the twenty lines again and
+// again, with maps of their own.
 func manyLines(n int) string {
 	var b strings.Builder
 	for i := 0; strings.Count(b.String(), "\n") < n; i++ {

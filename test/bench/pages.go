@@ -44,8 +44,8 @@ func (b *bench) pages(ctx context.Context) ([]*table, error) {
 	return []*table{out}, nil
 }
 
-// median is the middle of what runs of a benchmark report for an event, NaN
-// when there is none.
+// median returns the middle of what runs of a benchmark report for an event,
+// NaN when there is none.
 func median(text, benchmark string) float64 {
 	var all []float64
 	p := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(benchmark) + `(?:-\d+)?\s.*?([\d.]+) cpu-ns/event`)

@@ -64,7 +64,7 @@ func (t *table) markdown() string {
 	return b.String() + "\n"
 }
 
-// first is a column's name without its version.
+// first returns a column's name without its version.
 func first(column string) string {
 	name, _, _ := strings.Cut(column, " ")
 	return name
@@ -87,7 +87,7 @@ func (r *row) goalText() string {
 	return "≤ " + number(r.goal)
 }
 
-// verdict says whether the goal is reached.
+// verdict reports whether the goal is reached.
 func (r *row) verdict() string {
 	value := r.figures[0]
 	if r.ofRatio {
@@ -102,7 +102,7 @@ func (r *row) verdict() string {
 	return "**missed**"
 }
 
-// number is a figure with about three digits.
+// number returns a figure with about three digits.
 func number(f float64) string {
 	switch {
 	case math.IsNaN(f):

@@ -18,8 +18,8 @@ import (
 	"strings"
 )
 
-// Root is the folder of the source tree, searched from the working directory
-// upwards.
+// Root returns the folder of the source tree, searched from the working
+// directory upwards.
 func Root() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
 
-// root is the source tree.
+// root returns the source tree.
 func root(t *testing.T) string {
 	t.Helper()
 	dir, err := Root()
@@ -137,7 +137,7 @@ type script struct {
 	text string
 }
 
-// scripts are all blocks of the documents with the language "bt".
+// scripts returns all blocks of the documents with the language "bt".
 func scripts(t *testing.T) []script {
 	t.Helper()
 	files, err := Files(root(t))
@@ -174,7 +174,7 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// refused is the table of what is refused, from docs/language.md.
+// refused returns the table of what is refused, from docs/language.md.
 func refused(t *testing.T) (rows [][]string) {
 	t.Helper()
 	rows = Table(read(t, "docs/language.md"), "not supported yet")
@@ -435,7 +435,7 @@ func TestKernelsRefuse(t *testing.T) {
 // targetUse is a place of the compiler or the library that names a feature.
 var targetUse = regexp.MustCompile(`target\.([A-Z]\w+)`)
 
-// targetFeatures are the features that the compiler and the library name.
+// targetFeatures returns the features that the compiler and the library name.
 func targetFeatures(t *testing.T) []string {
 	t.Helper()
 	var out []string

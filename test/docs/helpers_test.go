@@ -9,7 +9,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// render is a list of messages as a user sees them.
+// render returns a list of messages as a user sees them.
 func render(list diag.List) string {
 	if len(list.All) == 0 {
 		return "(no message)"

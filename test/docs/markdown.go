@@ -38,7 +38,7 @@ func split(text string) (blocks []Block, prose string) {
 	return blocks, b.String()
 }
 
-// Blocks are the fenced blocks of a document.
+// Blocks returns the fenced blocks of a document.
 func Blocks(text string) []Block {
 	blocks, _ := split(text)
 	return blocks
@@ -50,13 +50,14 @@ var (
 	headRE = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 )
 
-// Links are the targets of a document's links.
+// Links returns the targets of a document's links.
 func Links(text string) []string {
 	_, prose := split(text)
 	return submatches(linkRE, codeRE.ReplaceAllString(prose, ""))
 }
 
-// Code is what stands as code in the lines of a document, fenced blocks apart.
+// Code returns what stands as code in the lines of a document, fenced blocks
+// apart.
 func Code(text string) []string {
 	_, prose := split(text)
 	return submatches(codeRE, prose)
@@ -70,7 +71,7 @@ func submatches(re *regexp.Regexp, text string) []string {
 	return out
 }
 
-// Anchors are the names that links to the headings of a document use.
+// Anchors returns the names that links to the headings of a document use.
 func Anchors(text string) []string {
 	_, prose := split(text)
 	var out []string

@@ -13,7 +13,7 @@ import (
 	"probe/internal/guest/guesttest"
 )
 
-// commands are the command lines of the "sh" blocks of a document, without
+// commands returns the command lines of the "sh" blocks of a document, without
 // their comments; parts that "&&" joins count as commands of their own.
 func commands(text string) []string {
 	var out []string

@@ -7,8 +7,8 @@ import (
 	"probe/lang/reference"
 )
 
-// referenceSections are the sections of docs/reference/: one for each page of
-// the language reference, and their list.
+// referenceSections returns the sections of docs/reference/: one for each page
+// of the language reference, and their list.
 func referenceSections() map[string]string {
 	out := map[string]string{}
 	var index strings.Builder

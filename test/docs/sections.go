@@ -19,8 +19,8 @@ import (
 	"probe/stdlib"
 )
 
-// Sections are the generated sections of the documents by name. root is where
-// the answers of the tested kernels are read from.
+// Sections returns the generated sections of the documents by name. root is
+// where the answers of the tested kernels are read from.
 func Sections(root string) (map[string]string, error) {
 	features, err := featureTable(root)
 	if err != nil {
@@ -47,7 +47,7 @@ func Sections(root string) (map[string]string, error) {
 	return sections, nil
 }
 
-// table is a Markdown table.
+// table returns a Markdown table.
 func table(head []string, rows [][]string) string {
 	var b strings.Builder
 	line := func(cells []string) {
@@ -96,7 +96,7 @@ func probeTable() string {
 	return table([]string{"type, short forms", "attach point", "", "row"}, rows)
 }
 
-// signatures is the table of the library's records that want holds for.
+// signatures returns the table of the library's records that want holds for.
 func signatures(want func(*types.Signature) bool) string {
 	var rows [][]string
 	for _, s := range stdlib.Signatures() {
@@ -189,7 +189,7 @@ func missing() string {
 	return "Kinds of probes: " + strings.Join(kinds, ", ") + ".\n\nFunctions and values: " + strings.Join(names, ", ") + "."
 }
 
-// codes is the reference of all messages.
+// codes returns the reference of all messages.
 func codes() string {
 	phases := map[diag.Phase]string{
 		diag.PhaseParse:   "Reading the script",
@@ -226,7 +226,7 @@ func printable(r rune) rune {
 
 // answers is the file with what the tested kernels answer. The guests compare
 // it with the kernels (package runtime/machine/live/feature).
-const answers = "runtime/machine/live/feature/testdata/kernels.txt"
+const answers = "runtime/machine/live/feature/kernels.txt"
 
 // featureTable lists the features with the tested kernels that have them.
 func featureTable(root string) (string, error) {

@@ -37,7 +37,7 @@ func fgraph(source, probe, body string) string {
 // front of results the columns.
 var numbers = regexp.MustCompile(` +\d+\.\d [um]?s +`)
 
-// trees are the printed trees without times and results.
+// trees returns the printed trees without times and results.
 func trees(out string) string {
 	var b strings.Builder
 	for line := range strings.Lines(out) {

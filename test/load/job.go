@@ -21,7 +21,10 @@ type Result struct {
 	// Error is why there are no programs: what the checker or the compiler says.
 	// Code is the code of that message.
 	Error, Code string
-	Programs    []Program
+	// Told is the code of what refuses the script where the kernel is only
+	// described (probe check --kernel), "" for none.
+	Told     string
+	Programs []Program
 	// Compile is what parsing, checking and compiling took.
 	Compile time.Duration
 }

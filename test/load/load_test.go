@@ -27,8 +27,17 @@ const (
 	giveUp      = 60 * time.Second
 )
 
-// count is how many generated scripts are loaded on each kernel: PROBE_SCRIPTS,
-// or few.
+// How many of the compiler's estimates have to be within a factor of two of what
+// the verifier walks. The others are programs with ranges of numbers that the
+// estimate does not follow, and programs that end at once. A few instructions more
+// or less do not count.
+const (
+	nearPercent   = 90
+	estimateSlack = 50
+)
+
+// count returns how many generated scripts are loaded on each kernel:
+// PROBE_SCRIPTS, or few.
 func count(t *testing.T) int {
 	s := os.Getenv("PROBE_SCRIPTS")
 	if s == "" {
@@ -44,7 +53,7 @@ func count(t *testing.T) int {
 // firstSeed is where the seeds of this release start; the next one moves it.
 const firstSeed = 1_000
 
-// options are what scripts for a kernel may use.
+// options returns what scripts for a kernel may use.
 func options(kernel string) Options {
 	return Options{MapLoops: kernel != "5.10", Tracepoints: true, Traced: true}
 }
@@ -94,8 +103,8 @@ func TestRefusedOnce(t *testing.T) {
 	})
 }
 
-// expected is the code of the message that refuses a script on a kernel, "" for
-// none.
+// expected returns the code of the message that refuses a script on a kernel,
+// "" for none.
 func expected(text, kernel string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	rest, ok := strings.CutPrefix(line, "// not on ")
@@ -152,7 +161,7 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			}
 		}
 		res, err := g.Run(t.Context(), guest.Cmd{
-			Args:    []string{"/bin/drive", "-limit", giveUp.String()},
+			Args:    []string{"/bin/drive", "-limit", giveUp.String(), "-kernel", kernel},
 			Stdin:   in.String(),
 			Timeout: time.Duration(len(list))*2*time.Second + 10*time.Minute,
 		})
@@ -168,6 +177,9 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			t.Run(r.Name, func(t *testing.T) {
 				check(t, kernel, r, list[i].Text)
 				judge(t, r)
+				if r.Told != r.Code {
+					t.Errorf("probe check --kernel %s says %q, the kernel itself %q", kernel, r.Told, r.Code)
+				}
 				if t.Failed() {
 					t.Logf("%s", list[i].Text)
 				}
@@ -175,6 +187,9 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			s.add(r)
 		}
 		t.Log(s)
+		if s.near < s.programs*nearPercent/100 {
+			t.Errorf("the estimates of %d of %d programs are within a factor of two of what the verifier walked, want %d %%", s.near, s.programs, nearPercent)
+		}
 	})
 }
 
@@ -209,6 +224,7 @@ type summary struct {
 	scripts, programs, most int
 	verified                []int
 	longest                 time.Duration
+	near                    int // estimates within a factor of two
 }
 
 func (s *summary) add(r Result) {
@@ -216,18 +232,22 @@ func (s *summary) add(r Result) {
 	for _, p := range r.Programs {
 		s.programs++
 		s.verified = append(s.verified, p.Verified)
+		if e := p.Estimate; e >= p.Verified/2 && e <= 2*p.Verified+estimateSlack {
+			s.near++
+		}
 		s.most, s.longest = max(s.most, p.Verified), max(s.longest, p.Time)
 	}
 }
 
-// String is one line.
+// String returns one line.
 func (s summary) String() string {
 	slices.Sort(s.verified)
 	median := 0
 	if n := len(s.verified); n > 0 {
 		median = s.verified[n/2]
 	}
-	return fmt.Sprintf("%d scripts, %d programs; verified: median %d, most %d; longest load %v", s.scripts, s.programs, median, s.most, s.longest)
+	return fmt.Sprintf("%d scripts, %d programs; verified: median %d, most %d; longest load %v; %d estimates within a factor of two",
+		s.scripts, s.programs, median, s.most, s.longest, s.near)
 }
 
 // TestSame: a seed stands for one script.

@@ -175,7 +175,7 @@ func (w *writer) stmt() {
 	}
 }
 
-// last is the variable made last.
+// last returns the variable made last.
 func (w *writer) last() string { return w.vars[len(w.vars)-1] }
 
 func (w *writer) loop() {
@@ -242,7 +242,7 @@ func (w *writer) assign() {
 
 func paren(x string) string { return "(" + x + ")" }
 
-// num is a number.
+// num returns a number.
 func (w *writer) num(depth int) string {
 	if depth > 0 && w.chance(45) {
 		a, b := w.num(depth-1), w.num(depth-1)
@@ -280,7 +280,7 @@ func (w *writer) chain() string {
 	return p + taskChains[w.r.IntN(len(taskChains))]
 }
 
-// str is a string.
+// str returns a string.
 func (w *writer) str() string {
 	switch roll := w.r.IntN(8); {
 	case roll < 3 && len(w.texts) > 0:
@@ -307,7 +307,7 @@ func (w *writer) text() {
 	w.texts = append(w.texts, v)
 }
 
-// cond is a condition.
+// cond returns a condition.
 func (w *writer) cond(depth int) string {
 	if depth > 0 && w.chance(35) {
 		a, b := w.cond(depth-1), w.cond(depth-1)

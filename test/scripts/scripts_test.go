@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
 // needsNft is the case that needs the packet filter's program.
 const needsNft = "nft"
 
-// setup is the guest of all cases; nft is the reason why it has no nft.
+// setup returns the guest of all cases; nft is the reason why it has no nft.
 func setup(t *testing.T) (s guesttest.Setup, nft error) {
 	t.Helper()
 	s = guesttest.Setup{

@@ -85,7 +85,8 @@ func (o *Options) take(row *option, spelled, value string) error {
 	return nil
 }
 
-// find is the row of a long name, or of what only one long name starts with.
+// find returns the row of a long name, or of what only one long name starts
+// with.
 func find(name string) (*option, error) {
 	var found []*option
 	for i := range table {

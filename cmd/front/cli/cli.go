@@ -34,8 +34,9 @@ type Command struct {
 	Usage   []string // what follows its name, one form a line
 	Summary string   // what it does: one phrase for the overview, lower case
 	About   string   // paragraphs: what the summary does not say
-	// Script reports whether its first operand is a script, so that --name=value
-	// after "--" is a parameter of it. Elsewhere that is an operand.
+	// Script reports whether its first operand is a script, so that
+	// --name=value after "--" is a parameter of it. Elsewhere that is an
+	// operand.
 	Script bool
 	// Min and Max bound how many operands it takes; Max -1 means any number.
 	Min, Max int
@@ -88,7 +89,7 @@ type Status struct {
 	About    string // a sentence
 }
 
-// Names are the names of the commands that help shows.
+// Names returns the names of the commands that help shows.
 func (a *App[O]) Names() []string {
 	var out []string
 	for _, c := range a.shown() {
@@ -107,7 +108,7 @@ func (a *App[O]) shown() []*Command {
 	return out
 }
 
-// Options are the rows of a command's options, in the order of the table.
+// Options returns the rows of a command's options, in the order of the table.
 func (a *App[O]) Options(command string) []*Flag[O] {
 	var out []*Flag[O]
 	for i := range a.Flags {
@@ -136,7 +137,7 @@ func listed(list, name string) bool {
 	return false
 }
 
-// Spelling is how the option is shown: "-p, --pid PID".
+// Spelling returns how the option is shown: "-p, --pid PID".
 func (f *Flag[O]) Spelling() string {
 	s := "--" + f.Name
 	if f.Short != 0 {
@@ -148,7 +149,7 @@ func (f *Flag[O]) Spelling() string {
 	return s
 }
 
-// firstSentence is a text up to its first full stop.
+// firstSentence returns a text up to its first full stop.
 func firstSentence(s string) string {
 	if i := strings.Index(s, ". "); i >= 0 {
 		s = s[:i]

@@ -18,7 +18,7 @@ type store struct {
 	six   bool
 }
 
-// demo is a program with two commands.
+// demo returns a program with two commands.
 func demo() *App[store] {
 	return &App[store]{
 		Name: "demo", Summary: "show how it is done", Version: "1.0", Usage: []string{"COMMAND …"}, About: "First.\n\nSecond `--x` one.",

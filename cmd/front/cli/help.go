@@ -85,7 +85,7 @@ func (a *App[O]) OptionHelp(w io.Writer, spelled string) (found bool, err error)
 	return found, err
 }
 
-// OptionNames are the long names of all options, with their dashes.
+// OptionNames returns the long names of all options, with their dashes.
 func (a *App[O]) OptionNames() []string {
 	var out []string
 	for i := range a.Flags {
@@ -123,8 +123,8 @@ const helpText = "Shows this text."
 // first is the heading of options without one.
 const first = "Options"
 
-// groups are the options of a command by their headings, in the order in which
-// the table names them.
+// groups returns the options of a command by their headings, in the order in
+// which the table names them.
 func (a *App[O]) groups(c *Command) []group[O] {
 	var out []group[O]
 	add := func(title string, f *Flag[O]) {
@@ -147,8 +147,8 @@ func (a *App[O]) groups(c *Command) []group[O] {
 	return out
 }
 
-// column is where the texts of options start: behind the spellings, except for
-// those that are so long that their text starts on the next line.
+// column returns where the texts of options start: behind the spellings, except
+// for those that are so long that their text starts on the next line.
 func column[O any](groups []group[O]) int {
 	const longest = 28
 	n := 16

@@ -15,7 +15,7 @@ type Page struct {
 // Write writes the page in the language of man(7).
 func (p Page) Write(w io.Writer) error { return p.write(w) }
 
-// Pages are the manual pages: one of the program, one of each command.
+// Pages returns the manual pages: one of the program, one of each command.
 func (a *App[O]) Pages() []Page {
 	out := []Page{{a.Name + ".1", a.manual}}
 	for _, c := range a.shown() {
@@ -24,7 +24,7 @@ func (a *App[O]) Pages() []Page {
 	return out
 }
 
-// manual is the page of the program.
+// manual returns the page of the program.
 func (a *App[O]) manual(w io.Writer) error {
 	var m roff
 	m.head(a.Name, a.Summary, a.Name+" "+a.Version)
@@ -50,7 +50,7 @@ func (a *App[O]) manual(w io.Writer) error {
 	return m.to(w)
 }
 
-// manualOf is the page of a command.
+// manualOf returns the page of a command.
 func (a *App[O]) manualOf(w io.Writer, c *Command) error {
 	var m roff
 	m.head(a.Name+"-"+c.Name, c.Summary, a.Name+" "+a.Version)
@@ -86,7 +86,7 @@ func (a *App[O]) manualOf(w io.Writer, c *Command) error {
 	return m.to(w)
 }
 
-// of are the entries that a command uses.
+// of returns the entries that a command uses.
 func of(list []Entry, c *Command) []Entry {
 	var out []Entry
 	for _, e := range list {
@@ -97,7 +97,7 @@ func of(list []Entry, c *Command) []Entry {
 	return out
 }
 
-// roff is the option as a manual page shows it.
+// roff returns the option as a manual page shows it.
 func (f *Flag[O]) roff() string {
 	s := bold("--" + f.Name)
 	if f.Short != 0 {
@@ -227,7 +227,7 @@ func (m *roff) also(program string, commands []string, others ...string) {
 func bold(s string) string   { return `\fB` + escaped(s) + `\fR` }
 func italic(s string) string { return `\fI` + escaped(s) + `\fR` }
 
-// escaped is a text with what roff would read differently.
+// escaped returns a text with what roff would read differently.
 func escaped(s string) string {
 	return strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, "\"", `\(dq`, "…", `\&...`).Replace(s)
 }
@@ -253,7 +253,7 @@ func guarded(s string) string {
 	return s
 }
 
-// sentence is a phrase as a sentence.
+// sentence returns a phrase as a sentence.
 func sentence(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {

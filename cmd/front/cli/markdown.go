@@ -96,5 +96,5 @@ func entries(b *strings.Builder, title, head string, list []Entry) {
 	}
 }
 
-// cell is a text inside a table.
+// cell returns a text inside a table.
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

@@ -65,7 +65,7 @@ func (a *App[O]) Parse(c *Command, words []string, o *O) (Parsed, error) {
 	return p, nil
 }
 
-// root is the program without its commands.
+// root returns the program without its commands.
 func (a *App[O]) root() *cobra.Command {
 	root := &cobra.Command{Use: a.Name, SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs}
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -171,7 +171,7 @@ func (p *Parsed) operands(args []string, dash int, script bool) {
 	}
 }
 
-// count is the mistake of too few or too many operands.
+// count returns the mistake of too few or too many operands.
 func (a *App[O]) count(c *Command, words, operands []string) *Mistake {
 	takes := fmt.Sprintf("%d to %d operands", c.Min, c.Max)
 	switch {
@@ -225,7 +225,7 @@ func (a *App[O]) mistake(c *Command, words []string, err error) *Mistake {
 	return &Mistake{Message: err.Error(), Word: -1}
 }
 
-// invalidValue is the mistake of a value that the option does not take.
+// invalidValue returns the mistake of a value that the option does not take.
 func invalidValue(words []string, e *pflag.InvalidValueError) *Mistake {
 	f := e.GetFlag()
 	long, spelled, at := "--"+f.Name, "-"+f.Shorthand, -1
@@ -252,8 +252,8 @@ func invalidValue(words []string, e *pflag.InvalidValueError) *Mistake {
 	return &Mistake{Message: spelled + ": " + cause.Error(), Word: at}
 }
 
-// unknown is the mistake of an option that the command does not have. shorts
-// are the letters that a short one stood among.
+// unknown returns the mistake of an option that the command does not have.
+// shorts are the letters that a short one stood among.
 func (a *App[O]) unknown(c *Command, words []string, name, shorts string) *Mistake {
 	if shorts != "" {
 		m := &Mistake{Message: "unknown option -" + name[:1], Word: lettersIndex(words, shorts), Label: a.notOf(c)}
@@ -294,7 +294,7 @@ func (a *App[O]) elsewhere(m *Mistake, is func(*Flag[O]) bool, spelled string) {
 	}
 }
 
-// join is a list in words.
+// join returns a list in words.
 func join(list []string) string {
 	if n := len(list); n > 1 {
 		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
@@ -302,7 +302,7 @@ func join(list []string) string {
 	return strings.Join(list, "")
 }
 
-// index is the word that is s, or s with a value behind it.
+// index returns the word that is s, or s with a value behind it.
 func index(words []string, s string) int {
 	for i, w := range words {
 		if w == s || strings.HasPrefix(w, s+"=") {
@@ -312,7 +312,7 @@ func index(words []string, s string) int {
 	return -1
 }
 
-// lettersIndex is the word of short options that ends with some letters.
+// lettersIndex returns the word of short options that ends with some letters.
 func lettersIndex(words []string, letters string) int {
 	for i, w := range words {
 		if strings.HasPrefix(w, "-") && !strings.HasPrefix(w, "--") && strings.HasSuffix(w, letters) {

@@ -85,8 +85,8 @@ func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]strin
 			text = fmt.Sprintf("%-*s  %s", longest, text, about)
 		}
 		fmt.Fprintln(out, text)
-		// readline closes the quote behind the only candidate. A second one keeps
-		// it open where the word goes on.
+		// readline closes the quote behind the only candidate. A second one
+		// keeps it open where the word goes on.
 		if len(lines) == 1 && l.quote != 0 && d&cobra.ShellCompDirectiveNoSpace != 0 {
 			fmt.Fprintln(out, text+"…")
 		}
@@ -95,8 +95,8 @@ func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]strin
 	return err
 }
 
-// files are the folders, and the files with one of the endings, that a word can
-// become.
+// files returns the folders, and the files with one of the endings, that a word
+// can become.
 func files(word string, ext []string) []string {
 	dir, base := filepath.Split(word)
 	entries, err := os.ReadDir(filepath.Join(".", dir))

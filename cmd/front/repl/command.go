@@ -100,7 +100,7 @@ func findCommand(name string) (*command, *diag.Diagnostic) {
 	return nil, d
 }
 
-// mistake is a message about a command.
+// mistake returns a message about a command.
 func mistake(format string, args ...any) *diag.Diagnostic {
 	return &diag.Diagnostic{Severity: diag.Error, Message: fmt.Sprintf(format, args...)}
 }
@@ -164,7 +164,7 @@ func (r *repl) list(context.Context, string) *diag.Diagnostic {
 	return nil
 }
 
-// age is a time in words: 5s, 2m10s, 3h5m.
+// age returns a time in words: 5s, 2m10s, 3h5m.
 func age(d time.Duration) string {
 	d = d.Truncate(time.Second)
 	if d >= time.Hour {
@@ -284,8 +284,8 @@ func (r *repl) clear(_ context.Context, arg string) *diag.Diagnostic {
 	return nil
 }
 
-// drop gives up a map. A clause that uses it would go on with the old one
-// under the same name, so it has to be stopped first.
+// drop forgets a map. A clause that uses it would go on with the old one under
+// the same name, so it has to be stopped first.
 func (r *repl) drop(_ context.Context, arg string) *diag.Diagnostic {
 	m, d := r.mapNamed(arg)
 	if d != nil {

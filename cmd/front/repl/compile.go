@@ -20,7 +20,7 @@ type liveMap struct {
 	obj *object.Map
 }
 
-// scratchMap is the map behind the scratch variable $name of statements.
+// scratchMap returns the map behind the scratch variable $name of statements.
 func scratchMap(name string) string { return engine.Hidden + name }
 
 // check types items beside the definitions so far. fresh are maps that are to
@@ -62,8 +62,8 @@ func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]boo
 	return c, r.ours(src, out)
 }
 
-// definitions are the items that an input sees besides its own: all that were
-// typed before but those that it defines itself. Declarations of maps that
+// definitions returns the items that an input sees besides its own: all that
+// were typed before but those that it defines itself. Declarations of maps that
 // live already have done their work.
 func (r *repl) definitions(own []syntax.Item) []syntax.Item {
 	redefined := map[string]bool{}
@@ -113,8 +113,8 @@ func unhide(d *diag.Diagnostic) {
 // least, with the NUL.
 const wideString = 64
 
-// widen is a type with room for the values of later inputs; the type itself if
-// it has it.
+// widen returns a type with room for the values of later inputs; the type
+// itself if it has it.
 func widen(t *types.Type) *types.Type {
 	if t == nil {
 		return nil

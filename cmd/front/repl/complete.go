@@ -22,8 +22,8 @@ var words = []string{
 	"while", "enum", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
 }
 
-// complete is the line editor's completer: the text before the completed word,
-// the ways to complete it, the text behind.
+// complete returns the line editor's completer: the text before the completed
+// word, the ways to complete it, the text behind.
 func (r *repl) complete(line string, pos int) (head string, list []string, tail string) {
 	runes := []rune(line)
 	head, tail = string(runes[:pos]), string(runes[pos:])
@@ -67,8 +67,8 @@ func (r *repl) completions(line string) (at int, list []string) {
 	return start - len(before), list
 }
 
-// pattern returns a function that compiles a regular expression when it is first
-// called: most runs of the program have no prompt.
+// pattern returns a function that compiles a regular expression when it is
+// first called: most runs of the program have no prompt.
 func pattern(text string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
@@ -123,7 +123,7 @@ func (r *repl) completeCode(text string) (start int, list []string) {
 	return start, sorted(list)
 }
 
-// mapKinds are the kinds of maps that can be declared, with the parenthesis
+// mapKinds returns the kinds of maps that can be declared, with the parenthesis
 // that their size stands in.
 func mapKinds() []string {
 	var out []string
@@ -139,7 +139,7 @@ func isNumber(s string) bool {
 
 func lastWord(s string) string { return s[wordStart(s):] }
 
-// starting are the candidates that start with a prefix, sorted.
+// starting returns the candidates that start with a prefix, sorted.
 func starting(candidates []string, prefix string) []string {
 	var out []string
 	for _, c := range candidates {
@@ -155,7 +155,7 @@ func sorted(list []string) []string {
 	return slices.Compact(list)
 }
 
-// codeWords are the words that can begin an operand or a statement.
+// codeWords returns the words that can begin an operand or a statement.
 func (r *repl) codeWords() []string {
 	out := append(slices.Clone(words), check.Words()...)
 	for name, sig := range r.builtins {
@@ -175,7 +175,7 @@ func (r *repl) codeWords() []string {
 	return out
 }
 
-// kindWords are the probe types, with a ':' where a target follows.
+// kindWords returns the probe types, with a ':' where a target follows.
 func (r *repl) kindWords() []string {
 	var out []string
 	for _, k := range r.view.Probes().Kinds() {
@@ -272,7 +272,7 @@ func (r *repl) programTargets(kind, rest string) []string {
 	return sorted(out)
 }
 
-// typeNames are the kernel's structs, unions or enums that start with a
+// typeNames returns the kernel's structs, unions or enums that start with a
 // prefix.
 func (r *repl) typeNames(kind, prefix string) []string {
 	out := starting(r.view.Types().Names(kind), prefix)
@@ -291,7 +291,7 @@ var (
 	varWord = pattern(`\$([A-Za-z_]\w*)`)
 )
 
-// mapNames are the maps that live and those that the input mentions.
+// mapNames returns the maps that live and those that the input mentions.
 func (r *repl) mapNames(text string) []string {
 	out := mentioned(mapWord(), text)
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
@@ -302,7 +302,7 @@ func (r *repl) mapNames(text string) []string {
 	return out
 }
 
-// varNames are the scratch variables of the input and those that were kept.
+// varNames returns the scratch variables of the input and those that were kept.
 func (r *repl) varNames(text string) []string {
 	out := mentioned(varWord(), text)
 	if !placeOf(text).item {

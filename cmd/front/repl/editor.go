@@ -35,7 +35,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// canEdit tells whether lines can be edited: the line editor works on the
+// canEdit reports whether lines can be edited: the line editor works on the
 // process's own standard streams, on terminals that move the cursor.
 func canEdit() bool {
 	return isTerminal(os.Stdin) && isTerminal(os.Stdout) && liner.TerminalSupported()
@@ -207,8 +207,8 @@ func (l *lineReader) next() (string, error) {
 	}
 }
 
-// oneLine is how an input stands in the history, which keeps single lines. An
-// input with comments to a line's end cannot be joined and gives none, as do
+// oneLine returns how an input stands in the history, which keeps single lines.
+// An input with comments to a line's end cannot be joined and gives none, as do
 // control characters.
 func oneLine(input string) (string, bool) {
 	lines := strings.Split(input, "\n")

@@ -100,7 +100,7 @@ func (r *repl) add(ctx context.Context, c *engine.Compiled, fresh map[string]boo
 	return nil, false
 }
 
-// took tells whether an object called exit(), and with what status.
+// took reports whether an object called exit(), and with what status.
 func (r *repl) took(h handle) (code int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,8 +160,8 @@ type stmtsInput struct {
 	prints bool // the value at the end is printed
 }
 
-// typed gives the program. The value at the end is typed as a statement first,
-// which tells whether there is anything to print.
+// typed returns the program. The value at the end is typed as a statement
+// first, which tells whether there is anything to print.
 func (in *stmtsInput) typed() (*engine.Checked, diag.List, bool) {
 	x := in.value()
 	switch m := x.(type) {
@@ -188,10 +188,11 @@ func (in *stmtsInput) typed() (*engine.Checked, diag.List, bool) {
 	return p, list, p != nil
 }
 
-// isVariable tells the maps behind scratch variables.
+// isVariable reports whether m is the map behind a scratch variable.
 func isVariable(m *syntax.Map) bool { return strings.HasPrefix(m.Name, engine.Hidden) }
 
-// value is the expression whose value is shown: the last part of the input.
+// value returns the expression whose value is shown: the last part of the
+// input.
 func (in *stmtsInput) value() syntax.Expr {
 	if in.block.Value != nil {
 		return in.block.Value
@@ -217,7 +218,7 @@ func wantsPrint(x syntax.Expr) bool {
 	return true
 }
 
-// hasValue tells whether the last statement of the only probe gives a value.
+// hasValue reports whether the last statement of the only probe gives a value.
 func hasValue(p *hir.Script) bool {
 	e := lastEval(p)
 	return e != nil && e.X.Type() != nil && e.X.Type().Kind != types.Void
@@ -231,8 +232,8 @@ func lastEval(p *hir.Script) *hir.Eval {
 	return e
 }
 
-// constant is the value that a program does nothing but print, if it is known
-// without running it.
+// constant returns the value that a program does nothing but print, if it is
+// known without running it.
 func constant(p *hir.Script) (v value.Value, ok bool) {
 	e := lastEval(p)
 	if e == nil || len(p.Probes[0].Body.Stmts) != 1 {

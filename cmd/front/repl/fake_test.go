@@ -93,7 +93,7 @@ func (k *fakeKernel) Names(kind string) []string {
 	return nil
 }
 
-// fakeList is what can be probed.
+// fakeList returns what can be probed.
 func fakeList(pattern string, yield func(string) bool) error {
 	kind, _, _ := strings.Cut(pattern, ":")
 	for _, name := range map[string][]string{
@@ -160,7 +160,7 @@ func (f *fakeTracer) Forget(m *object.Map)      { f.forgot = append(f.forgot, m.
 func (f *fakeTracer) End()                      { f.ended = true; io.WriteString(f.out, "the end\n") }
 func (f *fakeTracer) Close()                    {}
 
-// spec is the kernel map of a script map in an object.
+// spec returns the kernel map of a script map in an object.
 func spec(t *testing.T, o *object.Object, name string) (*object.Map, uint32, uint32) {
 	t.Helper()
 	i := slices.IndexFunc(o.Maps, func(m *object.Map) bool { return m.Name == name })
@@ -231,7 +231,7 @@ func play(t *testing.T, input string, change ...func(*Config, *fakeTracer)) tran
 	return transcript{out.String(), errs.String(), code, f}
 }
 
-// started is a session whose inputs are given one by one.
+// started returns a session whose inputs are given one by one.
 func started(t *testing.T, inputs ...string) *repl {
 	t.Helper()
 	cfg := testConfig(strings.NewReader(""))

@@ -67,7 +67,7 @@ func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
 	return d
 }
 
-// helpNames are what help can be asked about.
+// helpNames returns what help can be asked about.
 func (r *repl) helpNames(string) []string {
 	var out []string
 	for _, c := range commands {

@@ -21,8 +21,8 @@ type history struct {
 	last string
 }
 
-// historyFile is where the history is kept, by the XDG base directory rules;
-// "" when the environment names no place.
+// historyFile returns where the history is kept, by the XDG base directory
+// rules; "" when the environment names no place.
 func historyFile(getenv func(string) string) string {
 	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "probe", "history")

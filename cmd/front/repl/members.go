@@ -11,9 +11,9 @@ import (
 	"probe/lang/types"
 )
 
-// members are the names that can follow text[start:end] and a '.' or '->'. The
-// operand is typed as a statement of its own at that place, with what stands
-// before the statement it is part of.
+// members returns the names that can follow text[start:end] and a '.' or '->'.
+// The operand is typed as a statement of its own at that place, with what
+// stands before the statement it is part of.
 func (r *repl) members(text string, p place, start, end int) []string {
 	operand := text[start:end]
 	if operand == "" || start < p.body && p.item {
@@ -42,7 +42,7 @@ func (r *repl) members(text string, p place, start, end int) []string {
 	return memberNames(typeAt(prog.Program, len(before), len(operand)))
 }
 
-// typeInStmts is the type of an operand behind statements.
+// typeInStmts returns the type of an operand behind statements.
 func (r *repl) typeInStmts(before, operand string, depth int) *types.Type {
 	src := source.New(inputName, before+operand+";"+strings.Repeat("}", max(depth, 0)))
 	block, list := syntax.ParseStmts(src)
@@ -58,7 +58,7 @@ func (r *repl) typeInStmts(before, operand string, depth int) *types.Type {
 	return typeAt(prog.Program, len(before), len(operand))
 }
 
-// argNames are the arguments of a probe that have names.
+// argNames returns the arguments of a probe that have names.
 func argNames(s *hir.Site) []string {
 	var out []string
 	for _, a := range s.Args {
@@ -69,7 +69,7 @@ func argNames(s *hir.Site) []string {
 	return out
 }
 
-// memberNames are the members of a record or of what a pointer points to.
+// memberNames returns the members of a record or of what a pointer points to.
 func memberNames(t *types.Type) []string {
 	if t != nil && t.Kind == types.Pointer {
 		t = t.Elem
@@ -89,9 +89,9 @@ func memberNames(t *types.Type) []string {
 	return out
 }
 
-// typeAt is the type of the expression statement that stands at size bytes from
-// an offset of the program's text; nil if there is none. Its place may begin
-// later, behind parentheses.
+// typeAt returns the type of the expression statement that stands at size bytes
+// from an offset of the program's text; nil if there is none. Its place may
+// begin later, behind parentheses.
 func typeAt(p *hir.Script, offset, size int) *types.Type {
 	at := source.Span{File: p.Source, Start: offset, End: offset + size}
 	for _, pr := range p.Probes {

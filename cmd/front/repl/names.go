@@ -79,8 +79,8 @@ func (n *names) matching(kind, pattern string) []string {
 	return slices.Compact(out)
 }
 
-// starting are the targets of a kind that start with a prefix. A function or a
-// raw tracepoint of a module is found by its own name too.
+// starting returns the targets of a kind that start with a prefix. A function
+// or a raw tracepoint of a module is found by its own name too.
 func (n *names) starting(kind *hir.ProbeKind, prefix string) []string {
 	list, functions := kind.Name, probesFunctions(kind)
 	if functions {

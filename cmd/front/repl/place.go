@@ -112,12 +112,12 @@ func skipQuiet(text string, i int) (end int, open bool) {
 	return i, false
 }
 
-// isWordByte tells the bytes of names.
+// isWordByte reports whether c can be part of a name.
 func isWordByte(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// wordStart is where the name that ends at the end of text begins.
+// wordStart returns where the name that ends at the end of text begins.
 func wordStart(text string) int {
 	i := len(text)
 	for i > 0 && isWordByte(text[i-1]) {
@@ -126,8 +126,9 @@ func wordStart(text string) int {
 	return i
 }
 
-// operandStart is where the operand begins that ends at the end of text: names
-// with members, indexes and calls, as in $x->a.b[1] or ((struct sock *)p).
+// operandStart returns where the operand begins that ends at the end of text:
+// names with members, indexes and calls, as in $x->a.b[1] or ((struct sock
+// *)p).
 func operandStart(text string) int {
 	i := len(text)
 	for {

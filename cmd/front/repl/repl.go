@@ -98,7 +98,8 @@ func Run(ctx context.Context, cfg Config) (int, error) {
 	return run(ctx, cfg, startSession)
 }
 
-// newRepl is a session without a tracer and without a place that inputs come from.
+// newRepl returns a session without a tracer and without a place that inputs
+// come from.
 func newRepl(cfg Config) *repl {
 	r := &repl{
 		cfg: cfg, view: cfg.Machine.View(machine.Query{PID: cfg.Check.PID, Comm: cfg.Check.Comm}), builtins: engine.Signatures(),

@@ -58,7 +58,7 @@ func (in *stmtsInput) keepVars() {
 	toMaps(reflect.ValueOf(in.block), kept)
 }
 
-// outerVar is the scratch variable that a statement sets, and the value.
+// outerVar returns the scratch variable that a statement sets, and the value.
 func outerVar(s syntax.Stmt) (name string, x syntax.Expr) {
 	switch s := s.(type) {
 	case *syntax.Assign:
@@ -82,7 +82,7 @@ func assignment(l *syntax.Let) *syntax.Assign {
 	return &syntax.Assign{At: l.At, Target: l.Var, Op: "=", OpAt: l.At.At, X: x}
 }
 
-// localVars are the variables that cannot be kept in maps.
+// localVars returns the variables that cannot be kept in maps.
 func localVars(r *repl, block *syntax.Block) map[string]bool {
 	local := map[string]bool{}
 	outer := map[*syntax.Let]bool{}

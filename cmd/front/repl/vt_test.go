@@ -65,7 +65,7 @@ func (v *vt) control(arg string, c byte) {
 	}
 }
 
-// text is everything shown so far, without blanks at the ends of lines.
+// text returns everything shown so far, without blanks at the ends of lines.
 func (v *vt) text() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -85,7 +85,7 @@ func boot() error {
 	return reap(agent.Process.Pid)
 }
 
-// environment is what every process of the guest starts with.
+// environment returns what every process of the guest starts with.
 func environment() []string {
 	return []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

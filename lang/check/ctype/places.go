@@ -29,7 +29,7 @@ func (ct *Section) refer(t *syntax.CType, kind string) {
 	ct.refs = append(ct.refs, Reference{kind, t.Name, at})
 }
 
-// TypeAt is where the script defines a type: its name there.
+// TypeAt returns where the script defines a type: its name there.
 func (ct *Section) TypeAt(kind, name string) (source.Span, bool) {
 	switch kind {
 	case "struct", "union":
@@ -50,8 +50,8 @@ func (ct *Section) TypeAt(kind, name string) (source.Span, bool) {
 	return source.Span{}, false
 }
 
-// MemberAt is where the script defines a member of a struct or union, which is
-// given as in "struct foo".
+// MemberAt returns where the script defines a member of a struct or union,
+// which is given as in "struct foo".
 func (ct *Section) MemberAt(of, name string) (source.Span, bool) {
 	s := ct.tags[of]
 	if s == nil {
@@ -74,7 +74,7 @@ func memberAt(s *syntax.CStruct, name string, depth int) (source.Span, bool) {
 	return source.Span{}, false
 }
 
-// ConstantAt is where the script defines a constant of an enum.
+// ConstantAt returns where the script defines a constant of an enum.
 func (ct *Section) ConstantAt(name string) (source.Span, bool) {
 	for e := range ct.enumDefs {
 		for _, it := range e.Items {
@@ -88,7 +88,7 @@ func (ct *Section) ConstantAt(name string) (source.Span, bool) {
 	return source.Span{}, false
 }
 
-// lastWord is the last place of a word in a span.
+// lastWord returns the last place of a word in a span.
 func lastWord(at source.Span, word string) (source.Span, bool) {
 	k := strings.LastIndex(at.Text(), word)
 	if k < 0 {

@@ -57,7 +57,7 @@ func (ct *Section) KernelTypes() (known bool, why string) {
 	return ct.kernel.Available()
 }
 
-// predefined are the macros that are there from the start (L-PRE-04).
+// predefined returns the macros that are there from the start (L-PRE-04).
 func (ct *Section) predefined() map[string]string {
 	if ok, _ := ct.KernelTypes(); ok {
 		return map[string]string{"BPFTRACE_HAVE_BTF": "1"}
@@ -165,8 +165,8 @@ func (ct *Section) enum(e *syntax.CEnum) *types.Type {
 	return t
 }
 
-// packedEnumSize is the least size that holds all constants, signed if one is
-// negative.
+// packedEnumSize returns the least size that holds all constants, signed if one
+// is negative.
 func packedEnumSize(e *syntax.CEnum) int {
 	least, most := int64(0), int64(0)
 	for _, it := range e.Items {
@@ -270,7 +270,7 @@ func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
 	return types.PointerTo(elem, sp)
 }
 
-// opaque is a struct of which only the name is known.
+// opaque returns a struct of which only the name is known.
 func (ct *Section) opaque(union bool, tag string) *types.Type {
 	k := recordKey(union, tag)
 	t := ct.records[k]

@@ -47,7 +47,7 @@ func sameDeep(a, b *types.Type) bool {
 	return true
 }
 
-// FitsFixed tells whether a declared type takes the value (T-PROM-06,
+// FitsFixed reports whether a declared type takes the value (T-PROM-06,
 // T-PROM-11).
 func FitsFixed(want *types.Type, x hir.Expr) bool {
 	if n, ok := x.(*hir.Int); ok && n.T.IsInt() && (want.Kind == types.Int || want.Kind == types.Enum && n.T.Kind == types.Enum) {
@@ -58,7 +58,7 @@ func FitsFixed(want *types.Type, x hir.Expr) bool {
 	return fitsType(want, x.Type())
 }
 
-// fitsType tells whether every t is also a want.
+// fitsType reports whether every t is also a want.
 func fitsType(want, t *types.Type) bool {
 	if want.Kind == types.Record && want.Struct.Flavour >= types.Tuple && t.Kind == types.Record {
 		fw, ft := want.Struct.Fields(), t.Struct.Fields()

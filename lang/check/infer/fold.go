@@ -116,7 +116,7 @@ func foldLogical(op *Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	return Bool(at, tx && ty)
 }
 
-// Truth is the truth of a literal; a string is true when not empty.
+// Truth returns the truth of a literal; a string is true when not empty.
 func Truth(x hir.Expr) (truth, ok bool) {
 	switch n := x.(type) {
 	case *hir.Int:
@@ -215,8 +215,8 @@ func foldInt(op *Operator, x, y *hir.Int, at source.Span) (*hir.Int, *Problem) {
 	return nil, overflow.with("the result is beyond 64 bits")
 }
 
-// foldSmall is the usual case without big numbers: both literals fit int64 and
-// so does the result. It gives nil otherwise.
+// foldSmall returns the usual case without big numbers: both literals fit int64
+// and so does the result. It gives nil otherwise.
 func foldSmall(op hir.BinOp, x, y *hir.Int, at source.Span) *hir.Int {
 	if x.T == litBig || y.T == litBig || x.T.Kind != types.Int || y.T.Kind != types.Int {
 		return nil

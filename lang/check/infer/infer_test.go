@@ -10,7 +10,7 @@ import (
 	"probe/lang/types"
 )
 
-// ints are all integer types that a script can meet, those of literals too.
+// ints returns all integer types that a script can meet, those of literals too.
 func ints() []*types.Type {
 	out := []*types.Type{litBig}
 	for i, size := range []int{1, 2, 4, 8} {

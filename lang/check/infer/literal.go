@@ -63,7 +63,7 @@ func sizeIndex(size int) int {
 	return 3
 }
 
-// LitType is the shared type of an integer literal.
+// LitType returns the shared type of an integer literal.
 func LitType(bits uint64, neg bool) *types.Type {
 	v := int64(bits)
 	if !neg && v < 0 {
@@ -84,7 +84,7 @@ func LitType(bits uint64, neg bool) *types.Type {
 	return LitPos[i]
 }
 
-// IntIn is the integer type of a size and sign that points into a space.
+// IntIn returns the integer type of a size and sign that points into a space.
 func IntIn(size int, signed bool, sp types.Space) *types.Type {
 	s := 0
 	if signed {
@@ -159,7 +159,7 @@ func ConstInt(x hir.Expr) (v uint64, neg, ok bool) {
 	return n.V, n.T.Signed && int64(n.V) < 0, true
 }
 
-// IsLiteral tells what is_literal() and the literal parameters accept.
+// IsLiteral reports what is_literal() and the literal parameters accept.
 func IsLiteral(x hir.Expr) bool {
 	switch n := x.(type) {
 	case *hir.Int:
@@ -177,7 +177,7 @@ func IsLiteral(x hir.Expr) bool {
 	return false
 }
 
-// ConstOf is x as signatures see constants, nil if it is none.
+// ConstOf returns x as signatures see constants, nil if it is none.
 func ConstOf(x hir.Expr) *types.Const {
 	switch n := x.(type) {
 	case *hir.Int:
@@ -223,7 +223,7 @@ func Extend(v uint64, t *types.Type) uint64 {
 	return v << sh >> sh
 }
 
-// fits tells whether a literal's value is one of the type's.
+// fits reports whether a literal's value is one of the type's.
 func fits(v uint64, neg bool, t *types.Type) bool {
 	if t.Kind == types.Bool {
 		return !neg && v <= 1

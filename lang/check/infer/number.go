@@ -6,13 +6,13 @@ import (
 	"probe/lang/types"
 )
 
-// IsNum tells what acts as a number.
+// IsNum reports what acts as a number.
 func IsNum(t *types.Type) bool {
 	return t.Kind == types.Int || t.Kind == types.Enum || t.Kind == types.Bool || t.Kind == types.ErrName
 }
 
-// NumType is the integer type a number has in arithmetic: bools are unsigned
-// bytes, enums drop their name.
+// NumType returns the integer type a number has in arithmetic: bools are
+// unsigned bytes, enums drop their name.
 func NumType(t *types.Type) *types.Type {
 	switch t.Kind {
 	case types.Bool:

@@ -6,7 +6,7 @@ import (
 	"probe/lang/types"
 )
 
-// Promote is the one type that holds the values of both (section 2.3). It
+// Promote returns the one type that holds the values of both (section 2.3). It
 // reports false when there is none. The first operand is the older one: its
 // pointee, its record layout and its names are kept.
 func Promote(a, b *types.Type) (*types.Type, bool) {
@@ -85,8 +85,8 @@ func promoteInt(a, b *types.Type) *types.Type {
 	return IntIn(size, signed, sp)
 }
 
-// Adapt is the type of a literal beside another operand (T-INT-01): flexible
-// literals take the other's sign.
+// Adapt returns the type of a literal beside another operand (T-INT-01):
+// flexible literals take the other's sign.
 func Adapt(lit, other *types.Type) *types.Type {
 	if lit.Flex && other.Kind != types.Invalid && !other.Flex {
 		return types.IntType(lit.Size, other.Signed)
@@ -204,7 +204,7 @@ func SameType(a, b *types.Type) bool {
 	return true
 }
 
-// Pointee is what a pointer points to; void when it has no type.
+// Pointee returns what a pointer points to; void when it has no type.
 func Pointee(t *types.Type) *types.Type {
 	if t.Elem == nil {
 		return types.VoidType
@@ -212,7 +212,7 @@ func Pointee(t *types.Type) *types.Type {
 	return t.Elem
 }
 
-// SamePointee tells whether pointers to a and b may meet in one variable:
+// SamePointee reports whether pointers to a and b may meet in one variable:
 // equal pointees, or void on one side.
 func SamePointee(a, b *types.Type) bool {
 	if a == nil || b == nil || a.Kind == types.Void || b.Kind == types.Void {
@@ -224,7 +224,7 @@ func SamePointee(a, b *types.Type) bool {
 	return SameType(a, b)
 }
 
-// sameStruct tells whether two layouts mean one struct: C types by name, the
+// sameStruct reports whether two layouts mean one struct: C types by name, the
 // arguments of probes by their members.
 func sameStruct(a, b *types.Struct) bool {
 	if a == b {

@@ -42,7 +42,7 @@ func isMade(t *types.Type) bool {
 	return t.Kind == types.Record && (t.Struct.Flavour == types.Tuple || t.Struct.Flavour == types.RecordLit)
 }
 
-// Inherit is the type of something that was read from memory in a space:
+// Inherit returns the type of something that was read from memory in a space:
 // addresses point into the same space, unless their type says where they point.
 func Inherit(t *types.Type, sp types.Space) *types.Type {
 	if t.Space != types.SpaceNone || sp == types.SpaceNone || sp == types.Local || t.Kind == types.Int && t.Size < 8 {

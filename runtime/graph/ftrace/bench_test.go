@@ -24,8 +24,8 @@ func pages(b *testing.B, kernel, file string) [][]byte {
 	return out
 }
 
-// cpuTime is the CPU time of this process in nanoseconds. It tells more than
-// the wall time on a machine that does other things too.
+// cpuTime returns the CPU time of this process in nanoseconds. It tells more
+// than the wall time on a machine that does other things too.
 func cpuTime(b *testing.B) int64 {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -65,7 +65,8 @@ func BenchmarkPage(b *testing.B) {
 
 // BenchmarkPipeline is what reading costs without the kernel's part: the pages
 // of two CPUs, each with a thread that makes graphs of some 30 calls, are
-// decoded, merged by time, built into trees, and rid of the recorder's own calls.
+// decoded, merged by time, built into trees, and rid of the recorder's own
+// calls.
 func BenchmarkPipeline(b *testing.B) {
 	d := decoder(b, "6.12")
 	const rounds = 16 // as much as is read at once

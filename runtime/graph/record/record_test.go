@@ -52,7 +52,7 @@ func sample() (*graph.Funcs, []*graph.Tree) {
 	}
 }
 
-// big is a tree that takes several lines.
+// big returns a tree that takes several lines.
 func big(calls int) *graph.Tree {
 	r := rand.New(rand.NewPCG(1, 2))
 	t := &graph.Tree{Thread: graph.Thread{TID: 1, PID: 1, Comm: "big"}, Calls: []graph.Call{{T0: 100, T1: int64(calls) * 100, Parent: -1}}}
@@ -284,7 +284,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// lastLine is what follows the last line end.
+// lastLine returns what follows the last line end.
 func lastLine(text []byte) []byte { return text[bytes.LastIndexByte(text, '\n')+1:] }
 
 // A large tree that was cut off is kept up to there, and has a gap.

@@ -95,7 +95,7 @@ func squeeze(s string) string {
 	return s
 }
 
-// tree is a call with calls below it, each a microsecond long.
+// tree returns a call with calls below it, each a microsecond long.
 func tree(f *graph.Funcs, start int64, names ...string) *graph.Tree {
 	t := &graph.Tree{}
 	for i, n := range names {

@@ -101,8 +101,8 @@ func TestThreadsOf(t *testing.T) {
 	}
 }
 
-// sampleTree is root(args) with one call of each name below it, and one of deep below
-// the last.
+// sampleTree is root(args) with one call of each name below it, and one of deep
+// below the last.
 func sampleTree(funcs *graph.Funcs, args []uint64, names ...string) *graph.Tree {
 	t := &graph.Tree{Thread: graph.Thread{TID: 7}, Args: args}
 	end := int32(len(names) + 2)
@@ -116,7 +116,8 @@ func sampleTree(funcs *graph.Funcs, args []uint64, names ...string) *graph.Tree 
 	return t
 }
 
-// calls is the names in a tree, in order, with the number of the root's arguments.
+// calls returns the names in a tree, in order, with the number of the root's
+// arguments.
 func calls(t *graph.Tree, funcs *graph.Funcs) string {
 	var out []string
 	for i := range t.Calls {
@@ -125,8 +126,8 @@ func calls(t *graph.Tree, funcs *graph.Funcs) string {
 	return fmt.Sprintf("%s/%d", strings.Join(out, " "), t.Root().NArgs)
 }
 
-// Of a recording each probe gets what it asks for, out of the tree that has most of
-// it.
+// Of a recording each probe gets what it asks for, out of the tree that has
+// most of it.
 func TestReplay(t *testing.T) {
 	var funcs graph.Funcs
 	poor, rich := sampleTree(&funcs, nil, "a"), sampleTree(&funcs, []uint64{1, 2}, "a", "b", "c")
@@ -181,8 +182,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// A tree that programs recorded has the script's duration and result, and no calls
-// of the programs' own.
+// A tree that programs recorded has the script's duration and result, and no
+// calls of the programs' own.
 func TestKeep(t *testing.T) {
 	plan := &fgraph.Plan{Source: fgraph.BPF, Func: "root", Depth: 5, Parts: []fgraph.Part{{Func: "a"}, {Func: "migrate_disable"}}}
 	site := &hir.Site{Name: "fgraph:root", Plan: plan, Ret: &hir.Arg{}}

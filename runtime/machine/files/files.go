@@ -3,7 +3,8 @@
 // compiled against it, and its probes listed.
 //
 // What this machine's kernel can do says nothing about the other one. It is
-// taken to have every mechanism and helper that probe knows.
+// taken to have every mechanism and helper that probe knows, unless it is named as
+// one of the kernels that were tested.
 package files
 
 import (
@@ -13,38 +14,67 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine"
 	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
-	"probe/runtime/machine/live/symbol"
 )
 
-// Options name the files. What no file says is asked of this machine: its
-// types, its list of functions, its tracepoints.
+// Options name the files. What no file says is asked of this machine: the types
+// where only functions are listed, the tracepoints, and without files all but the
+// features.
 type Options struct {
 	// BTF is a file with the raw BTF of the kernel.
 	BTF string
 	// Traceable is a file with the names of the functions that can be traced, one
-	// a line, each followed by its module in brackets if it has one.
+	// a line, each followed by its module in brackets if it has one. Without it
+	// they are those that the types in BTF name.
 	Traceable string
+	// Features are what the kernel has; nil is all.
+	Features *feature.Set
+	// KeyLimit is how many bytes the key of a map may have, 0 for no limit.
+	KeyLimit int
 	// Without names mechanisms that are left alone: see provider.Mechanisms.
 	Without []string
 }
 
 // Machine is another kernel (machine.Machine).
 type Machine struct {
-	kernel *kernel.Kernel
-	probes *provider.Set
+	kernel   *kernel.Kernel
+	probes   *provider.Set
+	features *feature.Set
+	keyLimit int
 }
 
 var _ machine.Machine = (*Machine)(nil)
 
 // New makes the machine. It reads nothing yet.
 func New(o Options) *Machine {
-	symbols := symbol.NewKernel()
-	k := kernel.New(kernel.Options{BTF: o.BTF, Symbols: symbols})
-	opts := provider.Options{Traceable: o.Traceable, Aliases: symbols.Aliases}
+	k := kernel.New(kernel.Options{BTF: o.BTF})
+	opts := provider.Options{Traceable: o.Traceable, Elsewhere: o.BTF != "" || o.Traceable != ""}
+	if o.BTF != "" && o.Traceable == "" {
+		opts.Functions = func(yield func(name, module string) bool) error {
+			return k.Funcs("", func(name string) bool { return yield(name, "") })
+		}
+	}
+	if set := o.Features; set != nil {
+		ask := func(fs ...feature.Feature) func() error {
+			return func() error {
+				for _, f := range fs {
+					if err := set.Err(f); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
+		opts.Kprobes, opts.KprobeMulti, opts.Tracing = ask(feature.Kprobes), ask(feature.KprobeMulti), ask(feature.Fentry)
+		opts.Uprobes, opts.FuncIP, opts.IntPointers = ask(feature.Uprobes), ask(feature.FuncIP), ask(feature.IntPointers)
+		opts.Ftrace = ask(feature.FunctionGraph)
+		opts.KprobeSession = ask(feature.KprobeSession, feature.SessionReturn)
+		opts.FsessionMulti = ask(feature.FsessionMulti, feature.SessionReturn)
+	}
 	opts.Leave(o.Without)
-	return &Machine{kernel: k, probes: provider.New(k, opts)}
+	return &Machine{kernel: k, probes: provider.New(k, opts), features: o.Features, keyLimit: o.KeyLimit}
 }
 
 // Warm implements machine.Machine.
@@ -91,11 +121,23 @@ func (v *view) Env() types.Env     { return v.env }
 // cpus is how many CPUs the kernel is taken to have: files do not say.
 const cpus = 8
 
+func (v *view) KeyLimit() int { return v.m.keyLimit }
+
 func (v *view) Target(needs target.Set) (*target.Target, error) {
 	t := target.Full(cpus)
 	t.BTFIDs = map[target.Feature]uint32{}
+	set := v.m.features
+	if set != nil {
+		t.Features = target.Set{}
+	}
 	for _, f := range needs.Sorted() {
 		name := kernel.KfuncName(f)
+		if set != nil && f != target.CommOffset {
+			if !kernel.Has(set, f) {
+				continue
+			}
+			t.Features.Add(f)
+		}
 		if name == "" {
 			continue
 		}

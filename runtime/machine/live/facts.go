@@ -135,8 +135,8 @@ func readSysctl(root, name string) (string, error) {
 // Boot implements machine.Facts.
 func (m *Machine) Boot() time.Time { return m.clock() }
 
-// bootTime is the wall-clock time of the boot clock's zero: the best of five
-// pairs of readings.
+// bootTime returns the wall-clock time of the boot clock's zero: the best of
+// five pairs of readings.
 func bootTime() time.Time {
 	var boot time.Time
 	best := int64(1) << 62

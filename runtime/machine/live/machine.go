@@ -45,7 +45,8 @@ type Machine struct {
 	types    *btf.Host
 	features *feature.Set
 	probes   *provider.Set
-	// largeKeys reports whether keys of maps may be larger than machine.SmallKey.
+	// largeKeys reports whether keys of maps may be larger than
+	// machine.SmallKey.
 	largeKeys func() bool
 	facts
 }
@@ -95,17 +96,18 @@ func (m *Machine) tracer() error {
 	return nil
 }
 
-// Tracefs is the tracing directory. The error wraps tracefs.ErrNotMounted.
+// Tracefs returns the tracing directory. The error wraps tracefs.ErrNotMounted.
 func (m *Machine) Tracefs() (*tracefs.FS, error) { return m.kernel.Tracefs() }
 
-// Live is the machine itself: whatever embeds a Machine runs scripts as it does.
+// Live returns the machine itself: whatever embeds a Machine runs scripts as it
+// does.
 func (m *Machine) Live() *Machine { return m }
 
-// Types are the kernel's own types and those of its modules, whatever file
+// Types returns the kernel's own types and those of its modules, whatever file
 // Options.BTF names.
 func (m *Machine) Types() *btf.Host { return m.types }
 
-// Symbols are the kernel's symbols.
+// Symbols returns the kernel's symbols.
 func (m *Machine) Symbols() *symbol.Kernel { return m.symbols }
 
 // Features answers what the kernel can do.
@@ -132,7 +134,8 @@ func (m *Machine) List(pattern string, yield func(machine.Listed) bool) error {
 func (m *Machine) Functions(yield func(name string) bool) error { return m.kernel.Funcs("", yield) }
 
 // Attach attaches a loaded program where its site says; pid restricts probes
-// that the kernel can restrict, 0 means no restriction. See provider.Set.Attach.
+// that the kernel can restrict, 0 means no restriction. See
+// provider.Set.Attach.
 func (m *Machine) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*provider.Attachment, error) {
 	return m.probes.Attach(ctx, site, prog, pid)
 }
@@ -168,8 +171,8 @@ func (v *view) KeyLimit() int {
 	return machine.SmallKey
 }
 
-// Refuses implements machine.Machine: it looks at the privileges of this process
-// and at the kernel's lockdown (CLI-27, CLI-28).
+// Refuses implements machine.Machine: it looks at the privileges of this
+// process and at the kernel's lockdown (CLI-27, CLI-28).
 func (m *Machine) Refuses() *diag.Diagnostic {
 	missing, err := feature.MissingCapabilities()
 	if err != nil {

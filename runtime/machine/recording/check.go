@@ -13,8 +13,8 @@ import (
 )
 
 // Compiled implements machine.View: it complains about everything that a
-// compiled script wants to know and the recording does not tell, at its place in
-// the script.
+// compiled script wants to know and the recording does not tell, at its place
+// in the script.
 func (r *View) Compiled(tree *syntax.File, obj *object.Object) diag.List {
 	var out diag.List
 	r.checkAsked(tree, &out)
@@ -48,8 +48,8 @@ func explain(list *diag.List) {
 	}
 }
 
-// checkCall complains about what the record of a call says. What programs ask the
-// kernel is found in their code.
+// checkCall complains about what the record of a call says. What programs ask
+// the kernel is found in their code.
 func (r *View) checkCall(c *hir.Call, out *diag.List) {
 	if c.Sig.NoReplay != "" {
 		notRecorded(out, c.At, "`"+c.Sig.Name+"`", c.Sig.NoReplay)
@@ -77,7 +77,7 @@ func (r *View) checkFunc(p *object.Program, f *ir.Func, out *diag.List) {
 	}
 }
 
-// missing says why a helper has no answer, "" when it has.
+// missing reports why a helper has no answer, "" when it has.
 func (r *View) missing(p *object.Program, f *ir.Func, in *ir.Ins) string {
 	if in.Op == ir.OpKfunc {
 		return fmt.Sprintf("%s is a function of the kernel", in.Name)
@@ -99,7 +99,7 @@ func (r *View) missing(p *object.Program, f *ir.Func, in *ir.Ins) string {
 	return ir.Helpers[h].NoReplay
 }
 
-// quoted is the text of a place, for messages.
+// quoted returns the text of a place, for messages.
 func quoted(at source.Span) string {
 	if !at.Valid() || at.File == nil || at.End > len(at.File.Text) {
 		return "what is asked here"

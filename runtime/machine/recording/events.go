@@ -75,10 +75,10 @@ func threadOf(t *graph.Tree) thread {
 	return thread{cpu: t.Root().CPU}
 }
 
-// pair finds calls that are in several trees. Those of a function that was called
-// below another one that was recorded are double: ret: and call: see each call
-// once. Trees of one call, which several probes asked for, are twins: each
-// probe runs once for all of them.
+// pair finds calls that are in several trees. Those of a function that was
+// called below another one that was recorded are double: ret: and call: see
+// each call once. Trees of one call, which several probes asked for, are twins:
+// each probe runs once for all of them.
 func (m *Player) pair() (double []bool) {
 	trees := m.rec.rec.Trees
 	double, m.twins = make([]bool, len(trees)), make(map[int32][]int32, len(trees))
@@ -113,11 +113,11 @@ func (m *Player) pair() (double []bool) {
 	return double
 }
 
-// twinSlack is how far the times of one call may be apart in two trees: what the
-// programs at its entry or return take.
+// twinSlack is how far the times of one call may be apart in two trees: what
+// the programs at its entry or return take.
 const twinSlack = 1e6
 
-// holds is the index of a call in a tree, -1 for none: the one of the same
+// holds returns the index of a call in a tree, -1 for none: the one of the same
 // function that is nearest in time.
 func (r *Machine) holds(t *graph.Tree, call *graph.Call) int {
 	fn := r.function(call)

@@ -7,7 +7,7 @@ import (
 	"probe/runtime/event"
 )
 
-// Missing is what makes the recording itself incomplete, for the receipt.
+// Missing returns what makes the recording itself incomplete, for the receipt.
 func (r *Machine) Missing() []event.ReceiptItem {
 	var out []event.ReceiptItem
 	if d := r.rec.Damage; d != nil {

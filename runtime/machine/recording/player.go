@@ -80,8 +80,8 @@ func (r *View) Play(obj *object.Object, limit time.Duration) (*Player, error) {
 	m.env = ir.NewEnv(make([]byte, 8*slots))
 	m.env.NoKernel, m.env.Boot = true, uint64(r.rec.Header.BootOffset)
 	m.env.Rand = func() uint64 { return uint64(rand.Uint32()) }
-	// Each call has its own key, and those of one shape are merged when the map is
-	// read. The bound is for the memory of kernels.
+	// Each call has its own key, and those of one shape are merged when the map
+	// is read. The bound is for the memory of kernels.
 	graphKeys := map[string]bool{}
 	for _, om := range obj.Maps {
 		graphKeys[om.Spec] = om.Spec != "" && value.HasGraph(om.Key)
@@ -201,7 +201,7 @@ func (m *Player) Memory(name string) []byte {
 	return nil
 }
 
-// Map is a map of the script by its kernel name; nil for none.
+// Map returns a map of the script by its kernel name; nil for none.
 func (m *Player) Map(name string) *ir.EnvMap { return m.maps[name] }
 
 // Trees are those of the call that the programs which ran last are about, with
@@ -209,7 +209,7 @@ func (m *Player) Map(name string) *ir.EnvMap { return m.maps[name] }
 // what another probe asked for.
 func (m *Player) Trees() ([]*graph.Tree, *graph.Funcs) { return m.trees, &m.rec.rec.Funcs }
 
-// Now is the wall clock at the time of what ran last.
+// Now returns the wall clock at the time of what ran last.
 func (m *Player) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.WallOffset) }
 
 // Special runs the begin or end probes, in this process.
@@ -319,7 +319,7 @@ func (m *Player) enter(t *graph.Tree, c *graph.Call) {
 	}
 }
 
-// lacks is what a call lacks that a probe needs, -1 for nothing.
+// lacks returns what a call lacks that a probe needs, -1 for nothing.
 func (h *hook) lacks(t *graph.Tree, c *graph.Call) int {
 	n, entry := &h.needs, !h.main.Site.About().Returns
 	switch {
@@ -339,7 +339,7 @@ func (h *hook) lacks(t *graph.Tree, c *graph.Call) int {
 	return -1
 }
 
-// argsOf is how many arguments a site has; each has a number.
+// argsOf returns how many arguments a site has; each has a number.
 func argsOf(s *hir.Site) int {
 	n := 0
 	for i := range s.Args {
@@ -384,10 +384,10 @@ func (m *Player) Left(yield func(probe, why string, n uint64)) {
 	}
 }
 
-// Pending is the number of records that were not read.
+// Pending returns the number of records that were not read.
 func (m *Player) Pending() uint64 { return uint64(len(m.env.Ring) - m.read) }
 
-// Read gives the records as event.Ring does.
+// Read returns the records as event.Ring does.
 func (m *Player) Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error) {
 	for m.read < len(m.env.Ring) {
 		b := m.env.Ring[m.read]

@@ -19,8 +19,8 @@ import (
 func (r *View) Kinds() []hir.ProbeKind { return provider.Kinds() }
 
 // Expand implements hir.Probes: fgraph: means trees, ret: and call: calls
-// within them. What the recording cannot feed gets a warning, which settle turns
-// into an error when nothing else is left.
+// within them. What the recording cannot feed gets a warning, which settle
+// turns into an error when nothing else is left.
 func (r *View) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	var complaints diag.List
 	var first []*diag.Diagnostic
@@ -90,8 +90,8 @@ func (x *expansion) cannotFeed(format string, args ...any) *diag.Diagnostic {
 	return d
 }
 
-// settle is called when the script is checked: where some probes run, those that
-// cannot stay warnings; where none is left, their messages are errors.
+// settle is called when the script is checked: where some probes run, those
+// that cannot stay warnings; where none is left, their messages are errors.
 func (r *View) settle() {
 	for _, u := range r.unfed {
 		if r.fed {
@@ -110,7 +110,7 @@ func (x *expansion) badPart(p hir.Part, format string, args ...any) *diag.Diagno
 	return x.out.Errorf("bad-attach-point", at, format, args...).WithRow("X-TREE")
 }
 
-// functions are the sites of fgraph:, ret: and call:.
+// functions returns the sites of fgraph:, ret: and call:.
 func (x *expansion) functions(parts []hir.Part) []*hir.Site {
 	name, options := parts, []hir.Part(nil)
 	if x.kind.Graph {
@@ -153,8 +153,8 @@ func (x *expansion) functions(parts []hir.Part) []*hir.Site {
 	return sites
 }
 
-// listed are the functions that only= and skip= mean. Recordings differ in what
-// was called, so a name may mean nothing.
+// listed returns the functions that only= and skip= mean. Recordings differ in
+// what was called, so a name may mean nothing.
 func (x *expansion) listed(_ hir.Part, _, list string) ([]string, bool) {
 	var out []string
 	for _, name := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' }) {
@@ -217,7 +217,7 @@ const (
 	slots    = slotArgs + 1
 )
 
-// site is the place of one function; nil after a complaint.
+// site returns the place of one function; nil after a complaint.
 func (x *expansion) site(fn *function, plan *fgraph.Plan) *hir.Site {
 	name := x.kind.Name + ":" + fn.Name
 	if fn.Module != "" {
@@ -303,7 +303,7 @@ func notRecorded(out *diag.List, at source.Span, what, why string) {
 		WithHelp("leave it out; a recording has graph, retval, duration, args, comm, pid, tid, cpu and the time of each call")
 }
 
-// symbolOf is the function's name as sites have it.
+// symbolOf returns the function's name as sites have it.
 func symbolOf(s *hir.Site) string {
 	return symbol(&graph.Func{Name: s.Func, Module: s.Attach.Module})
 }

@@ -1,17 +1,16 @@
-// Package recording runs compiled scripts over recordings of call trees, without a
-// kernel: on any machine, without privileges.
+// Package recording runs compiled scripts over recordings of call trees,
+// without a kernel: on any machine, without privileges.
 //
-// In: a recording (record.Recording). A View answers in place of a kernel
-// while a script is checked (hir.Probes, hir.Types, types.Env): its functions
-// are those of the trees, with the types that were noted with them. Out: a
-// Player, which runs the script's programs in the compiler's interpreter, once
-// for each call that a probe is about, in the order of time. What programs leave
-// behind, records and maps, is read by package session as if a kernel had run
-// them.
+// In: a recording (record.Recording). A View answers in place of a kernel while
+// a script is checked (hir.Probes, hir.Types, types.Env): its functions are
+// those of the trees, with the types that were noted with them. Out: a Player,
+// which runs the script's programs in the compiler's interpreter, once for each
+// call that a probe is about, in the order of time. What programs leave behind,
+// records and maps, is read by package session as if a kernel had run them.
 //
 // What a recording does not hold is never made up: a probe that it cannot feed
-// and a value that it does not have are told at their place in the script, and a
-// call that lacks something which others have is left out and counted.
+// and a value that it does not have are told at their place in the script, and
+// a call that lacks something which others have is left out and counted.
 package recording
 
 import (
@@ -74,7 +73,7 @@ func (f *facts) add(c *graph.Call) {
 	f.args = max(f.args, int(c.NArgs))
 }
 
-// symbol is a function's name with its module.
+// symbol returns a function's name with its module.
 func symbol(f *graph.Func) string {
 	if f.Module != "" {
 		return f.Module + ":" + f.Name
@@ -91,8 +90,8 @@ func Open(path string) (*Machine, error) {
 	return New(path, rec), nil
 }
 
-// New prepares a recording that was read from a file of that name. It must not be
-// changed afterwards.
+// New prepares a recording that was read from a file of that name. It must not
+// be changed afterwards.
 func New(name string, rec *record.Recording) *Machine {
 	r := &Machine{name: name, rec: rec, funcs: map[string]*function{}, byID: make([]*function, len(rec.Funcs.List)), addrs: map[uint64]string{}}
 	for i := range rec.Funcs.List {
@@ -132,7 +131,7 @@ func New(name string, rec *record.Recording) *Machine {
 	return r
 }
 
-// function is the function of a call, nil where it is not known.
+// function returns the function of a call, nil where it is not known.
 func (r *Machine) function(c *graph.Call) *function {
 	if c.Flags&graph.Gap != 0 || c.Fn < 0 || int(c.Fn) >= len(r.byID) {
 		return nil
@@ -177,14 +176,14 @@ func (r *Machine) start() int64 {
 	return start
 }
 
-// Boot is the wall-clock time at zero of the boot clock of the machine that was
-// recorded.
+// Boot returns the wall-clock time at zero of the boot clock of the machine
+// that was recorded.
 func (r *Machine) Boot() time.Time {
 	return time.Unix(0, r.rec.Header.WallOffset-r.rec.Header.BootOffset)
 }
 
-// KSym is the name of the symbol at an address, "" when the recording does not
-// have it.
+// KSym returns the name of the symbol at an address, "" when the recording does
+// not have it.
 func (r *Machine) KSym(addr uint64) string {
 	if name, ok := r.addrs[addr]; ok {
 		return name

@@ -69,7 +69,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// words is a set of words.
+// words returns a set of words.
 func words(s string) map[string]bool {
 	out := map[string]bool{}
 	for _, w := range strings.Fields(s) {
@@ -173,9 +173,9 @@ func TestTypeOf(t *testing.T) {
 	}
 }
 
-// randomTrees are trees of two threads whose functions call each other, as several
-// probes record them: each call of a probed function is a tree, also where it is in
-// another tree already.
+// randomTrees are trees of two threads whose functions call each other, as
+// several probes record them: each call of a probed function is a tree, also
+// where it is in another tree already.
 func randomTrees(r *rand.Rand) *record.Recording {
 	rec := &record.Recording{}
 	for _, name := range []string{"a", "b", "c"} {
@@ -199,7 +199,8 @@ func randomTrees(r *rand.Rand) *record.Recording {
 			grow(-1, 0)
 			now += 1e7
 			rec.Trees = append(rec.Trees, t)
-			// The same call for another probe, or a call inside of it as a tree of its own.
+			// The same call for another probe, or a call inside of it as a tree
+			// of its own.
 			if i := r.Intn(len(t.Calls)); r.Intn(2) == 0 && t.Calls[i].T1 > t.Calls[i].T0 {
 				rec.Trees = append(rec.Trees, t.Clone().Sub(int32(i)))
 			}
@@ -208,8 +209,8 @@ func randomTrees(r *rand.Rand) *record.Recording {
 	return rec
 }
 
-// Probes of calls see each call once, in the order of time: a call's entry before
-// its return, those of calls inside of it between them.
+// Probes of calls see each call once, in the order of time: a call's entry
+// before its return, those of calls inside of it between them.
 func TestOrder(t *testing.T) {
 	for seed := range int64(500) {
 		rec := randomTrees(rand.New(rand.NewSource(seed)))

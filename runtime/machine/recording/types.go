@@ -17,8 +17,8 @@ import (
 // recording is of one type in the script.
 type enums map[*graph.Notation]*types.Type
 
-// typeOf is the type of a value that a recording shows in a class and notation;
-// nil for none.
+// typeOf returns the type of a value that a recording shows in a class and
+// notation; nil for none.
 func (e enums) typeOf(class graph.Result, n *graph.Notation) *types.Type {
 	t := types.Uint64
 	switch class {
@@ -123,7 +123,7 @@ func (e *env) Option(name string) (string, bool) {
 	return v, ok
 }
 
-// Symbol is the address of a symbol, as far as the recording has it.
+// Symbol returns the address of a symbol, as far as the recording has it.
 func (e *env) Symbol(name string) (uint64, bool) {
 	for addr, s := range e.r.rec.Funcs.Symbols {
 		if s == name {
@@ -147,7 +147,7 @@ func (e *env) KernelFunc(name string) bool {
 	return false
 }
 
-// EnumOf is the enum that has an enumerator of that name.
+// EnumOf returns the enum that has an enumerator of that name.
 func (e *env) EnumOf(enumerator string) (*types.EnumTable, bool) {
 	_, n, _ := e.r.find(enumerator)
 	if n == nil {

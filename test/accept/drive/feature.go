@@ -69,7 +69,7 @@ func exists(path string) error {
 	return err
 }
 
-// tracefs is where the tracing files are.
+// tracefs returns where the tracing files are.
 func tracefs() string {
 	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
 		if exists(filepath.Join(dir, "events")) == nil {
@@ -109,7 +109,7 @@ func traceable(name string) error {
 // target is a function of every kernel that can be traced.
 const target = "__x64_sys_getpgid"
 
-// empty is a program that does nothing.
+// empty returns a program that does nothing.
 func empty() asm.Instructions {
 	return asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}
 }

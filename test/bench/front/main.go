@@ -94,7 +94,7 @@ func median(v []int64) int64 {
 	return v[len(v)/2]
 }
 
-// firstError is the first message that stopped a script.
+// firstError returns the first message that stopped a script.
 func firstError(list diag.List) error {
 	for _, d := range list.All {
 		if d.Severity == diag.Error {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// treeTime is the CPU time so far of a process, its threads and all its
+// treeTime returns the CPU time so far of a process, its threads and all its
 // descendants, in nanoseconds. Processes that end meanwhile are left out.
 func treeTime(root int) int64 {
 	parents := map[int]int{}
@@ -34,7 +34,7 @@ func treeTime(root int) int64 {
 	return total
 }
 
-// parentOf is the parent of a process, 0 when it has ended.
+// parentOf returns the parent of a process, 0 when it has ended.
 func parentOf(pid int) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

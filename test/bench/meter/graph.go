@@ -116,7 +116,7 @@ func storm(o *options, args []string) (*Result, error) {
 	return r, nil
 }
 
-// result is what is known of every recorder that has ended.
+// result returns what is known of every recorder that has ended.
 func (t *tracer) result() *Result {
 	st := t.cmd.ProcessState
 	r := &Result{CPU: int64(st.UserTime() + st.SystemTime()), Exit: st.ExitCode()}
@@ -175,7 +175,7 @@ func (t *tracer) awaitHook(o *options) (time.Duration, error) {
 	return 0, fmt.Errorf("%w in %v: %s", errNotAttached, startLimit, t.out.last())
 }
 
-// recording tells whether the kernel's function_graph is on, at the top level
+// recording reports whether the kernel's function_graph is on, at the top level
 // or in an instance.
 func recording() bool {
 	const dir = "/sys/kernel/tracing"

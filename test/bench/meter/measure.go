@@ -67,7 +67,7 @@ func begin(o *options, args []string, out *os.File) (*tracer, programs, error) {
 	return t, known, err
 }
 
-// threadTime is the CPU time of this thread.
+// threadTime returns the CPU time of this thread.
 func threadTime() int64 {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {

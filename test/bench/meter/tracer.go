@@ -37,7 +37,7 @@ func (b *buffer) text() string {
 	return b.b.String()
 }
 
-// last is the end of the output, for messages.
+// last returns the end of the output, for messages.
 func (b *buffer) last() string {
 	s := b.text()
 	return s[max(0, len(s)-500):]

@@ -25,8 +25,10 @@ import (
 	"probe/lang/types"
 	"probe/runtime/engine"
 	"probe/runtime/machine"
+	"probe/runtime/machine/files"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
 	"probe/test/load"
@@ -36,15 +38,29 @@ func main() {
 	limit := flag.Duration("limit", 30*time.Second, "give up loading a program after `this long`")
 	without := flag.String("without", "", "compile as if the kernel had none of `may_goto,loop,for_each_map_elem`")
 	log := flag.Bool("log", false, "show the verifier's log of what is refused")
+	described := flag.String("kernel", "", "also compile for this `kernel` as the table of features describes it")
+	dump := flag.String("dump", "", "show this `stage` of each program on standard error: ir-lowered, ir, bpf")
 	flag.Parse()
-	if err := drive(*limit, *without, *log); err != nil {
+	if err := drive(*limit, *without, *dump, *described, *log); err != nil {
 		fmt.Fprintln(os.Stderr, "drive:", err)
 		os.Exit(1)
 	}
 }
 
-func drive(limit time.Duration, without string, log bool) error {
+func drive(limit time.Duration, without, dump, described string, log bool) error {
 	m := newLoader(strings.Split(without, ","))
+	var told *files.Machine
+	if described != "" {
+		set, err := feature.Tested(described)
+		if err != nil {
+			return err
+		}
+		o := files.Options{Features: set}
+		if !feature.LargeKeys(described) {
+			o.KeyLimit = machine.SmallKey
+		}
+		told = files.New(o)
+	}
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
 	out := json.NewEncoder(os.Stdout)
@@ -53,7 +69,7 @@ func drive(limit time.Duration, without string, log bool) error {
 		if err := json.Unmarshal(in.Bytes(), &j); err != nil {
 			return err
 		}
-		d := driver{m: m, limit: limit, log: log}
+		d := driver{m: m, limit: limit, log: log, dump: dump, told: told}
 		if err := out.Encode(d.do(j)); err != nil {
 			return err
 		}
@@ -116,12 +132,22 @@ type driver struct {
 	m     *loader
 	limit time.Duration
 	log   bool
+	told  *files.Machine // the kernel as the table describes it; nil to leave it out
+	dump  string         // stage to show
 }
 
 func (d *driver) do(j load.Job) load.Result {
 	began := time.Now()
-	obj, list := d.compile(j)
+	obj, list := d.compile(j, d.m)
 	r := load.Result{Name: j.Name, Compile: time.Since(began)}
+	if d.told != nil {
+		_, told := d.compile(j, d.told)
+		for _, m := range told.All {
+			if m.Severity == diag.Error && r.Told == "" {
+				r.Told = string(m.Code)
+			}
+		}
+	}
 	for _, m := range list.All {
 		if m.Severity == diag.Error {
 			r.Error, r.Code = m.Error(), string(m.Code)
@@ -134,13 +160,20 @@ func (d *driver) do(j load.Job) load.Result {
 	return r
 }
 
-func (d *driver) compile(j load.Job) (*object.Object, diag.List) {
+func (d *driver) compile(j load.Job, m machine.Machine) (*object.Object, diag.List) {
 	script := engine.Script{Name: j.Name, Text: j.Text, Import: engine.Library}
-	c, list := engine.Build(script, d.m, engine.CheckOptions{Unsafe: true, Config: d.config(), Empty: true}, engine.CompileOptions{})
+	c, list := engine.Build(script, m, engine.CheckOptions{Unsafe: true, Config: d.config(), Empty: true}, engine.CompileOptions{Dump: d.show})
 	if c == nil {
 		return nil, list
 	}
 	return c.Object, list
+}
+
+// show prints a stage of a program, if it is the one that was asked for.
+func (d *driver) show(stage, program, text string) {
+	if stage == d.dump {
+		fmt.Fprintf(os.Stderr, "%s\n%s\n", program, text)
+	}
 }
 
 // config makes strings short where the keys of maps are limited, as probe does.
@@ -179,7 +212,7 @@ func (d *driver) load(obj *object.Object, r *load.Result) error {
 }
 
 func (d *driver) one(p *object.Program, obj *object.Object, maps map[string]*ebpf.Map) load.Program {
-	out := load.Program{Name: p.Site.Name, Insns: p.Insns}
+	out := load.Program{Name: p.Site.Name, Insns: p.Insns, Estimate: p.Estimate}
 	ctx, cancel := context.WithTimeout(context.Background(), d.limit)
 	defer cancel()
 	began := time.Now()
@@ -202,7 +235,7 @@ func (d *driver) one(p *object.Program, obj *object.Object, maps map[string]*ebp
 	return out
 }
 
-// tail is the end of a log, where the reason stands.
+// tail returns the end of a log, where the reason stands.
 func tail(log string, all bool) string {
 	const most = 600
 	if len(log) > most && !all {

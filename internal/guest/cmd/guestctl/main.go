@@ -237,7 +237,7 @@ func inGuest(ctx context.Context, shell bool, args []string) (int, error) {
 	return code, err
 }
 
-// status is what a shell would make of a result.
+// status returns what a shell would make of a result.
 func status(res guest.Result) int {
 	if res.Signal != 0 {
 		return 128 + res.Signal

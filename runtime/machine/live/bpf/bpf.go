@@ -1,8 +1,8 @@
 // Package bpf makes the system calls that load and attach BPF programs.
 //
-// The library github.com/cilium/ebpf does this as well and is used for maps.
-// Programs go past it for three reasons: it cannot be given the BTF number of
-// an attach target and decodes the kernel's whole BTF to find it again, which
+// The library github.com/cilium/ebpf does this as well, and maps use it.
+// Programs bypass it for three reasons: it cannot be given the BTF number of an
+// attach target and decodes the kernel's whole BTF to find it again, which
 // costs more than everything else a short run does; its kprobes cannot name a
 // module; and a link made from a plain perf event cannot be asked for the
 // events it missed.
@@ -59,15 +59,17 @@ func bytesPtr(b []byte) ptr {
 	return ptr(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
 }
 
-// cstring is s with the end mark of C. The caller keeps it alive.
+// cstring returns s with a NUL at its end. The kernel reads it during a system
+// call, so the caller has to keep it alive until then.
 func cstring(s string) []byte {
 	b := make([]byte, len(s)+1)
 	copy(b, s)
 	return b
 }
 
-// objName is the name of a program as the kernel takes it: 15 bytes of
-// [A-Za-z0-9_.].
+// objName returns s as a name that the kernel accepts for a program: at most 15
+// bytes of [A-Za-z0-9_.] (bpf_obj_name_cpy in kernel/bpf/syscall.c). Other
+// characters become '_'.
 func objName(s string) (n [16]byte) {
 	for i := 0; i < len(s) && i < len(n)-1; i++ {
 		c := s[i]
@@ -87,10 +89,10 @@ func objName(s string) (n [16]byte) {
 // takes the program off the event at once; closing the event waits until no
 // CPU can be running it any more, some 60 ms. Quiet does the first, Close both.
 type Link struct {
-	links  []int // the links themselves; for old kernels there are none
-	events []int // perf events under them
+	links  []int // bpf links; none before 5.15
+	events []int // perf events the links are attached to
 	kind   linkKind
-	missed uint64 // last answer, kept for after Quiet
+	missed uint64 // last result of Missed, which Quiet keeps
 }
 
 type linkKind uint8
@@ -132,17 +134,17 @@ func closeAll(fds []int) error {
 	return errors.Join(errs...)
 }
 
-// linkInfo is struct bpf_link_info as far as it is used here. The layout of
-// the union depends on the type of the link.
+// linkInfo is the start of struct bpf_link_info, up to the fields used here.
+// The layout of the union depends on the type of the link.
 type linkInfo struct {
 	Type, ID, ProgID uint32
 	_                uint32
 	U                [64]byte
 }
 
-// Missed is how many events the kernel could not deliver: returns of a
+// Missed returns how many events the kernel could not deliver: returns of a
 // kretprobe without a free slot, or calls while another probe ran on the CPU.
-// ok is false when this kernel does not tell (before 6.7).
+// ok is false when the kernel does not count them (before 6.7).
 func (l *Link) Missed() (n uint64, ok bool) {
 	var at int
 	switch l.kind {

@@ -18,7 +18,8 @@ func AttachTracing(p *Prog) (*Link, error) {
 		_      uint32
 		cookie uint64
 	}{fd: uint32(p.fd)}
-	// The last field is no older than 6.10; older kernels want zeroes there.
+	// The cookie is new in 6.10; older kernels accept the longer structure only
+	// if what they do not know is zero.
 	fd, err := bpf(cmdRawTracepointOpen, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	if err != nil {
 		return nil, fmt.Errorf("attach %s: %w", p.Name, err)
@@ -26,18 +27,19 @@ func AttachTracing(p *Prog) (*Link, error) {
 	return &Link{links: []int{fd}}, nil
 }
 
-// MultiKind is what a multi link runs on.
+// MultiKind selects the events of a multi link.
 type MultiKind uint8
 
-// The kinds.
+// The kinds of multi links.
 const (
 	MultiEntry MultiKind = iota
 	MultiReturn
-	MultiSession // both, the program being loaded for sessions
+	MultiSession // entry and return; the program must be loaded for sessions
 )
 
-// AttachMulti attaches a kprobe program to many functions at once. ESRCH
-// means that at least one of them does not exist or cannot be traced.
+// AttachMulti attaches a kprobe program to many functions at once. The error is
+// ESRCH when at least one of them does not exist or cannot be traced; the
+// kernel does not say which.
 func AttachMulti(p *Prog, kind MultiKind, symbols []string) (*Link, error) {
 	if len(symbols) == 0 {
 		return nil, fmt.Errorf("attach %s: no functions", p.Name)
@@ -78,7 +80,8 @@ func AttachMulti(p *Prog, kind MultiKind, symbols []string) (*Link, error) {
 }
 
 // AttachFsessionMulti attaches an fsession.multi program to many functions at
-// once, given by their numbers in the BTF that it was loaded for (7.1).
+// once (kernel 7.1). ids are the functions' numbers in the BTF that the program
+// was loaded for.
 func AttachFsessionMulti(p *Prog, ids []uint32) (*Link, error) {
 	if len(ids) == 0 {
 		return nil, fmt.Errorf("attach %s: no functions", p.Name)
@@ -100,8 +103,8 @@ func AttachFsessionMulti(p *Prog, ids []uint32) (*Link, error) {
 	return &Link{links: []int{fd}}, nil
 }
 
-// attachPerf attaches a program to a perf event and takes the event over. The
-// event is closed when that fails.
+// attachPerf attaches a program to a perf event and takes ownership of the
+// event: the Link closes it, and attachPerf closes it when it fails.
 func attachPerf(p *Prog, event int, kind linkKind) (*Link, error) {
 	attr := struct {
 		prog, target, typ, flags uint32
@@ -111,8 +114,8 @@ func attachPerf(p *Prog, event int, kind linkKind) (*Link, error) {
 	if err == nil {
 		return &Link{links: []int{fd}, events: []int{event}, kind: kind}, nil
 	}
-	// Links to perf events are as old as 5.15; before that the program is set
-	// on the event, which takes it along when it is closed.
+	// Kernels before 5.15 have no links to perf events. There the program is
+	// set on the event itself and detached when the event is closed.
 	if !errors.Is(err, unix.EINVAL) {
 		unix.Close(event)
 		return nil, fmt.Errorf("attach %s: %w", p.Name, err)
@@ -128,7 +131,7 @@ func attachPerf(p *Prog, event int, kind linkKind) (*Link, error) {
 	return &Link{events: []int{event}}, nil
 }
 
-// join makes one link of several, one for each CPU.
+// join combines the links of a program, one for each CPU, into one.
 func join(links []*Link) *Link {
 	l := &Link{}
 	for _, x := range links {

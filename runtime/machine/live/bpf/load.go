@@ -26,7 +26,7 @@ type Prog struct {
 	fd       int
 }
 
-// LoadOptions are what a ProgramSpec cannot say.
+// LoadOptions holds what a ProgramSpec has no field for.
 type LoadOptions struct {
 	// AttachBTF is the BTF number of the function or tracepoint type that a
 	// tracing program is for; 0 for other programs.
@@ -39,33 +39,37 @@ type LoadOptions struct {
 	LogSize int
 }
 
-// Verified is the verifier's work on a program.
+// Verified measures the verifier's work on a program.
 type Verified struct {
-	// Insns is how many instructions it walked, each as often as it came by;
-	// it gives up at a million. 0 when it did not say.
+	// Insns is the number of instructions the verifier walked, counted once for
+	// each visit; it rejects a program at a million
+	// (BPF_COMPLEXITY_LIMIT_INSNS). Insns is 0 when the verifier's log has no
+	// count.
 	Insns int
 	// Time is what the system call took, compiling to machine code included.
 	Time time.Duration
 }
 
-// slowVerify is the time from which a refused program is not verified again for
-// the log with instructions: what the first log says has to do.
+// slowVerify is the verification time from which a rejected program is not
+// verified a second time to obtain the log with instructions. The user would
+// wait twice; the brief log has to do.
 const slowVerify = time.Second
 
 // LoadError is a program that the kernel refused.
 type LoadError struct {
 	Err error
-	// Log is the verifier's; empty when the refusal came before it ran. The lines
-	// with instructions are missing where verifying again would have taken long.
+	// Log is the verifier's log, empty when the kernel rejected the program
+	// before the verifier ran. It lacks the lines with instructions when a
+	// second verification would have taken longer than slowVerify.
 	Log string
 	// Verified is what the verifier had done when it refused.
 	Verified Verified
 }
 
-// Error is the reason without the log.
+// Error returns the reason without the log.
 func (e *LoadError) Error() string { return "load program: " + e.Err.Error() }
 
-// Unwrap gives the errno.
+// Unwrap returns the errno.
 func (e *LoadError) Unwrap() error { return e.Err }
 
 // loadAttr is the part of union bpf_attr that BPF_PROG_LOAD reads, up to what
@@ -91,8 +95,9 @@ type loadAttr struct {
 const maxLog = 1<<24 - 1
 
 // Load checks and loads one program. Loads of maps are resolved by name in
-// maps. The error is a *LoadError when the kernel refused, and the context's
-// when that ended while the kernel was at it: the verifier gives up at a signal.
+// maps. The error is a *LoadError when the kernel rejects the program, and the
+// context's error when the context ends during verification: Load then sends
+// the loading thread signals, and the verifier gives up at a signal.
 func Load(ctx context.Context, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map, opts LoadOptions) (*Prog, error) {
 	insns := make(asm.Instructions, len(spec.Instructions))
 	copy(insns, spec.Instructions)
@@ -126,10 +131,10 @@ func Load(ctx context.Context, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map
 	license := cstring(spec.License)
 	attr.insns, attr.insnCnt = bytesPtr(code.Bytes()), uint32(code.Len()/asm.InstructionSize)
 	attr.license = bytesPtr(license)
-	// With this level the log has the reason of a refusal and the sums, and no
-	// instructions, which would cost more than the check itself.
+	// At this level the log has the reason for a rejection and the statistics,
+	// but no instructions: printing them costs more than the verification.
 	brief := make([]byte, briefLog)
-	var pin runtime.Pinner // what lies on a goroutine's stack would move with it
+	var pin runtime.Pinner // the kernel holds addresses; a growing stack would move the buffers
 	defer pin.Unpin()
 	pin.Pin(&brief[0])
 	pin.Pin(&license[0])
@@ -158,13 +163,14 @@ func Load(ctx context.Context, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map
 	return nil, &LoadError{Err: err, Log: log, Verified: work}
 }
 
-// BPF_LOG_STATS, and the room for what it prints.
+// logStats is BPF_LOG_STATS; briefLog is the room, in bytes, for what the
+// verifier prints at that level.
 const (
 	logStats = 4
 	briefLog = 1 << 13
 )
 
-// cut is a log up to its NUL.
+// cut returns the log in buf, up to the first NUL.
 func cut(buf []byte) string {
 	if n := bytes.IndexByte(buf, 0); n >= 0 {
 		buf = buf[:n]
@@ -172,7 +178,8 @@ func cut(buf []byte) string {
 	return string(buf)
 }
 
-// processed reads the sum at the end of a log: "processed 312 insns (limit …".
+// processed returns the count of instructions at the end of a log, 0 if there
+// is none: "processed 312 insns (limit …".
 func processed(log string) int {
 	const word = "processed "
 	i := strings.LastIndex(log, word)
@@ -187,7 +194,8 @@ func processed(log string) int {
 	return n
 }
 
-// verify repeats a refused load with the log switched on.
+// verify repeats the load of a rejected program with the full log and returns
+// the log.
 func verify(ctx context.Context, attr *loadAttr, size int) string {
 	if size <= 0 {
 		size = 1 << 20
@@ -207,12 +215,15 @@ func verify(ctx context.Context, attr *loadAttr, size int) string {
 	}
 }
 
-// interrupt is how often the thread that loads is sent a signal once its load
-// is not wanted any more: one that comes before the system call is lost.
+// interrupt is the interval of the signals to the loading thread after the
+// context has ended. One signal is not enough: it is lost if it arrives before
+// the system call starts.
 const interrupt = 5 * time.Millisecond
 
-// progLoad is BPF_PROG_LOAD. The verifier ends with EAGAIN when its thread has a
-// signal, which may have come for any reason: only the context's end counts.
+// progLoad makes the BPF_PROG_LOAD call. The verifier returns EAGAIN when its
+// thread has a pending signal. Signals arrive for many reasons (the Go
+// scheduler sends them too), so the call is repeated unless the context has
+// ended.
 func progLoad(ctx context.Context, attr *loadAttr) (int, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -223,7 +234,8 @@ func progLoad(ctx context.Context, attr *loadAttr) (int, error) {
 		tick := time.NewTicker(interrupt)
 		defer tick.Stop()
 		for {
-			// Go uses this signal for itself and takes it at any time.
+			// The Go runtime uses SIGURG for preemption and handles it at any
+			// time, so it has no other effect.
 			_ = unix.Tgkill(os.Getpid(), tid, unix.SIGURG)
 			select {
 			case <-done:
@@ -235,7 +247,7 @@ func progLoad(ctx context.Context, attr *loadAttr) (int, error) {
 	defer func() {
 		close(done)
 		if !stop() {
-			<-gone // the thread belongs to others from here on
+			<-gone // after this the thread may run other goroutines
 		}
 	}()
 	for {
@@ -292,10 +304,11 @@ func funcInfo(insns asm.Instructions, attr *loadAttr) (*extInfo, error) {
 	return e, nil
 }
 
-// FD is the file descriptor.
+// FD returns the file descriptor.
 func (p *Prog) FD() int { return p.fd }
 
-// Close gives the program up; it lives on while it is attached.
+// Close closes the program's descriptor. The program stays loaded while a link
+// holds it.
 func (p *Prog) Close() error {
 	if p.fd < 0 {
 		return nil
@@ -326,7 +339,7 @@ func (p *Prog) Run() error {
 	return nil
 }
 
-// Stats are the kernel's counters of a program. Time and runs are counted
+// Stats holds the kernel's counters of a program. Time and runs are counted
 // only while kernel.bpf_stats_enabled is set.
 type Stats struct {
 	Nanoseconds, Runs uint64

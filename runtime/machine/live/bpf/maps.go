@@ -39,8 +39,10 @@ type batchAttr struct {
 	elem, flags  uint64
 }
 
-// ValueBytes is how many bytes the kernel gives for one value: for per-CPU
-// maps one cell for each possible CPU, each rounded up to 8 bytes.
+// ValueBytes returns the number of bytes the kernel copies for one value, and
+// the distance between the values of two CPUs. A per-CPU map has one value for
+// each possible CPU, each rounded up to 8 bytes (bpf_percpu_hash_copy in
+// kernel/bpf/hashtab.c).
 func ValueBytes(m *ebpf.Map) (total, stride int, err error) {
 	size := int(m.ValueSize())
 	switch m.Type() {
@@ -56,8 +58,8 @@ func ValueBytes(m *ebpf.Map) (total, stride int, err error) {
 }
 
 // EachEntry calls yield with the entries of a hash map until it returns false.
-// The bytes are valid during the call only. Entries that come and go meanwhile
-// may be missing; none is given twice.
+// The bytes are valid during the call only. Entries that are added or deleted
+// meanwhile may be missing; no entry is passed twice.
 func EachEntry(m *ebpf.Map, yield func(key, value []byte) bool) error {
 	size, _, err := ValueBytes(m)
 	if err != nil {
@@ -73,7 +75,8 @@ func EachEntry(m *ebpf.Map, yield func(key, value []byte) bool) error {
 	return nil
 }
 
-// errNotSupp is ENOTSUPP, which the kernel gives to user space by mistake.
+// errNotSupp is ENOTSUPP, an error code internal to the kernel that bpf(2)
+// returns all the same for operations that a map type lacks.
 const errNotSupp = unix.Errno(524)
 
 // eachBatch reads with BPF_MAP_LOOKUP_BATCH (5.6).
@@ -81,7 +84,8 @@ func eachBatch(m *ebpf.Map, size int, yield func(key, value []byte) bool) error 
 	keySize := int(m.KeySize())
 	n := batchSize
 	keys, values := make([]byte, n*keySize), make([]byte, n*size)
-	// The cursor is as large as a key, and at least 4 bytes.
+	// The cursor is a key for some map types and a bucket number of 4 bytes for
+	// hash maps; 8 bytes leave room for either.
 	in, out := make([]byte, max(keySize, 8)), make([]byte, max(keySize, 8))
 	first := true
 	for {
@@ -93,7 +97,8 @@ func eachBatch(m *ebpf.Map, size int, yield func(key, value []byte) bool) error 
 		runtime.KeepAlive(in)
 		switch {
 		case errors.Is(err, unix.ENOSPC) && n < 1<<22:
-			// One bucket of the hash holds more entries than there is room for.
+			// One bucket of the hash table holds more entries than the buffers:
+			// the kernel returns whole buckets only, so retry with larger ones.
 			n *= 4
 			keys, values = make([]byte, n*keySize), make([]byte, n*size)
 			continue
@@ -113,8 +118,9 @@ func eachBatch(m *ebpf.Map, size int, yield func(key, value []byte) bool) error 
 	}
 }
 
-// eachKey goes from key to key. When a key is deleted under it, the kernel
-// starts again, so keys that were seen are kept.
+// eachKey iterates with BPF_MAP_GET_NEXT_KEY. When the current key is deleted,
+// the kernel starts again at the first key, so eachKey remembers the keys it
+// has passed on.
 func eachKey(m *ebpf.Map, size int, yield func(key, value []byte) bool) error {
 	key := make([]byte, m.KeySize())
 	value := make([]byte, size)
@@ -201,10 +207,13 @@ func allKeys(m *ebpf.Map) ([][]byte, error) {
 	return keys, err
 }
 
-// SmallKey is the largest key of a hash map in bytes that every kernel takes.
+// SmallKey is the size in bytes of the largest hash map key that every
+// supported kernel accepts: before 5.11 a key had to fit on the BPF stack
+// (MAX_BPF_STACK).
 const SmallKey = 512
 
-// LargeKeys asks the kernel whether it takes larger keys (5.11).
+// LargeKeys reports whether the kernel accepts hash map keys above SmallKey
+// (5.11). It creates a map to find out.
 func LargeKeys() bool {
 	attr := struct{ typ, keySize, valueSize, maxEntries, flags uint32 }{1, SmallKey + 8, 8, 1, 1}
 	fd, err := bpf(cmdMapCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
@@ -214,8 +223,8 @@ func LargeKeys() bool {
 	return !errors.Is(err, unix.E2BIG)
 }
 
-// Memory maps the only value of an array that was made for it
-// (BPF_F_MMAPABLE); the bytes are shared with programs.
+// Memory maps the only value of an array map created with BPF_F_MMAPABLE into
+// this process; the bytes are shared with programs.
 func Memory(m *ebpf.Map) ([]byte, error) {
 	page := os.Getpagesize()
 	size := (int(m.ValueSize()) + page - 1) / page * page
@@ -226,7 +235,7 @@ func Memory(m *ebpf.Map) ([]byte, error) {
 	return b[:m.ValueSize():m.ValueSize()], nil
 }
 
-// Unmap undoes Memory.
+// Unmap releases memory that Memory returned.
 func Unmap(b []byte) error {
 	page := os.Getpagesize()
 	return unix.Munmap(unsafe.Slice(unsafe.SliceData(b), (len(b)+page-1)/page*page))

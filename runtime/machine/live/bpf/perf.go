@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Return values of functions are probed with this bit of the kprobe and uprobe
-// event sources (format/retprobe).
+// retprobeBit in the configuration of a kprobe or uprobe event asks for the
+// function's return (format/retprobe of the event source).
 const retprobeBit = 1 << 0
 
 // ErrNoKprobes is wrapped when the kernel was built without kprobes;
@@ -22,7 +22,7 @@ var (
 	ErrNoUprobes = errors.New("this kernel has no uprobes (CONFIG_UPROBE_EVENTS is off)")
 )
 
-// eventSource is the type number of a dynamic perf event source.
+// eventSource returns the type number of a dynamic perf event source.
 func eventSource(name string, missing error) (uint32, error) {
 	b, err := os.ReadFile("/sys/bus/event_source/devices/" + name + "/type")
 	if errors.Is(err, os.ErrNotExist) {
@@ -38,15 +38,17 @@ func eventSource(name string, missing error) (uint32, error) {
 	return uint32(n), nil
 }
 
-// perfOpen opens an event with the smallest attribute structure that has all
-// fields in use, for the sake of old kernels.
+// perfOpen opens a perf event. It passes the smallest attribute structure that
+// has all fields in use: an old kernel rejects a larger one whose tail is not
+// zero.
 func perfOpen(attr *unix.PerfEventAttr, pid, cpu int) (int, error) {
 	attr.Size = unix.PERF_ATTR_SIZE_VER1
 	return unix.PerfEventOpen(attr, pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 }
 
 // AttachKprobe attaches to a kernel function, "name" or "module:name", at a
-// byte offset, or to its return. Without a name the offset is an address.
+// byte offset, or to its return. With an empty symbol, offset is an absolute
+// address.
 func AttachKprobe(p *Prog, symbol string, offset uint64, ret bool) (*Link, error) {
 	typ, err := eventSource("kprobe", ErrNoKprobes)
 	if err != nil {
@@ -68,13 +70,14 @@ func AttachKprobe(p *Prog, symbol string, offset uint64, ret bool) (*Link, error
 	return attachPerf(p, fd, linkKprobe)
 }
 
-// semaphoreShift is where the offset of a semaphore lies in the configuration of
-// a uprobe (UPROBE_EVENT's format ref_ctr_offset, kernel/events/core.c).
+// semaphoreShift is where the offset of a semaphore lies in the configuration
+// of a uprobe (UPROBE_EVENT's format ref_ctr_offset, kernel/events/core.c).
 const semaphoreShift = 32
 
 // AttachUprobe attaches to a file offset of a binary, or to the return of the
-// function that starts there; pid 0 means every process. semaphore is the offset
-// in the file of a counter that the kernel raises meanwhile, 0 for none.
+// function that starts there; pid 0 means every process. semaphore is the file
+// offset of a counter that the kernel increments while the probe is attached, 0
+// for none.
 func AttachUprobe(p *Prog, path string, offset, semaphore uint64, pid int, ret bool) (*Link, error) {
 	typ, err := eventSource("uprobe", ErrNoUprobes)
 	if err != nil {
@@ -105,8 +108,8 @@ func AttachUprobe(p *Prog, path string, offset, semaphore uint64, pid int, ret b
 
 // AttachTracepoint attaches to the tracepoint with an event number of tracefs.
 func AttachTracepoint(p *Prog, id int) (*Link, error) {
-	// Without a sample period the event itself takes no samples, which would
-	// cost as much as a program.
+	// The event has no sample period: with one, the event would also write
+	// samples of its own, which cost as much as the program.
 	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: uint64(id)}
 	fd, err := perfOpen(&attr, -1, 0)
 	if err != nil {
@@ -115,17 +118,19 @@ func AttachTracepoint(p *Prog, id int) (*Link, error) {
 	return attachPerf(p, fd, linkPlain)
 }
 
-// Sample is a counting event that runs a program every so often.
+// Sample is a counting perf event that runs a program once every Period events,
+// or Freq times a second.
 type Sample struct {
 	Type   uint32 // unix.PERF_TYPE_SOFTWARE or _HARDWARE
 	Config uint64 // unix.PERF_COUNT_…
-	// Period is how many events, or nanoseconds of a clock, lie between two
-	// runs; Freq is runs a second instead, when it is not 0.
+	// Period is the number of events, or of nanoseconds for a clock, between
+	// two runs. Freq, when not 0, is the number of runs a second and takes the
+	// place of Period.
 	Period, Freq uint64
 	PID          int // 0 for every process
 }
 
-// AttachSample attaches to an event on each of the CPUs.
+// AttachSample attaches to a sampling event on each of the CPUs.
 func AttachSample(p *Prog, s Sample, cpus []int) (*Link, error) {
 	var links []*Link
 	pid := -1
@@ -134,7 +139,7 @@ func AttachSample(p *Prog, s Sample, cpus []int) (*Link, error) {
 		attr.Sample, attr.Bits = s.Freq, unix.PerfBitFreq
 	}
 	if s.PID > 0 {
-		// Threads that the process starts later are counted as well.
+		// Inherit: threads that the process starts later are counted as well.
 		pid, attr.Bits = s.PID, attr.Bits|unix.PerfBitInherit
 	}
 	fail := func(err error) (*Link, error) {
@@ -144,7 +149,7 @@ func AttachSample(p *Prog, s Sample, cpus []int) (*Link, error) {
 	for _, cpu := range cpus {
 		fd, err := perfOpen(&attr, pid, cpu)
 		if errors.Is(err, unix.ENODEV) {
-			continue // the CPU went away
+			continue // the CPU went offline
 		}
 		if err != nil {
 			return fail(fmt.Errorf("open perf event on CPU %d: %w", cpu, err))
@@ -169,9 +174,9 @@ type Breakpoint struct {
 	PID  int    // 0 for every process
 }
 
-// AttachBreakpoint attaches to an address on each of the CPUs, or in all threads
-// of a process. The error is ENOSPC when the registers of the processor do not
-// suffice.
+// AttachBreakpoint attaches to an address on each of the CPUs, or in all
+// threads of a process. The error is ENOSPC when the processor has no free
+// debug register (x86 has four).
 func AttachBreakpoint(p *Prog, b Breakpoint, cpus []int) (*Link, error) {
 	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_BREAKPOINT, Bp_type: b.Type, Ext1: b.Addr, Ext2: b.Len, Sample: 1}
 	type place struct{ pid, cpu int }
@@ -197,7 +202,7 @@ func AttachBreakpoint(p *Prog, b Breakpoint, cpus []int) (*Link, error) {
 	for _, at := range places {
 		fd, err := perfOpen(&attr, at.pid, at.cpu)
 		if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ESRCH) {
-			continue // the CPU or the thread went away
+			continue // the CPU went offline or the thread ended
 		}
 		var l *Link
 		if err == nil {
@@ -219,7 +224,7 @@ func AttachBreakpoint(p *Prog, b Breakpoint, cpus []int) (*Link, error) {
 	return join(links), nil
 }
 
-// OnlineCPUs lists the CPUs that run.
+// OnlineCPUs returns the numbers of the CPUs that are online.
 func OnlineCPUs() ([]int, error) {
 	b, err := os.ReadFile("/sys/devices/system/cpu/online")
 	if err != nil {
@@ -228,7 +233,7 @@ func OnlineCPUs() ([]int, error) {
 	return parseCPUs(strings.TrimSpace(string(b)))
 }
 
-// PossibleCPUs is the number of CPUs that programs may ever run on.
+// PossibleCPUs returns the number of CPUs that programs may ever run on.
 func PossibleCPUs() (int, error) {
 	b, err := os.ReadFile("/sys/devices/system/cpu/possible")
 	if err != nil {
@@ -241,7 +246,7 @@ func PossibleCPUs() (int, error) {
 	return l[len(l)-1] + 1, nil
 }
 
-// parseCPUs reads a list like "0-3,8"; the result is not empty.
+// parseCPUs parses a list such as "0-3,8". An empty list is an error.
 func parseCPUs(s string) ([]int, error) {
 	var out []int
 	for part := range strings.SplitSeq(s, ",") {

@@ -36,17 +36,18 @@ func openRawTracepoint(prog int, name string) (int, error) {
 	return fd, err
 }
 
-// RawTracepoints knows which tracepoints raw tracepoint programs can attach to. It
-// is safe for concurrent use.
+// RawTracepoints finds out which tracepoints raw tracepoint programs can attach
+// to. It is safe for concurrent use.
 type RawTracepoints struct{ greedy func() (*Prog, error) }
 
-// NewRawTracepoints makes a RawTracepoints. It asks nothing of the kernel yet.
+// NewRawTracepoints returns a RawTracepoints. The program that it tests with is
+// loaded on the first call of Has.
 func NewRawTracepoints() *RawTracepoints {
 	return &RawTracepoints{greedy: sync.OnceValues(loadGreedy)}
 }
 
-// loadGreedy loads a raw tracepoint program that reads the last argument there
-// can be.
+// loadGreedy loads a raw tracepoint program that reads the last argument that
+// any tracepoint can have.
 func loadGreedy() (*Prog, error) {
 	const lastArgument = 11 // of MAX_BPF_FUNC_ARGS
 	return Load(context.Background(), &ebpf.ProgramSpec{
@@ -70,7 +71,7 @@ func (r *RawTracepoints) Has(name string) (bool, error) {
 	}
 	fd, err := openRawTracepoint(p.fd, name)
 	switch {
-	case err == nil: // it has them all
+	case err == nil: // the tracepoint has the maximum number of arguments
 		return true, unix.Close(fd)
 	case errors.Is(err, unix.EINVAL):
 		return true, nil

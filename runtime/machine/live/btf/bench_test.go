@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// kernelBlob is the running kernel's BTF; without it there is nothing to time.
+// kernelBlob returns the running kernel's BTF; without it there is nothing to
+// time.
 func kernelBlob(b testing.TB) []byte {
 	b.Helper()
 	if _, err := os.Stat(sysDir + "/vmlinux"); err != nil {

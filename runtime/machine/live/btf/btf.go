@@ -1,12 +1,12 @@
 // Package btf reads the kernel's type information (BTF) fast and in small
-// bites. In goes a BTF blob, usually the running kernel's; out come type
-// numbers for names, and single types decoded on demand.
+// bites. It takes a BTF blob, usually the running kernel's, finds type numbers
+// by name and decodes single types on demand.
 //
-// Opening costs one pass over the type section that notes where each type
-// starts: four bytes a type and no object for any of them. A name is found by
-// a scan over the types of its kind; a hash index for a kind is built only
+// Parse makes one pass over the type section and notes where each type starts,
+// in four bytes a type; it allocates no object for any of them. A name is found
+// by a scan over the types of its kind; a hash index for a kind is built only
 // once that kind has been asked for often enough to repay it. Decoding a type
-// never follows its references, so the cost is that of the one type.
+// never follows its references, so it costs no more than that one type.
 //
 // The format is described in the kernel's Documentation/bpf/btf.rst and
 // include/uapi/linux/btf.h. Blobs are not trusted: every offset is checked,
@@ -30,15 +30,17 @@ import (
 // module's types follow.
 type ID uint32
 
-// Errors that callers tell apart with errors.Is.
+// Errors for callers to test with errors.Is.
 var (
-	// ErrMalformed is wrapped by every error about a blob that breaks the format.
+	// ErrMalformed is wrapped by every error about a blob that breaks the
+	// format.
 	ErrMalformed = errors.New("malformed BTF")
 	// ErrBigEndian is returned for a blob written on a big-endian machine.
 	ErrBigEndian = errors.New("big-endian BTF is not supported")
 	// ErrNoBTF is wrapped when the kernel or a module offers no BTF at all.
 	ErrNoBTF = errors.New("no BTF")
-	// ErrNoSize is wrapped by Size for types that occupy no memory of their own.
+	// ErrNoSize is wrapped by Size for types that occupy no memory of their
+	// own.
 	ErrNoSize = errors.New("type has no size")
 )
 
@@ -48,18 +50,20 @@ const (
 	minHeader    = 24 // through str_len
 	layoutHeader = 32 // through layout_len
 
-	// One word a type: the kind above, the offset in 4-byte words below.
+	// An entry of offsets is one word: the kind in the high bits, the offset in
+	// units of 4 bytes in the low offsetBits bits.
 	offsetBits = 27
 	offsetMask = 1<<offsetBits - 1
 	maxTypeLen = 4 << offsetBits
 
-	// maxChain bounds walks along references. The kernel itself refuses
-	// chains beyond 32 (MAX_RESOLVE_DEPTH in kernel/bpf/btf.c); typedefs of
-	// user programs run a little deeper.
+	// maxChain bounds walks along references. The kernel itself refuses chains
+	// beyond 32 (MAX_RESOLVE_DEPTH in kernel/bpf/btf.c); typedefs of user
+	// programs nest a little deeper.
 	maxChain = 128
 
-	// maxName bounds the length of a name, so that many names in one long
-	// string do not cost its length each. The kernel allows 511 bytes.
+	// maxName bounds the length of a name, so that a hostile blob cannot make
+	// every name the tail of one long string and each comparison as long as the
+	// string. The kernel allows 511 bytes.
 	maxName = 4096
 )
 
@@ -70,15 +74,15 @@ type Spec struct {
 	types []byte
 	strs  []byte
 
-	firstID ID     // number of the first type of this blob
+	firstID ID     // number of the first type in this blob
 	firstSt uint32 // string offset at which this blob's strings begin
 	offsets []uint32
 
-	layout []byte // size table for kinds younger than this reader
+	layout []byte // sizes of kinds newer than this reader
 
 	listed  sync.Once // fills kinds
 	kinds   kindLists
-	mu      sync.Mutex // guards building of the indices below
+	mu      sync.Mutex // held while the indices below are built
 	lookups [kindSlots]atomic.Uint32
 	byKind  [kindSlots]atomic.Pointer[nameIndex]
 	enums   atomic.Pointer[enumIndex]
@@ -157,9 +161,9 @@ func (s *Spec) header(blob []byte) error {
 	return nil
 }
 
-// scan walks the type section once and fills offsets. It runs over some
-// 120,000 types at every start, so its loop does the least it can: a type that
-// overruns the section is noticed when the loop has ended.
+// scan walks the type section once and fills offsets. It runs over some 120,000
+// types at every start, so its loop does the least it can: it checks for a type
+// that overruns the section once, after the loop.
 func (s *Spec) scan() error {
 	t := s.types
 	// pahole's output for a kernel averages 25 to 28 bytes a type.
@@ -190,7 +194,7 @@ func (s *Spec) scan() error {
 	return nil
 }
 
-// unknownSize is the length of a type of a kind this reader does not know,
+// unknownSize returns the length of a type of a kind this reader does not know,
 // taken from the layout section that newer blobs carry.
 func (s *Spec) unknownSize(kind Kind, info uint32) (uint, bool) {
 	at := int(kind) * 4
@@ -201,18 +205,19 @@ func (s *Spec) unknownSize(kind Kind, info uint32) (uint, bool) {
 	return n, n%4 == 0
 }
 
-// end is the first number after the types of this blob.
+// end returns the first number after the types of this blob.
 func (s *Spec) end() ID { return s.firstID + ID(len(s.offsets)) }
 
-// Len is the number of types, void and the types of the base included.
+// Len returns the number of types, void and the types of the base included.
 func (s *Spec) Len() int { return int(s.end()) }
 
-// Base is the Spec this split Spec builds on, or nil.
+// Base returns the Spec this split Spec builds on, or nil.
 func (s *Spec) Base() *Spec { return s.base }
 
-// entry finds the owner of a type, its kind and its bytes from the common
-// 12-byte head to the end of the section. ok is false for void and for numbers
-// out of range. Parse has checked that the bytes of the type are all there.
+// entry returns the Spec that a type belongs to (s or its base), the type's
+// kind, and its bytes from the common 12-byte head to the end of the section.
+// ok is false for void and for numbers out of range. Parse has checked that the
+// bytes of the type are all there.
 func (s *Spec) entry(id ID) (owner *Spec, kind Kind, raw []byte, ok bool) {
 	for s != nil && id < s.firstID {
 		s = s.base
@@ -251,7 +256,8 @@ func (s *Spec) is(off uint32, name string) bool {
 	}
 	at := uint64(off - s.firstSt)
 	end := at + uint64(len(name))
-	// The end mark is the cheapest test that most strings fail.
+	// Test the NUL at the end first: most strings have another length and fail
+	// there, at the cost of one byte.
 	if end >= uint64(len(s.strs)) || s.strs[end] != 0 {
 		return false
 	}

@@ -36,7 +36,8 @@ func (s *Spec) Type(id ID) (Type, error) {
 	return t, nil
 }
 
-// decoder reads the bytes of one type. The first bad string offset is kept.
+// decoder reads the bytes of one type. It keeps the first bad string offset for
+// the error.
 type decoder struct {
 	spec *Spec
 	id   ID
@@ -116,8 +117,9 @@ func (d *decoder) members(n int, packed bool) []Member {
 	return out
 }
 
-// member reads one member. packed structs, those with a bit-field, keep the
-// width in the top byte of the offset word.
+// member reads one member. In a packed struct (one with the kind_flag set,
+// because it has a bit-field) the top byte of the offset word is the width in
+// bits.
 func (d *decoder) member(at int, packed bool) Member {
 	m := Member{Name: d.name(at), Type: d.ref(at + 4), Offset: d.u32(at + 8)}
 	if packed {

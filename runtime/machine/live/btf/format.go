@@ -19,9 +19,10 @@ func (s *Spec) Declare(id ID, name string) string {
 	return f.declare(id, name, maxChain)
 }
 
-// formatter builds a C declaration from the inside out: inner is what has been
-// written around the name so far. budget counts types visited, so that shared
-// or cyclic prototypes cannot multiply.
+// formatter builds a C declaration from the inside out: inner is the declarator
+// written around the name so far. budget counts types visited, so that
+// prototypes that share or contain one another cannot make the text grow
+// without bound.
 type formatter struct {
 	spec   *Spec
 	budget int
@@ -32,8 +33,8 @@ func (f *formatter) declare(id ID, inner string, depth int) string {
 	f.budget--
 	if ok {
 		info := binary.LittleEndian.Uint32(raw[4:])
-		// Structs and enums are written by name alone: no need to decode
-		// their members.
+		// Structs and enums are written by name alone, so their members need
+		// not be decoded.
 		switch kind {
 		case KindStruct, KindUnion:
 			return join(tagged(kind.String(), f.spec.Name(id)), inner)

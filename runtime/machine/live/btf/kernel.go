@@ -46,7 +46,7 @@ type Host struct {
 	modules map[string]*Spec
 }
 
-// NewHost makes a Host. It reads nothing.
+// NewHost returns a Host that has read nothing yet.
 func NewHost() *Host { return &Host{} }
 
 // Kernel returns the BTF of the kernel. The error wraps ErrNoBTF when there is
@@ -112,12 +112,12 @@ func Modules() ([]string, error) {
 	return names, nil
 }
 
-// load maps a file of sysfs, which cannot shrink under us, and reads any other.
-// The kernel maps its BTF since 6.16; before that the bytes are copied to
-// memory outside the Go heap, where five megabytes would only wake the
-// collector. They are copied by bpf(2) if it can, since sysfs hands out one
-// page a call and copies it twice. Nothing is ever released: strings point into
-// it.
+// load maps a file of sysfs, which cannot shrink while it is mapped, and reads
+// any other. The kernel's BTF can be mapped since 6.16. Before that load copies
+// the bytes to memory outside the Go heap, so that five megabytes of strings do
+// not bring the next garbage collection forward. It copies with bpf(2) where
+// possible, since sysfs returns one page a call and copies it twice. Nothing is
+// ever released: strings point into it.
 func load(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -154,7 +154,7 @@ func copyPages(f *os.File, size int) ([]byte, error) {
 		return nil, fmt.Errorf("memory for %s: %w", f.Name(), err)
 	}
 	n := 0
-	for n < len(blob) { // a page at a time is all that sysfs gives
+	for n < len(blob) { // sysfs returns a page at a time
 		k, err := unix.Read(int(f.Fd()), blob[n:])
 		if err == unix.EINTR {
 			continue

@@ -2,7 +2,7 @@ package btf
 
 import "strconv"
 
-// Kind is the sort of a type, with the numbers of the format.
+// Kind is the kind of a type. The values are those of the format.
 type Kind uint8
 
 // The kinds of include/uapi/linux/btf.h.
@@ -30,7 +30,7 @@ const (
 
 	lastKind = KindEnum64
 
-	// kindOther stands for every kind younger than this reader.
+	// kindOther stands for every kind newer than this reader.
 	kindOther Kind = 31
 )
 
@@ -43,7 +43,7 @@ var kindNames = [...]string{
 	"float", "declaration tag", "type tag", "enum64",
 }
 
-// String is the kind in words.
+// String returns the kind in words.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -51,8 +51,8 @@ func (k Kind) String() string {
 	return "kind " + strconv.Itoa(int(k))
 }
 
-// Bytes that follow the common head: a fixed part, and a part for each of the
-// elements counted in the head.
+// The number of bytes that follow the common head: those of a fixed part, and
+// those of each of the elements counted in the head.
 var (
 	extraSize = [lastKind + 1]uint8{KindInt: 4, KindArray: 12, KindVar: 4, KindDeclTag: 4}
 	elemSize  = [lastKind + 1]uint8{
@@ -60,9 +60,9 @@ var (
 	}
 )
 
-// typeLens joins the two for every kind that an info word can hold: the length
-// without elements, head included, in the low byte; the length of an element
-// above. It is 0 for unknown kinds.
+// typeLens combines the two for every kind that an info word can hold: the
+// length without elements, head included, in the low byte; the length of an
+// element above. It is 0 for unknown kinds.
 var typeLens = func() (out [128]uint16) {
 	for k := KindInt; k <= lastKind; k++ {
 		out[k] = 12 + uint16(extraSize[k]) | uint16(elemSize[k])<<8
@@ -70,8 +70,9 @@ var typeLens = func() (out [128]uint16) {
 	return out
 }()
 
-// The head's info word. Kind and length have 7 and 24 bits in recent headers;
-// before that the added bits were reserved and zero.
+// infoKind and its neighbours take apart the info word of the head. Kind and
+// length have 7 and 24 bits in recent kernels; in older ones the added bits
+// were reserved and zero.
 func infoKind(info uint32) Kind  { return Kind(info >> 24 & 0x7f) }
 func infoLen(info uint32) uint32 { return info & 0xffffff }
 func infoFlag(info uint32) bool  { return info>>31 != 0 }

@@ -2,19 +2,19 @@ package btf
 
 import "encoding/binary"
 
-// kindLists are the types of a blob sorted by kind, as positions in offsets.
-// They are made when a name is first looked for.
+// kindLists holds the types of a blob sorted by kind, as positions in offsets.
+// It is filled when a name is first looked up.
 type kindLists struct {
 	all   []uint32
-	start [kindSlots + 1]int // in all
+	start [kindSlots + 1]int // where each kind starts in all
 	enums []uint32           // those of both sizes, in order
-	// oldEnums: enums without the "signed" mark hold signed values, as they
-	// did before pahole 1.24 knew the mark.
+	// oldEnums says that enums without the "signed" mark hold signed values, as
+	// they do in blobs written before pahole 1.24 introduced the mark.
 	oldEnums bool
 }
 
-// unnamed are the kinds that are never looked for and stay out of the lists:
-// half of all types.
+// unnamed is the set of kinds that have no names. They are never looked up and
+// stay out of the lists, which halves the lists.
 const unnamed = 1<<KindVoid | 1<<KindPtr | 1<<KindArray | 1<<KindVolatile | 1<<KindConst | 1<<KindRestrict |
 	1<<KindFuncProto | 1<<kindOther
 
@@ -23,7 +23,7 @@ func (s *Spec) lists() *kindLists {
 	return &s.kinds
 }
 
-// list holds the positions of the types of one kind.
+// list returns the positions of the types of one kind.
 func (s *Spec) list(kind Kind) []uint32 {
 	if kind >= kindSlots {
 		return nil
@@ -32,7 +32,7 @@ func (s *Spec) list(kind Kind) []uint32 {
 	return l.all[l.start[kind]:l.start[kind+1]]
 }
 
-// oldEnums reports how to read enums without a mark.
+// oldEnums reports whether enums without the "signed" mark hold signed values.
 func (s *Spec) oldEnums() bool {
 	if s.base != nil {
 		return s.base.oldEnums()
@@ -40,7 +40,7 @@ func (s *Spec) oldEnums() bool {
 	return s.lists().oldEnums
 }
 
-// fill sorts by counting.
+// fill fills the lists with a counting sort: two passes over the types.
 func (l *kindLists) fill(s *Spec) {
 	var next [kindSlots]int
 	for _, e := range s.offsets {
@@ -76,8 +76,8 @@ func (l *kindLists) fillEnums(s *Spec) {
 		info := binary.LittleEndian.Uint32(s.types[(s.offsets[pos]&offsetMask)<<2+4:])
 		marked = marked || infoFlag(info)
 	}
-	// One image with hundreds of enums and not one marked as signed was
-	// written before the mark existed; smaller blobs say nothing either way.
+	// A blob with hundreds of enums and not one marked as signed was written
+	// before the mark existed. A smaller blob proves nothing.
 	l.oldEnums = !marked && len(small) >= 256
 	if len(large) == 0 {
 		l.enums = small

@@ -5,14 +5,14 @@ import (
 	"hash/maphash"
 )
 
-// indexAfter is how many scans for a kind are cheaper than building its index
-// (measured on a kernel's functions: a scan takes about an eighth).
+// indexAfter is the number of scans for a kind that cost less than building the
+// kind's index (measured on a kernel's functions: a scan takes about an
+// eighth).
 const indexAfter = 8
 
-// ByName returns the numbers of all types of a kind that bear a name, lowest
-// first; nil when there are none. In split BTF the base's types come first.
-// Pointers, arrays, qualifiers and prototypes are never found: they have no
-// names.
+// ByName returns the numbers of all types of a kind with a name, lowest first;
+// nil when there are none. In split BTF the base's types come first. Pointers,
+// arrays, qualifiers and prototypes are never found: they have no names.
 func (s *Spec) ByName(kind Kind, name string) []ID {
 	if name == "" || kind == KindVoid || kind > lastKind {
 		return nil
@@ -105,11 +105,11 @@ func (s *Spec) find(kind Kind, name string, yield func(ID) bool) {
 	}
 }
 
-// next is the inner loop of a search: the index of the first type at or after
-// from that bears the name, or the length of the list.
+// next returns the index in list of the first type at or after from with the
+// name, or the length of the list. It is the inner loop of every search.
 func (s *Spec) next(list []uint32, from int, name string) int {
 	if s.base != nil {
-		// A module's types may bear names out of the kernel's strings.
+		// The name of a module's type may lie in the kernel's strings.
 		for i := from; i < len(list); i++ {
 			if s.is(s.nameAt(s.offsets[list[i]]), name) {
 				return i
@@ -122,7 +122,8 @@ func (s *Spec) next(list []uint32, from int, name string) int {
 	for i := from; i < len(list); i++ {
 		head := uint(offsets[list[i]]&offsetMask) << 2
 		at := uint(binary.LittleEndian.Uint32(types[head : head+4 : head+4]))
-		// The end mark is the cheapest test that most strings fail.
+		// Test the NUL at the end first: most strings have another length and
+		// fail there, at the cost of one byte.
 		end := at + n
 		if end >= uint(len(strs)) || strs[end] != 0 || strs[at] != first {
 			continue
@@ -134,8 +135,9 @@ func (s *Spec) next(list []uint32, from int, name string) int {
 	return len(list)
 }
 
-// nameIndex is a hash table with chains, so that many equal names cost no more
-// to insert than distinct ones. It counts in positions of a kind's list.
+// nameIndex is a hash table with chains, so that inserting many equal names
+// costs no more than inserting distinct ones. Its values are positions in the
+// list of a kind.
 type nameIndex struct {
 	chains
 	list []uint32
@@ -188,7 +190,8 @@ func (s *Spec) indexKind(kind Kind) *nameIndex {
 }
 
 // Enumerator finds a named value in all enums, anonymous ones included, and
-// says which enum it belongs to. The first of several wins.
+// says which enum it belongs to. Of several enumerators with the name the first
+// one counts.
 func (s *Spec) Enumerator(name string) (enum ID, value int64, ok bool) {
 	if name == "" {
 		return 0, 0, false
@@ -285,7 +288,7 @@ type enumIndex struct {
 	refs []enumRef
 }
 
-// enumRef places an enumerator: its enum, and its offset in the type section.
+// enumRef locates an enumerator: its enum, and its offset in the type section.
 type enumRef struct {
 	enum ID
 	at   uint32

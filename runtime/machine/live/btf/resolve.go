@@ -9,7 +9,8 @@ import (
 // pointerSize is fixed: every kernel this project supports has 64 bits.
 const pointerSize = 8
 
-// target is the type that a typedef, qualifier, tag or variable stands for.
+// target returns the type that a typedef, qualifier, tag or variable refers to,
+// and its own kind; ok is false for other kinds.
 func (s *Spec) target(id ID) (ID, Kind, bool) {
 	_, kind, raw, ok := s.entry(id)
 	if !ok {
@@ -52,9 +53,9 @@ func (s *Spec) Tags(id ID) []string {
 	return tags
 }
 
-// Size is the size of a type in bytes. It wraps ErrNoSize for void, functions
-// and forward declarations, and ErrMalformed for chains that never end or
-// arrays whose size overflows 32 bits.
+// Size returns the size of a type in bytes. It wraps ErrNoSize for void,
+// functions and forward declarations, and ErrMalformed for chains that never
+// end or arrays whose size overflows 32 bits.
 func (s *Spec) Size(id ID) (uint32, error) {
 	count := uint64(1)
 	from := id

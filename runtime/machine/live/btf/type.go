@@ -3,7 +3,7 @@ package btf
 // Type is one decoded type. The concrete types are *Void, *Int, *Ptr, *Array,
 // *Struct, *Enum, *Fwd, *Typedef, *Qualifier, *TypeTag, *Func, *FuncProto,
 // *Var, *DataSec, *Float and *DeclTag. References to other types are numbers,
-// to be decoded in their turn.
+// which Spec.Type decodes.
 type Type interface {
 	// Kind is the kind the format gives the type.
 	Kind() Kind
@@ -85,7 +85,7 @@ type Typedef struct {
 	Type ID
 }
 
-// Qualifier is const, volatile or restrict, as Which says.
+// Qualifier is const, volatile or restrict; Which has the kind.
 type Qualifier struct {
 	Which Kind
 	Type  ID

@@ -12,16 +12,17 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// debugDir is where distributions put debug information.
+// debugDir is the directory where distributions install separate debug
+// information.
 const debugDir = "/usr/lib/debug"
 
 // maxMini bounds the unpacked size of embedded debug information.
 const maxMini = 256 << 20
 
-// readDebug adds the symbols that stripping moved elsewhere: to a file found
-// by build id, to one found by name, or to the packed section that some
-// distributions leave in the file. What cannot be read is left out; the
-// symbols in the file itself still serve.
+// readDebug adds the symbols that stripping moved elsewhere: to a file found by
+// build id, to one found by name, or to the packed section that some
+// distributions leave in the file. It ignores what cannot be read: the symbols
+// in the file itself still serve.
 func (f *File) readDebug(t *table) {
 	for _, path := range f.debugFiles() {
 		if f.readDebugFile(t, path) {
@@ -45,7 +46,8 @@ func (f *File) readDebug(t *table) {
 	}
 }
 
-// root is the prefix of a path below another root, "/proc/PID/root", or empty.
+// root returns the prefix of a path below another root, "/proc/PID/root", or
+// empty.
 func (f *File) root() string {
 	rest, ok := strings.CutPrefix(f.path, "/proc/")
 	pid, _, found := strings.Cut(rest, "/root/")
@@ -92,7 +94,9 @@ func (f *File) readDebugFile(t *table, path string) bool {
 	return f.adopt(t, debug)
 }
 
-// belongs compares build ids, or the checksum that the link carries.
+// belongs reports whether debug is the debug file of f: their build ids are
+// equal or, where f has none, the checksum in f's debug link is that of the
+// file.
 func (f *File) belongs(debug *File, r io.ReaderAt) bool {
 	if id := f.BuildID(); id != "" {
 		return debug.BuildID() == id
@@ -110,7 +114,8 @@ func (f *File) belongs(debug *File, r io.ReaderAt) bool {
 }
 
 // adopt adds the symbols of a debug image. Its segments describe the stripped
-// file's memory but hold no bytes, so this file's are used to tell code.
+// file's memory but hold no bytes, so f's segments decide which symbols are
+// code.
 func (f *File) adopt(t *table, debug *File) bool {
 	debug.segments = f.segments
 	before := len(t.entries)

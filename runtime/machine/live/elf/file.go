@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// Errors that callers tell apart with errors.Is.
+// Errors for callers to test with errors.Is.
 var (
 	// ErrNotELF is wrapped for a file that is no ELF executable or library.
 	ErrNotELF = errors.New("not an ELF executable or shared object")
@@ -21,8 +21,8 @@ var (
 	ErrNotInFile = errors.New("address is not backed by the file")
 )
 
-// maxSection bounds what is read of one section, and the number of symbols
-// with it: the largest known symbol tables stay below 500 MB.
+// maxSection bounds the bytes read of one section, and with them the number of
+// symbols. The largest known symbol tables stay below 500 MB.
 const maxSection = 1 << 30
 
 // File is an open program, library or image of one. It is safe for concurrent
@@ -40,7 +40,7 @@ type File struct {
 	sortOnce sync.Once
 }
 
-// segment is a part of the file that gets loaded.
+// segment is a part of the file that the loader maps into memory.
 type segment struct {
 	offset, addr, size uint64 // size in the file
 	code               bool
@@ -94,8 +94,8 @@ func kindOf(m os.FileMode) string {
 	return "special file"
 }
 
-// New reads an image, for instance that of the vdso, from memory. path serves
-// error messages and the search for separate debug information.
+// New reads an image, for instance that of the vdso, from memory. path is used
+// in error messages and in the search for separate debug information.
 func New(r io.ReaderAt, path string) (*File, error) {
 	f, err := elf.NewFile(r)
 	if err != nil {
@@ -123,14 +123,14 @@ func (f *File) Close() error {
 	return f.closer.Close()
 }
 
-// Path is the path the file was opened with.
+// Path returns the path the file was opened with.
 func (f *File) Path() string { return f.path }
 
 // PositionIndependent reports whether the file can be loaded at any address,
 // as libraries and most programs can. Addresses in it then start near zero.
 func (f *File) PositionIndependent() bool { return f.f.Type == elf.ET_DYN }
 
-// Machine is the processor the file is for.
+// Machine returns the processor the file is for.
 func (f *File) Machine() elf.Machine { return f.f.Machine }
 
 // Offset turns an address of the file into an offset in the file, which is
@@ -147,7 +147,8 @@ func (f *File) Offset(addr uint64) (uint64, error) {
 // Addr turns an offset in the file into the address it is loaded at, before
 // the loader moves the whole. The error wraps ErrNotInFile.
 func (f *File) Addr(offset uint64) (uint64, error) {
-	// Segments may share a page of the file; code is what is asked for.
+	// Two segments can share a page of the file. Callers ask about code, so
+	// executable segments come first.
 	for _, code := range []bool{true, false} {
 		for _, s := range f.segments {
 			if s.code == code && offset >= s.offset && offset-s.offset < s.size {
@@ -179,8 +180,8 @@ func (f *File) data(s *elf.Section) ([]byte, error) {
 	return b, nil
 }
 
-// BuildID is the identity the linker gave the file, in hexadecimal; empty when
-// it gave none.
+// BuildID returns the identity the linker gave the file, in hexadecimal; empty
+// when it gave none.
 func (f *File) BuildID() string {
 	const gnuBuildID = 3
 	for _, s := range f.f.Sections {

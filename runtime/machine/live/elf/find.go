@@ -16,15 +16,15 @@ import (
 // ErrNotFound is wrapped when no file of a name exists where it was looked for.
 var ErrNotFound = errors.New("no such program or library")
 
-// Binary is a file that was found by name.
+// Binary is a program or library that Find has found.
 type Binary struct {
 	// Path opens the file from here.
 	Path string
 	// Name is the path as the process sees it; the same as Path unless the
 	// process has a root of its own.
 	Name string
-	// Matches are all the paths that the name stands for, Name first. More
-	// than one deserves a word to the user.
+	// Matches lists all the paths that the name can stand for, Name first. The
+	// user should be told when there is more than one.
 	Matches []string
 }
 
@@ -73,7 +73,8 @@ func newFinder(pid int) (*finder, error) {
 	return f, nil
 }
 
-// separate reports whether a process sees other files than we do.
+// separate reports whether a process has a root directory or mount namespace
+// other than ours, so that the same path can be another file.
 func separate(proc string) bool {
 	ours, err1 := os.Readlink("/proc/self/ns/mnt")
 	its, err2 := os.Readlink(proc + "/ns/mnt")
@@ -148,7 +149,7 @@ func (f *finder) distinct(paths []string) []string {
 	return out
 }
 
-// program is the executable of the process.
+// program returns the executable of the process.
 func (f *finder) program() (Binary, error) {
 	if f.pid == 0 {
 		return Binary{}, fmt.Errorf("%w: no name, and no process to take the program of", ErrNotFound)
@@ -160,14 +161,15 @@ func (f *finder) program() (Binary, error) {
 	}
 	b, ok := f.at(name)
 	if !ok || strings.HasSuffix(name, " (deleted)") {
-		// The link opens a file that has lost its name, too.
+		// Open the link: it works even when the file was deleted.
 		b = Binary{Path: link, Name: name}
 	}
 	b.Matches = []string{b.Name}
 	return b, nil
 }
 
-// at turns a path of the process into one that opens here, if it is a file.
+// at turns a path of the process into one that opens in this process; ok is
+// false if there is no file.
 func (f *finder) at(name string) (Binary, bool) {
 	if !filepath.IsAbs(name) && f.root != "" {
 		name = filepath.Join(f.cwd, name)
@@ -186,10 +188,10 @@ func (f *finder) at(name string) (Binary, bool) {
 	return Binary{Path: path, Name: name, Matches: []string{name}}, true
 }
 
-// below resolves the links of a path below a root. The kernel would follow an
-// absolute link in /proc/PID/root from our own root.
+// below resolves the links of a path below a root. The kernel would resolve an
+// absolute link found under /proc/PID/root from our root, not the process's.
 func below(root, path string) (string, error) {
-	const maxLinks = 40 // as the kernel
+	const maxLinks = 40 // MAXSYMLINKS in the kernel's include/linux/namei.h
 	done := root
 	todo := strings.Split(path, "/")
 	for links := 0; len(todo) > 0; {
@@ -207,7 +209,7 @@ func below(root, path string) (string, error) {
 		next := done + "/" + part
 		target, err := os.Readlink(next)
 		if err != nil {
-			// Not a link, or not there: the last step tells.
+			// Not a link, or not there: opening the result reports which.
 			done = next
 			continue
 		}
@@ -281,7 +283,7 @@ func (f *finder) mapped(name string) []string {
 	return out
 }
 
-// isLibrary reports whether a file name is that of the library: "libc" is
+// isLibrary reports whether file is a file name of the library name: "libc" is
 // libc.so and libc.so.6 (and libc-2.31.so in maps, where links are resolved).
 func isLibrary(file, name string) bool {
 	rest, ok := strings.CutPrefix(file, name)
@@ -298,8 +300,9 @@ func isLibrary(file, name string) bool {
 	return rest[0] == '-' && len(rest) > 1 && '0' <= rest[1] && rest[1] <= '9' && strings.Contains(rest, ".so")
 }
 
-// fromCache lists the libraries of a name, those for every processor first:
-// which of the variants the loader takes depends on the machine.
+// fromCache lists the libraries with a name from the loader's cache, those for
+// every processor first: which of the variants for newer processors the loader
+// takes depends on the machine.
 func fromCache(text []byte, name string) []string {
 	libs, err := parseLdCache(text)
 	if err != nil {
@@ -319,7 +322,8 @@ func fromCache(text []byte, name string) []string {
 	return append(plain, special...)
 }
 
-// inDirectories serves systems whose loader has no cache, such as musl's.
+// inDirectories lists the libraries with a name in the usual directories, for
+// systems whose loader has no cache, such as musl's.
 func (f *finder) inDirectories(name string) []string {
 	triple := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
 	var out []string
@@ -346,7 +350,8 @@ func (f *finder) inDirectories(name string) []string {
 	return out
 }
 
-// byVersion compares names with the numbers in them taken as numbers.
+// byVersion compares names, and digits in them as numbers, so that libx.so.10
+// follows libx.so.9.
 func byVersion(a, b string) int {
 	for a != "" && b != "" {
 		x, y := leadingDigits(a), leadingDigits(b)

@@ -186,7 +186,7 @@ func compress(t testing.TB, data []byte) []byte {
 	return b.Bytes()
 }
 
-// debugLink is the section that names a debug file and tells its checksum.
+// debugLink returns the section that names a debug file and tells its checksum.
 func debugLink(name string, file []byte) []byte {
 	b := append([]byte(name), 0)
 	for len(b)%4 != 0 {

@@ -16,8 +16,8 @@ type library struct {
 	hwcap      uint64
 }
 
-// Numbers of glibc's dl-cache.h: the kind of library in the low byte of the
-// flags, the machine in the one above.
+// Constants from glibc's sysdeps/generic/dl-cache.h: the kind of library in the
+// low byte of the flags, the machine in the one above.
 const (
 	flagLibc6 = 3
 	flagAMD64 = 0x0300
@@ -25,7 +25,8 @@ const (
 )
 
 // parseLdCache reads the libraries for this machine from the text of
-// /etc/ld.so.cache, in its order, which puts the newest version of a name first. An old-format table may stand before the one that is read.
+// /etc/ld.so.cache, in its order, which puts the newest version of a name
+// first. An old-format table may stand before the one that is read.
 func parseLdCache(b []byte) ([]library, error) {
 	at := bytes.Index(b, []byte("glibc-ld.so.cache1.1"))
 	if at < 0 {
@@ -64,7 +65,7 @@ func parseLdCache(b []byte) ([]library, error) {
 	return out, nil
 }
 
-// hostFlags are the flags of this machine's libraries.
+// hostFlags returns the flags that the cache gives to this machine's libraries.
 func hostFlags() uint32 {
 	if runtime.GOARCH == "arm64" {
 		return flagLibc6 | flagARM64

@@ -19,7 +19,8 @@ type Mapping struct {
 	Dev   string
 	Inode uint64
 	// Path is the file as the process's root sees it, a name in brackets such
-	// as "[vdso]", or empty. Deleted is set when the file has no name any more.
+	// as "[vdso]", or empty. Deleted is set when the file was deleted after it
+	// was mapped.
 	Path    string
 	Deleted bool
 }
@@ -37,8 +38,9 @@ func Maps(pid int) ([]Mapping, error) {
 	return ParseMaps(text), nil
 }
 
-// ParseMaps parses the text of /proc/PID/maps; lines that are none are left
-// out. The format is that of show_map_vma in the kernel's fs/proc/task_mmu.c.
+// ParseMaps parses the text of /proc/PID/maps; lines of another form are
+// skipped. The format is that of show_map_vma in the kernel's
+// fs/proc/task_mmu.c.
 func ParseMaps(text []byte) []Mapping {
 	out := make([]Mapping, 0, bytes.Count(text, []byte{'\n'}))
 	for len(text) > 0 {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// nearest collects the names most like a wanted one.
+// nearest collects the names most similar to a wanted one.
 type nearest struct {
 	want string
 	best []near
@@ -20,8 +20,8 @@ type near struct {
 
 const (
 	maxNear = 3
-	// maxCompared bounds the length of names compared; longer ones are
-	// mangled and no one mistypes those by hand.
+	// maxCompared bounds the length of names compared; longer ones are mangled
+	// C++ or Rust names, which nobody types by hand.
 	maxCompared = 64
 )
 
@@ -29,7 +29,8 @@ func newNearest(want string) *nearest {
 	return &nearest{want: want, prev: make([]int, maxCompared+1), next: make([]int, maxCompared+1)}
 }
 
-// limit is the number of edits that still count as similar.
+// limit returns the maximum number of edits between names that count as
+// similar.
 func (n *nearest) limit() int { return min((len(n.want)+2)/3, 4) }
 
 func (n *nearest) add(name string) {
@@ -49,7 +50,7 @@ func (n *nearest) add(name string) {
 	n.best = n.best[:min(len(n.best), maxNear)]
 }
 
-// distance is the number of insertions, deletions and replacements between
+// distance returns the number of insertions, deletions and replacements between
 // name and the wanted one, or more than limit as soon as that is certain.
 func (n *nearest) distance(name string, limit int) int {
 	want := n.want

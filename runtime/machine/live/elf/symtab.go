@@ -12,7 +12,7 @@ import (
 	"unsafe"
 )
 
-// Kind is the sort of a symbol.
+// Kind is the kind of a symbol.
 type Kind uint8
 
 // The kinds that are kept.
@@ -24,11 +24,12 @@ const (
 	Indirect
 	// Object is a variable.
 	Object
-	// Label is a symbol without a type in a code segment, as assembly writes.
+	// Label is a symbol without a type in a code segment, as assembly code
+	// defines them.
 	Label
 )
 
-// String is the kind in words.
+// String returns the kind in words.
 func (k Kind) String() string {
 	switch k {
 	case Func:
@@ -47,14 +48,15 @@ func (k Kind) String() string {
 // string table.
 type Symbol struct {
 	Name string
-	// Addr is the address in the file's own terms; see File.Offset.
+	// Addr is the address that the file is linked for, before the loader moves
+	// it; File.Offset turns it into a file offset.
 	Addr uint64
 	// Size is in bytes, 0 when the file does not say.
 	Size uint64
 	Kind Kind
 }
 
-// SymbolError says that a file lacks a symbol.
+// SymbolError reports that a file lacks a symbol.
 type SymbolError struct {
 	Path, Name string
 	// Near lists symbols of the file with similar names, best first.
@@ -100,8 +102,8 @@ func (t *table) name(e *entry) string {
 	return unsafe.String(unsafe.SliceData(b), n)
 }
 
-// maxName bounds a name, so that a damaged string table costs no more than its
-// size for each symbol. C++ names of several thousand bytes are real.
+// maxName bounds a name, so that each symbol of a damaged string table costs a
+// bounded search. C++ names of several thousand bytes are real.
 const maxName = 1 << 16
 
 // symbols reads the symbol tables of the file and, where it was stripped, of
@@ -229,8 +231,8 @@ func (f *File) Symbols(yield func(Symbol) bool) error {
 	return nil
 }
 
-// Lookup finds a symbol by name; a version that follows an @ in the file's
-// spelling need not be given. Functions come before variables and labels, and
+// Lookup finds a symbol by name; the version that follows an @ in the file's
+// spelling can be left out. Functions come before variables and labels, and
 // global symbols before local ones. The error is a *SymbolError.
 func (f *File) Lookup(name string) (Symbol, error) {
 	t, err := f.symbols()
@@ -255,7 +257,8 @@ func (f *File) Lookup(name string) (Symbol, error) {
 
 func rank(e *entry) int { return int(e.kind)*2 + int(e.order) }
 
-// named compares without looking for the end of the name first.
+// named reports whether an entry has a name. It compares the bytes first and
+// tests for the NUL after them, so that no string has to be measured.
 func (t *table) named(e *entry, name string) bool {
 	i := len(t.starts) - 1
 	for i > 0 && e.name < t.starts[i] {
@@ -288,10 +291,11 @@ func (f *File) At(addr uint64) (sym Symbol, ok bool) {
 	f.sortOnce.Do(t.sort)
 	at := func(i int) *entry { return &t.entries[t.byAddr[i]] }
 	i := sort.Search(len(t.byAddr), func(i int) bool { return at(i).addr > addr }) - 1
-	// A short function may sit inside a long one, so look back a little.
+	// A short function may lie inside a long one, whose start is then further
+	// back: try up to 16 symbols.
 	for back := 0; i >= 0 && back < 16; i, back = i-1, back+1 {
 		for i > 0 && at(i-1).addr == at(i).addr {
-			i-- // the best of several names was sorted first
+			i-- // of several names at one address the best was sorted first
 		}
 		e := at(i)
 		if addr-e.addr < uint64(e.size) || e.size == 0 && back == 0 && f.sameSegment(e.addr, addr) {

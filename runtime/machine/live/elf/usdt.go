@@ -7,20 +7,22 @@ import (
 )
 
 // USDT is one place of a static probe of user space (SystemTap's sys/sdt.h: a
-// note of type 3 and name "stapsdt" in section .note.stapsdt). A probe has as
-// many as the compiler made copies of the code around it.
+// note of type 3 and name "stapsdt" in section .note.stapsdt). A probe has
+// several places where the compiler copied the code around it, for example by
+// inlining.
 type USDT struct {
 	Provider, Name string
 	Addr           uint64 // of the instruction to probe
-	// Semaphore is the offset in the file of the counter of those who listen, 0
-	// for probes that have none.
+	// Semaphore is the file offset of the counter of attached tracers, which
+	// the program reads to skip a probe that nobody uses; 0 for probes that
+	// have none.
 	Semaphore uint64
-	// Args are the places of the arguments as the assembler saw them:
-	// "-4@%edi 8@-16(%rbp)".
+	// Args holds the locations of the arguments as assembler operands: "-4@%edi
+	// 8@-16(%rbp)".
 	Args string
 }
 
-// noteUSDT is the type of the notes, usdtOwner their name.
+// noteUSDT is the type of the notes and usdtOwner their owner name.
 const (
 	noteUSDT  = 3
 	usdtOwner = "stapsdt\x00"
@@ -33,8 +35,9 @@ func (f *File) USDTs() ([]USDT, error) {
 	if err != nil || len(notes) == 0 {
 		return nil, err
 	}
-	// A prelinked file has moved since its notes were written: the section
-	// .stapsdt.base says by how much.
+	// Prelinking moves a file after its notes were written. The difference
+	// between the address of section .stapsdt.base and the address of it in a
+	// note is the distance.
 	base := uint64(0)
 	if s := f.f.Section(".stapsdt.base"); s != nil {
 		base = s.Addr

@@ -25,12 +25,12 @@ const (
 	nameLen   = 16 // TASK_COMM_LEN
 )
 
-// CommOffset is the byte offset of the thread's name in struct task_struct,
-// found without type information, which takes 100 times as long to read: the
-// name of this thread is changed for a moment and sought in its task_struct. ok
-// is false where that cannot be, where programs could not load the name as two
-// words, and on kernels that leave the rest of an older name behind it (before
-// 5.17).
+// CommOffset returns the byte offset of the thread's name in struct
+// task_struct, found without type information, which takes 100 times as long to
+// read: the name of this thread is changed for a moment and sought in its
+// task_struct. ok is false where that cannot be, where programs could not load
+// the name as two words, and on kernels that leave the rest of an older name
+// behind it (before 5.17).
 func (s *Set) CommOffset() (off int, ok bool) {
 	off = s.comm()
 	return off, off > 0

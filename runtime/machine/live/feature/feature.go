@@ -20,6 +20,7 @@ type Set struct {
 	tracefs func() (*tracefs.FS, error)
 	comm    func() int // see CommOffset
 	fake    map[Feature]bool
+	lacks   error // why fake lacks what it has not; nil in tests
 	answers [featureCount]answer
 	helpers sync.Map // helperKey -> *answer
 	kfuncs  sync.Map // name -> btf.ID, 0 when missing
@@ -95,6 +96,9 @@ func (s *Set) ask(f Feature) error {
 		if s.fake[f] {
 			return nil
 		}
+		if s.lacks != nil {
+			return s.lacks
+		}
 		return errFake
 	}
 	a := &s.answers[f]
@@ -104,8 +108,8 @@ func (s *Set) ask(f Feature) error {
 
 var errFake = fmt.Errorf("not among the features of this test")
 
-// Kfunc is the BTF number of a kernel function that programs may call; ok is
-// false when the kernel has none of the name.
+// Kfunc returns the BTF number of a kernel function that programs may call; ok
+// is false when the kernel has none of the name.
 func (s *Set) Kfunc(name string) (id btf.ID, ok bool) {
 	if s.fake != nil {
 		f, known := kfuncFeature[name]
@@ -122,7 +126,7 @@ func (s *Set) Kfunc(name string) (id btf.ID, ok bool) {
 	return id, id != 0
 }
 
-// String is the name of a feature, as probe doctor shows it.
+// String returns the name of a feature, as probe doctor shows it.
 func (f Feature) String() string {
 	if f < featureCount {
 		return rows[f].name

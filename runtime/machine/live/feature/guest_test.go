@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
 
 // TestGuests runs the tests of this package and of its neighbours on real
-// kernels, and compares the answers with testdata/kernels.txt.
+// kernels, and compares the answers with kernels.txt.
 func TestGuests(t *testing.T) {
 	if os.Getenv(inGuest) != "" {
 		t.Skip("this is the run inside a guest")
@@ -48,7 +48,7 @@ func TestGuests(t *testing.T) {
 				}
 				if name == "feature" {
 					if diff := cmp.Diff(want[g.Kernel.Name], answers(res.Stdout)); diff != "" {
-						t.Errorf("answers of %s, -testdata/kernels.txt +kernel:\n%s", g.Release, diff)
+						t.Errorf("answers of %s, -kernels.txt +kernel:\n%s", g.Release, diff)
 					}
 				}
 			})
@@ -80,7 +80,7 @@ func failures(output string) string {
 // readTable reads the table of answers: a column for each kernel.
 func readTable(t *testing.T) map[string]map[string]bool {
 	t.Helper()
-	text, err := os.ReadFile("testdata/kernels.txt")
+	text, err := os.ReadFile("kernels.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,12 +100,12 @@ func readTable(t *testing.T) map[string]map[string]bool {
 				table[k][f[0]] = f[i+1] == "y"
 			}
 		default:
-			t.Fatalf("testdata/kernels.txt: %q has %d columns, want %d", strings.TrimSpace(line), len(f), len(kernels)+1)
+			t.Fatalf("kernels.txt: %q has %d columns, want %d", strings.TrimSpace(line), len(f), len(kernels)+1)
 		}
 	}
 	for _, k := range guest.KernelNames() {
 		if len(table[k]) != int(featureCount) {
-			t.Fatalf("testdata/kernels.txt has %d features for kernel %s, want %d", len(table[k]), k, featureCount)
+			t.Fatalf("kernels.txt has %d features for kernel %s, want %d", len(table[k]), k, featureCount)
 		}
 	}
 	return table

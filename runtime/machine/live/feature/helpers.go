@@ -59,7 +59,7 @@ const (
 
 var progTypeNames = [progTypes]string{"kprobe", "tracepoint", "perf_event", "raw_tracepoint", "fentry"}
 
-// String is the name of the type.
+// String returns the name of the type.
 func (p ProgType) String() string {
 	if p < progTypes {
 		return progTypeNames[p]
@@ -180,8 +180,8 @@ func hiddenByLockdown(helper Helper) string {
 	return ""
 }
 
-// testFunction is a function that the kernel keeps for trying out trampolines
-// (net/bpf/test_run.c); nothing ever calls it by itself.
+// testFunction returns a function that the kernel keeps for trying out
+// trampolines (net/bpf/test_run.c); nothing ever calls it by itself.
 func (s *Set) testFunction() (btf.ID, error) {
 	spec, err := s.btf.Kernel()
 	if err != nil {

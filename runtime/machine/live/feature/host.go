@@ -110,7 +110,7 @@ func ftraceOff() error {
 	return nil
 }
 
-// Lockdown is the mode of the kernel's lockdown: "none", "integrity" or
+// Lockdown returns the mode of the kernel's lockdown: "none", "integrity" or
 // "confidentiality"; empty when the kernel has none or does not show it.
 func Lockdown() string { return lockdownMode("/sys/kernel/security/lockdown") }
 

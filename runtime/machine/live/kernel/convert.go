@@ -15,9 +15,9 @@ type typeKey struct {
 // maxDepth bounds pointers to pointers and nested typedefs.
 const maxDepth = 32
 
-// Type is a BTF type as the language sees it (appendix J). Structs are shells
-// whose members are read on first use, so asking for one type costs one type.
-// Equal numbers give the same *types.Struct every time.
+// Type returns a BTF type as the language sees it (appendix J). Structs are
+// shells whose members are read on first use, so asking for one type costs one
+// type. Equal numbers give the same *types.Struct every time.
 func (k *Kernel) Type(spec *btf.Spec, id btf.ID) *types.Type {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -136,7 +136,7 @@ func enumType(b *btf.Enum) *types.Type {
 	return &types.Type{Kind: types.Enum, Size: size, Signed: b.Signed, Enum: enumTable(b)}
 }
 
-// enumTable is the names of an enum.
+// enumTable returns the names of an enum.
 func enumTable(b *btf.Enum) *types.EnumTable {
 	tab := &types.EnumTable{Name: b.Name}
 	for _, v := range b.Values {
@@ -176,7 +176,7 @@ func (k *Kernel) record(spec *btf.Spec, id btf.ID, b *btf.Struct) *types.Struct 
 	return s
 }
 
-// alignOf is an alignment that suits a struct of a size. BTF does not tell
+// alignOf returns an alignment that suits a struct of a size. BTF does not tell
 // it; the size is a multiple of the true one, so this is never too small
 // unless it is 8, which is the most anything needs.
 func alignOf(size int) int {

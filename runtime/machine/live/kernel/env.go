@@ -29,7 +29,7 @@ var (
 	_ types.Filtered = (*Env)(nil)
 )
 
-// Filter is what -p and --comm say.
+// Filter returns what -p and --comm say.
 func (e *Env) Filter() (pid int, comm string) { return e.PID, e.Comm }
 
 // ConfigInt knows nothing: the checker replaces it.
@@ -38,7 +38,8 @@ func (e *Env) ConfigInt(string) int64 { return 0 }
 // ConfigString knows nothing: the checker replaces it.
 func (e *Env) ConfigString(string) string { return "" }
 
-// Symbol is the address of a kernel symbol, read from kallsyms up to the name.
+// Symbol returns the address of a kernel symbol, read from kallsyms up to the
+// name.
 func (e *Env) Symbol(name string) (uint64, bool) {
 	m, err := e.K.opts.Symbols.AddrOf(name)
 	if err != nil {
@@ -48,7 +49,7 @@ func (e *Env) Symbol(name string) (uint64, bool) {
 	return addr, ok
 }
 
-// KernelFunc tells whether BTF has a function of that name.
+// KernelFunc reports whether BTF has a function of that name.
 func (e *Env) KernelFunc(name string) bool {
 	_, err := e.K.Func("", name)
 	return err == nil
@@ -61,8 +62,8 @@ func (e *Env) EnumOf(enumerator string) (*types.EnumTable, bool) { return e.K.En
 // directory further down.
 var cgroupRoots = []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}
 
-// CgroupID is the id of a cgroup v2 directory; a relative path counts from the
-// root of the hierarchy if it is not found from here.
+// CgroupID returns the id of a cgroup v2 directory; a relative path counts from
+// the root of the hierarchy if it is not found from here.
 func (e *Env) CgroupID(path string) (uint64, error) {
 	id, err := cgroupID(path)
 	if err == nil || filepath.IsAbs(path) {
@@ -98,13 +99,13 @@ func cgroupID(path string) (uint64, error) {
 // NamedType finds a type of the kernel.
 func (e *Env) NamedType(kind, name string) (*types.Type, bool) { return e.K.Named(kind, name) }
 
-// Option is the value given for a named parameter.
+// Option returns the value given for a named parameter.
 func (e *Env) Option(name string) (string, bool) {
 	v, ok := e.Options[name]
 	return v, ok
 }
 
-// NCPU is the number of possible CPUs.
+// NCPU returns the number of possible CPUs.
 func (e *Env) NCPU() int {
 	n, err := bpf.PossibleCPUs()
 	if err != nil {
@@ -113,5 +114,5 @@ func (e *Env) NCPU() int {
 	return n
 }
 
-// ChildPID is the pid of the -c child.
+// ChildPID returns the pid of the -c child.
 func (e *Env) ChildPID() int { return e.Child }

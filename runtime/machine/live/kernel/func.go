@@ -160,7 +160,7 @@ func isIntPtr(spec *btf.Spec, id btf.ID) bool {
 	return err == nil && ok && spec.Kind(spec.Underlying(p.Elem)) == btf.KindInt
 }
 
-// access tells how a tracing program may use an argument of a type.
+// access reports how a tracing program may use an argument of a type.
 func access(spec *btf.Spec, id btf.ID) (plain, known bool) {
 	t, err := spec.Type(spec.Underlying(id))
 	if err != nil {
@@ -184,7 +184,7 @@ func access(spec *btf.Spec, id btf.ID) (plain, known bool) {
 	return false, false
 }
 
-// RawTracepoint is the prototype of a raw tracepoint; ID is what a program
+// RawTracepoint returns the prototype of a raw tracepoint; ID is what a program
 // attaches to. Errors wrap ErrNoFunc or btf.ErrNoBTF.
 func (k *Kernel) RawTracepoint(module, name string) (*Prototype, error) {
 	spec, err := k.UseModule(module)
@@ -268,7 +268,7 @@ func (k *Kernel) Params(f *Prototype, result bool) []string {
 	return out
 }
 
-// Signature is the prototype in C, for listings: "ssize_t vfs_read(struct
+// Signature returns the prototype in C, for listings: "ssize_t vfs_read(struct
 // file *file, char *buf, size_t count, loff_t *pos)".
 func (k *Kernel) Signature(f *Prototype) string {
 	spec, err := k.UseModule(f.Module)

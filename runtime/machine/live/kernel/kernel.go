@@ -85,7 +85,7 @@ func New(opts Options) *Kernel {
 // Warm starts to read the BTF in the background.
 func (k *Kernel) Warm() { go k.load() }
 
-// Spec is the kernel's BTF. The error wraps btf.ErrNoBTF when it has none.
+// Spec returns the kernel's BTF. The error wraps btf.ErrNoBTF when it has none.
 func (k *Kernel) Spec() (*btf.Spec, error) { return k.load() }
 
 // Available implements hir.Types.
@@ -96,7 +96,7 @@ func (k *Kernel) Available() (bool, string) {
 	return true, ""
 }
 
-// Tracefs is the tracing directory. The error wraps tracefs.ErrNotMounted.
+// Tracefs returns the tracing directory. The error wraps tracefs.ErrNotMounted.
 func (k *Kernel) Tracefs() (*tracefs.FS, error) { return k.opts.Tracefs() }
 
 // UseModule makes the types of a module known beside the kernel's own.

@@ -24,8 +24,8 @@ func open(t *testing.T, b *btftest.Builder) *Kernel {
 	return New(Options{BTF: path})
 }
 
-// sample is a blob with one of everything that maps to types in a way of its
-// own.
+// sample returns a blob with one of everything that maps to types in a way of
+// its own.
 func sample(t *testing.T) *Kernel {
 	t.Helper()
 	var b btftest.Builder

@@ -42,8 +42,8 @@ var fixed = map[string]string{
 	"dev_t": "unsigned int", "ino_t": "unsigned long", "sector_t": "unsigned long long", "umode_t": "unsigned short",
 }
 
-// fixedType is a type of that list. A file with BTF that the user gave has the
-// last word.
+// fixedType returns a type of that list. A file with BTF that the user gave has
+// the last word.
 func (k *Kernel) fixedType(name string) (*types.Type, bool) {
 	text, ok := fixed[name]
 	if !ok || k.opts.BTF != "" {
@@ -75,9 +75,9 @@ func (k *Kernel) Enumerator(name string) (*types.Type, uint64, bool) {
 	return nil, 0, false
 }
 
-// EnumOf is the enum that has an enumerator of that name. Unlike Enumerator,
-// which gives the members of an enum without a name the type of a number, it
-// has the names of such an enum, too.
+// EnumOf returns the enum that has an enumerator of that name. Unlike
+// Enumerator, which gives the members of an enum without a name the type of a
+// number, it has the names of such an enum, too.
 func (k *Kernel) EnumOf(enumerator string) (*types.EnumTable, bool) {
 	for _, spec := range k.specs() {
 		id, _, ok := spec.Enumerator(enumerator)
@@ -110,7 +110,7 @@ func (k *Kernel) Names(kind string) []string {
 	return slices.Compact(out)
 }
 
-// TypeID is the BTF number of a struct or union of the kernel itself.
+// TypeID returns the BTF number of a struct or union of the kernel itself.
 func (k *Kernel) TypeID(kind, name string) (uint32, bool) {
 	spec, err := k.load()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 // (PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h).
 const initialPIDNamespace = 0xEFFFFFFC
 
-// rows are the features that are no helpers, and helpers that have a row of their
-// own among the features because not all types of programs need them.
+// rows are the features that are no helpers, and helpers that have a row of
+// their own among the features because not all types of programs need them.
 var rows = map[target.Feature]feature.Feature{
 	target.NoPrealloc:    feature.NoPrealloc,
 	target.MayGoto:       feature.MayGoto,
@@ -33,12 +33,13 @@ var kfuncs = map[target.Feature]string{
 	target.RdonlyCast: "bpf_rdonly_cast", target.SessionReturn: "bpf_session_is_return",
 }
 
-// KfuncName is the name of a feature that is a kernel function, "" for others.
+// KfuncName returns the name of a feature that is a kernel function, "" for
+// others.
 func KfuncName(f target.Feature) string { return kfuncs[f] }
 
-// Target is what the running kernel can do for a script, which needs the features
-// of a set and nothing else (compiler.Needs). Each question costs a few system
-// calls; they are asked at the same time.
+// Target returns what the running kernel can do for a script, which needs the
+// features of a set and nothing else (compiler.Needs). Each question costs a
+// few system calls; they are asked at the same time.
 func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	n, err := bpf.PossibleCPUs()
 	if err != nil {
@@ -75,6 +76,15 @@ func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// Has asks a set of features for one that programs use.
+func Has(set *feature.Set, f target.Feature) bool {
+	if name := kfuncs[f]; name != "" {
+		_, ok := set.Kfunc(name)
+		return ok
+	}
+	return hasFeature(set, f)
 }
 
 // hasFeature asks for one feature.

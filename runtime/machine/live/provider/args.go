@@ -69,7 +69,7 @@ func inSlots(f *kernel.Prototype) []hir.Arg {
 	return out
 }
 
-// saved are the arguments of an entry half as the return half sees them.
+// saved returns the arguments of an entry half as the return half sees them.
 func saved(entry []hir.Arg) []hir.Arg {
 	out := make([]hir.Arg, len(entry))
 	for i, a := range entry {
@@ -80,7 +80,7 @@ func saved(entry []hir.Arg) []hir.Arg {
 	return out
 }
 
-// result is the return value in its register, typed if t is known.
+// result returns the return value in its register, typed if t is known.
 func result(t *types.Type) *hir.Arg {
 	if t == nil {
 		t = types.Uint64
@@ -91,8 +91,8 @@ func result(t *types.Type) *hir.Arg {
 	return &hir.Arg{Name: "retval", Type: t, Loc: regLoc(resultReg)}
 }
 
-// resultSlot is the return value in the context of an fexit program, nil for
-// functions that return nothing.
+// resultSlot returns the return value in the context of an fexit program, nil
+// for functions that return nothing.
 func resultSlot(f *kernel.Prototype) *hir.Arg {
 	if f.Ret == nil || !f.Ret.IsScalar() {
 		return nil

@@ -184,7 +184,7 @@ func attachMany(a *hir.Attach, attach func(from, to int) (*bpf.Link, error)) (*A
 // maxFailed bounds the search for bad names: beyond it something else is wrong.
 const maxFailed = 64
 
-// oneOf tells the errors that a single function of a list may have caused: it
+// oneOf reports whether a single function of a list may have caused err: it
 // does not exist, cannot be patched, or has too many programs already.
 func oneOf(err error) bool {
 	for _, e := range []unix.Errno{unix.ESRCH, unix.ENOENT, unix.EINVAL, unix.EADDRNOTAVAIL, unix.EBUSY, unix.E2BIG} {

@@ -153,7 +153,7 @@ func mechanism(s *hir.Site) string {
 	return s.Provider
 }
 
-// noTrampoline says why fentry or fexit will not do for a function, "" if it
+// noTrampoline reports why fentry or fexit will not do for a function, "" if it
 // will.
 func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string {
 	switch {
@@ -202,7 +202,8 @@ func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string 
 	return ""
 }
 
-// recursive tells the functions whose trampolines run nested (P-FENTRY-07).
+// recursive reports whether the function's trampolines can run nested
+// (P-FENTRY-07).
 func recursive(name string) bool {
 	switch name {
 	case "_raw_spin_lock", "_raw_spin_lock_irqsave", "_raw_spin_unlock_irqrestore", "queued_spin_lock_slowpath",
@@ -213,7 +214,7 @@ func recursive(name string) bool {
 	return false
 }
 
-// trampoline is the site of a function through fentry or fexit.
+// trampoline returns the site of a function through fentry or fexit.
 func (r *request) trampoline(f fn, proto *kernel.Prototype) *hir.Site {
 	s := traceSite(r.p, proto, r.p.Returns)
 	s.Name = r.p.Name + ":" + f.symbol()
@@ -230,8 +231,8 @@ func (r *request) trampoline(f fn, proto *kernel.Prototype) *hir.Site {
 	return s
 }
 
-// registers is the site of a function through kprobe and kretprobe; proto is
-// nil when the parameters are not known.
+// registers returns the site of a function through kprobe and kretprobe; proto
+// is nil when the parameters are not known.
 func (r *request) registers(f fn, proto *kernel.Prototype) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+f.symbol())
 	s.Func, s.Regs = f.name, true

@@ -48,7 +48,8 @@ func (r *request) deep(s *hir.Site) fgraph.DeepArgs {
 	return out
 }
 
-// deepFunc tells whether a function takes a pointer to a struct of the table.
+// deepFunc reports whether the function f takes a pointer to a struct of the
+// table.
 func (r *request) deepFunc(f fn) bool {
 	proto, err := r.set.k.Func(f.module, f.name)
 	return err == nil && r.deep(&hir.Site{Args: inRegisters(proto)}) != nil

@@ -69,8 +69,8 @@ func NoKind(out *diag.List, req *hir.ExpandRequest, word hir.Part) {
 	}
 }
 
-// expandTypes is a wildcard in the type (P-COM-05): kinds whose parts do not
-// fit are passed over in silence.
+// expandTypes expands a wildcard in the type (P-COM-05): kinds whose parts do
+// not fit are passed over in silence.
 func (s *Set) expandTypes(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) []*hir.Site {
 	user := req.PID > 0 || len(parts) > 1 && strings.Contains(parts[1].Text, "/")
 	var sites []*hir.Site

@@ -17,7 +17,8 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// show is a site in one line: name, program, mechanism, what it needs to know.
+// show returns a site in one line: name, program, mechanism, what it needs to
+// know.
 func show(s *hir.Site) string {
 	kinds := map[hir.AttachKind]string{
 		hir.AttachNone: "run", hir.AttachKprobe: "kprobe", hir.AttachKretprobe: "kretprobe", hir.AttachKprobeMulti: "kprobe.multi",

@@ -43,7 +43,7 @@ format:
 print fmt: "x"
 `
 
-// fakeKernel is a kernel made of files: types, events, functions.
+// fakeKernel returns a kernel made of files: types, events, functions.
 func fakeKernel(t testing.TB, change func(o *Options)) *Set {
 	t.Helper()
 	dir := t.TempDir()

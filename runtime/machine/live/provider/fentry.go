@@ -85,7 +85,7 @@ func expandFentry(r *request) []*hir.Site {
 	return []*hir.Site{r.fentrySite(proto)}
 }
 
-// listed tells whether the list of traceable functions could be read.
+// listed reports whether the list of traceable functions could be read.
 func (s *Set) listed() bool {
 	_, err := s.traceable()
 	return err == nil
@@ -111,7 +111,7 @@ func (r *request) fentryMissing(at int, p place) {
 	r.untraceable(at, p.name, st.err)
 }
 
-// tracingLimits says what of a function a trampoline cannot give.
+// tracingLimits reports what of a function a trampoline cannot give.
 func tracingLimits(f *kernel.Prototype, uses hir.Uses) string {
 	if !uses.Args && !uses.Retval {
 		return ""
@@ -125,8 +125,8 @@ func tracingLimits(f *kernel.Prototype, uses hir.Uses) string {
 	return ""
 }
 
-// fentrySite is the site of one function; its name has the module (P-FENTRY-02,
-// P-COM-13).
+// fentrySite returns the site of one function; its name has the module
+// (P-FENTRY-02, P-COM-13).
 func (r *request) fentrySite(f *kernel.Prototype) *hir.Site {
 	return traceSite(r.p, f, r.p.Returns)
 }

@@ -10,7 +10,7 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// graphParts are the places of the functions below the root.
+// graphParts returns the places of the functions below the root.
 func (r *request) graphParts(g *fgraph.Plan) []fgraph.Part {
 	if g.Source != fgraph.BPF {
 		return nil
@@ -69,10 +69,10 @@ func (r *request) graphParts(g *fgraph.Plan) []fgraph.Part {
 	return parts
 }
 
-// maxTrampolines bounds the functions that get trampolines one by one. They cost
-// a call half of what kprobes do, but each that is put away has the kernel walk the
-// list of its functions several times: 110 million instructions on 6.1, where a
-// kprobe and a kretprobe take 25 (docs/performance.md).
+// maxTrampolines bounds the functions that get trampolines one by one. They
+// cost a call half of what kprobes do, but each that is put away has the kernel
+// walk the list of its functions several times: 110 million instructions on
+// 6.1, where a kprobe and a kretprobe take 25 (docs/performance.md).
 const maxTrampolines = 20
 
 // manyTrampolines is why more functions get kprobes.
@@ -91,7 +91,7 @@ type sharing struct {
 	sites func(enter, exit *request, fns []fn) (e, x *hir.Site)
 }
 
-// sharings are the ways that this kernel offers and the config allows for n
+// sharings returns the ways that this kernel offers and the config allows for n
 // functions, the best first (docs/internals.md says why).
 func (r *request) sharings(n int) []sharing {
 	if ip := r.set.opts.FuncIP; ip != nil && ip() != nil || r.Attach == "fentry" {
@@ -119,8 +119,8 @@ func (r *request) sharings(n int) []sharing {
 	return out
 }
 
-// traced tells the functions that a trampoline can be put at whose arguments
-// all lie in registers.
+// traced reports whether a trampoline can be put at f and f's arguments all lie
+// in registers.
 func (r *request) traced(f fn) bool {
 	if f.module != "" && f.module != "vmlinux" {
 		return false // the numbers of a link are all of one BTF
@@ -137,10 +137,10 @@ func (r *request) traced(f fn) bool {
 	return true
 }
 
-// probed tells the functions that kprobes can be put at.
+// probed reports whether a kprobe can be put at f.
 func (r *request) probed(f fn) bool { return !r.set.denied(f.name) }
 
-// countOf is a number of functions in words.
+// countOf returns a number of functions in words.
 func countOf(fns []fn) string { return fmt.Sprintf("%d functions", len(fns)) }
 
 func fsessionSite(enter, _ *request, fns []fn) (e, x *hir.Site) {

@@ -17,7 +17,7 @@ type fn struct {
 	name, module string // module is "" for the kernel itself
 }
 
-// symbol is the name as kprobes take it.
+// symbol returns the name as kprobes take it.
 func (f fn) symbol() string {
 	if f.module == "" || f.module == "vmlinux" {
 		return f.name
@@ -39,26 +39,33 @@ type functions struct {
 	syms    []fn
 }
 
-// traceable is the list of functions that the function tracer can attach to,
-// and the reason when it cannot be read.
+// traceable returns the list of functions that the function tracer can attach
+// to, and the reason when it cannot be read.
 func (s *Set) traceable() ([]fn, error) {
 	s.funcs.once.Do(func() {
 		if s.opts.Traceable != "" {
 			s.funcs.list, s.funcs.err = readTraceable(s.opts.Traceable)
 			return
 		}
-		t, err := s.k.Tracefs()
-		if err == nil {
-			list := make([]fn, 0, 50000)
-			err = t.Functions(func(name, module string) bool {
-				list = append(list, fn{name, module})
-				return true
-			})
-			s.funcs.list = list
+		each := s.opts.Functions
+		if each == nil {
+			t, err := s.k.Tracefs()
+			if err != nil {
+				s.funcs.err = err
+				return
+			}
+			each = t.Functions
 		}
+		list := make([]fn, 0, 50000)
+		err := each(func(name, module string) bool {
+			list = append(list, fn{name, module})
+			return true
+		})
 		if err != nil {
-			s.funcs.list, s.funcs.err = nil, err
+			s.funcs.err = err
+			return
 		}
+		s.funcs.list = list
 	})
 	return s.funcs.list, s.funcs.err
 }
@@ -87,11 +94,11 @@ func readTraceable(path string) ([]fn, error) {
 	return list, nil
 }
 
-// denied tells the functions that kprobes refuse.
+// denied reports whether kprobes refuse the function.
 func (s *Set) denied(name string) bool {
 	s.funcs.denyOnce.Do(func() {
 		s.funcs.deny = map[string]bool{}
-		if t, err := s.k.Tracefs(); err == nil {
+		if t, err := s.k.Tracefs(); err == nil && !s.opts.Elsewhere {
 			// A list that cannot be read costs a clear message later, no more.
 			_ = t.Blacklist(func(name string) bool {
 				s.funcs.deny[strings.Clone(name)] = true
@@ -102,7 +109,7 @@ func (s *Set) denied(name string) bool {
 	return s.funcs.deny[name]
 }
 
-// symbols are all functions in the kernel's symbol table, traceable or not.
+// symbols returns all functions in the kernel's symbol table, traceable or not.
 func (s *Set) symbols() []fn {
 	s.funcs.symOnce.Do(func() {
 		_ = s.opts.Symbols(func(name, module string) bool {
@@ -113,7 +120,7 @@ func (s *Set) symbols() []fn {
 	return s.funcs.syms
 }
 
-// inModule tells whether a function belongs to a module, "" meaning any,
+// inModule reports whether a function belongs to a module, "" meaning any,
 // "vmlinux" the kernel itself; the module may be a pattern.
 func (f fn) inModule(module string) bool {
 	own := f.module
@@ -140,7 +147,7 @@ type reason struct {
 	exists bool
 }
 
-// Error is the text.
+// Error returns the text.
 func (r *reason) Error() string { return r.text }
 
 // lookup finds a function by its exact name.
@@ -240,8 +247,8 @@ func (s *Set) lookupUnlisted(module, name string, listErr error) state {
 	return st
 }
 
-// isClone tells the copies of a function that the compiler specialised: whole
-// functions, unlike x.part.0 and x.cold.
+// isClone reports whether symbol is a copy of base that the compiler
+// specialised: whole functions, unlike x.part.0 and x.cold.
 func isClone(symbol, base string) bool {
 	if len(symbol) <= len(base) || symbol[len(base)] != '.' || !strings.HasPrefix(symbol, base) {
 		return false
@@ -309,7 +316,7 @@ func fnNames(fs []fn) string {
 	return strings.Join(slices.Compact(out), ", ")
 }
 
-// moduleLoaded tells whether a module, or a part of the kernel that could be
+// moduleLoaded reports whether a module, or a part of the kernel that could be
 // one, is there.
 func moduleLoaded(name string) bool {
 	if name == "" || strings.ContainsAny(name, "/\x00") {

@@ -120,7 +120,7 @@ func (r *request) untraceable(at int, name string, why *reason) {
 	}
 }
 
-// text is the attach point after its type, as written.
+// text returns the attach point after its type, as written.
 func (r *request) text() string {
 	var parts []string
 	for _, a := range r.args {
@@ -129,7 +129,7 @@ func (r *request) text() string {
 	return strings.Join(parts, ":")
 }
 
-// kprobeSite is the site of one function.
+// kprobeSite returns the site of one function.
 func (r *request) kprobeSite(f fn, offset uint64, ret bool) *hir.Site {
 	name := f.name
 	if f.module != "" {
@@ -238,8 +238,8 @@ func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
 	return []*hir.Site{r.manySite(r.text(), fns, ret)}
 }
 
-// manySite is one site for many functions: a multi link, or one link each for
-// the same program.
+// manySite returns one site for many functions: a multi link, or one link each
+// for the same program.
 func (r *request) manySite(pattern string, fns []fn, ret bool) *hir.Site {
 	if err := r.set.multi(); err != nil {
 		return r.eachSite(pattern, fns, ret, err.Error())
@@ -258,7 +258,7 @@ func (r *request) manySite(pattern string, fns []fn, ret bool) *hir.Site {
 	return s
 }
 
-// eachSite is one site for many functions, with a link for each.
+// eachSite returns one site for many functions, with a link for each.
 func (r *request) eachSite(pattern string, fns []fn, ret bool, why string) *hir.Site {
 	s := r.sharedSite(pattern, ret)
 	for _, f := range fns {
@@ -271,7 +271,7 @@ func (r *request) eachSite(pattern string, fns []fn, ret bool, why string) *hir.
 	return s
 }
 
-// sharedSite is a site of many functions without them.
+// sharedSite returns a site of many functions without them.
 func (r *request) sharedSite(pattern string, ret bool) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+pattern)
 	s.Regs = true

@@ -12,10 +12,10 @@ func isPattern(s string) bool {
 	return strings.Contains(s, "*") || strings.Contains(s, "[") && strings.Contains(s, "]")
 }
 
-// Match tells whether a name matches a pattern of an attach point.
+// Match reports whether a name matches a pattern of an attach point.
 func Match(pattern, name string) bool { return match(pattern, name) }
 
-// match tells whether a name matches a pattern as a whole.
+// match reports whether a name matches a pattern as a whole.
 func match(pattern, name string) bool {
 	star, back := -1, 0
 	p, n := 0, 0
@@ -59,7 +59,7 @@ func (n *nearest) add(name string) { n.candidates = append(n.candidates, name) }
 // best lists the similar names, best first.
 func (n *nearest) best() []string { return diag.NearestN(n.want, n.candidates, maxNear) }
 
-// first is the most similar name, "" if none is similar.
+// first returns the most similar name, "" if none is similar.
 func (n *nearest) first() string {
 	name, _ := diag.Nearest(n.want, n.candidates)
 	return name

@@ -29,8 +29,8 @@ type Provider struct {
 	Type string
 	// Kernel and User tell which wildcards in the type reach it (P-COM-05).
 	Kernel, User bool
-	// Counts and Counters are how the events of a kind that counts are attached,
-	// and which there are.
+	// Counts and Counters are how the events of a kind that counts are
+	// attached, and which there are.
 	Counts   hir.AttachKind
 	Counters map[string]counter
 	// Expand makes the sites of one attach point.
@@ -80,6 +80,13 @@ type Options struct {
 	Traceable string
 	// NoMulti leaves multi links alone (--no-feature kprobe_multi).
 	NoMulti bool
+	// Functions lists the functions that can be traced, in place of the
+	// kernel's list and of a file; nil reads these. module is "" for the kernel
+	// itself.
+	Functions func(yield func(name, module string) bool) error
+	// Elsewhere says that the kernel is not the one that runs here: it has the
+	// functions that are listed, and the modules that these belong to.
+	Elsewhere bool
 	// Symbols lists the functions of the kernel, traceable or not; nil reads
 	// kallsyms.
 	Symbols func(yield func(name, module string) bool) error
@@ -127,6 +134,10 @@ type Set struct {
 
 // New makes a Set. It reads nothing.
 func New(k *kernel.Kernel, opts Options) *Set {
+	s := &Set{k: k, funcs: &functions{}}
+	if opts.Elsewhere {
+		opts.Symbols, opts.Loaded = s.listSymbols, s.hasModule
+	}
 	if opts.Symbols == nil {
 		opts.Symbols = symbol.TextSymbols
 	}
@@ -136,12 +147,31 @@ func New(k *kernel.Kernel, opts Options) *Set {
 	if opts.Loaded == nil {
 		opts.Loaded = moduleLoaded
 	}
-	return &Set{k: k, opts: opts, funcs: &functions{}}
+	s.opts = opts
+	return s
 }
 
-// Script is the Set for one script, or for one interactive session. It shares
-// the lists of functions. deep are the structs that graphs with args=deep look
-// into.
+// listSymbols is Options.Symbols of a kernel of which nothing but a list is
+// known.
+func (s *Set) listSymbols(yield func(name, module string) bool) error {
+	list, err := s.traceable()
+	for _, f := range list {
+		if !yield(f.name, f.module) {
+			break
+		}
+	}
+	return err
+}
+
+// hasModule is Options.Loaded of such a kernel.
+func (s *Set) hasModule(module string) bool {
+	list, err := s.traceable()
+	return err != nil || slices.ContainsFunc(list, func(f fn) bool { return f.module == module })
+}
+
+// Script returns the Set for one script, or for one interactive session. It
+// shares the lists of functions. deep are the structs that graphs with
+// args=deep look into.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
 	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, deep: deep}
 }
@@ -158,8 +188,8 @@ func Kinds() []hir.ProbeKind {
 	return out
 }
 
-// KindOf is the kind that the first word of an attach point means, nil if there
-// is none.
+// KindOf returns the kind that the first word of an attach point means, nil if
+// there is none.
 func KindOf(word string) *hir.ProbeKind {
 	if p := find(word); p != nil {
 		return &p.ProbeKind
@@ -215,7 +245,7 @@ func (r *request) place(i int) source.Span {
 	return r.At
 }
 
-// part is the text of a part, "" when there is none.
+// part returns the text of a part, "" when there is none.
 func (r *request) part(i int) string {
 	if i < len(r.args) {
 		return r.args[i].Text

@@ -140,7 +140,7 @@ func (r *request) tracepointSite(t *tracefs.FS, category, event string, unique f
 	return s
 }
 
-// formatArgs are the fields of a record with their types (A-TF rows).
+// formatArgs returns the fields of a record with their types (A-TF rows).
 func formatArgs(k *kernel.Kernel, f *tracefs.Format, syscalls bool) []hir.Arg {
 	space := types.Kernel
 	if syscalls {
@@ -165,8 +165,8 @@ func formatArgs(k *kernel.Kernel, f *tracefs.Format, syscalls bool) []hir.Arg {
 	return out
 }
 
-// formatType is the type of a field: the C type by name, with size and sign as
-// the format says (A-TF-02 to A-TF-04).
+// formatType returns the type of a field: the C type by name, with size and
+// sign as the format says (A-TF-02 to A-TF-04).
 func formatType(k *kernel.Kernel, f *tracefs.Field, space types.Space) *types.Type {
 	text := strings.TrimSpace(f.Type)
 	if f.Array {
@@ -182,7 +182,7 @@ func formatType(k *kernel.Kernel, f *tracefs.Field, space types.Space) *types.Ty
 	return scalarType(k, text, int(f.Size), f.Signed, space)
 }
 
-// scalarType is a pointer, an integer or a struct by value.
+// scalarType returns a pointer, an integer or a struct by value.
 func scalarType(k *kernel.Kernel, text string, size int, signed bool, space types.Space) *types.Type {
 	if strings.Contains(text, "(*)") {
 		return types.PointerTo(types.VoidType, types.Kernel)
@@ -222,8 +222,8 @@ func scalarType(k *kernel.Kernel, text string, size int, signed bool, space type
 	return types.ArrayOf(types.Uint8, size)
 }
 
-// addressIn is the space of a number that may be an address: many system calls
-// take addresses as unsigned long (T-AS-03).
+// addressIn returns the space of a number that may be an address: many system
+// calls take addresses as unsigned long (T-AS-03).
 func addressIn(t *types.Type, space types.Space) types.Space {
 	if t.Size == 8 && !t.Signed {
 		return space
@@ -264,7 +264,7 @@ func namedType(k *kernel.Kernel, text string) (*types.Type, bool) {
 	return k.Named("", strings.Join(words, " "))
 }
 
-// describe is a field as its format file declares it, for listings.
+// describe returns a field as its format file declares it, for listings.
 func describe(f *tracefs.Field) string {
 	typ := f.Type
 	if f.Loc != tracefs.InPlace {

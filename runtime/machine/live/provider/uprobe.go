@@ -274,7 +274,7 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 	return out
 }
 
-// userSite is the site of a place in a binary.
+// userSite returns the site of a place in a binary.
 func (r *request) userSite(t userTarget, ret bool) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.User, r.p.Name+":"+t.binary.Name+":"+t.name)
 	s.Regs = true

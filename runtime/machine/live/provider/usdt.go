@@ -106,8 +106,8 @@ func (r *request) noUSDT(files []elf.Binary, near []string, at int) {
 	d.WithHelp("the static probes there: %s", strings.Join(near, ", "))
 }
 
-// usdtFiles are the files that the first part of the attach point means; ok is
-// false when there is nothing to look at, which has been said.
+// usdtFiles returns the files that the first part of the attach point means; ok
+// is false when there is nothing to look at, which has been said.
 func (r *request) usdtFiles(binary string) (files []elf.Binary, ok bool) {
 	switch {
 	case binary == "" && r.PID == 0:
@@ -128,7 +128,7 @@ func (r *request) usdtFiles(binary string) (files []elf.Binary, ok bool) {
 	return files, len(files) > 0
 }
 
-// mappedFiles are the files that a process runs code of.
+// mappedFiles returns the files that a process runs code of.
 func mappedFiles(pid int) ([]elf.Binary, error) {
 	maps, err := elf.Maps(pid)
 	if err != nil {
@@ -158,8 +158,9 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// allMappedFiles are the files that any process runs code of, each once. Those
-// of processes that end meanwhile, or that may not be looked at, are left out.
+// allMappedFiles returns the files that any process runs code of, each once.
+// Those of processes that end meanwhile, or that may not be looked at, are left
+// out.
 func allMappedFiles() []elf.Binary {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -197,8 +198,8 @@ func allMappedFiles() []elf.Binary {
 	return out
 }
 
-// staticProbes are the probes of a file that match, sorted by name, and the names
-// of all it has.
+// staticProbes returns the probes of a file that match, sorted by name, and the
+// names of all it has.
 func staticProbes(b elf.Binary, provider, name string) (found []staticProbe, names []string, err error) {
 	f, err := elf.Open(b.Path)
 	if err != nil {
@@ -228,9 +229,9 @@ func staticProbes(b elf.Binary, provider, name string) (found []staticProbe, nam
 	return found, names, nil
 }
 
-// usdtSites are the sites of a static probe: one for all places where the body
-// reads no argument, else one for the places whose arguments lie in the same
-// registers and memory.
+// usdtSites returns the sites of a static probe: one for all places where the
+// body reads no argument, else one for the places whose arguments lie in the
+// same registers and memory.
 func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 	var sites []*hir.Site
 	index := map[string]int{}
@@ -259,8 +260,8 @@ func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 	return sites
 }
 
-// listUSDT lists the static probes of a file, or of all files that processes run
-// (usdt:*:…).
+// listUSDT lists the static probes of a file, or of all files that processes
+// run (usdt:*:…).
 func listUSDT(_ *Set, _ *Provider, pattern string, yield func(Listed) bool) error {
 	binary, rest, ok := strings.Cut(pattern, ":")
 	if !ok || binary == "" {

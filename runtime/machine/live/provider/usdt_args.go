@@ -13,8 +13,8 @@ import (
 
 // usdtArgs places the arguments of a static probe, which its note describes as
 // operands of x86-64 assembly: SIZE@OPERAND, separated by blanks, where SIZE is
-// negative for signed numbers. An argument of a form that cannot be read has the
-// reason in place of a location.
+// negative for signed numbers. An argument of a form that cannot be read has
+// the reason in place of a location.
 func usdtArgs(text string) []hir.Arg {
 	var out []hir.Arg
 	for i, word := range strings.Fields(text) {
@@ -93,8 +93,8 @@ func parseNumber(s string) (int64, error) {
 	return n, nil
 }
 
-// register is the place in struct pt_regs of the register that an operand names,
-// by whatever part of it: %rax, %eax, %ax and %al are one.
+// register returns the place in struct pt_regs of the register that an operand
+// names, by whatever part of it: %rax, %eax, %ax and %al are one.
 func register(operand string) (int, error) {
 	offsets, _ := target.AMD64Regs()
 	name := strings.TrimPrefix(operand, "%")
@@ -104,8 +104,8 @@ func register(operand string) (int, error) {
 	return 0, fmt.Errorf("%s is not among the registers that a probe sees", operand)
 }
 
-// wholeRegister is the name in struct pt_regs. The second byte of a register
-// (%ah) has no name there.
+// wholeRegister returns the name in struct pt_regs. The second byte of a
+// register (%ah) has no name there.
 func wholeRegister(name string) string {
 	if rest, ok := strings.CutPrefix(name, "r"); ok && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
 		return strings.TrimRight(name, "dwb")

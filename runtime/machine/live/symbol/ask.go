@@ -17,9 +17,9 @@ import (
 )
 
 // Reading /proc/kallsyms makes the kernel write out every symbol: some 3,000
-// instructions each, half a billion in all. For a few names or addresses there
-// is a way some thousand times cheaper: a small BPF program that asks the
-// kernel's own tables. It is not attached anywhere but run once, from here.
+// instructions each, half a billion in all. For a few names or addresses a
+// small BPF program that asks the kernel's own tables is some thousand times
+// cheaper. The program is not attached to anything; BPF_PROG_RUN runs it.
 //
 //   - Name to address: the helper kallsyms_lookup_name (5.16), for programs of
 //     type syscall.
@@ -37,21 +37,21 @@ const (
 // maxKsym is KSYM_NAME_LEN of the kernel since 6.1; before it was 128.
 const maxKsym = 512
 
-// asker is a loaded program with the memory it shares with us.
+// asker is a loaded program with the map memory that it and this process share.
 type asker struct {
 	mu   sync.Mutex
 	prog int
 	mem  []byte
 }
 
-// newAsker creates the shared memory, lets build write a program around its
-// map, and loads it.
+// newAsker creates the shared memory, calls build with the descriptor of its
+// map for the instructions, and loads the program.
 func newAsker(size int, typ, flags uint32, build func(shared int) ([]bpf.Insn, error)) (*asker, error) {
 	shared, err := bpf.Map{Type: bpf.Array, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1, Flags: bpf.Mmapable}.Create()
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(shared) // the program and the mapping keep it
+	defer unix.Close(shared) // the program and the mapping keep the map alive
 	insns, err := build(shared)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func newAsker(size int, typ, flags uint32, build func(shared int) ([]bpf.Insn, e
 	return &asker{prog: prog, mem: mem}, nil
 }
 
-// word is an 8-byte word of the shared memory.
+// word returns an 8-byte word of the shared memory.
 func (a *asker) word(at int) *uint64 { return (*uint64)(unsafe.Pointer(&a.mem[at])) }
 
 // Name to address: one name a run.
@@ -90,8 +90,8 @@ func newNameAsker() (*asker, error) {
 	})
 }
 
-// askAddrs looks names up with the kernel's help. An error means that this way
-// is not open, not that a name is missing.
+// askAddrs looks names up with a BPF program. An error means that the kernel
+// cannot be asked, not that a name is missing.
 func (k *Kernel) askAddrs(names []string) (map[string]uint64, error) {
 	a, err := k.name()
 	if err != nil {
@@ -147,8 +147,9 @@ func newTextAsker() (*asker, error) {
 	})
 }
 
-// formatMap makes a map that holds a string which neither programs nor we can
-// change any more: the helper takes its format from such memory alone.
+// formatMap creates a map that holds a string which nobody can change any more:
+// the verifier accepts a format for bpf_snprintf only from a read-only, frozen
+// map (ARG_PTR_TO_CONST_STR).
 func formatMap(text string) (int, error) {
 	value := make([]byte, 8)
 	copy(value, text)
@@ -168,8 +169,8 @@ func formatMap(text string) (int, error) {
 	return fd, nil
 }
 
-// askLocations looks addresses up with the kernel's help and calls yield for
-// each, in order. An error means that this way is not open.
+// askLocations looks addresses up with a BPF program and calls yield for each,
+// in order. An error means that the kernel cannot be asked.
 func (k *Kernel) askLocations(addrs []uint64, yield func(i int, loc Location)) error {
 	a, err := k.text()
 	if err != nil {
@@ -230,14 +231,15 @@ type Names struct {
 	kernel *Kernel
 	mu     sync.Mutex
 	known  map[uint64]Location
-	// text is set when the kernel cannot be asked.
+	// text is set when the kernel cannot be asked, so that /proc/kallsyms is
+	// read instead.
 	text atomic.Bool
 }
 
-// Names makes a resolver of addresses that has no answers yet.
+// Names returns a resolver of addresses without cached answers.
 func (k *Kernel) Names() *Names { return &Names{kernel: k} }
 
-// maxKnown bounds the memory that answers take, about 100 bytes each.
+// maxKnown bounds the number of cached answers, of about 100 bytes each.
 const maxKnown = 64 << 10
 
 // Prepare resolves many addresses at once, which is cheaper than one by one:

@@ -30,7 +30,7 @@ func TestParseSymbol(t *testing.T) {
 	}
 }
 
-// table is the list of symbols, or a skip where the kernel hides it.
+// table returns the list of symbols, or a skip where the kernel hides it.
 func table(t testing.TB) *Table {
 	t.Helper()
 	f, err := os.Open(kallsymsPath)

@@ -30,8 +30,8 @@ type line struct {
 	module []byte // empty for the kernel itself
 }
 
-// scan calls yield with every line until it returns false. Lines that are no
-// symbols are skipped.
+// scan calls yield with every line until it returns false. Lines of another
+// form are skipped.
 func scan(r io.Reader, yield func(line) bool) error {
 	buf := make([]byte, 64<<10)
 	have := 0
@@ -86,7 +86,8 @@ func parseLine(b []byte) (l line, ok bool) {
 
 // hex8 reads eight hexadecimal digits at once: each byte becomes a nibble
 // (letters have bit 6 set and lie 9 above their low nibble), then neighbours
-// are joined. Other characters give some number or other.
+// are joined. The result for other characters is unspecified: the text comes
+// from the kernel.
 func hex8(b []byte) uint64 {
 	x := binary.BigEndian.Uint64(b)
 	x = x&0x0f0f0f0f0f0f0f0f + x>>6&0x0101010101010101*9
@@ -105,11 +106,11 @@ func hidden(path string) error {
 	return fmt.Errorf("%w: all are zero in %s; run as root, and set kernel.kptr_restrict to 1 or 0", ErrHidden, path)
 }
 
-// AddrOf finds the addresses of a few names. Names that the kernel does not have
-// are missing in the result; of several symbols with one name the first counts,
-// the kernel's own before those of modules. The error wraps ErrHidden when the
-// kernel shows no addresses. The list of symbols is read, up to the last name,
-// only where the kernel cannot be asked.
+// AddrOf finds the addresses of a few names. Names that the kernel does not
+// have are absent from the result; of several symbols with one name the first
+// counts, the kernel's own before those of modules. The error wraps ErrHidden
+// when the kernel shows no addresses. The list of symbols is read, up to the
+// last name, only where the kernel cannot be asked.
 func (k *Kernel) AddrOf(names ...string) (map[string]uint64, error) {
 	if t := k.current.Load(); t != nil {
 		out := make(map[string]uint64, len(names))
@@ -136,7 +137,8 @@ func addrOf(r io.Reader, names []string) (map[string]uint64, error) {
 	if len(names) == 0 {
 		return out, nil
 	}
-	// One bit for each length wanted turns away most lines.
+	// lengths has a bit for each length of a wanted name, which rejects most
+	// lines without comparing a byte.
 	var lengths [16]uint64
 	for _, name := range names {
 		n := len(name) & 1023
@@ -155,7 +157,8 @@ func addrOf(r io.Reader, names []string) (map[string]uint64, error) {
 				wanted = slices.Delete(wanted, i, i+1)
 			}
 		}
-		// With a zero in hand, read on until it is known to be a true one.
+		// An address of zero is either a symbol's true value or hidden: read on
+		// until some other symbol has an address.
 		return len(wanted) > 0 || !shown
 	})
 	if err != nil {
@@ -167,9 +170,9 @@ func addrOf(r io.Reader, names []string) (map[string]uint64, error) {
 	return out, nil
 }
 
-// TextSymbols calls yield with every function of the kernel and its modules,
-// in the order of kallsyms, until it returns false. module is empty for the
-// kernel itself. It works also where addresses are hidden.
+// TextSymbols calls yield with every function of the kernel and its modules, in
+// the order of kallsyms, until it returns false. module is empty for the kernel
+// itself. It works where addresses are hidden, too.
 func TextSymbols(yield func(name, module string) bool) error {
 	f, err := os.Open(kallsymsPath)
 	if err != nil {
@@ -193,8 +196,8 @@ func textSymbols(r io.Reader, yield func(name, module string) bool) error {
 	})
 }
 
-// arena holds strings in blocks that never move, so that growing copies
-// nothing and strings can be cut from it without a copy.
+// arena holds strings in blocks that never move, so that growing it copies
+// nothing and its strings are substrings of the blocks.
 type arena struct {
 	blocks [][]byte
 }

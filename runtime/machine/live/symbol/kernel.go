@@ -31,13 +31,13 @@ const (
 	textBit    = 1 << 15
 	maxModules = textBit
 	// maxTail bounds how far beyond the start of the last symbol of a module,
-	// or of the kernel, an address still counts as inside it: where it ends
-	// is not told.
+	// or of the kernel, an address still counts as inside it: kallsyms does not
+	// say where the last symbol ends.
 	maxTail = 64 << 10
 )
 
-// Kernel is the symbols of the running kernel. Nothing is read before it is asked
-// for. It is safe for concurrent use.
+// Kernel gives access to the symbols of the running kernel. It reads nothing
+// until it is asked. It is safe for concurrent use.
 type Kernel struct {
 	current atomic.Pointer[Table]
 	loading sync.Mutex
@@ -46,7 +46,7 @@ type Kernel struct {
 	name, text func() (*asker, error)
 }
 
-// NewKernel makes a Kernel.
+// NewKernel returns a Kernel that has read nothing yet.
 func NewKernel() *Kernel {
 	return &Kernel{name: sync.OnceValues(newNameAsker), text: sync.OnceValues(newTextAsker)}
 }
@@ -65,7 +65,7 @@ func (k *Kernel) Table() (*Table, error) {
 	return k.reload()
 }
 
-// Aliases are the other names at the address of a symbol.
+// Aliases returns the other names at the address of a symbol.
 func (k *Kernel) Aliases(name string) []string {
 	t, err := k.Table()
 	if err != nil {
@@ -74,7 +74,7 @@ func (k *Kernel) Aliases(name string) []string {
 	return t.Aliases(name)
 }
 
-// reload reads the symbols and makes them what Table returns.
+// reload reads the symbols again and stores the result for Table.
 func (k *Kernel) reload() (*Table, error) {
 	f, err := os.Open(kallsymsPath)
 	if err != nil {
@@ -128,10 +128,12 @@ func Parse(r io.Reader) (*Table, error) {
 	return t, nil
 }
 
-// sort orders the entries. The kernel's own come sorted, those of modules do
-// not, and modules lie above the kernel on amd64 and below it on arm64.
+// sort orders the entries. kallsyms lists the kernel's own in order and those
+// of modules in none, and modules lie above the kernel on amd64 and below it on
+// arm64.
 func (t *Table) sort() {
-	// Equal addresses keep their order: the arena grows with it.
+	// Symbols at one address keep the order of kallsyms, which is the order of
+	// their names in the arena.
 	order := func(a, b entry) int {
 		if c := cmp.Compare(a.addr, b.addr); c != 0 {
 			return c
@@ -176,7 +178,7 @@ func (t *Table) Lookup(addr uint64) (name string, offset uint64, module string, 
 	return t.name(&e[i]), offset, t.moduleOf(&e[i]), true
 }
 
-// Addr is the address of the first symbol of a name, in the order of
+// Addr returns the address of the first symbol of a name, in the order of
 // addresses but the kernel's before those of modules. For per-CPU variables
 // it is their offset.
 func (t *Table) Addr(name string) (uint64, bool) {
@@ -184,7 +186,7 @@ func (t *Table) Addr(name string) (uint64, bool) {
 	return s.addr, ok
 }
 
-// Aliases are the other names at the address of a symbol.
+// Aliases returns the other names at the address of a symbol.
 func (t *Table) Aliases(name string) []string {
 	s, ok := t.first(name)
 	if !ok {

@@ -50,8 +50,8 @@ func (u *User) jitted(p *process, addr uint64, loc Location) (Location, bool) {
 	return loc, true
 }
 
-// reload reads the file if it has changed. The process names it by its number
-// in its own namespace.
+// reload reads the file if it has changed. The PID in the file's name is the
+// one in the process's own PID namespace.
 func (m *perfMap) reload(p *process) {
 	proc := "/proc/" + strconv.Itoa(p.pid)
 	status, err := os.ReadFile(proc + "/status")
@@ -65,10 +65,12 @@ func (m *perfMap) reload(p *process) {
 		case len(f) > 1 && f[0] == "NSpid:":
 			inside, _ = strconv.Atoi(f[len(f)-1])
 		case len(f) > 2 && f[0] == "Uid:":
-			uid, _ = strconv.Atoi(f[2]) // the effective one
+			uid, _ = strconv.Atoi(f[2]) // effective user id
 		}
 	}
-	// Neither a link nor a pipe may lead us astray.
+	// The file is in a directory that anyone can write: O_NOFOLLOW and
+	// O_NONBLOCK keep a symbolic link from leading elsewhere and a pipe from
+	// blocking.
 	path := proc + "/root/tmp/perf-" + strconv.Itoa(inside) + ".map"
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -81,7 +83,7 @@ func (m *perfMap) reload(p *process) {
 	}
 	sys, ok := st.Sys().(*syscall.Stat_t)
 	if !ok || sys.Uid != 0 && int(sys.Uid) != uid {
-		return // someone else's file in a directory open to all
+		return // another user's file: /tmp is open to all
 	}
 	key := keyOf(st)
 	if key == m.key {
@@ -115,7 +117,7 @@ func parsePerfMap(text []byte) []jitEntry {
 }
 
 // find prefers the entry that starts last, and of those the one written last:
-// memory of dropped functions is used again.
+// compilers reuse the memory of functions they drop.
 func (m *perfMap) find(addr uint64) (jitEntry, bool) {
 	i := sort.Search(len(m.entries), func(i int) bool { return m.entries[i].start > addr }) - 1
 	for back := 0; i >= 0 && back < 16; i, back = i-1, back+1 {

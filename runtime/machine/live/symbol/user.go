@@ -16,7 +16,7 @@ import (
 	"probe/runtime/machine/live/elf"
 )
 
-// Location is what an address of a process means.
+// Location is the place that an address belongs to: a function and a file.
 type Location struct {
 	// Name is the function, empty when none is known.
 	Name string
@@ -34,20 +34,22 @@ type User struct {
 	procs map[int]*process
 	files map[fileKey]*elf.File // nil for files that are no ELF
 	vdso  map[uint64]*elf.File  // by a hash of the image
-	// programs are files by which addresses of unknown processes resolve.
+	// programs holds the files given to Program, which resolve addresses of
+	// processes that were never seen.
 	programs map[string]*fixed
 	seed     maphash.Seed
 	now      func() time.Time
 }
 
-// fileKey tells files and versions of a file apart.
+// fileKey identifies a file and a version of it.
 type fileKey struct {
 	dev, inode   uint64
 	mtime, ctime syscall.Timespec
 	size         int64
 }
 
-// process is what is known of a process, at most checkEvery old.
+// process is what is known of a process. It is checked again when it is older
+// than checkEvery.
 type process struct {
 	pid     int
 	start   string // start time in the words of /proc/PID/stat
@@ -68,7 +70,8 @@ type mapping struct {
 
 const (
 	// checkEvery bounds how long an exec or the reuse of a process id stays
-	// unnoticed, missEvery how often an unknown address re-reads the map.
+	// unnoticed, and missEvery how often an unknown address causes the map to
+	// be read again.
 	checkEvery = time.Second
 	missEvery  = 50 * time.Millisecond
 	// maxProcs bounds the number of processes kept.
@@ -87,9 +90,9 @@ func NewUser() *User {
 	}
 }
 
-// Lookup says what an address of a process is. ok is false when no function is
-// known for it; Module may be set all the same. pid is the number of the
-// process, not of a thread, as /proc of this namespace shows it.
+// Lookup returns what is at an address of a process. ok is false when no
+// function is known for it; Module may be set all the same. pid is the number
+// of the process, not of a thread, as /proc of this namespace shows it.
 func (u *User) Lookup(pid int, addr uint64) (loc Location, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -99,7 +102,7 @@ func (u *User) Lookup(pid int, addr uint64) (loc Location, ok bool) {
 	}
 	m := p.find(addr)
 	if m == nil && !p.gone && u.now().Sub(p.read) >= missEvery {
-		u.readMaps(p) // something was mapped since
+		u.readMaps(p) // something may have been mapped since
 		m = p.find(addr)
 	}
 	if m == nil {
@@ -123,8 +126,8 @@ func (u *User) Lookup(pid int, addr uint64) (loc Location, ok bool) {
 	return u.jitted(p, addr, loc)
 }
 
-// Load reads the map of a process and the symbols of all it has mapped, so
-// that addresses can be resolved when it is gone.
+// Load reads the map of a process and the symbols of all it has mapped, so that
+// its addresses can be resolved after it has ended.
 func (u *User) Load(pid int) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -140,17 +143,17 @@ func (u *User) Load(pid int) error {
 }
 
 // Remember reads the memory map of a process, so that its addresses can be
-// resolved when it is gone as long as its files are there. It costs far less
-// than Load. A process that is gone already is not remembered.
+// resolved after it has ended, as long as its files exist. It costs far less
+// than Load. A process that has ended already is not remembered.
 func (u *User) Remember(pid int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.process(pid)
 }
 
-// Program names a file that processes may run that come and go unseen: an
-// address in one that is loaded at a fixed place has a name all the same. The
-// file is read when such an address is looked up.
+// Program names a file that short-lived processes may run: if the file is
+// loaded at a fixed address, an address in it can be resolved even when the
+// process was never seen. The file is read when such an address is looked up.
 func (u *User) Program(path string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -166,7 +169,8 @@ type fixed struct {
 }
 
 // inPrograms looks an address of an unknown process up in the programs that
-// have a fixed place. Where two of them have the address nothing is certain.
+// have a fixed place. If two of them contain the address the result is
+// ambiguous, and ok is false.
 func (u *User) inPrograms(addr uint64) (loc Location, ok bool) {
 	for path, p := range u.programs {
 		if !p.tried {
@@ -223,7 +227,8 @@ func (u *User) process(pid int) *process {
 		if p.gone || start == p.start && exe == p.exe {
 			return p
 		}
-		// Another program: an exec, or the number was given away again.
+		// It is another program now: the process called exec, or its number was
+		// reused.
 	}
 	start, exe, err := identify(pid)
 	if err != nil {
@@ -253,8 +258,8 @@ func (u *User) evict() {
 	}
 }
 
-// identify tells one life of a process number from another, and one program
-// from the next.
+// identify returns what distinguishes two processes that used one number (the
+// start time), and two programs that one process ran (the executable).
 func identify(pid int) (start string, exe fileKey, err error) {
 	proc := "/proc/" + strconv.Itoa(pid)
 	stat, err := os.ReadFile(proc + "/stat")
@@ -281,7 +286,8 @@ func keyOf(st os.FileInfo) fileKey {
 	return fileKey{dev: uint64(sys.Dev), inode: sys.Ino, mtime: sys.Mtim, ctime: sys.Ctim, size: sys.Size}
 }
 
-// readMaps reads the memory map; false when there is none any more.
+// readMaps reads the memory map. It returns false when the process has ended or
+// has none.
 func (u *User) readMaps(p *process) bool {
 	p.read = u.now()
 	all, err := elf.Maps(p.pid)
@@ -332,7 +338,7 @@ func (u *User) fileOf(p *process, m *mapping) *elf.File {
 
 // open tries the ways to a mapped file: the kernel's own link, which opens it
 // even when its name is gone or another mount hides it; its name below the
-// process's root; and its name, for a process that has gone.
+// process's root; and its name in our own root, for a process that has ended.
 func (u *User) open(p *process, m *mapping) *elf.File {
 	proc := "/proc/" + strconv.Itoa(p.pid)
 	named := proc + "/root" + m.Path
@@ -356,7 +362,7 @@ func (u *User) cached(f *os.File, m *mapping, named, path string) (*elf.File, bo
 		return nil, false
 	}
 	key := keyOf(st)
-	// By name, another file may have taken the place of the mapped one.
+	// A file opened by name may have replaced the mapped one.
 	if strings.HasSuffix(path, m.Path) && key.inode != m.Inode {
 		return nil, false
 	}
@@ -376,7 +382,7 @@ func (u *User) cached(f *os.File, m *mapping, named, path string) (*elf.File, bo
 }
 
 // vdsoOf reads the image that the kernel maps into every process, from the
-// process or, if that is gone, from ourselves.
+// process or, if that has ended, from this one.
 func (u *User) vdsoOf(p *process, m *mapping) *elf.File {
 	image := memory(p.pid, m.Start, m.End)
 	if image == nil {

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// self is the path of the test program.
+// self returns the path of the test program.
 func self(t *testing.T) string {
 	t.Helper()
 	path, err := os.Executable()
@@ -112,7 +112,7 @@ func (c *child) stop() {
 	c.cmd.Wait()
 }
 
-// inLibc is the address of a function of the C library in a process.
+// inLibc returns the address of a function of the C library in a process.
 func inLibc(t *testing.T, pid int, name string) uint64 {
 	t.Helper()
 	maps, err := elf.Maps(pid)
@@ -436,7 +436,7 @@ func TestRemember(t *testing.T) {
 	}
 }
 
-// unusedPID is the number of no process.
+// unusedPID returns the number of no process.
 func unusedPID(t *testing.T) int {
 	t.Helper()
 	cmd := exec.Command("true")
@@ -446,8 +446,8 @@ func unusedPID(t *testing.T) int {
 	return cmd.Process.Pid
 }
 
-// fixedProgram is a program with a fixed place: this test, unless it was built
-// otherwise.
+// fixedProgram returns a program with a fixed place: this test, unless it was
+// built otherwise.
 func fixedProgram(t *testing.T) string {
 	t.Helper()
 	path := self(t)
@@ -462,7 +462,7 @@ func fixedProgram(t *testing.T) string {
 	return path
 }
 
-// aFunction is a function of a program and its address.
+// aFunction returns a function of a program and its address.
 func aFunction(t *testing.T, path string) (name string, addr uint64) {
 	t.Helper()
 	f, err := elf.Open(path)

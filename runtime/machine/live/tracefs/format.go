@@ -16,7 +16,7 @@ type Format struct {
 	// tracer and are not shown to scripts.
 	Common []Field
 	Fields []Field
-	// Print is what follows "print fmt:", as the kernel wrote it.
+	// Print is the text after "print fmt:", as the kernel wrote it.
 	Print string
 }
 
@@ -26,14 +26,15 @@ type Field struct {
 	// Type is the C type without the name: "const char *", "unsigned long".
 	// For an array it is the type of the elements.
 	Type string
-	// Offset and Size are in bytes; Size is that of the whole field, and 4
-	// for Loc fields.
+	// Offset and Size are in bytes; Size is that of the whole field; for a
+	// field with a Loc it is 4.
 	Offset, Size uint32
 	Signed       bool
 	Array        bool
 	// Len is the number of elements of an array; 0 when it is flexible, when
 	// Loc says where its bytes are, or when the kernel wrote a length that is
-	// no number and the element's size is not known here (then Size tells).
+	// no number and the element's size is not known here; Size is right in
+	// every case.
 	Len uint32
 	Loc Loc
 }
@@ -50,7 +51,7 @@ const (
 	RelLoc
 )
 
-// String is the kernel's word for the location.
+// String returns the kernel's word for the location.
 func (l Loc) String() string {
 	switch l {
 	case InPlace:
@@ -73,7 +74,7 @@ func (f *Format) Field(name string) (*Field, bool) {
 	return nil, false
 }
 
-// Size is the number of bytes up to the end of the last fixed field.
+// Size returns the number of bytes up to the end of the last fixed field.
 func (f *Format) Size() uint32 {
 	size := uint32(0)
 	for _, list := range [2][]Field{f.Common, f.Fields} {
@@ -122,7 +123,7 @@ func ParseFormat(text []byte) (*Format, error) {
 				f.Fields = append(f.Fields, field)
 			}
 		case strings.HasPrefix(s, "print fmt:"):
-			// The last part; its text may hold line ends.
+			// "print fmt:" is the last part, and its text may contain newlines.
 			rest := strings.TrimSpace(string(text))
 			f.Print = strings.TrimSpace(s[len("print fmt:"):])
 			if rest != "" {
@@ -199,7 +200,8 @@ func (f *Field) declaration(decl string) error {
 		}
 		f.Array = true
 		length = strings.TrimSpace(decl[open+1 : end])
-		// "T[] name" and "T name[N]" both occur.
+		// The brackets follow the type or the name: "T[] name" and "T name[N]"
+		// both occur.
 		decl = decl[:open] + " " + decl[end+1:]
 	}
 	decl = strings.TrimSpace(decl)
@@ -236,8 +238,8 @@ func (f *Field) setLen(text string) {
 	}
 }
 
-// typeSize is the size in bytes of the C types that arrays in formats are made
-// of, 0 for any other.
+// typeSize returns the size in bytes of the C types that arrays in formats are
+// made of, 0 for any other.
 func typeSize(typ string) uint32 {
 	switch strings.TrimPrefix(typ, "const ") {
 	case "char", "unsigned char", "signed char", "u8", "s8", "__u8", "__s8", "uint8_t", "bool":

@@ -53,20 +53,20 @@ func (t *FS) walkEvents(yield func(category, event string) bool) error {
 	return nil
 }
 
-// functionList is the list of functions as it was read last.
+// functionList caches the list of functions.
 type functionList struct {
 	mu      sync.Mutex
 	read    bool
-	modules string // what was loaded then
+	modules string // the modules that were loaded when text was read
 	text    string
 }
 
-// FunctionList is the kernel's list of the functions that ftrace can attach to,
-// in the order of their addresses: lines of a name and, for those of a module,
-// " [module]". Sites without a symbol are in it under made-up names, so the
-// number of a line is the one by which the kernel knows the function. The error
-// says why the list cannot be read: no such file in a kernel without the
-// function tracer, EPERM under lockdown.
+// FunctionList returns the kernel's list of the functions that ftrace can
+// attach to, in the order of their addresses: lines of a name and, for those of
+// a module, " [module]". Sites without a symbol are in it under made-up names,
+// so the number of a line is the one by which the kernel knows the function.
+// The error says why the list cannot be read: no such file in a kernel without
+// the function tracer, EPERM under lockdown.
 //
 // The kernel gives a page at a time and for each starts again at the first
 // function, so the list is read once, and again when modules have come or gone.
@@ -86,8 +86,8 @@ func (t *FS) FunctionList() (string, error) {
 	return t.funcs.text, nil
 }
 
-// loaded tells which modules there are, in the order of their loading. It is not
-// known where the list cannot be read.
+// loaded returns the loaded modules, with sizes and states, in the order of
+// their loading. known is false when the list cannot be read.
 func loaded(path string) (list string, known bool) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -127,7 +127,7 @@ func (t *FS) Functions(yield func(name, module string) bool) error {
 }
 
 // Blacklist calls yield with the functions that kprobes refuse. The list is in
-// debugfs, which need not be mounted.
+// debugfs: the error wraps fs.ErrNotExist where that is not mounted.
 func (t *FS) Blacklist(yield func(name string) bool) error {
 	err := eachLine(filepath.Join(t.debug, "kprobes", "blacklist"), func(line string) bool {
 		// 0xffffffff81000000-0xffffffff81000040	name
@@ -141,7 +141,7 @@ func (t *FS) Blacklist(yield func(name string) bool) error {
 	return nil
 }
 
-// Unique tells whether exactly one category has an event of this name, which
+// Unique reports whether exactly one category has an event of this name, which
 // is then that of the tracepoint with the name: two tracepoints of the kernel
 // proper cannot share one, but modules and events made at run time can.
 func (t *FS) Unique(event string) bool {
@@ -202,7 +202,8 @@ func lines(r io.Reader, size int, yield func(line string) bool) error {
 	}
 }
 
-// fill reads until the block is full: files of tracefs give a page at a time.
+// fill reads until the block is full: a read of a tracefs file returns at most
+// a page.
 func fill(r io.Reader, b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		var k int

@@ -1,11 +1,11 @@
 // Package tracefs reads the kernel's tracing directory: where it is mounted,
 // which events and functions there are, and how an event's record is laid out.
 //
-// Everything is read when asked for: a list of functions has some 50,000 lines,
-// and most runs need none of them. What was read is not kept but for that list,
-// which the kernel is slow to give. The package changes
-// nothing in the kernel; a directory that is not mounted is reported, with the
-// command that mounts it, and not mounted behind the user's back.
+// Everything is read when a caller asks for it: a list of functions has some
+// 50,000 lines, and most runs need none of them. Only that list is cached,
+// since the kernel is slow to produce it. The package changes nothing in the
+// kernel; a directory that is not mounted is reported, with the command that
+// mounts it, and not mounted behind the user's back.
 package tracefs
 
 import (
@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Errors that callers tell apart with errors.Is.
+// Errors for callers to test with errors.Is.
 var (
 	// ErrNotMounted is wrapped when no tracing directory can be found.
 	ErrNotMounted = errors.New("tracefs is not mounted")
@@ -34,7 +34,7 @@ const (
 	modulesFile = "/proc/modules"
 )
 
-// FS is a mounted tracing directory.
+// FS is a mounted tracing directory. It is safe for concurrent use.
 type FS struct {
 	dir     string
 	debug   string
@@ -56,7 +56,7 @@ func Find() (*FS, error) {
 			return At(dir, debugDir), nil
 		}
 	}
-	// Mounted elsewhere: containers are given it under names of their own.
+	// It may be mounted elsewhere: container set-ups choose paths of their own.
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return nil, fmt.Errorf("look for tracefs: %w", err)
@@ -71,6 +71,9 @@ func Find() (*FS, error) {
 		ErrNotMounted, tracingDir, debugDir, tracingDir)
 }
 
+// Is reports whether a folder is the root of, or within, a mounted tracefs.
+func Is(dir string) bool { return isTracefs(dir) }
+
 // isTracefs also triggers the automatic mount below debugfs, which happens on
 // the first look into the directory.
 func isTracefs(dir string) bool {
@@ -78,7 +81,8 @@ func isTracefs(dir string) bool {
 	if unix.Statfs(dir+"/.", &st) != nil {
 		return false
 	}
-	// An unreadable directory still is one: what may be read differs by file.
+	// A directory that cannot be listed still counts: permissions differ by
+	// file.
 	return int64(st.Type) == unix.TRACEFS_MAGIC
 }
 
@@ -88,16 +92,16 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// Dir is the tracing directory.
+// Dir returns the tracing directory.
 func (t *FS) Dir() string { return t.dir }
 
-// Path is the path of a file below the tracing directory.
+// Path returns the path of a file below the tracing directory.
 func (t *FS) Path(elem ...string) string {
 	return filepath.Join(t.dir, filepath.Join(elem...))
 }
 
-// Has reports whether a file exists below the tracing directory. What the
-// kernel was built without has no file there.
+// Has reports whether a file exists below the tracing directory. A tracer or
+// event that the kernel was built without has no file there.
 func (t *FS) Has(elem ...string) bool {
 	_, err := os.Lstat(t.Path(elem...))
 	return err == nil
@@ -126,7 +130,7 @@ func (t *FS) ReadFormat(category, event string) (*Format, error) {
 	return f, nil
 }
 
-// EventID is the number by which perf_event_open knows an event.
+// EventID returns the number by which perf_event_open knows an event.
 func (t *FS) EventID(category, event string) (int, error) {
 	b, err := t.eventFile(category, event, "id")
 	if err != nil {
@@ -150,7 +154,8 @@ func (t *FS) eventFile(category, event, file string) ([]byte, error) {
 	return b, err
 }
 
-// plainName keeps names from a script inside their directory.
+// plainName reports whether s is a file name and not a path, so that a name
+// from a script cannot lead out of the tracing directory.
 func plainName(s string) bool {
 	return s != "" && s[0] != '.' && !strings.ContainsAny(s, "/\x00")
 }

@@ -41,13 +41,13 @@ type Param struct {
 	Type uint32
 }
 
-// StringLen is the length of the string section so far, in bytes.
+// StringLen returns the length of the string section so far, in bytes.
 func (b *Builder) StringLen() int {
 	b.Str("")
 	return len(b.strs)
 }
 
-// Len is the number of types so far, void included.
+// Len returns the number of types so far, void included.
 func (b *Builder) Len() int {
 	if b.next == 0 {
 		b.next = 1
@@ -199,11 +199,11 @@ func (b *Builder) DeclTag(name string, to uint32, component int32) uint32 {
 // TypeTag adds a tag on a type.
 func (b *Builder) TypeTag(name string, to uint32) uint32 { return b.Raw(name, 18, false, 0, to) }
 
-// Bytes is the finished blob.
+// Bytes returns the finished blob.
 func (b *Builder) Bytes() []byte { return b.BytesWithLayout(nil) }
 
-// BytesWithLayout is the finished blob with a layout section, which tells the
-// fixed and the per-element size of each kind, in that order.
+// BytesWithLayout returns the finished blob with a layout section, which tells
+// the fixed and the per-element size of each kind, in that order.
 func (b *Builder) BytesWithLayout(layout [][2]uint8) []byte {
 	b.Str("")
 	var table []byte

@@ -146,8 +146,8 @@ func drop(fd int, err error) error {
 	return err
 }
 
-// JITLen is the length in bytes of a program's machine code, 0 when the kernel
-// interprets it.
+// JITLen returns the length in bytes of a program's machine code, 0 when the
+// kernel interprets it.
 func JITLen(prog int) (uint32, error) {
 	var info struct {
 		progType, id uint32

@@ -1,0 +1,337 @@
+// Package cost estimates how many instructions the kernel's verifier walks in a
+// program.
+//
+// The verifier follows every path and ends one when it reaches a state that an
+// earlier path covered (is_state_visited in kernel/bpf/verifier.c). The
+// estimate walks a program in the same way. Of all that distinguishes states,
+// it tracks numbers: a value that is constant on one path and different or
+// unknown on another, if a branch depends on it. It decides branches whose
+// operands are known, and so walks the iterations of a counting loop one by
+// one. A global function is walked once, a callback of a helper twice:
+// verifiers since 6.7 check that another iteration ends in the same state.
+//
+// It does not track the content of the stack, ranges of numbers, or the ids of
+// pointers.
+package cost
+
+import (
+	"slices"
+
+	"probe/compiler/ir"
+)
+
+// Limit is the maximum of an estimate. It is twice the number of instructions
+// after which the verifier gives up (BPF_COMPLEXITY_LIMIT_INSNS).
+const Limit = 2_000_000
+
+// MaxWaiting is the maximum number of branches not yet followed that the
+// verifier keeps at once (BPF_COMPLEXITY_LIMIT_JMP_SEQ).
+const MaxWaiting = 8192
+
+// again is the cost of a path that is already covered. The verifier stores a
+// state only every few instructions, so it walks some before it notices.
+const again = 3
+
+// Estimate is the estimated work of the verifier on a program.
+type Estimate struct {
+	// Insns are the instructions that are walked, at most Limit.
+	Insns int
+	// Waiting is how many paths wait at once, in the worst function, until the one
+	// that is walked ends. The verifier keeps no more than MaxWaiting.
+	Waiting int
+	// Pos is the index in Prog.Pos of the place with the most of them.
+	Pos int32
+}
+
+// Of estimates the work on all functions of a program. slots are the
+// instructions that each function became, 0 for one that was left out.
+func Of(p *ir.Prog, slots []int) Estimate {
+	out, most := Estimate{}, 0
+	times := make([]int, len(p.Funcs))
+	times[0] = 1
+	for n, f := range p.Funcs {
+		if slots[n] == 0 {
+			continue
+		}
+		if f.Global {
+			times[n] = 1
+		}
+		for b := range f.Blocks {
+			for _, v := range f.Blocks[b].Ins {
+				if in := f.Ins(v); in.Op == ir.OpFuncAddr {
+					times[in.Aux] += 2
+				}
+			}
+		}
+	}
+	for n, f := range p.Funcs {
+		if times[n] == 0 || slots[n] == 0 {
+			continue
+		}
+		w := newWalk(f)
+		steps := w.run()
+		work := times[n] * steps * slots[n] / max(w.size, 1)
+		out.Insns = min(out.Insns+work, Limit)
+		out.Waiting = max(out.Waiting, w.waiting)
+		if work > most {
+			most, out.Pos = work, w.busiest()
+		}
+	}
+	return out
+}
+
+// walk follows the paths of one function.
+type walk struct {
+	f    *ir.Func
+	size int // instructions of all blocks
+	// matter are the values that a branch depends on. live lists, by block,
+	// those of them that are used in the block or after it.
+	matter []bool
+	live   [][]ir.Value
+	// precise are the values that have decided a branch, and those they are
+	// computed from.
+	precise []bool
+	feeds   map[ir.Value][]ir.Value // by parameter of a block: what edges give it
+	seen    [][]state               // by block: the states it was entered in
+	visits  []int                   // by block
+	steps   int
+	waiting int // the largest number of paths that waited
+}
+
+// state holds what is known about the live values of a block, in the order of
+// live.
+type state []ir.Fact
+
+// covers reports whether a path from state s has seen all of one from t. Only
+// what decided a branch counts, since the verifier has marked that as precise.
+func (w *walk) covers(vs []ir.Value, s, t state) bool {
+	for i, v := range vs {
+		if !w.precise[v] {
+			continue
+		}
+		a, b := &s[i], &t[i]
+		if b.Min < a.Min || b.Max > a.Max || (a.One^b.One|b.Unknown)&^a.Unknown != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func newWalk(f *ir.Func) *walk {
+	w := &walk{f: f, matter: make([]bool, len(f.Vals)), precise: make([]bool, len(f.Vals)), live: make([][]ir.Value, len(f.Blocks)), seen: make([][]state, len(f.Blocks)), visits: make([]int, len(f.Blocks))}
+	for b := range f.Blocks {
+		w.size += len(f.Blocks[b].Ins) + 1
+	}
+	w.findMatter()
+	w.findLive()
+	return w
+}
+
+// findMatter marks the operands of branches and what they are computed from,
+// through the parameters of blocks.
+func (w *walk) findMatter() {
+	w.feeds = map[ir.Value][]ir.Value{}
+	for b := range w.f.Blocks {
+		for _, e := range w.f.Blocks[b].Term.Succs() {
+			for i, p := range w.f.Blocks[e.To].Params {
+				w.feeds[p] = append(w.feeds[p], e.Args[i])
+			}
+		}
+	}
+	for b := range w.f.Blocks {
+		if t := &w.f.Blocks[b].Term; t.Kind == ir.Branch {
+			w.mark(w.matter, t.X)
+			w.mark(w.matter, t.Y)
+		}
+	}
+}
+
+// mark adds a value and all it is computed from to a set.
+func (w *walk) mark(set []bool, v ir.Value) {
+	todo := []ir.Value{v}
+	for len(todo) > 0 {
+		v := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if v <= 0 || set[v] {
+			continue
+		}
+		set[v] = true
+		todo = append(todo, w.feeds[v]...)
+		if in := w.f.Ins(v); in.Op.IsBinary() || in.Op.IsUnary() {
+			todo = append(todo, in.A, in.B)
+		}
+	}
+}
+
+// findLive computes which of the values that matter are used in a block or
+// after it.
+func (w *walk) findLive() {
+	sets := make([]map[ir.Value]bool, len(w.f.Blocks))
+	for b := range sets {
+		sets[b] = map[ir.Value]bool{}
+	}
+	for changed := true; changed; {
+		changed = false
+		for b := len(w.f.Blocks) - 1; b >= 0; b-- {
+			d := &w.f.Blocks[b]
+			need := map[ir.Value]bool{}
+			for _, e := range d.Term.Succs() {
+				for v := range sets[e.To] {
+					need[v] = true
+				}
+				for _, p := range w.f.Blocks[e.To].Params {
+					delete(need, p)
+				}
+				// An argument is live if the parameter that gets it matters.
+				for i, p := range w.f.Blocks[e.To].Params {
+					if w.matter[p] {
+						need[e.Args[i]] = true
+					}
+				}
+			}
+			need[d.Term.X], need[d.Term.Y] = true, true
+			for _, v := range slices.Backward(d.Ins) {
+				delete(need, v)
+				if w.matter[v] {
+					w.f.Ins(v).Operands(func(x *ir.Value) { need[*x] = true })
+				}
+			}
+			for _, p := range d.Params {
+				if w.matter[p] {
+					need[p] = true
+				}
+			}
+			for v := range need {
+				if v > 0 && w.matter[v] && !sets[b][v] {
+					sets[b][v], changed = true, true
+				}
+			}
+		}
+	}
+	for b, set := range sets {
+		for v := range set {
+			w.live[b] = append(w.live[b], v)
+		}
+		slices.Sort(w.live[b])
+	}
+}
+
+// keep is the maximum number of states kept for comparison per block.
+const keep = 64
+
+// item is a path to follow.
+type item struct {
+	b  ir.Block
+	st state
+}
+
+// run walks from the entry and returns the steps.
+func (w *walk) run() int {
+	start := make(state, len(w.live[0]))
+	for i := range start {
+		start[i] = ir.Anything
+	}
+	todo := []item{{0, start}}
+	vals := make([]ir.Fact, len(w.f.Vals))
+	for i := range vals {
+		vals[i] = ir.Anything
+	}
+	for len(todo) > 0 && w.steps < Limit {
+		it := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		vs := w.live[it.b]
+		if slices.ContainsFunc(w.seen[it.b], func(s state) bool { return w.covers(vs, s, it.st) }) {
+			w.steps += again
+			continue
+		}
+		if len(w.seen[it.b]) < keep {
+			w.seen[it.b] = append(w.seen[it.b], it.st)
+		} else {
+			copy(w.seen[it.b], w.seen[it.b][1:])
+			w.seen[it.b][keep-1] = it.st
+		}
+		for i, v := range vs {
+			vals[v] = it.st[i]
+		}
+		d := &w.f.Blocks[it.b]
+		of := func(v ir.Value) ir.Fact { return w.value(v, vals) }
+		for _, v := range d.Ins {
+			if w.matter[v] {
+				vals[v] = ir.FactOf(w.f.Ins(v), of)
+			}
+		}
+		w.steps += len(d.Ins) + 1
+		w.visits[it.b] += len(d.Ins) + 1
+		todo = w.leave(&d.Term, vals, todo)
+		w.waiting = max(w.waiting, len(todo)-1)
+	}
+	return w.steps
+}
+
+// leave adds the paths that continue after a block.
+func (w *walk) leave(t *ir.Term, vals []ir.Fact, todo []item) []item {
+	if t.Kind != ir.Branch {
+		for _, e := range slices.Backward(t.Succs()) {
+			todo = append(todo, item{e.To, w.enter(e, vals)})
+		}
+		return todo
+	}
+	x, y := w.value(t.X, vals), w.value(t.Y, vals)
+	if holds, known := ir.Decide(t.Cmp, t.W, x, y); known {
+		w.mark(w.precise, t.X)
+		w.mark(w.precise, t.Y)
+		e := &t.Else
+		if holds {
+			e = &t.Then
+		}
+		return append(todo, item{e.To, w.enter(e, vals)})
+	}
+	old := vals[t.X]
+	c, constant := y.Constant()
+	narrow := func(cmp ir.Cmp, ok bool) {
+		vals[t.X] = old
+		if ok && constant && t.W == 8 {
+			vals[t.X] = old.Narrowed(cmp, c)
+		}
+	}
+	narrow(t.Cmp.Inverted())
+	no := item{t.Else.To, w.enter(&t.Else, vals)}
+	narrow(t.Cmp, true)
+	yes := item{t.Then.To, w.enter(&t.Then, vals)}
+	vals[t.X] = old
+	return append(todo, yes, no)
+}
+
+// busiest returns the place of the block with the most work.
+func (w *walk) busiest() int32 {
+	pos, most := int32(0), 0
+	for b, n := range w.visits {
+		if d := &w.f.Blocks[b]; n > most {
+			pos, most = d.Term.Pos, n
+			if len(d.Ins) > 0 {
+				pos = w.f.Ins(d.Ins[len(d.Ins)-1]).Pos
+			}
+		}
+	}
+	return pos
+}
+
+// enter returns the state in which an edge enters its target.
+func (w *walk) enter(e *ir.Edge, vals []ir.Fact) state {
+	params := w.f.Blocks[e.To].Params
+	st := make(state, len(w.live[e.To]))
+	for i, v := range w.live[e.To] {
+		if k := slices.Index(params, v); k >= 0 {
+			v = e.Args[k]
+		}
+		st[i] = w.value(v, vals)
+	}
+	return st
+}
+
+func (w *walk) value(v ir.Value, vals []ir.Fact) ir.Fact {
+	if c, ok := w.f.Const(v); ok {
+		return ir.Exactly(uint64(c))
+	}
+	return vals[v]
+}

@@ -1,0 +1,144 @@
+// Package trust reports whether a file is one that only its user decides about:
+// what probe reads from such a file may be run with the rights of that user.
+package trust
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Owners are those whose files are trusted. User and group 0 always are.
+type Owners struct {
+	Users, Groups []int
+}
+
+// Process returns the owners that this process trusts: its user and group, and
+// for root those that called sudo, which root has given its rights to anyway.
+func Process() Owners {
+	o := Owners{Users: []int{os.Geteuid()}, Groups: []int{os.Getegid()}}
+	if os.Geteuid() != 0 {
+		return o
+	}
+	if id, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil {
+		o.Users = append(o.Users, id)
+	}
+	if id, err := strconv.Atoi(os.Getenv("SUDO_GID")); err == nil {
+		o.Groups = append(o.Groups, id)
+	}
+	return o
+}
+
+// Error says why a path is not trusted.
+type Error struct {
+	Path string // the file, folder or link that others decide about
+	Why  string // completes the sentence "Path …"
+}
+
+// Error returns the sentence.
+func (e *Error) Error() string { return e.Path + " " + e.Why }
+
+// maxLinks is how many symbolic links a path may take, as the kernel has it.
+const maxLinks = 40
+
+// File reports whether anybody but the owners can decide what a path names or
+// what is in it: whether others own the file, a folder or a link on the way to
+// it, or may write to the file or to one of the folders. In a folder with the
+// sticky bit others can create files, and cannot replace those of the owners.
+// The error is nil if nobody else can, an *Error if somebody can, and an
+// *fs.PathError if the path cannot be followed.
+//
+// Since nobody else can change what was looked at, a file that is opened
+// afterwards is the one that was checked.
+func File(path string, o Owners) error {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	links := 0
+	at, rest := "/", strings.TrimPrefix(full, "/")
+	if err := o.check(at); err != nil {
+		return err
+	}
+	for rest != "" {
+		var name string
+		name, rest, _ = strings.Cut(rest, "/")
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			at = filepath.Dir(at)
+			continue
+		}
+		next := filepath.Join(at, name)
+		if err := o.check(next); err != nil {
+			return err
+		}
+		to, err := os.Readlink(next)
+		if err != nil {
+			at = next // no link
+			continue
+		}
+		if links++; links > maxLinks {
+			return &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
+		}
+		if strings.HasPrefix(to, "/") {
+			at = "/"
+		}
+		rest = strings.TrimPrefix(to, "/") + "/" + rest
+	}
+	return nil
+}
+
+// check looks at one file, folder or link.
+func (o Owners) check(path string) error {
+	st, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return &Error{path, "has an owner that cannot be told"}
+	}
+	if why := o.why(sys.Uid, sys.Gid, st.Mode()); why != "" {
+		return &Error{path, why}
+	}
+	return nil
+}
+
+// why returns what is wrong with a file, "" if nothing is.
+func (o Owners) why(uid, gid uint32, mode fs.FileMode) string {
+	switch {
+	case !has(o.Users, uid):
+		return fmt.Sprintf("belongs to user %d", uid)
+	case mode&fs.ModeSymlink != 0:
+		return "" // the mode of a link means nothing
+	case mode.IsDir() && mode&fs.ModeSticky != 0:
+		return ""
+	case mode&0o002 != 0:
+		return "can be written by everybody"
+	case mode&0o020 != 0 && !has(o.Groups, gid):
+		return fmt.Sprintf("can be written by group %d", gid)
+	}
+	return ""
+}
+
+func has(ids []int, id uint32) bool {
+	for _, n := range ids {
+		if n == int(id) {
+			return true
+		}
+	}
+	return id == 0
+}
+
+// IsError reports whether err says that a path is not trusted.
+func IsError(err error) bool {
+	var e *Error
+	return errors.As(err, &e)
+}
