@@ -54,7 +54,8 @@ type Func struct {
 type UserHalf struct {
 	// Handle acts on one drained record.
 	Handle func(env Env, r *Record) error
-	// Wake makes the record wake the reader at once (exit).
+	// Wake makes the record wake the reader at once, and keeps it from being lost
+	// where the ring buffer is full (exit).
 	Wake bool
 	// Prepare, if set, replaces the default of storing every argument that is
 	// not a literal, a word or a map.
@@ -287,6 +288,9 @@ type Lowerer interface {
 	// return the times of the entry and of the return, in a program at the
 	// return of a function whose entry half has run (hir.Site.Entry).
 	Clock() ir.Value
+	// PidTgid is tgid<<32 | tid of the current thread, in the tracer's PID
+	// namespace; there 0 for threads that it does not see.
+	PidTgid() ir.Value
 	Entered() ir.Value
 	Ended() ir.Value
 	Sender

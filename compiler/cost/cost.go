@@ -104,9 +104,10 @@ type state []ir.Fact
 
 // covers reports whether a path from state s has seen all of one from t. Only
 // what decided a branch counts, since the verifier has marked that as precise.
-func (w *walk) covers(vs []ir.Value, s, t state) bool {
+// Of a turn of a loop it is not known yet what will decide, so that all counts.
+func (w *walk) covers(vs []ir.Value, s, t state, turn bool) bool {
 	for i, v := range vs {
-		if !w.precise[v] {
+		if !turn && !w.precise[v] {
 			continue
 		}
 		a, b := &s[i], &t[i]
@@ -221,8 +222,9 @@ const keep = 64
 
 // item is a path to follow.
 type item struct {
-	b  ir.Block
-	st state
+	b    ir.Block
+	st   state
+	turn bool // back to the head of a loop
 }
 
 // run walks from the entry and returns the steps.
@@ -231,7 +233,7 @@ func (w *walk) run() int {
 	for i := range start {
 		start[i] = ir.Anything
 	}
-	todo := []item{{0, start}}
+	todo := []item{{0, start, false}}
 	vals := make([]ir.Fact, len(w.f.Vals))
 	for i := range vals {
 		vals[i] = ir.Anything
@@ -240,7 +242,7 @@ func (w *walk) run() int {
 		it := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		vs := w.live[it.b]
-		if slices.ContainsFunc(w.seen[it.b], func(s state) bool { return w.covers(vs, s, it.st) }) {
+		if slices.ContainsFunc(w.seen[it.b], func(s state) bool { return w.covers(vs, s, it.st, it.turn) }) {
 			w.steps += again
 			continue
 		}
@@ -262,17 +264,19 @@ func (w *walk) run() int {
 		}
 		w.steps += len(d.Ins) + 1
 		w.visits[it.b] += len(d.Ins) + 1
-		todo = w.leave(&d.Term, vals, todo)
+		todo = w.leave(it.b, &d.Term, vals, todo)
 		w.waiting = max(w.waiting, len(todo)-1)
 	}
 	return w.steps
 }
 
 // leave adds the paths that continue after a block.
-func (w *walk) leave(t *ir.Term, vals []ir.Fact, todo []item) []item {
+func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []item {
+	// Heads of loops have smaller numbers than what jumps back to them.
+	to := func(e *ir.Edge) item { return item{e.To, w.enter(e, vals), e.To <= from} }
 	if t.Kind != ir.Branch {
 		for _, e := range slices.Backward(t.Succs()) {
-			todo = append(todo, item{e.To, w.enter(e, vals)})
+			todo = append(todo, to(e))
 		}
 		return todo
 	}
@@ -284,7 +288,7 @@ func (w *walk) leave(t *ir.Term, vals []ir.Fact, todo []item) []item {
 		if holds {
 			e = &t.Then
 		}
-		return append(todo, item{e.To, w.enter(e, vals)})
+		return append(todo, to(e))
 	}
 	old := vals[t.X]
 	c, constant := y.Constant()
@@ -295,9 +299,9 @@ func (w *walk) leave(t *ir.Term, vals []ir.Fact, todo []item) []item {
 		}
 	}
 	narrow(t.Cmp.Inverted())
-	no := item{t.Else.To, w.enter(&t.Else, vals)}
+	no := to(&t.Else)
 	narrow(t.Cmp, true)
-	yes := item{t.Then.To, w.enter(&t.Then, vals)}
+	yes := to(&t.Then)
 	vals[t.X] = old
 	return append(todo, yes, no)
 }

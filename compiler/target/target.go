@@ -15,6 +15,10 @@ type Target struct {
 	BTFIDs  map[Feature]uint32
 	CommOff int // byte offset of comm, which is padded with zeros, in struct task_struct; 0 if unknown
 
+	// NoKernelReads reports that programs may not read the kernel's memory by address,
+	// which its lockdown forbids. Loads of typed arguments are allowed.
+	NoKernelReads bool
+
 	NsPid        bool // pid namespace helper wanted and usable: Dev and Ino are set
 	NsDev, NsIno uint64
 	// PtRegs is the byte offset of the registers in struct pt_regs by name.

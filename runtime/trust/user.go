@@ -7,13 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dac are the capabilities that pass over the permissions of files.
+// dac is the set of capabilities that override the permissions of files.
 const dac = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_FOWNER
 
-// AsUser calls f with the rights to files that the user has without probe. A probe whose
-// file has CAP_DAC_READ_SEARCH, which it needs for tracefs, could read everything: what a
-// user or a script names is opened by f instead. f must not start goroutines. For root it
-// makes no difference.
+// AsUser calls f without the capabilities that override file permissions, so
+// with the rights to files that the user has without probe. A probe whose file
+// has CAP_DAC_READ_SEARCH, which it needs for tracefs, could read everything;
+// files that a user or a script names must be opened in f. f must not start
+// goroutines. For root it makes no difference.
 func AsUser(f func() error) error {
 	if os.Getuid() == 0 {
 		return f()
@@ -33,7 +34,8 @@ func AsUser(f func() error) error {
 	}
 	err := f()
 	if restore := unix.Capset(&head, &data[0]); restore != nil {
-		// The thread stays locked and ends with its goroutine.
+		// The thread remains locked, so the runtime ends it with its goroutine
+		// and no other goroutine runs without the capabilities.
 		return &os.SyscallError{Syscall: "capset", Err: restore}
 	}
 	runtime.UnlockOSThread()

@@ -159,7 +159,7 @@ func (s *Source) check() error {
 	tracers, err := s.fs.Tracers()
 	if errors.Is(err, fs.ErrPermission) {
 		return &MissingError{What: "the tracing directory may not be read", Err: err,
-			Help: "run as root; under lockdown the kernel refuses it to everybody"}
+			Help: "run as root"}
 	}
 	if err != nil {
 		return err

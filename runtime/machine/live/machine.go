@@ -171,8 +171,9 @@ func (v *view) KeyLimit() int {
 	return machine.SmallKey
 }
 
-// Refuses implements machine.Machine: it looks at the privileges of this
-// process and at the kernel's lockdown (CLI-27, CLI-28).
+// Refuses implements machine.Machine: it looks at the privileges of this process
+// (CLI-27). A kernel that is locked down takes all programs that read nothing of its
+// memory, so that is left to the compiler and the kernel (CLI-28).
 func (m *Machine) Refuses() *diag.Diagnostic {
 	missing, err := feature.MissingCapabilities()
 	if err != nil {
@@ -182,25 +183,17 @@ func (m *Machine) Refuses() *diag.Diagnostic {
 	for _, c := range missing {
 		needs = needs || c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON"
 	}
-	locked := feature.Lockdown() == "confidentiality"
-	if !needs && !locked {
+	if !needs {
 		return nil
 	}
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "no-permission", Row: "CLI-27",
 		Message: "tracing needs privileges that this process does not have"}
-	if locked && !needs {
-		d.Row, d.Message = "CLI-28", "this kernel is locked down, so that kernel memory cannot be read"
-	}
 	AddPermission(d)
 	return d
 }
 
 // AddPermission adds to a message what privileges are missing, and what to do.
 func AddPermission(d *diag.Diagnostic) {
-	if mode := feature.Lockdown(); mode == "confidentiality" {
-		d.WithNote("kernel lockdown is in mode confidentiality, which forbids reading kernel memory")
-		d.WithHelp("boot without lockdown=confidentiality, or use a machine where it is off")
-	}
 	missing, err := feature.MissingCapabilities()
 	if err == nil {
 		var names []string
@@ -211,7 +204,12 @@ func AddPermission(d *diag.Diagnostic) {
 		}
 		if len(names) > 0 {
 			d.WithNote("missing: %s", strings.Join(names, ", "))
+			d.WithHelp("run as root: sudo probe …")
+			return
 		}
 	}
-	d.WithHelp("run as root: sudo probe …")
+	if mode := feature.Lockdown(); mode != "" && mode != "none" {
+		d.WithNote("the kernel's lockdown is in mode %s", mode)
+	}
+	d.WithHelp("this process has the privileges: a container, a sandbox (seccomp) or a security module of the machine refuses it, so run it outside of that")
 }

@@ -387,6 +387,9 @@ func (m *Player) Left(yield func(probe, why string, n uint64)) {
 // Pending returns the number of records that were not read.
 func (m *Player) Pending() uint64 { return uint64(len(m.env.Ring) - m.read) }
 
+// Position is 0: there is room for every record, so none has to wait for others.
+func (m *Player) Position() uint64 { return 0 }
+
 // Read returns the records as event.Ring does.
 func (m *Player) Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error) {
 	for m.read < len(m.env.Ring) {

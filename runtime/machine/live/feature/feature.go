@@ -1,7 +1,9 @@
 package feature
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 
 	"probe/runtime/machine/live/btf"
@@ -78,6 +80,12 @@ type MissingError struct {
 // Error implements error.
 func (e *MissingError) Error() string {
 	row := &rows[e.Feature]
+	switch {
+	case errors.Is(e.Reason, ErrLockdown), errors.Is(e.Reason, tracefs.ErrHidden):
+		return fmt.Sprintf("%s cannot be used: %v", row.about, e.Reason)
+	case errors.Is(e.Reason, fs.ErrPermission):
+		return fmt.Sprintf("this process may not use %s: %v", row.about, e.Reason)
+	}
 	text := fmt.Sprintf("this kernel has no %s: %v", row.about, e.Reason)
 	if row.since != "" {
 		text += fmt.Sprintf(" (upstream has it since %s)", row.since)

@@ -162,7 +162,10 @@ func (s *Set) askHelper(prog ProgType, helper Helper) error {
 	}
 	for _, refusal := range []string{"unknown func ", "invalid func ", "cannot use helper "} {
 		if bytes.Contains(log, []byte(refusal)) {
-			return fmt.Errorf("%v programs may not call it%s", prog, hiddenByLockdown(helper))
+			if helper == ProbeReadKernelFn && Lockdown() == "confidentiality" {
+				return fmt.Errorf("%v %w: %w is in mode confidentiality", prog, errNoHelper, ErrLockdown)
+			}
+			return fmt.Errorf("%v %w", prog, errNoHelper)
 		}
 	}
 	if len(log) == 0 {
@@ -172,13 +175,8 @@ func (s *Set) askHelper(prog ProgType, helper Helper) error {
 	return nil
 }
 
-// hiddenByLockdown explains the helpers that a lockdown takes away.
-func hiddenByLockdown(helper Helper) string {
-	if helper == ProbeReadKernelFn && Lockdown() == "confidentiality" {
-		return ": kernel lockdown is in mode confidentiality"
-	}
-	return ""
-}
+// errNoHelper is wrapped where the kernel does not offer a helper to a type of programs.
+var errNoHelper = errors.New("programs may not call it")
 
 // testFunction returns a function that the kernel keeps for trying out
 // trampolines (net/bpf/test_run.c); nothing ever calls it by itself.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/machine/live/tracefs"
 )
 
 func haveBTF(s *Set) error {
@@ -61,13 +62,17 @@ func (s *Set) dynamicEvents(kind, config string) error {
 	// The lockdown asks when a probe is made, so nothing short of making one
 	// would hear its refusal.
 	if mode := Lockdown(); kind == "kprobe" && mode == "confidentiality" {
-		return fmt.Errorf("kernel lockdown is in mode %s, which forbids kprobes", mode)
+		return fmt.Errorf("%w is in mode %s, which forbids kprobes", ErrLockdown, mode)
 	}
 	if _, err := os.Stat("/sys/bus/event_source/devices/" + kind + "/type"); err == nil {
 		return nil
 	}
-	if t, err := s.tracefs(); err == nil && t.Has(kind+"_events") {
+	t, err := s.tracefs()
+	if err == nil && t.Has(kind+"_events") {
 		return nil
+	}
+	if errors.Is(err, tracefs.ErrForbidden) {
+		return err // the other way is there for everybody to see, where it is
 	}
 	return fmt.Errorf("there is neither a perf unit %q nor %s_events in tracefs; the kernel has to be built with %s", kind, kind, config)
 }
@@ -110,9 +115,25 @@ func ftraceOff() error {
 	return nil
 }
 
+// ErrLockdown is wrapped by reasons that are the kernel's lockdown.
+var ErrLockdown = errors.New("the kernel's lockdown")
+
 // Lockdown returns the mode of the kernel's lockdown: "none", "integrity" or
 // "confidentiality"; empty when the kernel has none or does not show it.
 func Lockdown() string { return lockdownMode("/sys/kernel/security/lockdown") }
+
+// Locked reports whether the kernel's lockdown forbids programs to read its memory.
+// Where the mode is not shown, as in a container without securityfs, a program that
+// reads is offered to the kernel.
+func (s *Set) Locked() bool {
+	if s.fake != nil {
+		return false
+	}
+	if mode := Lockdown(); mode != "" {
+		return mode == "confidentiality"
+	}
+	return errors.Is(s.helper(rawTracepointProg, ProbeReadKernelFn), errNoHelper)
+}
 
 // lockdownMode takes the marked word of "none [integrity] confidentiality".
 func lockdownMode(path string) string {

@@ -35,12 +35,6 @@ func testedKernels() ([]string, map[string]map[string]bool) {
 	return names, has
 }
 
-// TestedKernels are the kernels whose answers are known without them.
-func TestedKernels() []string {
-	names, _ := testedKernels()
-	return names
-}
-
 // Tested answers as a kernel did in the tests. The error names those that there
 // are.
 func Tested(kernel string) (*Set, error) {
@@ -53,7 +47,7 @@ func Tested(kernel string) (*Set, error) {
 		have[f] = has[kernel][f.String()]
 	}
 	s := Fake(have)
-	s.lacks = fmt.Errorf("Linux %s has it not, as distributed by Debian", kernel)
+	s.lacks = fmt.Errorf("the kernel %s that Debian distributes lacks it", kernel)
 	return s, nil
 }
 

@@ -48,6 +48,7 @@ func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	t := &target.Target{NCPU: n, Features: target.Set{}, BTFIDs: map[target.Feature]uint32{}}
 	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
 	set := k.opts.Features
+	t.NoKernelReads = set.Locked()
 	asked := needs.Sorted()
 	has := make([]bool, len(asked))
 	var wg sync.WaitGroup

@@ -11,7 +11,9 @@ import (
 
 	"probe/lang/hir"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/elf"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // Attachment is a program at its place.
@@ -21,6 +23,9 @@ type Attachment struct {
 	Count int
 	// Failed are places of a wildcard that could not be attached.
 	Failed []Failure
+	// Off is what somebody has switched off, so that the program does not run; nil
+	// for nothing.
+	Off *tracefs.Off
 }
 
 // Failure is one place of a wildcard that could not be attached.
@@ -34,6 +39,30 @@ type Failure struct {
 // are run from user space (begin, end, interval) need none and give nil. When
 // ctx ends in the middle of a wildcard, nothing stays attached.
 func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
+	at, err := s.attach(ctx, site, prog, pid)
+	if at != nil {
+		at.Off = s.off(site.Attach.Kind)
+	}
+	return at, err
+}
+
+// off finds out whether what a kind of attachment needs is switched off.
+func (s *Set) off(kind hir.AttachKind) *tracefs.Off {
+	switch kind {
+	case hir.AttachKprobe, hir.AttachKretprobe:
+		if t, err := s.k.Tracefs(); err == nil {
+			if off := t.KprobesOff(); off != nil {
+				return off
+			}
+		}
+		return tracefs.FtraceOff()
+	case hir.AttachKprobeMulti, hir.AttachKretprobeMulti, hir.AttachKprobeSession, hir.AttachFsessionMulti, hir.AttachFentry, hir.AttachFexit:
+		return tracefs.FtraceOff()
+	}
+	return nil
+}
+
+func (s *Set) attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
 	a := &site.Attach
 	switch a.Kind {
 	case hir.AttachNone, hir.AttachInterval:
@@ -80,13 +109,61 @@ func (s *Set) attachKprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog) (
 	ret := a.Kind == hir.AttachKretprobe
 	if len(a.Symbols) > 0 {
 		return each(ctx, a.Symbols, func(symbol string) (*bpf.Link, error) {
-			return bpf.AttachKprobe(prog, symbol, 0, ret)
+			return s.attachFunction(prog, dynevent.Kprobe{Symbol: symbol, Return: ret, Active: a.Active}, len(a.Symbols))
 		})
 	}
 	if a.Address != 0 {
-		return one(bpf.AttachKprobe(prog, "", a.Address, ret))
+		return one(s.attachFunction(prog, dynevent.Kprobe{Offset: a.Address, Return: ret, Active: a.Active}, 1))
 	}
-	return one(bpf.AttachKprobe(prog, fn{a.Symbol, a.Module}.symbol(), a.Offset, ret))
+	return one(s.attachFunction(prog, dynevent.Kprobe{Symbol: fn{a.Symbol, a.Module}.symbol(), Offset: a.Offset, Return: ret, Active: a.Active}, 1))
+}
+
+// maxEvents bounds the functions of one wildcard that get events of their own: to
+// make one and to remove it takes a millisecond or more.
+const maxEvents = 64
+
+// attachFunction attaches to one of several functions. Returns are attached by an
+// event of tracefs, which can keep as many calls as the machine has threads;
+// entries only where the kernel does not say how many runs it left out otherwise.
+// Without a tracefs that can be written there is no such event.
+func (s *Set) attachFunction(prog *bpf.Prog, k dynevent.Kprobe, of int) (*bpf.Link, error) {
+	if of <= maxEvents && (k.Return || s.silent.Load()) {
+		if l, err := s.attachEvent(prog, k); err == nil {
+			return l, nil
+		}
+	}
+	l, err := bpf.AttachKprobe(prog, k.Symbol, k.Offset, k.Return)
+	if err != nil || of > maxEvents || k.Return || s.silent.Load() {
+		return l, err
+	}
+	if _, ok := l.Missed(); ok {
+		return l, nil
+	}
+	s.silent.Store(true)
+	better, err := s.attachEvent(prog, k)
+	if err != nil {
+		return l, nil
+	}
+	_ = l.Close() // the other one is in its place
+	return better, nil
+}
+
+// attachEvent attaches through an event that is defined for it.
+func (s *Set) attachEvent(prog *bpf.Prog, k dynevent.Kprobe) (*bpf.Link, error) {
+	t, err := s.k.Tracefs()
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.events.Define(t, k)
+	if err != nil {
+		return nil, err
+	}
+	l, err := bpf.AttachKprobeEvent(prog, e.ID)
+	if err != nil {
+		return nil, errors.Join(err, e.Remove())
+	}
+	l.Own(e.Missed, e.Remove)
+	return l, nil
 }
 
 // parallel bounds how many attachments of one wildcard are made at a time:

@@ -50,7 +50,7 @@ func expandFentry(r *request) []*hir.Site {
 		return nil
 	}
 	if err := r.set.tracing(); err != nil {
-		r.errorf("no-mechanism", -1, "%s cannot be used: %v", r.p.Name, err).WithHelp("use kprobe or kretprobe, or `call:` and `ret:`, which pick what the kernel offers")
+		r.cannotUse(r.p.Name, err, "use kprobe or kretprobe, or `call:` and `ret:`, which pick what the kernel offers")
 		return nil
 	}
 	if isPattern(p.name) || isPattern(p.module) {

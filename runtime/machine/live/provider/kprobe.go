@@ -1,12 +1,16 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/runtime/machine/live/dynevent"
+	"probe/runtime/machine/live/feature"
 )
 
 // kprobe is the entry of a kernel function, or an instruction inside it.
@@ -24,11 +28,11 @@ var kprobe = &Provider{
 var kretprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "kretprobe", Aliases: []string{"kr"}, Row: "P-KRET-01",
-		Usage:   "kretprobe:[module:]function",
-		Doc:     "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type.",
+		Usage:   "kretprobe:[module:]function[:maxactive=N]",
+		Doc:     "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type. maxactive is how many calls can be under way at once, up to 4096; without it, twice the number of threads. What finds no room is counted as missed.",
 		Returns: true, Entry: "kprobe", Typed: "ret", Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
+	Min: 1, Max: 3, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
 
 // place is where a function probe goes, as it was written.
@@ -37,12 +41,27 @@ type place struct {
 	offset       uint64
 	hasOffset    bool
 	address      uint64 // instead of a name
+	active       int    // maxactive of a kretprobe, 0 for none
 }
 
 // functionPart splits the parts of a function probe; at is the index of the
 // part with the function. ok is false after a complaint.
 func (r *request) functionPart() (p place, at int, ok bool) {
 	at = len(r.args) - 1
+	if n, is := strings.CutPrefix(r.part(at), "maxactive="); is && at > 0 && r.p.Max > 2 {
+		var err error
+		if p.active, err = strconv.Atoi(n); err != nil || p.active < 1 || p.active > dynevent.MaxActive {
+			r.errorf("bad-attach-point", at, "maxactive is %s: it takes a number from 1 to %d", n, dynevent.MaxActive).WithRow("P-KRET-01").
+				WithNote("the kernel keeps room for so many calls that are under way at once")
+			return p, at, false
+		}
+		r.args = r.args[:at]
+		at--
+	}
+	if at > 1 {
+		r.errorf("bad-attach-point", at, "%s takes a module and a function, and no more parts than these", r.p.Name).WithHelp("the form is `%s`", r.p.Usage)
+		return p, at, false
+	}
 	if at == 1 {
 		p.module = r.part(0)
 	}
@@ -71,6 +90,20 @@ func (r *request) functionPart() (p place, at int, ok bool) {
 	return p, at, true
 }
 
+// cannotUse reports a mechanism that is of no use here, with what to do about the cause:
+// otherwise stands for a kernel that has it not.
+func (r *request) cannotUse(what string, err error, otherwise string) {
+	d := r.errorf("no-mechanism", -1, "%s cannot be used: %v", what, err)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		d.WithHelp("run as root")
+	case errors.Is(err, feature.ErrLockdown):
+		d.WithRow("CLI-28").WithHelp("fentry:, fexit: and rawtracepoint: probes work under the lockdown")
+	default:
+		d.WithHelp("%s", otherwise)
+	}
+}
+
 func expandKprobe(r *request) []*hir.Site {
 	ret := r.p.Returns
 	p, at, ok := r.functionPart()
@@ -82,7 +115,11 @@ func expandKprobe(r *request) []*hir.Site {
 		return nil
 	}
 	if err := r.set.kprobes(); err != nil {
-		r.errorf("no-mechanism", -1, "kprobes cannot be used: %v", err).WithHelp("run `probe doctor` to see what this kernel offers")
+		r.cannotUse("kprobes", err, "run `probe doctor` to see what this kernel offers")
+		return nil
+	}
+	if p.active > 0 && (p.address != 0 || isPattern(p.name) || isPattern(p.module)) {
+		r.errorf("bad-attach-point", at, "maxactive needs the name of one function").WithHelp("leave it out: the kernel is then told to keep twice as many calls as there are threads")
 		return nil
 	}
 	if p.address != 0 {
@@ -102,6 +139,9 @@ func expandKprobe(r *request) []*hir.Site {
 	}
 	r.matched = true
 	site := r.kprobeSite(f, p.offset, ret)
+	if p.active > 0 { // only kretprobes of their own have it
+		site.Attach.Kind, site.Attach.Symbols, site.Attach.Active = hir.AttachKretprobe, nil, p.active
+	}
 	if !r.nameArgs(site, f, at, ret || p.offset != 0) {
 		return nil
 	}

@@ -10,11 +10,13 @@ package provider
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
+	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/symbol"
 	"probe/stdlib/fgraph"
@@ -126,6 +128,10 @@ type Set struct {
 	k     *kernel.Kernel
 	opts  Options
 	funcs *functions
+	// silent is set when this kernel was found not to say how often it left out
+	// a run of a kprobe that has no event of its own.
+	silent *atomic.Bool
+	events *dynevent.Definer
 
 	// What belongs to one script.
 	deep []fgraph.Deep
@@ -134,7 +140,7 @@ type Set struct {
 
 // New makes a Set. It reads nothing.
 func New(k *kernel.Kernel, opts Options) *Set {
-	s := &Set{k: k, funcs: &functions{}}
+	s := &Set{k: k, funcs: &functions{}, silent: &atomic.Bool{}, events: &dynevent.Definer{}}
 	if opts.Elsewhere {
 		opts.Symbols, opts.Loaded = s.listSymbols, s.hasModule
 	}
@@ -173,7 +179,7 @@ func (s *Set) hasModule(module string) bool {
 // shares the lists of functions. deep are the structs that graphs with
 // args=deep look into.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, deep: deep}
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep}
 }
 
 // Kinds implements hir.Probes.

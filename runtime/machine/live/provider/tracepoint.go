@@ -8,6 +8,7 @@ import (
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/tracefs"
 )
@@ -34,7 +35,15 @@ func expandTracepoint(r *request) []*hir.Site {
 	}
 	t, err := r.set.k.Tracefs()
 	if err != nil {
-		r.errorf("no-mechanism", -1, "tracepoints cannot be used: %v", err)
+		d := r.errorf("no-mechanism", -1, "tracepoints cannot be used: %v", err)
+		switch {
+		case errors.Is(err, tracefs.ErrForbidden):
+			d.WithHelp("run as root")
+		case errors.Is(err, tracefs.ErrHidden) && !isPattern(event) && r.set.rawExists(event):
+			d.WithRow("CLI-28").WithHelp("the raw tracepoint needs no tracefs: rawtracepoint:%s", event)
+		case errors.Is(err, tracefs.ErrHidden):
+			d.WithRow("CLI-28").WithHelp("`probe ls 'rawtracepoint:*'` lists raw tracepoints, which need no tracefs")
+		}
 		return nil
 	}
 	if !isPattern(category) && !isPattern(event) {
@@ -72,6 +81,16 @@ func expandTracepoint(r *request) []*hir.Site {
 		}
 	}
 	return sites
+}
+
+// rawExists reports whether the kernel's type information has a tracepoint.
+func (s *Set) rawExists(event string) bool {
+	spec, err := s.k.Spec()
+	if err != nil {
+		return false
+	}
+	_, ok := spec.First("btf_trace_"+event, btf.KindTypedef)
+	return ok
 }
 
 // matchingEvents lists category and event of all that match, sorted, and counts
