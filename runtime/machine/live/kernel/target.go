@@ -100,6 +100,9 @@ func hasFeature(set *feature.Set, f target.Feature) bool {
 		off, ok := set.CommOffset()
 		return ok && off > 0
 	}
+	if f == target.OverrideReturn { // in kprobes alone, and only there can it be called
+		return set.Helper(feature.KprobeProg, feature.Helper(f))
+	}
 	return set.HelperInTracing(feature.Helper(f))
 }
 
