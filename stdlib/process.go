@@ -107,17 +107,10 @@ func pidTgid(l builtin.Lowerer, c *hir.Call) ir.Value {
 			initial = w.Word == "init"
 		}
 	}
-	t := l.Target()
-	if !t.NsPid || initial {
+	if initial {
 		return l.B().Call(ir.HelperPidTgid)
 	}
-	// struct bpf_pidns_info { u32 pid; u32 tgid; }
-	buf := l.Scratch(8, "nspid")
-	l.Zero(buf, 8)
-	l.B().Call(ir.HelperNsPidTgid, l.B().Const(int64(t.NsDev)), l.B().Const(int64(t.NsIno)), l.Addr(buf), l.B().Const(8))
-	tid := l.B().Load(buf.Base, buf.Off, 4)
-	tgid := l.B().Load(buf.Base, buf.Off+4, 4)
-	return l.B().Bin(ir.OpOr, l.B().BinI(ir.OpShl, tgid, 32), tid)
+	return l.PidTgid()
 }
 
 func commSig() *types.Signature {

@@ -84,6 +84,7 @@ func runScript(o *options, std stdio) int {
 			return exitUsage
 		}
 		defer check.Child.Close()
+		check.Open = o.compat
 	}
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
 	if d := m.Refuses(); compiled != nil && d != nil {
@@ -243,7 +244,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
-		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat,
+		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
 	}
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is remembered and returned by the next Write

@@ -54,11 +54,15 @@ type Func struct {
 type UserHalf struct {
 	// Handle acts on one drained record.
 	Handle func(env Env, r *Record) error
-	// Wake makes the record wake the reader at once (exit).
+	// Wake makes the record wake the reader at once, and keeps it from being lost
+	// where the ring buffer is full (exit).
 	Wake bool
 	// Prepare, if set, replaces the default of storing every argument that is
 	// not a literal, a word or a map.
 	Prepare func(l Lowerer, c *hir.Call) []Operand
+	// Only, if set, gives the condition under which the record is sent at all: a
+	// number that is not 0. After belongs to it then.
+	Only func(l Lowerer, c *hir.Call) ir.Value
 	// After compiles code that follows the sending of the record (exit
 	// returns).
 	After func(l Lowerer, c *hir.Call)
@@ -284,6 +288,9 @@ type Lowerer interface {
 	// return the times of the entry and of the return, in a program at the
 	// return of a function whose entry half has run (hir.Site.Entry).
 	Clock() ir.Value
+	// PidTgid is tgid<<32 | tid of the current thread, in the tracer's PID
+	// namespace; there 0 for threads that it does not see.
+	PidTgid() ir.Value
 	Entered() ir.Value
 	Ended() ir.Value
 	Sender

@@ -153,6 +153,8 @@ func (w *World) set(site *hir.Site, words []string) error {
 			half(&e.UidGid, 0)
 		case "cpu":
 			e.CPU = v
+		case "full":
+			e.RingFull = v != 0
 		case "ip":
 			e.FuncIP = v
 		case "return":
@@ -237,39 +239,51 @@ func (w *World) put(a *hir.Arg, v uint64) {
 // records formats what the programs have sent since the last call.
 func (w *World) records() {
 	for ; w.read < len(w.Env.Ring); w.read++ {
-		rec := w.Env.Ring[w.read]
-		id := int(binary.LittleEndian.Uint32(rec))
-		if id >= len(w.obj.Events) {
-			fmt.Fprintf(&w.out, "a record of event %d, which does not exist\n", id)
-			continue
+		w.record(w.Env.Ring[w.read])
+	}
+	data := w.memory("p_data")
+	for _, ev := range w.obj.Events {
+		if ev.SpareOff > 0 && binary.LittleEndian.Uint64(data[ev.SpareOff:]) != 0 {
+			fmt.Fprintf(&w.out, "spare ")
+			w.record(data[ev.SpareOff+object.SpareHead:][:ev.Size])
+			clear(data[ev.SpareOff:][:object.SpareHead])
 		}
-		ev := w.obj.Events[id]
-		var args []value.Value
-		for _, a := range ev.Args {
-			b := make([]byte, a.Type.Size) // a record can be shorter than its layout
-			if a.Off < len(rec) {
-				copy(b, rec[a.Off:])
+	}
+}
+
+// record formats one record.
+func (w *World) record(rec []byte) {
+	id := int(binary.LittleEndian.Uint32(rec))
+	if id >= len(w.obj.Events) {
+		fmt.Fprintf(&w.out, "a record of event %d, which does not exist\n", id)
+		return
+	}
+	ev := w.obj.Events[id]
+	var args []value.Value
+	for _, a := range ev.Args {
+		b := make([]byte, a.Type.Size) // a record can be shorter than its layout
+		if a.Off < len(rec) {
+			copy(b, rec[a.Off:])
+		}
+		args = append(args, value.Value{T: a.Type, B: b})
+	}
+	w.sent = append(w.sent, &builtin.Record{Fn: ev.Fn, Format: ev.Format, Args: args, Call: ev.Call})
+	fmt.Fprintf(&w.out, "%s: ", ev.Fn.Sig.Name)
+	switch {
+	case ev.Format != nil:
+		w.out.Write(value.AppendFormat(nil, ev.Format, args, value.NoResolver{}))
+	case ev.Fn == fgraph.Kept:
+		w.graph(ev, args)
+	default:
+		for i, a := range args {
+			if i > 0 {
+				w.out.WriteString(", ")
 			}
-			args = append(args, value.Value{T: a.Type, B: b})
+			w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
 		}
-		w.sent = append(w.sent, &builtin.Record{Fn: ev.Fn, Format: ev.Format, Args: args, Call: ev.Call})
-		fmt.Fprintf(&w.out, "%s: ", ev.Fn.Sig.Name)
-		switch {
-		case ev.Format != nil:
-			w.out.Write(value.AppendFormat(nil, ev.Format, args, value.NoResolver{}))
-		case ev.Fn == fgraph.Kept:
-			w.graph(ev, args)
-		default:
-			for i, a := range args {
-				if i > 0 {
-					w.out.WriteString(", ")
-				}
-				w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
-			}
-		}
-		if s := w.out.String(); s[len(s)-1] != '\n' {
-			w.out.WriteByte('\n')
-		}
+	}
+	if s := w.out.String(); s[len(s)-1] != '\n' {
+		w.out.WriteByte('\n')
 	}
 }
 

@@ -33,6 +33,15 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 			return f.Zeroed(c.T)
 		}
 	}
+	if b.UserHalf != nil && b.UserHalf.Only != nil {
+		send, next := f.b.NewBlock("send"), f.b.NewBlock("next")
+		f.b.If(ir.NE, 8, b.UserHalf.Only(f, c), f.konst(0), send, next)
+		f.b.UseSealed(send)
+		f.emit(b, c)
+		f.b.Jump(next)
+		f.b.UseSealed(next)
+		return builtin.Operand{T: types.VoidType}
+	}
 	if b.UserHalf != nil {
 		f.emit(b, c)
 		return builtin.Operand{T: types.VoidType}
@@ -110,20 +119,27 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	rec := f.b.Call(ir.HelperRingReserve, f.b.Map(mapRing), f.konst(int64(ev.Size)), f.konst(0))
 	fill, lost, done := f.b.NewBlock("record"), f.b.Cold(f.b.NewBlock("lost")), f.b.NewBlock("sent")
 	f.b.If(ir.NE, 8, rec, f.konst(0), fill, lost)
-	f.b.UseSealed(lost)
-	f.Fail(builtin.ErrLost, c.At, ir.HelperRingReserve)
-	f.b.Jump(done)
-	f.b.UseSealed(fill)
-	p := f.local(rec)
-	f.b.Store(rec, 0, 4, f.konst(int64(ev.ID)))
-	for i, a := range ev.Args {
-		switch {
-		case ready != nil:
-			f.put(p.At(a.Off), ready[i], a.Type, c.At)
-		default:
-			f.into(args[i], p.At(a.Off), false)
+	write := func(rec ir.Value, off int) {
+		p := f.local(rec).At(off)
+		f.b.Store(rec, off, 4, f.konst(int64(ev.ID)))
+		for i, a := range ev.Args {
+			switch {
+			case ready != nil:
+				f.put(p.At(a.Off), ready[i], a.Type, c.At)
+			default:
+				f.into(args[i], p.At(a.Off), false)
+			}
 		}
 	}
+	f.b.UseSealed(lost)
+	if b.UserHalf.Wake {
+		f.spare(ev, write)
+	} else {
+		f.Fail(builtin.ErrLost, c.At, ir.HelperRingReserve)
+	}
+	f.b.Jump(done)
+	f.b.UseSealed(fill)
+	write(rec, 0)
 	flags := int64(noWakeup)
 	if b.UserHalf.Wake {
 		flags = forceWakeup
@@ -134,6 +150,19 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	if b.UserHalf.After != nil {
 		b.UserHalf.After(f, c)
 	}
+}
+
+// spare keeps a record that found no room in the ring in p_data, where user space
+// looks for it. The word that says so is written last, and holds how far the ring
+// had been written: records before that position are older. Of several such
+// records one is kept, whichever.
+func (f *fn) spare(ev *object.RecordLayout, write func(rec ir.Value, off int)) {
+	ev.SpareOff = f.u.alloc(object.SpareHead + ev.Size)
+	const prodPos = 3 // BPF_RB_PROD_POS
+	pos := f.b.Call(ir.HelperRingQuery, f.b.Map(mapRing), f.konst(prodPos))
+	word := f.b.MapValue(mapData, ev.SpareOff)
+	write(word, object.SpareHead)
+	f.b.Store(word, 0, 8, f.b.BinI(ir.OpAdd, pos, 1))
 }
 
 // searches reports whether evaluating an expression takes a loop over the bytes

@@ -97,7 +97,7 @@ func (f *fn) filters() {
 		return
 	}
 	if pid := f.u.cfg.PID; pid > 0 && f.site.Prog != hir.ProgPerf {
-		tgid := f.b.BinI(ir.OpShr, f.b.Call(ir.HelperPidTgid), 32)
+		tgid := f.b.BinI(ir.OpShr, f.PidTgid(), 32)
 		f.require(ir.EQ, tgid, f.konst(int64(pid)))
 	}
 	if comm := f.u.cfg.Comm; comm != "" {
@@ -236,6 +236,21 @@ func (f *fn) threadKey() builtin.Place {
 	p := f.Scratch(8, "tid")
 	f.b.Store(p.Base, p.Off, 8, f.b.Call(ir.HelperPidTgid))
 	return p
+}
+
+// PidTgid implements builtin.Lowerer.
+func (f *fn) PidTgid() ir.Value {
+	t := f.Target()
+	if !t.NsPid {
+		return f.b.Call(ir.HelperPidTgid)
+	}
+	// struct bpf_pidns_info { u32 pid; u32 tgid; }
+	buf := f.Scratch(8, "nspid")
+	f.Zero(buf, 8)
+	f.b.Call(ir.HelperNsPidTgid, f.konst(int64(t.NsDev)), f.konst(int64(t.NsIno)), f.Addr(buf), f.konst(8))
+	tid := f.b.Load(buf.Base, buf.Off, 4)
+	tgid := f.b.Load(buf.Base, buf.Off+4, 4)
+	return f.b.Bin(ir.OpOr, f.b.BinI(ir.OpShl, tgid, 32), tid)
 }
 
 // Clock returns the time that durations are measured with.

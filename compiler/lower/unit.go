@@ -119,6 +119,7 @@ func Lower(p *hir.Script, cfg Config) *Unit {
 		Strings:  slices.Clone(cfg.Strings),
 		StartOff: startOff,
 		TAIOff:   taiOff,
+		Filtered: cfg.PID > 0 || cfg.Comm != "",
 	}
 	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
 	u.layoutStop()

@@ -38,6 +38,9 @@ type Object struct {
 	// StopOff is where it writes 1 when the run ends, so that programs still
 	// attached do nothing from then on. It is 0 if no program reads it.
 	StopOff int
+	// Filtered is set when a filter of the command line (-p, --comm) is in the
+	// programs.
+	Filtered bool
 	// Strings are the interned strings by number (strftime formats, filters of
 	// cgroup_path, names of sysctl).
 	Strings    []string
@@ -125,7 +128,16 @@ type RecordLayout struct {
 	Format []value.Spec
 	Args   []RecordField
 	Size   int // bytes of the whole record
+	// SpareOff is the place in p_data of a record that the run cannot do without
+	// (builtin.UserHalf.Wake) and that had no room in the ring: a word, and
+	// SpareHead bytes behind it the record. The word is 0 for none, else 1 + the
+	// position in the ring that the record would have had. SpareOff is 0 for
+	// records that are counted as lost.
+	SpareOff int
 }
+
+// SpareHead is the size of the word in front of a spare record.
+const SpareHead = 8
 
 // RecordField is one argument in a record.
 type RecordField struct {

@@ -60,7 +60,7 @@ func (c *checker) noSites(p *syntax.Probe) {
 	switch c.cfg.str("missing_probes") {
 	case "error":
 		c.out.Errorf("no-attach-points", at, msg).WithLabel("none of these exists here").WithRow("P-COM-09").
-			WithHelp("to go on without it: `config = { missing_probes = warn }`")
+			WithHelp("to run without it: `config = { missing_probes = warn }`")
 	case "warn":
 		c.out.Warnf("no-attach-points", at, msg+": it is left out").WithLabel("none of these exists here").WithRow("P-COM-09")
 	}

@@ -43,6 +43,10 @@ type CheckOptions struct {
 	// Child is a command that runs along with the script and to which the run
 	// is restricted; nil for none.
 	Child *Child
+	// Open lets probes on the kernel see all processes although there is a Child:
+	// only what is attached for a process is attached for the child. Its end still
+	// ends the run. bpftrace's -c means that.
+	Open bool
 	// Unsafe allows functions that change the system.
 	Unsafe bool
 	// Config holds configuration variables from outside of the script, by name.
@@ -53,6 +57,14 @@ type CheckOptions struct {
 	Maps []*hir.Map
 	// Empty allows a script without probes.
 	Empty bool
+}
+
+// filter is the process that programs look for themselves.
+func (o *CheckOptions) filter() int {
+	if o.Child != nil && o.Open {
+		return 0
+	}
+	return o.pid()
 }
 
 // pid returns the process that the run is restricted to, 0 for none.

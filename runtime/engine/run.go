@@ -71,6 +71,9 @@ type RunOptions struct {
 	// NoReceipt omits the receipt of what makes the results incomplete. The
 	// number of lost events is then shown in one line.
 	NoReceipt bool
+	// Strict also says what the kernel does not count, so that nobody knows whether
+	// it is missing.
+	Strict bool
 	// DryRun detaches as soon as everything is attached, and shows nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short.
@@ -140,7 +143,7 @@ func noKernel() error {
 // if session has created it.
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
-		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
+		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Strict: o.Strict,
 		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	if k, ok := m.(interface{ Live() *live.Machine }); ok {

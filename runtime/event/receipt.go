@@ -8,6 +8,8 @@ type Receipt struct {
 	Items []ReceiptItem
 	// ReadsShown is set when failing reads were shown as they occurred.
 	ReadsShown bool
+	// Strict says that Untold items alone are worth a warning.
+	Strict bool
 }
 
 // ReceiptItem is one thing that is missing.
@@ -40,6 +42,10 @@ const (
 	FailedReads      ReceiptKind = "failed_reads"
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
+	SwitchedOff      ReceiptKind = "switched_off"
 	NotRecorded      ReceiptKind = "not_recorded"
 	Damaged          ReceiptKind = "damaged"
+	// Untold is something that this kernel does not count. It has no number. It is
+	// no reason for a warning, but a run with it is not known to be complete.
+	Untold ReceiptKind = "untold"
 )

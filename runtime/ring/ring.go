@@ -106,6 +106,10 @@ func (r *Ring) Pending() uint64 {
 	return atomic.LoadUint64(r.producer) - r.pos
 }
 
+// Position is the position behind the last record that was read, in bytes from
+// the first one.
+func (r *Ring) Position() uint64 { return r.pos }
+
 // Read calls yield with each record that is there, at most limit of them (0
 // means all), until yield returns false. The bytes are valid during the call
 // only. It returns how many records were read; busy reports whether it stopped

@@ -17,6 +17,7 @@ import (
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // order sorts programs into chains: programs of one chain go to the same place
@@ -97,6 +98,9 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 		}
 		c.links = append(c.links, attached{i, a.Links})
 		c.failed = append(c.failed, a.Failed...)
+		if a.Off != nil {
+			c.off = append(c.off, switchedOff{p, a.Off})
+		}
 		if p.Role == object.Main {
 			c.count += a.Count
 			s.verbose("attached %s: %s", p.Site.Name, how(p.Site))
@@ -125,6 +129,7 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 			return err
 		}
 	}
+	s.reportOff(c)
 	for _, p := range c.obj.Programs {
 		switch p.Site.Attach.Kind {
 		case hir.AttachNone, hir.AttachInterval:
@@ -137,6 +142,26 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 			Message: "attachment failed for all probes"}}
 	}
 	return nil
+}
+
+// switchedOff is a program that does not run although it is attached.
+type switchedOff struct {
+	p   *object.Program
+	off *tracefs.Off
+}
+
+// reportOff warns of probes that do not run, once for each reason.
+func (s *Session) reportOff(c *Clause) {
+	told := map[string]bool{}
+	for _, o := range c.off {
+		if told[o.off.What] {
+			continue
+		}
+		told[o.off.What] = true
+		s.report((&diag.Diagnostic{Severity: diag.Warning, Code: "switched-off", Row: "X-RUN", Span: o.p.Probe.At,
+			Message: o.p.Site.Name + " will not run: " + o.off.What + " " + o.off.Is + " switched off on this machine", Label: "attached, and never called",
+		}).WithNote("%s holds 0", o.off.File).WithHelp("as root: echo 1 > %s", o.off.File))
+	}
 }
 
 // inParallel calls f for each chain, a few at a time.

@@ -24,9 +24,10 @@ type Clause struct {
 	obj  *object.Object
 	maps map[string]*ebpf.Map
 
-	progs   []*bpf.Prog // by index in obj.Programs; nil for programs run from user space; nil for programs run from user space
+	progs   []*bpf.Prog // by index in obj.Programs; nil for programs run from user space
 	links   []attached
 	failed  []provider.Failure
+	off     []switchedOff
 	count   int // places, as "Attached N probes" counts them
 	skipped int // probes that could not be attached and that missing_probes allows to be missing
 
@@ -36,9 +37,10 @@ type Clause struct {
 	ringFD       int
 	decoder      *ring.Decoder
 	handler      handler
-	counters     []uint64      // last seen value of each error counter
-	graphs       *store.Keeper // of fgraph: probes, nil without one
-	dropped      uint64        // records that could not be decoded
+	spares       []*object.RecordLayout // records with a place for when the ring is full
+	counters     []uint64               // last seen value of each error counter
+	graphs       *store.Keeper          // of fgraph: probes, nil without one
+	dropped      uint64                 // records that could not be decoded
 
 	// zeroed holds the keyless aggregations that zero() has emptied. Their
 	// memory looks as if they had never been written, but they must be printed.
@@ -54,6 +56,9 @@ type Clause struct {
 // records is a source of the records of programs: a ring buffer or the player
 // of a recording.
 type records interface {
+	// Position is how many bytes were read, the same number that programs get as
+	// the ring's position of writing.
+	Position() uint64
 	Pending() uint64
 	Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error)
 	Close() error
@@ -93,6 +98,11 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 		c.ring = r
 		c.ringFD = m.FD()
 		c.decoder = ring.NewDecoder(obj.Events)
+		for _, e := range obj.Events {
+			if e.SpareOff > 0 {
+				c.spares = append(c.spares, e)
+			}
+		}
 	}
 	c.progs, err = s.loadPrograms(ctx, obj, c.maps)
 	if err != nil {
@@ -114,6 +124,16 @@ func (c *Clause) gate() bool {
 }
 
 func (c *Clause) gated() bool { return c.obj.StopOff > 0 && len(c.data) > 0 }
+
+// hasSpare reports whether a record that found no room in the ring waits.
+func (c *Clause) hasSpare() bool {
+	for _, e := range c.spares {
+		if word(c.data, e.SpareOff) != 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // only reports whether begin and end are the only probes of the clause.
 func (c *Clause) only() bool {

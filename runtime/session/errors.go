@@ -82,7 +82,7 @@ func (s *Session) pollErrors(c *Clause) {
 
 // receipt collects what makes the results incomplete (dialect row X-RUN).
 func (s *Session) receipt(clauses []*Clause) *event.Receipt {
-	r := &event.Receipt{ReadsShown: s.opts.AllErrors}
+	r := &event.Receipt{ReadsShown: s.opts.AllErrors, Strict: s.opts.Strict}
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
@@ -98,6 +98,9 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 		}
 		if n := len(c.failed); n > 0 {
 			addItem(r, event.ReceiptItem{Kind: event.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
+		}
+		for _, o := range c.off {
+			addItem(r, event.ReceiptItem{Kind: event.SwitchedOff, Where: o.p.Site.Name, Count: 1, Detail: o.off.File + " holds 0"})
 		}
 		if c.dropped > 0 {
 			addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.dropped, Detail: "the records could not be read"})

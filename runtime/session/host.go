@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"probe/compiler/object"
 	"probe/lang/hir"
 	"probe/runtime/event"
 	"probe/runtime/machine/live/bpf"
@@ -52,13 +53,26 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 	c := l.c
 	for _, a := range c.links {
 		p := c.obj.Programs[a.program]
+		it := event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name}
+		untold := event.ReceiptItem{Kind: event.Untold, Where: p.Site.Name, Detail: "runs that were skipped because a probe was already running on that CPU"}
+		if returns(p) {
+			it.Kind = event.MissedReturns
+			untold.Detail = "returns that were missed because too many calls ran at once"
+			if filtered(c.obj, p) {
+				// Without this the number would be taken for calls that the script wants.
+				it.Detail = "too many calls ran at once; the kernel counts them in all processes, before the predicate"
+			}
+		}
 		for _, k := range a.links {
-			if n, ok := k.Missed(); ok && n > 0 {
-				kind := event.Recursion
-				if returns(p) {
-					kind = event.MissedReturns
-				}
-				add(event.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
+			switch n, ok := k.Missed(); {
+			case ok && n > 0:
+				it.Count = n
+				add(it)
+			case !ok && k.CanMiss():
+				add(untold)
+			}
+			if k.Partly() && nests(c.obj) {
+				add(event.ReceiptItem{Kind: event.Untold, Where: p.Site.Name, Detail: "runs that were skipped inside of programs of tracepoints, uprobes and samples"})
 			}
 		}
 	}
@@ -70,6 +84,23 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 			add(event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
 		}
 	}
+}
+
+// nests reports whether a script has programs in which the kernel skips those of
+// kprobes: all that run for a perf event, but kprobes, which exclude each other.
+func nests(obj *object.Object) bool {
+	for _, p := range obj.Programs {
+		switch p.Site.Attach.Kind {
+		case hir.AttachTracepoint, hir.AttachUprobe, hir.AttachUretprobe, hir.AttachProfile, hir.AttachSoftware, hir.AttachHardware, hir.AttachWatchpoint:
+			return true
+		}
+	}
+	return false
+}
+
+// filtered reports whether a program looks at some of its events only.
+func filtered(obj *object.Object, p *object.Program) bool {
+	return !hir.IsNil(p.Probe.Pred) || obj.Filtered
 }
 
 func (loaded) unmap(b []byte) { _ = bpf.Unmap(b) }

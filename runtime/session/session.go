@@ -18,7 +18,9 @@ import (
 	"maps"
 	"probe/lang/hir"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -52,6 +54,8 @@ type Options struct {
 	// NoReceipt omits the receipt. The number of lost events is then shown in
 	// one line.
 	NoReceipt bool
+	// Strict is event.Receipt.Strict.
+	Strict bool
 	// Stay keeps the session running when it has no clauses, keeps the maps of
 	// removed clauses, and makes exit() end only the clause that calls it.
 	Stay bool
@@ -359,7 +363,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 	total := 0
 	held := false
 	for _, c := range clauses {
-		if c.ring == nil || c.ring.Pending() == 0 {
+		if c.ring == nil || c.ring.Pending() == 0 && !c.hasSpare() {
 			continue
 		}
 		if !held {
@@ -367,10 +371,16 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			held = true
 		}
 		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		at := c.ring.Position() // behind the record before
 		n, _, err := c.ring.Read(limit, func(b []byte) bool {
-			s.record(c, b)
+			s.spare(c, at)
+			at = c.ring.Position()
+			if !s.exited {
+				s.record(c, b)
+			}
 			return !s.exited && !s.done || s.discard
 		})
+		s.spare(c, c.ring.Position())
 		total += n
 		if err != nil {
 			c.dropped++
@@ -381,6 +391,20 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 		event.Release(s.opts.Sink)
 	}
 	return total
+}
+
+// spare handles the records that found no room in the ring, when what was written
+// before them has been read up to the position at.
+func (s *Session) spare(c *Clause, at uint64) {
+	for _, e := range c.spares {
+		word := (*uint64)(unsafe.Pointer(&c.data[e.SpareOff]))
+		pos := atomic.LoadUint64(word)
+		if pos == 0 || pos-1 > at {
+			continue
+		}
+		s.record(c, c.data[e.SpareOff+object.SpareHead:][:e.Size])
+		atomic.StoreUint64(word, 0)
+	}
 }
 
 // record handles one record.

@@ -20,8 +20,8 @@ import (
 	"probe/runtime/machine/live/symbol"
 )
 
-// facts answers what only the running system knows while values are shown
-// (machine.Facts). Nothing is read before it is asked for.
+// facts implements machine.Facts: it answers questions about values that only
+// the running system can answer. It reads nothing before it is asked.
 type facts struct {
 	symbols *symbol.Kernel
 	user    *symbol.User
@@ -33,7 +33,7 @@ type facts struct {
 	hidden  func() bool
 }
 
-// cgroup is a question for the text of a control group.
+// cgroup is the key of the cache of control group paths.
 type cgroup struct {
 	pattern string
 	id      uint64
@@ -152,8 +152,9 @@ func readSysctl(root, name string) (string, error) {
 // Boot implements machine.Facts.
 func (m *Machine) Boot() time.Time { return m.clock() }
 
-// bootTime returns the wall-clock time of the boot clock's zero: the best of
-// five pairs of readings.
+// bootTime returns the wall-clock time of the boot clock's zero: it takes the
+// best of five pairs of readings, since the thread can be interrupted between
+// the two of a pair.
 func bootTime() time.Time {
 	var boot time.Time
 	best := int64(1) << 62
@@ -172,7 +173,7 @@ func bootTime() time.Time {
 // now reads a clock of the kernel in nanoseconds.
 func now(clock int32) int64 {
 	var ts unix.Timespec
-	// The clocks used here exist on every kernel that is supported.
+	// Ignore the error: the clocks used here exist on every supported kernel.
 	_ = unix.ClockGettime(clock, &ts)
 	return ts.Nano()
 }
