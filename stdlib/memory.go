@@ -25,7 +25,7 @@ var memory = []*builtin.Func{
 	}},
 	{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
 		Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
-	later("unwatch", "F-UNWATCH"), later("write_user", "F-WRITEUSER"),
+	later("unwatch", "F-UNWATCH"),
 }
 
 func spaceSig(name string, s types.Space, doc string) *types.Signature {

@@ -60,6 +60,9 @@ type UserHalf struct {
 	// Prepare, if set, replaces the default of storing every argument that is
 	// not a literal, a word or a map.
 	Prepare func(l Lowerer, c *hir.Call) []Operand
+	// Only, if set, gives the condition under which the record is sent at all: a
+	// number that is not 0. After belongs to it then.
+	Only func(l Lowerer, c *hir.Call) ir.Value
 	// After compiles code that follows the sending of the record (exit
 	// returns).
 	After func(l Lowerer, c *hir.Call)

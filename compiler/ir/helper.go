@@ -18,7 +18,9 @@ const (
 	HelperPerfEventOutput Helper = 25
 	HelperGetStackID      Helper = 27
 	HelperCurrentTask     Helper = 35
+	HelperWriteUser       Helper = 36
 	HelperNUMANode        Helper = 42
+	HelperOverrideReturn  Helper = 58
 	HelperGetStack        Helper = 67
 	HelperCgroupID        Helper = 80
 	HelperSendSignal      Helper = 109
@@ -89,6 +91,8 @@ var Helpers = map[Helper]HelperInfo{
 	HelperPerfEventOutput: {"perf_event_output", 5, Emits, Scalar, ""},
 	HelperGetStackID:      {"get_stackid", 3, WritesMem, Scalar, "it does not hold stacks"},
 	HelperCurrentTask:     {"get_current_task", 0, PerRun, Scalar, "the kernel's data about tasks is not in it"},
+	HelperWriteUser:       {"probe_write_user", 3, Emits, Scalar, "there is no process to write to"},
+	HelperOverrideReturn:  {"override_return", 2, Emits, Scalar, "nothing runs there that could return"},
 	HelperNUMANode:        {"get_numa_node_id", 0, PerRun, Scalar, "it does not hold NUMA nodes"},
 	HelperGetStack:        {"get_stack", 4, WritesMem, Scalar, "it does not hold stacks"},
 	HelperCgroupID:        {"get_current_cgroup_id", 0, PerRun, Scalar, "it does not hold control groups"},
