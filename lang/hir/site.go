@@ -74,7 +74,13 @@ const (
 	AttachSoftware
 	AttachHardware
 	AttachWatchpoint // Address, Length, Mode
+	AttachSignal     // Signal, run from user space
 )
+
+// ByUser reports whether user space runs the program and nothing is attached.
+func (k AttachKind) ByUser() bool {
+	return k == AttachNone || k == AttachInterval || k == AttachSignal
+}
 
 // LastFirst reports whether the kernel runs the programs of one event in
 // reverse order of attachment. The session then attaches them in reverse, so
@@ -112,6 +118,7 @@ type Attach struct {
 	BTFIDs []uint32 // of Symbols, where a link takes these
 	Length int      // bytes watched by a watchpoint
 	Mode   uint32   // accesses that trigger it, as HW_BREAKPOINT_ bits
+	Signal int      // number of a signal
 }
 
 // LocKind is the kind of place where an argument is found at run time.

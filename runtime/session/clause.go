@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"os/signal"
 	"sync"
 	"time"
 
@@ -44,6 +46,7 @@ type Clause struct {
 	// does not tell that they were written.
 	zeroed map[*object.Map]bool
 
+	signals    chan os.Signal // that self: probes wait for, nil without them
 	stopTimers chan struct{}
 	timers     sync.WaitGroup
 	quietOnce  sync.Once
@@ -124,10 +127,59 @@ func (c *Clause) only() bool {
 	return true
 }
 
-// startTimers runs interval programs at their times until stopTimers closes.
+// catchSignals begins to catch the signals that self: probes wait for. Those
+// that come before startTimers are kept.
+func (c *Clause) catchSignals() {
+	for _, p := range c.obj.Programs {
+		if p.Site.Attach.Kind != hir.AttachSignal {
+			continue
+		}
+		if c.signals == nil {
+			c.signals = make(chan os.Signal, keptSignals)
+		}
+		signal.Notify(c.signals, unix.Signal(p.Site.Attach.Signal))
+	}
+}
+
+// keptSignals is how many signals are kept while the programs of others run.
+// The kernel itself keeps one of each kind.
+const keptSignals = 16
+
+// onSignals runs the programs of self: probes when their signals come, in source
+// order, until stopTimers closes.
+func (c *Clause) onSignals(wake func(), fail func(error)) {
+	for {
+		var got os.Signal
+		select {
+		case <-c.stopTimers:
+			return
+		case got = <-c.signals:
+		}
+		for i, p := range c.obj.Programs {
+			if p.Site.Attach.Kind != hir.AttachSignal || unix.Signal(p.Site.Attach.Signal) != got {
+				continue
+			}
+			if err := c.progs[i].Run(); err != nil {
+				fail(fmt.Errorf("%s: %w", p.Site.Name, err))
+				return
+			}
+		}
+		wake()
+	}
+}
+
+// startTimers runs interval programs at their times and those of self: probes
+// at their signals until stopTimers closes.
 // wake is called after each run, so that what it printed is seen at once.
 func (c *Clause) startTimers(wake func(), fail func(error)) {
 	c.stopTimers = make(chan struct{})
+	if c.signals != nil {
+		c.timers.Add(1)
+		go func() {
+			defer c.timers.Done()
+			c.onSignals(wake, fail)
+		}()
+	}
 	for i, p := range c.obj.Programs {
 		if p.Site.Attach.Kind != hir.AttachInterval {
 			continue
@@ -231,6 +283,9 @@ func (c *Clause) detach() {
 
 // close gives everything back.
 func (c *Clause) close() {
+	if c.signals != nil {
+		signal.Stop(c.signals)
+	}
 	c.graphs.Close()
 	for _, p := range c.progs {
 		if p != nil {

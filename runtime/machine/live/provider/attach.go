@@ -31,13 +31,14 @@ type Failure struct {
 
 // Attach attaches a loaded program where its site says; pid restricts probes
 // that the kernel can restrict (P-COM-15), 0 means no restriction. Places that
-// are run from user space (begin, end, interval) need none and give nil. When
+// are run from user space (begin, end, interval, self) need none and give nil. When
 // ctx ends in the middle of a wildcard, nothing stays attached.
 func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
 	a := &site.Attach
-	switch a.Kind {
-	case hir.AttachNone, hir.AttachInterval:
+	if a.Kind.ByUser() {
 		return nil, nil
+	}
+	switch a.Kind {
 	case hir.AttachKprobe, hir.AttachKretprobe:
 		return s.attachKprobe(ctx, a, prog)
 	case hir.AttachKprobeMulti:

@@ -260,6 +260,8 @@ func TestRefusals(t *testing.T) {
 		{"watchpoint:4096:8:r", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:r", "supported modes: x,w,rw"},
 		{"watchpoint:4096:8:b", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:b", "combination of (r,w,x)"},
 		{"watchpoint:4096:8:ww", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:ww", "may not be duplicated"},
+		{"self:signal:SIGUSR2", hir.Uses{}, "bad-attach-point", "SIGUSR2", "SIGUSR2 is not a supported signal"},
+		{"self:timer:SIGUSR1", hir.Uses{}, "bad-attach-point", "timer", "timer is not a supported trigger"},
 		{"zz*:x", hir.Uses{}, "bad-probe", "zz*", "no probe type matched"},
 	} {
 		t.Run(tc.text, func(t *testing.T) {
