@@ -38,6 +38,8 @@ type Func struct {
 	Part func(u Unit, n int, pr *hir.Probe) Part
 	// PartNeeds is what these programs may ask the target for, and their sites.
 	PartNeeds func(pr *hir.Probe) (sites []*hir.Site, features []target.Feature)
+	// InIter is set if programs of iterators write the formatted text themselves.
+	InIter bool
 	// UserHalf makes the call a record that user space acts on.
 	UserHalf *UserHalf
 	// Agg makes it an aggregation.

@@ -27,6 +27,7 @@ var helperMems = map[Helper][]helperMem{
 	HelperGetFuncArg:      {{arg: 2, size: 8, write: true}},
 	HelperGetFuncRet:      {{arg: 1, size: 8, write: true}},
 	HelperRingOutput:      {{arg: 1, sizeA: 2}},
+	HelperSeqPrintf:       {{arg: 1, sizeA: 2}, {arg: 3, sizeA: 4}},
 	HelperPerfEventOutput: {{arg: 3, sizeA: 4}},
 }
 

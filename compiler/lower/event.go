@@ -32,6 +32,10 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 			return f.Zeroed(c.T)
 		}
 	}
+	if b.InIter && f.site.Prog == hir.ProgIter {
+		f.seqPrintf(c)
+		return builtin.Operand{T: types.VoidType}
+	}
 	if b.UserHalf != nil {
 		f.emit(b, c)
 		return builtin.Operand{T: types.VoidType}

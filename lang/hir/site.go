@@ -12,6 +12,7 @@ const (
 	ProgRawTP   // raw tracepoint without types: run by BPF_PROG_RUN (begin, end, interval, self), or AttachRawTracepoint
 	ProgTracing // fentry, fexit, BTF raw tracepoints
 	ProgPerf    // profile, software, hardware, watchpoint
+	ProgIter    // iter
 )
 
 // Site is one place that a probe body is compiled for. It holds everything the
@@ -75,6 +76,7 @@ const (
 	AttachHardware
 	AttachWatchpoint // Address, Length, Mode
 	AttachSignal     // Signal, run from user space
+	AttachIter       // Symbol, Object, Task and Offset, Path of a pin
 )
 
 // ByUser reports whether user space runs the program and nothing is attached.
@@ -119,6 +121,10 @@ type Attach struct {
 	Length int      // bytes watched by a watchpoint
 	Mode   uint32   // accesses that trigger it, as HW_BREAKPOINT_ bits
 	Signal int      // number of a signal
+	// Object is the context slot of the pointer that is null when an iterator has
+	// come to its end. Task is that of the task, 0 if there is none, and Offset
+	// then the byte offset of its process id.
+	Object, Task int
 }
 
 // LocKind is the kind of place where an argument is found at run time.

@@ -46,6 +46,7 @@ type Clause struct {
 	// does not tell that they were written.
 	zeroed map[*object.Map]bool
 
+	iterated   bool           // its iterators have run
 	signals    chan os.Signal // that self: probes wait for, nil without them
 	stopTimers chan struct{}
 	timers     sync.WaitGroup
@@ -117,10 +118,11 @@ func (c *Clause) gate() bool {
 
 func (c *Clause) gated() bool { return c.obj.StopOff > 0 && len(c.data) > 0 }
 
-// only reports whether the clause has no probes but begin and end.
+// only reports whether the clause has no probes but begin and end, and iter, which
+// has run to its end when this is asked.
 func (c *Clause) only() bool {
 	for _, p := range c.obj.Programs {
-		if p.Site.Attach.Kind != hir.AttachNone {
+		if k := p.Site.Attach.Kind; k != hir.AttachNone && k != hir.AttachIter {
 			return false
 		}
 	}

@@ -262,6 +262,9 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	}
 	delay := pollBusy
 	for !s.done && !s.exited {
+		for _, c := range s.clauses {
+			s.iterate(ctx, c)
+		}
 		before := now(unix.CLOCK_MONOTONIC)
 		n := s.drain(s.clauses, round)
 		for _, c := range s.clauses {

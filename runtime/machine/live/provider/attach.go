@@ -62,6 +62,8 @@ func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid in
 			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
 			Period: a.Period, Freq: a.Freq, PID: pid,
 		}, prog)
+	case hir.AttachIter:
+		return attachIter(a, prog)
 	case hir.AttachWatchpoint:
 		return attachWatch(a, prog, pid)
 	case hir.AttachSoftware, hir.AttachHardware:

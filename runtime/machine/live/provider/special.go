@@ -72,7 +72,6 @@ func expandSpecial(r *request) []*hir.Site {
 
 // The probe types that are not implemented yet.
 var (
-	iter  = later("iter", []string{"it"}, "P-ITER-01", "iter:task", "kernel iterators", false)
 	test  = later("test", nil, "P-TEST-01", "test:name", "test probes", false)
 	bench = later("bench", nil, "P-BENCH-01", "bench:name", "benchmark probes", false)
 )
