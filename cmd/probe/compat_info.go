@@ -13,10 +13,10 @@ import (
 )
 
 // verifierLimit is BPF_COMPLEXITY_LIMIT_INSNS (kernel/bpf/verifier.c), the same
-// since Linux 5.2 for those who may trace.
+// since Linux 5.2 for privileged users.
 const verifierLimit = 1_000_000
 
-// compatInfo is --info (CLI-08).
+// compatInfo runs --info (CLI-08).
 func compatInfo(std stdio) int {
 	m := live.New(live.Options{})
 	if d := m.Refuses(); d != nil {

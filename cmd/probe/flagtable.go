@@ -26,7 +26,8 @@ const (
 	readers = "run record check dump" // read a script
 )
 
-// outputFormats reports what the formats of the output are.
+// outputFormats returns the sentences of help about the formats of the output,
+// from the table in package sink.
 func outputFormats() string {
 	var list []string
 	for _, f := range sink.Formats() {
@@ -36,8 +37,9 @@ func outputFormats() string {
 }
 
 // flagTable has a row for each option. Parsing, help, completion, the manual
-// pages and docs/reference/cli.md are made from it. Rows of one name differ in
-// the commands that they belong to.
+// pages and docs/reference/cli.md are all generated from it. An option that
+// means different things in different commands has several rows, with disjoint
+// Commands.
 var flagTable = []flag{
 	{
 		Name: "program", Short: 'e', Arg: "'PROGRAM'", Commands: readers + " fmt", Complete: completeProgram,
@@ -70,7 +72,7 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.replay = v; return nil },
 	},
 
-	// What is traced.
+	// Options that select what is traced.
 	{
 		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: readers + " repl graph", Complete: completePIDs,
 		Help:    "Traces only the process with this id, which must exist.",
@@ -192,7 +194,7 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { return setIgnore(o, v) },
 	},
 
-	// When it ends.
+	// Options that say when a run ends.
 	{
 		Name: "for", Arg: "DURATION", Group: endGroup, Commands: runners + " graph", Complete: nothing,
 		Help:    "Ends the run after this time: 10s, 1m30s, or a number of seconds.",

@@ -65,7 +65,8 @@ func formatScripts(o *options, std stdio) int {
 	return code
 }
 
-// replaceFile writes a file in one step, with the permissions it had.
+// replaceFile replaces a file with a rename, and keeps its permissions, so that
+// a crash never leaves half a script.
 func replaceFile(name, text string) error {
 	st, err := os.Stat(name)
 	if err != nil {

@@ -104,7 +104,10 @@ type Attach struct {
 	Group   string // tracepoint category
 	Offset  uint64
 	Address uint64
-	Path    string // binary of a uprobe
+	// Active is how many calls of a kretprobe can be under way at once; 0 for what
+	// the machine can need.
+	Active int
+	Path   string // binary of a uprobe
 	// Offsets are further file offsets to which the same program is attached.
 	Offsets []uint64
 	// Semaphore is the file offset of a counter that the kernel increments

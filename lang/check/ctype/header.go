@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// headerRows are #define constants of kernel headers that the kernel's
-// type information does not have, by the header a script would include for
-// them (N-01). A script sees all of them once it has a live #include. Values
-// are those of the generic headers, which x86-64 and arm64 use, unless noted.
+// headerRows are #define constants of kernel headers, by the header that
+// defines them (N-01). BTF has no macros, so the kernel cannot provide them. A
+// script with any live #include sees all of them. Values are those of the
+// generic headers, which x86-64 and arm64 use, unless noted.
 var headerRows = []struct{ header, names string }{
 	{"linux/socket.h", `AF_UNSPEC 0 AF_UNIX 1 AF_LOCAL 1 AF_INET 2 AF_AX25 3 AF_IPX 4 AF_APPLETALK 5 AF_NETROM 6 AF_BRIDGE 7
 		AF_ATMPVC 8 AF_X25 9 AF_INET6 10 AF_ROSE 11 AF_NETBEUI 13 AF_SECURITY 14 AF_KEY 15 AF_NETLINK 16 AF_ROUTE 16 AF_PACKET 17
@@ -58,8 +58,8 @@ type HeaderConstant struct {
 	Header string // that a script includes for it
 }
 
-// HeaderConstants are the constants of kernel headers by name, made when first
-// asked for.
+// HeaderConstants returns the constants of kernel headers by name. The map is
+// built on first use.
 var HeaderConstants = sync.OnceValue(func() map[string]HeaderConstant {
 	m := map[string]HeaderConstant{}
 	for _, h := range headerRows {
