@@ -37,7 +37,7 @@ var control = []*builtin.Func{
 		env.ZeroMap(r.Call.Map)
 		return nil
 	}}},
-	later("assert", "F-ASSERT"), later("filter", "X-FN"), later("override", "F-OVERRIDE"),
+	later("filter", "X-FN"),
 }
 
 func lenSig() *types.Signature {

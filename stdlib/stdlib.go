@@ -13,7 +13,7 @@ import (
 
 // rows lists every record, grouped by subject.
 var rows = [][]*builtin.Func{
-	aggregations, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
+	act, aggregations, bytes_, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
 }
 
 // records indexes every row by name, including those of functions that are not

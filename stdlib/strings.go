@@ -37,7 +37,6 @@ var strings_ = []*builtin.Func{
 			}
 			return s
 		}, false)},
-	later("memcmp", "F-MEMCMP"), later("str_concat", "F-STRCONCAT"), later("strcap", "F-STRCAP"),
 }
 
 // textCell is the size in bytes of one text in a table.

@@ -42,6 +42,8 @@ type Func struct {
 	// PartNeeds returns the sites of these programs and the features they can
 	// ask the target for.
 	PartNeeds func(pr *hir.Probe) (sites []*hir.Site, features []target.Feature)
+	// InIter is set if programs of iterators write the formatted text themselves.
+	InIter bool
 	// UserHalf makes the call a record that user space acts on.
 	UserHalf *UserHalf
 	// Agg makes it an aggregation.
@@ -60,6 +62,9 @@ type UserHalf struct {
 	// Prepare, if set, replaces the default of storing every argument that is
 	// not a literal, a word or a map.
 	Prepare func(l Lowerer, c *hir.Call) []Operand
+	// Only, if set, gives the condition under which the record is sent at all: a
+	// number that is not 0. After belongs to it then.
+	Only func(l Lowerer, c *hir.Call) ir.Value
 	// After compiles code that follows the sending of the record (exit
 	// returns).
 	After func(l Lowerer, c *hir.Call)

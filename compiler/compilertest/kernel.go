@@ -182,7 +182,7 @@ var TargetNames = []string{"old", "mid", "new"}
 // everything.
 func Targets() map[string]*target.Target {
 	mid := []target.Feature{target.TaskBTF, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc}
-	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime)
+	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime, target.OverrideReturn)
 	out := map[string]*target.Target{}
 	for name, features := range map[string][]target.Feature{"old": nil, "mid": mid, "new": late} {
 		t := &target.Target{NCPU: 3, Features: target.NewSet(features...), BTFIDs: map[target.Feature]uint32{target.RdonlyCast: 9999, target.SessionReturn: 8888}}

@@ -27,7 +27,9 @@ var helperMems = map[Helper][]helperMem{
 	HelperDPath:           {{arg: 1, sizeA: 2, write: true}},
 	HelperGetFuncArg:      {{arg: 2, size: 8, write: true}},
 	HelperGetFuncRet:      {{arg: 1, size: 8, write: true}},
+	HelperWriteUser:       {{arg: 1, sizeA: 2}},
 	HelperRingOutput:      {{arg: 1, sizeA: 2}},
+	HelperSeqPrintf:       {{arg: 1, sizeA: 2}, {arg: 3, sizeA: 4}},
 	HelperPerfEventOutput: {{arg: 3, sizeA: 4}},
 }
 

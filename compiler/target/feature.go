@@ -12,6 +12,7 @@ type Feature int32
 
 // Helpers that the compiler can replace or do without.
 const (
+	OverrideReturn Feature = 58  // override_return, with CONFIG_BPF_KPROBE_OVERRIDE
 	TaskBTF        Feature = 158 // get_current_task_btf (5.11)
 	ForEachMapElem Feature = 164 // for_each_map_elem (5.13)
 	FuncIP         Feature = 173 // get_func_ip (5.15)
@@ -39,7 +40,7 @@ const oldHelpers = 155
 func (f Feature) IsHelper() bool { return f < NoPrealloc }
 
 // Always reports whether every supported kernel has the feature.
-func (f Feature) Always() bool { return f <= oldHelpers }
+func (f Feature) Always() bool { return f <= oldHelpers && f != OverrideReturn }
 
 // Set is a set of features.
 type Set map[Feature]bool

@@ -112,7 +112,7 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
 	switch {
 	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !infer.IsLiteral(x):
-		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
+		d.WithHelp("read the string at an address with `str(%s)`", short(x.Span().Text()))
 	case sig.Usage != "":
 		d.WithHelp("usage: `%s`", sig.Usage)
 	}
@@ -170,7 +170,7 @@ func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 			row = "FMT-15"
 		}
 		d := b.errorf("literal-expected", e.Span(), "%s() expects %s literal (`%s` provided)", sig.Name, want, b.shown(x)).
-			WithLabel("its value has to be known when the script is compiled").WithRow(row)
+			WithLabel("its value must be known when the script is compiled").WithRow(row)
 		if _, positional := unparen(e).(*syntax.Positional); positional && p.Kind == types.LitString {
 			d.WithRow("L-PARM-08").WithHelp("use `str(%s)`", e.Span().Text())
 		}
@@ -281,7 +281,7 @@ func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types
 	if m.mode == modeScalar {
 		b.errorf("map-key", e.Span(), "%s() with a key expects a map with explicit keys, %s is a scalar map", sig.Name, m.label()).
 			WithLabel("there are no keys").At(m.modeAt, "used without a key here").WithRow("F-HASKEY").
-			WithHelp("leave the key out: `%s(%s)`", sig.Name, m.label())
+			WithHelp("omit the key: `%s(%s)`", sig.Name, m.label())
 		return nil
 	}
 	if !b.mapUses.setMode(m, modeKeyed, e.Span()) {

@@ -145,7 +145,7 @@ func (b ops) joinSpace(x, y *types.Type, at source.Span) types.Space {
 	}
 	b.warnf("space-mismatch", at, "address space mismatch: one operand is a kernel address, the other a user address").
 		WithLabel("the result belongs to no address space").WithRow("T-AS-08").
-		WithHelp("say which is meant with kptr() or uptr()")
+		WithHelp("specify the address space with kptr() or uptr()")
 	return types.SpaceNone
 }
 
@@ -155,7 +155,7 @@ func (b ops) distinctSpaces(x, y *types.Type, at source.Span) {
 	if x.Kind == types.Pointer && x.Space != y.Space && x.Space != types.SpaceNone && y.Space != types.SpaceNone {
 		b.warnf("space-mismatch", at, "address space mismatch: one branch is a kernel address, the other a user address").
 			WithLabel("everything is read from the memory that the first branch points to").WithRow("T-AS-08").
-			WithHelp("say which is meant with kptr() or uptr()")
+			WithHelp("specify the address space with kptr() or uptr()")
 	}
 }
 
@@ -223,9 +223,9 @@ func (b ops) badOperands(op *infer.Operator, x, y hir.Expr, at source.Span) hir.
 	case tx.Kind == types.String && ty.Kind == types.String:
 		d.WithRow("T-OP-11").WithNote("strings can only be compared with == and !=")
 	case tx.Kind == types.String && (ty.Kind == types.Pointer || ty.IsInt() && !infer.IsLiteral(y)):
-		d.WithHelp("read the string behind an address with `str(%s)`", short(y.Span().Text()))
+		d.WithHelp("read the string at an address with `str(%s)`", short(y.Span().Text()))
 	case ty.Kind == types.String && (tx.Kind == types.Pointer || tx.IsInt() && !infer.IsLiteral(x)):
-		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
+		d.WithHelp("read the string at an address with `str(%s)`", short(x.Span().Text()))
 	case tx.Kind == types.Array:
 		d.WithRow("T-OP-12")
 	case tx.Kind == types.Record && ty.Kind == types.Record:

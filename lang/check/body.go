@@ -215,7 +215,7 @@ func (b *body) expanded(d *diag.Diagnostic) *diag.Diagnostic {
 // unsupported reports a construct that parses but cannot be compiled yet.
 func (b *body) unsupported(at source.Span, row, what string) hir.Expr {
 	b.errorf("not-supported", at, "not supported yet: %s", what).
-		WithLabel("part of the language that is still missing").WithRow(row).
+		WithLabel("not implemented yet").WithRow(row).
 		WithNote("`probe help %s` shows this row of the language reference", row)
 	return infer.Poison(at)
 }

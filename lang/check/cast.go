@@ -205,7 +205,7 @@ func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if t.Len == 0 {
 		if size%elem.Size != 0 {
 			b.errorf("bad-cast", at, "cannot cast from \"%s\" to \"%s[]\": the sizes do not divide", from, elem).
-				WithLabel("%d bytes are no multiple of %d", size, elem.Size).WithRow("T-CAST-05")
+				WithLabel("%d bytes are not a multiple of %d", size, elem.Size).WithRow("T-CAST-05")
 			return infer.Poison(at)
 		}
 		t = types.ArrayOf(elem, size/elem.Size)

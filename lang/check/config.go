@@ -67,7 +67,7 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 			c.unknownEnvironment(k)
 			continue
 		}
-		if v.EnvOnly {
+		if v.EnvOnly && !v.Compiled {
 			continue // read by another tool
 		}
 		val, why := parseConfig(v, c.in.Config[k])
@@ -108,7 +108,7 @@ func (c *checker) configEntry(e *syntax.ConfigEntry) {
 	switch {
 	case v != nil && v.Dead:
 		c.out.Warnf("dead-config", e.At.At, "%s is deprecated and has no effect", key).
-			WithLabel("nothing depends on it").WithRow("L-CFG-06").WithHelp("remove it")
+			WithLabel("it has no effect").WithRow("L-CFG-06").WithHelp("remove it")
 		return
 	case v != nil && v.EnvOnly:
 		c.out.Errorf("bad-config", e.At.At, "%s can only be set as an environment variable", key).

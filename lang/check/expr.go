@@ -93,7 +93,7 @@ func (b exprs) value(e syntax.Expr) hir.Expr {
 	x := b.expr(e)
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", e.Span(), "this expression has no value").
-			WithLabel("gives nothing that could be used here").WithRow("E-PRIM-04")
+			WithLabel("has no value that could be used here").WithRow("E-PRIM-04")
 		return infer.Poison(e.Span())
 	}
 	return x

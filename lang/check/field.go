@@ -67,7 +67,7 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 		}
 		if infer.Pointee(t).Kind == types.Void {
 			b.errorf("bad-field", at, "can not access field `%s` on an expression of type `%s`", name, t).
-				WithLabel("what it points to has no type").WithRow("T-REC-02").
+				WithLabel("the type it points to is not known").WithRow("T-REC-02").
 				WithHelp("cast it: `((struct NAME *)%s)->%s`", short(x.Span().Text()), name)
 			return infer.Poison(at)
 		}

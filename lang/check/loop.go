@@ -154,7 +154,7 @@ func (b stmts) unroll(s *syntax.Unroll, out *hir.Block) {
 	switch {
 	case !ok:
 		b.errorf("bad-unroll", at, "invalid unroll value: expected an integer literal").
-			WithLabel("has to be known when the script is compiled").WithRow("E-UNROLL-01")
+			WithLabel("must be known when the script is compiled").WithRow("E-UNROLL-01")
 	case neg || v < 1:
 		b.errorf("bad-unroll", at, "unroll minimum value is 1").WithLabel("too small").WithRow("E-UNROLL-01")
 	case v > 100:

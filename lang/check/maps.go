@@ -170,7 +170,7 @@ func (b mapUses) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 		if !t.IsCastableAgg() {
 			b.errorf("aggregation-read", at, "cannot read the value of individual keys of %s: it is a %s", m.label(), t).
 				WithLabel("you must print the whole map").WithRow("T-AGG-04").
-				At(m.value.First, "made a %s here", t).WithHelp("`print(%s)`", m.label())
+				At(m.value.First, "became a %s here", t).WithHelp("`print(%s)`", m.label())
 			return infer.Poison(at)
 		}
 		return &hir.MapGet{X: hir.X{T: types.IntType(8, t.Signed), At: at}, Map: m.hm, Key: key, Agg: true}
@@ -217,7 +217,7 @@ func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 	}
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", s.X.Span(), "this expression has no value to store in %s", m.labelOr(t)).
-			WithLabel("gives nothing").WithRow("T-PROM-10")
+			WithLabel("has no value").WithRow("T-PROM-10")
 		return
 	}
 	b.setMap(m, key, ok, x, s.At.At, out)
@@ -277,7 +277,7 @@ func (b mapUses) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
 	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.Typ).
 		WithLabel("%s is an aggregation", src.label()).WithRow("T-MAP-09").
 		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.Typ.String(), "u"), "_t")).
-		WithHelp("to store the present value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))
+		WithHelp("to store the current value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))
 	return true
 }
 

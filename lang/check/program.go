@@ -34,7 +34,7 @@ func (c *checker) declarations() {
 			c.addMacro(it)
 		case *syntax.Fn:
 			c.out.Errorf("not-supported", it.NameAt, "not supported yet: subprograms (`fn`)").
-				WithLabel("part of the language that is still missing").WithRow("L-FN-01").
+				WithLabel("not implemented yet").WithRow("L-FN-01").
 				WithHelp("a macro does the same here: `macro %s(…) { … }`", it.Name)
 		case *syntax.NamedProbe:
 			if old := c.named[it.Name]; old != nil {
@@ -176,11 +176,11 @@ func (c *checker) orphanMaps(names []string) {
 		list += fmt.Sprintf(" and %d more", n)
 	}
 	d := c.out.Errorf("probes-missing", c.leftOut[0], "the script needs probes that this kernel does not have: %s", list).
-		WithLabel("left out").WithRow("P-COM-09").WithNote("nothing that is left ever assigns to %s; the warnings say why each probe was left out", list)
+		WithLabel("left out").WithRow("P-COM-09").WithNote("no remaining probe assigns to %s; the warnings say why each probe was left out", list)
 	for _, at := range c.leftOut[1:min(len(c.leftOut), 4)] {
 		d.At(at, "left out too")
 	}
-	d.WithHelp("`probe ls` lists what this kernel has")
+	d.WithHelp("`probe ls` lists the probes that this kernel has")
 }
 
 func (c *checker) undefinedMap(m *mapCell) {

@@ -259,7 +259,7 @@ func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 	t := x.Type()
 	if t.Kind == types.Void {
 		b.errorf("no-value", x.Span(), "this expression has no value to store in %s", where).
-			WithLabel("gives nothing").WithRow("T-PROM-10")
+			WithLabel("has no value").WithRow("T-PROM-10")
 		return false
 	}
 	if t.IsAgg() {
@@ -282,7 +282,7 @@ func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) {
 		d.At(c.First, "%s, as %s", word, article(c.Typ))
 	}
 	if n, ok := x.(*hir.Int); ok && c.Fixed && c.Typ.IsInt() && n.T.IsInt() {
-		d.WithRow("T-PROM-06").WithHelp("an explicit cast cuts the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
+		d.WithRow("T-PROM-06").WithHelp("an explicit cast truncates the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
 	}
 }
 

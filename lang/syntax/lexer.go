@@ -123,7 +123,7 @@ const maxWords = 500_000
 func (sc *scanner) tooLong(start int) {
 	sc.diags.Errorf("too-long", sc.span(start, sc.pos), "the script has more than %d words", maxWords).
 		WithLabel("the rest is not read").
-		WithHelp("split it into several scripts, or write what repeats as a loop or a macro")
+		WithHelp("split it into several scripts, or write repeated parts as a loop or a macro")
 	sc.cut, sc.ended, sc.pos = true, true, len(sc.s)
 }
 

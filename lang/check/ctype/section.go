@@ -297,7 +297,7 @@ func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
 		r := ct.record(s)
 		if ct.busy[s] {
 			ct.out.Errorf("bad-type", at, "`%s` contains itself", r).
-				WithLabel("its size would have no end").WithRow("L-PRE-08").WithHelp("use a pointer: `%s *`", r)
+				WithLabel("its size would be infinite").WithRow("L-PRE-08").WithHelp("use a pointer: `%s *`", r)
 			return nil
 		}
 		return r

@@ -16,12 +16,13 @@ import (
 	"probe/runtime/machine/live/tracefs"
 )
 
-// Attachment is a program at its place.
+// Attachment is an attached program.
 type Attachment struct {
 	Links []*bpf.Link
-	// Count is how many places that makes in "Attached N probes" (P-COM-18).
+	// Count is the number of places it adds to N in "Attached N probes"
+	// (P-COM-18).
 	Count int
-	// Failed are places of a wildcard that could not be attached.
+	// Failed lists the places of a wildcard that could not be attached.
 	Failed []Failure
 	// Off is what somebody has switched off, so that the program does not run; nil
 	// for nothing.
@@ -34,10 +35,10 @@ type Failure struct {
 	Err  error
 }
 
-// Attach attaches a loaded program where its site says; pid restricts probes
-// that the kernel can restrict (P-COM-15), 0 means no restriction. Places that
-// are run from user space (begin, end, interval) need none and give nil. When
-// ctx ends in the middle of a wildcard, nothing stays attached.
+// Attach attaches a loaded program to its site. pid restricts the probes that
+// the kernel can restrict to a process (P-COM-15); 0 means no restriction. For
+// programs that user space runs (begin, end, interval, self) it returns nil. When ctx
+// ends in the middle of a wildcard, nothing remains attached.
 func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
 	at, err := s.attach(ctx, site, prog, pid)
 	if at != nil {
@@ -64,9 +65,10 @@ func (s *Set) off(kind hir.AttachKind) *tracefs.Off {
 
 func (s *Set) attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
 	a := &site.Attach
-	switch a.Kind {
-	case hir.AttachNone, hir.AttachInterval:
+	if a.Kind.ByUser() {
 		return nil, nil
+	}
+	switch a.Kind {
 	case hir.AttachKprobe, hir.AttachKretprobe:
 		return s.attachKprobe(ctx, a, prog)
 	case hir.AttachKprobeMulti:
@@ -90,6 +92,8 @@ func (s *Set) attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid in
 			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
 			Period: a.Period, Freq: a.Freq, PID: pid,
 		}, prog)
+	case hir.AttachIter:
+		return attachIter(a, prog)
 	case hir.AttachWatchpoint:
 		return attachWatch(a, prog, pid)
 	case hir.AttachSoftware, hir.AttachHardware:
@@ -162,12 +166,12 @@ func (s *Set) attachEvent(prog *bpf.Prog, k dynevent.Kprobe) (*bpf.Link, error) 
 	return l, nil
 }
 
-// parallel bounds how many attachments of one wildcard are made at a time:
-// most of the time goes into waiting for other CPUs.
+// parallel is the number of attachments of a wildcard that are made at the same
+// time. Each spends most of its time waiting for other CPUs.
 const parallel = 8
 
-// each attaches one program to many places. Those that fail are left out, as
-// long as one succeeds.
+// each attaches a program to many places. It skips places that fail, as long as
+// one succeeds.
 func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, error)) (*Attachment, error) {
 	links := make([]*bpf.Link, len(names))
 	errs := make([]error, len(names))
@@ -205,7 +209,7 @@ func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, e
 	return out, nil
 }
 
-// closeLinks closes links at the same time: each waits for the kernel.
+// closeLinks closes links in parallel, since each close waits for the kernel.
 func closeLinks(links []*bpf.Link) {
 	var wg sync.WaitGroup
 	for _, l := range links {
@@ -221,19 +225,19 @@ func closeLinks(links []*bpf.Link) {
 	wg.Wait()
 }
 
-// attachMulti makes one link by the functions' names.
+// attachMulti creates a single link from the functions' names.
 func attachMulti(a *hir.Attach, prog *bpf.Prog, kind bpf.MultiKind) (*Attachment, error) {
 	return attachMany(a, func(from, to int) (*bpf.Link, error) { return bpf.AttachMulti(prog, kind, a.Symbols[from:to]) })
 }
 
-// attachFsession makes one link by their numbers.
+// attachFsession creates a single link from the functions' BTF numbers.
 func attachFsession(a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
 	return attachMany(a, func(from, to int) (*bpf.Link, error) { return bpf.AttachFsessionMulti(prog, a.BTFIDs[from:to]) })
 }
 
-// attachMany makes one link. When the kernel refuses the list because one
-// name in it cannot be attached, it does not say which: halves are tried
-// until the bad ones are alone.
+// attachMany creates a single link. If the kernel rejects the list because a
+// function in it cannot be attached, it does not say which one, so attachMany
+// bisects the list until it has found the bad ones.
 func attachMany(a *hir.Attach, attach func(from, to int) (*bpf.Link, error)) (*Attachment, error) {
 	out := &Attachment{}
 	err := halves(a.Symbols, 0, len(a.Symbols), out, func(from, to int) error {
@@ -254,7 +258,8 @@ func attachMany(a *hir.Attach, attach func(from, to int) (*bpf.Link, error)) (*A
 	return out, nil
 }
 
-// maxFailed bounds the search for bad names: beyond it something else is wrong.
+// maxFailed is the maximum number of bad names that attachMany looks for. With
+// more, something else is wrong.
 const maxFailed = 64
 
 // oneOf reports whether a single function of a list may have caused err: it
@@ -324,8 +329,8 @@ func attachUprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog, pid int) (
 	})
 }
 
-// attachPlaces attaches to one place, or to all places of a static probe, which
-// count as one.
+// attachPlaces attaches a program to one place, or to all places of a static
+// probe, which count as one.
 func attachPlaces(a *hir.Attach, prog *bpf.Prog, pid int, ret bool) (*Attachment, error) {
 	out := &Attachment{Count: 1}
 	if a.Again {

@@ -35,7 +35,7 @@ var kretprobe = &Provider{
 	Min: 1, Max: 3, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
 
-// place is where a function probe goes, as it was written.
+// place is the target of a function probe, as it was written.
 type place struct {
 	module, name string
 	offset       uint64
@@ -44,8 +44,8 @@ type place struct {
 	active       int    // maxactive of a kretprobe, 0 for none
 }
 
-// functionPart splits the parts of a function probe; at is the index of the
-// part with the function. ok is false after a complaint.
+// functionPart parses the parts of a function probe. at is the index of the
+// part with the function. ok is false after it has reported an error.
 func (r *request) functionPart() (p place, at int, ok bool) {
 	at = len(r.args) - 1
 	if n, is := strings.CutPrefix(r.part(at), "maxactive="); is && at > 0 && r.p.Max > 2 {
@@ -148,7 +148,7 @@ func expandKprobe(r *request) []*hir.Site {
 	return []*hir.Site{site}
 }
 
-// untraceable says that a function cannot be probed, and why (P-KPROBE-06).
+// untraceable reports that a function cannot be probed, and why (P-KPROBE-06).
 func (r *request) untraceable(at int, name string, why *reason) {
 	r.matched = r.matched || why.exists
 	d := r.missing(at, "no matches for %s:%s: %s", r.p.Name, r.text(), why.text).WithLabel("not traceable")
@@ -196,8 +196,8 @@ func (r *request) kprobeSite(f fn, offset uint64, ret bool) *hir.Site {
 	return s
 }
 
-// nameArgs puts the parameters' own names in front of arg0 … where the script
-// wants them.
+// nameArgs adds the parameters under their own names, before arg0 and so on, if
+// the script uses names.
 func (r *request) nameArgs(s *hir.Site, f fn, at int, never bool) bool {
 	if !r.Uses.Args {
 		return true
@@ -219,7 +219,7 @@ func (r *request) nameArgs(s *hir.Site, f fn, at int, never bool) bool {
 	return true
 }
 
-// noArgs explains why the names of a function's parameters are not known.
+// noArgs reports why the names of a function's parameters are not known.
 func (r *request) noArgs(at int, name string, err error) {
 	d := r.errorf("no-args", at, "the parameters of %s are not known", name).WithNote("%v", err)
 	d.WithHelp("use arg0, arg1 … with casts, as in (struct sock *)arg0")
@@ -242,8 +242,8 @@ func (r *request) kprobeAddress(p place, ret bool) []*hir.Site {
 	return []*hir.Site{s}
 }
 
-// kprobeWildcard expands a pattern: once for all matches where the body is the
-// same for each (P-COM-06), else once for each.
+// kprobeWildcard expands a pattern: to one site for all matches if the body is
+// the same for each (P-COM-06), else to a site for each.
 func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
 	if p.hasOffset {
 		r.errorf("bad-attach-point", at, "an offset needs the name of one function, not a pattern")
@@ -268,7 +268,7 @@ func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
 			if r.Uses.Args {
 				proto, err := r.set.k.Func(f.module, f.name)
 				if err != nil || ret {
-					return nil // a match whose parameters are not known is passed over
+					return nil // skip a match whose parameters are not known
 				}
 				s.Args = append(inRegisters(proto), s.Args...)
 			}
@@ -285,7 +285,7 @@ func (r *request) manySite(pattern string, fns []fn, ret bool) *hir.Site {
 		return r.eachSite(pattern, fns, ret, err.Error())
 	}
 	s := r.sharedSite(pattern, ret)
-	// A multi link takes each name once, without its module.
+	// A multi link accepts each name once, without its module.
 	for _, f := range fns {
 		if n := len(s.Attach.Symbols); n == 0 || s.Attach.Symbols[n-1] != f.name {
 			s.Attach.Symbols = append(s.Attach.Symbols, f.name)
@@ -311,7 +311,7 @@ func (r *request) eachSite(pattern string, fns []fn, ret bool, why string) *hir.
 	return s
 }
 
-// sharedSite returns a site of many functions without them.
+// sharedSite returns a site for many functions, without the list of functions.
 func (r *request) sharedSite(pattern string, ret bool) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+pattern)
 	s.Regs = true
@@ -323,7 +323,7 @@ func (r *request) sharedSite(pattern string, ret bool) *hir.Site {
 	return s
 }
 
-// each makes a site for every function, within the limit (P-COM-08).
+// each returns a site for every function, within the limit (P-COM-08).
 func (r *request) each(at int, fns []fn, make func(f fn) *hir.Site) []*hir.Site {
 	if r.MaxProgs > 0 && len(fns) > r.MaxProgs {
 		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(fns), r.MaxProgs).WithRow("P-COM-08").
@@ -349,8 +349,8 @@ func (r *request) cannotList(at int, err error) {
 }
 
 func (r *request) nothingMatches(at int) {
-	// A wildcard that matches nothing is no error by itself (P-COM-09); the
-	// caller complains when the probe is left with no attach point.
+	// A wildcard without matches is no error by itself (P-COM-09); the caller
+	// reports an error if the probe has no attach point left.
 	if r.Missing == "ignore" || r.quiet {
 		return
 	}
@@ -366,7 +366,7 @@ func (r *request) nothingMatches(at int) {
 	}
 }
 
-// kprobes reports why kprobes cannot be used.
+// kprobes returns the reason why kprobes cannot be used, nil if they can.
 func (s *Set) kprobes() error {
 	if s.opts.Kprobes == nil {
 		return nil
@@ -374,7 +374,8 @@ func (s *Set) kprobes() error {
 	return s.opts.Kprobes()
 }
 
-// multi reports why kprobe.multi links cannot be used.
+// multi returns the reason why kprobe.multi links cannot be used, nil if they
+// can.
 func (s *Set) multi() error {
 	if s.opts.NoMulti {
 		return fmt.Errorf("kprobe.multi is switched off")
@@ -385,7 +386,8 @@ func (s *Set) multi() error {
 	return s.opts.KprobeMulti()
 }
 
-// session reports why kprobe.session links cannot be used.
+// session returns the reason why kprobe.session links cannot be used, nil if
+// they can.
 func (s *Set) session() error {
 	if s.opts.KprobeSession == nil {
 		return nil
@@ -393,7 +395,8 @@ func (s *Set) session() error {
 	return s.opts.KprobeSession()
 }
 
-// fsession reports why fsession.multi links cannot be used.
+// fsession returns the reason why fsession.multi links cannot be used, nil if
+// they can.
 func (s *Set) fsession() error {
 	if s.opts.FsessionMulti == nil {
 		return nil
