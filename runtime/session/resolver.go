@@ -57,6 +57,13 @@ func (r *Resolver) interned(n uint64) string {
 	return ""
 }
 
+// HidesKernel reports whether addresses of the kernel are shown as zero, as the machine
+// shows them to this process itself.
+func (r *Resolver) HidesKernel() bool {
+	h, ok := r.machine.(interface{ HidesKernel() bool })
+	return ok && h.HidesKernel()
+}
+
 // KSym returns the name of a kernel symbol.
 func (r *Resolver) KSym(addr uint64) string { return r.machine.KSym(addr) }
 

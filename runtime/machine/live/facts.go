@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/lang/value"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/symbol"
 )
 
@@ -28,6 +30,7 @@ type facts struct {
 	names   map[uint64]string // user names by id
 	cgroups map[cgroup]string
 	clock   func() time.Time
+	hidden  func() bool
 }
 
 // cgroup is the key of the cache of control group paths.
@@ -37,7 +40,21 @@ type cgroup struct {
 }
 
 func newFacts(symbols *symbol.Kernel) facts {
-	return facts{symbols: symbols, user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[cgroup]string{}, clock: sync.OnceValue(bootTime)}
+	return facts{symbols: symbols, user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[cgroup]string{}, clock: sync.OnceValue(bootTime), hidden: sync.OnceValue(hidesKernel)}
+}
+
+// HidesKernel reports whether the kernel shows its addresses to this process as zero: where
+// kernel.kptr_restrict is 1 or 2 and the process lacks CAP_SYSLOG. With CAP_PERFMON it can
+// still read them as numbers; they do not get into output by being a pointer.
+func (m *Machine) HidesKernel() bool { return m.hidden() }
+
+func hidesKernel() bool {
+	restrict, err := readSysctl("/proc/sys", "kernel.kptr_restrict")
+	if err != nil || restrict == "0" {
+		return false
+	}
+	missing, err := feature.MissingCapabilities()
+	return err == nil && slices.ContainsFunc(missing, func(c feature.Capability) bool { return c.Name == "CAP_SYSLOG" })
 }
 
 // Processes resolves addresses of processes.

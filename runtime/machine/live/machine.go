@@ -214,5 +214,5 @@ func AddPermission(d *diag.Diagnostic) {
 	if mode := feature.Lockdown(); mode != "" && mode != "none" {
 		d.WithNote("the kernel's lockdown is in mode %s", mode)
 	}
-	d.WithHelp("this process has the privileges: a container, a sandbox (seccomp) or a security module of the machine refuses it, so run it outside of that")
+	d.WithHelp("run as root outside of the container, user namespace or sandbox (seccomp) that this process is in; a security module of the machine may refuse it as well")
 }
