@@ -28,7 +28,7 @@ type tracer interface {
 
 // handle identifies a script that was added.
 type handle interface {
-	Probes() int // number of places it is attached to
+	Probes() int // number of number of places it is attached to
 }
 
 // starter creates a tracer. exited is called as soon as a script calls exit().
