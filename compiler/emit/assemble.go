@@ -61,6 +61,8 @@ func (a *assembler) symbol(n int) string {
 	return fmt.Sprintf("%s_%d", a.prog.Name, n)
 }
 
+// finish joins the functions into one program. Symbols and func_info are only
+// added if there are several functions: a program with one loads without BTF.
 func (a *assembler) finish() (*Code, error) {
 	out := &Code{}
 	slots, count := 0, 0
@@ -155,6 +157,9 @@ func (g *generator) put(r raw) {
 	g.code = append(g.code, r)
 }
 
+// generate emits the instructions of all blocks except their ends, which link
+// adds once the sizes of the blocks are known. Each move comes directly before
+// the instruction that it belongs to.
 func (g *generator) generate() {
 	g.first = make([]int, len(g.blocks)+1)
 	g.ends = make([]end, len(g.blocks))
@@ -180,6 +185,8 @@ func (g *generator) generate() {
 	g.first[len(g.blocks)] = len(g.code)
 }
 
+// move emits one move of the allocator. A storable value is rematerialized
+// directly in its slot, without a register.
 func (g *generator) move(m *regalloc.Move) {
 	dst, inReg := m.Dst.Reg()
 	switch {
@@ -222,6 +229,8 @@ func (g *generator) make(v regalloc.VReg, dst asm.Register) {
 	}
 }
 
+// inst emits one instruction with the registers r. If the result and the
+// overwritten operand have different registers, a copy comes first.
 func (g *generator) inst(in *inst, r regalloc.Regs) {
 	switch in.kind {
 	case kNop:
@@ -278,6 +287,8 @@ func (g *generator) overwrite(r regalloc.Regs) asm.Register {
 	return reg(r.Def)
 }
 
+// alu emits arithmetic. If the result is in the register of the second operand
+// of a commutative operation, the operands are exchanged instead of copied.
 func (g *generator) alu(in *inst, r regalloc.Regs) {
 	op := aluOps[in.op]
 	if in.useImm {
@@ -293,6 +304,8 @@ func (g *generator) alu(in *inst, r regalloc.Regs) {
 	g.put(raw{op: aluCode(op, in.w, asm.RegSource), dst: reg(r.Def), src: reg(other)})
 }
 
+// base returns the base register and offset of a memory access. Stack slots are
+// addressed through r10, so they need no register.
 func (g *generator) base(in *inst, r regalloc.Regs) (asm.Register, int16) {
 	if in.frame {
 		return asm.RFP, g.fr.slot(in.aux, in.off)
@@ -300,6 +313,8 @@ func (g *generator) base(in *inst, r regalloc.Regs) (asm.Register, int16) {
 	return reg(r.Use[0]), int16(in.off)
 }
 
+// call emits a call. The allocator has moved the arguments into r1 to r5; the
+// result is in r0.
 func (g *generator) call(in *inst, r regalloc.Regs) {
 	switch in.kind {
 	case kCall:

@@ -107,6 +107,7 @@ func (b *Builder) Set(v Var, x Value) {
 	}
 }
 
+// define records the value of variable v at the end of blk.
 func (b *Builder) define(blk Block, v Var, x Value) {
 	if b.defs[blk] == nil {
 		b.defs[blk] = map[Var]Value{}
@@ -118,6 +119,10 @@ func (b *Builder) define(blk Block, v Var, x Value) {
 // path is 0 there.
 func (b *Builder) Get(v Var) Value { return b.read(b.Cur, v) }
 
+// read returns the value of v at the end of blk. In an unsealed block it adds a
+// placeholder parameter, because further predecessors can follow. In a block
+// with several predecessors it defines the new parameter before it reads the
+// predecessors, which ends the recursion around loops.
 func (b *Builder) read(blk Block, v Var) Value {
 	if x, ok := b.defs[blk][v]; ok {
 		return b.resolve(x)
@@ -149,6 +154,7 @@ func (b *Builder) constAtFront(blk Block) Value {
 	return x
 }
 
+// addParam adds a parameter for v to blk, without arguments on the edges.
 func (b *Builder) addParam(blk Block, v Var) Value {
 	x := b.newVal(Ins{Op: OpParam, W: 8, Kind: b.vars[v], Blk: blk, Pos: b.Pos})
 	b.F.Blocks[blk].Params = append(b.F.Blocks[blk].Params, x)
@@ -221,6 +227,8 @@ func (b *Builder) eachEdge(blk Block, f func(e *Edge, i int)) {
 	}
 }
 
+// replace records that by replaces parameter x. Operands are only rewritten in
+// Finish, since earlier uses of x are not tracked.
 func (b *Builder) replace(x, by Value) {
 	for len(b.forward) <= int(x) {
 		b.forward = append(b.forward, 0)
@@ -228,6 +236,7 @@ func (b *Builder) replace(x, by Value) {
 	b.forward[x] = by
 }
 
+// resolve returns the final replacement of x, following chains.
 func (b *Builder) resolve(x Value) Value {
 	for int(x) < len(b.forward) && b.forward[x] != 0 {
 		x = b.forward[x]
@@ -254,6 +263,8 @@ func (b *Builder) Emit(i Ins) Value {
 	return x
 }
 
+// term ends the current block and adds it to the predecessors of its
+// successors, which must not be sealed yet.
 func (b *Builder) term(t Term) {
 	if b.Done() {
 		return // unreachable code after exit() or return

@@ -67,6 +67,8 @@ func (c *CFG) order(f *Func) {
 	}
 }
 
+// preds collects the predecessors of all blocks in one slice, to allocate only
+// twice. count is by block and zero.
 func (c *CFG) preds(f *Func, count []int32) {
 	total := 0
 	for _, b := range c.Order {
@@ -123,6 +125,8 @@ func (c *CFG) dominators(n int) {
 	c.number(n)
 }
 
+// meet returns the nearest common dominator of a and b, by walking up from the
+// one that is later in Order.
 func (c *CFG) meet(a, b Block) Block {
 	for a != b {
 		for c.Num[a] > c.Num[b] {

@@ -129,6 +129,9 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 	return 0, fmt.Errorf("helper %d cannot be interpreted", h)
 }
 
+// probeRead runs the helpers that read memory. Like the kernel, they clear the
+// destination if the read fails, and the string forms return the length with
+// the NUL.
 func (e *Env) probeRead(h Helper, a [5]uint64) (uint64, error) {
 	n := int(uint32(a[1]))
 	dst, err := e.Mem.Window(a[0], n)
@@ -159,6 +162,8 @@ func (e *Env) probeRead(h Helper, a [5]uint64) (uint64, error) {
 	return 0, nil
 }
 
+// ring runs the helpers of the ring buffer. A submitted record is dropped from
+// memory, so that later accesses to it are detected.
 func (e *Env) ring(h Helper, a [5]uint64) (uint64, error) {
 	switch h {
 	case HelperRingReserve:
@@ -189,6 +194,8 @@ func (e *Env) ring(h Helper, a [5]uint64) (uint64, error) {
 	return 0, nil
 }
 
+// loop runs bpf_loop: it calls the callback until that returns non-zero, and
+// returns the number of calls.
 func (e *Env) loop(a [5]uint64, cb Callback) (uint64, error) {
 	n := uint64(uint32(a[0]))
 	for i := range n {

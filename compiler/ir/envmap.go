@@ -149,6 +149,9 @@ func (e *Env) mapAt(addr uint64) (*EnvMap, error) {
 	return nil, fmt.Errorf("%#x is no map", addr)
 }
 
+// mapHelper runs lookup, update and delete. Errors of the map, such as a
+// missing key, are results for the program; an error is returned for what the
+// verifier would reject.
 func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
 	m, err := e.mapAt(a[0])
 	if err != nil {
@@ -198,6 +201,8 @@ func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
 	return v.Base + uint64(off), nil
 }
 
+// forEach runs bpf_for_each_map_elem, in order of insertion. It iterates over a
+// copy of the keys, since the callback can delete entries.
 func (e *Env) forEach(a [5]uint64, cb Callback) (uint64, error) {
 	m, err := e.mapAt(a[0])
 	if err != nil {

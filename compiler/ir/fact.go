@@ -70,6 +70,8 @@ func (a Fact) Low(w uint8) Fact {
 	return Fact{One: a.One & m, Unknown: a.Unknown & m, Max: m}.tight()
 }
 
+// add follows tnum_add: every bit that a carry from an unknown bit can reach is
+// unknown. The range is only kept if neither end overflows.
 func (a Fact) add(b Fact) Fact {
 	sv, sm := a.One+b.One, a.Unknown+b.Unknown
 	mu := (sm + sv) ^ sv | a.Unknown | b.Unknown
@@ -82,6 +84,8 @@ func (a Fact) add(b Fact) Fact {
 	return r.tight()
 }
 
+// sub follows tnum_sub. The range is only kept if the result cannot be
+// negative.
 func (a Fact) sub(b Fact) Fact {
 	dv := a.One - b.One
 	mu := (dv + a.Unknown) ^ (dv - b.Unknown) | a.Unknown | b.Unknown
@@ -92,6 +96,8 @@ func (a Fact) sub(b Fact) Fact {
 	return r.tight()
 }
 
+// mul only tracks the range. tnum_mul has changed between kernels, so bits
+// below the highest possible one count as unknown.
 func (a Fact) mul(b Fact) Fact {
 	r := Anything
 	if h, hi := bits.Mul64(a.Max, b.Max); h == 0 {
@@ -113,6 +119,8 @@ func (a Fact) or(b Fact) Fact {
 	return Fact{One: v, Unknown: (a.Unknown | b.Unknown) &^ v, Min: max(a.Min, b.Min), Max: math.MaxUint64}.tight()
 }
 
+// xor only tracks bits, as scalar_min_max_xor does; the range follows from
+// them.
 func (a Fact) xor(b Fact) Fact {
 	unk := a.Unknown | b.Unknown
 	return Fact{One: (a.One ^ b.One) &^ unk, Unknown: unk, Max: math.MaxUint64}.tight()

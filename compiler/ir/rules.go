@@ -150,6 +150,8 @@ func (r *rules) step(v Value, s *flow) {
 	}
 }
 
+// arithmetic checks operations on pointers, as adjust_ptr_min_max_vals in
+// kernel/bpf/verifier.c does.
 func (r *rules) arithmetic(in *Ins, s *flow) {
 	a, b := &r.ptrs[in.A], &r.ptrs[in.B]
 	if a.kind == scalarPtr && b.kind == scalarPtr {

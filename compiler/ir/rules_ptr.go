@@ -106,6 +106,8 @@ func (r *rules) mapInfo(n int32) MapInfo {
 	return MapInfo{}
 }
 
+// unknownIfZero converts a size of MapInfo to one of pointer, where 0 is a
+// valid size.
 func unknownIfZero(n int) int64 {
 	if n == 0 {
 		return -1
@@ -113,6 +115,7 @@ func unknownIfZero(n int) int64 {
 	return int64(n)
 }
 
+// pointerOf returns what is known about v from its own instruction.
 func (r *rules) pointerOf(v Value) pointer {
 	in := r.f.Ins(v)
 	switch in.Op {

@@ -58,6 +58,9 @@ func (f *fn) testable(e hir.Expr) ir.Value { return f.Scalar(e) }
 var signedCmp = map[hir.BinOp]ir.Cmp{hir.Eq: ir.EQ, hir.Ne: ir.NE, hir.Lt: ir.SLT, hir.Le: ir.SLE, hir.Gt: ir.SGT, hir.Ge: ir.SGE}
 var unsignedCmp = map[hir.BinOp]ir.Cmp{hir.Eq: ir.EQ, hir.Ne: ir.NE, hir.Lt: ir.ULT, hir.Le: ir.ULE, hir.Gt: ir.UGT, hir.Ge: ir.UGE}
 
+// compare jumps by a comparison. Strings of variable length are compared in a
+// separate function if the program is lowered carefully, because the comparison
+// is a loop with an exit at every byte.
 func (f *fn) compare(e *hir.Binary, then, els ir.Block) {
 	lt := e.L.Type()
 	if lt.IsScalar() || lt.IsAgg() {
@@ -238,6 +241,7 @@ func (f *fn) branch(e *hir.Cond, use func(hir.Expr)) {
 	f.b.UseSealed(j)
 }
 
+// condValue lowers a conditional as an expression or statement.
 func (f *fn) condValue(e *hir.Cond) builtin.Operand {
 	switch {
 	case e.T == nil || e.T.Kind == types.Void:
@@ -258,6 +262,7 @@ func (f *fn) condValue(e *hir.Cond) builtin.Operand {
 	return builtin.Operand{T: e.T, Mem: &p}
 }
 
+// elvis lowers c ?: b; c is evaluated once.
 func (f *fn) elvis(e *hir.Elvis) builtin.Operand {
 	c := f.Scalar(e.C)
 	v := f.IfElse(ir.NE, c, f.konst(0),

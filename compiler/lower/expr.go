@@ -85,6 +85,8 @@ func (f *fn) bytesInto(dst builtin.Place, s string, size int) {
 	}
 }
 
+// tupleInto builds a tuple in memory. With clean the padding is zeroed too:
+// keys are compared byte by byte, padding included.
 func (f *fn) tupleInto(e *hir.Tuple, dst builtin.Place, clean bool) {
 	fields := e.T.Struct.Fields()
 	end := 0

@@ -74,6 +74,9 @@ func (u *Unit) buckets(t *types.Type) int {
 	return 0
 }
 
+// hashMap stores a map in a kernel hash and returns its ir index. Different
+// script names can be equal after sanitize, so underscores are added until the
+// name is free.
 func (u *Unit) hashMap(m *hir.Map, om *object.Map) int {
 	om.Storage = object.StoreHash
 	if m.Value.IsAgg() {
@@ -108,6 +111,9 @@ func (u *Unit) taken(spec string) bool {
 // noPrealloc is BPF_F_NO_PREALLOC (include/uapi/linux/bpf.h).
 const noPrealloc = 1 << 0
 
+// hashSpec adds the kernel map of a hash. Per-CPU hashes are not preallocated
+// if the kernel allows it: with many CPUs the entries would take much memory up
+// front.
 func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 	spec := &ebpf.MapSpec{Name: om.Spec, KeySize: uint32(om.KeySize), ValueSize: uint32(om.ValueSize), MaxEntries: uint32(max(m.Entries, 1))}
 	if om.BucketInKey {

@@ -58,6 +58,7 @@ const (
 	maxTurns     = 1 << 23
 )
 
+// loopForm is one of the forms in the comment above.
 type loopForm uint8
 
 const (
@@ -68,6 +69,8 @@ const (
 	cutLoop
 )
 
+// form chooses the form of a loop. turns is -1 if it is not constant; ctxFree
+// is set if the body does not need the context, which callbacks lack.
 func (f *fn) form(turns int64, body *hir.Block, ctxFree bool) loopForm {
 	t := f.Target()
 	work, branches := weigh(body)
@@ -150,6 +153,8 @@ func (f *fn) needsCtxExpr(e hir.Expr) bool {
 	return found
 }
 
+// readsCtx reports whether an expression by itself reads the context. Arguments
+// that keepArgs has copied to memory do not.
 func (f *fn) readsCtx(e hir.Expr) bool {
 	switch e := e.(type) {
 	case *hir.ArgRef:
@@ -241,6 +246,9 @@ func (f *fn) blur(body *hir.Block, zero ir.Value) {
 	})
 }
 
+// forRange lowers a for loop over a range. The ends are evaluated once. The
+// counter is separate from the script's variable, so that assignments in the
+// body do not change the number of iterations.
 func (f *fn) forRange(s *hir.ForRange) {
 	if f.byTurns(constTurns(s), s.Body) {
 		f.rangeTurns(s)
@@ -386,6 +394,8 @@ func (f *fn) leave(brk bool) {
 	f.dead()
 }
 
+// jumpOut ends the current block with break or continue. In a function that is
+// an iteration or part of one, the return value tells the caller what to do.
 func (f *fn) jumpOut(brk bool) {
 	l := f.loops[len(f.loops)-1]
 	switch {

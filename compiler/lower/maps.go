@@ -76,6 +76,8 @@ func (f *fn) updateFailed(r ir.Value, m *hir.Map, at source.Span) {
 	f.b.UseSealed(next)
 }
 
+// countUpdate counts a failed update by its error: a full map has its own
+// message, since the user can raise max_map_keys.
 func (f *fn) countUpdate(r ir.Value, m *hir.Map, at source.Span) {
 	full, other, next := f.b.Cold(f.b.NewBlock("full")), f.b.Cold(f.b.NewBlock("error")), f.b.Cold(f.b.NewBlock("counted"))
 	// Before 6.4 map operations return an int. If the verifier has turned the

@@ -172,6 +172,8 @@ func (f *fn) SetVar(v *hir.Var, o builtin.Operand) {
 	f.put(f.home(b), o, v.Type, v.At)
 }
 
+// setVar lowers an assignment to a variable or its declaration, which zeroes
+// it.
 func (f *fn) setVar(s *hir.SetVar) {
 	b := f.bind(s.Var)
 	t := s.Var.Type

@@ -151,6 +151,8 @@ func maskOf(w uint8) uint64 {
 	return math.MaxUint64
 }
 
+// addConst simplifies A + c. The sum of an address and a constant becomes an
+// address, and sums of constants are joined.
 func (fo *folder) addConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	a := fo.f.Ins(in.A)
 	if in.W == 8 {
@@ -172,6 +174,8 @@ func (fo *folder) addConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	return 0
 }
 
+// andConst simplifies A & c. A mask that only clears bits known to be 0 is
+// dropped, which is safe because Fact knows no more than the verifier.
 func (fo *folder) andConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	m := uint64(c)
 	if in.W == 4 {
@@ -204,6 +208,9 @@ func (fo *folder) andConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	return 0
 }
 
+// shift simplifies a shift by the constant n, which is below the width. Two
+// shifts that clear the high or low bits become a mask, whose bound every
+// verifier tracks.
 func (fo *folder) shift(v ir.Value, in *ir.Ins, n uint64) ir.Value {
 	w := uint64(8 * in.W)
 	f := fo.fact(in.A)

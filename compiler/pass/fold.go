@@ -91,6 +91,8 @@ func (fo *folder) set(v ir.Value, f ir.Fact) {
 	fo.facts[v], fo.have[v] = f, true
 }
 
+// fact returns what is known about v so far. Values not visited yet are
+// unknown.
 func (fo *folder) fact(v ir.Value) ir.Fact {
 	if int(v) < len(fo.have) && fo.have[v] {
 		return fo.facts[v]
@@ -224,6 +226,9 @@ func (fo *folder) simplify(v ir.Value) ir.Value {
 	return 0
 }
 
+// zext simplifies a zero extension: it is dropped if the value fits, merged
+// with an extension below it, or turned into a mask, which other rules can
+// simplify further.
 func (fo *folder) zext(v ir.Value, in *ir.Ins) ir.Value {
 	m := uint64(1)<<(8*in.W) - 1
 	if fo.fact(in.A).Max <= m {
@@ -238,6 +243,8 @@ func (fo *folder) zext(v ir.Value, in *ir.Ins) ir.Value {
 	return 0
 }
 
+// sext simplifies a sign extension, which takes two shifts. If the sign bit is
+// known to be 0, a zero extension does the same for less.
 func (fo *folder) sext(v ir.Value, in *ir.Ins) ir.Value {
 	if c, ok := fo.konst(in.A); ok {
 		r, _ := ir.Eval(ir.OpSExt, in.W, uint64(c), 0)

@@ -108,6 +108,8 @@ func (fw *forwarder) address(p ir.Value, off int64) (c cell, exact bool) {
 // blocks from taking quadratic time.
 const maxKnown = 48
 
+// step follows one instruction. A store first invalidates every cell that it
+// may overlap.
 func (fw *forwarder) step(v ir.Value) {
 	if len(fw.known) > maxKnown {
 		fw.known = append(fw.known[:0], fw.known[len(fw.known)/2:]...)
@@ -132,6 +134,9 @@ func (fw *forwarder) step(v ir.Value) {
 	}
 }
 
+// load replaces v by the known content of its cell, or records v as the
+// content. If the stored value has more bits than the cell, v becomes an
+// extension of it.
 func (fw *forwarder) load(v ir.Value, in *ir.Ins) {
 	if fw.f.Ins(in.A).Kind == ir.PtrCtx {
 		return // gvn handles it
@@ -195,6 +200,8 @@ var reads = map[ir.Helper]bool{
 	ir.HelperMapLookup: true, ir.HelperPerCPULookup: true,
 }
 
+// call forgets the cells that a call may change: all memory but stack slots,
+// and the slots passed to it unless the helper only reads its arguments.
 func (fw *forwarder) call(in *ir.Ins) {
 	eff := fw.effect(in)
 	if eff < ir.WritesMem && in.Op == ir.OpCall {

@@ -58,6 +58,10 @@ func shareEnds(s *state) {
 	s.shape()
 }
 
+// mergeOnce merges the blocks that are equal now and reports whether there were
+// any. Merging can make further blocks equal, since their targets become the
+// same. Blocks whose values are used elsewhere stay separate: those uses would
+// need parameters.
 func mergeOnce(s *state) bool {
 	f := s.f
 	g := s.graph()

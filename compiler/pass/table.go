@@ -90,6 +90,7 @@ func checkRules() error {
 	return nil
 }
 
+// A wrong order of passes is a bug in this file, which every test then shows.
 func init() {
 	if err := checkRules(); err != nil {
 		panic(err)
@@ -145,6 +146,8 @@ func skipped(skip []string, name string) bool {
 	return false
 }
 
+// runOne runs one pass. A panic becomes an error, so that a bug in a pass does
+// not end the user's session.
 func runOne(p *Pass, s *state) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -42,6 +42,7 @@ type outside struct {
 	blk ir.Block // where it is used; the predecessor for arguments of edges
 }
 
+// threadOnce runs one round and reports whether it redirected any edge.
 func threadOnce(s *state) bool {
 	s.shape()
 	g := s.graph()

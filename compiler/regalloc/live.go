@@ -107,6 +107,9 @@ func (a *allocator) number() {
 	a.edges()
 }
 
+// edges computes predecessors and the ends of loops. A cold block that jumps
+// back does not extend its loop unless it is the only one: it is laid out last,
+// so the loop would seem to contain everything before it.
 func (a *allocator) edges() {
 	n := len(a.blocks)
 	a.preds = make([][]int32, n)
@@ -198,6 +201,7 @@ func (a *allocator) define() {
 	a.hints()
 }
 
+// instr records the uses and the definition of instruction i in block b.
 func (a *allocator) instr(b, i int) {
 	ins := a.code.Instr(i)
 	p := 2 * a.unitOf(b, i)

@@ -74,6 +74,7 @@ func (a *allocator) emit(g, pending, made []pmove, m pmove) {
 	a.put(pmove{at: m.at, dst: r0, src: save, v: m.v})
 }
 
+// put appends a move to the result and counts it.
 func (a *allocator) put(m pmove) {
 	s := &a.out.Stats
 	_, from := m.src.Slot()

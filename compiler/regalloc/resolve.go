@@ -215,6 +215,8 @@ func (a *allocator) edgeMoves() error {
 	return nil
 }
 
+// weight estimates how often a block is executed: a loop multiplies by 8, and a
+// cold block counts almost nothing.
 func (a *allocator) weight(b int32) int {
 	blk := a.blocks[b]
 	if blk.Cold {
