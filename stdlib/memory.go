@@ -1,6 +1,8 @@
 package stdlib
 
 import (
+	"strings"
+
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/lang/hir"
@@ -19,8 +21,8 @@ var memory = []*builtin.Func{
 		Params: []types.Param{param("name", types.LitString)}, Infer: regType,
 		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "call", "ret", "profile", "software", "hardware"}}, Lower: lowerReg},
 	{Sig: &types.Signature{Name: "ctx", Row: "B-CTX", Usage: "ctx", Bare: true, NoCall: true, Format: -1, Context: true, Registers: true, Fleeting: true, Reserved: true,
-		Uses: types.Uses{Reg: true}, NoReplay: "there is no context of a program", Doc: "The raw context: struct pt_regs in kprobes and uprobes.",
-		Infer: ctxType, Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "profile", "software", "hardware"}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		Uses: types.Uses{Reg: true}, NoReplay: "there is no context of a program", Doc: "The raw context: struct pt_regs in kprobes and uprobes, the object in iter.",
+		Infer: ctxType, Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "profile", "software", "hardware", "iter"}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.Ctx())
 	}},
 	{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
@@ -257,6 +259,8 @@ func ctxType(c *types.Call) (*types.Type, *types.Problem) {
 	switch c.Site.Provider {
 	case "profile", "software", "hardware":
 		name = "bpf_perf_event_data"
+	case "iter":
+		name = strings.Replace(c.Site.Func, "bpf_iter_", "bpf_iter__", 1)
 	}
 	if t, ok := c.Env.NamedType("struct", name); ok {
 		return types.PointerTo(t, types.Kernel), nil

@@ -24,7 +24,7 @@ var output = []*builtin.Func{
 		Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, UserHalf: &builtin.UserHalf{Handle: join, Prepare: prepareJoin}},
 	{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, ShowsMap: true, Doc: "Prints a value or a whole map.",
 		Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, UserHalf: &builtin.UserHalf{Handle: handlePrint}},
-	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
+	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), InIter: true, UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.Printf(r.Format, r.Args)
 		return nil
 	}}},

@@ -25,6 +25,7 @@ import (
 	"probe/runtime/graph/proto"
 	"probe/runtime/graph/record"
 	"probe/runtime/machine/live"
+	"probe/runtime/trust"
 )
 
 var graphCommand = &command{
@@ -172,7 +173,7 @@ func writable(path string) error {
 	}
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, os.ErrNotExist)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	f, err := trust.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return fmt.Errorf("keep the recording: %w", err)
 	}

@@ -42,6 +42,8 @@ type Func struct {
 	// PartNeeds returns the sites of these programs and the features they can
 	// ask the target for.
 	PartNeeds func(pr *hir.Probe) (sites []*hir.Site, features []target.Feature)
+	// InIter is set if programs of iterators write the formatted text themselves.
+	InIter bool
 	// UserHalf makes the call a record that user space acts on.
 	UserHalf *UserHalf
 	// Agg makes it an aggregation.

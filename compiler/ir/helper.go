@@ -32,6 +32,7 @@ const (
 	HelperJiffies64       Helper = 118
 	HelperNsPidTgid       Helper = 120
 	HelperKtimeBootNS     Helper = 125
+	HelperSeqPrintf       Helper = 126
 	HelperRingOutput      Helper = 130
 	HelperRingReserve     Helper = 131
 	HelperRingSubmit      Helper = 132
@@ -105,6 +106,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperJiffies64:       {"jiffies64", 0, ReadsTime, Scalar, "it does not hold the jiffies counter"},
 	HelperNsPidTgid:       {"get_ns_current_pid_tgid", 4, WritesMem, Scalar, "it does not hold PID namespaces"},
 	HelperKtimeBootNS:     {"ktime_get_boot_ns", 0, ReadsTime, Scalar, ""},
+	HelperSeqPrintf:       {"seq_printf", 5, Emits, Scalar, "there are no objects of a kernel"},
 	HelperRingOutput:      {"ringbuf_output", 4, Emits, Scalar, ""},
 	HelperRingReserve:     {"ringbuf_reserve", 3, Emits, PtrRingMaybe, ""},
 	HelperRingSubmit:      {"ringbuf_submit", 2, Emits, KindNone, ""},

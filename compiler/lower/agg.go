@@ -18,7 +18,7 @@ import (
 // tracepoints and perf events run with preemption off; trampolines only with
 // migration off.
 func (f *fn) atomicCells() bool {
-	return f.site.Prog == hir.ProgTracing || f.site.Space == types.User
+	return f.site.Prog == hir.ProgTracing || f.site.Prog == hir.ProgIter || f.site.Space == types.User
 }
 
 // aggregate lowers @m[k] = count() and other aggregations.

@@ -33,6 +33,10 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 			return f.Zeroed(c.T)
 		}
 	}
+	if b.InIter && f.site.Prog == hir.ProgIter {
+		f.seqPrintf(c)
+		return builtin.Operand{T: types.VoidType}
+	}
 	if b.UserHalf != nil && b.UserHalf.Only != nil {
 		send, next := f.b.NewBlock("send"), f.b.NewBlock("next")
 		f.b.If(ir.NE, 8, b.UserHalf.Only(f, c), f.konst(0), send, next)

@@ -55,6 +55,8 @@ func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 		s.Type = ebpf.RawTracepoint
 	case hir.ProgPerf:
 		s.Type = ebpf.PerfEvent
+	case hir.ProgIter:
+		s.Type, s.AttachType, s.AttachTo = ebpf.Tracing, ebpf.AttachTraceIter, site.Attach.Symbol
 	case hir.ProgTracing:
 		s.Type = ebpf.Tracing
 		s.AttachTo = site.Attach.Symbol
@@ -94,6 +96,10 @@ func (f *fn) result() ir.Value {
 // filters lowers the filters of the command line, before everything else.
 func (f *fn) filters() {
 	if f.site.About().Own || f.site.Part {
+		return
+	}
+	if f.site.Prog == hir.ProgIter {
+		f.iterFilters()
 		return
 	}
 	if pid := f.u.cfg.PID; pid > 0 && f.site.Prog != hir.ProgPerf {

@@ -18,9 +18,9 @@ func (c *checker) attach() {
 	for _, p := range c.probes {
 		u := uses.of(p)
 		found, complained := false, false
-		for _, ap := range p.Attach {
+		for i, ap := range p.Attach {
 			before := c.out.Count(diag.Error)
-			sites := c.sites(ap, u)
+			sites := c.sites(ap, i, u)
 			complained = complained || c.out.Count(diag.Error) > before
 			for _, s := range sites {
 				found = true
@@ -66,18 +66,18 @@ func (c *checker) noSites(p *syntax.Probe) {
 	}
 }
 
-// sites resolves one attach point: a named probe of the script or a module, or
-// one known to the providers.
-func (c *checker) sites(ap *syntax.AttachPoint, u hir.Uses) []*hir.Site {
+// sites resolves one attach point, the index'th of its probe: a named probe of
+// the script or a module, or one known to the providers.
+func (c *checker) sites(ap *syntax.AttachPoint, index int, u hir.Uses) []*hir.Site {
 	if np := c.named[strings.TrimSpace(ap.Raw)]; np != nil && len(np.Alts) > 0 {
-		return c.expandAt(np.Alts[0], np.Alts[1:], ap.At.At, u)
+		return c.expandAt(np.Alts[0], np.Alts[1:], ap.At.At, index, u)
 	}
-	return c.expandAt(ap, nil, ap.At.At, u)
+	return c.expandAt(ap, nil, ap.At.At, index, u)
 }
 
 // expandAt resolves an attach point through the providers. more are further
 // alternatives of a named probe.
-func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, at source.Span, u hir.Uses) []*hir.Site {
+func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, at source.Span, index int, u hir.Uses) []*hir.Site {
 	first, ok := c.withParams(ap)
 	if !ok {
 		return nil
@@ -93,7 +93,7 @@ func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, a
 	if len(first.Parts) == 0 {
 		return nil
 	}
-	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Uses: u,
+	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Index: index, Uses: u,
 		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), Config: c.cfg.str, PID: c.in.PID, Unsafe: c.in.Unsafe,
 		MaxProgs: int(c.cfg.int("max_bpf_progs"))}
 	for _, a := range alts {

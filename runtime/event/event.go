@@ -51,6 +51,7 @@ const (
 	Cat    Source = "cat"
 	Join   Source = "join"
 	System Source = "syscall"
+	Iter   Source = "printf" // what an iterator's program writes into its file
 )
 
 // Value is print() of a value.

@@ -30,7 +30,7 @@ func order(programs []*object.Program) (entries, mains [][]int) {
 	var early, late []int
 	for i, p := range programs {
 		switch {
-		case p.Site.Attach.Kind == hir.AttachNone || p.Site.Attach.Kind == hir.AttachInterval:
+		case p.Site.Attach.Kind.ByUser():
 		case p.Role == object.Entry:
 			entries = append(entries, []int{i})
 		case p.Site.Attach.Kind.LastFirst():
@@ -131,8 +131,7 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 	}
 	s.reportOff(c)
 	for _, p := range c.obj.Programs {
-		switch p.Site.Attach.Kind {
-		case hir.AttachNone, hir.AttachInterval:
+		if p.Site.Attach.Kind.ByUser() {
 			c.count++
 			s.verbose("attached %s: run from user space", p.Site.Name)
 		}

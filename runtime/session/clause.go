@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"os/signal"
 	"sync"
 	"time"
 
@@ -46,6 +48,8 @@ type Clause struct {
 	// memory looks as if they had never been written, but they must be printed.
 	zeroed map[*object.Map]bool
 
+	iterated   bool           // its iterators have run
+	signals    chan os.Signal // that self: probes wait for, nil without them
 	stopTimers chan struct{}
 	timers     sync.WaitGroup
 	quietOnce  sync.Once
@@ -135,20 +139,70 @@ func (c *Clause) hasSpare() bool {
 	return false
 }
 
-// only reports whether begin and end are the only probes of the clause.
+// only reports whether the clause has no probes but begin and end, and iter, which
+// has run to its end when this is asked.
 func (c *Clause) only() bool {
 	for _, p := range c.obj.Programs {
-		if p.Site.Attach.Kind != hir.AttachNone {
+		if k := p.Site.Attach.Kind; k != hir.AttachNone && k != hir.AttachIter {
 			return false
 		}
 	}
 	return true
 }
 
-// startTimers runs interval programs at their times until stopTimers closes.
+// catchSignals begins to catch the signals that self: probes wait for. Those
+// that come before startTimers are kept.
+func (c *Clause) catchSignals() {
+	for _, p := range c.obj.Programs {
+		if p.Site.Attach.Kind != hir.AttachSignal {
+			continue
+		}
+		if c.signals == nil {
+			c.signals = make(chan os.Signal, keptSignals)
+		}
+		signal.Notify(c.signals, unix.Signal(p.Site.Attach.Signal))
+	}
+}
+
+// keptSignals is how many signals are kept while the programs of others run.
+// The kernel itself keeps one of each kind.
+const keptSignals = 16
+
+// onSignals runs the programs of self: probes when their signals come, in source
+// order, until stopTimers closes.
+func (c *Clause) onSignals(wake func(), fail func(error)) {
+	for {
+		var got os.Signal
+		select {
+		case <-c.stopTimers:
+			return
+		case got = <-c.signals:
+		}
+		for i, p := range c.obj.Programs {
+			if p.Site.Attach.Kind != hir.AttachSignal || unix.Signal(p.Site.Attach.Signal) != got {
+				continue
+			}
+			if err := c.progs[i].Run(); err != nil {
+				fail(fmt.Errorf("%s: %w", p.Site.Name, err))
+				return
+			}
+		}
+		wake()
+	}
+}
+
+// startTimers runs interval programs at their times and those of self: probes
+// at their signals until stopTimers closes.
 // wake is called after each run, so that what it printed is seen at once.
 func (c *Clause) startTimers(wake func(), fail func(error)) {
 	c.stopTimers = make(chan struct{})
+	if c.signals != nil {
+		c.timers.Add(1)
+		go func() {
+			defer c.timers.Done()
+			c.onSignals(wake, fail)
+		}()
+	}
 	for i, p := range c.obj.Programs {
 		if p.Site.Attach.Kind != hir.AttachInterval {
 			continue
@@ -252,6 +306,9 @@ func (c *Clause) detach() {
 
 // close releases all resources of the clause.
 func (c *Clause) close() {
+	if c.signals != nil {
+		signal.Stop(c.signals)
+	}
 	c.graphs.Close()
 	for _, p := range c.progs {
 		if p != nil {

@@ -154,6 +154,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		return nil, err
 	}
 	putClocks(c.data, obj.StartOff, obj.TAIOff)
+	c.catchSignals()
 	if err := c.run(hir.BeforeAttach); err != nil {
 		c.close()
 		return nil, machineError("run begin probes", err)
@@ -268,6 +269,9 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	}
 	delay := pollBusy
 	for !s.done && !s.exited {
+		for _, c := range s.clauses {
+			s.iterate(ctx, c)
+		}
 		before := now(unix.CLOCK_MONOTONIC)
 		n := s.drain(s.clauses, round)
 		for _, c := range s.clauses {

@@ -77,7 +77,7 @@ var certain = map[string][]string{
 }
 
 // The heads of attach points that see more than one process, unless filtered.
-var tracing = regexp.MustCompile(`(?i)(?:^|[\s,;}=|/])(kprobe|kretprobe|k|kr|fentry|fexit|f|fr|kfunc|kretfunc|tracepoint|t|rawtracepoint|rt|uprobe|uretprobe|u|ur|profile|p|call|ret|software|s|hardware|h|usdt):\S`)
+var tracing = regexp.MustCompile(`(?i)(?:^|[\s,;}=|/])(kprobe|kretprobe|k|kr|fentry|fexit|f|fr|kfunc|kretfunc|tracepoint|t|rawtracepoint|rt|uprobe|uretprobe|u|ur|profile|p|call|ret|software|s|hardware|h|usdt|iter|it):\S`)
 
 // needs returns the features that the case names, and those that its attach
 // points always need.

@@ -23,10 +23,12 @@ import (
 // Commands of the bpf system call.
 const (
 	cmdProgLoad          = 5
+	cmdObjPin            = 6
 	cmdProgRun           = 10
 	cmdObjGetInfoByFD    = 15
 	cmdRawTracepointOpen = 17
 	cmdLinkCreate        = 28
+	cmdIterCreate        = 33
 )
 
 // Attach types of programs and links.
@@ -34,6 +36,7 @@ const (
 	attachRawTP         = 23
 	attachFentry        = 24
 	attachFexit         = 25
+	attachIter          = 28
 	attachPerfEvent     = 41
 	attachKprobeMulti   = 42
 	attachKprobeSession = 56

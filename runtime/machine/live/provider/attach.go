@@ -37,7 +37,7 @@ type Failure struct {
 
 // Attach attaches a loaded program to its site. pid restricts the probes that
 // the kernel can restrict to a process (P-COM-15); 0 means no restriction. For
-// programs that user space runs (begin, end, interval) it returns nil. When ctx
+// programs that user space runs (begin, end, interval, self) it returns nil. When ctx
 // ends in the middle of a wildcard, nothing remains attached.
 func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
 	at, err := s.attach(ctx, site, prog, pid)
@@ -65,9 +65,10 @@ func (s *Set) off(kind hir.AttachKind) *tracefs.Off {
 
 func (s *Set) attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
 	a := &site.Attach
-	switch a.Kind {
-	case hir.AttachNone, hir.AttachInterval:
+	if a.Kind.ByUser() {
 		return nil, nil
+	}
+	switch a.Kind {
 	case hir.AttachKprobe, hir.AttachKretprobe:
 		return s.attachKprobe(ctx, a, prog)
 	case hir.AttachKprobeMulti:
@@ -91,6 +92,8 @@ func (s *Set) attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid in
 			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
 			Period: a.Period, Freq: a.Freq, PID: pid,
 		}, prog)
+	case hir.AttachIter:
+		return attachIter(a, prog)
 	case hir.AttachWatchpoint:
 		return attachWatch(a, prog, pid)
 	case hir.AttachSoftware, hir.AttachHardware:
@@ -141,12 +144,8 @@ func (s *Set) attachFunction(prog *bpf.Prog, k dynevent.Kprobe, of int) (*bpf.Li
 		return l, nil
 	}
 	s.silent.Store(true)
-	better, err := s.attachEvent(prog, k)
-	if err != nil {
-		return l, nil
-	}
-	_ = l.Close() // the other one is in its place
-	return better, nil
+	_ = l.Close() // with both attached, events would count twice
+	return s.attachFunction(prog, k, of)
 }
 
 // attachEvent attaches through an event that is defined for it.
