@@ -56,7 +56,7 @@ var guestCases = []guestCase{
 	{name: "denied function", sh: `probe -e 'kprobe:nmi_handle { }'`, status: 1, want: []string{`list of functions that kprobes refuse|cannot be traced`}},
 	{name: "middle of an instruction", sh: `probe -e 'kprobe:vfs_read+1 { }'`, status: 255, want: []string{`unable to attach probe: kprobe:vfs_read\+1`, `middle of an instruction`}},
 	{name: "missing probes", sh: `probe -e 'config = { missing_probes = warn } kprobe:no_such_fn { } kprobe:vfs_read { @n = count(); }' -c 'cat /etc/passwd'`, want: []string{`warning\[no-match\]`, `(?m)^@n: `, `Attached 1 probe`}},
-	{name: "a process of a PID namespace", sh: `echo 'mount -t proc proc /proc; (sleep 3; cat /etc/passwd >/dev/null) & probe -q -p $! -e "tracepoint:syscalls:sys_exit_* { @[pid] = count(); }"; echo "process $!"' > /tmp/inside; unshare -p -f -m sh /tmp/inside | tr '\n' ' '`,
+	{name: "a process of a PID namespace", sh: `echo 'mount -t proc proc /proc; (until grep -q Attached /tmp/inside.err; do sleep 0.1; done; cat /etc/passwd >/dev/null) & probe -p $! -e "tracepoint:syscalls:sys_exit_* { @[pid] = count(); }" 2>/tmp/inside.err; echo "process $!"' > /tmp/inside; unshare -p -f -m sh /tmp/inside | tr '\n' ' '`,
 		want: []string{`@\[(\d)\]: [1-9]\d* +process \d `}},
 	{name: "no privileges", sh: `unshare -U probe -e 'begin { }'`, status: 1, want: []string{`error\[no-permission\]`, `CAP_BPF`, `run as root`}},
 	{name: "privileges of a namespace", sh: `unshare -U -r probe -e 'begin { }'`, status: 255, want: []string{`error\[no-permission\]`, `run as root`}},
@@ -140,16 +140,18 @@ func number(out, pattern string) (n int) {
 	return n
 }
 
-// TestGuestMissedReturns: 300 processes sleep at the same time. All their returns
-// are seen, by whatever a return is probed with; where the kernel is told to keep
-// fewer calls, the receipt has those that were missed.
+// TestGuestMissedReturns: 300 processes sleep at the same time, until they are
+// killed, however long it takes to start them. All their returns are seen, by
+// whatever a return is probed with; where the kernel is told to keep fewer calls,
+// the receipt has those that were missed.
 func TestGuestMissedReturns(t *testing.T) {
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
 		during := func(script string) string {
 			return `probe --strict -e '` + script + `' >/tmp/out 2>&1 & p=$!
 i=0; until grep -q Attached /tmp/out || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done
-i=0; w=; while [ $i -lt 300 ]; do sleep 10 & w="$w $!"; i=$((i+1)); done; wait $w
-kill -INT $p; wait $p; echo "status $?" >>/tmp/out; cat /tmp/out; echo "events: $(cat /sys/kernel/tracing/kprobe_events)"`
+i=0; w=; while [ $i -lt 300 ]; do sleep 1000 & w="$w $!"; i=$((i+1)); done
+i=0; until [ $(cat /proc/[0-9]*/stat 2>/dev/null | grep -c "(sleep) S") -ge 300 ] || [ $i -gt 300 ]; do i=$((i+1)); done
+kill $w; wait $w; kill -INT $p; wait $p; echo "status $?" >>/tmp/out; cat /tmp/out; echo "events: $(cat /sys/kernel/tracing/kprobe_events)"`
 		}
 		for _, tc := range []struct{ name, head, script string }{
 			{"kretprobe", "", `kretprobe:do_nanosleep /comm == "sleep"/ { @r = count(); }`},
