@@ -159,8 +159,9 @@ kill -INT $p; wait $p; echo "status $?" >>/tmp/out; cat /tmp/out; echo "events: 
 			t.Run(tc.name, func(t *testing.T) {
 				out := judge(t, g, guestCase{want: []string{`!missed`, `status 0`, `events: \n`},
 					sh: during(tc.head + `kprobe:do_nanosleep /comm == "sleep"/ { @e = count(); } ` + tc.script)})
-				// The loop that waits for probe sleeps as well.
-				if e, r := number(out, `@e: (\d+)`), number(out, `@r: (\d+)`); e < 300 || e > 310 || r != e {
+				// The loop that waits for probe sleeps as well, and may do so when one
+				// of the probes is attached and the other is not.
+				if e, r := number(out, `@e: (\d+)`), number(out, `@r: (\d+)`); min(e, r) < 300 || max(e, r) > 310 || r < e-1 || r > e+1 {
 					t.Errorf("%d calls, %d returns: %s", e, r, out)
 				}
 			})

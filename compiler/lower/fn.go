@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"strings"
+
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/target"
@@ -104,7 +106,18 @@ func (f *fn) StartNS() ir.Value { return f.b.Load(f.b.MapValue(mapData, startOff
 func (f *fn) TAIOffset() ir.Value { return f.b.Load(f.b.MapValue(mapData, taiOff), 0, 8) }
 
 // SeriesTime returns the TAI clock, by which tseries counts its intervals.
+// For tests a map may hold the time instead (C-ENV-DUMMYTS).
 func (f *fn) SeriesTime() ir.Value {
+	if name := f.u.hir.Config["dummy_ts_map"]; name != "" {
+		for _, m := range f.u.hir.Maps {
+			if m.Name == strings.TrimPrefix(name, "@") && m.Key == nil && m.Value.IsInt() {
+				return f.mapGet(&hir.MapGet{X: hir.X{T: m.Value}, Map: m}).V
+			}
+		}
+		f.u.Diag.Errorf("bad-config", source.Span{}, "BPFTRACE_DUMMY_TS_MAP is %s, which is no map of the script that holds a number and has no keys", name).
+			WithHelp("assign the time to such a map in the script, or unset the variable")
+		return f.konst(0)
+	}
 	return f.b.Bin(ir.OpAdd, f.b.Call(ir.HelperKtimeBootNS), f.TAIOffset())
 }
 

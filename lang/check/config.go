@@ -67,7 +67,7 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 			c.unknownEnvironment(k)
 			continue
 		}
-		if v.EnvOnly {
+		if v.EnvOnly && !v.Compiled {
 			continue // read by another tool
 		}
 		val, why := parseConfig(v, c.in.Config[k])

@@ -144,12 +144,8 @@ func (s *Set) attachFunction(prog *bpf.Prog, k dynevent.Kprobe, of int) (*bpf.Li
 		return l, nil
 	}
 	s.silent.Store(true)
-	better, err := s.attachEvent(prog, k)
-	if err != nil {
-		return l, nil
-	}
-	_ = l.Close() // the other one is in its place
-	return better, nil
+	_ = l.Close() // with both attached, events would count twice
+	return s.attachFunction(prog, k, of)
 }
 
 // attachEvent attaches through an event that is defined for it.
