@@ -58,7 +58,8 @@ func (o *options) script(f *source.File, params []string) engine.Script {
 
 // checkOptions returns what the script of a command line is checked for.
 func (o *options) checkOptions() engine.CheckOptions {
-	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment()}
+	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment(),
+		Includes: o.includes, HeaderDirs: o.headerDirs}
 }
 
 // readScript finds the script of a command line: -e, a file, "-", or one that
