@@ -25,16 +25,17 @@ type Config struct {
 	Types    hir.Types // kernel types, for builtins that read members
 	PID      int       // -p
 	Comm     string    // --comm
-	// Lookups also counts reads of keys that are not in their map (-k). That
-	// costs where it happens, and in many scripts it happens at most events.
+	// Lookups also counts reads of keys that are not in their map (-k).
+	// Counting is off by default because it has a cost, and in many scripts
+	// most events read a missing key.
 	Lookups bool
-	// Live are maps that exist already, by script name, so that clauses added
-	// later share them (the REPL).
+	// Live are maps that exist already, by script name. Clauses added later in
+	// the REPL share them.
 	Live map[string]*Map
-	// HashOnly keeps every map of the script in a hash of its own. Keyless maps
-	// otherwise lie in memory that belongs to one object: reading and writing
-	// them is cheaper there, but no other object can share it. The names of the
-	// hashes differ from those of all Live maps but the ones that they stand for.
+	// HashOnly keeps every map of the script in a separate hash. Keyless maps
+	// are otherwise in the data map of one object, which is cheaper to access
+	// but cannot be shared with another object. A hash never takes the name of
+	// a Live map other than its own.
 	HashOnly bool
 	// Strings are interned strings that keep their numbers (Object.Strings), for
 	// values in shared maps that hold such numbers.
@@ -49,15 +50,15 @@ type Config struct {
 	Dump func(stage, program, text string)
 }
 
-// Needs returns what Compile may ask of the target. The Target of the Config is
-// not used: it is made of the answers.
+// Needs returns what Compile can ask the target. It does not use the Target of
+// the Config, which is built from the answers.
 func Needs(p *hir.Script, cfg Config) target.Set {
 	return lower.Needs(p, cfg.Builtins, cfg.Comm, cfg.HashOnly)
 }
 
-// Compile turns a checked script into an object. Complaints are about what the
-// target kernel cannot do; a fault of the compiler itself is reported as an
-// internal error that names the stage, never as a panic.
+// Compile turns a checked script into an object. Errors report what the target
+// kernel cannot do. A bug in the compiler is reported as an internal error that
+// names the stage, never as a panic.
 func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	stage := "lower"
 	defer func() {
@@ -74,24 +75,38 @@ func Compile(p *hir.Script, cfg Config) (obj *Object, out diag.List) {
 	if p.ConfigString("task_filter") == "script" {
 		cfg.PID, cfg.Comm = 0, "" // the script applies the filters itself
 	}
-	careful := map[*hir.Probe]bool{}
+	taken := map[*hir.Probe]care{}
 	for {
-		obj, again, list := attempt(p, cfg, careful, &stage)
+		obj, again, list := attempt(p, cfg, taken, &stage)
 		if len(again) == 0 {
 			return obj, list
 		}
 		for _, pr := range again {
-			careful[pr] = true
+			taken[pr]++
 		}
 	}
 }
 
-// attempt compiles all programs. again are the probes to compile carefully in
-// another attempt: there is too much to verify in them, or they do not fit.
-func attempt(p *hir.Script, cfg Config, careful map[*hir.Probe]bool, stage *string) (obj *Object, again []*hir.Probe, out diag.List) {
+// care is the effort taken to make a program load.
+type care uint8
+
+const (
+	ordinary care = iota
+	careful       // lowered for the verifier's sake (lower.Config.Careful)
+	plain         // and not optimised, so that fewer values are kept on the stack
+)
+
+// attempt compiles all programs. again are the probes that need another attempt
+// with more care, because the verifier would walk too many instructions or the
+// program is too large.
+func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string) (obj *Object, again []*hir.Probe, out diag.List) {
 	*stage = "lower"
+	slow := map[*hir.Probe]bool{}
+	for pr := range taken {
+		slow[pr] = true
+	}
 	u := lower.Lower(p, lower.Config{
-		Careful: careful,
+		Careful: slow,
 		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
 		Ints: p.ConfigInt,
 		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
@@ -107,9 +122,19 @@ func attempt(p *hir.Script, cfg Config, careful map[*hir.Probe]bool, stage *stri
 	for i, prog := range u.IR {
 		op := u.Obj.Programs[i]
 		*stage = "emit of " + op.Site.Name
-		err := compileOne(u, prog, op, cfg, stage)
-		if (err != nil || op.Estimate > heavy) && !careful[op.Probe] && !slices.Contains(again, op.Probe) {
-			again = append(again, op.Probe)
+		err := compileOne(u, prog, op, cfg, taken[op.Probe] == plain, stage)
+		var stack *emit.StackError
+		more := false
+		switch taken[op.Probe] {
+		case ordinary:
+			more = err != nil || op.Estimate > heavy || op.Waiting > cost.MaxWaiting/2
+		case careful:
+			more = errors.As(err, &stack)
+		}
+		if more {
+			if !slices.Contains(again, op.Probe) {
+				again = append(again, op.Probe)
+			}
 			continue
 		}
 		if err != nil {
@@ -125,9 +150,10 @@ func attempt(p *hir.Script, cfg Config, careful map[*hir.Probe]bool, stage *stri
 	return u.Obj, nil, out
 }
 
-// heavy is the work from which a program is compiled carefully, which makes it a
-// little slower, and tooMuch what no verifier does (a million instructions, less
-// what the estimate may be wrong by).
+// heavy is the estimated work from which a program is compiled carefully, which
+// makes it slightly slower. tooMuch is the estimate from which the program is
+// refused: the verifier's limit of a million instructions
+// (BPF_COMPLEXITY_LIMIT_INSNS) minus a margin for the error of the estimate.
 const (
 	heavy   = 60_000
 	tooMuch = 900_000
@@ -135,12 +161,16 @@ const (
 
 // workError is a program that the verifier would give up on.
 type workError struct {
-	work int
-	at   source.Span // where most of it is
+	work    int
+	waiting int
+	at      source.Span // the place with most of the work
 }
 
-// Error has the number.
+// Error returns the message with the number of instructions.
 func (e *workError) Error() string {
+	if e.waiting > cost.MaxWaiting {
+		return fmt.Sprintf("the kernel would have to remember about %d conditions on the way through the program, and stops at %d", e.waiting, cost.MaxWaiting)
+	}
 	return fmt.Sprintf("the kernel would have to check about %d instructions, one after the other on every path, and stops at a million", e.work)
 }
 
@@ -179,18 +209,18 @@ func limit(op *Program, err error) *diag.Diagnostic {
 
 // hugeFunc is the number of blocks from which a function is left as it was
 // lowered: copied loop bodies share values over so many blocks that keeping
-// them would fill the stack, and they run once.
+// them would fill the stack, while each copy runs only once.
 const hugeFunc = 2000
 
 // compileOne optimises, allocates and emits one program.
-func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *string) error {
+func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, plain bool, stage *string) error {
 	dump := func(name string, text func() string) {
 		if cfg.Dump != nil {
 			cfg.Dump(name, op.Site.Name, text())
 		}
 	}
 	dump("ir-lowered", prog.String)
-	if !cfg.NoOpt && len(prog.Funcs[0].Blocks) < hugeFunc {
+	if !cfg.NoOpt && !plain && len(prog.Funcs[0].Blocks) < hugeFunc {
 		*stage = "pass of " + op.Site.Name
 		for _, f := range prog.Funcs {
 			if err := pass.Run(f, pass.Options{}); err != nil {
@@ -213,9 +243,9 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, stage *st
 		slots[f.Index] = f.Slots
 	}
 	est := cost.Of(prog, slots)
-	op.Estimate = est.Insns
-	if op.Estimate > tooMuch {
-		return &workError{op.Estimate, prog.Pos[est.Pos]}
+	op.Estimate, op.Waiting = est.Insns, est.Waiting
+	if op.Estimate > tooMuch || op.Waiting > cost.MaxWaiting {
+		return &workError{op.Estimate, op.Waiting, prog.Pos[est.Pos]}
 	}
 	u.Obj.Spec.Programs[op.Name].Instructions = code.Ins
 	op.Insns = len(code.Lines)

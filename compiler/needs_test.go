@@ -94,6 +94,7 @@ var calls = map[string]string{
 	"cgroupid": `cgroupid("/")`, "find": "find(@m, 1, $v)", "kaddr": `kaddr("f")`, "macaddr": "macaddr(arg0)", "ntop": "ntop(arg0)",
 	"buf": "(buf(arg0, 8), buf(arg0, arg1))", "pton": `pton("::1")`, "reg": `reg("ip")`, "enumname": "", "delete": "delete(@m, 1)", "print": "print(arg0)", "has_key": "has_key(@m, 1)",
 	"nsecs": "(nsecs, nsecs(tai), nsecs(monotonic), nsecs(sw_tai))", "pid": "(pid, pid(init), pid(curr_ns))", "len": "(len(@m), len(kstack))",
+	"memcmp": "memcmp((char *)arg0, (char *)arg1, 3)", "strcap": "strcap((char *)arg0)",
 	"lhist": "lhist(arg0, 0, 10, 1)", "str": "(str(arg0), str(arg0, 8), str(arg0, arg1))", "strftime": `strftime("%H", nsecs(tai))`,
 }
 

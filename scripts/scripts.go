@@ -1,5 +1,5 @@
-// Package scripts carries the ready-made scripts in the binary, so that they
-// run by name on a machine that has nothing but probe: probe run route_loss.
+// Package scripts embeds the ready-made scripts in the binary, so that they run
+// by name on a machine that only has probe: probe run route_loss.
 package scripts
 
 import "embed"

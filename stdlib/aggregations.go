@@ -8,7 +8,8 @@ import (
 	"probe/lang/types"
 )
 
-// aggregations: one cell for each CPU, merged when printed.
+// aggregations are kept in one cell per CPU and merged when printed, so that
+// CPUs do not contend.
 var aggregations = []*builtin.Func{
 	agg("avg", "M-AVG", "avg(n)", "Average of n, with integer division.", types.Avg, 16, updateAvg),
 	{
@@ -67,15 +68,15 @@ func addTo(l builtin.Lowerer, base ir.Value, off int, v ir.Value, atomic bool) {
 	l.B().Store(base, off, 8, l.B().Bin(ir.OpAdd, l.B().Load(base, off, 8), v))
 }
 
-// updateAvg keeps total and count (A-LY-07).
+// updateAvg updates total and count (A-LY-07).
 func updateAvg(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, args []ir.Value, atomic bool) {
 	addTo(l, base, off, args[0], atomic)
 	addTo(l, base, off+8, l.B().Const(1), atomic)
 }
 
-// updateExtreme keeps the value and a flag that says there is one (A-LY-06).
-// Two tasks that interleave on one CPU may lose the lesser of two extremes
-// only if both store at once; the kernel has no atomic minimum.
+// updateExtreme updates the value and a flag that is set once there is one
+// (A-LY-06). If two tasks interleave on one CPU and both store, the less
+// extreme value can win. BPF has no atomic minimum to avoid that.
 func updateExtreme(signed, unsigned ir.Cmp) updateFunc {
 	return func(l builtin.Lowerer, base ir.Value, off int, t *types.Type, args []ir.Value, _ bool) {
 		b := l.B()
@@ -140,7 +141,8 @@ var log2Table = func() []byte {
 	return t
 }()
 
-// log2 is floor(log2(n)) of a positive number: three halvings and a table.
+// log2 computes floor(log2(n)) of a positive number with three halvings and a
+// table, so without a loop.
 func log2(l builtin.Lowerer, n ir.Value) ir.Value {
 	b := l.B()
 	x, r := b.NewVar(ir.Scalar), b.NewVar(ir.Scalar)
@@ -179,7 +181,8 @@ func histBucket(l builtin.Lowerer, t *types.Type, args []ir.Value) ir.Value {
 	})
 }
 
-// lhistBucket is 0 below min, the last bucket from max on, otherwise linear.
+// lhistBucket returns the bucket of n: 0 below min, the last one from max on,
+// otherwise linear.
 func lhistBucket(l builtin.Lowerer, t *types.Type, args []ir.Value) ir.Value {
 	b, n := l.B(), args[0]
 	last := (t.Hi-t.Lo)/t.Step + 1

@@ -14,7 +14,7 @@ import (
 	"probe/lang/value"
 )
 
-// control: maps as a whole and the run itself.
+// control are functions on whole maps and on the run itself.
 var control = []*builtin.Func{
 	{Sig: async("clear", "F-CLEAR", "clear(@map)", "Deletes every key.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.ClearMap(r.Call.Map)
@@ -37,7 +37,7 @@ var control = []*builtin.Func{
 		env.ZeroMap(r.Call.Map)
 		return nil
 	}}},
-	later("assert", "F-ASSERT"), later("filter", "X-FN"), later("override", "F-OVERRIDE"),
+	later("filter", "X-FN"),
 }
 
 func lenSig() *types.Signature {
@@ -56,7 +56,8 @@ func lenSig() *types.Signature {
 	return s
 }
 
-// signalSig takes a number, or a name with or without SIG.
+// signalSig returns the signature of a function that takes a signal as a
+// number, or as a name with or without SIG.
 func signalSig(name, doc string) *types.Signature {
 	s := unsafe(effects(types.Acts, call(name, "F-SIGNAL", name+"(n) or "+name+`("NAME")`, types.VoidType, doc+" n is a number, or a name such as \"SIGTERM\" or \"term\".", param("signal", types.AnyParam))))
 	s.Probes = []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "usdt", "tracepoint", "profile", "fentry", "fexit", "rawtracepoint", "call", "ret"}
@@ -78,7 +79,7 @@ func signalSig(name, doc string) *types.Signature {
 	return s
 }
 
-// signalNumber is the number of a signal by its name, 0 if there is none.
+// signalNumber returns the number of a signal by its name, 0 if there is none.
 func signalNumber(name string) int64 {
 	name = strings.ToUpper(name)
 	if n := unix.SignalNum(name); n != 0 {
@@ -87,7 +88,8 @@ func signalNumber(name string) int64 {
 	return int64(unix.SignalNum("SIG" + name))
 }
 
-// lowerSignal sends by a helper, which refuses numbers that are no signal.
+// lowerSignal sends a signal with a helper. The helper fails for numbers that
+// are not signals.
 func lowerSignal(h ir.Helper) func(builtin.Lowerer, *hir.Call) builtin.Operand {
 	return func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		var n ir.Value
@@ -138,7 +140,8 @@ func lowerDelete(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	panic("stdlib: delete of a value")
 }
 
-// lowerLen counts the entries of a map, or gives the frames of a stack.
+// lowerLen counts the entries of a map, or returns the number of frames of a
+// stack.
 func lowerLen(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	if m, ok := c.Args[0].(*hir.MapArg); ok {
 		return scalar(c, l.CountEntries(m.Map, c.At))

@@ -9,8 +9,8 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// deep are the structs that graphs with args=deep look into. A row is all that
-// a further one takes.
+// deep are the structs whose members graphs with args=deep show. Supporting
+// another struct only takes a row here.
 var deep = []fgraph.Deep{
 	{Struct: "flowi4", Members: []string{"saddr", "daddr", "__fl_common.flowic_proto", "uli.ports.sport", "uli.ports.dport"}, Text: flow},
 	{Struct: "flowi6", Members: []string{"saddr", "daddr", "__fl_common.flowic_proto", "uli.ports.sport", "uli.ports.dport"}, Text: flow},
@@ -42,14 +42,14 @@ var deep = []fgraph.Deep{
 	}},
 }
 
-// Deep returns the table of structs that graphs with args=deep look into.
+// Deep returns the table of structs whose members graphs with args=deep show.
 func Deep() []fgraph.Deep { return deep }
 
-// tables are the routing tables that have names (enum rt_class_t).
+// tables are the names of the predefined routing tables (enum rt_class_t).
 var tables = map[uint64]string{253: "default", 254: "main", 255: "local"}
 
-// flow shows where packets go from and to. The words of the ports hold other
-// things in protocols that have none.
+// flow formats the source and destination of packets. Protocols without ports
+// use the port words for other data, so only those with ports are listed.
 func flow(m fgraph.Members) string {
 	from, to := address(m["saddr"]), address(m["daddr"])
 	switch m.Uint("__fl_common.flowic_proto") {
@@ -59,7 +59,7 @@ func flow(m fgraph.Members) string {
 	return "{" + from + " → " + to + "}"
 }
 
-// socket shows the ends of a socket of the internet families.
+// socket formats the two ends of a socket of the internet families.
 func socket(m fgraph.Members) string {
 	const c = "__sk_common.skc_"
 	local, remote := m.Uint(c+"num"), port(m[c+"dport"])
@@ -80,7 +80,7 @@ func socket(m fgraph.Members) string {
 
 var families = map[uint64]string{1: "unix", 16: "netlink", 17: "packet", 40: "vsock", 44: "xdp"}
 
-// address returns an address of 4 or 16 bytes in network order.
+// address formats an address of 4 or 16 bytes in network order.
 func address(b []byte) string {
 	a, ok := netip.AddrFromSlice(b)
 	if !ok {
@@ -89,7 +89,7 @@ func address(b []byte) string {
 	return a.String()
 }
 
-// port returns a number of 16 bits in network order.
+// port decodes a 16-bit number in network order.
 func port(b []byte) uint64 {
 	if len(b) != 2 {
 		return 0
@@ -97,7 +97,7 @@ func port(b []byte) uint64 {
 	return uint64(b[0])<<8 | uint64(b[1])
 }
 
-// endpoint returns an address with a port, which 0 leaves out.
+// endpoint formats an address with a port. A port of 0 is omitted.
 func endpoint(addr []byte, port uint64) string {
 	a, ok := netip.AddrFromSlice(addr)
 	switch {
@@ -112,7 +112,7 @@ func endpoint(addr []byte, port uint64) string {
 // text returns a string that ends at a zero byte or with the member.
 func text(b []byte) string {
 	b, _, _ = bytes.Cut(b, []byte{0})
-	quoted := strconv.QuoteToGraphic(string(b)) // names may hold anything
+	quoted := strconv.QuoteToGraphic(string(b)) // names can contain any bytes
 	return quoted[1 : len(quoted)-1]
 }
 

@@ -6,7 +6,7 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// graphs: the tree of calls below the function of an fgraph: probe.
+// graphs has the tree of calls below the function of an fgraph: probe.
 var graphs = []*builtin.Func{{Sig: graphSig(), Part: fgraph.Programs, PartNeeds: fgraph.Needs}}
 
 func graphSig() *types.Signature {

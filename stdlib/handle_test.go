@@ -3,6 +3,7 @@ package stdlib_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +47,8 @@ func (e *told) Format(specs []value.Spec, args []value.Value) []byte {
 
 func (e *told) Value(v value.Value) { e.add("value %s", value.AppendText(nil, v, value.NoResolver{})) }
 
-func (e *told) PrintMap(m int, top, div int64) { e.add("map %d top %d div %d", m, top, div) }
+func (e *told) Open(name string) (io.ReadCloser, error) { return os.Open(name) }
+func (e *told) PrintMap(m int, top, div int64)          { e.add("map %d top %d div %d", m, top, div) }
 
 func (e *told) ClearMap(m int) { e.add("clear %d", m) }
 

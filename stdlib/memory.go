@@ -1,13 +1,15 @@
 package stdlib
 
 import (
+	"strings"
+
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
 
-// memory: bytes at addresses, registers, address spaces.
+// memory has bytes at addresses, registers and address spaces.
 var memory = []*builtin.Func{
 	{Sig: &types.Signature{Name: "bswap", Row: "F-BSWAP", Usage: "bswap(n)", Format: -1, Doc: "The number with its bytes reversed.",
 		Params: []types.Param{intParam("n")}, Infer: bswapType}, Lower: lowerBswap},
@@ -19,13 +21,13 @@ var memory = []*builtin.Func{
 		Params: []types.Param{param("name", types.LitString)}, Infer: regType,
 		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "call", "ret", "profile", "software", "hardware"}}, Lower: lowerReg},
 	{Sig: &types.Signature{Name: "ctx", Row: "B-CTX", Usage: "ctx", Bare: true, NoCall: true, Format: -1, Context: true, Registers: true, Fleeting: true, Reserved: true,
-		Uses: types.Uses{Reg: true}, NoReplay: "there is no context of a program", Doc: "The raw context: struct pt_regs in kprobes and uprobes.",
-		Infer: ctxType, Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "profile", "software", "hardware"}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+		Uses: types.Uses{Reg: true}, NoReplay: "there is no context of a program", Doc: "The raw context: struct pt_regs in kprobes and uprobes, the object in iter.",
+		Infer: ctxType, Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "profile", "software", "hardware", "iter"}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.Ctx())
 	}},
 	{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
 		Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
-	later("unwatch", "F-UNWATCH"), later("write_user", "F-WRITEUSER"),
+	later("unwatch", "F-UNWATCH"),
 }
 
 func spaceSig(name string, s types.Space, doc string) *types.Signature {
@@ -82,8 +84,8 @@ func bufType(c *types.Call) (*types.Type, *types.Problem) {
 	return nil, problem("bad-argument", 0, "buf() needs a length unless its data is an array")
 }
 
-// source returns where the bytes of an argument lie: the object itself, or what
-// a pointer or integer address points to.
+// source returns the place of an argument's bytes: the object itself, or the
+// memory at a pointer or integer address.
 func source(l builtin.Lowerer, x hir.Expr) (place *builtin.Place, addr ir.Value, space types.Space) {
 	t := x.Type()
 	if !t.IsScalar() {
@@ -93,8 +95,8 @@ func source(l builtin.Lowerer, x hir.Expr) (place *builtin.Place, addr ir.Value,
 	return nil, l.Scalar(x), addressSpace(l, t)
 }
 
-// addressSpace returns where an address of type t points: pointers and integers
-// carry it, else it is that of the probe.
+// addressSpace returns the address space that an address of type t points into:
+// that of the type, or else that of the probe.
 func addressSpace(l builtin.Lowerer, t *types.Type) types.Space {
 	if t.Space != types.SpaceNone {
 		return t.Space
@@ -102,8 +104,8 @@ func addressSpace(l builtin.Lowerer, t *types.Type) types.Space {
 	return l.Site().Space
 }
 
-// capped returns a run-time length limited to n: what the verifier needs to
-// see.
+// capped returns a run-time length limited to n. The verifier must see the
+// bound.
 func capped(l builtin.Lowerer, v ir.Value, n int) ir.Value {
 	limit := l.B().Const(int64(n))
 	return l.Select(ir.ULT, v, limit, v, limit)
@@ -135,7 +137,7 @@ func lowerBuf(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	return builtin.Operand{T: c.T, Mem: &dst}
 }
 
-// strType is string[max_strlen], or string[n+1] for a literal length n
+// strType returns string[max_strlen], or string[n+1] for a literal length n
 // (T-STR-02).
 func strType(c *types.Call) (*types.Type, *types.Problem) {
 	limit := c.Env.ConfigInt("max_strlen")
@@ -186,7 +188,7 @@ func lowerStr(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 			size = capped(l, l.Scalar(c.Args[1]), n)
 		}
 	} else if limit < 1024 {
-		// One byte more shows whether the string was cut (T-STR-04).
+		// Read one byte more to see whether the string was cut (T-STR-04).
 		read = n + 1
 		size = l.B().Const(int64(read))
 	}
@@ -212,7 +214,7 @@ func lowerStr(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 }
 
 // countCut counts a string that filled all of size bytes with its NUL, unless
-// it just fitted: the next byte tells.
+// it just fitted, which the next byte shows.
 func countCut(l builtin.Lowerer, c *hir.Call, r, size, addr ir.Value, space types.Space) {
 	b := l.B()
 	full, next := b.Cold(b.NewBlock("full")), b.NewBlock("read")
@@ -225,8 +227,8 @@ func countCut(l builtin.Lowerer, c *hir.Call, r, size, addr ir.Value, space type
 	b.UseSealed(next)
 }
 
-// cut ends a string in local memory after at most n-1 bytes, n a run-time
-// length that counts the NUL; 0 leaves nothing either.
+// cut ends a string in local memory after at most n-1 bytes. n is a run-time
+// length that includes the NUL; 0 gives an empty string, as 1 does.
 func cut(l builtin.Lowerer, p builtin.Place, n ir.Value, size int) {
 	b := l.B()
 	do, next := b.NewBlock("cut"), b.NewBlock("whole")
@@ -257,6 +259,8 @@ func ctxType(c *types.Call) (*types.Type, *types.Problem) {
 	switch c.Site.Provider {
 	case "profile", "software", "hardware":
 		name = "bpf_perf_event_data"
+	case "iter":
+		name = strings.Replace(c.Site.Func, "bpf_iter_", "bpf_iter__", 1)
 	}
 	if t, ok := c.Env.NamedType("struct", name); ok {
 		return types.PointerTo(t, types.Kernel), nil

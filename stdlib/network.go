@@ -16,7 +16,7 @@ const (
 	afInet6 = 10
 )
 
-// network: addresses.
+// network has functions on network addresses.
 var network = []*builtin.Func{
 	{Sig: &types.Signature{Name: "macaddr", Row: "F-MACADDR", Usage: "macaddr(address)", Format: -1, Doc: "A hardware address.", Result: types.MacType,
 		Params: []types.Param{param("address", types.BytesParam)}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
@@ -86,7 +86,7 @@ func ntopType(c *types.Call) (*types.Type, *types.Problem) {
 	return nil, problem("bad-argument", i, "ntop() takes an integer, 4 bytes or 16 bytes (`"+t.String()+"` provided)")
 }
 
-// lowerNtop makes 8 bytes of family and 16 of address.
+// lowerNtop builds an inet value: 8 bytes of family and 16 of address.
 func lowerNtop(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b := l.B()
 	x := c.Args[len(c.Args)-1]

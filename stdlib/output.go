@@ -15,7 +15,8 @@ import (
 	"probe/lang/value"
 )
 
-// output: what user space prints when it drains the record.
+// output has functions whose output user space prints when it drains the
+// record.
 var output = []*builtin.Func{
 	{Sig: noReplay("files of this machine say nothing about the recorded one", formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted.")), UserHalf: &builtin.UserHalf{Handle: cat}},
 	{Sig: formatSig("errorf", "F-ERRORF", "Prints an error with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("error")}},
@@ -23,7 +24,7 @@ var output = []*builtin.Func{
 		Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, UserHalf: &builtin.UserHalf{Handle: join, Prepare: prepareJoin}},
 	{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, ShowsMap: true, Doc: "Prints a value or a whole map.",
 		Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, UserHalf: &builtin.UserHalf{Handle: handlePrint}},
-	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
+	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), InIter: true, UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 		env.Printf(r.Format, r.Args)
 		return nil
 	}}},
@@ -39,7 +40,7 @@ func formatSig(name, row, doc string) *types.Signature {
 		Params: []types.Param{param("format", types.LitString), opt(param("argument", types.AnyParam))}}
 }
 
-// printArgs checks that top and div come with a map only.
+// printArgs checks that top and div are only given with a map.
 func printArgs(c *types.Call) (*types.Type, *types.Problem) {
 	a := c.Args[0]
 	if a.Map == nil && len(c.Args) > 1 {
@@ -82,7 +83,7 @@ func message(severity string) func(builtin.Env, *builtin.Record) error {
 // cat prints up to max_cat_bytes of a file.
 func cat(env builtin.Env, r *builtin.Record) error {
 	name := string(env.Format(r.Format, r.Args))
-	f, err := os.Open(name)
+	f, err := env.Open(name)
 	if err != nil {
 		var pe *os.PathError
 		if errors.As(err, &pe) {
@@ -99,8 +100,8 @@ func cat(env builtin.Env, r *builtin.Record) error {
 	return nil
 }
 
-// system runs a command; a command that fails is reported and its output is
-// shown too, since that is where the reason stands.
+// system runs a command. A failure is reported, and the output is shown too,
+// since it has the reason.
 func system(env builtin.Env, r *builtin.Record) error {
 	cmd := exec.CommandContext(context.Background(), "sh", "-c", string(env.Format(r.Format, r.Args)))
 	out, err := cmd.CombinedOutput()
@@ -114,7 +115,7 @@ func system(env builtin.Env, r *builtin.Record) error {
 	return err
 }
 
-// The limits of join: strings and bytes of each (A-LIM-06).
+// The limits of join: number of strings, and bytes of each (A-LIM-06).
 const (
 	joinMax  = 16
 	joinSize = 1024

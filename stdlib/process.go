@@ -8,7 +8,7 @@ import (
 	"probe/lang/types"
 )
 
-// process: who runs, and on which CPU.
+// process has the ids of the running thread and CPU.
 var process = []*builtin.Func{
 	{Sig: known(types.KnownAtEntry, bare("cgroup", "B-CGROUP", types.Uint64, "Cgroup v2 id of the current task.")), Lower: helper(ir.HelperCgroupID)},
 	{Sig: known(types.KnownAtEntry, commSig()), Prefers: []target.Feature{target.TaskBTF, target.CommOffset}, Lower: lowerComm},
@@ -80,7 +80,7 @@ func helper(h ir.Helper) func(builtin.Lowerer, *hir.Call) builtin.Operand {
 	return func(l builtin.Lowerer, c *hir.Call) builtin.Operand { return scalar(c, l.B().Call(h)) }
 }
 
-// folded gives a builtin value that is known while compiling.
+// folded makes s a builtin value that is known at compile time.
 func folded(s *types.Signature, f func(c *types.Call) *types.Const) *types.Signature {
 	s.Fold = func(c *types.Call) (*types.Const, *types.Problem) { return f(c), nil }
 	if s.Result == nil {
@@ -98,7 +98,7 @@ func pidSig(name, row, doc string) *types.Signature {
 	return s
 }
 
-// pidTgid is tgid<<32 | tid, in the tracer's pid namespace where that is not
+// pidTgid returns tgid<<32 | tid, in the tracer's pid namespace if that is not
 // the initial one.
 func pidTgid(l builtin.Lowerer, c *hir.Call) ir.Value {
 	initial := false
@@ -107,17 +107,10 @@ func pidTgid(l builtin.Lowerer, c *hir.Call) ir.Value {
 			initial = w.Word == "init"
 		}
 	}
-	t := l.Target()
-	if !t.NsPid || initial {
+	if initial {
 		return l.B().Call(ir.HelperPidTgid)
 	}
-	// struct bpf_pidns_info { u32 pid; u32 tgid; }
-	buf := l.Scratch(8, "nspid")
-	l.Zero(buf, 8)
-	l.B().Call(ir.HelperNsPidTgid, l.B().Const(int64(t.NsDev)), l.B().Const(int64(t.NsIno)), l.Addr(buf), l.B().Const(8))
-	tid := l.B().Load(buf.Base, buf.Off, 4)
-	tgid := l.B().Load(buf.Base, buf.Off+4, 4)
-	return l.B().Bin(ir.OpOr, l.B().BinI(ir.OpShl, tgid, 32), tid)
+	return l.PidTgid()
 }
 
 func commSig() *types.Signature {
@@ -126,15 +119,15 @@ func commSig() *types.Signature {
 	return s
 }
 
-// lowerComm writes the name straight to where it is wanted: two loads where the
-// verifier allows them, a fifth of the helper's cost. The helper does not pad
-// the name with zeros on every kernel (6.1 leaves the bytes behind the NUL as
-// they were), so that equal names would be different keys.
+// lowerComm writes the name directly to its destination. If the verifier allows
+// it, two loads do so at a fifth of the helper's cost. The helper does not pad
+// the name with zeros on every kernel (6.1 leaves the bytes after the NUL
+// unchanged), so the bytes are cleared first: equal names must be equal keys.
 func lowerComm(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	p, _ := l.Dest(16, "comm")
 	if t := l.Target(); t.Has(target.TaskBTF) && t.Has(target.CommOffset) {
 		task := l.B().Call(ir.HelperTaskBTF)
-		// In a tuple the name may lie at any offset, and the verifier wants
+		// In a tuple the name can be at any offset, and the verifier requires
 		// aligned stores to the stack.
 		w := 8
 		for p.Off%w != 0 || t.CommOff%w != 0 {
@@ -161,8 +154,8 @@ var curtaskSig = &types.Signature{
 	},
 }
 
-// lowerCurtask prefers the helper whose result the verifier knows the type of:
-// members are plain loads then.
+// lowerCurtask prefers the helper whose result has a BTF type: its members can
+// be read with plain loads.
 func lowerCurtask(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	if l.Target().Has(target.TaskBTF) && c.T.IsPtrToRecord() && c.T.Elem.Struct.BTF != 0 {
 		return builtin.Operand{T: c.T, V: l.B().Call(ir.HelperTaskBTF), Direct: true}
@@ -203,7 +196,7 @@ func taskField(path ...string) func(builtin.Lowerer, *hir.Call) builtin.Operand 
 	}
 }
 
-// filter returns what the command line filters by.
+// filter returns the process and thread name that the command line filters by.
 func filter(e types.Env) (int, string) {
 	if f, ok := e.(types.Filtered); ok {
 		return f.Filter()

@@ -41,6 +41,29 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// What changes the system, runs a command or writes to memory that is not the script's is
+// refused without --unsafe, now and once it is there.
+func TestUnsafe(t *testing.T) {
+	want := map[string]bool{"system": true, "signal": true, "signal_thread": true}
+	later := map[string]bool{"override": true, "write_user": true, "skboutput": true}
+	for _, group := range rows {
+		for _, f := range group {
+			s := f.Sig
+			switch {
+			case later[s.Name] && !s.Missing && !s.Unsafe, want[s.Name] && !s.Unsafe:
+				t.Errorf("%s is not unsafe", s.Name)
+			case s.Effects.Has(types.Acts) && !s.Unsafe:
+				t.Errorf("%s changes something outside the tracer and is not unsafe", s.Name)
+			}
+			delete(want, s.Name)
+			delete(later, s.Name)
+		}
+	}
+	if len(want)+len(later) > 0 {
+		t.Errorf("no records of %v, %v", want, later)
+	}
+}
+
 // ways counts the ways in which a builtin is compiled.
 func ways(f *builtin.Func) int {
 	n := 0

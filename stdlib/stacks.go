@@ -10,8 +10,8 @@ import (
 	"probe/lang/types"
 )
 
-// stacks: values are ids of the frames, so that equal stacks are equal keys and
-// keys stay small.
+// stacks have the id of their frames as value, so that equal stacks are equal
+// keys and keys stay small.
 var stacks = []*builtin.Func{
 	{Sig: stackSig("kstack", "The kernel stack."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
 	{Sig: stackSig("ustack", "The user stack of the current process."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
@@ -62,7 +62,7 @@ func stackSig(name, doc string) *types.Signature {
 // userStack is BPF_F_USER_STACK (include/uapi/linux/bpf.h).
 const userStack = 1 << 8
 
-// lowerStack has the frames kept and makes the value: for user stacks the
+// lowerStack stores the frames and builds the value: for user stacks the
 // process, then the id and the number of frames.
 func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b := l.B()
@@ -73,8 +73,9 @@ func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	}
 	most := b.Const(int64(8 * c.T.Limit))
 	n := b.Call(ir.HelperGetStack, l.Ctx(), l.Addr(l.StackBuffer()), most, b.Const(flags))
-	// Errors are negative and so, without a sign, beyond the limit. Verifiers
-	// before 5.11 do not know the limit of what the helper returns.
+	// Errors are negative, and so beyond the limit as unsigned numbers. The
+	// comparison also bounds the result for verifiers before 5.11, which do not
+	// know the maximum that the helper returns.
 	l.FailIf(ir.UGT, n, most, builtin.ErrStack, c.At, ir.HelperGetStack)
 	size := l.Select(ir.UGT, n, most, b.Const(0), n)
 	id := l.KeepStack(size, c.At)

@@ -1,8 +1,7 @@
-// Package stdlib is what scripts can call: functions, builtin values and
-// aggregations, one record each in the file of its subject. The table below
-// lists them by name; the checker, the lowering, the runtime, completion and
-// the reference page all read it. Modules written in the language itself are
-// in prelude/.
+// Package stdlib defines what scripts can call: functions, builtin values and
+// aggregations, one record each in the file of its subject. Table lists them by
+// name; the checker, the lowering, the runtime, completion and the reference
+// page all read it. Modules written in the language itself are in prelude/.
 package stdlib
 
 import (
@@ -12,12 +11,13 @@ import (
 	"probe/lang/types"
 )
 
-// rows is every record by its subject.
+// rows lists every record, grouped by subject.
 var rows = [][]*builtin.Func{
-	aggregations, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
+	act, aggregations, bytes_, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
 }
 
-// records is every row by name, those that stand for missing functions too.
+// records indexes every row by name, including those of functions that are not
+// implemented yet.
 var records = sync.OnceValue(func() map[string]*builtin.Func {
 	m := map[string]*builtin.Func{}
 	for _, group := range rows {
@@ -44,8 +44,8 @@ var table = sync.OnceValue(func() map[string]*builtin.Func {
 // Table returns every builtin by name. It is shared and must not be changed.
 func Table() map[string]*builtin.Func { return table() }
 
-// Signatures returns what the checker needs of the table, with the names that
-// the language has and this build refuses (types.Signature.Missing).
+// Signatures returns the signatures of the table, and those of functions that
+// are not implemented yet (types.Signature.Missing).
 func Signatures() map[string]*types.Signature {
 	m := make(map[string]*types.Signature, len(table()))
 	for name, f := range records() {
@@ -54,25 +54,25 @@ func Signatures() map[string]*types.Signature {
 	return m
 }
 
-// later returns a name of the language that is refused as not supported yet.
-// Its record takes its place.
+// later returns a placeholder for a function of the language that is not
+// implemented yet. A real record replaces it.
 func later(name, row string) *builtin.Func {
 	return &builtin.Func{Sig: &types.Signature{Name: name, Row: row, Format: -1, Missing: true}}
 }
 
-// known says how early a value is known in a probe on a return.
+// known sets how early a value is known in a probe at a return.
 func known(k types.Known, s *types.Signature) *types.Signature { s.Known = k; return s }
 
-// effects says what a call does besides giving its value.
+// effects sets the side effects of a call.
 func effects(e types.Effect, s *types.Signature) *types.Signature { s.Effects = e; return s }
 
-// noReplay says why a recording cannot answer.
+// noReplay sets the reason why a recording cannot answer.
 func noReplay(why string, s *types.Signature) *types.Signature { s.NoReplay = why; return s }
 
-// shapes lists argument lists that no macro of plain words hides.
+// shapes sets the argument lists that no macro of plain words hides.
 func shapes(s *types.Signature, lists ...string) *types.Signature { s.Shapes = lists; return s }
 
-// uses says what a body that mentions the name needs of its site.
+// uses sets what a body that mentions the name needs of its site.
 func uses(u types.Uses, s *types.Signature) *types.Signature { s.Uses = u; return s }
 
 // reserved keeps macros from redefining a name.
@@ -98,7 +98,7 @@ func intParam(name string) types.Param {
 	return types.Param{Name: name, Kind: types.IntParam}
 }
 
-// problem returns a complaint about one argument.
+// problem returns a Problem with one argument.
 func problem(code string, arg int, msg string) *types.Problem {
 	return &types.Problem{Code: code, Arg: arg, Message: msg}
 }

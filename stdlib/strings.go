@@ -11,7 +11,7 @@ import (
 	"probe/lang/value"
 )
 
-// strings_: comparing and searching, and texts of numbers.
+// strings_ has functions that compare and search strings, and texts of numbers.
 var strings_ = []*builtin.Func{
 	{Sig: call("signal_name", "F-SIGNALNAME", "signal_name(n)", types.StringType(64), "Description of a signal.", intParam("n")),
 		Lower: lookupText("signals", 65, "N/A", func(n int64) string { return value.SignalText(n) }, false)},
@@ -37,14 +37,13 @@ var strings_ = []*builtin.Func{
 			}
 			return s
 		}, false)},
-	later("memcmp", "F-MEMCMP"), later("str_concat", "F-STRCONCAT"), later("strcap", "F-STRCAP"),
 }
 
-// textCell is the bytes of one text in a table.
+// textCell is the size in bytes of one text in a table.
 const textCell = 64
 
-// lookupText compiles a table of texts of 64 bytes; index n counts from 0.
-// fold tells that negative numbers mean their magnitude.
+// lookupText compiles a table of texts of 64 bytes; index n counts from 0. If
+// fold is set, a negative number means its magnitude.
 func lookupText(name string, n int, unknown string, text func(int64) string, fold bool) func(builtin.Lowerer, *hir.Call) builtin.Operand {
 	return func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		data := make([]byte, (n+1)*textCell)
@@ -79,7 +78,8 @@ func stringAt(l builtin.Lowerer, x hir.Expr) (builtin.Place, int) {
 	return p, n
 }
 
-// loop runs turn for i from 0 to n-1; turn gets the blocks to leave to.
+// loop generates a loop that runs turn for i from 0 to n-1. turn gets the block
+// of the next iteration.
 func loop(b *ir.Builder, n int, turn func(i ir.Value, next ir.Block), done ir.Block) {
 	i := b.NewVar(ir.Scalar)
 	b.Set(i, b.Const(0))
@@ -99,7 +99,7 @@ func lowerStrlen(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b := l.B()
 	x := c.Args[0]
 	if x.Type().IsScalar() {
-		// The read itself knows the length.
+		// The read helper returns the length.
 		n := int(l.Config("max_strlen"))
 		_, addr, space := source(l, x)
 		p := l.Scratch(n, "string")
@@ -149,7 +149,7 @@ func lowerStrncmp(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 
 // find returns the index of the needle in the haystack, -1 if it is not there.
 // A literal needle is compared without an inner loop. The haystack ends at its
-// NUL: what lies behind it is left over from other strings.
+// NUL: the bytes after it can be left over from other strings.
 func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 	b := l.B()
 	hay, n := stringAt(l, c.Args[0])
@@ -207,9 +207,10 @@ func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 	return r.get()
 }
 
-// differs is zero if the bytes at an address are those of a text. One value and
-// one branch for all of it: the verifier follows each way out of each turn. By
-// bytes, since misaligned words are refused on the stack.
+// differs returns zero if the bytes at an address are those of a text. It
+// combines all comparisons into one value for a single branch, since the
+// verifier follows every exit of every iteration. It compares bytes, since the
+// verifier rejects misaligned words on the stack.
 func differs(b *ir.Builder, p ir.Value, text string) ir.Value {
 	acc := b.BinI(ir.OpXor, b.Load(p, 0, 1), int64(text[0]))
 	for k := 1; k < len(text); k++ {
@@ -218,9 +219,9 @@ func differs(b *ir.Builder, p ir.Value, text string) ir.Value {
 	return acc
 }
 
-// index is a result that a loop leaves with: kept in map memory, since a number
-// that the verifier knows would make it follow the code behind once for each
-// turn.
+// index is the result of a loop. It is kept in map memory: as a number known to
+// the verifier it would make the verifier walk the code after the loop once per
+// iteration.
 type index struct {
 	l builtin.Lowerer
 	p builtin.Place

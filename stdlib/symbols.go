@@ -16,7 +16,7 @@ var registers, _ = target.AMD64Regs()
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// symbols: addresses, errors and control groups by name.
+// symbols has addresses, errors and control groups by name.
 var symbols = []*builtin.Func{
 	{Sig: &types.Signature{Name: "cgroupid", Row: "F-CGROUPID", Usage: `cgroupid("path")`, Format: -1, Doc: "Id of a cgroup v2 directory.", Result: types.Uint64,
 		Params: []types.Param{param("path", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
@@ -85,7 +85,7 @@ var symbols = []*builtin.Func{
 // signed64 returns a number or pointer with its own sign in 64 bits.
 func signed64(l builtin.Lowerer, x hir.Expr) ir.Value {
 	v := l.Scalar(x)
-	// An errno that came back as an unsigned 32-bit number is meant as signed.
+	// An errno returned as an unsigned 32-bit number is meant as signed.
 	if t := x.Type(); t.Size == 4 && !t.Signed {
 		return l.B().Ext(v, 4, true)
 	}
@@ -96,7 +96,7 @@ func lowerErrname(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	return scalar(c, signed64(l, c.Args[0]))
 }
 
-// usym is 8 bytes of address, 4 of process id, 4 of probe id.
+// usym builds a value of 8 bytes of address, 4 of process id and 4 of probe id.
 func usym(l builtin.Lowerer, c *hir.Call, addr ir.Value) builtin.Operand {
 	p, _ := l.Dest(16, "usym")
 	l.B().Store(p.Base, p.Off, 8, addr)
@@ -116,8 +116,8 @@ func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	case s.Attach.Address != 0:
 		ip = l.B().Const(int64(s.Attach.Address))
 	default:
-		// At a return the register has left the function, and trampolines keep
-		// no registers.
+		// At a return the instruction pointer is no longer in the function, and
+		// trampolines save no registers.
 		l.Refuse("missing-kernel-feature", c.At, "this kernel does not tell a program which function "+s.Name+" is about",
 			"the helper get_func_ip exists since Linux 5.15", "use `probe`, which is the name of the probe, or `func` at the entry of the function")
 		ip = l.B().Const(0)
@@ -128,9 +128,9 @@ func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	return scalar(c, ip)
 }
 
-// enumnameType returns an enum of its own, with the names as they are to be
-// shown. Its name tells it from the kernel's type and from other prefixes:
-// types of one name count as the same.
+// enumnameType returns a new enum with the names as they are shown. Its name
+// must differ from that of the kernel's type and from those for other prefixes,
+// because types with the same name count as the same.
 func enumnameType(c *types.Call) (*types.Type, *types.Problem) {
 	if c.Args[1].Const == nil {
 		return nil, nil

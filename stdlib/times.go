@@ -9,7 +9,7 @@ import (
 	"probe/lang/value"
 )
 
-// times: clocks and their text.
+// times has clocks and their texts.
 var times = []*builtin.Func{
 	{Sig: bare("elapsed", "B-ELAPSED", types.Uint64, "Nanoseconds since just before the begin probes ran."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Bin(ir.OpSub, l.B().Call(ir.HelperKtimeBootNS), l.StartNS()))
@@ -67,7 +67,7 @@ func lowerNsecs(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	return scalar(c, b.Call(ir.HelperKtimeBootNS))
 }
 
-// lowerStrftime keeps format id, clock and reading.
+// lowerStrftime builds a timestamp: format id, clock and reading.
 func lowerStrftime(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b := l.B()
 	clock := value.ClockBoot

@@ -8,15 +8,16 @@ import (
 	"probe/lang/types"
 )
 
-// maxIntervals bounds the intervals of a time series (A-LIM-13).
+// maxIntervals is the maximum number of intervals of a time series (A-LIM-13).
 const maxIntervals = 1_000_000
 
-// reductions are what a time series can make of the values of one interval; the
-// empty one keeps the last.
+// reductions are the ways to combine the values of one interval; the empty one
+// keeps the last value.
 var reductions = map[string]bool{"": true, "avg": true, "max": true, "min": true, "sum": true}
 
-// tseries returns a ring of intervals of the TAI clock: interval number n lies
-// in bucket n mod count, whose cell (A-LY-08) says which number it holds.
+// tseries returns the aggregation over intervals of the TAI clock. The
+// intervals form a ring: interval number n is in bucket n mod count, and the
+// bucket's cell (A-LY-08) holds n.
 func tseries() *builtin.Func {
 	sig := aggSig("tseries", "M-TSERIES", `tseries(n, interval, count, ["avg" | "max" | "min" | "sum"])`,
 		"Values of n over time: the last one of each interval, or their average, maximum, minimum or sum, for the newest count intervals.", tseriesType,
@@ -58,17 +59,17 @@ func tseriesType(c *types.Call) (*types.Type, *types.Problem) {
 	return &types.Type{Kind: types.TSeries, Size: 24, Signed: c.Args[0].Type.Signed, Interval: interval, Buckets: int(count), Reduce: reduce}, nil
 }
 
-// tseriesSlot returns the bucket of the present interval. The first value of an
-// interval replaces what the cell held of an older one. Two tasks that
-// interleave on one CPU just when an interval begins may lose one of their
-// values.
+// tseriesSlot returns the bucket of the current interval and its update. The
+// first value of an interval replaces what the cell held of an older one. If
+// two tasks interleave on one CPU just when an interval begins, one of their
+// values can be lost.
 func tseriesSlot(l builtin.Lowerer, t *types.Type, args []ir.Value) (ir.Value, func(base ir.Value, off int, atomic bool)) {
 	const value, meta, epoch = 0, 8, 16 // offsets in the cell
 	b, n := l.B(), args[0]
 	now := l.SeriesTime()
 	number := b.BinI(ir.OpDiv, now, t.Interval)
 	bucket := b.BinI(ir.OpMod, number, int64(t.Buckets))
-	mark := b.BinI(ir.OpAdd, number, 1) // 0 is a cell that was never written
+	mark := b.BinI(ir.OpAdd, number, 1) // 0 marks a cell that was never written
 	return bucket, func(base ir.Value, off int, atomic bool) {
 		first, more, done := b.NewBlock("first"), b.NewBlock("more"), b.NewBlock("kept")
 		put := func(m ir.Value) {
@@ -104,7 +105,7 @@ func tseriesSlot(l builtin.Lowerer, t *types.Type, args []ir.Value) (ir.Value, f
 	}
 }
 
-// seriesOrder returns how a value compares with those that it replaces.
+// seriesOrder returns the comparison of a value with those that it replaces.
 func seriesOrder(t *types.Type) ir.Cmp {
 	switch {
 	case t.Reduce == "min" && t.Signed:

@@ -2,19 +2,22 @@ package main
 
 import "probe/cmd/front/cli"
 
-// command is one command: its row for help and parsing, and what it does.
+// command is a command of probe: its row in the table for help and parsing, and
+// the function that runs it.
 type command struct {
 	cli.Command
 	run func(o *options, std stdio) int
-	// ownOutput is set for commands that report themselves when their output
-	// cannot be written.
+	// ownOutput is set for commands that report failures to write their output
+	// themselves. For the others Main does.
 	ownOutput bool
-	// elsewhere is set for commands that run nothing, so that they can answer for
-	// a kernel that files describe.
+	// elsewhere is set for commands that run nothing, so that they can work
+	// with another kernel, described by files.
 	elsewhere bool
-	// jsonMessages is set for commands whose -f json is the form of messages.
+	// jsonMessages is set for commands whose -f json selects the form of
+	// messages and not that of the output.
 	jsonMessages bool
-	// wrong is the exit code of a wrong command line; 0 is exitUsage.
+	// wrong is the exit code for a wrong command line; 0 means exitUsage. diff
+	// and lab --compare have their own, since 1 is a result there.
 	wrong int
 }
 
@@ -30,7 +33,7 @@ func init() {
 	}
 }
 
-// lookup returns the command of a name, nil if there is none.
+// lookup returns the command with a name, nil if there is none.
 func lookup(name string) *command {
 	for _, c := range commands {
 		if c.Name == name {
@@ -40,7 +43,8 @@ func lookup(name string) *command {
 	return nil
 }
 
-// app joins the tables.
+// app builds the command-line description from the tables of commands and
+// options.
 func app() *cli.App[options] {
 	a := &cli.App[options]{
 		Name: "probe", Summary: "trace Linux with small programs", Version: version,
@@ -69,7 +73,8 @@ var appExamples = []cli.Example{
 	{Command: "probe record -o route.jsonl.zst route_graph", About: "Keeps the output and the call graphs of a script in a file."},
 }
 
-// scriptCommands are the commands that compile a script.
+// scriptCommands lists the commands that compile a script, separated by blanks
+// as the rows of flagTable have them.
 const scriptCommands = "run record check dump repl"
 
 var environmentEntries = []cli.Entry{
@@ -77,13 +82,13 @@ var environmentEntries = []cli.Entry{
 	{Name: "BPFTRACE_BTF", About: "Names a file with raw BTF to read the types of the kernel from, as --btf does.", Commands: scriptCommands + " ls"},
 	{Name: "BPFTRACE_COLOR", About: "Colours messages: always, never, or on a terminal (auto, the default).", Commands: scriptCommands},
 	{Name: "NO_COLOR", About: "Switches colours off if it is not empty.", Commands: scriptCommands},
-	{Name: "PATH", About: "Is where -c and uprobe: find programs.", Commands: "run record"},
-	{Name: "XDG_STATE_HOME, HOME", About: "Are where the prompt keeps its history.", Commands: "repl"},
+	{Name: "PATH", About: "Lists the directories in which -c and uprobe: look for programs.", Commands: "run record"},
+	{Name: "XDG_STATE_HOME, HOME", About: "Name the directories in which the prompt keeps its history.", Commands: "repl"},
 }
 
 var fileEntries = []cli.Entry{
 	{Name: "/sys/kernel/btf/vmlinux", About: "The types of the running kernel.", Commands: scriptCommands + " ls"},
 	{Name: "/sys/kernel/tracing", About: "The kernel's tracing directory: tracepoints, and the functions that can be traced.", Commands: scriptCommands + " ls graph"},
-	{Name: "/run/probe", About: "The lock of graph recordings, and the journal of tracing settings that `probe cleanup` puts back.", Commands: "graph cleanup"},
+	{Name: "/run/probe", About: "The lock of graph recordings, and the journal of tracing settings that `probe cleanup` restores.", Commands: "graph cleanup"},
 	{Name: "~/.local/state/probe/history", About: "The history of the prompt.", Commands: "repl"},
 }

@@ -37,7 +37,8 @@ func runCheck(o *options, std stdio) int {
 	if o.kernel == "" {
 		return exitOK
 	}
-	// What the kernel's features do not allow is seen when programs are made.
+	// Compile as well: only code generation finds out which features of the
+	// kernel the script lacks.
 	if compiled, list := engine.Compile(checked, o.compileOptions()); compiled == nil {
 		o.show(std, list)
 		return status(list)
@@ -45,8 +46,8 @@ func runCheck(o *options, std stdio) int {
 	return exitOK
 }
 
-// frontEnd checks the script of a command line and shows the messages. The
-// status is for a script with errors, which gives nil.
+// frontEnd checks the script of a command line and shows the messages. It
+// returns nil and the exit status for a script with errors.
 func frontEnd(o *options, std stdio) (*engine.Checked, int) {
 	f, params, err := readScript(o, std)
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"probe/lang/source"
 )
 
-// maxWord is how many letters of a word a message about the command line
-// shows.
+// maxWord is the maximum number of letters of a word shown in a message about
+// the command line. A whole script can be one word (-e).
 const maxWord = 40
 
-// mark makes a message point at a word of the command line that follows
-// "probe".
+// mark adds to a message the command line, with a label at one of the words
+// after "probe". at is the index of the word.
 func mark(d *diag.Diagnostic, words []string, at int, label string) {
 	var b strings.Builder
 	b.WriteString("probe")
@@ -31,8 +31,8 @@ func mark(d *diag.Diagnostic, words []string, at int, label string) {
 	d.Label = label
 }
 
-// quoted returns a word as one would type it into a shell, on one line and not
-// too long.
+// quoted returns a word as it would be typed into a shell, on one line and
+// shortened to maxWord letters.
 func quoted(w string) string {
 	w = strings.Join(strings.Fields(" "+w+" "), " ")
 	if r := []rune(w); len(r) > maxWord {

@@ -12,7 +12,7 @@ import (
 	"probe/lang/diag"
 )
 
-// compatMain speaks bpftrace's command line.
+// compatMain runs a command line of bpftrace and returns the exit code.
 func compatMain(words []string, std stdio) int {
 	b, err := bpftrace.Parse(words)
 	o := &options{command: runCommand, compat: true}
@@ -52,7 +52,8 @@ func compatMain(words []string, std stdio) int {
 	return runScript(o, std)
 }
 
-// fromBpftrace takes over what bpftrace's options ask for.
+// fromBpftrace sets options from those of bpftrace. The error is about a value
+// that does not parse.
 func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.words, o.named, o.program = b.Words, b.Named, b.Program
 	o.cmd, o.out, o.format, o.buffer, o.traceable = b.Cmd, b.Out, b.Format, b.Buffering, b.Traceable
@@ -63,7 +64,7 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 			return fmt.Errorf("-p: %w", err)
 		}
 	}
-	// Links of many uprobes are never used, so nothing has to be left out.
+	// probe never uses uprobe_multi links, so disabling them changes nothing.
 	features := slices.DeleteFunc(strings.Split(b.NoFeature, ","), func(f string) bool { return f == "" || f == "uprobe_multi" })
 	if len(features) > 0 {
 		if err := o.setNoFeature(strings.Join(features, ",")); err != nil {
@@ -73,7 +74,8 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	return nil
 }
 
-// compatList is -l: patterns, or the probes of a script (P-LIST rows).
+// compatList runs -l: it lists the probes that match a pattern, or those of a
+// script (P-LIST rows).
 func compatList(o *options, std stdio) int {
 	if len(o.words) > 1 {
 		bpftrace.Usage(std.err)
@@ -103,7 +105,7 @@ func scriptFile(name string) bool {
 	return err == nil && st.Mode().IsRegular() && strings.HasSuffix(name, ".bt")
 }
 
-// compatDebug maps bpftrace's stages to ours.
+// compatDebug runs -d: it maps bpftrace's stages to those of "probe dump".
 func compatDebug(o *options, stages string, std stdio) int {
 	stage, ok := map[string]string{"ast": "ast", "parse": "ast", "types": "types", "codegen": "ir-lowered", "codegen-opt": "ir", "dis": "bpf"}[stages]
 	if !ok {

@@ -13,10 +13,10 @@ import (
 )
 
 // verifierLimit is BPF_COMPLEXITY_LIMIT_INSNS (kernel/bpf/verifier.c), the same
-// since Linux 5.2 for those who may trace.
+// since Linux 5.2 for privileged users.
 const verifierLimit = 1_000_000
 
-// compatInfo is --info (CLI-08).
+// compatInfo runs --info (CLI-08).
 func compatInfo(std stdio) int {
 	m := live.New(live.Options{})
 	if d := m.Refuses(); d != nil {
@@ -26,11 +26,13 @@ func compatInfo(std stdio) int {
 	host, types := m.Features(), m.View(machine.Query{}).Types()
 	_, _, dpath := types.Enumerator("BPF_FUNC_d_path")
 	_, modules := types.Named("struct", "btf_module") // kernel/bpf/btf.c, with CONFIG_DEBUG_INFO_BTF_MODULES
+	_, iterators := types.Named("struct", "bpf_iter__task")
 	i := &bpftrace.Info{
 		Version: version, DPath: dpath, TAIClock: host.Has(feature.TaiTime), FuncIP: host.Has(feature.FuncIP),
 		PerCPULookup: host.Has(feature.PerCPULookup), Loop: host.Has(feature.Loop), InstructionLimit: verifierLimit,
 		BTF: host.Has(feature.BTF), ModuleBTF: modules, KprobeMulti: host.Has(feature.KprobeMulti),
 		UprobeMulti: host.Has(feature.UprobeMulti), KprobeSession: host.Has(feature.KprobeSession),
+		Iter: iterators,
 	}
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {

@@ -22,7 +22,8 @@ import (
 	"probe/stdlib"
 )
 
-// complete answers a shell. words start with the request itself.
+// complete prints the answer to a shell's completion request. words[0] is the
+// request itself.
 func complete(words []string, std stdio) int {
 	var err error
 	if words[0] == cli.BashName {
@@ -36,7 +37,8 @@ func complete(words []string, std stdio) int {
 	return exitOK
 }
 
-// withRun puts the command "run" where it is left out, as Main has it.
+// withRun inserts the command "run" where Main allows leaving it out, so that
+// completion sees what parsing will see.
 func withRun(words []string) []string {
 	if n := len(words); n > 0 && lookup(words[0]) == nil && (n > 1 || strings.HasPrefix(words[0], "-")) {
 		return append([]string{runCommand.Name}, words...)
@@ -44,11 +46,13 @@ func withRun(words []string) []string {
 	return words
 }
 
-// nothing is for values that only the user knows.
+// nothing offers no candidates. It is for values that only the user knows, and
+// keeps the shell from offering file names.
 func nothing(cli.Request) cli.Candidates { return cli.Candidates{} }
 
-// completeScripts completes the script of a command: what comes with probe,
-// scripts here, and folders. Its parameters may be names of files.
+// completeScripts completes the script of a command: bundled scripts, script
+// files and folders. The words after it, the script's parameters, are completed
+// as names of files.
 func completeScripts(r cli.Request) cli.Candidates {
 	_, given := r.Options["program"]
 	switch {
@@ -68,11 +72,11 @@ func completeScripts(r cli.Request) cli.Candidates {
 	return c
 }
 
-// completeScriptOptions completes what a script asks for with getopt.
+// completeScriptOptions completes the options that a script reads with getopt.
 func completeScriptOptions(script string) cli.Candidates {
 	c := cli.Candidates{NoSpace: true}
 	if script == "-" {
-		return c // the terminal: reading it would take the user's keys
+		return c // standard input: reading it would take the user's keystrokes
 	}
 	f, err := openScript(script, stdio{})
 	if err != nil {
@@ -88,8 +92,8 @@ func completeScriptOptions(script string) cli.Candidates {
 	return c
 }
 
-// question returns the first line of the comment that a script which comes with
-// probe begins with, without the script's name.
+// question returns the first line of the comment at the start of a bundled
+// script, without the script's name. It says which question the script answers.
 func question(name string) string {
 	text, _ := bundled(name)
 	for line := range strings.Lines(text) {
@@ -100,7 +104,7 @@ func question(name string) string {
 	return ""
 }
 
-// completeScriptFiles completes names of scripts here, and folders.
+// completeScriptFiles completes names of script files, and folders.
 func completeScriptFiles(r cli.Request) cli.Candidates {
 	var c cli.Candidates
 	dir, base := filepath.Split(r.Word)
@@ -130,7 +134,7 @@ func completeScriptFiles(r cli.Request) cli.Candidates {
 	return c
 }
 
-// completeProgram completes the end of a script on the command line.
+// completeProgram completes the end of a script given with -e.
 func completeProgram(r cli.Request) cli.Candidates {
 	at, list := repl.Complete(repl.Config{Machine: newListing(), Check: engine.CheckOptions{Config: environment()}}, r.Word)
 	c := cli.Candidates{NoSpace: true}
@@ -140,9 +144,9 @@ func completeProgram(r cli.Request) cli.Candidates {
 	return c
 }
 
-// listing is this kernel, for completion. Where the list of traceable functions
-// cannot be read, as without privileges, the functions of the kernel's type
-// information stand in for it: most of them can be traced.
+// listing is this kernel, for completion. If the list of traceable functions
+// cannot be read, as without privileges, it lists the functions in the kernel's
+// type information: most of them can be traced.
 type listing struct{ *live.Machine }
 
 func newListing() listing { return listing{live.New(live.Options{BTF: os.Getenv("BPFTRACE_BTF")})} }
@@ -164,19 +168,21 @@ func (l listing) List(pattern string, yield func(machine.Listed) bool) error {
 	})
 }
 
-// manyNames is how many names a shell is given at most. More are no help to
-// read, and shells take seconds over them.
+// manyNames is the maximum number of names passed to a shell. Nobody reads
+// more, and shells take seconds to format them.
 const manyNames = 500
 
-// narrowed shortens a list of names that share n bytes: where there are too
-// many, those that go on alike up to the next '_' or ':' become one.
+// narrowed shortens a list of names that share their first n bytes. If there
+// are more than manyNames, names that agree up to the next '_' or ':' are
+// replaced by that common beginning.
 func narrowed(names []string, n int) []string {
 	if len(names) <= manyNames {
 		return names
 	}
 	var out []string
 	for _, name := range names {
-		// The separators right behind what is there are part of the beginning.
+		// Separators that directly follow the first n bytes belong to the
+		// beginning, which would otherwise not grow.
 		i := n
 		for i < len(name) && (name[i] == '_' || name[i] == ':') {
 			i++
@@ -210,7 +216,8 @@ func completeProbes(r cli.Request) cli.Candidates {
 // completeFunctions completes the name of a kernel function.
 func completeFunctions(r cli.Request) cli.Candidates {
 	var names []string
-	// A list that cannot be read is empty: completion is no place for errors.
+	// Ignore the error: an error message in the middle of a command line would
+	// not help.
 	_ = newListing().List("kprobe:"+r.Word+"*", func(p machine.Listed) bool {
 		names = append(names, p.Name[strings.LastIndexByte(p.Name, ':')+1:])
 		return true
@@ -240,7 +247,7 @@ func completeNames(r cli.Request) cli.Candidates {
 	for _, k := range provider.Kinds() {
 		add(k.Name, k.Doc)
 	}
-	if strings.Contains(r.Word, "-") { // rows are many: they are offered when one is begun
+	if strings.Contains(r.Word, "-") { // there are hundreds of rows: offer them once one is begun
 		for _, id := range reference.IDs() {
 			row, _ := reference.Lookup(id)
 			add(id, row.Title)
@@ -293,7 +300,7 @@ func completeCommand(r cli.Request) cli.Candidates {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		found, err := filepath.Glob(filepath.Join(dir, r.Word) + "*")
 		if err != nil {
-			continue // the word has half of a pattern
+			continue // the word is an incomplete pattern
 		}
 		for _, path := range found {
 			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
@@ -368,7 +375,8 @@ func completeLabs(r cli.Request) cli.Candidates {
 	return c
 }
 
-// completeCases completes a case of the lab that was named, or of any.
+// completeCases completes a case of the lab that is named before it, or of any
+// lab.
 func completeCases(r cli.Request) cli.Candidates {
 	var c cli.Candidates
 	for _, s := range lab.Scenarios() {
@@ -382,7 +390,7 @@ func completeCases(r cli.Request) cli.Candidates {
 	return c
 }
 
-// readyScripts lists the scripts that come with probe, for help.
+// readyScripts returns the section of help that lists the bundled scripts.
 func readyScripts() []cli.Section {
 	s := cli.Section{Title: "Scripts that come with probe"}
 	for _, name := range bundledNames() {

@@ -25,7 +25,8 @@ var diffCommand = &command{
 	run: runDiff, ownOutput: true, wrong: diffTrouble,
 }
 
-// loadBoth reads two recordings at the same time. The messages come in order.
+// loadBoth reads two recordings in parallel. It prints the messages about the
+// first one first.
 func loadBoth(first, second string, std stdio) (a, b *record.Recording) {
 	var later bytes.Buffer
 	done := make(chan struct{})
@@ -39,8 +40,8 @@ func loadBoth(first, second string, std stdio) (a, b *record.Recording) {
 	return a, b
 }
 
-// runDiff exits with 0 when the recordings have the same trees, 1 when they
-// differ, 2 when they cannot be compared.
+// runDiff runs "probe diff" and returns 0 when the recordings have the same
+// trees, 1 when they differ, 2 when they cannot be compared.
 func runDiff(o *options, std stdio) int {
 	a, b := loadBoth(o.words[0], o.words[1], std)
 	if a == nil || b == nil {
@@ -59,7 +60,7 @@ func runDiff(o *options, std stdio) int {
 		err = diff.WriteJSON(std.out, list)
 	} else {
 		var b bytes.Buffer
-		_ = diff.WriteText(&b, list, o.words[0], o.words[1]) // a Buffer takes everything
+		_ = diff.WriteText(&b, list, o.words[0], o.words[1]) // writing to a Buffer cannot fail
 		text := b.Bytes()
 		if !o.raw {
 			text = value.AppendVisible(nil, text, true)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -26,14 +28,15 @@ var doctorCommand = &command{
 	},
 }
 
-// groups are the features that decide what works, by what a user wants to do.
+// doctorGroups lists the features that matter to users, grouped by what they
+// make possible.
 var doctorGroups = []struct {
 	title    string
 	features []feature.Feature
-	without  string // what is done instead, or what to do
+	without  string // what probe does without the feature, or what the user can do
 }{
-	{"load programs", []feature.Feature{feature.RingBuf, feature.MmapArray, feature.BTF}, "probe needs Linux 5.8 or newer with BTF (CONFIG_DEBUG_INFO_BTF)"},
-	{"function probes (kprobe:, kretprobe:)", []feature.Feature{feature.Kprobes}, "the kernel was built without kprobes: use tracepoint: and rawtracepoint: probes"},
+	{"load programs", []feature.Feature{feature.RingBuf, feature.MmapArray, feature.BTF}, "use a kernel from 5.10 on with BTF (CONFIG_DEBUG_INFO_BTF)"},
+	{"function probes (kprobe:, kretprobe:)", []feature.Feature{feature.Kprobes}, "use tracepoint: and rawtracepoint: probes, or fentry: and fexit:"},
 	{"cheap function probes (fentry:, fexit:, call:, ret:)", []feature.Feature{feature.Fentry}, "call: and ret: use kprobes instead"},
 	{"wildcards in one link", []feature.Feature{feature.KprobeMulti}, "functions are attached one by one, which is slow for more than a few hundred"},
 	{"loops over maps", []feature.Feature{feature.ForEachMapElem}, "print the map instead of looping over it"},
@@ -41,7 +44,8 @@ var doctorGroups = []struct {
 	{"aggregations read as numbers", []feature.Feature{feature.PerCPULookup}, "print the map instead"},
 }
 
-// doctor prints one page.
+// doctor prints a page about the kernel's features and the privileges of the
+// process.
 func doctor(w io.Writer, m *live.Machine) {
 	set := m.Features()
 	var u unix.Utsname
@@ -64,7 +68,7 @@ func doctor(w io.Writer, m *live.Machine) {
 	if mode := feature.Lockdown(); mode == "none" {
 		fmt.Fprintln(w, "lockdown     none")
 	} else if mode != "" {
-		fmt.Fprintf(w, "lockdown     %s: the kernel refuses some probes, whoever asks\n", mode)
+		fmt.Fprintf(w, "lockdown     %s: %s\n", mode, lockdownMeans(mode))
 	}
 	if _, err := m.Tracefs(); err != nil {
 		fmt.Fprintf(w, "tracefs      %v\n", err)
@@ -74,11 +78,12 @@ func doctor(w io.Writer, m *live.Machine) {
 	fmt.Fprintln(w)
 	for _, g := range doctorGroups {
 		why, have := "", false
+		var cause error
 		for _, f := range g.features {
 			if set.Has(f) {
 				have = true
 			} else if why == "" {
-				why = oneLine(set.Why(f))
+				why, cause = oneLine(set.Why(f)), set.Err(f)
 			}
 		}
 		if g.title == "load programs" {
@@ -88,7 +93,11 @@ func doctor(w io.Writer, m *live.Machine) {
 			fmt.Fprintf(w, "yes  %s\n", g.title)
 			continue
 		}
-		fmt.Fprintf(w, "no   %s\n     why: %s\n     so:  %s\n", g.title, why, g.without)
+		so := g.without
+		if errors.Is(cause, fs.ErrPermission) && len(missing) > 0 {
+			so = "run as root, or with the privileges named above"
+		}
+		fmt.Fprintf(w, "no   %s\n     why: %s\n     so:  %s\n", g.title, why, so)
 	}
 	fmt.Fprintln(w, "\nevery feature, as the kernel answered when asked:")
 	for _, info := range feature.All() {
@@ -104,7 +113,16 @@ func doctor(w io.Writer, m *live.Machine) {
 	}
 }
 
-// oneLine keeps the first line of a reason: joined errors repeat themselves.
+// lockdownMeans says what a mode of the kernel's lockdown forbids to tracing.
+func lockdownMeans(mode string) string {
+	if mode == "confidentiality" {
+		return "no kprobes, no tracefs, no reads of kernel memory by address; counts, stacks, typed arguments, user programs and profiles work"
+	}
+	return "programs may not write to user memory; everything else works"
+}
+
+// oneLine returns the first line of a reason: the lines of joined errors mostly
+// repeat it.
 func oneLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line

@@ -11,7 +11,8 @@ import (
 	"probe/runtime/engine"
 )
 
-// stages are what dump can show, in the order of the compiler.
+// stages lists the stages that dump can show, in the order in which the
+// compiler runs them.
 var stages = []string{"ast", "types", "hir", "ir-lowered", "ir", "bpf"}
 
 var dumpCommand = &command{
@@ -71,8 +72,8 @@ func dumpStage(o *options, std stdio) int {
 	return exitOK
 }
 
-// dumpTypes lists what the checker found out: the types of maps, variables,
-// arguments and results.
+// dumpTypes prints the types that the checker has found: those of maps,
+// variables, arguments and results.
 func dumpTypes(p *hir.Script, std stdio) {
 	for _, m := range p.Maps {
 		key := ""

@@ -6,8 +6,8 @@ import "probe/cmd/front/cli"
 const (
 	exitOK       = 0
 	exitUsage    = 1   // usage, compile errors, privileges, parameters
-	exitInternal = 2   // a fault of the compiler
-	exitStrict   = 3   // --strict and an incomplete result
+	exitInternal = 2   // a bug in the compiler
+	exitStrict   = 3   // an incomplete result with --strict
 	exitRun      = 255 // loading or attaching failed
 )
 
@@ -18,7 +18,7 @@ const (
 	diffTrouble = 2
 )
 
-// statuses are the exit codes as the reference and the manual pages list them.
+// statuses describes the exit codes for the reference and the manual pages.
 var statuses = []cli.Status{
 	{Code: "0", About: "The command did what it was asked to, or a signal ended it in order. For a comparison: both sides have the same call trees."},
 	{Code: "N", Commands: "run record repl", About: "The script called exit(N)."},

@@ -9,6 +9,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/trust"
 )
 
 var fmtCommand = &command{
@@ -57,7 +58,7 @@ func formatScripts(o *options, std stdio) int {
 		if text == f.Text {
 			continue
 		}
-		if err := replaceFile(f.Name, text); err != nil {
+		if err := trust.AsUser(func() error { return replaceFile(f.Name, text) }); err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
 			code = exitUsage
 		}
@@ -65,7 +66,8 @@ func formatScripts(o *options, std stdio) int {
 	return code
 }
 
-// replaceFile writes a file in one step, with the permissions it had.
+// replaceFile replaces a file with a rename, and keeps its permissions, so that
+// a crash never leaves half a script.
 func replaceFile(name, text string) error {
 	st, err := os.Stat(name)
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"probe/runtime/graph/proto"
 	"probe/runtime/graph/record"
 	"probe/runtime/machine/live"
+	"probe/runtime/trust"
 )
 
 var graphCommand = &command{
@@ -44,7 +45,7 @@ var graphCommand = &command{
 	run: runGraph, ownOutput: true,
 }
 
-// graphOptions are the options of "probe graph".
+// graphOptions holds the options of "probe graph".
 type graphOptions struct {
 	depth, bufferKB        uint64
 	slower                 time.Duration
@@ -57,7 +58,8 @@ type graphOptions struct {
 	treesOnly              bool     // show --trees
 }
 
-// defaultDepth is how many levels below the function are recorded.
+// defaultDepth is the number of levels below the function that are recorded
+// without --depth.
 const defaultDepth = 16
 
 // treeRun is one run of "probe graph".
@@ -66,11 +68,13 @@ type treeRun struct {
 	std   stdio
 	style graph.Style
 	funcs graph.Funcs
-	// functions knows those of this kernel; nil where a recording is shown.
+	// functions describes the functions of this kernel; nil when a recording is
+	// shown.
 	functions *proto.Kernel
 	offset    time.Duration  // from CLOCK_MONOTONIC to the wall clock
 	out       *record.Writer // nil when trees are printed
-	// threads are those of the chosen process when the recording started.
+	// threads lists the threads that the chosen process had when the recording
+	// started.
 	threads []int32
 
 	shown, incomplete uint64
@@ -107,8 +111,8 @@ func runGraph(o *options, std stdio) int {
 	r.threads = opts.Threads
 	ctx, _, stop := signals()
 	defer stop()
-	// The machine's settings are put back also when the reader of the output
-	// ends.
+	// Ignore SIGPIPE: when the reader of the output ends, the machine's
+	// settings must still be restored.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	r.say("switching the tracer on …")
@@ -122,7 +126,7 @@ func runGraph(o *options, std stdio) int {
 		}
 		return graphFailed(std, err)
 	}
-	defer src.Close() // for a panic; closing twice is no error
+	defer src.Close() // in case of a panic; a second Close does nothing
 	if o.out != "" {
 		h := record.Header{Started: time.Now(), WallOffset: int64(r.offset), BootOffset: int64(bootOffset()), Kernel: kernelRelease(), Arch: runtime.GOARCH, Source: "ftrace", Functions: o.words}
 		if r.out, err = record.Create(o.out, h, &r.funcs); err != nil {
@@ -160,15 +164,16 @@ func runGraph(o *options, std stdio) int {
 	return r.finish(src.Lost(), missed)
 }
 
-// writable looks whether a recording can be kept in a file before the tracer
-// is switched on. The file is not made, and what is in it stays.
+// writable returns an error if a recording cannot be written to a file. It is
+// called before the tracer is switched on, which takes seconds. It does not
+// create or change the file.
 func writable(path string) error {
 	if path == "" {
 		return nil
 	}
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, os.ErrNotExist)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	f, err := trust.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return fmt.Errorf("keep the recording: %w", err)
 	}
@@ -179,14 +184,14 @@ func writable(path string) error {
 	return nil
 }
 
-// say reports the progress on standard error.
+// say prints a message about the progress on standard error.
 func (r *treeRun) say(format string, args ...any) {
 	if !r.o.quiet {
 		fmt.Fprintf(r.std.err, format+"\n", args...)
 	}
 }
 
-// started reports what is being recorded.
+// started prints what is being recorded.
 func (r *treeRun) started(src *ftrace.Source, opts ftrace.Options) {
 	if c := src.Recovered; c.PID != 0 {
 		r.say("put back the tracing settings that process %d had left", c.PID)
@@ -213,7 +218,7 @@ func (r *treeRun) started(src *ftrace.Source, opts ftrace.Options) {
 	notify(r.std)
 }
 
-// tree takes one recorded call; false ends the recording.
+// tree handles one recorded call. It returns false to end the recording.
 func (r *treeRun) tree(t *graph.Tree) bool {
 	if provoke {
 		panic("provoked by PROBE_TEST_PANIC")
@@ -237,14 +242,14 @@ func (r *treeRun) tree(t *graph.Tree) bool {
 	return r.o.maxEvents == 0 || r.shown < r.o.maxEvents
 }
 
-// wanted applies the filters to a call. One whose end was not seen counts as
-// neither slow nor failed.
+// wanted reports whether a call passes the filters. A call whose end was not
+// seen counts as neither slow nor failed.
 func (r *treeRun) wanted(t *graph.Tree, root *graph.Call) bool {
 	g := &r.o.graph
 	open := root.Flags&(graph.NoExit|graph.NoEntry) != 0
 	switch {
 	case r.o.pid != 0 && int(t.Thread.PID) != r.o.pid && (t.Thread.PID != 0 || !slices.Contains(r.threads, t.Thread.TID)):
-		return false // a child of the process
+		return false // a child of the chosen process: the tracer follows fork
 	case r.o.comm != "" && !graph.MatchName(r.o.comm, t.Thread.Comm):
 		return false
 	case g.slower > 0 && (open || root.Duration() < int64(g.slower)):
@@ -255,7 +260,7 @@ func (r *treeRun) wanted(t *graph.Tree, root *graph.Call) bool {
 	return true
 }
 
-// print shows a tree, or keeps it in the file.
+// print prints a tree, or writes it to the recording.
 func (r *treeRun) print(t *graph.Tree) error {
 	if r.out != nil {
 		return r.out.Tree(t)
@@ -263,8 +268,8 @@ func (r *treeRun) print(t *graph.Tree) error {
 	return writeTree(r.std.out, t, &r.funcs, r.style, r.offset, r.o.raw)
 }
 
-// writeTree prints a tree below a line that says when, who and where, in one
-// piece. raw leaves control characters in names as they are.
+// writeTree prints a line with time, thread and CPU and the tree below it, with
+// a single write. raw leaves control characters in names unescaped.
 func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style, offset time.Duration, raw bool) error {
 	root := t.Root()
 	var b bytes.Buffer
@@ -288,7 +293,8 @@ func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style
 	return err
 }
 
-// finish reports what was shown, and what makes that incomplete.
+// finish prints how much was shown and what makes it incomplete, and returns
+// the exit code.
 func (r *treeRun) finish(lost, missed uint64) int {
 	where := ""
 	if r.o.out != "" {
@@ -318,11 +324,11 @@ func (r *treeRun) finish(lost, missed uint64) int {
 	return exitOK
 }
 
-// provoke makes the recording of a tree panic: a test looks whether the
-// machine's settings come back all the same.
+// provoke makes the recording of a tree panic. It is for a test that a panic,
+// too, restores the machine's settings.
 var provoke = os.Getenv("PROBE_TEST_PANIC") == "graph"
 
-// plural shows a number with its noun.
+// plural formats a number with its noun, in the plural where needed.
 func plural(n uint64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -330,7 +336,8 @@ func plural(n uint64, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// kernelRelease returns what uname -r prints.
+// kernelRelease returns the release of the running kernel, as uname -r prints
+// it.
 func kernelRelease() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
@@ -339,7 +346,7 @@ func kernelRelease() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// wallOffset returns the distance of the wall clock from CLOCK_MONOTONIC.
+// wallOffset returns the difference between the wall clock and CLOCK_MONOTONIC.
 func wallOffset() time.Duration {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
@@ -348,8 +355,9 @@ func wallOffset() time.Duration {
 	return time.Duration(time.Now().UnixNano() - ts.Nano())
 }
 
-// bootOffset returns how long the machine was suspended, which CLOCK_MONOTONIC
-// leaves out. Less than a tick is the time between the two readings.
+// bootOffset returns how long the machine was suspended, a time that
+// CLOCK_MONOTONIC does not count. A difference of less than a tick comes from
+// the time between the two readings and counts as 0.
 func bootOffset() time.Duration {
 	var mono, boot unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {
@@ -362,7 +370,7 @@ func bootOffset() time.Duration {
 	return d
 }
 
-// graphFailed explains why nothing can be recorded.
+// graphFailed prints why nothing can be recorded and returns the exit code.
 func graphFailed(std stdio, err error) int {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()}
 	code := exitRun

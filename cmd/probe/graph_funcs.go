@@ -19,9 +19,9 @@ import (
 	"probe/runtime/machine/live/tracefs"
 )
 
-// maxReturns bounds the functions whose results are recorded unasked: defining
-// a return probe takes some milliseconds, which the matches of a pattern are
-// not worth.
+// maxReturns is the maximum number of functions whose results are recorded by
+// default. Defining a return probe takes some milliseconds, too long for each
+// match of a wide pattern.
 const maxReturns = 32
 
 // sourceOptions turns names and patterns into the functions of this kernel.
@@ -66,7 +66,7 @@ func sourceOptions(o *options, m *live.Machine, tfs *tracefs.FS, std stdio) (ftr
 	}
 	opts.OnlyPatterns, opts.SkipPatterns = patterns(splitList(g.only)), patterns(splitList(g.skip))
 	if g.only != "" && len(opts.Only) == 0 {
-		opts.Only = slices.Clone(opts.Funcs) // not everything
+		opts.Only = slices.Clone(opts.Funcs) // only the roots, not every function
 		opts.OnlyPatterns = nil
 	}
 	if opts.Only != nil {
@@ -86,14 +86,14 @@ func returnsNothing(k *proto.Kernel, name string) bool {
 	return f.Result == graph.Void
 }
 
-// patterns returns the names with wildcards.
+// patterns returns those of the names that have wildcards.
 func patterns(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !graph.IsPattern(n) })
 }
 
-// find returns the functions that names and patterns mean. Above the bound it
-// asks on a terminal, and needs --force elsewhere. What a pattern matches and
-// cannot be traced is named.
+// find returns the functions that names and patterns mean. If they are more
+// than ftrace.MaxFuncs, it asks for confirmation on a terminal and requires
+// --force elsewhere. It prints the matches of a pattern that cannot be traced.
 func find(o *options, std stdio, list *ftrace.Functions, names []string) ([]string, error) {
 	var out []string
 	for _, name := range names {
@@ -113,7 +113,8 @@ func find(o *options, std stdio, list *ftrace.Functions, names []string) ([]stri
 	return out, nil
 }
 
-// confirm asks on a terminal; elsewhere the answer is no.
+// confirm asks a question on the terminal and reports whether the answer is
+// yes. Without a terminal the answer is no.
 func confirm(std stdio, question string) bool {
 	in, ok1 := std.in.(*os.File)
 	out, ok2 := std.err.(*os.File)
@@ -121,15 +122,16 @@ func confirm(std stdio, question string) bool {
 		return false
 	}
 	fmt.Fprintf(std.err, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(in).ReadString('\n') // an end is no
+	answer, _ := bufio.NewReader(in).ReadString('\n') // the end of the input means no
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return answer == "y" || answer == "yes"
 }
 
-// maxNamed is how many functions that cannot be traced are named without -v.
+// maxNamed is the maximum number of untraceable functions that are named
+// without -v.
 const maxNamed = 8
 
-// untraceable names the functions that a pattern matches and the kernel cannot
+// untraceable prints the functions that a pattern matches and the kernel cannot
 // trace.
 func untraceable(o *options, std stdio, list *ftrace.Functions, pattern string) {
 	var names []string
@@ -161,14 +163,16 @@ func noFunction(name string) bool {
 		func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
-// progress shows on a terminal how far switching the tracer on is.
+// progress shows on a terminal how far the kernel is with switching the tracer
+// on, which can take seconds.
 type progress struct {
 	std   stdio
 	start time.Time
 	shown bool
 }
 
-// newProgress is nil where there is nobody to look at it.
+// newProgress returns nil if nobody would see the progress: without a terminal,
+// or with quiet.
 func newProgress(std stdio, quiet bool) *progress {
 	if f, ok := std.err.(*os.File); quiet || !ok || !isTerminal(f) {
 		return nil
@@ -176,7 +180,7 @@ func newProgress(std stdio, quiet bool) *progress {
 	return &progress{std: std}
 }
 
-// step shows a count, and from the second second on an estimate.
+// step shows a count and, after the first second, an estimate of the time left.
 func (p *progress) step(what string, n, total int) {
 	now := time.Now()
 	switch {

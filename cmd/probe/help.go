@@ -100,8 +100,9 @@ func helpRow(r reference.Row, std stdio) {
 	}
 }
 
-// helpLibrary looks a name up in the modules written in the language: the
-// comment above a definition is its reference text.
+// helpLibrary prints the help on a name from the modules that are written in
+// the language, where the comment above a definition is its reference text. It
+// reports whether it has found the name, and adds all names it knows to names.
 func helpLibrary(name string, names *[]string, std stdio) bool {
 	for _, m := range stdlib.Modules() {
 		text, _ := stdlib.Module(m)

@@ -30,7 +30,7 @@ var labCommand = &command{
 	run: runLab, ownOutput: true,
 }
 
-// labScripts are the bundled scripts that explain the scenarios.
+// labScripts maps scenarios to the bundled scripts that explain them.
 var labScripts = map[string]string{"route-loss": "route_loss"}
 
 func runLab(o *options, std stdio) int {
@@ -121,7 +121,7 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	ready := make(chan struct{})
 	opts := engine.RunOptions{
 		Sink: out, Force: force, Ready: func(int) { close(ready) },
-		Outlive: true, // the end of the client must not end the tracing
+		Outlive: true, // the end of the client must not end the run: the fault may kill it
 	}
 	o.tell(std, &opts)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

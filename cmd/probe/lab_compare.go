@@ -20,19 +20,21 @@ import (
 	"probe/runtime/machine/live"
 )
 
-// comparison says what is recorded to compare two cases of a lab.
+// comparison describes what is recorded to compare two cases of a lab.
 type comparison struct {
 	// root is the function whose calls are compared.
 	root string
-	// only are the functions below that are recorded: those that decide, not
-	// those that allocate memory.
+	// only lists the functions below root that are recorded: those that decide
+	// the route, not those that allocate memory.
 	only []string
-	// returns are functions below whose results matter, unlike hashes, which
-	// differ from run to run. Kernels that inline some do without.
+	// returns lists functions below root whose results are compared; the
+	// results of others, such as hashes, differ from run to run. Functions that
+	// a kernel has inlined are skipped.
 	returns []string
 }
 
-// labComparisons are by scenario; the second of each is for IPv6.
+// labComparisons holds the comparisons by scenario: the first is for IPv4, the
+// second for IPv6.
 var labComparisons = map[string][2]comparison{
 	"route-loss": {
 		{
@@ -49,7 +51,7 @@ var labComparisons = map[string][2]comparison{
 }
 
 // runLabCompare records the lookups of two cases and prints where they part.
-// It exits as diff does.
+// Its exit status is that of diff.
 func runLabCompare(o *options, std stdio, scenario lab.Scenario) int {
 	names := splitList(o.compare)
 	names = append(names, o.words[1:]...)
@@ -107,7 +109,7 @@ func diffStatus(list []*diff.Comparison) int {
 	return diffSame
 }
 
-// labFailed says why a lab came to nothing.
+// labFailed prints why a lab failed.
 func labFailed(std stdio, err error) {
 	var host *lab.HostError
 	var busy *ftrace.BusyError
@@ -125,7 +127,7 @@ func labFailed(std stdio, err error) {
 	fail(std, d)
 }
 
-// recordCase runs one case and gives the lookups that followed the fault.
+// recordCase runs one case and returns the route lookups after the fault.
 func recordCase(ctx context.Context, o *options, std stdio, scenario string, kase lab.Case, what *comparison) (diff.Side, error) {
 	side := diff.Side{Funcs: &graph.Funcs{}}
 	var all []*graph.Tree
@@ -142,8 +144,8 @@ func recordCase(ctx context.Context, o *options, std stdio, scenario string, kas
 	if err != nil {
 		return side, err
 	}
-	// Before the fault the socket has its route and looks nothing up; what
-	// else the machine does is not compared.
+	// Use only lookups after the fault: before it the socket has a cached route
+	// and looks nothing up, and lookups of other programs are not compared.
 	var client, others []*graph.Tree
 	for _, t := range all {
 		t.Fold()
@@ -158,7 +160,8 @@ func recordCase(ctx context.Context, o *options, std stdio, scenario string, kas
 	side.Trees = client
 	from := report.Client.Comm
 	if len(client) == 0 {
-		// A timer or a softirq in another task may have used the occasion.
+		// TCP's timers run in whichever task they interrupt, so without lookups
+		// in the client use those of other tasks.
 		side.Trees, from = others, "other tasks, in which the client's timers run"
 	}
 	if len(side.Trees) == 0 {
@@ -169,7 +172,7 @@ func recordCase(ctx context.Context, o *options, std stdio, scenario string, kas
 	return side, keepCase(o, &side, report, kase, what)
 }
 
-// caseFile returns where a case's recording is kept; "" without -o.
+// caseFile returns the name of the file for a case's recording; "" without -o.
 func caseFile(o *options, scenario string, kase lab.Case) string {
 	if o.out == "" {
 		return ""
@@ -177,7 +180,7 @@ func caseFile(o *options, scenario string, kase lab.Case) string {
 	return filepath.Join(o.out, scenario+"-"+kase.Name+".jsonl.zst")
 }
 
-// keepCase writes a case's lookups to a file, if that is wanted.
+// keepCase writes a case's lookups to a file if -o was given.
 func keepCase(o *options, side *diff.Side, report *lab.Report, kase lab.Case, what *comparison) error {
 	path := caseFile(o, report.Scenario, kase)
 	if path == "" {
@@ -198,7 +201,7 @@ func keepCase(o *options, side *diff.Side, report *lab.Report, kase lab.Case, wh
 	return w.Close(record.End{})
 }
 
-// recordLookups records calls until stop.
+// recordLookups records the calls of what until ctx ends.
 func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tree func(*graph.Tree)) (stop func() error, err error) {
 	m := live.New(live.Options{})
 	tfs, err := m.Tracefs()
@@ -213,7 +216,8 @@ func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tr
 	if opts.Funcs, err = list.Find(what.root); err != nil {
 		return nil, err
 	}
-	// What this kernel does not have, because it inlines it, is no error.
+	// Skip functions that this kernel does not have because the compiler
+	// inlined them.
 	for _, p := range what.only {
 		if found, err := list.Find(p); err == nil {
 			opts.Only = append(opts.Only, found...)
@@ -232,7 +236,8 @@ func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tr
 	recording, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
-		// A panic here would end the process before the settings are back.
+		// Recover here: a panic in this goroutine would end the process before
+		// the tracing settings are restored.
 		defer func() {
 			if p := recover(); p != nil {
 				done <- fmt.Errorf("internal error while recording: %v", p)

@@ -40,8 +40,8 @@ func runLs(o *options, std stdio) int {
 	return listProbes(o, std, []string{pattern})
 }
 
-// listScripts is the word that lists the scripts that come with probe. No probe
-// type has that name.
+// listScripts is the operand that lists the bundled scripts instead of probes.
+// No probe type has that name.
 const listScripts = "scripts"
 
 func listProbes(o *options, std stdio, patterns []string) int {

@@ -1,6 +1,7 @@
-// Command probe traces Linux with small programs that it compiles to eBPF. It
-// is the only place that joins the language, the library, the compiler and the
-// runtime.
+// Command probe traces Linux with small programs that it compiles to eBPF. The
+// commands are thin: package runtime/engine takes a script from its text to its
+// end, and this package turns command lines into calls of it and results into
+// output and exit codes.
 //
 // Called by the name bpftrace, through a link to the binary, it takes
 // bpftrace's command line and prints what bpftrace prints.
@@ -21,7 +22,8 @@ import (
 	"probe/runtime/lab"
 )
 
-// stdio are the streams of one invocation, so that tests can have their own.
+// stdio holds the standard streams of one invocation. Tests run Main with
+// streams of their own.
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
@@ -131,13 +133,14 @@ func (c *command) invoke(words []string, std stdio) int {
 	return code
 }
 
-// outcome remembers whether everything could be written.
+// outcome is a writer that remembers whether everything could be written.
 type outcome struct {
 	w   io.Writer
 	err error
 }
 
-// Write implements io.Writer. Nothing is written behind a gap.
+// Write implements io.Writer. After an error it writes nothing more, so that
+// the output has no gap in the middle.
 func (o *outcome) Write(b []byte) (int, error) {
 	if o.err != nil {
 		return 0, o.err
@@ -156,15 +159,15 @@ func usageError(c *command, err error) *diag.Diagnostic {
 	return d.WithHelp("usage: %s; `probe %s --help` lists the options", usage, c.Name)
 }
 
-// fail shows one message without a place in a script.
+// fail prints one message that has no place in a script.
 func fail(std stdio, d *diag.Diagnostic) {
 	list := &diag.List{}
 	list.Add(d)
 	_ = diag.Render(std.err, list, diag.Options{Color: colored(std.err)})
 }
 
-// colored reports whether messages on a stream may use the colours of a
-// terminal (C-ENV-COLOR).
+// colored reports whether messages written to w may use colours: w is a
+// terminal and the environment allows them (C-ENV-COLOR).
 func colored(w io.Writer) bool {
 	switch os.Getenv("BPFTRACE_COLOR") {
 	case "always":

@@ -13,7 +13,8 @@ import (
 	"probe/runtime/machine/live/provider"
 )
 
-// options is what a command line asks for.
+// options holds the values of the options of all commands. A command reads the
+// fields of the rows in flagTable that name it.
 type options struct {
 	command *command
 	words   []string          // operands
@@ -44,7 +45,7 @@ type options struct {
 	graph         graphOptions
 }
 
-// setDuration takes "10s", "1m30s", or a number of seconds.
+// setDuration stores a duration: "10s", "1m30s", or a number of seconds.
 func setDuration(to *time.Duration, v string) error {
 	d, err := time.ParseDuration(v)
 	if err != nil {
@@ -61,7 +62,7 @@ func setDuration(to *time.Duration, v string) error {
 	return nil
 }
 
-// setCount takes a number above 0.
+// setCount stores a number above 0.
 func setCount(to *uint64, v string) error {
 	n, err := strconv.ParseUint(v, 10, 64)
 	if err != nil || n == 0 {
@@ -71,10 +72,12 @@ func setCount(to *uint64, v string) error {
 	return nil
 }
 
-// maxPID is the largest process id the kernel gives out (A-LIM-22).
+// maxPID is PID_MAX_LIMIT, the largest process id that a 64-bit kernel assigns
+// (include/linux/threads.h; A-LIM-22).
 const maxPID = 4194304
 
-// setPID takes the id of a process that exists.
+// setPID stores the id of a process. It is an error if the process does not
+// exist: tracing it would wait for ever for nothing.
 func setPID(to *int, v string) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n <= 0 || n > maxPID {
@@ -87,7 +90,7 @@ func setPID(to *int, v string) error {
 	return nil
 }
 
-// setIgnore takes the functions that diff leaves out.
+// setIgnore stores the functions that diff leaves out.
 func setIgnore(o *options, v string) error {
 	o.graph.ignore = splitList(v)
 	if v == "none" {
@@ -98,7 +101,7 @@ func setIgnore(o *options, v string) error {
 	return nil
 }
 
-// setStage takes a stage of the compiler.
+// setStage stores the name of a stage of the compiler.
 func setStage(o *options, v string) error {
 	if !slices.Contains(stages, v) {
 		return fmt.Errorf("unknown stage %q: the stages are %s", v, strings.Join(stages, ", "))
@@ -110,7 +113,7 @@ func setStage(o *options, v string) error {
 // setVerbose has a name because several rows share it.
 func setVerbose(o *options, _ string) error { o.verbose = true; return nil }
 
-// mechanisms are what --no-feature can name.
+// mechanisms lists the names that --no-feature accepts.
 var mechanisms = provider.Mechanisms()
 
 func (o *options) setNoFeature(v string) error {

@@ -10,8 +10,8 @@ import (
 	"probe/cmd/front/cli"
 )
 
-// pagesCommand writes the pages that the tables are the source of. It is what
-// `make docs` runs, and not for users.
+// pagesCommand writes the pages of docs/ that are generated from the tables.
+// `make docs` runs it; it is hidden from users.
 var pagesCommand = &command{
 	Command: cli.Command{Name: "__pages", Usage: []string{"ROOT"}, Summary: "write docs/man and docs/reference/cli.md below ROOT", Min: 1, Max: 1, Hidden: true},
 	run: func(o *options, std stdio) int {
@@ -37,8 +37,8 @@ func pages(yield func(name string, text []byte) error) error {
 	return page("reference/cli.md", a.Reference)
 }
 
-// writePages writes the pages, and removes manual pages of commands that are
-// gone.
+// writePages writes the pages, and removes the manual pages of commands that no
+// longer exist.
 func writePages(root string) error {
 	docs := filepath.Join(root, "docs")
 	old, err := filepath.Glob(filepath.Join(docs, "man", "*.1"))

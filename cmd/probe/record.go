@@ -55,7 +55,7 @@ func runRecord(o *options, std stdio) int {
 	return runScript(o, std)
 }
 
-// sameFile tells two names of one file.
+// sameFile reports whether two names are names of one file.
 func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {
@@ -65,7 +65,8 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// recorder keeps what a script prints and the trees that it asks for.
+// recorder is the sink of "probe record": it writes to a file what a script
+// prints and the trees that it asks for.
 type recorder struct {
 	path   string
 	quiet  bool
@@ -73,11 +74,11 @@ type recorder struct {
 	start0 int64 // start by CLOCK_MONOTONIC
 
 	mu     sync.Mutex
-	file   *outfile.File // takes its place when everything is attached
+	file   *outfile.File // replaces the old file once everything is attached
 	w      *record.Writer
 	shown  *sink.Renderer
 	funcs  graph.Funcs
-	known  map[value.GraphID]int // trees in the file
+	known  map[value.GraphID]int // the trees already in the file
 	trees  int
 	events int
 	err    error
@@ -85,7 +86,7 @@ type recorder struct {
 	stop   chan struct{}
 }
 
-// startRecorder creates the file and makes the run give it what is to be kept.
+// startRecorder creates the file and adds a recorder to the sinks of the run.
 func startRecorder(o *options, f *source.File, params []string, compiled *engine.Compiled, opts *engine.RunOptions) (*recorder, error) {
 	offset := wallOffset()
 	now := time.Now()
@@ -109,8 +110,8 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 	return r, nil
 }
 
-// graphRoots returns the functions whose trees a script asks for, and what
-// records them when that is the same for all.
+// graphRoots returns the functions whose trees a script asks for, and the
+// source that records them ("ftrace" or "bpf") if it is the same for all.
 func graphRoots(p *hir.Script) (funcs []string, from string) {
 	sources := map[fgraph.Source]string{fgraph.BPF: "bpf", fgraph.Ftrace: "ftrace"}
 	for _, pr := range p.Probes {
@@ -131,8 +132,8 @@ func graphRoots(p *hir.Script) (funcs []string, from string) {
 	return funcs, from
 }
 
-// flush brings what was kept to the file from time to time, so that a script
-// that prints rarely leaves it there when it is killed.
+// flush writes buffered events to the file at intervals, so that little is lost
+// when a script that prints rarely is killed.
 func (r *recorder) flush() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -148,8 +149,8 @@ func (r *recorder) flush() {
 	}
 }
 
-// failed remembers the first error. A recording that has a hole is not gone on
-// with.
+// failed stores the first error and ends the recording, which must not have a
+// gap.
 func (r *recorder) failed(err error) {
 	if r.err == nil && err != nil {
 		r.err = err
@@ -157,12 +158,12 @@ func (r *recorder) failed(err error) {
 	}
 }
 
-// knownTrees bounds how many trees are remembered. A script prints a graph
-// right after it asked for it.
+// knownTrees is the maximum number of trees remembered in known. It need not be
+// large: a script prints a graph right after it has asked for it.
 const knownTrees = 4096
 
-// Take keeps an event. After a failure the recording is not gone on with, and
-// the run ends.
+// Take implements event.Sink: it writes an event to the file. After a failure
+// it writes nothing more, and Done ends the run.
 func (r *recorder) Take(e event.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -205,7 +206,8 @@ func (r *recorder) tree(g *event.Graph) error {
 	return nil
 }
 
-// event keeps what was shown. A tree that is in the file is only named.
+// event writes an event. A tree that is in the file already is referred to by
+// its number.
 func (r *recorder) event(e event.Event) error {
 	shown, ok := r.shown.Render(e)
 	if !ok {
@@ -227,8 +229,8 @@ func (r *recorder) event(e event.Event) error {
 	return nil
 }
 
-// finish completes the file, and tells whether all is in it. ran is false when
-// the run did not come to its start.
+// finish completes the file and reports whether everything is in it. ran is
+// false when the run did not start; the old file then remains.
 func (r *recorder) finish(std stdio, ran bool) bool {
 	close(r.stop)
 	r.mu.Lock()
@@ -250,7 +252,7 @@ func (r *recorder) finish(std stdio, ran bool) bool {
 	return true
 }
 
-// recordError returns the message for a file that cannot be made.
+// recordError returns the message for a file that cannot be created.
 func recordError(err error) *diag.Diagnostic {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()}
 	return d.WithHelp("-o needs the name of a file that can be written, in a folder that exists")

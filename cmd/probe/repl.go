@@ -29,7 +29,8 @@ func runRepl(o *options, std stdio) int {
 	m := o.machine()
 	prelude := ""
 	if limit := m.View(machine.Query{}).KeyLimit(); limit > 0 {
-		// What is usual elsewhere would not fit into the keys of maps.
+		// The defaults for scripts would not fit into the keys of maps on this
+		// kernel: at the prompt every variable is a map.
 		prelude = fmt.Sprintf("config = { max_strlen = %d; max_stack_frames = %d }", limit/2, limit/8-4)
 	}
 	code, err := repl.Run(context.Background(), repl.Config{
@@ -44,8 +45,8 @@ func runRepl(o *options, std stdio) int {
 	return code
 }
 
-// onTerminal reports whether a person is at the other end, so that probe
-// without arguments starts the interactive session.
+// onTerminal reports whether standard input and output are a terminal. probe
+// without arguments then starts the interactive session.
 func onTerminal(std stdio) bool {
 	in, ok := std.in.(*os.File)
 	out, ok2 := std.out.(*os.File)

@@ -8,12 +8,13 @@ import (
 	"probe/runtime/graph/record"
 )
 
-// replay prints a recording in its order, and tells whether the script's
-// results were complete. A tree is where the script printed it; one that it
-// did not print, as when it only counted them, is where it was recorded.
+// replay prints a recording in its order, and reports whether the script's
+// results were complete. A tree is printed where the script printed it, or
+// where it was recorded if the script did not print it, but only counted it for
+// example.
 func (r *treeRun) replay(rec *record.Recording) (whole bool) {
 	whole = true
-	shown := map[int]bool{} // by events
+	shown := map[int]bool{} // trees that an event of the recording prints
 	if !r.o.graph.treesOnly {
 		for i := range rec.Events {
 			for _, t := range rec.Events[i].Trees {
@@ -36,8 +37,9 @@ func (r *treeRun) replay(rec *record.Recording) (whole bool) {
 		}
 		return r.tree(rec.Trees[i])
 	}
-	// A recording may come from anybody, and what its script has written cannot be
-	// told from what it traced.
+	// Escape control characters in all of the text: a recording may come from
+	// anybody, and the text of its script cannot be distinguished from that of
+	// the system it traced.
 	text := func(s string) string {
 		if r.o.raw || r.o.format == "json" {
 			return s
@@ -66,7 +68,8 @@ func (r *treeRun) replay(rec *record.Recording) (whole bool) {
 			_, r.err = io.WriteString(out, text(e.Text))
 		}
 		if e.Message != "" && r.err == nil {
-			// On a terminal both streams are to read in order.
+			// Flush first: on a terminal the lines of both streams must appear
+			// in order.
 			r.err = out.Flush()
 			_, _ = io.WriteString(r.std.err, text(e.Message))
 		}
@@ -74,7 +77,7 @@ func (r *treeRun) replay(rec *record.Recording) (whole bool) {
 			return whole
 		}
 		if e.Text != "" {
-			continue // the trees are in it
+			continue // the event's own text shows the trees
 		}
 		for _, t := range e.Trees {
 			if !tree(t) {
@@ -86,7 +89,8 @@ func (r *treeRun) replay(rec *record.Recording) (whole bool) {
 	return whole
 }
 
-// lineWriter knows whether the next byte starts a line.
+// lineWriter is a writer that keeps track of whether the next byte starts a
+// line.
 type lineWriter struct {
 	*bufio.Writer
 	start bool
@@ -99,5 +103,6 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 	return w.Writer.Write(b)
 }
 
-// WriteString is Write; without it that of bufio would be used.
+// WriteString calls Write. Without it io.WriteString would call the method of
+// the embedded bufio.Writer and miss the line ends.
 func (w *lineWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }

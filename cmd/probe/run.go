@@ -41,7 +41,7 @@ var runCommand = &command{
 	run: runScript, ownOutput: true,
 }
 
-// conflicts checks options against each other.
+// conflicts returns an error for options that cannot be used together.
 func (o *options) conflicts() error {
 	switch {
 	case o.cmd != "" && o.pid != 0:
@@ -84,6 +84,7 @@ func runScript(o *options, std stdio) int {
 			return exitUsage
 		}
 		defer check.Child.Close()
+		check.Open = o.compat
 	}
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
 	if d := m.Refuses(); compiled != nil && d != nil {
@@ -111,9 +112,9 @@ func runScript(o *options, std stdio) int {
 	return code
 }
 
-// closeOutput writes what is left of the output, and reports whether all of it
-// was written. ran is false when the run did not come to its start: then the
-// file of -o stays what it was.
+// closeOutput writes the rest of the output, and reports whether all of it was
+// written. ran is false when the run did not start: the file of -o then remains
+// unchanged.
 func (o *options) closeOutput(std stdio, s event.Sink, out output, ran bool) bool {
 	err := s.Close()
 	if ran && !o.dryRun && err == nil {
@@ -126,13 +127,14 @@ func (o *options) closeOutput(std stdio, s event.Sink, out output, ran bool) boo
 		return true
 	}
 	if errors.Is(err, syscall.EPIPE) && o.compat {
-		return true // bpftrace is ended by the signal, without a word
+		return true // bpftrace is killed by SIGPIPE, without a message
 	}
 	outputFailed(std, err)
 	return false
 }
 
-// outputFailed says that not all of the output was written.
+// outputFailed prints that not all of the output was written and returns the
+// exit code.
 func outputFailed(std stdio, err error) int {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "the output is not whole: " + err.Error()}
 	switch {
@@ -148,25 +150,26 @@ func outputFailed(std stdio, err error) int {
 	return exitRun
 }
 
-// output is where the output goes: the file of -o, which takes the place of an
-// old one once everything is attached, or a stream that stays open.
+// output is the destination of a run's output: the file of -o, which replaces
+// an old one once everything is attached, or a stream that stays open.
 type output interface {
 	Keep() error
 	Close() error
 }
 
-// standardOutput is an output that is there already.
+// standardOutput is the output to a stream: Keep and Close do nothing.
 type standardOutput struct{}
 
 func (standardOutput) Keep() error  { return nil }
 func (standardOutput) Close() error { return nil }
 
-// compileOptions returns what the script of a command line is compiled with.
+// compileOptions returns the options with which the script of a command line is
+// compiled.
 func (o *options) compileOptions() engine.CompileOptions {
 	return engine.CompileOptions{Lookups: o.keepWarnings > 0}
 }
 
-// finish turns the end of a run into an exit code.
+// finish prints what a run has left to say and returns its exit code.
 func (o *options) finish(std stdio, res engine.Result, err error) int {
 	var refused *engine.LoadError
 	switch {
@@ -191,16 +194,16 @@ func (o *options) finish(std stdio, res engine.Result, err error) int {
 	return exitRun
 }
 
-// rawOutput reports whether text output has the control characters of the
-// traced system: bpftrace prints them, so called by its name only a terminal,
-// which would obey them, is spared.
+// rawOutput reports whether text output keeps the control characters of strings
+// of the traced system. bpftrace prints them, so under its name they are
+// escaped only on a terminal, which would obey them.
 func (o *options) rawOutput(std stdio) bool {
 	f, ok := std.out.(*os.File)
 	return o.raw || o.compat && (o.out != "" || !ok || !isTerminal(f))
 }
 
-// runOptions makes the sink and the options of a run, and says where its output
-// goes.
+// runOptions returns the options of a run, with its sink, and the destination
+// of its output.
 func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, output, int) {
 	bad := func(err error) (engine.RunOptions, output, int) {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
@@ -241,18 +244,18 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
-		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat,
+		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
 	}
 	opts.Ready = func(int) {
-		_ = out.Keep() // a failure is kept as well, for the next one
+		_ = out.Keep() // a failure is remembered and returned by the next Write
 		notify(std)
 	}
 	o.tell(std, &opts)
 	return opts, out, exitOK
 }
 
-// tell makes a run say on standard error what comes up, what takes long, and
-// with -v what is done.
+// tell sets the callbacks of a run that print on standard error: messages,
+// steps that take long, and with -v each step.
 func (o *options) tell(std stdio, opts *engine.RunOptions) {
 	opts.Report = func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) }
 	if f, ok := std.err.(*os.File); ok && isTerminal(f) {
@@ -268,7 +271,8 @@ func (o *options) tell(std stdio, opts *engine.RunOptions) {
 	}
 }
 
-// notify prints the word that test harnesses wait for (C-ENV-NOTIFY).
+// notify prints the line that test harnesses wait for before they start a
+// workload (C-ENV-NOTIFY).
 func notify(std stdio) {
 	const word = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 	if os.Getenv(word) != "" {
@@ -276,20 +280,22 @@ func notify(std stdio) {
 	}
 }
 
-// signals gives a context that the first SIGINT or SIGTERM ends, and a channel
-// that the second one closes (R-LIFE-02).
+// signals returns a context that the first SIGINT or SIGTERM ends, and a
+// channel that the second one closes (R-LIFE-02).
 func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	second := make(chan struct{})
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
-	// A terminal that goes away ends the run in order too, since tracing
-	// settings may have to be put back; not under nohup.
+	// SIGHUP from a closed terminal also ends the run in order, since tracing
+	// settings may have to be restored. nohup ignores the signal, and so does
+	// probe under it.
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(ch, syscall.SIGHUP)
 	}
-	// A reader that went away ends the run in order, not in the middle. The
-	// signal is not ignored: a command of -c would inherit that.
+	// When the reader of the output ends, SIGPIPE must not kill the process:
+	// the run ends in order. The signal is caught and not ignored, because a
+	// command of -c would inherit an ignored signal.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	quit := make(chan struct{})
 	go func() {
@@ -305,8 +311,8 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 		case <-quit:
 		}
 	}()
-	// The signals stay with the channel: one that comes while the process
-	// ends, as when Ctrl-C meets the end of the traced process, must not
-	// change its status (O-EXIT-01).
+	// There is no signal.Stop: a signal that arrives while the process ends, as
+	// when Ctrl-C coincides with the end of the traced process, must not change
+	// the exit status (O-EXIT-01).
 	return ctx, second, func() { close(quit); cancel() }
 }

@@ -12,7 +12,8 @@ import (
 	"probe/runtime/machine/recording"
 )
 
-// replayConflicts are options that make no sense without a kernel.
+// replayConflicts returns an error for options that have no meaning without a
+// kernel.
 func (o *options) replayConflicts() error {
 	for _, x := range []struct {
 		set  bool
@@ -69,14 +70,15 @@ func runReplay(o *options, std stdio) int {
 }
 
 // sameScript reports whether f is the script that made the recording, run with
-// the same parameters. What it was restricted to is not in the recording.
+// the same parameters. The recording does not say to which process the run was
+// restricted.
 func (o *options) sameScript(rec *record.Recording, f *source.File, params []string) bool {
 	s := rec.Header.Script
 	return s != nil && s.Text == f.Text && slices.Equal(s.Args, params) && len(o.named) == 0 && o.pid == 0 && o.comm == ""
 }
 
-// showOutput replays a script that cannot run over its own recording: what it
-// printed is there.
+// showOutput shows the recorded output of a script that cannot run over its own
+// recording.
 func showOutput(o *options, std stdio, rec *record.Recording, why *diag.List) int {
 	if !o.noWarnings {
 		d := &diag.Diagnostic{Severity: diag.Warning, Code: "not-in-recording",
@@ -112,7 +114,8 @@ func showOutput(o *options, std stdio, rec *record.Recording, why *diag.List) in
 	return code
 }
 
-// asJSON makes the events of a recording be shown as -f json printed them.
+// asJSON replaces the text of a recording's events by the JSON that -f json
+// would have printed.
 func asJSON(rec *record.Recording) {
 	for i := range rec.Events {
 		e := &rec.Events[i]
@@ -120,7 +123,7 @@ func asJSON(rec *record.Recording) {
 		case len(e.JSON) > 0:
 			e.Text, e.Message = string(e.JSON)+"\n", ""
 		case e.Text != "" || len(e.Trees) == 0:
-			e.Text = "" // it has no object
+			e.Text = "" // an event without JSON output
 		default:
 			b := []byte(`{"type": "value", "data": `)
 			b = rec.Trees[e.Trees[0]].AppendJSON(b, &rec.Funcs)

@@ -20,14 +20,14 @@ import (
 	"probe/scripts"
 )
 
-// machine returns what the script of a command line is checked against and runs
-// on.
+// machine returns the machine against which the script of a command line is
+// checked and on which it runs.
 func (o *options) machine() machine.Machine {
 	without := strings.Split(o.noFeature, ",")
 	if o.anotherKernel() {
 		opts := files.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without}
 		if o.kernel != "" {
-			opts.Features, _ = feature.Tested(o.kernel) // setKernel has looked
+			opts.Features, _ = feature.Tested(o.kernel) // setKernel has checked the name
 			if !feature.LargeKeys(o.kernel) {
 				opts.KeyLimit = machine.SmallKey
 			}
@@ -37,13 +37,14 @@ func (o *options) machine() machine.Machine {
 	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
 }
 
-// anotherKernel reports whether a command that runs nothing is to answer for a
-// kernel that is described by files.
+// anotherKernel reports whether the options describe another kernel, by files
+// or by name, for a command that runs nothing.
 func (o *options) anotherKernel() bool {
 	return o.command.elsewhere && (o.traceable != "" || o.btfFile != "" || o.kernel != "")
 }
 
-// btfFile returns the file to read the kernel's types from, "" for its own.
+// btfFile returns the file to read the kernel's types from, "" for those of the
+// running kernel.
 func btfFile(o *options) string {
 	if o.btfFile != "" {
 		return o.btfFile
@@ -56,14 +57,16 @@ func (o *options) script(f *source.File, params []string) engine.Script {
 	return engine.Script{Name: f.Name, Text: f.Text, Params: params, Named: o.named}
 }
 
-// checkOptions returns what the script of a command line is checked for.
+// checkOptions returns the options with which the script of a command line is
+// checked.
 func (o *options) checkOptions() engine.CheckOptions {
 	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment(),
 		Includes: o.includes, HeaderDirs: o.headerDirs}
 }
 
-// readScript finds the script of a command line: -e, a file, "-", or one that
-// comes with probe. The remaining words are the script's parameters.
+// readScript returns the script of a command line: that of -e, a file, standard
+// input ("-"), or a bundled one. The remaining words are the script's
+// parameters.
 func readScript(o *options, std stdio) (f *source.File, params []string, err error) {
 	if o.program != nil {
 		return source.New("stdin", *o.program), o.words, nil
@@ -84,8 +87,9 @@ func openScript(name string, std stdio) (*source.File, error) {
 		}
 		return source.New("stdin", text), nil
 	}
-	// A name alone means the script that comes with probe, whatever lies in the
-	// folder that the command happens to be given in.
+	// A name without an ending is looked up among the bundled scripts first,
+	// even if the current folder has a file of that name: the meaning of a
+	// command must not depend on where it is run.
 	if filepath.Ext(name) == "" {
 		if text, ok := bundled(name); ok {
 			return source.New(name, text), nil
@@ -113,7 +117,8 @@ func openScript(name string, std stdio) (*source.File, error) {
 	return source.New(name, text), nil
 }
 
-// reasonOf returns an error without the path that it repeats.
+// reasonOf returns the reason in an *fs.PathError, since the message already
+// names the path.
 func reasonOf(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -122,8 +127,8 @@ func reasonOf(err error) error {
 	return err
 }
 
-// bundled returns the text of a script that comes with probe, named with or
-// without its ending.
+// bundled returns the text of a bundled script, named with or without its
+// ending.
 func bundled(name string) (string, bool) {
 	if strings.ContainsAny(name, "/\\") {
 		return "", false
@@ -148,8 +153,8 @@ func scriptExists(name string) bool {
 	return err == nil && !st.IsDir()
 }
 
-// show prints messages: errors on standard error, warnings too, unless they
-// are not wanted.
+// show prints messages on standard error: errors, and warnings unless
+// --no-warnings was given.
 func (o *options) show(std stdio, list diag.List) {
 	if o.noWarnings {
 		list.All = slices.DeleteFunc(slices.Clone(list.All), func(d *diag.Diagnostic) bool { return d.Severity == diag.Warning })

@@ -11,8 +11,8 @@ import (
 	"probe/lang/syntax"
 )
 
-// scriptHelp describes a script: the comment that it begins with, and the
-// options that it asks for with getopt. It needs no kernel.
+// scriptHelp writes the help of a script: the comment at its start, and the
+// options that it reads with getopt. It needs no kernel.
 func scriptHelp(w io.Writer, f *source.File) error {
 	var b strings.Builder
 	if text := headComment(f.Text); text != "" {
@@ -35,8 +35,8 @@ func scriptHelp(w io.Writer, f *source.File) error {
 	return err
 }
 
-// headComment returns the comment at the head of a script, without its slashes
-// and the line that names the interpreter.
+// headComment returns the comment at the start of a script, without its slashes
+// and without the #! line.
 func headComment(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -44,7 +44,8 @@ func headComment(text string) string {
 		comment, ok := strings.CutPrefix(line, "//")
 		switch {
 		case ok:
-			// A tab after the slashes stands for an example.
+			// A tab after the slashes marks an example, which keeps its line
+			// breaks.
 			if rest, tab := strings.CutPrefix(comment, "\t"); tab {
 				comment = "    " + rest
 			} else {
@@ -62,8 +63,8 @@ func headComment(text string) string {
 // scriptOption is an option of a script as help shows it.
 type scriptOption struct{ spelling, about string }
 
-// scriptOptions finds the calls of getopt. What the parser cannot read is left
-// out: running the script says why.
+// scriptOptions finds the calls of getopt. It ignores parse errors: running the
+// script reports them.
 func scriptOptions(f *source.File) []scriptOption {
 	tree, _ := syntax.Parse(f)
 	var out []scriptOption

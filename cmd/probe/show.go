@@ -38,7 +38,7 @@ func runShow(o *options, std stdio) int {
 	return showRecording(o, std, rec)
 }
 
-// graphStyle returns the form of trees that was asked for.
+// graphStyle returns the style of trees that --style selects.
 func (o *options) graphStyle() (graph.Style, error) {
 	if o.graph.style == "" {
 		return graph.StyleNamed("tree")
@@ -65,8 +65,8 @@ func showRecording(o *options, std stdio, rec *record.Recording) int {
 	return exitOK
 }
 
-// loadRecording reads a recording and warns of damage. rec is nil when the
-// file cannot be used; the message is printed then.
+// loadRecording reads a recording and warns of damage. rec is nil when the file
+// cannot be used; loadRecording has then printed the message.
 func loadRecording(path string, std stdio) (rec *record.Recording, code int) {
 	if rec, code = readRecording(path, std); rec != nil {
 		warnRecording(path, rec, std)
@@ -91,7 +91,7 @@ func readRecording(path string, std stdio) (rec *record.Recording, code int) {
 	return nil, exitUsage
 }
 
-// warnRecording reports what a recording lacks.
+// warnRecording prints warnings about what a recording lacks.
 func warnRecording(path string, rec *record.Recording, std stdio) {
 	if rec.Damage != nil {
 		fmt.Fprintf(std.err, "warning: %s: %v; %s before that\n", path, rec.Damage, plural(uint64(len(rec.Trees)), "tree"))

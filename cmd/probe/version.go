@@ -8,7 +8,8 @@ import (
 	"probe/cmd/front/cli"
 )
 
-// version is set by the build.
+// version is probe's version. A packager can set it with -ldflags '-X
+// main.version=VERSION'.
 var version = "0.1"
 
 var versionCommand = &command{

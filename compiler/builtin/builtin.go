@@ -5,6 +5,7 @@
 package builtin
 
 import (
+	"io"
 	"time"
 
 	"probe/compiler/ir"
@@ -19,25 +20,30 @@ import (
 // Part, UserHalf and Agg is set, unless Sig.Fold always gives a literal.
 type Func struct {
 	Sig *types.Signature
-	// Needs are features that a call cannot do without: the lowering refuses it
-	// where the kernel lacks one. Prefers are those that Lower asks the target
-	// for and has another way for, or refuses in its own words.
+	// Needs are the features that a call requires: the lowering refuses the
+	// call if the kernel lacks one. Prefers are features that Lower asks the
+	// target for itself: without them it generates other code, or refuses with
+	// its own message.
 	Needs, Prefers []target.Feature
-	// Loops tells that the code of a call goes through the bytes of an
-	// argument, one turn for each, which the verifier does as well.
+	// Loops is set if the code of a call iterates over the bytes of an
+	// argument. The verifier walks every iteration, so calls in a loop can
+	// exceed its limit.
 	Loops bool
-	// ReadsContext tells that the code reads the context of the probe where
-	// there is one, though a call is allowed where there is none
-	// (Signature.Context).
+	// ReadsContext is set if the code reads the context of the probe where
+	// there is one. Unlike with Signature.Context, a call is allowed where
+	// there is none.
 	ReadsContext bool
-	// Lower compiles a call into the program and gives its value; for void
-	// functions the zero Operand.
+	// Lower compiles a call into the program and returns its value, the zero
+	// Operand for void functions.
 	Lower func(l Lowerer, c *hir.Call) Operand
 	// Part plans what a builtin adds to the programs of a probe that calls it,
 	// number n of the script.
 	Part func(u Unit, n int, pr *hir.Probe) Part
-	// PartNeeds is what these programs may ask the target for, and their sites.
+	// PartNeeds returns the sites of these programs and the features they can
+	// ask the target for.
 	PartNeeds func(pr *hir.Probe) (sites []*hir.Site, features []target.Feature)
+	// InIter is set if programs of iterators write the formatted text themselves.
+	InIter bool
 	// UserHalf makes the call a record that user space acts on.
 	UserHalf *UserHalf
 	// Agg makes it an aggregation.
@@ -45,16 +51,22 @@ type Func struct {
 }
 
 // UserHalf is the user-space half of an asynchronous function. The record holds
-// the run-time arguments by value; literals and maps never cross.
+// the run-time arguments by value. Literals and maps are not in the record:
+// user space has them already.
 type UserHalf struct {
 	// Handle acts on one drained record.
 	Handle func(env Env, r *Record) error
-	// Wake asks for the record to be seen at once (exit).
+	// Wake makes the record wake the reader at once, and keeps it from being lost
+	// where the ring buffer is full (exit).
 	Wake bool
 	// Prepare, if set, replaces the default of storing every argument that is
 	// not a literal, a word or a map.
 	Prepare func(l Lowerer, c *hir.Call) []Operand
-	// After compiles what follows the emission (exit returns).
+	// Only, if set, gives the condition under which the record is sent at all: a
+	// number that is not 0. After belongs to it then.
+	Only func(l Lowerer, c *hir.Call) ir.Value
+	// After compiles code that follows the sending of the record (exit
+	// returns).
 	After func(l Lowerer, c *hir.Call)
 }
 
@@ -66,7 +78,7 @@ type Record struct {
 	Call   *CallInfo
 }
 
-// CallInfo is what is known of the call while compiling.
+// CallInfo is what is known about the call at compile time.
 type CallInfo struct {
 	At     source.Span
 	Consts []*types.Const // literal arguments by position, nil elsewhere
@@ -75,7 +87,7 @@ type CallInfo struct {
 	Probe  string         // full probe name
 }
 
-// Env is what user-space halves may do. The runtime implements it.
+// Env is what user-space halves can use. The runtime implements it.
 type Env interface {
 	// Printf prints a printf-like call.
 	Printf(specs []value.Spec, args []value.Value)
@@ -95,14 +107,17 @@ type Env interface {
 	ZeroMap(m int)
 	// Exit ends the run with a status.
 	Exit(code int)
-	// Message is errorf or warnf: severity "error" or "warning".
+	// Message prints the message of errorf or warnf; severity is "error" or
+	// "warning".
 	Message(severity string, at source.Span, specs []value.Spec, args []value.Value)
-	// Now is the wall clock.
+	// Now returns the wall-clock time.
 	Now() time.Time
 	// Config reads a config variable.
 	Config(name string) int64
-	// Keep hands a record to what keeps the values of its builtin while the
-	// script runs. The record is valid during the call only.
+	// Open opens a file that a script names, for reading, with the rights of the user.
+	Open(name string) (io.ReadCloser, error)
+	// Keep passes a record to the store that keeps the values of its builtin
+	// during the run. The record is only valid until Keep returns.
 	Keep(r *Record)
 }
 
@@ -111,7 +126,7 @@ type Env interface {
 type Agg struct {
 	// Kind is the kind of the map's values.
 	Kind types.Kind
-	// Value is the type of the map's values for one call.
+	// Value returns the type of the map's values for one call.
 	Value func(c *types.Call) (*types.Type, *types.Problem)
 	// Update adds to the cell at base+off. atomic is set when two tasks may
 	// interleave on one CPU.
@@ -119,10 +134,10 @@ type Agg struct {
 	// Bucket computes the bucket index of multi-bucket kinds (nil otherwise);
 	// the cell is then an 8-byte counter for that bucket.
 	Bucket func(l Lowerer, t *types.Type, args []ir.Value) ir.Value
-	// Slot is Bucket for kinds whose buckets are more than counters: update
-	// changes the cell of the bucket, value.CellSize bytes at base+off.
+	// Slot is like Bucket for kinds whose buckets are not plain counters:
+	// update changes the cell of the bucket, value.CellSize bytes at base+off.
 	Slot func(l Lowerer, t *types.Type, args []ir.Value) (bucket ir.Value, update func(base ir.Value, off int, atomic bool))
-	// Buckets is how many buckets a type has.
+	// Buckets returns the number of buckets of a type.
 	Buckets func(t *types.Type) int
 }
 
@@ -131,9 +146,9 @@ type Agg struct {
 type Operand struct {
 	T *types.Type
 	V ir.Value
-	// Mem is where an object of a byte kind lies; nil for scalars.
+	// Mem is the place of an object of a byte kind, nil for scalars.
 	Mem *Place
-	// Direct tells that V is a pointer whose struct type the verifier knows.
+	// Direct is set if V is a pointer whose struct type the verifier knows.
 	Direct bool
 }
 
@@ -144,9 +159,10 @@ type Place struct {
 	Base  ir.Value
 	Off   int
 	Space types.Space
-	// Direct: typed kernel memory, loads cannot fault.
+	// Direct marks typed kernel memory, where a faulting load gives 0.
 	Direct bool
-	// Ctx: the program's context, only aligned loads at constant offsets.
+	// Ctx marks the program's context, which only allows aligned loads at
+	// constant offsets.
 	Ctx bool
 }
 
@@ -161,11 +177,11 @@ type ErrorKind uint8
 
 // The run-time errors.
 const (
-	ErrReadKernel ErrorKind = iota // failing probe read
+	ErrReadKernel ErrorKind = iota // failed probe read
 	ErrReadUser
-	ErrMapFull   // update refused
+	ErrMapFull   // no room for another key
 	ErrMapUpdate // other update failure
-	ErrDelete    // discarded failing delete
+	ErrDelete    // failed delete whose result is ignored
 	ErrLookup    // missing key on read
 	ErrDivZero
 	ErrBounds     // dynamic array index
@@ -180,36 +196,37 @@ const (
 	ErrHelper     // a helper that the script asked for failed
 )
 
-// Lowerer is what the records may ask of the lowering.
+// Lowerer is what the records can use of the lowering.
 type Lowerer interface {
 	B() *ir.Builder
 	Target() *target.Target
 	Site() *hir.Site
 	// Config reads an integer config variable ("max_strlen").
 	Config(name string) int64
-	// Ctx is the program's context pointer.
+	// Ctx returns the program's context pointer.
 	Ctx() ir.Value
 	// Scalar evaluates an expression of a scalar type.
 	Scalar(e hir.Expr) ir.Value
-	// Operand evaluates any expression; byte kinds come as a place and are not
-	// copied.
+	// Operand evaluates any expression; byte kinds are returned as a place and
+	// not copied.
 	Operand(e hir.Expr) Operand
 	// Copy moves size bytes from a place of any space to local memory.
 	Copy(dst, src Place, size int, at source.Span)
 	// Local returns a place whose bytes can be read with plain loads and given
 	// to helpers, copying if it has to.
 	Local(o Operand, at source.Span) Place
-	// Scratch is local memory of this program on this CPU with undefined
-	// content; small objects lie on the stack.
+	// Scratch returns local memory of this program on this CPU with undefined
+	// content. Small objects are on the stack.
 	Scratch(size int, name string) Place
-	// Dest is the memory the value of the call being lowered is wanted in, or
-	// scratch: str() and its like write straight into a record or a key. The
-	// caller may ask only once. clean tells that the bytes after the content
-	// have to be zeroed as well.
+	// Dest returns the memory in which the caller wants the value of the call
+	// being lowered, or scratch memory if it does not care. With it str()
+	// writes directly into a record or a key, without a copy. It can be used
+	// once per call. If clean is set, the bytes after the content must be
+	// zeroed as well.
 	Dest(size int, name string) (p Place, clean bool)
 	// Zero clears size bytes of local memory.
 	Zero(p Place, size int)
-	// Addr is the address of a place in a register.
+	// Addr returns the address of a place in a register.
 	Addr(p Place) ir.Value
 	// Read reads size bytes at a kernel or user address into local memory; a
 	// failure zeroes them and is counted. It returns the helper's result.
@@ -221,53 +238,61 @@ type Lowerer interface {
 	Fail(kind ErrorKind, at source.Span, helper ir.Helper)
 	// FailIf counts an error when x cmp y (64 bits) holds, off the hot path.
 	FailIf(c ir.Cmp, x, y ir.Value, kind ErrorKind, at source.Span, helper ir.Helper)
-	// Select is x cmp y ? a : b; both values are computed already.
+	// Select returns x cmp y ? a : b; both values are computed already.
 	Select(c ir.Cmp, x, y, a, b ir.Value) ir.Value
-	// IfElse runs one of two pieces of code, each giving a value, and joins.
+	// IfElse generates code that runs one of two pieces, and returns the value
+	// of the piece that ran.
 	IfElse(c ir.Cmp, x, y ir.Value, then, els func() ir.Value) ir.Value
-	// Table places constant bytes in memory and gives their place; equal data
+	// Table stores constant bytes in memory and returns their place. Equal data
 	// under one name is stored once.
 	Table(name string, data []byte) Place
-	// HasKey is 1 if the key is in the map.
+	// HasKey returns 1 if the key is in the map, otherwise 0.
 	HasKey(m *hir.Map, key hir.Expr) ir.Value
-	// Find copies the value into the variable if the key is there; 1 if so.
+	// Find copies the value into the variable and returns 1 if the key is in
+	// the map, otherwise 0.
 	Find(m *hir.Map, key hir.Expr, v *hir.Var) ir.Value
-	// Delete removes a key or resets a scalar map; 1 if it was there.
+	// Delete removes a key or resets a scalar map. It returns 1 if the key was
+	// there, otherwise 0.
 	Delete(m *hir.Map, key hir.Expr) ir.Value
-	// CountEntries is len(@m).
+	// CountEntries returns len(@m).
 	CountEntries(m *hir.Map, at source.Span) ir.Value
-	// CPU is the number of this CPU.
+	// CPU returns the number of this CPU.
 	CPU() ir.Value
-	// StartNS is the boot clock at the start of the run.
+	// StartNS returns the boot clock at the start of the run, in nanoseconds.
 	StartNS() ir.Value
-	// TAIOffset is the TAI clock minus the boot clock, measured at the start.
+	// TAIOffset returns the TAI clock minus the boot clock, measured at the
+	// start.
 	TAIOffset() ir.Value
-	// SeriesTime is the clock of time series in nanoseconds: TAI as TAIOffset
-	// has it.
+	// SeriesTime returns the clock of time series in nanoseconds: the boot
+	// clock plus TAIOffset.
 	SeriesTime() ir.Value
 	// NamedType finds a struct, union, enum or typedef.
 	NamedType(kind, name string) (*types.Type, bool)
-	// Zeroed is the zero value of a type, where something does not exist.
+	// Zeroed returns the zero value of a type, for what does not exist at run
+	// time.
 	Zeroed(t *types.Type) Operand
-	// StackBuffer is memory for the frames of the script's deepest stack.
+	// StackBuffer returns memory for the frames of the script's deepest stack.
 	StackBuffer() Place
-	// KeepStack keeps the frames in StackBuffer, size bytes of them, where user
-	// space finds them (value.Resolver), and gives the id to find them by.
+	// KeepStack stores the first size bytes of StackBuffer in the map of stacks
+	// and returns the id under which user space finds them (value.Resolver).
 	KeepStack(size ir.Value, at source.Span) ir.Value
-	// Intern gives a string a number by which user space knows it: formats of
-	// strftime, filters of cgroup_path, names of sysctl.
+	// Intern returns the number by which user space knows a string, such as a
+	// format of strftime, a filter of cgroup_path or a name of sysctl.
 	Intern(s string) int
 	// Refuse reports that this kernel cannot do what the call asks for.
 	Refuse(code string, at source.Span, message, note, help string)
 	// Argument reads an argument or the result of a site.
 	Argument(a *hir.Arg, at source.Span) Operand
-	// Number is the bits of a scalar, which the verifier takes for a number and
-	// no pointer.
+	// Number returns the bits of a scalar in a form that the verifier takes for
+	// a number, not a pointer.
 	Number(o Operand) ir.Value
-	// Clock is the time that durations are measured with. Entered and Ended are
-	// the times of the entry and of the return in a program that runs at the
+	// Clock returns the current time for measuring durations. Entered and Ended
+	// return the times of the entry and of the return, in a program at the
 	// return of a function whose entry half has run (hir.Site.Entry).
 	Clock() ir.Value
+	// PidTgid is tgid<<32 | tid of the current thread, in the tracer's PID
+	// namespace; there 0 for threads that it does not see.
+	PidTgid() ir.Value
 	Entered() ir.Value
 	Ended() ir.Value
 	Sender

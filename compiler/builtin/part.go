@@ -9,17 +9,16 @@ import (
 	"probe/lang/types"
 )
 
-// Part is what a builtin adds to the programs of one probe whose predicate or
-// body calls it, when compiling the calls alone is not enough. Functions that
-// are nil add nothing.
+// Part is what a builtin adds to the programs of one probe that calls it, when
+// compiling the calls alone is not enough. A nil function adds nothing.
 type Part struct {
 	// Programs are programs besides those of the probe.
 	Programs []Program
 	// Enter is compiled at the end of the program that runs at the entry of the
 	// probed function, for sites that have one (hir.Site.Entry).
 	Enter func(l Lowerer)
-	// Begin is compiled ahead of predicate and body, and End at each place where
-	// the program that Begin is part of ends.
+	// Begin is compiled before predicate and body, and End at each exit of the
+	// program with Begin.
 	Begin, End func(l Lowerer)
 	// Value compiles a call, in place of Func.Lower.
 	Value func(l Lowerer, c *hir.Call) Operand
@@ -33,9 +32,9 @@ type Program struct {
 	Body   func(l Lowerer)
 }
 
-// Unit is what a builtin may ask for while the programs of a probe are planned.
+// Unit is what a builtin can use while the programs of a probe are planned.
 type Unit interface {
-	// AddMap adds a kernel map and gives the number that programs know it by.
+	// AddMap adds a kernel map and returns its number for the programs.
 	AddMap(spec *ebpf.MapSpec) int
 }
 
@@ -46,12 +45,12 @@ type Field struct {
 }
 
 // Sender is the part of a Lowerer that sends records whose layout the builtin
-// itself decides on.
+// decides.
 type Sender interface {
-	// Record makes a kind of record for a call, which user space hands to fn. It
-	// is at most size bytes long and has the fields as arguments; bytes that a
-	// shorter record does not have read as zero. The result is the number that
-	// the first 4 bytes of each such record hold.
+	// Record declares a kind of record for a call, which user space passes to
+	// fn. A record is at most size bytes long and has the fields as arguments;
+	// bytes missing in a shorter record read as zero. The result is the id that
+	// each such record must have in its first 4 bytes.
 	Record(c *hir.Call, fn *Func, size int, fields []Field) int
 	// Send sends size bytes of local memory as a record, without waking the
 	// reader. A full ring buffer is counted at the call's place.

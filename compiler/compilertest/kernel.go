@@ -1,6 +1,6 @@
-// Package compilertest has what tests of the compiler need besides a script: a
-// made-up kernel that a script is checked for, targets of several ages, and a
-// world in which the compiled programs run without a kernel.
+// Package compilertest provides what tests of the compiler need besides a
+// script: a fake kernel to check scripts against, targets for kernels of
+// several ages, and a world in which compiled programs run without a kernel.
 package compilertest
 
 import (
@@ -19,11 +19,11 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// Kernel is a made-up kernel: a task_struct, functions with typed arguments, a
-// tracepoint. It implements hir.Types and hir.Probes.
+// Kernel is a fake kernel with a task_struct, functions with typed arguments,
+// and a tracepoint. It implements hir.Types and hir.Probes.
 type Kernel struct{ task *types.Type }
 
-// NewKernel makes a Kernel.
+// NewKernel returns a new Kernel.
 func NewKernel() *Kernel {
 	s := &types.Struct{Flavour: types.CStruct, Name: "task_struct", Size: 64, Align: 8, BTF: 77}
 	t := types.RecordType(s)
@@ -63,7 +63,7 @@ func (k *Kernel) Kinds() []hir.ProbeKind {
 }
 
 // Expand implements hir.Probes: every attach point is one site, whose arguments
-// lie where its kind of probe has them.
+// are where its kind of probe has them.
 func (k *Kernel) Expand(r *hir.ExpandRequest, _ *diag.List) []*hir.Site {
 	s := &hir.Site{Provider: r.Parts[0].Text, Kind: provider.KindOf(r.Parts[0].Text), Name: r.Raw, Type: r.Parts[0].Text, Space: types.Kernel, Func: "f"}
 	switch s.Provider {
@@ -177,11 +177,12 @@ func (k *Kernel) Check(script string) (*hir.Script, diag.List) {
 // TargetNames are the names of Targets, the oldest first.
 var TargetNames = []string{"old", "mid", "new"}
 
-// Targets are kernels at both ends and one between: "old" has nothing later than
-// 5.10, "mid" the helpers of 6.1, "new" everything.
+// Targets returns the oldest and newest supported kernels and one between:
+// "old" has nothing later than 5.10, "mid" the helpers of 6.1, "new"
+// everything.
 func Targets() map[string]*target.Target {
 	mid := []target.Feature{target.TaskBTF, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc}
-	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime)
+	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime, target.OverrideReturn)
 	out := map[string]*target.Target{}
 	for name, features := range map[string][]target.Feature{"old": nil, "mid": mid, "new": late} {
 		t := &target.Target{NCPU: 3, Features: target.NewSet(features...), BTFIDs: map[target.Feature]uint32{target.RdonlyCast: 9999, target.SessionReturn: 8888}}

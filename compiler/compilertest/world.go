@@ -24,20 +24,21 @@ type World struct {
 	progs []*ir.Prog
 	maps  map[string]*ir.EnvMap
 	out   strings.Builder
-	read  int // records that were shown
+	read  int // records already shown
 	sent  []*builtin.Record
 	// memoryOf is what a step can name (number).
 	memoryOf map[string]*ir.Region
 }
 
-// StackBase is the lowest address of the stacks of all threads. Programs know no
-// stack by its content, only by where the stack pointer is ("sp" in a step).
+// StackBase is the lowest address of all thread stacks. Programs only see the
+// stack pointer ("sp" in a step), not the content of a stack.
 const StackBase = 0x40000000
 
-// contextSize holds struct pt_regs, and what the tracepoint points to.
+// contextSize is the size of a context in bytes. It has room for struct pt_regs
+// and for the record of the tracepoint.
 const contextSize = 256
 
-// NewWorld makes a world with the maps of an object. progs are those of
+// NewWorld returns a world with the maps of an object. progs are those of
 // obj.Programs, and names the maps by the numbers that progs have for them.
 func NewWorld(obj *object.Object, progs []*ir.Prog, names []string) *World {
 	w := &World{Env: ir.NewEnv(make([]byte, contextSize)), obj: obj, progs: progs, maps: map[string]*ir.EnvMap{}}
@@ -63,8 +64,8 @@ func NewWorld(obj *object.Object, progs []*ir.Prog, names []string) *World {
 	return w
 }
 
-// Sizes gives the sizes of an object's maps, by the numbers that its programs have
-// for them, to ir.VerifyKernel.
+// Sizes returns a function for ir.VerifyKernel that looks up the sizes of an
+// object's maps by the numbers its programs use.
 func Sizes(obj *object.Object, names []string) func(int) (ir.MapInfo, bool) {
 	return func(n int) (ir.MapInfo, bool) {
 		if n < 0 || n >= len(names) || obj.Spec.Maps[names[n]] == nil {
@@ -83,17 +84,17 @@ func (w *World) memory(name string) []byte {
 	return nil
 }
 
-// Run follows a text: each line names a probe whose programs run once, entry
-// half first, and says what they find:
+// Run runs programs as described by a text. Each line names a probe whose
+// programs run once, entry half first, and the values they find:
 //
 //	kprobe:f arg0=5 pid=42 comm=sshd
 //
 // The names are those of the site's arguments, retval, and pid, tid, uid, gid,
-// cpu, comm, ip (the address of the function), sp (the stack pointer), stop (the run
-// is over) and return (which end of a function the program of a session is at). What is not
-// given keeps its value from the line before. A number that names a program,
-// "p0g0e" instead of "kprobe:f", runs this one alone. A microsecond passes
-// before each program.
+// cpu, comm, ip (the address of the function), sp (the stack pointer), stop
+// (the run is over) and return (which end of a function the program of a
+// session is at). Values not given stay as in the line before. A number that
+// names a program, "p0g0e" instead of "kprobe:f", runs this one alone. A
+// microsecond passes before each program.
 func (w *World) Run(steps string) error {
 	for step := range strings.Lines(steps) {
 		words := strings.Fields(step)
@@ -128,8 +129,8 @@ func (w *World) Run(steps string) error {
 	return nil
 }
 
-// set gives names their values, as the programs of a site see them. A name that
-// the site does not have is that of its other half.
+// set assigns values to names, as the programs of a site see them. A name that
+// the site does not have belongs to its other half.
 func (w *World) set(site *hir.Site, words []string) error {
 	for _, word := range words {
 		name, text, _ := strings.Cut(word, "=")
@@ -152,6 +153,8 @@ func (w *World) set(site *hir.Site, words []string) error {
 			half(&e.UidGid, 0)
 		case "cpu":
 			e.CPU = v
+		case "full":
+			e.RingFull = v != 0
 		case "ip":
 			e.FuncIP = v
 		case "return":
@@ -186,7 +189,7 @@ func (w *World) number(text string) (uint64, error) {
 	return strconv.ParseUint(text, 0, 64)
 }
 
-// fill puts something into memory that pointers of scripts can lead to.
+// fill initializes the memory that pointers in scripts can lead to.
 func (w *World) fill() {
 	task := func(pid int32, comm string, parent uint64) *ir.Region {
 		b := make([]byte, 64)
@@ -233,49 +236,61 @@ func (w *World) put(a *hir.Arg, v uint64) {
 	}
 }
 
-// records shows what the programs have sent since.
+// records formats what the programs have sent since the last call.
 func (w *World) records() {
 	for ; w.read < len(w.Env.Ring); w.read++ {
-		rec := w.Env.Ring[w.read]
-		id := int(binary.LittleEndian.Uint32(rec))
-		if id >= len(w.obj.Events) {
-			fmt.Fprintf(&w.out, "a record of event %d, which does not exist\n", id)
-			continue
-		}
-		ev := w.obj.Events[id]
-		var args []value.Value
-		for _, a := range ev.Args {
-			b := make([]byte, a.Type.Size) // records end early where there is no more
-			if a.Off < len(rec) {
-				copy(b, rec[a.Off:])
-			}
-			args = append(args, value.Value{T: a.Type, B: b})
-		}
-		w.sent = append(w.sent, &builtin.Record{Fn: ev.Fn, Format: ev.Format, Args: args, Call: ev.Call})
-		fmt.Fprintf(&w.out, "%s: ", ev.Fn.Sig.Name)
-		switch {
-		case ev.Format != nil:
-			w.out.Write(value.AppendFormat(nil, ev.Format, args, value.NoResolver{}))
-		case ev.Fn == fgraph.Kept:
-			w.graph(ev, args)
-		default:
-			for i, a := range args {
-				if i > 0 {
-					w.out.WriteString(", ")
-				}
-				w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
-			}
-		}
-		if s := w.out.String(); s[len(s)-1] != '\n' {
-			w.out.WriteByte('\n')
+		w.record(w.Env.Ring[w.read])
+	}
+	data := w.memory("p_data")
+	for _, ev := range w.obj.Events {
+		if ev.SpareOff > 0 && binary.LittleEndian.Uint64(data[ev.SpareOff:]) != 0 {
+			fmt.Fprintf(&w.out, "spare ")
+			w.record(data[ev.SpareOff+object.SpareHead:][:ev.Size])
+			clear(data[ev.SpareOff:][:object.SpareHead])
 		}
 	}
 }
 
-// Records returns those that programs have sent, as user space gets them.
+// record formats one record.
+func (w *World) record(rec []byte) {
+	id := int(binary.LittleEndian.Uint32(rec))
+	if id >= len(w.obj.Events) {
+		fmt.Fprintf(&w.out, "a record of event %d, which does not exist\n", id)
+		return
+	}
+	ev := w.obj.Events[id]
+	var args []value.Value
+	for _, a := range ev.Args {
+		b := make([]byte, a.Type.Size) // a record can be shorter than its layout
+		if a.Off < len(rec) {
+			copy(b, rec[a.Off:])
+		}
+		args = append(args, value.Value{T: a.Type, B: b})
+	}
+	w.sent = append(w.sent, &builtin.Record{Fn: ev.Fn, Format: ev.Format, Args: args, Call: ev.Call})
+	fmt.Fprintf(&w.out, "%s: ", ev.Fn.Sig.Name)
+	switch {
+	case ev.Format != nil:
+		w.out.Write(value.AppendFormat(nil, ev.Format, args, value.NoResolver{}))
+	case ev.Fn == fgraph.Kept:
+		w.graph(ev, args)
+	default:
+		for i, a := range args {
+			if i > 0 {
+				w.out.WriteString(", ")
+			}
+			w.out.Write(value.AppendText(nil, a, value.NoResolver{}))
+		}
+	}
+	if s := w.out.String(); s[len(s)-1] != '\n' {
+		w.out.WriteByte('\n')
+	}
+}
+
+// Records returns the records that programs have sent, as user space gets them.
 func (w *World) Records() []*builtin.Record { return w.sent }
 
-// graph shows a record of a call graph: the call, and an event in each line.
+// graph formats a record of a call graph: the call, then one event per line.
 func (w *World) graph(ev *object.RecordLayout, args []value.Value) {
 	r := fgraph.Read(&builtin.Record{Fn: ev.Fn, Args: args, Call: ev.Call})
 	fmt.Fprintf(&w.out, "thread %d of %d %s, probe %d, from %d to %d, result %#x, lost %d", r.ID.TID, r.PID, r.Comm, r.ID.Probe, r.Start, r.ID.Time, r.Ret, r.Lost)

@@ -1,15 +1,16 @@
 // Package cost estimates how many instructions the kernel's verifier walks in a
 // program.
 //
-// The verifier follows every path, and ends one where it comes to a state that
-// an earlier path covered. Of what makes states differ, the estimate knows the
-// numbers: a value that is a constant on one path and another or unknown on the
-// next, as far as a branch depends on it. So it walks a program in the same way,
-// deciding branches whose operands are known, and turns of a loop that counts
-// constants one by one. A global function is walked once, a callback of a helper
-// twice: verifiers since 6.7 look whether another turn ends as the first one did.
+// The verifier follows every path and ends one when it reaches a state that an
+// earlier path covered (is_state_visited in kernel/bpf/verifier.c). The
+// estimate walks a program in the same way. Of all that distinguishes states,
+// it tracks numbers: a value that is constant on one path and different or
+// unknown on another, if a branch depends on it. It decides branches whose
+// operands are known, and so walks the iterations of a counting loop one by
+// one. A global function is walked once, a callback of a helper twice:
+// verifiers since 6.7 check that another iteration ends in the same state.
 //
-// It does not know what lies on the stack, ranges of numbers, or the ids of
+// It does not track the content of the stack, ranges of numbers, or the ids of
 // pointers.
 package cost
 
@@ -19,18 +20,25 @@ import (
 	"probe/compiler/ir"
 )
 
-// Limit is where an estimate stops: twice what the verifier walks before it gives
-// up (BPF_COMPLEXITY_LIMIT_INSNS).
+// Limit is the maximum of an estimate. It is twice the number of instructions
+// after which the verifier gives up (BPF_COMPLEXITY_LIMIT_INSNS).
 const Limit = 2_000_000
 
-// again is what a path costs that the verifier finds covered: states are kept
-// every few instructions only, so it walks some of them once more.
+// MaxWaiting is the maximum number of branches not yet followed that the
+// verifier keeps at once (BPF_COMPLEXITY_LIMIT_JMP_SEQ).
+const MaxWaiting = 8192
+
+// again is the cost of a path that is already covered. The verifier stores a
+// state only every few instructions, so it walks some before it notices.
 const again = 3
 
-// Estimate is the work on a program.
+// Estimate is the estimated work of the verifier on a program.
 type Estimate struct {
 	// Insns are the instructions that are walked, at most Limit.
 	Insns int
+	// Waiting is how many paths wait at once, in the worst function, until the one
+	// that is walked ends. The verifier keeps no more than MaxWaiting.
+	Waiting int
 	// Pos is the index in Prog.Pos of the place with the most of them.
 	Pos int32
 }
@@ -64,6 +72,7 @@ func Of(p *ir.Prog, slots []int) Estimate {
 		steps := w.run()
 		work := times[n] * steps * slots[n] / max(w.size, 1)
 		out.Insns = min(out.Insns+work, Limit)
+		out.Waiting = max(out.Waiting, w.waiting)
 		if work > most {
 			most, out.Pos = work, w.busiest()
 		}
@@ -75,26 +84,30 @@ func Of(p *ir.Prog, slots []int) Estimate {
 type walk struct {
 	f    *ir.Func
 	size int // instructions of all blocks
-	// matter are the values that a branch depends on, and live those of them that
-	// are used in a block or behind it, in order.
+	// matter are the values that a branch depends on. live lists, by block,
+	// those of them that are used in the block or after it.
 	matter []bool
 	live   [][]ir.Value
-	// precise are those that have decided a branch, or went into one that did.
+	// precise are the values that have decided a branch, and those they are
+	// computed from.
 	precise []bool
 	feeds   map[ir.Value][]ir.Value // by parameter of a block: what edges give it
 	seen    [][]state               // by block: the states it was entered in
 	visits  []int                   // by block
 	steps   int
+	waiting int // the largest number of paths that waited
 }
 
-// state has what is known of the values that live has for the block.
+// state holds what is known about the live values of a block, in the order of
+// live.
 type state []ir.Fact
 
 // covers reports whether a path from state s has seen all of one from t. Only
 // what decided a branch counts, since the verifier has marked that as precise.
-func (w *walk) covers(vs []ir.Value, s, t state) bool {
+// Of a turn of a loop it is not known yet what will decide, so that all counts.
+func (w *walk) covers(vs []ir.Value, s, t state, turn bool) bool {
 	for i, v := range vs {
-		if !w.precise[v] {
+		if !turn && !w.precise[v] {
 			continue
 		}
 		a, b := &s[i], &t[i]
@@ -151,7 +164,8 @@ func (w *walk) mark(set []bool, v ir.Value) {
 	}
 }
 
-// findLive finds which of the values that matter are used from a block on.
+// findLive computes which of the values that matter are used in a block or
+// after it.
 func (w *walk) findLive() {
 	sets := make([]map[ir.Value]bool, len(w.f.Blocks))
 	for b := range sets {
@@ -169,7 +183,7 @@ func (w *walk) findLive() {
 				for _, p := range w.f.Blocks[e.To].Params {
 					delete(need, p)
 				}
-				// What is handed over counts where it ends up in something that matters.
+				// An argument is live if the parameter that gets it matters.
 				for i, p := range w.f.Blocks[e.To].Params {
 					if w.matter[p] {
 						need[e.Args[i]] = true
@@ -203,13 +217,14 @@ func (w *walk) findLive() {
 	}
 }
 
-// keep is how many states of a block are compared with.
+// keep is the maximum number of states kept for comparison per block.
 const keep = 64
 
 // item is a path to follow.
 type item struct {
-	b  ir.Block
-	st state
+	b    ir.Block
+	st   state
+	turn bool // back to the head of a loop
 }
 
 // run walks from the entry and returns the steps.
@@ -218,7 +233,7 @@ func (w *walk) run() int {
 	for i := range start {
 		start[i] = ir.Anything
 	}
-	todo := []item{{0, start}}
+	todo := []item{{0, start, false}}
 	vals := make([]ir.Fact, len(w.f.Vals))
 	for i := range vals {
 		vals[i] = ir.Anything
@@ -227,7 +242,7 @@ func (w *walk) run() int {
 		it := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		vs := w.live[it.b]
-		if slices.ContainsFunc(w.seen[it.b], func(s state) bool { return w.covers(vs, s, it.st) }) {
+		if slices.ContainsFunc(w.seen[it.b], func(s state) bool { return w.covers(vs, s, it.st, it.turn) }) {
 			w.steps += again
 			continue
 		}
@@ -249,16 +264,19 @@ func (w *walk) run() int {
 		}
 		w.steps += len(d.Ins) + 1
 		w.visits[it.b] += len(d.Ins) + 1
-		todo = w.leave(&d.Term, vals, todo)
+		todo = w.leave(it.b, &d.Term, vals, todo)
+		w.waiting = max(w.waiting, len(todo)-1)
 	}
 	return w.steps
 }
 
-// leave adds the paths behind a block.
-func (w *walk) leave(t *ir.Term, vals []ir.Fact, todo []item) []item {
+// leave adds the paths that continue after a block.
+func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []item {
+	// Heads of loops have smaller numbers than what jumps back to them.
+	to := func(e *ir.Edge) item { return item{e.To, w.enter(e, vals), e.To <= from} }
 	if t.Kind != ir.Branch {
 		for _, e := range slices.Backward(t.Succs()) {
-			todo = append(todo, item{e.To, w.enter(e, vals)})
+			todo = append(todo, to(e))
 		}
 		return todo
 	}
@@ -270,7 +288,7 @@ func (w *walk) leave(t *ir.Term, vals []ir.Fact, todo []item) []item {
 		if holds {
 			e = &t.Then
 		}
-		return append(todo, item{e.To, w.enter(e, vals)})
+		return append(todo, to(e))
 	}
 	old := vals[t.X]
 	c, constant := y.Constant()
@@ -281,9 +299,9 @@ func (w *walk) leave(t *ir.Term, vals []ir.Fact, todo []item) []item {
 		}
 	}
 	narrow(t.Cmp.Inverted())
-	no := item{t.Else.To, w.enter(&t.Else, vals)}
+	no := to(&t.Else)
 	narrow(t.Cmp, true)
-	yes := item{t.Then.To, w.enter(&t.Then, vals)}
+	yes := to(&t.Then)
 	vals[t.X] = old
 	return append(todo, yes, no)
 }
@@ -302,7 +320,7 @@ func (w *walk) busiest() int32 {
 	return pos
 }
 
-// enter returns the state in which an edge leads to its block.
+// enter returns the state in which an edge enters its target.
 func (w *walk) enter(e *ir.Edge, vals []ir.Fact) state {
 	params := w.f.Blocks[e.To].Params
 	st := make(state, len(w.live[e.To]))

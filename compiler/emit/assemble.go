@@ -16,7 +16,7 @@ type assembler struct {
 	prog    *ir.Prog
 	mapName func(int) string
 	opt     Options
-	funcs   []*assembled // by function of prog; nil for those that nobody calls
+	funcs   []*assembled // by function of prog; nil for functions that are never called
 }
 
 // assembled is one finished function.
@@ -61,6 +61,8 @@ func (a *assembler) symbol(n int) string {
 	return fmt.Sprintf("%s_%d", a.prog.Name, n)
 }
 
+// finish joins the functions into one program. Symbols and func_info are only
+// added if there are several functions: a program with one loads without BTF.
 func (a *assembler) finish() (*Code, error) {
 	out := &Code{}
 	slots, count := 0, 0
@@ -96,13 +98,14 @@ func (a *assembler) finish() (*Code, error) {
 	return out, err
 }
 
-// mayGotoStack is what the kernel reserves for the counter of may_goto, in the
-// larger of its two forms (do_misc_fixups in kernel/bpf/verifier.c).
+// mayGotoStack is the stack in bytes that the kernel reserves for the counter
+// of may_goto, in the larger of its two forms (do_misc_fixups in
+// kernel/bpf/verifier.c).
 const mayGotoStack = 16
 
-// stack adds up the stack of function n and its deepest callee. The kernel
-// rounds each function up to 32 bytes where there is more than one
-// (check_max_stack_depth in kernel/bpf/verifier.c).
+// stack returns the stack of function n together with its deepest callee, in
+// bytes. The kernel rounds each function up to 32 bytes where there is more
+// than one (check_max_stack_depth in kernel/bpf/verifier.c).
 func (a *assembler) stack(n, depth int, several bool) (int, error) {
 	fn := a.funcs[n]
 	own := fn.info.Stack
@@ -138,7 +141,7 @@ type generator struct {
 	al    *regalloc.Allocation
 	fr    *frame
 	code  []raw
-	first []int // by block: its code is code[first[b]:first[b+1]], without the end
+	first []int // by block: code[first[b]:first[b+1]] is its code without the end
 	ends  []end // by block
 	pos   int32
 }
@@ -154,6 +157,9 @@ func (g *generator) put(r raw) {
 	g.code = append(g.code, r)
 }
 
+// generate emits the instructions of all blocks except their ends, which link
+// adds once the sizes of the blocks are known. Each move comes directly before
+// the instruction that it belongs to.
 func (g *generator) generate() {
 	g.first = make([]int, len(g.blocks)+1)
 	g.ends = make([]end, len(g.blocks))
@@ -179,6 +185,8 @@ func (g *generator) generate() {
 	g.first[len(g.blocks)] = len(g.code)
 }
 
+// move emits one move of the allocator. A storable value is rematerialized
+// directly in its slot, without a register.
 func (g *generator) move(m *regalloc.Move) {
 	dst, inReg := m.Dst.Reg()
 	switch {
@@ -201,7 +209,7 @@ func (g *generator) move(m *regalloc.Move) {
 	}
 }
 
-// make emits the instructions that make v from nothing.
+// make emits the instructions that rematerialize v.
 func (g *generator) make(v regalloc.VReg, dst asm.Register) {
 	k := &g.makers[v]
 	switch k.op {
@@ -221,6 +229,8 @@ func (g *generator) make(v regalloc.VReg, dst asm.Register) {
 	}
 }
 
+// inst emits one instruction with the registers r. If the result and the
+// overwritten operand have different registers, a copy comes first.
 func (g *generator) inst(in *inst, r regalloc.Regs) {
 	switch in.kind {
 	case kNop:
@@ -237,9 +247,9 @@ func (g *generator) inst(in *inst, r regalloc.Regs) {
 		d := g.overwrite(r)
 		g.put(raw{op: asm.OpCode(class32).SetALUOp(asm.Swap).SetSource(asm.Source(asm.BE)), dst: d, imm: int64(in.w) * 8})
 	case kNum:
-		// To little endian, on a little-endian machine: no code, but the
-		// verifier takes the result for an unknown number (check_alu_op in
-		// kernel/bpf/verifier.c).
+		// A conversion to little endian does nothing on a little-endian
+		// machine, but the verifier takes the result for an unknown number
+		// (check_alu_op in kernel/bpf/verifier.c).
 		d := g.overwrite(r)
 		g.put(raw{op: asm.OpCode(class32).SetALUOp(asm.Swap).SetSource(asm.Source(asm.LE)), dst: d, imm: 64})
 	case kMov32:
@@ -268,7 +278,8 @@ func (g *generator) inst(in *inst, r regalloc.Regs) {
 	}
 }
 
-// overwrite gets the operand into the register of the result.
+// overwrite moves the operand into the register of the result. BPF arithmetic
+// has two operands and overwrites the first.
 func (g *generator) overwrite(r regalloc.Regs) asm.Register {
 	if r.Def != r.Use[0] {
 		g.put(movReg(reg(r.Def), reg(r.Use[0])))
@@ -276,6 +287,8 @@ func (g *generator) overwrite(r regalloc.Regs) asm.Register {
 	return reg(r.Def)
 }
 
+// alu emits arithmetic. If the result is in the register of the second operand
+// of a commutative operation, the operands are exchanged instead of copied.
 func (g *generator) alu(in *inst, r regalloc.Regs) {
 	op := aluOps[in.op]
 	if in.useImm {
@@ -291,6 +304,8 @@ func (g *generator) alu(in *inst, r regalloc.Regs) {
 	g.put(raw{op: aluCode(op, in.w, asm.RegSource), dst: reg(r.Def), src: reg(other)})
 }
 
+// base returns the base register and offset of a memory access. Stack slots are
+// addressed through r10, so they need no register.
 func (g *generator) base(in *inst, r regalloc.Regs) (asm.Register, int16) {
 	if in.frame {
 		return asm.RFP, g.fr.slot(in.aux, in.off)
@@ -298,6 +313,8 @@ func (g *generator) base(in *inst, r regalloc.Regs) (asm.Register, int16) {
 	return reg(r.Use[0]), int16(in.off)
 }
 
+// call emits a call. The allocator has moved the arguments into r1 to r5; the
+// result is in r0.
 func (g *generator) call(in *inst, r regalloc.Regs) {
 	switch in.kind {
 	case kCall:
@@ -415,8 +432,8 @@ func condition(e end, invert bool) (raw, bool) {
 	return r, true
 }
 
-// thread finds for each block the first one on its way that has code. Only the
-// entry keeps its place without any.
+// thread maps each block to the first block with code on its way. The entry
+// stays even if it is empty.
 func (g *generator) thread() []int {
 	target := make([]int, len(g.blocks))
 	for b := range target {
@@ -430,7 +447,7 @@ func (g *generator) thread() []int {
 		target[b] = t
 	}
 	for b := range target {
-		// A cycle of empty blocks stays as it is.
+		// Leave a cycle of empty blocks unchanged: following it would not end.
 		if target[target[b]] != target[b] {
 			for c := range target {
 				target[c] = c

@@ -12,7 +12,7 @@ import (
 // its deepest callee (MAX_BPF_STACK in include/linux/filter.h).
 const MaxStack = 512
 
-// Options change how code is made. The zero value is what a release uses.
+// Options controls code generation. The zero value is what releases use.
 type Options struct {
 	NoOpt bool // no peepholes and no shared stack slots, for comparison
 }
@@ -30,7 +30,7 @@ type Code struct {
 	Funcs []FuncInfo
 }
 
-// FuncInfo is what became of one function.
+// FuncInfo describes the code of one function.
 type FuncInfo struct {
 	Name  string
 	Index int // in ir.Prog.Funcs
@@ -43,47 +43,47 @@ type FuncInfo struct {
 // Stats counts the moves that allocation could not avoid.
 type Stats struct{ Copies, Spills, Reloads, Remats, Splits int }
 
-// StackError says that a program needs more stack than there is.
+// StackError reports a program that needs more stack than MaxStack.
 type StackError struct {
 	Func        string
 	Size, Limit int // bytes
 	Pos         int32
 }
 
-// Error names the function, the sizes and the cure.
+// Error returns a message with the function, the sizes and what to do.
 func (e *StackError) Error() string {
 	return fmt.Sprintf("%s needs %d bytes of stack, %d are available; keep fewer or smaller values at the same time",
 		e.Func, e.Size, e.Limit)
 }
 
-// JumpError says that a function is too long for the 16-bit jumps of BPF.
+// JumpError reports a function that is too long for the 16-bit jumps of BPF.
 type JumpError struct {
 	Func     string
 	Distance int // instructions
 }
 
-// Error names the function and the distance.
+// Error returns a message with the function and the distance.
 func (e *JumpError) Error() string {
 	return fmt.Sprintf("%s is too long: a jump over %d instructions, at most %d are possible; split it into several probes",
 		e.Func, e.Distance, 1<<15-1)
 }
 
-// DepthError says that functions call each other too deep.
+// DepthError reports a chain of calls that is too deep.
 type DepthError struct{ Func string }
 
-// Error names the function.
+// Error returns a message with the function.
 func (e *DepthError) Error() string {
 	return e.Func + ": loops and functions are nested more than 8 deep"
 }
 
-// Prog compiles p, which ir.Verify must accept. mapName gives the name of the
+// Prog compiles p, which ir.Verify must accept. mapName returns the name of the
 // map with an index, by which the instructions refer to it. Critical edges of p
-// are split in place. Errors are *StackError, *JumpError and *DepthError; anything else is
-// a fault of the compiler.
+// are split in place. Errors are *StackError, *JumpError and *DepthError; any
+// other error is a bug in the compiler.
 func Prog(p *ir.Prog, mapName func(int) string, opt Options) (*Code, error) {
 	out := &assembler{prog: p, mapName: mapName, opt: opt, funcs: make([]*assembled, len(p.Funcs))}
-	// Functions whose last call was optimised away are left out: the kernel
-	// refuses what nobody calls.
+	// Leave out functions whose last call was optimised away: the verifier
+	// rejects unreachable instructions (check_cfg in kernel/bpf/verifier.c).
 	for todo := []int32{0}; len(todo) > 0; {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]

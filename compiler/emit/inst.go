@@ -13,7 +13,7 @@ const (
 	kALU           // Def = Use[0] op (Use[1] or imm)
 	kNeg           // Def = -Use[0]
 	kSwap          // Def = byte swap of the low w bytes of Use[0]
-	kNum           // Def = Use[0], of which the verifier forgets the type
+	kNum           // Def = Use[0], as a number whose type the verifier does not know
 	kMov32         // Def = low 4 bytes of Use[0]
 	kLoad          // Def = *(w)(Use[0] + off)
 	kStore         // *(w)(Use[0] + off) = Use[1]
@@ -22,7 +22,7 @@ const (
 	kCall          // helper imm
 	kKfunc         // kernel function with BTF id imm
 	kCallFunc      // function aux
-	kMake          // Def = what makers says of Def
+	kMake          // Def = the value described by makers[Def]
 	kJump          // unconditional
 	kBranch        // if Use[0] cmp (Use[1] or imm)
 	kMayGoto       // to the second successor once the budget is used up
@@ -30,7 +30,8 @@ const (
 )
 
 // inst is one machine instruction on virtual registers. A virtual register has
-// the number of the ir.Value it holds; more are added for what has none.
+// the number of the ir.Value it holds; further registers are added for
+// intermediate results.
 type inst struct {
 	regalloc.Instr
 	kind   kind
@@ -45,7 +46,7 @@ type inst struct {
 	pos    int32
 }
 
-// maker says how to make a value from nothing.
+// maker describes how to rematerialize a value.
 type maker struct {
 	op  ir.Op // OpConst, OpMapPtr, OpMapValue, OpFrame, OpFuncAddr; OpInvalid for other values
 	aux int32
@@ -74,12 +75,13 @@ type mach struct {
 	order  []ir.Block // by block of mach
 	args   []regalloc.VReg
 	makers []maker // by virtual register
-	must   []bool  // by virtual register: wanted in a register by someone
-	// precious are numbers that a comparison has bounded and that become an
-	// offset or a size: verifiers before 6.3 do not carry the bound over to a
-	// copy that was stored earlier.
+	must   []bool  // by virtual register: some use needs it in a register
+	// precious are numbers that are bounded by a comparison and used as an
+	// offset or a size. They should not be spilled: verifiers before 6.3 do not
+	// apply the bound to a copy on the stack that was stored before the
+	// comparison.
 	precious map[regalloc.VReg]bool
-	wild     bool // addresses of stack slots are in registers: any store may go there
+	wild     bool // addresses of stack slots are in registers, so any store may write a slot
 }
 
 func (m *mach) VRegs() int                  { return len(m.makers) - 1 }
@@ -89,10 +91,11 @@ func (m *mach) Instr(i int) *regalloc.Instr { return &m.insts[i].Instr }
 func (m *mach) Args() []regalloc.VReg       { return m.args }
 func (m *mach) Remat(v regalloc.VReg) int   { return m.makers[v].slots() }
 
-// Precious: see mach.precious.
+// Precious implements regalloc.Code; see mach.precious.
 func (m *mach) Precious(v regalloc.VReg) bool { return m.precious[v] }
 
-// Storable: constants of 32 bits have an instruction that stores them.
+// Storable implements regalloc.Code. Only constants of 32 bits can be stored by
+// a single instruction.
 func (m *mach) Storable(v regalloc.VReg) bool {
 	k := &m.makers[v]
 	return k.op == ir.OpConst && k.imm == int64(int32(k.imm))

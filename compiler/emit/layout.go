@@ -6,7 +6,8 @@ import "probe/compiler/ir"
 // through to the next, the inside of a loop before what follows it, and cold
 // blocks last.
 func layout(f *ir.Func, cfg *ir.CFG) []ir.Block {
-	// The depth-first search visits first what shall come later.
+	// The depth-first search must visit first the blocks that come last, since
+	// postorder is reversed.
 	n := len(f.Blocks)
 	type frame struct {
 		b    ir.Block
@@ -38,8 +39,8 @@ func layout(f *ir.Func, cfg *ir.CFG) []ir.Block {
 			stack = append(stack, frame{b: to})
 		}
 	}
-	// What only cold blocks lead to is cold, and a block must follow the blocks
-	// that dominate it.
+	// A block that is only reached from cold blocks is cold too. This also
+	// keeps every block after the blocks that dominate it.
 	for i := len(post) - 1; i >= 0; i-- {
 		if b := post[i]; b != 0 && f.Blocks[cfg.Idom[b]].Cold {
 			f.Blocks[b].Cold = true
@@ -56,8 +57,8 @@ func layout(f *ir.Func, cfg *ir.CFG) []ir.Block {
 	return order
 }
 
-// elseNext reports whether the Else side of a branch is the better one to
-// follow it directly.
+// elseNext reports whether the Else side of a branch is the better one to place
+// directly after it.
 func elseNext(f *ir.Func, cfg *ir.CFG, b ir.Block) bool {
 	t := &f.Blocks[b].Term
 	x, y := t.Then.To, t.Else.To

@@ -6,9 +6,10 @@ import (
 	"probe/compiler/ir"
 )
 
-// peephole drops copies, loads and stores of what a register or the stack holds
-// already. It numbers the values in registers and in the stack through the
-// blocks; where several blocks meet, what all agree on is known.
+// peephole drops copies, loads and stores of values that a register or the
+// stack holds already. It numbers the values in registers and on the stack
+// through the blocks. Where several blocks meet, only what all of them agree on
+// is kept.
 func (g *generator) peephole() {
 	n := len(g.blocks)
 	p := &peeper{generator: g, consts: map[constKey]int32{}, next: 1, last: make([]numbers, n), drop: make([]bool, len(g.code))}
@@ -80,7 +81,7 @@ type numbers struct {
 	stack [cells]int32
 }
 
-// constKey is what makes two constants the same.
+// constKey identifies a constant: two with the same key have the same value.
 type constKey struct {
 	src  asm.Register
 	kind refKind
@@ -143,7 +144,7 @@ func (p *peeper) enter(s *numbers, b int, preds []int, done []bool) {
 	}
 }
 
-// learn notes what the branch at the end of block from says in block to.
+// learn records what the branch at the end of block from implies in block to.
 func (p *peeper) learn(s *numbers, from, to int) {
 	e := &p.generator.ends[from]
 	in := e.inst
@@ -174,8 +175,8 @@ var (
 	opLoad64 = asm.LoadMemOp(asm.DWord)
 )
 
-// step follows one instruction and reports whether it is needed; it may put a
-// cheaper one in its place.
+// step follows one instruction and reports whether it is needed. It can replace
+// the instruction by a cheaper one.
 func (p *peeper) step(s *numbers, r *raw) bool {
 	if p.reads(r) {
 		r.src = p.oldest(s, r.src)
@@ -202,7 +203,8 @@ func (p *peeper) step(s *numbers, r *raw) bool {
 	return true
 }
 
-// reads reports whether the instruction only reads its source register.
+// reads reports whether the instruction reads its source register without
+// writing it.
 func (p *peeper) reads(r *raw) bool {
 	class := r.op.Class()
 	switch {
@@ -227,7 +229,8 @@ func (p *peeper) oldest(s *numbers, r asm.Register) asm.Register {
 	return r
 }
 
-// set gives a register or word a value; false if it has it.
+// set gives a register or word the value v. It returns false if it has that
+// value already.
 func set(at *int32, v int32) bool {
 	if *at == v {
 		return false
@@ -247,7 +250,7 @@ func (p *peeper) store(s *numbers, r *raw, class asm.Class) bool {
 		case c >= 0 && r.op.Size() == asm.DWord && !atomic:
 			return set(&s.stack[c], s.regs[r.src])
 		}
-		// A part of one word or two.
+		// The store overlaps one word, or two if it is not aligned.
 		for _, off := range [...]int{int(r.off), int(r.off) + r.op.Size().Sizeof() - 1} {
 			if c := (-off - 1) / 8; off < 0 && c < cells {
 				s.stack[c] = p.fresh()
@@ -257,20 +260,20 @@ func (p *peeper) store(s *numbers, r *raw, class asm.Class) bool {
 		p.forget(s)
 	}
 	if atomic {
-		s.regs[r.src] = p.fresh() // if it fetches
+		s.regs[r.src] = p.fresh() // the old value, if it fetches
 	}
 	return true
 }
 
-// forget drops what is known of the slots of the IR; nobody but us knows the
-// spill slots.
+// forget drops what is known about the slots of the IR. Spill slots keep their
+// values: no pointer to them exists.
 func (p *peeper) forget(s *numbers) {
 	for c := p.fr.spills; c < cells; c++ {
 		s.stack[c] = p.fresh()
 	}
 }
 
-// call follows a call: it takes r0 to r5, and helpers that write memory may
+// call follows a call. It clobbers r0 to r5, and helpers that write memory may
 // write to the stack.
 func (p *peeper) call(s *numbers, r *raw) {
 	for i := range 6 {

@@ -8,8 +8,8 @@ import (
 	"probe/compiler/regalloc"
 )
 
-// refKind says what the 64-bit immediate or call target of an instruction
-// stands for.
+// refKind is what the 64-bit immediate or call target of an instruction refers
+// to.
 type refKind uint8
 
 const (
@@ -98,22 +98,22 @@ func store(base asm.Register, off int16, src asm.Register, w uint8) raw {
 	return raw{op: asm.StoreMemOp(size(w)), dst: base, src: src, off: off}
 }
 
-// storeImm writes a constant. The library refuses to build this for 8 bytes
-// (asm.StoreImm with asm.DWord), but encodes it when it is built by hand.
+// storeImm stores a constant. asm.StoreImm of the library rejects 8 bytes
+// (asm.DWord), although it encodes such an instruction correctly, so it is
+// built by hand.
 func storeImm(base asm.Register, off int16, imm int64, w uint8) raw {
 	return raw{op: asm.OpCode(asm.StClass).SetMode(asm.MemMode).SetSize(size(w)), dst: base, off: off, imm: imm}
 }
 
-// atomic returns the only place that makes atomic instructions. The library
-// keeps the operation in the opcode and copies it into the immediate when it
-// marshals, but takes the copy of the immediate before that, so everything
-// would be encoded as a plain add. With both set, the encoding is right before
-// and after a fix there.
+// atomic returns an atomic instruction. The library keeps the operation in the
+// opcode and copies it into the immediate when it marshals, but reads the
+// immediate before that, so every operation would be encoded as a plain add.
+// Setting both gives the right encoding with and without a fix in the library.
 func atomic(op asm.AtomicOp, base asm.Register, off int16, src asm.Register, w uint8) raw {
 	return raw{op: op.OpCode(size(w)), dst: base, src: src, off: off, imm: int64(op >> 8)}
 }
 
-// moveImm loads a constant in the shortest way.
+// moveImm loads a constant with the shortest instruction.
 func moveImm(dst asm.Register, c int64) raw {
 	switch {
 	case c == int64(int32(c)):
@@ -124,8 +124,8 @@ func moveImm(dst asm.Register, c int64) raw {
 	return raw{op: asm.LoadImmOp(asm.DWord), dst: dst, imm: c}
 }
 
-// instruction makes the library's form. Map and function references are by
-// name.
+// instruction converts to the library's form. Maps and functions are referred
+// to by name.
 func (a *assembler) instruction(r *raw) asm.Instruction {
 	in := asm.Instruction{OpCode: r.op, Dst: r.dst, Src: r.src, Offset: r.off, Constant: r.imm}
 	switch r.kind {
@@ -142,8 +142,8 @@ func (a *assembler) instruction(r *raw) asm.Instruction {
 
 // signature describes a function to the kernel. Programs with callbacks need
 // this for each function (func_info of BPF_PROG_LOAD), and callbacks must have
-// static linkage. The types do not matter for static functions beyond being
-// integers.
+// static linkage. For static functions the kernel only requires the parameters
+// to be integers.
 func signature(name string, fn *ir.Func, entry bool) *btf.Func {
 	long := &btf.Int{Name: "long", Size: 8, Encoding: btf.Signed}
 	proto := &btf.FuncProto{Return: &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}}

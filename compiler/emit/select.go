@@ -12,7 +12,7 @@ import (
 type selector struct {
 	*mach
 	uses  []int32         // how often each value is read
-	alias []regalloc.VReg // by value: its virtual register, 0 for the value's own number
+	alias []regalloc.VReg // by value: its virtual register, 0 if that is the value's own number
 	zero  regalloc.VReg   // the constant 0, once it is needed
 	block []int32         // by ir.Block: its place in the layout
 	pos   int32
@@ -59,8 +59,8 @@ func selectFunc(f *ir.Func) *mach {
 	return s.mach
 }
 
-// prepare counts uses, finds the values that can be made anywhere and the
-// arguments.
+// prepare counts uses and finds the arguments and the values that can be
+// rematerialized.
 func (s *selector) prepare() {
 	f := s.f
 	count := func(v *ir.Value) { s.uses[*v]++ }
@@ -96,6 +96,8 @@ func (s *selector) prepare() {
 	}
 }
 
+// vreg returns the virtual register of v, for an operand that can be anywhere,
+// such as the argument of a call.
 func (s *selector) vreg(v ir.Value) regalloc.VReg {
 	if a := s.alias[v]; a != 0 {
 		return a
@@ -103,7 +105,7 @@ func (s *selector) vreg(v ir.Value) regalloc.VReg {
 	return regalloc.VReg(v)
 }
 
-// reg is vreg for an operand that must be in a register.
+// reg is like vreg for an operand that must be in a register.
 func (s *selector) reg(v ir.Value) regalloc.VReg {
 	r := s.vreg(v)
 	s.must[r] = true
@@ -116,6 +118,8 @@ func (s *selector) add(i inst) {
 	s.insts = append(s.insts, i)
 }
 
+// ins selects instructions for v. A value that is never used is omitted unless
+// it has effects.
 func (s *selector) ins(v ir.Value) {
 	in := &s.f.Vals[v]
 	if s.uses[v] == 0 && in.Effect() < ir.WritesMem {
@@ -166,6 +170,8 @@ func (s *selector) alu(op ir.Op, w uint8, def, use regalloc.VReg, imm int64) {
 	s.add(inst{kind: kALU, op: op, w: w, useImm: true, imm: imm, Instr: over(def, use)})
 }
 
+// binary selects arithmetic. Constants become immediates where the encoding
+// allows it; a subtraction of one becomes the addition of its negative.
 func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
 	a, b, op := in.A, in.B, in.Op
 	if _, ok := s.f.Const(a); ok && op.Commutes() {
@@ -184,8 +190,8 @@ func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
 				return
 			}
 		case ir.OpDiv, ir.OpMod:
-			// The verifier refuses a division by the immediate 0, but not by a
-			// register that holds it.
+			// The verifier rejects a division by the immediate 0, but not by a
+			// register that holds 0 (check_alu_op in kernel/bpf/verifier.c).
 			if n, ok := ir.Immediate(c, in.W); ok && n != 0 {
 				s.alu(op, in.W, def, s.reg(a), n)
 				return
@@ -204,12 +210,14 @@ func (s *selector) binary(def regalloc.VReg, in *ir.Ins) {
 		Use: [2]regalloc.VReg{s.reg(a), s.reg(b)}, Tied: true, Commute: op.Commutes()}})
 }
 
-// bounded notes a number that is an offset or a size, if its bound does not
-// come from the way it was computed.
+// bounded marks v, an offset or a size, as precious if its bound comes from a
+// comparison and not from its computation.
 func (s *selector) bounded(v ir.Value) {
 	var of func(v ir.Value) ir.Fact
 	depth := 0
 	of = func(v ir.Value) ir.Fact {
+		// The search is limited, since without memoization it is exponential in
+		// the depth.
 		if depth == 6 {
 			return ir.Anything
 		}
@@ -218,6 +226,8 @@ func (s *selector) bounded(v ir.Value) {
 		depth--
 		return f
 	}
+	// 1<<29 is BPF_MAX_VAR_OFF: the verifier rejects larger offsets, so a
+	// comparison must have bounded this one.
 	if of(v).Max >= 1<<29 {
 		if s.precious == nil {
 			s.precious = map[regalloc.VReg]bool{}
@@ -226,6 +236,8 @@ func (s *selector) bounded(v ir.Value) {
 	}
 }
 
+// zext selects a zero extension. A 32-bit move zero-extends; narrower ones need
+// a mask.
 func (s *selector) zext(def regalloc.VReg, in *ir.Ins) {
 	if in.W == 4 {
 		s.add(inst{kind: kMov32, Instr: regalloc.Instr{Def: def, Use: [2]regalloc.VReg{s.reg(in.A)}}})
@@ -246,12 +258,15 @@ func (s *selector) address(in *ir.Ins, k kind) inst {
 		i.Use[0], i.off = s.reg(in.A), int32(in.Imm)
 		return i
 	}
+	// The offset does not fit into 16 bits: add it first.
 	t := s.newVReg(maker{})
 	s.alu(ir.OpAdd, 8, t, s.reg(in.A), in.Imm)
 	i.Use[0] = t
 	return i
 }
 
+// store selects a store. A constant is stored by one or two immediate stores if
+// possible, which saves a register.
 func (s *selector) store(in *ir.Ins) {
 	if c, ok := s.f.Const(in.B); ok {
 		shift := 64 - 8*in.W
@@ -276,6 +291,8 @@ func (s *selector) store(in *ir.Ins) {
 	s.add(i)
 }
 
+// atomic selects an atomic operation. One that fetches overwrites the register
+// of its operand with the old value.
 func (s *selector) atomic(def regalloc.VReg, in *ir.Ins) {
 	i := s.address(in, kAtomic)
 	i.op = in.Op
@@ -286,6 +303,8 @@ func (s *selector) atomic(def regalloc.VReg, in *ir.Ins) {
 	s.add(i)
 }
 
+// call selects a call. Its arguments need no registers of their own: the
+// allocator moves them into r1 to r5.
 func (s *selector) call(v ir.Value, in *ir.Ins) {
 	i := inst{imm: in.Imm, aux: in.Aux, Instr: regalloc.Instr{Call: true}}
 	switch in.Op {
@@ -309,6 +328,8 @@ func (s *selector) call(v ir.Value, in *ir.Ins) {
 	s.add(i)
 }
 
+// term selects the end of a block and collects its edges with their arguments.
+// The constant 0 that `return` without a value needs is shared by all exits.
 func (s *selector) term(blk *regalloc.Block, t *ir.Term) {
 	for i := range t.NumSuccs() {
 		e := t.Succ(i)
@@ -340,6 +361,8 @@ func (s *selector) term(blk *regalloc.Block, t *ir.Term) {
 	}
 }
 
+// branch selects a conditional jump. A constant must be the second operand, so
+// the comparison is swapped if the first one is constant.
 func (s *selector) branch(t *ir.Term) {
 	i := inst{kind: kBranch, cmp: t.Cmp, w: t.W}
 	x, y := t.X, t.Y

@@ -16,8 +16,8 @@ type frame struct {
 	size   int
 }
 
-// newFrame places the slots. Slots that are never in use at the same time
-// share their place.
+// newFrame places the slots. Slots that are never in use at the same time can
+// share a place, since the stack has only 512 bytes.
 func newFrame(m *mach, spills int, opt Options) *frame {
 	fr := &frame{spills: spills, size: 8 * spills, offs: make([]int32, len(m.f.Slots))}
 	if len(fr.offs) == 0 {
@@ -43,8 +43,8 @@ func (fr *frame) spill(n int) int16 { return int16(max(-8*(n+1), math.MinInt16))
 // slot returns the offset of a byte of a slot of the IR.
 func (fr *frame) slot(n, off int32) int16 { return int16(max(fr.offs[n]+off, math.MinInt16)) }
 
-// share gives each slot, large ones first, the place nearest to the frame
-// pointer that no slot in use at the same time has.
+// share places the slots, large ones first. Each gets the place nearest to the
+// frame pointer that is not taken by a slot in use at the same time.
 func (fr *frame) share(f *ir.Func) {
 	u := slotUse(f)
 	order := make([]int, 0, len(f.Slots))
@@ -89,15 +89,16 @@ func (s bitset) or(t bitset) bool {
 	return changed
 }
 
-// usage says which slots are accessed at all, and which are in use together.
+// usage records which slots are accessed at all, and which are in use at the
+// same time.
 type usage struct {
 	used     bitset
 	conflict []bitset
 }
 
 // slotUse computes where each slot is in use: between any access to it and any
-// later one, on every path that has both. Slots whose address goes anywhere
-// but into an access or the argument of a call are in use everywhere; calls
+// later one, on every path that has both. A slot whose address is used other
+// than for an access or as the argument of a call is in use everywhere. Calls
 // only use addresses until they return.
 func slotUse(f *ir.Func) *usage {
 	n := len(f.Slots)
@@ -116,7 +117,8 @@ func slotUse(f *ir.Func) *usage {
 		}
 	}
 	u.used.or(always)
-	// before[b]: accessed on a path to b; behind[b]: on a path from its end.
+	// before[b] are the slots accessed on a path to b, behind[b] those accessed
+	// on a path from its end.
 	for changed := true; changed; {
 		changed = false
 		for _, b := range cfg.Order {
@@ -130,8 +132,9 @@ func slotUse(f *ir.Func) *usage {
 	}
 	live := newBitset(n)
 	for _, b := range cfg.Order {
-		// From each access on a slot is in use if it is accessed again, up to
-		// its last access in the block if it is not accessed behind it.
+		// A slot is in use from each access on if it is accessed again: to the
+		// end of the block if it is accessed after the block, otherwise to its
+		// last access in the block.
 		last := make(map[int]int, len(access[b]))
 		for i, a := range access[b] {
 			last[a] = i
@@ -204,7 +207,8 @@ func slotAccess(f *ir.Func, cfg *ir.CFG) (access [][]int, always bitset) {
 				for _, a := range in.Args {
 					touch(a)
 				}
-				// All of them at once: the first must not end before the last.
+				// Arguments of one call are in use together: the first slot
+				// must not be free before the last is accessed.
 				for _, a := range in.Args {
 					touch(a)
 				}

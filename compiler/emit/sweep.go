@@ -8,14 +8,14 @@ import (
 	"probe/compiler/ir"
 )
 
-// live is what is read later: registers and spill slots.
+// live is the set of registers and spill slots that are read later.
 type live struct {
 	regs  uint16
 	spill uint64
 }
 
-// sweep removes instructions whose result nobody reads, which is what the
-// peephole pass leaves of copies and spills that it made superfluous.
+// sweep removes instructions whose result is never read. The peephole pass
+// leaves such copies and spills behind.
 func (g *generator) sweep() {
 	n := len(g.blocks)
 	in := make([]live, n)
@@ -93,8 +93,8 @@ func (g *generator) spillBit(base asm.Register, off int16) uint64 {
 	return 0
 }
 
-// flow goes backwards over one instruction; it is false if nobody reads what
-// it does.
+// flow updates l backwards over one instruction. It returns false if the result
+// of the instruction is never read.
 func (g *generator) flow(r *raw, l *live) bool {
 	dst, src := uint16(1)<<r.dst, uint16(1)<<r.src
 	switch class := r.op.Class(); {

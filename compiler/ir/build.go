@@ -21,7 +21,7 @@ type Builder struct {
 	defs    []map[Var]Value
 	pending [][]placeholder // unsealed blocks, in order of the parameters
 	vars    []Kind
-	forward []Value // by value: what replaces a trivial parameter, 0 for none
+	forward []Value // by value: the replacement of a trivial parameter, 0 for none
 }
 
 // placeholder is the parameter that an unsealed block got for a variable.
@@ -47,7 +47,7 @@ func NewBuilder(prog *Prog, name string, args ...Kind) *Builder {
 }
 
 // At sets the script place of the instructions that follow and returns a
-// function that sets the former one again.
+// function that restores the previous one.
 func (b *Builder) At(s source.Span) func() {
 	old := b.Pos
 	if s.Valid() && (b.Pos == 0 || b.Prog.Pos[b.Pos] != s) {
@@ -76,7 +76,8 @@ func (b *Builder) Use(blk Block) { b.Cur = blk }
 // Done reports whether the current block has its terminator already.
 func (b *Builder) Done() bool { return b.F.Blocks[b.Cur].Term.Kind != TermNone }
 
-// Seal says that no more predecessors of blk will come.
+// Seal declares that all predecessors of blk are known, and fills its
+// placeholder parameters.
 func (b *Builder) Seal(blk Block) {
 	if b.sealed[blk] {
 		return
@@ -106,6 +107,7 @@ func (b *Builder) Set(v Var, x Value) {
 	}
 }
 
+// define records the value of variable v at the end of blk.
 func (b *Builder) define(blk Block, v Var, x Value) {
 	if b.defs[blk] == nil {
 		b.defs[blk] = map[Var]Value{}
@@ -113,10 +115,14 @@ func (b *Builder) define(blk Block, v Var, x Value) {
 	b.defs[blk][v] = x
 }
 
-// Get reads a variable in the current block. A variable that was never set on
-// some path is 0 there.
+// Get reads a variable in the current block. A variable that is not set on some
+// path is 0 there.
 func (b *Builder) Get(v Var) Value { return b.read(b.Cur, v) }
 
+// read returns the value of v at the end of blk. In an unsealed block it adds a
+// placeholder parameter, because further predecessors can follow. In a block
+// with several predecessors it defines the new parameter before it reads the
+// predecessors, which ends the recursion around loops.
 func (b *Builder) read(blk Block, v Var) Value {
 	if x, ok := b.defs[blk][v]; ok {
 		return b.resolve(x)
@@ -127,7 +133,7 @@ func (b *Builder) read(blk Block, v Var) Value {
 		x = b.addParam(blk, v)
 		b.pending[blk] = append(b.pending[blk], placeholder{v, x})
 	case len(b.preds[blk]) == 0:
-		// The start of the function: the variable has no value yet. The
+		// At the start of the function the variable has no value yet. The
 		// constant goes to the front so that it dominates every use.
 		x = b.constAtFront(blk)
 	case len(b.preds[blk]) == 1:
@@ -148,6 +154,7 @@ func (b *Builder) constAtFront(blk Block) Value {
 	return x
 }
 
+// addParam adds a parameter for v to blk, without arguments on the edges.
 func (b *Builder) addParam(blk Block, v Var) Value {
 	x := b.newVal(Ins{Op: OpParam, W: 8, Kind: b.vars[v], Blk: blk, Pos: b.Pos})
 	b.F.Blocks[blk].Params = append(b.F.Blocks[blk].Params, x)
@@ -155,8 +162,9 @@ func (b *Builder) addParam(blk Block, v Var) Value {
 	return x
 }
 
-// fill gives parameter par of blk its argument on each incoming edge, and
-// removes it again when all arguments are one value or itself.
+// fill adds the argument for parameter par of blk to each incoming edge. It
+// removes the parameter again if all arguments are par itself or one other
+// value.
 func (b *Builder) fill(blk Block, v Var, par Value) Value {
 	args := make([]Value, len(b.preds[blk]))
 	var same Value
@@ -219,6 +227,8 @@ func (b *Builder) eachEdge(blk Block, f func(e *Edge, i int)) {
 	}
 }
 
+// replace records that by replaces parameter x. Operands are only rewritten in
+// Finish, since earlier uses of x are not tracked.
 func (b *Builder) replace(x, by Value) {
 	for len(b.forward) <= int(x) {
 		b.forward = append(b.forward, 0)
@@ -226,6 +236,7 @@ func (b *Builder) replace(x, by Value) {
 	b.forward[x] = by
 }
 
+// resolve returns the final replacement of x, following chains.
 func (b *Builder) resolve(x Value) Value {
 	for int(x) < len(b.forward) && b.forward[x] != 0 {
 		x = b.forward[x]
@@ -239,8 +250,9 @@ func (b *Builder) newVal(i Ins) Value {
 }
 
 // Emit appends an instruction to the current block and returns its value (also
-// for effects without a result, whose value must not be used). After the end
-// of the block the instruction can never run: it gets a value but no place.
+// for effects without a result, whose value must not be used). After the end of
+// the block the instruction cannot run: it gets a value but is not placed in a
+// block.
 func (b *Builder) Emit(i Ins) Value {
 	i.Blk, i.Pos = b.Cur, b.Pos
 	x := b.newVal(i)
@@ -251,6 +263,8 @@ func (b *Builder) Emit(i Ins) Value {
 	return x
 }
 
+// term ends the current block and adds it to the predecessors of its
+// successors, which must not be sealed yet.
 func (b *Builder) term(t Term) {
 	if b.Done() {
 		return // unreachable code after exit() or return
@@ -281,12 +295,12 @@ func (b *Builder) MayGoto(then, els Block) {
 	b.term(Term{Kind: MayGoto, Then: Edge{To: then}, Else: Edge{To: els}})
 }
 
-// Ret ends the current block; x 0 means the constant 0.
+// Ret ends the current block and the function. An x of 0 means the constant 0.
 func (b *Builder) Ret(x Value) { b.term(Term{Kind: Ret, X: x}) }
 
-// Finish seals what is left, replaces forwarded values everywhere and removes
-// the blocks that cannot be reached. The Builder and its Block numbers must not
-// be used afterwards.
+// Finish seals the remaining blocks, replaces forwarded values everywhere and
+// removes unreachable blocks. The Builder and its Block numbers must not be
+// used afterwards.
 func (b *Builder) Finish() *Func {
 	for i := range b.F.Blocks {
 		b.Seal(Block(i))

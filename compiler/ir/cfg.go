@@ -1,9 +1,9 @@
 package ir
 
-// CFG is what the passes know about the shape of a function: order,
-// predecessors, dominators and loops. It is valid until blocks or edges change.
+// CFG is the shape of a function: order of blocks, predecessors, dominators and
+// loops. It is valid until blocks or edges change.
 type CFG struct {
-	Order []Block   // the blocks that can be reached, in reverse postorder
+	Order []Block   // the reachable blocks in reverse postorder
 	Num   []int32   // position in Order by block, -1 for unreachable ones
 	Preds [][]Block // by block; one entry for each edge, in order of Order
 	Idom  []Block   // immediate dominator by block, -1 for the entry
@@ -67,6 +67,8 @@ func (c *CFG) order(f *Func) {
 	}
 }
 
+// preds collects the predecessors of all blocks in one slice, to allocate only
+// twice. count is by block and zero.
 func (c *CFG) preds(f *Func, count []int32) {
 	total := 0
 	for _, b := range c.Order {
@@ -91,8 +93,9 @@ func (c *CFG) preds(f *Func, count []int32) {
 	}
 }
 
-// dominators is Cooper, Harvey and Kennedy, "A Simple, Fast Dominance
-// Algorithm" (2001).
+// dominators computes Idom after Cooper, Harvey and Kennedy, "A Simple, Fast
+// Dominance Algorithm" (2001). It is quadratic in the worst case, but fast on
+// the reducible graphs of scripts.
 func (c *CFG) dominators(n int) {
 	c.Idom = make([]Block, n)
 	for i := range c.Idom {
@@ -122,6 +125,8 @@ func (c *CFG) dominators(n int) {
 	c.number(n)
 }
 
+// meet returns the nearest common dominator of a and b, by walking up from the
+// one that is later in Order.
 func (c *CFG) meet(a, b Block) Block {
 	for a != b {
 		for c.Num[a] > c.Num[b] {
@@ -134,7 +139,7 @@ func (c *CFG) meet(a, b Block) Block {
 	return a
 }
 
-// number gives each block its interval in the dominator tree, so that
+// number assigns each block its interval in the dominator tree. With it
 // Dominates takes constant time.
 func (c *CFG) number(n int) {
 	first := make([]Block, 2*n)
@@ -180,7 +185,7 @@ func (c *CFG) Common(a, b Block) Block { return c.meet(a, b) }
 // IsBackEdge reports whether the edge from p to b closes a natural loop.
 func (c *CFG) IsBackEdge(p, b Block) bool { return c.Dominates(b, p) }
 
-// loops finds the natural loops. Headers are met outermost first, so that the
+// loops finds the natural loops. Headers are visited outermost first, so the
 // last one to claim a block is the innermost.
 func (c *CFG) loops(n int) {
 	blocks := make([]Block, 3*n)
@@ -255,8 +260,8 @@ func RemoveUnreachable(f *Func) {
 	Reorder(f, order)
 }
 
-// Reorder gives f exactly the blocks of order, in that order. The entry must
-// come first, and the blocks left out must not be reachable.
+// Reorder replaces the blocks of f by those in order. The entry must come
+// first, and the blocks left out must not be reachable.
 func Reorder(f *Func, order []Block) {
 	num := make([]Block, len(f.Blocks))
 	blocks := make([]BlockData, len(order))
@@ -311,12 +316,13 @@ func SplitCritical(f *Func) {
 	}
 }
 
-// lookBack bounds the dominating branches that Above visits.
+// lookBack is the maximum number of dominating branches that Above visits.
+// Scripts with thousands of blocks would otherwise take quadratic time.
 const lookBack = 24
 
 // Above calls fn for the branches on the way to b, nearest first, with the side
-// that leads there, until fn returns false. What such a comparison says holds
-// in b.
+// that leads there, until fn returns false. The outcome of each such comparison
+// is known in b.
 func (c *CFG) Above(f *Func, b Block, fn func(t *Term, then bool) bool) {
 	for range lookBack {
 		d := c.Idom[b]
@@ -324,7 +330,8 @@ func (c *CFG) Above(f *Func, b Block, fn func(t *Term, then bool) bool) {
 			return
 		}
 		t := &f.Blocks[d].Term
-		// If b has the branch as its only predecessor, its side is taken.
+		// Only if the branch is the only predecessor of b is the taken side
+		// known.
 		if t.Kind == Branch && t.Then.To != t.Else.To && len(c.Preds[b]) == 1 {
 			if !fn(t, t.Then.To == b) {
 				return

@@ -5,15 +5,15 @@ import (
 	"fmt"
 )
 
-// Env is the world of an interpreted program: its context, maps, ring buffer
-// and what the helpers say. It serves the interpreter of the IR and the
-// simulator of instructions alike, so that their results can be compared.
+// Env is the environment of an interpreted program: its context, maps, ring
+// buffer and the results of helpers. It serves the interpreter of the IR and
+// the simulator of instructions alike, so that their results can be compared.
 type Env struct {
 	Mem  Memory
 	Ctx  *Region
 	Maps []*EnvMap
 	Ring [][]byte // records in the order of their submission
-	Log  []string // effects on the outside besides maps and ring
+	Log  []string // effects other than on maps and the ring
 
 	PidTgid, UidGid, CPU, Clock, Random, CgroupID, Cookie uint64
 	Comm                                                  string
@@ -22,11 +22,11 @@ type Env struct {
 	FuncArgs                                              []uint64      // arguments of the traced function
 	FuncRet                                               uint64        // what it returned
 	SessionReturn                                         uint64        // 1 where the program of a session runs at the return
-	Boot                                                  uint64        // what the boot clock is ahead of Clock
+	Boot                                                  uint64        // boot clock minus Clock
 	Rand                                                  func() uint64 // in place of Random, if set
 
 	RingFull bool // reservations fail
-	// NoKernel says that memory of the kernel is not there: reading it fails.
+	// NoKernel makes reads of kernel memory fail.
 	NoKernel bool
 	Budget   int // turns that may_goto allows in all
 	Steps    int // instructions left before the run counts as endless
@@ -36,7 +36,7 @@ type Env struct {
 	deleted []*Region          // values whose keys are gone, which a program may still hold
 }
 
-// NewEnv makes a world with a context of the given bytes.
+// NewEnv returns an environment with a context of the given bytes.
 func NewEnv(ctx []byte) *Env {
 	e := &Env{PidTgid: 1234<<32 | 5678, UidGid: 1000<<32 | 1001, CPU: 1, Clock: 1_000_000_007, Random: 0x1234abcd,
 		CgroupID: 77, Cookie: 99, Comm: "comm", Task: KernelBase + 0x1000, FuncIP: KernelBase + 0x100, Budget: 1 << 16, Steps: 1 << 20,
@@ -92,7 +92,7 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 		return 0, e.Mem.Store(a[2], 8, e.FuncArgs[a[1]])
 	case HelperGetFuncRet:
 		return 0, e.Mem.Store(a[1], 8, e.FuncRet)
-	case HelperNsPidTgid: // every namespace is that of the machine
+	case HelperNsPidTgid: // every namespace is the initial one
 		return 0, errors.Join(e.Mem.Store(a[2], 4, e.PidTgid), e.Mem.Store(a[2]+4, 4, e.PidTgid>>32))
 	case HelperCurrentTask, HelperTaskBTF:
 		return e.Task, nil
@@ -122,13 +122,16 @@ func (e *Env) Call(h Helper, a [5]uint64, cb Callback) (uint64, error) {
 		return uint64(len(b)), nil
 	}
 	if info := Helpers[h]; info.Effect == Emits {
-		// It acts outside of the program, which only the log shows.
+		// The effect is outside the program, so it only goes to the log.
 		e.Log = append(e.Log, fmt.Sprintf("%s %d", info.Name, a[:info.Args]))
 		return 0, nil
 	}
 	return 0, fmt.Errorf("helper %d cannot be interpreted", h)
 }
 
+// probeRead runs the helpers that read memory. Like the kernel, they clear the
+// destination if the read fails, and the string forms return the length with
+// the NUL.
 func (e *Env) probeRead(h Helper, a [5]uint64) (uint64, error) {
 	n := int(uint32(a[1]))
 	dst, err := e.Mem.Window(a[0], n)
@@ -159,6 +162,8 @@ func (e *Env) probeRead(h Helper, a [5]uint64) (uint64, error) {
 	return 0, nil
 }
 
+// ring runs the helpers of the ring buffer. A submitted record is dropped from
+// memory, so that later accesses to it are detected.
 func (e *Env) ring(h Helper, a [5]uint64) (uint64, error) {
 	switch h {
 	case HelperRingReserve:
@@ -189,6 +194,8 @@ func (e *Env) ring(h Helper, a [5]uint64) (uint64, error) {
 	return 0, nil
 }
 
+// loop runs bpf_loop: it calls the callback until that returns non-zero, and
+// returns the number of calls.
 func (e *Env) loop(a [5]uint64, cb Callback) (uint64, error) {
 	n := uint64(uint32(a[0]))
 	for i := range n {

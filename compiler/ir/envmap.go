@@ -9,9 +9,9 @@ type EnvMap struct {
 	ValueSize  int
 	MaxEntries int
 	Array      bool // keys are 4-byte indexes, entry 0 can be addressed directly
-	LRU        bool // a full map gives up its oldest key for a new one
-	// CPUs is how many CPUs have a value of their own under each key, at a
-	// distance of Stride; 0 for a map whose values all CPUs share.
+	LRU        bool // a full map drops its oldest key for a new one
+	// CPUs is the number of CPUs with separate values for each key, Stride
+	// bytes apart; 0 for a map whose values are shared.
 	CPUs int
 	env  *Env
 	obj  *Region
@@ -88,8 +88,8 @@ func (m *EnvMap) Keys() []string {
 	return out
 }
 
-// Delete deletes a key, and reports whether it was there. A program that runs
-// may go on using its value.
+// Delete deletes a key, and reports whether it was there. A running program can
+// still use its value: the kernel frees it after an RCU grace period.
 func (m *EnvMap) Delete(key string) bool {
 	v := m.vals[key]
 	if v == nil {
@@ -149,6 +149,9 @@ func (e *Env) mapAt(addr uint64) (*EnvMap, error) {
 	return nil, fmt.Errorf("%#x is no map", addr)
 }
 
+// mapHelper runs lookup, update and delete. Errors of the map, such as a
+// missing key, are results for the program; an error is returned for what the
+// verifier would reject.
 func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
 	m, err := e.mapAt(a[0])
 	if err != nil {
@@ -198,6 +201,8 @@ func (e *Env) mapHelper(h Helper, a [5]uint64) (uint64, error) {
 	return v.Base + uint64(off), nil
 }
 
+// forEach runs bpf_for_each_map_elem, in order of insertion. It iterates over a
+// copy of the keys, since the callback can delete entries.
 func (e *Env) forEach(a [5]uint64, cb Callback) (uint64, error) {
 	m, err := e.mapAt(a[0])
 	if err != nil {
@@ -224,9 +229,9 @@ func (e *Env) forEach(a [5]uint64, cb Callback) (uint64, error) {
 	return n, nil
 }
 
-// Recycle makes the room of what was dropped and deleted ready for use again.
-// Until then an access to it is noticed. It is called between the runs of
-// programs, when what they left in Ring has been taken.
+// Recycle makes the address space of dropped regions and deleted values
+// reusable. Until then, accesses to them are detected. Call it between runs,
+// after reading Ring.
 func (e *Env) Recycle() {
 	for _, r := range e.deleted {
 		e.Mem.Drop(r)

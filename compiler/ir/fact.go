@@ -5,30 +5,31 @@ import (
 	"math/bits"
 )
 
-// Fact is what is known of a number on every run: bits, and an unsigned range.
-// It is never more than what the verifiers of all supported kernels find out
-// (tnum.c and adjust_scalar_min_max_vals in kernel/bpf), so that a mask that is
-// superfluous by a fact is superfluous for them as well.
+// Fact is what is known about a number in every run: bits, and an unsigned
+// range. It never knows more than the verifiers of all supported kernels
+// (kernel/bpf/tnum.c, adjust_scalar_min_max_vals in kernel/bpf/verifier.c). So
+// if a mask is redundant by a Fact, the verifier accepts the program without
+// it.
 type Fact struct {
 	One, Unknown uint64 // bits known to be 1; bits not known
 	Min, Max     uint64
 }
 
-// Anything is any number.
+// Anything is the Fact of an unknown number.
 var Anything = Fact{Unknown: math.MaxUint64, Max: math.MaxUint64}
 
-// Exactly returns one number.
+// Exactly returns the Fact of the constant c.
 func Exactly(c uint64) Fact { return Fact{One: c, Min: c, Max: c} }
 
-// upTo returns a number whose bits outside m are 0.
+// upTo returns the Fact of a number whose bits outside m are 0.
 func upTo(m uint64) Fact { return Fact{Unknown: m, Max: m}.tight() }
 
-// tight lets bits and range learn from each other.
+// tight improves the bits by the range and the range by the bits.
 func (a Fact) tight() Fact {
 	a.Min = max(a.Min, a.One)
 	a.Max = min(a.Max, a.One|a.Unknown)
 	if a.Min > a.Max {
-		return Anything // dead code: any answer will do
+		return Anything // contradiction: the code is dead, and any answer is right
 	}
 	// The bits above the highest one in which the bounds differ are known.
 	same := ^uint64(0) << bits.Len64(a.Min^a.Max)
@@ -43,21 +44,21 @@ func (a Fact) tight() Fact {
 // May returns the bits that can be 1.
 func (a Fact) May() uint64 { return a.One | a.Unknown }
 
-// Constant gives the number, if there is only one.
+// Constant returns the number if only one is possible.
 func (a Fact) Constant() (uint64, bool) { return a.One, a.Unknown == 0 }
 
-// Union holds for both.
+// Union returns what holds for both a and b.
 func (a Fact) Union(b Fact) Fact {
 	unk := a.Unknown | b.Unknown | (a.One ^ b.One)
 	return Fact{One: a.One &^ unk, Unknown: unk, Min: min(a.Min, b.Min), Max: max(a.Max, b.Max)}.tight()
 }
 
-// Both returns what follows when a and b hold.
+// Both returns what holds for a number of which a and b are known.
 func (a Fact) Both(b Fact) Fact {
 	return Fact{One: a.One | b.One, Unknown: a.Unknown & b.Unknown &^ (a.One | b.One), Min: max(a.Min, b.Min), Max: min(a.Max, b.Max)}.tight()
 }
 
-// Low keeps the low w bytes.
+// Low returns the Fact of the low w bytes, zero-extended.
 func (a Fact) Low(w uint8) Fact {
 	if w >= 8 {
 		return a
@@ -69,6 +70,8 @@ func (a Fact) Low(w uint8) Fact {
 	return Fact{One: a.One & m, Unknown: a.Unknown & m, Max: m}.tight()
 }
 
+// add follows tnum_add: every bit that a carry from an unknown bit can reach is
+// unknown. The range is only kept if neither end overflows.
 func (a Fact) add(b Fact) Fact {
 	sv, sm := a.One+b.One, a.Unknown+b.Unknown
 	mu := (sm + sv) ^ sv | a.Unknown | b.Unknown
@@ -81,6 +84,8 @@ func (a Fact) add(b Fact) Fact {
 	return r.tight()
 }
 
+// sub follows tnum_sub. The range is only kept if the result cannot be
+// negative.
 func (a Fact) sub(b Fact) Fact {
 	dv := a.One - b.One
 	mu := (dv + a.Unknown) ^ (dv - b.Unknown) | a.Unknown | b.Unknown
@@ -91,6 +96,8 @@ func (a Fact) sub(b Fact) Fact {
 	return r.tight()
 }
 
+// mul only tracks the range. tnum_mul has changed between kernels, so bits
+// below the highest possible one count as unknown.
 func (a Fact) mul(b Fact) Fact {
 	r := Anything
 	if h, hi := bits.Mul64(a.Max, b.Max); h == 0 {
@@ -112,6 +119,8 @@ func (a Fact) or(b Fact) Fact {
 	return Fact{One: v, Unknown: (a.Unknown | b.Unknown) &^ v, Min: max(a.Min, b.Min), Max: math.MaxUint64}.tight()
 }
 
+// xor only tracks bits, as scalar_min_max_xor does; the range follows from
+// them.
 func (a Fact) xor(b Fact) Fact {
 	unk := a.Unknown | b.Unknown
 	return Fact{One: (a.One ^ b.One) &^ unk, Unknown: unk, Max: math.MaxUint64}.tight()
@@ -182,7 +191,8 @@ func FactOf(in *Ins, of func(Value) Fact) Fact {
 			r = a.shr(n)
 		}
 	}
-	// Divisions stay unknown: verifiers before 6.16 do not follow them.
+	// Results of divisions stay unknown: verifiers before 6.16 do not track
+	// them.
 	return r.Low(in.W)
 }
 
@@ -195,8 +205,8 @@ func Decide(c Cmp, w uint8, x, y Fact) (holds, known bool) {
 	sign := uint64(1) << (8*w - 1)
 	signed := c == SLT || c == SLE || c == SGT || c == SGE
 	if signed {
-		// With the sign bit flipped the order is that of unsigned numbers, as
-		// long as each side stays on its side of zero.
+		// With the sign bit flipped, signed order is unsigned order, if neither
+		// range crosses zero.
 		if (x.Min^x.Max)&sign != 0 || (y.Min^y.Max)&sign != 0 {
 			return false, false
 		}

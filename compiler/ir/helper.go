@@ -18,7 +18,9 @@ const (
 	HelperPerfEventOutput Helper = 25
 	HelperGetStackID      Helper = 27
 	HelperCurrentTask     Helper = 35
+	HelperWriteUser       Helper = 36
 	HelperNUMANode        Helper = 42
+	HelperOverrideReturn  Helper = 58
 	HelperGetStack        Helper = 67
 	HelperCgroupID        Helper = 80
 	HelperSendSignal      Helper = 109
@@ -30,6 +32,7 @@ const (
 	HelperJiffies64       Helper = 118
 	HelperNsPidTgid       Helper = 120
 	HelperKtimeBootNS     Helper = 125
+	HelperSeqPrintf       Helper = 126
 	HelperRingOutput      Helper = 130
 	HelperRingReserve     Helper = 131
 	HelperRingSubmit      Helper = 132
@@ -47,7 +50,7 @@ const (
 	HelperKtimeTaiNS      Helper = 208
 )
 
-// Effect classifies what an operation may do, for the passes.
+// Effect classifies the side effects of an operation, for the passes.
 type Effect uint8
 
 // The effects.
@@ -66,12 +69,13 @@ type HelperInfo struct {
 	Args   int
 	Effect Effect
 	Result Kind
-	// NoReplay is why a recording of another run has no answer, "" where it
-	// has.
+	// NoReplay is the reason why a recording of another run cannot answer, ""
+	// if it can.
 	NoReplay string
 }
 
-// NoMemory is why a recording cannot answer what reads memory.
+// NoMemory is the reason why a recording cannot answer helpers that read
+// memory.
 const NoMemory = "it holds the values of arguments and results, and not the memory that they point to"
 
 // Helpers is the table of known helpers.
@@ -88,6 +92,8 @@ var Helpers = map[Helper]HelperInfo{
 	HelperPerfEventOutput: {"perf_event_output", 5, Emits, Scalar, ""},
 	HelperGetStackID:      {"get_stackid", 3, WritesMem, Scalar, "it does not hold stacks"},
 	HelperCurrentTask:     {"get_current_task", 0, PerRun, Scalar, "the kernel's data about tasks is not in it"},
+	HelperWriteUser:       {"probe_write_user", 3, Emits, Scalar, "there is no process to write to"},
+	HelperOverrideReturn:  {"override_return", 2, Emits, Scalar, "nothing runs there that could return"},
 	HelperNUMANode:        {"get_numa_node_id", 0, PerRun, Scalar, "it does not hold NUMA nodes"},
 	HelperGetStack:        {"get_stack", 4, WritesMem, Scalar, "it does not hold stacks"},
 	HelperCgroupID:        {"get_current_cgroup_id", 0, PerRun, Scalar, "it does not hold control groups"},
@@ -100,6 +106,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperJiffies64:       {"jiffies64", 0, ReadsTime, Scalar, "it does not hold the jiffies counter"},
 	HelperNsPidTgid:       {"get_ns_current_pid_tgid", 4, WritesMem, Scalar, "it does not hold PID namespaces"},
 	HelperKtimeBootNS:     {"ktime_get_boot_ns", 0, ReadsTime, Scalar, ""},
+	HelperSeqPrintf:       {"seq_printf", 5, Emits, Scalar, "there are no objects of a kernel"},
 	HelperRingOutput:      {"ringbuf_output", 4, Emits, Scalar, ""},
 	HelperRingReserve:     {"ringbuf_reserve", 3, Emits, PtrRingMaybe, ""},
 	HelperRingSubmit:      {"ringbuf_submit", 2, Emits, KindNone, ""},
@@ -117,7 +124,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperKtimeTaiNS:      {"ktime_get_tai_ns", 0, ReadsTime, Scalar, "it does not hold the TAI clock"},
 }
 
-// Effect reports what the instruction may do.
+// Effect returns the class of the instruction's side effects.
 func (i *Ins) Effect() Effect {
 	switch i.Op {
 	case OpLoad:

@@ -2,9 +2,9 @@ package ir
 
 import "math"
 
-// Immediate gives the 32-bit field with which an operation of w bytes can have
-// c as its second operand: it is sign-extended to 8 bytes, and all there is of
-// 4.
+// Immediate returns the 32-bit field that encodes c as the second operand of an
+// operation of w bytes, and whether there is one. Operations of 8 bytes
+// sign-extend the field; for 4 bytes any value fits.
 func Immediate(c int64, w uint8) (int64, bool) {
 	if w == 4 {
 		return int64(int32(c)), true
@@ -53,8 +53,8 @@ func (f *Func) InRegister(in *Ins, k int) bool {
 			}
 			return true
 		case OpDiv, OpMod:
-			// The verifier refuses a division by the immediate 0, but not by a
-			// register that holds it.
+			// The verifier rejects a division by the immediate 0, but not by a
+			// register that holds 0 (check_alu_op in kernel/bpf/verifier.c).
 			n, ok := Immediate(c, in.W)
 			return !ok || n == 0
 		}
@@ -64,7 +64,7 @@ func (f *Func) InRegister(in *Ins, k int) bool {
 	return true
 }
 
-// TermInRegister is InRegister for X (k 0) and Y (k 1) of a terminator.
+// TermInRegister is like InRegister for X (k 0) and Y (k 1) of a terminator.
 func (f *Func) TermInRegister(t *Term, k int) bool {
 	if t.Kind != Branch {
 		return false
@@ -88,10 +88,10 @@ func (f *Func) TermInRegister(t *Term, k int) bool {
 	return !fits
 }
 
-// Halves reports whether a store of a constant that is no immediate may be made
-// as two stores of 4 bytes: that is shorter than loading the constant, but
-// others must not see the moment in between, so only the stack and ring records
-// are written that way.
+// Halves reports whether a store of a constant that is not an immediate can be
+// split into two stores of 4 bytes. That is shorter than loading the constant.
+// Other CPUs could see the state between the stores, so only the stack and ring
+// records, which are private, are written that way.
 func (f *Func) Halves(in *Ins) bool {
 	k := f.Ins(in.A).Kind
 	return in.W == 8 && (k == PtrStack || k == PtrRing || k == PtrRingMaybe) && in.Imm >= math.MinInt16 && in.Imm <= math.MaxInt16-4

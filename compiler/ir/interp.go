@@ -6,11 +6,11 @@ import (
 	"math/bits"
 )
 
-// ErrSteps says that a run did not end within Env.Steps.
+// ErrSteps reports that a run did not end within Env.Steps.
 var ErrSteps = errors.New("too many steps")
 
 // Interp runs function 0 of p in e and returns its result. An error is
-// something that the verifier would have refused, or ErrSteps.
+// ErrSteps, or a fault that the verifier would have rejected.
 func Interp(p *Prog, e *Env) (uint64, error) {
 	in := &interp{p: p, e: e}
 	r, err := in.call(0, e.Ctx.Base)
@@ -20,7 +20,7 @@ func Interp(p *Prog, e *Env) (uint64, error) {
 	return r, err
 }
 
-// funcBase marks values that stand for functions.
+// funcBase is added to a function's index to make its address.
 const funcBase = uint64(0x4000_0000_0000_0000)
 
 type interp struct {
@@ -95,7 +95,8 @@ func (fr *interpFrame) run() (uint64, error) {
 		default:
 			return 0, fmt.Errorf("%s %s has no end", fr.f.Name, fr.f.BlockName(b))
 		}
-		// All arguments are read before any parameter is written.
+		// Read all arguments before writing any parameter: an edge can swap
+		// parameters.
 		var tmp [16]uint64
 		vs := tmp[:0]
 		for _, a := range e.Args {
@@ -183,8 +184,8 @@ func Atomic(m *Memory, op Op, addr uint64, w uint8, x uint64) (uint64, error) {
 	return old, m.Store(addr, int(w), next)
 }
 
-// Eval computes arithmetic on a and b (b is not looked at by unary
-// operations), as BPF defines it; false for other operations.
+// Eval computes arithmetic on a and b as BPF defines it; unary operations
+// ignore b. It returns false for operations that are not arithmetic.
 func Eval(op Op, w uint8, a, b uint64) (uint64, bool) {
 	switch op {
 	case OpNum:
@@ -245,7 +246,7 @@ func Eval(op Op, w uint8, a, b uint64) (uint64, bool) {
 	return r, true
 }
 
-// mask has the low w bytes set.
+// mask returns a number with the bits of the low w bytes set.
 func mask(w uint8) uint64 {
 	if w >= 8 {
 		return ^uint64(0)

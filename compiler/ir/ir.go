@@ -1,10 +1,10 @@
-// Package ir is the intermediate form of one BPF program: SSA in basic blocks
-// with parameters instead of phis, over a machine of 64-bit values.
+// Package ir defines the intermediate form of one BPF program: SSA in basic
+// blocks, with block parameters instead of phis, over 64-bit values.
 //
-// In: calls of a Builder, made by package lower. Out: a Func that passes
-// Verify, which passes rewrite, the register allocator maps to ten registers,
-// and package emit turns into instructions. It knows neither scripts nor
-// kernels; helper numbers and their effects are in helper.go.
+// Package lower builds a Func with a Builder. The passes rewrite it, the
+// register allocator maps it to ten registers, and package emit turns it into
+// instructions; at every step it passes Verify. The package knows neither
+// scripts nor kernels; helper numbers and their effects are in helper.go.
 package ir
 
 import "probe/lang/source"
@@ -45,13 +45,13 @@ const (
 	OpZExt  // of the low W bytes (1, 2, 4) of A to 64 bits
 	OpSExt  // of the low W bytes (1, 2, 4) of A to 64 bits
 	OpBSwap // byte swap of the low W bytes (2, 4, 8), zero-extended
-	OpNum   // A, which may be a pointer, as a plain number that the verifier knows nothing of
+	OpNum   // A, which may be a pointer, as a plain number that the verifier knows nothing about
 
 	OpLoad           // W bytes at A+Imm, zero-extended
 	OpStore          // W low bytes of B to A+Imm; no result
 	OpAtomicAdd      // *(A+Imm) += B, W 4 or 8; no result
-	OpAtomicFetchAdd // the same, old value
-	OpAtomicXchg     // exchange, old value
+	OpAtomicFetchAdd // as OpAtomicAdd; the result is the old value
+	OpAtomicXchg     // exchange; the result is the old value
 	OpAtomicAnd      // no result
 	OpAtomicOr       // no result
 
@@ -60,7 +60,7 @@ const (
 	OpCallFunc // subprogram with index Aux in its Prog with Args
 )
 
-// Kind is what the kernel's verifier would think of a value.
+// Kind is the type that the kernel's verifier assigns to a value.
 type Kind uint8
 
 // The kinds.
@@ -74,7 +74,7 @@ const (
 	PtrMapMaybe  // result of a lookup: null or a map value
 	PtrRing      // a reserved ring buffer record, not null
 	PtrRingMaybe // result of a reservation
-	PtrBTF       // kernel memory that may be read with plain loads (faults give 0)
+	PtrBTF       // kernel memory that can be read with plain loads (a fault gives 0)
 	PtrFunc
 )
 
@@ -110,7 +110,7 @@ const (
 	TEST // X & Y is not zero
 )
 
-// TermKind is how a block ends.
+// TermKind is the kind of a terminator.
 type TermKind uint8
 
 // The terminators.
@@ -153,7 +153,8 @@ type Slot struct {
 	Name        string
 }
 
-// Func is one function: a program's entry, a callback, or what others call.
+// Func is one function: a program's entry, a callback, or a function called by
+// others.
 type Func struct {
 	Name     string
 	NArgs    int
@@ -161,8 +162,9 @@ type Func struct {
 	Vals     []Ins // index 0 is unused
 	Blocks   []BlockData
 	Slots    []Slot
-	// Global tells that the verifier checks the function by itself, for all
-	// arguments, and not again where it is called. It takes and returns numbers.
+	// Global is set if the verifier checks the function once, for all
+	// arguments, instead of at each call. Such a function takes and returns
+	// only numbers.
 	Global bool
 }
 
@@ -176,7 +178,7 @@ type Prog struct {
 // Ins returns the definition of v.
 func (f *Func) Ins(v Value) *Ins { return &f.Vals[v] }
 
-// Const reports whether v is a constant, and which.
+// Const returns the value of v and whether v is a constant.
 func (f *Func) Const(v Value) (int64, bool) {
 	if v > 0 && f.Vals[v].Op == OpConst {
 		return f.Vals[v].Imm, true
@@ -195,7 +197,7 @@ func (t *Term) NumSuccs() int {
 	return 0
 }
 
-// Succ is edge number i out of a block: 0 is Then, 1 is Else.
+// Succ returns edge number i out of a block: 0 is Then, 1 is Else.
 func (t *Term) Succ(i int) *Edge {
 	if i == 0 {
 		return &t.Then

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// Memory is the memory of an interpreted program: regions with 4 GiB of
-// address space each, so that an access outside its region is always noticed.
+// Memory is the memory of an interpreted program. Each region has 4 GiB of
+// address space, so that an access outside a region is always detected.
 type Memory struct {
 	regions []*Region
 	dropped []int // indexes of dead regions
-	free    []int // of those, whose addresses may be used again
-	// stacks are dead regions of AddStack that may be used again, by size.
+	free    []int // indexes of dead regions whose addresses can be reused
+	// stacks are reusable dead regions of AddStack, by size.
 	stacks map[int][]*Region
 }
 
@@ -21,12 +21,12 @@ type Region struct {
 	Base     uint64
 	Data     []byte
 	ReadOnly bool
-	// init tells which bytes were written; nil if all count as written.
+	// init marks the bytes that were written; nil if all count as written.
 	init []bool
 	dead bool
 }
 
-// what returns the region in messages.
+// what returns the region's name in messages.
 func (r *Region) what() string {
 	if r.init != nil {
 		return "stack slot " + r.Name
@@ -41,13 +41,13 @@ type MemError struct {
 	Msg  string
 }
 
-// Error says what was accessed and what is wrong with it.
+// Error returns a message with the access and what is wrong with it.
 func (e *MemError) Error() string {
 	return fmt.Sprintf("%d bytes at %#x: %s", e.Size, e.Addr, e.Msg)
 }
 
-// KernelBase is where addresses of the kernel begin. Reads from there give
-// bytes that depend on the address alone.
+// KernelBase is where addresses of the kernel begin. The content of kernel
+// memory is a function of the address, so that runs are reproducible.
 const KernelBase = uint64(0xffff_8000_0000_0000)
 
 // Add makes a region of initialised bytes; data is not copied.
@@ -87,7 +87,7 @@ func (m *Memory) Drop(r *Region) {
 	}
 }
 
-// recycle lets the addresses of dead regions be used again.
+// recycle makes the addresses of dead regions reusable.
 func (m *Memory) recycle() {
 	for _, i := range m.dropped {
 		r := m.regions[i]

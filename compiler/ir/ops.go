@@ -5,7 +5,7 @@ func (b *Builder) Const(v int64) Value {
 	return b.Emit(Ins{Op: OpConst, W: 8, Kind: Scalar, Imm: v})
 }
 
-// Arg is argument n of the function.
+// Arg returns argument n of the function.
 func (b *Builder) Arg(n int) Value {
 	return b.Emit(Ins{Op: OpArg, W: 8, Kind: b.F.ArgKinds[n], Imm: int64(n)})
 }
@@ -36,10 +36,11 @@ func (b *Builder) FuncAddr(n int) Value {
 	return b.Emit(Ins{Op: OpFuncAddr, W: 8, Kind: PtrFunc, Aux: int32(n)})
 }
 
-// Bin is 64-bit arithmetic. Adding a scalar to a pointer keeps its kind.
+// Bin returns x op y in 64-bit arithmetic. The sum of a pointer and a scalar
+// has the kind of the pointer.
 func (b *Builder) Bin(op Op, x, y Value) Value { return b.BinW(op, 8, x, y) }
 
-// BinW is arithmetic of width w (4 or 8).
+// BinW returns x op y in arithmetic of w bytes (4 or 8).
 func (b *Builder) BinW(op Op, w uint8, x, y Value) Value {
 	k := Scalar
 	if (op == OpAdd || op == OpSub) && w == 8 && b.F.Vals[b.resolve(x)].Kind != Scalar {
@@ -48,10 +49,10 @@ func (b *Builder) BinW(op Op, w uint8, x, y Value) Value {
 	return b.Emit(Ins{Op: op, W: w, Kind: k, A: x, B: y})
 }
 
-// BinI is 64-bit arithmetic with a constant.
+// BinI returns x op imm in 64-bit arithmetic.
 func (b *Builder) BinI(op Op, x Value, imm int64) Value { return b.Bin(op, x, b.Const(imm)) }
 
-// Neg is 0 - x.
+// Neg returns 0 - x.
 func (b *Builder) Neg(x Value) Value { return b.Emit(Ins{Op: OpNeg, W: 8, Kind: Scalar, A: x}) }
 
 // Ext widens the low w bytes of x to 64 bits.
@@ -66,14 +67,15 @@ func (b *Builder) Ext(x Value, w int, signed bool) Value {
 	return b.Emit(Ins{Op: op, W: uint8(w), Kind: Scalar, A: x})
 }
 
-// BSwap swaps the low w bytes (2, 4, 8).
+// BSwap reverses the low w bytes (2, 4 or 8).
 func (b *Builder) BSwap(x Value, w int) Value {
 	return b.Emit(Ins{Op: OpBSwap, W: uint8(w), Kind: Scalar, A: x})
 }
 
-// Num returns the bits of a pointer as a plain number: arithmetic other than
-// adding constants is refused on pointers. It needs the right to see kernel
-// addresses (CAP_PERFMON), as all tracing does, and costs nothing.
+// Num returns the bits of a pointer as a plain number. The verifier rejects
+// arithmetic on pointers other than adding numbers (adjust_ptr_min_max_vals in
+// kernel/bpf/verifier.c). Num needs permission to see kernel addresses
+// (CAP_PERFMON), as all tracing does, and emits no instruction.
 func (b *Builder) Num(x Value) Value {
 	if b.F.Vals[b.resolve(x)].Kind == Scalar {
 		return x

@@ -27,8 +27,8 @@ const (
 	formCall               // name callee(Args...)
 )
 
-// widths are sets of allowed Ins.W, bit w for width w; 0 means that W is not
-// looked at.
+// widths are sets of allowed Ins.W, bit w for width w; 0 means that W is
+// ignored.
 const (
 	w48   = 1<<4 | 1<<8
 	w124  = 1<<1 | 1<<2 | 1<<4
@@ -93,8 +93,7 @@ func (o Op) IsUnary() bool { return opTable[o].form == formUnary }
 // IsAtomic reports whether the operation reads and writes memory in one step.
 func (o Op) IsAtomic() bool { return o >= OpAtomicAdd && o <= OpAtomicOr }
 
-// IsCall reports whether the operation is a call, which the registers r0 to r5
-// do not survive.
+// IsCall reports whether the operation is a call, which clobbers r0 to r5.
 func (o Op) IsCall() bool { return o == OpCall || o == OpKfunc || o == OpCallFunc }
 
 // HasResult reports whether the instruction defines a value.
@@ -149,7 +148,7 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind%d", k)
 }
 
-// IsPtr reports whether the verifier takes the value for a pointer.
+// IsPtr reports whether the verifier treats the value as a pointer.
 func (k Kind) IsPtr() bool { return k > Scalar }
 
 var cmpNames = [...]string{EQ: "eq", NE: "ne", ULT: "ult", ULE: "ule", UGT: "ugt", UGE: "uge",
@@ -186,7 +185,8 @@ func (c Cmp) Swapped() Cmp {
 	return c
 }
 
-// Inverted returns the comparison that holds when c does not; TEST has none.
+// Inverted returns the comparison that holds exactly if c does not. TEST has
+// none.
 func (c Cmp) Inverted() (Cmp, bool) {
 	switch c {
 	case EQ:

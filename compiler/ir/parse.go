@@ -9,8 +9,8 @@ import (
 	"probe/lang/source"
 )
 
-// Parse reads the text form back; name is the program's. The result has the
-// same value, block and slot numbers as the text, and no places. It is not
+// Parse parses the text form; name is the name of the program. The result has
+// the same value, block and slot numbers as the text, and no places. It is not
 // verified.
 func Parse(name, text string) (*Prog, error) {
 	ps := &parser{prog: &Prog{Name: name, Pos: []source.Span{{}}}}
@@ -37,11 +37,11 @@ func Parse(name, text string) (*Prog, error) {
 	return ps.prog, nil
 }
 
-// maxParse bounds the numbers of values, blocks and slots, so that a wrong text
-// cannot ask for unbounded memory.
+// maxParse is the maximum number of a value, block or slot, so that a wrong
+// text cannot make Parse allocate unbounded memory.
 const maxParse = 1 << 16
 
-// parser reads one line at a time; the first error sticks.
+// parser reads one line at a time; it keeps the first error.
 type parser struct {
 	prog *Prog
 	f    *Func
@@ -244,8 +244,8 @@ func (ps *parser) line() {
 	}
 }
 
-// number gives the instructions without a result of the current function their
-// values.
+// number assigns values to the instructions without a result in the current
+// function.
 func (ps *parser) number() {
 	if ps.f == nil {
 		return
@@ -399,7 +399,7 @@ func (ps *parser) edge() Edge {
 	return e
 }
 
-// term reads a terminator, if w begins one.
+// term parses a terminator if w begins one, and reports whether it does.
 func (ps *parser) term(w string) bool {
 	var t Term
 	switch w {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The text form. One line an instruction, the same text for the same program:
+// The text form has one line per instruction. Equal programs have equal texts:
 //
 //	func NAME(KIND, …)            arguments by kind
 //	slot 0 16 8 "key"             stack slot: number, size, alignment, name
@@ -44,7 +44,7 @@ func (f *Func) String() string {
 	return w.String()
 }
 
-// BlockName returns how messages name a block: its number and its name.
+// BlockName returns the name of a block in messages: its number and its name.
 func (f *Func) BlockName(b Block) string {
 	if b < 0 || int(b) >= len(f.Blocks) || f.Blocks[b].Name == "" {
 		return fmt.Sprintf("b%d", b)
@@ -77,7 +77,7 @@ func (w *printer) vals(vs []Value) {
 	}
 }
 
-// def writes a value and its kind, where it is not the usual one.
+// def writes a value, and its kind unless it is scalar.
 func (w *printer) def(f *Func, v Value) {
 	w.val(v)
 	if k := f.Vals[v].Kind; k != Scalar {

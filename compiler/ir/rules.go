@@ -6,17 +6,17 @@ import (
 	"math"
 )
 
-// MapInfo is what the kernel's rules ask about a map.
+// MapInfo is what the kernel's rules depend on for a map.
 type MapInfo struct{ KeySize, ValueSize int } // bytes; 0 for unknown
 
 // VerifyKernel checks p, which Verify accepts, against the rules of the
-// kernel's verifier that can be seen in the intermediate form: what may be done
-// with pointers, null checks, bounds of map values and stack slots, stack that
-// is read before it is written (refused before 6.0), ring buffer records that
-// are not released on some path. maps gives the sizes of the map with an
-// index. It knows less than the kernel about numbers and follows joined paths
-// instead of each one, so it may refuse what the kernel accepts, but a program
-// it accepts has none of these faults. All broken rules are reported, joined.
+// kernel's verifier that apply to the intermediate form: operations on
+// pointers, null checks, bounds of map values and stack slots, stack read
+// before it is written (rejected before 6.0), and ring buffer records that are
+// not released on some path. maps returns the sizes of the map with an index.
+// VerifyKernel knows less about numbers than the kernel and joins paths instead
+// of following each one, so it can reject what the kernel accepts; a program
+// that it accepts has none of these faults. The error joins all broken rules.
 func VerifyKernel(p *Prog, maps func(int) (MapInfo, bool)) error {
 	var errs []error
 	callbacks := make([]bool, len(p.Funcs))
@@ -64,7 +64,7 @@ func (r *rules) bad(in *Ins, format string, args ...any) {
 	}
 }
 
-// numbers computes facts about all values.
+// numbers computes the facts of all values.
 func (r *rules) numbers() {
 	r.facts = make([]Fact, len(r.f.Vals))
 	have := make([]bool, len(r.f.Vals))
@@ -97,7 +97,7 @@ func (r *rules) numbers() {
 	}
 }
 
-// number returns what is known of v in block b.
+// number returns what is known about v in block b.
 func (r *rules) number(v Value, b Block) Fact {
 	x := r.facts[v]
 	r.cfg.Above(r.f, b, func(t *Term, then bool) bool {
@@ -150,6 +150,8 @@ func (r *rules) step(v Value, s *flow) {
 	}
 }
 
+// arithmetic checks operations on pointers, as adjust_ptr_min_max_vals in
+// kernel/bpf/verifier.c does.
 func (r *rules) arithmetic(in *Ins, s *flow) {
 	a, b := &r.ptrs[in.A], &r.ptrs[in.B]
 	if a.kind == scalarPtr && b.kind == scalarPtr {
@@ -191,7 +193,7 @@ func (r *rules) arithmetic(in *Ins, s *flow) {
 	}
 }
 
-// maxVarOff bounds variable offsets (BPF_MAX_VAR_OFF in
+// maxVarOff is the maximum of a variable offset (BPF_MAX_VAR_OFF in
 // include/linux/bpf_verifier.h).
 const maxVarOff = 1 << 29
 

@@ -1,7 +1,8 @@
 package ir
 
-// helperMem says which arguments of a helper point to memory: what is read must
-// have been written, what is written counts as written afterwards.
+// helperMem describes an argument of a helper that points to memory. Memory
+// that the helper reads must have been written; memory that it writes counts as
+// written afterwards.
 type helperMem struct {
 	arg   int
 	size  int  // constant size in bytes, or
@@ -26,7 +27,9 @@ var helperMems = map[Helper][]helperMem{
 	HelperDPath:           {{arg: 1, sizeA: 2, write: true}},
 	HelperGetFuncArg:      {{arg: 2, size: 8, write: true}},
 	HelperGetFuncRet:      {{arg: 1, size: 8, write: true}},
+	HelperWriteUser:       {{arg: 1, sizeA: 2}},
 	HelperRingOutput:      {{arg: 1, sizeA: 2}},
+	HelperSeqPrintf:       {{arg: 1, sizeA: 2}, {arg: 3, sizeA: 4}},
 	HelperPerfEventOutput: {{arg: 3, sizeA: 4}},
 }
 
@@ -104,7 +107,8 @@ func (r *rules) memory(in *Ins, m *helperMem, s *flow) {
 		}
 		size = n.Max
 		if n.Min != n.Max {
-			// The helper may write less, so all must have been written before.
+			// The helper may write fewer bytes, so all of them must be written
+			// before.
 			write = false
 		}
 	}

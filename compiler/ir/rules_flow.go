@@ -10,7 +10,7 @@ func (s bits64) has(i int) bool { return s[i/64]>>(i%64)&1 != 0 }
 func (s bits64) set(i int)      { s[i/64] |= 1 << (i % 64) }
 func (s bits64) clear(i int)    { s[i/64] &^= 1 << (i % 64) }
 
-// What may be the state of a ring record, as a set.
+// The possible states of a ring record, as a set.
 const (
 	ringNone  uint8 = 1 << iota // not reserved, refused or released
 	ringMaybe                   // reserved, not yet compared with null
@@ -20,7 +20,7 @@ const (
 // flow is the state at one point of the function.
 type flow struct {
 	known bits64  // by root: it was compared and is not null
-	ring  []uint8 // by root: what may be its state as a ring record
+	ring  []uint8 // by root: possible states as a ring record
 	init  bits64  // by byte of the stack slots: it was written
 }
 
@@ -30,7 +30,8 @@ func (s *flow) clone() *flow {
 
 func (s *flow) nonNull(root int32) bool { return root >= 0 && s.known.has(int(root)) }
 
-// define starts the life of a root anew.
+// define resets the state of a root at its definition, since a loop can define
+// it again.
 func (s *flow) define(root int32) {
 	s.known.clear(int(root))
 	if s.ring[root] != 0 {
@@ -38,7 +39,7 @@ func (s *flow) define(root int32) {
 	}
 }
 
-// meet keeps what holds on both ways; it reports whether s changed.
+// meet keeps what holds in both s and o, and reports whether s changed.
 func (s *flow) meet(o *flow) bool {
 	changed := false
 	for i := range s.known {
@@ -59,8 +60,9 @@ func (s *flow) meet(o *flow) bool {
 	return changed
 }
 
-// solve follows the state through the function until it is stable, then once
-// more to report.
+// solve propagates the state through the function until it is stable, then once
+// more to report errors. Earlier rounds would report errors for states that are
+// not final.
 func (r *rules) solve() {
 	total := 0
 	for _, s := range r.f.Slots {
@@ -126,7 +128,8 @@ func (r *rules) block(b Block) bool {
 	return changed
 }
 
-// edge applies what the branch says about null on edge k.
+// edge applies the null check of the branch, if it is one, to the state on edge
+// k.
 func (r *rules) edge(t *Term, k int, s *flow) *flow {
 	if t.Kind != Branch || t.Cmp != EQ && t.Cmp != NE || t.Then.To == t.Else.To {
 		return s
@@ -149,7 +152,7 @@ func (r *rules) edge(t *Term, k int, s *flow) *flow {
 }
 
 // passed checks the arguments of an edge: a parameter that counts as not null
-// must not get what may be null.
+// must not get a value that may be null.
 func (r *rules) passed(b Block, e *Edge, s *flow) {
 	for i, a := range e.Args {
 		p := &r.ptrs[a]

@@ -1,6 +1,6 @@
 package ir
 
-// ptrKind is what a pointer points to.
+// ptrKind is the kind of object a pointer points to.
 type ptrKind uint8
 
 const (
@@ -15,7 +15,7 @@ const (
 	funcPtr
 )
 
-// pointer is what is known of a value that is a pointer.
+// pointer is what is known about a pointer.
 type pointer struct {
 	kind  ptrKind
 	maybe bool   // may be null until root was compared
@@ -27,7 +27,8 @@ type pointer struct {
 }
 
 // pointers classifies all values. Parameters of loops are settled in a second
-// round: in the first, the arguments that come around count as equal.
+// round: in the first round the arguments of back edges are not known and count
+// as equal.
 func (r *rules) pointers() {
 	r.ptrs = make([]pointer, len(r.f.Vals))
 	r.rootNum = make([]int32, len(r.f.Vals))
@@ -58,7 +59,8 @@ func (r *rules) pointers() {
 	}
 }
 
-// joined returns the pointer that a parameter is: what all arguments agree on.
+// joined returns what is known about a parameter: what all its arguments agree
+// on.
 func (r *rules) joined(b Block, i int, p Value, have []bool) pointer {
 	out, first := pointer{}, true
 	for _, q := range r.cfg.Preds[b] {
@@ -76,8 +78,9 @@ func (r *rules) joined(b Block, i int, p Value, have []bool) pointer {
 			case x.kind != out.kind:
 				return pointer{}
 			default:
-				// Different objects of one kind. A null check happened on the
-				// edge, or the parameter is still of a kind that may be null.
+				// The arguments are different objects of one kind. Either a
+				// null check happened before the edge, or the parameter has a
+				// kind that may be null.
 				if x.num != out.num {
 					out.num, out.size = -1, -1
 				}
@@ -89,7 +92,7 @@ func (r *rules) joined(b Block, i int, p Value, have []bool) pointer {
 		}
 	}
 	if k := r.f.Ins(p).Kind; out.root == 0 && (k == PtrMapMaybe || k == PtrRingMaybe) {
-		out.root, out.maybe = p, true // it has a null check of its own
+		out.root, out.maybe = p, true // it needs its own null check
 	}
 	return out
 }
@@ -103,6 +106,8 @@ func (r *rules) mapInfo(n int32) MapInfo {
 	return MapInfo{}
 }
 
+// unknownIfZero converts a size of MapInfo to one of pointer, where 0 is a
+// valid size.
 func unknownIfZero(n int) int64 {
 	if n == 0 {
 		return -1
@@ -110,6 +115,7 @@ func unknownIfZero(n int) int64 {
 	return int64(n)
 }
 
+// pointerOf returns what is known about v from its own instruction.
 func (r *rules) pointerOf(v Value) pointer {
 	in := r.f.Ins(v)
 	switch in.Op {
@@ -149,7 +155,7 @@ func (r *rules) pointerOf(v Value) pointer {
 	return pointer{}
 }
 
-// argument returns what an argument of the function points to.
+// argument returns what is known about an argument of the function.
 func argument(k Kind) pointer {
 	p := pointer{num: -1, size: -1}
 	switch k {
@@ -169,7 +175,8 @@ func argument(k Kind) pointer {
 	return p
 }
 
-// moved returns a pointer after an addition or subtraction.
+// moved returns what is known about the result of an addition to or subtraction
+// from a pointer.
 func (r *rules) moved(in *Ins) pointer {
 	p, x := r.ptrs[in.A], in.B
 	if p.kind == scalarPtr && in.Op == OpAdd {
@@ -221,8 +228,8 @@ func (r *rules) access(in *Ins, v Value, off int64, w int, write bool, s *flow) 
 	r.bounds(in, p, at, uint64(w), s, write)
 }
 
-// bounds checks that size bytes at offset at of an object are inside it, and
-// follows which bytes of the stack were written.
+// bounds checks that size bytes at offset at are inside the object, and that
+// stack is written before it is read.
 func (r *rules) bounds(in *Ins, p *pointer, at int64, size uint64, s *flow, write bool) {
 	if p.kind == ringPtr && p.root != 0 && s.ring[r.rootNum[p.root]] != ringHeld {
 		r.bad(in, "the record %%%d is not held here", p.root)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// VerifyError is a broken invariant. It is the compiler's fault, never the
-// script's.
+// VerifyError is a broken invariant. It is always a bug in the compiler, never
+// in the script.
 type VerifyError struct {
 	Func  string
 	Block string
@@ -15,7 +15,7 @@ type VerifyError struct {
 	Msg   string
 }
 
-// Error returns one line: where, and which rule is broken.
+// Error returns one line with the place and the broken rule.
 func (e *VerifyError) Error() string {
 	s := "ir: " + e.Func
 	if e.Block != "" {
@@ -30,7 +30,7 @@ func (e *VerifyError) Error() string {
 // Verify checks the invariants of every function of p that passes and the
 // register allocator depend on: each block ends once, each use is dominated by
 // its only definition, edges pass one argument for each parameter, operands,
-// widths and indexes exist. All broken rules are reported, joined.
+// widths and indexes exist. The error joins all broken rules.
 func Verify(p *Prog) error {
 	if len(p.Funcs) == 0 {
 		return &VerifyError{Func: p.Name, Msg: "program has no function"}
@@ -42,8 +42,8 @@ func Verify(p *Prog) error {
 	return errors.Join(errs...)
 }
 
-// VerifyFunc is Verify for one function; references to other functions are not
-// checked.
+// VerifyFunc is like Verify for one function. It does not check references to
+// other functions.
 func VerifyFunc(f *Func) error { return errors.Join(verifyFunc(nil, f)...) }
 
 type verifier struct {
@@ -70,7 +70,7 @@ func verifyFunc(p *Prog, f *Func) []error {
 		v.place(Block(b))
 	}
 	if len(v.errs) > 0 {
-		return v.errs // the graph cannot be walked
+		return v.errs // the graph is broken, so further checks could fail
 	}
 	v.cfg = NewCFG(f)
 	for b := range f.Blocks {
@@ -110,7 +110,7 @@ func (v *verifier) valueOf(in *Ins) Value {
 	return 0
 }
 
-// place notes where each value is defined and checks what the graph needs.
+// place records where each value is defined and checks what NewCFG depends on.
 func (v *verifier) place(b Block) {
 	d := &v.f.Blocks[b]
 	note := func(x Value, at int32) {
@@ -189,7 +189,7 @@ func (v *verifier) block(b Block) {
 	}
 }
 
-// use checks that x may be used at a place of block b.
+// use checks that the definition of x dominates a place in block b.
 func (v *verifier) use(b Block, at int32, x Value) string {
 	switch {
 	case x < 0 || int(x) >= len(v.f.Vals):

@@ -18,10 +18,10 @@ import (
 // tracepoints and perf events run with preemption off; trampolines only with
 // migration off.
 func (f *fn) atomicCells() bool {
-	return f.site.Prog == hir.ProgTracing || f.site.Space == types.User
+	return f.site.Prog == hir.ProgTracing || f.site.Prog == hir.ProgIter || f.site.Space == types.User
 }
 
-// aggregate is @m[k] = count() and its like.
+// aggregate lowers @m[k] = count() and other aggregations.
 func (f *fn) aggregate(s *hir.Aggregate) {
 	fn := f.u.cfg.Builtins[s.Fn.Name]
 	om := f.om(s.Map)
@@ -30,9 +30,10 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 		args := f.scalars(s.Args)
 		if om.Buckets > 0 {
 			b, update := f.bucket(fn.Agg, t, args)
-			// The verifier has to see the bound of the index. Old ones follow paths
-			// that contradict themselves, with bounds that no number fits in, and
-			// then refuse the index; a mask gives it bounds of its own.
+			// The verifier must see the bound of the index. Old verifiers also
+			// follow contradictory paths, whose bounds no number satisfies, and
+			// reject the index there. A mask gives the index bounds on every
+			// path.
 			b = f.b.BinI(ir.OpAnd, b, int64(1)<<bits.Len(uint(om.Buckets))-1)
 			b = f.Select(ir.ULT, b, f.konst(int64(om.Buckets)), b, f.konst(0))
 			base := f.Addr(f.perCPU(om.Off))
@@ -62,7 +63,8 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	f.inCell(s.Map, key, s.At, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, f.atomicCells()) })
 }
 
-// bucket returns the bucket that a value belongs to and the change of its cell.
+// bucket returns the bucket that a value belongs to and a function that updates
+// its cell.
 func (f *fn) bucket(agg *builtin.Agg, t *types.Type, args []ir.Value) (bucket ir.Value, update func(cell ir.Value)) {
 	if agg.Slot == nil {
 		return agg.Bucket(f, t, args), func(cell ir.Value) { f.increment(cell, 0) }
@@ -87,8 +89,9 @@ func (f *fn) increment(base ir.Value, off int) {
 	f.b.Store(base, off, 8, f.b.BinI(ir.OpAdd, f.b.Load(base, off, 8), 1))
 }
 
-// inCell updates the cell of a key in place. A missing key is inserted with
-// zeros first; when another CPU was quicker the second lookup finds its entry.
+// inCell updates the cell of a key in place. A missing key is first inserted
+// with zeros (BPF_NOEXIST). If another CPU inserts it at the same time, the
+// second lookup finds that entry, so no update is lost.
 func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, update func(cell ir.Value)) {
 	cell := f.b.NewVar(ir.PtrMapValue)
 	upd, miss, done := f.b.NewBlock("cell"), f.b.Cold(f.b.NewBlock("insert")), f.b.NewBlock("done")
@@ -122,7 +125,8 @@ func (f *fn) reduceKeyless(m *hir.Map) ir.Value {
 	return a.result()
 }
 
-// reduceKey merges the cells of all CPUs under a key; 0 if the key is missing.
+// reduceKey merges the cells of all CPUs under a key. It returns 0 if the key
+// is missing.
 func (f *fn) reduceKey(m *hir.Map, key ir.Value) ir.Value {
 	if !f.Target().Has(target.PerCPULookup) {
 		f.u.Diag.Errorf("missing-kernel-feature", m.At, "reading an aggregation as a number needs a kernel that can read other CPUs' values").
@@ -179,7 +183,7 @@ func (r *reduction) add(cell builtin.Place) {
 	}
 }
 
-// extreme takes a value if it is set and better than what there is.
+// extreme replaces the result by v if v is set and more extreme.
 func (r *reduction) extreme(v, set ir.Value) {
 	f := r.f
 	c := map[bool]ir.Cmp{true: ir.SLT, false: ir.ULT}[r.t.Signed]
@@ -199,6 +203,7 @@ func (r *reduction) extreme(v, set ir.Value) {
 	f.b.UseSealed(next)
 }
 
+// result returns the merged value. An average without values is 0.
 func (r *reduction) result() ir.Value {
 	f := r.f
 	acc := f.b.Get(r.acc)
@@ -212,7 +217,8 @@ func (r *reduction) result() ir.Value {
 	if !r.t.Signed {
 		return div(acc)
 	}
-	// Signed division by magnitude.
+	// BPF before 6.6 has no signed division: divide the magnitude and restore
+	// the sign.
 	return f.IfElse(ir.SLT, acc, f.konst(0),
 		func() ir.Value { return f.b.Neg(div(f.b.Neg(acc))) },
 		func() ir.Value { return div(acc) })

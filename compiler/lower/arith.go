@@ -14,7 +14,7 @@ var binOps = map[hir.BinOp]ir.Op{
 	hir.And: ir.OpAnd, hir.Or: ir.OpOr, hir.Xor: ir.OpXor, hir.Shl: ir.OpShl, hir.Shr: ir.OpShr,
 }
 
-// arith is integer and pointer arithmetic.
+// arith lowers integer and pointer arithmetic.
 func (f *fn) arith(e *hir.Binary) builtin.Operand {
 	l, r := f.Operand(e.L), f.Operand(e.R)
 	x, y := f.plain(l), f.plain(r)
@@ -24,7 +24,8 @@ func (f *fn) arith(e *hir.Binary) builtin.Operand {
 	return builtin.Operand{T: e.T, V: f.fit(f.b.Bin(binOps[e.Op], x, y), e.T)}
 }
 
-// fit keeps a register extended by its type after arithmetic.
+// fit extends a result of arithmetic to 64 bits by its type, the form in which
+// registers hold scalars.
 func (f *fn) fit(v ir.Value, t *types.Type) ir.Value {
 	if t.IsInt() && t.Size < 8 {
 		return f.b.Ext(v, t.Size, t.Signed)
@@ -32,7 +33,8 @@ func (f *fn) fit(v ir.Value, t *types.Type) ir.Value {
 	return v
 }
 
-// divide is unsigned division; a zero divisor gives 1 and is counted (T-OP-06).
+// divide lowers unsigned division and modulo. A zero divisor gives 1 and is
+// counted (T-OP-06).
 func (f *fn) divide(e *hir.Binary, x, y ir.Value) ir.Value {
 	op := binOps[e.Op]
 	if c, ok := f.f.Const(y); ok && c != 0 {

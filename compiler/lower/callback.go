@@ -8,15 +8,15 @@ import (
 	"probe/lang/source"
 )
 
-// callback lowers a body as a function of its own and returns its number.
-// body gets the new function and must leave its blocks finished but the last.
+// callback lowers a body as a separate function and returns its number. body
+// gets the new function and must finish all its blocks except the last.
 func (f *fn) callback(name string, kinds []ir.Kind, frameArg int, body func(g *fn)) int {
 	g := &fn{program: f.program, vars: map[*hir.Var]*binding{}, inCB: true, frames: f.frames + 1}
 	g.b = ir.NewBuilder(f.ir, name, kinds...)
 	g.f = g.b.F
 	n := len(f.ir.Funcs) - 1
 	g.b.Pos = f.b.Pos
-	for v, b := range f.vars { // what lives in memory is found there again
+	for v, b := range f.vars { // the callback finds variables in memory at the same place
 		if !b.scalar && !b.pair {
 			c := *b
 			g.vars[v] = &c
@@ -59,8 +59,8 @@ func (f *fn) afterLoop(fr builtin.Place) {
 	f.b.UseSealed(next)
 }
 
-// rangeCallback is for over a range by bpf_loop: the callback gets the number
-// of the turn, counted from 0.
+// rangeCallback lowers a for loop over a range to bpf_loop. The callback gets
+// the number of the iteration, counted from 0.
 func (f *fn) rangeCallback(s *hir.ForRange) {
 	fr := f.newFrame()
 	from, to := f.Scalar(s.From), f.Scalar(s.To)
@@ -81,7 +81,8 @@ func (f *fn) rangeCallback(s *hir.ForRange) {
 	f.afterLoop(fr)
 }
 
-// whileCallback is while by bpf_loop: the condition is tested in the callback.
+// whileCallback lowers a while loop to bpf_loop. The callback tests the
+// condition.
 func (f *fn) whileCallback(s *hir.While) {
 	fr := f.newFrame()
 	n := f.callback("while", []ir.Kind{ir.Scalar, ir.PtrStack}, 1, func(g *fn) {
@@ -97,7 +98,8 @@ func (f *fn) whileCallback(s *hir.While) {
 	f.afterLoop(fr)
 }
 
-// forMap visits the entries of a map by for_each_map_elem (5.13).
+// forMap lowers a loop over the entries of a map to bpf_for_each_map_elem
+// (5.13).
 func (f *fn) forMap(s *hir.ForMap) {
 	if !f.Target().Has(target.ForEachMapElem) {
 		f.u.Diag.Errorf("missing-kernel-feature", s.Span(), "loops over maps need a kernel that can visit map entries").
@@ -133,7 +135,8 @@ func (f *fn) forMap(s *hir.ForMap) {
 	f.afterLoop(fr)
 }
 
-// CountEntries is len(@m): the entries are visited and counted.
+// CountEntries returns len(@m). It visits and counts the entries, since no
+// helper returns their number.
 func (f *fn) CountEntries(m *hir.Map, at source.Span) ir.Value {
 	if !f.Target().Has(target.ForEachMapElem) {
 		f.u.Diag.Errorf("missing-kernel-feature", at, "len() of a map needs a kernel that can visit map entries").
@@ -142,7 +145,8 @@ func (f *fn) CountEntries(m *hir.Map, at source.Span) ir.Value {
 	}
 	f.stack += 8
 	slot := f.local(f.b.Frame(f.b.Slot(8, "count"), 0))
-	// Not a constant: the verifier would walk the callback once for each number.
+	// Start from an unknown zero: with a constant, the verifier would walk the
+	// callback again for each value of the counter.
 	f.b.Store(slot.Base, slot.Off, 8, f.hiddenZero())
 	n := f.callback("len", []ir.Kind{ir.PtrMap, ir.PtrMapValue, ir.PtrMapValue, ir.PtrStack}, 3, func(g *fn) {
 		g.b.Store(g.frame.Base, 0, 8, g.b.BinI(ir.OpAdd, g.b.Load(g.frame.Base, 0, 8), 1))

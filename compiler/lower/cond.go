@@ -9,7 +9,8 @@ import (
 	"probe/lang/types"
 )
 
-// cond jumps to then or els by an expression's truth, without making a bool.
+// cond jumps to then or els depending on the truth of an expression, without
+// computing a bool.
 func (f *fn) cond(e hir.Expr, then, els ir.Block) {
 	defer f.b.At(e.Span())()
 	switch e := e.(type) {
@@ -49,13 +50,17 @@ func (f *fn) cond(e hir.Expr, then, els ir.Block) {
 	f.b.If(ir.NE, 8, f.testable(e), f.konst(0), then, els)
 }
 
-// testable gives a value that may be compared with zero. Typed kernel pointers
-// are numbers then: comparing them with constants other than null is refused.
+// testable returns a value that can be compared with zero. Typed kernel
+// pointers become numbers, since the verifier rejects comparing them with
+// constants other than null.
 func (f *fn) testable(e hir.Expr) ir.Value { return f.Scalar(e) }
 
 var signedCmp = map[hir.BinOp]ir.Cmp{hir.Eq: ir.EQ, hir.Ne: ir.NE, hir.Lt: ir.SLT, hir.Le: ir.SLE, hir.Gt: ir.SGT, hir.Ge: ir.SGE}
 var unsignedCmp = map[hir.BinOp]ir.Cmp{hir.Eq: ir.EQ, hir.Ne: ir.NE, hir.Lt: ir.ULT, hir.Le: ir.ULE, hir.Gt: ir.UGT, hir.Ge: ir.UGE}
 
+// compare jumps by a comparison. Strings of variable length are compared in a
+// separate function if the program is lowered carefully, because the comparison
+// is a loop with an exit at every byte.
 func (f *fn) compare(e *hir.Binary, then, els ir.Block) {
 	lt := e.L.Type()
 	if lt.IsScalar() || lt.IsAgg() {
@@ -69,6 +74,27 @@ func (f *fn) compare(e *hir.Binary, then, els ir.Block) {
 	}
 	if e.Op == hir.Ne {
 		then, els = els, then
+	}
+	_, left := literal(e.L)
+	_, right := literal(e.R)
+	if lt.Kind == types.String && !left && !right {
+		same := func(g *fn) ir.Value {
+			yes, no, join := g.b.NewBlock("same"), g.b.NewBlock("differ"), g.b.NewBlock("compared")
+			v := g.b.NewVar(ir.Scalar)
+			g.equalStrings(e, yes, no)
+			g.b.UseSealed(yes)
+			g.b.Set(v, g.konst(1))
+			g.b.Jump(join)
+			g.b.UseSealed(no)
+			g.b.Set(v, g.konst(0))
+			g.b.Jump(join)
+			g.b.UseSealed(join)
+			return g.b.Get(v)
+		}
+		if v, ok := f.apart(e, same); ok {
+			f.b.If(ir.NE, 8, v, f.konst(0), then, els)
+			return
+		}
 	}
 	if lt.Kind == types.String {
 		f.equalStrings(e, then, els)
@@ -111,7 +137,8 @@ func (f *fn) equalStrings(e *hir.Binary, same, differ ir.Block) {
 		}
 		o := f.Operand(l)
 		p := f.Local(o, e.At)
-		// Compare the NUL too, unless the capacity ends before it.
+		// Compare the NUL too, so that a longer string differs, unless the
+		// capacity ends before it.
 		k := min(len(text)+1, n)
 		f.equalText(p, append([]byte(text), 0)[:k], same, differ)
 		return
@@ -182,7 +209,7 @@ func (f *fn) equalLoop(l, r builtin.Place, n int, same, differ ir.Block) {
 	f.b.Seal(head)
 }
 
-// boolean makes 0 or 1 of a condition.
+// boolean computes a condition as 0 or 1.
 func (f *fn) boolean(e hir.Expr) ir.Value {
 	t, n, j := f.b.NewBlock("true"), f.b.NewBlock("false"), f.b.NewBlock("bool")
 	v := f.b.NewVar(ir.Scalar)
@@ -197,7 +224,7 @@ func (f *fn) boolean(e hir.Expr) ir.Value {
 	return f.forget(f.b.Get(v))
 }
 
-// branch runs use on the taken side of a conditional.
+// branch calls use for each side of a conditional, in its block.
 func (f *fn) branch(e *hir.Cond, use func(hir.Expr)) {
 	t, n, j := f.b.NewBlock("then"), f.b.NewBlock("else"), f.b.NewBlock("endif")
 	f.cond(e.C, t, n)
@@ -214,6 +241,7 @@ func (f *fn) branch(e *hir.Cond, use func(hir.Expr)) {
 	f.b.UseSealed(j)
 }
 
+// condValue lowers a conditional as an expression or statement.
 func (f *fn) condValue(e *hir.Cond) builtin.Operand {
 	switch {
 	case e.T == nil || e.T.Kind == types.Void:
@@ -227,13 +255,14 @@ func (f *fn) condValue(e *hir.Cond) builtin.Operand {
 		f.branch(e, func(x hir.Expr) { f.b.Set(v, f.Scalar(x)) })
 		return builtin.Operand{T: e.T, V: f.forget(f.b.Get(v))}
 	}
-	// Not on the stack: the verifier would follow every constant that may lie
-	// there through all the code behind.
+	// Use scratch memory instead of the stack. The verifier tracks constants on
+	// the stack and would walk all code after this once for each of them.
 	p := f.far(f.region0(e.T.Size))
 	f.branch(e, func(x hir.Expr) { f.into(x, p, true) })
 	return builtin.Operand{T: e.T, Mem: &p}
 }
 
+// elvis lowers c ?: b; c is evaluated once.
 func (f *fn) elvis(e *hir.Elvis) builtin.Operand {
 	c := f.Scalar(e.C)
 	v := f.IfElse(ir.NE, c, f.konst(0),

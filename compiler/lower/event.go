@@ -10,13 +10,14 @@ import (
 )
 
 // Flags of ringbuf_submit (include/uapi/linux/bpf.h). A forced wake-up costs
-// microseconds, so only records that cannot wait ask for it; the reader polls.
+// microseconds, so only records that cannot wait use it; for the others the
+// reader polls.
 const (
 	noWakeup    = 1
 	forceWakeup = 2
 )
 
-// eventHead is the event number.
+// eventHead is the size in bytes of the event number at the start of a record.
 const eventHead = 4
 
 // call calls a builtin.
@@ -32,6 +33,19 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 			return f.Zeroed(c.T)
 		}
 	}
+	if b.InIter && f.site.Prog == hir.ProgIter {
+		f.seqPrintf(c)
+		return builtin.Operand{T: types.VoidType}
+	}
+	if b.UserHalf != nil && b.UserHalf.Only != nil {
+		send, next := f.b.NewBlock("send"), f.b.NewBlock("next")
+		f.b.If(ir.NE, 8, b.UserHalf.Only(f, c), f.konst(0), send, next)
+		f.b.UseSealed(send)
+		f.emit(b, c)
+		f.b.Jump(next)
+		f.b.UseSealed(next)
+		return builtin.Operand{T: types.VoidType}
+	}
 	if b.UserHalf != nil {
 		f.emit(b, c)
 		return builtin.Operand{T: types.VoidType}
@@ -39,11 +53,16 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 	if b.Part != nil {
 		return f.partOf(b).Value(f, c)
 	}
+	if b.Loops && c.T != nil && c.T.IsScalar() {
+		if v, ok := f.apart(c, func(g *fn) ir.Value { return g.plain(b.Lower(g, c)) }); ok {
+			return builtin.Operand{T: c.T, V: v}
+		}
+	}
 	return b.Lower(f, c)
 }
 
-// stored lists the arguments that cross to user space: those that are neither
-// literals nor words nor maps.
+// stored lists the arguments that are sent to user space: those that are
+// neither literals nor words nor maps.
 func stored(c *hir.Call) []hir.Expr {
 	var out []hir.Expr
 	for i, a := range c.Args {
@@ -61,12 +80,13 @@ func stored(c *hir.Call) []hir.Expr {
 }
 
 // isFormatArg reports whether an argument is converted by the format string:
-// those are always records of run time, literals too, so that user space has
-// one list.
+// those are always sent, literals too, so that user space has a single list of
+// values.
 func isFormatArg(c *hir.Call, i int) bool { return c.Sig.Format >= 0 && i > c.Sig.Format }
 
-// emit writes a record for an asynchronous call: reserve, fill, submit, with
-// no way out in between, so that the record is released on every path.
+// emit writes a record for an asynchronous call: it reserves, fills and submits
+// the record, without an exit in between. The verifier requires that the record
+// is released on every path.
 func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	ev := &object.RecordLayout{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: b, Call: callInfo(c, f.site.Name)}
 	if c.Sig.Format >= 0 {
@@ -91,7 +111,7 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	} else {
 		for _, a := range args {
 			add(a.Type(), f.u.written(a))
-			effects = effects || hasEffects(a)
+			effects = effects || hasEffects(a) || f.searches(a)
 		}
 		if effects {
 			for _, a := range args {
@@ -103,20 +123,27 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	rec := f.b.Call(ir.HelperRingReserve, f.b.Map(mapRing), f.konst(int64(ev.Size)), f.konst(0))
 	fill, lost, done := f.b.NewBlock("record"), f.b.Cold(f.b.NewBlock("lost")), f.b.NewBlock("sent")
 	f.b.If(ir.NE, 8, rec, f.konst(0), fill, lost)
-	f.b.UseSealed(lost)
-	f.Fail(builtin.ErrLost, c.At, ir.HelperRingReserve)
-	f.b.Jump(done)
-	f.b.UseSealed(fill)
-	p := f.local(rec)
-	f.b.Store(rec, 0, 4, f.konst(int64(ev.ID)))
-	for i, a := range ev.Args {
-		switch {
-		case ready != nil:
-			f.put(p.At(a.Off), ready[i], a.Type, c.At)
-		default:
-			f.into(args[i], p.At(a.Off), false)
+	write := func(rec ir.Value, off int) {
+		p := f.local(rec).At(off)
+		f.b.Store(rec, off, 4, f.konst(int64(ev.ID)))
+		for i, a := range ev.Args {
+			switch {
+			case ready != nil:
+				f.put(p.At(a.Off), ready[i], a.Type, c.At)
+			default:
+				f.into(args[i], p.At(a.Off), false)
+			}
 		}
 	}
+	f.b.UseSealed(lost)
+	if b.UserHalf.Wake {
+		f.spare(ev, write)
+	} else {
+		f.Fail(builtin.ErrLost, c.At, ir.HelperRingReserve)
+	}
+	f.b.Jump(done)
+	f.b.UseSealed(fill)
+	write(rec, 0)
 	flags := int64(noWakeup)
 	if b.UserHalf.Wake {
 		flags = forceWakeup
@@ -129,7 +156,35 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	}
 }
 
-// stable evaluates an argument so that later effects cannot change it.
+// spare keeps a record that found no room in the ring in p_data, where user space
+// looks for it. The word that says so is written last, and holds how far the ring
+// had been written: records before that position are older. Of several such
+// records one is kept, whichever.
+func (f *fn) spare(ev *object.RecordLayout, write func(rec ir.Value, off int)) {
+	ev.SpareOff = f.u.alloc(object.SpareHead + ev.Size)
+	const prodPos = 3 // BPF_RB_PROD_POS
+	pos := f.b.Call(ir.HelperRingQuery, f.b.Map(mapRing), f.konst(prodPos))
+	word := f.b.MapValue(mapData, ev.SpareOff)
+	write(word, object.SpareHead)
+	f.b.Store(word, 0, 8, f.b.BinI(ir.OpAdd, pos, 1))
+}
+
+// searches reports whether evaluating an expression takes a loop over the bytes
+// of a string. Such a loop must not come between the reservation of a record
+// and its submission either.
+func (f *fn) searches(e hir.Expr) bool {
+	found := false
+	hir.WalkExpr(e, func(x hir.Expr) {
+		if c, ok := x.(*hir.Call); ok {
+			b := f.u.cfg.Builtins[c.Sig.Name]
+			found = found || b != nil && b.Loops
+		}
+	}, nil)
+	return found
+}
+
+// stable evaluates an argument and copies it if a side effect of a later
+// argument could change it.
 func (f *fn) stable(a hir.Expr) builtin.Operand {
 	if a.Type().IsScalar() {
 		return builtin.Operand{T: a.Type(), V: f.Scalar(a)}

@@ -18,7 +18,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func (f *fn) Scalar(e hir.Expr) ir.Value { return f.plain(f.Operand(e)) }
 
 // into evaluates an expression into local memory of its type's size, padding
-// included. clean says that bytes after the content must be zero too.
+// included. If clean is set, the bytes after the content are zeroed too.
 func (f *fn) into(e hir.Expr, dst builtin.Place, clean bool) {
 	t := e.Type()
 	if t.IsScalar() {
@@ -85,6 +85,8 @@ func (f *fn) bytesInto(dst builtin.Place, s string, size int) {
 	}
 }
 
+// tupleInto builds a tuple in memory. With clean the padding is zeroed too:
+// keys are compared byte by byte, padding included.
 func (f *fn) tupleInto(e *hir.Tuple, dst builtin.Place, clean bool) {
 	fields := e.T.Struct.Fields()
 	end := 0
@@ -105,7 +107,8 @@ func (f *fn) tupleInto(e *hir.Tuple, dst builtin.Place, clean bool) {
 func (f *fn) Operand(e hir.Expr) builtin.Operand {
 	defer f.b.At(e.Span())()
 	if f.dest != nil {
-		// A wish holds for the outermost call only.
+		// A destination hint is for the outermost call only, not for calls
+		// among its arguments.
 		old := f.dest
 		f.dest = nil
 		defer func() { f.dest = old }()
@@ -172,7 +175,8 @@ func (f *fn) Operand(e hir.Expr) builtin.Operand {
 	panic(fmt.Sprintf("lower: expression %T", e))
 }
 
-// fromPlace gives the value at a place: scalars are loaded, the rest stays.
+// fromPlace returns the value at a place. Scalars are loaded; objects stay in
+// memory.
 func (f *fn) fromPlace(p builtin.Place, t *types.Type, at source.Span) builtin.Operand {
 	if t.IsScalar() {
 		return f.load(p, t, at)
@@ -180,8 +184,9 @@ func (f *fn) fromPlace(p builtin.Place, t *types.Type, at source.Span) builtin.O
 	return builtin.Operand{T: t, Mem: &p}
 }
 
-// derefPlace returns the place a pointer points to. Kernel structs known to BTF
-// are read with plain loads where the verifier can be told their type.
+// derefPlace returns the place a pointer points to. Kernel structs in BTF are
+// read with plain loads if the verifier can be made to know their type
+// (bpf_rdonly_cast).
 func (f *fn) derefPlace(p builtin.Operand, elem *types.Type) builtin.Place {
 	space := types.Kernel
 	if p.T.Kind == types.Pointer {
@@ -254,7 +259,7 @@ func (f *fn) ctxField(a *hir.Arg, at source.Span) builtin.Operand {
 		return builtin.Operand{T: a.Type, V: f.b.Bin(ir.OpAdd, f.launder(f.Ctx()), off)}
 	}
 	if a.Type.IsScalar() && a.Loc.Off%max(a.Type.Size, 1) != 0 {
-		p.Ctx = false // a misaligned field is refused by the verifier
+		p.Ctx = false // the verifier rejects misaligned loads from the context
 	}
 	return f.fromPlace(p, a.Type, at)
 }
@@ -302,7 +307,7 @@ func (f *fn) index(e *hir.Index) builtin.Operand {
 		p.Off = 0
 		return f.fromPlace(p, t, e.At)
 	}
-	// Out of range reads zero and is counted (T-ARR-02).
+	// A read out of range gives zero and is counted (T-ARR-02).
 	in, out, join := f.b.NewBlock("inside"), f.b.Cold(f.b.NewBlock("outside")), f.b.NewBlock("indexed")
 	f.b.If(ir.ULT, 8, i, f.konst(int64(of.Len)), in, out)
 	if t.IsScalar() {
@@ -329,9 +334,9 @@ func (f *fn) index(e *hir.Index) builtin.Operand {
 	return builtin.Operand{T: t, Mem: &dst}
 }
 
-// elemPlace is element i (checked already) of an array. Typed kernel memory
-// and the context cannot be read at variable offsets: they go through the read
-// helper.
+// elemPlace returns the place of element i of an array; i is already checked.
+// The verifier rejects variable offsets into typed kernel memory and the
+// context, so these are read through the read helper.
 func (f *fn) elemPlace(p builtin.Place, i ir.Value, size, n int) builtin.Place {
 	off := f.b.BinI(ir.OpMul, i, int64(size))
 	if p.Space == types.Local {

@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"strings"
+
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/target"
@@ -10,7 +12,7 @@ import (
 	"probe/lang/types"
 )
 
-// program is what the functions of one BPF program share.
+// program is the state shared by the functions of one BPF program.
 type program struct {
 	u       *Unit
 	ir      *ir.Prog
@@ -20,10 +22,10 @@ type program struct {
 	base    []patch           // OpMapValue of the scratch region: Imm is its start
 	size    []patch           // constants that are the region's stride
 	stack   int               // bytes of stack slots so far, over all functions
-	memVars map[*hir.Var]bool // variables that live in memory since a callback uses them
+	memVars map[*hir.Var]bool // variables that are in memory because a callback uses them
 	saved   *savedArgs
-	homes   map[*hir.Var]int // scratch offset of the variables that live in memory
-	begun   bool             // parts have begun (builtin.Part.Begin), and have to end
+	homes   map[*hir.Var]int // scratch offset of the variables in memory
+	begun   bool             // Part.Begin has run, so Part.End must run at every exit
 	buffer  int              // scratch offset of the buffer for stacks, -1 before there is one
 	careful bool             // see outline.go
 	retOff  int              // scratch offset of the result of `return` in an outlined function, -1 before there is one
@@ -41,35 +43,37 @@ type fn struct {
 	ctx   ir.Value      // 0 in callbacks
 	frame builtin.Place // captured scalars, valid when memVars is not empty
 	inCB  bool
-	// outlined tells a global function, frames how many functions of the program
-	// are active when this one runs.
+	// outlined is set for a global function. frames is the number of functions
+	// of the program that are active when this one runs.
 	outlined bool
 	frames   int
-	dest     *dest // where the value being lowered is wanted
+	dest     *dest // destination hint for the value being lowered, nil if none
 }
 
-// dest is a wish: lower the next call straight into this memory.
+// dest is a destination hint: the memory in which the caller wants the result
+// of the next call.
 type dest struct {
 	p     builtin.Place
 	clean bool
 	used  bool
 }
 
-// binding is where a scratch variable lives.
+// binding is the location of a scratch variable.
 type binding struct {
 	v      ir.Var // scalars in SSA
 	scalar bool
 	frame  int // offset in the frame record, -1 if not there
-	// A map loop's variable: key and value where they lie.
+	// The variable of a map loop: the places of key and value.
 	pair       bool
 	key, value builtin.Operand
 }
 
 var _ builtin.Lowerer = (*fn)(nil)
 
-// stackLimit is the largest object kept on the stack and stackTotal what all
-// of them may take; the rest goes to scratch memory (engine limits: 512 bytes
-// for the program and its callbacks together, spills included).
+// stackLimit is the maximum size in bytes of an object on the stack, and
+// stackTotal the maximum of all together. Other objects go to scratch memory:
+// the kernel allows 512 bytes for the program and its callbacks together,
+// spills included.
 const (
 	stackLimit = 64
 	stackTotal = 256
@@ -83,7 +87,7 @@ func (f *fn) konst(v int64) ir.Value         { return f.b.Const(v) }
 func (f *fn) local(b ir.Value) builtin.Place { return builtin.Place{Base: b, Space: types.Local} }
 
 // Ctx returns the program's context pointer. Loop bodies that became callbacks
-// do not have it; the checker refuses what would need it there.
+// do not have it; the checker rejects code that needs it there.
 func (f *fn) Ctx() ir.Value {
 	if f.ctx == 0 {
 		panic("lower: the context is not available in a loop body")
@@ -102,7 +106,18 @@ func (f *fn) StartNS() ir.Value { return f.b.Load(f.b.MapValue(mapData, startOff
 func (f *fn) TAIOffset() ir.Value { return f.b.Load(f.b.MapValue(mapData, taiOff), 0, 8) }
 
 // SeriesTime returns the TAI clock, by which tseries counts its intervals.
+// For tests a map may hold the time instead (C-ENV-DUMMYTS).
 func (f *fn) SeriesTime() ir.Value {
+	if name := f.u.hir.Config["dummy_ts_map"]; name != "" {
+		for _, m := range f.u.hir.Maps {
+			if m.Name == strings.TrimPrefix(name, "@") && m.Key == nil && m.Value.IsInt() {
+				return f.mapGet(&hir.MapGet{X: hir.X{T: m.Value}, Map: m}).V
+			}
+		}
+		f.u.Diag.Errorf("bad-config", source.Span{}, "BPFTRACE_DUMMY_TS_MAP is %s, which is no map of the script that holds a number and has no keys", name).
+			WithHelp("assign the time to such a map in the script, or unset the variable")
+		return f.konst(0)
+	}
 	return f.b.Bin(ir.OpAdd, f.b.Call(ir.HelperKtimeBootNS), f.TAIOffset())
 }
 
@@ -135,7 +150,7 @@ func (f *fn) Intern(s string) int {
 	return len(f.u.Obj.Strings) - 1
 }
 
-// Refuse reports what this kernel cannot do.
+// Refuse reports that this kernel cannot do what the script asks for.
 func (f *fn) Refuse(code string, at source.Span, message, note, help string) {
 	d := f.u.Diag.Errorf(diag.Code(code), at, "%s", message)
 	if note != "" {
@@ -159,14 +174,16 @@ func (f *fn) cpuBlock(m int, strides *[]patch) ir.Value {
 	return f.b.Bin(ir.OpAdd, base, f.b.Bin(ir.OpMul, cpu, st))
 }
 
-// PerCPU is byte off of this CPU's block of aggregation cells.
+// perCPU returns the place of byte off in this CPU's block of aggregation
+// cells.
 func (f *fn) perCPU(off int) builtin.Place {
 	return f.local(f.cpuBlock(mapPerCPU, &f.u.stride)).At(off)
 }
 
-// Scratch is local memory with undefined content: a stack slot, or a part of
-// the program's scratch region on this CPU. (A program does not run twice at
-// once on one CPU, so program and CPU own it.)
+// Scratch returns local memory with undefined content: a stack slot, or a part
+// of the program's scratch region on this CPU. The kernel does not run a
+// program again on a CPU while it is running there (bpf_prog_active,
+// prog->active), so the region needs no lock.
 func (f *fn) Scratch(size int, name string) builtin.Place {
 	size = (max(size, 1) + 7) / 8 * 8
 	if size <= stackLimit && !f.careful && f.stack+size <= stackTotal {
@@ -188,7 +205,8 @@ func (f *fn) far(off int) builtin.Place {
 	return f.local(f.cpuBlock(mapScratch, &f.size)).At(off)
 }
 
-// Dest returns the wished-for memory of the call being lowered, or scratch.
+// Dest returns the memory of the destination hint, or scratch memory if there
+// is none.
 func (f *fn) Dest(size int, name string) (builtin.Place, bool) {
 	if d := f.dest; d != nil && !d.used {
 		d.used = true
@@ -213,11 +231,17 @@ func (f *fn) Addr(p builtin.Place) ir.Value {
 	return f.b.BinI(ir.OpAdd, p.Base, int64(p.Off))
 }
 
-// Zero clears size bytes of local memory: by stores up to a bound, by a read
-// that cannot succeed above it (the kernel clears the destination of a failed
-// probe_read with one memset).
+// Zero clears size bytes of local memory. Up to a bound it uses stores. Above
+// it uses a probe read of address 0, which always fails: the kernel clears the
+// destination of a failed read with one memset (bpf_probe_read_kernel_common in
+// kernel/trace/bpf_trace.c).
 func (f *fn) Zero(p builtin.Place, size int) {
-	if size > 128 {
+	switch {
+	case size > 128 && f.Target().NoKernelReads:
+		// No address of a process is as high, so nothing is looked at.
+		f.b.Call(ir.HelperReadUser, f.Addr(p), f.konst(int64(size)), f.konst(-1))
+		return
+	case size > 128:
 		f.b.Call(ir.HelperReadKernel, f.Addr(p), f.konst(int64(size)), f.konst(0))
 		return
 	}
@@ -243,7 +267,8 @@ func (f *fn) failMap(kind builtin.ErrorKind, at source.Span, helper ir.Helper, m
 	f.b.AtomicAdd(f.b.MapValue(mapData, off), 0, 8, f.konst(1))
 }
 
-// FailIf counts an error when x cmp y holds, off the hot path.
+// FailIf counts an error if x cmp y holds. The counting is in a cold block,
+// laid out after the hot path.
 func (f *fn) FailIf(c ir.Cmp, x, y ir.Value, kind builtin.ErrorKind, at source.Span, helper ir.Helper) {
 	bad, next := f.b.Cold(f.b.NewBlock("fail")), f.b.NewBlock("ok")
 	f.b.If(c, 8, x, y, bad, next)
@@ -258,7 +283,8 @@ func (f *fn) Select(c ir.Cmp, x, y, a, b ir.Value) ir.Value {
 	return f.IfElse(c, x, y, func() ir.Value { return a }, func() ir.Value { return b })
 }
 
-// IfElse runs one of two pieces of code and joins their values.
+// IfElse generates two pieces of code, of which one runs, and joins their
+// values.
 func (f *fn) IfElse(c ir.Cmp, x, y ir.Value, then, els func() ir.Value) ir.Value {
 	t, e, j := f.b.NewBlock("then"), f.b.NewBlock("else"), f.b.NewBlock("join")
 	v := f.b.NewVar(ir.Scalar)
@@ -278,5 +304,5 @@ func (f *fn) Table(name string, data []byte) builtin.Place {
 	return f.local(f.b.MapValue(mapData, f.u.table(name, data)))
 }
 
-// Return ends the program (or, in a callback, the loop and then the program).
+// Return ends the program. In a callback it ends the loop and then the program.
 func (f *fn) Return() { f.ret(nil) }

@@ -117,6 +117,9 @@ func layout(o *object.Object) string {
 	}
 	for _, e := range o.Events {
 		fmt.Fprintf(&b, "record %d of %d bytes: %s", e.ID, e.Size, e.Fn.Sig.Name)
+		if e.SpareOff > 0 {
+			fmt.Fprintf(&b, ", spare at %d", e.SpareOff)
+		}
 		for _, a := range e.Args {
 			fmt.Fprintf(&b, ", %s at %d", a.Type, a.Off)
 		}

@@ -9,31 +9,31 @@ import (
 	"probe/lang/types"
 )
 
-// Of a probe that keeps something at the entry of its function,
-// parts of the predicate are known there already. They decide whether anything is
-// kept, so that the calls of others cost little. The whole predicate is still
-// looked at when the function returns.
+// If a probe saves something at the entry of its function, parts of its
+// predicate are already known there. They decide whether anything is saved, so
+// that calls which the predicate excludes cost little. The whole predicate is
+// evaluated again when the function returns.
 //
-// What a thread is stays what it is during a call, so calls of other threads are
-// left at both ends before anything is looked up. Its name, users and group may
-// change, arguments differ between a call and one inside of it, and both halves
-// have to agree about what is kept: where a call of the thread is kept already,
-// one inside of it is kept too, and the return half takes what it finds.
+// pid and tid cannot change during a call, so both halves return early for
+// other threads, before any lookup. The thread's name, user and group can
+// change, and a nested call of the function has other arguments, yet both
+// halves must agree on what is saved. Therefore a call nested in a saved one is
+// always saved too, and the return half uses whatever it finds.
 
-// known is when a part of a predicate is known.
+// known is the time at which a part of a predicate is known.
 type known uint8
 
 const (
 	atReturn known = iota
-	atEntry        // and may be different at the return
-	atBoth         // and the same
+	atEntry        // may differ at the return
+	atBoth         // the same at the return
 )
 
 // hoisted are parts of a predicate that are known at the entry.
 type hoisted struct {
 	both, entry []hir.Expr
-	// args tells that entry has arguments, which the return half does not know
-	// when the entry half kept nothing.
+	// args is set if entry uses arguments. If the entry half saved nothing, the
+	// return half does not know them.
 	args bool
 }
 
@@ -66,8 +66,8 @@ func hoist(pr *hir.Probe) hoisted {
 	return h
 }
 
-// knownAt tells when an expression is known. It has neither effects nor errors
-// then. args is set when it has arguments.
+// knownAt returns when an expression is known. An expression known early has
+// neither effects nor errors. It sets args if the expression uses arguments.
 func knownAt(site *hir.Site, e hir.Expr, args *bool) known {
 	of := func(xs ...hir.Expr) known {
 		k := atBoth
@@ -118,8 +118,9 @@ func knownAt(site *hir.Site, e hir.Expr, args *bool) known {
 	return atReturn
 }
 
-// renames tells the functions below which threads are expected to get another
-// name, user or group: at the return of execve people ask for the new name.
+// renames reports whether a function is expected to change the name, user or
+// group of its thread: a predicate at the return of execve is about the new
+// name.
 func renames(name string) bool {
 	for _, part := range []string{"exec", "binary", "syscall", "sys_call", "prctl", "comm", "cred", "uid", "gid", "cgroup", "kthread"} {
 		if strings.Contains(name, part) {
@@ -157,8 +158,8 @@ func (f *fn) all(es []hir.Expr, then, els ir.Block) {
 	}
 }
 
-// wanted ends the entry half of a call that the predicate leaves out, unless a
-// call of the thread around it is kept in the map.
+// wanted ends the entry half if the predicate excludes the call, unless an
+// outer call of the thread is saved in the map.
 func (f *fn) wanted(h *hoisted, m int, key builtin.Place) {
 	if len(h.entry) == 0 {
 		return
@@ -172,8 +173,9 @@ func (f *fn) wanted(h *hoisted, m int, key builtin.Place) {
 	f.b.UseSealed(keep)
 }
 
-// missed ends the return half when the entry half has kept nothing. That is
-// counted unless the predicate asks for it; of arguments nobody knows here.
+// missed ends the return half if the entry half has saved nothing. That is
+// counted as an error unless the predicate explains it, as far as that is
+// known: the arguments of the call are not known here.
 func (f *fn) missed(h *hoisted) {
 	if !h.args {
 		count, out := f.b.Cold(f.b.NewBlock("missed")), f.b.NewBlock("unwanted")

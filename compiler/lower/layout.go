@@ -10,9 +10,9 @@ import (
 	"probe/lang/value"
 )
 
-// maxDirectBuckets bounds the bytes that the buckets of a keyless aggregation
-// take on each CPU; what needs more (a long time series) goes into a hash, which
-// has entries only for buckets that are used.
+// maxDirectBuckets is the maximum size in bytes of the buckets of a keyless
+// aggregation on one CPU. Larger ones, such as long time series, go into a
+// hash, which only has entries for the buckets used.
 const maxDirectBuckets = 256 << 10
 
 // layoutMaps decides how each map of the script is stored: keyless plain
@@ -53,7 +53,7 @@ func (u *Unit) layoutMaps() {
 	}
 }
 
-// adopt takes over the storage of a map that lives in another object.
+// adopt takes over the storage of a map of another loaded object.
 func (u *Unit) adopt(m *hir.Map, live *object.Map) {
 	c := *live
 	idx := -1
@@ -74,6 +74,9 @@ func (u *Unit) buckets(t *types.Type) int {
 	return 0
 }
 
+// hashMap stores a map in a kernel hash and returns its ir index. Different
+// script names can be equal after sanitize, so underscores are added until the
+// name is free.
 func (u *Unit) hashMap(m *hir.Map, om *object.Map) int {
 	om.Storage = object.StoreHash
 	if m.Value.IsAgg() {
@@ -94,8 +97,8 @@ func (u *Unit) hashMap(m *hir.Map, om *object.Map) int {
 	return u.hashSpec(m, om)
 }
 
-// taken tells the names of hashes that live already: two script names may
-// give one, and sharing goes by name.
+// taken reports whether an existing hash has this name. Two script names can
+// give the same kernel name, and maps are shared by name.
 func (u *Unit) taken(spec string) bool {
 	for _, live := range u.cfg.Live {
 		if live.Spec == spec {
@@ -108,6 +111,9 @@ func (u *Unit) taken(spec string) bool {
 // noPrealloc is BPF_F_NO_PREALLOC (include/uapi/linux/bpf.h).
 const noPrealloc = 1 << 0
 
+// hashSpec adds the kernel map of a hash. Per-CPU hashes are not preallocated
+// if the kernel allows it: with many CPUs the entries would take much memory up
+// front.
 func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 	spec := &ebpf.MapSpec{Name: om.Spec, KeySize: uint32(om.KeySize), ValueSize: uint32(om.ValueSize), MaxEntries: uint32(max(m.Entries, 1))}
 	if om.BucketInKey {
@@ -129,8 +135,9 @@ func (u *Unit) hashSpec(m *hir.Map, om *object.Map) int {
 	return u.AddMap(spec)
 }
 
-// findDeletes notes the maps that the script deletes from: their keys are
-// usually absent when they are set, so a direct update is the cheaper way.
+// findDeletes collects the maps that the script deletes from. Their keys are
+// usually missing when they are set, so a direct update is cheaper than a
+// lookup first.
 func findDeletes(p *hir.Script, out map[*hir.Map]bool) {
 	for _, pr := range p.Probes {
 		hir.WalkBlock(pr.Body, func(e hir.Expr) {

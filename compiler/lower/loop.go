@@ -7,9 +7,9 @@ import (
 	"probe/lang/hir"
 )
 
-// In programs with branches in loops, or many of them, a turn is a call of a
-// function (outline.go). The loops of other programs, and those whose body needs
-// the context, come in five forms, best first:
+// In programs with branches in loops, or with many branches, each iteration is
+// a call of a function (outline.go). Other loops, and those whose body needs
+// the context, take one of five forms, best first:
 //
 //   - a plain loop, when the number of turns is a small constant and the body
 //     simple: every verifier walks it through. With many branches in the body
@@ -32,12 +32,12 @@ import (
 type loop struct {
 	brk, cont ir.Block
 	callback  bool
-	outlined  bool // break and continue leave the function
-	turn      bool // which is a turn of the loop
+	outlined  bool // break and continue return from the function
+	turn      bool // the function is an iteration of the loop
 }
 
-// The frame record of a callback loop: set when the body returned, its result,
-// the running counter and the start of a range.
+// Offsets in the frame record of a callback loop: whether the body returned,
+// its result, the running counter and the start of a range.
 const (
 	frameRet    = 0
 	frameResult = 8
@@ -45,9 +45,9 @@ const (
 	frameSize   = 24
 )
 
-// plainWork bounds the turns of plain loops, weighed by the body's size;
-// cutTurns is the bound where nothing better exists, maxTurns that of bpf_loop
-// (BPF_MAX_LOOPS).
+// plainWork is the maximum work of a plain loop: its iterations times the size
+// of its body. cutTurns is the maximum number of iterations where no better
+// form exists, maxTurns that of bpf_loop (BPF_MAX_LOOPS).
 const (
 	plainWork    = 40_000 // of bodies with few branches
 	branchyWork  = 1_500  // of the others
@@ -58,6 +58,7 @@ const (
 	maxTurns     = 1 << 23
 )
 
+// loopForm is one of the forms in the comment above.
 type loopForm uint8
 
 const (
@@ -68,6 +69,8 @@ const (
 	cutLoop
 )
 
+// form chooses the form of a loop. turns is -1 if it is not constant; ctxFree
+// is set if the body does not need the context, which callbacks lack.
 func (f *fn) form(turns int64, body *hir.Block, ctxFree bool) loopForm {
 	t := f.Target()
 	work, branches := weigh(body)
@@ -84,7 +87,8 @@ func (f *fn) form(turns int64, body *hir.Block, ctxFree bool) loopForm {
 	return cutLoop
 }
 
-// plainTurns reports whether every verifier walks through all turns of a loop.
+// plainTurns reports whether every supported verifier can walk all iterations
+// of a loop.
 func plainTurns(turns int64, work, branches int) bool {
 	plain := int64(plainWork)
 	if branches > fewBranches {
@@ -149,6 +153,8 @@ func (f *fn) needsCtxExpr(e hir.Expr) bool {
 	return found
 }
 
+// readsCtx reports whether an expression by itself reads the context. Arguments
+// that keepArgs has copied to memory do not.
 func (f *fn) readsCtx(e hir.Expr) bool {
 	switch e := e.(type) {
 	case *hir.ArgRef:
@@ -166,7 +172,7 @@ func (f *fn) readsCtx(e hir.Expr) bool {
 	return false
 }
 
-// findCaptured notes the variables that callbacks will use.
+// findCaptured collects the variables that callbacks will use.
 func (f *fn) findCaptured(pr *hir.Probe) {
 	note := func(b *hir.Block) {
 		hir.WalkBlock(b, func(e hir.Expr) {
@@ -211,15 +217,16 @@ func (f *fn) findCaptured(pr *hir.Probe) {
 	})
 }
 
-// hiddenZero returns a zero that the verifier cannot see: a number plus it is
-// unknown.
+// hiddenZero returns a zero that the verifier takes for an unknown number.
+// Adding it makes a number unknown.
 func (f *fn) hiddenZero() ir.Value {
 	return f.b.Load(f.b.MapValue(mapData, zeroOff), 0, 8)
 }
 
-// blur makes what a body assigns unknown: ahead of a may_goto loop, and at the
-// end of each turn. A comparison like $i == 250 would else make $i a constant
-// from there on, and each turn after it a state of its own.
+// blur makes the variables that a body assigns unknown to the verifier, before
+// a may_goto loop and at the end of each iteration. Otherwise a comparison such
+// as $i == 250 would make $i a constant, and every iteration after it a
+// different state.
 func (f *fn) blur(body *hir.Block, zero ir.Value) {
 	seen := map[*hir.Var]bool{}
 	blur := func(v *hir.Var) {
@@ -239,6 +246,9 @@ func (f *fn) blur(body *hir.Block, zero ir.Value) {
 	})
 }
 
+// forRange lowers a for loop over a range. The ends are evaluated once. The
+// counter is separate from the script's variable, so that assignments in the
+// body do not change the number of iterations.
 func (f *fn) forRange(s *hir.ForRange) {
 	if f.byTurns(constTurns(s), s.Body) {
 		f.rangeTurns(s)
@@ -299,16 +309,16 @@ func (f *fn) copies(s *hir.ForRange) {
 	f.b.UseSealed(done)
 }
 
-// cutAfter returns the number of turns after which a loop in the form cutLoop
-// is cut. Each branch of each turn is a path that waits until the verifier has
-// walked the last turn, and it keeps no more than maxWaiting.
+// cutAfter returns the number of iterations after which a loop of form cutLoop
+// is cut. The verifier keeps each branch of each iteration until it has walked
+// the last iteration, and keeps at most maxWaiting.
 func (f *fn) cutAfter(body *hir.Block) int64 {
 	_, branches := f.effort(body)
 	return max(min(cutTurns, maxWaiting/int64(4*branches+4)), 8)
 }
 
-// turn lowers a loop that stays in its function. most is where the form cutLoop
-// is cut.
+// turn lowers a loop inside its function. most is the number of iterations
+// after which the form cutLoop is cut.
 func (f *fn) turn(form loopForm, most int64, test func(body, done ir.Block), body, step func()) {
 	head, in, cont, done := f.b.NewBlock("loop"), f.b.NewBlock("turn"), f.b.NewBlock("next"), f.b.NewBlock("done")
 	var left ir.Var
@@ -378,12 +388,14 @@ func (f *fn) unroll(s *hir.Unroll) {
 	}
 }
 
-// leave is break or continue.
+// leave lowers break and continue.
 func (f *fn) leave(brk bool) {
 	f.jumpOut(brk)
 	f.dead()
 }
 
+// jumpOut ends the current block with break or continue. In a function that is
+// an iteration or part of one, the return value tells the caller what to do.
 func (f *fn) jumpOut(brk bool) {
 	l := f.loops[len(f.loops)-1]
 	switch {

@@ -33,14 +33,14 @@ func (f *fn) global(m *hir.Map) (val, set builtin.Place) {
 	return f.local(f.b.MapValue(mapData, om.Off)), f.local(f.b.MapValue(mapData, om.SetOff))
 }
 
-// key materializes a key (and room for a bucket number behind it).
+// key stores a key in memory, with room for a bucket number after it.
 func (f *fn) key(m *hir.Map, k hir.Expr) builtin.Place {
 	om := f.om(m)
 	size := om.KeySize
 	if om.BucketInKey {
 		size = (size+7)/8*8 + 8
 	}
-	// A value that lies in local memory already is the key itself.
+	// Use a value that is already in local memory as the key, without a copy.
 	if !hir.IsNil(k) && !k.Type().IsScalar() && !om.BucketInKey {
 		switch k.(type) {
 		case *hir.VarRef, *hir.Member:
@@ -65,7 +65,8 @@ func (f *fn) lookup(m *hir.Map, key builtin.Place) ir.Value {
 	return f.b.Call(ir.HelperMapLookup, f.mapPtr(m), f.Addr(key))
 }
 
-// updateFailed counts a refused update: full maps apart from other reasons.
+// updateFailed counts a failed update. A full map is counted separately from
+// other errors.
 func (f *fn) updateFailed(r ir.Value, m *hir.Map, at source.Span) {
 	bad, next := f.b.Cold(f.b.NewBlock("refused")), f.b.NewBlock("updated")
 	f.b.If(ir.EQ, 8, r, f.konst(0), next, bad)
@@ -75,10 +76,13 @@ func (f *fn) updateFailed(r ir.Value, m *hir.Map, at source.Span) {
 	f.b.UseSealed(next)
 }
 
+// countUpdate counts a failed update by its error: a full map has its own
+// message, since the user can raise max_map_keys.
 func (f *fn) countUpdate(r ir.Value, m *hir.Map, at source.Span) {
 	full, other, next := f.b.Cold(f.b.NewBlock("full")), f.b.Cold(f.b.NewBlock("error")), f.b.Cold(f.b.NewBlock("counted"))
-	// Before 6.4 map operations return an int, and calls that the verifier
-	// turned into direct ones leave its upper half undefined.
+	// Before 6.4 map operations return an int. If the verifier has turned the
+	// helper call into a direct call, the upper half of r0 is undefined, so
+	// compare 4 bytes.
 	f.b.If(ir.EQ, 4, r, f.konst(e2big), full, other)
 	f.b.UseSealed(full)
 	f.failMap(builtin.ErrMapFull, at, ir.HelperMapUpdate, m.Name)
@@ -125,7 +129,7 @@ func (f *fn) mapGet(e *hir.MapGet) builtin.Operand {
 	return builtin.Operand{T: e.T, Mem: &dst}
 }
 
-// missing counts the read of a key that is not there, where that is wanted
+// missing counts the read of a missing key, if the configuration asks for it
 // (R-ERR-04).
 func (f *fn) missing(e *hir.MapGet) {
 	if f.u.cfg.Lookups {
@@ -133,7 +137,7 @@ func (f *fn) missing(e *hir.MapGet) {
 	}
 }
 
-// setMap is @m[k] = x.
+// setMap lowers @m[k] = x.
 func (f *fn) setMap(s *hir.SetMap) {
 	om := f.om(s.Map)
 	t := s.Map.Value
@@ -175,8 +179,8 @@ func (f *fn) update(m *hir.Map, key, val builtin.Place, at source.Span) {
 	f.updateFailed(r, m, at)
 }
 
-// storeInPlace writes a value of at most 8 bytes: into the entry when there is
-// one, which is far cheaper than an update.
+// storeInPlace writes a value of at most 8 bytes. If the key exists, it writes
+// directly into the entry, which is far cheaper than an update.
 func (f *fn) storeInPlace(s *hir.SetMap, key builtin.Place, v ir.Value) {
 	p := f.lookup(s.Map, key)
 	have, none, join := f.b.NewBlock("found"), f.b.Cold(f.b.NewBlock("missing")), f.b.NewBlock("stored")
@@ -192,8 +196,8 @@ func (f *fn) storeInPlace(s *hir.SetMap, key builtin.Place, v ir.Value) {
 	f.b.UseSealed(join)
 }
 
-// updateMap changes a scalar value by a function and returns the old one. Not
-// atomic, as the language says (T-MAP-10).
+// updateMap replaces a scalar value by change of it and returns the old value.
+// It is not atomic, as the language specifies (T-MAP-10).
 func (f *fn) updateMap(m *hir.Map, k hir.Expr, change func(ir.Value) ir.Value, at source.Span) ir.Value {
 	om := f.om(m)
 	if om.Storage == object.StoreGlobal {
@@ -217,13 +221,14 @@ func (f *fn) updateMap(m *hir.Map, k hir.Expr, change func(ir.Value) ir.Value, a
 	})
 }
 
-// HasKey is 1 if the key is in the map.
+// HasKey returns 1 if the key is in the map, otherwise 0.
 func (f *fn) HasKey(m *hir.Map, key hir.Expr) ir.Value {
 	p := f.lookup(m, f.hashKey(m, key))
 	return f.Select(ir.NE, p, f.konst(0), f.konst(1), f.konst(0))
 }
 
-// hashKey returns the key as the hash has it: with bucket 0 for histograms.
+// hashKey returns the key in the form of the hash: histograms have a bucket
+// number, here 0, after it.
 func (f *fn) hashKey(m *hir.Map, key hir.Expr) builtin.Place {
 	p := f.key(m, key)
 	if om := f.om(m); om.BucketInKey {
@@ -249,7 +254,8 @@ func (f *fn) Find(m *hir.Map, key hir.Expr, v *hir.Var) ir.Value {
 	return f.b.Get(r)
 }
 
-// Delete removes a key or resets a keyless map; 1 if it was there.
+// Delete removes a key or resets a keyless map. It returns 1 if the key was
+// there.
 func (f *fn) Delete(m *hir.Map, key hir.Expr) ir.Value {
 	om := f.om(m)
 	switch om.Storage {
@@ -276,7 +282,8 @@ func (f *fn) Delete(m *hir.Map, key hir.Expr) ir.Value {
 	return f.Select(ir.EQ, r, f.konst(0), f.konst(1), f.konst(0))
 }
 
-// eachCPU runs code on the block of aggregation cells of every possible CPU.
+// eachCPU generates a loop over the blocks of aggregation cells of all possible
+// CPUs.
 func (f *fn) eachCPU(body func(block builtin.Place)) {
 	i := f.b.NewVar(ir.Scalar)
 	f.b.Set(i, f.konst(0))

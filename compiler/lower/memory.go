@@ -7,8 +7,8 @@ import (
 	"probe/lang/types"
 )
 
-// readHelper picks the read helper of a space. Pointers without a space are
-// read as kernel pointers first (T-AS-07).
+// readHelper picks the read helper of a space. Pointers without a space use the
+// old helper, which tries the kernel first (T-AS-07).
 func readHelper(s types.Space, str bool) ir.Helper {
 	switch {
 	case s == types.User && str:
@@ -37,7 +37,8 @@ func (f *fn) Read(dst builtin.Place, size, addr ir.Value, space types.Space, at 
 	return r
 }
 
-// ReadStr reads a NUL-terminated string; the result is its length with the NUL.
+// ReadStr reads a NUL-terminated string and returns its length with the NUL, or
+// a negative errno.
 func (f *fn) ReadStr(dst builtin.Place, size, addr ir.Value, space types.Space, at source.Span) ir.Value {
 	h := readHelper(space, true)
 	r := f.b.Call(h, f.Addr(dst), size, addr)
@@ -61,8 +62,8 @@ func (f *fn) load(p builtin.Place, t *types.Type, at source.Span) builtin.Operan
 			return builtin.Operand{T: t, V: f.b.LoadPtr(p.Base, p.Off, ir.PtrBTF), Direct: true}
 		}
 		if p.Direct && t.Kind == types.Pointer {
-			// The verifier may know a type we do not use: a pointer to an int, a
-			// function … only its bits are wanted.
+			// The verifier may track a type that is not needed here, such as a
+			// pointer to an int or a function. Only the bits are used.
 			return builtin.Operand{T: t, V: f.launder(f.b.LoadPtr(p.Base, p.Off, ir.PtrBTF))}
 		}
 		return builtin.Operand{T: t, V: f.extend(f.b.Load(p.Base, p.Off, size), t)}
@@ -72,9 +73,8 @@ func (f *fn) load(p builtin.Place, t *types.Type, at source.Span) builtin.Operan
 	return builtin.Operand{T: t, V: f.extend(f.b.Load(tmp.Base, tmp.Off, size), t)}
 }
 
-// launder makes a plain number of a pointer whose type the verifier tracks:
-// arithmetic other than adding a constant is refused on such pointers. A trip
-// through map memory forgets the type.
+// launder turns a pointer whose type the verifier tracks into a plain number:
+// the verifier rejects arithmetic on such pointers other than adding constants.
 func (f *fn) launder(v ir.Value) ir.Value {
 	if f.f.Ins(v).Kind == ir.Scalar {
 		return v
@@ -97,6 +97,10 @@ func (f *fn) store(p builtin.Place, t *types.Type, v ir.Value) {
 	f.b.Store(p.Base, p.Off, max(t.Size, 1), v)
 }
 
+// maxUnrolledCopy is how many bytes are copied by loads and stores where no helper may:
+// 1024 instructions.
+const maxUnrolledCopy = 4096
+
 // Copy moves size bytes from a place of any space to local memory.
 func (f *fn) Copy(dst, src builtin.Place, size int, at source.Span) {
 	if size == 0 {
@@ -108,7 +112,9 @@ func (f *fn) Copy(dst, src builtin.Place, size int, at source.Span) {
 	words := size / 8
 	aligned := src.Off%8 == 0 && dst.Off%8 == 0
 	switch {
-	case src.Space == types.Local && size <= 128, (src.Ctx || src.Direct) && aligned && words <= 8 && size%8 == 0:
+	case src.Space == types.Local && size <= 128,
+		src.Space == types.Local && size <= maxUnrolledCopy && f.Target().NoKernelReads,
+		(src.Ctx || src.Direct) && aligned && words <= 8 && size%8 == 0:
 		for off := 0; off < size; {
 			w := 8
 			for w > size-off || (src.Off+off)%w != 0 || (dst.Off+off)%w != 0 {
@@ -118,14 +124,15 @@ func (f *fn) Copy(dst, src builtin.Place, size int, at source.Span) {
 			off += w
 		}
 	case src.Space == types.Local || src.Ctx:
-		// Both lie in memory of the kernel: one helper call moves them.
+		// Both places are in kernel memory, so one helper call copies the
+		// bytes.
 		f.b.Call(ir.HelperReadKernel, f.Addr(dst), f.konst(int64(size)), f.Addr(src))
 	default:
 		f.Read(dst, f.konst(int64(size)), f.Addr(src), src.Space, at)
 	}
 }
 
-// Local returns a place whose bytes can be read with plain loads and handed to
+// Local returns a place whose bytes can be read with plain loads and passed to
 // helpers.
 func (f *fn) Local(o builtin.Operand, at source.Span) builtin.Place {
 	if o.Mem == nil {

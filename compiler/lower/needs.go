@@ -7,10 +7,10 @@ import (
 	"probe/lang/types"
 )
 
-// Needs returns what the compilation of a program may ask of its target: what
-// the records of its calls say, what its sites have, and what its loops, maps
-// and reads of memory make use of. comm is the thread name of the command line,
-// "" without one; hashOnly as in Config.
+// Needs returns the features that compiling a script can ask its target for:
+// those in the records of its calls, and those that its sites, loops, maps and
+// memory reads use. comm is the thread name of --comm, "" if not given;
+// hashOnly is as in Config.
 func Needs(p *hir.Script, builtins map[string]*builtin.Func, comm string, hashOnly bool) target.Set {
 	n := target.Set{}
 	if comm != "" {
@@ -36,7 +36,7 @@ func Needs(p *hir.Script, builtins map[string]*builtin.Func, comm string, hashOn
 	return n
 }
 
-// siteNeeds adds what the programs of a site make use of.
+// siteNeeds adds the features that the programs of a site use.
 func siteNeeds(n target.Set, s *hir.Site) {
 	if s == nil {
 		return
@@ -84,7 +84,7 @@ func exprNeeds(n target.Set, e hir.Expr, hashOnly bool) {
 	}
 }
 
-// aggNeeds adds what it takes to read an aggregation as a number.
+// aggNeeds adds the features needed to read an aggregation as a number.
 func aggNeeds(n target.Set, m *hir.Map, hashOnly bool) {
 	if m.Value != nil && m.Value.IsAgg() && (m.Key != nil || hashOnly) {
 		n.Add(target.PerCPULookup)

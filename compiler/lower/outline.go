@@ -8,11 +8,11 @@ import (
 	"probe/lang/types"
 )
 
-// The verifier walks every path of a program, and stops following one only
-// where it comes to a state that an earlier path covered. A number that is known
-// on one path and another one on the next makes two states of one, and the paths
-// behind multiply. A program with loops or many branches is therefore lowered so
-// that nothing is known where paths meet (program.careful):
+// The verifier walks every path of a program, and only stops following one when
+// it reaches a state that an earlier path covered. A number that is a different
+// constant on two paths makes two states, and the paths after them multiply. A
+// program with loops or many branches is therefore lowered so that no constants
+// differ where paths meet (program.careful):
 //
 //   - variables live in scratch memory: what is loaded from there is unknown;
 //   - so do keys and values for helpers, since the verifier keeps a state for
@@ -21,10 +21,11 @@ import (
 //   - a turn of a loop, and pieces of what is too long, become global functions,
 //     which the verifier looks at once each, whoever calls them how often.
 //
-// Global functions (5.6) take and return numbers only, so all they share is in
-// scratch memory: variables, arguments of the probe, the result of `return`.
+// Global functions (5.6) only take and return numbers, so everything they share
+// is in scratch memory: variables, arguments of the probe, the result of
+// `return`.
 
-// What a function of this file returns.
+// Return values of outlined functions.
 const (
 	wentOn    = 0
 	broke     = 1 // by break, or the loop is over
@@ -33,12 +34,12 @@ const (
 	elsewhere = 4 // no branch of a chain was taken
 )
 
-// maxFrames is the depth of calls that the kernel allows, MAX_CALL_FRAMES, less
+// maxFrames is the maximum depth of calls: the kernel's MAX_CALL_FRAMES minus
 // one for a function that visits the entries of a map.
 const maxFrames = 8 - 1
 
 // outline makes a global function of a body and returns its number. between is
-// how many functions stand between it and f when it is called.
+// the number of functions between it and f in the chain of calls.
 func (f *fn) outline(name string, between int, body func(g *fn)) int {
 	g := &fn{program: f.program, vars: map[*hir.Var]*binding{}, outlined: true, frames: f.frames + between + 1}
 	g.b = ir.NewBuilder(f.ir, name)
@@ -61,11 +62,11 @@ func (f *fn) outline(name string, between int, body func(g *fn)) int {
 	return n
 }
 
-// deepest reports whether no more functions may be called from here.
+// deepest reports whether the depth of calls is at its maximum here.
 func (f *fn) deepest() bool { return f.frames+1 > maxFrames }
 
-// between returns how many functions a loop needs between itself and its turns,
-// and whether there is room for them.
+// between returns the number of functions that a loop needs between itself and
+// its iterations, and whether the depth of calls allows them.
 func (f *fn) between() (n int, ok bool) {
 	switch t := f.Target(); {
 	case t.Has(target.MayGoto):
@@ -90,7 +91,7 @@ func (f *fn) returnWord() builtin.Place {
 	return f.far(f.retOff)
 }
 
-// passReturn ends this function as an inner one asked for by `return`.
+// passReturn ends this function because a function it called executed `return`.
 func (f *fn) passReturn() {
 	switch {
 	case f.outlined:
@@ -107,11 +108,10 @@ func (f *fn) passReturn() {
 	}
 }
 
-// exits are the ways out of a body other than its end.
+// exits records how a body can be left other than at its end.
 type exits struct{ leave, ret bool }
 
-// exitsOf looks for break and continue that mean a loop around the body, and
-// for return.
+// exitsOf finds break and continue of a loop around the body, and return.
 func exitsOf(b *hir.Block) (e exits) {
 	inner := map[hir.Stmt]bool{}
 	mark := func(b *hir.Block) {
@@ -137,7 +137,7 @@ func exitsOf(b *hir.Block) (e exits) {
 // call0 calls an outlined function.
 func (f *fn) call0(n int) ir.Value { return f.b.CallFunc(n, ir.Scalar) }
 
-// run calls an outlined piece of a block and does what it says.
+// run calls an outlined piece of a block and acts on its return value.
 func (f *fn) run(n int, e exits) ir.Value {
 	r := f.call0(n)
 	test := func(code int64, do func()) {
@@ -157,8 +157,8 @@ func (f *fn) run(n int, e exits) ir.Value {
 	return r
 }
 
-// repeat calls turn until it returns something else than wentOn. A turn has all
-// it knows in memory, so that each call is the same to the verifier.
+// repeat calls turn until it returns anything but wentOn. All state of an
+// iteration is in memory, so every call looks the same to the verifier.
 func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 	t := f.Target()
 	out, ret, done := f.b.NewBlock("out"), f.b.NewBlock("returned"), f.b.NewBlock("done")
@@ -200,7 +200,8 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		f.Fail(builtin.ErrLoopCut, at.Span(), ir.HelperLoop)
 		f.b.Jump(done)
 	default:
-		// Loops in functions in loops: the verifier walks the turns of each alone.
+		// Nest the loop in functions that repeat it: the verifier walks the
+		// iterations of each function separately.
 		for left := between - 1; left >= 0; left-- {
 			inner := turn
 			turn = f.outline("turns", left, func(g *fn) {
@@ -257,7 +258,7 @@ func (f *fn) times(n int64, body func()) {
 	f.b.UseSealed(done)
 }
 
-// rangeTurns is for over a range by a function for each turn.
+// rangeTurns lowers a for loop over a range with a function call per iteration.
 func (f *fn) rangeTurns(s *hir.ForRange) {
 	t := s.Var.Type
 	next, end := f.region0(8), f.region0(8)
@@ -290,7 +291,8 @@ func (f *fn) rangeTurns(s *hir.ForRange) {
 	f.repeat(n, between, s, exitsOf(s.Body))
 }
 
-// whileTurns is while by a function for each turn, which tests the condition.
+// whileTurns lowers a while loop with a function call per iteration, which
+// tests the condition.
 func (f *fn) whileTurns(s *hir.While) {
 	between, _ := f.between()
 	n := f.outline("turn", between, func(g *fn) {
@@ -305,11 +307,12 @@ func (f *fn) whileTurns(s *hir.While) {
 	f.repeat(n, between, s, exitsOf(s.Body))
 }
 
-// pieceLength is how many instructions go into one of the functions that a long
-// block is made of; one that is not twice as long stays whole.
+// pieceLength is the target number of instructions of each function that a long
+// block is split into. A block of less than twice that stays whole.
 const pieceLength = 1_500
 
-// pieces lowers the statements of a block, those of a long one in functions.
+// pieces lowers the statements of a block. A long block is split into
+// functions.
 func (f *fn) pieces(stmts []hir.Stmt) {
 	if !f.careful || f.deepest() || lengthOf(stmts) <= 2*pieceLength {
 		for _, s := range stmts {
@@ -339,12 +342,12 @@ func (f *fn) pieces(stmts []hir.Stmt) {
 	}
 }
 
-// movable reports whether a statement may stand in another function.
+// movable reports whether a statement can move to another function.
 func (f *fn) movable(s hir.Stmt) bool {
 	return !f.needsCtx(&hir.Block{Stmts: []hir.Stmt{s}})
 }
 
-// chain lowers `if … else if … else if …` with many arms: some arms in each
+// chain lowers a long `if … else if … else if …`, with some arms in each
 // function. It reports whether it did.
 func (f *fn) chain(e *hir.Cond) bool {
 	if !f.careful || f.deepest() {
@@ -452,6 +455,25 @@ func blockOf(e hir.Expr) *hir.Block {
 	return &hir.Block{Value: e}
 }
 
+// apart computes a number in a separate function, if the program is lowered
+// carefully and x needs nothing that functions lack. It is for code with loops:
+// the verifier would otherwise keep each exit of the loop until the end of the
+// program.
+func (f *fn) apart(x hir.Expr, value func(g *fn) ir.Value) (ir.Value, bool) {
+	if !f.careful || f.deepest() || f.needsCtxExpr(x) {
+		return 0, false
+	}
+	off := f.region0(8)
+	n := f.outline("value", 0, func(g *fn) {
+		v := value(g)
+		p := g.far(off)
+		g.b.Store(p.Base, p.Off, 8, v)
+	})
+	f.call0(n)
+	p := f.far(off)
+	return f.b.Load(p.Base, p.Off, 8), true
+}
+
 // keepArgs puts the arguments that the body reads into scratch memory, where
 // outlined functions, which have no context, find them.
 func (f *fn) keepArgs(pr *hir.Probe) {
@@ -479,7 +501,7 @@ func (f *fn) keepArgs(pr *hir.Probe) {
 	}, nil)
 }
 
-// keepable leaves out what is not read from the context itself.
+// keepable reports whether an argument is read from the context itself.
 func (f *fn) keepable(a *hir.Arg) bool {
 	switch a.Loc.Kind {
 	case hir.LocCtx, hir.LocSlot, hir.LocReg, hir.LocSaved:
@@ -488,7 +510,7 @@ func (f *fn) keepable(a *hir.Arg) bool {
 	return false
 }
 
-// forget makes a number that a condition chose unknown to the verifier.
+// forget makes a number chosen by a condition unknown to the verifier.
 func (f *fn) forget(v ir.Value) ir.Value {
 	if !f.careful || f.f.Ins(v).Kind != ir.Scalar {
 		return v

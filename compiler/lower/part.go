@@ -17,8 +17,8 @@ type part struct {
 	of *builtin.Func
 }
 
-// addParts plans what the builtins that a probe calls add to it, and makes their
-// programs.
+// addParts plans what the builtins called by a probe add to it, and lowers
+// their programs.
 func (u *Unit) addParts(i int, pr *hir.Probe) {
 	var used []*builtin.Func
 	see := func(e hir.Expr) {
@@ -41,7 +41,7 @@ func (u *Unit) addParts(i int, pr *hir.Probe) {
 	}
 }
 
-// partOf returns what a builtin has added to this program's probe.
+// partOf returns the part of a builtin in this program's probe.
 func (f *fn) partOf(b *builtin.Func) *part {
 	for i := range f.u.parts[f.probe] {
 		if p := &f.u.parts[f.probe][i]; p.of == b {
@@ -51,7 +51,7 @@ func (f *fn) partOf(b *builtin.Func) *part {
 	panic("lower: " + b.Sig.Name + " was not planned for " + f.site.Name)
 }
 
-// begin compiles what parts put ahead of predicate and body.
+// begin compiles Part.Begin of all parts, before predicate and body.
 func (f *fn) begin() {
 	f.begun = true
 	for _, p := range f.u.parts[f.probe] {
@@ -61,7 +61,7 @@ func (f *fn) begin() {
 	}
 }
 
-// leaveProgram ends the program, after the ends of what begin has begun.
+// leaveProgram ends the program after Part.End of all parts that have begun.
 func (f *fn) leaveProgram(result ir.Value) {
 	if f.begun {
 		for _, p := range f.u.parts[f.probe] {
@@ -76,7 +76,7 @@ func (f *fn) leaveProgram(result ir.Value) {
 // Number returns the bits of a scalar as a number.
 func (f *fn) Number(o builtin.Operand) ir.Value { return f.launder(o.V) }
 
-// Record makes a kind of record for a call.
+// Record declares a kind of record for a call.
 func (f *fn) Record(c *hir.Call, fn *builtin.Func, size int, fields []builtin.Field) int {
 	ev := &object.RecordLayout{ID: f.u.cfg.FirstID + len(f.u.Obj.Events), Fn: fn, Call: callInfo(c, f.site.Name), Size: size}
 	for _, a := range fields {

@@ -13,8 +13,8 @@ func (f *fn) plan(pr *hir.Probe) {
 	f.findCaptured(pr)
 }
 
-// From these on a program is lowered carefully: instructions that the verifier
-// would walk if no paths multiplied, and branches.
+// Thresholds from which a program is lowered carefully: instructions that the
+// verifier would walk if no paths multiplied, and branches.
 const (
 	carefulWork     = 4_000
 	carefulBranches = 24
@@ -23,7 +23,7 @@ const (
 	fewTurns        = 4     // after which the verifier has seen a loop without branches
 )
 
-// byTurns reports whether each turn of a loop is to be a call of a function.
+// byTurns reports whether each iteration of a loop becomes a function call.
 func (f *fn) byTurns(turns int64, body *hir.Block) bool {
 	if _, room := f.between(); !f.careful || !room || f.needsCtx(body) {
 		return false
@@ -85,7 +85,8 @@ func (f *fn) effort(b *hir.Block) (work, branches int) {
 	return work, branches
 }
 
-// expression returns what an expression adds by itself.
+// expression returns the work and branches of an expression without its
+// operands.
 func (f *fn) expression(e hir.Expr) (work, branches int) {
 	switch e := e.(type) {
 	case *hir.MapGet:
@@ -112,7 +113,7 @@ func (f *fn) expression(e hir.Expr) (work, branches int) {
 			}
 			return min(12*n, searchWork), 6
 		case e.T != nil && (e.T.Kind == types.KStack || e.T.Kind == types.UStack):
-			// A loop over the frames that ends in one state, however it ends.
+			// A loop over the frames, which always ends in the same state.
 			return 40, 2
 		}
 		if e.Sig.Async || len(e.Args) > 0 {

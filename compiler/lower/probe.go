@@ -14,7 +14,8 @@ import (
 	"probe/lang/types"
 )
 
-// program lowers one BPF program. body, when given, replaces the script's.
+// program lowers one BPF program. body, if not nil, replaces the predicate and
+// body of the script.
 func (u *Unit) program(name string, role object.Role, pr *hir.Probe, site *hir.Site, body func(f *fn)) {
 	p := &program{u: u, ir: &ir.Prog{Name: name}, probe: pr, site: site, memVars: map[*hir.Var]bool{}, buffer: -1, retOff: -1}
 	f := &fn{program: p, vars: map[*hir.Var]*binding{}, frames: 1}
@@ -54,6 +55,8 @@ func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 		s.Type = ebpf.RawTracepoint
 	case hir.ProgPerf:
 		s.Type = ebpf.PerfEvent
+	case hir.ProgIter:
+		s.Type, s.AttachType, s.AttachTo = ebpf.Tracing, ebpf.AttachTraceIter, site.Attach.Symbol
 	case hir.ProgTracing:
 		s.Type = ebpf.Tracing
 		s.AttachTo = site.Attach.Symbol
@@ -71,8 +74,8 @@ func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 	return s
 }
 
-// attachFsessionMulti is BPF_TRACE_FSESSION_MULTI, which the library has no name
-// for.
+// attachFsessionMulti is BPF_TRACE_FSESSION_MULTI (include/uapi/linux/bpf.h),
+// for which the library has no name.
 const attachFsessionMulti ebpf.AttachType = 61
 
 // end closes the function: the implicit result is 1 for tracepoints and 0
@@ -90,13 +93,17 @@ func (f *fn) result() ir.Value {
 	return f.konst(0)
 }
 
-// filters puts the command line's filters ahead of everything else.
+// filters lowers the filters of the command line, before everything else.
 func (f *fn) filters() {
 	if f.site.About().Own || f.site.Part {
 		return
 	}
+	if f.site.Prog == hir.ProgIter {
+		f.iterFilters()
+		return
+	}
 	if pid := f.u.cfg.PID; pid > 0 && f.site.Prog != hir.ProgPerf {
-		tgid := f.b.BinI(ir.OpShr, f.b.Call(ir.HelperPidTgid), 32)
+		tgid := f.b.BinI(ir.OpShr, f.PidTgid(), 32)
 		f.require(ir.EQ, tgid, f.konst(int64(pid)))
 	}
 	if comm := f.u.cfg.Comm; comm != "" {
@@ -145,8 +152,8 @@ func (f *fn) body(pr *hir.Probe) {
 	f.block(pr.Body)
 }
 
-// finishScratch gives the program its region of p_scratch: one stride for
-// each CPU.
+// finishScratch assigns the program its region of p_scratch, with one stride
+// per CPU.
 func (p *program) finishScratch() {
 	if len(p.base) == 0 {
 		return
@@ -167,14 +174,15 @@ type savedArgs struct {
 	m    int         // ir map index
 	off  map[int]int // index in Site.Entry.Args -> offset in the record
 	size int
-	// place is that of the record in the return half, which adds the time of the
-	// return: a duration is the same wherever the body asks for it.
+	// place is the place of the record in the return half. The return half adds
+	// the time of the return to it once, so that a duration is the same
+	// throughout the body.
 	place builtin.Place
 }
 
 // pair lowers a ret: probe whose mechanism keeps neither arguments nor time:
-// the entry half saves them under the thread's id, the return half takes them
-// out again.
+// the entry half saves them under the thread's id, and the return half reads
+// and deletes them.
 func (u *Unit) pair(i int, pr *hir.Probe) {
 	entry := pr.Site.Entry
 	s := &savedArgs{off: map[int]int{}, size: 8}
@@ -234,6 +242,21 @@ func (f *fn) threadKey() builtin.Place {
 	p := f.Scratch(8, "tid")
 	f.b.Store(p.Base, p.Off, 8, f.b.Call(ir.HelperPidTgid))
 	return p
+}
+
+// PidTgid implements builtin.Lowerer.
+func (f *fn) PidTgid() ir.Value {
+	t := f.Target()
+	if !t.NsPid {
+		return f.b.Call(ir.HelperPidTgid)
+	}
+	// struct bpf_pidns_info { u32 pid; u32 tgid; }
+	buf := f.Scratch(8, "nspid")
+	f.Zero(buf, 8)
+	f.b.Call(ir.HelperNsPidTgid, f.konst(int64(t.NsDev)), f.konst(int64(t.NsIno)), f.Addr(buf), f.konst(8))
+	tid := f.b.Load(buf.Base, buf.Off, 4)
+	tgid := f.b.Load(buf.Base, buf.Off+4, 4)
+	return f.b.Bin(ir.OpOr, f.b.BinI(ir.OpShl, tgid, 32), tid)
 }
 
 // Clock returns the time that durations are measured with.
@@ -323,7 +346,7 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 	panic("lower: argument location")
 }
 
-// sized extends a value of a location to 64 bits.
+// sized extends a value read from a location to 64 bits.
 func (f *fn) sized(v ir.Value, l hir.Loc) ir.Value {
 	if l.Size > 0 && l.Size < 8 {
 		return f.b.Ext(v, l.Size, l.Signed)
@@ -331,9 +354,9 @@ func (f *fn) sized(v ir.Value, l hir.Loc) ir.Value {
 	return v
 }
 
-// ask calls a helper that writes 8 bytes where its last argument points to. They
-// are 0 where it has nothing to say, as of an argument that the function does not
-// have.
+// ask calls a helper that writes 8 bytes to the address in its last argument,
+// and returns them. They are 0 if the helper fails, for example for an argument
+// that the function does not have.
 func (f *fn) ask(h ir.Helper, args ...ir.Value) ir.Value {
 	p := f.b.Frame(f.b.Slot(8, "answer"), 0)
 	f.b.Store(p, 0, 8, f.konst(0))
@@ -341,8 +364,9 @@ func (f *fn) ask(h ir.Helper, args ...ir.Value) ir.Value {
 	return f.b.Load(p, 0, 8)
 }
 
-// slotKind returns what the verifier takes a context slot for: a pointer
-// argument of a tracing program has its BTF type even where we do not use it.
+// slotKind returns the kind that the verifier gives to a context slot. A
+// pointer argument of a tracing program has its BTF type even if the program
+// does not use it.
 func slotKind(t *types.Type) ir.Kind {
 	if t.Kind == types.Pointer {
 		return ir.PtrBTF

@@ -12,9 +12,9 @@ import (
 	"probe/lang/types"
 )
 
-// The frames of stacks lie in a hash of their own, once for each different
-// stack; values hold its id, a hash of 64 bits over the frames. A key of 16
-// bytes costs a third of one with all frames inside.
+// The frames of stacks are in a separate hash map, once per distinct stack.
+// Values hold the stack's id, a 64-bit hash of the frames. A map update with a
+// key of 16 bytes takes a third of the time of one with all frames in the key.
 
 // stackStore is the map of a script's stacks.
 type stackStore struct {
@@ -22,18 +22,18 @@ type stackStore struct {
 	limit int // frames of the largest stack, 0 when there are none
 }
 
-// How large the store is. Its entries are allocated ahead as long as that
-// takes little memory: what is allocated on demand can be refused in a burst.
+// Sizes of the store. Entries are preallocated if that takes little memory,
+// because allocation on demand can fail in a burst.
 const (
 	stackEntries  = 4096
 	stackPrealloc = 8 << 20 // bytes
 )
 
-// sharedLimits are the sizes of stores in sessions whose objects share their
-// maps by name.
+// sharedLimits are the frame limits of stores that objects of one session share
+// by name.
 var sharedLimits = []int{127, 1024}
 
-// layoutStacks makes the store, if the script takes stacks.
+// layoutStacks adds the store if the script captures stacks.
 func (u *Unit) layoutStacks() {
 	see := func(e hir.Expr) {
 		if c, ok := e.(*hir.Call); ok && c.T != nil && (c.T.Kind == types.KStack || c.T.Kind == types.UStack) {
@@ -70,8 +70,9 @@ func (u *Unit) layoutStacks() {
 	u.stacks.m = u.AddMap(spec)
 }
 
-// StackBuffer is memory for the frames of the largest stack. It is never on
-// the program's own stack: all of it is handed to the map, written or not.
+// StackBuffer returns memory for the frames of the largest stack. It is never
+// on the program's stack: the whole buffer is passed to the map update, and the
+// verifier rejects stack that was not written.
 func (f *fn) StackBuffer() builtin.Place {
 	if f.buffer < 0 {
 		f.buffer = f.region0(8 * f.u.stacks.limit)
@@ -79,14 +80,15 @@ func (f *fn) StackBuffer() builtin.Place {
 	return f.far(f.buffer)
 }
 
-// The hash: multiply and fold, with an odd constant that has no pattern (the
-// golden ratio), from a start that is not zero.
+// The hash multiplies and folds, with an odd constant without a bit pattern
+// (2^64 divided by the golden ratio) and a start other than zero.
 const (
 	hashStart = 0x2545F4914F6CDD1D
 	hashMul   = -0x61C8864680B583EB // 0x9E3779B97F4A7C15
 )
 
-// KeepStack keeps the frames in the buffer under their hash.
+// KeepStack stores the frames in the buffer under their hash and returns the
+// hash.
 func (f *fn) KeepStack(size ir.Value, at source.Span) ir.Value {
 	buf := f.StackBuffer()
 	base := f.Addr(buf)
@@ -94,8 +96,8 @@ func (f *fn) KeepStack(size ir.Value, at source.Span) ir.Value {
 	f.b.Set(h, f.konst(hashStart))
 	f.b.Set(off, f.konst(0))
 	f.turn(plainLoop, 0, func(in, done ir.Block) {
-		// In this order: verifiers before 5.13 see only by the second operand, as
-		// a constant, that the loop has ended.
+		// Keep this order of operands: verifiers before 5.13 only recognize the
+		// end of the loop if the second operand is the known constant.
 		f.b.If(ir.UGT, 8, size, f.b.Get(off), in, done)
 	}, func() {
 		frame := f.b.Load(f.b.Bin(ir.OpAdd, base, f.b.Get(off)), 0, 8)

@@ -67,11 +67,11 @@ func (f *fn) eval(s *hir.Eval) {
 	f.Operand(s.X)
 }
 
-// dead starts a block that nothing reaches, for statements behind a jump.
+// dead starts an unreachable block, for statements after a jump.
 func (f *fn) dead() { f.b.UseSealed(f.b.NewBlock("dead")) }
 
-// ret ends the program. In a callback it stops the loop and leaves a mark that
-// ends the program after it.
+// ret ends the program. In a callback it stops the loop and sets a mark that
+// ends the program after the loop.
 func (f *fn) ret(x hir.Expr) {
 	v := ir.Value(0)
 	if !hir.IsNil(x) {
@@ -101,7 +101,7 @@ func (f *fn) ret(x hir.Expr) {
 	f.dead()
 }
 
-// bind finds or makes the home of a variable.
+// bind finds or creates the location of a variable.
 func (f *fn) bind(v *hir.Var) *binding {
 	if b := f.vars[v]; b != nil {
 		return b
@@ -120,8 +120,8 @@ func (f *fn) bind(v *hir.Var) *binding {
 	return b
 }
 
-// frameOff reserves the home of a memory variable once for the program: the
-// offset is shared by the entry function and its callbacks.
+// frameOff reserves memory for a variable once per program: the offset is
+// shared by the entry function and its callbacks.
 func (f *fn) frameOff(v *hir.Var) int {
 	if off, ok := f.homes[v]; ok {
 		return off
@@ -134,8 +134,8 @@ func (f *fn) frameOff(v *hir.Var) int {
 	return off
 }
 
-// home returns the memory of a variable that does not live in SSA: scratch
-// memory of this program on this CPU, which callbacks find by themselves.
+// home returns the memory of a variable that is not in SSA: scratch memory of
+// this program on this CPU, which callbacks can compute the address of.
 func (f *fn) home(b *binding) builtin.Place { return f.far(b.frame) }
 
 func (f *fn) readVar(v *hir.Var, t *types.Type) builtin.Operand {
@@ -172,6 +172,8 @@ func (f *fn) SetVar(v *hir.Var, o builtin.Operand) {
 	f.put(f.home(b), o, v.Type, v.At)
 }
 
+// setVar lowers an assignment to a variable or its declaration, which zeroes
+// it.
 func (f *fn) setVar(s *hir.SetVar) {
 	b := f.bind(s.Var)
 	t := s.Var.Type
@@ -185,13 +187,13 @@ func (f *fn) setVar(s *hir.SetVar) {
 	case t.IsScalar():
 		f.store(f.home(b), t, f.Scalar(s.X))
 	default:
-		// The value may read the variable itself ($s = f($s)), so it is not
-		// built in place unless it is a call or a constant that cannot.
+		// The value may read the variable itself ($s = f($s)), so put2 only
+		// builds it in place if it cannot.
 		f.put2(f.home(b), s.X, t)
 	}
 }
 
-// put2 evaluates into memory that the expression itself may read.
+// put2 evaluates an expression into memory that the expression may read.
 func (f *fn) put2(dst builtin.Place, x hir.Expr, t *types.Type) {
 	reads := false
 	hir.WalkExpr(x, func(e hir.Expr) {
@@ -208,7 +210,7 @@ func (f *fn) put2(dst builtin.Place, x hir.Expr, t *types.Type) {
 	f.put(dst, o, t, x.Span())
 }
 
-// incDec is ++ and -- on a variable or map value.
+// incDec lowers ++ and -- on a variable or map value.
 func (f *fn) incDec(e *hir.IncDec) builtin.Operand {
 	step := e.Step
 	if e.Dec {

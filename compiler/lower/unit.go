@@ -2,9 +2,9 @@
 // each probe, and the layout of everything they share: map slots, per-CPU
 // cells, scratch memory, event records, error counters.
 //
-// In: a hir.Script and what the kernel can do. Out: ir.Progs and an
-// object.Object without instructions. It knows neither registers nor
-// instruction encodings.
+// Lower takes a hir.Script and the features of the kernel, and returns ir.Progs
+// and an object.Object without instructions. The package knows neither
+// registers nor instruction encodings.
 package lower
 
 import (
@@ -22,21 +22,21 @@ import (
 	"probe/lang/types"
 )
 
-// Config is what lowering needs to know besides the script.
+// Config is what lowering needs besides the script.
 type Config struct {
 	Target   *target.Target
 	Builtins map[string]*builtin.Func
 	PID      int    // -p: compiled into every probe that row P-COM-15 filters
-	Comm     string // --comm: the same for the thread name
+	Comm     string // --comm: as PID, for the thread name
 	// Lookups also counts reads of missing keys (compiler.Config).
 	Lookups bool
 	// Ints reads an integer config variable by its canonical name.
 	Ints func(name string) int64
-	// Careful are the probes whose programs are lowered for the verifier's sake
-	// whatever they look like (plan).
+	// Careful are the probes whose programs are lowered carefully even if plan
+	// would not do so.
 	Careful map[*hir.Probe]bool
-	Live    map[string]*object.Map // maps that live already (REPL), by script name
-	// HashOnly keeps every map in a hash of its own, keyless ones too, so that
+	Live    map[string]*object.Map // maps of objects loaded before (REPL), by script name
+	// HashOnly keeps every map in a separate hash, keyless ones too, so that
 	// other objects can share it by name (compiler.Config).
 	HashOnly bool
 	Strings  []string  // interned strings of objects that share maps with this one
@@ -75,7 +75,7 @@ type Unit struct {
 	traced   map[*hir.Var]bool // see findTraced
 }
 
-// patch is a constant that is known only when everything has been lowered.
+// patch is a constant that is only known after everything has been lowered.
 type patch struct {
 	f *ir.Func
 	v ir.Value
@@ -98,18 +98,18 @@ const (
 	dataHead = 24
 )
 
-// layoutStop makes room for the word that stops the programs at the end of the
-// run, where there are end probes. The kernel removes programs one after the
-// other, which can take seconds: without the word an end probe would see what half
-// of the probes have done meanwhile.
+// layoutStop reserves the word that stops the programs at the end of the run,
+// if there are end probes. The kernel detaches programs one after another,
+// which can take seconds. Without the word, an end probe would see data from
+// the probes that are still attached.
 func (u *Unit) layoutStop() {
 	if slices.ContainsFunc(u.hir.Probes, func(pr *hir.Probe) bool { return pr.Site.About().Phase == hir.AfterDetach }) {
 		u.Obj.StopOff = u.alloc(8)
 	}
 }
 
-// Lower compiles every probe of a program. Complaints about what this kernel
-// cannot do are in Unit.Diag.
+// Lower compiles every probe of a program. Errors about what this kernel cannot
+// do are in Unit.Diag.
 func Lower(p *hir.Script, cfg Config) *Unit {
 	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}, traced: map[*hir.Var]bool{}}
 	u.Obj = &object.Object{
@@ -119,6 +119,7 @@ func Lower(p *hir.Script, cfg Config) *Unit {
 		Strings:  slices.Clone(cfg.Strings),
 		StartOff: startOff,
 		TAIOff:   taiOff,
+		Filtered: cfg.PID > 0 || cfg.Comm != "",
 	}
 	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
 	u.layoutStop()
@@ -184,7 +185,7 @@ func (u *Unit) AddMap(spec *ebpf.MapSpec) int {
 	return len(u.MapNames) - 1
 }
 
-// finish fixes the strides and makes the internal maps.
+// finish fixes the strides and creates the specs of the internal maps.
 func (u *Unit) finish() {
 	cpus := u.cfg.Target.CPUMask() + 1
 	stride := (u.percpu + 63) / 64 * 64
@@ -242,5 +243,6 @@ func sanitize(s string) string {
 	return string(b)
 }
 
-// valueSize returns the bytes a value of a type takes in a map.
+// valueSize returns the size in bytes of a value of a type in a map. The kernel
+// rejects maps with values of size 0.
 func valueSize(t *types.Type) int { return max(t.Size, 1) }

@@ -5,8 +5,8 @@ import (
 	"probe/lang/types"
 )
 
-// hasEffects reports whether evaluating an expression does more than give a
-// value, so that it has to be evaluated before a record is reserved for it.
+// hasEffects reports whether evaluating an expression has side effects, so that
+// it must be evaluated before a record is reserved for it.
 func hasEffects(e hir.Expr) bool {
 	found := false
 	hir.WalkExpr(e, func(x hir.Expr) {

@@ -2,9 +2,9 @@ package lower
 
 import "probe/lang/hir"
 
-// written reports whether an expression is text or a number that the script has
-// written: a literal, a choice between such, or a variable that never holds
-// anything else.
+// written reports whether the value of an expression comes from the script's
+// text: a literal, a choice between literals, or a variable that only ever
+// holds such values.
 func (u *Unit) written(a hir.Expr) bool {
 	switch a := a.(type) {
 	case *hir.Int, *hir.Bytes:
@@ -19,9 +19,9 @@ func (u *Unit) written(a hir.Expr) bool {
 	return false
 }
 
-// findTraced collects the variables that may hold something that the script has
-// not written. One variable may be given to another, so it is looked for until
-// nothing is found any more.
+// findTraced collects the variables that can hold values from outside the
+// script. Variables can be assigned to each other, so it iterates until it
+// finds no more.
 func (u *Unit) findTraced(p *hir.Script) {
 	for more := true; more; {
 		more = false

@@ -1,5 +1,5 @@
-// Package object is what a compiled script is: programs, maps and the schema
-// that the runtime needs to understand what comes out of them. Plain data.
+// Package object defines the compiled form of a script as plain data: programs,
+// maps, and the schema that the runtime needs to decode their output.
 package object
 
 import (
@@ -35,9 +35,12 @@ type Object struct {
 	StartOff int
 	// TAIOff is where it writes the TAI clock minus the boot clock.
 	TAIOff int
-	// StopOff is where it writes 1 when the run ends: from then on the programs
-	// of attached probes do nothing. 0 where none looks.
+	// StopOff is where it writes 1 when the run ends, so that programs still
+	// attached do nothing from then on. It is 0 if no program reads it.
 	StopOff int
+	// Filtered is set when a filter of the command line (-p, --comm) is in the
+	// programs.
+	Filtered bool
 	// Strings are the interned strings by number (strftime formats, filters of
 	// cgroup_path, names of sysctl).
 	Strings    []string
@@ -47,11 +50,11 @@ type Object struct {
 	MapNames []string
 }
 
-// StackMap is the name of the map with the frames of stacks by id, or what the
-// name starts with where objects share it.
+// StackMap is the name of the map with the frames of stacks by id, or the
+// prefix of that name if objects share the map.
 const StackMap = "p_stacks"
 
-// Role tells the programs of one probe apart.
+// Role distinguishes the programs of one probe.
 type Role uint8
 
 // The roles.
@@ -65,17 +68,21 @@ type Program struct {
 	Name  string // in Spec.Programs
 	Role  Role
 	Probe *hir.Probe
-	Site  *hir.Site // where it goes: Probe.Site, or its Entry half
+	Site  *hir.Site // where it is attached: Probe.Site, or its Entry half
 	// Lines maps raw instruction offsets (8-byte slots) to places.
 	Lines []source.Span
 	Insns int // raw length in 8-byte slots
-	// Estimate is how many instructions the verifier is expected to walk.
+	// Estimate is the estimated number of instructions that the verifier walks.
 	Estimate int
-	// IR is the program for an interpreter, which has no instructions then.
+	// Waiting is the estimated number of paths that wait while the verifier
+	// walks one.
+	Waiting int
+	// IR is the program for the interpreter. With it the program has no
+	// instructions.
 	IR *ir.Prog
 }
 
-// StorageKind is how a script map is kept.
+// StorageKind is the storage of a script map.
 type StorageKind uint8
 
 // The storage kinds.
@@ -85,12 +92,12 @@ const (
 	StoreGlobal StorageKind = iota
 	// StorePerCPU: one aggregation cell (or Buckets counters of 8 bytes) at Off
 	// in each CPU's block of p_percpu; a u64 at SetOff of the block is non-zero
-	// once this CPU wrote it. SetOff is -1 when the cell itself tells (count,
-	// avg, min, max, histograms: any non-zero byte).
+	// once this CPU wrote it. SetOff is -1 when the cell itself shows it
+	// (count, avg, min, max, histograms: any non-zero byte).
 	StorePerCPU
 	// StoreHash: a hash map named Spec; values shared by all CPUs.
 	StoreHash
-	// StorePerCPUHash: the same with one value for each CPU.
+	// StorePerCPUHash: a hash map with one value per CPU.
 	StorePerCPUHash
 )
 
@@ -121,13 +128,22 @@ type RecordLayout struct {
 	Format []value.Spec
 	Args   []RecordField
 	Size   int // bytes of the whole record
+	// SpareOff is the place in p_data of a record that the run cannot do without
+	// (builtin.UserHalf.Wake) and that had no room in the ring: a word, and
+	// SpareHead bytes behind it the record. The word is 0 for none, else 1 + the
+	// position in the ring that the record would have had. SpareOff is 0 for
+	// records that are counted as lost.
+	SpareOff int
 }
+
+// SpareHead is the size of the word in front of a spare record.
+const SpareHead = 8
 
 // RecordField is one argument in a record.
 type RecordField struct {
 	Type *types.Type
 	Off  int
-	// Literal says that the argument is written in the script.
+	// Literal marks an argument written in the script, which is never escaped.
 	Literal bool
 }
 

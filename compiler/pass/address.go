@@ -8,14 +8,14 @@ import (
 
 // address moves constants from pointers into the 16-bit offsets of loads,
 // stores and atomics, and lets accesses to the value of one map share one base
-// address, which costs two instructions wherever it is made.
+// address, which takes two instructions wherever it is loaded.
 func address(s *state) {
 	f := s.f
 	bases := map[int32]ir.Value{} // by map: the address of its first byte
 	for _, v := range f.Blocks[0].Ins {
 		in := f.Ins(v)
 		if !isMade(in.Op) {
-			break // what comes later does not dominate everything
+			break // later blocks do not dominate everything
 		}
 		if in.Op == ir.OpMapValue && in.Imm == 0 {
 			bases[in.Aux] = v
@@ -75,8 +75,9 @@ func (s *state) shareBase(v ir.Value, bases map[int32]ir.Value) {
 	in.A, in.Imm = base, off
 }
 
-// rejoin undoes what fold did for addresses map+c+index that are only used
-// once: with the constant in the address of the map, an addition less.
+// rejoin moves the constant of an address map+index+c back into the address of
+// the map if the sum is used only once. That saves the addition that fold made
+// for sharing.
 func (s *state) rejoin() {
 	f := s.f
 	count := s.uses()

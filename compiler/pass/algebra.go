@@ -33,7 +33,8 @@ func (fo *folder) binary(v ir.Value, in *ir.Ins) ir.Value {
 	if in.Op == ir.OpSub && isA && a == 0 && in.Kind == ir.Scalar {
 		return fo.become(v, ir.OpNeg, w, in.B, 0)
 	}
-	// map+c plus x: accesses to several places share the sum without c.
+	// Rewrite (map+c)+x as (map+x)+c: accesses to several places then share the
+	// sum map+x.
 	if m := fo.f.Ins(in.A); in.Op == ir.OpAdd && w == 8 && m.Op == ir.OpMapValue && m.Imm != 0 {
 		base := *m
 		base.Imm = 0
@@ -42,7 +43,7 @@ func (fo *folder) binary(v ir.Value, in *ir.Ins) ir.Value {
 		x := fo.insert(v, ir.Ins{Op: ir.OpAdd, W: 8, Kind: ir.PtrMapValue, A: a, B: fo.f.Ins(v).B})
 		return fo.become(v, ir.OpAdd, 8, x, c)
 	}
-	// p + c + x: the constant goes last, where a load can take it.
+	// Rewrite p+c+x as p+x+c: a load can take the constant as its offset.
 	if p := fo.f.Ins(in.A); in.Op == ir.OpAdd && w == 8 && in.Kind.IsPtr() && p.Op == ir.OpAdd && p.Kind == in.Kind {
 		if _, ok := fo.konst(p.B); ok {
 			c := p.B
@@ -53,7 +54,7 @@ func (fo *folder) binary(v ir.Value, in *ir.Ins) ir.Value {
 	return 0
 }
 
-// twice returns x op x.
+// twice simplifies x op x.
 func (fo *folder) twice(v ir.Value, in *ir.Ins) ir.Value {
 	if in.Kind != ir.Scalar || fo.f.Ins(in.A).Kind.IsPtr() {
 		return 0
@@ -67,7 +68,7 @@ func (fo *folder) twice(v ir.Value, in *ir.Ins) ir.Value {
 	return 0
 }
 
-// byConst returns x op c.
+// byConst simplifies x op c.
 func (fo *folder) byConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	w, x := in.W, in.A
 	ones := c == -1
@@ -134,7 +135,8 @@ func (fo *folder) byConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	return 0
 }
 
-// signed returns the constant in the form in which it is an immediate.
+// signed returns c of w bytes in sign-extended form, which is the form of
+// immediates.
 func signed(c uint64, w uint8) int64 {
 	if w == 4 {
 		return int64(int32(c))
@@ -149,6 +151,8 @@ func maskOf(w uint8) uint64 {
 	return math.MaxUint64
 }
 
+// addConst simplifies A + c. The sum of an address and a constant becomes an
+// address, and sums of constants are joined.
 func (fo *folder) addConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	a := fo.f.Ins(in.A)
 	if in.W == 8 {
@@ -170,6 +174,8 @@ func (fo *folder) addConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	return 0
 }
 
+// andConst simplifies A & c. A mask that only clears bits known to be 0 is
+// dropped, which is safe because Fact knows no more than the verifier.
 func (fo *folder) andConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	m := uint64(c)
 	if in.W == 4 {
@@ -202,6 +208,9 @@ func (fo *folder) andConst(v ir.Value, in *ir.Ins, c int64) ir.Value {
 	return 0
 }
 
+// shift simplifies a shift by the constant n, which is below the width. Two
+// shifts that clear the high or low bits become a mask, whose bound every
+// verifier tracks.
 func (fo *folder) shift(v ir.Value, in *ir.Ins, n uint64) ir.Value {
 	w := uint64(8 * in.W)
 	f := fo.fact(in.A)
@@ -230,7 +239,8 @@ func (fo *folder) shift(v ir.Value, in *ir.Ins, n uint64) ir.Value {
 		}
 		return fo.constant(0)
 	case in.Op == ir.OpShr && y.Op == ir.OpShl && n == n1 && in.W == 8:
-		// The high bits go. A mask of 32 bits or less is an immediate.
+		// The shifts clear the high bits. A mask of 32 bits or less is an
+		// immediate.
 		if n == 32 {
 			return fo.become(v, ir.OpZExt, 4, x, 0)
 		}

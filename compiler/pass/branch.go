@@ -6,8 +6,8 @@ import (
 	"probe/compiler/ir"
 )
 
-// term simplifies the comparison at the end of b and decides it, if what is
-// known of the operands there allows it.
+// term simplifies the comparison at the end of b, and decides it if enough is
+// known about the operands there.
 func (fo *folder) term(g *ir.CFG, b ir.Block) {
 	t := &fo.f.Blocks[b].Term
 	t.Operands(func(p *ir.Value) { *p = fo.operand(*p, b) })
@@ -35,8 +35,8 @@ func (fo *folder) term(g *ir.CFG, b ir.Block) {
 	}
 }
 
-// compare brings the comparison of a branch closer to its simplest form; false
-// if it is there.
+// compare simplifies the comparison of a branch by one step. It returns false
+// if there is nothing to simplify.
 func (fo *folder) compare(t *ir.Term) bool {
 	if _, ok := fo.konst(t.X); ok {
 		if _, ok := fo.konst(t.Y); ok {
@@ -72,8 +72,9 @@ func (fo *folder) compare(t *ir.Term) bool {
 			return to(ir.UGE, t.X, t.Y)
 		}
 	}
-	// From here on another value is compared. The verifier then learns nothing
-	// about the first one, so this is only for values with no other use.
+	// The rules below compare another value instead. The verifier then learns
+	// nothing about the original value, so they only apply if it has no other
+	// use.
 	if t.W != 8 || int(t.X) >= len(fo.count) || fo.count[t.X] > 1 {
 		return false
 	}
@@ -90,7 +91,7 @@ func (fo *folder) compare(t *ir.Term) bool {
 			return to(t.Cmp, x.A, fo.constant(c-c1))
 		}
 	}
-	// Equality does not need the sign: the low bytes say it all.
+	// Equality does not need the sign extension: the low bytes decide.
 	if m := uint64(1)<<(8*x.W) - 1; equality && x.Op == ir.OpSExt && fo.fact(x.A).Max <= m {
 		if s, _ := ir.Eval(ir.OpSExt, x.W, uint64(c), 0); int64(s) == c {
 			return to(t.Cmp, x.A, fo.constant(int64(uint64(c)&m)))
@@ -110,8 +111,8 @@ func (fo *folder) compare(t *ir.Term) bool {
 
 func unsigned(c ir.Cmp) bool { return c == ir.ULT || c == ir.ULE || c == ir.UGT || c == ir.UGE }
 
-// at returns what is known of v at the end of block b: by its computation and
-// by the comparisons with constants that led here.
+// at returns what is known about v at the end of block b, from its computation
+// and from the dominating comparisons with constants.
 func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) ir.Fact {
 	f := fo.fact(v)
 	g.Above(fo.f, b, func(t *ir.Term, then bool) bool {
@@ -138,7 +139,7 @@ func (fo *folder) at(g *ir.CFG, v ir.Value, b ir.Block) ir.Fact {
 	return f
 }
 
-// implied decides a branch by an equal or opposite one that led here.
+// implied decides a branch by an equal or opposite branch that dominates it.
 func (fo *folder) implied(g *ir.CFG, t *ir.Term, b ir.Block) (holds, known bool) {
 	g.Above(fo.f, b, func(o *ir.Term, then bool) bool {
 		r := *o

@@ -3,16 +3,16 @@ package pass
 import "probe/compiler/ir"
 
 // context loads a member of the context before the first call instead of after
-// it, if that is the only reason to keep the context: one register survives
-// the call either way, but the copy of the context pointer is saved. With
-// several members the pointer is the better thing to keep.
+// it, if that is the only reason to keep the context: one register survives the
+// call either way, but the copy of the context pointer is saved. With several
+// members it is better to keep the pointer.
 func context(s *state) {
 	f := s.f
 	var ctx ir.Value
 	for _, v := range f.Blocks[0].Ins {
 		if in := f.Ins(v); in.Op == ir.OpArg && in.Kind == ir.PtrCtx {
 			if ctx != 0 {
-				return // gvn was left out
+				return // gvn was skipped
 			}
 			ctx = v
 		}
@@ -44,7 +44,7 @@ func context(s *state) {
 	if bad || late == 0 {
 		return
 	}
-	// The last block on the way where no call has happened yet.
+	// Find the last block on the way that no call precedes.
 	in := f.Ins(late)
 	to := in.Blk
 	for after[to] {
@@ -71,7 +71,7 @@ func context(s *state) {
 	f.Ins(late).Blk = to
 }
 
-// afterCalls tells for each block whether a call may have happened before its
+// afterCalls returns for each block whether a call may have happened before its
 // first instruction.
 func (s *state) afterCalls(g *ir.CFG) []bool {
 	after := make([]bool, len(s.f.Blocks))

@@ -2,9 +2,9 @@ package pass
 
 import "probe/compiler/ir"
 
-// dead removes what nothing depends on: instructions without effect whose
+// dead removes code that nothing depends on: instructions without effect whose
 // result is not used, parameters that only feed each other, and stores to stack
-// slots that nobody reads.
+// slots that are never read.
 func dead(s *state) {
 	deadStores(s)
 	f := s.f
@@ -30,7 +30,7 @@ func dead(s *state) {
 			mark(&d.Term.Y)
 		}
 	}
-	// A parameter keeps its arguments alive.
+	// A live parameter keeps its arguments alive.
 	g := s.graph()
 	index := make([]int32, len(f.Vals))
 	for b := range f.Blocks {

@@ -16,15 +16,15 @@ type folder struct {
 	equal map[ir.Value][]equality
 }
 
-// equality is a number that a value has in blk and the blocks it dominates,
-// because of the branch that leads there.
+// equality records that a value is a known number in blk and the blocks that
+// blk dominates, because of the branch that leads there.
 type equality struct {
 	blk   ir.Block
 	konst ir.Value
 }
 
-// fold computes what is constant, simplifies arithmetic by algebra and by what
-// is known of the operands, and decides branches.
+// fold computes constants, simplifies arithmetic by algebra and by the facts
+// about operands, and decides branches.
 func fold(s *state) {
 	s.forget()
 	n := len(s.f.Vals)
@@ -34,8 +34,8 @@ func fold(s *state) {
 	for _, b := range g.Order {
 		fo.params(g, b)
 		d := &s.f.Blocks[b]
-		// The constants that fold makes go to the front of the entry block, so
-		// the list of the block is walked by a copy.
+		// Constants that fold makes go to the front of the entry block, so
+		// iterate over a copy of the list.
 		for _, v := range append([]ir.Value(nil), d.Ins...) {
 			fo.value(v)
 		}
@@ -51,7 +51,7 @@ func fold(s *state) {
 	s.forget()
 }
 
-// equalities collects what branches on equality say.
+// equalities collects the equalities that branches establish.
 func (fo *folder) equalities(g *ir.CFG) {
 	for _, b := range g.Order {
 		if len(g.Preds[b]) != 1 {
@@ -71,7 +71,8 @@ func (fo *folder) equalities(g *ir.CFG) {
 	}
 }
 
-// operand gives what an operand in block b stands for.
+// operand returns the replacement of an operand in block b, with equalities
+// applied.
 func (fo *folder) operand(v ir.Value, b ir.Block) ir.Value {
 	v = fo.use(v)
 	for _, e := range fo.equal[v] {
@@ -90,6 +91,8 @@ func (fo *folder) set(v ir.Value, f ir.Fact) {
 	fo.facts[v], fo.have[v] = f, true
 }
 
+// fact returns what is known about v so far. Values not visited yet are
+// unknown.
 func (fo *folder) fact(v ir.Value) ir.Fact {
 	if int(v) < len(fo.have) && fo.have[v] {
 		return fo.facts[v]
@@ -100,8 +103,8 @@ func (fo *folder) fact(v ir.Value) ir.Fact {
 	return ir.Anything
 }
 
-// params joins what is known of the arguments; those of edges not walked yet
-// are loops, of which nothing is known.
+// params joins the facts of the arguments. Edges from blocks not visited yet
+// are back edges, about whose arguments nothing is known.
 func (fo *folder) params(g *ir.CFG, b ir.Block) {
 	d := &fo.f.Blocks[b]
 	for i, p := range d.Params {
@@ -150,14 +153,14 @@ func (fo *folder) value(v ir.Value) {
 
 func (fo *folder) konst(v ir.Value) (int64, bool) { return fo.f.Const(v) }
 
-// become turns v into another operation and returns it.
+// become turns v into another operation in place and returns v.
 func (fo *folder) become(v ir.Value, op ir.Op, w uint8, a, b ir.Value) ir.Value {
 	in := fo.f.Ins(v)
 	in.Op, in.W, in.A, in.B = op, w, a, b
 	return v
 }
 
-// insert adds an operation in front of v.
+// insert adds an operation before v.
 func (fo *folder) insert(v ir.Value, in ir.Ins) ir.Value {
 	old := fo.f.Ins(v)
 	in.Blk, in.Pos = old.Blk, old.Pos
@@ -175,7 +178,8 @@ func (fo *folder) insert(v ir.Value, in ir.Ins) ir.Value {
 	return x
 }
 
-// low returns the low w bytes of x, where x op something else came to x itself.
+// low returns the low w bytes of x, for an operation of w bytes that simplified
+// to x.
 func (fo *folder) low(v, x ir.Value, w uint8) ir.Value {
 	if w == 8 || fo.fact(x).Max <= math.MaxUint32 {
 		return x
@@ -183,8 +187,8 @@ func (fo *folder) low(v, x ir.Value, w uint8) ir.Value {
 	return fo.become(v, ir.OpZExt, 4, x, 0)
 }
 
-// simplify returns the value that v comes to, v itself if it was rewritten in
-// place, or 0 if there is nothing to do.
+// simplify returns a simpler value equal to v, v itself if it was rewritten in
+// place, or 0 if nothing applies.
 func (fo *folder) simplify(v ir.Value) ir.Value {
 	in := fo.f.Ins(v)
 	switch {
@@ -210,8 +214,8 @@ func (fo *folder) simplify(v ir.Value) ir.Value {
 			return fo.become(v, ir.OpZExt, in.W, a.A, 0)
 		}
 	case in.Op == ir.OpCall && ir.Helper(in.Imm) == ir.HelperLoop:
-		// No turns. The verifier would take the callback for dead code and
-		// then miss it.
+		// Zero iterations. The verifier would remove the callback as dead code
+		// and then fail on the reference to it.
 		if c, ok := fo.konst(in.Args[0]); ok && uint32(c) == 0 {
 			x := fo.constant(0)
 			in = fo.f.Ins(v)
@@ -222,6 +226,9 @@ func (fo *folder) simplify(v ir.Value) ir.Value {
 	return 0
 }
 
+// zext simplifies a zero extension: it is dropped if the value fits, merged
+// with an extension below it, or turned into a mask, which other rules can
+// simplify further.
 func (fo *folder) zext(v ir.Value, in *ir.Ins) ir.Value {
 	m := uint64(1)<<(8*in.W) - 1
 	if fo.fact(in.A).Max <= m {
@@ -236,6 +243,8 @@ func (fo *folder) zext(v ir.Value, in *ir.Ins) ir.Value {
 	return 0
 }
 
+// sext simplifies a sign extension, which takes two shifts. If the sign bit is
+// known to be 0, a zero extension does the same for less.
 func (fo *folder) sext(v ir.Value, in *ir.Ins) ir.Value {
 	if c, ok := fo.konst(in.A); ok {
 		r, _ := ir.Eval(ir.OpSExt, in.W, uint64(c), 0)

@@ -2,8 +2,8 @@ package pass
 
 import "probe/compiler/ir"
 
-// place of memory, as far as it is known: bytes off to off+w of what base
-// points to. Stack slots have no base but a number.
+// place of memory: bytes off to off+w of the object that base points to. A
+// stack slot has a number instead of a base.
 type cell struct {
 	base ir.Value
 	slot int32 // -1 for other memory
@@ -11,7 +11,7 @@ type cell struct {
 	w    uint8
 }
 
-// content is what a cell is known to hold.
+// content is the known content of a cell.
 type content struct {
 	cell
 	val ir.Value
@@ -22,13 +22,13 @@ type content struct {
 type forwarder struct {
 	*state
 	known   []content
-	escaped []bool // by slot: its address is known beyond direct accesses
+	escaped []bool // by slot: its address is used other than for direct accesses
 }
 
 // forward replaces loads by the value that was stored to the same place, or
 // loaded from it, earlier in the same block, with nothing in between that may
-// have written there. Map values and ring records are seen by others, but not
-// between two instructions of ours in any order that we promise.
+// have written there. Other CPUs can change map values in between, but scripts
+// have no guarantee to see such a change between two of their own accesses.
 func forward(s *state) {
 	fw := &forwarder{state: s, escaped: escapedSlots(s.f)}
 	for b := range s.f.Blocks {
@@ -41,10 +41,9 @@ func forward(s *state) {
 	s.rewrite()
 }
 
-// escapedSlots finds the slots whose address goes anywhere but into loads,
-// stores, atomics and the arguments of helpers that only use it during the
-// call. Callbacks get addresses that they keep using, but only during the call
-// as well.
+// escapedSlots finds the slots whose address is used other than in loads,
+// stores, atomics and arguments of helpers. Helpers use an address only during
+// the call, and so do the callbacks they run.
 func escapedSlots(f *ir.Func) []bool {
 	esc := make([]bool, len(f.Slots))
 	root := make([]int32, len(f.Vals)) // slot + 1
@@ -77,8 +76,8 @@ func escapedSlots(f *ir.Func) []bool {
 	return esc
 }
 
-// address resolves a pointer to a cell; the slot of a stack address whose
-// offset is not known is found too.
+// address resolves a pointer to a cell. For a stack address with an unknown
+// offset it returns the slot, and exact is false.
 func (fw *forwarder) address(p ir.Value, off int64) (c cell, exact bool) {
 	for {
 		in := fw.f.Ins(p)
@@ -86,7 +85,8 @@ func (fw *forwarder) address(p ir.Value, off int64) (c cell, exact bool) {
 		case in.Op == ir.OpFrame:
 			return cell{slot: in.Aux, off: in.Imm + off}, true
 		case in.Op == ir.OpMapValue:
-			// Addresses of one map are one object, whatever value holds them.
+			// All addresses of one map belong to one object, whichever value
+			// holds them.
 			return cell{base: -1 - ir.Value(in.Aux), slot: -1, off: in.Imm + off}, true
 		case in.Op == ir.OpAdd && in.W == 8:
 			if k, ok := fw.f.Const(in.B); ok {
@@ -104,9 +104,12 @@ func (fw *forwarder) address(p ir.Value, off int64) (c cell, exact bool) {
 	}
 }
 
-// maxKnown bounds what is remembered of a long block.
+// maxKnown is the maximum number of cells tracked in a block, which keeps long
+// blocks from taking quadratic time.
 const maxKnown = 48
 
+// step follows one instruction. A store first invalidates every cell that it
+// may overlap.
 func (fw *forwarder) step(v ir.Value) {
 	if len(fw.known) > maxKnown {
 		fw.known = append(fw.known[:0], fw.known[len(fw.known)/2:]...)
@@ -131,9 +134,12 @@ func (fw *forwarder) step(v ir.Value) {
 	}
 }
 
+// load replaces v by the known content of its cell, or records v as the
+// content. If the stored value has more bits than the cell, v becomes an
+// extension of it.
 func (fw *forwarder) load(v ir.Value, in *ir.Ins) {
 	if fw.f.Ins(in.A).Kind == ir.PtrCtx {
-		return // gvn sees to it
+		return // gvn handles it
 	}
 	c, exact := fw.address(in.A, in.Imm)
 	c.w = in.W
@@ -145,7 +151,8 @@ func (fw *forwarder) load(v ir.Value, in *ir.Ins) {
 		if k.cell != c {
 			continue
 		}
-		// A pointer that comes back from memory as a number is meant to.
+		// A pointer that is loaded as a number is meant to become a number;
+		// forwarding would make it a pointer again.
 		if fw.f.Ins(k.val).Kind != in.Kind {
 			return
 		}
@@ -162,7 +169,7 @@ func (fw *forwarder) load(v ir.Value, in *ir.Ins) {
 	fw.known = append(fw.known, content{c, v, false})
 }
 
-// kill forgets what a write to c may change.
+// kill forgets the cells that a write to c may change.
 func (fw *forwarder) kill(c cell, exact bool, kind ir.Kind) {
 	w := 0
 	for _, k := range fw.known {
@@ -187,12 +194,14 @@ func (fw *forwarder) kill(c cell, exact bool, kind ir.Kind) {
 	fw.known = fw.known[:w]
 }
 
-// reads lists the helpers that read what some of their arguments point to but
-// write nothing there, nor anywhere else that a program sees directly.
+// reads lists the helpers that read memory through their arguments but write no
+// memory that the program can access directly.
 var reads = map[ir.Helper]bool{
 	ir.HelperMapLookup: true, ir.HelperPerCPULookup: true,
 }
 
+// call forgets the cells that a call may change: all memory but stack slots,
+// and the slots passed to it unless the helper only reads its arguments.
 func (fw *forwarder) call(in *ir.Ins) {
 	eff := fw.effect(in)
 	if eff < ir.WritesMem && in.Op == ir.OpCall {

@@ -3,8 +3,8 @@ package pass
 import "probe/compiler/ir"
 
 // fuse turns "and, then compare with zero" into a bit test in the branch
-// (BPF_JSET). The mask must have no other use: the verifier would not connect
-// the two.
+// (BPF_JSET). The mask must have no other use: the verifier would learn nothing
+// about the masked value from the bit test.
 func fuse(s *state) {
 	f := s.f
 	var count []int32

@@ -2,7 +2,8 @@ package pass
 
 import "probe/compiler/ir"
 
-// number is what two instructions must have in common to have the same value.
+// number is the key of an instruction: two with the same number have the same
+// value.
 type number struct {
 	op   ir.Op
 	w    uint8
@@ -15,9 +16,9 @@ type number struct {
 
 // gvn computes each value once: an instruction is replaced by an equal one that
 // dominates it (Alpern, Wegman and Zadeck's value numbering, in the simple form
-// for SSA with a hash table). Only operations whose result cannot change
-// during a run take part: arithmetic, the context, who and where we are.
-// Clocks are read as often as the script says; loads and lookups stay.
+// for SSA with a hash table). Only operations whose result cannot change during
+// a run take part: arithmetic, reads of the context, and the ids of the thread
+// and CPU. Clocks, loads and lookups are executed as often as the script says.
 //
 // Constants and addresses move to the entry block; place brings them back.
 func gvn(s *state) {
@@ -62,9 +63,9 @@ func gvn(s *state) {
 	s.forget()
 }
 
-// cheap tells an address a constant away from another: made again where it is
-// needed it costs one instruction, kept from block to block a register or a
-// slot.
+// cheap reports whether in is an address at a constant distance from another
+// one. Computing it again costs one instruction; keeping it alive across blocks
+// costs a register or a spill slot.
 func (s *state) cheap(in *ir.Ins) bool {
 	if in.Op != ir.OpAdd || !in.Kind.IsPtr() {
 		return false

@@ -6,9 +6,8 @@ import (
 	"probe/compiler/ir"
 )
 
-// mergeTails keeps one copy of blocks that do the same and go to the same
-// place: cold ones, and ends of the function. Hot blocks keep their own copy,
-// because a shared one costs a jump.
+// mergeTails merges equal blocks with the same target, if they are cold or end
+// the function. Hot blocks stay separate, because sharing costs a jump.
 func mergeTails(s *state) {
 	for range 4 {
 		if !mergeOnce(s) {
@@ -20,9 +19,10 @@ func mergeTails(s *state) {
 }
 
 // shareEnds lets a block that ends the function run into a block that does
-// nothing else and returns the same, so that branches which end the function
-// do not need an end of their own. It is done for one block only: it can be
-// laid out in front of the shared end, any other would need a jump.
+// nothing else and returns the same, so that branches which end the function do
+// not need an end of their own. It is done for one block only: that block can
+// be laid out directly before the shared end, while any other would need a
+// jump.
 func shareEnds(s *state) {
 	f := s.f
 	g := s.graph()
@@ -41,7 +41,7 @@ func shareEnds(s *state) {
 		}
 		x := d.Term.X
 		if d.Term.Kind == ir.Jump {
-			// This one runs into the end already, if it leads to one.
+			// If the block leads to an end, it shares that end already.
 			x = f.Blocks[d.Term.Then.To].Term.X
 		}
 		e, ok := ends[x]
@@ -58,6 +58,10 @@ func shareEnds(s *state) {
 	s.shape()
 }
 
+// mergeOnce merges the blocks that are equal now and reports whether there were
+// any. Merging can make further blocks equal, since their targets become the
+// same. Blocks whose values are used elsewhere stay separate: those uses would
+// need parameters.
 func mergeOnce(s *state) bool {
 	f := s.f
 	g := s.graph()
@@ -106,7 +110,8 @@ func mergeOnce(s *state) bool {
 	return true
 }
 
-// appendBlock writes what a block does, with its own values by number.
+// appendBlock appends a key for the behaviour of a block. The block's own
+// values are numbered within the block, so equal blocks have equal keys.
 func appendBlock(key []byte, f *ir.Func, b ir.Block, local []int32) []byte {
 	d := &f.Blocks[b]
 	num := func(n int64) { key = binary.AppendVarint(key, n) }

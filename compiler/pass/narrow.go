@@ -7,9 +7,10 @@ import (
 	"probe/compiler/ir"
 )
 
-// narrow finds out which bits of each value are read at all, and drops masks
-// and extensions that only change others. An extension of 4 bytes disappears in
-// the operation in front of it, whose 32-bit form extends its result anyway.
+// narrow computes which bits of each value are read, and drops masks and
+// extensions that only change other bits. An extension of 4 bytes is merged
+// into the operation before it, whose 32-bit form zero-extends its result
+// anyway.
 func narrow(s *state) {
 	f := s.f
 	n := &narrower{state: s, need: demanded(s), count: s.uses()}
@@ -50,7 +51,7 @@ func (n *narrower) step(v ir.Value) ir.Value {
 		if !ok || n.f.Ins(in.A).Kind != ir.Scalar {
 			break
 		}
-		keeps := uint64(c) // bits of A that come through
+		keeps := uint64(c) // bits of A that the mask keeps
 		if in.Op != ir.OpAnd {
 			keeps = ^uint64(c)
 		}
@@ -60,7 +61,7 @@ func (n *narrower) step(v ir.Value) ir.Value {
 		if need&^keeps == 0 {
 			return in.A
 		}
-		// A constant that is an immediate only in 32 bits.
+		// The constant is an immediate only in a 32-bit operation.
 		if need <= math.MaxUint32 && c != int64(int32(c)) {
 			in.W = 4
 		}
@@ -139,7 +140,8 @@ func operands(f *ir.Func, v ir.Value, need []uint64) {
 		all = math.MaxUint32
 	}
 	m &= all
-	// Carries and borrows go upwards only.
+	// Carries and borrows only propagate upwards, so a result bit depends on
+	// operand bits up to its own.
 	below := uint64(1)<<bits.Len64(m) - 1
 	if bits.Len64(m) == 64 {
 		below = math.MaxUint64

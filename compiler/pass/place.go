@@ -3,14 +3,14 @@ package pass
 import "probe/compiler/ir"
 
 // place puts constants and addresses, which gvn gathered in the entry block,
-// where they are needed in a register: in front of the first use in the block
-// of the use, or in the nearest dominating block that needs the same value, for
-// those that cost two instructions. Uses that need no register (immediates,
-// addresses of stack slots in loads and stores, arguments of calls and edges)
-// are served by whoever uses them and do not count.
+// where they are needed in a register: before the first use in the block, or,
+// for those that take two instructions, in the nearest dominating block that
+// needs the same value. Uses that need no register (immediates, addresses of
+// stack slots in loads and stores, arguments of calls and edges) encode the
+// value themselves and do not count.
 //
-// Out of a loop without calls they are hoisted: there is a register for them.
-// A call in the loop would take it.
+// They are hoisted out of a loop without calls, where a register can hold them.
+// A call in the loop would clobber it.
 func place(s *state) {
 	f := s.f
 	g := s.graph()
@@ -35,8 +35,9 @@ func place(s *state) {
 	}
 	for _, b := range g.Order {
 		for _, v := range f.Blocks[b].Ins {
-			// Calls take their arguments from anywhere; everything else has A
-			// and B only. Copies are new values, so f.Ins moves.
+			// Arguments of calls can come from anywhere, so only A and B
+			// matter. Adding a copy can reallocate f.Vals, so get the
+			// instruction again each time.
 			if in := f.Ins(v); in.A != 0 && f.InRegister(in, 0) {
 				x := p.copyFor(in.A, b)
 				f.Ins(v).A = x
@@ -55,8 +56,8 @@ func place(s *state) {
 			t.Y = p.copyFor(t.Y, b)
 		}
 	}
-	// Uses without a register only need a definition that dominates them: the
-	// entry keeps one copy, which costs nothing.
+	// Uses that need no register only need a definition that dominates them.
+	// One copy in the entry suffices and emits no code.
 	d = &f.Blocks[0]
 	d.Ins = append(append(make([]ir.Value, 0, len(made)+len(d.Ins)), made...), d.Ins...)
 	for b := range p.new {
@@ -68,9 +69,8 @@ func place(s *state) {
 	s.forget()
 }
 
-// derive computes sums x+c anew in each block that uses them, if x is alive
-// there for other reasons: that is cheaper than keeping both x and x+c across
-// calls.
+// derive recomputes sums x+c in each block that uses them if x is alive there
+// anyway. That is cheaper than keeping both x and x+c across calls.
 func derive(s *state, g *ir.CFG) {
 	f := s.f
 	cheap := func(v ir.Value) bool {
@@ -156,7 +156,7 @@ type placer struct {
 	new   [][]ir.Value
 }
 
-// copyFor gives a use of v in block b a copy of its own or a shared one.
+// copyFor returns the copy of v for a use in block b, new or shared.
 func (p *placer) copyFor(v ir.Value, b ir.Block) ir.Value {
 	if int(v) >= len(p.where) || p.where[v] == nil {
 		return v
@@ -182,7 +182,7 @@ func (p *placer) copyFor(v ir.Value, b ir.Block) ir.Value {
 	return x
 }
 
-// loopsWithCalls tells for each loop header whether its loop contains a call.
+// loopsWithCalls returns for each loop header whether its loop contains a call.
 func loopsWithCalls(f *ir.Func, g *ir.CFG) []bool {
 	out := make([]bool, len(f.Blocks))
 	for _, b := range g.Order {

@@ -3,13 +3,14 @@ package pass
 import "probe/compiler/ir"
 
 // sink moves computations down to the block where they are first needed, so
-// that nothing is computed ahead of a test that may make it superfluous. A
-// value goes to the nearest block that dominates all its uses, unless that is
-// inside a loop the value is outside of. Only what gives the same result
-// anywhere in a run is moved: arithmetic, the context, who and where we are.
+// that nothing is computed before a test that may make it unnecessary. A value
+// goes to the nearest block that dominates all its uses, unless that is inside
+// a loop the value is outside of. Only operations with the same result anywhere
+// in a run move: arithmetic, reads of the context, and the ids of the thread
+// and CPU.
 //
-// Blocks are visited last to first, so that the operands of what was moved
-// follow.
+// Blocks are visited last to first, so that operands can follow the values that
+// moved.
 func sink(s *state) {
 	f := s.f
 	g := s.graph()
@@ -71,10 +72,9 @@ func reverse(v []ir.Value) {
 	}
 }
 
-// settle puts the values that moved to b in front of their first use there.
-// Those that came later from above may read those that came earlier, and the
-// list has the last in a block first, so its reverse is an order in which
-// definitions come before uses.
+// settle inserts the values that moved to b before their first use there. vs
+// lists a value before its operands, since uses are visited first; its reverse
+// therefore has definitions before uses.
 func (s *state) settle(b ir.Block, vs []ir.Value) {
 	f := s.f
 	d := &f.Blocks[b]

@@ -7,7 +7,7 @@ import (
 // state is what the passes over one function share.
 type state struct {
 	f      *ir.Func
-	cfg    *ir.CFG            // nil when it has to be made anew
+	cfg    *ir.CFG            // nil if it must be recomputed
 	repl   []ir.Value         // by value: what replaces it, 0 for nothing
 	consts map[int64]ir.Value // constants in the entry block
 }
@@ -20,10 +20,10 @@ func (s *state) graph() *ir.CFG {
 	return s.cfg
 }
 
-// shape says that blocks or edges have changed.
+// shape records that blocks or edges have changed, which invalidates the CFG.
 func (s *state) shape() { s.cfg = nil }
 
-// use gives what v stands for after the replacements so far.
+// use returns the current replacement of v, or v itself.
 func (s *state) use(v ir.Value) ir.Value {
 	for int(v) < len(s.repl) && s.repl[v] != 0 {
 		v = s.repl[v]
@@ -31,7 +31,7 @@ func (s *state) use(v ir.Value) ir.Value {
 	return v
 }
 
-// replace makes by stand for v. The uses change in rewrite.
+// replace records that by replaces v. The operands change in rewrite.
 func (s *state) replace(v, by ir.Value) {
 	if len(s.repl) < len(s.f.Vals) {
 		s.repl = append(s.repl, make([]ir.Value, len(s.f.Vals)-len(s.repl))...)
@@ -55,7 +55,7 @@ func (s *state) rewrite() {
 	s.repl = nil
 }
 
-// value adds an instruction that is in no block yet.
+// value adds an instruction without placing it in a block.
 func (s *state) value(in ir.Ins) ir.Value {
 	s.f.Vals = append(s.f.Vals, in)
 	return ir.Value(len(s.f.Vals) - 1)
@@ -113,8 +113,8 @@ func (s *state) uses() []int32 {
 	return n
 }
 
-// isMade reports whether an operation makes its value from nothing, so that it
-// may stand anywhere.
+// isMade reports whether an operation has no operands, so that it can be placed
+// anywhere.
 func isMade(op ir.Op) bool {
 	switch op {
 	case ir.OpConst, ir.OpMapPtr, ir.OpMapValue, ir.OpFrame, ir.OpFuncAddr:
@@ -123,8 +123,8 @@ func isMade(op ir.Op) bool {
 	return false
 }
 
-// effect is ir.Ins.Effect, with what the kind of the base adds: the context
-// does not change during a run.
+// effect is like ir.Ins.Effect, but takes the kind of the base into account:
+// the context does not change during a run.
 func (s *state) effect(in *ir.Ins) ir.Effect {
 	if in.Op == ir.OpLoad && s.f.Ins(in.A).Kind == ir.PtrCtx {
 		return ir.PerRun

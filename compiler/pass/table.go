@@ -7,7 +7,8 @@ import (
 	"probe/compiler/ir"
 )
 
-// Options steer Run. The zero value runs all passes silently.
+// Options controls Run. The zero value runs all passes without callbacks or
+// checks.
 type Options struct {
 	// After is called after each pass that ran, with its name.
 	After func(pass string, f *ir.Func)
@@ -24,7 +25,7 @@ type Pass struct {
 	run  func(*state)
 }
 
-// Table is the passes in the order in which they run.
+// Table lists the passes in the order in which they run.
 var Table = []Pass{
 	{"tidy", "join straight lines, drop empty blocks and parameters that are always the same", tidy},
 	{"fold", "compute constants, simplify arithmetic, decide branches", fold},
@@ -44,7 +45,7 @@ var Table = []Pass{
 	{"split", "give every edge a place for moves", split},
 }
 
-// rule says that one pass must come before another, and why.
+// rule requires one pass to come before another, with the reason.
 type rule struct{ first, then, why string }
 
 var rules = []rule{
@@ -89,14 +90,15 @@ func checkRules() error {
 	return nil
 }
 
+// A wrong order of passes is a bug in this file, which every test then shows.
 func init() {
 	if err := checkRules(); err != nil {
 		panic(err)
 	}
 }
 
-// Error is a pass that failed: it panicked, or left a broken function behind.
-// It is the compiler's fault.
+// Error reports a pass that panicked or produced an invalid function. It is a
+// bug in the compiler.
 type Error struct {
 	Pass  string
 	Func  string
@@ -104,15 +106,15 @@ type Error struct {
 	Stack string // of a panic
 }
 
-// Error names the pass and the cause.
+// Error returns a message with the pass and the cause.
 func (e *Error) Error() string {
 	return fmt.Sprintf("pass %s of %s: %v", e.Pass, e.Func, e.Cause)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Run runs the passes on f. An error is always an *Error.
+// Run runs the passes on f. The error is always an *Error or nil.
 func Run(f *ir.Func, opt Options) (err error) {
 	s := &state{f: f}
 	for i := range Table {
@@ -144,6 +146,8 @@ func skipped(skip []string, name string) bool {
 	return false
 }
 
+// runOne runs one pass. A panic becomes an error, so that a bug in a pass does
+// not end the user's session.
 func runOne(p *Pass, s *state) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -6,8 +6,8 @@ import (
 	"probe/compiler/ir"
 )
 
-// thread leads edges past blocks that only branch, when the edge decides the
-// branch: because it passes a constant, or because of a comparison on the way.
+// thread redirects edges past blocks that only branch, if the edge decides the
+// branch: because it passes a constant, or because of a comparison before it.
 // This is how "a lookup, then a test of what was found" becomes one test, and
 // how truth values that are only tested disappear.
 //
@@ -15,8 +15,8 @@ import (
 //	b2: jump b3(%x)       →    b2: jump b3(%x)
 //	b3(%p): br ne %p, 0, b4, b5
 //
-// A header of a loop is never passed: that would make a loop with two entries,
-// which the verifier need not see the end of.
+// Edges are never redirected past a loop header: that would make a loop with
+// two entries, on which the verifier may not recognize progress.
 func thread(s *state) {
 	for range 4 {
 		if !threadOnce(s) {
@@ -26,8 +26,8 @@ func thread(s *state) {
 	}
 }
 
-// threader is one round. The graph is that of its beginning; blocks whose
-// edges have changed are not looked at again before the next round.
+// threader is one round. Its CFG is that at the start of the round; blocks
+// whose edges have changed are skipped until the next round.
 type threader struct {
 	*state
 	fo      *folder
@@ -36,12 +36,13 @@ type threader struct {
 	beyond  map[ir.Block][]outside
 }
 
-// outside is a use of a block's value beyond the block.
+// outside is a use of a block's value outside the block.
 type outside struct {
 	val ir.Value
 	blk ir.Block // where it is used; the predecessor for arguments of edges
 }
 
+// threadOnce runs one round and reports whether it redirected any edge.
 func threadOnce(s *state) bool {
 	s.shape()
 	g := s.graph()
@@ -86,7 +87,8 @@ func (th *threader) candidate(b ir.Block) bool {
 	return d.Term.Kind == ir.Branch && len(d.Ins) == 0 && th.g.Head[b] != b && len(th.g.Preds[b]) > 1
 }
 
-// outcome reports where edge k of p leads in the end.
+// outcome returns the block that edge k of p, which leads to b, ends up in, and
+// whether that is known.
 func (th *threader) outcome(p ir.Block, k int, b ir.Block) (ir.Block, bool) {
 	f := th.f
 	t := &f.Blocks[b].Term
@@ -115,11 +117,12 @@ func (th *threader) outcome(p ir.Block, k int, b ir.Block) (ir.Block, bool) {
 	return t.Else.To, t.Else.To != b
 }
 
-// onEdge returns what is known of v on edge k out of p.
+// onEdge returns what is known about v on edge k out of p.
 func (th *threader) onEdge(p ir.Block, k int, v ir.Value) ir.Fact {
 	f := th.fo.at(th.g, v, p)
 	if in := th.f.Ins(v); in.Op != ir.OpConst {
-		// What the value itself says, without the facts of a whole fold.
+		// Use the instruction of v alone; computing the facts of its operands
+		// would take a whole fold.
 		f = f.Both(ir.FactOf(in, func(ir.Value) ir.Fact { return ir.Anything }))
 	}
 	t := &th.f.Blocks[p].Term
@@ -137,9 +140,9 @@ func (th *threader) onEdge(p ir.Block, k int, v ir.Value) ir.Fact {
 	return f
 }
 
-// redirect lets edge k of p lead to block to, a successor of b, directly.
-// Values of b that are used behind it need a new name behind to, which now has
-// two ways in; that is only done when every such use lies behind to.
+// redirect makes edge k of p lead directly to block to, a successor of b.
+// Values of b that are used after it need a parameter in to, which now has two
+// predecessors. This only works if to dominates every such use.
 func (th *threader) redirect(p ir.Block, k int, b, to ir.Block) bool {
 	f := th.f
 	d := &f.Blocks[b]
@@ -167,7 +170,8 @@ func (th *threader) redirect(p ir.Block, k int, b, to ir.Block) bool {
 	args := make([]ir.Value, 0, len(side.Args)+len(moved))
 	args = append(args, side.Args...)
 	if len(moved) > 0 {
-		// New parameters of to take the place of b's values behind it.
+		// New parameters of to replace b's values in the blocks that to
+		// dominates.
 		names := make([]ir.Value, len(moved))
 		for i, v := range moved {
 			names[i] = th.value(ir.Ins{Op: ir.OpParam, W: 8, Kind: f.Ins(v).Kind, Blk: to, Pos: f.Ins(v).Pos})
@@ -187,8 +191,9 @@ func (th *threader) redirect(p ir.Block, k int, b, to ir.Block) bool {
 	return true
 }
 
-// stays reports whether a use of b's values in block u is still behind b when
-// an edge leads past it to block to: it must lie behind the other side alone.
+// stays reports whether b still dominates a use in block u if an edge bypasses
+// b on its way to block to: the use must only be reachable through the other
+// side.
 func (th *threader) stays(b, to, u ir.Block) bool {
 	t := &th.f.Blocks[b].Term
 	other := t.Then.To

@@ -6,9 +6,9 @@ import (
 	"probe/compiler/ir"
 )
 
-// tidy simplifies the shape of the function without looking at what it
-// computes: blocks in a straight line become one, blocks that only jump are
-// skipped, parameters that always get the same value are replaced by it.
+// tidy simplifies the control flow of the function: it joins blocks in a
+// straight line, skips blocks that only jump, and replaces parameters that
+// always get the same value.
 func tidy(s *state) {
 	for changed := true; changed; {
 		changed = sameTarget(s)
@@ -22,7 +22,7 @@ func tidy(s *state) {
 	s.forget()
 }
 
-// sameTarget turns branches whose sides are equal into jumps.
+// sameTarget turns branches with equal sides into jumps.
 func sameTarget(s *state) bool {
 	changed := false
 	for b := range s.f.Blocks {
@@ -49,10 +49,12 @@ func (s *state) edgeCounts() []int32 {
 	return n
 }
 
-// maxHops bounds the empty blocks that one edge skips at once.
+// maxHops is the maximum number of empty blocks that one edge skips at once. It
+// ends the search in a cycle of empty blocks.
 const maxHops = 64
 
-// skipEmpty leads edges to blocks that only jump straight to their targets.
+// skipEmpty redirects edges to blocks that only jump to the targets of those
+// blocks.
 func skipEmpty(s *state) bool {
 	f := s.f
 	var uses []int32
@@ -98,7 +100,8 @@ func skipEmpty(s *state) bool {
 				mid := &f.Blocks[e.To]
 				to := mid.Term.Then
 				// A branch that passes arguments to a block with several
-				// predecessors needs a block in between for the moves.
+				// predecessors needs a block in between for the moves (see
+				// ir.SplitCritical).
 				if t.NumSuccs() > 1 && len(to.Args) > 0 && preds[to.To] > 1 || skip[to.To] && to.To == e.To {
 					break
 				}
@@ -127,8 +130,8 @@ func skipEmpty(s *state) bool {
 	return changed
 }
 
-// joinLines appends to each block the one it jumps to, if nothing else leads
-// there.
+// joinLines appends to each block the block it jumps to, if that has no other
+// predecessor.
 func joinLines(s *state) bool {
 	f := s.f
 	preds := s.edgeCounts()
@@ -162,7 +165,7 @@ func joinLines(s *state) bool {
 	return changed
 }
 
-// sameParams removes parameters that get one and the same value on every edge.
+// sameParams removes parameters that get the same value on every edge.
 func sameParams(s *state) bool {
 	f := s.f
 	changed := false

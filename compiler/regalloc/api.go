@@ -1,7 +1,7 @@
 package regalloc
 
 // Reg is a machine register: 0 to 9 are r0 to r9. The frame pointer r10 is
-// never given away.
+// never allocated.
 type Reg int8
 
 // The registers' roles (Documentation/bpf/standardization/abi.rst).
@@ -24,24 +24,24 @@ type VReg int32
 // dominate it. Critical edges must be split: the target of a block with two
 // successors has one predecessor.
 type Code interface {
-	// VRegs is the highest number of a virtual register.
+	// VRegs returns the highest number of a virtual register.
 	VRegs() int
-	// Blocks is the number of blocks.
+	// Blocks returns the number of blocks.
 	Blocks() int
-	// Block describes block b. The result is only read.
+	// Block describes block b. The allocator does not modify the result.
 	Block(b int) *Block
-	// Instr describes instruction i. The result is only read.
+	// Instr describes instruction i. The allocator does not modify the result.
 	Instr(i int) *Instr
-	// Args are the virtual registers that hold the function's arguments; 0
-	// where an argument is not used.
+	// Args returns the virtual registers of the function's arguments, 0 for
+	// arguments that are not used.
 	Args() []VReg
-	// Remat is what it costs, in 8-byte instructions, to make v again from
-	// nothing wherever it is needed; 0 if that cannot be done.
+	// Remat returns the cost, in 8-byte instructions, of rematerializing v
+	// where it is needed; 0 if it cannot be rematerialized.
 	Remat(v VReg) int
-	// Precious tells that v should stay in a register if at all possible.
+	// Precious reports whether v should stay in a register if possible.
 	Precious(v VReg) bool
-	// Storable reports whether a value that can be made again can be made in a
-	// spill slot as well, without a register.
+	// Storable reports whether a value that can be rematerialized can also be
+	// stored to a spill slot without a register.
 	Storable(v VReg) bool
 }
 
@@ -53,7 +53,7 @@ type Block struct {
 	Succs      []Edge
 	Depth      int  // loops around the block
 	Head       bool // the first block of a loop
-	Cold       bool // rarely run: costs next to nothing
+	Cold       bool // rarely run: its moves cost next to nothing
 }
 
 // Edge is a successor and the values for its parameters.
@@ -62,18 +62,18 @@ type Edge struct {
 	Args []VReg
 }
 
-// Instr is what an instruction does with registers.
+// Instr describes the registers of an instruction.
 type Instr struct {
 	Use [2]VReg // read from registers
 	Def VReg    // written to a register
-	// Tied says that the machine overwrites the register of Use[Over] with
-	// Def. If they end up in different registers, the emitter copies first, so
-	// the other operand must not lie in the register of Def, unless Commute
-	// says that the two operands may be exchanged.
+	// Tied is set if the machine overwrites the register of Use[Over] with Def.
+	// If they are in different registers, the emitter copies first, so the
+	// other operand must not be in the register of Def, unless Commute allows
+	// exchanging the operands.
 	Tied    bool
 	Over    int8
 	Commute bool
-	// Call says that r0 to r5 are lost; Def is in r0 afterwards.
+	// Call is set if r0 to r5 are clobbered; Def is in r0 afterwards.
 	Call bool
 	// Args are wanted in r1, r2, … by a Call, and in r0 by a Return.
 	Args   []VReg
@@ -81,15 +81,15 @@ type Instr struct {
 }
 
 // Regs are the registers given to one instruction's operands, NoReg where it
-// has none. Def is NoReg also for a rematerialisable value that is not wanted
-// in a register where it is defined: the instruction is then left out.
+// has none. Def is also NoReg for a rematerializable value that is not needed
+// in a register at its definition: the instruction is then omitted.
 type Regs struct {
 	Use [2]Reg
 	Def Reg
 }
 
 // Loc is a place for a value: a register, a spill slot of 8 bytes, or nowhere
-// because it can be made again.
+// because it can be rematerialized.
 type Loc int32
 
 // The locations that are not registers.
@@ -117,7 +117,7 @@ func (l Loc) Slot() (int, bool) { return int(l - slotBase), l >= slotBase }
 type Move struct {
 	At       int
 	Dst, Src Loc
-	V        VReg // what is moved; a Src of Remat makes it again
+	V        VReg // the value moved; a Src of Remat rematerializes it
 }
 
 // Allocation is the result: a register for every operand, and the moves that
@@ -134,6 +134,6 @@ type Stats struct {
 	Copies  int // register to register
 	Spills  int // register to slot
 	Reloads int // slot to register
-	Remats  int // values made again
+	Remats  int // values rematerialized
 	Splits  int // intervals cut in two
 }

@@ -8,14 +8,14 @@ type booking struct {
 	iv         int32
 }
 
-// book is what one register holds over time: disjoint bookings, sorted. Those
-// before head have ended.
+// book records what one register holds over time: disjoint bookings, sorted.
+// Bookings before head have ended.
 type book struct {
 	list []booking
 	head int
 }
 
-// advance passes the bookings that ended at p.
+// advance moves head past the bookings that end at or before p.
 func (k *book) advance(p pos) {
 	for k.head < len(k.list) && k.list[k.head].end <= p {
 		k.head++
@@ -113,7 +113,7 @@ func (k *book) cut(iv int32, p pos) {
 	k.list = k.list[:w]
 }
 
-// free reports whether the register holds nothing anywhere in [s, e).
+// free reports whether the register has no booking in [s, e).
 func (k *book) free(s, e pos) bool {
 	i := k.from(s)
 	return i == len(k.list) || k.list[i].start >= e

@@ -1,6 +1,6 @@
 package regalloc
 
-// hintList is registers that would save a copy, best first.
+// hintList is a list of registers that would save a copy, best first.
 type hintList struct {
 	regs [12]Reg
 	n    int
@@ -52,8 +52,8 @@ func (a *allocator) hintsFor(iv int32) hintList {
 		h.add(to)
 	}
 	if kept != 0 && (from.n == 0 || !val.isDef && val.fixed == NoReg) {
-		// It ends up in a value that survives calls: be in such a register
-		// from the start, one that is free for both.
+		// The value becomes one that survives calls. Choose such a register
+		// from the start, if one is free for both.
 		target := &a.ivs[a.vals[kept].first]
 		for r := FirstKept; r < NumRegs; r++ {
 			if a.books[r].first(target) >= target.end {
@@ -69,7 +69,8 @@ func (a *allocator) hintsFor(iv int32) hintList {
 	return h
 }
 
-// maxHops bounds the chain of copies that a hint looks through.
+// maxHops is the maximum length of the chain of copies that a hint follows.
+// Chains through loop parameters can be cyclic.
 const maxHops = 8
 
 // destination follows v through the instructions that overwrite it and the
@@ -106,7 +107,7 @@ func (a *allocator) destination(v VReg) (r Reg, kept VReg) {
 }
 
 // served reports whether the other operand of the instruction that makes d from
-// v already lies in a register that survives calls: d will take that one over.
+// v is already in a register that survives calls: d will take that register.
 func (a *allocator) served(v, d VReg) bool {
 	if d == 0 {
 		return false

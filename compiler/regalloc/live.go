@@ -34,9 +34,9 @@ type interval struct {
 	next       int32 // following piece of the same value, -1 for none
 }
 
-// value is what the allocator knows of a virtual register.
+// value is what the allocator knows about a virtual register.
 type value struct {
-	def    pos // where it comes into being
+	def    pos // position of the definition
 	block  int32
 	first  int32 // first piece, -1 if never alive
 	asked  int32 // piece that was found last, 0 for none
@@ -107,6 +107,9 @@ func (a *allocator) number() {
 	a.edges()
 }
 
+// edges computes predecessors and the ends of loops. A cold block that jumps
+// back does not extend its loop unless it is the only one: it is laid out last,
+// so the loop would seem to contain everything before it.
 func (a *allocator) edges() {
 	n := len(a.blocks)
 	a.preds = make([][]int32, n)
@@ -142,9 +145,9 @@ func (a *allocator) instrOf(p pos) int {
 	return a.blocks[b].First + int(p/2-a.start[b]/2-1)
 }
 
-// define notes definitions, uses, calls and hints. Blocks and instructions are
-// visited backwards for the hints: of several registers in which a value will
-// be wanted, the first one counts.
+// define records definitions, uses, calls and hints. Blocks and instructions
+// are visited backwards for the hints: of several registers in which a value is
+// needed later, the first one counts.
 func (a *allocator) define() {
 	count := make([]int32, len(a.vals))
 	total := int32(0)
@@ -198,6 +201,7 @@ func (a *allocator) define() {
 	a.hints()
 }
 
+// instr records the uses and the definition of instruction i in block b.
 func (a *allocator) instr(b, i int) {
 	ins := a.code.Instr(i)
 	p := 2 * a.unitOf(b, i)
@@ -243,8 +247,8 @@ func (ins *Instr) late(k int) bool {
 	return ins.Tied && !ins.Commute && k != int(ins.Over) && ins.Use[0] != ins.Use[1]
 }
 
-// addUse records a use. A value that can be made again is made in place by
-// whoever does not need it in a register.
+// addUse records a use. A rematerializable value is not recorded for uses that
+// need no register: they rematerialize it in place.
 func (a *allocator) addUse(v VReg, u use) {
 	if v == 0 || a.vals[v].remat > 0 && !u.must() {
 		return

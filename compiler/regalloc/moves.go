@@ -1,7 +1,7 @@
 package regalloc
 
-// parallel puts the moves of one group in an order in which nothing is
-// overwritten before it is read.
+// parallel orders the moves of one group so that nothing is overwritten before
+// it is read.
 func (a *allocator) parallel(g []pmove) {
 	pending := a.pending[:0]
 	made := a.made[:0] // rematerialised: they read nothing, so they come last
@@ -28,7 +28,7 @@ func (a *allocator) parallel(g []pmove) {
 		if progress {
 			continue
 		}
-		// Only cycles are left. One value steps aside.
+		// Only cycles are left. Save one value elsewhere to break a cycle.
 		m := &pending[0]
 		tmp := a.spare(g, pending, made)
 		if tmp == NoLoc {
@@ -65,7 +65,7 @@ func (a *allocator) emit(g, pending, made []pmove, m pmove) {
 		a.put(pmove{at: m.at, dst: m.dst, src: tmp, v: m.v})
 		return
 	}
-	// Every register holds something: borrow r0.
+	// Every register is in use: save r0 and borrow it.
 	save := a.tempSlot(1)
 	r0 := InReg(Result)
 	a.put(pmove{at: m.at, dst: save, src: r0, v: m.v})
@@ -74,6 +74,7 @@ func (a *allocator) emit(g, pending, made []pmove, m pmove) {
 	a.put(pmove{at: m.at, dst: r0, src: save, v: m.v})
 }
 
+// put appends a move to the result and counts it.
 func (a *allocator) put(m pmove) {
 	s := &a.out.Stats
 	_, from := m.src.Slot()
@@ -91,12 +92,12 @@ func (a *allocator) put(m pmove) {
 	a.out.Moves = append(a.out.Moves, Move{At: m.at, Dst: m.dst, Src: m.src, V: m.v})
 }
 
-// spare returns a register that holds nothing now, or NoLoc; pending and made
-// are the moves of g that are still to come.
+// spare returns a register that is free now, or NoLoc; pending and made are the
+// moves of g that are still to come.
 func (a *allocator) spare(g, pending, made []pmove) Loc {
 	for _, later := range [...][]pmove{pending, made} {
 		for _, m := range later {
-			// What is yet to be written is free until then.
+			// A register that is written later in the group is free until then.
 			if r, ok := m.dst.Reg(); ok && !a.reads(pending, InReg(r), -1) {
 				return InReg(r)
 			}
@@ -141,8 +142,8 @@ next:
 	return NoLoc
 }
 
-// tempSlot returns a slot for values that step aside: number 0 for cycles, 1
-// for the register that moves between slots borrow.
+// tempSlot returns a temporary slot: number 0 for breaking cycles, 1 for the
+// register that moves between slots borrow.
 func (a *allocator) tempSlot(n int) Loc {
 	for len(a.temps) <= n {
 		a.temps = append(a.temps, a.out.Slots)

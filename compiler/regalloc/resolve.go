@@ -51,7 +51,7 @@ func (a *allocator) resolve() error {
 	return nil
 }
 
-// operands notes the register of every operand and result.
+// operands records the register of every operand and result.
 func (a *allocator) operands() error {
 	n := 0
 	if len(a.blocks) > 0 {
@@ -82,8 +82,8 @@ func (a *allocator) operands() error {
 	return nil
 }
 
-// slots gives each value that is ever in memory a slot, and shares slots
-// between values that are not alive together.
+// slots assigns a slot to each value that is ever in memory. Values that are
+// not alive at the same time share slots.
 func (a *allocator) slots() {
 	type span struct {
 		start, end pos
@@ -124,7 +124,8 @@ func (a *allocator) add(m pmove) {
 	}
 }
 
-// entry moves the arguments to where they live.
+// entry moves the arguments from their registers to their locations at the
+// start.
 func (a *allocator) entry() {
 	for i, v := range a.code.Args() {
 		if v != 0 {
@@ -140,7 +141,7 @@ func (a *allocator) local() {
 			x, y := &a.ivs[iv], &a.ivs[a.ivs[iv].next]
 			b := a.blockOf[y.start/2]
 			if x.end != y.start || y.start == a.start[b] {
-				continue // a hole or a block boundary: the edges see to it
+				continue // a hole or a block boundary, which edgeMoves handles
 			}
 			a.add(pmove{at: a.instrOf(y.start), class: classHere, v: x.v, own: true, block: b,
 				src: a.locAt(x.v, x.end-1), dst: a.locAt(x.v, y.start)})
@@ -169,8 +170,8 @@ func (a *allocator) callArgs() {
 	}
 }
 
-// source returns the best place to copy v from. Making a value again costs no
-// more than a copy if it takes one instruction.
+// source returns the best place to copy v from. Rematerializing a value costs
+// no more than a copy if it takes one instruction.
 func (a *allocator) source(v VReg, p pos) Loc {
 	if a.vals[v].remat == 1 {
 		return Remat
@@ -194,7 +195,7 @@ func (a *allocator) edgeMoves() error {
 			}
 			for _, v := range a.liveIn[e.To] {
 				if a.ivs[a.vals[v].first].next < 0 {
-					continue // in one place all its life
+					continue // in one place throughout
 				}
 				m.v, m.own = v, true
 				m.src, m.dst = a.locAt(v, end), a.locAt(v, a.start[e.To])
@@ -214,6 +215,8 @@ func (a *allocator) edgeMoves() error {
 	return nil
 }
 
+// weight estimates how often a block is executed: a loop multiplies by 8, and a
+// cold block counts almost nothing.
 func (a *allocator) weight(b int32) int {
 	blk := a.blocks[b]
 	if blk.Cold {
@@ -237,7 +240,7 @@ func (a *allocator) stores() {
 	}
 	for v, c := range cost {
 		val := &a.vals[v]
-		born := a.ivs[val.first].reg == NoReg // its slot is right from the start
+		born := a.ivs[val.first].reg == NoReg // its slot is valid from the start
 		val.stored = born || a.weight(val.block) < c
 	}
 	a.moves = slices.DeleteFunc(a.moves, func(m pmove) bool {

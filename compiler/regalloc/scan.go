@@ -47,7 +47,8 @@ func (h byStart) Pop() any {
 
 func (a *allocator) queue(iv int32) { heap.Push(byStart{a}, iv) }
 
-// next takes the piece that starts first, or -1.
+// next removes and returns the waiting piece that starts first, -1 if there is
+// none.
 func (a *allocator) next() int32 {
 	if len(a.again) > 0 && (len(a.fresh) == 0 || a.ivs[a.again[0]].start < a.ivs[a.fresh[0]].start) {
 		return heap.Pop(byStart{a}).(int32)
@@ -66,8 +67,8 @@ func (a *allocator) scan() error {
 		a.fresh[i] = int32(i)
 	}
 	slices.SortStableFunc(a.fresh, func(x, y int32) int { return cmp.Compare(a.ivs[x].start, a.ivs[y].start) })
-	// Every split makes progress, so this bound is never met; it turns a fault
-	// here into an error instead of a hang.
+	// Every split makes progress, so this bound is never reached. It turns a
+	// bug in the allocator into an error instead of a hang.
 	limit := 64*len(a.ivs) + 64*len(a.calls) + 1024
 	for iv := a.next(); iv >= 0; iv = a.next() {
 		it := &a.ivs[iv]
@@ -96,8 +97,8 @@ func (a *allocator) born(it *interval) bool {
 	return v.isDef && v.remat == 0 && it.start == v.def
 }
 
-// callIn returns the position of the first call that it does not survive in r0
-// to r5.
+// callIn returns the position of the first call inside it, which clobbers r0 to
+// r5, or never.
 func (a *allocator) callIn(it *interval) pos {
 	i, _ := slices.BinarySearch(a.calls, it.start)
 	for r := range it.rs {
@@ -115,12 +116,13 @@ func (a *allocator) callIn(it *interval) pos {
 	return never
 }
 
-// Registers in the order in which a value without wishes takes them. r0 and
-// the last argument registers come first: calls seldom want them.
+// Registers in the order in which a value without hints gets them. r0 and the
+// last argument registers come first, since calls rarely need them as
+// arguments.
 var lostFirst = [...]Reg{0, 5, 4, 3, 2, 1, 6, 7, 8, 9}
 
-// tryFree gives iv a register that is free now, for all of its life or for as
-// long as possible.
+// tryFree assigns iv a register that is free now, for all of iv or as long as
+// possible. It returns false if none is free.
 func (a *allocator) tryFree(iv int32) bool {
 	it := &a.ivs[iv]
 	call := a.callIn(it)
@@ -171,7 +173,7 @@ func (a *allocator) tryFree(iv int32) bool {
 		return false
 	}
 	if u := a.firstUse(it); u >= limit && !a.born(it) {
-		// It would only wait in the register.
+		// It would occupy the register without being used in it.
 		return a.inMemory(iv)
 	}
 	if best < FirstKept && limit == call {
@@ -191,12 +193,13 @@ func (a *allocator) tryFree(iv int32) bool {
 	return true
 }
 
-// lazy is for a value that is born in a register it cannot keep, the result of
-// a call or an argument: it may stay there up to the first call that takes the
-// register, if that is in another block. The copy to a register that survives
-// is then made on that path alone, and a test in front of it is passed without.
-// The register must be free until then, and no other edge may lead from the
-// part before to the part behind, where it would need a copy of its own.
+// lazy returns a register for a value that is defined in a register it cannot
+// keep, as the result of a call or an argument, and how long it can stay there:
+// up to the first call that clobbers the register, if that is in another block.
+// The copy to a preserved register is then only made on that path, and a test
+// before the call runs without it. The register must be free until then, and no
+// other edge may lead from the part before to the part after, since it would
+// need its own copy.
 func (a *allocator) lazy(iv int32, free *[NumRegs]pos) (Reg, pos) {
 	it := &a.ivs[iv]
 	val := &a.vals[it.v]
@@ -272,13 +275,14 @@ func (a *allocator) lastUseBefore(it *interval, p pos) pos {
 	return it.us[i-1].at
 }
 
-// wanted returns when one of the values that hold r during it is used next.
+// wanted returns the position of the next use of a value that holds r during
+// it.
 func (a *allocator) wanted(r Reg, it *interval) pos {
 	u := never
 	a.books[r].meets(it, func(p pos, o int32) bool {
 		w := a.useFrom(&a.ivs[o], it.start)
 		if w != never && a.vals[a.ivs[o].v].remat > 0 && w > it.start {
-			w += w - it.start // cheap to lose
+			w += w - it.start // cheap to evict
 		}
 		if a.code.Precious(a.ivs[o].v) {
 			w = min(w, it.start+2)
@@ -289,9 +293,9 @@ func (a *allocator) wanted(r Reg, it *interval) pos {
 	return u
 }
 
-// displace is for a value that is born now, lives on after a call and would get
-// a register only up to there. If the call will drive another value out of a
-// kept register for it, that may as well happen now: it saves a copy.
+// displace returns a preserved register for a value that is defined now and
+// lives across a call. If another value would lose that register to it at the
+// call anyway, taking it now saves a copy.
 func (a *allocator) displace(iv int32, call pos) Reg {
 	it := &a.ivs[iv]
 	if !a.born(it) || a.vals[it.v].fixed != NoReg {
@@ -307,7 +311,7 @@ func (a *allocator) displace(iv int32, call pos) Reg {
 	return best
 }
 
-// blocked is for when no register is free: the value whose next use is
+// blocked handles iv when no register is free: the value whose next use is
 // furthest away goes to memory, which may be iv itself.
 func (a *allocator) blocked(iv int32) error {
 	it := &a.ivs[iv]
@@ -374,7 +378,8 @@ func (a *allocator) evict(iv int32, r Reg) error {
 			at = max(a.splitPoint(last, v.at&^1), last+1)
 		}
 		if at <= o.start {
-			// It was given the register just now, by a piece that starts here too.
+			// The victim starts at this position too, so its booking ends
+			// before it began.
 			a.books[r].cut(v.iv, o.start)
 			o.reg = NoReg
 			if a.born(o) || !a.inMemory(v.iv) {
@@ -403,7 +408,7 @@ func (a *allocator) evict(iv int32, r Reg) error {
 }
 
 // inMemory leaves iv without a register until just before the first use that
-// needs one. It is false if that is right now.
+// needs one. It returns false if that use is at the start of iv.
 func (a *allocator) inMemory(iv int32) bool {
 	it := &a.ivs[iv]
 	must := a.firstMust(it)

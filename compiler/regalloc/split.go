@@ -13,8 +13,8 @@ func (a *allocator) splitPoint(after, last pos) pos {
 	depth := a.blocks[b].Depth
 	best := last
 	for ; depth > 0 && a.start[b] > after; b-- {
-		// A boundary belongs to the edges into its block, so what counts is the
-		// less deep side.
+		// Moves at a boundary are on the edges into the block, so the side with
+		// fewer loops counts.
 		d := a.blocks[b].Depth
 		if b > 0 {
 			d = min(d, a.blocks[b-1].Depth)
@@ -55,7 +55,8 @@ func (a *allocator) split(iv int32, p pos) int32 {
 func (a *allocator) piece(v VReg, p pos) int32 {
 	val := &a.vals[v]
 	iv := val.first
-	// Most questions go forward through the code.
+	// Most queries go forward through the code, so start at the piece found
+	// last.
 	if val.asked > 0 && a.ivs[val.asked].start <= p {
 		iv = val.asked
 	}
@@ -72,8 +73,8 @@ func (a *allocator) piece(v VReg, p pos) int32 {
 	return -1
 }
 
-// locAt returns where v is at position p. A value that can be made again and is
-// not in a register is Remat, wherever it is asked for.
+// locAt returns where v is at position p. For a rematerializable value that is
+// not in a register it is Remat.
 func (a *allocator) locAt(v VReg, p pos) Loc {
 	val := &a.vals[v]
 	if iv := a.piece(v, p); iv >= 0 {

@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// Feature is something that compiled programs use where the kernel has it. A
-// helper function is the feature of its number (include/uapi/linux/bpf.h); the
-// others are named here.
+// Feature is a kernel feature that compiled programs can use. A helper function
+// is the feature with its number (include/uapi/linux/bpf.h); the others are
+// defined here.
 type Feature int32
 
-// Helpers that the compiler has another way for, or does without.
+// Helpers that the compiler can replace or do without.
 const (
+	OverrideReturn Feature = 58  // override_return, with CONFIG_BPF_KPROBE_OVERRIDE
 	TaskBTF        Feature = 158 // get_current_task_btf (5.11)
 	ForEachMapElem Feature = 164 // for_each_map_elem (5.13)
 	FuncIP         Feature = 173 // get_func_ip (5.15)
@@ -22,24 +23,24 @@ const (
 	TaiTime        Feature = 208 // ktime_get_tai_ns (6.1)
 )
 
-// What is no helper.
+// Features that are not helpers.
 const (
 	NoPrealloc    Feature = 1000 + iota // hash maps without preallocation are safe in every program type (6.1)
 	MayGoto                             // instruction may_goto (6.9)
 	RdonlyCast                          // kernel function bpf_rdonly_cast (6.2)
 	SessionReturn                       // kernel function bpf_session_is_return (6.10)
-	CommOffset                          // the offset of the name in struct task_struct can be found
+	CommOffset                          // the offset of comm in struct task_struct is known
 )
 
-// oldHelpers is the number of the last helper of the oldest kernel that programs
-// are made for: these are always there.
+// oldHelpers is the number of the last helper in the oldest supported kernel.
+// Helpers up to it are always available.
 const oldHelpers = 155
 
 // IsHelper reports whether f is a helper function.
 func (f Feature) IsHelper() bool { return f < NoPrealloc }
 
 // Always reports whether every supported kernel has the feature.
-func (f Feature) Always() bool { return f <= oldHelpers }
+func (f Feature) Always() bool { return f <= oldHelpers && f != OverrideReturn }
 
 // Set is a set of features.
 type Set map[Feature]bool
@@ -51,7 +52,7 @@ func NewSet(features ...Feature) Set {
 	return s
 }
 
-// Add adds features, but for those that every kernel has.
+// Add adds features, except those that every kernel has.
 func (s Set) Add(features ...Feature) {
 	for _, f := range features {
 		if !f.Always() {

@@ -1,18 +1,23 @@
-// Package target says what the kernel that a program is compiled for can do.
-// A Target is plain data made by feature probing (never by version), so that a
-// unit test can compile for any kernel without one.
+// Package target describes the features of the kernel that a program is
+// compiled for. A Target is plain data obtained by probing features, never by
+// comparing versions: distributions backport features. A unit test can compile
+// for any kernel without running it.
 package target
 
-// Target is the answer of one kernel. The zero Target is the oldest kernel the
+// Target describes one kernel. The zero Target is the oldest kernel the
 // compiler knows: 5.8, BTF, no later helpers.
 type Target struct {
 	NCPU int // possible CPUs, at least 1
 
-	// Features are those that were asked for and are there (Has).
+	// Features are the features that were probed and found (see Has).
 	Features Set
 	// BTFIDs are the BTF numbers of the kernel functions among Features.
 	BTFIDs  map[Feature]uint32
-	CommOff int // byte offset of the name in struct task_struct, which is padded with zeros; 0 unknown
+	CommOff int // byte offset of comm, which is padded with zeros, in struct task_struct; 0 if unknown
+
+	// NoKernelReads reports that programs may not read the kernel's memory by address,
+	// which its lockdown forbids. Loads of typed arguments are allowed.
+	NoKernelReads bool
 
 	NsPid        bool // pid namespace helper wanted and usable: Dev and Ino are set
 	NsDev, NsIno uint64
@@ -20,14 +25,14 @@ type Target struct {
 	PtRegs     map[string]int
 	PtRegsSize int
 
-	// Asked, if set, is called for each question of Has. Tests find out with it
-	// what the compiler wants to know.
+	// Asked, if set, is called for each query of Has. Tests use it to find out
+	// what the compiler queries.
 	Asked func(Feature)
 }
 
-// Has reports whether the kernel has a feature. Whoever makes the Target asks the
-// kernel only for what the script needs (lower.Needs); of everything else nothing
-// is known, and the answer is no.
+// Has reports whether the kernel has a feature. A Target only has the features
+// that the script needs (lower.Needs), since probing takes time; for every
+// other feature Has reports false.
 func (t *Target) Has(f Feature) bool {
 	if t.Asked != nil {
 		t.Asked(f)
@@ -43,8 +48,8 @@ func (t *Target) ID(f Feature) uint32 {
 	return t.BTFIDs[f]
 }
 
-// Full returns a kernel that can do all that the compiler knows, with a number
-// of possible CPUs. Its kfuncs have no numbers.
+// Full returns a kernel with all features that the compiler knows and the given
+// number of possible CPUs. Its kfuncs have no BTF numbers.
 func Full(cpus int) *Target {
 	t := &Target{NCPU: cpus, Features: NewSet(TaskBTF, ForEachMapElem, FuncIP, Loop, GetFuncArg, GetFuncRet, PerCPULookup, TaiTime, NoPrealloc, MayGoto)}
 	t.PtRegs, t.PtRegsSize = AMD64Regs()
@@ -61,7 +66,8 @@ func (t *Target) CPUMask() int {
 	return n - 1
 }
 
-// AMD64Regs is struct pt_regs of x86-64 (arch/x86/include/asm/ptrace.h).
+// AMD64Regs returns the byte offsets of the registers in struct pt_regs of
+// x86-64, by name, and its size (arch/x86/include/asm/ptrace.h).
 func AMD64Regs() (map[string]int, int) {
 	names := []string{"r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8",
 		"ax", "cx", "dx", "si", "di", "orig_ax", "ip", "cs", "flags", "sp", "ss"}

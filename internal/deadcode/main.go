@@ -6,7 +6,8 @@
 //   - from the commands and the tests: what even tests do not reach is dead
 //     wherever it is.
 //
-// exceptions.txt lists what is kept nevertheless, with the reason.
+// exceptions.txt lists the functions that are kept nevertheless, with the
+// reason.
 package main
 
 import (
@@ -39,7 +40,7 @@ type function struct {
 	}
 }
 
-// product are the folders whose functions a command must reach.
+// product lists the folders whose functions a command must reach.
 var product = []string{"lang/", "compiler/", "stdlib/", "runtime/", "cmd/", "scripts/"}
 
 func main() {

@@ -1,4 +1,4 @@
-// Package golden compares what code makes with what a file expects.
+// Package golden compares results of code with the results that a file expects.
 //
 // A case is one file in txtar form. Its comment and some of its parts are the
 // input; a test reads them with Comment and In, and hands each result to Out.
@@ -56,8 +56,8 @@ func Run(t *testing.T, pattern string, test func(t *testing.T, c *Case)) {
 	}
 }
 
-// Inputs returns one part of each file that matches the pattern, by the file's
-// path.
+// Inputs returns the part with a name of each file that matches the pattern,
+// keyed by the file's path.
 func Inputs(t *testing.T, pattern, part string) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -88,8 +88,8 @@ func open(t testing.TB, path string) (*Case, error) {
 // Comment returns the text before the first part.
 func (c *Case) Comment() string { return string(c.has.Comment) }
 
-// Option returns the value of the line "name: value" of the comment, "" without
-// one.
+// Option returns the value of the line "name: value" of the comment, "" if
+// there is no such line.
 func (c *Case) Option(name string) string {
 	for line := range strings.Lines(c.Comment()) {
 		if v, ok := strings.CutPrefix(line, name+":"); ok {
@@ -99,7 +99,8 @@ func (c *Case) Option(name string) string {
 	return ""
 }
 
-// In returns a part of the file that is input. The test fails without it.
+// In returns a part of the file as input. The test fails if the file has no
+// such part.
 func (c *Case) In(name string) string {
 	c.t.Helper()
 	is := func(f txtar.File) bool { return f.Name == name }
@@ -113,8 +114,8 @@ func (c *Case) In(name string) string {
 	return ""
 }
 
-// Out is a result, which the part of that name has to hold. An empty result
-// stands for a part that is not there.
+// Out adds a result, which the part with that name has to equal. An empty
+// result means that the file must not have the part.
 func (c *Case) Out(name, text string) {
 	if text == "" {
 		return
@@ -125,7 +126,8 @@ func (c *Case) Out(name, text string) {
 	c.got.Files = append(c.got.Files, txtar.File{Name: name, Data: []byte(text)})
 }
 
-// mismatch is what a file should hold and does not.
+// mismatch is the error for a file whose expected results differ from the
+// actual ones.
 type mismatch struct{ path, diff string }
 
 func (m *mismatch) Error() string {
@@ -135,7 +137,7 @@ func (m *mismatch) Error() string {
 // finish compares the file with the results, or writes them into it.
 func (c *Case) finish(write bool) error {
 	if c.t.Failed() {
-		return nil // the results are those of a test that did not come to its end
+		return nil // the test did not finish, so its results are incomplete
 	}
 	want, got := string(txtar.Format(c.has)), string(txtar.Format(&c.got))
 	if want == got {

@@ -19,7 +19,7 @@ type apt struct {
 	dir   string // lists, downloads and configuration
 }
 
-// keyrings are the places of Debian's archive keys.
+// keyrings lists the places of Debian's archive keys.
 var keyrings = []string{
 	"/usr/share/keyrings/debian-archive-keyring.gpg",
 	"/usr/share/keyrings/debian-archive-keyring.pgp",
@@ -111,9 +111,9 @@ Dir::Cache::archives "%[1]s/cache/archives";
 Dir::Cache::pkgcache "pkgcache.bin";
 Dir::Cache::srcpkgcache "";
 Dir::Log "%[1]s";
-// The caller holds a lock of its own, and apt's asks for root.
+// apt's own lock needs root; the caller holds the cache's lock instead.
 Debug::NoLocking "true";
-// The cache may lie where the user _apt cannot go.
+// The user _apt may have no access to the cache.
 APT::Sandbox::User "";
 APT::Architecture "amd64";
 #clear APT::Architectures;
@@ -121,7 +121,8 @@ APT::Architectures { "amd64"; };
 APT::Install-Recommends "false";
 APT::Get::Assume-Yes "true";
 Acquire::Languages "none";
-// Suites that are no longer updated have an expired index; it is signed.
+// The index of a suite that is no longer updated has expired; its signature is
+// still checked.
 Acquire::Check-Valid-Until "false";
 Acquire::Retries "3";
 Acquire::http::Timeout "30";
@@ -148,7 +149,7 @@ func (a *apt) run(ctx context.Context, dir, tool string, args ...string) (string
 	return stdout.String(), nil
 }
 
-// firstErrors picks the lines that say something from apt's messages.
+// firstErrors picks the lines with errors from apt's messages.
 func firstErrors(text string) string {
 	var out []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -164,7 +165,7 @@ func firstErrors(text string) string {
 
 // update fetches the package lists of the suite.
 func (a *apt) update(ctx context.Context) error {
-	// Without the option a suite that cannot be reached is only a warning.
+	// Without this option apt-get only warns of a suite that it cannot reach.
 	_, err := a.run(ctx, a.dir, "apt-get", "-o", "APT::Update::Error-Mode=any", "update")
 	if err != nil {
 		return &Error{

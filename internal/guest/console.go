@@ -25,7 +25,7 @@ func (c *console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.copy != nil {
-		// A writer that fails is no reason to stop the guest.
+		// A failing writer must not stop the guest, so ignore the error.
 		c.copy.Write(p)
 	}
 	// The marker may be split between two writes.
@@ -63,7 +63,8 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines, "\n")
 }
 
-// crashWords match what shows why a guest went down, the most telling first.
+// crashWords match console lines that show why a guest went down, the most
+// specific first.
 var crashWords = []*regexp.Regexp{
 	regexp.MustCompile(`Out of memory and no killable processes.*`),
 	regexp.MustCompile(`Kernel panic - not syncing: .*`),
@@ -72,7 +73,7 @@ var crashWords = []*regexp.Regexp{
 	regexp.MustCompile(`Out of memory: Killed process .*`),
 }
 
-// crashReason finds why a guest went down in the text of its console.
+// crashReason returns the line of a console that shows why the guest went down.
 func crashReason(text string) string {
 	for _, re := range crashWords {
 		if s := re.FindString(text); s != "" {

@@ -9,8 +9,8 @@ import (
 
 // DependOnSources makes the result of the running test depend on the source
 // tree. "go test" keeps results for as long as the package and the files that
-// the test has looked at are the same; it does not see what a program that the
-// test builds is made of.
+// the test has looked at are the same; it does not see the sources of programs
+// that a test builds.
 func DependOnSources() error {
 	root, err := sourceRoot()
 	if err != nil {

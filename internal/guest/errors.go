@@ -19,14 +19,14 @@ var (
 	ErrNoSource  = errors.New("source tree of the module probe was not found")
 )
 
-// Reasons why a running guest is of no more use.
+// Reasons why a running guest can no longer be used.
 var (
 	ErrCrashed = errors.New("guest went down without its exit marker")
 	ErrHung    = errors.New("guest does not answer")
 	ErrClosed  = errors.New("guest was closed")
 )
 
-// Error tells what was tried, why it cannot be, and what to do about it.
+// Error says what was tried, why it failed, and what to do about it.
 type Error struct {
 	Op   string // what was tried, such as "boot 6.12"
 	Err  error  // the reason; one of the sentinels is in its chain
@@ -45,8 +45,8 @@ func (e *Error) Error() string {
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// CrashError is returned for everything that is asked of a guest that went
-// down or hangs. Its console is the evidence.
+// CrashError is returned by all methods of a guest that went down or hangs. It
+// holds the end of the console as evidence.
 type CrashError struct {
 	Kernel  string // as given in Options, such as "6.12"
 	Err     error  // ErrCrashed or ErrHung
@@ -69,7 +69,7 @@ func (e *CrashError) Error() string {
 // Unwrap returns ErrCrashed or ErrHung.
 func (e *CrashError) Unwrap() error { return e.Err }
 
-// TimeoutError is returned by Run when a command ran longer than it may. The
+// TimeoutError is returned by Run when a command exceeds its time limit. The
 // command and its process group were killed; the Result holds its output.
 type TimeoutError struct {
 	Args  []string

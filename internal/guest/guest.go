@@ -5,19 +5,19 @@
 // Boot starts a guest; Run, Start, Put and Get work in it; Close ends it. A
 // guest takes two to five seconds to boot without hardware virtualisation, so
 // one guest serves many cases. Its root file system is an archive in memory
-// with the files of Options; nothing of the host is reachable from it.
+// with the files of Options; it has no access to the host's files.
 //
 //	g, err := guest.Boot(ctx, guest.Options{Kernel: "6.12"})
 //	…
 //	defer g.Close()
 //	res, err := g.Run(ctx, guest.Cmd{Args: []string{"uname", "-r"}})
 //
-// Kernels come from Debian's packages by a package configuration of its own
-// (Fetch) and stay in a cache folder (CacheDir). Guests need no root.
+// Kernels come from Debian's packages, fetched with a separate package
+// configuration (Fetch), and stay in a cache folder (CacheDir). Guests need no
+// root.
 //
-// A guest counts as sound only while its agent answers and when it ends with
-// an exit marker on its console: everything else is a CrashError with the
-// console's last lines.
+// A guest must answer through its agent and end with an exit marker on its
+// console. Everything else is a CrashError with the console's last lines.
 package guest
 
 import (
@@ -45,7 +45,8 @@ const (
 	DefaultBootTimeout = 2 * time.Minute
 )
 
-// Options says what to boot. Only Kernel must be set.
+// Options selects the kernel and the contents of a guest. Only Kernel must be
+// set.
 type Options struct {
 	Kernel string // one of KernelNames
 
@@ -61,16 +62,16 @@ type Options struct {
 	Files map[string]string
 	// Trees are folders that are copied whole, in the same way.
 	Trees map[string]string
-	// Bare leaves out busybox, which else gives the guest a shell and the
-	// common small tools.
+	// Bare leaves out busybox, which by default provides a shell and the common
+	// small tools.
 	Bare bool
 
 	MemoryMB int  // DefaultMemoryMB when 0
 	SMP      int  // number of processors; DefaultSMP when 0
 	KASLR    bool // load the kernel at a random address
 	// Icount makes the guest's clock count instructions, 1 ns each, on one
-	// processor. CPU time then repeats within about one percent; sleeping
-	// and wall time mean nothing.
+	// processor. CPU time then repeats within about one percent; wall time and
+	// times spent sleeping mean nothing.
 	Icount bool
 	// NoKVM emulates the processor even where hardware virtualisation works.
 	NoKVM  bool
@@ -99,14 +100,14 @@ type Guest struct {
 	grace   time.Duration // killGrace; shorter in tests
 
 	mu      sync.Mutex // guards the fields below
-	err     error      // why the guest is of no more use
+	err     error      // why the guest can no longer be used
 	nextID  uint32
 	pending map[uint32]receiver
 	closing bool
 }
 
-// receiver takes the frames of one request. It must not block. down is called
-// instead when the guest goes down first.
+// receiver takes the frames of one request. frame must not block. down is
+// called when the guest goes down before the request has ended.
 type receiver interface {
 	frame(f wire.Frame)
 	down(err error)
@@ -158,8 +159,9 @@ func Boot(ctx context.Context, o Options) (*Guest, error) {
 	}
 }
 
-// bootAttempts is how often a guest is started that goes down before anything
-// ran in it: emulation has faults of its own on a busy host.
+// bootAttempts is the maximum number of times a guest is started that goes down
+// before anything ran in it. Emulation fails now and then on a busy host, which
+// says nothing about the code under test.
 const bootAttempts = 3
 
 // checkArch returns an error if guests cannot run on this kind of machine.
@@ -198,8 +200,8 @@ func start(qemu string, args []string, initrd *os.File, k *Kernel, copy io.Write
 	cmd := exec.Command(qemu, args...)
 	cmd.Stdout, cmd.Stderr = g.console, g.qemuLog
 	cmd.ExtraFiles = []*os.File{theirs, initrd} // see controlFD
-	// The emulator must not outlive this process, however it ends. The
-	// signal comes when the starting thread ends, so one thread is held.
+	// The emulator must not outlive this process, however that ends. Pdeathsig
+	// is sent when the starting thread ends, so that thread is kept.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	started := make(chan error)
 	go func() {
@@ -276,8 +278,8 @@ func (g *Guest) receive() {
 			r.frame(f)
 		}
 	}
-	// QEMU closes the connection when it ends. Its last console output is
-	// the evidence, so wait for that; one that stays is of no use.
+	// QEMU closes the connection when it ends. Wait for its last console
+	// output, which is the evidence; kill a QEMU that does not end.
 	select {
 	case <-g.exited:
 	case <-time.After(5 * time.Second):
@@ -326,7 +328,7 @@ func (g *Guest) fail(err error) {
 	}
 }
 
-// failure returns why the guest is of no more use, or nil.
+// failure returns why the guest can no longer be used, or nil.
 func (g *Guest) failure() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -348,11 +350,11 @@ func (g *Guest) request(r receiver) (uint32, error) {
 	return g.nextID, nil
 }
 
-// sendTimeout is how long a frame may take to leave: the guest's agent reads
-// at all times, so one that does not is hung.
+// sendTimeout is the maximum time for sending a frame: the guest's agent reads
+// at all times, so a guest that does not read is hung.
 const sendTimeout = time.Minute
 
-// send writes a frame; a failure means that the guest is of no more use.
+// send writes a frame. A failure means that the guest can no longer be used.
 func (g *Guest) send(t wire.Type, id uint32, payload []byte) error {
 	g.sendMu.Lock()
 	g.sock.SetWriteDeadline(time.Now().Add(sendTimeout))
@@ -364,12 +366,12 @@ func (g *Guest) send(t wire.Type, id uint32, payload []byte) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		g.hang(fmt.Sprintf("it took no input for %v", sendTimeout))
 	}
-	// The receiving side finds out why and says so.
+	// The receiving goroutine finds the reason and sets g.err.
 	<-g.down
 	return g.failure()
 }
 
-// hang gives the guest up because it does not answer.
+// hang kills a guest that does not answer.
 func (g *Guest) hang(reason string) {
 	g.fail(g.crash(ErrHung, reason))
 	g.kill()
@@ -385,7 +387,7 @@ func (g *Guest) kill() {
 // ConsoleText returns the end of what the guest printed on its console.
 func (g *Guest) ConsoleText() string { return g.console.text() }
 
-// Err returns nil while the guest works, and else why it does not: a
+// Err returns nil while the guest works, else the reason why it does not: a
 // *CrashError, or ErrClosed.
 func (g *Guest) Err() error { return g.failure() }
 

@@ -41,8 +41,8 @@ var guestDirs = []string{
 	"var/lib", "var/log", "var/tmp",
 }
 
-// guestFiles are small configuration files without which common tools
-// complain.
+// guestFiles holds small configuration files without which common tools report
+// errors.
 var guestFiles = map[string]string{
 	"etc/passwd":        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
 	"etc/group":         "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
@@ -67,7 +67,7 @@ func newImage() *image {
 }
 
 // buildInitrd writes the guest's root file system and returns the file, which
-// has no name any more and so goes away with the last process that uses it.
+// is unlinked and so freed when the last process closes it.
 func buildInitrd(ctx context.Context, o Options, k *Kernel) (*os.File, error) {
 	m := newImage()
 	initProgram, err := BuildProgram(ctx, "./internal/guest/init")
@@ -133,7 +133,7 @@ func buildInitrd(ctx context.Context, o Options, k *Kernel) (*os.File, error) {
 	return f, nil
 }
 
-// guestPath brings a path of a guest into the form of image's keys.
+// guestPath converts a path of a guest to the form of image's keys.
 func guestPath(name string) string {
 	return merged(strings.TrimPrefix(path.Clean("/"+name), "/"))
 }
@@ -161,7 +161,7 @@ func (m *image) data(name string, data []byte, perm uint32) {
 	m.put(name, entry{mode: cpio.TypeRegular | perm, data: data})
 }
 
-// link adds a symbolic link unless the place is taken.
+// link adds a symbolic link unless an entry with that name exists.
 func (m *image) link(name, target string) {
 	if _, taken := m.entries[guestPath(name)]; !taken {
 		m.put(name, entry{mode: cpio.TypeSymlink | 0o777, link: target})
@@ -182,7 +182,7 @@ func (m *image) file(name, host string) error {
 }
 
 // tree adds a folder of the host with all that it holds. Symbolic links stay
-// links. Sockets and the like are left out.
+// links. Sockets and other special files are left out.
 func (m *image) tree(name, host string) error {
 	return filepath.WalkDir(host, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -235,7 +235,8 @@ func (m *image) write(w io.Writer) error {
 		names = append(names, n)
 	}
 	slices.Sort(names) // also puts folders before their contents
-	// A console from the first moment, for the first process's messages.
+	// The kernel opens /dev/console for the first process, so it must be in the
+	// archive.
 	err := c.WriteHeader(cpio.Header{Name: "dev", Mode: cpio.TypeDir | 0o755})
 	if err == nil {
 		err = c.WriteHeader(cpio.Header{Name: "dev/console", Mode: cpio.TypeChar | 0o600, Major: 5, Minor: 1})

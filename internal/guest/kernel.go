@@ -21,7 +21,7 @@ type Kernel struct {
 	Modules string // folder that holds kernel/, as /lib/modules/RELEASE
 }
 
-// series are the supported kernels with the Debian suite that has them.
+// series lists the supported kernels, each with the Debian suite that has it.
 var series = []struct{ name, suite string }{
 	{"5.10", "bullseye"},
 	{"6.1", "bookworm"},
@@ -100,8 +100,8 @@ func fetch(ctx context.Context, name string, refresh bool) (*Kernel, error) {
 	return cachedKernel(home, name)
 }
 
-// currentFile, in the folder of a kernel, holds the package version in use.
-// It is written last, so what it names is whole.
+// currentFile, in the folder of a kernel, holds the package version in use. It
+// is written last, so the package it names is complete.
 const currentFile = "current"
 
 // cachedKernel returns the kernel that the folder home holds.

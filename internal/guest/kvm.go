@@ -12,7 +12,7 @@ import (
 )
 
 // kvmProbeTime is how long a boot sector may take under hardware
-// virtualisation. It takes a fraction of a second where that works.
+// virtualisation. It takes a fraction of a second if that works.
 const kvmProbeTime = 5 * time.Second
 
 // kvmOnce holds the answer for the life of the process.
@@ -22,9 +22,9 @@ var kvmOnce struct {
 }
 
 // kvmWorks reports whether hardware virtualisation runs guests here. The device
-// file alone says little: inside another virtual machine it may exist and
-// guests hang. So a boot sector is run once, and the answer is kept in the
-// cache until the next boot of the machine.
+// file alone proves little: inside another virtual machine it may exist while
+// guests hang. So kvmWorks runs a boot sector once and keeps the result in the
+// cache until the machine boots again.
 func kvmWorks(ctx context.Context, qemu string) bool {
 	kvmOnce.Do(func() { kvmOnce.works = probeKVM(ctx, qemu) })
 	return kvmOnce.works
@@ -61,7 +61,7 @@ func probeKVM(ctx context.Context, qemu string) bool {
 		answer = "yes"
 	}
 	if ctx.Err() == nil {
-		// Without the note the next process probes again.
+		// Ignore an error: without the file the next process tests again.
 		writeWhole(file, want+" "+answer+"\n")
 	}
 	return works

@@ -13,9 +13,9 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// moduleIndex knows the modules of one kernel. Debian's packages have no
-// modules.dep: it is made on installation. What a module needs is therefore
-// read from the module itself, where modules.dep comes from as well.
+// moduleIndex is an index of the modules of one kernel. Debian's packages
+// contain no modules.dep, which depmod generates on installation. So the
+// dependencies of a module are read from the module itself, as depmod does.
 type moduleIndex struct {
 	kernel  string
 	dir     string
@@ -116,8 +116,8 @@ func (x *moduleIndex) order(names ...string) ([]module, error) {
 	return out, nil
 }
 
-// readModule returns a module file's content, uncompressed: guests then need
-// no kernel with CONFIG_MODULE_DECOMPRESS.
+// readModule returns a module file's content, uncompressed, so that the guest's
+// kernel does not need CONFIG_MODULE_DECOMPRESS.
 func readModule(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -72,7 +72,7 @@ func Package(ctx context.Context, suite string, names ...string) (dir string, er
 			return "", err
 		}
 	}
-	// The chroot's own mount points and working folders.
+	// Create the mount points and working folders of a chroot.
 	for _, d := range []string{"dev", "proc", "sys", "tmp", "run", "root", "etc"} {
 		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
 			return "", err
@@ -81,8 +81,8 @@ func Package(ctx context.Context, suite string, names ...string) (dir string, er
 	return dir, os.Rename(root, dir)
 }
 
-// keepPackage picks what a program needs at run time. The places themselves
-// (bin, lib …) are links that unpack must leave alone.
+// keepPackage picks what a program needs at run time. The folders bin, lib and
+// so on are links that unpack must not replace.
 func keepPackage(name string) bool {
 	for _, p := range []string{"usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/"} {
 		if strings.HasPrefix(name, p) {

@@ -13,16 +13,16 @@ const qemuProgram = "qemu-system-x86_64"
 
 // bootParams are the kernel parameters of every guest.
 //
-// An oops ends the guest at once, so that it cannot pass for a success. The
-// clock of the emulated processor is taken as good, and grace periods of RCU
-// are made short: detaching a program waits for several of them. The check of
-// the timer interrupt at boot is left out: on a busy host the emulated timer is
-// late, and the kernel takes that for a broken board.
+// An oops ends the guest at once, so that it cannot pass for a success.
+// tsc=reliable: the kernel trusts the clock of the emulated processor. RCU
+// grace periods are short, since detaching a program waits for several of them.
+// no_timer_check: on a busy host the emulated timer interrupt is late, which
+// the kernel would take for a broken board.
 const bootParams = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check rcupdate.rcu_expedited=1"
 
-// quickParams are for guests that do not count instructions: memory is not
-// cleared more than it has to be. There are no huge pages, of which most
-// programs that get one use little, and nothing is cleared on allocation.
+// quickParams are parameters for guests that do not count instructions. They
+// avoid clearing memory: there are no huge pages, of which most programs use
+// little, and allocation clears nothing.
 const quickParams = "transparent_hugepage=never init_on_alloc=0"
 
 // File descriptors that QEMU inherits, after the standard three: the control
@@ -32,11 +32,10 @@ const (
 	initrdFD  = 4
 )
 
-// processor is the model of processor of every guest: all that the emulator
-// knows but for what it does wrong (see qemuArgs). Where no instructions are
-// counted, nothing tells the kernel that copying and clearing memory byte by byte
-// is fast (erms, fsrm), which is eight times as slow in emulation as the other
-// ways.
+// processor is the processor model of every guest: all features of the emulator
+// except those it gets wrong (see qemuArgs). quickProcessor also hides the
+// features erms and fsrm, with which the kernel copies and clears memory byte
+// by byte: in emulation that is eight times as slow as the other ways.
 const (
 	processor      = "max,-cx16"
 	quickProcessor = processor + ",-erms,-fsrm"

@@ -15,15 +15,15 @@ import (
 	"probe/internal/guest/wire"
 )
 
-// DefaultTimeout is how long a command may run when its Cmd says nothing.
+// DefaultTimeout is the time limit of a command whose Cmd.Timeout is 0.
 const DefaultTimeout = 2 * time.Minute
 
-// DefaultMaxOutput is the limit of a command's output, in bytes for each of
-// its two streams, when its Cmd says nothing.
+// DefaultMaxOutput is the limit of a command's output, in bytes for each of its
+// two streams, when Cmd.MaxOutput is 0.
 const DefaultMaxOutput = 64 << 20
 
-// killGrace is how long the end of a killed command may take to be reported
-// before the guest counts as hung.
+// killGrace is how long the guest may take to report the end of a killed
+// command before it counts as hung.
 const killGrace = 30 * time.Second
 
 // Cmd is a command to run in a guest.
@@ -40,13 +40,15 @@ type Cmd struct {
 	// All its output is then Stdout, with the terminal's line ends.
 	PTY        bool
 	Rows, Cols int
-	// Script is carried out while the command runs: wait for output, answer.
+	// Script is a dialogue with the running command: wait for output, then
+	// answer.
 	Script []Step
 
 	MaxOutput int // DefaultMaxOutput when 0; more output kills the command
 
-	// Stdout and Stderr get a copy of the output as it comes, all of it in
-	// order; nil means none. All of the guest waits for a slow writer.
+	// Stdout and Stderr receive a copy of the output as it arrives, complete
+	// and in order; nil means none. A slow writer blocks all communication with
+	// the guest.
 	Stdout, Stderr io.Writer
 }
 
@@ -60,47 +62,47 @@ type Step struct {
 	Timeout time.Duration // for Expect; 30 s when 0
 }
 
-// Result is what became of a command.
+// Result is the result of a command.
 type Result struct {
 	Stdout, Stderr string
 	Code           int           // exit status; -1 when a signal ended it
 	Signal         int           // number of that signal, or 0
 	Wall           time.Duration // by the guest's clock
 	User, System   time.Duration // CPU time of the command and its awaited children
-	// MaxRSS is the peak resident set size in bytes. It starts at that of
-	// the agent which started the command, about 10 MB.
+	// MaxRSS is the peak resident set size in bytes. It is never below that of
+	// the agent, about 10 MB, from which the command was forked.
 	MaxRSS int64
 }
 
 // OK reports whether the command ended with status 0.
 func (r Result) OK() bool { return r.Code == 0 }
 
-// ScriptError is returned when a step of a script did not come true. The
-// command was killed.
+// ScriptError is returned when a step of a script fails. The command was
+// killed.
 type ScriptError struct {
 	Step   int    // index of the step
-	Expect string // what was awaited
+	Expect string // the regular expression that did not match
 	Seen   string // the output since the last match
-	Err    error  // why it was no longer awaited
+	Err    error  // why the wait ended
 }
 
-// Error shows what was awaited and what was seen.
+// Error shows the regular expression that did not match and what was seen.
 func (e *ScriptError) Error() string {
 	return fmt.Sprintf("step %d: %q did not appear: %v; output since the last step: %q", e.Step, e.Expect, e.Err, e.Seen)
 }
 
-// Unwrap returns why it was no longer awaited.
+// Unwrap returns why the wait ended.
 func (e *ScriptError) Unwrap() error { return e.Err }
 
 // ErrEnded is the reason when awaited output cannot come: the command ended.
 var ErrEnded = errors.New("command ended")
 
-// ErrOutput is returned when a command printed more than it may.
+// ErrOutput is returned when a command prints more than Cmd.MaxOutput.
 var ErrOutput = errors.New("command printed more than Cmd.MaxOutput")
 
 // Run runs a command to its end. A status other than 0 is no error. When the
 // command is not found or takes too long, or its script fails, the error says
-// so and the Result holds what there is.
+// so and the Result holds the output so far.
 func (g *Guest) Run(ctx context.Context, c Cmd) (Result, error) {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
@@ -131,9 +133,9 @@ func (g *Guest) Run(ctx context.Context, c Cmd) (Result, error) {
 	return res, err
 }
 
-// RunBatch boots a guest, runs the commands one after the other, and closes
-// the guest. It returns the results so far with the first error; a status
-// other than 0 is none.
+// RunBatch boots a guest, runs the commands one after the other, and closes the
+// guest. It returns the results so far with the first error; a status other
+// than 0 is no error.
 func RunBatch(ctx context.Context, o Options, cmds []Cmd) (out []Result, err error) {
 	g, err := Boot(ctx, o)
 	if err != nil {
@@ -171,8 +173,8 @@ type Proc struct {
 	matched int   // how much of stdout Expect has consumed
 }
 
-// Start starts a command and returns while it runs. Its Timeout and Script
-// are not used: the caller waits, by Wait or Expect, and may Kill it.
+// Start starts a command and returns while it runs. Start ignores Timeout and
+// Script: the caller waits with Wait or Expect and may call Kill.
 func (g *Guest) Start(ctx context.Context, c Cmd) (*Proc, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -226,7 +228,7 @@ func (g *Guest) Start(ctx context.Context, c Cmd) (*Proc, error) {
 func (p *Proc) frame(f wire.Frame) {
 	for i, t := range []wire.Type{wire.Stdout, wire.Stderr} {
 		if f.Type == t && p.copy[i] != nil {
-			// A reader that went away is no reason to stop the command.
+			// Ignore the error: the command goes on without a reader.
 			p.copy[i].Write(f.Payload)
 		}
 	}
@@ -261,7 +263,7 @@ func (p *Proc) keep(b *bytes.Buffer, data []byte) {
 	b.Write(data)
 }
 
-// down ends the wait when the guest went down.
+// down ends all waits when the guest goes down.
 func (p *Proc) down(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -269,7 +271,7 @@ func (p *Proc) down(err error) {
 	p.wake()
 }
 
-// wake tells those who wait that something changed. The lock is held.
+// wake wakes all waiters after a change. The lock is held.
 func (p *Proc) wake() {
 	close(p.changed)
 	p.changed = make(chan struct{})
@@ -325,7 +327,7 @@ func (p *Proc) Output() (stdout, stderr string) {
 	return p.stdout.String(), p.stderr.String()
 }
 
-// result returns what is known.
+// result returns the result so far and the error, if any.
 func (p *Proc) result() (Result, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -445,8 +447,8 @@ func (p *Proc) Send(text string) error {
 	return nil
 }
 
-// CloseStdin ends the command's standard input. A terminal has no such end;
-// type "\x04" (Ctrl-D) there.
+// CloseStdin ends the command's standard input. On a terminal, send "\x04"
+// (Ctrl-D) instead.
 func (p *Proc) CloseStdin() error { return p.g.send(wire.Stdin, p.id, nil) }
 
 // Signal sends a signal to the command itself.
@@ -460,8 +462,8 @@ func (p *Proc) SignalGroup(s syscall.Signal) error {
 	return p.g.sendJSON(wire.Signal, p.id, wire.SignalRequest{Signal: int(s), Group: true})
 }
 
-// Kill kills the command with its process group and waits for the end. A
-// guest that does not report it is hung and given up.
+// Kill kills the command with its process group and waits for the end. A guest
+// that does not report the end counts as hung and is killed.
 func (p *Proc) Kill() error {
 	p.mu.Lock()
 	ended := p.ended

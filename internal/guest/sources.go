@@ -71,7 +71,7 @@ func parseDeb822(text string) []aptSource {
 		}
 		signedBy := fields["signed-by"]
 		if !strings.HasPrefix(signedBy, "/") || strings.ContainsAny(signedBy, " \n") {
-			signedBy = "" // a fingerprint or a whole key, which we do not carry over
+			signedBy = "" // a fingerprint or an embedded key, which is not supported
 		}
 		for _, uri := range strings.Fields(fields["uris"]) {
 			for _, suite := range strings.Fields(fields["suites"]) {
@@ -108,7 +108,7 @@ func machineSources(etc string) []aptSource {
 	var out []aptSource
 	files := []string{filepath.Join(etc, "sources.list")}
 	for _, pattern := range []string{"*.list", "*.sources"} {
-		// Glob fails only for a wrong pattern.
+		// Glob fails only for a malformed pattern.
 		more, _ := filepath.Glob(filepath.Join(etc, "sources.list.d", pattern))
 		files = append(files, more...)
 	}
@@ -126,21 +126,21 @@ func machineSources(etc string) []aptSource {
 	return out
 }
 
-// mirrors are the places that serve Debian on this machine.
+// mirrors holds the archives from which this machine gets Debian.
 type mirrors struct {
 	Main     aptSource // URI of the archive
 	Security aptSource // URI of the security archive; zero when there is none
 }
 
-// suitePrefixes are the names under which Debian itself publishes releases.
-// Third-party archives use them too, but hardly with component main.
+// suiteNames lists the names under which Debian itself publishes releases.
+// Third-party archives use them too, but rarely with the component main.
 var suiteNames = []string{
 	"bullseye", "bookworm", "trixie", "forky", "sid",
 	"unstable", "testing", "stable", "oldstable", "oldoldstable",
 }
 
-// findMirrors picks Debian's own archives from sources. The codename of the
-// running release is the best sign; other suites of Debian count as well.
+// findMirrors picks Debian's own archives from sources. It prefers sources with
+// the codename of the running release and accepts other suites of Debian.
 func findMirrors(sources []aptSource, codename string) (mirrors, bool) {
 	var m mirrors
 	best := 0

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// mergedDirs are the folders that a Debian system of today has only under
+// mergedDirs lists the folders that a current Debian system has only under
 // /usr, with a symbolic link in their old place.
 var mergedDirs = []string{"bin", "sbin", "lib", "lib64"}
 
@@ -65,8 +65,8 @@ func untar(r io.Reader, root string, keep func(string) bool) error {
 	for {
 		h, err := tr.Next()
 		if err == io.EOF {
-			// The rest of the stream is padding; its writer must not see it
-			// closed early.
+			// Read the padding at the end: the writer of the stream must not
+			// see it closed early.
 			_, err = io.Copy(io.Discard, r)
 			return err
 		}
@@ -94,8 +94,8 @@ func untar(r io.Reader, root string, keep func(string) bool) error {
 	}
 }
 
-// untarEntry writes one entry that is no directory. A later package may bring
-// a file again; the last one wins.
+// untarEntry writes one entry that is no directory. If several packages have a
+// file, the last one wins.
 func untarEntry(base *os.Root, tr *tar.Reader, h *tar.Header, name string) error {
 	if err := base.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
@@ -120,5 +120,5 @@ func untarEntry(base *os.Root, tr *tar.Reader, h *tar.Header, name string) error
 		target := merged(strings.TrimPrefix(path.Clean("/"+h.Linkname), "/"))
 		return base.Link(target, name)
 	}
-	return nil // device nodes and the like come from the kernel in a guest
+	return nil // device nodes: a guest's kernel creates its own
 }

@@ -36,17 +36,17 @@ func NetworkModules() []string {
 // whose scripts set them up.
 func NetworkPrograms() []string { return []string{"ip", "ss", "tc", "ping", "bash"} }
 
-// binDirs are where programs are looked for, below a root.
+// binDirs lists the folders, below a root, in which programs are looked up.
 var binDirs = []string{"usr/sbin", "usr/bin", "sbin", "bin", "usr/local/sbin", "usr/local/bin"}
 
-// libDirs are where the dynamic linker of Debian looks without configuration.
+// libDirs lists the folders that Debian's dynamic linker searches by default.
 var libDirs = []string{"lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64", "lib", "usr/lib"}
 
 // Userland returns the files that make programs such as "ip" work in a guest:
 // path in the guest to path on the host, for Options.Files. Programs and the
-// shared libraries that they are linked to come from the host; what the host
-// does not have comes from the packages of the host's own Debian release,
-// fetched into the cache and not installed.
+// shared libraries that they are linked to come from the host; programs that
+// the host lacks come from packages of the host's own Debian release, fetched
+// into the cache and not installed.
 func Userland(ctx context.Context, names ...string) (map[string]string, error) {
 	files := make(map[string]string)
 	for _, name := range names {
@@ -57,7 +57,8 @@ func Userland(ctx context.Context, names ...string) (map[string]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			// Its own libraries first: the host may lack them or have others.
+			// Search the package's own libraries first: the host may lack them
+			// or have other versions.
 			roots = []string{root, "/"}
 			if at, err = findProgram(root, name); err != nil {
 				return nil, err
@@ -104,7 +105,7 @@ func addProgram(files map[string]string, roots []string, at string) error {
 	host := filepath.Join(roots[0], at)
 	files["/"+at] = host
 	if is, err := isELF(host); err != nil || !is {
-		return err // a script; its interpreter is the caller's business
+		return err // a script: the caller has to list its interpreter
 	}
 	f, err := elf.Open(host)
 	if err != nil {
@@ -135,7 +136,7 @@ func addProgram(files map[string]string, roots []string, at string) error {
 	return fmt.Errorf("its interpreter %s is not there", interp)
 }
 
-// isELF reports whether a file starts as an ELF file does.
+// isELF reports whether a file starts with the ELF magic number.
 func isELF(name string) (bool, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -213,7 +214,7 @@ func findLibrary(roots []string, by string, extra []string, lib string) (host, a
 	return "", ""
 }
 
-// isFile reports whether a path leads to a regular file.
+// isFile reports whether a path, links followed, is a regular file.
 func isFile(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.Mode().IsRegular()
@@ -242,7 +243,8 @@ func addBusybox(ctx context.Context, m *image) error {
 		return err
 	}
 	for at, host := range files {
-		// The libraries of other programs stay: they are of the same release.
+		// Keep libraries that another program has brought: they are of the same
+		// release.
 		if _, taken := m.entries[guestPath(at)]; !taken {
 			if err := m.file(at, host); err != nil {
 				return err

@@ -1,5 +1,5 @@
-// Package inittrace reads what the Go runtime reports of the initialisation of
-// packages when GODEBUG has inittrace=1.
+// Package inittrace parses the report of the Go runtime on the initialisation
+// of packages, which it prints with GODEBUG=inittrace=1.
 package inittrace
 
 import (
@@ -18,8 +18,8 @@ type Init struct {
 	Bytes, Allocs int // on the heap
 }
 
-// Run starts a program and returns what the runtime reports of it, in the order
-// of initialisation. The program has to end with status 0.
+// Run runs a program and returns the runtime's report on it, in the order of
+// initialisation. It is an error if the program does not end with status 0.
 func Run(name string, args ...string) ([]Init, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
@@ -61,7 +61,7 @@ func Parse(text string) ([]Init, error) {
 	return out, nil
 }
 
-// Sum adds up what packages take.
+// Sum returns the sums of time, bytes and allocations.
 func Sum(list []Init) Init {
 	total := Init{Package: "all"}
 	for _, p := range list {

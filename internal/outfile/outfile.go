@@ -1,5 +1,5 @@
-// Package outfile writes files that take the place of others only when there is
-// something to take their place with.
+// Package outfile writes output files that replace an existing file only when
+// there is something to replace it with.
 package outfile
 
 import (
@@ -12,25 +12,36 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+
+	"probe/runtime/trust"
 )
 
-// File is a file that is written beside the one whose name it will have. Until
-// Keep the old file stays as it is; Close without Keep leaves no trace. What is
-// no regular file (a device, a pipe) is written directly. It is safe for
-// concurrent use.
+// File is a file that is written beside the one it will replace. Until Keep the
+// old file remains unchanged; Close without Keep leaves no trace. A device, a
+// pipe or another special file is written directly. It is safe for concurrent
+// use.
 type File struct {
 	mu   sync.Mutex
 	f    *os.File
-	name string // where it goes
-	temp string // where it is; "" when it is in its place
-	cut  bool   // it is the old file, to be emptied by Keep
-	held bool   // writes do not keep it
+	name string // the name it will have
+	temp string // the name it has now; "" when it has replaced the old file
+	cut  bool   // f is the old file itself, which Keep truncates
+	held bool   // set by Hold: Write does not call Keep
 	err  error  // of Keep
 	done bool   // closed
 }
 
-// Create starts a file. An error tells that the name cannot be written to.
-func Create(name string) (*File, error) {
+// Create starts a file, with the rights of the user. An error tells that the name cannot
+// be written to.
+func Create(name string) (f *File, err error) {
+	err = trust.AsUser(func() error {
+		f, err = start(name)
+		return err
+	})
+	return f, err
+}
+
+func start(name string) (*File, error) {
 	path, err := follow(name)
 	if err != nil {
 		return nil, fmt.Errorf("open the output file: %w", err)
@@ -48,18 +59,19 @@ func Create(name string) (*File, error) {
 	}
 	old := err == nil
 	if old {
-		// Rights to the folder do not stand for rights to the file.
+		// Test the file itself: with write permission for the folder one could
+		// replace a read-only file.
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			return nil, fmt.Errorf("open the output file: %w", err)
 		}
 		beside, temp, err := createBeside(path)
 		if err != nil {
-			return &File{f: f, name: path, cut: true}, nil // the folder takes no other file
+			return &File{f: f, name: path, cut: true}, nil // no file can be created in the folder: write in place
 		}
 		f.Close()
-		// Only root can give files away; others own what they replace, or are
-		// about to.
+		// Only root can give the new file the owner of the old one. Other users
+		// may not, and the error is ignored.
 		if sys, ok := st.Sys().(*syscall.Stat_t); ok {
 			_ = beside.Chown(int(sys.Uid), int(sys.Gid))
 		}
@@ -74,24 +86,24 @@ func Create(name string) (*File, error) {
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
-			pe.Path = name // the name that the user knows
+			pe.Path = name // report the name that the user gave
 		}
 		return nil, fmt.Errorf("open the output file: %w", err)
 	}
 	return &File{f: f, name: path, temp: temp}, nil
 }
 
-// follow returns the name behind symbolic links, which stay what they are. What
-// the last one names need not exist.
+// follow resolves symbolic links, so that the file they lead to is replaced and
+// not the link. The last name need not exist.
 func follow(name string) (string, error) {
-	const maxLinks = 40 // as the kernel has it
+	const maxLinks = 40 // MAXSYMLINKS in the kernel's include/linux/namei.h
 	for range maxLinks {
 		to, err := os.Readlink(name)
 		if err != nil {
-			return name, nil // no link, or what opening it will tell
+			return name, nil // no link, or an error that opening will report
 		}
 		if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
-			return name, nil // links of /proc/self/fd are no names
+			return name, nil // the links of /proc/self/fd are not paths
 		}
 		if !filepath.IsAbs(to) {
 			to = filepath.Join(filepath.Dir(name), to)
@@ -114,16 +126,16 @@ func createBeside(path string) (f *os.File, temp string, err error) {
 	return f, temp, err
 }
 
-// Hold makes the file wait for Keep: what is written before does not put it in
-// its place. Where the folder takes no other file it does.
+// Hold makes the file wait for Keep: Write no longer replaces the old file. It
+// has no effect on a file that is written in place.
 func (f *File) Hold() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.held = !f.cut
 }
 
-// Write writes. The first bytes put the file in its place, unless Hold was
-// called.
+// Write writes to the file. The first bytes replace the old file, unless Hold
+// was called.
 func (f *File) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -141,7 +153,7 @@ func (f *File) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Keep puts the file in its place. Calling it again does nothing.
+// Keep replaces the old file by the new one. Calling it again does nothing.
 func (f *File) Keep() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -154,15 +166,15 @@ func (f *File) keep() error {
 	case f.cut:
 		f.err, f.cut = f.f.Truncate(0), false
 	case f.temp != "":
-		if f.err = os.Rename(f.temp, f.name); f.err == nil {
+		if f.err = trust.AsUser(func() error { return os.Rename(f.temp, f.name) }); f.err == nil {
 			f.temp = ""
 		}
 	}
 	return f.err
 }
 
-// Close closes the file; one that was not kept is gone. The error is the first
-// of Keep and of closing. Calling it again does nothing.
+// Close closes the file, and removes it unless it was kept. The error is the
+// first of Keep and of closing. Calling it again does nothing.
 func (f *File) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

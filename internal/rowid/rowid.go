@@ -3,7 +3,7 @@ package rowid
 
 import "strings"
 
-// form is how the ids of a family look.
+// form is the form of the ids of a family.
 type form int
 
 const (
@@ -12,7 +12,7 @@ const (
 	plain                     // a number: G-01
 )
 
-// families are the words that ids begin with.
+// families maps the words that ids begin with to the forms of the ids.
 var families = map[string]form{
 	"G": plain, "N": plain, "D": plain, "CLI": plain, "FMT": plain,
 	"L": numbered, "T": numbered, "E": numbered, "P": numbered, "R": numbered, "A": numbered,
@@ -20,8 +20,8 @@ var families = map[string]form{
 	"F": named | numbered, "B": named, "V": named, "K": named, "TL": named, "X": named,
 }
 
-// In returns the ids in a text, in their order. What has the form of an id
-// is one, whether or not lang/reference has such a row.
+// In returns the ids in a text, in their order. A text with the form of an id
+// counts, whether or not lang/reference has such a row.
 func In(text string) []string {
 	var out []string
 	for at := 0; at < len(text); {

@@ -12,8 +12,8 @@ import (
 	"probe/lang/value"
 )
 
-// paramFor finds the parameter of the next argument. An optional word
-// parameter is skipped when the argument is no word: kstack(5).
+// paramFor finds the parameter of the next argument. An optional word parameter
+// is skipped if the argument is not a word, as in kstack(5).
 func paramFor(sig *types.Signature, pi *int, a syntax.Expr, b *body) *types.Param {
 	for {
 		i := min(*pi, len(sig.Params)-1)
@@ -46,8 +46,8 @@ func (b macros) bareWord(e syntax.Expr) (string, bool) {
 	return id.Name, true
 }
 
-// argument types one argument by what its parameter takes. A nil or Invalid
-// result has been complained about.
+// argument types one argument according to its parameter. If the result is nil
+// or Invalid, an error has been reported.
 func (b calls) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
 	switch p.Kind {
 	case types.WordParam:
@@ -112,14 +112,15 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
 	switch {
 	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !infer.IsLiteral(x):
-		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
+		d.WithHelp("read the string at an address with `str(%s)`", short(x.Span().Text()))
 	case sig.Usage != "":
 		d.WithHelp("usage: `%s`", sig.Usage)
 	}
 	return infer.Poison(x.Span())
 }
 
-// wordArg returns one of the words a function knows: nsecs(monotonic).
+// wordArg types an argument that must be one of the parameter's words, as in
+// nsecs(monotonic).
 func (b calls) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
 	w, ok := b.macros.bareWord(e)
 	if s, is := unparen(e).(*syntax.StringLit); is {
@@ -137,10 +138,10 @@ func (b calls) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *
 	return &hir.WordArg{X: hir.X{T: types.WordType, At: e.Span()}, Word: w}
 }
 
-// literalArg returns an argument that has to be a literal after folding.
+// literalArg types an argument that must be a literal after folding.
 func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
 	if s, ok := unparen(e).(*syntax.StringLit); ok && p.Kind == types.LitString {
-		// Formats and paths may be longer than other strings (L-STR-04).
+		// Formats and paths can be longer than other strings (L-STR-04).
 		x := infer.Str(s.At.At, s.Value)
 		ta.Type, ta.Const = x.T, infer.ConstOf(x)
 		return x
@@ -169,7 +170,7 @@ func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 			row = "FMT-15"
 		}
 		d := b.errorf("literal-expected", e.Span(), "%s() expects %s literal (`%s` provided)", sig.Name, want, b.shown(x)).
-			WithLabel("its value has to be known when the script is compiled").WithRow(row)
+			WithLabel("its value must be known when the script is compiled").WithRow(row)
 		if _, positional := unparen(e).(*syntax.Positional); positional && p.Kind == types.LitString {
 			d.WithRow("L-PARM-08").WithHelp("use `str(%s)`", e.Span().Text())
 		}
@@ -191,15 +192,15 @@ func (b mapUses) mapExpr(e syntax.Expr) (*syntax.Map, bool) {
 	return m, ok
 }
 
-// infoOf returns what signatures may know of a map.
+// infoOf returns what signatures can see of a map.
 func (b mapUses) infoOf(m *mapCell) *types.MapInfo {
 	b.depend(&m.value)
 	b.depend(&m.key)
 	return &types.MapInfo{Name: m.name, Key: m.key.Typ, Value: m.value.Typ, Scalar: m.mode == modeScalar}
 }
 
-// throughWord evaluates f where the argument was written, if e is a macro's
-// word parameter.
+// throughWord calls f in the scope where the argument was written, if e is a
+// macro's word parameter.
 func (b *body) throughWord(e syntax.Expr, f func() hir.Expr) hir.Expr {
 	if id, ok := unparen(e).(*syntax.Ident); ok {
 		if p := b.wordAt(id); p != nil {
@@ -209,7 +210,7 @@ func (b *body) throughWord(e syntax.Expr, f func() hir.Expr) hir.Expr {
 	return f()
 }
 
-// mapArg returns a whole map.
+// mapArg types an argument that must be a whole map.
 func (b calls) mapArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
 	me, ok := b.mapUses.mapExpr(e)
 	if !ok || me.Keys != nil {
@@ -234,9 +235,9 @@ func (b calls) wholeMap(me *syntax.Map, ta *types.Arg, subject **mapCell) hir.Ex
 	return &hir.MapArg{X: hir.X{T: types.MapRefType, At: me.At.At}, Map: m.hm}
 }
 
-// mapElemArg is @m or @m[key] in a function that treats maps specially:
-// print(@m), delete(@m[k]). A function that also takes a key works on the
-// element itself, the others on its value.
+// mapElemArg types @m or @m[key] as an argument of a function that treats maps
+// specially, such as print(@m) or delete(@m[k]). A function that also takes a
+// key works on the element itself, others on its value.
 func (b calls) mapElemArg(sig *types.Signature, me *syntax.Map, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
 	return b.throughWord(e, func() hir.Expr {
 		if me.Keys == nil {
@@ -274,13 +275,13 @@ func hasKeyParam(sig *types.Signature) bool {
 	return false
 }
 
-// keyArg returns a key of the map in the first argument.
+// keyArg types a key of the map in the first argument.
 func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types.Arg) hir.Expr {
 	key := b.exprs.value(e)
 	if m.mode == modeScalar {
 		b.errorf("map-key", e.Span(), "%s() with a key expects a map with explicit keys, %s is a scalar map", sig.Name, m.label()).
 			WithLabel("there are no keys").At(m.modeAt, "used without a key here").WithRow("F-HASKEY").
-			WithHelp("leave the key out: `%s(%s)`", sig.Name, m.label())
+			WithHelp("omit the key: `%s(%s)`", sig.Name, m.label())
 		return nil
 	}
 	if !b.mapUses.setMode(m, modeKeyed, e.Span()) {
@@ -296,7 +297,7 @@ func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types
 	return k
 }
 
-// lvalueArg returns a variable that receives a value of the map (find).
+// lvalueArg types a variable that receives a value of the map (find).
 func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *mapCell) hir.Expr {
 	ve, ok := unparen(e).(*syntax.Var)
 	if !ok {
@@ -335,7 +336,7 @@ func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *
 	return &hir.VarAddr{X: hir.X{T: v.Typ, At: ve.At.At}, Var: v.hv}
 }
 
-// typeArg is typeof(T) or a field path, for functions that take types.
+// typeArg types typeof(T) or a field path, for functions that take types.
 func (b calls) typeArg(sig *types.Signature, e syntax.Expr, ta *types.Arg) hir.Expr {
 	if te, ok := e.(*syntax.TypeArg); ok {
 		t := b.typeExprs.typeExpr(te.Type)

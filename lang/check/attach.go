@@ -11,16 +11,16 @@ import (
 	"probe/lang/types"
 )
 
-// attach turns the attach points of all probes into sites, and makes one body
-// for each.
+// attach resolves the attach points of all probes to sites, and makes one body
+// per site.
 func (c *checker) attach() {
 	uses := usesFinder{c: c}
 	for _, p := range c.probes {
 		u := uses.of(p)
 		found, complained := false, false
-		for _, ap := range p.Attach {
+		for i, ap := range p.Attach {
 			before := c.out.Count(diag.Error)
-			sites := c.sites(ap, u)
+			sites := c.sites(ap, i, u)
 			complained = complained || c.out.Count(diag.Error) > before
 			for _, s := range sites {
 				found = true
@@ -48,7 +48,7 @@ func (c *checker) addBody(p *syntax.Probe, ap *syntax.AttachPoint, s *hir.Site) 
 	c.bodies = append(c.bodies, b)
 }
 
-// noSites is said of a probe that nothing is left of (P-COM-09).
+// noSites reports a probe without any site (P-COM-09).
 func (c *checker) noSites(p *syntax.Probe) {
 	at := p.At.At
 	if len(p.Attach) > 0 {
@@ -60,23 +60,24 @@ func (c *checker) noSites(p *syntax.Probe) {
 	switch c.cfg.str("missing_probes") {
 	case "error":
 		c.out.Errorf("no-attach-points", at, msg).WithLabel("none of these exists here").WithRow("P-COM-09").
-			WithHelp("to go on without it: `config = { missing_probes = warn }`")
+			WithHelp("to run without it: `config = { missing_probes = warn }`")
 	case "warn":
 		c.out.Warnf("no-attach-points", at, msg+": it is left out").WithLabel("none of these exists here").WithRow("P-COM-09")
 	}
 }
 
-// sites resolves one attach point: a named probe of the script or a module, or
-// one that the providers know.
-func (c *checker) sites(ap *syntax.AttachPoint, u hir.Uses) []*hir.Site {
+// sites resolves one attach point, the index'th of its probe: a named probe of
+// the script or a module, or one known to the providers.
+func (c *checker) sites(ap *syntax.AttachPoint, index int, u hir.Uses) []*hir.Site {
 	if np := c.named[strings.TrimSpace(ap.Raw)]; np != nil && len(np.Alts) > 0 {
-		return c.expandAt(np.Alts[0], np.Alts[1:], ap.At.At, u)
+		return c.expandAt(np.Alts[0], np.Alts[1:], ap.At.At, index, u)
 	}
-	return c.expandAt(ap, nil, ap.At.At, u)
+	return c.expandAt(ap, nil, ap.At.At, index, u)
 }
 
-// expandAt asks the providers. more are further alternatives of a named probe.
-func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, at source.Span, u hir.Uses) []*hir.Site {
+// expandAt resolves an attach point through the providers. more are further
+// alternatives of a named probe.
+func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, at source.Span, index int, u hir.Uses) []*hir.Site {
 	first, ok := c.withParams(ap)
 	if !ok {
 		return nil
@@ -92,7 +93,7 @@ func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, a
 	if len(first.Parts) == 0 {
 		return nil
 	}
-	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Uses: u,
+	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Index: index, Uses: u,
 		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), Config: c.cfg.str, PID: c.in.PID, Unsafe: c.in.Unsafe,
 		MaxProgs: int(c.cfg.int("max_bpf_progs"))}
 	for _, a := range alts {
@@ -149,7 +150,7 @@ func (c *checker) withParams(ap *syntax.AttachPoint) (*syntax.AttachPoint, bool)
 				continue
 			}
 			n, err := strconv.Atoi(raw[i+1 : j])
-			if err != nil || n == 0 { // the parser has complained
+			if err != nil || n == 0 { // reported by the parser
 				return nil, false
 			}
 			text, given := c.param(n)
@@ -165,7 +166,8 @@ func (c *checker) withParams(ap *syntax.AttachPoint) (*syntax.AttachPoint, bool)
 	return np, true
 }
 
-// usesFinder finds out what bodies mention, through the macros they call.
+// usesFinder finds what bodies use of their sites, through the macros they
+// call.
 type usesFinder struct {
 	c      *checker
 	macros map[*macro]hir.Uses
@@ -173,7 +175,7 @@ type usesFinder struct {
 	consts map[string]hir.Uses // of constants of the C section
 }
 
-// of collects the uses of a probe's predicate and body.
+// of returns the uses of a probe's predicate and body.
 func (f *usesFinder) of(p *syntax.Probe) hir.Uses {
 	var u hir.Uses
 	if p.Pred != nil {
@@ -197,7 +199,7 @@ func (f *usesFinder) node(n syntax.Node, u *hir.Uses) {
 	})
 }
 
-// name notes one mention.
+// name adds the uses of one name.
 func (f *usesFinder) name(name string, u *hir.Uses) {
 	u.Add(f.c.usesOf(name))
 	for _, m := range f.c.macros[name] {
@@ -206,8 +208,8 @@ func (f *usesFinder) name(name string, u *hir.Uses) {
 	f.constant(name, u)
 }
 
-// constant adds what a constant of the C section mentions. Constants use each
-// other, so each is looked into once.
+// constant adds the uses of a constant of the C section. Constants can refer to
+// each other, even in cycles, so each is only searched once.
 func (f *usesFinder) constant(name string, u *hir.Uses) {
 	m := f.c.cmacros[name]
 	if m == nil || m.active {
@@ -232,7 +234,7 @@ func (f *usesFinder) constant(name string, u *hir.Uses) {
 	u.Add(mu)
 }
 
-// macro adds what a macro's body mentions.
+// macro adds the uses of a macro's body.
 func (f *usesFinder) macro(m *macro, u *hir.Uses) {
 	if f.macros == nil {
 		f.macros, f.busy = map[*macro]hir.Uses{}, map[*macro]bool{}

@@ -9,8 +9,8 @@ import (
 	"probe/lang/types"
 )
 
-// binaryExpr types x op y. A long chain of operators is a deep tree on the
-// left, so the left spine is walked in a loop.
+// binaryExpr types x op y. A long chain of operators makes a tree that is deep
+// on the left, so the left spine is walked in a loop instead of recursively.
 func (b ops) binaryExpr(e *syntax.Binary) hir.Expr {
 	var spine []*syntax.Binary
 	var left syntax.Expr = e
@@ -76,8 +76,8 @@ func (b ops) binary(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr 
 	return b.badOperands(op, x, y, at)
 }
 
-// folded returns the result of an operation on literals, with what is to be
-// said about it.
+// folded returns the result of an operation on literals and reports its
+// problem, if any.
 func (b ops) folded(z hir.Expr, p *infer.Problem) hir.Expr {
 	switch {
 	case p == nil:
@@ -120,7 +120,7 @@ func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	sp := b.joinSpace(ox, oy, at)
 	switch op.Op {
 	case hir.Mul, hir.Div, hir.Mod:
-		sp = types.SpaceNone // no address any more
+		sp = types.SpaceNone // no longer an address
 	}
 	t := infer.IntIn(8, signed, sp)
 	z := &hir.Binary{X: hir.X{T: t, At: at}, Op: op.Op, L: infer.ToInt(x, t), R: infer.ToInt(y, t)}
@@ -145,17 +145,17 @@ func (b ops) joinSpace(x, y *types.Type, at source.Span) types.Space {
 	}
 	b.warnf("space-mismatch", at, "address space mismatch: one operand is a kernel address, the other a user address").
 		WithLabel("the result belongs to no address space").WithRow("T-AS-08").
-		WithHelp("say which is meant with kptr() or uptr()")
+		WithHelp("specify the address space with kptr() or uptr()")
 	return types.SpaceNone
 }
 
-// distinctSpaces warns about a choice between addresses of both spaces: what
-// is read through the result is read from the first one's.
+// distinctSpaces warns about a choice between kernel and user addresses: reads
+// through the result use the space of the first one.
 func (b ops) distinctSpaces(x, y *types.Type, at source.Span) {
 	if x.Kind == types.Pointer && x.Space != y.Space && x.Space != types.SpaceNone && y.Space != types.SpaceNone {
 		b.warnf("space-mismatch", at, "address space mismatch: one branch is a kernel address, the other a user address").
 			WithLabel("everything is read from the memory that the first branch points to").WithRow("T-AS-08").
-			WithHelp("say which is meant with kptr() or uptr()")
+			WithHelp("specify the address space with kptr() or uptr()")
 	}
 }
 
@@ -175,7 +175,7 @@ func (b ops) distinctPointers(x, y hir.Expr, at source.Span) {
 	}
 }
 
-// equality types == and != of values that are not numbers. It gives nil where
+// equality types == and != of values that are not numbers. It returns nil if
 // they cannot be compared.
 func (b ops) equality(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := x.Type(), y.Type()
@@ -210,7 +210,7 @@ func (b ops) equality(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Exp
 	return nil
 }
 
-// badOperands returns the error for operands that an operator cannot take.
+// badOperands reports operands that an operator does not accept.
 func (b ops) badOperands(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	tx, ty := b.shown(x), b.shown(y)
 	code, msg := "bad-operands", "the `%s` operator can not be used on expressions of types `%s` and `%s`"
@@ -223,9 +223,9 @@ func (b ops) badOperands(op *infer.Operator, x, y hir.Expr, at source.Span) hir.
 	case tx.Kind == types.String && ty.Kind == types.String:
 		d.WithRow("T-OP-11").WithNote("strings can only be compared with == and !=")
 	case tx.Kind == types.String && (ty.Kind == types.Pointer || ty.IsInt() && !infer.IsLiteral(y)):
-		d.WithHelp("read the string behind an address with `str(%s)`", short(y.Span().Text()))
+		d.WithHelp("read the string at an address with `str(%s)`", short(y.Span().Text()))
 	case ty.Kind == types.String && (tx.Kind == types.Pointer || tx.IsInt() && !infer.IsLiteral(x)):
-		d.WithHelp("read the string behind an address with `str(%s)`", short(x.Span().Text()))
+		d.WithHelp("read the string at an address with `str(%s)`", short(x.Span().Text()))
 	case tx.Kind == types.Array:
 		d.WithRow("T-OP-12")
 	case tx.Kind == types.Record && ty.Kind == types.Record:

@@ -11,17 +11,17 @@ import (
 	"probe/lang/types"
 )
 
-// Limits of what one body may grow to; a script that a person wrote is far
-// below them.
+// Limits on the size of one body. A script written by a person is far below
+// them; they bound the time and memory for hostile input.
 const (
 	maxRounds = 50      // of type inference (T-PROM-01)
 	maxDepth  = 2000    // nested expressions and blocks
 	maxNodes  = 1 << 18 // expressions of one body after macro expansion
 )
 
-// body is one probe body at one site. Typing it builds its part of the result;
-// that is done again whenever a cell it depends on has widened since, so the
-// last run's tree and messages are the valid ones.
+// body is one probe body at one site. Typing it builds its part of the result.
+// It is typed again whenever a cell it depends on has widened, so the tree and
+// messages of the last run are the valid ones.
 type body struct {
 	concerns
 	c     *checker
@@ -37,7 +37,7 @@ type body struct {
 	ids   map[frameKey]int
 	deps  []dep
 
-	// state of the run that is going on
+	// state of the current run
 	stamp      int
 	scope      *scope
 	frame      *frame
@@ -51,14 +51,14 @@ type body struct {
 	depth      int
 	nodes      int
 	allowAgg   bool // the next expression may be an aggregation
-	observe    int  // inside sizeof and its like: nothing runs
+	observe    int  // inside sizeof and similar operators, whose operands are not evaluated
 	gaveUp     bool
-	frozen     int      // in what is typed for Info only: types do not change
-	rec        *Info    // what is found is written down here, unless nil
-	stub       bool     // its probe has no site: for Info only
+	frozen     int      // while typing for Info only: types must not change
+	rec        *Info    // records what is found, unless nil
+	stub       bool     // its probe has no site: typed for Info only
 	cstack     []string // C macros that are being expanded
 	argsRec    *types.Type
-	named      int // how many of the site's arguments have names
+	named      int // number of the site's arguments that have names
 }
 
 type frameKey struct {
@@ -66,7 +66,7 @@ type frameKey struct {
 	call   any
 }
 
-// infer types all bodies until no cell changes any more.
+// infer types all bodies until no cell changes. Cells only widen, so this ends.
 func (c *checker) infer() {
 	for round := 0; ; round++ {
 		again := false
@@ -91,11 +91,11 @@ func (c *checker) infer() {
 	}
 }
 
-// settleUnassigned gives variables and maps that have no type when nothing
-// changes any more one, so that reading them is reading zero: variables that
-// are never assigned, then maps that are only computed from themselves
-// (@s = @s + 1), then variables that are only assigned from themselves. It
-// reports whether there were any.
+// settleUnassigned assigns a type to variables and maps that still have none
+// when inference has settled, so that reading them gives zero: first variables
+// that are never assigned, then maps only computed from themselves (@s = @s +
+// 1), then variables only assigned from themselves. It reports whether it
+// assigned any.
 func (c *checker) settleUnassigned() bool {
 	if c.settleVars(func(v *varCell) bool { return !v.assigned }) {
 		return true
@@ -168,16 +168,16 @@ func (b *body) run() {
 	b.unusedVars()
 }
 
-// enter guards recursion; it reports false, once with a message, when the
-// script is too deep or too large.
+// enter counts one level of recursion. It returns false if the script is too
+// deep or too large, and reports that once.
 func (b *body) enter(at source.Span) bool {
 	b.depth++
 	b.nodes++
 	return b.fits(at)
 }
 
-// fits reports false, once with a message, when the script is too deep or too
-// large.
+// fits returns false if the script is too deep or too large, and reports that
+// once.
 func (b *body) fits(at source.Span) bool {
 	if b.depth > maxDepth || b.nodes > maxNodes {
 		if !b.gaveUp {
@@ -194,12 +194,13 @@ func (b *body) fits(at source.Span) bool {
 	return !b.gaveUp
 }
 
-// errorf complains at a place. Inside a macro the callers are named too.
+// errorf reports an error at a place. Inside a macro the message also shows the
+// callers.
 func (b *body) errorf(code diag.Code, at source.Span, format string, args ...any) *diag.Diagnostic {
 	return b.expanded(b.out.Errorf(code, at, format, args...))
 }
 
-// warnf warns at a place.
+// warnf reports a warning at a place.
 func (b *body) warnf(code diag.Code, at source.Span, format string, args ...any) *diag.Diagnostic {
 	return b.expanded(b.out.Warnf(code, at, format, args...))
 }
@@ -211,10 +212,10 @@ func (b *body) expanded(d *diag.Diagnostic) *diag.Diagnostic {
 	return d
 }
 
-// unsupported refuses what parses but cannot be compiled yet.
+// unsupported reports a construct that parses but cannot be compiled yet.
 func (b *body) unsupported(at source.Span, row, what string) hir.Expr {
 	b.errorf("not-supported", at, "not supported yet: %s", what).
-		WithLabel("part of the language that is still missing").WithRow(row).
+		WithLabel("not implemented yet").WithRow(row).
 		WithNote("`probe help %s` shows this row of the language reference", row)
 	return infer.Poison(at)
 }

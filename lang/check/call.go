@@ -117,7 +117,7 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 	return b.result(sig, call, tc, args, waits)
 }
 
-// result finds the type of a call whose arguments are fine.
+// result determines the type of a call whose arguments are valid.
 func (b calls) result(sig *types.Signature, call *hir.Call, tc *types.Call, args []syntax.Expr, waits bool) hir.Expr {
 	at := call.At
 	t := sig.Result
@@ -164,8 +164,8 @@ func (b calls) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 	return call
 }
 
-// wholeMapNotes warns about prints of whole maps that will not show what the
-// writer may expect.
+// wholeMapNotes warns about prints of whole maps whose output may surprise: the
+// map is read when the record is drained, not at the call.
 func (b calls) wholeMapNotes(call *hir.Call) {
 	for _, x := range call.Args {
 		m, ok := x.(*hir.MapArg)
@@ -184,7 +184,8 @@ func (b calls) wholeMapNotes(call *hir.Call) {
 	}
 }
 
-// waiting tells that an argument's type or map is not known yet.
+// waiting reports whether the type of an argument or a map among them is not
+// known yet.
 func (b calls) waiting(tc *types.Call) bool {
 	for _, a := range tc.Args {
 		if a.Map != nil && a.Map.Value == nil {
@@ -219,8 +220,8 @@ func (b calls) aggResult(sig *types.Signature, call *hir.Call, t *types.Type) hi
 	return a
 }
 
-// problem reports a complaint of a signature; it reports whether it is an
-// error.
+// problem reports a Problem of a signature as an error or warning. It returns
+// whether it is an error.
 func (b calls) problem(sig *types.Signature, p *types.Problem, at source.Span, args []syntax.Expr) bool {
 	code := p.Code
 	if code == "" {
@@ -333,8 +334,8 @@ func callName(sig *types.Signature) string {
 	return "`" + sig.Name + "()`"
 }
 
-// contextInLoop refuses what reads the probe's context inside a for loop
-// (E-FOR-03).
+// contextInLoop reports reads of the probe's context inside a for loop
+// (E-FOR-03): the body may become a callback, which does not get the context.
 func (b *body) contextInLoop(name string, at source.Span) bool {
 	if b.loops == 0 {
 		return true
@@ -345,8 +346,8 @@ func (b *body) contextInLoop(name string, at source.Span) bool {
 	return false
 }
 
-// quietly types an expression for the uses it makes of maps and variables,
-// without a word about it.
+// quietly types an expression for its effect on maps and variables, without
+// reporting anything.
 func (b *body) quietly(e syntax.Expr) {
 	n := len(b.out.All)
 	b.exprs.expr(e)

@@ -8,8 +8,8 @@ import (
 	"probe/lang/types"
 )
 
-// castExpr types (T)x. Where the parenthesised word is no type, the other
-// reading counts: (a) - b.
+// castExpr types (T)x. If the parenthesised word is not a type, the other
+// reading applies: (a) - b.
 func (b convs) castExpr(e *syntax.Cast) hir.Expr {
 	if e.Alt != nil && !b.typeExprs.isType(e.Type) {
 		return b.exprs.expr(e.Alt)
@@ -44,7 +44,7 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	switch t.Kind {
 	case types.Record:
 		if _, lit := infer.IntLit(x); lit && b.observe > 0 {
-			// sizeof(((struct s)0).member): only the type is wanted.
+			// sizeof(((struct s)0).member): only the type is needed.
 			return infer.Deref(infer.AsPointer(x, types.PointerTo(t, types.SpaceNone)), t, at)
 		}
 	case types.Int:
@@ -65,7 +65,7 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 			return b.castToPointer(t, x, at)
 		}
 		if from.Kind == types.Array || from.Kind == types.String {
-			// An array is where it lies, as in C.
+			// An array converts to its address, as in C.
 			if p := addressOf(x, at); p != nil {
 				return b.castToPointer(t, p, at)
 			}
@@ -94,7 +94,7 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 }
 
 // addressOf returns the address of a place in kernel or user memory, nil if x
-// is a value or lies in the program's own memory.
+// is a value or in the program's own memory.
 func addressOf(x hir.Expr, at source.Span) hir.Expr {
 	var base hir.Expr
 	var off hir.Expr
@@ -130,7 +130,8 @@ func (b convs) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	return infer.Poison(at)
 }
 
-// castToInt gives nil when there is no such conversion.
+// castToInt converts x to an integer or enum type. It returns nil if there is
+// no such conversion.
 func (b convs) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	switch {
@@ -163,8 +164,8 @@ func (b convs) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	return &hir.Cast{X: hir.X{T: t, At: at}, Of: x}
 }
 
-// castToPointer gives the pointer an address space: the one of the value, else
-// the probe's (T-CAST-03).
+// castToPointer converts x to a pointer, in the address space of the value or
+// else that of the probe (T-CAST-03).
 func (b convs) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	sp := from.Space
@@ -184,7 +185,8 @@ func (b convs) castToPointer(t *types.Type, x hir.Expr, at source.Span) hir.Expr
 	return &hir.Cast{X: hir.X{T: to, At: at}, Of: x}
 }
 
-// castToArray is T-CAST-05, T-CAST-07 and T-CAST-08; nil when impossible.
+// castToArray converts x to an array (T-CAST-05, T-CAST-07, T-CAST-08). It
+// returns nil if that is impossible.
 func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	elem := t.Elem
@@ -203,7 +205,7 @@ func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if t.Len == 0 {
 		if size%elem.Size != 0 {
 			b.errorf("bad-cast", at, "cannot cast from \"%s\" to \"%s[]\": the sizes do not divide", from, elem).
-				WithLabel("%d bytes are no multiple of %d", size, elem.Size).WithRow("T-CAST-05")
+				WithLabel("%d bytes are not a multiple of %d", size, elem.Size).WithRow("T-CAST-05")
 			return infer.Poison(at)
 		}
 		t = types.ArrayOf(elem, size/elem.Size)
@@ -222,7 +224,8 @@ func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	return nil
 }
 
-// castToString lets strings grow (T-CAST-08); nil when impossible.
+// castToString converts a string to a longer one (T-CAST-08). It returns nil if
+// that is impossible.
 func (b convs) castToString(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
 	if from.Kind != types.String || t.Len != 0 && t.Len < from.Len {

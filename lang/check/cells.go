@@ -7,7 +7,7 @@ import (
 	"probe/lang/types"
 )
 
-// varKey tells variables apart: the node that creates one, and the macro
+// varKey identifies a variable: the node that creates it, and the macro
 // expansion it is created in.
 type varKey struct {
 	node  any
@@ -18,7 +18,7 @@ type varKey struct {
 type varCell struct {
 	infer.Cell
 	name     string
-	node     any // that created it
+	node     any // the node that created it
 	hv       *hir.Var
 	assigned bool        // by the statements typed so far
 	readAt   source.Span // first read before an assignment
@@ -26,12 +26,12 @@ type varCell struct {
 	depth    int         // callback loops around the declaration
 	inLoop   int         // loops of any kind around it
 	frame    int         // the macro expansion it was declared in
-	now      *types.Type // what was last assigned to it, for its address spaces
+	now      *types.Type // type last assigned to it, for its address spaces
 	natural  bool        // a loop variable that starts at zero or above
 	run      int         // stamp of the run that declared it
 }
 
-// mapMode tells scalar and keyed maps apart.
+// mapMode distinguishes scalar and keyed maps.
 type mapMode uint8
 
 const (
@@ -49,20 +49,20 @@ type mapCell struct {
 	modeAt  source.Span
 	at      source.Span // first use
 	written bool
-	// computed is set where a value is assigned that is computed from what has
-	// no type yet, and not merely a copy of it.
+	// computed is set if an assigned value is computed from something without a
+	// type yet, and is not merely a copy of it.
 	computed bool
 	hm       *hir.Map
 	declAt   source.Span // let @m = …
 	kindAt   source.Span
 	used     bool
-	live     *hir.Map // it runs already (REPL)
+	live     *hir.Map // the map of an object that runs already (REPL)
 }
 
-// label returns how messages call the map.
+// label returns the name of the map in messages.
 func (m *mapCell) label() string { return "@" + m.name }
 
-// mapCell finds or makes the map of a name.
+// mapCell finds or creates the map of a name.
 func (c *checker) mapCell(name string, at source.Span) *mapCell {
 	if m, ok := c.maps[name]; ok {
 		return m
@@ -73,7 +73,7 @@ func (c *checker) mapCell(name string, at source.Span) *mapCell {
 	return m
 }
 
-// addLive makes the maps that already run known, with their types fixed.
+// addLive adds the maps of objects that run already, with fixed types.
 func (c *checker) addLive(maps []*hir.Map) {
 	for _, lm := range maps {
 		m := c.mapCell(lm.Name, lm.At)
@@ -90,8 +90,7 @@ func (c *checker) addLive(maps []*hir.Map) {
 	}
 }
 
-// depend notes that the typing run that is going on has used the cell as it is
-// now.
+// depend records that the current run has used the present version of the cell.
 func (b *body) depend(c *infer.Cell) {
 	if c.Seen != b.stamp {
 		c.Seen = b.stamp
@@ -105,7 +104,8 @@ type dep struct {
 	version int
 }
 
-// stale tells that a cell has changed since the body was typed.
+// stale reports whether a cell that the body depends on has changed since the
+// body was typed.
 func (b *body) stale() bool {
 	for _, d := range b.deps {
 		if d.c.Version != d.version {
@@ -115,8 +115,8 @@ func (b *body) stale() bool {
 	return false
 }
 
-// widen lets a value of type t into the cell. It reports false when the cell
-// cannot take it; nothing has changed then.
+// widen widens the cell so that it can hold x. It returns false, without
+// changing the cell, if there is no such type.
 func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
 	t := x.Type()
 	if infer.IsBad(x) {
@@ -132,7 +132,8 @@ func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
 		c.Set(t)
 		c.Writer = b.write(x.Span())
 	case c.Fixed:
-		// A declared type does not say where an address comes from.
+		// A declared type does not determine the address space, so take that of
+		// the value.
 		if ok = infer.FitsFixed(c.Raw, x); ok {
 			c.Set(c.MergeSpaces(c.Raw, t, b.write(x.Span())))
 		}
@@ -152,8 +153,7 @@ func (b *body) widen(c *infer.Cell, x hir.Expr) bool {
 	return ok
 }
 
-// write returns the place of a write that is going on, of a value that stands
-// at.
+// write returns the place of the current write, whose value is at the span at.
 func (b *body) write(at source.Span) infer.Write {
 	w := infer.Write{b.order, at.Start, b.frame.number(), at.Start}
 	for f := b.frame; f != nil; f = f.parent {

@@ -1,18 +1,19 @@
-// Package check gives a parsed script its meaning. In: a tree, the signatures
-// of the library, and two interfaces that answer for the machine (hir.Probes,
-// hir.Types). Out: a hir.Script in which every name is resolved, every type is
-// known and every conversion is written down, and a diag.List with everything
-// that is wrong. It makes no system calls and does not know how things are
+// Package check resolves and types a parsed script. Check takes a tree, the
+// signatures of the library, and two interfaces to the machine (hir.Probes,
+// hir.Types). It returns a hir.Script in which every name is resolved, every
+// type known and every conversion explicit, and a diag.List of everything that
+// is wrong. The package makes no system calls and does not know how calls are
 // compiled.
 //
-// Order of the work: configuration, imports, macros, map declarations, C
-// section; attach points to sites; then typing. Each body is typed once for
-// each site, and again as long as the types it depends on still widen
-// (infer in body.go): typing builds the result as it goes, so the last run's
-// result is the right one. An early phase with errors hides the later ones.
+// The order is: configuration, imports, macros, map declarations, C section;
+// attach points; then typing. Each body is typed once for each site, and again
+// as long as the types it depends on still widen (infer in body.go): typing
+// builds the result on the way, so the result of the last run is the right one.
+// After errors in one phase the later phases do not run, since their messages
+// would mostly be consequences.
 //
-// What the checker learns of a script beyond the program, and of a script that
-// makes none, is in Info.
+// Everything else that the checker learns about a script, with errors too, is
+// in Info.
 package check
 
 import (
@@ -27,19 +28,19 @@ import (
 	"probe/lang/types"
 )
 
-// Input is a script and what it may refer to.
+// Input is a script and what it can refer to.
 type Input struct {
 	File *syntax.File
 	// Builtins are functions, builtin values and aggregations by name.
 	Builtins map[string]*types.Signature
 	Probes   hir.Probes
-	// Types are the kernel's; nil is the same as not available.
+	// Types are the kernel's types; nil means not available.
 	Types hir.Types
-	// Env answers what signatures ask. Its configuration is replaced by the
-	// script's own. nil knows nothing.
+	// Env answers the queries of signatures. The script's own configuration
+	// replaces that of Env. With nil, every query about the machine fails.
 	Env types.Env
-	// Config are options from the environment, by canonical key; they beat the
-	// script's block.
+	// Config are options from the environment, by canonical key; they take
+	// precedence over the script's block.
 	Config map[string]string
 	// Params are the positional parameters: $1 is Params[0].
 	Params []string
@@ -49,14 +50,14 @@ type Input struct {
 	Comm string
 	// Unsafe allows functions that change the system.
 	Unsafe bool
-	// Import finds an imported file; nil refuses all imports.
+	// Import finds an imported file; with nil every import is an error.
 	Import func(from *source.File, path string) (*source.File, error)
 	// Includes are headers that the C section includes before anything else.
 	Includes []string
 	// Header finds headers, as ctype.Section.Find; nil finds none.
 	Header func(from *source.File, path string, system, installed bool) (*source.File, error)
-	// Maps are maps that live already: their types stand, and the script may
-	// use them.
+	// Maps are maps of objects that run already. The script can use them, and
+	// their types are fixed.
 	Maps []*hir.Map
 }
 
@@ -70,7 +71,7 @@ type checker struct {
 	macros   map[string][]*macro
 	named    map[string]*syntax.NamedProbe
 	probes   []*syntax.Probe
-	leftOut  []source.Span // attach points of probes that nothing is left of
+	leftOut  []source.Span // attach points of probes without any site
 	csec     *ctype.Section
 	cmacros  map[string]*cmacroDef
 	maps     map[string]*mapCell
@@ -81,11 +82,11 @@ type checker struct {
 	imported map[string]bool
 	files    []*syntax.File // the script and what it imports
 	phase    phase
-	info     *Info // where bodies are typed for it
+	info     *Info // set while bodies are typed for it
 }
 
-// Check types a script. The program is nil when there are errors; what was
-// learned about the script is there in any case.
+// Check types a script. The Script is nil if there are errors; the Info never
+// is.
 func Check(in *Input) (*hir.Script, *Info, diag.List) {
 	c := &checker{
 		in: in, macros: map[string][]*macro{}, named: map[string]*syntax.NamedProbe{}, maps: map[string]*mapCell{},
@@ -118,7 +119,7 @@ func (c *checker) finish(p *hir.Script) (*hir.Script, *Info, diag.List) {
 	return p, &Info{c: c, files: c.files}, c.out
 }
 
-// program puts the result together.
+// program assembles the result.
 func (c *checker) program() *hir.Script {
 	p := &hir.Script{Config: c.cfg.changed(), Source: c.in.File.Source}
 	for _, b := range c.bodies {
@@ -198,8 +199,8 @@ func (c *checker) csection() *ctype.Section {
 	return c.csec
 }
 
-// env answers signatures: the script's configuration and types, and for the
-// rest the machine.
+// env implements types.Env: it answers from the script's configuration and
+// types, and passes other queries to the machine.
 type env struct{ c *checker }
 
 // Filter implements types.Filtered.

@@ -1,8 +1,8 @@
 package check
 
-// concerns are the parts of the work on a body. Each is the body itself under
-// another name, with the methods of one subject; they call each other through
-// the fields here, which shows where one subject needs another.
+// concerns groups the methods of body by subject. Each field is the body itself
+// under another type. Methods call another subject through these fields, which
+// makes the dependencies visible.
 type concerns struct {
 	exprs     exprs
 	idents    idents
@@ -21,28 +21,28 @@ type concerns struct {
 type (
 	// exprs types expressions by their kind: literals, tuples, branches.
 	exprs struct{ *body }
-	// idents finds out what a bare word means.
+	// idents resolves bare words.
 	idents struct{ *body }
 	// ops types operators and folds literals.
 	ops struct{ *body }
-	// places types what has an address: members, elements, what a pointer
-	// points to.
+	// places types expressions with an address: members, elements,
+	// dereferences.
 	places struct{ *body }
-	// convs types casts and writes down the implicit conversions.
+	// convs types casts and inserts implicit conversions.
 	convs struct{ *body }
 	// stmts types statements, loops and blocks.
 	stmts struct{ *body }
 	// mapUses types the reading and writing of maps.
 	mapUses struct{ *body }
-	// calls types calls of the library: which parameter an argument goes to and
-	// what it may be.
+	// calls types calls of the library: it matches arguments to parameters and
+	// checks them.
 	calls struct{ *body }
-	// forms types the functions that the checker computes itself, the script's
-	// parameters among them.
+	// forms types the functions that the checker evaluates itself, including
+	// access to the script's parameters.
 	forms struct{ *body }
 	// macros chooses and expands macros, of the language and of C.
 	macros struct{ *body }
-	// siteVals types what the site gives: args, argN, retval, duration.
+	// siteVals types the values of the site: args, argN, retval, duration.
 	siteVals struct{ *body }
 	// typeExprs resolves types as written.
 	typeExprs struct{ *body }

@@ -42,7 +42,7 @@ func (c *config) int(name string) int64 {
 	return hir.ConfigNumber(c.str(name))
 }
 
-// changed returns what differs from the defaults.
+// changed returns the variables that differ from their defaults.
 func (c *config) changed() map[string]string {
 	out := map[string]string{}
 	for k, v := range c.vals {
@@ -67,8 +67,8 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 			c.unknownEnvironment(k)
 			continue
 		}
-		if v.EnvOnly {
-			continue // for whoever reads it
+		if v.EnvOnly && !v.Compiled {
+			continue // read by another tool
 		}
 		val, why := parseConfig(v, c.in.Config[k])
 		if why != "" {
@@ -81,8 +81,9 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 	c.cfg.maxStrlen = c.cfg.int("max_strlen")
 }
 
-// unknownEnvironment warns of a variable that is ignored: it may be meant for
-// another version, and old names count in the script only.
+// unknownEnvironment warns about a variable that is ignored. It is not an
+// error: it can be meant for another version, and old names only work in
+// scripts.
 func (c *checker) unknownEnvironment(key string) {
 	d := c.out.Warnf("unknown-environment", source.Span{}, "the environment variable BPFTRACE_%s is not known and has no effect", strings.ToUpper(key)).
 		WithRow("C-00")
@@ -107,7 +108,7 @@ func (c *checker) configEntry(e *syntax.ConfigEntry) {
 	switch {
 	case v != nil && v.Dead:
 		c.out.Warnf("dead-config", e.At.At, "%s is deprecated and has no effect", key).
-			WithLabel("nothing depends on it").WithRow("L-CFG-06").WithHelp("remove it")
+			WithLabel("it has no effect").WithRow("L-CFG-06").WithHelp("remove it")
 		return
 	case v != nil && v.EnvOnly:
 		c.out.Errorf("bad-config", e.At.At, "%s can only be set as an environment variable", key).
@@ -161,7 +162,8 @@ func settable() []string {
 	return names
 }
 
-// parseConfig brings a value into its canonical form, or says what is accepted.
+// parseConfig converts a value to its canonical form, or returns a description
+// of what is accepted.
 func parseConfig(v *hir.ConfigVar, text string) (val, why string) {
 	switch v.Kind {
 	case hir.ConfigBool:
@@ -205,7 +207,7 @@ func parseConfig(v *hir.ConfigVar, text string) (val, why string) {
 	return text, ""
 }
 
-// parseBool knows the words of C-00.
+// parseBool parses the words for booleans (C-00).
 func parseBool(s string) (v, ok bool) {
 	switch strings.ToLower(s) {
 	case "1", "true", "on", "yes":
@@ -239,7 +241,7 @@ func configNames() []string {
 	return names
 }
 
-// configRecord is config as a whole.
+// configRecord types config as a whole.
 func (b siteVals) configRecord(at source.Span) hir.Expr {
 	names := configNames()
 	elems := make([]hir.Expr, len(names))
@@ -251,7 +253,7 @@ func (b siteVals) configRecord(at source.Span) hir.Expr {
 	return &hir.Tuple{X: hir.X{T: types.RecordLitType(names, ts), At: at}, Elems: elems}
 }
 
-// configField is config.NAME.
+// configField types config.NAME.
 func (b siteVals) configField(e *syntax.Field) hir.Expr {
 	names := configNames()
 	if !slices.Contains(names, e.Name) {

@@ -6,8 +6,8 @@ import (
 	"probe/lang/types"
 )
 
-// convert makes x exactly a t, by the rules of section 2.3. The types have
-// been found compatible before.
+// convert converts x to exactly type t, by the rules of section 2.3. The caller
+// has checked that the types are compatible.
 func (b convs) convert(x hir.Expr, t *types.Type) hir.Expr {
 	if infer.IsBad(x) || x.Type() == t {
 		return x
@@ -64,8 +64,8 @@ func (b convs) convertRecord(x hir.Expr, t *types.Type) hir.Expr {
 		}
 		return &hir.Tuple{X: hir.X{T: t, At: lit.At}, Elems: elems}
 	}
-	// The value is read once for each member, so it is kept in a variable
-	// unless it is one.
+	// The value is read once for each member, so store it in a variable unless
+	// it is one: it must only be evaluated once.
 	var pre []hir.Stmt
 	src := x
 	if _, ok := x.(*hir.VarRef); !ok {

@@ -9,7 +9,7 @@ import (
 	"probe/lang/types"
 )
 
-// DefKind tells the kinds of definitions apart.
+// DefKind is the kind of a definition.
 type DefKind uint8
 
 // The kinds of definitions.
@@ -33,21 +33,21 @@ const (
 var defKinds = [...]string{"variable", "map", "macro", "parameter", "function", "value", "argument", "member", "type", "enumerator",
 	"C macro", "option", "setting", "named probe"}
 
-// String names the kind.
+// String returns the name of the kind.
 func (k DefKind) String() string { return defKinds[k] }
 
-// Def is something that a name means.
+// Def is a definition: what a name means.
 type Def struct {
 	Kind DefKind
-	// Name is as scripts write it, with the $ or @ in front.
+	// Name is the name as written in scripts, with its $ or @.
 	Name string
 	// Of is the struct of a member, the probe of an argument, the kind of a
 	// type ("struct").
 	Of string
-	// At is the name where it is defined, not valid for what the script does
-	// not define itself.
+	// At is the place of the name in its definition. It is not valid if the
+	// definition is not in the script.
 	At source.Span
-	// Types are the types it has; of a map those of its values.
+	// Types are its types; for a map, those of its values.
 	Types []*types.Type
 	// Key is the type of a map's keys, nil if it has none.
 	Key *types.Type
@@ -58,7 +58,7 @@ type Def struct {
 
 	uses   []Use
 	placed map[source.Span]int // of uses
-	same   *Def                // the same definition, found from elsewhere
+	same   *Def                // the definition this one was joined to
 }
 
 // Use is a place where a definition is named.
@@ -70,7 +70,7 @@ type Use struct {
 	Write bool
 }
 
-// root returns the definition that d has been found to be.
+// root returns the definition that d has been joined to, d itself if none.
 func (d *Def) root() *Def {
 	for d.same != nil {
 		d = d.same
@@ -78,8 +78,8 @@ func (d *Def) root() *Def {
 	return d
 }
 
-// join makes two definitions one: a name that means both can only be renamed
-// together with both. The first one stays.
+// join merges definition o into d, because a name that means both can only be
+// renamed together with both.
 func (d *Def) join(o *Def) {
 	d, o = d.root(), o.root()
 	if d == o {
@@ -100,7 +100,7 @@ func (d *Def) join(o *Def) {
 
 func (d *Def) addType(t *types.Type) { d.Types = addType(d.Types, t) }
 
-// use notes a place.
+// use records a use.
 func (d *Def) use(u Use) {
 	d = d.root()
 	if k, ok := d.placed[u.At]; ok {

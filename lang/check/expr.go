@@ -8,8 +8,8 @@ import (
 	"probe/lang/types"
 )
 
-// expr types an expression. The result is never nil; its type is Invalid when
-// something was wrong with it (and said) or when it is not known yet.
+// expr types an expression. The result is never nil. Its type is Invalid if an
+// error was reported or if the type is not known yet.
 func (b exprs) expr(e syntax.Expr) hir.Expr {
 	agg := b.allowAgg
 	b.allowAgg = false
@@ -85,21 +85,21 @@ func (b exprs) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	case *syntax.Comptime:
 		return b.comptime(e)
 	}
-	return infer.Poison(e.Span()) // BadExpr: the parser has complained
+	return infer.Poison(e.Span()) // BadExpr: reported by the parser
 }
 
-// value types an expression that has to have a value.
+// value types an expression that must have a value.
 func (b exprs) value(e syntax.Expr) hir.Expr {
 	x := b.expr(e)
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", e.Span(), "this expression has no value").
-			WithLabel("gives nothing that could be used here").WithRow("E-PRIM-04")
+			WithLabel("has no value that could be used here").WithRow("E-PRIM-04")
 		return infer.Poison(e.Span())
 	}
 	return x
 }
 
-// blockExpr is { …; value } in expression position.
+// blockExpr types { …; value } in expression position.
 func (b exprs) blockExpr(blk *syntax.Block, at source.Span) hir.Expr {
 	agg := b.allowAgg
 	old := b.push()
@@ -109,7 +109,8 @@ func (b exprs) blockExpr(blk *syntax.Block, at source.Span) hir.Expr {
 	return blockValue(hb, at)
 }
 
-// blockValue wraps a typed block; one that only gives a value is that value.
+// blockValue wraps a typed block as an expression. A block without statements
+// becomes its value.
 func blockValue(hb *hir.Block, at source.Span) hir.Expr {
 	if hb.Value == nil {
 		return &hir.BlockX{X: hir.X{T: types.VoidType, At: at}, Block: hb}
@@ -170,8 +171,8 @@ func (b exprs) record(e *syntax.Record) hir.Expr {
 	return &hir.Tuple{X: hir.X{T: types.RecordLitType(e.Names, ts), At: e.At.At}, Elems: elems}
 }
 
-// condition types what if, while, ?: and predicates take, and turns it into a
-// bool (T-OP-15).
+// condition types a condition of if, while, ?: or a predicate, and converts it
+// to a bool (T-OP-15).
 func (b exprs) condition(e syntax.Expr) hir.Expr {
 	e = unparen(e)
 	x := b.value(e)
@@ -188,8 +189,8 @@ func (b exprs) condition(e syntax.Expr) hir.Expr {
 	return infer.ToBool(x)
 }
 
-// shown returns the type of x as the script's writer knows it: that of the
-// aggregation where x reads one.
+// shown returns the type of x as the author of the script sees it: if x reads
+// an aggregation, that of the aggregation.
 func (b *body) shown(x hir.Expr) *types.Type {
 	if g, ok := x.(*hir.MapGet); ok {
 		if m := b.c.maps[g.Map.Name]; m != nil && m.value.Typ != nil {
@@ -199,8 +200,8 @@ func (b *body) shown(x hir.Expr) *types.Type {
 	return x.Type()
 }
 
-// isAggRead tells a direct read of an aggregation, which is not everywhere as
-// good as an integer (appendix E).
+// isAggRead reports whether x reads an aggregation directly. Such a value is
+// not allowed everywhere an integer is (appendix E).
 func isAggRead(x hir.Expr) bool {
 	g, ok := x.(*hir.MapGet)
 	return ok && g.Agg
@@ -216,7 +217,7 @@ func (b exprs) ternary(e *syntax.Ternary) hir.Expr {
 	return b.choose(c, x, y, e.At.At, e.Then.Span(), e.Else.Span())
 }
 
-// choose joins two branches.
+// choose types the choice between two branches.
 func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 	for _, z := range [...]hir.Expr{c, x, y} {
 		if infer.IsBad(z) {
@@ -261,11 +262,10 @@ func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 	return &hir.Elvis{X: hir.X{T: t, At: e.At.At}, C: b.convs.convert(c, t), Else: b.convs.convert(y, t)}
 }
 
-// provisional gives an expression that waits for the type of a map or variable
-// a type all the same, where it can be told: the first known one of some. This
-// lets a map be typed by what else is assigned to it in one expression, as in
-// @first = @first ? @first : nsecs. The body is typed again when the rest is
-// known.
+// provisional gives an expression whose type is not known yet the first known
+// type among ts. With it a map gets its type from the other operands in an
+// expression, as in @first = @first ? @first : nsecs. The body is typed again
+// once the real type is known.
 func (b ops) provisional(x hir.Expr, ts ...*types.Type) hir.Expr {
 	if x.Type() != infer.Unknown || b.deciding > 0 {
 		return x
@@ -278,7 +278,8 @@ func (b ops) provisional(x hir.Expr, ts ...*types.Type) hir.Expr {
 	return x
 }
 
-// firstBad passes on what made an expression bad.
+// firstBad returns the result for an expression with a bad operand: poison if
+// an error was reported, otherwise pending.
 func firstBad(at source.Span, xs ...hir.Expr) hir.Expr {
 	for _, x := range xs {
 		if x.Type() == types.InvalidType {

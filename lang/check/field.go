@@ -67,7 +67,7 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 		}
 		if infer.Pointee(t).Kind == types.Void {
 			b.errorf("bad-field", at, "can not access field `%s` on an expression of type `%s`", name, t).
-				WithLabel("what it points to has no type").WithRow("T-REC-02").
+				WithLabel("the type it points to is not known").WithRow("T-REC-02").
 				WithHelp("cast it: `((struct NAME *)%s)->%s`", short(x.Span().Text()), name)
 			return infer.Poison(at)
 		}
@@ -102,8 +102,8 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 	return &hir.Member{X: hir.X{T: infer.Inherit(f.Type, x.Type().Space), At: at}, Of: x, Field: f}
 }
 
-// representable tells the types that the language has; others come out of the
-// kernel's types as Invalid.
+// representable reports whether the language can represent t. Other types of
+// the kernel are Invalid.
 func representable(t *types.Type) bool { return t != nil && t.Kind != types.Invalid }
 
 func (b typeExprs) unsupportedType(name, of string, at source.Span) hir.Expr {
@@ -137,7 +137,7 @@ func (b *body) suggest(d *diag.Diagnostic, what, name string, names []string) {
 	}
 }
 
-// tupleElem is t.N.
+// tupleElem types t.N.
 func (b places) tupleElem(x hir.Expr, name string, at, nameAt source.Span) hir.Expr {
 	t := x.Type()
 	n, err := strconv.Atoi(name)
@@ -197,7 +197,7 @@ func (b places) index(e *syntax.Index) hir.Expr {
 	return infer.Poison(e.At.At)
 }
 
-// indexPointer is p[i]: a scaled read (T-ARR-03).
+// indexPointer types p[i], a scaled read (T-ARR-03).
 func (b places) indexPointer(p, i hir.Expr, at source.Span) hir.Expr {
 	if infer.Pointee(p.Type()).Kind == types.Void {
 		b.errorf("bad-index", at, "cannot index a `void *`: the size of what it points to is not known").
@@ -207,8 +207,9 @@ func (b places) indexPointer(p, i hir.Expr, at source.Span) hir.Expr {
 	return b.load(b.ops.pointerAdd(p, i, false, at), at)
 }
 
-// isNatural tells that an index cannot be negative though its type is signed: a
-// loop variable, or what takes nothing but literals.
+// isNatural reports whether an index cannot be negative although its type is
+// signed: a loop variable that starts at zero or above, or a variable only
+// assigned literals.
 func (b places) isNatural(x hir.Expr) bool {
 	if x.Type().Flex {
 		return true

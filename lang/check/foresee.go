@@ -8,8 +8,8 @@ import (
 	"probe/lang/types"
 )
 
-// Foresee looks through a parsed script for what checking it is likely to ask of
-// the machine.
+// Foresee predicts from a parsed script what checking it is likely to ask the
+// machine for.
 func Foresee(f *syntax.File, builtins map[string]*types.Signature, kinds []hir.ProbeKind) hir.Foresight {
 	var out hir.Foresight
 	c := &checker{in: &Input{Builtins: builtins}}

@@ -12,7 +12,8 @@ import (
 	"probe/lang/value"
 )
 
-// wordCall is probe() and its like: the same as the bare word.
+// wordCall types probe() and similar calls, which mean the same as the bare
+// word.
 func wordCall(b forms, e *syntax.Call) hir.Expr {
 	if !b.forms.formArgs(e, 0, 0) {
 		return infer.Poison(e.At.At)
@@ -38,7 +39,8 @@ func (b forms) formArgs(e *syntax.Call, least, most int) bool {
 	return false
 }
 
-// isForm asks about the type of an expression (E-COMP-04).
+// isForm returns the form of a function that tests the type of an expression
+// (E-COMP-04).
 func isForm(test func(t *types.Type) bool) func(b forms, e *syntax.Call) hir.Expr {
 	return func(b forms, e *syntax.Call) hir.Expr {
 		if !b.forms.formArgs(e, 1, 1) {
@@ -63,7 +65,7 @@ func (b forms) isLiteralForm(e *syntax.Call) hir.Expr {
 	return infer.Bool(e.At.At, infer.IsLiteral(x))
 }
 
-// isScalar is F-ISSCALAR.
+// isScalar types is_scalar() (F-ISSCALAR).
 func (b forms) isScalar(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 1, 1) {
 		return infer.Poison(e.At.At)
@@ -87,7 +89,7 @@ func (b forms) isScalar(e *syntax.Call) hir.Expr {
 	})
 }
 
-// staticAssert is static_assert(cond, "message") (E-COMP-03).
+// staticAssert types static_assert(cond, "message") (E-COMP-03).
 func (b forms) staticAssert(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 2, 2) {
 		return infer.Poison(e.At.At)
@@ -113,12 +115,12 @@ func (b forms) staticAssert(e *syntax.Call) hir.Expr {
 	return nothing(e.At.At)
 }
 
-// nothing returns an expression without value and effect.
+// nothing returns an expression without value or effect.
 func nothing(at source.Span) hir.Expr {
 	return &hir.BlockX{X: hir.X{T: types.VoidType, At: at}, Block: &hir.Block{}}
 }
 
-// fail is fail("format", …): an error when the compiler comes here.
+// fail types fail("format", …), which is an error if the call is compiled.
 func (b forms) fail(e *syntax.Call) hir.Expr {
 	if len(e.Args) == 0 {
 		b.formArgs(e, 1, 1)
@@ -147,8 +149,8 @@ func (b forms) fail(e *syntax.Call) hir.Expr {
 	return infer.Poison(e.At.At)
 }
 
-// formatLiterals renders a format with literals; what does not fit stays as
-// written.
+// formatLiterals renders a format with literals. A conversion without a fitting
+// literal stays as written.
 func formatLiterals(format string, args []hir.Expr) string {
 	specs, err := value.ParseFormat(format)
 	if err != nil {
@@ -179,7 +181,7 @@ func formatLiterals(format string, args []hir.Expr) string {
 	return out.String()
 }
 
-// containerOf is container_of(ptr, typeof(T), member).
+// containerOf types container_of(ptr, typeof(T), member).
 func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	if !b.formArgs(e, 3, 3) {
 		return infer.Poison(e.At.At)
@@ -234,7 +236,7 @@ func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	return &hir.Binary{X: hir.X{T: to, At: e.At.At}, Op: hir.Add, L: p, R: by}
 }
 
-// fieldPath reads a.b.c handed as an argument.
+// fieldPath parses a field path a.b.c in an argument.
 func (b typeExprs) fieldPath(e syntax.Expr) ([]string, bool) {
 	switch e := unparen(e).(type) {
 	case *syntax.Ident:
@@ -252,7 +254,7 @@ func (b typeExprs) fieldPath(e syntax.Expr) ([]string, bool) {
 	return nil, false
 }
 
-// sizeof is E-SIZE-01.
+// sizeof types sizeof() (E-SIZE-01).
 func (b forms) sizeof(e *syntax.Sizeof) hir.Expr {
 	t := b.typeExprs.typeOrExpr(e.Type, e.X)
 	switch {
@@ -265,8 +267,8 @@ func (b forms) sizeof(e *syntax.Sizeof) hir.Expr {
 }
 
 // typeOrExpr returns the argument of sizeof, offsetof and typeinfo: a type, or
-// an expression that is only typed. A bare word that is no type is tried as an
-// expression.
+// an expression that is only typed. A bare word that is not a type is typed as
+// an expression.
 func (b typeExprs) typeOrExpr(te *syntax.TypeExpr, x syntax.Expr) *types.Type {
 	if te == nil {
 		return b.typeOf(x)
@@ -293,7 +295,7 @@ func (b typeExprs) isValueName(name string) bool {
 	return sig != nil && sig.Bare || b.c.macros[name] != nil
 }
 
-// offsetof is E-OFF-01.
+// offsetof types offsetof() (E-OFF-01).
 func (b forms) offsetof(e *syntax.Offsetof) hir.Expr {
 	path := e.Fields
 	if len(path) == 1 {
@@ -348,9 +350,9 @@ func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, 
 	return off, true
 }
 
-// unstable reports whether the script may use an unstable feature. It says so
-// once for each feature if unstable_NAME is warn, and refuses it if that is error
-// (C-UNSTABLE).
+// unstable reports whether the script may use an unstable feature. If
+// unstable_NAME is warn, it warns once per feature; if it is error, it reports
+// an error (C-UNSTABLE).
 func (b forms) unstable(feature string, at source.Span, row string) bool {
 	switch variable := "unstable_" + feature; b.c.cfg.str(variable) {
 	case "error":
@@ -374,7 +376,7 @@ func (b forms) unstable(feature string, at source.Span, row string) bool {
 	return true
 }
 
-// typeinfo is E-TYPEINFO-01.
+// typeinfo types typeinfo() (E-TYPEINFO-01).
 func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
 	if !b.unstable("typeinfo", e.At.At, "E-TYPEINFO-01") {
 		return infer.Poison(e.At.At)
@@ -396,7 +398,7 @@ func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
 	return &hir.Tuple{X: hir.X{T: rt, At: e.At.At}, Elems: elems}
 }
 
-// comptime is comptime e: it must fold to a literal (E-COMP-01).
+// comptime types comptime e, which must fold to a literal (E-COMP-01).
 func (b exprs) comptime(e *syntax.Comptime) hir.Expr {
 	x := b.value(e.X)
 	if infer.IsBad(x) || infer.IsLiteral(x) {
@@ -411,7 +413,8 @@ func (b exprs) notComptime(at source.Span) hir.Expr {
 	return infer.Poison(at)
 }
 
-// comptimeBranch picks the branch of if comptime (c); nil is no branch at all.
+// comptimeBranch selects the branch of if comptime (c). taken is nil if no
+// branch is compiled.
 func (b exprs) comptimeBranch(e *syntax.If) (taken syntax.Expr, known bool) {
 	b.deciding++
 	c := b.value(e.Cond)

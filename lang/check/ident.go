@@ -10,7 +10,7 @@ import (
 	"probe/lang/syntax"
 )
 
-// argNumber reads argN; ok is false for any other name.
+// argNumber parses argN; ok is false for any other name.
 func argNumber(name string) (digits string, ok bool) {
 	digits, ok = strings.CutPrefix(name, "arg")
 	if !ok || digits == "" {
@@ -118,7 +118,8 @@ func (b idents) constant(name string, at source.Span) hir.Expr {
 	return nil
 }
 
-// constantName is constant without a trace: to find out what a word is.
+// constantName is like constant, but records nothing in Info. It is for testing
+// what a word is.
 func (b idents) constantName(name string) hir.Expr {
 	if b.word(name) != nil || b.c.cmacros[name] != nil {
 		return infer.Poison(b.at)

@@ -13,18 +13,18 @@ import (
 )
 
 // Info is what the checker learned about a script, for tools that show or
-// change scripts: the type and the value of each node, what each name means,
-// where it is used. There is one for every script, also for one with errors:
-// then it has what could be found out in spite of them.
+// change scripts: the type and the value of each node, the meaning and the uses
+// of each name. A script with errors has one too, with everything that could be
+// determined.
 //
 // A body is typed once for each place it is attached to, and the body of a
 // macro once for each call. The same node can thus have several types, and a
 // name in it several meanings; Info has all of them, in the order in which they
-// were found. Names that mean the same at some node are one Def.
+// were found. Names that mean the same thing at some node share one Def.
 //
-// An Info is filled when it is first asked, which takes about as long as
-// checking did; the Input of Check, its Probes and its Types must still be
-// usable then. Its methods may be called from several goroutines.
+// An Info is filled on the first query, which takes about as long as checking
+// did. The Input of Check, its Probes and its Types must still be usable then.
+// Methods of Info are safe for concurrent use.
 type Info struct {
 	once   sync.Once
 	c      *checker
@@ -34,7 +34,7 @@ type Info struct {
 	files  []*syntax.File
 }
 
-// fact is what is known of one node.
+// fact is what is known about one node.
 type fact struct {
 	types  []*types.Type
 	consts []*types.Const
@@ -42,9 +42,9 @@ type fact struct {
 	def    *Def
 }
 
-// TypesOf lists the types of an expression, one for each different type it has
-// where its body is attached or its macro expanded. It is empty where nothing
-// is known: behind an error, or in a macro that nothing calls.
+// TypesOf lists the distinct types of an expression over all sites of its body
+// and expansions of its macro. It is empty if nothing is known: after an error,
+// or in a macro that is never called.
 func (i *Info) TypesOf(n syntax.Node) []*types.Type {
 	if f := i.fact(n); f != nil {
 		return f.types
@@ -71,7 +71,7 @@ func (i *Info) ConstOf(n syntax.Node) *types.Const {
 
 // DefOf returns what a node means or defines: a variable, map or macro, a
 // function or value of the library, a member, a type. It is nil for nodes that
-// are no names, and for names that mean nothing.
+// are not names, and for undefined names.
 func (i *Info) DefOf(n syntax.Node) *Def {
 	if f := i.fact(n); f != nil && f.def != nil {
 		return f.def.root()
@@ -119,7 +119,8 @@ func (i *Info) Files() []*syntax.File {
 	return i.files
 }
 
-// fact gives what is known of a node, seen through parentheses.
+// fact returns what is known about a node, or about the node inside
+// parentheses.
 func (i *Info) fact(n syntax.Node) *fact {
 	i.fill()
 	if e, ok := n.(syntax.Expr); ok {
@@ -129,8 +130,8 @@ func (i *Info) fact(n syntax.Node) *fact {
 }
 
 // PathAt lists the nodes around an offset of a file of the script, from the
-// file to the innermost. A cast that turned out to be an operator has that
-// below it.
+// file to the innermost. Below a cast that turned out to be an operator comes
+// that operator.
 func (i *Info) PathAt(f *source.File, offset int) []syntax.Node {
 	i.fill()
 	var path []syntax.Node
@@ -159,8 +160,8 @@ func (i *Info) PathAt(f *source.File, offset int) []syntax.Node {
 	return path
 }
 
-// touches reports whether a node has the byte at an offset, and does not just
-// end there.
+// touches reports whether a node contains the byte at an offset instead of
+// ending there.
 func touches(n syntax.Node, offset int) bool { return offset < n.Span().End }
 
 func contains(outer, inner syntax.Node) bool {
@@ -168,8 +169,8 @@ func contains(outer, inner syntax.Node) bool {
 	return o.Start <= s.Start && s.End <= o.End
 }
 
-// NodeAt returns the innermost node around an offset, nil if there is none.
-// Between two nodes that meet there it is the second.
+// NodeAt returns the innermost node around an offset, nil if there is none. At
+// the boundary of two nodes it is the second.
 func (i *Info) NodeAt(f *source.File, offset int) syntax.Node {
 	path := i.PathAt(f, offset)
 	if len(path) == 0 {
@@ -178,10 +179,10 @@ func (i *Info) NodeAt(f *source.File, offset int) syntax.Node {
 	return path[len(path)-1]
 }
 
-// Scope lists what names can mean at a place in a script.
+// Scope lists the names visible at a place in a script.
 type Scope struct {
-	// Probe is the probe around the place, nil outside of probes; Sites are
-	// what it is attached to, for the names of its arguments.
+	// Probe is the probe around the place, nil outside probes. Sites are its
+	// sites, which have the names of its arguments.
 	Probe *syntax.Probe
 	Sites []*hir.Site
 	// Vars are the variables that exist there and the parameters of the macro
@@ -191,7 +192,7 @@ type Scope struct {
 	Maps, Macros []*Def
 }
 
-// ScopeAt finds what names can mean at an offset of a file of the script.
+// ScopeAt returns the names visible at an offset of a file of the script.
 func (i *Info) ScopeAt(f *source.File, offset int) *Scope {
 	out := &Scope{}
 	for _, n := range i.PathAt(f, offset) {
@@ -232,9 +233,10 @@ func (i *Info) ScopeAt(f *source.File, offset int) *Scope {
 	return out
 }
 
-// fill finds out everything, once: it goes on where an error ended the check,
-// and types all bodies once more, writing down what it sees. Nothing that Check
-// has given away changes: variables and maps are copied before they can.
+// fill computes everything, once. It continues where an error ended the check,
+// and types all bodies again while recording what it sees. The results that
+// Check has returned do not change: variables and maps are copied before they
+// could.
 func (i *Info) fill() {
 	i.once.Do(func() {
 		c := i.c

@@ -8,10 +8,10 @@ import (
 	"probe/lang/syntax"
 )
 
-// What Info knows besides what the typing of bodies finds: declarations, the C
-// section, attach points, probes without a place.
+// The parts of Info that do not come from typing bodies: declarations, the C
+// section, attach points, probes without a site.
 
-// declared notes what stands outside of probes.
+// declared records what is declared outside probes.
 func (i *Info) declared() {
 	c := i.c
 	for _, m := range c.mapList {
@@ -44,7 +44,7 @@ func (i *Info) declared() {
 	}
 }
 
-// item notes the names that an item defines or uses.
+// item records the names that an item defines or uses.
 func (i *Info) item(it syntax.Item) {
 	switch it := it.(type) {
 	case *syntax.Import:
@@ -79,7 +79,7 @@ func (i *Info) item(it syntax.Item) {
 	}
 }
 
-// literal notes a literal that no body has.
+// literal records a literal outside bodies.
 func (i *Info) literal(e syntax.Expr) {
 	b := &body{rec: i}
 	switch e := e.(type) {
@@ -106,7 +106,7 @@ func (i *Info) probeDef(np *syntax.NamedProbe) *Def {
 	return i.def(np, func() *Def { return &Def{Kind: ProbeName, Name: np.Name, At: np.NameAt, Doc: np.Doc} })
 }
 
-// variables takes over the types of a body's variables.
+// variables records the types of a body's variables.
 func (i *Info) variables(b *body) {
 	for _, v := range b.live {
 		if v.Typ != nil {
@@ -115,7 +115,7 @@ func (i *Info) variables(b *body) {
 	}
 }
 
-// finish puts the result in order.
+// finish sorts the result.
 func (i *Info) finish() {
 	for _, d := range i.defs {
 		if d.root() == d {
@@ -125,7 +125,7 @@ func (i *Info) finish() {
 }
 
 // stubBodies makes a body without a site for each probe that has none, so that
-// something is known of it.
+// something is known about it.
 func (c *checker) stubBodies() {
 	has := map[*syntax.Probe]bool{}
 	for _, b := range c.bodies {

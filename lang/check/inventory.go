@@ -2,8 +2,8 @@ package check
 
 import "slices"
 
-// Words lists the names that the checker itself gives a meaning, those that need
-// arguments with an opening parenthesis behind them.
+// Words lists the names that the checker itself defines. Names that need
+// arguments end in an opening parenthesis.
 func Words() []string {
 	var out []string
 	for name, w := range words {

@@ -8,7 +8,7 @@ import (
 	"probe/lang/types"
 )
 
-// loopVar creates the variable of a for loop in a scope of its own.
+// loopVar creates the variable of a for loop in a new scope.
 func (b stmts) loopVar(e *syntax.Var) *varCell {
 	if old := b.lookupVar(e.Name); old != nil {
 		b.errorf("shadowed-name", e.At.At, "loop declaration shadows existing variable `$%s`", e.Name).
@@ -81,7 +81,7 @@ func (b stmts) forLoop(s *syntax.For, out *hir.Block) {
 func (b stmts) forMap(s *syntax.For, out *hir.Block) {
 	me, ok := b.mapUses.mapExpr(s.Map)
 	if !ok || me.Keys != nil {
-		return // the parser has complained
+		return // reported by the parser
 	}
 	var m *mapCell
 	b.throughWord(s.Map, func() hir.Expr { m = b.mapUses.mapOf(me); return nil })
@@ -92,7 +92,7 @@ func (b stmts) forMap(s *syntax.For, out *hir.Block) {
 	v, blk := b.loopBody(s, func() *varCell {
 		v := b.loopVar(s.Var)
 		if elem != nil {
-			v.Set(elem) // always the present type of the map's entries
+			v.Set(elem) // always the current type of the map's entries
 		}
 		b.depend(&v.Cell)
 		return v
@@ -104,8 +104,8 @@ func (b stmts) forMap(s *syntax.For, out *hir.Block) {
 	out.Stmts = append(out.Stmts, &hir.ForMap{S: hir.S{At: s.At.At}, Var: v.hv, Map: m.hm, Body: blk})
 }
 
-// pairType returns the type of (key, value) that a loop over the map sees; nil
-// when it is not known or cannot be iterated.
+// pairType returns the type of (key, value) in a loop over the map, nil if it
+// is not known or the map cannot be iterated.
 func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 	b.depend(&m.key)
 	b.depend(&m.value)
@@ -154,14 +154,15 @@ func (b stmts) unroll(s *syntax.Unroll, out *hir.Block) {
 	switch {
 	case !ok:
 		b.errorf("bad-unroll", at, "invalid unroll value: expected an integer literal").
-			WithLabel("has to be known when the script is compiled").WithRow("E-UNROLL-01")
+			WithLabel("must be known when the script is compiled").WithRow("E-UNROLL-01")
 	case neg || v < 1:
 		b.errorf("bad-unroll", at, "unroll minimum value is 1").WithLabel("too small").WithRow("E-UNROLL-01")
 	case v > 100:
 		b.errorf("bad-unroll", at, "unroll maximum value is 100").WithLabel("too large").WithRow("E-UNROLL-01").
 			WithHelp("use a range: `for $i : 0..%d { … }`", v)
 	default:
-		// Each copy counts, and those of unrolls inside multiply.
+		// Every copy of the body counts towards the limit, and nested unrolls
+		// multiply.
 		if b.nodes += (b.nodes - before) * int(v-1); !b.fits(s.At.At) {
 			return
 		}

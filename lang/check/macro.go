@@ -68,8 +68,8 @@ func (b macros) chooseMacro(ms []*macro, e *syntax.Call) *macro {
 	return best
 }
 
-// macroScore is -1 if the arguments do not fit, otherwise the number of exact
-// kinds.
+// macroScore returns the number of arguments whose kind is exact, -1 if they do
+// not fit.
 func (b macros) macroScore(m *macro, args []syntax.Expr) int {
 	if len(args) != len(m.params) {
 		return -1
@@ -92,7 +92,7 @@ func (b macros) macroScore(m *macro, args []syntax.Expr) int {
 	return score
 }
 
-// libraryScore returns the score that the library's own forms reach for a call.
+// libraryScore returns the score of the library's own forms for a call.
 func (b macros) libraryScore(e *syntax.Call) int {
 	best := -1
 	for _, form := range b.c.shapes(e.Name) {
@@ -119,8 +119,8 @@ func (b macros) libraryScore(e *syntax.Call) int {
 	return best
 }
 
-// shapes returns the argument lists by which the library's own form of a
-// function beats a macro of plain words (types.Signature.Shapes).
+// shapes returns the argument lists for which the library's function takes
+// precedence over a macro of plain words (types.Signature.Shapes).
 func (c *checker) shapes(name string) []string {
 	if sig := c.builtin(name); sig != nil {
 		return sig.Shapes
@@ -128,7 +128,7 @@ func (c *checker) shapes(name string) []string {
 	return nil
 }
 
-// noMacroFits returns the error for a call that no definition fits.
+// noMacroFits reports a call that no definition fits.
 func (b macros) noMacroFits(ms []*macro, e *syntax.Call) hir.Expr {
 	d := b.errorf("macro-arguments", e.At.At, "call to macro `%s` has arguments that do not match any definition", e.Name).
 		WithLabel("%s given", count(len(e.Args), "argument")).WithRow("L-MAC-06")
@@ -167,13 +167,13 @@ func (b macros) whyNot(m *macro, e *syntax.Call) string {
 	return fmt.Sprintf("`%s` is defined here", m)
 }
 
-// maxFrames bounds macros within macros.
+// maxFrames is the maximum nesting of macro expansions.
 const maxFrames = 200
 
-// expand types a macro's body in the place of its call. Nothing is copied:
-// the body is typed in a scope of its own, word parameters in the scope where
-// the argument was written, which gives both hygiene (L-MAC-05) and textual
-// meaning (L-MAC-04).
+// expand types a macro's body in place of its call. The tree is not copied: the
+// body is typed in a new scope, and word parameters in the scope where the
+// argument was written. That gives both hygiene (L-MAC-05) and textual meaning
+// (L-MAC-04).
 func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, agg bool) hir.Expr {
 	depth := 0
 	for f := b.frame; f != nil; f = f.parent {
@@ -194,7 +194,7 @@ func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, a
 			ve := unparen(args[i]).(*syntax.Var)
 			bind.v = b.lookupVar(ve.Name)
 			if bind.v == nil {
-				// The macro may be the one that creates it.
+				// The macro itself may create the variable.
 				bind.v = b.declare(ve, ve.Name, ve.At.At)
 			}
 			b.noteVar(ve, false)
@@ -215,8 +215,8 @@ func (b macros) expand(m *macro, at source.Span, call any, args []syntax.Expr, a
 	return x
 }
 
-// frameID numbers an expansion by the call it comes from, so that every run
-// gives the same number to the same expansion.
+// frameID returns the number of an expansion, by its call, so that an expansion
+// has the same number in every run.
 func (b macros) frameID(call any) int {
 	k := frameKey{parent: b.frame.number(), call: call}
 	id, ok := b.ids[k]
@@ -230,7 +230,7 @@ func (b macros) frameID(call any) int {
 	return id
 }
 
-// recursive returns the error for a macro that calls itself (L-MAC-08).
+// recursive reports a macro that calls itself (L-MAC-08).
 func (b macros) recursive(m *macro, at source.Span) hir.Expr {
 	chain := m.name
 	for f := b.frame; f != nil; f = f.parent {

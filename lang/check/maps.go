@@ -12,7 +12,7 @@ import (
 	"probe/lang/types"
 )
 
-// mapOf resolves @name: inside a macro it has to be a parameter (L-MAC-05).
+// mapOf resolves @name. Inside a macro it must be a parameter (L-MAC-05).
 func (b mapUses) mapOf(e *syntax.Map) *mapCell {
 	if b.frame != nil {
 		if p := b.frame.param(syntax.ParamMap, e.Name); p != nil {
@@ -57,8 +57,8 @@ func (b mapUses) setMode(m *mapCell, mode mapMode, at source.Span) bool {
 	return false
 }
 
-// mapAccess types the key of @m or @m[key] and gives the map. key is nil for
-// scalar maps.
+// mapAccess types the key of @m or @m[key] and returns the map with the key,
+// nil for scalar maps.
 func (b mapUses) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
 	m = b.mapOf(e)
 	if e.Keys == nil {
@@ -72,7 +72,7 @@ func (b mapUses) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
 	return m, key, ok
 }
 
-// keyExpr types what stands between the brackets: one value, or a tuple.
+// keyExpr types the key between the brackets: one value, or a tuple.
 func (b mapUses) keyExpr(e *syntax.Map) hir.Expr {
 	if len(e.Keys) == 1 {
 		return b.exprs.value(e.Keys[0])
@@ -89,7 +89,7 @@ func (b mapUses) keyExpr(e *syntax.Map) hir.Expr {
 	return b.exprs.makeTuple(elems, at)
 }
 
-// mapKey lets a key into the map's key type and converts it.
+// mapKey widens the map's key type by a key, and converts the key.
 func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 	if infer.IsBad(key) {
 		b.depend(&m.key)
@@ -128,7 +128,8 @@ func hasContext(x hir.Expr) bool {
 	return false
 }
 
-// badKey finds the part of a type that no key can have, nil if there is none.
+// badKey returns the part of a type that cannot be in a key, nil if there is
+// none.
 func badKey(t *types.Type) *types.Type {
 	switch t.Kind {
 	case types.Void, types.Timestamp, types.CgroupPath:
@@ -148,7 +149,7 @@ func badKey(t *types.Type) *types.Type {
 	return nil
 }
 
-// readMap is @m or @m[key] as a value.
+// readMap types @m or @m[key] as a value.
 func (b mapUses) readMap(e *syntax.Map) hir.Expr {
 	m, key, ok := b.mapAccess(e)
 	if !ok {
@@ -169,7 +170,7 @@ func (b mapUses) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 		if !t.IsCastableAgg() {
 			b.errorf("aggregation-read", at, "cannot read the value of individual keys of %s: it is a %s", m.label(), t).
 				WithLabel("you must print the whole map").WithRow("T-AGG-04").
-				At(m.value.First, "made a %s here", t).WithHelp("`print(%s)`", m.label())
+				At(m.value.First, "became a %s here", t).WithHelp("`print(%s)`", m.label())
 			return infer.Poison(at)
 		}
 		return &hir.MapGet{X: hir.X{T: types.IntType(8, t.Signed), At: at}, Map: m.hm, Key: key, Agg: true}
@@ -192,7 +193,8 @@ func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 			x = b.getMap(m, key, t.At.At)
 		}
 		if ok && m.value.Typ == nil {
-			// @m += x as the only assignment: starts from zero.
+			// With @m += x as the only assignment, the map starts from zero and
+			// has the type of x.
 			y := b.exprs.value(s.X)
 			if t := y.Type(); infer.IsNum(t) {
 				to := types.IntType(8, t.Signed || s.Op == "-=")
@@ -215,7 +217,7 @@ func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 	}
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", s.X.Span(), "this expression has no value to store in %s", m.labelOr(t)).
-			WithLabel("gives nothing").WithRow("T-PROM-10")
+			WithLabel("has no value").WithRow("T-PROM-10")
 		return
 	}
 	b.setMap(m, key, ok, x, s.At.At, out)
@@ -268,25 +270,26 @@ func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source
 	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convs.convert(x, m.value.Typ)})
 }
 
-// aggTarget refuses @a = @b of an aggregation (T-MAP-09).
+// aggTarget checks @a = @b for an aggregation, which is an error (T-MAP-09).
 func (b mapUses) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
 	src := b.c.maps[g.Map.Name]
 	b.depend(&m.value)
 	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.Typ).
 		WithLabel("%s is an aggregation", src.label()).WithRow("T-MAP-09").
 		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.Typ.String(), "u"), "_t")).
-		WithHelp("to store the present value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))
+		WithHelp("to store the current value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))
 	return true
 }
 
-// aggCall is a call of an aggregation on its way to the map it is assigned to.
+// aggCall is a typed call of an aggregation that has not been assigned to its
+// map yet.
 type aggCall struct {
 	hir.X
 	sig  *types.Signature
 	args []hir.Expr // run-time arguments
 }
 
-// aggregate types @m[key] = count() and its like.
+// aggregate types @m[key] = count() and other aggregations.
 func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span, out *hir.Block) {
 	if infer.IsBad(a) {
 		b.depend(&m.value)
@@ -312,7 +315,8 @@ func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span,
 	out.Stmts = append(out.Stmts, &hir.Aggregate{S: hir.S{At: at}, Map: m.hm, Key: key, Fn: a.sig, Args: args})
 }
 
-// differentParameters is T-MAP-11.
+// differentParameters reports an aggregation whose parameters differ from
+// earlier ones (T-MAP-11).
 func (b mapUses) differentParameters(m *mapCell, a *aggCall, at source.Span) {
 	what := map[types.Kind]string{types.Hist: "bits", types.LHist: "lhist bounds", types.TSeries: "tseries bounds"}[a.T.Kind]
 	b.errorf("different-parameters", a.At, "different %s in a single map %s", what, m.label()).

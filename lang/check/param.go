@@ -39,8 +39,8 @@ func (b exprs) noParam(e *syntax.Positional) {
 		WithLabel("%s given", count(len(b.c.in.Params), "parameter")).WithRow("L-PARM-03")
 }
 
-// str types str(…): str($1) and str($1 + n) are the text of a parameter, also
-// of one that is a number (L-PARM-04, L-PARM-05).
+// str types str(…). str($1) and str($1 + n) are the text of a parameter, even
+// if it is a number (L-PARM-04, L-PARM-05).
 func (b forms) str(e *syntax.Call) hir.Expr {
 	sig := b.c.in.Builtins["str"]
 	if len(e.Args) == 1 {
@@ -59,8 +59,8 @@ func (b forms) str(e *syntax.Call) hir.Expr {
 	return b.calls.builtin(sig, e.At.At, e.NameAt, e.Args, false)
 }
 
-// strLiteral is str() of a literal or a parameter with a literal length: a
-// literal again, of so many bytes. nil is anything else.
+// strLiteral folds str() of a literal or parameter with a literal length into a
+// literal of that length. It returns nil for anything else.
 func (b forms) strLiteral(e *syntax.Call) hir.Expr {
 	n := len(b.out.All)
 	limit, neg, ok := infer.ConstInt(b.exprs.value(e.Args[1]))
@@ -81,7 +81,7 @@ func (b forms) strLiteral(e *syntax.Call) hir.Expr {
 	return infer.Str(e.At.At, s.V[:min(limit, uint64(len(s.V)))])
 }
 
-// strParam recognises $N and $N + n.
+// strParam recognizes $N and $N + n.
 func (b forms) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bool) {
 	switch e := unparen(e).(type) {
 	case *syntax.Positional:
@@ -116,7 +116,7 @@ func (b forms) strParam(e syntax.Expr) (p *syntax.Positional, skip uint64, ok bo
 
 // paramText returns a parameter as a string literal, without its first bytes.
 func (b forms) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.Expr {
-	text, ok := b.c.param(p.N) // one that is not given is empty (L-PARM-03)
+	text, ok := b.c.param(p.N) // a parameter that is not given is empty (L-PARM-03)
 	if skip > uint64(len(text)) {
 		if ok {
 			b.warnf("empty-literal", at, "literal string will always be empty").
@@ -203,7 +203,8 @@ func (b forms) getopt(e *syntax.Call) hir.Expr {
 	return b.optionValue(&o, e.At.At)
 }
 
-// sameOption checks that an option is described alike everywhere.
+// sameOption checks that all getopt calls of an option agree on its default and
+// description.
 func (b forms) sameOption(o *option) bool {
 	old := b.c.options[o.Name]
 	if old == nil {
@@ -228,8 +229,8 @@ func (b forms) sameOption(o *option) bool {
 	return false
 }
 
-// optionValue returns the value given for an option, or its default. It is no
-// literal: it becomes known only when the program is loaded.
+// optionValue returns the value given for an option, or its default. It is not
+// a literal: the value only becomes known when the program is loaded.
 func (b forms) optionValue(o *option, at source.Span) hir.Expr {
 	text, given := "", false
 	if b.c.in.Env != nil {
@@ -260,7 +261,7 @@ func (b forms) optionValue(o *option, at source.Span) hir.Expr {
 	if text == "" {
 		return bad("expects an integer")
 	}
-	v, neg, err := parseInt(text) // a negative one is taken by its bits
+	v, neg, err := parseInt(text) // a negative number is taken by its bits
 	switch {
 	case err != nil:
 		return bad("invalid integer")
@@ -270,7 +271,7 @@ func (b forms) optionValue(o *option, at source.Span) hir.Expr {
 	return &hir.Int{X: hir.X{T: o.Type, At: at}, V: v}
 }
 
-// parseInt reads an integer into the bits of a literal.
+// parseInt parses an integer into the bits of a literal.
 func parseInt(text string) (bits uint64, neg bool, err error) {
 	v, neg, err := syntax.ParseInteger(text)
 	if neg {

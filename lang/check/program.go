@@ -10,7 +10,7 @@ import (
 	"probe/lang/types"
 )
 
-// declarations collects what stands outside of probe bodies: configuration,
+// declarations processes everything outside probe bodies: configuration,
 // imports, C section, macros, named probes, maps.
 func (c *checker) declarations() {
 	var configs []*syntax.Config
@@ -35,7 +35,7 @@ func (c *checker) declarations() {
 			c.addMacro(it)
 		case *syntax.Fn:
 			c.out.Errorf("not-supported", it.NameAt, "not supported yet: subprograms (`fn`)").
-				WithLabel("part of the language that is still missing").WithRow("L-FN-01").
+				WithLabel("not implemented yet").WithRow("L-FN-01").
 				WithHelp("a macro does the same here: `macro %s(…) { … }`", it.Name)
 		case *syntax.NamedProbe:
 			if old := c.named[it.Name]; old != nil {
@@ -157,7 +157,7 @@ func (c *checker) declareMap(d *syntax.MapDecl) {
 	m.hm.Kind, m.hm.Entries = d.Kind, int(n.Value)
 }
 
-// checkMaps looks at maps as a whole, after all bodies are typed.
+// checkMaps checks maps as a whole, after all bodies are typed.
 func (c *checker) checkMaps() {
 	var orphans []string
 	for _, m := range c.mapList {
@@ -183,8 +183,8 @@ func (c *checker) checkMaps() {
 	}
 }
 
-// orphanMaps is said once for all maps that are only set in probes that were
-// left out: the rest of the script cannot work without them.
+// orphanMaps reports, once, all maps that are only set in probes without sites:
+// the rest of the script cannot work without them.
 func (c *checker) orphanMaps(names []string) {
 	const most = 4
 	list := strings.Join(names[:min(len(names), most)], ", ")
@@ -192,11 +192,11 @@ func (c *checker) orphanMaps(names []string) {
 		list += fmt.Sprintf(" and %d more", n)
 	}
 	d := c.out.Errorf("probes-missing", c.leftOut[0], "the script needs probes that this kernel does not have: %s", list).
-		WithLabel("left out").WithRow("P-COM-09").WithNote("nothing that is left ever assigns to %s; the warnings say why each probe was left out", list)
+		WithLabel("left out").WithRow("P-COM-09").WithNote("no remaining probe assigns to %s; the warnings say why each probe was left out", list)
 	for _, at := range c.leftOut[1:min(len(c.leftOut), 4)] {
 		d.At(at, "left out too")
 	}
-	d.WithHelp("`probe ls` lists what this kernel has")
+	d.WithHelp("`probe ls` lists the probes that this kernel has")
 }
 
 func (c *checker) undefinedMap(m *mapCell) {
@@ -213,10 +213,10 @@ func (c *checker) undefinedMap(m *mapCell) {
 	}
 }
 
-// isPerCPU tells the values that live in one cell for each CPU.
+// isPerCPU reports whether values of t are kept in one cell per CPU.
 func isPerCPU(t *types.Type) bool { return t.IsAgg() }
 
-// checkMapKind is L-MAPD-03.
+// checkMapKind checks that the declared kind fits the map's values (L-MAPD-03).
 func (c *checker) checkMapKind(m *mapCell) {
 	perCPU := m.hm.Kind == "percpuhash" || m.hm.Kind == "percpulruhash"
 	if perCPU == isPerCPU(m.value.Typ) {
@@ -230,7 +230,7 @@ func (c *checker) checkMapKind(m *mapCell) {
 		m.label(), m.hm.Kind, m.value.Typ).WithLabel("such values need %s", want).At(m.value.First, "assigned here").WithRow("L-MAPD-03")
 }
 
-// finishMap fills in what the compiler needs of a map.
+// finishMap fills in the parts of a hir.Map that are known after typing.
 func (c *checker) finishMap(m *mapCell) {
 	hm := m.hm
 	hm.Value = m.value.Typ

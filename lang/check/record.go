@@ -8,10 +8,10 @@ import (
 	"probe/lang/types"
 )
 
-// The functions here write down for Info what the typing of a body finds. They
-// do nothing unless it is typed for Info.
+// The functions here record for Info what the typing of a body finds. They do
+// nothing unless the body is typed for Info.
 
-// phase is how far a check has come.
+// phase is the phase that a check has reached.
 type phase uint8
 
 const (
@@ -25,14 +25,14 @@ type blockScope struct {
 	defs []*Def
 }
 
-// learned notes the type and the value of an expression.
+// learned records the type and the value of an expression.
 func (b *body) learned(n syntax.Node, x hir.Expr) {
 	if b.rec == nil || n == nil || x == nil {
 		return
 	}
 	f := b.rec.at(n)
 	t := x.Type()
-	switch m := x.(type) { // a whole map stands for its values
+	switch m := x.(type) { // a whole map is recorded with the type of its values
 	case *hir.MapArg:
 		t = b.c.maps[m.Map.Name].value.Typ
 	case *hir.MapElem:
@@ -59,14 +59,14 @@ func (b *body) learned(n syntax.Node, x hir.Expr) {
 	}
 }
 
-// typed notes the type of a node that has no value of its own.
+// typed records the type of a node that has no value.
 func (b *body) typed(n syntax.Node, t *types.Type) {
 	if b.rec != nil && t != nil {
 		b.learned(n, &hir.VarRef{X: hir.X{T: t}})
 	}
 }
 
-// addType adds a type to a list that does not have it.
+// addType adds a type to a list unless the list has it.
 func addType(list []*types.Type, t *types.Type) []*types.Type {
 	t = infer.Settle(t)
 	for _, o := range list {
@@ -77,7 +77,7 @@ func addType(list []*types.Type, t *types.Type) []*types.Type {
 	return append(list, t)
 }
 
-// at returns what is known of a node, so far nothing perhaps.
+// at returns the fact of a node, created empty if there is none.
 func (i *Info) at(n syntax.Node) *fact {
 	if e, ok := n.(syntax.Expr); ok {
 		n = unparen(e)
@@ -90,7 +90,7 @@ func (i *Info) at(n syntax.Node) *fact {
 	return f
 }
 
-// def finds or makes the definition of a key.
+// def finds or creates the definition of a key.
 func (i *Info) def(key any, fresh func() *Def) *Def {
 	d := i.defs[key]
 	if d == nil {
@@ -103,7 +103,7 @@ func (i *Info) def(key any, fresh func() *Def) *Def {
 	return d
 }
 
-// sameAs notes for n what is known of another node that stands for it.
+// sameAs records for n what is known about o, which replaces it.
 func (i *Info) sameAs(n, o syntax.Node) {
 	if f := i.nodes[o]; f != nil {
 		i.nodes[n] = f
@@ -117,7 +117,7 @@ func (i *Info) sameAs(n, o syntax.Node) {
 	}
 }
 
-// means notes that a node names a definition; name is where.
+// means records that a node names a definition; name is the place of the name.
 func (i *Info) means(n syntax.Node, name source.Span, d *Def, write bool) {
 	var f *fact
 	if n != nil {
@@ -134,8 +134,8 @@ func (i *Info) means(n syntax.Node, name source.Span, d *Def, write bool) {
 	}
 }
 
-// noteVar notes what $name means at a node: a variable, or the parameter of a
-// macro.
+// noteVar records what $name means at a node: a variable, or a macro's
+// parameter.
 func (b *body) noteVar(e *syntax.Var, write bool) {
 	if b.rec == nil {
 		return
@@ -169,7 +169,7 @@ func (i *Info) mapDef(m *mapCell) *Def {
 	return i.def(m, func() *Def { return &Def{Kind: Map, Name: m.label(), At: m.at} })
 }
 
-// noteMap notes what @name means at a node.
+// noteMap records what @name means at a node.
 func (b *body) noteMap(e *syntax.Map, m *mapCell) {
 	if b.rec == nil {
 		return
@@ -206,22 +206,22 @@ func (b *body) noteWrite(e *syntax.Map, m *mapCell) {
 	}
 }
 
-// noteMacro notes a call of a macro.
+// noteMacro records a call of a macro.
 func (b *body) noteMacro(m *macro, n syntax.Node) {
 	if b.rec != nil {
 		b.rec.means(n, nameOf(n), b.rec.macroDef(m), false)
 	}
 }
 
-// macroDef returns the definition of a macro; those of one name are one, since
-// a call means whichever fits.
+// macroDef returns the definition of a macro. Macros that share a name share a
+// Def, since a call means whichever fits.
 func (i *Info) macroDef(m *macro) *Def {
 	d := i.def("macro "+m.name, func() *Def { return &Def{Kind: Macro, Name: m.name, At: m.nameAt, Doc: m.doc} })
 	d.use(Use{At: m.nameAt})
 	return d
 }
 
-// nameOf returns where the name of a call or a word stands.
+// nameOf returns the place of the name of a call or a word.
 func nameOf(n syntax.Node) source.Span {
 	switch n := n.(type) {
 	case *syntax.Call:
@@ -232,7 +232,7 @@ func nameOf(n syntax.Node) source.Span {
 	return n.Span()
 }
 
-// noteName notes a name of the library or the language.
+// noteName records a name of the library or the language.
 func (b *body) noteName(kind DefKind, name string, n syntax.Node) {
 	if b.rec == nil {
 		return
@@ -251,7 +251,7 @@ func (b *body) noteName(kind DefKind, name string, n syntax.Node) {
 	b.rec.means(n, nameOf(n), d, false)
 }
 
-// noteOf notes a name that belongs to something: a member, an argument.
+// noteOf records a name that belongs to something else: a member, an argument.
 func (b *body) noteOf(kind DefKind, of, name string, n syntax.Node, at source.Span, t *types.Type) {
 	if b.rec == nil {
 		return
@@ -269,7 +269,7 @@ func (b *body) noteOf(kind DefKind, of, name string, n syntax.Node, at source.Sp
 	b.rec.means(n, at, d, false)
 }
 
-// noteType notes the name of a type.
+// noteType records the name of a type.
 func (b *body) noteType(kind, name string, n syntax.Node, at source.Span, t *types.Type) {
 	if b.rec != nil {
 		d := b.rec.typeDef(b.c, kind, name)
@@ -286,7 +286,7 @@ func (i *Info) typeDef(c *checker, kind, name string) *Def {
 	})
 }
 
-// noteConstant notes the name of a constant.
+// noteConstant records the name of a constant.
 func (b *body) noteConstant(e *syntax.Ident, x hir.Expr) {
 	if b.rec == nil {
 		return
@@ -307,14 +307,14 @@ func (b *body) noteConstant(e *syntax.Ident, x hir.Expr) {
 	b.rec.means(e, e.At.At, d, false)
 }
 
-// noteParam notes a word that stands for the argument of a macro.
+// noteParam records a word that is a macro's parameter.
 func (b *body) noteParam(n syntax.Node, at source.Span, p *binding) {
 	if b.rec != nil {
 		b.rec.means(n, at, b.rec.paramDef(b.frame.m, p.node), false)
 	}
 }
 
-// noteBlock notes the names that exist in a block that was just typed.
+// noteBlock records the names visible in a block that was just typed.
 func (b *body) noteBlock(at source.Span) {
 	if b.rec == nil {
 		return
@@ -333,9 +333,9 @@ func (b *body) noteBlock(at source.Span) {
 	b.rec.scopes = append(b.rec.scopes, s)
 }
 
-// unreached types for Info what the program does not have: the branch that is
-// not taken, statements after the end. Nothing is said about it, and it changes
-// no type.
+// unreached types for Info what is not compiled: a branch that is not taken,
+// statements after the end of a block. It reports no errors and changes no
+// types.
 func (b *body) unreached(f func()) {
 	if b.rec == nil {
 		return

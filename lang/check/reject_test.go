@@ -157,7 +157,7 @@ var rejections = []struct {
 	{"A-ER-69", "$x = «(uint64)comm»;", "bad-cast", "cannot cast from"},
 	{"T-CAST-04", "$v = *curtask; $x = «(struct sock)$v»;", "bad-cast", "cannot cast from"},
 	{"T-CAST-08", "$x = «(string[4])comm»;", "bad-cast", "cannot cast from"},
-	{"T-CAST-05", "$x = «(uint64[])curtask->pid»;", "bad-cast", "no multiple of 8"},
+	{"T-CAST-05", "$x = «(uint64[])curtask->pid»;", "bad-cast", "not a multiple of 8"},
 	{"A-ER-71", "kprobe:f { @[kstack(«1025»)] = 1; }", "stack-limit", "limit shouldn't exceed"},
 	{"A-ER-72", `print(kaddr(«"nope"»));`, "unknown-symbol", "failed to resolve kernel symbol"},
 	{"A-ER-73", "@ = hist(1, 1); @ = «hist(1, 2)»;", "different-parameters", "different bits in a single map"},

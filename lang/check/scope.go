@@ -8,8 +8,8 @@ import (
 	"probe/lang/types"
 )
 
-// scope is one block's variables. Scopes of a macro body end at the macro: its
-// outermost scope has no parent.
+// scope holds the variables of one block. The outermost scope of a macro body
+// has no parent, so a macro does not see the variables of its caller.
 type scope struct {
 	parent *scope
 	vars   []*varCell
@@ -63,7 +63,7 @@ func (b *body) temp(t *types.Type, at source.Span) *hir.Var {
 	return v
 }
 
-// variable finds $name, or says that there is none.
+// variable finds $name, or reports that there is none.
 func (b *body) variable(e *syntax.Var) *varCell {
 	v := b.lookupVar(e.Name)
 	if v == nil {
@@ -86,7 +86,7 @@ func (b *body) lookupVar(name string) *varCell {
 	return v
 }
 
-// readVar is $name as a value.
+// readVar types $name as a value.
 func (b *body) readVar(e *syntax.Var) hir.Expr {
 	v := b.variable(e)
 	if v == nil {
@@ -97,7 +97,7 @@ func (b *body) readVar(e *syntax.Var) hir.Expr {
 		v.readAt = e.At.At
 	}
 	if !v.assigned && !v.let {
-		b.undefinedVar(e) // a macro's parameter that the caller has not created
+		b.undefinedVar(e) // a macro's parameter whose variable the caller has not created
 		return infer.Poison(e.At.At)
 	}
 	b.depend(&v.Cell)
@@ -108,8 +108,8 @@ func (b *body) readVar(e *syntax.Var) hir.Expr {
 }
 
 // present returns the type of a variable where it is read. Its address spaces
-// are those of the assignment before, where that is the only one that can have
-// been: not in a loop, which comes round again.
+// are those of the assignment before, if no other assignment can have happened.
+// In a loop a later assignment can come before the read.
 func (b *body) present(v *varCell) *types.Type {
 	if v.now == nil || b.inLoop != v.inLoop || b.frame.number() != v.frame || !infer.SameType(v.Typ, v.now) {
 		return v.Typ
@@ -117,7 +117,7 @@ func (b *body) present(v *varCell) *types.Type {
 	return infer.SpacesOf(v.Typ, v.now)
 }
 
-// frame is one macro expansion that is going on.
+// frame is one active macro expansion.
 type frame struct {
 	parent *frame // the caller's
 	id     int
@@ -126,7 +126,7 @@ type frame struct {
 	params []binding
 }
 
-// binding is what a macro parameter stands for.
+// binding is the argument bound to a macro parameter.
 type binding struct {
 	name  string
 	kind  syntax.ParamKind
@@ -138,7 +138,7 @@ type binding struct {
 	m     *mapCell
 }
 
-// number is 0 outside macros, and one number for each expansion otherwise.
+// number returns the number of the expansion, 0 outside macros.
 func (f *frame) number() int {
 	if f == nil {
 		return 0
@@ -156,7 +156,7 @@ func (f *frame) param(kind syntax.ParamKind, name string) *binding {
 	return nil
 }
 
-// word finds the word parameter an identifier stands for.
+// word returns the binding of a word parameter, nil if name is not one.
 func (b *body) word(name string) *binding {
 	if b.frame == nil {
 		return nil
@@ -164,7 +164,7 @@ func (b *body) word(name string) *binding {
 	return b.frame.param(syntax.ParamWord, name)
 }
 
-// wordAt is word for a word that stands somewhere.
+// wordAt is like word, and records the use for Info.
 func (b *body) wordAt(e *syntax.Ident) *binding {
 	p := b.word(e.Name)
 	if p != nil {
@@ -173,7 +173,7 @@ func (b *body) wordAt(e *syntax.Ident) *binding {
 	return p
 }
 
-// inCaller runs f in the place where a word parameter's argument was written.
+// inCaller runs f in the scope where a word parameter's argument was written.
 func (b *body) inCaller(p *binding, f func() hir.Expr) hir.Expr {
 	fr, sc := b.frame, b.scope
 	b.frame, b.scope = p.frame, &scope{parent: p.scope}

@@ -11,7 +11,7 @@ import (
 	"probe/lang/types"
 )
 
-// argsWhole is args without a field.
+// argsWhole types args without a field.
 func (b siteVals) argsWhole(at source.Span) hir.Expr {
 	if !b.hasArgs(at) {
 		return infer.Poison(at)
@@ -37,10 +37,11 @@ func (b siteVals) hasArgs(at source.Span) bool {
 }
 
 // namedArgs returns the arguments that args.NAME can name. Providers append
-// arg0, arg1, … behind them where positional arguments exist.
+// arg0, arg1, … after them if there are positional arguments.
 func (b siteVals) namedArgs() []hir.Arg { return b.site.Args[:b.named] }
 
-// countNamed reports where the positional arguments of a site start.
+// countNamed returns the number of named arguments; the positional ones follow
+// them.
 func countNamed(args []hir.Arg) int {
 	for i := range args {
 		if args[i].Name != "arg0" {
@@ -57,7 +58,7 @@ func countNamed(args []hir.Arg) int {
 	return len(args)
 }
 
-// argsType lays args out as a record.
+// argsType returns the record type of args.
 func (b siteVals) argsType() *types.Type {
 	if b.argsRec != nil {
 		return b.argsRec
@@ -93,7 +94,7 @@ func (b siteVals) argType(a *hir.Arg) *types.Type {
 	return infer.Inherit(t, b.site.Space)
 }
 
-// argField is args.NAME.
+// argField types args.NAME.
 func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 	if !b.hasArgs(at) {
 		return infer.Poison(at)
@@ -125,7 +126,7 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 	return infer.Poison(at)
 }
 
-// argN is arg0, arg1, …
+// argN types arg0, arg1, …
 func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	args := b.site.Args
 	for i := b.named; i < len(args); i++ {
@@ -157,7 +158,7 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	return infer.Poison(e.At.At)
 }
 
-// retval returns the return value.
+// retval types the return value.
 func (b siteVals) retval(at source.Span) hir.Expr {
 	if b.site.Ret == nil {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `retval` is not available in \"%s\" probes", b.site.Provider).
@@ -184,7 +185,7 @@ func (b siteVals) retval(at source.Span) hir.Expr {
 	return &hir.Retval{X: hir.X{T: b.argType(b.site.Ret), At: at}}
 }
 
-// duration returns the time between entry and return (dialect X-CALL).
+// duration types the time between entry and return (dialect X-CALL).
 func (b siteVals) duration(at source.Span) hir.Expr {
 	if !b.site.About().Duration {
 		b.errorf("wrong-probe", at, "`duration` can not be used with \"%s\" probes", b.site.Provider).

@@ -8,7 +8,7 @@ import (
 	"probe/lang/types"
 )
 
-// block types a statement list in a scope of its own. With wantValue its last
+// block types a statement list in a new scope. With wantValue its last
 // expression is its value.
 func (b stmts) block(blk *syntax.Block, wantValue bool) *hir.Block {
 	old := b.push()
@@ -17,7 +17,7 @@ func (b stmts) block(blk *syntax.Block, wantValue bool) *hir.Block {
 	return out
 }
 
-// blockHere is block in the scope that is already open.
+// blockHere is like block, in the current scope.
 func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 	out := &hir.Block{}
 	agg := b.allowAgg
@@ -82,8 +82,8 @@ func (b stmts) warnUnreachable(at source.Span) {
 		WithLabel("nothing after an exit(), return, break or continue of this block runs")
 }
 
-// stmt types one statement and appends what it becomes. It reports whether
-// nothing after it runs.
+// stmt types one statement and appends the result to out. It reports whether no
+// statement after it can run.
 func (b stmts) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 	switch s := s.(type) {
 	case *syntax.ExprStmt:
@@ -112,7 +112,7 @@ func (b stmts) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 	return false
 }
 
-// exprStmt types an expression whose value nobody takes.
+// exprStmt types an expression whose value is not used.
 func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 	at := e.Span()
 	switch e := e.(type) {
@@ -141,8 +141,8 @@ func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 	return ok && call.Sig.Ends
 }
 
-// hasEffect tells expressions that are written for what they do, so that
-// dropping their value needs no warning.
+// hasEffect reports whether an expression has an effect, so that ignoring its
+// value needs no warning.
 func hasEffect(x hir.Expr) bool {
 	switch x := x.(type) {
 	case *hir.IncDec:
@@ -164,7 +164,7 @@ func hasEffect(x hir.Expr) bool {
 	return false
 }
 
-// short cuts source text for use in a message.
+// short shortens source text for use in a message.
 func short(s string) string {
 	if len(s) > 40 {
 		return s[:37] + "…"
@@ -254,12 +254,12 @@ func (b stmts) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
 	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convs.convert(x, v.Typ)})
 }
 
-// storable refuses values that no variable and no map can hold.
+// storable reports an error for values that no variable and no map can hold.
 func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 	t := x.Type()
 	if t.Kind == types.Void {
 		b.errorf("no-value", x.Span(), "this expression has no value to store in %s", where).
-			WithLabel("gives nothing").WithRow("T-PROM-10")
+			WithLabel("has no value").WithRow("T-PROM-10")
 		return false
 	}
 	if t.IsAgg() {
@@ -282,7 +282,7 @@ func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) {
 		d.At(c.First, "%s, as %s", word, article(c.Typ))
 	}
 	if n, ok := x.(*hir.Int); ok && c.Fixed && c.Typ.IsInt() && n.T.IsInt() {
-		d.WithRow("T-PROM-06").WithHelp("an explicit cast cuts the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
+		d.WithRow("T-PROM-06").WithHelp("an explicit cast truncates the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
 	}
 }
 
@@ -296,7 +296,7 @@ func (b stmts) assign(s *syntax.Assign, out *hir.Block) {
 	case *syntax.Map:
 		b.mapUses.assignMap(s, t, out)
 	}
-	// Anything else the parser has complained about.
+	// The parser has reported any other target.
 }
 
 func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
@@ -371,7 +371,7 @@ func (b stmts) notInMacro(s *syntax.Jump) {
 		WithLabel("it would act on the caller").WithRow("L-MAC-09")
 }
 
-// unusedVars warns about variables that were declared for nothing.
+// unusedVars warns about variables that are declared but not used.
 func (b *body) unusedVars() {
 	for _, v := range b.live {
 		switch {

@@ -10,10 +10,11 @@ import (
 	"probe/lang/types"
 )
 
-// maxTypeLen bounds array and string lengths written in a script.
+// maxTypeLen is the maximum length of an array or string type written in a
+// script.
 const maxTypeLen = 1 << 20
 
-// isType reports whether a type expression names a type, without complaining.
+// isType reports whether a type expression names a type. It reports no errors.
 func (b typeExprs) isType(te *syntax.TypeExpr) bool {
 	if te.Of != nil || te.OfType != nil || te.Kind != "" {
 		return true
@@ -26,8 +27,8 @@ func (b typeExprs) isType(te *syntax.TypeExpr) bool {
 	return ok
 }
 
-// typeExpr resolves a type as written. nil means that it was complained about;
-// unknown that an expression in it has no type yet.
+// typeExpr resolves a type as written. It returns nil if it reported an error,
+// and infer.Unknown if the type of an expression in it is not known yet.
 func (b typeExprs) typeExpr(te *syntax.TypeExpr) *types.Type {
 	t := b.baseType(te)
 	if t == nil || t.Kind == types.Invalid {
@@ -91,9 +92,9 @@ func (b typeExprs) typeOf(e syntax.Expr) *types.Type {
 	return infer.Settle(b.shown(x))
 }
 
-// lock returns the type of a cell that is observed. The value may still change
-// it, since the observer is typed again then; but where a branch depends on it,
-// that branch must not (T-PROM-12).
+// lock returns the type of an observed cell. Later assignments can still change
+// the type, since the observer is then typed again. But if a branch depends on
+// the type, that branch must not change it (T-PROM-12).
 func (b *body) lock(c *infer.Cell, at source.Span) *types.Type {
 	b.depend(c)
 	if c.Typ == nil {
@@ -105,7 +106,7 @@ func (b *body) lock(c *infer.Cell, at source.Span) *types.Type {
 	return c.Typ
 }
 
-// observed types an expression that only its type is wanted of.
+// observed types an expression of which only the type is needed.
 func (b typeExprs) observed(e syntax.Expr) hir.Expr {
 	b.observe++
 	x := b.exprs.expr(e)
@@ -182,7 +183,7 @@ func (b typeExprs) suffixes(t *types.Type, te *syntax.TypeExpr) *types.Type {
 	return t
 }
 
-// unknownType complains about a type name.
+// unknownType reports an unknown type name.
 func (b typeExprs) unknownType(kind, name string, at source.Span) {
 	if kind == "struct" || kind == "union" {
 		b.unknownStruct(kind+" "+name, name, at)
@@ -203,7 +204,8 @@ func (b typeExprs) unknownStruct(full, name string, at source.Span) {
 	b.typeHelp(d, "struct", name)
 }
 
-// typeHelp adds the nearest type name, or why there are no kernel types.
+// typeHelp adds a help with the nearest type name, or the reason why there are
+// no kernel types.
 func (b typeExprs) typeHelp(d *diag.Diagnostic, kind, name string) {
 	if ok, why := b.c.csection().KernelTypes(); !ok {
 		d.WithNote("types of the kernel are not known here: %s", why).

@@ -94,7 +94,7 @@ func (b places) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 	return infer.Poison(at)
 }
 
-// load is *p with the address space of p passed on to what is read.
+// load types *p. The value read inherits the address space of p.
 func (b places) load(p hir.Expr, at source.Span) hir.Expr {
 	if !representable(p.Type().Elem) {
 		return b.typeExprs.unsupportedType(short(at.Text()), p.Type().String(), at)
@@ -102,8 +102,8 @@ func (b places) load(p hir.Expr, at source.Span) hir.Expr {
 	return infer.Deref(p, infer.Inherit(p.Type().Elem, p.Type().Space), at)
 }
 
-// spaceOf returns the address space an address belongs to: its own, else that
-// of the probe (T-AS-02).
+// spaceOf returns the address space of an address: that of its type, or else
+// that of the probe (T-AS-02).
 func (b places) spaceOf(t *types.Type) types.Space {
 	if t.Space != types.SpaceNone {
 		return t.Space
@@ -111,9 +111,9 @@ func (b places) spaceOf(t *types.Type) types.Space {
 	return b.site.Space
 }
 
-// addressOf types &$v and &@m (T-PTR-05). The address of a variable is only
-// good for reading through it at once, which addressed does; a pointer into the
-// program's own memory that outlives its expression is not compiled yet.
+// addressOf types &$v and &@m (T-PTR-05). The address of a variable can only be
+// used to read through it in the same expression (see addressed). Pointers into
+// the program's own memory that outlive their expression are not supported yet.
 func (b places) addressOf(e *syntax.Unary) hir.Expr {
 	switch unparen(e.X).(type) {
 	case *syntax.Var:
@@ -174,7 +174,7 @@ func (b ops) incDec(target syntax.Expr, op string, post bool, at source.Span) hi
 	return infer.Poison(at) // the parser has complained
 }
 
-// step widens the cell that ++ or -- works on and gives the operator its type.
+// step widens the cell of the operand of ++ or -- and sets the operator's type.
 func (b ops) step(x *hir.IncDec, c *infer.Cell, name, kind string) hir.Expr {
 	at := x.At
 	if c.Raw == nil && kind == "variable" {
@@ -184,8 +184,8 @@ func (b ops) step(x *hir.IncDec, c *infer.Cell, name, kind string) hir.Expr {
 	t := c.Raw
 	switch {
 	case t == nil || t.Flex && !c.Fixed:
-		// A counter with nothing but literals beside it: int64, unless a typed
-		// value elsewhere decides.
+		// A counter that is otherwise only assigned literals is int64, unless a
+		// typed value elsewhere widens it.
 		want := infer.LitPos[3]
 		if x.Dec {
 			want = types.Int64

@@ -8,18 +8,17 @@ import (
 	"probe/lang/types"
 )
 
-// word is a name whose meaning the checker computes itself: the arguments are
-// types, or the result is known when the script is compiled, or the name stands
-// for something of the site.
+// word is a name that the checker itself defines, because its arguments are
+// types, its result is known at compile time, or it refers to the site.
 type word struct {
-	call     func(b forms, e *syntax.Call) hir.Expr    // name(…), nil if it takes none
+	call     func(b forms, e *syntax.Call) hir.Expr    // name(…), nil if it cannot be called
 	word     func(b siteVals, at source.Span) hir.Expr // the bare name, nil if it is a function
-	uses     types.Uses                                // what a body that mentions it needs of its site
-	reserved bool                                      // no macro may redefine it (L-LEX-10); has word
+	uses     types.Uses                                // what a body that uses it needs of its site
+	reserved bool                                      // no macro can redefine it (L-LEX-10); only with word
 }
 
-// words holds every such name. It is filled by init because typing an argument
-// looks names up in it.
+// words holds every such name. It is filled by init, since its functions refer
+// to words themselves, which would be an initialization cycle.
 var words map[string]*word
 
 func init() {
@@ -46,7 +45,7 @@ func init() {
 	}
 }
 
-// form finds what a call of a name means; nil if the checker does not compute
+// form returns the form of a call of a name, nil if the checker does not define
 // it.
 func form(name string) func(b forms, e *syntax.Call) hir.Expr {
 	if w := words[name]; w != nil {
@@ -55,7 +54,7 @@ func form(name string) func(b forms, e *syntax.Call) hir.Expr {
 	return nil
 }
 
-// wordForm finds what a bare name means; nil if the checker does not compute
+// wordForm returns the form of a bare name, nil if the checker does not define
 // it.
 func wordForm(name string) func(b siteVals, at source.Span) hir.Expr {
 	if w := words[name]; w != nil {
@@ -64,8 +63,8 @@ func wordForm(name string) func(b siteVals, at source.Span) hir.Expr {
 	return nil
 }
 
-// builtin finds a record of the library; nil where the library has none or only
-// knows the name.
+// builtin returns the signature of a library function, nil if there is none or
+// it is not implemented yet.
 func (c *checker) builtin(name string) *types.Signature {
 	if sig := c.in.Builtins[name]; sig != nil && !sig.Missing {
 		return sig
@@ -73,7 +72,7 @@ func (c *checker) builtin(name string) *types.Signature {
 	return nil
 }
 
-// reserved reports whether no macro may redefine a name (L-LEX-10).
+// reserved reports whether macros cannot redefine a name (L-LEX-10).
 func (c *checker) reserved(name string) bool {
 	if w := words[name]; w != nil && w.reserved {
 		return true

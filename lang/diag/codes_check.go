@@ -13,7 +13,7 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "undefined-variable", Phase: PhaseCheck,
-		Cause: "a variable is read that nothing was assigned to in this block or an outer one",
+		Cause: "a variable is read that is not assigned in this block or an outer one",
 		Wrong: "begin { if (pid == 1) { $z = 1; } print($z); }",
 		Cure:  "assign to it first, or declare it before the inner block: `let $z;`",
 	},
@@ -63,13 +63,13 @@ var checkNameCodes = []Entry{
 		Code: "duplicate-probe", Phase: PhaseCheck,
 		Cause: "a probe name is defined twice",
 		Wrong: "probe io.read = kprobe:vfs_read;\nprobe io.read = kprobe:vfs_write;\nio.read { exit(); }",
-		Cure:  "write alternatives behind one name: `probe io.read = kprobe:vfs_read | kprobe:vfs_write;`",
+		Cure:  "write the alternatives under one name: `probe io.read = kprobe:vfs_read | kprobe:vfs_write;`",
 	},
 	{
 		Code: "bad-c-macro", Phase: PhaseCheck,
-		Cause: "a C macro that the script uses is no expression of the language",
+		Cause: "a C macro used by the script is not an expression of the language",
 		Wrong: "#define FOREVER do { } while (1)\nbegin { print(FOREVER); }",
-		Cure:  "write its meaning into the script",
+		Cure:  "write what the macro stands for into the script",
 	},
 	{
 		Code: "removed", Phase: PhaseCheck,
@@ -105,24 +105,24 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "renamed-config", Phase: PhaseCheck, Warning: true,
-		Cause: "an option is set by a name that it no longer has",
+		Cause: "an option is set under a name that it no longer has",
 		Wrong: "config = { strlen = 64 }\nbegin { }",
 		Cure:  "use the new name that the message gives",
 	},
 	{
 		Code: "unknown-environment", Phase: PhaseCheck, Warning: true,
-		Cause: "an environment variable looks like an option and is none",
+		Cause: "an environment variable looks like an option but is not one",
 		Cure:  "use the name that the message gives, or remove it",
 	},
 	{
 		Code: "dead-config", Phase: PhaseCheck, Warning: true,
-		Cause: "an option is set that has no effect any more",
+		Cause: "an option is set that no longer has an effect",
 		Wrong: "config = { unstable_macro = true }\nbegin { }",
 		Cure:  "remove it",
 	},
 	{
 		Code: "unstable-feature", Phase: PhaseCheck,
-		Cause: "an unstable feature is used that is not enabled",
+		Cause: "an unstable feature is used without being enabled",
 		Wrong: "begin { print(typeinfo(5)); }",
 		Cure:  "enable it in the config block as the message shows",
 	},
@@ -130,7 +130,7 @@ var checkNameCodes = []Entry{
 		Code: "missing-parameter", Phase: PhaseCheck, Warning: true,
 		Cause: "the script uses a positional parameter that was not given",
 		Wrong: "begin { print($1); }",
-		Cure:  "give it behind the script: `probe run script.pr 5`; without it the value is 0 or empty",
+		Cure:  "give it after the script: `probe run script.pr 5`; without it the value is 0 or empty",
 	},
 	{
 		Code: "bad-option", Phase: PhaseCheck,
@@ -147,17 +147,17 @@ var checkNameCodes = []Entry{
 	// probes
 	{
 		Code: "no-attach-points", Phase: PhaseCheck,
-		Cause: "nothing is left of a probe: none of its attach points exists on this machine",
-		Cure:  "list what there is with `probe ls`; `config = { missing_probes = warn }` goes on without the probe",
+		Cause: "none of a probe's attach points exists on this machine",
+		Cure:  "list the available probes with `probe ls`; with `config = { missing_probes = warn }` the script runs without the probe",
 	},
 	{
 		Code: "probes-missing", Phase: PhaseCheck,
-		Cause: "the probes that set a map were left out, since this machine does not have them, and the rest of the script reads it",
-		Cure:  "run the script on a machine that has them (function probes need a kernel with kprobes or BPF trampolines), or make the rest do without the map",
+		Cause: "the script reads a map that is only set in probes that this machine does not have",
+		Cure:  "run the script on a machine that has them (function probes need a kernel with kprobes or BPF trampolines), or change the rest of the script to work without the map",
 	},
 	{
 		Code: "too-many-programs", Phase: PhaseCheck,
-		Cause: "the wildcards of the script stand for more programs than allowed",
+		Cause: "the wildcards of the script expand to more programs than allowed",
 		Wrong: "config = { max_bpf_progs = 1 }\nbegin { }\nend { }",
 		Cure:  "name fewer functions, or raise `max_bpf_progs` in the config block",
 	},
@@ -175,7 +175,7 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "context-in-loop", Phase: PhaseCheck,
-		Cause: "the body of a for loop uses something that can only be read outside of it",
+		Cause: "the body of a for loop uses something that can only be read outside the loop",
 		Wrong: "kprobe:vfs_read { for $i : 0..3 { print(arg0); } }",
 		Cure:  "copy it to a variable before the loop",
 	},
@@ -183,7 +183,7 @@ var checkNameCodes = []Entry{
 		Code: "not-supported", Phase: PhaseCheck,
 		Cause: "the script uses a part of the language that probe does not support yet",
 		Wrong: "fn one() : int64 { return 1; }\nbegin { }",
-		Cure:  "the message names another way where there is one",
+		Cure:  "the message names an alternative if there is one",
 	},
 
 	// calls
@@ -207,13 +207,13 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "literal-expected", Phase: PhaseCheck,
-		Cause: "an argument has to be known when the script is compiled",
+		Cause: "an argument must be known when the script is compiled",
 		Wrong: "begin { $k = 2; @ = hist(5, $k); }",
 		Cure:  "write the value itself, a constant, or a parameter (`$1`, `str($1)`)",
 	},
 	{
 		Code: "unknown-word", Phase: PhaseCheck,
-		Cause: "an argument has to be one of a few words",
+		Cause: "an argument must be one of a few words",
 		Wrong: "begin { print(pid(first)); }",
 		Cure:  "use one of the words that the message lists",
 	},
@@ -231,19 +231,19 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "type-as-value", Phase: PhaseCheck,
-		Cause: "a type stands where a value is needed",
+		Cause: "a type is used where a value is needed",
 		Wrong: "begin { print(typeof(int8)); }",
 		Cure:  "types can only be given to macros and to sizeof, offsetof and casts",
 	},
 	{
 		Code: "no-value", Phase: PhaseCheck,
-		Cause: "an expression that gives nothing is used as a value",
+		Cause: "an expression without a value is used as a value",
 		Wrong: "begin { $x = print(1); }",
-		Cure:  "take the value before the call, or leave the assignment out",
+		Cure:  "compute the value before the call, or remove the assignment",
 	},
 	{
 		Code: "bad-format", Phase: PhaseCheck,
-		Cause: "a format string asks for something that cannot be printed",
+		Cause: "a format string has a conversion that cannot be printed",
 		Wrong: "begin { printf(\"%f\\n\", 1); }",
 		Cure:  "there are no floating-point numbers; use `%d`, or `%s` for a value of any type",
 	},
@@ -267,21 +267,21 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "string-shortened", Phase: PhaseCheck, Warning: true,
-		Cause: "str() is asked for more bytes than max_strlen allows",
+		Cause: "str() is called with a length above max_strlen",
 		Wrong: "kprobe:vfs_read { print(str(arg0, 4096)); }",
-		Cure:  "ask for less, or raise `max_strlen` in the config block",
+		Cure:  "use a smaller length, or raise `max_strlen` in the config block",
 	},
 	{
 		Code: "unknown-register", Phase: PhaseCheck,
-		Cause: "reg() is given a name that is no register of this architecture",
+		Cause: "reg() is given a name that is not a register of this architecture",
 		Wrong: "kprobe:vfs_read { print(reg(\"eax\")); }",
 		Cure:  "on x86-64 use ax, bx, cx, dx, si, di, bp, sp, ip, r8 … r15",
 	},
 	{
 		Code: "stack-limit", Phase: PhaseCheck,
-		Cause: "a stack is asked for with too many frames",
+		Cause: "a stack is captured with too many frames",
 		Wrong: "kprobe:vfs_read { @[kstack(2000)] = count(); }",
-		Cure:  "ask for at most 1024 frames",
+		Cure:  "use at most 1024 frames",
 	},
 	{
 		Code: "hist-bits", Phase: PhaseCheck,
@@ -291,13 +291,13 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "lhist-parameters", Phase: PhaseCheck,
-		Cause: "the bounds of a linear histogram make no sense",
+		Cause: "the bounds of a linear histogram are not valid",
 		Wrong: "begin { @ = lhist(5, 10, 0, 1); }",
 		Cure:  "write lhist(value, min, max, step) with min below max and at most 1000 steps",
 	},
 	{
 		Code: "tseries-parameters", Phase: PhaseCheck,
-		Cause: "the intervals of a time series make no sense",
+		Cause: "the intervals of a time series are not valid",
 		Wrong: "config = { unstable_tseries = enable }\nbegin { @ = tseries(5, 1s, 0); }",
 		Cure:  "write tseries(value, interval, count) or tseries(value, interval, count, \"max\"): an interval of 1 ns or more, 1 to 1000000 intervals, and avg, max, min, sum or nothing",
 	},
@@ -314,7 +314,7 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "bad-address", Phase: PhaseCheck,
-		Cause: "pton() is given text that is no address",
+		Cause: "pton() is given text that is not an address",
 		Wrong: "begin { print(pton(\"10.0.0\")); }",
 		Cure:  "write an IPv4 address like 10.0.0.1 or an IPv6 address like ::1",
 	},
@@ -326,7 +326,7 @@ var checkNameCodes = []Entry{
 	},
 	{
 		Code: "no-cgroup", Phase: PhaseCheck,
-		Cause: "a directory given to cgroupid() is no cgroup",
+		Cause: "a directory given to cgroupid() is not a cgroup",
 		Wrong: "begin { print(cgroupid(\"/no/such/cgroup\")); }",
 		Cure:  "give the path of a directory below the cgroup2 mount, usually /sys/fs/cgroup",
 	},

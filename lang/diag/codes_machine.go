@@ -4,38 +4,38 @@ package diag
 var machineCodes = []Entry{
 	{
 		Code: "no-permission", Phase: PhaseMachine,
-		Cause: "the kernel does not allow this process to load or attach programs",
-		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host, and no lockdown",
+		Cause: "the kernel does not allow this process to load or attach programs, or its lockdown forbids what the script does",
+		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host; under a lockdown, read no kernel memory by address",
 	},
 	{
 		Code: "ftrace-busy", Phase: PhaseMachine,
-		Cause: "call graphs need tracing settings that exist once in the kernel, and somebody else uses them",
+		Cause: "call graphs need tracing settings that exist only once in the kernel, and another tracer uses them",
 		Cure:  "the message names the user; end its tracing, or wait for it",
 	},
 	{
 		Code: "machine", Phase: PhaseMachine,
-		Cause: "something outside of the script failed: a system call, a file, memory",
+		Cause: "something outside the script failed: a system call, a file, memory",
 		Cure:  "the message says what was tried and what the kernel answered",
 	},
 	{
 		Code: "verifier", Phase: PhaseMachine,
-		Cause: "the kernel's verifier refused a program that probe compiled",
-		Cure:  "this is a fault of probe: report it with the script and the output of `probe run -v`",
+		Cause: "the kernel's verifier rejected a program that probe compiled",
+		Cure:  "this is a bug in probe: report it with the script and the output of `probe run -v`",
 	},
 	{
 		Code: "internal", Phase: PhaseMachine,
 		Cause: "the compiler failed on a script that the checker accepted",
-		Cure:  "this is a fault of probe: report it with the script; the message names the stage",
+		Cure:  "this is a bug in probe: report it with the script; the message names the stage",
 	},
 	{
 		Code: "missing-kernel-feature", Phase: PhaseMachine,
-		Cause: "the script asks for something that this kernel cannot do in a program",
-		Cure:  "the note names the kernel that brought it, the help another way to the same",
+		Cause: "the script needs a feature that this kernel lacks",
+		Cure:  "the note names the first kernel with the feature, the help an alternative",
 	},
 	{
 		Code: "monotonic-time", Phase: PhaseMachine,
 		Cause: "strftime() was given a clock that has no fixed distance to the wall clock",
-		Cure:  "use `nsecs` or `nsecs(boot)` for times to be shown",
+		Cure:  "use `nsecs` or `nsecs(boot)` for times that are shown",
 	},
 	{
 		Code: "too-much-to-verify", Phase: PhaseMachine,
@@ -44,33 +44,38 @@ var machineCodes = []Entry{
 	},
 	{
 		Code: "load-failed", Phase: PhaseMachine,
-		Cause: "the kernel does not accept a program, before its verifier looked at it",
-		Cure:  "the kernel lacks something the probe needs; `probe ls` lists what it offers",
+		Cause: "the kernel rejected a program before verifying it",
+		Cure:  "the kernel lacks a feature that the probe needs; `probe ls` lists the available probes",
 	},
 	{
 		Code: "attach-failed", Phase: PhaseMachine,
 		Cause: "a program was loaded, but could not be attached to its probe",
-		Cure:  "the notes say why; to go on without it, set missing_probes in the config block",
+		Cure:  "the notes say why; to run without it, set missing_probes in the config block",
+	},
+	{
+		Code: "switched-off", Phase: PhaseMachine,
+		Cause: "a probe was attached, but will not run: the machine's administrator has switched off kprobes or ftrace",
+		Cure:  "write 1 into the file that the note names",
 	},
 	{
 		Code: "too-many-probes", Phase: PhaseMachine,
-		Cause: "the script would attach to more places than max_probes allows",
+		Cause: "the script would attach to more functions or events than max_probes allows",
 		Cure:  "narrow the patterns, or raise max_probes in the config block",
 	},
 	{
 		Code: "no-probes", Phase: PhaseMachine,
-		Cause: "nothing is left of the script that could be attached",
+		Cause: "no probe of the script can be attached",
 		Cure:  "see the messages about its attach points",
 	},
 	{
 		Code: "not-in-recording", Phase: PhaseMachine,
-		Cause: "`probe run --replay` was given a probe that the recording has nothing for: another kind of event, or a function without recorded calls",
+		Cause: "`probe run --replay` was given a probe for which the recording has no events: another kind of event, or a function without recorded calls",
 		Cure:  "the notes name what is in the recording; record again with what is missing, or leave the probe out",
 	},
 	{
 		Code: "not-recorded", Phase: PhaseMachine,
-		Cause: "`probe run --replay` was given a script that uses a value which the recording does not hold",
-		Cure:  "leave it out, or record again so that it is there: `args=on` for arguments, `--ret` for results",
+		Cause: "`probe run --replay` was given a script that uses a value which the recording does not have",
+		Cure:  "remove it, or record it too: `args=on` for arguments, `--ret` for results",
 	},
 	{
 		Code: "no-list", Phase: PhaseMachine,

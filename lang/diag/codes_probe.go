@@ -4,9 +4,9 @@ package diag
 var probeCodes = []Entry{
 	{
 		Code: "bad-probe", Phase: PhaseCheck,
-		Cause: "the first word of an attach point is no kind of probe",
+		Cause: "the first word of an attach point is not a kind of probe",
 		Wrong: "kprob:vfs_read { @ = count(); }",
-		Cure:  "check the spelling; `probe help` names the kinds of probes",
+		Cure:  "check the spelling; `probe help` lists the kinds of probes",
 	},
 	{
 		Code: "bad-attach-point", Phase: PhaseCheck,
@@ -16,15 +16,15 @@ var probeCodes = []Entry{
 	},
 	{
 		Code: "bad-period", Phase: PhaseCheck,
-		Cause: "a timed or counting probe has a unit, period or count that makes no sense",
+		Cause: "a timed or counting probe has an invalid unit, period or count",
 		Wrong: "interval:minutes:1 { exit(); }",
 		Cure:  "write `interval:s:1`, `profile:hz:99` or `interval:10ms`",
 	},
 	{
 		Code: "no-match", Phase: PhaseCheck,
-		Cause: "nothing on this machine has the name that an attach point gives, or it cannot be traced",
+		Cause: "nothing on this machine has the name in an attach point, or it cannot be traced",
 		Wrong: "tracepoint:sched:sched_swich { @ = count(); }",
-		Cure:  "check the spelling with `probe ls`; to go on without it, set missing_probes in the config block",
+		Cure:  "check the spelling with `probe ls`; to run without it, set missing_probes in the config block",
 	},
 	{
 		Code: "no-args", Phase: PhaseCheck,
@@ -34,23 +34,23 @@ var probeCodes = []Entry{
 	},
 	{
 		Code: "no-mechanism", Phase: PhaseMachine,
-		Cause: "this kernel lacks what a kind of probe needs, or does not let it be used",
+		Cause: "this kernel lacks a feature that a kind of probe needs, or forbids its use",
 		Cure:  "use a kind of probe that the message names; `probe doctor` shows what this kernel offers",
 	},
 	{
 		Code: "ambiguous-function", Phase: PhaseMachine,
-		Cause: "several modules of the kernel have a function of the name",
+		Cause: "several kernel modules have a function with this name",
 		Cure:  "name the module: `fentry:MODULE:FUNCTION`",
 	},
 	{
 		Code: "needs-unsafe", Phase: PhaseCheck,
-		Cause: "an attach point could crash what it probes",
+		Cause: "an attach point could crash the probed program",
 		Wrong: "kprobe:0xffffffff81000000 { @ = count(); }",
 		Cure:  "name the function, or run with --unsafe",
 	},
 	{
 		Code: "clone", Phase: PhaseMachine, Warning: true,
-		Cause: "the compiler of this kernel replaced a function by specialised copies, which are traced in its place",
+		Cause: "the compiler of this kernel replaced a function by specialised copies, which are traced instead",
 		Cure:  "nothing needs to be done; the parameters of such copies are not known",
 	},
 	{
@@ -60,7 +60,7 @@ var probeCodes = []Entry{
 	},
 	{
 		Code: "several-binaries", Phase: PhaseMachine, Warning: true,
-		Cause: "the name of a program stands for several files, of which the first is taken",
+		Cause: "the name of a program matches several files, of which the first is used",
 		Cure:  "give the whole path",
 	},
 }

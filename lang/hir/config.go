@@ -39,6 +39,8 @@ type ConfigVar struct {
 	// EnvOnly marks settings of the command-line tools, which can only be set
 	// in the environment (L-CFG-04).
 	EnvOnly bool
+	// Compiled marks those of EnvOnly that change what a script is compiled to.
+	Compiled bool
 	// Dead marks variables that are accepted but no longer have an effect
 	// (L-CFG-06).
 	Dead bool
@@ -59,7 +61,7 @@ var configVars = []ConfigVar{
 	{Name: "color", Row: "C-ENV-COLOR", EnvOnly: true},
 	{Name: "cpp_demangle", Row: "C-CPPDEMANGLE", Kind: ConfigBool, Default: "true", WasNot: "no_cpp_demangle", Doc: "no effect: C++ names are shown as they stand in the symbol table"},
 	{Name: "debug_output", Row: "C-ENV-MISC", EnvOnly: true},
-	{Name: "dummy_ts_map", Row: "C-ENV-DUMMYTS", EnvOnly: true},
+	{Name: "dummy_ts_map", Row: "C-ENV-DUMMYTS", Kind: ConfigString, EnvOnly: true, Compiled: true},
 	{Name: "fgraph", Row: "X-FGRAPH", Kind: ConfigWord, Words: []string{"bpf", "ftrace"}, Doc: "what records the trees of `fgraph:`; without it the source that fits"},
 	{Name: "kernel_build", Row: "C-ENV-KSRC", EnvOnly: true},
 	{Name: "kernel_source", Row: "C-ENV-KSRC", EnvOnly: true},

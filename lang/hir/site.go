@@ -12,6 +12,7 @@ const (
 	ProgRawTP   // raw tracepoint without types: run by BPF_PROG_RUN (begin, end, interval, self), or AttachRawTracepoint
 	ProgTracing // fentry, fexit, BTF raw tracepoints
 	ProgPerf    // profile, software, hardware, watchpoint
+	ProgIter    // iter
 )
 
 // Site is one place that a probe body is compiled for. It holds everything the
@@ -74,7 +75,14 @@ const (
 	AttachSoftware
 	AttachHardware
 	AttachWatchpoint // Address, Length, Mode
+	AttachSignal     // Signal, run from user space
+	AttachIter       // Symbol, Object, Task and Offset, Path of a pin
 )
+
+// ByUser reports whether user space runs the program and nothing is attached.
+func (k AttachKind) ByUser() bool {
+	return k == AttachNone || k == AttachInterval || k == AttachSignal
+}
 
 // LastFirst reports whether the kernel runs the programs of one event in
 // reverse order of attachment. The session then attaches them in reverse, so
@@ -96,7 +104,10 @@ type Attach struct {
 	Group   string // tracepoint category
 	Offset  uint64
 	Address uint64
-	Path    string // binary of a uprobe
+	// Active is how many calls of a kretprobe can be under way at once; 0 for what
+	// the machine can need.
+	Active int
+	Path   string // binary of a uprobe
 	// Offsets are further file offsets to which the same program is attached.
 	Offsets []uint64
 	// Semaphore is the file offset of a counter that the kernel increments
@@ -112,6 +123,11 @@ type Attach struct {
 	BTFIDs []uint32 // of Symbols, where a link takes these
 	Length int      // bytes watched by a watchpoint
 	Mode   uint32   // accesses that trigger it, as HW_BREAKPOINT_ bits
+	Signal int      // number of a signal
+	// Object is the context slot of the pointer that is null when an iterator has
+	// come to its end. Task is that of the task, 0 if there is none, and Offset
+	// then the byte offset of its process id.
+	Object, Task int
 }
 
 // LocKind is the kind of place where an argument is found at run time.

@@ -30,8 +30,10 @@ type ExpandRequest struct {
 	Parts []Part
 	// Alts are the parts of further alternatives (X-CALL). Each is tried only
 	// if those before it match nothing.
-	Alts    [][]Part
-	Raw     string
+	Alts [][]Part
+	Raw  string
+	// Index is the number of the attach point in the list before a body.
+	Index   int
 	Uses    Uses
 	Missing string // missing_probes: error, warn, ignore
 	Attach  string // config attach: "", kprobe, fentry, multi

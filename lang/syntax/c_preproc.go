@@ -136,7 +136,7 @@ func (pp *preproc) emit(t cTok, active []string) {
 		if !pp.full {
 			pp.full = true
 			pp.diags.Errorf("c-preprocessor", t.at, "the macros of the C section expand too far").
-				WithNote("the bounds are %d macros inside each other and %d tokens in all", maxCNesting, maxExpanded)
+				WithNote("the limits are %d nested macros and %d tokens in total", maxCNesting, maxExpanded)
 		}
 		return
 	}

@@ -125,7 +125,7 @@ func (p *parser) reportHead(kind itemKind) {
 	if kind == itemMapDecl && p.sc.rootVar {
 		p.report("root-let", p.at(p.sc.start, p.sc.pos).At, "only map declarations are allowed outside of probes").
 			WithRow("L-PROG-05").
-			WithLabel("a variable lives in one run of one probe").
+			WithLabel("a variable only exists during one run of one probe").
 			WithHelp("set it inside the probe, or keep the value in a map: `begin { @x = 1; }`")
 		return
 	}

@@ -31,7 +31,7 @@ func (p *parser) forLoop() Stmt {
 		s.Map = x
 	} else if !isBinaryOp(p.tok()) {
 		p.badRange(x.Span(), "expected a map or a range").
-			WithLabel("a loop runs over a map or over a range of numbers").
+			WithLabel("a loop iterates over a map or a range of numbers").
 			WithHelp("write `for ($kv : @map) { … }` or `for ($i : 0..10) { … }`")
 		p.leaveFor(open)
 	}
@@ -39,7 +39,7 @@ func (p *parser) forLoop() Stmt {
 		end := p.tok()
 		p.binaryRest(x, 1)
 		p.badRange(p.from(first).At, "expected a map or a range").
-			At(p.tokSpan(end), "the ends of a range stand in parentheses if they are calculated").
+			At(p.tokSpan(end), "calculated ends of a range need parentheses").
 			WithHelp("write `0..($n + 1)`")
 		p.leaveFor(open)
 	}

@@ -16,7 +16,7 @@ func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
 	case isOp(t, "="):
 		d.WithHelp("assignments cannot be chained; write one statement for each")
 	case isOp(t, ")") || isOp(t, "]"):
-		d.At(p.tokSpan(t), "nothing is open here that this could close")
+		d.At(p.tokSpan(t), "there is nothing open here to close")
 	case isOp(t, ":") && isOp(p.ahead(1), "="):
 		d.WithHelp("an assignment is written with `=`")
 	case isOp(t, ":") && prev.Type == tIdent:
@@ -25,7 +25,7 @@ func (p *parser) hintAtStatement(d *diag.Diagnostic, t *lexer.Token) {
 		d.WithHelp("declare a variable with `let $%s : %s;`, or just assign to `$%s`",
 			strings.TrimPrefix(t.Value, "$"), prev.Value, strings.TrimPrefix(t.Value, "$"))
 	case prev.Type == tIdent && t.Type == tString:
-		d.WithHelp("arguments stand in parentheses: `%s(%s)`", prev.Value, cutText(t.Value, 20))
+		d.WithHelp("arguments are written in parentheses: `%s(%s)`", prev.Value, cutText(t.Value, 20))
 	}
 }
 
@@ -36,22 +36,22 @@ func (p *parser) hintAtEqual(d *diag.Diagnostic) {
 		d.WithHelp("write `%s=`", next.Value)
 		return
 	}
-	d.WithHelp("`==` compares; an assignment is a statement of its own")
+	d.WithHelp("`==` compares; an assignment is a separate statement")
 }
 
 // helpProbe adds a help that fits the text of a wrong probe head.
 func (p *parser) helpProbe(d *diag.Diagnostic, t *lexer.Token) {
 	text := t.Value
 	if prev := &p.toks[max(p.i-1, 0)]; prev.Type == tAttach && strings.Contains(prev.Value, "/") {
-		d.At(p.tokSpan(prev), "behind a `:` a `/` belongs to a path").
-			WithHelp("put a blank in front of the predicate")
+		d.At(p.tokSpan(prev), "after a `:` a `/` belongs to a path").
+			WithHelp("put a space before the predicate")
 		return
 	}
 	switch {
 	case t.Type == lexer.EOF:
 		d.WithHelp("a probe has a body in braces: `kprobe:vfs_read { … }`")
 	case t.Type == tAttach && (strings.Contains(text, "(") || strings.HasPrefix(text, "@") || strings.HasPrefix(text, "$")):
-		d.WithLabel("a statement cannot stand here").
+		d.WithLabel("statements are only allowed inside probes").
 			WithHelp("put the statements of a probe in braces")
 	case t.Type == tAttach:
 		d.WithHelp("attach points are separated by `,`")

@@ -148,15 +148,15 @@ func (sc *scanner) badCharacters() {
 	case ok:
 		d.WithLabel("this is %s", like.name).WithHelp("write %s instead", like.plain)
 	case r == '\'':
-		d.WithLabel("strings stand in double quotes")
+		d.WithLabel("strings are written in double quotes")
 	case r == '$':
-		d.WithLabel("a name or a number is missing behind `$`").WithHelp("write `$name` for a variable, `$1` for the first parameter, `$#` for their number")
+		d.WithLabel("a name or a number is missing after `$`").WithHelp("write `$name` for a variable, `$1` for the first parameter, `$#` for their number")
 	case r == utf8.RuneError && n == 1:
 		d.WithLabel("this is not UTF-8 text").WithHelp("save the script as UTF-8")
 	case r == 0:
 		d.WithLabel("scripts are text; this is a NUL byte")
 	default:
-		d.WithLabel("only strings and comments may hold this")
+		d.WithLabel("only strings and comments can contain this")
 	}
 }
 
@@ -170,7 +170,7 @@ func (sc *scanner) badString(n int) {
 	}
 	d := sc.diags.Errorf("bad-character", sc.span(start, sc.pos), "single quotes are not part of the language").
 		WithRow("L-STR-01").
-		WithLabel("strings stand in double quotes").
+		WithLabel("strings are written in double quotes").
 		WithHelp("write `\"%s\"`", sc.s[start+1:sc.pos-1])
 	if n == 3 {
 		d.WithNote("there are no character literals; `\"%s\"[0]` is the number of the character", sc.s[start+1:sc.pos-1])
@@ -186,7 +186,7 @@ func (sc *scanner) misplacedHash() {
 	}
 	sc.diags.Errorf("bad-character", sc.span(start, sc.pos), "`#` has no meaning here").
 		WithRow("L-PRE-01").
-		WithLabel("preprocessor lines stand at the top of the script, outside braces").
+		WithLabel("preprocessor lines belong at the top of the script, outside braces").
 		WithHelp("a comment starts with `//`")
 }
 

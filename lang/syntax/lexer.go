@@ -44,6 +44,10 @@ type scanner struct {
 	tokens  int       // tokens handed out for this item, the end included
 	bad     int       // runs of characters that belong to no token
 	open    int       // strings of this item that are not closed
+
+	far   int  // the end of the last token that was handed out for the first time
+	words int  // tokens up to there
+	cut   bool // there were too many, and the rest is not read
 }
 
 type mode uint8
@@ -97,11 +101,30 @@ func (sc *scanner) span(start, end int) source.Span {
 func (sc *scanner) Next() (lexer.Token, error) {
 	typ, start := sc.scan()
 	sc.tokens++
+	if sc.pos > sc.far {
+		sc.far = sc.pos
+		if sc.words++; sc.words > maxWords && !sc.cut {
+			sc.tooLong(start)
+			typ, start = lexer.EOF, sc.pos
+		}
+	}
 	end := sc.pos
 	if typ == lexer.EOF {
 		end = start
 	}
 	return lexer.Token{Type: typ, Value: sc.s[start:end], Pos: lexer.Position{Offset: start}}, nil
+}
+
+// maxWords bounds the tokens of a script. A tree takes some hundred bytes for each,
+// and what has more was not written by anybody.
+const maxWords = 500_000
+
+// tooLong complains of a script at its last token that is read.
+func (sc *scanner) tooLong(start int) {
+	sc.diags.Errorf("too-long", sc.span(start, sc.pos), "the script has more than %d words", maxWords).
+		WithLabel("the rest is not read").
+		WithHelp("split it into several scripts, or write repeated parts as a loop or a macro")
+	sc.cut, sc.ended, sc.pos = true, true, len(sc.s)
 }
 
 // scan reads one token and returns its type and where it starts; it ends at

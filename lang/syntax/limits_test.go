@@ -142,18 +142,40 @@ func TestHuge(t *testing.T) {
 	}
 }
 
-// TestTenMegabytes parses a script of 10 MB.
+// TestTenMegabytes parses scripts of 10 MB: no more of them is read than what
+// somebody may have written.
 func TestTenMegabytes(t *testing.T) {
+	size := 10_000_000
 	if testing.Short() {
-		t.Skip("needs a gigabyte and some seconds")
+		size /= 5
 	}
-	script := strings.Repeat("kprobe:vfs_read /pid == 1/ { @x[comm, tid] = count(); printf(\"%d\\n\", arg0 + 1); }\n", 10_000_000/85)
+	for _, piece := range []string{
+		"kprobe:vfs_read /pid == 1/ { @x[comm, tid] = count(); }\n", "{", "(", "1+", "@ = 1; ", "if (1) {", "a", "\n", "struct s { int a; };\n",
+	} {
+		for _, head := range []string{"", "begin { "} {
+			script := head + strings.Repeat(piece, size/len(piece))
+			start := time.Now()
+			_, diags := Parse(source.New("t", script))
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("%s%s… took %v", head, piece, took)
+			}
+			if words := size / len(piece); words > 2*maxWords && piece != "a" && piece != "\n" && !diags.HasErrors() {
+				t.Errorf("%s%s… was read to its end", head, piece)
+			}
+		}
+	}
+}
+
+// TestLong parses a script that is as long as it may be.
+func TestLong(t *testing.T) {
+	const words = 29 // of a probe, with the end
+	script := strings.Repeat("kprobe:vfs_read /pid == 1/ { @x[comm, tid] = count(); printf(\"%d\\n\", arg0 + 1); }\n", maxWords/words)
 	start := time.Now()
 	f, diags := Parse(source.New("t", script))
 	if diags.HasErrors() {
 		t.Error(diags.Err())
 	}
-	if len(f.Items) != 10_000_000/85 {
+	if len(f.Items) != maxWords/words {
 		t.Errorf("%d probes", len(f.Items))
 	}
 	if took := time.Since(start); took > 20*time.Second {

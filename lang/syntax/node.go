@@ -171,7 +171,7 @@ func (p *parser) attachPoint(t *tok) *AttachPoint {
 	a := NewAttachPoint(t.Value, span)
 	if reserved(t.Value) {
 		p.report("expected-token", span, "expected a probe, found `%s`", t.Value).
-			WithLabel("this word belongs to the language; statements stand inside probes")
+			WithLabel("this word belongs to the language; statements belong inside probes")
 	}
 	scanAttach(t.Value, func(i int, c byte) {
 		if c == '$' && (i+1 == len(t.Value) || !isDigit(t.Value[i+1]) && t.Value[i+1] != '#') {

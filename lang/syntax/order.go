@@ -64,7 +64,7 @@ func (o *order) late(code diag.Code, message string, span source.Span) {
 	d := o.p.report(code, span, "%s", message).WithRow("L-PROG-03")
 	d.WithLabel("this comes too late").
 		At(o.main, "the main part starts here").
-		WithHelp("move it to the top of the script, behind the C definitions")
+		WithHelp("move it to the top of the script, after the C definitions")
 }
 
 // firstLine returns the part of a place on its first line.

@@ -29,7 +29,7 @@ func Parse(f *source.File) (*File, diag.List) {
 	skipMark(sc)
 	out.Shebang = sc.shebang()
 	order := order{p: &g.p}
-	for !g.p.quiet {
+	for !g.p.quiet && !sc.cut {
 		kind := sc.startItem()
 		if kind == itemNone {
 			break
@@ -37,7 +37,7 @@ func Parse(f *source.File) (*File, diag.List) {
 		item := g.item(kind)
 		out.Items = append(out.Items, item)
 		order.check(kind, item)
-		if g.p.resume > 0 {
+		if g.p.resume > 0 && !sc.cut {
 			sc.rewind(g.p.resume)
 			g.p.resume = 0
 		}

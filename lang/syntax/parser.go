@@ -200,7 +200,7 @@ func joins(a, b Node) At { return At{a.Span().To(b.Span())} }
 // never nil, so callers can add to it.
 func (p *parser) report(code diag.Code, span source.Span, format string, args ...any) *diag.Diagnostic {
 	p.failed = true
-	if p.quiet || p.muted {
+	if p.quiet || p.muted || p.sc.cut {
 		return &diag.Diagnostic{}
 	}
 	d := p.diags.Errorf(code, span, format, args...)

@@ -44,7 +44,7 @@ func (p *parser) noExpr() Expr {
 	case t.Value == "=":
 		p.hintAtEqual(d)
 	case p.i > 0 && t.Value == "/" && p.sc.kind == itemProbe && p.toks[p.i-1].Type == tPredOpen:
-		d.WithHelp("leave the predicate out if there is no condition")
+		d.WithHelp("omit the predicate if there is no condition")
 	}
 	panic(bail{})
 }
@@ -169,7 +169,7 @@ func (p *parser) argument() Expr {
 		return &TypeArg{t.At, t}
 	}
 	if p.is(")") {
-		p.expected("an argument").WithLabel("there is no argument behind the last comma")
+		p.expected("an argument").WithLabel("there is no argument after the last comma")
 		panic(bail{})
 	}
 	return p.expr()

@@ -314,7 +314,7 @@ func (p *parser) let() Stmt {
 		d := p.expected("a variable like `$name`")
 		switch t.Type {
 		case tMap:
-			d.WithHelp("maps need no declaration; to set the kind of a map write `let %s = hash(1024);` outside of probes", t.Value)
+			d.WithHelp("maps need no declaration; to set the kind of a map write `let %s = hash(1024);` outside probes", t.Value)
 		case tIdent:
 			d.WithHelp("a variable starts with `$`: `let $%s`", t.Value)
 		}

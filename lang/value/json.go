@@ -31,7 +31,9 @@ func appendJSON(dst []byte, v Value, r Resolver, depth int) []byte {
 		return append(dst, "null"...)
 	}
 	switch v.T.Kind {
-	case types.Int, types.Pointer, types.Ctx,
+	case types.Pointer, types.Ctx:
+		return appendJSONNumber(dst, visibleAddr(v.Uint(), r), v.Signed())
+	case types.Int,
 		types.Count, types.Sum, types.Min, types.Max, types.Avg:
 		return appendJSONNumber(dst, v.Uint(), v.Signed())
 	case types.Enum:

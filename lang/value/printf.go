@@ -1,6 +1,10 @@
 package value
 
-import "strconv"
+import (
+	"strconv"
+
+	"probe/lang/types"
+)
 
 // AppendFormat appends what a printf call prints (section 5.4 of the language
 // reference). Arguments are taken in order; what cannot be converted prints
@@ -46,6 +50,9 @@ func appendConv(dst []byte, s *Spec, v Value, r Resolver) []byte {
 		return appendMisfit(dst, s, v)
 	}
 	u := v.Uint()
+	if s.Conv == ConvPointer || v.T != nil && v.T.Kind == types.Pointer {
+		u = visibleAddr(u, r)
+	}
 	switch s.Conv {
 	case ConvChar:
 		if !v.Literal && escapes(r) {

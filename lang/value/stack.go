@@ -63,7 +63,7 @@ func appendStack(dst []byte, v Value, r Resolver) []byte {
 			return append(dst, "        <unwind failure>\n"...)
 		}
 		if v.T.Mode == types.StackRaw {
-			dst = append(strconv.AppendUint(dst, addr, 16), '\n')
+			dst = append(strconv.AppendUint(dst, visibleAddr(addr, r), 16), '\n')
 			continue
 		}
 		var frames []Frame
@@ -73,9 +73,9 @@ func appendStack(dst []byte, v Value, r Resolver) []byte {
 			frames = r.KStackFrame(addr)
 		}
 		if v.T.Mode == types.StackPerf {
-			dst = appendPerfFrames(dst, addr, frames, user)
+			dst = appendPerfFrames(dst, visibleAddr(addr, r), frames, user)
 		} else {
-			dst = appendFrames(dst, addr, frames)
+			dst = appendFrames(dst, visibleAddr(addr, r), frames)
 		}
 	}
 	return dst

@@ -47,7 +47,7 @@ func appendText(dst []byte, v Value, r Resolver, depth int) []byte {
 	case types.Enum:
 		return appendEnum(dst, v)
 	case types.Pointer, types.Ctx:
-		return appendAddr(dst, v.Uint())
+		return appendAddr(dst, visibleAddr(v.Uint(), r))
 	case types.String:
 		if !v.Literal && escapes(r) {
 			dst = AppendVisible(dst, v.Str(), false)
@@ -73,7 +73,7 @@ func appendText(dst []byte, v Value, r Resolver, depth int) []byte {
 	case types.Graph:
 		return appendGraph(dst, v, r, depth > 0)
 	case types.KSym:
-		return appendSym(dst, r.KSym(v.Uint()), v.Uint())
+		return appendSym(dst, r.KSym(v.Uint()), visibleAddr(v.Uint(), r))
 	case types.USym:
 		pid, probe := uint32(load(v.B, 8, 4)), uint32(load(v.B, 12, 4))
 		return appendSym(dst, r.USym(v.Uint(), pid, probe), v.Uint())

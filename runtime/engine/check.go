@@ -14,49 +14,63 @@ import (
 	"probe/stdlib"
 )
 
-// Script is a script and what it is called with.
+// Script is the text of a script and its parameters.
 type Script struct {
-	// Name is what messages call it, and where imports are looked for: a path,
-	// or any word.
+	// Name is the name of the script in messages, and the path beside which
+	// imported files are looked up. It need not be the name of a file.
 	Name string
 	Text string
-	// Tree is the script if it has been parsed already, nil if not. Name is not
-	// used then, and Text only says what the script may need.
+	// Tree is the parsed script, nil if it has not been parsed yet. With a
+	// Tree, Name is not used, and Text is used only to predict what the script
+	// may need.
 	Tree *syntax.File
 	// Params are the positional parameters: $1 is Params[0].
 	Params []string
-	// Named are the named parameters (getopt). One that the script does not ask
-	// for is an error.
+	// Named are the named parameters (getopt). A parameter that the script does
+	// not ask for is an error.
 	Named map[string]string
 	// Import finds the files that the script imports; nil is Import.
 	Import Importer
 }
 
-// CheckOptions say what a script is checked for. The zero CheckOptions are a
-// run without limits.
+// CheckOptions describes the run that a script is checked for. The zero value
+// is a run without restrictions.
 type CheckOptions struct {
-	// PID and Comm limit the run to a process and to threads of a name; 0 and
-	// "" do not.
+	// PID and Comm restrict the run to a process and to threads with a name; 0
+	// and "" mean no restriction.
 	PID  int
 	Comm string
-	// Child is a command that runs along with the script, which is limited to
-	// it; nil for none.
+	// Child is a command that runs along with the script and to which the run
+	// is restricted; nil for none.
 	Child *Child
+	// Open lets probes on the kernel see all processes although there is a Child:
+	// only what is attached for a process is attached for the child. Its end still
+	// ends the run. bpftrace's -c means that.
+	Open bool
 	// Unsafe allows functions that change the system.
 	Unsafe bool
-	// Config are configuration variables from outside of the script, by name.
-	// They beat its own.
+	// Config holds configuration variables from outside of the script, by name.
+	// They take precedence over the script's own.
 	Config map[string]string
 	// Includes are headers that the C section includes before anything else,
 	// HeaderDirs the folders in which headers are looked for.
 	Includes, HeaderDirs []string
-	// Maps are maps that live already, which the script may use.
+	// Maps lists maps that exist already, in a session, and that the script may
+	// use.
 	Maps []*hir.Map
 	// Empty allows a script without probes.
 	Empty bool
 }
 
-// pid returns the process that the run is limited to.
+// filter is the process that programs look for themselves.
+func (o *CheckOptions) filter() int {
+	if o.Child != nil && o.Open {
+		return 0
+	}
+	return o.pid()
+}
+
+// pid returns the process that the run is restricted to, 0 for none.
 func (o *CheckOptions) pid() int {
 	if o.Child != nil {
 		return o.Child.PID()
@@ -73,7 +87,7 @@ type Checked struct {
 	machine machine.Machine
 	view    machine.View
 	opts    CheckOptions
-	said    []*diag.Diagnostic // messages about it
+	said    []*diag.Diagnostic // messages about it, so that Compile does not repeat them, so that Compile does not repeat them
 }
 
 // Parse parses a script. The tree is nil when there are errors.
@@ -101,8 +115,9 @@ func Check(s Script, m machine.Machine, o CheckOptions) (*Checked, diag.List) {
 	return c, list
 }
 
-// Learn is Check for tools that show and change scripts: what is known of a
-// script, also of one that does not parse or has errors.
+// Learn is Check for tools that show or change scripts, such as editors. It
+// returns what is known of a script even if the script does not parse or has
+// errors.
 func Learn(s Script, m machine.Machine, o CheckOptions) (*check.Info, diag.List) {
 	var list diag.List
 	if s.Tree == nil {
@@ -114,7 +129,7 @@ func Learn(s Script, m machine.Machine, o CheckOptions) (*check.Info, diag.List)
 	return info, list
 }
 
-// check1 types a script that is parsed.
+// check1 types a parsed script.
 func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info, diag.List) {
 	q := machine.Query{Options: s.Named, PID: o.pid(), Comm: o.Comm, Deep: stdlib.Deep()}
 	if o.Child != nil {
@@ -128,7 +143,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	}
 	config := o.Config
 	if c.view.Partial() {
-		// The view itself reports what it has nothing for.
+		// The view itself reports the probes that its machine lacks.
 		config = with(config, "missing_probes", "ignore")
 	}
 	prog, info, list := check.Check(&check.Input{
@@ -162,8 +177,8 @@ func with(config map[string]string, name, value string) map[string]string {
 	return out
 }
 
-// checkNamed refuses named parameters that the script does not ask for
-// (L-PARM-12).
+// checkNamed reports an error for each named parameter that the script does not
+// ask for (L-PARM-12).
 func checkNamed(given map[string]string, asked []hir.Option, out *diag.List) {
 	known := map[string]bool{}
 	for _, o := range asked {

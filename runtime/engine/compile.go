@@ -11,36 +11,36 @@ import (
 	"probe/stdlib"
 )
 
-// CompileOptions change how a script is compiled. The zero CompileOptions are
-// what runs.
+// CompileOptions changes how a script is compiled. The zero value compiles for
+// a run.
 type CompileOptions struct {
 	// Lookups also counts reads of keys that are not in their map, for
-	// RunOptions.AllErrors. That costs where it happens.
+	// RunOptions.AllErrors. Each such read then costs time.
 	Lookups bool
-	// Dump, if set, gets the text of each program at each stage of the
-	// compiler: "ir-lowered", "ir" and "bpf".
+	// Dump, if set, is called with the text of each program at each stage of
+	// the compiler: "ir-lowered", "ir" and "bpf".
 	Dump func(stage, program, text string)
 	// Plain leaves out the optimising passes.
 	Plain bool
 
-	// Live is what the script shares with others of a session; nil for a run of
-	// its own.
+	// Live is what the script shares with other scripts of a session; nil for a
+	// separate run.
 	Live *Live
 }
 
-// Live is what the scripts of a session share.
+// Live is the state that the scripts of a session share.
 type Live struct {
-	// Maps are the maps that live, by their names in scripts.
+	// Maps holds the existing maps, by their names in scripts.
 	Maps map[string]*object.Map
-	// Strings are the interned strings so far: Object.Strings of the script
+	// Strings holds the interned strings so far: Object.Strings of the script
 	// that was compiled last.
 	Strings []string
 }
 
-// Compiled is a script that can run.
+// Compiled is a script that is ready to run.
 type Compiled struct {
 	*Checked
-	// Object are its programs and maps, as plain data.
+	// Object holds its programs and maps, as plain data.
 	Object *object.Object
 }
 
@@ -80,7 +80,7 @@ func Build(s Script, m machine.Machine, co CheckOptions, o CompileOptions) (*Com
 
 func compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
 	config := compiler.Config{
-		Builtins: stdlib.Table(), Types: c.view.Types(), PID: c.opts.pid(), Comm: c.opts.Comm,
+		Builtins: stdlib.Table(), Types: c.view.Types(), PID: c.opts.filter(), Comm: c.opts.Comm,
 		Lookups: o.Lookups, Dump: o.Dump, NoOpt: o.Plain, Interpret: c.view.Interprets(),
 	}
 	if o.Live != nil {
@@ -99,8 +99,8 @@ func compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
 	return &Compiled{c, obj}, out
 }
 
-// unsaid returns the messages of a list that are not among others: a script
-// that is checked and compiled again says most things again.
+// unsaid returns the messages of list that are not in said: checking and
+// compiling a script a second time repeats most messages.
 func unsaid(list, said []*diag.Diagnostic) []*diag.Diagnostic {
 	return slices.DeleteFunc(list, func(d *diag.Diagnostic) bool {
 		return slices.ContainsFunc(said, func(s *diag.Diagnostic) bool {
@@ -109,14 +109,15 @@ func unsaid(list, said []*diag.Diagnostic) []*diag.Diagnostic {
 	})
 }
 
-// shorten compiles again with shorter strings and stacks for kernels that limit
-// the keys of maps, as far as the script does not ask for its own sizes.
+// shorten compiles a script again with shorter strings and stacks, for kernels
+// that limit the keys of maps to 512 bytes. It does not change sizes that the
+// script sets itself.
 func shorten(c *Compiled, o CompileOptions) (*Compiled, diag.List) {
 	const least = 32
 	asked := c.Program.Config
 	small := c.Checked
 	var list diag.List
-	o.Dump = nil // what is dumped is the script as it stands
+	o.Dump = nil // the dump shows the script with its own sizes
 	for n := machine.SmallKey / 2; n >= least; n /= 2 {
 		if largestKey(c.Object) <= machine.SmallKey {
 			break

@@ -1,6 +1,6 @@
-// Package engine runs scripts: it is the one place that joins the language, the
-// library, the compiler and the runtime, and the door to all of it for Go
-// programs.
+// Package engine runs scripts: it is the only package that joins the language,
+// the library, the compiler and the runtime, and the one that Go programs
+// import.
 //
 // There are three steps, each a function:
 //
@@ -8,11 +8,11 @@
 //	compiled, list := engine.Compile(checked, engine.CompileOptions{})
 //	result, err := engine.Run(ctx, compiled, engine.RunOptions{Sink: s})
 //
-// A Script is a text with what it is called with. A machine.Machine is what it is
-// checked against and runs on: live.New is the running kernel, recording.New a
-// recording, files.New another kernel that is described by files. A sink is what
-// is shown: sink.New makes those for text and JSON, and any type with the methods
-// of sink.Printer will do.
+// A Script is a text and its parameters. A machine.Machine is the machine that
+// it is checked against and runs on: live.New is the running kernel,
+// recording.New a recording, files.New another kernel, described by files. A
+// sink receives the events of the run: sink.New returns the sinks for text,
+// JSON and so on, and any implementation of event.Sink will do.
 //
 // Messages about a script are a diag.List, with places, causes and cures;
 // diag.Render shows them. Check and Compile return nil where there is an error

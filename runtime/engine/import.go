@@ -15,14 +15,14 @@ import (
 	"probe/stdlib"
 )
 
-// Importer finds a file that a script imports: path is what stands in the
-// import, from the file that it stands in.
+// Importer returns a file that a script imports. path is the operand of the
+// import in the file from.
 type Importer func(from *source.File, path string) (*source.File, error)
 
-// Import finds a file beside the script that imports it, then in the library. A
-// path without an ending may have .pr or .bt. A file that others than the user
-// and root can write or replace is refused (L-IMP-06): what is in it would run
-// with the user's rights.
+// Import looks for a file beside the script that imports it, then in the
+// library. To a path without an ending it adds .pr or .bt. It rejects a file
+// that users other than this one and root can write or replace (L-IMP-06),
+// since its code would run with this user's rights.
 func Import(from *source.File, path string) (*source.File, error) {
 	candidates := []string{path}
 	if filepath.Ext(path) == "" {
@@ -56,7 +56,7 @@ func Import(from *source.File, path string) (*source.File, error) {
 	return Library(from, path)
 }
 
-// Library finds a file in the library alone.
+// Library looks for a file in the library only.
 func Library(_ *source.File, path string) (*source.File, error) {
 	if text, ok := stdlib.Module(path); ok {
 		return source.New("stdlib/"+strings.TrimSuffix(path, ".pr")+".pr", text), nil
@@ -67,25 +67,26 @@ func Library(_ *source.File, path string) (*source.File, error) {
 	return nil, fmt.Errorf("not beside the script and not in the library, which has %s", strings.Join(stdlib.Modules(), ", "))
 }
 
-// maxScript bounds a script's text: more is a mistake.
+// maxScript is the maximum size of a script's text in bytes. A larger file is
+// not a script but a mistake.
 const maxScript = 32 << 20
 
 var errDirectory = errors.New("it is a directory")
 
-// ReadFile reads the text of a script from a file.
+// ReadFile reads the text of a script from a file, with the rights of the user.
 func ReadFile(name string) (string, error) {
-	st, err := os.Stat(name)
+	f, err := trust.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	st, err := f.Stat()
 	if err != nil {
 		return "", err
 	}
 	if st.IsDir() {
 		return "", errDirectory
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
 	text, err := Read(f)
 	if errors.Is(err, errLarge) {
 		err = fmt.Errorf("it is larger than %d bytes", maxScript)
@@ -104,7 +105,8 @@ func Read(r io.Reader) (string, error) {
 	return string(b), err
 }
 
-// reason returns an error without the path that it repeats.
+// reason returns the reason in an *fs.PathError, since the message already
+// names the path.
 func reason(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

@@ -14,82 +14,91 @@ import (
 	"probe/runtime/sink"
 )
 
-// The parts of a run that package session defines.
+// The types of a run that package session defines.
 type (
 	// Result is how a run ended.
 	Result = session.Result
-	// LoadError is a script that did not run, with the message.
+	// LoadError is the error of a script that could not be loaded or attached,
+	// with the message for it.
 	LoadError = session.LoadError
 	// Child is a command that runs along with a script.
 	Child = session.Child
-	// Resolver answers what values are shown with.
+	// Resolver turns the numbers in values into names.
 	Resolver = session.Resolver
 )
 
-// NewChild starts a command held: it has its process id, and runs once
-// everything is attached. The program has to call MaybeChild at its start,
-// since it is run again to hold the command.
+// NewChild starts a process for a command and holds it: it has its process id
+// already, and runs the command once everything is attached. The calling
+// program must call MaybeChild first thing in main, since NewChild runs the
+// program itself again to hold the process.
 func NewChild(argv []string) (*Child, error) { return session.NewChild(argv) }
 
-// MaybeChild becomes the command of a Child where this process was started to
-// hold it, and does not return then. Programs that use NewChild call it first.
+// MaybeChild turns this process into the command of a Child if NewChild has
+// started it for that, and then does not return. Programs that use NewChild
+// call it first.
 func MaybeChild() {
 	if len(os.Args) > 1 && os.Args[1] == session.HoldArg {
 		session.Hold(os.Args[2:])
 	}
 }
 
-// NewResolver makes what values that come from a machine are shown with.
+// NewResolver returns a Resolver for values that come from a machine.
 func NewResolver(m machine.Machine) *Resolver {
 	facts, _ := m.(machine.Facts)
 	return session.NewResolver(facts)
 }
 
-// RunOptions say how a script runs. The zero RunOptions run it until it ends,
-// and print on the standard streams.
+// RunOptions says how a script runs. With the zero value it runs until it ends,
+// and prints on the standard streams.
 type RunOptions struct {
-	// Sink takes what the script produces; nil prints text on the standard
+	// Sink takes the events of the run; nil prints text on the standard
 	// streams. Run does not close it.
 	Sink event.Sink
-	// Resolver answers what values are shown with; nil makes one.
+	// Resolver is used to show values; nil means a new one.
 	Resolver *Resolver
 
-	// For ends the run after a time; 0 is no limit. Of a recording it is the
-	// time that was recorded.
+	// For ends the run after a time; 0 is no limit. For a recording it is the
+	// recorded time.
 	For time.Duration
-	// MaxEvents ends the run after so many events; 0 is no limit.
+	// MaxEvents ends the run after this number of events; 0 is no limit.
 	MaxEvents uint64
-	// Outlive keeps the run going when the process that it is limited to ends.
+	// Outlive keeps the run going when the process that it is restricted to
+	// ends.
 	Outlive bool
 	// AllErrors also shows failing reads and lookups (see
 	// CompileOptions.Lookups).
 	AllErrors bool
-	// NoReceipt leaves out what makes the results incomplete, and says how many
-	// events were lost in one line.
+	// NoReceipt omits the receipt of what makes the results incomplete. The
+	// number of lost events is then shown in one line.
 	NoReceipt bool
+	// Strict also says what the kernel does not count, so that nobody knows whether
+	// it is missing.
+	Strict bool
 	// DryRun detaches as soon as everything is attached, and shows nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short.
 	Force <-chan struct{}
 
-	// Slow, if set, is told what takes longer than a second before the run
-	// starts. It may be called from several goroutines at the same time.
+	// Slow, if set, is called with a description of each step before the start
+	// of the run that takes longer than a second. It may be called from several
+	// goroutines at the same time.
 	Slow func(what string)
-	// Verbose, if set, is given a line about each thing that is done. It may be
-	// called from several goroutines at the same time.
+	// Verbose, if set, is called with a line about each step. It may be called
+	// from several goroutines at the same time.
 	Verbose func(text string)
-	// Report, if set, is given messages with a place in the script that come up
-	// while it runs; nil shows them by Sink without their place.
+	// Report, if set, is called with messages that arise while the script runs
+	// and have a place in it. If it is nil they go to Sink, without their
+	// place.
 	Report func(d *diag.Diagnostic)
 	// Ready, if set, is called once everything is attached, with the number of
 	// places.
 	Ready func(probes int)
 }
 
-// Run runs a script to its end: that of ctx, of the time or the events that it
-// is given, of the process that it is limited to, or its own. What is in the
-// buffers when ctx ends is still shown. Without a Sink, output that could not
-// be written is an error.
+// Run runs a script until ctx ends, until the limit of time or events is
+// reached, until the process that it is restricted to ends, or until the script
+// itself ends it. Events that are in the buffers when ctx ends are still shown.
+// Without a Sink, a failure to write the output is an error of Run.
 func Run(ctx context.Context, c *Compiled, o RunOptions) (res Result, err error) {
 	if d := c.machine.Refuses(); d != nil {
 		return Result{}, &LoadError{Diag: d, Early: true}
@@ -123,17 +132,18 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (res Result, err error)
 	}
 }
 
-// noKernel returns the error for a machine that nothing can be loaded into.
+// noKernel returns the error for a machine into which programs cannot be
+// loaded.
 func noKernel() error {
 	return &LoadError{Early: true, Diag: &diag.Diagnostic{Severity: diag.Error, Code: "machine",
 		Message: "this machine has no kernel that programs can be loaded into"}}
 }
 
-// session are the options of a session on a machine. done ends the sink that
-// was made here.
+// session returns the options of a session on a machine. done closes the sink
+// if session has created it.
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
-		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt,
+		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Strict: o.Strict,
 		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	if k, ok := m.(interface{ Live() *live.Machine }); ok {

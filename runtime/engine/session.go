@@ -17,8 +17,8 @@ const Hidden = session.Hidden
 // Clause is a script in a Session.
 type Clause = session.Clause
 
-// Session runs scripts that come and go: each is added while others run, and
-// they share their maps by name. It needs a kernel.
+// Session runs several scripts, which are added and removed while others run
+// and share their maps by name. It needs the running kernel.
 type Session struct {
 	s      *session.Session
 	done   func() error
@@ -26,8 +26,8 @@ type Session struct {
 	ended  chan struct{}
 }
 
-// SessionOptions say how a session runs. The zero SessionOptions trace every
-// process, and print on the standard streams.
+// SessionOptions says how a session runs. With the zero value it traces every
+// process, and prints on the standard streams.
 type SessionOptions struct {
 	// Sink, Resolver, AllErrors, Verbose and Report are as in RunOptions.
 	Sink      event.Sink
@@ -36,11 +36,12 @@ type SessionOptions struct {
 	Verbose   func(text string)
 	Report    func(d *diag.Diagnostic)
 
-	// PID limits all scripts to a process, whose end does not end the session; 0
-	// does not.
+	// PID restricts all scripts to a process, whose end does not end the
+	// session; 0 means no restriction.
 	PID int
-	// Exited, if set, is told of exit() of a script, which ends that script. It is
-	// called while events are read and must not wait for the session.
+	// Exited, if set, is called when a script calls exit(), which ends that
+	// script. It is called from the goroutine that reads events and must not
+	// wait for the session.
 	Exited func(c *Clause, code int)
 }
 
@@ -87,7 +88,8 @@ func (s *Session) Add(ctx context.Context, c *Compiled) (*Clause, error) {
 	return s.s.Add(ctx, c.Object)
 }
 
-// Remove detaches a script; everything that it printed is shown then.
+// Remove detaches a script. When it returns, everything that the script printed
+// has been shown.
 func (s *Session) Remove(c *Clause) { s.s.Remove(c) }
 
 // Data reads a map that the session keeps.
@@ -96,8 +98,8 @@ func (s *Session) Data(m *object.Map) (*value.MapData, error) { return s.s.Data(
 // Clear deletes all keys of a map that the session keeps.
 func (s *Session) Clear(m *object.Map) error { return s.s.Clear(m) }
 
-// Forget gives up a map that the session keeps. Scripts that use it go on with
-// it; those added from now on get a new one.
+// Forget drops a map that the session keeps. Scripts that use it keep it; those
+// added later get a new one.
 func (s *Session) Forget(m *object.Map) { s.s.Forget(m) }
 
 // End detaches everything and prints the maps.
@@ -106,9 +108,9 @@ func (s *Session) End() {
 	<-s.ended
 }
 
-// Close gives everything back; End need not have been called.
+// Close releases all resources. End need not have been called.
 func (s *Session) Close() {
 	s.End()
 	s.s.Close()
-	_ = s.done() // a session shows things by its own sink
+	_ = s.done() // the sink of a session reports its failures by Done
 }

@@ -1,10 +1,10 @@
 // Package event is the stream of what a run of a script produces: typed values
 // in the order in which they happened. A session (or a replay) sends events, a
 // Sink takes them. Printers, the recorder and exporters are sinks; none of them
-// needs to know how a script is compiled or run.
+// depends on how a script is compiled or run.
 //
 // Events carry values with their types, and what formats them, instead of text.
-// A sink chooses what it makes of them:
+// A sink chooses the form:
 //
 //   - text: [value.AppendFormat], [value.AppendText], [value.AppendMapValue];
 //   - JSON: [value.AppendJSON] and its relatives;

@@ -17,8 +17,8 @@ type Event interface {
 	Kind() string
 }
 
-// Attached says that everything is attached: it is the first event, except for
-// those of begin probes.
+// Attached reports that everything is attached. It is the first event, except
+// for those of begin probes.
 type Attached struct {
 	Probes int // places where the script is attached
 }
@@ -36,13 +36,13 @@ type Printf struct {
 type Text struct {
 	From Source
 	Data []byte
-	// Words and Separator are what Data of Join is made of: the strings of the
-	// traced system, and what the script has between them.
+	// Words and Separator are the parts of Data in a Join: the strings of the
+	// traced system, and the script's separator between them.
 	Words     [][]byte
 	Separator string
 }
 
-// Source is where the text of a Text comes from.
+// Source is the function that a Text comes from.
 type Source string
 
 // The sources.
@@ -51,6 +51,7 @@ const (
 	Cat    Source = "cat"
 	Join   Source = "join"
 	System Source = "syscall"
+	Iter   Source = "printf" // what an iterator's program writes into its file
 )
 
 // Value is print() of a value.
@@ -64,7 +65,8 @@ type Map struct {
 	Name string      // without '@'
 	Key  *types.Type // nil in maps without keys
 	Val  *types.Type
-	// Entries are sorted and cut down to what the script asked for.
+	// Entries is sorted and cut to the number of entries that the script asked
+	// for.
 	Entries []value.Entry
 	// Div is the divisor of print(@m, top, div); 0 and 1 change nothing. The
 	// values of Entries are not divided.
@@ -83,7 +85,7 @@ type Message struct {
 	Resolver value.Resolver
 }
 
-// RuntimeError is something that went wrong while a probe ran (R-ERR rows).
+// RuntimeError is an error that occurred while a probe ran (R-ERR rows).
 type RuntimeError struct {
 	At      source.Span
 	Message string // "Bad address"
@@ -92,7 +94,7 @@ type RuntimeError struct {
 	Count   uint64 // how often, when several are reported at once; 0 means 1
 }
 
-// Lost says that events were lost.
+// Lost reports that events were lost.
 type Lost struct {
 	Events uint64 // since the last report
 }
@@ -104,20 +106,20 @@ type Log struct {
 }
 
 // Graph is a call graph that the script asked for. It comes before the value
-// that shows it. The tree may be kept; the table of functions is the same one
-// in all events of a run and only grows, while no event is being taken.
+// that shows it. A sink may keep the tree. The table of functions is the same
+// in all events of a run; it only grows, and not during a call of Take.
 type Graph struct {
 	ID    value.GraphID
 	Tree  *graph.Tree
 	Funcs *graph.Funcs
 }
 
-// Exit says that the script called exit().
+// Exit reports that the script called exit().
 type Exit struct {
 	Status int
 }
 
-// End says that no probe runs any more. The final snapshots of maps and the
+// End reports that no probe runs any more. The final snapshots of maps and the
 // receipt follow.
 type End struct{}
 
@@ -180,8 +182,9 @@ func (*End) Kind() string { return "end" }
 // Kind is "receipt".
 func (*Receipt) Kind() string { return "receipt" }
 
-// NewMap makes a snapshot for print(@m, top, div), which are 0 when not given.
-// A map without keys that holds nothing yet has its zero value (M-PRINT-11).
+// NewMap returns a snapshot for print(@m, top, div); top and div are 0 when not
+// given. A map without keys that holds nothing yet has its zero value
+// (M-PRINT-11).
 func NewMap(m *value.MapData, top, div int64, r value.Resolver) *Map {
 	s := &Map{Name: m.Name, Key: m.Key, Val: m.Val, Div: div, Resolver: r}
 	if len(m.Entries) == 0 && m.Scalar() && !m.Val.IsMultiBucket() {
@@ -192,7 +195,7 @@ func NewMap(m *value.MapData, top, div int64, r value.Resolver) *Map {
 	return s
 }
 
-// FinalMap makes the snapshot of a map at the end of a run.
+// FinalMap returns the snapshot of a map for the end of a run.
 func FinalMap(m *value.MapData, r value.Resolver) *Map {
 	return &Map{Name: m.Name, Key: m.Key, Val: m.Val, Entries: m.Sorted(0), Final: true, Resolver: r}
 }
@@ -203,6 +206,7 @@ func (m *Map) Scalar() bool { return m.Key == nil }
 // KeyOf returns the key of an entry.
 func (m *Map) KeyOf(e *value.Entry) value.Value { return value.Value{T: m.Key, B: e.Key} }
 
-// ValueOf returns the value of an entry, undivided, where the map has one value
-// for each key: not in histograms and time series.
+// ValueOf returns the value of an entry, not divided by Div. It is meaningful
+// only for maps with one value for each key, not for histograms and time
+// series.
 func (m *Map) ValueOf(e *value.Entry) value.Value { return value.Value{T: m.Val, B: e.Val} }

@@ -2,12 +2,14 @@ package event
 
 import "probe/lang/source"
 
-// Receipt is the last event of a run: what makes its results incomplete
-// (dialect row X-RUN). A complete run has an empty one.
+// Receipt is the last event of a run. It lists what makes the results
+// incomplete (dialect row X-RUN); the receipt of a complete run is empty.
 type Receipt struct {
 	Items []ReceiptItem
-	// ReadsShown says that failing reads were shown as they came.
+	// ReadsShown is set when failing reads were shown as they occurred.
 	ReadsShown bool
+	// Strict says that Untold items alone are worth a warning.
+	Strict bool
 }
 
 // ReceiptItem is one thing that is missing.
@@ -40,6 +42,10 @@ const (
 	FailedReads      ReceiptKind = "failed_reads"
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
+	SwitchedOff      ReceiptKind = "switched_off"
 	NotRecorded      ReceiptKind = "not_recorded"
 	Damaged          ReceiptKind = "damaged"
+	// Untold is something that this kernel does not count. It has no number. It is
+	// no reason for a warning, but a run with it is not known to be complete.
+	Untold ReceiptKind = "untold"
 )

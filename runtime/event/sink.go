@@ -8,19 +8,20 @@ import (
 // Sink takes the events of a run.
 type Sink interface {
 	// Take takes one event. It may be called from several goroutines, and must
-	// not keep what belongs to the event.
+	// not keep the event or anything it points to.
 	Take(e Event)
-	// Done is closed when the sink can take no more, because its reader went
-	// away or a write failed: the run ends. It is nil where that cannot happen.
+	// Done is closed when the sink can take no more events, because its reader
+	// has ended or a write has failed. The run then ends. Done is nil for a
+	// sink to which that cannot happen.
 	Done() <-chan struct{}
 	// Close is called after the last event. The error says that not all events
 	// reached their destination.
 	Close() error
 }
 
-// Batcher is a Sink that may put off its work. A run calls Hold before it
-// sends what one look at its buffers has found, and Release behind it. Calls
-// nest.
+// Batcher is a Sink that may delay its work to do more at once. A run calls
+// Hold before it sends the events found in one round over its buffers, and
+// Release after them. Calls nest.
 type Batcher interface {
 	Hold()
 	Release()
@@ -29,40 +30,40 @@ type Batcher interface {
 // Puller is a Sink that asks for snapshots of the maps while the run goes on.
 type Puller interface {
 	Sink
-	// Begin hands out the run, before the Attached event. Begin must not call
-	// it: the run waits for Begin.
+	// Begin passes the run to the sink, before the Attached event. It must not
+	// call Snapshot, since the run waits for Begin to return.
 	Begin(run Run)
 }
 
-// Run is a run as a Puller sees it.
+// Run is the interface of a run to a Puller.
 type Run interface {
 	// Snapshot calls f with a snapshot of each map that the script prints at
-	// its end, in that order: all entries, sorted, not marked as final. The
-	// calls come between two events and are made by the goroutine that sends
-	// them, so Snapshot must not be called from Take. The error is ErrEnded when
-	// the run is over, or that of a map that could not be read.
+	// its end, in that order: all entries, sorted, not marked as final. f is
+	// called between two events by the goroutine that sends them, so calling
+	// Snapshot from Take would deadlock. The error is ErrEnded when the run is
+	// over, or that of a map that could not be read.
 	Snapshot(f func(m *Map)) error
 }
 
-// ErrEnded says that a run is over.
+// ErrEnded is the error of Snapshot after the end of a run.
 var ErrEnded = errors.New("the run has ended")
 
-// Hold calls Hold of a sink that is a Batcher.
+// Hold calls s.Hold if s is a Batcher.
 func Hold(s Sink) {
 	if b, ok := s.(Batcher); ok {
 		b.Hold()
 	}
 }
 
-// Release calls Release of a sink that is a Batcher.
+// Release calls s.Release if s is a Batcher.
 func Release(s Sink) {
 	if b, ok := s.(Batcher); ok {
 		b.Release()
 	}
 }
 
-// Func makes a Sink of a function, which is called with one event at a time.
-// The first error ends the run, and Close returns it.
+// Func returns a Sink that calls a function, which is called with one event at
+// a time. The first error ends the run, and Close returns it.
 func Func(take func(e Event) error) Sink { return &function{take: take, done: make(chan struct{})} }
 
 type function struct {
@@ -91,8 +92,8 @@ func (f *function) Close() error {
 	return f.err
 }
 
-// Tee makes a Sink that gives each event to several sinks, in their order. It is
-// done when one of them is.
+// Tee returns a Sink that passes each event to several sinks, in their order.
+// It is done when one of them is.
 func Tee(sinks ...Sink) Sink {
 	t := &tee{sinks: sinks, done: make(chan struct{}), closed: make(chan struct{})}
 	var once sync.Once
@@ -137,7 +138,7 @@ func (t *tee) Release() {
 	}
 }
 
-// Begin hands the run to the sinks that pull.
+// Begin passes the run to the sinks that are Pullers.
 func (t *tee) Begin(r Run) {
 	for _, s := range t.sinks {
 		if p, ok := s.(Puller); ok {

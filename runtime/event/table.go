@@ -8,9 +8,9 @@ import (
 	"probe/lang/value"
 )
 
-// Table is an event as rows of typed columns. All rows have as many values as
-// there are columns. A value without type (T is nil) is absent: an open end of
-// a histogram's bucket.
+// Table is the data of an event as rows of typed columns. All rows have as many
+// values as there are columns. A value without type (T is nil) is absent: an
+// open end of a histogram's bucket.
 type Table struct {
 	// Name is the name of the map with '@', or "" for a value.
 	Name    string
@@ -116,7 +116,8 @@ func (m *Map) Table() *Table {
 	return t
 }
 
-// bound is the end of a bucket.
+// bound returns the end of a bucket as a value without a type if the bucket is
+// open there.
 func bound(n int64, open bool) value.Value {
 	if open {
 		return value.Value{}
@@ -133,7 +134,7 @@ func columns(dst []Column, name string, t *types.Type, key bool) []Column {
 	for i := range t.Struct.Fields() {
 		f := &t.Struct.Fields()[i]
 		if f.Name == "" && !t.IsTuple() {
-			continue // the members of an anonymous struct follow it
+			continue // the members of an anonymous struct have columns of their own
 		}
 		n++
 		field := f.Name

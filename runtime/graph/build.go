@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Kind is what an Event tells.
+// Kind is the kind of an Event.
 type Kind uint8
 
 // The kinds of events.
@@ -15,15 +15,15 @@ const (
 	// Exit: a thread left it. Value is the duration in nanoseconds by the
 	// source's own clock, 0 where it has none.
 	Exit
-	// Return: a function's return value, told apart from Exit. It may come
-	// shortly before or after it. Value is the register.
+	// Return: the return value of a function, from a source that records it
+	// apart from the Exit, shortly before or after it. Value is the register.
 	Return
 	// Lost: events of the CPU were lost before this time. Value is their
 	// number, 0 where that is not known.
 	Lost
 )
 
-// EventFlags tell in which context a function ran.
+// EventFlags says in which context a function ran.
 type EventFlags uint8
 
 // The contexts.
@@ -34,13 +34,13 @@ const (
 	WithRet
 )
 
-// Event is one thing that happened in one thread.
+// Event is an entry, exit, return value or loss of events in one thread.
 type Event struct {
 	Time  int64 // ns of CLOCK_MONOTONIC
 	Addr  uint64
 	Value uint64
 	TID   int32
-	// Depth is the nesting that the source counts; -1 where it counts none.
+	// Depth is the nesting depth that the source counts; -1 if it counts none.
 	Depth int16
 	CPU   uint16
 	// Args is the index of the first argument in the batch's arguments, and
@@ -55,22 +55,22 @@ type Event struct {
 // entering pushes, leaving pops. A function that is left without being the top
 // of the stack closes those above it.
 //
-// Where events were lost, the depths that the source counts tell which frames
-// are missing. Elsewhere they are not used: an interrupt may come between the
-// counting of a call and the writing of its record, so the calls of the
-// interrupt seem to be one level deeper than the record before them, or one
-// level higher. As a sequence the records are in order all the same.
+// Where events were lost, the depths that the source counts show which frames
+// are missing. They are used nowhere else: an interrupt may arrive after the
+// tracer has counted a call and before it has written the record, so the calls
+// of the interrupt seem to be one level too deep or too high. The sequence of
+// the records is right all the same.
 //
 // Events of one thread must come in the order of time; those of different
 // threads may come in any order.
 type Builder struct {
-	// Funcs is where functions are numbered.
+	// Funcs is the table in which functions get their numbers.
 	Funcs *Funcs
-	// Resolve names the function at an address that Funcs does not have yet.
+	// Resolve returns the function at an address that is not in Funcs yet.
 	Resolve func(addr uint64) Func
-	// Done is called with each tree whose root has been left, and by Flush
-	// with those still open. The tree is the receiver's until it returns;
-	// what it keeps it clones.
+	// Done is called with each tree whose root has been left, and by Flush with
+	// those still open. The tree is valid until Done returns; a receiver that
+	// keeps it makes a Clone.
 	Done func(tid int32, t *Tree)
 	// MaxCalls bounds the calls of one tree; 0 means 1 << 20. Further calls
 	// are counted as lost.
@@ -82,7 +82,7 @@ type Builder struct {
 
 	threads map[int32]*stack
 	last    *stack // of the thread of the previous event
-	spare   *stack // its memory is used for the next thread
+	spare   *stack // kept for the next new thread
 }
 
 // stack is the state of one thread.
@@ -95,7 +95,7 @@ type stack struct {
 	base  int16   // the source's depth of the root
 	over  int32   // index of the gap that stands for calls beyond MaxCalls, -1 for none
 	drop  int     // frames above open that are in this gap
-	doubt bool    // events were lost since the root: only the depths are sure
+	doubt bool    // events were lost since the root: only the source's depths can be trusted
 	fresh bool    // the last event was an exit
 	ended int32   // index of the call that was closed last, -1 for none
 }
@@ -119,7 +119,8 @@ func (b *Builder) Add(e *Event, args []uint64) {
 		b.lost(e)
 		return
 	}
-	// Each CPU has an idle thread, and all of them have the number 0.
+	// Every CPU has an idle thread with the number 0, so these threads are
+	// distinguished by CPU.
 	key := e.TID
 	if key == 0 {
 		key = -1 - int32(e.CPU)
@@ -147,7 +148,7 @@ func (b *Builder) Add(e *Event, args []uint64) {
 	}
 }
 
-// stack returns a new one.
+// stack returns a stack for a new thread.
 func (b *Builder) stack() *stack {
 	s := b.spare
 	if b.spare = nil; s == nil {
@@ -158,7 +159,7 @@ func (b *Builder) stack() *stack {
 }
 
 // lost puts a gap into the trees of the threads that were last seen on a CPU.
-// Which of them really ran there while events were lost is not known.
+// Nothing says which of them really ran there while events were lost.
 func (b *Builder) lost(e *Event) {
 	for _, s := range b.threads {
 		if s.cpu == e.CPU && len(s.open) > 0 {
@@ -184,11 +185,11 @@ func (b *Builder) enter(s *stack, e *Event, args []uint64) {
 		if s.doubt {
 			b.align(s, int(e.Depth-s.base), e)
 		} else if e.Depth == s.base && b.Funcs.At(e.Addr, b.Resolve) == s.tree.Calls[0].Fn {
-			s.unwind(len(s.open)) // the root again, and its end was not recorded
+			s.unwind(len(s.open)) // the root was entered again, so its end was lost
 		}
 	}
-	// A root that has ended waits for a return value that may follow it, but
-	// not beyond the next call.
+	// A tree whose root has ended waits for the return value that may follow,
+	// until the next call at most.
 	if len(s.open) == 0 {
 		b.deliver(s)
 		s.base = e.Depth
@@ -212,7 +213,7 @@ func (b *Builder) enter(s *stack, e *Event, args []uint64) {
 	c.Fn = b.Funcs.At(e.Addr, b.Resolve)
 	c.T0, c.T1 = e.Time, e.Time
 	if e.Flags&HardIRQ != 0 {
-		c.Flags |= IRQ // of its context; see finish
+		c.Flags |= IRQ // provisional: its context; see finish
 	}
 	if n := int(e.NArgs); n > 0 && int(e.Args)+n <= len(args) {
 		c.Args, c.NArgs = int32(len(s.tree.Args)), e.NArgs
@@ -240,7 +241,7 @@ func (s *stack) push(e *Event, addr uint64) *Call {
 // align makes the stack have depth frames: it closes frames whose end was lost
 // and adds frames whose start was lost.
 func (b *Builder) align(s *stack, depth int, e *Event) {
-	depth = min(max(depth, 0), maxDepth)
+	depth = min(max(depth, 0), MaxDepth)
 	for len(s.open) > depth {
 		s.unwind(1)
 	}
@@ -251,7 +252,7 @@ func (b *Builder) align(s *stack, depth int, e *Event) {
 		s.drop--
 	}
 	if len(s.open) == 0 {
-		s.drop = 0 // nothing is known above a root that was not seen
+		s.drop = 0 // nothing is known of the callers of a root that was not seen
 	}
 }
 
@@ -264,9 +265,9 @@ func (s *stack) unwind(n int) {
 	}
 }
 
-// maxDepth is more than the kernel's shadow stack holds (FTRACE_RETFUNC_DEPTH
+// MaxDepth is more than the kernel's shadow stack holds (FTRACE_RETFUNC_DEPTH
 // is 50); a greater one is damage.
-const maxDepth = 512
+const MaxDepth = 512
 
 // pop closes the innermost call.
 func (s *stack) pop(t1 int64) {
@@ -276,8 +277,8 @@ func (s *stack) pop(t1 int64) {
 	c.T1, c.End = max(t1, c.T1), int32(len(s.tree.Calls))
 	if c.Parent >= 0 {
 		p := &s.tree.Calls[c.Parent]
-		// Records are written after the times are taken: a child's may seem
-		// to end later than its parent's.
+		// A record is written after its time was taken, so a child can seem to
+		// end after its parent.
 		p.T1 = max(p.T1, c.T1)
 	}
 	s.open, s.ended, s.fresh = s.open[:n], i, true
@@ -292,7 +293,7 @@ func (b *Builder) exit(s *stack, e *Event) {
 		b.Stray++
 		return
 	}
-	// Nearly always it is the innermost call that ends.
+	// It is nearly always the innermost call that ends, so test that first.
 	n := len(s.open) - 1
 	if s.open[n].addr != e.Addr || s.doubt {
 		fn := b.Funcs.At(e.Addr, b.Resolve)
@@ -315,7 +316,8 @@ func (b *Builder) exit(s *stack, e *Event) {
 			c.T0 = max(c.T0, s.tree.Calls[c.Parent].T0)
 		}
 	case e.Value > 0:
-		// The source's own clock leaves out the cost of writing the record.
+		// Use the source's own duration, which excludes the cost of writing the
+		// record.
 		end = c.T0 + int64(e.Value)
 	}
 	s.pop(end)
@@ -324,7 +326,7 @@ func (b *Builder) exit(s *stack, e *Event) {
 // ending finds the frame that an exit ends, -1 for none.
 func (b *Builder) ending(s *stack, e *Event, fn int32) int {
 	if d := int(e.Depth - s.base); e.Depth >= 0 && s.doubt {
-		if d >= len(s.open) && d < maxDepth && s.over < 0 {
+		if d >= len(s.open) && d < MaxDepth && s.over < 0 {
 			b.align(s, d+1, e) // entered while events were lost
 		}
 		if d >= 0 && d < len(s.open) {
@@ -342,9 +344,9 @@ func (b *Builder) ending(s *stack, e *Event, fn int32) int {
 	return -1
 }
 
-// returned gives a return value to its call. Which of the two hooks at a
-// function's return runs first depends on the order they were set in: either
-// the call has just ended, or it is the innermost open one of its function.
+// returned stores a return value in its call. The order of the two hooks at a
+// function's return depends on the order in which they were installed: either
+// the call has just ended, or it is the innermost open call of its function.
 func (b *Builder) returned(s *stack, e *Event) {
 	fn := b.Funcs.At(e.Addr, b.Resolve)
 	set := func(i int32) bool {
@@ -366,7 +368,7 @@ func (b *Builder) returned(s *stack, e *Event) {
 	b.Stray++
 }
 
-// deliver hands over the tree of a thread whose root has ended.
+// deliver passes the tree of a thread whose root has ended to Done.
 func (b *Builder) deliver(s *stack) {
 	if len(s.tree.Calls) == 0 {
 		return
@@ -374,7 +376,7 @@ func (b *Builder) deliver(s *stack) {
 	b.finish(&s.tree)
 	b.Done(s.tid, &s.tree)
 	s.tree = Tree{Calls: s.tree.Calls[:0], Args: s.tree.Args[:0]}
-	if cap(s.tree.Calls) > 4096 { // one large tree must not hold its memory
+	if cap(s.tree.Calls) > 4096 { // release the memory of an unusually large tree
 		s.tree = Tree{}
 	}
 	s.ended, s.over, s.drop, s.doubt = -1, -1, 0, false

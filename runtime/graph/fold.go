@@ -2,11 +2,11 @@ package graph
 
 import "strings"
 
-// interrupters are the functions through which an interrupt, or the scheduler
-// taking the CPU away, comes into a call. The entry code proper cannot be
-// traced, so what is seen first is the accounting around the handler. A softirq
-// or a reschedule that the code itself asked for, by local_bh_enable or by
-// blocking, is not among them: that is its doing.
+// interrupters lists the functions that begin an interrupt, or a preemption by
+// the scheduler, inside a call. The entry code itself is noinstr and cannot be
+// traced, so the first function that is seen is the accounting around the
+// handler. A softirq or a reschedule that the code itself requested, by
+// local_bh_enable or by blocking, does not count as an interruption.
 var interrupters = []string{
 	"irq_enter", "irq_exit", "irq_enter_rcu", "irq_exit_rcu", "__irq_exit_rcu",
 	"sysvec_*", "__sysvec_*", "asm_sysvec_*", "asm_common_interrupt", "common_interrupt", "__common_interrupt",
@@ -46,17 +46,17 @@ func MatchAny(patterns []string, name string) bool {
 	return false
 }
 
-// Folded counts what was taken out of a tree.
+// Folded counts the calls that were removed from a tree.
 type Folded struct {
-	// Interruptions is how often something came in between, Calls how many
-	// calls that were, and Time how long they took, in nanoseconds.
+	// Interruptions is the number of interruptions removed, Calls the number of
+	// their calls, and Time their duration in nanoseconds.
 	Interruptions, Calls int
 	Time                 int64
-	// Skipped are calls left out by name.
+	// Skipped is the number of calls removed by name.
 	Skipped int
 }
 
-// Add sums up.
+// Add adds the counts of g.
 func (f *Folded) Add(g Folded) {
 	f.Interruptions += g.Interruptions
 	f.Calls += g.Calls
@@ -64,9 +64,8 @@ func (f *Folded) Add(g Folded) {
 	f.Skipped += g.Skipped
 }
 
-// Fold takes the interruptions out of a tree and counts them in t.Folded.
-// Durations of the calls that were interrupted stay as they are: the time did
-// pass.
+// Fold removes the interruptions from a tree and counts them in t.Folded. It
+// does not change the durations of the interrupted calls: the time did pass.
 func (t *Tree) Fold() {
 	if t.flags()&IRQ == 0 {
 		return
@@ -90,21 +89,21 @@ func (t *Tree) Fold() {
 	})
 }
 
-// Skip takes out the calls of functions whose names match one of the patterns,
-// with all that is below them. The root always stays.
+// Skip removes the calls of functions whose names match one of the patterns,
+// with all calls below them. The root always stays.
 func (t *Tree) Skip(funcs *Funcs, patterns []string) {
 	s := Skipper{Patterns: patterns}
 	s.Skip(t, funcs)
 }
 
-// Skipper takes out calls as Tree.Skip does, for many trees of the same
-// functions: it looks at each name once.
+// Skipper removes calls as Tree.Skip does. It serves many trees that share a
+// table of functions and matches each name once.
 type Skipper struct {
 	Patterns []string
 	known    []int8 // by function, one further on: 0 not looked at, 1 to skip, -1 not
 }
 
-// Skip takes out the calls of one tree.
+// Skip removes the calls from one tree.
 func (s *Skipper) Skip(t *Tree, funcs *Funcs) {
 	if len(s.Patterns) == 0 {
 		return
@@ -134,12 +133,13 @@ func (s *Skipper) skips(fn int32, funcs *Funcs) bool {
 	return s.known[at] > 0
 }
 
-// Prune takes out the calls that are deeper than depth; the root has depth 0.
+// Prune removes the calls that are deeper than depth; the root has depth 0.
 func (t *Tree) Prune(depth int) {
 	t.cut(func(i int32) bool { return int(t.Calls[i].Depth) > depth })
 }
 
-// cut removes the subtrees that out names. Arguments stay where they are.
+// cut removes the subtrees of calls for which out returns true. Arguments stay
+// in Tree.Args, so the indices of the other calls remain valid.
 func (t *Tree) cut(out func(i int32) bool) {
 	n := int32(len(t.Calls))
 	first := int32(1)
@@ -175,8 +175,8 @@ func (t *Tree) cut(out func(i int32) bool) {
 	}
 }
 
-// IsClone tells a compiler's copy of a function by its name: foo.isra.0
-// for foo, but not foo.cold, which is only a part.
+// IsClone reports whether symbol is the name of a copy of base that the
+// compiler made: foo.isra.0 is one of foo, foo.cold is only a part of it.
 func IsClone(symbol, base string) bool {
 	rest, ok := strings.CutPrefix(symbol, base+".")
 	kind, _, _ := strings.Cut(rest, ".")

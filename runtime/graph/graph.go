@@ -1,12 +1,12 @@
 // Package graph is the model of kernel call trees, whatever recorded them: it
-// takes events of functions entered and left (Event) and gives trees of calls
-// (Tree), their text, and the helpers that comparing and exporting share.
+// turns events of functions entered and left (Event) into trees of calls (Tree)
+// and prints them, and has the helpers that comparing and exporting share.
 //
-// A Tree is one call of the function that was asked for, with everything that
-// ran below it in the same thread. Its calls lie in one flat slice in the
-// order they were entered, so a parent comes before its children and a
-// subtree is a range: a million calls are one allocation of 56 MB, and nothing
-// has to be followed to walk them.
+// A Tree is one call of a requested function, with everything that ran below it
+// in the same thread. Its calls lie in one flat slice in the order they were
+// entered, so a parent comes before its children and a subtree is a range: a
+// million calls are one allocation of 56 MB, and walking them follows no
+// pointers.
 //
 // The package knows neither ftrace nor eBPF. Sub-packages do: ftrace records,
 // record writes and reads files, diff compares, export converts, and store
@@ -17,15 +17,14 @@
 //
 // Arguments and results are registers with a class (Result) and, where BTF says
 // more, a Notation. They are not values of package lang/value with types of
-// lang/types, for three reasons. A class has a name in the files of recordings,
-// which are read without the kernel that they are of. A types.Type says how
-// memory is laid out, of which a tree has none, and it is always known, while
-// of many functions nothing is (Unknown). And the text is another one: each
-// signed number that can be an errno is shown by its name here, and as the
-// number in a script, which asks for the name with errname. Where both are the
-// same they share code: the names of errors are those of lang/value, and a
-// script over a recording gets types made of the classes
-// (runtime/machine/recording).
+// lang/types, for three reasons. A class has a name in recording files, which
+// are read without the recorded kernel's types. A types.Type describes a memory
+// layout, which a register does not have, and is always known, while many
+// functions have no type information (Unknown). And the text differs: a signed
+// number that can be an errno is shown by its name here, and as a number in a
+// script, which calls errname for the name. Where both agree they share code:
+// the names of errors are those of lang/value, and a script over a recording
+// gets types made of the classes (runtime/machine/recording).
 package graph
 
 import (
@@ -36,20 +35,23 @@ import (
 // Flags of a Call.
 type Flags uint8
 
-// What is known of a call, and what is missing.
+// Flags that say what is known of a call and what is missing.
 const (
 	// HasRet: Ret holds the return value.
 	HasRet Flags = 1 << iota
-	// NoExit: the end of the call was not seen; T1 is the last that was.
+	// NoExit: the end of the call was not seen; T1 is the time of the last
+	// event seen in it.
 	NoExit
-	// NoEntry: the start of the call was not seen. Its arguments and the calls
-	// before are unknown; so is the function unless the end was seen.
+	// NoEntry: the start of the call was not seen. Its arguments and its
+	// earlier callees are unknown; the function is, too, unless the end was
+	// seen.
 	NoEntry
 	// Gap: this is no call, but the place where events were lost. Ret is their
 	// number, 0 where that is not known.
 	Gap
-	// IRQ: the call is not made by its parent. It is the outermost call of an
-	// interrupt, or of the scheduler taking the CPU away, that came in between.
+	// IRQ: the call was not made by its parent. It is the outermost call of an
+	// interrupt, or of a preemption by the scheduler, that interrupted the
+	// parent.
 	IRQ
 )
 
@@ -58,8 +60,8 @@ type Call struct {
 	// T0 and T1 are the times of entry and return in nanoseconds of
 	// CLOCK_MONOTONIC.
 	T0, T1 int64
-	// Ret is the return register, valid with HasRet. What its bits mean is
-	// told by the function's Result.
+	// Ret is the return register, valid with HasRet. The function's Result says
+	// what its bits mean.
 	Ret uint64
 	// Fn is an index into Funcs; -1 where the function is not known.
 	Fn int32
@@ -69,18 +71,20 @@ type Call struct {
 	// subtree are Calls[i:End], and the next sibling, if any, is at End.
 	End int32
 	// Args is the index of the first argument in Tree.Args, and NArgs their
-	// number: raw registers, valid as far as the function has parameters.
+	// number: raw registers, valid up to the number of parameters of the
+	// function.
 	Args  int32
 	NArgs uint8
 	Flags Flags
-	// CPU is where the call was entered, Depth the distance from the root.
+	// CPU is the number of the CPU on which the call was entered, Depth the
+	// distance from the root.
 	CPU, Depth uint16
 }
 
 // Duration returns the time from entry to return in nanoseconds.
 func (c *Call) Duration() int64 { return c.T1 - c.T0 }
 
-// Thread is who made the calls of a tree.
+// Thread is the thread that made the calls of a tree.
 type Thread struct {
 	TID int32
 	// PID is the process, 0 where it is not known.
@@ -95,13 +99,13 @@ type Tree struct {
 	Calls []Call
 	// Args are the raw arguments that calls refer to.
 	Args []uint64
-	// Texts are what the arguments point to, by their index in Args, as far as
-	// it was recorded.
+	// Texts holds the text of what arguments point to, by their index in Args,
+	// as far as it was recorded.
 	Texts map[int32]string
 	// Lost is the number of events that were lost while the tree was recorded.
 	// A gap of unknown size counts as one.
 	Lost uint64
-	// Folded is what Fold has taken out.
+	// Folded counts what Fold has removed.
 	Folded Folded
 }
 
@@ -117,7 +121,7 @@ func (t *Tree) Children(i int32, yield func(child int32) bool) {
 	}
 }
 
-// flags are those that any call has.
+// flags returns the union of the flags of all calls.
 func (t *Tree) flags() (all Flags) {
 	for i := range t.Calls {
 		all |= t.Calls[i].Flags
@@ -137,13 +141,13 @@ func (t *Tree) Clone() *Tree {
 	return &u
 }
 
-// Result says what the bits of a return value mean.
+// Result is a class of C types; it says what the bits of a return value mean.
 type Result uint8
 
 // The classes of C types that functions return.
 const (
-	// Unknown: the type is not known; the whole register is shown in hex, and
-	// what looks like an error as one.
+	// Unknown: the type is not known; the whole register is shown in hex, or as
+	// an errno if it looks like one.
 	Unknown Result = iota
 	Void
 	Bool
@@ -158,7 +162,8 @@ const (
 	Pointer
 )
 
-// results are the names of the classes, which recordings use.
+// results holds the names of the classes. They are part of the format of
+// recordings.
 var results = [...]string{"", "void", "bool", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64", "ptr"}
 
 // String returns the name of the class, "" for Unknown.
@@ -170,9 +175,10 @@ func ResultNamed(name string) Result { return Result(max(slices.Index(results[:]
 // Param is a parameter of a function.
 type Param struct {
 	Name string
-	// Type says how the bits are shown; Unknown as hex.
+	// Type is the class of the bits; bits of class Unknown are shown in hex.
 	Type Result
-	// Notation says more about that; nil where there is no more to say.
+	// Notation refines Type, for example with the names of an enum; nil if the
+	// class says everything.
 	Notation *Notation
 }
 
@@ -181,11 +187,11 @@ type Func struct {
 	Name string
 	// Module is empty for the kernel itself.
 	Module string
-	// Addr is where it was found; 0 where that is not known. Two recordings
-	// have different ones for the same function.
+	// Addr is the function's address, 0 if it is not known. With KASLR two
+	// recordings have different addresses for the same function.
 	Addr   uint64
 	Result Result
-	// Notation is that of the result; nil where the class tells all.
+	// Notation is the notation of the result; nil if the class says everything.
 	Notation *Notation
 	// Params are nil where the prototype is not known.
 	Params []Param
@@ -199,24 +205,27 @@ type Funcs struct {
 	// "" for one that has none.
 	Symbols map[uint64]string
 	addr    map[uint64]int32
-	// named counts the functions without an address too.
+	// name is an index by name and module. It includes functions without an
+	// address.
 	name map[[2]string]int32
 	irq  []int8 // by index: 0 not looked at, 1 interrupts, -1 does not
-	// recent are answers of At, by a hash of the address.
+	// recent caches results of At, by a hash of the address.
 	recent [1 << recentBits]struct {
 		addr uint64
 		id   int32
 	}
 }
 
-// recentBits gives room for the functions of a graph of a few hundred.
+// recentBits makes the cache large enough for a graph of a few hundred
+// functions.
 const recentBits = 9
 
 // At returns the index of the function that an address belongs to. resolve is
-// asked once for each new address; where it sets Addr to the function's start,
-// addresses in the same function have the same index.
+// called once for each new address. If it sets Addr to the function's start,
+// all addresses in one function get the same index.
 func (f *Funcs) At(addr uint64, resolve func(addr uint64) Func) int32 {
-	// Functions begin at multiples of 16, so the multiplication spreads them.
+	// Functions begin at multiples of 16, so the low bits of their addresses
+	// are equal; the multiplication spreads the others.
 	r := &f.recent[addr*0x9e3779b97f4a7c15>>(64-recentBits)]
 	if r.addr != addr || addr == 0 {
 		r.addr, r.id = addr, f.find(addr, resolve)
@@ -246,8 +255,8 @@ func (f *Funcs) find(addr uint64, resolve func(addr uint64) Func) int32 {
 	return id
 }
 
-// Named returns the index of the function of a name and module, added when it
-// is new.
+// Named returns the index of the function with the name and module of fn. It
+// adds the function if it is new.
 func (f *Funcs) Named(fn Func) int32 {
 	key := [2]string{fn.Name, fn.Module}
 	if id, ok := f.name[key]; ok {

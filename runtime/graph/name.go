@@ -4,8 +4,8 @@ import "strings"
 
 // BaseName returns a function's name without what compilers and kernel builds
 // add to it: the numbered copies .isra.N, .constprop.N, .part.N and .cold, and
-// the suffix _noprof of the allocators since 6.10. Two kernels' recordings are
-// compared by it.
+// the suffix _noprof of the allocators since 6.10. Recordings of different
+// kernels are compared by base names.
 func BaseName(name string) string {
 	for {
 		dot := strings.LastIndexByte(name, '.')
@@ -34,7 +34,9 @@ func isDigits(s string) bool {
 // MatchName matches a name against a pattern in which * stands for any
 // characters and ? for one.
 func MatchName(pattern, name string) bool {
-	// The usual greedy match: on a mismatch, the last star takes one more.
+	// Greedy matching with one point to return to: on a mismatch the last star
+	// matches one more character. That is linear in practice and never
+	// exponential.
 	p, n, star, mark := 0, 0, -1, 0
 	for n < len(name) {
 		switch {

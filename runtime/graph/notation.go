@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// As says what the bits of a number stand for. The names are used by
-// recordings.
+// As says what the bits of a number stand for. Its values are part of the
+// format of recordings.
 type As string
 
 // What numbers stand for.
@@ -27,9 +27,8 @@ type Enumerator struct {
 	Value int64
 }
 
-// Notation is how bits are shown where their class does not tell it: by the
-// names of an enum, or as what a typedef says they are. It is never changed
-// once it is in a Func.
+// Notation says how to show bits whose class is not enough: by the names of an
+// enum, or as what a typedef says they are. A Notation in a Func never changes.
 type Notation struct {
 	As As
 	// Enum has the enumerators in the order of their declaration; of several
@@ -37,8 +36,8 @@ type Notation struct {
 	Enum []Enumerator
 }
 
-// Format shows bits of a class. n may be nil: then it does what FormatValue
-// does.
+// Format returns the text of bits of a class. With a nil n it returns
+// FormatValue.
 func (n *Notation) Format(typ Result, bits uint64) string {
 	if n == nil {
 		return FormatValue(typ, bits)
@@ -68,7 +67,7 @@ func (n *Notation) Format(typ Result, bits uint64) string {
 }
 
 // whole returns the number in a register, without the bits that its class does
-// not define; false for what is no number.
+// not define; ok is false for a class that is not a number.
 func whole(typ Result, bits uint64) (int64, bool) {
 	switch typ {
 	case Int8:
@@ -106,19 +105,19 @@ func (t *Tree) ArgText(funcs *Funcs, c *Call, i int) string {
 	at := c.Args + int32(i)
 	p := &funcs.List[c.Fn].Params[i]
 	bits := t.Args[at]
-	// A global object is known best by its name.
+	// A global object is shown by its symbol and not by a text it points to.
 	if s := t.Texts[at]; s != "" && funcs.Symbols[bits] == "" {
 		return s
 	}
 	return funcs.show(p.Notation, p.Type, bits)
 }
 
-// maxSymbols bounds the symbols that are remembered.
+// maxSymbols is the maximum number of symbols cached.
 const maxSymbols = 1 << 16
 
 // image is the lowest address of the kernel's and its modules' code and data.
-// Below are the objects on the heap, which are most pointers and have no
-// names: they are not asked for.
+// Most pointers are to heap objects below it, which have no names and are not
+// looked up.
 var image = func() uint64 {
 	if runtime.GOARCH == "amd64" {
 		return 0xffffffff80000000
@@ -126,8 +125,9 @@ var image = func() uint64 {
 	return 1 << 63
 }()
 
-// NameSymbols gives the pointers in a tree their names. lookup is the name of
-// the symbol at an address, "" where there is none; it is asked once for each.
+// NameSymbols looks up the names of the pointers in a tree. lookup returns the
+// name of the symbol at an address, "" if there is none; it is called once for
+// each address.
 func (f *Funcs) NameSymbols(t *Tree, lookup func(addr uint64) string) {
 	f.pointers(t, func(bits uint64) {
 		if _, known := f.Symbols[bits]; known || len(f.Symbols) >= maxSymbols {
@@ -153,7 +153,7 @@ func (f *Funcs) pointers(t *Tree, see func(bits uint64)) {
 	for i := range t.Calls {
 		c := &t.Calls[i]
 		if c.NArgs == 0 && c.Flags&HasRet == 0 {
-			continue // as most calls that the tracer records
+			continue // nothing to name, as in most calls that the tracer records
 		}
 		if c.Flags&Gap != 0 || c.Fn < 0 || int(c.Fn) >= len(f.List) {
 			continue

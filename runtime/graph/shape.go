@@ -12,31 +12,36 @@ import (
 // Text returns the tree as Write prints it, without a newline at the end.
 func (t *Tree) Text(funcs *Funcs, style Style) string {
 	var s string
-	t.drawn(funcs, style, func(text []byte) { s = string(bytes.TrimRight(text, "\n")) })
+	t.drawn(funcs, style, func(text []byte) { s = string(bytes.TrimRight(text, "\n")) }, nil)
 	return s
 }
 
-// Shape returns the tree without times and results: what two calls have in
-// common that went the same way.
+// Shape returns the tree as text without times and results. Calls that took the
+// same path have the same shape.
 func (t *Tree) Shape(funcs *Funcs) string {
 	var b strings.Builder
-	rows := make([]string, len(t.Calls))
+	left := []byte{' '}                 // what the lines of children begin with
+	ends := make([]int32, len(t.Calls)) // its length below each call
 	for i := range t.Calls {
 		c := &t.Calls[i]
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		switch {
-		case c.Parent < 0:
-			rows[i] = " "
+		if c.Parent < 0 {
 			b.WriteByte(' ')
-		case c.End == t.Calls[c.Parent].End:
-			b.WriteString(rows[c.Parent] + "└─ ")
-			rows[i] = rows[c.Parent] + "   "
-		default:
-			b.WriteString(rows[c.Parent] + "├─ ")
-			rows[i] = rows[c.Parent] + "│  "
+		} else {
+			// That of the parent's children is still there.
+			left = left[:ends[c.Parent]]
+			b.Write(left)
+			if c.End == t.Calls[c.Parent].End {
+				b.WriteString("└─ ")
+				left = append(left, "   "...)
+			} else {
+				b.WriteString("├─ ")
+				left = append(left, "│  "...)
+			}
 		}
+		ends[i] = int32(len(left))
 		f := funcs.Func(c.Fn)
 		switch {
 		case c.Flags&Gap != 0:
@@ -50,8 +55,8 @@ func (t *Tree) Shape(funcs *Funcs) string {
 	return b.String()
 }
 
-// ShapeHash returns a number that trees of one shape share, given one table of
-// functions in which each has one index.
+// ShapeHash returns a hash of the shape. Trees with the same shape have the
+// same hash if they use the same table of functions.
 func (t *Tree) ShapeHash() uint64 {
 	const prime = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 	h := uint64(len(t.Calls))
@@ -148,12 +153,12 @@ func (t *Tree) Sub(i int32) *Tree {
 		}
 	}
 	u.Calls[0].Parent = -1
-	u.Calls[0].Flags &^= IRQ // nothing is interrupted by it here
+	u.Calls[0].Flags &^= IRQ // as a root it interrupts nothing
 	return u
 }
 
-// Retain takes out the calls of functions that keep refuses, root and gaps
-// excepted; what they called moves up to their callers.
+// Retain removes the calls of functions for which keep returns false, except
+// the root and gaps. The calls below a removed one move up to its caller.
 func (t *Tree) Retain(keep func(fn int32) bool) {
 	place := make([]int32, len(t.Calls)+1)
 	out := t.Calls[:0:0]
@@ -182,7 +187,7 @@ func (t *Tree) Retain(keep func(fn int32) bool) {
 	t.Calls = out
 }
 
-// AddGap notes at the end of the tree that events were lost.
+// AddGap adds a gap at the end of the tree.
 func (t *Tree) AddGap(lost uint64) {
 	root := t.Root()
 	t.Calls = append(t.Calls, Call{T0: root.T1, T1: root.T1, Ret: lost, Fn: -1, Flags: Gap, CPU: root.CPU, Depth: 1, End: int32(len(t.Calls)) + 1})
@@ -211,5 +216,6 @@ func (t *Tree) Nearest(funcs *Funcs, name string, time int64) (call int32, found
 	return call, found
 }
 
-// Cut takes out the calls that out names, with all below them; the root stays.
+// Cut removes the calls for which out returns true, with all calls below them.
+// The root stays.
 func (t *Tree) Cut(out func(i int32) bool) { t.cut(out) }

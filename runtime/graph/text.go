@@ -31,35 +31,66 @@ func StyleNamed(name string) (Style, error) {
 	return 0, fmt.Errorf("no style %q: the styles are tree and ftrace", name)
 }
 
-// drawings are buffers that trees are drawn in.
+// drawings is a pool of buffers for drawing trees.
 var drawings = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// largeDrawing is the size from which a buffer is not kept.
-const largeDrawing = 1 << 20
+const (
+	// largeDrawing is the size, in bytes, from which a buffer is not returned
+	// to the pool.
+	largeDrawing = 1 << 20
+	// piece is how much of a tree is written at once: one of a million calls may be
+	// gigabytes of text.
+	piece = 1 << 20
+	// keptLabels bounds the text of the labels that are kept between the two times
+	// that they are needed.
+	keptLabels = 16 << 20
+)
 
-// Write prints a tree in one piece. What is missing is said on the first line,
+// Write prints a tree, one of less than a megabyte in one piece. What is missing is said on the first line,
 // what was folded away on the last.
 func (t *Tree) Write(w io.Writer, funcs *Funcs, style Style) error {
 	if b, ok := w.(*bytes.Buffer); ok {
-		t.draw(b, funcs, style)
+		t.draw(&drawing{Buffer: b}, funcs, style)
 		return nil
 	}
 	var err error
-	t.drawn(funcs, style, func(text []byte) { _, err = w.Write(text) })
+	t.drawn(funcs, style, func(text []byte) { _, err = w.Write(text) }, func() bool { return err != nil })
 	return err
 }
 
-// drawn calls use with the lines of a tree.
-func (t *Tree) drawn(funcs *Funcs, style Style, use func(text []byte)) {
-	b := drawings.Get().(*bytes.Buffer)
+// drawn calls use with the lines of a tree, piece by piece if stop is not nil, until
+// stop reports true.
+func (t *Tree) drawn(funcs *Funcs, style Style, use func(text []byte), stop func() bool) {
+	b := &drawing{Buffer: drawings.Get().(*bytes.Buffer)}
+	if stop != nil {
+		b.use, b.stop = use, stop
+	}
 	t.draw(b, funcs, style)
 	use(b.Bytes())
 	if b.Reset(); b.Cap() < largeDrawing {
-		drawings.Put(b)
+		drawings.Put(b.Buffer)
 	}
 }
 
-func (t *Tree) draw(b *bytes.Buffer, funcs *Funcs, style Style) {
+// drawing is a buffer that a tree is drawn in.
+type drawing struct {
+	*bytes.Buffer
+	use  func(text []byte) // takes each piece; nil where the whole is wanted
+	stop func() bool
+}
+
+// ended is called after each line: it hands on a piece that is full, and reports
+// whether nobody wants the rest.
+func (d *drawing) ended() bool {
+	if d.use == nil || d.Len() < piece {
+		return false
+	}
+	d.use(d.Bytes())
+	d.Reset()
+	return d.stop()
+}
+
+func (t *Tree) draw(b *drawing, funcs *Funcs, style Style) {
 	if note := t.missing(); note != "" {
 		fmt.Fprintf(b, " incomplete: %s\n", note)
 	}
@@ -73,7 +104,7 @@ func (t *Tree) draw(b *bytes.Buffer, funcs *Funcs, style Style) {
 	}
 }
 
-// String reports what was folded away, "" for nothing.
+// String describes what was folded away, "" for nothing.
 func (f Folded) String() string {
 	if f.Interruptions == 0 {
 		return ""
@@ -89,7 +120,7 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// missing says in words what is not in the tree.
+// missing describes what is missing in the tree.
 func (t *Tree) missing() string {
 	noEntry, noExit := 0, 0
 	for i := range t.Calls {
@@ -113,7 +144,8 @@ func (t *Tree) missing() string {
 	return strings.Join(parts, ", ")
 }
 
-// label returns a call without its drawing: name, arguments, module.
+// label returns the text of a call without lines and columns: name, arguments,
+// module.
 func (t *Tree) label(funcs *Funcs, c *Call) string {
 	if c.Flags&Gap != 0 {
 		if c.Ret > 0 {
@@ -160,30 +192,34 @@ func appendTook(b []byte, c *Call) []byte {
 	return appendDuration(b, c.Duration())
 }
 
-// maxColumn is the widest that a single long line may make the column of names.
+// maxColumn is the maximum width of the column of names: a single long line
+// must not push the durations further to the right.
 const maxColumn = 100
 
-// line is what is known of a call's line before any is printed.
+// line holds what is computed for a call's line before any line is printed.
 type line struct {
-	label string
-	level int32 // distance from the root
-	width int32 // of the drawing and the label, in columns
-	took  int32 // end of the duration in the text of all
-	left  int32 // length of what the lines of the children begin with
+	label string // "" where it is made again
+	level int32  // distance from the root
+	width int32  // of the drawing and the label, in columns
+	took  int32  // where its duration ends in the text of all durations
+	left  int32  // length of the prefix of the children's lines
 }
 
 // lines draws the tree with lines.
-func (t *Tree) lines(w *bytes.Buffer, funcs *Funcs) {
+func (t *Tree) lines(w *drawing, funcs *Funcs) {
 	list := make([]line, len(t.Calls))
 	durations := make([]byte, 0, 10*len(t.Calls))
-	column, times := 0, 0
+	column, times, kept := 0, 0, 0
 	for i := range t.Calls {
 		c, l := &t.Calls[i], &list[i]
 		if c.Parent >= 0 {
 			l.level = list[c.Parent].level + 1
 		}
-		l.label = t.label(funcs, c)
-		l.width = 1 + 3*l.level + int32(utf8.RuneCountInString(l.label))
+		label := t.label(funcs, c)
+		if kept < keptLabels {
+			l.label, kept = label, kept+len(label)
+		}
+		l.width = 1 + 3*l.level + int32(utf8.RuneCountInString(label))
 		if l.width <= maxColumn && c.Flags&Gap == 0 {
 			column = max(column, int(l.width))
 		}
@@ -193,14 +229,15 @@ func (t *Tree) lines(w *bytes.Buffer, funcs *Funcs) {
 		times = max(times, len(durations)-before)
 	}
 	var text []byte
-	left := append(make([]byte, 0, 64), ' ') // the lines to the left of children
+	left := append(make([]byte, 0, 64), ' ') // the vertical lines to the left of children
 	list[0].left = 1
 	from := int32(0)
 	for i := range t.Calls {
 		c, l := &t.Calls[i], &list[i]
 		text = append(w.AvailableBuffer(), left[:1]...)
 		if c.Parent >= 0 {
-			// What is to the left of the parent's children is still there.
+			// The prefix of the parent's children is still at the start of
+			// left.
 			left = left[:list[c.Parent].left]
 			text = append(text[:0], left...)
 			if c.End == t.Calls[c.Parent].End {
@@ -210,7 +247,11 @@ func (t *Tree) lines(w *bytes.Buffer, funcs *Funcs) {
 			}
 			l.left = int32(len(left))
 		}
+		if l.label == "" {
+			l.label = t.label(funcs, c)
+		}
 		text = append(text, l.label...)
+		l.label = ""
 		d := durations[from:l.took]
 		from = l.took
 		if c.Flags&Gap == 0 {
@@ -223,6 +264,9 @@ func (t *Tree) lines(w *bytes.Buffer, funcs *Funcs) {
 			}
 		}
 		w.Write(append(text, '\n'))
+		if w.ended() {
+			return
+		}
 	}
 }
 
@@ -236,7 +280,7 @@ func spaces(b []byte, n int) []byte {
 
 // braces prints the tree as function_graph does: CPU, duration with a mark for
 // long ones, calls as nested blocks.
-func (t *Tree) braces(w *bytes.Buffer, funcs *Funcs) {
+func (t *Tree) braces(w *drawing, funcs *Funcs) {
 	w.WriteString("# CPU  DURATION                  FUNCTION CALLS\n# |     |   |                     |   |   |   |\n")
 	var open []int32
 	closeTo := func(i int32) {
@@ -257,6 +301,9 @@ func (t *Tree) braces(w *bytes.Buffer, funcs *Funcs) {
 		default:
 			t.brace(w, c, false, len(open), t.call(funcs, c)+" {")
 			open = append(open, int32(i))
+		}
+		if w.ended() {
+			return
 		}
 	}
 	closeTo(int32(len(t.Calls)))
@@ -281,8 +328,8 @@ func ret(funcs *Funcs, c *Call) string {
 	return ""
 }
 
-// brace prints one line; ends tells whether the call's duration belongs on it.
-func (t *Tree) brace(w *bytes.Buffer, c *Call, ends bool, depth int, text string) {
+// brace prints one line. ends says whether the line shows the call's duration.
+func (t *Tree) brace(w *drawing, c *Call, ends bool, depth int, text string) {
 	mark, d := ' ', ""
 	if ends && c.Flags&NoExit == 0 {
 		d = fmt.Sprintf("%.3f us", float64(c.Duration())/1e3)

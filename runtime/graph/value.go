@@ -8,8 +8,8 @@ import (
 	"probe/lang/value"
 )
 
-// FormatValue shows the bits of a register as a C type says: errors by name,
-// bool as a word, NULL, other pointers in hex.
+// FormatValue returns the text of the bits of a register for a class of C
+// types: errors by name, bool as a word, NULL, other pointers in hex.
 func FormatValue(typ Result, bits uint64) string {
 	switch typ {
 	case Void:
@@ -71,11 +71,11 @@ func (f *Funcs) RetText(c *Call) string {
 	return f.show(fn.Notation, fn.Result, c.Ret)
 }
 
-// FormatDuration shows nanoseconds as people read them, with the unit in two
-// columns so that numbers under each other line up.
+// FormatDuration returns the text of a duration in nanoseconds. The unit always
+// takes two columns, so that durations below each other line up.
 func FormatDuration(ns int64) string { return string(appendDuration(nil, ns)) }
 
-// appendDuration appends what FormatDuration gives.
+// appendDuration appends the text that FormatDuration returns.
 func appendDuration(b []byte, ns int64) []byte {
 	tenth, unit := int64(time.Second/10), " s "
 	switch d := time.Duration(ns); {

@@ -149,7 +149,7 @@ func (r *Report) Text(w io.Writer) error {
 	return err
 }
 
-// failures describes the failed sends, "" for none.
+// failures describes the failed sends.
 func (r *Report) failures() string {
 	names := ""
 	if len(r.ErrorNames) > 0 {
@@ -161,7 +161,7 @@ func (r *Report) failures() string {
 	return count(r.SendErrors, "send") + " failed" + names
 }
 
-// backlog describes the data that is not acknowledged, "" for none.
+// backlog describes the data that is not acknowledged.
 func (r *Report) backlog() string {
 	if r.Queued == 0 {
 		return "all acknowledged"

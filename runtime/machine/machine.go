@@ -13,97 +13,99 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// Machine is what a script is checked against, compiled for and run on. All
-// methods are safe for concurrent use.
+// Machine is a machine that scripts are checked against, compiled for and run
+// on. All methods are safe for concurrent use.
 type Machine interface {
-	// View is what one script sees of the machine.
+	// View returns the machine as one script sees it.
 	View(q Query) View
-	// Warm starts to read in the background what a script will probably ask for
+	// Warm starts to read, in the background, what a script will probably need
 	// (check.Foresee). It returns at once.
 	Warm(ahead hir.Foresight)
-	// List calls yield with the probes that match a pattern, "TYPE:REST" or a
+	// List calls yield with each probe that matches a pattern, "TYPE:REST" or a
 	// bare name, until yield returns false. "" lists the probes of the kernel.
 	List(pattern string, yield func(Listed) bool) error
-	// Refuses reports why programs cannot run on this machine, nil if they can
-	// as far as is known before it is tried.
+	// Refuses returns the reason why programs cannot run on this machine, nil
+	// if none is known before trying.
 	Refuses() *diag.Diagnostic
 }
 
-// Query is what the surroundings of a script say about its run.
+// Query describes the run that a script is checked for.
 type Query struct {
-	// Options are the named parameters of the script (getopt).
+	// Options holds the named parameters of the script (getopt).
 	Options map[string]string
-	// PID and Comm limit the run to a process and to threads of a name; 0 and
-	// "" do not.
+	// PID and Comm restrict the run to a process and to threads with a name; 0
+	// and "" mean no restriction.
 	PID  int
 	Comm string
-	// Child is the process that is run along with the script (cpid); 0 for
-	// none.
+	// Child is the id of the process that runs along with the script (cpid); 0
+	// for none.
 	Child int
-	// Deep are the structs that call graphs with args=deep look into.
+	// Deep lists the structs whose members call graphs with args=deep record.
 	Deep []fgraph.Deep
 }
 
-// View is what one script sees of a machine.
+// View is a machine as one script sees it.
 type View interface {
-	// Probes turns attach points into the places of the machine.
+	// Probes resolves attach points to places on the machine.
 	Probes() hir.Probes
-	// Types are its named types.
+	// Types resolves the names of types.
 	Types() hir.Types
-	// Env answers what signatures ask.
+	// Env answers the questions of builtin functions during the check.
 	Env() types.Env
-	// Target says what the programs of a script may use out of what they need
-	// (compiler.Needs). Of everything else it says that it is not there.
+	// Target returns which of the features that a script needs (compiler.Needs)
+	// its programs may use. All other features are absent from the result.
 	Target(needs target.Set) (*target.Target, error)
-	// KeyLimit is how many bytes the key of a map may have; 0 is no limit. It
-	// may have to try, so it is asked for large keys only.
+	// KeyLimit returns the maximum size in bytes of the key of a map; 0 means
+	// no limit. It may have to create a map to find out, so it is called only
+	// for scripts with large keys.
 	KeyLimit() int
 	// Interprets reports whether programs stay in the compiler's intermediate
 	// form, for an interpreter.
 	Interprets() bool
 	// Partial reports whether the machine has only some of the events that the
-	// probes of a script may be about. Probes that it has nothing for are left
-	// out then, with a warning of Probes, unless no other probe is left.
+	// probes of a script may be about. Probes then skips, with a warning,
+	// attach points without such events; it is an error if none is left.
 	Partial() bool
 	// Checked is called with the messages of the checker, once and before the
-	// script is compiled. It adds to them what the checker cannot know.
+	// script is compiled. It may add to them what the checker cannot know.
 	Checked(list *diag.List)
-	// Compiled complains of what a compiled script wants that the machine
-	// cannot give.
+	// Compiled returns messages about what a compiled script needs and the
+	// machine lacks.
 	Compiled(tree *syntax.File, obj *object.Object) diag.List
 }
 
 // Listed is one probe of a listing.
 type Listed struct {
 	Name string // "kprobe:vfs_read"
-	// Params gives the parameters, one "type name" each, and the result as
-	// "type retval" (P-LIST-03); nil when there are none.
+	// Params returns the parameters, each as "type name", and the result as
+	// "type retval" (P-LIST-03). It is nil for a probe without parameters.
 	Params func() ([]string, error)
 }
 
-// Facts are what only the machine knows while values are shown. What is not
-// known is empty.
+// Facts answers questions about values that only the machine can answer. An
+// answer that is not known is empty.
 type Facts interface {
-	// KSym is the name of the kernel symbol at or below an address.
+	// KSym returns the name of the kernel symbol at or below an address.
 	KSym(addr uint64) string
-	// USym is the same in a process.
+	// USym returns the name of the symbol of a process at or below an address.
 	USym(addr uint64, pid uint32) string
-	// KFrame and UFrame give the frames at an address of a stack, inlined ones
-	// first.
+	// KFrame and UFrame return the frames at an address of a stack, inlined
+	// ones first.
 	KFrame(addr uint64) []value.Frame
 	UFrame(addr uint64, pid uint32) []value.Frame
-	// Username is the login name of a user.
+	// Username returns the login name of a user.
 	Username(uid uint64) string
-	// Sysctl is the value of a kernel setting, or its name and why it has none.
+	// Sysctl returns the value of a kernel setting, or its name and the reason
+	// why it has none.
 	Sysctl(name string) string
-	// CgroupPath is the text of a cgroup's id. pattern is a wildcard for the
-	// names of hierarchies; "" means all.
+	// CgroupPath returns the path of the cgroup with an id. pattern is a
+	// wildcard for the names of hierarchies; "" means all.
 	CgroupPath(pattern string, id uint64) string
-	// Boot is the wall-clock time at zero of the boot clock.
+	// Boot returns the wall-clock time at which the boot clock was zero.
 	Boot() time.Time
 }
 
-// NoFacts knows nothing. Embed it to answer a part of the questions.
+// NoFacts answers no question. A type embeds it to answer only some of them.
 type NoFacts struct{}
 
 var _ Facts = NoFacts{}
@@ -132,24 +134,25 @@ func (NoFacts) CgroupPath(string, uint64) string { return "" }
 // Boot returns the Unix epoch.
 func (NoFacts) Boot() time.Time { return time.Unix(0, 0) }
 
-// SmallKey is the largest key of a map, in bytes, on kernels before 5.11.
+// SmallKey is the maximum size of the key of a map, in bytes, on kernels before
+// 5.11.
 const SmallKey = 512
 
-// Whole is embedded by views of machines that have everything a script may ask
-// for: they add nothing to what the checker says.
+// Whole is embedded by views of complete machines, which restrict scripts in
+// nothing and add nothing to the checker's messages.
 type Whole struct{}
 
-// KeyLimit is no limit.
+// KeyLimit returns 0: there is no limit.
 func (Whole) KeyLimit() int { return 0 }
 
-// Interprets is false.
+// Interprets returns false.
 func (Whole) Interprets() bool { return false }
 
-// Partial is false.
+// Partial returns false.
 func (Whole) Partial() bool { return false }
 
 // Checked adds nothing.
 func (Whole) Checked(*diag.List) {}
 
-// Compiled complains of nothing.
+// Compiled returns no messages.
 func (Whole) Compiled(*syntax.File, *object.Object) diag.List { return diag.List{} }

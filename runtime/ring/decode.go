@@ -9,7 +9,8 @@ import (
 	"probe/lang/value"
 )
 
-// recordHead is the part every record starts with: the event number.
+// recordHead is the length in bytes of the start of every record: the number of
+// its layout.
 const recordHead = 4
 
 // Decoder turns records into calls of asynchronous functions. It is not safe
@@ -21,7 +22,7 @@ type Decoder struct {
 	pad    []byte // arguments of records shorter than their layout
 }
 
-// NewDecoder makes a Decoder for the events of one object.
+// NewDecoder returns a Decoder for the events of one object.
 func NewDecoder(events []*object.RecordLayout) *Decoder {
 	most := 0
 	for _, e := range events {
@@ -64,7 +65,8 @@ func (d *Decoder) bytes(record []byte, off, size int) ([]byte, error) {
 	if off+size <= len(record) {
 		return record[off : off+size : off+size], nil
 	}
-	// Slices given out before stay valid when append moves the buffer.
+	// Slices returned before remain valid when append moves the buffer: they
+	// keep the old one.
 	at := len(d.pad)
 	if off < len(record) {
 		d.pad = append(d.pad, record[off:]...)

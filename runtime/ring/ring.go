@@ -1,13 +1,13 @@
 // Package ring reads the records that probe programs leave in the BPF ring
-// buffer and decodes them. In goes the memory of the buffer, out come typed
-// values that point into it; nothing is copied on the way.
+// buffer and decodes them. The values that it returns point into the memory of
+// the buffer; nothing is copied.
 //
-// Programs submit records without waking the reader, since a wake-up costs
-// more than everything else about a record. So the reader looks at the buffer
-// at intervals, which needs no system call, and sleeps on the buffer's file
-// descriptor in between for the few records that do ask to be seen at once.
+// Programs submit records without waking the reader, since a wake-up costs more
+// than everything else about a record. So the reader checks the buffer at
+// intervals, which needs no system call, and sleeps on the buffer's file
+// descriptor in between, for the few records that do wake it.
 //
-// The package knows nothing of scripts beyond the record layouts it is given.
+// The package knows nothing of scripts except the record layouts passed to it.
 package ring
 
 import (
@@ -31,16 +31,16 @@ const (
 	publishStep = 64 << 10 // bytes consumed between two updates for the kernel
 )
 
-// ErrCorrupt is wrapped when the buffer holds what no kernel writes.
+// ErrCorrupt is wrapped when the buffer holds data that no kernel writes.
 var ErrCorrupt = errors.New("ring buffer is corrupt")
 
 // Ring is the reading end of one ring buffer. It is not safe for concurrent
 // use.
 type Ring struct {
-	consumer *uint64 // shared: how far we have read
-	producer *uint64 // shared: how far the kernel has written
+	consumer *uint64 // shared with the kernel: the position up to which we have read
+	producer *uint64 // shared with the kernel: the position up to which it has written
 	data     []byte  // the data pages
-	size     uint64  // their bytes
+	size     uint64  // number of bytes in data, a power of two
 	joined   []byte  // a record whose end is at the start of the pages, in one piece
 
 	pos       uint64 // our position, ahead of *consumer by at most publishStep
@@ -61,7 +61,8 @@ func Open(fd int, size int) (*Ring, error) {
 		return nil, fmt.Errorf("map ring buffer: %w", err)
 	}
 	// The kernel offers the data pages twice in a row, so that no record is
-	// split. All of them would count as memory of this process twice.
+	// split, but the second mapping would count as memory of this process a
+	// second time. So map them once and join split records.
 	prod, err := unix.Mmap(fd, int64(page), page+size, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		unix.Munmap(cons)
@@ -72,7 +73,7 @@ func Open(fd int, size int) (*Ring, error) {
 	return r, nil
 }
 
-// newRing works on memory laid out as the kernel does.
+// newRing returns a Ring over memory that is laid out as the kernel's.
 func newRing(consumer, producer, data []byte, size int) *Ring {
 	r := &Ring{
 		consumer: (*uint64)(unsafe.Pointer(unsafe.SliceData(consumer))),
@@ -85,7 +86,8 @@ func newRing(consumer, producer, data []byte, size int) *Ring {
 	return r
 }
 
-// Close unmaps the buffer. Records handed out before are gone.
+// Close unmaps the buffer. Records passed to yield before must not be used any
+// more.
 func (r *Ring) Close() error {
 	if r.unmap == nil {
 		return nil
@@ -104,10 +106,14 @@ func (r *Ring) Pending() uint64 {
 	return atomic.LoadUint64(r.producer) - r.pos
 }
 
-// Read calls yield with each record that is there, at most limit of them
-// (0 means all), until yield returns false. The bytes are valid during the
-// call only. It returns how many records were read; busy tells that it stopped
-// at a record which a program is still filling.
+// Position is the position behind the last record that was read, in bytes from
+// the first one.
+func (r *Ring) Position() uint64 { return r.pos }
+
+// Read calls yield with each record that is there, at most limit of them (0
+// means all), until yield returns false. The bytes are valid during the call
+// only. It returns how many records were read; busy reports whether it stopped
+// at a record that a program is still filling.
 func (r *Ring) Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error) {
 	if r.producer == nil {
 		return 0, false, nil
@@ -116,8 +122,8 @@ func (r *Ring) Read(limit int, yield func(record []byte) bool) (n int, busy bool
 	end := atomic.LoadUint64(r.producer)
 	for {
 		if r.pos >= end {
-			// The kernel may have written on while we worked; stopping only
-			// when nothing is new drains the buffer for good.
+			// The kernel may have written more meanwhile. Stopping only when
+			// there is nothing new really empties the buffer.
 			if end = atomic.LoadUint64(r.producer); r.pos >= end {
 				return n, false, nil
 			}
@@ -132,7 +138,8 @@ func (r *Ring) Read(limit int, yield func(record []byte) bool) (n int, busy bool
 		if whole > end-r.pos || whole > r.size {
 			err := fmt.Errorf("%w: a record of %d bytes at position %d, with %d bytes written",
 				ErrCorrupt, length, r.pos, end-r.pos)
-			// Nothing after it can be trusted: skip all that is there.
+			// Nothing after a corrupt record can be trusted, so skip all of the
+			// data.
 			r.pos = end
 			return n, false, err
 		}
@@ -151,8 +158,8 @@ func (r *Ring) Read(limit int, yield func(record []byte) bool) (n int, busy bool
 	}
 }
 
-// record returns the data at an offset, put together when it goes around the
-// end.
+// record returns the data at an offset. If the data wraps around the end of the
+// pages, it joins the two parts in r.joined.
 func (r *Ring) record(at, length uint64) []byte {
 	if at+length <= r.size {
 		return r.data[at : at+length : at+length]
@@ -161,9 +168,9 @@ func (r *Ring) record(at, length uint64) []byte {
 	return r.joined
 }
 
-// publish gives what was read back to the kernel. It is not done for each
-// record, because the kernel's side reads this cache line for every
-// reservation.
+// publish returns the space of the records that were read to the kernel. Read
+// does not call it for each record, because the kernel reads this cache line
+// for every reservation.
 func (r *Ring) publish() {
 	if r.pos != r.published {
 		atomic.StoreUint64(r.consumer, r.pos)

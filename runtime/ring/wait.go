@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Waiter sleeps until one of several ring buffers asks for attention, somebody
-// calls Wake, or time is up.
+// Waiter sleeps until one of several ring buffers has a record that wakes the
+// reader, Wake is called, or a time has passed.
 type Waiter struct {
 	wake int // eventfd
 	fds  []unix.PollFd
 }
 
-// NewWaiter makes a Waiter without buffers.
+// NewWaiter returns a Waiter without buffers.
 func NewWaiter() (*Waiter, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
@@ -40,11 +40,12 @@ func (w *Waiter) Remove(fd int) {
 	}
 }
 
-// Wake ends a Wait that is going on, or the next one. It may be called from
-// any goroutine.
+// Wake ends the current Wait, or the next one if there is none. It may be
+// called from any goroutine.
 func (w *Waiter) Wake() {
 	one := [8]byte{1}
-	// The only failure is a full counter, and then a wake-up is pending.
+	// The write fails only if the counter is full, and then a wake-up is
+	// pending anyway.
 	_, _ = unix.Write(w.wake, one[:])
 }
 

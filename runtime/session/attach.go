@@ -17,19 +17,20 @@ import (
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // order sorts programs into chains: programs of one chain go to the same place
 // and attach one after the other, chains attach at the same time. The entry
-// halves of ret: probes come in chains of their own, to be attached before the
-// rest, so that no return is seen without its entry. Where the kernel runs the
-// last one attached first, programs attach after the others and in reverse, so
-// that several probes on one event run in source order (P-COM-12).
+// halves of ret: probes form separate chains, attached before the rest, so that
+// no return is seen without its entry. For events on which the kernel runs the
+// program attached last first, programs are attached in reverse order, so that
+// several probes on one event run in source order (P-COM-12).
 func order(programs []*object.Program) (entries, mains [][]int) {
 	var early, late []int
 	for i, p := range programs {
 		switch {
-		case p.Site.Attach.Kind == hir.AttachNone || p.Site.Attach.Kind == hir.AttachInterval:
+		case p.Site.Attach.Kind.ByUser():
 		case p.Role == object.Entry:
 			entries = append(entries, []int{i})
 		case p.Site.Attach.Kind.LastFirst():
@@ -53,8 +54,8 @@ func order(programs []*object.Program) (entries, mains [][]int) {
 	return entries, mains
 }
 
-// placeOf names the place a site attaches to. All patterns count as one place,
-// since they may meet.
+// placeOf returns a key for the place that a site attaches to. All patterns
+// have the same key, since they may match the same function.
 func placeOf(s *hir.Site) string {
 	a := &s.Attach
 	if len(a.Symbols) > 1 {
@@ -75,7 +76,7 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil && ctx.Err() != nil {
-			return false // interrupted, which is no fault of the probe
+			return false // interrupted: not an error of the probe
 		}
 		if err != nil {
 			d := attachDiag(p, err)
@@ -97,6 +98,9 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 		}
 		c.links = append(c.links, attached{i, a.Links})
 		c.failed = append(c.failed, a.Failed...)
+		if a.Off != nil {
+			c.off = append(c.off, switchedOff{p, a.Off})
+		}
 		if p.Role == object.Main {
 			c.count += a.Count
 			s.verbose("attached %s: %s", p.Site.Name, how(p.Site))
@@ -125,9 +129,9 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 			return err
 		}
 	}
+	s.reportOff(c)
 	for _, p := range c.obj.Programs {
-		switch p.Site.Attach.Kind {
-		case hir.AttachNone, hir.AttachInterval:
+		if p.Site.Attach.Kind.ByUser() {
 			c.count++
 			s.verbose("attached %s: run from user space", p.Site.Name)
 		}
@@ -137,6 +141,26 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 			Message: "attachment failed for all probes"}}
 	}
 	return nil
+}
+
+// switchedOff is a program that does not run although it is attached.
+type switchedOff struct {
+	p   *object.Program
+	off *tracefs.Off
+}
+
+// reportOff warns of probes that do not run, once for each reason.
+func (s *Session) reportOff(c *Clause) {
+	told := map[string]bool{}
+	for _, o := range c.off {
+		if told[o.off.What] {
+			continue
+		}
+		told[o.off.What] = true
+		s.report((&diag.Diagnostic{Severity: diag.Warning, Code: "switched-off", Row: "X-RUN", Span: o.p.Probe.At,
+			Message: o.p.Site.Name + " will not run: " + o.off.What + " " + o.off.Is + " switched off on this machine", Label: "attached, and never called",
+		}).WithNote("%s holds 0", o.off.File).WithHelp("as root: echo 1 > %s", o.off.File))
+	}
 }
 
 // inParallel calls f for each chain, a few at a time.
@@ -159,7 +183,7 @@ func inParallel(chains [][]int, f func([]int)) {
 	wg.Wait()
 }
 
-// how reports how a site is attached.
+// how describes, for -v, how a site is attached.
 func how(s *hir.Site) string {
 	if s.Why != "" {
 		return s.Why
@@ -204,8 +228,8 @@ func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 	return d
 }
 
-// notAttached lists the places of wildcards that could not be attached, in few
-// words.
+// notAttached lists the places of wildcards that could not be attached, in one
+// short text.
 func notAttached(fs []provider.Failure) string {
 	var names []string
 	for i, f := range fs {

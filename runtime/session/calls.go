@@ -5,7 +5,8 @@ import (
 	"probe/runtime/event"
 )
 
-// call runs f on the goroutine of Run, or here when nothing runs yet.
+// call runs f on the goroutine of Run, or on the caller's if the session does
+// not run yet.
 func (s *Session) call(f func()) {
 	s.mu.Lock()
 	if !s.running {
@@ -18,16 +19,17 @@ func (s *Session) call(f func()) {
 	s.wake()
 }
 
-// Do runs f between two rounds of reading events, for whatever prints or looks
-// at maps while the session runs. It returns when f is done.
+// Do runs f between two rounds of reading events and returns when f has
+// returned. Everything that prints or reads maps while the session runs goes
+// through it, since output and maps belong to the goroutine of Run.
 func (s *Session) Do(f func()) {
 	done := make(chan struct{})
 	s.call(func() { defer close(done); f() })
 	<-done
 }
 
-// ask runs f on the goroutine of Run and waits for it. It reports whether
-// anything runs.
+// ask runs f on the goroutine of Run and waits for it. It returns false,
+// without running f, if the session does not run.
 func (s *Session) ask(f func()) bool {
 	done := make(chan struct{})
 	s.mu.Lock()
@@ -42,7 +44,8 @@ func (s *Session) ask(f func()) bool {
 	return true
 }
 
-// wake makes the goroutine of Run look at the calls. A replay does not sleep.
+// wake makes the goroutine of Run look at the pending calls. In a replay it
+// does nothing: that goroutine never sleeps.
 func (s *Session) wake() {
 	if s.waiter != nil {
 		s.waiter.Wake()
@@ -67,10 +70,11 @@ func (s *Session) runCalls() {
 	}
 }
 
-// endCalls runs the calls that are left. Those that come later run where they
-// are made.
+// endCalls runs the remaining calls. Later calls run on the goroutine of their
+// caller.
 func (s *Session) endCalls() {
-	// A caller may hold the lock while it waits for room in the channel.
+	// Do not block on the lock: a caller may hold it while it waits for room in
+	// the channel, which only this goroutine empties.
 	for !s.mu.TryLock() {
 		s.runCalls()
 	}
@@ -79,7 +83,7 @@ func (s *Session) endCalls() {
 	s.runCalls()
 }
 
-// pulled is a session as a sink sees it that asks for snapshots.
+// pulled is a session as an event.Run, for sinks that ask for snapshots.
 type pulled struct{ s *Session }
 
 // Snapshot reads the maps between two rounds of reading events.
@@ -101,7 +105,7 @@ func (p pulled) Snapshot(f func(m *event.Map)) error {
 	return err
 }
 
-// handOut lets a sink ask that wants to.
+// handOut passes the session to a sink that is a Puller.
 func (s *Session) handOut() {
 	if p, ok := s.opts.Sink.(event.Puller); ok {
 		p.Begin(pulled{s})

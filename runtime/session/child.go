@@ -14,30 +14,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HoldArg is the hidden first argument by which the command runs itself to
-// hold a child: see Hold.
+// HoldArg is the hidden first argument with which the program runs itself again
+// to hold a child; see Hold.
 const HoldArg = "__hold"
 
-// The descriptors a held child finds: the word to go comes on one, the reason
-// of a failed exec goes out on the other.
+// The file descriptors of a held child: it waits for a byte on one before it
+// calls exec, and writes the reason of a failed exec to the other.
 const (
 	goFD     = 3
 	reasonFD = 4
 )
 
-// A held child has to become the command on its first thread: events that are
-// attached to the process hang on that one, and the kernel gives its number,
-// not its events, to another thread that calls exec. Only what init locks is
-// sure to be the first thread.
+// A held child must call exec on its first thread. Perf events that are
+// attached to the process belong to that thread; if another thread calls exec,
+// the kernel gives it the first thread's id, but not its events. Only a
+// goroutine locked in init is sure to be on the first thread.
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == HoldArg {
 		runtime.LockOSThread()
 	}
 }
 
-// Child is a command that runs along with a script (R-CHILD rows). It exists,
-// with its final pid, before anything is compiled, and runs once everything is
-// attached.
+// Child is a command that runs along with a script (R-CHILD rows). Its process
+// exists, with its final pid, before anything is compiled, and runs the command
+// once everything is attached.
 type Child struct {
 	proc   *os.Process
 	word   *os.File
@@ -46,7 +46,8 @@ type Child struct {
 	run    bool
 }
 
-// NewChild starts the command held. The error says that it cannot be found.
+// NewChild starts a process that waits to become the command. It is an error if
+// the command cannot be found.
 func NewChild(argv []string) (*Child, error) {
 	if len(argv) == 0 {
 		return nil, errors.New("the command is empty")
@@ -81,7 +82,7 @@ func NewChild(argv []string) (*Child, error) {
 	}
 	c := &Child{proc: proc, word: wordW, reason: reasonR, done: make(chan struct{})}
 	go func() {
-		// Its own status is not ours (R-CHILD-04).
+		// The child's status does not become probe's (R-CHILD-04).
 		_, _ = proc.Wait()
 		close(c.done)
 	}()
@@ -96,8 +97,9 @@ func (c *Child) PID() int {
 	return c.proc.Pid
 }
 
-// Hold is the life of a held child until it becomes the command: args are the
-// path of the program and its argument vector. It does not return.
+// Hold waits in a held child until it may become the command, and calls exec.
+// args holds the path of the program and its argument vector. Hold does not
+// return.
 func Hold(args []string) {
 	fail := func(err error) {
 		fmt.Fprint(os.NewFile(reasonFD, "reason"), err.Error())
@@ -112,12 +114,12 @@ func Hold(args []string) {
 	syscall.CloseOnExec(goFD)
 	var b [1]byte
 	if n, _ := word.Read(b[:]); n != 1 {
-		os.Exit(127) // the tracer is gone or has given up
+		os.Exit(127) // the tracer has ended or given up
 	}
 	fail(syscall.Exec(args[0], args[1:], os.Environ()))
 }
 
-// start lets the child go and waits until it is the command.
+// start releases the child and waits until exec has succeeded or failed.
 func (c *Child) start() error {
 	c.run = true
 	_, err := c.word.Write([]byte{1})
@@ -156,7 +158,7 @@ func (c *Child) terminate() {
 	}
 }
 
-// kill makes sure that the child is gone.
+// kill ends the child if it still runs and reaps it.
 func (c *Child) kill() {
 	if c == nil {
 		return

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"os/signal"
 	"sync"
 	"time"
 
@@ -24,26 +26,30 @@ type Clause struct {
 	obj  *object.Object
 	maps map[string]*ebpf.Map
 
-	progs   []*bpf.Prog // by index in obj.Programs
+	progs   []*bpf.Prog // by index in obj.Programs; nil for programs run from user space
 	links   []attached
 	failed  []provider.Failure
+	off     []switchedOff
 	count   int // places, as "Attached N probes" counts them
-	skipped int // probes that could not be attached and may be missing
+	skipped int // probes that could not be attached and that missing_probes allows to be missing
 
 	data, percpu []byte // memory shared with the programs
 	ring         records
-	host         host // what its programs are in
+	host         host // where its programs run
 	ringFD       int
 	decoder      *ring.Decoder
 	handler      handler
-	counters     []uint64      // last seen value of each error counter
-	graphs       *store.Keeper // of fgraph: probes, nil without one
-	dropped      uint64        // records that could not be decoded
+	spares       []*object.RecordLayout // records with a place for when the ring is full
+	counters     []uint64               // last seen value of each error counter
+	graphs       *store.Keeper          // of fgraph: probes, nil without one
+	dropped      uint64                 // records that could not be decoded
 
-	// zeroed are the keyless aggregations that zero() has emptied: their memory
-	// does not tell that they were written.
+	// zeroed holds the keyless aggregations that zero() has emptied. Their
+	// memory looks as if they had never been written, but they must be printed.
 	zeroed map[*object.Map]bool
 
+	iterated   bool           // its iterators have run
+	signals    chan os.Signal // that self: probes wait for, nil without them
 	stopTimers chan struct{}
 	timers     sync.WaitGroup
 	quietOnce  sync.Once
@@ -51,8 +57,12 @@ type Clause struct {
 	timeless   chan struct{} // closed before that, when no intervals can
 }
 
-// records is where the records of programs are read from.
+// records is a source of the records of programs: a ring buffer or the player
+// of a recording.
 type records interface {
+	// Position is how many bytes were read, the same number that programs get as
+	// the ring's position of writing.
+	Position() uint64
 	Pending() uint64
 	Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error)
 	Close() error
@@ -64,8 +74,8 @@ type attached struct {
 	links   []*bpf.Link
 }
 
-// load brings an object into the kernel without attaching it. Maps in live are
-// shared by name.
+// load loads an object into the kernel without attaching it. It uses the maps
+// in live in place of the object's maps with the same names.
 func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]*ebpf.Map) (_ *Clause, err error) {
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors))}
 	c.host, c.handler = loaded{c}, handler{s: s, u: c}
@@ -92,6 +102,11 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 		c.ring = r
 		c.ringFD = m.FD()
 		c.decoder = ring.NewDecoder(obj.Events)
+		for _, e := range obj.Events {
+			if e.SpareOff > 0 {
+				c.spares = append(c.spares, e)
+			}
+		}
 	}
 	c.progs, err = s.loadPrograms(ctx, obj, c.maps)
 	if err != nil {
@@ -103,8 +118,8 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 // run runs the programs that user space runs in a phase: begin or end.
 func (c *Clause) run(phase hir.Phase) error { return c.host.special(phase) }
 
-// gate stops the programs of attached probes, which look at a word in memory
-// where there are end probes, and tells whether they do.
+// gate stops the programs of attached probes. In scripts with end probes they
+// test a word in shared memory; gate reports whether they do.
 func (c *Clause) gate() bool {
 	if c.gated() {
 		binary.LittleEndian.PutUint64(c.data[c.obj.StopOff:], 1)
@@ -114,20 +129,80 @@ func (c *Clause) gate() bool {
 
 func (c *Clause) gated() bool { return c.obj.StopOff > 0 && len(c.data) > 0 }
 
-// only reports whether the clause has no probes but begin and end.
+// hasSpare reports whether a record that found no room in the ring waits.
+func (c *Clause) hasSpare() bool {
+	for _, e := range c.spares {
+		if word(c.data, e.SpareOff) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// only reports whether the clause has no probes but begin and end, and iter, which
+// has run to its end when this is asked.
 func (c *Clause) only() bool {
 	for _, p := range c.obj.Programs {
-		if p.Site.Attach.Kind != hir.AttachNone {
+		if k := p.Site.Attach.Kind; k != hir.AttachNone && k != hir.AttachIter {
 			return false
 		}
 	}
 	return true
 }
 
-// startTimers runs interval programs at their times until stopTimers closes.
+// catchSignals begins to catch the signals that self: probes wait for. Those
+// that come before startTimers are kept.
+func (c *Clause) catchSignals() {
+	for _, p := range c.obj.Programs {
+		if p.Site.Attach.Kind != hir.AttachSignal {
+			continue
+		}
+		if c.signals == nil {
+			c.signals = make(chan os.Signal, keptSignals)
+		}
+		signal.Notify(c.signals, unix.Signal(p.Site.Attach.Signal))
+	}
+}
+
+// keptSignals is how many signals are kept while the programs of others run.
+// The kernel itself keeps one of each kind.
+const keptSignals = 16
+
+// onSignals runs the programs of self: probes when their signals come, in source
+// order, until stopTimers closes.
+func (c *Clause) onSignals(wake func(), fail func(error)) {
+	for {
+		var got os.Signal
+		select {
+		case <-c.stopTimers:
+			return
+		case got = <-c.signals:
+		}
+		for i, p := range c.obj.Programs {
+			if p.Site.Attach.Kind != hir.AttachSignal || unix.Signal(p.Site.Attach.Signal) != got {
+				continue
+			}
+			if err := c.progs[i].Run(); err != nil {
+				fail(fmt.Errorf("%s: %w", p.Site.Name, err))
+				return
+			}
+		}
+		wake()
+	}
+}
+
+// startTimers runs interval programs at their times and those of self: probes
+// at their signals until stopTimers closes.
 // wake is called after each run, so that what it printed is seen at once.
 func (c *Clause) startTimers(wake func(), fail func(error)) {
 	c.stopTimers = make(chan struct{})
+	if c.signals != nil {
+		c.timers.Add(1)
+		go func() {
+			defer c.timers.Done()
+			c.onSignals(wake, fail)
+		}()
+	}
 	for i, p := range c.obj.Programs {
 		if p.Site.Attach.Kind != hir.AttachInterval {
 			continue
@@ -150,8 +225,8 @@ func (c *Clause) startTimers(wake func(), fail func(error)) {
 					return
 				}
 				wake()
-				// The times are multiples of the period from the start; those
-				// that were missed while the machine was busy are left out.
+				// The times are multiples of the period from the start; times
+				// missed while the machine was busy are skipped.
 				now := time.Now()
 				next = next.Add(period)
 				if late := now.Sub(next); late > 0 {
@@ -163,8 +238,8 @@ func (c *Clause) startTimers(wake func(), fail func(error)) {
 	}
 }
 
-// stop begins to stop new events and returns at once; c.quiet closes when it
-// is done.
+// stop starts to stop new events and returns at once. It closes c.quiet when no
+// more events can arrive.
 func (c *Clause) stop() {
 	c.quietOnce.Do(func() {
 		if c.stopTimers != nil {
@@ -174,8 +249,8 @@ func (c *Clause) stop() {
 			defer close(c.quiet)
 			c.timers.Wait()
 			close(c.timeless)
-			// The entry halves go last: a return without its entry counts as
-			// missed.
+			// Close the entry halves last: a return whose entry was not seen
+			// counts as missed.
 			for _, entries := range []bool{false, true} {
 				var wg sync.WaitGroup
 				for _, a := range c.links {
@@ -184,8 +259,8 @@ func (c *Clause) stop() {
 					}
 					for _, l := range a.links {
 						wg.Go(func() {
-							// A link that does not close is gone with the
-							// process.
+							// Ignore the error: the kernel closes the link when
+							// the process ends.
 							_ = l.Quiet()
 						})
 					}
@@ -199,18 +274,18 @@ func (c *Clause) stop() {
 	})
 }
 
-// waitRunning waits until every program that was running when it was called
-// has ended: what they write then is in the buffers. MEMBARRIER_CMD_GLOBAL is a
+// waitRunning waits until every program that was running when it was called has
+// ended: what they write is then in the buffers. MEMBARRIER_CMD_GLOBAL is a
 // grace period of RCU, under which programs run.
 func waitRunning() {
 	const global = 1
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0); errno != 0 {
-		time.Sleep(2 * time.Millisecond) // kernels with nohz_full refuse it
+		time.Sleep(2 * time.Millisecond) // kernels with nohz_full do not support it
 	}
 }
 
-// detach closes all links for good, all at the same time: each waits for the
-// kernel, but they can wait together.
+// detach closes all links for good, in parallel: each close waits for the
+// kernel, and they can wait at the same time.
 func (c *Clause) detach() {
 	c.stop()
 	<-c.quiet
@@ -229,8 +304,11 @@ func (c *Clause) detach() {
 	c.graphs.Close()
 }
 
-// close gives everything back.
+// close releases all resources of the clause.
 func (c *Clause) close() {
+	if c.signals != nil {
+		signal.Stop(c.signals)
+	}
 	c.graphs.Close()
 	for _, p := range c.progs {
 		if p != nil {
@@ -254,5 +332,5 @@ func (c *Clause) close() {
 // Probes returns the number of places the clause is attached to.
 func (c *Clause) Probes() int { return c.count }
 
-// Object returns what the clause was made of.
+// Object returns the object from which the clause was loaded.
 func (c *Clause) Object() *object.Object { return c.obj }

@@ -9,7 +9,8 @@ import (
 	"probe/runtime/event"
 )
 
-// finish brings the run to its end (R-LIFE-01).
+// finish ends the run (R-LIFE-01): it stops new events, reads the rest, prints
+// the maps and the receipt.
 func (s *Session) finish() Result {
 	s.opts.Child.terminate()
 	s.settle(s.clauses)
@@ -20,7 +21,7 @@ func (s *Session) finish() Result {
 	case !s.forced():
 		s.printMaps()
 	case !s.opts.Stay:
-		// The output ends as always, without the maps.
+		// The End event is sent in any case, here without the maps.
 		s.send(&event.End{})
 	}
 	r := s.receipt(s.clauses)
@@ -31,15 +32,15 @@ func (s *Session) finish() Result {
 	return res
 }
 
-// How long the end of a run waits for the kernel to stop new events, and for
-// programs to finish records they have begun.
+// Limits on the time that the end of a run waits for the kernel to stop new
+// events, and for programs to finish the records they are writing.
 const (
 	quietWait = 300 * time.Millisecond
 	busyWait  = 100 * time.Millisecond
 )
 
-// settle stops new events, prints what is left and runs the end probes. After
-// exit() the rest is discarded (R-LIFE-03).
+// settle stops new events, prints the events that are left and runs the end
+// probes. After exit() the rest is discarded (R-LIFE-03).
 func (s *Session) settle(clauses []*Clause) {
 	gated := false
 	for _, c := range clauses {
@@ -74,8 +75,8 @@ func (s *Session) settle(clauses []*Clause) {
 }
 
 // waitQuiet drains while the links close, so that a busy probe does not fill
-// its buffer meanwhile. Programs that do nothing any more need not be waited for,
-// but for those that user space runs.
+// its buffer meanwhile. If gate has stopped the programs it waits only for
+// those that user space runs.
 func (s *Session) waitQuiet(clauses []*Clause) {
 	deadline := time.Now().Add(quietWait)
 	for _, c := range clauses {
@@ -97,14 +98,13 @@ func (s *Session) waitQuiet(clauses []*Clause) {
 	}
 }
 
-// drainAll drains whatever the state of the run: after the reason to end, all
-// that is left is still wanted.
+// drainAll drains all records that are left, whatever has ended the run.
 func (s *Session) drainAll(clauses []*Clause) int {
 	exited, done := s.exited, s.done
 	s.exited, s.done = false, false
 	n := s.drain(clauses, round)
 	if s.exited {
-		s.discard = true // exit() was among what was left
+		s.discard = true // one of the records was a call of exit()
 	}
 	s.exited, s.done = s.exited || exited, done || s.done
 	return n

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"io"
 	"time"
 
 	"probe/compiler/builtin"
@@ -9,14 +10,16 @@ import (
 	"probe/lang/source"
 	"probe/lang/value"
 	"probe/runtime/event"
+	"probe/runtime/trust"
 )
 
-// handler is what the user-space halves of functions work on (builtin.Env).
+// handler implements builtin.Env, the interface that the user-space halves of
+// functions work on.
 type handler struct {
 	s      *Session
 	u      *Clause
 	buf    []byte
-	printf event.Printf // the events that most records become, used again
+	printf event.Printf // reused, since most records become one of these events
 	value  event.Value
 }
 
@@ -96,8 +99,13 @@ func (h *handler) Message(severity string, at source.Span, specs []value.Spec, a
 	h.s.send(&event.Message{Severity: sev, At: at, Format: specs, Args: args, Resolver: h.s.opts.Resolver})
 }
 
-// Now returns the wall clock: that of the recording where one is replayed.
+// Now returns the wall clock, in a replay that of the recording.
 func (h *handler) Now() time.Time { return h.u.host.now() }
+
+// Open opens a file that a script names, with the rights of the user: a
+// capability of this process must not give a script access to files that the
+// user cannot read.
+func (h *handler) Open(name string) (io.ReadCloser, error) { return trust.Open(name) }
 
 // Config reads an integer config variable.
 func (h *handler) Config(name string) int64 { return h.u.obj.HIR.ConfigInt(name) }

@@ -11,16 +11,16 @@ import (
 	"probe/runtime/event"
 )
 
-// errorKind says how one kind of run-time error is shown.
+// errorKind says how a kind of run-time error is shown.
 type errorKind struct {
 	message string
 	retcode unix.Errno
-	// asked are shown only with -k (R-ERR-04).
+	// asked errors are shown only with -k (R-ERR-04).
 	asked bool
-	// silent are never shown while running; the receipt tells them.
+	// silent errors are never shown during the run; the receipt counts them.
 	silent bool
-	// kind is what the receipt calls it; "" is no reason for an incomplete
-	// result.
+	// kind is the kind of the receipt's item; "" for an error that does not
+	// make the result incomplete.
 	kind event.ReceiptKind
 }
 
@@ -47,8 +47,9 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrHelper:     {message: "The kernel refused what the script asked for.", retcode: unix.EINVAL},
 }
 
-// pollErrors looks at the error counters: lost events are told as they grow,
-// other errors at their first occurrence, with their place.
+// pollErrors reads the error counters. It reports lost events whenever their
+// number has grown, and other errors at their first occurrence, with their
+// place.
 func (s *Session) pollErrors(c *Clause) {
 	lost := uint64(0)
 	for i, e := range c.obj.Errors {
@@ -81,7 +82,7 @@ func (s *Session) pollErrors(c *Clause) {
 
 // receipt collects what makes the results incomplete (dialect row X-RUN).
 func (s *Session) receipt(clauses []*Clause) *event.Receipt {
-	r := &event.Receipt{ReadsShown: s.opts.AllErrors}
+	r := &event.Receipt{ReadsShown: s.opts.AllErrors, Strict: s.opts.Strict}
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
@@ -98,6 +99,9 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 		if n := len(c.failed); n > 0 {
 			addItem(r, event.ReceiptItem{Kind: event.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
 		}
+		for _, o := range c.off {
+			addItem(r, event.ReceiptItem{Kind: event.SwitchedOff, Where: o.p.Site.Name, Count: 1, Detail: o.off.File + " holds 0"})
+		}
 		if c.dropped > 0 {
 			addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
 		}
@@ -113,8 +117,9 @@ func receiptItem(e *object.ErrorSite, n uint64) event.ReceiptItem {
 	return it
 }
 
-// addItem adds an item, to an equal one if there is any: one place in a script
-// is compiled for each function that a pattern matches.
+// addItem adds an item, or its count to an equal item: a place in a script is
+// compiled once for each function that a pattern matches, and has as many
+// counters.
 func addItem(r *event.Receipt, it event.ReceiptItem) {
 	for i := range r.Items {
 		o := &r.Items[i]
@@ -126,12 +131,12 @@ func addItem(r *event.Receipt, it event.ReceiptItem) {
 	r.Items = append(r.Items, it)
 }
 
-// returns tells programs that run when a function returns.
+// returns reports whether a program runs when a function returns.
 func returns(p *object.Program) bool {
 	return p.Role == object.Main && p.Site.Ret != nil
 }
 
-// report shows a message that has a place in the script.
+// report shows a message with a place in the script.
 func (s *Session) report(d *diag.Diagnostic) {
 	if s.opts.Report != nil {
 		s.opts.Report(d)
@@ -144,7 +149,7 @@ func (s *Session) log(sev diag.Severity, text string) {
 	s.send(&event.Log{Severity: sev, Text: text})
 }
 
-// send hands an event to the sink.
+// send passes an event to the sink.
 func (s *Session) send(e event.Event) { s.opts.Sink.Take(e) }
 
 func (s *Session) verbose(format string, args ...any) {

@@ -7,12 +7,12 @@ import (
 	"probe/runtime/graph/store"
 )
 
-// graphOptions returns what the call graphs of a clause need.
+// graphOptions returns the options for the call graphs of a clause.
 func (s *Session) graphOptions() store.Options {
 	return store.Options{Trees: s.opts.Resolver.graphs, Kernel: s.opts.Machine, PID: s.opts.PID, Verbose: s.verbose, Send: s.send}
 }
 
-// graphError is why the graphs of a clause cannot be recorded.
+// graphError returns the message for graphs that cannot be recorded.
 func graphError(err error) error {
 	var start *store.StartError
 	if errors.As(err, &start) {
@@ -21,6 +21,6 @@ func graphError(err error) error {
 	return err
 }
 
-// Keep hands a record to what keeps the values of its builtin: only call graphs
-// have such records.
+// Keep passes a record to the keeper of call graphs, the only builtin with
+// records that are kept.
 func (h *handler) Keep(r *builtin.Record) { h.u.graphs.Keep(r) }

@@ -4,24 +4,26 @@ import (
 	"errors"
 	"time"
 
+	"probe/compiler/object"
 	"probe/lang/hir"
 	"probe/runtime/event"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/recording"
 )
 
-// host is where the programs of a clause are: loaded into a kernel, or in the
-// interpreter of a recording.
+// host is where the programs of a clause run: in the kernel, or in the
+// interpreter over a recording.
 type host interface {
 	// special runs the programs that user space runs in a phase: begin or end.
 	special(phase hir.Phase) error
-	// table is a hash map of the script by its kernel name, nil for none.
+	// table returns a hash map of the script by its kernel name, nil if there
+	// is none.
 	table(spec string) table
-	// now is the wall clock of what runs.
+	// now returns the wall clock time of the program that runs.
 	now() time.Time
-	// receipt adds what makes results incomplete that the host alone knows.
+	// receipt adds the items that only the host knows.
 	receipt(add func(event.ReceiptItem))
-	// unmap gives memory back that programs share with this process.
+	// unmap releases memory that programs share with this process.
 	unmap(b []byte)
 }
 
@@ -51,13 +53,26 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 	c := l.c
 	for _, a := range c.links {
 		p := c.obj.Programs[a.program]
+		it := event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name}
+		untold := event.ReceiptItem{Kind: event.Untold, Where: p.Site.Name, Detail: "runs that were skipped because a probe was already running on that CPU"}
+		if returns(p) {
+			it.Kind = event.MissedReturns
+			untold.Detail = "returns that were missed because too many calls ran at once"
+			if filtered(c.obj, p) {
+				// Without this the number would be taken for calls that the script wants.
+				it.Detail = "too many calls ran at once; the kernel counts them in all processes, before the predicate"
+			}
+		}
 		for _, k := range a.links {
-			if n, ok := k.Missed(); ok && n > 0 {
-				kind := event.Recursion
-				if returns(p) {
-					kind = event.MissedReturns
-				}
-				add(event.ReceiptItem{Kind: kind, Where: p.Site.Name, Count: n})
+			switch n, ok := k.Missed(); {
+			case ok && n > 0:
+				it.Count = n
+				add(it)
+			case !ok && k.CanMiss():
+				add(untold)
+			}
+			if k.Partly() && nests(c.obj) {
+				add(event.ReceiptItem{Kind: event.Untold, Where: p.Site.Name, Detail: "runs that were skipped inside of programs of tracepoints, uprobes and samples"})
 			}
 		}
 	}
@@ -69,6 +84,23 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 			add(event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
 		}
 	}
+}
+
+// nests reports whether a script has programs in which the kernel skips those of
+// kprobes: all that run for a perf event, but kprobes, which exclude each other.
+func nests(obj *object.Object) bool {
+	for _, p := range obj.Programs {
+		switch p.Site.Attach.Kind {
+		case hir.AttachTracepoint, hir.AttachUprobe, hir.AttachUretprobe, hir.AttachProfile, hir.AttachSoftware, hir.AttachHardware, hir.AttachWatchpoint:
+			return true
+		}
+	}
+	return false
+}
+
+// filtered reports whether a program looks at some of its events only.
+func filtered(obj *object.Object, p *object.Program) bool {
+	return !hir.IsNil(p.Probe.Pred) || obj.Filtered
 }
 
 func (loaded) unmap(b []byte) { _ = bpf.Unmap(b) }

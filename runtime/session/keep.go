@@ -12,18 +12,20 @@ import (
 	"probe/lang/value"
 )
 
-// kept are the script maps of a session that stays: they outlive the clauses
-// that made them. It is a Clause without programs, so that reading and clearing
-// work as elsewhere; obj is the object added last, whose interned strings hold
-// those of all before it (compiler.Config.Strings). Only maps in hashes of their own can be kept
+// kept holds the script maps of an interactive session, which outlive the
+// clauses that created them. It is a Clause without programs, so that reading
+// and clearing maps works as for any clause. obj is the object added last,
+// whose interned strings include those of all objects before it
+// (compiler.Config.Strings). Only maps in hashes of their own can be kept
 // (compiler.Config.HashOnly).
 type kept struct {
 	Clause
 	list []*object.Map
 }
 
-// Hidden marks the names of maps that are not printed at the end: what an
-// interactive session keeps in maps though it is none to its user.
+// Hidden is the first character of the names of maps that are not printed at
+// the end: the maps in which an interactive session keeps what its user sees as
+// variables.
 const Hidden = "$"
 
 // keep adds the maps of a clause that are not there yet.
@@ -41,8 +43,8 @@ func (s *Session) keep(c *Clause) {
 	}
 }
 
-// keepMap keeps one kernel map of a clause; false means that it is kept
-// already, or cannot be.
+// keepMap keeps one kernel map of a clause; it returns false if the map is kept
+// already or cannot be kept.
 func (s *Session) keepMap(c *Clause, spec, name string) bool {
 	km := c.maps[spec]
 	if km == nil || s.kept.maps[spec] != nil {
@@ -72,8 +74,8 @@ func (s *Session) Clear(m *object.Map) (err error) {
 	return err
 }
 
-// Forget gives up a map that the session keeps. Clauses that use it go on with
-// it; objects added from now on get a new one.
+// Forget drops a map that the session keeps. Clauses that use it keep it;
+// objects added later get a new one.
 func (s *Session) Forget(m *object.Map) {
 	s.Do(func() {
 		if km := s.kept.maps[m.Spec]; km != nil {
@@ -84,7 +86,7 @@ func (s *Session) Forget(m *object.Map) {
 	})
 }
 
-// eachKept reads the kept maps, by name.
+// eachKept calls f with the data of each kept map, in the order of their names.
 func (s *Session) eachKept(f func(data *value.MapData, err error)) {
 	if s.kept.obj != nil {
 		s.opts.Resolver.use(s.kept.obj.Strings, s.kept.obj.StrTrailer)

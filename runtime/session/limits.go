@@ -12,10 +12,12 @@ import (
 	"probe/runtime/machine/live/bpf"
 )
 
-// raiseLimits makes room for an object (R-LIFE-08). Failures are not told
-// here: what then does not fit is refused with a reason.
+// raiseLimits raises the limits on locked memory and on open files for an
+// object (R-LIFE-08). It ignores failures: if the limit matters, the kernel
+// rejects what does not fit, and that error is reported.
 func raiseLimits(obj *object.Object) {
-	// Before 5.11 the memory of maps and programs counts as locked.
+	// Before 5.11 the kernel counts the memory of maps and programs as locked
+	// memory.
 	_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})
 	need := uint64(3*len(obj.Programs) + len(obj.Spec.Maps) + 50)
 	cpus, err := bpf.OnlineCPUs()

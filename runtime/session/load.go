@@ -65,7 +65,7 @@ func shared(name string) bool {
 	return strings.HasPrefix(name, "m_") || strings.HasPrefix(name, object.StackMap)
 }
 
-// mapError returns the refusal of a map.
+// mapError returns the error for a map that the kernel refused to create.
 func mapError(spec *ebpf.MapSpec, err error) error {
 	name := strings.Replace(spec.Name, "m_", "@", 1)
 	if errnoOf(err) != unix.E2BIG || spec.KeySize <= bpf.SmallKey || bpf.LargeKeys() {
@@ -142,10 +142,11 @@ func (s *Session) loadPrograms(ctx context.Context, obj *object.Object, maps map
 	return progs, nil
 }
 
-// patience is how long something takes before it is said what goes on.
+// patience is the time after which the user is told which step takes so long.
 const patience = time.Second
 
-// slow says what goes on if it has not ended after a while.
+// slow reports the step what to Options.Slow unless done is called within
+// patience.
 func (s *Session) slow(what string) (done func()) {
 	if s.opts.Slow == nil {
 		return func() {}
@@ -183,13 +184,13 @@ func (m *moduleFiles) close() {
 	}
 }
 
-// LoadError is a program that the kernel did not take.
+// LoadError is the error for a script that could not be loaded or attached.
 type LoadError struct {
 	Diag *diag.Diagnostic
 	// Log is the verifier's whole log, empty when it did not run.
 	Log string
-	// Early tells that nothing was tried: the exit status is 1 then, not 255
-	// (O-EXIT-03).
+	// Early is set when nothing was loaded yet: the exit status is then 1 and
+	// not 255 (O-EXIT-03).
 	Early bool
 	err   error
 }
@@ -200,8 +201,8 @@ func (e *LoadError) Error() string { return e.Diag.Error() }
 // Unwrap returns the cause.
 func (e *LoadError) Unwrap() error { return e.err }
 
-// loadError turns the refusal of a program into a message at the script's
-// line.
+// loadError returns the message for a program that the kernel rejected, with a
+// place in the script.
 func loadError(p *object.Program, err error, verbose bool) error {
 	var refused *bpf.LoadError
 	log := ""
@@ -235,8 +236,9 @@ func loadError(p *object.Program, err error, verbose bool) error {
 	return out
 }
 
-// gaveUp tells from a log that the verifier did not come to an end: what it
-// walked or what it had still to walk was too much for it.
+// gaveUp reports whether a log shows that the verifier gave up: the
+// instructions it had walked, or the branches it had still to walk, exceeded a
+// limit.
 func gaveUp(log string) bool {
 	for _, text := range []string{"BPF program is too large. Processed", "jumps is too complex", "The program is too complex"} {
 		if strings.Contains(log, text) {
@@ -246,7 +248,7 @@ func gaveUp(log string) bool {
 	return false
 }
 
-// tooMuch is the message about a program that the verifier gave up on.
+// tooMuch completes the message about a program on which the verifier gave up.
 func tooMuch(d *diag.Diagnostic, p *object.Program, refused *bpf.LoadError) {
 	d.Code = "verifier"
 	d.Label = "for this probe"
@@ -256,8 +258,8 @@ func tooMuch(d *diag.Diagnostic, p *object.Program, refused *bpf.LoadError) {
 	d.WithHelp("this is a fault of probe, not of the script: please report it with the script")
 }
 
-// insnNumber reads the number at the start of a line of the verifier's log that
-// shows an instruction: "12: (79) r1 = *(u64 *)(r1 +0)".
+// insnNumber parses the number at the start of a line of the verifier's log
+// that shows an instruction: "12: (79) r1 = *(u64 *)(r1 +0)".
 func insnNumber(line string) (int, bool) {
 	i := 0
 	for i < len(line) && i < 9 && line[i] >= '0' && line[i] <= '9' {
@@ -292,8 +294,8 @@ func isSum(line string) bool {
 
 func onlySummary(log string) bool { return len(reasons(log)) == 0 }
 
-// reasons returns the lines of a verifier's log that say why: the last ones
-// that are neither instructions, nor states, nor sums.
+// reasons returns the lines of a verifier's log that say why it rejected the
+// program: the last ones that are neither instructions, nor states, nor sums.
 func reasons(log string) []string {
 	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
 	var out []string
@@ -328,8 +330,9 @@ func isAside(line string) bool {
 	return false
 }
 
-// verifierDiag blames the place in the script whose instruction the verifier
-// looked at last. A refusal is a fault of the compiler, not of the script.
+// verifierDiag points the message at the place in the script whose instruction
+// the verifier examined last. A rejected program is a bug in the compiler and
+// not in the script, and the message says so.
 func verifierDiag(d *diag.Diagnostic, p *object.Program, log string, verbose bool) {
 	d.Code = "verifier"
 	d.Message = fmt.Sprintf("the kernel's verifier refused the program for %s", p.Site.Name)
@@ -360,7 +363,8 @@ func errnoOf(err error) unix.Errno {
 	return e
 }
 
-// machineError returns a failure of the surroundings as a message.
+// machineError returns the message for a failure that has nothing to do with
+// the script.
 func machineError(what string, err error) error {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: fmt.Sprintf("%s: %v", what, err)}
 	switch errnoOf(err) {

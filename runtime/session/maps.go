@@ -20,7 +20,7 @@ func word(b []byte, off int) uint64 {
 	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[off])))
 }
 
-// MapData reads a script map, merged over the CPUs.
+// mapData reads a script map and merges the values of all CPUs.
 func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
 	out := &value.MapData{Name: m.Name, Key: m.Key, Val: m.Value}
 	switch m.Storage {
@@ -65,7 +65,8 @@ func cut(b []byte, off, n int) ([]byte, bool) {
 	return b[off : off+n : off+n], true
 }
 
-// perCPU merges a keyless aggregation, which has a cell in each CPU's block.
+// perCPU merges a keyless aggregation, which has a cell in the memory block of
+// each CPU.
 func (u *Clause) perCPU(m *object.Map, out *value.MapData) {
 	stride := u.obj.PerCPUStride
 	size := m.ValueSize
@@ -112,8 +113,8 @@ func (u *Clause) clearMap(m *object.Map) error { return u.reset(m, true) }
 // zeroMap sets all values to zero and keeps the keys.
 func (u *Clause) zeroMap(m *object.Map) error { return u.reset(m, false) }
 
-// noteZeroed remembers that a keyless aggregation is there, though all of its
-// memory will be zero.
+// noteZeroed remembers that a keyless aggregation has a value, although all of
+// its memory will be zero.
 func (u *Clause) noteZeroed(m *object.Map, remove bool) {
 	if remove {
 		delete(u.zeroed, m)

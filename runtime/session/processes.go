@@ -8,11 +8,11 @@ import (
 	"probe/lang/types"
 )
 
-// rememberProcesses keeps what names the addresses of processes that may end
-// before their values are printed (R-SYM-02): the memory maps of those that
-// run, and the programs that uprobes attach to for those that come and go. It
-// does nothing for scripts without such values. Processes are read in the
-// background: tracing need not wait for them.
+// rememberProcesses saves what is needed to name addresses of processes that
+// may end before their values are printed (R-SYM-02): the memory maps of the
+// running processes, and, for processes that start later, the programs that
+// uprobes attach to. It does nothing for scripts without such values. It reads
+// the processes in the background, so that tracing does not wait for them.
 func (s *Session) rememberProcesses(obj *object.Object) {
 	if !holdsUserAddresses(obj) {
 		return
@@ -24,7 +24,7 @@ func (s *Session) rememberProcesses(obj *object.Object) {
 		}
 	}
 	switch {
-	case s.opts.Child != nil: // it is not yet the program that it will be
+	case s.opts.Child != nil: // the child has not called exec yet
 	case s.opts.PID > 0:
 		user.Remember(s.opts.PID)
 	default:
@@ -36,7 +36,7 @@ func (s *Session) rememberProcesses(obj *object.Object) {
 	}
 }
 
-// processes returns the ids of the processes that run.
+// processes returns the ids of all running processes.
 func processes() []int {
 	d, err := os.Open("/proc")
 	if err != nil {
@@ -56,8 +56,8 @@ func processes() []int {
 	return pids
 }
 
-// holdsUserAddresses reports whether values of a script name addresses of
-// processes.
+// holdsUserAddresses reports whether a script has values that are shown as
+// symbols of processes.
 func holdsUserAddresses(obj *object.Object) bool {
 	for _, m := range obj.Maps {
 		if isUserAddress(m.Key) || isUserAddress(m.Value) {

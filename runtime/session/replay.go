@@ -12,13 +12,13 @@ import (
 	"probe/runtime/ring"
 )
 
-// burst is how many events of a recording are replayed before other things are
-// looked at.
+// burst is the number of events of a recording that are replayed before limits,
+// calls and signals are checked again.
 const burst = 256
 
-// Replay runs an object over a recording: the player stands for the kernel, and
-// all that comes after, records, maps and their output, is as in Run. Nothing
-// is loaded or attached. An error is a *LoadError.
+// Replay runs an object over a recording: the player takes the place of the
+// kernel, and records, maps and output are handled as in Run. Nothing is loaded
+// or attached. The error is a *LoadError.
 func Replay(ctx context.Context, obj *object.Object, m *recording.Player, opts Options) (Result, error) {
 	s := &Session{opts: opts, calls: make(chan func(), 16), pidfd: -1}
 	c := &Clause{obj: obj, ringFD: -1, quiet: make(chan struct{}), timeless: make(chan struct{}), counters: make([]uint64, len(obj.Errors)),

@@ -14,9 +14,9 @@ import (
 	"probe/runtime/machine"
 )
 
-// Resolver answers what values are shown with (value.Resolver): what the
-// machine knows, and what the session has kept of strings, stacks and call
-// graphs. It is safe for concurrent use.
+// Resolver implements value.Resolver: it turns the numbers in values into
+// names, from what the machine knows and from the strings, stacks and call
+// graphs that the session keeps. It is safe for concurrent use.
 type Resolver struct {
 	machine machine.Facts
 	mu      sync.Mutex
@@ -28,7 +28,7 @@ type Resolver struct {
 
 var _ value.Resolver = (*Resolver)(nil)
 
-// NewResolver makes a Resolver that asks a machine; nil stands for one that
+// NewResolver returns a Resolver that asks a machine; nil means a machine that
 // knows nothing.
 func NewResolver(f machine.Facts) *Resolver {
 	if f == nil {
@@ -40,7 +40,8 @@ func NewResolver(f machine.Facts) *Resolver {
 // SetGraphStyle chooses how call graphs are printed.
 func (r *Resolver) SetGraphStyle(s graph.Style) { r.graphs.SetStyle(s) }
 
-// use switches to the interned strings of the object whose values come next.
+// use switches to the interned strings of the object whose values are shown
+// next.
 func (r *Resolver) use(strings []string, trailer string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,6 +55,13 @@ func (r *Resolver) interned(n uint64) string {
 		return r.strings[n]
 	}
 	return ""
+}
+
+// HidesKernel reports whether addresses of the kernel are shown as zero, as the machine
+// shows them to this process itself.
+func (r *Resolver) HidesKernel() bool {
+	h, ok := r.machine.(interface{ HidesKernel() bool })
+	return ok && h.HidesKernel()
 }
 
 // KSym returns the name of a kernel symbol.
@@ -91,7 +99,7 @@ func (r *Resolver) Time(format uint32, clock value.Clock, ns uint64) string {
 	return string(value.AppendStrftime(nil, r.interned(uint64(format)), t))
 }
 
-// Wall converts a clock reading to wall-clock time (R-CLK-01).
+// Wall converts the reading of a clock to wall-clock time (R-CLK-01).
 func (r *Resolver) Wall(clock value.Clock, ns uint64) (time.Time, bool) {
 	switch {
 	case ns == 0:
@@ -104,7 +112,7 @@ func (r *Resolver) Wall(clock value.Clock, ns uint64) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// TruncTrailer marks strings that were cut.
+// TruncTrailer returns the text that marks strings that were cut.
 func (r *Resolver) TruncTrailer() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,7 +122,7 @@ func (r *Resolver) TruncTrailer() string {
 // now reads a clock of the kernel in nanoseconds.
 func now(clock int32) int64 {
 	var ts unix.Timespec
-	// The clocks used here exist on every kernel that is supported.
+	// Ignore the error: the clocks used here exist on every supported kernel.
 	_ = unix.ClockGettime(clock, &ts)
 	return ts.Nano()
 }
@@ -125,8 +133,8 @@ func (r *Resolver) CgroupPath(filter, id uint64) string {
 	return r.machine.CgroupPath(r.interned(filter), id)
 }
 
-// putClocks writes the start time and the distance of the TAI clock where
-// programs read them.
+// putClocks writes the start time of the run and the offset of the TAI clock to
+// memory that programs read.
 func putClocks(data []byte, startOff, taiOff int) {
 	boot := now(unix.CLOCK_BOOTTIME)
 	for off, v := range map[int]int64{startOff: boot, taiOff: now(unix.CLOCK_TAI) - boot} {

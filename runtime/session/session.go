@@ -1,15 +1,15 @@
 // Package session runs compiled scripts: it loads and attaches them, reads
 // their events until something ends the run, and shows what they left behind.
 //
-// A Session holds any number of clauses. A script is one clause; an
-// interactive session adds and removes clauses while it runs, and they share
-// their maps by name. One goroutine, the one that calls Run, drains the ring
-// buffers and does all printing, so that output keeps the order of events.
+// A Session holds any number of clauses. A script is one clause; an interactive
+// session adds and removes clauses while it runs, and they share their maps by
+// name. One goroutine, the one that calls Run, drains the ring buffers and
+// sends all events to the sink, so that the output keeps their order.
 //
-// The order of a run's end matters: first nothing new may come, then what is
-// in the buffers is read, then the results are printed. Only after that the
-// links are closed for good, which makes the kernel wait for all CPUs and
-// takes longer than everything before it.
+// The order of a run's end matters: first new events are stopped, then the rest
+// of the buffers is read, then the results are printed. Only then the links are
+// closed for good: the kernel waits for all CPUs for that, which takes longer
+// than everything before it.
 package session
 
 import (
@@ -18,7 +18,9 @@ import (
 	"maps"
 	"probe/lang/hir"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -31,46 +33,49 @@ import (
 	"probe/runtime/ring"
 )
 
-// Options say what to run a session with.
+// Options describes a session.
 type Options struct {
-	Machine  *live.Machine // what to load into; nil for Replay
+	Machine  *live.Machine // the machine to load programs into; nil for Replay
 	Sink     event.Sink
 	Resolver *Resolver
 
-	// PID restricts probes to a process, whose end ends the run (unless Stay);
-	// 0 does not.
+	// PID restricts probes to a process, whose end ends the run (unless Stay is
+	// set); 0 means no restriction.
 	PID int
 	// Child is a command that is started once everything is attached; nil for
 	// none.
 	Child *Child
 	// For ends the run after a time; 0 means no limit.
 	For time.Duration
-	// MaxEvents ends the run after so many records; 0 means no limit.
+	// MaxEvents ends the run after this number of records; 0 means no limit.
 	MaxEvents uint64
 	// AllErrors also shows failing reads and lookups of missing keys.
 	AllErrors bool
-	// NoReceipt leaves out the receipt, and says how many events were lost in
-	// one line instead.
+	// NoReceipt omits the receipt. The number of lost events is then shown in
+	// one line.
 	NoReceipt bool
-	// Stay keeps the session going without clauses, keeps the maps of clauses
-	// that are gone, and makes exit() end the clause that calls it.
+	// Strict is event.Receipt.Strict.
+	Strict bool
+	// Stay keeps the session running when it has no clauses, keeps the maps of
+	// removed clauses, and makes exit() end only the clause that calls it.
 	Stay bool
-	// Exited, if set, is told of exit() in a session that stays. It is called
-	// while events are read and must not wait for the session.
+	// Exited, if set, is called when a clause calls exit() and Stay is set. It
+	// is called from the goroutine that reads events and must not wait for the
+	// session.
 	Exited func(c *Clause, code int)
 	// DryRun detaches as soon as everything is attached and prints nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short (a second signal).
 	Force <-chan struct{}
-	// Slow, if set, is told what takes longer than a second before the run
-	// starts. It may be called from several goroutines.
+	// Slow, if set, is called with a description of each step before the start
+	// of the run that takes longer than a second. It may be called from several
+	// goroutines.
 	Slow func(what string)
-	// Verbose, if set, is given a line about each thing that is done.
+	// Verbose, if set, is called with a line about each step.
 	Verbose func(text string)
-	// Report, if set, shows messages with their place in the script.
+	// Report, if set, is called with messages that have a place in the script.
 	Report func(d *diag.Diagnostic)
-	// Missing is what a recording that is replayed lacks itself, for the
-	// receipt.
+	// Missing lists, for the receipt, what a replayed recording itself lacks.
 	Missing []event.ReceiptItem
 	// Ready, if set, is called once everything is attached.
 	Ready func(probes int)
@@ -78,9 +83,10 @@ type Options struct {
 
 // Result is how a run ended.
 type Result struct {
-	// Exit is the status the script asked for with exit(), else 0.
+	// Exit is the status that the script passed to exit(), 0 if it did not call
+	// it.
 	Exit int
-	// Complete tells that nothing is missing in the results.
+	// Complete is set when nothing is missing in the results.
 	Complete bool
 }
 
@@ -100,12 +106,12 @@ type Session struct {
 	records  uint64
 	exitCode int
 	exited   bool // exit() was called
-	done     bool // something else ended the run
-	discard  bool // records are dropped
+	done     bool // the run has ended for another reason
+	discard  bool // drop all further records, as after exit()
 	pidfd    int
 }
 
-// New makes a session without clauses.
+// New returns a session without clauses.
 func New(opts Options) (*Session, error) {
 	w, err := ring.NewWaiter()
 	if err != nil {
@@ -116,9 +122,9 @@ func New(opts Options) (*Session, error) {
 	return s, nil
 }
 
-// Run loads and attaches one object, runs it to its end and detaches it.
-// Errors are a *LoadError, or the context's when it ended before everything
-// was attached; the status of a run that started is in the result.
+// Run loads and attaches one object, runs it to its end and detaches it. The
+// error is a *LoadError, or the context's if it ended before everything was
+// attached. The exit status of a run that has started is in the result.
 func Run(ctx context.Context, obj *object.Object, opts Options) (Result, error) {
 	s, err := New(opts)
 	if err != nil {
@@ -148,6 +154,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		return nil, err
 	}
 	putClocks(c.data, obj.StartOff, obj.TAIOff)
+	c.catchSignals()
 	if err := c.run(hir.BeforeAttach); err != nil {
 		c.close()
 		return nil, machineError("run begin probes", err)
@@ -177,9 +184,9 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 	return c, nil
 }
 
-// Remove detaches a clause, prints what is left of its events and runs its end
-// probes, and tells what makes its results incomplete. Its maps live on as long
-// as another clause uses them, or the session if it stays.
+// Remove detaches a clause, prints the rest of its events, runs its end probes
+// and reports what makes its results incomplete. Its maps exist as long as
+// another clause, or the session if Stay is set, uses them.
 func (s *Session) Remove(c *Clause) {
 	done := make(chan struct{})
 	s.call(func() {
@@ -232,17 +239,18 @@ func (s *Session) liveMaps() map[string]*ebpf.Map {
 	return out
 }
 
-// How often the buffers are looked at, while records come and when none do.
+// The intervals at which the buffers are checked, while records arrive and
+// while none do.
 const (
 	pollBusy = 10 * time.Millisecond
 	pollIdle = 50 * time.Millisecond
-	// round bounds how many records are handled before other things are
-	// looked at.
+	// round is the maximum number of records handled before timers, calls and
+	// signals are checked again.
 	round = 1 << 16
 )
 
-// Run reads events until the run ends, and brings it to its end. The context's
-// end is a reason like others: what is in the buffers is still printed.
+// Run reads events until something ends the run, and then ends it in order. The
+// end of the context is such a reason: events in the buffers are still printed.
 func (s *Session) Run(ctx context.Context) (Result, error) {
 	s.beginCalls()
 	probes := 0
@@ -261,6 +269,9 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	}
 	delay := pollBusy
 	for !s.done && !s.exited {
+		for _, c := range s.clauses {
+			s.iterate(ctx, c)
+		}
 		before := now(unix.CLOCK_MONOTONIC)
 		n := s.drain(s.clauses, round)
 		for _, c := range s.clauses {
@@ -296,7 +307,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	return s.finish(), nil
 }
 
-// watch arranges for everything that ends a run to wake the loop.
+// watch makes everything that can end a run wake the loop.
 func (s *Session) watch(ctx context.Context) (end func()) {
 	stops := []func(){}
 	stop := context.AfterFunc(ctx, s.waiter.Wake)
@@ -306,7 +317,7 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 		stops = append(stops, func() { t.Stop() })
 	}
 	if s.opts.PID > 0 && s.opts.Child == nil && !s.opts.Stay {
-		// A process that is gone already ends the run at once.
+		// If the process has ended already, the run ends at once.
 		if fd, err := unix.PidfdOpen(s.opts.PID, 0); err == nil {
 			s.pidfd = fd
 			s.waiter.Add(fd)
@@ -323,7 +334,7 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 	}
 }
 
-// ready is told which descriptors are readable.
+// ready handles a descriptor that has become readable.
 func (s *Session) ready(fd int) {
 	if fd == s.pidfd {
 		s.done = true
@@ -339,7 +350,7 @@ func (s *Session) sinkDone() bool {
 	}
 }
 
-// onlySpecial tells that no clause has a probe that could still fire
+// onlySpecial reports whether no clause has a probe that can still fire
 // (P-BEGIN-02).
 func (s *Session) onlySpecial() bool {
 	for _, c := range s.clauses {
@@ -350,13 +361,13 @@ func (s *Session) onlySpecial() bool {
 	return s.opts.Child == nil
 }
 
-// drain handles the records that are there, at most limit of each clause, and
-// returns how many there were.
+// drain handles the available records, at most limit of each clause, and
+// returns their number.
 func (s *Session) drain(clauses []*Clause, limit int) int {
 	total := 0
 	held := false
 	for _, c := range clauses {
-		if c.ring == nil || c.ring.Pending() == 0 {
+		if c.ring == nil || c.ring.Pending() == 0 && !c.hasSpare() {
 			continue
 		}
 		if !held {
@@ -364,10 +375,16 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			held = true
 		}
 		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		at := c.ring.Position() // behind the record before
 		n, _, err := c.ring.Read(limit, func(b []byte) bool {
-			s.record(c, b)
+			s.spare(c, at)
+			at = c.ring.Position()
+			if !s.exited {
+				s.record(c, b)
+			}
 			return !s.exited && !s.done || s.discard
 		})
+		s.spare(c, c.ring.Position())
 		total += n
 		if err != nil {
 			c.dropped++
@@ -378,6 +395,20 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 		event.Release(s.opts.Sink)
 	}
 	return total
+}
+
+// spare handles the records that found no room in the ring, when what was written
+// before them has been read up to the position at.
+func (s *Session) spare(c *Clause, at uint64) {
+	for _, e := range c.spares {
+		word := (*uint64)(unsafe.Pointer(&c.data[e.SpareOff]))
+		pos := atomic.LoadUint64(word)
+		if pos == 0 || pos-1 > at {
+			continue
+		}
+		s.record(c, c.data[e.SpareOff+object.SpareHead:][:e.Size])
+		atomic.StoreUint64(word, 0)
+	}
 }
 
 // record handles one record.
@@ -402,13 +433,13 @@ func (s *Session) record(c *Clause, b []byte) {
 	}
 }
 
-// exit is exit() of a script.
+// exit handles a call of exit() in a script.
 func (s *Session) exit(c *Clause, code int) {
 	if s.opts.Stay {
 		if s.opts.Exited != nil {
 			s.opts.Exited(c, code)
 		}
-		// Not now: the clause's buffer is being read.
+		// Remove the clause later, since its buffer is being read now.
 		go s.call(func() { s.remove(c) })
 		return
 	}
@@ -417,7 +448,7 @@ func (s *Session) exit(c *Clause, code int) {
 	}
 }
 
-// Close detaches whatever is still attached and gives everything back.
+// Close detaches whatever is still attached and releases all resources.
 func (s *Session) Close() {
 	var wg sync.WaitGroup
 	for _, c := range s.clauses {

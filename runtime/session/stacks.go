@@ -7,29 +7,30 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// stacks finds the frames of stacks by id. An id is a hash over the frames, so
-// what was found once stays right, in whatever map it was.
+// stacks finds the frames of stacks by id. An id is a hash of the frames, so a
+// stack that was found once is right for that id for ever, whichever map it was
+// found in.
 type stacks struct {
 	mu    sync.Mutex
-	maps  []*ebpf.Map // copies: they outlive the clauses they came from
+	maps  []*ebpf.Map // duplicates of the descriptors: they outlive their clauses
 	found map[uint64][]uint64
 }
 
-// maxFound bounds the stacks that are remembered.
+// maxFound is the maximum number of stacks that are cached.
 const maxFound = 4096
 
-// addStacks makes the stacks of a map known.
+// addStacks adds a map to those in which stacks are looked up.
 func (r *Resolver) addStacks(m *ebpf.Map) {
 	clone, err := m.Clone()
 	if err != nil {
-		return // out of descriptors: the stacks show as not kept
+		return // out of file descriptors: the stacks of this map are shown as not found
 	}
 	r.stacks.mu.Lock()
 	defer r.stacks.mu.Unlock()
 	r.stacks.maps = append(r.stacks.maps, clone)
 }
 
-// closeStacks gives the maps up.
+// closeStacks closes the maps.
 func (r *Resolver) closeStacks() {
 	r.stacks.mu.Lock()
 	defer r.stacks.mu.Unlock()

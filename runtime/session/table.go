@@ -10,10 +10,11 @@ import (
 	"probe/runtime/machine/live/bpf"
 )
 
-// table is a hash map that programs fill: one of the kernel, or of an
+// table is a hash map that programs fill: a map of the kernel, or of the
 // interpreter.
 type table interface {
-	// stride is how far the cells of a value are apart.
+	// stride returns the distance in bytes between the cells of a value for two
+	// CPUs.
 	stride() (int, error)
 	each(yield func(key, val []byte) bool) error
 	clear() error
@@ -43,7 +44,7 @@ type replayTable struct{ m *ir.EnvMap }
 func (t replayTable) stride() (int, error) { return t.m.ValueSize, nil }
 
 func (t replayTable) each(yield func(key, val []byte) bool) error {
-	var buf []byte // what is made of a key must not change it
+	var buf []byte // decoding a key must not change it, so decode a copy
 	for _, key := range t.m.Keys() {
 		buf = append(buf[:0], key...)
 		if !yield(buf, t.m.Get(key)) {

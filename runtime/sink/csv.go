@@ -8,15 +8,16 @@ import (
 	"probe/runtime/event"
 )
 
-// csvSink writes what has columns as comma-separated values (RFC 4180, with
-// plain newlines): snapshots of maps and printed values. Columns are named in a
-// line ahead of the rows whenever they change, after an empty line. Everything
-// else goes to standard error, as the text format shows it.
+// csvSink writes events that have columns, snapshots of maps and printed
+// values, as comma-separated values (RFC 4180, but with plain newlines).
+// Whenever the columns change, an empty line and a line with their names
+// precede the rows. Everything else goes to standard error, as the text format
+// shows it.
 type csvSink struct {
 	*stream
 	rest  *textSink
-	head  []byte // the last names of columns that were written
-	names []byte // those of the event at hand
+	head  []byte // the header that was written last
+	names []byte // the header of the current event
 	field []byte
 }
 
@@ -33,13 +34,13 @@ func (p *csvSink) Take(e event.Event) {
 		p.table(e.Table(), p.shows(e.Resolver))
 	case *event.Value:
 		p.table(e.Table(), p.shows(e.Resolver))
-	case *event.End: // nothing has to stand apart
+	case *event.End: // CSV has no empty line before the maps
 	default:
 		p.rest.Take(e)
 	}
 }
 
-// Close writes what is left in both streams.
+// Close writes the rest of both streams.
 func (p *csvSink) Close() error { return errors.Join(p.stream.Close(), p.rest.Close()) }
 
 func (p *csvSink) table(t *event.Table, r value.Resolver) {
@@ -67,7 +68,7 @@ func (p *csvSink) table(t *event.Table, r value.Resolver) {
 		}
 		for i, v := range row {
 			switch {
-			case v.T == nil: // an open end
+			case v.T == nil: // an open end of a bucket: an empty field of a bucket: an empty field
 			case t.Columns[i].Key:
 				p.field = value.AppendKey(p.field[:0], v, r)
 				p.buf = appendField(p.buf, p.field)
@@ -82,14 +83,14 @@ func (p *csvSink) table(t *event.Table, r value.Resolver) {
 	p.commit()
 }
 
-// endLine makes the comma behind the last field the end of the line.
+// endLine replaces the comma after the last field by a newline.
 func (p *csvSink) endLine(b []byte) {
 	b[len(b)-1] = '\n'
 	p.buf = b
 }
 
 // appendField appends a field, in quotes where it needs them. An empty text is
-// in quotes; a field that is absent is not.
+// written as "", to distinguish it from an absent field, which is empty.
 func appendField(dst, field []byte) []byte {
 	if len(field) > 0 && field[0] != ' ' && !bytes.ContainsAny(field, ",\"\r\n") {
 		return append(dst, field...)

@@ -13,7 +13,7 @@ import (
 // described in docs/output.schema.json.
 type jsonSink struct {
 	*stream
-	scratch []byte // text of the printf call at hand
+	scratch []byte // text of the current printf call
 }
 
 // Take writes the object of an event, if it has one. There are no blank lines

@@ -1,6 +1,8 @@
 package sink
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"probe/lang/diag"
@@ -113,6 +115,15 @@ func TestReceiptKinds(t *testing.T) {
 		if !ok || w.one == "" || w.many == "" || w.where == "" || w.why == "" {
 			t.Errorf("receipt kind %s lacks words: %+v", k, w)
 		}
+	}
+	untold := &event.Receipt{Items: []event.ReceiptItem{{Kind: event.Untold, Where: "kprobe:f", Detail: "runs that were skipped"}}}
+	if receiptDiagnostic(untold) != nil {
+		t.Error("what the kernel does not count is told without --strict")
+	}
+	untold.Strict = true
+	d := receiptDiagnostic(untold)
+	if d == nil || !strings.Contains(fmt.Sprint(d.Notes), "something was not counted of kprobe:f (runs that were skipped)") {
+		t.Errorf("with --strict: %+v", d)
 	}
 	if receiptDiagnostic(&event.Receipt{}) != nil {
 		t.Error("a complete run has a message")

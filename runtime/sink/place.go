@@ -40,14 +40,15 @@ func appendJSONPlace(dst []byte, at source.Span) []byte {
 	return strconv.AppendInt(append(dst, `, "col": `...), int64(col), 10)
 }
 
-// severities are the severities in messages of bpftrace's form.
+// severities holds the words for severities, plain and with colour.
 var severities = [...]struct{ plain, painted string }{
 	diag.Error:   {"ERROR: ", "\x1b[31mERROR: \x1b[0m"},
 	diag.Warning: {"WARNING: ", "\x1b[33mWARNING: \x1b[0m"},
 	diag.Note:    {"", ""},
 }
 
-// appendSeverity appends "ERROR: " or "WARNING: ", painted if asked for.
+// appendSeverity appends "ERROR: " or "WARNING: ", coloured if Config.Color is
+// set.
 func (s *stream) appendSeverity(dst []byte, sev diag.Severity) []byte {
 	if s.Color {
 		return append(dst, severities[sev].painted...)
@@ -55,7 +56,8 @@ func (s *stream) appendSeverity(dst []byte, sev diag.Severity) []byte {
 	return append(dst, severities[sev].plain...)
 }
 
-// painted paints the severity word of a finished message if asked for.
+// painted colours the severity word of a finished message if Config.Color is
+// set.
 func (s *stream) painted(text []byte, sev diag.Severity) []byte {
 	if !s.Color {
 		return text

@@ -11,8 +11,9 @@ import (
 	"probe/runtime/event"
 )
 
-// receiptKinds holds the words of each kind. one and many are used by number;
-// the place goes in at the @, after the word in where.
+// receiptKinds holds the texts for each kind of item. one and many are the
+// singular and the plural; the place, with the word in where before it,
+// replaces the @.
 var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help string }{
 	event.LostEvents: {"event@ was lost", "events@ were lost", " of ", "the ring buffer was full",
 		"print less in the probe, or raise perf_rb_pages in the config block"},
@@ -39,14 +40,18 @@ var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help str
 	event.LoopsCut: {"loop@ was cut short", "loops@ were cut short", " in ", "the bound on turns was reached", ""},
 	event.NotAttached: {"function was not attached@", "functions were not attached@", ": ", "the kernel does not allow it",
 		"run with -v to see the reason for each"},
+	event.SwitchedOff: {"probe@ did not run", "probes@ did not run", " ", "what it needs is switched off", ""},
 	event.NotRecorded: {"call@ was left out", "calls@ were left out", " of ", "the recording lacks what the probe needs", ""},
+	event.Untold:      {"something was not counted@", "something was not counted@", " of ", "this kernel does not tell it", ""},
 	event.Damaged:     {"recording@ is damaged", "recordings@ are damaged", " ", "what comes after cannot be read", ""},
 }
 
-// receiptDiagnostic returns a receipt as one warning: a note for each item, and
-// after them what to do, each advice once. It is nil for a complete run.
+// receiptDiagnostic returns a receipt as one warning, with a note for each item
+// and after these the advice, each piece of advice once. It is nil for a
+// complete run and, unless r.Strict is set, for one in which only Untold items
+// stand against it.
 func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
-	if len(r.Items) == 0 {
+	if !slices.ContainsFunc(r.Items, func(it event.ReceiptItem) bool { return r.Strict || it.Kind != event.Untold }) {
 		return nil
 	}
 	d := &diag.Diagnostic{Severity: diag.Warning, Message: "the results of this run are not complete"}
@@ -54,7 +59,7 @@ func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
 		it := &r.Items[i]
 		d.WithNote("%s", itemText(it))
 		if r.ReadsShown && it.Kind == event.FailedReads || it.Detail != "" && it.Kind != event.NotAttached {
-			continue // the help is to show them, or about the usual reason
+			continue // the advice does not apply: the reads were shown, or the reason is another one
 		}
 		if help := receiptKinds[it.Kind].help; help != "" && !slices.Contains(d.Helps, help) {
 			d.WithHelp("%s", help)
@@ -63,7 +68,7 @@ func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
 	return d
 }
 
-// itemText returns one item in words: place, number, what, where and why.
+// itemText returns the text of an item: place, number, what, where and why.
 func itemText(it *event.ReceiptItem) string {
 	words, known := receiptKinds[it.Kind]
 	if !known {
@@ -81,7 +86,10 @@ func itemText(it *event.ReceiptItem) string {
 	if it.Where != "" {
 		where = words.where + it.Where
 	}
-	fmt.Fprintf(&b, "%d %s", it.Count, strings.Replace(what, "@", where, 1))
+	if it.Kind != event.Untold {
+		fmt.Fprintf(&b, "%d ", it.Count)
+	}
+	b.WriteString(strings.Replace(what, "@", where, 1))
 	why := words.why
 	if it.Detail != "" {
 		why = it.Detail
@@ -97,7 +105,9 @@ func appendItemJSON(dst []byte, it *event.ReceiptItem) []byte {
 	if it.Where != "" {
 		dst = value.AppendJSONString(append(dst, `, "where": `...), it.Where)
 	}
-	dst = strconv.AppendUint(append(dst, `, "count": `...), it.Count, 10)
+	if it.Kind != event.Untold {
+		dst = strconv.AppendUint(append(dst, `, "count": `...), it.Count, 10)
+	}
 	if it.Detail != "" {
 		dst = value.AppendJSONString(append(dst, `, "detail": `...), it.Detail)
 	}

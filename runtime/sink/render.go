@@ -17,8 +17,8 @@ type Rendered struct {
 	// Text and Message are what the text format writes on the output and on
 	// standard error.
 	Text, Message []byte
-	// Graphs are the call graphs that it shows. Bare says that it shows
-	// nothing but one.
+	// Graphs are the call graphs that it shows. Bare is set when it shows
+	// nothing but one graph.
 	Graphs []value.GraphID
 	Bare   bool
 }
@@ -29,25 +29,26 @@ type Renderer struct {
 	out, err, line bytes.Buffer // what these two have written
 }
 
-// NewRenderer makes a Renderer; of c, NoWarnings and Raw matter.
+// NewRenderer returns a Renderer. Of c it uses NoWarnings and Raw.
 func NewRenderer(c Config) *Renderer {
 	r := &Renderer{}
 	c = Config{Out: &r.out, Err: &r.err, Buffer: Unbuffered, NoWarnings: c.NoWarnings, Raw: c.Raw, Quiet: true}
 	r.text = &textSink{newStream(c)}
-	// How many probes there were belongs to the data. Messages are those of
-	// the text format.
+	// The JSON sink must not be quiet, since the number of probes is part of
+	// the recorded data, and its messages are discarded: those of the text sink
+	// are recorded.
 	c.Out, c.Err, c.Quiet = &r.line, nowhere{}, false
 	r.json = &jsonSink{stream: newStream(c)}
 	return r
 }
 
-// nowhere takes everything.
+// nowhere is a writer that discards everything.
 type nowhere struct{}
 
 func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 
-// Render renders one event. ok is false where nothing is written in any format:
-// a map without entries, a message that nobody wants.
+// Render renders one event. ok is false if no format writes anything, as for a
+// map without entries or a message that is switched off.
 func (r *Renderer) Render(e event.Event) (out Rendered, ok bool) {
 	r.out.Reset()
 	r.err.Reset()

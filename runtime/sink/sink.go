@@ -1,6 +1,6 @@
-// Package sink holds the formats in which a run is shown. In come events; out
-// go bytes on the output and on standard error. It knows nothing of kernels and
-// probes.
+// Package sink has the formats in which a run is shown. A format takes events
+// and writes bytes to the output and to standard error; it knows nothing of
+// kernels and probes.
 //
 // A format is an event.Sink. To add one, write a file with its Sink and add a
 // row to formats.
@@ -38,8 +38,8 @@ func ParseBuffering(s string) (Buffering, error) {
 	return 0, fmt.Errorf("unknown output buffering %q: must be either \"line\", \"full\" or \"none\"", s)
 }
 
-// Config is what all formats need. The zero Config prints on the standard
-// streams, buffered by lines.
+// Config holds the options that all formats share. The zero Config prints on
+// the standard streams, buffered by lines.
 type Config struct {
 	Out    io.Writer // program output; nil means standard output
 	Err    io.Writer // messages; nil means standard error
@@ -47,10 +47,11 @@ type Config struct {
 	Quiet  bool // no "Attached" lines (-q)
 	// NoWarnings drops everything of severity Warning (--no-warnings).
 	NoWarnings bool
-	// Raw leaves the control characters of the traced system in text as they
-	// are; else they are escaped (value.Escaped). JSON escapes its own way.
+	// Raw leaves control characters in strings of the traced system unescaped
+	// in text; by default they are escaped (value.Escaped), because a terminal
+	// would obey them. JSON has escapes of its own.
 	Raw bool
-	// Color paints the severity words of messages in text mode.
+	// Color colours the severity words of messages in the text format.
 	Color bool
 }
 
@@ -80,10 +81,10 @@ func Names() []string {
 	return names
 }
 
-// New makes the Sink of a format; "" means text. Its events may come from
-// several goroutines; each comes out in one piece. A failure to write closes
-// Done and is returned by Close, also when it is a reader that went away
-// (EPIPE).
+// New returns the Sink of a format; "" means text. Events may come from several
+// goroutines; the text of each is written in one piece. A failure to write,
+// including EPIPE because the reader has ended, closes Done and is returned by
+// Close.
 func New(format string, c Config) (event.Sink, error) {
 	for i, f := range formats {
 		if f.Name == format || format == "" && i == 0 {

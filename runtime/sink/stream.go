@@ -11,7 +11,8 @@ import (
 	"probe/runtime/event"
 )
 
-// bufferSize is how much output is kept at most before it is written.
+// bufferSize is the maximum number of bytes that are buffered before they are
+// written.
 const bufferSize = 64 << 10
 
 // stream is the output and standard error of one run. Formats append to buf
@@ -24,7 +25,7 @@ type stream struct {
 	err  error // first failure to write, a broken pipe included
 	done chan struct{}
 
-	resolver, shown value.Resolver // of the last event, and what it became
+	resolver, shown value.Resolver // the resolver of the last event, and what shows made of it
 }
 
 func newStream(c Config) *stream {
@@ -37,7 +38,7 @@ func newStream(c Config) *stream {
 	return &stream{Config: c, done: make(chan struct{}), buf: make([]byte, 0, bufferSize)}
 }
 
-// commit ends one call: what the buffering mode wants written is written.
+// commit ends a call: it writes what the buffering mode requires.
 func (s *stream) commit() {
 	switch {
 	case len(s.buf) >= bufferSize, s.Buffer == Unbuffered && s.held == 0:
@@ -55,7 +56,8 @@ func (s *stream) writeLines() {
 }
 
 // write writes the first n bytes of the buffer. After a failure everything is
-// dropped: the reader is gone or the disk is full, and the run is about to end.
+// dropped: the reader has ended or the disk is full, and the run is about to
+// end.
 func (s *stream) write(n int) {
 	if s.err == nil && n > 0 {
 		if _, err := s.Out.Write(s.buf[:n]); err != nil {
@@ -66,24 +68,26 @@ func (s *stream) write(n int) {
 	s.buf = s.buf[:copy(s.buf, s.buf[n:])]
 }
 
-// message writes to standard error. Lines that are ready on the output go
-// first, so that both streams on one terminal read in order; an unfinished
-// line stays back, so that the message does not land in its middle. Output
-// that is to be buffered fully is left alone.
+// message writes to standard error. It first writes the complete lines of the
+// output, so that both streams appear in order on a terminal; an unfinished
+// line remains in the buffer, so that the message does not appear in its
+// middle. In the mode Full the output stays in the buffer.
 func (s *stream) message(text []byte) {
 	if s.Buffer != Full {
 		s.writeLines()
 	}
-	// There is nowhere to report a failure of standard error.
+	// Ignore the error: there is nowhere to report a failure of standard error.
 	_, _ = s.Err.Write(text)
 }
 
-// shows returns what values of an event are shown with in text.
+// shows returns the resolver with which values of an event are shown in text:
+// r, or one that escapes control characters.
 func (s *stream) shows(r value.Resolver) value.Resolver {
 	if s.Raw {
 		return r
 	}
-	// What is remembered can be compared, and others of its type then as well.
+	// Only comparable resolvers are remembered, so this comparison cannot
+	// panic.
 	if s.shown != nil && r == s.resolver {
 		return s.shown
 	}
@@ -100,13 +104,13 @@ func (s *stream) log(e *event.Log) {
 	if !s.dropped(e.Severity) {
 		text := e.Text
 		if !s.Raw {
-			text = value.Visible(text, true) // it may name files of the traced system
+			text = value.Visible(text, true) // the text may contain names of files of the traced system
 		}
 		s.message(append(append(s.appendSeverity(nil, e.Severity), text...), '\n'))
 	}
 }
 
-// dropped reports the messages that the user does not want to see.
+// dropped reports whether messages of a severity are switched off.
 func (s *stream) dropped(sev diag.Severity) bool { return s.NoWarnings && sev == diag.Warning }
 
 // Hold starts a batch.

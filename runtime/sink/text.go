@@ -24,17 +24,17 @@ func (p *textSink) Take(e event.Event) {
 		p.commit()
 	case *event.Text:
 		p.buf = p.appendText(p.buf, e)
-		if e.From == event.Join || e.From == event.System { // they end their line themselves (F-JOIN, F-SYSTEM)
+		if e.From == event.Join || e.From == event.System { // these two end their lines themselves (F-JOIN, F-SYSTEM)
 			p.buf = append(p.buf, '\n')
 		}
 		p.commit()
-	case *event.Value: // ends the line as well (M-PRINT-13)
+	case *event.Value: // print() ends the line, too (M-PRINT-13)
 		p.buf = append(value.AppendText(p.buf, e.Value, p.shows(e.Resolver)), '\n')
 		p.commit()
 	case *event.Map:
 		p.buf = appendMap(p.buf, e, p.shows(e.Resolver))
 		p.commit()
-	case *event.End: // the maps stand apart (M-PRINT-14)
+	case *event.End: // an empty line precedes the maps (M-PRINT-14)
 		p.buf = append(p.buf, "\n\n"...)
 		p.commit()
 	case *event.Attached:
@@ -62,8 +62,9 @@ func (p *textSink) Take(e event.Event) {
 	}
 }
 
-// appendText appends text that is no value. What files and commands have in lines
-// keeps its lines; the formats of times are the script's own.
+// appendText appends a Text. Newlines in the contents of files and in the
+// output of commands are kept; formatted times are not escaped, since their
+// format comes from the script.
 func (p *textSink) appendText(dst []byte, e *event.Text) []byte {
 	if p.Raw || e.From == event.Time {
 		return append(dst, e.Data...)
@@ -92,8 +93,8 @@ func (p *textSink) attached(n int) {
 	p.message(append(line, '\n'))
 }
 
-// runtimeError writes a failure inside a probe. This form, unlike that of our own
-// messages, is part of the language.
+// runtimeError writes a failure inside a probe. Unlike that of our own
+// messages, this form is part of the language reference.
 func (p *textSink) runtimeError(e *event.RuntimeError) {
 	text := e.Message
 	if e.Count > 1 {
@@ -108,7 +109,8 @@ func (p *textSink) runtimeError(e *event.RuntimeError) {
 	p.message(p.painted(b.Bytes(), diag.Warning))
 }
 
-// appendMap appends a map, a line or a drawing for each entry (section 5.7).
+// appendMap appends a map, with a line or a histogram for each entry (section
+// 5.7).
 func appendMap(dst []byte, m *event.Map, r value.Resolver) []byte {
 	for i := range m.Entries {
 		e := &m.Entries[i]

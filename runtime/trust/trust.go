@@ -1,5 +1,6 @@
-// Package trust reports whether a file is one that only its user decides about:
-// what probe reads from such a file may be run with the rights of that user.
+// Package trust finds out whether only the user of this process, or root, can
+// decide what a file contains. The contents of other files must not be run with
+// this user's rights.
 package trust
 
 import (
@@ -13,7 +14,8 @@ import (
 	"syscall"
 )
 
-// Owners are those whose files are trusted. User and group 0 always are.
+// Owners is the set of users and groups whose files are trusted. User and group
+// 0 are always trusted.
 type Owners struct {
 	Users, Groups []int
 }
@@ -34,7 +36,7 @@ func Process() Owners {
 	return o
 }
 
-// Error says why a path is not trusted.
+// Error is the reason why a path is not trusted.
 type Error struct {
 	Path string // the file, folder or link that others decide about
 	Why  string // completes the sentence "Path …"
@@ -43,17 +45,18 @@ type Error struct {
 // Error returns the sentence.
 func (e *Error) Error() string { return e.Path + " " + e.Why }
 
-// maxLinks is how many symbolic links a path may take, as the kernel has it.
+// maxLinks is the maximum number of symbolic links in a path, MAXSYMLINKS in
+// the kernel's include/linux/namei.h.
 const maxLinks = 40
 
 // File reports whether anybody but the owners can decide what a path names or
 // what is in it: whether others own the file, a folder or a link on the way to
 // it, or may write to the file or to one of the folders. In a folder with the
-// sticky bit others can create files, and cannot replace those of the owners.
-// The error is nil if nobody else can, an *Error if somebody can, and an
-// *fs.PathError if the path cannot be followed.
+// sticky bit others can create files but not replace those of the owners, so
+// such a folder is accepted. The error is nil if nobody else can, an *Error if
+// somebody can, and an *fs.PathError if the path cannot be followed.
 //
-// Since nobody else can change what was looked at, a file that is opened
+// Since nobody else can change what was checked, a file that is opened
 // afterwards is the one that was checked.
 func File(path string, o Owners) error {
 	full, err := filepath.Abs(path)
@@ -95,7 +98,7 @@ func File(path string, o Owners) error {
 	return nil
 }
 
-// check looks at one file, folder or link.
+// check returns an error if others own or can change one file, folder or link.
 func (o Owners) check(path string) error {
 	st, err := os.Lstat(path)
 	if err != nil {
@@ -117,7 +120,7 @@ func (o Owners) why(uid, gid uint32, mode fs.FileMode) string {
 	case !has(o.Users, uid):
 		return fmt.Sprintf("belongs to user %d", uid)
 	case mode&fs.ModeSymlink != 0:
-		return "" // the mode of a link means nothing
+		return "" // the kernel ignores the mode of a link
 	case mode.IsDir() && mode&fs.ModeSticky != 0:
 		return ""
 	case mode&0o002 != 0:

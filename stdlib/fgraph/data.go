@@ -5,10 +5,11 @@ import (
 	"probe/lang/hir"
 )
 
-// eventData is what an event has besides its head.
+// eventData is the data of an event after its head.
 type eventData struct {
 	words []ir.Value
-	// deep are arguments whose structs are read behind the words.
+	// deep are arguments whose structs are read, after the words of the
+	// arguments.
 	deep []deepWords
 }
 
@@ -50,7 +51,8 @@ func (f *coder) eventData(site *hir.Site, deep DeepArgs, kind int64) *eventData 
 }
 
 // store writes the words to the event's memory from off on. A struct that
-// cannot be read is no error of the script: its word of status says so.
+// cannot be read is not counted as an error of the script; its status word
+// records it.
 func (d *eventData) store(f *coder, at ir.Value, off int) {
 	for i, w := range d.words {
 		f.B().Store(at, off+8*i, 8, w)

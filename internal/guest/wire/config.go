@@ -1,6 +1,6 @@
 package wire
 
-// ConfigPath is where the guest's first process finds its Config.
+// ConfigPath is the file in which the guest's first process finds its Config.
 const ConfigPath = "/etc/guest.json"
 
 // Config tells the guest's first process what to do before it reports ready.

@@ -29,10 +29,11 @@ const (
 // sent in several frames.
 const MaxPayload = 1 << 20
 
-// ChunkSize is the payload size, in bytes, in which files and output travel.
+// ChunkSize is the size, in bytes, of the payloads in which files and output
+// are sent.
 const ChunkSize = 64 << 10
 
-// Type says what a frame means.
+// Type is the type of a frame.
 type Type uint8
 
 // Frame types. "Host" and "guest" name the sender.
@@ -56,7 +57,7 @@ const (
 	last                   // one past the last valid type
 )
 
-// HelloInfo tells what booted.
+// HelloInfo describes the guest that has booted.
 type HelloInfo struct {
 	Release string // uname -r
 	Boot    int64  // nanoseconds from kernel start to the agent's start
@@ -75,7 +76,7 @@ type RunRequest struct {
 	Stdin bool
 }
 
-// PidInfo tells the process id of a started process.
+// PidInfo holds the process id of a started process.
 type PidInfo struct{ Pid int }
 
 // SignalRequest asks for a signal to a process or to its process group.
@@ -84,7 +85,7 @@ type SignalRequest struct {
 	Group  bool
 }
 
-// ExitInfo tells how a process ended.
+// ExitInfo describes how a process ended.
 type ExitInfo struct {
 	Code   int   // exit status; -1 when a signal ended it
 	Signal int   // the signal, or 0

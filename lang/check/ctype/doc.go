@@ -1,6 +1,6 @@
-// Package ctype has the C side of a script: the structs, unions, enums and
-// typedefs of its C section and of the headers it imports, laid out by the C
-// ABI for LP64, the constants of kernel headers, and the names of types that
-// need no definition. It answers which type a name means, from the language,
-// the script and the kernel in this order.
+// Package ctype implements the C side of a script: the structs, unions, enums
+// and typedefs of its C section and of imported headers, laid out by the C ABI
+// for LP64, the constants of kernel headers, and the names of types that need
+// no definition. It resolves a type name in the language, the script and the
+// kernel, in this order.
 package ctype

@@ -22,7 +22,8 @@ var headerTable string
 // userHeaders are headers of the C library. What scripts take from them is in
 // the kernel's headers or in its type information too.
 var userHeaders = strings.Fields(`
-	arpa/inet.h err.h features.h fts.h getopt.h libgen.h search.h sys/acct.h sys/cdefs.h assert.h byteswap.h ctype.h dirent.h dlfcn.h elf.h endian.h errno.h fcntl.h float.h grp.h ifaddrs.h inttypes.h iso646.h
+	arpa/inet.h assert.h byteswap.h ctype.h dirent.h dlfcn.h elf.h endian.h err.h errno.h fcntl.h features.h float.h fts.h getopt.h
+	grp.h ifaddrs.h inttypes.h iso646.h libgen.h search.h sys/acct.h sys/cdefs.h
 	limits.h link.h locale.h malloc.h math.h memory.h mntent.h mqueue.h net/ethernet.h net/if.h net/if_arp.h net/if_packet.h net/route.h
 	netdb.h netinet/ether.h netinet/icmp6.h netinet/if_ether.h netinet/in.h netinet/ip.h netinet/ip6.h netinet/ip_icmp.h netinet/tcp.h
 	netinet/udp.h netpacket/packet.h poll.h pthread.h pwd.h resolv.h sched.h semaphore.h setjmp.h signal.h stdarg.h stdbool.h stddef.h

@@ -5,8 +5,9 @@ import (
 	"probe/lang/types"
 )
 
-// declare enters the name of a struct or union. Pointers to it need no more:
-// two structs may point to each other while one is a member of the other.
+// declare enters the name of a struct or union. Pointers to it need nothing
+// else, so two structs can point to each other even if one is a member of the
+// other.
 func (ct *Section) declare(s *syntax.CStruct) *types.Type {
 	if t := ct.defs[s]; t != nil {
 		return t
@@ -47,14 +48,14 @@ func (ct *Section) record(s *syntax.CStruct) *types.Type {
 	return t
 }
 
-// layout places members by the C ABI.
+// layout computes the places of members by the C ABI.
 type layout struct {
 	union, packed bool
-	bits          int // where the next member may start
+	bits          int // bit offset at which the next member can start
 	align         int
 }
 
-// place reserves room for a member and gives its byte offset.
+// place reserves room for a member and returns its byte offset.
 func (l *layout) place(size, align int) int {
 	l.align = max(l.align, align)
 	if l.union {
@@ -66,8 +67,8 @@ func (l *layout) place(size, align int) int {
 	return off
 }
 
-// placeBits reserves room for a bit-field of a storage unit of size bytes and
-// gives the unit's byte offset and the bit within it.
+// placeBits reserves room for a bit-field in a storage unit of size bytes. It
+// returns the unit's byte offset and the bit within it.
 func (l *layout) placeBits(width, size, align int) (off, bit int) {
 	if l.union {
 		l.bits = max(l.bits, width)
@@ -75,7 +76,7 @@ func (l *layout) placeBits(width, size, align int) (off, bit int) {
 		return 0, 0
 	}
 	unit := 8 * size
-	if width == 0 { // starts a new unit
+	if width == 0 { // a width of 0 starts a new unit
 		l.bits = (l.bits + unit - 1) / unit * unit
 		return 0, 0
 	}
@@ -86,13 +87,14 @@ func (l *layout) placeBits(width, size, align int) (off, bit int) {
 	at := l.bits
 	l.bits += width
 	if l.packed {
-		// The unit may straddle: start at the byte of the first bit.
+		// A packed bit-field can straddle units: start at the byte of its first
+		// bit.
 		return at / 8, at % 8
 	}
 	return at / unit * size, at % unit
 }
 
-// maxCSize bounds the structs of a script, in bytes.
+// maxCSize is the maximum size of a struct of a script in bytes.
 const maxCSize = 1 << 24
 
 // field lays out one member.

@@ -29,7 +29,8 @@ func (ct *Section) Enumerator(name string) (*types.Type, uint64, bool) {
 		return nil, 0, false
 	}
 	if t.Kind != types.Enum {
-		// A constant without a name for its type is 64 bits wide, as all are.
+		// A constant of an unknown enum is 64 bits wide, like all enumerators
+		// in scripts.
 		if int64(v) >= 0 {
 			return infer.LitPos[3], v, true
 		}

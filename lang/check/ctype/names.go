@@ -7,8 +7,9 @@ import (
 	"probe/lang/types"
 )
 
-// wide are 16 bytes that are no number here: long double and __int128. Floating
-// point takes its room in structs, and has no value for scripts.
+// wide is the type of long double and __int128: 16 bytes that scripts cannot
+// use as a number. Like float and double they take room in structs, but have no
+// value.
 var wide = types.ArrayOf(types.Uint64, 2)
 
 // baseTypes are the C types that need no kernel to be known (L-PRE-12): those
@@ -41,8 +42,8 @@ var baseTypes = map[string]*types.Type{
 	"uint": types.Uint32, "ulong": types.Uint64, "ushort": types.Uint16, "uchar": types.Uint8,
 }
 
-// cleanTypeName brings the words of a C type into one order: sign, length,
-// base ("long unsigned int" is "unsigned long"; A-BT-14).
+// cleanTypeName orders the words of a C type: sign, length, base ("long
+// unsigned int" is "unsigned long"; A-BT-14).
 func cleanTypeName(name string) string {
 	if !strings.Contains(name, " ") && name != "unsigned" && name != "signed" {
 		return name

@@ -16,7 +16,7 @@ type Reference struct {
 // References lists the places where the C section names types.
 func (ct *Section) References() []Reference { return ct.refs }
 
-// refer notes a type that is named in the C section.
+// refer records a type that is named in the C section.
 func (ct *Section) refer(t *syntax.CType, kind string) {
 	text := t.At.At.Text()
 	k := strings.LastIndex(text, t.Name)
@@ -29,7 +29,7 @@ func (ct *Section) refer(t *syntax.CType, kind string) {
 	ct.refs = append(ct.refs, Reference{kind, t.Name, at})
 }
 
-// TypeAt returns where the script defines a type: its name there.
+// TypeAt returns the place of a type's name in its definition in the script.
 func (ct *Section) TypeAt(kind, name string) (source.Span, bool) {
 	switch kind {
 	case "struct", "union":

@@ -12,8 +12,8 @@ import (
 	"probe/lang/types"
 )
 
-// Section is what the C section of a script and the headers it imports define.
-// Its names win over the kernel's (L-PRE-10).
+// Section holds the definitions of the C section of a script and of the headers
+// it imports. Its names take precedence over the kernel's (L-PRE-10).
 type Section struct {
 	// Defines are the object-like macros, by name.
 	Defines map[string]*syntax.CDefine
@@ -36,7 +36,7 @@ type Section struct {
 	defs     map[*syntax.CStruct]*types.Type
 	enumDefs map[*syntax.CEnum]*types.Type
 	tags     map[string]*syntax.CStruct
-	laid     map[*syntax.CStruct]bool // laid out, or being so
+	laid     map[*syntax.CStruct]bool // laid out or being laid out
 	busy     map[*syntax.CStruct]bool // being laid out
 	found    map[string]found         // what Constant has been asked for
 	refs     []Reference
@@ -53,8 +53,8 @@ type enumerator struct {
 	v uint64
 }
 
-// New makes an empty section. Messages go to out; kernel has the types of the
-// kernel, nil if there are none.
+// New returns an empty section. Messages go to out; kernel are the kernel's
+// types, nil if there are none.
 func New(out *diag.List, kernel hir.Types) *Section {
 	return &Section{out: out, kernel: kernel, Defines: map[string]*syntax.CDefine{}, records: map[string]*types.Type{},
 		enums: map[string]*types.Type{}, typedefs: map[string]*syntax.CTypedef{}, values: map[string]enumerator{},
@@ -63,7 +63,8 @@ func New(out *diag.List, kernel hir.Types) *Section {
 		found: map[string]found{}}
 }
 
-// KernelTypes reports whether types of the kernel are known, and if not why.
+// KernelTypes reports whether types of the kernel are known, and the reason if
+// not.
 func (ct *Section) KernelTypes() (known bool, why string) {
 	if ct.kernel == nil {
 		return false, "no kernel type information was given"
@@ -243,8 +244,8 @@ func (ct *Section) enum(e *syntax.CEnum) *types.Type {
 	return t
 }
 
-// packedEnumSize returns the least size that holds all constants, signed if one
-// is negative.
+// packedEnumSize returns the smallest size in bytes that holds all constants of
+// a packed enum, as signed numbers if one is negative.
 func packedEnumSize(e *syntax.CEnum) int {
 	least, most := int64(0), int64(0)
 	for _, it := range e.Items {
@@ -262,7 +263,8 @@ func packedEnumSize(e *syntax.CEnum) int {
 	return 4
 }
 
-// ctype resolves a type of the C section. nil has been complained about.
+// ctype resolves a type of the C section. If it returns nil, an error has been
+// reported.
 func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
 	ct.depth++
 	defer func() { ct.depth-- }()
@@ -313,7 +315,7 @@ func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
 		}
 		return types.ArrayOf(elem, int(n))
 	}
-	return types.VoidType // a function: only ever behind a pointer
+	return types.VoidType // a function: only occurs behind a pointer
 }
 
 func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
@@ -324,7 +326,8 @@ func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
 	if t.Elem.Kind == syntax.CFunction {
 		return types.PointerTo(types.VoidType, sp)
 	}
-	// What it points to may be defined later, or nowhere, or being defined.
+	// The pointee can be defined later or not at all, and can be the struct that
+	// is being defined.
 	if td := ct.typedefs[t.Elem.Name]; t.Elem.Kind == syntax.CNamed && td != nil && td.Type.Kind == syntax.CStructRef && Language[t.Elem.Name] == nil {
 		ct.refer(t.Elem, "")
 		named := *t
@@ -379,7 +382,7 @@ func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
 		r := ct.record(s)
 		if ct.busy[s] {
 			ct.out.Errorf("bad-type", at, "`%s` contains itself", r).
-				WithLabel("its size would have no end").WithRow("L-PRE-08").WithHelp("use a pointer: `%s *`", r)
+				WithLabel("its size would be infinite").WithRow("L-PRE-08").WithHelp("use a pointer: `%s *`", r)
 			return nil
 		}
 		return r

@@ -6,21 +6,22 @@ import (
 	"probe/lang/types"
 )
 
-// Cell is a type that inference is looking for: that of a variable, of a map's
-// keys, or of a map's values. It only ever widens, so inference ends.
+// Cell is a type being inferred: that of a variable, of a map's keys, or of a
+// map's values. A cell only widens, and types have finitely many wider ones, so
+// inference ends.
 type Cell struct {
 	Raw     *types.Type // with the flexibility of literals; nil while unknown
-	Typ     *types.Type // raw without it; what readers see
-	Version int         // counts the changes
-	First   source.Span // where the first contribution stands
+	Typ     *types.Type // Raw without it: the type that readers see
+	Version int         // incremented on every change
+	First   source.Span // place of the first contribution
 	Fixed   bool        // declared: contributions must fit
-	Locked  source.Span // decides which branch is compiled (T-PROM-12)
+	Locked  source.Span // place where the type decides which branch is compiled (T-PROM-12)
 	Writer  Write       // the write that decided the address spaces
 
 	Seen int // stamp of the last typing run that depends on it
 }
 
-// Set gives the cell a type.
+// Set sets the type of the cell.
 func (c *Cell) Set(raw *types.Type) {
 	if c.Raw != nil && c.Raw.Flex == raw.Flex && c.Raw.Space == raw.Space && sameDeep(c.Raw, raw) {
 		return
@@ -29,7 +30,7 @@ func (c *Cell) Set(raw *types.Type) {
 	c.Version++
 }
 
-// sameDeep is SameType that also looks at the flexibility and the address
+// sameDeep is like SameType, but also compares the flexibility and the address
 // spaces of elements.
 func sameDeep(a, b *types.Type) bool {
 	if !SameType(a, b) {
@@ -47,8 +48,8 @@ func sameDeep(a, b *types.Type) bool {
 	return true
 }
 
-// FitsFixed reports whether a declared type takes the value (T-PROM-06,
-// T-PROM-11).
+// FitsFixed reports whether a variable of a declared type can hold x
+// (T-PROM-06, T-PROM-11).
 func FitsFixed(want *types.Type, x hir.Expr) bool {
 	if n, ok := x.(*hir.Int); ok && n.T.IsInt() && (want.Kind == types.Int || want.Kind == types.Enum && n.T.Kind == types.Enum) {
 		if _, lit := IntLit(x); lit {
@@ -58,7 +59,7 @@ func FitsFixed(want *types.Type, x hir.Expr) bool {
 	return fitsType(want, x.Type())
 }
 
-// fitsType reports whether every t is also a want.
+// fitsType reports whether every value of t is also one of want.
 func fitsType(want, t *types.Type) bool {
 	if want.Kind == types.Record && want.Struct.Flavour >= types.Tuple && t.Kind == types.Record {
 		fw, ft := want.Struct.Fields(), t.Struct.Fields()

@@ -15,7 +15,7 @@ import (
 type Operator struct {
 	Text    string
 	Op      hir.BinOp
-	Compare bool // gives bool
+	Compare bool // the result is a bool
 	Equal   bool // == or !=
 	Shift   bool
 	Logical bool // && or ||
@@ -33,8 +33,8 @@ var Ops = map[string]*Operator{
 	"&&": {Text: "&&", Logical: true}, "||": {Text: "||", Logical: true},
 }
 
-// Fold computes an operator on two literals (section 2.5). It gives nil
-// when the operands are no literals.
+// Fold computes an operator on two literals (section 2.5). It returns nil if
+// the operands are not literals.
 func Fold(op *Operator, x, y hir.Expr, at source.Span) (hir.Expr, *Problem) {
 	if sx, ok := StrLit(x); ok {
 		return foldString(op, sx, y, at)
@@ -66,7 +66,7 @@ func Fold(op *Operator, x, y hir.Expr, at source.Span) (hir.Expr, *Problem) {
 	return z, nil
 }
 
-// Problem is what is wrong with an operation on literals.
+// Problem is an error or warning about an operation on literals.
 type Problem struct {
 	Warning                   bool
 	Code, Message, Label, Row string
@@ -78,7 +78,7 @@ var (
 	alwaysEmpty = Problem{Code: "empty-literal", Message: "literal string will always be empty", Row: "T-FOLD-03", Warning: true}
 )
 
-// with is p with the reason in its label.
+// with returns p with the reason in its label.
 func (p Problem) with(format string, args ...any) *Problem {
 	p.Label = fmt.Sprintf(format, args...)
 	return &p
@@ -204,7 +204,7 @@ func foldInt(op *Operator, x, y *hir.Int, at source.Span) (*hir.Int, *Problem) {
 	case hir.Shl:
 		z.Lsh(bx, uint(y.V))
 	case hir.Shr:
-		z.Rsh(bx, uint(y.V)) // keeps the sign, other than at run time (T-OP-03)
+		z.Rsh(bx, uint(y.V)) // keeps the sign, unlike at run time (T-OP-03)
 	}
 	switch {
 	case z.IsUint64():
@@ -215,8 +215,8 @@ func foldInt(op *Operator, x, y *hir.Int, at source.Span) (*hir.Int, *Problem) {
 	return nil, overflow.with("the result is beyond 64 bits")
 }
 
-// foldSmall returns the usual case without big numbers: both literals fit int64
-// and so does the result. It gives nil otherwise.
+// foldSmall computes the common case without big numbers: both literals and the
+// result fit int64. Otherwise it returns nil.
 func foldSmall(op hir.BinOp, x, y *hir.Int, at source.Span) *hir.Int {
 	if x.T == litBig || y.T == litBig || x.T.Kind != types.Int || y.T.Kind != types.Int {
 		return nil

@@ -7,23 +7,23 @@ import (
 )
 
 // Literal types are recognised by identity: a literal -1 has type litNeg[0],
-// while (int8)-1 has types.Int8. Both are spelled int8, but only literals fold
-// and adapt.
+// while (int8)-1 has types.Int8. Both print as int8, but only literals fold and
+// adapt.
 var (
 	// LitPos are the types of literals of 1, 2, 4 and 8 bytes.
 	LitPos = literalTypes(true)  // not negative: signed, flexible (T-INT-01)
 	litNeg = literalTypes(false) // negative: signed, not flexible (T-INT-02)
 	litBig = Clone(types.Uint64) // above the int64 range
-	// Unknown is the type of an expression that waits for a map or variable
-	// whose type has not been inferred yet. Like poison it silences
-	// complaints; the body is typed again once the cell is known.
+	// Unknown is the type of an expression that depends on a map or variable
+	// whose type has not been inferred yet. Like poison it suppresses errors;
+	// the body is typed again once the cell is known.
 	Unknown = &types.Type{Kind: types.Invalid}
 	// spaced are integer types that remember the address space they came from
 	// (T-AS-05), by size, sign and space.
 	spaced = spacedTypes()
 )
 
-// Clone copies a type, so that it is told apart from t by identity.
+// Clone returns a copy of a type, which differs from t by identity.
 func Clone(t *types.Type) *types.Type { c := *t; return &c }
 
 func literalTypes(flex bool) (out [4]*types.Type) {
@@ -84,7 +84,7 @@ func LitType(bits uint64, neg bool) *types.Type {
 	return LitPos[i]
 }
 
-// IntIn returns the integer type of a size and sign that points into a space.
+// IntIn returns the integer type of a size and sign for addresses in a space.
 func IntIn(size int, signed bool, sp types.Space) *types.Type {
 	s := 0
 	if signed {
@@ -93,7 +93,7 @@ func IntIn(size int, signed bool, sp types.Space) *types.Type {
 	return spaced[sizeIndex(size)][s][sp]
 }
 
-// Lit makes an integer literal; neg tells that bits is a negative int64.
+// Lit makes an integer literal; neg is set if bits is a negative int64.
 func Lit(at source.Span, bits uint64, neg bool) *hir.Int {
 	return &hir.Int{X: hir.X{T: LitType(bits, neg), At: at}, V: bits}
 }
@@ -107,26 +107,28 @@ func Bool(at source.Span, v bool) *hir.Int {
 	return x
 }
 
-// Str makes a string literal, which has room for the NUL behind it.
+// Str makes a string literal, with room for the NUL after it.
 func Str(at source.Span, s string) *hir.Bytes {
 	return &hir.Bytes{X: hir.X{T: types.StringType(len(s) + 1), At: at}, V: s}
 }
 
-// Poison stands for an expression that was already complained about.
+// Poison returns a placeholder for an expression whose error was reported
+// already.
 func Poison(at source.Span) hir.Expr {
 	return &hir.Int{X: hir.X{T: types.InvalidType, At: at}}
 }
 
-// Pending stands for an expression whose type is not known yet.
+// Pending returns a placeholder for an expression whose type is not known yet.
 func Pending(at source.Span) hir.Expr {
 	return &hir.Int{X: hir.X{T: Unknown, At: at}}
 }
 
-// IsBad reports poison and pending expressions: nothing is said about them.
+// IsBad reports whether x is poison or pending. No further errors are reported
+// about such expressions.
 func IsBad(x hir.Expr) bool { return x.Type().Kind == types.Invalid }
 
-// IntLit gives an integer literal: one that folds with T-FOLD-01. Enumerators
-// count, bools do not.
+// IntLit returns x as an integer literal and whether it is one, which folds by
+// T-FOLD-01. Enumerators are, bools are not.
 func IntLit(x hir.Expr) (*hir.Int, bool) {
 	n, ok := x.(*hir.Int)
 	if !ok {
@@ -137,20 +139,20 @@ func IntLit(x hir.Expr) (*hir.Int, bool) {
 		t == litNeg[0] || t == litNeg[1] || t == litNeg[2] || t == litNeg[3]
 }
 
-// BoolLit reports whether x is a bool that is known, and gives it.
+// BoolLit returns x as a bool constant and whether it is one.
 func BoolLit(x hir.Expr) (*hir.Int, bool) {
 	n, ok := x.(*hir.Int)
 	return n, ok && n.T.Kind == types.Bool
 }
 
-// StrLit reports whether x is a string literal, and gives it.
+// StrLit returns x as a string literal and whether it is one.
 func StrLit(x hir.Expr) (*hir.Bytes, bool) {
 	s, ok := x.(*hir.Bytes)
 	return s, ok && s.T.Kind == types.String
 }
 
-// ConstInt gives the value of any integer constant, casts of literals
-// included. neg tells that it is a negative number.
+// ConstInt returns the value of an integer constant, casts of literals
+// included. neg is set if it is negative.
 func ConstInt(x hir.Expr) (v uint64, neg, ok bool) {
 	n, is := x.(*hir.Int)
 	if !is || !n.T.IsInt() {
@@ -159,7 +161,7 @@ func ConstInt(x hir.Expr) (v uint64, neg, ok bool) {
 	return n.V, n.T.Signed && int64(n.V) < 0, true
 }
 
-// IsLiteral reports what is_literal() and the literal parameters accept.
+// IsLiteral reports whether is_literal() and literal parameters accept x.
 func IsLiteral(x hir.Expr) bool {
 	switch n := x.(type) {
 	case *hir.Int:
@@ -177,7 +179,8 @@ func IsLiteral(x hir.Expr) bool {
 	return false
 }
 
-// ConstOf returns x as signatures see constants, nil if it is none.
+// ConstOf returns x in the form in which signatures see constants, nil if it is
+// not one.
 func ConstOf(x hir.Expr) *types.Const {
 	switch n := x.(type) {
 	case *hir.Int:
@@ -190,7 +193,7 @@ func ConstOf(x hir.Expr) *types.Const {
 	return nil
 }
 
-// FromConst makes the literal that a signature folded a call to.
+// FromConst returns the literal for the result of a folded call.
 func FromConst(at source.Span, c *types.Const) hir.Expr {
 	switch c.Type.Kind {
 	case types.Int:
@@ -205,7 +208,7 @@ func FromConst(at source.Span, c *types.Const) hir.Expr {
 	return &hir.Bytes{X: hir.X{T: c.Type, At: at}, V: c.Str}
 }
 
-// Extend cuts bits to an integer type and extends them again by its sign.
+// Extend truncates bits to an integer type and extends them again by its sign.
 func Extend(v uint64, t *types.Type) uint64 {
 	if t.Kind == types.Bool {
 		if v != 0 {
@@ -223,7 +226,7 @@ func Extend(v uint64, t *types.Type) uint64 {
 	return v << sh >> sh
 }
 
-// fits reports whether a literal's value is one of the type's.
+// fits reports whether t can represent a literal's value.
 func fits(v uint64, neg bool, t *types.Type) bool {
 	if t.Kind == types.Bool {
 		return !neg && v <= 1

@@ -6,7 +6,7 @@ import (
 	"probe/lang/types"
 )
 
-// IsNum reports what acts as a number.
+// IsNum reports whether t acts as a number.
 func IsNum(t *types.Type) bool {
 	return t.Kind == types.Int || t.Kind == types.Enum || t.Kind == types.Bool || t.Kind == types.ErrName
 }
@@ -25,7 +25,7 @@ func NumType(t *types.Type) *types.Type {
 	return t
 }
 
-// IntOf stands for a value of x's type that is no enum any more.
+// IntOf returns x with an enum type replaced by the integer type.
 func IntOf(x hir.Expr) hir.Expr {
 	if x.Type().Kind != types.Enum {
 		return x
@@ -33,7 +33,7 @@ func IntOf(x hir.Expr) hir.Expr {
 	return &hir.Cast{X: hir.X{T: NumType(x.Type()), At: x.Span()}, Of: x}
 }
 
-// AsPointer turns a number into a pointer of the other operand's type.
+// AsPointer converts a number to the pointer type t of the other operand.
 func AsPointer(x hir.Expr, t *types.Type) hir.Expr {
 	x = ToInt(x, types.Uint64)
 	if n, ok := x.(*hir.Int); ok {
@@ -42,7 +42,7 @@ func AsPointer(x hir.Expr, t *types.Type) hir.Expr {
 	return Cast(x, t)
 }
 
-// Scale is n × size as an int64 byte count, negated for subtraction.
+// Scale returns n × size as an int64 byte count, negated if neg is set.
 func Scale(n hir.Expr, size int, neg bool) hir.Expr {
 	x := ToInt(n, types.Int64)
 	if neg {
@@ -58,7 +58,8 @@ func Scale(n hir.Expr, size int, neg bool) hir.Expr {
 	return &hir.Binary{X: hir.X{T: types.Int64, At: n.Span()}, Op: hir.Mul, L: x, R: by}
 }
 
-// InOrder tells that two member lists have the same names in the same order.
+// InOrder reports whether two member lists have the same names in the same
+// order.
 func InOrder(a, b []types.Field) bool {
 	for i := range a {
 		if a[i].Name != b[i].Name {
@@ -68,8 +69,8 @@ func InOrder(a, b []types.Field) bool {
 	return true
 }
 
-// SameLayout tells that a record of one type may be copied as the other byte
-// for byte.
+// SameLayout reports whether a record of one type can be copied as the other
+// byte for byte.
 func SameLayout(a, b *types.Type) bool {
 	if a == b || a.Struct == b.Struct {
 		return true
@@ -91,7 +92,7 @@ func SameLayout(a, b *types.Type) bool {
 	return true
 }
 
-// Cast converts x to t without looking at either.
+// Cast converts x to t without checks.
 func Cast(x hir.Expr, t *types.Type) hir.Expr {
 	return &hir.Cast{X: hir.X{T: t, At: x.Span()}, Of: x}
 }
@@ -120,7 +121,7 @@ func ToBool(x hir.Expr) hir.Expr {
 	return Cast(x, types.BoolType)
 }
 
-// Deref is *p as a place.
+// Deref returns *p as a place.
 func Deref(p hir.Expr, elem *types.Type, at source.Span) hir.Expr {
 	return &hir.Deref{X: hir.X{T: elem, At: at}, Of: p}
 }

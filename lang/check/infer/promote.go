@@ -7,8 +7,8 @@ import (
 )
 
 // Promote returns the one type that holds the values of both (section 2.3). It
-// reports false when there is none. The first operand is the older one: its
-// pointee, its record layout and its names are kept.
+// reports false when there is none. The first operand is the older one: the
+// result keeps its pointee, record layout and names.
 func Promote(a, b *types.Type) (*types.Type, bool) {
 	if a == b {
 		return a, true
@@ -85,8 +85,8 @@ func promoteInt(a, b *types.Type) *types.Type {
 	return IntIn(size, signed, sp)
 }
 
-// Adapt returns the type of a literal beside another operand (T-INT-01):
-// flexible literals take the other's sign.
+// Adapt returns the type of a literal with another operand (T-INT-01): flexible
+// literals take the other's sign.
 func Adapt(lit, other *types.Type) *types.Type {
 	if lit.Flex && other.Kind != types.Invalid && !other.Flex {
 		return types.IntType(lit.Size, other.Signed)
@@ -94,8 +94,8 @@ func Adapt(lit, other *types.Type) *types.Type {
 	return lit
 }
 
-// promoteSign joins signed and unsigned forms of one aggregation: a flexible
-// literal adopts the other's sign, otherwise signed wins.
+// promoteSign promotes the signed and unsigned form of one aggregation: a
+// flexible literal adopts the other's sign, otherwise the result is signed.
 func promoteSign(a, b *types.Type) *types.Type {
 	switch {
 	case a.Signed == b.Signed:
@@ -157,8 +157,8 @@ func promoteRecord(a, b *types.Type) (*types.Type, bool) {
 	return types.TupleType(elems...), true
 }
 
-// SameType is equality of types; address spaces, flexibility and typedef names
-// do not count.
+// SameType reports whether two types are equal, apart from address spaces,
+// flexibility and typedef names.
 func SameType(a, b *types.Type) bool {
 	if a == b {
 		return true
@@ -224,8 +224,8 @@ func SamePointee(a, b *types.Type) bool {
 	return SameType(a, b)
 }
 
-// sameStruct reports whether two layouts mean one struct: C types by name, the
-// arguments of probes by their members.
+// sameStruct reports whether two layouts are the same struct. C types are
+// compared by name, the arguments of probes by their members.
 func sameStruct(a, b *types.Struct) bool {
 	if a == b {
 		return true
@@ -245,8 +245,8 @@ func sameEnum(a, b *types.Type) bool {
 	return a.Enum == b.Enum || a.Enum != nil && b.Enum != nil && a.Enum.Name != "" && a.Enum.Name == b.Enum.Name
 }
 
-// Settle removes what only literals have, so that a type can be handed out:
-// flexibility, also inside tuples.
+// Settle removes the flexibility that only types of literals have, also inside
+// tuples.
 func Settle(t *types.Type) *types.Type {
 	switch {
 	case t == nil:

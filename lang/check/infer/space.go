@@ -16,8 +16,8 @@ import (
 // are greater.
 type Write [4]int
 
-// InSpace gives a type that can hold addresses another space; other types stay
-// what they are.
+// InSpace returns t with another address space if it can hold addresses,
+// otherwise t.
 func InSpace(t *types.Type, sp types.Space) *types.Type {
 	switch {
 	case t.Space == sp:
@@ -30,20 +30,20 @@ func InSpace(t *types.Type, sp types.Space) *types.Type {
 	return t
 }
 
-// isMemory reports whether values of t are copies of memory that may hold
+// isMemory reports whether values of t are copies of memory that can contain
 // pointers.
 func isMemory(t *types.Type) bool {
 	return t.Kind == types.Array || t.Kind == types.Record && !isMade(t)
 }
 
-// isMade reports whether t is a tuple or a record that the script makes, whose
-// elements have spaces of their own.
+// isMade reports whether t is a tuple or record built by the script, whose
+// elements have separate spaces.
 func isMade(t *types.Type) bool {
 	return t.Kind == types.Record && (t.Struct.Flavour == types.Tuple || t.Struct.Flavour == types.RecordLit)
 }
 
-// Inherit returns the type of something that was read from memory in a space:
-// addresses point into the same space, unless their type says where they point.
+// Inherit returns the type of a value read from memory in a space: addresses in
+// it point into the same space, unless their type has a space.
 func Inherit(t *types.Type, sp types.Space) *types.Type {
 	if t.Space != types.SpaceNone || sp == types.SpaceNone || sp == types.Local || t.Kind == types.Int && t.Size < 8 {
 		return t
@@ -51,8 +51,8 @@ func Inherit(t *types.Type, sp types.Space) *types.Type {
 	return InSpace(t, sp)
 }
 
-// SpacesOf is t with the address spaces of from, which has the same shape;
-// where from has none, those of t stay.
+// SpacesOf returns t with the address spaces of from, which has the same shape.
+// Where from has none, those of t stay.
 func SpacesOf(t, from *types.Type) *types.Type {
 	if !isMade(t) || !isMade(from) || t.Struct == from.Struct {
 		if from.Space == types.SpaceNone {
@@ -95,9 +95,9 @@ func hasSpace(t *types.Type) bool {
 	return t.Space != types.SpaceNone
 }
 
-// MergeSpaces is p, the type that holds the values of the cell and of a new
-// one of type t, with the address spaces of the two: where both have one, that
-// of the last write in the script counts (T-AS-05).
+// MergeSpaces returns p, the promotion of the cell's type and t, with the
+// address spaces of the two. Where both have one, that of the last write in the
+// script counts (T-AS-05).
 func (c *Cell) MergeSpaces(p, t *types.Type, w Write) *types.Type {
 	if !hasSpace(t) {
 		return SpacesOf(p, c.Raw)

@@ -1,6 +1,6 @@
 package diff
 
-// Kind says how a row of a comparison differs.
+// Kind is the kind of difference that a row of a comparison shows.
 type Kind uint8
 
 // The kinds of rows.
@@ -35,7 +35,7 @@ type walker struct {
 	// shape is the first row that differs in shape, by order of entry, result
 	// the first that differs in results, by order of return; -1 for none.
 	shape, result int
-	all           bool // rows for subtrees that are the same, too
+	all           bool // add rows for equal subtrees, too
 }
 
 // pair adds the rows of two calls of the same function.
@@ -68,13 +68,15 @@ func (w *walker) pair(a, b *Node, depth int) {
 			w.pair(ofA[p.a], ofB[p.b], depth+1)
 		}
 	}
-	// All below have returned before.
+	// The calls below have returned before a, so this result is the first that
+	// differs only if none of theirs does.
 	if r.Kind == Results && w.result < 0 {
 		w.result = at
 	}
 }
 
-// maxSingle is how many levels of a subtree without a partner get rows.
+// maxSingle is the maximum number of levels of a subtree without a partner that
+// get rows.
 const maxSingle = 4
 
 // single adds the rows of a subtree that only one side has.
@@ -106,8 +108,8 @@ func (w *walker) one(kind Kind, x *Node, depth, levels int) {
 // match is a pair of indices; -1 stands for no partner.
 type match struct{ a, b int }
 
-// maxTable bounds the size of the table of align; above, partners are looked
-// for nearby only.
+// maxTable bounds the size of the table of align; for larger lists greedy looks
+// for partners nearby.
 const maxTable = 4 << 20
 
 // align finds partners for children: calls of the same function in the same
@@ -145,8 +147,9 @@ func align(a, b []*Node) []match {
 	return head
 }
 
-// weight returns the gain of pairing two calls: any pair counts more than the
-// closeness of all others together would in practice.
+// weight returns the gain of pairing two calls. The gain of one more pair is
+// larger than what the similarity of all other pairs can add up to in practice,
+// so align first makes as many pairs as possible.
 func weight(a, b *Node) int32 {
 	switch {
 	case a.Name != b.Name:
@@ -201,10 +204,11 @@ func table(a, b []*Node) []match {
 	return out
 }
 
-// nearby is how far greedy looks for a partner.
+// nearby is the maximum distance, in children, at which greedy looks for a
+// partner.
 const nearby = 256
 
-// greedy aligns long lists in linear time: the nearest partner wins.
+// greedy aligns long lists in linear time: each call gets the nearest partner.
 func greedy(a, b []*Node) []match {
 	var out []match
 	i, j := 0, 0

@@ -26,7 +26,7 @@ type Side struct {
 	Trees []*graph.Tree
 }
 
-// Variant is trees that are the same in the form compared.
+// Variant is a set of trees that are equal in the form compared.
 type Variant struct {
 	Node *Node
 	// A and B are how often it occurs on each side.
@@ -58,13 +58,13 @@ type Comparison struct {
 	nameA, nameB string
 }
 
-// Same tells that both sides have the same variants.
+// Same reports whether both sides have the same variants.
 func (c *Comparison) Same() bool {
 	return !slices.ContainsFunc(c.Variants, func(v Variant) bool { return (v.A == 0) != (v.B == 0) })
 }
 
-// Compare compares two sets of trees, each function that is a root by itself,
-// in the order of their names.
+// Compare compares two sets of trees and returns a Comparison for each function
+// that is a root, in the order of their names.
 func Compare(a, b Side, o Options) []*Comparison {
 	if o.Ignore == nil {
 		o.Ignore = DefaultIgnore
@@ -89,7 +89,7 @@ func Compare(a, b Side, o Options) []*Comparison {
 	ofA, ofB := &normaliser{funcs: a.Funcs, ignore: o.Ignore}, &normaliser{funcs: b.Funcs, ignore: o.Ignore}
 	take(a, ofA, false)
 	take(b, ofB, true)
-	// root gives the node of a variant, with what is below it.
+	// root returns the node of a variant, with the calls below it.
 	root := func(v *Variant) *Node {
 		x := &view{n: ofA}
 		if v.FirstA >= 0 {
@@ -132,7 +132,7 @@ func (g *group) add(x *view, t *graph.Tree, index int, second bool) {
 		i = len(c.Variants)
 		g.at[full] = i
 		n := x.node(0, nil)
-		n.from = nil // the room is used for the next tree
+		n.from = nil // the memory of the view is reused for the next tree
 		c.Variants = append(c.Variants, Variant{Node: n, FirstA: -1, FirstB: -1})
 	}
 	v := &c.Variants[i]
@@ -167,7 +167,8 @@ func (c *Comparison) compare(o Options, root func(*Variant) *Node) {
 		return
 	}
 	if c.VA == c.VB {
-		// What only one side has is compared with the usual.
+		// A variant that only one side has is compared with the other side's
+		// most frequent one.
 		if v := most(ofB, ofA, true); v != nil {
 			c.VB = v
 		} else if v := most(ofA, ofB, true); v != nil {

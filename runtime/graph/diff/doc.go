@@ -1,7 +1,7 @@
-// Package diff compares two sets of call trees: where do they part?
+// Package diff compares two sets of call trees and finds where they part.
 //
-// Trees are first brought into a form in which what does not matter is gone:
-// times, CPUs, addresses, interruptions, functions to be ignored, and the
+// Trees are first reduced to a form without the details that differ from run to
+// run: times, CPUs, addresses, interruptions, functions to be ignored, and the
 // suffixes that compilers and kernel builds add to names. Return values are
 // reduced to classes: errors by name, NULL or not, true or false, small
 // numbers. A run of equal calls becomes one with a count.

@@ -7,8 +7,9 @@ import (
 	"probe/runtime/graph"
 )
 
-// DefaultIgnore are the functions that are left out of a comparison: they come
-// and go with the kernel's build and with what else happens on the machine.
+// DefaultIgnore lists the functions that a comparison leaves out by default:
+// they come and go with the kernel's build and with other activity on the
+// machine.
 var DefaultIgnore = []string{
 	"__rcu_read_lock", "__rcu_read_unlock", "rcu_*", "__rcu_*", "call_rcu*", "kvfree_call_rcu",
 	"_raw_spin_*", "_raw_read_*", "_raw_write_*", "__raw_spin_*", "do_raw_*", "native_queued_spin_*",
@@ -18,9 +19,9 @@ var DefaultIgnore = []string{
 	"should_failslab", "should_fail_alloc_page", "lock_acquire", "lock_release", "debug_*",
 }
 
-// Node is a call in the form that is compared. Nodes are made as far as they
-// are looked at: of a million calls, most are known by the hashes of their
-// subtrees only.
+// Node is a call in the form that is compared. Nodes are created when a
+// comparison reaches them: most of a million calls are never more than a part
+// of a hash.
 type Node struct {
 	Name string
 	// Result is the return value as text, "" when it is not known.
@@ -30,7 +31,7 @@ type Node struct {
 
 	class  class
 	parent *Node
-	from   *view // nil when the calls below are not at hand
+	from   *view // nil when the calls below are no longer available
 	at     int32 // index of the call
 	// size is the number of nodes of the subtree, the node included.
 	size int
@@ -56,7 +57,7 @@ const (
 	aNumber // sizes, times and the like differ from run to run
 )
 
-// classify reduces a return value.
+// classify returns the class of a return value.
 func classify(typ graph.Result, bits uint64) class {
 	v := int64(bits)
 	switch typ {
@@ -92,7 +93,7 @@ func classify(typ graph.Result, bits uint64) class {
 	return class{aCode, v}
 }
 
-// normaliser knows the functions of one side.
+// normaliser caches what comparing needs of the functions of one side.
 type normaliser struct {
 	funcs  *graph.Funcs
 	ignore []string
@@ -101,7 +102,7 @@ type normaliser struct {
 
 // function is what comparing needs of a function.
 type function struct {
-	name   string // the base name, "" when the function was not looked at
+	name   string // the base name, "" before the first use
 	hash   uint64 // of the name
 	result graph.Result
 	out    bool // ignored
@@ -147,18 +148,19 @@ type hashes struct {
 	size        int32
 }
 
-// look computes the hashes of a tree. Room of an earlier one is used again.
+// look computes the hashes of a tree, in the memory of the tree before.
 func (v *view) look(t *graph.Tree) {
 	v.t = t
 	if cap(v.hash) < len(t.Calls) {
 		v.hash = make([]hashes, len(t.Calls))
 	}
 	v.hash = v.hash[:len(t.Calls)]
-	// From the back, what is below a call is known when it is needed.
+	// Go backwards: the hashes of the calls below are then known when a call
+	// needs them.
 	for i := int32(len(t.Calls)) - 1; i >= 0; i-- {
 		f := v.n.fn(t.Calls[i].Fn)
 		if f.out && i > 0 {
-			continue // nobody asks for it
+			continue // its subtree is left out
 		}
 		h := hashes{shape: mix(f.hash, 1), full: mix(f.hash, 2), size: 1}
 		if c := v.class(f, &t.Calls[i]); c.kind != 0 {
@@ -186,7 +188,8 @@ func (v *view) look(t *graph.Tree) {
 // run is a number of equal hashes in a row.
 type run struct{ hash, count uint64 }
 
-// add takes the next hash. A run that ends by it is mixed into another hash.
+// add takes the next hash. If that ends a run, the run is mixed into the hash
+// into.
 func (r *run) add(hash uint64, into *uint64) (begins bool) {
 	if r.count > 0 && r.hash == hash {
 		r.count++
@@ -203,9 +206,8 @@ func (r *run) end(into *uint64) {
 	}
 }
 
-// left reports whether call i is left out of the comparison: gaps are, since a
-// tree that has one is told as incomplete, interruptions, and functions to be
-// ignored.
+// left reports whether call i is left out of the comparison: a gap (the tree is
+// reported as incomplete), an interruption, or a function to be ignored.
 func (v *view) left(i int32) bool {
 	c := &v.t.Calls[i]
 	return c.Flags&(graph.Gap|graph.IRQ) != 0 || v.n.fn(c.Fn).out

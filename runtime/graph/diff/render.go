@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// WriteText prints comparisons: where the sides part, both beside each other,
+// WriteText prints comparisons: where the sides part, both trees side by side,
 // and how often each variant occurs. a and b name the sides.
 func WriteText(w io.Writer, list []*Comparison, a, b string) error {
 	out := bufio.NewWriter(w)
@@ -67,7 +67,7 @@ func (c *Comparison) text(w *bufio.Writer, a, b string) {
 	}
 }
 
-// maxVariants is how many variants are listed.
+// maxVariants is the maximum number of variants listed.
 const maxVariants = 10
 
 func calls(n int) string { return count(n, "call") }
@@ -120,9 +120,9 @@ const (
 	fewEqual = 4
 )
 
-// run is the end of the rows from i on that may be shortened together: calls
-// next to each other that are the same on both sides, or what only one side
-// has. The calls that lead to a difference are not among them.
+// run returns the end of the rows from i on that may be shortened together:
+// adjacent calls that are equal on both sides, or that only one side has. The
+// calls that lead to a difference are not among them.
 func (c *Comparison) run(i int) int {
 	first := &c.Rows[i]
 	end := i
@@ -139,8 +139,8 @@ func (c *Comparison) run(i int) int {
 	return end
 }
 
-// columns prints both sides beside each other. The sign between them is that
-// of diff --side-by-side.
+// columns prints both sides in two columns. The sign between them is that of
+// diff --side-by-side.
 func (c *Comparison) columns(w *bufio.Writer) {
 	type line struct {
 		row         int
@@ -233,7 +233,7 @@ type jsonVariant struct {
 	FirstA *int `json:"first_a,omitempty"` // index of a tree in the recording
 	FirstB *int `json:"first_b,omitempty"`
 	Calls  int  `json:"calls"`
-	// InA and InB tell the variants that the rows compare.
+	// InA and InB mark the variants that the rows compare.
 	InA bool `json:"compared_a,omitempty"`
 	InB bool `json:"compared_b,omitempty"`
 }

@@ -1,7 +1,7 @@
-// Package export writes call trees in the forms of other tools. In go trees,
-// out comes one document.
+// Package export writes call trees in the forms of other tools. Each format
+// takes trees and produces one document.
 //
-// One file is one form, and formats is the list of all.
+// Each format has a file of its own; formats lists them all.
 package export
 
 import (
@@ -14,26 +14,26 @@ import (
 	"probe/runtime/graph"
 )
 
-// Source is what is exported.
+// Source is the recording to export.
 type Source struct {
 	Funcs *graph.Funcs
 	Trees []*graph.Tree
 	// WallOffset is added to times to get nanoseconds since 1970.
 	WallOffset time.Duration
-	// Title names the recording where a form has a place for it.
+	// Title names the recording, in formats that have a place for a name.
 	Title string
 }
 
-// Format is one form.
+// Format is one format of an export.
 type Format struct {
 	Name    string
 	Summary string
-	// Binary tells that the form is not for terminals.
+	// Binary is set when the output is not text and must not go to a terminal.
 	Binary bool
 	write  func(w io.Writer, s *Source) error
 }
 
-// formats are the forms. Perfetto opens Chrome's.
+// formats lists the formats. Perfetto opens Chrome's.
 var formats = []Format{
 	{Name: "chrome", Summary: "trace events, for chrome://tracing", write: writeChrome},
 	{Name: "perfetto", Summary: "the same, for ui.perfetto.dev", write: writeChrome},
@@ -44,10 +44,10 @@ var formats = []Format{
 	{Name: "csv", Summary: "a line for each call, for spreadsheets", write: writeCSV},
 }
 
-// Formats lists the forms.
+// Formats returns all formats.
 func Formats() []Format { return formats }
 
-// Find returns the form of a name.
+// Find returns the format with a name.
 func Find(name string) (Format, error) {
 	var names []string
 	for _, f := range formats {
@@ -59,7 +59,7 @@ func Find(name string) (Format, error) {
 	return Format{}, fmt.Errorf("no format %q: the formats are %s", name, strings.Join(names, ", "))
 }
 
-// Export writes a source in the form of a name.
+// Export writes a source in the format with a name.
 func Export(w io.Writer, name string, s *Source) error {
 	f, err := Find(name)
 	if err != nil {
@@ -73,7 +73,8 @@ func Export(w io.Writer, name string, s *Source) error {
 }
 
 // self returns the time of each call that was not spent in calls below it, in
-// nanoseconds. Overlaps that come from the cost of recording count as none.
+// nanoseconds. A negative result, which the cost of recording can cause,
+// becomes 0.
 func self(t *graph.Tree) []int64 {
 	own := make([]int64, len(t.Calls))
 	for i := range t.Calls {
@@ -92,7 +93,8 @@ func self(t *graph.Tree) []int64 {
 	return own
 }
 
-// name returns a function with its module: "veth_xmit [veth]".
+// name returns the name of a call's function with its module: "veth_xmit
+// [veth]".
 func (s *Source) name(c *graph.Call) string {
 	f := s.Funcs.Func(c.Fn)
 	if f.Module != "" {
@@ -105,8 +107,8 @@ func (s *Source) name(c *graph.Call) string {
 const firstIdle = 5_000_000
 
 // track returns the number under which the calls of a tree's thread are shown.
-// Each CPU has an idle thread and all have the number 0, but their calls
-// overlap.
+// The idle threads of all CPUs have the number 0 and their calls overlap, so
+// each gets a track of its own from firstIdle on.
 func track(t *graph.Tree) int32 {
 	if t.Thread.TID == 0 {
 		return firstIdle + int32(t.Root().CPU)
@@ -114,5 +116,5 @@ func track(t *graph.Tree) int32 {
 	return t.Thread.TID
 }
 
-// thread returns how a thread is called.
+// thread returns the label of a thread: "comm[tid]".
 func thread(t graph.Thread) string { return fmt.Sprintf("%s[%d]", t.Comm, t.TID) }

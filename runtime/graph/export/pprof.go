@@ -12,7 +12,7 @@ import (
 // github.com/google/pprof), gzipped. It is written here, since the package of
 // pprof compiles regular expressions whenever a program that imports it starts.
 
-// Numbers of fields.
+// Field numbers in profile.proto.
 const (
 	profileSampleType  = 1
 	profileSample      = 2
@@ -37,7 +37,7 @@ const (
 )
 
 // message is the encoding of a protocol buffer message. Fields with the value 0
-// are left out, which means the same.
+// are omitted, which means the same.
 type message []byte
 
 // number appends a field of an integer type.
@@ -102,7 +102,8 @@ func writePprof(w io.Writer, s *Source) error {
 	p.bytes(profileSampleType, unit("calls", "count"))
 	p.bytes(profileSampleType, unit("wall", "nanoseconds"))
 
-	// Each function is one location, of the same number.
+	// Each function has one location with the same number: a kernel function is
+	// never inlined here.
 	locations := map[int32]uint64{}
 	location := func(fn int32) uint64 {
 		id, ok := locations[fn]

@@ -109,7 +109,8 @@ func writeSpeedscope(w io.Writer, s *Source) error {
 		if p.End > 0 {
 			at = p.End
 		}
-		// Times may not go back, and lost ends leave some behind.
+		// Speedscope rejects times that go back, which calls with a lost end
+		// can cause.
 		next := func(time int64) int64 { at = max(at, time); return at }
 		closeTo := func(i int32) {
 			for len(open) > 0 && t.Calls[open[len(open)-1]].End <= i {

@@ -12,8 +12,8 @@ import (
 	"probe/runtime/graph"
 )
 
-// frame is a box of the flame graph: a function below the same callers, with
-// all its calls.
+// frame is a box of the flame graph: all calls of a function with the same
+// chain of callers.
 type frame struct {
 	name     string
 	total    int64 // ns, with everything below
@@ -66,7 +66,7 @@ const (
 	svgRow    = 17
 	svgTop    = 46
 	svgLetter = 6.6 // width of a letter
-	svgLeast  = 0.2 // narrower boxes are not drawn
+	svgLeast  = 0.2 // boxes narrower than this are not drawn
 )
 
 // writeSVG draws a flame graph, the root on top. A click makes a box as wide
@@ -87,7 +87,8 @@ func writeSVG(w io.Writer, s *Source) error {
 		for _, c := range f.children {
 			sum += c.total
 		}
-		// Children that were measured longer than their caller share its width.
+		// If the children were measured longer than their caller, they share
+		// the caller's width.
 		whole := float64(max(f.total, sum, 1))
 		for _, c := range f.children {
 			part := width * float64(c.total) / whole
@@ -146,7 +147,8 @@ const svgHead = `<?xml version="1.0" encoding="UTF-8"?>
 <text x="8" y="20" font-size="15">%s</text>
 `
 
-// svgScript zooms. It is part of the file, so that nothing else is needed.
+// svgScript implements zooming. It is embedded, so that the picture is a single
+// file.
 const svgScript = `<script><![CDATA[
 (function () {
   var all = Array.prototype.slice.call(document.querySelectorAll(".f"));

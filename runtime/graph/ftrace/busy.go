@@ -14,12 +14,13 @@ import (
 // tracerName is the tracer that probe uses.
 const tracerName = "function_graph"
 
-// BusyError is returned when somebody else uses what probe would have to
-// change.
+// BusyError is returned when another user of ftrace uses what probe would have
+// to change.
 type BusyError struct {
-	// Uses are the uses found, each with who or what it is.
+	// Uses lists the uses found, each with who or what it is.
 	Uses []string
-	// Processes have files of the tracing directory open: "trace-cmd[812]".
+	// Processes lists the processes that have files of the tracing directory
+	// open: "trace-cmd[812]".
 	Processes []string
 }
 
@@ -33,8 +34,8 @@ func (e *BusyError) Error() string {
 }
 
 // busy looks for uses of the tracing directory that probe would disturb, or
-// that would disturb it. top tells that the top level's own buffer and tracer
-// are wanted, not an instance.
+// that would disturb it. top means that probe wants the top level's buffer and
+// tracer, not an instance.
 func busy(dir string, top bool) *BusyError {
 	e := &BusyError{}
 	tracer, _ := readSetting(filepath.Join(dir, "current_tracer"), false)
@@ -89,8 +90,8 @@ func users(dir string) []string {
 	if err != nil {
 		return nil
 	}
-	// All ways to the same files: a container has them at other places, which
-	// the number of the file system tells.
+	// Compare file system numbers and not paths: a container can have tracefs
+	// mounted in another place.
 	var own unix.Stat_t
 	ownErr := unix.Stat(dir, &own)
 	places := []string{filepath.Clean(dir) + "/", "/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"}
@@ -102,7 +103,8 @@ func users(dir string) []string {
 		if slices.ContainsFunc(places, func(at string) bool { return strings.HasPrefix(to, at) }) {
 			return true
 		}
-		// Not every file is looked at: one on a server may not answer.
+		// Examine only files with /tracing/ in their path: stat can block on a
+		// network file system whose server does not answer.
 		var st unix.Stat_t
 		return ownErr == nil && strings.Contains(to, "/tracing/") && unix.Stat(fd, &st) == nil && st.Dev == own.Dev
 	}

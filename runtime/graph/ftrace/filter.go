@@ -7,10 +7,11 @@ import (
 )
 
 // setFunctions writes a list of functions, one a line, sorted, to a file that
-// chooses what is instrumented. They are written as numbers, their lines in the
-// kernel's list, which the kernel finds at once; for each name it would compare
-// those of all its functions. Whether it understood the numbers is seen by what
-// the file then shows. Else patterns stand for the names they match.
+// chooses what is instrumented. It writes functions as numbers, their line
+// numbers in available_filter_functions: the kernel finds a number directly,
+// while it compares a name with those of all its functions. It reads the file
+// back to see whether the kernel understood the numbers (they are new in 5.1).
+// If not, it writes names, and patterns in place of the names they match.
 func (s *Source) setFunctions(name, want string) error {
 	path := filepath.Join(s.base, name)
 	if want != "" {
@@ -24,7 +25,7 @@ func (s *Source) setFunctions(name, want string) error {
 }
 
 // lines returns the numbers of the lines at which functions are in the kernel's
-// list. Some are there more than once.
+// list. A name can occur on several lines.
 func (s *Source) lines(names string) (string, error) {
 	text, err := s.fs.FunctionList()
 	if err != nil {

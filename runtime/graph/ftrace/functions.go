@@ -10,7 +10,7 @@ import (
 	"probe/runtime/machine/live/tracefs"
 )
 
-// MaxFuncs bounds how many functions a pattern may mean.
+// MaxFuncs is the maximum number of functions that a pattern may match.
 const MaxFuncs = 1000
 
 // NoFuncError is returned for a name that no traceable function has.
@@ -33,18 +33,18 @@ type TooManyError struct {
 	Count   int
 }
 
-// Error reports how many there are.
+// Error returns the message, with the number of matches.
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("%s matches %d functions, more than %d", e.Pattern, e.Count, MaxFuncs)
 }
 
-// Functions are the functions that can be traced.
+// Functions is the list of functions that can be traced.
 type Functions struct {
 	names []string
-	known map[string]bool // names, made when Has is first asked
+	known map[string]bool // names, built on the first call of Has
 }
 
-// ListFunctions reads the kernel's list.
+// ListFunctions reads the kernel's list of traceable functions.
 func ListFunctions(fs *tracefs.FS) (*Functions, error) {
 	f := &Functions{}
 	err := fs.Functions(func(name, _ string) bool {
@@ -54,9 +54,9 @@ func ListFunctions(fs *tracefs.FS) (*Functions, error) {
 	return f, err
 }
 
-// Find returns the functions that a name or pattern means, sorted. A name that
-// only copies made by the compiler have, such as name.isra.0, means these.
-// Errors are a *NoFuncError or a *TooManyError.
+// Find returns the functions that a name or pattern means, sorted. A name
+// without a function of its own stands for the copies that the compiler made of
+// it, such as name.isra.0. Errors are a *NoFuncError or a *TooManyError.
 func (f *Functions) Find(name string) ([]string, error) {
 	found, err := f.FindAll(name)
 	if len(found) > MaxFuncs {
@@ -99,20 +99,22 @@ func (f *Functions) FindAll(name string) ([]string, error) {
 	return found, nil
 }
 
-// framing are the functions around what an interrupt does on its way out, above
-// all softirqs. Without them a softirq's calls cannot be told from those of the
-// code it came into: their context is that of local_bh_enable, too.
+// framing lists the functions around the work at the end of an interrupt, above
+// all softirqs. Without them the calls of a softirq cannot be distinguished
+// from those of the interrupted code: their context is the same as below
+// local_bh_enable.
 var framing = []string{"irq_exit_rcu", "__irq_exit_rcu", "irq_exit"}
 
-// Framing returns the functions that have to be instrumented besides a chosen
-// few, so that interruptions can be told apart.
+// Framing returns the functions that have to be instrumented in addition to a
+// chosen few, so that interruptions can be recognised.
 func (f *Functions) Framing() []string {
 	return slices.DeleteFunc(slices.Clone(framing), func(n string) bool { return !f.Has(n) })
 }
 
 // All returns the functions that any of the patterns means, sorted; nil for no
-// patterns. Patterns with wildcards that match nothing come back in none:
-// kernels differ. A plain name without a match is a *NoFuncError.
+// patterns. Patterns with wildcards that match nothing are returned in none and
+// are no error, since kernels differ. A plain name without a match is a
+// *NoFuncError.
 func (f *Functions) All(patterns []string) (found, none []string, err error) {
 	for _, p := range patterns {
 		n := len(found)

@@ -29,8 +29,8 @@ const (
 // ErrLocked is wrapped when another probe is recording with ftrace.
 var ErrLocked = errors.New("another probe is recording call graphs")
 
-// journal is what is going to be changed. It is written before the first
-// change, so after a crash some of the changes may not have been made.
+// journal lists what a recording is going to change. It is written before the
+// first change, so after a crash some of the changes may not have been made.
 type journal struct {
 	Version int       `json:"version"`
 	PID     int       `json:"pid"`
@@ -41,11 +41,11 @@ type journal struct {
 	Tracing  string   `json:"tracing"`
 	Instance string   `json:"instance,omitempty"`
 	Changes  []change `json:"changes"`
-	// Applied tells that all changes have been made. Before, a list may hold
-	// a part of its new names, or none.
+	// Applied is set when all changes have been made. Before, a list may hold a
+	// part of its new names, or none.
 	Applied bool `json:"applied,omitempty"`
-	// Undoing tells that putting back has begun: the top level's tracer may be
-	// off already, and what is in its buffer is still ours.
+	// Undoing is set when restoring has begun: the top level's tracer may be
+	// off already while its buffer still holds our records.
 	Undoing bool `json:"undoing,omitempty"`
 	// Events are dynamic events that were defined, "group/name".
 	Events []string `json:"events,omitempty"`
@@ -59,10 +59,10 @@ type change struct {
 	New  string `json:"new"`
 }
 
-// written tells whether the value of a file is the one that was written. The
-// size of a buffer is rounded up to whole pages, without their headers; lists of
-// threads follow the threads that start and end. partial tells that there is
-// more than what is in now, and applied that writing had ended.
+// written reports whether the value of a file is the one that was written. The
+// size of a buffer is rounded up to whole pages, without their headers; lists
+// of threads follow the threads that start and end. partial means that the file
+// holds more than the text now, and applied that writing had ended.
 func (c *change) written(now string, partial, applied bool) bool {
 	switch {
 	case c.threads(), now == c.New:
@@ -77,7 +77,7 @@ func (c *change) written(now string, partial, applied bool) bool {
 	return err1 == nil && err2 == nil && n >= asked && n < asked+128
 }
 
-// subset tells whether all lines of a are lines of b.
+// subset reports whether all lines of a are lines of b.
 func subset(a, b string) bool {
 	in := map[string]bool{"": true}
 	for name := range strings.SplitSeq(b, "\n") {
@@ -100,8 +100,8 @@ func isThreads(file string) bool {
 	return file == "set_ftrace_pid" || file == "set_ftrace_notrace_pid"
 }
 
-// lock takes the lock of the run directory, which is created if need be. The
-// kernel gives the lock back when this process ends, however it ends.
+// lock takes the lock of the run directory, which it creates if necessary. The
+// kernel releases the lock when this process ends, however it ends.
 func lock(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("prepare the folder for the tracing journal: %w", err)
@@ -163,7 +163,8 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// bootID tells one boot from the next: settings of tracefs end with it.
+// bootID returns the id of this boot. Settings of tracefs do not survive a
+// boot, so a journal of another one has nothing to restore.
 func bootID() string {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -172,7 +173,8 @@ func bootID() string {
 	return strings.TrimSpace(string(text))
 }
 
-// definitions is the file that takes definitions of events and their removal.
+// definitions is the file to which definitions of events, and their removals,
+// are written.
 const definitions = "dynamic_events"
 
 // path is a file below the tracing directory.
@@ -186,9 +188,9 @@ func (j *journal) base() string {
 	return filepath.Join(j.Tracing, "instances", j.Instance)
 }
 
-// undo puts back what the journal in a folder changed. It tells what it had to leave
-// because somebody changed it meanwhile; the error is about what could not be
-// put back at all, and everything possible is done in spite of it.
+// undo restores what the journal in a folder changed. left lists the files that
+// somebody else has changed meanwhile, which undo does not touch; err joins the
+// failures, in spite of which undo restores everything it can.
 func (j *journal) undo(dir string) (left []string, err error) {
 	var errs []error
 	fail := func(what string, err error) {
@@ -207,13 +209,13 @@ func (j *journal) undo(dir string) (left []string, err error) {
 		}
 	}
 	if ours {
-		// Stop at once: the rest takes seconds.
+		// Stop recording first: the rest takes seconds.
 		fail("stop tracing", writeSetting(filepath.Join(base, "tracing_on"), "0", false))
 		fail("switch the tracer off", writeSetting(filepath.Join(base, "current_tracer"), "nop", false))
 	}
 	if ours && j.Instance != "" {
-		// Other than the rest of an instance, this one reaches into the events
-		// that anybody has on, and does not end with the instance.
+		// Unlike the other settings of an instance, this one has an effect on
+		// everybody's events, and the kernel does not end it with the instance.
 		fail("end the recording of processes", writeSetting(filepath.Join(base, "options/record-tgid"), "0", false))
 	}
 	for _, name := range j.Events {
@@ -224,7 +226,8 @@ func (j *journal) undo(dir string) (left []string, err error) {
 		fail("remove event "+name, appendLine(j.path(definitions), "-:"+name))
 	}
 	if ours && j.Instance == "" {
-		// The buffer was empty before: Open sees to that.
+		// Emptying loses nothing of others: Open takes the top level only with
+		// an empty buffer.
 		fail("empty the buffer", writeSetting(filepath.Join(base, "trace"), "", true))
 	}
 	for i := len(j.Changes) - 1; i >= 0; i-- {
@@ -268,7 +271,7 @@ func removeInstance(dir string) error {
 	return nil
 }
 
-// Cleaned is what Cleanup did.
+// Cleaned is the result of Cleanup.
 type Cleaned struct {
 	// PID is the process that left the settings, 0 when there was nothing.
 	PID int
@@ -277,10 +280,10 @@ type Cleaned struct {
 	Left []string
 }
 
-// Cleanup puts back what a probe that ended without doing so has left in the
-// tracing directory. The error wraps ErrLocked while a probe is recording, and is an
-// *UntrustedError for a journal that is damaged or not probe's.
-// dir is the run directory, "" for RunDir.
+// Cleanup restores the settings in the tracing directory that a probe has
+// changed and, because it was killed, not restored. The error wraps ErrLocked
+// while a probe is recording, and is an *UntrustedError for a journal that is
+// damaged or not probe's. dir is the run directory, "" for RunDir.
 func Cleanup(dir string) (Cleaned, error) {
 	if dir == "" {
 		dir = RunDir
@@ -296,8 +299,8 @@ func Cleanup(dir string) (Cleaned, error) {
 	return recoverJournal(dir)
 }
 
-// recoverJournal undoes and removes a journal. The caller has the lock, so its
-// owner is gone.
+// recoverJournal undoes and removes a journal. The caller holds the lock, so
+// the process that wrote the journal has ended.
 func recoverJournal(dir string) (Cleaned, error) {
 	j, err := readJournal(dir)
 	if err != nil || j == nil {

@@ -50,8 +50,8 @@ func (d *Decoder) setPage(f *tracefs.Format) error {
 	return nil
 }
 
-// heads are the fields that every record begins with, as all 64-bit kernels
-// have them.
+// heads lists the fields that every record begins with; all 64-bit kernels have
+// the same.
 var heads = map[string]field{
 	"common_type": {0, 2}, "common_flags": {2, 1}, "common_pid": {headTID / 8, 4},
 }
@@ -68,7 +68,7 @@ func (d *Decoder) setRecord(f *tracefs.Format) error {
 		return fmt.Errorf("event %s does not begin with its number, flags and thread", f.Name)
 	}
 	r := record{id: uint16(f.ID)}
-	// at finds a number of one of the sizes.
+	// at returns the offset of a field if its size is one of sizes.
 	at := func(name string, sizes ...int64) (offset int, ok bool) {
 		x, ok := f.Field(name)
 		if !ok || !slices.Contains(sizes, int64(x.Size)) {
@@ -78,7 +78,8 @@ func (d *Decoder) setRecord(f *tracefs.Format) error {
 		return int(x.Offset), true
 	}
 	var named, nested, valued, called, returned bool
-	// The second is of kretprobes, the third of fprobes and of function entries.
+	// The address is in func for function_graph, in __probe_func for
+	// kretprobes, and in __probe_ip for fprobes and entries.
 	for _, name := range []string{"func", "__probe_func", "__probe_ip"} {
 		if r.fn, named = at(name, 8); named {
 			break

@@ -35,9 +35,9 @@ const (
 // field is where a number lies in a record.
 type field struct{ offset, size int }
 
-// The head of every record, read as one number: the type in the lowest 16
-// bits, the flags in the 8 above, the thread in the highest 32. setRecord
-// refuses kernels with another one.
+// The head of every record, read as one number: the type in the lowest 16 bits,
+// the flags in the 8 above, the thread in the highest 32. setRecord returns an
+// error for a kernel with another layout.
 const (
 	headBytes = 8
 	headFlags = 16
@@ -59,8 +59,8 @@ type record struct {
 	size  int // least number of bytes
 	fn    int // 8 bytes
 	depth int // of which 2 bytes are read
-	// times are those of the call and the return of an exit, 8 bytes each;
-	// timed tells whether there are any.
+	// times are the offsets of the times of call and return in an exit, 8 bytes
+	// each; timed says whether the record has them.
 	times [2]int
 	timed bool
 	value int // a return value, 8 bytes
@@ -88,7 +88,8 @@ func (d *Decoder) Page(page []byte, cpu uint16, out []graph.Event, args []uint64
 		out = append(out, graph.Event{Time: int64(now), Kind: graph.Lost, CPU: cpu, Value: n, Depth: -1})
 	}
 	data = data[:size]
-	// No record takes less than its two heads, so none has to look for room.
+	// No record is shorter than its two heads, so growing once makes room for
+	// all.
 	out = slices.Grow(out, size/(4+headBytes))
 	for len(data) >= 4 {
 		head := binary.LittleEndian.Uint32(data)
@@ -100,11 +101,12 @@ func (d *Decoder) Page(page []byte, cpu uint16, out []graph.Event, args []uint64
 				return out, args, err
 			}
 			if skip == 0 {
-				return out, args, nil // nothing but padding from here on
+				return out, args, nil // the rest of the page is padding
 			}
 		}
 		if kind == recordTimeStamp {
-			// 59 bits are absolute, the rest is that of the page.
+			// The record has the low 59 bits of an absolute time; the high ones
+			// are those of the page's time.
 			now = delta | now&(31<<59)
 		} else {
 			now += delta
@@ -128,8 +130,8 @@ func (d *Decoder) Page(page []byte, cpu uint16, out []graph.Event, args []uint64
 }
 
 // odd returns the length of the data of a record that is not of the plain form,
-// and of what comes before it; none when nothing follows. A time is added to
-// delta.
+// and the number of bytes before the data; the length is 0 when no record
+// follows. It adds the time of a time-extend record to delta.
 func odd(data []byte, kind uint32, delta *uint64) (length, skip int, err error) {
 	if len(data) < 8 {
 		return 0, 0, fmt.Errorf("%w: a record is cut off", ErrPage)
@@ -150,8 +152,8 @@ func odd(data []byte, kind uint32, delta *uint64) (length, skip int, err error) 
 	return (length + 3) &^ 3, 8, nil
 }
 
-// record sets the event of one record but for time and CPU. It tells whether
-// the record is of a known type.
+// record sets the fields of an event from a record, except time and CPU. It
+// reports whether the record is of a known type.
 func (d *Decoder) record(rec []byte, e *graph.Event, args []uint64) ([]uint64, bool) {
 	head := binary.LittleEndian.Uint64(rec)
 	e.TID = int32(head >> headTID)
@@ -191,7 +193,7 @@ func (d *Decoder) record(rec []byte, e *graph.Event, args []uint64) ([]uint64, b
 // number reads 8 bytes.
 func number(rec []byte, at int) uint64 { return binary.LittleEndian.Uint64(rec[at:]) }
 
-// depth reads the lower half of a depth, which is all that matters of it.
+// depth reads the lower 16 bits of a depth, which hold any depth that occurs.
 func depth(rec []byte, at int) int16 { return int16(binary.LittleEndian.Uint16(rec[at:])) }
 
 // maxArgs is FTRACE_REGS_MAX_ARGS, the number of argument registers recorded.

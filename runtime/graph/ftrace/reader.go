@@ -25,17 +25,18 @@ type reader struct {
 	fd     int
 	file   *os.File
 	page   []byte
-	events []graph.Event // decoded and not handed on yet
+	events []graph.Event // decoded and not yet passed on
 	args   []uint64
 	next   int    // in events
-	lost   uint64 // by what the pages say
+	lost   uint64 // as counted in the pages
 	before uint64 // what had been overwritten when the reader was opened
 	more   bool
 	err    error
 }
 
-// roundBytes bounds what one round reads of one CPU. Its events, which take
-// about as much room, should still be in the cache when they are merged.
+// roundBytes bounds the bytes that one round reads of one CPU. The decoded
+// events take about as much memory and should still be in the CPU's cache when
+// they are merged.
 const roundBytes = 256 << 10
 
 // Rounds are repeated at once while there is much to read, and after a pause
@@ -45,8 +46,9 @@ const (
 	longPause  = 50 * time.Millisecond
 )
 
-// late is how long after its time an event may appear in the buffer, in
-// nanoseconds: it is written by code that the CPU can be taken from.
+// late is the time, in nanoseconds, that may pass between the time of an event
+// and its appearance in the buffer: the code that writes it can be interrupted
+// in between.
 const late = int64(time.Millisecond)
 
 // openReaders opens trace_pipe_raw of every CPU.
@@ -68,8 +70,9 @@ func (s *Source) openReaders() error {
 			continue
 		}
 		path := filepath.Join(s.base, "per_cpu", c.Name(), "trace_pipe_raw")
-		// The descriptor is used as it is: the poller of the Go runtime does
-		// not help, since the file says it is readable only at half full.
+		// Use the descriptor without the poller of the Go runtime: the file is
+		// reported as readable only when the buffer is half full
+		// (buffer_percent), which would delay events.
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return fmt.Errorf("read trace buffers: %w", &os.PathError{Op: "open", Path: path, Err: err})
@@ -93,7 +96,7 @@ func (r *reader) fill(d *Decoder) {
 			r.err = fmt.Errorf("internal error in decoding the records of CPU %d: %v", r.cpu, p)
 		}
 	}()
-	// What was handed on makes room.
+	// Reuse the memory of events that were passed on.
 	if r.next == len(r.events) {
 		r.events, r.args, r.next = r.events[:0], r.args[:0], 0
 	} else if r.next > 0 && r.next > len(r.events)/2 {
@@ -125,8 +128,9 @@ func (r *reader) fill(d *Decoder) {
 	r.more = true
 }
 
-// overwritten returns how many events the kernel has overwritten in the buffer,
-// or dropped for want of room; ok is false where it does not tell.
+// overwritten returns the number of events that the kernel has overwritten in
+// the buffer, or dropped because it was full; ok is false if the kernel's
+// statistics cannot be read.
 func (r *reader) overwritten() (n uint64, ok bool) {
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(r.file.Name()), "stats"))
 	if err != nil {
@@ -145,9 +149,9 @@ func (r *reader) overwritten() (n uint64, ok bool) {
 	return n, ok
 }
 
-// close ends reading and gives the number of events that were lost. A page with
-// no room for the number of those lost before it says only that there were
-// some, so the kernel's own count is taken where it is greater.
+// close ends reading and returns the number of events that were lost. A full
+// page has no room for the number of events lost before it and says only that
+// there were some, so close takes the kernel's own count if it is greater.
 func (r *reader) close() uint64 {
 	if n, ok := r.overwritten(); ok && n > r.before {
 		r.lost = max(r.lost, n-r.before)
@@ -157,7 +161,8 @@ func (r *reader) close() uint64 {
 }
 
 // Lost returns the number of events that were overwritten before they could be
-// read, those outside of all trees included. Before Close it may be too small.
+// read, including those outside of all trees. Before Close the number may be
+// too small.
 func (s *Source) Lost() uint64 {
 	n := s.lost
 	for _, r := range s.readers {
@@ -166,14 +171,14 @@ func (s *Source) Lost() uint64 {
 	return n
 }
 
-// Batch is handed on by Read: events in the order of time.
+// Batch is a sequence of events in the order of time, which Read passes on.
 type Batch struct {
 	// Each calls yield with every event and the arguments it refers to.
 	Each func(yield func(e *graph.Event, args []uint64) bool)
-	// Runs calls yield with the same events, as many at once as follow each
-	// other on one CPU. It is to be used in place of Each.
+	// Runs calls yield with the same events, in runs of as many as follow each
+	// other on one CPU. A receiver calls either Each or Runs.
 	Runs func(yield func(events []graph.Event, args []uint64) bool)
-	// Until is a time before which no events will come any more.
+	// Until is a time before which no more events will come.
 	Until int64
 }
 
@@ -195,7 +200,8 @@ func (s *Source) Read(ctx context.Context, emit func(b Batch) bool) error {
 			return err
 		}
 		for _, r := range s.readers {
-			// Of this CPU nothing is known beyond what was read.
+			// The buffer of this CPU holds more, of which nothing is known yet:
+			// events of other CPUs after its last one have to wait.
 			if r.more && len(r.events) > 0 {
 				until = min(until, r.events[len(r.events)-1].Time)
 			}
@@ -220,8 +226,8 @@ func (s *Source) Read(ctx context.Context, emit func(b Batch) bool) error {
 	}
 }
 
-// round reads all CPUs, in parallel. more tells that one of them had too much
-// for a round.
+// round reads all CPUs, in parallel. more reports whether one of them had more
+// than a round reads.
 func (s *Source) round() (count int, more bool, err error) {
 	var next atomic.Int32
 	var wg sync.WaitGroup

@@ -13,22 +13,23 @@ import (
 	"probe/runtime/graph"
 )
 
-// Machinery are the functions that run because return values are recorded.
-// They are part of the measuring, not of what is measured.
+// Machinery lists the functions that run only because return values are
+// recorded. They belong to the measurement and not to what is measured, so
+// trees leave them out.
 var Machinery = []string{
 	"kprobe_ftrace_handler", "pre_handler_kretprobe", "kretprobe_*", "__kretprobe_*", "trampoline_handler",
 	"arch_rethook_*", "rethook_*", "kprobe_flush_task", "get_kprobe", "opt_pre_handler", "kretprobe_rethook_handler",
 	"aggr_pre_handler", "kretprobe_dispatcher", "kretprobe_trace_func", "recycle_rp_inst",
 }
 
-// settle is how long after the end of a call its return value may come, in
-// nanoseconds.
+// settle is the maximum time, in nanoseconds, between the end of a call and the
+// arrival of its return value.
 const settle = int64(50 * time.Millisecond)
 
 // Record reads until ctx ends and calls tree with each recorded call, complete
-// or not, in the order of their ends. A tree is the receiver's only until tree
-// returns. When tree returns false the recording ends. fill completes what is
-// known of a function besides its name; it may be nil.
+// or not, in the order of their ends. A tree is valid only until tree returns.
+// When tree returns false the recording ends. fill adds what is known of a
+// function besides its name, such as its types; it may be nil.
 //
 // Calls that were under way when the recording began are left out, see Asked.
 func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*graph.Func), tree func(*graph.Tree) bool) error {
@@ -52,7 +53,7 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 			return
 		}
 		t.Thread = threads.get(tid)
-		if tid == 0 { // each CPU has one
+		if tid == 0 { // the idle threads: one for each CPU, all with number 0
 			t.Thread.Comm = fmt.Sprintf("swapper/%d", t.Root().CPU)
 		}
 		if len(s.opts.Returns) > 0 {
@@ -97,9 +98,9 @@ func (s *Source) Record(ctx context.Context, funcs *graph.Funcs, fill func(*grap
 }
 
 // Asked reports whether a function is one of those that were to be recorded. A
-// tree with another root is the rest of a call that was entered before the
+// tree with another root is the remainder of a call that was entered before the
 // tracer wrote its first record, or while records were lost: the kernel marks
-// the thread at the entry and writes whatever the thread does below.
+// the thread at the entry and then records everything the thread calls.
 func (s *Source) Asked(f graph.Func) bool {
 	if s.asked == nil {
 		s.asked = map[string]bool{}
@@ -110,7 +111,7 @@ func (s *Source) Asked(f graph.Func) bool {
 	if s.asked[f.Name] {
 		return true
 	}
-	if s.askedAt == nil { // of several names at one address, another may be shown
+	if s.askedAt == nil { // the kernel shows one of several names at an address, not always the requested one
 		s.askedAt = map[uint64]bool{}
 		at, err := s.opts.Symbols.AddrOf(s.opts.Funcs...)
 		if err != nil {
@@ -123,13 +124,13 @@ func (s *Source) Asked(f graph.Func) bool {
 	return f.Addr != 0 && s.askedAt[f.Addr]
 }
 
-// threads finds out who a thread is. The answers are kept for a while: a thread
-// may change its name, and an id may come back as another thread.
+// threads looks up the names and processes of threads. Answers are cached for
+// threadAge only: a thread may change its name, and an id may be reused.
 type threads struct {
 	dir   string
 	known map[int32]thread
-	// comms and tgids are what the tracer has noted, and read when that was
-	// looked at.
+	// comms and tgids are the tracer's own notes (saved_cmdlines, saved_tgids),
+	// and read is the time they were read.
 	comms map[int32]string
 	tgids map[int32]int32
 	read  time.Time
@@ -140,9 +141,9 @@ type thread struct {
 	asked time.Time
 }
 
-// threadAge is how long an answer is kept, savedAge how long what the tracer
-// has noted: the answer for threads that have ended already, so it must be
-// younger than a thread that is still unknown.
+// threadAge is the time for which an answer is cached, and savedAge that for
+// the tracer's notes. The notes are the only source for threads that have
+// ended, so they are read again sooner.
 const (
 	threadAge = time.Second
 	savedAge  = 20 * time.Millisecond
@@ -160,14 +161,14 @@ func (t *threads) get(tid int32) graph.Thread {
 	} else if comm, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(tid)), "comm")); err == nil {
 		next.Comm, next.PID = strings.TrimSpace(string(comm)), tgid(tid)
 	} else if ok {
-		next.Thread = th.Thread // it has ended; what was known is the best there is
+		next.Thread = th.Thread // it has ended: keep the old answer
 	} else {
 		if _, known := t.comms[tid]; !known {
 			t.readSaved(now)
 		}
 		next.Comm, next.PID = t.comms[tid], t.tgids[tid]
 		if next.Comm == "" {
-			return next.Thread // to be asked again
+			return next.Thread // not cached, so it is looked up again
 		}
 	}
 	t.known[tid] = next
@@ -196,7 +197,7 @@ func (t *threads) readSaved(now time.Time) {
 	each := func(file string, take func(tid int32, rest string)) {
 		text, err := os.ReadFile(filepath.Join(t.dir, file))
 		if err != nil {
-			return // the thread stays without a name
+			return // without the notes the thread has no name
 		}
 		for line := range strings.Lines(string(text)) {
 			id, rest, ok := strings.Cut(strings.TrimSpace(line), " ")

@@ -11,9 +11,10 @@ import (
 
 // addReturn defines and enables the event of one function's return value.
 func (s *Source) addReturn(event, fn string) error {
-	// Many calls may be under way at once: the default of some ten instances
-	// would miss most of a function that sleeps.
-	// Without a type, kernels since 6.6 take the function's own, of any size.
+	// Many calls may be in progress at once: the default maxactive of some ten
+	// instances would miss most calls of a function that sleeps, hence 512. The
+	// type x64 is explicit because kernels since 6.6 otherwise use the
+	// function's own type from BTF, of any size.
 	def := fmt.Sprintf("r512:%s %s ret=$retval:x64", event, fn)
 	if err := s.define(def); err != nil {
 		return fmt.Errorf("no kretprobe can be set: %w", err)
@@ -29,8 +30,8 @@ func (s *Source) addReturn(event, fn string) error {
 	return writeSetting(filepath.Join(s.base, "events", event, "enable"), "1", false)
 }
 
-// define adds an event. The kernel gives the reason of an error in a log, which
-// is emptied again when nobody else's errors are in it.
+// define adds an event. The kernel writes the reason for an error to error_log,
+// which define empties again unless it holds errors of others.
 func (s *Source) define(definition string) error {
 	log := s.fs.Path("error_log")
 	before, _ := os.ReadFile(log)
@@ -54,7 +55,7 @@ func (s *Source) define(definition string) error {
 }
 
 // MissedReturns returns the number of returns whose value was not recorded
-// because too many calls were under way.
+// because too many calls were in progress.
 func (s *Source) MissedReturns() uint64 {
 	text, err := os.ReadFile(s.fs.Path("kprobe_profile"))
 	if err != nil || s.journal == nil {

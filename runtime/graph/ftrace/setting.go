@@ -19,11 +19,11 @@ type setting struct {
 	list bool
 }
 
-// settings are the files that probe changes, in the order of their change.
-// Putting back goes the other way.
+// settings lists the files that probe changes, in the order in which it changes
+// them. Restoring uses the opposite order.
 //
-// tracing_on is first in this order and last in the other, so nothing is
-// recorded while settings are incomplete.
+// tracing_on comes first in this order and last when restoring, so that nothing
+// is recorded while the settings are incomplete.
 var settings = []setting{
 	{name: "tracing_on"},
 	{name: "trace_clock"},
@@ -45,7 +45,7 @@ var settings = []setting{
 	{name: "current_tracer"},
 }
 
-// global are the settings that exist once, whatever the instance.
+// global lists the settings that exist once for all instances.
 var global = []string{"set_graph_function", "set_graph_notrace", "max_graph_depth", "tracing_thresh"}
 
 // isList reports whether a file holds a list, one entry a line.
@@ -54,9 +54,9 @@ func isList(name string) bool {
 }
 
 // readSetting returns the value of a file in the form that can be written back.
-// A list comes sorted, without repetitions, as lines. For a list that the
-// kernel does not show in full the error wraps errPartial, and the value is
-// what it shows.
+// A list is returned as lines, sorted and without repetitions. If the kernel
+// does not show all of a list, the error wraps errPartial and the value is the
+// part that it shows.
 func readSetting(path string, list bool) (string, error) {
 	if !list {
 		text, err := os.ReadFile(path)
@@ -69,10 +69,10 @@ func readSetting(path string, list bool) (string, error) {
 // errPartial is the error of a list that cannot be read as a whole.
 var errPartial = errors.New("the kernel shows only a part of the list")
 
-// readList reads a list. Those of function_graph are right only within one
-// read, which gives a page at most: at the next one the kernel
-// (ftrace_graph_open's g_start, up to 7.2 at least) goes on at another place,
-// so that names come twice and others not at all.
+// readList reads a list. The lists of function_graph are correct only within
+// one read(2), which returns at most a page: for the next read the kernel
+// (g_start in kernel/trace/ftrace.c, up to 7.2 at least) continues at another
+// place, so that some names appear twice and others never.
 func readList(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -100,7 +100,7 @@ func readList(path string) ([]byte, error) {
 
 // parseList takes the names out of the text of a list. Comments ("#### all
 // functions enabled ####"), "no pid" and the commands that the same file shows
-// ("schedule:traceoff:unlimited") are no names.
+// ("schedule:traceoff:unlimited") are not names and are skipped.
 func parseList(text string) []string {
 	var out []string
 	for line := range strings.Lines(text) {
@@ -136,17 +136,19 @@ func parseWord(text string) string {
 
 // writeSetting writes a value. A list is replaced as a whole.
 func writeSetting(path, value string, list bool) error {
-	// Without O_TRUNC names would be added to a list; other files ignore it.
+	// O_TRUNC empties a list first, to which names would otherwise be added;
+	// other files ignore it.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if value == "" && list {
-		return f.Close() // opening has emptied it
+		return f.Close() // O_TRUNC has emptied it
 	}
-	// The kernel takes a name when it sees the end of it, and tells errors
-	// only then: not on close.
+	// The kernel processes a name when it sees the blank or newline after it,
+	// and reports an error from that write: an error at close would be lost. So
+	// the text must end with a newline.
 	for chunk := range chunks(value+"\n", 3000) {
 		if _, err := f.WriteString(chunk); err != nil {
 			return err
@@ -188,7 +190,7 @@ func appendLine(path, line string) error {
 	return f.Close()
 }
 
-// has reports whether the kernel has a file.
+// has reports whether a file exists.
 func has(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
@@ -216,5 +218,5 @@ func entries(dir string) int {
 	return total
 }
 
-// missing tells errors that mean a file is not there any more.
+// missing reports whether err means that a file no longer exists.
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

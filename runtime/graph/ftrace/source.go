@@ -18,40 +18,41 @@ import (
 	"probe/runtime/machine/live/tracefs"
 )
 
-// DefaultBufferKB is the size of the buffer of each CPU. It holds some 200,000
-// entries and exits, which a busy CPU makes in 20 ms and more.
+// DefaultBufferKB is the default size of the buffer of each CPU, in KiB. It
+// holds some 200,000 entries and exits, which a busy CPU produces in 20 ms or
+// more.
 const DefaultBufferKB = 8192
 
-// Options say what to record. Funcs must have an element.
+// Options selects what to record. Funcs must not be empty.
 type Options struct {
-	// Funcs are the functions whose calls are recorded, by the names of
-	// symbols, as Functions.Find gives them.
+	// Funcs lists the functions whose calls are recorded, by their symbol
+	// names, as Functions.Find returns them.
 	Funcs []string
-	// Depth bounds how many levels are recorded, the root included; 0 means
-	// no bound.
+	// Depth is the maximum number of levels recorded, the root included; 0
+	// means no bound.
 	Depth int
-	// Threads are the ids of the threads to record; threads they start are
-	// recorded too. Nil means all.
+	// Threads lists the ids of the threads to record; threads that they start
+	// are recorded too. Nil means all.
 	Threads []int32
-	// Only are the functions that are instrumented besides Funcs. Nil means
-	// all, which takes the kernel some seconds to switch on.
+	// Only lists the functions that are instrumented in addition to Funcs. Nil
+	// means all, which takes the kernel some seconds.
 	Only []string
-	// Skip are functions that are not instrumented. Names the kernel does not
-	// have are an error, here as in Only.
+	// Skip lists functions that are not instrumented. A name that the kernel
+	// does not have is an error, here and in Only.
 	Skip []string
-	// FuncPatterns, OnlyPatterns and SkipPatterns are patterns with * and ?
-	// all of whose matches are in Funcs, Only and Skip. They are written in
-	// place of these names, as far as they match one: the kernel looks through
-	// all its functions for each line, so a thousand names take it seconds.
+	// FuncPatterns, OnlyPatterns and SkipPatterns are patterns with * and ? all
+	// of whose matches are in Funcs, Only and Skip. Open writes a pattern in
+	// place of the names it matches: the kernel searches all its functions for
+	// each line, so a thousand names take it seconds.
 	FuncPatterns, OnlyPatterns, SkipPatterns []string
-	// Progress, if not nil, is called while switching on takes its time: n of
-	// total steps of a kind are done.
+	// Progress, if not nil, is called while the tracer is switched on, which
+	// can take seconds: n of total steps of a kind are done.
 	Progress func(step string, n, total int)
-	// Returns are the functions whose return values are recorded.
+	// Returns lists the functions whose return values are recorded.
 	Returns []string
 	// Symbols are the symbols of the kernel.
 	Symbols *symbol.Kernel
-	// Args asks for the arguments, which kernels have from 6.14 on.
+	// Args requests the arguments of calls (kernel 6.14).
 	Args bool
 	// BufferKB is the size of the buffer of each CPU in KiB; 0 means
 	// DefaultBufferKB.
@@ -59,14 +60,14 @@ type Options struct {
 	// Guard, if set, is held while events become trees: during calls of tree
 	// and Until, and whenever the table of functions changes.
 	Guard sync.Locker
-	// Until, if set, is told while recording of a time before which no more
+	// Until, if set, is called while recording with a time before which no more
 	// trees will end.
 	Until func(until int64)
 	// RunDir is where the journal is kept; "" means RunDir.
 	RunDir string
 }
 
-// Source is a tracer that is switched on. It is used by one goroutine.
+// Source is a tracer that is switched on. It is not safe for concurrent use.
 type Source struct {
 	fs      *tracefs.FS
 	opts    Options
@@ -79,20 +80,20 @@ type Source struct {
 	readers []*reader
 	lost    uint64 // of readers that were closed
 	on      bool
-	// Recovered is what the last probe had left and this one has put back.
+	// Recovered is what Open has restored after a probe that was killed.
 	Recovered Cleaned
-	// Refused are functions of Options.Returns whose return value cannot be
-	// had, with the reason.
+	// Refused lists the functions of Options.Returns whose return value cannot
+	// be recorded, each with the reason.
 	Refused []string
-	// Enabled is how long switching the tracer on has taken.
+	// Enabled is the time it took to switch the tracer on.
 	Enabled time.Duration
 	// Instance is the name of the tracing instance, "" for the top level.
 	Instance string
-	// Headless counts the calls that Record has left out since their start was
-	// not recorded.
+	// Headless counts the calls that Record has left out because their start
+	// was not recorded.
 	Headless uint64
 	hasArgs  bool
-	// asked and askedAt are Options.Funcs by name and address.
+	// asked and askedAt hold Options.Funcs by name and by address.
 	asked   map[string]bool
 	askedAt map[uint64]bool
 }
@@ -123,15 +124,15 @@ func Open(ctx context.Context, tfs *tracefs.FS, o Options) (*Source, error) {
 	return s, nil
 }
 
-// MissingError is returned when the kernel, or a privilege, lacks what
-// recording needs.
+// MissingError is returned when the kernel lacks a feature, or the user a
+// privilege, that recording needs.
 type MissingError struct {
 	What string // what is missing, as a clause: "this kernel has no …"
 	Help string // what to do about it, may be empty
 	Err  error  // may be nil
 }
 
-// Error returns what is missing.
+// Error returns the message: what is missing and what to do.
 func (e *MissingError) Error() string {
 	if e.Err != nil {
 		return e.What + ": " + e.Err.Error()
@@ -153,12 +154,12 @@ func (e *ChangedError) Error() string {
 // Unwrap returns the cause.
 func (e *MissingError) Unwrap() error { return e.Err }
 
-// check looks whether the tracer exists at all.
+// check returns an error if the kernel does not have the tracer.
 func (s *Source) check() error {
 	tracers, err := s.fs.Tracers()
 	if errors.Is(err, fs.ErrPermission) {
 		return &MissingError{What: "the tracing directory may not be read", Err: err,
-			Help: "run as root; under lockdown the kernel refuses it to everybody"}
+			Help: "run as root"}
 	}
 	if err != nil {
 		return err
@@ -169,7 +170,8 @@ func (s *Source) check() error {
 	return nil
 }
 
-// setUp changes the machine. On an error Close undoes what was done.
+// setUp changes the settings of the machine. On an error the caller calls
+// Close, which undoes what was done.
 func (s *Source) setUp(ctx context.Context) error {
 	var err error
 	if s.Recovered, err = recoverJournal(s.dir); err != nil {
@@ -229,14 +231,14 @@ func (s *Source) setUp(ctx context.Context) error {
 	return j.write(s.dir)
 }
 
-// instances reports whether the tracer works in an instance (since 6.11). Only
-// trying tells: a kernel that cannot refuses to set it.
+// instances reports whether the tracer works in an instance (since 6.11). The
+// only way to find out is to try it: an older kernel rejects the tracer's name.
 func (s *Source) instances(name string) bool {
 	dir := s.fs.Path("instances", name)
 	if os.Mkdir(dir, 0o755) != nil {
 		return false
 	}
-	// available_tracers of an instance lists only what works in it.
+	// available_tracers of an instance lists only the tracers that work in it.
 	text, err := os.ReadFile(filepath.Join(dir, "available_tracers"))
 	works := err == nil && slices.Contains(strings.Fields(string(text)), tracerName)
 	if err := removeInstance(dir); err != nil {
@@ -276,9 +278,10 @@ func (s *Source) values() map[string]string {
 			ids = append(ids, strconv.Itoa(int(t)))
 		}
 		v["set_ftrace_pid"], v["options/function-fork"] = list(ids), "1"
-		v["options/record-tgid"] = "1" // tells new threads from child processes
+		v["options/record-tgid"] = "1" // distinguishes new threads from child processes
 	} else if own := ownThreads(); len(own) > 0 {
-		// What reading the records calls would be recorded itself.
+		// Exclude this process: the kernel functions that reading the records
+		// calls would be recorded, too.
 		v["set_ftrace_notrace_pid"], v["options/function-fork"] = list(own), "1"
 	}
 	if s.opts.Only != nil {
@@ -308,13 +311,13 @@ func ownThreads() []string {
 }
 
 // hideOwn adds the threads of this process that are not in a list yet: those
-// that were started after the list was made and before function-fork was on.
-// What these start meanwhile is found the next time.
+// started after the list was made and before function-fork was on. It repeats
+// until it finds no more, since these threads can start others.
 func hideOwn(list string) error {
 	for range 10 {
 		now, err := readSetting(list, true)
 		if missing(err) {
-			return nil // before 5.7; there is more to be seen then
+			return nil // before 5.7: the kernel cannot exclude threads, and probe's own are recorded
 		}
 		if err != nil {
 			return fmt.Errorf("read the tracing settings: %w", err)
@@ -337,8 +340,8 @@ func hideOwn(list string) error {
 	return nil
 }
 
-// apply makes the changes that the journal announces, and those to the
-// instance, which goes away with them.
+// apply makes the changes listed in the journal, and those inside the instance,
+// which need no journal because they end with the instance.
 func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	if !s.top {
 		if err := os.Mkdir(s.base, 0o755); err != nil {
@@ -378,8 +381,8 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	}
 	s.hasArgs = s.opts.Args && has(filepath.Join(s.base, "options/funcgraph-args"))
 	start := time.Now()
-	// Before the tracer: each change to what is instrumented takes the longer
-	// the more is.
+	// Define the events before setting the tracer: a change to the set of
+	// instrumented functions takes longer the larger the set is.
 	for i, name := range s.opts.Returns {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -393,7 +396,8 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	if err := writeSetting(filepath.Join(s.base, "current_tracer"), tracerName, false); err != nil {
 		return settingError("current_tracer", tracerName, err)
 	}
-	// Not before: a buffer that is being read keeps its tracer.
+	// Open the readers after setting the tracer: while a buffer is being read
+	// the kernel does not change its tracer.
 	if err := s.openReaders(); err != nil {
 		return err
 	}
@@ -405,14 +409,14 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 	return nil
 }
 
-// progress reports how far switching on is.
+// progress reports the progress of switching on to Options.Progress.
 func (s *Source) progress(step string, n, total int) {
 	if s.opts.Progress != nil {
 		s.opts.Progress(step, n, total)
 	}
 }
 
-// shorten puts patterns in place of the names that they match.
+// shorten replaces the names that a pattern matches by the pattern.
 func (s *Source) shorten(file, names string) string {
 	patterns := map[string][]string{
 		"set_graph_function": s.opts.FuncPatterns,
@@ -422,7 +426,8 @@ func (s *Source) shorten(file, names string) string {
 	if names == "" || len(patterns) == 0 {
 		return names
 	}
-	// The kernel refuses a pattern that matches nothing.
+	// The kernel rejects a pattern that matches nothing, so use only patterns
+	// with a match.
 	matches := make([]bool, len(patterns))
 	var single []string
 	for name := range strings.SplitSeq(names, "\n") {
@@ -445,11 +450,11 @@ func (s *Source) shorten(file, names string) string {
 	return strings.Join(append(lines, single...), "\n")
 }
 
-// HasArgs reports whether arguments are recorded: they were asked for, and the
-// kernel can.
+// HasArgs reports whether arguments are recorded: Options.Args requested them,
+// and the kernel supports them.
 func (s *Source) HasArgs() bool { return s.hasArgs }
 
-// settingError explains a setting that the kernel refused.
+// settingError returns the error for a setting that the kernel rejected.
 func settingError(name, value string, err error) error {
 	first, _, more := strings.Cut(value, "\n")
 	if more {
@@ -458,7 +463,7 @@ func settingError(name, value string, err error) error {
 	return fmt.Errorf("set %s to %q: %w", name, first, err)
 }
 
-// Close switches the tracer off and puts everything back. It may be called
+// Close switches the tracer off and restores all settings. It may be called
 // more than once.
 func (s *Source) Close() error {
 	for _, r := range s.readers {

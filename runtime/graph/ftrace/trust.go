@@ -18,16 +18,16 @@ import (
 	"probe/runtime/trust"
 )
 
-// What a journal says is written to files of the kernel with the rights of root. So it
-// is read only where nobody else can have written it, and it can name nothing but what
-// probe itself changes.
+// The values in a journal are written to files of the kernel with root's
+// rights. So a journal is read only if nobody else can have written it, and it
+// can name only the files that probe itself changes.
 
-// maxJournal bounds a journal, in bytes. Its longest lists are two of all functions of
-// the kernel, which are some 4 MB.
+// maxJournal is the maximum size of a journal in bytes. The longest journal has
+// two lists of all functions of the kernel, some 4 MB.
 const maxJournal = 32 << 20
 
-// UntrustedError is returned for a journal that probe did not write, or that is damaged.
-// Nothing was put back.
+// UntrustedError is returned for a journal that probe did not write, or that is
+// damaged. Nothing was restored.
 type UntrustedError struct {
 	Path  string // of the journal
 	Aside string // where it is now; "" if it could not be renamed
@@ -43,7 +43,8 @@ func (e *UntrustedError) Error() string {
 	return s
 }
 
-// owners are those who may write the journal: the user and root, not who called sudo.
+// owners returns the users who may write the journal: the effective user and
+// root, but not the user who called sudo.
 func owners() trust.Owners {
 	return trust.Owners{Users: []int{os.Geteuid()}, Groups: []int{os.Getegid()}}
 }
@@ -52,8 +53,9 @@ func owners() trust.Owners {
 // ordinary files.
 var isTracefs = tracefs.Is
 
-// openOwn opens a file of the run directory. It follows no link, waits for no other end
-// of a pipe, and takes nothing but a regular file that only its owner can write.
+// openOwn opens a file of the run directory. It does not follow links or wait
+// for the other end of a pipe, and accepts only a regular file that only its
+// owner can write.
 func openOwn(path string, flags int) (*os.File, error) {
 	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if errors.Is(err, unix.ELOOP) {
@@ -112,8 +114,8 @@ func readJournal(dir string) (*journal, error) {
 	return j, nil
 }
 
-// setAside renames a journal that is not trusted, so that it is in nobody's way and can
-// be looked at. Other errors are returned as they are.
+// setAside renames a journal that is not trusted, so that it blocks no further
+// run and can be examined. It returns other errors unchanged.
 func setAside(err error) error {
 	var e *UntrustedError
 	if errors.As(err, &e) {
@@ -124,8 +126,8 @@ func setAside(err error) error {
 	return err
 }
 
-// parseJournal parses a journal. The error says what no probe writes. One of another
-// version is returned with its version alone.
+// parseJournal parses a journal. The error names the first entry that no probe
+// writes. Of a journal of another version only the version is returned.
 func parseJournal(text []byte) (*journal, error) {
 	var v struct {
 		Version int `json:"version"`
@@ -145,7 +147,8 @@ func parseJournal(text []byte) (*journal, error) {
 	return j, j.valid()
 }
 
-// valid reports what in a journal no probe writes.
+// valid returns an error that names the first entry of a journal that no probe
+// writes.
 func (j *journal) valid() error {
 	switch {
 	case j.PID <= 0:
@@ -186,7 +189,8 @@ func shortened(s string) string {
 	return s
 }
 
-// formOf returns what checks the values of a file that probe changes, nil for others.
+// formOf returns the function that checks the values of a file that probe
+// changes, nil for other files.
 func formOf(file string) func(string) bool {
 	known := false
 	for _, s := range settings {

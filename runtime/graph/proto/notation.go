@@ -19,10 +19,10 @@ var typedefs = map[string]graph.As{
 // than an IPv4 address.
 var notAddresses = []string{"spi", "seq", "ack", "ack_seq", "flowlabel", "flowinfo", "flow", "label", "fl6_flowlabel", "key", "i_key", "o_key", "vni", "xid", "id"}
 
-// notation finds out what a class does not say of a type; nil for nothing. name
-// is that of the parameter, "" for a result.
+// notation returns what the class of a type does not say, nil if there is
+// nothing. name is that of the parameter, "" for a result.
 func notation(spec *btf.Spec, name string, id btf.ID) *graph.Notation {
-	for range 32 { // the kernel's chains are short, and those of a damaged blob may never end
+	for range 32 { // the kernel's chains are short; one in a damaged blob may never end
 		t, err := spec.Type(id)
 		if err != nil {
 			return nil
@@ -56,8 +56,9 @@ func notation(spec *btf.Spec, name string, id btf.ID) *graph.Notation {
 	return nil
 }
 
-// nearSymbol is how far behind a symbol an address is still told by its name.
-// Further on there is more likely something that has none.
+// nearSymbol is the maximum distance, in bytes, of an address from the symbol
+// that it is shown by. Beyond it the address more likely belongs to something
+// without a symbol.
 const nearSymbol = 4096
 
 // Symbol returns the symbol at an address, with the distance where that is

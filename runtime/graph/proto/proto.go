@@ -1,7 +1,7 @@
-// Package proto finds out from the kernel's type information what functions
-// take and return, in the few classes that package graph shows, and what the
-// names of their types add: enumerators, addresses, modes. It also names the
-// kernel's objects that values point to.
+// Package proto reads from the kernel's type information what functions take
+// and return, in the few classes that package graph shows, and what the names
+// of their types add: enumerators, addresses, modes. It also names the kernel's
+// objects that values point to.
 package proto
 
 import (
@@ -17,24 +17,24 @@ type Kernel struct {
 	names *symbol.Names
 }
 
-// New makes a Kernel of its types and symbols.
+// New returns a Kernel for types and symbols of the same kernel.
 func New(types *btf.Host, symbols *symbol.Kernel) *Kernel { return &Kernel{types, symbols.Names()} }
 
-// Fill sets result and parameters of a function, as far as the kernel's types
-// tell. A copy of a function that the compiler made (name.isra.0) may take
-// other parameters: it gets only the result.
+// Fill sets the result and the parameters of a function, as far as the kernel's
+// types have them. A copy of a function that the compiler made (name.isra.0)
+// may take other parameters: it gets only the result.
 func (k *Kernel) Fill(f *graph.Func) {
 	spec, err := k.types.Kernel()
 	if f.Module != "" && err == nil {
 		spec, err = k.types.Module(f.Module)
 	}
 	if err != nil {
-		return // shown without types
+		return // the function is shown without types
 	}
 	From(spec, f)
 }
 
-// From is Fill with the types of a given specification.
+// From does the work of Fill with a given Spec.
 func From(spec *btf.Spec, f *graph.Func) {
 	base := graph.BaseName(f.Name)
 	id, ok := spec.First(f.Name, btf.KindFunc)

@@ -13,30 +13,31 @@ import (
 	"probe/lang/value"
 )
 
-// Output is something that a script printed.
+// Output is one event of the output of a script.
 type Output struct {
-	// Time is when it was printed, by CLOCK_MONOTONIC.
+	// Time is the time of the output in nanoseconds of CLOCK_MONOTONIC.
 	Time int64 `json:"time"`
-	// JSON is the object that stands for it in JSON output. It is empty where
-	// there is none, and where the event is nothing but a tree. The Writer
-	// leaves out what is no JSON, or more than a line.
+	// JSON is the object for it in JSON output. It is empty if there is none,
+	// or if the event is only a tree. The Writer omits a text that is not valid
+	// JSON or has more than one line.
 	JSON json.RawMessage `json:"json,omitempty"`
-	// Text is what it looks like on the output, Message on standard error. In
-	// the file Text is left out where it is the data of JSON, and Bytes stands
-	// for it where it is not UTF-8, which JSON cannot hold.
+	// Text is the event as text on standard output, Message that on standard
+	// error. In the file Text is omitted if it equals the data of JSON, and
+	// Bytes replaces it if it is not UTF-8, which JSON cannot hold.
 	Text    string `json:"text,omitempty"`
 	Bytes   []byte `json:"bytes,omitempty"`
 	Message string `json:"message,omitempty"`
-	// Trees are the trees that it shows: indexes in the recording, or, for the
-	// Writer, how many trees were written before each. An event without Text
-	// shows nothing else.
+	// Trees lists the trees that it shows, by their index in the recording (the
+	// number of trees written before each). An event without Text shows nothing
+	// else.
 	Trees []int `json:"trees,omitempty"`
 
-	// Place is how many trees come before it. The Writer does not look at it.
+	// Place is the number of trees before the event in the file. The Writer
+	// ignores it.
 	Place int `json:"-"`
 }
 
-// textKinds are the types of objects whose data is the text, as it is.
+// textKinds is the set of types of objects whose data is the text, unchanged.
 var textKinds = map[string]bool{"printf": true, "time": true, "cat": true}
 
 // data returns the text that an object holds.
@@ -45,7 +46,7 @@ func data(object json.RawMessage) (text string, ok bool) {
 		Type string  `json:"type"`
 		Data *string `json:"data"`
 	}
-	// Most objects that are no text are large.
+	// Look at the start only: most objects of other types are large.
 	head := object[:min(len(object), 32)]
 	if !bytes.Contains(head, []byte("printf")) && !bytes.Contains(head, []byte("time")) && !bytes.Contains(head, []byte("cat")) {
 		return "", false
@@ -80,8 +81,8 @@ func (w *Writer) Event(e Output) error {
 	return nil
 }
 
-// appendEvent composes the line of an event. It is what a busy script pays for
-// being recorded, so it does without reflection.
+// appendEvent composes the line of an event. It dominates the cost of recording
+// a busy script, so it does not use reflection.
 func appendEvent(b []byte, e *Output) []byte {
 	b = strconv.AppendInt(append(b, `{"event":{"time":`...), e.Time, 10)
 	object := e.JSON
@@ -118,14 +119,14 @@ func appendEvent(b []byte, e *Output) []byte {
 	return append(b, "}}\n"...)
 }
 
-// isData tells that a text is the data of an object, as data would find.
+// isData reports whether text is the text that data returns for the object.
 func isData(object []byte, text string) bool {
 	rest, ok := bytes.CutSuffix(object, []byte("}"))
 	if !ok || len(object) > len(text)*6+64 {
 		return false
 	}
 	if quoted, ok := bytes.CutPrefix(rest, []byte(`{"type": "printf", "data": `)); ok {
-		return bytes.Equal(quoted, value.AppendJSONString(nil, text)) // nearly all are of this form
+		return bytes.Equal(quoted, value.AppendJSONString(nil, text)) // nearly all have this form; only others need parsing
 	}
 	found, ok := data(object)
 	return ok && found == text
@@ -133,6 +134,9 @@ func isData(object []byte, text string) bool {
 
 // event takes an event of the file.
 func (p *parser) event(e *Output) error {
+	if err := p.spend(eventCost + len(e.JSON) + len(e.Text) + len(e.Bytes) + len(e.Message) + 8*len(e.Trees)); err != nil {
+		return err
+	}
 	for i, id := range e.Trees {
 		at, ok := p.trees[id]
 		if !ok {
@@ -145,6 +149,9 @@ func (p *parser) event(e *Output) error {
 		e.Text, e.Bytes = string(e.Bytes), nil
 	case e.Text == "" && len(e.JSON) > 0:
 		e.Text, _ = data(e.JSON)
+		if err := p.spend(len(e.Text)); err != nil {
+			return err
+		}
 	}
 	e.Place = len(p.rec.Trees)
 	p.rec.Events = append(p.rec.Events, *e)
@@ -158,7 +165,7 @@ func (e *Output) Incomplete() bool {
 		Type     string `json:"type"`
 		Complete bool   `json:"complete"`
 	}
-	// Other objects are not worth the parsing.
+	// Parse only objects that begin as a receipt does.
 	head := e.JSON[:min(len(e.JSON), 40)]
 	return bytes.Contains(head, []byte(`"receipt"`)) && json.Unmarshal(e.JSON, &o) == nil && o.Type == "receipt" && !o.Complete
 }

@@ -6,11 +6,12 @@ import (
 	"sync"
 )
 
-// The numbers of a tree are most of a recording, and most of what writing one
-// costs. strconv looks for the case that fits each time and copies its result;
-// here three digits and the comma after them are one load and one store.
+// Numbers make up most of a recording and most of the cost of writing it.
+// strconv selects a case for each number and copies the result; the code here
+// writes three digits and the comma after them with one load and one store.
 
-// numberMax is how many bytes putComma may touch.
+// numberMax is the maximum number of bytes that putComma writes, including
+// bytes beyond the number.
 const numberMax = 24
 
 // The numbers below 1000 with a comma, the first character in the lowest byte:
@@ -30,7 +31,7 @@ var makeNumbers = sync.OnceFunc(func() {
 })
 
 // putComma writes a number and a comma to b, which has numberMax bytes, and
-// gives the number of bytes.
+// returns the length of the two.
 func putComma(b []byte, n int64) int {
 	if uint64(n) < 1000 {
 		binary.LittleEndian.PutUint32(b, plain[n])

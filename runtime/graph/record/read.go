@@ -7,19 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 
 	"probe/runtime/graph"
+	"probe/runtime/trust"
 )
 
-// Load reads a whole file, compressed or not. The error is about a file that
-// cannot be opened or wraps ErrFormat; damage further on is in the recording.
+// Load reads a whole file, compressed or not. The error is that of opening the
+// file, or wraps ErrFormat. Damage after the header is no error:
+// Recording.Damage reports it.
 func Load(path string) (*Recording, error) {
-	f, err := os.Open(path)
+	f, err := trust.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read a recording: %w", err)
 	}
@@ -32,11 +33,14 @@ func Load(path string) (*Recording, error) {
 }
 
 // Read is Load for a stream.
-func Read(from io.Reader) (*Recording, error) {
+func Read(from io.Reader) (*Recording, error) { return read(from, MaxMemory) }
+
+// read is Read with a limit on the memory of the result, in bytes.
+func read(from io.Reader, limit int) (*Recording, error) {
 	buf := bufio.NewReaderSize(from, 256<<10)
 	packed := false
 	if magic, _ := buf.Peek(4); bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
-		unpack, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+		unpack, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 		}
@@ -44,10 +48,10 @@ func Read(from io.Reader) (*Recording, error) {
 		packed = true
 		buf = bufio.NewReaderSize(unpack, 256<<10)
 	}
-	p := &parser{rec: &Recording{}}
+	p := &parser{rec: &Recording{}, limit: limit}
 	var long []byte
 	for n := 1; ; n++ {
-		line, err := readLine(buf, &long)
+		line, err := readLine(buf, &long, n == 1)
 		if err == io.EOF && len(line) == 0 {
 			p.stop(n, nil)
 			break
@@ -77,37 +81,47 @@ func Read(from io.Reader) (*Recording, error) {
 	return p.rec, nil
 }
 
-// readLine returns the next line without its end. The last one may have none,
-// which is told by io.EOF.
-func readLine(buf *bufio.Reader, long *[]byte) ([]byte, error) {
+// readLine returns the next line without its end. The last line may have no
+// end; the error is then io.EOF. The first line may be as long as an event.
+func readLine(buf *bufio.Reader, long *[]byte, first bool) ([]byte, error) {
 	line, err := buf.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
+		limit := maxSmallLine
+		if first || bytes.HasPrefix(line, []byte(`{"event"`)) {
+			limit = maxLine
+		}
 		*long = (*long)[:0]
-		for err == bufio.ErrBufferFull {
-			if len(*long) > maxLine {
-				return nil, errors.New("the line is too long")
+		for {
+			if len(*long)+len(line) > limit {
+				return nil, fmt.Errorf("the line is too long: at most %d MB are read", limit>>20)
 			}
 			*long = append(*long, line...)
+			if err != bufio.ErrBufferFull {
+				break
+			}
 			line, err = buf.ReadSlice('\n')
 		}
-		*long = append(*long, line...)
 		line = *long
 	}
 	return bytes.TrimSuffix(line, []byte("\n")), err
 }
 
-// parser takes lines.
+// parser builds a Recording from lines.
 type parser struct {
-	rec  *Recording
-	open *graph.Tree // a tree that goes on in the next line
+	rec *Recording
+	// used is the memory that the recording takes, as it is counted, and limit the
+	// most that it may.
+	used, limit int
+
+	open *graph.Tree // a tree that continues in the next line
 	id   int         // of open
 	line line
 	ids  map[int32]int32 // functions of the file by their numbers
-	// trees are those of the file by their numbers.
+	// trees maps the numbers of trees in the file to their indices.
 	trees map[int]int
 }
 
-// line is any line. One of the keys is set.
+// line is a line of the file. Exactly one of the keys is set.
 type line struct {
 	Header *Header   `json:"probe_graph"`
 	Func   *funcLine `json:"func"`
@@ -117,9 +131,9 @@ type line struct {
 	End    *End      `json:"end"`
 }
 
-// take handles one line.
+// take parses one line.
 func (p *parser) take(text []byte, n int) error {
-	// The lists of the last line are used again.
+	// Reuse the memory of the last line's lists.
 	l := line{Tree: p.line.Tree, More: p.line.More}
 	for _, t := range []*treeLine{l.Tree, l.More} {
 		if t != nil {
@@ -130,7 +144,7 @@ func (p *parser) take(text []byte, n int) error {
 		l = quick
 	} else {
 		for _, t := range []*treeLine{l.Tree, l.More} {
-			if t != nil { // what the attempt has left
+			if t != nil { // discard what the failed attempt has left
 				*t = treeLine{ID: -1}
 			}
 		}
@@ -147,6 +161,9 @@ func (p *parser) take(text []byte, n int) error {
 		if l.Header.Version > Version {
 			return fmt.Errorf("its version is %d; this probe reads up to %d", l.Header.Version, Version)
 		}
+		if err := p.spend(len(text) + entryCost*len(l.Header.Functions)); err != nil {
+			return err
+		}
 		p.rec.Header, p.ids, p.trees = *l.Header, map[int32]int32{}, map[int]int{}
 	case p.rec.End != nil:
 		return errors.New("a line after the end")
@@ -161,6 +178,9 @@ func (p *parser) take(text []byte, n int) error {
 		return p.function(l.Func)
 	case l.Tree != nil && len(l.Tree.Calls.ends) > 0:
 		t := l.Tree
+		if err := errors.Join(checkName("a thread", t.Comm), p.spend(treeCost+len(t.Comm))); err != nil {
+			return err
+		}
 		p.open, p.id = &graph.Tree{
 			Thread: graph.Thread{TID: t.TID, PID: t.PID, Comm: t.Comm}, Lost: t.Lost,
 			Folded: graph.Folded{Interruptions: t.Interruptions, Calls: t.FoldedCalls, Time: t.FoldedTime, Skipped: t.Skipped},
@@ -182,6 +202,22 @@ func (p *parser) function(l *funcLine) error {
 	if _, twice := p.ids[l.ID]; twice || l.Name == "" || l.ID < 0 {
 		return fmt.Errorf("function %d has no name, or came before", l.ID)
 	}
+	if err := errors.Join(checkName("a function", l.Name), checkName("a module", l.Module)); err != nil {
+		return err
+	}
+	cost := funcCost + len(l.Name) + len(l.Module) + l.Notation.cost()
+	if len(l.Params) > maxParams {
+		return fmt.Errorf("function %s has %d parameters; at most %d are read", l.Name, len(l.Params), maxParams)
+	}
+	for _, q := range l.Params {
+		if err := checkName("a parameter", q.Name); err != nil {
+			return err
+		}
+		cost += paramCost + len(q.Name) + q.Notation.cost()
+	}
+	if err := p.spend(cost); err != nil {
+		return err
+	}
 	f := graph.Func{Name: l.Name, Module: l.Module, Result: graph.ResultNamed(l.Result), Notation: l.Notation.notation()}
 	if l.Addr != "" {
 		addr, err := strconv.ParseUint(l.Addr, 16, 64)
@@ -193,7 +229,8 @@ func (p *parser) function(l *funcLine) error {
 	for _, q := range l.Params {
 		f.Params = append(f.Params, graph.Param{Name: q.Name, Type: graph.ResultNamed(q.Type), Notation: q.Notation.notation()})
 	}
-	// Static functions of one name at several addresses stay apart.
+	// Static functions with one name at several addresses remain separate
+	// functions.
 	p.ids[l.ID] = int32(len(p.rec.Funcs.List))
 	p.rec.Funcs.List = append(p.rec.Funcs.List, f)
 	return nil
@@ -208,8 +245,14 @@ func (p *parser) calls(l *treeLine) error {
 	if first > 0 {
 		start = t.Calls[0].T0
 	}
+	if first+len(l.Calls.ends) > MaxTreeCalls {
+		return fmt.Errorf("tree %d has more than %d calls", p.id, MaxTreeCalls)
+	}
+	if err := p.spend(callCost*len(l.Calls.ends) + 8*len(l.Args.numbers)); err != nil {
+		return err
+	}
 	if need := first + len(l.Calls.ends); need > cap(t.Calls) {
-		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // append would copy a large tree some ten times
+		t.Calls = slices.Grow(t.Calls, max(need, 2*first)-first) // doubling: doubling: append would copy a large tree some ten times
 	}
 	for i := range l.Calls.ends {
 		if err := p.call(t, l.Calls.row(i), start); err != nil {
@@ -219,7 +262,7 @@ func (p *parser) calls(l *treeLine) error {
 	}
 	for i := range l.Args.ends {
 		row := l.Args.row(i)
-		if len(row) == 0 || len(row) > 256 || row[0] < 0 || first+int(row[0]) >= len(t.Calls) {
+		if len(row) == 0 || len(row) > maxParams+1 || row[0] < 0 || first+int(row[0]) >= len(t.Calls) {
 			return fmt.Errorf("arguments of no call in tree %d", p.id)
 		}
 		c := &t.Calls[first+int(row[0])]
@@ -237,7 +280,7 @@ func (p *parser) calls(l *treeLine) error {
 	return nil
 }
 
-// call adds one call. Parents follow from the depths, since calls are in the
+// call adds one call. Its parent follows from its depth, since calls are in the
 // order of their entry.
 func (p *parser) call(t *graph.Tree, row []int64, start int64) error {
 	if len(row) <= callFlags || len(row) > callRet+1 {
@@ -249,8 +292,10 @@ func (p *parser) call(t *graph.Tree, row []int64, start int64) error {
 	}
 	depth := row[callDepth]
 	switch n := len(t.Calls); {
-	case row[callDuration] < 0 || depth < 0 || depth > 1<<15 || row[callCPU] < 0 || row[callCPU] > 1<<16-1:
+	case row[callDuration] < 0 || depth < 0 || row[callCPU] < 0 || row[callCPU] > 1<<16-1:
 		return errors.New("a number out of range")
+	case depth > MaxDepth:
+		return fmt.Errorf("it is at depth %d; at most %d are read", depth, MaxDepth)
 	case (n == 0) != (depth == 0) || n > 0 && depth > int64(t.Calls[n-1].Depth)+1:
 		return fmt.Errorf("depth %d", depth)
 	}
@@ -285,7 +330,8 @@ func (p *parser) finish() {
 	if len(t.Calls) == 0 {
 		return
 	}
-	// From the back, each call's end is known when its parent needs it.
+	// Go backwards: the end of each call is then known when its parent needs
+	// it.
 	for i := len(t.Calls) - 1; i >= 0; i-- {
 		c := &t.Calls[i]
 		c.End = max(c.End, int32(i)+1)
@@ -298,8 +344,8 @@ func (p *parser) finish() {
 	p.rec.Trees = append(p.rec.Trees, t)
 }
 
-// stop ends the reading at a line. A tree that was begun is kept, with a gap
-// in the place of the rest.
+// stop ends the reading at a line. An incomplete tree is kept, with a gap in
+// place of the rest.
 func (p *parser) stop(n int, err error) {
 	if t := p.open; t != nil && len(t.Calls) > 0 {
 		t.Lost++

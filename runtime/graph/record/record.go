@@ -1,6 +1,6 @@
 // Package record keeps call trees, and what scripts printed, in files: JSON
-// Lines, compressed with zstd when the name ends in .zst. In go trees and
-// events, out come the same again.
+// Lines, compressed with zstd when the name ends in .zst. A Writer writes trees
+// and events; Read returns the same ones.
 //
 // The form is published in docs/graph-recording.schema.json. Each line is an
 // object with one key that says what it is: a header, a function, a tree, more
@@ -22,26 +22,27 @@ import (
 // Version is the latest version of the form. Readers refuse later ones.
 const Version = 2
 
-// treesOnly is the version without scripts and events. What needs no more is
-// written in it, so that readers of that time take it.
+// treesOnly is the version without scripts and events. Recordings that need no
+// more are written in it, so that older readers accept them.
 const treesOnly = 1
 
 // Header is the first line.
 type Header struct {
 	Version int       `json:"version"`
 	Started time.Time `json:"started"`
-	// WallOffset is what is added to the times of calls, which are of
-	// CLOCK_MONOTONIC, to get nanoseconds since 1970.
+	// WallOffset is added to the times of calls, which are of CLOCK_MONOTONIC,
+	// to get nanoseconds since 1970.
 	WallOffset int64 `json:"wall_offset_ns"`
-	// BootOffset is what is added to the times of calls to get those of
-	// CLOCK_BOOTTIME: how long the machine was suspended.
+	// BootOffset is added to the times of calls to get those of CLOCK_BOOTTIME.
+	// It is the time, in nanoseconds, that the machine was suspended.
 	BootOffset int64  `json:"boot_offset_ns,omitempty"`
 	Kernel     string `json:"kernel,omitempty"` // release
 	Arch       string `json:"arch,omitempty"`
 	Source     string `json:"source,omitempty"` // "ftrace" or "bpf"
-	// Functions are the names that were asked for.
+	// Functions lists the names of the functions that were to be recorded.
 	Functions []string `json:"functions,omitempty"`
-	// Script is what was run; nil in recordings that hold trees only.
+	// Script is the script that was run; nil in recordings that hold trees
+	// only.
 	Script *Script `json:"script,omitempty"`
 }
 
@@ -59,8 +60,8 @@ type End struct {
 	Events int `json:"events,omitempty"`
 	// MissedReturns is the number of return values that were not recorded.
 	MissedReturns uint64 `json:"missed_returns,omitempty"`
-	// Lost is the number of events that were lost, those in trees included:
-	// with any, calls may be missing.
+	// Lost is the number of events that were lost, including those in trees: if
+	// it is not 0, calls may be missing.
 	Lost uint64 `json:"lost,omitempty"`
 }
 
@@ -72,20 +73,21 @@ type Recording struct {
 	Events []Output
 	// End is nil when the file has no end.
 	End *End
-	// Damage is nil when the file is whole. Trees are those before.
+	// Damage is nil when the file is whole. Otherwise Trees holds the trees
+	// before the damage.
 	Damage *DamageError
 }
 
-// ErrFormat is wrapped when a file is no recording at all.
+// ErrFormat is wrapped when a file is not a recording.
 var ErrFormat = errors.New("not a recording of call graphs")
 
-// DamageError tells where a recording cannot be read any further.
+// DamageError reports where a recording cannot be read any further.
 type DamageError struct {
 	Line int // 1 for the first
 	Err  error
 }
 
-// Error reports where and why.
+// Error returns the line and the reason.
 func (e *DamageError) Error() string {
 	return fmt.Sprintf("the recording is damaged from line %d on: %v", e.Line, e.Err)
 }
@@ -96,14 +98,10 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // errNoEnd is the damage of a file that stops between two lines.
 var errNoEnd = errors.New("its end is missing")
 
-// lineCalls is how many calls are written in one line, and maxLine how long a
-// line a reader takes, in bytes.
-const (
-	lineCalls = 1000
-	maxLine   = 256 << 20 // a large map is one event
-)
+// lineCalls is how many calls are written in one line.
+const lineCalls = 1000
 
-// funcLine is a function as it is written.
+// funcLine is the line of a function.
 type funcLine struct {
 	ID     int32       `json:"id"`
 	Name   string      `json:"name"`
@@ -122,7 +120,7 @@ type paramLine struct {
 	Notation *notationLine `json:"notation,omitempty"`
 }
 
-// treeLine is a tree as it is written, or the continuation of one.
+// treeLine is the line of a tree, or of its continuation.
 type treeLine struct {
 	ID    int    `json:"id"`
 	TID   int32  `json:"tid"`
@@ -139,7 +137,7 @@ type treeLine struct {
 	// Calls are [function, depth, cpu, start, duration, flags] and, with a
 	// return value or a number of lost events, one element more.
 	Calls rows `json:"calls"`
-	// Args are [call, argument, …] with the index of the call in the line.
+	// Args holds [call, argument, …] with the index of the call in the line.
 	Args rows `json:"args,omitempty"`
 	// Symbols are the names of addresses (hex) that values point to.
 	Symbols map[string]string `json:"symbols,omitempty"`
@@ -159,11 +157,12 @@ const (
 	callRet
 )
 
-// knownFlags are the flags of version 1; their numbers are part of the form.
+// knownFlags is the set of flags of version 1; their values are part of the
+// format.
 const knownFlags = graph.HasRet | graph.NoExit | graph.NoEntry | graph.Gap | graph.IRQ
 
-// rows are lists of whole numbers of 64 bits, kept flat: numbers has them all,
-// and ends the place after each list.
+// rows is a list of lists of 64-bit integers, stored flat: numbers holds the
+// elements of all lists, and ends the index after each list.
 type rows struct {
 	numbers []int64
 	ends    []int
@@ -192,8 +191,8 @@ func (r *rows) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// parse parses the lists as the writer writes them: without blanks. It is what
-// reading a recording spends its time in.
+// parse parses the lists as the writer writes them, without blanks. Reading a
+// recording spends most of its time here.
 func (r *rows) parse(b []byte) (used int, ok bool) {
 	r.numbers, r.ends = r.numbers[:0], r.ends[:0]
 	if len(b) < 2 || b[0] != '[' {

@@ -2,14 +2,15 @@ package record
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
 	"probe/runtime/graph"
 )
 
-// What shows values the way the recorder saw them. All of it is optional, and
-// readers that do not know it show numbers and addresses instead.
+// The lines in this file let a reader show values as the recorder did. All of
+// them are optional; without them a reader shows numbers and addresses.
 
 // notationLine says what a number stands for.
 type notationLine struct {
@@ -22,7 +23,7 @@ type enumeratorLine struct {
 	Value int64  `json:"value"`
 }
 
-// textLine is what an argument points to.
+// textLine is the text that an argument points to.
 type textLine struct {
 	Call int    `json:"call"` // index in the line
 	Arg  int    `json:"arg"`
@@ -40,6 +41,18 @@ func notationOf(n *graph.Notation) *notationLine {
 	return l
 }
 
+// cost is the memory that a notation takes, in bytes.
+func (l *notationLine) cost() int {
+	if l == nil {
+		return 0
+	}
+	n := paramCost
+	for _, e := range l.Enum {
+		n += paramCost + len(e.Name)
+	}
+	return n
+}
+
 func (l *notationLine) notation() *graph.Notation {
 	if l == nil {
 		return nil
@@ -55,7 +68,7 @@ func (l *notationLine) notation() *graph.Notation {
 // and the texts of the arguments of some of its calls.
 func appendValues(b []byte, funcs *graph.Funcs, t *graph.Tree, from, to int) []byte {
 	add := func(key string, v any) {
-		text, _ := json.Marshal(v) // maps and structs of strings and numbers cannot fail
+		text, _ := json.Marshal(v) // encoding encoding maps and structs of strings and numbers cannot fail
 		b = append(append(append(append(b, `,"`...), key...), `":`...), text...)
 	}
 	if from == 0 {
@@ -85,7 +98,7 @@ func appendValues(b []byte, funcs *graph.Funcs, t *graph.Tree, from, to int) []b
 	return b
 }
 
-// values takes what appendValues has written. first is the index of the line's
+// values parses what appendValues has written. first is the index of the line's
 // first call.
 func (p *parser) values(l *treeLine, first int) error {
 	t := p.open
@@ -93,6 +106,9 @@ func (p *parser) values(l *treeLine, first int) error {
 		addr, err := strconv.ParseUint(hex, 16, 64)
 		if err != nil {
 			return fmt.Errorf("symbol %s at %q", name, hex)
+		}
+		if err := errors.Join(checkName("a symbol", name), p.spend(entryCost+len(name))); err != nil {
+			return err
 		}
 		if p.rec.Funcs.Symbols == nil {
 			p.rec.Funcs.Symbols = map[uint64]string{}
@@ -103,6 +119,9 @@ func (p *parser) values(l *treeLine, first int) error {
 		i := first + x.Call
 		if x.Call < 0 || i >= len(t.Calls) || x.Arg < 0 || x.Arg >= int(t.Calls[i].NArgs) {
 			return fmt.Errorf("the text of no argument in tree %d", p.id)
+		}
+		if err := p.spend(entryCost + len(x.Text)); err != nil {
+			return err
 		}
 		if t.Texts == nil {
 			t.Texts = map[int32]string{}

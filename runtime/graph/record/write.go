@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,11 +15,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"probe/runtime/graph"
+	"probe/runtime/trust"
 )
 
-// Writer writes a recording. It is used by one goroutine.
+// Writer writes a recording. It is not safe for concurrent use.
 type Writer struct {
-	mu      sync.Mutex  // guards all below against the timer
+	mu      sync.Mutex  // guards all fields below against the timer
 	timer   *time.Timer // of the next flush, nil when nothing waits for one
 	err     error       // of a flush by the timer
 	closed  bool
@@ -38,14 +38,14 @@ type Writer struct {
 	commJSON []byte
 }
 
-// flushEvery is how long a tree waits at most until it is in the file, which is
-// what a kill takes of a recording.
+// flushEvery is the maximum time until a tree is in the file, and so the part
+// of a recording that a kill loses.
 const flushEvery = time.Second
 
 // Create starts a recording in a file, compressed when its name ends in .zst.
-// What was in the file is lost.
+// Create truncates an existing file.
 func Create(path string, h Header, funcs *graph.Funcs) (*Writer, error) {
-	f, err := os.Create(path)
+	f, err := trust.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("write a recording: %w", err)
 	}
@@ -99,7 +99,8 @@ func (w *Writer) object(key string, value any) error {
 	return err
 }
 
-// objectLine returns a line. Characters that only HTML minds stay readable.
+// objectLine returns a line with one key. It does not escape <, > and &, so
+// that the line stays readable.
 func objectLine(key string, value any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -163,7 +164,7 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 		if t.Thread.Comm != "" {
 			if t.Thread.Comm != w.comm {
 				w.comm = t.Thread.Comm
-				w.commJSON, _ = json.Marshal(w.comm) // strings cannot fail
+				w.commJSON, _ = json.Marshal(w.comm) // encoding a string cannot fail
 			}
 			b = append(append(b, `,"comm":`...), w.commJSON...)
 		}
@@ -205,7 +206,7 @@ func (w *Writer) part(t *graph.Tree, from, to int) {
 	w.line = append(b, "}}\n"...)
 }
 
-// callMax is how many bytes appendCall may touch.
+// callMax is the maximum number of bytes that appendCall writes.
 const callMax = 7*numberMax + len("[,")
 
 // appendCall appends the numbers of a call, and a comma. b has room for
@@ -226,8 +227,8 @@ func appendCall(b []byte, c *graph.Call, start int64) []byte {
 	return b[:len(b)+at+1]
 }
 
-// flushSoon sees to it that what was written is in the file before long. The
-// lock is held.
+// flushSoon starts the timer for the next flush unless it is running. The lock
+// is held.
 func (w *Writer) flushSoon() {
 	if w.timer != nil {
 		return
@@ -242,7 +243,7 @@ func (w *Writer) flushSoon() {
 	})
 }
 
-// Flush brings what was written to the file.
+// Flush writes all buffered data to the file.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -257,7 +258,8 @@ func (w *Writer) flush() error {
 	return err
 }
 
-// Close writes the end. e.Trees and e.Events are filled in.
+// Close writes the end and closes the file. It sets e.Trees and e.Events
+// itself.
 func (w *Writer) Close(e End) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

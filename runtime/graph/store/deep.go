@@ -8,8 +8,8 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// deep makes texts of what arguments point to. It comes in the events as words
-// behind the arguments, which are taken away.
+// deep sets t.Texts from the data that arguments point to. Events carry that
+// data as words after the arguments; deep removes these words.
 func (d *Decoder) deep(t *graph.Tree) {
 	if !d.spec.Deep {
 		return
@@ -51,8 +51,8 @@ func (d *Decoder) deep(t *graph.Tree) {
 	}
 }
 
-// site returns where the function of an event is entered, and what is read
-// there; nil for one that shares its program with others.
+// site returns the entry site of the function of an event, and the data read
+// there; nil for a function that shares its program with others.
 func (d *Decoder) site(addr uint64) (*hir.Site, fgraph.DeepArgs) {
 	switch {
 	case addr == 0:
@@ -64,8 +64,8 @@ func (d *Decoder) site(addr uint64) (*hir.Site, fgraph.DeepArgs) {
 	return nil, nil
 }
 
-// TakeRoot gives the root of a tree that the tracer recorded the arguments
-// that programs have seen.
+// TakeRoot copies the root's arguments from a tree that programs recorded to
+// one that the tracer recorded.
 func TakeRoot(t, from *graph.Tree) {
 	root, other := t.Root(), from.Root()
 	if other.NArgs == 0 {

@@ -14,13 +14,13 @@ type Decoder struct {
 	fill  func(*graph.Func)
 	names *symbol.Names
 	build graph.Builder
-	tree  *graph.Tree // the last one that build has made
+	tree  *graph.Tree // the last tree that build has made
 	Funcs graph.Funcs
 }
 
-// NewDecoder makes a Decoder. fill completes what is known of a function
-// besides its name; it may be nil. names finds functions by their addresses,
-// where events have these.
+// NewDecoder returns a Decoder for a probe. fill adds what is known of a
+// function besides its name; it may be nil. names finds functions by their
+// addresses, for events that have addresses.
 func NewDecoder(spec *fgraph.Plan, fill func(*graph.Func), names *symbol.Names) *Decoder {
 	d := &Decoder{spec: spec, fill: fill, names: names}
 	d.build = graph.Builder{Funcs: &d.Funcs, Resolve: d.resolve, Done: func(_ int32, t *graph.Tree) { d.tree = t.Clone() }}
@@ -61,8 +61,8 @@ func (d *Decoder) Tree(r *fgraph.Record) *graph.Tree {
 	d.tree = nil
 	strange := uint64(0)
 	whole := r.Each(func(ev *fgraph.Event) {
-		// Another thread may have written here before it saw that the memory is
-		// not its own.
+		// Skip events of another thread, which may have written here before it
+		// noticed that the memory is not its own.
 		if ev.TID != r.ID.TID {
 			strange++
 			return
@@ -93,7 +93,7 @@ func (d *Decoder) Tree(r *fgraph.Record) *graph.Tree {
 	d.deep(last)
 	last.Thread = graph.Thread{TID: max(r.ID.TID, 0), PID: r.PID, Comm: r.Comm}
 	if i, ok := last.Nearest(&d.Funcs, d.spec.Func, int64(r.Start)); ok && i > 0 {
-		last = last.Sub(i) // the function calls itself
+		last = last.Sub(i) // the function is recursive: take the call that the record is about
 	}
 	if lost := r.Lost + strange; lost > 0 {
 		last.AddGap(lost)

@@ -23,33 +23,34 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// Keeper takes the records by which the programs of one object ask for call
-// graphs, and keeps the trees. A nil *Keeper is that of an object whose probes
-// use no graph. It is used by one goroutine.
+// Keeper takes the records with which the programs of one object request call
+// graphs, and keeps the trees. A nil *Keeper serves an object whose probes use
+// no graph. A Keeper is not safe for concurrent use.
 type Keeper struct {
 	opts Options
-	// functions knows those of the kernel; nil for Replay.
+	// functions describes the kernel's functions; nil for Replay.
 	functions *proto.Kernel
 	tracer    *Tracer // nil when programs record everything
 	recorded  func() ([]*graph.Tree, *graph.Funcs)
 	probes    map[uint32]*probe
-	gaps      uint64 // events that are missing in trees
+	gaps      uint64 // events missing in the trees kept
 	closed    bool
 	forgotAt  int64
 }
 
-// Options are what a Keeper needs.
+// Options holds what a Keeper needs from its session.
 type Options struct {
-	// Trees is where the trees go. Several keepers may share it.
+	// Trees is the store for the trees. Several keepers may share it.
 	Trees *Store
 	// Kernel is the machine whose functions are recorded; nil for Replay.
 	Kernel *live.Machine
 	// PID is the process that the script is restricted to, 0 for none.
 	PID int
-	// Verbose, if set, is told how the graphs are recorded.
+	// Verbose, if set, is called with messages about how the graphs are
+	// recorded.
 	Verbose func(format string, args ...any)
-	// Send hands over warnings and errors, and each tree that is kept, before
-	// the values that show it.
+	// Send receives warnings, errors, and each tree that is kept; a tree is
+	// sent before the values that show it.
 	Send func(event.Event)
 }
 
@@ -65,7 +66,7 @@ type probe struct {
 	missing uint64 // trees that were not found
 }
 
-// StartError is why graphs cannot be recorded on this machine.
+// StartError is the reason why graphs cannot be recorded on this machine.
 type StartError struct {
 	Diag *diag.Diagnostic
 	Err  error
@@ -88,7 +89,7 @@ func newKeeper(probes []*hir.Probe, opts Options) *Keeper {
 
 // Open prepares the graphs of an object's probes on the running kernel: it
 // switches the tracer on where one of them wants its trees. The Keeper is nil
-// when no probe uses a graph. An error is a *StartError, or that of ctx.
+// when no probe uses a graph. The error is a *StartError, or that of ctx.
 func Open(ctx context.Context, probes []*hir.Probe, opts Options) (*Keeper, error) {
 	k := newKeeper(probes, opts)
 	if len(k.probes) == 0 {
@@ -106,7 +107,7 @@ func Open(ctx context.Context, probes []*hir.Probe, opts Options) (*Keeper, erro
 		k.verbose("%s: graphs by %s", name, spec.Why)
 		if spec.Source == fgraph.BPF {
 			p.decoder = NewDecoder(spec, k.functions.Fill, opts.Kernel.Symbols().Names())
-			p.only = nil // no other function has programs
+			p.only = nil // without programs at other functions there is nothing to select
 			k.verbose("%s: %s", name, partsText(spec.Parts))
 			if spec.Deep {
 				k.verbose("%s: args=deep: functions that take structs which are shown have programs of their own", name)
@@ -127,7 +128,7 @@ func Open(ctx context.Context, probes []*hir.Probe, opts Options) (*Keeper, erro
 	}
 	if err := k.trace(ctx, traced); err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err() // interrupted, which is no fault of the tracer
+			return nil, ctx.Err() // interrupted: not an error of the tracer
 		}
 		return nil, tracerError(first, err)
 	}
@@ -156,7 +157,7 @@ func (k *Keeper) trace(ctx context.Context, traced []*fgraph.Plan) error {
 }
 
 // Replay prepares the graphs of an object that runs over a recording. trees
-// gives those of the call that the programs which ran last are about.
+// returns the recorded trees of the call for which the last programs ran.
 func Replay(probes []*hir.Probe, opts Options, trees func() ([]*graph.Tree, *graph.Funcs)) *Keeper {
 	k := newKeeper(probes, opts)
 	k.recorded = trees
@@ -181,7 +182,7 @@ func onlyOf(spec *fgraph.Plan) map[string]bool {
 	return only
 }
 
-// partsText reports how the functions below a root are reached.
+// partsText describes, for -v, how the functions below a root are probed.
 func partsText(parts []fgraph.Part) string {
 	by := map[string]int{}
 	var order []string
@@ -210,8 +211,8 @@ func partsText(parts []fgraph.Part) string {
 	return "below it " + strings.Join(order, ", ")
 }
 
-// threadsOf lists the threads of a process; nil when it is gone, which the
-// session notices itself.
+// threadsOf lists the threads of a process; nil if it has ended, which the
+// session detects itself.
 func threadsOf(pid int) []int32 {
 	dir, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
 	if err != nil {
@@ -226,7 +227,7 @@ func threadsOf(pid int) []int32 {
 	return out
 }
 
-// tracerError explains why the tracer cannot be used.
+// tracerError returns the message for an error of the tracer.
 func tracerError(pr *hir.Probe, err error) error {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Span: pr.At, Message: err.Error(), Label: "for the graphs of this probe"}
 	var (
@@ -287,16 +288,16 @@ func (k *Keeper) record(r *fgraph.Record) {
 	k.tell(r.ID)
 }
 
-// tell hands over a tree that was just kept. It comes from the store, whose
-// table of functions is that of all probes, and not from the tracer: that must
-// not wait for a disk.
+// tell sends a tree that was just kept. It takes the tree from the store, whose
+// table of functions serves all probes, and not from the tracer, whose lock
+// must not be held while a disk is written.
 func (k *Keeper) tell(id value.GraphID) {
 	if t, funcs := k.opts.Trees.Recent(id); t != nil && k.opts.Send != nil {
 		k.opts.Send(&event.Graph{ID: id, Tree: t, Funcs: funcs})
 	}
 }
 
-// keep brings a tree into the form that the probe asks for, and keeps it.
+// keep reduces a tree to what the probe asks for and stores it.
 func (k *Keeper) keep(p *probe, r *fgraph.Record, t *graph.Tree, funcs *graph.Funcs) {
 	t.Thread.PID, t.Thread.Comm = r.PID, r.Comm
 	if !p.spec.IRQs {
@@ -306,9 +307,9 @@ func (k *Keeper) keep(p *probe, r *fgraph.Record, t *graph.Tree, funcs *graph.Fu
 	p.choose(t, funcs)
 	root := t.Root()
 	if root.Flags&(graph.NoEntry|graph.NoExit) == 0 {
-		// The tree's time is the script's duration: the tracer's holds what the
-		// programs at the root take, or is by another clock, which may run a
-		// little apart.
+		// Use the times that the script's duration is computed from: the
+		// tracer's include the time of the programs at the root, or come from
+		// another clock that differs a little.
 		root.T0, root.T1 = int64(r.Start), int64(r.ID.Time)
 		t.Children(0, func(i int32) bool {
 			root.T0, root.T1 = min(root.T0, t.Calls[i].T0), max(root.T1, t.Calls[i].T1)
@@ -323,7 +324,7 @@ func (k *Keeper) keep(p *probe, r *fgraph.Record, t *graph.Tree, funcs *graph.Fu
 	k.opts.Trees.Keep(r.ID, t, funcs)
 }
 
-// choose takes out of a tree what the probe does not ask for.
+// choose removes from a tree what the probe does not ask for.
 func (p *probe) choose(t *graph.Tree, funcs *graph.Funcs) {
 	p.skip.Skip(t, funcs)
 	t.Folded.Skipped = 0
@@ -334,9 +335,9 @@ func (p *probe) choose(t *graph.Tree, funcs *graph.Funcs) {
 	t.Prune(p.spec.Depth)
 }
 
-// fromRecording keeps the tree of the recording that the program ran for. Where
-// several probes had their own tree of the call recorded, that is the one that
-// has most of what this probe asks for. It reports whether there is one.
+// fromRecording keeps the tree of the recording that the program ran for. If
+// several probes recorded a tree of the call, it keeps the one that has the
+// most of what this probe asks for. It reports whether there is one.
 func (k *Keeper) fromRecording(p *probe, r *fgraph.Record) bool {
 	trees, funcs := k.recorded()
 	var best *graph.Tree
@@ -368,7 +369,7 @@ func richer(a, b *graph.Tree) bool {
 	return cmp.Or(cmp.Compare(len(a.Calls), len(b.Calls)), cmp.Compare(len(a.Args), len(b.Args)), cmp.Compare(len(a.Texts), len(b.Texts))) > 0
 }
 
-// withoutArgs takes the arguments out of a tree.
+// withoutArgs removes the arguments from a tree.
 func withoutArgs(t *graph.Tree) {
 	t.Args, t.Texts = nil, nil
 	for i := range t.Calls {
@@ -376,9 +377,9 @@ func withoutArgs(t *graph.Tree) {
 	}
 }
 
-// Forget gives up the trees that cannot be asked for any more: those that ended
-// well before the records that have been read, in nanoseconds of
-// CLOCK_MONOTONIC. empty reports that all records of that time were read.
+// Forget drops the trees that can no longer be requested: those that ended well
+// before the time before, in nanoseconds of CLOCK_MONOTONIC, up to which
+// records have been read. empty means that all records up to then were read.
 func (k *Keeper) Forget(before int64, empty bool) {
 	const slack = int64(time.Second)
 	if k == nil || k.tracer == nil || !empty || before-k.forgotAt < slack {
@@ -388,7 +389,7 @@ func (k *Keeper) Forget(before int64, empty bool) {
 	k.tracer.Forget(before - slack)
 }
 
-// Receipt reports what is missing in the graphs.
+// Receipt returns what is missing in the graphs.
 func (k *Keeper) Receipt() []event.ReceiptItem {
 	if k == nil {
 		return nil

@@ -5,11 +5,11 @@ import (
 	"probe/runtime/graph/ftrace"
 )
 
-// own are functions that run because a program is attached to the root: those
-// of trampolines, of kprobes, and of the helpers that the program calls. Some
-// of them the kernel calls elsewhere too, but which of the calls are whose
-// cannot be told, and programs cannot be attached to them; so they are in no
-// script's trees.
+// own lists functions that run because a program is attached to the root: those
+// of trampolines, of kprobes, and of the helpers that the program calls. The
+// kernel calls some of them for other reasons, too, but the two kinds of calls
+// cannot be distinguished, and programs cannot be attached to these functions;
+// so no script's trees contain them.
 var own = append([]string{
 	"__rcu_read_lock", "__rcu_read_unlock", "rcu_read_unlock_strict", "migrate_disable", "migrate_enable", "__migrate_enable", "___migrate_enable",
 	"__bpf_prog_enter*", "__bpf_prog_exit*", "__bpf_tramp_enter", "__bpf_tramp_exit", "bpf_trampoline_*",
@@ -19,15 +19,16 @@ var own = append([]string{
 	"kprobe_ftrace_handler", "preempt_count_add", "preempt_count_sub",
 }, ftrace.Machinery...)
 
-// Own takes out of the trees of one table of functions what ran because
-// programs are attached to their roots.
+// Own removes from trees, all with one table of functions, the calls that ran
+// because programs are attached to the roots.
 type Own struct{ skip graph.Skipper }
 
-// NewOwn makes an Own.
+// NewOwn returns an Own.
 func NewOwn() *Own { return &Own{graph.Skipper{Patterns: own}} }
 
-// TakeOut does so with one tree. start and end are when the root's two programs
-// ran: what the root called before and after is none of its own.
+// TakeOut removes these calls from one tree. start and end are the times at
+// which the root's two programs ran: the root itself made no call before start
+// or after end.
 func (o *Own) TakeOut(t *graph.Tree, funcs *graph.Funcs, start, end int64) {
 	o.skip.Skip(t, funcs)
 	t.Folded.Skipped = 0

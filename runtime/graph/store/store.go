@@ -7,12 +7,12 @@ import (
 	"probe/runtime/graph"
 )
 
-// Store keeps the graphs that a script has asked for. It is safe for
-// concurrent use.
+// Store keeps the graphs that a script has requested. It is safe for concurrent
+// use.
 type Store struct {
 	mu     sync.Mutex
 	funcs  graph.Funcs
-	places map[*graph.Funcs][]int32 // of other tables' functions in funcs
+	places map[*graph.Funcs][]int32 // the indices in funcs of other tables' functions
 	shapes map[uint64][]*shape      // by hash
 	ids    map[key]*shape
 	recent map[key]*graph.Tree
@@ -21,9 +21,9 @@ type Store struct {
 	style  graph.Style
 }
 
-// key is the identity of a call: a thread returns from one at a time. Several
-// probes may ask for different parts of its tree, and in a recording at one
-// time.
+// key identifies a call: a thread returns from one call at a time. It includes
+// the probe, since several probes may request different parts of a call's tree,
+// and in a recording at the same time.
 type key struct {
 	time  uint64
 	tid   int32
@@ -32,20 +32,20 @@ type key struct {
 
 func keyOf(id value.GraphID) key { return key{id.Time, id.TID, id.Probe} }
 
-// shape is what the trees of calls have in common that went the same way.
+// shape is a set of trees of calls that took the same path.
 type shape struct {
-	first value.GraphID // stands for all
+	first value.GraphID // represents all trees of the shape
 	tree  *graph.Tree   // an example
 }
 
-// The trees whose times are remembered: a script prints a graph right after
-// asking for it. Shapes are kept as long as the run lasts.
+// Limits on the trees that are kept with their times: a script prints a graph
+// right after requesting it. Shapes are kept until the run ends.
 const (
 	recentTrees = 1024
 	recentCalls = 1 << 20
 )
 
-// NewStore makes a Store.
+// NewStore returns an empty Store.
 func NewStore() *Store {
 	return &Store{places: map[*graph.Funcs][]int32{}, shapes: map[uint64][]*shape{}, ids: map[key]*shape{}, recent: map[key]*graph.Tree{}}
 }
@@ -57,7 +57,7 @@ func (s *Store) SetStyle(style graph.Style) {
 	s.style = style
 }
 
-// Keep takes the tree of a call, which is the store's from now on. Its
+// Keep stores the tree of a call and takes ownership of it. The tree's
 // functions are those of from.
 func (s *Store) Keep(id value.GraphID, t *graph.Tree, from *graph.Funcs) {
 	s.mu.Lock()
@@ -95,7 +95,7 @@ func (s *Store) Keep(id value.GraphID, t *graph.Tree, from *graph.Funcs) {
 	}
 }
 
-// shape is that of a tree, nil when it is the first.
+// shape returns the shape of a tree, nil if the tree is the first one.
 func (s *Store) shape(t *graph.Tree) *shape {
 	for _, sh := range s.shapes[t.ShapeHash()] {
 		if sh.tree.SameShape(t) {
@@ -123,21 +123,22 @@ func (s *Store) Text(id value.GraphID, form value.GraphForm) string {
 	case form == value.GraphText && t != nil:
 		return t.Text(&s.funcs, s.style)
 	}
-	return sh.tree.Shape(&s.funcs) // which is what is left of a call long ago
+	return sh.tree.Shape(&s.funcs) // only the shape is left of an old call
 }
 
-// Same returns the graph that stands for all with the same shape.
+// Same returns the graph that represents all trees of the shape with the same
+// shape.
 func (s *Store) Same(id value.GraphID) value.GraphID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sh := s.ids[keyOf(id)]; sh != nil {
 		return sh.first
 	}
-	return value.GraphID{} // graphs that were lost are alike
+	return value.GraphID{} // all lost graphs count as equal
 }
 
 // Recent returns the tree of a call that was kept a short while ago, with the
-// table of its functions; nil when it is not there any more.
+// table of its functions; nil if it was dropped meanwhile.
 func (s *Store) Recent(id value.GraphID) (*graph.Tree, *graph.Funcs) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 )
 
 // Tracer holds the trees that the tracer function_graph records, until they are
-// asked for or cannot be any more.
+// requested or can no longer be.
 type Tracer struct {
 	src    *ftrace.Source
 	cancel context.CancelFunc
@@ -24,13 +24,13 @@ type Tracer struct {
 	funcs graph.Funcs
 	trees map[int32][]*graph.Tree // by thread, in the order of their ends
 	held  int                     // calls in trees
-	until int64                   // no tree that ended before will come
+	until int64                   // no more trees that ended before this time will arrive
 	err   error
 	over  bool
 }
 
-// heldCalls bounds the memory of the trees that nobody has asked for: some
-// 60 MB.
+// heldCalls is the maximum number of calls in trees that nobody has requested
+// yet, some 60 MB.
 const heldCalls = 1 << 20
 
 // Start switches the tracer on for the probes of a script. Errors are those of
@@ -39,7 +39,8 @@ func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads 
 	opts := options(probes)
 	opts.Threads, opts.Symbols = threads, symbols
 	if opts.Only != nil {
-		// Where interrupts come in shows by the functions around them.
+		// Instrument the functions around interrupts, too: they show where an
+		// interrupt begins and ends.
 		list, err := ftrace.ListFunctions(tfs)
 		if err != nil {
 			return nil, err
@@ -66,8 +67,8 @@ func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads 
 	return t, nil
 }
 
-// options returns what the tracer has to record so that every probe has what it
-// asks for.
+// options returns the options for the tracer that give every probe what it asks
+// for.
 func options(probes []*fgraph.Plan) ftrace.Options {
 	o := ftrace.Options{}
 	all, deep := false, 0
@@ -92,8 +93,9 @@ func options(probes []*fgraph.Plan) ftrace.Options {
 			o.Skip = append(o.Skip, name)
 		}
 	}
-	// The depth counts from the outermost function that is watched, which may
-	// have another one deep below it.
+	// The tracer counts the depth from the outermost watched function, which
+	// may have another watched one deep below it. So only a single probe can
+	// limit it.
 	if len(probes) == 1 {
 		o.Depth = deep
 	}
@@ -144,9 +146,10 @@ func (t *Tracer) progress(until int64) {
 	t.more.Broadcast()
 }
 
-// How long Find waits: for the events that are under way and for the end of a
-// watched call around the one that is meant, with which its tree comes; and at
-// most. The times of events count, so those that wait in a row wait once.
+// Limits on the time that Find waits: for events on their way, for the end of
+// an enclosing watched call, whose tree contains the requested one, and in all.
+// They are compared with the times of events, so several calls of Find in a row
+// wait only once.
 const (
 	margin  = int64(100 * time.Millisecond)
 	patient = 3 * time.Second
@@ -154,8 +157,8 @@ const (
 
 // Find returns the tree of the call of a function that a thread entered at
 // start and left at end, by the clock of programs, which is the tracer's. It
-// waits until the tracer must have recorded it, and is nil when it has not. The
-// tree is the caller's, its functions are those of the table, which Locked
+// waits until the tracer must have recorded the tree, and returns nil if it has
+// not. The caller owns the tree; its functions are in the table that Locked
 // guards.
 func (t *Tracer) Find(tid int32, name string, start, end int64) *graph.Tree {
 	deadline := time.Now().Add(patient)
@@ -181,7 +184,7 @@ func (t *Tracer) find(tid int32, name string, start, end int64) *graph.Tree {
 		if root.T0 > end || root.T1 < start {
 			continue
 		}
-		// The tree of another probe's function may hold the one that is meant.
+		// The tree of another probe's function may contain the requested call.
 		if n, ok := tree.Nearest(&t.funcs, name, start); ok {
 			if c := &tree.Calls[n]; c.T0 <= end && c.T1 >= start {
 				return tree.Sub(n)
@@ -198,7 +201,7 @@ func (t *Tracer) Locked(f func(funcs *graph.Funcs)) {
 	f(&t.funcs)
 }
 
-// Forget gives up the trees that ended before a time: nobody will ask for them
+// Forget drops the trees that ended before a time, which nobody will request
 // any more.
 func (t *Tracer) Forget(before int64) {
 	t.mu.Lock()
@@ -214,7 +217,7 @@ func (t *Tracer) Forget(before int64) {
 	}
 }
 
-// Where reports how the tracer is used, for -v.
+// Where describes how the tracer is used, for -v.
 func (t *Tracer) Where() string {
 	took := t.src.Enabled.Round(time.Millisecond)
 	if t.src.Instance == "" {
@@ -223,11 +226,11 @@ func (t *Tracer) Where() string {
 	return "function_graph in instance " + t.src.Instance + "; on after " + took.String()
 }
 
-// Recovered returns what a probe that was killed had left and this one has put
-// back; its PID is 0 for nothing.
+// Recovered returns what was restored after a probe that was killed; its PID is
+// 0 for nothing.
 func (t *Tracer) Recovered() ftrace.Cleaned { return t.src.Recovered }
 
-// Close switches the tracer off and puts everything back. It may be called
+// Close switches the tracer off and restores all settings. It may be called
 // more than once.
 func (t *Tracer) Close() error {
 	t.cancel()

@@ -1,10 +1,10 @@
-// Package files is a kernel that is not running here, described by files: its
-// types as raw BTF, and the names of its functions. Scripts can be checked and
-// compiled against it, and its probes listed.
+// Package files is the machine for a kernel that does not run here and is
+// described by files: its types as raw BTF, and the names of its functions.
+// Scripts can be checked and compiled against it, and its probes listed.
 //
-// What this machine's kernel can do says nothing about the other one. It is
-// taken to have every mechanism and helper that probe knows, unless it is named as
-// one of the kernels that were tested.
+// The features of this machine's kernel say nothing about the other one, which
+// is assumed to have every mechanism and helper that probe knows, unless it is
+// named as one of the tested kernels.
 package files
 
 import (
@@ -19,21 +19,22 @@ import (
 	"probe/runtime/machine/live/provider"
 )
 
-// Options name the files. What no file says is asked of this machine: the types
-// where only functions are listed, the tracepoints, and without files all but the
-// features.
+// Options names the files. What no file describes comes from this machine: the
+// types if only functions are listed, the tracepoints, and without any file
+// everything but the features.
 type Options struct {
 	// BTF is a file with the raw BTF of the kernel.
 	BTF string
-	// Traceable is a file with the names of the functions that can be traced, one
-	// a line, each followed by its module in brackets if it has one. Without it
-	// they are those that the types in BTF name.
+	// Traceable is a file with the names of the functions that can be traced,
+	// one a line, each followed by its module in brackets if it has one.
+	// Without it all functions in BTF count as traceable.
 	Traceable string
-	// Features are what the kernel has; nil is all.
+	// Features is the set of features of the kernel; nil means all.
 	Features *feature.Set
-	// KeyLimit is how many bytes the key of a map may have, 0 for no limit.
+	// KeyLimit is the maximum size in bytes of the key of a map; 0 means no
+	// limit.
 	KeyLimit int
-	// Without names mechanisms that are left alone: see provider.Mechanisms.
+	// Without lists mechanisms that are not used; see provider.Mechanisms.
 	Without []string
 }
 
@@ -47,7 +48,7 @@ type Machine struct {
 
 var _ machine.Machine = (*Machine)(nil)
 
-// New makes the machine. It reads nothing yet.
+// New returns the machine. It reads nothing yet.
 func New(o Options) *Machine {
 	k := kernel.New(kernel.Options{BTF: o.BTF})
 	opts := provider.Options{Traceable: o.Traceable, Elsewhere: o.BTF != "" || o.Traceable != ""}
@@ -106,7 +107,7 @@ func (m *Machine) View(q machine.Query) machine.View {
 	}
 }
 
-// view is what one script sees.
+// view is the machine as one script sees it.
 type view struct {
 	machine.Whole
 	m      *Machine
@@ -118,7 +119,8 @@ func (v *view) Probes() hir.Probes { return v.probes }
 func (v *view) Types() hir.Types   { return v.m.kernel }
 func (v *view) Env() types.Env     { return v.env }
 
-// cpus is how many CPUs the kernel is taken to have: files do not say.
+// cpus is the number of CPUs that the kernel is assumed to have, which no file
+// says.
 const cpus = 8
 
 func (v *view) KeyLimit() int { return v.m.keyLimit }

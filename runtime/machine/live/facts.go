@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,11 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/lang/value"
+	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/symbol"
 )
 
-// facts answers what only the running system knows while values are shown
-// (machine.Facts). Nothing is read before it is asked for.
+// facts implements machine.Facts: it answers questions about values that only
+// the running system can answer. It reads nothing before it is asked.
 type facts struct {
 	symbols *symbol.Kernel
 	user    *symbol.User
@@ -28,16 +30,31 @@ type facts struct {
 	names   map[uint64]string // user names by id
 	cgroups map[cgroup]string
 	clock   func() time.Time
+	hidden  func() bool
 }
 
-// cgroup is a question for the text of a control group.
+// cgroup is the key of the cache of control group paths.
 type cgroup struct {
 	pattern string
 	id      uint64
 }
 
 func newFacts(symbols *symbol.Kernel) facts {
-	return facts{symbols: symbols, user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[cgroup]string{}, clock: sync.OnceValue(bootTime)}
+	return facts{symbols: symbols, user: symbol.NewUser(), names: map[uint64]string{}, cgroups: map[cgroup]string{}, clock: sync.OnceValue(bootTime), hidden: sync.OnceValue(hidesKernel)}
+}
+
+// HidesKernel reports whether the kernel shows its addresses to this process as zero: where
+// kernel.kptr_restrict is 1 or 2 and the process lacks CAP_SYSLOG. With CAP_PERFMON it can
+// still read them as numbers; they do not get into output by being a pointer.
+func (m *Machine) HidesKernel() bool { return m.hidden() }
+
+func hidesKernel() bool {
+	restrict, err := readSysctl("/proc/sys", "kernel.kptr_restrict")
+	if err != nil || restrict == "0" {
+		return false
+	}
+	missing, err := feature.MissingCapabilities()
+	return err == nil && slices.ContainsFunc(missing, func(c feature.Capability) bool { return c.Name == "CAP_SYSLOG" })
 }
 
 // Processes resolves addresses of processes.
@@ -135,8 +152,9 @@ func readSysctl(root, name string) (string, error) {
 // Boot implements machine.Facts.
 func (m *Machine) Boot() time.Time { return m.clock() }
 
-// bootTime returns the wall-clock time of the boot clock's zero: the best of
-// five pairs of readings.
+// bootTime returns the wall-clock time of the boot clock's zero: it takes the
+// best of five pairs of readings, since the thread can be interrupted between
+// the two of a pair.
 func bootTime() time.Time {
 	var boot time.Time
 	best := int64(1) << 62
@@ -155,7 +173,7 @@ func bootTime() time.Time {
 // now reads a clock of the kernel in nanoseconds.
 func now(clock int32) int64 {
 	var ts unix.Timespec
-	// The clocks used here exist on every kernel that is supported.
+	// Ignore the error: the clocks used here exist on every supported kernel.
 	_ = unix.ClockGettime(clock, &ts)
 	return ts.Nano()
 }

@@ -28,14 +28,15 @@ import (
 	"probe/runtime/machine/live/tracefs"
 )
 
-// Options change what a Machine answers. The zero Options change nothing.
+// Options changes what a Machine answers. The zero value changes nothing.
 type Options struct {
-	// BTF is a file with raw BTF in place of the kernel's own; "" for that.
+	// BTF is a file with raw BTF that replaces the kernel's own; "" means the
+	// kernel's.
 	BTF string
 	// Traceable is a file with the names of functions in place of the kernel's
-	// list of those that can be traced (P-KPROBE-08); "" for that.
+	// list of those that can be traced (P-KPROBE-08); "" means the kernel's.
 	Traceable string
-	// Without names mechanisms that are left alone: see provider.Mechanisms.
+	// Without lists mechanisms that are not used; see provider.Mechanisms.
 	Without []string
 }
 
@@ -56,7 +57,7 @@ var (
 	_ machine.Facts   = (*Machine)(nil)
 )
 
-// New makes the machine. It asks nothing of the kernel yet.
+// New returns the machine. It asks the kernel nothing yet.
 func New(o Options) *Machine {
 	types, symbols, tracing := btf.NewHost(), symbol.NewKernel(), sync.OnceValues(tracefs.Find)
 	m := &Machine{types: types, features: feature.New(types, tracing), largeKeys: sync.OnceValue(bpf.LargeKeys), facts: newFacts(symbols)}
@@ -73,14 +74,15 @@ func New(o Options) *Machine {
 	return m
 }
 
-// session asks for one of the links that run one program at entry and return,
-// which also has to find out at which of them it is.
+// session returns the test for a kind of link that runs one program at entry
+// and return. The kernel must also have the function that tells the program at
+// which of the two it runs.
 func (m *Machine) session(f feature.Feature) func() error {
 	return func() error { return errors.Join(m.features.Err(f), m.features.Err(feature.SessionReturn)) }
 }
 
 // tracer reports why the tracer function_graph cannot be used, nil if it can.
-// Whether somebody else uses it is seen when it is switched on.
+// Whether somebody else uses it shows only when it is switched on.
 func (m *Machine) tracer() error {
 	tfs, err := m.Tracefs()
 	if err != nil {
@@ -99,8 +101,8 @@ func (m *Machine) tracer() error {
 // Tracefs returns the tracing directory. The error wraps tracefs.ErrNotMounted.
 func (m *Machine) Tracefs() (*tracefs.FS, error) { return m.kernel.Tracefs() }
 
-// Live returns the machine itself: whatever embeds a Machine runs scripts as it
-// does.
+// Live returns the machine itself. A type that embeds a *Machine thereby counts
+// as live, and package engine loads its programs into the kernel.
 func (m *Machine) Live() *Machine { return m }
 
 // Types returns the kernel's own types and those of its modules, whatever file
@@ -110,7 +112,7 @@ func (m *Machine) Types() *btf.Host { return m.types }
 // Symbols returns the kernel's symbols.
 func (m *Machine) Symbols() *symbol.Kernel { return m.symbols }
 
-// Features answers what the kernel can do.
+// Features returns the features of the kernel.
 func (m *Machine) Features() *feature.Set { return m.features }
 
 // Warm implements machine.Machine.
@@ -171,36 +173,30 @@ func (v *view) KeyLimit() int {
 	return machine.SmallKey
 }
 
-// Refuses implements machine.Machine: it looks at the privileges of this
-// process and at the kernel's lockdown (CLI-27, CLI-28).
+// Refuses implements machine.Machine: it looks at the privileges of this process
+// (CLI-27). A kernel that is locked down takes all programs that read nothing of its
+// memory, so that is left to the compiler and the kernel (CLI-28).
 func (m *Machine) Refuses() *diag.Diagnostic {
 	missing, err := feature.MissingCapabilities()
 	if err != nil {
-		return nil // the kernel will say
+		return nil // the kernel will report what is missing
 	}
 	needs := false
 	for _, c := range missing {
 		needs = needs || c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON"
 	}
-	locked := feature.Lockdown() == "confidentiality"
-	if !needs && !locked {
+	if !needs {
 		return nil
 	}
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "no-permission", Row: "CLI-27",
 		Message: "tracing needs privileges that this process does not have"}
-	if locked && !needs {
-		d.Row, d.Message = "CLI-28", "this kernel is locked down, so that kernel memory cannot be read"
-	}
 	AddPermission(d)
 	return d
 }
 
-// AddPermission adds to a message what privileges are missing, and what to do.
+// AddPermission adds to a message which privileges are missing, and what to do
+// about it.
 func AddPermission(d *diag.Diagnostic) {
-	if mode := feature.Lockdown(); mode == "confidentiality" {
-		d.WithNote("kernel lockdown is in mode confidentiality, which forbids reading kernel memory")
-		d.WithHelp("boot without lockdown=confidentiality, or use a machine where it is off")
-	}
 	missing, err := feature.MissingCapabilities()
 	if err == nil {
 		var names []string
@@ -211,7 +207,12 @@ func AddPermission(d *diag.Diagnostic) {
 		}
 		if len(names) > 0 {
 			d.WithNote("missing: %s", strings.Join(names, ", "))
+			d.WithHelp("run as root: sudo probe …")
+			return
 		}
 	}
-	d.WithHelp("run as root: sudo probe …")
+	if mode := feature.Lockdown(); mode != "" && mode != "none" {
+		d.WithNote("the kernel's lockdown is in mode %s", mode)
+	}
+	d.WithHelp("run as root outside of the container, user namespace or sandbox (seccomp) that this process is in; a security module of the machine may refuse it as well")
 }

@@ -12,9 +12,8 @@ import (
 	"probe/lang/syntax"
 )
 
-// Compiled implements machine.View: it complains about everything that a
-// compiled script wants to know and the recording does not tell, at its place
-// in the script.
+// Compiled implements machine.View: it reports, with its place in the script,
+// everything that a compiled script needs and the recording does not contain.
 func (r *View) Compiled(tree *syntax.File, obj *object.Object) diag.List {
 	var out diag.List
 	r.checkAsked(tree, &out)
@@ -36,8 +35,8 @@ func (r *View) Compiled(tree *syntax.File, obj *object.Object) diag.List {
 	return out
 }
 
-// explain adds to the messages of the checker what it cannot know: that types
-// would not help where there is no memory.
+// explain changes the checker's advice on missing types: a recording holds no
+// memory, so types would not help.
 func explain(list *diag.List) {
 	for _, d := range list.All {
 		switch d.Code {
@@ -48,8 +47,8 @@ func explain(list *diag.List) {
 	}
 }
 
-// checkCall complains about what the record of a call says. What programs ask
-// the kernel is found in their code.
+// checkCall reports calls of functions whose record says that they need a
+// kernel. checkFunc finds the questions to the kernel in the code of programs.
 func (r *View) checkCall(c *hir.Call, out *diag.List) {
 	if c.Sig.NoReplay != "" {
 		notRecorded(out, c.At, "`"+c.Sig.Name+"`", c.Sig.NoReplay)
@@ -61,7 +60,7 @@ func (r *View) checkCall(c *hir.Call, out *diag.List) {
 	}
 }
 
-// checkFunc looks at what one function of a program asks the kernel.
+// checkFunc reports the questions of one function of a program to the kernel.
 func (r *View) checkFunc(p *object.Program, f *ir.Func, out *diag.List) {
 	for b := range f.Blocks {
 		for _, v := range f.Blocks[b].Ins {
@@ -77,7 +76,7 @@ func (r *View) checkFunc(p *object.Program, f *ir.Func, out *diag.List) {
 	}
 }
 
-// missing reports why a helper has no answer, "" when it has.
+// missing returns the reason why a helper has no answer, "" if it has one.
 func (r *View) missing(p *object.Program, f *ir.Func, in *ir.Ins) string {
 	if in.Op == ir.OpKfunc {
 		return fmt.Sprintf("%s is a function of the kernel", in.Name)
@@ -85,8 +84,8 @@ func (r *View) missing(p *object.Program, f *ir.Func, in *ir.Ins) string {
 	h := ir.Helper(in.Imm)
 	switch h {
 	case ir.HelperReadKernel, ir.HelperReadKernelStr, ir.HelperReadUser, ir.HelperReadUserStr:
-		// Programs also move their own memory with it, and clear it by reading
-		// from nowhere.
+		// Programs also use this helper to copy their own memory, and to clear
+		// it by reading from address 0; neither needs the kernel.
 		if n, ok := f.Const(in.Args[2]); f.Ins(in.Args[2]).Kind != ir.Scalar || ok && n == 0 {
 			return ""
 		}

@@ -7,7 +7,7 @@ import (
 	"probe/runtime/graph"
 )
 
-// happening is a call of a tree that probes are about: its entry or its return.
+// happening is the entry or the return of a call for which probes run.
 type happening struct {
 	time       int64
 	tree, call int32
@@ -16,9 +16,9 @@ type happening struct {
 	rets       bool // ret: probes run
 }
 
-// events lists what happens to the functions that have probes, in the order of
-// time. Of calls that begin or end together the outer one begins first and ends
-// last.
+// events returns the entries and returns of the functions that have probes, in
+// the order of time. Of calls with the same start or end time, the outer one
+// begins first and ends last.
 func (m *Player) events() []happening {
 	var out []happening
 	double := m.pair()
@@ -39,8 +39,8 @@ func (m *Player) events() []happening {
 			}
 		}
 	}
-	// A call without duration begins before it ends, and others end before the
-	// next begins.
+	// The order at equal times: other calls end, then a call begins, and a call
+	// without duration ends after that.
 	phase := func(e *happening) int {
 		switch c := &m.rec.rec.Trees[e.tree].Calls[e.call]; {
 		case e.enter:
@@ -62,7 +62,8 @@ func (m *Player) events() []happening {
 	return out
 }
 
-// thread tells threads apart; the idle tasks all have the id 0.
+// thread identifies a thread. It includes the CPU for idle threads, which all
+// have the id 0.
 type thread struct {
 	tid int32
 	cpu uint16
@@ -75,10 +76,10 @@ func threadOf(t *graph.Tree) thread {
 	return thread{cpu: t.Root().CPU}
 }
 
-// pair finds calls that are in several trees. Those of a function that was
-// called below another one that was recorded are double: ret: and call: see
-// each call once. Trees of one call, which several probes asked for, are twins:
-// each probe runs once for all of them.
+// pair finds calls that are in several trees. A tree whose root was called
+// below another recorded function is double: its calls are in the other tree,
+// too, and ret: and call: probes must see each call once. Trees of one call,
+// recorded for several probes, are twins: each probe runs once for all of them.
 func (m *Player) pair() (double []bool) {
 	trees := m.rec.rec.Trees
 	double, m.twins = make([]bool, len(trees)), make(map[int32][]int32, len(trees))
@@ -86,7 +87,8 @@ func (m *Player) pair() (double []bool) {
 	for i := range order {
 		order[i] = int32(i)
 	}
-	// By start, the longer one first.
+	// Sort by start time, and of equal ones the longer one first, so that an
+	// enclosing tree comes before the ones in it.
 	slices.SortStableFunc(order, func(a, b int32) int {
 		x, y := trees[a].Root(), trees[b].Root()
 		return cmp.Or(cmp.Compare(x.T0, y.T0), cmp.Compare(y.T1, x.T1))
@@ -113,8 +115,8 @@ func (m *Player) pair() (double []bool) {
 	return double
 }
 
-// twinSlack is how far the times of one call may be apart in two trees: what
-// the programs at its entry or return take.
+// twinSlack is the maximum difference, in nanoseconds, between the times of one
+// call in two trees: the time that the programs at its entry or return take.
 const twinSlack = 1e6
 
 // holds returns the index of a call in a tree, -1 for none: the one of the same
@@ -129,7 +131,7 @@ func (r *Machine) holds(t *graph.Tree, call *graph.Call) int {
 		}
 		d0, d1 := max(c.T0-call.T0, call.T0-c.T0), max(c.T1-call.T1, call.T1-c.T1)
 		if i == 0 && max(d0, d1) > twinSlack {
-			continue // the function called itself further down than is recorded
+			continue // a recursive call deeper than the recorded levels
 		}
 		if found < 0 || d0+d1 < best {
 			best, found = d0+d1, i

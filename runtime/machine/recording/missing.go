@@ -29,8 +29,9 @@ func (r *Machine) Missing() []event.ReceiptItem {
 	return out
 }
 
-// recordedReceipt takes from the receipt of a recorded script what says that
-// calls or trees may be missing. The rest is about what it printed.
+// recordedReceipt returns those items of a recorded script's receipt that say
+// that calls or trees may be missing. The other items are about what the script
+// printed.
 func recordedReceipt(text []byte) []event.ReceiptItem {
 	var r struct {
 		Data []struct {
@@ -40,7 +41,7 @@ func recordedReceipt(text []byte) []event.ReceiptItem {
 		} `json:"data"`
 	}
 	if json.Unmarshal(text, &r) != nil {
-		return nil // the caller has parsed it
+		return nil // cannot happen: the caller has parsed it
 	}
 	var out []event.ReceiptItem
 	for _, it := range r.Data {

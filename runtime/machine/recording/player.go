@@ -32,11 +32,11 @@ type Player struct {
 	hooks map[*function]*hooks
 	all   []*hook
 	todo  []happening
-	twins map[int32][]int32 // by the first of several trees of one call, all of them
-	end   int64             // no event after it is looked at, 0 for no limit
-	read  int               // records of env.Ring that were taken
+	twins map[int32][]int32 // for the first of several trees of one call, all of them
+	end   int64             // time at which the replay ends, 0 for no limit
+	read  int               // number of records of env.Ring that were read
 
-	trees []*graph.Tree // of the event that runs
+	trees []*graph.Tree // trees of the current event
 	now   int64
 }
 
@@ -48,14 +48,14 @@ type hook struct {
 	probe       *hir.Probe
 	entry, main *object.Program
 	needs       needs
-	args        int             // how many the site has
-	left        [reasons]uint64 // calls that lack something
+	args        int             // number of arguments of the site
+	left        [reasons]uint64 // calls skipped, by reason
 }
 
-// needs are the values that not every call has.
+// needs says which values, of those that not every call has, a probe needs.
 type needs struct{ ret, args, start, pid, comm bool }
 
-// The reasons to leave a call out.
+// The reasons to skip a call.
 const (
 	noReturn = iota
 	noStart
@@ -66,22 +66,23 @@ const (
 	reasons
 )
 
-// reasonText says it in the receipt.
+// reasonText holds the texts of the reasons for the receipt.
 var reasonText = [reasons]string{
 	"the return was not recorded", "the entry was not recorded", "the result was not recorded",
 	"the arguments were not recorded", "the process was not recorded", "the name of the thread was not recorded",
 }
 
-// Play makes a player with the maps of an object that was compiled for the view
-// (compiler.Config.Interpret). limit ends the replay after a time of the
-// recording; 0 is no limit.
+// Play returns a player with the maps of an object that was compiled for the
+// view (compiler.Config.Interpret). limit ends the replay after this much
+// recorded time; 0 means no limit.
 func (r *View) Play(obj *object.Object, limit time.Duration) (*Player, error) {
 	m := &Player{rec: r, obj: obj, maps: map[string]*ir.EnvMap{}, hooks: map[*function]*hooks{}}
 	m.env = ir.NewEnv(make([]byte, 8*slots))
 	m.env.NoKernel, m.env.Boot = true, uint64(r.rec.Header.BootOffset)
 	m.env.Rand = func() uint64 { return uint64(rand.Uint32()) }
-	// Each call has its own key, and those of one shape are merged when the map
-	// is read. The bound is for the memory of kernels.
+	// A map with graphs as keys has one entry for each call until it is read,
+	// when entries with the same shape are merged. Lift its limit on entries,
+	// which protects the memory of kernels.
 	graphKeys := map[string]bool{}
 	for _, om := range obj.Maps {
 		graphKeys[om.Spec] = om.Spec != "" && value.HasGraph(om.Key)
@@ -117,7 +118,7 @@ func (r *View) Play(obj *object.Object, limit time.Duration) (*Player, error) {
 	return m, nil
 }
 
-// hook sorts the programs by the functions that they are about.
+// hook sorts the programs by the functions they are attached to.
 func (m *Player) hook() {
 	byProbe := map[*hir.Probe]*hook{}
 	for _, p := range m.obj.Programs {
@@ -155,7 +156,7 @@ func (m *Player) hook() {
 	}
 }
 
-// needsOf finds out what a probe's body cannot do without.
+// needsOf returns the values that a probe's body needs.
 func needsOf(pr *hir.Probe) needs {
 	n := needs{ret: pr.UsesRetval, start: pr.UsesDuration}
 	see := func(e hir.Expr) {
@@ -172,7 +173,8 @@ func needsOf(pr *hir.Probe) needs {
 	return n
 }
 
-// Plan calls yield with each probe and the number of calls that it is about.
+// Plan calls yield with each probe and the number of calls for which it will
+// run.
 func (m *Player) Plan(yield func(probe string, calls int)) {
 	n := map[*hook]int{}
 	for _, e := range m.todo {
@@ -193,7 +195,7 @@ func (m *Player) Plan(yield func(probe string, calls int)) {
 	}
 }
 
-// Memory is the only value of an array.
+// Memory returns the only value of an array map.
 func (m *Player) Memory(name string) []byte {
 	if em := m.maps[name]; em != nil && em.Array {
 		return em.Get("\x00\x00\x00\x00")
@@ -204,15 +206,16 @@ func (m *Player) Memory(name string) []byte {
 // Map returns a map of the script by its kernel name; nil for none.
 func (m *Player) Map(name string) *ir.EnvMap { return m.maps[name] }
 
-// Trees are those of the call that the programs which ran last are about, with
-// their functions; none for begin and end. Of several trees of one call each is
-// what another probe asked for.
+// Trees returns the trees of the call for which the last programs ran, and
+// their table of functions; no trees for begin and end. There are several if
+// several probes had their own tree of the call recorded.
 func (m *Player) Trees() ([]*graph.Tree, *graph.Funcs) { return m.trees, &m.rec.rec.Funcs }
 
-// Now returns the wall clock at the time of what ran last.
+// Now returns the wall-clock time of the last program.
 func (m *Player) Now() time.Time { return time.Unix(0, m.now+m.rec.rec.Header.WallOffset) }
 
-// Special runs the begin or end probes, in this process.
+// Special runs the begin or end probes, which belong to this process and not to
+// a recorded one.
 func (m *Player) Special(phase hir.Phase) error {
 	m.trees = m.trees[:0]
 	m.env.PidTgid = uint64(os.Getpid())<<32 | uint64(unix.Gettid())
@@ -229,12 +232,13 @@ func (m *Player) Special(phase hir.Phase) error {
 
 func thisCPU() uint32 {
 	var cpu uint32
-	// It has no way to fail.
+	// getcpu(2) cannot fail with a valid address.
 	_, _, _ = unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0)
 	return cpu
 }
 
-// Next runs the programs of the next event. It is false at the end.
+// Next runs the programs of the next event. It returns false at the end of the
+// recording.
 func (m *Player) Next() (bool, error) {
 	if len(m.todo) == 0 || m.end > 0 && m.todo[0].time > m.end {
 		return false, nil
@@ -304,7 +308,7 @@ func (m *Player) both(h *hook, c *graph.Call, enter bool) error {
 	return m.run(h.main, m.now)
 }
 
-// enter makes a call what the programs see.
+// enter sets the state that programs see to that of a call.
 func (m *Player) enter(t *graph.Tree, c *graph.Call) {
 	th := &t.Thread
 	m.env.PidTgid = uint64(uint32(th.PID))<<32 | uint64(uint32(max(th.TID, 0)))
@@ -319,7 +323,8 @@ func (m *Player) enter(t *graph.Tree, c *graph.Call) {
 	}
 }
 
-// lacks returns what a call lacks that a probe needs, -1 for nothing.
+// lacks returns the reason to skip a call: a value that the probe needs and the
+// call lacks. It returns -1 if there is none.
 func (h *hook) lacks(t *graph.Tree, c *graph.Call) int {
 	n, entry := &h.needs, !h.main.Site.About().Returns
 	switch {
@@ -339,7 +344,8 @@ func (h *hook) lacks(t *graph.Tree, c *graph.Call) int {
 	return -1
 }
 
-// argsOf returns how many arguments a site has; each has a number.
+// argsOf returns the number of arguments of a site, by their arg0, arg1 and so
+// on.
 func argsOf(s *hir.Site) int {
 	n := 0
 	for i := range s.Args {
@@ -350,14 +356,14 @@ func argsOf(s *hir.Site) int {
 	return n
 }
 
-// The bounds of a program: the turns that kernels allow a loop, and a number of
-// steps that no useful program takes.
+// Limits for a program: the maximum number of iterations that kernels allow a
+// loop (BPF_MAX_LOOPS), and a number of steps that no useful program takes.
 const (
 	mostTurns = 8 << 20
 	mostSteps = 1 << 30
 )
 
-// run runs a program at a time of the recording.
+// run runs a program with the clock at a time of the recording.
 func (m *Player) run(p *object.Program, clock int64) error {
 	m.env.Clock, m.env.Budget, m.env.Steps = uint64(clock), mostTurns, mostSteps
 	_, err := ir.Interp(p.IR, m.env)
@@ -373,7 +379,8 @@ func (m *Player) run(p *object.Program, clock int64) error {
 	return d.WithHelp("this is a fault of probe: please report it with the script")
 }
 
-// Left calls yield for each reason why calls were left out of a probe.
+// Left calls yield with each reason for which a probe skipped calls, and their
+// number.
 func (m *Player) Left(yield func(probe, why string, n uint64)) {
 	for _, h := range m.all {
 		for why, n := range h.left {
@@ -386,6 +393,9 @@ func (m *Player) Left(yield func(probe, why string, n uint64)) {
 
 // Pending returns the number of records that were not read.
 func (m *Player) Pending() uint64 { return uint64(len(m.env.Ring) - m.read) }
+
+// Position is 0: there is room for every record, so none has to wait for others.
+func (m *Player) Position() uint64 { return 0 }
 
 // Read returns the records as event.Ring does.
 func (m *Player) Read(limit int, yield func(record []byte) bool) (n int, busy bool, err error) {
@@ -404,5 +414,5 @@ func (m *Player) Read(limit int, yield func(record []byte) bool) (n int, busy bo
 	return n, false, nil
 }
 
-// Close does nothing: there is nothing to give back.
+// Close does nothing: a player holds only memory.
 func (m *Player) Close() error { return nil }

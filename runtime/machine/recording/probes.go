@@ -18,9 +18,9 @@ import (
 // Kinds implements hir.Probes.
 func (r *View) Kinds() []hir.ProbeKind { return provider.Kinds() }
 
-// Expand implements hir.Probes: fgraph: means trees, ret: and call: calls
-// within them. What the recording cannot feed gets a warning, which settle
-// turns into an error when nothing else is left.
+// Expand implements hir.Probes: fgraph: runs for recorded trees, ret: and call:
+// for calls within them. An attach point without events in the recording gets a
+// warning, which settle turns into an error if no other attach point is left.
 func (r *View) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	var complaints diag.List
 	var first []*diag.Diagnostic
@@ -44,7 +44,8 @@ func (r *View) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	return nil
 }
 
-// kindFed reports whether an attach point is about recorded calls.
+// kindFed reports whether an attach point is of a kind that runs for recorded
+// calls.
 func kindFed(parts []hir.Part) bool {
 	kind := provider.KindOf(parts[0].Text)
 	return kind != nil && kind.Recorded
@@ -62,7 +63,7 @@ func (r *View) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) 
 	x := &expansion{View: r, req: req, kind: kind, out: out}
 	switch {
 	case kind.Phase != hir.WhileAttached:
-		// They run in probe itself, as always.
+		// begin and end run in probe itself, as on a live kernel.
 		return []*hir.Site{{Provider: kind.Name, Kind: kind, Type: kind.Name, Name: kind.Name, Prog: hir.ProgRawTP}}
 	case kind.Recorded:
 		return x.functions(parts[1:])
@@ -83,15 +84,15 @@ type expansion struct {
 	pattern bool
 }
 
-// cannotFeed warns that the recording has nothing for the attach point.
+// cannotFeed warns that the recording has no events for the attach point.
 func (x *expansion) cannotFeed(format string, args ...any) *diag.Diagnostic {
 	d := x.out.Warnf("not-in-recording", x.req.At, format, args...).WithRow("X-TREE")
 	x.unfed = append(x.unfed, d)
 	return d
 }
 
-// settle is called when the script is checked: where some probes run, those
-// that cannot stay warnings; where none is left, their messages are errors.
+// settle is called after the check. If some attach point has events, the
+// warnings about the others remain warnings; if none has, they become errors.
 func (r *View) settle() {
 	for _, u := range r.unfed {
 		if r.fed {
@@ -144,7 +145,7 @@ func (x *expansion) functions(parts []hir.Part) []*hir.Site {
 	}
 	for _, d := range x.out.All {
 		if len(sites) > 0 && d.Severity == diag.Error {
-			d.Severity = diag.Warning // others that match have it
+			d.Severity = diag.Warning // other matches have the parameter
 			d.WithNote("it is left out")
 		}
 		all.Add(d)
@@ -153,8 +154,8 @@ func (x *expansion) functions(parts []hir.Part) []*hir.Site {
 	return sites
 }
 
-// listed returns the functions that only= and skip= mean. Recordings differ in
-// what was called, so a name may mean nothing.
+// listed returns the functions that only= and skip= mean. A name may match
+// nothing, since recordings differ in what was called.
 func (x *expansion) listed(_ hir.Part, _, list string) ([]string, bool) {
 	var out []string
 	for _, name := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' }) {
@@ -166,7 +167,7 @@ func (x *expansion) listed(_ hir.Part, _, list string) ([]string, bool) {
 	return slices.Compact(out), true
 }
 
-// nothing complains that no function has the name.
+// nothing reports that no function in the recording has the name.
 func (x *expansion) nothing(name []hir.Part, module, pattern string) {
 	what := pattern
 	if module != "" {
@@ -201,7 +202,7 @@ func (r *View) rootNames() []string {
 	return out
 }
 
-// shorten lists a few names.
+// shorten returns the first few names as text.
 func shorten(names []string) string {
 	const most = 5
 	if len(names) > most {
@@ -267,7 +268,7 @@ func (x *expansion) site(fn *function, plan *fgraph.Plan) *hir.Site {
 	return s
 }
 
-// graph says which part of the recorded trees a probe gets.
+// graph sets which part of the recorded trees a probe gets.
 func (x *expansion) graph(s *hir.Site, fn *function, plan *fgraph.Plan) {
 	g := *plan
 	g.Func, g.Module = fn.Name, fn.Module
@@ -279,8 +280,8 @@ func (x *expansion) graph(s *hir.Site, fn *function, plan *fgraph.Plan) {
 	s.Plan = &g
 }
 
-// arguments are those of a function that a recording has n of: the named ones,
-// then arg0 and so on.
+// arguments returns the arguments of a function of which n are recorded: those
+// with names, then arg0 and so on.
 func (r *View) arguments(fn *function, n int) []hir.Arg {
 	n = min(n, slotArgs)
 	var out []hir.Arg
@@ -296,7 +297,7 @@ func (r *View) arguments(fn *function, n int) []hir.Arg {
 	return out
 }
 
-// notRecorded complains about a value that the recording does not have.
+// notRecorded reports a value that the recording does not have.
 func notRecorded(out *diag.List, at source.Span, what, why string) {
 	out.Errorf("not-recorded", at, "the recording does not tell %s", what).WithRow("X-TREE").
 		WithNote("%s", why).

@@ -1,16 +1,15 @@
 // Package recording runs compiled scripts over recordings of call trees,
 // without a kernel: on any machine, without privileges.
 //
-// In: a recording (record.Recording). A View answers in place of a kernel while
-// a script is checked (hir.Probes, hir.Types, types.Env): its functions are
-// those of the trees, with the types that were noted with them. Out: a Player,
-// which runs the script's programs in the compiler's interpreter, once for each
-// call that a probe is about, in the order of time. What programs leave behind,
-// records and maps, is read by package session as if a kernel had run them.
+// A View answers the checker in place of a kernel (hir.Probes, hir.Types,
+// types.Env): its functions are those in the trees, with the types recorded for
+// them. A Player runs the script's programs in the compiler's interpreter, once
+// for each call that a probe matches, in the order of time. Package session
+// reads the records and maps of these programs as if a kernel had run them.
 //
-// What a recording does not hold is never made up: a probe that it cannot feed
-// and a value that it does not have are told at their place in the script, and
-// a call that lacks something which others have is left out and counted.
+// What a recording does not hold is never invented: a probe without events and
+// a value that was not recorded are reported with their place in the script,
+// and a call that lacks a value which others have is skipped and counted.
 package recording
 
 import (
@@ -28,7 +27,7 @@ import (
 // Machine is the machine that was recorded, as far as the recording holds it
 // (machine.Machine).
 type Machine struct {
-	name  string // of the file, for the receipt
+	name  string // name of the file, for the receipt
 	rec   *record.Recording
 	names []string             // symbols of the functions that are called, sorted
 	funcs map[string]*function // by symbol
@@ -42,27 +41,27 @@ var (
 	_ machine.Facts   = (*Machine)(nil)
 )
 
-// View is the recording as one script sees it (machine.View).
+// View is a recording as one script sees it (machine.View).
 type View struct {
 	*Machine
 	env env
 
-	// unfed are the messages about attach points that the recording has nothing
-	// for; fed reports whether it has something for another one.
+	// unfed holds the messages about attach points without events in the
+	// recording; fed is set if another attach point has some.
 	unfed []*diag.Diagnostic
 	fed   bool
 }
 
-// function is what is known of a function: the calls of it that the trees have.
+// function describes a function by its calls in the trees.
 type function struct {
 	graph.Func
 	calls, roots facts
 }
 
-// facts count calls and what was recorded with them.
+// facts counts calls and what was recorded with them.
 type facts struct {
 	calls, rets int
-	args        int // most of a call
+	args        int // maximum number of any call
 }
 
 func (f *facts) add(c *graph.Call) {
@@ -90,8 +89,8 @@ func Open(path string) (*Machine, error) {
 	return New(path, rec), nil
 }
 
-// New prepares a recording that was read from a file of that name. It must not
-// be changed afterwards.
+// New prepares a recording that was read from a file of that name. The caller
+// must not change it afterwards.
 func New(name string, rec *record.Recording) *Machine {
 	r := &Machine{name: name, rec: rec, funcs: map[string]*function{}, byID: make([]*function, len(rec.Funcs.List)), addrs: map[uint64]string{}}
 	for i := range rec.Funcs.List {
@@ -139,13 +138,13 @@ func (r *Machine) function(c *graph.Call) *function {
 	return r.byID[c.Fn]
 }
 
-// realAddr tells addresses of the kernel from the numbers that recordings of
-// programs have in their place.
+// realAddr reports whether addr is an address of the kernel and not one of the
+// small numbers that recordings made by programs have instead.
 func realAddr(addr uint64) bool { return addr>>63 != 0 }
 
-// matching lists the functions that a name or pattern means, with the copies
-// that the compiler made of a function under its plain name. roots asks for
-// those that trees begin with.
+// matching returns the functions that a name or pattern means. A plain name
+// includes the copies that the compiler made of the function. roots restricts
+// the result to roots of trees.
 func (r *Machine) matching(module, pattern string, roots bool) []*function {
 	pick := func(ok func(name string) bool) (out []*function) {
 		for _, name := range r.names {
@@ -167,7 +166,8 @@ func (r *Machine) matching(module, pattern string, roots bool) []*function {
 	return out
 }
 
-// start is when the recording began, by CLOCK_MONOTONIC.
+// start returns the time at which the recording began, in nanoseconds of
+// CLOCK_MONOTONIC.
 func (r *Machine) start() int64 {
 	start := r.rec.Header.Started.UnixNano() - r.rec.Header.WallOffset
 	for _, t := range r.rec.Trees {

@@ -13,8 +13,8 @@ import (
 	"probe/runtime/machine"
 )
 
-// enums keeps one type for each notation, so that what is of one type in the
-// recording is of one type in the script.
+// enums holds one type for each notation, so that values of one type in the
+// recording have one type in the script.
 type enums map[*graph.Notation]*types.Type
 
 // typeOf returns the type of a value that a recording shows in a class and
@@ -77,11 +77,11 @@ func (r *Machine) find(name string) (class graph.Result, found *graph.Notation, 
 	return class, found, value
 }
 
-// noTypes is why there are no structs.
+// noTypes is the reason why there are no structs.
 const noTypes = "a recording holds no types of the kernel besides those of arguments and results"
 
-// Named implements hir.Types: the words of C that need no kernel are known to
-// the checker.
+// Named implements hir.Types. It finds nothing: the checker itself knows the C
+// types that need no kernel.
 func (r *View) Named(string, string) (*types.Type, bool) { return nil, false }
 
 // Enumerator implements hir.Types.
@@ -99,8 +99,9 @@ func (r *View) Names(string) []string { return nil }
 // Available implements hir.Types.
 func (r *View) Available() (bool, string) { return false, noTypes }
 
-// env answers what builtin functions ask (types.Env). Questions whose answer
-// must be a value but is not known are noted.
+// env implements types.Env: it answers the questions of builtin functions. It
+// notes questions that need a value which the recording does not have, for
+// checkAsked.
 type env struct {
 	r     *Machine
 	q     machine.Query
@@ -114,7 +115,7 @@ var (
 )
 
 func (e *env) Filter() (pid int, comm string) { return e.q.PID, e.q.Comm }
-func (e *env) ConfigInt(string) int64         { return 0 } // the checker's own business
+func (e *env) ConfigInt(string) int64         { return 0 } // the checker replaces it
 func (e *env) ConfigString(string) string     { return "" }
 func (e *env) ChildPID() int                  { return 0 }
 
@@ -138,7 +139,7 @@ func (e *env) Symbol(name string) (uint64, bool) {
 	return 0, false
 }
 
-// KernelFunc knows the functions in the trees.
+// KernelFunc reports whether a function is in the trees.
 func (e *env) KernelFunc(name string) bool {
 	if len(e.r.matching("", name, false)) > 0 {
 		return true
@@ -167,7 +168,8 @@ func (e *env) NCPU() int {
 	return 1
 }
 
-// checkAsked complains where the script takes values that are not known.
+// checkAsked reports the places where the script uses values that the recording
+// does not have.
 func (r *View) checkAsked(tree *syntax.File, out *diag.List) {
 	for name, why := range r.env.asked {
 		at := source.Span{}

@@ -33,8 +33,8 @@ func (r *View) Types() hir.Types { return r }
 // Env implements machine.View.
 func (r *View) Env() types.Env { return &r.env }
 
-// Target implements machine.View: one CPU that can do all. Its tasks are not in
-// the recording.
+// Target implements machine.View: a kernel with all features and one CPU. Tasks
+// are not part of a recording.
 func (r *View) Target(target.Set) (*target.Target, error) {
 	t := target.Full(1)
 	delete(t.Features, target.TaskBTF)
@@ -50,9 +50,8 @@ func (r *View) Interprets() bool { return true }
 // Partial implements machine.View.
 func (r *View) Partial() bool { return true }
 
-// Checked implements machine.View: types would not help where there is no
-// memory, and attach points that there is nothing for are errors where nothing
-// else is left.
+// Checked implements machine.View: it explains missing types, and turns
+// warnings about attach points without events into errors if no other is left.
 func (r *View) Checked(list *diag.List) {
 	explain(list)
 	r.settle()

@@ -1,5 +1,5 @@
-// Command gotest runs "go test" with the given arguments and adds what it
-// keeps to itself: which tests were skipped, and why.
+// Command gotest runs "go test" with the given arguments and also reports which
+// tests were skipped, and why: go test prints that only with -v.
 //
 // Its output is go test's own: one line for each package and the output of
 // the tests that failed. At the end it lists the skipped tests by reason. The
@@ -110,7 +110,8 @@ func (r *report) event(e event) {
 		delete(r.buffer, k)
 	}
 	if e.Test == "" && e.Action == "fail" {
-		// The package failed while these were running: a panic, a timeout.
+		// The package failed while these tests were running, by a panic or a
+		// timeout.
 		for k := range r.buffer {
 			if k.pkg == e.Package {
 				r.flush(k)

@@ -20,11 +20,11 @@ import (
 	"probe/internal/guest"
 )
 
-// demoKernel is the kernel of the guest that a demonstration runs in.
+// demoKernel is the kernel for demonstrations in a guest.
 const demoKernel = "6.12"
 
 // demo runs a command that builds a network and traces the kernel: on this
-// machine where that works, else in a guest. It says which, and why.
+// machine if it can, else in a guest. It prints which, and why.
 func demo(ctx context.Context, args []string) (int, error) {
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
@@ -35,8 +35,9 @@ func demo(ctx context.Context, args []string) (int, error) {
 		fmt.Println("demo: on this machine: root, function probes and network namespaces work here")
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		// The command puts the network back when it is asked to end. It is
-		// asked once: in a group of its own, Ctrl-C does not reach it twice.
+		// The command restores the network when it gets a signal to end. In a
+		// process group of its own it gets Ctrl-C once, from this process, and
+		// not a second time from the terminal.
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 		cmd.WaitDelay = 30 * time.Second
@@ -78,8 +79,8 @@ func demo(ctx context.Context, args []string) (int, error) {
 	return status(res), err
 }
 
-// hostCan returns nil when this machine lets us attach to kernel functions and
-// build a network, and else what it does not.
+// hostCan returns nil if programs can be attached to kernel functions and a
+// network be built on this machine, else the reason why not.
 func hostCan() error {
 	if os.Geteuid() != 0 {
 		return errors.New("root is needed")
@@ -118,12 +119,13 @@ func tryKprobe() error {
 	return l.Close()
 }
 
-// tryNetwork builds what cases need in a namespace of its own, which goes
-// away with the thread that made it.
+// tryNetwork builds what cases need in a namespace of its own, which ends with
+// the thread that created it.
 func tryNetwork() error {
 	done := make(chan error)
 	go func() {
-		// Never unlocked: the thread ends with the goroutine.
+		// There is no UnlockOSThread: the runtime ends a locked thread with its
+		// goroutine.
 		runtime.LockOSThread()
 		done <- func() error {
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {

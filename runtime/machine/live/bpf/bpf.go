@@ -23,10 +23,12 @@ import (
 // Commands of the bpf system call.
 const (
 	cmdProgLoad          = 5
+	cmdObjPin            = 6
 	cmdProgRun           = 10
 	cmdObjGetInfoByFD    = 15
 	cmdRawTracepointOpen = 17
 	cmdLinkCreate        = 28
+	cmdIterCreate        = 33
 )
 
 // Attach types of programs and links.
@@ -34,6 +36,7 @@ const (
 	attachRawTP         = 23
 	attachFentry        = 24
 	attachFexit         = 25
+	attachIter          = 28
 	attachPerfEvent     = 41
 	attachKprobeMulti   = 42
 	attachKprobeSession = 56
@@ -92,7 +95,25 @@ type Link struct {
 	links  []int // bpf links; none before 5.15
 	events []int // perf events the links are attached to
 	kind   linkKind
-	missed uint64 // last result of Missed, which Quiet keeps
+
+	// What belongs to an event that was made for the link; nil for none.
+	ask  func() (missed uint64, ok bool)
+	gone func() error
+	// partly: ask leaves out runs that only kernels count that tell without it.
+	partly bool
+
+	// The answer of Missed before Quiet, which ends the link.
+	quiet  bool
+	missed uint64
+	told   bool
+}
+
+// Own gives the link the event that it was made with: missed answers Missed, and
+// gone is called once when the link is closed.
+func (l *Link) Own(missed func() (uint64, bool), gone func() error) {
+	_, tells := l.Missed()
+	l.partly = !tells
+	l.ask, l.gone = missed, gone
 }
 
 type linkKind uint8
@@ -106,7 +127,10 @@ const (
 // Quiet stops new events. For links to perf events that is immediate; for
 // trampolines and multi links it may wait for the kernel.
 func (l *Link) Quiet() error {
-	l.missed, _ = l.Missed()
+	if !l.quiet {
+		l.missed, l.told = l.Missed()
+		l.quiet = true
+	}
 	for _, fd := range l.events {
 		// This stops counting and sampling events. On tracepoints and kprobes
 		// it has no effect: their programs run whether the event is on or not.
@@ -121,6 +145,10 @@ func (l *Link) Quiet() error {
 func (l *Link) Close() error {
 	err := errors.Join(l.Quiet(), closeAll(l.events))
 	l.events = nil
+	if l.gone != nil {
+		err = errors.Join(err, l.gone())
+		l.gone = nil
+	}
 	return err
 }
 
@@ -142,10 +170,25 @@ type linkInfo struct {
 	U                [64]byte
 }
 
+// CanMiss reports whether the kernel may leave out runs of the link's program
+// that only Missed tells.
+func (l *Link) CanMiss() bool { return l.kind != linkPlain }
+
+// Partly reports whether the kernel also skips runs that it does not count: those
+// inside of the program of a tracepoint, a perf event or a uprobe, before 6.7.
+func (l *Link) Partly() bool { return l.partly }
+
 // Missed returns how many events the kernel could not deliver: returns of a
 // kretprobe without a free slot, or calls while another probe ran on the CPU.
-// ok is false when the kernel does not count them (before 6.7).
+// ok is false when the kernel does not count them (before
+// 6.7, unless the link has an event of its own).
 func (l *Link) Missed() (n uint64, ok bool) {
+	if l.quiet {
+		return l.missed, l.told
+	}
+	if l.ask != nil {
+		return l.ask()
+	}
 	var at int
 	switch l.kind {
 	case linkKprobe:
@@ -156,7 +199,7 @@ func (l *Link) Missed() (n uint64, ok bool) {
 		return 0, false
 	}
 	if len(l.links) == 0 {
-		return l.missed, l.missed != 0
+		return 0, false
 	}
 	var info linkInfo
 	size, err := objInfo(l.links[0], unsafe.Pointer(&info), unsafe.Sizeof(info))

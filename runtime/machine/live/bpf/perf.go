@@ -118,6 +118,15 @@ func AttachTracepoint(p *Prog, id int) (*Link, error) {
 	return attachPerf(p, fd, linkPlain)
 }
 
+// AttachKprobeEvent attaches to a kprobe that is defined as an event of tracefs.
+func AttachKprobeEvent(p *Prog, id int) (*Link, error) {
+	l, err := AttachTracepoint(p, id)
+	if err == nil {
+		l.kind = linkKprobe
+	}
+	return l, err
+}
+
 // Sample is a counting perf event that runs a program once every Period events,
 // or Freq times a second.
 type Sample struct {

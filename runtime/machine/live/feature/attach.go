@@ -10,15 +10,16 @@ import (
 	"probe/runtime/machine/live/feature/bpf"
 )
 
-// Loading a program for one of the newer attach types proves nothing: kernels
-// before it take the program and refuse only the link. A link that is made has
-// to be taken down again, which waits for a grace period of some 60 ms. So a
-// link is requested whose arguments lie at an address that no process can
-// have. A kernel with the feature tries to read them and says EFAULT; one
-// without refuses before it looks: EINVAL for an unknown attach type,
-// EOPNOTSUPP where the code was left out.
+// Loading a program for one of the newer attach types proves nothing: older
+// kernels load the program, too, and reject only the link. Creating the link
+// would work, but removing it waits for a grace period of some 60 ms. So the
+// tests here request a link whose arguments are at an address that no process
+// can have. A kernel with the feature tries to read them and returns EFAULT;
+// one without it fails earlier, with EINVAL for an unknown attach type or
+// EOPNOTSUPP where the code was not compiled in.
 
-// badPointer lies in the first page, which is never mapped.
+// badPointer is an address in the first page, which is never mapped
+// (vm.mmap_min_addr).
 const badPointer = 8
 
 func haveKprobeMulti(*Set) error {
@@ -56,8 +57,9 @@ func haveFentryMulti(s *Set) error {
 
 func haveFsessionMulti(s *Set) error { return tracingMulti(s, bpf.AttachFsessionMulti) }
 
-// tracingMulti loads a program for no function in particular; the functions
-// are named, by their BTF numbers, when it is linked.
+// tracingMulti tests a trampoline link to many functions. Its program is loaded
+// for no function in particular; the link names the functions by their BTF
+// numbers.
 func tracingMulti(s *Set, attach uint32) error {
 	if err := s.ask(Fentry); err != nil {
 		return err
@@ -67,7 +69,8 @@ func tracingMulti(s *Set, attach uint32) error {
 	return refusedFor(unix.EFAULT, p, bpf.Link{AttachType: attach, Rest: [6]uint64{0: badPointer, 2: 1}}, "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
 }
 
-// havePerfLink names a perf event that does not exist.
+// havePerfLink requests a link to a perf event that does not exist: a kernel
+// with such links returns EBADF.
 func havePerfLink(*Set) error {
 	p := bpf.Program{Type: bpf.Kprobe, Insns: bpf.Return0()}
 	return refusedFor(unix.EBADF, p, bpf.Link{Target: ^uint32(0), AttachType: bpf.AttachPerfEvent}, "CONFIG_PERF_EVENTS")
@@ -96,9 +99,9 @@ func refusedFor(want unix.Errno, p bpf.Program, link bpf.Link, config string) er
 	return explain("attach a program", err)
 }
 
-// haveFentry loads a program for a trampoline. Whether functions can be
-// patched to call it shows only on attaching; what that takes is there if the
-// function tracer's direct calls are.
+// haveFentry loads a program for a trampoline. Whether the kernel can patch
+// functions to call it would show only on attaching; instead haveFentry looks
+// for the direct calls of the function tracer, which attaching needs.
 func haveFentry(s *Set) error {
 	if err := ftraceOff(); err != nil {
 		return err
@@ -123,7 +126,7 @@ func haveFentry(s *Set) error {
 	return errors.New("functions cannot be patched; the kernel has to be built with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
 }
 
-// haveFsession differs from fentry in the attach type alone.
+// haveFsession is haveFentry with another attach type.
 func haveFsession(s *Set) error {
 	if err := s.ask(Fentry); err != nil {
 		return err
@@ -140,8 +143,8 @@ func (s *Set) tryTracing(attach uint32) error {
 	return explain("load a program for it", p.Try())
 }
 
-// haveIntPointers reads the position that vfs_read is given, a pointer to an
-// integer, its fourth argument (kernel/bpf/btf.c, btf_ctx_access).
+// haveIntPointers loads a program that reads the fourth argument of vfs_read, a
+// pointer to an integer (kernel/bpf/btf.c, btf_ctx_access).
 func haveIntPointers(s *Set) error {
 	if err := s.ask(Fentry); err != nil {
 		return err
@@ -183,7 +186,7 @@ func haveSyscallRun(*Set) error {
 	return runs(bpf.Program{Type: bpf.Syscall, Flags: bpf.Sleepable, Insns: bpf.Return0()})
 }
 
-// runs loads a program and has the kernel run it once.
+// runs loads a program and makes the kernel run it once.
 func runs(p bpf.Program) error {
 	fd, err := p.Load(nil)
 	if err != nil {

@@ -17,8 +17,8 @@ const (
 	helperProbeReadKernel = 113
 )
 
-// What is looked through for the name: a task_struct has some 10 KB. It is read
-// in parts, since a part that is not there fails as a whole.
+// The memory searched for the name: a task_struct has some 10 KB. It is read in
+// parts, since reading a part fails completely if any byte of it is not mapped.
 const (
 	taskPart  = 4096
 	taskParts = 4
@@ -27,10 +27,10 @@ const (
 
 // CommOffset returns the byte offset of the thread's name in struct
 // task_struct, found without type information, which takes 100 times as long to
-// read: the name of this thread is changed for a moment and sought in its
-// task_struct. ok is false where that cannot be, where programs could not load
-// the name as two words, and on kernels that leave the rest of an older name
-// behind it (before 5.17).
+// read: CommOffset changes the name of this thread for a moment and searches
+// its task_struct for it. ok is false if that is not possible, if programs
+// could not load the name as two words, and on kernels that leave the rest of
+// an older name after the NUL (before 5.17).
 func (s *Set) CommOffset() (off int, ok bool) {
 	off = s.comm()
 	return off, off > 0
@@ -60,7 +60,7 @@ func findComm() int {
 	}
 	defer unix.Close(prog)
 
-	// The program runs in the thread that asks for it.
+	// The kernel runs the program in the calling thread, so stay on it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var old [nameLen]byte

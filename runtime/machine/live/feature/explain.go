@@ -9,7 +9,8 @@ import (
 	"probe/runtime/machine/live/feature/bpf"
 )
 
-// explain turns the kernel's error into words, with the likely cause.
+// explain returns an error that describes the kernel's error, with the likely
+// cause.
 func explain(what string, err error) error {
 	var errno unix.Errno
 	switch {

@@ -1,7 +1,9 @@
 package feature
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 
 	"probe/runtime/machine/live/btf"
@@ -11,36 +13,37 @@ import (
 // Feature is one thing a kernel may be able to do. See All for what each means.
 type Feature uint8
 
-// Set answers for one kernel. It is safe for concurrent use.
+// Set answers which features one kernel has. It is safe for concurrent use.
 type Set struct {
-	// rows is the table. It comes in here because the questions in it may ask
-	// others, which the table could not refer to itself.
+	// rows is the table of features. It is set by New and not used directly,
+	// because the tests in it call methods of Set, which would be an
+	// initialization cycle.
 	rows    *[featureCount]row
 	btf     *btf.Host
 	tracefs func() (*tracefs.FS, error)
 	comm    func() int // see CommOffset
 	fake    map[Feature]bool
-	lacks   error // why fake lacks what it has not; nil in tests
+	lacks   error // the reason for a feature that fake lacks; nil in tests
 	answers [featureCount]answer
 	helpers sync.Map // helperKey -> *answer
 	kfuncs  sync.Map // name -> btf.ID, 0 when missing
 }
 
-// answer is what the kernel said, once it has been asked.
+// answer is the result of a test, which runs once.
 type answer struct {
 	once sync.Once
 	err  error // nil when the kernel has the feature
 }
 
-// New answers for the running kernel, of which the types and the tracing
-// directory are given.
+// New returns a Set for the running kernel, with its types and its tracing
+// directory.
 func New(types *btf.Host, tracing func() (*tracefs.FS, error)) *Set {
 	return &Set{rows: &rows, btf: types, tracefs: tracing, comm: sync.OnceValue(findComm)}
 }
 
-// Fake answers from a list, for tests of what depends on features. Features
-// that are not listed are missing; a helper or kfunc is there if the feature
-// that stands for it is.
+// Fake returns a Set that answers from a list, for tests of code that depends
+// on features. Features that are not listed are missing; a helper or kfunc
+// exists if the feature that represents it does.
 func Fake(have map[Feature]bool) *Set {
 	s := New(nil, nil)
 	s.fake = make(map[Feature]bool, len(have))
@@ -53,7 +56,7 @@ func Fake(have map[Feature]bool) *Set {
 // Has reports whether the kernel has a feature.
 func (s *Set) Has(f Feature) bool { return s.ask(f) == nil }
 
-// Why says in words why the kernel lacks a feature; empty when it has it.
+// Why returns the reason why the kernel lacks a feature; "" if it has it.
 func (s *Set) Why(f Feature) string {
 	if err := s.ask(f); err != nil {
 		return err.Error()
@@ -61,7 +64,8 @@ func (s *Set) Why(f Feature) string {
 	return ""
 }
 
-// Err is Why as an error, nil when the kernel has the feature.
+// Err returns the reason why the kernel lacks a feature, a *MissingError; nil
+// if it has it.
 func (s *Set) Err(f Feature) error {
 	if err := s.ask(f); err != nil {
 		return &MissingError{Feature: f, Reason: err}
@@ -69,7 +73,7 @@ func (s *Set) Err(f Feature) error {
 	return nil
 }
 
-// MissingError says that the kernel lacks a feature.
+// MissingError reports that the kernel lacks a feature.
 type MissingError struct {
 	Feature Feature
 	Reason  error
@@ -78,6 +82,12 @@ type MissingError struct {
 // Error implements error.
 func (e *MissingError) Error() string {
 	row := &rows[e.Feature]
+	switch {
+	case errors.Is(e.Reason, ErrLockdown), errors.Is(e.Reason, tracefs.ErrHidden):
+		return fmt.Sprintf("%s cannot be used: %v", row.about, e.Reason)
+	case errors.Is(e.Reason, fs.ErrPermission):
+		return fmt.Sprintf("this process may not use %s: %v", row.about, e.Reason)
+	}
 	text := fmt.Sprintf("this kernel has no %s: %v", row.about, e.Reason)
 	if row.since != "" {
 		text += fmt.Sprintf(" (upstream has it since %s)", row.since)
@@ -113,7 +123,7 @@ var errFake = fmt.Errorf("not among the features of this test")
 func (s *Set) Kfunc(name string) (id btf.ID, ok bool) {
 	if s.fake != nil {
 		f, known := kfuncFeature[name]
-		// Any number other than 0 will do.
+		// A Fake has no BTF: any number other than 0 will do.
 		return btf.ID(f) + 1, known && s.fake[f]
 	}
 	if v, ok := s.kfuncs.Load(name); ok {
@@ -138,15 +148,15 @@ func (f Feature) String() string {
 type Info struct {
 	Feature Feature
 	Name    string
-	// About says what it is, to complete "the kernel has …".
+	// About describes the feature, to complete the sentence "the kernel has …".
 	About string
-	// Since is the upstream version that brought it; empty where that is older
-	// than any kernel supported here or not a matter of versions. It is for
-	// information only.
+	// Since is the upstream version that introduced it; empty if that is older
+	// than any kernel supported here or does not depend on the version. It is
+	// for information only.
 	Since string
 }
 
-// All lists every feature in a fixed order.
+// All returns every feature, in a fixed order.
 func All() []Info {
 	out := make([]Info, 0, len(rows))
 	for i := range rows {

@@ -15,7 +15,7 @@ import (
 // Helper is the number of a BPF helper function, as in enum bpf_func_id.
 type Helper int32
 
-// The helpers that are worth asking for.
+// The helpers that not every supported kernel has.
 const (
 	GetStackFn          Helper = 67
 	ProbeReadUserFn     Helper = 112
@@ -67,8 +67,9 @@ func (p ProgType) String() string {
 	return fmt.Sprintf("ProgType(%d)", uint8(p))
 }
 
-// tracingTypes are the types that a feature of every tracing program covers.
-// Those of fentry share their functions with them where both have them.
+// tracingTypes lists the types that must have a helper for it to count as one
+// of every tracing program. fentry programs are not among them: they get their
+// helpers from the same function of the kernel where both have them.
 var tracingTypes = []ProgType{kprobeProg, tracepointProg, perfEventProg, rawTracepointProg}
 
 type helperKey struct {
@@ -76,7 +77,7 @@ type helperKey struct {
 	prog   ProgType
 }
 
-// helperFeature names the feature that stands for a helper in a Fake.
+// helperFeature maps a helper to the feature that represents it in a Fake.
 var helperFeature = map[Helper]Feature{
 	GetStackFn: GetStack, ProbeReadUserFn: ProbeReadKernel, ProbeReadKernelFn: ProbeReadKernel,
 	KtimeGetBootNs: BootTime, KtimeGetTaiNs: TaiTime, TaskStorageGet: TaskStorage,
@@ -104,7 +105,7 @@ func (s *Set) helper(prog ProgType, helper Helper) error {
 	return a.err
 }
 
-// helperIn asks for a helper in all of some program types.
+// helperIn returns the test for a helper in all of some program types.
 func helperIn(helper Helper, progs ...ProgType) func(*Set) error {
 	return func(s *Set) error {
 		for _, prog := range progs {
@@ -124,12 +125,12 @@ func haveFuncArgs(s *Set) error {
 	return errors.Join(s.helper(fentryProg, GetFuncArg), s.helper(fentryProg, GetFuncRet))
 }
 
-// logs are the buffers for the verifier's words.
+// logs is a pool of buffers for the verifier's log.
 var logs = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
 
 // askHelper loads a program that does nothing but call the helper, mostly
-// with no arguments where it wants some. The verifier looks the helper up
-// first; when it complains about the arguments, it knows the helper.
+// without the arguments it needs. The verifier looks the helper up first, so a
+// complaint about the arguments proves that it knows the helper.
 func (s *Set) askHelper(prog ProgType, helper Helper) error {
 	p := bpf.Program{Insns: []bpf.Insn{bpf.Call(int32(helper)), bpf.Mov(0, 0), bpf.Exit}}
 	switch prog {
@@ -162,26 +163,25 @@ func (s *Set) askHelper(prog ProgType, helper Helper) error {
 	}
 	for _, refusal := range []string{"unknown func ", "invalid func ", "cannot use helper "} {
 		if bytes.Contains(log, []byte(refusal)) {
-			return fmt.Errorf("%v programs may not call it%s", prog, hiddenByLockdown(helper))
+			if helper == ProbeReadKernelFn && Lockdown() == "confidentiality" {
+				return fmt.Errorf("%v %w: %w is in mode confidentiality", prog, errNoHelper, ErrLockdown)
+			}
+			return fmt.Errorf("%v %w", prog, errNoHelper)
 		}
 	}
 	if len(log) == 0 {
-		// Not even looked at: no such program type, or no permission.
+		// The program was not verified at all: there is no such program type,
+		// or no permission.
 		return explain(fmt.Sprintf("load a %v program", prog), err)
 	}
 	return nil
 }
 
-// hiddenByLockdown explains the helpers that a lockdown takes away.
-func hiddenByLockdown(helper Helper) string {
-	if helper == ProbeReadKernelFn && Lockdown() == "confidentiality" {
-		return ": kernel lockdown is in mode confidentiality"
-	}
-	return ""
-}
+// errNoHelper is wrapped where the kernel does not offer a helper to a type of programs.
+var errNoHelper = errors.New("programs may not call it")
 
-// testFunction returns a function that the kernel keeps for trying out
-// trampolines (net/bpf/test_run.c); nothing ever calls it by itself.
+// testFunction returns a function that the kernel has for testing trampolines
+// (net/bpf/test_run.c). Only tests call it.
 func (s *Set) testFunction() (btf.ID, error) {
 	spec, err := s.btf.Kernel()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/machine/live/tracefs"
 )
 
 func haveBTF(s *Set) error {
@@ -55,19 +56,23 @@ func haveUnprivileged(*Set) error {
 func haveKprobes(s *Set) error { return s.dynamicEvents("kprobe", "CONFIG_KPROBE_EVENTS") }
 func haveUprobes(s *Set) error { return s.dynamicEvents("uprobe", "CONFIG_UPROBE_EVENTS") }
 
-// dynamicEvents looks for one of the two ways to make such a probe: the perf
-// unit of its name, or the file in tracefs.
+// dynamicEvents tests for one of the two ways to create a kprobe or uprobe: the
+// perf event source with that name, or the file in tracefs.
 func (s *Set) dynamicEvents(kind, config string) error {
-	// The lockdown asks when a probe is made, so nothing short of making one
-	// would hear its refusal.
+	// The kernel checks the lockdown when a probe is created, so no smaller
+	// test would notice it.
 	if mode := Lockdown(); kind == "kprobe" && mode == "confidentiality" {
-		return fmt.Errorf("kernel lockdown is in mode %s, which forbids kprobes", mode)
+		return fmt.Errorf("%w is in mode %s, which forbids kprobes", ErrLockdown, mode)
 	}
 	if _, err := os.Stat("/sys/bus/event_source/devices/" + kind + "/type"); err == nil {
 		return nil
 	}
-	if t, err := s.tracefs(); err == nil && t.Has(kind+"_events") {
+	t, err := s.tracefs()
+	if err == nil && t.Has(kind+"_events") {
 		return nil
+	}
+	if errors.Is(err, tracefs.ErrForbidden) {
+		return err // the other way is there for everybody to see, where it is
 	}
 	return fmt.Errorf("there is neither a perf unit %q nor %s_events in tracefs; the kernel has to be built with %s", kind, kind, config)
 }
@@ -100,8 +105,8 @@ func traceOption(name string) func(*Set) error {
 	}
 }
 
-// ftraceOff reports whether the administrator has switched function tracing
-// off, which takes kprobe.multi and fentry with it.
+// ftraceOff returns an error if the administrator has switched function tracing
+// off (kernel.ftrace_enabled), on which kprobe.multi and fentry depend.
 func ftraceOff() error {
 	b, err := os.ReadFile("/proc/sys/kernel/ftrace_enabled")
 	if err == nil && strings.TrimSpace(string(b)) == "0" {
@@ -110,11 +115,28 @@ func ftraceOff() error {
 	return nil
 }
 
+// ErrLockdown is wrapped by reasons that are the kernel's lockdown.
+var ErrLockdown = errors.New("the kernel's lockdown")
+
 // Lockdown returns the mode of the kernel's lockdown: "none", "integrity" or
 // "confidentiality"; empty when the kernel has none or does not show it.
 func Lockdown() string { return lockdownMode("/sys/kernel/security/lockdown") }
 
-// lockdownMode takes the marked word of "none [integrity] confidentiality".
+// Locked reports whether the kernel's lockdown forbids programs to read its memory.
+// Where the mode is not shown, as in a container without securityfs, a program that
+// reads is offered to the kernel.
+func (s *Set) Locked() bool {
+	if s.fake != nil {
+		return false
+	}
+	if mode := Lockdown(); mode != "" {
+		return mode == "confidentiality"
+	}
+	return errors.Is(s.helper(rawTracepointProg, ProbeReadKernelFn), errNoHelper)
+}
+
+// lockdownMode returns the word in brackets of a file such as "none [integrity]
+// confidentiality".
 func lockdownMode(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -135,7 +157,7 @@ type Capability struct {
 	bit  uint
 }
 
-// needed are the capabilities for everything this program does. CAP_SYS_ADMIN
+// needed lists the capabilities for everything that probe does. CAP_SYS_ADMIN
 // includes the first two.
 var needed = []Capability{
 	{"CAP_BPF", "loading programs and creating maps", unix.CAP_BPF},
@@ -147,9 +169,10 @@ var needed = []Capability{
 	{"CAP_SYS_RESOURCE", "the limit on locked memory before 5.11", unix.CAP_SYS_RESOURCE},
 }
 
-// MissingCapabilities lists what the process lacks of the capabilities that
-// tracing may need. In a container with its own user namespace a capability
-// counts for that namespace only and does not help.
+// MissingCapabilities returns those of the capabilities that tracing may need
+// which the process lacks. A capability that a process has only in its own user
+// namespace, as in a container, counts as missing: the kernel requires it in
+// the initial one.
 func MissingCapabilities() ([]Capability, error) {
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
@@ -172,7 +195,7 @@ func missing(effective uint64) []Capability {
 	return out
 }
 
-// whyForbidden names the likely cause of EPERM.
+// whyForbidden returns the likely cause of an EPERM.
 func whyForbidden() string {
 	if caps, err := MissingCapabilities(); err == nil && len(caps) > 0 {
 		var names []string

@@ -2,12 +2,12 @@ package feature
 
 import "probe/runtime/machine/live/feature/bpf"
 
-// Each program holds one instruction in question and is otherwise as plain as
-// can be. They are written out byte by byte, since what is asked is whether
-// the kernel takes exactly these.
+// Each program contains one instruction to be tested and is otherwise as plain
+// as possible. The instructions are written out as bytes, since the test is
+// whether the kernel accepts exactly these.
 
-// accepts reports whether the verifier takes all the programs, as socket
-// filters: the type that every kernel with BPF has.
+// accepts returns the test whether the verifier accepts all the programs. They
+// are loaded as socket filters, the type that every kernel with BPF has.
 func accepts(programs ...[]bpf.Insn) func(*Set) error {
 	return func(*Set) error {
 		for _, insns := range programs {

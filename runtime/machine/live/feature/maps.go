@@ -31,8 +31,8 @@ func haveNoPrealloc(*Set) error {
 	return explain("load a perf event program with such a map", p.Try())
 }
 
-// haveBatch asks for a batch of no elements: what is checked is whether the
-// map type has the operation.
+// haveBatch returns the test for batch operations of a map type. It requests a
+// batch of 0 elements, which fails only if the type lacks the operation.
 func haveBatch(mapType uint32) func(*Set) error {
 	return func(*Set) error {
 		fd, err := bpf.Map{Type: mapType, KeySize: 4, ValueSize: 8, MaxEntries: 1}.Create()
@@ -42,7 +42,7 @@ func haveBatch(mapType uint32) func(*Set) error {
 		defer unix.Close(fd)
 		err = bpf.LookupNone(fd)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EFAULT) {
-			err = nil // it looked for elements
+			err = nil // the operation exists and found no elements
 		}
 		return explain("read a map in one batch", err)
 	}

@@ -4,7 +4,7 @@ import "probe/runtime/machine/live/feature/bpf"
 
 // The features, in the order of All.
 const (
-	// What the system is set up for.
+	// Features that depend on how the system is set up.
 	BTF Feature = iota
 	JIT
 	Unprivileged
@@ -74,8 +74,8 @@ const (
 	featureCount
 )
 
-// row describes a feature. probe puts it to the kernel; its error says in words
-// why not.
+// row describes a feature. probe tests it; its error is the reason why the
+// kernel lacks it.
 type row struct {
 	name  string
 	about string
@@ -146,7 +146,8 @@ var rows = [featureCount]row{
 	StringKfuncs:  {"string_kfuncs", "the kernel functions for strings, such as bpf_strnlen", "6.17", haveKfunc("bpf_strnlen")},
 }
 
-// kfuncFeature names the feature that stands for a kernel function.
+// kfuncFeature maps a kernel function to the feature that represents it in a
+// Fake.
 var kfuncFeature = map[string]Feature{
 	"bpf_rdonly_cast":       RdonlyCast,
 	"bpf_iter_num_new":      IterNum,

@@ -12,8 +12,8 @@ import (
 //go:embed kernels.txt
 var kernelTable string
 
-// testedKernels reads the table: the names of the kernels in their order, and
-// which features each has.
+// testedKernels parses the table into the names of the kernels, in order, and
+// the features of each.
 func testedKernels() ([]string, map[string]map[string]bool) {
 	var names []string
 	has := map[string]map[string]bool{}
@@ -35,14 +35,8 @@ func testedKernels() ([]string, map[string]map[string]bool) {
 	return names, has
 }
 
-// TestedKernels are the kernels whose answers are known without them.
-func TestedKernels() []string {
-	names, _ := testedKernels()
-	return names
-}
-
-// Tested answers as a kernel did in the tests. The error names those that there
-// are.
+// Tested returns a Set with the features that a kernel had in the tests. The
+// error for an unknown name lists the known ones.
 func Tested(kernel string) (*Set, error) {
 	names, has := testedKernels()
 	if has[kernel] == nil {
@@ -53,12 +47,13 @@ func Tested(kernel string) (*Set, error) {
 		have[f] = has[kernel][f.String()]
 	}
 	s := Fake(have)
-	s.lacks = fmt.Errorf("Linux %s has it not, as distributed by Debian", kernel)
+	s.lacks = fmt.Errorf("the kernel %s that Debian distributes lacks it", kernel)
 	return s, nil
 }
 
-// LargeKeys reports whether a tested kernel takes keys of maps of more than 512
-// bytes (5.11), which is no feature since it is seen by making such a map.
+// LargeKeys reports whether a tested kernel accepts map keys of more than 512
+// bytes (5.11). It is not in the table of features, since a live kernel is
+// tested for it only when a script has such a key.
 func LargeKeys(kernel string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(kernel, "%d.%d", &major, &minor); err != nil {

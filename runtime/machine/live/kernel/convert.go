@@ -5,7 +5,7 @@ import (
 	"probe/runtime/machine/live/btf"
 )
 
-// typeKey names one BTF type. Types of the kernel itself have one number in
+// typeKey identifies a BTF type. Types of the kernel itself have one number in
 // the BTF of every module, so owner is always the Spec that holds the type.
 type typeKey struct {
 	owner *btf.Spec
@@ -15,9 +15,9 @@ type typeKey struct {
 // maxDepth bounds pointers to pointers and nested typedefs.
 const maxDepth = 32
 
-// Type returns a BTF type as the language sees it (appendix J). Structs are
-// shells whose members are read on first use, so asking for one type costs one
-// type. Equal numbers give the same *types.Struct every time.
+// Type returns the type of the language for a BTF type (appendix J). The
+// members of a struct are read on first use, so Type costs no more than the one
+// type. Equal numbers always give the same *types.Struct.
 func (k *Kernel) Type(spec *btf.Spec, id btf.ID) *types.Type {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -79,8 +79,8 @@ func (k *Kernel) build(spec *btf.Spec, id btf.ID, depth int) *types.Type {
 	return types.VoidType // void, functions, prototypes
 }
 
-// intType maps integers and booleans. What has no integer here (__int128) is
-// an array of bytes.
+// intType converts integers and booleans. A type without a counterpart in the
+// language (__int128) becomes an array of bytes.
 func intType(b *btf.Int) *types.Type {
 	switch {
 	case b.Bool && b.Size == 1:
@@ -91,12 +91,13 @@ func intType(b *btf.Int) *types.Type {
 	return opaque(int(b.Size))
 }
 
-// opaque is memory without meaning: floating point, integers of 128 bits.
+// opaque returns the type for values that the language cannot interpret, such
+// as floating point and 128-bit integers: an array of bytes.
 func opaque(size int) *types.Type { return types.ArrayOf(types.Uint8, size) }
 
-// pointer maps pointers. Where one points is known only if a tag says so: else
-// it points into the memory it is read from, since programs have structs of the
-// kernel's in their own memory.
+// pointer converts pointers. A tag such as __user says which address space a
+// pointer points to. Without one it points into the space it is read from,
+// since user programs have kernel structs in their own memory, too.
 func (k *Kernel) pointer(spec *btf.Spec, elem btf.ID, depth int) *types.Type {
 	space := types.SpaceNone
 	for _, tag := range spec.Tags(elem) {
@@ -107,8 +108,8 @@ func (k *Kernel) pointer(spec *btf.Spec, elem btf.ID, depth int) *types.Type {
 	return types.PointerTo(k.convert(spec, elem, depth-1), space)
 }
 
-// array maps arrays; those of single bytes are strings (A-BT-06), unless they
-// are flexible: those have no bytes of their own and are reached by address.
+// array converts arrays. Arrays of bytes are strings (A-BT-06), except flexible
+// ones, which have no bytes of their own and are used by address.
 func (k *Kernel) array(spec *btf.Spec, b *btf.Array, depth int) *types.Type {
 	elem := k.convert(spec, b.Elem, depth-1)
 	n := int(b.Len)
@@ -145,8 +146,8 @@ func enumTable(b *btf.Enum) *types.EnumTable {
 	return tab
 }
 
-// forward finds the definition of a struct that is only declared, or gives
-// one without members.
+// forward returns the definition of a struct that is only declared here, or a
+// struct without members if there is none.
 func (k *Kernel) forward(spec *btf.Spec, id btf.ID, b *btf.Fwd, depth int) *types.Type {
 	kind := btf.KindStruct
 	if b.Union {
@@ -158,6 +159,18 @@ func (k *Kernel) forward(spec *btf.Spec, id btf.ID, b *btf.Fwd, depth int) *type
 	return types.RecordType(k.record(spec, id, &btf.Struct{Name: b.Name, Union: b.Union}))
 }
 
+// checkedLoads reports whether programs read the structs of a BTF by loads that the
+// kernel checks by their types: those of the kernel itself, where the helper that reads
+// any address is forbidden. Elsewhere the helper is used, which reports what it could not
+// read, while such a load gives zero.
+func (k *Kernel) checkedLoads(of *btf.Spec) bool {
+	if k.opts.BTF != "" || !k.locked() {
+		return false
+	}
+	spec, err := k.load()
+	return err == nil && spec == of
+}
+
 func (k *Kernel) record(spec *btf.Spec, id btf.ID, b *btf.Struct) *types.Struct {
 	key := typeKey{owner: owner(spec, id), id: id}
 	if s := k.structs[key]; s != nil {
@@ -166,6 +179,9 @@ func (k *Kernel) record(spec *btf.Spec, id btf.ID, b *btf.Struct) *types.Struct 
 	s := &types.Struct{Name: b.Name, Size: int(b.Size), Align: alignOf(int(b.Size))}
 	if b.Union {
 		s.Flavour = types.CUnion
+	}
+	if k.checkedLoads(key.owner) {
+		s.BTF = uint32(id)
 	}
 	s.Load = func() []types.Field {
 		k.mu.Lock()
@@ -176,9 +192,9 @@ func (k *Kernel) record(spec *btf.Spec, id btf.ID, b *btf.Struct) *types.Struct 
 	return s
 }
 
-// alignOf returns an alignment that suits a struct of a size. BTF does not tell
-// it; the size is a multiple of the true one, so this is never too small
-// unless it is 8, which is the most anything needs.
+// alignOf returns an alignment for a struct with a size. BTF does not record
+// the true one. The size is a multiple of it, so the largest power of two up to
+// 8 that divides the size is never too small; nothing needs more than 8.
 func alignOf(size int) int {
 	for a := 8; a > 1; a /= 2 {
 		if size%a == 0 {
@@ -188,8 +204,8 @@ func alignOf(size int) int {
 	return 1
 }
 
-// maxMembers bounds the members of one struct with those promoted from
-// anonymous parts, which hostile BTF could multiply.
+// maxMembers is the maximum number of members of a struct, including those of
+// anonymous members, which hostile BTF could multiply.
 const maxMembers = 1 << 14
 
 func (k *Kernel) fields(spec *btf.Spec, b *btf.Struct) []types.Field {
@@ -217,8 +233,8 @@ func (k *Kernel) appendFields(spec *btf.Spec, b *btf.Struct, base int, promoted 
 	}
 }
 
-// placeField sets offset and, for bit-fields, the place inside the storage
-// unit.
+// placeField sets the offset of a field and, for a bit-field, its place inside
+// the storage unit.
 func placeField(f *types.Field, spec *btf.Spec, m btf.Member) {
 	bits := int(m.BitSize)
 	at := int(m.Offset)
@@ -240,8 +256,8 @@ func placeField(f *types.Field, spec *btf.Spec, m btf.Member) {
 	if f.BitOff+bits <= 8*unit {
 		return
 	}
-	// A packed bit-field crosses the boundary of its own unit: take the
-	// smallest unit from its first byte that holds it.
+	// A packed bit-field can cross the boundary of its own unit: then use the
+	// smallest unit, starting at its first byte, that holds it.
 	f.Offset, f.BitOff = at/8, at%8
 	for unit < 8 && f.BitOff+bits > 8*unit {
 		unit *= 2

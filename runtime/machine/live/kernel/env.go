@@ -11,11 +11,12 @@ import (
 	"probe/runtime/machine/live/bpf"
 )
 
-// Env answers what builtin functions ask while a script is checked
-// (types.Env). The configuration is the checker's own business.
+// Env implements types.Env: it answers the questions of builtin functions while
+// a script is checked. The checker itself answers those about the
+// configuration.
 type Env struct {
 	K *Kernel
-	// Options are the named parameters of the command line (getopt).
+	// Options holds the named parameters of the command line (getopt).
 	Options map[string]string
 	// Child is the pid of the -c child, 0 if there is none.
 	Child int
@@ -29,13 +30,13 @@ var (
 	_ types.Filtered = (*Env)(nil)
 )
 
-// Filter returns what -p and --comm say.
+// Filter returns the values of -p and --comm.
 func (e *Env) Filter() (pid int, comm string) { return e.PID, e.Comm }
 
-// ConfigInt knows nothing: the checker replaces it.
+// ConfigInt returns 0: the checker replaces it.
 func (e *Env) ConfigInt(string) int64 { return 0 }
 
-// ConfigString knows nothing: the checker replaces it.
+// ConfigString returns "": the checker replaces it.
 func (e *Env) ConfigString(string) string { return "" }
 
 // Symbol returns the address of a kernel symbol, read from kallsyms up to the
@@ -55,15 +56,15 @@ func (e *Env) KernelFunc(name string) bool {
 	return err == nil
 }
 
-// EnumOf finds the enum of an enumerator.
+// EnumOf returns the enum that has an enumerator.
 func (e *Env) EnumOf(enumerator string) (*types.EnumTable, bool) { return e.K.EnumOf(enumerator) }
 
-// cgroupRoots are where cgroup v2 is mounted; with the hybrid layout it is a
-// directory further down.
+// cgroupRoots lists the places where cgroup v2 is mounted: the second one is
+// that of systemd's hybrid layout.
 var cgroupRoots = []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}
 
-// CgroupID returns the id of a cgroup v2 directory; a relative path counts from
-// the root of the hierarchy if it is not found from here.
+// CgroupID returns the id of a cgroup v2 directory; a relative path is looked
+// up in the current directory, then in the root of the hierarchy.
 func (e *Env) CgroupID(path string) (uint64, error) {
 	id, err := cgroupID(path)
 	if err == nil || filepath.IsAbs(path) {

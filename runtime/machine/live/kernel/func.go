@@ -11,7 +11,7 @@ import (
 // ErrNoFunc is wrapped when the BTF has no function of a name.
 var ErrNoFunc = errors.New("no such function in the kernel's BTF")
 
-// AmbiguousError is a function that several modules have.
+// AmbiguousError is returned for a function that several modules have.
 type AmbiguousError struct {
 	Name    string
 	Modules []string
@@ -29,8 +29,7 @@ type Prototype struct {
 	ID     uint32 // number to attach to, in the BTF of Module
 	Params []Param
 	Ret    *types.Type // nil for void
-	// RetPlain and RetKnown are for the return value what Plain and Known are
-	// for parameters.
+	// RetPlain and RetKnown are Plain and Known of the return value; see Param.
 	RetPlain, RetKnown bool
 	RetID              btf.ID
 	// Slots is the number of 8-byte arguments, which is also the slot of the
@@ -45,14 +44,15 @@ type Param struct {
 	Type *types.Type
 	ID   btf.ID // of the type
 	Slot int    // first 8-byte argument it occupies
-	// Plain tells that a tracing program may read the slot on every kernel:
-	// before 6.18 the verifier refuses pointers to anything but structs,
-	// void, and (see IntPtr) integers (kernel/bpf/btf.c, btf_ctx_access).
+	// Plain is set if a tracing program may read the slot on every kernel:
+	// before 6.18 the verifier rejects reads of pointers to anything but
+	// structs, void, and (see IntPtr) integers (kernel/bpf/btf.c,
+	// btf_ctx_access).
 	Plain bool
-	// IntPtr tells that it is a pointer to an integer, which the verifier takes
-	// since 5.17 only.
+	// IntPtr is set for a pointer to an integer, which programs may read since
+	// 5.17 only.
 	IntPtr bool
-	// Known tells that the verifier then knows the struct behind the pointer.
+	// Known is set if the verifier knows the struct that the pointer points to.
 	Known bool
 }
 
@@ -94,7 +94,8 @@ func (k *Kernel) Func(module, name string) (*Prototype, error) {
 	return nil, &AmbiguousError{name, in}
 }
 
-// ownFunc finds a function that is a module's own, or the kernel's.
+// ownFunc returns the function with a name in one BTF, without those of its
+// base unless kernel is set.
 func ownFunc(spec *btf.Spec, name string, kernel bool) (btf.ID, bool) {
 	for _, id := range spec.ByName(btf.KindFunc, name) {
 		if kernel || owner(spec, id) == spec {
@@ -104,7 +105,7 @@ func ownFunc(spec *btf.Spec, name string, kernel bool) (btf.ID, bool) {
 	return 0, false
 }
 
-// function makes the prototype of the function with a BTF number.
+// function returns the prototype of the function with a BTF number.
 func (k *Kernel) function(spec *btf.Spec, id btf.ID, module string) (*Prototype, error) {
 	t, err := spec.Type(id)
 	if err != nil {
@@ -118,7 +119,7 @@ func (k *Kernel) function(spec *btf.Spec, id btf.ID, module string) (*Prototype,
 	return f, k.proto(f, spec, fn.Proto, 0)
 }
 
-// proto fills in parameters from the skip'th on and the result.
+// proto sets the parameters of f, without the first skip ones, and its result.
 func (k *Kernel) proto(f *Prototype, spec *btf.Spec, id btf.ID, skip int) error {
 	t, err := spec.Type(id)
 	if err != nil {
@@ -153,7 +154,7 @@ func (k *Kernel) proto(f *Prototype, spec *btf.Spec, id btf.ID, skip int) error 
 	return nil
 }
 
-// isIntPtr tells pointers to integers.
+// isIntPtr reports whether a type is a pointer to an integer.
 func isIntPtr(spec *btf.Spec, id btf.ID) bool {
 	t, err := spec.Type(spec.Underlying(id))
 	p, ok := t.(*btf.Ptr)
@@ -247,8 +248,8 @@ func (k *Kernel) RawTracepoints(yield func(name string) bool) error {
 	return nil
 }
 
-// Params lists the parameters as C declares them, "struct file *file", and the
-// result as "ssize_t retval" if wanted.
+// Params returns the parameters as C declarations, "struct file *file", and
+// with result the result as "ssize_t retval".
 func (k *Kernel) Params(f *Prototype, result bool) []string {
 	spec, err := k.UseModule(f.Module)
 	if err != nil {

@@ -2,10 +2,10 @@
 // what its types look like (hir.Types), what its functions take and return,
 // what its tracepoints carry, and what it can do (target.Target).
 //
-// Nothing is asked of the kernel before a script needs it: many scripts touch
-// no type at all, and reading the BTF costs as much as the rest of their
-// start. Warm starts that reading in the background where a script is likely to
-// need it.
+// The kernel is asked nothing before a script needs it: many scripts use no
+// kernel type at all, and reading the BTF costs as much as the rest of their
+// start. Warm starts reading it in the background for a script that will
+// probably need it.
 package kernel
 
 import (
@@ -19,27 +19,27 @@ import (
 	"probe/runtime/machine/live/tracefs"
 )
 
-// Options say where the answers come from. What is nil is made for this Kernel
-// alone, from the running kernel.
+// Options holds the sources of the answers. A source that is nil is created for
+// this Kernel alone, from the running kernel.
 type Options struct {
-	// BTF is a file with a raw BTF blob to use in place of the running
-	// kernel's.
+	// BTF is a file with a raw BTF blob that replaces the running kernel's.
 	BTF string
 	// Host is the BTF of the running kernel.
 	Host *btf.Host
 	// Tracefs finds the tracing directory.
 	Tracefs func() (*tracefs.FS, error)
-	// Symbols are the kernel's symbols, Features what it can do.
+	// Symbols holds the kernel's symbols, Features its features.
 	Symbols  *symbol.Kernel
 	Features *feature.Set
 }
 
-// Kernel is the view of one kernel. It is safe for concurrent use.
+// Kernel answers the questions about one kernel. It is safe for concurrent use.
 type Kernel struct {
 	opts Options
 
 	load   func() (*btf.Spec, error)
 	module func(name string) (*btf.Spec, error)
+	locked func() bool // feature.Set.Locked
 
 	mu      sync.Mutex
 	modules []*modBTF // module BTF in use, in the order of first use
@@ -53,7 +53,7 @@ type modBTF struct {
 	spec *btf.Spec
 }
 
-// New makes a view of a kernel. It reads nothing.
+// New returns a Kernel. It reads nothing yet.
 func New(opts Options) *Kernel {
 	if opts.Host == nil {
 		opts.Host = btf.NewHost()
@@ -69,7 +69,7 @@ func New(opts Options) *Kernel {
 	}
 	k := &Kernel{
 		opts: opts, cache: map[typeKey]*types.Type{}, structs: map[typeKey]*types.Struct{},
-		module: opts.Host.Module,
+		module: opts.Host.Module, locked: sync.OnceValue(opts.Features.Locked),
 	}
 	open := opts.Host.Kernel
 	if opts.BTF != "" {
@@ -99,7 +99,7 @@ func (k *Kernel) Available() (bool, string) {
 // Tracefs returns the tracing directory. The error wraps tracefs.ErrNotMounted.
 func (k *Kernel) Tracefs() (*tracefs.FS, error) { return k.opts.Tracefs() }
 
-// UseModule makes the types of a module known beside the kernel's own.
+// UseModule adds the types of a module to the kernel's own.
 func (k *Kernel) UseModule(name string) (*btf.Spec, error) {
 	if name == "" || name == "vmlinux" {
 		return k.load()
@@ -119,7 +119,7 @@ func (k *Kernel) UseModule(name string) (*btf.Spec, error) {
 	return spec, nil
 }
 
-// specs lists the BTF in use, the kernel's own first.
+// specs returns the BTF in use, the kernel's own first.
 func (k *Kernel) specs() []*btf.Spec {
 	base, err := k.load()
 	if err != nil {

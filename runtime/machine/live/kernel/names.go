@@ -30,9 +30,10 @@ func (k *Kernel) Named(kind, name string) (*types.Type, bool) {
 	return nil, false
 }
 
-// fixed are typedefs that mean the same in every kernel for this architecture.
-// Fields of tracepoints hardly have others, and the BTF need not be read for
-// them, which takes longer than the rest of the start.
+// fixed holds typedefs that mean the same in every kernel for this
+// architecture. Fields of tracepoints rarely have others, so that scripts that
+// use only tracepoints need not read the BTF, which takes longer than the rest
+// of their start.
 var fixed = map[string]string{
 	"u8": "unsigned char", "u16": "unsigned short", "u32": "unsigned int", "u64": "unsigned long long",
 	"s8": "signed char", "s16": "short", "s32": "int", "s64": "long long",
@@ -42,8 +43,8 @@ var fixed = map[string]string{
 	"dev_t": "unsigned int", "ino_t": "unsigned long", "sector_t": "unsigned long long", "umode_t": "unsigned short",
 }
 
-// fixedType returns a type of that list. A file with BTF that the user gave has
-// the last word.
+// fixedType returns a type of that list. It returns none if the user gave a BTF
+// file, which takes precedence.
 func (k *Kernel) fixedType(name string) (*types.Type, bool) {
 	text, ok := fixed[name]
 	if !ok || k.opts.BTF != "" {
@@ -76,8 +77,8 @@ func (k *Kernel) Enumerator(name string) (*types.Type, uint64, bool) {
 }
 
 // EnumOf returns the enum that has an enumerator of that name. Unlike
-// Enumerator, which gives the members of an enum without a name the type of a
-// number, it has the names of such an enum, too.
+// Enumerator, which returns a number for the enumerators of an anonymous enum,
+// it has the names of such an enum, too.
 func (k *Kernel) EnumOf(enumerator string) (*types.EnumTable, bool) {
 	for _, spec := range k.specs() {
 		id, _, ok := spec.Enumerator(enumerator)
@@ -92,7 +93,8 @@ func (k *Kernel) EnumOf(enumerator string) (*types.EnumTable, bool) {
 	return nil, false
 }
 
-// maxNames bounds Names: a kernel has some 10,000 structs.
+// maxNames is the maximum number of names that Names returns. A kernel has some
+// 10,000 structs.
 const maxNames = 1 << 16
 
 // Names implements hir.Types. The names are sorted.

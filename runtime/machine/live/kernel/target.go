@@ -16,8 +16,8 @@ import (
 // (PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h).
 const initialPIDNamespace = 0xEFFFFFFC
 
-// rows are the features that are no helpers, and helpers that have a row of
-// their own among the features because not all types of programs need them.
+// rows maps target features to kernel features: those that are not helpers, and
+// helpers with a row of their own because not all types of programs need them.
 var rows = map[target.Feature]feature.Feature{
 	target.NoPrealloc:    feature.NoPrealloc,
 	target.MayGoto:       feature.MayGoto,
@@ -28,7 +28,7 @@ var rows = map[target.Feature]feature.Feature{
 	target.GetFuncRet:    feature.FuncArgs,
 }
 
-// kfuncs are the features that are kernel functions, by their names.
+// kfuncs maps the features that are kernel functions to the functions' names.
 var kfuncs = map[target.Feature]string{
 	target.RdonlyCast: "bpf_rdonly_cast", target.SessionReturn: "bpf_session_is_return",
 }
@@ -38,8 +38,8 @@ var kfuncs = map[target.Feature]string{
 func KfuncName(f target.Feature) string { return kfuncs[f] }
 
 // Target returns what the running kernel can do for a script, which needs the
-// features of a set and nothing else (compiler.Needs). Each question costs a
-// few system calls; they are asked at the same time.
+// features in needs and no others (compiler.Needs). Each test costs a few
+// system calls; they run in parallel.
 func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	n, err := bpf.PossibleCPUs()
 	if err != nil {
@@ -48,6 +48,7 @@ func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	t := &target.Target{NCPU: n, Features: target.Set{}, BTFIDs: map[target.Feature]uint32{}}
 	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
 	set := k.opts.Features
+	t.NoKernelReads = set.Locked()
 	asked := needs.Sorted()
 	has := make([]bool, len(asked))
 	var wg sync.WaitGroup
@@ -78,7 +79,7 @@ func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	return t, nil
 }
 
-// Has asks a set of features for one that programs use.
+// Has reports whether a set of kernel features includes the target feature f.
 func Has(set *feature.Set, f target.Feature) bool {
 	if name := kfuncs[f]; name != "" {
 		_, ok := set.Kfunc(name)
@@ -87,7 +88,7 @@ func Has(set *feature.Set, f target.Feature) bool {
 	return hasFeature(set, f)
 }
 
-// hasFeature asks for one feature.
+// hasFeature is Has for features that are not helpers.
 func hasFeature(set *feature.Set, f target.Feature) bool {
 	if row, ok := rows[f]; ok {
 		return set.Has(row)
@@ -99,11 +100,15 @@ func hasFeature(set *feature.Set, f target.Feature) bool {
 		off, ok := set.CommOffset()
 		return ok && off > 0
 	}
+	if f == target.OverrideReturn { // in kprobes alone, and only there can it be called
+		return set.Helper(feature.KprobeProg, feature.Helper(f))
+	}
 	return set.HelperInTracing(feature.Helper(f))
 }
 
-// pidNamespace makes pid and tid those of the tracer's own namespace when it
-// is not the initial one (R-LIFE-10).
+// pidNamespace sets the PID namespace of the target if the tracer is not in the
+// initial one: pid and tid are then those in the tracer's namespace
+// (R-LIFE-10).
 func pidNamespace(t *target.Target) error {
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {

@@ -9,8 +9,8 @@ import (
 	"probe/runtime/machine/live/kernel"
 )
 
-// Where the arguments of a function are at its entry, and its result at the
-// end, on x86-64 (A-RG-01).
+// The registers with the arguments of a function at its entry, and with its
+// result at its return, on x86-64 (A-RG-01).
 var (
 	argRegs   = [...]string{"di", "si", "dx", "cx", "r8", "r9"}
 	resultReg = "ax"
@@ -21,7 +21,7 @@ func regLoc(name string) hir.Loc {
 	return hir.Loc{Kind: hir.LocReg, Off: offsets[name], Size: 8}
 }
 
-// numbered are arg0 … of probes that see registers (B-ARGN).
+// numbered returns arg0, arg1 and so on for probes that see registers (B-ARGN).
 func numbered() []hir.Arg {
 	out := make([]hir.Arg, len(argRegs))
 	for i, r := range argRegs {
@@ -31,12 +31,12 @@ func numbered() []hir.Arg {
 }
 
 // inRegisters places the parameters of a function as the System V calling
-// convention does: structs of up to 16 bytes take registers if all their
-// parts find one, larger ones lie on the stack. Parameters without a name and
-// structs by value cannot be named by scripts.
+// convention does: structs of up to 16 bytes are in registers if there are
+// enough for all their parts; larger ones are on the stack. Parameters without
+// a name and structs by value cannot be named by scripts.
 func inRegisters(f *kernel.Prototype) []hir.Arg {
 	var out []hir.Arg
-	reg, stack := 0, 8 // the return address lies at the stack pointer
+	reg, stack := 0, 8 // at entry the stack pointer points to the return address
 	for _, p := range f.Params {
 		words := max((p.Type.Size+7)/8, 1)
 		var loc hir.Loc
@@ -69,7 +69,8 @@ func inSlots(f *kernel.Prototype) []hir.Arg {
 	return out
 }
 
-// saved returns the arguments of an entry half as the return half sees them.
+// saved returns the arguments of an entry half as the return half sees them: it
+// reads the values that the entry half has saved.
 func saved(entry []hir.Arg) []hir.Arg {
 	out := make([]hir.Arg, len(entry))
 	for i, a := range entry {

@@ -11,16 +11,22 @@ import (
 
 	"probe/lang/hir"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/elf"
+	"probe/runtime/machine/live/tracefs"
 )
 
-// Attachment is a program at its place.
+// Attachment is an attached program.
 type Attachment struct {
 	Links []*bpf.Link
-	// Count is how many places that makes in "Attached N probes" (P-COM-18).
+	// Count is the number of places it adds to N in "Attached N probes"
+	// (P-COM-18).
 	Count int
-	// Failed are places of a wildcard that could not be attached.
+	// Failed lists the places of a wildcard that could not be attached.
 	Failed []Failure
+	// Off is what somebody has switched off, so that the program does not run; nil
+	// for nothing.
+	Off *tracefs.Off
 }
 
 // Failure is one place of a wildcard that could not be attached.
@@ -29,15 +35,40 @@ type Failure struct {
 	Err  error
 }
 
-// Attach attaches a loaded program where its site says; pid restricts probes
-// that the kernel can restrict (P-COM-15), 0 means no restriction. Places that
-// are run from user space (begin, end, interval) need none and give nil. When
-// ctx ends in the middle of a wildcard, nothing stays attached.
+// Attach attaches a loaded program to its site. pid restricts the probes that
+// the kernel can restrict to a process (P-COM-15); 0 means no restriction. For
+// programs that user space runs (begin, end, interval, self) it returns nil. When ctx
+// ends in the middle of a wildcard, nothing remains attached.
 func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
+	at, err := s.attach(ctx, site, prog, pid)
+	if at != nil {
+		at.Off = s.off(site.Attach.Kind)
+	}
+	return at, err
+}
+
+// off finds out whether what a kind of attachment needs is switched off.
+func (s *Set) off(kind hir.AttachKind) *tracefs.Off {
+	switch kind {
+	case hir.AttachKprobe, hir.AttachKretprobe:
+		if t, err := s.k.Tracefs(); err == nil {
+			if off := t.KprobesOff(); off != nil {
+				return off
+			}
+		}
+		return tracefs.FtraceOff()
+	case hir.AttachKprobeMulti, hir.AttachKretprobeMulti, hir.AttachKprobeSession, hir.AttachFsessionMulti, hir.AttachFentry, hir.AttachFexit:
+		return tracefs.FtraceOff()
+	}
+	return nil
+}
+
+func (s *Set) attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*Attachment, error) {
 	a := &site.Attach
-	switch a.Kind {
-	case hir.AttachNone, hir.AttachInterval:
+	if a.Kind.ByUser() {
 		return nil, nil
+	}
+	switch a.Kind {
 	case hir.AttachKprobe, hir.AttachKretprobe:
 		return s.attachKprobe(ctx, a, prog)
 	case hir.AttachKprobeMulti:
@@ -61,6 +92,8 @@ func (s *Set) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid in
 			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
 			Period: a.Period, Freq: a.Freq, PID: pid,
 		}, prog)
+	case hir.AttachIter:
+		return attachIter(a, prog)
 	case hir.AttachWatchpoint:
 		return attachWatch(a, prog, pid)
 	case hir.AttachSoftware, hir.AttachHardware:
@@ -80,21 +113,65 @@ func (s *Set) attachKprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog) (
 	ret := a.Kind == hir.AttachKretprobe
 	if len(a.Symbols) > 0 {
 		return each(ctx, a.Symbols, func(symbol string) (*bpf.Link, error) {
-			return bpf.AttachKprobe(prog, symbol, 0, ret)
+			return s.attachFunction(prog, dynevent.Kprobe{Symbol: symbol, Return: ret, Active: a.Active}, len(a.Symbols))
 		})
 	}
 	if a.Address != 0 {
-		return one(bpf.AttachKprobe(prog, "", a.Address, ret))
+		return one(s.attachFunction(prog, dynevent.Kprobe{Offset: a.Address, Return: ret, Active: a.Active}, 1))
 	}
-	return one(bpf.AttachKprobe(prog, fn{a.Symbol, a.Module}.symbol(), a.Offset, ret))
+	return one(s.attachFunction(prog, dynevent.Kprobe{Symbol: fn{a.Symbol, a.Module}.symbol(), Offset: a.Offset, Return: ret, Active: a.Active}, 1))
 }
 
-// parallel bounds how many attachments of one wildcard are made at a time:
-// most of the time goes into waiting for other CPUs.
+// maxEvents bounds the functions of one wildcard that get events of their own: to
+// make one and to remove it takes a millisecond or more.
+const maxEvents = 64
+
+// attachFunction attaches to one of several functions. Returns are attached by an
+// event of tracefs, which can keep as many calls as the machine has threads;
+// entries only where the kernel does not say how many runs it left out otherwise.
+// Without a tracefs that can be written there is no such event.
+func (s *Set) attachFunction(prog *bpf.Prog, k dynevent.Kprobe, of int) (*bpf.Link, error) {
+	if of <= maxEvents && (k.Return || s.silent.Load()) {
+		if l, err := s.attachEvent(prog, k); err == nil {
+			return l, nil
+		}
+	}
+	l, err := bpf.AttachKprobe(prog, k.Symbol, k.Offset, k.Return)
+	if err != nil || of > maxEvents || k.Return || s.silent.Load() {
+		return l, err
+	}
+	if _, ok := l.Missed(); ok {
+		return l, nil
+	}
+	s.silent.Store(true)
+	_ = l.Close() // with both attached, events would count twice
+	return s.attachFunction(prog, k, of)
+}
+
+// attachEvent attaches through an event that is defined for it.
+func (s *Set) attachEvent(prog *bpf.Prog, k dynevent.Kprobe) (*bpf.Link, error) {
+	t, err := s.k.Tracefs()
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.events.Define(t, k)
+	if err != nil {
+		return nil, err
+	}
+	l, err := bpf.AttachKprobeEvent(prog, e.ID)
+	if err != nil {
+		return nil, errors.Join(err, e.Remove())
+	}
+	l.Own(e.Missed, e.Remove)
+	return l, nil
+}
+
+// parallel is the number of attachments of a wildcard that are made at the same
+// time. Each spends most of its time waiting for other CPUs.
 const parallel = 8
 
-// each attaches one program to many places. Those that fail are left out, as
-// long as one succeeds.
+// each attaches a program to many places. It skips places that fail, as long as
+// one succeeds.
 func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, error)) (*Attachment, error) {
 	links := make([]*bpf.Link, len(names))
 	errs := make([]error, len(names))
@@ -132,7 +209,7 @@ func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, e
 	return out, nil
 }
 
-// closeLinks closes links at the same time: each waits for the kernel.
+// closeLinks closes links in parallel, since each close waits for the kernel.
 func closeLinks(links []*bpf.Link) {
 	var wg sync.WaitGroup
 	for _, l := range links {
@@ -148,19 +225,19 @@ func closeLinks(links []*bpf.Link) {
 	wg.Wait()
 }
 
-// attachMulti makes one link by the functions' names.
+// attachMulti creates a single link from the functions' names.
 func attachMulti(a *hir.Attach, prog *bpf.Prog, kind bpf.MultiKind) (*Attachment, error) {
 	return attachMany(a, func(from, to int) (*bpf.Link, error) { return bpf.AttachMulti(prog, kind, a.Symbols[from:to]) })
 }
 
-// attachFsession makes one link by their numbers.
+// attachFsession creates a single link from the functions' BTF numbers.
 func attachFsession(a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
 	return attachMany(a, func(from, to int) (*bpf.Link, error) { return bpf.AttachFsessionMulti(prog, a.BTFIDs[from:to]) })
 }
 
-// attachMany makes one link. When the kernel refuses the list because one
-// name in it cannot be attached, it does not say which: halves are tried
-// until the bad ones are alone.
+// attachMany creates a single link. If the kernel rejects the list because a
+// function in it cannot be attached, it does not say which one, so attachMany
+// bisects the list until it has found the bad ones.
 func attachMany(a *hir.Attach, attach func(from, to int) (*bpf.Link, error)) (*Attachment, error) {
 	out := &Attachment{}
 	err := halves(a.Symbols, 0, len(a.Symbols), out, func(from, to int) error {
@@ -181,7 +258,8 @@ func attachMany(a *hir.Attach, attach func(from, to int) (*bpf.Link, error)) (*A
 	return out, nil
 }
 
-// maxFailed bounds the search for bad names: beyond it something else is wrong.
+// maxFailed is the maximum number of bad names that attachMany looks for. With
+// more, something else is wrong.
 const maxFailed = 64
 
 // oneOf reports whether a single function of a list may have caused err: it
@@ -251,8 +329,8 @@ func attachUprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog, pid int) (
 	})
 }
 
-// attachPlaces attaches to one place, or to all places of a static probe, which
-// count as one.
+// attachPlaces attaches a program to one place, or to all places of a static
+// probe, which count as one.
 func attachPlaces(a *hir.Attach, prog *bpf.Prog, pid int, ret bool) (*Attachment, error) {
 	out := &Attachment{Count: 1}
 	if a.Again {

@@ -9,7 +9,8 @@ import (
 	"probe/runtime/machine/live/kernel"
 )
 
-// call is the entry of a function, by whatever mechanism the kernel offers.
+// call is the entry of a function, by the best mechanism that the kernel
+// offers.
 var call = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "call", Row: "X-CALL", Usage: "call:[module:]function or call:/path/to/binary:function",
@@ -74,8 +75,9 @@ func expandCall(r *request) []*hir.Site {
 	return []*hir.Site{s}
 }
 
-// clones attaches to the copies the compiler made of a function. Their
-// parameters may differ from the original's, so there are none.
+// clones returns the sites of the copies that the compiler made of a function.
+// The sites have no arguments by name, since those of a copy may differ from
+// the original's.
 func (r *request) clones(at int, p place, clones []fn) []*hir.Site {
 	r.matched = true
 	if r.Uses.Args {
@@ -99,8 +101,8 @@ func (r *request) clones(at int, p place, clones []fn) []*hir.Site {
 	return sites
 }
 
-// callSite picks the mechanism for one function; without one it says why each
-// is ruled out.
+// callSite chooses the mechanism for a function. If there is none, refusal
+// lists the reason for each.
 func (r *request) callSite(f fn) (s *hir.Site, refusal []string) {
 	proto, perr := r.set.k.Func(f.module, f.name)
 	if perr != nil {
@@ -130,7 +132,7 @@ func (r *request) callSite(f fn) (s *hir.Site, refusal []string) {
 	return s, nil
 }
 
-// mechanism names the way a site is attached, for -v.
+// mechanism returns the name of the mechanism of a site, for -v.
 func mechanism(s *hir.Site) string {
 	switch s.Attach.Kind {
 	case hir.AttachFentry:
@@ -153,8 +155,8 @@ func mechanism(s *hir.Site) string {
 	return s.Provider
 }
 
-// noTrampoline reports why fentry or fexit will not do for a function, "" if it
-// will.
+// noTrampoline returns the reason why fentry or fexit cannot be used for a
+// function, "" if they can.
 func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string {
 	switch {
 	case r.tracer:
@@ -222,7 +224,7 @@ func (r *request) trampoline(f fn, proto *kernel.Prototype) *hir.Site {
 	if r.p.Returns && r.Uses.Duration {
 		entry := traceSite(r.p, proto, false)
 		entry.Name = s.Name
-		if !r.p.Graph || !r.Uses.Args { // else the tree shows them
+		if !r.p.Graph || !r.Uses.Args { // otherwise the tree shows the arguments
 			entry.Args = nil
 		}
 		s.Entry = entry
@@ -279,7 +281,7 @@ func (r *request) callWildcard(p place, at int) []*hir.Site {
 		return nil
 	}
 	r.matched = true
-	// One program serves all matches unless the body differs for each.
+	// One program serves all matches unless the body depends on the function.
 	alike := !r.Uses.Probe && !r.Uses.Args && r.Attach != "fentry" && p.module == "" &&
 		!(r.p.Returns && (r.Uses.Retval || r.Uses.Duration || r.Uses.ArgN))
 	if alike && r.set.kprobes() == nil {
@@ -299,8 +301,8 @@ func (r *request) callWildcard(p place, at int) []*hir.Site {
 	return sites
 }
 
-// isUserTarget tells a binary from a module: a path, or a library's name that
-// is no module's.
+// isUserTarget reports whether name is that of a binary and not of a kernel
+// module: a path, or the name of a library that is not also that of a module.
 func (s *Set) isUserTarget(name string) bool {
 	return strings.Contains(name, "/") || strings.HasPrefix(name, "lib") && !s.opts.Loaded(name)
 }

@@ -11,7 +11,7 @@ import (
 	"probe/lang/types"
 )
 
-// software counts events that the kernel counts for perf.
+// software is a count of events that the kernel counts for perf.
 var software = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "software", Aliases: []string{"s"}, Row: "P-SW-01", Usage: "software:event:[count]",
@@ -21,7 +21,7 @@ var software = &Provider{
 	Counts: hir.AttachSoftware, Counters: softwareEvents,
 }
 
-// hardware counts events of the processor.
+// hardware is a count of events that the processor counts.
 var hardware = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "hardware", Aliases: []string{"h"}, Row: "P-HW-01", Usage: "hardware:event:[count]",
@@ -73,7 +73,7 @@ var (
 	}
 )
 
-// counterByName finds an event by name or alias.
+// counterByName returns the event with a name or alias.
 func counterByName(table map[string]counter, name string) (counter, bool) {
 	if c, ok := table[name]; ok {
 		return c, true

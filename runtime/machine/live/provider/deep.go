@@ -10,15 +10,15 @@ import (
 	"probe/stdlib/fgraph"
 )
 
-// Members that lie close together are read at once: a call of a helper costs
-// more than some bytes that nobody looks at.
+// Members that are close together are read at once: a call of a helper costs
+// more than copying some unused bytes.
 const (
 	deepGap = 32
 	maxDeep = 128 // bytes of an argument
 )
 
-// deep says for the arguments of a site what is read of the structs that they
-// point to; nil when there is nothing to read.
+// deep returns, for each argument of a site, what is read of the struct that it
+// points to; nil if there is nothing to read.
 func (r *request) deep(s *hir.Site) fgraph.DeepArgs {
 	if s == nil {
 		return nil
@@ -55,8 +55,8 @@ func (r *request) deepFunc(f fn) bool {
 	return err == nil && r.deep(&hir.Site{Args: inRegisters(proto)}) != nil
 }
 
-// deepArg finds the members of a row in the struct as this kernel has it; nil
-// when it has none of them.
+// deepArg looks up the members of a row in this kernel's struct; nil if it has
+// none of them.
 func deepArg(row *fgraph.Deep, t *types.Type) *fgraph.DeepArg {
 	d := &fgraph.DeepArg{Row: row, Members: make([]fgraph.DeepRead, len(row.Members))}
 	var order []int
@@ -86,7 +86,8 @@ func deepArg(row *fgraph.Deep, t *types.Type) *fgraph.DeepArg {
 	return d
 }
 
-// member follows a path to an offset and a size.
+// member resolves a path of member names to an offset and a size, both in
+// bytes.
 func member(t *types.Type, path string) (off, size int, ok bool) {
 	for name := range strings.SplitSeq(path, ".") {
 		if t.Struct == nil {

@@ -17,8 +17,8 @@ func (s *Set) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 		sites, _ := s.expand(req, alternatives[0], out)
 		return sites
 	}
-	// The first that this kernel has is taken. Complaints about the others
-	// matter only when none is left.
+	// Use the first alternative that this kernel has. Complaints about the
+	// others are shown only if there is none.
 	var complaints diag.List
 	for i, parts := range alternatives {
 		var one diag.List
@@ -38,7 +38,7 @@ func (s *Set) Expand(req *hir.ExpandRequest, out *diag.List) []*hir.Site {
 	return nil
 }
 
-// expand expands one alternative. matched tells that its target exists.
+// expand expands one alternative. matched reports whether its target exists.
 func (s *Set) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) (sites []*hir.Site, matched bool) {
 	if len(parts) == 0 {
 		return nil, false
@@ -60,7 +60,7 @@ func (s *Set) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) (
 	return sites, r.matched || len(sites) > 0
 }
 
-// NoKind complains that the first word of an attach point is no kind of probe.
+// NoKind reports that the first word of an attach point is not a kind of probe.
 func NoKind(out *diag.List, req *hir.ExpandRequest, word hir.Part) {
 	d := out.Errorf("bad-probe", partSpan(req, word), "invalid probe type: %s", word.Text).WithRow("P-COM-03").
 		WithLabel("not a kind of probe")
@@ -69,8 +69,8 @@ func NoKind(out *diag.List, req *hir.ExpandRequest, word hir.Part) {
 	}
 }
 
-// expandTypes expands a wildcard in the type (P-COM-05): kinds whose parts do
-// not fit are passed over in silence.
+// expandTypes expands a wildcard in the type (P-COM-05): it silently skips
+// kinds that the parts do not fit.
 func (s *Set) expandTypes(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) []*hir.Site {
 	user := req.PID > 0 || len(parts) > 1 && strings.Contains(parts[1].Text, "/")
 	var sites []*hir.Site
@@ -99,15 +99,16 @@ func partSpan(req *hir.ExpandRequest, p hir.Part) source.Span {
 	return req.At
 }
 
-// find finds a kind by its name, in any case, or by an alias as it is written
-// (P-COM-02).
+// find returns the kind with a name, in upper or lower case, or with exactly
+// that alias (P-COM-02).
 func find(word string) *Provider {
 	for _, p := range table {
 		if strings.EqualFold(p.Name, word) || slices.Contains(p.Aliases, word) {
 			return p
 		}
 	}
-	// Aliases that are words rather than letters go by the rule of names.
+	// Aliases that are words and not letters are compared without case, like
+	// names.
 	for _, p := range table {
 		for _, a := range p.Aliases {
 			if len(a) > 2 && strings.EqualFold(a, word) {

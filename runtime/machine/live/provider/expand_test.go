@@ -260,6 +260,11 @@ func TestRefusals(t *testing.T) {
 		{"watchpoint:4096:8:r", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:r", "supported modes: x,w,rw"},
 		{"watchpoint:4096:8:b", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:b", "combination of (r,w,x)"},
 		{"watchpoint:4096:8:ww", hir.Uses{}, "bad-attach-point", "watchpoint:4096:8:ww", "may not be duplicated"},
+		{"self:signal:SIGUSR2", hir.Uses{}, "bad-attach-point", "SIGUSR2", "SIGUSR2 is not a supported signal"},
+		{"self:timer:SIGUSR1", hir.Uses{}, "bad-attach-point", "timer", "timer is not a supported trigger"},
+		{"iter:thin", hir.Uses{}, "no-match", "thin", "iterators with similar names exist: `thing`"},
+		{"iter:th*", hir.Uses{}, "bad-attach-point", "th*", "does not support wildcards"},
+		{"iter:thing:pin:x", hir.Uses{}, "bad-attach-point", "iter:thing:pin:x", "requires 1 or 2 arguments"},
 		{"zz*:x", hir.Uses{}, "bad-probe", "zz*", "no probe type matched"},
 	} {
 		t.Run(tc.text, func(t *testing.T) {

@@ -50,7 +50,7 @@ func expandFentry(r *request) []*hir.Site {
 		return nil
 	}
 	if err := r.set.tracing(); err != nil {
-		r.errorf("no-mechanism", -1, "%s cannot be used: %v", r.p.Name, err).WithHelp("use kprobe or kretprobe, or `call:` and `ret:`, which pick what the kernel offers")
+		r.cannotUse(r.p.Name, err, "use kprobe or kretprobe, or `call:` and `ret:`, which pick what the kernel offers")
 		return nil
 	}
 	if isPattern(p.name) || isPattern(p.module) {
@@ -99,7 +99,7 @@ func moduleChoices(kind string, a *kernel.AmbiguousError) string {
 	return strings.Join(out, " or ")
 }
 
-// fentryMissing explains why there is no type information for a function.
+// fentryMissing reports why there is no type information for a function.
 func (r *request) fentryMissing(at int, p place) {
 	st := r.set.lookup(p.module, p.name)
 	if st.err == nil {
@@ -111,7 +111,8 @@ func (r *request) fentryMissing(at int, p place) {
 	r.untraceable(at, p.name, st.err)
 }
 
-// tracingLimits reports what of a function a trampoline cannot give.
+// tracingLimits returns what a trampoline cannot provide for a function, "" if
+// it can provide everything that uses needs.
 func tracingLimits(f *kernel.Prototype, uses hir.Uses) string {
 	if !uses.Args && !uses.Retval {
 		return ""
@@ -186,7 +187,7 @@ func (s *Set) tracing() error {
 	return s.opts.Tracing()
 }
 
-// notSupported refuses what is known and not built yet.
+// notSupported reports a feature of the language that is not implemented yet.
 func (r *request) notSupported(row, what string) {
 	r.matched = true
 	r.errorf("not-supported", -1, "not supported yet: %s", what).WithRow(row)

@@ -21,18 +21,18 @@ var callGraph = &Provider{
 	Min: 1, Max: 8, Type: "fgraph", Kernel: true, Expand: expandFgraph, List: listFunctions,
 }
 
-// The depth of a graph, and what depth= may ask for.
+// The default depth of a graph, and the maximum for depth=.
 const (
 	graphDepth    = 16
 	graphDepthMax = 200
 )
 
-// graphFuncs bounds the functions below the root that get programs: beyond
-// that the tracer is cheaper, and attaching takes long.
+// graphFuncs is the maximum number of functions below the root that get
+// programs. For more the tracer is cheaper, and attaching takes long.
 const graphFuncs = 500
 
-// expandFgraph makes the sites of the root as ret: does, and plans how the tree
-// is recorded.
+// expandFgraph returns the sites of the root, as ret: does, and plans how the
+// tree is recorded.
 func expandFgraph(r *request) []*hir.Site {
 	function, options := SplitGraph(r.args)
 	if n := len(function); n == 0 || n > 2 {
@@ -44,7 +44,7 @@ func expandFgraph(r *request) []*hir.Site {
 	if !ok {
 		return nil
 	}
-	// The time of the entry tells which tree belongs to a call.
+	// The time of the entry is needed to find the tree that belongs to a call.
 	r.Uses.Duration = true
 	r.Uses.Retval = r.Uses.Retval || r.Uses.Graph
 	r.Uses.Args = r.Uses.Args || plan.Args
@@ -52,8 +52,9 @@ func expandFgraph(r *request) []*hir.Site {
 		if !r.planGraph(plan) {
 			return nil
 		}
-		// Before 5.11 the tracer does not see functions with a trampoline, and on
-		// all kernels the trampoline's own calls would be in the tree.
+		// Prefer kprobes for the root: before 5.11 the tracer does not see
+		// functions with a trampoline, and on all kernels the trampoline's own
+		// calls would be in the tree.
 		if plan.Source == fgraph.Ftrace && r.Attach == "" && r.set.kprobes() == nil {
 			r.tracer = true
 		}
@@ -80,9 +81,9 @@ func expandFgraph(r *request) []*hir.Site {
 	return sites
 }
 
-// GraphOptions reads the options of an fgraph: attach point. fail complains at
-// one of them; funcs gives the functions that a list of names and patterns
-// means, and false after it has complained.
+// GraphOptions reads the options of an fgraph: attach point. fail reports an
+// error at one of them. funcs returns the functions that a list of names and
+// patterns means, and false after it has reported an error.
 func GraphOptions(options []hir.Part, fail func(p hir.Part, format string, args ...any) *diag.Diagnostic,
 	funcs func(p hir.Part, option, list string) ([]string, bool),
 ) (*fgraph.Plan, bool) {
@@ -113,7 +114,7 @@ func GraphOptions(options []hir.Part, fail func(p hir.Part, format string, args 
 			if name == "only" {
 				g.Only = append(g.Only, list...)
 				if g.Only == nil {
-					g.Only = []string{} // nothing below, which is not everything
+					g.Only = []string{} // nothing below the root; nil would mean everything
 				}
 			} else {
 				g.Skip = append(g.Skip, list...)
@@ -159,8 +160,8 @@ func (r *request) graphError(p hir.Part, format string, args ...any) *diag.Diagn
 	return r.out.Errorf("bad-attach-point", at, format, args...).WithRow(r.p.Row)
 }
 
-// singly is why functions below the root have to be reached one by one, nil when
-// they need not.
+// singly returns the reason why functions below the root have to be attached
+// one by one, nil if they need not.
 func (r *request) singly() error {
 	if r.set.fsession() == nil && r.set.tracing() == nil {
 		return nil
@@ -211,7 +212,7 @@ func (r *request) graphFuncs(p hir.Part, option, list string) ([]string, bool) {
 	return slices.Compact(out), true
 }
 
-// config reads a variable of the script's configuration, "" where it is not set.
+// config returns a variable of the script's configuration, "" if it is not set.
 func (r *request) config(variable string) string {
 	if r.Config == nil {
 		return ""
@@ -219,7 +220,8 @@ func (r *request) config(variable string) string {
 	return r.Config(variable)
 }
 
-// planGraph picks the source of the trees.
+// planGraph chooses the source of the trees. It returns false after it has
+// reported an error.
 func (r *request) planGraph(g *fgraph.Plan) bool {
 	var tracer error
 	if r.set.opts.Ftrace != nil {

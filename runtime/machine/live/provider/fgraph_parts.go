@@ -37,8 +37,9 @@ func (r *request) graphParts(g *fgraph.Plan) []fgraph.Part {
 	for _, share := range r.sharings(len(fns)) {
 		var shared []fn
 		for _, f := range fns {
-			// A program that many functions share does not know what their
-			// arguments are.
+			// A program that many functions share does not know the types of
+			// their arguments, so functions with args=deep get programs of
+			// their own.
 			if share.takes(r, f) && !(g.Deep && r.deepFunc(f)) {
 				shared = append(shared, f)
 			}
@@ -63,30 +64,31 @@ func (r *request) graphParts(g *fgraph.Plan) []fgraph.Part {
 		if g.Deep {
 			deep = r.deep(e)
 		}
-		x.Entry = nil // arguments come with the entry's event
+		x.Entry = nil // the event of the entry has the arguments
 		parts = append(parts, fgraph.Part{Func: f.name, Enter: mark(e), Exit: mark(x), Deep: deep})
 	}
 	return parts
 }
 
-// maxTrampolines bounds the functions that get trampolines one by one. They
-// cost a call half of what kprobes do, but each that is put away has the kernel
-// walk the list of its functions several times: 110 million instructions on
-// 6.1, where a kprobe and a kretprobe take 25 (docs/performance.md).
+// maxTrampolines bounds the functions that get trampolines one by one. For each
+// call they cost half of what kprobes do, but for each one that is removed the
+// kernel walks the list of its functions several times: 110 million
+// instructions on 6.1, while a kprobe and a kretprobe take 25 million
+// (docs/performance.md).
 const maxTrampolines = 20
 
-// manyTrampolines is why more functions get kprobes.
+// manyTrampolines is the reason, for -v, why more functions get kprobes.
 var manyTrampolines = fmt.Sprintf("more than %d trampolines take long to remove", maxTrampolines)
 
-// maxSingle bounds the functions that get links of their own, which is what the
-// kernel has to offer when it lacks links to many functions.
+// maxSingle is the maximum number of functions with links of their own, the
+// only way on a kernel without links to many functions.
 const maxSingle = 200
 
 // sharing is a way for many functions to have the same programs.
 type sharing struct {
-	// takes tells whether a function can be reached that way.
+	// takes reports whether a function can be attached that way.
 	takes func(r *request, f fn) bool
-	// sites are its places; the second is nil where one program runs at entry
+	// sites returns the sites for fns. x is nil if one program runs at entry
 	// and return.
 	sites func(enter, exit *request, fns []fn) (e, x *hir.Site)
 }
@@ -123,7 +125,7 @@ func (r *request) sharings(n int) []sharing {
 // in registers.
 func (r *request) traced(f fn) bool {
 	if f.module != "" && f.module != "vmlinux" {
-		return false // the numbers of a link are all of one BTF
+		return false // a link takes numbers of one BTF only
 	}
 	proto, err := r.set.k.Func("vmlinux", f.name)
 	if err != nil || proto.Variadic || proto.Slots > trampolineArgs || recursive(f.name) {
@@ -131,7 +133,7 @@ func (r *request) traced(f fn) bool {
 	}
 	for _, p := range proto.Params {
 		if !p.Type.IsScalar() {
-			return false // the kernel refuses some of those
+			return false // the kernel rejects some of these functions
 		}
 	}
 	return true
@@ -149,7 +151,7 @@ func fsessionSite(enter, _ *request, fns []fn) (e, x *hir.Site) {
 	for _, f := range fns {
 		proto, err := enter.set.k.Func("vmlinux", f.name)
 		if err != nil {
-			continue // traced has seen it
+			continue // cannot fail: traced has looked it up
 		}
 		s.Attach.Symbols = append(s.Attach.Symbols, f.name)
 		s.Attach.BTFIDs = append(s.Attach.BTFIDs, proto.ID)
@@ -177,7 +179,8 @@ func eachSites(why string) func(enter, exit *request, fns []fn) (e, x *hir.Site)
 	}
 }
 
-// asked are arg0 … of programs that ask the kernel for them.
+// asked returns arg0, arg1 and so on for programs that call a helper to get
+// them.
 func asked() []hir.Arg {
 	out := numbered()
 	for i := range out {
@@ -186,8 +189,9 @@ func asked() []hir.Arg {
 	return out
 }
 
-// unsafeBelow tells functions that our own programs call, whose programs would
-// not run inside of others.
+// unsafeBelow reports whether probe's own programs call a function, through
+// helpers. Programs at such a function would not run inside the others, since
+// the kernel does not nest them.
 func unsafeBelow(name string) bool {
 	return recursive(name) || strings.HasPrefix(name, "bpf_") || strings.HasPrefix(name, "__bpf_") || strings.HasPrefix(name, "trace_call_bpf")
 }

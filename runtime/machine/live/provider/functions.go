@@ -17,7 +17,8 @@ type fn struct {
 	name, module string // module is "" for the kernel itself
 }
 
-// symbol returns the name as kprobes take it.
+// symbol returns the name in the form that kprobes accept: "name" or
+// "module:name".
 func (f fn) symbol() string {
 	if f.module == "" || f.module == "vmlinux" {
 		return f.name
@@ -25,8 +26,8 @@ func (f fn) symbol() string {
 	return f.module + ":" + f.name
 }
 
-// functions is what this kernel lets one trace. Each list is read when it is
-// first asked for.
+// functions caches the lists of functions that can be traced. Each is read when
+// it is first needed.
 type functions struct {
 	once sync.Once
 	list []fn
@@ -99,7 +100,8 @@ func (s *Set) denied(name string) bool {
 	s.funcs.denyOnce.Do(func() {
 		s.funcs.deny = map[string]bool{}
 		if t, err := s.k.Tracefs(); err == nil && !s.opts.Elsewhere {
-			// A list that cannot be read costs a clear message later, no more.
+			// Ignore the error: without the list the kernel itself rejects such
+			// functions, with a less clear message.
 			_ = t.Blacklist(func(name string) bool {
 				s.funcs.deny[strings.Clone(name)] = true
 				return true
@@ -130,24 +132,24 @@ func (f fn) inModule(module string) bool {
 	return module == "" || match(module, own)
 }
 
-// state is what is known of a function that a script names.
+// state is the result of looking up a function that a script names.
 type state struct {
 	fn
-	// clones are the copies the compiler made in place of the function.
+	// clones lists the copies that the compiler made in place of the function.
 	clones []fn
 	err    *reason // why it cannot be traced, nil if it can
 }
 
-// reason says in words why a function cannot be traced.
+// reason is the reason why a function cannot be traced.
 type reason struct {
 	text string // "no function named x"
 	note string
 	near string // similar names, "`a`, `b`"
-	// exists tells that the kernel has the function after all.
+	// exists is set if the kernel has the function but it cannot be traced.
 	exists bool
 }
 
-// Error returns the text.
+// Error implements error.
 func (r *reason) Error() string { return r.text }
 
 // lookup finds a function by its exact name.
@@ -182,8 +184,8 @@ func (s *Set) lookup(module, name string) state {
 	return st
 }
 
-// named finds functions by their exact names in one pass over the list, which a
-// look-up for each would go through again and again.
+// named returns functions by their exact names, in one pass over the list;
+// calling lookup for each would take a pass for each.
 func (s *Set) named(names []string) (map[string]fn, error) {
 	list, err := s.traceable()
 	if err != nil {
@@ -206,9 +208,9 @@ func (s *Set) named(names []string) (map[string]fn, error) {
 	return found, nil
 }
 
-// alias finds the name by which the list has a function. It has one name of
-// each, and not always the one that people know: __x64_sys_getppid may be there
-// as __do_sys_getppid.
+// alias returns the name under which the list has a function. The list has one
+// name for each address, not always the well-known one: __x64_sys_getppid may
+// be listed as __do_sys_getppid.
 func (s *Set) alias(module, name string, list []fn) (f fn, ok bool) {
 	if !slices.ContainsFunc(s.symbols(), func(f fn) bool { return f.name == name && f.inModule(module) }) {
 		return fn{}, false
@@ -223,8 +225,8 @@ func (s *Set) alias(module, name string, list []fn) (f fn, ok bool) {
 	return fn{}, false
 }
 
-// lookupUnlisted does without the list of traceable functions: under lockdown
-// or without privileges it cannot be read.
+// lookupUnlisted is lookup without the list of traceable functions, which
+// cannot be read under lockdown or without privileges.
 func (s *Set) lookupUnlisted(module, name string, listErr error) state {
 	st := state{fn: fn{name: name, module: module}}
 	for _, f := range s.symbols() {
@@ -257,7 +259,7 @@ func isClone(symbol, base string) bool {
 	return kind == "constprop" || kind == "isra"
 }
 
-// why finds out why a function is not in the list of traceable ones.
+// why returns the reason why a function is not in the list of traceable ones.
 func (s *Set) why(module, name string, clones []fn) *reason {
 	if module != "" && module != "vmlinux" && !strings.Contains(module, "*") && !s.opts.Loaded(module) {
 		return &reason{text: fmt.Sprintf("module %s is not loaded", module), note: "functions of a module can be traced while it is loaded"}
@@ -294,7 +296,8 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 		}
 	}
 	r.near = n.names()
-	// A common case that edit distance does not see: the name of a system call.
+	// The edit distance is too large for a common case: the name of a system
+	// call without its prefix.
 	if r.near == "" {
 		for _, prefix := range []string{"__x64_", "__x64_sys_", "__", "do_"} {
 			for _, f := range list {
@@ -316,8 +319,7 @@ func fnNames(fs []fn) string {
 	return strings.Join(slices.Compact(out), ", ")
 }
 
-// moduleLoaded reports whether a module, or a part of the kernel that could be
-// one, is there.
+// moduleLoaded reports whether a module is loaded or built into the kernel.
 func moduleLoaded(name string) bool {
 	if name == "" || strings.ContainsAny(name, "/\x00") {
 		return false
@@ -326,8 +328,8 @@ func moduleLoaded(name string) bool {
 	return err == nil || errors.Is(err, fs.ErrPermission)
 }
 
-// dangerous are functions that wildcards leave out (P-KPROBE-05): probing them
-// can stop a machine.
+// dangerous reports whether wildcards must skip a function because probing it
+// can hang a machine (P-KPROBE-05).
 func dangerous(name string) bool {
 	switch name {
 	case "arch_cpu_idle", "default_idle", "bpf_dispatcher_xdp_func":
@@ -337,7 +339,8 @@ func dangerous(name string) bool {
 		strings.HasPrefix(name, "__ftrace_invalid_address__")
 }
 
-// matching lists the functions that a wildcard means, sorted and unique.
+// matching returns the functions that a wildcard matches, sorted and without
+// duplicates.
 func (s *Set) matching(module, pattern string) ([]fn, error) {
 	list, err := s.traceable()
 	if err != nil {
@@ -359,5 +362,5 @@ func (s *Set) matching(module, pattern string) ([]fn, error) {
 	return slices.Compact(out), nil
 }
 
-// noBTF tells an error that only says that there is no BTF.
+// noBTF reports whether err says only that there is no BTF.
 func noBTF(err error) bool { return errors.Is(err, btf.ErrNoBTF) }

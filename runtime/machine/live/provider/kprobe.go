@@ -1,12 +1,16 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/runtime/machine/live/dynevent"
+	"probe/runtime/machine/live/feature"
 )
 
 // kprobe is the entry of a kernel function, or an instruction inside it.
@@ -24,25 +28,40 @@ var kprobe = &Provider{
 var kretprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "kretprobe", Aliases: []string{"kr"}, Row: "P-KRET-01",
-		Usage:   "kretprobe:[module:]function",
-		Doc:     "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type.",
+		Usage:   "kretprobe:[module:]function[:maxactive=N]",
+		Doc:     "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type. maxactive is how many calls can be under way at once, up to 4096; without it, twice the number of threads. What finds no room is counted as missed.",
 		Returns: true, Entry: "kprobe", Typed: "ret", Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
+	Min: 1, Max: 3, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
 
-// place is where a function probe goes, as it was written.
+// place is the target of a function probe, as it was written.
 type place struct {
 	module, name string
 	offset       uint64
 	hasOffset    bool
 	address      uint64 // instead of a name
+	active       int    // maxactive of a kretprobe, 0 for none
 }
 
-// functionPart splits the parts of a function probe; at is the index of the
-// part with the function. ok is false after a complaint.
+// functionPart parses the parts of a function probe. at is the index of the
+// part with the function. ok is false after it has reported an error.
 func (r *request) functionPart() (p place, at int, ok bool) {
 	at = len(r.args) - 1
+	if n, is := strings.CutPrefix(r.part(at), "maxactive="); is && at > 0 && r.p.Max > 2 {
+		var err error
+		if p.active, err = strconv.Atoi(n); err != nil || p.active < 1 || p.active > dynevent.MaxActive {
+			r.errorf("bad-attach-point", at, "maxactive is %s: it takes a number from 1 to %d", n, dynevent.MaxActive).WithRow("P-KRET-01").
+				WithNote("the kernel keeps room for so many calls that are under way at once")
+			return p, at, false
+		}
+		r.args = r.args[:at]
+		at--
+	}
+	if at > 1 {
+		r.errorf("bad-attach-point", at, "%s takes a module and a function, and no more parts than these", r.p.Name).WithHelp("the form is `%s`", r.p.Usage)
+		return p, at, false
+	}
 	if at == 1 {
 		p.module = r.part(0)
 	}
@@ -71,6 +90,20 @@ func (r *request) functionPart() (p place, at int, ok bool) {
 	return p, at, true
 }
 
+// cannotUse reports a mechanism that is of no use here, with what to do about the cause:
+// otherwise stands for a kernel that has it not.
+func (r *request) cannotUse(what string, err error, otherwise string) {
+	d := r.errorf("no-mechanism", -1, "%s cannot be used: %v", what, err)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		d.WithHelp("run as root")
+	case errors.Is(err, feature.ErrLockdown):
+		d.WithRow("CLI-28").WithHelp("fentry:, fexit: and rawtracepoint: probes work under the lockdown")
+	default:
+		d.WithHelp("%s", otherwise)
+	}
+}
+
 func expandKprobe(r *request) []*hir.Site {
 	ret := r.p.Returns
 	p, at, ok := r.functionPart()
@@ -82,7 +115,11 @@ func expandKprobe(r *request) []*hir.Site {
 		return nil
 	}
 	if err := r.set.kprobes(); err != nil {
-		r.errorf("no-mechanism", -1, "kprobes cannot be used: %v", err).WithHelp("run `probe doctor` to see what this kernel offers")
+		r.cannotUse("kprobes", err, "run `probe doctor` to see what this kernel offers")
+		return nil
+	}
+	if p.active > 0 && (p.address != 0 || isPattern(p.name) || isPattern(p.module)) {
+		r.errorf("bad-attach-point", at, "maxactive needs the name of one function").WithHelp("leave it out: the kernel is then told to keep twice as many calls as there are threads")
 		return nil
 	}
 	if p.address != 0 {
@@ -102,13 +139,16 @@ func expandKprobe(r *request) []*hir.Site {
 	}
 	r.matched = true
 	site := r.kprobeSite(f, p.offset, ret)
+	if p.active > 0 { // only kretprobes of their own have it
+		site.Attach.Kind, site.Attach.Symbols, site.Attach.Active = hir.AttachKretprobe, nil, p.active
+	}
 	if !r.nameArgs(site, f, at, ret || p.offset != 0) {
 		return nil
 	}
 	return []*hir.Site{site}
 }
 
-// untraceable says that a function cannot be probed, and why (P-KPROBE-06).
+// untraceable reports that a function cannot be probed, and why (P-KPROBE-06).
 func (r *request) untraceable(at int, name string, why *reason) {
 	r.matched = r.matched || why.exists
 	d := r.missing(at, "no matches for %s:%s: %s", r.p.Name, r.text(), why.text).WithLabel("not traceable")
@@ -156,8 +196,8 @@ func (r *request) kprobeSite(f fn, offset uint64, ret bool) *hir.Site {
 	return s
 }
 
-// nameArgs puts the parameters' own names in front of arg0 … where the script
-// wants them.
+// nameArgs adds the parameters under their own names, before arg0 and so on, if
+// the script uses names.
 func (r *request) nameArgs(s *hir.Site, f fn, at int, never bool) bool {
 	if !r.Uses.Args {
 		return true
@@ -179,7 +219,7 @@ func (r *request) nameArgs(s *hir.Site, f fn, at int, never bool) bool {
 	return true
 }
 
-// noArgs explains why the names of a function's parameters are not known.
+// noArgs reports why the names of a function's parameters are not known.
 func (r *request) noArgs(at int, name string, err error) {
 	d := r.errorf("no-args", at, "the parameters of %s are not known", name).WithNote("%v", err)
 	d.WithHelp("use arg0, arg1 … with casts, as in (struct sock *)arg0")
@@ -202,8 +242,8 @@ func (r *request) kprobeAddress(p place, ret bool) []*hir.Site {
 	return []*hir.Site{s}
 }
 
-// kprobeWildcard expands a pattern: once for all matches where the body is the
-// same for each (P-COM-06), else once for each.
+// kprobeWildcard expands a pattern: to one site for all matches if the body is
+// the same for each (P-COM-06), else to a site for each.
 func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
 	if p.hasOffset {
 		r.errorf("bad-attach-point", at, "an offset needs the name of one function, not a pattern")
@@ -228,7 +268,7 @@ func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
 			if r.Uses.Args {
 				proto, err := r.set.k.Func(f.module, f.name)
 				if err != nil || ret {
-					return nil // a match whose parameters are not known is passed over
+					return nil // skip a match whose parameters are not known
 				}
 				s.Args = append(inRegisters(proto), s.Args...)
 			}
@@ -245,7 +285,7 @@ func (r *request) manySite(pattern string, fns []fn, ret bool) *hir.Site {
 		return r.eachSite(pattern, fns, ret, err.Error())
 	}
 	s := r.sharedSite(pattern, ret)
-	// A multi link takes each name once, without its module.
+	// A multi link accepts each name once, without its module.
 	for _, f := range fns {
 		if n := len(s.Attach.Symbols); n == 0 || s.Attach.Symbols[n-1] != f.name {
 			s.Attach.Symbols = append(s.Attach.Symbols, f.name)
@@ -271,7 +311,7 @@ func (r *request) eachSite(pattern string, fns []fn, ret bool, why string) *hir.
 	return s
 }
 
-// sharedSite returns a site of many functions without them.
+// sharedSite returns a site for many functions, without the list of functions.
 func (r *request) sharedSite(pattern string, ret bool) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+pattern)
 	s.Regs = true
@@ -283,7 +323,7 @@ func (r *request) sharedSite(pattern string, ret bool) *hir.Site {
 	return s
 }
 
-// each makes a site for every function, within the limit (P-COM-08).
+// each returns a site for every function, within the limit (P-COM-08).
 func (r *request) each(at int, fns []fn, make func(f fn) *hir.Site) []*hir.Site {
 	if r.MaxProgs > 0 && len(fns) > r.MaxProgs {
 		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(fns), r.MaxProgs).WithRow("P-COM-08").
@@ -309,8 +349,8 @@ func (r *request) cannotList(at int, err error) {
 }
 
 func (r *request) nothingMatches(at int) {
-	// A wildcard that matches nothing is no error by itself (P-COM-09); the
-	// caller complains when the probe is left with no attach point.
+	// A wildcard without matches is no error by itself (P-COM-09); the caller
+	// reports an error if the probe has no attach point left.
 	if r.Missing == "ignore" || r.quiet {
 		return
 	}
@@ -326,7 +366,7 @@ func (r *request) nothingMatches(at int) {
 	}
 }
 
-// kprobes reports why kprobes cannot be used.
+// kprobes returns the reason why kprobes cannot be used, nil if they can.
 func (s *Set) kprobes() error {
 	if s.opts.Kprobes == nil {
 		return nil
@@ -334,7 +374,8 @@ func (s *Set) kprobes() error {
 	return s.opts.Kprobes()
 }
 
-// multi reports why kprobe.multi links cannot be used.
+// multi returns the reason why kprobe.multi links cannot be used, nil if they
+// can.
 func (s *Set) multi() error {
 	if s.opts.NoMulti {
 		return fmt.Errorf("kprobe.multi is switched off")
@@ -345,7 +386,8 @@ func (s *Set) multi() error {
 	return s.opts.KprobeMulti()
 }
 
-// session reports why kprobe.session links cannot be used.
+// session returns the reason why kprobe.session links cannot be used, nil if
+// they can.
 func (s *Set) session() error {
 	if s.opts.KprobeSession == nil {
 		return nil
@@ -353,7 +395,8 @@ func (s *Set) session() error {
 	return s.opts.KprobeSession()
 }
 
-// fsession reports why fsession.multi links cannot be used.
+// fsession returns the reason why fsession.multi links cannot be used, nil if
+// they can.
 func (s *Set) fsession() error {
 	if s.opts.FsessionMulti == nil {
 		return nil

@@ -126,7 +126,7 @@ func splitModule(pattern string) (module, name string) {
 	return "", pattern
 }
 
-// params lists the parameters of a function, and its result if wanted.
+// params returns the parameters of a function, and with result its result.
 func (s *Set) params(module, name string, result bool) ([]string, error) {
 	f, err := s.k.Func(module, name)
 	if err != nil {
@@ -204,7 +204,7 @@ func listRaw(s *Set, _ *Provider, pattern string, yield func(Listed) bool) error
 func listUser(s *Set, p *Provider, pattern string, yield func(Listed) bool) error {
 	binary, name, ok := strings.Cut(pattern, ":")
 	if !ok || binary == "" || binary == "*" {
-		return nil // only of a file that is named (P-LIST-02)
+		return nil // lists only the functions of a named file (P-LIST-02)
 	}
 	b, err := elf.Find(binary, 0)
 	if err != nil {
@@ -247,7 +247,8 @@ func listCounted(_ *Set, p *Provider, pattern string, yield func(Listed) bool) e
 	return listNames(p, counterNames(p.Counters), pattern, yield)
 }
 
-// listNames lists names that a number follows: "software:cpu:".
+// listNames lists names, each with the colon of a number that may follow:
+// "software:cpu:".
 func listNames(p *Provider, names []string, pattern string, yield func(Listed) bool) error {
 	pattern = strings.TrimSuffix(pattern, ":")
 	for _, n := range names {

@@ -6,8 +6,9 @@ import (
 	"probe/lang/diag"
 )
 
-// isPattern tells a part with a wildcard (P-COM-04): '*' matches any run of
-// characters; a pair of brackets only makes it count as one.
+// isPattern reports whether a part has a wildcard (P-COM-04): '*' matches any
+// sequence of characters. A pair of brackets also makes it a pattern, although
+// brackets match only themselves.
 func isPattern(s string) bool {
 	return strings.Contains(s, "*") || strings.Contains(s, "[") && strings.Contains(s, "]")
 }
@@ -37,7 +38,7 @@ func match(pattern, name string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// literalPrefix is the part of a pattern before its first wildcard.
+// literalPrefix returns the part of a pattern before its first wildcard.
 func literalPrefix(pattern string) string {
 	prefix, _, _ := strings.Cut(pattern, "*")
 	return prefix
@@ -49,7 +50,7 @@ type nearest struct {
 	candidates []string
 }
 
-// maxNear is how many similar names a message offers.
+// maxNear is the maximum number of similar names in a message.
 const maxNear = 3
 
 func newNearest(want string) *nearest { return &nearest{want: want} }

@@ -1,7 +1,7 @@
 // Package provider turns attach points into sites (hir.Probes) and attaches
-// programs to sites. In goes what a script wrote, "kprobe:vfs_*"; out come the
-// places of this kernel that it means, with the types of their arguments and
-// the mechanism that reaches them.
+// programs to sites. For "kprobe:vfs_*" it returns the places of this kernel
+// that are meant, with the types of their arguments and the mechanism to attach
+// there.
 //
 // A kind of probe is one record in one file and one row in the table below.
 // The mechanism is chosen by what the kernel offers, never by its version.
@@ -10,11 +10,13 @@ package provider
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
+	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/symbol"
 	"probe/stdlib/fgraph"
@@ -23,25 +25,28 @@ import (
 // Provider is one kind of probe.
 type Provider struct {
 	hir.ProbeKind
-	// Min and Max are how many parts may follow the type.
+	// Min and Max bound the number of parts after the type.
 	Min, Max int
 	// Type is the value of `probetype` (P-COM-14).
 	Type string
-	// Kernel and User tell which wildcards in the type reach it (P-COM-05).
+	// Kernel and User say which wildcards in the type include the kind
+	// (P-COM-05).
 	Kernel, User bool
-	// Counts and Counters are how the events of a kind that counts are
-	// attached, and which there are.
+	// Counts and Counters are set for kinds that count events: how the events
+	// are attached, and the list of them.
 	Counts   hir.AttachKind
 	Counters map[string]counter
-	// Expand makes the sites of one attach point.
+	// Expand returns the sites of an attach point. It reports errors through
+	// the request.
 	Expand func(r *request) []*hir.Site
 	// List calls yield with every probe of the kind whose name matches, for
 	// listings; nil when they cannot be listed.
 	List func(s *Set, p *Provider, pattern string, yield func(Listed) bool) error
 }
 
-// table holds all kinds, sorted as messages list them. It is filled by init
-// because the records call functions that walk the table.
+// table holds all kinds, in the order in which messages list them. init fills
+// it because functions of the records use the table, which would be an
+// initialization cycle.
 var table []*Provider
 
 func init() {
@@ -56,53 +61,56 @@ func init() {
 	}
 }
 
-// Options change what a Set finds. Functions that are nil mean "available".
+// Options changes what a Set finds. A nil function means that the mechanism is
+// available.
 type Options struct {
-	// Each reports why a mechanism cannot be used on this kernel, nil if it
-	// can. They are asked when a script needs them and not before.
+	// Each function returns the reason why a mechanism cannot be used on this
+	// kernel, nil if it can. It is called only when a script needs the
+	// mechanism.
 	Kprobes, KprobeMulti, Tracing, Uprobes func() error
 	// Ftrace is the tracer function_graph.
 	Ftrace func() error
 	// IntPointers is the use of pointers to integers in tracing programs.
 	IntPointers func() error
-	// KprobeSession is one program at entry and return of many functions, which
-	// can tell which of them it is.
+	// KprobeSession is a link that runs one program at entry and return of many
+	// functions; the program can find out at which of them it runs.
 	KprobeSession func() error
-	// FsessionMulti is the same through trampolines.
+	// FsessionMulti is such a link through trampolines.
 	FsessionMulti func() error
-	// FuncIP is the helper that tells the traced function's address.
+	// FuncIP is the helper that returns the traced function's address.
 	FuncIP func() error
-	// RawTracepoint tells whether raw programs can attach to a tracepoint; nil
-	// leaves them alone (--no-feature raw_tracepoint).
+	// RawTracepoint reports whether raw programs can attach to a tracepoint;
+	// nil means that they are not used (--no-feature raw_tracepoint).
 	RawTracepoint func(name string) (bool, error)
-	// Traceable is a file with function names in place of the kernel's list
+	// Traceable is a file with function names that replaces the kernel's list
 	// (P-KPROBE-08).
 	Traceable string
-	// NoMulti leaves multi links alone (--no-feature kprobe_multi).
+	// NoMulti disables multi links (--no-feature kprobe_multi).
 	NoMulti bool
 	// Functions lists the functions that can be traced, in place of the
-	// kernel's list and of a file; nil reads these. module is "" for the kernel
-	// itself.
+	// kernel's list and of Traceable; nil means that one of these is read.
+	// module is "" for the kernel itself.
 	Functions func(yield func(name, module string) bool) error
-	// Elsewhere says that the kernel is not the one that runs here: it has the
-	// functions that are listed, and the modules that these belong to.
+	// Elsewhere is set if the kernel is not the running one: it has exactly the
+	// functions that are listed, and the modules that they belong to.
 	Elsewhere bool
 	// Symbols lists the functions of the kernel, traceable or not; nil reads
 	// kallsyms.
 	Symbols func(yield func(name, module string) bool) error
-	// Aliases are the other names of a function; nil knows none.
+	// Aliases returns the other names of a function; nil means that none are
+	// known.
 	Aliases func(name string) []string
-	// Loaded tells whether a module is loaded; nil asks sysfs.
+	// Loaded reports whether a module is loaded; nil means that sysfs is asked.
 	Loaded func(module string) bool
 }
 
-// mechanisms are what Leave may name.
+// mechanisms lists the names that Leave accepts.
 var mechanisms = []string{"kprobe_multi", "kprobe_session", "fsession_multi", "raw_tracepoint"}
 
-// Mechanisms lists the names that Options.Leave takes.
+// Mechanisms returns the names that Options.Leave accepts.
 func Mechanisms() []string { return slices.Clone(mechanisms) }
 
-// Leave makes a Set leave mechanisms alone, by their names.
+// Leave disables mechanisms by their names.
 func (o *Options) Leave(names []string) {
 	off := func(name string) func() error {
 		return func() error { return fmt.Errorf("%s is switched off", name) }
@@ -126,15 +134,19 @@ type Set struct {
 	k     *kernel.Kernel
 	opts  Options
 	funcs *functions
+	// silent is set when this kernel was found not to say how often it left out
+	// a run of a kprobe that has no event of its own.
+	silent *atomic.Bool
+	events *dynevent.Definer
 
-	// What belongs to one script.
+	// The fields below belong to one script.
 	deep []fgraph.Deep
 	raw  rawSites
 }
 
-// New makes a Set. It reads nothing.
+// New returns a Set. It reads nothing yet.
 func New(k *kernel.Kernel, opts Options) *Set {
-	s := &Set{k: k, funcs: &functions{}}
+	s := &Set{k: k, funcs: &functions{}, silent: &atomic.Bool{}, events: &dynevent.Definer{}}
 	if opts.Elsewhere {
 		opts.Symbols, opts.Loaded = s.listSymbols, s.hasModule
 	}
@@ -151,8 +163,8 @@ func New(k *kernel.Kernel, opts Options) *Set {
 	return s
 }
 
-// listSymbols is Options.Symbols of a kernel of which nothing but a list is
-// known.
+// listSymbols is Options.Symbols for a kernel of which only a list of functions
+// is known.
 func (s *Set) listSymbols(yield func(name, module string) bool) error {
 	list, err := s.traceable()
 	for _, f := range list {
@@ -163,23 +175,23 @@ func (s *Set) listSymbols(yield func(name, module string) bool) error {
 	return err
 }
 
-// hasModule is Options.Loaded of such a kernel.
+// hasModule is Options.Loaded for such a kernel.
 func (s *Set) hasModule(module string) bool {
 	list, err := s.traceable()
 	return err != nil || slices.ContainsFunc(list, func(f fn) bool { return f.module == module })
 }
 
 // Script returns the Set for one script, or for one interactive session. It
-// shares the lists of functions. deep are the structs that graphs with
-// args=deep look into.
+// shares the lists of functions. deep lists the structs whose members graphs
+// with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, deep: deep}
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep}
 }
 
 // Kinds implements hir.Probes.
 func (s *Set) Kinds() []hir.ProbeKind { return Kinds() }
 
-// Kinds lists the kinds of probes without asking any kernel.
+// Kinds returns the kinds of probes, whatever the kernel.
 func Kinds() []hir.ProbeKind {
 	out := make([]hir.ProbeKind, len(table))
 	for i, p := range table {
@@ -197,31 +209,31 @@ func KindOf(word string) *hir.ProbeKind {
 	return nil
 }
 
-// request is one attach point while it is expanded.
+// request is an attach point that is being expanded.
 type request struct {
 	*hir.ExpandRequest
 	set  *Set
 	p    *Provider
 	args []hir.Part // the parts after the type
 	out  *diag.List
-	// quiet drops complaints: the type was a wildcard (P-COM-05), or further
+	// quiet suppresses errors: the type was a wildcard (P-COM-05), or further
 	// alternatives follow.
 	quiet bool
-	// tracer tells that the tracer function_graph records what is below.
+	// tracer is set if the tracer function_graph records the calls below.
 	tracer bool
-	// kprobes is why trampolines are left alone, "" when they are not.
+	// kprobes is the reason not to use trampolines, "" if they may be used.
 	kprobes string
-	// matched is set when the target exists, whatever became of it.
+	// matched is set when the target exists, even if it cannot be probed.
 	matched bool
 }
 
-// site starts a site of the request's kind.
+// site returns a new site of the request's kind.
 func (r *request) site(prog hir.ProgType, space types.Space, name string) *hir.Site {
 	return &hir.Site{Provider: r.p.Name, Kind: &r.p.ProbeKind, Type: r.p.Type, Name: name, Prog: prog, Space: space}
 }
 
-// errorf complains at a part of the attach point; i counts from the first
-// part after the type, -1 is the whole.
+// errorf reports an error at a part of the attach point. i counts from the
+// first part after the type; -1 means the whole attach point.
 func (r *request) errorf(code diag.Code, i int, format string, args ...any) *diag.Diagnostic {
 	out := r.out
 	if r.quiet {
@@ -253,8 +265,8 @@ func (r *request) part(i int) string {
 	return ""
 }
 
-// missing complains that a target does not exist, as missing_probes wants
-// (P-COM-09).
+// missing reports that a target does not exist, with the severity that
+// missing_probes selects (P-COM-09).
 func (r *request) missing(i int, format string, args ...any) *diag.Diagnostic {
 	switch r.Missing {
 	case "warn":

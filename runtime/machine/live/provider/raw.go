@@ -10,8 +10,8 @@ import (
 	"probe/runtime/machine/live/symbol"
 )
 
-// RawTracepoints is Options.RawTracepoint of the running kernel, of which the
-// features and symbols are given.
+// RawTracepoints returns Options.RawTracepoint for the running kernel, with its
+// features and symbols.
 func RawTracepoints(set *feature.Set, symbols *symbol.Kernel) func(name string) (bool, error) {
 	raw, preemptible := bpf.NewRawTracepoints(), sync.OnceValue(func() bool { return preemptible(set, symbols) })
 	return func(name string) (bool, error) {
@@ -22,42 +22,44 @@ func RawTracepoints(set *feature.Set, symbols *symbol.Kernel) func(name string) 
 	}
 }
 
-// preemptible reports whether a raw tracepoint program may lose the CPU to
-// another thread while it runs. Events of that thread would then be skipped:
-// the kernel does not run a program twice at once on a CPU. Programs with the
+// preemptible reports whether a raw tracepoint program can be preempted by
+// another thread while it runs. Events of that thread would then be lost: the
+// kernel does not run a program twice at once on a CPU. Programs with the
 // event's record run with preemption off.
 //
 // Since 7.0 tracepoints are guarded by a domain of SRCU (tracepoint_srcu, in
 // include/linux/tracepoint.h) instead of switching preemption off. Kernels up
-// to 6.12 had a domain of that name for other ends; those between have none.
-// So the name counts from 6.13 on, which sessions of uprobes tell.
+// to 6.12 had a domain of that name for another purpose; those between have
+// none. So the name counts only from 6.13 on, which is detected by the support
+// of uprobe sessions.
 func preemptible(set *feature.Set, symbols *symbol.Kernel) bool {
 	if !set.Has(feature.UprobeSession) {
 		return false
 	}
-	// init_task tells whether the kernel gives names of data at all.
+	// init_task shows whether kallsyms includes data symbols at all.
 	addrs, err := symbols.AddrOf("tracepoint_srcu", "init_task")
 	return err != nil || addrs["init_task"] == 0 || addrs["tracepoint_srcu"] != 0
 }
 
-// rawSites remembers how the events of tracepoint probes are reached. Programs
-// on one event run in the order of the script (P-COM-12). That holds among
-// programs of one kind, so an event that one probe needs a record of is
-// reached by its record in all probes.
+// rawSites remembers how the tracepoint probes of a script are attached.
+// Programs on one event run in the order of the script (P-COM-12), which the
+// kernel guarantees only among programs of one kind. So if one probe on an
+// event needs its record, all probes on it get the kind with the record.
 type rawSites struct {
 	mu      sync.Mutex
 	made    map[string][]*hir.Site // by event
 	records map[string]bool
 }
 
-// madeByHand are categories whose events are no tracepoints of their own: the
-// system calls' are cut from two others, the rest is defined at run time.
+// madeByHand lists the categories whose events are not tracepoints themselves:
+// those of system calls are derived from two others, the rest is defined at run
+// time.
 var madeByHand = []string{"syscalls", "kprobes", "uprobes", "eprobes", "fprobes", "tracepoints", "synthetic", "ftrace"}
 
-// chooseRaw turns the site of a tracepoint into a raw one where nobody can tell
-// the difference but by the time it takes: the kernel then prepares no record,
-// which is two thirds of the cost of counting. Stacks keep the record's way,
-// since those of raw tracepoints begin in other frames.
+// chooseRaw turns the site of a tracepoint into a raw one if the script cannot
+// notice the difference: the kernel then prepares no record, which is two
+// thirds of the cost of counting. Scripts that take stacks keep the record,
+// since stacks in raw tracepoint programs begin in other frames.
 func (s *Set) chooseRaw(site *hir.Site, uses hir.Uses, unique func() bool) {
 	if s.opts.RawTracepoint == nil {
 		return
@@ -66,7 +68,7 @@ func (s *Set) chooseRaw(site *hir.Site, uses hir.Uses, unique func() bool) {
 	raw := !uses.Args && !uses.ArgN && !uses.Reg && !uses.Stack && !uses.Retval && !uses.Func &&
 		!slices.Contains(madeByHand, category) && unique()
 	if raw {
-		// Whoever may not ask may not attach either.
+		// A user who may not test this may not attach programs either.
 		ok, err := s.opts.RawTracepoint(event)
 		raw = ok && err == nil
 	}

@@ -30,7 +30,7 @@ var profile = &Provider{
 	Min: 1, Max: 2, Type: "profile", Expand: expandTimed, List: listTimed,
 }
 
-// units are the accepted units of time in nanoseconds; hz is a rate.
+// units maps the accepted units of time to nanoseconds; hz, a rate, has 0.
 var units = map[string]uint64{"s": 1e9, "ms": 1e6, "us": 1e3, "hz": 0}
 
 const minPeriod = 1000 // ns; A-LIM-19
@@ -50,7 +50,7 @@ func expandTimed(r *request) []*hir.Site {
 				WithRow("P-PROF-02").WithHelp("write `%s:s:1` for one second, `%s:1s` for the same", r.p.Name, r.p.Name)
 			return nil
 		}
-		// Whole microseconds, as the name says.
+		// The period is in whole microseconds, the unit of the probe's name.
 		period = ns / 1000 * 1000
 		suffix = fmt.Sprintf("us:%d", ns/1000)
 	} else {
@@ -91,7 +91,7 @@ func expandTimed(r *request) []*hir.Site {
 	return []*hir.Site{s}
 }
 
-// number reads a number as scripts write them: 1000, 0x3e8, 1e3, 1_000.
+// number parses a number in the forms of the language: 1000, 0x3e8, 1e3, 1_000.
 func number(s string) (uint64, bool) {
 	n, neg, err := syntax.ParseInteger(s)
 	return n, err == nil && !neg
@@ -104,7 +104,7 @@ func orEmpty(s string) string {
 	return s
 }
 
-// duration reads a duration literal, "10ms", or a number of nanoseconds.
+// duration parses a duration literal, "10ms", or a number of nanoseconds.
 func duration(s string) (uint64, bool) {
 	i := 0
 	for i < len(s) && s[i] >= '0' && s[i] <= '9' {

@@ -8,6 +8,7 @@ import (
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/tracefs"
 )
@@ -34,7 +35,15 @@ func expandTracepoint(r *request) []*hir.Site {
 	}
 	t, err := r.set.k.Tracefs()
 	if err != nil {
-		r.errorf("no-mechanism", -1, "tracepoints cannot be used: %v", err)
+		d := r.errorf("no-mechanism", -1, "tracepoints cannot be used: %v", err)
+		switch {
+		case errors.Is(err, tracefs.ErrForbidden):
+			d.WithHelp("run as root")
+		case errors.Is(err, tracefs.ErrHidden) && !isPattern(event) && r.set.rawExists(event):
+			d.WithRow("CLI-28").WithHelp("the raw tracepoint needs no tracefs: rawtracepoint:%s", event)
+		case errors.Is(err, tracefs.ErrHidden):
+			d.WithRow("CLI-28").WithHelp("`probe ls 'rawtracepoint:*'` lists raw tracepoints, which need no tracefs")
+		}
 		return nil
 	}
 	if !isPattern(category) && !isPattern(event) {
@@ -74,8 +83,18 @@ func expandTracepoint(r *request) []*hir.Site {
 	return sites
 }
 
-// matchingEvents lists category and event of all that match, sorted, and counts
-// the categories that have an event of the name.
+// rawExists reports whether the kernel's type information has a tracepoint.
+func (s *Set) rawExists(event string) bool {
+	spec, err := s.k.Spec()
+	if err != nil {
+		return false
+	}
+	_, ok := spec.First("btf_trace_"+event, btf.KindTypedef)
+	return ok
+}
+
+// matchingEvents returns category and event of all matches, sorted, and the
+// number of categories that have an event with the name.
 func matchingEvents(t *tracefs.FS, category, event string) (out [][2]string, count map[string]int, err error) {
 	count = map[string]int{}
 	err = t.Events(func(c, e string) bool {
@@ -94,7 +113,7 @@ func matchingEvents(t *tracefs.FS, category, event string) (out [][2]string, cou
 	return slices.Compact(out), count, err
 }
 
-// tracepointMissing says that an event does not exist (P-TRACE-05).
+// tracepointMissing reports that an event does not exist (P-TRACE-05).
 func (r *request) tracepointMissing(t *tracefs.FS, category, event string, err error) {
 	if !errors.Is(err, tracefs.ErrNoEvent) {
 		r.errorf("no-mechanism", 1, "the event tracepoint:%s:%s cannot be read", category, event).WithNote("%v", err).
@@ -123,8 +142,8 @@ func (r *request) tracepointMissing(t *tracefs.FS, category, event string, err e
 	}
 }
 
-// tracepointSite makes the site of one event. unique tells whether only one
-// category has an event of the name.
+// tracepointSite returns the site of one event. unique reports whether only one
+// category has an event with the name.
 func (r *request) tracepointSite(t *tracefs.FS, category, event string, unique func() bool) *hir.Site {
 	s := r.site(hir.ProgTracepoint, types.Kernel, "tracepoint:"+category+":"+event)
 	s.Attach = hir.Attach{Kind: hir.AttachTracepoint, Group: category, Symbol: event}
@@ -231,8 +250,8 @@ func addressIn(t *types.Type, space types.Space) types.Space {
 	return types.SpaceNone
 }
 
-// withoutQualifiers cuts the qualifiers behind a C type: those of the pointer
-// in "char *const".
+// withoutQualifiers removes the qualifiers at the end of a C type, which are
+// those of the pointer in "char *const".
 func withoutQualifiers(text string) string {
 	for {
 		text = strings.TrimSpace(text)

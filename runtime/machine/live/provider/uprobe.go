@@ -187,8 +187,8 @@ func (r *request) userTargets(f *elf.File, b elf.Binary, at int) []userTarget {
 		d.WithHelp("run with --unsafe to attach all the same")
 		return nil
 	case plus != 0 && !r.Unsafe:
-		// Without a disassembler the boundary of an instruction is not known
-		// (N-09), and a breakpoint inside of one breaks the program.
+		// Without a disassembler instruction boundaries are not known (N-09),
+		// and a breakpoint in the middle of an instruction breaks the program.
 		r.errorf("needs-unsafe", at, "an offset in a user function requires --unsafe").WithRow("N-09").
 			WithNote("a probe in the middle of an instruction makes the program crash")
 		return nil
@@ -223,8 +223,8 @@ func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []
 	return []userTarget{{binary: b, name: strconv.FormatUint(addr, 10), offset: offset}}
 }
 
-// userPattern expands a wildcard in the function: one program for all, or one
-// for each where the body asks for its own name.
+// userPattern expands a wildcard in the function: to one site for all matches,
+// or to a site for each if the body uses the probe's name.
 func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string) []userTarget {
 	found := map[uint64]string{}
 	err := f.Symbols(func(s elf.Symbol) bool {
@@ -289,7 +289,7 @@ func (r *request) userSite(t userTarget, ret bool) *hir.Site {
 	return s
 }
 
-// userCall is call: and ret: on a function of a program or library.
+// userCall expands call: and ret: on a function of a program or library.
 func (r *request) userCall() []*hir.Site {
 	if r.Uses.Args {
 		r.notSupported("X-CALL", "args of user functions, which need the binary's debug information")
@@ -307,7 +307,7 @@ func (r *request) userCall() []*hir.Site {
 	return sites
 }
 
-// uprobes reports why uprobes cannot be used.
+// uprobes returns the reason why uprobes cannot be used, nil if they can.
 func (s *Set) uprobes() error {
 	if s.opts.Uprobes == nil {
 		return nil

@@ -14,7 +14,8 @@ import (
 	"probe/runtime/machine/live/elf"
 )
 
-// usdt is a static probe that the authors of a program or library left in it.
+// usdt is a static probe that the authors of a program or library have built
+// into it.
 var usdt = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "usdt", Aliases: []string{"U"}, Row: "P-USDT-01", Usage: "usdt:binary:[provider:]name",
@@ -77,10 +78,10 @@ func expandUSDT(r *request) []*hir.Site {
 	return sites
 }
 
-// noUSDT says that no static probe matches.
+// noUSDT reports that no static probe matches.
 func (r *request) noUSDT(files []elf.Binary, near []string, at int) {
 	if len(files) == 0 {
-		return // complained about
+		return // an error was reported already
 	}
 	where := files[0].Name
 	if len(files) > 1 {
@@ -107,7 +108,7 @@ func (r *request) noUSDT(files []elf.Binary, near []string, at int) {
 }
 
 // usdtFiles returns the files that the first part of the attach point means; ok
-// is false when there is nothing to look at, which has been said.
+// is false after it has reported an error.
 func (r *request) usdtFiles(binary string) (files []elf.Binary, ok bool) {
 	switch {
 	case binary == "" && r.PID == 0:
@@ -128,7 +129,7 @@ func (r *request) usdtFiles(binary string) (files []elf.Binary, ok bool) {
 	return files, len(files) > 0
 }
 
-// mappedFiles returns the files that a process runs code of.
+// mappedFiles returns the files that a process has mapped as code.
 func mappedFiles(pid int) ([]elf.Binary, error) {
 	maps, err := elf.Maps(pid)
 	if err != nil {
@@ -158,9 +159,8 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// allMappedFiles returns the files that any process runs code of, each once.
-// Those of processes that end meanwhile, or that may not be looked at, are left
-// out.
+// allMappedFiles returns the files that any process has mapped as code, each
+// once. It skips processes that end meanwhile or that it may not inspect.
 func allMappedFiles() []elf.Binary {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -229,8 +229,8 @@ func staticProbes(b elf.Binary, provider, name string) (found []staticProbe, nam
 	return found, names, nil
 }
 
-// usdtSites returns the sites of a static probe: one for all places where the
-// body reads no argument, else one for the places whose arguments lie in the
+// usdtSites returns the sites of a static probe: one for all places if the body
+// reads no argument, else one for each set of places whose arguments are in the
 // same registers and memory.
 func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 	var sites []*hir.Site
@@ -265,7 +265,7 @@ func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 func listUSDT(_ *Set, _ *Provider, pattern string, yield func(Listed) bool) error {
 	binary, rest, ok := strings.Cut(pattern, ":")
 	if !ok || binary == "" {
-		return nil // only of a file that is named (P-LIST-02)
+		return nil // lists only the probes of a named file (P-LIST-02)
 	}
 	provider, name, ok := strings.Cut(rest, ":")
 	if !ok {

@@ -13,7 +13,7 @@ import (
 
 // usdtArgs places the arguments of a static probe, which its note describes as
 // operands of x86-64 assembly: SIZE@OPERAND, separated by blanks, where SIZE is
-// negative for signed numbers. An argument of a form that cannot be read has
+// negative for signed numbers. An argument whose operand cannot be parsed has
 // the reason in place of a location.
 func usdtArgs(text string) []hir.Arg {
 	var out []hir.Arg
@@ -94,7 +94,8 @@ func parseNumber(s string) (int64, error) {
 }
 
 // register returns the place in struct pt_regs of the register that an operand
-// names, by whatever part of it: %rax, %eax, %ax and %al are one.
+// names, under the name of any part of it: %rax, %eax, %ax and %al are the same
+// register.
 func register(operand string) (int, error) {
 	offsets, _ := target.AMD64Regs()
 	name := strings.TrimPrefix(operand, "%")
@@ -105,7 +106,7 @@ func register(operand string) (int, error) {
 }
 
 // wholeRegister returns the name in struct pt_regs. The second byte of a
-// register (%ah) has no name there.
+// register (%ah) is not supported.
 func wholeRegister(name string) string {
 	if rest, ok := strings.CutPrefix(name, "r"); ok && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
 		return strings.TrimRight(name, "dwb")

@@ -23,10 +23,11 @@ var watchpoint = &Provider{
 }
 
 // watchModes are the modes of x86-64, as HW_BREAKPOINT_ bits
-// (include/uapi/linux/hw_breakpoint.h). Its processors cannot watch reads alone.
+// (include/uapi/linux/hw_breakpoint.h). x86-64 processors cannot watch reads
+// alone.
 var watchModes = map[string]uint32{"w": 2, "rw": 3, "x": 4}
 
-// wordSize is the length that execution is watched with.
+// wordSize is the length, in bytes, of a watchpoint for execution.
 const wordSize = 8
 
 func expandWatchpoint(r *request) []*hir.Site {
@@ -62,7 +63,7 @@ func expandWatchpoint(r *request) []*hir.Site {
 		return nil
 	}
 	if bits == watchModes["x"] {
-		length = wordSize // the only one there is
+		length = wordSize // the only length allowed
 	}
 	r.matched = true
 	s := r.site(hir.ProgPerf, types.SpaceNone, "watchpoint:"+at+":"+size+":"+mode)
@@ -71,7 +72,7 @@ func expandWatchpoint(r *request) []*hir.Site {
 	return []*hir.Site{s}
 }
 
-// sortedMode puts the letters of a mode into the order of the table.
+// sortedMode returns a mode with its letters in the order of the table.
 func sortedMode(mode string) string {
 	if mode == "wr" {
 		return "rw"
@@ -80,7 +81,7 @@ func sortedMode(mode string) string {
 }
 
 // attachWatch watches an address on each CPU, or in the threads of a process,
-// those that it starts later included.
+// including threads that it starts later.
 func attachWatch(a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {
 	cpus, err := bpf.OnlineCPUs()
 	if err != nil {

@@ -23,6 +23,12 @@ import (
 var (
 	// ErrNotMounted is wrapped when no tracing directory can be found.
 	ErrNotMounted = errors.New("tracefs is not mounted")
+	// ErrHidden is wrapped when the tracing directory is mounted, and the kernel's
+	// lockdown has left it empty.
+	ErrHidden = errors.New("tracefs is empty")
+	// ErrForbidden is wrapped when the tracing directory is mounted, and this user may
+	// not look into it. It wraps fs.ErrPermission.
+	ErrForbidden = fmt.Errorf("tracefs cannot be read: %w", fs.ErrPermission)
 	// ErrNoEvent is wrapped when the kernel has no such event.
 	ErrNoEvent = errors.New("no such event")
 )
@@ -49,26 +55,52 @@ func At(tracing, debug string) *FS {
 }
 
 // Find finds the tracing directory of this machine. The error wraps
-// ErrNotMounted.
+// ErrNotMounted, ErrHidden or ErrForbidden.
 func Find() (*FS, error) {
+	dir, err := find()
+	if err != nil {
+		return nil, err
+	}
+	if err := usable(dir); err != nil {
+		return nil, err
+	}
+	return At(dir, debugDir), nil
+}
+
+// find returns where tracefs is mounted.
+func find() (string, error) {
 	for _, dir := range []string{tracingDir, filepath.Join(debugDir, "tracing")} {
 		if isTracefs(dir) {
-			return At(dir, debugDir), nil
+			return dir, nil
 		}
 	}
-	// It may be mounted elsewhere: container set-ups choose paths of their own.
+	// Mounted elsewhere: containers are given it under names of their own.
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
-		return nil, fmt.Errorf("look for tracefs: %w", err)
+		return "", fmt.Errorf("look for tracefs: %w", err)
 	}
 	for line := range strings.Lines(string(mounts)) {
 		f := strings.Fields(line)
 		if len(f) > 2 && f[2] == "tracefs" && isTracefs(unescape(f[1])) {
-			return At(unescape(f[1]), debugDir), nil
+			return unescape(f[1]), nil
 		}
 	}
-	return nil, fmt.Errorf("%w at %s or %s/tracing; as root: mount -t tracefs nodev %s",
+	return "", fmt.Errorf("%w at %s or %s/tracing; as root: mount -t tracefs nodev %s",
 		ErrNotMounted, tracingDir, debugDir, tracingDir)
+}
+
+// usable reports why a mounted tracing directory is of no use as a whole: a lockdown in
+// mode confidentiality keeps the kernel from making its files, and most systems let only
+// root look into it.
+func usable(dir string) error {
+	// Every kernel has this file.
+	switch _, err := os.Lstat(filepath.Join(dir, "trace")); {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: only root, or a process with CAP_DAC_READ_SEARCH, may look into %s", ErrForbidden, dir)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: the kernel keeps its files out of %s, as its lockdown in mode confidentiality makes it do", ErrHidden, dir)
+	}
+	return nil
 }
 
 // Is reports whether a folder is the root of, or within, a mounted tracefs.
@@ -78,7 +110,11 @@ func Is(dir string) bool { return isTracefs(dir) }
 // the first look into the directory.
 func isTracefs(dir string) bool {
 	var st unix.Statfs_t
-	if unix.Statfs(dir+"/.", &st) != nil {
+	err := unix.Statfs(dir+"/.", &st)
+	if err == unix.EACCES {
+		err = unix.Statfs(dir, &st) // the directory may not be entered
+	}
+	if err != nil {
 		return false
 	}
 	// A directory that cannot be listed still counts: permissions differ by

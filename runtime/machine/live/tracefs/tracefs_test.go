@@ -173,6 +173,26 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// A directory that is mounted and of no use says why.
+func TestUsable(t *testing.T) {
+	dir := t.TempDir()
+	if err := usable(dir); !errors.Is(err, ErrHidden) || !strings.Contains(err.Error(), "lockdown") {
+		t.Errorf("an empty directory: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "trace"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := usable(dir); err != nil {
+		t.Errorf("a directory with its files: %v", err)
+	}
+	if Is(dir) {
+		t.Error("a folder of another file system is taken for tracefs")
+	}
+	if !errors.Is(ErrForbidden, fs.ErrPermission) {
+		t.Error("ErrForbidden is no permission that is missing")
+	}
+}
+
 func TestHost(t *testing.T) {
 	ft, err := Find()
 	if errors.Is(err, ErrNotMounted) {

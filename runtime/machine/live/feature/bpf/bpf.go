@@ -1,8 +1,8 @@
-// Package bpf is the bpf(2) system call in its smallest form: instructions as
-// the kernel reads them, programs, maps and links as raw attributes. It serves
-// questions to the kernel, which want to send exactly certain bytes and see
-// exactly the kernel's answer, and helper programs of a few instructions. What
-// scripts compile to is loaded by a library.
+// Package bpf is a minimal interface to the bpf(2) system call: instructions as
+// the kernel reads them, and programs, maps and links as raw attributes. It is
+// for tests of the kernel's features, which have to send exactly certain bytes
+// and see exactly the kernel's answer, and for small helper programs. The
+// programs of scripts are loaded by package runtime/machine/live/bpf.
 //
 // Descriptors are returned as numbers; the caller closes them.
 package bpf
@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The commands of bpf(2) in use, from include/uapi/linux/bpf.h.
+// The commands of bpf(2) used here, from include/uapi/linux/bpf.h.
 const (
 	cmdMapCreate      = 0
 	cmdMapUpdate      = 2
@@ -28,20 +28,21 @@ const (
 	cmdLinkCreate     = 28
 )
 
-// ErrNotSupp is the kernel's own ENOTSUPP, which has leaked into bpf(2).
+// ErrNotSupp is ENOTSUPP, an error code internal to the kernel that bpf(2)
+// returns all the same.
 const ErrNotSupp = unix.Errno(524)
 
 // call makes the system call. Pointers inside attr have to be of pointer types,
-// so that they follow when the stack moves. Before 5.11 maps and programs
-// count against the limit on locked memory, which says EPERM; then the limit
-// is lifted, once.
+// so that they follow when the stack moves. Before 5.11 maps and programs count
+// against the limit on locked memory, and exceeding it is EPERM; call then
+// raises the limit, once, and tries again.
 func call(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
 	for try := 0; ; try++ {
 		r, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
 		switch {
 		case errno == 0:
 			return int(r), nil
-		case errno == unix.EAGAIN && try < 5: // a signal came in between
+		case errno == unix.EAGAIN && try < 5: // interrupted by a signal
 		case errno == unix.EPERM && try == 0 && liftMemlock():
 		default:
 			return -1, errno
@@ -52,7 +53,7 @@ func call(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
 var memlock sync.Mutex
 
 // liftMemlock raises the limit on locked memory; it reports whether that
-// changed anything. Where it is not permitted, EPERM stands.
+// changed anything. If it may not raise it, the caller returns the EPERM.
 func liftMemlock() bool {
 	memlock.Lock()
 	defer memlock.Unlock()
@@ -63,8 +64,8 @@ func liftMemlock() bool {
 	return unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}) == nil
 }
 
-// Program is what is put to BPF_PROG_LOAD. The fields have the kernel's
-// numbers.
+// Program holds the arguments of BPF_PROG_LOAD. Its fields have the values of
+// the kernel's headers.
 type Program struct {
 	Type       uint32
 	AttachType uint32
@@ -116,8 +117,8 @@ type loadAttr struct {
 
 var license = [4]byte{'G', 'P', 'L', 0}
 
-// Load loads a program. log, when not nil, receives the verifier's words up to
-// its length and is then cut.
+// Load loads a program. log, if not nil, is the buffer for the verifier's log;
+// Load cuts it to the length of the log.
 func (p *Program) Load(log *[]byte) (fd int, err error) {
 	attr := loadAttr{
 		progType: p.Type, insnCount: uint32(len(p.Insns)), insns: unsafe.Pointer(unsafe.SliceData(p.Insns)),
@@ -136,7 +137,7 @@ func (p *Program) Load(log *[]byte) (fd int, err error) {
 	return fd, err
 }
 
-// Try loads a program and drops it.
+// Try loads a program and closes it again.
 func (p *Program) Try() error { return drop(p.Load(nil)) }
 
 func drop(fd int, err error) error {
@@ -159,7 +160,7 @@ func JITLen(prog int) (uint32, error) {
 	return info.jitedLen, err
 }
 
-// Run has the kernel run a program once, and returns its result.
+// Run makes the kernel run a program once, and returns its result.
 func Run(prog int) (uint32, error) {
 	var attr struct {
 		progFD, retval, dataIn, dataOut uint32
@@ -174,7 +175,8 @@ func Run(prog int) (uint32, error) {
 	return attr.retval, err
 }
 
-// Map is what is put to BPF_MAP_CREATE. The fields have the kernel's numbers.
+// Map holds the arguments of BPF_MAP_CREATE. Its fields have the values of the
+// kernel's headers.
 type Map struct {
 	Type, KeySize, ValueSize, MaxEntries, Flags uint32
 }
@@ -199,7 +201,7 @@ func (m Map) Create() (fd int, err error) {
 	return call(cmdMapCreate, unsafe.Pointer(&m), unsafe.Sizeof(m))
 }
 
-// Try creates a map and drops it.
+// Try creates a map and closes it again.
 func (m Map) Try() error { return drop(m.Create()) }
 
 // SetFirst writes the first element of an array map; value must have the
@@ -216,15 +218,15 @@ func SetFirst(m int, value []byte) error {
 	return err
 }
 
-// Freeze makes a map unchangeable from user space.
+// Freeze makes a map read-only for user space.
 func Freeze(m int) error {
 	attr := struct{ mapFD uint32 }{uint32(m)}
 	_, err := call(cmdMapFreeze, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	return err
 }
 
-// LookupNone asks for a batch of no elements of a map, to see whether its type
-// has the operation.
+// LookupNone requests a batch of 0 elements of a map, to test whether the map's
+// type has the operation.
 func LookupNone(m int) error {
 	attr := struct {
 		in, out, keys, values uint64
@@ -235,8 +237,8 @@ func LookupNone(m int) error {
 	return err
 }
 
-// Link is what is put to BPF_LINK_CREATE. Rest is particular to the attach
-// type; addresses in it are numbers, so what they point to must not move.
+// Link holds the arguments of BPF_LINK_CREATE. Rest depends on the attach type;
+// addresses in it are numbers, so the memory they point to must not move.
 type Link struct {
 	Prog, Target, AttachType, Flags uint32
 	Rest                            [6]uint64
@@ -263,5 +265,5 @@ func (l Link) Create() (fd int, err error) {
 	return call(cmdLinkCreate, unsafe.Pointer(&l), unsafe.Sizeof(l))
 }
 
-// Try creates a link and drops it.
+// Try creates a link and closes it again.
 func (l Link) Try() error { return drop(l.Create()) }

@@ -21,13 +21,13 @@ type btfInfo struct {
 	isKernel uint32
 }
 
-// maxBTF is how many BTF objects are looked at: the kernel's own is the first
-// or, if programs were loaded very early, one of the first.
+// maxBTF is the maximum number of BTF objects examined: the kernel's own is the
+// first or, if programs were loaded very early, one of the first.
 const maxBTF = 16
 
-// KernelBTF copies the kernel's own BTF into memory that alloc provides for
-// its size. It needs 5.11 and CAP_SYS_ADMIN, and some program must have made
-// the kernel look at its BTF since it was booted.
+// KernelBTF copies the kernel's own BTF into memory that alloc provides for its
+// size. It needs 5.11 and CAP_SYS_ADMIN, and some program must have made the
+// kernel parse its BTF since boot.
 func KernelBTF(alloc func(size int) ([]byte, error)) ([]byte, error) {
 	for id := uint32(0); id < maxBTF; {
 		attr := struct{ start, next, flags uint32 }{start: id}
@@ -43,7 +43,7 @@ func KernelBTF(alloc func(size int) ([]byte, error)) ([]byte, error) {
 	return nil, unix.ENOENT
 }
 
-// kernelBTF copies one object if it is the right one.
+// kernelBTF copies the BTF object with an id if it is the kernel's own.
 func kernelBTF(id uint32, alloc func(size int) ([]byte, error)) ([]byte, error) {
 	attr := struct{ id, next, flags uint32 }{id: id}
 	fd, err := call(cmdBTFByID, unsafe.Pointer(&attr), unsafe.Sizeof(attr))

@@ -1,0 +1,250 @@
+// Package dynevent defines kprobes as events in tracefs (kprobe_events).
+//
+// A kprobe that perf_event_open makes by itself needs no definition, but its
+// kretprobe keeps only as many calls under way as the kernel chooses (10, or two
+// for each CPU), and before Linux 6.7 nothing says how many calls it missed. A
+// defined event takes the number of calls, and kprobe_profile has its misses on
+// every kernel.
+//
+// Definitions stay when their process is killed. They have its number and start
+// time in their name, so Sweep can remove those whose process is gone; they cost
+// nothing meanwhile, for the kernel disarms them with the process.
+package dynevent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"probe/runtime/machine/live/tracefs"
+)
+
+const (
+	definitions = "kprobe_events"
+	profile     = "kprobe_profile"
+	// prefix is what the groups of our events start with: prefix, process id, "_",
+	// start time in ticks since boot.
+	prefix = "probe_"
+)
+
+// MaxActive is the largest number of calls that the kernel keeps for a kretprobe
+// (KRETPROBE_MAXACTIVE_MAX).
+const MaxActive = 4096
+
+// minActive is enough for functions that do not sleep, on any machine.
+const minActive = 512
+
+// Event is a defined kprobe.
+type Event struct {
+	// ID is the number by which perf_event_open knows it.
+	ID   int
+	fs   *tracefs.FS
+	path string // group/name
+	name string
+}
+
+// Kprobe is a place in the kernel.
+type Kprobe struct {
+	Symbol string // "name" or "module:name"; "" if Offset is an address
+	Offset uint64
+	Return bool
+	// Active is how many calls of a kretprobe can be under way at once; 0 for
+	// what this machine can need.
+	Active int
+}
+
+// Definer defines events of this process. Its zero value is ready, and safe for
+// concurrent use.
+type Definer struct {
+	once   sync.Once
+	group  string
+	name   string // what the names of its events start with
+	number atomic.Uint64
+}
+
+// start names the events. A second definition of one name would add a place to the
+// event, so the names of several Definers differ, by the time.
+func (d *Definer) start(fs *tracefs.FS) {
+	pid := os.Getpid()
+	d.group = prefix + strconv.Itoa(pid) + "_" + strconv.FormatUint(startTime(pid), 10)
+	d.name = "p" + strconv.Itoa(pid) + "_" + strconv.FormatInt(time.Now().UnixNano(), 36) + "_"
+	_, _ = Sweep(fs)
+}
+
+// Define defines an event; it does not enable it. What processes that are gone
+// have left is removed first.
+func (d *Definer) Define(fs *tracefs.FS, k Kprobe) (*Event, error) {
+	d.once.Do(func() { d.start(fs) })
+	e := &Event{fs: fs, name: d.name + strconv.FormatUint(d.number.Add(1), 10)}
+	e.path = d.group + "/" + e.name
+	if err := write(fs, k.definition(e.path)); err != nil {
+		return nil, fmt.Errorf("define the event of %s: %w", k.place(), err)
+	}
+	var err error
+	if e.ID, err = fs.EventID(d.group, e.name); err != nil {
+		return nil, errors.Join(err, e.Remove())
+	}
+	return e, nil
+}
+
+func (k Kprobe) definition(path string) string {
+	if !k.Return {
+		return "p:" + path + " " + k.place()
+	}
+	n := k.Active
+	if n == 0 {
+		n = Active()
+	}
+	return "r" + strconv.Itoa(min(n, MaxActive)) + ":" + path + " " + k.place()
+}
+
+func (k Kprobe) place() string {
+	switch {
+	case k.Symbol == "":
+		return fmt.Sprintf("%#x", k.Offset)
+	case k.Offset != 0:
+		return fmt.Sprintf("%s+%d", k.Symbol, k.Offset)
+	}
+	return k.Symbol
+}
+
+// Active is how many calls of one function this machine can have under way at
+// once: twice the threads it has now, within what the kernel takes.
+func Active() int {
+	text, err := os.ReadFile("/proc/loadavg") // 0.00 0.01 0.05 running/threads pid
+	if err != nil {
+		return MaxActive
+	}
+	return activeFor(string(text))
+}
+
+func activeFor(loadavg string) int {
+	f := strings.Fields(loadavg)
+	if len(f) < 4 {
+		return MaxActive
+	}
+	_, threads, _ := strings.Cut(f[3], "/")
+	n, err := strconv.Atoi(threads)
+	if err != nil {
+		return MaxActive
+	}
+	return min(max(2*n, minActive), MaxActive)
+}
+
+// Missed is how many runs the kernel left out: calls that found no room, and
+// those inside of another kprobe. ok is false when it does not say.
+func (e *Event) Missed() (n uint64, ok bool) {
+	text, err := os.ReadFile(e.fs.Path(profile))
+	if err != nil {
+		return 0, false
+	}
+	return missed(string(text), e.name)
+}
+
+// missed finds an event in kprobe_profile: lines of name, hits, misses.
+func missed(text, name string) (n uint64, ok bool) {
+	for line := range strings.Lines(text) {
+		w := strings.Fields(line)
+		if len(w) == 3 && w[0] == name {
+			n, err := strconv.ParseUint(w[2], 10, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
+
+// Remove removes the event, which nothing may use any more. The kernel lets go of
+// it some time after the last user has closed it.
+func (e *Event) Remove() error {
+	var err error
+	for range 100 {
+		if err = write(e.fs, "-:"+e.path); !errors.Is(err, unix.EBUSY) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove the event %s: %w", e.path, err)
+	}
+	return nil
+}
+
+// Sweep removes the events of processes that are gone, and returns how many
+// there were.
+func Sweep(fs *tracefs.FS) (n int, err error) {
+	text, err := os.ReadFile(fs.Path(definitions))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		path, pid, start := parse(line)
+		if pid == 0 || startTime(pid) == start {
+			continue
+		}
+		// An event that is in use is not removed: its process may be in a
+		// namespace that this one does not see.
+		switch e := write(fs, "-:"+path); {
+		case e == nil:
+			n++
+		case !errors.Is(e, unix.EBUSY) && !errors.Is(e, unix.ENOENT):
+			err = fmt.Errorf("remove the event %s: %w", path, e)
+		}
+	}
+	return n, err
+}
+
+// parse reads a definition of ours, "r512:probe_42_1000/p42_1 do_nanosleep"; pid is
+// 0 for those of others.
+func parse(line string) (path string, pid int, start uint64) {
+	_, rest, _ := strings.Cut(line, ":")
+	path, _, _ = strings.Cut(rest, " ")
+	group, _, _ := strings.Cut(path, "/")
+	id, ok := strings.CutPrefix(group, prefix)
+	if !ok {
+		return "", 0, 0
+	}
+	p, s, ok := strings.Cut(id, "_")
+	if !ok {
+		return "", 0, 0
+	}
+	n, err1 := strconv.Atoi(p)
+	t, err2 := strconv.ParseUint(s, 10, 64)
+	if err1 != nil || err2 != nil || n <= 0 {
+		return "", 0, 0
+	}
+	return path, n, t
+}
+
+// startTime is when a process started, in ticks since boot; 0 for none.
+func startTime(pid int) uint64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	// pid (name) state …: the name may have anything in it.
+	i := strings.LastIndexByte(string(text), ')')
+	f := strings.Fields(string(text[i+1:]))
+	const at = 22 - 3 // field 22, counted from the state, which is field 3
+	if len(f) <= at {
+		return 0
+	}
+	n, _ := strconv.ParseUint(f[at], 10, 64)
+	return n
+}
+
+// write gives the kernel one definition.
+func write(fs *tracefs.FS, line string) error {
+	f, err := os.OpenFile(fs.Path(definitions), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line + "\n")
+	return errors.Join(err, f.Close())
+}
