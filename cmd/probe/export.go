@@ -12,6 +12,7 @@ import (
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/graph/export"
+	"probe/runtime/trust"
 )
 
 var exportCommand = &command{
@@ -69,7 +70,7 @@ func exportTo(path string, out io.Writer, format string, src *export.Source) err
 	if path == "" {
 		return export.Export(out, format, src)
 	}
-	f, err := os.Create(path)
+	f, err := trust.Create(path)
 	if err != nil {
 		return err
 	}

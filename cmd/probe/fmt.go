@@ -9,6 +9,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
+	"probe/runtime/trust"
 )
 
 var fmtCommand = &command{
@@ -54,10 +55,13 @@ func formatScripts(o *options, std stdio) int {
 			fmt.Fprint(std.out, text)
 			continue
 		}
+		// Do not touch a file that is formatted already: build tools look at
+		// its time. Do not touch a file that is formatted already: build tools
+		// look at its time.
 		if text == f.Text {
 			continue
 		}
-		if err := replaceFile(f.Name, text); err != nil {
+		if err := trust.AsUser(func() error { return replaceFile(f.Name, text) }); err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
 			code = exitUsage
 		}
@@ -72,6 +76,8 @@ func replaceFile(name, text string) error {
 	if err != nil {
 		return err
 	}
+	// In the same folder, so that the rename does not cross file systems. In
+	// the same folder, so that the rename does not cross file systems.
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".probe-fmt-*")
 	if err != nil {
 		return err

@@ -43,9 +43,17 @@ func AsUser(f func() error) error {
 }
 
 // Open opens a file for reading with the rights of the user.
-func Open(name string) (f *os.File, err error) {
+func Open(name string) (*os.File, error) { return OpenFile(name, os.O_RDONLY, 0) }
+
+// Create creates a file, or empties it, with the rights of the user.
+func Create(name string) (*os.File, error) {
+	return OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+}
+
+// OpenFile is os.OpenFile with the rights of the user.
+func OpenFile(name string, flag int, mode os.FileMode) (f *os.File, err error) {
 	err = AsUser(func() error {
-		f, err = os.Open(name)
+		f, err = os.OpenFile(name, flag, mode)
 		return err
 	})
 	return f, err

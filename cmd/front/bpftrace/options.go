@@ -1,17 +1,18 @@
 // Package bpftrace is the command line of bpftrace: its options as a table, its
-// rules of parsing, its usage text. What the options do is up to the caller.
+// rules of parsing, its usage text. The caller decides what the options do.
 //
 // The rules are those of getopt_long: options and operands mix, letters can be
 // joined, a value follows its letter with or without a blank and its name with
-// a blank or "=", and a name may be shortened as long as it is the only one that
-// starts so.
+// a blank or "=", and a name may be shortened to any prefix that no other name
+// has.
 package bpftrace
 
-// Version is the release whose command line is spoken.
+// Version is the release of bpftrace whose command line this package
+// implements.
 const Version = "v0.27.0"
 
-// Options is what a command line asks for. Values are as they were typed; ""
-// stands for an option that was not given.
+// Options holds the options of a command line. Values are unparsed; "" means
+// that an option was not given.
 type Options struct {
 	Words []string          // operands
 	Named map[string]string // --name=value after "--", for the script
@@ -29,11 +30,11 @@ type Options struct {
 type option struct {
 	long  string
 	short byte   // 0 for none
-	arg   string // what its value is called; "" for a switch
+	arg   string // name of its value in the usage text; "" for a switch
 	help  string
 	set   func(o *Options, value string)
-	// refused says why an option of bpftrace cannot be taken, "" for those that
-	// can.
+	// refused is the reason why an option of bpftrace is not supported, "" for
+	// supported ones.
 	refused string
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"probe/runtime/graph"
+	"probe/runtime/trust"
 )
 
 // Writer writes a recording. It is not safe for concurrent use.
@@ -45,7 +45,7 @@ const flushEvery = time.Second
 // Create starts a recording in a file, compressed when its name ends in .zst.
 // Create truncates an existing file.
 func Create(path string, h Header, funcs *graph.Funcs) (*Writer, error) {
-	f, err := os.Create(path)
+	f, err := trust.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("write a recording: %w", err)
 	}

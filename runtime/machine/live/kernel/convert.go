@@ -159,6 +159,18 @@ func (k *Kernel) forward(spec *btf.Spec, id btf.ID, b *btf.Fwd, depth int) *type
 	return types.RecordType(k.record(spec, id, &btf.Struct{Name: b.Name, Union: b.Union}))
 }
 
+// checkedLoads reports whether programs read the structs of a BTF by loads that the
+// kernel checks by their types: those of the kernel itself, where the helper that reads
+// any address is forbidden. Elsewhere the helper is used, which reports what it could not
+// read, while such a load gives zero.
+func (k *Kernel) checkedLoads(of *btf.Spec) bool {
+	if k.opts.BTF != "" || !k.locked() {
+		return false
+	}
+	spec, err := k.load()
+	return err == nil && spec == of
+}
+
 func (k *Kernel) record(spec *btf.Spec, id btf.ID, b *btf.Struct) *types.Struct {
 	key := typeKey{owner: owner(spec, id), id: id}
 	if s := k.structs[key]; s != nil {
@@ -167,6 +179,9 @@ func (k *Kernel) record(spec *btf.Spec, id btf.ID, b *btf.Struct) *types.Struct 
 	s := &types.Struct{Name: b.Name, Size: int(b.Size), Align: alignOf(int(b.Size))}
 	if b.Union {
 		s.Flavour = types.CUnion
+	}
+	if k.checkedLoads(key.owner) {
+		s.BTF = uint32(id)
 	}
 	s.Load = func() []types.Field {
 		k.mu.Lock()
