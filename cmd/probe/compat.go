@@ -20,6 +20,8 @@ func compatMain(words []string, std stdio) int {
 		err = o.fromBpftrace(b)
 	}
 	switch {
+	// Help works with any other options, even wrong ones; an error precedes
+	// everything else.
 	case b.Help:
 		bpftrace.Usage(std.out)
 		return exitOK
@@ -87,6 +89,7 @@ func compatList(o *options, std stdio) int {
 			return code
 		}
 		for _, b := range checked.Program.Probes {
+			// begin and end have no place in the kernel.
 			if b.Site.Type != "special" {
 				fmt.Fprintln(std.out, b.Site.Name)
 			}
@@ -107,6 +110,8 @@ func scriptFile(name string) bool {
 
 // compatDebug runs -d: it maps bpftrace's stages to those of "probe dump".
 func compatDebug(o *options, stages string, std stdio) int {
+	// The names of bpftrace's stages, each with the stage of probe that shows
+	// the same state of the script.
 	stage, ok := map[string]string{"ast": "ast", "parse": "ast", "types": "types", "codegen": "ir-lowered", "codegen-opt": "ir", "dis": "bpf"}[stages]
 	if !ok {
 		fmt.Fprintf(std.err, "ERROR: USAGE: invalid option for -d: %s\n", stages)

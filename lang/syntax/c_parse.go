@@ -96,6 +96,8 @@ func (p *cParser) run() {
 	}
 }
 
+// safeTop is like top, but recovers from the panic of expected, so that parsing
+// continues after a wrong declaration.
 func (p *cParser) safeTop() (ok bool) {
 	depth := p.depth
 	defer func() {

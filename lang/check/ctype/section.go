@@ -318,6 +318,7 @@ func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
 	return types.VoidType // a function: only occurs behind a pointer
 }
 
+// pointer resolves a pointer type. The pointee may be incomplete.
 func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
 	sp := types.SpaceNone
 	if t.User || t.Elem.User {
@@ -372,6 +373,8 @@ func (ct *Section) opaque(union bool, tag string) *types.Type {
 	return t
 }
 
+// structRef resolves a struct or union used by value, which needs its layout. A
+// struct that contains itself is reported.
 func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
 	s := t.Struct
 	if s == nil {
