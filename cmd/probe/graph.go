@@ -97,7 +97,6 @@ func runGraph(o *options, std stdio) int {
 	}
 	m := live.New(live.Options{})
 	// The types of the running kernel give the names of arguments and results.
-	// The types of the running kernel give the names of arguments and results.
 	r.functions = proto.New(m.Types(), m.Symbols())
 	tfs, err := m.Tracefs()
 	if err != nil {
@@ -119,8 +118,7 @@ func runGraph(o *options, std stdio) int {
 	defer signal.Reset(syscall.SIGPIPE)
 	r.say("switching the tracer on …")
 	// Instrumenting all functions takes the kernel seconds, in which nothing
-	// else is printed. Instrumenting all functions takes the kernel seconds, in
-	// which nothing else is printed.
+	// else is printed.
 	if p := newProgress(std, o.quiet); p != nil {
 		opts.Progress = p.step
 	}
@@ -158,8 +156,7 @@ func runGraph(o *options, std stdio) int {
 		fmt.Fprintf(std.err, "left out: %s that had begun before the recording\n", plural(src.Headless, "call"))
 	}
 	// A reader that has ended, such as head, is a normal way to end a
-	// recording. A reader that has ended, such as head, is a normal way to end
-	// a recording.
+	// recording.
 	if err == nil && !errors.Is(r.err, syscall.EPIPE) {
 		err = r.err
 	}
@@ -183,9 +180,7 @@ func writable(path string) error {
 	}
 	_, err := os.Stat(path)
 	// Opening is the only reliable test, since permissions, mounts and quotas
-	// all matter; a file that did not exist is removed again. Opening is the
-	// only reliable test, since permissions, mounts and quotas all matter; a
-	// file that did not exist is removed again.
+	// all matter; a file that did not exist is removed again.
 	fresh := errors.Is(err, os.ErrNotExist)
 	f, err := trust.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
@@ -260,7 +255,6 @@ func (r *treeRun) tree(t *graph.Tree) bool {
 // seen counts as neither slow nor failed.
 func (r *treeRun) wanted(t *graph.Tree, root *graph.Call) bool {
 	g := &r.o.graph
-	// Without its entry or its end a call has neither a duration nor a result.
 	// Without its entry or its end a call has neither a duration nor a result.
 	open := root.Flags&(graph.NoExit|graph.NoEntry) != 0
 	switch {
@@ -413,8 +407,7 @@ func graphFailed(std stdio, err error) int {
 		d.Code = "ftrace-busy"
 		d.WithHelp("wait until it ends: the filters of function_graph exist once in the kernel")
 	case errors.As(err, &noFunc):
-		// A wrong name is a fault of the command line and not of the run. A
-		// wrong name is a fault of the command line and not of the run.
+		// A wrong name is a fault of the command line and not of the run.
 		d.Code, code = "no-match", exitUsage
 		if len(noFunc.Near) > 0 {
 			d.WithHelp("a function with a similar name exists: `%s`", noFunc.Near[0])

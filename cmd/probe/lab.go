@@ -126,8 +126,6 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	o.tell(std, &opts)
 	// The script must not end at Ctrl-C by itself: the lab first ends the
 	// traffic, and then stops the script, which can explain what it saw until
-	// then. The script must not end at Ctrl-C by itself: the lab first ends the
-	// traffic, and then stops the script, which can explain what it saw until
 	// then.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)

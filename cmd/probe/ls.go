@@ -55,9 +55,7 @@ func listProbes(o *options, std stdio, patterns []string) int {
 			fmt.Fprintln(w, l.Name)
 			if o.verbose && l.Params != nil {
 				// A function without type information has a name and no known
-				// parameters: list it without. A function without type
-				// information has a name and no known parameters: list it
-				// without.
+				// parameters: list it without.
 				params, err := l.Params()
 				if err != nil {
 					return true
@@ -73,8 +71,7 @@ func listProbes(o *options, std stdio, patterns []string) int {
 			d := &diag.Diagnostic{Severity: diag.Error, Code: "no-list", Message: err.Error()}
 			if found {
 				// Some kinds could not be listed, but others could: the output
-				// is useful though incomplete. Some kinds could not be listed,
-				// but others could: the output is useful though incomplete.
+				// is useful though incomplete.
 				d.Severity = diag.Warning
 			}
 			fail(std, d)

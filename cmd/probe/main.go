@@ -30,13 +30,11 @@ type stdio struct {
 }
 
 func main() {
-	// Before anything is read: see setID. Before anything is read: see setID.
+	// Before anything is read: see setID.
 	if d := setID(os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()); d != nil {
 		fail(stdio{os.Stdin, os.Stdout, os.Stderr}, d)
 		os.Exit(exitUsage)
 	}
-	// The program runs itself again as the process of -c and as the client and
-	// server of a lab; in these processes the following calls do not return.
 	// The program runs itself again as the process of -c and as the client and
 	// server of a lab; in these processes the following calls do not return.
 	engine.MaybeChild()
@@ -47,8 +45,7 @@ func main() {
 // Main runs one command line and returns its exit code.
 func Main(args []string, std stdio) int {
 	// The name decides, as with busybox: a link named bpftrace is the drop-in
-	// replacement. The name decides, as with busybox: a link named bpftrace is
-	// the drop-in replacement.
+	// replacement.
 	if filepath.Base(args[0]) == "bpftrace" {
 		return compatMain(args[1:], std)
 	}
@@ -66,8 +63,7 @@ func Main(args []string, std stdio) int {
 	case "-V", "--version":
 		return versionCommand.invoke(nil, std)
 	// Hidden commands of the completion scripts, which have no row in the
-	// table. Hidden commands of the completion scripts, which have no row in
-	// the table.
+	// table.
 	case cli.CompleteName, cli.CompleteName + cli.NoDesc, cli.BashName:
 		return complete(words, std)
 	}
@@ -108,8 +104,7 @@ func unknownCommand(words []string) *diag.Diagnostic {
 func (c *command) invoke(words []string, std stdio) int {
 	o := &options{command: c}
 	p, err := app().Parse(&c.Command, words, o)
-	// "probe run SCRIPT --help" is about the script and not about run. "probe
-	// run SCRIPT --help" is about the script and not about run.
+	// "probe run SCRIPT --help" is about the script and not about run.
 	if p.Help && c.Script && len(p.Operands) > 0 {
 		f, err := openScript(p.Operands[0], std)
 		if err != nil {
@@ -119,8 +114,7 @@ func (c *command) invoke(words []string, std stdio) int {
 		return written(std, scriptHelp(std.out, f))
 	}
 	// Help comes before the error: a user who asks for help should not first
-	// have to correct the command line. Help comes before the error: a user who
-	// asks for help should not first have to correct the command line.
+	// have to correct the command line.
 	if p.Help {
 		return written(std, app().Help(std.out, &c.Command))
 	}
@@ -141,9 +135,7 @@ func (c *command) invoke(words []string, std stdio) int {
 		return c.run(o, std)
 	}
 	// Commands that only print ignore errors of writing; the outcome turns the
-	// first one into a message and a status. Commands that only print ignore
-	// errors of writing; the outcome turns the first one into a message and a
-	// status.
+	// first one into a message and a status.
 	out := &outcome{w: std.out}
 	std.out = out
 	code := c.run(o, std)

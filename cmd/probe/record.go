@@ -51,7 +51,6 @@ func runRecord(o *options, std stdio) int {
 	}
 	if o.quiet {
 		// The script still runs as usual, so that the recording has its output.
-		// The script still runs as usual, so that the recording has its output.
 		std.out = io.Discard
 	}
 	return runScript(o, std)
@@ -92,8 +91,6 @@ type recorder struct {
 func startRecorder(o *options, f *source.File, params []string, compiled *engine.Compiled, opts *engine.RunOptions) (*recorder, error) {
 	// Take both clocks at the same moment: events have times of
 	// CLOCK_MONOTONIC, and the header says how to turn them into wall-clock
-	// times. Take both clocks at the same moment: events have times of
-	// CLOCK_MONOTONIC, and the header says how to turn them into wall-clock
 	// times.
 	offset := wallOffset()
 	now := time.Now()
@@ -107,15 +104,13 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 		return nil, err
 	}
 	// The header is written at once, but must not replace an old recording
-	// before the script is attached. The header is written at once, but must
-	// not replace an old recording before the script is attached.
+	// before the script is attached.
 	r.file.Hold()
 	if r.w, err = record.CreateOn(r.file, strings.HasSuffix(o.record, ".zst"), h, &r.funcs); err != nil {
 		r.file.Close()
 		return nil, err
 	}
 	r.shown = sink.NewRenderer(sink.Config{NoWarnings: o.noWarnings, Raw: o.raw})
-	// The printer comes first, so that a slow disk does not delay the output.
 	// The printer comes first, so that a slow disk does not delay the output.
 	opts.Sink = event.Tee(opts.Sink, r)
 	go r.flush()
@@ -183,7 +178,6 @@ func (r *recorder) Take(e event.Event) {
 		return
 	}
 	// Everything is attached, so the new recording replaces the old file.
-	// Everything is attached, so the new recording replaces the old file.
 	if _, ok := e.(*event.Attached); ok {
 		r.failed(r.file.Keep())
 	}
@@ -205,23 +199,19 @@ func (r *recorder) Close() error { return nil }
 
 // tree keeps a tree.
 func (r *recorder) tree(g *event.Graph) error {
-	// Several probes can ask for the same tree. Several probes can ask for the
-	// same tree.
+	// Several probes can ask for the same tree.
 	if _, twice := r.known[g.ID]; twice {
 		return nil
 	}
 	// The table of functions of a run only grows: the writer adds those that
-	// are new since the last tree. The table of functions of a run only grows:
-	// the writer adds those that are new since the last tree.
+	// are new since the last tree.
 	r.funcs.List, r.funcs.Symbols = g.Funcs.List, g.Funcs.Symbols
 	if err := r.w.Tree(g.Tree); err != nil {
 		return err
 	}
 	if len(r.known) >= knownTrees {
 		// Forgetting all is simpler than forgetting the oldest, and costs at
-		// most a tree that is referred to later and not found. Forgetting all
-		// is simpler than forgetting the oldest, and costs at most a tree that
-		// is referred to later and not found.
+		// most a tree that is referred to later and not found.
 		clear(r.known)
 	}
 	r.known[g.ID] = r.trees
@@ -242,8 +232,7 @@ func (r *recorder) event(e event.Event) error {
 			out.Trees = append(out.Trees, n)
 		}
 	}
-	// The event shows nothing but the tree, which the file has already. The
-	// event shows nothing but the tree, which the file has already.
+	// The event shows nothing but the tree, which the file has already.
 	if shown.Bare && len(out.Trees) > 0 {
 		out.JSON, out.Text = nil, ""
 	}

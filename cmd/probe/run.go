@@ -75,8 +75,7 @@ func runScript(o *options, std stdio) int {
 	if code != exitOK {
 		return code
 	}
-	// Closing without Keep leaves an old file of -o as it was. Closing without
-	// Keep leaves an old file of -o as it was.
+	// Closing without Keep leaves an old file of -o as it was.
 	defer out.Close()
 	opts.Force = force
 	check := o.checkOptions()
@@ -87,16 +86,13 @@ func runScript(o *options, std stdio) int {
 		}
 		defer check.Child.Close()
 		// bpftrace does not restrict probes to the child of -c; probe does.
-		// bpftrace does not restrict probes to the child of -c; probe does.
 		check.Open = o.compat
 	}
 	// The child must exist before the check: its process id is a constant in
-	// the programs. The child must exist before the check: its process id is a
-	// constant in the programs.
+	// the programs.
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
 	// Missing privileges are reported after the errors of the script, which the
-	// user has to correct in any case. Missing privileges are reported after
-	// the errors of the script, which the user has to correct in any case.
+	// user has to correct in any case.
 	if d := m.Refuses(); compiled != nil && d != nil {
 		list.Add(d)
 		compiled = nil
@@ -114,9 +110,6 @@ func runScript(o *options, std stdio) int {
 	}
 	// The file of -o and the recording are created before the run, since
 	// attaching takes seconds and a name that cannot be written should be
-	// reported at once. They replace old files only when everything is
-	// attached. The file of -o and the recording are created before the run,
-	// since attaching takes seconds and a name that cannot be written should be
 	// reported at once. They replace old files only when everything is
 	// attached.
 	res, err := engine.Run(ctx, compiled, opts)
@@ -141,8 +134,7 @@ func (o *options) closeOutput(std stdio, s event.Sink, out output, ran bool) boo
 		err = closeErr
 	}
 	// A run that did not start has an error of its own, so a failure of the
-	// output would only distract. A run that did not start has an error of its
-	// own, so a failure of the output would only distract.
+	// output would only distract.
 	if err == nil || !ran {
 		return true
 	}
@@ -193,8 +185,7 @@ func (o *options) compileOptions() engine.CompileOptions {
 func (o *options) finish(std stdio, res engine.Result, err error) int {
 	var refused *engine.LoadError
 	switch {
-	// The status of exit() takes precedence over --strict. The status of exit()
-	// takes precedence over --strict.
+	// The status of exit() takes precedence over --strict.
 	case err == nil && o.strict && !res.Complete && res.Exit == exitOK:
 		return exitStrict
 	case err == nil:
@@ -203,8 +194,7 @@ func (o *options) finish(std stdio, res engine.Result, err error) int {
 		list := diag.List{All: []*diag.Diagnostic{refused.Diag}}
 		o.show(std, list)
 		// Nothing was tried on the kernel: the fault is in the command line or
-		// the privileges. Nothing was tried on the kernel: the fault is in the
-		// command line or the privileges.
+		// the privileges.
 		if refused.Early {
 			return exitUsage
 		}
@@ -251,8 +241,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
 	// Check the name of the format before creating the file, which would
-	// otherwise be left behind empty. Check the name of the format before
-	// creating the file, which would otherwise be left behind empty.
+	// otherwise be left behind empty.
 	if _, err := sink.New(o.format, config); err != nil {
 		return bad(err)
 	}
@@ -275,7 +264,6 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
 	}
 	// From here on the run has started: the new output replaces the old file.
-	// From here on the run has started: the new output replaces the old file.
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is remembered and returned by the next Write
 		notify(std)
@@ -288,17 +276,14 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 // steps that take long, and with -v each step.
 func (o *options) tell(std stdio, opts *engine.RunOptions) {
 	// Messages with a place go through show, which prints the line of the
-	// script; a sink has no access to its text. Messages with a place go
-	// through show, which prints the line of the script; a sink has no access
-	// to its text.
+	// script; a sink has no access to its text.
 	opts.Report = func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) }
 	if f, ok := std.err.(*os.File); ok && isTerminal(f) {
 		opts.Slow = func(what string) { fmt.Fprintf(f, "%s …\n", what) }
 	}
 	if o.verbose {
 		// Programs are loaded and attached in parallel, so the callback must be
-		// safe for concurrent use. Programs are loaded and attached in
-		// parallel, so the callback must be safe for concurrent use.
+		// safe for concurrent use.
 		var mu sync.Mutex
 		opts.Verbose = func(text string) {
 			mu.Lock()
@@ -323,8 +308,7 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	second := make(chan struct{})
 	// Room for both signals: one that arrives while nobody reads must not be
-	// lost. Room for both signals: one that arrives while nobody reads must not
-	// be lost.
+	// lost.
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
 	// SIGHUP from a closed terminal also ends the run in order, since tracing

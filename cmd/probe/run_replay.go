@@ -49,9 +49,7 @@ func runReplay(o *options, std stdio) int {
 	m := recording.New(o.replay, rec)
 	compiled, list := engine.Build(o.script(f, params), m, o.checkOptions(), o.compileOptions())
 	// A script can be recorded that cannot be replayed, since it reads memory
-	// for example. Its own recording has its output, so show that. A script can
-	// be recorded that cannot be replayed, since it reads memory for example.
-	// Its own recording has its output, so show that.
+	// for example. Its own recording has its output, so show that.
 	if list.HasErrors() && o.sameScript(rec, f, params) {
 		return showOutput(o, std, rec, &list)
 	}
@@ -65,8 +63,7 @@ func runReplay(o *options, std stdio) int {
 	}
 	defer out.Close()
 	// Without Report the sink shows errors of the run, without their place in
-	// the script. Without Report the sink shows errors of the run. They have no
-	// place here: the programs run in the interpreter.
+	// the script.
 	opts.Force, opts.Report = force, nil
 	res, err := engine.Run(ctx, compiled, opts)
 	whole := o.closeOutput(std, opts.Sink, out, err == nil)
@@ -132,8 +129,7 @@ func asJSON(rec *record.Recording) {
 		case e.Text != "" || len(e.Trees) == 0:
 			e.Text = "" // an event without JSON output
 		// An event with a tree and nothing else is print(graph), whose JSON is
-		// a value. An event with a tree and nothing else is print(graph), whose
-		// JSON is a value.
+		// a value.
 		default:
 			b := []byte(`{"type": "value", "data": `)
 			b = rec.Trees[e.Trees[0]].AppendJSON(b, &rec.Funcs)
