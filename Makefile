@@ -1,7 +1,7 @@
 # Building, testing and measuring probe. `make` alone lists the targets.
 #
 # Variables: PROBE_KERNELS picks the kernels of the guests ("6.1 6.12", all,
-# none), PROBE_CACHE is where kernels are kept (.cache), PROBE_REQUIRE=guest
+# none), PROBE_CACHE names the folder for kernels (.cache), PROBE_REQUIRE=guest
 # makes guests that cannot run a failure instead of a skip.
 
 GO       ?= go
@@ -16,7 +16,7 @@ TIMEOUT  ?= 45m
 # order, so that none of them is left to run alone at the end.
 PACKAGES := ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./internal/guest ./runtime/lab ./...
 
-# Where install puts things.
+# The folders that install writes to.
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
@@ -45,9 +45,9 @@ test-all: check guests ## as test with all kernels and the race detector, then a
 	$(GOTEST) -race -timeout $(TIMEOUT) $(PACKAGES)
 	@$(MAKE) --no-print-directory fuzz
 
-# Without root, QEMU or network this says what is missing, and the tests that
+# Without root, QEMU or network this reports what is missing, and the tests that
 # need guests are skipped.
-guests: ## install QEMU where that is possible and fetch the kernels
+guests: ## install QEMU if possible and fetch the kernels
 	@$(GUESTCTL) prepare $(PROBE_KERNELS)
 
 fuzz: ## run each fuzz target for FUZZTIME
@@ -64,12 +64,12 @@ demo: build ## show the main job: sockets that lose their route, in four cases
 bench: build ## measure speed and write the tables of docs/performance.md
 	$(GO) run ./test/bench
 
-docs: ## write the parts of docs/ that the code is the source of
+docs: ## write the generated parts of docs/
 	$(GO) run ./cmd/probe __pages .
 	$(GO) run ./test/docs/gen
 
-# What the tools report, in the order of what they cost. govulncheck needs its
-# database, which is on the network: without it a line says so.
+# The reports of the tools, the cheapest first. govulncheck needs its
+# database, which is on the network: without it a line reports that.
 check: ## format, vet, staticcheck, go.mod, generated files, dead code, known vulnerabilities
 	@unformatted=$$($(GOFILES) | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
@@ -86,7 +86,7 @@ check: ## format, vet, staticcheck, go.mod, generated files, dead code, known vu
 fmt: ## format the Go files
 	$(GOFILES) | xargs gofmt -w
 
-# DESTDIR is put before every path, for packages.
+# DESTDIR is prepended to every path, for packages.
 install: ## install the program, its manual pages and completions below PREFIX
 	@test -x $(PROBE) || $(MAKE) --no-print-directory build
 	install -D -m 755 $(PROBE) $(DESTDIR)$(BINDIR)/probe

@@ -1,4 +1,4 @@
-// Package test holds what is true of the repository as a whole.
+// Package test checks properties of the whole repository.
 package test
 
 import (
@@ -33,7 +33,7 @@ func edges() map[string][]string {
 	return out
 }
 
-// free are the folders that may import anything: commands and test support.
+// free are the folders that can import anything: commands and test support.
 var free = []string{"cmd/probe", "internal/", "test", "runtime/machine/live/btf/btftest", "compiler/emit/bpfsim", "compiler/ir/irgen", "compiler/compilertest"}
 
 // layers are the top-level folders in the order of imports: a package imports
@@ -130,9 +130,9 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// TestNoSingletons fails on what a package below runtime/machine remembers in a
-// variable of its own: facts belong to the value of the machine that they are
-// about.
+// TestNoSingletons fails if a package below runtime/machine caches facts in a
+// package variable: facts belong to the value of the machine that they
+// describe.
 func TestNoSingletons(t *testing.T) {
 	remembers := regexp.MustCompile(`\bsync\.(Once|OnceValue|OnceValues|OnceFunc|Map)\b|\batomic\.`)
 	err := filepath.WalkDir("../runtime/machine", func(path string, d fs.DirEntry, err error) error {
@@ -164,8 +164,9 @@ func TestNoSingletons(t *testing.T) {
 	}
 }
 
-// TestOneJoin fails where anybody but the engine takes a script from check to
-// compilation. What lies below the engine tests itself with machines of its own.
+// TestOneJoin fails if any package but the engine takes a script from check to
+// compilation. Packages below the engine test themselves with their own
+// machines.
 func TestOneJoin(t *testing.T) {
 	below := []string{"lang/", "compiler/", "stdlib/", "runtime/engine/", "internal/"}
 	joins := regexp.MustCompile(`\b(check\.Check|compiler\.Compile)\(`)

@@ -15,7 +15,7 @@ import (
 	"probe/stdlib"
 )
 
-// nameFolders are searched for decisions by name. The records themselves lie in
+// nameFolders are searched for decisions by name. The records themselves are in
 // stdlib, in runtime/machine/live/provider, and in lang/check/words.go.
 var nameFolders = []string{"lang/check", "lang/hir", "compiler", "runtime/machine/recording", "runtime/session", "cmd/front"}
 
@@ -38,8 +38,9 @@ var otherWords = map[string]string{
 }
 
 // TestNamesStayInRecords fails when code outside of the records decides by the
-// name of a builtin or of a probe type: in a comparison, a case, or the keys
-// or elements of a table. What such code wants to know belongs into the record.
+// name of a builtin or of a probe type: in a comparison, a case, or the keys or
+// elements of a table. The information that such code needs belongs in the
+// record.
 func TestNamesStayInRecords(t *testing.T) {
 	names := map[string]bool{}
 	for name := range stdlib.Signatures() {

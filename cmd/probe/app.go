@@ -82,13 +82,13 @@ var environmentEntries = []cli.Entry{
 	{Name: "BPFTRACE_BTF", About: "Names a file with raw BTF to read the types of the kernel from, as --btf does.", Commands: scriptCommands + " ls"},
 	{Name: "BPFTRACE_COLOR", About: "Colours messages: always, never, or on a terminal (auto, the default).", Commands: scriptCommands},
 	{Name: "NO_COLOR", About: "Switches colours off if it is not empty.", Commands: scriptCommands},
-	{Name: "PATH", About: "Is where -c and uprobe: find programs.", Commands: "run record"},
-	{Name: "XDG_STATE_HOME, HOME", About: "Are where the prompt keeps its history.", Commands: "repl"},
+	{Name: "PATH", About: "Lists the directories in which -c and uprobe: look for programs.", Commands: "run record"},
+	{Name: "XDG_STATE_HOME, HOME", About: "Name the directories in which the prompt keeps its history.", Commands: "repl"},
 }
 
 var fileEntries = []cli.Entry{
 	{Name: "/sys/kernel/btf/vmlinux", About: "The types of the running kernel.", Commands: scriptCommands + " ls"},
 	{Name: "/sys/kernel/tracing", About: "The kernel's tracing directory: tracepoints, and the functions that can be traced.", Commands: scriptCommands + " ls graph"},
-	{Name: "/run/probe", About: "The lock of graph recordings, and the journal of tracing settings that `probe cleanup` puts back.", Commands: "graph cleanup"},
+	{Name: "/run/probe", About: "The lock of graph recordings, and the journal of tracing settings that `probe cleanup` restores.", Commands: "graph cleanup"},
 	{Name: "~/.local/state/probe/history", About: "The history of the prompt.", Commands: "repl"},
 }

@@ -60,6 +60,18 @@ var flagTable = []flag{
 		Set:     func(o *options, _ string) error { o.unsafe = true; return nil },
 	},
 	{
+		Name: "include", Arg: "FILE", Commands: readers + " repl", Complete: cli.Files("h"),
+		Help:    "Includes a C header before the script; may be given several times.",
+		Example: "probe run --include proto.h script.pr",
+		Set:     func(o *options, v string) error { o.includes = append(o.includes, v); return nil },
+	},
+	{
+		Name: "include-dir", Short: 'I', Arg: "DIR", Commands: readers + " repl", Complete: cli.Dirs,
+		Help:    "Looks for the headers of #include and --include in this folder too; may be given several times.",
+		Example: "probe run -I include script.pr",
+		Set:     func(o *options, v string) error { o.headerDirs = append(o.headerDirs, v); return nil },
+	},
+	{
 		Name: "stage", Short: 's', Arg: "STAGE", Commands: "dump", Complete: cli.Words(stages...),
 		Help:    "Selects the stage that is shown: ast, types, hir, ir-lowered, ir or bpf (default bpf).",
 		Example: "probe dump --stage ir -e 'begin { exit(); }'",
@@ -117,7 +129,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "ret", Arg: "FUNC,…", Group: whatGroup, Commands: "graph", Complete: cli.Lists(completeFunctions),
-		Help:    "Records the return values of these functions too, not only of the traced one.",
+		Help:    "Records the return values of these functions in addition to that of the traced one.",
 		Example: "probe graph --ret fib_table_lookup ip_route_output_flow",
 		Set:     func(o *options, v string) error { o.graph.ret = v; return nil },
 	},
@@ -165,13 +177,13 @@ var flagTable = []flag{
 	},
 	{
 		Name: "before", Arg: "DURATION", Commands: "lab", Complete: nothing,
-		Help:    "Sets for how long traffic flows before the fault.",
+		Help:    "Sets the time that traffic flows before the fault.",
 		Example: "probe lab route-loss --before 2s",
 		Set:     func(o *options, v string) error { return setDuration(&o.before, v) },
 	},
 	{
 		Name: "after", Arg: "DURATION", Commands: "lab", Complete: nothing,
-		Help:    "Sets for how long the network is watched after the fault.",
+		Help:    "Sets the time that the network is watched after the fault.",
 		Example: "probe lab route-loss --after 5s",
 		Set:     func(o *options, v string) error { return setDuration(&o.after, v) },
 	},
@@ -289,7 +301,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "all", Group: outGroup, Commands: "diff",
-		Help:    "Prints the parts that are equal in full too.",
+		Help:    "Also prints the parts that are equal, in full.",
 		Example: "probe diff --all good.jsonl.zst bad.jsonl.zst",
 		Set:     func(o *options, _ string) error { o.graph.all = true; return nil },
 	},
@@ -355,7 +367,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "verbose", Short: 'v', Group: outGroup, Commands: "ls",
-		Help:    "Lists the parameters and the result of each probe too.",
+		Help:    "Also lists the parameters and the result of each probe.",
 		Example: "probe ls -v kprobe:vfs_read",
 		Set:     setVerbose,
 	},
@@ -367,19 +379,19 @@ var flagTable = []flag{
 	},
 	{
 		Name: "warnings", Short: 'k', Group: outGroup, Commands: runners + " repl",
-		Help:    "Reports reads of memory and lookups in maps that fail, too.",
+		Help:    "Also reports reads of memory and lookups in maps that fail.",
 		Example: "probe run -k script.pr",
 		Set:     func(o *options, _ string) error { o.keepWarnings++; return nil },
 	},
 	{
 		Name: "raw", Group: outGroup, Commands: runners + " graph show diff",
-		Help:    "Leaves control characters in names and strings of the traced system as they are; otherwise text output has them as \\xHH.",
+		Help:    "Leaves control characters in names and strings of the traced system as they are. By default text output escapes them as \\xHH.",
 		Example: "probe run --raw -e 'tracepoint:syscalls:sys_enter_execve { print(str(args.filename)); }'",
 		Set:     func(o *options, _ string) error { o.raw = true; return nil },
 	},
 	{
 		Name: "no-warnings", Group: outGroup, Commands: readers,
-		Help:    "Suppresses all warnings, those of warnf() included.",
+		Help:    "Suppresses all warnings, including those of warnf().",
 		Example: "probe run --no-warnings script.pr",
 		Set:     func(o *options, _ string) error { o.noWarnings = true; return nil },
 	},
@@ -393,7 +405,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "kernel", Arg: "VERSION", Group: kernelGroup, Commands: "check dump", Complete: cli.Words("5.10", "6.1", "6.12", "7.2"),
-		Help:    "Answers for a kernel that probe was tested with, as far as its features go: 5.10, 6.1, 6.12, 7.2. Its types come from --btf, else from this kernel.",
+		Help:    "Assumes the features of one of the kernels that probe was tested with: 5.10, 6.1, 6.12 or 7.2. The types come from --btf, or from this kernel without it.",
 		Example: "probe check --kernel 5.10 --btf vmlinux-5.10.btf script.pr",
 		Set: func(o *options, v string) error {
 			_, err := feature.Tested(v)
@@ -415,7 +427,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "no-feature", Arg: "LIST", Group: kernelGroup, Commands: readers + " repl", Complete: cli.Lists(cli.Words(mechanisms...)),
-		Help:    "Does without these mechanisms of the kernel, separated by commas: " + strings.Join(mechanisms, ", ") + ".",
+		Help:    "Disables these mechanisms of the kernel, separated by commas: " + strings.Join(mechanisms, ", ") + ".",
 		Example: "probe run --no-feature kprobe_multi script.pr",
 		Set:     func(o *options, v string) error { return o.setNoFeature(v) },
 	},

@@ -94,6 +94,8 @@ func cPrecedence(t cTok) int {
 	return precedence(&tok{Type: tOp, Value: t.text})
 }
 
+// binary parses operators of level least and above by precedence climbing, as
+// parser.binary does.
 func (e *constExpr) binary(least int) cValue {
 	x := e.unary()
 	for {
@@ -163,6 +165,8 @@ func (e *constExpr) apply(op cTok, x, y cValue) cValue {
 	panic("syntax: C operator " + op.text)
 }
 
+// divide computes x / y or x % y, unsigned if u is set. A division by zero is
+// reported at its place.
 func (e *constExpr) divide(op cTok, x, y cValue, u bool) cValue {
 	if y.bits == 0 {
 		return e.fail(op.at, "division by zero")

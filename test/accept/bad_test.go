@@ -11,11 +11,11 @@ import (
 	"probe/lang/diag"
 )
 
-// badTimeout is how long a bad script may take to be refused.
+// badTimeout is the maximum time until a bad script is refused.
 const badTimeout = time.Minute
 
-// badScripts are scripts that no run can make sense of. Each must be refused
-// with status 1 and a clear message, in bounded time.
+// badScripts are scripts that cannot run. Each must be refused with status 1
+// and a clear message, in bounded time.
 func badScripts() map[string]string {
 	random := rand.New(rand.NewPCG(1, 2))
 	binary := make([]byte, 64<<10)
@@ -84,7 +84,7 @@ func macroBomb(n int) string {
 	return b.String()
 }
 
-// constantBomb returns the same with constants of the C section.
+// constantBomb is like macroBomb, with constants of the C section.
 func constantBomb(n int) string {
 	var b strings.Builder
 	b.WriteString("#define C0 1\n")
@@ -95,11 +95,10 @@ func constantBomb(n int) string {
 	return b.String()
 }
 
-// tooLarge are the scripts that are right as far as the language goes, but too
-// large for BPF.
+// tooLarge are scripts that are valid in the language, but too large for BPF.
 var tooLarge = map[string]bool{"huge tuple": true}
 
-// TestBadScripts puts bad scripts to the command, which must refuse them.
+// TestBadScripts runs bad scripts, which the command must refuse.
 func TestBadScripts(t *testing.T) {
 	m := hostMachine(t)
 	for name, script := range badScripts() {
@@ -117,8 +116,8 @@ func TestBadScripts(t *testing.T) {
 	}
 }
 
-// refuse runs a command on a script. It fails the test when the script is not
-// refused in the way that all bad scripts are: by a message of probe.
+// refuse runs a command on a script. The test fails unless probe refuses the
+// script with a message.
 func refuse(t *testing.T, m *machine, command, script string) *Result {
 	t.Helper()
 	r, err := m.do(&Job{
@@ -147,11 +146,11 @@ func refuse(t *testing.T, m *machine, command, script string) *Result {
 	return r
 }
 
-// internalError is what a crash or a caught fault looks like.
+// internalError matches the output of a crash or of a caught internal error.
 var internalError = regexp.MustCompile(`error\[internal\]|goroutine \d+ \[|panic: |fatal error: `)
 
 // TestEveryCode raises each error and warning that a script alone can raise,
-// by the example that "probe explain" shows for it.
+// with the example that "probe explain" shows for it.
 func TestEveryCode(t *testing.T) {
 	n := 0
 	onMachines(t, func(t *testing.T, m *machine, kernel string) {
@@ -173,7 +172,7 @@ func TestEveryCode(t *testing.T) {
 	}
 }
 
-// raiseCode puts the example of a code to check.
+// raiseCode runs "probe check" on the example of a code.
 func raiseCode(t *testing.T, m *machine, e diag.Entry) {
 	c := &Case{Prog: e.Wrong}
 	if lacks := m.lacks(t, c.needs()); len(lacks) > 0 {
@@ -188,7 +187,7 @@ func raiseCode(t *testing.T, m *machine, e diag.Entry) {
 	}
 }
 
-// explainCode puts a code to explain.
+// explainCode runs "probe explain" on a code.
 func explainCode(t *testing.T, m *machine, e diag.Entry) {
 	explained, err := m.do(&Job{Probe: []string{"explain", string(e.Code)}, Timeout: badTimeout})
 	if err != nil {

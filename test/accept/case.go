@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// DefaultTimeout is how long a case may take that does not say.
+// DefaultTimeout is the time limit of a case without TIMEOUT.
 const DefaultTimeout = 60 * time.Second
 
 // Case is one acceptance case; the fields are the keys of the package comment.
@@ -168,8 +168,8 @@ func (p *parser) block() []string {
 	return lines
 }
 
-// complete checks that the keys go together and fills in what follows from
-// them.
+// complete checks that the keys are consistent and fills in the values that
+// follow from them.
 func (c *Case) complete() error {
 	switch {
 	case (c.Prog == "") == (c.Cmd == nil):
@@ -295,7 +295,7 @@ func lines(value string, block []string) []string {
 
 func joined(value string, block []string) string { return strings.Join(lines(value, block), "\n") }
 
-// words makes the setter of a key whose value is words.
+// words returns the setter of a key whose value is words.
 func words(field func(*Case) *[]string) func(*Case, string, []string) error {
 	return func(c *Case, value string, block []string) error {
 		w, err := splitWords(joined(value, block))
@@ -310,7 +310,7 @@ func words(field func(*Case) *[]string) func(*Case, string, []string) error {
 	}
 }
 
-// pieces makes the setter of a key that may be given several times.
+// pieces returns the setter of a key that can be given several times.
 func pieces(field func(*Case) *[]string) func(*Case, string, []string) error {
 	return func(c *Case, value string, block []string) error {
 		if value == "" {
@@ -322,7 +322,7 @@ func pieces(field func(*Case) *[]string) func(*Case, string, []string) error {
 	}
 }
 
-// pattern makes the setter of a key with expected output.
+// pattern returns the setter of a key with expected output.
 func pattern(field func(*Case) **Pattern) func(*Case, string, []string) error {
 	return func(c *Case, value string, block []string) (err error) {
 		*field(c), err = NewPattern(lines(value, block))

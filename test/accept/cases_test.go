@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestCases runs all cases, on the host as far as that touches nobody else,
-// and in guests.
+// TestCases runs all cases: on the host those that do not affect other
+// programs, and all of them in guests.
 func TestCases(t *testing.T) {
 	all, err := ParseDir("testdata")
 	if err != nil {
@@ -58,8 +58,8 @@ func runCase(t *testing.T, m *machine, c *Case, kernel string) {
 	}
 }
 
-// certain are the kernels of the guests that have a feature: there a case must
-// not be skipped for the lack of it.
+// certain lists the guest kernels that are known to have a feature. On these a
+// case must not be skipped because the feature seems to be missing.
 var certain = map[string][]string{
 	"btf":           {"5.10", "6.1", "6.12", "7.2"},
 	"kprobe":        {"5.10", "6.1", "6.12", "7.2"},
@@ -76,11 +76,11 @@ var certain = map[string][]string{
 	"cgroup2":       {"5.10", "6.1", "6.12", "7.2"},
 }
 
-// heads of attach points that see more than one process, unless filtered.
+// The heads of attach points that see more than one process, unless filtered.
 var tracing = regexp.MustCompile(`(?i)(?:^|[\s,;}=|/])(kprobe|kretprobe|k|kr|fentry|fexit|f|fr|kfunc|kretfunc|tracepoint|t|rawtracepoint|rt|uprobe|uretprobe|u|ur|profile|p|call|ret|software|s|hardware|h|usdt|iter|it):\S`)
 
 // needs returns the features that the case names, and those that its attach
-// points need in any case.
+// points always need.
 func (c *Case) needs() []string {
 	out := slices.Clone(c.Needs)
 	heads := tracing.FindAllStringSubmatch(c.scripts(), -1)
@@ -114,20 +114,20 @@ func (c *Case) scripts() string {
 	return text
 }
 
-// alone reports whether the case sees its own processes only, so that it may
+// alone reports whether the case only sees its own processes, so that it can
 // run on a machine that does other work.
 func (c *Case) alone() bool {
 	return slices.Contains(c.Command(), "-c") || c.aloneUnfiltered()
 }
 
-// aloneUnfiltered is alone for a program whose -c traces other processes than
-// the command too, as that of bpftrace does.
+// aloneUnfiltered is like alone, for a program whose -c does not limit tracing
+// to the command, such as bpftrace.
 func (c *Case) aloneUnfiltered() bool {
 	if slices.Contains(c.Command(), "-p") {
 		return true
 	}
 	for _, m := range tracing.FindAllStringSubmatch(c.scripts(), -1) {
-		// A probe in a program that nobody else runs.
+		// A probe in a program that nothing else runs.
 		if u := strings.ToLower(m[1]); (u == "uprobe" || u == "uretprobe" || m[1] == "u" || m[1] == "ur") &&
 			!strings.Contains(c.scripts(), "libc") {
 			continue

@@ -12,24 +12,24 @@ import (
 	"probe/internal/guest/guesttest"
 )
 
-// confirmScript runs bpftrace with the libraries of its own package and the
-// files of the machine. bpftrace wants tracefs; where it is not mounted the
-// driver has a mount namespace of its own.
-// The link is for the cases that print comm.
+// confirmScript runs bpftrace with the libraries of its package and the files
+// of the machine. bpftrace needs tracefs; if it is not mounted, the driver gets
+// a separate mount namespace. The link is for the cases that print comm.
 const confirmScript = `#!/bin/sh
 name=$(dirname $0)/as-probe/probe
 [ -e $name ] || { mkdir -p $(dirname $name) && ln -s ROOT/usr/lib64/ld-linux-x86-64.so.2 $name; }
 exec $name --library-path ROOT/usr/lib/x86_64-linux-gnu ROOT/usr/bin/bpftrace "$@"
 `
 
-// mountTracefs is a command ahead of the driver on this machine.
+// mountTracefs is the command that runs before the driver on this machine.
 const mountTracefs = `[ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"`
 
-// TestConfirm puts the cases to the bpftrace of Debian's package and compares
-// its output with what the cases expect of probe: on the host as far as that
-// touches nobody else, the others in guests, where each takes six seconds to
-// start. Where they differ for good, testdata/confirm.txt says why. It runs
-// with PROBE_CONFIRM=1 only: the package is large, and one kernel is enough.
+// TestConfirm runs the cases with bpftrace from Debian's package and compares
+// its output with what the cases expect of probe: on the host those that do not
+// affect other programs, the others in guests, where each takes six seconds to
+// start. testdata/confirm.txt has the reason for each accepted difference. It
+// runs with PROBE_CONFIRM=1 only: the package is large, and one kernel is
+// enough.
 func TestConfirm(t *testing.T) {
 	if os.Getenv("PROBE_CONFIRM") != "1" {
 		t.Skip("PROBE_CONFIRM=1 compares with bpftrace")
@@ -86,25 +86,25 @@ func confirmProgram(t *testing.T, root string) string {
 	return name
 }
 
-// comparable reports whether bpftrace can be asked for the same: cases of what
-// probe adds, of its command line, and of messages, whose wording is its own,
-// are left out.
+// comparable reports whether a case applies to bpftrace. Cases of additions of
+// probe, of its command line, and of its messages do not.
 func comparable(c *Case) bool {
 	own := func(r string) bool { return strings.HasPrefix(r, "X-") }
 	return c.Cmd == nil && !slices.ContainsFunc(c.Rows, own) && c.Stderr == nil && c.User == 0
 }
 
-// compileWarning is a warning of bpftrace ahead of the output.
+// compileWarning matches a warning of bpftrace before its output.
 var compileWarning = regexp.MustCompile(`(?m)^stdin:\d+.*WARNING: .*\n(?:.*\n *~+\n)?(?:HINT: .*\n)*`)
 
-// confirmCase puts a case to bpftrace. reason is why it is known to differ.
+// confirmCase runs a case with bpftrace. reason is the known reason for a
+// difference.
 func confirmCase(t *testing.T, m *machine, c *Case, reason string) {
 	if lacks := m.lacks(t, c.needs()); len(lacks) > 0 {
 		t.Skip(strings.Join(lacks, "; "))
 	}
 	job := c.Job()
 	job.Probe = append(slices.Concat(c.Opts, []string{"-e", c.Prog}), c.Args...)
-	// It drops what it has not read yet when the signal comes.
+	// bpftrace drops what it has not read when the signal comes.
 	job.Steps = nil
 	for _, s := range c.Do {
 		if s.Do == "signal" {

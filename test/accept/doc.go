@@ -8,9 +8,9 @@
 //	PROG  begin { @ = 5; }
 //	MAPS  @: 5
 //
-// A key stands at the start of a line. Its value is the rest of the line or,
-// where that is empty, the following lines that start with "|" and one blank
-// (or nothing). A blank line ends a case; lines with "#" are comments.
+// A key is at the start of a line. Its value is the rest of the line or, if
+// that is empty, the following lines that start with "|" and one blank (or
+// nothing). A blank line ends a case; lines with "#" are comments.
 //
 //	NAME    what the case shows; unique in its file
 //	ROWS    ids of the rows of the language that it covers
@@ -46,8 +46,8 @@
 // native …"), see native/native.c.
 //
 // STDOUT, MAPS and STDERR are compared byte by byte. A line "~ RE" matches a
-// whole line by regular expression, a line "..." any number of lines, and a
-// "\" at the end of a line stands for no line break. On standard error
-// everything else than "Attached N probes" must be expected: a run that warns
-// without reason fails.
+// whole line by regular expression, a line "..." any number of lines, and a "\"
+// at the end of a line stands for no line break. On standard error everything
+// other than "Attached N probes" must be expected: a run that warns without
+// reason fails.
 package accept

@@ -46,8 +46,8 @@ func parseStep(line string) (Step, error) {
 	return Step{Do: do, Arg: arg}, nil
 }
 
-// Job is what the driver is told to do: one case, without what is expected.
-// The driver reads one as a line of JSON, runs it and writes a Result.
+// Job is one case for the driver, without what is expected. The driver reads
+// one as a line of JSON, runs it and writes a Result.
 type Job struct {
 	Probe    []string // command line after the program's name
 	Workload []string // words for the workload; nil for none
@@ -59,11 +59,12 @@ type Job struct {
 	Steps    []Step
 	Timeout  time.Duration
 
-	// Features asks for answers about the kernel instead: "kprobe", …
+	// Features, if set, makes the driver test features of the kernel instead,
+	// such as "kprobe".
 	Features []string
 }
 
-// Result is what became of a Job.
+// Result is the outcome of a Job.
 type Result struct {
 	Stdout, Stderr []byte
 	Status         int    // exit status; -1 when a signal ended probe
@@ -76,12 +77,13 @@ type Result struct {
 	Dir         string // the working directory
 
 	WorkloadOutput string // both streams
-	// Problem is why the job could not be carried out: a step that did not
-	// come true, a workload that failed, the time limit. "" when all went well.
+	// Problem is the reason why the job could not be carried out: a step whose
+	// condition never held, a workload that failed, the time limit. It is "" if
+	// all went well.
 	Problem string
 
-	// Missing answers Job.Features: those that this kernel has not, with the
-	// reason.
+	// Missing answers Job.Features: the features that this kernel lacks, with
+	// the reason.
 	Missing map[string]string
 }
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Judge compares what a case gave with what it should give, and returns what
-// is wrong, each item a text of one or more lines. Nothing wrong is nil.
+// Judge compares the result of a case with what it expects. It returns the
+// differences, each a text of one or more lines, or nil.
 func (c *Case) Judge(r *Result) []string {
 	var bad []string
 	if r.Problem != "" {
@@ -40,12 +40,13 @@ func (c *Case) judgeStdout(got string, expand func(string) string) string {
 		maps = &Pattern{}
 	}
 	if c.JSON() && c.ends() {
-		// The record is checked by the cases that are RAW.
+		// Only RAW cases check the record.
 		rest := attachedJSON.ReplaceAllString(got, "")
 		if rest == got {
 			return "no record attached_probes at the start\n" + want.compare(got)
 		}
-		// So is the one at the end, where it says that nothing is missing.
+		// Only RAW cases check the last record too, if it reports that nothing
+		// is missing.
 		got = strings.TrimSuffix(rest, completeJSON)
 	}
 	if !c.ends() || c.JSON() {
@@ -67,8 +68,8 @@ func (c *Case) judgeStdout(got string, expand func(string) string) string {
 	return maps.Match(tail, expand, c.SortMaps)
 }
 
-// ends reports whether the case is a run that comes to its normal end, where
-// blank lines and the maps are printed.
+// ends reports whether the run ends normally, so that blank lines and the maps
+// are printed.
 func (c *Case) ends() bool {
 	return !c.Raw && (len(c.Errors) == 0 || c.Status == 0) && len(c.Command()) > 0 && c.Command()[0] == "run"
 }
@@ -87,7 +88,7 @@ var heads = regexp.MustCompile(`^(?:(error|warning)(?:\[[a-z0-9-]+\])?: |(\S.*:\
 // underline marks the place in the line above it.
 var underline = regexp.MustCompile(`^ *~+$`)
 
-// attached is the line that says so.
+// attached matches the line that reports attaching.
 var attached = regexp.MustCompile(`^Attached \d+ probes?$`)
 
 // messages splits standard error into diagnostics and all other lines.
@@ -154,7 +155,7 @@ func (c *Case) judgeStderr(text string, expand func(string) string) (bad []strin
 	return bad
 }
 
-// judgeMessages gives each expected piece its message.
+// judgeMessages assigns a message to each expected piece.
 func judgeMessages(severity string, all []message, pieces []string, expand func(string) string) (bad []string) {
 	used := make([]bool, len(all))
 	for _, piece := range pieces {

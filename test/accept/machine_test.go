@@ -49,7 +49,7 @@ func (m *machine) do(job *Job) (*Result, error) {
 	return &r, nil
 }
 
-// lacks returns which of the features this kernel has not, with reasons.
+// lacks returns the features that this kernel lacks, with reasons.
 func (m *machine) lacks(t *testing.T, features []string) []string {
 	t.Helper()
 	var ask []string
@@ -135,9 +135,9 @@ func hostMachine(t *testing.T) *machine {
 	return hostMachineOf(t, p.probe, "")
 }
 
-// hostMachineOf is hostMachine for another program in place of probe. With
-// prepare, the driver is started by a shell that runs this, in a mount
-// namespace of its own.
+// hostMachineOf is like hostMachine, with another program instead of probe.
+// With prepare, the driver is started by a shell that runs prepare first, in a
+// separate mount namespace.
 func hostMachineOf(t *testing.T, program, prepare string) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -187,7 +187,8 @@ func setup(t *testing.T) guesttest.Setup {
 	s.Files = map[string]string{
 		"/bin/probe": p.probe, "/bin/drive": p.drive, "/bin/workload": p.workload, "/bin/native": p.native,
 	}
-	// One guest serves all tests; where the tools cannot be had, theirs says so.
+	// One guest serves all tests. If the tools are not available, their tests
+	// report it.
 	if tools, err := classicTools(); err == nil {
 		for _, tool := range tools {
 			s.Files["/tools/"+filepath.Base(tool)] = tool
@@ -202,7 +203,7 @@ func guestMachine(t *testing.T, g *guest.Guest) *machine {
 	return guestMachineOf(t, g, "/bin/probe")
 }
 
-// guestMachineOf is guestMachine for another program in place of probe.
+// guestMachineOf is like guestMachine, with another program instead of probe.
 func guestMachineOf(t *testing.T, g *guest.Guest, program string) *machine {
 	t.Helper()
 	out, write := io.Pipe()

@@ -70,7 +70,7 @@ func (p *Pattern) String() string {
 	return b.String()
 }
 
-// line reports whether a line is what an item asks for.
+// line reports whether a line matches an item.
 func (it *item) line(got string, expand func(string) string) bool {
 	if it.re == nil {
 		return expand(it.text) == got
@@ -145,7 +145,8 @@ func matchLines(items []item, lines []string, expand func(string) string) bool {
 	return i == len(items)
 }
 
-// matchAnyOrder gives each item a line of its own, literals first.
+// matchAnyOrder assigns a different line to each item, literals first, since a
+// regular expression could take the line of a literal.
 func (p *Pattern) matchAnyOrder(lines []string, expand func(string) string) string {
 	left := slices.Clone(lines)
 	items := slices.Clone(p.items)
@@ -176,7 +177,7 @@ func rank(it item) int {
 	return 0
 }
 
-// compare shows both texts.
+// compare formats both texts for a message.
 func (p *Pattern) compare(text string) string {
 	mark := func(s string) string { return "    |" + strings.ReplaceAll(s, "\n", "\n    |") }
 	return "got:\n" + mark(text) + "\nwant:\n" + mark(p.String())

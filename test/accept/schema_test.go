@@ -15,7 +15,7 @@ var outputSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 })
 
 // offSchema lists what the schema does not have in the output of a case that
-// runs with -f json. Bytes that are no UTF-8 are left out of the question.
+// runs with -f json. Bytes that are not UTF-8 are ignored.
 func (c *Case) offSchema(stdout string) (bad []string) {
 	line := c.Command()
 	i := slices.Index(line, "json")

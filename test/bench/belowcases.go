@@ -8,7 +8,7 @@ type mechanism struct {
 	name string
 	// config and without choose it among those that the kernel offers.
 	config, without string
-	// most is the greatest number of functions tried, 0 for all.
+	// most is the maximum number of functions tried, 0 for all.
 	most int
 }
 

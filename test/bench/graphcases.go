@@ -31,10 +31,10 @@ type recorder struct {
 	program   string // "sh", or a tracer by its name
 	args      []string
 	each      string // option that comes before every single pattern
-	// ready is a pattern in the output that tells that it records; "" where
-	// function_graph tells.
+	// ready is a pattern in the output that shows that it records; "" if the
+	// state of function_graph shows it.
 	ready string
-	// limit is the row that this one must not be dearer than.
+	// limit is the row whose cost this one must not exceed.
 	limit string
 }
 
@@ -73,7 +73,7 @@ type hooking struct {
 	each    string // option that comes before every single pattern
 	kind    string // of attach point
 	ready   string
-	// most is the greatest number of functions tried, 0 for all.
+	// most is the maximum number of functions tried, 0 for all.
 	most int
 }
 

@@ -188,10 +188,10 @@ type measured struct {
 	Output                    string
 }
 
-// errMeter is a measurement that did not come about.
+// errMeter reports a measurement that failed.
 var errMeter = errors.New("not measured")
 
-// ask runs meter in a guest; words follow the tracer's name.
+// ask runs meter in a guest; words come after the tracer's name.
 func (b *bench) ask(ctx context.Context, g *guest.Guest, t *tracer, what string, flags []string, words ...string) (*measured, error) {
 	args := append([]string{"meter"}, flags...)
 	if t.tree != "" {
@@ -215,7 +215,7 @@ func (b *bench) ask(ctx context.Context, g *guest.Guest, t *tracer, what string,
 	return m, nil
 }
 
-// note tells of something beside the tables.
+// note reports something besides the tables.
 func note(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
 }

@@ -5,13 +5,13 @@
 //
 // With -only the other tables of the document stay as they are.
 //
-// Parts: size, init, pages, front, start, event, graphs, hooks, below, attached,
-// lost, storm. Everything but the first three runs in guests (internal/guest):
-// one that counts instructions for what a CPU executes, which repeats within about one percent
-// on any machine, and a normal one for wall time. All tracers are measured in
-// the same guest by the same program (meter), one after the other. bpftrace,
-// ply, trace-cmd and perf come from Debian's packages; a tracer that cannot be
-// had is left out, and said so.
+// Parts: size, init, pages, front, start, event, graphs, hooks, below,
+// attached, lost, storm. Everything but the first three runs in guests
+// (internal/guest): one that counts instructions for what a CPU executes, which
+// repeats within about one percent on any machine, and a normal one for wall
+// time. All tracers are measured in the same guest by the same program (meter),
+// one after the other. bpftrace, ply, trace-cmd and perf come from Debian's
+// packages; a tracer that is not available is left out with a note.
 package main
 
 import (

@@ -23,7 +23,7 @@ type row struct {
 	name    string
 	figures []float64 // by column
 	goal    float64   // NaN for none
-	// ofRatio tells that the goal is for the first column divided by the second.
+	// ofRatio is set if the goal is for the first column divided by the second.
 	ofRatio bool
 }
 
@@ -155,8 +155,8 @@ func replace(doc []byte, text string, all bool) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// merge gives the tables of old with those of text in the place of their
-// namesakes, and the others of text behind them.
+// merge returns the tables of old, each replaced by the table of the same title
+// in text, followed by the other tables of text.
 func merge(old, text string) string {
 	tables := func(text string) []string {
 		list := strings.Split("\n"+strings.TrimSpace(text), "\n"+titleMark)

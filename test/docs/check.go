@@ -12,12 +12,12 @@ import (
 )
 
 // Checker checks the scripts of the documents against the types, functions and
-// tracepoints of the running kernel. It takes every mechanism for available:
-// what a script means is asked, not whether this kernel was built with
-// kprobes. It loads nothing.
+// tracepoints of the running kernel. It assumes that every attach mechanism is
+// available: it checks what a script means, not whether this kernel was built
+// with kprobes. It loads nothing.
 type Checker struct {
-	// Old compiles for the oldest kernel that there is a compiler for, instead
-	// of one with every feature.
+	// Old makes it compile for the oldest supported kernel, instead of one with
+	// every feature.
 	Old bool
 
 	machine machine.Machine
@@ -54,7 +54,7 @@ func (c *Checker) Check(script string) diag.List {
 	return list
 }
 
-// oldest is a machine with the oldest kernel that there is a compiler for.
+// oldest is a machine with the oldest supported kernel.
 type oldest struct{ machine.Machine }
 
 func (o oldest) View(q machine.Query) machine.View { return oldView{o.Machine.View(q)} }

@@ -1,11 +1,11 @@
-// Package docs keeps the documents true: README.md, CHANGELOG.md and docs/.
+// Package docs keeps the documents correct: README.md, CHANGELOG.md and docs/.
 //
-// What the code knows is written into the documents by the code. Fill replaces
-// the text between two markers with a section of Sections: tables of probes,
-// functions, configuration, messages and kernel features. "make docs" runs it
-// (command gen), and a test fails when a file differs from what it would write.
+// The code writes what it knows into the documents. Fill replaces the text
+// between two markers with a section of Sections: tables of probes, functions,
+// configuration, messages and kernel features. "make docs" runs it (command
+// gen), and a test fails when a file differs from what it would write.
 //
-// What people write is tried. Every script in a document is checked and, in
+// Everything else is tested. Every script in a document is checked and, in
 // guests, loaded and attached; every script that a document says is refused is
 // refused with the row it names; every command of the README is run; every file
 // and link that is named exists.
@@ -45,8 +45,8 @@ const (
 )
 
 // Fill returns a document with its generated sections replaced. Text without
-// markers comes back as it is; a marker without its end, or with a name that is
-// not in sections, is an error.
+// markers is returned unchanged; a marker without its end, or with a name that
+// is not in sections, is an error.
 func Fill(text string, sections map[string]string) (string, error) {
 	var out strings.Builder
 	prefix, suffix, _ := strings.Cut(begin, "%s")

@@ -7,13 +7,13 @@ import (
 
 // Block is a fenced block of a document.
 type Block struct {
-	Lang string // the word behind the fence
+	Lang string // the word after the fence
 	Line int    // of the fence, from 1
 	Text string
 }
 
-// split takes a document apart into its fenced blocks and its prose; the prose
-// keeps an empty line for each line of a block.
+// split splits a document into its fenced blocks and its prose; the prose keeps
+// an empty line for each line of a block.
 func split(text string) (blocks []Block, prose string) {
 	var b strings.Builder
 	open := -1

@@ -60,7 +60,8 @@ func TestCommands(t *testing.T) {
 					t.Errorf("%s: make build does not write that file: %v\n%s", command, err, out)
 				}
 			case "probe":
-				// TestScripts checks none of these: they are no blocks of scripts.
+				// TestScripts does not check these, since they are not blocks
+				// of scripts.
 				script, ok := program(command)
 				if !ok {
 					continue
@@ -77,7 +78,7 @@ func TestCommands(t *testing.T) {
 	})
 }
 
-// dryMake says what make would do.
+// dryMake returns the commands that make would run.
 func dryMake(dir string, args ...string) (string, error) {
 	cmd := exec.Command("make", append([]string{"-n", "--no-print-directory"}, args...)...)
 	cmd.Dir = dir

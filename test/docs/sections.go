@@ -19,8 +19,8 @@ import (
 	"probe/stdlib"
 )
 
-// Sections returns the generated sections of the documents by name. root is
-// where the answers of the tested kernels are read from.
+// Sections returns the generated sections of the documents by name. The answers
+// of the tested kernels are read below root.
 func Sections(root string) (map[string]string, error) {
 	features, err := featureTable(root)
 	if err != nil {
@@ -70,7 +70,7 @@ func table(head []string, rows [][]string) string {
 	return b.String()
 }
 
-// code is text as code inside a line.
+// code returns text as inline code.
 func code(s string) string { return "`" + s + "`" }
 
 func formatTable() string {
@@ -172,7 +172,7 @@ func configTable() string {
 	return table([]string{"variable", "values", "default", ""}, rows)
 }
 
-// missing lists the names that the language has and this build refuses.
+// missing lists the functions and probe types that are not implemented yet.
 func missing() string {
 	var kinds, names []string
 	for _, k := range provider.Kinds() {

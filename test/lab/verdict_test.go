@@ -155,7 +155,8 @@ func TestVerdicts(t *testing.T) {
 	})
 }
 
-// Ctrl-C in the middle: the verdict still comes, and everything is torn down.
+// After Ctrl-C in the middle, the verdict still comes and everything is torn
+// down.
 func TestInterrupt(t *testing.T) {
 	guesttest.RunWith(t, setup(), func(t *testing.T, g *guest.Guest) {
 		out := guesttest.Sh(t, g, `
@@ -172,7 +173,8 @@ func TestInterrupt(t *testing.T) {
 	})
 }
 
-// Two cases compared: where their lookups part, and the status of diff(1).
+// Compares two cases: the output shows where their lookups diverge, and the
+// status is that of diff(1).
 func TestCompare(t *testing.T) {
 	const sameOrNot = -1 // status 0 or 1
 	tests := []struct {

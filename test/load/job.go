@@ -1,7 +1,7 @@
-// Package load loads many scripts on a kernel and looks at what its verifier
-// makes of them: accepted or not, how many instructions it walked, how long it
-// took. The scripts are generated from fixed seeds, and all that a kernel ever
-// refused are kept in testdata.
+// Package load loads many scripts on a kernel and measures its verifier:
+// whether it accepts each program, how many instructions it walks, how long it
+// takes. The scripts are generated from fixed seeds. Every script that a kernel
+// ever rejected is kept in testdata.
 //
 // The program test/load/drive compiles and loads them on the machine it runs
 // on, so that a guest is booted once for thousands of scripts.
@@ -15,17 +15,17 @@ type Job struct {
 	Text string
 }
 
-// Result is what became of a script: a line of JSON.
+// Result is the outcome of a script: a line of JSON.
 type Result struct {
 	Name string
-	// Error is why there are no programs: what the checker or the compiler says.
-	// Code is the code of that message.
+	// Error is the message of the checker or the compiler if there are no
+	// programs. Code is its code.
 	Error, Code string
 	// Told is the code of what refuses the script where the kernel is only
 	// described (probe check --kernel), "" for none.
 	Told     string
 	Programs []Program
-	// Compile is what parsing, checking and compiling took.
+	// Compile is the time that parsing, checking and compiling took.
 	Compile time.Duration
 }
 
@@ -38,6 +38,6 @@ type Program struct {
 	Time                      time.Duration
 	// Refused is the errno and the verifier's reason, "" when it was loaded.
 	Refused string
-	// Slow tells that the load was given up after the driver's limit.
+	// Slow is set if the load was aborted after the driver's time limit.
 	Slow bool
 }

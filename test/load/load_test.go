@@ -27,10 +27,10 @@ const (
 	giveUp      = 60 * time.Second
 )
 
-// How many of the compiler's estimates have to be within a factor of two of what
-// the verifier walks. The others are programs with ranges of numbers that the
-// estimate does not follow, and programs that end at once. A few instructions more
-// or less do not count.
+// The part of the compiler's estimates that must be within a factor of two of
+// what the verifier walks. The others are programs with ranges of numbers that
+// the estimate does not follow, and programs that end at once. A few
+// instructions more or less do not count.
 const (
 	nearPercent   = 90
 	estimateSlack = 50
@@ -53,7 +53,7 @@ func count(t *testing.T) int {
 // firstSeed is where the seeds of this release start; the next one moves it.
 const firstSeed = 1_000
 
-// options returns what scripts for a kernel may use.
+// options returns what scripts for a kernel can use.
 func options(kernel string) Options {
 	return Options{MapLoops: kernel != "5.10", Tracepoints: true, Traced: true}
 }
@@ -118,7 +118,7 @@ func expected(text, kernel string) string {
 	return ""
 }
 
-// made are scripts that are long because something is repeated.
+// made are scripts that are long because of repetition.
 func made() []Job {
 	join := func(n int, sep string, f func(i int) string) string {
 		var out []string
@@ -143,8 +143,8 @@ func made() []Job {
 	}
 }
 
-// run loads jobs on each kernel and complains of what is refused or slow. check
-// gets each result.
+// run loads jobs on each kernel and reports those that are rejected or slow.
+// check gets each result.
 func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, kernel string, r Result, text string)) {
 	drive, err := guest.BuildProgram(t.Context(), "./test/load/drive")
 	if err != nil {
@@ -205,7 +205,7 @@ func parse(t *testing.T, text string) []Result {
 	return out
 }
 
-// judge complains of programs that were refused or took long.
+// judge reports programs that were rejected or slow.
 func judge(t *testing.T, r Result) {
 	for _, p := range r.Programs {
 		switch {
@@ -219,7 +219,7 @@ func judge(t *testing.T, r Result) {
 	}
 }
 
-// summary is what a run has seen.
+// summary collects the results of a run.
 type summary struct {
 	scripts, programs, most int
 	verified                []int
@@ -250,7 +250,7 @@ func (s summary) String() string {
 		s.scripts, s.programs, median, s.most, s.longest, s.near)
 }
 
-// TestSame: a seed stands for one script.
+// TestSame checks that a seed always gives the same script.
 func TestSame(t *testing.T) {
 	o := Options{MapLoops: true, Tracepoints: true, Traced: true}
 	seen := map[string]bool{}

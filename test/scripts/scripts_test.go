@@ -1,6 +1,6 @@
 // Package scripts checks the ready-made network scripts on real kernels: each
-// has to find what a test provokes in a network of two namespaces, and has to
-// be silent about what is healthy.
+// must find the fault that a test provokes in a network of two namespaces, and
+// must report nothing in a healthy one.
 package scripts
 
 import (
@@ -129,7 +129,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// Kernels that are locked down, or built without kprobes, have tracepoints only.
+// Kernels that are locked down, or built without kprobes, only have
+// tracepoints.
 func TestTracepointsOnly(t *testing.T) {
 	text, err := scripts.FS.ReadFile("tcp_no_route.pr")
 	if err != nil {

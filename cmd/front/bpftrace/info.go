@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// Info is what --info reports. Test suites and scripts read it by name, so
-// names, order and columns are those of bpftrace.
+// Info is what --info reports. Test suites and scripts parse it, so names,
+// order and columns are those of bpftrace.
 type Info struct {
 	OS, Arch string // "Linux 6.12.1 #1 SMP …" and "x86_64", as uname has them
 	Version  string // of probe
 
-	// What programs of this kernel may call.
+	// Helpers that programs may call on this kernel.
 	DPath, TAIClock, FuncIP, PerCPULookup, Loop bool
-	// InstructionLimit is the number of instructions that the verifier follows.
+	// InstructionLimit is the maximum number of instructions that the verifier
+	// walks.
 	InstructionLimit int
 	BTF, ModuleBTF   bool
-	// What this kernel can attach and this program uses.
+	// Ways to attach that this kernel has and probe uses.
 	KprobeMulti, UprobeMulti, KprobeSession, Iter bool
 	// DWARF and Unwind report whether debug information of user programs is read
 	// for types and for stacks.

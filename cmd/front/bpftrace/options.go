@@ -1,20 +1,23 @@
 // Package bpftrace is the command line of bpftrace: its options as a table, its
-// rules of parsing, its usage text. What the options do is up to the caller.
+// rules of parsing, its usage text. The caller decides what the options do.
 //
 // The rules are those of getopt_long: options and operands mix, letters can be
 // joined, a value follows its letter with or without a blank and its name with
-// a blank or "=", and a name may be shortened as long as it is the only one that
-// starts so.
+// a blank or "=", and a name may be shortened to any prefix that no other name
+// has.
 package bpftrace
 
-// Version is the release whose command line is spoken.
+// Version is the release of bpftrace whose command line this package
+// implements.
 const Version = "v0.27.0"
 
-// Options is what a command line asks for. Values are as they were typed; ""
-// stands for an option that was not given.
+// Options holds the options of a command line. Values are unparsed; "" means
+// that an option was not given.
 type Options struct {
 	Words []string          // operands
 	Named map[string]string // --name=value after "--", for the script
+
+	Includes, HeaderDirs []string // --include and -I, in order
 
 	Program                            *string // -e
 	PID, Cmd, Out, Format, Buffering   string
@@ -29,11 +32,11 @@ type Options struct {
 type option struct {
 	long  string
 	short byte   // 0 for none
-	arg   string // what its value is called; "" for a switch
+	arg   string // name of its value in the usage text; "" for a switch
 	help  string
 	set   func(o *Options, value string)
-	// refused says why an option of bpftrace cannot be taken, "" for those that
-	// can.
+	// refused is the reason why an option of bpftrace is not supported, "" for
+	// supported ones.
 	refused string
 }
 
@@ -50,6 +53,8 @@ var table = []option{
 	{long: "format", short: 'f', arg: "FORMAT", help: "format of the output: text or json", set: func(o *Options, v string) { o.Format = v }},
 	{long: "fmt", help: "print the script reformatted", set: func(o *Options, _ string) { o.Fmt = true }},
 	{long: "help", short: 'h', help: "print this text", set: func(o *Options, _ string) { o.Help = true }},
+	{long: "include", arg: "FILE", help: "include a header before the program", set: func(o *Options, v string) { o.Includes = append(o.Includes, v) }},
+	{short: 'I', arg: "DIR", help: "look for headers in this folder too", set: func(o *Options, v string) { o.HeaderDirs = append(o.HeaderDirs, v) }},
 	{long: "info", help: "print what this kernel can do", set: func(o *Options, _ string) { o.Info = true }},
 	{long: "warnings", short: 'k', help: "also report reads of memory and lookups in maps that fail", set: func(o *Options, _ string) { o.Warnings++ }},
 	{long: "list", short: 'l', help: "list probes, those that match a pattern, or those of a script", set: func(o *Options, _ string) { o.List = true }},
@@ -70,8 +75,6 @@ var table = []option{
 	{long: "dwarf-pid", arg: "PID", refused: "DWARF is not read"},
 	{long: "emit-elf", arg: "FILE", refused: noLLVM},
 	{long: "emit-llvm", arg: "FILE", refused: noLLVM},
-	{long: "include", arg: "FILE", refused: "headers are not read, since types come from BTF"},
-	{short: 'I', arg: "DIR", refused: "headers are not read, since types come from BTF"},
 	{long: "mode", arg: "MODE", refused: "scripts can only be run"},
 	{long: "probe-filter", arg: "REGEX", refused: "there are no test: and bench: probes"},
 	{long: "test", refused: "there are no test: probes"},

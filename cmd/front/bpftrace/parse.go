@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Parse reads the words that follow the program's name.
+// Parse parses the words after the program's name. The error names the word at
+// fault.
 func Parse(words []string) (*Options, error) {
 	o := &Options{}
 	for i := 0; i < len(words); i++ {
@@ -31,8 +32,8 @@ func Parse(words []string) (*Options, error) {
 	return o, nil
 }
 
-// long takes the option that word i names, and returns the index of its last
-// word.
+// long stores the option that word i names, and returns the index of the last
+// word that it used.
 func (o *Options) long(words []string, i int) (int, error) {
 	name, value, has := strings.Cut(words[i][2:], "=")
 	row, err := find(name)
@@ -51,7 +52,8 @@ func (o *Options) long(words []string, i int) (int, error) {
 	return i, o.take(row, "--"+row.long, value)
 }
 
-// letters takes the options whose letters word i holds.
+// letters stores the options whose letters are in word i, and returns the index
+// of the last word that it used.
 func (o *Options) letters(words []string, i int) (int, error) {
 	w := words[i]
 	for j := 1; j < len(w); j++ {
@@ -85,8 +87,8 @@ func (o *Options) take(row *option, spelled, value string) error {
 	return nil
 }
 
-// find returns the row of a long name, or of what only one long name starts
-// with.
+// find returns the row of a long name, or of a prefix that only one long name
+// has.
 func find(name string) (*option, error) {
 	var found []*option
 	for i := range table {
@@ -127,8 +129,8 @@ func isNumber(w string) bool {
 	return err == nil
 }
 
-// afterDashes takes what follows "--": operands, and named parameters of the
-// script.
+// afterDashes stores the words after "--": operands, and named parameters of
+// the script.
 func (o *Options) afterDashes(words []string) {
 	o.Named = map[string]string{}
 	for _, w := range words {
@@ -155,7 +157,7 @@ func Usage(w io.Writer) {
 		}
 		fmt.Fprintf(&b, "    %-28s %s\n", row.spelling(), row.help)
 	}
-	_, _ = io.WriteString(w, b.String()) // a usage text that cannot be written has no reader
+	_, _ = io.WriteString(w, b.String()) // ignore the error: if the text cannot be written nobody reads it
 }
 
 func (row *option) spelling() string {

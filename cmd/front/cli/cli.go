@@ -1,7 +1,7 @@
 // Package cli turns tables of commands and options into a command line: its
 // parser, its help, its completion in shells, its manual pages and its page of
-// the reference. It knows nothing of what the commands do; the caller looks a
-// command up, parses with it, and runs it.
+// the reference. It does not know what the commands do: the caller looks a
+// command up, parses the command line with it, and runs it.
 //
 // The grammar is that of pflag under cobra, with two rules of probe's own:
 // negative numbers are operands, and --name=value after "--" is a parameter of
@@ -20,11 +20,11 @@ type App[O any] struct {
 	Flags    []Flag[O]
 	Examples []Example
 	Statuses []Status
-	// Environment and Files are what it reads besides its arguments.
+	// Environment and Files list what the program reads besides its arguments.
 	Environment, Files []Entry
-	// Words completes the first word, besides the names of the commands.
+	// Words completes the first word, in addition to the names of the commands.
 	Words Completer
-	// Version is what the foot of the manual pages shows.
+	// Version is shown at the foot of the manual pages.
 	Version string
 }
 
@@ -35,15 +35,15 @@ type Command struct {
 	Summary string   // what it does: one phrase for the overview, lower case
 	About   string   // paragraphs: what the summary does not say
 	// Script reports whether its first operand is a script, so that
-	// --name=value after "--" is a parameter of it. Elsewhere that is an
-	// operand.
+	// --name=value after "--" is a parameter of it. For other commands such a
+	// word is an operand.
 	Script bool
-	// Min and Max bound how many operands it takes; Max -1 means any number.
+	// Min and Max bound the number of operands; Max -1 means any number.
 	Min, Max int
 	Complete Completer // of its operands
 	Examples []Example
-	// More gives sections about what its operands can be; nil for none. It is
-	// a function because help is asked for rarely.
+	// More returns sections of help about its operands; nil for none. It is a
+	// function so that their text is made only for help.
 	More    func() []Section
 	SeeAlso []string // commands that a reader of its manual page may want
 	// Dashes reports whether words that start with dashes are operands, other
@@ -52,17 +52,18 @@ type Command struct {
 	Hidden bool // not in help and pages
 }
 
-// Flag is one option. The row is all there is about it.
+// Flag is the row of an option. It has everything about the option: parsing,
+// help, completion and documentation use nothing else.
 type Flag[O any] struct {
 	Name     string // long name, without dashes
 	Short    byte   // letter, 0 for none
-	Arg      string // what its value is called; "" for a switch
+	Arg      string // name of its value in help; "" for a switch
 	Help     string // sentences that say what it does
 	Example  string // a command line that shows it
 	Group    string // heading in help; "" is the first one
 	Commands string // the commands that take it, separated by spaces
 	Complete Completer
-	// Set stores a value; a switch gets "".
+	// Set stores a value; for a switch it is called with "".
 	Set func(o *O, value string) error
 }
 
@@ -83,9 +84,9 @@ type Entry struct {
 
 // Status is an exit status.
 type Status struct {
-	Code     string // a number, or what stands for one
+	Code     string // a number, or a text in its place such as "that of exit()"
 	Commands string // the commands that give it, separated by spaces; "" for all
-	Except   string // of all, those that do not give it
+	Except   string // if Commands is "", the commands that do not have it
 	About    string // a sentence
 }
 

@@ -7,33 +7,33 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Request is a word that is to be completed, and what stands before it.
+// Request is a word to be completed, with the words before it.
 type Request struct {
 	Word     string
 	Operands []string // before the word
-	// Options are the values of the options before the word, by long name.
+	// Options holds the values of the options before the word, by long name.
 	Options map[string]string
 }
 
 // Candidate is one way to complete a word.
 type Candidate struct{ Word, About string }
 
-// Candidates is the answer of a Completer. The words need not start with the
-// requested one; those that do not are left out.
+// Candidates is the result of a Completer. Words that do not start with the
+// requested one are ignored, so a Completer need not filter.
 type Candidates struct {
 	List []Candidate
-	// Files lets the shell complete names of files as well. Dirs asks for
-	// directories alone, Ext for files with one of these endings (no dot).
+	// Files lets the shell complete names of files as well: with Dirs only
+	// directories, with Ext only files with one of these endings (without dot).
 	Files, Dirs bool
 	Ext         []string
-	// NoSpace keeps the shell from adding a space: the word goes on.
+	// NoSpace keeps the shell from adding a space, because the word continues.
 	NoSpace bool
 }
 
-// Completer finds what a word can become.
+// Completer returns the candidates for a word.
 type Completer func(Request) Candidates
 
-// Words completes one of a few words.
+// Words returns a Completer for a fixed set of words.
 func Words(words ...string) Completer {
 	return func(Request) Candidates {
 		var c Candidates
@@ -44,7 +44,8 @@ func Words(words ...string) Completer {
 	}
 }
 
-// Lists completes the last of several words with commas between them.
+// Lists returns a Completer for lists with commas, which completes the last
+// element.
 func Lists(of Completer) Completer {
 	return func(r Request) Candidates {
 		head := ""
@@ -60,7 +61,8 @@ func Lists(of Completer) Completer {
 	}
 }
 
-// Files completes names of files, with one of the endings if there are any.
+// Files returns a Completer for names of files, with one of the endings if any
+// are given.
 func Files(ext ...string) Completer {
 	return func(Request) Candidates { return Candidates{Files: len(ext) == 0, Ext: ext} }
 }
@@ -104,7 +106,7 @@ func (a *App[O]) Complete(out, err io.Writer, request string, words []string) er
 	return root.Execute()
 }
 
-// answer turns a Completer into one of cobra's.
+// answer converts a Completer to cobra's type.
 func answer(of Completer, options map[string]string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, operands []string, word string) ([]string, cobra.ShellCompDirective) {
 		if of == nil {

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// width is how many columns help takes at most.
+// width is the maximum number of columns of help.
 const width = 100
 
 // Overview writes the help of the program: its commands and how to go on.
@@ -103,7 +103,8 @@ func (c *Command) sections() []Section {
 	return c.More()
 }
 
-// indented aligns options without a short name with the others.
+// indented returns a spelling, indented if it has no short name, so that long
+// names are aligned.
 func indented(spelling string) string {
 	if strings.HasPrefix(spelling, "--") {
 		return "    " + spelling
@@ -111,7 +112,7 @@ func indented(spelling string) string {
 	return spelling
 }
 
-// group is the options under one heading.
+// group holds the options under one heading.
 type group[O any] struct {
 	title string
 	flags []*Flag[O]
@@ -147,8 +148,9 @@ func (a *App[O]) groups(c *Command) []group[O] {
 	return out
 }
 
-// column returns where the texts of options start: behind the spellings, except
-// for those that are so long that their text starts on the next line.
+// column returns the column in which the texts of options start: after the
+// spellings, except those that are so long that their text starts on the next
+// line.
 func column[O any](groups []group[O]) int {
 	const longest = 28
 	n := 16
@@ -162,7 +164,7 @@ func column[O any](groups []group[O]) int {
 	return n
 }
 
-// row writes a name and a text that starts in a column.
+// row writes a name, and a text that starts in a given column.
 func row(b *strings.Builder, name, text string, column int) {
 	lead := "  " + name
 	pad := strings.Repeat(" ", column)
@@ -198,7 +200,7 @@ func paragraphs(text string) []string {
 	return out
 }
 
-// wrap breaks a text into lines of at most n columns, each behind a prefix. It
+// wrap breaks a text into lines of at most n columns, each with a prefix. It
 // does not break inside `code`.
 func wrap(text string, n int, prefix string) string {
 	var b strings.Builder

@@ -97,7 +97,7 @@ func of(list []Entry, c *Command) []Entry {
 	return out
 }
 
-// roff returns the option as a manual page shows it.
+// roff returns the option in the markup of manual pages.
 func (f *Flag[O]) roff() string {
 	s := bold("--" + f.Name)
 	if f.Short != 0 {
@@ -122,7 +122,8 @@ func (m *roff) line(s string) { m.b.WriteString(s + "\n") }
 func (m *roff) head(name, summary, version string) {
 	m.line(`.\" Written by make docs.`)
 	fmt.Fprintf(&m.b, ".TH %s 1 \"\" \"%s\" \"User Commands\"\n", strings.ToUpper(escaped(name)), escaped(version))
-	// No hyphens that somebody might copy, no stretched lines.
+	// No hyphenation, which users would copy with the text, and no justified
+	// lines.
 	m.line(".nh\n.ad l")
 	m.section("Name")
 	m.line(escaped(name) + ` \- ` + text(summary))
@@ -130,8 +131,8 @@ func (m *roff) head(name, summary, version string) {
 
 func (m *roff) section(title string) { m.line(".SH " + strings.ToUpper(escaped(title))) }
 
-// usage is a form of the command line: its words in capitals are to be
-// replaced.
+// usage writes a form of the command line, with the words in capitals, which
+// the user replaces, in italics.
 func (m *roff) usage(i int, name, form string) {
 	if i > 0 {
 		m.line(".br")
@@ -170,7 +171,7 @@ func (m *roff) prose(s string) {
 	}
 }
 
-// item is a name with a text below it.
+// item writes a name with a text below it.
 func (m *roff) item(name, about string) {
 	m.line(".TP")
 	m.line(guarded(name))
@@ -227,12 +228,12 @@ func (m *roff) also(program string, commands []string, others ...string) {
 func bold(s string) string   { return `\fB` + escaped(s) + `\fR` }
 func italic(s string) string { return `\fI` + escaped(s) + `\fR` }
 
-// escaped returns a text with what roff would read differently.
+// escaped returns a text with escapes for the characters that roff interprets.
 func escaped(s string) string {
 	return strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, "\"", `\(dq`, "…", `\&...`).Replace(s)
 }
 
-// text is prose: `code` becomes bold.
+// text returns prose as roff: `code` becomes bold.
 func text(s string) string {
 	var b strings.Builder
 	for i, part := range strings.Split(s, "`") {
@@ -245,7 +246,8 @@ func text(s string) string {
 	return b.String()
 }
 
-// guarded keeps a line from being read as a request.
+// guarded returns a line that roff does not read as a request, even if it
+// starts with a dot.
 func guarded(s string) string {
 	if s != "" && (s[0] == '.' || s[0] == '\'') {
 		return `\&` + s
@@ -253,7 +255,7 @@ func guarded(s string) string {
 	return s
 }
 
-// sentence returns a phrase as a sentence.
+// sentence returns a phrase as a sentence, with a capital and a full stop.
 func sentence(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {

@@ -45,7 +45,7 @@ func (a *App[O]) Reference(w io.Writer) error {
 	return err
 }
 
-// referenceOf is the section of a command.
+// referenceOf writes the section of a command.
 func (a *App[O]) referenceOf(b *strings.Builder, c *Command) {
 	fmt.Fprintf(b, "\n## %s %s\n\n%s\n\n```\n", a.Name, c.Name, sentence(c.Summary))
 	for _, u := range c.Usage {
@@ -96,5 +96,5 @@ func entries(b *strings.Builder, title, head string, list []Entry) {
 	}
 }
 
-// cell returns a text inside a table.
+// cell returns a text with escapes for the cell of a table.
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

@@ -12,20 +12,20 @@ import (
 	"probe/lang/diag"
 )
 
-// Parsed is what a command line says besides the values of its options.
+// Parsed is the part of a command line other than the values of its options.
 type Parsed struct {
 	Operands []string
-	// Named are the parameters --name=value after "--", which belong to a
-	// script. It is nil if there are none.
+	// Named holds the parameters --name=value after "--", which belong to a
+	// script; nil if there are none.
 	Named map[string]string
-	Help  bool // --help was given: nothing else counts, but help may be about an operand
+	Help  bool // --help was given. The rest is not checked, but help may be about an operand
 }
 
-// Mistake is a command line that does not follow the tables.
+// Mistake is the error for a command line that does not follow the tables.
 type Mistake struct {
 	Message string
 	Word    int    // index of the word at fault, -1 if it is none of them
-	Label   string // why that word
+	Label   string // what is wrong with that word
 	Notes   []string
 	Helps   []string
 }
@@ -33,11 +33,11 @@ type Mistake struct {
 // Error implements error: the message without its place.
 func (m *Mistake) Error() string { return m.Message }
 
-// guard marks negative numbers that are operands, which pflag would take for
-// options. No argument of a program can contain it.
+// guard marks operands that pflag would take for options, such as negative
+// numbers. It is NUL, which no argument of a program can contain.
 const guard = "\x00"
 
-// given is what pflag passes to a switch without a value.
+// given is the value that pflag passes to a switch without a value.
 const given = "\x00given"
 
 // Parse reads the words that follow a command's name and stores the values of
@@ -65,16 +65,16 @@ func (a *App[O]) Parse(c *Command, words []string, o *O) (Parsed, error) {
 	return p, nil
 }
 
-// root returns the program without its commands.
+// root returns the cobra command of the program, without its commands.
 func (a *App[O]) root() *cobra.Command {
 	root := &cobra.Command{Use: a.Name, SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs}
 	root.CompletionOptions.DisableDefaultCmd = true
-	// The help command is a row like the others.
+	// cobra must not add a help command: ours is in the table.
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
 	return root
 }
 
-// cobra makes a command for pflag to parse its options. set stores a value.
+// cobra returns a cobra command with the options of c. set stores a value.
 func (a *App[O]) cobra(c *Command, set func(f *Flag[O], value string) error) *cobra.Command {
 	cmd := &cobra.Command{Use: c.Name, Short: c.Summary, Hidden: c.Hidden, Args: cobra.ArbitraryArgs, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(*cobra.Command, []string) error { return nil }}
@@ -94,7 +94,7 @@ func (a *App[O]) cobra(c *Command, set func(f *Flag[O], value string) error) *co
 	return cmd
 }
 
-// flagValue is an option as pflag wants it.
+// flagValue implements pflag.Value for an option.
 type flagValue[O any] struct {
 	flag *Flag[O]
 	set  func(f *Flag[O], value string) error
@@ -116,8 +116,9 @@ func (v *flagValue[O]) Set(s string) error {
 
 var errNoValue = errors.New("takes no value")
 
-// guarded marks the words that are operands although they start with a dash:
-// negative numbers, unless an option has the digit, and for some commands all.
+// guarded returns the words with guard before those that are operands although
+// they start with a dash: negative numbers, unless a digit is an option, and
+// for some commands all words.
 func (a *App[O]) guarded(c *Command, words []string) []string {
 	out := make([]string, len(words))
 	for i, w := range words {
@@ -151,8 +152,9 @@ func (a *App[O]) short(c *Command, letter byte) *Flag[O] {
 	return nil
 }
 
-// operands takes the operands; "--" stood before the word dash, -1 if there was
-// none. script reports whether what follows can be a named parameter.
+// operands stores the operands. dash is the index of the first one after "--",
+// -1 if there was none. script says whether the words after "--" can be named
+// parameters.
 func (p *Parsed) operands(args []string, dash int, script bool) {
 	for i, w := range args {
 		w = strings.TrimPrefix(w, guard)
@@ -171,7 +173,8 @@ func (p *Parsed) operands(args []string, dash int, script bool) {
 	}
 }
 
-// count returns the mistake of too few or too many operands.
+// count returns the mistake for too few or too many operands, nil if their
+// number is right.
 func (a *App[O]) count(c *Command, words, operands []string) *Mistake {
 	takes := fmt.Sprintf("%d to %d operands", c.Min, c.Max)
 	switch {
@@ -198,7 +201,8 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// mistake says what pflag found in the words of probe's messages.
+// mistake converts an error of pflag to a Mistake in the style of probe's
+// messages.
 func (a *App[O]) mistake(c *Command, words []string, err error) *Mistake {
 	var (
 		unknown *pflag.NotExistError
@@ -245,7 +249,7 @@ func invalidValue(words []string, e *pflag.InvalidValueError) *Mistake {
 	if errors.Is(cause, errNoValue) {
 		return &Mistake{Message: spelled + " takes no value", Word: at, Label: "a switch: leave out what follows the name"}
 	}
-	// The value may be the next word.
+	// Point at the value, which may be the next word.
 	if at >= 0 && at+1 < len(words) && !strings.Contains(words[at], "=") && strings.TrimPrefix(e.GetValue(), guard) == words[at+1] {
 		at++
 	}
@@ -279,7 +283,7 @@ func (a *App[O]) unknown(c *Command, words []string, name, shorts string) *Mista
 
 func (a *App[O]) notOf(c *Command) string { return "not an option of `" + a.Name + " " + c.Name + "`" }
 
-// elsewhere adds which other commands have an option.
+// elsewhere adds to a mistake which other commands have the option.
 func (a *App[O]) elsewhere(m *Mistake, is func(*Flag[O]) bool, spelled string) {
 	var have []string
 	for _, c := range a.shown() {
@@ -294,7 +298,7 @@ func (a *App[O]) elsewhere(m *Mistake, is func(*Flag[O]) bool, spelled string) {
 	}
 }
 
-// join returns a list in words.
+// join returns a list as text: "a, b and c".
 func join(list []string) string {
 	if n := len(list); n > 1 {
 		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
@@ -302,7 +306,8 @@ func join(list []string) string {
 	return strings.Join(list, "")
 }
 
-// index returns the word that is s, or s with a value behind it.
+// index returns the index of the word s, or of s with a value, -1 if there is
+// none.
 func index(words []string, s string) int {
 	for i, w := range words {
 		if w == s || strings.HasPrefix(w, s+"=") {
@@ -312,7 +317,8 @@ func index(words []string, s string) int {
 	return -1
 }
 
-// lettersIndex returns the word of short options that ends with some letters.
+// lettersIndex returns the index of the word of short options that ends with
+// letters, -1 if there is none.
 func lettersIndex(words []string, letters string) int {
 	for i, w := range words {
 		if strings.HasPrefix(w, "-") && !strings.HasPrefix(w, "--") && strings.HasSuffix(w, letters) {

@@ -14,15 +14,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Shells are the shells that there are completion scripts for.
+// Shells lists the shells with completion scripts.
 var Shells = []string{"bash", "zsh", "fish"}
 
 //go:embed shell
 var shellScripts embed.FS
 
-// Script writes the completion script of a shell. cobra's scripts are not used:
-// they hand the line to eval, which fails inside an open quote, where scripts
-// are written.
+// Script writes the completion script of a shell. It does not use cobra's
+// scripts: they pass the line to eval, which fails inside an open quote, and
+// scripts are typed inside quotes.
 func (a *App[O]) Script(w io.Writer, shell string) error {
 	b, err := shellScripts.ReadFile("shell/" + shell)
 	if err != nil {
@@ -32,17 +32,17 @@ func (a *App[O]) Script(w io.Writer, shell string) error {
 	return err
 }
 
-// BashName is the command that bash's script runs. Its arguments are COMP_TYPE,
-// COMP_WORDBREAKS and the line up to the cursor.
+// BashName is the hidden command that bash's completion script runs. Its
+// arguments are COMP_TYPE, COMP_WORDBREAKS and the line up to the cursor.
 const BashName = "__completeBash"
 
 // listing is the COMP_TYPE of a second TAB: candidates are shown, none is
 // inserted.
 const listing = "63"
 
-// CompleteBash answers bash: what readline is to put in place of its word, one
-// a line, then ":" and the directive. rewrite may change the words behind the
-// program's name before they are completed.
+// CompleteBash answers bash: it prints the replacements for readline's word,
+// one a line, then ":" and the directive. rewrite may change the words behind
+// the program's name before they are completed.
 func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]string) []string) error {
 	if len(args) != 3 {
 		return fmt.Errorf("%s takes 3 arguments, found %d", BashName, len(args))
@@ -68,7 +68,7 @@ func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]strin
 			d |= cobra.ShellCompDirectiveNoSpace
 		}
 	}
-	// The value of --name=VALUE is completed alone.
+	// Complete only the value of --name=VALUE.
 	head := 0
 	if name, _, ok := strings.Cut(word, "="); ok && strings.HasPrefix(name, "-") {
 		head = len(name) + 1
@@ -85,8 +85,8 @@ func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]strin
 			text = fmt.Sprintf("%-*s  %s", longest, text, about)
 		}
 		fmt.Fprintln(out, text)
-		// readline closes the quote behind the only candidate. A second one
-		// keeps it open where the word goes on.
+		// readline closes the quote after a single candidate. A second
+		// candidate keeps it open if the word continues.
 		if len(lines) == 1 && l.quote != 0 && d&cobra.ShellCompDirectiveNoSpace != 0 {
 			fmt.Fprintln(out, text+"…")
 		}
@@ -95,8 +95,8 @@ func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]strin
 	return err
 }
 
-// files returns the folders, and the files with one of the endings, that a word
-// can become.
+// files returns the folders, and the files with one of the endings, whose names
+// start with a word.
 func files(word string, ext []string) []string {
 	dir, base := filepath.Split(word)
 	entries, err := os.ReadDir(filepath.Join(".", dir))
@@ -124,8 +124,9 @@ func files(word string, ext []string) []string {
 type line struct {
 	words []string // without quotes; the last one is under the cursor
 	quote byte     // the quote that is open in the last word, 0 for none
-	// start is where in the last word readline's word starts: behind the open
-	// quote, or behind the last character that breaks words.
+	// start is the offset in the last word at which readline's word starts:
+	// after the open quote, or after the last character that separates words
+	// for readline.
 	start int
 }
 
@@ -168,9 +169,9 @@ func splitLine(s, breaks string) line {
 	return l
 }
 
-// insertion is the part of a candidate that readline puts in place of its word,
-// quoted as the place wants it. head is how much of the word stands before what
-// the candidate completes.
+// insertion returns the part of a candidate that replaces readline's word,
+// quoted as necessary there. head is the length of the part of the word before
+// the one that the candidate completes.
 func (l *line) insertion(candidate string, head int) string {
 	from := max(l.start-head, 0)
 	candidate = candidate[min(from, len(candidate)):]

@@ -25,8 +25,8 @@ type command struct {
 	run      func(r *repl, ctx context.Context, arg string) *diag.Diagnostic
 }
 
-// commands is the table, in the order help shows it. It is filled by init
-// since :help reads it.
+// commands is the table of commands, in the order in which help shows them.
+// init fills it because :help reads it, which would be an initialization cycle.
 var commands []*command
 
 func init() {
@@ -46,11 +46,11 @@ func init() {
 	}
 }
 
-// bare are words that people type for commands; no script begins and ends with
-// them.
+// bare maps words that people type for commands to the commands. None of them
+// is a complete script.
 var bare = map[string]string{"help": "help", "?": "help", "quit": "quit", "exit": "quit"}
 
-// isCommand tells commands from inputs of the language.
+// isCommand reports whether an input is a command and not one of the language.
 func isCommand(text string) bool {
 	text = strings.TrimSpace(text)
 	return strings.HasPrefix(text, ":") || bare[text] != ""
@@ -72,7 +72,8 @@ func (r *repl) command(ctx context.Context, text string) {
 	}
 }
 
-// findCommand finds a command by its name or by the start of only one.
+// findCommand returns the command with a name, or with a prefix that no other
+// command has.
 func findCommand(name string) (*command, *diag.Diagnostic) {
 	var found []*command
 	var names []string
@@ -164,7 +165,7 @@ func (r *repl) list(context.Context, string) *diag.Diagnostic {
 	return nil
 }
 
-// age returns a time in words: 5s, 2m10s, 3h5m.
+// age formats a duration: 5s, 2m10s, 3h5m.
 func age(d time.Duration) string {
 	d = d.Truncate(time.Second)
 	if d >= time.Hour {
@@ -201,7 +202,7 @@ func (r *repl) stop(_ context.Context, arg string) *diag.Diagnostic {
 	return nil
 }
 
-// mapNamed finds the map of an argument.
+// mapNamed returns the map that an argument names.
 func (r *repl) mapNamed(arg string) (*liveMap, *diag.Diagnostic) {
 	name := strings.TrimPrefix(arg, "@")
 	m := r.maps[name]
@@ -336,7 +337,7 @@ func (r *repl) typeOf(_ context.Context, arg string) *diag.Diagnostic {
 	return nil
 }
 
-// wait lets clauses run, for scripts that are piped in.
+// wait pauses while clauses run. It is for sessions whose input is piped in.
 func (r *repl) wait(ctx context.Context, arg string) *diag.Diagnostic {
 	if arg != "" {
 		d, err := time.ParseDuration(arg)

@@ -23,8 +23,8 @@ type liveMap struct {
 // scratchMap returns the map behind the scratch variable $name of statements.
 func scratchMap(name string) string { return engine.Hidden + name }
 
-// check types items beside the definitions so far. fresh are maps that are to
-// be made anew, whatever lives under their names.
+// check types items beside the definitions so far. fresh lists maps that are
+// created again even if maps with their names exist.
 func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]bool) (*engine.Checked, diag.List) {
 	tree := &syntax.File{Source: src, Items: append(r.definitions(items), items...)}
 	script := engine.Script{Name: src.Name, Text: src.Text, Tree: tree, Import: r.cfg.Import}
@@ -39,9 +39,10 @@ func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]boo
 	if c == nil {
 		return nil, r.ours(src, out)
 	}
-	// The types of maps are found from one input alone, where @n = 1 makes an
-	// 8-bit map. Later inputs will want more room: integers get all 64 bits,
-	// texts as much as is usual. The input is then typed again with that.
+	// The types of maps are inferred from this input alone, in which @n = 1
+	// gives an 8-bit map. Later inputs will store other values, so integers get
+	// all 64 bits and strings wideString bytes, and the input is typed again
+	// with these types.
 	wide := false
 	for _, m := range c.Program.Maps {
 		if r.maps[m.Name] != nil && !fresh[m.Name] {
@@ -62,9 +63,9 @@ func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]boo
 	return c, r.ours(src, out)
 }
 
-// definitions returns the items that an input sees besides its own: all that
-// were typed before but those that it defines itself. Declarations of maps that
-// live already have done their work.
+// definitions returns the items of earlier inputs that an input sees: all
+// except those that it redefines. It omits declarations of maps that exist
+// already.
 func (r *repl) definitions(own []syntax.Item) []syntax.Item {
 	redefined := map[string]bool{}
 	for _, it := range own {
@@ -83,7 +84,7 @@ func (r *repl) definitions(own []syntax.Item) []syntax.Item {
 	return out
 }
 
-// ours leaves out warnings about what was typed before.
+// ours returns list without the warnings about earlier inputs.
 func (r *repl) ours(src *source.File, list diag.List) diag.List {
 	list.All = slices.DeleteFunc(list.All, func(d *diag.Diagnostic) bool {
 		return d.Severity != diag.Error && d.Span.Valid() && d.Span.File != src
@@ -94,7 +95,8 @@ func (r *repl) ours(src *source.File, list diag.List) diag.List {
 	return list
 }
 
-// unhide names scratch variables as they were typed.
+// unhide replaces the names of hidden maps in a message by those of the
+// variables that the user typed.
 func unhide(d *diag.Diagnostic) {
 	plain := func(s string) string { return strings.ReplaceAll(s, "@"+engine.Hidden, "$") }
 	d.Message, d.Label = plain(d.Message), plain(d.Label)
@@ -109,8 +111,8 @@ func unhide(d *diag.Diagnostic) {
 	}
 }
 
-// wideString is how long strings in the maps of an interactive session are at
-// least, with the NUL.
+// wideString is the minimum size in bytes of strings in the maps of an
+// interactive session, including the NUL.
 const wideString = 64
 
 // widen returns a type with room for the values of later inputs; the type
@@ -153,19 +155,19 @@ func widen(t *types.Type) *types.Type {
 	return t
 }
 
-// compile compiles an input that shares the maps that live.
+// compile compiles an input that shares the existing maps.
 func (r *repl) compile(c *engine.Checked, fresh map[string]bool) (*engine.Compiled, diag.List) {
 	live := map[string]*object.Map{}
 	for name, m := range r.maps {
 		if fresh[name] {
-			name += " before" // its storage must not be taken for the new one
+			name += " before" // another name, since the new map must not share its storage
 		}
 		live[name] = m.obj
 	}
 	return engine.Compile(c, engine.CompileOptions{Lookups: r.cfg.AllErrors, Live: &engine.Live{Maps: live, Strings: r.strings}})
 }
 
-// adopt keeps what an object brought that others will share.
+// adopt keeps the maps and strings of an object for later inputs.
 func (r *repl) adopt(obj *object.Object, fresh map[string]bool) {
 	r.strings = obj.Strings
 	for i, m := range obj.Maps {

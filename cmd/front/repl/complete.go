@@ -15,7 +15,7 @@ import (
 	"probe/runtime/engine"
 )
 
-// words are the keywords of the language.
+// words lists the keywords of the language.
 var words = []string{
 	"break", "continue", "else", "false", "for", "if", "import", "let", "macro",
 	"offsetof(", "return", "sizeof(", "struct", "true", "typeof(", "union", "unroll",
@@ -28,8 +28,8 @@ func (r *repl) complete(line string, pos int) (head string, list []string, tail 
 	runes := []rune(line)
 	head, tail = string(runes[:pos]), string(runes[pos:])
 	defer func() {
-		// A fault in the checker must not cost the session for a TAB; it will
-		// show when the input is carried out.
+		// A bug in the checker must not end the session because of a TAB; it
+		// will show when the input is run.
 		if recover() != nil {
 			list = nil
 		}
@@ -39,7 +39,7 @@ func (r *repl) complete(line string, pos int) (head string, list []string, tail 
 }
 
 // Complete completes the end of a script as the prompt does: the words that can
-// stand from at on. Of cfg it uses the Machine, Check and Import.
+// stand from at on. It uses only Machine, Check and Import of cfg.
 func Complete(cfg Config, text string) (at int, list []string) {
 	r := newRepl(cfg)
 	defer func() {
@@ -117,14 +117,14 @@ func (r *repl) completeCode(text string) (start int, list []string) {
 	}
 	list = starting(r.codeWords(), word)
 	if !p.item && strings.TrimSpace(before) == "" {
-		// The input may as well become a clause.
+		// The input may also become a clause.
 		list = append(list, starting(r.kindWords(), word)...)
 	}
 	return start, sorted(list)
 }
 
-// mapKinds returns the kinds of maps that can be declared, with the parenthesis
-// that their size stands in.
+// mapKinds returns the kinds of maps that can be declared, each with the
+// parenthesis before its size.
 func mapKinds() []string {
 	var out []string
 	for _, k := range check.MapKinds() {
@@ -207,7 +207,7 @@ func (r *repl) completeTarget(text string, p place) (start int, list []string) {
 	word, rest, has := strings.Cut(ap, ":")
 	if !has {
 		if i := strings.LastIndexByte(text[:p.word], '|'); i >= 0 && strings.TrimSpace(text[i+1:p.word]) == "" {
-			// One more function of call:a|b.
+			// Another function after the bar in call:a|b.
 			first := text[strings.LastIndexAny(text[:i], " \t\n,")+1 : i]
 			if kind, _, ok := strings.Cut(first, ":"); ok {
 				if k := r.kind(kind); k != nil {
@@ -291,7 +291,8 @@ var (
 	varWord = pattern(`\$([A-Za-z_]\w*)`)
 )
 
-// mapNames returns the maps that live and those that the input mentions.
+// mapNames returns the names of existing maps and of those that the input
+// mentions.
 func (r *repl) mapNames(text string) []string {
 	out := mentioned(mapWord(), text)
 	for _, name := range slices.Sorted(maps.Keys(r.maps)) {
@@ -302,7 +303,8 @@ func (r *repl) mapNames(text string) []string {
 	return out
 }
 
-// varNames returns the scratch variables of the input and those that were kept.
+// varNames returns the names of the scratch variables of the input and of
+// earlier ones.
 func (r *repl) varNames(text string) []string {
 	out := mentioned(varWord(), text)
 	if !placeOf(text).item {

@@ -10,7 +10,8 @@ import (
 	"probe/lang/syntax"
 )
 
-// isDefinition tells items that stay known from those that run.
+// isDefinition reports whether an item is a definition, which later inputs can
+// use, and not a probe.
 func isDefinition(it syntax.Item) bool {
 	switch it.(type) {
 	case *syntax.Probe, *syntax.BadItem:
@@ -23,8 +24,8 @@ var cHead = pattern(`^\s*(?:typedef\s+)?((?:struct|union|enum)\s+\w+)`)
 var cTail = pattern(`\}\s*(\w+)\s*;?\s*$`)
 var cDefine = pattern(`^#\s*define\s+(\w+)`)
 
-// definitionKey names what an item defines: a later one with the same key
-// takes the place of an earlier one. "" replaces nothing.
+// definitionKey returns a key for what an item defines: a later item with the
+// same key replaces an earlier one. An item with the key "" replaces nothing.
 func definitionKey(it syntax.Item) string {
 	switch it := it.(type) {
 	case *syntax.Macro:
@@ -54,13 +55,13 @@ func definitionKey(it syntax.Item) string {
 	return ""
 }
 
-// define keeps definitions for the inputs that come.
+// define stores definitions for later inputs.
 func (r *repl) define(items []syntax.Item) {
 	r.defs = append(r.definitions(items), items...)
 }
 
-// parseItems reads an input of top-level items and tells its definitions from
-// its probes. The source is named after the clause that it may become.
+// parseItems parses an input of top-level items and separates its definitions
+// from its probes. The source is named after the clause that it may become.
 func (r *repl) parseItems(text string) (defs, probes []syntax.Item, src *source.File, ok bool) {
 	src = source.New(fmt.Sprintf("clause %d", r.last+1), text)
 	f, list := syntax.Parse(src)
@@ -86,13 +87,13 @@ func (r *repl) parseItems(text string) (defs, probes []syntax.Item, src *source.
 	return defs, probes, src, true
 }
 
-// lives tells declarations of maps that exist already.
+// lives reports whether an item declares a map that exists already.
 func (r *repl) lives(it syntax.Item) bool {
 	d, ok := it.(*syntax.MapDecl)
 	return ok && r.maps[d.Name] != nil
 }
 
-// wrong shows why an input was not carried out.
+// wrong shows why an input was not run.
 func (r *repl) wrong(list diag.List) {
 	list.Sort()
 	r.show(list)

@@ -15,21 +15,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errInterrupted is Ctrl-C while a line is typed.
+// errInterrupted is the error of ReadLine for Ctrl-C.
 var errInterrupted = errors.New("interrupted")
 
-// reader is where lines come from. ReadLine returns a line without its end,
+// reader is the source of input lines. ReadLine returns a line without its end,
 // io.EOF, or errInterrupted.
 type reader interface {
 	ReadLine(prompt string) (string, error)
 	// Remember adds an input to the history.
 	Remember(input string)
-	// Done is called before the session's end is printed; no line is read any
-	// more. It puts the terminal back as it was.
+	// Done is called before the end of the session is printed, after the last
+	// line was read. It restores the terminal.
 	Done()
 }
 
-// isTerminal tells terminals from files and pipes.
+// isTerminal reports whether f is a terminal.
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
@@ -41,7 +41,7 @@ func canEdit() bool {
 	return isTerminal(os.Stdin) && isTerminal(os.Stdout) && liner.TerminalSupported()
 }
 
-// editor reads lines from a terminal by means of liner.
+// editor reads lines from a terminal with liner.
 type editor struct {
 	liner  *liner.State
 	screen *screen
@@ -53,8 +53,9 @@ type editor struct {
 	busy   atomic.Bool   // a line is being read
 }
 
-// mark in the editor's output asks for an answer on editor.drawn when all that
-// is in front of it was drawn. The editor never writes it.
+// mark is a byte that ReadLine writes into the pipe of the editor's output, and
+// that the editor itself never writes. When pump reads it, everything before it
+// was drawn, and pump signals that on editor.drawn.
 const mark = 0
 
 // newEditor takes over the terminal of the standard streams until Done.
@@ -81,7 +82,7 @@ func newEditor(s *screen, complete liner.WordCompleter, history []string) (*edit
 	return e, nil
 }
 
-// pump carries what the line editor draws to the screen.
+// pump copies the output of the line editor to the screen.
 func (e *editor) pump(r *os.File) {
 	defer close(e.ended)
 	defer r.Close()
@@ -111,7 +112,8 @@ func (e *editor) ReadLine(prompt string) (string, error) {
 	e.busy.Store(true)
 	defer e.busy.Store(false)
 	line, err := e.liner.Prompt(prompt)
-	// The end of the line has to be on the terminal before what it causes.
+	// The end of the line must be on the terminal before the output of the
+	// input.
 	if _, err := e.pipe.Write([]byte{mark}); err == nil {
 		<-e.drawn
 	}
@@ -130,12 +132,12 @@ func (e *editor) ReadLine(prompt string) (string, error) {
 // Remember implements reader.
 func (e *editor) Remember(input string) { e.liner.AppendHistory(input) }
 
-// Done implements reader. At the end by a signal a line is being read, and
-// nothing can end that before the process does. Then the terminal gets its mode
-// back, and everything else is left to the editor.
+// Done implements reader. When a signal ends the session, a line is still being
+// read and nothing can stop that before the process ends. Done then restores
+// only the mode of the terminal; closing the editor would wait for the line.
 func (e *editor) Done() {
 	if e.busy.Load() {
-		// There is nobody to tell about a terminal that is gone.
+		// Ignore the error: if the terminal is gone nobody can read it.
 		_ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, e.mode)
 		e.screen.leave()
 		return
@@ -147,11 +149,11 @@ func (e *editor) Done() {
 	e.screen.leave()
 }
 
-// plain reads lines as they come, from pipes, files and terminals that cannot
-// move the cursor.
+// plain reads lines without editing, from pipes, files and terminals that
+// cannot move the cursor.
 type plain struct {
 	in     *lineReader
-	prompt io.Writer // nil when nobody sees it
+	prompt io.Writer // nil when the input is not a terminal
 }
 
 // ReadLine implements reader.
@@ -172,11 +174,13 @@ func (p *plain) Remember(string) {}
 // Done implements reader.
 func (p *plain) Done() {}
 
-// maxLine is the length of the longest line that is read, in bytes. A script
-// is no longer than a few thousand; more is binary data that was piped in.
+// maxLine is the length of the longest line that is read, in bytes. Lines of
+// scripts have up to a few thousand; a longer one is binary data that was piped
+// in by mistake.
 const maxLine = 1 << 20
 
-// lineReader splits a stream into lines. The last one needs no end.
+// lineReader splits a stream into lines. The last line need not end with a
+// newline.
 type lineReader struct {
 	r   io.Reader
 	buf []byte
@@ -207,9 +211,9 @@ func (l *lineReader) next() (string, error) {
 	}
 }
 
-// oneLine returns how an input stands in the history, which keeps single lines.
-// An input with comments to a line's end cannot be joined and gives none, as do
-// control characters.
+// oneLine returns an input as a single line for the history. ok is false for an
+// input that cannot be joined, because it has comments to the end of a line,
+// and for one with control characters.
 func oneLine(input string) (string, bool) {
 	lines := strings.Split(input, "\n")
 	for i, l := range lines {

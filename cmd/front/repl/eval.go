@@ -18,10 +18,10 @@ import (
 	"probe/runtime/event"
 )
 
-// inputName is what messages call an input that is no clause.
+// inputName is the name in messages of an input that is not a clause.
 const inputName = "input"
 
-// eval carries out an input that is no command.
+// eval runs an input that is not a command.
 func (r *repl) eval(ctx context.Context, text string) {
 	if syntax.IsItem(text) {
 		r.evalItems(ctx, text)
@@ -67,7 +67,8 @@ func (r *repl) evalItems(ctx context.Context, text string) {
 	fmt.Fprintf(r.err, "[%d] attached %s\n", r.last, count(h.Probes(), "probe"))
 }
 
-// onlyBegin tells objects that have done their work once they are added.
+// onlyBegin reports whether an object has only begin probes, which have run
+// when it was added.
 func onlyBegin(obj *object.Object) bool {
 	for _, p := range obj.Programs {
 		if p.Site.About().Phase != hir.BeforeAttach {
@@ -150,7 +151,7 @@ func (r *repl) evalStmts(ctx context.Context, text string) {
 	}
 }
 
-// stmtsInput is an input of statements on its way to a program.
+// stmtsInput is an input of statements while it is turned into a program.
 type stmtsInput struct {
 	r      *repl
 	src    *source.File
@@ -160,16 +161,17 @@ type stmtsInput struct {
 	prints bool // the value at the end is printed
 }
 
-// typed returns the program. The value at the end is typed as a statement
-// first, which tells whether there is anything to print.
+// typed returns the typed program. It first types the value at the end as a
+// statement, to find out whether there is anything to print.
 func (in *stmtsInput) typed() (*engine.Checked, diag.List, bool) {
 	x := in.value()
 	switch m := x.(type) {
 	case *syntax.Map:
-		// A whole map is no value, but it can be printed.
+		// A whole map is not a value, but it can be printed.
 		in.prints = m.Keys == nil && !isVariable(m)
 	case *syntax.If, *syntax.BlockExpr:
-		// As statements these have no value.
+		// As statements these expressions have no value, so print them in any
+		// case.
 		in.prints = true
 		if p, list := in.check(x); p != nil {
 			return p, list, true
@@ -207,7 +209,8 @@ func (in *stmtsInput) value() syntax.Expr {
 	return nil
 }
 
-// wantsPrint tells expressions that are typed for their value.
+// wantsPrint reports whether an expression is one that people type to see its
+// value.
 func wantsPrint(x syntax.Expr) bool {
 	switch x := x.(type) {
 	case *syntax.Postfix:
@@ -254,8 +257,9 @@ func constant(p *hir.Script) (v value.Value, ok bool) {
 	return v, false
 }
 
-// check types the statements. When the types that scratch variables have got
-// do not fit and the input sets them anew, they are made anew.
+// check types the statements. If the types of existing scratch variables do not
+// fit and the input sets the variables before it reads them, they are created
+// again.
 func (in *stmtsInput) check(x syntax.Expr) (*engine.Checked, diag.List) {
 	p, list := in.r.check(in.src, []syntax.Item{in.probe(x)}, in.fresh)
 	if p != nil || len(in.reset) == 0 || in.fresh != nil {
@@ -273,13 +277,15 @@ func (in *stmtsInput) check(x syntax.Expr) (*engine.Checked, diag.List) {
 	return again, more
 }
 
-// probe is begin { statements; value } with the value printed or not.
+// probe returns the probe begin { statements; value }, in which the value is
+// printed if in.prints is set.
 func (in *stmtsInput) probe(x syntax.Expr) *syntax.Probe {
 	at := syntax.At{At: source.Span{File: in.src, End: len(in.src.Text)}}
 	body := &syntax.Block{At: at, Stmts: append([]syntax.Stmt(nil), in.block.Stmts...)}
 	if x != nil {
 		if m, ok := x.(*syntax.Map); ok && in.prints && isVariable(m) {
-			// print(@m) would print a name too, print({ @m }) prints a value.
+			// print(@m) would also print the name of the map; print({ @m })
+			// prints only the value.
 			x = &syntax.BlockExpr{At: m.At, Block: &syntax.Block{At: m.At, Value: m}}
 		}
 		if in.prints {
@@ -291,7 +297,8 @@ func (in *stmtsInput) probe(x syntax.Expr) *syntax.Probe {
 	return &syntax.Probe{At: at, Attach: []*syntax.AttachPoint{ap}, Body: body}
 }
 
-// noise are warnings that mean nothing when every line runs on its own.
+// noise is the set of warnings that are pointless when every line is a program
+// of its own.
 var noise = map[diag.Code]bool{"unused-map": true, "discarded-value": true, "repeated-config": true}
 
 func withoutNoise(list diag.List) diag.List {
@@ -304,7 +311,7 @@ func withoutNoise(list diag.List) diag.List {
 	return out
 }
 
-// count is "1 probe", "2 probes".
+// count formats a number with its noun: "1 probe", "2 probes".
 func count(n int, word string) string {
 	if n == 1 {
 		return "1 " + word

@@ -18,7 +18,7 @@ An input goes on over several lines while braces are open. Ctrl-C gives up the
 line, Ctrl-D detaches everything, prints the maps and leaves. TAB completes.
 `
 
-// help explains things.
+// help shows the help on a name, or the list of commands without one.
 func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
 	if arg == "" {
 		fmt.Fprint(r.out, overview+"\n")
@@ -67,7 +67,7 @@ func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
 	return d
 }
 
-// helpNames returns what help can be asked about.
+// helpNames returns the names that :help accepts.
 func (r *repl) helpNames(string) []string {
 	var out []string
 	for _, c := range commands {

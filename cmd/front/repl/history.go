@@ -10,18 +10,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxHistory is how many inputs the history keeps from one session to the
-// next.
+// maxHistory is the maximum number of inputs that the history keeps between
+// sessions.
 const maxHistory = 1000
 
-// history is the file with the inputs of earlier sessions, one a line. Inputs
-// are added one by one, so that several sessions at once lose nothing.
+// history is the file with the inputs of earlier sessions, one a line. Each
+// input is appended when it is entered, so that concurrent sessions lose
+// nothing.
 type history struct {
-	name string // "" when there is nowhere to keep it
+	name string // "" when there is no place for it
 	last string
 }
 
-// historyFile returns where the history is kept, by the XDG base directory
+// historyFile returns the name of the history file, by the XDG base directory
 // rules; "" when the environment names no place.
 func historyFile(getenv func(string) string) string {
 	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
@@ -33,8 +34,8 @@ func historyFile(getenv func(string) string) string {
 	return ""
 }
 
-// load reads the inputs of earlier sessions, the oldest first. A file that has
-// grown to twice its size is cut.
+// load reads the inputs of earlier sessions, the oldest first. It cuts a file
+// that has grown to twice maxHistory.
 func (h *history) load() ([]string, error) {
 	if h.name == "" {
 		return nil, nil

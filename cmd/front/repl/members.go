@@ -12,8 +12,8 @@ import (
 )
 
 // members returns the names that can follow text[start:end] and a '.' or '->'.
-// The operand is typed as a statement of its own at that place, with what
-// stands before the statement it is part of.
+// To find the type of the operand, members types it as a statement of its own,
+// after the code that precedes the statement it is part of.
 func (r *repl) members(text string, p place, start, end int) []string {
 	operand := text[start:end]
 	if operand == "" || start < p.body && p.item {
@@ -102,8 +102,8 @@ func typeAt(p *hir.Script, offset, size int) *types.Type {
 	return nil
 }
 
-// findEval looks for the statement in a part of the tree. What is no part of
-// it, such as types and variables, is shared and left out.
+// findEval looks for the statement in a part of the tree. It skips fields such
+// as types and variables, which are shared and not part of the tree.
 func findEval(v reflect.Value, within source.Span) *types.Type {
 	switch v.Kind() {
 	case reflect.Interface:

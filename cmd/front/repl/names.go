@@ -9,10 +9,11 @@ import (
 	"probe/lang/hir"
 )
 
-// listWait is how long completion waits for a list that is being read.
+// listWait is the maximum time that completion waits for a list that is being
+// read.
 const listWait = 2 * time.Second
 
-// names are the lists of what can be probed. A list has up to some 60,000
+// names holds the lists of what can be probed. A list has up to some 60,000
 // entries and takes a moment to read, so each is read once, in the background.
 type names struct {
 	list func(pattern string, yield func(name string) bool) error
@@ -21,7 +22,7 @@ type names struct {
 	lists map[string]*nameList
 }
 
-// nameList is the names of one kind, sorted, without the kind.
+// nameList holds the names of one kind, sorted and without the kind.
 type nameList struct {
 	ready chan struct{} // closed when names is complete
 	names []string
@@ -31,7 +32,7 @@ func newNames(list func(string, func(string) bool) error) *names {
 	return &names{list: list, lists: map[string]*nameList{}}
 }
 
-// warm starts to read the two lists that are asked for most.
+// warm starts to read the two lists that are used most.
 func (n *names) warm() {
 	n.get(functionList)
 	n.get("tracepoint")
@@ -46,7 +47,7 @@ func probesFunctions(kind *hir.ProbeKind) bool {
 	return kind.Target == hir.TargetFunction || kind.Target == hir.TargetEither
 }
 
-// get starts to read a list, unless it was before.
+// get returns a list, and starts to read it on the first call.
 func (n *names) get(kind string) *nameList {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -62,9 +63,9 @@ func (n *names) get(kind string) *nameList {
 	return l
 }
 
-// matching asks for the names of a kind that match a pattern. Lists that cannot
-// be read are empty: completion is no place for errors, and the reason shows
-// when a probe is attached.
+// matching returns the names of a kind that match a pattern. A list that cannot
+// be read is empty: an error message during completion would not help, and the
+// reason is shown when a probe is attached.
 func (n *names) matching(kind, pattern string) []string {
 	if n.list == nil {
 		return nil

@@ -15,7 +15,7 @@ const (
 	inText             // a string or a comment
 )
 
-// place is where the cursor stands in an unfinished input.
+// place describes the position of the cursor in an unfinished input.
 type place struct {
 	kind   placeKind
 	item   bool   // the input is items, not statements
@@ -26,11 +26,11 @@ type place struct {
 	word   int    // inHeader: where the attach point begins
 }
 
-// headed finds inputs that begin with an attach point, finished or not.
+// headed matches inputs that begin with an attach point, complete or not.
 var headed = pattern(`^\s*[A-Za-z][\w*]*:`)
 
-// placeOf reads an input up to the cursor. It follows braces, strings and
-// comments and nothing else, since what is typed so far rarely parses.
+// placeOf scans an input up to the cursor. It looks only at braces, strings and
+// comments, since an unfinished input rarely parses.
 func placeOf(text string) place {
 	p := place{item: syntax.IsItem(text) || headed().MatchString(text)}
 	start, head := 0, 0 // of the item
@@ -82,7 +82,7 @@ func placeOf(text string) place {
 	return p
 }
 
-// skipQuiet skips a string or a comment that begins at i. open tells that it
+// skipQuiet skips a string or a comment that begins at i. open reports that it
 // does not end.
 func skipQuiet(text string, i int) (end int, open bool) {
 	switch {
@@ -158,7 +158,8 @@ func operandStart(text string) int {
 	}
 }
 
-// openBracket finds the bracket that the one at close closes; -1 if none does.
+// openBracket returns the index of the bracket that the one at close closes; -1
+// if there is none.
 func openBracket(text string, close int) int {
 	depth := 0
 	for i := close; i >= 0; i-- {

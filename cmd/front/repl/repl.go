@@ -23,24 +23,25 @@ import (
 	"probe/runtime/sink"
 )
 
-// Config is what an interactive session needs of its surroundings.
+// Config holds what an interactive session needs from its caller.
 type Config struct {
-	// Machine is what inputs are checked against and run on.
+	// Machine is the machine that inputs are checked against and run on.
 	Machine machine.Machine
-	// Check is what all inputs are checked for. Its Maps are the session's own
-	// business.
+	// Check holds the options for checking all inputs. The session sets its
+	// Maps itself.
 	Check engine.CheckOptions
 	// Import finds imported files; nil is engine.Import.
 	Import engine.Importer
-	// AllErrors also shows failing reads and lookups.
+	// AllErrors also shows failing reads and lookups (-k).
 	AllErrors bool
 	// Prelude is a text of definitions that all inputs see, as if typed first.
 	Prelude string
-	// Banner is shown when a person is there.
+	// Banner is printed at the start of a session on a terminal.
 	Banner string
 
-	// In is read when it is not a terminal, or one that cannot move the cursor.
-	// The line editor itself works on the standard streams of the process.
+	// In is the input if it is not a terminal, or one that cannot move the
+	// cursor. Otherwise the line editor reads the standard input of the
+	// process.
 	In       io.Reader
 	Out, Err io.Writer
 	Color    bool
@@ -60,9 +61,9 @@ type repl struct {
 	resolver *engine.Resolver
 	out, err io.Writer
 	printer  event.Sink
-	flush    func() // ends unfinished lines of output
+	flush    func() // ends an unfinished line of output
 	reader   reader
-	person   bool // somebody sees the prompts
+	person   bool // the input is a terminal, so prompts are shown
 	history  *history
 	historic []string // the inputs, the oldest first
 	tracer   tracer
@@ -82,7 +83,7 @@ type repl struct {
 	exited map[handle]int // clauses that called exit(), with its status
 }
 
-// clause is something that was typed and runs in the background.
+// clause is an input that runs in the background.
 type clause struct {
 	n       int
 	text    string
@@ -98,8 +99,7 @@ func Run(ctx context.Context, cfg Config) (int, error) {
 	return run(ctx, cfg, startSession)
 }
 
-// newRepl returns a session without a tracer and without a place that inputs
-// come from.
+// newRepl returns a session without a tracer and without a source of inputs.
 func newRepl(cfg Config) *repl {
 	r := &repl{
 		cfg: cfg, view: cfg.Machine.View(machine.Query{PID: cfg.Check.PID, Comm: cfg.Check.Comm}), builtins: engine.Signatures(),
@@ -159,7 +159,7 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 	return r.code, nil
 }
 
-// prelude takes in the definitions of the surroundings.
+// prelude defines the items of Config.Prelude.
 func (r *repl) prelude() error {
 	src := source.New("prelude", r.cfg.Prelude)
 	f, list := syntax.Parse(src)
@@ -170,7 +170,7 @@ func (r *repl) prelude() error {
 	return nil
 }
 
-// open sets up where lines come from.
+// open sets up the source of lines.
 func (r *repl) open(s *screen, edit bool) error {
 	if !edit {
 		p := &plain{in: &lineReader{r: r.cfg.In}}
@@ -215,7 +215,7 @@ func (r *repl) loop(ctx context.Context) {
 			r.asking = ""
 			continue
 		case err == io.EOF && r.asking != "" && !r.person:
-			r.input(ctx, r.asking, interrupt) // shows what is missing
+			r.input(ctx, r.asking, interrupt) // shows the error for the incomplete input
 			return
 		case errors.Is(err, errInterrupted), errors.Is(err, io.EOF):
 			return
@@ -242,12 +242,12 @@ func (r *repl) loop(ctx context.Context) {
 	}
 }
 
-// input carries out one input. Ctrl-C cuts it short.
+// input runs one input. Ctrl-C interrupts it.
 func (r *repl) input(ctx context.Context, text string, interrupt <-chan os.Signal) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	select {
-	case <-interrupt: // it was meant for what ran before
+	case <-interrupt: // it was meant for the previous input
 	default:
 	}
 	done := make(chan struct{})
@@ -284,11 +284,11 @@ func (r *repl) remember(text string) {
 	r.reader.Remember(line)
 	if err := r.history.add(line); err != nil {
 		fmt.Fprintln(r.err, "warning:", err)
-		r.history.name = "" // once is enough
+		r.history.name = "" // report the failure only once
 	}
 }
 
-// reap takes clauses off the list that ended by exit().
+// reap removes the clauses that have called exit() from the list.
 func (r *repl) reap() {
 	kept := r.clauses[:0]
 	for _, c := range r.clauses {
@@ -330,7 +330,7 @@ func (r *repl) show(list diag.List) {
 	_ = diag.Render(r.err, &list, diag.Options{Color: r.cfg.Color})
 }
 
-// lines reads one line at a time, so that waiting for it can be given up.
+// lines reads lines in a goroutine, so that a call of next can stop waiting.
 type lines struct {
 	r       reader
 	pending chan answer
@@ -347,8 +347,9 @@ func (r *repl) lines() *lines {
 	return &lines{r: r.reader, edits: edits}
 }
 
-// next waits for a line. A reading that was given up goes on and is what the
-// next call waits for. The line editor sees Ctrl-C itself.
+// next waits for a line. If it stops waiting, the read goes on, and the next
+// call waits for its result. With the line editor Ctrl-C is a key and not a
+// signal.
 func (l *lines) next(ctx context.Context, prompt string, interrupt <-chan os.Signal) (string, error) {
 	if l.pending == nil {
 		ch := make(chan answer, 1)

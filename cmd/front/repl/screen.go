@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// How much output without a line's end is held back, and for how long.
+// The maximum size and time of output without a newline that is held back.
 const (
 	maxOpen  = 4096
 	openTime = 300 * time.Millisecond
@@ -25,8 +25,8 @@ type screen struct {
 
 func newScreen(tty io.Writer) *screen { return &screen{tty: tty} }
 
-// Write shows output above the edited line. It never fails: the end of the
-// terminal is noticed where it is read.
+// Write shows output above the edited line. It never fails: reading from the
+// terminal reports its end.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +62,8 @@ func (s *screen) endLine() {
 	}
 }
 
-// show writes whole lines. One write keeps them together on the terminal.
+// show writes whole lines, with a single write so that they remain together on
+// the terminal.
 func (s *screen) show(lines []byte) {
 	if len(s.frame.drawn) == 0 {
 		_, _ = s.tty.Write(lines)
@@ -72,7 +73,8 @@ func (s *screen) show(lines []byte) {
 	_, _ = s.tty.Write(append(b, s.frame.drawn...))
 }
 
-// edit passes on what the line editor draws.
+// edit passes the output of the line editor to the terminal and records it in
+// the frame.
 func (s *screen) edit(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,8 +145,8 @@ func (f *frame) sequence(at int, short bool, c byte) {
 	}
 }
 
-// leave forgets the edited line: from now on output stands on lines of its
-// own, and what was not shown yet is.
+// leave forgets the edited line and shows the output that was held back. From
+// then on output is written directly.
 func (s *screen) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

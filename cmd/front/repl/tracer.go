@@ -8,33 +8,33 @@ import (
 	"probe/runtime/engine"
 )
 
-// tracer runs what was compiled. The real one is a session; tests have their
-// own.
+// tracer runs compiled inputs. The real one is a session of the engine; tests
+// have their own.
 type tracer interface {
 	// Add attaches a script. Its begin probes have run when it returns.
 	Add(ctx context.Context, c *engine.Compiled) (handle, error)
-	// Remove detaches it; everything that it printed is on the screen then.
+	// Remove detaches a script. When it returns, everything that the script
+	// printed is on the screen.
 	Remove(h handle)
-	// Data and Clear work on maps of scripts that were added; Forget gives one
-	// up.
+	// Data and Clear read and clear maps of added scripts; Forget drops one.
 	Data(m *object.Map) (*value.MapData, error)
 	Clear(m *object.Map) error
 	Forget(m *object.Map)
 	// End detaches everything and prints the maps.
 	End()
-	// Close gives everything back; End need not have been called.
+	// Close releases all resources; End need not have been called.
 	Close()
 }
 
-// handle stands for a script that was added.
+// handle identifies a script that was added.
 type handle interface {
-	Probes() int // places it is attached to
+	Probes() int // number of number of places it is attached to
 }
 
-// starter makes a tracer; exited is told of exit() at once.
+// starter creates a tracer. exited is called as soon as a script calls exit().
 type starter func(cfg Config, opts engine.SessionOptions, exited func(h handle, code int)) (tracer, error)
 
-// background is a session of the engine.
+// background is a session of the engine as a tracer.
 type background struct{ *engine.Session }
 
 func startSession(cfg Config, opts engine.SessionOptions, exited func(h handle, code int)) (tracer, error) {

@@ -9,15 +9,15 @@ import (
 	"probe/lang/types"
 )
 
-// Scratch variables live in one block, and every input of statements is a block
-// of its own. A person who types $x = 1 expects $x to be there in the next
+// The scope of a scratch variable is a block, and every input of statements is
+// a block of its own. A user who types $x = 1 expects $x to exist in the next
 // line, so the variables of an input's outermost level are kept in maps without
-// keys whose names no script can write: $x is @$x to everything below this
-// file. Variables of inner blocks, of loops, and those that have to be
-// variables (&$x, find(@m, k, $x)) stay what they are.
+// keys whose names no script can contain: for all code below this file $x is
+// @$x. Variables of inner blocks and loops, and those that must be variables
+// (&$x, find(@m, k, $x)), are not replaced.
 
-// keepVars turns the scratch variables of an input into maps where they
-// outlive it, and notes which are set before they are read.
+// keepVars replaces the scratch variables that outlive an input by maps, and
+// notes which of them are set before they are read.
 func (in *stmtsInput) keepVars() {
 	local := localVars(in.r, in.block)
 	kept := map[string]bool{}
@@ -58,7 +58,7 @@ func (in *stmtsInput) keepVars() {
 	toMaps(reflect.ValueOf(in.block), kept)
 }
 
-// outerVar returns the scratch variable that a statement sets, and the value.
+// outerVar returns the scratch variable that a statement sets, and its value.
 func outerVar(s syntax.Stmt) (name string, x syntax.Expr) {
 	switch s := s.(type) {
 	case *syntax.Assign:
@@ -73,7 +73,7 @@ func outerVar(s syntax.Stmt) (name string, x syntax.Expr) {
 	return "", nil
 }
 
-// assignment is let $x : T = e as $x = (T)e.
+// assignment returns let $x : T = e as the assignment $x = (T)e.
 func assignment(l *syntax.Let) *syntax.Assign {
 	x := l.X
 	if l.Type != nil {
@@ -82,7 +82,7 @@ func assignment(l *syntax.Let) *syntax.Assign {
 	return &syntax.Assign{At: l.At, Target: l.Var, Op: "=", OpAt: l.At.At, X: x}
 }
 
-// localVars returns the variables that cannot be kept in maps.
+// localVars returns the variables of an input that cannot be kept in maps.
 func localVars(r *repl, block *syntax.Block) map[string]bool {
 	local := map[string]bool{}
 	outer := map[*syntax.Let]bool{}
@@ -116,7 +116,7 @@ func localVars(r *repl, block *syntax.Block) map[string]bool {
 	return local
 }
 
-// wantsVar tells arguments that have to be scratch variables.
+// wantsVar reports whether argument i of a function must be a scratch variable.
 func (r *repl) wantsVar(name string, i int) bool {
 	for _, d := range r.defs {
 		if m, ok := d.(*syntax.Macro); ok && m.Name == name && i < len(m.Params) {
@@ -129,8 +129,8 @@ func (r *repl) wantsVar(name string, i int) bool {
 
 var exprType = reflect.TypeFor[syntax.Expr]()
 
-// toMaps replaces variables by maps wherever an expression may stand. Variables
-// that a statement declares are no expressions and stay.
+// toMaps replaces variables by maps in all expressions. A variable that a
+// statement declares is not an expression and is not replaced.
 func toMaps(v reflect.Value, kept map[string]bool) {
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -15,16 +15,16 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// askers are the features that a case may need, each with the question to the
-// kernel. The answers do not come from probe, so that a feature that probe
-// wrongly denies is not skipped with it.
+// askers are the features that a case can need, each with a test of the kernel.
+// The tests do not use probe: if probe wrongly denied a feature, its cases
+// would be skipped.
 var askers = map[string]func() error{
 	"btf":     func() error { return exists("/sys/kernel/btf/vmlinux") },
 	"kprobe":  func() error { return exists("/sys/bus/event_source/devices/kprobe") },
 	"uprobe":  func() error { return exists("/sys/bus/event_source/devices/uprobe") },
 	"tracefs": func() error { return exists(filepath.Join(tracefs(), "events")) },
 	"fentry":  sync.OnceValue(haveFentry),
-	// Wildcards in one link.
+	// Wildcards attached by one link.
 	"kprobe-multi": sync.OnceValue(haveKprobeMulti),
 	"map-loop":     func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnForEachMapElem) },
 	"range-loop":   func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop) },
@@ -40,8 +40,9 @@ var askers = map[string]func() error{
 	"tcp6":     func() error { return exists("/proc/net/tcp6") },
 }
 
-// missing asks for features. Two kinds take a name: "func:NAME", a function
-// that can be traced, and "event:CATEGORY/NAME", a tracepoint.
+// missing returns the features that the kernel lacks. Two kinds take a name:
+// "func:NAME", a function that can be traced, and "event:CATEGORY/NAME", a
+// tracepoint.
 func missing(names []string) map[string]string {
 	out := map[string]string{}
 	for _, n := range names {
@@ -69,7 +70,7 @@ func exists(path string) error {
 	return err
 }
 
-// tracefs returns where the tracing files are.
+// tracefs returns the folder of the tracing files.
 func tracefs() string {
 	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
 		if exists(filepath.Join(dir, "events")) == nil {

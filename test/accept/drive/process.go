@@ -21,11 +21,11 @@ type process struct {
 	ended    chan struct{}
 }
 
-// maxOutput is how much of a stream is kept. More is a fault of the case or of
-// probe, and stops the program by a closed pipe.
+// maxOutput is the maximum output in bytes kept of a stream. More means a bug
+// in the case or in probe, and stops the program by closing the pipe.
 const maxOutput = 16 << 20
 
-// stream is what a program has written so far.
+// stream holds what a program has written so far.
 type stream struct {
 	mu      sync.Mutex
 	buf     bytes.Buffer
@@ -92,7 +92,7 @@ func (s *stream) expect(ctx context.Context, pattern string) error {
 	}
 }
 
-// start starts a program in a process group of its own.
+// start starts a program in a new process group.
 func start(cmd *exec.Cmd, dir string, env []string, stdin io.Reader) (*process, error) {
 	p := &process{cmd: cmd, out: newStream(), err: newStream(), ended: make(chan struct{})}
 	cmd.Dir, cmd.Env, cmd.Stdin = dir, env, stdin
@@ -139,7 +139,7 @@ func startHeld(program string, args []string, dir string, env []string) (*proces
 	return p, nil
 }
 
-// release lets a held workload go.
+// release lets a held workload run.
 func (p *process) release() error { return p.hold.Close() }
 
 // attached waits until probe says so, on either stream.
@@ -165,7 +165,7 @@ func (p *process) wait(ctx context.Context) error {
 	}
 }
 
-// dump asks a Go program for its stacks, which go to standard error.
+// dump makes a Go program write its stacks to standard error.
 func (p *process) dump() {
 	p.cmd.Process.Signal(syscall.SIGQUIT)
 	select {

@@ -78,7 +78,7 @@ func (d *driver) run(job *accept.Job, r *accept.Result) error {
 		cmd.Args[0] = job.As
 	}
 	if job.User != 0 {
-		// The working directory is for root alone otherwise.
+		// Otherwise only root could use the working directory.
 		if err := os.Chmod(dir, 0o755); err != nil {
 			return err
 		}
@@ -133,7 +133,8 @@ func play(ctx context.Context, steps []accept.Step, p, load *process) error {
 			if !ok {
 				return fmt.Errorf("unknown signal %q", s.Arg)
 			}
-			// One that has ended already is judged by its status and output.
+			// A program that has ended already is judged by its status and
+			// output.
 			if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 				return err
 			}
@@ -147,7 +148,7 @@ func play(ctx context.Context, steps []accept.Step, p, load *process) error {
 			err = p.wait(ctx)
 		}
 		if errors.Is(err, io.EOF) {
-			// What probe said instead is in the result.
+			// The result has what probe printed instead.
 			return fmt.Errorf("step %q: probe ended before", strings.TrimSpace(s.Do+" "+s.Arg))
 		}
 		if err != nil {

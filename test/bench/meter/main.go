@@ -1,7 +1,7 @@
 // Command meter runs in a guest and measures a tracer from outside: what it
 // costs to run, how soon it is attached, what an event costs, and whether
-// events get lost. It knows nothing of the tracer but its command line, so that
-// all tracers are measured alike.
+// events get lost. It only knows the tracer's command line, so that all tracers
+// are measured in the same way.
 //
 //	meter [FLAGS] cpu      -- TRACER...   CPU time from exec to exit
 //	meter [FLAGS] attached -- TRACER...   wall time from exec to the first event

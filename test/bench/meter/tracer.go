@@ -65,8 +65,8 @@ func launch(o *options, args []string, out *os.File) (*tracer, error) {
 	return t, nil
 }
 
-// startLimit is how long a tracer may take to see its first event. In a guest
-// that counts instructions the clock runs with the CPU.
+// startLimit is the maximum time until a tracer sees its first event. In a
+// guest that counts instructions the clock runs with the CPU.
 const startLimit = 2 * time.Minute
 
 // awaitEvent makes events until a BPF program has run for one, and returns the

@@ -235,7 +235,7 @@ func (d *driver) one(p *object.Program, obj *object.Object, maps map[string]*ebp
 	return out
 }
 
-// tail returns the end of a log, where the reason stands.
+// tail returns the end of a log, which has the reason.
 func tail(log string, all bool) string {
 	const most = 600
 	if len(log) > most && !all {
