@@ -60,7 +60,7 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.words, o.named, o.program = b.Words, b.Named, b.Program
 	o.cmd, o.out, o.format, o.buffer, o.traceable = b.Cmd, b.Out, b.Format, b.Buffering, b.Traceable
 	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
-	o.keepWarnings = b.Warnings
+	o.keepWarnings, o.includes, o.headerDirs = b.Warnings, b.Includes, b.HeaderDirs
 	if b.PID != "" {
 		if err := setPID(&o.pid, b.PID); err != nil {
 			return fmt.Errorf("-p: %w", err)

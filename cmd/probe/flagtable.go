@@ -60,6 +60,18 @@ var flagTable = []flag{
 		Set:     func(o *options, _ string) error { o.unsafe = true; return nil },
 	},
 	{
+		Name: "include", Arg: "FILE", Commands: readers + " repl", Complete: cli.Files("h"),
+		Help:    "Includes a C header before the script; may be given several times.",
+		Example: "probe run --include proto.h script.pr",
+		Set:     func(o *options, v string) error { o.includes = append(o.includes, v); return nil },
+	},
+	{
+		Name: "include-dir", Short: 'I', Arg: "DIR", Commands: readers + " repl", Complete: cli.Dirs,
+		Help:    "Looks for the headers of #include and --include in this folder too; may be given several times.",
+		Example: "probe run -I include script.pr",
+		Set:     func(o *options, v string) error { o.headerDirs = append(o.headerDirs, v); return nil },
+	},
+	{
 		Name: "stage", Short: 's', Arg: "STAGE", Commands: "dump", Complete: cli.Words(stages...),
 		Help:    "Selects the stage that is shown: ast, types, hir, ir-lowered, ir or bpf (default bpf).",
 		Example: "probe dump --stage ir -e 'begin { exit(); }'",

@@ -33,6 +33,7 @@ type options struct {
 	duration                      time.Duration
 	maxEvents                     uint64
 	noFeature, traceable, btfFile string
+	includes, headerDirs          []string
 	kernel                        string // a tested kernel to answer for; "" for this one
 
 	write         bool   // fmt -w

@@ -52,6 +52,9 @@ type CheckOptions struct {
 	// Config holds configuration variables from outside of the script, by name.
 	// They take precedence over the script's own.
 	Config map[string]string
+	// Includes are headers that the C section includes before anything else,
+	// HeaderDirs the folders in which headers are looked for.
+	Includes, HeaderDirs []string
 	// Maps lists maps that exist already, in a session, and that the script may
 	// use.
 	Maps []*hir.Map
@@ -146,7 +149,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	prog, info, list := check.Check(&check.Input{
 		File: s.Tree, Builtins: stdlib.Signatures(), Probes: c.view.Probes(), Types: c.view.Types(), Env: c.view.Env(),
 		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Maps: o.Maps,
-		Import: find,
+		Import: find, Includes: o.Includes, Header: headers(o.HeaderDirs),
 	})
 	if prog != nil {
 		checkNamed(s.Named, prog.Options, &list)

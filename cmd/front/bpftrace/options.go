@@ -17,6 +17,8 @@ type Options struct {
 	Words []string          // operands
 	Named map[string]string // --name=value after "--", for the script
 
+	Includes, HeaderDirs []string // --include and -I, in order
+
 	Program                            *string // -e
 	PID, Cmd, Out, Format, Buffering   string
 	Traceable, NoFeature, Debug        string
@@ -51,6 +53,8 @@ var table = []option{
 	{long: "format", short: 'f', arg: "FORMAT", help: "format of the output: text or json", set: func(o *Options, v string) { o.Format = v }},
 	{long: "fmt", help: "print the script reformatted", set: func(o *Options, _ string) { o.Fmt = true }},
 	{long: "help", short: 'h', help: "print this text", set: func(o *Options, _ string) { o.Help = true }},
+	{long: "include", arg: "FILE", help: "include a header before the program", set: func(o *Options, v string) { o.Includes = append(o.Includes, v) }},
+	{short: 'I', arg: "DIR", help: "look for headers in this folder too", set: func(o *Options, v string) { o.HeaderDirs = append(o.HeaderDirs, v) }},
 	{long: "info", help: "print what this kernel can do", set: func(o *Options, _ string) { o.Info = true }},
 	{long: "warnings", short: 'k', help: "also report reads of memory and lookups in maps that fail", set: func(o *Options, _ string) { o.Warnings++ }},
 	{long: "list", short: 'l', help: "list probes, those that match a pattern, or those of a script", set: func(o *Options, _ string) { o.List = true }},
@@ -71,8 +75,6 @@ var table = []option{
 	{long: "dwarf-pid", arg: "PID", refused: "DWARF is not read"},
 	{long: "emit-elf", arg: "FILE", refused: noLLVM},
 	{long: "emit-llvm", arg: "FILE", refused: noLLVM},
-	{long: "include", arg: "FILE", refused: "headers are not read, since types come from BTF"},
-	{short: 'I', arg: "DIR", refused: "headers are not read, since types come from BTF"},
 	{long: "mode", arg: "MODE", refused: "scripts can only be run"},
 	{long: "probe-filter", arg: "REGEX", refused: "there are no test: and bench: probes"},
 	{long: "test", refused: "there are no test: probes"},
