@@ -10,6 +10,7 @@ import (
 
 	"probe/cmd/front/bpftrace"
 	"probe/lang/diag"
+	"probe/lang/hir"
 )
 
 // compatMain runs a command line of bpftrace and returns the exit code.
@@ -61,6 +62,21 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.cmd, o.out, o.format, o.buffer, o.traceable = b.Cmd, b.Out, b.Format, b.Buffering, b.Traceable
 	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
 	o.keepWarnings, o.includes, o.headerDirs = b.Warnings, b.Includes, b.HeaderDirs
+	switch {
+	case b.Mode != "":
+		if err := o.setMode(b.Mode); err != nil {
+			return fmt.Errorf("--mode: %w", err)
+		}
+	case b.Test:
+		o.mode = hir.Test
+	case b.Bench:
+		o.mode = hir.Measure
+	}
+	if b.Filter != "" {
+		if err := o.setFilter(b.Filter); err != nil {
+			return fmt.Errorf("Invalid --probe-filter regex: %w", err) //lint:ignore ST1005 bpftrace's words
+		}
+	}
 	if b.PID != "" {
 		if err := setPID(&o.pid, b.PID); err != nil {
 			return fmt.Errorf("-p: %w", err)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"probe/cmd/front/cli"
+	"probe/lang/hir"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/sink"
 )
@@ -84,7 +85,26 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.replay = v; return nil },
 	},
 
+	{
+		Name: "test", Commands: "run",
+		Help:    "Runs the tests of the script, its test: probes, and prints their results in place of tracing.",
+		Example: `probe run --test -e 'test:sum { if (1 + 1 != 2) { errorf("wrong"); } }'`,
+		Set:     func(o *options, _ string) error { o.mode = hir.Test; return nil },
+	},
+	{
+		Name: "bench", Commands: "run",
+		Help:    "Runs the benchmarks of the script, its bench: probes, and prints what one run of each takes in place of tracing.",
+		Example: "probe run --bench -e 'bench:count { @ = count(); }'",
+		Set:     func(o *options, _ string) error { o.mode = hir.Measure; return nil },
+	},
+
 	// Options that select what is traced.
+	{
+		Name: "probe-filter", Arg: "REGEX", Group: whatGroup, Commands: "run record",
+		Help:    "Loads and attaches only the probes of the script whose names the regular expression matches; begin, end and self are always there.",
+		Example: "probe run --probe-filter '^kprobe:' script.pr",
+		Set:     func(o *options, v string) error { return o.setFilter(v) },
+	},
 	{
 		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: readers + " repl graph", Complete: completePIDs,
 		Help:    "Traces only the process with this id, which must exist.",

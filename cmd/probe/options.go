@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/lang/hir"
 	"probe/runtime/machine/live/provider"
 )
 
@@ -28,6 +30,8 @@ type options struct {
 	replay                        string
 	quiet, noWarnings, unsafe     bool
 	raw                           bool
+	mode                          hir.Mode
+	filter                        *regexp.Regexp // --probe-filter
 	strict, verbose, dryRun       bool
 	keepWarnings                  int // -k, how often
 	duration                      time.Duration

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"probe/cmd/front/cli"
 	"probe/internal/outfile"
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/machine"
@@ -242,7 +244,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
 	// Check the name of the format before creating the file, which would
 	// otherwise be left behind empty.
-	if _, err := sink.New(o.format, config); err != nil {
+	if _, err := o.newSink(config); err != nil {
 		return bad(err)
 	}
 	if o.out != "" {
@@ -255,13 +257,13 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		}
 		config.Out, out = f, f
 	}
-	printer, err := sink.New(o.format, config)
+	printer, err := o.newSink(config)
 	if err != nil {
 		return bad(err)
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
-		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
+		Mode: o.mode, AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
 	}
 	// From here on the run has started: the new output replaces the old file.
 	opts.Ready = func(int) {
@@ -270,6 +272,34 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	o.tell(std, &opts)
 	return opts, out, exitOK
+}
+
+// newSink makes the sink of the format that is asked for.
+func (o *options) newSink(c sink.Config) (event.Sink, error) {
+	if o.mode != hir.Trace {
+		return sink.NewReport(o.format, c)
+	}
+	return sink.New(o.format, c)
+}
+
+// modes are the words of --mode.
+var modes = map[string]hir.Mode{"test": hir.Test, "bench": hir.Measure}
+
+// setMode reads --mode.
+func (o *options) setMode(v string) error {
+	m, ok := modes[v]
+	if !ok {
+		return fmt.Errorf("unknown mode %q: it is test or bench", v)
+	}
+	o.mode = m
+	return nil
+}
+
+// setFilter reads --probe-filter.
+func (o *options) setFilter(v string) error {
+	re, err := regexp.Compile(v)
+	o.filter = re
+	return err
 }
 
 // tell sets the callbacks of a run that print on standard error: messages,

@@ -61,7 +61,7 @@ func (o *options) script(f *source.File, params []string) engine.Script {
 // checked.
 func (o *options) checkOptions() engine.CheckOptions {
 	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment(),
-		Includes: o.includes, HeaderDirs: o.headerDirs}
+		Includes: o.includes, HeaderDirs: o.headerDirs, Mode: o.mode, Filter: o.filter}
 }
 
 // readScript returns the script of a command line: that of -e, a file, standard

@@ -25,7 +25,9 @@ type Options struct {
 	List, Version, Help, Fmt           bool
 	Verbose, Quiet, Unsafe, NoWarnings bool
 	DryRun, Info                       bool
-	Warnings                           int // -k, how often
+	Test, Bench                        bool
+	Mode, Filter                       string // --mode, --probe-filter
+	Warnings                           int    // -k, how often
 }
 
 // option is a row of the table.
@@ -44,6 +46,7 @@ var noLLVM = "programs are compiled without LLVM"
 
 // table has all options of bpftrace, in the order of the usage text.
 var table = []option{
+	{long: "bench", help: "run the bench: probes and print their times", set: func(o *Options, _ string) { o.Bench = true }},
 	{long: "btf", short: 'b', help: "accepted and ignored: types always come from BTF", set: func(*Options, string) {}},
 	{short: 'B', arg: "MODE", help: "buffering of the output: line, full or none (default line)", set: func(o *Options, v string) { o.Buffering = v }},
 	{long: "cmd", short: 'c', arg: "'CMD ARGS'", help: "run a command and trace it; tracing ends when it does", set: func(o *Options, v string) { o.Cmd = v }},
@@ -58,11 +61,14 @@ var table = []option{
 	{long: "info", help: "print what this kernel can do", set: func(o *Options, _ string) { o.Info = true }},
 	{long: "warnings", short: 'k', help: "also report reads of memory and lookups in maps that fail", set: func(o *Options, _ string) { o.Warnings++ }},
 	{long: "list", short: 'l', help: "list probes, those that match a pattern, or those of a script", set: func(o *Options, _ string) { o.List = true }},
+	{long: "mode", arg: "MODE", help: "what to do with the script: test or bench", set: func(o *Options, v string) { o.Mode = v }},
 	{long: "no-feature", arg: "LIST", help: "do without kprobe_multi, kprobe_session or uprobe_multi", set: func(o *Options, v string) { o.NoFeature = v }},
 	{long: "no-warnings", help: "suppress all warnings", set: func(o *Options, _ string) { o.NoWarnings = true }},
 	{long: "output", short: 'o', arg: "FILE", help: "write the output to a file", set: func(o *Options, v string) { o.Out = v }},
 	{long: "pid", short: 'p', arg: "PID", help: "trace only this process", set: func(o *Options, v string) { o.PID = v }},
+	{long: "probe-filter", arg: "REGEX", help: "attach only probes whose name the expression matches", set: func(o *Options, v string) { o.Filter = v }},
 	{long: "quiet", short: 'q', help: "print no \"Attached\" line", set: func(o *Options, _ string) { o.Quiet = true }},
+	{long: "test", help: "run the test: probes and print their results", set: func(o *Options, _ string) { o.Test = true }},
 	{long: "traceable-functions", arg: "FILE", help: "read the functions that can be traced from a file", set: func(o *Options, v string) { o.Traceable = v }},
 	{long: "unsafe", help: "allow functions that change the system", set: func(o *Options, _ string) { o.Unsafe = true }},
 	{long: "usdt-file-activation", help: "accepted and ignored", set: func(*Options, string) {}},
@@ -70,13 +76,9 @@ var table = []option{
 	{long: "version", short: 'V', help: "print the version", set: func(o *Options, _ string) { o.Version = true }},
 
 	{long: "aot", arg: "FILE", refused: "scripts are compiled when they run"},
-	{long: "bench", refused: "there are no bench: probes"},
 	{long: "debuginfo", arg: "DIRS", refused: "DWARF is not read"},
 	{long: "dwarf-pid", arg: "PID", refused: "DWARF is not read"},
 	{long: "emit-elf", arg: "FILE", refused: noLLVM},
 	{long: "emit-llvm", arg: "FILE", refused: noLLVM},
-	{long: "mode", arg: "MODE", refused: "scripts can only be run"},
-	{long: "probe-filter", arg: "REGEX", refused: "there are no test: and bench: probes"},
-	{long: "test", refused: "there are no test: probes"},
 	{long: "verify-llvm-ir", refused: noLLVM},
 }
