@@ -100,7 +100,7 @@ var flagTable = []flag{
 
 	// Options that select what is traced.
 	{
-		Name: "probe-filter", Arg: "REGEX", Group: whatGroup, Commands: "run record",
+		Name: "probe-filter", Arg: "REGEX", Group: whatGroup, Commands: "run record", Complete: nothing,
 		Help:    "Loads and attaches only the probes of the script whose names the regular expression matches; begin, end and self are always there.",
 		Example: "probe run --probe-filter '^kprobe:' script.pr",
 		Set:     func(o *options, v string) error { return o.setFilter(v) },
