@@ -18,6 +18,8 @@ func TestNoKernelReads(t *testing.T) {
 		`begin { @a = str(0); $x = @a; @b = $x; print(($x, @b)); }`:                   true,
 		`uprobe:f { @[str(arg0)] = count(); }`:                                        false,
 		`kprobe:f { @ = *(uint64 *)arg0; }`:                                           true,
+		`fexit:f { @[args.task->pid] = sum(args.task->real_parent->pid); }`:           false,
+		`fexit:f { @[args.task->real_parent->comm] = count(); }`:                      false,
 		`kprobe:f { @[kstack] = count(); print(ustack); }`:                            false,
 		`kprobe:f { printf("%s %r\n", str(uptr(arg0), 500), buf(uptr(arg0), 600)); }`: false,
 	} {

@@ -7,7 +7,7 @@ import (
 	"probe/lang/types"
 )
 
-// bytes_: whole values and strings, byte by byte.
+// bytes_ has functions on whole values and strings, byte by byte.
 var bytes_ = []*builtin.Func{
 	{Sig: memcmpSig(), Loops: true, Lower: lowerMemcmp},
 	{Sig: call("str_concat", "F-STRCONCAT", "str_concat(a, b)", types.StringType(concatSize), "Two strings joined, cut at 1023 bytes.",
@@ -52,8 +52,8 @@ func memcmpSig() *types.Signature {
 	return s
 }
 
-// comparand is the first n bytes of a value or behind a pointer, and how many of
-// them there are.
+// comparand returns the place of the first n bytes of a value or of the memory
+// at a pointer, and the number of bytes there.
 func comparand(l builtin.Lowerer, x hir.Expr, n int) (builtin.Place, int) {
 	if t := x.Type(); !t.IsScalar() {
 		return l.Local(l.Operand(x), x.Span()), min(n, t.Size)
@@ -88,8 +88,9 @@ func lowerMemcmp(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 // concatSize is the capacity of joined strings, whatever max_strlen is.
 const concatSize = 1024
 
-// lowerConcat reads the second string behind the first one, into twice the room:
-// the verifier does not relate what is left of it to what was read.
+// lowerConcat reads the second string after the first one, into a buffer of
+// twice the capacity: the verifier does not relate the room left to the length
+// read.
 func lowerConcat(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b := l.B()
 	p := l.Scratch(2*concatSize, "joined")

@@ -50,7 +50,7 @@ func runCleanup(_ *options, std stdio) int {
 		fmt.Fprintln(std.out, "nothing to put back")
 		return exitOK
 	}
-	fmt.Fprintf(std.out, "put back the tracing settings that process %d had left\n", c.PID)
+	fmt.Fprintf(std.out, "restored the tracing settings that process %d had left\n", c.PID)
 	if len(c.Left) > 0 {
 		fmt.Fprintf(std.err, "warning: %s changed since; left as it is\n", strings.Join(c.Left, ", "))
 	}

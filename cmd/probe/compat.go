@@ -10,6 +10,7 @@ import (
 
 	"probe/cmd/front/bpftrace"
 	"probe/lang/diag"
+	"probe/lang/hir"
 )
 
 // compatMain runs a command line of bpftrace and returns the exit code.
@@ -20,6 +21,8 @@ func compatMain(words []string, std stdio) int {
 		err = o.fromBpftrace(b)
 	}
 	switch {
+	// Help works with any other options, even wrong ones; an error precedes
+	// everything else.
 	case b.Help:
 		bpftrace.Usage(std.out)
 		return exitOK
@@ -58,7 +61,22 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.words, o.named, o.program = b.Words, b.Named, b.Program
 	o.cmd, o.out, o.format, o.buffer, o.traceable = b.Cmd, b.Out, b.Format, b.Buffering, b.Traceable
 	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
-	o.keepWarnings = b.Warnings
+	o.keepWarnings, o.includes, o.headerDirs = b.Warnings, b.Includes, b.HeaderDirs
+	switch {
+	case b.Mode != "":
+		if err := o.setMode(b.Mode); err != nil {
+			return fmt.Errorf("--mode: %w", err)
+		}
+	case b.Test:
+		o.mode = hir.Test
+	case b.Bench:
+		o.mode = hir.Measure
+	}
+	if b.Filter != "" {
+		if err := o.setFilter(b.Filter); err != nil {
+			return fmt.Errorf("Invalid --probe-filter regex: %w", err) //lint:ignore ST1005 bpftrace's words
+		}
+	}
 	if b.PID != "" {
 		if err := setPID(&o.pid, b.PID); err != nil {
 			return fmt.Errorf("-p: %w", err)
@@ -87,6 +105,7 @@ func compatList(o *options, std stdio) int {
 			return code
 		}
 		for _, b := range checked.Program.Probes {
+			// begin and end have no place in the kernel.
 			if b.Site.Type != "special" {
 				fmt.Fprintln(std.out, b.Site.Name)
 			}
@@ -107,6 +126,8 @@ func scriptFile(name string) bool {
 
 // compatDebug runs -d: it maps bpftrace's stages to those of "probe dump".
 func compatDebug(o *options, stages string, std stdio) int {
+	// The names of bpftrace's stages, each with the stage of probe that shows
+	// the same state of the script.
 	stage, ok := map[string]string{"ast": "ast", "parse": "ast", "types": "types", "codegen": "ir-lowered", "codegen-opt": "ir", "dis": "bpf"}[stages]
 	if !ok {
 		fmt.Fprintf(std.err, "ERROR: USAGE: invalid option for -d: %s\n", stages)

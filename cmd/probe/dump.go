@@ -34,6 +34,8 @@ func dumpStage(o *options, std stdio) int {
 	if o.stage == "" {
 		o.stage = "bpf"
 	}
+	// The tree needs no types and so no kernel: it can be shown for a script
+	// that does not compile here.
 	if o.stage == "ast" {
 		f, _, err := readScript(o, std)
 		if err != nil {
@@ -61,6 +63,7 @@ func dumpStage(o *options, std stdio) int {
 		return exitOK
 	}
 	compiled, list := engine.Compile(checked, engine.CompileOptions{Dump: func(stage, program, text string) {
+		// The compiler dumps every stage; only the requested one is printed.
 		if stage == o.stage {
 			fmt.Fprintf(std.out, "; %s\n%s\n", program, strings.TrimRight(text, "\n"))
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"probe/cmd/front/cli"
+	"probe/lang/hir"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/sink"
 )
@@ -60,6 +61,18 @@ var flagTable = []flag{
 		Set:     func(o *options, _ string) error { o.unsafe = true; return nil },
 	},
 	{
+		Name: "include", Arg: "FILE", Commands: readers + " repl", Complete: cli.Files("h"),
+		Help:    "Includes a C header before the script; may be given several times.",
+		Example: "probe run --include proto.h script.pr",
+		Set:     func(o *options, v string) error { o.includes = append(o.includes, v); return nil },
+	},
+	{
+		Name: "include-dir", Short: 'I', Arg: "DIR", Commands: readers + " repl", Complete: cli.Dirs,
+		Help:    "Looks for the headers of #include and --include in this folder too; may be given several times.",
+		Example: "probe run -I include script.pr",
+		Set:     func(o *options, v string) error { o.headerDirs = append(o.headerDirs, v); return nil },
+	},
+	{
 		Name: "stage", Short: 's', Arg: "STAGE", Commands: "dump", Complete: cli.Words(stages...),
 		Help:    "Selects the stage that is shown: ast, types, hir, ir-lowered, ir or bpf (default bpf).",
 		Example: "probe dump --stage ir -e 'begin { exit(); }'",
@@ -72,7 +85,26 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { o.replay = v; return nil },
 	},
 
+	{
+		Name: "test", Commands: "run",
+		Help:    "Runs the tests of the script, its test: probes, and prints their results in place of tracing.",
+		Example: `probe run --test -e 'test:sum { if (1 + 1 != 2) { errorf("wrong"); } }'`,
+		Set:     func(o *options, _ string) error { o.mode = hir.Test; return nil },
+	},
+	{
+		Name: "bench", Commands: "run",
+		Help:    "Runs the benchmarks of the script, its bench: probes, and prints what one run of each takes in place of tracing.",
+		Example: "probe run --bench -e 'bench:count { @ = count(); }'",
+		Set:     func(o *options, _ string) error { o.mode = hir.Measure; return nil },
+	},
+
 	// Options that select what is traced.
+	{
+		Name: "probe-filter", Arg: "REGEX", Group: whatGroup, Commands: "run record", Complete: nothing,
+		Help:    "Loads and attaches only the probes of the script whose names the regular expression matches; begin, end and self are always there.",
+		Example: "probe run --probe-filter '^kprobe:' script.pr",
+		Set:     func(o *options, v string) error { return o.setFilter(v) },
+	},
 	{
 		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: readers + " repl graph", Complete: completePIDs,
 		Help:    "Traces only the process with this id, which must exist.",

@@ -55,6 +55,8 @@ func formatScripts(o *options, std stdio) int {
 			fmt.Fprint(std.out, text)
 			continue
 		}
+		// Do not touch a file that is formatted already: build tools look at
+		// its time.
 		if text == f.Text {
 			continue
 		}
@@ -73,6 +75,7 @@ func replaceFile(name, text string) error {
 	if err != nil {
 		return err
 	}
+	// In the same folder, so that the rename does not cross file systems.
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".probe-fmt-*")
 	if err != nil {
 		return err

@@ -96,6 +96,7 @@ func runGraph(o *options, std stdio) int {
 		return exitUsage
 	}
 	m := live.New(live.Options{})
+	// The types of the running kernel give the names of arguments and results.
 	r.functions = proto.New(m.Types(), m.Symbols())
 	tfs, err := m.Tracefs()
 	if err != nil {
@@ -116,6 +117,8 @@ func runGraph(o *options, std stdio) int {
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	r.say("switching the tracer on …")
+	// Instrumenting all functions takes the kernel seconds, in which nothing
+	// else is printed.
 	if p := newProgress(std, o.quiet); p != nil {
 		opts.Progress = p.step
 	}
@@ -142,7 +145,9 @@ func runGraph(o *options, std stdio) int {
 	}
 	err = src.Record(runCtx, &r.funcs, r.functions.Fill, r.tree)
 	missed := src.MissedReturns()
-	slow := time.AfterFunc(time.Second, func() { r.say("putting the tracing settings back …") })
+	// Restoring takes as long as switching on. Say so only if it is noticeable,
+	// and stop a user from pressing Ctrl-C again.
+	slow := time.AfterFunc(time.Second, func() { r.say("restoring the tracing settings …") })
 	if closeErr := src.Close(); err == nil {
 		err = closeErr
 	}
@@ -150,6 +155,8 @@ func runGraph(o *options, std stdio) int {
 	if src.Headless > 0 && o.verbose {
 		fmt.Fprintf(std.err, "left out: %s that had begun before the recording\n", plural(src.Headless, "call"))
 	}
+	// A reader that has ended, such as head, is a normal way to end a
+	// recording.
 	if err == nil && !errors.Is(r.err, syscall.EPIPE) {
 		err = r.err
 	}
@@ -172,6 +179,8 @@ func writable(path string) error {
 		return nil
 	}
 	_, err := os.Stat(path)
+	// Opening is the only reliable test, since permissions, mounts and quotas
+	// all matter; a file that did not exist is removed again.
 	fresh := errors.Is(err, os.ErrNotExist)
 	f, err := trust.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
@@ -194,7 +203,7 @@ func (r *treeRun) say(format string, args ...any) {
 // started prints what is being recorded.
 func (r *treeRun) started(src *ftrace.Source, opts ftrace.Options) {
 	if c := src.Recovered; c.PID != 0 {
-		r.say("put back the tracing settings that process %d had left", c.PID)
+		r.say("restored the tracing settings that process %d had left", c.PID)
 	}
 	for _, f := range src.Refused {
 		fmt.Fprintf(r.std.err, "warning: no return values of %s\n", f)
@@ -246,6 +255,7 @@ func (r *treeRun) tree(t *graph.Tree) bool {
 // seen counts as neither slow nor failed.
 func (r *treeRun) wanted(t *graph.Tree, root *graph.Call) bool {
 	g := &r.o.graph
+	// Without its entry or its end a call has neither a duration nor a result.
 	open := root.Flags&(graph.NoExit|graph.NoEntry) != 0
 	switch {
 	case r.o.pid != 0 && int(t.Thread.PID) != r.o.pid && (t.Thread.PID != 0 || !slices.Contains(r.threads, t.Thread.TID)):
@@ -311,7 +321,7 @@ func (r *treeRun) finish(lost, missed uint64) int {
 	}{
 		{r.incomplete, "tree", "incomplete"},
 		{lost, "event", "lost: calls may be missing; --buffer makes room for more, --depth and --only record less"},
-		{missed, "return value", "missed: too many calls were under way at once"},
+		{missed, "return value", "missed: too many calls were in progress at once"},
 	} {
 		if m.n > 0 {
 			fmt.Fprintf(r.std.err, "warning: %s %s\n", plural(m.n, m.what), m.text)
@@ -397,6 +407,7 @@ func graphFailed(std stdio, err error) int {
 		d.Code = "ftrace-busy"
 		d.WithHelp("wait until it ends: the filters of function_graph exist once in the kernel")
 	case errors.As(err, &noFunc):
+		// A wrong name is a fault of the command line and not of the run.
 		d.Code, code = "no-match", exitUsage
 		if len(noFunc.Near) > 0 {
 			d.WithHelp("a function with a similar name exists: `%s`", noFunc.Near[0])

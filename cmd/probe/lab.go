@@ -124,6 +124,9 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 		Outlive: true, // the end of the client must not end the run: the fault may kill it
 	}
 	o.tell(std, &opts)
+	// The script must not end at Ctrl-C by itself: the lab first ends the
+	// traffic, and then stops the script, which can explain what it saw until
+	// then.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {

@@ -54,6 +54,8 @@ func listProbes(o *options, std stdio, patterns []string) int {
 			found = true
 			fmt.Fprintln(w, l.Name)
 			if o.verbose && l.Params != nil {
+				// A function without type information has a name and no known
+				// parameters: list it without.
 				params, err := l.Params()
 				if err != nil {
 					return true
@@ -68,6 +70,8 @@ func listProbes(o *options, std stdio, patterns []string) int {
 			w.Flush()
 			d := &diag.Diagnostic{Severity: diag.Error, Code: "no-list", Message: err.Error()}
 			if found {
+				// Some kinds could not be listed, but others could: the output
+				// is useful though incomplete.
 				d.Severity = diag.Warning
 			}
 			fail(std, d)

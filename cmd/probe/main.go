@@ -30,10 +30,13 @@ type stdio struct {
 }
 
 func main() {
+	// Before anything is read: see setID.
 	if d := setID(os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()); d != nil {
 		fail(stdio{os.Stdin, os.Stdout, os.Stderr}, d)
 		os.Exit(exitUsage)
 	}
+	// The program runs itself again as the process of -c and as the client and
+	// server of a lab; in these processes the following calls do not return.
 	engine.MaybeChild()
 	lab.MaybeChild()
 	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
@@ -41,6 +44,8 @@ func main() {
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, std stdio) int {
+	// The name decides, as with busybox: a link named bpftrace is the drop-in
+	// replacement.
 	if filepath.Base(args[0]) == "bpftrace" {
 		return compatMain(args[1:], std)
 	}
@@ -57,6 +62,8 @@ func Main(args []string, std stdio) int {
 		return written(std, app().Overview(std.out))
 	case "-V", "--version":
 		return versionCommand.invoke(nil, std)
+	// Hidden commands of the completion scripts, which have no row in the
+	// table.
 	case cli.CompleteName, cli.CompleteName + cli.NoDesc, cli.BashName:
 		return complete(words, std)
 	}
@@ -97,6 +104,7 @@ func unknownCommand(words []string) *diag.Diagnostic {
 func (c *command) invoke(words []string, std stdio) int {
 	o := &options{command: c}
 	p, err := app().Parse(&c.Command, words, o)
+	// "probe run SCRIPT --help" is about the script and not about run.
 	if p.Help && c.Script && len(p.Operands) > 0 {
 		f, err := openScript(p.Operands[0], std)
 		if err != nil {
@@ -105,6 +113,8 @@ func (c *command) invoke(words []string, std stdio) int {
 		}
 		return written(std, scriptHelp(std.out, f))
 	}
+	// Help comes before the error: a user who asks for help should not first
+	// have to correct the command line.
 	if p.Help {
 		return written(std, app().Help(std.out, &c.Command))
 	}
@@ -124,6 +134,8 @@ func (c *command) invoke(words []string, std stdio) int {
 	if c.ownOutput {
 		return c.run(o, std)
 	}
+	// Commands that only print ignore errors of writing; the outcome turns the
+	// first one into a message and a status.
 	out := &outcome{w: std.out}
 	std.out = out
 	code := c.run(o, std)

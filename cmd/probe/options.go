@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/lang/hir"
 	"probe/runtime/machine/live/provider"
 )
 
@@ -28,11 +30,14 @@ type options struct {
 	replay                        string
 	quiet, noWarnings, unsafe     bool
 	raw                           bool
+	mode                          hir.Mode
+	filter                        *regexp.Regexp // --probe-filter
 	strict, verbose, dryRun       bool
 	keepWarnings                  int // -k, how often
 	duration                      time.Duration
 	maxEvents                     uint64
 	noFeature, traceable, btfFile string
+	includes, headerDirs          []string
 	kernel                        string // a tested kernel to answer for; "" for this one
 
 	write         bool   // fmt -w

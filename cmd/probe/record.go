@@ -50,6 +50,7 @@ func runRecord(o *options, std stdio) int {
 		return exitUsage
 	}
 	if o.quiet {
+		// The script still runs as usual, so that the recording has its output.
 		std.out = io.Discard
 	}
 	return runScript(o, std)
@@ -88,6 +89,9 @@ type recorder struct {
 
 // startRecorder creates the file and adds a recorder to the sinks of the run.
 func startRecorder(o *options, f *source.File, params []string, compiled *engine.Compiled, opts *engine.RunOptions) (*recorder, error) {
+	// Take both clocks at the same moment: events have times of
+	// CLOCK_MONOTONIC, and the header says how to turn them into wall-clock
+	// times.
 	offset := wallOffset()
 	now := time.Now()
 	r := &recorder{path: o.record, quiet: o.quiet, start: now, start0: now.UnixNano() - int64(offset),
@@ -99,12 +103,15 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 	if r.file, err = outfile.Create(o.record); err != nil {
 		return nil, err
 	}
+	// The header is written at once, but must not replace an old recording
+	// before the script is attached.
 	r.file.Hold()
 	if r.w, err = record.CreateOn(r.file, strings.HasSuffix(o.record, ".zst"), h, &r.funcs); err != nil {
 		r.file.Close()
 		return nil, err
 	}
 	r.shown = sink.NewRenderer(sink.Config{NoWarnings: o.noWarnings, Raw: o.raw})
+	// The printer comes first, so that a slow disk does not delay the output.
 	opts.Sink = event.Tee(opts.Sink, r)
 	go r.flush()
 	return r, nil
@@ -170,6 +177,7 @@ func (r *recorder) Take(e event.Event) {
 	if r.err != nil {
 		return
 	}
+	// Everything is attached, so the new recording replaces the old file.
 	if _, ok := e.(*event.Attached); ok {
 		r.failed(r.file.Keep())
 	}
@@ -191,14 +199,19 @@ func (r *recorder) Close() error { return nil }
 
 // tree keeps a tree.
 func (r *recorder) tree(g *event.Graph) error {
+	// Several probes can ask for the same tree.
 	if _, twice := r.known[g.ID]; twice {
 		return nil
 	}
+	// The table of functions of a run only grows: the writer adds those that
+	// are new since the last tree.
 	r.funcs.List, r.funcs.Symbols = g.Funcs.List, g.Funcs.Symbols
 	if err := r.w.Tree(g.Tree); err != nil {
 		return err
 	}
 	if len(r.known) >= knownTrees {
+		// Forgetting all is simpler than forgetting the oldest, and costs at
+		// most a tree that is referred to later and not found.
 		clear(r.known)
 	}
 	r.known[g.ID] = r.trees
@@ -219,6 +232,7 @@ func (r *recorder) event(e event.Event) error {
 			out.Trees = append(out.Trees, n)
 		}
 	}
+	// The event shows nothing but the tree, which the file has already.
 	if shown.Bare && len(out.Trees) > 0 {
 		out.JSON, out.Text = nil, ""
 	}
@@ -241,7 +255,7 @@ func (r *recorder) finish(std stdio, ran bool) bool {
 	r.failed(r.w.Close(record.End{}))
 	if r.err != nil {
 		d := &diag.Diagnostic{Severity: diag.Error, Code: "machine",
-			Message: fmt.Sprintf("the recording in %s is not whole: %v", r.path, r.err)}
+			Message: fmt.Sprintf("the recording in %s is incomplete: %v", r.path, r.err)}
 		d.WithNote("it was ended after %s and %s, and can be read up to there", plural(uint64(r.trees), "tree"), plural(uint64(r.events), "event"))
 		fail(std, d.WithHelp("keep it on a disk with more room, or record less; a name that ends in .zst takes a tenth of the space"))
 		return false

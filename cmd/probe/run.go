@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"probe/cmd/front/cli"
 	"probe/internal/outfile"
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/machine"
@@ -75,6 +77,7 @@ func runScript(o *options, std stdio) int {
 	if code != exitOK {
 		return code
 	}
+	// Closing without Keep leaves an old file of -o as it was.
 	defer out.Close()
 	opts.Force = force
 	check := o.checkOptions()
@@ -84,9 +87,14 @@ func runScript(o *options, std stdio) int {
 			return exitUsage
 		}
 		defer check.Child.Close()
+		// bpftrace does not restrict probes to the child of -c; probe does.
 		check.Open = o.compat
 	}
+	// The child must exist before the check: its process id is a constant in
+	// the programs.
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
+	// Missing privileges are reported after the errors of the script, which the
+	// user has to correct in any case.
 	if d := m.Refuses(); compiled != nil && d != nil {
 		list.Add(d)
 		compiled = nil
@@ -102,6 +110,10 @@ func runScript(o *options, std stdio) int {
 			return exitUsage
 		}
 	}
+	// The file of -o and the recording are created before the run, since
+	// attaching takes seconds and a name that cannot be written should be
+	// reported at once. They replace old files only when everything is
+	// attached.
 	res, err := engine.Run(ctx, compiled, opts)
 	whole := o.closeOutput(std, opts.Sink, out, err == nil)
 	whole = (keep == nil || keep.finish(std, err == nil)) && whole
@@ -123,6 +135,8 @@ func (o *options) closeOutput(std stdio, s event.Sink, out output, ran bool) boo
 	if closeErr := out.Close(); err == nil {
 		err = closeErr
 	}
+	// A run that did not start has an error of its own, so a failure of the
+	// output would only distract.
 	if err == nil || !ran {
 		return true
 	}
@@ -136,12 +150,12 @@ func (o *options) closeOutput(std stdio, s event.Sink, out output, ran bool) boo
 // outputFailed prints that not all of the output was written and returns the
 // exit code.
 func outputFailed(std stdio, err error) int {
-	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "the output is not whole: " + err.Error()}
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "the output is incomplete: " + err.Error()}
 	switch {
 	case errors.Is(err, syscall.EPIPE):
-		d.WithNote("the run ended when whoever reads it went away")
+		d.WithNote("the run ended when the reader of the output ended")
 	default:
-		d.WithNote("the run ended when it could not be written")
+		d.WithNote("the run ended when the output could not be written")
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		d.WithHelp("name a file on a disk with more room, or print less")
@@ -173,6 +187,7 @@ func (o *options) compileOptions() engine.CompileOptions {
 func (o *options) finish(std stdio, res engine.Result, err error) int {
 	var refused *engine.LoadError
 	switch {
+	// The status of exit() takes precedence over --strict.
 	case err == nil && o.strict && !res.Complete && res.Exit == exitOK:
 		return exitStrict
 	case err == nil:
@@ -180,6 +195,8 @@ func (o *options) finish(std stdio, res engine.Result, err error) int {
 	case errors.As(err, &refused):
 		list := diag.List{All: []*diag.Diagnostic{refused.Diag}}
 		o.show(std, list)
+		// Nothing was tried on the kernel: the fault is in the command line or
+		// the privileges.
 		if refused.Early {
 			return exitUsage
 		}
@@ -225,7 +242,9 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	resolver.SetGraphStyle(style)
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
-	if _, err := sink.New(o.format, config); err != nil {
+	// Check the name of the format before creating the file, which would
+	// otherwise be left behind empty.
+	if _, err := o.newSink(config); err != nil {
 		return bad(err)
 	}
 	if o.out != "" {
@@ -238,14 +257,15 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		}
 		config.Out, out = f, f
 	}
-	printer, err := sink.New(o.format, config)
+	printer, err := o.newSink(config)
 	if err != nil {
 		return bad(err)
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
-		AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
+		Mode: o.mode, AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
 	}
+	// From here on the run has started: the new output replaces the old file.
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is remembered and returned by the next Write
 		notify(std)
@@ -254,14 +274,46 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	return opts, out, exitOK
 }
 
+// newSink makes the sink of the format that is asked for.
+func (o *options) newSink(c sink.Config) (event.Sink, error) {
+	if o.mode != hir.Trace {
+		return sink.NewReport(o.format, c)
+	}
+	return sink.New(o.format, c)
+}
+
+// modes are the words of --mode.
+var modes = map[string]hir.Mode{"test": hir.Test, "bench": hir.Measure}
+
+// setMode reads --mode.
+func (o *options) setMode(v string) error {
+	m, ok := modes[v]
+	if !ok {
+		return fmt.Errorf("unknown mode %q: it is test or bench", v)
+	}
+	o.mode = m
+	return nil
+}
+
+// setFilter reads --probe-filter.
+func (o *options) setFilter(v string) error {
+	re, err := regexp.Compile(v)
+	o.filter = re
+	return err
+}
+
 // tell sets the callbacks of a run that print on standard error: messages,
 // steps that take long, and with -v each step.
 func (o *options) tell(std stdio, opts *engine.RunOptions) {
+	// Messages with a place go through show, which prints the line of the
+	// script; a sink has no access to its text.
 	opts.Report = func(d *diag.Diagnostic) { o.show(std, diag.List{All: []*diag.Diagnostic{d}}) }
 	if f, ok := std.err.(*os.File); ok && isTerminal(f) {
 		opts.Slow = func(what string) { fmt.Fprintf(f, "%s …\n", what) }
 	}
 	if o.verbose {
+		// Programs are loaded and attached in parallel, so the callback must be
+		// safe for concurrent use.
 		var mu sync.Mutex
 		opts.Verbose = func(text string) {
 			mu.Lock()
@@ -285,6 +337,8 @@ func notify(std stdio) {
 func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	second := make(chan struct{})
+	// Room for both signals: one that arrives while nobody reads must not be
+	// lost.
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
 	// SIGHUP from a closed terminal also ends the run in order, since tracing

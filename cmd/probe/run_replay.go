@@ -48,6 +48,8 @@ func runReplay(o *options, std stdio) int {
 	defer stop()
 	m := recording.New(o.replay, rec)
 	compiled, list := engine.Build(o.script(f, params), m, o.checkOptions(), o.compileOptions())
+	// A script can be recorded that cannot be replayed, since it reads memory
+	// for example. Its own recording has its output, so show that.
 	if list.HasErrors() && o.sameScript(rec, f, params) {
 		return showOutput(o, std, rec, &list)
 	}
@@ -60,6 +62,8 @@ func runReplay(o *options, std stdio) int {
 		return code
 	}
 	defer out.Close()
+	// Without Report the sink shows errors of the run, without their place in
+	// the script.
 	opts.Force, opts.Report = force, nil
 	res, err := engine.Run(ctx, compiled, opts)
 	whole := o.closeOutput(std, opts.Sink, out, err == nil)
@@ -124,6 +128,8 @@ func asJSON(rec *record.Recording) {
 			e.Text, e.Message = string(e.JSON)+"\n", ""
 		case e.Text != "" || len(e.Trees) == 0:
 			e.Text = "" // an event without JSON output
+		// An event with a tree and nothing else is print(graph), whose JSON is
+		// a value.
 		default:
 			b := []byte(`{"type": "value", "data": `)
 			b = rec.Trees[e.Trees[0]].AppendJSON(b, &rec.Funcs)

@@ -60,7 +60,8 @@ func (o *options) script(f *source.File, params []string) engine.Script {
 // checkOptions returns the options with which the script of a command line is
 // checked.
 func (o *options) checkOptions() engine.CheckOptions {
-	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment()}
+	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment(),
+		Includes: o.includes, HeaderDirs: o.headerDirs, Mode: o.mode, Filter: o.filter}
 }
 
 // readScript returns the script of a command line: that of -e, a file, standard

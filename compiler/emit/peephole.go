@@ -229,8 +229,8 @@ func (p *peeper) oldest(s *numbers, r asm.Register) asm.Register {
 	return r
 }
 
-// set gives a register or word the value v. It returns false if it has that
-// value already.
+// set assigns the value v to a register or word. It returns false if it has
+// that value already.
 func set(at *int32, v int32) bool {
 	if *at == v {
 		return false

@@ -10,10 +10,10 @@ import (
 	"probe/lang/value"
 )
 
-// iterFilters puts what every iterator program begins with ahead of everything
-// else: it ends where there is no object, which is the call after the last one
-// (kernel/bpf/bpf_iter.c), and where the object belongs to another process than
-// the wanted one. The other filters look at the thread that reads, and do not
+// iterFilters lowers the start of every iterator program. The program ends if
+// there is no object, as in the call after the last one
+// (kernel/bpf/bpf_iter.c), or if the object does not belong to the process of
+// -p. The other filters are about the thread that reads the file, and do not
 // apply.
 func (f *fn) iterFilters() {
 	a := &f.site.Attach
@@ -25,9 +25,9 @@ func (f *fn) iterFilters() {
 	}
 }
 
-// seqPrintf writes what printf prints into the file that is read (P-ITER-03).
-// Nothing of it crosses to user space as a value. Each conversion is a call of
-// its own, with the text before it: older kernels take few strings in one call.
+// seqPrintf writes the output of printf into the file being read (P-ITER-03),
+// so no values are sent to user space. Each conversion is a separate call, with
+// the text before it: older kernels accept few strings per call.
 func (f *fn) seqPrintf(c *hir.Call) {
 	specs, _ := value.ParseFormat(c.Format)
 	args := c.Args[1:]
@@ -39,8 +39,8 @@ func (f *fn) seqPrintf(c *hir.Call) {
 		f.b.Store(data, 0, 8, arg)
 		text := f.Table("seq_printf", append([]byte(format), 0))
 		r := f.b.Call(ir.HelperSeqPrintf, seq, f.Addr(text), f.konst(int64(len(format)+1)), data, f.konst(8))
-		// The result is EOVERFLOW where the text does not fit any more. The kernel
-		// then runs the program again for this object, with an empty buffer.
+		// The result is EOVERFLOW if the text no longer fits. The kernel then
+		// runs the program again for this object, with an empty buffer.
 		const overflow = -75
 		other := f.b.NewBlock("written")
 		bad := f.b.Cold(f.b.NewBlock("refused"))
@@ -77,7 +77,7 @@ func (f *fn) seqPrintf(c *hir.Call) {
 	}
 }
 
-// seqArg returns the conversion of the kernel for one of the language, and its
+// seqArg returns the kernel's conversion for one of the language, and its
 // argument: a number, or the address of a string.
 func (f *fn) seqArg(s *value.Spec, a hir.Expr) (conv string, v ir.Value, ok bool) {
 	t := a.Type()
@@ -142,7 +142,7 @@ func isCharArray(t *types.Type) bool {
 	return t.Kind == types.Array && t.Elem.Kind == types.Int && t.Elem.Size == 1
 }
 
-// escapePercent returns text as a format that prints it.
+// escapePercent returns a format that prints text unchanged.
 func escapePercent(text string) string {
 	out := make([]byte, 0, len(text))
 	for i := range len(text) {

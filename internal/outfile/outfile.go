@@ -31,8 +31,8 @@ type File struct {
 	done bool   // closed
 }
 
-// Create starts a file, with the rights of the user. An error tells that the name cannot
-// be written to.
+// Create starts a file, with the rights of the user. The error says why the
+// name cannot be written to.
 func Create(name string) (f *File, err error) {
 	err = trust.AsUser(func() error {
 		f, err = start(name)

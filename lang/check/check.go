@@ -52,6 +52,10 @@ type Input struct {
 	Unsafe bool
 	// Import finds an imported file; with nil every import is an error.
 	Import func(from *source.File, path string) (*source.File, error)
+	// Includes are headers that the C section includes before anything else.
+	Includes []string
+	// Header finds headers, as ctype.Section.Find; nil finds none.
+	Header func(from *source.File, path string, system, installed bool) (*source.File, error)
 	// Maps are maps of objects that run already. The script can use them, and
 	// their types are fixed.
 	Maps []*hir.Map
@@ -190,6 +194,7 @@ func (c *checker) nearestValue(name string) string {
 func (c *checker) csection() *ctype.Section {
 	if c.csec == nil {
 		c.csec = ctype.New(&c.out, c.in.Types)
+		c.csec.Find = c.in.Header
 	}
 	return c.csec
 }

@@ -48,7 +48,7 @@ type (
 	typeExprs struct{ *body }
 )
 
-// newConcerns gives a body its parts.
+// newConcerns returns the parts of a body.
 func newConcerns(b *body) concerns {
 	return concerns{exprs{b}, idents{b}, ops{b}, places{b}, convs{b}, stmts{b}, mapUses{b}, calls{b}, forms{b}, macros{b}, siteVals{b}, typeExprs{b}}
 }

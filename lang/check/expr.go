@@ -28,6 +28,8 @@ func (b exprs) expr(e syntax.Expr) hir.Expr {
 	return x
 }
 
+// exprKind types an expression by the kind of its node. agg is set where a call
+// of an aggregation is allowed.
 func (b exprs) exprKind(e syntax.Expr, agg bool) hir.Expr {
 	switch e := e.(type) {
 	case *syntax.IntLit:

@@ -113,6 +113,8 @@ func (b typeExprs) unsupportedType(name, of string, at source.Span) hir.Expr {
 	return infer.Poison(at)
 }
 
+// noField reports a member that a struct does not have, with the most similar
+// one as a help.
 func (b places) noField(t *types.Type, name string, at source.Span) hir.Expr {
 	if t.Struct.Size == 0 && len(t.Struct.Fields()) == 0 && t.Struct.Name != "" {
 		b.typeExprs.unknownStruct(t.Struct.String(), t.Struct.Name, at)

@@ -91,7 +91,7 @@ func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
 	case b.c.maps[e.Name] != nil:
 		d.WithHelp("a map of that name exists: `@%s`", e.Name)
 	default:
-		if k, ok := ctype.HeaderConstants()[e.Name]; ok {
+		if k, ok := ctype.FindConstant(e.Name); ok {
 			d.WithHelp("it is a constant of a header: begin the script with `#include <%s>`", k.Header)
 			return infer.Poison(e.At.At)
 		}
@@ -112,10 +112,8 @@ func (b idents) constant(name string, at source.Span) hir.Expr {
 	if t, v, ok := b.c.csection().Enumerator(name); ok {
 		return &hir.Int{X: hir.X{T: t, At: at}, V: v}
 	}
-	if b.c.csection().Includes {
-		if k, ok := ctype.HeaderConstants()[name]; ok {
-			return infer.Lit(at, k.Value, k.Neg)
-		}
+	if k, ok := b.c.csection().Constant(name); ok {
+		return infer.Lit(at, k.Value, k.Neg)
 	}
 	return nil
 }
@@ -129,7 +127,7 @@ func (b idents) constantName(name string) hir.Expr {
 	if _, _, ok := b.c.csection().Enumerator(name); ok {
 		return infer.Poison(b.at)
 	}
-	if _, ok := ctype.HeaderConstants()[name]; ok && b.c.csection().Includes {
+	if _, ok := b.c.csection().Constant(name); ok {
 		return infer.Poison(b.at)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
 )
@@ -24,7 +25,7 @@ func (c *checker) declarations() {
 	}
 	c.files = append(c.files, c.in.File)
 	items := c.withImports(c.in.File, nil)
-	c.csection().Read(items)
+	c.csection().Read(append(c.forced(), items...))
 	for name, d := range c.csection().Defines {
 		c.cmacros[name] = &cmacroDef{def: d}
 	}
@@ -49,6 +50,21 @@ func (c *checker) declarations() {
 			c.probes = append(c.probes, it)
 		}
 	}
+}
+
+// forced returns the lines that include the headers of the command line
+// (L-PRE-11).
+func (c *checker) forced() []syntax.Item {
+	if len(c.in.Includes) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	for _, path := range c.in.Includes {
+		fmt.Fprintf(&text, "#include \"%s\"\n", path)
+	}
+	f, ds := syntax.Parse(source.New("command line", text.String()))
+	c.out.All = append(c.out.All, ds.All...)
+	return f.Items
 }
 
 // withImports puts the items of imported files before those of the file that

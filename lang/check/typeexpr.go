@@ -37,6 +37,7 @@ func (b typeExprs) typeExpr(te *syntax.TypeExpr) *types.Type {
 	return b.suffixes(t, te)
 }
 
+// baseType resolves a type without its suffixes.
 func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 	switch {
 	case te.OfType != nil:

@@ -121,7 +121,7 @@ func (b places) addressOf(e *syntax.Unary) hir.Expr {
 	case *syntax.Map:
 		return b.unsupported(e.At.At, "T-PTR-05", "the address of a map")
 	}
-	return infer.Poison(e.At.At) // the parser has complained
+	return infer.Poison(e.At.At) // reported by the parser
 }
 
 // addressed finds the variable of *(&$v) and (&$v)->field, which is read
@@ -171,7 +171,7 @@ func (b ops) incDec(target syntax.Expr, op string, post bool, at source.Span) hi
 		m.hm.Written, m.hm.Read = true, true
 		return b.step(x, &m.value, m.label(), "map")
 	}
-	return infer.Poison(at) // the parser has complained
+	return infer.Poison(at) // reported by the parser
 }
 
 // step widens the cell of the operand of ++ or -- and sets the operator's type.

@@ -83,6 +83,12 @@ var checkNameCodes = []Entry{
 		Wrong: "import \"no/such/file\";\nbegin { }",
 		Cure:  "check the path; it is relative to the script, or the name of a module of the library",
 	},
+	{
+		Code: "bad-include", Phase: PhaseCheck,
+		Cause: "a header that the C section includes cannot be found or read",
+		Wrong: "#include \"no_such_file.h\"\nbegin { }",
+		Cure:  "check the path; headers are looked for beside the script and in the folders given by -I",
+	},
 
 	// configuration
 	{

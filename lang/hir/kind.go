@@ -14,8 +14,9 @@ type ProbeKind struct {
 	Doc     string
 	Row     string
 
-	// Missing marks a probe type that is not implemented yet.
-	Missing bool
+	// Mode is the mode of a run in which its probes take part; begin and end do in
+	// all modes.
+	Mode Mode
 	// Phase is when its programs run.
 	Phase Phase
 	// Own marks probes that run in the tracer itself: -p and --comm do not
@@ -41,6 +42,16 @@ type ProbeKind struct {
 	// Target is what an attach point names. Completion offers that.
 	Target Target
 }
+
+// Mode is what a run does with a script.
+type Mode uint8
+
+// The modes.
+const (
+	Trace   Mode = iota // attaches its probes
+	Test                // runs its tests
+	Measure             // runs its benchmarks
+)
 
 // Phase is when the programs of a probe run.
 type Phase uint8

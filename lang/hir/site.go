@@ -76,12 +76,13 @@ const (
 	AttachHardware
 	AttachWatchpoint // Address, Length, Mode
 	AttachSignal     // Signal, run from user space
+	AttachRun        // Symbol is the name of a test or benchmark, run from user space
 	AttachIter       // Symbol, Object, Task and Offset, Path of a pin
 )
 
 // ByUser reports whether user space runs the program and nothing is attached.
 func (k AttachKind) ByUser() bool {
-	return k == AttachNone || k == AttachInterval || k == AttachSignal
+	return k == AttachNone || k == AttachInterval || k == AttachSignal || k == AttachRun
 }
 
 // LastFirst reports whether the kernel runs the programs of one event in

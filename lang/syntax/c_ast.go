@@ -27,7 +27,7 @@ type CDefine struct {
 	Name     string
 	NameAt   source.Span
 	Body     string      // the replacement without trailing comments and blanks
-	BodyAt   source.Span // where it stands; the zero Span for predefined ones
+	BodyAt   source.Span // its place; the zero Span for predefined ones
 	Function bool        // a function-like macro: not usable in scripts
 }
 
@@ -49,7 +49,7 @@ type CField struct {
 	Name   string
 	NameAt source.Span
 	Type   *CType
-	Bits   int // width of a bit-field, -1 if it is none
+	Bits   int // width in bits, -1 if it is not a bit-field
 	Packed bool
 	Align  int64
 }

@@ -94,6 +94,8 @@ func cPrecedence(t cTok) int {
 	return precedence(&tok{Type: tOp, Value: t.text})
 }
 
+// binary parses operators of level least and above by precedence climbing, as
+// parser.binary does.
 func (e *constExpr) binary(least int) cValue {
 	x := e.unary()
 	for {
@@ -163,6 +165,8 @@ func (e *constExpr) apply(op cTok, x, y cValue) cValue {
 	panic("syntax: C operator " + op.text)
 }
 
+// divide computes x / y or x % y, unsigned if u is set. A division by zero is
+// reported at its place.
 func (e *constExpr) divide(op cTok, x, y cValue, u bool) cValue {
 	if y.bits == 0 {
 		return e.fail(op.at, "division by zero")
@@ -197,6 +201,8 @@ func (e *constExpr) unary() cValue {
 		return v
 	case t.kind == cText && t.text[0] == '\'':
 		return e.character(t)
+	case t.kind == cWord && t.text == "sizeof":
+		return e.sizeOf(t)
 	case t.kind == cWord:
 		v, ok := e.names(t)
 		if !ok {
@@ -230,6 +236,40 @@ func (e *constExpr) unary() cValue {
 		return v
 	}
 	return e.fail(t.at, "expected a value, found `%s`", t.text)
+}
+
+// cSizes are the sizes of C types without a definition, in bytes.
+var cSizes = map[string]uint64{
+	"char": 1, "signed char": 1, "unsigned char": 1, "bool": 1, "short": 2, "unsigned short": 2, "int": 4, "unsigned int": 4, "float": 4,
+	"long": 8, "unsigned long": 8, "long long": 8, "unsigned long long": 8, "double": 8, "long double": 16, "__int128": 16, "unsigned __int128": 16,
+}
+
+// sizeOf returns the size of a base type or of a pointer. Sizes of other types
+// are not known before the checker lays them out.
+func (e *constExpr) sizeOf(t cTok) cValue {
+	if e.tok().text != "(" {
+		return e.fail(t.at, "expected `(` after `sizeof`")
+	}
+	var words []string
+	pointer := false
+	for e.i++; e.tok().kind == cWord || e.tok().text == "*"; e.i++ {
+		if e.tok().text == "*" {
+			pointer = true
+		} else if !isQualifier(e.tok().text) {
+			words = append(words, e.tok().text)
+		}
+	}
+	if len(words) == 0 || e.tok().text != ")" {
+		return e.fail(t.at, "expected the name of a type after `sizeof(`")
+	}
+	e.i++
+	if pointer {
+		return cValue{8, true}
+	}
+	if name, ok := canonicalC(words); ok && cSizes[name] > 0 {
+		return cValue{cSizes[name], true}
+	}
+	return e.fail(t.at, "`sizeof(%s)` is known only for base types and pointers here", cutText(strings.Join(words, " "), 40))
 }
 
 // character returns the value of a character literal.

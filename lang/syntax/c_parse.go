@@ -9,6 +9,9 @@ import (
 // unions and enums, and typedefs. In a header, declarations of functions and
 // variables are skipped.
 type cParser struct {
+	from       map[*source.File]source.Span // the headers that are included
+	constantOf func(string) (uint64, bool, bool)
+
 	sec    *CSection
 	diags  *diag.List
 	toks   []cTok
@@ -93,6 +96,8 @@ func (p *cParser) run() {
 	}
 }
 
+// safeTop is like top, but recovers from the panic of expected, so that parsing
+// continues after a wrong declaration.
 func (p *cParser) safeTop() (ok bool) {
 	depth := p.depth
 	defer func() {
@@ -159,14 +164,16 @@ func (p *cParser) top() {
 		p.need(";")
 		return
 	}
+	_, header := p.from[first.at.File]
+	header = header || p.header
 	switch first.text {
 	case "struct", "union", "enum":
 		p.specifiers()
-		if p.accept(";") || p.i == len(p.toks) || !p.header {
+		if p.accept(";") || p.i == len(p.toks) || !header {
 			return // the ';' is optional in scripts
 		}
 	}
-	if p.header {
+	if header {
 		p.skipDeclaration()
 		return
 	}
@@ -378,6 +385,9 @@ func (p *cParser) constant(what string, ends ...string) cValue {
 	}
 	e := constExpr{toks: p.toks[start:p.i], at: p.tok().at, names: func(t cTok) (cValue, bool) {
 		v, ok := p.consts[t.text]
+		if !ok {
+			return CInput{Constant: p.constantOf}.constant(t.text)
+		}
 		return v, ok
 	}}
 	v := e.whole()

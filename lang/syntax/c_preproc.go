@@ -25,20 +25,26 @@ type cBranch struct {
 
 // preproc is the C preprocessor: directives in, live tokens out.
 type preproc struct {
+	in       CInput
 	sec      *CSection
 	diags    *diag.List
 	branches []cBranch
+	outer    int // branches that are open around the file being read
 	toks     []cTok
 	expanded int  // tokens that macros made
 	full     bool // a bound was reached and reported
+
+	from     map[*source.File]source.Span // the #include of each header that was read
+	once     map[string]bool              // names of headers that are read only once
+	nested   int                          // headers being read
+	included int                          // bytes of headers so far
 }
 
 // ParseCSection preprocesses and parses the C section of a script: its Preproc
-// and CDef items in order; other items are ignored. predefined are object-like
-// macros known from the start. The section is never nil.
-func ParseCSection(items []Item, predefined map[string]string) (*CSection, diag.List) {
+// and CDef items in order; other items are ignored. The section is never nil.
+func ParseCSection(items []Item, in CInput) (*CSection, diag.List) {
 	var diags diag.List
-	pp := newPreproc(&diags, predefined)
+	pp := newPreproc(&diags, in)
 	for _, item := range items {
 		switch item.(type) {
 		case *Preproc, *CDef:
@@ -51,18 +57,19 @@ func ParseCSection(items []Item, predefined map[string]string) (*CSection, diag.
 
 // ParseCHeader preprocesses and parses a whole file of C declarations, for
 // imports of headers. Declarations of functions and variables are skipped.
-func ParseCHeader(f *source.File, predefined map[string]string) (*CSection, diag.List) {
+func ParseCHeader(f *source.File, in CInput) (*CSection, diag.List) {
 	var diags diag.List
-	pp := newPreproc(&diags, predefined)
+	pp := newPreproc(&diags, in)
 	if !reportBinary(f, &diags) {
 		pp.text(f, 0, len(f.Text))
 	}
 	return pp.finish(true), diags
 }
 
-func newPreproc(diags *diag.List, predefined map[string]string) *preproc {
-	pp := &preproc{sec: &CSection{Defines: map[string]*CDefine{}}, diags: diags}
-	for name, body := range predefined {
+func newPreproc(diags *diag.List, in CInput) *preproc {
+	pp := &preproc{in: in, sec: &CSection{Defines: map[string]*CDefine{}}, diags: diags,
+		from: map[*source.File]source.Span{}, once: map[string]bool{}}
+	for name, body := range in.Predefined {
 		pp.sec.Defines[name] = &CDefine{Name: name, Body: body}
 	}
 	return pp
@@ -75,9 +82,10 @@ func (pp *preproc) finish(header bool) *CSection {
 			WithRow("L-PRE-03").
 			WithHelp("close it with `#endif`")
 	}
-	p := &cParser{sec: pp.sec, diags: pp.diags, toks: pp.toks, header: header,
+	p := &cParser{sec: pp.sec, diags: pp.diags, toks: pp.toks, header: header, from: pp.from, constantOf: pp.in.Constant,
 		structs: map[string]*CStruct{}, enums: map[string]*CEnum{}, consts: map[string]cValue{}}
 	p.run()
+	pp.showIncludes()
 	pp.diags.Sort()
 	return pp.sec
 }
@@ -185,7 +193,7 @@ func (pp *preproc) directive(f *source.File, pos, end int) {
 		pp.elseOrEnd(line, word, rest)
 		return
 	case "include":
-		pp.include(line, word)
+		pp.include(line, rest, word)
 		return
 	}
 	if !pp.live() {
@@ -204,7 +212,11 @@ func (pp *preproc) directive(f *source.File, pos, end int) {
 		pp.diags.Errorf("c-error", line, "#error %s", tokenText(rest)).WithRow("L-PRE-03")
 	case "warning":
 		pp.diags.Warnf("c-error", line, "#warning %s", tokenText(rest)).WithRow("L-PRE-03")
-	case "pragma", "line", "ident":
+	case "pragma":
+		if len(rest) > 0 && rest[0].text == "once" {
+			pp.once[f.Name] = true
+		}
+	case "line", "ident":
 	default:
 		pp.bad(word.at, "unknown preprocessor directive `#%s`", word.text)
 	}
@@ -225,7 +237,7 @@ func (pp *preproc) bad(at source.Span, format string, args ...any) {
 // elseOrEnd handles #elif, #else and #endif.
 func (pp *preproc) elseOrEnd(line source.Span, word cTok, rest []cTok) {
 	n := len(pp.branches)
-	if n == 0 {
+	if n == pp.outer {
 		pp.diags.Errorf("c-conditional", line, "`#%s` without `#if`", word.text).
 			WithRow("L-PRE-03").
 			WithLabel("no conditional is open here")
@@ -259,8 +271,7 @@ func (pp *preproc) condition(word cTok, rest []cTok) bool {
 			pp.bad(word.at, "expected the name of a macro after `#%s`", word.text)
 			return false
 		}
-		_, defined := pp.sec.Defines[rest[0].text]
-		return defined == (word.text == "ifdef")
+		return pp.defined(rest[0].text) == (word.text == "ifdef")
 	}
 	saved := pp.toks
 	pp.toks = nil
@@ -280,7 +291,7 @@ func (pp *preproc) condition(word cTok, rest []cTok) bool {
 			return false
 		}
 		value := "0"
-		if _, ok := pp.sec.Defines[rest[i].text]; ok {
+		if pp.defined(rest[i].text) {
 			value = "1"
 		}
 		pp.toks = append(pp.toks, cTok{value, t.at, cNumber})
@@ -288,7 +299,10 @@ func (pp *preproc) condition(word cTok, rest []cTok) bool {
 			i++
 		}
 	}
-	e := constExpr{toks: pp.toks, at: word.at, names: func(cTok) (cValue, bool) { return cValue{}, true }}
+	e := constExpr{toks: pp.toks, at: word.at, names: func(t cTok) (cValue, bool) {
+		v, _ := pp.in.constant(t.text)
+		return v, true // a name without a value counts as 0
+	}}
 	pp.toks = saved
 	v := e.whole()
 	if e.err != "" {
@@ -296,28 +310,6 @@ func (pp *preproc) condition(word cTok, rest []cTok) bool {
 		return false
 	}
 	return v.bits != 0
-}
-
-// include records an #include line.
-func (pp *preproc) include(line source.Span, word cTok) {
-	text := strings.TrimSpace(line.File.Text[word.at.End:line.End])
-	inc := &CInclude{At: At{line}, Live: pp.live()}
-	closing := byte(0)
-	if text != "" {
-		closing = map[byte]byte{'<': '>', '"': '"'}[text[0]]
-	}
-	end := -1
-	if closing != 0 {
-		end = strings.IndexByte(text[1:], closing)
-	}
-	if end < 0 {
-		if inc.Live {
-			pp.bad(line, "expected a file name in `< >` or quotes after `#include`")
-		}
-		return
-	}
-	inc.Path, inc.System = text[1:1+end], closing == '>'
-	pp.sec.Includes = append(pp.sec.Includes, inc)
 }
 
 // define handles #define.

@@ -131,7 +131,7 @@ func TestCSection(t *testing.T) {
 			if strings.Contains(c.in, "HAVE") {
 				predefined["HAVE"] = "1"
 			}
-			s, diags := ParseCSection(f.Items, predefined)
+			s, diags := ParseCSection(f.Items, CInput{Predefined: predefined})
 			for _, d := range diags.All {
 				t.Errorf("unexpected message:\n%s", d)
 			}
@@ -183,7 +183,7 @@ func TestCReject(t *testing.T) {
 			start := strings.Index(c.in, "«")
 			end := strings.Index(c.in, "»") - len("«")
 			f := parseOK(t, "t", strings.NewReplacer("«", "", "»", "").Replace(c.in)+"\nbegin { }")
-			_, diags := ParseCSection(f.Items, nil)
+			_, diags := ParseCSection(f.Items, CInput{})
 			if len(diags.All) != 1 {
 				t.Fatalf("%d messages, want 1: %v", len(diags.All), diags.All)
 			}
@@ -201,7 +201,7 @@ func TestCReject(t *testing.T) {
 // TestCSeveralErrors finds one error in each definition and keeps what is good.
 func TestCSeveralErrors(t *testing.T) {
 	f := parseOK(t, "t", "struct a { int; };\nstruct b { int x; };\nstruct c { char n[Q]; } __attribute__((packed));\nenum { X Y };\nstruct d { int y; };\nbegin { }")
-	s, diags := ParseCSection(f.Items, nil)
+	s, diags := ParseCSection(f.Items, CInput{})
 	if n := len(diags.All); n != 3 {
 		t.Errorf("%d messages, want 3: %v", n, diags.All)
 	}
@@ -227,7 +227,7 @@ typedef struct s s_t;
 void g(void);
 #endif
 `)
-	s, diags := ParseCHeader(f, nil)
+	s, diags := ParseCHeader(f, CInput{})
 	for _, d := range diags.All {
 		t.Errorf("unexpected message:\n%s", d)
 	}
@@ -256,7 +256,7 @@ func TestCBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, diags := Parse(source.New("t", text))
-			_, more := ParseCSection(f.Items, nil)
+			_, more := ParseCSection(f.Items, CInput{})
 			if len(diags.All)+len(more.All) == 0 {
 				t.Error("no message")
 			}

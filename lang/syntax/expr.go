@@ -186,7 +186,7 @@ func (p *parser) postfix(x Expr) Expr {
 	return x
 }
 
-// field parses .name, ->name or .N behind x.
+// field parses .name, ->name or .N after x.
 func (p *parser) field(x Expr) Expr {
 	op := p.next()
 	t := p.tok()

@@ -61,8 +61,8 @@ func (p *parser) badFor(open int, what string) {
 	p.leaveFor(open)
 }
 
-// leaveFor gives up on a loop; the rest of its head is skipped first, so that
-// the semicolons of a C loop are not taken for ends of statements.
+// leaveFor abandons a loop. The rest of its head is skipped first, so that the
+// semicolons of a C loop are not taken for ends of statements.
 func (p *parser) leaveFor(open int) {
 	if open >= 0 {
 		if end := p.matching(open); end >= p.i {

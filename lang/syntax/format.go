@@ -220,6 +220,7 @@ func (p *printer) comma(i int) {
 	}
 }
 
+// configItem prints the config block with one entry per line.
 func (p *printer) configItem(n *Config) {
 	p.put("config = {")
 	p.started = true

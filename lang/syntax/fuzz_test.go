@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		src := source.New("fuzz", text)
 		tree, diags := Parse(src)
-		_, more := ParseCSection(tree.Items, map[string]string{"HAVE": "1"})
+		_, more := ParseCSection(tree.Items, CInput{Predefined: map[string]string{"HAVE": "1"}})
 		for _, d := range append(diags.All, more.All...) {
 			s := d.Span
 			if s.File != src || s.Start < 0 || s.Start > s.End || s.End > len(text) {
@@ -49,7 +49,7 @@ func FuzzParse(f *testing.F) {
 		}
 		IsItem(text)
 		Incomplete(text)
-		ParseCHeader(src, nil)
+		ParseCHeader(src, CInput{})
 		ParseInteger(text)
 	})
 }

@@ -168,6 +168,8 @@ var idle struct {
 // maxIdle is the maximum number of idle grammars kept.
 const maxIdle = 8
 
+// acquireGrammar returns an idle grammar, or a new one. Callers give it back
+// with releaseGrammar.
 func acquireGrammar() *grammar {
 	idle.Lock()
 	if n := len(idle.list); n > 0 {
@@ -180,6 +182,8 @@ func acquireGrammar() *grammar {
 	return newGrammar()
 }
 
+// releaseGrammar keeps a grammar for later. It drops the parser's state first,
+// which refers to the whole tree.
 func releaseGrammar(g *grammar) {
 	g.p = parser{}
 	idle.Lock()

@@ -63,7 +63,7 @@ func (sc *scanner) classify() itemKind {
 	var kind itemKind
 	switch word {
 	case "struct", "union", "enum":
-		if sc.cBody(end) >= 0 {
+		if sc.cBody(end) >= 0 || sc.cForward(end) {
 			return itemCDef
 		}
 		return itemProbe
@@ -125,6 +125,18 @@ func (sc *scanner) cBody(pos int) int {
 			return -1
 		}
 	}
+}
+
+// cForward reports whether a C keyword that ends at pos starts a declaration
+// without a body: struct NAME;
+func (sc *scanner) cForward(pos int) bool {
+	name := skipLayout(sc.s, pos)
+	end := name
+	if name > pos && name < len(sc.s) && isLetter(sc.s[name]) {
+		end = wordEnd(sc.s, name)
+	}
+	next := skipLayout(sc.s, end)
+	return end > name && next < len(sc.s) && sc.s[next] == ';'
 }
 
 // cDef moves past one C definition: its body up to the matching brace,

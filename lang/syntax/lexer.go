@@ -16,7 +16,7 @@ import (
 //
 //	top      between items; decides what kind of item starts here
 //	header   attach points, raw text up to a blank, a comma or a brace
-//	pred     a predicate, ordinary tokens until a '/' with '{' behind it
+//	pred     a predicate, ordinary tokens until a '/' with '{' after it
 //	decl     the head of config, import, let, macro, fn or probe NAME
 //	block    inside braces, ordinary tokens until the brace depth is 0 again
 //
@@ -115,11 +115,12 @@ func (sc *scanner) Next() (lexer.Token, error) {
 	return lexer.Token{Type: typ, Value: sc.s[start:end], Pos: lexer.Position{Offset: start}}, nil
 }
 
-// maxWords bounds the tokens of a script. A tree takes some hundred bytes for each,
-// and what has more was not written by anybody.
+// maxWords is the maximum number of tokens in a script. The tree takes some
+// hundred bytes per token, and no script written by a person has more.
 const maxWords = 500_000
 
-// tooLong complains of a script at its last token that is read.
+// tooLong reports a script with too many tokens, at the last token that is
+// read.
 func (sc *scanner) tooLong(start int) {
 	sc.diags.Errorf("too-long", sc.span(start, sc.pos), "the script has more than %d words", maxWords).
 		WithLabel("the rest is not read").

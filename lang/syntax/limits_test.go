@@ -132,7 +132,7 @@ func TestHuge(t *testing.T) {
 				t.Errorf("unexpected message: %v", diags.Err())
 			}
 			Format(f) // neither fails nor takes long on what is left
-			ParseCSection(f.Items, nil)
+			ParseCSection(f.Items, CInput{})
 			IsItem(script)
 			Incomplete(script)
 			if took := time.Since(start); took > 4*time.Second {
@@ -189,7 +189,7 @@ func TestTruncated(t *testing.T) {
 	for name, text := range corpus(t) {
 		for n := range len(text) {
 			f, _ := Parse(source.New(name, text[:n]))
-			ParseCSection(f.Items, nil)
+			ParseCSection(f.Items, CInput{})
 		}
 	}
 }

@@ -142,6 +142,8 @@ func (p *parser) namedProbe(doc string) func(*gNamedProbe) Item {
 	}
 }
 
+// probe makes a node of a captured probe. Its predicate and body were parsed
+// when the grammar captured them.
 func (p *parser) probe(doc string) func(*gProbe) Item {
 	return func(g *gProbe) Item {
 		pr := &Probe{Body: g.Body.(*Block), Doc: doc}

@@ -47,7 +47,7 @@ func Parse(f *source.File) (*File, diag.List) {
 	return out, diags
 }
 
-// rewind goes back to an offset and forgets the comments behind it.
+// rewind goes back to an offset and forgets the comments after it.
 func (sc *scanner) rewind(offset int) {
 	sc.pos = offset
 	n := len(sc.comments)

@@ -36,7 +36,7 @@ type parser struct {
 	failed  bool         // an error was reported inside the current item
 	muted   bool         // report nothing more about this item
 	quiet   bool         // too deep or too many errors: report nothing more at all
-	resume  int          // where the next item really starts, 0 if behind this one
+	resume  int          // where the next item really starts, 0 if after this one
 	resumed int          // how often that happened
 	brace   *lexer.Token // the '{' of the innermost open block
 	bare    bool         // statements end at the end of the text, not at a '}'

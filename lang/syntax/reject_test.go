@@ -227,7 +227,7 @@ func TestCodes(t *testing.T) {
 // section.
 func codesOf(text string) []string {
 	f, diags := Parse(source.New("t", text))
-	_, more := ParseCSection(f.Items, nil)
+	_, more := ParseCSection(f.Items, CInput{})
 	return codesIn(append(diags.All, more.All...))
 }
 

@@ -21,7 +21,7 @@ const (
 func isQualifier(word string) bool {
 	switch word {
 	case "const", "volatile", "restrict", "__restrict", "_Atomic",
-		"__user", "__kernel", "__rcu", "__percpu", "__iomem", "__force":
+		"__user", "__kernel", "__rcu", "__percpu", "__iomem", "__force", "__bitwise", "__bitwise__":
 		return true
 	}
 	return false

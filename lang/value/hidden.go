@@ -1,6 +1,6 @@
 package value
 
-// hider is a Resolver that may have to hide where the kernel's memory lies.
+// hider is a Resolver that can require kernel addresses to be hidden.
 type hider interface {
 	// HidesKernel reports whether addresses of the kernel are shown as zero.
 	HidesKernel() bool
@@ -9,8 +9,8 @@ type hider interface {
 // kernelHalf is the lowest address of the kernel.
 const kernelHalf = 1 << 63
 
-// visibleAddr returns an address as it is shown: those of the kernel as zero where r hides
-// them, which is what the kernel itself prints instead.
+// visibleAddr returns the address that is shown for addr: zero for kernel
+// addresses if r hides them, as the kernel itself does.
 func visibleAddr(addr uint64, r Resolver) uint64 {
 	if addr >= kernelHalf && hidesKernel(r) {
 		return 0

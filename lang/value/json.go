@@ -26,6 +26,7 @@ func AppendKeyJSON(dst []byte, v Value, r Resolver) []byte {
 	return AppendJSONString(dst, keep)
 }
 
+// appendJSON is like AppendJSON; depth is the nesting of v, at most maxDepth.
 func appendJSON(dst []byte, v Value, r Resolver, depth int) []byte {
 	if v.T == nil {
 		return append(dst, "null"...)

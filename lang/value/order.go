@@ -40,6 +40,7 @@ func (m *MapData) Sorted(top int64) []Entry {
 	return sorted
 }
 
+// order returns the comparison by which the entries of m are printed.
 func (m *MapData) order() func(a, b *Entry) int {
 	switch m.Val.Kind {
 	case types.Int, types.Enum, types.Count, types.Sum:

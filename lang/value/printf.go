@@ -30,6 +30,7 @@ func AppendFormat(dst []byte, specs []Spec, args []Value, r Resolver) []byte {
 	return dst
 }
 
+// appendConv appends one converted argument without padding.
 func appendConv(dst []byte, s *Spec, v Value, r Resolver) []byte {
 	switch {
 	case s.Conv == ConvString:

@@ -35,6 +35,7 @@ func AppendKey(dst []byte, v Value, r Resolver) []byte {
 	return dst
 }
 
+// appendText is like AppendText; depth is the nesting of v, at most maxDepth.
 func appendText(dst []byte, v Value, r Resolver, depth int) []byte {
 	if v.T == nil {
 		return append(dst, "null"...)

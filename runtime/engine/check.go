@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -49,9 +50,18 @@ type CheckOptions struct {
 	Open bool
 	// Unsafe allows functions that change the system.
 	Unsafe bool
+	// Mode selects the probes of the script that are compiled: those that are
+	// attached, its tests, or its benchmarks.
+	Mode hir.Mode
+	// Filter leaves out probes whose names it does not match, but for begin, end
+	// and self; nil leaves out none.
+	Filter *regexp.Regexp
 	// Config holds configuration variables from outside of the script, by name.
 	// They take precedence over the script's own.
 	Config map[string]string
+	// Includes are headers that the C section includes before anything else,
+	// HeaderDirs the folders in which headers are looked for.
+	Includes, HeaderDirs []string
 	// Maps lists maps that exist already, in a session, and that the script may
 	// use.
 	Maps []*hir.Map
@@ -73,6 +83,20 @@ func (o *CheckOptions) pid() int {
 		return o.Child.PID()
 	}
 	return o.PID
+}
+
+// wants reports whether a probe takes part in the run.
+func (o *CheckOptions) wants(s *hir.Site) bool {
+	k := s.About()
+	switch {
+	case k.Phase != hir.WhileAttached:
+		return true
+	case k.Mode != o.Mode:
+		return false
+	case o.Filter == nil || s.Attach.Kind == hir.AttachSignal:
+		return true
+	}
+	return o.Filter.MatchString(s.Name)
 }
 
 // Checked is a script without errors.
@@ -146,11 +170,21 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	prog, info, list := check.Check(&check.Input{
 		File: s.Tree, Builtins: stdlib.Signatures(), Probes: c.view.Probes(), Types: c.view.Types(), Env: c.view.Env(),
 		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Maps: o.Maps,
-		Import: find,
+		Import: find, Includes: o.Includes, Header: headers(o.HeaderDirs),
 	})
 	if prog != nil {
 		checkNamed(s.Named, prog.Options, &list)
-		if len(prog.Probes) == 0 && !c.view.Partial() && !o.Empty {
+		had := len(prog.Probes) > 0
+		prog.Probes = slices.DeleteFunc(prog.Probes, func(p *hir.Probe) bool { return !o.wants(p.Site) })
+		switch {
+		case had && len(prog.Probes) == 0:
+			d := list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"})
+			if o.Filter != nil {
+				d.WithNote("the filter %q matches none of the names", o.Filter)
+			} else {
+				d.WithNote("tests run with --test, benchmarks with --bench, and all other probes without these")
+			}
+		case len(prog.Probes) == 0 && !c.view.Partial() && !o.Empty:
 			list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"}).
 				WithHelp("a script is made of probes: `begin { printf(\"hello\\n\"); }`")
 		}

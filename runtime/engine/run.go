@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/machine/live"
@@ -74,6 +75,8 @@ type RunOptions struct {
 	// Strict also says what the kernel does not count, so that nobody knows whether
 	// it is missing.
 	Strict bool
+	// Mode is CheckOptions.Mode of the script.
+	Mode hir.Mode
 	// DryRun detaches as soon as everything is attached, and shows nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short.
@@ -144,7 +147,7 @@ func noKernel() error {
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
 		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Strict: o.Strict,
-		DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
+		Mode: o.Mode, DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	if k, ok := m.(interface{ Live() *live.Machine }); ok {
 		opts.Machine = k.Live()

@@ -1,6 +1,8 @@
 package event
 
 import (
+	"time"
+
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -114,6 +116,32 @@ type Graph struct {
 	Funcs *graph.Funcs
 }
 
+// Tests are the tests or benchmarks that a run is going to run. It is the first
+// event of such a run, after what begin probes print.
+type Tests struct {
+	Measured bool // these are benchmarks
+	Names    []string
+}
+
+// Test is the result of a test. What it printed comes before.
+type Test struct {
+	Name     string
+	Duration time.Duration
+	Passed   bool
+}
+
+// Bench is the result of a benchmark.
+type Bench struct {
+	Name string
+	// Average is the time of one run.
+	Average time.Duration
+	// Runs is how many runs it is the average of.
+	Runs uint64
+	// Failed says that it reported an error, Skipped that its result was not 0:
+	// both have no average.
+	Failed, Skipped bool
+}
+
 // Exit reports that the script called exit().
 type Exit struct {
 	Status int
@@ -125,6 +153,21 @@ type End struct{}
 
 // Kind is "attached_probes".
 func (*Attached) Kind() string { return "attached_probes" }
+
+// TestsDone says that all tests or benchmarks have run. End probes follow.
+type TestsDone struct{}
+
+// Kind is "tests_done".
+func (*TestsDone) Kind() string { return "tests_done" }
+
+// Kind is "tests".
+func (*Tests) Kind() string { return "tests" }
+
+// Kind is "test_result".
+func (*Test) Kind() string { return "test_result" }
+
+// Kind is "benchmark_result".
+func (*Bench) Kind() string { return "benchmark_result" }
 
 // Kind is "printf".
 func (*Printf) Kind() string { return "printf" }

@@ -136,7 +136,7 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 			s.verbose("attached %s: run from user space", p.Site.Name)
 		}
 	}
-	if c.count == 0 {
+	if c.count == 0 && s.opts.Mode == hir.Trace {
 		return &LoadError{Diag: &diag.Diagnostic{Severity: diag.Error, Code: "attach-failed", Row: "P-COM-11",
 			Message: "attachment failed for all probes"}}
 	}

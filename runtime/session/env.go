@@ -95,6 +95,8 @@ func (h *handler) Message(severity string, at source.Span, specs []value.Spec, a
 	sev := diag.Error
 	if severity == "warning" {
 		sev = diag.Warning
+	} else {
+		h.s.errors++
 	}
 	h.s.send(&event.Message{Severity: sev, At: at, Format: specs, Args: args, Resolver: h.s.opts.Resolver})
 }

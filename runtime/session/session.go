@@ -75,6 +75,8 @@ type Options struct {
 	Verbose func(text string)
 	// Report, if set, is called with messages that have a place in the script.
 	Report func(d *diag.Diagnostic)
+	// Mode is what the run does. Runs of tests and benchmarks end with these.
+	Mode hir.Mode
 	// Missing lists, for the receipt, what a replayed recording itself lacks.
 	Missing []event.ReceiptItem
 	// Ready, if set, is called once everything is attached.
@@ -106,6 +108,7 @@ type Session struct {
 	records  uint64
 	exitCode int
 	exited   bool // exit() was called
+	errors   int  // calls of errorf
 	done     bool // the run has ended for another reason
 	discard  bool // drop all further records, as after exit()
 	pidfd    int
@@ -263,9 +266,14 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		return Result{Exit: 255}, err
 	}
 	s.handOut()
-	s.send(&event.Attached{Probes: probes})
+	if s.opts.Mode == hir.Trace {
+		s.send(&event.Attached{Probes: probes})
+	}
 	if s.opts.Ready != nil {
 		s.opts.Ready(probes)
+	}
+	if s.opts.Mode != hir.Trace {
+		return s.runTests(ctx)
 	}
 	delay := pollBusy
 	for !s.done && !s.exited {

@@ -69,6 +69,11 @@ func all(t testing.TB) []event.Event {
 		&event.RuntimeError{At: at("print"), Message: "Divide by zero", Count: 5},
 		&event.Lost{Events: 7},
 		&event.Log{Severity: diag.Error, Text: "failed to open file 'x'"},
+		// These are shown by the report alone.
+		&event.Tests{Names: []string{"one"}},
+		&event.Test{Name: "one"},
+		&event.Bench{Name: "one"},
+		&event.TestsDone{},
 		&event.Exit{Status: 3},
 		&event.End{},
 		event.FinalMap(scalar("", num(agg(types.Count, false), 2)), r),

@@ -53,7 +53,7 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]bool{"log": false, "end": false, "exit": false, "graph": false}
+	want := map[string]bool{"log": false, "end": false, "exit": false, "graph": false, "tests": false, "tests_done": false}
 	for _, e := range all(t) {
 		if _, none := want[e.Kind()]; !none {
 			want[e.Kind()] = true
@@ -63,6 +63,8 @@ func TestSchema(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
+	results, _ := reportOf(t, "json", &event.Test{Name: "one"}, &event.Bench{Name: "one"})
+	out.WriteString(results)
 	for _, name := range validate(t, s, out.String()) {
 		if !want[name] {
 			t.Errorf("an object of type %s, which is none of the events", name)
@@ -123,7 +125,7 @@ func TestOutputPage(t *testing.T) {
 	}
 	for _, e := range all(t) {
 		switch e.(type) {
-		case *event.Log, *event.End, *event.Exit, *event.Graph:
+		case *event.Log, *event.End, *event.Exit, *event.Graph, *event.Tests, *event.TestsDone:
 			continue
 		}
 		if !strings.Contains(page, "`"+e.Kind()+"`") {

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"probe/lang/reference"
-	"probe/runtime/machine/live/provider"
 	"probe/stdlib"
 )
 
@@ -15,11 +14,6 @@ func TestReferenceStatus(t *testing.T) {
 	for name, s := range stdlib.Signatures() {
 		if s.Missing {
 			refusing[s.Row] = name
-		}
-	}
-	for _, k := range provider.Kinds() {
-		if k.Missing {
-			refusing[k.Row] = k.Name
 		}
 	}
 	for _, cells := range refused(t) {

@@ -84,9 +84,6 @@ func formatTable() string {
 func probeTable() string {
 	var rows [][]string
 	for _, k := range provider.Kinds() {
-		if k.Missing {
-			continue
-		}
 		name := code(k.Name)
 		for _, a := range k.Aliases {
 			name += ", " + code(a)
@@ -174,19 +171,14 @@ func configTable() string {
 
 // missing lists the functions and probe types that are not implemented yet.
 func missing() string {
-	var kinds, names []string
-	for _, k := range provider.Kinds() {
-		if k.Missing {
-			kinds = append(kinds, code(k.Name)+" ("+k.Row+")")
-		}
-	}
+	var names []string
 	for name, s := range stdlib.Signatures() {
 		if s.Missing {
 			names = append(names, code(name)+" ("+s.Row+")")
 		}
 	}
 	slices.Sort(names)
-	return "Kinds of probes: " + strings.Join(kinds, ", ") + ".\n\nFunctions and values: " + strings.Join(names, ", ") + "."
+	return "Functions and values: " + strings.Join(names, ", ") + "."
 }
 
 // codes returns the reference of all messages.

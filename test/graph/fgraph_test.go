@@ -240,7 +240,7 @@ func TestScriptKilled(t *testing.T) {
 			echo "left: $(cat $T/set_graph_function)"
 			`+script+`
 			stop`)
-		match(t, out, []string{`^left: ip_route_output_flow$`, `^status 0$`, `put back the tracing settings that process \d+ had left`})
+		match(t, out, []string{`^left: ip_route_output_flow$`, `^status 0$`, `restored the tracing settings that process \d+ had left`})
 	})
 }
 

@@ -259,7 +259,7 @@ func TestKilled(t *testing.T) {
 				t.Errorf("a killed probe has left nothing:\n%s", left)
 				continue
 			}
-			match(t, done, []string{`put back the tracing settings that process ` + killed[1] + ` had left`})
+			match(t, done, []string{`restored the tracing settings that process ` + killed[1] + ` had left`})
 		}
 		match(t, same(t, g, "probe cleanup"), []string{"^nothing to put back$"})
 	})

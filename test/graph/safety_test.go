@@ -75,11 +75,11 @@ func TestNoReturn(t *testing.T) {
 func TestKilledWithPattern(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `start 'tcp_*' --only 'tcp_*'; kill -9 $p; wait $p; wc -l <$T/set_graph_function; probe cleanup`)
-		match(t, out, []string{`^[1-9]\d\d$`, `^put back the tracing settings that process \d+ had left$`}, `changed`)
+		match(t, out, []string{`^[1-9]\d\d$`, `^restored the tracing settings that process \d+ had left$`}, `changed`)
 		// In the middle of switching on.
 		out = same(t, g, `probe graph 'tcp_*' >/tmp/out 2>&1 & p=$!
 			await test -e /run/probe/ftrace.json; kill -9 $p; wait $p; probe cleanup`)
-		match(t, out, []string{`^put back the tracing settings`}, `changed`)
+		match(t, out, []string{`^restored the tracing settings`}, `changed`)
 	})
 }
 

@@ -17,13 +17,17 @@ type Options struct {
 	Words []string          // operands
 	Named map[string]string // --name=value after "--", for the script
 
+	Includes, HeaderDirs []string // --include and -I, in order
+
 	Program                            *string // -e
 	PID, Cmd, Out, Format, Buffering   string
 	Traceable, NoFeature, Debug        string
 	List, Version, Help, Fmt           bool
 	Verbose, Quiet, Unsafe, NoWarnings bool
 	DryRun, Info                       bool
-	Warnings                           int // -k, how often
+	Test, Bench                        bool
+	Mode, Filter                       string // --mode, --probe-filter
+	Warnings                           int    // -k, how often
 }
 
 // option is a row of the table.
@@ -42,6 +46,7 @@ var noLLVM = "programs are compiled without LLVM"
 
 // table has all options of bpftrace, in the order of the usage text.
 var table = []option{
+	{long: "bench", help: "run the bench: probes and print their times", set: func(o *Options, _ string) { o.Bench = true }},
 	{long: "btf", short: 'b', help: "accepted and ignored: types always come from BTF", set: func(*Options, string) {}},
 	{short: 'B', arg: "MODE", help: "buffering of the output: line, full or none (default line)", set: func(o *Options, v string) { o.Buffering = v }},
 	{long: "cmd", short: 'c', arg: "'CMD ARGS'", help: "run a command and trace it; tracing ends when it does", set: func(o *Options, v string) { o.Cmd = v }},
@@ -51,14 +56,19 @@ var table = []option{
 	{long: "format", short: 'f', arg: "FORMAT", help: "format of the output: text or json", set: func(o *Options, v string) { o.Format = v }},
 	{long: "fmt", help: "print the script reformatted", set: func(o *Options, _ string) { o.Fmt = true }},
 	{long: "help", short: 'h', help: "print this text", set: func(o *Options, _ string) { o.Help = true }},
+	{long: "include", arg: "FILE", help: "include a header before the program", set: func(o *Options, v string) { o.Includes = append(o.Includes, v) }},
+	{short: 'I', arg: "DIR", help: "look for headers in this folder too", set: func(o *Options, v string) { o.HeaderDirs = append(o.HeaderDirs, v) }},
 	{long: "info", help: "print what this kernel can do", set: func(o *Options, _ string) { o.Info = true }},
 	{long: "warnings", short: 'k', help: "also report reads of memory and lookups in maps that fail", set: func(o *Options, _ string) { o.Warnings++ }},
 	{long: "list", short: 'l', help: "list probes, those that match a pattern, or those of a script", set: func(o *Options, _ string) { o.List = true }},
+	{long: "mode", arg: "MODE", help: "what to do with the script: test or bench", set: func(o *Options, v string) { o.Mode = v }},
 	{long: "no-feature", arg: "LIST", help: "do without kprobe_multi, kprobe_session or uprobe_multi", set: func(o *Options, v string) { o.NoFeature = v }},
 	{long: "no-warnings", help: "suppress all warnings", set: func(o *Options, _ string) { o.NoWarnings = true }},
 	{long: "output", short: 'o', arg: "FILE", help: "write the output to a file", set: func(o *Options, v string) { o.Out = v }},
 	{long: "pid", short: 'p', arg: "PID", help: "trace only this process", set: func(o *Options, v string) { o.PID = v }},
+	{long: "probe-filter", arg: "REGEX", help: "attach only probes whose name the expression matches", set: func(o *Options, v string) { o.Filter = v }},
 	{long: "quiet", short: 'q', help: "print no \"Attached\" line", set: func(o *Options, _ string) { o.Quiet = true }},
+	{long: "test", help: "run the test: probes and print their results", set: func(o *Options, _ string) { o.Test = true }},
 	{long: "traceable-functions", arg: "FILE", help: "read the functions that can be traced from a file", set: func(o *Options, v string) { o.Traceable = v }},
 	{long: "unsafe", help: "allow functions that change the system", set: func(o *Options, _ string) { o.Unsafe = true }},
 	{long: "usdt-file-activation", help: "accepted and ignored", set: func(*Options, string) {}},
@@ -66,15 +76,9 @@ var table = []option{
 	{long: "version", short: 'V', help: "print the version", set: func(o *Options, _ string) { o.Version = true }},
 
 	{long: "aot", arg: "FILE", refused: "scripts are compiled when they run"},
-	{long: "bench", refused: "there are no bench: probes"},
 	{long: "debuginfo", arg: "DIRS", refused: "DWARF is not read"},
 	{long: "dwarf-pid", arg: "PID", refused: "DWARF is not read"},
 	{long: "emit-elf", arg: "FILE", refused: noLLVM},
 	{long: "emit-llvm", arg: "FILE", refused: noLLVM},
-	{long: "include", arg: "FILE", refused: "headers are not read, since types come from BTF"},
-	{short: 'I', arg: "DIR", refused: "headers are not read, since types come from BTF"},
-	{long: "mode", arg: "MODE", refused: "scripts can only be run"},
-	{long: "probe-filter", arg: "REGEX", refused: "there are no test: and bench: probes"},
-	{long: "test", refused: "there are no test: probes"},
 	{long: "verify-llvm-ir", refused: noLLVM},
 }

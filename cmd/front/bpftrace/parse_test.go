@@ -35,7 +35,7 @@ func TestParse(t *testing.T) {
 		{"-o", Options{}, "-o needs a value: FILE"},
 		{"--pid", Options{}, "--pid needs a value: PID"},
 		{"--emit-llvm f", Options{}, "--emit-llvm is not supported: programs are compiled without LLVM"},
-		{"-I dir", Options{}, "-I is not supported: headers are not read"},
+		{"-I one --include a.h -Itwo --include=b.h x", Options{HeaderDirs: []string{"one", "two"}, Includes: []string{"a.h", "b.h"}, Words: []string{"x"}}, ""},
 	} {
 		t.Run(tc.line, func(t *testing.T) {
 			o, err := Parse(strings.Split(tc.line, " "))

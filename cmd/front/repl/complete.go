@@ -179,8 +179,8 @@ func (r *repl) codeWords() []string {
 func (r *repl) kindWords() []string {
 	var out []string
 	for _, k := range r.view.Probes().Kinds() {
-		if k.Missing {
-			continue
+		if k.Mode != hir.Trace {
+			continue // there are no tests and benchmarks at the prompt
 		}
 		name := k.Name
 		if strings.Contains(k.Usage, ":") {

@@ -1,55 +1,37 @@
 package ctype
 
 import (
+	_ "embed"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"probe/lang/value"
 )
 
-// headerRows are #define constants of kernel headers, by the header that
-// defines them (N-01). BTF has no macros, so the kernel cannot provide them. A
-// script with any live #include sees all of them. Values are those of the
-// generic headers, which x86-64 and arm64 use, unless noted.
-var headerRows = []struct{ header, names string }{
-	{"linux/socket.h", `AF_UNSPEC 0 AF_UNIX 1 AF_LOCAL 1 AF_INET 2 AF_AX25 3 AF_IPX 4 AF_APPLETALK 5 AF_NETROM 6 AF_BRIDGE 7
-		AF_ATMPVC 8 AF_X25 9 AF_INET6 10 AF_ROSE 11 AF_NETBEUI 13 AF_SECURITY 14 AF_KEY 15 AF_NETLINK 16 AF_ROUTE 16 AF_PACKET 17
-		AF_ATMSVC 20 AF_RDS 21 AF_PPPOX 24 AF_LLC 26 AF_IB 27 AF_MPLS 28 AF_CAN 29 AF_TIPC 30 AF_BLUETOOTH 31 AF_IUCV 32
-		AF_RXRPC 33 AF_PHONET 35 AF_IEEE802154 36 AF_CAIF 37 AF_ALG 38 AF_NFC 39 AF_VSOCK 40 AF_KCM 41 AF_QIPCRTR 42 AF_SMC 43
-		AF_XDP 44 AF_MCTP 45 MSG_OOB 1 MSG_PEEK 2 MSG_DONTROUTE 4 MSG_CTRUNC 8 MSG_TRUNC 0x20 MSG_DONTWAIT 0x40 MSG_EOR 0x80
-		MSG_WAITALL 0x100 MSG_NOSIGNAL 0x4000 MSG_MORE 0x8000 SOL_IP 0 SOL_SOCKET 1 SOL_TCP 6 SOL_UDP 17 SOL_IPV6 41`},
-	{"linux/stat.h", `S_IFMT 0170000 S_IFSOCK 0140000 S_IFLNK 0120000 S_IFREG 0100000 S_IFBLK 0060000 S_IFDIR 0040000
-		S_IFCHR 0020000 S_IFIFO 0010000 S_ISUID 0004000 S_ISGID 0002000 S_ISVTX 0001000 S_IRWXU 0700 S_IRUSR 0400 S_IWUSR 0200
-		S_IXUSR 0100 S_IRWXG 070 S_IRGRP 040 S_IWGRP 020 S_IXGRP 010 S_IRWXO 07 S_IROTH 04 S_IWOTH 02 S_IXOTH 01`},
-	{"linux/fcntl.h", `O_ACCMODE 03 O_RDONLY 0 O_WRONLY 01 O_RDWR 02 O_CREAT 0100 O_EXCL 0200 O_NOCTTY 0400 O_TRUNC 01000
-		O_APPEND 02000 O_NONBLOCK 04000 O_DSYNC 010000 FASYNC 020000 O_NOATIME 01000000 O_CLOEXEC 02000000 O_SYNC 04010000
-		O_PATH 010000000 AT_FDCWD -100 AT_SYMLINK_NOFOLLOW 0x100 AT_REMOVEDIR 0x200 AT_EMPTY_PATH 0x1000
-		F_DUPFD 0 F_GETFD 1 F_SETFD 2 F_GETFL 3 F_SETFL 4 F_GETLK 5 F_SETLK 6 F_SETLKW 7`},
-	{"linux/signal.h", `SIGHUP 1 SIGINT 2 SIGQUIT 3 SIGILL 4 SIGTRAP 5 SIGABRT 6 SIGIOT 6 SIGBUS 7 SIGFPE 8 SIGKILL 9 SIGUSR1 10
-		SIGSEGV 11 SIGUSR2 12 SIGPIPE 13 SIGALRM 14 SIGTERM 15 SIGSTKFLT 16 SIGCHLD 17 SIGCONT 18 SIGSTOP 19 SIGTSTP 20 SIGTTIN 21
-		SIGTTOU 22 SIGURG 23 SIGXCPU 24 SIGXFSZ 25 SIGVTALRM 26 SIGPROF 27 SIGWINCH 28 SIGIO 29 SIGPOLL 29 SIGPWR 30 SIGSYS 31
-		SIGRTMIN 32`},
-	{"linux/errno.h", `EPERM 1 ENOENT 2 ESRCH 3 EINTR 4 EIO 5 ENXIO 6 E2BIG 7 ENOEXEC 8 EBADF 9 ECHILD 10 EAGAIN 11 EWOULDBLOCK 11
-		ENOMEM 12 EACCES 13 EFAULT 14 ENOTBLK 15 EBUSY 16 EEXIST 17 EXDEV 18 ENODEV 19 ENOTDIR 20 EISDIR 21 EINVAL 22 ENFILE 23
-		EMFILE 24 ENOTTY 25 ETXTBSY 26 EFBIG 27 ENOSPC 28 ESPIPE 29 EROFS 30 EMLINK 31 EPIPE 32 EDOM 33 ERANGE 34 EDEADLK 35
-		ENAMETOOLONG 36 ENOLCK 37 ENOSYS 38 ENOTEMPTY 39 ELOOP 40 ENOMSG 42 EIDRM 43 ENODATA 61 ETIME 62 ENOLINK 67 EPROTO 71
-		EBADMSG 74 EOVERFLOW 75 EILSEQ 84 EUSERS 87 ENOTSOCK 88 EDESTADDRREQ 89 EMSGSIZE 90 EPROTOTYPE 91 ENOPROTOOPT 92
-		EPROTONOSUPPORT 93 ESOCKTNOSUPPORT 94 EOPNOTSUPP 95 EPFNOSUPPORT 96 EAFNOSUPPORT 97 EADDRINUSE 98 EADDRNOTAVAIL 99
-		ENETDOWN 100 ENETUNREACH 101 ENETRESET 102 ECONNABORTED 103 ECONNRESET 104 ENOBUFS 105 EISCONN 106 ENOTCONN 107
-		ESHUTDOWN 108 ETOOMANYREFS 109 ETIMEDOUT 110 ECONNREFUSED 111 EHOSTDOWN 112 EHOSTUNREACH 113 EALREADY 114
-		EINPROGRESS 115 ESTALE 116 EDQUOT 122 ECANCELED 125 EOWNERDEAD 130 ENOTRECOVERABLE 131 ERESTARTSYS 512
-		ERESTARTNOINTR 513 ERESTARTNOHAND 514 ENOIOCTLCMD 515 EPROBE_DEFER 517`},
-	{"linux/sched.h", `TASK_RUNNING 0 TASK_INTERRUPTIBLE 1 TASK_UNINTERRUPTIBLE 2 __TASK_STOPPED 4 __TASK_TRACED 8 EXIT_DEAD 0x10
-		EXIT_ZOMBIE 0x20 TASK_PARKED 0x40 TASK_DEAD 0x80 TASK_WAKEKILL 0x100 TASK_WAKING 0x200 TASK_NOLOAD 0x400 TASK_NEW 0x800
-		TASK_COMM_LEN 16 PF_EXITING 0x4 PF_WQ_WORKER 0x20 PF_FORKNOEXEC 0x40 PF_MEMALLOC 0x800 PF_KTHREAD 0x200000
-		CLONE_VM 0x100 CLONE_FS 0x200 CLONE_FILES 0x400 CLONE_SIGHAND 0x800 CLONE_PTRACE 0x2000 CLONE_VFORK 0x4000
-		CLONE_PARENT 0x8000 CLONE_THREAD 0x10000 CLONE_NEWNS 0x20000 CLONE_NEWCGROUP 0x02000000 CLONE_NEWUTS 0x04000000
-		CLONE_NEWIPC 0x08000000 CLONE_NEWUSER 0x10000000 CLONE_NEWPID 0x20000000 CLONE_NEWNET 0x40000000`},
-	{"linux/mman.h", `PROT_NONE 0 PROT_READ 1 PROT_WRITE 2 PROT_EXEC 4 MAP_SHARED 1 MAP_PRIVATE 2 MAP_FIXED 0x10 MAP_ANONYMOUS 0x20`},
-	{"linux/limits.h", `NAME_MAX 255 PATH_MAX 4096 PIPE_BUF 4096`},
-	{"linux/if_ether.h", `ETH_ALEN 6 ETH_HLEN 14 ETH_P_IP 0x0800 ETH_P_ARP 0x0806 ETH_P_8021Q 0x8100 ETH_P_IPV6 0x86DD ETH_P_ALL 3`},
-	{"linux/if.h", `IFNAMSIZ 16`},
-	{"linux/fs.h", `SEEK_SET 0 SEEK_CUR 1 SEEK_END 2 MAY_EXEC 1 MAY_WRITE 2 MAY_READ 4 MAY_APPEND 8 REQ_OP_READ 0 REQ_OP_WRITE 1`},
-}
+// headerTable has a line for each header of the kernel: its name, then the
+// constants that it defines with #define, each with its value. Where arm64 has
+// another value than x86-64 it follows after a "|". internal/headergen writes
+// it. Looking a word up is a search of the text: a script asks for a few, and
+// most for none.
+//
+//go:embed headers.txt
+var headerTable string
+
+// userHeaders are headers of the C library. What scripts take from them is in
+// the kernel's headers or in its type information too.
+var userHeaders = strings.Fields(`
+	arpa/inet.h assert.h byteswap.h ctype.h dirent.h dlfcn.h elf.h endian.h err.h errno.h fcntl.h features.h float.h fts.h getopt.h
+	grp.h ifaddrs.h inttypes.h iso646.h libgen.h search.h sys/acct.h sys/cdefs.h
+	limits.h link.h locale.h malloc.h math.h memory.h mntent.h mqueue.h net/ethernet.h net/if.h net/if_arp.h net/if_packet.h net/route.h
+	netdb.h netinet/ether.h netinet/icmp6.h netinet/if_ether.h netinet/in.h netinet/ip.h netinet/ip6.h netinet/ip_icmp.h netinet/tcp.h
+	netinet/udp.h netpacket/packet.h poll.h pthread.h pwd.h resolv.h sched.h semaphore.h setjmp.h signal.h stdarg.h stdbool.h stddef.h
+	stdint.h stdio.h stdlib.h string.h strings.h sys/epoll.h sys/errno.h sys/eventfd.h sys/fcntl.h sys/file.h sys/inotify.h sys/ioctl.h
+	sys/ipc.h sys/mman.h sys/mount.h sys/msg.h sys/param.h sys/poll.h sys/prctl.h sys/ptrace.h sys/queue.h sys/resource.h sys/select.h
+	sys/sem.h sys/shm.h sys/signal.h sys/signalfd.h sys/socket.h sys/stat.h sys/statfs.h sys/statvfs.h sys/syscall.h sys/sysinfo.h
+	sys/sysmacros.h sys/time.h sys/timerfd.h sys/times.h sys/types.h sys/ucontext.h sys/uio.h sys/un.h sys/user.h sys/utsname.h
+	sys/vfs.h sys/wait.h sys/xattr.h syscall.h syslog.h termios.h time.h ucontext.h uchar.h unistd.h utime.h wchar.h wctype.h`)
 
 // HeaderConstant is one constant of a header.
 type HeaderConstant struct {
@@ -58,22 +40,65 @@ type HeaderConstant struct {
 	Header string // that a script includes for it
 }
 
-// HeaderConstants returns the constants of kernel headers by name. The map is
-// built on first use.
-var HeaderConstants = sync.OnceValue(func() map[string]HeaderConstant {
-	m := map[string]HeaderConstant{}
-	for _, h := range headerRows {
-		words := strings.Fields(h.names)
-		for i := 0; i+1 < len(words); i += 2 {
-			v, err := strconv.ParseInt(words[i+1], 0, 64)
-			if err != nil {
-				panic("ctype: constant " + words[i] + ": " + err.Error())
+// FindConstant returns the constant that the headers of the kernel define under
+// a name, for the architecture that probe runs on.
+func FindConstant(name string) (HeaderConstant, bool) {
+	for _, prefix := range []string{"__NR_", "SYS_"} {
+		if call, ok := strings.CutPrefix(name, prefix); ok {
+			if n := slices.Index(value.SyscallNames(runtime.GOARCH), call); n >= 0 && call != "" {
+				return HeaderConstant{Value: uint64(n), Header: map[string]string{"__NR_": "asm/unistd.h", "SYS_": "sys/syscall.h"}[prefix]}, true
 			}
-			if _, twice := m[words[i]]; twice {
-				panic("ctype: constant " + words[i] + " stands twice")
-			}
-			m[words[i]] = HeaderConstant{Value: uint64(v), Neg: v < 0, Header: h.header}
 		}
 	}
-	return m
-})
+	at := strings.Index(headerTable, " "+name+" ")
+	if at < 0 || name == "" || name[0] >= '0' && name[0] <= '9' {
+		return HeaderConstant{}, false
+	}
+	header := headerTable[strings.LastIndexByte(headerTable[:at], '\n')+1:]
+	header = header[:strings.IndexByte(header, ' ')]
+	rest := headerTable[at+len(name)+2:]
+	number := rest[:strings.IndexAny(rest, " \n")]
+	if amd64, arm64, differ := strings.Cut(number, "|"); differ {
+		number = amd64
+		if runtime.GOARCH == "arm64" {
+			number = arm64
+		}
+	}
+	k := HeaderConstant{Header: header, Neg: number[0] == '-'}
+	var err error
+	if k.Neg {
+		var v int64
+		v, err = strconv.ParseInt(number, 10, 64)
+		k.Value = uint64(v)
+	} else {
+		k.Value, err = strconv.ParseUint(number, 10, 64)
+	}
+	if err != nil {
+		panic("ctype: constant " + name + ": " + err.Error())
+	}
+	return k, true
+}
+
+// KernelHeader reports whether the kernel has a header of this name: what it
+// defines comes from the kernel's type information and the table of constants.
+func KernelHeader(path string) bool {
+	path = strings.TrimPrefix(path, "uapi/")
+	if path == "" || strings.ContainsAny(path, " |\n") {
+		return false
+	}
+	for start := 0; ; {
+		at := strings.Index(headerTable[start:], path)
+		if at < 0 {
+			return false
+		}
+		at += start
+		end := at + len(path)
+		if (at == 0 || headerTable[at-1] == '\n') && (headerTable[end] == ' ' || headerTable[end] == '\n') {
+			return true
+		}
+		start = end
+	}
+}
+
+// UserHeader reports whether a header belongs to the C library.
+func UserHeader(path string) bool { return slices.Contains(userHeaders, path) }

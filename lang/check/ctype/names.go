@@ -30,6 +30,7 @@ var baseTypes = map[string]*types.Type{
 	"__u8": types.Uint8, "__u16": types.Uint16, "__u32": types.Uint32, "__u64": types.Uint64,
 	"__be16": types.Uint16, "__be32": types.Uint32, "__be64": types.Uint64,
 	"__le16": types.Uint16, "__le32": types.Uint32, "__le64": types.Uint64,
+	"__aligned_u64": types.Uint64, "__aligned_be64": types.Uint64, "__aligned_le64": types.Uint64,
 	"__sum16": types.Uint16, "__wsum": types.Uint32,
 	"size_t": types.Uint64, "ssize_t": types.Int64, "ptrdiff_t": types.Int64,
 	"intptr_t": types.Int64, "uintptr_t": types.Uint64, "off_t": types.Int64, "loff_t": types.Int64,

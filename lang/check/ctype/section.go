@@ -1,6 +1,7 @@
 package ctype
 
 import (
+	"runtime"
 	"strings"
 
 	"probe/lang/check/infer"
@@ -19,6 +20,12 @@ type Section struct {
 	// Includes is set when there is a live #include: the constants of kernel
 	// headers are known then.
 	Includes bool
+	// Find returns the header that an #include in a file names; nil without an
+	// error if there is none. A header in < > is looked for where the user says
+	// that headers are, one in quotes also beside the file. installed looks
+	// among the headers that are installed for compilers instead. A nil Find
+	// finds nothing.
+	Find func(from *source.File, path string, system, installed bool) (*source.File, error)
 
 	out      *diag.List
 	kernel   hir.Types
@@ -31,8 +38,14 @@ type Section struct {
 	tags     map[string]*syntax.CStruct
 	laid     map[*syntax.CStruct]bool // laid out or being laid out
 	busy     map[*syntax.CStruct]bool // being laid out
+	found    map[string]found         // what Constant has been asked for
 	refs     []Reference
 	depth    int
+}
+
+type found struct {
+	c  HeaderConstant
+	ok bool
 }
 
 type enumerator struct {
@@ -46,7 +59,8 @@ func New(out *diag.List, kernel hir.Types) *Section {
 	return &Section{out: out, kernel: kernel, Defines: map[string]*syntax.CDefine{}, records: map[string]*types.Type{},
 		enums: map[string]*types.Type{}, typedefs: map[string]*syntax.CTypedef{}, values: map[string]enumerator{},
 		defs: map[*syntax.CStruct]*types.Type{}, enumDefs: map[*syntax.CEnum]*types.Type{},
-		tags: map[string]*syntax.CStruct{}, laid: map[*syntax.CStruct]bool{}, busy: map[*syntax.CStruct]bool{}}
+		tags: map[string]*syntax.CStruct{}, laid: map[*syntax.CStruct]bool{}, busy: map[*syntax.CStruct]bool{},
+		found: map[string]found{}}
 }
 
 // KernelTypes reports whether types of the kernel are known, and the reason if
@@ -58,12 +72,48 @@ func (ct *Section) KernelTypes() (known bool, why string) {
 	return ct.kernel.Available()
 }
 
-// predefined returns the predefined macros (L-PRE-04).
-func (ct *Section) predefined() map[string]string {
+// input returns what the C reader needs: the macros that are there from the
+// start (L-PRE-04), headers, and the constants of those that are not read.
+func (ct *Section) input() syntax.CInput {
+	in := syntax.CInput{Include: ct.include, Constant: func(name string) (uint64, bool, bool) {
+		k, ok := ct.Constant(name)
+		return k.Value, !k.Neg && k.Value > 1<<63-1, ok
+	}}
+	in.Predefined = compilerMacros()
 	if ok, _ := ct.KernelTypes(); ok {
-		return map[string]string{"BPFTRACE_HAVE_BTF": "1"}
+		in.Predefined["BPFTRACE_HAVE_BTF"] = "1"
 	}
-	return nil
+	return in
+}
+
+// compilerMacros are what headers ask a C compiler for Linux: the processor,
+// and the order of bytes and bits.
+func compilerMacros() map[string]string {
+	m := map[string]string{
+		"__linux__": "1", "__LP64__": "1", "_LP64": "1", "__STDC__": "1", "__SIZEOF_POINTER__": "8", "__SIZEOF_LONG__": "8", "__CHAR_BIT__": "8",
+		"__BYTE_ORDER__": "1234", "__ORDER_LITTLE_ENDIAN__": "1234", "__ORDER_BIG_ENDIAN__": "4321",
+		"__BYTE_ORDER": "1234", "__LITTLE_ENDIAN": "1234", "__LITTLE_ENDIAN_BITFIELD": "1",
+	}
+	if runtime.GOARCH == "arm64" {
+		m["__aarch64__"] = "1"
+	} else {
+		m["__x86_64__"] = "1"
+	}
+	return m
+}
+
+// Constant returns a constant of the kernel's headers. There are none as long
+// as the script includes no header.
+func (ct *Section) Constant(name string) (HeaderConstant, bool) {
+	if !ct.Includes {
+		return HeaderConstant{}, false
+	}
+	k, ok := ct.found[name]
+	if !ok {
+		k.c, k.ok = FindConstant(name)
+		ct.found[name] = k
+	}
+	return k.c, k.ok
 }
 
 // Read enters the preprocessor lines and C definitions among the items of a
@@ -72,7 +122,7 @@ func (ct *Section) Read(items []syntax.Item) {
 	for _, it := range items {
 		switch it.(type) {
 		case *syntax.Preproc, *syntax.CDef:
-			sec, ds := syntax.ParseCSection(items, ct.predefined())
+			sec, ds := syntax.ParseCSection(items, ct.input())
 			ct.out.All = append(ct.out.All, ds.All...)
 			ct.add(sec)
 			return
@@ -82,19 +132,13 @@ func (ct *Section) Read(items []syntax.Item) {
 
 // ReadHeader enters the definitions of a header file.
 func (ct *Section) ReadHeader(src *source.File) {
-	sec, ds := syntax.ParseCHeader(src, ct.predefined())
+	sec, ds := syntax.ParseCHeader(src, ct.input())
 	ct.out.All = append(ct.out.All, ds.All...)
 	ct.add(sec)
 }
 
 // add enters the definitions of a section.
 func (ct *Section) add(sec *syntax.CSection) {
-	for _, inc := range sec.Includes {
-		if inc.Live {
-			ct.Includes = true
-			ct.include(inc)
-		}
-	}
 	for _, d := range sec.Defines {
 		if !d.Function && d.At.At.Valid() {
 			ct.Defines[d.Name] = d
@@ -116,15 +160,49 @@ func (ct *Section) add(sec *syntax.CSection) {
 	}
 }
 
-// include handles a live #include: with kernel types, the definitions of
-// headers come from there (L-PRE-07).
-func (ct *Section) include(inc *syntax.CInclude) {
-	if ok, why := ct.KernelTypes(); !ok {
+// include handles a live #include (L-PRE-07). A header that the user provides is
+// read. Those of the kernel are not: the kernel's type information and the table
+// of constants have what they define.
+func (ct *Section) include(inc *syntax.CInclude) *source.File {
+	find := ct.Find
+	if find == nil {
+		find = func(*source.File, string, bool, bool) (*source.File, error) { return nil, nil }
+	}
+	kernel := KernelHeader(inc.Path)
+	var f *source.File
+	var err error
+	// In brackets it is the kernel's, whose own files use more of C than is
+	// read here, also where -I names them.
+	if known, _ := ct.KernelTypes(); !kernel || !known || !inc.System {
+		f, err = find(inc.At.At.File, inc.Path, inc.System, false)
+	}
+	if f == nil && err == nil && !kernel && !UserHeader(inc.Path) {
+		f, err = find(inc.At.At.File, inc.Path, inc.System, true)
+	}
+	switch known, why := ct.KernelTypes(); {
+	case f != nil:
+		return f
+	case err != nil:
+		ct.out.Errorf("bad-include", inc.At.At, "cannot read the header \"%s\"", inc.Path).
+			WithLabel("%v", err).WithRow("L-PRE-07")
+	case kernel && !known:
 		ct.out.Errorf("not-supported", inc.At.At, "not supported yet: reading the header \"%s\"", inc.Path).
 			WithLabel("its definitions would have to come from the kernel's types").WithRow("L-PRE-07").
 			WithNote("types of the kernel are not known here: %s", why).
 			WithHelp("write the structs that the script uses into its C section")
+	case kernel || UserHeader(inc.Path):
+		ct.Includes = true
+	default:
+		d := ct.out.Errorf("bad-include", inc.At.At, "header not found: \"%s\"", inc.Path).
+			WithCompat("'%s' file not found", inc.Path).WithRow("L-PRE-07")
+		if inc.System {
+			d.WithLabel("it is no header of the kernel, and not in a folder given by -I")
+		} else {
+			d.WithLabel("it is not beside the script, not in a folder given by -I, and no header of the kernel")
+		}
+		d.WithHelp("name the folder that it is in: `-I DIR`")
 	}
+	return nil
 }
 
 func recordKey(union bool, tag string) string { return structWord(union) + " " + tag }
@@ -240,6 +318,7 @@ func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
 	return types.VoidType // a function: only occurs behind a pointer
 }
 
+// pointer resolves a pointer type. The pointee may be incomplete.
 func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
 	sp := types.SpaceNone
 	if t.User || t.Elem.User {
@@ -248,7 +327,14 @@ func (ct *Section) pointer(t *syntax.CType, at source.Span) *types.Type {
 	if t.Elem.Kind == syntax.CFunction {
 		return types.PointerTo(types.VoidType, sp)
 	}
-	// The pointee can be defined later or not at all.
+	// The pointee can be defined later or not at all, and can be the struct that
+	// is being defined.
+	if td := ct.typedefs[t.Elem.Name]; t.Elem.Kind == syntax.CNamed && td != nil && td.Type.Kind == syntax.CStructRef && Language[t.Elem.Name] == nil {
+		ct.refer(t.Elem, "")
+		named := *t
+		named.Elem = td.Type
+		return ct.pointer(&named, at)
+	}
 	if t.Elem.Kind == syntax.CStructRef && t.Elem.Struct == nil {
 		ct.refer(t.Elem, structWord(t.Elem.Union))
 		if _, ok := ct.tags[recordKey(t.Elem.Union, t.Elem.Name)]; !ok {
@@ -287,6 +373,8 @@ func (ct *Section) opaque(union bool, tag string) *types.Type {
 	return t
 }
 
+// structRef resolves a struct or union used by value, which needs its layout. A
+// struct that contains itself is reported.
 func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
 	s := t.Struct
 	if s == nil {

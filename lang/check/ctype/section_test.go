@@ -40,6 +40,9 @@ func TestLayout(t *testing.T) {
 		{"bit-fields", "struct s { unsigned int a : 3; unsigned int b : 5; int c; };", 8, 4, []want{{"a", 0, 4}, {"b", 0, 4}, {"c", 4, 4}}},
 		{"floating point", "struct s { char a; float f; double d; char b; long double l; };", 48, 16, []want{{"f", 4, 4}, {"d", 8, 8}, {"b", 16, 1}, {"l", 32, 16}}},
 		{"no last semicolon", "struct s { int a; struct { char x } in; char b };", 8, 4, []want{{"in", 4, 1}, {"b", 5, 1}}},
+		{"length by sizeof", "struct s { char a[64 / (8 * sizeof(unsigned long))]; char b[sizeof(char *) + sizeof(short int)]; };", 11, 1, []want{{"a", 0, 1}, {"b", 1, 10}}},
+		{"typedef before the struct", "struct s; typedef struct s s_t; struct s { s_t *next; char c; };", 16, 8, []want{{"next", 0, 8}, {"c", 8, 1}}},
+		{"bits by the order of bytes", "struct s {\n#if defined(__LITTLE_ENDIAN_BITFIELD)\nint a : 4, b : 4;\n#else\nint x;\n#endif\n};", 4, 4, []want{{"a", 0, 4}, {"b", 0, 4}}},
 		{"pointer to what holds it", "struct in { struct s *up; int n; }; struct s { struct in in; char c; };", 24, 8, []want{{"in", 0, 16}, {"c", 16, 1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -26,6 +26,8 @@ var (
 // Clone returns a copy of a type, which differs from t by identity.
 func Clone(t *types.Type) *types.Type { c := *t; return &c }
 
+// literalTypes returns copies of the signed integer types, since literals are
+// recognized by the identity of their type.
 func literalTypes(flex bool) (out [4]*types.Type) {
 	for i := range out {
 		out[i] = Clone(types.IntType(1<<i, true))

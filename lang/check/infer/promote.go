@@ -113,6 +113,9 @@ func promoteSign(a, b *types.Type) *types.Type {
 	return b
 }
 
+// promoteRecord promotes tuples by position and records by name. If no element
+// of a changes, the result is a itself, so that its values are not copied to
+// another layout.
 func promoteRecord(a, b *types.Type) (*types.Type, bool) {
 	if a.Struct == b.Struct {
 		return a, true

@@ -312,7 +312,7 @@ func recoverJournal(dir string) (Cleaned, error) {
 			return c, setAside(&UntrustedError{Path: filepath.Join(dir, journalFile), Why: "names a tracing directory where no tracefs is mounted, " + j.Tracing})
 		}
 		if c.Left, err = j.undo(dir); err != nil {
-			return c, fmt.Errorf("put back the tracing settings that process %d left: %w", j.PID, err)
+			return c, fmt.Errorf("restore the tracing settings that process %d left: %w", j.PID, err)
 		}
 	}
 	return c, dropJournal(dir)

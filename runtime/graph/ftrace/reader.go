@@ -90,7 +90,7 @@ func (s *Source) openReaders() error {
 // fill reads until the buffer is empty or enough has been read.
 func (r *reader) fill(d *Decoder) {
 	// It runs in a goroutine of its own: a panic there would end the process
-	// before the machine's settings are put back.
+	// before the machine's settings are restored.
 	defer func() {
 		if p := recover(); p != nil {
 			r.err = fmt.Errorf("internal error in decoding the records of CPU %d: %v", r.cpu, p)

@@ -474,7 +474,7 @@ func (s *Source) Close() error {
 	if s.journal != nil {
 		left, err := s.journal.undo(s.dir)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("put the tracing settings back: %w", err))
+			errs = append(errs, fmt.Errorf("restore the tracing settings: %w", err))
 		} else {
 			errs = append(errs, dropJournal(s.dir))
 		}

@@ -151,7 +151,7 @@ func (k *Keeper) trace(ctx context.Context, traced []*fgraph.Plan) error {
 	}
 	k.verbose("%s", k.tracer.Where())
 	if old := k.tracer.Recovered(); old.PID != 0 {
-		k.opts.Send(&event.Log{Severity: diag.Warning, Text: fmt.Sprintf("put back the tracing settings that process %d had left", old.PID)})
+		k.opts.Send(&event.Log{Severity: diag.Warning, Text: fmt.Sprintf("restored the tracing settings that process %d had left", old.PID)})
 	}
 	return nil
 }

@@ -96,20 +96,23 @@ type Link struct {
 	events []int // perf events the links are attached to
 	kind   linkKind
 
-	// What belongs to an event that was made for the link; nil for none.
+	// ask and gone belong to an event that was defined for the link (see Own);
+	// nil without one.
 	ask  func() (missed uint64, ok bool)
 	gone func() error
-	// partly: ask leaves out runs that only kernels count that tell without it.
+	// partly is set if ask does not count all missed runs: those inside of
+	// other programs are counted only by kernels that count misses themselves.
 	partly bool
 
-	// The answer of Missed before Quiet, which ends the link.
+	// missed and quiet hold the result of Missed before Quiet, which closes the
+	// link.
 	quiet  bool
 	missed uint64
 	told   bool
 }
 
-// Own gives the link the event that it was made with: missed answers Missed, and
-// gone is called once when the link is closed.
+// Own ties an event that was defined for the link to it: missed then provides
+// the result of Missed, and gone is called once when the link is closed.
 func (l *Link) Own(missed func() (uint64, bool), gone func() error) {
 	_, tells := l.Missed()
 	l.partly = !tells
@@ -170,8 +173,8 @@ type linkInfo struct {
 	U                [64]byte
 }
 
-// CanMiss reports whether the kernel may leave out runs of the link's program
-// that only Missed tells.
+// CanMiss reports whether the kernel may skip runs of the link's program, which
+// only Missed counts.
 func (l *Link) CanMiss() bool { return l.kind != linkPlain }
 
 // Partly reports whether the kernel also skips runs that it does not count: those

@@ -321,6 +321,12 @@ func (p *Prog) Close() error {
 // Run runs a raw tracepoint program once, on the calling thread
 // (BPF_PROG_RUN, kernel 5.10).
 func (p *Prog) Run() error {
+	_, err := p.Result()
+	return err
+}
+
+// Result runs the program as Run does and returns what the program returned.
+func (p *Prog) Result() (int32, error) {
 	attr := struct {
 		fd, retval, sizeIn, sizeOut uint32
 		dataIn, dataOut             ptr
@@ -334,9 +340,9 @@ func (p *Prog) Run() error {
 	// EINTR is reported after the program has run (net/bpf/test_run.c looks
 	// for signals between repetitions only).
 	if err != nil && !errors.Is(err, unix.EINTR) {
-		return fmt.Errorf("run %s: %w", p.Name, err)
+		return 0, fmt.Errorf("run %s: %w", p.Name, err)
 	}
-	return nil
+	return int32(attr.retval), nil
 }
 
 // Stats holds the kernel's counters of a program. Time and runs are counted

@@ -1,14 +1,15 @@
 // Package dynevent defines kprobes as events in tracefs (kprobe_events).
 //
-// A kprobe that perf_event_open makes by itself needs no definition, but its
-// kretprobe keeps only as many calls under way as the kernel chooses (10, or two
-// for each CPU), and before Linux 6.7 nothing says how many calls it missed. A
-// defined event takes the number of calls, and kprobe_profile has its misses on
-// every kernel.
+// A kprobe that perf_event_open creates needs no definition, but a kretprobe of
+// that kind has room for only as many calls in progress as the kernel chooses
+// (10, or two for each CPU), and before Linux 6.7 nothing says how many calls
+// it missed. The definition of an event sets the number of calls, and
+// kprobe_profile has its misses on every kernel.
 //
-// Definitions stay when their process is killed. They have its number and start
-// time in their name, so Sweep can remove those whose process is gone; they cost
-// nothing meanwhile, for the kernel disarms them with the process.
+// Definitions remain when their process is killed. Their names contain its id
+// and start time, so that Sweep can remove those whose process has ended. Until
+// then they cost nothing, since the kernel disarms a kprobe when its last user
+// ends.
 package dynevent
 
 import (
@@ -29,13 +30,13 @@ import (
 const (
 	definitions = "kprobe_events"
 	profile     = "kprobe_profile"
-	// prefix is what the groups of our events start with: prefix, process id, "_",
-	// start time in ticks since boot.
+	// prefix starts the names of the groups of probe's events: prefix, process
+	// id, "_", start time in ticks since boot.
 	prefix = "probe_"
 )
 
-// MaxActive is the largest number of calls that the kernel keeps for a kretprobe
-// (KRETPROBE_MAXACTIVE_MAX).
+// MaxActive is the maximum number of calls in progress that the kernel accepts
+// for a kretprobe (KRETPROBE_MAXACTIVE_MAX).
 const MaxActive = 4096
 
 // minActive is enough for functions that do not sleep, on any machine.
@@ -55,8 +56,9 @@ type Kprobe struct {
 	Symbol string // "name" or "module:name"; "" if Offset is an address
 	Offset uint64
 	Return bool
-	// Active is how many calls of a kretprobe can be under way at once; 0 for
-	// what this machine can need.
+	// Active is the number of calls of a kretprobe that can be in progress at
+	// once; 0 means the number that this machine can need (see the function
+	// Active).
 	Active int
 }
 
@@ -65,12 +67,13 @@ type Kprobe struct {
 type Definer struct {
 	once   sync.Once
 	group  string
-	name   string // what the names of its events start with
+	name   string // start of the names of its events
 	number atomic.Uint64
 }
 
-// start names the events. A second definition of one name would add a place to the
-// event, so the names of several Definers differ, by the time.
+// start chooses the name of the events. A second definition with the same name
+// would add a place to the event, so the time in the name distinguishes several
+// Definers.
 func (d *Definer) start(fs *tracefs.FS) {
 	pid := os.Getpid()
 	d.group = prefix + strconv.Itoa(pid) + "_" + strconv.FormatUint(startTime(pid), 10)
@@ -78,8 +81,8 @@ func (d *Definer) start(fs *tracefs.FS) {
 	_, _ = Sweep(fs)
 }
 
-// Define defines an event; it does not enable it. What processes that are gone
-// have left is removed first.
+// Define defines an event and does not enable it. It first removes the events
+// of processes that have ended.
 func (d *Definer) Define(fs *tracefs.FS, k Kprobe) (*Event, error) {
 	d.once.Do(func() { d.start(fs) })
 	e := &Event{fs: fs, name: d.name + strconv.FormatUint(d.number.Add(1), 10)}
@@ -115,8 +118,9 @@ func (k Kprobe) place() string {
 	return k.Symbol
 }
 
-// Active is how many calls of one function this machine can have under way at
-// once: twice the threads it has now, within what the kernel takes.
+// Active returns the number of calls of one function that can be in progress at
+// once on this machine: twice the number of threads it has now, within the
+// limits of the kernel.
 func Active() int {
 	text, err := os.ReadFile("/proc/loadavg") // 0.00 0.01 0.05 running/threads pid
 	if err != nil {
@@ -138,8 +142,9 @@ func activeFor(loadavg string) int {
 	return min(max(2*n, minActive), MaxActive)
 }
 
-// Missed is how many runs the kernel left out: calls that found no room, and
-// those inside of another kprobe. ok is false when it does not say.
+// Missed returns the number of runs that the kernel skipped: calls for which
+// there was no room, and those inside of another kprobe. ok is false when the
+// number cannot be read.
 func (e *Event) Missed() (n uint64, ok bool) {
 	text, err := os.ReadFile(e.fs.Path(profile))
 	if err != nil {
@@ -148,7 +153,8 @@ func (e *Event) Missed() (n uint64, ok bool) {
 	return missed(string(text), e.name)
 }
 
-// missed finds an event in kprobe_profile: lines of name, hits, misses.
+// missed returns the misses of an event from the text of kprobe_profile, whose
+// lines have name, hits and misses.
 func missed(text, name string) (n uint64, ok bool) {
 	for line := range strings.Lines(text) {
 		w := strings.Fields(line)
@@ -160,8 +166,9 @@ func missed(text, name string) (n uint64, ok bool) {
 	return 0, false
 }
 
-// Remove removes the event, which nothing may use any more. The kernel lets go of
-// it some time after the last user has closed it.
+// Remove removes the event, which nothing may use any more. The kernel releases
+// an event some time after its last user has closed it, so Remove tries again
+// for a while.
 func (e *Event) Remove() error {
 	var err error
 	for range 100 {
@@ -176,8 +183,8 @@ func (e *Event) Remove() error {
 	return nil
 }
 
-// Sweep removes the events of processes that are gone, and returns how many
-// there were.
+// Sweep removes the events of processes that have ended, and returns their
+// number.
 func Sweep(fs *tracefs.FS) (n int, err error) {
 	text, err := os.ReadFile(fs.Path(definitions))
 	if err != nil {
@@ -188,8 +195,8 @@ func Sweep(fs *tracefs.FS) (n int, err error) {
 		if pid == 0 || startTime(pid) == start {
 			continue
 		}
-		// An event that is in use is not removed: its process may be in a
-		// namespace that this one does not see.
+		// The kernel does not remove an event in use: its process may run in a
+		// PID namespace that this one cannot see.
 		switch e := write(fs, "-:"+path); {
 		case e == nil:
 			n++
@@ -200,8 +207,8 @@ func Sweep(fs *tracefs.FS) (n int, err error) {
 	return n, err
 }
 
-// parse reads a definition of ours, "r512:probe_42_1000/p42_1 do_nanosleep"; pid is
-// 0 for those of others.
+// parse parses a definition made by probe, "r512:probe_42_1000/p42_1
+// do_nanosleep"; pid is 0 for definitions of others.
 func parse(line string) (path string, pid int, start uint64) {
 	_, rest, _ := strings.Cut(line, ":")
 	path, _, _ = strings.Cut(rest, " ")
@@ -222,13 +229,15 @@ func parse(line string) (path string, pid int, start uint64) {
 	return path, n, t
 }
 
-// startTime is when a process started, in ticks since boot; 0 for none.
+// startTime returns the time at which a process started, in ticks since boot; 0
+// if there is no such process.
 func startTime(pid int) uint64 {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0
 	}
-	// pid (name) state …: the name may have anything in it.
+	// The line is "pid (name) state …"; the name may contain anything, even
+	// parentheses.
 	i := strings.LastIndexByte(string(text), ')')
 	f := strings.Fields(string(text[i+1:]))
 	const at = 22 - 3 // field 22, counted from the state, which is field 3
@@ -239,7 +248,7 @@ func startTime(pid int) uint64 {
 	return n
 }
 
-// write gives the kernel one definition.
+// write writes one definition, or removal, to the kernel.
 func write(fs *tracefs.FS, line string) error {
 	f, err := os.OpenFile(fs.Path(definitions), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {

@@ -145,6 +145,8 @@ type reason struct {
 	text string // "no function named x"
 	note string
 	near string // similar names, "`a`, `b`"
+	// clones are the copies that stand in its place.
+	clones []fn
 	// exists is set if the kernel has the function but it cannot be traced.
 	exists bool
 }
@@ -266,8 +268,9 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 	}
 	if len(clones) > 0 {
 		return &reason{exists: true,
-			text: fmt.Sprintf("%s was replaced by %s when this kernel was compiled", name, fnNames(clones)),
-			note: "`call:` and `ret:` follow such clones by the base name"}
+			text:   fmt.Sprintf("%s was replaced by %s when this kernel was compiled", name, fnNames(clones)),
+			note:   "`call:` and `ret:` follow such clones by the base name",
+			clones: clones}
 	}
 	for _, f := range s.symbols() {
 		if f.name == name && f.inModule(module) {

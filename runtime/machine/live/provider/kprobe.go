@@ -155,6 +155,9 @@ func (r *request) untraceable(at int, name string, why *reason) {
 	if why.note != "" {
 		d.WithNote("%s", why.note)
 	}
+	if len(why.clones) > 0 {
+		d.WithHelp("`%s:%s` probes the copy; its parameters may be others", r.p.Name, why.clones[0].name)
+	}
 	if why.near != "" {
 		d.WithHelp("functions with similar names exist: %s", why.near)
 	}

@@ -142,6 +142,7 @@ type Set struct {
 	// The fields below belong to one script.
 	deep []fgraph.Deep
 	raw  rawSites
+	used map[string]bool // names of its tests and benchmarks, with their type
 }
 
 // New returns a Set. It reads nothing yet.
@@ -185,7 +186,7 @@ func (s *Set) hasModule(module string) bool {
 // shares the lists of functions. deep lists the structs whose members graphs
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep}
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{}}
 }
 
 // Kinds implements hir.Probes.

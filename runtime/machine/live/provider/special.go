@@ -70,28 +70,6 @@ func expandSpecial(r *request) []*hir.Site {
 	return []*hir.Site{r.site(hir.ProgRawTP, types.SpaceNone, r.p.Name)}
 }
 
-// The probe types that are not implemented yet.
-var (
-	test  = later("test", nil, "P-TEST-01", "test:name", "test probes", false)
-	bench = later("bench", nil, "P-BENCH-01", "bench:name", "benchmark probes", false)
-)
-
-func later(name string, aliases []string, row, usage, what string, user bool) *Provider {
-	p := &Provider{
-		ProbeKind: hir.ProbeKind{Name: name, Aliases: aliases, Row: row, Usage: usage, Missing: true,
-			Doc: strings.ToUpper(what[:1]) + what[1:] + ". Not supported yet."},
-		Max: 8, Type: name, User: user,
-		Expand: func(r *request) []*hir.Site {
-			r.notSupported(row, what+" ("+r.p.Name+")")
-			return nil
-		},
-	}
-	if user {
-		p.Target = hir.TargetProgram
-	}
-	return p
-}
-
 func sortSites(sites []*hir.Site) {
 	slices.SortFunc(sites, func(a, b *hir.Site) int { return strings.Compare(a.Name, b.Name) })
 }
