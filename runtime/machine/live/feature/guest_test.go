@@ -34,7 +34,6 @@ func TestGuests(t *testing.T) {
 		setup.Files["/test/"+name+"/test"] = program
 	}
 	setup.Trees["/test/tracefs/testdata"] = "../tracefs/testdata"
-	setup.Trees["/test/feature/testdata"] = "testdata"
 	guesttest.RunWith(t, setup, func(t *testing.T, g *guest.Guest) {
 		for _, name := range packages {
 			t.Run(name, func(t *testing.T) {
