@@ -80,8 +80,10 @@ func TestLockdown(t *testing.T) {
 			out := boot("integrity", []string{
 				run(`kprobe:vfs_read { @[comm] = count(); }`), run(`tracepoint:sched:sched_switch { @[args.next_comm] = count(); }`),
 				run(`kprobe:vfs_read { @ = *(uint64 *)kaddr("jiffies_64"); }`), "probe doctor",
+				"probe run --unsafe -e 'tracepoint:syscalls:sys_enter_read { write_user(args.buf, \"a\", 1); }' 2>&1",
 			})
-			for i, want := range []string{"@[", "@[", "@: ", "lockdown     integrity: programs may not write to user memory"} {
+			for i, want := range []string{"@[", "@[", "@: ", "lockdown     integrity: programs may not write to user memory",
+				"note: the kernel's lockdown is in mode integrity, which forbids it"} {
 				if !strings.Contains(out[i].Stdout, want) {
 					t.Errorf("command %d: want %q\n%s%s", i, want, out[i].Stdout, out[i].Stderr)
 				}

@@ -31,13 +31,15 @@ var askers = map[string]func() error{
 	"percpu-lookup": func() error {
 		return features.HaveProgramHelper(ebpf.Kprobe, asm.FnMapLookupPercpuElem)
 	},
-	"func-ip":  func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) },
-	"tai":      func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnKtimeGetTaiNs) },
-	"cgroup2":  func() error { return exists("/sys/fs/cgroup/cgroup.controllers") },
-	"passwd":   func() error { return exists("/etc/passwd") },
-	"zoneinfo": func() error { return exists("/usr/share/zoneinfo/Asia/Kolkata") },
-	"tcp":      func() error { return exists("/proc/net/tcp") },
-	"tcp6":     func() error { return exists("/proc/net/tcp6") },
+	// A lockdown forbids it.
+	"write-user": func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser) },
+	"func-ip":    func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) },
+	"tai":        func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnKtimeGetTaiNs) },
+	"cgroup2":    func() error { return exists("/sys/fs/cgroup/cgroup.controllers") },
+	"passwd":     func() error { return exists("/etc/passwd") },
+	"zoneinfo":   func() error { return exists("/usr/share/zoneinfo/Asia/Kolkata") },
+	"tcp":        func() error { return exists("/proc/net/tcp") },
+	"tcp6":       func() error { return exists("/proc/net/tcp6") },
 }
 
 // missing returns the features that the kernel lacks. Two kinds take a name:

@@ -15,8 +15,9 @@ import (
 // Helper is the number of a BPF helper function, as in enum bpf_func_id.
 type Helper int32
 
-// The helpers that not every supported kernel has.
+// The helpers that not every supported kernel has, or lets every program call.
 const (
+	ProbeWriteUserFn    Helper = 36
 	GetStackFn          Helper = 67
 	ProbeReadUserFn     Helper = 112
 	ProbeReadKernelFn   Helper = 113

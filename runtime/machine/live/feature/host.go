@@ -135,6 +135,25 @@ func (s *Set) Locked() bool {
 	return errors.Is(s.helper(rawTracepointProg, ProbeReadKernelFn), errNoHelper)
 }
 
+// UserWrites returns why programs may not write to the memory of processes, nil when
+// they may: a lockdown in any mode forbids it, and it needs CAP_SYS_ADMIN.
+func (s *Set) UserWrites() error {
+	if s.fake != nil {
+		return nil
+	}
+	err := s.helper(kprobeProg, ProbeWriteUserFn)
+	if !errors.Is(err, errNoHelper) {
+		return nil // what else forbids the program is said when it is loaded
+	}
+	if mode := Lockdown(); mode != "" && mode != "none" {
+		return fmt.Errorf("%w is in mode %s, which forbids it", ErrLockdown, mode)
+	}
+	if caps, err := MissingCapabilities(); err == nil && slices.ContainsFunc(caps, func(c Capability) bool { return c.bit == unix.CAP_SYS_ADMIN }) {
+		return errors.New("it needs CAP_SYS_ADMIN, which this process lacks")
+	}
+	return errors.New("the kernel refuses the helper bpf_probe_write_user, as a lockdown makes it do")
+}
+
 // lockdownMode returns the word in brackets of a file such as "none [integrity]
 // confidentiality".
 func lockdownMode(path string) string {
