@@ -78,7 +78,7 @@ func TestGuest(t *testing.T) {
 // judge runs a case and compares.
 func judge(t *testing.T, g *guest.Guest, tc guestCase) string {
 	t.Helper()
-	res, err := g.Run(t.Context(), guest.Cmd{Args: []string{"sh", "-c", tc.sh}, Timeout: 2 * time.Minute})
+	res, err := g.Run(t.Context(), guest.Cmd{Args: []string{"sh", "-c", tc.sh}, Timeout: 5 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
