@@ -131,13 +131,16 @@ const maxEvents = 64
 // entries only where the kernel does not say how many runs it left out otherwise.
 // Without a tracefs that can be written there is no such event.
 func (s *Set) attachFunction(prog *bpf.Prog, k dynevent.Kprobe, of int) (*bpf.Link, error) {
-	if of <= maxEvents && (k.Return || s.silent.Load()) {
+	// Asked once: programs attach at the same time, and one that has not tried an
+	// event must not take what another finds out for its own answer.
+	silent := s.silent.Load()
+	if of <= maxEvents && (k.Return || silent) {
 		if l, err := s.attachEvent(prog, k); err == nil {
 			return l, nil
 		}
 	}
 	l, err := bpf.AttachKprobe(prog, k.Symbol, k.Offset, k.Return)
-	if err != nil || of > maxEvents || k.Return || s.silent.Load() {
+	if err != nil || of > maxEvents || k.Return || silent {
 		return l, err
 	}
 	if _, ok := l.Missed(); ok {
