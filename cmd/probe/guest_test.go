@@ -174,7 +174,9 @@ kill $w; wait $w; kill -INT $p; wait $p; echo "status $?" >>/tmp/out; cat /tmp/o
 			// The kernel counts in all processes. probe itself sleeps by another
 			// function; a call of the loop that waits for it may be under way.
 			e, r, missed := number(out, `@e: (\d+)`), number(out, `@r: (\d+)`), number(out, `(\d+) returns of`)
-			if diff := e - r - missed; e < 300 || missed < 270 || diff < -2 || diff > 2 {
+			// Since 6.7 the kernel keeps more calls than it is asked to: it allocates
+			// by CPU and rounds up (lib/objpool.c).
+			if diff := e - r - missed; e < 300 || missed < 150 || diff < -2 || diff > 2 {
 				t.Errorf("%d calls, %d returns, %d missed: %s", e, r, missed, out)
 			}
 		})
