@@ -263,7 +263,7 @@ func TestRouteGraph(t *testing.T) {
 		match(t, out, []string{
 			`^status 0$`,
 			`^[\d:.]+ ping\[\d+\] 10\.1\.1\.1 -> 192\.0\.2\.1  failed: -ENETUNREACH, \d+ us$`,
-			`^ ip_route_output_flow +\S+ us  = -ENETUNREACH$`,
+			`^ ip_route_output_flow +\S+ (us|ms)  = -ENETUNREACH$`,
 			`^ └─ ip_route_output_key_hash_rcu `,
 		}, "over lo", "xfrm_lookup", "warning")
 	})
