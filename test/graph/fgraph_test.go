@@ -100,8 +100,8 @@ func TestScriptMechanisms(t *testing.T) {
 			match(t, out, []string{
 				`^status 0$`, m.why,
 				`^ ip_route_output_flow\(net=init_net, flp4=0xff\w+, sk=0xff\w+\) +\S+ [um]s  = -ENETUNREACH$`,
-				`─ __ip_dev_find\(net=init_net, addr=10\.1\.1\.1, devref=false\) +\S+ us  = 0xff\w+$`,
-				`─ fib_table_lookup\(.+\) +\S+ us  = (-EAGAIN|1|-ENETUNREACH)$`,
+				`─ __ip_dev_find\(net=init_net, addr=10\.1\.1\.1, devref=false\) +\S+ (?:us|ms)  = 0xff\w+$`,
+				`─ fib_table_lookup\(.+\) +\S+ (?:us|ms)  = (-EAGAIN|1|-ENETUNREACH)$`,
 			}, "incomplete", "warning", "not attached")
 			got := pointers.ReplaceAllString(trees(out), "P")
 			if first == "" {
@@ -144,12 +144,12 @@ func TestScriptValues(t *testing.T) {
 		out := same(t, g, scriptPrelude+fgraph("bpf", "fgraph:ip_route_output_flow:args=on:"+below, `/comm == "ping" && is_err(retval)/ { print(graph); }`)+"\nlose; stop")
 		match(t, out, []string{
 			`^ ip_route_output_flow\(net=init_net, flp4=0xff\w+, sk=0xff\w+\) +\d+\.\d [um]s  = -ENETUNREACH$`,
-			`─ ip_route_output_key_hash_rcu\(net=init_net, .+, skb=NULL\) +\S+ us  = -ENETUNREACH$`,
-			`─ __ip_dev_find\(net=init_net, addr=10\.1\.1\.1, devref=false\) +\S+ us  = 0xff\w+$`,
-			`─ fib_table_lookup\(.+\) +\S+ us  = (-EAGAIN|1|-ENETUNREACH)$`,
+			`─ ip_route_output_key_hash_rcu\(net=init_net, .+, skb=NULL\) +\S+ (?:us|ms)  = -ENETUNREACH$`,
+			`─ __ip_dev_find\(net=init_net, addr=10\.1\.1\.1, devref=false\) +\S+ (?:us|ms)  = 0xff\w+$`,
+			`─ fib_table_lookup\(.+\) +\S+ (?:us|ms)  = (-EAGAIN|1|-ENETUNREACH)$`,
 		}, "incomplete", "warning")
 		out = same(t, g, scriptPrelude+fgraph("bpf", "fgraph:loopback_xmit:args=on:only=netif_rx*", `/comm == "ping"/ { print(graph); }`)+"\nwork; stop")
-		match(t, out, []string{`^ loopback_xmit\(skb=0xff\w+, dev=0xff\w+\) +\S+ us  = NETDEV_TX_OK$`}, "incomplete")
+		match(t, out, []string{`^ loopback_xmit\(skb=0xff\w+, dev=0xff\w+\) +\S+ (?:us|ms)  = NETDEV_TX_OK$`}, "incomplete")
 		if g.Kernel.Name != "7.2" {
 			return // the tracer records no arguments
 		}
@@ -178,7 +178,7 @@ func TestScriptDeep(t *testing.T) {
 			match(t, out, append(want, `^ ip_route_output_flow\(net=init_net, flp4=`+flow+`, sk=`+sock+`\) +\d+\.\d [um]s  = -ENETUNREACH$`), "incomplete", "warning")
 		}
 		out := same(t, g, scriptPrelude+fgraph("bpf", "fgraph:loopback_xmit:args=deep:only=netif_rx*", `/comm == "ping"/ { print(graph); }`)+"\nwork; stop")
-		match(t, out, []string{`^ loopback_xmit\(skb=\{len 98\}, dev=lo\) +\S+ us  = NETDEV_TX_OK$`}, "incomplete")
+		match(t, out, []string{`^ loopback_xmit\(skb=\{len 98\}, dev=lo\) +\S+ (?:us|ms)  = NETDEV_TX_OK$`}, "incomplete")
 	})
 }
 
@@ -263,7 +263,7 @@ func TestRouteGraph(t *testing.T) {
 		match(t, out, []string{
 			`^status 0$`,
 			`^[\d:.]+ ping\[\d+\] 10\.1\.1\.1 -> 192\.0\.2\.1  failed: -ENETUNREACH, \d+ us$`,
-			`^ ip_route_output_flow +\S+ (us|ms)  = -ENETUNREACH$`,
+			`^ ip_route_output_flow +\S+ (?:us|ms)  = -ENETUNREACH$`,
 			`^ └─ ip_route_output_key_hash_rcu `,
 		}, "over lo", "xfrm_lookup", "warning")
 	})
