@@ -50,12 +50,15 @@ func (b idents) ident(e *syntax.Ident, agg bool) hir.Expr {
 			}
 		}
 	}
-	if f := wordForm(e.Name); f != nil {
-		b.noteName(Value, e.Name, e)
+	// A builtin value is also known as __builtin_NAME, which no macro can take
+	// (L-LEX-10).
+	name := strings.TrimPrefix(e.Name, "__builtin_")
+	if f := wordForm(name); f != nil {
+		b.noteName(Value, name, e)
 		return f(b.siteVals, e.At.At)
 	}
-	if sig := b.c.builtin(e.Name); sig != nil && sig.Bare {
-		b.noteName(Value, e.Name, e)
+	if sig := b.c.builtin(name); sig != nil && sig.Bare {
+		b.noteName(Value, name, e)
 		return b.calls.builtin(sig, e.At.At, e.At.At, nil, agg)
 	}
 	if x := b.constant(e.Name, e.At.At); x != nil {
