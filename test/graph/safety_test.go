@@ -182,13 +182,14 @@ func TestTraceCmd(t *testing.T) {
 		// Once, so that what a first use changes for good is changed.
 		tc += `on() { grep -q function_graph $T/current_tracer && grep -q 1 $T/tracing_on; }
 			end() { kill -INT $t; wait $t; tc reset; echo 1408 >$T/buffer_size_kb; }
+			# trace-cmd goes on setting things for a while after it has switched tracing on.
+			settled() { snap >/tmp/a; sleep 0.3; snap >/tmp/b; cmp -s /tmp/a /tmp/b; }
 			`
 		run(t, g, tc+`chroot /tc /usr/bin/trace-cmd record -p function_graph -l rw_verify_area -g vfs_read -o /tmp/x.dat >/tmp/tc 2>&1 & t=$!
 			await on; end`)
 		out := same(t, g, tc+`
 			chroot /tc /usr/bin/trace-cmd record -p function_graph -l rw_verify_area -g vfs_read -o /tmp/x.dat >/tmp/tc 2>&1 & t=$!
-			await on
-			snap >/tmp/a
+			await on; await settled
 			s=0; probe graph ip_route_output_flow 2>&1 || s=$?; echo "status $s"
 			snap >/tmp/b; if cmp /tmp/a /tmp/b; then echo untouched; fi
 			end`)
@@ -201,8 +202,7 @@ func TestTraceCmd(t *testing.T) {
 		// has to be used.
 		out = same(t, g, tc+`
 			chroot /tc /usr/bin/trace-cmd record -e sched:sched_switch -o /tmp/x.dat >/tmp/tc 2>&1 & t=$!
-			events() { grep -q sched_switch $T/set_event && grep -q 1 $T/tracing_on; }; await events
-			snap >/tmp/a
+			events() { grep -q sched_switch $T/set_event && grep -q 1 $T/tracing_on; }; await events; await settled
 			probe graph ip_route_output_flow -n 1 --for 20s `+quick+` >/tmp/out 2>&1 & p=$!
 			await grep -qE '^(recording|error)' /tmp/out
 			work; s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out
