@@ -47,6 +47,7 @@ func (b convs) convert(x hir.Expr, t *types.Type) hir.Expr {
 // lossy warns that an unsigned 64-bit value becomes signed (T-PROM-05).
 func (b convs) lossy(x hir.Expr, t *types.Type) {
 	b.warnf("lossy-conversion", x.Span(), "expression of type `%s` is being cast to type `%s`", x.Type(), t).
+		WithCompat("Expression of type: %s being cast to type: %s. This may cause unexpected results. Use an explicit cast to suppress this warning.", x.Type(), t).CompatAt(exprAt(x)).
 		WithLabel("values above 2^63-1 turn negative").WithRow("T-PROM-05").
 		WithHelp("use an explicit cast: `(%s)%s`", t, short(x.Span().Text()))
 }
