@@ -19,6 +19,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/sink"
+	"probe/runtime/watchdog"
 )
 
 var runCommand = &command{
@@ -353,6 +354,7 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	quit := make(chan struct{})
 	go func() {
+		defer watchdog.Report()
 		select {
 		case <-ch:
 			cancel()

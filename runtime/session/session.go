@@ -31,6 +31,7 @@ import (
 	"probe/runtime/graph/store"
 	"probe/runtime/machine/live"
 	"probe/runtime/ring"
+	"probe/runtime/watchdog"
 )
 
 // Options describes a session.
@@ -216,6 +217,7 @@ func (s *Session) remove(c *Clause) {
 			s.waiter.Remove(c.ringFD)
 		}
 		go func() {
+			defer watchdog.Report()
 			c.detach()
 			c.close()
 		}()
@@ -448,7 +450,10 @@ func (s *Session) exit(c *Clause, code int) {
 			s.opts.Exited(c, code)
 		}
 		// Remove the clause later, since its buffer is being read now.
-		go s.call(func() { s.remove(c) })
+		go func() {
+			defer watchdog.Report()
+			s.call(func() { s.remove(c) })
+		}()
 		return
 	}
 	if !s.exited {
@@ -463,6 +468,7 @@ func (s *Session) Close() {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			defer watchdog.Report()
 			c.detach()
 			c.close()
 		}()
