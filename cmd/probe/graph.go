@@ -51,7 +51,6 @@ type graphOptions struct {
 	depth, bufferKB        uint64
 	slower                 time.Duration
 	failed, irqs, args     bool
-	force                  bool // record more than ftrace.MaxFuncs functions
 	ret, only, skip, style string
 	ignore                 []string // diff --ignore; nil for the default
 	all, json              bool     // diff --all, --json

@@ -104,6 +104,11 @@ func runScript(o *options, std stdio) int {
 	if compiled == nil {
 		return status(list)
 	}
+	if d := o.many(std, compiled); d != nil {
+		o.show(std, diag.List{All: []*diag.Diagnostic{d}})
+		return exitUsage
+	}
+	opts.AnyPlaces = !o.compat
 	var keep *recorder
 	if o.record != "" {
 		if keep, err = startRecorder(o, f, params, compiled, &opts); err != nil {

@@ -236,7 +236,7 @@ func TestScriptKilled(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		script := fgraph("ftrace", "fgraph:ip_route_output_flow:"+below, `{ print(graph); }`)
 		out := same(t, g, scriptPrelude+script+`
-			w=$(pgrep -P $p -f __watchdog); kill -STOP $w; kill -9 $p $w; wait $p 2>/dev/null || true
+			w=$(dog); kill -STOP $w; kill -9 $p $w; wait $p 2>/dev/null || true
 			echo "left: $(cat $T/set_graph_function)"
 			`+script+`
 			stop`)

@@ -67,6 +67,8 @@ start() {
 }
 # now prints the time since boot in hundredths of a second.
 now() { read u _ </proc/uptime; echo "${u%.*}${u#*.}"; }
+# dog prints the process id of the watchdog.
+dog() { grep -l '__watch[d]og' /proc/[0-9]*/cmdline | cut -d/ -f3; }
 finish() { s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out /tmp/err; }
 # kept FILE: there is a tree in a recording that goes on.
 kept() { probe show $1 2>/dev/null | grep -q '^ ip_route_output_flow'; }
@@ -274,7 +276,7 @@ func TestWaysToDie(t *testing.T) {
 // killBoth kills the recorder and its watchdog, which a stop keeps from doing
 // its work before that.
 const killBoth = `
-	w=$(pgrep -P $p -f __watchdog); echo "watchdog $w"; kill -STOP $w; kill -9 $p; kill -9 $w
+	w=$(dog); echo "watchdog $w"; kill -STOP $w; kill -9 $p; kill -9 $w
 	while kill -0 $p 2>/dev/null || kill -0 $w 2>/dev/null; do sleep 0.1; done`
 
 // If the watchdog is killed as well the settings stay; cleanup, or the next
@@ -293,7 +295,7 @@ func TestKilled(t *testing.T) {
 			match(t, done, []string{`restored the tracing settings that process ` + killed[1] + ` had left`})
 		}
 		match(t, same(t, g, "probe cleanup"), []string{"^nothing to put back$"})
-		out := same(t, g, `start ip_route_output_flow -n 1 --for 60s `+quick+`; kill -9 $(pgrep -P $p -f __watchdog); work; finish`)
+		out := same(t, g, `start ip_route_output_flow -n 1 --for 60s `+quick+`; kill -9 $(dog); work; finish`)
 		match(t, out, []string{`^status 0$`, `^1 tree$`})
 		// Before the old process is torn down, cleanup waits: it or the watchdog
 		// has put everything back when it ends.
