@@ -257,7 +257,7 @@ func TestScriptHangup(t *testing.T) {
 func TestRouteGraph(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, scriptPrelude+`
-			probe run --comm ping route_graph -- --failed >/tmp/out 2>/tmp/err & p=$!
+			: >/tmp/err; probe run --comm ping route_graph -- --failed >/tmp/out 2>/tmp/err & p=$!
 			await grep -q '^Attached' /tmp/err
 			work; lose; stop`)
 		match(t, out, []string{

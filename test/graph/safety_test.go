@@ -97,7 +97,7 @@ func TestKilledRecording(t *testing.T) {
 // Ctrl-C while the tracer is being switched on, which takes seconds here.
 func TestInterruptEarly(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `probe graph ip_route_output_flow >/tmp/out 2>/tmp/err & p=$!
+		out := same(t, g, `: >/tmp/err; probe graph ip_route_output_flow >/tmp/out 2>/tmp/err & p=$!
 			await grep -q '^switching' /tmp/err; sleep 1; kill -INT $p; finish`)
 		match(t, out, []string{`^status 0$`}, `error`, `panic`)
 	})
@@ -195,7 +195,7 @@ func TestTraceCmd(t *testing.T) {
 		out = same(t, g, tc+`
 			chroot /tc /usr/bin/trace-cmd record -e sched:sched_switch -o /tmp/x.dat >/tmp/tc 2>&1 & t=$!
 			events() { grep -q sched_switch $T/set_event && grep -q 1 $T/tracing_on; }; await events; await settled
-			probe graph ip_route_output_flow -n 1 --for 20s `+quick+` >/tmp/out 2>&1 & p=$!
+			: >/tmp/out; probe graph ip_route_output_flow -n 1 --for 20s `+quick+` >/tmp/out 2>&1 & p=$!
 			await grep -qE '^(recording|error)' /tmp/out
 			work; s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out
 			snap >/tmp/b; if cmp /tmp/a /tmp/b; then echo untouched; else diff /tmp/a /tmp/b; fi
