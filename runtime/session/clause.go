@@ -18,6 +18,7 @@ import (
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/ring"
+	"probe/runtime/watchdog"
 )
 
 // Clause is one object in the kernel: a whole script, or one clause of an
@@ -200,6 +201,7 @@ func (c *Clause) startTimers(wake func(), fail func(error)) {
 		c.timers.Add(1)
 		go func() {
 			defer c.timers.Done()
+			defer watchdog.Report()
 			c.onSignals(wake, fail)
 		}()
 	}
@@ -210,6 +212,7 @@ func (c *Clause) startTimers(wake func(), fail func(error)) {
 		c.timers.Add(1)
 		go func() {
 			defer c.timers.Done()
+			defer watchdog.Report()
 			period := time.Duration(p.Site.Attach.Period)
 			next := time.Now().Add(period)
 			timer := time.NewTimer(period)
@@ -247,6 +250,7 @@ func (c *Clause) stop() {
 		}
 		go func() {
 			defer close(c.quiet)
+			defer watchdog.Report()
 			c.timers.Wait()
 			close(c.timeless)
 			// Close the entry halves last: a return whose entry was not seen
@@ -295,6 +299,7 @@ func (c *Clause) detach() {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
+				defer watchdog.Report()
 				_ = l.Close()
 			}()
 		}
