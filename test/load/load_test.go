@@ -128,16 +128,16 @@ func made() []Job {
 		return strings.Join(out, sep)
 	}
 	return []Job{
-		{"80 conditions", "kprobe:vfs_read { $x = 0; " + join(80, " ", func(i int) string {
+		{Name: "80 conditions", Text: "kprobe:vfs_read { $x = 0; " + join(80, " ", func(i int) string {
 			return fmt.Sprintf("if (arg2 & %d) { $x += %d; }", 1<<(i%60), i)
 		}) + " if ($x > 100) { @ = count(); } }"},
-		{"1000 else if", "kprobe:vfs_read { $v = arg2; " + join(1000, " else ", func(i int) string {
+		{Name: "1000 else if", Text: "kprobe:vfs_read { $v = arg2; " + join(1000, " else ", func(i int) string {
 			return fmt.Sprintf("if ($v == %d) { @a = %d; }", i, i)
 		}) + " }"},
-		{"1000 else if of an argument", "kprobe:vfs_read { " + join(1000, " else ", func(i int) string {
+		{Name: "1000 else if of an argument", Text: "kprobe:vfs_read { " + join(1000, " else ", func(i int) string {
 			return fmt.Sprintf("if (arg2 == %d) { @a = %d; }", i, i)
 		}) + " }"},
-		{"1000 assignments", "kprobe:vfs_read { " + join(1000, " ", func(i int) string {
+		{Name: "1000 assignments", Text: "kprobe:vfs_read { " + join(1000, " ", func(i int) string {
 			return fmt.Sprintf("@m%d[%d] = %d;", i%10, i, i)
 		}) + " }"},
 	}
