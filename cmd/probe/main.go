@@ -39,8 +39,11 @@ func main() {
 	// server of a lab; in these processes the following calls do not return.
 	engine.MaybeChild()
 	lab.MaybeChild()
-	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
+	engine.ServeFirstThread(func() int { return Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}) })
 }
+
+// main stays on the first thread, where the probes run that probe itself runs.
+func init() { engine.KeepFirstThread() }
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, std stdio) int {
