@@ -17,6 +17,7 @@ import (
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/ring"
+	"probe/runtime/watchdog"
 )
 
 // Clause is one object in the kernel: a whole script, or one clause of an
@@ -158,6 +159,7 @@ func (c *Clause) stop() {
 		}
 		go func() {
 			defer close(c.quiet)
+			defer watchdog.Report()
 			c.timers.Wait()
 			close(c.timeless)
 			// Close the entry halves last: a return whose entry was not seen
@@ -206,6 +208,7 @@ func (c *Clause) detach() {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
+				defer watchdog.Report()
 				_ = l.Close()
 			}()
 		}

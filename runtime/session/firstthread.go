@@ -4,6 +4,8 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
+
+	"probe/runtime/watchdog"
 )
 
 // Programs that probe itself runs (begin, end, interval and so on) see the thread
@@ -25,7 +27,10 @@ func KeepFirstThread() { runtime.LockOSThread() }
 // that user space runs.
 func ServeFirstThread(main func() int) {
 	serving.Store(true)
-	go func() { os.Exit(main()) }()
+	go func() {
+		defer watchdog.Report()
+		os.Exit(main())
+	}()
 	for f := range first {
 		f()
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/lang/hir"
+	"probe/runtime/watchdog"
 )
 
 // keptSignals is how many signals are kept while the programs of others run.
@@ -60,7 +61,10 @@ func (c *Clause) onSignals(wake func(), fail func(error)) {
 func (c *Clause) startTimers(wake func(), fail func(error)) {
 	c.stopTimers = make(chan struct{})
 	if c.signals != nil {
-		c.timers.Go(func() { c.onSignals(wake, fail) })
+		c.timers.Go(func() {
+			defer watchdog.Report()
+			c.onSignals(wake, fail)
+		})
 	}
 	start := time.Now()
 	var all []interval
@@ -71,7 +75,10 @@ func (c *Clause) startTimers(wake func(), fail func(error)) {
 		}
 	}
 	if len(all) > 0 {
-		c.timers.Go(func() { c.onTimes(all, wake, fail) })
+		c.timers.Go(func() {
+			defer watchdog.Report()
+			c.onTimes(all, wake, fail)
+		})
 	}
 }
 

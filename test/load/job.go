@@ -13,6 +13,8 @@ import "time"
 type Job struct {
 	Name string
 	Text string
+	// Described asks for Result.Told.
+	Described bool
 }
 
 // Result is the outcome of a script: a line of JSON.
