@@ -43,8 +43,11 @@ func main() {
 	defer watchdog.Report()
 	engine.MaybeChild()
 	lab.MaybeChild()
-	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
+	engine.ServeFirstThread(func() int { return Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}) })
 }
+
+// main stays on the first thread, where the probes run that probe itself runs.
+func init() { engine.KeepFirstThread() }
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, std stdio) int {
