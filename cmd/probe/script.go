@@ -120,7 +120,11 @@ func openScript(name string, std stdio) (*source.File, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("failed to open file '%s': %w", name, reasonOf(err))
+		why := reasonOf(err)
+		if std.compat {
+			why = sentence(why)
+		}
+		return nil, fmt.Errorf("failed to open file '%s': %w", name, why)
 	}
 	return source.New(name, text), nil
 }
