@@ -171,6 +171,10 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		c.close()
 		return nil, graphError(err)
 	}
+	if err := s.follow(ctx, c); err != nil {
+		c.close()
+		return nil, err
+	}
 	if err := s.attachAll(ctx, c); err != nil {
 		c.detach()
 		c.close()
