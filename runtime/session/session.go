@@ -113,6 +113,7 @@ type Session struct {
 	exited   bool // exit() was called
 	errors   int  // calls of errorf
 	done     bool // the run has ended for another reason
+	commands commands
 	discard  bool // drop all further records, as after exit()
 	pidfd    int
 }
@@ -266,6 +267,7 @@ const (
 // end of the context is such a reason: events in the buffers are still printed.
 func (s *Session) Run(ctx context.Context) (Result, error) {
 	s.beginCalls()
+	s.commands.ctx = ctx
 	probes := 0
 	for _, c := range s.clauses {
 		probes += c.count
@@ -384,6 +386,7 @@ func (s *Session) onlySpecial() bool {
 func (s *Session) drain(clauses []*Clause, limit int) int {
 	total := 0
 	held := false
+	s.commands.spent = 0
 	for _, c := range clauses {
 		if c.ring == nil || c.ring.Pending() == 0 && !c.hasSpare() {
 			continue
@@ -400,7 +403,8 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			if !s.exited {
 				s.record(c, b)
 			}
-			return !s.exited && !s.done || s.discard
+			// Commands take so long that the end of the run is looked for between them.
+			return (!s.exited && !s.done || s.discard) && s.commands.spent < commandRound
 		})
 		s.spare(c, c.ring.Position())
 		total += n
