@@ -109,6 +109,9 @@ func runScript(o *options, std stdio) int {
 		return exitUsage
 	}
 	opts.AnyPlaces = !o.compat
+	if o.estimate {
+		return o.predict(ctx, std, compiled, opts)
+	}
 	var keep *recorder
 	if o.record != "" {
 		if keep, err = startRecorder(o, f, params, compiled, &opts); err != nil {
@@ -269,7 +272,11 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
+		Budget: o.budget, Shed: o.budget > 0,
 		Mode: o.mode, AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
+	}
+	if o.compat {
+		opts.Budget = -1 // bpftrace measures nothing
 	}
 	// From here on the run has started: the new output replaces the old file.
 	opts.Ready = func(int) {

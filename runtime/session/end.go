@@ -13,6 +13,8 @@ import (
 // the maps and the receipt.
 func (s *Session) finish() Result {
 	s.opts.Child.terminate()
+	s.meter.close()
+	s.shedding.Wait()
 	s.settle(s.clauses)
 	if s.opts.NoReceipt && s.lost > 0 {
 		s.log(diag.Warning, "Total lost event count: "+itoa(s.lost))

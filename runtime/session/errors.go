@@ -86,6 +86,9 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
+	for _, it := range s.meter.receipt() {
+		addItem(r, it)
+	}
 	for _, c := range clauses {
 		for i, e := range c.obj.Errors {
 			if n := c.counters[i]; n > 0 && errorKinds[e.Kind].kind != "" {
