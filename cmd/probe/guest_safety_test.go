@@ -41,14 +41,14 @@ func TestGuestWide(t *testing.T) {
 // detached, the dearest first.
 func TestGuestBudget(t *testing.T) {
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
-		const script = `-e 'tracepoint:syscalls:sys_enter_read { @[comm, args.count] = count(); } tracepoint:sched:sched_process_exec { @exec = count(); }'`
+		const script = `-e 'tracepoint:syscalls:sys_enter_read { @[comm, args.count, kstack(3)] = count(); } tracepoint:sched:sched_process_exec { @exec = count(); }'`
 		t.Run("warning", func(t *testing.T) {
 			judge(t, g, guestCase{sh: busy + `probe ` + script + ` --for 6s; kill $w`, want: []string{
-				`warning: the probes take \d+(\.\d)? % of one CPU, more than 5.0 %: tracepoint:syscalls:sys_enter_read \d+`, `--budget makes probe act on it`, `!is detached`, `!not complete`}})
+				`WARNING: the probes take \d+(\.\d)? % of one CPU, more than 5.0 %: tracepoint:syscalls:sys_enter_read \d+`, `--budget makes probe act on it`, `!is detached`, `!not complete`}})
 		})
 		t.Run("detached", func(t *testing.T) {
 			out := judge(t, g, guestCase{status: 3, sh: busy + `(sleep 3; cat /dev/null) & probe --strict --budget 1% ` + script + ` --for 5s; s=$?; kill $w; exit $s`, want: []string{
-				`warning: the probes take .* more than 1.0 %`, `warning: tracepoint:syscalls:sys_enter_read is detached: the probes took .* this one .*; the budget is 1.0 %; detached after \d`,
+				`WARNING: the probes take .* more than 1.0 %`, `WARNING: tracepoint:syscalls:sys_enter_read is detached: the probes took .* this one .*; the budget is 1.0 %; detached after \d`,
 				`1 probe tracepoint:syscalls:sys_enter_read was detached \(`, `(?m)^@exec: [1-9]`, `!sched_process_exec is detached`, `!no probe is left`}})
 			after := regexp.MustCompile(`detached after ([\d.]+)s`).FindStringSubmatch(out)
 			if after == nil {
@@ -64,7 +64,7 @@ func TestGuestBudget(t *testing.T) {
 		})
 		t.Run("off", func(t *testing.T) {
 			out := judge(t, g, guestCase{sh: busy + `probe --budget off ` + script + ` --for 5s; kill $w`})
-			if strings.Contains(out, "warning") {
+			if strings.Contains(out, "WARNING") {
 				t.Error(out)
 			}
 		})

@@ -5,6 +5,7 @@ package estimate
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cilium/ebpf/asm"
 )
@@ -42,6 +43,7 @@ type flow struct {
 	// weight is how often an instruction is assumed to run: more than once in a
 	// loop.
 	weight []float64
+	back   map[[2]int]bool // the jumps at the ends of turns, from and to
 }
 
 // Program returns what one run of a program takes.
@@ -59,26 +61,75 @@ func Program(ins asm.Instructions, u *Units) Cost {
 	}
 	n := len(f.ins)
 	f.done, f.open, f.cost = make([]bool, n), make([]bool, n), make([]Cost, n)
-	f.weigh()
-	return f.from(0, funcs)
-}
-
-// weigh finds the loops: what lies between a jump back and its target runs for
-// each turn.
-func (f *flow) weigh() {
-	f.weight = make([]float64, len(f.ins))
+	f.weight, f.back = make([]float64, n), map[[2]int]bool{}
 	for at := range f.weight {
 		f.weight[at] = 1
 	}
-	for at, in := range f.ins {
-		jump := in.OpCode.JumpOp()
-		if !f.valid[at] || !in.OpCode.Class().IsJump() || jump == asm.Exit || jump == asm.Call {
-			continue
-		}
-		for i := max(f.target(at, in), 0); i <= at; i++ {
-			f.weight[i] = min(f.weight[i]*turns, turns*turns*turns)
+	f.weigh(0)
+	for _, at := range funcs {
+		if at > 0 {
+			f.weigh(at)
 		}
 	}
+	return f.from(0, funcs)
+}
+
+// weigh finds the loops of the function at a slot. A jump to an instruction that
+// is on the way to it is the end of a turn; what lies on the ways from there to
+// the jump runs for each turn. Other jumps back are only the layout of the
+// program, where what is rare stands behind the rest.
+func (f *flow) weigh(start int) {
+	before := map[int][]int{}
+	var ends [][2]int
+	state := map[int]int8{} // 1 while on the way, 2 when left
+	var walk func(at int)
+	walk = func(at int) {
+		state[at] = 1
+		for _, to := range f.next(at) {
+			before[to] = append(before[to], at)
+			switch state[to] {
+			case 0:
+				walk(to)
+			case 1:
+				ends = append(ends, [2]int{at, to})
+			}
+		}
+		state[at] = 2
+	}
+	walk(start)
+	for _, e := range ends {
+		f.back[e] = true
+		in := map[int]bool{e[1]: true}
+		list := []int{e[0]}
+		for len(list) > 0 {
+			at := list[len(list)-1]
+			list = list[:len(list)-1]
+			if !in[at] {
+				in[at] = true
+				list = append(list, before[at]...)
+			}
+		}
+		for at := range in {
+			f.weight[at] = min(f.weight[at]*turns, turns*turns*turns)
+		}
+	}
+}
+
+// next returns where a function can go on behind an instruction.
+func (f *flow) next(at int) []int {
+	in := f.ins[at]
+	next := at + int(in.Size()/asm.InstructionSize)
+	var out []int
+	switch jump := in.OpCode.JumpOp(); {
+	case !in.OpCode.Class().IsJump() || jump == asm.Call:
+		out = []int{next}
+	case jump == asm.Exit:
+	case jump == asm.Ja:
+		out = []int{f.target(at, in)}
+	default:
+		out = []int{next, f.target(at, in)}
+	}
+	return slices.DeleteFunc(out, func(to int) bool { return to < 0 || to >= len(f.ins) || !f.valid[to] })
 }
 
 // from returns the cost from a slot to the end of its function. A way back into
@@ -109,7 +160,9 @@ func (f *flow) from(at int, funcs map[string]int) Cost {
 		own = f.call(at, in, funcs)
 		rest = f.from(next, funcs)
 	case jump == asm.Ja:
-		rest = f.from(f.target(at, in), funcs)
+		if to := f.target(at, in); !f.back[[2]int{at, to}] {
+			rest = f.from(to, funcs)
+		}
 	default:
 		to := f.target(at, in)
 		taken, not := f.from(to, funcs), f.from(next, funcs)
@@ -120,7 +173,7 @@ func (f *flow) from(at int, funcs map[string]int) Cost {
 			if jump == asm.JNE {
 				rest.Likely = taken.Likely
 			}
-		case to <= at: // the way back of a loop, whose turns have their weight
+		case f.back[[2]int{at, to}]: // the way back of a loop, whose turns have their weight
 			rest = not
 		}
 	}
