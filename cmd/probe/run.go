@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"probe/cmd/front/cli"
 	"probe/internal/outfile"
@@ -81,6 +82,11 @@ func runScript(o *options, std stdio) int {
 	// Closing without Keep leaves an old file of -o as it was.
 	defer out.Close()
 	opts.Force = force
+	go func() {
+		defer watchdog.Report()
+		<-force
+		forcedEnd(std)
+	}()
 	check := o.checkOptions()
 	if o.cmd != "" {
 		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
@@ -343,6 +349,24 @@ func notify(std stdio) {
 	if os.Getenv(word) != "" {
 		fmt.Fprintln(std.out, word)
 	}
+}
+
+// forcedWait is the time that a run has to end after the second signal. What may
+// hold it up is a reader of its output that does not read.
+const forcedWait = time.Second
+
+// forcedEnd ends the process some time after the second signal. The kernel, and
+// the watchdog, put back what it has changed.
+func forcedEnd(std stdio) {
+	time.Sleep(forcedWait)
+	// Standard error may be blocked as well.
+	go func() {
+		defer watchdog.Report()
+		fmt.Fprintln(std.err, "warning: ended by the second signal: the results are not complete")
+		os.Exit(exitRun)
+	}()
+	time.Sleep(forcedWait / 10)
+	os.Exit(exitRun)
 }
 
 // signals returns a context that the first SIGINT or SIGTERM ends, and a

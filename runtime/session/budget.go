@@ -2,8 +2,10 @@ package session
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -176,6 +178,7 @@ func (m *meter) judge(now time.Time, costs []programCost) {
 	total := 0.0
 	for _, c := range costs {
 		total += c.share
+		m.s.verbose("measured: %s takes %s of one CPU, %s runs a second (%.0f ns a run)", c.site, percent(c.share), rate(c.rate), c.share*1e9/c.rate)
 	}
 	if total <= m.budget {
 		m.above = 0
@@ -253,14 +256,19 @@ func (m *meter) detach(dear programCost) {
 }
 
 // percent formats a share of one CPU.
-func percent(share float64) string {
+func percent(share float64) string { return number(share) + " %" }
+
+// number is percent without the sign, in one or two digits.
+func number(share float64) string {
 	switch v := 100 * share; {
 	case v >= 10:
-		return fmt.Sprintf("%.0f %%", v)
+		return fmt.Sprintf("%.0f", v)
 	case v >= 1:
-		return fmt.Sprintf("%.1f %%", v)
+		return fmt.Sprintf("%.1f", v)
+	case v < 0.001:
+		return "0.000"
 	default:
-		return fmt.Sprintf("%.2g %%", v)
+		return strconv.FormatFloat(v, 'f', max(1, int(-math.Floor(math.Log10(v)))), 64)
 	}
 }
 

@@ -115,10 +115,11 @@ type Session struct {
 	lost     uint64
 	records  uint64
 	exitCode int
-	exited   bool // exit() was called
-	errors   int  // calls of errorf
-	done     bool // the run has ended for another reason
-	discard  bool // drop all further records, as after exit()
+	exited   bool      // exit() was called
+	errors   int       // calls of errorf
+	done     bool      // the run has ended for another reason
+	discard  bool      // drop all further records, as after exit()
+	until    time.Time // when records are no longer handled, but counted
 	meter    *meter
 	shedding sync.WaitGroup // links that the meter is closing
 	pidfd    int
@@ -438,6 +439,10 @@ func (s *Session) spare(c *Clause, at uint64) {
 // record handles one record.
 func (s *Session) record(c *Clause, b []byte) {
 	if s.discard {
+		return
+	}
+	if !s.until.IsZero() && time.Now().After(s.until) {
+		c.unread++
 		return
 	}
 	r, err := c.decoder.Decode(b)
