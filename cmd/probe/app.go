@@ -29,8 +29,9 @@ func init() {
 	commands = []*command{
 		runCommand, recordCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
 		explainCommand, helpCommand, labCommand, replCommand, graphCommand, showCommand, diffCommand, exportCommand,
-		cleanupCommand, doctorCommand, completionCommand, versionCommand, pagesCommand,
 	}
+	commands = append(commands, bccCommands()...)
+	commands = append(commands, cleanupCommand, doctorCommand, completionCommand, versionCommand, pagesCommand)
 }
 
 // lookup returns the command with a name, nil if there is none.

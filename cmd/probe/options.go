@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/cmd/front/bcc"
 	"probe/lang/hir"
 	"probe/runtime/machine/live/provider"
 )
@@ -47,6 +48,7 @@ type options struct {
 	before, after time.Duration
 	compat        bool
 	graph         graphOptions
+	layout        *bcc.Layout // how a tool of bcc prints; nil for other commands
 }
 
 // setDuration stores a duration: "10s", "1m30s", or a number of seconds.
