@@ -221,12 +221,12 @@ func (d *dist) clause(name string) string {
 		conds = append(conds, "tid == "+d.line.text("tid"))
 	}
 	if d.filter != "" {
-		conds = append(conds, "("+d.filter+")")
+		conds = append(conds, group(d.filter))
 	}
 	for i, e := range d.exprs {
 		switch {
 		case !d.isString(i):
-			e = fmt.Sprintf("(%s)(%s)", d.types[i], e)
+			e = cast(d.types[i], e)
 		case e != "comm":
 			e = fmt.Sprintf("str(%s, %d)", e, d.line.number("string-size", 80))
 		}

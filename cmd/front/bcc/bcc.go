@@ -171,8 +171,17 @@ func (t *Tool) Translate(program string, words []string, m Machine) (*Plan, erro
 		return nil, err
 	}
 	p.Show = l.is("show")
-	p.Script = fmt.Sprintf("// %s\n%s", commandLine(program, words), p.Script)
+	p.Script = fmt.Sprintf("// %s\n%s%s", commandLine(program, words), oldTypes(p.Script), p.Script)
 	return p, nil
+}
+
+// oldTypes returns the definitions of types that examples of bcc use and kernels
+// since 5.6 do not have.
+func oldTypes(script string) string {
+	if strings.Contains(script, "(struct timespec *)") {
+		return "struct timespec { long tv_sec; long tv_nsec; };\n\n"
+	}
+	return ""
 }
 
 // commandLine returns a command line in one line of text.

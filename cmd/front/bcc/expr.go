@@ -140,6 +140,27 @@ func (sc *scope) name(word string) (string, bool) {
 	return "", false
 }
 
+// cast returns an expression converted to a type.
+func cast(typ, expr string) string {
+	if strings.HasPrefix(expr, "(("+typ+")") && balanced(expr) == len(expr)-1 {
+		return expr[1 : len(expr)-1] // a parameter of that type
+	}
+	for i := range len(expr) {
+		if !isWord(expr[i]) && balanced(expr) != len(expr)-1 {
+			return "(" + typ + ")(" + expr + ")"
+		}
+	}
+	return "(" + typ + ")" + expr
+}
+
+// group returns a condition that can be joined with others.
+func group(expr string) string {
+	if balanced(expr) == len(expr)-1 {
+		return expr
+	}
+	return "(" + expr + ")"
+}
+
 // compare translates the words between the parentheses of STRCMP. It compares as
 // many characters as the literal has, as bcc does.
 func (sc *scope) compare(toks []token) (string, error) {
@@ -230,7 +251,8 @@ func (sc *scope) params(signature string) error {
 			}
 		}
 		arg := sc.probe.arg(i)
-		if user {
+		// What system calls are given points into the process.
+		if user || sc.probe.syscall && strings.Contains(typ, "*") {
 			arg = "uptr(" + arg + ")"
 		}
 		sc.names[name] = fmt.Sprintf("((%s)%s)", strings.ReplaceAll(strings.Join(words, " "), "* *", "**"), arg)

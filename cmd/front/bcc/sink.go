@@ -150,7 +150,10 @@ func (s *Sink) row(e *event.Printf) {
 		from++ // the blank behind the time
 	}
 	head = value.AppendFormat(head, e.Format[from:first], cut(e.Format[from:first], e.Args[n:s.Rows.Prefix]), r)
-	last := specOf(e.Format, stacks)
+	last := len(e.Format)
+	if stacks < len(e.Args) {
+		last = conversionOf(e.Format, stacks)
+	}
 	message := value.AppendFormat(nil, e.Format[first:last], s.symbols(e.Args[s.Rows.Prefix:stacks], r), r)
 	// A newline stands between the message and the stacks.
 	message = bytes.TrimSuffix(message, []byte("\n"))
@@ -249,6 +252,20 @@ func folded(comm string, stacks []value.Value, s *StackStyle, r value.Resolver) 
 	return []byte(strings.Join(append(line, sides[1]...), ";"))
 }
 
+// conversionOf returns the index of the conversion of argument n.
+func conversionOf(format []value.Spec, n int) int {
+	for i := range format {
+		if format[i].Conv == value.ConvLiteral {
+			continue
+		}
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(format)
+}
+
 // symbols replaces addresses by the names that bcc gives them.
 func (s *Sink) symbols(args []value.Value, r value.Resolver) []value.Value {
 	for i, a := range args {
@@ -279,7 +296,8 @@ func (s *Sink) symbols(args []value.Value, r value.Resolver) []value.Value {
 
 // textValue returns a string as a value.
 func textValue(s string) value.Value {
-	return value.Value{T: types.StringType(len(s)), B: append([]byte(s), 0)}
+	// One byte more than needed: a string that fills its type counts as cut.
+	return value.Value{T: types.StringType(len(s) + 1), B: append([]byte(s), 0, 0)}
 }
 
 // outermost returns the frame of the symbol itself; those before it were inlined.

@@ -267,7 +267,7 @@ func (t *traceProbe) message(format string, values []string) error {
 		case "U":
 			v, letters = "usym("+v+")", "s"
 		default:
-			v = fmt.Sprintf("(%s)(%s)", cTypes[letters], v)
+			v = cast(cTypes[letters], v)
 		}
 		t.args = append(t.args, v)
 		return "%" + flags + letters
@@ -285,7 +285,7 @@ func (t *traceProbe) message(format string, values []string) error {
 func (t *traceProbe) clause(filters []string, columns string, values []string) string {
 	conds := append([]string{}, filters...)
 	if t.filter != "" {
-		conds = append(conds, "("+t.filter+")")
+		conds = append(conds, group(t.filter))
 	}
 	predicate := ""
 	if len(conds) > 0 {
@@ -305,6 +305,9 @@ func (t *traceProbe) clause(filters []string, columns string, values []string) s
 // balanced returns the index of the parenthesis that closes the first one, -1 if
 // none does. Those in literals do not count.
 func balanced(s string) int {
+	if s == "" || s[0] != '(' {
+		return -1
+	}
 	depth := 0
 	var in byte
 	for i := 0; i < len(s); i++ {
