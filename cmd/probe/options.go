@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/cmd/front/bcc"
 	"probe/lang/hir"
 	"probe/runtime/engine"
 	"probe/runtime/machine/live/provider"
@@ -51,6 +52,7 @@ type options struct {
 	estimate      bool    // --estimate
 	budget        float64 // --budget as a share of one CPU; 0 for none, negative for off
 	graph         graphOptions
+	layout        *bcc.Layout // how a tool of bcc prints; nil for other commands
 }
 
 // setDuration stores a duration: "10s", "1m30s", or a number of seconds.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"probe/cmd/front/bcc"
 	"probe/cmd/front/cli"
 	"probe/internal/outfile"
 	"probe/lang/diag"
@@ -298,7 +299,11 @@ func (o *options) newSink(c sink.Config) (event.Sink, error) {
 	if o.mode != hir.Trace {
 		return sink.NewReport(o.format, c)
 	}
-	return sink.New(o.format, c)
+	s, err := sink.New(o.format, c)
+	if err == nil && o.layout != nil {
+		s = bcc.NewSink(*o.layout, s)
+	}
+	return s, err
 }
 
 // modes are the words of --mode.

@@ -43,6 +43,15 @@ func MaybeChild() {
 	}
 }
 
+// KeepFirstThread is called from an init function of a program that calls
+// ServeFirstThread.
+func KeepFirstThread() { session.KeepFirstThread() }
+
+// ServeFirstThread runs main and ends the process with the status that it returns.
+// The calling thread runs the begin, end and interval probes meanwhile, so that tid
+// is pid in them. Programs that do not call it run them on any thread.
+func ServeFirstThread(main func() int) { session.ServeFirstThread(main) }
+
 // NewResolver returns a Resolver for values that come from a machine.
 func NewResolver(m machine.Machine) *Resolver {
 	facts, _ := m.(machine.Facts)
