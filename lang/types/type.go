@@ -137,6 +137,7 @@ type Field struct {
 	Promoted bool // comes from an anonymous member
 	DataLoc  bool // tracepoint __data_loc word: low 16 bits are the offset from the record start (P-TRACE-03)
 	RelLoc   bool // tracepoint __rel_loc word: the offset counts from the end of the field
+	Untyped  bool // of pointers to structs: BTF has a type tag or a declaration alone for what it points to
 }
 
 // Fields returns the members, loading them on the first call. It may be called

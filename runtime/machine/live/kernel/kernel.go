@@ -40,7 +40,6 @@ type Kernel struct {
 
 	load   func() (*btf.Spec, error)
 	module func(name string) (*btf.Spec, error)
-	locked func() bool // feature.Set.Locked
 
 	mu      sync.Mutex
 	modules []*modBTF // module BTF in use, in the order of first use
@@ -70,7 +69,7 @@ func New(opts Options) *Kernel {
 	}
 	k := &Kernel{
 		opts: opts, cache: map[typeKey]*types.Type{}, structs: map[typeKey]*types.Struct{},
-		module: opts.Host.Module, locked: sync.OnceValue(opts.Features.Locked),
+		module: opts.Host.Module,
 	}
 	open := opts.Host.Kernel
 	if opts.BTF != "" {
