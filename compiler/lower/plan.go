@@ -10,6 +10,7 @@ import (
 func (f *fn) plan(pr *hir.Probe) {
 	work, branches := f.effort(&hir.Block{Stmts: pr.Body.Stmts, Value: pr.Body.Value})
 	f.careful = len(f.u.parts[pr]) == 0 && (f.u.cfg.Careful[pr] || work > carefulWork || branches > carefulBranches)
+	f.noteKept(pr)
 	f.findCaptured(pr)
 }
 
@@ -142,7 +143,9 @@ func length(b *hir.Block) int {
 		}
 	}, func(s hir.Stmt) {
 		n += 4
-		switch s.(type) {
+		switch s := s.(type) {
+		case *hir.Unroll:
+			n += (s.N - 1) * length(s.Body)
 		case *hir.SetMap, *hir.Aggregate:
 			n += 30
 		case *hir.ForRange, *hir.ForMap, *hir.While:

@@ -137,7 +137,6 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 
 // body lowers predicate and statements.
 func (f *fn) body(pr *hir.Probe) {
-	f.noteKept(pr)
 	f.plan(pr)
 	f.begin()
 	if !hir.IsNil(pr.Pred) {
