@@ -312,19 +312,23 @@ func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []i
 		}
 		return append(todo, to(e))
 	}
-	old := vals[t.X]
-	c, constant := y.Constant()
+	oldX, oldY := x, y
 	narrow := func(cmp ir.Cmp, ok bool) {
-		vals[t.X] = old
-		if ok && constant && t.W == 8 {
-			vals[t.X] = old.Narrowed(cmp, c)
+		vals[t.X], vals[t.Y] = oldX, oldY
+		if !ok || t.W != 8 {
+			return
+		}
+		if c, constant := y.Constant(); constant {
+			vals[t.X] = oldX.Narrowed(cmp, c)
+		} else if c, constant := x.Constant(); constant {
+			vals[t.Y] = oldY.Narrowed(cmp.Swapped(), c)
 		}
 	}
 	narrow(t.Cmp.Inverted())
 	no := to(&t.Else)
 	narrow(t.Cmp, true)
 	yes := to(&t.Then)
-	vals[t.X] = old
+	vals[t.X], vals[t.Y] = oldX, oldY
 	return append(todo, yes, no)
 }
 
