@@ -26,7 +26,7 @@ const (
 
 // byTurns reports whether each iteration of a loop becomes a function call.
 func (f *fn) byTurns(turns int64, body *hir.Block) bool {
-	if _, room := f.between(); !f.careful || !room || f.needsCtx(body) {
+	if _, room := f.between(body); !f.careful || !room || f.needsCtx(body) {
 		return false
 	}
 	work, branches := f.effort(body)
@@ -124,7 +124,8 @@ func (f *fn) expression(e hir.Expr) (work, branches int) {
 	return 0, 0
 }
 
-// length estimates the instructions that a block becomes.
+// length estimates the instructions that a block becomes, where it is lowered
+// carefully: an unrolled body is a function then.
 func length(b *hir.Block) int {
 	n := 0
 	hir.WalkBlock(b, func(e hir.Expr) {
@@ -143,9 +144,7 @@ func length(b *hir.Block) int {
 		}
 	}, func(s hir.Stmt) {
 		n += 4
-		switch s := s.(type) {
-		case *hir.Unroll:
-			n += (s.N - 1) * length(s.Body)
+		switch s.(type) {
 		case *hir.SetMap, *hir.Aggregate:
 			n += 30
 		case *hir.ForRange, *hir.ForMap, *hir.While:
