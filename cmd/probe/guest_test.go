@@ -183,7 +183,8 @@ kill $w; wait $w; kill -INT $p; wait $p; echo "status $?" >>/tmp/out; cat /tmp/o
 		t.Run("killed", func(t *testing.T) {
 			judge(t, g, guestCase{want: []string{`(?m)^left 1$`, `(?m)^swept 0$`, `removed 1 kprobe event`}, sh: `probe -q -e 'kretprobe:vfs_read { @r = count(); }' >/tmp/out & p=$!
 left() { echo $1 $(grep -c probe_ /sys/kernel/tracing/kprobe_events); }
-i=0; until [ "$(left a)" = "a 1" ] || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done; kill -9 $p; wait $p; sleep 1
+i=0; until [ "$(left a)" = "a 1" ] || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done
+w=$(grep -l '__watch[d]og' /proc/[0-9]*/cmdline | cut -d/ -f3); kill -STOP $w; kill -9 $p $w; wait $p; sleep 1
 left left; probe cleanup; left swept`})
 		})
 	})

@@ -3,8 +3,9 @@
 // end, and this package turns command lines into calls of it and results into
 // output and exit codes.
 //
-// Called by the name bpftrace, through a link to the binary, it takes
-// bpftrace's command line and prints what bpftrace prints.
+// Called by the name bpftrace, or by that of a tool of bcc (trace, funccount, …),
+// through a link to the binary, it takes that program's command line and prints
+// what that program prints.
 package main
 
 import (
@@ -16,10 +17,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"probe/cmd/front/bcc"
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/engine"
 	"probe/runtime/lab"
+	"probe/runtime/watchdog"
 )
 
 // stdio holds the standard streams of one invocation. Tests run Main with
@@ -35,12 +38,18 @@ func main() {
 		fail(stdio{os.Stdin, os.Stdout, os.Stderr}, d)
 		os.Exit(exitUsage)
 	}
-	// The program runs itself again as the process of -c and as the client and
-	// server of a lab; in these processes the following calls do not return.
+	// The program runs itself again as its watchdog, as the process of -c and as
+	// the client and server of a lab; in these processes the following calls do
+	// not return.
+	watchdog.Init(watchdog.Program{Restore: restore, Crashed: crashed})
+	defer watchdog.Report()
 	engine.MaybeChild()
 	lab.MaybeChild()
-	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
+	engine.ServeFirstThread(func() int { return Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}) })
 }
+
+// main stays on the first thread, where the probes run that probe itself runs.
+func init() { engine.KeepFirstThread() }
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, std stdio) int {
@@ -48,6 +57,9 @@ func Main(args []string, std stdio) int {
 	// replacement.
 	if filepath.Base(args[0]) == "bpftrace" {
 		return compatMain(args[1:], std)
+	}
+	if t := bcc.Lookup(filepath.Base(args[0])); t != nil {
+		return bccMain(t, filepath.Base(args[0]), args[1:], std)
 	}
 	words := args[1:]
 	if len(words) == 0 && onTerminal(std) {

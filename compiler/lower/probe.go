@@ -313,7 +313,9 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 		return f.ctxField(a, at)
 	case hir.LocSlot:
 		if a.Trusted && t.IsPtrToRecord() {
-			return builtin.Operand{T: t, V: f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, ir.PtrBTF), Direct: true}
+			// Kernels with casts may expect a test for null of a tracepoint's arguments.
+			direct := f.site.Attach.Kind != hir.AttachRawTP || !f.canCast()
+			return builtin.Operand{T: t, V: f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, ir.PtrBTF), Direct: direct, Trusted: true}
 		}
 		if f.hiddenSlot(t) {
 			p := f.Scratch(8, "argument")

@@ -74,12 +74,12 @@ func TestNoReturn(t *testing.T) {
 // A killed probe with a long list.
 func TestKilledWithPattern(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `start 'tcp_*' --only 'tcp_*'; kill -9 $p; wait $p; wc -l <$T/set_graph_function; probe cleanup`)
+		out := same(t, g, `start 'tcp_*' --only 'tcp_*'; `+killBoth+`; wc -l <$T/set_graph_function; probe cleanup`)
 		match(t, out, []string{`^[1-9]\d\d$`, `^restored the tracing settings that process \d+ had left$`}, `changed`)
 		// In the middle of switching on.
 		out = same(t, g, `probe graph 'tcp_*' >/tmp/out 2>&1 & p=$!
 			await test -e /run/probe/ftrace.json; kill -9 $p; wait $p; probe cleanup`)
-		match(t, out, []string{`^restored the tracing settings`}, `changed`)
+		match(t, out, []string{`^(restored the tracing settings|nothing to put back)`}, `changed`)
 	})
 }
 
@@ -91,14 +91,6 @@ func TestKilledRecording(t *testing.T) {
 			`^warning: /tmp/k\.jsonl\.zst: the recording is damaged from line \d+ on: .*; [1-9]\d* trees? before that$`,
 			`^ ip_route_output_flow `, `─ fib_lookup_good_nhc`,
 		})
-	})
-}
-
-// A bug in probe itself.
-func TestPanic(t *testing.T) {
-	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `export PROBE_TEST_PANIC=graph; start ip_route_output_flow --for 60s `+quick+`; work; finish`)
-		match(t, out, []string{`^status 2$`, `^panic: provoked`})
 	})
 }
 

@@ -137,6 +137,9 @@ type driver struct {
 }
 
 func (d *driver) do(j load.Job) load.Result {
+	if j.Struct != "" {
+		return d.members(j)
+	}
 	began := time.Now()
 	obj, list := d.compile(j, d.m)
 	r := load.Result{Name: j.Name, Compile: time.Since(began)}
