@@ -23,6 +23,19 @@ func compatMain(words []string, std stdio) int {
 	if err == nil {
 		err = o.fromBpftrace(b)
 	}
+	if err == nil && o.runs(b) {
+		return runScript(o, std)
+	}
+	return checkedOutput(std, func(std stdio) int { return compatPrint(o, b, err, std) })
+}
+
+// runs reports whether a command line runs a script.
+func (o *options) runs(b *bpftrace.Options) bool {
+	return !b.Help && !b.Version && !b.Info && !b.List && !b.Fmt && b.Debug == "" && b.Mode != "format" && b.Mode != "codegen" && (o.program != nil || len(o.words) > 0)
+}
+
+// compatPrint is what only prints something; err is an error in the command line.
+func compatPrint(o *options, b *bpftrace.Options, err error, std stdio) int {
 	var wrong *bpftrace.UsageError
 	switch {
 	// Help works with any other options, even wrong ones; an error precedes
@@ -57,15 +70,13 @@ func compatMain(words []string, std stdio) int {
 		return exitUsage
 	case b.Fmt || b.Mode == "format":
 		return formatScripts(o, std)
-	case b.Debug != "":
-		return compatDebug(o, b.Debug, std)
 	case b.Mode == "codegen":
 		if checked, code := frontEnd(o, std); checked == nil {
 			return code
 		}
 		return exitOK
 	}
-	return runScript(o, std)
+	return compatDebug(o, b.Debug, std)
 }
 
 // fromBpftrace sets options from those of bpftrace. The error is about a value
@@ -179,9 +190,9 @@ func (o *options) showCompat(std stdio, list *diag.List) {
 
 func newWriter(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }
 
-// sentence returns an error of the system with a capital letter, as the C
+// capitalised returns an error of the system with a capital letter, as the C
 // library has it.
-func sentence(err error) error {
+func capitalised(err error) error {
 	text := err.Error()
 	if text == "" {
 		return err

@@ -106,8 +106,20 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { return o.setFilter(v) },
 	},
 	{
-		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: readers + " repl graph", Complete: completePIDs,
+		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: "graph", Complete: completePIDs,
 		Help:    "Traces only the process with this id, which must exist.",
+		Example: "probe graph -p 4242 tcp_sendmsg",
+		Set:     func(o *options, v string) error { return setPID(&o.pid, v) },
+	},
+	{
+		Name: "no-follow", Group: whatGroup, Commands: readers + " repl",
+		Help:    "Traces the process of -p or -c alone, without the processes that it starts.",
+		Example: "probe run --no-follow -c 'make -j4' -e 'tracepoint:syscalls:sys_enter_wait4 { @ = count(); }'",
+		Set:     func(o *options, _ string) error { o.noFollow = true; return nil },
+	},
+	{
+		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: readers + " repl", Complete: completePIDs,
+		Help:    "Traces only the process with this id, which must exist, and its descendants: those that it has and those that come. The run ends when the process does.",
 		Example: "probe run -p 4242 route_loss",
 		Set:     func(o *options, v string) error { return setPID(&o.pid, v) },
 	},
@@ -125,7 +137,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "cmd", Short: 'c', Arg: "'CMD ARGS'", Group: whatGroup, Commands: runners, Complete: completeCommand,
-		Help:    "Runs a command and traces its process. The run ends when the command does.",
+		Help:    "Runs a command and traces its process and the descendants of that. The run ends when the command does.",
 		Example: "probe run -c 'ping -c 1 192.0.2.1' route_loss",
 		Set:     func(o *options, v string) error { o.cmd = v; return nil },
 	},
@@ -182,6 +194,18 @@ var flagTable = []flag{
 		Help:    "Records a pattern even if it matches more than 1000 functions.",
 		Example: "probe graph --force 'tcp_*'",
 		Set:     setForce,
+	},
+	{
+		Name: "budget", Arg: "PERCENT", Group: endGroup, Commands: runners, Complete: cli.Words("1%", "5%", "1%machine", "off"),
+		Help:    "Detaches the dearest probes when the probes take more CPU time than this: a percentage of one CPU, or of all CPUs with machine behind it. Without it there is a warning above 5%; off measures nothing.",
+		Example: "probe run --budget 1% -e 'kprobe:vfs_read { @[comm] = count(); }'",
+		Set:     setBudget,
+	},
+	{
+		Name: "estimate", Group: endGroup, Commands: "run",
+		Help:    "Counts the events of the script for a second, with programs that do nothing, and prints what the script will cost in place of running it.",
+		Example: "probe run --estimate -e 'kprobe:vfs_read { @[comm] = count(); }'",
+		Set:     func(o *options, _ string) error { o.estimate = true; return nil },
 	},
 	{
 		Name: "force", Group: whatGroup, Commands: readers + " repl",

@@ -68,7 +68,7 @@ func (o *options) checkOptions() engine.CheckOptions {
 	case o.force:
 		danger = hir.AllowDanger
 	}
-	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
+	return engine.CheckOptions{PID: o.pid, Follow: !o.noFollow && !o.compat, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
 		Includes: o.includes, HeaderDirs: o.headerDirs, Mode: o.mode, Filter: o.filter}
 }
 
@@ -122,7 +122,7 @@ func openScript(name string, std stdio) (*source.File, error) {
 	if err != nil {
 		why := reasonOf(err)
 		if std.compat {
-			why = sentence(why)
+			why = capitalised(why)
 		}
 		return nil, fmt.Errorf("failed to open file '%s': %w", name, why)
 	}
