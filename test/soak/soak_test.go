@@ -22,7 +22,7 @@ const (
 )
 
 // TestSoak runs probe for PROBE_SOAK (a minute when it is not set; make test-all
-// sets an hour) in a guest with the newest chosen kernel, and looks for what is
+// sets an hour) in a guest with Linux 6.12, and looks for what is
 // left and what grows.
 func TestSoak(t *testing.T) {
 	wait := time.Minute
