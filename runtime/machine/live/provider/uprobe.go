@@ -17,7 +17,7 @@ import (
 var uprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "uprobe", Aliases: []string{"u"}, Row: "P-UPROBE-01", Usage: "uprobe:binary:function[+offset]",
-		Doc:    "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments.",
+		Doc:    "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments, args.NAME the arguments by name where there is debugging information.",
 		Return: "uretprobe", Target: hir.TargetProgram,
 	},
 	Min: 1, Max: 3, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
@@ -28,7 +28,7 @@ var uretprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "uretprobe", Aliases: []string{"ur"}, Row: "P-URET-01", Usage: "uretprobe:binary:function",
 		Doc:     "Return of a function of a program or library. retval is the raw return value.",
-		Returns: true, Entry: "uprobe", Target: hir.TargetProgram,
+		Returns: true, Entry: "uprobe", Typed: "ret", Target: hir.TargetProgram,
 	},
 	Min: 1, Max: 3, Type: "uretprobe", User: true, Expand: expandUprobe, List: listUser,
 }
@@ -37,6 +37,7 @@ var uretprobe = &Provider{
 type userTarget struct {
 	binary  elf.Binary
 	name    string // function, or the address as written
+	addr    uint64 // that the file is linked for
 	offset  uint64 // in the file
 	symbols []string
 }
@@ -65,10 +66,6 @@ func expandUprobe(r *request) []*hir.Site {
 			WithHelp("the form is `%s`; only with -p may the binary be left out", r.p.Usage)
 		return nil
 	}
-	if r.Uses.Args {
-		r.notSupported("P-UPROBE-11", "args of user functions, which need the binary's debug information")
-		return nil
-	}
 	return r.userSites(binary, at, r.p.Returns)
 }
 
@@ -85,13 +82,15 @@ func (r *request) userSites(binary string, at int, ret bool) []*hir.Site {
 	}
 	var sites []*hir.Site
 	for _, b := range r.binaries(binary, at) {
-		f, err := elf.Open(b.Path)
+		f, err := r.set.openELF(b.Path)
 		if err != nil {
 			r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).WithNote("%v", err).WithRow("P-UPROBE-02")
 			continue
 		}
 		for _, t := range r.userTargets(f, b, at) {
-			sites = append(sites, r.userSite(t, ret))
+			if s := r.userSite(t, ret); r.typed(s, t, at) {
+				sites = append(sites, s)
+			}
 		}
 		f.Close()
 	}
@@ -199,7 +198,7 @@ func (r *request) userTargets(f *elf.File, b elf.Binary, at int) []userTarget {
 		return nil
 	}
 	r.matched = true
-	return []userTarget{{binary: b, name: text, offset: offset}}
+	return []userTarget{{binary: b, name: text, addr: sym.Addr + plus, offset: offset}}
 }
 
 func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []userTarget {
@@ -220,7 +219,7 @@ func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []
 		return nil
 	}
 	r.matched = true
-	return []userTarget{{binary: b, name: strconv.FormatUint(addr, 10), offset: offset}}
+	return []userTarget{{binary: b, name: strconv.FormatUint(addr, 10), addr: addr, offset: offset}}
 }
 
 // userPattern expands a wildcard in the function: to one site for all matches,
@@ -260,7 +259,7 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	if !r.Uses.Probe {
+	if !r.Uses.Probe && !r.Uses.Args {
 		return []userTarget{{binary: b, name: pattern, symbols: names}}
 	}
 	if r.MaxProgs > 0 && len(names) > r.MaxProgs {
@@ -269,7 +268,11 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 	}
 	var out []userTarget
 	for _, name := range names {
-		out = append(out, userTarget{binary: b, name: name, offset: offsets[name]})
+		addr, err := f.Addr(offsets[name])
+		if err != nil {
+			continue // it was found by its address
+		}
+		out = append(out, userTarget{binary: b, name: name, addr: addr, offset: offsets[name]})
 	}
 	return out
 }
@@ -291,17 +294,16 @@ func (r *request) userSite(t userTarget, ret bool) *hir.Site {
 
 // userCall expands call: and ret: on a function of a program or library.
 func (r *request) userCall() []*hir.Site {
-	if r.Uses.Args {
-		r.notSupported("X-CALL", "args of user functions, which need the binary's debug information")
-		return nil
-	}
 	sites := r.userSites(r.part(0), 1, r.p.Returns)
 	for _, s := range sites {
 		s.Why = mechanism(s) + ": a function of a program or library"
-		if r.p.Returns && (r.Uses.ArgN || r.Uses.Duration) {
+		if r.p.Returns && (r.Uses.ArgN || r.Uses.Args || r.Uses.Duration) {
 			entry := *s
-			entry.Attach.Kind, entry.Ret, entry.Args = hir.AttachUprobe, nil, numbered()
-			s.Entry, s.Args = &entry, saved(entry.Args)
+			entry.Attach.Kind, entry.Ret = hir.AttachUprobe, nil
+			if entry.Args == nil {
+				entry.Args = numbered()
+			}
+			s.Entry, s.Args = &entry, savedUser(entry.Args)
 		}
 	}
 	return sites
