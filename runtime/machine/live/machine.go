@@ -75,6 +75,7 @@ func New(o Options) *Machine {
 	}
 	opts.Leave(o.Without)
 	m.probes = provider.New(m.kernel, opts)
+	m.user.DebugDirs = o.DebugDirs
 	return m
 }
 

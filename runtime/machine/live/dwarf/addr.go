@@ -89,28 +89,29 @@ func (f *File) aranges(covered map[uint64]bool) []addrRange {
 	return out
 }
 
-// head returns the addresses of a unit without keeping its bytes: the first
-// entry is near the beginning.
-func (u *Unit) head() []Range {
+// head returns the addresses of a unit.
+func (u *Unit) head() (out []Range) {
+	u.first(func(e Entry) { out = e.Ranges() })
+	return out
+}
+
+// first calls see with the first entry of the unit, which is near the
+// beginning, so that the bytes of the whole unit need not be read.
+func (u *Unit) first(see func(Entry)) {
 	const near = 4096
-	if u.end-u.Off <= near {
-		e, ok := u.Root()
-		if !ok {
-			return nil
-		}
-		return e.Ranges()
-	}
-	t := &Unit{File: u.File, sec: u.sec, Off: u.Off, end: u.Off + near, die: u.die, version: u.version, wide: u.wide,
-		addrLen: u.addrLen, abbrev: u.abbrev, skeleton: u.skeleton, base: u.base}
-	if e, ok := t.Root(); ok {
-		if _, whole := e.after(); whole {
-			return e.Ranges()
+	if u.data == nil && u.end-u.Off > near {
+		t := &Unit{File: u.File, sec: u.sec, Off: u.Off, end: u.Off + near, die: u.die, version: u.version, wide: u.wide,
+			addrLen: u.addrLen, abbrev: u.abbrev, skeleton: u.skeleton, base: u.base}
+		if e, ok := t.Root(); ok {
+			if _, whole := e.after(); whole {
+				see(e)
+				return
+			}
 		}
 	}
 	if e, ok := u.Root(); ok {
-		return e.Ranges()
+		see(e)
 	}
-	return nil
 }
 
 // Func is a function that has code.

@@ -50,6 +50,7 @@ func (u *Unit) readLines() (*LineTable, error) {
 		return nil, err
 	}
 	t := &LineTable{}
+	dir := u.compDir()
 	index := map[string]int{}
 	add := func(f *dwarf.LineFile) int {
 		if f == nil {
@@ -59,7 +60,7 @@ func (u *Unit) readLines() (*LineTable, error) {
 		if !ok {
 			i = len(t.Files)
 			index[f.Name] = i
-			t.Files = append(t.Files, f.Name)
+			t.Files = append(t.Files, absolute(dir, f.Name))
 		}
 		return i
 	}
@@ -92,6 +93,21 @@ func (u *Unit) readLines() (*LineTable, error) {
 		return 1
 	})
 	return t, nil
+}
+
+// compDir returns the folder that the unit was compiled in.
+func (u *Unit) compDir() (dir string) {
+	u.first(func(e Entry) { dir = e.Str(AttrCompDir) })
+	return dir
+}
+
+// absolute returns the path of a file in a line table. debug/dwarf leaves those
+// relative that count from the folder of compilation.
+func absolute(dir, name string) string {
+	if path.IsAbs(name) || name == "" {
+		return name
+	}
+	return path.Join(dir, name)
 }
 
 // lineReader makes a unit of version 2 that consists of a name, a folder and
@@ -201,10 +217,11 @@ func (u *Unit) FileNames() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	dir := u.compDir()
 	var out []string
 	for _, f := range r.Files() {
 		if f != nil {
-			out = append(out, path.Clean(f.Name))
+			out = append(out, path.Clean(absolute(dir, f.Name)))
 		}
 	}
 	return out, nil

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -50,20 +51,43 @@ func (f *File) DebugInfo() (*dwarf.File, error) {
 	return f.debug.f, f.debug.err
 }
 
+// openDebug opens the file again, since f may have been closed.
 func (f *File) openDebug() (*dwarf.File, error) {
-	if hasInfo(f.f) {
-		// Open it again, so that f can be closed.
-		file, err := os.Open(f.path)
-		if err != nil {
-			return nil, err
-		}
-		image, err := elf.NewFile(file)
-		if err != nil {
-			file.Close()
-			return nil, err
-		}
-		return f.dwarfOf(image, f.path)
+	again, err := f.reopen(f.path)
+	if root := f.root(); err != nil && root != "" {
+		// The process has ended. Its file is probably in our own root as well.
+		again, err = f.reopen(strings.TrimPrefix(f.path, root))
 	}
+	if err != nil {
+		return nil, err
+	}
+	if hasInfo(again.f) {
+		return again.dwarfOf(again.f, again.path)
+	}
+	defer again.Close()
+	return again.separate()
+}
+
+// reopen opens a file by a path if it is the one that f was read from.
+func (f *File) reopen(path string) (*File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	again, err := New(file, path)
+	if err == nil && (again.f.Entry != f.f.Entry || !slices.Equal(again.segments, f.segments)) {
+		err = errors.New("it has been replaced")
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	again.closer, again.DebugDirs = file, f.DebugDirs
+	return again, nil
+}
+
+// separate opens the separate debug file.
+func (f *File) separate() (*dwarf.File, error) {
 	missing := &NoDebugError{Path: f.path, BuildID: f.BuildID()}
 	for _, path := range f.debugFiles() {
 		d, err := f.openDebugFile(path)

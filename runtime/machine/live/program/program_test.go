@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -323,4 +324,39 @@ func debugSections(t *testing.T, path string) (start, end int64) {
 		}
 	}
 	return start, end
+}
+
+// TestLine: a line is found in each copy of its code, and the message about one
+// without code names its neighbours.
+func TestLine(t *testing.T) {
+	f, p := open(t, compile(t, "-g", "-O0"))
+	sym, err := f.Lookup("stack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const line = 26 // of function stack
+	for _, name := range []string{"args.c", "/args.c"} {
+		addrs, err := p.Line(name, line, 0)
+		if err != nil || len(addrs) != 1 || addrs[0] != sym.Addr {
+			t.Errorf("%s: got %#x, %v, want %#x", name, addrs, err, sym.Addr)
+		}
+	}
+	var missing *NoLineError
+	if _, err := p.Line("args.c", 31, 0); !errors.As(err, &missing) || !slices.Equal(missing.Near, []int{30, 33}) {
+		t.Errorf("a line without code: %v %+v", err, missing)
+	}
+	if _, err := p.Line("args.c", line, 2); !errors.As(err, &missing) || len(missing.Cols) == 0 {
+		t.Errorf("a column without code: %v %+v", err, missing)
+	}
+	var none *NoFileError
+	if _, err := p.Line("rgs.c", line, 0); !errors.As(err, &none) {
+		t.Errorf("another file: %v", err)
+	}
+	var lines []int
+	if err := p.Lines(func(name string) bool { return filepath.Base(name) == "args.c" }, func(l SourceLine) bool {
+		lines = append(lines, l.Line)
+		return true
+	}); err != nil || !slices.IsSorted(lines) || !slices.Contains(lines, line) || slices.Contains(lines, 31) {
+		t.Errorf("lines with code: %v, %v", lines, err)
+	}
 }

@@ -16,11 +16,11 @@ import (
 // uprobe is the entry of a function of a program or library.
 var uprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
-		Name: "uprobe", Aliases: []string{"u"}, Row: "P-UPROBE-01", Usage: "uprobe:binary:function[+offset]",
+		Name: "uprobe", Aliases: []string{"u"}, Row: "P-UPROBE-01", Usage: "uprobe:binary:function[+offset] or uprobe:binary@file:line",
 		Doc:    "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments, args.NAME the arguments by name where there is debugging information.",
 		Return: "uretprobe", Target: hir.TargetProgram,
 	},
-	Min: 1, Max: 3, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
+	Min: 1, Max: 4, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
 }
 
 // uretprobe is the return of a function of a program or library.
@@ -43,20 +43,21 @@ type userTarget struct {
 }
 
 func expandUprobe(r *request) []*hir.Site {
-	for i, a := range r.args {
-		if a.Sep == '@' {
-			r.notSupported("P-UPROBE-08", "uprobes by source line")
-			return nil
+	if at := r.bySource(); at > 0 {
+		return r.sourceSites(r.part(0), at)
+	}
+	if len(r.args) > 3 {
+		r.errorf("bad-attach-point", -1, "%s probe type requires 1 to 3 arguments, found %d", r.p.Name, len(r.args)).WithRow("P-COM-03").
+			WithHelp("the form is `%s`", r.p.Usage)
+		return nil
+	}
+	if len(r.args) == 3 {
+		if r.part(1) == "cpp" {
+			return r.demangledSites(r.part(0), 2)
 		}
-		if i == 1 && len(r.args) == 3 {
-			if a.Text == "cpp" {
-				r.notSupported("P-UPROBE-07", "matching of demangled C++ names")
-			} else {
-				r.errorf("bad-attach-point", 1, "unsupported language type: %s", a.Text).WithRow("P-UPROBE-07").
-					WithHelp("the form is `%s`", r.p.Usage)
-			}
-			return nil
-		}
+		r.errorf("bad-attach-point", 1, "unsupported language type: %s", r.part(1)).WithRow("P-UPROBE-07").
+			WithHelp("the form is `%s`; names of C++ functions are compared with `%s:binary:cpp:name`", r.p.Usage, r.p.Name)
+		return nil
 	}
 	binary, at := "", 0
 	if len(r.args) == 2 {
@@ -225,10 +226,27 @@ func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []
 // userPattern expands a wildcard in the function: to one site for all matches,
 // or to a site for each if the body uses the probe's name.
 func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string) []userTarget {
+	found, err := matching(f, func(name string) bool { return match(pattern, name) })
+	if err != nil {
+		r.errorf("no-match", at, "the symbols of %s cannot be read", b.Name).WithNote("%v", err)
+		return nil
+	}
+	if len(found) == 0 {
+		if !r.quiet && r.Missing != "ignore" {
+			r.warnf("no-match", at, "no matches for %s:%s:%s", r.p.Name, b.Name, pattern)
+		}
+		return nil
+	}
+	return r.targetsOf(f, b, at, pattern, "", found)
+}
+
+// matching returns the functions of a file whose name matches, by their offsets;
+// of several names at one place the first.
+func matching(f *elf.File, match func(name string) bool) (map[uint64]string, error) {
 	found := map[uint64]string{}
 	err := f.Symbols(func(s elf.Symbol) bool {
 		name, _, _ := strings.Cut(s.Name, "@")
-		if s.Kind != elf.Func || !match(pattern, name) {
+		if s.Kind != elf.Func || !match(name) {
 			return true
 		}
 		offset, err := f.Offset(s.Addr)
@@ -240,16 +258,13 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 		}
 		return true
 	})
-	if err != nil {
-		r.errorf("no-match", at, "the symbols of %s cannot be read", b.Name).WithNote("%v", err)
-		return nil
-	}
-	if len(found) == 0 {
-		if !r.quiet && r.Missing != "ignore" {
-			r.warnf("no-match", at, "no matches for %s:%s:%s", r.p.Name, b.Name, pattern)
-		}
-		return nil
-	}
+	return found, err
+}
+
+// targetsOf returns a target for all functions that were found, with the name
+// whole, or one for each if the body differs between them. Their names begin with
+// prefix.
+func (r *request) targetsOf(f *elf.File, b elf.Binary, at int, whole, prefix string, found map[uint64]string) []userTarget {
 	r.matched = true
 	var names []string
 	offsets := map[string]uint64{}
@@ -260,7 +275,7 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if !r.Uses.Probe && !r.Uses.Args {
-		return []userTarget{{binary: b, name: pattern, symbols: names}}
+		return []userTarget{{binary: b, name: whole, symbols: names}}
 	}
 	if r.MaxProgs > 0 && len(names) > r.MaxProgs {
 		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(names), r.MaxProgs).WithRow("P-COM-08")
@@ -272,7 +287,7 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 		if err != nil {
 			continue // it was found by its address
 		}
-		out = append(out, userTarget{binary: b, name: name, addr: addr, offset: offsets[name]})
+		out = append(out, userTarget{binary: b, name: prefix + name, addr: addr, offset: offsets[name]})
 	}
 	return out
 }
@@ -281,7 +296,7 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 func (r *request) userSite(t userTarget, ret bool) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.User, r.p.Name+":"+t.binary.Name+":"+t.name)
 	s.Regs = true
-	name, _, _ := strings.Cut(t.name, "+")
+	name, _, _ := strings.Cut(strings.TrimPrefix(t.name, "cpp:"), "+")
 	s.Func = name
 	s.Attach = hir.Attach{Kind: hir.AttachUprobe, Path: t.binary.Path, Symbol: name, Offset: t.offset, Symbols: t.symbols}
 	if !ret {
