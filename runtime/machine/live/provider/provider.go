@@ -248,7 +248,7 @@ func (r *request) errorf(code diag.Code, i int, format string, args ...any) *dia
 	if r.quiet {
 		out = &diag.List{}
 	}
-	return out.Errorf(code, r.place(i), format, args...).WithRow(r.p.Row)
+	return out.Errorf(code, r.place(i), format, args...).WithRow(r.p.Row).CompatAt(r.At)
 }
 
 func (r *request) warnf(code diag.Code, i int, format string, args ...any) *diag.Diagnostic {
@@ -256,7 +256,7 @@ func (r *request) warnf(code diag.Code, i int, format string, args ...any) *diag
 	if r.quiet {
 		out = &diag.List{}
 	}
-	return out.Warnf(code, r.place(i), format, args...).WithRow(r.p.Row)
+	return out.Warnf(code, r.place(i), format, args...).WithRow(r.p.Row).CompatAt(r.At)
 }
 
 func (r *request) place(i int) source.Span {
@@ -279,9 +279,9 @@ func (r *request) part(i int) string {
 func (r *request) missing(i int, format string, args ...any) *diag.Diagnostic {
 	switch r.Missing {
 	case "warn":
-		return r.warnf("no-match", i, format, args...).WithNote("missing_probes is \"warn\": this attach point is skipped")
+		return r.warnf("no-match", i, format, args...).WithNote("missing_probes is \"warn\": this attach point is skipped").WithCompat("%s", r.none())
 	case "ignore":
 		return &diag.Diagnostic{}
 	}
-	return r.errorf("no-match", i, format, args...)
+	return r.errorf("no-match", i, format, args...).WithCompat("%s", r.none())
 }

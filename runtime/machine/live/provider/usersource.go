@@ -23,7 +23,8 @@ func (r *request) bySource() int {
 // file, the line and the column.
 func (r *request) sourceSites(binary string, at int) []*hir.Site {
 	if r.p.Returns {
-		r.errorf("bad-attach-point", at, "source code location not allowed in %s: a function returns as a whole", r.p.Name).WithRow("P-URET-01")
+		r.errorf("bad-attach-point", at, "source code location not allowed in %s: a function returns as a whole", r.p.Name).WithRow("P-URET-01").
+			WithCompat("Source code location not allowed").CompatAt(r.At)
 		return nil
 	}
 	if isPattern(binary) {
@@ -42,7 +43,8 @@ func (r *request) sourceSites(binary string, at int) []*hir.Site {
 		}
 		n, err := strconv.ParseUint(r.part(at+1+i), 0, 31)
 		if err != nil || n == 0 {
-			r.errorf("bad-attach-point", at+1+i, "invalid %s number: %s", word, r.part(at+1+i)).WithRow("P-UPROBE-08").WithLabel("expected a number")
+			r.errorf("bad-attach-point", at+1+i, "invalid %s number: %s", word, r.part(at+1+i)).WithRow("P-UPROBE-08").WithLabel("expected a number").
+				WithCompat("Invalid %s number: invalid trailing bytes: %s", word, r.part(at+1+i)).CompatAt(r.At)
 			return nil
 		}
 		place[i] = int(n)
@@ -69,6 +71,7 @@ func (r *request) sourceSite(b elf.Binary, at, line, col int) *hir.Site {
 	switch {
 	case errors.As(err, &none):
 		d := r.errorf("no-match", 0, "no DWARF debug info found for '%s', cannot attach by source code location", b.Name).WithRow("P-UPROBE-08").
+			WithCompat("No DWARF debug info found for '%s', cannot attach by source code location.", b.Name).CompatAt(r.At).
 			WithHelp("install the debug symbols of the program, or compile it with -g")
 		if len(none.Tried) > 0 {
 			d.WithNote("looked for %s", strings.Join(none.Tried, ", "))
@@ -119,9 +122,11 @@ func (r *request) noLine(err error, at int) {
 	switch {
 	case errors.As(err, &file):
 		r.missing(at, "no compilation unit matches %s", r.part(at)).WithRow("P-UPROBE-08").WithNote("%v", err).
+			WithCompat("DWARF error: No compilation unit matches %s", r.part(at)).CompatAt(r.At).
 			WithHelp("`%s:BINARY@*` lists the lines of a program that have code: probe ls", r.p.Name)
 	case errors.As(err, &line):
-		d := r.missing(at+1, "unable to map '%s' to an address: %v", r.source(at), err).WithRow("P-UPROBE-08").WithLabel("no code here")
+		d := r.missing(at+1, "unable to map '%s' to an address: %v", r.source(at), err).WithRow("P-UPROBE-08").WithLabel("no code here").
+			WithCompat("DWARF error: Unable to map '%s' to address", r.source(at)).CompatAt(r.At)
 		switch {
 		case line.Col > 0 && len(line.Cols) > 0:
 			d.WithHelp("statements of this line begin at column %s", numbers(line.Cols))
