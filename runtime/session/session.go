@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"probe/lang/hir"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +26,10 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/runtime/event"
 	"probe/runtime/graph/store"
+	"probe/runtime/kcall"
 	"probe/runtime/machine/live"
 	"probe/runtime/ring"
 	"probe/runtime/watchdog"
@@ -343,10 +344,10 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 	}
 	if s.opts.PID > 0 && s.opts.Child == nil && !s.opts.Stay {
 		// If the process has ended already, the run ends at once.
-		if fd, err := unix.PidfdOpen(s.opts.PID, 0); err == nil {
+		if fd, err := kcall.PidfdOpen(s.opts.PID, 0); err == nil {
 			s.pidfd = fd
 			s.waiter.Add(fd)
-			stops = append(stops, func() { s.waiter.Remove(fd); unix.Close(fd) })
+			stops = append(stops, func() { s.waiter.Remove(fd); kcall.Close(fd) })
 		} else if errors.Is(err, unix.ESRCH) {
 			s.done = true
 		}
