@@ -26,6 +26,7 @@ type options struct {
 
 	program                       *string // -e
 	pid                           int
+	noFollow                      bool
 	cmd, comm                     string
 	out, format, buffer           string
 	record                        string // record -o

@@ -102,9 +102,10 @@ func (f *fn) filters() {
 		f.iterFilters()
 		return
 	}
-	if pid := f.u.cfg.PID; pid > 0 && f.site.Prog != hir.ProgPerf {
-		tgid := f.b.BinI(ir.OpShr, f.PidTgid(), 32)
-		f.require(ir.EQ, tgid, f.konst(int64(pid)))
+	if f.u.cfg.PID > 0 && (f.site.Prog != hir.ProgPerf || f.u.follows(f.site)) {
+		f.requireProcess(f.b.BinI(ir.OpShr, f.PidTgid(), 32), func() ir.Value {
+			return f.b.BinI(ir.OpShr, f.b.Call(ir.HelperPidTgid), 32)
+		})
 	}
 	if comm := f.u.cfg.Comm; comm != "" {
 		var buf builtin.Place

@@ -12,6 +12,7 @@ import (
 // finish ends the run (R-LIFE-01): it stops new events, reads the rest, prints
 // the maps and the receipt.
 func (s *Session) finish() Result {
+	s.commands.ended = time.Now()
 	s.opts.Child.terminate()
 	s.meter.close()
 	s.shedding.Wait()

@@ -147,6 +147,9 @@ func (m *Machine) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pi
 	return m.probes.Attach(ctx, site, prog, pid)
 }
 
+// Forks is provider.Set.Forks.
+func (m *Machine) Forks() (id uint32, pid int, err error) { return m.probes.Forks() }
+
 // View implements machine.Machine.
 func (m *Machine) View(q machine.Query) machine.View {
 	return &view{
