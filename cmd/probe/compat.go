@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -85,6 +86,7 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.words, o.named, o.program = b.Words, b.Named, b.Program
 	o.cmd, o.out, o.format, o.buffer, o.traceable = b.Cmd, b.Out, b.Format, b.Buffering, b.Traceable
 	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
+	o.debugDirs = filepath.SplitList(b.DebugInfo)
 	o.keepWarnings, o.includes, o.headerDirs = b.Warnings, b.Includes, b.HeaderDirs
 	mode := b.Mode
 	switch {

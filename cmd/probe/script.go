@@ -35,7 +35,7 @@ func (o *options) machine() machine.Machine {
 		}
 		return files.New(opts)
 	}
-	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
+	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, DebugDirs: o.debugDirs, Without: without})
 }
 
 // anotherKernel reports whether the options describe another kernel, by files

@@ -48,6 +48,11 @@ type Object struct {
 	// cgroup_path, names of sysctl).
 	Strings    []string
 	StrTrailer string
+	// Mangled is set if the names of C++ and Rust functions are shown as they
+	// are in the program; Lines is "true" or "false" if the script says whether
+	// stacks show lines of the source.
+	Mangled bool
+	Lines   string
 	// MapNames are the names of the maps by the numbers that Program.IR has for
 	// them; only with compiler.Config.Interpret.
 	MapNames []string
