@@ -18,6 +18,7 @@ import (
 	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/machine"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/sink"
 )
 
@@ -269,9 +270,22 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is remembered and returned by the next Write
 		notify(std)
+		o.dropRights(std)
 	}
 	o.tell(std, &opts)
 	return opts, out, exitOK
+}
+
+// dropRights gives up the capabilities that a run needs no more once everything
+// is attached. What cannot be given up is no reason to end the run.
+func (o *options) dropRights(std stdio) {
+	gone, err := rights.Drop()
+	switch {
+	case err != nil && o.verbose:
+		fmt.Fprintf(std.err, "capabilities kept: %v\n", err)
+	case gone != 0 && o.verbose:
+		fmt.Fprintf(std.err, "capabilities dropped: %s\n", gone)
+	}
 }
 
 // newSink makes the sink of the format that is asked for.

@@ -20,6 +20,7 @@ import (
 	"probe/lang/hir"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/rights"
 )
 
 // loadMaps creates the kernel maps of an object; those named in live are shared
@@ -216,7 +217,7 @@ func loadError(p *object.Program, err error, verbose bool) error {
 	case errno == unix.EPERM || errno == unix.EACCES && log == "":
 		d.Code, d.Row = "no-permission", "CLI-27"
 		d.Message = "the kernel does not allow this process to load programs"
-		live.AddPermission(d)
+		live.AddPermission(d, rights.Program)
 	case gaveUp(log):
 		tooMuch(d, p, refused)
 	case log == "" && errno == unix.E2BIG:
@@ -371,7 +372,7 @@ func machineError(what string, err error) error {
 	case unix.EPERM, unix.EACCES:
 		d.Code = "no-permission"
 		d.Message = fmt.Sprintf("the kernel does not allow this process to %s", what)
-		live.AddPermission(d)
+		live.AddPermission(d, rights.Program)
 	case unix.ENOMEM:
 		d.WithHelp("lower max_map_keys or perf_rb_pages in the config block, or free memory")
 	case unix.E2BIG:

@@ -6,7 +6,6 @@ import (
 	"os/user"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/lang/value"
-	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/symbol"
 )
 
@@ -53,8 +52,8 @@ func hidesKernel() bool {
 	if err != nil || restrict == "0" {
 		return false
 	}
-	missing, err := feature.MissingCapabilities()
-	return err == nil && slices.ContainsFunc(missing, func(c feature.Capability) bool { return c.Name == "CAP_SYSLOG" })
+	caps, err := rights.Counted()
+	return err == nil && caps.Lacks(rights.Syslog) != 0
 }
 
 // Processes resolves addresses of processes.

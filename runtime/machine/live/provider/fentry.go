@@ -18,7 +18,7 @@ var fentry = &Provider{
 		Doc:    "Entry of a kernel function through a BPF trampoline, the cheapest mechanism. args.NAME are its parameters. Needs the kernel's type information.",
 		Return: "fexit", KernelTypes: true, Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "fentry", Kernel: true, Expand: expandFentry, List: listTraced,
+	Min: 1, Max: 2, Traced: true, Type: "fentry", Kernel: true, Expand: expandFentry, List: listTraced,
 }
 
 // fexit is the return of a kernel function through a BPF trampoline.
@@ -29,7 +29,7 @@ var fexit = &Provider{
 		Doc:     "Return of a kernel function through a BPF trampoline. args.NAME are its parameters, retval its result with the function's own type.",
 		Returns: true, Entry: "fentry", KernelTypes: true, Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "fexit", Kernel: true, Expand: expandFentry, List: listTraced,
+	Min: 1, Max: 2, Traced: true, Type: "fexit", Kernel: true, Expand: expandFentry, List: listTraced,
 }
 
 // trampolineArgs is the number of 8-byte arguments every trampoline can save:

@@ -11,6 +11,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/rights"
 )
 
 // kprobe is the entry of a kernel function, or an instruction inside it.
@@ -21,7 +22,7 @@ var kprobe = &Provider{
 		Doc:    "Entry of a kernel function, or the instruction at a byte offset in it. arg0 … arg5 are the register arguments; args.NAME has their types where the kernel has type information.",
 		Return: "kretprobe", Typed: "fentry", Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "kprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
+	Min: 1, Max: 2, Needs: []rights.Access{rights.Kprobes}, Type: "kprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
 
 // kretprobe is the return of a kernel function.
@@ -32,7 +33,7 @@ var kretprobe = &Provider{
 		Doc:     "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type. maxactive is how many calls can be under way at once, up to 4096; without it, twice the number of threads. What finds no room is counted as missed.",
 		Returns: true, Entry: "kprobe", Typed: "ret", Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 3, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
+	Min: 1, Max: 3, Needs: []rights.Access{rights.Kprobes}, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
 
 // place is the target of a function probe, as it was written.
@@ -184,7 +185,8 @@ func (r *request) kprobeSite(f fn, offset uint64, ret bool) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+name)
 	s.Func, s.Regs = f.name, true
 	s.Attach = hir.Attach{Kind: hir.AttachKprobe, Symbol: f.name, Module: f.module, Offset: offset}
-	if r.Attach == "multi" && offset == 0 && f.module == "" {
+	// A multi link needs no perf event, which not every process may open.
+	if (r.Attach == "multi" || r.Attach == "" && r.set.noEvents()) && offset == 0 && f.module == "" {
 		s.Attach.Kind, s.Attach.Symbols = hir.AttachKprobeMulti, []string{f.name}
 	}
 	if ret {
@@ -375,6 +377,12 @@ func (s *Set) kprobes() error {
 		return nil
 	}
 	return s.opts.Kprobes()
+}
+
+// noEvents reports whether multi links must be used, since this process may not
+// open perf events at functions.
+func (s *Set) noEvents() bool {
+	return s.opts.Events != nil && !s.opts.Events() && s.multi() == nil
 }
 
 // multi returns the reason why kprobe.multi links cannot be used, nil if they

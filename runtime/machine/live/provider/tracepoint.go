@@ -10,6 +10,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/tracefs"
 )
 
@@ -20,7 +21,7 @@ var tracepoint = &Provider{
 		Doc:    "A static event of the kernel. args.FIELD are the fields of its record.",
 		Fields: true,
 	},
-	Min: 1, Max: 2, Type: "tracepoint", Kernel: true, Expand: expandTracepoint, List: listTracepoints,
+	Min: 1, Max: 2, Needs: []rights.Access{rights.Tracefs, rights.Samples}, Type: "tracepoint", Kernel: true, Expand: expandTracepoint, List: listTracepoints,
 }
 
 func expandTracepoint(r *request) []*hir.Site {
