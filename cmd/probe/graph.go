@@ -95,6 +95,9 @@ func runGraph(o *options, std stdio) int {
 		fail(std, usageError(o.command, err))
 		return exitUsage
 	}
+	if !o.permitted(std) {
+		return exitUsage
+	}
 	m := live.New(live.Options{})
 	// The types of the running kernel give the names of arguments and results.
 	r.functions = proto.New(m.Types(), m.Symbols())
@@ -108,6 +111,9 @@ func runGraph(o *options, std stdio) int {
 	opts, err := sourceOptions(o, m, tfs, std)
 	if err != nil {
 		return graphFailed(std, err)
+	}
+	if !o.permittedGraph(std, opts.Funcs) {
+		return exitUsage
 	}
 	r.threads = opts.Threads
 	ctx, _, stop := signals()

@@ -26,6 +26,9 @@ var replCommand = &command{
 }
 
 func runRepl(o *options, std stdio) int {
+	if !o.permittedOther(std, "the prompt") {
+		return exitUsage
+	}
 	m := o.machine()
 	prelude := ""
 	if limit := m.View(machine.Query{}).KeyLimit(); limit > 0 {

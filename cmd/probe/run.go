@@ -66,9 +66,15 @@ func runScript(o *options, std stdio) int {
 		fail(std, usageError(o.command, err))
 		return exitUsage
 	}
+	if !o.permitted(std) {
+		return exitUsage
+	}
 	f, params, err := readScript(o, std)
 	if err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		return exitUsage
+	}
+	if !o.permittedScript(std, f) {
 		return exitUsage
 	}
 	ctx, force, stop := signals()

@@ -26,6 +26,7 @@ import (
 	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/policy"
 )
 
 // Options changes what a Machine answers. The zero value changes nothing.
@@ -36,6 +37,8 @@ type Options struct {
 	// Traceable is a file with the names of functions in place of the kernel's
 	// list of those that can be traced (P-KPROBE-08); "" means the kernel's.
 	Traceable string
+	// Policy limits what scripts may probe; nil for no limits.
+	Policy *policy.Policy
 	// Without lists mechanisms that are not used; see provider.Mechanisms.
 	Without []string
 }
@@ -50,6 +53,7 @@ type Machine struct {
 	// machine.SmallKey.
 	largeKeys func() bool
 	grants    func() *rights.Grants
+	policy    *policy.Policy
 	facts
 }
 
@@ -61,7 +65,7 @@ var (
 // New returns the machine. It asks the kernel nothing yet.
 func New(o Options) *Machine {
 	types, symbols, tracing := btf.NewHost(), symbol.NewKernel(), sync.OnceValues(tracefs.Find)
-	m := &Machine{types: types, features: feature.New(types, tracing), largeKeys: sync.OnceValue(bpf.LargeKeys), grants: sync.OnceValue(func() *rights.Grants { return newGrants(tracing) }), facts: newFacts(symbols)}
+	m := &Machine{types: types, features: feature.New(types, tracing), policy: o.Policy, largeKeys: sync.OnceValue(bpf.LargeKeys), grants: sync.OnceValue(func() *rights.Grants { return newGrants(tracing) }), facts: newFacts(symbols)}
 	m.kernel = kernel.New(kernel.Options{BTF: o.BTF, Host: types, Tracefs: tracing, Symbols: symbols, Features: m.features})
 	ask := func(f feature.Feature) func() error { return func() error { return m.features.Err(f) } }
 	opts := provider.Options{

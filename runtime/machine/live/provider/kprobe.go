@@ -7,11 +7,13 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/rights"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // kprobe is the entry of a kernel function, or an instruction inside it.
@@ -96,12 +98,21 @@ func (r *request) functionPart() (p place, at int, ok bool) {
 func (r *request) cannotUse(what string, err error, otherwise string) {
 	d := r.errorf("no-mechanism", -1, "%s cannot be used: %v", what, err)
 	switch {
+	case errors.Is(err, tracefs.ErrForbidden):
+		helpTracing(d)
 	case errors.Is(err, fs.ErrPermission):
-		d.WithHelp("run as root")
+		d.WithHelp("see what this process may use, and what it lacks: `probe doctor`")
 	case errors.Is(err, feature.ErrLockdown):
 		d.WithRow("CLI-28").WithHelp("fentry:, fexit: and rawtracepoint: probes work under the lockdown")
 	default:
 		d.WithHelp("%s", otherwise)
+	}
+}
+
+// helpTracing adds what to do when this process may not read tracefs.
+func helpTracing(d *diag.Diagnostic) {
+	for _, h := range rights.Why(rights.Tracing).Helps {
+		d.WithHelp("%s", h)
 	}
 }
 
@@ -349,8 +360,11 @@ func (r *request) each(at int, fns []fn, make func(f fn) *hir.Site) []*hir.Site 
 }
 
 func (r *request) cannotList(at int, err error) {
-	r.errorf("no-mechanism", at, "a pattern needs the list of functions, which cannot be read").WithNote("%v", err).
-		WithHelp("name the functions one by one, or run as root on a kernel that is not locked down")
+	d := r.errorf("no-mechanism", at, "a pattern needs the list of functions, which cannot be read").WithNote("%v", err).
+		WithHelp("name the functions one by one")
+	if errors.Is(err, tracefs.ErrForbidden) {
+		helpTracing(d)
+	}
 }
 
 func (r *request) nothingMatches(at int) {

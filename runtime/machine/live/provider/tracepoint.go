@@ -39,7 +39,10 @@ func expandTracepoint(r *request) []*hir.Site {
 		d := r.errorf("no-mechanism", -1, "tracepoints cannot be used: %v", err)
 		switch {
 		case errors.Is(err, tracefs.ErrForbidden):
-			d.WithHelp("run as root")
+			if !isPattern(event) && r.set.rawExists(event) {
+				d.WithHelp("the raw tracepoint needs no tracefs: rawtracepoint:%s", event)
+			}
+			helpTracing(d)
 		case errors.Is(err, tracefs.ErrHidden) && !isPattern(event) && r.set.rawExists(event):
 			d.WithRow("CLI-28").WithHelp("the raw tracepoint needs no tracefs: rawtracepoint:%s", event)
 		case errors.Is(err, tracefs.ErrHidden):
@@ -118,7 +121,7 @@ func matchingEvents(t *tracefs.FS, category, event string) (out [][2]string, cou
 func (r *request) tracepointMissing(t *tracefs.FS, category, event string, err error) {
 	if !errors.Is(err, tracefs.ErrNoEvent) {
 		r.errorf("no-mechanism", 1, "the event tracepoint:%s:%s cannot be read", category, event).WithNote("%v", err).
-			WithHelp("run as root; tracepoints need access to %s", t.Dir())
+			WithHelp("tracepoints need access to %s: see `probe doctor`", t.Dir())
 		return
 	}
 	d := r.missing(1, "no matches for tracepoint:%s:%s: tracepoint not found", category, event).WithLabel("no such event in this kernel").WithRow("P-TRACE-05")
