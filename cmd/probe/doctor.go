@@ -173,6 +173,8 @@ func privileges(s *rights.State) string {
 		who = "root"
 	}
 	switch {
+	case s.Namespaced && s.Token:
+		return who + " of a user namespace to which a BPF file system delegates (a BPF token)"
 	case s.Namespaced:
 		return who + " of a user namespace, which counts for nothing in tracing"
 	case s.Caps.Lacks(rights.All) == 0:

@@ -100,11 +100,11 @@ func TestNeeds(t *testing.T) {
 				var sh strings.Builder
 				fmt.Fprintf(&sh, "sysctl -w kernel.perf_event_paranoid=%s >/dev/null; cd /\n", paranoid)
 				for i, c := range tries {
-					fmt.Fprintf(&sh, "as -user 1000 -caps %s probe run --dry-run -e '%s' >/tmp/out 2>&1; echo \"@ %d $?\"; cat /tmp/out\n", c.caps, c.need.script, i)
+					fmt.Fprintf(&sh, "as -user 1000 -caps %s probe run --unsafe --dry-run -e '%s' >/tmp/out 2>&1; echo \"=@= %d $?\"; cat /tmp/out\n", c.caps, c.need.script, i)
 				}
 				sh.WriteString("sysctl -w kernel.perf_event_paranoid=3 >/dev/null\n")
 				out := guesttest.Sh(t, g, "set +e\n"+sh.String())
-				results := strings.Split(out, "@ ")[1:]
+				results := strings.Split(out, "=@= ")[1:]
 				if len(results) != len(tries) {
 					t.Fatalf("%d results of %d tries:\n%s", len(results), len(tries), out)
 				}
@@ -177,7 +177,7 @@ func TestDrop(t *testing.T) {
 		} {
 			out := guesttest.Sh(t, g, "cd /; rm -f /tmp/o; "+who.as+` probe run -v --unsafe --for 1s -e '`+script+`' >/tmp/o 2>&1 & p=$!
 i=0; until grep -q '^status' /tmp/o || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done
-q=$(pgrep -x probe | head -1); grep -E '^Cap(Prm|Eff|Amb)' /proc/$q/status; cat /proc/$q/task/*/status | grep ^CapPrm | sort -u
+q=$p; grep -E '^Cap(Prm|Eff|Amb)' /proc/$q/status; cat /proc/$q/task/*/status | grep ^CapPrm | sort -u
 cat /proc/uptime >/dev/null; wait $p || echo "failed"; cat /tmp/o`)
 			for _, c := range []string{"sys_admin", "net_admin", "perfmon"} {
 				bit := map[string]uint{"sys_admin": 21, "net_admin": 12, "perfmon": 38}[c]

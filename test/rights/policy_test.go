@@ -45,10 +45,10 @@ func TestPolicy(t *testing.T) {
 		sh.WriteString("set +e; mkdir -p /tmp/policy; cd /tmp/policy\n")
 		for i, c := range policyCases {
 			fmt.Fprintf(&sh, "rm -rf /etc/probe; mkdir /etc/probe; cat > /etc/probe/policy.toml <<'END'\n%s\nEND\n", c.rules)
-			fmt.Fprintf(&sh, "( %s ) >/tmp/out 2>&1; echo \"@ %d $?\"; cat /tmp/out\n", c.sh, i)
+			fmt.Fprintf(&sh, "( %s ) >/tmp/out 2>&1; echo \"=@= %d $?\"; cat /tmp/out\n", c.sh, i)
 		}
 		sh.WriteString("rm -rf /etc/probe\n")
-		results := strings.Split(guesttest.Sh(t, g, sh.String()), "@ ")[1:]
+		results := strings.Split(guesttest.Sh(t, g, sh.String()), "=@= ")[1:]
 		if len(results) != len(policyCases) {
 			t.Fatalf("%d results of %d cases", len(results), len(policyCases))
 		}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/runtime/machine/live/rights"
+	"probe/runtime/machine/live/tracefs"
 	"probe/stdlib/fgraph"
 )
 
@@ -238,8 +240,11 @@ func (r *request) planGraph(g *fgraph.Plan) bool {
 		programs = fmt.Sprintf("programs cannot be attached: %v", r.set.kprobes())
 	}
 	refuse := func(format string, args ...any) bool {
-		r.errorf("no-mechanism", -1, format, args...).WithLabel("no source of call graphs").WithRow(r.p.Row).
-			WithHelp("run `probe doctor` to see what this kernel offers")
+		d := r.errorf("no-mechanism", -1, format, args...).WithLabel("no source of call graphs").WithRow(r.p.Row)
+		if errors.Is(tracer, tracefs.ErrForbidden) {
+			helpTracing(d)
+		}
+		d.WithHelp("run `probe doctor` to see what this kernel offers")
 		return false
 	}
 	switch r.config("fgraph") {

@@ -78,9 +78,9 @@ func (g *Grants) ask(a Access) error {
 	case Kprobes:
 		return denied(a, Event, dynamic("kprobe"))
 	case Uprobes:
-		return denied(a, Event, dynamic("uprobe"))
+		return denied(a, AdminEvent, dynamic("uprobe"))
 	case Watch:
-		return denied(a, Event, watch())
+		return denied(a, AdminEvent, watch())
 	case Tracefs:
 		return g.Unusable
 	}
@@ -105,14 +105,7 @@ func denied(a Access, call Call, err error) error {
 	if !IsRefusal(err) && !errors.Is(err, unix.ENOSYS) {
 		return nil
 	}
-	s := Read()
-	c := s.Why(call)
-	// What these kinds of events need beyond others, on some kernels or on all.
-	if call == Event && !s.FilteredPerf && !s.Namespaced && s.Caps.Lacks(Perfmon) == 0 && s.Caps.Lacks(Admin) != 0 && s.Paranoid <= 2 {
-		what := "this kernel lets only CAP_SYS_ADMIN do that, and this process lacks it"
-		c = Cause{what, []string{"run as root: sudo probe …"}}
-	}
-	return &Denied{a, c}
+	return &Denied{a, Why(call)}
 }
 
 // load loads the smallest program of tracing and closes it.

@@ -6,12 +6,12 @@ package rights
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/machine/live/feature/bpf"
 )
 
 // Caps is a set of capabilities: bit n is capability number n.
@@ -102,20 +102,9 @@ func Counted() (Caps, error) {
 	return c, err
 }
 
-// initialUserNS is the inode number of the initial user namespace
-// (PROC_USER_INIT_INO in include/linux/proc_ns.h).
-const initialUserNS = 0xEFFFFFFD
-
 // Namespaced reports whether this process is in a user namespace other than the
-// initial one, false if /proc does not say.
-func Namespaced() bool {
-	st, err := os.Stat("/proc/self/ns/user")
-	if err != nil {
-		return false
-	}
-	sys, ok := st.Sys().(*syscall.Stat_t)
-	return ok && sys.Ino != initialUserNS
-}
+// initial one.
+func Namespaced() bool { return bpf.Namespaced() }
 
 // needed is what a run needs once everything is attached: symbols of the kernel
 // and of other users' processes, files of tracefs to put back, output in folders

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/machine/live/feature/bpf"
 )
 
 // Call is what the kernel refused.
@@ -17,9 +19,10 @@ type Call uint8
 
 // The calls with rules of their own.
 const (
-	Program Call = iota // bpf(2): loading a program, creating a map
-	Event               // perf_event_open(2)
-	Tracing             // a file of tracefs
+	Program    Call = iota // bpf(2): loading a program, creating a map
+	Event                  // perf_event_open(2)
+	AdminEvent             // perf_event_open(2) for a uprobe or an address of the kernel
+	Tracing                // a file of tracefs
 )
 
 // Cause is why something is refused.
@@ -36,6 +39,8 @@ type State struct {
 	Caps       Caps // as Effective returns them
 	Namespaced bool
 	User       int // the effective user
+	// Token is set if the process has a BPF token.
+	Token bool
 	// Filtered and Loads are about bpf(2), FilteredPerf about
 	// perf_event_open(2): whether a seccomp filter refuses the call, and
 	// whether the kernel takes the smallest map.
@@ -56,6 +61,7 @@ type State struct {
 // Read reads the state of this process.
 func Read() State {
 	s := State{User: os.Geteuid(), Namespaced: Namespaced(), Paranoid: Paranoid(), Memlock: memlock(), Counts: countsMemlock(), Lockdown: Lockdown()}
+	_, s.Token = bpf.Token()
 	// Without capabilities, which a kernel that cannot be asked must not hide.
 	s.Caps, _ = Effective()
 	// Before 6.4 a kernel that refuses bpf(2) to users gives EPERM for every
@@ -82,14 +88,17 @@ func Why(call Call) Cause { s := Read(); return s.Why(call) }
 // Why returns the cause for a refusal of a call.
 func (s *State) Why(call Call) Cause {
 	sudo := "run as root: sudo probe …"
+	event := call == Event || call == AdminEvent
 	switch {
-	case call == Program && s.Filtered, call == Event && s.FilteredPerf:
+	case call == Program && s.Filtered, event && s.FilteredPerf:
 		name := "bpf(2)"
-		if call == Event {
+		if event {
 			name = "perf_event_open(2)"
 		}
 		return Cause{"a seccomp filter on this process refuses " + name + ", as those of containers and sandboxes do",
 			[]string{"run probe outside of the container or sandbox, or with a seccomp profile that allows bpf and perf_event_open (docker: --security-opt seccomp=FILE, systemd: SystemCallFilter=)"}}
+	case s.Namespaced && s.Token && call == Program:
+		return Cause{"the BPF token of this user namespace does not delegate this", []string{"mount the BPF file system with more: delegate_cmds, delegate_maps, delegate_progs and delegate_attachs"}}
 	case s.Namespaced:
 		return Cause{"this process is in a user namespace of its own (a container without privileges), and its rights there do not count for tracing",
 			[]string{"run probe as root outside of the container, or mount a BPF file system there that delegates to it (a BPF token, since Linux 6.9)"}}
@@ -98,7 +107,7 @@ func (s *State) Why(call Call) Cause {
 	if call == Tracing {
 		need = Search
 	}
-	if call == Event && s.Paranoid > 2 {
+	if call == AdminEvent || call == Event && s.Paranoid > 2 {
 		need |= Admin
 	}
 	lacks := s.Caps.Lacks(need)
@@ -106,6 +115,8 @@ func (s *State) Why(call Call) Cause {
 	case call == Event && lacks == Admin:
 		return Cause{fmt.Sprintf("kernel.perf_event_paranoid is %d, which leaves perf events to CAP_SYS_ADMIN", s.Paranoid),
 			[]string{"as root: sysctl kernel.perf_event_paranoid=2, with which CAP_PERFMON is enough", "or " + sudo}}
+	case call == AdminEvent && lacks == Admin && s.User != 0:
+		return Cause{"the kernel leaves uprobes, and watchpoints on its own memory, to CAP_SYS_ADMIN, which this process lacks", []string{sudo}}
 	case lacks != 0 && s.User == 0:
 		return Cause{"this process is root without " + lacks.String() + ", as in a container",
 			[]string{"run probe outside of the container, or start it with these capabilities (docker: --privileged, or --cap-add)"}}
