@@ -261,6 +261,7 @@ func progLoad(ctx context.Context, attr *loadAttr) (int, error) {
 	}()
 	size := uintptr(withoutToken)
 	if token, ok := raw.Token(); ok {
+		defer unix.Close(token)
 		attr.flags, attr.token, size = attr.flags|raw.TokenFlag, uint32(token), unsafe.Sizeof(*attr)
 	}
 	for {

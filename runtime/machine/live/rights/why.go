@@ -61,7 +61,10 @@ type State struct {
 // Read reads the state of this process.
 func Read() State {
 	s := State{User: os.Geteuid(), Namespaced: Namespaced(), Paranoid: Paranoid(), Memlock: memlock(), Counts: countsMemlock(), Lockdown: Lockdown()}
-	_, s.Token = bpf.Token()
+	var token int
+	if token, s.Token = bpf.Token(); s.Token {
+		unix.Close(token)
+	}
 	// Without capabilities, which a kernel that cannot be asked must not hide.
 	s.Caps, _ = Effective()
 	// Before 6.4 a kernel that refuses bpf(2) to users gives EPERM for every

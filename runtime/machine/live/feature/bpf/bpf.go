@@ -139,6 +139,7 @@ func (p *Program) Load(log *[]byte) (fd int, err error) {
 	}
 	size := uintptr(withoutToken)
 	if token, ok := Token(); ok {
+		defer unix.Close(token)
 		attr.progFlags, attr.token, size = attr.progFlags|TokenFlag, uint32(token), unsafe.Sizeof(attr)
 	}
 	fd, err = call(cmdProgLoad, unsafe.Pointer(&attr), size)
@@ -215,6 +216,7 @@ func (m Map) Create() (fd int, err error) {
 	if !ok {
 		return call(cmdMapCreate, unsafe.Pointer(&m), unsafe.Sizeof(m))
 	}
+	defer unix.Close(token)
 	attr := struct {
 		Map
 		_     [44]byte // inner_map_fd to btf_vmlinux_value_type_id

@@ -3,7 +3,6 @@ package bpf
 import (
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"unsafe"
 
@@ -16,15 +15,6 @@ const (
 	// (BPF_F_TOKEN_FD).
 	TokenFlag = 1 << 16
 )
-
-// Token returns a BPF token: what a BPF file system delegates to the user
-// namespace of this process (Linux 6.9). It holds in place of capabilities. ok
-// is false if no file system delegates anything. The token is made once and is
-// never closed.
-func Token() (fd int, ok bool) {
-	fd = token()
-	return fd, fd > 0
-}
 
 // initialUserNS is the inode number of the initial user namespace
 // (PROC_USER_INIT_INO in include/linux/proc_ns.h).
@@ -42,13 +32,17 @@ func Namespaced() bool {
 	return ok && sys.Ino != initialUserNS
 }
 
-var token = sync.OnceValue(func() int {
+// Token returns a BPF token: what a BPF file system delegates to the user
+// namespace of this process (Linux 6.9). It holds in place of capabilities. ok
+// is false if no file system delegates anything. The caller closes it; what was
+// made with it remains.
+func Token() (fd int, ok bool) {
 	if !Namespaced() {
-		return 0
+		return 0, false
 	}
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
-		return 0
+		return 0, false
 	}
 	for line := range strings.Lines(string(mounts)) {
 		f := strings.Fields(line)
@@ -63,8 +57,8 @@ var token = sync.OnceValue(func() int {
 		fd, err := call(cmdTokenCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 		unix.Close(dir)
 		if err == nil {
-			return fd
+			return fd, true
 		}
 	}
-	return 0
-})
+	return 0, false
+}
