@@ -204,11 +204,19 @@ func doctorRights(w io.Writer, m *live.Machine) {
 			helps[reason(err)] = denied.Cause.Helps
 		}
 	}
+	var kprobes error
 	for _, r := range m.Rights() {
 		add(r.Name+":", r.Err)
+		if r.Name == "kprobe" {
+			kprobes = r.Err
+		}
 	}
 	grants := m.Grants()
-	add("patterns of functions", errors.Join(grants.Ask(rights.Programs), grants.Ask(rights.Tracefs)))
+	patterns := grants.Ask(rights.Tracefs)
+	if kprobes != nil {
+		patterns = kprobes
+	}
+	add("patterns of functions", patterns)
 	add("probe graph", errors.Join(grants.Ask(rights.Tracefs), grants.Ask(rights.Settings)))
 	if yes != nil {
 		fmt.Fprintf(w, "yes  %s\n", strings.Join(yes, ", "))

@@ -25,7 +25,7 @@ var commands = []string{
 	`probe run --dry-run -e 'fentry:vfs_read { @ = count(); }'`,
 	`probe run --dry-run -e 'kprobe:vfs_rea* { @ = count(); }'`,
 	`probe run --dry-run -e 'tracepoint:sched:sched_switch { @ = args.prev_pid; }'`,
-	`probe run --dry-run -e 'uprobe:/bin/busybox:0x4000 { @ = count(); }'`,
+	`probe run --dry-run -e 'watchpoint:0xffffffff82000000:8:w { @ = count(); }'`,
 	`probe run --dry-run -e 'profile:hz:99 { @[ksym(kaddr("vfs_read"))] = count(); }'`,
 	`probe check -e 'tracepoint:sched:sched_switch { @ = args.prev_pid; }'`,
 	`probe doctor`,

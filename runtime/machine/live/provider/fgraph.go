@@ -21,7 +21,7 @@ var callGraph = &Provider{
 		Doc:     "Return of a function, as ret:, and `graph` is the tree of the calls below it. depth bounds the levels (16), only and skip choose functions, args=on records arguments and args=deep what they point to, irqs=on keeps what interrupts ran.",
 		Returns: true, Duration: true, Graph: true, Recorded: true, KernelTypes: true, Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 8, Needs: []rights.Access{rights.Tracefs, rights.Settings}, Type: "fgraph", Kernel: true, Expand: expandFgraph, List: listFunctions,
+	Min: 1, Max: 8, Needs: []rights.Access{rights.Tracefs, rights.Settings, rights.Samples}, Type: "fgraph", Kernel: true, Expand: expandFgraph, List: listFunctions,
 }
 
 // The default depth of a graph, and the maximum for depth=.

@@ -49,7 +49,7 @@ func Token() (fd int, ok bool) {
 		if len(f) < 4 || f[2] != "bpf" || !strings.Contains(f[3], "delegate_cmds=") {
 			continue
 		}
-		dir, err := unix.Open(strings.ReplaceAll(f[1], `\040`, " "), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		dir, err := unix.Open(strings.ReplaceAll(f[1], `\040`, " "), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			continue
 		}
