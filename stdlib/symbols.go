@@ -64,7 +64,7 @@ var symbols = []*builtin.Func{
 				return nil, &types.Problem{Code: "unknown-symbol", Message: "the address of kernel symbol `" + c.Args[0].Const.Str + "` cannot be seen: " + h.SymbolsHidden().Error()}
 			}
 			if !ok {
-				return nil, problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`")
+				return nil, worded(problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`"), "Failed to resolve kernel symbol: "+c.Args[0].Const.Str)
 			}
 			return typedConst(types.Uint64, a), nil
 		}}},

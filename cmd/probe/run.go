@@ -20,6 +20,7 @@ import (
 	"probe/runtime/machine"
 	"probe/runtime/machine/live/rights"
 	"probe/runtime/sink"
+	"probe/runtime/watchdog"
 )
 
 var runCommand = &command{
@@ -110,6 +111,11 @@ func runScript(o *options, std stdio) int {
 	if compiled == nil {
 		return status(list)
 	}
+	if d := o.many(std, compiled); d != nil {
+		o.show(std, diag.List{All: []*diag.Diagnostic{d}})
+		return exitUsage
+	}
+	opts.AnyPlaces = !o.compat
 	var keep *recorder
 	if o.record != "" {
 		if keep, err = startRecorder(o, f, params, compiled, &opts); err != nil {
@@ -373,6 +379,7 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	quit := make(chan struct{})
 	go func() {
+		defer watchdog.Report()
 		select {
 		case <-ch:
 			cancel()

@@ -19,6 +19,7 @@ import (
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 )
 
 // order sorts programs into chains: programs of one chain go to the same place
@@ -178,6 +179,7 @@ func inParallel(chains [][]int, f func([]int)) {
 		turn <- struct{}{}
 		go func() {
 			defer func() { <-turn; wg.Done() }()
+			defer watchdog.Report()
 			f(c)
 		}()
 	}

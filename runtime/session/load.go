@@ -21,6 +21,7 @@ import (
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/rights"
+	"probe/runtime/watchdog"
 )
 
 // loadMaps creates the kernel maps of an object; those named in live are shared
@@ -110,6 +111,7 @@ func (s *Session) loadPrograms(ctx context.Context, obj *object.Object, maps map
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			defer watchdog.Report()
 			for i := range next {
 				load(i)
 			}

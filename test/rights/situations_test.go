@@ -54,7 +54,7 @@ var situations = []situation{
 	{name: "hidden addresses and capabilities", before: "sysctl -w kernel.kptr_restrict=2 kernel.perf_event_paranoid=2 >/dev/null", as: "as -user 1000 -caps bpf,perfmon,dac_read_search", after: "sysctl -w kernel.kptr_restrict=0 kernel.perf_event_paranoid=3 >/dev/null"},
 	{name: "no sys", as: "unshare -m sh -c 'umount -l /sys; exec \"$@\"' sh"},
 	{name: "read-only root", as: "unshare -m sh -c 'umount -l /run /tmp; mount -o remount,ro /; exec \"$@\"' sh", after: "mount -o remount,rw /"},
-	{name: "memlock", kernels: []string{"5.10", "6.12"}, as: "as -user 1000 -caps bpf,perfmon -memlock 65536"},
+	{name: "memlock", kernels: []string{"5.10", "6.12"}, as: "as -user 1000 -caps bpf,perfmon -memlock 8192"},
 	{name: "integrity", params: "lockdown=integrity"},
 	{name: "confidentiality", params: "lockdown=confidentiality"},
 }
