@@ -127,7 +127,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 		more := false
 		switch taken[op.Probe] {
 		case ordinary:
-			more = err != nil || op.Estimate > heavy || op.Waiting > cost.MaxWaiting/2
+			more = err != nil || op.Estimate > heavy || op.Insns > long || op.Waiting > cost.MaxWaiting/2
 		case careful:
 			more = errors.As(err, &stack)
 		}
@@ -156,6 +156,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 // (BPF_COMPLEXITY_LIMIT_INSNS) minus a margin for the error of the estimate.
 const (
 	heavy   = 60_000
+	long    = 10_000
 	tooMuch = 900_000
 )
 

@@ -437,6 +437,8 @@ func graphFailed(std stdio, err error) int {
 		if missing.Help != "" {
 			d.WithHelp("%s", missing.Help)
 		}
+	case errors.Is(err, syscall.EROFS):
+		d.WithHelp("probe notes there what it changes in the tracing directory, to put it back after a crash: mount a file system on /run that can be written, as root: mount -t tmpfs nodev /run")
 	case errors.Is(err, tracefs.ErrForbidden):
 		for _, h := range rights.Why(rights.Tracing).Helps {
 			d.WithHelp("%s", h)

@@ -3,8 +3,9 @@
 // end, and this package turns command lines into calls of it and results into
 // output and exit codes.
 //
-// Called by the name bpftrace, through a link to the binary, it takes
-// bpftrace's command line and prints what bpftrace prints.
+// Called by the name bpftrace, or by that of a tool of bcc (trace, funccount, …),
+// through a link to the binary, it takes that program's command line and prints
+// what that program prints.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"probe/cmd/front/bcc"
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/engine"
@@ -55,6 +57,9 @@ func Main(args []string, std stdio) int {
 	// replacement.
 	if filepath.Base(args[0]) == "bpftrace" {
 		return compatMain(args[1:], std)
+	}
+	if t := bcc.Lookup(filepath.Base(args[0])); t != nil {
+		return bccMain(t, filepath.Base(args[0]), args[1:], std)
 	}
 	words := args[1:]
 	if len(words) == 0 && onTerminal(std) {

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"io"
+	"iter"
 	"os"
-	"os/user"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"probe/lang/diag"
@@ -127,20 +129,48 @@ func caller() policy.User {
 		}
 	}
 	u := policy.User{ID: id}
-	who, err := user.LookupId(strconv.Itoa(id))
-	if err != nil {
-		return u // without a name, and in no group
+	// Package os/user takes the name of a user without an entry from the
+	// environment, which the user decides.
+	group := ""
+	for f := range entries("/etc/passwd") {
+		if len(f) > 3 && f[2] == strconv.Itoa(id) {
+			u.Name, group = f[0], f[3]
+			break
+		}
 	}
-	u.Name = who.Username
-	ids, err := who.GroupIds()
-	if err != nil {
-		return u
+	groups := []string{group}
+	if id == os.Getuid() {
+		own, _ := os.Getgroups() // without, there are those of the file
+		for _, g := range append(own, os.Getgid()) {
+			groups = append(groups, strconv.Itoa(g))
+		}
 	}
-	for _, g := range ids {
-		u.Groups = append(u.Groups, g)
-		if group, err := user.LookupGroupId(g); err == nil {
-			u.Groups = append(u.Groups, group.Name)
+	for f := range entries("/etc/group") {
+		if len(f) < 3 || f[2] == "" {
+			continue
+		}
+		members := ""
+		if len(f) > 3 {
+			members = f[3]
+		}
+		if slices.Contains(groups, f[2]) || u.Name != "" && slices.Contains(strings.Split(members, ","), u.Name) {
+			u.Groups = append(u.Groups, f[0], f[2])
 		}
 	}
 	return u
+}
+
+// entries yields the fields of each line of a file like /etc/passwd.
+func entries(name string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return // users and groups then have numbers only
+		}
+		for line := range strings.Lines(string(text)) {
+			if !yield(strings.Split(strings.TrimSuffix(line, "\n"), ":")) {
+				return
+			}
+		}
+	}
 }

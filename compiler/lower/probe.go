@@ -137,7 +137,6 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 
 // body lowers predicate and statements.
 func (f *fn) body(pr *hir.Probe) {
-	f.noteKept(pr)
 	f.plan(pr)
 	f.begin()
 	if !hir.IsNil(pr.Pred) {
@@ -318,6 +317,11 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 			direct := f.site.Attach.Kind != hir.AttachRawTP || !f.canCast()
 			return builtin.Operand{T: t, V: f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, ir.PtrBTF), Direct: direct, Trusted: true}
 		}
+		if f.hiddenSlot(t) {
+			p := f.Scratch(8, "argument")
+			f.b.Call(ir.HelperReadKernel, f.Addr(p), f.konst(8), f.b.BinI(ir.OpAdd, f.Ctx(), int64(8*a.Loc.Off)))
+			return builtin.Operand{T: t, V: f.b.Load(p.Base, p.Off, 8)}
+		}
 		v := f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, slotKind(t))
 		return builtin.Operand{T: t, V: f.narrow(f.launder(v), t)}
 	case hir.LocFuncArg:
@@ -376,6 +380,19 @@ func slotKind(t *types.Type) ir.Kind {
 		return ir.PtrBTF
 	}
 	return ir.Scalar
+}
+
+// hiddenSlot reports whether the verifier refuses to load an argument of a type.
+// Kernels before 5.17, where bpf_get_func_arg came as well, know no other
+// pointers than those to structs, to bytes and to nothing (btf_ctx_access). The
+// argument itself can be copied by a helper.
+func (f *fn) hiddenSlot(t *types.Type) bool {
+	tg := f.Target()
+	if t.Kind != types.Pointer || t.IsPtrToRecord() || tg.Has(target.GetFuncArg) || tg.NoKernelReads {
+		return false
+	}
+	e := t.Elem
+	return e != nil && e.Kind != types.Void && (e.Kind != types.Int || e.Size > 1)
 }
 
 // narrow reduces a 64-bit register to the type's width: the calling

@@ -370,7 +370,11 @@ func errnoOf(err error) unix.Errno {
 // the script.
 func machineError(what string, err error) error {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: fmt.Sprintf("%s: %v", what, err)}
-	switch errnoOf(err) {
+	errno := errnoOf(err)
+	if state := rights.Read(); state.Filtered {
+		errno = unix.EPERM // whatever the filter answers
+	}
+	switch errno {
 	case unix.EPERM, unix.EACCES:
 		d.Code = "no-permission"
 		d.Message = fmt.Sprintf("the kernel does not allow this process to %s", what)

@@ -64,6 +64,11 @@ type Options struct {
 	// is called from the goroutine that reads events and must not wait for the
 	// session.
 	Exited func(c *Clause, code int)
+	// Budget is the share of one CPU that programs may take: above it there is a
+	// warning. 0 means DefaultBudget, a negative number that nothing is measured.
+	Budget float64
+	// Shed detaches the dearest probes until the rest keeps to the budget.
+	Shed bool
 	// AnyPlaces lifts the limit max_probes on the number of places.
 	AnyPlaces bool
 	// DryRun detaches as soon as everything is attached and prints nothing.
@@ -110,10 +115,13 @@ type Session struct {
 	lost     uint64
 	records  uint64
 	exitCode int
-	exited   bool // exit() was called
-	errors   int  // calls of errorf
-	done     bool // the run has ended for another reason
-	discard  bool // drop all further records, as after exit()
+	exited   bool      // exit() was called
+	errors   int       // calls of errorf
+	done     bool      // the run has ended for another reason
+	discard  bool      // drop all further records, as after exit()
+	until    time.Time // when records are no longer handled, but counted
+	meter    *meter
+	shedding sync.WaitGroup // links that the meter is closing
 	pidfd    int
 }
 
@@ -281,6 +289,8 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if s.opts.Mode != hir.Trace {
 		return s.runTests(ctx)
 	}
+	s.meter = newMeter(s)
+	defer s.meter.close()
 	delay := pollBusy
 	for !s.done && !s.exited {
 		for _, c := range s.clauses {
@@ -295,6 +305,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		for _, c := range s.clauses {
 			s.pollErrors(c)
 		}
+		s.meter.tick(time.Now())
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
@@ -428,6 +439,10 @@ func (s *Session) spare(c *Clause, at uint64) {
 // record handles one record.
 func (s *Session) record(c *Clause, b []byte) {
 	if s.discard {
+		return
+	}
+	if !s.until.IsZero() && time.Now().After(s.until) {
+		c.unread++
 		return
 	}
 	r, err := c.decoder.Decode(b)

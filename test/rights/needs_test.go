@@ -170,12 +170,12 @@ func compareDoctor(t *testing.T, g *guest.Guest, needs []need, column int) {
 // has the rights of the user.
 func TestDrop(t *testing.T) {
 	guesttest.RunWith(t, setup(t), func(t *testing.T, g *guest.Guest) {
-		const script = `call:vfs_read { @[kstack(1)] = count(); @n = count(); } interval:ms:200 { print(@n); clear(@n); printf("status: %s\n", "x"); system("grep -E ^Cap.*Eff /proc/self/status"); } kretprobe:vfs_open { @r = count(); } iter:task { @t = count(); } end { printf("end\n"); }`
+		const script = `call:vfs_read { @[kstack(1)] = count(); @n = count(); } interval:ms:500 { print(@n); clear(@n); if (@once == 0) { @once = 1; printf("status: %s\n", "x"); system("grep CapEff /proc/self/status"); } } kretprobe:vfs_open { @r = count(); } iter:task { @t = count(); } end { printf("end\n"); }`
 		for _, who := range []struct{ name, as, sh string }{
 			{"root", "", "0000"},
 			{"user", "as -user 1000 -caps bpf,perfmon,syslog,sys_admin,dac_read_search,net_admin", "0000000000000000"},
 		} {
-			out := guesttest.Sh(t, g, "cd /; rm -f /tmp/o; "+who.as+` probe run -v --unsafe --for 1s -e '`+script+`' >/tmp/o 2>&1 & p=$!
+			out := guesttest.Sh(t, g, "cd /; rm -f /tmp/o; "+who.as+` probe run -v --unsafe --for 2s -e '`+script+`' >/tmp/o 2>&1 & p=$!
 i=0; until grep -q '^status' /tmp/o || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done
 q=$p; grep -E '^Cap(Prm|Eff|Amb)' /proc/$q/status; cat /proc/$q/task/*/status | grep ^CapPrm | sort -u
 cat /proc/uptime >/dev/null; wait $p || echo "failed"; cat /tmp/o`)

@@ -74,6 +74,9 @@ func (s *Set) dynamicEvents(kind, config string) error {
 	if errors.Is(err, tracefs.ErrForbidden) {
 		return err // the other way is there for everybody to see, where it is
 	}
+	if _, err := os.Stat("/sys/kernel"); errors.Is(err, fs.ErrNotExist) {
+		return tracefs.ErrNoSysfs
+	}
 	return fmt.Errorf("there is neither a perf unit %q nor %s_events in tracefs; the kernel has to be built with %s", kind, kind, config)
 }
 

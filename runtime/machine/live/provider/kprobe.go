@@ -96,6 +96,11 @@ func (r *request) functionPart() (p place, at int, ok bool) {
 // cannotUse reports a mechanism that is of no use here, with what to do about the cause:
 // otherwise stands for a kernel that has it not.
 func (r *request) cannotUse(what string, err error, otherwise string) {
+	// Of what is there and may not be used, the reason is enough.
+	var m *feature.MissingError
+	if errors.As(err, &m) && (errors.Is(err, fs.ErrPermission) || errors.Is(err, feature.ErrLockdown) || errors.Is(err, tracefs.ErrNoSysfs)) {
+		err = m.Reason
+	}
 	d := r.errorf("no-mechanism", -1, "%s cannot be used: %v", what, err)
 	switch {
 	case errors.Is(err, tracefs.ErrForbidden):

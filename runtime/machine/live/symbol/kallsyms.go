@@ -107,6 +107,9 @@ func isText(typ byte) bool {
 
 func hidden(path string) error {
 	why := "it shows them to processes with CAP_SYSLOG only: run as root"
+	if os.Geteuid() == 0 {
+		why = "this process is root without CAP_SYSLOG, as in a container: start it with that capability"
+	}
 	if rights.Namespaced() {
 		why = "it shows them to nobody in a user namespace: run as root outside of the container"
 	}

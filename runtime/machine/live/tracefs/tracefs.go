@@ -23,6 +23,9 @@ import (
 var (
 	// ErrNotMounted is wrapped when no tracing directory can be found.
 	ErrNotMounted = errors.New("tracefs is not mounted")
+	// ErrNoSysfs is wrapped when there is no /sys, where everything else would be.
+	// It wraps ErrNotMounted.
+	ErrNoSysfs = fmt.Errorf("%w, nor is sysfs at /sys, where it belongs; as root: mount -t sysfs nodev /sys && mount -t tracefs nodev %s", ErrNotMounted, tracingDir)
 	// ErrHidden is wrapped when the tracing directory is mounted, and the kernel's
 	// lockdown has left it empty.
 	ErrHidden = errors.New("tracefs is empty")
@@ -93,7 +96,7 @@ func find() (string, error) {
 		}
 	}
 	if _, err := os.Stat(filepath.Dir(tracingDir)); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%w, nor is sysfs at /sys, where it belongs; as root: mount -t sysfs nodev /sys && mount -t tracefs nodev %s", ErrNotMounted, tracingDir)
+		return "", ErrNoSysfs
 	}
 	// The kernel mounts it below debugfs when somebody who may looks there.
 	if _, err := os.Stat(debugDir + "/."); errors.Is(err, fs.ErrPermission) {
