@@ -96,6 +96,9 @@ func written(std stdio, err error) int {
 	if err == nil {
 		return exitOK
 	}
+	if o, ok := std.out.(*outcome); ok {
+		o.told = true
+	}
 	fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + err.Error()})
 	return exitRun
 }
@@ -146,21 +149,29 @@ func (c *command) invoke(words []string, std stdio) int {
 	if c.ownOutput {
 		return c.run(o, std)
 	}
-	// Commands that only print ignore errors of writing; the outcome turns the
-	// first one into a message and a status.
+	return checkedOutput(std, func(std stdio) int { return c.run(o, std) })
+}
+
+// checkedOutput runs a command that only prints and ignores errors of writing. The
+// first one becomes a message and, if the command has no other error, the status.
+func checkedOutput(std stdio, run func(stdio) int) int {
 	out := &outcome{w: std.out}
 	std.out = out
-	code := c.run(o, std)
-	if code == exitOK {
-		code = written(std, out.err)
+	code := run(std)
+	if out.err == nil || out.told {
+		return code
+	}
+	if lost := written(std, out.err); code == exitOK {
+		return lost
 	}
 	return code
 }
 
 // outcome is a writer that remembers whether everything could be written.
 type outcome struct {
-	w   io.Writer
-	err error
+	w    io.Writer
+	err  error
+	told bool // the user knows
 }
 
 // Write implements io.Writer. After an error it writes nothing more, so that

@@ -263,6 +263,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		return bad(err)
 	}
 	resolver.SetGraphStyle(style)
+	resolver.SetLines(!o.compat)
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
 	// Check the name of the format before creating the file, which would

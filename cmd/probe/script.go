@@ -37,7 +37,7 @@ func (o *options) machine() machine.Machine {
 	}
 	// permitted has reported a policy that cannot be used.
 	rules, _ := thePolicy()
-	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without, Policy: rules})
+	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, DebugDirs: o.debugDirs, Without: without, Policy: rules})
 }
 
 // anotherKernel reports whether the options describe another kernel, by files
@@ -70,7 +70,7 @@ func (o *options) checkOptions() engine.CheckOptions {
 	case o.force:
 		danger = hir.AllowDanger
 	}
-	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
+	return engine.CheckOptions{PID: o.pid, Follow: !o.noFollow && !o.compat, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
 		Includes: o.includes, HeaderDirs: o.headerDirs, Mode: o.mode, Filter: o.filter}
 }
 

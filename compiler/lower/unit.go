@@ -27,6 +27,7 @@ type Config struct {
 	Target   *target.Target
 	Builtins map[string]*builtin.Func
 	PID      int    // -p: compiled into every probe that row P-COM-15 filters
+	Follow   bool   // the descendants of PID as well
 	Comm     string // --comm: as PID, for the thread name
 	// Lookups also counts reads of missing keys (compiler.Config).
 	Lookups bool
@@ -71,6 +72,7 @@ type Unit struct {
 	mapIndex []int // hir.Map.Index -> ir map index of its hash, -1 if none
 	deleted  map[*hir.Map]bool
 	stacks   stackStore
+	follow   int // ir map index of object.FollowMap
 	parts    map[*hir.Probe][]part
 	traced   map[*hir.Var]bool // see findTraced
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
+	"probe/runtime/kcall"
 	raw "probe/runtime/machine/live/feature/bpf"
 )
 
@@ -219,7 +220,7 @@ func verify(ctx context.Context, attr *loadAttr, size int) string {
 		attr.logLevel, attr.logSize, attr.logBuf = 1, uint32(len(buf)), bytesPtr(buf)
 		fd, err := progLoad(ctx, attr)
 		if err == nil {
-			unix.Close(fd)
+			kcall.Close(fd)
 		}
 		if errors.Is(err, unix.ENOSPC) && len(buf) < maxLog {
 			size = len(buf) * 4
@@ -332,7 +333,7 @@ func (p *Prog) Close() error {
 	if p.fd < 0 {
 		return nil
 	}
-	err := unix.Close(p.fd)
+	err := kcall.Close(p.fd)
 	p.fd = -1
 	return err
 }

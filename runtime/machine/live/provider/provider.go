@@ -111,6 +111,9 @@ type Options struct {
 	Aliases func(name string) []string
 	// Loaded reports whether a module is loaded; nil means that sysfs is asked.
 	Loaded func(module string) bool
+	// DebugDirs are folders with separate debug files of programs, searched
+	// before the system's.
+	DebugDirs []string
 }
 
 // mechanisms lists the names that Leave accepts.
@@ -149,9 +152,10 @@ type Set struct {
 	events *dynevent.Definer
 
 	// The fields below belong to one script.
-	deep []fgraph.Deep
-	raw  rawSites
-	used map[string]bool // names of its tests and benchmarks, with their type
+	deep     []fgraph.Deep
+	raw      rawSites
+	used     map[string]bool // names of its tests and benchmarks, with their type
+	programs programs
 }
 
 // New returns a Set. It reads nothing yet.
@@ -170,6 +174,7 @@ func New(k *kernel.Kernel, opts Options) *Set {
 		opts.Loaded = moduleLoaded
 	}
 	s.opts = opts
+	s.programs.dirs = opts.DebugDirs
 	return s
 }
 
@@ -195,7 +200,8 @@ func (s *Set) hasModule(module string) bool {
 // shares the lists of functions. deep lists the structs whose members graphs
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{}}
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
+		programs: programs{dirs: s.opts.DebugDirs}}
 }
 
 // Rights is what a kind of probe needs of the kernel.
