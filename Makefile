@@ -10,11 +10,11 @@ GOTEST   := $(GO) run ./internal/guest/cmd/gotest
 GOFILES  := find . -name .cache -prune -o -name '*.go' -print
 FUZZTIME ?= 60s
 # The limit for the tests of one package. Guests are emulated: minutes are
-# normal there, an hour is not.
+# normal there, an hour is not, except in the soak of test-all.
 TIMEOUT  ?= 45m
 # All packages, those with the longest tests first: packages are tested in this
 # order, so that none of them is left to run alone at the end.
-PACKAGES := ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./internal/guest ./runtime/lab ./...
+PACKAGES := ./test/soak ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./internal/guest ./runtime/lab ./...
 
 # The folders that install writes to.
 PREFIX  ?= /usr/local
@@ -45,6 +45,8 @@ test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
 test-all: export PROBE_KERNELS ?= 5.10 6.1 6.12 7.2
 test-all: export PROBE_SCRIPTS ?= 3000
 test-all: export PROBE_MATRIX ?= all
+test-all: export PROBE_SOAK ?= 1h
+test-all: TIMEOUT = 100m
 test-all: check guests ## as test with all kernels and the race detector, then a minute of fuzzing for each target
 	$(GOTEST) -race -timeout $(TIMEOUT) $(PACKAGES)
 	@$(MAKE) --no-print-directory fuzz

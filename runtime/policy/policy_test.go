@@ -18,7 +18,6 @@ probes = ["fentry", "tracepoint"]
 functions = ["vfs_*", "tcp_sendmsg"]
 deny_functions = ["vfs_w*"]
 unsafe = false
-budget = "1.5%"
 
 [scripts]
 only = true
@@ -53,7 +52,7 @@ func TestRules(t *testing.T) {
 		{"function", p.Function("tcp_sendmsg_locked"), "the rule functions in p.toml:4"},
 		{"unnamed", p.Unnamed(), "the rule functions in p.toml:4"},
 		{"unsafe", p.Unsafe(), "--unsafe is not allowed: the rule unsafe in p.toml:6"},
-		{"prompt", p.OnlyAllowed("the prompt"), "the rule scripts.only in p.toml:10"},
+		{"prompt", p.OnlyAllowed("the prompt"), "the rule scripts.only in p.toml:9"},
 		{"script", p.Script("s", "begin { }", false, nil), "the script s is not among"},
 		{"bundled", p.Script("s", "begin { }", true, nil), "the script s is not among"},
 	} {
@@ -62,9 +61,6 @@ func TestRules(t *testing.T) {
 		case test.want == "" && test.err != nil, test.want != "" && (!errors.As(test.err, &r) || !strings.Contains(test.err.Error(), test.want)):
 			t.Errorf("%s: %v, want %q", test.name, test.err, test.want)
 		}
-	}
-	if percent, place := p.Budget(); percent != 1.5 || place != "p.toml:7" {
-		t.Errorf("budget %v at %s", percent, place)
 	}
 }
 
@@ -78,7 +74,7 @@ func TestNothing(t *testing.T) {
 		if err := errors.Join(p.User(User{ID: 3}), p.Probe("kprobe"), p.Function("f"), p.Unsafe(), p.OnlyAllowed("x"), p.Script("s", "", false, nil)); err != nil {
 			t.Error(err)
 		}
-		if n, _ := p.Budget(); n != 0 || p.Limited() {
+		if p.Limited() {
 			t.Error("a limit out of nothing")
 		}
 	}
@@ -128,9 +124,6 @@ func TestDamaged(t *testing.T) {
 		"[scripts]\nsha = []":                "p.toml:2: there is no rule scripts.sha",
 		"functions = [\"[\"]":                "p.toml:1: functions: \"[\" is no pattern",
 		"functions = [\"\"]":                 "is no pattern",
-		"budget = \"1\"":                     "p.toml:1: budget: \"1\" is no percentage",
-		"budget = \"NaN%\"":                  "is no percentage",
-		"budget = \"0%\"":                    "is no percentage",
 		"[scripts]\nsha256 = [\"12\"]":       "p.toml:2: scripts.sha256",
 		"[scripts]\n\nkeys = [\"AAAA\"]":     "p.toml:3: scripts.keys",
 		"unsafe = 1":                         "p.toml",
