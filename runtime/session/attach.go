@@ -17,6 +17,7 @@ import (
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/tracefs"
 	"probe/runtime/watchdog"
 )
@@ -210,7 +211,11 @@ func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 	case errno == unix.EPERM || errno == unix.EACCES:
 		d.Code = "no-permission"
 		d.WithNote("the kernel does not allow this process to attach it")
-		live.AddPermission(d)
+		call := rights.Event
+		if kind == hir.AttachUprobe || kind == hir.AttachUretprobe || kind == hir.AttachWatchpoint {
+			call = rights.AdminEvent
+		}
+		live.AddPermission(d, call)
 	case function && errno == unix.EILSEQ, function && errno == unix.EINVAL && p.Site.Attach.Offset != 0:
 		d.WithNote("possible attachment attempt in the middle of an instruction")
 	case function && errno == unix.EADDRNOTAVAIL:
