@@ -1,11 +1,9 @@
-package export
+package profile
 
 import (
 	"compress/gzip"
 	"encoding/binary"
 	"io"
-
-	"probe/runtime/graph"
 )
 
 // The profile of pprof is a protocol buffer (profile.proto of
@@ -80,114 +78,65 @@ func (t *texts) id(s string) uint64 {
 	return n
 }
 
-// stack is a sample of a profile: a function, with the stack that called it.
-type stack struct {
-	caller       *stack // nil for a root
-	location     uint64
-	calls, nanos int64
-}
-
-// writePprof writes a profile with a sample for each stack: how often, and how
-// long in the last function.
-func writePprof(w io.Writer, s *Source) error {
-	var p message
+// writePprof writes the samples with all their values.
+func writePprof(w io.Writer, p *Profile) error {
+	var m message
 	t := texts{index: map[string]uint64{}}
 	t.id("")
-	unit := func(kind, unit string) []byte {
+	unit := func(v ValueType) []byte {
 		var m message
-		m.number(valueType, t.id(kind))
-		m.number(valueUnit, t.id(unit))
+		m.number(valueType, t.id(v.Name))
+		m.number(valueUnit, t.id(v.Unit))
 		return m
 	}
-	p.bytes(profileSampleType, unit("calls", "count"))
-	p.bytes(profileSampleType, unit("wall", "nanoseconds"))
-
-	// Each function has one location with the same number: a kernel function is
-	// never inlined here.
-	locations := map[int32]uint64{}
-	location := func(fn int32) uint64 {
-		id, ok := locations[fn]
-		if ok {
-			return id
-		}
-		id = uint64(len(locations)) + 1
-		locations[fn] = id
-		f := s.Funcs.Func(fn)
+	for _, v := range p.Types {
+		m.bytes(profileSampleType, unit(v))
+	}
+	// Each function has one location with the same number: frames are never
+	// inlined here.
+	for i := range p.Frames {
+		f := &p.Frames[i]
+		id := uint64(i) + 1
 		var line, place, function message
 		line.number(lineFunction, id)
 		place.number(locationID, id)
 		place.number(locationAddress, f.Addr)
 		place.bytes(locationLine, line)
-		p.bytes(profileLocation, place)
+		m.bytes(profileLocation, place)
 		function.number(functionID, id)
 		function.number(functionName, t.id(f.Name))
 		function.number(functionSystemName, t.id(f.Name))
 		function.number(functionFile, t.id(f.Module))
-		p.bytes(profileFunction, function)
-		return id
+		m.bytes(profileFunction, function)
 	}
-
-	stacks, start, end := stacksOf(s, location)
-	for _, st := range stacks {
-		var path []uint64
-		for at := st; at != nil; at = at.caller { // innermost first
-			path = append(path, at.location)
+	for i := range p.Samples {
+		s := &p.Samples[i]
+		path := make([]uint64, len(s.Stack))
+		for j, f := range s.Stack {
+			path[len(path)-1-j] = uint64(f) + 1 // innermost first
+		}
+		values := make([]uint64, len(s.Values))
+		for j, v := range s.Values {
+			values[j] = uint64(v)
 		}
 		var sample message
 		sample.numbers(sampleLocation, path...)
-		sample.numbers(sampleValue, uint64(st.calls), uint64(st.nanos))
-		p.bytes(profileSample, sample)
+		sample.numbers(sampleValue, values...)
+		m.bytes(profileSample, sample)
 	}
-	p.number(profileTime, uint64(start+int64(s.WallOffset)))
-	p.number(profileDuration, uint64(end-start))
-	p.bytes(profilePeriodType, unit("wall", "nanoseconds"))
-	p.number(profilePeriod, 1)
-	p.number(profileDefaultType, t.id("wall"))
+	m.number(profileTime, uint64(p.Start))
+	m.number(profileDuration, uint64(p.Length))
+	last := p.Types[len(p.Types)-1]
+	m.bytes(profilePeriodType, unit(last))
+	m.number(profilePeriod, 1)
+	m.number(profileDefaultType, t.id(last.Name))
 	for _, text := range t.list {
-		p.bytes(profileString, []byte(text))
+		m.bytes(profileString, []byte(text))
 	}
 
 	z := gzip.NewWriter(w)
-	if _, err := z.Write(p); err != nil {
+	if _, err := z.Write(m); err != nil {
 		return err
 	}
 	return z.Close()
-}
-
-// stacksOf returns the different stacks of all trees in the order in which they
-// first occur, and the times that the trees span.
-func stacksOf(s *Source, location func(fn int32) uint64) (stacks []*stack, start, end int64) {
-	type key struct {
-		caller *stack
-		fn     int32
-	}
-	known := map[key]*stack{}
-	for n, t := range s.Trees {
-		own := self(t)
-		of := make([]*stack, len(t.Calls))
-		if n == 0 || t.Root().T0 < start {
-			start = t.Root().T0
-		}
-		end = max(end, t.Root().T1)
-		for i := range t.Calls {
-			c := &t.Calls[i]
-			if c.Flags&graph.Gap != 0 {
-				continue
-			}
-			k := key{nil, c.Fn}
-			if c.Parent >= 0 {
-				k.caller = of[c.Parent]
-			}
-			st := known[k]
-			if st == nil {
-				st = &stack{caller: k.caller, location: location(c.Fn)}
-				known[k] = st
-				stacks = append(stacks, st)
-			}
-			of[i] = st
-			st.calls++
-			st.nanos += own[i]
-		}
-	}
-	return stacks, start, end
 }
