@@ -44,7 +44,7 @@ func formatSig(name, row, doc string) *types.Signature {
 func printArgs(c *types.Call) (*types.Type, *types.Problem) {
 	a := c.Args[0]
 	if a.Map == nil && len(c.Args) > 1 {
-		return nil, problem("bad-argument", 1, "print() of a value takes no further arguments (top and div are for maps)")
+		return nil, worded(problem("bad-argument", 1, "print() of a value takes no further arguments (top and div are for maps)"), fmt.Sprintf("Non-map print() only takes 1 argument, %d found", len(c.Args)))
 	}
 	for i := 1; i < len(c.Args); i++ {
 		if n, ok := litInt(c, i); ok && n < 0 {

@@ -158,7 +158,7 @@ var curtaskSig = &types.Signature{
 // be read with plain loads.
 func lowerCurtask(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	if l.Target().Has(target.TaskBTF) && c.T.IsPtrToRecord() && c.T.Elem.Struct.BTF != 0 {
-		return builtin.Operand{T: c.T, V: l.B().Call(ir.HelperTaskBTF), Direct: true}
+		return builtin.Operand{T: c.T, V: l.B().Call(ir.HelperTaskBTF), Direct: true, Trusted: true}
 	}
 	return scalar(c, l.B().Call(ir.HelperCurrentTask))
 }

@@ -137,15 +137,9 @@ func compatDebug(o *options, stages string, std stdio) int {
 	return dumpStage(o, std)
 }
 
-// showCompat prints messages as bpftrace does: errors on standard error, the
-// warnings of a script that compiles on standard output (D-22), but never
-// among JSON (D-28).
+// showCompat prints messages in bpftrace's form, on standard error.
 func (o *options) showCompat(std stdio, list *diag.List) {
-	w := std.err
-	if !list.HasErrors() && o.format != "json" {
-		w = std.out
-	}
-	_ = diag.RenderBpftrace(w, list)
+	_ = diag.RenderBpftrace(std.err, list)
 }
 
 func newWriter(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }

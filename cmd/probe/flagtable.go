@@ -181,7 +181,25 @@ var flagTable = []flag{
 		Name: "force", Group: whatGroup, Commands: "graph",
 		Help:    "Records a pattern even if it matches more than 1000 functions.",
 		Example: "probe graph --force 'tcp_*'",
-		Set:     func(o *options, _ string) error { o.graph.force = true; return nil },
+		Set:     setForce,
+	},
+	{
+		Name: "budget", Arg: "PERCENT", Group: endGroup, Commands: runners, Complete: cli.Words("1%", "5%", "1%machine", "off"),
+		Help:    "Detaches the dearest probes when the probes take more CPU time than this: a percentage of one CPU, or of all CPUs with machine behind it. Without it there is a warning above 5%; off measures nothing.",
+		Example: "probe run --budget 1% -e 'kprobe:vfs_read { @[comm] = count(); }'",
+		Set:     setBudget,
+	},
+	{
+		Name: "estimate", Group: endGroup, Commands: "run",
+		Help:    "Counts the events of the script for a second, with programs that do nothing, and prints what the script will cost in place of running it.",
+		Example: "probe run --estimate -e 'kprobe:vfs_read { @[comm] = count(); }'",
+		Set:     func(o *options, _ string) error { o.estimate = true; return nil },
+	},
+	{
+		Name: "force", Group: whatGroup, Commands: readers + " repl",
+		Help:    "Attaches to more than 1024 places without a question, and to functions that are hot or useless to probe. Those that can crash the machine stay refused.",
+		Example: "probe run --force -e 'kprobe:* { @[func] = count(); }'",
+		Set:     setForce,
 	},
 	{
 		Name: "case", Arg: "CASE", Commands: "lab", Complete: completeCases,

@@ -13,6 +13,7 @@ import (
 
 	"probe/cmd/front/bcc"
 	"probe/lang/hir"
+	"probe/runtime/engine"
 	"probe/runtime/machine/live/provider"
 )
 
@@ -47,6 +48,9 @@ type options struct {
 	ipv6, trace   bool
 	before, after time.Duration
 	compat        bool
+	force         bool    // --force
+	estimate      bool    // --estimate
+	budget        float64 // --budget as a share of one CPU; 0 for none, negative for off
 	graph         graphOptions
 	layout        *bcc.Layout // how a tool of bcc prints; nil for other commands
 }
@@ -115,6 +119,27 @@ func setStage(o *options, v string) error {
 	o.stage = v
 	return nil
 }
+
+// setBudget reads --budget: a percentage of one CPU, or of the machine.
+func setBudget(o *options, v string) error {
+	if v == "off" {
+		o.budget = -1
+		return nil
+	}
+	text, all := strings.CutSuffix(v, "machine")
+	text, ok := strings.CutSuffix(strings.TrimSpace(text), "%")
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if !ok || err != nil || !(n > 0 && n <= 100000) {
+		return fmt.Errorf("%q is not a budget: a percentage of one CPU such as 1%%, of all CPUs such as 0.5%%machine, or off", v)
+	}
+	if o.budget = n / 100; all {
+		o.budget *= float64(engine.CPUs())
+	}
+	return nil
+}
+
+// setForce has a name because several rows share it.
+func setForce(o *options, _ string) error { o.force = true; return nil }
 
 // setVerbose has a name because several rows share it.
 func setVerbose(o *options, _ string) error { o.verbose = true; return nil }

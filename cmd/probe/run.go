@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"probe/cmd/front/bcc"
 	"probe/cmd/front/cli"
@@ -20,6 +21,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/sink"
+	"probe/runtime/watchdog"
 )
 
 var runCommand = &command{
@@ -81,6 +83,11 @@ func runScript(o *options, std stdio) int {
 	// Closing without Keep leaves an old file of -o as it was.
 	defer out.Close()
 	opts.Force = force
+	go func() {
+		defer watchdog.Report()
+		<-force
+		forcedEnd(std)
+	}()
 	check := o.checkOptions()
 	if o.cmd != "" {
 		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
@@ -103,6 +110,14 @@ func runScript(o *options, std stdio) int {
 	o.show(std, list)
 	if compiled == nil {
 		return status(list)
+	}
+	if d := o.many(std, compiled); d != nil {
+		o.show(std, diag.List{All: []*diag.Diagnostic{d}})
+		return exitUsage
+	}
+	opts.AnyPlaces = !o.compat
+	if o.estimate {
+		return o.predict(ctx, std, compiled, opts)
 	}
 	var keep *recorder
 	if o.record != "" {
@@ -264,7 +279,11 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
+		Budget: o.budget, Shed: o.budget > 0,
 		Mode: o.mode, AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
+	}
+	if o.compat {
+		opts.Budget = -1 // bpftrace measures nothing
 	}
 	// From here on the run has started: the new output replaces the old file.
 	opts.Ready = func(int) {
@@ -337,6 +356,24 @@ func notify(std stdio) {
 	}
 }
 
+// forcedWait is the time that a run has to end after the second signal. What may
+// hold it up is a reader of its output that does not read.
+const forcedWait = time.Second
+
+// forcedEnd ends the process some time after the second signal. The kernel, and
+// the watchdog, put back what it has changed.
+func forcedEnd(std stdio) {
+	time.Sleep(forcedWait)
+	// Standard error may be blocked as well.
+	go func() {
+		defer watchdog.Report()
+		fmt.Fprintln(std.err, "warning: ended by the second signal: the results are not complete")
+		os.Exit(exitRun)
+	}()
+	time.Sleep(forcedWait / 10)
+	os.Exit(exitRun)
+}
+
 // signals returns a context that the first SIGINT or SIGTERM ends, and a
 // channel that the second one closes (R-LIFE-02).
 func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
@@ -358,6 +395,7 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	quit := make(chan struct{})
 	go func() {
+		defer watchdog.Report()
 		select {
 		case <-ch:
 			cancel()

@@ -148,8 +148,12 @@ type Operand struct {
 	V ir.Value
 	// Mem is the place of an object of a byte kind, nil for scalars.
 	Mem *Place
-	// Direct is set if V is a pointer whose struct type the verifier knows.
+	// Direct is set if V is a pointer whose struct type the verifier knows, and
+	// through which it allows loads.
 	Direct bool
+	// Trusted is set if V is a Direct pointer that the kernel vouches for: an
+	// argument of the probe or the current task.
+	Trusted bool
 }
 
 // Place is an object in memory: at Base+Off in a space. Local memory, Direct
@@ -159,8 +163,11 @@ type Place struct {
 	Base  ir.Value
 	Off   int
 	Space types.Space
-	// Direct marks typed kernel memory, where a faulting load gives 0.
-	Direct bool
+	// Direct marks typed kernel memory, where a faulting load gives 0: Base points
+	// to the start of the struct Of. Trusted says that it was reached from a
+	// Trusted pointer.
+	Direct, Trusted bool
+	Of              *types.Struct
 	// Ctx marks the program's context, which only allows aligned loads at
 	// constant offsets.
 	Ctx bool
@@ -268,6 +275,11 @@ type Lowerer interface {
 	SeriesTime() ir.Value
 	// NamedType finds a struct, union, enum or typedef.
 	NamedType(kind, name string) (*types.Type, bool)
+	// Trusted returns a pointer to the object that e names, or that e points to,
+	// as the verifier knows and trusts it, for helpers that take no other. It
+	// returns false if e does not start at a typed argument of the probe or at
+	// the current task, or contains anything but members and dereferences.
+	Trusted(e hir.Expr) (ir.Value, bool)
 	// Zeroed returns the zero value of a type, for what does not exist at run
 	// time.
 	Zeroed(t *types.Type) Operand

@@ -6,7 +6,6 @@ import (
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
-	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/types"
@@ -182,31 +181,6 @@ func (f *fn) fromPlace(p builtin.Place, t *types.Type, at source.Span) builtin.O
 		return f.load(p, t, at)
 	}
 	return builtin.Operand{T: t, Mem: &p}
-}
-
-// derefPlace returns the place a pointer points to. Kernel structs in BTF are
-// read with plain loads if the verifier can be made to know their type
-// (bpf_rdonly_cast).
-func (f *fn) derefPlace(p builtin.Operand, elem *types.Type) builtin.Place {
-	space := types.Kernel
-	if p.T.Kind == types.Pointer {
-		space = p.T.Space
-	}
-	pl := builtin.Place{Base: p.V, Space: space}
-	if space == types.User || space == types.Local || elem.Kind != types.Record || elem.Struct.BTF == 0 {
-		if p.Direct {
-			pl.Base = f.launder(p.V)
-		}
-		return pl
-	}
-	switch {
-	case p.Direct:
-		pl.Direct = true
-	case f.Target().ID(target.RdonlyCast) != 0:
-		pl.Base = f.b.Kfunc("bpf_rdonly_cast", f.Target().ID(target.RdonlyCast), ir.PtrBTF, p.V, f.konst(int64(elem.Struct.BTF)))
-		pl.Direct = true
-	}
-	return pl
 }
 
 // member returns x.f.

@@ -56,16 +56,11 @@ func (f *fn) extend(v ir.Value, t *types.Type) ir.Value {
 
 // load reads a scalar from a place.
 func (f *fn) load(p builtin.Place, t *types.Type, at source.Span) builtin.Operand {
+	if p.Direct {
+		return f.loadTyped(p, t, at)
+	}
 	size := t.Size
 	if p.Plain() {
-		if p.Direct && t.IsPtrToRecord() && t.Elem.Struct.BTF != 0 && t.Space != types.User {
-			return builtin.Operand{T: t, V: f.b.LoadPtr(p.Base, p.Off, ir.PtrBTF), Direct: true}
-		}
-		if p.Direct && t.Kind == types.Pointer {
-			// The verifier may track a type that is not needed here, such as a
-			// pointer to an int or a function. Only the bits are used.
-			return builtin.Operand{T: t, V: f.launder(f.b.LoadPtr(p.Base, p.Off, ir.PtrBTF))}
-		}
 		return builtin.Operand{T: t, V: f.extend(f.b.Load(p.Base, p.Off, size), t)}
 	}
 	tmp := f.Scratch(8, "load")
@@ -75,18 +70,11 @@ func (f *fn) load(p builtin.Place, t *types.Type, at source.Span) builtin.Operan
 
 // launder turns a pointer whose type the verifier tracks into a plain number:
 // the verifier rejects arithmetic on such pointers other than adding constants.
-func (f *fn) launder(v ir.Value) ir.Value {
-	if f.f.Ins(v).Kind == ir.Scalar {
-		return v
-	}
-	p := f.far(f.region0(8))
-	f.b.Store(p.Base, p.Off, 8, v)
-	return f.b.Load(p.Base, p.Off, 8)
-}
+func (f *fn) launder(v ir.Value) ir.Value { return f.b.Num(v) }
 
 // plain returns the bits of a scalar operand as a number.
 func (f *fn) plain(o builtin.Operand) ir.Value {
-	if o.Direct {
+	if f.f.Ins(o.V).Kind == ir.PtrBTF {
 		return f.launder(o.V)
 	}
 	return o.V
@@ -109,19 +97,15 @@ func (f *fn) Copy(dst, src builtin.Place, size int, at source.Span) {
 	if src.Base == dst.Base && src.Off == dst.Off {
 		return
 	}
-	words := size / 8
-	aligned := src.Off%8 == 0 && dst.Off%8 == 0
+	pieces := loads(dst, src, min(size, maxUnrolledCopy))
 	switch {
 	case src.Space == types.Local && size <= 128,
 		src.Space == types.Local && size <= maxUnrolledCopy && f.Target().NoKernelReads,
-		(src.Ctx || src.Direct) && aligned && words <= 8 && size%8 == 0:
-		for off := 0; off < size; {
-			w := 8
-			for w > size-off || (src.Off+off)%w != 0 || (dst.Off+off)%w != 0 {
-				w /= 2
-			}
-			f.b.Store(dst.Base, dst.Off+off, w, f.b.Load(src.Base, src.Off+off, w))
-			off += w
+		src.Ctx && size <= 64 && 8*len(pieces) == size,
+		src.Direct && len(pieces) <= maxLoads && size <= 8*maxLoads && f.copyable(src, pieces):
+		first := f.copyBy(dst, src, pieces)
+		if src.Direct {
+			f.readAgain(first, dst, src, size, at)
 		}
 	case src.Space == types.Local || src.Ctx:
 		// Both places are in kernel memory, so one helper call copies the
@@ -130,6 +114,22 @@ func (f *fn) Copy(dst, src builtin.Place, size int, at source.Span) {
 	default:
 		f.Read(dst, f.konst(int64(size)), f.Addr(src), src.Space, at)
 	}
+}
+
+// copyBy copies by loads and stores of the given widths and returns what it has loaded
+// first.
+func (f *fn) copyBy(dst, src builtin.Place, widths []int) ir.Value {
+	var first ir.Value
+	off := 0
+	for _, w := range widths {
+		v := f.b.Load(src.Base, src.Off+off, w)
+		if off == 0 {
+			first = v
+		}
+		f.b.Store(dst.Base, dst.Off+off, w, v)
+		off += w
+	}
+	return first
 }
 
 // Local returns a place whose bytes can be read with plain loads and passed to

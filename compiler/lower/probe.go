@@ -137,6 +137,7 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 
 // body lowers predicate and statements.
 func (f *fn) body(pr *hir.Probe) {
+	f.noteKept(pr)
 	f.plan(pr)
 	f.begin()
 	if !hir.IsNil(pr.Pred) {
@@ -149,6 +150,7 @@ func (f *fn) body(pr *hir.Probe) {
 	if f.careful {
 		f.keepArgs(pr)
 	}
+	f.keepCalls(pr)
 	f.block(pr.Body)
 }
 
@@ -312,7 +314,9 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 		return f.ctxField(a, at)
 	case hir.LocSlot:
 		if a.Trusted && t.IsPtrToRecord() {
-			return builtin.Operand{T: t, V: f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, ir.PtrBTF), Direct: true}
+			// Kernels with casts may expect a test for null of a tracepoint's arguments.
+			direct := f.site.Attach.Kind != hir.AttachRawTP || !f.canCast()
+			return builtin.Operand{T: t, V: f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, ir.PtrBTF), Direct: direct, Trusted: true}
 		}
 		v := f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, slotKind(t))
 		return builtin.Operand{T: t, V: f.narrow(f.launder(v), t)}

@@ -195,12 +195,14 @@ func (b typeExprs) unknownType(kind, name string, at source.Span) {
 		label, row = "unknown enum", "T-CAST-09"
 	}
 	d := b.errorf("unknown-type", at, "cannot resolve unknown type `%s`", joinWords(kind, name)).
+		WithCompat("Cannot resolve unknown type \"%s\"", joinWords(kind, name)).
 		WithLabel("%s", label).WithRow(row)
 	b.typeHelp(d, kind, name)
 }
 
 func (b typeExprs) unknownStruct(full, name string, at source.Span) {
 	d := b.errorf("unknown-type", at, "unknown struct/union: `%s`", full).
+		WithCompat("Cannot resolve unknown type \"%s\"", full).
 		WithLabel("not defined by the kernel or the script").WithRow("T-STRUCT-02")
 	b.typeHelp(d, "struct", name)
 }

@@ -81,6 +81,7 @@ type Type struct {
 	Signed bool // integers, enums, aggregations of signed values
 	Flex   bool // integer literal that adopts the other operand's sign (T-INT-01)
 	Len    int  // String: capacity with NUL; Buffer: data bytes; Array: elements (0 = flexible)
+	Whole  bool // String: an array of C, which may be full without having been cut
 	Elem   *Type
 	Space  Space
 	Struct *Struct
@@ -136,6 +137,7 @@ type Field struct {
 	Promoted bool // comes from an anonymous member
 	DataLoc  bool // tracepoint __data_loc word: low 16 bits are the offset from the record start (P-TRACE-03)
 	RelLoc   bool // tracepoint __rel_loc word: the offset counts from the end of the field
+	Untyped  bool // of pointers to structs: BTF has a type tag or a declaration alone for what it points to
 }
 
 // Fields returns the members, loading them on the first call. It may be called

@@ -43,6 +43,7 @@ const (
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
 	SwitchedOff      ReceiptKind = "switched_off"
+	Shed             ReceiptKind = "shed"
 	NotRecorded      ReceiptKind = "not_recorded"
 	Damaged          ReceiptKind = "damaged"
 	// Untold is something that this kernel does not count. It has no number. It is

@@ -31,6 +31,7 @@ import (
 	"probe/runtime/graph/store"
 	"probe/runtime/machine/live"
 	"probe/runtime/ring"
+	"probe/runtime/watchdog"
 )
 
 // Options describes a session.
@@ -63,6 +64,13 @@ type Options struct {
 	// is called from the goroutine that reads events and must not wait for the
 	// session.
 	Exited func(c *Clause, code int)
+	// Budget is the share of one CPU that programs may take: above it there is a
+	// warning. 0 means DefaultBudget, a negative number that nothing is measured.
+	Budget float64
+	// Shed detaches the dearest probes until the rest keeps to the budget.
+	Shed bool
+	// AnyPlaces lifts the limit max_probes on the number of places.
+	AnyPlaces bool
 	// DryRun detaches as soon as everything is attached and prints nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short (a second signal).
@@ -107,10 +115,13 @@ type Session struct {
 	lost     uint64
 	records  uint64
 	exitCode int
-	exited   bool // exit() was called
-	errors   int  // calls of errorf
-	done     bool // the run has ended for another reason
-	discard  bool // drop all further records, as after exit()
+	exited   bool      // exit() was called
+	errors   int       // calls of errorf
+	done     bool      // the run has ended for another reason
+	discard  bool      // drop all further records, as after exit()
+	until    time.Time // when records are no longer handled, but counted
+	meter    *meter
+	shedding sync.WaitGroup // links that the meter is closing
 	pidfd    int
 }
 
@@ -148,8 +159,10 @@ func Run(ctx context.Context, obj *object.Object, opts Options) (Result, error) 
 // Add loads an object, runs its begin probes and attaches the others. It may
 // be called while the session runs.
 func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) {
-	if err := checkProbes(obj); err != nil {
-		return nil, err
+	if !s.opts.AnyPlaces {
+		if err := checkProbes(obj); err != nil {
+			return nil, err
+		}
 	}
 	raiseLimits(obj)
 	c, err := s.load(ctx, obj, s.liveMaps())
@@ -216,6 +229,7 @@ func (s *Session) remove(c *Clause) {
 			s.waiter.Remove(c.ringFD)
 		}
 		go func() {
+			defer watchdog.Report()
 			c.detach()
 			c.close()
 		}()
@@ -275,6 +289,8 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if s.opts.Mode != hir.Trace {
 		return s.runTests(ctx)
 	}
+	s.meter = newMeter(s)
+	defer s.meter.close()
 	delay := pollBusy
 	for !s.done && !s.exited {
 		for _, c := range s.clauses {
@@ -289,6 +305,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		for _, c := range s.clauses {
 			s.pollErrors(c)
 		}
+		s.meter.tick(time.Now())
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
@@ -424,6 +441,10 @@ func (s *Session) record(c *Clause, b []byte) {
 	if s.discard {
 		return
 	}
+	if !s.until.IsZero() && time.Now().After(s.until) {
+		c.unread++
+		return
+	}
 	r, err := c.decoder.Decode(b)
 	if err != nil {
 		c.dropped++
@@ -448,7 +469,10 @@ func (s *Session) exit(c *Clause, code int) {
 			s.opts.Exited(c, code)
 		}
 		// Remove the clause later, since its buffer is being read now.
-		go s.call(func() { s.remove(c) })
+		go func() {
+			defer watchdog.Report()
+			s.call(func() { s.remove(c) })
+		}()
 		return
 	}
 	if !s.exited {
@@ -463,6 +487,7 @@ func (s *Session) Close() {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			defer watchdog.Report()
 			c.detach()
 			c.close()
 		}()

@@ -13,6 +13,13 @@ import "time"
 type Job struct {
 	Name string
 	Text string
+	// Struct, if it is set, makes the job all members of the struct of this name,
+	// those of inner structs and the first ones behind pointers too: in Text, READS
+	// is replaced by statements that read some of them through the pointer Expr, until
+	// there are scripts for all.
+	Struct, Expr string
+	// Described asks for Result.Told.
+	Described bool
 }
 
 // Result is the outcome of a script: a line of JSON.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"probe/lang/types"
 	"probe/lang/value"
@@ -110,8 +111,6 @@ type dist struct {
 	entry  bool // needs values from the entry of the function
 }
 
-var specFunction = regexp.MustCompile(`^\s*(\S+?)\s*\((.*)\)\s*$`)
-
 func (d *dist) parse() error {
 	text, label, _ := strings.Cut(d.raw, "#")
 	d.label = label
@@ -126,13 +125,14 @@ func (d *dist) parse() error {
 	case len(parts) == 4:
 		return errors.New("no exprs specified")
 	}
-	f := specFunction.FindStringSubmatch(parts[2])
-	if f == nil {
+	name, signature, ok := strings.Cut(strings.TrimSpace(parts[2]), "(")
+	signature, closed := strings.CutSuffix(signature, ")")
+	if name = strings.TrimSpace(name); !ok || !closed || name == "" || strings.ContainsAny(name, " \t") {
 		return fmt.Errorf("function signature '%s' has an invalid format", parts[2])
 	}
-	d.spec = &spec{kind: parts[0], library: parts[1], name: f[1]}
+	d.spec = &spec{kind: parts[0], library: parts[1], name: name}
 	if d.spec.kind == "t" {
-		d.spec.library, d.spec.name = "", parts[1]+":"+f[1]
+		d.spec.library, d.spec.name = "", parts[1]+":"+name
 	}
 	if err := d.spec.findLibrary(d.machine); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (d *dist) parse() error {
 	d.spec.syscall = d.spec.kind == "p" && d.spec.library == "" && strings.HasPrefix(d.spec.name, "__x64_sys_")
 	d.spec.wrapped(d.machine)
 	sc := &scope{probe: d.spec, names: map[string]string{"$PID": "pid", "$COMM": "comm", "$retval": "retval", "$latency": "duration"}}
-	if err := sc.params(f[2]); err != nil {
+	if err := sc.params(signature); err != nil {
 		return err
 	}
 	if d.plain = len(parts) < 5; d.plain {
@@ -184,7 +184,7 @@ func (d *dist) parse() error {
 		}
 		d.exprs = append(d.exprs, text)
 		d.types[i] = strings.TrimSpace(d.types[i])
-		d.shown[i] = entryName.ReplaceAllString(e, "$1")
+		d.shown[i] = entryName().ReplaceAllString(e, "$1")
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func (d *dist) filterText(parts []string) string {
 }
 
 // entryName matches $entry(x), which argdist prints as x.
-var entryName = regexp.MustCompile(`\$entry\((\w+)\)`)
+var entryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$entry\((\w+)\)`) })
 
 // attach returns the attach point. Values from the entry need a probe that keeps
 // them.

@@ -36,7 +36,11 @@ func pidOption(what string) option {
 
 // all returns the rows of the tool with those of every tool.
 func (t *Tool) all() []option {
-	return append(append([]option{helpOption}, t.options...), showOption)
+	list := append([]option{helpOption}, t.options...)
+	if t.intervals {
+		list = append(list, intervalOptions...)
+	}
+	return append(list, showOption)
 }
 
 // line is a parsed command line. The keys are the long names of options.

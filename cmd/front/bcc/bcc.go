@@ -26,7 +26,10 @@ type Tool struct {
 	About    string // what the operands are, in sentences
 	Examples []Example
 	options  []option
-	plan     func(l *line, m Machine) (*Plan, error)
+	// intervals is set for the tools that print summaries: they have the options
+	// of intervalOptions.
+	intervals bool
+	plan      func(l *line, m Machine) (*Plan, error)
 	// operands bounds how many there are; most -1 means any number.
 	least, most int
 }

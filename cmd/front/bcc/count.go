@@ -24,12 +24,12 @@ var countTool = &Tool{
 		{`t:sched:sched_process_fork`, "Counts a tracepoint."},
 		{`c:malloc`, "Counts calls of malloc in all processes."},
 	},
-	options: append([]option{
+	intervals: true, options: []option{
 		pidOption("trace only this process"),
 		{long: "duration", short: 'd', arg: "DURATION", kind: number, help: "seconds until the end"},
 		{long: "debug", short: 'D', help: "print the script before running it"},
 		{long: "cpu", short: 'c', arg: "CPU", kind: number, help: "trace only this CPU"},
-	}, intervalOptions...),
+	},
 	plan: planCount,
 }
 

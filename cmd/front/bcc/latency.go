@@ -20,7 +20,7 @@ var latencyTool = &Tool{
 		{"-F 'vfs_r*'", "Shows a histogram for each function."},
 		{"c:read", "Shows the times of a function of libc."},
 	},
-	options: append([]option{
+	intervals: true, options: []option{
 		pidOption("trace only this process"),
 		{long: "duration", short: 'd', arg: "DURATION", kind: number, help: "seconds until the end"},
 		{long: "microseconds", short: 'u', help: "show microseconds"},
@@ -28,7 +28,7 @@ var latencyTool = &Tool{
 		{long: "function", short: 'F', help: "show a histogram for each function"},
 		{long: "level", short: 'l', arg: "LEVEL", kind: number, help: "depth of nested calls; accepted and ignored, since nested calls are always told apart"},
 		{long: "verbose", short: 'v', help: "print the script before running it"},
-	}, intervalOptions...),
+	},
 	plan: planLatency,
 }
 

@@ -10,6 +10,7 @@ import (
 	"probe/lang/types"
 	"probe/lang/value"
 	"probe/runtime/event"
+	"probe/runtime/watchdog"
 )
 
 // TableFunc appends what a tool prints for a map.
@@ -55,6 +56,7 @@ func NewSink(l Layout, to event.Sink) *Sink {
 	s := &Sink{Layout: l, to: to, counts: map[string]int{}, done: make(chan struct{}), quit: make(chan struct{})}
 	if to.Done() != nil {
 		go func() {
+			defer watchdog.Report()
 			select {
 			case <-to.Done():
 				s.finish()

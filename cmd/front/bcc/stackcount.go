@@ -22,7 +22,7 @@ var stackTool = &Tool{
 		{"-f -D 10 ip_output", "Prints folded stacks after ten seconds, for flame graphs."},
 		{"c:malloc", "Counts the stacks that lead to malloc."},
 	},
-	options: append([]option{
+	intervals: true, options: []option{
 		pidOption("trace only this process"),
 		{long: "cpu", short: 'c', arg: "CPU", kind: number, help: "trace only this CPU"},
 		{long: "duration", short: 'D', arg: "DURATION", kind: number, help: "seconds until the end"},
@@ -34,7 +34,7 @@ var stackTool = &Tool{
 		{long: "delimited", short: 'd', help: "separate the stack of the kernel from that of the process"},
 		{long: "folded", short: 'f', help: "print each stack in one line"},
 		{long: "debug", help: "print the script before running it"},
-	}, intervalOptions...),
+	},
 	plan: planStacks,
 }
 

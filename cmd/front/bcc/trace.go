@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 var traceTool = &Tool{
@@ -167,7 +168,9 @@ type traceProbe struct {
 
 // conversion is a conversion that trace knows; flags and a width may come
 // before the letters.
-var conversion = regexp.MustCompile(`%([-+ #0]*[0-9]*)(lld|llu|llx|ld|lu|lx|hd|hu|[sduxcKU%])`)
+var conversion = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`%([-+ #0]*[0-9]*)(lld|llu|llx|ld|lu|lx|hd|hu|[sduxcKU%])`)
+})
 
 // cTypes are the C types to which trace converts the argument of a conversion.
 var cTypes = map[string]string{
@@ -247,8 +250,8 @@ func (t *traceProbe) parse() error {
 func (t *traceProbe) message(format string, values []string) error {
 	size := t.line.number("string-size", 80)
 	next := 0
-	t.format = conversion.ReplaceAllStringFunc(format, func(c string) string {
-		m := conversion.FindStringSubmatch(c)
+	t.format = conversion().ReplaceAllStringFunc(format, func(c string) string {
+		m := conversion().FindStringSubmatch(c)
 		flags, letters := m[1], m[2]
 		if letters == "%" {
 			return "%%"
@@ -272,7 +275,7 @@ func (t *traceProbe) message(format string, values []string) error {
 		t.args = append(t.args, v)
 		return "%" + flags + letters
 	})
-	if i := strings.IndexByte(conversion.ReplaceAllString(format, ""), '%'); i >= 0 {
+	if i := strings.IndexByte(conversion().ReplaceAllString(format, ""), '%'); i >= 0 {
 		return fmt.Errorf("unrecognized format specifier in %q: %%s, %%d, %%u, %%x, %%c, %%K, %%U and their forms with l, ll and h are known", format)
 	}
 	if next != len(values) {

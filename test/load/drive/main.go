@@ -137,10 +137,13 @@ type driver struct {
 }
 
 func (d *driver) do(j load.Job) load.Result {
+	if j.Struct != "" {
+		return d.members(j)
+	}
 	began := time.Now()
 	obj, list := d.compile(j, d.m)
 	r := load.Result{Name: j.Name, Compile: time.Since(began)}
-	if d.told != nil {
+	if d.told != nil && j.Described {
 		_, told := d.compile(j, d.told)
 		for _, m := range told.All {
 			if m.Severity == diag.Error && r.Told == "" {

@@ -96,8 +96,9 @@ const maxLog = 1<<24 - 1
 
 // Load checks and loads one program. Loads of maps are resolved by name in
 // maps. The error is a *LoadError when the kernel rejects the program, and the
-// context's error when the context ends during verification: Load then sends
-// the loading thread signals, and the verifier gives up at a signal.
+// context's error when the context ends before Load has answered, whatever the
+// kernel said by then: Load sends the loading thread signals, and the verifier
+// gives up at a signal.
 func Load(ctx context.Context, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map, opts LoadOptions) (*Prog, error) {
 	insns := make(asm.Instructions, len(spec.Instructions))
 	copy(insns, spec.Instructions)
@@ -157,6 +158,10 @@ func Load(ctx context.Context, spec *ebpf.ProgramSpec, maps map[string]*ebpf.Map
 	if log != "" && work.Time < slowVerify {
 		if full := verify(ctx, &attr, opts.LogSize); full != "" {
 			log = full
+		}
+		// The end of the context may have cut the second verification short.
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 	}
 	runtime.KeepAlive(code.Bytes())

@@ -114,7 +114,7 @@ func (k *Kernel) array(spec *btf.Spec, b *btf.Array, depth int) *types.Type {
 	elem := k.convert(spec, b.Elem, depth-1)
 	n := int(b.Len)
 	if elem.Kind == types.Int && elem.Size == 1 && n > 0 {
-		return types.StringType(n)
+		return types.CharArray(n)
 	}
 	if elem.Kind == types.Void {
 		elem = types.Uint8 // functions and void have no size
@@ -159,12 +159,10 @@ func (k *Kernel) forward(spec *btf.Spec, id btf.ID, b *btf.Fwd, depth int) *type
 	return types.RecordType(k.record(spec, id, &btf.Struct{Name: b.Name, Union: b.Union}))
 }
 
-// checkedLoads reports whether programs read the structs of a BTF by loads that the
-// kernel checks by their types: those of the kernel itself, where the helper that reads
-// any address is forbidden. Elsewhere the helper is used, which reports what it could not
-// read, while such a load gives zero.
+// checkedLoads reports whether programs can read the structs of a BTF by loads that the
+// kernel checks by their types: those of the kernel itself.
 func (k *Kernel) checkedLoads(of *btf.Spec) bool {
-	if k.opts.BTF != "" || !k.locked() {
+	if k.opts.BTF != "" {
 		return false
 	}
 	spec, err := k.load()
@@ -180,7 +178,7 @@ func (k *Kernel) record(spec *btf.Spec, id btf.ID, b *btf.Struct) *types.Struct 
 	if b.Union {
 		s.Flavour = types.CUnion
 	}
-	if k.checkedLoads(key.owner) {
+	if b.Size > 0 && k.checkedLoads(key.owner) {
 		s.BTF = uint32(id)
 	}
 	s.Load = func() []types.Field {
@@ -222,6 +220,7 @@ func (k *Kernel) appendFields(spec *btf.Spec, b *btf.Struct, base int, promoted 
 		f := types.Field{Name: m.Name, Type: k.convert(spec, m.Type, maxDepth), Promoted: promoted}
 		placeField(&f, spec, m)
 		f.Offset += base
+		f.Untyped = untyped(spec, m.Type, f.Type)
 		*out = append(*out, f)
 		if m.Name != "" || depth == 0 {
 			continue
@@ -231,6 +230,32 @@ func (k *Kernel) appendFields(spec *btf.Spec, b *btf.Struct, base int, promoted 
 			k.appendFields(spec, s, base+int(m.Offset/8), true, out, depth-1)
 		}
 	}
+}
+
+// untyped reports whether a member is a pointer, or an array of pointers, to what has a
+// type tag or is only declared. t is its converted type.
+func untyped(spec *btf.Spec, id btf.ID, t *types.Type) bool {
+	for t.Kind == types.Array {
+		t = t.Elem
+	}
+	if !t.IsPtrToRecord() {
+		return false
+	}
+	for range maxDepth {
+		of, err := spec.Type(spec.Underlying(id))
+		if err != nil {
+			return true
+		}
+		switch of := of.(type) {
+		case *btf.Array:
+			id = of.Elem
+		case *btf.Ptr:
+			return len(spec.Tags(of.Elem)) > 0 || spec.Kind(spec.Underlying(of.Elem)) == btf.KindFwd
+		default:
+			return true
+		}
+	}
+	return true
 }
 
 // placeField sets the offset of a field and, for a bit-field, its place inside

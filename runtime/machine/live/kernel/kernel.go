@@ -17,6 +17,7 @@ import (
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 )
 
 // Options holds the sources of the answers. A source that is nil is created for
@@ -39,7 +40,6 @@ type Kernel struct {
 
 	load   func() (*btf.Spec, error)
 	module func(name string) (*btf.Spec, error)
-	locked func() bool // feature.Set.Locked
 
 	mu      sync.Mutex
 	modules []*modBTF // module BTF in use, in the order of first use
@@ -69,7 +69,7 @@ func New(opts Options) *Kernel {
 	}
 	k := &Kernel{
 		opts: opts, cache: map[typeKey]*types.Type{}, structs: map[typeKey]*types.Struct{},
-		module: opts.Host.Module, locked: sync.OnceValue(opts.Features.Locked),
+		module: opts.Host.Module,
 	}
 	open := opts.Host.Kernel
 	if opts.BTF != "" {
@@ -83,7 +83,12 @@ func New(opts Options) *Kernel {
 }
 
 // Warm starts to read the BTF in the background.
-func (k *Kernel) Warm() { go k.load() }
+func (k *Kernel) Warm() {
+	go func() {
+		defer watchdog.Report()
+		_, _ = k.load()
+	}()
+}
 
 // Spec returns the kernel's BTF. The error wraps btf.ErrNoBTF when it has none.
 func (k *Kernel) Spec() (*btf.Spec, error) { return k.load() }

@@ -36,11 +36,13 @@ func expandIter(r *request) []*hir.Site {
 	name := r.part(0)
 	if isPattern(name) {
 		r.errorf("bad-attach-point", 0, "iter probe type does not support wildcards").
+			SameCompat().
 			WithLabel("found `*`").WithHelp("`probe ls 'iter:*'` lists the iterators of this kernel")
 		return nil
 	}
 	if r.Index > 0 {
 		r.errorf("bad-attach-point", -1, "iter probe only supports one attach point.").
+			SameCompat().
 			WithLabel("a further one").WithHelp("write a probe of its own for it")
 		return nil
 	}
@@ -54,7 +56,8 @@ func expandIter(r *request) []*hir.Site {
 			r.missing(0, "iter %s: %v", name, err)
 			return nil
 		}
-		d := r.missing(0, "iter %s not available for your kernel version.", name).WithLabel("no such iterator in this kernel")
+		d := r.missing(0, "iter %s not available for your kernel version.", name).
+			SameCompat().WithLabel("no such iterator in this kernel")
 		n := newNearest(name)
 		for _, other := range r.set.iterators() {
 			n.add(other)

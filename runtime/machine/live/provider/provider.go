@@ -32,6 +32,8 @@ type Provider struct {
 	// Kernel and User say which wildcards in the type include the kind
 	// (P-COM-05).
 	Kernel, User bool
+	// Trampoline is set if its probes are BPF trampolines, whatever the function.
+	Trampoline bool
 	// Counts and Counters are set for kinds that count events: how the events
 	// are attached, and the list of them.
 	Counts   hir.AttachKind
@@ -240,7 +242,7 @@ func (r *request) errorf(code diag.Code, i int, format string, args ...any) *dia
 	if r.quiet {
 		out = &diag.List{}
 	}
-	return out.Errorf(code, r.place(i), format, args...).WithRow(r.p.Row)
+	return out.Errorf(code, r.place(i), format, args...).WithRow(r.p.Row).CompatAt(r.At)
 }
 
 func (r *request) warnf(code diag.Code, i int, format string, args ...any) *diag.Diagnostic {
@@ -248,7 +250,7 @@ func (r *request) warnf(code diag.Code, i int, format string, args ...any) *diag
 	if r.quiet {
 		out = &diag.List{}
 	}
-	return out.Warnf(code, r.place(i), format, args...).WithRow(r.p.Row)
+	return out.Warnf(code, r.place(i), format, args...).WithRow(r.p.Row).CompatAt(r.At)
 }
 
 func (r *request) place(i int) source.Span {
@@ -271,9 +273,9 @@ func (r *request) part(i int) string {
 func (r *request) missing(i int, format string, args ...any) *diag.Diagnostic {
 	switch r.Missing {
 	case "warn":
-		return r.warnf("no-match", i, format, args...).WithNote("missing_probes is \"warn\": this attach point is skipped")
+		return r.warnf("no-match", i, format, args...).WithNote("missing_probes is \"warn\": this attach point is skipped").WithCompat("%s", r.none())
 	case "ignore":
 		return &diag.Diagnostic{}
 	}
-	return r.errorf("no-match", i, format, args...)
+	return r.errorf("no-match", i, format, args...).WithCompat("%s", r.none())
 }

@@ -64,7 +64,8 @@ func expandTracepoint(r *request) []*hir.Site {
 	}
 	if len(found) == 0 {
 		if !r.quiet && r.Missing != "ignore" {
-			r.warnf("no-match", len(r.args)-1, "no matches for tracepoint:%s", r.text())
+			r.warnf("no-match", len(r.args)-1, "no matches for tracepoint:%s", r.text()).
+				CompatOmit()
 		}
 		return nil
 	}
@@ -192,7 +193,7 @@ func formatType(k *kernel.Kernel, f *tracefs.Field, space types.Space) *types.Ty
 		n := int(f.Len)
 		switch base := strings.TrimPrefix(text, "const "); {
 		case base == "char" && n > 0:
-			return types.StringType(int(f.Size))
+			return types.CharArray(int(f.Size))
 		case n == 0:
 			return types.ArrayOf(types.Uint8, 0)
 		}

@@ -51,7 +51,8 @@ func expandUprobe(r *request) []*hir.Site {
 			if a.Text == "cpp" {
 				r.notSupported("P-UPROBE-07", "matching of demangled C++ names")
 			} else {
-				r.errorf("bad-attach-point", 1, "unsupported language type: %s", a.Text).WithRow("P-UPROBE-07").
+				r.errorf("bad-attach-point", 1, "unsupported language type: %s", a.Text).
+					SameCompat().WithRow("P-UPROBE-07").
 					WithHelp("the form is `%s`", r.p.Usage)
 			}
 			return nil
@@ -61,7 +62,8 @@ func expandUprobe(r *request) []*hir.Site {
 	if len(r.args) == 2 {
 		binary, at = r.part(0), 1
 	} else if r.PID == 0 {
-		r.errorf("bad-attach-point", -1, "%s probe type requires 2 arguments, found 1", r.p.Name).WithRow("P-COM-03").
+		r.errorf("bad-attach-point", -1, "%s probe type requires 2 arguments, found 1", r.p.Name).
+			WithCompat("%s probe type requires 2 or 3 arguments, found 1", r.p.Name).WithRow("P-COM-03").
 			WithHelp("the form is `%s`; only with -p may the binary be left out", r.p.Usage)
 		return nil
 	}
@@ -80,7 +82,8 @@ func (r *request) userSites(binary string, at int, ret bool) []*hir.Site {
 		return nil
 	}
 	if ret && strings.Contains(r.part(at), "+") {
-		r.errorf("bad-attach-point", at, "offset not allowed in %s: a function returns as a whole", r.p.Name)
+		r.errorf("bad-attach-point", at, "offset not allowed in %s: a function returns as a whole", r.p.Name).
+			WithCompat("Offset not allowed")
 		return nil
 	}
 	var sites []*hir.Site
@@ -122,7 +125,8 @@ func (r *request) binaries(name string, at int) []elf.Binary {
 			}
 		}
 		if len(out) == 0 && !r.quiet && r.Missing != "ignore" {
-			r.warnf("no-match", 0, "no program or library matches %s", name)
+			r.warnf("no-match", 0, "no program or library matches %s", name).
+				CompatOmit()
 		}
 		return out
 	}
@@ -133,7 +137,8 @@ func (r *request) binaries(name string, at int) []elf.Binary {
 		return nil
 	}
 	if len(b.Matches) > 1 {
-		r.warnf("several-binaries", 0, "attaching to %s but matched %d binaries", b.Name, len(b.Matches)).WithRow("P-UPROBE-02").
+		r.warnf("several-binaries", 0, "attaching to %s but matched %d binaries", b.Name, len(b.Matches)).
+			WithCompat("attaching to %s target file '%s' but matched %d binaries", r.p.Name, b.Name, len(b.Matches)).WithRow("P-UPROBE-02").
 			WithNote("they are %s", strings.Join(b.Matches, ", ")).WithHelp("give the whole path")
 	}
 	return []elf.Binary{b}
@@ -247,7 +252,8 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 	}
 	if len(found) == 0 {
 		if !r.quiet && r.Missing != "ignore" {
-			r.warnf("no-match", at, "no matches for %s:%s:%s", r.p.Name, b.Name, pattern)
+			r.warnf("no-match", at, "no matches for %s:%s:%s", r.p.Name, b.Name, pattern).
+				CompatOmit()
 		}
 		return nil
 	}
