@@ -5,6 +5,7 @@
 //	work leak      allocates 10 times 1000 bytes and frees them, and 7 times
 //	               3000 bytes that it keeps
 //	work threads   starts 3 threads
+//	work prompt    types "echo from the prompt" at an interactive bash
 //	work ssl       writes "GET /secret" and reads "200 OK" through libssl
 
 extern void *malloc(unsigned long), *calloc(unsigned long, unsigned long);
@@ -14,6 +15,10 @@ extern int pthread_join(unsigned long, void **);
 extern int strcmp(const char *, const char *);
 extern int usleep(unsigned);
 extern void _exit(int);
+extern int posix_openpt(int), grantpt(int), unlockpt(int), open(const char *, int), dup2(int, int), fork(void), setsid(void);
+extern char *ptsname(int);
+extern long write(int, const void *, unsigned long), read(int, void *, unsigned long);
+extern int execl(const char *, const char *, ...);
 extern int SSL_write(void *, const void *, int), SSL_read(void *, void *, int);
 
 __attribute__((noinline)) void *kept(unsigned long n)
@@ -48,6 +53,32 @@ static void threads(void)
 	for (i = 0; i < 3; i++)
 		if (pthread_create(&id, 0, begins_here, 0) == 0)
 			pthread_join(id, 0);
+	usleep(1000000); // what has ended has no symbols
+}
+
+static void prompt(void)
+{
+	int end = posix_openpt(2), i; // O_RDWR
+	char b[512];
+
+	grantpt(end);
+	unlockpt(end);
+	if (fork() == 0) {
+		int side;
+
+		setsid();
+		side = open(ptsname(end), 2);
+		for (i = 0; i < 3; i++)
+			dup2(side, i);
+		execl("/bin/bash", "bash", "--norc", "-i", (char *)0);
+		_exit(127);
+	}
+	usleep(1500000);
+	write(end, "echo from the prompt\n", 21);
+	usleep(700000);
+	write(end, "exit\n", 5);
+	while (read(end, b, sizeof b) > 0)
+		;
 }
 
 static void ssl(void)
@@ -68,6 +99,8 @@ void begin(long *stack)
 		leak();
 	if (!strcmp(argv[1], "threads"))
 		threads();
+	if (!strcmp(argv[1], "prompt"))
+		prompt();
 	if (!strcmp(argv[1], "ssl"))
 		ssl();
 	_exit(0);
