@@ -39,9 +39,11 @@ type Config struct {
 	// HashOnly keeps every map in a separate hash, keyless ones too, so that
 	// other objects can share it by name (compiler.Config).
 	HashOnly bool
-	Strings  []string  // interned strings of objects that share maps with this one
-	Types    hir.Types // kernel types, for builtins that read members
-	FirstID  int       // number of the first event, for objects that share a ring
+	// NoFront leaves out the tables in front of hashes.
+	NoFront bool
+	Strings []string  // interned strings of objects that share maps with this one
+	Types   hir.Types // kernel types, for builtins that read members
+	FirstID int       // number of the first event, for objects that share a ring
 }
 
 // The internal maps, by their index in an ir.Prog.
@@ -70,6 +72,9 @@ type Unit struct {
 	sites    map[siteKey]int
 	mapIndex []int // hir.Map.Index -> ir map index of its hash, -1 if none
 	deleted  map[*hir.Map]bool
+	fronted  map[*hir.Map]bool // may have a table in front of the hash
+	nested   map[*hir.Map]bool // programs that update it can interrupt each other
+	fronts   int               // bytes of all tables on one CPU
 	stacks   stackStore
 	parts    map[*hir.Probe][]part
 	traced   map[*hir.Var]bool // see findTraced
@@ -111,7 +116,7 @@ func (u *Unit) layoutStop() {
 // Lower compiles every probe of a program. Errors about what this kernel cannot
 // do are in Unit.Diag.
 func Lower(p *hir.Script, cfg Config) *Unit {
-	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}, traced: map[*hir.Var]bool{}}
+	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, fronted: map[*hir.Map]bool{}, nested: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}, traced: map[*hir.Var]bool{}}
 	u.Obj = &object.Object{
 		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},
 		HIR:      p,
@@ -124,6 +129,7 @@ func Lower(p *hir.Script, cfg Config) *Unit {
 	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
 	u.layoutStop()
 	findDeletes(p, u.deleted)
+	u.findFronts()
 	u.findTraced(p)
 	u.layoutMaps()
 	u.layoutStacks()
