@@ -225,10 +225,14 @@ func (u *Unit) finish() {
 const mmapable = 1 << 10
 
 // ringSize follows perf_rb_pages (C-RBPAGES): pages rounded up to a power of
-// two, 0 for the default of 4 MiB, of which the kernel allocates all at once.
+// two, 0 for the default of 4 MiB, of which the kernel allocates all at once and the
+// reader maps all. Scripts with few records get less.
 func (u *Unit) ringSize() int {
 	pages := int(u.cfg.Ints("perf_rb_pages"))
 	if pages <= 0 {
+		if u.fewRecords() {
+			return smallRing
+		}
 		return 4 << 20
 	}
 	n := 1
