@@ -143,7 +143,9 @@ func strType(c *types.Call) (*types.Type, *types.Problem) {
 	limit := c.Env.ConfigInt("max_strlen")
 	if len(c.Args) < 2 {
 		if t := c.Args[0].Type; t != nil && t.Kind == types.String && c.Args[0].Const == nil {
-			return types.StringType(max(t.Len, 1)), nil
+			s := *types.StringType(max(t.Len, 1))
+			s.Whole = t.Whole
+			return &s, nil
 		}
 		return types.StringType(int(limit)), nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"probe/cmd/front/cli"
 	"probe/runtime/graph/ftrace"
@@ -15,20 +16,25 @@ import (
 var cleanupCommand = &command{
 	Command: cli.Command{
 		Name: "cleanup", Usage: []string{""}, Summary: "put back tracing settings that a killed probe left",
-		About: "Puts back the settings of the kernel's function_graph tracer that `probe graph` changed and could not restore, because it was killed or the machine lost power. " +
+		About: "Puts back the settings of the kernel's function_graph tracer that `probe graph` changed and could not restore, because it was killed together with its watchdog, the child process that puts back the settings otherwise. " +
 			"The next `probe graph` does the same. " +
-			"Removes the kprobe events that a killed `probe run` left in tracefs, which the next run with such probes does as well.",
+			"Removes the kprobe events that a killed `probe run` left in tracefs, which the next run with such probes does as well. " +
+			"Waits for a process that was killed and is still being torn down.",
 		Examples: []cli.Example{{Command: "probe cleanup"}},
 		SeeAlso:  []string{"graph"},
 	},
 	run: runCleanup,
 }
 
+// waitEnded is the time for which cleaning up waits for events of processes that
+// are being torn down.
+const waitEnded = 5 * time.Second
+
 // runCleanup restores the tracing settings that a killed probe has changed.
 func runCleanup(_ *options, std stdio) int {
 	events := 0
 	if fs, err := tracefs.Find(); err == nil {
-		if events, err = dynevent.Sweep(fs); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if events, err = dynevent.Sweep(fs, waitEnded); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return graphFailed(std, err)
 		}
 	}

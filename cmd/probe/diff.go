@@ -8,6 +8,7 @@ import (
 	"probe/lang/value"
 	"probe/runtime/graph/diff"
 	"probe/runtime/graph/record"
+	"probe/runtime/watchdog"
 )
 
 var diffCommand = &command{
@@ -32,6 +33,7 @@ func loadBoth(first, second string, std stdio) (a, b *record.Recording) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer watchdog.Report()
 		b, _ = loadRecording(second, stdio{in: std.in, out: std.out, err: &later})
 	}()
 	a, _ = loadRecording(first, std)

@@ -181,7 +181,13 @@ var flagTable = []flag{
 		Name: "force", Group: whatGroup, Commands: "graph",
 		Help:    "Records a pattern even if it matches more than 1000 functions.",
 		Example: "probe graph --force 'tcp_*'",
-		Set:     func(o *options, _ string) error { o.graph.force = true; return nil },
+		Set:     setForce,
+	},
+	{
+		Name: "force", Group: whatGroup, Commands: readers + " repl",
+		Help:    "Attaches to more than 1024 places without a question, and to functions that are hot or useless to probe. Those that can crash the machine stay refused.",
+		Example: "probe run --force -e 'kprobe:* { @[func] = count(); }'",
+		Set:     setForce,
 	},
 	{
 		Name: "case", Arg: "CASE", Commands: "lab", Complete: completeCases,

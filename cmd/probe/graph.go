@@ -26,6 +26,7 @@ import (
 	"probe/runtime/graph/record"
 	"probe/runtime/machine/live"
 	"probe/runtime/trust"
+	"probe/runtime/watchdog"
 )
 
 var graphCommand = &command{
@@ -50,7 +51,6 @@ type graphOptions struct {
 	depth, bufferKB        uint64
 	slower                 time.Duration
 	failed, irqs, args     bool
-	force                  bool // record more than ftrace.MaxFuncs functions
 	ret, only, skip, style string
 	ignore                 []string // diff --ignore; nil for the default
 	all, json              bool     // diff --all, --json
@@ -229,8 +229,16 @@ func (r *treeRun) started(src *ftrace.Source, opts ftrace.Options) {
 
 // tree handles one recorded call. It returns false to end the recording.
 func (r *treeRun) tree(t *graph.Tree) bool {
-	if provoke {
+	switch provoke {
+	case "graph":
 		panic("provoked by PROBE_TEST_PANIC")
+	case "goroutine":
+		go func() {
+			defer watchdog.Report()
+			panic("provoked by PROBE_TEST_PANIC")
+		}()
+	case "fatal":
+		go panic("provoked by PROBE_TEST_PANIC") // one that Report does not see
 	}
 	root := t.Root()
 	if !r.wanted(t, root) {
@@ -334,9 +342,9 @@ func (r *treeRun) finish(lost, missed uint64) int {
 	return exitOK
 }
 
-// provoke makes the recording of a tree panic. It is for a test that a panic,
-// too, restores the machine's settings.
-var provoke = os.Getenv("PROBE_TEST_PANIC") == "graph"
+// provoke makes the recording of a tree panic. It is for tests that a panic,
+// too, restores the machine's settings, wherever it happens.
+var provoke = os.Getenv("PROBE_TEST_PANIC")
 
 // plural formats a number with its noun, in the plural where needed.
 func plural(n uint64, noun string) string {

@@ -99,7 +99,7 @@ func find(o *options, std stdio, list *ftrace.Functions, names []string) ([]stri
 	for _, name := range names {
 		found, err := list.Find(name)
 		var many *ftrace.TooManyError
-		if errors.As(err, &many) && (o.graph.force || confirm(std, fmt.Sprintf("%v. Record all %d?", many, many.Count))) {
+		if errors.As(err, &many) && (o.force || confirm(std, fmt.Sprintf("%v. Record all %d?", many, many.Count))) {
 			found, err = list.FindAll(name)
 		}
 		if err != nil {

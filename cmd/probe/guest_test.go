@@ -147,7 +147,9 @@ func number(out, pattern string) (n int) {
 func TestGuestMissedReturns(t *testing.T) {
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
 		during := func(script string) string {
-			return `probe --strict -e '` + script + `' >/tmp/out 2>&1 & p=$!
+			// The file of the run before is emptied here: the shell in the background
+			// opens it some time after the loop has looked for the word in it.
+			return `: >/tmp/out; probe --strict -e '` + script + `' >/tmp/out 2>&1 & p=$!
 i=0; until grep -q Attached /tmp/out || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done
 i=0; w=; while [ $i -lt 300 ]; do sleep 1000 & w="$w $!"; i=$((i+1)); done
 i=0; until [ $(cat /proc/[0-9]*/stat 2>/dev/null | grep -c "(sleep) S") -ge 300 ] || [ $i -gt 5000 ]; do i=$((i+1)); done
@@ -181,7 +183,8 @@ kill $w; wait $w; kill -INT $p; wait $p; echo "status $?" >>/tmp/out; cat /tmp/o
 		t.Run("killed", func(t *testing.T) {
 			judge(t, g, guestCase{want: []string{`(?m)^left 1$`, `(?m)^swept 0$`, `removed 1 kprobe event`}, sh: `probe -q -e 'kretprobe:vfs_read { @r = count(); }' >/tmp/out & p=$!
 left() { echo $1 $(grep -c probe_ /sys/kernel/tracing/kprobe_events); }
-i=0; until [ "$(left a)" = "a 1" ] || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done; kill -9 $p; wait $p; sleep 1
+i=0; until [ "$(left a)" = "a 1" ] || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done
+w=$(grep -l '__watch[d]og' /proc/[0-9]*/cmdline | cut -d/ -f3); kill -STOP $w; kill -9 $p $w; wait $p; sleep 1
 left left; probe cleanup; left swept`})
 		})
 	})

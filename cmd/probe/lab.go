@@ -11,6 +11,7 @@ import (
 	"probe/runtime/engine"
 	"probe/runtime/lab"
 	"probe/runtime/sink"
+	"probe/runtime/watchdog"
 )
 
 var labCommand = &command{
@@ -130,6 +131,7 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
+		defer watchdog.Report()
 		_, err := engine.Run(ctx, compiled, opts)
 		if closeErr := out.Close(); err == nil {
 			err = closeErr

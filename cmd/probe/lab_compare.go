@@ -18,6 +18,7 @@ import (
 	"probe/runtime/graph/record"
 	"probe/runtime/lab"
 	"probe/runtime/machine/live"
+	"probe/runtime/watchdog"
 )
 
 // comparison describes what is recorded to compare two cases of a lab.
@@ -236,13 +237,7 @@ func recordLookups(ctx context.Context, funcs *graph.Funcs, what *comparison, tr
 	recording, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
-		// Recover here: a panic in this goroutine would end the process before
-		// the tracing settings are restored.
-		defer func() {
-			if p := recover(); p != nil {
-				done <- fmt.Errorf("internal error while recording: %v", p)
-			}
-		}()
+		defer watchdog.Report()
 		done <- src.Record(recording, funcs, proto.New(m.Types(), m.Symbols()).Fill, func(t *graph.Tree) bool { tree(t); return true })
 	}()
 	return func() error {

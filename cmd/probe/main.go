@@ -20,6 +20,7 @@ import (
 	"probe/lang/diag"
 	"probe/runtime/engine"
 	"probe/runtime/lab"
+	"probe/runtime/watchdog"
 )
 
 // stdio holds the standard streams of one invocation. Tests run Main with
@@ -35,12 +36,18 @@ func main() {
 		fail(stdio{os.Stdin, os.Stdout, os.Stderr}, d)
 		os.Exit(exitUsage)
 	}
-	// The program runs itself again as the process of -c and as the client and
-	// server of a lab; in these processes the following calls do not return.
+	// The program runs itself again as its watchdog, as the process of -c and as
+	// the client and server of a lab; in these processes the following calls do
+	// not return.
+	watchdog.Init(watchdog.Program{Restore: restore, Crashed: crashed})
+	defer watchdog.Report()
 	engine.MaybeChild()
 	lab.MaybeChild()
-	os.Exit(Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
+	engine.ServeFirstThread(func() int { return Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}) })
 }
+
+// main stays on the first thread, where the probes run that probe itself runs.
+func init() { engine.KeepFirstThread() }
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, std stdio) int {

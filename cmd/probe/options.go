@@ -46,6 +46,7 @@ type options struct {
 	ipv6, trace   bool
 	before, after time.Duration
 	compat        bool
+	force         bool // --force
 	graph         graphOptions
 }
 
@@ -113,6 +114,9 @@ func setStage(o *options, v string) error {
 	o.stage = v
 	return nil
 }
+
+// setForce has a name because several rows share it.
+func setForce(o *options, _ string) error { o.force = true; return nil }
 
 // setVerbose has a name because several rows share it.
 func setVerbose(o *options, _ string) error { o.verbose = true; return nil }

@@ -22,6 +22,7 @@ import (
 	"probe/runtime/graph"
 	"probe/runtime/graph/record"
 	"probe/runtime/sink"
+	"probe/runtime/watchdog"
 	"probe/stdlib/fgraph"
 )
 
@@ -113,7 +114,10 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 	r.shown = sink.NewRenderer(sink.Config{NoWarnings: o.noWarnings, Raw: o.raw})
 	// The printer comes first, so that a slow disk does not delay the output.
 	opts.Sink = event.Tee(opts.Sink, r)
-	go r.flush()
+	go func() {
+		defer watchdog.Report()
+		r.flush()
+	}()
 	return r, nil
 }
 

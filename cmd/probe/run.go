@@ -19,6 +19,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/sink"
+	"probe/runtime/watchdog"
 )
 
 var runCommand = &command{
@@ -103,6 +104,11 @@ func runScript(o *options, std stdio) int {
 	if compiled == nil {
 		return status(list)
 	}
+	if d := o.many(std, compiled); d != nil {
+		o.show(std, diag.List{All: []*diag.Diagnostic{d}})
+		return exitUsage
+	}
+	opts.AnyPlaces = !o.compat
 	var keep *recorder
 	if o.record != "" {
 		if keep, err = startRecorder(o, f, params, compiled, &opts); err != nil {
@@ -353,6 +359,7 @@ func signals() (ctx context.Context, force <-chan struct{}, stop func()) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	quit := make(chan struct{})
 	go func() {
+		defer watchdog.Report()
 		select {
 		case <-ch:
 			cancel()

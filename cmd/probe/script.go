@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/runtime/engine"
 	"probe/runtime/machine"
@@ -60,7 +61,14 @@ func (o *options) script(f *source.File, params []string) engine.Script {
 // checkOptions returns the options with which the script of a command line is
 // checked.
 func (o *options) checkOptions() engine.CheckOptions {
-	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Config: environment(),
+	danger := hir.RefuseDanger
+	switch {
+	case o.compat:
+		danger = hir.WarnDanger
+	case o.force:
+		danger = hir.AllowDanger
+	}
+	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
 		Includes: o.includes, HeaderDirs: o.headerDirs, Mode: o.mode, Filter: o.filter}
 }
 

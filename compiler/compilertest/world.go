@@ -162,9 +162,9 @@ func (w *World) set(site *hir.Site, words []string) error {
 			e.SessionReturn = v
 		case "stop":
 			binary.LittleEndian.PutUint64(w.memory("p_data")[w.obj.StopOff:], v)
-		case "sp":
+		case "sp", "cs":
 			regs, _ := target.AMD64Regs()
-			binary.LittleEndian.PutUint64(e.Ctx.Data[regs["sp"]:], v)
+			binary.LittleEndian.PutUint64(e.Ctx.Data[regs[name]:], v)
 		case "retval":
 			w.put(site.Ret, v)
 		default:

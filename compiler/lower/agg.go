@@ -58,10 +58,10 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	if om.BucketInKey {
 		b, update := f.bucket(fn.Agg, t, args, atomic)
 		f.b.Store(key.Base, key.Off+(om.KeySize+7)/8*8, 8, b)
-		f.inCell(s.Map, key, s.At, update)
+		f.inCell(s.Map, key, s.Call, update)
 		return
 	}
-	f.inCell(s.Map, key, s.At, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, atomic) })
+	f.inCell(s.Map, key, s.Call, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, atomic) })
 }
 
 // bucket returns the bucket that a value belongs to and a function that updates

@@ -26,6 +26,11 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 	if b == nil {
 		panic("lower: no builtin " + c.Sig.Name)
 	}
+	if f.ctx == 0 {
+		if o, kept := f.keptCall(c); kept {
+			return o
+		}
+	}
 	for _, need := range b.Needs {
 		if !f.Target().Has(need) {
 			f.Refuse("missing-kernel-feature", c.At, "this kernel cannot do what `"+c.Sig.Name+"` asks for",

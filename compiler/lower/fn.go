@@ -30,6 +30,9 @@ type program struct {
 	careful bool             // see outline.go
 	retOff  int              // scratch offset of the result of `return` in an outlined function, -1 before there is one
 	kept    map[*hir.Arg]int // scratch offsets of the arguments that outlined functions read
+	// keptCalls are the scratch offsets of builtins that read the context, -1
+	// before they have been computed.
+	keptCalls map[string]int
 }
 
 // fn lowers one function: a program's entry or a loop body that became a

@@ -154,7 +154,7 @@ func (f *fn) needsCtxExpr(e hir.Expr) bool {
 }
 
 // readsCtx reports whether an expression by itself reads the context. Arguments
-// that keepArgs has copied to memory do not.
+// and calls whose values are kept in memory (kept.go) do not.
 func (f *fn) readsCtx(e hir.Expr) bool {
 	switch e := e.(type) {
 	case *hir.ArgRef:
@@ -166,6 +166,9 @@ func (f *fn) readsCtx(e hir.Expr) bool {
 	case *hir.ArgsRecord, *hir.Duration:
 		return true
 	case *hir.Call:
+		if _, kept := f.keptCalls[e.Sig.Name]; kept {
+			return false
+		}
 		b := f.u.cfg.Builtins[e.Sig.Name]
 		return e.Sig.Context || b != nil && b.ReadsContext
 	}

@@ -112,7 +112,7 @@ func (f *fn) mapGet(e *hir.MapGet) builtin.Operand {
 	if e.T.IsScalar() {
 		v := f.IfElse(ir.NE, p, f.konst(0),
 			func() ir.Value { return f.plain(f.load(f.local(p), e.T, e.At)) },
-			func() ir.Value { f.missing(e); return f.konst(0) })
+			func() ir.Value { f.missing(e.Map, e.At); return f.konst(0) })
 		return builtin.Operand{T: e.T, V: f.forget(v)}
 	}
 	dst := f.Scratch(e.T.Size, "value")
@@ -122,7 +122,7 @@ func (f *fn) mapGet(e *hir.MapGet) builtin.Operand {
 	f.Copy(dst, f.local(p), e.T.Size, e.At)
 	f.b.Jump(join)
 	f.b.UseSealed(none)
-	f.missing(e)
+	f.missing(e.Map, e.At)
 	f.Zero(dst, e.T.Size)
 	f.b.Jump(join)
 	f.b.UseSealed(join)
@@ -131,9 +131,9 @@ func (f *fn) mapGet(e *hir.MapGet) builtin.Operand {
 
 // missing counts the read of a missing key, if the configuration asks for it
 // (R-ERR-04).
-func (f *fn) missing(e *hir.MapGet) {
+func (f *fn) missing(m *hir.Map, at source.Span) {
 	if f.u.cfg.Lookups {
-		f.failMap(builtin.ErrLookup, e.At, ir.HelperMapLookup, e.Map.Name)
+		f.failMap(builtin.ErrLookup, at, ir.HelperMapLookup, m.Name)
 	}
 }
 
@@ -214,6 +214,7 @@ func (f *fn) updateMap(m *hir.Map, k hir.Expr, change func(ir.Value) ir.Value, a
 		f.store(f.local(p), m.Value, change(old))
 		return old
 	}, func() ir.Value {
+		f.missing(m, at)
 		tmp := f.Scratch(8, "value")
 		f.store(tmp, m.Value, change(f.konst(0)))
 		f.update(m, key, tmp, at)

@@ -365,42 +365,6 @@ func (f *fn) apart(x hir.Expr, value func(g *fn) ir.Value) (ir.Value, bool) {
 	return f.b.Load(p.Base, p.Off, 8), true
 }
 
-// keepArgs puts the arguments that the body reads into scratch memory, where
-// outlined functions, which have no context, find them.
-func (f *fn) keepArgs(pr *hir.Probe) {
-	keep := func(a *hir.Arg) {
-		if _, have := f.kept[a]; have || !a.Type.IsScalar() || !f.keepable(a) {
-			return
-		}
-		off := f.region0(8)
-		p := f.far(off)
-		f.b.Store(p.Base, p.Off, 8, f.plain(f.Argument(a, pr.At)))
-		if f.kept == nil {
-			f.kept = map[*hir.Arg]int{}
-		}
-		f.kept[a] = off
-	}
-	hir.WalkBlock(pr.Body, func(e hir.Expr) {
-		switch e := e.(type) {
-		case *hir.ArgRef:
-			keep(&f.site.Args[e.N])
-		case *hir.Retval:
-			if f.site.Ret != nil {
-				keep(f.site.Ret)
-			}
-		}
-	}, nil)
-}
-
-// keepable reports whether an argument is read from the context itself.
-func (f *fn) keepable(a *hir.Arg) bool {
-	switch a.Loc.Kind {
-	case hir.LocCtx, hir.LocSlot, hir.LocReg, hir.LocSaved:
-		return true
-	}
-	return false
-}
-
 // forget makes a number chosen by a condition unknown to the verifier.
 func (f *fn) forget(v ir.Value) ir.Value {
 	if !f.careful || f.f.Ins(v).Kind != ir.Scalar {

@@ -137,6 +137,7 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 
 // body lowers predicate and statements.
 func (f *fn) body(pr *hir.Probe) {
+	f.noteKept(pr)
 	f.plan(pr)
 	f.begin()
 	if !hir.IsNil(pr.Pred) {
@@ -149,6 +150,7 @@ func (f *fn) body(pr *hir.Probe) {
 	if f.careful {
 		f.keepArgs(pr)
 	}
+	f.keepCalls(pr)
 	f.block(pr.Body)
 }
 

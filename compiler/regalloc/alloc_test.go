@@ -205,3 +205,51 @@ func BenchmarkRegalloc(b *testing.B) {
 		})
 	}
 }
+
+// TestSlotsOfColdBlocks: values of different places that are used again in blocks
+// at the end of the function share slots, though the code between lies in
+// between.
+func TestSlotsOfColdBlocks(t *testing.T) {
+	const places, each = 10, 8
+	c := &code{}
+	block := func(instrs []Instr, succs ...Edge) {
+		b := Block{First: len(c.instrs), Succs: succs}
+		c.instrs = append(c.instrs, instrs...)
+		b.End = len(c.instrs)
+		c.blocks = append(c.blocks, b)
+	}
+	use := func(from VReg) (out []Instr) {
+		for v := from; v < from+each; v++ {
+			out = append(out, Instr{Use: [2]VReg{v}})
+		}
+		return out
+	}
+	// Blocks 2i make the values of a place and go on or to the cold block; blocks
+	// 2i+1 only go on, since no edge may be critical.
+	for i := range places {
+		var instrs []Instr
+		for range each {
+			c.n++
+			instrs = append(instrs, Instr{Def: VReg(c.n)})
+		}
+		instrs = append(instrs, Instr{Call: true}, Instr{Use: [2]VReg{VReg(c.n)}})
+		block(instrs, Edge{To: 2*i + 1}, Edge{To: 2*places + 1 + i})
+		block([]Instr{{}}, Edge{To: 2*i + 2})
+	}
+	block([]Instr{{Return: true}})
+	for i := range places {
+		first := VReg(i*each + 1)
+		instrs := append([]Instr{{Call: true}}, use(first)...)
+		block(append(instrs, Instr{}), Edge{To: 2*i + 2})
+	}
+	al, err := Allocate(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := check(c, al); err != nil {
+		t.Fatalf("%v\n%s", err, show(c, al))
+	}
+	if al.Slots > each {
+		t.Errorf("%d slots, want at most %d\n%s", al.Slots, each, show(c, al))
+	}
+}

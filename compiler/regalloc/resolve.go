@@ -83,39 +83,84 @@ func (a *allocator) operands() error {
 }
 
 // slots assigns a slot to each value that is ever in memory. Values that are
-// not alive at the same time share slots.
+// not alive at the same time share slots. Between its ranges, a value leaves the
+// slot to others: no path leads from there to a use of the value without passing
+// its definition.
 func (a *allocator) slots() {
-	type span struct {
-		start, end pos
-		v          VReg
-	}
-	var spans []span
+	var mem []VReg
 	for v := range a.vals {
 		val := &a.vals[v]
 		if val.remat > 0 || val.first < 0 {
 			continue
 		}
-		mem, end := false, pos(0)
 		for iv := val.first; iv >= 0; iv = a.ivs[iv].next {
-			mem = mem || a.ivs[iv].reg == NoReg
-			end = a.ivs[iv].end
-		}
-		if mem {
-			spans = append(spans, span{a.ivs[val.first].start, end, VReg(v)})
+			if a.ivs[iv].reg == NoReg {
+				mem = append(mem, VReg(v))
+				break
+			}
 		}
 	}
-	slices.SortStableFunc(spans, func(x, y span) int { return cmp.Compare(x.start, y.start) })
-	var ends []pos // by slot: until when it is taken
-	for _, s := range spans {
-		slot := slices.IndexFunc(ends, func(e pos) bool { return e <= s.start })
+	start := func(v VReg) pos { return a.ivs[a.vals[v].first].start }
+	slices.SortStableFunc(mem, func(x, y VReg) int { return cmp.Compare(start(x), start(y)) })
+	var slots []occupied
+	for _, v := range mem {
+		slot := slices.IndexFunc(slots, func(o occupied) bool { return a.fits(o, v) })
 		if slot < 0 {
-			slot = len(ends)
-			ends = append(ends, 0)
+			slot = len(slots)
+			slots = append(slots, nil)
 		}
-		ends[slot] = s.end
-		a.vals[s.v].slot = int32(slot)
+		a.alive(v, func(r rng) bool {
+			slots[slot].add(r)
+			return true
+		})
+		a.vals[v].slot = int32(slot)
 	}
-	a.out.Slots = len(ends)
+	a.out.Slots = len(slots)
+}
+
+// alive calls f for each range in which a value is alive, until f returns false.
+func (a *allocator) alive(v VReg, f func(rng) bool) bool {
+	for iv := a.vals[v].first; iv >= 0; iv = a.ivs[iv].next {
+		it := &a.ivs[iv]
+		for _, r := range it.rs {
+			if r = (rng{max(r.start, it.start), min(r.end, it.end)}); r.start < r.end && !f(r) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// occupied are the ranges in which a slot has a value, in order.
+type occupied []rng
+
+// after returns the index of the first range that ends after p.
+func (o occupied) after(p pos) int {
+	i, _ := slices.BinarySearchFunc(o, p, func(r rng, p pos) int {
+		if r.end <= p {
+			return -1
+		}
+		return 1
+	})
+	return i
+}
+
+// add inserts a range that overlaps no other.
+func (o *occupied) add(r rng) {
+	i := o.after(r.start)
+	if i > 0 && (*o)[i-1].end == r.start {
+		(*o)[i-1].end = r.end
+		return
+	}
+	*o = slices.Insert(*o, i, r)
+}
+
+// fits reports whether a slot is free wherever a value is alive.
+func (a *allocator) fits(o occupied, v VReg) bool {
+	return a.alive(v, func(r rng) bool {
+		i := o.after(r.start)
+		return i == len(o) || o[i].start >= r.end
+	})
 }
 
 func (a *allocator) add(m pmove) {

@@ -94,7 +94,7 @@ func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, a
 		return nil
 	}
 	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Index: index, Uses: u,
-		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), Config: c.cfg.str, PID: c.in.PID, Unsafe: c.in.Unsafe,
+		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), Config: c.cfg.str, PID: c.in.PID, Unsafe: c.in.Unsafe, Danger: c.in.Danger,
 		MaxProgs: int(c.cfg.int("max_bpf_progs"))}
 	for _, a := range alts {
 		req.Alts = append(req.Alts, parts(a))

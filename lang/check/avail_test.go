@@ -78,6 +78,10 @@ func TestWarnings(t *testing.T) {
 		{"A-PX-04", "$a = (uint64)1; $a = (int64)-1; print($a);", "lossy-conversion"},
 		{"T-PROM-05", "$a = (int64)-1; $a = nsecs; print($a);", "lossy-conversion"},
 		{"T-PROM-05", "@m[(int64)-1] = 1; @m[nsecs] = 2;", "lossy-conversion"},
+		{"T-PROM-05", "let $a : uint64 = curtask->pid; print($a);", "lossy-conversion"},
+		{"T-PROM-05", "let $a : uint8 = 1; $a += 300; print($a);", "lossy-conversion"},
+		{"T-PROM-05", "let $a : int16 = 1; $a = (int16)($a + 300); print($a);", ""},
+		{"T-PROM-05", "let $a : uint64 = pid; $a *= 3; print($a);", ""},
 		{"T-PROM-05", "@c = count(); $a = (int64)-1; $a = @c; print($a);", ""},
 		{"T-PROM-05", "$a = -1; $a = 5; print($a);", ""},
 		{"T-OP-05", "$a = curtask->pid; print($a / (int8)3);", ""}, // positive literal (D-26)

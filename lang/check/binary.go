@@ -110,8 +110,6 @@ func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	switch {
 	case op.Op == hir.Sub:
 		signed = true
-	case op.Shift:
-		signed = tx.Signed
 	case (op.Op == hir.Div || op.Op == hir.Mod) && signed && (tx.Signed != ty.Signed || tx.Size != ty.Size) && !positiveLit(y):
 		b.warnf("signed-division", at, "signed operands for `%s` can lead to undefined behavior", op.Text).
 			WithLabel("`%s` and `%s`: computed unsigned on the 64-bit patterns", ox, oy).WithRow("T-OP-05").

@@ -149,8 +149,13 @@ func (b convs) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	return nil
 }
 
-// castToEnum checks literals against the listed values (T-CAST-09).
+// castToEnum checks literals against the listed values (T-CAST-09). The result
+// has 64 bits, as enumerators have, so a value that is not listed is kept whole.
 func (b convs) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
+	if t.Size < 8 {
+		t = infer.Clone(t)
+		t.Size, t.Signed = 8, false
+	}
 	if n, ok := infer.IntLit(x); ok {
 		if _, found := t.Enum.Lookup(n.V); !found {
 			b.errorf("bad-enum-value", at, "`%s` doesn't contain a variant value of %s", t, x.Span().Text()).

@@ -50,6 +50,8 @@ type Input struct {
 	Comm string
 	// Unsafe allows functions that change the system.
 	Unsafe bool
+	// Danger is what to do about functions that are dangerous or hot to probe.
+	Danger hir.Danger
 	// Import finds an imported file; with nil every import is an error.
 	Import func(from *source.File, path string) (*source.File, error)
 	// Includes are headers that the C section includes before anything else.

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"fmt"
+
 	"probe/lang/check/infer"
 	"probe/lang/hir"
 	"probe/lang/types"
@@ -16,7 +18,7 @@ func (b convs) convert(x hir.Expr, t *types.Type) hir.Expr {
 	switch t.Kind {
 	case types.Int, types.Bool, types.Enum:
 		if _, lit := infer.IntLit(x); !lit && t.Size == 8 && t.Signed && from.IsInt() && from.Size == 8 && !from.Signed && !isAggRead(x) {
-			b.lossy(x, t)
+			b.lossy(x, t, x.Span().Text())
 		}
 		if n, ok := x.(*hir.Int); ok {
 			return &hir.Int{X: hir.X{T: t, At: n.At}, V: infer.Extend(n.V, t)}
@@ -44,11 +46,30 @@ func (b convs) convert(x hir.Expr, t *types.Type) hir.Expr {
 	return x
 }
 
-// lossy warns that an unsigned 64-bit value becomes signed (T-PROM-05).
-func (b convs) lossy(x hir.Expr, t *types.Type) {
+// lossy warns that a conversion to t changes values (T-PROM-05). text is how x
+// can be written in a cast.
+func (b convs) lossy(x hir.Expr, t *types.Type, text string) {
+	label := "values above 2^63-1 turn negative"
+	switch from := x.Type(); {
+	case from.Size > t.Size:
+		label = fmt.Sprintf("only the low %d bits are kept", 8*t.Size)
+	case from.Signed && !t.Signed:
+		label = "negative values become large ones"
+	case t.Size < 8:
+		label = "large values turn negative"
+	}
 	b.warnf("lossy-conversion", x.Span(), "expression of type `%s` is being cast to type `%s`", x.Type(), t).
-		WithLabel("values above 2^63-1 turn negative").WithRow("T-PROM-05").
-		WithHelp("use an explicit cast: `(%s)%s`", t, short(x.Span().Text()))
+		WithLabel("%s", label).WithRow("T-PROM-05").
+		WithHelp("use an explicit cast: `(%s)%s`", t, short(grouped(x, text)))
+}
+
+// grouped returns the text of x so that a cast before it applies to all of it.
+func grouped(x hir.Expr, text string) string {
+	switch x.(type) {
+	case *hir.Binary, *hir.Cond:
+		return "(" + text + ")"
+	}
+	return text
 }
 
 // convertRecord copies a tuple or record literal into another layout.

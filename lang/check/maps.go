@@ -312,7 +312,7 @@ func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span,
 		}
 		args[i] = x
 	}
-	out.Stmts = append(out.Stmts, &hir.Aggregate{S: hir.S{At: at}, Map: m.hm, Key: key, Fn: a.sig, Args: args})
+	out.Stmts = append(out.Stmts, &hir.Aggregate{S: hir.S{At: at}, Map: m.hm, Key: key, Fn: a.sig, Call: a.Span(), Args: args})
 }
 
 // differentParameters reports an aggregation whose parameters differ from

@@ -100,7 +100,7 @@ var rejections = []struct {
 	{"A-ER-49", `$x = 1; $x = «"s"»;`, "type-mismatch", "type mismatch for $x"},
 	{"A-PX-05", "let $a : uint8 = «300»;", "type-mismatch", "type mismatch for $a"},
 	{"A-PX-06", "let $a : uint8 = «-1»;", "type-mismatch", "`(uint8)-1`"},
-	{"T-PROM-06", "let $a : uint64 = «curtask->pid»;", "type-mismatch", "already has type `uint64`"},
+	{"T-PROM-06", "let $a : bool = «curtask->pid»;", "type-mismatch", "already has type `bool`"},
 	{"A-PX-10", `@x = 1; @x = «"s"»;`, "type-mismatch", "type mismatch for @x"},
 	{"A-PX-11", "@x = count(); @x = «5»;", "type-mismatch", "type mismatch for @x"},
 	{"T-MAP-08", "@x = count(); @x = «sum(5)»;", "type-mismatch", "type mismatch for @x"},

@@ -238,6 +238,11 @@ func (b stmts) declaredType(v *varCell, te *syntax.TypeExpr) {
 
 // setVar stores x in a variable.
 func (b stmts) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
+	b.setVarTo(v, x, x.Span().Text(), at, out)
+}
+
+// setVarTo is setVar for a value that can be written as text.
+func (b stmts) setVarTo(v *varCell, x hir.Expr, text string, at source.Span, out *hir.Block) {
 	v.assigned, v.natural = true, false
 	if infer.IsBad(x) {
 		b.depend(&v.Cell)
@@ -251,6 +256,9 @@ func (b stmts) setVar(v *varCell, x hir.Expr, at source.Span, out *hir.Block) {
 		return
 	}
 	v.now = x.Type()
+	if _, lit := infer.IntLit(x); v.Fixed && !lit && v.Typ.Kind == types.Int && infer.Loses(v.Typ, v.now) && !(v.Typ.Size == 8 && v.Typ.Signed) {
+		b.convs.lossy(x, v.Typ, text) // convert warns about int64
+	}
 	out.Stmts = append(out.Stmts, &hir.SetVar{S: hir.S{At: at}, Var: v.hv, X: b.convs.convert(x, v.Typ)})
 }
 
@@ -302,9 +310,11 @@ func (b stmts) assign(s *syntax.Assign, out *hir.Block) {
 func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 	if s.Op != "=" {
 		l := b.readVar(t)
-		x := b.ops.binary(infer.Ops[s.Op[:len(s.Op)-1]], l, b.exprs.value(s.X), s.At.At)
+		op := s.Op[:len(s.Op)-1]
+		r := b.exprs.value(s.X)
+		x := b.ops.binary(infer.Ops[op], l, r, s.At.At)
 		if v := b.lookupVar(t.Name); v != nil {
-			b.setVar(v, x, s.At.At, out)
+			b.setVarTo(v, x, "$"+t.Name+" "+op+" "+r.Span().Text(), s.At.At, out)
 			b.noteVar(t, true)
 		}
 		return

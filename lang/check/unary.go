@@ -61,6 +61,11 @@ func (b ops) negate(x hir.Expr, op string, at source.Span) hir.Expr {
 		kind = hir.BitNot
 	}
 	to := infer.IntIn(8, t.Signed, t.Space)
+	if !t.Signed && t.Size < 8 {
+		// Upstream computes in the width of the operand: ~(uint8)200 is 55.
+		narrow := infer.IntIn(t.Size, false, t.Space)
+		return infer.ToInt(&hir.Unary{X: hir.X{T: narrow, At: at}, Op: kind, Of: infer.ToInt(x, narrow)}, to)
+	}
 	return &hir.Unary{X: hir.X{T: to, At: at}, Op: kind, Of: infer.ToInt(x, to)}
 }
 

@@ -153,7 +153,7 @@ func (v *verifier) expr(x hir.Expr) {
 		v.key(x.Map, x.Key)
 	case *hir.Unary:
 		v.expr(x.Of)
-		if x.Op != hir.LogNot && (x.Of.Type().Size != 8 || !x.Of.Type().IsInt()) {
+		if x.Op != hir.LogNot && (!x.Of.Type().IsInt() || x.Of.Type().Size != x.T.Size || x.T.Size != 8 && x.T.Signed) {
 			v.bad("%s of %s", x.Op, x.Of.Type())
 		}
 	case *hir.Binary:

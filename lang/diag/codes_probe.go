@@ -54,6 +54,16 @@ var probeCodes = []Entry{
 		Cure:  "nothing needs to be done; the parameters of such copies are not known",
 	},
 	{
+		Code: "dangerous", Phase: PhaseMachine,
+		Cause: "the function is on probe's list of those that are dangerous or hot to probe",
+		Cure:  "probe a function that calls it; --force overrides the list where the machine cannot crash",
+	},
+	{
+		Code: "left-out", Phase: PhaseMachine, Warning: true,
+		Cause: "a pattern matches functions that are dangerous or hot to probe, which are left out",
+		Cure:  "give --force to include those that cannot crash the machine, or name the functions",
+	},
+	{
 		Code: "not-attached", Phase: PhaseMachine, Warning: true,
 		Cause: "some functions that a pattern matches cannot be attached",
 		Cure:  "run with -v to see which, and narrow the pattern",

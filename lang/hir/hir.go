@@ -307,6 +307,8 @@ type (
 		Map *Map
 		Key Expr
 		Fn  *types.Signature
+		// Call is the place of the call, for messages about its updates.
+		Call source.Span
 		// Args are the run-time arguments (the value); literal parameters are
 		// in the map's value type.
 		Args []Expr

@@ -42,8 +42,19 @@ type ExpandRequest struct {
 	Config   func(variable string) string
 	PID      int // -p, 0 if none
 	Unsafe   bool
+	Danger   Danger
 	MaxProgs int
 }
+
+// Danger is what to do about functions that are dangerous or hot to probe.
+type Danger uint8
+
+// The choices.
+const (
+	RefuseDanger Danger = iota // patterns leave them out, by name they are an error
+	AllowDanger                // only those that can crash the machine are refused
+	WarnDanger                 // as bpftrace does: a warning about those
+)
 
 // Part is one part of an attach point.
 type Part struct {

@@ -72,6 +72,10 @@ func LiteralType(bits uint64, neg bool) *Type {
 // StringType returns string[n]; n includes the NUL.
 func StringType(n int) *Type { return &Type{Kind: String, Size: n, Len: n} }
 
+// CharArray returns char[n] of C as a string: its capacity is all of it, so it may
+// be full without a NUL and without anything having been cut.
+func CharArray(n int) *Type { return &Type{Kind: String, Size: n, Len: n, Whole: true} }
+
 // BufferType returns buffer[n] with n data bytes; its size includes the 4-byte
 // length.
 func BufferType(n int) *Type { return &Type{Kind: Buffer, Size: n + 4, Len: n} }

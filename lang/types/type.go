@@ -81,6 +81,7 @@ type Type struct {
 	Signed bool // integers, enums, aggregations of signed values
 	Flex   bool // integer literal that adopts the other operand's sign (T-INT-01)
 	Len    int  // String: capacity with NUL; Buffer: data bytes; Array: elements (0 = flexible)
+	Whole  bool // String: an array of C, which may be full without having been cut
 	Elem   *Type
 	Space  Space
 	Struct *Struct

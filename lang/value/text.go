@@ -123,7 +123,10 @@ func appendEnum(dst []byte, v Value) []byte {
 }
 
 func appendSym(dst []byte, name string, addr uint64) []byte {
-	if name == "" {
+	switch {
+	case name == "" && addr == 0:
+		return append(dst, '0')
+	case name == "":
 		return appendAddr(dst, addr)
 	}
 	return append(dst, name...)

@@ -153,9 +153,12 @@ func (v Value) Str() []byte {
 	return b
 }
 
-// Truncated reports whether a string fills its capacity without a NUL
-// (T-STR-03).
+// Truncated reports whether a string fills its capacity without a NUL, and may go
+// on where it comes from (T-STR-03).
 func (v Value) Truncated() bool {
+	if v.T != nil && v.T.Whole {
+		return false
+	}
 	n := v.strCap()
 	return n > 0 && len(v.B) >= n && bytes.IndexByte(v.B[:n], 0) < 0
 }

@@ -50,6 +50,9 @@ type CheckOptions struct {
 	Open bool
 	// Unsafe allows functions that change the system.
 	Unsafe bool
+	// Danger is what to do about kernel functions that are dangerous or hot to
+	// probe.
+	Danger hir.Danger
 	// Mode selects the probes of the script that are compiled: those that are
 	// attached, its tests, or its benchmarks.
 	Mode hir.Mode
@@ -169,7 +172,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	}
 	prog, info, list := check.Check(&check.Input{
 		File: s.Tree, Builtins: stdlib.Signatures(), Probes: c.view.Probes(), Types: c.view.Types(), Env: c.view.Env(),
-		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Maps: o.Maps,
+		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Danger: o.Danger, Maps: o.Maps,
 		Import: find, Includes: o.Includes, Header: headers(o.HeaderDirs),
 	})
 	if prog != nil {

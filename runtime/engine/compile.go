@@ -3,11 +3,13 @@ package engine
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"probe/compiler"
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/runtime/machine"
+	"probe/runtime/session"
 	"probe/stdlib"
 )
 
@@ -43,6 +45,10 @@ type Compiled struct {
 	// Object holds its programs and maps, as plain data.
 	Object *object.Object
 }
+
+// Places returns the number of places that the script attaches to, and an
+// estimate of the time that it takes to attach to them and to detach.
+func (c *Compiled) Places() (n int, took time.Duration) { return session.Places(c.Object) }
 
 // Compile compiles a script. The result is nil when the messages have errors.
 func Compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {

@@ -43,6 +43,15 @@ func MaybeChild() {
 	}
 }
 
+// KeepFirstThread is called from an init function of a program that calls
+// ServeFirstThread.
+func KeepFirstThread() { session.KeepFirstThread() }
+
+// ServeFirstThread runs main and ends the process with the status that it returns.
+// The calling thread runs the begin, end and interval probes meanwhile, so that tid
+// is pid in them. Programs that do not call it run them on any thread.
+func ServeFirstThread(main func() int) { session.ServeFirstThread(main) }
+
 // NewResolver returns a Resolver for values that come from a machine.
 func NewResolver(m machine.Machine) *Resolver {
 	facts, _ := m.(machine.Facts)
@@ -77,6 +86,8 @@ type RunOptions struct {
 	Strict bool
 	// Mode is CheckOptions.Mode of the script.
 	Mode hir.Mode
+	// AnyPlaces lifts the limit max_probes on the number of places.
+	AnyPlaces bool
 	// DryRun detaches as soon as everything is attached, and shows nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short.
@@ -147,7 +158,7 @@ func noKernel() error {
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
 		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Strict: o.Strict,
-		Mode: o.Mode, DryRun: o.DryRun, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
+		Mode: o.Mode, DryRun: o.DryRun, AnyPlaces: o.AnyPlaces, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	if k, ok := m.(interface{ Live() *live.Machine }); ok {
 		opts.Machine = k.Live()

@@ -9,6 +9,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/session"
+	"probe/runtime/watchdog"
 )
 
 // Hidden marks the names of maps that a Session does not print at its end.
@@ -68,6 +69,7 @@ func Open(m machine.Machine, o SessionOptions) (*Session, error) {
 	failed := make(chan error, 1)
 	go func() {
 		defer close(b.ended)
+		defer watchdog.Report()
 		if _, err := s.Run(ctx); err != nil {
 			failed <- err
 		}

@@ -3,6 +3,8 @@ package event
 import (
 	"errors"
 	"sync"
+
+	"probe/runtime/watchdog"
 )
 
 // Sink takes the events of a run.
@@ -103,6 +105,7 @@ func Tee(sinks ...Sink) Sink {
 			continue
 		}
 		go func() {
+			defer watchdog.Report()
 			select {
 			case <-done:
 				once.Do(func() { close(t.done) })

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/watchdog"
 )
 
 // MaybeChild turns the process into a lab's client or server when it was
@@ -52,6 +54,7 @@ func runChild(config childConfig, in io.Reader, out io.Writer) int {
 	// All work is done on one locked thread, the one whose name is set, and
 	// blocks in system calls there: a tracer sees a plain process.
 	go func() {
+		defer watchdog.Report()
 		runtime.LockOSThread()
 		if err := setComm(config.Role); err != nil {
 			c.fail(err)
@@ -66,6 +69,7 @@ func runChild(config childConfig, in io.Reader, out io.Writer) int {
 		}
 	}()
 	go func() {
+		defer watchdog.Report()
 		for range time.Tick(time.Second) {
 			c.report(eventReport)
 		}

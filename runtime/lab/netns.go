@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/watchdog"
 )
 
 // netnsDir holds the named network namespaces; it is the folder that iproute2
@@ -44,6 +46,7 @@ func onThread(f func() error) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer watchdog.Report()
 		runtime.LockOSThread()
 		var home int
 		home, err = unix.Open(threadNetns, unix.O_RDONLY|unix.O_CLOEXEC, 0)

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"probe/runtime/watchdog"
 )
 
 // startLimit is how long a client or server may take to start its work. An
@@ -82,7 +84,10 @@ func startProcess(inside func(func() error) error, config childConfig) (*process
 		}
 		return nil, fmt.Errorf("start %s: %w", config.Role, err)
 	}
-	go p.listen(stdout)
+	go func() {
+		defer watchdog.Report()
+		p.listen(stdout)
+	}()
 	return p, nil
 }
 

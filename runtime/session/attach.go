@@ -18,6 +18,7 @@ import (
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 )
 
 // order sorts programs into chains: programs of one chain go to the same place
@@ -177,6 +178,7 @@ func inParallel(chains [][]int, f func([]int)) {
 		turn <- struct{}{}
 		go func() {
 			defer func() { <-turn; wg.Done() }()
+			defer watchdog.Report()
 			f(c)
 		}()
 	}

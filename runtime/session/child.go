@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/watchdog"
 )
 
 // HoldArg is the hidden first argument with which the program runs itself again
@@ -82,6 +84,7 @@ func NewChild(argv []string) (*Child, error) {
 	}
 	c := &Child{proc: proc, word: wordW, reason: reasonR, done: make(chan struct{})}
 	go func() {
+		defer watchdog.Report()
 		// The child's status does not become probe's (R-CHILD-04).
 		_, _ = proc.Wait()
 		close(c.done)
@@ -190,6 +193,7 @@ func (s *Session) startChild() error {
 	}
 	s.opts.Machine.Processes().Remember(c.PID())
 	go func() {
+		defer watchdog.Report()
 		<-c.done
 		s.call(func() { s.done = true })
 	}()

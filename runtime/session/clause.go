@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"os"
 	"os/signal"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
 	"probe/runtime/ring"
+	"probe/runtime/watchdog"
 )
 
 // Clause is one object in the kernel: a whole script, or one clause of an
@@ -150,94 +150,6 @@ func (c *Clause) only() bool {
 	return true
 }
 
-// catchSignals begins to catch the signals that self: probes wait for. Those
-// that come before startTimers are kept.
-func (c *Clause) catchSignals() {
-	for _, p := range c.obj.Programs {
-		if p.Site.Attach.Kind != hir.AttachSignal {
-			continue
-		}
-		if c.signals == nil {
-			c.signals = make(chan os.Signal, keptSignals)
-		}
-		signal.Notify(c.signals, unix.Signal(p.Site.Attach.Signal))
-	}
-}
-
-// keptSignals is how many signals are kept while the programs of others run.
-// The kernel itself keeps one of each kind.
-const keptSignals = 16
-
-// onSignals runs the programs of self: probes when their signals come, in source
-// order, until stopTimers closes.
-func (c *Clause) onSignals(wake func(), fail func(error)) {
-	for {
-		var got os.Signal
-		select {
-		case <-c.stopTimers:
-			return
-		case got = <-c.signals:
-		}
-		for i, p := range c.obj.Programs {
-			if p.Site.Attach.Kind != hir.AttachSignal || unix.Signal(p.Site.Attach.Signal) != got {
-				continue
-			}
-			if err := c.progs[i].Run(); err != nil {
-				fail(fmt.Errorf("%s: %w", p.Site.Name, err))
-				return
-			}
-		}
-		wake()
-	}
-}
-
-// startTimers runs interval programs at their times and those of self: probes
-// at their signals until stopTimers closes.
-// wake is called after each run, so that what it printed is seen at once.
-func (c *Clause) startTimers(wake func(), fail func(error)) {
-	c.stopTimers = make(chan struct{})
-	if c.signals != nil {
-		c.timers.Add(1)
-		go func() {
-			defer c.timers.Done()
-			c.onSignals(wake, fail)
-		}()
-	}
-	for i, p := range c.obj.Programs {
-		if p.Site.Attach.Kind != hir.AttachInterval {
-			continue
-		}
-		c.timers.Add(1)
-		go func() {
-			defer c.timers.Done()
-			period := time.Duration(p.Site.Attach.Period)
-			next := time.Now().Add(period)
-			timer := time.NewTimer(period)
-			defer timer.Stop()
-			for {
-				select {
-				case <-c.stopTimers:
-					return
-				case <-timer.C:
-				}
-				if err := c.progs[i].Run(); err != nil {
-					fail(fmt.Errorf("%s: %w", p.Site.Name, err))
-					return
-				}
-				wake()
-				// The times are multiples of the period from the start; times
-				// missed while the machine was busy are skipped.
-				now := time.Now()
-				next = next.Add(period)
-				if late := now.Sub(next); late > 0 {
-					next = next.Add((late/period + 1) * period)
-				}
-				timer.Reset(next.Sub(now))
-			}
-		}()
-	}
-}
-
 // stop starts to stop new events and returns at once. It closes c.quiet when no
 // more events can arrive.
 func (c *Clause) stop() {
@@ -247,6 +159,7 @@ func (c *Clause) stop() {
 		}
 		go func() {
 			defer close(c.quiet)
+			defer watchdog.Report()
 			c.timers.Wait()
 			close(c.timeless)
 			// Close the entry halves last: a return whose entry was not seen
@@ -295,6 +208,7 @@ func (c *Clause) detach() {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
+				defer watchdog.Report()
 				_ = l.Close()
 			}()
 		}

@@ -34,10 +34,16 @@ func (l loaded) special(phase hir.Phase) error {
 	var errs []error
 	for i, p := range l.c.obj.Programs {
 		if p.Site.About().Phase == phase {
-			errs = append(errs, l.c.progs[i].Run())
+			errs = append(errs, runOnce(l.c.progs[i]))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// runOnce runs a program on the first thread.
+func runOnce(p *bpf.Prog) (err error) {
+	onFirstThread(func() { err = p.Run() })
+	return err
 }
 
 func (l loaded) table(spec string) table {

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -10,6 +11,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/provider"
 )
 
 // raiseLimits raises the limits on locked memory and on open files for an
@@ -43,15 +45,22 @@ func raiseLimits(obj *object.Object) {
 	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
 }
 
-// checkProbes compares the number of places with the limit (P-COM-08).
-func checkProbes(obj *object.Object) error {
-	limit := int(obj.HIR.ConfigInt("max_probes"))
-	n := 0
+// Places returns the number of places that an object attaches to, and an
+// estimate of the time that it takes to attach to them and to detach.
+func Places(obj *object.Object) (n int, took time.Duration) {
 	for _, p := range obj.Programs {
 		if p.Role == object.Main {
 			n += max(len(p.Site.Attach.Symbols), 1)
 		}
+		took += provider.AttachTime(&p.Site.Attach)
 	}
+	return n, took
+}
+
+// checkProbes compares the number of places with the limit (P-COM-08).
+func checkProbes(obj *object.Object) error {
+	limit := int(obj.HIR.ConfigInt("max_probes"))
+	n, _ := Places(obj)
 	if n <= limit {
 		return nil
 	}

@@ -20,6 +20,7 @@ import (
 	"probe/lang/hir"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/watchdog"
 )
 
 // loadMaps creates the kernel maps of an object; those named in live are shared
@@ -109,6 +110,7 @@ func (s *Session) loadPrograms(ctx context.Context, obj *object.Object, maps map
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			defer watchdog.Report()
 			for i := range next {
 				load(i)
 			}

@@ -6,6 +6,7 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/types"
+	"probe/runtime/watchdog"
 )
 
 // rememberProcesses saves what is needed to name addresses of processes that
@@ -29,6 +30,7 @@ func (s *Session) rememberProcesses(obj *object.Object) {
 		user.Remember(s.opts.PID)
 	default:
 		go func() {
+			defer watchdog.Report()
 			for _, pid := range processes() {
 				user.Remember(pid)
 			}

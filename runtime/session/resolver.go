@@ -102,8 +102,6 @@ func (r *Resolver) Time(format uint32, clock value.Clock, ns uint64) string {
 // Wall converts the reading of a clock to wall-clock time (R-CLK-01).
 func (r *Resolver) Wall(clock value.Clock, ns uint64) (time.Time, bool) {
 	switch {
-	case ns == 0:
-		return time.Time{}, false
 	case clock == value.ClockTAI || clock == value.ClockSoftwareTAI:
 		return time.Unix(0, int64(ns)), true
 	case clock == value.ClockBoot:

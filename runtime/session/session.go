@@ -31,6 +31,7 @@ import (
 	"probe/runtime/graph/store"
 	"probe/runtime/machine/live"
 	"probe/runtime/ring"
+	"probe/runtime/watchdog"
 )
 
 // Options describes a session.
@@ -63,6 +64,8 @@ type Options struct {
 	// is called from the goroutine that reads events and must not wait for the
 	// session.
 	Exited func(c *Clause, code int)
+	// AnyPlaces lifts the limit max_probes on the number of places.
+	AnyPlaces bool
 	// DryRun detaches as soon as everything is attached and prints nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short (a second signal).
@@ -148,8 +151,10 @@ func Run(ctx context.Context, obj *object.Object, opts Options) (Result, error) 
 // Add loads an object, runs its begin probes and attaches the others. It may
 // be called while the session runs.
 func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) {
-	if err := checkProbes(obj); err != nil {
-		return nil, err
+	if !s.opts.AnyPlaces {
+		if err := checkProbes(obj); err != nil {
+			return nil, err
+		}
 	}
 	raiseLimits(obj)
 	c, err := s.load(ctx, obj, s.liveMaps())
@@ -216,6 +221,7 @@ func (s *Session) remove(c *Clause) {
 			s.waiter.Remove(c.ringFD)
 		}
 		go func() {
+			defer watchdog.Report()
 			c.detach()
 			c.close()
 		}()
@@ -448,7 +454,10 @@ func (s *Session) exit(c *Clause, code int) {
 			s.opts.Exited(c, code)
 		}
 		// Remove the clause later, since its buffer is being read now.
-		go s.call(func() { s.remove(c) })
+		go func() {
+			defer watchdog.Report()
+			s.call(func() { s.remove(c) })
+		}()
 		return
 	}
 	if !s.exited {
@@ -463,6 +472,7 @@ func (s *Session) Close() {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			defer watchdog.Report()
 			c.detach()
 			c.close()
 		}()

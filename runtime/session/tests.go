@@ -74,9 +74,14 @@ func (s *Session) fresh() { s.exited, s.exitCode, s.errors, s.discard = false, 0
 // test runs one test.
 func (s *Session) test(t named) bool {
 	s.fresh()
-	start := time.Now()
-	result, err := t.prog.Result()
-	took := time.Since(start)
+	var result int32
+	var err error
+	var took time.Duration
+	onFirstThread(func() {
+		start := time.Now()
+		result, err = t.prog.Result()
+		took = time.Since(start)
+	})
 	if err != nil {
 		s.log(diag.Error, err.Error())
 	}
@@ -96,7 +101,9 @@ func (s *Session) bench(t named, overhead time.Duration) bool {
 	s.fresh()
 	out := &event.Bench{Name: t.name, Runs: 1}
 	// One call goes ahead, which shows whether it works, and fills the caches.
-	result, err := t.prog.Result()
+	var result int32
+	var err error
+	onFirstThread(func() { result, err = t.prog.Result() })
 	if err != nil {
 		s.log(diag.Error, err.Error())
 	}
@@ -138,17 +145,22 @@ func factor(total time.Duration) uint64 {
 // repeat runs a program n times and returns how long that took. What it prints is
 // taken out of the buffers between the runs, where it is not counted.
 func (s *Session) repeat(p *bpf.Prog, n uint64) (total time.Duration, err error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for n > 0 {
 		some := min(n, 256)
-		start := time.Now()
-		for range some {
-			if _, err := p.Result(); err != nil {
-				return 0, err
+		onFirstThread(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			start := time.Now()
+			for range some {
+				if _, err = p.Result(); err != nil {
+					return
+				}
 			}
+			total += time.Since(start)
+		})
+		if err != nil {
+			return 0, err
 		}
-		total += time.Since(start)
 		n -= some
 		s.drainAll(s.clauses)
 	}

@@ -42,6 +42,7 @@ func Sections(root string) (map[string]string, error) {
 		"codes":        codes(),
 		"features":     features,
 		"formats":      formatTable(),
+		"dangers":      dangerTable(),
 	}
 	maps.Copy(sections, referenceSections())
 	return sections, nil
@@ -72,6 +73,19 @@ func table(head []string, rows [][]string) string {
 
 // code returns text as inline code.
 func code(s string) string { return "`" + s + "`" }
+
+// dangerTable lists the functions that are dangerous or hot to probe.
+func dangerTable() string {
+	var rows [][]string
+	for _, d := range provider.Dangers() {
+		forced := "with `--force`"
+		if d.Crash {
+			forced = "never"
+		}
+		rows = append(rows, []string{code(d.Name), d.Where.String(), forced, "it " + d.Why})
+	}
+	return table([]string{"function", "probes", "attached", "because"}, rows)
+}
 
 func formatTable() string {
 	var rows [][]string

@@ -230,13 +230,13 @@ func TestScriptJSON(t *testing.T) {
 	})
 }
 
-// A script that is killed leaves settings behind, and the next one puts them
-// back.
+// A script that is killed together with its watchdog leaves settings behind, and
+// the next one puts them back.
 func TestScriptKilled(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		script := fgraph("ftrace", "fgraph:ip_route_output_flow:"+below, `{ print(graph); }`)
 		out := same(t, g, scriptPrelude+script+`
-			kill -9 $p; wait $p 2>/dev/null || true
+			w=$(dog); kill -STOP $w; kill -9 $p $w; wait $p 2>/dev/null || true
 			echo "left: $(cat $T/set_graph_function)"
 			`+script+`
 			stop`)
@@ -257,7 +257,7 @@ func TestScriptHangup(t *testing.T) {
 func TestRouteGraph(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, scriptPrelude+`
-			probe run --comm ping route_graph -- --failed >/tmp/out 2>/tmp/err & p=$!
+			: >/tmp/err; probe run --comm ping route_graph -- --failed >/tmp/out 2>/tmp/err & p=$!
 			await grep -q '^Attached' /tmp/err
 			work; lose; stop`)
 		match(t, out, []string{

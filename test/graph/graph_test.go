@@ -65,6 +65,10 @@ start() {
 		sleep 0.2; i=$((i+1))
 	done
 }
+# now prints the time since boot in hundredths of a second.
+now() { read u _ </proc/uptime; echo "${u%.*}${u#*.}"; }
+# dog prints the process id of the watchdog.
+dog() { grep -l '__watch[d]og' /proc/[0-9]*/cmdline | cut -d/ -f3; }
 finish() { s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out /tmp/err; }
 # kept FILE: there is a tree in a recording that goes on.
 kept() { probe show $1 2>/dev/null | grep -q '^ ip_route_output_flow'; }
@@ -247,11 +251,40 @@ func TestHangup(t *testing.T) {
 	})
 }
 
-// After a kill -9 the settings stay; cleanup, or the next start, puts them back.
+// Whatever way the recorder ends, its watchdog puts the settings back within two
+// seconds. The return value adds an event to what has to be put back.
+func TestWaysToDie(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		for _, way := range []string{"KILL", "SEGV", "QUIT", "ABRT", "BUS"} {
+			out := same(t, g, `start ip_route_output_flow `+quick+` --ret fib_table_lookup; kill -`+way+` $p; at=$(now)
+				while [ -e /run/probe/ftrace.json ] && [ $(($(now)-at)) -lt 2000 ]; do sleep 0.05; done
+				echo "after $((($(now)-at)*10)) ms"; wait $p; echo "status $?"; probe cleanup 2>&1`)
+			match(t, out, []string{`^after 1?\d?\d?\d ms$`, `^status [1-9]\d*$`, `^nothing to put back$`}, "error.internal")
+		}
+		// A fault of probe's own, in the three places where one can be.
+		for _, place := range []string{"graph", "goroutine", "fatal"} {
+			out := same(t, g, `export PROBE_TEST_PANIC=`+place+`; start ip_route_output_flow --for 60s `+quick+`; work; finish
+				await grep -q '^help: .*report' /tmp/err; cat /tmp/err; probe cleanup`)
+			match(t, out, []string{
+				`^status 2$`, `^error\[internal\]: probe has ended by a fault of its own: provoked by PROBE_TEST_PANIC$`, `runGraph|treeRun`,
+				`^note: all that it had changed in the machine is put back`, `^help: this is a fault of probe: please report it with`, `^nothing to put back$`,
+			})
+		}
+	})
+}
+
+// killBoth kills the recorder and its watchdog, which a stop keeps from doing
+// its work before that.
+const killBoth = `
+	w=$(dog); echo "watchdog $w"; kill -STOP $w; kill -9 $p; kill -9 $w
+	while kill -0 $p 2>/dev/null || kill -0 $w 2>/dev/null; do sleep 0.1; done`
+
+// If the watchdog is killed as well the settings stay; cleanup, or the next
+// start, puts them back. If only the watchdog is killed the recorder does.
 func TestKilled(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		for _, way := range []string{"probe cleanup", "start ip_route_output_flow -n 1 --for 60s " + quick + "; work; finish"} {
-			out := same(t, g, `start ip_route_output_flow `+quick+`; echo "killed $p"; kill -9 $p; wait $p
+			out := same(t, g, `start ip_route_output_flow `+quick+`; echo "killed $p"; `+killBoth+`
 				snap; echo ==; `+way)
 			killed := regexp.MustCompile(`killed (\d+)`).FindStringSubmatch(out)
 			left, done, _ := strings.Cut(out, "==")
@@ -262,6 +295,17 @@ func TestKilled(t *testing.T) {
 			match(t, done, []string{`restored the tracing settings that process ` + killed[1] + ` had left`})
 		}
 		match(t, same(t, g, "probe cleanup"), []string{"^nothing to put back$"})
+		out := same(t, g, `start ip_route_output_flow -n 1 --for 60s `+quick+`; kill -9 $(dog); work; finish`)
+		match(t, out, []string{`^status 0$`, `^1 tree$`})
+		// Before the old process is torn down, cleanup waits: it or the watchdog
+		// has put everything back when it ends.
+		out = same(t, g, `start 'tcp_*' --only 'tcp_*'; kill -9 $p; probe cleanup; snap; echo ==`)
+		match(t, out, []string{`^(nothing to put back|restored the tracing settings that process \d+ had left)$`, `^journal: 0$`}, "set_graph_function: tcp_")
+		// A killed script with an event of its own.
+		out = same(t, g, `probe -e 'kretprobe:vfs_read:maxactive=100 { @ = count(); }' >/tmp/out 2>&1 & p=$!
+			await grep -q probe_ $T/kprobe_events; kill -9 $p; wait $p
+			i=0; while grep -q probe_ $T/kprobe_events && [ $i -lt 20 ]; do sleep 0.1; i=$((i+1)); done; echo "tenths $i"; probe cleanup`)
+		match(t, out, []string{`^tenths 1?\d$`, `^nothing to put back$`})
 	})
 }
 

@@ -74,12 +74,12 @@ func TestNoReturn(t *testing.T) {
 // A killed probe with a long list.
 func TestKilledWithPattern(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `start 'tcp_*' --only 'tcp_*'; kill -9 $p; wait $p; wc -l <$T/set_graph_function; probe cleanup`)
+		out := same(t, g, `start 'tcp_*' --only 'tcp_*'; `+killBoth+`; wc -l <$T/set_graph_function; probe cleanup`)
 		match(t, out, []string{`^[1-9]\d\d$`, `^restored the tracing settings that process \d+ had left$`}, `changed`)
 		// In the middle of switching on.
 		out = same(t, g, `probe graph 'tcp_*' >/tmp/out 2>&1 & p=$!
 			await test -e /run/probe/ftrace.json; kill -9 $p; wait $p; probe cleanup`)
-		match(t, out, []string{`^restored the tracing settings`}, `changed`)
+		match(t, out, []string{`^(restored the tracing settings|nothing to put back)`}, `changed`)
 	})
 }
 
@@ -94,18 +94,10 @@ func TestKilledRecording(t *testing.T) {
 	})
 }
 
-// A bug in probe itself.
-func TestPanic(t *testing.T) {
-	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `export PROBE_TEST_PANIC=graph; start ip_route_output_flow --for 60s `+quick+`; work; finish`)
-		match(t, out, []string{`^status 2$`, `^panic: provoked`})
-	})
-}
-
 // Ctrl-C while the tracer is being switched on, which takes seconds here.
 func TestInterruptEarly(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
-		out := same(t, g, `probe graph ip_route_output_flow >/tmp/out 2>/tmp/err & p=$!
+		out := same(t, g, `: >/tmp/err; probe graph ip_route_output_flow >/tmp/out 2>/tmp/err & p=$!
 			await grep -q '^switching' /tmp/err; sleep 1; kill -INT $p; finish`)
 		match(t, out, []string{`^status 0$`}, `error`, `panic`)
 	})
@@ -203,7 +195,7 @@ func TestTraceCmd(t *testing.T) {
 		out = same(t, g, tc+`
 			chroot /tc /usr/bin/trace-cmd record -e sched:sched_switch -o /tmp/x.dat >/tmp/tc 2>&1 & t=$!
 			events() { grep -q sched_switch $T/set_event && grep -q 1 $T/tracing_on; }; await events; await settled
-			probe graph ip_route_output_flow -n 1 --for 20s `+quick+` >/tmp/out 2>&1 & p=$!
+			: >/tmp/out; probe graph ip_route_output_flow -n 1 --for 20s `+quick+` >/tmp/out 2>&1 & p=$!
 			await grep -qE '^(recording|error)' /tmp/out
 			work; s=0; wait $p || s=$?; echo "status $s"; cat /tmp/out
 			snap >/tmp/b; if cmp /tmp/a /tmp/b; then echo untouched; else diff /tmp/a /tmp/b; fi

@@ -160,7 +160,7 @@ func TestVerdicts(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	guesttest.RunWith(t, setup(), func(t *testing.T, g *guest.Guest) {
 		out := guesttest.Sh(t, g, `
-			probe lab route-loss --case A --after 60s >/tmp/out 2>&1 & p=$!
+			: >/tmp/out; probe lab route-loss --case A --after 60s >/tmp/out 2>&1 & p=$!
 			i=0; until grep -q "transmit got" /tmp/out || [ $i -gt 300 ]; do sleep 0.2; i=$((i+1)); done
 			sleep 3 # the client sends again
 			kill -INT $p; wait $p; echo "status $?"

@@ -18,6 +18,8 @@ type Job struct {
 	// is replaced by statements that read some of them through the pointer Expr, until
 	// there are scripts for all.
 	Struct, Expr string
+	// Described asks for Result.Told.
+	Described bool
 }
 
 // Result is the outcome of a script: a line of JSON.

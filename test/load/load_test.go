@@ -50,12 +50,17 @@ func count(t *testing.T) int {
 	return n
 }
 
+// describeEvery is the number of generated scripts of which one is also compiled
+// for the kernel as the tables describe it: in a guest, compiling takes longer
+// than loading.
+const describeEvery = 8
+
 // firstSeed is where the seeds of this release start; the next one moves it.
 const firstSeed = 1_000
 
 // options returns what scripts for a kernel can use.
 func options(kernel string) Options {
-	return Options{MapLoops: kernel != "5.10", Tracepoints: true, Traced: true}
+	return Options{MapLoops: kernel != "5.10", Sums: kernel != "5.10", Tracepoints: true, Traced: true}
 }
 
 // TestGenerated loads generated scripts: none is refused.
@@ -64,7 +69,10 @@ func TestGenerated(t *testing.T) {
 		var jobs []Job
 		for i := range count(t) {
 			seed := uint64(firstSeed + i)
-			jobs = append(jobs, Job{Name: fmt.Sprintf("seed %d", seed), Text: Script(seed, options(kernel))})
+			jobs = append(jobs, Job{
+				Name: fmt.Sprintf("seed %d", seed), Text: Script(seed, options(kernel)),
+				Described: i%describeEvery == 0,
+			})
 		}
 		return jobs
 	}, func(t *testing.T, _ string, r Result, _ string) {
@@ -93,6 +101,9 @@ func TestRefusedOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			jobs = append(jobs, Job{Name: filepath.Base(name), Text: string(text)})
+		}
+		for i := range jobs {
+			jobs[i].Described = true
 		}
 		return jobs
 	}, func(t *testing.T, kernel string, r Result, text string) {
@@ -177,7 +188,7 @@ func run(t *testing.T, jobs func(kernel string) []Job, check func(t *testing.T, 
 			t.Run(r.Name, func(t *testing.T) {
 				check(t, kernel, r, list[i].Text)
 				judge(t, r)
-				if r.Told != r.Code {
+				if list[i].Described && r.Told != r.Code {
 					t.Errorf("probe check --kernel %s says %q, the kernel itself %q", kernel, r.Told, r.Code)
 				}
 				if t.Failed() {

@@ -7,25 +7,28 @@ import (
 )
 
 // Script writes a script from a seed. It uses what the language has: several
-// probes, nested conditions and loops, strings, tuples, chains of kernel types,
-// stacks, aggregations, printf with many values. The same seed and options give
-// the same script.
+// probes, integers of all sizes, nested conditions and loops, strings, tuples and
+// records, chains of kernel types, stacks, symbols, aggregations, printf with many
+// values, macros. The same seed and options give the same script.
 func Script(seed uint64, o Options) string {
 	w := &writer{r: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), o: o}
-	for range 1 + w.r.IntN(2)*w.r.IntN(3) {
+	w.macros()
+	for range 1 + w.r.IntN(3)*w.r.IntN(3) {
 		w.probe()
 	}
 	// What is read has a type, whatever else the script does with it.
 	w.line("begin {")
 	w.line("  @x = (int64)0; @k[(uint64)0] = (int64)0; @a[(int64)0, (int64)0] = (int64)0; @b[(int64)0, (int64)0] = (int64)0;")
+	w.line("  @t[(uint64)0] = ((int64)0, comm, (int64)0); @n = count(); @max = max((int64)0); @by_name[comm, (int64)0] = count();")
 	w.line("}")
 	return w.b.String()
 }
 
 // Options leave out what a kernel refuses.
 type Options struct {
-	// MapLoops allows loops over maps and len() of them (5.13).
-	MapLoops bool
+	// MapLoops allows loops over maps and len() of them (5.13), Sums reading an
+	// aggregation as a number (5.19).
+	MapLoops, Sums bool
 	// Tracepoints allows probes that need tracefs, Traced those of functions by
 	// trampolines.
 	Tracepoints, Traced bool
@@ -44,6 +47,7 @@ type writer struct {
 	typed  []string // pointers to kernel structs: an expression of a struct file or task
 	vars   []string // numbers that are in scope
 	texts  []string // strings that are in scope
+	stacks bool     // the context is there, from which stacks are taken
 	next   int      // number of the next variable
 }
 
@@ -76,6 +80,14 @@ func (w *writer) heads() []head {
 		{text: "begin", typed: task},
 		{text: "profile:hz:99", typed: task},
 		{text: "software:cpu-clock:1000000", typed: task},
+		{text: "kprobe:vfs_read, kprobe:vfs_write", args: true, strs: []string{"arg1"}, typed: task},
+	}
+	if w.o.Traced {
+		all = append(all,
+			head{text: "call:vfs_read", args: true, nums: []string{"args.count", "args.pos"}, strs: []string{"args.buf"}, typed: append([]string{"args.file"}, task...)},
+			head{text: "ret:vfs_read", nums: []string{"retval", "duration", "args.count"}, typed: append([]string{"args.file"}, task...)},
+			head{text: "rawtracepoint:sched_switch", nums: []string{"args.preempt", "args.prev->pid"}, typed: append([]string{"args.next", "args.prev"}, task...)},
+		)
 	}
 	if w.o.Tracepoints {
 		all = append(all,
@@ -105,7 +117,7 @@ func (w *writer) probe() {
 	all := w.heads()
 	h := all[w.r.IntN(len(all))]
 	w.args, w.strs, w.typed, w.vars, w.texts = h.args, h.strs, h.typed, h.nums, nil
-	w.budget, w.loops = 3+w.r.IntN(18), 0
+	w.budget, w.loops, w.stacks = 3+w.r.IntN(18), 0, true
 	pred := ""
 	if w.chance(25) {
 		pred = " /" + w.cond(1) + "/"
@@ -139,8 +151,10 @@ func (w *writer) stmt() {
 	roll := w.r.IntN(100)
 	deep := w.depth > 5 || w.budget < 0
 	switch {
-	case roll < 14:
+	case roll < 12:
 		w.assign()
+	case roll < 15:
+		w.tuple()
 	case roll < 22:
 		w.text()
 	case roll < 34:
@@ -149,11 +163,15 @@ func (w *writer) stmt() {
 		w.set()
 	case roll < 50 && len(w.vars) > 0 && strings.HasPrefix(w.last(), "$v"):
 		v := w.last()
-		w.line("%s;", w.pick(v+"++", v+" += "+w.num(1), v+" = "+v+" ^ "+w.num(1), v+" -= 3"))
-	case roll < 58:
+		w.line("%s;", w.pick(v+"++", v+" += "+w.num(1), v+" = "+v+" ^ "+w.num(1), v+" -= 3", "add("+v+", "+w.num(1)+")"))
+	case roll < 56:
 		w.printf()
+	case roll < 58:
+		w.odd()
 	case deep:
 		w.line("@n = count();")
+	case roll < 60:
+		w.chainOfCases()
 	case roll < 74:
 		w.line("if (%s) {", w.cond(2))
 		w.stmts(1 + w.r.IntN(3))
@@ -183,10 +201,11 @@ func (w *writer) loop() {
 		w.line("@deep = sum(%s);", w.num(1))
 		return
 	}
-	args, ctx := w.args, w.typed
+	args, ctx, stacks := w.args, w.typed, w.stacks
 	vars := w.vars
 	strs := w.strs
 	w.loops++
+	w.stacks = false
 	// The context cannot be read in a loop.
 	w.args, w.strs, w.typed = false, nil, []string{"curtask"}
 	w.vars = nil
@@ -225,7 +244,7 @@ func (w *writer) loop() {
 	}
 	w.line("}")
 	w.loops--
-	w.args, w.typed, w.vars, w.strs = args, ctx, vars, strs
+	w.args, w.typed, w.vars, w.strs, w.stacks = args, ctx, vars, strs, stacks
 }
 
 func (w *writer) fresh(kind string) string {
@@ -235,8 +254,11 @@ func (w *writer) fresh(kind string) string {
 
 func (w *writer) assign() {
 	x := w.num(2)
+	if w.chance(8) {
+		x = "(bool)" + paren(x)
+	}
 	v := w.fresh("v")
-	w.line("%s = (%s)%s;", v, w.pick("uint64", "int64", "uint64", "uint32", "int32", "uint8"), paren(x))
+	w.line("%s = (%s)%s;", v, w.pick("uint64", "int64", "uint64", "uint32", "int32", "uint16", "int16", "uint8", "int8"), paren(x))
 	w.vars = append(w.vars, v)
 }
 
@@ -263,11 +285,13 @@ func (w *writer) num(depth int) string {
 	case roll < 6 && w.args:
 		return "(int64)" + w.pick("arg0", "arg1", "arg2")
 	case roll < 7:
-		return "(int64)" + w.pick("pid", "tid", "uid", "cpu", "nsecs", "elapsed", "cgroup", "rand")
+		return "(int64)" + w.pick("pid", "tid", "uid", "gid", "cpu", "nsecs", "elapsed", "cgroup", "rand", "usermode", "ppid", "jiffies", "ncpus")
 	case roll < 9:
 		return "(int64)" + w.chain()
 	case roll < 10 && w.loops == 0:
-		return w.pick("@x", "@k[pid]", "@a[1, 2]")
+		return w.pick("@x", "@k[pid]", "@a[1, 2]", "@t[tid].0")
+	case roll < 11 && w.chance(30):
+		return w.measure()
 	}
 	return fmt.Sprint(w.r.IntN(1 << w.r.IntN(12)))
 }
@@ -322,6 +346,8 @@ func (w *writer) cond(depth int) string {
 		return fmt.Sprintf("strcontains(%s, %q)", w.str(), w.pick("passwd", "x", "/proc"))
 	case roll < 9 && w.o.MapLoops && w.loops == 0:
 		return fmt.Sprintf("len(@a) %s %d", w.pick("<", ">"), w.r.IntN(9))
+	case roll < 9 && w.chance(50):
+		return w.question()
 	}
 	return fmt.Sprintf("%s & %d", w.num(0), 1+w.r.IntN(64))
 }
@@ -329,8 +355,8 @@ func (w *writer) cond(depth int) string {
 // key is the key of a map; each map has keys of one type.
 func (w *writer) aggregate() {
 	kinds := 12
-	if w.loops > 0 {
-		kinds = 9 // stacks need the context
+	if !w.stacks {
+		kinds = 9
 	}
 	switch w.r.IntN(kinds) {
 	case 0:
@@ -380,22 +406,4 @@ func (w *writer) set() {
 	default:
 		w.line("@x += %s;", w.num(1))
 	}
-}
-
-func (w *writer) printf() {
-	var format, args strings.Builder
-	for range 1 + w.r.IntN(8) {
-		switch w.r.IntN(5) {
-		case 0:
-			format.WriteString(" %s")
-			args.WriteString(", " + w.str())
-		case 1:
-			format.WriteString(" %lx")
-			args.WriteString(", " + w.num(1))
-		default:
-			format.WriteString(" %d")
-			args.WriteString(", " + w.num(1))
-		}
-	}
-	w.line("printf(%q%s);", strings.TrimSpace(format.String())+"\n", args.String())
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/peterh/liner"
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/watchdog"
 )
 
 // errInterrupted is the error of ReadLine for Ctrl-C.
@@ -78,7 +80,11 @@ func newEditor(s *screen, complete liner.WordCompleter, history []string) (*edit
 	for _, h := range history {
 		e.liner.AppendHistory(h)
 	}
-	go e.pump(r)
+	watchdog.OnCrash(func() { _ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, mode) })
+	go func() {
+		defer watchdog.Report()
+		e.pump(r)
+	}()
 	return e, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"probe/lang/hir"
+	"probe/runtime/watchdog"
 )
 
 // listWait is the maximum time that completion waits for a list that is being
@@ -57,6 +58,7 @@ func (n *names) get(kind string) *nameList {
 		n.lists[kind] = l
 		go func() {
 			defer close(l.ready)
+			defer watchdog.Report()
 			l.names = n.matching(kind, "*")
 		}()
 	}

@@ -21,6 +21,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/sink"
+	"probe/runtime/watchdog"
 )
 
 // Config holds what an interactive session needs from its caller.
@@ -252,6 +253,7 @@ func (r *repl) input(ctx context.Context, text string, interrupt <-chan os.Signa
 	}
 	done := make(chan struct{})
 	go func() {
+		defer watchdog.Report()
 		select {
 		case <-interrupt:
 			cancel()
@@ -354,6 +356,7 @@ func (l *lines) next(ctx context.Context, prompt string, interrupt <-chan os.Sig
 	if l.pending == nil {
 		ch := make(chan answer, 1)
 		go func() {
+			defer watchdog.Report()
 			line, err := l.r.ReadLine(prompt)
 			ch <- answer{line, err}
 		}()

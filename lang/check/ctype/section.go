@@ -311,7 +311,7 @@ func (ct *Section) ctype(t *syntax.CType, at source.Span) *types.Type {
 			return nil
 		}
 		if elem.Kind == types.Int && elem.Size == 1 && n > 0 {
-			return types.StringType(int(n)) // A-BT-06
+			return types.CharArray(int(n)) // A-BT-06
 		}
 		return types.ArrayOf(elem, int(n))
 	}

@@ -56,7 +56,19 @@ func FitsFixed(want *types.Type, x hir.Expr) bool {
 			return fits(n.V, n.T.Signed && int64(n.V) < 0, want)
 		}
 	}
+	if want.Kind == types.Int && x.Type().IsInt() {
+		return true // converted, with a warning: see Loses
+	}
 	return fitsType(want, x.Type())
+}
+
+// Loses reports whether some integers of type t change when they are converted
+// to the integer type want.
+func Loses(want, t *types.Type) bool {
+	if !want.IsInt() || !t.IsInt() {
+		return false
+	}
+	return t.Signed && !want.Signed || t.Size > want.Size || t.Size == want.Size && t.Signed != want.Signed
 }
 
 // fitsType reports whether every value of t is also one of want.

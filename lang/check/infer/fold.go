@@ -174,6 +174,10 @@ func foldInt(op *Operator, x, y *hir.Int, at source.Span) (*hir.Int, *Problem) {
 		if IsNeg(y) || y.V > 63 {
 			return nil, overflow.with("shift counts are 0 to 63")
 		}
+		if op.Op == hir.Shl { // what is shifted out is lost, as at run time
+			v := x.V << y.V
+			return Lit(at, v, IsNeg(x) && int64(v) < 0), nil
+		}
 	case hir.And, hir.Or, hir.Xor:
 		v := x.V & y.V
 		neg := IsNeg(x) && IsNeg(y)
@@ -201,8 +205,6 @@ func foldInt(op *Operator, x, y *hir.Int, at source.Span) (*hir.Int, *Problem) {
 		z.Quo(bx, by)
 	case hir.Mod:
 		z.Rem(bx, by)
-	case hir.Shl:
-		z.Lsh(bx, uint(y.V))
 	case hir.Shr:
 		z.Rsh(bx, uint(y.V)) // keeps the sign, unlike at run time (T-OP-03)
 	}

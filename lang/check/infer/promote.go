@@ -24,8 +24,8 @@ func Promote(a, b *types.Type) (*types.Type, bool) {
 		types.Username, types.ErrName, types.Void, types.Ctx, types.Count:
 		return a, true
 	case types.String, types.Buffer:
-		if b.Len > a.Len {
-			return b, true
+		if b.Len > a.Len || b.Len == a.Len && a.Whole {
+			return b, true // of two lengths the shorter ends with a NUL in the longer
 		}
 		return a, true
 	case types.Pointer:

@@ -1,6 +1,7 @@
 package ftrace
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/trust"
+	"probe/runtime/watchdog"
 )
 
 // RunDir is where the lock and the journal are kept.
@@ -100,9 +102,19 @@ func isThreads(file string) bool {
 	return file == "set_ftrace_pid" || file == "set_ftrace_notrace_pid"
 }
 
+// The maximum time for which lock waits for a process that is going to release
+// the lock: one that has been killed, with its watchdog, and one that is between
+// the lock and its journal.
+const (
+	waitEnding  = 30 * time.Second
+	waitUnknown = 500 * time.Millisecond
+)
+
 // lock takes the lock of the run directory, which it creates if necessary. The
-// kernel releases the lock when this process ends, however it ends.
-func lock(dir string) (*os.File, error) {
+// kernel releases the lock when this process ends, however it ends. lock waits
+// while the holder is a process that has been killed and is being torn down, or
+// another process that puts back what that one has left.
+func lock(ctx context.Context, dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("prepare the folder for the tracing journal: %w", err)
 	}
@@ -114,17 +126,32 @@ func lock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the tracing journal: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
+	for start := time.Now(); ; {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
 		if err != unix.EWOULDBLOCK {
+			f.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		if j, err := readJournal(dir); err == nil && j != nil {
-			return nil, fmt.Errorf("%w: process %d, since %s", ErrLocked, j.PID, j.Started.Format(time.TimeOnly))
+		j, err := readJournal(dir)
+		known := err == nil && j != nil
+		limit := waitUnknown
+		if known && watchdog.Ending(j.PID) {
+			limit = waitEnding
+		} else if known {
+			limit = 0
 		}
-		return nil, ErrLocked
+		if time.Since(start) >= limit || ctx.Err() != nil {
+			f.Close()
+			if known {
+				return nil, fmt.Errorf("%w: process %d, since %s", ErrLocked, j.PID, j.Started.Format(time.TimeOnly))
+			}
+			return nil, ErrLocked
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	return f, nil
 }
 
 // write stores the journal so that it survives a crash of this process.
@@ -281,8 +308,9 @@ type Cleaned struct {
 }
 
 // Cleanup restores the settings in the tracing directory that a probe has
-// changed and, because it was killed, not restored. The error wraps ErrLocked
-// while a probe is recording, and is an *UntrustedError for a journal that is
+// changed and, because it was killed, not restored. It waits for a probe that has
+// been killed and is being torn down. The error wraps ErrLocked while a probe is
+// recording, and is an *UntrustedError for a journal that is
 // damaged or not probe's. dir is the run directory, "" for RunDir.
 func Cleanup(dir string) (Cleaned, error) {
 	if dir == "" {
@@ -291,7 +319,7 @@ func Cleanup(dir string) (Cleaned, error) {
 	if !has(filepath.Join(dir, journalFile)) {
 		return Cleaned{}, nil
 	}
-	f, err := lock(dir)
+	f, err := lock(context.Background(), dir)
 	if err != nil {
 		return Cleaned{}, err
 	}

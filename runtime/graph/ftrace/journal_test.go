@@ -2,6 +2,7 @@ package ftrace
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -205,15 +206,15 @@ func TestUndoOtherBoot(t *testing.T) {
 
 func TestLock(t *testing.T) {
 	run := t.TempDir()
-	f, err := lock(run)
+	f, err := lock(t.Context(), run)
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &journal{Version: journalVersion, PID: 4711, Tracing: "/t"}
+	j := &journal{Version: journalVersion, PID: os.Getpid(), Tracing: "/t"}
 	if err := j.write(run); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Cleanup(run); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "process 4711") {
+	if _, err := Cleanup(run); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
 		t.Errorf("while the lock is held: %v", err)
 	}
 	f.Close()

@@ -16,6 +16,7 @@ import (
 	"probe/runtime/graph"
 	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 )
 
 // DefaultBufferKB is the default size of the buffer of each CPU, in KiB. It
@@ -73,6 +74,7 @@ type Source struct {
 	opts    Options
 	dir     string // the run directory
 	lock    *os.File
+	release func() // of the watchdog
 	journal *journal
 	base    string
 	top     bool
@@ -115,9 +117,10 @@ func Open(ctx context.Context, tfs *tracefs.FS, o Options) (*Source, error) {
 		return nil, err
 	}
 	var err error
-	if s.lock, err = lock(s.dir); err != nil {
+	if s.lock, err = lock(ctx, s.dir); err != nil {
 		return nil, err
 	}
+	s.release = watchdog.Start()
 	if err := s.setUp(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -487,5 +490,9 @@ func (s *Source) Close() error {
 		errs = append(errs, s.lock.Close())
 		s.lock = nil
 	}
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if s.release != nil && !has(filepath.Join(s.dir, journalFile)) {
+		s.release() // otherwise the watchdog tries again when this process ends
+	}
+	return err
 }

@@ -170,7 +170,7 @@ func TestUntrustedFolder(t *testing.T) {
 	if err := os.Chmod(run, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lock(run); err == nil || !strings.Contains(err.Error(), run+" can be written by everybody; remove "+run) {
+	if _, err := lock(t.Context(), run); err == nil || !strings.Contains(err.Error(), run+" can be written by everybody; remove "+run) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"probe/runtime/graph/ftrace"
 	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 	"probe/stdlib/fgraph"
 )
 
@@ -58,6 +59,7 @@ func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads 
 	ctx, t.cancel = context.WithCancel(context.Background())
 	go func() {
 		defer close(t.done)
+		defer watchdog.Report()
 		err := src.Record(ctx, &t.funcs, fill, t.add)
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -143,7 +143,7 @@ func (d *driver) do(j load.Job) load.Result {
 	began := time.Now()
 	obj, list := d.compile(j, d.m)
 	r := load.Result{Name: j.Name, Compile: time.Since(began)}
-	if d.told != nil {
+	if d.told != nil && j.Described {
 		_, told := d.compile(j, d.told)
 		for _, m := range told.All {
 			if m.Severity == diag.Error && r.Told == "" {

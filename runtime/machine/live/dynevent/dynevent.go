@@ -7,9 +7,9 @@
 // kprobe_profile has its misses on every kernel.
 //
 // Definitions remain when their process is killed. Their names contain its id
-// and start time, so that Sweep can remove those whose process has ended. Until
-// then they cost nothing, since the kernel disarms a kprobe when its last user
-// ends.
+// and start time, so that Sweep can remove those whose process has ended; the
+// watchdog of the process calls it. Until then they cost nothing, since the
+// kernel disarms a kprobe when its last user ends.
 package dynevent
 
 import (
@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 )
 
 const (
@@ -49,6 +50,9 @@ type Event struct {
 	fs   *tracefs.FS
 	path string // group/name
 	name string
+	// release releases the watchdog, which removes the event if this process
+	// cannot.
+	release func()
 }
 
 // Kprobe is a place in the kernel.
@@ -76,18 +80,19 @@ type Definer struct {
 // Definers.
 func (d *Definer) start(fs *tracefs.FS) {
 	pid := os.Getpid()
-	d.group = prefix + strconv.Itoa(pid) + "_" + strconv.FormatUint(startTime(pid), 10)
+	d.group = prefix + strconv.Itoa(pid) + "_" + strconv.FormatUint(watchdog.Started(pid), 10)
 	d.name = "p" + strconv.Itoa(pid) + "_" + strconv.FormatInt(time.Now().UnixNano(), 36) + "_"
-	_, _ = Sweep(fs)
+	_, _ = Sweep(fs, 0)
 }
 
 // Define defines an event and does not enable it. It first removes the events
 // of processes that have ended.
 func (d *Definer) Define(fs *tracefs.FS, k Kprobe) (*Event, error) {
 	d.once.Do(func() { d.start(fs) })
-	e := &Event{fs: fs, name: d.name + strconv.FormatUint(d.number.Add(1), 10)}
+	e := &Event{fs: fs, name: d.name + strconv.FormatUint(d.number.Add(1), 10), release: watchdog.Start()}
 	e.path = d.group + "/" + e.name
 	if err := write(fs, k.definition(e.path)); err != nil {
+		e.release()
 		return nil, fmt.Errorf("define the event of %s: %w", k.place(), err)
 	}
 	var err error
@@ -180,19 +185,40 @@ func (e *Event) Remove() error {
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove the event %s: %w", e.path, err)
 	}
+	e.release()
 	return nil
 }
 
 // Sweep removes the events of processes that have ended, and returns their
-// number.
-func Sweep(fs *tracefs.FS) (n int, err error) {
+// number. The kernel releases an event some time after its process has closed it,
+// and a process that was killed takes a while to end: Sweep waits for both, at
+// most for the time wait.
+func Sweep(fs *tracefs.FS, wait time.Duration) (n int, err error) {
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		removed, later, err := sweep(fs)
+		n += removed
+		if err != nil || later == 0 || time.Since(start) >= wait {
+			return n, err
+		}
+	}
+}
+
+// sweep removes what can be removed now. later counts the events that may be
+// removable soon.
+func sweep(fs *tracefs.FS) (n, later int, err error) {
 	text, err := os.ReadFile(fs.Path(definitions))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for line := range strings.Lines(string(text)) {
 		path, pid, start := parse(line)
-		if pid == 0 || startTime(pid) == start {
+		if pid == 0 {
+			continue
+		}
+		if watchdog.Started(pid) == start {
+			if watchdog.Ending(pid) {
+				later++
+			}
 			continue
 		}
 		// The kernel does not remove an event in use: its process may run in a
@@ -200,11 +226,13 @@ func Sweep(fs *tracefs.FS) (n int, err error) {
 		switch e := write(fs, "-:"+path); {
 		case e == nil:
 			n++
-		case !errors.Is(e, unix.EBUSY) && !errors.Is(e, unix.ENOENT):
+		case errors.Is(e, unix.EBUSY):
+			later++
+		case !errors.Is(e, unix.ENOENT):
 			err = fmt.Errorf("remove the event %s: %w", path, e)
 		}
 	}
-	return n, err
+	return n, later, err
 }
 
 // parse parses a definition made by probe, "r512:probe_42_1000/p42_1
@@ -227,25 +255,6 @@ func parse(line string) (path string, pid int, start uint64) {
 		return "", 0, 0
 	}
 	return path, n, t
-}
-
-// startTime returns the time at which a process started, in ticks since boot; 0
-// if there is no such process.
-func startTime(pid int) uint64 {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	// The line is "pid (name) state …"; the name may contain anything, even
-	// parentheses.
-	i := strings.LastIndexByte(string(text), ')')
-	f := strings.Fields(string(text[i+1:]))
-	const at = 22 - 3 // field 22, counted from the state, which is field 3
-	if len(f) <= at {
-		return 0
-	}
-	n, _ := strconv.ParseUint(f[at], 10, 64)
-	return n
 }
 
 // write writes one definition, or removal, to the kernel.

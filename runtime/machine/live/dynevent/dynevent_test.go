@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 )
 
 func TestDefinition(t *testing.T) {
@@ -53,13 +54,13 @@ func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, definitions)
 	self := strconv.Itoa(os.Getpid())
-	lives := prefix + self + "_" + strconv.FormatUint(startTime(os.Getpid()), 10)
+	lives := prefix + self + "_" + strconv.FormatUint(watchdog.Started(os.Getpid()), 10)
 	before := "p:other/event vfs_read\nr512:" + lives + "/p1 vfs_read\np:probe_x/p1 f\np:probe_1_2_3/e f\n" +
 		"r512:" + prefix + self + "_1/p" + self + "_1 do_nanosleep\n"
 	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n, err := Sweep(tracefs.At(dir, dir))
+	n, err := Sweep(tracefs.At(dir, dir), 0)
 	if n != 1 || err != nil {
 		t.Errorf("%d removed, %v", n, err)
 	}

@@ -114,7 +114,7 @@ func (k *Kernel) array(spec *btf.Spec, b *btf.Array, depth int) *types.Type {
 	elem := k.convert(spec, b.Elem, depth-1)
 	n := int(b.Len)
 	if elem.Kind == types.Int && elem.Size == 1 && n > 0 {
-		return types.StringType(n)
+		return types.CharArray(n)
 	}
 	if elem.Kind == types.Void {
 		elem = types.Uint8 // functions and void have no size

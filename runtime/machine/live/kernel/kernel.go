@@ -17,6 +17,7 @@ import (
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 )
 
 // Options holds the sources of the answers. A source that is nil is created for
@@ -82,7 +83,12 @@ func New(opts Options) *Kernel {
 }
 
 // Warm starts to read the BTF in the background.
-func (k *Kernel) Warm() { go k.load() }
+func (k *Kernel) Warm() {
+	go func() {
+		defer watchdog.Report()
+		_, _ = k.load()
+	}()
+}
 
 // Spec returns the kernel's BTF. The error wraps btf.ErrNoBTF when it has none.
 func (k *Kernel) Spec() (*btf.Spec, error) { return k.load() }

@@ -14,6 +14,7 @@ import (
 	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/elf"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/watchdog"
 )
 
 // Attachment is an attached program.
@@ -188,6 +189,7 @@ func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, e
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			defer watchdog.Report()
 			links[i], errs[i] = attach(name)
 			<-turn
 		}()
@@ -222,6 +224,7 @@ func closeLinks(links []*bpf.Link) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			defer watchdog.Report()
 			_ = l.Close()
 		}()
 	}

@@ -60,6 +60,9 @@ func expandCall(r *request) []*hir.Site {
 		return nil
 	}
 	r.matched = true
+	if r.refuses(at, p.name) {
+		return nil
+	}
 	f := fn{name: p.name, module: st.module}
 	if p.module != "" && p.module != "vmlinux" {
 		f.module = p.module
@@ -204,18 +207,6 @@ func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string 
 	return ""
 }
 
-// recursive reports whether the function's trampolines can run nested
-// (P-FENTRY-07).
-func recursive(name string) bool {
-	switch name {
-	case "_raw_spin_lock", "_raw_spin_lock_irqsave", "_raw_spin_unlock_irqrestore", "queued_spin_lock_slowpath",
-		"migrate_disable", "migrate_enable", "rcu_read_unlock_strict", "preempt_count_add", "preempt_count_sub",
-		"__rcu_read_lock", "__rcu_read_unlock":
-		return true
-	}
-	return false
-}
-
 // trampoline returns the site of a function through fentry or fexit.
 func (r *request) trampoline(f fn, proto *kernel.Prototype) *hir.Site {
 	s := traceSite(r.p, proto, r.p.Returns)
@@ -281,6 +272,7 @@ func (r *request) callWildcard(p place, at int) []*hir.Site {
 		return nil
 	}
 	r.matched = true
+	fns = r.leaveOut(at, fns)
 	// One program serves all matches unless the body depends on the function.
 	alike := !r.Uses.Probe && !r.Uses.Args && r.Attach != "fentry" && p.module == "" &&
 		!(r.p.Returns && (r.Uses.Retval || r.Uses.Duration || r.Uses.ArgN))

@@ -110,7 +110,7 @@ func TestExpand(t *testing.T) {
 		{"kfunc:vfs_read", hir.Uses{}, []string{"fentry:vmlinux:vfs_read fentry symbol=vfs_read"}},
 		{"fexit:vfs_wr*", hir.Uses{}, []string{"fexit:vmlinux:vfs_write fexit symbol=vfs_write"}},
 		{"fentry:*", hir.Uses{Args: true}, []string{
-			"fentry:vmlinux:_raw_spin_lock fentry symbol=_raw_spin_lock", "fentry:vmlinux:byvalue fentry symbol=byvalue",
+			"fentry:vmlinux:byvalue fentry symbol=byvalue",
 			"fentry:vmlinux:pointers fentry symbol=pointers", "fentry:vmlinux:vfs_read fentry symbol=vfs_read",
 			"fentry:vmlinux:vfs_void fentry symbol=vfs_void", "fentry:vmlinux:vfs_write fentry symbol=vfs_write"}},
 		{"tracepoint:sched:sched_switch", hir.Uses{}, []string{"tracepoint:sched:sched_switch tracepoint symbol=sched_switch group=sched"}},
@@ -132,7 +132,6 @@ func TestExpand(t *testing.T) {
 		{"call:pointers", hir.Uses{Args: true}, []string{"call:pointers kprobe symbol=pointers"}},
 		{"call:pointers", hir.Uses{}, []string{"call:pointers fentry symbol=pointers"}},
 		{"call:no_types", hir.Uses{}, []string{"call:no_types kprobe symbol=no_types"}},
-		{"call:_raw_spin_lock", hir.Uses{}, []string{"call:_raw_spin_lock kprobe symbol=_raw_spin_lock"}},
 		{"call:vfs_*", hir.Uses{}, []string{"call:vfs_* kprobe.multi symbols=[vfs_read vfs_void vfs_write]"}},
 		{"ret:vfs_read", hir.Uses{}, []string{"ret:vfs_read fexit symbol=vfs_read"}},
 		{"ret:vfs_read", hir.Uses{Duration: true}, []string{"ret:vfs_read fexit symbol=vfs_read entry=fentry"}},

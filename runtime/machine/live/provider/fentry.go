@@ -18,7 +18,7 @@ var fentry = &Provider{
 		Doc:    "Entry of a kernel function through a BPF trampoline, the cheapest mechanism. args.NAME are its parameters. Needs the kernel's type information.",
 		Return: "fexit", KernelTypes: true, Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "fentry", Kernel: true, Expand: expandFentry, List: listTraced,
+	Min: 1, Max: 2, Type: "fentry", Kernel: true, Trampoline: true, Expand: expandFentry, List: listTraced,
 }
 
 // fexit is the return of a kernel function through a BPF trampoline.
@@ -29,7 +29,7 @@ var fexit = &Provider{
 		Doc:     "Return of a kernel function through a BPF trampoline. args.NAME are its parameters, retval its result with the function's own type.",
 		Returns: true, Entry: "fentry", KernelTypes: true, Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "fexit", Kernel: true, Expand: expandFentry, List: listTraced,
+	Min: 1, Max: 2, Type: "fexit", Kernel: true, Trampoline: true, Expand: expandFentry, List: listTraced,
 }
 
 // trampolineArgs is the number of 8-byte arguments every trampoline can save:
@@ -77,6 +77,9 @@ func expandFentry(r *request) []*hir.Site {
 			r.untraceable(at, p.name, why)
 			return nil
 		}
+	}
+	if r.refuses(at, p.name) {
+		return nil
 	}
 	if bad := tracingLimits(proto, r.Uses); bad != "" {
 		r.errorf("bad-attach-point", at, "%s", bad).WithRow("P-FENTRY-06").WithHelp("use kprobe and kretprobe, or `call:` and `ret:`")
@@ -156,6 +159,7 @@ func (r *request) fentryWildcard(p place, at int) []*hir.Site {
 		return nil
 	}
 	// Only functions with type information count (P-FENTRY-02).
+	fns = r.leaveOut(at, fns)
 	var with []fn
 	protos := map[fn]*kernel.Prototype{}
 	for _, f := range fns {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"probe/runtime/machine/live/btf"
+	"probe/runtime/watchdog"
 )
 
 // fn is a kernel function.
@@ -72,7 +73,12 @@ func (s *Set) traceable() ([]fn, error) {
 }
 
 // Warm starts to read the list of functions in the background.
-func (s *Set) Warm() { go s.traceable() }
+func (s *Set) Warm() {
+	go func() {
+		defer watchdog.Report()
+		_, _ = s.traceable()
+	}()
+}
 
 // readTraceable reads names, each with its module in brackets if it has one.
 func readTraceable(path string) ([]fn, error) {

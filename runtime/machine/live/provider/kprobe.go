@@ -138,6 +138,9 @@ func expandKprobe(r *request) []*hir.Site {
 		return nil
 	}
 	r.matched = true
+	if r.refuses(at, p.name) {
+		return nil
+	}
 	site := r.kprobeSite(f, p.offset, ret)
 	if p.active > 0 { // only kretprobes of their own have it
 		site.Attach.Kind, site.Attach.Symbols, site.Attach.Active = hir.AttachKretprobe, nil, p.active
@@ -262,6 +265,9 @@ func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
 		return nil
 	}
 	r.matched = true
+	if fns = r.leaveOut(at, fns); len(fns) == 0 {
+		return nil
+	}
 	if p.module != "" || r.Uses.Probe || r.Uses.Args {
 		return r.each(at, fns, func(f fn) *hir.Site {
 			if p.module == "" {

@@ -32,6 +32,8 @@ type Provider struct {
 	// Kernel and User say which wildcards in the type include the kind
 	// (P-COM-05).
 	Kernel, User bool
+	// Trampoline is set if its probes are BPF trampolines, whatever the function.
+	Trampoline bool
 	// Counts and Counters are set for kinds that count events: how the events
 	// are attached, and the list of them.
 	Counts   hir.AttachKind

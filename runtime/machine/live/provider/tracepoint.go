@@ -192,7 +192,7 @@ func formatType(k *kernel.Kernel, f *tracefs.Field, space types.Space) *types.Ty
 		n := int(f.Len)
 		switch base := strings.TrimPrefix(text, "const "); {
 		case base == "char" && n > 0:
-			return types.StringType(int(f.Size))
+			return types.CharArray(int(f.Size))
 		case n == 0:
 			return types.ArrayOf(types.Uint8, 0)
 		}
