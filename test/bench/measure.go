@@ -58,7 +58,7 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 		tracers  []tracer
 		parts    measures
 	}{
-		{true, b.tracers, measures{"front": b.fronts, "start": b.starts, "event": b.events}},
+		{true, b.tracers, measures{"front": b.fronts, "start": b.starts, "event": b.events, "tools": b.tools}},
 		{true, both, measures{"graphs": b.graphs, "hooks": b.hooks}},
 		{false, b.tracers, measures{"attached": b.attached, "lost": b.lost, "storm": b.storms}},
 	} {
