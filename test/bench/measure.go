@@ -212,9 +212,13 @@ func (b *bench) events(ctx context.Context, g *guest.Guest) ([]*table, error) {
 		var figures []float64
 		for i := range b.tracers {
 			t := &b.tracers[i]
-			script := attachPoint + c.body
+			script := c.head + attachPoint + c.body
 			if t.ply {
 				script = plyAttachPoint + c.ply
+			}
+			if t.ply && c.ply == "" {
+				figures = append(figures, math.NaN())
+				continue
 			}
 			m, err := b.ask(ctx, g, t, "event", nil, t.script(script)...)
 			v := 0.0
