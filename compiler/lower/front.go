@@ -39,13 +39,11 @@ const (
 )
 
 // findFronts finds the maps that have tables: those with nothing but updates, and calls
-// that show the whole map.
+// that show the whole map. It also finds those whose cells need atomic additions.
 func (u *Unit) findFronts() {
-	if u.cfg.HashOnly || len(u.cfg.Live) > 0 || u.cfg.NoFront {
-		return
-	}
+	alone := !u.cfg.HashOnly && len(u.cfg.Live) == 0 // nobody else uses the maps
 	writers := map[*hir.Map]int{}
-	raw := map[*hir.Map]bool{}
+	free := map[*hir.Map]bool{}
 	other := map[*hir.Map]bool{}
 	shown := map[hir.Expr]bool{}
 	for _, pr := range u.hir.Probes {
@@ -80,18 +78,24 @@ func (u *Unit) findFronts() {
 		hir.WalkBlock(pr.Body, ex, st)
 		for m := range here {
 			writers[m]++
-			k := pr.Site.Attach.Kind
-			raw[m] = raw[m] || k == hir.AttachRawTracepoint || k == hir.AttachRawTP
+			free[m] = free[m] || !oneAtATime(pr.Site)
 		}
 	}
 	for m, n := range writers {
-		if !other[m] {
-			u.fronted[m] = true
-		}
-		// The kernel runs one kprobe, tracepoint or perf event of a CPU at a time
-		// (bpf_prog_active), but raw tracepoints between their instructions.
-		u.nested[m] = n > 1 && raw[m]
+		u.fronted[m] = alone && !other[m]
+		u.nested[m] = n > 1 && free[m]
 	}
+}
+
+// oneAtATime reports whether the kernel runs the programs of a site only while no other
+// such program runs on the CPU (bpf_prog_active): those of kprobes, tracepoints and perf
+// events. All others can run between two instructions of these.
+func oneAtATime(s *hir.Site) bool {
+	switch s.Prog {
+	case hir.ProgKprobe, hir.ProgTracepoint, hir.ProgPerf:
+		return s.Space != types.User
+	}
+	return false
 }
 
 // front gives a map its table, if it can have one.

@@ -39,11 +39,9 @@ type Config struct {
 	// HashOnly keeps every map in a separate hash, keyless ones too, so that
 	// other objects can share it by name (compiler.Config).
 	HashOnly bool
-	// NoFront leaves out the tables in front of hashes.
-	NoFront bool
-	Strings []string  // interned strings of objects that share maps with this one
-	Types   hir.Types // kernel types, for builtins that read members
-	FirstID int       // number of the first event, for objects that share a ring
+	Strings  []string  // interned strings of objects that share maps with this one
+	Types    hir.Types // kernel types, for builtins that read members
+	FirstID  int       // number of the first event, for objects that share a ring
 }
 
 // The internal maps, by their index in an ir.Prog.
