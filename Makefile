@@ -8,7 +8,7 @@ GO       ?= go
 GUESTCTL := $(GO) run ./internal/guest/cmd/guestctl
 GOTEST   := $(GO) run ./internal/guest/cmd/gotest
 GOFILES  := find . -name .cache -prune -o -name '*.go' -print
-FUZZTIME ?= 20s
+FUZZTIME ?= 60s
 # The limit for the tests of one package. Guests are emulated: minutes are
 # normal there, an hour is not.
 TIMEOUT  ?= 45m
@@ -41,7 +41,8 @@ test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
 
 test-all: export PROBE_KERNELS ?= 5.10 6.1 6.12 7.2
 test-all: export PROBE_SCRIPTS ?= 3000
-test-all: check guests ## as test with all kernels and the race detector, then a short fuzzing
+test-all: export PROBE_MATRIX ?= all
+test-all: check guests ## as test with all kernels and the race detector, then a minute of fuzzing for each target
 	$(GOTEST) -race -timeout $(TIMEOUT) $(PACKAGES)
 	@$(MAKE) --no-print-directory fuzz
 

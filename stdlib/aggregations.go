@@ -105,7 +105,7 @@ func histType(c *types.Call) (*types.Type, *types.Problem) {
 		bits, _ = litInt(c, 1)
 	}
 	if bits < 0 || bits > 5 {
-		return nil, problem("hist-bits", 1, fmt.Sprintf("hist() bits %d must be 0..5", bits))
+		return nil, worded(problem("hist-bits", 1, fmt.Sprintf("hist() bits %d must be 0..5", bits)), fmt.Sprintf("hist: bits %d must be 0..5", bits))
 	}
 	return &types.Type{Kind: types.Hist, Size: 8, Bits: int(bits)}, nil
 }
@@ -125,7 +125,7 @@ func lhistType(c *types.Call) (*types.Type, *types.Problem) {
 	case lo > hi:
 		return nil, problem("lhist-parameters", 1, fmt.Sprintf("lhist() min must be less than max (provided min %d and max %d)", lo, hi))
 	case hi-lo < step:
-		return nil, problem("lhist-parameters", 3, fmt.Sprintf("lhist() step is larger than the range (provided %d for the range %d)", step, hi-lo))
+		return nil, worded(problem("lhist-parameters", 3, fmt.Sprintf("lhist() step is larger than the range (provided %d for the range %d)", step, hi-lo)), fmt.Sprintf("lhist() step is too large for the given range (provided step %d for range %d)", step, hi-lo))
 	case (hi-lo)/step > 1000:
 		return nil, problem("lhist-parameters", 3, fmt.Sprintf("lhist() too many buckets, must be <= 1000 (would need %d)", (hi-lo)/step))
 	}

@@ -46,10 +46,10 @@ func lenSig() *types.Signature {
 		switch a := &c.Args[0]; {
 		case a.Map != nil && !a.Keyed:
 			if a.Map.Scalar {
-				return nil, problem("bad-argument", 0, "len() takes a map with keys or a stack; @"+a.Map.Name+" has no keys")
+				return nil, worded(problem("bad-argument", 0, "len() takes a map with keys or a stack; @"+a.Map.Name+" has no keys"), "call to len() expects a map with explicit keys (non-scalar map)")
 			}
 		case a.Type != nil && a.Type.Kind != types.KStack && a.Type.Kind != types.UStack:
-			return nil, problem("bad-argument", 0, "len() takes a map with keys or a stack (`"+a.Type.String()+"` provided)")
+			return nil, worded(problem("bad-argument", 0, "len() takes a map with keys or a stack (`"+a.Type.String()+"` provided)"), "call to len() expects a map, ustack, or kstack")
 		}
 		return types.Int64, nil
 	}

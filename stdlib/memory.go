@@ -1,6 +1,7 @@
 package stdlib
 
 import (
+	"fmt"
 	"strings"
 
 	"probe/compiler/builtin"
@@ -70,7 +71,7 @@ func bufType(c *types.Call) (*types.Type, *types.Problem) {
 		case !ok:
 			return types.BufferType(limit), nil
 		case n < 0:
-			return nil, problem("bad-argument", 1, "buf() expects a non-negative length")
+			return nil, worded(problem("bad-argument", 1, "buf() expects a non-negative length"), fmt.Sprintf("bufcannot use negative length (%d)", n))
 		}
 		return types.BufferType(min(int(n), limit)), nil
 	}
@@ -81,7 +82,7 @@ func bufType(c *types.Call) (*types.Type, *types.Problem) {
 	case t.Kind == types.Array || t.Kind == types.String:
 		return types.BufferType(min(t.Size, limit)), nil
 	}
-	return nil, problem("bad-argument", 0, "buf() needs a length unless its data is an array")
+	return nil, worded(problem("bad-argument", 0, "buf() needs a length unless its data is an array"), "buf() expects a length argument for non-array type int")
 }
 
 // source returns the place of an argument's bytes: the object itself, or the
@@ -154,7 +155,7 @@ func strType(c *types.Call) (*types.Type, *types.Problem) {
 	case !ok:
 		return types.StringType(int(limit)), nil
 	case n < 0:
-		return nil, problem("bad-argument", 1, "str() cannot use a negative length")
+		return nil, worded(problem("bad-argument", 1, "str() cannot use a negative length"), fmt.Sprintf("strcannot use negative length (%d)", n))
 	case n+1 > limit:
 		p := problem("string-shortened", 1, "length param of str() is too long and will be shortened to max_strlen")
 		p.Warning = true
@@ -246,7 +247,7 @@ func cut(l builtin.Lowerer, p builtin.Place, n ir.Value, size int) {
 func regType(c *types.Call) (*types.Type, *types.Problem) {
 	if a := c.Args[0]; a.Const != nil {
 		if _, ok := registers[a.Const.Str]; !ok {
-			return nil, problem("unknown-register", 0, "`"+a.Const.Str+"` is not a valid register on this architecture")
+			return nil, worded(problem("unknown-register", 0, "`"+a.Const.Str+"` is not a valid register on this architecture"), "'"+a.Const.Str+"' is not a valid register on this architecture ("+archName()+")")
 		}
 	}
 	return types.Uint64, nil

@@ -22,10 +22,10 @@ var network = []*builtin.Func{
 		Params: []types.Param{param("address", types.BytesParam)}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
 			t := c.Args[0].Type
 			if c.Args[0].Const != nil && t != nil && t.Kind == types.String {
-				return nil, problem("bad-argument", 0, "macaddr() does not take a string literal")
+				return nil, worded(problem("bad-argument", 0, "macaddr() does not take a string literal"), "macaddr() does not support literal string arguments")
 			}
 			if t != nil && !t.IsScalar() && t.Size < 6 {
-				return nil, problem("bad-argument", 0, "macaddr() needs at least 6 bytes")
+				return nil, worded(problem("bad-argument", 0, "macaddr() needs at least 6 bytes"), "macaddr() argument must be at least 6 bytes in size")
 			}
 			return types.MacType, nil
 		}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
@@ -58,7 +58,7 @@ func pton(c *types.Call) (*types.Const, *types.Problem) {
 	s := c.Args[0].Const.Str
 	a, err := netip.ParseAddr(s)
 	if err != nil || strings.Contains(s, "%") {
-		return nil, problem("bad-address", 0, "`"+s+"` is not an IPv4 or IPv6 address")
+		return nil, worded(problem("bad-address", 0, "`"+s+"` is not an IPv4 or IPv6 address"), badAddress(s))
 	}
 	b := a.AsSlice()
 	if strings.Contains(s, ":") {
@@ -83,7 +83,7 @@ func ntopType(c *types.Call) (*types.Type, *types.Problem) {
 	case (t.Kind == types.Array || t.Kind == types.String || t.Kind == types.Record) && (t.Size == 4 || t.Size == 16):
 		return types.InetType, nil
 	}
-	return nil, problem("bad-argument", i, "ntop() takes an integer, 4 bytes or 16 bytes (`"+t.String()+"` provided)")
+	return nil, worded(problem("bad-argument", i, "ntop() takes an integer, 4 bytes or 16 bytes (`"+t.String()+"` provided)"), "ntop() argument must be 4 or 16 bytes in size")
 }
 
 // lowerNtop builds an inet value: 8 bytes of family and 16 of address.

@@ -1,12 +1,12 @@
 package stdlib
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"time"
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
@@ -44,7 +44,7 @@ func formatSig(name, row, doc string) *types.Signature {
 func printArgs(c *types.Call) (*types.Type, *types.Problem) {
 	a := c.Args[0]
 	if a.Map == nil && len(c.Args) > 1 {
-		return nil, problem("bad-argument", 1, "print() of a value takes no further arguments (top and div are for maps)")
+		return nil, worded(problem("bad-argument", 1, "print() of a value takes no further arguments (top and div are for maps)"), fmt.Sprintf("Non-map print() only takes 1 argument, %d found", len(c.Args)))
 	}
 	for i := 1; i < len(c.Args); i++ {
 		if n, ok := litInt(c, i); ok && n < 0 {
@@ -103,7 +103,14 @@ func cat(env builtin.Env, r *builtin.Record) error {
 // system runs a command. A failure is reported, and the output is shown too,
 // since it has the reason.
 func system(env builtin.Env, r *builtin.Record) error {
-	cmd := exec.CommandContext(context.Background(), "sh", "-c", string(env.Format(r.Format, r.Args)))
+	text := string(env.Format(r.Format, r.Args))
+	ctx, done, ok := env.Command([]byte(text))
+	if !ok {
+		return nil
+	}
+	defer done()
+	cmd := exec.CommandContext(ctx, "sh", "-c", text)
+	cmd.WaitDelay = 100 * time.Millisecond // for what the command has started
 	out, err := cmd.CombinedOutput()
 	if err == nil || len(out) > 0 {
 		env.Text("syscall", out)

@@ -41,7 +41,7 @@ func stackSig(name, doc string) *types.Signature {
 			case a.Const != nil:
 				limit = int64(a.Const.Int)
 				if limit > 1024 {
-					return nil, problem("stack-limit", i, fmt.Sprintf("%s() limit shouldn't exceed 1024, %d given", name, limit))
+					return nil, worded(problem("stack-limit", i, fmt.Sprintf("%s() limit shouldn't exceed 1024, %d given", name, limit)), fmt.Sprintf("%s([int limit]): limit shouldn't exceed 1024, %d given", name, limit))
 				}
 				if limit < 1 {
 					return nil, problem("stack-limit", i, fmt.Sprintf("%s() limit must be at least 1", name))
@@ -50,7 +50,7 @@ func stackSig(name, doc string) *types.Signature {
 		}
 		if mode == "build_id" {
 			if name == "kstack" {
-				return nil, problem("bad-argument", at, "build_id mode can only be used for user stacks")
+				return nil, worded(problem("bad-argument", at, "build_id mode can only be used for user stacks"), "'build_id' stack mode can only be used for ustack")
 			}
 			return nil, problem("not-supported", at, "not supported yet: stacks in build_id mode")
 		}

@@ -19,13 +19,13 @@ var rows = [][]*builtin.Func{
 // records indexes every row by name, including those of functions that are not
 // implemented yet.
 var records = sync.OnceValue(func() map[string]*builtin.Func {
-	m := map[string]*builtin.Func{}
+	m, words := map[string]*builtin.Func{}, says()
 	for _, group := range rows {
 		for _, f := range group {
 			if m[f.Sig.Name] != nil {
 				panic("stdlib: " + f.Sig.Name + " is listed twice")
 			}
-			m[f.Sig.Name] = f
+			m[f.Sig.Name], f.Sig.Says = f, words[f.Sig.Name]
 		}
 	}
 	return m
@@ -102,6 +102,9 @@ func intParam(name string) types.Param {
 func problem(code string, arg int, msg string) *types.Problem {
 	return &types.Problem{Code: code, Arg: arg, Message: msg}
 }
+
+// worded sets bpftrace's words for a problem.
+func worded(p *types.Problem, compat string) *types.Problem { p.Compat = compat; return p }
 
 // litInt reads a literal integer argument.
 func litInt(c *types.Call, i int) (int64, bool) {

@@ -61,7 +61,7 @@ var symbols = []*builtin.Func{
 			}
 			a, ok := c.Env.Symbol(c.Args[0].Const.Str)
 			if !ok {
-				return nil, problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`")
+				return nil, worded(problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`"), "Failed to resolve kernel symbol: "+c.Args[0].Const.Str)
 			}
 			return typedConst(types.Uint64, a), nil
 		}}},

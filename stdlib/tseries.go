@@ -43,18 +43,18 @@ func tseriesType(c *types.Call) (*types.Type, *types.Problem) {
 	if len(c.Args) > 3 {
 		reduce = c.Args[3].Const.Str
 	}
-	bad := func(arg int, format string, args ...any) (*types.Type, *types.Problem) {
-		return nil, problem("tseries-parameters", arg, fmt.Sprintf(format, args...))
+	bad := func(arg int, compat, format string, args ...any) (*types.Type, *types.Problem) {
+		return nil, worded(problem("tseries-parameters", arg, fmt.Sprintf(format, args...)), compat)
 	}
 	switch {
 	case interval < 1:
-		return bad(1, "the interval of tseries() must be at least 1 ns (%d provided)", interval)
+		return bad(1, fmt.Sprintf("tseries() interval_ns must be >= 1 (%d provided)", interval), "the interval of tseries() must be at least 1 ns (%d provided)", interval)
 	case count < 1:
-		return bad(2, "tseries() needs at least 1 interval (%d provided)", count)
+		return bad(2, fmt.Sprintf("tseries() num_intervals must be >= 1 (%d provided)", count), "tseries() needs at least 1 interval (%d provided)", count)
 	case count > maxIntervals:
-		return bad(2, "tseries() keeps at most %d intervals (%d provided)", maxIntervals, count)
+		return bad(2, fmt.Sprintf("tseries() num_intervals must be < %d (%d provided)", maxIntervals, count), "tseries() keeps at most %d intervals (%d provided)", maxIntervals, count)
 	case !reductions[reduce]:
-		return bad(3, "tseries() can take avg, max, min or sum of an interval, not %q", reduce)
+		return bad(3, fmt.Sprintf("tseries() expects one of the following aggregation functions: avg, max, min, sum (%q provided)", reduce), "tseries() can take avg, max, min or sum of an interval, not %q", reduce)
 	}
 	return &types.Type{Kind: types.TSeries, Size: 24, Signed: c.Args[0].Type.Signed, Interval: interval, Buckets: int(count), Reduce: reduce}, nil
 }

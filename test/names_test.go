@@ -35,6 +35,9 @@ var otherWords = map[string]string{
 	"compiler/lower/hoist.go cgroup": "part of the name of a kernel function",
 	"compiler/target/target.go ip":   "a register",
 	"cmd/front/repl/command.go exit": "a command of the prompt",
+	"cmd/front/bcc/argdist.go comm":  "a word of the script that is written",
+	"cmd/front/bcc/latency.go time":  "the name of a map",
+	"cmd/front/bcc/slower.go nsecs":  "a word of the script that is written",
 }
 
 // TestNamesStayInRecords fails when code outside of the records decides by the

@@ -1,6 +1,10 @@
 package main
 
-import "probe/cmd/front/cli"
+import (
+	"sync"
+
+	"probe/cmd/front/cli"
+)
 
 // command is a command of probe: its row in the table for help and parsing, and
 // the function that runs it.
@@ -21,21 +25,25 @@ type command struct {
 	wrong int
 }
 
-// commands is the table of commands, in the order in which help lists them. It
-// is filled by init because some commands walk it.
-var commands []*command
+// commands returns the table of commands, in the order in which help lists them.
+// It is made when it is first needed, and assigned by init because some commands
+// walk it.
+var commands func() []*command
 
 func init() {
-	commands = []*command{
-		runCommand, recordCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
-		explainCommand, helpCommand, labCommand, replCommand, graphCommand, showCommand, diffCommand, exportCommand,
-		cleanupCommand, doctorCommand, completionCommand, versionCommand, pagesCommand,
-	}
+	commands = sync.OnceValue(func() []*command {
+		list := []*command{
+			runCommand, recordCommand, checkCommand, fmtCommand, dumpCommand, lsCommand,
+			explainCommand, helpCommand, labCommand, replCommand, graphCommand, showCommand, diffCommand, exportCommand,
+		}
+		list = append(list, bccCommands()...)
+		return append(list, cleanupCommand, doctorCommand, completionCommand, versionCommand, pagesCommand)
+	})
 }
 
 // lookup returns the command with a name, nil if there is none.
 func lookup(name string) *command {
-	for _, c := range commands {
+	for _, c := range commands() {
 		if c.Name == name {
 			return c
 		}
@@ -52,7 +60,7 @@ func app() *cli.App[options] {
 		About: appAbout, Flags: flagTable, Examples: appExamples, Statuses: statuses, Environment: environmentEntries, Files: fileEntries,
 		Words: completeScripts,
 	}
-	for _, c := range commands {
+	for _, c := range commands() {
 		a.Commands = append(a.Commands, &c.Command)
 	}
 	return a

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,6 +21,19 @@ func compatMain(words []string, std stdio) int {
 	if err == nil {
 		err = o.fromBpftrace(b)
 	}
+	if err == nil && o.runs(b) {
+		return compatRun(o, std)
+	}
+	return checkedOutput(std, func(std stdio) int { return compatPrint(o, b, err, std) })
+}
+
+// runs reports whether a command line runs a script.
+func (o *options) runs(b *bpftrace.Options) bool {
+	return !b.Help && !b.Version && !b.Info && !b.List && !b.Fmt && b.Debug == "" && (o.program != nil || len(o.words) > 0)
+}
+
+// compatPrint is what only prints something; err is an error in the command line.
+func compatPrint(o *options, b *bpftrace.Options, err error, std stdio) int {
 	switch {
 	// Help works with any other options, even wrong ones; an error precedes
 	// everything else.
@@ -43,9 +57,12 @@ func compatMain(words []string, std stdio) int {
 		return exitUsage
 	case b.Fmt:
 		return formatScripts(o, std)
-	case b.Debug != "":
-		return compatDebug(o, b.Debug, std)
 	}
+	return compatDebug(o, b.Debug, std)
+}
+
+// compatRun runs a script.
+func compatRun(o *options, std stdio) int {
 	if err := o.conflicts(); err != nil {
 		text := err.Error()
 		fmt.Fprintf(std.err, "ERROR: %s.\n", strings.ToUpper(text[:1])+text[1:])
@@ -61,6 +78,7 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.words, o.named, o.program = b.Words, b.Named, b.Program
 	o.cmd, o.out, o.format, o.buffer, o.traceable = b.Cmd, b.Out, b.Format, b.Buffering, b.Traceable
 	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
+	o.debugDirs = filepath.SplitList(b.DebugInfo)
 	o.keepWarnings, o.includes, o.headerDirs = b.Warnings, b.Includes, b.HeaderDirs
 	switch {
 	case b.Mode != "":
@@ -137,15 +155,9 @@ func compatDebug(o *options, stages string, std stdio) int {
 	return dumpStage(o, std)
 }
 
-// showCompat prints messages as bpftrace does: errors on standard error, the
-// warnings of a script that compiles on standard output (D-22), but never
-// among JSON (D-28).
+// showCompat prints messages in bpftrace's form, on standard error.
 func (o *options) showCompat(std stdio, list *diag.List) {
-	w := std.err
-	if !list.HasErrors() && o.format != "json" {
-		w = std.out
-	}
-	_ = diag.RenderBpftrace(w, list)
+	_ = diag.RenderBpftrace(std.err, list)
 }
 
 func newWriter(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }

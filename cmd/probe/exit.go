@@ -8,6 +8,7 @@ const (
 	exitUsage    = 1   // usage, compile errors, privileges, parameters
 	exitInternal = 2   // a bug in the compiler
 	exitStrict   = 3   // an incomplete result with --strict
+	exitBCCUsage = 2   // a wrong command line of a tool of bcc
 	exitRun      = 255 // loading or attaching failed
 )
 
@@ -26,6 +27,7 @@ var statuses = []cli.Status{
 	{Code: "1", Commands: "diff lab", About: "The compared call trees differ (lab: with --compare)."},
 	{Code: "2", Commands: "diff lab", About: "The two sides cannot be compared: a file cannot be read or has no call trees, a case cannot be recorded (lab: with --compare), or the command line of diff is wrong."},
 	{Code: "2", Commands: "run record check dump repl", About: "The compiler made a mistake: this is a bug of probe, and the message says what to report."},
+	{Code: "2", Commands: "trace count argdist stack latency slower tplist", About: "The command line is wrong."},
 	{Code: "3", Commands: "run record graph show", About: "With --strict: the result is incomplete."},
 	{Code: "255", Except: "diff", About: "The kernel refused to load or attach a program, the machine failed during the run, or the output cannot be written."},
 }

@@ -3,8 +3,9 @@
 // end, and this package turns command lines into calls of it and results into
 // output and exit codes.
 //
-// Called by the name bpftrace, through a link to the binary, it takes
-// bpftrace's command line and prints what bpftrace prints.
+// Called by the name bpftrace, or by that of a tool of bcc (trace, funccount, …),
+// through a link to the binary, it takes that program's command line and prints
+// what that program prints.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"probe/cmd/front/bcc"
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/runtime/engine"
@@ -56,6 +58,9 @@ func Main(args []string, std stdio) int {
 	if filepath.Base(args[0]) == "bpftrace" {
 		return compatMain(args[1:], std)
 	}
+	if t := bcc.Lookup(filepath.Base(args[0])); t != nil {
+		return bccMain(t, filepath.Base(args[0]), args[1:], std)
+	}
 	words := args[1:]
 	if len(words) == 0 && onTerminal(std) {
 		return replCommand.invoke(nil, std)
@@ -90,6 +95,9 @@ func Main(args []string, std stdio) int {
 func written(std stdio, err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if o, ok := std.out.(*outcome); ok {
+		o.told = true
 	}
 	fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + err.Error()})
 	return exitRun
@@ -141,21 +149,29 @@ func (c *command) invoke(words []string, std stdio) int {
 	if c.ownOutput {
 		return c.run(o, std)
 	}
-	// Commands that only print ignore errors of writing; the outcome turns the
-	// first one into a message and a status.
+	return checkedOutput(std, func(std stdio) int { return c.run(o, std) })
+}
+
+// checkedOutput runs a command that only prints and ignores errors of writing. The
+// first one becomes a message and, if the command has no other error, the status.
+func checkedOutput(std stdio, run func(stdio) int) int {
 	out := &outcome{w: std.out}
 	std.out = out
-	code := c.run(o, std)
-	if code == exitOK {
-		code = written(std, out.err)
+	code := run(std)
+	if out.err == nil || out.told {
+		return code
+	}
+	if lost := written(std, out.err); code == exitOK {
+		return lost
 	}
 	return code
 }
 
 // outcome is a writer that remembers whether everything could be written.
 type outcome struct {
-	w   io.Writer
-	err error
+	w    io.Writer
+	err  error
+	told bool // the user knows
 }
 
 // Write implements io.Writer. After an error it writes nothing more, so that

@@ -11,7 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/cmd/front/bcc"
 	"probe/lang/hir"
+	"probe/runtime/engine"
 	"probe/runtime/machine/live/provider"
 )
 
@@ -24,6 +26,7 @@ type options struct {
 
 	program                       *string // -e
 	pid                           int
+	noFollow                      bool
 	cmd, comm                     string
 	out, format, buffer           string
 	record                        string // record -o
@@ -36,6 +39,7 @@ type options struct {
 	keepWarnings                  int // -k, how often
 	duration                      time.Duration
 	maxEvents                     uint64
+	debugDirs                     []string // folders with debug files of programs
 	noFeature, traceable, btfFile string
 	includes, headerDirs          []string
 	kernel                        string // a tested kernel to answer for; "" for this one
@@ -46,8 +50,11 @@ type options struct {
 	ipv6, trace   bool
 	before, after time.Duration
 	compat        bool
-	force         bool // --force
+	force         bool    // --force
+	estimate      bool    // --estimate
+	budget        float64 // --budget as a share of one CPU; 0 for none, negative for off
 	graph         graphOptions
+	layout        *bcc.Layout // how a tool of bcc prints; nil for other commands
 }
 
 // setDuration stores a duration: "10s", "1m30s", or a number of seconds.
@@ -112,6 +119,24 @@ func setStage(o *options, v string) error {
 		return fmt.Errorf("unknown stage %q: the stages are %s", v, strings.Join(stages, ", "))
 	}
 	o.stage = v
+	return nil
+}
+
+// setBudget reads --budget: a percentage of one CPU, or of the machine.
+func setBudget(o *options, v string) error {
+	if v == "off" {
+		o.budget = -1
+		return nil
+	}
+	text, all := strings.CutSuffix(v, "machine")
+	text, ok := strings.CutSuffix(strings.TrimSpace(text), "%")
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if !ok || err != nil || !(n > 0 && n <= 100000) {
+		return fmt.Errorf("%q is not a budget: a percentage of one CPU such as 1%%, of all CPUs such as 0.5%%machine, or off", v)
+	}
+	if o.budget = n / 100; all {
+		o.budget *= float64(engine.CPUs())
+	}
 	return nil
 }
 

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
+	"probe/cmd/front/bcc"
 	"probe/cmd/front/cli"
 	"probe/internal/outfile"
 	"probe/lang/diag"
@@ -81,6 +83,11 @@ func runScript(o *options, std stdio) int {
 	// Closing without Keep leaves an old file of -o as it was.
 	defer out.Close()
 	opts.Force = force
+	go func() {
+		defer watchdog.Report()
+		<-force
+		forcedEnd(std)
+	}()
 	check := o.checkOptions()
 	if o.cmd != "" {
 		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
@@ -111,6 +118,9 @@ func runScript(o *options, std stdio) int {
 		return exitUsage
 	}
 	opts.AnyPlaces = !o.compat
+	if o.estimate {
+		return o.predict(ctx, std, compiled, opts)
+	}
 	var keep *recorder
 	if o.record != "" {
 		if keep, err = startRecorder(o, f, params, compiled, &opts); err != nil {
@@ -248,6 +258,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		return bad(err)
 	}
 	resolver.SetGraphStyle(style)
+	resolver.SetLines(!o.compat)
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
 	// Check the name of the format before creating the file, which would
@@ -271,7 +282,11 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
+		Budget: o.budget, Shed: o.budget > 0,
 		Mode: o.mode, AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
+	}
+	if o.compat {
+		opts.Budget = -1 // bpftrace measures nothing
 	}
 	// From here on the run has started: the new output replaces the old file.
 	opts.Ready = func(int) {
@@ -287,7 +302,11 @@ func (o *options) newSink(c sink.Config) (event.Sink, error) {
 	if o.mode != hir.Trace {
 		return sink.NewReport(o.format, c)
 	}
-	return sink.New(o.format, c)
+	s, err := sink.New(o.format, c)
+	if err == nil && o.layout != nil {
+		s = bcc.NewSink(*o.layout, s)
+	}
+	return s, err
 }
 
 // modes are the words of --mode.
@@ -338,6 +357,24 @@ func notify(std stdio) {
 	if os.Getenv(word) != "" {
 		fmt.Fprintln(std.out, word)
 	}
+}
+
+// forcedWait is the time that a run has to end after the second signal. What may
+// hold it up is a reader of its output that does not read.
+const forcedWait = time.Second
+
+// forcedEnd ends the process some time after the second signal. The kernel, and
+// the watchdog, put back what it has changed.
+func forcedEnd(std stdio) {
+	time.Sleep(forcedWait)
+	// Standard error may be blocked as well.
+	go func() {
+		defer watchdog.Report()
+		fmt.Fprintln(std.err, "warning: ended by the second signal: the results are not complete")
+		os.Exit(exitRun)
+	}()
+	time.Sleep(forcedWait / 10)
+	os.Exit(exitRun)
 }
 
 // signals returns a context that the first SIGINT or SIGTERM ends, and a

@@ -35,7 +35,7 @@ func (o *options) machine() machine.Machine {
 		}
 		return files.New(opts)
 	}
-	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
+	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, DebugDirs: o.debugDirs, Without: without})
 }
 
 // anotherKernel reports whether the options describe another kernel, by files
@@ -68,7 +68,7 @@ func (o *options) checkOptions() engine.CheckOptions {
 	case o.force:
 		danger = hir.AllowDanger
 	}
-	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
+	return engine.CheckOptions{PID: o.pid, Follow: !o.noFollow && !o.compat, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
 		Includes: o.includes, HeaderDirs: o.headerDirs, Mode: o.mode, Filter: o.filter}
 }
 

@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(withGuests{m}, map[string]func(){
 		"probe":    main,
 		"bpftrace": func() { os.Args[0] = "bpftrace"; main() },
+
+		"funccount":   func() { os.Args[0] = "funccount"; main() },
+		"trace-bpfcc": func() { os.Args[0] = "trace-bpfcc"; main() },
 	})
 }
 

@@ -85,12 +85,12 @@ func Of(p *ir.Prog, slots []int) Estimate {
 type walk struct {
 	f    *ir.Func
 	size int // instructions of all blocks
-	// matter are the values that a branch depends on. live lists, by block,
+	// matter are the values that a branch or a pointer depends on. live lists, by block,
 	// those of them that are used in the block or after it.
 	matter []bool
 	live   [][]ir.Value
-	// precise are the values that have decided a branch, and those they are
-	// computed from.
+	// precise are the values that have decided a branch or were added to a pointer,
+	// and those they are computed from.
 	precise []bool
 	feeds   map[ir.Value][]ir.Value // by parameter of a block: what edges give it
 	seen    [][]state               // by block: the states it was entered in
@@ -145,7 +145,28 @@ func (w *walk) findMatter() {
 			w.mark(w.matter, t.X)
 			w.mark(w.matter, t.Y)
 		}
+		for _, v := range w.f.Blocks[b].Ins {
+			w.mark(w.matter, w.offset(v))
+		}
 	}
+}
+
+// offset returns the number that an instruction adds to a pointer, 0 if it does
+// no such thing. The verifier marks it as precise, as it does what decides
+// branches (adjust_reg_min_max_vals).
+func (w *walk) offset(v ir.Value) ir.Value {
+	in := w.f.Ins(v)
+	if in.Op != ir.OpAdd || !in.Kind.IsPtr() {
+		return 0
+	}
+	n := in.B
+	if w.f.Ins(n).Kind.IsPtr() {
+		n = in.A
+	}
+	if _, constant := w.f.Const(n); constant {
+		return 0
+	}
+	return n
 }
 
 // mark adds a value and all it is computed from to a set.
@@ -287,6 +308,7 @@ func (w *walk) run() int {
 			if w.matter[v] {
 				vals[v] = ir.FactOf(w.f.Ins(v), of)
 			}
+			w.mark(w.precise, w.offset(v))
 		}
 		w.steps += len(d.Ins) + 1
 		w.visits[it.b] += len(d.Ins) + 1
@@ -316,19 +338,23 @@ func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []i
 		}
 		return append(todo, to(e))
 	}
-	old := vals[t.X]
-	c, constant := y.Constant()
+	oldX, oldY := x, y
 	narrow := func(cmp ir.Cmp, ok bool) {
-		vals[t.X] = old
-		if ok && constant && t.W == 8 {
-			vals[t.X] = old.Narrowed(cmp, c)
+		vals[t.X], vals[t.Y] = oldX, oldY
+		if !ok || t.W != 8 {
+			return
+		}
+		if c, constant := y.Constant(); constant {
+			vals[t.X] = oldX.Narrowed(cmp, c)
+		} else if c, constant := x.Constant(); constant {
+			vals[t.Y] = oldY.Narrowed(cmp.Swapped(), c)
 		}
 	}
 	narrow(t.Cmp.Inverted())
 	no := to(&t.Else)
 	narrow(t.Cmp, true)
 	yes := to(&t.Then)
-	vals[t.X] = old
+	vals[t.X], vals[t.Y] = oldX, oldY
 	return append(todo, yes, no)
 }
 

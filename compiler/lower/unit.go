@@ -27,6 +27,7 @@ type Config struct {
 	Target   *target.Target
 	Builtins map[string]*builtin.Func
 	PID      int    // -p: compiled into every probe that row P-COM-15 filters
+	Follow   bool   // the descendants of PID as well
 	Comm     string // --comm: as PID, for the thread name
 	// Lookups also counts reads of missing keys (compiler.Config).
 	Lookups bool
@@ -74,6 +75,7 @@ type Unit struct {
 	nested   map[*hir.Map]bool // programs that update it can interrupt each other
 	fronts   int               // bytes of all tables on one CPU
 	stacks   stackStore
+	follow   int // ir map index of object.FollowMap
 	parts    map[*hir.Probe][]part
 	traced   map[*hir.Var]bool // see findTraced
 }

@@ -40,6 +40,9 @@ type Object struct {
 	// StopOff is where it writes 1 when the run ends, so that programs still
 	// attached do nothing from then on. It is 0 if no program reads it.
 	StopOff int
+	// Follow is set when programs look descendants of a process up in FollowMap; nil
+	// if none does.
+	Follow *Follow
 	// Filtered is set when a filter of the command line (-p, --comm) is in the
 	// programs.
 	Filtered bool
@@ -47,10 +50,32 @@ type Object struct {
 	// cgroup_path, names of sysctl).
 	Strings    []string
 	StrTrailer string
+	// Mangled is set if the names of C++ and Rust functions are shown as they
+	// are in the program; Lines is "true" or "false" if the script says whether
+	// stacks show lines of the source.
+	Mangled bool
+	Lines   string
 	// MapNames are the names of the maps by the numbers that Program.IR has for
 	// them; only with compiler.Config.Interpret.
 	MapNames []string
 }
+
+// Follow is a process whose descendants are traced as well.
+type Follow struct {
+	PID int // the process; in the PID namespace of Dev and Ino if these are not 0
+	// Dev and Ino are those of the PID namespace of the tracer, 0 in the initial
+	// one.
+	Dev, Ino uint64
+}
+
+// FollowMap is the name of the map with the descendants of a process: one value of
+// FollowSize bytes, of which byte N is 1 if process N of the initial PID namespace is
+// one. The runtime keeps it, by a program of its own on the forks of all processes.
+// FollowSize is PID_MAX_LIMIT, so a process needs no search and no two share a byte.
+const (
+	FollowMap  = "p_follow"
+	FollowSize = 4 << 20
+)
 
 // StackMap is the name of the map with the frames of stacks by id, or the
 // prefix of that name if objects share the map.

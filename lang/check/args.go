@@ -7,6 +7,7 @@ import (
 
 	"probe/lang/check/infer"
 	"probe/lang/hir"
+	"probe/lang/source"
 	"probe/lang/syntax"
 	"probe/lang/types"
 	"probe/lang/value"
@@ -48,7 +49,7 @@ func (b macros) bareWord(e syntax.Expr) (string, bool) {
 
 // argument types one argument according to its parameter. If the result is nil
 // or Invalid, an error has been reported.
-func (b calls) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg, subject **mapCell) hir.Expr {
+func (b calls) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg, subject **mapCell, call source.Span) hir.Expr {
 	switch p.Kind {
 	case types.WordParam:
 		return b.wordArg(sig, p, e, ta)
@@ -60,25 +61,25 @@ func (b calls) argument(sig *types.Signature, p *types.Param, e syntax.Expr, ta 
 		}
 	case types.KeyParam:
 		if *subject != nil {
-			return b.keyArg(sig, *subject, e, ta)
+			return b.keyArg(sig, *subject, e, ta, call)
 		}
 	case types.LValueParam:
-		return b.lvalueArg(sig, e, ta, *subject)
+		return b.lvalueArg(sig, e, ta, *subject, call)
 	case types.TypeParam, types.FieldParam:
 		return b.typeArg(sig, e, ta)
 	case types.LitInt, types.LitString, types.LitBool, types.LitAny:
-		return b.literalArg(sig, p, e, ta)
+		return b.literalArg(sig, p, e, ta, call)
 	}
 	x := b.exprs.value(e)
 	if infer.IsBad(x) {
 		return x
 	}
 	ta.Type, ta.Const = x.Type(), infer.ConstOf(x)
-	return b.checkArg(sig, p, x)
+	return b.checkArg(sig, p, x, call)
 }
 
 // checkArg checks a run-time argument against its parameter (F-GEN-02).
-func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Expr {
+func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr, call source.Span) hir.Expr {
 	t := x.Type()
 	ok, want := true, ""
 	switch p.Kind {
@@ -109,6 +110,7 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr) hir.Ex
 		return x
 	}
 	d := b.errorf("bad-argument", x.Span(), "%s() only supports %s arguments (`%s` provided)", sig.Name, want, b.shown(x)).
+		WithCompat("%s", provided(sig, want, b.shown(x))).CompatAt(call).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
 	switch {
 	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !infer.IsLiteral(x):
@@ -128,6 +130,7 @@ func (b calls) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *
 	}
 	if !ok || !slices.Contains(p.Words, w) {
 		d := b.errorf("unknown-word", e.Span(), "invalid %s for %s(): expected one of %s", p.Name, sig.Name, strings.Join(p.Words, ", ")).
+			WithCompat("%s", badWord(sig, e)).
 			WithLabel("not one of them").WithRow(sig.Row)
 		if n := nearest(w, p.Words); n != "" {
 			d.WithHelp("a word with a similar name exists: `%s`", n)
@@ -139,7 +142,7 @@ func (b calls) wordArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *
 }
 
 // literalArg types an argument that must be a literal after folding.
-func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg) hir.Expr {
+func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, ta *types.Arg, call source.Span) hir.Expr {
 	if s, ok := unparen(e).(*syntax.StringLit); ok && p.Kind == types.LitString {
 		// Formats and paths can be longer than other strings (L-STR-04).
 		x := infer.Str(s.At.At, s.Value)
@@ -170,6 +173,7 @@ func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 			row = "FMT-15"
 		}
 		d := b.errorf("literal-expected", e.Span(), "%s() expects %s literal (`%s` provided)", sig.Name, want, b.shown(x)).
+			WithCompat("%s", literalWanted(sig, p, want, b.shown(x))).CompatAt(call).
 			WithLabel("its value must be known when the script is compiled").WithRow(row)
 		if _, positional := unparen(e).(*syntax.Positional); positional && p.Kind == types.LitString {
 			d.WithRow("L-PARM-08").WithHelp("use `str(%s)`", e.Span().Text())
@@ -215,6 +219,7 @@ func (b calls) mapArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, subjec
 	me, ok := b.mapUses.mapExpr(e)
 	if !ok || me.Keys != nil {
 		b.errorf("map-expected", e.Span(), "%s() expects a map to be provided", sig.Name).
+			WithCompat("%s() expects a map argument", sig.Name).
 			WithLabel("not a whole map").WithRow("F-GEN-02").WithHelp("give the map without a key: `@name`")
 		b.quietly(e)
 		return nil
@@ -276,10 +281,11 @@ func hasKeyParam(sig *types.Signature) bool {
 }
 
 // keyArg types a key of the map in the first argument.
-func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types.Arg) hir.Expr {
+func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types.Arg, call source.Span) hir.Expr {
 	key := b.exprs.value(e)
 	if m.mode == modeScalar {
 		b.errorf("map-key", e.Span(), "%s() with a key expects a map with explicit keys, %s is a scalar map", sig.Name, m.label()).
+			WithCompat("call to %s expects a map with explicit keys (non-scalar map)", keyedCall(sig)).CompatAt(call).
 			WithLabel("there are no keys").At(m.modeAt, "used without a key here").WithRow("F-HASKEY").
 			WithHelp("omit the key: `%s(%s)`", sig.Name, m.label())
 		return nil
@@ -287,7 +293,7 @@ func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types
 	if !b.mapUses.setMode(m, modeKeyed, e.Span()) {
 		return nil
 	}
-	k, ok := b.mapUses.mapKey(m, key)
+	k, ok := b.mapUses.mapKey(m, key, e.Span())
 	if !ok {
 		return nil
 	}
@@ -298,7 +304,7 @@ func (b calls) keyArg(sig *types.Signature, m *mapCell, e syntax.Expr, ta *types
 }
 
 // lvalueArg types a variable that receives a value of the map (find).
-func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *mapCell) hir.Expr {
+func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *mapCell, call source.Span) hir.Expr {
 	ve, ok := unparen(e).(*syntax.Var)
 	if !ok {
 		b.errorf("variable-expected", e.Span(), "%s() expects a scratch variable to store the value in", sig.Name).
@@ -324,12 +330,13 @@ func (b calls) lvalueArg(sig *types.Signature, e syntax.Expr, ta *types.Arg, m *
 		t = types.IntType(8, t.Signed)
 	case t.IsAgg():
 		b.errorf("aggregation-read", ve.At.At, "the value of %s is a %s and cannot be assigned to a scratch variable", m.label(), t).
+			WithCompat("Value '%s' cannot be assigned to a scratch variable.", t).
 			WithLabel("cannot hold it").WithRow("T-VAR-06").WithHelp("`print(%s)` shows the whole map", m.label())
 		return nil
 	}
 	src := &hir.MapGet{X: hir.X{T: t, At: ve.At.At}, Map: m.hm}
 	if !b.widen(&v.Cell, src) || !infer.SameType(v.Typ, t) {
-		b.mismatch("$"+v.name, "variable", &v.Cell, src)
+		b.mismatch("$"+v.name, "variable", &v.Cell, src).CompatAt(call)
 		return nil
 	}
 	ta.Type, v.now = v.Typ, t
@@ -378,6 +385,7 @@ func (b calls) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) 
 			word = "too many"
 		}
 		b.errorf("format-arguments", call.At, "%s arguments for format string (%d supplied, %d expected)", word, len(rest), want).
+			SameCompat().
 			At(at, "%s", "this format takes "+count(want, "argument")).WithLabel("%s here", count(len(rest), "argument")).WithRow("FMT-03")
 		return false
 	}
@@ -394,6 +402,7 @@ func (b calls) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) 
 		}
 		if t := x.Type(); !formatTakes(s.Conv, t) {
 			b.errorf("format-type", x.Span(), "unsupported format specifier for type '%s': %s", b.shown(x), s.Letters).
+				SameCompat().CompatAt(call.At).
 				WithLabel("this is %s", article(b.shown(x))).At(at, "`%s` in this format", s.Text).WithRow("FMT-03").
 				WithHelp("`%%s` prints a value of any type")
 			good = false

@@ -33,6 +33,8 @@ func (c *checker) attach() {
 	}
 	if limit := c.cfg.int("max_bpf_progs"); int64(len(c.bodies)) > limit && !c.out.HasErrors() {
 		c.out.Errorf("too-many-programs", c.bodies[0].at, "trying to generate more than %d BPF programs, which exceeds the current limit of %d", limit, limit).
+			SameCompat().
+			CompatHint("You can increase the limit through the BPFTRACE_MAX_BPF_PROGS environment variable, but BE CAREFUL since a high number of programs attached can cause your system to crash.").
 			WithLabel("%d programs in all", len(c.bodies)).WithRow("P-COM-08").
 			WithHelp("name fewer functions, or raise the limit: `config = { max_bpf_progs = %d }`", len(c.bodies))
 	}
@@ -59,10 +61,12 @@ func (c *checker) noSites(p *syntax.Probe) {
 	c.leftOut = append(c.leftOut, at)
 	switch c.cfg.str("missing_probes") {
 	case "error":
-		c.out.Errorf("no-attach-points", at, msg).WithLabel("none of these exists here").WithRow("P-COM-09").
+		c.out.Errorf("no-attach-points", at, msg).
+			WithCompat("Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.").WithLabel("none of these exists here").WithRow("P-COM-09").
 			WithHelp("to run without it: `config = { missing_probes = warn }`")
 	case "warn":
-		c.out.Warnf("no-attach-points", at, msg+": it is left out").WithLabel("none of these exists here").WithRow("P-COM-09")
+		c.out.Warnf("no-attach-points", at, msg+": it is left out").
+			WithCompat("Probe has no valid attach points. It is being removed which may cause issues with program behavior.").WithLabel("none of these exists here").WithRow("P-COM-09")
 	}
 }
 
@@ -156,6 +160,7 @@ func (c *checker) withParams(ap *syntax.AttachPoint) (*syntax.AttachPoint, bool)
 			text, given := c.param(n)
 			if !given {
 				c.out.Warnf("missing-parameter", ap.At.At, "positional parameter $%d is empty or not provided", n).
+					WithCompat("Positional parameter $%d is empty or not provided. ", n).
 					WithLabel("%s given", count(len(c.in.Params), "parameter")).WithRow("L-PARM-03")
 			}
 			out.WriteString(text)

@@ -112,6 +112,7 @@ func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 		signed = true
 	case (op.Op == hir.Div || op.Op == hir.Mod) && signed && (tx.Signed != ty.Signed || tx.Size != ty.Size) && !positiveLit(y):
 		b.warnf("signed-division", at, "signed operands for `%s` can lead to undefined behavior", op.Text).
+			WithCompat("signed operands for '%s' can lead to undefined behavior (cast to unsigned to silence warning)", op.Text).
 			WithLabel("`%s` and `%s`: computed unsigned on the 64-bit patterns", ox, oy).WithRow("T-OP-05").
 			WithHelp("cast both sides: `(uint64)%s`", short(x.Span().Text()))
 	}
@@ -169,6 +170,8 @@ func (b ops) pointerAdd(p, n hir.Expr, sub bool, at source.Span) hir.Expr {
 func (b ops) distinctPointers(x, y hir.Expr, at source.Span) {
 	if !infer.SamePointee(x.Type().Elem, y.Type().Elem) {
 		b.warnf("distinct-pointers", at, "comparison of distinct pointer types: `%s` and `%s`", x.Type(), y.Type()).
+			WithCompat("comparison of distinct pointer types: %s, %s", x.Type().Elem, y.Type().Elem).
+			CompatMore(exprAt(x), "left (%s)", x.Type().Elem).CompatMore(exprAt(y), "right (%s)", y.Type().Elem).
 			WithLabel("only the addresses are compared").WithRow("T-PTR-02")
 	}
 }
@@ -215,7 +218,9 @@ func (b ops) badOperands(op *infer.Operator, x, y hir.Expr, at source.Span) hir.
 	if op.Compare {
 		code, msg = "type-mismatch", "type mismatch for '%s': comparing `%s` with `%s`"
 	}
-	d := b.errorf(diag.Code(code), at, msg, op.Text, tx, ty).WithRow("T-OP-14")
+	d := b.errorf(diag.Code(code), at, msg, op.Text, tx, ty).
+		WithCompat("Type mismatch for '%s': comparing %s with %s", op.Text, tx, ty).
+		CompatMore(exprAt(x), "left (%s)", tx).CompatMore(exprAt(y), "right (%s)", ty).WithRow("T-OP-14")
 	d.At(x.Span(), "left: %s", article(tx)).At(y.Span(), "right: %s", article(ty))
 	switch {
 	case tx.Kind == types.String && ty.Kind == types.String:

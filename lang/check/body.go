@@ -150,7 +150,7 @@ func (b *body) run() {
 	p := &hir.Probe{Site: b.site, At: b.at}
 	b.probe = p
 	if b.src.Pred != nil {
-		p.Pred = b.exprs.condition(b.src.Pred)
+		p.Pred = b.exprs.condition(b.src.Pred, b.src.Pred.Span())
 	}
 	if b.src.Body != nil {
 		p.Body = b.stmts.block(b.src.Body, false)
@@ -207,7 +207,7 @@ func (b *body) warnf(code diag.Code, at source.Span, format string, args ...any)
 
 func (b *body) expanded(d *diag.Diagnostic) *diag.Diagnostic {
 	for f := b.frame; f != nil; f = f.parent {
-		d.At(f.call, "expanded from here")
+		d.At(f.call, diag.Expanded)
 	}
 	return d
 }

@@ -34,6 +34,7 @@ func (b calls) call(e *syntax.Call, agg bool) hir.Expr {
 	}
 	if sig.NoCall {
 		b.errorf("bad-call", e.At.At, "`%s` is a value, not a function", e.Name).
+			WithCompat("Unknown function: '%s'", e.Name).
 			WithLabel("called here").WithRow(sig.Row).WithHelp("write `%s`", e.Name)
 		return infer.Poison(e.At.At)
 	}
@@ -49,6 +50,7 @@ func (b calls) unknownFunction(e *syntax.Call) hir.Expr {
 		return b.unsupported(e.NameAt, sig.Row, "`"+e.Name+"()`")
 	}
 	d := b.errorf("unknown-name", e.NameAt, "unknown function: `%s`", e.Name).
+		WithCompat("Unknown function: '%s'", e.Name).CompatAt(e.At.At).
 		WithLabel("not defined in the language or in this script").WithRow("F-GEN-03")
 	if n := b.c.nearestFunction(e.Name); n != "" {
 		d.WithHelp("a function with a similar name exists: `%s`", n)
@@ -59,7 +61,7 @@ func (b calls) unknownFunction(e *syntax.Call) hir.Expr {
 // builtin types a call of a library function or the reading of a builtin value
 // (args nil and at == nameAt).
 func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []syntax.Expr, agg bool) hir.Expr {
-	if !b.available(sig, nameAt) {
+	if !b.available(sig, nameAt, at) {
 		for _, a := range args {
 			b.quietly(a)
 		}
@@ -73,6 +75,7 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 	}
 	if sig.Agg && !agg {
 		b.errorf("aggregation-misplaced", at, "%s() must be assigned directly to a map", sig.Name).
+			SameCompat().
 			WithLabel("not the value of a map assignment").WithRow("E-ASG-04").
 			WithHelp("write `@name = %s(…);` or `@name[key] = %s(…);`", sig.Name, sig.Name)
 		return infer.Poison(at)
@@ -87,7 +90,7 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 	pi := 0
 	for i, a := range args {
 		p := paramFor(sig, &pi, a, b.body)
-		x := b.argument(sig, p, a, &tc.Args[i], &subject)
+		x := b.argument(sig, p, a, &tc.Args[i], &subject, at)
 		tc.Args[i].At = a.Span()
 		if b.rec != nil && x != nil {
 			b.learned(a, x)
@@ -174,11 +177,13 @@ func (b calls) wholeMapNotes(call *hir.Call) {
 		}
 		if b.loops > 0 && call.Sig.ShowsMap {
 			b.warnf("async-in-loop", call.At, "%s() of a whole map in a loop: printing is asynchronous", call.Sig.Name).
+				WithCompat("Due to it's asynchronous nature using '%s()' in a loop can lead to unexpected behavior. The map will likely be updated before the runtime can '%s' it.", call.Sig.Name, call.Sig.Name).
 				WithLabel("shows the map as it is when the record is read, not as it is now").WithRow("E-FOR-06").
 				WithHelp("print single values: `print(($key, @%s[$key]))`", m.Map.Name)
 		}
 		if v := b.c.maps[m.Map.Name].value.Typ; v != nil && v.Kind == types.Stats && len(call.Args) > 1 {
 			b.warnf("stats-arguments", call.At, "the top and div arguments are ignored when used on stats").
+				WithCompat("print()'s top and div arguments are ignored when used on stats() maps.").
 				WithLabel("@%s holds %s", m.Map.Name, article(v)).WithRow("M-PRINT-10").WithHelp("leave them out")
 		}
 	}
@@ -227,6 +232,7 @@ func (b calls) problem(sig *types.Signature, p *types.Problem, at source.Span, a
 	if code == "" {
 		code = "bad-argument"
 	}
+	call := at
 	if p.Arg >= 0 && p.Arg < len(args) {
 		at = args[p.Arg].Span()
 	}
@@ -237,17 +243,25 @@ func (b calls) problem(sig *types.Signature, p *types.Problem, at source.Span, a
 		label = "in this call"
 	}
 	if p.Warning {
-		d := b.warnf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+		d := inCompat(b.warnf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row), p, call)
 		if p.Help != "" {
 			d.WithHelp("%s", p.Help)
 		}
 		return false
 	}
-	d := b.errorf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row)
+	d := inCompat(b.errorf(diag.Code(code), at, "%s", p.Message).WithLabel("%s", label).WithRow(sig.Row), p, call)
 	if p.Help != "" {
 		d.WithHelp("%s", p.Help)
 	}
 	return true
+}
+
+// inCompat words a problem as bpftrace does, at the whole call.
+func inCompat(d *diag.Diagnostic, p *types.Problem, call source.Span) *diag.Diagnostic {
+	if p.Compat != "" {
+		return d.WithCompat("%s", p.Compat).CompatAt(call)
+	}
+	return d.SameCompat().CompatAt(call)
 }
 
 // argCount checks the number of arguments (F-GEN-01).
@@ -280,7 +294,8 @@ func (b calls) argCount(sig *types.Signature, at source.Span, args []syntax.Expr
 	default:
 		msg = fmt.Sprintf("%s() takes up to %s (%d provided)", sig.Name, count(most, "argument"), len(args))
 	}
-	d := b.errorf("argument-count", at, "%s", msg).WithLabel("in this call").WithRow("F-GEN-01")
+	d := b.errorf("argument-count", at, "%s", msg).
+		SameCompat().WithLabel("in this call").WithRow("F-GEN-01")
 	if sig.Usage != "" {
 		d.WithHelp("usage: `%s`", sig.Usage)
 	}
@@ -299,14 +314,16 @@ func count(n int, what string) string {
 
 // available checks that a function may be used at this site (F-GEN-04,
 // F-GEN-05).
-func (b calls) available(sig *types.Signature, at source.Span) bool {
+func (b calls) available(sig *types.Signature, at, call source.Span) bool {
 	if sig.Unsafe && !b.c.in.Unsafe {
 		b.errorf("unsafe-function", at, "%s() is an unsafe function being used in safe mode", sig.Name).
+			SameCompat().CompatAt(call).
 			WithLabel("it can change the system").WithRow("F-GEN-04").WithHelp("run with `--unsafe` to allow it")
 		return false
 	}
 	if sig.Registers && b.site.Prog == hir.ProgTracing && !b.site.Regs {
 		b.errorf("wrong-probe", at, "%s can not be used with \"%s\" probes that are attached without registers", callName(sig), b.site.Provider).
+			WithCompat("%s", notHere(sig, b.site)).CompatAt(call).
 			WithLabel("%s has typed arguments instead of registers", b.site.Name).WithRow(sig.Row).
 			WithHelp("use `kprobe:%s`, or `config = { attach = kprobe }`", b.site.Func)
 		return false
@@ -320,6 +337,7 @@ func (b calls) available(sig *types.Signature, at source.Span) bool {
 		}
 	}
 	d := b.errorf("wrong-probe", at, "%s can not be used with \"%s\" probes", callName(sig), b.site.Provider).
+		WithCompat("%s", notHere(sig, b.site)).CompatAt(call).
 		WithLabel("not available in %s", b.site.Name).WithRow("F-GEN-05")
 	if len(sig.Probes) > 0 {
 		d.WithNote("available in: %s", strings.Join(sig.Probes, ", "))
@@ -341,6 +359,7 @@ func (b *body) contextInLoop(name string, at source.Span) bool {
 		return true
 	}
 	b.errorf("context-in-loop", at, "builtin `%s` is not allowed in a for-loop", name).
+		WithCompat("'%s' builtin is not allowed in a for-loop", name).
 		WithLabel("the loop body has no access to the probe's context").WithRow("E-FOR-03").
 		WithHelp("copy it to a variable before the loop: `$x = %s;`", name)
 	return false

@@ -34,6 +34,7 @@ func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if infer.SameType(t, from) && !from.Flex && t.Kind != types.Pointer {
 		if _, lit := infer.IntLit(x); !lit && !isAggRead(x) && t.Kind != types.String {
 			b.warnf("useless-cast", at, "unnecessary cast: the expression already has type `%s`", t).
+				WithCompat("Unnecessary cast: expression is already of type %s", t).CompatAt(castHead(at)).
 				WithLabel("same type").WithRow("T-CAST-12")
 			return x
 		}
@@ -123,6 +124,7 @@ func addressOf(x hir.Expr, at source.Span) hir.Expr {
 func (b convs) badCast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := b.shown(x)
 	d := b.errorf("bad-cast", at, "cannot cast from \"%s\" to \"%s\"", from, t).
+		WithCompat("Cannot cast from \"%s\" to \"%s\"", from, t).CompatAt(castHead(at)).
 		At(x.Span(), "this is %s", article(from)).WithRow("T-CAST-13")
 	if t.Kind == types.Record {
 		d.WithRow("T-CAST-04").WithHelp("cast to a pointer and read through it: `*(%s *)…`", t)
@@ -159,6 +161,7 @@ func (b convs) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if n, ok := infer.IntLit(x); ok {
 		if _, found := t.Enum.Lookup(n.V); !found {
 			b.errorf("bad-enum-value", at, "`%s` doesn't contain a variant value of %s", t, x.Span().Text()).
+				WithCompat("Enum: %s doesn't contain a variant value of %s", t.Enum.Name, x.Span().Text()).CompatAt(castHead(at)).
 				WithLabel("not one of its values").WithRow("T-CAST-09")
 			return infer.Poison(at)
 		}
@@ -210,6 +213,7 @@ func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if t.Len == 0 {
 		if size%elem.Size != 0 {
 			b.errorf("bad-cast", at, "cannot cast from \"%s\" to \"%s[]\": the sizes do not divide", from, elem).
+				WithCompat("Cannot cast from \"%s\" to \"%s[]\"", from, elem).CompatAt(castHead(at)).
 				WithLabel("%d bytes are not a multiple of %d", size, elem.Size).WithRow("T-CAST-05")
 			return infer.Poison(at)
 		}

@@ -23,6 +23,7 @@ type varCell struct {
 	assigned bool        // by the statements typed so far
 	readAt   source.Span // first read before an assignment
 	let      bool        // created by let
+	stmt     source.Span // the assignment that created it, or "let $x"
 	depth    int         // callback loops around the declaration
 	inLoop   int         // loops of any kind around it
 	frame    int         // the macro expansion it was declared in
@@ -55,6 +56,7 @@ type mapCell struct {
 	hm       *hir.Map
 	declAt   source.Span // let @m = …
 	kindAt   source.Span
+	declared source.Span // its declaration, without the semicolon
 	used     bool
 	live     *hir.Map // the map of an object that runs already (REPL)
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"probe/lang/check/infer"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -20,6 +21,7 @@ type cmacroDef struct {
 func (b macros) cmacro(m *cmacroDef, at source.Span) hir.Expr {
 	if m.active {
 		b.errorf("recursive-macro", at, "macro recursion: %s", b.macroChain(m.def.Name)).
+			WithCompat("Macro recursion: %s", b.macroChain(m.def.Name)).
 			WithLabel("expands to itself").At(m.def.NameAt, "defined here").WithRow("L-CMAC-02")
 		return infer.Poison(at)
 	}
@@ -29,6 +31,7 @@ func (b macros) cmacro(m *cmacroDef, at source.Span) hir.Expr {
 	}
 	if m.x == nil {
 		b.errorf("bad-c-macro", at, "unable to expand macro as an expression: %s", short(m.def.Body)).
+			WithCompat("unable to expand macro as an expression: %s", m.def.Body).
 			WithLabel("`%s` is used here", m.def.Name).At(m.def.NameAt, "defined here").WithRow("L-CMAC-03")
 		return infer.Poison(at)
 	}
@@ -39,7 +42,7 @@ func (b macros) cmacro(m *cmacroDef, at source.Span) hir.Expr {
 	n := len(b.out.All)
 	x := b.exprs.expr(m.x)
 	for _, d := range b.out.All[n:] {
-		d.At(at, "expanded from here")
+		d.At(at, diag.Expanded)
 	}
 	b.frame, b.scope = fr, sc
 	b.cstack = b.cstack[:len(b.cstack)-1]

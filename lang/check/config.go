@@ -98,6 +98,7 @@ func (c *checker) configEntry(e *syntax.ConfigEntry) {
 	text := configText(e.Value)
 	if now, inverted := hir.RenamedConfig(key); now != nil {
 		c.out.Warnf("renamed-config", e.At.At, "%s has been renamed, please use %s", key, now.Name).
+			SameCompat().
 			WithLabel("the old name").WithRow("L-CFG-05").WithHelp("write `%s = …`", now.Name)
 		if b, ok := parseBool(text); ok && inverted {
 			text = strconv.FormatBool(!b)
@@ -108,15 +109,18 @@ func (c *checker) configEntry(e *syntax.ConfigEntry) {
 	switch {
 	case v != nil && v.Dead:
 		c.out.Warnf("dead-config", e.At.At, "%s is deprecated and has no effect", key).
+			SameCompat().
 			WithLabel("it has no effect").WithRow("L-CFG-06").WithHelp("remove it")
 		return
 	case v != nil && v.EnvOnly:
 		c.out.Errorf("bad-config", e.At.At, "%s can only be set as an environment variable", key).
+			WithCompat("%s: can only be set as an environment variable", key).
 			WithLabel("not in a script").WithRow("L-CFG-04").WithHelp("set `BPFTRACE_%s=…` in the environment", strings.ToUpper(key))
 		return
 	}
 	if v == nil || v.Name != key {
 		d := c.out.Errorf("bad-config", e.At.At, "`%s` is not a known configuration option", e.Key).
+			WithCompat("%s: not a known configuration option", e.Key).
 			WithLabel("no such option").WithRow("L-CFG-04")
 		if n := nearest(key, settable()); n != "" {
 			d.WithHelp("an option with a similar name exists: `%s`", n)
@@ -126,6 +130,7 @@ func (c *checker) configEntry(e *syntax.ConfigEntry) {
 	val, why := parseConfig(v, text)
 	if why != "" {
 		c.out.Errorf("bad-config", e.Value.Span(), "invalid value for %s: %s", key, why).
+			WithCompat("%s", badSetting(v, text)).CompatAt(e.At.At).
 			WithLabel("this value").WithRow("L-CFG-04")
 		return
 	}

@@ -59,6 +59,7 @@ func (b convs) lossy(x hir.Expr, t *types.Type, text string) {
 		label = "large values turn negative"
 	}
 	b.warnf("lossy-conversion", x.Span(), "expression of type `%s` is being cast to type `%s`", x.Type(), t).
+		WithCompat("Expression of type: %s being cast to type: %s. This may cause unexpected results. Use an explicit cast to suppress this warning.", x.Type(), t).CompatAt(exprAt(x)).
 		WithLabel("%s", label).WithRow("T-PROM-05").
 		WithHelp("use an explicit cast: `(%s)%s`", t, short(grouped(x, text)))
 }

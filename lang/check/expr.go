@@ -127,6 +127,7 @@ func blockValue(hb *hir.Block, at source.Span) hir.Expr {
 func (b exprs) stringLit(e *syntax.StringLit) hir.Expr {
 	if limit := b.c.cfg.maxStrlen; int64(len(e.Value))+1 > limit {
 		b.errorf("string-too-long", e.At.At, "string is too long: %d bytes, the limit is %d", len(e.Value), limit-1).
+			WithCompat("String is too long (over %d bytes): %s", limit, e.Value).
 			WithLabel("this literal").WithRow("L-STR-04").
 			WithHelp("raise the limit: `config = { max_strlen = %d }`", len(e.Value)+1)
 		return infer.Poison(e.At.At)
@@ -175,7 +176,7 @@ func (b exprs) record(e *syntax.Record) hir.Expr {
 
 // condition types a condition of if, while, ?: or a predicate, and converts it
 // to a bool (T-OP-15).
-func (b exprs) condition(e syntax.Expr) hir.Expr {
+func (b exprs) condition(e syntax.Expr, whole source.Span) hir.Expr {
 	e = unparen(e)
 	x := b.value(e)
 	if infer.IsBad(x) {
@@ -184,6 +185,7 @@ func (b exprs) condition(e syntax.Expr) hir.Expr {
 	t := x.Type()
 	if !t.IsInt() && t.Kind != types.Bool && t.Kind != types.Pointer || isAggRead(x) {
 		b.errorf("bad-condition", e.Span(), "invalid condition: expected an integer, pointer or bool, found %s", article(b.shown(x))).
+			WithCompat("Invalid condition: %s", kindWord(b.shown(x))).CompatAt(whole).
 			WithLabel("this is %s", article(b.shown(x))).WithRow("T-OP-15").
 			WithHelp("compare it with something: `%s == …`", short(e.Span().Text()))
 		return infer.Poison(e.Span())
@@ -214,7 +216,7 @@ func (b exprs) ternary(e *syntax.Ternary) hir.Expr {
 	if e.Then == nil {
 		return b.elvis(e)
 	}
-	c := b.condition(e.Cond)
+	c := b.condition(e.Cond, e.At.At)
 	x, y := b.expr(e.Then), b.expr(e.Else)
 	return b.choose(c, x, y, e.At.At, e.Then.Span(), e.Else.Span())
 }
@@ -233,6 +235,7 @@ func (b exprs) choose(c, x, y hir.Expr, at, xAt, yAt source.Span) hir.Expr {
 	t, ok := infer.Promote(tx, ty)
 	if !ok || t.IsAgg() || t.Kind == types.Void {
 		b.errorf("branch-mismatch", at, "branches must return the same type or compatible types: `%s` and `%s`", tx, ty).
+			WithCompat("Branches must return the same type or compatible types: have '%s' and '%s'", tx, ty).
 			At(xAt, "this is %s", article(tx)).At(yAt, "this is %s", article(ty)).WithRow("E-PRIM-05")
 		return infer.Poison(at)
 	}
@@ -250,12 +253,14 @@ func (b exprs) elvis(e *syntax.Ternary) hir.Expr {
 	tc := c.Type()
 	if !tc.IsInt() && tc.Kind != types.Bool && tc.Kind != types.Pointer {
 		b.errorf("bad-condition", e.Cond.Span(), "invalid condition: expected an integer, pointer or bool, found `%s`", tc).
+			WithCompat("Invalid condition: %s", kindWord(tc)).CompatAt(e.At.At).
 			WithLabel("this is %s", article(tc)).WithRow("T-OP-15")
 		return infer.Poison(e.At.At)
 	}
 	t, ok := infer.Promote(tc, y.Type())
 	if !ok {
 		b.errorf("branch-mismatch", e.At.At, "branches must return the same type or compatible types: `%s` and `%s`", tc, y.Type()).
+			WithCompat("Branches must return the same type or compatible types: have '%s' and '%s'", tc, y.Type()).
 			At(e.Else.Span(), "this is %s", article(y.Type())).WithRow("E-PRIM-05")
 		return infer.Poison(e.At.At)
 	}
@@ -305,7 +310,7 @@ func (b exprs) ifExpr(e *syntax.If) hir.Expr {
 		defer func() { b.chosen-- }()
 		return b.expr(taken)
 	}
-	c := b.condition(e.Cond)
+	c := b.condition(e.Cond, e.At.At)
 	x := b.blockExpr(e.Then, e.Then.At.At)
 	if e.Else == nil {
 		if infer.IsBad(c) {
@@ -331,7 +336,7 @@ func (b stmts) ifStmt(e *syntax.If, out *hir.Block) {
 		}
 		return
 	}
-	c := b.exprs.condition(e.Cond)
+	c := b.exprs.condition(e.Cond, e.At.At)
 	then := b.block(e.Then, false)
 	x := &hir.Cond{X: hir.X{T: types.VoidType, At: e.At.At}, C: c, Then: voidBlock(then, e.Then.At.At)}
 	if e.Else != nil {

@@ -67,6 +67,7 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 		}
 		if infer.Pointee(t).Kind == types.Void {
 			b.errorf("bad-field", at, "can not access field `%s` on an expression of type `%s`", name, t).
+				WithCompat("Can not access field '%s' on expression of type '%s'", name, t).
 				WithLabel("the type it points to is not known").WithRow("T-REC-02").
 				WithHelp("cast it: `((struct NAME *)%s)->%s`", short(x.Span().Text()), name)
 			return infer.Poison(at)
@@ -76,6 +77,7 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 	t := x.Type()
 	if t.Kind != types.Record {
 		d := b.errorf("bad-field", at, "can not access field `%s` on an expression of type `%s`", name, b.shown(x)).
+			WithCompat("Can not access field '%s' on expression of type '%s'", name, b.shown(x)).
 			WithLabel("not a struct").At(x.Span(), "this is %s", article(b.shown(x))).WithRow("T-REC-02")
 		if t.IsInt() {
 			d.WithHelp("cast it: `((struct NAME *)%s)->%s`", short(x.Span().Text()), name)
@@ -87,7 +89,7 @@ func (b places) member(x hir.Expr, name string, at, nameAt source.Span) hir.Expr
 	}
 	f, ok := t.Struct.Field(name)
 	if !ok {
-		return b.noField(t, name, nameAt)
+		return b.noField(t, name, nameAt, at)
 	}
 	if !representable(f.Type) {
 		return b.typeExprs.unsupportedType(name, t.String(), nameAt)
@@ -108,6 +110,7 @@ func representable(t *types.Type) bool { return t != nil && t.Kind != types.Inva
 
 func (b typeExprs) unsupportedType(name, of string, at source.Span) hir.Expr {
 	b.errorf("unsupported-type", at, "field `%s` of `%s` has unsupported type", name, of).
+		WithCompat("'%s' has unsupported type", name).
 		WithLabel("its type cannot be represented").WithRow("T-STRUCT-05").
 		WithHelp("read its bytes through a pointer: `*(uint32 *)…`")
 	return infer.Poison(at)
@@ -115,12 +118,13 @@ func (b typeExprs) unsupportedType(name, of string, at source.Span) hir.Expr {
 
 // noField reports a member that a struct does not have, with the most similar
 // one as a help.
-func (b places) noField(t *types.Type, name string, at source.Span) hir.Expr {
+func (b places) noField(t *types.Type, name string, at, whole source.Span) hir.Expr {
 	if t.Struct.Size == 0 && len(t.Struct.Fields()) == 0 && t.Struct.Name != "" {
 		b.typeExprs.unknownStruct(t.Struct.String(), t.Struct.Name, at)
 		return infer.Poison(at)
 	}
 	d := b.errorf("unknown-field", at, "`%s` does not contain a field named `%s`", t, name).
+		WithCompat("%s", noFieldText(t, name)).CompatAt(whole).
 		WithLabel("no such field").WithRow("T-STRUCT-02")
 	var names []string
 	for _, f := range t.Struct.Fields() {
@@ -145,6 +149,7 @@ func (b places) tupleElem(x hir.Expr, name string, at, nameAt source.Span) hir.E
 	n, err := strconv.Atoi(name)
 	if err != nil {
 		b.errorf("bad-field", nameAt, "can not access field `%s` on an expression of type `%s`", name, t).
+			WithCompat("Can not access field '%s' on expression of type '%s'", name, t).CompatAt(at).
 			WithLabel("the elements of a tuple have numbers").WithRow("T-TUP-01").WithHelp("the first element is `.0`")
 		return infer.Poison(at)
 	}
@@ -156,6 +161,7 @@ func (b places) elem(x hir.Expr, n int, at, nameAt source.Span) hir.Expr {
 	fs := t.Struct.Fields()
 	if n < 0 || n >= len(fs) {
 		b.errorf("tuple-index", nameAt, "invalid tuple index: %d", n).
+			WithCompat("Invalid tuple index: %d. Found %d elements in tuple.", n, len(fs)).CompatAt(at).
 			WithLabel("%s has %s", article(t), count(len(fs), "element")).WithRow("T-TUP-01")
 		return infer.Poison(at)
 	}
@@ -174,6 +180,7 @@ func (b places) index(e *syntax.Index) hir.Expr {
 	t := x.Type()
 	if !infer.IsNum(i.Type()) {
 		b.errorf("bad-index", e.I.Span(), "an index must be an integer, not a value of type `%s`", i.Type()).
+			WithCompat("The array index operator [] only accepts non-negative integer indices. Got: %s", i.Type()).CompatAt(e.At.At).
 			WithLabel("this is %s", article(i.Type())).WithRow("T-ARR-01")
 		return infer.Poison(e.At.At)
 	}
@@ -195,6 +202,7 @@ func (b places) index(e *syntax.Index) hir.Expr {
 		}
 	}
 	b.errorf("bad-index", e.At.At, "the index operator `[]` can only be used on arrays, pointers, and tuples, not on `%s`", b.shown(x)).
+		WithCompat("The array index operator [] can only be used on arrays, pointers, and tuples, found %s.", b.shown(x)).
 		At(x.Span(), "this is %s", article(b.shown(x))).WithRow("T-ARR-03")
 	return infer.Poison(e.At.At)
 }
@@ -234,11 +242,13 @@ func (b places) indexArray(x, i hir.Expr, e *syntax.Index) hir.Expr {
 	if v, neg, ok := infer.ConstInt(i); ok {
 		if neg || n > 0 && v >= uint64(n) {
 			b.errorf("index-out-of-bounds", e.I.Span(), "the index %s is out of bounds for array of size %d", e.I.Span().Text(), n).
+				SameCompat().CompatAt(e.At.At).
 				WithLabel("valid indices are 0 to %d", n-1).At(x.Span(), "this is %s", article(t)).WithRow("T-ARR-01")
 			return infer.Poison(e.At.At)
 		}
 	} else if infer.NumType(i.Type()).Signed && !b.isNatural(i) {
 		b.errorf("signed-index", e.I.Span(), "the index operator only accepts non-negative integer indices, found `%s`", i.Type()).
+			WithCompat("The array index operator [] only accepts non-negative integer indices. Got: %s", i.Type()).CompatAt(e.At.At).
 			WithLabel("could be negative").WithRow("T-ARR-01").WithHelp("cast it: `(uint64)%s`", short(e.I.Span().Text()))
 		return infer.Poison(e.At.At)
 	}

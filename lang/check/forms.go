@@ -35,6 +35,7 @@ func (b forms) formArgs(e *syntax.Call, least, most int) bool {
 		want = "at most " + count(most, "argument")
 	}
 	b.errorf("argument-count", e.At.At, "%s() requires %s (%d provided)", e.Name, want, n).
+		SameCompat().
 		WithLabel("in this call").WithRow("F-GEN-01")
 	return false
 }
@@ -73,6 +74,7 @@ func (b forms) isScalar(e *syntax.Call) hir.Expr {
 	me, ok := b.mapUses.mapExpr(e.Args[0])
 	if !ok || me.Keys != nil {
 		b.errorf("map-expected", e.Args[0].Span(), "%s() expects a map to be provided", e.Name).
+			WithCompat("%s() expects a map argument", e.Name).
 			WithLabel("not a whole map").WithRow("F-ISSCALAR")
 		return infer.Poison(e.At.At)
 	}
@@ -109,7 +111,8 @@ func (b forms) staticAssert(e *syntax.Call) hir.Expr {
 		return infer.Poison(e.At.At)
 	}
 	if !truth {
-		b.errorf("static-assert", e.At.At, "%s", s.V).WithLabel("this assertion does not hold").WithRow("E-COMP-03")
+		b.errorf("static-assert", e.At.At, "%s", s.V).
+			SameCompat().WithLabel("this assertion does not hold").WithRow("E-COMP-03")
 		return infer.Poison(e.At.At)
 	}
 	return nothing(e.At.At)
@@ -145,7 +148,8 @@ func (b forms) fail(e *syntax.Call) hir.Expr {
 			WithLabel("not a string").WithRow("E-COMP-03")
 		return infer.Poison(e.At.At)
 	}
-	b.errorf("static-assert", e.At.At, "%s", formatLiterals(f.V, args[1:])).WithLabel("reached while compiling").WithRow("E-COMP-03")
+	b.errorf("static-assert", e.At.At, "%s", formatLiterals(f.V, args[1:])).
+		SameCompat().WithLabel("reached while compiling").WithRow("E-COMP-03")
 	return infer.Poison(e.At.At)
 }
 
@@ -217,7 +221,7 @@ func (b forms) containerOf(e *syntax.Call) hir.Expr {
 	if infer.IsBad(p) || t == nil || t.Kind == types.Invalid {
 		return firstBad(e.At.At, p)
 	}
-	off, ok := b.typeExprs.offsetIn(t, path, e.Args[2].Span())
+	off, ok := b.typeExprs.offsetIn(t, path, e.Args[2].Span(), e.At.At)
 	if !ok {
 		return infer.Poison(e.At.At)
 	}
@@ -315,7 +319,7 @@ func (b forms) offsetof(e *syntax.Offsetof) hir.Expr {
 	case t == nil || t.Kind == types.Invalid:
 		return infer.Poison(e.At.At)
 	}
-	off, ok := b.typeExprs.offsetIn(t, path, e.FieldsAt)
+	off, ok := b.typeExprs.offsetIn(t, path, e.FieldsAt, e.At.At)
 	if !ok {
 		return infer.Poison(e.At.At)
 	}
@@ -323,7 +327,7 @@ func (b forms) offsetof(e *syntax.Offsetof) hir.Expr {
 }
 
 // offsetIn walks a field path through nested structs.
-func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, bool) {
+func (b typeExprs) offsetIn(t *types.Type, path []string, at, whole source.Span) (int, bool) {
 	off := 0
 	for t.Kind == types.Pointer && t.Elem != nil {
 		t = t.Elem
@@ -332,12 +336,16 @@ func (b typeExprs) offsetIn(t *types.Type, path []string, at source.Span) (int, 
 	for _, name := range path {
 		if t.Kind != types.Record {
 			b.errorf("bad-field", at, "offsetof(): `%s` has no field named `%s`", t, name).
+				WithCompat("'%s' has no field named '%s'", t, name).CompatAt(whole).
 				WithLabel("not a struct").WithRow("E-OFF-01")
 			return 0, false
 		}
 		f, ok := t.Struct.Field(name)
 		if !ok {
-			b.places.noField(t, name, at)
+			b.places.noField(t, name, at, whole)
+			if d := b.out.All[len(b.out.All)-1]; d.Compat.Text != "" {
+				d.WithCompat("'%s' has no field named '%s'", t, name)
+			}
 			return 0, false
 		}
 		if b.rec != nil && at.Text() == strings.Join(path, ".") {
@@ -371,7 +379,7 @@ func (b forms) unstable(feature string, at source.Span, row string) bool {
 		b.warnf("unstable-feature", at, "%s is an unstable feature", feature).
 			WithLabel("may change").WithRow(row).WithHelp("`config = { %s = enable }` silences this", variable).
 			WithCompat("Script is using an unstable feature: %s. To prevent this warning you must explicitly enable it in the config e.g. %s=enable", feature, variable).
-			CompatBare = true
+			Compat.Bare = true
 	}
 	return true
 }
@@ -409,6 +417,7 @@ func (b exprs) comptime(e *syntax.Comptime) hir.Expr {
 
 func (b exprs) notComptime(at source.Span) hir.Expr {
 	b.errorf("not-comptime", at, "unable to resolve comptime expression").
+		WithCompat("Unable to resolve comptime expression").
 		WithLabel("its value is only known when the probe runs").WithRow("E-COMP-01")
 	return infer.Poison(at)
 }

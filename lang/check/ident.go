@@ -80,6 +80,7 @@ func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
 		return b.unsupported(e.At.At, sig.Row, "`"+e.Name+"`")
 	}
 	d := b.errorf("unknown-name", e.At.At, "unknown identifier: `%s`", e.Name).
+		WithCompat("Unknown identifier: '%s'", e.Name).
 		WithLabel("not a builtin, macro or constant").WithRow("L-CMAC-06")
 	if sig := b.c.builtin(e.Name); sig != nil || form(e.Name) != nil || b.c.macros[e.Name] != nil {
 		d.WithLabel("a function needs its arguments").WithHelp("call it: `%s(…)`", e.Name)

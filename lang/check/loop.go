@@ -12,6 +12,7 @@ import (
 func (b stmts) loopVar(e *syntax.Var) *varCell {
 	if old := b.lookupVar(e.Name); old != nil {
 		b.errorf("shadowed-name", e.At.At, "loop declaration shadows existing variable `$%s`", e.Name).
+			WithCompat("Loop declaration shadows existing variable: $%s", e.Name).CompatMore(old.stmt, "This is the initial %s.", old.born()).
 			WithLabel("this name is taken").WithRow("T-VAR-03").At(old.hv.At, "first declared here").
 			WithHelp("choose another name")
 	}
@@ -52,9 +53,14 @@ func (b stmts) forLoop(s *syntax.For, out *hir.Block) {
 	}
 	from, to := b.exprs.value(s.From), b.exprs.value(s.To)
 	bad := infer.IsBad(from) || infer.IsBad(to)
-	for _, x := range [...]hir.Expr{from, to} {
+	for i, x := range [...]hir.Expr{from, to} {
+		side := "start"
+		if i == 1 {
+			side = "end"
+		}
 		if !infer.IsBad(x) && !x.Type().IsInt() {
 			b.errorf("bad-range", x.Span(), "the ends of a range must be integers, not `%s`", b.shown(x)).
+				WithCompat("Loop range requires an integer for the %s value", side).CompatAt(s.At.At).
 				WithLabel("this is %s", article(b.shown(x))).WithRow("E-FOR-01")
 			bad = true
 		}
@@ -112,6 +118,7 @@ func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 	m.hm.Read = true
 	if m.mode == modeScalar {
 		b.errorf("bad-loop", at, "%s has no explicit keys: a scalar map cannot be iterated", m.label()).
+			WithCompat("%s has no explicit keys (scalar map), and cannot be used for iteration", m.label()).
 			WithLabel("a scalar map").At(m.modeAt, "used without a key here").WithRow("E-FOR-02")
 		return nil
 	}
@@ -122,6 +129,7 @@ func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 	if val.IsAgg() {
 		if !val.IsCastableAgg() {
 			b.errorf("bad-loop", at, "loop expression does not support type `%s`", val).
+				WithCompat("Loop expression does not support type: %s", val).
 				WithLabel("%s is a %s", m.label(), val).WithRow("E-FOR-02").WithHelp("`print(%s)` shows the whole map", m.label())
 			return nil
 		}
@@ -132,7 +140,7 @@ func (b mapUses) pairType(m *mapCell, at source.Span) *types.Type {
 
 // while types while (c) { }.
 func (b stmts) while(s *syntax.While, out *hir.Block) {
-	c := b.exprs.condition(s.Cond)
+	c := b.exprs.condition(s.Cond, s.At.At)
 	b.enterLoop()
 	blk := b.block(s.Body, false)
 	b.inLoop--
@@ -154,11 +162,14 @@ func (b stmts) unroll(s *syntax.Unroll, out *hir.Block) {
 	switch {
 	case !ok:
 		b.errorf("bad-unroll", at, "invalid unroll value: expected an integer literal").
+			WithCompat("invalid unroll value").CompatAt(s.At.At).
 			WithLabel("must be known when the script is compiled").WithRow("E-UNROLL-01")
 	case neg || v < 1:
-		b.errorf("bad-unroll", at, "unroll minimum value is 1").WithLabel("too small").WithRow("E-UNROLL-01")
+		b.errorf("bad-unroll", at, "unroll minimum value is 1").
+			SameCompat().CompatAt(s.At.At).WithLabel("too small").WithRow("E-UNROLL-01")
 	case v > 100:
-		b.errorf("bad-unroll", at, "unroll maximum value is 100").WithLabel("too large").WithRow("E-UNROLL-01").
+		b.errorf("bad-unroll", at, "unroll maximum value is 100").
+			SameCompat().CompatAt(s.At.At).WithLabel("too large").WithRow("E-UNROLL-01").
 			WithHelp("use a range: `for $i : 0..%d { … }`", v)
 	default:
 		// Every copy of the body counts towards the limit, and nested unrolls

@@ -45,6 +45,7 @@ func (c *checker) addMacro(s *syntax.Macro) {
 	for _, old := range c.macros[m.name] {
 		if old.signature() == m.signature() {
 			c.out.Errorf("duplicate-macro", s.NameAt, "redefinition of macro `%s`", m.name).
+				WithCompat("Redefinition of macro: %s", m.name).CompatAt(macroHead(s.At.At, s.NameAt)).CompatMore(macroHead(old.at, old.nameAt), "This is the original definition.").
 				WithLabel("defined again with the same parameters").At(old.nameAt, "first defined here").WithRow("L-MAC-07")
 			return
 		}
@@ -131,6 +132,7 @@ func (c *checker) shapes(name string) []string {
 // noMacroFits reports a call that no definition fits.
 func (b macros) noMacroFits(ms []*macro, e *syntax.Call) hir.Expr {
 	d := b.errorf("macro-arguments", e.At.At, "call to macro `%s` has arguments that do not match any definition", e.Name).
+		WithCompat("Call to %s() has arguments that do not match any definition.", e.Name).
 		WithLabel("%s given", count(len(e.Args), "argument")).WithRow("L-MAC-06")
 	for _, m := range ms {
 		d.At(m.nameAt, "%s", b.whyNot(m, e))
@@ -240,6 +242,7 @@ func (b macros) recursive(m *macro, at source.Span) hir.Expr {
 		}
 	}
 	b.errorf("recursive-macro", at, "recursive macro call detected, call chain: %s", chain).
+		WithCompat("Recursive macro call detected. Call chain: %s", chain).
 		WithLabel("expands itself again").WithRow("L-MAC-08")
 	return infer.Poison(at)
 }

@@ -21,6 +21,7 @@ func (b mapUses) mapOf(e *syntax.Map) *mapCell {
 			return p.m
 		}
 		b.errorf("unhygienic-map", e.At.At, "unhygienic access to map `@%s` in macro `%s`", e.Name, b.frame.m.name).
+			WithCompat("Unhygienic access to map: @%s. Maps must be passed into the macro as arguments.", e.Name).
 			WithLabel("a macro sees only the maps it is given").WithRow("L-MAC-05").
 			WithHelp("add a parameter: `macro %s(…, @%s)`", b.frame.m.name, e.Name)
 		return nil
@@ -45,9 +46,11 @@ func (b mapUses) setMode(m *mapCell, mode mapMode, at source.Span) bool {
 	var d *diag.Diagnostic
 	if mode == modeScalar {
 		d = b.errorf("map-key", at, "%s used as a map without an explicit key (scalar map), previously used with an explicit key (non-scalar map)", m.label()).
+			SameCompat().
 			WithLabel("no key here").WithHelp("give the key: `%s[…]`", m.label())
 	} else {
 		d = b.errorf("map-key", at, "%s used as a map with an explicit key (non-scalar map), previously used without an explicit key (scalar map)", m.label()).
+			SameCompat().
 			WithLabel("a key here")
 	}
 	d.WithRow("T-MAP-02")
@@ -68,7 +71,7 @@ func (b mapUses) mapAccess(e *syntax.Map) (m *mapCell, key hir.Expr, ok bool) {
 	if m == nil || !b.setMode(m, modeKeyed, e.At.At) {
 		return m, key, false
 	}
-	key, ok = b.mapKey(m, key)
+	key, ok = b.mapKey(m, key, e.At.At)
 	return m, key, ok
 }
 
@@ -89,8 +92,9 @@ func (b mapUses) keyExpr(e *syntax.Map) hir.Expr {
 	return b.exprs.makeTuple(elems, at)
 }
 
-// mapKey widens the map's key type by a key, and converts the key.
-func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
+// mapKey widens the map's key type by a key, and converts the key. at is the map
+// with its key.
+func (b mapUses) mapKey(m *mapCell, key hir.Expr, at source.Span) (hir.Expr, bool) {
 	if infer.IsBad(key) {
 		b.depend(&m.key)
 		return key, key.Type() != types.InvalidType
@@ -98,17 +102,20 @@ func (b mapUses) mapKey(m *mapCell, key hir.Expr) (hir.Expr, bool) {
 	t := key.Type()
 	if bad := badKey(t); bad != nil {
 		b.errorf("bad-key", key.Span(), "a value of type `%s` cannot be part of a map key", bad).
+			WithCompat("%s cannot be part of a map key", bad).
 			WithLabel("this is %s", article(t)).WithRow("T-MAP-06")
 		return key, false
 	}
 	if hasContext(key) {
 		b.errorf("bad-key", key.Span(), "context cannot be part of a map key").
+			WithCompat("context cannot be part of a map key").
 			WithLabel("`ctx` is only valid while the probe runs").WithRow("T-MAP-06")
 		return key, false
 	}
 	if !b.widen(&m.key, key) {
 		d := b.errorf("key-mismatch", key.Span(), "argument mismatch for %s: trying to access with arguments: `%s` when map expects arguments: `%s`",
-			m.label(), t, m.key.Typ).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
+			m.label(), t, m.key.Typ).
+			WithCompat("Argument mismatch for %s: trying to access with arguments: '%s' when map expects arguments: '%s'", m.label(), t, m.key.Typ).CompatAt(at).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
 		if m.key.First.Valid() {
 			d.At(m.key.First, "first used with %s here", article(m.key.Typ))
 		}
@@ -169,6 +176,7 @@ func (b mapUses) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 	if t.IsAgg() {
 		if !t.IsCastableAgg() {
 			b.errorf("aggregation-read", at, "cannot read the value of individual keys of %s: it is a %s", m.label(), t).
+				WithCompat("Map type %s cannot print the value of individual keys. You must print the whole map.", t).
 				WithLabel("you must print the whole map").WithRow("T-AGG-04").
 				At(m.value.First, "became a %s here", t).WithHelp("`print(%s)`", m.label())
 			return infer.Poison(at)
@@ -217,6 +225,7 @@ func (b mapUses) assignMap(s *syntax.Assign, t *syntax.Map, out *hir.Block) {
 	}
 	if x.Type().Kind == types.Void {
 		b.errorf("no-value", s.X.Span(), "this expression has no value to store in %s", m.labelOr(t)).
+			WithCompat("Value 'none' cannot be assigned to a map.").CompatAt(s.At.At).
 			WithLabel("has no value").WithRow("T-PROM-10")
 		return
 	}
@@ -264,7 +273,7 @@ func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source
 	}
 	if m.value.Typ != nil && m.value.Typ.IsAgg() || !b.widen(&m.value, x) {
 		b.depend(&m.value)
-		b.mismatch(m.label(), "map", &m.value, x)
+		b.mismatch(m.label(), "map", &m.value, x).CompatAt(at)
 		return
 	}
 	out.Stmts = append(out.Stmts, &hir.SetMap{S: hir.S{At: at}, Map: m.hm, Key: key, X: b.convs.convert(x, m.value.Typ)})
@@ -272,9 +281,12 @@ func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source
 
 // aggTarget checks @a = @b for an aggregation, which is an error (T-MAP-09).
 func (b mapUses) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
+	target, _, _ := strings.Cut(at.Text(), " ")
 	src := b.c.maps[g.Map.Name]
 	b.depend(&m.value)
 	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.Typ).
+		WithCompat("Map value '%s' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. `%s = %s;`.", src.value.Typ, target, aggText(src.value.Typ)).
+		CompatAt(at).CompatHint("Add a cast to integer if you want the value of the aggregate, e.g. `%s = (%s)%s;`.", target, types.Int64, short(g.At.Text())).
 		WithLabel("%s is an aggregation", src.label()).WithRow("T-MAP-09").
 		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.Typ.String(), "u"), "_t")).
 		WithHelp("to store the current value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))
@@ -319,7 +331,12 @@ func (b mapUses) aggregate(m *mapCell, key hir.Expr, a *aggCall, at source.Span,
 // earlier ones (T-MAP-11).
 func (b mapUses) differentParameters(m *mapCell, a *aggCall, at source.Span) {
 	what := map[types.Kind]string{types.Hist: "bits", types.LHist: "lhist bounds", types.TSeries: "tseries bounds"}[a.T.Kind]
+	text := "Different " + what + " in a single map unsupported"
+	if a.T.Kind == types.Hist {
+		text = "Different bits in a single hist unsupported"
+	}
 	b.errorf("different-parameters", a.At, "different %s in a single map %s", what, m.label()).
+		WithCompat("%s", text).
 		WithLabel("differs from the first call").At(m.value.First, "first call").WithRow("T-MAP-11").
 		WithHelp("use the same parameters everywhere, or two maps")
 }

@@ -36,6 +36,7 @@ func (b exprs) positional(e *syntax.Positional) hir.Expr {
 
 func (b exprs) noParam(e *syntax.Positional) {
 	b.warnf("missing-parameter", e.At.At, "positional parameter $%d is empty or not provided", e.N).
+		WithCompat("Positional parameter $%d is empty or not provided. ", e.N).
 		WithLabel("%s given", count(len(b.c.in.Params), "parameter")).WithRow("L-PARM-03")
 }
 
@@ -126,6 +127,7 @@ func (b forms) paramText(p *syntax.Positional, skip uint64, at source.Span) hir.
 	}
 	if limit := b.c.cfg.maxStrlen; int64(len(text))+1 > limit {
 		b.errorf("string-too-long", at, "string is too long: %d bytes, the limit is %d", len(text), limit-1).
+			WithCompat("String is too long (over %d bytes): %s", limit, text).
 			WithLabel("the text of $%d", p.N).WithRow("L-STR-04")
 		return infer.Poison(at)
 	}
@@ -162,6 +164,7 @@ func (b forms) getopt(e *syntax.Call) hir.Expr {
 				what = "literal as the default value"
 			}
 			b.errorf("literal-expected", a.Span(), "getopt() expects a %s (`%s` provided)", what, args[i].Type()).
+				WithCompat("%s", badOption(i)).
 				WithLabel("not a literal").WithRow("F-GETOPT")
 			return infer.Poison(e.At.At)
 		}
@@ -183,6 +186,7 @@ func (b forms) getopt(e *syntax.Call) hir.Expr {
 			o.Type, o.Default = types.StringType(0), d.V
 		default:
 			b.errorf("literal-expected", e.Args[1].Span(), "getopt() expects an integer, bool or string literal as the default value (`%s` provided)", d.Type()).
+				WithCompat("%s", badOption(1)).
 				WithLabel("not one of them").WithRow("F-GETOPT")
 			return infer.Poison(e.At.At)
 		}
@@ -224,6 +228,7 @@ func (b forms) sameOption(o *option) bool {
 		return true
 	}
 	b.errorf("different-option", o.at, "getopt(\"%s\") is used with a different %s elsewhere", o.Name, what).
+		WithCompat("Command line option '%s' needs to have the same %s in all places it is used. Previous %s: %s", o.Name, what, what, map[bool]string{true: old.Default, false: old.Doc}[what == "default value"]).
 		WithLabel("differs from the first use").At(old.at, "first used here").WithRow("F-GETOPT").
 		WithHelp("give both calls the same default and description, or put the call into a macro")
 	return false

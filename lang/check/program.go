@@ -96,6 +96,7 @@ func (c *checker) importFile(from *syntax.File, imp *syntax.Import, items []synt
 	src, err := c.in.Import(from.Source, path)
 	if err != nil {
 		c.out.Errorf("bad-import", imp.Path.At.At, "unable to find a suitable path for import \"%s\"", path).
+			WithCompat("Unable to find suitable path for import").CompatAt(withSemicolon(imp.At.At)).CompatHint("checked: %s", path).
 			WithLabel("%v", err).WithRow("L-IMP-02")
 		return items
 	}
@@ -131,6 +132,7 @@ func MapKinds() []string { return slices.Clone(mapKinds) }
 func (c *checker) declareMap(d *syntax.MapDecl) {
 	if !slices.Contains(mapKinds, d.Kind) {
 		e := c.out.Errorf("bad-map-kind", d.KindAt, "invalid bpf map type: `%s`", d.Kind).
+			WithCompat("Invalid bpf map type: %s", d.Kind).CompatAt(withoutSemicolon(d.At.At)).CompatHint("Valid map types: percpulruhash, percpuhash, lruhash, hash").
 			WithLabel("no such kind of map").WithRow("L-MAPD-02").WithHelp("valid kinds: hash, lruhash, percpuhash, percpulruhash")
 		if n := nearest(d.Kind, mapKinds); n != "" {
 			e.WithHelp("a kind with a similar name exists: `%s`", n)
@@ -153,7 +155,7 @@ func (c *checker) declareMap(d *syntax.MapDecl) {
 			WithLabel("declared again here").At(m.declAt, "first declared here").WithRow("L-MAPD-01")
 		return
 	}
-	m.declAt, m.kindAt = d.NameAt, d.KindAt
+	m.declAt, m.kindAt, m.declared = d.NameAt, d.KindAt, withoutSemicolon(d.At.At)
 	m.hm.Kind, m.hm.Entries = d.Kind, int(n.Value)
 }
 
@@ -165,6 +167,7 @@ func (c *checker) checkMaps() {
 		case !m.used && m.declAt.Valid() && len(c.leftOut) > 0:
 		case !m.used && m.declAt.Valid():
 			c.out.Warnf("unused-map", m.declAt, "unused map: %s", m.label()).
+				WithCompat("Unused map: %s", m.label()).CompatAt(m.declared).
 				WithLabel("declared but never used").WithRow("L-MAPD-04").WithHelp("remove the declaration")
 		case !m.used:
 		case !m.written && len(c.leftOut) > 0:
@@ -201,6 +204,7 @@ func (c *checker) orphanMaps(names []string) {
 
 func (c *checker) undefinedMap(m *mapCell) {
 	d := c.out.Errorf("undefined-map", m.at, "undefined map: %s", m.label()).
+		WithCompat("Undefined map: %s", m.label()).
 		WithLabel("used, but nothing is ever assigned to it").WithRow("T-MAP-05")
 	var names []string
 	for _, o := range c.mapList {
@@ -227,7 +231,8 @@ func (c *checker) checkMapKind(m *mapCell) {
 		want = "percpuhash or percpulruhash"
 	}
 	c.out.Errorf("map-kind-mismatch", m.kindAt, "incompatible map types: %s is declared as `%s` but holds values of type `%s`",
-		m.label(), m.hm.Kind, m.value.Typ).WithLabel("such values need %s", want).At(m.value.First, "assigned here").WithRow("L-MAPD-03")
+		m.label(), m.hm.Kind, m.value.Typ).
+		WithCompat("Incompatible map types. Type from declaration: %s. Type from value/key type: %s", m.hm.Kind, map[bool]string{true: "percpuhash", false: "hash"}[isPerCPU(m.value.Typ)]).CompatAt(m.at).WithLabel("such values need %s", want).At(m.value.First, "assigned here").WithRow("L-MAPD-03")
 }
 
 // finishMap fills in the parts of a hir.Map that are known after typing.
@@ -252,6 +257,7 @@ func (c *checker) finishMap(m *mapCell) {
 
 func (b *body) undefinedVar(e *syntax.Var) {
 	d := b.errorf("undefined-variable", e.At.At, "undefined or undeclared variable: $%s", e.Name).
+		WithCompat("Undefined or undeclared variable: $%s", e.Name).
 		WithLabel("nothing was assigned to it in this block or an outer one").WithRow("T-VAR-02")
 	for _, v := range b.live {
 		if v.name == e.Name {

@@ -50,7 +50,7 @@ func (b *body) declare(node any, name string, at source.Span) *varCell {
 		v.hv.Captured = false
 		b.live = append(b.live, v)
 	}
-	v.assigned, v.let, v.natural, v.readAt = false, false, false, source.Span{}
+	v.assigned, v.let, v.natural, v.readAt, v.stmt = false, false, false, source.Span{}, at
 	v.depth, v.inLoop, v.frame, v.now = b.loops, b.inLoop, k.frame, nil
 	b.scope.vars = append(b.scope.vars, v)
 	return v

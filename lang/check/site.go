@@ -23,9 +23,12 @@ func (b siteVals) argsWhole(at source.Span) hir.Expr {
 func (b siteVals) hasArgs(at source.Span) bool {
 	if b.named == 0 {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `args` needs a probe with named arguments, `%s` has none", b.site.Name).
+			WithCompat("The args builtin can only be used with tracepoint, rawtracepoint, fentry/fexit, and uprobe probes (%s used here)", b.site.Type).
 			WithLabel("no arguments are known for this probe").WithRow("B-ARGS")
 		switch kind := b.site.About(); {
 		case kind.Typed == "":
+		case kind.Returns && kind.Target == hir.TargetProgram:
+			d.WithHelp("`%s%s` has the arguments of the entry", kind.Typed, strings.TrimPrefix(b.site.Name, kind.Name))
 		case kind.Returns:
 			d.WithHelp("`%s:%s` has the arguments of the entry", kind.Typed, b.site.Func)
 		default:
@@ -65,6 +68,9 @@ func (b siteVals) argsType() *types.Type {
 	}
 	s := &types.Struct{Flavour: types.Args, Name: "args", Align: 8}
 	for _, a := range b.namedArgs() {
+		if a.Unreadable != "" {
+			continue
+		}
 		f := types.Field{Name: a.Name, Type: b.argType(&a)}
 		if a.Field != nil {
 			f = *a.Field
@@ -102,6 +108,12 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 	args := b.namedArgs()
 	for i := range args {
 		if args[i].Name == name {
+			if why := args[i].Unreadable; why != "" {
+				b.errorf("unreadable-argument", nameAt, "`%s` cannot be read in %s", name, b.site.Name).
+					WithLabel("not readable here").WithNote("%s", why).WithRow("B-ARGS").
+					WithHelp("read it where it is still there: in the function that calls this one, in one that it is passed to, or in a program compiled with -Og")
+				return infer.Poison(at)
+			}
 			if !representable(args[i].Type) {
 				return b.typeExprs.unsupportedType(name, b.site.Name, nameAt)
 			}
@@ -117,6 +129,7 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 		what, row = "field", "T-STRUCT-02"
 	}
 	d := b.errorf("unknown-field", nameAt, "can't find %s `%s` of %s", what, name, b.site.Name).
+		WithCompat("%s", noArgText(b.site, name)).CompatAt(at).
 		WithLabel("`args` does not contain a field named `%s`", name).WithRow(row)
 	if b.site.About().Fields && strings.HasPrefix(name, "common_") {
 		d.Message = "BPF does not support accessing common tracepoint fields"
@@ -144,10 +157,12 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 	}
 	if n := len(args) - b.named; n > 0 {
 		b.errorf("wrong-probe", e.At.At, "%s does not support `%s`", b.site.Name, e.Name).
+			WithCompat("%s", noArgN(e.Name)).
 			WithLabel("arguments `arg0` to `arg%d` are known", n-1).WithRow("B-ARGN")
 		return infer.Poison(e.At.At)
 	}
 	d := b.errorf("wrong-probe", e.At.At, "builtin can not be used here: `%s` is not available in \"%s\" probes", e.Name, b.site.Provider).
+		WithCompat("The %s builtin can only be used with 'kprobes', 'uprobes' and 'usdt' probes", e.Name).
 		WithLabel("no positional arguments in %s", b.site.Name).WithRow("B-ARGN")
 	switch {
 	case len(b.namedArgs()) > 0:
@@ -162,6 +177,7 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 func (b siteVals) retval(at source.Span) hir.Expr {
 	if b.site.Ret == nil {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `retval` is not available in \"%s\" probes", b.site.Provider).
+			WithCompat("%s", noRetvalText(b.site)).
 			WithLabel("%s has no return value", b.site.Name).WithRow("B-RETVAL")
 		switch kind := b.site.About(); {
 		case kind.Fields:

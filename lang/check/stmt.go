@@ -2,6 +2,7 @@ package check
 
 import (
 	"probe/lang/check/infer"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -47,7 +48,7 @@ func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 	case blk.Value == nil:
 	case ended:
 		if len(blk.Stmts) > 0 && ended {
-			b.warnUnreachable(blk.Value.Span())
+			b.warnUnreachable(blk, blk.Value.Span())
 			b.unreached(func() { b.exprs.expr(blk.Value) })
 		}
 	case wantValue:
@@ -74,11 +75,12 @@ func (b stmts) unreachable(blk *syntax.Block, i int) {
 	if blk.Value != nil {
 		at = at.To(blk.Value.Span())
 	}
-	b.warnUnreachable(at)
+	b.warnUnreachable(blk, at)
 }
 
-func (b stmts) warnUnreachable(at source.Span) {
-	b.warnf("unreachable", at, "unreachable statement").WithRow("E-JUMP-05").
+func (b stmts) warnUnreachable(blk *syntax.Block, at source.Span) {
+	b.warnf("unreachable", at, "unreachable statement").
+		WithCompat("Unreachable statement.").CompatAt(blk.At.At).WithRow("E-JUMP-05").
 		WithLabel("nothing after an exit(), return, break or continue of this block runs")
 }
 
@@ -133,6 +135,7 @@ func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 	discarded := x.Type().Kind != types.Void
 	if discarded && !hasEffect(x) {
 		b.warnf("discarded-value", at, "the value of this expression is not used").
+			WithCompat("Return value discarded.").CompatAt(withSemicolon(at)).
 			WithLabel("return value discarded").WithRow("E-ASG-06").
 			WithHelp("assign it, or write `_ = %s;` to drop it on purpose", short(at.Text()))
 	}
@@ -181,17 +184,20 @@ func (b stmts) let(s *syntax.Let, out *hir.Block) {
 	name := s.Var.Name
 	if b.frame != nil && b.frame.param(syntax.ParamVar, name) != nil {
 		b.errorf("shadowed-name", s.Var.At.At, "variable declaration shadows the macro argument `$%s`", name).
+			WithCompat("Variable declaration shadows macro arg $%s", name).CompatAt(letHead(s)).
 			WithLabel("this name is a parameter of the macro").WithRow("L-MAC-05")
 		return
 	}
 	if old := b.scope.lookup(name); old != nil {
 		b.errorf("shadowed-name", s.Var.At.At, "`$%s` is already declared: variable shadowing is not allowed", name).
+			WithCompat("Variable $%s was already declared. Variable shadowing is not allowed.", name).CompatAt(letHead(s)).
+			CompatMore(old.stmt, "This is the initial %s.", old.born()).
 			WithLabel("declared again here").WithRow("T-VAR-03").At(old.hv.At, "first declared here").
 			WithHelp("assign to it without `let`, or choose another name")
 		return
 	}
 	v := b.declare(s.Var, name, s.Var.At.At)
-	v.let = true
+	v.let, v.stmt = true, letHead(s)
 	defer b.noteVar(s.Var, s.X != nil)
 	if s.Type != nil {
 		b.declaredType(v, s.Type)
@@ -217,6 +223,7 @@ func (b stmts) declaredType(v *varCell, te *syntax.TypeExpr) {
 		return
 	case t.Kind == types.Void || t.IsAgg():
 		b.errorf("bad-variable-type", te.At.At, "invalid variable declaration type: %s", t).
+			WithCompat("Invalid variable declaration type: %s", t).
 			WithLabel("a variable cannot hold this").WithRow("T-VAR-06")
 		v.assigned = true
 		return
@@ -252,7 +259,7 @@ func (b stmts) setVarTo(v *varCell, x hir.Expr, text string, at source.Span, out
 		return
 	}
 	if !b.widen(&v.Cell, x) {
-		b.mismatch("$"+v.name, "variable", &v.Cell, x)
+		b.mismatch("$"+v.name, "variable", &v.Cell, x).CompatAt(at)
 		return
 	}
 	v.now = x.Type()
@@ -267,11 +274,13 @@ func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 	t := x.Type()
 	if t.Kind == types.Void {
 		b.errorf("no-value", x.Span(), "this expression has no value to store in %s", where).
+			WithCompat("Value 'none' cannot be assigned to %s.", where).CompatAt(at).
 			WithLabel("has no value").WithRow("T-PROM-10")
 		return false
 	}
 	if t.IsAgg() {
 		b.errorf("aggregation-misplaced", x.Span(), "an aggregation cannot be assigned to %s", where).
+			WithCompat("Value '%s' cannot be assigned to %s.", t, where).CompatAt(at).
 			WithLabel("%s must be assigned directly to a map", t).WithRow("T-VAR-06")
 		return false
 	}
@@ -279,7 +288,7 @@ func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 }
 
 // mismatch reports the error for a value that a variable or map cannot take.
-func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) {
+func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) *diag.Diagnostic {
 	d := b.errorf("type-mismatch", x.Span(), "type mismatch for %s: trying to assign value of type `%s` when %s already has type `%s`",
 		name, x.Type(), kind, c.Typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")
 	if c.First.Valid() {
@@ -292,6 +301,7 @@ func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) {
 	if n, ok := x.(*hir.Int); ok && c.Fixed && c.Typ.IsInt() && n.T.IsInt() {
 		d.WithRow("T-PROM-06").WithHelp("an explicit cast truncates the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
 	}
+	return d.WithCompat("Type mismatch for %s: trying to assign value of type '%s' when %s already has a type '%s'", name, x.Type(), kind, c.Typ)
 }
 
 func article(t *types.Type) string { return "`" + t.String() + "`" }
@@ -323,6 +333,7 @@ func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 	v := b.lookupVar(t.Name)
 	if v == nil {
 		v = b.declare(t, t.Name, t.At.At)
+		v.stmt = s.At.At
 	}
 	b.setVar(v, x, s.At.At, out)
 	b.noteVar(t, true)
@@ -343,6 +354,7 @@ func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 			}
 			if t := x.Type(); !t.IsInt() && t.Kind != types.Bool {
 				b.errorf("bad-return", s.X.Span(), "probe return values can only be integers").
+					WithCompat("Probe return values can only be integers. Found %s", t).CompatAt(withSemicolon(s.At.At)).
 					WithLabel("this is %s", article(t)).WithRow("E-JUMP-02")
 				return true
 			}
@@ -353,6 +365,7 @@ func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 				b.loopReturn = s
 			} else if (b.loopReturn.X == nil) != (s.X == nil) {
 				b.errorf("bad-return", s.At.At, "return value used in loop is inconsistent").
+					WithCompat("Return value used in loop is inconsistent").CompatAt(withSemicolon(s.At.At)).
 					WithLabel("differs from the other return").At(b.loopReturn.At.At, "first return of this loop").WithRow("E-JUMP-02")
 			}
 		}
@@ -365,6 +378,7 @@ func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 			return true
 		}
 		b.errorf("jump-outside-loop", s.At.At, "`%s` outside of a loop", s.Word).
+			WithCompat("'%s' statement is not allowed in a probe", s.Word).CompatAt(withSemicolon(s.At.At)).
 			WithLabel("there is no loop to act on").WithRow("E-JUMP-04")
 		return true
 	}
@@ -378,6 +392,7 @@ func (b stmts) jump(s *syntax.Jump, out *hir.Block) (ends bool) {
 
 func (b stmts) notInMacro(s *syntax.Jump) {
 	b.errorf("jump-in-macro", s.At.At, "`%s` statement is not allowed in a macro", s.Word).
+		WithCompat("'%s' statement is not allowed in a macro", s.Word).CompatAt(withSemicolon(s.At.At)).
 		WithLabel("it would act on the caller").WithRow("L-MAC-09")
 }
 
@@ -387,9 +402,11 @@ func (b *body) unusedVars() {
 		switch {
 		case v.let && !v.assigned:
 			b.out.Warnf("unassigned-variable", v.hv.At, "`$%s` was never assigned to", v.name).
+				WithCompat("Variable $%s was never assigned to.", v.name).CompatAt(v.stmt).
 				WithLabel("declared here, always zero").WithRow("T-VAR-05")
 		case v.readAt.Valid():
 			b.out.Warnf("unassigned-variable", v.readAt, "`$%s` is read before anything was assigned to it", v.name).
+				WithCompat("Variable used before it was assigned: $%s", v.name).
 				WithLabel("variable used before it was assigned: reads as zero").WithRow("T-VAR-05")
 		}
 	}

@@ -72,6 +72,7 @@ func (b ops) negate(x hir.Expr, op string, at source.Span) hir.Expr {
 func (b ops) badOperand(op string, x hir.Expr, at source.Span) hir.Expr {
 	t := b.shown(x)
 	b.errorf("bad-operands", at, "the `%s` operator can not be used on expressions of type `%s`", op, t).
+		WithCompat("The %s operator can not be used on expressions of type '%s'", op, t).
 		At(x.Span(), "this is %s", article(t)).WithRow("T-OP-07")
 	return infer.Poison(at)
 }
@@ -95,6 +96,7 @@ func (b places) derefExpr(x hir.Expr, at source.Span) hir.Expr {
 		return b.load(infer.AsPointer(x, p), at)
 	}
 	b.errorf("bad-dereference", at, "cannot dereference a value of type `%s`: it is not a pointer", b.shown(x)).
+		WithCompat("The * operator can not be used on expressions of type '%s'", b.shown(x)).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("T-PTR-04")
 	return infer.Poison(at)
 }
@@ -205,6 +207,7 @@ func (b ops) step(x *hir.IncDec, c *infer.Cell, name, kind string) hir.Expr {
 		b.depend(c)
 	default:
 		b.errorf("bad-operands", at, "the `++` and `--` operators can not be used on expressions of type `%s`", c.Typ).
+			WithCompat("The %s operator can not be used on expressions of type '%s'", map[bool]string{false: "++", true: "--"}[x.Dec], c.Typ).
 			WithLabel("%s %s is %s", kind, name, article(c.Typ)).At(c.First, "from here").WithRow("T-OP-08")
 		b.depend(c)
 		return infer.Poison(at)

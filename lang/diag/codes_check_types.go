@@ -283,7 +283,7 @@ var checkTypeCodes = []Entry{
 	},
 	{
 		Code: "lossy-conversion", Phase: PhaseCheck, Warning: true,
-		Cause: "an unsigned 64-bit value is stored as a signed one",
+		Cause: "a number is stored in a type that cannot hold all of its values",
 		Wrong: "begin { $a = (int64)-1; $a = nsecs; }",
 		Cure:  "cast it if this is intended: `(int64)nsecs`",
 	},

@@ -57,11 +57,9 @@ type Diagnostic struct {
 	Notes    []string    // background
 	Helps    []string    // actions, with the exact text to type
 
-	// Compat is the headline in bpftrace's own words, for its command line; ""
-	// where Message serves there too. Bpftrace prints it without a place when
-	// CompatBare is set.
-	Compat     string
-	CompatBare bool
+	// Compat is the message in bpftrace's own words, for its command line; the
+	// zero value where the message serves there too.
+	Compat Compat
 }
 
 // Error makes a Diagnostic usable as a Go error: one line without the snippet.
@@ -115,13 +113,6 @@ func (d *Diagnostic) WithNote(format string, args ...any) *Diagnostic {
 // WithHelp adds an action.
 func (d *Diagnostic) WithHelp(format string, args ...any) *Diagnostic {
 	d.Helps = append(d.Helps, fmt.Sprintf(format, args...))
-	return d
-}
-
-// WithCompat sets the headline printed under bpftrace's command line, which
-// tools compare byte for byte.
-func (d *Diagnostic) WithCompat(format string, args ...any) *Diagnostic {
-	d.Compat = fmt.Sprintf(format, args...)
 	return d
 }
 

@@ -20,29 +20,70 @@ import (
 // written, in the order of the list.
 func RenderBpftrace(w io.Writer, list *List) error {
 	var b strings.Builder
+	var later []*Diagnostic // the warnings beside errors, which follow all errors
 	for _, d := range list.All {
-		text := d.Message
-		if e, ok := Lookup(d.Code); ok && e.Phase == PhaseParse && d.Severity == Error {
-			text = "syntax: " + text
+		beside := &Diagnostic{Severity: Warning, Span: d.Span, Compat: Compat{Text: d.Compat.Warn, Span: d.Compat.Span}}
+		switch {
+		case d.Compat.Warn == "":
+		case d.Severity == Error:
+			later = append(later, beside)
+		default:
+			beside.bpftrace(&b)
 		}
-		if d.Compat != "" {
-			text = d.Compat
+		if d.Severity != Error {
+			flush(&b, &later)
 		}
-		word := strings.ToUpper(d.Severity.String())
-		if d.CompatBare {
-			fmt.Fprintf(&b, "%s: %s\n", word, text)
-			continue
-		}
-		compat(&b, d.Span, word, text)
-		for _, l := range d.Labels {
-			compat(&b, l.Span, word, l.Text)
-		}
-		for _, n := range append(append([]string{}, d.Notes...), d.Helps...) {
-			fmt.Fprintf(&b, "HINT: %s\n", strings.ReplaceAll(n, "\n", "\n      "))
+		if !d.Compat.Omit {
+			d.bpftrace(&b)
 		}
 	}
+	flush(&b, &later)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func flush(b *strings.Builder, list *[]*Diagnostic) {
+	for _, d := range *list {
+		d.bpftrace(b)
+	}
+	*list = nil
+}
+
+// bpftrace writes one message. Where bpftrace has words of its own for it, they
+// replace everything but the callers of macros.
+func (d *Diagnostic) bpftrace(b *strings.Builder) {
+	word, text, at := strings.ToUpper(d.Severity.String()), d.Message, d.Span
+	labels, hints := d.Labels, append(append([]string{}, d.Notes...), d.Helps...)
+	if c := d.Compat; c.Text != "" {
+		text, labels, hints = c.Text, c.More, c.Hints
+		for _, l := range d.Labels {
+			if l.Text == Expanded {
+				labels = append(labels[:len(labels):len(labels)], l)
+			}
+		}
+	} else {
+		text = strings.ReplaceAll(text, "`", "'")
+	}
+	if d.Compat.Span.Valid() {
+		at = d.Compat.Span
+	}
+	if e, ok := Lookup(d.Code); ok && e.Phase == PhaseParse && d.Severity == Error {
+		text = "syntax: " + text
+	}
+	if d.Compat.Bare {
+		fmt.Fprintf(b, "%s: %s\n", word, text)
+		return
+	}
+	compat(b, at, word, text)
+	for _, l := range labels {
+		if l.Text == Expanded {
+			l.Text = "expanded from"
+		}
+		compat(b, l.Span, word, l.Text)
+	}
+	for _, h := range hints {
+		fmt.Fprintf(b, "HINT: %s\n", strings.ReplaceAll(h, "\n", "\n      "))
+	}
 }
 
 // compat writes one place with its text.

@@ -366,7 +366,7 @@ x.pr:3:2-3: ERROR: see here
     @x = 1; }
     ~
 HINT: assign it first
-x.pr:3:2-3: ERROR: syntax: expected ` + "`;`" + `
+x.pr:3:2-3: ERROR: syntax: expected ';'
     @x = 1; }
     ~
 x.pr:4-5: WARNING: two lines

@@ -124,6 +124,7 @@ func (p *parser) reportHead(kind itemKind) {
 	t := p.tok()
 	if kind == itemMapDecl && p.sc.rootVar {
 		p.report("root-let", p.at(p.sc.start, p.sc.pos).At, "only map declarations are allowed outside of probes").
+			WithCompat("root-level let statements need to be map declarations, e.g. let @a = hash(2);").CompatAt(p.at(p.sc.start, p.sc.start+len("let")).At).
 			WithRow("L-PROG-05").
 			WithLabel("a variable only exists during one run of one probe").
 			WithHelp("set it inside the probe, or keep the value in a map: `begin { @x = 1; }`")

@@ -1,6 +1,10 @@
 package syntax
 
-import "github.com/alecthomas/participle/v2/lexer"
+import (
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"probe/lang/diag"
+)
 
 // precedence returns the level of a binary operator, 0 for anything else. There
 // are ten levels; 1 binds loosest.
@@ -105,11 +109,14 @@ func (p *parser) unary() Expr {
 			case "&":
 				if !isPlace(x) {
 					p.report("address-of", u.At.At, "the address-of operator `&` needs a variable or a map").
+						WithCompat("address-of operator (&) can only be used on a map or variable").CompatAt(x.Span()).
 						WithRow("T-PTR-05").
 						At(x.Span(), "this has no address")
 				}
 			case "++", "--":
-				p.needPlace(t.Value, x)
+				if d := p.needPlace(t.Value, x); d != nil {
+					d.CompatAt(p.tokSpan(t))
+				}
 			}
 			return u
 		case "(":
@@ -140,16 +147,18 @@ func isPlace(x Expr) bool {
 
 // needPlace reports ++ or -- on anything but a variable, a map or a map
 // element.
-func (p *parser) needPlace(op string, x Expr) {
+func (p *parser) needPlace(op string, x Expr) *diag.Diagnostic {
 	if isPlace(x) {
-		return
+		return nil
 	}
 	d := p.report("needs-variable", x.Span(), "`%s` requires a variable or map", op).
+		WithCompat("increment/decrement requires a variable or map").
 		WithRow("E-ASG-03").
 		WithLabel("not a variable, a map or a map element")
 	if id, ok := x.(*Ident); ok && !IsReservedBuiltin(id.Name) {
 		d.WithHelp("a variable starts with `$`: `$%s%s`", id.Name, op)
 	}
+	return d
 }
 
 // postfix parses what follows an operand: .name ->name .N [i] ++ --.
@@ -174,7 +183,9 @@ func (p *parser) postfix(x Expr) Expr {
 			n = max(n, p.high)
 		case "++", "--":
 			p.next()
-			p.needPlace(t.Value, x)
+			if d := p.needPlace(t.Value, x); d != nil {
+				d.CompatAt(p.tokSpan(t))
+			}
 			x = &Postfix{At: p.since(x.Span().Start), Op: t.Value, X: x}
 		default:
 			p.high = n

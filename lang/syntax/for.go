@@ -56,6 +56,7 @@ func (p *parser) forLoop() Stmt {
 func (p *parser) badFor(open int, what string) {
 	t := p.tok()
 	p.report("for-range", p.tokSpan(t), "expected %s, found %s", what, p.found(t)).
+		WithCompat("expected %s", firstQuoted(what)).
 		WithRow("E-FOR-01").
 		WithHelp("write `for ($i : 0..10) { … }` to count, `for ($kv : @map) { … }` to go through a map")
 	p.leaveFor(open)

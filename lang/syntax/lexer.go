@@ -325,6 +325,7 @@ func (sc *scanner) unterminated(start int) {
 		return
 	}
 	sc.diags.Errorf("unterminated-string", sc.span(start, sc.pos), "unterminated string").
+		SameCompat().CompatAt(sc.span(sc.pos, sc.pos)).
 		WithRow("L-STR-01").
 		WithLabel("the closing `\"` is missing on this line").
 		WithHelp("end the string with `\"` on the same line; write `\\n` for a line break")

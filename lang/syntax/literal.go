@@ -185,6 +185,7 @@ func (p *parser) intLit() *IntLit {
 	value, err := parseNumber(t.Value, false)
 	if err != nil {
 		d := p.badInteger(p.at(t.Pos.Offset+err.from, t.Pos.Offset+err.to).At, err.msg).WithRow("L-INT-01")
+		compatInteger(d, t.Value, err.msg, p.tokSpan(t))
 		if err.label != "" {
 			d.WithLabel("%s", err.label)
 		}
@@ -210,6 +211,7 @@ func (p *parser) positional() *Positional {
 	if x.N == 0 || x.N > math.MaxInt32 {
 		x.N = 1
 		p.report("bad-positional", x.At.At, "positional parameter `%s` is out of integer range", t.Value).
+			WithCompat("param %s is out of integer range [1, 9223372036854775807]", t.Value).
 			WithRow("L-LEX-07").
 			WithLabel("parameters are counted from `$1`").
 			WithHelp("`$#` is the number of parameters")
@@ -249,7 +251,8 @@ func (p *parser) unescape(raw string, off int) string {
 		}
 		c, n, why := escape(raw[i:])
 		if why != "" {
-			d := p.report("bad-escape", p.at(off+i, off+i+n).At, "%s", why).WithRow("L-STR-02")
+			d := p.report("bad-escape", p.at(off+i, off+i+n).At, "%s", why).
+				WithCompat("%s", compatEscape(raw[i:i+n])).CompatAt(p.at(off+i+1, off+i+n).At).WithRow("L-STR-02")
 			d.WithHelp("the escapes are `\\n` `\\t` `\\r` `\\\"` `\\\\`, `\\nnn` (octal) and `\\xNN`; write `\\\\` for a backslash")
 		} else {
 			b.WriteByte(c)

@@ -77,6 +77,7 @@ func (p *parser) macro(doc string) func(*gMacro) Item {
 				param = &Param{at, ParamWord, gp.Name.Value}
 				if reserved(param.Name) || IsReservedBuiltin(param.Name) {
 					p.report("reserved-name", at.At, "`%s` cannot be the name of a parameter", param.Name).
+						WithCompat("builtin '%s' can't be used as a macro argument", param.Name).
 						WithRow("L-MAC-02").
 						WithLabel("this word belongs to the language")
 				}

@@ -26,6 +26,7 @@ func (o *order) check(kind itemKind, item Item) {
 		}
 		if first.Valid() {
 			o.p.report("c-definitions-order", span, "C definitions must appear before probes and functions").
+				SameCompat().
 				WithRow("L-PROG-02").
 				WithLabel("this comes too late").
 				At(first, "the C section ends here").
@@ -35,6 +36,7 @@ func (o *order) check(kind itemKind, item Item) {
 	case itemConfig:
 		if o.config.Valid() {
 			o.p.report("duplicate-config", span, "duplicate config block").
+				SameCompat().CompatAt(firstWord(span)).
 				WithRow("L-PROG-03").
 				WithLabel("a script has one config block").
 				At(o.config, "the first one").
@@ -61,7 +63,8 @@ func (o *order) late(code diag.Code, message string, span source.Span) {
 	if !o.main.Valid() {
 		return
 	}
-	d := o.p.report(code, span, "%s", message).WithRow("L-PROG-03")
+	d := o.p.report(code, span, "%s", message).
+		SameCompat().CompatAt(firstWord(span)).WithRow("L-PROG-03")
 	d.WithLabel("this comes too late").
 		At(o.main, "the main part starts here").
 		WithHelp("move it to the top of the script, after the C definitions")

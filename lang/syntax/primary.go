@@ -240,6 +240,7 @@ func (p *parser) record() Expr {
 		for i, name := range r.Names {
 			if name == t.Value {
 				p.report("duplicate-field", p.tokSpan(t), "the field `%s` appears twice", t.Value).
+					WithCompat("Named argument list already contains name: %s", t.Value).
 					WithRow("T-REC-01").
 					At(r.NamesAt[i], "first here")
 				break

@@ -152,6 +152,8 @@ func (p *parser) stmt() (Stmt, Expr) {
 			s.At = p.since(start)
 			if !p.quiet && !p.muted && len(p.diags.All) < maxErrors {
 				p.diags.Warnf("while-loop", p.at(start, tokEnd(t)).At, "while loops are deprecated").
+					WithCompat("While loops are deprecated and may be removed in the future.").CompatAt(s.At.At).
+					CompatHint("For loops support ranges (e.g. `for ($x : $start..$end) { ... }`), and can be used in place of while. These are more easily proven to be bounded by the verifier.").
 					WithRow("E-WHILE-01").
 					WithHelp("count with a range: `for ($i : 0..10) { … }`")
 			}
@@ -200,9 +202,10 @@ func (p *parser) stmt() (Stmt, Expr) {
 	x := p.expr()
 	if op := p.tok(); op.Type == tOp && isAssignOp(op.Value) {
 		p.next()
-		p.checkTarget(x, op.Value)
+		bad := p.checkTarget(x, op.Value)
 		s := &Assign{Target: x, Op: op.Value, OpAt: p.tokSpan(op), X: p.expr()}
 		s.At = p.since(start)
+		bad.CompatAt(s.At.At)
 		p.terminate()
 		return s, nil
 	}
@@ -264,6 +267,7 @@ func (p *parser) terminate() {
 		panic(bail{})
 	}
 	d := p.report("expected-token", source.Span{File: p.file, Start: end, End: end}, "expected `;`, found %s", p.found(t)).
+		WithCompat("expected ';'").CompatAt(p.tokSpan(t)).
 		WithRow("A-ER-01").
 		WithLabel("expected `;` after this statement")
 	if strings.IndexByte(p.file.Text[end:t.Pos.Offset], '\n') >= 0 {
@@ -285,25 +289,30 @@ func isAssignOp(op string) bool {
 	return false
 }
 
-// checkTarget reports an assignment to something that cannot be assigned to.
-func (p *parser) checkTarget(x Expr, op string) {
+// checkTarget reports an assignment to something that cannot be assigned to. The
+// message is empty if there is nothing to report.
+func (p *parser) checkTarget(x Expr, op string) *diag.Diagnostic {
 	switch x := x.(type) {
 	case *Var, *Map:
 	case *Field:
-		p.report("immutable-target", x.At.At, "fields and tuple elements are immutable").
+		return p.report("immutable-target", x.At.At, "fields and tuple elements are immutable").
+			WithCompat("Tuples and records are immutable once created. Consider creating a new value and assigning it instead.").
 			WithRow("T-TUP-01").
 			WithLabel("cannot be assigned to").
 			WithHelp("assign a whole new value to the variable or map")
 	case *Ident:
-		d := p.report("invalid-target", x.At.At, "invalid assignment target").
+		return p.report("invalid-target", x.At.At, "invalid assignment target").
+			SameCompat().
 			WithRow("E-ASG-01").
-			WithLabel("only a variable, a map or a map element can be assigned to")
-		d.WithHelp("a variable starts with `$`: `$%s %s …`", x.Name, op)
+			WithLabel("only a variable, a map or a map element can be assigned to").
+			WithHelp("a variable starts with `$`: `$%s %s …`", x.Name, op)
 	default:
-		p.report("invalid-target", x.Span(), "invalid assignment target").
+		return p.report("invalid-target", x.Span(), "invalid assignment target").
+			SameCompat().
 			WithRow("E-ASG-01").
 			WithLabel("only a variable, a map or a map element can be assigned to")
 	}
+	return &diag.Diagnostic{}
 }
 
 // let parses let $x : T = e.

@@ -74,6 +74,21 @@ type Signature struct {
 	NoReplay string
 	// NoReplayWord is like NoReplay, for bare words among the arguments.
 	NoReplayWord map[string]string
+	// Says has the words of bpftrace for wrong calls, where they differ from
+	// those for other functions.
+	Says Says
+}
+
+// Says has bpftrace's words for wrong calls of a function, "" where they are
+// those for every function.
+type Says struct {
+	Probe   string // not available in a probe; %s stands for its kind
+	Typed   string // the same in a tracepoint
+	Takes   string // the types that it takes: "int"
+	Type    string // an argument has another type; %s stands for it
+	Literal string // an argument is no literal; %s stands for the parameter
+	Word    string // an argument is none of the words; %s stands for it
+	Keyed   string // the name of a call with a key
 }
 
 // ParamKind is the kind of argument a parameter accepts.
@@ -161,6 +176,7 @@ type Problem struct {
 	Message string
 	Help    string
 	Warning bool
+	Compat  string // the message in bpftrace's words, "" if they are the same
 }
 
 // Env answers the questions of signatures during checking.

@@ -41,6 +41,9 @@ type CheckOptions struct {
 	// and "" mean no restriction.
 	PID  int
 	Comm string
+	// Follow restricts the run to the process of PID or Child and its descendants,
+	// which the programs of a run in the kernel find out for themselves.
+	Follow bool
 	// Child is a command that runs along with the script and to which the run
 	// is restricted; nil for none.
 	Child *Child

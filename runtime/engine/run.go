@@ -58,6 +58,13 @@ func NewResolver(m machine.Machine) *Resolver {
 	return session.NewResolver(facts)
 }
 
+// DefaultBudget is the share of one CPU that programs may take without a
+// warning.
+const DefaultBudget = session.DefaultBudget
+
+// CPUs returns the number of CPUs that are online.
+func CPUs() int { return session.CPUs() }
+
 // RunOptions says how a script runs. With the zero value it runs until it ends,
 // and prints on the standard streams.
 type RunOptions struct {
@@ -86,6 +93,11 @@ type RunOptions struct {
 	Strict bool
 	// Mode is CheckOptions.Mode of the script.
 	Mode hir.Mode
+	// Budget is the share of one CPU that programs may take: above it there is a
+	// warning. 0 means DefaultBudget, a negative number that nothing is measured.
+	Budget float64
+	// Shed detaches the dearest probes until the rest keeps to the budget.
+	Shed bool
 	// AnyPlaces lifts the limit max_probes on the number of places.
 	AnyPlaces bool
 	// DryRun detaches as soon as everything is attached, and shows nothing.
@@ -146,6 +158,27 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (res Result, err error)
 	}
 }
 
+// Estimated is what a script will cost.
+type Estimated = session.Estimated
+
+// Estimate counts the events of a script for a time, and predicts what its
+// programs take for so many. The script does not run.
+func Estimate(ctx context.Context, c *Compiled, o RunOptions, wait time.Duration) (*Estimated, error) {
+	if d := c.machine.Refuses(); d != nil {
+		return nil, &LoadError{Diag: d, Early: true}
+	}
+	opts, done, err := o.session(c.machine)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = done() }()
+	if opts.Machine == nil {
+		return nil, noKernel()
+	}
+	opts.PID = c.opts.pid()
+	return session.Estimate(ctx, c.Object, opts, wait)
+}
+
 // noKernel returns the error for a machine into which programs cannot be
 // loaded.
 func noKernel() error {
@@ -158,7 +191,7 @@ func noKernel() error {
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
 		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Strict: o.Strict,
-		Mode: o.Mode, DryRun: o.DryRun, AnyPlaces: o.AnyPlaces, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
+		Mode: o.Mode, DryRun: o.DryRun, AnyPlaces: o.AnyPlaces, Budget: o.Budget, Shed: o.Shed, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	if k, ok := m.(interface{ Live() *live.Machine }); ok {
 		opts.Machine = k.Live()

@@ -43,6 +43,8 @@ const (
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
 	SwitchedOff      ReceiptKind = "switched_off"
+	CommandsLeft     ReceiptKind = "commands_left"
+	Shed             ReceiptKind = "shed"
 	NotRecorded      ReceiptKind = "not_recorded"
 	Damaged          ReceiptKind = "damaged"
 	// Untold is something that this kernel does not count. It has no number. It is

@@ -73,6 +73,9 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 	attachOne := func(i int) bool {
 		p := c.obj.Programs[i]
 		pid := s.opts.PID
+		if c.obj.Follow != nil && p.Site.Attach.Kind != hir.AttachWatchpoint {
+			pid = 0 // the program looks for itself
+		}
 		a, err := s.opts.Machine.Attach(ctx, p.Site, c.progs[i], pid)
 		mu.Lock()
 		defer mu.Unlock()

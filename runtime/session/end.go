@@ -12,8 +12,14 @@ import (
 // finish ends the run (R-LIFE-01): it stops new events, reads the rest, prints
 // the maps and the receipt.
 func (s *Session) finish() Result {
+	s.commands.ended = time.Now()
 	s.opts.Child.terminate()
+	s.meter.close()
+	s.shedding.Wait()
 	s.settle(s.clauses)
+	for _, c := range s.clauses {
+		s.lost += c.unread
+	}
 	if s.opts.NoReceipt && s.lost > 0 {
 		s.log(diag.Warning, "Total lost event count: "+itoa(s.lost))
 	}
@@ -39,9 +45,18 @@ const (
 	busyWait  = 100 * time.Millisecond
 )
 
+// stormWait is the time that the end of a run takes for the records that are
+// left in its buffers, if events were lost before: who prints more than can be
+// read has waited for long enough, and what is left then is counted as lost, too.
+// A run that has lost nothing prints everything.
+const stormWait = 500 * time.Millisecond
+
 // settle stops new events, prints the events that are left and runs the end
 // probes. After exit() the rest is discarded (R-LIFE-03).
 func (s *Session) settle(clauses []*Clause) {
+	if s.lost > 0 {
+		s.until = time.Now().Add(stormWait)
+	}
 	gated := false
 	for _, c := range clauses {
 		gated = c.gate() || gated
@@ -58,7 +73,7 @@ func (s *Session) settle(clauses []*Clause) {
 	s.waitQuiet(clauses)
 	s.empty(clauses)
 	discarded := s.discard
-	s.discard = false
+	s.discard, s.until = false, time.Time{}
 	for _, c := range clauses {
 		if s.forced() || s.sinkDone() {
 			break
@@ -161,7 +176,7 @@ func (s *Session) eachMap(f func(data *value.MapData, err error)) {
 		if c.obj.HIR.ConfigInt("print_maps_on_exit") == 0 {
 			continue
 		}
-		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		s.opts.Resolver.use(c.obj)
 		for _, m := range c.obj.Maps {
 			if !seen[m.Name] {
 				seen[m.Name] = true

@@ -86,6 +86,10 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
+	s.commands.receipt(func(it event.ReceiptItem) { addItem(r, it) })
+	for _, it := range s.meter.receipt() {
+		addItem(r, it)
+	}
 	for _, c := range clauses {
 		for i, e := range c.obj.Errors {
 			if n := c.counters[i]; n > 0 && errorKinds[e.Kind].kind != "" {
@@ -101,6 +105,9 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 		}
 		for _, o := range c.off {
 			addItem(r, event.ReceiptItem{Kind: event.SwitchedOff, Where: o.p.Site.Name, Count: 1, Detail: o.off.File + " holds 0"})
+		}
+		if c.unread > 0 {
+			addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.unread, Detail: "they were still in the buffer when the run ended"})
 		}
 		if c.dropped > 0 {
 			addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.dropped, Detail: "the records could not be read"})

@@ -18,6 +18,7 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/runtime/kcall"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/watchdog"
@@ -44,14 +45,14 @@ func loadMaps(obj *object.Object, live map[string]*ebpf.Map) (map[string]*ebpf.M
 			if err := spec.Compatible(m); err != nil {
 				return fail(fmt.Errorf("share map %s: %w", name, err))
 			}
-			c, err := m.Clone()
+			c, err := kcall.Clone(m)
 			if err != nil {
 				return fail(fmt.Errorf("share map %s: %w", name, err))
 			}
 			out[name] = c
 			continue
 		}
-		m, err := ebpf.NewMap(spec)
+		m, err := kcall.NewMap(spec)
 		if err != nil {
 			return fail(mapError(spec, err))
 		}

@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"probe/lang/hir"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +26,10 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/runtime/event"
 	"probe/runtime/graph/store"
+	"probe/runtime/kcall"
 	"probe/runtime/machine/live"
 	"probe/runtime/ring"
 	"probe/runtime/watchdog"
@@ -64,6 +65,11 @@ type Options struct {
 	// is called from the goroutine that reads events and must not wait for the
 	// session.
 	Exited func(c *Clause, code int)
+	// Budget is the share of one CPU that programs may take: above it there is a
+	// warning. 0 means DefaultBudget, a negative number that nothing is measured.
+	Budget float64
+	// Shed detaches the dearest probes until the rest keeps to the budget.
+	Shed bool
 	// AnyPlaces lifts the limit max_probes on the number of places.
 	AnyPlaces bool
 	// DryRun detaches as soon as everything is attached and prints nothing.
@@ -110,10 +116,14 @@ type Session struct {
 	lost     uint64
 	records  uint64
 	exitCode int
-	exited   bool // exit() was called
-	errors   int  // calls of errorf
-	done     bool // the run has ended for another reason
-	discard  bool // drop all further records, as after exit()
+	exited   bool      // exit() was called
+	errors   int       // calls of errorf
+	done     bool      // the run has ended for another reason
+	discard  bool      // drop all further records, as after exit()
+	until    time.Time // when records are no longer handled, but counted
+	meter    *meter
+	shedding sync.WaitGroup // links that the meter is closing
+	commands commands
 	pidfd    int
 }
 
@@ -170,6 +180,10 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 	if c.graphs, err = store.Open(ctx, obj.HIR.Probes, s.graphOptions()); err != nil {
 		c.close()
 		return nil, graphError(err)
+	}
+	if err := s.follow(ctx, c); err != nil {
+		c.close()
+		return nil, err
 	}
 	if err := s.attachAll(ctx, c); err != nil {
 		c.detach()
@@ -262,6 +276,7 @@ const (
 // end of the context is such a reason: events in the buffers are still printed.
 func (s *Session) Run(ctx context.Context) (Result, error) {
 	s.beginCalls()
+	s.commands.ctx = ctx
 	probes := 0
 	for _, c := range s.clauses {
 		probes += c.count
@@ -281,6 +296,8 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if s.opts.Mode != hir.Trace {
 		return s.runTests(ctx)
 	}
+	s.meter = newMeter(s)
+	defer s.meter.close()
 	delay := pollBusy
 	for !s.done && !s.exited {
 		for _, c := range s.clauses {
@@ -295,6 +312,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		for _, c := range s.clauses {
 			s.pollErrors(c)
 		}
+		s.meter.tick(time.Now())
 		switch {
 		case ctx.Err() != nil:
 			s.done = true
@@ -332,10 +350,10 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 	}
 	if s.opts.PID > 0 && s.opts.Child == nil && !s.opts.Stay {
 		// If the process has ended already, the run ends at once.
-		if fd, err := unix.PidfdOpen(s.opts.PID, 0); err == nil {
+		if fd, err := kcall.PidfdOpen(s.opts.PID, 0); err == nil {
 			s.pidfd = fd
 			s.waiter.Add(fd)
-			stops = append(stops, func() { s.waiter.Remove(fd); unix.Close(fd) })
+			stops = append(stops, func() { s.waiter.Remove(fd); kcall.Close(fd) })
 		} else if errors.Is(err, unix.ESRCH) {
 			s.done = true
 		}
@@ -380,6 +398,7 @@ func (s *Session) onlySpecial() bool {
 func (s *Session) drain(clauses []*Clause, limit int) int {
 	total := 0
 	held := false
+	s.commands.spent = 0
 	for _, c := range clauses {
 		if c.ring == nil || c.ring.Pending() == 0 && !c.hasSpare() {
 			continue
@@ -388,7 +407,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			event.Hold(s.opts.Sink)
 			held = true
 		}
-		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		s.opts.Resolver.use(c.obj)
 		at := c.ring.Position() // behind the record before
 		n, _, err := c.ring.Read(limit, func(b []byte) bool {
 			s.spare(c, at)
@@ -396,7 +415,8 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			if !s.exited {
 				s.record(c, b)
 			}
-			return !s.exited && !s.done || s.discard
+			// Commands take so long that the end of the run is looked for between them.
+			return (!s.exited && !s.done || s.discard) && s.commands.spent < commandRound
 		})
 		s.spare(c, c.ring.Position())
 		total += n
@@ -428,6 +448,10 @@ func (s *Session) spare(c *Clause, at uint64) {
 // record handles one record.
 func (s *Session) record(c *Clause, b []byte) {
 	if s.discard {
+		return
+	}
+	if !s.until.IsZero() && time.Now().After(s.until) {
+		c.unread++
 		return
 	}
 	r, err := c.decoder.Decode(b)

@@ -30,7 +30,8 @@ func (p *jsonSink) Take(e event.Event) {
 	case *event.Value:
 		p.shut(value.AppendJSON(append(p.open(e), `, "data": `...), e.Value, e.Resolver))
 	case *event.Map:
-		if len(e.Entries) > 0 {
+		// bpftrace leaves out empty maps, except those of stats.
+		if len(e.Entries) > 0 || e.Val.Kind == types.Stats {
 			p.shut(p.appendMap(append(p.open(e), `, "data": {`...), e))
 		}
 	case *event.Attached:
@@ -78,7 +79,8 @@ func (p *jsonSink) count(e event.Event, what string, n uint64) {
 func (p *jsonSink) appendMap(b []byte, m *event.Map) []byte {
 	p.scratch = append(append(p.scratch[:0], '@'), m.Name...)
 	b = append(value.AppendJSONString(b, p.scratch), ": "...)
-	if !m.Scalar() {
+	braces := !m.Scalar() || len(m.Entries) == 0
+	if braces {
 		b = append(b, '{')
 	}
 	for i := range m.Entries {
@@ -98,7 +100,7 @@ func (p *jsonSink) appendMap(b []byte, m *event.Map) []byte {
 			b = value.AppendMapValueJSON(b, m.ValueOf(e), m.Div, m.Resolver)
 		}
 	}
-	if !m.Scalar() {
+	if braces {
 		b = append(b, '}')
 	}
 	return append(b, '}')

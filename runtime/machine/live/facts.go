@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/lang/value"
+	"probe/runtime/machine"
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/symbol"
 )
@@ -93,12 +94,19 @@ func (m *Machine) KFrame(addr uint64) []value.Frame {
 }
 
 // UFrame implements machine.Facts.
-func (m *Machine) UFrame(addr uint64, pid uint32) []value.Frame {
-	loc, ok := m.user.Lookup(int(pid), addr)
-	if !ok && loc.Module == "" {
-		return nil
+func (m *Machine) UFrame(addr uint64, pid uint32, at machine.FrameAt) []value.Frame {
+	if !at.Lines {
+		loc, ok := m.user.Lookup(int(pid), addr)
+		if !ok && loc.Module == "" {
+			return nil
+		}
+		return []value.Frame{{Name: loc.Name, Offset: loc.Offset, Module: loc.Module}}
 	}
-	return []value.Frame{{Name: loc.Name, Offset: loc.Offset, Module: loc.Module}}
+	var out []value.Frame
+	for _, l := range m.user.Frames(int(pid), addr, at.Call) {
+		out = append(out, value.Frame{Name: l.Name, Offset: l.Offset, Module: l.Module, File: l.File, Line: l.Line, Inlined: l.Inlined})
+	}
+	return out
 }
 
 // Username implements machine.Facts.

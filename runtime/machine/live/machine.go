@@ -36,6 +36,9 @@ type Options struct {
 	// Traceable is a file with the names of functions in place of the kernel's
 	// list of those that can be traced (P-KPROBE-08); "" means the kernel's.
 	Traceable string
+	// DebugDirs are folders with separate debug files of programs, searched
+	// before /usr/lib/debug.
+	DebugDirs []string
 	// Without lists mechanisms that are not used; see provider.Mechanisms.
 	Without []string
 }
@@ -68,9 +71,11 @@ func New(o Options) *Machine {
 		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
 		Ftrace: m.tracer, KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
 		RawTracepoint: provider.RawTracepoints(m.features, symbols), Traceable: o.Traceable, Aliases: symbols.Aliases,
+		DebugDirs: o.DebugDirs,
 	}
 	opts.Leave(o.Without)
 	m.probes = provider.New(m.kernel, opts)
+	m.user.DebugDirs = o.DebugDirs
 	return m
 }
 
@@ -141,6 +146,9 @@ func (m *Machine) Functions(yield func(name string) bool) error { return m.kerne
 func (m *Machine) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid int) (*provider.Attachment, error) {
 	return m.probes.Attach(ctx, site, prog, pid)
 }
+
+// Forks is provider.Set.Forks.
+func (m *Machine) Forks() (id uint32, pid int, err error) { return m.probes.Forks() }
 
 // View implements machine.Machine.
 func (m *Machine) View(q machine.Query) machine.View {

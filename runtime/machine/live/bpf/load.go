@@ -17,6 +17,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // Prog is a loaded program.
@@ -210,7 +212,7 @@ func verify(ctx context.Context, attr *loadAttr, size int) string {
 		attr.logLevel, attr.logSize, attr.logBuf = 1, uint32(len(buf)), bytesPtr(buf)
 		fd, err := progLoad(ctx, attr)
 		if err == nil {
-			unix.Close(fd)
+			kcall.Close(fd)
 		}
 		if errors.Is(err, unix.ENOSPC) && len(buf) < maxLog {
 			size = len(buf) * 4
@@ -318,7 +320,7 @@ func (p *Prog) Close() error {
 	if p.fd < 0 {
 		return nil
 	}
-	err := unix.Close(p.fd)
+	err := kcall.Close(p.fd)
 	p.fd = -1
 	return err
 }

@@ -90,7 +90,8 @@ func expandCounted(r *request) []*hir.Site {
 	table := r.p.Counters
 	name := r.part(0)
 	if isPattern(name) {
-		r.errorf("bad-attach-point", 0, "%s probes take no wildcards", r.p.Name).WithRow("P-SW-02")
+		r.errorf("bad-attach-point", 0, "%s probes take no wildcards", r.p.Name).
+			WithCompat("%s probe type does not support wildcards", r.p.Name).WithRow("P-SW-02")
 		return nil
 	}
 	c, ok := counterByName(table, name)
@@ -99,7 +100,8 @@ func expandCounted(r *request) []*hir.Site {
 		for _, e := range counterNames(table) {
 			n.add(e)
 		}
-		d := r.errorf("no-match", 0, "%s is not a %s probe", name, r.p.Name).WithRow("P-SW-02")
+		d := r.errorf("no-match", 0, "%s is not a %s probe", name, r.p.Name).
+			SameCompat().WithRow("P-SW-02")
 		if near := n.names(); near != "" {
 			d.WithHelp("events with similar names exist: %s", near)
 		} else {
@@ -112,7 +114,8 @@ func expandCounted(r *request) []*hir.Site {
 	if text := r.part(1); text != "" {
 		n, ok := number(text)
 		if !ok || n == 0 || n > math.MaxInt64 {
-			r.errorf("bad-period", 1, "the count of a %s probe must be a positive integer, found %s", r.p.Name, text).WithRow("P-SW-02")
+			r.errorf("bad-period", 1, "the count of a %s probe must be a positive integer, found %s", r.p.Name, text).
+				WithCompat("%s", badCount(r.p.Name, text)).WithRow("P-SW-02")
 			return nil
 		}
 		count, label = n, strconv.FormatUint(n, 10)

@@ -213,7 +213,7 @@ func AttachTime(a *hir.Attach) time.Duration {
 // The times of AttachTime for one place.
 const (
 	manyTime   = 30 * time.Microsecond
-	singleTime = 10 * time.Millisecond
+	singleTime = 30 * time.Millisecond
 	otherTime  = time.Millisecond
 )
 

@@ -62,7 +62,8 @@ func (s *Set) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) (
 
 // NoKind reports that the first word of an attach point is not a kind of probe.
 func NoKind(out *diag.List, req *hir.ExpandRequest, word hir.Part) {
-	d := out.Errorf("bad-probe", partSpan(req, word), "invalid probe type: %s", word.Text).WithRow("P-COM-03").
+	d := out.Errorf("bad-probe", partSpan(req, word), "invalid probe type: %s", word.Text).
+		WithCompat("Invalid probe type: %s", word.Text).CompatAt(req.At).WithRow("P-COM-03").
 		WithLabel("not a kind of probe")
 	if near := nearestKind(word.Text); near != "" {
 		d.WithHelp("a probe type with a similar name exists: `%s`", near)
@@ -145,6 +146,7 @@ func (r *request) count() bool {
 	}
 	if r.p.Max == 0 {
 		r.errorf("bad-attach-point", 0, "%s probes should not have a target", r.p.Name).
+			WithCompat("%s probe type requires 0 arguments, found %d", r.p.Name, n).
 			WithLabel("not expected").WithHelp("write `%s { … }`", r.p.Name)
 		return false
 	}
@@ -160,6 +162,7 @@ func (r *request) count() bool {
 		word = "argument"
 	}
 	r.errorf("bad-attach-point", -1, "%s probe type requires %s %s, found %d", r.p.Name, want, word, n).
+		SameCompat().
 		WithHelp("the form is `%s`", r.p.Usage).WithRow("P-COM-03")
 	return false
 }

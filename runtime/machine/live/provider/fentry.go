@@ -61,7 +61,8 @@ func expandFentry(r *request) []*hir.Site {
 	switch {
 	case errors.As(err, &ambiguous):
 		r.matched = true
-		r.errorf("ambiguous-function", at, "ambiguous attach point: %s is in more than one module", p.name).WithRow("P-FENTRY-05").
+		r.errorf("ambiguous-function", at, "ambiguous attach point: %s is in more than one module", p.name).
+			WithCompat("ambiguous attach point, please specify module containing the function '%s'", p.name).WithRow("P-FENTRY-05").
 			WithHelp("specify the module: %s", moduleChoices(r.p.Name, ambiguous))
 		return nil
 	case noBTF(err):

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,11 +37,13 @@ func expandIter(r *request) []*hir.Site {
 	name := r.part(0)
 	if isPattern(name) {
 		r.errorf("bad-attach-point", 0, "iter probe type does not support wildcards").
+			SameCompat().
 			WithLabel("found `*`").WithHelp("`probe ls 'iter:*'` lists the iterators of this kernel")
 		return nil
 	}
 	if r.Index > 0 {
 		r.errorf("bad-attach-point", -1, "iter probe only supports one attach point.").
+			SameCompat().
 			WithLabel("a further one").WithHelp("write a probe of its own for it")
 		return nil
 	}
@@ -54,7 +57,8 @@ func expandIter(r *request) []*hir.Site {
 			r.missing(0, "iter %s: %v", name, err)
 			return nil
 		}
-		d := r.missing(0, "iter %s not available for your kernel version.", name).WithLabel("no such iterator in this kernel")
+		d := r.missing(0, "iter %s not available for your kernel version.", name).
+			SameCompat().WithLabel("no such iterator in this kernel")
 		n := newNearest(name)
 		for _, other := range r.set.iterators() {
 			n.add(other)
@@ -79,7 +83,7 @@ func expandIter(r *request) []*hir.Site {
 	for _, p := range f.Params[1:] {
 		if p.Name == "task" && p.Known {
 			s.Attach.Task = p.Slot
-			s.Attach.Offset, err = tgidOffset(p.Type)
+			s.Attach.Offset, err = taskOffset(p.Type, "tgid")
 		}
 	}
 	if err != nil {
@@ -89,15 +93,15 @@ func expandIter(r *request) []*hir.Site {
 	return []*hir.Site{s}
 }
 
-// tgidOffset returns the byte offset of the process id in the struct that task
+// taskOffset returns the byte offset of a member in the struct task_struct that task
 // points to.
-func tgidOffset(task *types.Type) (uint64, error) {
+func taskOffset(task *types.Type, member string) (uint64, error) {
 	for _, f := range task.Elem.Struct.Fields() {
-		if f.Name == "tgid" {
+		if f.Name == member {
 			return uint64(f.Offset), nil
 		}
 	}
-	return 0, errors.New("struct task_struct has no member tgid")
+	return 0, fmt.Errorf("struct task_struct has no member %s", member)
 }
 
 // iterator returns the function of an iterator, whose first parameter is its

@@ -111,7 +111,8 @@ func expandKprobe(r *request) []*hir.Site {
 		return nil
 	}
 	if ret && p.hasOffset {
-		r.errorf("bad-attach-point", at, "offset not allowed in kretprobe: a function returns as a whole").WithHelp("write `%s:%s`", r.p.Name, p.name)
+		r.errorf("bad-attach-point", at, "offset not allowed in kretprobe: a function returns as a whole").
+			WithCompat("Offset not allowed").WithHelp("write `%s:%s`", r.p.Name, p.name)
 		return nil
 	}
 	if err := r.set.kprobes(); err != nil {
@@ -154,7 +155,8 @@ func expandKprobe(r *request) []*hir.Site {
 // untraceable reports that a function cannot be probed, and why (P-KPROBE-06).
 func (r *request) untraceable(at int, name string, why *reason) {
 	r.matched = r.matched || why.exists
-	d := r.missing(at, "no matches for %s:%s: %s", r.p.Name, r.text(), why.text).WithLabel("not traceable")
+	d := r.missing(at, "no matches for %s:%s: %s", r.p.Name, r.text(), why.text).WithLabel("not traceable").
+		CompatWarn("%s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching to it will likely fail", name)
 	if why.note != "" {
 		d.WithNote("%s", why.note)
 	}
@@ -233,7 +235,8 @@ func (r *request) noArgs(at int, name string, err error) {
 
 func (r *request) kprobeAddress(p place, ret bool) []*hir.Site {
 	if !r.Unsafe {
-		r.errorf("needs-unsafe", 0, "probing by address requires --unsafe").WithRow("P-KPROBE-04").WithHelp("name the function, or run with --unsafe")
+		r.errorf("needs-unsafe", 0, "probing by address requires --unsafe").
+			WithCompat("Probing by address requires --unsafe").WithRow("P-KPROBE-04").WithHelp("name the function, or run with --unsafe")
 		return nil
 	}
 	s := r.site(hir.ProgKprobe, types.Kernel, fmt.Sprintf("%s:%d", r.p.Name, p.address))
@@ -363,7 +366,8 @@ func (r *request) nothingMatches(at int) {
 	if r.Missing == "ignore" || r.quiet {
 		return
 	}
-	d := r.warnf("no-match", at, "no matches for %s:%s", r.p.Name, r.text()).WithLabel("matches no function that can be traced")
+	d := r.warnf("no-match", at, "no matches for %s:%s", r.p.Name, r.text()).
+		CompatOmit().WithLabel("matches no function that can be traced")
 	n := newNearest(strings.ReplaceAll(r.part(at), "*", ""))
 	if list, err := r.set.traceable(); err == nil {
 		for _, f := range list {

@@ -210,24 +210,31 @@ func listUser(s *Set, p *Provider, pattern string, yield func(Listed) bool) erro
 	if err != nil {
 		return err
 	}
-	f, err := elf.Open(b.Path)
+	f, err := s.openELF(b.Path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	var names []string
+	var found []elf.Symbol
 	if err := f.Symbols(func(sym elf.Symbol) bool {
-		base, _, _ := strings.Cut(sym.Name, "@")
-		if sym.Kind == elf.Func && match(name, base) {
-			names = append(names, base)
+		sym.Name, _, _ = strings.Cut(sym.Name, "@")
+		if sym.Kind == elf.Func && match(name, sym.Name) {
+			found = append(found, sym)
 		}
 		return true
 	}); err != nil {
 		return err
 	}
-	slices.Sort(names)
-	for _, n := range slices.Compact(names) {
-		if !yield(Listed{Name: p.Name + ":" + b.Name + ":" + n}) {
+	slices.SortStableFunc(found, func(a, b elf.Symbol) int { return strings.Compare(a.Name, b.Name) })
+	for i, sym := range found {
+		if i > 0 && found[i-1].Name == sym.Name {
+			continue
+		}
+		l := Listed{Name: p.Name + ":" + b.Name + ":" + sym.Name}
+		if !p.Returns {
+			l.Params = func() ([]string, error) { return s.userParams(b.Path, sym.Addr) }
+		}
+		if !yield(l) {
 			return nil
 		}
 	}

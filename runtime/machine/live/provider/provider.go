@@ -104,6 +104,9 @@ type Options struct {
 	Aliases func(name string) []string
 	// Loaded reports whether a module is loaded; nil means that sysfs is asked.
 	Loaded func(module string) bool
+	// DebugDirs are folders with separate debug files of programs, searched
+	// before the system's.
+	DebugDirs []string
 }
 
 // mechanisms lists the names that Leave accepts.
@@ -142,9 +145,10 @@ type Set struct {
 	events *dynevent.Definer
 
 	// The fields below belong to one script.
-	deep []fgraph.Deep
-	raw  rawSites
-	used map[string]bool // names of its tests and benchmarks, with their type
+	deep     []fgraph.Deep
+	raw      rawSites
+	used     map[string]bool // names of its tests and benchmarks, with their type
+	programs programs
 }
 
 // New returns a Set. It reads nothing yet.
@@ -163,6 +167,7 @@ func New(k *kernel.Kernel, opts Options) *Set {
 		opts.Loaded = moduleLoaded
 	}
 	s.opts = opts
+	s.programs.dirs = opts.DebugDirs
 	return s
 }
 
@@ -188,7 +193,8 @@ func (s *Set) hasModule(module string) bool {
 // shares the lists of functions. deep lists the structs whose members graphs
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{}}
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
+		programs: programs{dirs: s.opts.DebugDirs}}
 }
 
 // Kinds implements hir.Probes.
@@ -242,7 +248,7 @@ func (r *request) errorf(code diag.Code, i int, format string, args ...any) *dia
 	if r.quiet {
 		out = &diag.List{}
 	}
-	return out.Errorf(code, r.place(i), format, args...).WithRow(r.p.Row)
+	return out.Errorf(code, r.place(i), format, args...).WithRow(r.p.Row).CompatAt(r.At)
 }
 
 func (r *request) warnf(code diag.Code, i int, format string, args ...any) *diag.Diagnostic {
@@ -250,7 +256,7 @@ func (r *request) warnf(code diag.Code, i int, format string, args ...any) *diag
 	if r.quiet {
 		out = &diag.List{}
 	}
-	return out.Warnf(code, r.place(i), format, args...).WithRow(r.p.Row)
+	return out.Warnf(code, r.place(i), format, args...).WithRow(r.p.Row).CompatAt(r.At)
 }
 
 func (r *request) place(i int) source.Span {
@@ -273,9 +279,9 @@ func (r *request) part(i int) string {
 func (r *request) missing(i int, format string, args ...any) *diag.Diagnostic {
 	switch r.Missing {
 	case "warn":
-		return r.warnf("no-match", i, format, args...).WithNote("missing_probes is \"warn\": this attach point is skipped")
+		return r.warnf("no-match", i, format, args...).WithNote("missing_probes is \"warn\": this attach point is skipped").WithCompat("%s", r.none())
 	case "ignore":
 		return &diag.Diagnostic{}
 	}
-	return r.errorf("no-match", i, format, args...)
+	return r.errorf("no-match", i, format, args...).WithCompat("%s", r.none())
 }

@@ -27,7 +27,8 @@ func expandRaw(r *request) []*hir.Site {
 		module = r.part(0)
 	}
 	if ok, why := r.set.k.Available(); !ok {
-		r.errorf("no-mechanism", -1, "rawtracepoints require kernel BTF").WithNote("%s", why).WithHelp("use `tracepoint:`")
+		r.errorf("no-mechanism", -1, "rawtracepoints require kernel BTF").
+			SameCompat().WithNote("%s", why).WithHelp("use `tracepoint:`")
 		return nil
 	}
 	if !isPattern(event) && !isPattern(module) {
@@ -56,13 +57,15 @@ func expandRaw(r *request) []*hir.Site {
 	})
 	switch {
 	case err != nil:
-		r.errorf("no-mechanism", -1, "rawtracepoints require kernel BTF").WithNote("%v", err)
+		r.errorf("no-mechanism", -1, "rawtracepoints require kernel BTF").
+			SameCompat().WithNote("%v", err)
 		return nil
 	case tooMany > 0:
 		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(sites)+tooMany, r.MaxProgs).WithRow("P-COM-08")
 		return nil
 	case len(sites) == 0 && !r.quiet && r.Missing != "ignore":
-		r.warnf("no-match", at, "no matches for rawtracepoint:%s", r.text())
+		r.warnf("no-match", at, "no matches for rawtracepoint:%s", r.text()).
+			CompatOmit()
 	}
 	r.matched = r.matched || len(sites) > 0
 	sortSites(sites)
@@ -74,7 +77,8 @@ func (r *request) rawMissing(at int, event string, err error) {
 		r.missing(at, "no matches for rawtracepoint:%s: %v", r.text(), err)
 		return
 	}
-	d := r.missing(at, "no matches for rawtracepoint:%s: probe does not exist", r.text()).WithRow("P-RAW-03").WithLabel("no such event in this kernel")
+	d := r.missing(at, "no matches for rawtracepoint:%s: probe does not exist", r.text()).WithRow("P-RAW-03").WithLabel("no such event in this kernel").
+		WithCompat("Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.")
 	n := newNearest(event)
 	_ = r.set.k.RawTracepoints(func(name string) bool { n.add(name); return true })
 	if near := n.names(); near != "" {

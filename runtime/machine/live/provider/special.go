@@ -41,12 +41,14 @@ var selfSignals = map[string]unix.Signal{"SIGUSR1": unix.SIGUSR1}
 func expandSelf(r *request) []*hir.Site {
 	if trigger := r.part(0); trigger != "signal" {
 		r.errorf("bad-attach-point", 0, "%s is not a supported trigger", orEmpty(trigger)).
+			SameCompat().
 			WithLabel("not a trigger").WithHelp("the form is `%s`", r.p.Usage)
 		return nil
 	}
 	sig, ok := selfSignals[r.part(1)]
 	if !ok {
 		r.errorf("bad-attach-point", 1, "%s is not a supported signal", orEmpty(r.part(1))).
+			SameCompat().
 			WithLabel("not supported").WithHelp("the form is `%s`", r.p.Usage)
 		return nil
 	}

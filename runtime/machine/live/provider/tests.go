@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"strings"
+
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -30,6 +32,7 @@ func expandNamed(r *request) []*hir.Site {
 	full := r.p.Name + ":" + name
 	if r.set.used[full] {
 		r.errorf("bad-attach-point", -1, "%q was used as the name for more than one %s probe", name, r.p.Name).
+			WithCompat("\"%s\" was used as the name for more than one %s probe", name, strings.ToUpper(r.p.Name)).
 			WithLabel("a second one of this name").WithHelp("give each its own name")
 		return nil
 	}

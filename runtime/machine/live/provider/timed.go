@@ -43,10 +43,12 @@ func expandTimed(r *request) []*hir.Site {
 		switch {
 		case !ok:
 			r.errorf("bad-period", 0, "invalid %s: %s is neither a duration nor a number of nanoseconds", r.p.Name, r.part(0)).
+				WithCompat("Invalid rate of %s probe: %s", r.p.Name, badNumber(r.part(0))).
 				WithRow("P-PROF-02").WithHelp("write `%s:10ms` or `%s:s:1`", r.p.Name, r.p.Name)
 			return nil
 		case ns < minPeriod:
 			r.errorf("bad-period", 0, "invalid rate of %s probe. Minimum is 1000 or 1us, found %s", r.p.Name, r.part(0)).
+				WithCompat("Invalid rate of %s probe. Minimum is 1000 or 1us. Found: %d nanoseconds", r.p.Name, ns).
 				WithRow("P-PROF-02").WithHelp("write `%s:s:1` for one second, `%s:1s` for the same", r.p.Name, r.p.Name)
 			return nil
 		}
@@ -57,12 +59,14 @@ func expandTimed(r *request) []*hir.Site {
 		unit := r.part(0)
 		scale, ok := units[unit]
 		if !ok {
-			r.errorf("bad-period", 0, "%s is not an accepted unit of time", unit).WithHelp("the units are s, ms, us and hz")
+			r.errorf("bad-period", 0, "%s is not an accepted unit of time", unit).
+				SameCompat().WithHelp("the units are s, ms, us and hz")
 			return nil
 		}
 		n, ok := number(r.part(1))
 		if !ok || n == 0 {
-			r.errorf("bad-period", 1, "%s unit must be a positive integer, found %s", r.p.Name, orEmpty(r.part(1)))
+			r.errorf("bad-period", 1, "%s unit must be a positive integer, found %s", r.p.Name, orEmpty(r.part(1))).
+				WithCompat("%s", badRate(r.p.Name, r.part(1)))
 			return nil
 		}
 		suffix = fmt.Sprintf("%s:%d", unit, n)

@@ -64,7 +64,8 @@ func expandTracepoint(r *request) []*hir.Site {
 	}
 	if len(found) == 0 {
 		if !r.quiet && r.Missing != "ignore" {
-			r.warnf("no-match", len(r.args)-1, "no matches for tracepoint:%s", r.text())
+			r.warnf("no-match", len(r.args)-1, "no matches for tracepoint:%s", r.text()).
+				CompatOmit()
 		}
 		return nil
 	}

@@ -90,7 +90,8 @@ func (r *request) noUSDT(files []elf.Binary, near []string, at int) {
 	text := r.part(at)
 	if isPattern(text) || isPattern(r.part(0)) {
 		if !r.quiet && r.Missing != "ignore" {
-			r.warnf("no-match", at, "no static probe of %s matches %s", where, text)
+			r.warnf("no-match", at, "no static probe of %s matches %s", where, text).
+				CompatOmit()
 		}
 		return
 	}

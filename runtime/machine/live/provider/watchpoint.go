@@ -40,12 +40,14 @@ func expandWatchpoint(r *request) []*hir.Site {
 			WithCompat("Invalid function/address argument: invalid integer: %s", at)
 		return nil
 	case addr == 0:
-		r.errorf("bad-attach-point", -1, "watchpoint must be attached to a non-zero address").WithLabel("address 0")
+		r.errorf("bad-attach-point", -1, "watchpoint must be attached to a non-zero address").
+			SameCompat().WithLabel("address 0")
 		return nil
 	}
 	length, ok := number(size)
 	if !ok || length != 1 && length != 2 && length != 4 && length != 8 {
-		r.errorf("bad-attach-point", -1, "watchpoint length must be one of (1,2,4,8)").WithLabel("found %s", orEmpty(size))
+		r.errorf("bad-attach-point", -1, "watchpoint length must be one of (1,2,4,8)").
+			SameCompat().WithLabel("found %s", orEmpty(size))
 		return nil
 	}
 	bits, ok := watchModes[sortedMode(mode)]
@@ -59,7 +61,9 @@ func expandWatchpoint(r *request) []*hir.Site {
 				message = "watchpoint modes may not be duplicated"
 			}
 		}
-		r.errorf("bad-attach-point", -1, "%s", message).WithLabel("found %s", orEmpty(mode)).WithHelp("supported modes: x,w,rw")
+		r.errorf("bad-attach-point", -1, "%s", message).
+			SameCompat().
+			CompatMore(r.At, "invalid watchpoint mode: %s", mode).CompatHint("supported modes: x,w,rw").WithLabel("found %s", orEmpty(mode)).WithHelp("supported modes: x,w,rw")
 		return nil
 	}
 	if bits == watchModes["x"] {

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
+)
+
+// busy runs a process that makes as many system calls as it can, while a command
+// runs. Its number is in the shell's $w.
+const busy = `dd if=/dev/zero of=/dev/null bs=1 2>/dev/null & w=$!; `
+
+// TestGuestWide: what attaches to very many places is asked about on a terminal
+// and needs --force elsewhere; dangerous functions are refused.
+func TestGuestWide(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		for _, tc := range []guestCase{
+			{name: "kprobe:*", status: 1, sh: `probe -e 'kprobe:* { @ = count(); }'`, want: []string{
+				`warning\[left-out\]: \d+ of the \d+ functions that match \* are left out`, `error\[too-many-probes\]: the script attaches to \d{5} places, more than 1024`,
+				`to attach and to detach takes about `, `or give --force to attach to all \d{5}`, `!Attached`}},
+			{name: "own limit", status: 1, sh: `probe -e 'config = { max_probes = 20 } kprobe:vfs_* { @ = count(); }'`, want: []string{`more than 20`, `that of the config variable max_probes`, `!--force`}},
+			{name: "as bpftrace", status: 1, sh: `ln -s $(which probe) /tmp/bpftrace; /tmp/bpftrace -e 'kprobe:* { @ = count(); }'`, want: []string{`exceeds the current limit of 1024 probes`, `!--force`}},
+			{name: "crash", status: 1, sh: `probe --force -e 'kretprobe:_raw_spin_lock { @ = count(); }'`, want: []string{`error\[dangerous\]: kretprobe:_raw_spin_lock can crash or hang the machine`, `it would wait for itself`}},
+			{name: "hot", status: 1, sh: `probe -e 'kprobe:_raw_spin_lock { @ = count(); }'`, want: []string{`error\[dangerous\]: kprobe:_raw_spin_lock should not be probed`, `or give --force`}},
+			{name: "hot with --force", sh: `probe --force -e 'kprobe:_raw_spin_lock { @ = count(); }' --for 300ms`, want: []string{`(?m)^@: [1-9]\d*$`}},
+			{name: "all with --force", kernels: []string{"7.2"}, sh: `probe --force -e 'kprobe:tcp_*,kprobe:ip_*,kprobe:sk_*,kprobe:__*  { @ = count(); }' --for 1s`, want: []string{`Attached \d{4,5} probes`, `(?m)^@: [1-9]\d*$`}},
+		} {
+			if tc.kernels != nil && tc.kernels[0] != g.Kernel.Name {
+				continue
+			}
+			t.Run(tc.name, func(t *testing.T) { judge(t, g, tc) })
+		}
+	})
+}
+
+// TestGuestBudget: probes that take too much are told, and with --budget
+// detached, the dearest first.
+func TestGuestBudget(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		const script = `-e 'tracepoint:syscalls:sys_enter_read { @[comm, args.count, kstack(3)] = count(); } tracepoint:sched:sched_process_exec { @exec = count(); }'`
+		t.Run("warning", func(t *testing.T) {
+			judge(t, g, guestCase{sh: busy + `probe ` + script + ` --for 6s; kill $w`, want: []string{
+				`WARNING: the probes take \d+(\.\d)? % of one CPU, more than 5.0 %: tracepoint:syscalls:sys_enter_read \d+`, `--budget makes probe act on it`, `!is detached`, `!not complete`}})
+		})
+		t.Run("detached", func(t *testing.T) {
+			out := judge(t, g, guestCase{status: 3, sh: busy + `(sleep 3; cat /dev/null) & probe --strict --budget 1% ` + script + ` --for 5s; s=$?; kill $w; exit $s`, want: []string{
+				`WARNING: the probes take .* more than 1.0 %`, `WARNING: tracepoint:syscalls:sys_enter_read is detached: the probes took .* this one .*; the budget is 1.0 %; detached after \d`,
+				`1 probe tracepoint:syscalls:sys_enter_read was detached \(`, `(?m)^@exec: [1-9]`, `!sched_process_exec is detached`, `!no probe is left`}})
+			after := regexp.MustCompile(`detached after ([\d.ms]+)`).FindStringSubmatch(out)
+			if after == nil {
+				t.Fatal("no time")
+			}
+			if d, err := time.ParseDuration(after[1]); err != nil || d > 3*time.Second {
+				t.Errorf("detached after %s", after[1])
+			}
+		})
+		t.Run("nothing left", func(t *testing.T) {
+			judge(t, g, guestCase{sh: busy + `probe -f json --budget 1%machine -e 'ret:vfs_read { @[comm] = hist(duration); }' --for 60s; kill $w`, want: []string{
+				`no probe is left: the run ends`, `"kind": "shed", "where": "ret:vfs_read", "count": 1`}})
+		})
+		t.Run("off", func(t *testing.T) {
+			out := judge(t, g, guestCase{sh: busy + `probe --budget off ` + script + ` --for 5s; kill $w`})
+			if strings.Contains(out, "WARNING") {
+				t.Error(out)
+			}
+		})
+	})
+}
+
+// TestGuestEstimate compares what --estimate says of the bench programs with what
+// is then measured, per run, since the rates differ from second to second. The
+// guest's clock counts instructions, so both repeat on any machine.
+func TestGuestEstimate(t *testing.T) {
+	guesttest.Each(t, []string{"6.1", "6.12"}, func(t *testing.T, kernel string) {
+		probe, err := guesttest.Probe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := guest.Boot(t.Context(), guest.Options{Kernel: kernel, Icount: true, MemoryMB: 1024, Files: map[string]string{"/bin/probe": probe}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		for _, body := range []string{
+			`{ @ = count(); }`, `{ @[comm] = count(); }`, `{ @ = hist(nsecs & 0xffff); }`, `{ @[kstack] = count(); }`,
+			`{ printf("%d %s\n", pid, comm); }`, `/pid == 1/ { @ = count(); }`,
+		} {
+			script := `-e 'tracepoint:raw_syscalls:sys_enter ` + body + `'`
+			out := guesttest.Sh(t, g, busy+`probe -v --estimate `+script+` 2>&1; probe -v --budget 10000% --for 1200ms `+script+` 2>&1 | grep measured; kill $w`)
+			t.Logf("%s\n%s", body, out)
+			said := regexp.MustCompile(`(?m)^this will cost ([\d.]+) % of one CPU \(([\d.]+) to ([\d.]+) %\)$`).FindStringSubmatch(out)
+			likely := regexp.MustCompile(`events a second, ([\d.]+) ns \(([\d.]+) to ([\d.]+)\), and ([\d.]+) ns to call it`).FindStringSubmatch(out)
+			seen := regexp.MustCompile(`measured: .* \(([\d.]+) ns a run\)`).FindAllStringSubmatch(out, -1)
+			if said == nil || likely == nil || len(seen) == 0 {
+				t.Errorf("%s: no figures in\n%s", body, out)
+				continue
+			}
+			number := func(s string) float64 { f, _ := strconv.ParseFloat(s, 64); return f }
+			guess, got := number(likely[1])+number(likely[4]), number(seen[len(seen)-1][1])
+			if guess > 2*got || got > 2*guess {
+				t.Errorf("%s: estimated %.0f ns, measured %.0f ns", body, guess, got)
+			}
+		}
+	})
+}
