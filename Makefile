@@ -26,7 +26,7 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 PROBE   ?= bin/probe
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-all guests fuzz demo bench docs check install uninstall fmt clean distclean
+.PHONY: help build sbom test test-all guests fuzz demo bench docs check install uninstall fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ help: ## list the targets
 build: ## build the static program bin/probe and print its size
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/probe ./cmd/probe
 	@printf 'bin/probe: %s bytes\n' "$$(wc -c < bin/probe)"
+
+sbom: build ## write bin/probe.cdx.json, what is in the program (CycloneDX)
+	$(GO) run ./internal/supply -sbom bin/probe > bin/probe.cdx.json
 
 test: export PROBE_KERNELS ?= 6.1 6.12
 test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
@@ -73,7 +76,7 @@ docs: ## write the generated parts of docs/
 
 # The reports of the tools, the cheapest first. govulncheck needs its
 # database, which is on the network: without it a line reports that.
-check: ## format, vet, staticcheck, go.mod, generated files, dead code, known vulnerabilities
+check: ## format, vet, staticcheck, go.mod, generated files, dead code, licences, known vulnerabilities
 	@unformatted=$$($(GOFILES) | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	$(GO) mod tidy -diff
@@ -81,6 +84,7 @@ check: ## format, vet, staticcheck, go.mod, generated files, dead code, known vu
 	$(GO) tool staticcheck ./...
 	$(GO) run ./test/docs/gen -check
 	$(GO) run ./internal/deadcode
+	$(GO) run ./internal/supply
 	@out=$$($(GO) tool govulncheck ./cmd/... 2>&1) || case "$$out" in \
 	*'fetching vulnerabilities'*) echo 'govulncheck: the database of vulnerabilities cannot be reached: not checked' ;; \
 	*) echo "$$out"; exit 1 ;; \
