@@ -298,7 +298,7 @@ var flagTable = []flag{
 	// Output.
 	{
 		Name: "output", Short: 'o', Arg: "FILE", Group: outGroup, Commands: "run", Complete: cli.Files(),
-		Help:    "Writes the output to a file. Messages stay on standard error.",
+		Help:    "Writes the output to a file. Messages stay on standard error. A name that ends in .svg, .folded, .pb.gz or .speedscope.json gets a picture of the stacks in the keys of maps; the rest of the output goes to standard output then.",
 		Example: "probe run -o counts.txt script.pr",
 		Set:     func(o *options, v string) error { o.out = v; return nil },
 	},

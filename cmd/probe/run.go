@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
@@ -21,6 +22,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine"
 	"probe/runtime/machine/live/rights"
+	"probe/runtime/profile"
 	"probe/runtime/sink"
 	"probe/runtime/watchdog"
 )
@@ -35,6 +37,7 @@ var runCommand = &command{
 			"`probe run SCRIPT --help` describes the script and its options.",
 		Examples: []cli.Example{
 			{Command: `probe run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'`, About: "Counts system calls by the name of the thread until Ctrl-C."},
+			{Command: "probe run --for 10s -o cpus.svg -e 'profile:hz:49 { @[comm, kstack, ustack] = count(); }'", About: "Draws a flame graph of what the CPUs do."},
 			{Command: `probe run -c 'cat /etc/passwd' -e 'ret:vfs_read { @ns = hist(duration); }'`, About: "Traces one command."},
 			{Command: "probe run --for 30s -f json -o drops.json drops", About: "Runs a script that comes with probe for half a minute, with JSON for another program."},
 			{Command: "probe run route_latency --help", About: "Describes a script and its options."},
@@ -176,7 +179,10 @@ func (o *options) closeOutput(std stdio, s event.Sink, out output, ran bool) boo
 // exit code.
 func outputFailed(std stdio, err error) int {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "the output is incomplete: " + err.Error()}
+	var nothing sink.NothingError
 	switch {
+	case errors.As(err, &nothing):
+		d.Message = "nothing is there to draw: " + nothing.Error()
 	case errors.Is(err, syscall.EPIPE):
 		d.WithNote("the run ended when the reader of the output ended")
 	default:
@@ -281,11 +287,18 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		if err != nil {
 			return bad(err)
 		}
-		config.Out, out = f, f
+		out = f
+		if _, drawn := o.picture(); !drawn {
+			config.Out = f
+		}
 	}
 	printer, err := o.newSink(config)
 	if err != nil {
 		return bad(err)
+	}
+	form, drawn := o.picture()
+	if drawn {
+		printer = sink.NewPicture(printer, out.(io.Writer), form, o.pictureTitle())
 	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
@@ -297,7 +310,9 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	}
 	// From here on the run has started: the new output replaces the old file.
 	opts.Ready = func(int) {
-		_ = out.Keep() // a failure is remembered and returned by the next Write
+		if !drawn { // a picture replaces an old one when it is there
+			_ = out.Keep() // a failure is remembered and returned by the next Write
+		}
 		notify(std)
 		o.dropRights(std)
 	}
@@ -315,6 +330,23 @@ func (o *options) dropRights(std stdio) {
 	case gone != 0 && o.verbose:
 		fmt.Fprintf(std.err, "capabilities dropped: %s\n", gone)
 	}
+}
+
+// picture returns the form of the file of -o if it is a picture of stacks, which
+// its name says.
+func (o *options) picture() (profile.Format, bool) {
+	if o.out == "" || o.compat || o.format != "" && o.format != "text" {
+		return profile.Format{}, false
+	}
+	return profile.ByFile(o.out)
+}
+
+// pictureTitle returns what stands above a picture: the script.
+func (o *options) pictureTitle() string {
+	if o.program != nil {
+		return strings.Join(strings.Fields(*o.program), " ")
+	}
+	return strings.Join(o.words, " ")
 }
 
 // newSink makes the sink of the format that is asked for.
