@@ -176,7 +176,7 @@ func (s *Session) eachMap(f func(data *value.MapData, err error)) {
 		if c.obj.HIR.ConfigInt("print_maps_on_exit") == 0 {
 			continue
 		}
-		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		s.opts.Resolver.use(c.obj)
 		for _, m := range c.obj.Maps {
 			if !seen[m.Name] {
 				seen[m.Name] = true

@@ -407,7 +407,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			event.Hold(s.opts.Sink)
 			held = true
 		}
-		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		s.opts.Resolver.use(c.obj)
 		at := c.ring.Position() // behind the record before
 		n, _, err := c.ring.Read(limit, func(b []byte) bool {
 			s.spare(c, at)
