@@ -117,6 +117,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 		return nil, nil, out
 	}
 	u.Obj.StrTrailer = p.ConfigString("str_trunc_trailer")
+	u.Obj.Mangled, u.Obj.Lines = p.ConfigString("cpp_demangle") == "false", p.ConfigString("show_debug_info")
 	if cfg.Interpret {
 		u.Obj.MapNames = u.MapNames
 	}

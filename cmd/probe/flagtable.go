@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 
 	"probe/cmd/front/cli"
@@ -468,6 +469,15 @@ var flagTable = []flag{
 		Help:    "Reads the functions that can be traced from a file in the form of available_filter_functions instead of asking the kernel.",
 		Example: "probe check --traceable-functions functions.txt script.pr",
 		Set:     func(o *options, v string) error { o.traceable = v; return nil },
+	},
+	{
+		Name: "debuginfo", Arg: "DIR[:DIR]", Group: kernelGroup, Commands: readers + " ls", Complete: cli.Files(),
+		Help:    "Looks for separate debug files of programs and libraries in these folders first, then beside the program and in /usr/lib/debug.",
+		Example: "probe ls -v --debuginfo /srv/debug 'uprobe:/usr/sbin/sshd:main'",
+		Set: func(o *options, v string) error {
+			o.debugDirs = append(o.debugDirs, filepath.SplitList(v)...)
+			return nil
+		},
 	},
 	{
 		Name: "kernel-symbols", Arg: "FILE", Group: kernelGroup, Commands: readers, Complete: cli.Files(),

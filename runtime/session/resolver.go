@@ -13,6 +13,7 @@ import (
 	"probe/runtime/graph"
 	"probe/runtime/graph/store"
 	"probe/runtime/machine"
+	"probe/runtime/machine/live/symbol"
 )
 
 // Resolver implements value.Resolver: it turns the numbers in values into
@@ -23,6 +24,9 @@ type Resolver struct {
 	mu      sync.Mutex
 	strings []string
 	trailer string
+	mangled bool // names are shown as the compiler has made them
+	lines   bool // stacks have lines
+	byDflt  bool // they have unless the script says otherwise
 	stacks  stacks
 	graphs  *store.Store
 	unnamed map[unnamed]bool
@@ -77,18 +81,32 @@ func NewResolver(f machine.Facts) *Resolver {
 // SetGraphStyle chooses how call graphs are printed.
 func (r *Resolver) SetGraphStyle(s graph.Style) { r.graphs.SetStyle(s) }
 
-// use switches to the interned strings of the object whose values are shown
-// next.
+// SetLines decides whether user stacks show source lines and inlined functions
+// when the script does not say.
+func (r *Resolver) SetLines(show bool) { r.byDflt, r.lines = show, show }
+
+// use switches to the object whose values are shown next.
 func (r *Resolver) use(o *object.Object) {
 	r.mu.Lock()
-	r.strings, r.trailer = o.Strings, o.StrTrailer
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	r.strings, r.trailer, r.mangled = o.Strings, o.StrTrailer, o.Mangled
+	r.lines = r.byDflt
+	if o.Lines != "" {
+		r.lines = o.Lines == "true"
+	}
 	r.stacks.mu.Lock()
 	defer r.stacks.mu.Unlock()
 	r.stacks.depth = 0
 	if o.HIR != nil {
 		r.stacks.depth = int(o.HIR.ConfigInt("max_stack_frames"))
 	}
+}
+
+// names returns how functions are shown.
+func (r *Resolver) names() (mangled, lines bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mangled, r.lines
 }
 
 func (r *Resolver) interned(n uint64) string {
@@ -122,6 +140,9 @@ func (r *Resolver) USym(addr uint64, pid, _ uint32) string {
 	if name == "" {
 		r.note(addr, pid)
 	}
+	if mangled, _ := r.names(); !mangled {
+		name = symbol.Demangle(name)
+	}
 	return name
 }
 
@@ -139,8 +160,15 @@ func (r *Resolver) named(frames []value.Frame, addr uint64, pid uint32) []value.
 }
 
 // UStackFrame names an address of a user stack.
-func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32) []value.Frame {
-	return r.named(r.machine.UFrame(addr, pid), addr, pid)
+func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32, call bool) []value.Frame {
+	mangled, lines := r.names()
+	out := r.machine.UFrame(addr, pid, machine.FrameAt{Call: call, Lines: lines})
+	for i := range out {
+		if !mangled {
+			out[i].Name = symbol.Demangle(out[i].Name)
+		}
+	}
+	return r.named(out, addr, pid)
 }
 
 // Graph returns the call graph of a function in a form.
