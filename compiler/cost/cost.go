@@ -333,6 +333,11 @@ func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []i
 	narrow(t.Cmp, true)
 	yes := to(&t.Then)
 	vals[t.X], vals[t.Y] = oldX, oldY
+	// The verifier follows the branch that is not taken first. That is the next
+	// block, whichever way the comparison is written.
+	if t.Then.To == from+1 {
+		return append(todo, no, yes)
+	}
 	return append(todo, yes, no)
 }
 
