@@ -24,6 +24,7 @@ type Config struct {
 	Builtins map[string]*builtin.Func
 	Types    hir.Types // kernel types, for builtins that read members
 	PID      int       // -p
+	Follow   bool      // the descendants of PID as well (object.Follow)
 	Comm     string    // --comm
 	// Lookups also counts reads of keys that are not in their map (-k).
 	// Counting is off by default because it has a cost, and in many scripts
@@ -107,7 +108,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 	}
 	u := lower.Lower(p, lower.Config{
 		Careful: slow,
-		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
+		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Follow: cfg.Follow, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
 		Ints: p.ConfigInt,
 		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
 	})
@@ -116,6 +117,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 		return nil, nil, out
 	}
 	u.Obj.StrTrailer = p.ConfigString("str_trunc_trailer")
+	u.Obj.Mangled, u.Obj.Lines = p.ConfigString("cpp_demangle") == "false", p.ConfigString("show_debug_info")
 	if cfg.Interpret {
 		u.Obj.MapNames = u.MapNames
 	}

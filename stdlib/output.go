@@ -1,12 +1,12 @@
 package stdlib
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"time"
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
@@ -103,7 +103,14 @@ func cat(env builtin.Env, r *builtin.Record) error {
 // system runs a command. A failure is reported, and the output is shown too,
 // since it has the reason.
 func system(env builtin.Env, r *builtin.Record) error {
-	cmd := exec.CommandContext(context.Background(), "sh", "-c", string(env.Format(r.Format, r.Args)))
+	text := string(env.Format(r.Format, r.Args))
+	ctx, done, ok := env.Command([]byte(text))
+	if !ok {
+		return nil
+	}
+	defer done()
+	cmd := exec.CommandContext(ctx, "sh", "-c", text)
+	cmd.WaitDelay = 100 * time.Millisecond // for what the command has started
 	out, err := cmd.CombinedOutput()
 	if err == nil || len(out) > 0 {
 		env.Text("syscall", out)

@@ -43,6 +43,7 @@ const (
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
 	SwitchedOff      ReceiptKind = "switched_off"
+	CommandsLeft     ReceiptKind = "commands_left"
 	Shed             ReceiptKind = "shed"
 	NotRecorded      ReceiptKind = "not_recorded"
 	Damaged          ReceiptKind = "damaged"

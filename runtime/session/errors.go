@@ -86,6 +86,7 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
+	s.commands.receipt(func(it event.ReceiptItem) { addItem(r, it) })
 	for _, it := range s.meter.receipt() {
 		addItem(r, it)
 	}

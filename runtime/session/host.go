@@ -82,6 +82,9 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 			}
 		}
 	}
+	if n := c.unseenForks(); n > 0 {
+		add(event.ReceiptItem{Kind: event.Recursion, Where: "the search for descendants of the process", Count: n})
+	}
 	for i, p := range c.obj.Programs {
 		if c.progs == nil || c.progs[i] == nil {
 			continue

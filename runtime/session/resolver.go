@@ -7,11 +7,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/compiler/object"
 	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/graph/store"
 	"probe/runtime/machine"
+	"probe/runtime/machine/live/symbol"
 )
 
 // Resolver implements value.Resolver: it turns the numbers in values into
@@ -22,6 +24,9 @@ type Resolver struct {
 	mu      sync.Mutex
 	strings []string
 	trailer string
+	mangled bool // names are shown as the compiler has made them
+	lines   bool // stacks have lines
+	byDflt  bool // they have unless the script says otherwise
 	stacks  stacks
 	graphs  *store.Store
 }
@@ -40,12 +45,26 @@ func NewResolver(f machine.Facts) *Resolver {
 // SetGraphStyle chooses how call graphs are printed.
 func (r *Resolver) SetGraphStyle(s graph.Style) { r.graphs.SetStyle(s) }
 
-// use switches to the interned strings of the object whose values are shown
-// next.
-func (r *Resolver) use(strings []string, trailer string) {
+// SetLines decides whether user stacks show source lines and inlined functions
+// when the script does not say.
+func (r *Resolver) SetLines(show bool) { r.byDflt, r.lines = show, show }
+
+// use switches to the object whose values are shown next.
+func (r *Resolver) use(o *object.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.strings, r.trailer = strings, trailer
+	r.strings, r.trailer, r.mangled = o.Strings, o.StrTrailer, o.Mangled
+	r.lines = r.byDflt
+	if o.Lines != "" {
+		r.lines = o.Lines == "true"
+	}
+}
+
+// names returns how functions are shown.
+func (r *Resolver) names() (mangled, lines bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mangled, r.lines
 }
 
 func (r *Resolver) interned(n uint64) string {
@@ -68,14 +87,27 @@ func (r *Resolver) HidesKernel() bool {
 func (r *Resolver) KSym(addr uint64) string { return r.machine.KSym(addr) }
 
 // USym returns the name of a symbol of a process.
-func (r *Resolver) USym(addr uint64, pid, _ uint32) string { return r.machine.USym(addr, pid) }
+func (r *Resolver) USym(addr uint64, pid, _ uint32) string {
+	name := r.machine.USym(addr, pid)
+	if mangled, _ := r.names(); !mangled {
+		name = symbol.Demangle(name)
+	}
+	return name
+}
 
 // KStackFrame names an address of a kernel stack.
 func (r *Resolver) KStackFrame(addr uint64) []value.Frame { return r.machine.KFrame(addr) }
 
 // UStackFrame names an address of a user stack.
-func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32) []value.Frame {
-	return r.machine.UFrame(addr, pid)
+func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32, call bool) []value.Frame {
+	mangled, lines := r.names()
+	out := r.machine.UFrame(addr, pid, machine.FrameAt{Call: call, Lines: lines})
+	for i := range out {
+		if !mangled {
+			out[i].Name = symbol.Demangle(out[i].Name)
+		}
+	}
+	return out
 }
 
 // Graph returns the call graph of a function in a form.

@@ -40,11 +40,12 @@ var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help str
 	event.LoopsCut: {"loop@ was cut short", "loops@ were cut short", " in ", "the bound on turns was reached", ""},
 	event.NotAttached: {"function was not attached@", "functions were not attached@", ": ", "the kernel does not allow it",
 		"run with -v to see the reason for each"},
-	event.SwitchedOff: {"probe@ did not run", "probes@ did not run", " ", "what it needs is switched off", ""},
-	event.Shed:        {"probe@ was detached", "probes@ were detached", " ", "it took too much time", ""},
-	event.NotRecorded: {"call@ was left out", "calls@ were left out", " of ", "the recording lacks what the probe needs", ""},
-	event.Untold:      {"something was not counted@", "something was not counted@", " of ", "this kernel does not tell it", ""},
-	event.Damaged:     {"recording@ is damaged", "recordings@ are damaged", " ", "what comes after cannot be read", ""},
+	event.SwitchedOff:  {"probe@ did not run", "probes@ did not run", " ", "what it needs is switched off", ""},
+	event.Shed:         {"probe@ was detached", "probes@ were detached", " ", "it took too much time", ""},
+	event.NotRecorded:  {"call@ was left out", "calls@ were left out", " of ", "the recording lacks what the probe needs", ""},
+	event.Untold:       {"something was not counted@", "something was not counted@", " of ", "this kernel does not tell it", ""},
+	event.Damaged:      {"recording@ is damaged", "recordings@ are damaged", " ", "what comes after cannot be read", ""},
+	event.CommandsLeft: {"command was not run", "commands were not run", "", "the run was over for a second and they still waited", "call system() less often"},
 }
 
 // receiptDiagnostic returns a receipt as one warning, with a note for each item

@@ -18,6 +18,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // Commands of the bpf system call.
@@ -45,11 +47,7 @@ const (
 
 // bpf makes one system call; attr points to a structure without Go pointers.
 func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
-	r, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
-	if errno != 0 {
-		return -1, errno
-	}
-	return int(r), nil
+	return kcall.BPF(cmd, attr, size)
 }
 
 // ptr is a pointer as the kernel's structures hold it.
@@ -137,7 +135,7 @@ func (l *Link) Quiet() error {
 	for _, fd := range l.events {
 		// This stops counting and sampling events. On tracepoints and kprobes
 		// it has no effect: their programs run whether the event is on or not.
-		_ = unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_DISABLE, 0)
+		_ = kcall.Ioctl(fd, unix.PERF_EVENT_IOC_DISABLE, 0)
 	}
 	err := closeAll(l.links)
 	l.links = nil
@@ -158,7 +156,7 @@ func (l *Link) Close() error {
 func closeAll(fds []int) error {
 	var errs []error
 	for _, fd := range fds {
-		if err := unix.Close(fd); err != nil {
+		if err := kcall.Close(fd); err != nil {
 			errs = append(errs, fmt.Errorf("detach: %w", err))
 		}
 	}

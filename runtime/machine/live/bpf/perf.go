@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // retprobeBit in the configuration of a kprobe or uprobe event asks for the
@@ -43,7 +45,7 @@ func eventSource(name string, missing error) (uint32, error) {
 // zero.
 func perfOpen(attr *unix.PerfEventAttr, pid, cpu int) (int, error) {
 	attr.Size = unix.PERF_ATTR_SIZE_VER1
-	return unix.PerfEventOpen(attr, pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	return kcall.PerfEventOpen(attr, pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 }
 
 // AttachKprobe attaches to a kernel function, "name" or "module:name", at a
