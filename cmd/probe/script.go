@@ -122,7 +122,11 @@ func openScript(name string, std stdio) (*source.File, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("failed to open file '%s': %w", name, reasonOf(err))
+		why := reasonOf(err)
+		if std.compat {
+			why = capitalised(why)
+		}
+		return nil, fmt.Errorf("failed to open file '%s': %w", name, why)
 	}
 	return source.New(name, text), nil
 }
