@@ -292,7 +292,7 @@ type Lowerer interface {
 	StackBuffer() Place
 	// KeepStack stores the first size bytes of StackBuffer in the map of stacks
 	// and returns the id under which user space finds them (value.Resolver).
-	KeepStack(size ir.Value, at source.Span) ir.Value
+	KeepStack(size ir.Value, at source.Span) (id, kept ir.Value)
 	// Intern returns the number by which user space knows a string, such as a
 	// format of strftime, a filter of cgroup_path or a name of sysctl.
 	Intern(s string) int

@@ -101,7 +101,7 @@ func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, update func(c
 	found := upd
 	var front *slot
 	if om.Front != nil {
-		front = f.slotOf(om.Front, key)
+		front = f.slotOf(om.Front, m.Key, key)
 		hit, none := f.b.NewBlock("front"), f.b.Cold(f.b.NewBlock("behind"))
 		front.match(hit, none)
 		f.b.UseSealed(hit)

@@ -137,8 +137,14 @@ type slot struct {
 	words []ir.Value
 }
 
+// helped reports whether helpers write all values of a type, of which the verifier
+// knows nothing.
+func helped(t *types.Type) bool {
+	return t.Kind == types.String || t.Kind == types.KStack || t.Kind == types.UStack
+}
+
 // slotOf finds the slot of a key on this CPU.
-func (f *fn) slotOf(t *object.Front, key builtin.Place) *slot {
+func (f *fn) slotOf(t *object.Front, typ *types.Type, key builtin.Place) *slot {
 	s := &slot{f: f, front: t}
 	offs, widths := keyWords(t.KeySize)
 	var h ir.Value
@@ -153,6 +159,13 @@ func (f *fn) slotOf(t *object.Front, key builtin.Place) *slot {
 	}
 	h = f.b.BinI(ir.OpMul, h, frontFactor)
 	n := f.b.BinI(ir.OpShr, h, int64(64-bits.Len(uint(t.Slots-1))))
+	if !helped(typ) {
+		// A number that is added to a pointer is precise for the verifier, and so is
+		// all that it was made of: each constant of a condition would be a state of its
+		// own.
+		n = f.unbounded(n)
+		n = f.b.BinI(ir.OpAnd, n, int64(t.Slots-1))
+	}
 	block := f.cpuBlock(mapPerCPU, &f.u.stride)
 	s.at = f.b.Bin(ir.OpAdd, f.b.BinI(ir.OpAdd, block, int64(t.Off)), f.b.BinI(ir.OpMul, n, int64(t.Size)))
 	return s

@@ -72,6 +72,15 @@ func (f *fn) load(p builtin.Place, t *types.Type, at source.Span) builtin.Operan
 // the verifier rejects arithmetic on such pointers other than adding constants.
 func (f *fn) launder(v ir.Value) ir.Value { return f.b.Num(v) }
 
+// unbounded returns a number of up to 32 bits of which the verifier does not know what
+// it was made of. It tracks numbers through registers and its stack, but not through
+// maps. A load of the whole number would be replaced by the number.
+func (f *fn) unbounded(v ir.Value) ir.Value {
+	hold := f.far(f.region0(8))
+	f.b.Store(hold.Base, hold.Off, 8, v)
+	return f.b.Load(hold.Base, hold.Off, 4)
+}
+
 // plain returns the bits of a scalar operand as a number.
 func (f *fn) plain(o builtin.Operand) ir.Value {
 	if f.f.Ins(o.V).Kind == ir.PtrBTF {

@@ -88,8 +88,10 @@ const (
 )
 
 // KeepStack stores the frames in the buffer under their hash and returns the
-// hash.
-func (f *fn) KeepStack(size ir.Value, at source.Span) ir.Value {
+// hash, and the size as a number without bounds: the verifier leaves the loop with
+// another size each time, and would walk what follows for each of them where the
+// size matters, as in the key of a map.
+func (f *fn) KeepStack(size ir.Value, at source.Span) (id, kept ir.Value) {
 	buf := f.StackBuffer()
 	base := f.Addr(buf)
 	h, off := f.b.NewVar(ir.Scalar), f.b.NewVar(ir.Scalar)
@@ -106,19 +108,20 @@ func (f *fn) KeepStack(size ir.Value, at source.Span) ir.Value {
 	}, func() {
 		f.b.Set(off, f.b.BinI(ir.OpAdd, f.b.Get(off), 8))
 	})
-	id := f.b.Get(h)
+	id = f.b.Get(h)
+	size = f.unbounded(size)
 	key := f.Scratch(8, "stack")
 	f.b.Store(key.Base, key.Off, 8, id)
 	p := f.b.Call(ir.HelperMapLookup, f.b.Map(f.u.stacks.m), f.Addr(key))
-	keep, kept := f.b.Cold(f.b.NewBlock("keep")), f.b.NewBlock("kept")
-	f.b.If(ir.NE, 8, p, f.konst(0), kept, keep)
+	keep, there := f.b.Cold(f.b.NewBlock("keep")), f.b.NewBlock("kept")
+	f.b.If(ir.NE, 8, p, f.konst(0), there, keep)
 	f.b.UseSealed(keep)
 	r := f.b.Call(ir.HelperMapUpdate, f.b.Map(f.u.stacks.m), f.Addr(key), f.Addr(buf), f.konst(updateAny))
 	refused := f.b.Cold(f.b.NewBlock("refused"))
-	f.b.If(ir.EQ, 4, r, f.konst(0), kept, refused)
+	f.b.If(ir.EQ, 4, r, f.konst(0), there, refused)
 	f.b.UseSealed(refused)
 	f.Fail(builtin.ErrStackFull, at, ir.HelperMapUpdate)
-	f.b.Jump(kept)
-	f.b.UseSealed(kept)
-	return id
+	f.b.Jump(there)
+	f.b.UseSealed(there)
+	return id, size
 }
