@@ -107,7 +107,9 @@ func runScript(o *options, std stdio) int {
 	}
 	// The child must exist before the check: its process id is a constant in
 	// the programs.
+	collect := collectLater()
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
+	collect()
 	// Missing privileges are reported after the errors of the script, which the
 	// user has to correct in any case.
 	if d := m.Refuses(); compiled != nil && d != nil {
