@@ -165,10 +165,16 @@ func AttachSample(p *Prog, s Sample, cpus []int) (*Link, error) {
 		if err != nil {
 			return fail(fmt.Errorf("open perf event on CPU %d: %w", cpu, err))
 		}
+		// Before the program is attached, so that no buffer begins too late.
+		n := notices(fd)
 		l, err := attachPerf(p, fd, linkPlain)
 		if err != nil {
+			if n != nil {
+				_ = kcall.Munmap(n)
+			}
 			return fail(err)
 		}
+		l.notices = []notice{n}
 		links = append(links, l)
 	}
 	if len(links) == 0 {
