@@ -60,6 +60,9 @@ var symbols = []*builtin.Func{
 				return nil, nil
 			}
 			a, ok := c.Env.Symbol(c.Args[0].Const.Str)
+			if h, hides := c.Env.(types.Hiding); !ok && hides && h.SymbolsHidden() != nil {
+				return nil, &types.Problem{Code: "unknown-symbol", Message: "the address of kernel symbol `" + c.Args[0].Const.Str + "` cannot be seen: " + h.SymbolsHidden().Error()}
+			}
 			if !ok {
 				return nil, worded(problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`"), "Failed to resolve kernel symbol: "+c.Args[0].Const.Str)
 			}

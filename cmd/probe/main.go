@@ -30,12 +30,13 @@ import (
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
+	compat   bool // messages look like those of bpftrace
 }
 
 func main() {
 	// Before anything is read: see setID.
 	if d := setID(os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()); d != nil {
-		fail(stdio{os.Stdin, os.Stdout, os.Stderr}, d)
+		fail(stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}, d)
 		os.Exit(exitUsage)
 	}
 	// The program runs itself again as its watchdog, as the process of -c and as
@@ -45,7 +46,7 @@ func main() {
 	defer watchdog.Report()
 	engine.MaybeChild()
 	lab.MaybeChild()
-	engine.ServeFirstThread(func() int { return Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}) })
+	engine.ServeFirstThread(func() int { return Main(os.Args, stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}) })
 }
 
 // main stays on the first thread, where the probes run that probe itself runs.
@@ -198,6 +199,10 @@ func usageError(c *command, err error) *diag.Diagnostic {
 func fail(std stdio, d *diag.Diagnostic) {
 	list := &diag.List{}
 	list.Add(d)
+	if std.compat {
+		_ = diag.RenderBpftrace(std.err, list)
+		return
+	}
 	_ = diag.Render(std.err, list, diag.Options{Color: colored(std.err)})
 }
 

@@ -26,6 +26,9 @@ var replCommand = &command{
 }
 
 func runRepl(o *options, std stdio) int {
+	if !o.permittedOther(std, "the prompt") {
+		return exitUsage
+	}
 	if f, ok := std.out.(*os.File); !ok || !isTerminal(f) {
 		return checkedOutput(std, func(std stdio) int { return prompt(o, std) })
 	}

@@ -15,6 +15,7 @@
 package cost
 
 import (
+	"math/bits"
 	"slices"
 
 	"probe/compiler/ir"
@@ -188,53 +189,78 @@ func (w *walk) mark(set []bool, v ir.Value) {
 // findLive computes which of the values that matter are used in a block or
 // after it.
 func (w *walk) findLive() {
-	sets := make([]map[ir.Value]bool, len(w.f.Blocks))
-	for b := range sets {
-		sets[b] = map[ir.Value]bool{}
+	// The values that matter are numbered, and a set of them is a row of bits.
+	var values []ir.Value
+	number := make([]int32, len(w.matter))
+	for v, m := range w.matter {
+		if m {
+			number[v] = int32(len(values))
+			values = append(values, ir.Value(v))
+		}
 	}
+	words := (len(values) + 63) / 64
+	rows := make([]uint64, words*(len(w.f.Blocks)+1))
+	need := rows[words*len(w.f.Blocks):]
+	row := func(b ir.Block) []uint64 { return rows[words*int(b):][:words] }
+	add := func(v ir.Value) {
+		if v > 0 && w.matter[v] {
+			need[number[v]/64] |= 1 << (number[v] % 64)
+		}
+	}
+	remove := func(v ir.Value) {
+		if w.matter[v] {
+			need[number[v]/64] &^= 1 << (number[v] % 64)
+		}
+	}
+	operand := func(x *ir.Value) { add(*x) }
+	into := make([]uint64, words)
 	for changed := true; changed; {
 		changed = false
 		for b := len(w.f.Blocks) - 1; b >= 0; b-- {
 			d := &w.f.Blocks[b]
-			need := map[ir.Value]bool{}
+			clear(into)
 			for _, e := range d.Term.Succs() {
-				for v := range sets[e.To] {
-					need[v] = true
-				}
+				copy(need, row(e.To))
 				for _, p := range w.f.Blocks[e.To].Params {
-					delete(need, p)
+					remove(p)
 				}
 				// An argument is live if the parameter that gets it matters.
 				for i, p := range w.f.Blocks[e.To].Params {
 					if w.matter[p] {
-						need[e.Args[i]] = true
+						add(e.Args[i])
 					}
 				}
+				for i, x := range need {
+					into[i] |= x
+				}
 			}
-			need[d.Term.X], need[d.Term.Y] = true, true
+			copy(need, into)
+			add(d.Term.X)
+			add(d.Term.Y)
 			for _, v := range slices.Backward(d.Ins) {
-				delete(need, v)
+				remove(v)
 				if w.matter[v] {
-					w.f.Ins(v).Operands(func(x *ir.Value) { need[*x] = true })
+					w.f.Ins(v).Operands(operand)
 				}
 			}
 			for _, p := range d.Params {
-				if w.matter[p] {
-					need[p] = true
-				}
+				add(p)
 			}
-			for v := range need {
-				if v > 0 && w.matter[v] && !sets[b][v] {
-					sets[b][v], changed = true, true
+			own := row(ir.Block(b))
+			for i, x := range need {
+				if x&^own[i] != 0 {
+					own[i] |= x
+					changed = true
 				}
 			}
 		}
 	}
-	for b, set := range sets {
-		for v := range set {
-			w.live[b] = append(w.live[b], v)
+	for b := range w.f.Blocks {
+		for i, x := range row(ir.Block(b)) {
+			for ; x != 0; x &= x - 1 {
+				w.live[b] = append(w.live[b], values[64*i+bits.TrailingZeros64(x)])
+			}
 		}
-		slices.Sort(w.live[b])
 	}
 }
 

@@ -3,6 +3,8 @@
 package object
 
 import (
+	"encoding/binary"
+
 	"github.com/cilium/ebpf"
 
 	"probe/compiler/builtin"
@@ -141,6 +143,29 @@ type Map struct {
 	BucketInKey bool
 	KeySize     int // bytes of the script's key in the hash key
 	ValueSize   int // bytes of one cell
+	// Front is the table in p_percpu in front of the hash, nil if there is none.
+	Front *Front
+}
+
+// Front is the layout of a table with cells of some of the keys of a hash, at Off of
+// each CPU's block of p_percpu: Slots slots of Size bytes. A slot has a key, of KeySize
+// bytes at Key, and its cell at Cell, if the uint32 at Ready is 1.
+type Front struct{ Off, Slots, Size, Ready, Key, KeySize, Cell int }
+
+// Cells calls f with the key and the cell of each slot in use of all CPUs. mem is the
+// content of p_percpu, stride the size of a CPU's block.
+func (t *Front) Cells(mem []byte, stride int, f func(key, cell []byte)) {
+	if t == nil || stride <= 0 || t.Off+t.Slots*t.Size > stride {
+		return
+	}
+	for at := 0; at+stride <= len(mem); at += stride {
+		for i := range t.Slots {
+			slot := mem[at+t.Off+i*t.Size:][:t.Size]
+			if binary.NativeEndian.Uint32(slot[t.Ready:]) == 1 {
+				f(slot[t.Key:][:t.KeySize], slot[t.Cell:])
+			}
+		}
+	}
 }
 
 // RecordLayout describes the records of one call of an asynchronous function. A

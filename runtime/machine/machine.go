@@ -80,6 +80,9 @@ type Listed struct {
 	// Params returns the parameters, each as "type name", and the result as
 	// "type retval" (P-LIST-03). It is nil for a probe without parameters.
 	Params func() ([]string, error)
+	// Definition returns the module and the C definition of a type of the
+	// kernel; it is nil for probes (P-LIST-04).
+	Definition func() string
 }
 
 // Facts answers questions about values that only the machine can answer. An

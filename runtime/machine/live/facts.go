@@ -6,7 +6,6 @@ import (
 	"os/user"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +16,7 @@ import (
 
 	"probe/lang/value"
 	"probe/runtime/machine"
-	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/symbol"
 )
 
@@ -54,8 +53,8 @@ func hidesKernel() bool {
 	if err != nil || restrict == "0" {
 		return false
 	}
-	missing, err := feature.MissingCapabilities()
-	return err == nil && slices.ContainsFunc(missing, func(c feature.Capability) bool { return c.Name == "CAP_SYSLOG" })
+	caps, err := rights.Counted()
+	return err == nil && caps.Lacks(rights.Syslog) != 0
 }
 
 // Processes resolves addresses of processes.

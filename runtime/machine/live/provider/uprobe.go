@@ -11,6 +11,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/elf"
+	"probe/runtime/machine/live/rights"
 )
 
 // uprobe is the entry of a function of a program or library.
@@ -20,7 +21,7 @@ var uprobe = &Provider{
 		Doc:    "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments, args.NAME the arguments by name where there is debugging information.",
 		Return: "uretprobe", Target: hir.TargetProgram,
 	},
-	Min: 1, Max: 4, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
+	Min: 1, Max: 4, Needs: []rights.Access{rights.Uprobes}, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
 }
 
 // uretprobe is the return of a function of a program or library.
@@ -30,7 +31,7 @@ var uretprobe = &Provider{
 		Doc:     "Return of a function of a program or library. retval is the raw return value.",
 		Returns: true, Entry: "uprobe", Typed: "ret", Target: hir.TargetProgram,
 	},
-	Min: 1, Max: 3, Type: "uretprobe", User: true, Expand: expandUprobe, List: listUser,
+	Min: 1, Max: 3, Needs: []rights.Access{rights.Uprobes}, Type: "uretprobe", User: true, Expand: expandUprobe, List: listUser,
 }
 
 // userTarget is a place in a binary.
