@@ -341,13 +341,17 @@ func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []i
 	oldX, oldY := x, y
 	narrow := func(cmp ir.Cmp, ok bool) {
 		vals[t.X], vals[t.Y] = oldX, oldY
-		if !ok || t.W != 8 {
+		if !ok {
 			return
 		}
+		narrowed := ir.Fact.Narrowed
+		if t.W == 4 {
+			narrowed = ir.Fact.Narrowed4
+		}
 		if c, constant := y.Constant(); constant {
-			vals[t.X] = oldX.Narrowed(cmp, c)
+			vals[t.X] = narrowed(oldX, cmp, c)
 		} else if c, constant := x.Constant(); constant {
-			vals[t.Y] = oldY.Narrowed(cmp.Swapped(), c)
+			vals[t.Y] = narrowed(oldY, cmp.Swapped(), c)
 		}
 	}
 	narrow(t.Cmp.Inverted())
@@ -355,6 +359,11 @@ func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []i
 	narrow(t.Cmp, true)
 	yes := to(&t.Then)
 	vals[t.X], vals[t.Y] = oldX, oldY
+	// The verifier follows the branch that is not taken first. That is the next
+	// block, whichever way the comparison is written.
+	if t.Then.To == from+1 {
+		return append(todo, no, yes)
+	}
 	return append(todo, yes, no)
 }
 

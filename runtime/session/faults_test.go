@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -186,5 +187,52 @@ func TestFaults(t *testing.T) {
 	t.Logf("%d of %d calls failed once: %v", tried, len(warm.calls), kinds)
 	if len(kinds) < 8 {
 		t.Errorf("only these calls were made: %v", kinds)
+	}
+}
+
+// TestCancelAnywhere ends the context of runs at all times from their start to
+// after their probes are attached: nothing is left behind.
+func TestCancelAnywhere(t *testing.T) {
+	needBPF(t)
+	s := &script{text: faulty}
+	obj := s.compile(t, s.text, engine.CheckOptions{}, nil)
+	warm := runFaulty(t, s, obj, -1, nil)
+	if warm.err != nil {
+		t.Fatal(warm.err)
+	}
+	before := machineState(t)
+	for n := range warm.calls {
+		run := &script{text: faulty, machine: s.machine}
+		o := *run.options(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		made := 0
+		end := kcall.Hook(func(kcall.Call) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if made++; made == n+1 {
+				cancel() // while the call is made
+			}
+			return nil
+		})
+		_, err := session.Run(ctx, obj, o)
+		end()
+		cancel()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled at call %d: %v", n, err)
+		}
+		if err := o.Sink.Close(); err != nil {
+			t.Error(err)
+		}
+		var left []string
+		for range 100 {
+			if left = before.left(machineState(t)); len(left) == 0 {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if len(left) > 0 {
+			t.Fatalf("cancelled at call %d, %+v: left behind: %s", n, warm.calls[n], strings.Join(left, ", "))
+		}
 	}
 }

@@ -20,6 +20,8 @@ type Sample struct {
 	Mappings   int // of memory of maps
 	Maps       int // in the kernel
 	Programs   int // in the kernel
+	// Names are what the descriptors lead to, and the programs in the kernel.
+	Names []string
 	// Last is set in the sample after the end of all runs, First in that before
 	// the first one.
 	First, Last bool

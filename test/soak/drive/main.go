@@ -173,6 +173,10 @@ func (r *driver) sample(s soak.Sample) {
 	}
 	if entries, err := os.ReadDir("/proc/self/fd"); err == nil {
 		s.Files = len(entries)
+		for _, e := range entries {
+			target, _ := os.Readlink("/proc/self/fd/" + e.Name())
+			s.Names = append(s.Names, target)
+		}
 	}
 	if text, err := os.ReadFile("/proc/self/maps"); err == nil {
 		s.Mappings = bytes.Count(text, []byte("bpf-map"))
@@ -182,6 +186,13 @@ func (r *driver) sample(s soak.Sample) {
 	}
 	for id, err := ebpf.ProgramGetNextID(0); err == nil; id, err = ebpf.ProgramGetNextID(id) {
 		s.Programs++
+		if p, err := ebpf.NewProgramFromID(id); err == nil {
+			s.Names = append(s.Names, p.String())
+			p.Close()
+		}
+	}
+	if !s.First && !s.Last {
+		s.Names = nil
 	}
 	_ = r.enc.Encode(s)
 }
