@@ -30,7 +30,8 @@ var output = []*builtin.Func{
 	}}},
 	{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), UserHalf: &builtin.UserHalf{Handle: system}},
 	{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("warning")}},
-	later("debugf", "F-DEBUGF"), later("skboutput", "F-SKBOUTPUT"),
+	{Sig: debugfSig(), Lower: lowerDebugf},
+	later("skboutput", "F-SKBOUTPUT"),
 }
 
 func unsafe(s *types.Signature) *types.Signature { s.Unsafe = true; return s }

@@ -70,6 +70,9 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 			}
 		}
 		for _, k := range a.links {
+			if n := k.Throttled(); n > 0 {
+				add(event.ReceiptItem{Kind: event.Throttled, Where: p.Site.Name, Count: n})
+			}
 			switch n, ok := k.Missed(); {
 			case ok && n > 0:
 				it.Count = n

@@ -29,6 +29,42 @@ type Resolver struct {
 	byDflt  bool // they have unless the script says otherwise
 	stacks  stacks
 	graphs  *store.Store
+	unnamed map[unnamed]bool
+}
+
+// unnamed is an address without a symbol; pid is 0 in the kernel.
+type unnamed struct {
+	addr uint64
+	pid  uint32
+}
+
+// maxUnnamed is how many addresses without a symbol are told apart.
+const maxUnnamed = 1 << 16
+
+// note counts an address without a symbol.
+func (r *Resolver) note(addr uint64, pid uint32) {
+	if addr == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unnamed == nil {
+		r.unnamed = map[unnamed]bool{}
+	}
+	if len(r.unnamed) < maxUnnamed {
+		r.unnamed[unnamed{addr, pid}] = true
+	}
+}
+
+// Unnamed returns the number of different addresses that had no symbol, at most
+// maxUnnamed.
+func (r *Resolver) Unnamed() uint64 {
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return uint64(len(r.unnamed))
 }
 
 var _ value.Resolver = (*Resolver)(nil)
@@ -58,6 +94,12 @@ func (r *Resolver) use(o *object.Object) {
 	if o.Lines != "" {
 		r.lines = o.Lines == "true"
 	}
+	r.stacks.mu.Lock()
+	defer r.stacks.mu.Unlock()
+	r.stacks.depth = 0
+	if o.HIR != nil {
+		r.stacks.depth = int(o.HIR.ConfigInt("max_stack_frames"))
+	}
 }
 
 // names returns how functions are shown.
@@ -84,11 +126,20 @@ func (r *Resolver) HidesKernel() bool {
 }
 
 // KSym returns the name of a kernel symbol.
-func (r *Resolver) KSym(addr uint64) string { return r.machine.KSym(addr) }
+func (r *Resolver) KSym(addr uint64) string {
+	name := r.machine.KSym(addr)
+	if name == "" {
+		r.note(addr, 0)
+	}
+	return name
+}
 
 // USym returns the name of a symbol of a process.
 func (r *Resolver) USym(addr uint64, pid, _ uint32) string {
 	name := r.machine.USym(addr, pid)
+	if name == "" {
+		r.note(addr, pid)
+	}
 	if mangled, _ := r.names(); !mangled {
 		name = symbol.Demangle(name)
 	}
@@ -96,7 +147,17 @@ func (r *Resolver) USym(addr uint64, pid, _ uint32) string {
 }
 
 // KStackFrame names an address of a kernel stack.
-func (r *Resolver) KStackFrame(addr uint64) []value.Frame { return r.machine.KFrame(addr) }
+func (r *Resolver) KStackFrame(addr uint64) []value.Frame {
+	return r.named(r.machine.KFrame(addr), addr, 0)
+}
+
+// named counts an address whose frames have no name.
+func (r *Resolver) named(frames []value.Frame, addr uint64, pid uint32) []value.Frame {
+	if len(frames) == 0 || frames[0].Name == "" {
+		r.note(addr, pid)
+	}
+	return frames
+}
 
 // UStackFrame names an address of a user stack.
 func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32, call bool) []value.Frame {
@@ -107,7 +168,7 @@ func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32, call bool) []value.Fr
 			out[i].Name = symbol.Demangle(out[i].Name)
 		}
 	}
-	return out
+	return r.named(out, addr, pid)
 }
 
 // Graph returns the call graph of a function in a form.

@@ -102,6 +102,11 @@ type Link struct {
 	// other programs are counted only by kernels that count misses themselves.
 	partly bool
 
+	// notices are the buffers of sampling events, throttled what they held when they
+	// were released.
+	notices   []notice
+	throttled uint64
+
 	// missed and quiet hold the result of Missed before Quiet, which closes the
 	// link.
 	quiet  bool
@@ -144,7 +149,9 @@ func (l *Link) Quiet() error {
 
 // Close detaches the program for good.
 func (l *Link) Close() error {
-	err := errors.Join(l.Quiet(), closeAll(l.events))
+	err := l.Quiet()
+	l.forget()
+	err = errors.Join(err, closeAll(l.events))
 	l.events = nil
 	if l.gone != nil {
 		err = errors.Join(err, l.gone())

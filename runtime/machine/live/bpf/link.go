@@ -139,6 +139,7 @@ func join(links []*Link) *Link {
 	for _, x := range links {
 		l.links = append(l.links, x.links...)
 		l.events = append(l.events, x.events...)
+		l.notices = append(l.notices, x.notices...)
 	}
 	return l
 }
