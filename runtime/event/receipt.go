@@ -43,6 +43,7 @@ const (
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
 	SwitchedOff      ReceiptKind = "switched_off"
+	Sampled          ReceiptKind = "sampled"
 	Shed             ReceiptKind = "shed"
 	NotRecorded      ReceiptKind = "not_recorded"
 	Damaged          ReceiptKind = "damaged"

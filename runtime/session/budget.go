@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -200,6 +201,9 @@ func (m *meter) judge(now time.Time, costs []programCost) {
 		return
 	}
 	dear := costs[0]
+	if m.sample(now, dear, total) {
+		return
+	}
 	after := now.Sub(m.begun).Round(100 * time.Millisecond)
 	why := fmt.Sprintf("the probes took %s of one CPU, this one %s; the budget is %s; detached after %v", percent(total), percent(dear.share), percent(m.budget), after)
 	m.s.log(diag.Warning, fmt.Sprintf("%s is detached: %s", dear.site, why))
@@ -211,6 +215,30 @@ func (m *meter) judge(now time.Time, costs []programCost) {
 		m.s.log(diag.Warning, "no probe is left: the run ends")
 		m.s.done = true
 	}
+}
+
+// The samples that a program can be limited to: one event of a power of two.
+const maxSample = 1 << 10
+
+// sample makes a program look at a part of its events, if it only counts and does
+// not do so yet. It reports whether it has.
+func (m *meter) sample(now time.Time, dear programCost, total float64) bool {
+	c, p := dear.clause, dear.clause.obj.Programs[dear.index]
+	if p.SampleOff == 0 || len(c.data) == 0 || word(c.data, p.SampleOff) != 0 {
+		return false
+	}
+	// What the other programs take is left to their turn.
+	n := 2
+	for n < maxSample && dear.share/float64(n) > m.budget*dear.share/total/2 {
+		n *= 2
+	}
+	binary.LittleEndian.PutUint64(c.data[p.SampleOff:], uint64(n-1))
+	after := now.Sub(m.begun).Round(100 * time.Millisecond)
+	why := fmt.Sprintf("1 of %d events from %v on, and each counts %d times: what it counts is an estimate; the probes took %s of one CPU, this one %s; the budget is %s",
+		n, after, n, percent(total), percent(dear.share), percent(m.budget))
+	m.s.log(diag.Warning, fmt.Sprintf("%s is sampled: %s", dear.site, why))
+	m.items = append(m.items, event.ReceiptItem{Kind: event.Sampled, Where: dear.site, Count: 1, Detail: why})
+	return true
 }
 
 // warn says which probes take how much.

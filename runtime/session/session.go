@@ -119,6 +119,7 @@ type Session struct {
 	errors   int       // calls of errorf
 	done     bool      // the run has ended for another reason
 	discard  bool      // drop all further records, as after exit()
+	told     bool      // a signal ended the run
 	until    time.Time // when records are no longer handled, but counted
 	meter    *meter
 	shedding sync.WaitGroup // links that the meter is closing
@@ -308,7 +309,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		s.meter.tick(time.Now())
 		switch {
 		case ctx.Err() != nil:
-			s.done = true
+			s.done, s.told = true, true
 		case s.sinkDone():
 			s.done, s.discard = true, true
 		case n == 0 && !s.opts.Stay && s.onlySpecial():
