@@ -61,7 +61,7 @@ func TestGuestBudget(t *testing.T) {
 		})
 		t.Run("sampled", func(t *testing.T) {
 			const reads = 3000000
-			out := judge(t, g, guestCase{status: 3, sh: `(sleep 2; dd if=/dev/zero of=/dev/null bs=1 count=` + strconv.Itoa(reads) + ` 2>/dev/null) & w=$!; probe --strict --budget 0.5% -e 'tracepoint:syscalls:sys_enter_read /args.count == 1/ { @[comm] = count(); @s = sum(2); } tracepoint:sched:sched_process_exit /comm == "dd"/ { exit(); }'`, want: []string{
+			out := judge(t, g, guestCase{status: 3, sh: `(sleep 2; dd if=/dev/zero of=/dev/null bs=1 count=` + strconv.Itoa(reads) + ` 2>/dev/null) & w=$!; probe --strict --budget 10% -e 'tracepoint:syscalls:sys_enter_read /args.count == 1/ { @[comm] = count(); @s = sum(2); @a[comm, pid] = count(); @b[comm, tid] = hist(nsecs); @c[pid, tid] = avg(tid); @d[comm, kstack] = count(); @e[comm, cpu, pid] = lhist(pid, 0, 10000, 100); @f[comm, uid] = stats(pid); @g[comm, gid] = max(pid); } tracepoint:sched:sched_process_exit /comm == "dd"/ { exit(); }'`, want: []string{
 				`WARNING: tracepoint:syscalls:sys_enter_read is sampled: 1 of \d+ events from `, `1 probe tracepoint:syscalls:sys_enter_read was sampled \(1 of \d+ events .* what it counts is an estimate`}})
 			for _, want := range []struct {
 				pattern string

@@ -143,6 +143,7 @@ type programCost struct {
 	site   string
 	share  float64 // of one CPU, with what the kernel takes to call it
 	rate   float64 // runs per second
+	call   float64 // the part of share that is for calling it
 }
 
 // costs returns what the programs took in a window that was took long, the
@@ -158,7 +159,10 @@ func (m *meter) costs(took time.Duration) []programCost {
 		}
 		runs := float64(st.Runs - before.Runs)
 		ns := float64(st.Nanoseconds-before.Nanoseconds) + runs*float64(provider.CallCost(p.Site.Attach.Kind).Nanoseconds())
-		list = append(list, programCost{c, i, p.Site.Name, ns / float64(took.Nanoseconds()), runs / took.Seconds()})
+		// A program that passes an event costs the call and the measuring.
+		call := runs * float64(provider.CallCost(p.Site.Attach.Kind).Nanoseconds()+passCost)
+		window := float64(took.Nanoseconds())
+		list = append(list, programCost{c, i, p.Site.Name, ns / window, runs / took.Seconds(), min(call, ns) / window})
 	})
 	slices.SortStableFunc(list, func(a, b programCost) int {
 		switch {
@@ -217,6 +221,10 @@ func (m *meter) judge(now time.Time, costs []programCost) {
 	}
 }
 
+// passCost is about what a program takes to pass an event that is not in its
+// sample, in nanoseconds.
+const passCost = 15
+
 // The samples that a program can be limited to: one event of a power of two.
 const maxSample = 1 << 10
 
@@ -224,7 +232,8 @@ const maxSample = 1 << 10
 // not do so yet. It reports whether it has.
 func (m *meter) sample(now time.Time, dear programCost, total float64) bool {
 	c, p := dear.clause, dear.clause.obj.Programs[dear.index]
-	if p.SampleOff == 0 || len(c.data) == 0 || word(c.data, p.SampleOff) != 0 {
+	// The calls of the program remain: if they are too much, sampling is of no use.
+	if p.SampleOff == 0 || len(c.data) == 0 || word(c.data, p.SampleOff) != 0 || dear.call > m.budget/2 {
 		return false
 	}
 	// What the other programs take is left to their turn.

@@ -53,6 +53,7 @@ const stormWait = 500 * time.Millisecond
 // settle stops new events, prints the events that are left and runs the end
 // probes. After exit() the rest is discarded (R-LIFE-03).
 func (s *Session) settle(clauses []*Clause) {
+	s.ended = nil
 	if s.lost > 0 || s.told {
 		s.until = time.Now().Add(stormWait)
 	}

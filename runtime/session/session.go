@@ -115,12 +115,13 @@ type Session struct {
 	lost     uint64
 	records  uint64
 	exitCode int
-	exited   bool      // exit() was called
-	errors   int       // calls of errorf
-	done     bool      // the run has ended for another reason
-	discard  bool      // drop all further records, as after exit()
-	told     bool      // a signal ended the run
-	until    time.Time // when records are no longer handled, but counted
+	exited   bool            // exit() was called
+	errors   int             // calls of errorf
+	done     bool            // the run has ended for another reason
+	discard  bool            // drop all further records, as after exit()
+	told     bool            // a signal ended the run
+	ended    <-chan struct{} // closed when a signal ends the run; nil while the run is not in its loop
+	until    time.Time       // when records are no longer handled, but counted
 	meter    *meter
 	shedding sync.WaitGroup // links that the meter is closing
 	pidfd    int
@@ -290,6 +291,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if s.opts.Mode != hir.Trace {
 		return s.runTests(ctx)
 	}
+	s.ended = ctx.Done()
 	s.meter = newMeter(s)
 	defer s.meter.close()
 	delay := pollBusy
@@ -408,7 +410,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			if !s.exited {
 				s.record(c, b)
 			}
-			return !s.exited && !s.done || s.discard
+			return (!s.exited && !s.done || s.discard) && !s.called()
 		})
 		s.spare(c, c.ring.Position())
 		total += n
@@ -421,6 +423,21 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 		event.Release(s.opts.Sink)
 	}
 	return total
+}
+
+// called reports whether something waits that is to be done before more records
+// are handled: the end of the run, or a call. Handling a whole round of records can
+// take seconds.
+func (s *Session) called() bool {
+	if s.ended == nil {
+		return false
+	}
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return len(s.calls) > 0
+	}
 }
 
 // spare handles the records that found no room in the ring, when what was written
