@@ -10,11 +10,11 @@ GOTEST   := $(GO) run ./internal/guest/cmd/gotest
 GOFILES  := find . -name .cache -prune -o -name '*.go' -print
 FUZZTIME ?= 60s
 # The limit for the tests of one package. Guests are emulated: minutes are
-# normal there, an hour is not.
+# normal there, an hour is not, except in the soak of test-all.
 TIMEOUT  ?= 45m
 # All packages, those with the longest tests first: packages are tested in this
 # order, so that none of them is left to run alone at the end.
-PACKAGES := ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./internal/guest ./runtime/lab ./...
+PACKAGES := ./test/soak ./test/graph ./test/accept ./test/lab ./test/scripts ./cmd/probe ./test/docs ./internal/guest ./runtime/lab ./...
 
 # The folders that install writes to.
 PREFIX  ?= /usr/local
@@ -26,7 +26,7 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 PROBE   ?= bin/probe
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-all guests fuzz demo bench docs check install uninstall fmt clean distclean
+.PHONY: help build sbom test test-all guests fuzz demo bench docs check install uninstall fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ build: ## build the static program bin/probe and print its size
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/probe ./cmd/probe
 	@printf 'bin/probe: %s bytes\n' "$$(wc -c < bin/probe)"
 
+sbom: build ## write bin/probe.cdx.json, what is in the program (CycloneDX)
+	$(GO) run ./internal/supply -sbom bin/probe > bin/probe.cdx.json
+
 test: export PROBE_KERNELS ?= 6.1 6.12
 test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
 	$(GOTEST) -timeout $(TIMEOUT) $(PACKAGES)
@@ -42,6 +45,8 @@ test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
 test-all: export PROBE_KERNELS ?= 5.10 6.1 6.12 7.2
 test-all: export PROBE_SCRIPTS ?= 3000
 test-all: export PROBE_MATRIX ?= all
+test-all: export PROBE_SOAK ?= 1h
+test-all: TIMEOUT = 100m
 test-all: check guests ## as test with all kernels and the race detector, then a minute of fuzzing for each target
 	$(GOTEST) -race -timeout $(TIMEOUT) $(PACKAGES)
 	@$(MAKE) --no-print-directory fuzz
@@ -71,7 +76,7 @@ docs: ## write the generated parts of docs/
 
 # The reports of the tools, the cheapest first. govulncheck needs its
 # database, which is on the network: without it a line reports that.
-check: ## format, vet, staticcheck, go.mod, generated files, dead code, known vulnerabilities
+check: ## format, vet, staticcheck, go.mod, generated files, dead code, licences, known vulnerabilities
 	@unformatted=$$($(GOFILES) | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	$(GO) mod tidy -diff
@@ -79,6 +84,7 @@ check: ## format, vet, staticcheck, go.mod, generated files, dead code, known vu
 	$(GO) tool staticcheck ./...
 	$(GO) run ./test/docs/gen -check
 	$(GO) run ./internal/deadcode
+	$(GO) run ./internal/supply
 	@out=$$($(GO) tool govulncheck ./cmd/... 2>&1) || case "$$out" in \
 	*'fetching vulnerabilities'*) echo 'govulncheck: the database of vulnerabilities cannot be reached: not checked' ;; \
 	*) echo "$$out"; exit 1 ;; \

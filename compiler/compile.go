@@ -24,6 +24,7 @@ type Config struct {
 	Builtins map[string]*builtin.Func
 	Types    hir.Types // kernel types, for builtins that read members
 	PID      int       // -p
+	Follow   bool      // the descendants of PID as well (object.Follow)
 	Comm     string    // --comm
 	// Lookups also counts reads of keys that are not in their map (-k).
 	// Counting is off by default because it has a cost, and in many scripts
@@ -110,7 +111,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 	}
 	u := lower.Lower(p, lower.Config{
 		Careful: slow,
-		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups, Sample: cfg.Sample,
+		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Follow: cfg.Follow, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups, Sample: cfg.Sample,
 		Ints: p.ConfigInt,
 		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
 	})
@@ -119,6 +120,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 		return nil, nil, out
 	}
 	u.Obj.StrTrailer = p.ConfigString("str_trunc_trailer")
+	u.Obj.Mangled, u.Obj.Lines = p.ConfigString("cpp_demangle") == "false", p.ConfigString("show_debug_info")
 	if cfg.Interpret {
 		u.Obj.MapNames = u.MapNames
 	}
@@ -130,7 +132,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 		more := false
 		switch taken[op.Probe] {
 		case ordinary:
-			more = err != nil || op.Estimate > heavy || op.Waiting > cost.MaxWaiting/2
+			more = err != nil || op.Estimate > heavy || op.Insns > long || op.Waiting > cost.MaxWaiting/2
 		case careful:
 			more = errors.As(err, &stack)
 		}
@@ -159,6 +161,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 // (BPF_COMPLEXITY_LIMIT_INSNS) minus a margin for the error of the estimate.
 const (
 	heavy   = 60_000
+	long    = 10_000
 	tooMuch = 900_000
 )
 

@@ -20,8 +20,7 @@ var control = []*builtin.Func{
 		env.ClearMap(r.Call.Map)
 		return nil
 	}}},
-	{Sig: shapes(effects(types.Deletes, call("delete", "F-DELETE", "delete(@map, key) or delete(@map)", types.BoolType, "Deletes a key; true if it was there.",
-		param("map", types.MapElemParam), opt(param("key", types.KeyParam)))), "@$", "@e", "@", "e"), Lower: lowerDelete},
+	{Sig: deleteSig(), Lower: lowerDelete},
 	{Sig: exitSig(), UserHalf: &builtin.UserHalf{Wake: true, Handle: handleExit, After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() }}},
 	{Sig: shapes(effects(types.Writes, call("find", "F-FIND", "find(@map, key, $value)", types.BoolType, "Copies the value of a key into a variable; true if the key is there.",
 		param("map", types.MapParam), param("key", types.KeyParam), param("value", types.LValueParam))), "@e$"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
@@ -38,6 +37,23 @@ var control = []*builtin.Func{
 		return nil
 	}}},
 	later("filter", "X-FN"),
+}
+
+func deleteSig() *types.Signature {
+	s := shapes(effects(types.Deletes, call("delete", "F-DELETE", "delete(@map, key) or delete(@map)", types.BoolType, "Deletes a key; true if it was there.",
+		param("map", types.MapElemParam), opt(param("key", types.KeyParam)))), "@$", "@e", "@", "e")
+	s.Infer = func(c *types.Call) (*types.Type, *types.Problem) {
+		switch a := &c.Args[0]; {
+		case a.Map == nil && a.Type != nil:
+			return nil, worded(problem("map-expected", 0, "delete() takes a map and a key"), "delete() expects a map argument")
+		case a.Map != nil && !a.Keyed && len(c.Args) == 1 && a.Map.Key != nil && !a.Map.Scalar:
+			p := problem("map-key", 0, "delete() of a map with keys needs a key")
+			p.Help = "clear(@" + a.Map.Name + ") deletes all of them"
+			return nil, worded(p, "call to delete() with a single argument expects a map without explicit keys (scalar map)")
+		}
+		return types.BoolType, nil
+	}
+	return s
 }
 
 func lenSig() *types.Signature {

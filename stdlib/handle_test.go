@@ -2,6 +2,7 @@ package stdlib_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,7 @@ import (
 
 // told notes what the user-space halves of functions do.
 type told struct {
+	over  bool // no more commands
 	calls []string
 	limit int64 // of max_cat_bytes
 }
@@ -63,6 +65,13 @@ func (e *told) Message(severity string, at source.Span, specs []value.Spec, args
 func (e *told) Now() time.Time { return time.Date(2024, 2, 3, 4, 5, 6, 0, time.UTC) }
 
 func (e *told) Config(string) int64 { return e.limit }
+
+func (e *told) Command(text []byte) (context.Context, func(), bool) {
+	if e.over {
+		e.add("leave out %q", text)
+	}
+	return context.Background(), func() {}, !e.over
+}
 
 func (e *told) Keep(r *builtin.Record) { e.add("keep %s", r.Fn.Sig.Name) }
 

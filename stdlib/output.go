@@ -1,12 +1,12 @@
 package stdlib
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"time"
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
@@ -30,7 +30,8 @@ var output = []*builtin.Func{
 	}}},
 	{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), UserHalf: &builtin.UserHalf{Handle: system}},
 	{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("warning")}},
-	later("debugf", "F-DEBUGF"), later("skboutput", "F-SKBOUTPUT"),
+	{Sig: debugfSig(), Lower: lowerDebugf},
+	later("skboutput", "F-SKBOUTPUT"),
 }
 
 func unsafe(s *types.Signature) *types.Signature { s.Unsafe = true; return s }
@@ -103,7 +104,14 @@ func cat(env builtin.Env, r *builtin.Record) error {
 // system runs a command. A failure is reported, and the output is shown too,
 // since it has the reason.
 func system(env builtin.Env, r *builtin.Record) error {
-	cmd := exec.CommandContext(context.Background(), "sh", "-c", string(env.Format(r.Format, r.Args)))
+	text := string(env.Format(r.Format, r.Args))
+	ctx, done, ok := env.Command([]byte(text))
+	if !ok {
+		return nil
+	}
+	defer done()
+	cmd := exec.CommandContext(ctx, "sh", "-c", text)
+	cmd.WaitDelay = 100 * time.Millisecond // for what the command has started
 	out, err := cmd.CombinedOutput()
 	if err == nil || len(out) > 0 {
 		env.Text("syscall", out)

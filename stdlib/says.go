@@ -15,6 +15,8 @@ func says() map[string]types.Says {
 		"delete":        {Keyed: "delete() with two arguments"},
 		"hist":          {Takes: "int"},
 		"ksym":          {Type: "ksym() expects an integer or pointer argument"},
+		"kfunc_allowed": {Literal: "kfunc_allowed() accepts a string literal only"},
+		"kfunc_exist":   {Literal: "kfunc_exist() accepts a string literal only"},
 		"kstack":        {Literal: "kstack: invalid limit value", Word: "Error parsing stack mode: kstack: Invalid value for stack_mode: valid values are bpftrace, raw, perf, and build_id."},
 		"lhist":         {Takes: "int", Literal: "lhist: invalid %s value (must be non-negative literal)"},
 		"max":           {Type: "max() only supports integer arguments (%s provided)"},

@@ -60,18 +60,15 @@ var symbols = []*builtin.Func{
 				return nil, nil
 			}
 			a, ok := c.Env.Symbol(c.Args[0].Const.Str)
+			if h, hides := c.Env.(types.Hiding); !ok && hides && h.SymbolsHidden() != nil {
+				return nil, &types.Problem{Code: "unknown-symbol", Message: "the address of kernel symbol `" + c.Args[0].Const.Str + "` cannot be seen: " + h.SymbolsHidden().Error()}
+			}
 			if !ok {
 				return nil, worded(problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`"), "Failed to resolve kernel symbol: "+c.Args[0].Const.Str)
 			}
 			return typedConst(types.Uint64, a), nil
 		}}},
-	{Sig: &types.Signature{Name: "kfunc_exist", Row: "F-KFUNC", Usage: `kfunc_exist("name")`, Format: -1, KernelTypes: true, Doc: "Whether BTF has a kernel function.", Result: types.BoolType,
-		Params: []types.Param{param("name", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
-			if c.Args[0].Const == nil {
-				return nil, nil
-			}
-			return types.BoolConst(c.Env.KernelFunc(c.Args[0].Const.Str)), nil
-		}}},
+	{Sig: kfuncSig("kfunc_exist", "Whether BTF has a kernel function.")},
 	{Sig: call("ksym", "F-KSYM", "ksym(address)", types.KSymType, "The kernel symbol at an address.", param("address", types.PtrParam)), Lower: lowerSame},
 	{Sig: noReplay("a recording does not hold symbols of processes", call("usym", "F-USYM", "usym(address)", types.USymType, "The symbol at an address of the current process.", param("address", types.PtrParam))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return usym(l, c, l.Scalar(c.Args[0]))
@@ -79,7 +76,19 @@ var symbols = []*builtin.Func{
 	{Sig: noReplay("settings of this machine say nothing about the recorded one", call("sysctl", "X-FN", `sysctl("name")`, types.SysctlType, "The value of a kernel setting, read when it is printed.", param("name", types.LitString))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		return scalar(c, l.B().Const(int64(l.Intern(c.Args[0].(*hir.Bytes).V))))
 	}},
-	later("kfunc_allowed", "F-KFUNC"), later("percpu_kaddr", "F-PERCPUKADDR"), later("uaddr", "F-UADDR"),
+	{Sig: kfuncSig("kfunc_allowed", "Whether programs may call a kernel function, as far as BTF says.")},
+	later("percpu_kaddr", "F-PERCPUKADDR"), later("uaddr", "F-UADDR"),
+}
+
+// kfuncSig returns the signature of a question about a kernel function.
+func kfuncSig(name, doc string) *types.Signature {
+	return &types.Signature{Name: name, Row: "F-KFUNC", Usage: name + `("function")`, Format: -1, KernelTypes: true, Doc: doc, Result: types.BoolType,
+		Params: []types.Param{param("function", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
+			if c.Args[0].Const == nil {
+				return nil, nil
+			}
+			return types.BoolConst(c.Env.KernelFunc(c.Args[0].Const.Str)), nil
+		}}
 }
 
 // signed64 returns a number or pointer with its own sign in 64 bits.

@@ -97,6 +97,7 @@ var environmentEntries = []cli.Entry{
 var fileEntries = []cli.Entry{
 	{Name: "/sys/kernel/btf/vmlinux", About: "The types of the running kernel.", Commands: scriptCommands + " ls"},
 	{Name: "/sys/kernel/tracing", About: "The kernel's tracing directory: tracepoints, and the functions that can be traced.", Commands: scriptCommands + " ls graph"},
+	{Name: "/etc/probe/policy.toml", About: "The rules of the machine's administrator about who may trace what, if there are any.", Commands: "run record repl graph lab"},
 	{Name: "/run/probe", About: "The lock of graph recordings, and the journal of tracing settings that `probe cleanup` restores.", Commands: "graph cleanup"},
 	{Name: "~/.local/state/probe/history", About: "The history of the prompt.", Commands: "repl"},
 }

@@ -2,24 +2,42 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"probe/cmd/front/bpftrace"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/lang/syntax"
 )
 
 // compatMain runs a command line of bpftrace and returns the exit code.
 func compatMain(words []string, std stdio) int {
+	std.compat = true
 	b, err := bpftrace.Parse(words)
 	o := &options{command: runCommand, compat: true}
 	if err == nil {
 		err = o.fromBpftrace(b)
 	}
+	if err == nil && o.runs(b) {
+		return runScript(o, std)
+	}
+	return checkedOutput(std, func(std stdio) int { return compatPrint(o, b, err, std) })
+}
+
+// runs reports whether a command line runs a script.
+func (o *options) runs(b *bpftrace.Options) bool {
+	return !b.Help && !b.Version && !b.Info && !b.List && !b.Fmt && b.Debug == "" && b.Mode != "format" && b.Mode != "codegen" && (o.program != nil || len(o.words) > 0)
+}
+
+// compatPrint is what only prints something; err is an error in the command line.
+func compatPrint(o *options, b *bpftrace.Options, err error, std stdio) int {
+	var wrong *bpftrace.UsageError
 	switch {
 	// Help works with any other options, even wrong ones; an error precedes
 	// everything else.
@@ -29,9 +47,19 @@ func compatMain(words []string, std stdio) int {
 	case err == nil && b.Version:
 		fmt.Fprintln(std.out, "bpftrace "+bpftrace.Version)
 		return exitOK
-	case err != nil:
+	case errors.As(err, &wrong):
+		fmt.Fprintf(std.err, "%s: %v\n", os.Args[0], wrong)
+		bpftrace.Usage(std.err)
+		return exitUsage
+	case errors.Is(err, errBoth):
 		fmt.Fprintf(std.err, "ERROR: %v\n", err)
 		bpftrace.Usage(std.err)
+		return exitUsage
+	case errors.Is(err, errFilter):
+		fmt.Fprintf(std.err, "ERROR: %v\n", err)
+		return exitRun
+	case err != nil:
+		fmt.Fprintf(std.err, "ERROR: %v\n", err)
 		return exitUsage
 	case b.Info:
 		return compatInfo(std)
@@ -41,87 +69,102 @@ func compatMain(words []string, std stdio) int {
 		fmt.Fprintln(std.err, "ERROR: filename or -e 'program' required.")
 		bpftrace.Usage(std.err)
 		return exitUsage
-	case b.Fmt:
+	case b.Fmt || b.Mode == "format":
 		return formatScripts(o, std)
-	case b.Debug != "":
-		return compatDebug(o, b.Debug, std)
+	case b.Mode == "codegen":
+		if checked, code := frontEnd(o, std); checked == nil {
+			return code
+		}
+		return exitOK
 	}
-	if err := o.conflicts(); err != nil {
-		text := err.Error()
-		fmt.Fprintf(std.err, "ERROR: %s.\n", strings.ToUpper(text[:1])+text[1:])
-		bpftrace.Usage(std.err)
-		return exitUsage
-	}
-	return runScript(o, std)
+	return compatDebug(o, b.Debug, std)
 }
 
 // fromBpftrace sets options from those of bpftrace. The error is about a value
-// that does not parse.
+// or a combination that is not valid, in bpftrace's words.
 func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.words, o.named, o.program = b.Words, b.Named, b.Program
 	o.cmd, o.out, o.format, o.buffer, o.traceable = b.Cmd, b.Out, b.Format, b.Buffering, b.Traceable
 	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
+	o.debugDirs = filepath.SplitList(b.DebugInfo)
 	o.keepWarnings, o.includes, o.headerDirs = b.Warnings, b.Includes, b.HeaderDirs
+	mode := b.Mode
 	switch {
-	case b.Mode != "":
-		if err := o.setMode(b.Mode); err != nil {
-			return fmt.Errorf("--mode: %w", err)
-		}
-	case b.Test:
+	case b.Test && mode != "" && mode != "test":
+		return errors.New("USAGE: --test conflicts with existing --mode") //lint:ignore ST1005 bpftrace's words
+	case b.Bench && (b.Test || mode != "" && mode != "bench"):
+		return errors.New("USAGE: --bench conflicts with existing --mode") //lint:ignore ST1005 bpftrace's words
+	case b.Test || mode == "test":
 		o.mode = hir.Test
-	case b.Bench:
+	case b.Bench || mode == "bench":
 		o.mode = hir.Measure
+	case mode == "compiler-bench":
+		return errors.New("--mode compiler-bench is not supported: probe dump shows the stages of the compiler")
+	case mode != "" && mode != "codegen" && mode != "format":
+		return errors.New("USAGE: --mode can only be 'codegen', 'compiler-bench', 'bench', 'test' or 'format'.") //lint:ignore ST1005 bpftrace's words
 	}
 	if b.Filter != "" {
 		if err := o.setFilter(b.Filter); err != nil {
-			return fmt.Errorf("Invalid --probe-filter regex: %w", err) //lint:ignore ST1005 bpftrace's words
+			return fmt.Errorf("%w '%s': %w", errFilter, b.Filter, err)
 		}
 	}
+	if !slices.Contains([]string{"", "line", "full", "none"}, b.Buffering) {
+		return errors.New("USAGE: -B must be either 'line', 'full', or 'none'.") //lint:ignore ST1005 bpftrace's words
+	}
+	if !slices.Contains([]string{"", "text", "json"}, b.Format) {
+		return fmt.Errorf("Invalid output format \"%s\"\nValid formats: 'text', 'json'", b.Format) //lint:ignore ST1005 bpftrace's words
+	}
+	switch {
+	case b.Warnings > 1:
+		//lint:ignore ST1005 bpftrace's words
+		return errors.New("USAGE: -kk has been deprecated. Use a single -k for runtime warnings for errors in map lookups and probe reads.")
+	case b.Warnings > 0 && b.NoWarnings:
+		return errors.New("USAGE: -k, --warnings conflicts with --no-warnings") //lint:ignore ST1005 bpftrace's words
+	case b.Cmd != "" && b.PID != "":
+		return errBoth
+	}
 	if b.PID != "" {
-		if err := setPID(&o.pid, b.PID); err != nil {
-			return fmt.Errorf("-p: %w", err)
+		if err := o.pidOf(b.PID); err != nil {
+			return err
 		}
 	}
 	// probe never uses uprobe_multi links, so disabling them changes nothing.
 	features := slices.DeleteFunc(strings.Split(b.NoFeature, ","), func(f string) bool { return f == "" || f == "uprobe_multi" })
-	if len(features) > 0 {
-		if err := o.setNoFeature(strings.Join(features, ",")); err != nil {
-			return fmt.Errorf("--no-feature: %w", err)
+	for _, f := range features {
+		if f != "kprobe_multi" && f != "kprobe_session" {
+			return errors.New("USAGE: --no-feature can only have values 'kprobe_multi,kprobe_session,uprobe_multi'.") //lint:ignore ST1005 bpftrace's words
 		}
+	}
+	if len(features) > 0 {
+		return o.setNoFeature(strings.Join(features, ","))
 	}
 	return nil
 }
 
-// compatList runs -l: it lists the probes that match a pattern, or those of a
-// script (P-LIST rows).
-func compatList(o *options, std stdio) int {
-	if len(o.words) > 1 {
-		bpftrace.Usage(std.err)
-		return exitUsage
-	}
-	if o.program != nil || len(o.words) == 1 && scriptFile(o.words[0]) {
-		checked, code := frontEnd(o, std)
-		if checked == nil {
-			return code
-		}
-		for _, b := range checked.Program.Probes {
-			// begin and end have no place in the kernel.
-			if b.Site.Type != "special" {
-				fmt.Fprintln(std.out, b.Site.Name)
-			}
-		}
-		return exitOK
-	}
-	patterns := []string{""}
-	if len(o.words) == 1 {
-		patterns = strings.Split(o.words[0], ",")
-	}
-	return listProbes(o, std, patterns)
-}
+//lint:ignore ST1005 bpftrace's words
+var (
+	errBoth   = errors.New("USAGE: Cannot use both -c and -p.")
+	errFilter = errors.New("Invalid --probe-filter regex")
+)
 
-func scriptFile(name string) bool {
-	st, err := os.Stat(name)
-	return err == nil && st.Mode().IsRegular() && strings.HasSuffix(name, ".bt")
+// pidOf sets the process of -p.
+func (o *options) pidOf(text string) error {
+	n, neg, err := syntax.ParseInteger(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("Failed to parse pid: invalid integer: %s", text) //lint:ignore ST1005 bpftrace's words
+	case neg || n > maxPID:
+		if neg {
+			n = -n
+		}
+		return fmt.Errorf("Pid out of range: %d", n) //lint:ignore ST1005 bpftrace's words
+	case n == 0:
+		return errors.New("Failed to attach to pid: Unable to open pidfd (Invalid argument)") //lint:ignore ST1005 bpftrace's words
+	}
+	if setPID(&o.pid, text) != nil {
+		return errors.New("Failed to attach to pid: Unable to open pidfd (No such process)") //lint:ignore ST1005 bpftrace's words
+	}
+	return nil
 }
 
 // compatDebug runs -d: it maps bpftrace's stages to those of "probe dump".
@@ -139,7 +182,22 @@ func compatDebug(o *options, stages string, std stdio) int {
 
 // showCompat prints messages in bpftrace's form, on standard error.
 func (o *options) showCompat(std stdio, list *diag.List) {
+	for _, d := range list.All {
+		if d.Compat.Plain != "" && !o.quiet {
+			fmt.Fprintln(std.out, d.Compat.Plain)
+		}
+	}
 	_ = diag.RenderBpftrace(std.err, list)
 }
 
 func newWriter(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }
+
+// capitalised returns an error of the system with a capital letter, as the C
+// library has it.
+func capitalised(err error) error {
+	text := err.Error()
+	if text == "" {
+		return err
+	}
+	return errors.New(strings.ToUpper(text[:1]) + text[1:])
+}

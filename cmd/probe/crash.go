@@ -32,7 +32,7 @@ func restore() error {
 // crashed prints the message about a fault of probe that has ended the process,
 // after the machine was put back with the result err.
 func crashed(text string, err error) {
-	std := stdio{os.Stdin, os.Stdout, os.Stderr}
+	std := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	first, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "internal", Message: "probe has ended by a fault of its own: " + strings.TrimPrefix(first, "panic: ")}
 	d.WithNote("%s", strings.TrimSpace(rest))

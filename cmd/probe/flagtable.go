@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 
 	"probe/cmd/front/cli"
@@ -106,8 +107,20 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { return o.setFilter(v) },
 	},
 	{
-		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: readers + " repl graph", Complete: completePIDs,
+		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: "graph", Complete: completePIDs,
 		Help:    "Traces only the process with this id, which must exist.",
+		Example: "probe graph -p 4242 tcp_sendmsg",
+		Set:     func(o *options, v string) error { return setPID(&o.pid, v) },
+	},
+	{
+		Name: "no-follow", Group: whatGroup, Commands: readers + " repl",
+		Help:    "Traces the process of -p or -c alone, without the processes that it starts.",
+		Example: "probe run --no-follow -c 'make -j4' -e 'tracepoint:syscalls:sys_enter_wait4 { @ = count(); }'",
+		Set:     func(o *options, _ string) error { o.noFollow = true; return nil },
+	},
+	{
+		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: readers + " repl", Complete: completePIDs,
+		Help:    "Traces only the process with this id, which must exist, and its descendants: those that it has and those that come. The run ends when the process does.",
 		Example: "probe run -p 4242 route_loss",
 		Set:     func(o *options, v string) error { return setPID(&o.pid, v) },
 	},
@@ -125,7 +138,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "cmd", Short: 'c', Arg: "'CMD ARGS'", Group: whatGroup, Commands: runners, Complete: completeCommand,
-		Help:    "Runs a command and traces its process. The run ends when the command does.",
+		Help:    "Runs a command and traces its process and the descendants of that. The run ends when the command does.",
 		Example: "probe run -c 'ping -c 1 192.0.2.1' route_loss",
 		Set:     func(o *options, v string) error { o.cmd = v; return nil },
 	},
@@ -456,6 +469,15 @@ var flagTable = []flag{
 		Help:    "Reads the functions that can be traced from a file in the form of available_filter_functions instead of asking the kernel.",
 		Example: "probe check --traceable-functions functions.txt script.pr",
 		Set:     func(o *options, v string) error { o.traceable = v; return nil },
+	},
+	{
+		Name: "debuginfo", Arg: "DIR[:DIR]", Group: kernelGroup, Commands: readers + " ls", Complete: cli.Files(),
+		Help:    "Looks for separate debug files of programs and libraries in these folders first, then beside the program and in /usr/lib/debug.",
+		Example: "probe ls -v --debuginfo /srv/debug 'uprobe:/usr/sbin/sshd:main'",
+		Set: func(o *options, v string) error {
+			o.debugDirs = append(o.debugDirs, filepath.SplitList(v)...)
+			return nil
+		},
 	},
 	{
 		Name: "kernel-symbols", Arg: "FILE", Group: kernelGroup, Commands: readers, Complete: cli.Files(),

@@ -25,6 +25,8 @@ import (
 	"probe/runtime/graph/proto"
 	"probe/runtime/graph/record"
 	"probe/runtime/machine/live"
+	"probe/runtime/machine/live/rights"
+	"probe/runtime/machine/live/tracefs"
 	"probe/runtime/trust"
 	"probe/runtime/watchdog"
 )
@@ -95,6 +97,9 @@ func runGraph(o *options, std stdio) int {
 		fail(std, usageError(o.command, err))
 		return exitUsage
 	}
+	if !o.permitted(std) {
+		return exitUsage
+	}
 	m := live.New(live.Options{})
 	// The types of the running kernel give the names of arguments and results.
 	r.functions = proto.New(m.Types(), m.Symbols())
@@ -108,6 +113,9 @@ func runGraph(o *options, std stdio) int {
 	opts, err := sourceOptions(o, m, tfs, std)
 	if err != nil {
 		return graphFailed(std, err)
+	}
+	if !o.permittedGraph(std, opts.Funcs) {
+		return exitUsage
 	}
 	r.threads = opts.Threads
 	ctx, _, stop := signals()
@@ -428,6 +436,12 @@ func graphFailed(std stdio, err error) int {
 		d.Code = "missing-kernel-feature"
 		if missing.Help != "" {
 			d.WithHelp("%s", missing.Help)
+		}
+	case errors.Is(err, syscall.EROFS):
+		d.WithHelp("probe notes there what it changes in the tracing directory, to put it back after a crash: mount a file system on /run that can be written, as root: mount -t tmpfs nodev /run")
+	case errors.Is(err, tracefs.ErrForbidden):
+		for _, h := range rights.Why(rights.Tracing).Helps {
+			d.WithHelp("%s", h)
 		}
 	case errors.Is(err, os.ErrPermission):
 		d.WithHelp("run as root; under lockdown the kernel refuses tracing to everybody")

@@ -44,6 +44,9 @@ func runLab(o *options, std stdio) int {
 		}
 		return exitOK
 	}
+	if !o.permitted(std) {
+		return exitUsage
+	}
 	scenario, err := lab.FindScenario(o.words[0])
 	if err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})

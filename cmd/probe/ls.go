@@ -52,6 +52,10 @@ func listProbes(o *options, std stdio, patterns []string) int {
 		found := false
 		err := m.List(pattern, func(l machine.Listed) bool {
 			found = true
+			if o.verbose && l.Definition != nil {
+				fmt.Fprintln(w, l.Definition()+"\n")
+				return w.Buffered() >= 0
+			}
 			fmt.Fprintln(w, l.Name)
 			if o.verbose && l.Params != nil {
 				// A function without type information has a name and no known

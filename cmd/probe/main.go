@@ -30,12 +30,13 @@ import (
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
+	compat   bool // messages look like those of bpftrace
 }
 
 func main() {
 	// Before anything is read: see setID.
 	if d := setID(os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()); d != nil {
-		fail(stdio{os.Stdin, os.Stdout, os.Stderr}, d)
+		fail(stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}, d)
 		os.Exit(exitUsage)
 	}
 	// The program runs itself again as its watchdog, as the process of -c and as
@@ -45,7 +46,7 @@ func main() {
 	defer watchdog.Report()
 	engine.MaybeChild()
 	lab.MaybeChild()
-	engine.ServeFirstThread(func() int { return Main(os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}) })
+	engine.ServeFirstThread(func() int { return Main(os.Args, stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}) })
 }
 
 // main stays on the first thread, where the probes run that probe itself runs.
@@ -95,6 +96,9 @@ func Main(args []string, std stdio) int {
 func written(std stdio, err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if o, ok := std.out.(*outcome); ok {
+		o.told = true
 	}
 	fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + err.Error()})
 	return exitRun
@@ -146,21 +150,29 @@ func (c *command) invoke(words []string, std stdio) int {
 	if c.ownOutput {
 		return c.run(o, std)
 	}
-	// Commands that only print ignore errors of writing; the outcome turns the
-	// first one into a message and a status.
+	return checkedOutput(std, func(std stdio) int { return c.run(o, std) })
+}
+
+// checkedOutput runs a command that only prints and ignores errors of writing. The
+// first one becomes a message and, if the command has no other error, the status.
+func checkedOutput(std stdio, run func(stdio) int) int {
 	out := &outcome{w: std.out}
 	std.out = out
-	code := c.run(o, std)
-	if code == exitOK {
-		code = written(std, out.err)
+	code := run(std)
+	if out.err == nil || out.told {
+		return code
+	}
+	if lost := written(std, out.err); code == exitOK {
+		return lost
 	}
 	return code
 }
 
 // outcome is a writer that remembers whether everything could be written.
 type outcome struct {
-	w   io.Writer
-	err error
+	w    io.Writer
+	err  error
+	told bool // the user knows
 }
 
 // Write implements io.Writer. After an error it writes nothing more, so that
@@ -187,6 +199,10 @@ func usageError(c *command, err error) *diag.Diagnostic {
 func fail(std stdio, d *diag.Diagnostic) {
 	list := &diag.List{}
 	list.Add(d)
+	if std.compat {
+		_ = diag.RenderBpftrace(std.err, list)
+		return
+	}
 	_ = diag.Render(std.err, list, diag.Options{Color: colored(std.err)})
 }
 

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"probe/cmd/front/cli"
+	"probe/internal/guest"
+	"probe/internal/guest/guesttest"
 )
 
 // matrixInputs are the scripts and recordings, good and bad, that the commands
@@ -238,6 +240,46 @@ func matrixRun(program, dir string, line []string) string {
 }
 
 func cut(s string) string { return s[:min(len(s), 2000)] }
+
+// TestGuestMatrix runs a sample of the command lines that trace as root in a
+// guest. Those that do not end by themselves are interrupted.
+func TestGuestMatrix(t *testing.T) {
+	dir := t.TempDir()
+	inputs := writeInputs(t, dir)
+	lines := slices.DeleteFunc(matrix(t, inputs), func(line []string) bool {
+		return !slices.Contains([]string{"run", "record", "graph", "doctor", "ls"}, line[0])
+	})
+	sample := 40
+	if os.Getenv("PROBE_MATRIX") == "all" {
+		sample = 800
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	r.Shuffle(len(lines), func(i, k int) { lines[i], lines[k] = lines[k], lines[i] })
+	lines = lines[:sample]
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		guesttest.Sh(t, g, "mkdir -p /matrix && chmod 700 /matrix")
+		for _, name := range inputs {
+			if data, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+				if err := g.Put(t.Context(), "/matrix/"+name, data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, line := range lines {
+			args := append([]string{"timeout", "-s", "KILL", "60", "timeout", "-s", "INT", "4", "probe"}, line...)
+			res, err := g.Run(t.Context(), guest.Cmd{Args: args, Dir: "/matrix", Timeout: 2 * time.Minute})
+			if err != nil {
+				t.Fatalf("probe %s: %v", strings.Join(line, " "), err)
+			}
+			// 124 and 143 are what timeout returns after SIGINT. A hang has 137.
+			known := append([]int{124, 130, 143}, commandStatuses(lookup(line[0]))...)
+			panics := strings.Contains(res.Stderr, "panic") || strings.Contains(res.Stderr, "goroutine ") || strings.Contains(res.Stderr, "internal error")
+			if panics || !slices.Contains(known, res.Code) && !strings.Contains(strings.Join(line, " "), "params.pr") {
+				t.Errorf("probe %s: status %d\n%s\n%s", strings.Join(line, " "), res.Code, cut(res.Stdout), cut(res.Stderr))
+			}
+		}
+	})
+}
 
 // TestFlagWords checks that the words of an option come from its example.
 func TestFlagWords(t *testing.T) {

@@ -26,6 +26,7 @@ type options struct {
 
 	program                       *string // -e
 	pid                           int
+	noFollow                      bool
 	cmd, comm                     string
 	out, format, buffer           string
 	record                        string // record -o
@@ -38,6 +39,7 @@ type options struct {
 	keepWarnings                  int // -k, how often
 	duration                      time.Duration
 	maxEvents                     uint64
+	debugDirs                     []string // folders with debug files of programs
 	noFeature, traceable, btfFile string
 	includes, headerDirs          []string
 	kernel                        string // a tested kernel to answer for; "" for this one

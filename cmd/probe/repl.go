@@ -26,6 +26,17 @@ var replCommand = &command{
 }
 
 func runRepl(o *options, std stdio) int {
+	if !o.permittedOther(std, "the prompt") {
+		return exitUsage
+	}
+	if f, ok := std.out.(*os.File); !ok || !isTerminal(f) {
+		return checkedOutput(std, func(std stdio) int { return prompt(o, std) })
+	}
+	return prompt(o, std)
+}
+
+// prompt runs the session.
+func prompt(o *options, std stdio) int {
 	m := o.machine()
 	prelude := ""
 	if limit := m.View(machine.Query{}).KeyLimit(); limit > 0 {

@@ -20,6 +20,7 @@ import (
 	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/machine"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/sink"
 	"probe/runtime/watchdog"
 )
@@ -68,9 +69,15 @@ func runScript(o *options, std stdio) int {
 		fail(std, usageError(o.command, err))
 		return exitUsage
 	}
+	if !o.permitted(std) {
+		return exitUsage
+	}
 	f, params, err := readScript(o, std)
 	if err != nil {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		return exitUsage
+	}
+	if !o.permittedScript(std, f) {
 		return exitUsage
 	}
 	ctx, force, stop := signals()
@@ -100,7 +107,9 @@ func runScript(o *options, std stdio) int {
 	}
 	// The child must exist before the check: its process id is a constant in
 	// the programs.
+	collect := collectLater()
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
+	collect()
 	// Missing privileges are reported after the errors of the script, which the
 	// user has to correct in any case.
 	if d := m.Refuses(); compiled != nil && d != nil {
@@ -256,6 +265,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		return bad(err)
 	}
 	resolver.SetGraphStyle(style)
+	resolver.SetLines(!o.compat)
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
 	// Check the name of the format before creating the file, which would
@@ -289,9 +299,26 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is remembered and returned by the next Write
 		notify(std)
+		o.dropRights(std)
 	}
 	o.tell(std, &opts)
 	return opts, out, exitOK
+}
+
+// dropRights gives up the capabilities that a run needs no more once everything
+// is attached. What cannot be given up is no reason to end the run.
+func (o *options) dropRights(std stdio) {
+	var also rights.Caps
+	if o.budget > 0 {
+		also = rights.Admin // to measure the programs again and again
+	}
+	gone, err := rights.Drop(also)
+	switch {
+	case err != nil && o.verbose:
+		fmt.Fprintf(std.err, "capabilities kept: %v\n", err)
+	case gone != 0 && o.verbose:
+		fmt.Fprintf(std.err, "capabilities dropped: %s\n", gone)
+	}
 }
 
 // newSink makes the sink of the format that is asked for.

@@ -35,7 +35,9 @@ func (o *options) machine() machine.Machine {
 		}
 		return files.New(opts)
 	}
-	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, Without: without})
+	// permitted has reported a policy that cannot be used.
+	rules, _ := thePolicy()
+	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, DebugDirs: o.debugDirs, Without: without, Policy: rules})
 }
 
 // anotherKernel reports whether the options describe another kernel, by files
@@ -55,7 +57,7 @@ func btfFile(o *options) string {
 
 // script returns the script of a command line, with its parameters.
 func (o *options) script(f *source.File, params []string) engine.Script {
-	return engine.Script{Name: f.Name, Text: f.Text, Params: params, Named: o.named}
+	return engine.Script{Name: f.Name, Text: f.Text, Params: params, Named: o.named, Import: importer()}
 }
 
 // checkOptions returns the options with which the script of a command line is
@@ -68,7 +70,7 @@ func (o *options) checkOptions() engine.CheckOptions {
 	case o.force:
 		danger = hir.AllowDanger
 	}
-	return engine.CheckOptions{PID: o.pid, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
+	return engine.CheckOptions{PID: o.pid, Follow: !o.noFollow && !o.compat, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
 		Includes: o.includes, HeaderDirs: o.headerDirs, Mode: o.mode, Filter: o.filter}
 }
 
@@ -120,7 +122,11 @@ func openScript(name string, std stdio) (*source.File, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("failed to open file '%s': %w", name, reasonOf(err))
+		why := reasonOf(err)
+		if std.compat {
+			why = capitalised(why)
+		}
+		return nil, fmt.Errorf("failed to open file '%s': %w", name, why)
 	}
 	return source.New(name, text), nil
 }

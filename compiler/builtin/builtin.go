@@ -5,6 +5,7 @@
 package builtin
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -116,6 +117,10 @@ type Env interface {
 	Config(name string) int64
 	// Open opens a file that a script names, for reading, with the rights of the user.
 	Open(name string) (io.ReadCloser, error)
+	// Command begins a shell command. ctx ends it; done is called when it has ended.
+	// ok is false where no more commands are run, since the run is over: the command
+	// is then counted and left out.
+	Command(text []byte) (ctx context.Context, done func(), ok bool)
 	// Keep passes a record to the store that keeps the values of its builtin
 	// during the run. The record is only valid until Keep returns.
 	Keep(r *Record)

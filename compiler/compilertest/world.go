@@ -3,6 +3,7 @@ package compilertest
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -354,11 +355,15 @@ func (w *World) mapText(m *object.Map) {
 		w.perCPU(m, data)
 	default:
 		em := w.maps[m.Spec]
+		front := map[string][]byte{}
+		if m.Front != nil {
+			m.Front.Cells(w.memory("p_percpu"), w.obj.PerCPUStride, func(key, cell []byte) { front[string(key)] = append(front[string(key)], cell...) })
+		}
 		for _, key := range em.Keys() {
 			if m.Buckets > 0 && !m.BucketInKey {
 				data.AddCounters([]byte(key), em.Get(key), em.Stride())
 			} else {
-				data.AddCells([]byte(key), em.Get(key), em.Stride())
+				data.AddCells([]byte(key), append(slices.Clone(em.Get(key)), front[string(key)]...), em.Stride())
 			}
 		}
 	}

@@ -15,6 +15,7 @@
 package cost
 
 import (
+	"math/bits"
 	"slices"
 
 	"probe/compiler/ir"
@@ -84,12 +85,12 @@ func Of(p *ir.Prog, slots []int) Estimate {
 type walk struct {
 	f    *ir.Func
 	size int // instructions of all blocks
-	// matter are the values that a branch depends on. live lists, by block,
+	// matter are the values that a branch or a pointer depends on. live lists, by block,
 	// those of them that are used in the block or after it.
 	matter []bool
 	live   [][]ir.Value
-	// precise are the values that have decided a branch, and those they are
-	// computed from.
+	// precise are the values that have decided a branch or were added to a pointer,
+	// and those they are computed from.
 	precise []bool
 	feeds   map[ir.Value][]ir.Value // by parameter of a block: what edges give it
 	seen    [][]state               // by block: the states it was entered in
@@ -144,7 +145,28 @@ func (w *walk) findMatter() {
 			w.mark(w.matter, t.X)
 			w.mark(w.matter, t.Y)
 		}
+		for _, v := range w.f.Blocks[b].Ins {
+			w.mark(w.matter, w.offset(v))
+		}
 	}
+}
+
+// offset returns the number that an instruction adds to a pointer, 0 if it does
+// no such thing. The verifier marks it as precise, as it does what decides
+// branches (adjust_reg_min_max_vals).
+func (w *walk) offset(v ir.Value) ir.Value {
+	in := w.f.Ins(v)
+	if in.Op != ir.OpAdd || !in.Kind.IsPtr() {
+		return 0
+	}
+	n := in.B
+	if w.f.Ins(n).Kind.IsPtr() {
+		n = in.A
+	}
+	if _, constant := w.f.Const(n); constant {
+		return 0
+	}
+	return n
 }
 
 // mark adds a value and all it is computed from to a set.
@@ -167,53 +189,78 @@ func (w *walk) mark(set []bool, v ir.Value) {
 // findLive computes which of the values that matter are used in a block or
 // after it.
 func (w *walk) findLive() {
-	sets := make([]map[ir.Value]bool, len(w.f.Blocks))
-	for b := range sets {
-		sets[b] = map[ir.Value]bool{}
+	// The values that matter are numbered, and a set of them is a row of bits.
+	var values []ir.Value
+	number := make([]int32, len(w.matter))
+	for v, m := range w.matter {
+		if m {
+			number[v] = int32(len(values))
+			values = append(values, ir.Value(v))
+		}
 	}
+	words := (len(values) + 63) / 64
+	rows := make([]uint64, words*(len(w.f.Blocks)+1))
+	need := rows[words*len(w.f.Blocks):]
+	row := func(b ir.Block) []uint64 { return rows[words*int(b):][:words] }
+	add := func(v ir.Value) {
+		if v > 0 && w.matter[v] {
+			need[number[v]/64] |= 1 << (number[v] % 64)
+		}
+	}
+	remove := func(v ir.Value) {
+		if w.matter[v] {
+			need[number[v]/64] &^= 1 << (number[v] % 64)
+		}
+	}
+	operand := func(x *ir.Value) { add(*x) }
+	into := make([]uint64, words)
 	for changed := true; changed; {
 		changed = false
 		for b := len(w.f.Blocks) - 1; b >= 0; b-- {
 			d := &w.f.Blocks[b]
-			need := map[ir.Value]bool{}
+			clear(into)
 			for _, e := range d.Term.Succs() {
-				for v := range sets[e.To] {
-					need[v] = true
-				}
+				copy(need, row(e.To))
 				for _, p := range w.f.Blocks[e.To].Params {
-					delete(need, p)
+					remove(p)
 				}
 				// An argument is live if the parameter that gets it matters.
 				for i, p := range w.f.Blocks[e.To].Params {
 					if w.matter[p] {
-						need[e.Args[i]] = true
+						add(e.Args[i])
 					}
 				}
+				for i, x := range need {
+					into[i] |= x
+				}
 			}
-			need[d.Term.X], need[d.Term.Y] = true, true
+			copy(need, into)
+			add(d.Term.X)
+			add(d.Term.Y)
 			for _, v := range slices.Backward(d.Ins) {
-				delete(need, v)
+				remove(v)
 				if w.matter[v] {
-					w.f.Ins(v).Operands(func(x *ir.Value) { need[*x] = true })
+					w.f.Ins(v).Operands(operand)
 				}
 			}
 			for _, p := range d.Params {
-				if w.matter[p] {
-					need[p] = true
-				}
+				add(p)
 			}
-			for v := range need {
-				if v > 0 && w.matter[v] && !sets[b][v] {
-					sets[b][v], changed = true, true
+			own := row(ir.Block(b))
+			for i, x := range need {
+				if x&^own[i] != 0 {
+					own[i] |= x
+					changed = true
 				}
 			}
 		}
 	}
-	for b, set := range sets {
-		for v := range set {
-			w.live[b] = append(w.live[b], v)
+	for b := range w.f.Blocks {
+		for i, x := range row(ir.Block(b)) {
+			for ; x != 0; x &= x - 1 {
+				w.live[b] = append(w.live[b], values[64*i+bits.TrailingZeros64(x)])
+			}
 		}
-		slices.Sort(w.live[b])
 	}
 }
 
@@ -261,6 +308,7 @@ func (w *walk) run() int {
 			if w.matter[v] {
 				vals[v] = ir.FactOf(w.f.Ins(v), of)
 			}
+			w.mark(w.precise, w.offset(v))
 		}
 		w.steps += len(d.Ins) + 1
 		w.visits[it.b] += len(d.Ins) + 1
@@ -290,19 +338,32 @@ func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []i
 		}
 		return append(todo, to(e))
 	}
-	old := vals[t.X]
-	c, constant := y.Constant()
+	oldX, oldY := x, y
 	narrow := func(cmp ir.Cmp, ok bool) {
-		vals[t.X] = old
-		if ok && constant && t.W == 8 {
-			vals[t.X] = old.Narrowed(cmp, c)
+		vals[t.X], vals[t.Y] = oldX, oldY
+		if !ok {
+			return
+		}
+		narrowed := ir.Fact.Narrowed
+		if t.W == 4 {
+			narrowed = ir.Fact.Narrowed4
+		}
+		if c, constant := y.Constant(); constant {
+			vals[t.X] = narrowed(oldX, cmp, c)
+		} else if c, constant := x.Constant(); constant {
+			vals[t.Y] = narrowed(oldY, cmp.Swapped(), c)
 		}
 	}
 	narrow(t.Cmp.Inverted())
 	no := to(&t.Else)
 	narrow(t.Cmp, true)
 	yes := to(&t.Then)
-	vals[t.X] = old
+	vals[t.X], vals[t.Y] = oldX, oldY
+	// The verifier follows the branch that is not taken first. That is the next
+	// block, whichever way the comparison is written.
+	if t.Then.To == from+1 {
+		return append(todo, no, yes)
+	}
 	return append(todo, yes, no)
 }
 

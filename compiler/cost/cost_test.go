@@ -47,6 +47,68 @@ b3
 `, n, from)
 }
 
+// TestPointers: a counter that is added to a pointer is followed turn by turn, even
+// where the end of the loop is not known.
+func TestPointers(t *testing.T) {
+	loop := func(base string) string {
+		return `func f()
+b0
+  %1 = const 0
+  %2 = call ktime_get_ns()
+  %3 = const 800
+  %4 = const 8
+  ` + base + `
+  br ugt %2, %3, b4, b1(%1)
+b1 (%6)
+  br ugt %2, %6, b2, b3
+b2
+  %7:mapvalue = add %5, %6
+  %8 = load %7+0
+  %9 = add %6, %4
+  jump b1(%9)
+b3
+  ret %1
+b4
+  ret %1
+`
+	}
+	if n := estimate(t, loop("%5:mapvalue = mapvalue 0+0")); n < 700 || n > 900 {
+		t.Errorf("100 turns of 5 instructions and an exit: %d", n)
+	}
+}
+
+// TestSameLimit: each exit of a loop with an unknown limit knows something else of
+// it, and the loop after it is walked for each.
+func TestSameLimit(t *testing.T) {
+	n := estimate(t, `func f()
+b0
+  %1 = const 0
+  %2 = call ktime_get_ns()
+  %3 = const 1
+  %4 = const 100
+  jump b1(%1)
+b1 (%5)
+  br ult %5, %2, b2, b4(%1)
+b2
+  br ult %5, %4, b3, b7
+b3
+  %6 = add %5, %3
+  jump b1(%6)
+b4 (%7)
+  br ult %7, %2, b5, b7
+b5
+  br ult %7, %4, b6, b7
+b6
+  %8 = add %7, %3
+  jump b4(%8)
+b7
+  ret %1
+`)
+	if n < 10_000 || n > 30_000 {
+		t.Errorf("100 exits and 50 turns of 4 instructions on average: %d", n)
+	}
+}
+
 func TestLoops(t *testing.T) {
 	// A counter that starts as a number is followed turn by turn.
 	if n := estimate(t, counted(1000, "%1")); n < 3000 || n > 4000 {

@@ -283,3 +283,18 @@ func (x Fact) Narrowed(c Cmp, y uint64) Fact {
 	}
 	return x.tight()
 }
+
+// Narrowed4 returns what is known of x once "x c y" held for the lower four bytes
+// of x and of the constant y.
+func (x Fact) Narrowed4(c Cmp, y uint64) Fact {
+	const low = math.MaxUint32
+	y &= low
+	switch {
+	case c == EQ:
+		x.One, x.Unknown = x.One&^low|y, x.Unknown&^low
+		return x.tight()
+	case x.Max <= low && c != SLT && c != SLE && c != SGT && c != SGE && c != TEST:
+		return x.Narrowed(c, y)
+	}
+	return x
+}

@@ -80,6 +80,9 @@ func TestFactsHold(t *testing.T) {
 		if holds, known := Decide(c, w, a, b); known && holds != c.Holds(w, x, y) {
 			t.Fatalf("%s.%d of %#x (%+v) and %#x (%+v) is not %v", c, w, x, a, y, b, holds)
 		}
+		if c.Holds(4, x, y) && !a.Narrowed4(c, y).allows(x) {
+			t.Fatalf("%#x %s.4 %#x: %+v becomes %+v", x, c, y, a, a.Narrowed4(c, y))
+		}
 		if c.Holds(8, x, y) && !a.Narrowed(c, y).allows(x) {
 			t.Fatalf("%#x %s %#x: %+v becomes %+v", x, c, y, a, a.Narrowed(c, y))
 		}

@@ -17,6 +17,7 @@ const (
 	HelperComm            Helper = 16
 	HelperPerfEventOutput Helper = 25
 	HelperGetStackID      Helper = 27
+	HelperTracePrintk     Helper = 6
 	HelperCurrentTask     Helper = 35
 	HelperWriteUser       Helper = 36
 	HelperNUMANode        Helper = 42
@@ -85,6 +86,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperMapDelete:       {"map_delete_elem", 2, WritesMem, Scalar, ""},
 	HelperKtimeGetNS:      {"ktime_get_ns", 0, ReadsTime, Scalar, ""},
 	HelperPrandom:         {"get_prandom_u32", 0, ReadsTime, Scalar, ""},
+	HelperTracePrintk:     {"trace_printk", 5, Emits, Scalar, "there is no trace of a kernel to write to"},
 	HelperSMPProcessorID:  {"get_smp_processor_id", 0, PerRun, Scalar, ""},
 	HelperPidTgid:         {"get_current_pid_tgid", 0, PerRun, Scalar, ""},
 	HelperUidGid:          {"get_current_uid_gid", 0, PerRun, Scalar, "it does not hold users and groups"},

@@ -29,6 +29,7 @@ var helperMems = map[Helper][]helperMem{
 	HelperGetFuncRet:      {{arg: 1, size: 8, write: true}},
 	HelperWriteUser:       {{arg: 1, sizeA: 2}},
 	HelperRingOutput:      {{arg: 1, sizeA: 2}},
+	HelperTracePrintk:     {{arg: 0, sizeA: 1}},
 	HelperSeqPrintf:       {{arg: 1, sizeA: 2}, {arg: 3, sizeA: 4}},
 	HelperPerfEventOutput: {{arg: 3, sizeA: 4}},
 }

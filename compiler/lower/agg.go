@@ -26,10 +26,11 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	fn := f.u.cfg.Builtins[s.Fn.Name]
 	om := f.om(s.Map)
 	t := s.Map.Value
+	atomic := f.atomicCells() || f.u.nested[s.Map]
 	if om.Storage == object.StorePerCPU {
 		args := f.scalars(s.Args)
 		if om.Buckets > 0 {
-			b, update := f.bucket(fn.Agg, t, args)
+			b, update := f.bucket(fn.Agg, t, args, atomic)
 			// The verifier must see the bound of the index. Old verifiers also
 			// follow contradictory paths, whose bounds no number satisfies, and
 			// reject the index there. A mask gives the index bounds on every
@@ -45,7 +46,7 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 			return
 		}
 		cell := f.perCPU(om.Off)
-		fn.Agg.Update(f, cell.Base, cell.Off, t, args, f.atomicCells())
+		fn.Agg.Update(f, cell.Base, cell.Off, t, args, atomic)
 		if om.SetOff >= 0 {
 			p := f.perCPU(om.SetOff)
 			f.b.Store(p.Base, p.Off, 8, f.konst(1))
@@ -55,22 +56,22 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	key := f.key(s.Map, s.Key)
 	args := f.scalars(s.Args)
 	if om.BucketInKey {
-		b, update := f.bucket(fn.Agg, t, args)
+		b, update := f.bucket(fn.Agg, t, args, atomic)
 		f.b.Store(key.Base, key.Off+(om.KeySize+7)/8*8, 8, b)
 		f.inCell(s.Map, key, s.Call, update)
 		return
 	}
-	f.inCell(s.Map, key, s.Call, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, f.atomicCells()) })
+	f.inCell(s.Map, key, s.Call, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, atomic) })
 }
 
 // bucket returns the bucket that a value belongs to and a function that updates
 // its cell.
-func (f *fn) bucket(agg *builtin.Agg, t *types.Type, args []ir.Value) (bucket ir.Value, update func(cell ir.Value)) {
+func (f *fn) bucket(agg *builtin.Agg, t *types.Type, args []ir.Value, atomic bool) (bucket ir.Value, update func(cell ir.Value)) {
 	if agg.Slot == nil {
-		return agg.Bucket(f, t, args), func(cell ir.Value) { f.increment(cell, 0) }
+		return agg.Bucket(f, t, args), func(cell ir.Value) { f.increment(cell, 0, atomic) }
 	}
 	bucket, up := agg.Slot(f, t, args)
-	return bucket, func(cell ir.Value) { up(cell, 0, f.atomicCells()) }
+	return bucket, func(cell ir.Value) { up(cell, 0, atomic) }
 }
 
 func (f *fn) scalars(xs []hir.Expr) []ir.Value {
@@ -81,15 +82,15 @@ func (f *fn) scalars(xs []hir.Expr) []ir.Value {
 	return out
 }
 
-func (f *fn) increment(base ir.Value, off int) {
-	if n, ok := f.Weight(); ok && f.atomicCells() {
+func (f *fn) increment(base ir.Value, off int, atomic bool) {
+	if n, ok := f.Weight(); ok && atomic {
 		f.b.AtomicAdd(base, off, 8, n)
 		return
 	} else if ok {
 		f.b.Store(base, off, 8, f.b.Bin(ir.OpAdd, f.b.Load(base, off, 8), n))
 		return
 	}
-	if f.atomicCells() {
+	if atomic {
 		f.b.AtomicAdd(base, off, 8, f.konst(1))
 		return
 	}
@@ -98,25 +99,43 @@ func (f *fn) increment(base ir.Value, off int) {
 
 // inCell updates the cell of a key in place. A missing key is first inserted
 // with zeros (BPF_NOEXIST). If another CPU inserts it at the same time, the
-// second lookup finds that entry, so no update is lost.
+// second lookup finds that entry, so no update is lost. The table in front of the hash
+// comes first, if there is one.
 func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, update func(cell ir.Value)) {
+	om := f.om(m)
 	cell := f.b.NewVar(ir.PtrMapValue)
 	upd, miss, done := f.b.NewBlock("cell"), f.b.Cold(f.b.NewBlock("insert")), f.b.NewBlock("done")
+	found := upd
+	var front *slot
+	if om.Front != nil {
+		front = f.slotOf(om.Front, key)
+		hit, none := f.b.NewBlock("front"), f.b.Cold(f.b.NewBlock("behind"))
+		front.match(hit, none)
+		f.b.UseSealed(hit)
+		f.b.Set(cell, f.b.BinI(ir.OpAdd, front.at, int64(om.Front.Cell)))
+		f.b.Jump(upd)
+		f.b.UseSealed(none)
+		found = f.b.Cold(f.b.NewBlock("found"))
+	}
 	p := f.lookup(m, key)
 	f.b.Set(cell, p)
-	f.b.If(ir.NE, 8, p, f.konst(0), upd, miss)
+	f.b.If(ir.NE, 8, p, f.konst(0), found, miss)
 	f.b.UseSealed(miss)
-	om := f.om(m)
 	zero := f.Scratch(om.ValueSize, "zero")
 	f.Zero(zero, om.ValueSize)
 	r := f.b.Call(ir.HelperMapUpdate, f.mapPtr(m), f.Addr(key), f.Addr(zero), f.konst(updateNoExist))
 	q := f.lookup(m, key)
 	f.b.Set(cell, q)
 	none := f.b.Cold(f.b.NewBlock("refused"))
-	f.b.If(ir.NE, 8, q, f.konst(0), upd, none)
+	f.b.If(ir.NE, 8, q, f.konst(0), found, none)
 	f.b.UseSealed(none)
 	f.countUpdate(r, m, at)
 	f.b.Jump(done)
+	if front != nil {
+		f.b.UseSealed(found)
+		front.claim()
+		f.b.Jump(upd)
+	}
 	f.b.UseSealed(upd)
 	update(f.b.Get(cell))
 	f.b.Jump(done)

@@ -18,10 +18,11 @@ import (
 func (f *fn) iterFilters() {
 	a := &f.site.Attach
 	f.require(ir.NE, f.b.LoadPtr(f.ctx, 8*a.Object, ir.PtrBTF), f.konst(0))
-	if pid := f.u.cfg.PID; pid > 0 && a.Task > 0 {
+	if f.u.cfg.PID > 0 && a.Task > 0 {
 		task := f.b.LoadPtr(f.ctx, 8*a.Task, ir.PtrBTF)
 		f.require(ir.NE, task, f.konst(0))
-		f.require(ir.EQ, f.b.Load(task, int(a.Offset), 4), f.konst(int64(pid)))
+		tgid := f.b.Load(task, int(a.Offset), 4)
+		f.requireProcess(tgid, func() ir.Value { return tgid })
 	}
 }
 

@@ -42,7 +42,8 @@ func (f *fn) keepable(a *hir.Arg) bool {
 }
 
 // noteKept finds the builtins that read the context inside of a loop, whose
-// body may become a function without one.
+// body may become a function without one, as any part of a program may that is
+// lowered carefully.
 func (f *fn) noteKept(pr *hir.Probe) {
 	note := func(e hir.Expr) {
 		if c, ok := e.(*hir.Call); ok && f.contextual(c) {
@@ -51,6 +52,10 @@ func (f *fn) noteKept(pr *hir.Probe) {
 			}
 			f.keptCalls[c.Sig.Name] = -1
 		}
+	}
+	if f.careful {
+		hir.WalkBlock(pr.Body, note, nil)
+		return
 	}
 	hir.WalkBlock(pr.Body, nil, func(s hir.Stmt) {
 		switch s := s.(type) {

@@ -47,6 +47,7 @@ func (u *Unit) layoutMaps() {
 			om.SetOff = u.alloc(8)
 		default:
 			idx = u.hashMap(m, om)
+			u.front(m, om)
 		}
 		u.mapIndex = append(u.mapIndex, idx)
 		u.Obj.Maps = append(u.Obj.Maps, om)

@@ -385,7 +385,18 @@ func (f *fn) while(s *hir.While) {
 	f.turn(form, f.cutAfter(s.Body), func(body, done ir.Block) { f.cond(s.C, body, done) }, func() { f.block(s.Body) }, step)
 }
 
+// unroll repeats a body. In a program that is lowered carefully, a body with much
+// to verify is a function that is called so often. The time that a kernel takes
+// to rewrite a program grows with the square of its length, too.
 func (f *fn) unroll(s *hir.Unroll) {
+	if work, _ := f.effort(s.Body); f.careful && !f.deepest() && s.N > 1 && s.N*work > turnWork && f.movable(s) {
+		n := f.outline("copy", 0, func(g *fn) { g.block(s.Body) })
+		e := exitsOf(s.Body)
+		for range s.N {
+			f.run(n, e)
+		}
+		return
+	}
 	for range s.N {
 		f.block(s.Body)
 	}

@@ -64,18 +64,42 @@ func (f *fn) outline(name string, between int, body func(g *fn)) int {
 // deepest reports whether the depth of calls is at its maximum here.
 func (f *fn) deepest() bool { return f.frames+1 > maxFrames }
 
+// levels returns how deep the loops of a block are nested. Each becomes a
+// function at least.
+func levels(b *hir.Block) int {
+	most := 0
+	in := func(body *hir.Block) { most = max(most, 1+levels(body)) }
+	hir.WalkBlock(b, nil, func(s hir.Stmt) {
+		switch s := s.(type) {
+		case *hir.ForRange:
+			in(s.Body)
+		case *hir.ForMap:
+			in(s.Body)
+		case *hir.While:
+			in(s.Body)
+		case *hir.Unroll:
+			in(s.Body)
+		}
+	})
+	return most
+}
+
+// room reports whether a block can move to a function without making the calls
+// of its loops too deep.
+func (f *fn) room(b *hir.Block) bool { return f.frames+1+levels(b) <= maxFrames }
+
 // between returns the number of functions that a loop needs between itself and
-// its iterations, and whether the depth of calls allows them.
-func (f *fn) between() (n int, ok bool) {
+// its iterations, and whether the depth of calls allows them. Loops in the body
+// keep room for their own iterations.
+func (f *fn) between(body *hir.Block) (n int, ok bool) {
 	switch t := f.Target(); {
 	case t.Has(target.MayGoto):
 		n = 0
 	case t.Has(target.Loop):
 		n = 1
 	default:
-		n = nestedLoops
-		if f.frames+n+1 > maxFrames {
-			n = 1
+		inside := levels(body)
+		for n = nestedLoops; n > 0 && f.frames+n+1+inside > maxFrames; n-- {
 		}
 	}
 	return n, f.frames+n+1 <= maxFrames
@@ -198,6 +222,23 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		f.b.UseSealed(cut)
 		f.Fail(builtin.ErrLoopCut, at.Span(), ir.HelperLoop)
 		f.b.Jump(done)
+	case between == 0:
+		i := f.b.NewVar(ir.Scalar)
+		f.b.Set(i, f.konst(0))
+		head, in, on, cut := f.b.NewBlock("times"), f.b.NewBlock("turn"), f.b.NewBlock("on"), f.b.Cold(f.b.NewBlock("cut"))
+		f.b.Jump(head)
+		f.b.Use(head)
+		f.b.If(ir.ULT, 8, f.b.Get(i), f.konst(cutTurns), in, cut)
+		f.b.UseSealed(in)
+		r = f.call0(turn)
+		f.b.If(ir.EQ, 4, r, f.konst(wentOn), on, out)
+		f.b.UseSealed(on)
+		f.b.Set(i, f.b.BinI(ir.OpAdd, f.b.Get(i), 1))
+		f.b.Jump(head)
+		f.b.Seal(head)
+		f.b.UseSealed(cut)
+		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.b.Jump(done)
 	default:
 		// Nest the loop in functions that repeat it: the verifier walks the
 		// iterations of each function separately.
@@ -234,8 +275,10 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 	f.b.UseSealed(done)
 }
 
-// nestedLoops is how many loops are nested, and nestedTurns how often one of the nested functions repeats, where there is
-// nothing better: the square of it is how far loops get.
+// nestedLoops is how many loops are nested, and nestedTurns how often one of the
+// nested functions repeats, where there is nothing better: the square of it is how
+// far loops get. Where calls are too deep for that, a loop gets to nestedTurns, or
+// to cutTurns without a function between.
 const (
 	nestedLoops = 2
 	nestedTurns = 256
@@ -269,7 +312,7 @@ func (f *fn) rangeTurns(s *hir.ForRange) {
 	put(next, from)
 	put(end, to)
 	f.bind(s.Var)
-	between, _ := f.between()
+	between, _ := f.between(s.Body)
 	n := f.outline("turn", between, func(g *fn) {
 		np, ep := g.far(next), g.far(end)
 		i := g.b.Load(np.Base, np.Off, 8)
@@ -293,7 +336,7 @@ func (f *fn) rangeTurns(s *hir.ForRange) {
 // whileTurns lowers a while loop with a function call per iteration, which
 // tests the condition.
 func (f *fn) whileTurns(s *hir.While) {
-	between, _ := f.between()
+	between, _ := f.between(s.Body)
 	n := f.outline("turn", between, func(g *fn) {
 		run, over := g.b.NewBlock("body"), g.b.NewBlock("over")
 		g.cond(s.C, run, over)
@@ -313,7 +356,7 @@ const pieceLength = 1_500
 // pieces lowers the statements of a block. A long block is split into
 // functions.
 func (f *fn) pieces(stmts []hir.Stmt) {
-	if !f.careful || f.deepest() || lengthOf(stmts) <= 2*pieceLength {
+	if !f.careful || lengthOf(stmts) <= 2*pieceLength || !f.room(&hir.Block{Stmts: stmts}) {
 		for _, s := range stmts {
 			f.stmt(s)
 		}

@@ -10,6 +10,7 @@ import (
 func (f *fn) plan(pr *hir.Probe) {
 	work, branches := f.effort(&hir.Block{Stmts: pr.Body.Stmts, Value: pr.Body.Value})
 	f.careful = len(f.u.parts[pr]) == 0 && (f.u.cfg.Careful[pr] || work > carefulWork || branches > carefulBranches)
+	f.noteKept(pr)
 	f.findCaptured(pr)
 }
 
@@ -25,7 +26,7 @@ const (
 
 // byTurns reports whether each iteration of a loop becomes a function call.
 func (f *fn) byTurns(turns int64, body *hir.Block) bool {
-	if _, room := f.between(); !f.careful || !room || f.needsCtx(body) {
+	if _, room := f.between(body); !f.careful || !room || f.needsCtx(body) {
 		return false
 	}
 	work, branches := f.effort(body)
@@ -123,7 +124,8 @@ func (f *fn) expression(e hir.Expr) (work, branches int) {
 	return 0, 0
 }
 
-// length estimates the instructions that a block becomes.
+// length estimates the instructions that a block becomes, where it is lowered
+// carefully: an unrolled body is a function then.
 func length(b *hir.Block) int {
 	n := 0
 	hir.WalkBlock(b, func(e hir.Expr) {

@@ -105,9 +105,10 @@ func (f *fn) filters() {
 		f.iterFilters()
 		return
 	}
-	if pid := f.u.cfg.PID; pid > 0 && f.site.Prog != hir.ProgPerf {
-		tgid := f.b.BinI(ir.OpShr, f.PidTgid(), 32)
-		f.require(ir.EQ, tgid, f.konst(int64(pid)))
+	if f.u.cfg.PID > 0 && (f.site.Prog != hir.ProgPerf || f.u.follows(f.site)) {
+		f.requireProcess(f.b.BinI(ir.OpShr, f.PidTgid(), 32), func() ir.Value {
+			return f.b.BinI(ir.OpShr, f.b.Call(ir.HelperPidTgid), 32)
+		})
 	}
 	if comm := f.u.cfg.Comm; comm != "" {
 		var buf builtin.Place
@@ -143,7 +144,6 @@ func (f *fn) require(c ir.Cmp, x, y ir.Value) {
 
 // body lowers predicate and statements.
 func (f *fn) body(pr *hir.Probe) {
-	f.noteKept(pr)
 	f.plan(pr)
 	f.begin()
 	if !hir.IsNil(pr.Pred) {
@@ -313,6 +313,9 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 			return builtin.Operand{T: t, V: f.b.Load(p.Base, p.Off, 8)}
 		}
 	}
+	if len(a.Parts) > 0 {
+		return f.gather(a, at)
+	}
 	switch a.Loc.Kind {
 	case hir.LocSaved:
 		return builtin.Operand{T: t, V: f.narrow(f.b.Load(f.saved.place.Base, f.saved.place.Off+f.saved.off[a.Loc.Off], 8), t)}
@@ -324,6 +327,11 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 			direct := f.site.Attach.Kind != hir.AttachRawTP || !f.canCast()
 			return builtin.Operand{T: t, V: f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, ir.PtrBTF), Direct: direct, Trusted: true}
 		}
+		if f.hiddenSlot(t) {
+			p := f.Scratch(8, "argument")
+			f.b.Call(ir.HelperReadKernel, f.Addr(p), f.konst(8), f.b.BinI(ir.OpAdd, f.Ctx(), int64(8*a.Loc.Off)))
+			return builtin.Operand{T: t, V: f.b.Load(p.Base, p.Off, 8)}
+		}
 		v := f.b.LoadPtr(f.Ctx(), 8*a.Loc.Off, slotKind(t))
 		return builtin.Operand{T: t, V: f.narrow(f.launder(v), t)}
 	case hir.LocFuncArg:
@@ -331,29 +339,89 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 	case hir.LocFuncRet:
 		return builtin.Operand{T: t, V: f.narrow(f.ask(ir.HelperGetFuncRet, f.Ctx()), t)}
 	case hir.LocReg:
-		return builtin.Operand{T: t, V: f.narrow(f.sized(f.b.Load(f.Ctx(), a.Loc.Off, 8), a.Loc), t)}
+		return builtin.Operand{T: t, V: f.narrow(f.register(a.Loc), t)}
 	case hir.LocConst:
 		return builtin.Operand{T: t, V: f.narrow(f.sized(f.konst(a.Loc.Disp), a.Loc), t)}
 	case hir.LocMem:
-		base := f.b.Load(f.Ctx(), a.Loc.Off, 8)
-		if a.Loc.Scale != 0 {
-			base = f.b.Bin(ir.OpAdd, base, f.b.BinI(ir.OpMul, f.b.Load(f.Ctx(), a.Loc.Index, 8), int64(a.Loc.Scale)))
+		p := builtin.Place{Base: f.address(a.Loc), Space: types.User}
+		if !t.IsScalar() {
+			return builtin.Operand{T: t, Mem: &p}
 		}
-		if a.Loc.Disp != 0 {
-			base = f.b.BinI(ir.OpAdd, base, a.Loc.Disp)
-		}
-		o := f.load(builtin.Place{Base: base, Space: types.User}, types.IntType(a.Loc.Size, a.Loc.Signed), at)
+		o := f.load(p, types.IntType(a.Loc.Size, a.Loc.Signed), at)
 		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	case hir.LocStack:
 		sp := f.b.Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
-		space := types.Kernel
+		p := builtin.Place{Base: sp, Off: a.Loc.Off, Space: types.Kernel}
 		if f.site.Space == types.User {
-			space = types.User
+			p.Space = types.User
 		}
-		o := f.load(builtin.Place{Base: sp, Off: a.Loc.Off, Space: space}, types.Uint64, at)
+		if !t.IsScalar() {
+			return builtin.Operand{T: t, Mem: &p}
+		}
+		o := f.load(p, types.Uint64, at)
 		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	}
 	panic("lower: argument location")
+}
+
+// register returns the value of a register.
+func (f *fn) register(l hir.Loc) ir.Value {
+	v := f.b.Load(f.Ctx(), l.Off, 8)
+	if l.Disp != 0 {
+		v = f.b.BinI(ir.OpAdd, v, l.Disp)
+	}
+	return f.sized(v, l)
+}
+
+// address returns the address that a place in memory has.
+func (f *fn) address(l hir.Loc) ir.Value {
+	base := f.b.Load(f.Ctx(), l.Off, 8)
+	if l.Scale != 0 {
+		base = f.b.Bin(ir.OpAdd, base, f.b.BinI(ir.OpMul, f.b.Load(f.Ctx(), l.Index, 8), int64(l.Scale)))
+	}
+	if l.Disp != 0 {
+		base = f.b.BinI(ir.OpAdd, base, l.Disp)
+	}
+	return base
+}
+
+// gather puts an object together whose bytes are in several places.
+func (f *fn) gather(a *hir.Arg, at source.Span) builtin.Operand {
+	total := 0
+	for _, l := range a.Parts {
+		total += l.Size
+	}
+	p := f.Scratch(max(total, a.Type.Size), "parts")
+	f.Zero(p, max(total, a.Type.Size))
+	off := 0
+	for _, l := range a.Parts {
+		switch l.Kind {
+		case hir.LocMem:
+			f.Copy(p.At(off), builtin.Place{Base: f.address(l), Space: types.User}, l.Size, at)
+		case hir.LocConst:
+			f.scatter(p.At(off), f.konst(l.Disp), l.Size)
+		default:
+			f.scatter(p.At(off), f.register(l), l.Size)
+		}
+		off += l.Size
+	}
+	return builtin.Operand{T: a.Type, Mem: &p}
+}
+
+// scatter stores the low bytes of a number, whose count need not be a power of
+// two.
+func (f *fn) scatter(p builtin.Place, v ir.Value, size int) {
+	for size > 0 {
+		n := 8
+		for n > size {
+			n /= 2
+		}
+		f.b.Store(p.Base, p.Off, n, v)
+		p, size = p.At(n), size-n
+		if size > 0 {
+			v = f.b.BinI(ir.OpShr, v, int64(8*n))
+		}
+	}
 }
 
 // sized extends a value read from a location to 64 bits.
@@ -382,6 +450,19 @@ func slotKind(t *types.Type) ir.Kind {
 		return ir.PtrBTF
 	}
 	return ir.Scalar
+}
+
+// hiddenSlot reports whether the verifier refuses to load an argument of a type.
+// Kernels before 5.17, where bpf_get_func_arg came as well, know no other
+// pointers than those to structs, to bytes and to nothing (btf_ctx_access). The
+// argument itself can be copied by a helper.
+func (f *fn) hiddenSlot(t *types.Type) bool {
+	tg := f.Target()
+	if t.Kind != types.Pointer || t.IsPtrToRecord() || tg.Has(target.GetFuncArg) || tg.NoKernelReads {
+		return false
+	}
+	e := t.Elem
+	return e != nil && e.Kind != types.Void && (e.Kind != types.Int || e.Size > 1)
 }
 
 // narrow reduces a 64-bit register to the type's width: the calling

@@ -27,6 +27,7 @@ type Config struct {
 	Target   *target.Target
 	Builtins map[string]*builtin.Func
 	PID      int    // -p: compiled into every probe that row P-COM-15 filters
+	Follow   bool   // the descendants of PID as well
 	Comm     string // --comm: as PID, for the thread name
 	// Lookups also counts reads of missing keys (compiler.Config).
 	Lookups bool
@@ -73,7 +74,11 @@ type Unit struct {
 	sites    map[siteKey]int
 	mapIndex []int // hir.Map.Index -> ir map index of its hash, -1 if none
 	deleted  map[*hir.Map]bool
+	fronted  map[*hir.Map]bool // may have a table in front of the hash
+	nested   map[*hir.Map]bool // programs that update it can interrupt each other
+	fronts   int               // bytes of all tables on one CPU
 	stacks   stackStore
+	follow   int // ir map index of object.FollowMap
 	parts    map[*hir.Probe][]part
 	traced   map[*hir.Var]bool // see findTraced
 }
@@ -114,7 +119,7 @@ func (u *Unit) layoutStop() {
 // Lower compiles every probe of a program. Errors about what this kernel cannot
 // do are in Unit.Diag.
 func Lower(p *hir.Script, cfg Config) *Unit {
-	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}, traced: map[*hir.Var]bool{}}
+	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, fronted: map[*hir.Map]bool{}, nested: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}, traced: map[*hir.Var]bool{}}
 	u.Obj = &object.Object{
 		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},
 		HIR:      p,
@@ -127,6 +132,7 @@ func Lower(p *hir.Script, cfg Config) *Unit {
 	u.MapNames = []string{"p_data", "p_percpu", "p_scratch", "p_ring"}
 	u.layoutStop()
 	findDeletes(p, u.deleted)
+	u.findFronts()
 	u.findTraced(p)
 	u.layoutMaps()
 	u.layoutStacks()
@@ -222,10 +228,14 @@ func (u *Unit) finish() {
 const mmapable = 1 << 10
 
 // ringSize follows perf_rb_pages (C-RBPAGES): pages rounded up to a power of
-// two, 0 for the default of 4 MiB, of which the kernel allocates all at once.
+// two, 0 for the default of 4 MiB, of which the kernel allocates all at once and the
+// reader maps all. Scripts with few records get less.
 func (u *Unit) ringSize() int {
 	pages := int(u.cfg.Ints("perf_rb_pages"))
 	if pages <= 0 {
+		if u.fewRecords() {
+			return smallRing
+		}
 		return 4 << 20
 	}
 	n := 1

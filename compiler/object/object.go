@@ -3,6 +3,8 @@
 package object
 
 import (
+	"encoding/binary"
+
 	"github.com/cilium/ebpf"
 
 	"probe/compiler/builtin"
@@ -38,6 +40,9 @@ type Object struct {
 	// StopOff is where it writes 1 when the run ends, so that programs still
 	// attached do nothing from then on. It is 0 if no program reads it.
 	StopOff int
+	// Follow is set when programs look descendants of a process up in FollowMap; nil
+	// if none does.
+	Follow *Follow
 	// Filtered is set when a filter of the command line (-p, --comm) is in the
 	// programs.
 	Filtered bool
@@ -45,10 +50,32 @@ type Object struct {
 	// cgroup_path, names of sysctl).
 	Strings    []string
 	StrTrailer string
+	// Mangled is set if the names of C++ and Rust functions are shown as they
+	// are in the program; Lines is "true" or "false" if the script says whether
+	// stacks show lines of the source.
+	Mangled bool
+	Lines   string
 	// MapNames are the names of the maps by the numbers that Program.IR has for
 	// them; only with compiler.Config.Interpret.
 	MapNames []string
 }
+
+// Follow is a process whose descendants are traced as well.
+type Follow struct {
+	PID int // the process; in the PID namespace of Dev and Ino if these are not 0
+	// Dev and Ino are those of the PID namespace of the tracer, 0 in the initial
+	// one.
+	Dev, Ino uint64
+}
+
+// FollowMap is the name of the map with the descendants of a process: one value of
+// FollowSize bytes, of which byte N is 1 if process N of the initial PID namespace is
+// one. The runtime keeps it, by a program of its own on the forks of all processes.
+// FollowSize is PID_MAX_LIMIT, so a process needs no search and no two share a byte.
+const (
+	FollowMap  = "p_follow"
+	FollowSize = 4 << 20
+)
 
 // StackMap is the name of the map with the frames of stacks by id, or the
 // prefix of that name if objects share the map.
@@ -120,6 +147,29 @@ type Map struct {
 	BucketInKey bool
 	KeySize     int // bytes of the script's key in the hash key
 	ValueSize   int // bytes of one cell
+	// Front is the table in p_percpu in front of the hash, nil if there is none.
+	Front *Front
+}
+
+// Front is the layout of a table with cells of some of the keys of a hash, at Off of
+// each CPU's block of p_percpu: Slots slots of Size bytes. A slot has a key, of KeySize
+// bytes at Key, and its cell at Cell, if the uint32 at Ready is 1.
+type Front struct{ Off, Slots, Size, Ready, Key, KeySize, Cell int }
+
+// Cells calls f with the key and the cell of each slot in use of all CPUs. mem is the
+// content of p_percpu, stride the size of a CPU's block.
+func (t *Front) Cells(mem []byte, stride int, f func(key, cell []byte)) {
+	if t == nil || stride <= 0 || t.Off+t.Slots*t.Size > stride {
+		return
+	}
+	for at := 0; at+stride <= len(mem); at += stride {
+		for i := range t.Slots {
+			slot := mem[at+t.Off+i*t.Size:][:t.Size]
+			if binary.NativeEndian.Uint32(slot[t.Ready:]) == 1 {
+				f(slot[t.Key:][:t.KeySize], slot[t.Cell:])
+			}
+		}
+	}
 }
 
 // RecordLayout describes the records of one call of an asynchronous function. A

@@ -222,6 +222,14 @@ func (e *env) Symbol(name string) (uint64, bool) {
 	return e.c.in.Env.Symbol(name)
 }
 
+// SymbolsHidden implements types.Hiding.
+func (e *env) SymbolsHidden() error {
+	if h, ok := e.c.in.Env.(types.Hiding); ok {
+		return h.SymbolsHidden()
+	}
+	return nil
+}
+
 // KernelFunc implements types.Env.
 func (e *env) KernelFunc(name string) bool { return e.c.in.Env != nil && e.c.in.Env.KernelFunc(name) }
 

@@ -245,7 +245,7 @@ func (b forms) optionValue(o *option, at source.Span) hir.Expr {
 		text = o.Default
 	}
 	bad := func(why string) hir.Expr {
-		b.errorf("bad-option", at, "program command line option --%s %s (value: %s)", o.Name, why, text).
+		b.errorf("bad-option", at, "program command line option --%s %s (value: %s)", o.Name, why, text).SameCompat().CompatAlone().
 			WithLabel("the option is used here").WithRow("L-PARM-11")
 		return infer.Poison(at)
 	}
@@ -264,6 +264,9 @@ func (b forms) optionValue(o *option, at source.Span) hir.Expr {
 		return infer.Str(at, text)
 	}
 	if text == "" {
+		return bad("expects an integer")
+	}
+	if text == "true" {
 		return bad("expects an integer")
 	}
 	v, neg, err := parseInt(text) // a negative number is taken by its bits

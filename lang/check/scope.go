@@ -13,11 +13,22 @@ import (
 type scope struct {
 	parent *scope
 	vars   []*varCell
+	byName map[string]*varCell // the last of each name, if there are many variables
 }
+
+// fewVars is the number of variables up to which a scope is searched without an
+// index.
+const fewVars = 16
 
 // lookup finds a visible variable.
 func (s *scope) lookup(name string) *varCell {
 	for ; s != nil; s = s.parent {
+		if s.byName != nil {
+			if v := s.byName[name]; v != nil {
+				return v
+			}
+			continue
+		}
 		for i := len(s.vars) - 1; i >= 0; i-- {
 			if s.vars[i].name == name {
 				return s.vars[i]
@@ -25,6 +36,20 @@ func (s *scope) lookup(name string) *varCell {
 		}
 	}
 	return nil
+}
+
+// add makes a variable visible.
+func (s *scope) add(v *varCell) {
+	s.vars = append(s.vars, v)
+	switch {
+	case s.byName != nil:
+		s.byName[v.name] = v
+	case len(s.vars) > fewVars:
+		s.byName = map[string]*varCell{}
+		for _, v := range s.vars {
+			s.byName[v.name] = v
+		}
+	}
 }
 
 // push opens a block.
@@ -52,7 +77,7 @@ func (b *body) declare(node any, name string, at source.Span) *varCell {
 	}
 	v.assigned, v.let, v.natural, v.readAt, v.stmt = false, false, false, source.Span{}, at
 	v.depth, v.inLoop, v.frame, v.now = b.loops, b.inLoop, k.frame, nil
-	b.scope.vars = append(b.scope.vars, v)
+	b.scope.add(v)
 	return v
 }
 

@@ -27,6 +27,8 @@ func (b siteVals) hasArgs(at source.Span) bool {
 			WithLabel("no arguments are known for this probe").WithRow("B-ARGS")
 		switch kind := b.site.About(); {
 		case kind.Typed == "":
+		case kind.Returns && kind.Target == hir.TargetProgram:
+			d.WithHelp("`%s%s` has the arguments of the entry", kind.Typed, strings.TrimPrefix(b.site.Name, kind.Name))
 		case kind.Returns:
 			d.WithHelp("`%s:%s` has the arguments of the entry", kind.Typed, b.site.Func)
 		default:
@@ -66,6 +68,9 @@ func (b siteVals) argsType() *types.Type {
 	}
 	s := &types.Struct{Flavour: types.Args, Name: "args", Align: 8}
 	for _, a := range b.namedArgs() {
+		if a.Unreadable != "" {
+			continue
+		}
 		f := types.Field{Name: a.Name, Type: b.argType(&a)}
 		if a.Field != nil {
 			f = *a.Field
@@ -103,6 +108,12 @@ func (b siteVals) argField(name string, at, nameAt source.Span) hir.Expr {
 	args := b.namedArgs()
 	for i := range args {
 		if args[i].Name == name {
+			if why := args[i].Unreadable; why != "" {
+				b.errorf("unreadable-argument", nameAt, "`%s` cannot be read in %s", name, b.site.Name).
+					WithLabel("not readable here").WithNote("%s", why).WithRow("B-ARGS").
+					WithHelp("read it where it is still there: in the function that calls this one, in one that it is passed to, or in a program compiled with -Og")
+				return infer.Poison(at)
+			}
 			if !representable(args[i].Type) {
 				return b.typeExprs.unsupportedType(name, b.site.Name, nameAt)
 			}

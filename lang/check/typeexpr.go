@@ -23,8 +23,29 @@ func (b typeExprs) isType(te *syntax.TypeExpr) bool {
 		_, ok := p.expr.(*syntax.TypeArg)
 		return ok
 	}
-	_, ok := b.c.csection().Named(te.Kind, te.Name)
+	_, ok := b.named(te.Kind, te.Name)
 	return ok
+}
+
+// named finds a type by name: the script's, that of the probed program, the
+// kernel's. The kernel's come first for names without a word before them, most
+// of which are numbers that are the same everywhere, so that the debugging
+// information is not read for them.
+func (b typeExprs) named(kind, name string) (*types.Type, bool) {
+	var own hir.Types
+	if b.site != nil {
+		own = b.site.Types
+	}
+	if own != nil && kind != "" && !b.c.csection().Defined(kind, name) {
+		if t, ok := own.Named(kind, name); ok {
+			return t, true
+		}
+	}
+	t, ok := b.c.csection().Named(kind, name)
+	if !ok && own != nil && kind == "" {
+		return own.Named(kind, name)
+	}
+	return t, ok
 }
 
 // typeExpr resolves a type as written. It returns nil if it reported an error,
@@ -59,7 +80,7 @@ func (b typeExprs) baseType(te *syntax.TypeExpr) *types.Type {
 			return t
 		}
 	}
-	if t, ok := b.c.csection().Named(te.Kind, te.Name); ok {
+	if t, ok := b.named(te.Kind, te.Name); ok {
 		b.noteType(te.Kind, te.Name, te, te.NameAt, t)
 		return t
 	}

@@ -258,6 +258,12 @@ var checkTypeCodes = []Entry{
 		Cure:  "print single values in the loop, or the map after it",
 	},
 	{
+		Code: "for-debugging", Phase: PhaseCheck, Warning: true,
+		Cause: "debugf() writes into a trace that all programs of the machine share",
+		Wrong: `begin { debugf("here"); }`,
+		Cure:  "write with printf() once the script works",
+	},
+	{
 		Code: "stats-arguments", Phase: PhaseCheck, Warning: true,
 		Cause: "print() of statistics ignores the number of entries and the divisor",
 		Wrong: "begin { @s = stats(5); print(@s, 3); }",

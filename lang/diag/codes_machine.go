@@ -8,6 +8,11 @@ var machineCodes = []Entry{
 		Cure:  "run as root; in a container it needs CAP_BPF and CAP_PERFMON of the host; under a lockdown, read no kernel memory by address",
 	},
 	{
+		Code: "policy", Phase: PhaseMachine,
+		Cause: "a rule in /etc/probe/policy.toml does not allow it, or that file cannot be used",
+		Cure:  "the message names the rule and its line; the administrator of the machine can change it",
+	},
+	{
 		Code: "ftrace-busy", Phase: PhaseMachine,
 		Cause: "call graphs need tracing settings that exist only once in the kernel, and another tracer uses them",
 		Cure:  "the message names the user; end its tracing, or wait for it",

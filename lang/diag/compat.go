@@ -17,6 +17,7 @@ type Compat struct {
 	Hints []string
 	Warn  string // a warning that bpftrace has in addition, at the same place
 	Omit  bool   // bpftrace has no such message
+	Plain string // what bpftrace prints in its place, as output
 }
 
 // Expanded is the text of the labels that lead from the body of a macro to its
@@ -63,5 +64,11 @@ func (d *Diagnostic) CompatWarn(format string, args ...any) *Diagnostic {
 // CompatOmit leaves the message out under bpftrace's command line.
 func (d *Diagnostic) CompatOmit() *Diagnostic {
 	d.Compat.Omit = true
+	return d
+}
+
+// CompatAlone leaves out the place.
+func (d *Diagnostic) CompatAlone() *Diagnostic {
+	d.Compat.Bare = true
 	return d
 }

@@ -33,7 +33,7 @@ func RenderBpftrace(w io.Writer, list *List) error {
 		if d.Severity != Error {
 			flush(&b, &later)
 		}
-		if !d.Compat.Omit {
+		if !d.Compat.Omit && d.Compat.Plain == "" {
 			d.bpftrace(&b)
 		}
 	}

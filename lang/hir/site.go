@@ -29,7 +29,10 @@ type Site struct {
 	Func     string // traced function without module, "" if none
 
 	Args []Arg // what args.NAME and argN can name
-	Ret  *Arg  // the return value, nil if none
+	// Types are the types of the probed program, which casts in the body find
+	// before the kernel's. It is nil where the kernel is probed.
+	Types Types
+	Ret   *Arg // the return value, nil if none
 	// Regs is set if reg() and ctx work.
 	Regs bool // the context is a struct pt_regs (kprobe family)
 
@@ -138,12 +141,12 @@ type LocKind uint8
 const (
 	LocCtx     LocKind = iota // Size bytes at offset Off of the context (tracepoint fields: read through the context)
 	LocSlot                   // 64-bit context slot number Off (fentry, fexit, raw tracepoints); typed pointers may be dereferenced directly
-	LocReg                    // saved register at byte offset Off of pt_regs in the context
-	LocStack                  // 8 bytes at stack pointer + Off at function entry
+	LocReg                    // saved register at byte offset Off of pt_regs in the context, plus Disp
+	LocStack                  // 8 bytes, or an object of the argument's size, at stack pointer + Off at function entry
 	LocFuncArg                // 64-bit argument number Off, read by bpf_get_func_arg in a program that many functions share
 	LocFuncRet                // the return value, read by bpf_get_func_ret
 	LocSaved                  // saved by the Entry half; Off is the index of the argument there
-	LocMem                    // Size bytes of user memory at the register at Off, plus Disp, plus Scale times the register at Index
+	LocMem                    // Size bytes of user memory, or an object, at the register at Off, plus Disp, plus Scale times the register at Index
 	LocConst                  // the number Disp
 )
 
@@ -164,6 +167,9 @@ type Arg struct {
 	Name string
 	Type *types.Type
 	Loc  Loc
+	// Parts are the places of the bytes of an object that lies in registers, in
+	// their order; Loc is not used then.
+	Parts []Loc
 	// Unreadable is the reason why the argument cannot be read here, "" if it
 	// can.
 	Unreadable string

@@ -117,7 +117,7 @@ func (sc *scanner) Next() (lexer.Token, error) {
 
 // maxWords is the maximum number of tokens in a script. The tree takes some
 // hundred bytes per token, and no script written by a person has more.
-const maxWords = 500_000
+const maxWords = 200_000
 
 // tooLong reports a script with too many tokens, at the last token that is
 // read.

@@ -219,3 +219,10 @@ type SiteInfo struct {
 type Filtered interface {
 	Filter() (pid int, comm string)
 }
+
+// Hiding is an Env of a kernel that may hide the addresses of its symbols.
+type Hiding interface {
+	// SymbolsHidden returns why this process is not shown addresses, nil if it
+	// is.
+	SymbolsHidden() error
+}

@@ -32,8 +32,8 @@ func (e *escaped) KStackFrame(addr uint64) []Frame {
 	return visibleFrames(e.Resolver.KStackFrame(addr))
 }
 
-func (e *escaped) UStackFrame(addr uint64, pid, probe uint32) []Frame {
-	return visibleFrames(e.Resolver.UStackFrame(addr, pid, probe))
+func (e *escaped) UStackFrame(addr uint64, pid, probe uint32, call bool) []Frame {
+	return visibleFrames(e.Resolver.UStackFrame(addr, pid, probe, call))
 }
 
 // visibleFrames returns a copy of frames with escaped names.

@@ -44,7 +44,7 @@ func (hostile) Stack(_ uint64, n int) []uint64     { return make([]uint64, n) }
 func (hostile) KStackFrame(uint64) []Frame {
 	return []Frame{{Name: "in", Inlined: true}, {Name: "f\x1b"}}
 }
-func (hostile) UStackFrame(uint64, uint32, uint32) []Frame {
+func (hostile) UStackFrame(uint64, uint32, uint32, bool) []Frame {
 	return []Frame{{Name: "f", File: "x\x1b", Line: 1, Module: "m\x1b"}}
 }
 

@@ -134,7 +134,7 @@ func (machine) KStackFrame(addr uint64) []Frame {
 	return nil
 }
 
-func (machine) UStackFrame(addr uint64, pid, probe uint32) []Frame {
+func (machine) UStackFrame(addr uint64, pid, probe uint32, _ bool) []Frame {
 	switch {
 	case addr == 0x4010 && pid == 7 && probe == 3:
 		return []Frame{{Name: "main", Offset: 4, Module: "/bin/x"}}

@@ -37,8 +37,9 @@ type Resolver interface {
 	// KStackFrame returns the frames at an address of a kernel stack, inlined
 	// ones first.
 	KStackFrame(addr uint64) []Frame
-	// UStackFrame is like KStackFrame for an address in a process.
-	UStackFrame(addr uint64, pid, probe uint32) []Frame
+	// UStackFrame is like KStackFrame for an address in a process. call is set
+	// if a call returns to the address.
+	UStackFrame(addr uint64, pid, probe uint32, call bool) []Frame
 	// Graph returns the call graph of a function in the given form.
 	Graph(id GraphID, form GraphForm) string
 	// Username returns the login name of a user id.
@@ -76,7 +77,7 @@ func (NoResolver) Stack(uint64, int) []uint64 { return nil }
 func (NoResolver) KStackFrame(uint64) []Frame { return nil }
 
 // UStackFrame returns no frames.
-func (NoResolver) UStackFrame(uint64, uint32, uint32) []Frame { return nil }
+func (NoResolver) UStackFrame(uint64, uint32, uint32, bool) []Frame { return nil }
 
 // Graph returns no text.
 func (NoResolver) Graph(GraphID, GraphForm) string { return "" }

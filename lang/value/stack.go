@@ -68,7 +68,7 @@ func appendStack(dst []byte, v Value, r Resolver) []byte {
 		}
 		var frames []Frame
 		if user {
-			frames = r.UStackFrame(addr, pid, probe)
+			frames = r.UStackFrame(addr, pid, probe, i > 0)
 		} else {
 			frames = r.KStackFrame(addr)
 		}

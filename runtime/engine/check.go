@@ -41,6 +41,9 @@ type CheckOptions struct {
 	// and "" mean no restriction.
 	PID  int
 	Comm string
+	// Follow restricts the run to the process of PID or Child and its descendants,
+	// which the programs of a run in the kernel find out for themselves.
+	Follow bool
 	// Child is a command that runs along with the script and to which the run
 	// is restricted; nil for none.
 	Child *Child
@@ -181,14 +184,14 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 		prog.Probes = slices.DeleteFunc(prog.Probes, func(p *hir.Probe) bool { return !o.wants(p.Site) })
 		switch {
 		case had && len(prog.Probes) == 0:
-			d := list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"})
+			d := list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach", Compat: diag.Compat{Plain: "No probes to attach"}})
 			if o.Filter != nil {
 				d.WithNote("the filter %q matches none of the names", o.Filter)
 			} else {
 				d.WithNote("tests run with --test, benchmarks with --bench, and all other probes without these")
 			}
 		case len(prog.Probes) == 0 && !c.view.Partial() && !o.Empty:
-			list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach"}).
+			list.Add(&diag.Diagnostic{Severity: diag.Error, Code: "no-probes", Row: "O-EXIT-03", Message: "no probes to attach", Compat: diag.Compat{Plain: "No probes to attach"}}).
 				WithHelp("a script is made of probes: `begin { printf(\"hello\\n\"); }`")
 		}
 	}
@@ -231,17 +234,18 @@ func checkNamed(given map[string]string, asked []hir.Option, out *diag.List) {
 	d := out.Add(&diag.Diagnostic{Severity: diag.Error, Code: "bad-option", Row: "L-PARM-12",
 		Message: "unexpected program command line options: " + strings.Join(bad, ", ")})
 	if len(asked) == 0 {
-		d.WithNote("the script takes no options")
+		d.WithNote("the script takes no options").SameCompat().CompatHint("no custom program options defined.")
 		return
 	}
-	lines := "expected program options:"
+	lines, compat := "expected program options:", "expected program options:"
 	for _, o := range asked {
-		lines += "\n  --" + o.Name
+		line := "--" + o.Name
 		if o.Doc != "" {
-			lines += ": " + o.Doc
+			line += ": " + o.Doc
 		}
+		lines, compat = lines+"\n  "+line, compat+"\n"+line
 	}
-	d.WithHelp("%s", lines)
+	d.WithHelp("%s", lines).SameCompat().CompatHint("%s", compat)
 }
 
 // Signatures returns the functions, values and aggregations of the language, by

@@ -89,7 +89,7 @@ func Build(s Script, m machine.Machine, co CheckOptions, o CompileOptions) (*Com
 
 func compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
 	config := compiler.Config{
-		Builtins: stdlib.Table(), Types: c.view.Types(), PID: c.opts.filter(), Comm: c.opts.Comm,
+		Builtins: stdlib.Table(), Types: c.view.Types(), PID: c.opts.filter(), Follow: c.opts.Follow && !c.view.Interprets(), Comm: c.opts.Comm,
 		Lookups: o.Lookups, Sample: o.Sample, Dump: o.Dump, NoOpt: o.Plain, Interpret: c.view.Interprets(),
 	}
 	if o.Live != nil {

@@ -43,10 +43,15 @@ const (
 	LoopsCut         ReceiptKind = "loops_cut"
 	NotAttached      ReceiptKind = "not_attached"
 	SwitchedOff      ReceiptKind = "switched_off"
-	Sampled          ReceiptKind = "sampled"
-	Shed             ReceiptKind = "shed"
-	NotRecorded      ReceiptKind = "not_recorded"
-	Damaged          ReceiptKind = "damaged"
+	Throttled        ReceiptKind = "throttled"
+	// Unresolved counts different addresses that are shown as numbers. Who reads the
+	// output sees them, so they are no reason for a warning.
+	Unresolved   ReceiptKind = "unresolved_symbols"
+	CommandsLeft ReceiptKind = "commands_left"
+	Sampled      ReceiptKind = "sampled"
+	Shed         ReceiptKind = "shed"
+	NotRecorded  ReceiptKind = "not_recorded"
+	Damaged      ReceiptKind = "damaged"
 	// Untold is something that this kernel does not count. It has no number. It is
 	// no reason for a warning, but a run with it is not known to be complete.
 	Untold ReceiptKind = "untold"

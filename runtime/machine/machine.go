@@ -80,6 +80,9 @@ type Listed struct {
 	// Params returns the parameters, each as "type name", and the result as
 	// "type retval" (P-LIST-03). It is nil for a probe without parameters.
 	Params func() ([]string, error)
+	// Definition returns the module and the C definition of a type of the
+	// kernel; it is nil for probes (P-LIST-04).
+	Definition func() string
 }
 
 // Facts answers questions about values that only the machine can answer. An
@@ -90,9 +93,9 @@ type Facts interface {
 	// USym returns the name of the symbol of a process at or below an address.
 	USym(addr uint64, pid uint32) string
 	// KFrame and UFrame return the frames at an address of a stack, inlined
-	// ones first.
+	// ones first. at says what of a frame is wanted.
 	KFrame(addr uint64) []value.Frame
-	UFrame(addr uint64, pid uint32) []value.Frame
+	UFrame(addr uint64, pid uint32, at FrameAt) []value.Frame
 	// Username returns the login name of a user.
 	Username(uid uint64) string
 	// Sysctl returns the value of a kernel setting, or its name and the reason
@@ -103,6 +106,14 @@ type Facts interface {
 	CgroupPath(pattern string, id uint64) string
 	// Boot returns the wall-clock time at which the boot clock was zero.
 	Boot() time.Time
+}
+
+// FrameAt describes an address of a stack.
+type FrameAt struct {
+	// Call is set if a call returns to the address.
+	Call bool
+	// Lines asks for the places in the source and for inlined functions.
+	Lines bool
 }
 
 // NoFacts answers no question. A type embeds it to answer only some of them.
@@ -120,7 +131,7 @@ func (NoFacts) USym(uint64, uint32) string { return "" }
 func (NoFacts) KFrame(uint64) []value.Frame { return nil }
 
 // UFrame knows no symbol.
-func (NoFacts) UFrame(uint64, uint32) []value.Frame { return nil }
+func (NoFacts) UFrame(uint64, uint32, FrameAt) []value.Frame { return nil }
 
 // Username knows no user.
 func (NoFacts) Username(uint64) string { return "" }

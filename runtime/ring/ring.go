@@ -18,6 +18,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // Layout of a record in the buffer (kernel/bpf/ringbuf.c, struct
@@ -56,20 +58,20 @@ func Open(fd int, size int) (*Ring, error) {
 	if size <= 0 || size&(size-1) != 0 || size%page != 0 {
 		return nil, fmt.Errorf("map ring buffer: size %d is not a power of two of pages", size)
 	}
-	cons, err := unix.Mmap(fd, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	cons, err := kcall.Mmap(fd, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map ring buffer: %w", err)
 	}
 	// The kernel offers the data pages twice in a row, so that no record is
 	// split, but the second mapping would count as memory of this process a
 	// second time. So map them once and join split records.
-	prod, err := unix.Mmap(fd, int64(page), page+size, unix.PROT_READ, unix.MAP_SHARED)
+	prod, err := kcall.Mmap(fd, int64(page), page+size, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		unix.Munmap(cons)
+		kcall.Munmap(cons)
 		return nil, fmt.Errorf("map ring buffer: %w", err)
 	}
 	r := newRing(cons, prod[:page], prod[page:], size)
-	r.unmap = func() error { return errors.Join(unix.Munmap(cons), unix.Munmap(prod)) }
+	r.unmap = func() error { return errors.Join(kcall.Munmap(cons), kcall.Munmap(prod)) }
 	return r, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // Waiter sleeps until one of several ring buffers has a record that wakes the
@@ -17,7 +19,7 @@ type Waiter struct {
 
 // NewWaiter returns a Waiter without buffers.
 func NewWaiter() (*Waiter, error) {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	fd, err := kcall.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
@@ -56,7 +58,7 @@ func (w *Waiter) Wait(d time.Duration, ready func(fd int)) error {
 		w.fds[i].Revents = 0
 	}
 	ms := int((d + time.Millisecond - 1) / time.Millisecond)
-	n, err := unix.Poll(w.fds, max(ms, 0))
+	n, err := kcall.Poll(w.fds, max(ms, 0))
 	if errors.Is(err, unix.EINTR) {
 		return nil
 	}
@@ -81,4 +83,4 @@ func (w *Waiter) Wait(d time.Duration, ready func(fd int)) error {
 }
 
 // Close closes the Waiter's own descriptor; the rings stay open.
-func (w *Waiter) Close() error { return unix.Close(w.wake) }
+func (w *Waiter) Close() error { return kcall.Close(w.wake) }

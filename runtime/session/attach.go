@@ -17,6 +17,7 @@ import (
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/tracefs"
 	"probe/runtime/watchdog"
 )
@@ -73,6 +74,9 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 	attachOne := func(i int) bool {
 		p := c.obj.Programs[i]
 		pid := s.opts.PID
+		if c.obj.Follow != nil && p.Site.Attach.Kind != hir.AttachWatchpoint {
+			pid = 0 // the program looks for itself
+		}
 		a, err := s.opts.Machine.Attach(ctx, p.Site, c.progs[i], pid)
 		mu.Lock()
 		defer mu.Unlock()
@@ -87,7 +91,7 @@ func (s *Session) attachAll(ctx context.Context, c *Clause) error {
 			case missing == "warn":
 				c.skipped++
 				d.Severity = diag.Warning
-				d.WithNote("missing_probes is \"warn\": this probe is skipped")
+				d.WithNote("missing_probes is \"warn\": this probe is skipped").WithCompat("Unable to attach probe: %s. Skipping.", p.Site.Name)
 				s.report(d)
 			case firstErr == nil:
 				firstErr = &LoadError{Diag: d, err: err}
@@ -198,6 +202,7 @@ func how(s *hir.Site) string {
 func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "attach-failed", Row: "P-COM-10", Span: p.Probe.At,
 		Message: "unable to attach probe: " + p.Site.Name, Label: "for this probe"}
+	d.WithCompat("Unable to attach probe: %s. If this is expected, set the 'missing_probes' config variable to 'warn'.", p.Site.Name).CompatAlone()
 	kind := p.Site.Attach.Kind
 	function := kind == hir.AttachKprobe || kind == hir.AttachKretprobe || kind == hir.AttachFentry || kind == hir.AttachFexit
 	switch errno := errnoOf(err); {
@@ -206,7 +211,11 @@ func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 	case errno == unix.EPERM || errno == unix.EACCES:
 		d.Code = "no-permission"
 		d.WithNote("the kernel does not allow this process to attach it")
-		live.AddPermission(d)
+		call := rights.Event
+		if kind == hir.AttachUprobe || kind == hir.AttachUretprobe || kind == hir.AttachWatchpoint {
+			call = rights.AdminEvent
+		}
+		live.AddPermission(d, call)
 	case function && errno == unix.EILSEQ, function && errno == unix.EINVAL && p.Site.Attach.Offset != 0:
 		d.WithNote("possible attachment attempt in the middle of an instruction")
 	case function && errno == unix.EADDRNOTAVAIL:

@@ -24,10 +24,12 @@ const DefaultBudget = 0.05
 
 // The kernel measures the time of programs only while somebody asks for it, and
 // then each run takes some 50 ns more. So a session measures a sample: for a
-// window of time in each period. A run that is shorter than the first wait is
-// not measured at all, and pays nothing.
+// window of time in each period. A run without programs in the kernel is not
+// measured at all, and pays nothing.
 const (
-	meterWait   = time.Second // before the first window
+	// meterFirst is the length of the first window, from the start of the run on.
+	// Who gives up the right to measure after that, as probe does, has it only.
+	meterFirst  = time.Second
 	meterWindow = 100 * time.Millisecond
 	meterPeriod = 2 * time.Second
 	// With Options.Shed there is a promise to keep, so the windows are more
@@ -62,9 +64,17 @@ func newMeter(s *Session) *meter {
 	if m.budget == 0 {
 		m.budget = DefaultBudget
 	}
-	m.next = m.begun.Add(meterWait)
 	if m.shed {
 		m.next = m.begun.Add(shedWait)
+		return m
+	}
+	attached := false
+	m.each(func(*Clause, int, *object.Program, *bpf.Prog) { attached = true })
+	m.next = m.begun.Add(meterPeriod)
+	if attached {
+		m.open()
+		m.next = m.begun.Add(meterFirst)
+		m.above = 1 // the first window is long enough to count for two
 	}
 	return m
 }

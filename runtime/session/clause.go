@@ -33,6 +33,9 @@ type Clause struct {
 	count   int // places, as "Attached N probes" counts them
 	skipped int // probes that could not be attached and that missing_probes allows to be missing
 
+	forks    *bpf.Prog // keeps the map of descendants (follow), nil without one
+	forkLink *bpf.Link
+
 	data, percpu []byte // memory shared with the programs
 	ring         records
 	host         host // where its programs run
@@ -225,7 +228,10 @@ func (c *Clause) close() {
 		signal.Stop(c.signals)
 	}
 	c.graphs.Close()
-	for _, p := range c.progs {
+	if c.forkLink != nil {
+		_ = c.forkLink.Close()
+	}
+	for _, p := range append(c.progs, c.forks) {
 		if p != nil {
 			p.Close()
 		}
@@ -241,6 +247,7 @@ func (c *Clause) close() {
 	for _, m := range c.maps {
 		m.Close()
 	}
+	c.forks, c.forkLink = nil, nil
 	c.progs, c.ring, c.data, c.percpu, c.maps = nil, nil, nil, nil, nil
 }
 

@@ -12,6 +12,7 @@ import (
 // finish ends the run (R-LIFE-01): it stops new events, reads the rest, prints
 // the maps and the receipt.
 func (s *Session) finish() Result {
+	s.commands.ended = time.Now()
 	s.opts.Child.terminate()
 	s.meter.close()
 	s.shedding.Wait()
@@ -184,7 +185,7 @@ func (s *Session) eachMap(f func(data *value.MapData, err error)) {
 		if c.obj.HIR.ConfigInt("print_maps_on_exit") == 0 {
 			continue
 		}
-		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		s.opts.Resolver.use(c.obj)
 		for _, m := range c.obj.Maps {
 			if !seen[m.Name] {
 				seen[m.Name] = true

@@ -86,6 +86,13 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 	for _, it := range s.opts.Missing {
 		addItem(r, it)
 	}
+	if n := s.opts.Resolver.Unnamed(); n > 0 {
+		addItem(r, event.ReceiptItem{Kind: event.Unresolved, Count: n})
+	}
+	if n := s.opts.Resolver.cutStacks(); n > 0 {
+		addItem(r, event.ReceiptItem{Kind: event.TruncatedStacks, Count: n})
+	}
+	s.commands.receipt(func(it event.ReceiptItem) { addItem(r, it) })
 	for _, it := range s.meter.receipt() {
 		addItem(r, it)
 	}

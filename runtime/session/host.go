@@ -70,6 +70,9 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 			}
 		}
 		for _, k := range a.links {
+			if n := k.Throttled(); n > 0 {
+				add(event.ReceiptItem{Kind: event.Throttled, Where: p.Site.Name, Count: n})
+			}
 			switch n, ok := k.Missed(); {
 			case ok && n > 0:
 				it.Count = n
@@ -81,6 +84,9 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 				add(event.ReceiptItem{Kind: event.Untold, Where: p.Site.Name, Detail: "runs that were skipped inside of programs of tracepoints, uprobes and samples"})
 			}
 		}
+	}
+	if n := c.unseenForks(); n > 0 {
+		add(event.ReceiptItem{Kind: event.Recursion, Where: "the search for descendants of the process", Count: n})
 	}
 	for i, p := range c.obj.Programs {
 		if c.progs == nil || c.progs[i] == nil {

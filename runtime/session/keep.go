@@ -89,7 +89,7 @@ func (s *Session) Forget(m *object.Map) {
 // eachKept calls f with the data of each kept map, in the order of their names.
 func (s *Session) eachKept(f func(data *value.MapData, err error)) {
 	if s.kept.obj != nil {
-		s.opts.Resolver.use(s.kept.obj.Strings, s.kept.obj.StrTrailer)
+		s.opts.Resolver.use(s.kept.obj)
 	}
 	slices.SortFunc(s.kept.list, func(a, b *object.Map) int { return strings.Compare(a.Name, b.Name) })
 	for _, m := range s.kept.list {

@@ -18,8 +18,10 @@ import (
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/runtime/kcall"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/watchdog"
 )
 
@@ -44,14 +46,14 @@ func loadMaps(obj *object.Object, live map[string]*ebpf.Map) (map[string]*ebpf.M
 			if err := spec.Compatible(m); err != nil {
 				return fail(fmt.Errorf("share map %s: %w", name, err))
 			}
-			c, err := m.Clone()
+			c, err := kcall.Clone(m)
 			if err != nil {
 				return fail(fmt.Errorf("share map %s: %w", name, err))
 			}
 			out[name] = c
 			continue
 		}
-		m, err := ebpf.NewMap(spec)
+		m, err := kcall.NewMap(spec)
 		if err != nil {
 			return fail(mapError(spec, err))
 		}
@@ -218,7 +220,7 @@ func loadError(p *object.Program, err error, verbose bool) error {
 	case errno == unix.EPERM || errno == unix.EACCES && log == "":
 		d.Code, d.Row = "no-permission", "CLI-27"
 		d.Message = "the kernel does not allow this process to load programs"
-		live.AddPermission(d)
+		live.AddPermission(d, rights.Program)
 	case gaveUp(log):
 		tooMuch(d, p, refused)
 	case log == "" && errno == unix.E2BIG:
@@ -369,11 +371,15 @@ func errnoOf(err error) unix.Errno {
 // the script.
 func machineError(what string, err error) error {
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: fmt.Sprintf("%s: %v", what, err)}
-	switch errnoOf(err) {
+	errno := errnoOf(err)
+	if state := rights.Read(); state.Filtered {
+		errno = unix.EPERM // whatever the filter answers
+	}
+	switch errno {
 	case unix.EPERM, unix.EACCES:
 		d.Code = "no-permission"
 		d.Message = fmt.Sprintf("the kernel does not allow this process to %s", what)
-		live.AddPermission(d)
+		live.AddPermission(d, rights.Program)
 	case unix.ENOMEM:
 		d.WithHelp("lower max_map_keys or perf_rb_pages in the config block, or free memory")
 	case unix.E2BIG:

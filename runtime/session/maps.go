@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -44,6 +45,9 @@ func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
 		return nil, err
 	}
 	graphs := value.HasGraph(m.Key)
+	// The table is read before the hash: each of its keys is in the hash already.
+	front := map[string][]byte{}
+	m.Front.Cells(u.percpu, u.obj.PerCPUStride, func(key, cell []byte) { front[string(key)] = append(front[string(key)], cell...) })
 	err = t.each(func(key, val []byte) bool {
 		if graphs {
 			value.Unify(m.Key, key, u.handler.s.opts.Resolver.graphs.Same)
@@ -51,6 +55,9 @@ func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
 		if m.Buckets > 0 && !m.BucketInKey {
 			out.AddCounters(key, val, stride)
 		} else {
+			if cells := front[string(key)]; cells != nil {
+				val = append(slices.Clone(val), cells...)
+			}
 			out.AddCells(key, val, stride)
 		}
 		return true

@@ -7,11 +7,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"probe/compiler/object"
 	"probe/lang/hir"
 	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/graph/store"
 	"probe/runtime/machine"
+	"probe/runtime/machine/live/symbol"
 )
 
 // Resolver implements value.Resolver: it turns the numbers in values into
@@ -22,8 +24,47 @@ type Resolver struct {
 	mu      sync.Mutex
 	strings []string
 	trailer string
+	mangled bool // names are shown as the compiler has made them
+	lines   bool // stacks have lines
+	byDflt  bool // they have unless the script says otherwise
 	stacks  stacks
 	graphs  *store.Store
+	unnamed map[unnamed]bool
+}
+
+// unnamed is an address without a symbol; pid is 0 in the kernel.
+type unnamed struct {
+	addr uint64
+	pid  uint32
+}
+
+// maxUnnamed is how many addresses without a symbol are told apart.
+const maxUnnamed = 1 << 16
+
+// note counts an address without a symbol.
+func (r *Resolver) note(addr uint64, pid uint32) {
+	if addr == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unnamed == nil {
+		r.unnamed = map[unnamed]bool{}
+	}
+	if len(r.unnamed) < maxUnnamed {
+		r.unnamed[unnamed{addr, pid}] = true
+	}
+}
+
+// Unnamed returns the number of different addresses that had no symbol, at most
+// maxUnnamed.
+func (r *Resolver) Unnamed() uint64 {
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return uint64(len(r.unnamed))
 }
 
 var _ value.Resolver = (*Resolver)(nil)
@@ -40,12 +81,32 @@ func NewResolver(f machine.Facts) *Resolver {
 // SetGraphStyle chooses how call graphs are printed.
 func (r *Resolver) SetGraphStyle(s graph.Style) { r.graphs.SetStyle(s) }
 
-// use switches to the interned strings of the object whose values are shown
-// next.
-func (r *Resolver) use(strings []string, trailer string) {
+// SetLines decides whether user stacks show source lines and inlined functions
+// when the script does not say.
+func (r *Resolver) SetLines(show bool) { r.byDflt, r.lines = show, show }
+
+// use switches to the object whose values are shown next.
+func (r *Resolver) use(o *object.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.strings, r.trailer = strings, trailer
+	r.strings, r.trailer, r.mangled = o.Strings, o.StrTrailer, o.Mangled
+	r.lines = r.byDflt
+	if o.Lines != "" {
+		r.lines = o.Lines == "true"
+	}
+	r.stacks.mu.Lock()
+	defer r.stacks.mu.Unlock()
+	r.stacks.depth = 0
+	if o.HIR != nil {
+		r.stacks.depth = int(o.HIR.ConfigInt("max_stack_frames"))
+	}
+}
+
+// names returns how functions are shown.
+func (r *Resolver) names() (mangled, lines bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mangled, r.lines
 }
 
 func (r *Resolver) interned(n uint64) string {
@@ -65,17 +126,49 @@ func (r *Resolver) HidesKernel() bool {
 }
 
 // KSym returns the name of a kernel symbol.
-func (r *Resolver) KSym(addr uint64) string { return r.machine.KSym(addr) }
+func (r *Resolver) KSym(addr uint64) string {
+	name := r.machine.KSym(addr)
+	if name == "" {
+		r.note(addr, 0)
+	}
+	return name
+}
 
 // USym returns the name of a symbol of a process.
-func (r *Resolver) USym(addr uint64, pid, _ uint32) string { return r.machine.USym(addr, pid) }
+func (r *Resolver) USym(addr uint64, pid, _ uint32) string {
+	name := r.machine.USym(addr, pid)
+	if name == "" {
+		r.note(addr, pid)
+	}
+	if mangled, _ := r.names(); !mangled {
+		name = symbol.Demangle(name)
+	}
+	return name
+}
 
 // KStackFrame names an address of a kernel stack.
-func (r *Resolver) KStackFrame(addr uint64) []value.Frame { return r.machine.KFrame(addr) }
+func (r *Resolver) KStackFrame(addr uint64) []value.Frame {
+	return r.named(r.machine.KFrame(addr), addr, 0)
+}
+
+// named counts an address whose frames have no name.
+func (r *Resolver) named(frames []value.Frame, addr uint64, pid uint32) []value.Frame {
+	if len(frames) == 0 || frames[0].Name == "" {
+		r.note(addr, pid)
+	}
+	return frames
+}
 
 // UStackFrame names an address of a user stack.
-func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32) []value.Frame {
-	return r.machine.UFrame(addr, pid)
+func (r *Resolver) UStackFrame(addr uint64, pid, _ uint32, call bool) []value.Frame {
+	mangled, lines := r.names()
+	out := r.machine.UFrame(addr, pid, machine.FrameAt{Call: call, Lines: lines})
+	for i := range out {
+		if !mangled {
+			out[i].Name = symbol.Demangle(out[i].Name)
+		}
+	}
+	return r.named(out, addr, pid)
 }
 
 // Graph returns the call graph of a function in a form.

@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"probe/lang/hir"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +26,10 @@ import (
 
 	"probe/compiler/object"
 	"probe/lang/diag"
+	"probe/lang/hir"
 	"probe/runtime/event"
 	"probe/runtime/graph/store"
+	"probe/runtime/kcall"
 	"probe/runtime/machine/live"
 	"probe/runtime/ring"
 	"probe/runtime/watchdog"
@@ -124,6 +125,7 @@ type Session struct {
 	until    time.Time       // when records are no longer handled, but counted
 	meter    *meter
 	shedding sync.WaitGroup // links that the meter is closing
+	commands commands
 	pidfd    int
 }
 
@@ -180,6 +182,10 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 	if c.graphs, err = store.Open(ctx, obj.HIR.Probes, s.graphOptions()); err != nil {
 		c.close()
 		return nil, graphError(err)
+	}
+	if err := s.follow(ctx, c); err != nil {
+		c.close()
+		return nil, err
 	}
 	if err := s.attachAll(ctx, c); err != nil {
 		c.detach()
@@ -272,6 +278,7 @@ const (
 // end of the context is such a reason: events in the buffers are still printed.
 func (s *Session) Run(ctx context.Context) (Result, error) {
 	s.beginCalls()
+	s.commands.ctx = ctx
 	probes := 0
 	for _, c := range s.clauses {
 		probes += c.count
@@ -283,6 +290,11 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	}
 	s.handOut()
 	if s.opts.Mode == hir.Trace {
+		// Before Ready, in which a program may give up the right to measure.
+		s.meter = newMeter(s)
+		defer s.meter.close()
+	}
+	if s.opts.Mode == hir.Trace {
 		s.send(&event.Attached{Probes: probes})
 	}
 	if s.opts.Ready != nil {
@@ -292,8 +304,6 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		return s.runTests(ctx)
 	}
 	s.ended = ctx.Done()
-	s.meter = newMeter(s)
-	defer s.meter.close()
 	delay := pollBusy
 	for !s.done && !s.exited {
 		for _, c := range s.clauses {
@@ -346,10 +356,10 @@ func (s *Session) watch(ctx context.Context) (end func()) {
 	}
 	if s.opts.PID > 0 && s.opts.Child == nil && !s.opts.Stay {
 		// If the process has ended already, the run ends at once.
-		if fd, err := unix.PidfdOpen(s.opts.PID, 0); err == nil {
+		if fd, err := kcall.PidfdOpen(s.opts.PID, 0); err == nil {
 			s.pidfd = fd
 			s.waiter.Add(fd)
-			stops = append(stops, func() { s.waiter.Remove(fd); unix.Close(fd) })
+			stops = append(stops, func() { s.waiter.Remove(fd); kcall.Close(fd) })
 		} else if errors.Is(err, unix.ESRCH) {
 			s.done = true
 		}
@@ -394,6 +404,7 @@ func (s *Session) onlySpecial() bool {
 func (s *Session) drain(clauses []*Clause, limit int) int {
 	total := 0
 	held := false
+	s.commands.spent = 0
 	for _, c := range clauses {
 		if c.ring == nil || c.ring.Pending() == 0 && !c.hasSpare() {
 			continue
@@ -402,7 +413,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			event.Hold(s.opts.Sink)
 			held = true
 		}
-		s.opts.Resolver.use(c.obj.Strings, c.obj.StrTrailer)
+		s.opts.Resolver.use(c.obj)
 		at := c.ring.Position() // behind the record before
 		n, _, err := c.ring.Read(limit, func(b []byte) bool {
 			s.spare(c, at)
@@ -410,7 +421,8 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 			if !s.exited {
 				s.record(c, b)
 			}
-			return (!s.exited && !s.done || s.discard) && !s.called()
+			// Commands take so long that the end of the run is looked for between them.
+			return (!s.exited && !s.done || s.discard) && s.commands.spent < commandRound && !s.called()
 		})
 		s.spare(c, c.ring.Position())
 		total += n

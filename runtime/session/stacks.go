@@ -14,6 +14,22 @@ type stacks struct {
 	mu    sync.Mutex
 	maps  []*ebpf.Map // duplicates of the descriptors: they outlive their clauses
 	found map[uint64][]uint64
+	depth int             // frames at which the object cuts stacks that say no limit
+	cut   map[uint64]bool // ids of stacks with so many
+}
+
+// maxCut is how many cut stacks are told apart.
+const maxCut = 1 << 16
+
+// cutStacks returns the number of different stacks that had as many frames as fit,
+// and were probably deeper.
+func (r *Resolver) cutStacks() uint64 {
+	if r == nil {
+		return 0
+	}
+	r.stacks.mu.Lock()
+	defer r.stacks.mu.Unlock()
+	return uint64(len(r.stacks.cut))
 }
 
 // maxFound is the maximum number of stacks that are cached.
@@ -45,6 +61,12 @@ func (r *Resolver) Stack(id uint64, n int) []uint64 {
 	s := &r.stacks
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if n > 0 && n == s.depth && len(s.cut) < maxCut {
+		if s.cut == nil {
+			s.cut = map[uint64]bool{}
+		}
+		s.cut[id] = true
+	}
 	words, ok := s.found[id]
 	for _, m := range s.maps {
 		if ok {

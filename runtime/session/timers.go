@@ -139,6 +139,9 @@ func (c *Clause) onTimes(all []interval, wake func(), fail func(error)) {
 			}
 			continue
 		}
+		if len(all) == 0 {
+			return // the last of them has failed
+		}
 		timer.Reset(all[0].next.Sub(now))
 		select {
 		case <-c.stopTimers:

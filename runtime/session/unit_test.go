@@ -22,6 +22,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/rights"
 )
 
 func program(role object.Role, kind hir.AttachKind, symbol string) *object.Program {
@@ -139,7 +140,7 @@ func TestLoadError(t *testing.T) {
 	}{
 		{"verifier", &bpf.LoadError{Err: unix.EACCES, Log: refusal}, "verifier", "BAD", "compiled to instruction 4"},
 		{"verifier says EINVAL", &bpf.LoadError{Err: unix.EINVAL, Log: refusal}, "verifier", "BAD", "the verifier says: R9 !read_ok"},
-		{"privileges", &bpf.LoadError{Err: unix.EPERM}, "no-permission", "begin", "run as root"},
+		{"privileges", &bpf.LoadError{Err: unix.EPERM}, "no-permission", "begin", rights.Why(rights.Program).Why},
 		{"not verified", &bpf.LoadError{Err: unix.EINVAL, Log: "processed 0 insns\n"}, "load-failed", "begin", "the kernel does not accept"},
 		{"instruction beyond the table", &bpf.LoadError{Err: unix.EINVAL, Log: "77: (95) exit\nbad exit\n"}, "verifier", "begin", "bad exit"},
 	} {
@@ -169,7 +170,7 @@ func TestAttachDiag(t *testing.T) {
 		want string
 	}{
 		{hir.AttachKprobe, 0, bpf.ErrNoKprobes, "CONFIG_KPROBE_EVENTS"},
-		{hir.AttachKprobe, 0, unix.EPERM, "run as root"},
+		{hir.AttachKprobe, 0, unix.EPERM, rights.Why(rights.Event).Why},
 		{hir.AttachKprobe, 4, unix.EINVAL, "middle of an instruction"},
 		{hir.AttachKprobe, 0, unix.EILSEQ, "middle of an instruction"},
 		{hir.AttachKprobe, 0, unix.EINVAL, "deny list"},

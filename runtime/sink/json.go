@@ -30,8 +30,8 @@ func (p *jsonSink) Take(e event.Event) {
 	case *event.Value:
 		p.shut(value.AppendJSON(append(p.open(e), `, "data": `...), e.Value, e.Resolver))
 	case *event.Map:
-		// bpftrace leaves out empty maps, except those of stats.
-		if len(e.Entries) > 0 || e.Val.Kind == types.Stats {
+		// bpftrace leaves out empty maps, except those of avg and stats.
+		if len(e.Entries) > 0 || e.Kind() == "stats" {
 			p.shut(p.appendMap(append(p.open(e), `, "data": {`...), e))
 		}
 	case *event.Attached:

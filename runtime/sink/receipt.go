@@ -28,7 +28,7 @@ var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help str
 	event.TruncatedStrings: {"string@ was cut", "strings@ were cut", " in ", "longer than max_strlen",
 		"raise max_strlen in the config block"},
 	event.TruncatedStacks: {"stack@ was cut", "stacks@ were cut", " in ", "deeper than the limit of the call",
-		"give a larger limit, as in kstack(127)"},
+		"give a limit, as in kstack(100), or raise max_stack_frames; the kernel gives at most kernel.perf_event_max_stack"},
 	event.FailedStacks: {"stack@ could not be read", "stacks@ could not be read", " in ", "the kernel gave no frames", ""},
 	event.LostStacks: {"stack@ was not kept", "stacks@ were not kept", " in ", "there was no room for another",
 		"raise max_map_keys in the config block, or lower the limit, as in kstack(10)"},
@@ -46,14 +46,21 @@ var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help str
 	event.NotRecorded: {"call@ was left out", "calls@ were left out", " of ", "the recording lacks what the probe needs", ""},
 	event.Untold:      {"something was not counted@", "something was not counted@", " of ", "this kernel does not tell it", ""},
 	event.Damaged:     {"recording@ is damaged", "recordings@ are damaged", " ", "what comes after cannot be read", ""},
+	event.Throttled: {"pause@", "pauses@", " in the samples of ", "the kernel allows no more samples in one tick of its clock",
+		"sample less often, or raise kernel.perf_event_max_sample_rate"},
+	event.Unresolved: {"address was shown as a number@", "addresses were shown as numbers@", " in ", "no symbol is known for it",
+		"install debug symbols, or read /proc/kallsyms as root"},
+	event.CommandsLeft: {"command was not run", "commands were not run", "", "the run was over for a second and they still waited", "call system() less often"},
 }
 
 // receiptDiagnostic returns a receipt as one warning, with a note for each item
 // and after these the advice, each piece of advice once. It is nil for a
-// complete run and, unless r.Strict is set, for one in which only Untold items
-// stand against it.
+// complete run and, unless r.Strict is set, for one in which only Untold and
+// Unresolved items stand against it.
 func receiptDiagnostic(r *event.Receipt) *diag.Diagnostic {
-	if !slices.ContainsFunc(r.Items, func(it event.ReceiptItem) bool { return r.Strict || it.Kind != event.Untold }) {
+	if !slices.ContainsFunc(r.Items, func(it event.ReceiptItem) bool {
+		return r.Strict || it.Kind != event.Untold && it.Kind != event.Unresolved
+	}) {
 		return nil
 	}
 	d := &diag.Diagnostic{Severity: diag.Warning, Message: "the results of this run are not complete"}

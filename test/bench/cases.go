@@ -35,19 +35,23 @@ const goalMB = 25
 // takes the traced process's time instead of the program's.
 type eventCase struct {
 	name      string
-	body, ply string // what follows the attach point
+	body, ply string // what follows the attach point; "" if ply is left out
 	goal      float64
 	whole     bool
+	head      string // what precedes the attach point
 }
 
 var eventCases = []eventCase{
-	{"count", `{ @ = count(); }`, `{ @[0] = count(); }`, 90, false},
-	{"count by comm", `{ @[comm] = count(); }`, `{ @[comm] = count(); }`, 300, false},
-	{"hist(nsecs & 0xffff)", `{ @ = hist(nsecs & 0xffff); }`, `{ @[0] = quantize(time & 0xffff); }`, 150, false},
-	{"kstack count", `{ @[kstack] = count(); }`, `{ @[stack] = count(); }`, 4960, false},
-	{`printf("%d %s\n", pid, comm)`, `{ printf("%d %s\n", pid, comm); }`, `{ printf("%d %s\n", pid, comm); }`, 300, false},
-	{"/pid == 1/ false", `/pid == 1/ { @ = count(); }`, `/pid == 1/ { @[0] = count(); }`, 66, false},
-	{"count, the whole event", `{ @ = count(); }`, `{ @[0] = count(); }`, 450, true},
+	{"count", `{ @ = count(); }`, `{ @[0] = count(); }`, 90, false, ""},
+	{"count by comm", `{ @[comm] = count(); }`, `{ @[comm] = count(); }`, 130, false, ""},
+	{"count by pid, comm", `{ @[pid, comm] = count(); }`, "", 150, false, ""},
+	{"hist(nsecs & 0xffff) by comm", `{ @[comm] = hist(nsecs & 0xffff); }`, "", 300, false, ""},
+	{"count, every key new", `{ @[nsecs] = count(); }`, "", 4000, false, "config = { max_map_keys = 30000 } "},
+	{"hist(nsecs & 0xffff)", `{ @ = hist(nsecs & 0xffff); }`, `{ @[0] = quantize(time & 0xffff); }`, 150, false, ""},
+	{"kstack count", `{ @[kstack] = count(); }`, `{ @[stack] = count(); }`, 4960, false, ""},
+	{`printf("%d %s\n", pid, comm)`, `{ printf("%d %s\n", pid, comm); }`, `{ printf("%d %s\n", pid, comm); }`, 300, false, ""},
+	{"/pid == 1/ false", `/pid == 1/ { @ = count(); }`, `/pid == 1/ { @[0] = count(); }`, 66, false, ""},
+	{"count, the whole event", `{ @ = count(); }`, `{ @[0] = count(); }`, 450, true, ""},
 }
 
 // attachPoint is where the events are, in each tracer's words.

@@ -183,6 +183,7 @@ func run(ctx context.Context, g *guest.Guest, args ...string) error {
 type measured struct {
 	CPU, Peak, Wall, End      int64
 	Program, Whole            float64
+	Insns                     int
 	Events, Printed, Reported uint64
 	Exit                      int
 	Output                    string

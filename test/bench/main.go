@@ -5,7 +5,7 @@
 //
 // With -only the other tables of the document stay as they are.
 //
-// Parts: size, init, pages, front, start, event, graphs, hooks, below,
+// Parts: size, init, pages, front, start, event, tools, graphs, hooks, below,
 // attached, lost, storm. Everything but the first three runs in guests
 // (internal/guest): one that counts instructions for what a CPU executes, which
 // repeats within about one percent on any machine, and a normal one for wall
@@ -26,7 +26,7 @@ import (
 )
 
 // parts are what can be measured, in the order of the tables.
-var parts = []string{"size", "init", "pages", "front", "start", "event", "graphs", "hooks", "below", "attached", "lost", "storm"}
+var parts = []string{"size", "init", "pages", "front", "start", "event", "tools", "graphs", "hooks", "below", "attached", "lost", "storm"}
 
 func main() {
 	only := flag.String("only", strings.Join(parts, ","), "parts to measure, separated by commas")

@@ -58,7 +58,7 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 		tracers  []tracer
 		parts    measures
 	}{
-		{true, b.tracers, measures{"front": b.fronts, "start": b.starts, "event": b.events}},
+		{true, b.tracers, measures{"front": b.fronts, "start": b.starts, "event": b.events, "tools": b.tools}},
 		{true, both, measures{"graphs": b.graphs, "hooks": b.hooks}},
 		{false, b.tracers, measures{"attached": b.attached, "lost": b.lost, "storm": b.storms}},
 	} {
@@ -212,9 +212,13 @@ func (b *bench) events(ctx context.Context, g *guest.Guest) ([]*table, error) {
 		var figures []float64
 		for i := range b.tracers {
 			t := &b.tracers[i]
-			script := attachPoint + c.body
+			script := c.head + attachPoint + c.body
 			if t.ply {
 				script = plyAttachPoint + c.ply
+			}
+			if t.ply && c.ply == "" {
+				figures = append(figures, math.NaN())
+				continue
 			}
 			m, err := b.ask(ctx, g, t, "event", nil, t.script(script)...)
 			v := 0.0

@@ -249,7 +249,9 @@ func differ(t *testing.T, bpftrace, probe tool, seed, n int) {
 		for i := first; i < min(n, first+batchSize); i++ {
 			batch = append(batch, generate(uint64(seed+i)))
 		}
+		start := time.Now()
 		results := c.run(batch)
+		t.Logf("statements %d to %d: %.1f s", seed+first, seed+first+len(batch)-1, time.Since(start).Seconds())
 		for i, s := range batch {
 			p := results[s]
 			counts[p.class()]++

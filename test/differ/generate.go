@@ -223,7 +223,7 @@ func (w *writer) any(depth int) *node {
 			return of(other, "(enum colour)("+hole+")", w.num(depth-1))
 		}
 	case 6:
-		return leaf(other, w.pick(`ntop((uint32)0x0100007f)`, `pton("10.0.0.1")`, `macaddr((uint8[6])pton("1.2.3.4"))`, `buf("hello", 5)`, `(1,)`, `((1, 2), "x", (int16)3)`))
+		return leaf(other, w.pick(`ntop((uint32)0x0100007f)`, `pton("10.0.0.1")`, `buf("hello", 5)`, `(1,)`, `((1, 2), "x", (int16)3)`))
 	}
 	return w.num(depth)
 }

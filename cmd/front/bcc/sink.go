@@ -284,7 +284,7 @@ func (s *Sink) symbols(args []value.Value, r value.Resolver) []value.Value {
 				frames = r.KStackFrame(a.Uint())
 			case types.USym:
 				pid, probe := a.Process()
-				frames = r.UStackFrame(a.Uint(), pid, probe)
+				frames = r.UStackFrame(a.Uint(), pid, probe, false)
 				style.Module = true
 			default:
 				continue
@@ -318,9 +318,9 @@ func frames(v value.Value, r value.Resolver) (list []value.Frame, addrs []uint64
 	addrs, ok = v.Addresses(r)
 	user := v.T.Kind == types.UStack
 	pid, probe := v.Process()
-	for _, addr := range addrs {
+	for i, addr := range addrs {
 		if user {
-			list = append(list, outermost(r.UStackFrame(addr, pid, probe)))
+			list = append(list, outermost(r.UStackFrame(addr, pid, probe, i > 0)))
 			continue
 		}
 		f := outermost(r.KStackFrame(addr))

@@ -28,7 +28,7 @@ func (names) KStackFrame(a uint64) []value.Frame {
 	return []value.Frame{f}
 }
 
-func (names) UStackFrame(a uint64, _, _ uint32) []value.Frame {
+func (names) UStackFrame(a uint64, _, _ uint32, _ bool) []value.Frame {
 	f, ok := map[uint64]value.Frame{0x30: {Name: "read", Offset: 7, Module: "/lib/libc.so.6"}, 0x31: {Module: "/bin/ping"}}[a]
 	if !ok {
 		return nil

@@ -18,7 +18,7 @@ func TestWriteInfo(t *testing.T) {
   Arch: x86_64
 
 Build
-  version: v0.27.0
+  version: v0.27.1
   LLVM: none (probe 0.1)
   bfd: no
   libdw (DWARF support): no

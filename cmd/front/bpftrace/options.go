@@ -9,7 +9,7 @@ package bpftrace
 
 // Version is the release of bpftrace whose command line this package
 // implements.
-const Version = "v0.27.0"
+const Version = "v0.27.1"
 
 // Options holds the options of a command line. Values are unparsed; "" means
 // that an option was not given.
@@ -21,6 +21,7 @@ type Options struct {
 
 	Program                            *string // -e
 	PID, Cmd, Out, Format, Buffering   string
+	DebugInfo                          string
 	Traceable, NoFeature, Debug        string
 	List, Version, Help, Fmt           bool
 	Verbose, Quiet, Unsafe, NoWarnings bool
@@ -69,16 +70,16 @@ var table = []option{
 	{long: "probe-filter", arg: "REGEX", help: "attach only probes whose name the expression matches", set: func(o *Options, v string) { o.Filter = v }},
 	{long: "quiet", short: 'q', help: "print no \"Attached\" line", set: func(o *Options, _ string) { o.Quiet = true }},
 	{long: "test", help: "run the test: probes and print their results", set: func(o *Options, _ string) { o.Test = true }},
+	{long: "debuginfo", arg: "DIRS", help: "look for debug files of programs in these folders first", set: func(o *Options, v string) { o.DebugInfo = v }},
 	{long: "traceable-functions", arg: "FILE", help: "read the functions that can be traced from a file", set: func(o *Options, v string) { o.Traceable = v }},
 	{long: "unsafe", help: "allow functions that change the system", set: func(o *Options, _ string) { o.Unsafe = true }},
 	{long: "usdt-file-activation", help: "accepted and ignored", set: func(*Options, string) {}},
 	{long: "verbose", short: 'v', help: "print details, and the verifier's log if it refuses a program", set: func(o *Options, _ string) { o.Verbose = true }},
+	{long: "verify-llvm-ir", help: "accepted and ignored: there is no LLVM", set: func(*Options, string) {}},
 	{long: "version", short: 'V', help: "print the version", set: func(o *Options, _ string) { o.Version = true }},
 
-	{long: "aot", arg: "FILE", refused: "scripts are compiled when they run"},
-	{long: "debuginfo", arg: "DIRS", refused: "DWARF is not read"},
+	{long: "aot", arg: "FILE", refused: "programs are compiled in some milliseconds when they run, so give the script itself to those who need it"},
 	{long: "dwarf-pid", arg: "PID", refused: "DWARF is not read"},
 	{long: "emit-elf", arg: "FILE", refused: noLLVM},
 	{long: "emit-llvm", arg: "FILE", refused: noLLVM},
-	{long: "verify-llvm-ir", refused: noLLVM},
 }

@@ -7,6 +7,15 @@ import (
 	"strings"
 )
 
+// A UsageError is what getopt_long says about a command line, without the name
+// of the program in front.
+type UsageError struct{ text string }
+
+// Error implements error.
+func (e *UsageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
+
 // Parse parses the words after the program's name. The error names the word at
 // fault.
 func Parse(words []string) (*Options, error) {
@@ -36,16 +45,16 @@ func Parse(words []string) (*Options, error) {
 // word that it used.
 func (o *Options) long(words []string, i int) (int, error) {
 	name, value, has := strings.Cut(words[i][2:], "=")
-	row, err := find(name)
+	row, err := find(name, words[i])
 	if err != nil {
 		return i, err
 	}
 	if row.arg == "" && has {
-		return i, fmt.Errorf("--%s takes no value", row.long)
+		return i, usage("option '--%s' doesn't allow an argument", row.long)
 	}
 	if row.arg != "" && !has {
 		if i++; i >= len(words) {
-			return i, fmt.Errorf("--%s needs a value: %s", row.long, row.arg)
+			return i, usage("option '--%s' requires an argument", row.long)
 		}
 		value = words[i]
 	}
@@ -59,7 +68,7 @@ func (o *Options) letters(words []string, i int) (int, error) {
 	for j := 1; j < len(w); j++ {
 		row := letter(w[j])
 		if row == nil {
-			return i, fmt.Errorf("unknown option -%c", w[j])
+			return i, usage("invalid option -- '%c'", w[j])
 		}
 		value := ""
 		if row.arg != "" {
@@ -67,7 +76,7 @@ func (o *Options) letters(words []string, i int) (int, error) {
 			j = len(w)
 			if value == "" {
 				if i++; i >= len(words) {
-					return i, fmt.Errorf("-%c needs a value: %s", row.short, row.arg)
+					return i, usage("option requires an argument -- '%c'", row.short)
 				}
 				value = words[i]
 			}
@@ -88,8 +97,8 @@ func (o *Options) take(row *option, spelled, value string) error {
 }
 
 // find returns the row of a long name, or of a prefix that only one long name
-// has.
-func find(name string) (*option, error) {
+// has. The error names the word at fault.
+func find(name, word string) (*option, error) {
 	var found []*option
 	for i := range table {
 		row := &table[i]
@@ -102,15 +111,15 @@ func find(name string) (*option, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("unknown option --%s", name)
+		return nil, usage("unrecognized option '%s'", word)
 	case 1:
 		return found[0], nil
 	}
 	var names []string
 	for _, row := range found {
-		names = append(names, "--"+row.long)
+		names = append(names, "'--"+row.long+"'")
 	}
-	return nil, fmt.Errorf("--%s is ambiguous: it can be %s", name, strings.Join(names, ", "))
+	return nil, usage("option '%s' is ambiguous; possibilities: %s", word, strings.Join(names, " "))
 }
 
 func letter(c byte) *option {

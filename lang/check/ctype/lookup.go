@@ -52,6 +52,14 @@ func (ct *Section) EnumOf(name string) (*types.EnumTable, bool) {
 	return v.t.Enum, v.t.Enum != nil
 }
 
+// Defined reports whether the script defines a struct, union or enum itself.
+func (ct *Section) Defined(kind, name string) bool {
+	if kind == "enum" {
+		return ct.enums[name] != nil
+	}
+	return ct.records[kind+" "+name] != nil
+}
+
 // Named finds a type by name: the language's, the script's, the kernel's. kind is
 // struct, union, enum or empty.
 func (ct *Section) Named(kind, name string) (*types.Type, bool) {

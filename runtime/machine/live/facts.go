@@ -6,7 +6,6 @@ import (
 	"os/user"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/lang/value"
-	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/symbol"
 )
 
@@ -53,8 +53,8 @@ func hidesKernel() bool {
 	if err != nil || restrict == "0" {
 		return false
 	}
-	missing, err := feature.MissingCapabilities()
-	return err == nil && slices.ContainsFunc(missing, func(c feature.Capability) bool { return c.Name == "CAP_SYSLOG" })
+	caps, err := rights.Counted()
+	return err == nil && caps.Lacks(rights.Syslog) != 0
 }
 
 // Processes resolves addresses of processes.
@@ -93,12 +93,19 @@ func (m *Machine) KFrame(addr uint64) []value.Frame {
 }
 
 // UFrame implements machine.Facts.
-func (m *Machine) UFrame(addr uint64, pid uint32) []value.Frame {
-	loc, ok := m.user.Lookup(int(pid), addr)
-	if !ok && loc.Module == "" {
-		return nil
+func (m *Machine) UFrame(addr uint64, pid uint32, at machine.FrameAt) []value.Frame {
+	if !at.Lines {
+		loc, ok := m.user.Lookup(int(pid), addr)
+		if !ok && loc.Module == "" {
+			return nil
+		}
+		return []value.Frame{{Name: loc.Name, Offset: loc.Offset, Module: loc.Module}}
 	}
-	return []value.Frame{{Name: loc.Name, Offset: loc.Offset, Module: loc.Module}}
+	var out []value.Frame
+	for _, l := range m.user.Frames(int(pid), addr, at.Call) {
+		out = append(out, value.Frame{Name: l.Name, Offset: l.Offset, Module: l.Module, File: l.File, Line: l.Line, Inlined: l.Inlined})
+	}
+	return out
 }
 
 // Username implements machine.Facts.

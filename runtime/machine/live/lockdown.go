@@ -16,7 +16,7 @@ import (
 // memory under a lockdown in mode confidentiality (CLI-28), and what writes to the
 // memory of processes where the kernel lets no program do so. Everything else runs.
 func (v *view) Compiled(_ *syntax.File, obj *object.Object) diag.List {
-	var list diag.List
+	list := v.permitted(obj)
 	if v.m.features.Locked() {
 		for _, at := range callers(obj, ir.HelperReadKernel, ir.HelperReadKernelStr) {
 			addForbidden(&list, at)

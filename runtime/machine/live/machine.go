@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 
 	"probe/compiler/target"
@@ -24,8 +23,10 @@ import (
 	"probe/runtime/machine/live/feature"
 	"probe/runtime/machine/live/kernel"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/policy"
 )
 
 // Options changes what a Machine answers. The zero value changes nothing.
@@ -36,6 +37,11 @@ type Options struct {
 	// Traceable is a file with the names of functions in place of the kernel's
 	// list of those that can be traced (P-KPROBE-08); "" means the kernel's.
 	Traceable string
+	// Policy limits what scripts may probe; nil for no limits.
+	Policy *policy.Policy
+	// DebugDirs are folders with separate debug files of programs, searched
+	// before /usr/lib/debug.
+	DebugDirs []string
 	// Without lists mechanisms that are not used; see provider.Mechanisms.
 	Without []string
 }
@@ -49,6 +55,8 @@ type Machine struct {
 	// largeKeys reports whether keys of maps may be larger than
 	// machine.SmallKey.
 	largeKeys func() bool
+	grants    func() *rights.Grants
+	policy    *policy.Policy
 	facts
 }
 
@@ -60,17 +68,19 @@ var (
 // New returns the machine. It asks the kernel nothing yet.
 func New(o Options) *Machine {
 	types, symbols, tracing := btf.NewHost(), symbol.NewKernel(), sync.OnceValues(tracefs.Find)
-	m := &Machine{types: types, features: feature.New(types, tracing), largeKeys: sync.OnceValue(bpf.LargeKeys), facts: newFacts(symbols)}
+	m := &Machine{types: types, features: feature.New(types, tracing), policy: o.Policy, largeKeys: sync.OnceValue(bpf.LargeKeys), grants: sync.OnceValue(func() *rights.Grants { return newGrants(tracing) }), facts: newFacts(symbols)}
 	m.kernel = kernel.New(kernel.Options{BTF: o.BTF, Host: types, Tracefs: tracing, Symbols: symbols, Features: m.features})
 	ask := func(f feature.Feature) func() error { return func() error { return m.features.Err(f) } }
 	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
 		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
-		Ftrace: m.tracer, KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
+		Ftrace: m.tracer, Events: sync.OnceValue(rights.Events), KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
 		RawTracepoint: provider.RawTracepoints(m.features, symbols), Traceable: o.Traceable, Aliases: symbols.Aliases,
+		DebugDirs: o.DebugDirs,
 	}
 	opts.Leave(o.Without)
 	m.probes = provider.New(m.kernel, opts)
+	m.user.DebugDirs = o.DebugDirs
 	return m
 }
 
@@ -142,6 +152,9 @@ func (m *Machine) Attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pi
 	return m.probes.Attach(ctx, site, prog, pid)
 }
 
+// Forks is provider.Set.Forks.
+func (m *Machine) Forks() (id uint32, pid int, err error) { return m.probes.Forks() }
+
 // View implements machine.Machine.
 func (m *Machine) View(q machine.Query) machine.View {
 	return &view{
@@ -177,42 +190,45 @@ func (v *view) KeyLimit() int {
 // (CLI-27). A kernel that is locked down takes all programs that read nothing of its
 // memory, so that is left to the compiler and the kernel (CLI-28).
 func (m *Machine) Refuses() *diag.Diagnostic {
-	missing, err := feature.MissingCapabilities()
-	if err != nil {
-		return nil // the kernel will report what is missing
+	if caps, err := rights.Counted(); err == nil && caps.Lacks(rights.Load) == 0 {
+		return nil // the kernel will report what else is wrong
 	}
-	needs := false
-	for _, c := range missing {
-		needs = needs || c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON"
-	}
-	if !needs {
+	err := m.Grants().Ask(rights.Programs)
+	var no *rights.Denied
+	if !errors.As(err, &no) {
 		return nil
 	}
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "no-permission", Row: "CLI-27",
 		Message: "tracing needs privileges that this process does not have"}
-	AddPermission(d)
+	addCause(d, no.Cause)
 	return d
 }
 
-// AddPermission adds to a message which privileges are missing, and what to do
-// about it.
-func AddPermission(d *diag.Diagnostic) {
-	missing, err := feature.MissingCapabilities()
-	if err == nil {
-		var names []string
-		for _, c := range missing {
-			if c.Name == "CAP_BPF" || c.Name == "CAP_PERFMON" || c.Name == "CAP_SYS_ADMIN" {
-				names = append(names, c.Name+" ("+c.For+")")
-			}
-		}
-		if len(names) > 0 {
-			d.WithNote("missing: %s", strings.Join(names, ", "))
-			d.WithHelp("run as root: sudo probe …")
-			return
-		}
+// Rights returns for each kind of probe whether this process has the rights for
+// it.
+func (m *Machine) Rights() []provider.Rights { return m.probes.Rights(m.Grants()) }
+
+// Grants returns what the kernel lets this process do.
+func (m *Machine) Grants() *rights.Grants { return m.grants() }
+
+func newGrants(tracing func() (*tracefs.FS, error)) *rights.Grants {
+	g := &rights.Grants{}
+	t, err := tracing()
+	if err != nil {
+		g.Unusable = err
+		return g
 	}
-	if mode := feature.Lockdown(); mode != "" && mode != "none" {
-		d.WithNote("the kernel's lockdown is in mode %s", mode)
+	g.Dir = t.Dir()
+	return g
+}
+
+// AddPermission adds to a message about a refused call why it is refused, and
+// what to do about it.
+func AddPermission(d *diag.Diagnostic, call rights.Call) { addCause(d, rights.Why(call)) }
+
+func addCause(d *diag.Diagnostic, c rights.Cause) {
+	d.WithNote("%s", c.Why)
+	for _, h := range c.Helps {
+		d.WithHelp("%s", h)
 	}
-	d.WithHelp("run as root outside of the container, user namespace or sandbox (seccomp) that this process is in; a security module of the machine may refuse it as well")
 }

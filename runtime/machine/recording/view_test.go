@@ -42,7 +42,7 @@ func TestViews(t *testing.T) {
 // Values are shown with what was recorded, and nothing of this machine.
 func TestNoFacts(t *testing.T) {
 	m := New("file", sample())
-	if m.Username(0) != "" || m.Sysctl("kernel.ostype") != "" || m.USym(1, 1) != "" || m.KFrame(1) != nil || m.UFrame(1, 1) != nil || m.CgroupPath("", 1) != "" {
+	if m.Username(0) != "" || m.Sysctl("kernel.ostype") != "" || m.USym(1, 1) != "" || m.KFrame(1) != nil || m.UFrame(1, 1, machine.FrameAt{}) != nil || m.CgroupPath("", 1) != "" {
 		t.Error("this machine has answered")
 	}
 }

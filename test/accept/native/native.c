@@ -4,6 +4,7 @@
 //
 //	native usdt N    fires the static probes, N times each
 //	native watch N   writes N times to the 8 bytes at 0x600000
+//	native call N    calls the functions of many types, N times each
 //
 // Build: gcc -O1 -g -static -nostdlib -fno-stack-protector -Wl,--section-start=.watched=0x600000 -o native native.c
 
@@ -68,6 +69,72 @@ __attribute__((noinline)) static void fire_usdt(long n)
 // The linker puts it at 0x600000.
 __attribute__((section(".watched"))) static volatile u64 watched = 1;
 
+// Functions with arguments of many types, for the cases about debugging
+// information. They are not inlined, and what they do with their arguments
+// keeps the compiler from leaving these out.
+enum colour { RED, GREEN = 5, BLUE };
+struct point { int x; short y; signed char z; };
+struct pair { long first, second; };
+struct name { u32 len; char text[20]; };
+struct shape {
+	struct shape *next;
+	const char *label;
+	struct point at;
+	struct name name;
+	unsigned narrow : 3, wide : 13;
+	union { int number; char letters[4]; };
+	enum colour colour;
+	int sizes[3];
+};
+static volatile long sink;
+
+__attribute__((noinline)) int scalars(int a, u64 b, signed char c, _Bool d, enum colour e)
+{
+	sink = a + b + c + d + e;
+	return a - 100;
+}
+
+__attribute__((noinline)) struct shape *pointers(struct shape *shape, const char *text, int *numbers)
+{
+	sink = shape->at.x + text[0] + numbers[1];
+	return shape;
+}
+
+__attribute__((noinline)) long many(int a, int b, int c, int d, int e, int f, int g, long h)
+{
+	return sink = a + b + c + d + e + f + g + h;
+}
+
+__attribute__((noinline)) long objects(struct pair pair, struct point point, struct name name)
+{
+	return sink = pair.first + pair.second + point.x + name.text[0];
+}
+
+__attribute__((noinline)) static long specialised(long always, long n)
+{
+	return sink += always * n;
+}
+
+static struct shape second = { 0, "second", { 7, -8, 9 }, { 5, "inner" }, 3, 300, { 65 }, BLUE, { 1, 2, 3 } };
+static struct shape first = { &second, "first", { 1, 2, 3 }, { 3, "one" }, 5, 1000, { 66 }, GREEN, { 4, 5, 6 } };
+
+__attribute__((noinline)) static void call_all(long n)
+{
+	static int numbers[2] = { 11, 22 };
+	struct pair pair = { 111, 222 };
+	struct point point = { 1, -2, 3 };
+	struct name name = { 4, "text" };
+
+	while (n-- > 0) {
+		scalars(-3, 1UL << 40, -1, 1, BLUE);
+		pointers(&first, "hello", numbers);
+		many(1, 2, 3, 4, 5, 6, 7, 8);
+		objects(pair, point, name);
+		specialised(17, n + 40);
+		sink += specialised(17, n + 41);
+	}
+}
+
 static int same(const char *a, const char *b)
 {
 	for (; *a && *a == *b; a++, b++)
@@ -99,6 +166,10 @@ __attribute__((used)) static void run(long *stack)
 
 		while (n-- > 0)
 			watched = n;
+		status = 0;
+	}
+	if (argc == 3 && same(argv[1], "call")) {
+		call_all(number(argv[2]));
 		status = 0;
 	}
 	syscall1(231, status); // exit_group

@@ -7,6 +7,7 @@
 //	meter [FLAGS] attached -- TRACER...   wall time from exec to the first event
 //	meter [FLAGS] event    -- TRACER...   cost of one event
 //	meter [FLAGS] lost     -- TRACER...   events that were never printed
+//	meter [FLAGS] tool     -- TRACER...   size and cost of all programs of a script
 //	meter [FLAGS] graphs   -- TRACER...   cost of a call graph
 //	meter [FLAGS] hooked   -- TRACER...   wall time from exec to recording
 //	meter [FLAGS] storm    -- TRACER...   calls without a pause: seen and lost
@@ -36,6 +37,7 @@ type Result struct {
 	End      int64   // from SIGINT to exit
 	Program  float64 // of the BPF program, for one event
 	Whole    float64 // of the traced process, for one event, without the statistics
+	Insns    int     // of all programs, as the kernel has translated them
 	Events   uint64  // that the program ran for, or that were made
 	Printed  uint64  // lines about events
 	Reported uint64  // lost events the tracer itself told of
@@ -66,12 +68,12 @@ func main() {
 	flag.Parse()
 	words := flag.Args()
 	if len(words) < 3 || words[1] != "--" {
-		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] [-say PATTERN] [-for D] [-threads N] cpu|attached|event|lost|graphs|hooked|storm -- TRACER...")
+		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] [-say PATTERN] [-for D] [-threads N] cpu|attached|event|lost|tool|graphs|hooked|storm -- TRACER...")
 		os.Exit(2)
 	}
 	measures := map[string]func(*options, []string) (*Result, error){
 		"cpu": cpu, "attached": attached, "event": event, "lost": lost,
-		"graphs": graphs, "hooked": hooked, "storm": storm,
+		"graphs": graphs, "hooked": hooked, "storm": storm, "tool": tool,
 	}
 	f := measures[words[0]]
 	if f == nil {

@@ -13,6 +13,8 @@ type programs struct {
 	ids  map[ebpf.ProgramID]bool
 	runs uint64
 	time uint64
+	// insns is how many instructions the kernel runs them as, before the JIT.
+	insns int
 }
 
 // statistics switches the kernel's counting of program runs on and off. It
@@ -60,9 +62,17 @@ func newPrograms(known programs) (programs, error) {
 			return now, err
 		}
 		s, err := p.Stats()
+		if err != nil {
+			p.Close()
+			return now, err
+		}
+		info, err := p.Info()
 		p.Close()
 		if err != nil {
 			return now, err
+		}
+		if n, err := info.TranslatedSize(); err == nil {
+			now.insns += n / 8
 		}
 		now.runs += s.RunCount
 		now.time += uint64(s.Runtime)

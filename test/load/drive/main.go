@@ -165,11 +165,20 @@ func (d *driver) do(j load.Job) load.Result {
 
 func (d *driver) compile(j load.Job, m machine.Machine) (*object.Object, diag.List) {
 	script := engine.Script{Name: j.Name, Text: j.Text, Import: engine.Library}
-	c, list := engine.Build(script, m, engine.CheckOptions{Unsafe: true, Config: d.config(), Empty: true}, engine.CompileOptions{Dump: d.show})
+	c, list := engine.Build(script, m, engine.CheckOptions{Unsafe: true, Config: d.config(), Empty: true}, d.options())
 	if c == nil {
 		return nil, list
 	}
 	return c.Object, list
+}
+
+// options asks for the stages of programs only if one is to be shown: their texts
+// take longer than the rest.
+func (d *driver) options() engine.CompileOptions {
+	if d.dump == "" {
+		return engine.CompileOptions{}
+	}
+	return engine.CompileOptions{Dump: d.show}
 }
 
 // show prints a stage of a program, if it is the one that was asked for.

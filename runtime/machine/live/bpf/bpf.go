@@ -18,6 +18,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // Commands of the bpf system call.
@@ -45,11 +47,7 @@ const (
 
 // bpf makes one system call; attr points to a structure without Go pointers.
 func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
-	r, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
-	if errno != 0 {
-		return -1, errno
-	}
-	return int(r), nil
+	return kcall.BPF(cmd, attr, size)
 }
 
 // ptr is a pointer as the kernel's structures hold it.
@@ -104,6 +102,11 @@ type Link struct {
 	// other programs are counted only by kernels that count misses themselves.
 	partly bool
 
+	// notices are the buffers of sampling events, throttled what they held when they
+	// were released.
+	notices   []notice
+	throttled uint64
+
 	// missed and quiet hold the result of Missed before Quiet, which closes the
 	// link.
 	quiet  bool
@@ -137,7 +140,7 @@ func (l *Link) Quiet() error {
 	for _, fd := range l.events {
 		// This stops counting and sampling events. On tracepoints and kprobes
 		// it has no effect: their programs run whether the event is on or not.
-		_ = unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_DISABLE, 0)
+		_ = kcall.Ioctl(fd, unix.PERF_EVENT_IOC_DISABLE, 0)
 	}
 	err := closeAll(l.links)
 	l.links = nil
@@ -146,7 +149,9 @@ func (l *Link) Quiet() error {
 
 // Close detaches the program for good.
 func (l *Link) Close() error {
-	err := errors.Join(l.Quiet(), closeAll(l.events))
+	err := l.Quiet()
+	l.forget()
+	err = errors.Join(err, closeAll(l.events))
 	l.events = nil
 	if l.gone != nil {
 		err = errors.Join(err, l.gone())
@@ -158,7 +163,7 @@ func (l *Link) Close() error {
 func closeAll(fds []int) error {
 	var errs []error
 	for _, fd := range fds {
-		if err := unix.Close(fd); err != nil {
+		if err := kcall.Close(fd); err != nil {
 			errs = append(errs, fmt.Errorf("detach: %w", err))
 		}
 	}

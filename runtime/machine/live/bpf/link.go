@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // AttachTracing attaches an fentry, fexit or BTF raw tracepoint program to
@@ -117,15 +119,15 @@ func attachPerf(p *Prog, event int, kind linkKind) (*Link, error) {
 	// Kernels before 5.15 have no links to perf events. There the program is
 	// set on the event itself and detached when the event is closed.
 	if !errors.Is(err, unix.EINVAL) {
-		unix.Close(event)
+		kcall.Close(event)
 		return nil, fmt.Errorf("attach %s: %w", p.Name, err)
 	}
-	if err := unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_SET_BPF, p.fd); err != nil {
-		unix.Close(event)
+	if err := kcall.Ioctl(event, unix.PERF_EVENT_IOC_SET_BPF, p.fd); err != nil {
+		kcall.Close(event)
 		return nil, fmt.Errorf("attach %s: %w", p.Name, err)
 	}
-	if err := unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
-		unix.Close(event)
+	if err := kcall.Ioctl(event, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
+		kcall.Close(event)
 		return nil, fmt.Errorf("attach %s: %w", p.Name, err)
 	}
 	return &Link{events: []int{event}}, nil
@@ -137,6 +139,7 @@ func join(links []*Link) *Link {
 	for _, x := range links {
 		l.links = append(l.links, x.links...)
 		l.events = append(l.events, x.events...)
+		l.notices = append(l.notices, x.notices...)
 	}
 	return l
 }

@@ -17,6 +17,9 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
+	raw "probe/runtime/machine/live/feature/bpf"
 )
 
 // Prog is a loaded program.
@@ -72,8 +75,8 @@ func (e *LoadError) Error() string { return "load program: " + e.Err.Error() }
 // Unwrap returns the errno.
 func (e *LoadError) Unwrap() error { return e.Err }
 
-// loadAttr is the part of union bpf_attr that BPF_PROG_LOAD reads, up to what
-// kernel 5.10 knows.
+// loadAttr is the part of union bpf_attr that BPF_PROG_LOAD reads: up to
+// coreCount what kernel 5.10 knows, the rest for a token.
 type loadAttr struct {
 	progType, insnCnt    uint32
 	insns, license       ptr
@@ -88,8 +91,15 @@ type loadAttr struct {
 	lineInfo             ptr
 	lineCnt, attachBTF   uint32
 	attachBTFObj         uint32
+	coreCount            uint32
+	fdArray, coreRelos   uint64
+	coreRec, logTrue     uint32
+	token                uint32
 	_                    uint32
 }
+
+// withoutToken is the size of loadAttr for kernels that have no tokens.
+const withoutToken = unsafe.Offsetof(loadAttr{}.fdArray)
 
 // maxLog is the largest log buffer every kernel accepts (UINT_MAX >> 8).
 const maxLog = 1<<24 - 1
@@ -210,7 +220,7 @@ func verify(ctx context.Context, attr *loadAttr, size int) string {
 		attr.logLevel, attr.logSize, attr.logBuf = 1, uint32(len(buf)), bytesPtr(buf)
 		fd, err := progLoad(ctx, attr)
 		if err == nil {
-			unix.Close(fd)
+			kcall.Close(fd)
 		}
 		if errors.Is(err, unix.ENOSPC) && len(buf) < maxLog {
 			size = len(buf) * 4
@@ -255,11 +265,16 @@ func progLoad(ctx context.Context, attr *loadAttr) (int, error) {
 			<-gone // after this the thread may run other goroutines
 		}
 	}()
+	size := uintptr(withoutToken)
+	if token, ok := raw.Token(); ok {
+		defer unix.Close(token)
+		attr.flags, attr.token, size = attr.flags|raw.TokenFlag, uint32(token), unsafe.Sizeof(*attr)
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return -1, err
 		}
-		fd, err := bpf(cmdProgLoad, unsafe.Pointer(attr), unsafe.Sizeof(*attr))
+		fd, err := bpf(cmdProgLoad, unsafe.Pointer(attr), size)
 		if !errors.Is(err, unix.EAGAIN) {
 			return fd, err
 		}
@@ -318,7 +333,7 @@ func (p *Prog) Close() error {
 	if p.fd < 0 {
 		return nil
 	}
-	err := unix.Close(p.fd)
+	err := kcall.Close(p.fd)
 	p.fd = -1
 	return err
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 const (
@@ -218,7 +220,7 @@ func LargeKeys() bool {
 	attr := struct{ typ, keySize, valueSize, maxEntries, flags uint32 }{1, SmallKey + 8, 8, 1, 1}
 	fd, err := bpf(cmdMapCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	if err == nil {
-		unix.Close(fd)
+		kcall.Close(fd)
 	}
 	return !errors.Is(err, unix.E2BIG)
 }
@@ -228,7 +230,7 @@ func LargeKeys() bool {
 func Memory(m *ebpf.Map) ([]byte, error) {
 	page := os.Getpagesize()
 	size := (int(m.ValueSize()) + page - 1) / page * page
-	b, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	b, err := kcall.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map memory of %s: %w", m, err)
 	}
@@ -238,5 +240,5 @@ func Memory(m *ebpf.Map) ([]byte, error) {
 // Unmap releases memory that Memory returned.
 func Unmap(b []byte) error {
 	page := os.Getpagesize()
-	return unix.Munmap(unsafe.Slice(unsafe.SliceData(b), (len(b)+page-1)/page*page))
+	return kcall.Munmap(unsafe.Slice(unsafe.SliceData(b), (len(b)+page-1)/page*page))
 }

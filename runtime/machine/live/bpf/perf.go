@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // retprobeBit in the configuration of a kprobe or uprobe event asks for the
@@ -43,7 +45,7 @@ func eventSource(name string, missing error) (uint32, error) {
 // zero.
 func perfOpen(attr *unix.PerfEventAttr, pid, cpu int) (int, error) {
 	attr.Size = unix.PERF_ATTR_SIZE_VER1
-	return unix.PerfEventOpen(attr, pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	return kcall.PerfEventOpen(attr, pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 }
 
 // AttachKprobe attaches to a kernel function, "name" or "module:name", at a
@@ -163,10 +165,16 @@ func AttachSample(p *Prog, s Sample, cpus []int) (*Link, error) {
 		if err != nil {
 			return fail(fmt.Errorf("open perf event on CPU %d: %w", cpu, err))
 		}
+		// Before the program is attached, so that no buffer begins too late.
+		n := notices(fd)
 		l, err := attachPerf(p, fd, linkPlain)
 		if err != nil {
+			if n != nil {
+				_ = kcall.Munmap(n)
+			}
 			return fail(err)
 		}
+		l.notices = []notice{n}
 		links = append(links, l)
 	}
 	if len(links) == 0 {
@@ -237,7 +245,7 @@ func AttachBreakpoint(p *Prog, b Breakpoint, cpus []int) (*Link, error) {
 func OnlineCPUs() ([]int, error) {
 	b, err := os.ReadFile("/sys/devices/system/cpu/online")
 	if err != nil {
-		return nil, fmt.Errorf("list CPUs: %w", err)
+		return nil, noCPUs("list", err)
 	}
 	return parseCPUs(strings.TrimSpace(string(b)))
 }
@@ -246,13 +254,21 @@ func OnlineCPUs() ([]int, error) {
 func PossibleCPUs() (int, error) {
 	b, err := os.ReadFile("/sys/devices/system/cpu/possible")
 	if err != nil {
-		return 0, fmt.Errorf("count CPUs: %w", err)
+		return 0, noCPUs("count", err)
 	}
 	l, err := parseCPUs(strings.TrimSpace(string(b)))
 	if err != nil {
 		return 0, err
 	}
 	return l[len(l)-1] + 1, nil
+}
+
+// noCPUs completes the error for a list of CPUs that cannot be read.
+func noCPUs(what string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s CPUs: %w: sysfs is not mounted at /sys; as root: mount -t sysfs nodev /sys", what, err)
+	}
+	return fmt.Errorf("%s CPUs: %w", what, err)
 }
 
 // parseCPUs parses a list such as "0-3,8". An empty list is an error.

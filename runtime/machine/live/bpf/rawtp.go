@@ -11,6 +11,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
+
+	"probe/runtime/kcall"
 )
 
 // AttachRawTracepoint attaches a raw tracepoint program to a tracepoint by its
@@ -72,7 +74,7 @@ func (r *RawTracepoints) Has(name string) (bool, error) {
 	fd, err := openRawTracepoint(p.fd, name)
 	switch {
 	case err == nil: // the tracepoint has the maximum number of arguments
-		return true, unix.Close(fd)
+		return true, kcall.Close(fd)
 	case errors.Is(err, unix.EINVAL):
 		return true, nil
 	case errors.Is(err, unix.ENOENT):

@@ -55,7 +55,11 @@ func (h *Host) Kernel() (*Spec, error) {
 	h.once.Do(func() {
 		h.kernel, h.err = Open(vmlinux)
 		if errors.Is(h.err, fs.ErrNotExist) {
-			h.err = fmt.Errorf("%w for this kernel: %v; it has to be built with CONFIG_DEBUG_INFO_BTF", ErrNoBTF, h.err)
+			why := "it has to be built with CONFIG_DEBUG_INFO_BTF"
+			if _, err := os.Stat("/sys/kernel"); errors.Is(err, fs.ErrNotExist) {
+				why = "sysfs is not mounted at /sys; as root: mount -t sysfs nodev /sys"
+			}
+			h.err = fmt.Errorf("%w for this kernel: %v; %s", ErrNoBTF, h.err, why)
 		}
 	})
 	return h.kernel, h.err

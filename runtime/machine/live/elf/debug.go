@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ulikunitz/xz"
@@ -58,10 +59,11 @@ func (f *File) root() string {
 }
 
 func (f *File) debugFiles() []string {
-	root := f.root()
 	var out []string
 	if id := f.BuildID(); len(id) > 2 {
-		out = append(out, filepath.Join(root, debugDir, ".build-id", id[:2], id[2:]+".debug"))
+		for _, dir := range f.debugDirs() {
+			out = append(out, filepath.Join(dir, ".build-id", id[:2], id[2:]+".debug"))
+		}
 	}
 	link, err := f.Section(".gnu_debuglink")
 	name, _, ok := bytes.Cut(link, []byte{0})
@@ -69,10 +71,21 @@ func (f *File) debugFiles() []string {
 		return out
 	}
 	dir := filepath.Dir(f.path)
-	return append(out,
-		filepath.Join(dir, string(name)),
-		filepath.Join(dir, ".debug", string(name)),
-		filepath.Join(root, debugDir, strings.TrimPrefix(dir, root), string(name)))
+	out = append(out, filepath.Join(dir, string(name)), filepath.Join(dir, ".debug", string(name)))
+	for _, d := range f.debugDirs() {
+		out = append(out, filepath.Join(d, strings.TrimPrefix(dir, f.root()), string(name)))
+		if d != filepath.Join(f.root(), debugDir) {
+			out = append(out, filepath.Join(d, string(name)))
+		}
+	}
+	return out
+}
+
+// debugDirs returns the folders with debug files: those that the user names,
+// then the one of the distribution, below the root of the process that the file
+// belongs to.
+func (f *File) debugDirs() []string {
+	return append(slices.Clone(f.DebugDirs), filepath.Join(f.root(), debugDir))
 }
 
 // readDebugFile adds the symbols of a separate file if it belongs to this one.

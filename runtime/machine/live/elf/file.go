@@ -38,6 +38,12 @@ type File struct {
 	err   error
 
 	sortOnce sync.Once
+
+	// DebugDirs are folders with separate debug files, searched before the one
+	// of the distribution. They are set before the file is asked for symbols or
+	// debugging information.
+	DebugDirs []string
+	debug     debugInfo
 }
 
 // segment is a part of the file that the loader maps into memory.

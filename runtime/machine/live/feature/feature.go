@@ -83,7 +83,7 @@ type MissingError struct {
 func (e *MissingError) Error() string {
 	row := &rows[e.Feature]
 	switch {
-	case errors.Is(e.Reason, ErrLockdown), errors.Is(e.Reason, tracefs.ErrHidden):
+	case errors.Is(e.Reason, ErrLockdown), errors.Is(e.Reason, tracefs.ErrHidden), errors.Is(e.Reason, tracefs.ErrNoSysfs):
 		return fmt.Sprintf("%s cannot be used: %v", row.about, e.Reason)
 	case errors.Is(e.Reason, fs.ErrPermission):
 		return fmt.Sprintf("this process may not use %s: %v", row.about, e.Reason)

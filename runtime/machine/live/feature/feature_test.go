@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -97,7 +96,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{unix.EINVAL, "do it: the kernel says invalid argument"},
 		{bpf.ErrNotSupp, "do it: the kernel says it is not supported"},
-		{unix.ENOSYS, "do it: the kernel was built without bpf(2), or a sandbox hides it"},
+		{unix.ENOSYS, "do it: the kernel was built without bpf(2)"},
 		{errors.New("other"), "do it: other"},
 	} {
 		if got := explain("do it", test.err); got.Error() != test.want {
@@ -109,49 +108,6 @@ func TestExplain(t *testing.T) {
 	}
 	if err := explain("do it", unix.EPERM); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), ";") {
 		t.Errorf("explain(EPERM) = %v, want a cause", err)
-	}
-}
-
-func TestLockdownMode(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lockdown")
-	for text, want := range map[string]string{
-		"none [integrity] confidentiality\n": "integrity", "[none] integrity confidentiality\n": "none",
-		"none integrity [confidentiality]": "confidentiality", "": "", "none": "", "[": "",
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got := lockdownMode(path); got != want {
-			t.Errorf("lockdownMode(%q) = %q, want %q", text, got, want)
-		}
-	}
-	if got := lockdownMode(path + ".missing"); got != "" {
-		t.Errorf("lockdownMode of a missing file = %q", got)
-	}
-}
-
-func TestMissingCapabilities(t *testing.T) {
-	all := ^uint64(0)
-	for _, test := range []struct {
-		effective uint64
-		want      []string
-	}{
-		{all, nil},
-		{all &^ (1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON), nil}, // CAP_SYS_ADMIN includes them
-		{all &^ (1<<unix.CAP_BPF | 1<<unix.CAP_SYS_ADMIN), []string{"CAP_BPF", "CAP_SYS_ADMIN"}},
-		{all &^ (1 << unix.CAP_SYSLOG), []string{"CAP_SYSLOG"}},
-		{0, []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_SYS_RESOURCE"}},
-	} {
-		var got []string
-		for _, c := range missing(test.effective) {
-			got = append(got, c.Name)
-		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("missing(%#x), -want +got:\n%s", test.effective, diff)
-		}
-	}
-	if _, err := MissingCapabilities(); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/machine/live/rights"
 )
 
 // Helper is the number of a BPF helper function, as in enum bpf_func_id.
@@ -164,7 +165,7 @@ func (s *Set) askHelper(prog ProgType, helper Helper) error {
 	}
 	for _, refusal := range []string{"unknown func ", "invalid func ", "cannot use helper "} {
 		if bytes.Contains(log, []byte(refusal)) {
-			if helper == ProbeReadKernelFn && Lockdown() == "confidentiality" {
+			if helper == ProbeReadKernelFn && rights.Lockdown() == "confidentiality" {
 				return fmt.Errorf("%v %w: %w is in mode confidentiality", prog, errNoHelper, ErrLockdown)
 			}
 			return fmt.Errorf("%v %w", prog, errNoHelper)

@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/tracefs"
 )
 
@@ -61,7 +61,7 @@ func haveUprobes(s *Set) error { return s.dynamicEvents("uprobe", "CONFIG_UPROBE
 func (s *Set) dynamicEvents(kind, config string) error {
 	// The kernel checks the lockdown when a probe is created, so no smaller
 	// test would notice it.
-	if mode := Lockdown(); kind == "kprobe" && mode == "confidentiality" {
+	if mode := rights.Lockdown(); kind == "kprobe" && mode == "confidentiality" {
 		return fmt.Errorf("%w is in mode %s, which forbids kprobes", ErrLockdown, mode)
 	}
 	if _, err := os.Stat("/sys/bus/event_source/devices/" + kind + "/type"); err == nil {
@@ -73,6 +73,9 @@ func (s *Set) dynamicEvents(kind, config string) error {
 	}
 	if errors.Is(err, tracefs.ErrForbidden) {
 		return err // the other way is there for everybody to see, where it is
+	}
+	if _, err := os.Stat("/sys/kernel"); errors.Is(err, fs.ErrNotExist) {
+		return tracefs.ErrNoSysfs
 	}
 	return fmt.Errorf("there is neither a perf unit %q nor %s_events in tracefs; the kernel has to be built with %s", kind, kind, config)
 }
@@ -118,10 +121,6 @@ func ftraceOff() error {
 // ErrLockdown is wrapped by reasons that are the kernel's lockdown.
 var ErrLockdown = errors.New("the kernel's lockdown")
 
-// Lockdown returns the mode of the kernel's lockdown: "none", "integrity" or
-// "confidentiality"; empty when the kernel has none or does not show it.
-func Lockdown() string { return lockdownMode("/sys/kernel/security/lockdown") }
-
 // Locked reports whether the kernel's lockdown forbids programs to read its memory.
 // Where the mode is not shown, as in a container without securityfs, a program that
 // reads is offered to the kernel.
@@ -129,7 +128,7 @@ func (s *Set) Locked() bool {
 	if s.fake != nil {
 		return false
 	}
-	if mode := Lockdown(); mode != "" {
+	if mode := rights.Lockdown(); mode != "" {
 		return mode == "confidentiality"
 	}
 	return errors.Is(s.helper(rawTracepointProg, ProbeReadKernelFn), errNoHelper)
@@ -145,90 +144,11 @@ func (s *Set) UserWrites() error {
 	if !errors.Is(err, errNoHelper) {
 		return nil // what else forbids the program is said when it is loaded
 	}
-	if mode := Lockdown(); mode != "" && mode != "none" {
+	if mode := rights.Lockdown(); mode != "" && mode != "none" {
 		return fmt.Errorf("%w is in mode %s, which forbids it", ErrLockdown, mode)
 	}
-	if caps, err := MissingCapabilities(); err == nil && slices.ContainsFunc(caps, func(c Capability) bool { return c.bit == unix.CAP_SYS_ADMIN }) {
+	if caps, err := rights.Counted(); err == nil && caps.Lacks(rights.Admin) != 0 {
 		return errors.New("it needs CAP_SYS_ADMIN, which this process lacks")
 	}
 	return errors.New("the kernel refuses the helper bpf_probe_write_user, as a lockdown makes it do")
-}
-
-// lockdownMode returns the word in brackets of a file such as "none [integrity]
-// confidentiality".
-func lockdownMode(path string) string {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	_, rest, _ := bytes.Cut(b, []byte{'['})
-	mode, _, ok := bytes.Cut(rest, []byte{']'})
-	if !ok {
-		return ""
-	}
-	return string(mode)
-}
-
-// Capability is a privilege of a process, and what it is needed for.
-type Capability struct {
-	Name string
-	For  string
-	bit  uint
-}
-
-// needed lists the capabilities for everything that probe does. CAP_SYS_ADMIN
-// includes the first two.
-var needed = []Capability{
-	{"CAP_BPF", "loading programs and creating maps", unix.CAP_BPF},
-	{"CAP_PERFMON", "attaching to kernel functions and reading kernel memory", unix.CAP_PERFMON},
-	{"CAP_SYS_ADMIN", "looking up maps and programs by number, and kernels before 5.8", unix.CAP_SYS_ADMIN},
-	{"CAP_SYSLOG", "seeing the kernel's addresses", unix.CAP_SYSLOG},
-	{"CAP_SYS_PTRACE", "symbols of other users' processes", unix.CAP_SYS_PTRACE},
-	{"CAP_DAC_READ_SEARCH", "reading tracefs", unix.CAP_DAC_READ_SEARCH},
-	{"CAP_SYS_RESOURCE", "the limit on locked memory before 5.11", unix.CAP_SYS_RESOURCE},
-}
-
-// MissingCapabilities returns those of the capabilities that tracing may need
-// which the process lacks. A capability that a process has only in its own user
-// namespace, as in a container, counts as missing: the kernel requires it in
-// the initial one.
-func MissingCapabilities() ([]Capability, error) {
-	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&head, &data[0]); err != nil {
-		return nil, fmt.Errorf("read capabilities: %w", err)
-	}
-	effective := uint64(data[1].Effective)<<32 | uint64(data[0].Effective)
-	return missing(effective), nil
-}
-
-func missing(effective uint64) []Capability {
-	admin := effective>>unix.CAP_SYS_ADMIN&1 != 0
-	var out []Capability
-	for _, c := range needed {
-		if effective>>c.bit&1 != 0 || admin && (c.bit == unix.CAP_BPF || c.bit == unix.CAP_PERFMON) {
-			continue
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-// whyForbidden returns the likely cause of an EPERM.
-func whyForbidden() string {
-	if caps, err := MissingCapabilities(); err == nil && len(caps) > 0 {
-		var names []string
-		for _, c := range caps {
-			if c.bit == unix.CAP_BPF || c.bit == unix.CAP_PERFMON {
-				names = append(names, c.Name)
-			}
-		}
-		if names != nil {
-			return "; the process lacks " + strings.Join(names, " and ")
-		}
-	}
-	if mode := Lockdown(); mode != "" && mode != "none" {
-		return "; kernel lockdown is in mode " + mode
-	}
-	return "; a kernel lockdown, container, sandbox or security module may forbid it"
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -9,6 +10,7 @@ import (
 
 	"probe/lang/types"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/symbol"
 )
 
 // Env implements types.Env: it answers the questions of builtin functions while
@@ -28,6 +30,7 @@ type Env struct {
 var (
 	_ types.Env      = (*Env)(nil)
 	_ types.Filtered = (*Env)(nil)
+	_ types.Hiding   = (*Env)(nil)
 )
 
 // Filter returns the values of -p and --comm.
@@ -48,6 +51,15 @@ func (e *Env) Symbol(name string) (uint64, bool) {
 	}
 	addr, ok := m[name]
 	return addr, ok
+}
+
+// SymbolsHidden implements types.Hiding.
+func (e *Env) SymbolsHidden() error {
+	// Every kernel has this symbol; the list is read only up to it.
+	if _, err := e.K.opts.Symbols.AddrOf("_text"); errors.Is(err, symbol.ErrHidden) {
+		return err
+	}
+	return nil
 }
 
 // KernelFunc reports whether BTF has a function of that name.

@@ -9,6 +9,7 @@ import (
 
 	"probe/lang/hir"
 	"probe/lang/types"
+	"probe/runtime/machine/live/rights"
 )
 
 // software is a count of events that the kernel counts for perf.
@@ -17,7 +18,7 @@ var software = &Provider{
 		Name: "software", Aliases: []string{"s"}, Row: "P-SW-01", Usage: "software:event:[count]",
 		Doc: "Every count-th software event of the kernel, on every CPU: page-faults, context-switches, cpu-clock …",
 	},
-	Min: 1, Max: 2, Type: "software", Kernel: true, Expand: expandCounted, List: listCounted,
+	Min: 1, Max: 2, Needs: []rights.Access{rights.Samples}, Type: "software", Kernel: true, Expand: expandCounted, List: listCounted,
 	Counts: hir.AttachSoftware, Counters: softwareEvents,
 }
 
@@ -27,7 +28,7 @@ var hardware = &Provider{
 		Name: "hardware", Aliases: []string{"h"}, Row: "P-HW-01", Usage: "hardware:event:[count]",
 		Doc: "Every count-th event of the processor, on every CPU: cpu-cycles, instructions, cache-misses …",
 	},
-	Min: 1, Max: 2, Type: "hardware", Kernel: true, Expand: expandCounted, List: listCounted,
+	Min: 1, Max: 2, Needs: []rights.Access{rights.Samples}, Type: "hardware", Kernel: true, Expand: expandCounted, List: listCounted,
 	Counts: hir.AttachHardware, Counters: hardwareEvents,
 }
 

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/runtime/machine/live/rights"
+	"probe/runtime/machine/live/tracefs"
 	"probe/stdlib/fgraph"
 )
 
@@ -18,7 +21,7 @@ var callGraph = &Provider{
 		Doc:     "Return of a function, as ret:, and `graph` is the tree of the calls below it. depth bounds the levels (16), only and skip choose functions, args=on records arguments and args=deep what they point to, irqs=on keeps what interrupts ran.",
 		Returns: true, Duration: true, Graph: true, Recorded: true, KernelTypes: true, Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 8, Type: "fgraph", Kernel: true, Expand: expandFgraph, List: listFunctions,
+	Min: 1, Max: 8, Needs: []rights.Access{rights.Tracefs, rights.Settings, rights.Samples}, Type: "fgraph", Kernel: true, Expand: expandFgraph, List: listFunctions,
 }
 
 // The default depth of a graph, and the maximum for depth=.
@@ -237,8 +240,11 @@ func (r *request) planGraph(g *fgraph.Plan) bool {
 		programs = fmt.Sprintf("programs cannot be attached: %v", r.set.kprobes())
 	}
 	refuse := func(format string, args ...any) bool {
-		r.errorf("no-mechanism", -1, format, args...).WithLabel("no source of call graphs").WithRow(r.p.Row).
-			WithHelp("run `probe doctor` to see what this kernel offers")
+		d := r.errorf("no-mechanism", -1, format, args...).WithLabel("no source of call graphs").WithRow(r.p.Row)
+		if errors.Is(tracer, tracefs.ErrForbidden) {
+			helpTracing(d)
+		}
+		d.WithHelp("run `probe doctor` to see what this kernel offers")
 		return false
 	}
 	switch r.config("fgraph") {

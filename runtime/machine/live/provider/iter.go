@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func expandIter(r *request) []*hir.Site {
 	for _, p := range f.Params[1:] {
 		if p.Name == "task" && p.Known {
 			s.Attach.Task = p.Slot
-			s.Attach.Offset, err = tgidOffset(p.Type)
+			s.Attach.Offset, err = taskOffset(p.Type, "tgid")
 		}
 	}
 	if err != nil {
@@ -92,15 +93,15 @@ func expandIter(r *request) []*hir.Site {
 	return []*hir.Site{s}
 }
 
-// tgidOffset returns the byte offset of the process id in the struct that task
+// taskOffset returns the byte offset of a member in the struct task_struct that task
 // points to.
-func tgidOffset(task *types.Type) (uint64, error) {
+func taskOffset(task *types.Type, member string) (uint64, error) {
 	for _, f := range task.Elem.Struct.Fields() {
-		if f.Name == "tgid" {
+		if f.Name == member {
 			return uint64(f.Offset), nil
 		}
 	}
-	return 0, errors.New("struct task_struct has no member tgid")
+	return 0, fmt.Errorf("struct task_struct has no member %s", member)
 }
 
 // iterator returns the function of an iterator, whose first parameter is its

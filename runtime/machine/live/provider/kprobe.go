@@ -7,10 +7,13 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/feature"
+	"probe/runtime/machine/live/rights"
+	"probe/runtime/machine/live/tracefs"
 )
 
 // kprobe is the entry of a kernel function, or an instruction inside it.
@@ -21,7 +24,7 @@ var kprobe = &Provider{
 		Doc:    "Entry of a kernel function, or the instruction at a byte offset in it. arg0 … arg5 are the register arguments; args.NAME has their types where the kernel has type information.",
 		Return: "kretprobe", Typed: "fentry", Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "kprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
+	Min: 1, Max: 2, Needs: []rights.Access{rights.Kprobes}, Type: "kprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
 
 // kretprobe is the return of a kernel function.
@@ -32,7 +35,7 @@ var kretprobe = &Provider{
 		Doc:     "Return of a kernel function. retval is the raw return value, a uint64; `ret:` gives it the function's own type. maxactive is how many calls can be under way at once, up to 4096; without it, twice the number of threads. What finds no room is counted as missed.",
 		Returns: true, Entry: "kprobe", Typed: "ret", Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 3, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
+	Min: 1, Max: 3, Needs: []rights.Access{rights.Kprobes}, Type: "kretprobe", Kernel: true, Expand: expandKprobe, List: listFunctions,
 }
 
 // place is the target of a function probe, as it was written.
@@ -93,14 +96,28 @@ func (r *request) functionPart() (p place, at int, ok bool) {
 // cannotUse reports a mechanism that is of no use here, with what to do about the cause:
 // otherwise stands for a kernel that has it not.
 func (r *request) cannotUse(what string, err error, otherwise string) {
+	// Of what is there and may not be used, the reason is enough.
+	var m *feature.MissingError
+	if errors.As(err, &m) && (errors.Is(err, fs.ErrPermission) || errors.Is(err, feature.ErrLockdown) || errors.Is(err, tracefs.ErrNoSysfs)) {
+		err = m.Reason
+	}
 	d := r.errorf("no-mechanism", -1, "%s cannot be used: %v", what, err)
 	switch {
+	case errors.Is(err, tracefs.ErrForbidden):
+		helpTracing(d)
 	case errors.Is(err, fs.ErrPermission):
-		d.WithHelp("run as root")
+		d.WithHelp("see what this process may use, and what it lacks: `probe doctor`")
 	case errors.Is(err, feature.ErrLockdown):
 		d.WithRow("CLI-28").WithHelp("fentry:, fexit: and rawtracepoint: probes work under the lockdown")
 	default:
 		d.WithHelp("%s", otherwise)
+	}
+}
+
+// helpTracing adds what to do when this process may not read tracefs.
+func helpTracing(d *diag.Diagnostic) {
+	for _, h := range rights.Why(rights.Tracing).Helps {
+		d.WithHelp("%s", h)
 	}
 }
 
@@ -189,7 +206,8 @@ func (r *request) kprobeSite(f fn, offset uint64, ret bool) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.Kernel, r.p.Name+":"+name)
 	s.Func, s.Regs = f.name, true
 	s.Attach = hir.Attach{Kind: hir.AttachKprobe, Symbol: f.name, Module: f.module, Offset: offset}
-	if r.Attach == "multi" && offset == 0 && f.module == "" {
+	// A multi link needs no perf event, which not every process may open.
+	if (r.Attach == "multi" || r.Attach == "" && r.set.noEvents()) && offset == 0 && f.module == "" {
 		s.Attach.Kind, s.Attach.Symbols = hir.AttachKprobeMulti, []string{f.name}
 	}
 	if ret {
@@ -356,8 +374,11 @@ func (r *request) each(at int, fns []fn, make func(f fn) *hir.Site) []*hir.Site 
 }
 
 func (r *request) cannotList(at int, err error) {
-	r.errorf("no-mechanism", at, "a pattern needs the list of functions, which cannot be read").WithNote("%v", err).
-		WithHelp("name the functions one by one, or run as root on a kernel that is not locked down")
+	d := r.errorf("no-mechanism", at, "a pattern needs the list of functions, which cannot be read").WithNote("%v", err).
+		WithHelp("name the functions one by one")
+	if errors.Is(err, tracefs.ErrForbidden) {
+		helpTracing(d)
+	}
 }
 
 func (r *request) nothingMatches(at int) {
@@ -385,6 +406,12 @@ func (s *Set) kprobes() error {
 		return nil
 	}
 	return s.opts.Kprobes()
+}
+
+// noEvents reports whether multi links must be used, since this process may not
+// open perf events at functions.
+func (s *Set) noEvents() bool {
+	return s.opts.Events != nil && !s.opts.Events() && s.multi() == nil
 }
 
 // multi returns the reason why kprobe.multi links cannot be used, nil if they

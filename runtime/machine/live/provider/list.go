@@ -3,6 +3,8 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -20,6 +22,11 @@ type Listed = machine.Listed
 // Kinds whose lists cannot be read are skipped when the pattern does not name
 // them.
 func (s *Set) List(pattern string, yield func(Listed) bool) error {
+	for _, kind := range [...]string{"struct", "union", "enum"} {
+		if name, ok := strings.CutPrefix(pattern, kind+" "); ok {
+			return s.listTypes(kind, strings.TrimSpace(name), yield)
+		}
+	}
 	typ, rest, has := strings.Cut(pattern, ":")
 	stop := false
 	var last error
@@ -64,6 +71,13 @@ func (s *Set) List(pattern string, yield func(Listed) bool) error {
 		return fmt.Errorf("no probe type is named %q", typ)
 	}
 	return last
+}
+
+// listTypes lists the kernel's types of a kind whose names match (P-LIST-04).
+func (s *Set) listTypes(kind, pattern string, yield func(Listed) bool) error {
+	return s.k.Definitions(kind, func(name string) bool { return match(pattern, name) }, func(name string, text func() string) bool {
+		return yield(Listed{Name: kind + " " + name, Definition: func() string { return "vmlinux: " + text() }})
+	})
 }
 
 // listFunctions lists kernel functions for the kinds that probe them.
@@ -206,28 +220,51 @@ func listUser(s *Set, p *Provider, pattern string, yield func(Listed) bool) erro
 	if !ok || binary == "" || binary == "*" {
 		return nil // lists only the functions of a named file (P-LIST-02)
 	}
+	if isPattern(binary) {
+		files, err := filepath.Glob(binary)
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() {
+				continue
+			}
+			// Files that are no programs match as well.
+			if err := listUser(s, p, file+":"+name, yield); err != nil {
+				continue
+			}
+		}
+		return nil
+	}
 	b, err := elf.Find(binary, 0)
 	if err != nil {
 		return err
 	}
-	f, err := elf.Open(b.Path)
+	f, err := s.openELF(b.Path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	var names []string
+	var found []elf.Symbol
 	if err := f.Symbols(func(sym elf.Symbol) bool {
-		base, _, _ := strings.Cut(sym.Name, "@")
-		if sym.Kind == elf.Func && match(name, base) {
-			names = append(names, base)
+		sym.Name, _, _ = strings.Cut(sym.Name, "@")
+		if sym.Kind == elf.Func && match(name, sym.Name) {
+			found = append(found, sym)
 		}
 		return true
 	}); err != nil {
 		return err
 	}
-	slices.Sort(names)
-	for _, n := range slices.Compact(names) {
-		if !yield(Listed{Name: p.Name + ":" + b.Name + ":" + n}) {
+	slices.SortStableFunc(found, func(a, b elf.Symbol) int { return strings.Compare(a.Name, b.Name) })
+	for i, sym := range found {
+		if i > 0 && found[i-1].Name == sym.Name {
+			continue
+		}
+		l := Listed{Name: p.Name + ":" + b.Name + ":" + sym.Name}
+		if !p.Returns {
+			l.Params = func() ([]string, error) { return s.userParams(b.Path, sym.Addr) }
+		}
+		if !yield(l) {
 			return nil
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/dynevent"
 	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/symbol"
 	"probe/stdlib/fgraph"
 )
@@ -38,6 +39,9 @@ type Provider struct {
 	// are attached, and the list of them.
 	Counts   hir.AttachKind
 	Counters map[string]counter
+	// Needs lists what its probes need of the kernel beyond loading programs
+	// (rights.Programs). For kprobes a multi link is as good as rights.Kprobes.
+	Needs []rights.Access
 	// Expand returns the sites of an attach point. It reports errors through
 	// the request.
 	Expand func(r *request) []*hir.Site
@@ -84,6 +88,9 @@ type Options struct {
 	// RawTracepoint reports whether raw programs can attach to a tracepoint;
 	// nil means that they are not used (--no-feature raw_tracepoint).
 	RawTracepoint func(name string) (bool, error)
+	// Events reports whether this process may open perf events at functions; nil
+	// means that it may.
+	Events func() bool
 	// Traceable is a file with function names that replaces the kernel's list
 	// (P-KPROBE-08).
 	Traceable string
@@ -104,6 +111,9 @@ type Options struct {
 	Aliases func(name string) []string
 	// Loaded reports whether a module is loaded; nil means that sysfs is asked.
 	Loaded func(module string) bool
+	// DebugDirs are folders with separate debug files of programs, searched
+	// before the system's.
+	DebugDirs []string
 }
 
 // mechanisms lists the names that Leave accepts.
@@ -142,9 +152,10 @@ type Set struct {
 	events *dynevent.Definer
 
 	// The fields below belong to one script.
-	deep []fgraph.Deep
-	raw  rawSites
-	used map[string]bool // names of its tests and benchmarks, with their type
+	deep     []fgraph.Deep
+	raw      rawSites
+	used     map[string]bool // names of its tests and benchmarks, with their type
+	programs programs
 }
 
 // New returns a Set. It reads nothing yet.
@@ -163,6 +174,7 @@ func New(k *kernel.Kernel, opts Options) *Set {
 		opts.Loaded = moduleLoaded
 	}
 	s.opts = opts
+	s.programs.dirs = opts.DebugDirs
 	return s
 }
 
@@ -188,7 +200,60 @@ func (s *Set) hasModule(module string) bool {
 // shares the lists of functions. deep lists the structs whose members graphs
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{}}
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
+		programs: programs{dirs: s.opts.DebugDirs}}
+}
+
+// Rights is what a kind of probe needs of the kernel.
+type Rights struct {
+	Name string
+	// Err is the reason why this process cannot use it, nil if it can.
+	Err error
+}
+
+// Rights returns for each kind of probe whether this process has the rights for
+// it, in the order in which messages list the kinds.
+func (s *Set) Rights(g *rights.Grants) []Rights {
+	var out []Rights
+	for _, p := range table {
+		if p.Mode != hir.Trace {
+			continue
+		}
+		err := g.Ask(rights.Programs)
+		for _, a := range p.Needs {
+			if a == rights.Kprobes && s.opts.KprobeMulti != nil && s.multi() == nil {
+				continue
+			}
+			if err == nil {
+				err = g.Ask(a)
+			}
+		}
+		if err == nil {
+			err = s.mechanism(p)
+		}
+		out = append(out, Rights{p.Name, err})
+	}
+	return out
+}
+
+// mechanism returns why this kernel has no way to attach probes of a kind, nil
+// if it has or if that differs by probe.
+func (s *Set) mechanism(p *Provider) error {
+	ask := func(f func() error) error {
+		if f == nil {
+			return nil
+		}
+		return f()
+	}
+	switch {
+	case slices.Contains(p.Needs, rights.Kprobes):
+		return s.kprobes()
+	case slices.Contains(p.Needs, rights.Uprobes):
+		return ask(s.opts.Uprobes)
+	case p.Trampoline:
+		return ask(s.opts.Tracing)
+	}
+	return nil
 }
 
 // Kinds implements hir.Probes.

@@ -8,6 +8,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/syntax"
 	"probe/lang/types"
+	"probe/runtime/machine/live/rights"
 )
 
 // interval runs at regular times, on one CPU, from user space.
@@ -27,7 +28,7 @@ var profile = &Provider{
 		Doc:    "Runs at regular times on every CPU, in whatever the CPU was doing.",
 		Target: hir.TargetPeriod,
 	},
-	Min: 1, Max: 2, Type: "profile", Expand: expandTimed, List: listTimed,
+	Min: 1, Max: 2, Needs: []rights.Access{rights.Samples}, Type: "profile", Expand: expandTimed, List: listTimed,
 }
 
 // units maps the accepted units of time to nanoseconds; hz, a rate, has 0.

@@ -10,6 +10,7 @@ import (
 	"probe/lang/types"
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/kernel"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/machine/live/tracefs"
 )
 
@@ -20,7 +21,7 @@ var tracepoint = &Provider{
 		Doc:    "A static event of the kernel. args.FIELD are the fields of its record.",
 		Fields: true,
 	},
-	Min: 1, Max: 2, Type: "tracepoint", Kernel: true, Expand: expandTracepoint, List: listTracepoints,
+	Min: 1, Max: 2, Needs: []rights.Access{rights.Tracefs, rights.Samples}, Type: "tracepoint", Kernel: true, Expand: expandTracepoint, List: listTracepoints,
 }
 
 func expandTracepoint(r *request) []*hir.Site {
@@ -38,7 +39,10 @@ func expandTracepoint(r *request) []*hir.Site {
 		d := r.errorf("no-mechanism", -1, "tracepoints cannot be used: %v", err)
 		switch {
 		case errors.Is(err, tracefs.ErrForbidden):
-			d.WithHelp("run as root")
+			if !isPattern(event) && r.set.rawExists(event) {
+				d.WithHelp("the raw tracepoint needs no tracefs: rawtracepoint:%s", event)
+			}
+			helpTracing(d)
 		case errors.Is(err, tracefs.ErrHidden) && !isPattern(event) && r.set.rawExists(event):
 			d.WithRow("CLI-28").WithHelp("the raw tracepoint needs no tracefs: rawtracepoint:%s", event)
 		case errors.Is(err, tracefs.ErrHidden):
@@ -118,7 +122,7 @@ func matchingEvents(t *tracefs.FS, category, event string) (out [][2]string, cou
 func (r *request) tracepointMissing(t *tracefs.FS, category, event string, err error) {
 	if !errors.Is(err, tracefs.ErrNoEvent) {
 		r.errorf("no-mechanism", 1, "the event tracepoint:%s:%s cannot be read", category, event).WithNote("%v", err).
-			WithHelp("run as root; tracepoints need access to %s", t.Dir())
+			WithHelp("tracepoints need access to %s: see `probe doctor`", t.Dir())
 		return
 	}
 	d := r.missing(1, "no matches for tracepoint:%s:%s: tracepoint not found", category, event).WithLabel("no such event in this kernel").WithRow("P-TRACE-05")

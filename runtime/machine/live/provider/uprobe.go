@@ -11,16 +11,17 @@ import (
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/elf"
+	"probe/runtime/machine/live/rights"
 )
 
 // uprobe is the entry of a function of a program or library.
 var uprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
-		Name: "uprobe", Aliases: []string{"u"}, Row: "P-UPROBE-01", Usage: "uprobe:binary:function[+offset]",
-		Doc:    "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments.",
+		Name: "uprobe", Aliases: []string{"u"}, Row: "P-UPROBE-01", Usage: "uprobe:binary:function[+offset] or uprobe:binary@file:line",
+		Doc:    "Entry of a function of a program or library, given by path, by a name in PATH, or as libNAME. arg0 … arg5 are the register arguments, args.NAME the arguments by name where there is debugging information.",
 		Return: "uretprobe", Target: hir.TargetProgram,
 	},
-	Min: 1, Max: 3, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
+	Min: 1, Max: 4, Needs: []rights.Access{rights.Uprobes}, Type: "uprobe", User: true, Expand: expandUprobe, List: listUser,
 }
 
 // uretprobe is the return of a function of a program or library.
@@ -28,35 +29,36 @@ var uretprobe = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "uretprobe", Aliases: []string{"ur"}, Row: "P-URET-01", Usage: "uretprobe:binary:function",
 		Doc:     "Return of a function of a program or library. retval is the raw return value.",
-		Returns: true, Entry: "uprobe", Target: hir.TargetProgram,
+		Returns: true, Entry: "uprobe", Typed: "ret", Target: hir.TargetProgram,
 	},
-	Min: 1, Max: 3, Type: "uretprobe", User: true, Expand: expandUprobe, List: listUser,
+	Min: 1, Max: 3, Needs: []rights.Access{rights.Uprobes}, Type: "uretprobe", User: true, Expand: expandUprobe, List: listUser,
 }
 
 // userTarget is a place in a binary.
 type userTarget struct {
 	binary  elf.Binary
 	name    string // function, or the address as written
+	addr    uint64 // that the file is linked for
 	offset  uint64 // in the file
 	symbols []string
 }
 
 func expandUprobe(r *request) []*hir.Site {
-	for i, a := range r.args {
-		if a.Sep == '@' {
-			r.notSupported("P-UPROBE-08", "uprobes by source line")
-			return nil
+	if at := r.bySource(); at > 0 {
+		return r.sourceSites(r.part(0), at)
+	}
+	if len(r.args) > 3 {
+		r.errorf("bad-attach-point", -1, "%s probe type requires 1 to 3 arguments, found %d", r.p.Name, len(r.args)).WithRow("P-COM-03").
+			WithHelp("the form is `%s`", r.p.Usage)
+		return nil
+	}
+	if len(r.args) == 3 {
+		if r.part(1) == "cpp" {
+			return r.demangledSites(r.part(0), 2)
 		}
-		if i == 1 && len(r.args) == 3 {
-			if a.Text == "cpp" {
-				r.notSupported("P-UPROBE-07", "matching of demangled C++ names")
-			} else {
-				r.errorf("bad-attach-point", 1, "unsupported language type: %s", a.Text).
-					SameCompat().WithRow("P-UPROBE-07").
-					WithHelp("the form is `%s`", r.p.Usage)
-			}
-			return nil
-		}
+		r.errorf("bad-attach-point", 1, "unsupported language type: %s", r.part(1)).SameCompat().WithRow("P-UPROBE-07").
+			WithHelp("the form is `%s`; names of C++ functions are compared with `%s:binary:cpp:name`", r.p.Usage, r.p.Name)
+		return nil
 	}
 	binary, at := "", 0
 	if len(r.args) == 2 {
@@ -65,10 +67,6 @@ func expandUprobe(r *request) []*hir.Site {
 		r.errorf("bad-attach-point", -1, "%s probe type requires 2 arguments, found 1", r.p.Name).
 			WithCompat("%s probe type requires 2 or 3 arguments, found 1", r.p.Name).WithRow("P-COM-03").
 			WithHelp("the form is `%s`; only with -p may the binary be left out", r.p.Usage)
-		return nil
-	}
-	if r.Uses.Args {
-		r.notSupported("P-UPROBE-11", "args of user functions, which need the binary's debug information")
 		return nil
 	}
 	return r.userSites(binary, at, r.p.Returns)
@@ -88,13 +86,15 @@ func (r *request) userSites(binary string, at int, ret bool) []*hir.Site {
 	}
 	var sites []*hir.Site
 	for _, b := range r.binaries(binary, at) {
-		f, err := elf.Open(b.Path)
+		f, err := r.set.openELF(b.Path)
 		if err != nil {
 			r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).WithNote("%v", err).WithRow("P-UPROBE-02")
 			continue
 		}
 		for _, t := range r.userTargets(f, b, at) {
-			sites = append(sites, r.userSite(t, ret))
+			if s := r.userSite(t, ret); r.typed(s, t, at) {
+				sites = append(sites, s)
+			}
 		}
 		f.Close()
 	}
@@ -204,7 +204,7 @@ func (r *request) userTargets(f *elf.File, b elf.Binary, at int) []userTarget {
 		return nil
 	}
 	r.matched = true
-	return []userTarget{{binary: b, name: text, offset: offset}}
+	return []userTarget{{binary: b, name: text, addr: sym.Addr + plus, offset: offset}}
 }
 
 func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []userTarget {
@@ -225,27 +225,13 @@ func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []
 		return nil
 	}
 	r.matched = true
-	return []userTarget{{binary: b, name: strconv.FormatUint(addr, 10), offset: offset}}
+	return []userTarget{{binary: b, name: strconv.FormatUint(addr, 10), addr: addr, offset: offset}}
 }
 
 // userPattern expands a wildcard in the function: to one site for all matches,
 // or to a site for each if the body uses the probe's name.
 func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string) []userTarget {
-	found := map[uint64]string{}
-	err := f.Symbols(func(s elf.Symbol) bool {
-		name, _, _ := strings.Cut(s.Name, "@")
-		if s.Kind != elf.Func || !match(pattern, name) {
-			return true
-		}
-		offset, err := f.Offset(s.Addr)
-		if err != nil {
-			return true
-		}
-		if old, ok := found[offset]; !ok || name < old {
-			found[offset] = strings.Clone(name)
-		}
-		return true
-	})
+	found, err := matching(f, func(name string) bool { return match(pattern, name) })
 	if err != nil {
 		r.errorf("no-match", at, "the symbols of %s cannot be read", b.Name).WithNote("%v", err)
 		return nil
@@ -257,6 +243,34 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 		}
 		return nil
 	}
+	return r.targetsOf(f, b, at, pattern, "", found)
+}
+
+// matching returns the functions of a file whose name matches, by their offsets;
+// of several names at one place the first.
+func matching(f *elf.File, match func(name string) bool) (map[uint64]string, error) {
+	found := map[uint64]string{}
+	err := f.Symbols(func(s elf.Symbol) bool {
+		name, _, _ := strings.Cut(s.Name, "@")
+		if s.Kind != elf.Func || !match(name) {
+			return true
+		}
+		offset, err := f.Offset(s.Addr)
+		if err != nil {
+			return true
+		}
+		if old, ok := found[offset]; !ok || name < old {
+			found[offset] = strings.Clone(name)
+		}
+		return true
+	})
+	return found, err
+}
+
+// targetsOf returns a target for all functions that were found, with the name
+// whole, or one for each if the body differs between them. Their names begin with
+// prefix.
+func (r *request) targetsOf(f *elf.File, b elf.Binary, at int, whole, prefix string, found map[uint64]string) []userTarget {
 	r.matched = true
 	var names []string
 	offsets := map[string]uint64{}
@@ -266,8 +280,8 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	if !r.Uses.Probe {
-		return []userTarget{{binary: b, name: pattern, symbols: names}}
+	if !r.Uses.Probe && !r.Uses.Args {
+		return []userTarget{{binary: b, name: whole, symbols: names}}
 	}
 	if r.MaxProgs > 0 && len(names) > r.MaxProgs {
 		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(names), r.MaxProgs).WithRow("P-COM-08")
@@ -275,7 +289,11 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 	}
 	var out []userTarget
 	for _, name := range names {
-		out = append(out, userTarget{binary: b, name: name, offset: offsets[name]})
+		addr, err := f.Addr(offsets[name])
+		if err != nil {
+			continue // it was found by its address
+		}
+		out = append(out, userTarget{binary: b, name: prefix + name, addr: addr, offset: offsets[name]})
 	}
 	return out
 }
@@ -284,7 +302,7 @@ func (r *request) userPattern(f *elf.File, b elf.Binary, at int, pattern string)
 func (r *request) userSite(t userTarget, ret bool) *hir.Site {
 	s := r.site(hir.ProgKprobe, types.User, r.p.Name+":"+t.binary.Name+":"+t.name)
 	s.Regs = true
-	name, _, _ := strings.Cut(t.name, "+")
+	name, _, _ := strings.Cut(strings.TrimPrefix(t.name, "cpp:"), "+")
 	s.Func = name
 	s.Attach = hir.Attach{Kind: hir.AttachUprobe, Path: t.binary.Path, Symbol: name, Offset: t.offset, Symbols: t.symbols}
 	if !ret {
@@ -297,17 +315,16 @@ func (r *request) userSite(t userTarget, ret bool) *hir.Site {
 
 // userCall expands call: and ret: on a function of a program or library.
 func (r *request) userCall() []*hir.Site {
-	if r.Uses.Args {
-		r.notSupported("X-CALL", "args of user functions, which need the binary's debug information")
-		return nil
-	}
 	sites := r.userSites(r.part(0), 1, r.p.Returns)
 	for _, s := range sites {
 		s.Why = mechanism(s) + ": a function of a program or library"
-		if r.p.Returns && (r.Uses.ArgN || r.Uses.Duration) {
+		if r.p.Returns && (r.Uses.ArgN || r.Uses.Args || r.Uses.Duration) {
 			entry := *s
-			entry.Attach.Kind, entry.Ret, entry.Args = hir.AttachUprobe, nil, numbered()
-			s.Entry, s.Args = &entry, saved(entry.Args)
+			entry.Attach.Kind, entry.Ret = hir.AttachUprobe, nil
+			if entry.Args == nil {
+				entry.Args = numbered()
+			}
+			s.Entry, s.Args = &entry, savedUser(entry.Args)
 		}
 	}
 	return sites

@@ -12,6 +12,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/elf"
+	"probe/runtime/machine/live/rights"
 )
 
 // usdt is a static probe that the authors of a program or library have built
@@ -22,7 +23,7 @@ var usdt = &Provider{
 		Doc:    "A static probe that the authors of a program or library left in it. arg0, arg1 … are its arguments. With -p the binary may be left out.",
 		Target: hir.TargetProgram,
 	},
-	Min: 1, Max: 3, Type: "usdt", User: true, Expand: expandUSDT, List: listUSDT,
+	Min: 1, Max: 3, Needs: []rights.Access{rights.Uprobes}, Type: "usdt", User: true, Expand: expandUSDT, List: listUSDT,
 }
 
 // staticProbe is a probe of a binary with all its places.

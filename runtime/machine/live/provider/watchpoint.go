@@ -10,6 +10,7 @@ import (
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/machine/live/rights"
 )
 
 // watchpoint runs when the processor reads, writes or executes an address.
@@ -19,7 +20,7 @@ var watchpoint = &Provider{
 		Doc:    "The processor writes (w), reads or writes (rw) or executes (x) the 1, 2, 4 or 8 bytes at an address of the kernel, or with -p of a process. A processor watches few addresses at a time, x86-64 four.",
 		Target: hir.TargetAddress,
 	},
-	Min: 3, Max: 3, Type: "watchpoint", Expand: expandWatchpoint,
+	Min: 3, Max: 3, Needs: []rights.Access{rights.Watch}, Type: "watchpoint", Expand: expandWatchpoint,
 }
 
 // watchModes are the modes of x86-64, as HW_BREAKPOINT_ bits

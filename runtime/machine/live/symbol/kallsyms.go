@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"unsafe"
+
+	"probe/runtime/machine/live/rights"
 )
 
 const kallsymsPath = "/proc/kallsyms"
@@ -103,7 +106,17 @@ func isText(typ byte) bool {
 }
 
 func hidden(path string) error {
-	return fmt.Errorf("%w: all are zero in %s; run as root, and set kernel.kptr_restrict to 1 or 0", ErrHidden, path)
+	why := "it shows them to processes with CAP_SYSLOG only: run as root"
+	if os.Geteuid() == 0 {
+		why = "this process is root without CAP_SYSLOG, as in a container: start it with that capability"
+	}
+	if rights.Namespaced() {
+		why = "it shows them to nobody in a user namespace: run as root outside of the container"
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/kptr_restrict"); err == nil && strings.TrimSpace(string(b)) == "2" {
+		why = "kernel.kptr_restrict is 2, which hides them from everybody: as root, sysctl kernel.kptr_restrict=1"
+	}
+	return fmt.Errorf("%w: all are zero in %s; %s", ErrHidden, path, why)
 }
 
 // AddrOf finds the addresses of a few names. Names that the kernel does not

@@ -25,6 +25,12 @@ type Location struct {
 	// Module is the file as the process sees it, "[vdso]", or empty for
 	// memory without a file.
 	Module string
+	// File and Line are the place in the source, "" and 0 if it is not known;
+	// Inlined is set for a function that was inlined into the one after it in a
+	// list. User.Frames sets them.
+	File    string
+	Line    int
+	Inlined bool
 }
 
 // User resolves addresses of processes. What it has read of a process stays
@@ -38,7 +44,9 @@ type User struct {
 	// processes that were never seen.
 	programs map[string]*fixed
 	seed     maphash.Seed
-	now      func() time.Time
+	// DebugDirs are folders with separate debug files.
+	DebugDirs []string
+	now       func() time.Time
 }
 
 // fileKey identifies a file and a version of it.
@@ -342,6 +350,9 @@ func (u *User) fileOf(p *process, m *mapping) *elf.File {
 func (u *User) open(p *process, m *mapping) *elf.File {
 	proc := "/proc/" + strconv.Itoa(p.pid)
 	named := proc + "/root" + m.Path
+	if _, err := os.Stat(named); err != nil {
+		named = m.Path // its debug file is found from our own root
+	}
 	for _, path := range []string{fmt.Sprintf("%s/map_files/%x-%x", proc, m.Start, m.End), named, m.Path} {
 		f, err := os.Open(path)
 		if err != nil {
@@ -371,6 +382,7 @@ func (u *User) cached(f *os.File, m *mapping, named, path string) (*elf.File, bo
 	}
 	file, err := elf.New(f, named)
 	if err == nil {
+		file.DebugDirs = u.DebugDirs
 		// Read the symbols while the file is open.
 		err = file.Symbols(func(elf.Symbol) bool { return false })
 	}

@@ -23,6 +23,9 @@ import (
 var (
 	// ErrNotMounted is wrapped when no tracing directory can be found.
 	ErrNotMounted = errors.New("tracefs is not mounted")
+	// ErrNoSysfs is wrapped when there is no /sys, where everything else would be.
+	// It wraps ErrNotMounted.
+	ErrNoSysfs = fmt.Errorf("%w, nor is sysfs at /sys, where it belongs; as root: mount -t sysfs nodev /sys && mount -t tracefs nodev %s", ErrNotMounted, tracingDir)
 	// ErrHidden is wrapped when the tracing directory is mounted, and the kernel's
 	// lockdown has left it empty.
 	ErrHidden = errors.New("tracefs is empty")
@@ -81,12 +84,30 @@ func find() (string, error) {
 	}
 	for line := range strings.Lines(string(mounts)) {
 		f := strings.Fields(line)
-		if len(f) > 2 && f[2] == "tracefs" && isTracefs(unescape(f[1])) {
-			return unescape(f[1]), nil
+		if len(f) < 3 || f[2] != "tracefs" {
+			continue
 		}
+		dir := unescape(f[1])
+		if isTracefs(dir) {
+			return dir, nil
+		}
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrPermission) {
+			return "", forbidden(dir)
+		}
+	}
+	if _, err := os.Stat(filepath.Dir(tracingDir)); errors.Is(err, fs.ErrNotExist) {
+		return "", ErrNoSysfs
+	}
+	// The kernel mounts it below debugfs when somebody who may looks there.
+	if _, err := os.Stat(debugDir + "/."); errors.Is(err, fs.ErrPermission) {
+		return "", fmt.Errorf("%w: it is not mounted at %s, and this process may not look into %s, where it may be; as root: mount -t tracefs nodev %s", ErrForbidden, tracingDir, debugDir, tracingDir)
 	}
 	return "", fmt.Errorf("%w at %s or %s/tracing; as root: mount -t tracefs nodev %s",
 		ErrNotMounted, tracingDir, debugDir, tracingDir)
+}
+
+func forbidden(dir string) error {
+	return fmt.Errorf("%w: only root, or a process with CAP_DAC_READ_SEARCH, may look into %s", ErrForbidden, dir)
 }
 
 // usable reports why a mounted tracing directory is of no use as a whole: a lockdown in
@@ -96,7 +117,7 @@ func usable(dir string) error {
 	// Every kernel has this file.
 	switch _, err := os.Lstat(filepath.Join(dir, "trace")); {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: only root, or a process with CAP_DAC_READ_SEARCH, may look into %s", ErrForbidden, dir)
+		return forbidden(dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: the kernel keeps its files out of %s, as its lockdown in mode confidentiality makes it do", ErrHidden, dir)
 	}

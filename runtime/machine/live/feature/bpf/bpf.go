@@ -89,7 +89,7 @@ const (
 const Sleepable = 1 << 4
 
 // loadAttr is the part of union bpf_attr that BPF_PROG_LOAD reads, through
-// attach_prog_fd. Every machine supported has pointers of 64 bits.
+// attach_prog_fd, or through prog_token_fd with a token. Every machine supported has pointers of 64 bits.
 type loadAttr struct {
 	progType     uint32
 	insnCount    uint32
@@ -112,8 +112,17 @@ type loadAttr struct {
 	lineInfoLen  uint32
 	attachBTFID  uint32
 	attachProgFD uint32
+	coreCount    uint32
+	fdArray      uint64
+	coreRelos    uint64
+	coreRecSize  uint32
+	logTrueSize  uint32
+	token        uint32
 	_            uint32
 }
+
+// withoutToken is the size of loadAttr for kernels that have no tokens.
+const withoutToken = unsafe.Offsetof(loadAttr{}.fdArray)
 
 var license = [4]byte{'G', 'P', 'L', 0}
 
@@ -128,7 +137,12 @@ func (p *Program) Load(log *[]byte) (fd int, err error) {
 	if log != nil {
 		attr.logLevel, attr.logSize, attr.logBuf = 1, uint32(len(*log)), unsafe.Pointer(unsafe.SliceData(*log))
 	}
-	fd, err = call(cmdProgLoad, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	size := uintptr(withoutToken)
+	if token, ok := Token(); ok {
+		defer unix.Close(token)
+		attr.progFlags, attr.token, size = attr.progFlags|TokenFlag, uint32(token), unsafe.Sizeof(attr)
+	}
+	fd, err = call(cmdProgLoad, unsafe.Pointer(&attr), size)
 	runtime.KeepAlive(p)
 	if log != nil {
 		end := max(bytes.IndexByte(*log, 0), 0)
@@ -198,7 +212,20 @@ const (
 
 // Create creates a map.
 func (m Map) Create() (fd int, err error) {
-	return call(cmdMapCreate, unsafe.Pointer(&m), unsafe.Sizeof(m))
+	token, ok := Token()
+	if !ok {
+		return call(cmdMapCreate, unsafe.Pointer(&m), unsafe.Sizeof(m))
+	}
+	defer unix.Close(token)
+	attr := struct {
+		Map
+		_     [44]byte // inner_map_fd to btf_vmlinux_value_type_id
+		extra uint64
+		_     uint32 // value_type_btf_obj_fd
+		token uint32
+	}{Map: m, token: uint32(token)}
+	attr.Flags |= TokenFlag
+	return call(cmdMapCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 }
 
 // Try creates a map and closes it again.

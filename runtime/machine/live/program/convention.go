@@ -1,0 +1,165 @@
+package program
+
+import (
+	"probe/compiler/target"
+	"probe/lang/hir"
+	"probe/lang/types"
+	"probe/runtime/machine/live/dwarf"
+)
+
+// The registers with arguments in the System V calling convention, and in that
+// of Go.
+var (
+	registersC  = []string{"di", "si", "dx", "cx", "r8", "r9"}
+	registersGo = []string{"ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"}
+)
+
+const languageGo = 0x16 // DW_LANG_Go
+
+// passByReference is DW_CC_pass_by_reference: objects that are passed by the
+// address of a copy.
+const passByReference = 4
+
+// convention hands out the places of the arguments of a function in their
+// order.
+type convention struct {
+	p     *Program
+	regs  []string
+	used  int // registers
+	float int // vector registers
+	stack int // bytes above the stack pointer
+}
+
+// rule is the place of one argument by the calling convention.
+type rule struct {
+	loc    hir.Loc
+	parts  []hir.Loc
+	reason string
+}
+
+func (r *rule) fill(p *Param) { p.Loc, p.Parts, p.Unreadable = r.loc, r.parts, r.reason }
+
+func (p *Program) convention(f dwarf.Entry) *convention {
+	c := &convention{p: p, regs: registersC, stack: 8} // the return address comes first
+	if f.U.Language() == languageGo {
+		c.regs = registersGo
+	}
+	// The caller of a function that returns a large object passes the place for
+	// it first.
+	if t, ok := plain(f); ok && isRecord(t.Tag) && (sizeOf(t) > 16 || byReference(t)) {
+		c.used++
+	}
+	return c
+}
+
+func isRecord(t dwarf.Tag) bool {
+	return t == dwarf.TagStruct || t == dwarf.TagClass || t == dwarf.TagUnion
+}
+
+func byReference(t dwarf.Entry) bool {
+	n, ok := t.Num(dwarf.AttrCallingConv)
+	return ok && n == passByReference
+}
+
+func register(name string, size int) hir.Loc {
+	offsets, _ := target.AMD64Regs()
+	return hir.Loc{Kind: hir.LocReg, Off: offsets[name], Size: min(max(size, 1), 8)}
+}
+
+const inVector = "it is passed in a vector register, which a probe cannot read"
+
+// next returns the place of the next argument.
+func (c *convention) next(t *types.Type, e dwarf.Entry) *rule {
+	of, ok := plain(e)
+	switch {
+	case ok && isRecord(of.Tag) && byReference(of):
+		r := c.next(types.Uint64, dwarf.Entry{})
+		if r.loc.Kind == hir.LocReg {
+			r.loc = hir.Loc{Kind: hir.LocMem, Off: r.loc.Off, Size: t.Size}
+		} else {
+			r.reason = "the address of it is on the stack"
+		}
+		return r
+	case ok && of.Tag == dwarf.TagBase && isFloat(of):
+		if c.float++; c.float > 8 {
+			return c.onStack(t)
+		}
+		return &rule{reason: inVector}
+	case t.IsScalar():
+		if c.used < len(c.regs) {
+			c.used++
+			return &rule{loc: register(c.regs[c.used-1], t.Size)}
+		}
+		return c.onStack(t)
+	case t.Size > 16 || t.Size == 0:
+		return c.onStack(t)
+	}
+	// Each 8 bytes of a small object have a register, a vector register if they
+	// hold nothing but floating point.
+	words := (t.Size + 7) / 8
+	ints := 0
+	var vector [2]bool
+	for w := range words {
+		if vector[w] = ok && onlyFloats(of, w*8, 0, maxDepth); !vector[w] {
+			ints++
+		}
+	}
+	if c.used+ints > len(c.regs) || c.float+words-ints > 8 {
+		return c.onStack(t)
+	}
+	c.float += words - ints
+	r := &rule{}
+	for w := range words {
+		if vector[w] {
+			r.reason = "a part of it " + inVector[3:]
+			continue
+		}
+		r.parts = append(r.parts, register(c.regs[c.used], min(8, t.Size-8*w)))
+		c.used++
+	}
+	return r
+}
+
+// onStack returns the place of an argument in the caller's frame.
+func (c *convention) onStack(t *types.Type) *rule {
+	r := &rule{loc: hir.Loc{Kind: hir.LocStack, Off: c.stack, Size: t.Size}}
+	c.stack += (max(t.Size, 1) + 7) / 8 * 8
+	return r
+}
+
+func isFloat(e dwarf.Entry) bool {
+	enc, _ := e.Num(dwarf.AttrEncoding)
+	return enc == encFloat && sizeOf(e) <= 8
+}
+
+// onlyFloats reports whether the 8 bytes at an offset of an object hold nothing
+// but floating point. base is where the part begins that e describes.
+func onlyFloats(e dwarf.Entry, word, base, depth int) bool {
+	if depth == 0 {
+		return false
+	}
+	switch {
+	case e.Tag == dwarf.TagBase:
+		return isFloat(e)
+	case e.Tag == dwarf.TagArray:
+		of, ok := plain(e)
+		return ok && onlyFloats(of, word, word, depth-1)
+	case !isRecord(e.Tag):
+		return false
+	}
+	only, any := true, false
+	e.Children(func(c dwarf.Entry) bool {
+		at, ok := memberAt(c)
+		of, has := plain(c)
+		if !isMember(c) || !ok || !has {
+			return true
+		}
+		at += base
+		if at+max(sizeOf(of), 1) <= word || at >= word+8 {
+			return true
+		}
+		any, only = true, only && onlyFloats(of, word, at, depth-1)
+		return only
+	})
+	return any && only
+}
