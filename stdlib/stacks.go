@@ -78,7 +78,7 @@ func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	// know the maximum that the helper returns.
 	l.FailIf(ir.UGT, n, most, builtin.ErrStack, c.At, ir.HelperGetStack)
 	size := l.Select(ir.UGT, n, most, b.Const(0), n)
-	id := l.KeepStack(size, c.At)
+	id, bytes := l.KeepStack(size, c.At)
 	dst, _ := l.Dest(c.T.Size, "stack")
 	off := dst.Off
 	if user {
@@ -87,6 +87,6 @@ func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		off += 8
 	}
 	b.Store(dst.Base, off, 8, id)
-	b.Store(dst.Base, off+8, 8, b.BinI(ir.OpShr, size, 3))
+	b.Store(dst.Base, off+8, 8, b.BinI(ir.OpShr, bytes, 3))
 	return builtin.Operand{T: c.T, Mem: &dst}
 }

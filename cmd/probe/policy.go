@@ -79,6 +79,15 @@ func (o *options) permittedGraph(std stdio, functions []string) bool {
 	return o.tellRefusal(std, err)
 }
 
+// capped returns the budget of a run under a policy that allows at most limit, a
+// share of one CPU; 0 is no limit.
+func capped(budget, limit float64) float64 {
+	if limit > 0 && (budget <= 0 || budget > limit) {
+		return limit
+	}
+	return budget
+}
+
 func (o *options) tellRefusal(std stdio, err error) bool {
 	if err != nil {
 		o.show(std, diag.List{All: []*diag.Diagnostic{refusedBy(err)}})

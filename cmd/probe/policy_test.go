@@ -31,6 +31,14 @@ func TestCaller(t *testing.T) {
 	}
 }
 
+func TestCapped(t *testing.T) {
+	for _, c := range [][3]float64{{0, 0, 0}, {-1, 0, -1}, {0.5, 0, 0.5}, {0, 0.01, 0.01}, {-1, 0.01, 0.01}, {0.5, 0.01, 0.01}, {0.005, 0.01, 0.005}} {
+		if got := capped(c[0], c[1]); got != c[2] {
+			t.Errorf("capped(%v, %v) = %v, want %v", c[0], c[1], got, c[2])
+		}
+	}
+}
+
 // A signature is looked for beside the script.
 func TestPermitFile(t *testing.T) {
 	dir := t.TempDir()

@@ -287,19 +287,23 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	if err != nil {
 		return bad(err)
 	}
+	budget := o.budget
+	if rules, err := thePolicy(); err == nil {
+		budget = capped(budget, rules.Budget())
+	}
 	opts := engine.RunOptions{
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
-		Budget: o.budget, Shed: o.budget > 0,
+		Budget: budget, Shed: budget > 0,
 		Mode: o.mode, AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
 	}
-	if o.compat {
+	if o.compat && budget <= 0 {
 		opts.Budget = -1 // bpftrace measures nothing
 	}
 	// From here on the run has started: the new output replaces the old file.
 	opts.Ready = func(int) {
 		_ = out.Keep() // a failure is remembered and returned by the next Write
 		notify(std)
-		o.dropRights(std)
+		o.dropRights(std, opts.Budget >= 0)
 	}
 	o.tell(std, &opts)
 	return opts, out, exitOK
@@ -307,12 +311,14 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 
 // dropRights gives up the capabilities that a run needs no more once everything
 // is attached. What cannot be given up is no reason to end the run.
-func (o *options) dropRights(std stdio) {
-	var also rights.Caps
-	if o.budget > 0 {
-		also = rights.Admin // to measure the programs again and again
+// measured is set if the kernel has to be asked to measure programs during the
+// run, for which it wants CAP_SYS_ADMIN.
+func (o *options) dropRights(std stdio, measured bool) {
+	aside := rights.Caps(0)
+	if measured {
+		aside = rights.Admin
 	}
-	gone, err := rights.Drop(also)
+	gone, err := rights.Drop(aside)
 	switch {
 	case err != nil && o.verbose:
 		fmt.Fprintf(std.err, "capabilities kept: %v\n", err)

@@ -294,8 +294,10 @@ type Lowerer interface {
 	// StackBuffer returns memory for the frames of the script's deepest stack.
 	StackBuffer() Place
 	// KeepStack stores the first size bytes of StackBuffer in the map of stacks
-	// and returns the id under which user space finds them (value.Resolver).
-	KeepStack(size ir.Value, at source.Span) ir.Value
+	// under their hash. It returns the hash, and the size as a number that the
+	// verifier knows nothing about: it would otherwise follow the program from
+	// each end of the loop over the frames.
+	KeepStack(size ir.Value, at source.Span) (id, bytes ir.Value)
 	// Intern returns the number by which user space knows a string, such as a
 	// format of strftime, a filter of cgroup_path or a name of sysctl.
 	Intern(s string) int

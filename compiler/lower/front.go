@@ -33,6 +33,7 @@ const (
 	frontSlots   = 512
 	maxFrontKey  = 64        // larger keys are not worth the comparisons
 	maxFrontSize = 256 << 10 // bytes of all tables on one CPU
+	maxFronts    = 16 << 20  // bytes of all tables on all CPUs
 	frontReady   = 4         // offset of the second number
 	frontKey     = 8         // offset of the key
 	frontFactor  = -0x61c88647
@@ -109,10 +110,11 @@ func (u *Unit) front(m *hir.Map, om *object.Map) {
 	}
 	cell := frontKey + (key+7)/8*8
 	size := cell + (om.ValueSize+7)/8*8
-	if key > maxFrontKey || u.fronts+frontSlots*size > maxFrontSize {
+	all := u.fronts + frontSlots*size // of one CPU
+	if key > maxFrontKey || all > min(maxFrontSize, maxFronts/(u.cfg.Target.CPUMask()+1)) {
 		return
 	}
-	u.fronts += frontSlots * size
+	u.fronts = all
 	om.Front = &object.Front{Off: u.allocPerCPU(frontSlots * size), Slots: frontSlots, Size: size, Ready: frontReady, Key: frontKey, KeySize: key, Cell: cell}
 }
 

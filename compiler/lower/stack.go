@@ -87,11 +87,12 @@ const (
 	hashMul   = -0x61C8864680B583EB // 0x9E3779B97F4A7C15
 )
 
-// KeepStack stores the frames in the buffer under their hash and returns the
-// hash.
-func (f *fn) KeepStack(size ir.Value, at source.Span) ir.Value {
+// KeepStack implements builtin.Lowerer.
+func (f *fn) KeepStack(size ir.Value, at source.Span) (id, bytes ir.Value) {
 	buf := f.StackBuffer()
 	base := f.Addr(buf)
+	sizeAt := f.far(f.region0(8))
+	f.b.Store(sizeAt.Base, sizeAt.Off, 8, size)
 	h, off := f.b.NewVar(ir.Scalar), f.b.NewVar(ir.Scalar)
 	f.b.Set(h, f.konst(hashStart))
 	f.b.Set(off, f.konst(0))
@@ -106,7 +107,7 @@ func (f *fn) KeepStack(size ir.Value, at source.Span) ir.Value {
 	}, func() {
 		f.b.Set(off, f.b.BinI(ir.OpAdd, f.b.Get(off), 8))
 	})
-	id := f.b.Get(h)
+	id = f.b.Get(h)
 	key := f.Scratch(8, "stack")
 	f.b.Store(key.Base, key.Off, 8, id)
 	p := f.b.Call(ir.HelperMapLookup, f.b.Map(f.u.stacks.m), f.Addr(key))
@@ -120,5 +121,5 @@ func (f *fn) KeepStack(size ir.Value, at source.Span) ir.Value {
 	f.Fail(builtin.ErrStackFull, at, ir.HelperMapUpdate)
 	f.b.Jump(kept)
 	f.b.UseSealed(kept)
-	return id
+	return id, f.b.Load(sizeAt.Base, sizeAt.Off, 8)
 }

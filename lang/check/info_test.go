@@ -275,7 +275,7 @@ func TestHover(t *testing.T) {
 		{"macro m(x) { «x» } begin { print(m(3)); }", "*syntax.Ident", "int8", "parameter x"},
 		{"kprobe:f { $p = («struct» sock *)arg0; }", "*syntax.TypeExpr", "", "type sock"},
 		{"begin { print(1 + «2»); }", "*syntax.IntLit", "int8", ""},
-		{"begin { print(nothing); print((TCP_CLOSE) «-» 1); }", "*syntax.Binary", "int8", ""},
+		{"begin { print(nothing); print((TCP_CLOSE) «-» 1); }", "*syntax.Binary", "int64", ""},
 	} {
 		start := strings.Index(c.script, "«")
 		_, info, f, _ := learn(t, strings.NewReplacer("«", "", "»", "").Replace(c.script))

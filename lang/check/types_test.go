@@ -66,7 +66,7 @@ func TestTypes(t *testing.T) {
 		{"T-INT-02", "$a = -1; $a = (uint8)5;", "$a", "int16"},
 		{"T-INT-03", "@s = TCP_CLOSE;", "@s", "enum tcp_state"},
 		{"T-INT-03", "@s = TCP_CLOSE; @s = 5;", "@s", "uint64"},
-		{"T-INT-03", "$s = TCP_CLOSE + 1;", "$s", "int8"},
+		{"T-INT-03", "$s = TCP_CLOSE + 1;", "$s", "uint64"},
 		{"T-INT-04", "$s = sizeof(int32); $t = $s;", "$s", "int8"},
 		{"T-INT-04", "$s = offsetof(struct task_struct, flags);", "$s", "int8"},
 		{"T-INT-05", "$p = pid;", "$p", "uint32"},

@@ -38,6 +38,7 @@ type file struct {
 	Functions     *[]string `toml:"functions"`
 	DenyFunctions []string  `toml:"deny_functions"`
 	Unsafe        *bool     `toml:"unsafe"`
+	Budget        string    `toml:"budget"`
 	Scripts       struct {
 		Only    bool     `toml:"only"`
 		Bundled *bool    `toml:"bundled"`
@@ -48,10 +49,11 @@ type file struct {
 
 // Policy is a set of rules. A nil *Policy allows everything.
 type Policy struct {
-	path  string
-	text  string
-	rules file
-	keys  []ed25519.PublicKey
+	path   string
+	text   string
+	rules  file
+	budget float64
+	keys   []ed25519.PublicKey
 }
 
 // Refusal is the error for what a rule does not allow.
@@ -106,7 +108,7 @@ func parse(name, text string) (*Policy, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if extra := meta.Undecoded(); len(extra) > 0 {
-		return nil, fmt.Errorf("%s: there is no rule %s; the rules are users, probes, functions, deny_functions, unsafe, scripts.only, scripts.bundled, scripts.sha256, scripts.keys", p.place(extra[0].String()), extra[0])
+		return nil, fmt.Errorf("%s: there is no rule %s; the rules are users, probes, functions, deny_functions, unsafe, budget, scripts.only, scripts.bundled, scripts.sha256, scripts.keys", p.place(extra[0].String()), extra[0])
 	}
 	bad := func(rule, format string, args ...any) error {
 		return fmt.Errorf("%s: %s: %s", p.place(rule), rule, fmt.Sprintf(format, args...))
@@ -122,6 +124,13 @@ func parse(name, text string) (*Policy, error) {
 			if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
 				return nil, bad(list.rule, "%q is no pattern", pattern)
 			}
+		}
+	}
+	if p.rules.Budget != "" {
+		number, percent := strings.CutSuffix(p.rules.Budget, "%")
+		p.budget, err = strconv.ParseFloat(number, 64)
+		if err != nil || !percent || !(p.budget > 0 && p.budget <= 100) {
+			return nil, bad("budget", "%q is no percentage such as \"1%%\"", p.rules.Budget)
 		}
 	}
 	for _, digest := range p.rules.Scripts.SHA256 {
@@ -244,6 +253,15 @@ func (p *Policy) Unnamed() error {
 		rule = "deny_functions"
 	}
 	return p.refuse(rule, "a probe at an address, without the name of a function, is not allowed")
+}
+
+// Budget returns the largest share of one CPU that probes may take, 0 if there is
+// no limit.
+func (p *Policy) Budget() float64 {
+	if p == nil {
+		return 0
+	}
+	return p.budget / 100
 }
 
 // OnlyAllowed returns an error if only listed scripts may run, for what is no

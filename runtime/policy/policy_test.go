@@ -18,6 +18,7 @@ probes = ["fentry", "tracepoint"]
 functions = ["vfs_*", "tcp_sendmsg"]
 deny_functions = ["vfs_w*"]
 unsafe = false
+budget = "1.5%"
 
 [scripts]
 only = true
@@ -52,7 +53,7 @@ func TestRules(t *testing.T) {
 		{"function", p.Function("tcp_sendmsg_locked"), "the rule functions in p.toml:4"},
 		{"unnamed", p.Unnamed(), "the rule functions in p.toml:4"},
 		{"unsafe", p.Unsafe(), "--unsafe is not allowed: the rule unsafe in p.toml:6"},
-		{"prompt", p.OnlyAllowed("the prompt"), "the rule scripts.only in p.toml:9"},
+		{"prompt", p.OnlyAllowed("the prompt"), "the rule scripts.only in p.toml:10"},
 		{"script", p.Script("s", "begin { }", false, nil), "the script s is not among"},
 		{"bundled", p.Script("s", "begin { }", true, nil), "the script s is not among"},
 	} {
@@ -60,6 +61,21 @@ func TestRules(t *testing.T) {
 		switch {
 		case test.want == "" && test.err != nil, test.want != "" && (!errors.As(test.err, &r) || !strings.Contains(test.err.Error(), test.want)):
 			t.Errorf("%s: %v, want %q", test.name, test.err, test.want)
+		}
+	}
+}
+
+func TestBudget(t *testing.T) {
+	if n := must(t, example).Budget(); n != 0.015 {
+		t.Errorf("budget %v", n)
+	}
+	var none *Policy
+	if none.Budget() != 0 || must(t, "").Budget() != 0 {
+		t.Error("a budget out of nothing")
+	}
+	for _, bad := range []string{"1", "NaN%", "0%", "101%", "-1%", "%"} {
+		if _, err := parse("p.toml", "budget = \""+bad+"\""); err == nil {
+			t.Errorf("the budget %q is accepted", bad)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/machine/live/rights"
 	"probe/runtime/watchdog"
 )
 
@@ -128,7 +129,9 @@ func (m *meter) tick(now time.Time) {
 
 // open begins a window. Where the kernel measures nothing there will be none.
 func (m *meter) open() {
-	stats, err := bpf.EnableStats()
+	var stats *os.File
+	var err error
+	rights.With(rights.Admin, func() { stats, err = bpf.EnableStats() })
 	if err != nil {
 		m.next = m.begun.AddDate(100, 0, 0)
 		if m.shed {

@@ -175,7 +175,7 @@ func TestDrop(t *testing.T) {
 			{"root", "", "0000"},
 			{"user", "as -user 1000 -caps bpf,perfmon,syslog,sys_admin,dac_read_search,net_admin", "0000000000000000"},
 		} {
-			out := guesttest.Sh(t, g, "cd /; rm -f /tmp/o; "+who.as+` probe run -v --unsafe --for 2s -e '`+script+`' >/tmp/o 2>&1 & p=$!
+			out := guesttest.Sh(t, g, "cd /; rm -f /tmp/o; "+who.as+` probe run -v --budget off --unsafe --for 2s -e '`+script+`' >/tmp/o 2>&1 & p=$!
 i=0; until grep -q '^status' /tmp/o || [ $i -gt 200 ]; do sleep 0.1; i=$((i+1)); done
 q=$p; grep -E '^Cap(Prm|Eff|Amb)' /proc/$q/status; cat /proc/$q/task/*/status | grep ^CapPrm | sort -u
 cat /proc/uptime >/dev/null; sleep 2; kill -INT $p 2>/dev/null || true; wait $p || echo "failed"; cat /tmp/o`)

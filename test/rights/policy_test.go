@@ -19,6 +19,7 @@ var policyCases = []struct{ rules, sh, want string }{
 	{`functions = ["vfs_*"]`, `probe run --dry-run -e 'fentry:filp_close { @ = count(); }'`, "the function filp_close may not be probed: the rule functions in /etc/probe/policy.toml:1"},
 	{`deny_functions = ["vfs_readv"]`, `probe run --dry-run -e 'kprobe:vfs_rea* { @ = count(); }'`, "the function vfs_readv may not be probed (vfs_readv)"},
 	{`functions = ["vfs_*"]`, `probe graph filp_close -n 1 --for 1s`, "the function filp_close may not be probed"},
+	{`budget = "2"`, `probe run --dry-run -e 'begin { }'`, "/etc/probe/policy.toml:1: budget:"},
 	{`unsafe = false`, `probe run --unsafe --dry-run -e 'begin { system("id"); }'`, "--unsafe is not allowed: the rule unsafe in /etc/probe/policy.toml:1"},
 	{`users = ["0"]`, `probe run --dry-run -e 'begin { }'`, "allowed"},
 	{`users = ["0"]`, `as -user 1000 -caps bpf,perfmon probe run --dry-run -e 'begin { }'`, "user 1000 may not trace: the rule users in /etc/probe/policy.toml:1"},

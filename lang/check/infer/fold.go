@@ -56,6 +56,9 @@ func Fold(op *Operator, x, y hir.Expr, at source.Span) (hir.Expr, *Problem) {
 	if op.Compare {
 		return Bool(at, compareInts(op.Op, cmpLit(nx, ny))), nil
 	}
+	if x.Type().Kind == types.Enum || y.Type().Kind == types.Enum {
+		return nil, nil // a uint64 that is computed at run time (T-INT-03)
+	}
 	z, p := foldInt(op, nx, ny, at)
 	if p == nil && x.Type().Kind == types.Bool && y.Type().Kind == types.Bool {
 		z = Bool(at, z.V != 0)

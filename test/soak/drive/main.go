@@ -84,8 +84,12 @@ type driver struct {
 
 func drive(d time.Duration) error {
 	r := &driver{machine: live.New(live.Options{}), start: time.Now(), enc: json.NewEncoder(os.Stdout)}
-	// What is found out about the machine, and the runtime's own threads, are
-	// there before the first sample.
+	// What is found out about the machine (and the program that it keeps to ask
+	// the kernel with), and the runtime's own threads, are there before the first
+	// sample.
+	if err := r.run(context.Background(), long, 1500*time.Millisecond); err != nil {
+		return err
+	}
 	for _, s := range short {
 		if err := r.run(context.Background(), s, 200*time.Millisecond); err != nil {
 			return err

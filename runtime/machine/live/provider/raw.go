@@ -49,6 +49,23 @@ type rawSites struct {
 	mu      sync.Mutex
 	made    map[string][]*hir.Site // by event
 	records map[string]bool
+	able    map[string]bool // whether an event can be reached as a raw tracepoint
+}
+
+// can returns whether an event can be reached as a raw tracepoint, and asks only once:
+// whether its name is unique takes a look into each category.
+func (r *rawSites) can(key string, ask func() bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	able, asked := r.able[key]
+	if !asked {
+		able = ask()
+		if r.able == nil {
+			r.able = map[string]bool{}
+		}
+		r.able[key] = able
+	}
+	return able
 }
 
 // madeByHand lists the categories whose events are not tracepoints themselves:
@@ -65,16 +82,18 @@ func (s *Set) chooseRaw(site *hir.Site, uses hir.Uses, unique func() bool) {
 		return
 	}
 	category, event := site.Attach.Group, site.Attach.Symbol
+	key := category + ":" + event
 	raw := !uses.Args && !uses.ArgN && !uses.Reg && !uses.Stack && !uses.Retval && !uses.Func &&
-		!slices.Contains(madeByHand, category) && unique()
-	if raw {
+		!slices.Contains(madeByHand, category) && s.raw.can(key, func() bool {
 		// A user who may not test this may not attach programs either.
-		ok, err := s.opts.RawTracepoint(event)
-		raw = ok && err == nil
-	}
+		ok, err := false, error(nil)
+		if unique() {
+			ok, err = s.opts.RawTracepoint(event)
+		}
+		return ok && err == nil
+	})
 	s.raw.mu.Lock()
 	defer s.raw.mu.Unlock()
-	key := category + ":" + event
 	if raw && !s.raw.records[key] {
 		if s.raw.made == nil {
 			s.raw.made = map[string][]*hir.Site{}

@@ -115,10 +115,12 @@ const needed = Syslog | Ptrace | Search | Override | 1<<unix.CAP_KILL
 // not need once everything is attached, and returns those it gave up. Maps are
 // read and programs detached through descriptors, for which most kernels want no
 // capability; CAP_BPF is kept where this one does. A program that root starts
-// afterwards has the rights of root all the same, since it gets them anew. also
-// are capabilities that this run needs in addition.
-func Drop(also Caps) (Caps, error) {
-	keep := needed | also
+// afterwards has the rights of root all the same, since it gets them anew.
+//
+// Those in aside remain permitted and are not effective, so that nothing uses
+// them but With.
+func Drop(aside Caps) (Caps, error) {
+	keep := needed
 	if !descriptorsSuffice() {
 		keep |= BPF
 	}
@@ -131,13 +133,34 @@ func Drop(also Caps) (Caps, error) {
 		return 0, nil
 	}
 	for i := range data {
-		word := uint32(keep >> (32 * i))
+		word, permitted := uint32(keep>>(32*i)), uint32((keep|aside)>>(32*i))
 		data[i].Effective &= word
-		data[i].Permitted &= word
+		data[i].Permitted &= permitted
 		data[i].Inheritable &= word
 	}
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	return had &^ keep, allThreads(&head, &data)
+	return had &^ (keep | aside), allThreads(&head, &data)
+}
+
+// With calls f with capabilities that Drop has put aside, on one thread. Without
+// them it just calls f. f must not start goroutines.
+func With(aside Caps, f func()) {
+	runtime.LockOSThread()
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	data, err := get()
+	more := data
+	for i := range more {
+		more[i].Effective |= uint32(aside>>(32*i)) & more[i].Permitted
+	}
+	if err != nil || more == data || unix.Capset(&head, &more[0]) != nil {
+		runtime.UnlockOSThread()
+		f()
+		return
+	}
+	f()
+	if unix.Capset(&head, &data[0]) == nil {
+		runtime.UnlockOSThread()
+	} // else the thread ends with its goroutine, and nothing else runs on it
 }
 
 // descriptorsSuffice reports whether bpf(2) works on the maps and programs that a
