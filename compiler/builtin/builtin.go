@@ -213,6 +213,9 @@ type Lowerer interface {
 	B() *ir.Builder
 	Target() *target.Target
 	Site() *hir.Site
+	// Weight returns the number of events that the present one stands for, in
+	// programs that may look at a part of their events; ok is false in others.
+	Weight() (n ir.Value, ok bool)
 	// Config reads an integer config variable ("max_strlen").
 	Config(name string) int64
 	// Ctx returns the program's context pointer.
