@@ -30,6 +30,9 @@ type Config struct {
 	// Counting is off by default because it has a cost, and in many scripts
 	// most events read a missing key.
 	Lookups bool
+	// Sample prepares programs that only count for looking at a part of their
+	// events, with scaled counts (object.Program.SampleOff).
+	Sample bool
 	// Live are maps that exist already, by script name. Clauses added later in
 	// the REPL share them.
 	Live map[string]*Map
@@ -108,7 +111,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 	}
 	u := lower.Lower(p, lower.Config{
 		Careful: slow,
-		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Follow: cfg.Follow, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups,
+		Target:  cfg.Target, Builtins: cfg.Builtins, PID: cfg.PID, Follow: cfg.Follow, Comm: cfg.Comm, Types: cfg.Types, Lookups: cfg.Lookups, Sample: cfg.Sample,
 		Ints: p.ConfigInt,
 		Live: cfg.Live, HashOnly: cfg.HashOnly, Strings: cfg.Strings, FirstID: cfg.FirstEvent,
 	})

@@ -15,7 +15,7 @@ var aggregations = []*builtin.Func{
 	{
 		Sig: aggSig("count", "M-COUNT", "count()", "How often it was called.", plainAgg(types.Count, 8)),
 		Agg: &builtin.Agg{Kind: types.Count, Update: func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, _ []ir.Value, atomic bool) {
-			addTo(l, base, off, l.B().Const(1), atomic)
+			addTo(l, base, off, weight(l), atomic)
 		}},
 	},
 	{
@@ -31,7 +31,7 @@ var aggregations = []*builtin.Func{
 	agg("min", "M-MIN", "min(n)", "Least n.", types.Min, 16, updateExtreme(ir.SLT, ir.ULT)),
 	agg("stats", "M-STATS", "stats(n)", "Count, average and total of n.", types.Stats, 16, updateAvg),
 	agg("sum", "M-SUM", "sum(n)", "Sum of n.", types.Sum, 8, func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, args []ir.Value, atomic bool) {
-		addTo(l, base, off, args[0], atomic)
+		addTo(l, base, off, weighed(l, args[0]), atomic)
 	}),
 	tseries(),
 }
@@ -70,8 +70,24 @@ func addTo(l builtin.Lowerer, base ir.Value, off int, v ir.Value, atomic bool) {
 
 // updateAvg updates total and count (A-LY-07).
 func updateAvg(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, args []ir.Value, atomic bool) {
-	addTo(l, base, off, args[0], atomic)
-	addTo(l, base, off+8, l.B().Const(1), atomic)
+	addTo(l, base, off, weighed(l, args[0]), atomic)
+	addTo(l, base, off+8, weight(l), atomic)
+}
+
+// weight returns the number of events that the present one counts for.
+func weight(l builtin.Lowerer) ir.Value {
+	if n, ok := l.Weight(); ok {
+		return n
+	}
+	return l.B().Const(1)
+}
+
+// weighed returns a value times its weight.
+func weighed(l builtin.Lowerer, v ir.Value) ir.Value {
+	if n, ok := l.Weight(); ok {
+		return l.B().Bin(ir.OpMul, v, n)
+	}
+	return v
 }
 
 // updateExtreme updates the value and a flag that is set once there is one

@@ -96,7 +96,8 @@ func (o *options) listMapped(w *bufio.Writer, kind, rest string) {
 	}
 	slices.Sort(files)
 	for _, f := range slices.Compact(files) {
-		o.listOne(w, kind+":"+f+":"+name)
+		// As seen by the process, whose root may be another one.
+		o.listOne(w, fmt.Sprintf("%s:/proc/%d/root%s:%s", kind, o.pid, f, name))
 	}
 }
 

@@ -198,7 +198,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "budget", Arg: "PERCENT", Group: endGroup, Commands: runners, Complete: cli.Words("1%", "5%", "1%machine", "off"),
-		Help:    "Detaches the dearest probes when the probes take more CPU time than this: a percentage of one CPU, or of all CPUs with machine behind it. Without it there is a warning above 5%; off measures nothing.",
+		Help:    "Samples or detaches the dearest probes when the probes take more CPU time than this: a percentage of one CPU, or of all CPUs with machine behind it. Without it there is a warning above 5%; off measures nothing.",
 		Example: "probe run --budget 1% -e 'kprobe:vfs_read { @[comm] = count(); }'",
 		Set:     setBudget,
 	},

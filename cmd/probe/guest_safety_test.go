@@ -42,7 +42,7 @@ func TestGuestWide(t *testing.T) {
 // detached, the dearest first.
 func TestGuestBudget(t *testing.T) {
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
-		const script = `-e 'tracepoint:syscalls:sys_enter_read { @[comm, args.count, kstack(3)] = count(); } tracepoint:sched:sched_process_exec { @exec = count(); }'`
+		const script = `-e 'tracepoint:syscalls:sys_enter_read { @a[comm] = nsecs; @b[comm, pid] = nsecs; @c[comm, tid] = nsecs; @d[comm, args.count] = nsecs; } tracepoint:sched:sched_process_exec { @exec = count(); }'`
 		t.Run("warning", func(t *testing.T) {
 			judge(t, g, guestCase{sh: busy + `probe ` + script + ` --for 6s; kill $w`, want: []string{
 				`WARNING: the probes take \d+(\.\d)? % of one CPU, more than 5.0 %: tracepoint:syscalls:sys_enter_read \d+`, `--budget makes probe act on it`, `!is detached`, `!not complete`}})
@@ -57,6 +57,23 @@ func TestGuestBudget(t *testing.T) {
 			}
 			if d, err := time.ParseDuration(after[1]); err != nil || d > 3*time.Second {
 				t.Errorf("detached after %s", after[1])
+			}
+		})
+		t.Run("sampled", func(t *testing.T) {
+			const reads = 3000000
+			out := judge(t, g, guestCase{status: 3, sh: `(sleep 2; dd if=/dev/zero of=/dev/null bs=1 count=` + strconv.Itoa(reads) + ` 2>/dev/null) & w=$!; probe --strict --budget 10% -e 'tracepoint:syscalls:sys_enter_read /args.count == 1/ { @[comm] = count(); @s = sum(2); @a[comm, pid] = count(); @b[comm, tid] = hist(nsecs); @c[pid, tid] = avg(tid); @d[comm, kstack] = count(); @e[comm, cpu, pid] = lhist(pid, 0, 10000, 100); @f[comm, uid] = stats(pid); @g[comm, gid] = max(pid); } tracepoint:sched:sched_process_exit /comm == "dd"/ { exit(); }'`, want: []string{
+				`WARNING: tracepoint:syscalls:sys_enter_read is sampled: 1 of \d+ events from `, `1 probe tracepoint:syscalls:sys_enter_read was sampled \(1 of \d+ events .* what it counts is an estimate`}})
+			for _, want := range []struct {
+				pattern string
+				n       float64
+			}{{`(?m)^@\[dd\]: (\d+)$`, reads}, {`(?m)^@s: (\d+)$`, 2 * reads}} {
+				m := regexp.MustCompile(want.pattern).FindStringSubmatch(out)
+				if m == nil {
+					t.Fatal(out)
+				}
+				if n, _ := strconv.ParseFloat(m[1], 64); n < 0.95*want.n || n > 1.05*want.n {
+					t.Errorf("%s estimated, %.0f counted", m[1], want.n)
+				}
 			}
 		})
 		t.Run("nothing left", func(t *testing.T) {
@@ -93,7 +110,7 @@ func TestGuestEstimate(t *testing.T) {
 			script := `-e 'tracepoint:raw_syscalls:sys_enter ` + body + `'`
 			out := guesttest.Sh(t, g, busy+`probe -v --estimate `+script+` 2>&1; probe -v --budget 10000% --for 1200ms `+script+` 2>&1 | grep measured; kill $w`)
 			t.Logf("%s\n%s", body, out)
-			said := regexp.MustCompile(`(?m)^this will cost ([\d.]+) % of one CPU \(([\d.]+) to ([\d.]+) %\)$`).FindStringSubmatch(out)
+			said := regexp.MustCompile(`(?m)^this will cost ([\d.]+) % of one CPU \(([\d.]+) to ([\d.]+)\)$`).FindStringSubmatch(out)
 			likely := regexp.MustCompile(`events a second, ([\d.]+) ns \(([\d.]+) to ([\d.]+)\), and ([\d.]+) ns to call it`).FindStringSubmatch(out)
 			seen := regexp.MustCompile(`measured: .* \(([\d.]+) ns a run\)`).FindAllStringSubmatch(out, -1)
 			if said == nil || likely == nil || len(seen) == 0 {
@@ -105,6 +122,55 @@ func TestGuestEstimate(t *testing.T) {
 			if guess > 2*got || got > 2*guess {
 				t.Errorf("%s: estimated %.0f ns, measured %.0f ns", body, guess, got)
 			}
+		}
+	})
+}
+
+// stormMemory is the bound on the memory of a process in a storm of events that
+// docs/safety.md states, in kB, and stormEnd that on the time from the signal to
+// the end, with half a second for an emulated machine.
+const (
+	stormMemory = 64 << 10
+	stormEnd    = 1500 * time.Millisecond
+)
+
+// TestGuestStorm: more events than can be read neither make the process grow nor
+// keep it from ending.
+func TestGuestStorm(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		for name, body := range map[string]string{
+			"records": `{ for ($i : 0..8) { printf("%s %d %d\n", comm, pid, nsecs); } }`,
+			"stacks":  `{ printf("%s %d\n", kstack, nsecs); }`,
+			"keys":    `{ @[nsecs, comm] = count(); @h[nsecs] = hist(nsecs); }`,
+		} {
+			t.Run(name, func(t *testing.T) {
+				// The machine of the guest has others on it, so the best of three ends
+				// counts.
+				best := time.Hour
+				for range 3 {
+					out := guesttest.Sh(t, g, busy+`probe -e 'tracepoint:raw_syscalls:sys_enter `+body+`' >/tmp/out 2>/tmp/err & p=$!
+						i=0; until grep -q Attached /tmp/err || [ $i -gt 300 ]; do sleep 0.1; i=$((i+1)); done; sleep 2
+						grep VmHWM /proc/$p/status; read a b </proc/uptime; kill -INT $p; wait $p; s=$?; read c b </proc/uptime
+						kill $w; rm -f /tmp/out; echo "status $s from $a to $c"; cat /tmp/err`)
+					m := regexp.MustCompile(`VmHWM:\s+(\d+) kB\nstatus 0 from ([\d.]+) to ([\d.]+)\n`).FindStringSubmatch(out)
+					if m == nil {
+						t.Fatal(out)
+					}
+					number := func(s string) float64 { f, _ := strconv.ParseFloat(s, 64); return f }
+					if kb := number(m[1]); kb > stormMemory {
+						t.Errorf("%v kB of memory", kb)
+					}
+					if !strings.Contains(out, "were lost") && !strings.Contains(out, "were refused") {
+						t.Errorf("no storm: %s", out)
+					}
+					if best = min(best, time.Duration((number(m[3])-number(m[2]))*float64(time.Second))); best <= stormEnd {
+						break
+					}
+				}
+				if best > stormEnd {
+					t.Errorf("ended after %v", best)
+				}
+			})
 		}
 	})
 }

@@ -32,14 +32,13 @@ func (o *options) many(std stdio, c *engine.Compiled) *diag.Diagnostic {
 	return d.WithHelp("narrow the patterns, or give --force to attach to all %d", n)
 }
 
-// rough formats a duration for an estimate: one significant digit below 10
-// seconds, whole seconds or minutes above.
+// rough formats a duration for an estimate, in whole seconds or minutes.
 func rough(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return "a second"
 	case d < 90*time.Second:
-		return fmt.Sprintf("%d seconds", int(d.Seconds()+0.5))
+		return plural(uint64(d.Seconds()+0.5), "second")
 	}
-	return fmt.Sprintf("%d minutes", int(d.Minutes()+0.5))
+	return plural(uint64(d.Minutes()+0.5), "minute")
 }

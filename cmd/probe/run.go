@@ -211,7 +211,7 @@ func (standardOutput) Close() error { return nil }
 // compileOptions returns the options with which the script of a command line is
 // compiled.
 func (o *options) compileOptions() engine.CompileOptions {
-	return engine.CompileOptions{Lookups: o.keepWarnings > 0}
+	return engine.CompileOptions{Lookups: o.keepWarnings > 0, Sample: o.budget > 0}
 }
 
 // finish prints what a run has left to say and returns its exit code.

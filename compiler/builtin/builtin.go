@@ -213,6 +213,9 @@ type Lowerer interface {
 	B() *ir.Builder
 	Target() *target.Target
 	Site() *hir.Site
+	// Weight returns the number of events that the present one stands for, in
+	// programs that may look at a part of their events; ok is false in others.
+	Weight() (n ir.Value, ok bool)
 	// Config reads an integer config variable ("max_strlen").
 	Config(name string) int64
 	// Ctx returns the program's context pointer.
@@ -291,8 +294,10 @@ type Lowerer interface {
 	// StackBuffer returns memory for the frames of the script's deepest stack.
 	StackBuffer() Place
 	// KeepStack stores the first size bytes of StackBuffer in the map of stacks
-	// and returns the id under which user space finds them (value.Resolver).
-	KeepStack(size ir.Value, at source.Span) (id, kept ir.Value)
+	// under their hash. It returns the hash, and the size as a number that the
+	// verifier knows nothing about: it would otherwise follow the program from
+	// each end of the loop over the frames.
+	KeepStack(size ir.Value, at source.Span) (id, bytes ir.Value)
 	// Intern returns the number by which user space knows a string, such as a
 	// format of strftime, a filter of cgroup_path or a name of sysctl.
 	Intern(s string) int

@@ -83,6 +83,13 @@ func (f *fn) scalars(xs []hir.Expr) []ir.Value {
 }
 
 func (f *fn) increment(base ir.Value, off int, atomic bool) {
+	if n, ok := f.Weight(); ok && atomic {
+		f.b.AtomicAdd(base, off, 8, n)
+		return
+	} else if ok {
+		f.b.Store(base, off, 8, f.b.Bin(ir.OpAdd, f.b.Load(base, off, 8), n))
+		return
+	}
 	if atomic {
 		f.b.AtomicAdd(base, off, 8, f.konst(1))
 		return

@@ -29,7 +29,10 @@ type program struct {
 	buffer  int              // scratch offset of the buffer for stacks, -1 before there is one
 	careful bool             // see outline.go
 	retOff  int              // scratch offset of the result of `return` in an outlined function, -1 before there is one
-	kept    map[*hir.Arg]int // scratch offsets of the arguments that outlined functions read
+	// sampleOff is the offset in p_data of the word that says which part of the
+	// events the program looks at, 0 if it always looks at all.
+	sampleOff int
+	kept      map[*hir.Arg]int // scratch offsets of the arguments that outlined functions read
 	// keptCalls are the scratch offsets of builtins that read the context, -1
 	// before they have been computed.
 	keptCalls map[string]int

@@ -23,6 +23,9 @@ func (u *Unit) program(name string, role object.Role, pr *hir.Probe, site *hir.S
 	f.f = f.b.F
 	defer f.b.At(pr.At)()
 	f.ctx = f.b.Arg(0)
+	if u.cfg.Sample && body == nil && !site.Attach.Kind.ByUser() && u.sampleable(pr) {
+		p.sampleOff = u.alloc(8)
+	}
 	f.filters()
 	if body != nil {
 		body(f)
@@ -33,7 +36,7 @@ func (u *Unit) program(name string, role object.Role, pr *hir.Probe, site *hir.S
 	f.b.Finish()
 	f.finishScratch()
 	u.IR = append(u.IR, p.ir)
-	u.Obj.Programs = append(u.Obj.Programs, &object.Program{Name: name, Role: role, Probe: pr, Site: site})
+	u.Obj.Programs = append(u.Obj.Programs, &object.Program{Name: name, Role: role, Probe: pr, Site: site, SampleOff: p.sampleOff})
 	u.Obj.Spec.Programs[name] = programSpec(name, site)
 }
 
@@ -124,6 +127,9 @@ func (f *fn) filters() {
 	}
 	if off := f.u.Obj.StopOff; off > 0 && f.site.Attach.Kind != hir.AttachNone {
 		f.require(ir.EQ, f.b.Load(f.b.MapValue(mapData, off), 0, 8), f.konst(0))
+	}
+	if f.sampleOff > 0 {
+		f.sample()
 	}
 }
 

@@ -29,15 +29,15 @@ const (
 	stackPrealloc = 8 << 20 // bytes
 )
 
-// sharedLimits are the frame limits of stores that objects of one session share
+// sharedLimits are the limits, in words, of stores that objects of one session share
 // by name.
-var sharedLimits = []int{127, 1024}
+var sharedLimits = []int{127, 1024, 4096}
 
 // layoutStacks adds the store if the script captures stacks.
 func (u *Unit) layoutStacks() {
 	see := func(e hir.Expr) {
 		if c, ok := e.(*hir.Call); ok && c.T != nil && (c.T.Kind == types.KStack || c.T.Kind == types.UStack) {
-			u.stacks.limit = max(u.stacks.limit, c.T.Limit)
+			u.stacks.limit = max(u.stacks.limit, c.T.Limit*c.T.FrameWords())
 		}
 	}
 	for _, p := range u.hir.Probes {
@@ -87,13 +87,12 @@ const (
 	hashMul   = -0x61C8864680B583EB // 0x9E3779B97F4A7C15
 )
 
-// KeepStack stores the frames in the buffer under their hash and returns the
-// hash, and the size as a number without bounds: the verifier leaves the loop with
-// another size each time, and would walk what follows for each of them where the
-// size matters, as in the key of a map.
-func (f *fn) KeepStack(size ir.Value, at source.Span) (id, kept ir.Value) {
+// KeepStack implements builtin.Lowerer.
+func (f *fn) KeepStack(size ir.Value, at source.Span) (id, bytes ir.Value) {
 	buf := f.StackBuffer()
 	base := f.Addr(buf)
+	sizeAt := f.far(f.region0(8))
+	f.b.Store(sizeAt.Base, sizeAt.Off, 8, size)
 	h, off := f.b.NewVar(ir.Scalar), f.b.NewVar(ir.Scalar)
 	f.b.Set(h, f.konst(hashStart))
 	f.b.Set(off, f.konst(0))
@@ -109,19 +108,18 @@ func (f *fn) KeepStack(size ir.Value, at source.Span) (id, kept ir.Value) {
 		f.b.Set(off, f.b.BinI(ir.OpAdd, f.b.Get(off), 8))
 	})
 	id = f.b.Get(h)
-	size = f.unbounded(size)
 	key := f.Scratch(8, "stack")
 	f.b.Store(key.Base, key.Off, 8, id)
 	p := f.b.Call(ir.HelperMapLookup, f.b.Map(f.u.stacks.m), f.Addr(key))
-	keep, there := f.b.Cold(f.b.NewBlock("keep")), f.b.NewBlock("kept")
-	f.b.If(ir.NE, 8, p, f.konst(0), there, keep)
+	keep, kept := f.b.Cold(f.b.NewBlock("keep")), f.b.NewBlock("kept")
+	f.b.If(ir.NE, 8, p, f.konst(0), kept, keep)
 	f.b.UseSealed(keep)
 	r := f.b.Call(ir.HelperMapUpdate, f.b.Map(f.u.stacks.m), f.Addr(key), f.Addr(buf), f.konst(updateAny))
 	refused := f.b.Cold(f.b.NewBlock("refused"))
-	f.b.If(ir.EQ, 4, r, f.konst(0), there, refused)
+	f.b.If(ir.EQ, 4, r, f.konst(0), kept, refused)
 	f.b.UseSealed(refused)
 	f.Fail(builtin.ErrStackFull, at, ir.HelperMapUpdate)
-	f.b.Jump(there)
-	f.b.UseSealed(there)
-	return id, size
+	f.b.Jump(kept)
+	f.b.UseSealed(kept)
+	return id, f.b.Load(sizeAt.Base, sizeAt.Off, 8)
 }

@@ -159,8 +159,13 @@ func (f *fn) readAgain(v ir.Value, dst, p builtin.Place, size int, at source.Spa
 	}
 	zero, next := f.b.Cold(f.b.NewBlock("zero")), f.b.NewBlock("read")
 	// A pointer is compared as a number: otherwise it would become the number 0 in the
-	// cold block, and the verifier refuses loads through numbers.
-	f.b.If(ir.EQ, 8, f.b.Num(v), f.konst(0), zero, next)
+	// cold block, and the verifier refuses loads through numbers. Nor may the verifier
+	// learn what v is: the paths would stay apart where v decides something later.
+	n := f.b.Num(v)
+	if n == v {
+		n = f.forget(v)
+	}
+	f.b.If(ir.EQ, 8, n, f.konst(0), zero, next)
 	f.b.UseSealed(zero)
 	f.Read(dst, f.konst(int64(size)), f.Addr(p), p.Space, at)
 	f.b.Jump(next)

@@ -31,6 +31,9 @@ type Config struct {
 	Comm     string // --comm: as PID, for the thread name
 	// Lookups also counts reads of missing keys (compiler.Config).
 	Lookups bool
+	// Sample prepares programs for looking at a part of their events
+	// (compiler.Config).
+	Sample bool
 	// Ints reads an integer config variable by its canonical name.
 	Ints func(name string) int64
 	// Careful are the probes whose programs are lowered carefully even if plan

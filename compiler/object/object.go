@@ -96,6 +96,10 @@ type Program struct {
 	Role  Role
 	Probe *hir.Probe
 	Site  *hir.Site // where it is attached: Probe.Site, or its Entry half
+	// SampleOff is the offset in p_data of a word n-1: the program looks at one of
+	// n events, a power of two, and counts each n times. 0 if it always looks at
+	// all.
+	SampleOff int
 	// Lines maps raw instruction offsets (8-byte slots) to places.
 	Lines []source.Span
 	Insns int // raw length in 8-byte slots

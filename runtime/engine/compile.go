@@ -19,6 +19,9 @@ type CompileOptions struct {
 	// Lookups also counts reads of keys that are not in their map, for
 	// RunOptions.AllErrors. Each such read then costs time.
 	Lookups bool
+	// Sample prepares programs that only count for looking at a part of their
+	// events, for RunOptions.Shed. Each run then takes a nanosecond more.
+	Sample bool
 	// Dump, if set, is called with the text of each program at each stage of
 	// the compiler: "ir-lowered", "ir" and "bpf".
 	Dump func(stage, program, text string)
@@ -87,7 +90,7 @@ func Build(s Script, m machine.Machine, co CheckOptions, o CompileOptions) (*Com
 func compile(c *Checked, o CompileOptions) (*Compiled, diag.List) {
 	config := compiler.Config{
 		Builtins: stdlib.Table(), Types: c.view.Types(), PID: c.opts.filter(), Follow: c.opts.Follow && !c.view.Interprets(), Comm: c.opts.Comm,
-		Lookups: o.Lookups, Dump: o.Dump, NoOpt: o.Plain, Interpret: c.view.Interprets(),
+		Lookups: o.Lookups, Sample: o.Sample, Dump: o.Dump, NoOpt: o.Plain, Interpret: c.view.Interprets(),
 	}
 	if o.Live != nil {
 		config.Live, config.HashOnly, config.Strings = o.Live.Maps, true, o.Live.Strings

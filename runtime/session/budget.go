@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -24,10 +25,12 @@ const DefaultBudget = 0.05
 
 // The kernel measures the time of programs only while somebody asks for it, and
 // then each run takes some 50 ns more. So a session measures a sample: for a
-// window of time in each period. A run that is shorter than the first wait is
-// not measured at all, and pays nothing.
+// window of time in each period. A run without programs in the kernel is not
+// measured at all, and pays nothing.
 const (
-	meterWait   = time.Second // before the first window
+	// meterFirst is the length of the first window, from the start of the run on.
+	// Who gives up the right to measure after that, as probe does, has it only.
+	meterFirst  = time.Second
 	meterWindow = 100 * time.Millisecond
 	meterPeriod = 2 * time.Second
 	// With Options.Shed there is a promise to keep, so the windows are more
@@ -62,9 +65,17 @@ func newMeter(s *Session) *meter {
 	if m.budget == 0 {
 		m.budget = DefaultBudget
 	}
-	m.next = m.begun.Add(meterWait)
 	if m.shed {
 		m.next = m.begun.Add(shedWait)
+		return m
+	}
+	attached := false
+	m.each(func(*Clause, int, *object.Program, *bpf.Prog) { attached = true })
+	m.next = m.begun.Add(meterPeriod)
+	if attached {
+		m.open()
+		m.next = m.begun.Add(meterFirst)
+		m.above = 1 // the first window is long enough to count for two
 	}
 	return m
 }
@@ -145,6 +156,7 @@ type programCost struct {
 	site   string
 	share  float64 // of one CPU, with what the kernel takes to call it
 	rate   float64 // runs per second
+	call   float64 // the part of share that is for calling it
 }
 
 // costs returns what the programs took in a window that was took long, the
@@ -160,7 +172,10 @@ func (m *meter) costs(took time.Duration) []programCost {
 		}
 		runs := float64(st.Runs - before.Runs)
 		ns := float64(st.Nanoseconds-before.Nanoseconds) + runs*float64(provider.CallCost(p.Site.Attach.Kind).Nanoseconds())
-		list = append(list, programCost{c, i, p.Site.Name, ns / float64(took.Nanoseconds()), runs / took.Seconds()})
+		// A program that passes an event costs the call and the measuring.
+		call := runs * float64(provider.CallCost(p.Site.Attach.Kind).Nanoseconds()+passCost)
+		window := float64(took.Nanoseconds())
+		list = append(list, programCost{c, i, p.Site.Name, ns / window, runs / took.Seconds(), min(call, ns) / window})
 	})
 	slices.SortStableFunc(list, func(a, b programCost) int {
 		switch {
@@ -203,6 +218,9 @@ func (m *meter) judge(now time.Time, costs []programCost) {
 		return
 	}
 	dear := costs[0]
+	if m.sample(now, dear, total) {
+		return
+	}
 	after := now.Sub(m.begun).Round(100 * time.Millisecond)
 	why := fmt.Sprintf("the probes took %s of one CPU, this one %s; the budget is %s; detached after %v", percent(total), percent(dear.share), percent(m.budget), after)
 	m.s.log(diag.Warning, fmt.Sprintf("%s is detached: %s", dear.site, why))
@@ -214,6 +232,35 @@ func (m *meter) judge(now time.Time, costs []programCost) {
 		m.s.log(diag.Warning, "no probe is left: the run ends")
 		m.s.done = true
 	}
+}
+
+// passCost is about what a program takes to pass an event that is not in its
+// sample, in nanoseconds.
+const passCost = 15
+
+// The samples that a program can be limited to: one event of a power of two.
+const maxSample = 1 << 10
+
+// sample makes a program look at a part of its events, if it only counts and does
+// not do so yet. It reports whether it has.
+func (m *meter) sample(now time.Time, dear programCost, total float64) bool {
+	c, p := dear.clause, dear.clause.obj.Programs[dear.index]
+	// The calls of the program remain: if they are too much, sampling is of no use.
+	if p.SampleOff == 0 || len(c.data) == 0 || word(c.data, p.SampleOff) != 0 || dear.call > m.budget/2 {
+		return false
+	}
+	// What the other programs take is left to their turn.
+	n := 2
+	for n < maxSample && dear.share/float64(n) > m.budget*dear.share/total/2 {
+		n *= 2
+	}
+	binary.LittleEndian.PutUint64(c.data[p.SampleOff:], uint64(n-1))
+	after := now.Sub(m.begun).Round(100 * time.Millisecond)
+	why := fmt.Sprintf("1 of %d events from %v on, and each counts %d times: what it counts is an estimate; the probes took %s of one CPU, this one %s; the budget is %s",
+		n, after, n, percent(total), percent(dear.share), percent(m.budget))
+	m.s.log(diag.Warning, fmt.Sprintf("%s is sampled: %s", dear.site, why))
+	m.items = append(m.items, event.ReceiptItem{Kind: event.Sampled, Where: dear.site, Count: 1, Detail: why})
+	return true
 }
 
 // warn says which probes take how much.

@@ -39,7 +39,7 @@ func TestJudge(t *testing.T) {
 	out := &logs{}
 	s := &Session{opts: Options{Sink: out}, clauses: []*Clause{c}}
 	costs := func(cheap, entry, ret float64) []programCost {
-		list := []programCost{{c, 2, "ret:f", ret, 1e6}, {c, 1, "ret:f", entry, 1e6}, {c, 0, "cheap", cheap, 10}}
+		list := []programCost{{c, 2, "ret:f", ret, 1e6, 0}, {c, 1, "ret:f", entry, 1e6, 0}, {c, 0, "cheap", cheap, 10, 0}}
 		if cheap > ret {
 			list[0], list[2] = list[2], list[0]
 		}
@@ -85,7 +85,7 @@ func TestJudge(t *testing.T) {
 func TestJudgeWarns(t *testing.T) {
 	out := &logs{}
 	m := &meter{s: &Session{opts: Options{Sink: out}}, budget: DefaultBudget, gone: map[*bpf.Prog]bool{}}
-	dear := []programCost{{nil, 0, "kprobe:f", 0.2, 12000}}
+	dear := []programCost{{nil, 0, "kprobe:f", 0.2, 12000, 0}}
 	for _, c := range [][]programCost{dear, nil, dear} {
 		m.judge(time.Now(), c)
 	}
@@ -97,6 +97,36 @@ func TestJudgeWarns(t *testing.T) {
 	}
 	if len(out.lines) != 1 || !strings.Contains(out.lines[0], "20 % of one CPU, more than 5.0 %: kprobe:f 20 % (12 thousand runs a second); --budget") {
 		t.Errorf("%q", out.lines)
+	}
+}
+
+// TestJudgeSamples: what only counts is sampled before it is detached, unless its
+// calls alone are too much.
+func TestJudgeSamples(t *testing.T) {
+	out := &logs{}
+	p := program(object.Main, hir.AttachRawTP, "rawtracepoint:x")
+	p.SampleOff = 8
+	c := &Clause{obj: &object.Object{Programs: []*object.Program{p}}, progs: []*bpf.Prog{{}}, links: []attached{{program: 0}}, data: make([]byte, 16)}
+	s := &Session{opts: Options{Sink: out}, clauses: []*Clause{c}}
+	m := &meter{s: s, budget: 0.01, shed: true, warned: true, begun: time.Now(), gone: map[*bpf.Prog]bool{}}
+	cost := programCost{c, 0, "rawtracepoint:x", 0.1, 1e6, 0.002}
+	m.judge(m.begun.Add(2*time.Second), []programCost{cost})
+	if n := word(c.data, 8); n != 31 {
+		t.Errorf("the mask is %d", n)
+	}
+	if want := "rawtracepoint:x is sampled: 1 of 32 events from 2s on, and each counts 32 times: what it counts is an estimate; the probes took 10 % of one CPU, this one 10 %; the budget is 1.0 %"; len(out.lines) != 1 || out.lines[0] != want {
+		t.Errorf("%q", out.lines)
+	}
+	m.judge(m.begun.Add(3*time.Second), []programCost{cost})
+	if items := m.receipt(); len(items) != 2 || items[0].Kind != event.Sampled || items[1].Kind != event.Shed || !s.done {
+		t.Errorf("%+v", items)
+	}
+	c.data = make([]byte, 16)
+	cost.call = 0.02
+	m.gone = map[*bpf.Prog]bool{}
+	m.judge(m.begun, []programCost{cost})
+	if n := word(c.data, 8); n != 0 || len(m.receipt()) != 3 {
+		t.Errorf("sampled, although its calls alone are too much: %d", n)
 	}
 }
 

@@ -46,15 +46,16 @@ const (
 )
 
 // stormWait is the time that the end of a run takes for the records that are
-// left in its buffers, if events were lost before: who prints more than can be
-// read has waited for long enough, and what is left then is counted as lost, too.
-// A run that has lost nothing prints everything.
+// left in its buffers, if a signal ended it or events were lost before: who prints
+// more than can be read has waited for long enough, and what is left then is
+// counted as lost, too. Other runs print everything.
 const stormWait = 500 * time.Millisecond
 
 // settle stops new events, prints the events that are left and runs the end
 // probes. After exit() the rest is discarded (R-LIFE-03).
 func (s *Session) settle(clauses []*Clause) {
-	if s.lost > 0 {
+	s.ended = nil
+	if s.lost > 0 || s.told {
 		s.until = time.Now().Add(stormWait)
 	}
 	gated := false
@@ -125,15 +126,23 @@ func (s *Session) drainAll(clauses []*Clause) int {
 	return n
 }
 
-// empty drains until nothing is left, waiting a little for records that
-// programs have reserved and not yet submitted.
+// empty drains until nothing is left of what there was when it was called,
+// waiting a little for records that programs have reserved and not yet submitted.
+// Where programs cannot be stopped before they are detached for good (on events of
+// perf, before 5.15), more may come without an end.
 func (s *Session) empty(clauses []*Clause) {
 	deadline := time.Now().Add(busyWait)
+	ends := make([]uint64, len(clauses))
+	for i, c := range clauses {
+		if c.ring != nil {
+			ends[i] = c.ring.Position() + c.ring.Pending()
+		}
+	}
 	for {
 		n := s.drainAll(clauses)
 		left := false
-		for _, c := range clauses {
-			left = left || c.ring != nil && c.ring.Pending() > 0
+		for i, c := range clauses {
+			left = left || c.ring != nil && c.ring.Pending() > 0 && c.ring.Position() < ends[i]
 		}
 		if !left || s.forced() || n == 0 && time.Now().After(deadline) {
 			return

@@ -123,10 +123,10 @@ func hollow(obj *object.Object) *object.Object {
 
 // Text returns the line about one program.
 func (e *EstimatedProbe) Text() string {
-	return fmt.Sprintf("%s: %s (%s to %s), %s events a second", e.Name, percent(e.Likely), number(e.Low), percent(e.High), rate(e.Rate))
+	return fmt.Sprintf("%s: %s (%s to %s), %s events a second", e.Name, percent(e.Likely), number(e.Low), number(e.High), rate(e.Rate))
 }
 
 // Text returns the sentence about an estimate.
 func (e *Estimated) Text() string {
-	return fmt.Sprintf("this will cost %s of one CPU (%s to %s)", percent(e.Likely), number(e.Low), percent(e.High))
+	return fmt.Sprintf("this will cost %s of one CPU (%s to %s)", percent(e.Likely), number(e.Low), number(e.High))
 }

@@ -116,11 +116,13 @@ type Session struct {
 	lost     uint64
 	records  uint64
 	exitCode int
-	exited   bool      // exit() was called
-	errors   int       // calls of errorf
-	done     bool      // the run has ended for another reason
-	discard  bool      // drop all further records, as after exit()
-	until    time.Time // when records are no longer handled, but counted
+	exited   bool            // exit() was called
+	errors   int             // calls of errorf
+	done     bool            // the run has ended for another reason
+	discard  bool            // drop all further records, as after exit()
+	told     bool            // a signal ended the run
+	ended    <-chan struct{} // closed when a signal ends the run; nil while the run is not in its loop
+	until    time.Time       // when records are no longer handled, but counted
 	meter    *meter
 	shedding sync.WaitGroup // links that the meter is closing
 	commands commands
@@ -288,6 +290,11 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	}
 	s.handOut()
 	if s.opts.Mode == hir.Trace {
+		// Before Ready, in which a program may give up the right to measure.
+		s.meter = newMeter(s)
+		defer s.meter.close()
+	}
+	if s.opts.Mode == hir.Trace {
 		s.send(&event.Attached{Probes: probes})
 	}
 	if s.opts.Ready != nil {
@@ -296,8 +303,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 	if s.opts.Mode != hir.Trace {
 		return s.runTests(ctx)
 	}
-	s.meter = newMeter(s)
-	defer s.meter.close()
+	s.ended = ctx.Done()
 	delay := pollBusy
 	for !s.done && !s.exited {
 		for _, c := range s.clauses {
@@ -315,7 +321,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		s.meter.tick(time.Now())
 		switch {
 		case ctx.Err() != nil:
-			s.done = true
+			s.done, s.told = true, true
 		case s.sinkDone():
 			s.done, s.discard = true, true
 		case n == 0 && !s.opts.Stay && s.onlySpecial():
@@ -416,7 +422,7 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 				s.record(c, b)
 			}
 			// Commands take so long that the end of the run is looked for between them.
-			return (!s.exited && !s.done || s.discard) && s.commands.spent < commandRound
+			return (!s.exited && !s.done || s.discard) && s.commands.spent < commandRound && !s.called()
 		})
 		s.spare(c, c.ring.Position())
 		total += n
@@ -429,6 +435,21 @@ func (s *Session) drain(clauses []*Clause, limit int) int {
 		event.Release(s.opts.Sink)
 	}
 	return total
+}
+
+// called reports whether something waits that is to be done before more records
+// are handled: the end of the run, or a call. Handling a whole round of records can
+// take seconds.
+func (s *Session) called() bool {
+	if s.ended == nil {
+		return false
+	}
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return len(s.calls) > 0
+	}
 }
 
 // spare handles the records that found no room in the ring, when what was written

@@ -41,6 +41,7 @@ var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help str
 	event.NotAttached: {"function was not attached@", "functions were not attached@", ": ", "the kernel does not allow it",
 		"run with -v to see the reason for each"},
 	event.SwitchedOff: {"probe@ did not run", "probes@ did not run", " ", "what it needs is switched off", ""},
+	event.Sampled:     {"probe@ was sampled", "probes@ were sampled", " ", "it took too much time", ""},
 	event.Shed:        {"probe@ was detached", "probes@ were detached", " ", "it took too much time", ""},
 	event.NotRecorded: {"call@ was left out", "calls@ were left out", " of ", "the recording lacks what the probe needs", ""},
 	event.Untold:      {"something was not counted@", "something was not counted@", " of ", "this kernel does not tell it", ""},

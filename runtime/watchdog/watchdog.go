@@ -79,6 +79,16 @@ func Start() (release func()) {
 	})
 }
 
+// PID returns the process id of the watchdog, 0 if there is none.
+func PID() int {
+	dog.mu.Lock()
+	defer dog.mu.Unlock()
+	if dog.proc == nil {
+		return 0
+	}
+	return dog.proc.Pid
+}
+
 func start() error {
 	self, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {

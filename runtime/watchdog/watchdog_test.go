@@ -44,11 +44,11 @@ func TestMain(m *testing.M) {
 		os.Remove(filepath.Join(dir, "changed"))
 		release()
 		release() // a second call does nothing
-		if dog.proc == nil {
+		if PID() == 0 {
 			fmt.Println("ended too early")
 		}
 		other()
-		fmt.Println("running:", dog.proc != nil)
+		fmt.Println("running:", PID() != 0)
 	case "killed":
 		change()
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -310,4 +311,34 @@ func TestHideOwn(t *testing.T) {
 	if err := hideOwn(filepath.Join(dir, "none")); err != nil {
 		t.Errorf("a kernel without the list: %v", err)
 	}
+}
+
+// While the process of the journal is being torn down, or another one puts back
+// what it left, the lock is waited for.
+func TestLockWaits(t *testing.T) {
+	run := t.TempDir()
+	f, err := lock(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	j := &journal{Version: journalVersion, PID: cmd.Process.Pid, Tracing: "/t"}
+	if err := j.write(run); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Cleanup(run); !errors.Is(err, ErrLocked) {
+		t.Errorf("while the process runs: %v", err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { f.Close() })
+	start := time.Now()
+	if c, err := Cleanup(run); err != nil || c.PID != cmd.Process.Pid || time.Since(start) < 50*time.Millisecond {
+		t.Errorf("after it was killed: %+v, %v, %v", c, err, time.Since(start))
+	}
+	_ = cmd.Wait()
 }

@@ -299,50 +299,6 @@ func (s *Source) values() map[string]string {
 	return v
 }
 
-// ownThreads returns the threads of this process; those to come follow from
-// function-fork.
-func ownThreads() []string {
-	dir, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return nil
-	}
-	var ids []string
-	for _, d := range dir {
-		ids = append(ids, d.Name())
-	}
-	return ids
-}
-
-// hideOwn adds the threads of this process that are not in a list yet: those
-// started after the list was made and before function-fork was on. It repeats
-// until it finds no more, since these threads can start others.
-func hideOwn(list string) error {
-	for range 10 {
-		now, err := readSetting(list, true)
-		if missing(err) {
-			return nil // before 5.7: the kernel cannot exclude threads, and probe's own are recorded
-		}
-		if err != nil {
-			return fmt.Errorf("read the tracing settings: %w", err)
-		}
-		have := strings.Split(now, "\n")
-		done := true
-		for _, id := range ownThreads() {
-			if slices.Contains(have, id) {
-				continue
-			}
-			done = false
-			if err := appendLine(list, id); err != nil {
-				return settingError("set_ftrace_notrace_pid", id, err)
-			}
-		}
-		if done {
-			return nil
-		}
-	}
-	return nil
-}
-
 // apply makes the changes listed in the journal, and those inside the instance,
 // which need no journal because they end with the instance.
 func (s *Source) apply(ctx context.Context, values map[string]string) error {

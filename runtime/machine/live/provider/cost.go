@@ -11,7 +11,7 @@ import (
 // benchmark for tracing (commit 4eaf0b5c5e04, "bpf: Add selftests to measure
 // performance of BPF tracing mechanisms") and of uprobes (commit f727b13dbea1)
 // on machines of 2020 to 2024.
-var callCosts = map[hir.AttachKind]int64{
+var callCosts = [...]int64{
 	hir.AttachRawTP:          13,
 	hir.AttachFentry:         22,
 	hir.AttachFexit:          22,
@@ -30,4 +30,9 @@ var callCosts = map[hir.AttachKind]int64{
 
 // CallCost estimates what the kernel takes to call a program, which is no part
 // of the time that it measures for the program itself.
-func CallCost(kind hir.AttachKind) time.Duration { return time.Duration(callCosts[kind]) }
+func CallCost(kind hir.AttachKind) time.Duration {
+	if int(kind) >= len(callCosts) {
+		return 0
+	}
+	return time.Duration(callCosts[kind])
+}
