@@ -2,6 +2,7 @@ package stdlib
 
 import (
 	"fmt"
+	"math/bits"
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
@@ -48,19 +49,20 @@ func stackSig(name, doc string) *types.Signature {
 				}
 			}
 		}
-		if mode == "build_id" {
-			if name == "kstack" {
-				return nil, worded(problem("bad-argument", at, "build_id mode can only be used for user stacks"), "'build_id' stack mode can only be used for ustack")
-			}
-			return nil, problem("not-supported", at, "not supported yet: stacks in build_id mode")
+		if mode == "build_id" && name == "kstack" {
+			return nil, worded(problem("bad-argument", at, "build_id mode can only be used for user stacks"), "'build_id' stack mode can only be used for ustack")
 		}
 		return types.StackType(name == "ustack", stackModes[mode], int(limit)), nil
 	}
 	return s
 }
 
-// userStack is BPF_F_USER_STACK (include/uapi/linux/bpf.h).
-const userStack = 1 << 8
+// Flags of the helper: BPF_F_USER_STACK and BPF_F_USER_BUILD_ID
+// (include/uapi/linux/bpf.h).
+const (
+	userStack   = 1 << 8
+	userBuildID = 1 << 11
+)
 
 // lowerStack stores the frames and builds the value: for user stacks the
 // process, then the id and the number of frames.
@@ -71,7 +73,11 @@ func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	if user {
 		flags = userStack
 	}
-	most := b.Const(int64(8 * c.T.Limit))
+	frame := int64(8 * c.T.FrameWords())
+	if c.T.Mode == types.StackBuildID {
+		flags |= userBuildID
+	}
+	most := b.Const(frame * int64(c.T.Limit))
 	n := b.Call(ir.HelperGetStack, l.Ctx(), l.Addr(l.StackBuffer()), most, b.Const(flags))
 	// Errors are negative, and so beyond the limit as unsigned numbers. The
 	// comparison also bounds the result for verifiers before 5.11, which do not
@@ -87,6 +93,6 @@ func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		off += 8
 	}
 	b.Store(dst.Base, off, 8, id)
-	b.Store(dst.Base, off+8, 8, b.BinI(ir.OpShr, bytes, 3))
+	b.Store(dst.Base, off+8, 8, b.BinI(ir.OpShr, bytes, int64(bits.TrailingZeros64(uint64(frame)))))
 	return builtin.Operand{T: c.T, Mem: &dst}
 }

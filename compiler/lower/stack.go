@@ -29,15 +29,15 @@ const (
 	stackPrealloc = 8 << 20 // bytes
 )
 
-// sharedLimits are the frame limits of stores that objects of one session share
+// sharedLimits are the limits, in words, of stores that objects of one session share
 // by name.
-var sharedLimits = []int{127, 1024}
+var sharedLimits = []int{127, 1024, 4096}
 
 // layoutStacks adds the store if the script captures stacks.
 func (u *Unit) layoutStacks() {
 	see := func(e hir.Expr) {
 		if c, ok := e.(*hir.Call); ok && c.T != nil && (c.T.Kind == types.KStack || c.T.Kind == types.UStack) {
-			u.stacks.limit = max(u.stacks.limit, c.T.Limit)
+			u.stacks.limit = max(u.stacks.limit, c.T.Limit*c.T.FrameWords())
 		}
 	}
 	for _, p := range u.hir.Probes {

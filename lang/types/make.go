@@ -111,6 +111,19 @@ func StackType(user bool, mode StackMode, limit int) *Type {
 	return &Type{Kind: KStack, Size: kstackSize, Mode: mode, Limit: limit}
 }
 
+// buildIDWords is the size of the kernel's struct bpf_stack_build_id
+// (include/uapi/linux/bpf.h) in words of 8 bytes.
+const buildIDWords = 4
+
+// FrameWords returns the number of 8-byte words that each frame of a stack
+// takes where the frames are kept.
+func (t *Type) FrameWords() int {
+	if t.Mode == StackBuildID {
+		return buildIDWords
+	}
+	return 1
+}
+
 // RecordType wraps a struct layout.
 func RecordType(s *Struct) *Type { return &Type{Kind: Record, Size: s.Size, Struct: s} }
 

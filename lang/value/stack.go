@@ -40,10 +40,7 @@ func (v Value) StackLen() int {
 func appendStack(dst []byte, v Value, r Resolver) []byte {
 	user := v.T.Kind == types.UStack
 	off, _ := stackAt(v.T)
-	n, per := v.StackLen(), 1
-	if v.T.Mode == types.StackBuildID {
-		per = buildIDWords
-	}
+	n, per := v.StackLen(), v.T.FrameWords()
 	dst = append(dst, '\n')
 	var words []uint64
 	if n > 0 {
@@ -54,7 +51,7 @@ func appendStack(dst []byte, v Value, r Resolver) []byte {
 	}
 	pid, probe := uint32(load(v.B, 0, 4)), uint32(load(v.B, 4, 4))
 	for i := range n {
-		if per == buildIDWords {
+		if v.T.Mode == types.StackBuildID {
 			dst = append(appendBuildID(dst, words[i*per:][:per]), '\n')
 			continue
 		}

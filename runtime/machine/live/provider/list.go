@@ -216,6 +216,9 @@ func listRaw(s *Set, _ *Provider, pattern string, yield func(Listed) bool) error
 
 // listUser lists the functions of a program or library.
 func listUser(s *Set, p *Provider, pattern string, yield func(Listed) bool) error {
+	if binary, file, ok := strings.Cut(pattern, "@"); ok && !strings.Contains(binary, ":") {
+		return s.listLines(p, binary, file, yield)
+	}
 	binary, name, ok := strings.Cut(pattern, ":")
 	if !ok || binary == "" || binary == "*" {
 		return nil // lists only the functions of a named file (P-LIST-02)

@@ -85,8 +85,22 @@ func (r *request) userSites(binary string, at int, ret bool) []*hir.Site {
 		return nil
 	}
 	var sites []*hir.Site
+	// Of many files those count that have the function.
+	many, name := isPattern(binary), r.part(at)
+	if i := strings.IndexByte(name, '+'); i > 0 {
+		name = name[:i]
+	}
 	for _, b := range r.binaries(binary, at) {
 		f, err := r.set.openELF(b.Path)
+		if err == nil && many && name != "" {
+			if found, err := matching(f, func(n string) bool { return match(name, n) }); err != nil || len(found) == 0 {
+				f.Close()
+				continue
+			}
+		}
+		if err != nil && many {
+			continue // it has been deleted, or is not ELF
+		}
 		if err != nil {
 			r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).WithNote("%v", err).WithRow("P-UPROBE-02")
 			continue
@@ -98,19 +112,22 @@ func (r *request) userSites(binary string, at int, ret bool) []*hir.Site {
 		}
 		f.Close()
 	}
+	if many && len(sites) == 0 && !r.matched && !r.out.HasErrors() {
+		r.missing(at, "no matches for %s:%s:%s", r.p.Name, binary, r.part(at)).WithRow("P-UPROBE-04").
+			WithHelp("none of the files has such a function")
+	}
 	return sites
 }
 
 // binaries resolves the first part to files.
 func (r *request) binaries(name string, at int) []elf.Binary {
 	if strings.Contains(name, "*") {
-		if !strings.Contains(name, "/") {
-			r.notSupported("P-UPROBE-04", "uprobes on every mapped file")
-			return nil
-		}
 		if strings.HasPrefix(r.part(at), "0x") {
 			r.errorf("bad-attach-point", at, "an address needs one binary, not a pattern").WithRow("P-UPROBE-05")
 			return nil
+		}
+		if name == "*" {
+			return r.mapped()
 		}
 		paths, err := filepath.Glob(name)
 		if err != nil {
@@ -142,6 +159,19 @@ func (r *request) binaries(name string, at int) []elf.Binary {
 			WithNote("they are %s", strings.Join(b.Matches, ", ")).WithHelp("give the whole path")
 	}
 	return []elf.Binary{b}
+}
+
+// mapped returns the files that are mapped as code by the process of -p, or by
+// any process.
+func (r *request) mapped() []elf.Binary {
+	if r.PID == 0 {
+		return allMappedFiles()
+	}
+	files, err := mappedFiles(r.PID)
+	if err != nil {
+		r.errorf("no-match", 0, "the files that process %d has mapped cannot be read", r.PID).WithNote("%v", err).WithRow("P-UPROBE-04")
+	}
+	return files
 }
 
 // userTargets resolves the function part in one binary.
@@ -183,6 +213,12 @@ func (r *request) userTargets(f *elf.File, b elf.Binary, at int) []userTarget {
 		return nil
 	case sym.Kind == elf.Object:
 		r.errorf("bad-attach-point", at, "%s in %s is a variable, not a function", name, b.Name)
+		return nil
+	case sym.Size == 0 && !has && !r.Unsafe:
+		r.errorf("needs-unsafe", at, "the size of %s in %s is not known, so it may be no function", name, b.Name).WithRow("P-UPROBE-05").
+			WithCompat("Could not determine boundary for %s (symbol has size 0).", name).
+			WithNote("a probe in data, or in the middle of an instruction, makes the program crash").
+			WithHelp("run with --unsafe to attach all the same")
 		return nil
 	case has && plus >= sym.Size && !r.Unsafe:
 		d := r.errorf("bad-attach-point", at, "offset %d is outside of %s, which has %d bytes", plus, name, sym.Size).WithRow("P-UPROBE-05")

@@ -109,7 +109,8 @@ func (r *request) described(t userTarget, at int) *program.Func {
 	switch {
 	case errors.As(err, &none):
 		d := r.errorf("no-args", at, "the arguments of %s:%s are not known: %s has no debugging information", t.binary.Name, t.name, t.binary.Name).
-			WithRow("P-UPROBE-11").WithLabel("`args` needs it").
+			WithCompat("Could not parse arguments of \"%s:%s:%s\": no debuginfo found for %s", r.p.Name, t.binary.Name, t.name, t.binary.Name).
+			CompatAt(r.At).WithRow("P-UPROBE-11").WithLabel("`args` needs it").
 			WithHelp("install the debug symbols of the program, or compile it with -g; arg0, arg1 … work without")
 		if len(none.Tried) > 0 {
 			d.WithNote("looked for %s", strings.Join(none.Tried, ", "))

@@ -123,7 +123,7 @@ func (r *request) noLine(err error, at int) {
 	case errors.As(err, &file):
 		r.missing(at, "no compilation unit matches %s", r.part(at)).WithRow("P-UPROBE-08").WithNote("%v", err).
 			WithCompat("DWARF error: No compilation unit matches %s", r.part(at)).CompatAt(r.At).
-			WithHelp("`%s:BINARY@*` lists the lines of a program that have code: probe ls", r.p.Name)
+			WithHelp("`probe ls '%s:%s@*'` lists the lines that have code", r.p.Name, r.part(0))
 	case errors.As(err, &line):
 		d := r.missing(at+1, "unable to map '%s' to an address: %v", r.source(at), err).WithRow("P-UPROBE-08").WithLabel("no code here").
 			WithCompat("DWARF error: Unable to map '%s' to address", r.source(at)).CompatAt(r.At)
@@ -153,6 +153,36 @@ func numbers(list []int) string {
 		words = append(words, strconv.Itoa(n))
 	}
 	return strings.Join(words, ", ")
+}
+
+// listLines lists the lines of a program's source that have code. rest is a
+// pattern for the file, and perhaps for the line behind a colon.
+func (s *Set) listLines(p *Provider, binary, rest string, yield func(Listed) bool) error {
+	if p.Returns {
+		return nil // returns have no line
+	}
+	b, err := elf.Find(binary, 0)
+	if err != nil {
+		return err
+	}
+	own, err := s.programs.of(b.Path)
+	if err != nil {
+		return err
+	}
+	file, line, hasLine := strings.Cut(rest, ":")
+	if file == "" {
+		file = "*"
+	}
+	named := func(name string) bool {
+		return match(file, name) || match("*/"+strings.TrimPrefix(file, "/"), name)
+	}
+	return own.Lines(named, func(l program.SourceLine) bool {
+		n := strconv.Itoa(l.Line)
+		if hasLine && !match(line, n) {
+			return true
+		}
+		return yield(Listed{Name: p.Name + ":" + b.Name + "@" + l.File + ":" + n})
+	})
 }
 
 // demangledSites expands "binary:cpp:name": the functions whose name in the
