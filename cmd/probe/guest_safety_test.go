@@ -71,7 +71,12 @@ func TestGuestBudget(t *testing.T) {
 				if m == nil {
 					t.Fatal(out)
 				}
-				if n, _ := strconv.ParseFloat(m[1], 64); n < 0.95*want.n || n > 1.05*want.n {
+				// A slow machine may have to detach it as well: then some are missing.
+				least := 0.95 * want.n
+				if strings.Contains(out, "is detached") {
+					least = 1
+				}
+				if n, _ := strconv.ParseFloat(m[1], 64); n < least || n > 1.05*want.n {
 					t.Errorf("%s estimated, %.0f counted", m[1], want.n)
 				}
 			}
