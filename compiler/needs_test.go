@@ -160,7 +160,7 @@ func statement(fn *builtin.Func) string {
 	switch {
 	case s.Agg:
 		return fmt.Sprintf("@agg = %s; @keyed[1] = %s;", text, text)
-	case s.Async || s.Result == types.VoidType || s.Result == nil && s.Infer == nil:
+	case s.Async || s.Format == 0 || s.Result == types.VoidType || s.Result == nil && s.Infer == nil:
 		return text + ";"
 	case s.Fleeting:
 		return "$ctx = " + text + ";"

@@ -63,12 +63,12 @@ func planLatency(l *line, m Machine) (*Plan, error) {
 	var section func(key []value.Value, r value.Resolver) string
 	switch {
 	case p.library != "" && !l.is("pid"):
-		key = "[func, pid]"
+		key = "[probe, pid]"
 		section = func(k []value.Value, r value.Resolver) string {
 			return fmt.Sprintf("%s [%d]", lastPart(1)(string(value.AppendText(nil, k[0], r))), k[1].Int())
 		}
 	case l.is("function"):
-		key = "[func]"
+		key = "[probe]"
 		section = func(k []value.Value, r value.Resolver) string {
 			return lastPart(1)(string(value.AppendText(nil, k[0], r)))
 		}
