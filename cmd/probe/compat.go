@@ -91,9 +91,9 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	mode := b.Mode
 	switch {
 	case b.Test && mode != "" && mode != "test":
-		return errors.New("USAGE: --test conflicts with existing --mode") //lint:ignore ST1005 bpftrace's words
+		return errors.New("USAGE: --test conflicts with existing --mode")
 	case b.Bench && (b.Test || mode != "" && mode != "bench"):
-		return errors.New("USAGE: --bench conflicts with existing --mode") //lint:ignore ST1005 bpftrace's words
+		return errors.New("USAGE: --bench conflicts with existing --mode")
 	case b.Test || mode == "test":
 		o.mode = hir.Test
 	case b.Bench || mode == "bench":
@@ -101,7 +101,8 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	case mode == "compiler-bench":
 		return errors.New("--mode compiler-bench is not supported: probe dump shows the stages of the compiler")
 	case mode != "" && mode != "codegen" && mode != "format":
-		return errors.New("USAGE: --mode can only be 'codegen', 'compiler-bench', 'bench', 'test' or 'format'.") //lint:ignore ST1005 bpftrace's words
+		//lint:ignore ST1005 bpftrace's words
+		return errors.New("USAGE: --mode can only be 'codegen', 'compiler-bench', 'bench', 'test' or 'format'.")
 	}
 	if b.Filter != "" {
 		if err := o.setFilter(b.Filter); err != nil {
@@ -109,17 +110,19 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 		}
 	}
 	if !slices.Contains([]string{"", "line", "full", "none"}, b.Buffering) {
-		return errors.New("USAGE: -B must be either 'line', 'full', or 'none'.") //lint:ignore ST1005 bpftrace's words
+		//lint:ignore ST1005 bpftrace's words
+		return errors.New("USAGE: -B must be either 'line', 'full', or 'none'.")
 	}
 	if !slices.Contains([]string{"", "text", "json"}, b.Format) {
-		return fmt.Errorf("Invalid output format \"%s\"\nValid formats: 'text', 'json'", b.Format) //lint:ignore ST1005 bpftrace's words
+		//lint:ignore ST1005 bpftrace's words
+		return fmt.Errorf("Invalid output format \"%s\"\nValid formats: 'text', 'json'", b.Format)
 	}
 	switch {
 	case b.Warnings > 1:
 		//lint:ignore ST1005 bpftrace's words
 		return errors.New("USAGE: -kk has been deprecated. Use a single -k for runtime warnings for errors in map lookups and probe reads.")
 	case b.Warnings > 0 && b.NoWarnings:
-		return errors.New("USAGE: -k, --warnings conflicts with --no-warnings") //lint:ignore ST1005 bpftrace's words
+		return errors.New("USAGE: -k, --warnings conflicts with --no-warnings")
 	case b.Cmd != "" && b.PID != "":
 		return errBoth
 	}
@@ -132,7 +135,8 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	features := slices.DeleteFunc(strings.Split(b.NoFeature, ","), func(f string) bool { return f == "" || f == "uprobe_multi" })
 	for _, f := range features {
 		if f != "kprobe_multi" && f != "kprobe_session" {
-			return errors.New("USAGE: --no-feature can only have values 'kprobe_multi,kprobe_session,uprobe_multi'.") //lint:ignore ST1005 bpftrace's words
+			//lint:ignore ST1005 bpftrace's words
+			return errors.New("USAGE: --no-feature can only have values 'kprobe_multi,kprobe_session,uprobe_multi'.")
 		}
 	}
 	if len(features) > 0 {
@@ -141,9 +145,10 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	return nil
 }
 
-//lint:ignore ST1005 bpftrace's words
 var (
-	errBoth   = errors.New("USAGE: Cannot use both -c and -p.")
+	//lint:ignore ST1005 bpftrace's words
+	errBoth = errors.New("USAGE: Cannot use both -c and -p.")
+	//lint:ignore ST1005 bpftrace's words
 	errFilter = errors.New("Invalid --probe-filter regex")
 )
 
@@ -152,17 +157,21 @@ func (o *options) pidOf(text string) error {
 	n, neg, err := syntax.ParseInteger(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("Failed to parse pid: invalid integer: %s", text) //lint:ignore ST1005 bpftrace's words
+		//lint:ignore ST1005 bpftrace's words
+		return fmt.Errorf("Failed to parse pid: invalid integer: %s", text)
 	case neg || n > maxPID:
 		if neg {
 			n = -n
 		}
-		return fmt.Errorf("Pid out of range: %d", n) //lint:ignore ST1005 bpftrace's words
+		//lint:ignore ST1005 bpftrace's words
+		return fmt.Errorf("Pid out of range: %d", n)
 	case n == 0:
-		return errors.New("Failed to attach to pid: Unable to open pidfd (Invalid argument)") //lint:ignore ST1005 bpftrace's words
+		//lint:ignore ST1005 bpftrace's words
+		return errors.New("Failed to attach to pid: Unable to open pidfd (Invalid argument)")
 	}
 	if setPID(&o.pid, text) != nil {
-		return errors.New("Failed to attach to pid: Unable to open pidfd (No such process)") //lint:ignore ST1005 bpftrace's words
+		//lint:ignore ST1005 bpftrace's words
+		return errors.New("Failed to attach to pid: Unable to open pidfd (No such process)")
 	}
 	return nil
 }

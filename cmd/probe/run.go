@@ -371,19 +371,6 @@ func (o *options) newSink(c sink.Config) (event.Sink, error) {
 	return s, err
 }
 
-// modes are the words of --mode.
-var modes = map[string]hir.Mode{"test": hir.Test, "bench": hir.Measure}
-
-// setMode reads --mode.
-func (o *options) setMode(v string) error {
-	m, ok := modes[v]
-	if !ok {
-		return fmt.Errorf("unknown mode %q: it is test or bench", v)
-	}
-	o.mode = m
-	return nil
-}
-
 // setFilter reads --probe-filter.
 func (o *options) setFilter(v string) error {
 	re, err := regexp.Compile(v)

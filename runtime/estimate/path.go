@@ -4,7 +4,6 @@
 package estimate
 
 import (
-	"math"
 	"slices"
 
 	"github.com/cilium/ebpf/asm"
@@ -248,7 +247,3 @@ func (f *flow) call(at int, in asm.Instruction, funcs map[string]int) Cost {
 }
 
 func same(ns float64) Cost { return Cost{ns, ns, ns} }
-
-// Middle returns the value between two that is as many times the one as the
-// other is times it.
-func Middle(a, b float64) float64 { return math.Sqrt(max(a, 0.01) * max(b, 0.01)) }

@@ -97,9 +97,6 @@ var formats = []Format{
 	{Name: "speedscope", Suffixes: []string{".speedscope.json"}, Summary: "for speedscope.app", write: writeSpeedscope},
 }
 
-// Formats returns the forms.
-func Formats() []Format { return slices.Clone(formats) }
-
 // ByFile returns the form that the end of a file's name stands for.
 func ByFile(name string) (Format, bool) {
 	for _, f := range formats {

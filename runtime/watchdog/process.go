@@ -39,7 +39,7 @@ func Ending(pid int) bool {
 // The fields of /proc/PID/stat behind the name, as numbered in proc(5), counted
 // from the state, which is field 3.
 const (
-	stateField   = 3 - 3
+	stateField   = 0
 	flagsField   = 9 - 3
 	threadsField = 20 - 3
 	startField   = 22 - 3

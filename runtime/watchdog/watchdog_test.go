@@ -79,8 +79,8 @@ func TestMain(m *testing.M) {
 		forget()
 		go func() {
 			defer Report()
-			var m map[string]int
-			m["x"] = 1
+			var p *int
+			*p = 1
 		}()
 		select {}
 	case "quit":
@@ -101,7 +101,7 @@ func TestEnds(t *testing.T) {
 		{"group", "signal: killed", "", "CRASHED", true},
 		{"fatal", "exit status 2", `CRASHED "panic: unseen" <nil>`, "", true},
 		{"main", "exit status 2", `CRASHED "panic: in main" <nil>`, "goroutine 1", true},
-		{"goroutine", "exit status 2", `CRASHED "panic: assignment to entry in nil map" <nil>`, "forgotten", true},
+		{"goroutine", "exit status 2", `CRASHED "panic: runtime error: invalid memory address or nil pointer dereference" <nil>`, "forgotten", true},
 		{"quit", "exit status 2", "SIGQUIT", "CRASHED", true},
 	}
 	for _, tt := range tests {

@@ -62,9 +62,7 @@ func of(s sort, t string, kids ...*node) *node { return &node{sort: s, text: t, 
 // sort, or by a constant.
 func (n *node) smaller() []*node {
 	var out []*node
-	for _, r := range n.replacements() {
-		out = append(out, r)
-	}
+	out = append(out, n.replacements()...)
 	for i, k := range n.kids {
 		for _, r := range k.smaller() {
 			c := *n

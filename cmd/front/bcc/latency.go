@@ -35,14 +35,14 @@ var latencyTool = &Tool{
 func planLatency(l *line, m Machine) (*Plan, error) {
 	text := l.words[0]
 	if strings.Count(text, ":") > 1 {
-		return nil, fmt.Errorf("Error: unrecognized pattern format '%s'", text) //lint:ignore ST1005 bcc's words
+		return nil, fmt.Errorf("Error: unrecognized pattern format '%s'", text)
 	}
 	p, err := parsePattern(text, l.is("regexp"))
 	if err != nil {
 		return nil, err
 	}
 	if p.findLibrary(m) != nil {
-		return nil, fmt.Errorf("Error: can't resolve library %s", p.library) //lint:ignore ST1005 bcc's words
+		return nil, fmt.Errorf("Error: can't resolve library %s", p.library)
 	}
 	points, err := p.points(m, "ret", "ret")
 	if err != nil {

@@ -168,10 +168,12 @@ func parsePattern(s string, regex bool) (*pattern, error) {
 	case len(parts) == 3:
 		p.kind, p.library, p.name = parts[0], parts[1], parts[2]
 	default:
-		return nil, fmt.Errorf("Too many ':'-separated components in pattern %s", s) //lint:ignore ST1005 bcc's words
+		//lint:ignore ST1005 bcc's words
+		return nil, fmt.Errorf("Too many ':'-separated components in pattern %s", s)
 	}
 	if p.kind != "p" && p.kind != "t" && p.kind != "u" {
-		return nil, fmt.Errorf("Type must be 'p', 't', or 'u', but got %s", p.kind) //lint:ignore ST1005 bcc's words
+		//lint:ignore ST1005 bcc's words
+		return nil, fmt.Errorf("Type must be 'p', 't', or 'u', but got %s", p.kind)
 	}
 	return p, nil
 }
@@ -238,5 +240,6 @@ func (p *pattern) points(m Machine, kernel, user string) (string, error) {
 
 // none is the error for a pattern that nothing matches.
 func (p *pattern) none() error {
-	return fmt.Errorf("No functions matched by pattern %s", p.text) //lint:ignore ST1005 bcc's words
+	//lint:ignore ST1005 bcc's words
+	return fmt.Errorf("No functions matched by pattern %s", p.text)
 }

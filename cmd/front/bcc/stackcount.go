@@ -41,6 +41,7 @@ var stackTool = &Tool{
 func planStacks(l *line, m Machine) (*Plan, error) {
 	kernel, user := l.is("kernel-stacks-only"), l.is("user-stacks-only")
 	if kernel && user {
+		//lint:ignore ST1005 bcc's words
 		return nil, errors.New("ERROR: -K and -U are mutually exclusive. If you want both stacks, that is the default.")
 	}
 	if !kernel && !user {
