@@ -318,7 +318,9 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 			_ = out.Keep() // a failure is remembered and returned by the next Write
 		}
 		notify(std)
-		o.dropRights(std, opts.Budget >= 0)
+		if o.mode == hir.Trace { // tests and benchmarks load programs until their end
+			o.dropRights(std, opts.Budget >= 0)
+		}
 	}
 	o.tell(std, &opts)
 	return opts, out, exitOK
