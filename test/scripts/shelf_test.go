@@ -22,6 +22,8 @@ type tool struct {
 	provoke string
 	want    []string
 	missing string
+	// partial is set where something is cut on any machine, such as deep stacks.
+	partial bool
 }
 
 // disk has a block device whose requests go through the block layer.
@@ -50,7 +52,7 @@ var tools = []tool{
 	{script: "runqlat", provoke: `sleep 0.2`, want: []string{`(?m)^@us\[all\]:\n`}},
 	{script: "runqlen", provoke: `for i in 1 2 3; do timeout 1 bash -c 'while :; do :; done' & done; sleep 1.2`, want: []string{`(?m)^@waiting\[0\]:\n(.*\n)*\[[1-9]\] +[1-9]`}},
 	{script: "runqslower -- --min=500", provoke: `for i in 1 2 3 4; do timeout 1 bash -c 'while :; do :; done' & done; sleep 1.2`, want: []string{`(?m)^[\d:.]{15} +\d+ +\d+ \S+ +\d{3,} \S+\[\d+\]$`}},
-	{script: "offcputime", provoke: `sleep 1`, want: []string{`(?s)@us\[sleep, \n.*do_nanosleep.*\]: (9[5-9]|1\d\d)\d{4}\n`}},
+	{script: "offcputime", partial: true, provoke: `sleep 1`, want: []string{`(?s)@us\[sleep, \n.*do_nanosleep.*\]: (9[5-9]|1\d\d)\d{4}\n`}},
 	{script: "profile", provoke: `timeout 1 dd if=/dev/zero of=/dev/null bs=1M`, want: []string{`(?m)^@samples\[dd, $`}},
 	{script: "wakeuptime", provoke: `sleep 0.5`, want: []string{`(?s)@us\[sleep, [^\n]+, \n.*hrtimer_wakeup.*\]: \d{6}\n`}},
 	{script: "cpudist -- --comms", provoke: `timeout 0.5 bash -c 'while :; do :; done'`, want: []string{`(?m)^@us\[bash\]:\n`}},
@@ -77,7 +79,7 @@ var tools = []tool{
 	{script: "bashreadline", provoke: `work prompt`, want: []string{`(?m)^[\d:.]{15} +\d+ root +echo from the prompt$`}},
 	{script: "oomkill", provoke: `mkdir /tmp/cg; mount -t cgroup2 none /tmp/cg; echo +memory >/tmp/cg/cgroup.subtree_control; mkdir /tmp/cg/small; echo 20M >/tmp/cg/small/memory.max; bash -c 'echo $$ >/tmp/cg/small/cgroup.procs; dd if=/dev/zero of=/dev/null bs=60M count=1' 2>/dev/null; sleep 0.5; rmdir /tmp/cg/small; umount /tmp/cg`,
 		want: []string{`(?m)^[\d:.]{15} dd +\d+ dd +\d+ +\d+ cgroup$`, `(?m)^\d+\.\d\d \d+\.\d\d`}},
-	{script: "memleak -- --interval=1", provoke: `work leak`, want: []string{`(?s)kept\+\d+[^\n]*\n[^@]*\]: 21000\n`}},
+	{script: "memleak -- --interval=1", provoke: `work leak`, want: []string{`(?s)kept\+\d+.{0,400}\]: 21000\n`}},
 	{script: "capable", provoke: `ip link set lo up; busybox su -s /bin/sh nobody -c 'echo x >/proc/sys/kernel/hostname' 2>/dev/null; busybox chroot / busybox true`, want: []string{`(?m)^[\d:.]{15} +0 +\d+ busybox +CAP_SYS_CHROOT +yes$`}},
 	{script: "vfsstat -- --comms", provoke: `dd if=/dev/zero of=/tmp/new bs=1 count=300 2>/dev/null; rm /tmp/new; sleep 1.2`, want: []string{`(?m)^@calls\[write, dd\]: 30\d$`, `(?m)^@calls\[unlink, \w+\]: 1$`, `(?m)^@calls\[create, dd\]: 1$`}},
 	{script: "filetop", provoke: `dd if=/dev/zero of=/tmp/new bs=1000 count=30 2>/dev/null; rm /tmp/new; sleep 1.2`, want: []string{`(?m)^@written\[dd, \d+, new\]: 30000$`, `!zero`}},
@@ -139,7 +141,7 @@ func TestTools(t *testing.T) {
 }
 
 func (c tool) run(t *testing.T, g *guest.Guest) {
-	text := fmt.Sprintf(`: >/tmp/out; probe run %s >/tmp/out 2>&1 & p=$!
+	text := fmt.Sprintf(`: >/tmp/out; probe run --budget off %s >/tmp/out 2>&1 & p=$!
 		i=0; until grep -q '^Attached' /tmp/out; do
 			i=$((i+1)); if [ $i -ge 600 ] || ! kill -0 $p 2>/dev/null; then break; fi; sleep 0.05
 		done
@@ -169,6 +171,9 @@ func (c tool) run(t *testing.T, g *guest.Guest) {
 		} else {
 			want = append(want, w)
 		}
+	}
+	if c.partial {
+		r.Stdout = strings.ReplaceAll(r.Stdout, "warning: the results of this run are not complete\n", "")
 	}
 	expect(t, r, want, absent)
 }
