@@ -174,6 +174,8 @@ func (f *flow) from(at int, funcs map[string]int) Cost {
 			}
 		case f.back[[2]int{at, to}]: // the way back of a loop, whose turns have their weight
 			rest = not
+		case f.rare(at, to):
+			rest.Likely = not.Likely
 		}
 	}
 	f.open[at], f.done[at] = false, true
@@ -192,6 +194,17 @@ func (f *flow) target(at int, in asm.Instruction) int {
 		off = int(in.Constant)
 	}
 	return at + 1 + off
+}
+
+// rare reports whether a jump leads to what is rare: the compiler puts it behind
+// the end of the function.
+func (f *flow) rare(at, to int) bool {
+	for i := at; i < to; i++ {
+		if f.valid[i] && f.ins[i].OpCode.JumpOp() == asm.Exit && f.ins[i].OpCode.Class().IsJump() {
+			return true
+		}
+	}
+	return false
 }
 
 // null reports whether a jump tests the result of a lookup against null: R0, or a

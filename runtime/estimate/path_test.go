@@ -30,7 +30,8 @@ func TestProgram(t *testing.T) {
 		"of a copy":  {asm.Instructions{call(helperLookup), asm.Mov.Reg(asm.R6, asm.R0), jump(asm.JEq, asm.R6, 2), nop, exit, call(helperUpdate), exit}, Cost{104, 1103, 104}},
 		"loop":       {asm.Instructions{nop, jump(asm.JEq, asm.R3, 1), asm.Instruction{OpCode: asm.OpCode(asm.JumpClass).SetJumpOp(asm.Ja), Offset: -3}, exit}, Cost{3, 96, 20.5}},
 		"function":   {asm.Instructions{nop, {OpCode: asm.OpCode(asm.JumpClass).SetJumpOp(asm.Call), Src: asm.PseudoCall, Constant: 1}, exit, nop, nop, exit}, Cost{5, 5, 5}},
-		"outside":    {asm.Instructions{jump(asm.JEq, asm.R3, 100), exit}, Cost{1, 2, 1.5}},
+		"outside":    {asm.Instructions{jump(asm.JEq, asm.R3, 100), exit}, Cost{1, 2, 2}},
+		"rare":       {asm.Instructions{jump(asm.JEq, asm.R3, 2), nop, exit, call(helperUpdate), exit}, Cost{3, 1002, 3}},
 	} {
 		if got := Program(tc.ins, u); math.Abs(got.Low-tc.want.Low)+math.Abs(got.High-tc.want.High)+math.Abs(got.Likely-tc.want.Likely) > 1e-9 {
 			t.Errorf("%s: %+v, want %+v", name, got, tc.want)

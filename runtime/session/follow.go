@@ -75,7 +75,8 @@ func onFork(f *object.Follow, pidOff int) asm.Instructions {
 	}
 	if f.Ino != 0 {
 		out = append(out,
-			asm.StoreImm(asm.RFP, -8, 0, asm.DWord), // struct bpf_pidns_info { u32 pid, tgid; }
+			asm.Mov.Imm(asm.R1, 0),
+			asm.StoreMem(asm.RFP, -8, asm.R1, asm.DWord), // struct bpf_pidns_info { u32 pid, tgid; }
 			asm.LoadImm(asm.R1, int64(f.Dev), asm.DWord),
 			asm.LoadImm(asm.R2, int64(f.Ino), asm.DWord),
 			asm.Mov.Reg(asm.R3, asm.RFP),

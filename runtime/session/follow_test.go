@@ -4,6 +4,10 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/cilium/ebpf/asm"
+
+	"probe/compiler/object"
 )
 
 // TestMark marks the descendants of a process whichever of them is found first, and
@@ -41,5 +45,16 @@ func TestParent(t *testing.T) {
 	}
 	if _, ok := parent(1 << 30); ok {
 		t.Error("a process that does not exist has a parent")
+	}
+}
+
+// The program has an encoding, in the initial PID namespace and in another.
+func TestOnFork(t *testing.T) {
+	for _, f := range []*object.Follow{{PID: 7}, {PID: 7, Dev: 4, Ino: 1 << 31}} {
+		for i, in := range onFork(f, 8) {
+			if in.OpCode == asm.InvalidOpCode {
+				t.Errorf("%+v: instruction %d is invalid", f, i)
+			}
+		}
 	}
 }
