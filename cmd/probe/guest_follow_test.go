@@ -11,7 +11,7 @@ import (
 // script itself, while others do the same things. The numbers of processes are used
 // again soon, since there are 400 of them.
 func TestGuestFollow(t *testing.T) {
-	const prelude = `cd /tmp; echo 400 > /proc/sys/kernel/pid_max
+	const prelude = `cd /tmp; most=$(cat /proc/sys/kernel/pid_max); trap "echo $most > /proc/sys/kernel/pid_max" EXIT; echo 400 > /proc/sys/kernel/pid_max
 cat > work <<'E'
 dd if=/dev/zero of=/dev/null bs=1 count=10 2>/dev/null
 E
