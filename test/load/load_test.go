@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,6 +122,9 @@ func TestRefusedOnce(t *testing.T) {
 	})
 }
 
+// usesGraph matches scripts with the value graph.
+var usesGraph = regexp.MustCompile(`fgraph:|[= (]graph[;),]`)
+
 // TestReady loads the scripts that come with probe, except those whose functions
 // below others need maps in full size. A script that probe refuses on a kernel, or
 // whose program to trace is not there, is not loaded.
@@ -135,7 +139,7 @@ func TestReady(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), "fgraph:") {
+		if !usesGraph.Match(text) {
 			jobs = append(jobs, Job{Name: filepath.Base(name), Text: string(text)})
 		}
 	}
