@@ -107,9 +107,9 @@ type Plan struct {
 // Layout is how a Sink prints the events of a script.
 type Layout struct {
 	// Head is printed when everything is attached; %d in it is the number of
-	// probes divided by Per.
+	// probes of the pattern: all without the Own ones that print and end.
 	Head string
-	Per  int
+	Own  int
 	// Table prints the snapshot of a map.
 	Table map[string]TableFunc
 	Rows  *Rows // rows of trace and funcslower, nil for the other tools
@@ -174,6 +174,11 @@ func (t *Tool) Translate(program string, words []string, m Machine) (*Plan, erro
 		return nil, err
 	}
 	p.Show = l.is("show")
+	for _, line := range strings.Split(p.Script, "\n") {
+		if strings.HasPrefix(line, "interval:") || strings.HasPrefix(line, "end") || strings.HasPrefix(line, "begin") {
+			p.Layout.Own++
+		}
+	}
 	p.Script = fmt.Sprintf("// %s\n%s%s", commandLine(program, words), oldTypes(p.Script), p.Script)
 	return p, nil
 }

@@ -101,7 +101,7 @@ func (s *Sink) Take(e event.Event) {
 	switch e := e.(type) {
 	case *event.Attached:
 		if s.Head != "" {
-			s.print(fmt.Appendf(nil, s.Head, e.Probes/max(s.Per, 1)))
+			s.print(fmt.Appendf(nil, s.Head, max(e.Probes-s.Own, 0)))
 		}
 	case *event.End: // the tools print no maps at their end
 	case *event.Map:

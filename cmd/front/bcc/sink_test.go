@@ -155,7 +155,7 @@ func TestTables(t *testing.T) {
 	}), "all": averageLine("usecs")}
 	hist := &types.Type{Kind: types.Hist, Size: 8}
 	stats := &types.Type{Kind: types.Stats, Size: 16}
-	layout := Layout{Head: "Tracing %d functions\n", Per: 2, Table: tables}
+	layout := Layout{Head: "Tracing %d functions\n", Own: 3, Table: tables}
 	final := m("", str, count, value.Entry{Key: key("x"), Val: words(1)})
 	final.Final = true
 	got, _ := output(t, layout, &event.Attached{Probes: 6}, m("", str, count,
