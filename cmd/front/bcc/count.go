@@ -68,8 +68,8 @@ func planCount(l *line, m Machine) (*Plan, error) {
 	}, nil
 }
 
-// bytesText returns a text as Python prints bytes, which is how funccount and
-// argdist show some of their words.
+// bytesText returns a text as Python prints bytes, which is how funccount, stackcount
+// and argdist show some of their words.
 func bytesText(s string) string {
 	q := "'"
 	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {

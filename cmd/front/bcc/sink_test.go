@@ -185,7 +185,7 @@ func TestStacks(t *testing.T) {
 	}
 	m := &event.Map{Key: k, Val: count, Entries: []value.Entry{entry(5, 1, words(7, 2, 2)), entry(6, 4, words(8, 2, 1))}, Resolver: names{}}
 	plain := stackTable{delimited: true, comm: true}
-	same(t, "  vfs_read\n  kvm_run\n    --\n  read\n  [unknown]\n    dd [5]\n    1\n\n  vfs_read\n  kvm_run\n    --\n  read\n    dd [6]\n    4\n\n",
+	same(t, "  vfs_read\n  kvm_run\n    --\n  read\n  [unknown]\n    b'dd' [5]\n    1\n\n  vfs_read\n  kvm_run\n    --\n  read\n    b'dd' [6]\n    4\n\n",
 		string(plain.append(nil, m, &StackStyle{Indent: "  "})))
 	folded := stackTable{folded: true}
 	same(t, "dd;[unknown];read;kvm_run;vfs_read 1\ndd;read;kvm_run;vfs_read 4\n", string(folded.append(nil, m, &StackStyle{})))

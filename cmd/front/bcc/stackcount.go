@@ -144,13 +144,13 @@ func (t *stackTable) text(key []value.Value, s *StackStyle, r value.Resolver) st
 		case v.T.Kind == types.KStack:
 			kernel = s.appendStack(nil, v, r)
 		case v.T.Kind == types.String:
-			comm = string(value.AppendText(nil, v, r))
+			comm = string(v.Str())
 		default:
 			pid = v.Int()
 		}
 	}
 	if t.folded {
-		line := append([]string{comm}, folded[0]...)
+		line := append([]string{value.Visible(comm, false)}, folded[0]...)
 		if t.delimited {
 			line = append(line, "-")
 		}
@@ -162,7 +162,7 @@ func (t *stackTable) text(key []value.Value, s *StackStyle, r value.Resolver) st
 	}
 	text += string(user)
 	if t.comm && pid >= 0 {
-		text += fmt.Sprintf("    %s [%d]\n", comm, pid)
+		text += fmt.Sprintf("    %s [%d]\n", bytesText(comm), pid)
 	}
 	return text
 }
