@@ -111,17 +111,22 @@ const (
 	rangeStartLength
 )
 
-func (u *Unit) newRanges(s *Section, off, base uint64) []Range {
+// list5 reads the entries of a list of version 5. kind gives the entry of a number
+// in the numbering of range lists, negative for those that have none; other handles
+// these, and reports whether the list goes on. entry gets each range, and reports
+// the same.
+func (u *Unit) list5(s *Section, off, base uint64, kind func(n byte) int, other func(n int, c *cursor) (r Range, use, ok bool), entry func(r Range, c *cursor) bool) {
 	b, err := s.from(off)
 	if err != nil {
-		return nil
+		return
 	}
-	var out []Range
 	abase := u.root().addrBase
 	addr := func(i uint64) uint64 { a, _ := u.addrAt(i, abase); return a }
-	for c := (cursor{b: b}); len(out) < maxRanges; {
+	for c := (cursor{b: b}); ; {
 		var r Range
-		switch c.u8() {
+		switch n := kind(c.u8()); n {
+		case listEnd:
+			return
 		case listBaseX:
 			base = addr(c.uleb())
 			continue
@@ -141,15 +146,29 @@ func (u *Unit) newRanges(s *Section, off, base uint64) []Range {
 			r.Lo = c.address(u.addrLen)
 			r.Hi = r.Lo + c.uleb()
 		default:
-			return out
+			var use, ok bool
+			if r, use, ok = other(n, &c); !ok {
+				return
+			} else if !use {
+				continue
+			}
 		}
-		if c.bad {
-			return out
-		}
-		if r.Lo < r.Hi {
-			out = append(out, r)
+		if c.bad || !entry(r, &c) {
+			return
 		}
 	}
+}
+
+func (u *Unit) newRanges(s *Section, off, base uint64) []Range {
+	var out []Range
+	u.list5(s, off, base, func(n byte) int { return int(n) },
+		func(int, *cursor) (r Range, use, ok bool) { return r, false, false },
+		func(r Range, _ *cursor) bool {
+			if r.Lo < r.Hi {
+				out = append(out, r)
+			}
+			return len(out) < maxRanges
+		})
 	return out
 }
 
@@ -246,49 +265,45 @@ func (u *Unit) splitPlaces(s *Section, off uint64) []Place {
 	return out
 }
 
+// The entries of location lists that range lists do not have.
+const (
+	placeDefault = -5 // where no other entry applies
+	placeViews   = -9 // the view numbers of the next entry, a GNU extension
+)
+
+// placeKind returns the number that the kind of an entry of a location list has in
+// range lists.
+func placeKind(n byte) int {
+	switch {
+	case n < rangeBase:
+		return int(n)
+	case n == -placeDefault || n == -placeViews:
+		return -int(n)
+	}
+	return int(n) - 1
+}
+
 func (u *Unit) newPlaces(s *Section, off, base uint64) []Place {
-	b, err := s.from(off)
-	if err != nil {
-		return nil
-	}
 	var out []Place
-	abase := u.root().addrBase
-	addr := func(i uint64) uint64 { a, _ := u.addrAt(i, abase); return a }
-	for c := (cursor{b: b}); len(out) < maxRanges; {
-		var r Range
-		switch c.u8() {
-		case listBaseX:
-			base = addr(c.uleb())
-			continue
-		case listStartEndX:
-			r.Lo, r.Hi = addr(c.uleb()), addr(c.uleb())
-		case listStartLengthX:
-			r.Lo = addr(c.uleb())
-			r.Hi = r.Lo + c.uleb()
-		case listOffsets:
-			r.Lo, r.Hi = base+c.uleb(), base+c.uleb()
-		case 5: // where no other entry applies
-			r.Hi = ^uint64(0)
-		case 6:
-			base = c.address(u.addrLen)
-			continue
-		case 7:
-			r.Lo, r.Hi = c.address(u.addrLen), c.address(u.addrLen)
-		case 8:
-			r.Lo = c.address(u.addrLen)
-			r.Hi = r.Lo + c.uleb()
-		case 9: // the view numbers of the next entry, a GNU extension
-			c.uleb()
-			c.uleb()
-			continue
-		default:
-			return out
-		}
-		expr := c.take(int(min(c.uleb(), 1<<31)))
-		if c.bad {
-			return out
-		}
-		out = append(out, Place{r, expr})
-	}
+	u.list5(s, off, base, placeKind,
+		func(n int, c *cursor) (r Range, use, ok bool) {
+			switch n {
+			case placeDefault:
+				return Range{Hi: ^uint64(0)}, true, true
+			case placeViews:
+				c.uleb()
+				c.uleb()
+				return r, false, !c.bad
+			}
+			return r, false, false
+		},
+		func(r Range, c *cursor) bool {
+			expr := c.take(int(min(c.uleb(), 1<<31)))
+			if c.bad {
+				return false
+			}
+			out = append(out, Place{r, expr})
+			return len(out) < maxRanges
+		})
 	return out
 }
