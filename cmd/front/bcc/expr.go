@@ -260,32 +260,66 @@ func (sc *scope) params(signature string) error {
 	return nil
 }
 
-// splitTop splits at a separator that is not inside of parentheses, brackets,
-// braces or quotes.
-func splitTop(s string, sep byte) []string {
-	var out []string
-	depth, start := 0, 0
+// eachOutside calls f with each byte that is not in a literal, until f returns
+// false. depth is how many parentheses, brackets and braces are open around it: a
+// closing one is outside of itself.
+func eachOutside(s string, f func(i int, c byte, depth int) bool) {
+	depth := 0
 	var in byte
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
+		c := s[i]
+		switch {
 		case in != 0:
 			if c == '\\' {
 				i++
 			} else if c == in {
 				in = 0
 			}
+			continue
 		case c == '"' || c == '\'':
 			in = c
-		case c == '(' || c == '[' || c == '{':
-			depth++
+			continue
 		case c == ')' || c == ']' || c == '}':
 			depth--
-		case c == sep && depth == 0:
+		}
+		if !f(i, c, depth) {
+			return
+		}
+		if c == '(' || c == '[' || c == '{' {
+			depth++
+		}
+	}
+}
+
+// splitTop splits at a separator that is not inside of parentheses, brackets,
+// braces or quotes.
+func splitTop(s string, sep byte) []string {
+	var out []string
+	start := 0
+	eachOutside(s, func(i int, c byte, depth int) bool {
+		if c == sep && depth == 0 {
 			out = append(out, s[start:i])
 			start = i + 1
 		}
-	}
+		return true
+	})
 	return append(out, s[start:])
+}
+
+// balanced returns the index of the parenthesis that closes the first one, -1 if
+// none does. Those in literals do not count.
+func balanced(s string) int {
+	end := -1
+	if s == "" || s[0] != '(' {
+		return end
+	}
+	eachOutside(s, func(i int, c byte, depth int) bool {
+		if c == ')' && depth == 0 {
+			end = i
+		}
+		return end < 0
+	})
+	return end
 }
 
 // quote returns a literal of the language.

@@ -304,32 +304,3 @@ func (t *traceProbe) clause(filters []string, columns string, values []string) s
 	}
 	return fmt.Sprintf("%s%s\n{\n  printf(%s,\n    %s);\n}\n\n", t.spec.attach(t.machine), predicate, quote(format), strings.Join(args, ", "))
 }
-
-// balanced returns the index of the parenthesis that closes the first one, -1 if
-// none does. Those in literals do not count.
-func balanced(s string) int {
-	if s == "" || s[0] != '(' {
-		return -1
-	}
-	depth := 0
-	var in byte
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case in != 0:
-			if c == '\\' {
-				i++
-			} else if c == in {
-				in = 0
-			}
-		case c == '"' || c == '\'':
-			in = c
-		case c == '(':
-			depth++
-		case c == ')':
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return -1
-}
