@@ -18,7 +18,8 @@ const qemuProgram = "qemu-system-x86_64"
 // grace periods are short, since detaching a program waits for several of them.
 // no_timer_check: on a busy host the emulated timer interrupt is late, which
 // the kernel would take for a broken board.
-const bootParams = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check rcupdate.rcu_expedited=1"
+// loglevel=5: the backtrace of a processor that hangs is among the warnings.
+const bootParams = "console=ttyS0 quiet loglevel=5 panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check rcupdate.rcu_expedited=1"
 
 // quickParams are parameters for guests that do not count instructions. They
 // avoid clearing memory: there are no huge pages, of which most programs use
