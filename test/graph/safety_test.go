@@ -78,7 +78,7 @@ func TestKilledWithPattern(t *testing.T) {
 		match(t, out, []string{`^[1-9]\d\d$`, `^restored the tracing settings that process \d+ had left$`}, `changed`)
 		// In the middle of switching on.
 		out = same(t, g, `probe graph 'tcp_*' >/tmp/out 2>&1 & p=$!
-			await test -e /run/probe/ftrace.json; kill -9 $p; wait $p; probe cleanup`)
+			await test -e /run/probe/ftrace.json; kill -9 $p; wait $p; probe cleanup 2>&1`)
 		match(t, out, []string{`^(restored the tracing settings|nothing to put back)`}, `changed`)
 	})
 }

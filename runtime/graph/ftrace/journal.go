@@ -103,11 +103,12 @@ func isThreads(file string) bool {
 }
 
 // The maximum time for which lock waits for a process that is going to release
-// the lock: one that has been killed, with its watchdog, and one that is between
-// the lock and its journal.
+// the lock: one that has been killed, with its watchdog, and one that holds the
+// lock without a journal, because it has not written it yet or has removed it and
+// is about to end. The second time counts from when there was no journal.
 const (
 	waitEnding  = 30 * time.Second
-	waitUnknown = 500 * time.Millisecond
+	waitUnknown = 2 * time.Second
 )
 
 // lock takes the lock of the run directory, which it creates if necessary. The
@@ -126,7 +127,9 @@ func lock(ctx context.Context, dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the tracing journal: %w", err)
 	}
-	for start := time.Now(); ; {
+	start := time.Now()
+	unknown := start // the last time at which there was a journal, or the start
+	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
 			return f, nil
@@ -137,13 +140,15 @@ func lock(ctx context.Context, dir string) (*os.File, error) {
 		}
 		j, err := readJournal(dir)
 		known := err == nil && j != nil
-		limit := waitUnknown
-		if known && watchdog.Ending(j.PID) {
-			limit = waitEnding
-		} else if known {
-			limit = 0
+		now := time.Now()
+		var wait bool
+		switch {
+		case !known:
+			wait = now.Sub(unknown) < waitUnknown
+		case watchdog.Ending(j.PID):
+			wait, unknown = now.Sub(start) < waitEnding, now
 		}
-		if time.Since(start) >= limit || ctx.Err() != nil {
+		if !wait || ctx.Err() != nil {
 			f.Close()
 			if known {
 				return nil, fmt.Errorf("%w: process %d, since %s", ErrLocked, j.PID, j.Started.Format(time.TimeOnly))

@@ -313,6 +313,35 @@ func TestHideOwn(t *testing.T) {
 	}
 }
 
+// A watchdog that has put everything back removes the journal and holds the lock
+// until it ends. However long that took, the lock is waited for.
+func TestLockWaitsWithoutJournal(t *testing.T) {
+	run := t.TempDir()
+	f, err := lock(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("true")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	j := &journal{Version: journalVersion, PID: cmd.Process.Pid, Tracing: "/t"}
+	if err := j.write(run); err != nil {
+		t.Fatal(err)
+	}
+	removed := time.AfterFunc(waitUnknown+200*time.Millisecond, func() {
+		if err := dropJournal(run); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		f.Close()
+	})
+	defer removed.Stop()
+	if c, err := Cleanup(run); err != nil || c.PID != 0 {
+		t.Errorf("cleanup gives %+v, %v", c, err)
+	}
+}
+
 // While the process of the journal is being torn down, or another one puts back
 // what it left, the lock is waited for.
 func TestLockWaits(t *testing.T) {
