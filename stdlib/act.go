@@ -13,27 +13,29 @@ import (
 
 // act: what changes the traced system, and what leaves its traces elsewhere than
 // in the output.
-var act = []*builtin.Func{
-	{Sig: assertSig(), UserHalf: &builtin.UserHalf{
-		Wake:    true,
-		Only:    func(l builtin.Lowerer, c *hir.Call) ir.Value { return l.B().BinI(ir.OpXor, l.Scalar(c.Args[0]), 1) },
-		Prepare: func(l builtin.Lowerer, c *hir.Call) []builtin.Operand { return nil },
-		Handle: func(env builtin.Env, r *builtin.Record) error {
-			specs, err := value.ParseFormat("assert failed: " + strings.ReplaceAll(r.Call.Consts[1].Str, "%", "%%"))
-			if err != nil {
-				return err
-			}
-			env.Message("error", r.Call.At, specs, nil)
-			env.Exit(1)
-			return nil
-		},
-		After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() },
-	}},
-	{Sig: overrideSig(), Needs: []target.Feature{target.OverrideReturn}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		l.B().Call(ir.HelperOverrideReturn, l.Ctx(), l.Scalar(c.Args[0]))
-		return builtin.Operand{T: types.VoidType}
-	}},
-	{Sig: writeUserSig(), Lower: lowerWriteUser},
+func act() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: assertSig(), UserHalf: &builtin.UserHalf{
+			Wake:    true,
+			Only:    func(l builtin.Lowerer, c *hir.Call) ir.Value { return l.B().BinI(ir.OpXor, l.Scalar(c.Args[0]), 1) },
+			Prepare: func(l builtin.Lowerer, c *hir.Call) []builtin.Operand { return nil },
+			Handle: func(env builtin.Env, r *builtin.Record) error {
+				specs, err := value.ParseFormat("assert failed: " + strings.ReplaceAll(r.Call.Consts[1].Str, "%", "%%"))
+				if err != nil {
+					return err
+				}
+				env.Message("error", r.Call.At, specs, nil)
+				env.Exit(1)
+				return nil
+			},
+			After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() },
+		}},
+		{Sig: overrideSig(), Needs: []target.Feature{target.OverrideReturn}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			l.B().Call(ir.HelperOverrideReturn, l.Ctx(), l.Scalar(c.Args[0]))
+			return builtin.Operand{T: types.VoidType}
+		}},
+		{Sig: writeUserSig(), Lower: lowerWriteUser},
+	}
 }
 
 func assertSig() *types.Signature {

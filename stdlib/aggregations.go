@@ -10,30 +10,32 @@ import (
 
 // aggregations are kept in one cell per CPU and merged when printed, so that
 // CPUs do not contend.
-var aggregations = []*builtin.Func{
-	agg("avg", "M-AVG", "avg(n)", "Average of n, with integer division.", types.Avg, 16, updateAvg),
-	{
-		Sig: aggSig("count", "M-COUNT", "count()", "How often it was called.", plainAgg(types.Count, 8)),
-		Agg: &builtin.Agg{Kind: types.Count, Update: func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, _ []ir.Value, atomic bool) {
-			addTo(l, base, off, weight(l), atomic)
-		}},
-	},
-	{
-		Sig: aggSig("hist", "M-HIST", "hist(n, [bits])", "Histogram of n by powers of two, each divided into 2^bits parts (0 to 5).", histType, intParam("n"), opt(param("bits", types.LitInt))),
-		Agg: &builtin.Agg{Kind: types.Hist, Bucket: histBucket, Buckets: func(t *types.Type) int { return (64-t.Bits)<<t.Bits + 1<<t.Bits + 2 }},
-	},
-	{
-		Sig: aggSig("lhist", "M-LHIST", "lhist(n, min, max, step)", "Linear histogram of n from min to max.", lhistType,
-			intParam("n"), param("min", types.LitInt), param("max", types.LitInt), param("step", types.LitInt)),
-		Agg: &builtin.Agg{Kind: types.LHist, Bucket: lhistBucket, Buckets: func(t *types.Type) int { return int((t.Hi-t.Lo)/t.Step) + 2 }},
-	},
-	agg("max", "M-MAX", "max(n)", "Greatest n.", types.Max, 16, updateExtreme(ir.SGT, ir.UGT)),
-	agg("min", "M-MIN", "min(n)", "Least n.", types.Min, 16, updateExtreme(ir.SLT, ir.ULT)),
-	agg("stats", "M-STATS", "stats(n)", "Count, average and total of n.", types.Stats, 16, updateAvg),
-	agg("sum", "M-SUM", "sum(n)", "Sum of n.", types.Sum, 8, func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, args []ir.Value, atomic bool) {
-		addTo(l, base, off, weighed(l, args[0]), atomic)
-	}),
-	tseries(),
+func aggregations() []*builtin.Func {
+	return []*builtin.Func{
+		agg("avg", "M-AVG", "avg(n)", "Average of n, with integer division.", types.Avg, 16, updateAvg),
+		{
+			Sig: aggSig("count", "M-COUNT", "count()", "How often it was called.", plainAgg(types.Count, 8)),
+			Agg: &builtin.Agg{Kind: types.Count, Update: func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, _ []ir.Value, atomic bool) {
+				addTo(l, base, off, weight(l), atomic)
+			}},
+		},
+		{
+			Sig: aggSig("hist", "M-HIST", "hist(n, [bits])", "Histogram of n by powers of two, each divided into 2^bits parts (0 to 5).", histType, intParam("n"), opt(param("bits", types.LitInt))),
+			Agg: &builtin.Agg{Kind: types.Hist, Bucket: histBucket, Buckets: func(t *types.Type) int { return (64-t.Bits)<<t.Bits + 1<<t.Bits + 2 }},
+		},
+		{
+			Sig: aggSig("lhist", "M-LHIST", "lhist(n, min, max, step)", "Linear histogram of n from min to max.", lhistType,
+				intParam("n"), param("min", types.LitInt), param("max", types.LitInt), param("step", types.LitInt)),
+			Agg: &builtin.Agg{Kind: types.LHist, Bucket: lhistBucket, Buckets: func(t *types.Type) int { return int((t.Hi-t.Lo)/t.Step) + 2 }},
+		},
+		agg("max", "M-MAX", "max(n)", "Greatest n.", types.Max, 16, updateExtreme(ir.SGT, ir.UGT)),
+		agg("min", "M-MIN", "min(n)", "Least n.", types.Min, 16, updateExtreme(ir.SLT, ir.ULT)),
+		agg("stats", "M-STATS", "stats(n)", "Count, average and total of n.", types.Stats, 16, updateAvg),
+		agg("sum", "M-SUM", "sum(n)", "Sum of n.", types.Sum, 8, func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, args []ir.Value, atomic bool) {
+			addTo(l, base, off, weighed(l, args[0]), atomic)
+		}),
+		tseries(),
+	}
 }
 
 type updateFunc func(l builtin.Lowerer, base ir.Value, off int, t *types.Type, args []ir.Value, atomic bool)

@@ -8,16 +8,18 @@ import (
 )
 
 // bytes_ has functions on whole values and strings, byte by byte.
-var bytes_ = []*builtin.Func{
-	{Sig: memcmpSig(), Loops: true, Lower: lowerMemcmp},
-	{Sig: call("str_concat", "F-STRCONCAT", "str_concat(a, b)", types.StringType(concatSize), "Two strings joined, cut at 1023 bytes.",
-		param("a", types.BytesParam), param("b", types.BytesParam)), Lower: lowerConcat},
-	{Sig: strcapSig(), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		if t := c.Args[0].Type(); !t.IsScalar() {
-			return scalar(c, l.B().Const(int64(t.Size)))
-		}
-		return lowerStrlen(l, c)
-	}},
+func bytes_() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: memcmpSig(), Loops: true, Lower: lowerMemcmp},
+		{Sig: call("str_concat", "F-STRCONCAT", "str_concat(a, b)", types.StringType(concatSize), "Two strings joined, cut at 1023 bytes.",
+			param("a", types.BytesParam), param("b", types.BytesParam)), Lower: lowerConcat},
+		{Sig: strcapSig(), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			if t := c.Args[0].Type(); !t.IsScalar() {
+				return scalar(c, l.B().Const(int64(t.Size)))
+			}
+			return lowerStrlen(l, c)
+		}},
+	}
 }
 
 // inMemory reports whether values of a type are bytes in memory.

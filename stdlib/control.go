@@ -15,28 +15,30 @@ import (
 )
 
 // control are functions on whole maps and on the run itself.
-var control = []*builtin.Func{
-	{Sig: async("clear", "F-CLEAR", "clear(@map)", "Deletes every key.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
-		env.ClearMap(r.Call.Map)
-		return nil
-	}}},
-	{Sig: deleteSig(), Lower: lowerDelete},
-	{Sig: exitSig(), UserHalf: &builtin.UserHalf{Wake: true, Handle: handleExit, After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() }}},
-	{Sig: shapes(effects(types.Writes, call("find", "F-FIND", "find(@map, key, $value)", types.BoolType, "Copies the value of a key into a variable; true if the key is there.",
-		param("map", types.MapParam), param("key", types.KeyParam), param("value", types.LValueParam))), "@e$"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.Find(c.Args[0].(*hir.MapArg).Map, c.Args[1], c.Args[2].(*hir.VarAddr).Var))
-	}},
-	{Sig: shapes(call("has_key", "F-HASKEY", "has_key(@map, key)", types.BoolType, "Whether a key is in the map.", param("map", types.MapParam), param("key", types.KeyParam)), "@e"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.HasKey(c.Args[0].(*hir.MapArg).Map, c.Args[1]))
-	}},
-	{Sig: shapes(lenSig(), "@", "e"), Prefers: []target.Feature{target.ForEachMapElem}, Lower: lowerLen},
-	{Sig: signalSig("signal", "Sends a signal to the current process."), Lower: lowerSignal(ir.HelperSendSignal)},
-	{Sig: signalSig("signal_thread", "Sends a signal to the current thread."), Lower: lowerSignal(ir.HelperSendSignalTID)},
-	{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
-		env.ZeroMap(r.Call.Map)
-		return nil
-	}}},
-	later("filter", "X-FN"),
+func control() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: async("clear", "F-CLEAR", "clear(@map)", "Deletes every key.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
+			env.ClearMap(r.Call.Map)
+			return nil
+		}}},
+		{Sig: deleteSig(), Lower: lowerDelete},
+		{Sig: exitSig(), UserHalf: &builtin.UserHalf{Wake: true, Handle: handleExit, After: func(l builtin.Lowerer, _ *hir.Call) { l.Return() }}},
+		{Sig: shapes(effects(types.Writes, call("find", "F-FIND", "find(@map, key, $value)", types.BoolType, "Copies the value of a key into a variable; true if the key is there.",
+			param("map", types.MapParam), param("key", types.KeyParam), param("value", types.LValueParam))), "@e$"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.Find(c.Args[0].(*hir.MapArg).Map, c.Args[1], c.Args[2].(*hir.VarAddr).Var))
+		}},
+		{Sig: shapes(call("has_key", "F-HASKEY", "has_key(@map, key)", types.BoolType, "Whether a key is in the map.", param("map", types.MapParam), param("key", types.KeyParam)), "@e"), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.HasKey(c.Args[0].(*hir.MapArg).Map, c.Args[1]))
+		}},
+		{Sig: shapes(lenSig(), "@", "e"), Prefers: []target.Feature{target.ForEachMapElem}, Lower: lowerLen},
+		{Sig: signalSig("signal", "Sends a signal to the current process."), Lower: lowerSignal(ir.HelperSendSignal)},
+		{Sig: signalSig("signal_thread", "Sends a signal to the current thread."), Lower: lowerSignal(ir.HelperSendSignalTID)},
+		{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
+			env.ZeroMap(r.Call.Map)
+			return nil
+		}}},
+		later("filter", "X-FN"),
+	}
 }
 
 func deleteSig() *types.Signature {

@@ -11,24 +11,26 @@ import (
 )
 
 // memory has bytes at addresses, registers and address spaces.
-var memory = []*builtin.Func{
-	{Sig: &types.Signature{Name: "bswap", Row: "F-BSWAP", Usage: "bswap(n)", Format: -1, Doc: "The number with its bytes reversed.",
-		Params: []types.Param{intParam("n")}, Infer: bswapType}, Lower: lowerBswap},
-	{Sig: &types.Signature{Name: "buf", Row: "F-BUF", Usage: "buf(data, [length])", Format: -1, Doc: "Bytes at an address, or of an array.",
-		Params: []types.Param{param("data", types.BytesParam), opt(intParam("length"))}, Infer: bufType}, Lower: lowerBuf},
-	{Sig: spaceSig("kptr", types.Kernel, "The pointer, taken to point into kernel memory."), Lower: lowerSame},
-	{Sig: spaceSig("uptr", types.User, "The pointer, taken to point into user memory."), Lower: lowerSame},
-	{Sig: &types.Signature{Name: "reg", Row: "F-REG", Usage: `reg("name")`, Format: -1, Context: true, Registers: true, Uses: types.Uses{Reg: true}, Doc: "A register of the probed context.",
-		Params: []types.Param{param("name", types.LitString)}, Infer: regType,
-		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "call", "ret", "profile", "software", "hardware"}}, Lower: lowerReg},
-	{Sig: &types.Signature{Name: "ctx", Row: "B-CTX", Usage: "ctx", Bare: true, NoCall: true, Format: -1, Context: true, Registers: true, Fleeting: true, Reserved: true,
-		Uses: types.Uses{Reg: true}, NoReplay: "there is no context of a program", Doc: "The raw context: struct pt_regs in kprobes and uprobes, the object in iter.",
-		Infer: ctxType, Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "profile", "software", "hardware", "iter"}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.Ctx())
-	}},
-	{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
-		Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
-	later("unwatch", "F-UNWATCH"),
+func memory() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: &types.Signature{Name: "bswap", Row: "F-BSWAP", Usage: "bswap(n)", Format: -1, Doc: "The number with its bytes reversed.",
+			Params: []types.Param{intParam("n")}, Infer: bswapType}, Lower: lowerBswap},
+		{Sig: &types.Signature{Name: "buf", Row: "F-BUF", Usage: "buf(data, [length])", Format: -1, Doc: "Bytes at an address, or of an array.",
+			Params: []types.Param{param("data", types.BytesParam), opt(intParam("length"))}, Infer: bufType}, Lower: lowerBuf},
+		{Sig: spaceSig("kptr", types.Kernel, "The pointer, taken to point into kernel memory."), Lower: lowerSame},
+		{Sig: spaceSig("uptr", types.User, "The pointer, taken to point into user memory."), Lower: lowerSame},
+		{Sig: &types.Signature{Name: "reg", Row: "F-REG", Usage: `reg("name")`, Format: -1, Context: true, Registers: true, Uses: types.Uses{Reg: true}, Doc: "A register of the probed context.",
+			Params: []types.Param{param("name", types.LitString)}, Infer: regType,
+			Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "call", "ret", "profile", "software", "hardware"}}, Lower: lowerReg},
+		{Sig: &types.Signature{Name: "ctx", Row: "B-CTX", Usage: "ctx", Bare: true, NoCall: true, Format: -1, Context: true, Registers: true, Fleeting: true, Reserved: true,
+			Uses: types.Uses{Reg: true}, NoReplay: "there is no context of a program", Doc: "The raw context: struct pt_regs in kprobes and uprobes, the object in iter.",
+			Infer: ctxType, Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "profile", "software", "hardware", "iter"}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.Ctx())
+		}},
+		{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
+			Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
+		later("unwatch", "F-UNWATCH"),
+	}
 }
 
 func spaceSig(name string, s types.Space, doc string) *types.Signature {

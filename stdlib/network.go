@@ -17,38 +17,40 @@ const (
 )
 
 // network has functions on network addresses.
-var network = []*builtin.Func{
-	{Sig: &types.Signature{Name: "macaddr", Row: "F-MACADDR", Usage: "macaddr(address)", Format: -1, Doc: "A hardware address.", Result: types.MacType,
-		Params: []types.Param{param("address", types.BytesParam)}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
-			t := c.Args[0].Type
-			if c.Args[0].Const != nil && t != nil && t.Kind == types.String {
-				return nil, worded(problem("bad-argument", 0, "macaddr() does not take a string literal"), "macaddr() does not support literal string arguments")
+func network() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: &types.Signature{Name: "macaddr", Row: "F-MACADDR", Usage: "macaddr(address)", Format: -1, Doc: "A hardware address.", Result: types.MacType,
+			Params: []types.Param{param("address", types.BytesParam)}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
+				t := c.Args[0].Type
+				if c.Args[0].Const != nil && t != nil && t.Kind == types.String {
+					return nil, worded(problem("bad-argument", 0, "macaddr() does not take a string literal"), "macaddr() does not support literal string arguments")
+				}
+				if t != nil && !t.IsScalar() && t.Size < 6 {
+					return nil, worded(problem("bad-argument", 0, "macaddr() needs at least 6 bytes"), "macaddr() argument must be at least 6 bytes in size")
+				}
+				return types.MacType, nil
+			}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			place, addr, space := source(l, c.Args[0])
+			dst, _ := l.Dest(6, "mac")
+			if place != nil {
+				l.Copy(dst, *place, 6, c.At)
+			} else {
+				l.Read(dst, l.B().Const(6), addr, space, c.At)
 			}
-			if t != nil && !t.IsScalar() && t.Size < 6 {
-				return nil, worded(problem("bad-argument", 0, "macaddr() needs at least 6 bytes"), "macaddr() argument must be at least 6 bytes in size")
-			}
-			return types.MacType, nil
-		}}, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		place, addr, space := source(l, c.Args[0])
-		dst, _ := l.Dest(6, "mac")
-		if place != nil {
-			l.Copy(dst, *place, 6, c.At)
-		} else {
-			l.Read(dst, l.B().Const(6), addr, space, c.At)
-		}
-		return builtin.Operand{T: c.T, Mem: &dst}
-	}},
-	{Sig: &types.Signature{Name: "ntop", Row: "F-NTOP", Usage: "ntop([af,] address)", Format: -1, Doc: "An IPv4 or IPv6 address.",
-		Params: []types.Param{param("address", types.AnyParam), opt(param("address", types.AnyParam))}, Infer: ntopType}, Lower: lowerNtop},
-	{Sig: &types.Signature{Name: "pton", Row: "F-PTON", Usage: `pton("address")`, Format: -1, Doc: "The bytes of an IPv4 or IPv6 address.",
-		Params: []types.Param{param("address", types.LitString)}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
-			k, p := pton(c)
-			if k == nil {
-				return nil, p
-			}
-			return k.Type, nil
-		}, Fold: pton}},
-	later("ip", "X-FN"), later("ip4", "X-FN"), later("ip6", "X-FN"), later("netns", "X-FN"), later("sock", "X-FN"), later("socket_cookie", "F-SOCKCOOKIE"),
+			return builtin.Operand{T: c.T, Mem: &dst}
+		}},
+		{Sig: &types.Signature{Name: "ntop", Row: "F-NTOP", Usage: "ntop([af,] address)", Format: -1, Doc: "An IPv4 or IPv6 address.",
+			Params: []types.Param{param("address", types.AnyParam), opt(param("address", types.AnyParam))}, Infer: ntopType}, Lower: lowerNtop},
+		{Sig: &types.Signature{Name: "pton", Row: "F-PTON", Usage: `pton("address")`, Format: -1, Doc: "The bytes of an IPv4 or IPv6 address.",
+			Params: []types.Param{param("address", types.LitString)}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
+				k, p := pton(c)
+				if k == nil {
+					return nil, p
+				}
+				return k.Type, nil
+			}, Fold: pton}},
+		later("ip", "X-FN"), later("ip4", "X-FN"), later("ip6", "X-FN"), later("netns", "X-FN"), later("sock", "X-FN"), later("socket_cookie", "F-SOCKCOOKIE"),
+	}
 }
 
 func pton(c *types.Call) (*types.Const, *types.Problem) {

@@ -17,21 +17,23 @@ import (
 
 // output has functions whose output user space prints when it drains the
 // record.
-var output = []*builtin.Func{
-	{Sig: noReplay("files of this machine say nothing about the recorded one", formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted.")), UserHalf: &builtin.UserHalf{Handle: cat}},
-	{Sig: formatSig("errorf", "F-ERRORF", "Prints an error with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("error")}},
-	{Sig: &types.Signature{Name: "join", Row: "F-JOIN", Usage: `join(argv, ["separator"])`, Format: -1, Async: true, Doc: "Prints the strings of a null-terminated array of pointers.",
-		Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, UserHalf: &builtin.UserHalf{Handle: join, Prepare: prepareJoin}},
-	{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, ShowsMap: true, Doc: "Prints a value or a whole map.",
-		Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, UserHalf: &builtin.UserHalf{Handle: handlePrint}},
-	{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), InIter: true, UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
-		env.Printf(r.Format, r.Args)
-		return nil
-	}}},
-	{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), UserHalf: &builtin.UserHalf{Handle: system}},
-	{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("warning")}},
-	{Sig: debugfSig(), Lower: lowerDebugf},
-	later("skboutput", "F-SKBOUTPUT"),
+func output() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: noReplay("files of this machine say nothing about the recorded one", formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted.")), UserHalf: &builtin.UserHalf{Handle: cat}},
+		{Sig: formatSig("errorf", "F-ERRORF", "Prints an error with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("error")}},
+		{Sig: &types.Signature{Name: "join", Row: "F-JOIN", Usage: `join(argv, ["separator"])`, Format: -1, Async: true, Doc: "Prints the strings of a null-terminated array of pointers.",
+			Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, UserHalf: &builtin.UserHalf{Handle: join, Prepare: prepareJoin}},
+		{Sig: &types.Signature{Name: "print", Row: "F-PRINT", Usage: "print(value) or print(@map, [top], [div])", Format: -1, Async: true, ShowsMap: true, Doc: "Prints a value or a whole map.",
+			Params: []types.Param{param("value", types.MapElemParam), opt(param("top", types.LitInt)), opt(param("div", types.LitInt))}, Infer: printArgs}, UserHalf: &builtin.UserHalf{Handle: handlePrint}},
+		{Sig: formatSig("printf", "F-PRINTF", "Prints formatted text."), InIter: true, UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
+			env.Printf(r.Format, r.Args)
+			return nil
+		}}},
+		{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), UserHalf: &builtin.UserHalf{Handle: system}},
+		{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("warning")}},
+		{Sig: debugfSig(), Lower: lowerDebugf},
+		later("skboutput", "F-SKBOUTPUT"),
+	}
 }
 
 func unsafe(s *types.Signature) *types.Signature { s.Unsafe = true; return s }

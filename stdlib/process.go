@@ -9,68 +9,70 @@ import (
 )
 
 // process has the ids of the running thread and CPU.
-var process = []*builtin.Func{
-	{Sig: known(types.KnownAtEntry, bare("cgroup", "B-CGROUP", types.Uint64, "Cgroup v2 id of the current task.")), Lower: helper(ir.HelperCgroupID)},
-	{Sig: known(types.KnownAtEntry, commSig()), Prefers: []target.Feature{target.TaskBTF, target.CommOffset}, Lower: lowerComm},
-	{Sig: folded(bare("cpid", "B-CPID", types.Uint64, "Process id of the command started with -c, 0 without one."), func(c *types.Call) *types.Const {
-		return typedConst(types.Uint64, uint64(c.Env.ChildPID()))
-	})},
-	{Sig: folded(bare("has_cpid", "B-HASCPID", types.BoolType, "Whether there is a command started with -c."), func(c *types.Call) *types.Const {
-		return types.BoolConst(c.Env.ChildPID() != 0)
-	})},
-	{Sig: bare("cpu", "B-CPU", types.Uint64, "Number of the processor the event happened on."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.CPU())
-	}},
-	{Sig: curtaskSig, Prefers: []target.Feature{target.TaskBTF}, Lower: lowerCurtask},
-	{Sig: folded(bare("filter_comm", "X-RUN", nil, "The thread name given with --comm, empty without one; for scripts with task_filter = script."), func(c *types.Call) *types.Const {
-		_, comm := filter(c.Env)
-		return types.StrConst(comm)
-	})},
-	{Sig: folded(bare("filter_pid", "X-RUN", types.Uint32, "The process id given with -p, 0 without one; for scripts with task_filter = script."), func(c *types.Call) *types.Const {
-		pid, _ := filter(c.Env)
-		return typedConst(types.Uint32, uint64(pid))
-	})},
-	{Sig: known(types.KnownAtEntry, bare("gid", "B-GID", types.Uint64, "Real group id in the initial namespace.")), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.B().BinI(ir.OpShr, l.B().Call(ir.HelperUidGid), 32))
-	}},
-	{Sig: folded(bare("ncpus", "B-NCPUS", types.Uint64, "Number of possible CPUs."), func(c *types.Call) *types.Const {
-		return typedConst(types.Uint64, uint64(c.Env.NCPU()))
-	})},
-	{Sig: bare("numaid", "B-NUMAID", types.Uint64, "NUMA node of the CPU."), Lower: helper(ir.HelperNUMANode)},
-	{Sig: uses(types.Uses{PID: true}, known(types.KnownAlways, reserved(pidSig("pid", "B-PID", "Process id (thread group id) of the current task.")))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.B().BinI(ir.OpShr, pidTgid(l, c), 32))
-	}},
-	{Sig: known(types.KnownAlways, reserved(pidSig("tid", "B-TID", "Thread id of the current task."))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.B().Ext(pidTgid(l, c), 4, false))
-	}},
-	{Sig: taskSig("ppid", "B-PPID", types.Int32, "Process id of the parent."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("real_parent", "pid")},
-	{Sig: taskSig("pcomm", "B-PPID", types.StringType(16), "Name of the parent process."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("real_parent", "comm")},
-	{Sig: taskSig("leader_tid", "B-LEADER", types.Int32, "Thread id of the group leader."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("group_leader", "pid")},
-	{Sig: taskSig("leader_comm", "B-LEADER", types.StringType(16), "Name of the group leader."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("group_leader", "comm")},
-	{Sig: bare("rand", "B-RAND", types.Uint64, "A pseudo-random 32-bit number."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.B().Ext(l.B().Call(ir.HelperPrandom), 4, false))
-	}},
-	{Sig: known(types.KnownAtEntry, bare("uid", "B-UID", types.Uint64, "Real user id in the initial namespace.")), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
-	}},
-	{Sig: bare("username", "B-USERNAME", types.UserType, "Login name of the real user id; empty if unknown."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
-	}},
-	{Sig: bare("usermode", "B-USERMODE", types.Uint8, "1 if the CPU was in user mode; 0 in probes without registers."), ReadsContext: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		switch {
-		case !l.Site().Regs && l.Site().Prog == hir.ProgRawTP && l.Site().Attach.Kind != hir.AttachRawTracepoint:
-			return scalar(c, l.B().Const(1))
-		case !l.Site().Regs:
-			return scalar(c, l.B().Const(0))
-		}
-		cs := l.B().Load(l.Ctx(), l.Target().PtRegs["cs"], 8)
-		return scalar(c, l.Select(ir.EQ, l.B().BinI(ir.OpAnd, cs, 3), l.B().Const(3), l.B().Const(1), l.B().Const(0)))
-	}},
-	{Sig: folded(bare("probe", "B-PROBE", nil, "Full name of the probe."), func(c *types.Call) *types.Const { return types.StrConst(c.Site.Name) })},
-	{Sig: folded(bare("probetype", "B-PROBETYPE", nil, "Type of the probe."), func(c *types.Call) *types.Const {
-		return types.StrConst(c.Site.Type)
-	})},
-	later("container", "X-FN"), later("path", "F-PATH"), later("pod", "X-FN"),
+func process() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: known(types.KnownAtEntry, bare("cgroup", "B-CGROUP", types.Uint64, "Cgroup v2 id of the current task.")), Lower: helper(ir.HelperCgroupID)},
+		{Sig: known(types.KnownAtEntry, commSig()), Prefers: []target.Feature{target.TaskBTF, target.CommOffset}, Lower: lowerComm},
+		{Sig: folded(bare("cpid", "B-CPID", types.Uint64, "Process id of the command started with -c, 0 without one."), func(c *types.Call) *types.Const {
+			return typedConst(types.Uint64, uint64(c.Env.ChildPID()))
+		})},
+		{Sig: folded(bare("has_cpid", "B-HASCPID", types.BoolType, "Whether there is a command started with -c."), func(c *types.Call) *types.Const {
+			return types.BoolConst(c.Env.ChildPID() != 0)
+		})},
+		{Sig: bare("cpu", "B-CPU", types.Uint64, "Number of the processor the event happened on."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.CPU())
+		}},
+		{Sig: curtaskSig, Prefers: []target.Feature{target.TaskBTF}, Lower: lowerCurtask},
+		{Sig: folded(bare("filter_comm", "X-RUN", nil, "The thread name given with --comm, empty without one; for scripts with task_filter = script."), func(c *types.Call) *types.Const {
+			_, comm := filter(c.Env)
+			return types.StrConst(comm)
+		})},
+		{Sig: folded(bare("filter_pid", "X-RUN", types.Uint32, "The process id given with -p, 0 without one; for scripts with task_filter = script."), func(c *types.Call) *types.Const {
+			pid, _ := filter(c.Env)
+			return typedConst(types.Uint32, uint64(pid))
+		})},
+		{Sig: known(types.KnownAtEntry, bare("gid", "B-GID", types.Uint64, "Real group id in the initial namespace.")), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.B().BinI(ir.OpShr, l.B().Call(ir.HelperUidGid), 32))
+		}},
+		{Sig: folded(bare("ncpus", "B-NCPUS", types.Uint64, "Number of possible CPUs."), func(c *types.Call) *types.Const {
+			return typedConst(types.Uint64, uint64(c.Env.NCPU()))
+		})},
+		{Sig: bare("numaid", "B-NUMAID", types.Uint64, "NUMA node of the CPU."), Lower: helper(ir.HelperNUMANode)},
+		{Sig: uses(types.Uses{PID: true}, known(types.KnownAlways, reserved(pidSig("pid", "B-PID", "Process id (thread group id) of the current task.")))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.B().BinI(ir.OpShr, pidTgid(l, c), 32))
+		}},
+		{Sig: known(types.KnownAlways, reserved(pidSig("tid", "B-TID", "Thread id of the current task."))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.B().Ext(pidTgid(l, c), 4, false))
+		}},
+		{Sig: taskSig("ppid", "B-PPID", types.Int32, "Process id of the parent."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("real_parent", "pid")},
+		{Sig: taskSig("pcomm", "B-PPID", types.StringType(16), "Name of the parent process."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("real_parent", "comm")},
+		{Sig: taskSig("leader_tid", "B-LEADER", types.Int32, "Thread id of the group leader."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("group_leader", "pid")},
+		{Sig: taskSig("leader_comm", "B-LEADER", types.StringType(16), "Name of the group leader."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("group_leader", "comm")},
+		{Sig: bare("rand", "B-RAND", types.Uint64, "A pseudo-random 32-bit number."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.B().Ext(l.B().Call(ir.HelperPrandom), 4, false))
+		}},
+		{Sig: known(types.KnownAtEntry, bare("uid", "B-UID", types.Uint64, "Real user id in the initial namespace.")), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
+		}},
+		{Sig: bare("username", "B-USERNAME", types.UserType, "Login name of the real user id; empty if unknown."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.B().Ext(l.B().Call(ir.HelperUidGid), 4, false))
+		}},
+		{Sig: bare("usermode", "B-USERMODE", types.Uint8, "1 if the CPU was in user mode; 0 in probes without registers."), ReadsContext: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			switch {
+			case !l.Site().Regs && l.Site().Prog == hir.ProgRawTP && l.Site().Attach.Kind != hir.AttachRawTracepoint:
+				return scalar(c, l.B().Const(1))
+			case !l.Site().Regs:
+				return scalar(c, l.B().Const(0))
+			}
+			cs := l.B().Load(l.Ctx(), l.Target().PtRegs["cs"], 8)
+			return scalar(c, l.Select(ir.EQ, l.B().BinI(ir.OpAnd, cs, 3), l.B().Const(3), l.B().Const(1), l.B().Const(0)))
+		}},
+		{Sig: folded(bare("probe", "B-PROBE", nil, "Full name of the probe."), func(c *types.Call) *types.Const { return types.StrConst(c.Site.Name) })},
+		{Sig: folded(bare("probetype", "B-PROBETYPE", nil, "Type of the probe."), func(c *types.Call) *types.Const {
+			return types.StrConst(c.Site.Type)
+		})},
+		later("container", "X-FN"), later("path", "F-PATH"), later("pod", "X-FN"),
+	}
 }
 
 func scalar(c *hir.Call, v ir.Value) builtin.Operand { return builtin.Operand{T: c.T, V: v} }

@@ -13,7 +13,7 @@ import (
 // the reference show.
 func TestRecords(t *testing.T) {
 	for _, group := range rows {
-		for _, f := range group {
+		for _, f := range group() {
 			s := f.Sig
 			if s.Missing {
 				if s.Row == "" || ways(f) != 0 || s.Doc != "" {
@@ -47,7 +47,7 @@ func TestUnsafe(t *testing.T) {
 	want := map[string]bool{"system": true, "signal": true, "signal_thread": true}
 	later := map[string]bool{"override": true, "write_user": true, "skboutput": true}
 	for _, group := range rows {
-		for _, f := range group {
+		for _, f := range group() {
 			s := f.Sig
 			switch {
 			case later[s.Name] && !s.Missing && !s.Unsafe, want[s.Name] && !s.Unsafe:

@@ -13,10 +13,12 @@ import (
 
 // stacks have the id of their frames as value, so that equal stacks are equal
 // keys and keys stay small.
-var stacks = []*builtin.Func{
-	{Sig: stackSig("kstack", "The kernel stack."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
-	{Sig: stackSig("ustack", "The user stack of the current process."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
-	later("dw_ustack", "F-DWUSTACK"),
+func stacks() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: stackSig("kstack", "The kernel stack."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
+		{Sig: stackSig("ustack", "The user stack of the current process."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
+		later("dw_ustack", "F-DWUSTACK"),
+	}
 }
 
 var stackModes = map[string]types.StackMode{

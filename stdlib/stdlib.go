@@ -11,8 +11,9 @@ import (
 	"probe/lang/types"
 )
 
-// rows lists every record, grouped by subject.
-var rows = [][]*builtin.Func{
+// rows lists every record, grouped by subject. They are made when they are first
+// needed, since every command pays for what packages make at their start.
+var rows = []func() []*builtin.Func{
 	act, aggregations, bytes_, control, graphs, memory, network, output, process, stacks, strings_, symbols, times,
 }
 
@@ -21,7 +22,7 @@ var rows = [][]*builtin.Func{
 var records = sync.OnceValue(func() map[string]*builtin.Func {
 	m, words := map[string]*builtin.Func{}, says()
 	for _, group := range rows {
-		for _, f := range group {
+		for _, f := range group() {
 			if m[f.Sig.Name] != nil {
 				panic("stdlib: " + f.Sig.Name + " is listed twice")
 			}

@@ -12,31 +12,33 @@ import (
 )
 
 // strings_ has functions that compare and search strings, and texts of numbers.
-var strings_ = []*builtin.Func{
-	{Sig: call("signal_name", "F-SIGNALNAME", "signal_name(n)", types.StringType(64), "Description of a signal.", intParam("n")),
-		Lower: lookupText("signals", 65, "N/A", func(n int64) string { return value.SignalText(n) }, false)},
-	{Sig: call("strcontains", "F-STRCONTAINS", "strcontains(haystack, needle)", types.BoolType, "Whether a string contains another.",
-		param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		i := find(l, c)
-		return scalar(c, l.Select(ir.SGE, i, l.B().Const(0), l.B().Const(1), l.B().Const(0)))
-	}},
-	{Sig: call("strerror", "F-STRERROR", "strerror(errno)", types.StringType(64), "The kernel's text for an errno.", intParam("errno")),
-		Lower: lookupText("errors", 134, "Unknown error", func(n int64) string { return value.StrError(n) }, true)},
-	{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Loops: true, Lower: lowerStrlen},
-	{Sig: call("strncmp", "F-STRNCMP", "strncmp(a, b, n)", types.Uint64, "0 if the first n bytes are equal, otherwise 1.",
-		param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Loops: true, Lower: lowerStrncmp},
-	{Sig: call("strstr", "F-STRSTR", "strstr(haystack, needle)", types.Int64, "Index of the first occurrence, -1 if there is none.",
-		param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, find(l, c))
-	}},
-	{Sig: call("syscall_name", "F-SYSCALLNAME", "syscall_name(n)", types.StringType(64), "Name of a system call.", intParam("n")),
-		Lower: lookupText("syscalls", len(value.SyscallNames(runtime.GOARCH)), "Unknown syscall", func(n int64) string {
-			s, ok := value.SyscallName(runtime.GOARCH, n)
-			if !ok {
-				return "Unknown syscall"
-			}
-			return s
-		}, false)},
+func strings_() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: call("signal_name", "F-SIGNALNAME", "signal_name(n)", types.StringType(64), "Description of a signal.", intParam("n")),
+			Lower: lookupText("signals", 65, "N/A", func(n int64) string { return value.SignalText(n) }, false)},
+		{Sig: call("strcontains", "F-STRCONTAINS", "strcontains(haystack, needle)", types.BoolType, "Whether a string contains another.",
+			param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			i := find(l, c)
+			return scalar(c, l.Select(ir.SGE, i, l.B().Const(0), l.B().Const(1), l.B().Const(0)))
+		}},
+		{Sig: call("strerror", "F-STRERROR", "strerror(errno)", types.StringType(64), "The kernel's text for an errno.", intParam("errno")),
+			Lower: lookupText("errors", 134, "Unknown error", func(n int64) string { return value.StrError(n) }, true)},
+		{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Loops: true, Lower: lowerStrlen},
+		{Sig: call("strncmp", "F-STRNCMP", "strncmp(a, b, n)", types.Uint64, "0 if the first n bytes are equal, otherwise 1.",
+			param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Loops: true, Lower: lowerStrncmp},
+		{Sig: call("strstr", "F-STRSTR", "strstr(haystack, needle)", types.Int64, "Index of the first occurrence, -1 if there is none.",
+			param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, find(l, c))
+		}},
+		{Sig: call("syscall_name", "F-SYSCALLNAME", "syscall_name(n)", types.StringType(64), "Name of a system call.", intParam("n")),
+			Lower: lookupText("syscalls", len(value.SyscallNames(runtime.GOARCH)), "Unknown syscall", func(n int64) string {
+				s, ok := value.SyscallName(runtime.GOARCH, n)
+				if !ok {
+					return "Unknown syscall"
+				}
+				return s
+			}, false)},
+	}
 }
 
 // textCell is the size in bytes of one text in a table.

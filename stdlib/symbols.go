@@ -17,67 +17,69 @@ var registers, _ = target.AMD64Regs()
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // symbols has addresses, errors and control groups by name.
-var symbols = []*builtin.Func{
-	{Sig: &types.Signature{Name: "cgroupid", Row: "F-CGROUPID", Usage: `cgroupid("path")`, Format: -1, Doc: "Id of a cgroup v2 directory.", Result: types.Uint64,
-		Params: []types.Param{param("path", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
-			if c.Args[0].Const == nil {
-				return nil, nil
-			}
-			id, err := c.Env.CgroupID(c.Args[0].Const.Str)
-			if err != nil {
-				return nil, problem("no-cgroup", 0, fmt.Sprintf("cannot read the cgroup id of `%s`: %v", c.Args[0].Const.Str, err))
-			}
-			return typedConst(types.Uint64, id), nil
-		}}},
-	{Sig: noReplay("a recording does not hold control groups", call("cgroup_path", "F-CGROUPPATH", `cgroup_path(id, ["filter"])`, types.CgroupType, "Path of a cgroup, resolved when printed.", intParam("id"), opt(param("filter", types.LitString)))),
-		Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-			filter := ""
-			if len(c.Args) > 1 {
-				filter = c.Args[1].(*hir.Bytes).V
-			}
-			p, _ := l.Dest(16, "cgroup")
-			l.B().Store(p.Base, p.Off, 8, l.B().Const(int64(l.Intern(filter))))
-			l.B().Store(p.Base, p.Off+8, 8, l.Scalar(c.Args[0]))
-			return builtin.Operand{T: c.T, Mem: &p}
+func symbols() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: &types.Signature{Name: "cgroupid", Row: "F-CGROUPID", Usage: `cgroupid("path")`, Format: -1, Doc: "Id of a cgroup v2 directory.", Result: types.Uint64,
+			Params: []types.Param{param("path", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
+				if c.Args[0].Const == nil {
+					return nil, nil
+				}
+				id, err := c.Env.CgroupID(c.Args[0].Const.Str)
+				if err != nil {
+					return nil, problem("no-cgroup", 0, fmt.Sprintf("cannot read the cgroup id of `%s`: %v", c.Args[0].Const.Str, err))
+				}
+				return typedConst(types.Uint64, id), nil
+			}}},
+		{Sig: noReplay("a recording does not hold control groups", call("cgroup_path", "F-CGROUPPATH", `cgroup_path(id, ["filter"])`, types.CgroupType, "Path of a cgroup, resolved when printed.", intParam("id"), opt(param("filter", types.LitString)))),
+			Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+				filter := ""
+				if len(c.Args) > 1 {
+					filter = c.Args[1].(*hir.Bytes).V
+				}
+				p, _ := l.Dest(16, "cgroup")
+				l.B().Store(p.Base, p.Off, 8, l.B().Const(int64(l.Intern(filter))))
+				l.B().Store(p.Base, p.Off+8, 8, l.Scalar(c.Args[0]))
+				return builtin.Operand{T: c.T, Mem: &p}
+			}},
+		{Sig: &types.Signature{Name: "enumname", Row: "X-FN", Usage: `enumname(n, "ENUMERATOR", ["PREFIX"])`, Format: -1, KernelTypes: true, Doc: "Name of a number in the kernel's enum that has this enumerator, without the prefix.",
+			Params: []types.Param{intParam("n"), param("enumerator", types.LitString), opt(param("prefix", types.LitString))}, Infer: enumnameType}, Lower: lowerSame},
+		{Sig: call("errname", "X-FN", "errname(n)", types.ErrNameType, "Name of the errno in a negative number or an error pointer.", param("n", types.PtrParam)), Lower: lowerErrname},
+		{Sig: &types.Signature{Name: "func", Row: "B-FUNC", Usage: "func", Bare: true, Format: -1, Context: true, Uses: types.Uses{Func: true}, Doc: "The traced function.",
+			Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "fentry", "fexit", "call", "ret"}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
+				if c.Site.Space == types.User {
+					return types.USymType, nil
+				}
+				return types.KSymType, nil
+			}}, Prefers: []target.Feature{target.FuncIP}, Lower: lowerFunc},
+		{Sig: call("is_err", "F-ISERR", "is_err(pointer)", types.BoolType, "Whether a pointer is an error code (the top 4095 values).", param("pointer", types.PtrParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			v := signed64(l, c.Args[0])
+			return scalar(c, l.Select(ir.UGE, v, l.B().Const(-4095), l.B().Const(1), l.B().Const(0)))
 		}},
-	{Sig: &types.Signature{Name: "enumname", Row: "X-FN", Usage: `enumname(n, "ENUMERATOR", ["PREFIX"])`, Format: -1, KernelTypes: true, Doc: "Name of a number in the kernel's enum that has this enumerator, without the prefix.",
-		Params: []types.Param{intParam("n"), param("enumerator", types.LitString), opt(param("prefix", types.LitString))}, Infer: enumnameType}, Lower: lowerSame},
-	{Sig: call("errname", "X-FN", "errname(n)", types.ErrNameType, "Name of the errno in a negative number or an error pointer.", param("n", types.PtrParam)), Lower: lowerErrname},
-	{Sig: &types.Signature{Name: "func", Row: "B-FUNC", Usage: "func", Bare: true, Format: -1, Context: true, Uses: types.Uses{Func: true}, Doc: "The traced function.",
-		Probes: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "fentry", "fexit", "call", "ret"}, Infer: func(c *types.Call) (*types.Type, *types.Problem) {
-			if c.Site.Space == types.User {
-				return types.USymType, nil
-			}
-			return types.KSymType, nil
-		}}, Prefers: []target.Feature{target.FuncIP}, Lower: lowerFunc},
-	{Sig: call("is_err", "F-ISERR", "is_err(pointer)", types.BoolType, "Whether a pointer is an error code (the top 4095 values).", param("pointer", types.PtrParam)), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		v := signed64(l, c.Args[0])
-		return scalar(c, l.Select(ir.UGE, v, l.B().Const(-4095), l.B().Const(1), l.B().Const(0)))
-	}},
-	{Sig: &types.Signature{Name: "kaddr", Row: "F-KADDR", Usage: `kaddr("symbol")`, Format: -1, Doc: "Address of a kernel symbol.", Result: types.Uint64,
-		Params: []types.Param{param("symbol", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
-			if c.Args[0].Const == nil {
-				return nil, nil
-			}
-			a, ok := c.Env.Symbol(c.Args[0].Const.Str)
-			if h, hides := c.Env.(types.Hiding); !ok && hides && h.SymbolsHidden() != nil {
-				return nil, &types.Problem{Code: "unknown-symbol", Message: "the address of kernel symbol `" + c.Args[0].Const.Str + "` cannot be seen: " + h.SymbolsHidden().Error()}
-			}
-			if !ok {
-				return nil, worded(problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`"), "Failed to resolve kernel symbol: "+c.Args[0].Const.Str)
-			}
-			return typedConst(types.Uint64, a), nil
-		}}},
-	{Sig: kfuncSig("kfunc_exist", "Whether BTF has a kernel function.")},
-	{Sig: call("ksym", "F-KSYM", "ksym(address)", types.KSymType, "The kernel symbol at an address.", param("address", types.PtrParam)), Lower: lowerSame},
-	{Sig: noReplay("a recording does not hold symbols of processes", call("usym", "F-USYM", "usym(address)", types.USymType, "The symbol at an address of the current process.", param("address", types.PtrParam))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return usym(l, c, l.Scalar(c.Args[0]))
-	}},
-	{Sig: noReplay("settings of this machine say nothing about the recorded one", call("sysctl", "X-FN", `sysctl("name")`, types.SysctlType, "The value of a kernel setting, read when it is printed.", param("name", types.LitString))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.B().Const(int64(l.Intern(c.Args[0].(*hir.Bytes).V))))
-	}},
-	{Sig: kfuncSig("kfunc_allowed", "Whether programs may call a kernel function, as far as BTF says.")},
-	later("percpu_kaddr", "F-PERCPUKADDR"), later("uaddr", "F-UADDR"),
+		{Sig: &types.Signature{Name: "kaddr", Row: "F-KADDR", Usage: `kaddr("symbol")`, Format: -1, Doc: "Address of a kernel symbol.", Result: types.Uint64,
+			Params: []types.Param{param("symbol", types.LitString)}, Fold: func(c *types.Call) (*types.Const, *types.Problem) {
+				if c.Args[0].Const == nil {
+					return nil, nil
+				}
+				a, ok := c.Env.Symbol(c.Args[0].Const.Str)
+				if h, hides := c.Env.(types.Hiding); !ok && hides && h.SymbolsHidden() != nil {
+					return nil, &types.Problem{Code: "unknown-symbol", Message: "the address of kernel symbol `" + c.Args[0].Const.Str + "` cannot be seen: " + h.SymbolsHidden().Error()}
+				}
+				if !ok {
+					return nil, worded(problem("unknown-symbol", 0, "failed to resolve kernel symbol `"+c.Args[0].Const.Str+"`"), "Failed to resolve kernel symbol: "+c.Args[0].Const.Str)
+				}
+				return typedConst(types.Uint64, a), nil
+			}}},
+		{Sig: kfuncSig("kfunc_exist", "Whether BTF has a kernel function.")},
+		{Sig: call("ksym", "F-KSYM", "ksym(address)", types.KSymType, "The kernel symbol at an address.", param("address", types.PtrParam)), Lower: lowerSame},
+		{Sig: noReplay("a recording does not hold symbols of processes", call("usym", "F-USYM", "usym(address)", types.USymType, "The symbol at an address of the current process.", param("address", types.PtrParam))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return usym(l, c, l.Scalar(c.Args[0]))
+		}},
+		{Sig: noReplay("settings of this machine say nothing about the recorded one", call("sysctl", "X-FN", `sysctl("name")`, types.SysctlType, "The value of a kernel setting, read when it is printed.", param("name", types.LitString))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.B().Const(int64(l.Intern(c.Args[0].(*hir.Bytes).V))))
+		}},
+		{Sig: kfuncSig("kfunc_allowed", "Whether programs may call a kernel function, as far as BTF says.")},
+		later("percpu_kaddr", "F-PERCPUKADDR"), later("uaddr", "F-UADDR"),
+	}
 }
 
 // kfuncSig returns the signature of a question about a kernel function.

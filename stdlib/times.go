@@ -10,27 +10,29 @@ import (
 )
 
 // times has clocks and their texts.
-var times = []*builtin.Func{
-	{Sig: bare("elapsed", "B-ELAPSED", types.Uint64, "Nanoseconds since just before the begin probes ran."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-		return scalar(c, l.B().Bin(ir.OpSub, l.B().Call(ir.HelperKtimeBootNS), l.StartNS()))
-	}},
-	{Sig: bare("jiffies", "B-JIFFIES", types.Uint64, "The 64-bit jiffies counter."), Lower: helper(ir.HelperJiffies64)},
-	{Sig: reserved(nsecsSig()), Prefers: []target.Feature{target.TaiTime}, Lower: lowerNsecs},
-	{Sig: &types.Signature{Name: "strftime", Row: "F-STRFTIME", Usage: `strftime("format", nsecs)`, Format: -1, Doc: "A clock reading as local time, formatted when printed.",
-		Params: []types.Param{param("format", types.LitString), intParam("nsecs")}, Result: types.TimeType}, Lower: lowerStrftime},
-	{Sig: async("time", "F-TIME", `time(["format"])`, "Prints the wall clock.", opt(param("format", types.LitString))), UserHalf: &builtin.UserHalf{
-		Handle: func(env builtin.Env, r *builtin.Record) error {
-			format := "%H:%M:%S\n"
-			if len(r.Call.Consts) > 0 && r.Call.Consts[0] != nil {
-				format = r.Call.Consts[0].Str
-			}
-			text, err := value.TimeText(format, env.Now())
-			if err != nil {
-				return err
-			}
-			env.Text("time", []byte(text))
-			return nil
-		}}},
+func times() []*builtin.Func {
+	return []*builtin.Func{
+		{Sig: bare("elapsed", "B-ELAPSED", types.Uint64, "Nanoseconds since just before the begin probes ran."), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			return scalar(c, l.B().Bin(ir.OpSub, l.B().Call(ir.HelperKtimeBootNS), l.StartNS()))
+		}},
+		{Sig: bare("jiffies", "B-JIFFIES", types.Uint64, "The 64-bit jiffies counter."), Lower: helper(ir.HelperJiffies64)},
+		{Sig: reserved(nsecsSig()), Prefers: []target.Feature{target.TaiTime}, Lower: lowerNsecs},
+		{Sig: &types.Signature{Name: "strftime", Row: "F-STRFTIME", Usage: `strftime("format", nsecs)`, Format: -1, Doc: "A clock reading as local time, formatted when printed.",
+			Params: []types.Param{param("format", types.LitString), intParam("nsecs")}, Result: types.TimeType}, Lower: lowerStrftime},
+		{Sig: async("time", "F-TIME", `time(["format"])`, "Prints the wall clock.", opt(param("format", types.LitString))), UserHalf: &builtin.UserHalf{
+			Handle: func(env builtin.Env, r *builtin.Record) error {
+				format := "%H:%M:%S\n"
+				if len(r.Call.Consts) > 0 && r.Call.Consts[0] != nil {
+					format = r.Call.Consts[0].Str
+				}
+				text, err := value.TimeText(format, env.Now())
+				if err != nil {
+					return err
+				}
+				env.Text("time", []byte(text))
+				return nil
+			}}},
+	}
 }
 
 func nsecsSig() *types.Signature {

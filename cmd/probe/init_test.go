@@ -15,7 +15,7 @@ import (
 // speed; what allocates little but computes long shows in "make bench".
 const (
 	maxInitBytes, maxInitAllocs = 40_000, 250    // of one package
-	maxAllBytes, maxAllAllocs   = 275_000, 1_300 // of all; libraries for names (demangle), DWARF and TOML have 30,000 bytes of it
+	maxAllBytes, maxAllAllocs   = 230_000, 1_200 // of all
 )
 
 // TestInit fails when a package of the command builds much at its start. It
