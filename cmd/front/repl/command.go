@@ -155,11 +155,7 @@ func (r *repl) list(context.Context, string) *diag.Diagnostic {
 		fmt.Fprintln(r.out, "no clause runs")
 	}
 	for _, c := range r.clauses {
-		text, ok := oneLine(c.text)
-		if !ok {
-			text, _, _ = strings.Cut(c.text, "\n")
-			text += " …"
-		}
+		text := oneLine(c.text)
 		fmt.Fprintf(r.out, "[%d] %s, %s: %s\n", c.n, count(c.h.Probes(), "probe"), age(time.Since(c.started)), text)
 	}
 	return nil

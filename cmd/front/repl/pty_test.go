@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 }
 
 func child(text string) int {
+	if os.Getenv("PROBE_TEST_REPL_SHELL") != "" {
+		fmt.Fprintln(os.Stderr, shell())
+		return 2
+	}
 	var pid int
 	if _, err := fmt.Sscan(text, &pid); err != nil || pid <= 0 {
 		fmt.Fprintln(os.Stderr, "bad pid", text)
@@ -226,8 +230,9 @@ func TestSessionOnATerminal(t *testing.T) {
 	x.expect(`args\.id`)
 	x.keys("\x15")
 	x.keys("\x1b[A")
-	x.expect(`if \(1\) \{ print\("two lines"\); \}`)
+	x.expect(`if \(1\) \{↵print\("two lines"\);↵\}`)
 	x.keys("\r")
+	x.expect(`probe> if \(1\) \{\r\n  \.\.\.> print\("two lines"\);\r\n  \.\.\.> \}\r\n`)
 	x.expect(`\ntwo lines\r\nprobe> `)
 
 	x.keys("\x04")
@@ -240,7 +245,7 @@ func TestSessionOnATerminal(t *testing.T) {
 		t.Errorf("the terminal is left without echo, lines or signals: %#x", tty.Lflag)
 	}
 	b, err := os.ReadFile(filepath.Join(state, "probe", "history"))
-	if err != nil || !strings.Contains(string(b), "\nif (1) { print(\"two lines\"); }\n") {
+	if err != nil || !strings.Contains(string(b), "\nif (1) {↵print(\"two lines\");↵}\n") {
 		t.Errorf("the history holds %q, %v", b, err)
 	}
 	if screen := x.vt.text(); strings.Contains(screen, "$me: ") || strings.Contains(screen, "@$") {

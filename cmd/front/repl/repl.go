@@ -79,6 +79,7 @@ type repl struct {
 	quit    bool
 	code    int
 	asking  string // the lines of an input that goes on
+	more    bool   // it goes on because it is being pasted
 
 	mu     sync.Mutex
 	exited map[handle]int // clauses that called exit(), with its status
@@ -187,7 +188,7 @@ func (r *repl) open(s *screen, edit bool) error {
 			fmt.Fprintln(r.err, "warning:", err)
 		}
 		r.historic = old
-		if r.reader, err = newEditor(s, r.complete, old); err != nil {
+		if r.reader, err = newEditor(s, r.tab, old); err != nil {
 			return err
 		}
 		r.names.warm()
@@ -207,13 +208,15 @@ func (r *repl) loop(ctx context.Context) {
 	for !r.quit {
 		r.reap()
 		p := prompt
-		if r.asking != "" {
+		if r.asking != "" || r.more {
 			p = more
 		}
 		line, err := lines.next(ctx, p, interrupt)
+		pasted := errors.Is(err, errPasted)
 		switch {
+		case pasted:
 		case errors.Is(err, errInterrupted) && r.person:
-			r.asking = ""
+			r.asking, r.more = "", false
 			continue
 		case err == io.EOF && r.asking != "" && !r.person:
 			r.input(ctx, r.asking, interrupt) // shows the error for the incomplete input
@@ -230,11 +233,11 @@ func (r *repl) loop(ctx context.Context) {
 		if r.asking != "" {
 			text = r.asking + "\n" + line
 		}
-		if !isCommand(text) && syntax.Incomplete(text) {
-			r.asking = text
+		if pasted || !isCommand(text) && syntax.Incomplete(text) {
+			r.asking, r.more = text, pasted
 			continue
 		}
-		r.asking = ""
+		r.asking, r.more = "", false
 		if strings.TrimSpace(text) == "" {
 			continue
 		}
@@ -278,13 +281,13 @@ func (r *repl) input(ctx context.Context, text string, interrupt <-chan os.Signa
 
 // remember adds an input to the history.
 func (r *repl) remember(text string) {
-	line, ok := oneLine(text)
+	text, ok := keepable(text)
 	if !ok {
 		return
 	}
-	r.historic = append(r.historic, line)
-	r.reader.Remember(line)
-	if err := r.history.add(line); err != nil {
+	r.historic = append(r.historic, text)
+	r.reader.Remember(text)
+	if err := r.history.add(text); err != nil {
 		fmt.Fprintln(r.err, "warning:", err)
 		r.history.name = "" // report the failure only once
 	}

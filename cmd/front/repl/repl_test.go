@@ -302,7 +302,7 @@ func TestWaitEndsWithTheClauses(t *testing.T) {
 
 func TestHistoryCommand(t *testing.T) {
 	tr := play(t, "1 + 1\n(2 +\n2)\n:history +\n")
-	if want := "2\n4\n1 + 1\n(2 + 2)\n:history +\nthe end\n"; tr.out != want {
+	if want := "2\n4\n1 + 1\n(2 +\n2)\n:history +\nthe end\n"; tr.out != want {
 		t.Errorf("printed %q, want %q", tr.out, want)
 	}
 }
