@@ -84,8 +84,11 @@ begin { @ = count(); }
 :list
 `)
 	want := `[1] 2 probes, 0s: kprobe:vfs_read { @[comm] = count(); }
+    runs are not measured
 [2] 2 probes, 0s: interval:s:1 { print(@); }
+    runs are not measured
 [2] 2 probes, 0s: interval:s:1 { print(@); }
+    runs are not measured
 no clause runs
 the end
 `
