@@ -121,7 +121,12 @@ func (r *repl) took(h handle) (code int, ok bool) {
 
 // evalStmts runs statements once, as a begin probe, and prints the value of an
 // expression at their end.
-func (r *repl) evalStmts(ctx context.Context, src *source.File) {
+func (r *repl) evalStmts(ctx context.Context, src *source.File) { r.evalAs(ctx, src, form{}) }
+
+// evalAs is evalStmts with a form in which values are shown.
+func (r *repl) evalAs(ctx context.Context, src *source.File, as form) {
+	r.form.Store(&as)
+	defer r.form.Store(nil)
 	block, list := syntax.ParseStmts(src)
 	if list.HasErrors() {
 		r.wrong(list)
