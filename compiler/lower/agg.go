@@ -99,9 +99,10 @@ func (f *fn) increment(base ir.Value, off int, atomic bool) {
 	f.b.Store(base, off, 8, f.b.BinI(ir.OpAdd, f.b.Load(base, off, 8), 1))
 }
 
-// inCell updates the cell of a key in place. A missing key is first inserted
-// with zeros (BPF_NOEXIST). If another CPU inserts it at the same time, the
-// second lookup finds that entry, so no update is lost. The table in front of the hash
+// inCell updates the cell of a key in place. A missing key is inserted with the first
+// value (BPF_NOEXIST), which in a hash of per-CPU values is this CPU's; those of the
+// others are zero (pcpu_init_value in kernel/bpf/hashtab.c). If another CPU inserts the
+// key at the same time, the second lookup finds that entry, so no update is lost. The table in front of the hash
 // comes first, if there is one. atomic says how cells of this CPU are updated; those that
 // the CPUs share always are atomically.
 func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, atomic bool, up update) {
@@ -125,9 +126,13 @@ func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, atomic bool, 
 	f.b.Set(cell, p)
 	f.b.If(ir.NE, 8, p, f.konst(0), found, miss)
 	f.b.UseSealed(miss)
-	zero := f.Scratch(om.ValueSize, "zero")
-	f.Zero(zero, om.ValueSize)
-	r := f.b.Call(ir.HelperMapUpdate, f.mapPtr(m), f.Addr(key), f.Addr(zero), f.konst(updateNoExist))
+	first := f.Scratch(om.ValueSize, "first")
+	f.Zero(first, om.ValueSize)
+	up(f.Addr(first), false)
+	r := f.b.Call(ir.HelperMapUpdate, f.mapPtr(m), f.Addr(key), f.Addr(first), f.konst(updateNoExist))
+	again := f.b.Cold(f.b.NewBlock("again"))
+	f.b.If(ir.EQ, 8, r, f.konst(0), done, again)
+	f.b.UseSealed(again)
 	q := f.lookup(m, key)
 	f.b.Set(cell, q)
 	none := f.b.Cold(f.b.NewBlock("refused"))
