@@ -33,8 +33,12 @@ func init() {
 	commands = []*command{
 		{"help", ":help [NAME]", "explain a command, a probe type, a function or value, or the code of a message",
 			(*repl).helpNames, (*repl).help},
-		{"list", ":list", "list the clauses that run", nil, (*repl).list},
+		{"list", ":list", "list the clauses that run, how often they ran, what they took, and what was lost", nil, (*repl).list},
 		{"stop", ":stop N|all", "detach a clause; its maps stay", (*repl).clauseNumbers, (*repl).stop},
+		{"edit", ":edit [N]", "change a clause in $EDITOR and attach it again; without a number, write a new input", (*repl).clauseNumbers, (*repl).edit},
+		{"load", ":load FILE", "run a script, or a ready one by its name, as one input", (*repl).fileArgs, (*repl).load},
+		{"save", ":save FILE", "write the definitions and the clauses that run as a script", (*repl).fileArgs, (*repl).save},
+		{"set", ":set [NAME=VALUE]", "set a configuration variable for later inputs, or show what is set", nil, (*repl).set},
 		{"maps", ":maps", "list the maps and scratch variables with their types", nil, (*repl).listMaps},
 		{"print", ":print [@MAP]", "print a map, or all of them", (*repl).mapArgs, (*repl).print},
 		{"clear", ":clear @MAP", "delete all keys of a map", (*repl).mapArgs, (*repl).clear},
@@ -59,6 +63,12 @@ func isCommand(text string) bool {
 // command carries out a command.
 func (r *repl) command(ctx context.Context, text string) {
 	text = strings.TrimSpace(text)
+	if line, ok := strings.CutPrefix(text, ":!"); ok {
+		if d := r.runCommand(line); d != nil {
+			r.complain(d)
+		}
+		return
+	}
 	name, arg, _ := strings.Cut(strings.TrimPrefix(text, ":"), " ")
 	if b := bare[text]; b != "" {
 		name = b
@@ -155,14 +165,38 @@ func (r *repl) list(context.Context, string) *diag.Diagnostic {
 		fmt.Fprintln(r.out, "no clause runs")
 	}
 	for _, c := range r.clauses {
-		text, ok := oneLine(c.text)
-		if !ok {
-			text, _, _ = strings.Cut(c.text, "\n")
-			text += " …"
-		}
+		text := oneLine(c.text)
 		fmt.Fprintf(r.out, "[%d] %s, %s: %s\n", c.n, count(c.h.Probes(), "probe"), age(time.Since(c.started)), text)
+		fmt.Fprintf(r.out, "    %s\n", figures(r.tracer.Figures(c.h), time.Since(c.started)))
 	}
 	return nil
+}
+
+// figures says what a clause did in a time: how often it ran, what that took,
+// and what was lost.
+func figures(f engine.Figures, since time.Duration) string {
+	var out string
+	switch {
+	case !f.Measured:
+		out = "runs are not measured"
+	case f.Runs == 0:
+		out = "has not run"
+	default:
+		share := 100 * f.Time.Seconds() / max(since.Seconds(), 1e-3)
+		out = fmt.Sprintf("ran %s, %d ns each, %.2g %% of a CPU", times(f.Runs), uint64(f.Time.Nanoseconds())/f.Runs, share)
+	}
+	if f.Lost > 0 {
+		out += fmt.Sprintf("; %s lost", count(int(f.Lost), "event"))
+	}
+	return out
+}
+
+// times formats how often something happened.
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // age formats a duration: 5s, 2m10s, 3h5m.
@@ -301,6 +335,10 @@ func (r *repl) drop(_ context.Context, arg string) *diag.Diagnostic {
 	}
 	r.tracer.Forget(m.obj)
 	delete(r.maps, m.hir.Name)
+	r.defs = slices.DeleteFunc(r.defs, func(it syntax.Item) bool {
+		d, ok := it.(*syntax.MapDecl)
+		return ok && d.Name == m.hir.Name
+	})
 	return nil
 }
 

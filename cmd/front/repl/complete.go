@@ -167,11 +167,42 @@ func (r *repl) codeWords() []string {
 		}
 		out = append(out, name)
 	}
-	for _, d := range r.defs {
-		if m, ok := d.(*syntax.Macro); ok {
-			out = append(out, m.Name+"(")
+	for name := range r.macros() {
+		out = append(out, name+"(")
+	}
+	return out
+}
+
+// macros returns the macros that inputs see by their names: those that were
+// typed and those of imported modules.
+func (r *repl) macros() map[string]*syntax.Macro {
+	out := map[string]*syntax.Macro{}
+	seen := map[string]bool{}
+	var add func(items []syntax.Item)
+	add = func(items []syntax.Item) {
+		for _, it := range items {
+			switch it := it.(type) {
+			case *syntax.Macro:
+				out[it.Name] = it
+			case *syntax.Import:
+				if it.Path == nil || seen[it.Path.Value] {
+					continue
+				}
+				seen[it.Path.Value] = true
+				find := r.cfg.Import
+				if find == nil {
+					find = engine.Import
+				}
+				src, err := find(it.Span().File, it.Path.Value)
+				if err != nil {
+					continue // the import itself was reported
+				}
+				f, _ := syntax.Parse(src)
+				add(f.Items)
+			}
 		}
 	}
+	add(r.defs)
 	return out
 }
 

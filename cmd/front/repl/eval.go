@@ -24,47 +24,52 @@ const inputName = "input"
 // eval runs an input that is not a command.
 func (r *repl) eval(ctx context.Context, text string) {
 	if syntax.IsItem(text) {
-		r.evalItems(ctx, text)
+		r.attach(ctx, source.New(clauseName(r.last+1), text), r.last+1)
 		return
 	}
-	r.evalStmts(ctx, text)
+	r.evalStmts(ctx, source.New(inputName, text))
 }
 
-// evalItems attaches the probes of an input and keeps its definitions.
-func (r *repl) evalItems(ctx context.Context, text string) {
-	defs, probes, src, ok := r.parseItems(text)
+// clauseName is the name in messages of the input that became clause n.
+func clauseName(n int) string { return fmt.Sprintf("clause %d", n) }
+
+// attach attaches the probes of an input as clause n, keeps its definitions, and
+// reports whether it was accepted.
+func (r *repl) attach(ctx context.Context, src *source.File, n int) bool {
+	defs, probes, ok := r.parseItems(src)
 	if !ok {
-		return
+		return false
 	}
 	p, list := r.check(src, append(defs, probes...), nil)
 	if p == nil {
 		r.wrong(list)
-		return
+		return false
 	}
 	r.show(withoutNoise(list))
 	if len(probes) == 0 {
 		r.define(defs)
-		return
+		return true
 	}
 	c, list := r.compile(p, nil)
 	if c == nil {
 		r.wrong(list)
-		return
+		return false
 	}
 	r.show(list)
 	h, ok := r.add(ctx, c, nil)
 	if !ok {
-		return
+		return false
 	}
 	r.define(defs)
 	if onlyBegin(c.Object) {
 		r.tracer.Remove(h)
 		r.took(h)
-		return
+		return true
 	}
-	r.last++
-	r.clauses = append(r.clauses, &clause{n: r.last, text: text, h: h, script: c, started: time.Now()})
-	fmt.Fprintf(r.err, "[%d] attached %s\n", r.last, count(h.Probes(), "probe"))
+	r.last = max(r.last, n)
+	r.clauses = append(r.clauses, &clause{n: n, text: src.Text, h: h, script: c, started: time.Now()})
+	fmt.Fprintf(r.err, "[%d] attached %s\n", n, count(h.Probes(), "probe"))
+	return true
 }
 
 // onlyBegin reports whether an object has only begin probes, which have run
@@ -112,8 +117,7 @@ func (r *repl) took(h handle) (code int, ok bool) {
 
 // evalStmts runs statements once, as a begin probe, and prints the value of an
 // expression at their end.
-func (r *repl) evalStmts(ctx context.Context, text string) {
-	src := source.New(inputName, text)
+func (r *repl) evalStmts(ctx context.Context, src *source.File) {
 	block, list := syntax.ParseStmts(src)
 	if list.HasErrors() {
 		r.wrong(list)

@@ -119,6 +119,7 @@ type fakeTracer struct {
 	forgot  []string
 	data    map[string]*value.MapData
 	ended   bool
+	figures engine.Figures
 }
 
 type fakeHandle struct{ n int }
@@ -146,6 +147,8 @@ func (f *fakeTracer) Add(ctx context.Context, c *engine.Compiled) (handle, error
 }
 
 func (f *fakeTracer) Remove(h handle) { f.removed = append(f.removed, h.(*fakeHandle).n) }
+
+func (f *fakeTracer) Figures(handle) engine.Figures { return f.figures }
 
 func (f *fakeTracer) Data(m *object.Map) (*value.MapData, error) {
 	if d := f.data[m.Name]; d != nil {

@@ -84,8 +84,11 @@ begin { @ = count(); }
 :list
 `)
 	want := `[1] 2 probes, 0s: kprobe:vfs_read { @[comm] = count(); }
+    runs are not measured
 [2] 2 probes, 0s: interval:s:1 { print(@); }
+    runs are not measured
 [2] 2 probes, 0s: interval:s:1 { print(@); }
+    runs are not measured
 no clause runs
 the end
 `
@@ -302,7 +305,7 @@ func TestWaitEndsWithTheClauses(t *testing.T) {
 
 func TestHistoryCommand(t *testing.T) {
 	tr := play(t, "1 + 1\n(2 +\n2)\n:history +\n")
-	if want := "2\n4\n1 + 1\n(2 + 2)\n:history +\nthe end\n"; tr.out != want {
+	if want := "2\n4\n1 + 1\n(2 +\n2)\n:history +\nthe end\n"; tr.out != want {
 		t.Errorf("printed %q, want %q", tr.out, want)
 	}
 }
