@@ -43,7 +43,11 @@ func init() {
 		{"print", ":print [@MAP]", "print a map, or all of them", (*repl).mapArgs, (*repl).print},
 		{"clear", ":clear @MAP", "delete all keys of a map", (*repl).mapArgs, (*repl).clear},
 		{"drop", ":drop @MAP", "give up a map with its type, so that its name is free again", (*repl).mapArgs, (*repl).drop},
-		{"type", ":type EXPRESSION", "show the type of an expression", nil, (*repl).typeOf},
+		{"type", ":type EXPRESSION", "show the type of an expression, or the size of a type", nil, (*repl).typeOf},
+		{"struct", ":struct NAME [nested]", "show the members of a struct, union or enum with offsets and sizes", (*repl).structArgs, (*repl).showStruct},
+		{"proto", ":proto FUNC", "show the parameters of a function of the kernel, or the fields of a probe", (*repl).protoArgs, (*repl).showProto},
+		{"deep", ":deep EXPRESSION", "run an input, and show the structs that the members of its value point to", nil, (*repl).showDeep},
+		{"x", ":x EXPRESSION", "run an input and show numbers in hexadecimal", nil, (*repl).showHex},
 		{"wait", ":wait [DURATION]", "wait for a time, or until no clause runs any more or Ctrl-C", nil, (*repl).wait},
 		{"history", ":history [TEXT]", "show earlier inputs, or those that contain a text", nil, (*repl).showHistory},
 		{"quit", ":quit", "detach everything, print the maps, and leave (Ctrl-D)", nil, (*repl).leave},
@@ -132,9 +136,17 @@ func (r *repl) completeCommand(line string) (at int, list []string) {
 	switch {
 	case c == nil:
 		return len(line), nil
-	case c.name == "type":
+	case c.name == "type", c.name == "x", c.name == "deep":
 		start, list := r.completeCode(line[at:])
 		return at + start, list
+	case c.name == "set":
+		if start, list := completeConfig(line[at:]); start >= 0 {
+			for i, l := range list {
+				list[i] = strings.Replace(l, " = ", "=", 1)
+			}
+			return at + start, list
+		}
+		return len(line), nil
 	case c.complete == nil:
 		return len(line), nil
 	}
@@ -346,6 +358,10 @@ func (r *repl) drop(_ context.Context, arg string) *diag.Diagnostic {
 func (r *repl) typeOf(_ context.Context, arg string) *diag.Diagnostic {
 	if arg == "" {
 		return mistake("`:type` needs an expression").WithHelp("for example: `:type curtask`")
+	}
+	if text := r.typeText(arg); text != "" {
+		fmt.Fprintln(r.out, text)
+		return nil
 	}
 	src := source.New(inputName, arg)
 	x, list := syntax.ParseExpr(src)

@@ -193,7 +193,17 @@ func (m *fakeMachine) Refuses() *diag.Diagnostic       { return m.refuses }
 
 // List lists what can be probed.
 func (m *fakeMachine) List(pattern string, yield func(machine.Listed) bool) error {
-	return fakeList(pattern, func(name string) bool { return yield(machine.Listed{Name: name}) })
+	want := pattern
+	return fakeList(pattern, func(name string) bool {
+		l := machine.Listed{Name: name}
+		if !strings.HasSuffix(want, "*") && name != want {
+			return true
+		}
+		if name == "kprobe:vfs_read" {
+			l.Params = func() ([]string, error) { return []string{"struct task * task", "uint64 count", "int64 retval"}, nil }
+		}
+		return yield(l)
+	})
 }
 
 type fakeView struct {

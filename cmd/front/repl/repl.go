@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -89,6 +90,8 @@ type repl struct {
 	asking  string // the lines of an input that goes on
 	more    bool   // it goes on because it is being pasted
 
+	form atomic.Pointer[form] // of the values of the input that runs; nil between inputs
+
 	mu     sync.Mutex
 	exited map[handle]int // clauses that called exit(), with its status
 }
@@ -137,6 +140,7 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	r.printer = &objects{Sink: r.printer, r: r}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	opts := engine.SessionOptions{Sink: r.printer, Resolver: r.resolver, AllErrors: cfg.AllErrors, Report: r.report, PID: cfg.Check.PID}

@@ -237,6 +237,22 @@ func TestPrelude(t *testing.T) {
 	}
 }
 
+// Statements run in a begin probe, which nobody typed and no message names.
+func TestNoMessageSpeaksOfBegin(t *testing.T) {
+	for _, in := range []string{"args", "args.count", "arg0", "retval", "duration", "func", "graph", "ctx", `reg("ip")`, "override(1)", "signal(9)", "$x = retval; $x"} {
+		tr := play(t, in, func(c *Config, _ *fakeTracer) { c.Check.Unsafe = true })
+		if !strings.Contains(tr.err, "has a meaning only in certain probes") || strings.Contains(tr.err, "begin") {
+			t.Errorf("%q gave\n%s", in, tr.err)
+		}
+	}
+	tr := play(t, "print(((struct task *)8)->pid)\n")
+	for _, e := range tr.tracer.objects[0].Errors {
+		if e.Probe != theInput {
+			t.Errorf("an error is counted for %q", e.Probe)
+		}
+	}
+}
+
 func TestAddFails(t *testing.T) {
 	for _, c := range []struct {
 		err  error
