@@ -56,6 +56,9 @@ func (s *Set) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) (
 	if !r.count() {
 		return nil, true
 	}
+	if s.real != nil {
+		s.real.warn(r)
+	}
 	sites = p.Expand(r)
 	return sites, r.matched || len(sites) > 0
 }

@@ -35,6 +35,9 @@ func expandTracepoint(r *request) []*hir.Site {
 		category, event = "*", category
 	}
 	t, err := r.set.k.Tracefs()
+	if err != nil && r.set.real != nil {
+		return r.unreadTracepoint(category, event, err)
+	}
 	if err != nil {
 		d := r.errorf("no-mechanism", -1, "tracepoints cannot be used: %v", err)
 		switch {
