@@ -134,8 +134,11 @@ type Agg struct {
 	// Value returns the type of the map's values for one call.
 	Value func(c *types.Call) (*types.Type, *types.Problem)
 	// Update adds to the cell at base+off. atomic is set when two tasks may
-	// interleave on one CPU.
+	// interleave on one CPU, or if the CPUs share the cell.
 	Update func(l Lowerer, base ir.Value, off int, t *types.Type, args []ir.Value, atomic bool)
+	// Adds is set if Update only adds to the words of the cell: with atomic
+	// additions CPUs can share it.
+	Adds bool
 	// Bucket computes the bucket index of multi-bucket kinds (nil otherwise);
 	// the cell is then an 8-byte counter for that bucket.
 	Bucket func(l Lowerer, t *types.Type, args []ir.Value) ir.Value
