@@ -60,6 +60,9 @@ type UserHalf struct {
 	// Wake makes the record wake the reader at once, and keeps it from being lost
 	// where the ring buffer is full (exit).
 	Wake bool
+	// Asks says what the record asks for. The receipt counts records that are left
+	// at the end of a run by it.
+	Asks Request
 	// Prepare, if set, replaces the default of storing every argument that is
 	// not a literal, a word or a map.
 	Prepare func(l Lowerer, c *hir.Call) []Operand
@@ -70,6 +73,16 @@ type UserHalf struct {
 	// returns).
 	After func(l Lowerer, c *hir.Call)
 }
+
+// Request is what a record asks user space to do.
+type Request uint8
+
+// The requests.
+const (
+	ShowEvent  Request = iota // show what is in the record
+	RunCommand                // run a command
+	ShowFile                  // show a file
+)
 
 // Record is one drained record.
 type Record struct {

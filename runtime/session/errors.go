@@ -119,9 +119,7 @@ func (s *Session) clauseReceipt(r *event.Receipt, c *Clause) {
 	for _, o := range c.off {
 		addItem(r, event.ReceiptItem{Kind: event.SwitchedOff, Where: o.p.Site.Name, Count: 1, Detail: o.off.File + " holds 0"})
 	}
-	if c.unread > 0 {
-		addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.unread, Detail: "they were still in the buffer when the run ended"})
-	}
+	c.unread.receipt(func(it event.ReceiptItem) { addItem(r, it) })
 	if c.dropped > 0 {
 		addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
 	}

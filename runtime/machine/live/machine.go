@@ -79,6 +79,7 @@ func New(o Options) *Machine {
 	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
 		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
+		StructArgs: ask(feature.StructArgs), UnionArgs: ask(feature.UnionArgs), WideArgs: ask(feature.WideArgs),
 		Ftrace: m.tracer, Events: sync.OnceValue(rights.Events), KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
 		RawTracepoint: provider.RawTracepoints(m.features, symbols), Traceable: o.Traceable, Aliases: symbols.Aliases,
 		DebugDirs: o.DebugDirs, TypesOnly: o.TypesOnly,

@@ -78,6 +78,9 @@ type Options struct {
 	Ftrace func() error
 	// IntPointers is the use of pointers to integers in tracing programs.
 	IntPointers func() error
+	// StructArgs, UnionArgs and WideArgs are fentry and fexit at functions that
+	// take structs or unions by value, or arguments on the stack.
+	StructArgs, UnionArgs, WideArgs func() error
 	// KprobeSession is a link that runs one program at entry and return of many
 	// functions; the program can find out at which of them it runs.
 	KprobeSession func() error
