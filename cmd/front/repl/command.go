@@ -177,9 +177,9 @@ func (r *repl) list(context.Context, string) *diag.Diagnostic {
 		fmt.Fprintln(r.out, "no clause runs")
 	}
 	for _, c := range r.clauses {
-		text := oneLine(c.text)
-		fmt.Fprintf(r.out, "[%d] %s, %s: %s\n", c.n, count(c.h.Probes(), "probe"), age(time.Since(c.started)), text)
-		fmt.Fprintf(r.out, "    %s\n", figures(r.tracer.Figures(c.h), time.Since(c.started)))
+		did := figures(r.tracer.Figures(c.h), time.Since(c.started))
+		// In one piece: other clauses print meanwhile.
+		fmt.Fprintf(r.out, "[%d] %s, %s: %s\n    %s\n", c.n, count(c.h.Probes(), "probe"), age(time.Since(c.started)), oneLine(c.text), did)
 	}
 	return nil
 }
