@@ -93,7 +93,7 @@ func (f *fn) ret(x hir.Expr) {
 		f.b.Store(f.frame.Base, f.frame.Off+frameResult, 8, v)
 		f.b.Ret(f.konst(1))
 	default:
-		if v == 0 {
+		if v == 0 || f.fixedResult() {
 			v = f.result()
 		}
 		f.leaveProgram(v)

@@ -137,6 +137,8 @@ var rejections = []struct {
 	{"A-ER-62", "@h[1] = hist(5); print(«@h[1]»);", "aggregation-read", "must print the whole map"},
 	{"T-TUP-03", "@h = stats(5); $t = (1, «@h»);", "aggregation-read", "whole map"},
 	{"A-ER-63", `«printf("%d %d", 1)»;`, "format-arguments", "not enough arguments for format string (1 supplied, 2 expected)"},
+	{"A-ER-63", `«printf("%% %-5q", 1)»;`, "format-arguments", "%-5q is not a conversion of printf"},
+	{"A-ER-32", "print(«5 / 0»);", "literal-overflow", "division by zero"},
 	{"A-ER-63", `«printf("%d", 1, 2)»;`, "format-arguments", "too many arguments for format string"},
 	{"A-ER-63", `printf("%d", «comm»);`, "format-type", "unsupported format specifier for type 'string[16]': d"},
 	{"A-ER-63", `printf("%r", «comm»);`, "format-type", "unsupported format specifier"},

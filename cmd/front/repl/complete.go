@@ -88,6 +88,16 @@ func (r *repl) completeCode(text string) (start int, list []string) {
 	if m := declaring().FindStringSubmatchIndex(text); m != nil {
 		return m[2], starting(mapKinds(), text[m[2]:])
 	}
+	if m := configuring().FindStringSubmatchIndex(text); m != nil {
+		body := m[2]
+		if i := strings.LastIndexAny(text[body:], ";,"); i >= 0 {
+			body += i + 1
+		}
+		if at, list := completeConfig(text[body:]); at >= 0 {
+			return body + at, list
+		}
+		return start, nil
+	}
 	p := placeOf(text)
 	switch {
 	case p.kind == inText:
@@ -167,11 +177,42 @@ func (r *repl) codeWords() []string {
 		}
 		out = append(out, name)
 	}
-	for _, d := range r.defs {
-		if m, ok := d.(*syntax.Macro); ok {
-			out = append(out, m.Name+"(")
+	for name := range r.macros() {
+		out = append(out, name+"(")
+	}
+	return out
+}
+
+// macros returns the macros that inputs see by their names: those that were
+// typed and those of imported modules.
+func (r *repl) macros() map[string]*syntax.Macro {
+	out := map[string]*syntax.Macro{}
+	seen := map[string]bool{}
+	var add func(items []syntax.Item)
+	add = func(items []syntax.Item) {
+		for _, it := range items {
+			switch it := it.(type) {
+			case *syntax.Macro:
+				out[it.Name] = it
+			case *syntax.Import:
+				if it.Path == nil || seen[it.Path.Value] {
+					continue
+				}
+				seen[it.Path.Value] = true
+				find := r.cfg.Import
+				if find == nil {
+					find = engine.Import
+				}
+				src, err := find(it.Span().File, it.Path.Value)
+				if err != nil {
+					continue // the import itself was reported
+				}
+				f, _ := syntax.Parse(src)
+				add(f.Items)
+			}
 		}
 	}
+	add(r.defs)
 	return out
 }
 
@@ -222,6 +263,11 @@ func (r *repl) completeTarget(text string, p place) (start int, list []string) {
 	if kind == nil {
 		return start, nil
 	}
+	if i := strings.IndexByte(rest, ':'); i >= 0 {
+		if at, list := completeOption(kind, rest[i:]); at >= 0 {
+			return start + i + at, list
+		}
+	}
 	switch kind.Target {
 	case hir.TargetProgram:
 		return start, r.programTargets(kind.Name, rest)
@@ -249,7 +295,7 @@ func (r *repl) programTargets(kind, rest string) []string {
 	}
 	dir, base := filepath.Split(path)
 	if dir == "" {
-		return nil
+		return inPath(base)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -19,5 +19,6 @@
 // through a pipe (it replaces os.Stdout while the editor runs, which writes
 // nowhere else) and remembers the bytes that drew the last line. To show output
 // it erases the line, prints, and writes the remembered bytes again
-// (screen.go). The editor does not notice.
+// (screen.go). The editor does not notice. What is typed reaches the editor
+// through a pipe, too (keys.go), which adds bracketed paste and Ctrl-Z.
 package repl

@@ -20,8 +20,13 @@ import (
 // errInterrupted is the error of ReadLine for Ctrl-C.
 var errInterrupted = errors.New("interrupted")
 
+// errPasted is the error of ReadLine for a line that was pasted with others
+// behind it: it is valid, and the input goes on even if it looks complete.
+var errPasted = errors.New("pasted")
+
 // reader is the source of input lines. ReadLine returns a line without its end,
-// io.EOF, or errInterrupted.
+// io.EOF, errInterrupted or errPasted. An input that was recalled from the
+// history has several lines.
 type reader interface {
 	ReadLine(prompt string) (string, error)
 	// Remember adds an input to the history.
@@ -53,6 +58,10 @@ type editor struct {
 	ended  chan struct{}
 	mode   *unix.Termios // of the terminal, before
 	busy   atomic.Bool   // a line is being read
+	keys   *keys
+	ready  []string // pasted lines that were not read yet
+	draft  string   // what the next line begins with
+	behind string   // what stands behind the cursor in draft
 }
 
 // mark is a byte that ReadLine writes into the pipe of the editor's output, and
@@ -70,17 +79,30 @@ func newEditor(s *screen, complete liner.WordCompleter, history []string) (*edit
 	if err != nil {
 		return nil, fmt.Errorf("open a pipe for the line editor: %w", err)
 	}
+	keysIn, keysOut, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("open a pipe for the line editor: %w", err)
+	}
 	e := &editor{screen: s, stdout: os.Stdout, pipe: w, mode: mode, drawn: make(chan struct{}), ended: make(chan struct{})}
-	os.Stdout = w
+	tty := os.Stdin
+	if e.keys, err = newKeys(tty, keysOut, e.suspend); err != nil {
+		return nil, err
+	}
+	os.Stdout, os.Stdin = w, keysIn
 	e.liner = liner.NewLiner()
+	os.Stdin = tty
+	s.control(pasteOn)
 	e.liner.SetCtrlCAborts(true)
 	e.liner.SetBeep(false)
 	e.liner.SetTabCompletionStyle(liner.TabPrints)
 	e.liner.SetWordCompleter(complete)
 	for _, h := range history {
-		e.liner.AppendHistory(h)
+		e.liner.AppendHistory(editable(h))
 	}
-	watchdog.OnCrash(func() { _ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, mode) })
+	watchdog.OnCrash(func() {
+		_ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, mode)
+		_, _ = io.WriteString(e.stdout, pasteOff)
+	})
 	go func() {
 		defer watchdog.Report()
 		e.pump(r)
@@ -98,11 +120,11 @@ func (e *editor) pump(r *os.File) {
 		for b := buf[:n]; len(b) > 0; {
 			i := bytes.IndexByte(b, mark)
 			if i < 0 {
-				e.screen.edit(b)
+				e.screen.edit(unmarked(b))
 				break
 			}
 			if i > 0 {
-				e.screen.edit(b[:i])
+				e.screen.edit(unmarked(b[:i]))
 			}
 			e.drawn <- struct{}{}
 			b = b[i+1:]
@@ -113,11 +135,26 @@ func (e *editor) pump(r *os.File) {
 	}
 }
 
-// ReadLine implements reader.
+// unmarked returns output of the editor without the rune that only ReadLine
+// needs.
+func unmarked(b []byte) []byte { return bytes.ReplaceAll(b, []byte(string(pasteMark)), nil) }
+
+// ReadLine implements reader. Pasted lines are read without the editor, but for
+// the last, which can still be edited.
 func (e *editor) ReadLine(prompt string) (string, error) {
+	if len(e.ready) > 0 {
+		line := e.ready[0]
+		e.ready = e.ready[1:]
+		e.screen.control(prompt + line + "\n")
+		return line, errPasted
+	}
 	e.busy.Store(true)
 	defer e.busy.Store(false)
-	line, err := e.liner.Prompt(prompt)
+	e.keys.begin()
+	draft := []rune(e.draft + e.behind)
+	line, err := e.liner.PromptWithSuggestion(prompt, string(draft), len([]rune(e.draft)))
+	e.draft, e.behind = "", ""
+	e.keys.pause()
 	// The end of the line must be on the terminal before the output of the
 	// input.
 	if _, err := e.pipe.Write([]byte{mark}); err == nil {
@@ -125,6 +162,9 @@ func (e *editor) ReadLine(prompt string) (string, error) {
 	}
 	switch {
 	case errors.Is(err, liner.ErrPromptAborted):
+		if e.keys.broken.Swap(false) {
+			e.again(prompt, "^C") // the editor leaves the prompt of the search
+		}
 		return "", errInterrupted
 	case errors.Is(err, io.EOF):
 		e.screen.edit([]byte("\n"))
@@ -132,16 +172,65 @@ func (e *editor) ReadLine(prompt string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("read from the terminal: %w", err)
 	}
-	return line, nil
+	if lines := e.keys.taken(); lines != nil {
+		before, behind, _ := strings.Cut(line, string(pasteMark))
+		before = strings.TrimSuffix(before, editable(lines[0])) + lines[0]
+		last := len(lines) - 1
+		e.ready, e.draft, e.behind = lines[1:last], editable(lines[last]), behind
+		e.again(prompt, fromEditor(before))
+		return fromEditor(before), errPasted
+	}
+	text := fromEditor(line)
+	if strings.Contains(text, "\n") {
+		// Show an input from the history as it was typed.
+		e.again(prompt, text)
+	}
+	return text, nil
+}
+
+// again draws the line that was just ended again with another text.
+func (e *editor) again(prompt, text string) {
+	e.screen.control("\x1b[A\r\x1b[J" + prompt + strings.ReplaceAll(text, "\n", "\n"+more) + "\n")
+}
+
+// suspend stops the process until the shell continues it. It is called while a
+// line is being edited.
+func (e *editor) suspend() {
+	now, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS)
+	if err != nil {
+		return
+	}
+	_ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, e.mode)
+	e.screen.control(pasteOff + "^Z\n")
+	stopProcess()
+	_ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, now)
+	e.screen.control(pasteOn)
+	e.screen.redraw()
+}
+
+// Lend gives the terminal to f, which runs another program there.
+func (e *editor) Lend(f func() error) error {
+	now, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS)
+	if err != nil {
+		return fmt.Errorf("ask for the mode of the terminal: %w", err)
+	}
+	_ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, e.mode)
+	e.screen.control(pasteOff)
+	defer func() {
+		_ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, now)
+		e.screen.control(pasteOn)
+	}()
+	return f()
 }
 
 // Remember implements reader.
-func (e *editor) Remember(input string) { e.liner.AppendHistory(input) }
+func (e *editor) Remember(input string) { e.liner.AppendHistory(editable(input)) }
 
 // Done implements reader. When a signal ends the session, a line is still being
 // read and nothing can stop that before the process ends. Done then restores
 // only the mode of the terminal; closing the editor would wait for the line.
 func (e *editor) Done() {
+	e.screen.control(pasteOff)
 	if e.busy.Load() {
 		// Ignore the error: if the terminal is gone nobody can read it.
 		_ = unix.IoctlSetTermios(int(os.Stdin.Fd()), unix.TCSETS, e.mode)
@@ -217,21 +306,31 @@ func (l *lineReader) next() (string, error) {
 	}
 }
 
-// oneLine returns an input as a single line for the history. ok is false for an
-// input that cannot be joined, because it has comments to the end of a line,
-// and for one with control characters.
-func oneLine(input string) (string, bool) {
+// keepable returns an input as the history keeps it, without blanks at the ends
+// of its lines. ok is false for an input with control characters, and for one
+// with the sign that the editor uses for the end of a line.
+func keepable(input string) (text string, ok bool) {
 	lines := strings.Split(input, "\n")
 	for i, l := range lines {
-		if len(lines) > 1 && (strings.Contains(l, "//") || strings.HasPrefix(strings.TrimSpace(l), "#")) {
-			return "", false
-		}
-		lines[i] = strings.ReplaceAll(strings.TrimRight(l, " \t\r"), "\t", " ")
-		if i > 0 {
-			lines[i] = strings.TrimLeft(lines[i], " ")
+		lines[i] = strings.TrimRight(l, " \t\r")
+	}
+	text = strings.Trim(strings.Join(lines, "\n"), "\n")
+	bad := strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' })
+	return text, strings.TrimSpace(text) != "" && !bad && utf8.ValidString(text) && !strings.Contains(text, lineSign)
+}
+
+// maxListed is the maximum length of an input in lists, in runes.
+const maxListed = 200
+
+// oneLine returns an input as a single line for lists, without lines that are
+// comments. What does not fit is replaced by an ellipsis.
+func oneLine(input string) string {
+	var lines []string
+	for l := range strings.Lines(input) {
+		l = strings.TrimSpace(l)
+		if !strings.HasPrefix(l, "//") && !strings.HasPrefix(l, "#!") && l != "" {
+			lines = append(lines, strings.ReplaceAll(l, "\t", " "))
 		}
 	}
-	out := strings.TrimSpace(strings.Join(lines, " "))
-	bad := strings.ContainsFunc(out, func(r rune) bool { return unicode.IsControl(r) })
-	return out, out != "" && !bad && utf8.ValidString(out)
+	return shortened(strings.Join(lines, " "), maxListed)
 }

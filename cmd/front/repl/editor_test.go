@@ -60,10 +60,21 @@ func TestPlainPrompts(t *testing.T) {
 
 func TestOneLine(t *testing.T) {
 	for _, c := range []struct{ input, want string }{
-		{"1 + 1", "1 + 1"}, {"a {\n\tb;\n}\n", "a { b; }"}, {"a\tb", "a b"}, {"a { // c\n}", ""}, {"#define X 1\nX", ""},
-		{"a // c", "a // c"}, {"a\x1b[2J", ""}, {" ", ""}, {"a\xff", ""}, {"x \r", "x"},
+		{"1 + 1", "1 + 1"}, {"a {\n\tb;\n}\n", "a { b; }"}, {"a\tb", "a b"}, {"#!/bin/probe\n// what\na { // c\n}", "a { // c }"},
+		{"x \r", "x"}, {strings.Repeat("x", 300), strings.Repeat("x", maxListed-1) + "…"},
 	} {
-		got, ok := oneLine(c.input)
+		if got := oneLine(c.input); got != c.want {
+			t.Errorf("%q is listed as %q, want %q", c.input, got, c.want)
+		}
+	}
+}
+
+func TestKeepable(t *testing.T) {
+	for _, c := range []struct{ input, want string }{
+		{"1 + 1", "1 + 1"}, {"a {\n\tb;  \n}\n", "a {\n\tb;\n}"}, {"a { // c\n}", "a { // c\n}"}, {"#define X 1\nX", "#define X 1\nX"},
+		{"a\x1b[2J", ""}, {" ", ""}, {"a\xff", ""}, {"x \r", "x"}, {`print("↵")`, ""},
+	} {
+		got, ok := keepable(c.input)
 		if got = map[bool]string{true: got}[ok]; got != c.want {
 			t.Errorf("%q is kept as %q, want %q", c.input, got, c.want)
 		}
@@ -89,7 +100,7 @@ func TestHistory(t *testing.T) {
 	if old, err := h.load(); err != nil || len(old) != 0 {
 		t.Fatalf("a new history holds %q, %v", old, err)
 	}
-	for _, in := range []string{"one", "one", "two"} {
+	for _, in := range []string{"one", "one", "a {\n\tb // c\n}", "two"} {
 		if err := h.add(in); err != nil {
 			t.Fatal(err)
 		}
@@ -102,13 +113,13 @@ func TestHistory(t *testing.T) {
 	}
 	again := &history{name: name}
 	old, err := again.load()
-	if d := cmp.Diff([]string{"one", "two"}, old); d != "" || err != nil {
+	if d := cmp.Diff([]string{"one", "a {\n\tb // c\n}", "two"}, old); d != "" || err != nil {
 		t.Errorf("the next session reads %v (-want +got):\n%s", err, d)
 	}
 	if err := again.add("two"); err != nil {
 		t.Fatal(err)
 	}
-	if b, _ := os.ReadFile(name); string(b) != "one\ntwo\n" {
+	if b, _ := os.ReadFile(name); string(b) != "one\na {↵\tb // c↵}\ntwo\n" {
 		t.Errorf("the file holds %q", b)
 	}
 }

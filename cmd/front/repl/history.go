@@ -14,8 +14,8 @@ import (
 // sessions.
 const maxHistory = 1000
 
-// history is the file with the inputs of earlier sessions, one a line. Each
-// input is appended when it is entered, so that concurrent sessions lose
+// history is the file with the inputs of earlier sessions, one a line, with
+// lineSign in place of the line ends of an input. Each input is appended when it is entered, so that concurrent sessions lose
 // nothing.
 type history struct {
 	name string // "" when there is no place for it
@@ -50,12 +50,12 @@ func (h *history) load() ([]string, error) {
 	var out []string
 	for line := range bytes.Lines(b) {
 		if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 && utf8.Valid(line) && bytes.IndexByte(line, 0) < 0 {
-			out = append(out, string(line))
+			out = append(out, fromEditor(string(line)))
 		}
 	}
 	if len(out) > 2*maxHistory {
 		out = out[len(out)-maxHistory:]
-		if err := replaceFile(h.name, strings.Join(out, "\n")+"\n"); err != nil {
+		if err := replaceFile(h.name, fileText(out)); err != nil {
 			return out, fmt.Errorf("cut the history: %w", err)
 		}
 	}
@@ -78,12 +78,21 @@ func (h *history) add(input string) error {
 	if err != nil {
 		return fmt.Errorf("keep the history: %w", err)
 	}
-	_, err = f.WriteString(input + "\n")
+	_, err = f.WriteString(fileText([]string{input}))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("keep the history: %w", err)
 	}
 	h.last = input
 	return nil
+}
+
+// fileText returns inputs as they stand in the file.
+func fileText(inputs []string) string {
+	var b strings.Builder
+	for _, in := range inputs {
+		b.WriteString(strings.ReplaceAll(in, "\n", lineSign) + "\n")
+	}
+	return b.String()
 }
 
 // replaceFile writes a file that only its owner may read, whole or not at all.

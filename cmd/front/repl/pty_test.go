@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 }
 
 func child(text string) int {
+	if os.Getenv("PROBE_TEST_REPL_SHELL") != "" {
+		fmt.Fprintln(os.Stderr, shell())
+		return 2
+	}
 	var pid int
 	if _, err := fmt.Sscan(text, &pid); err != nil || pid <= 0 {
 		fmt.Fprintln(os.Stderr, "bad pid", text)
@@ -190,9 +194,9 @@ func TestSessionOnATerminal(t *testing.T) {
 	x.expect(`tick 2\r\nprobe> 1 \+ `)
 	x.expect(`tick 3\r\nprobe> 1 \+ `)
 	x.enter("1", `\n2\r\n`)
-	x.enter(":list", `\[1\] 1 probe, \d+s: tracepoint:raw_syscalls:sys_enter .*\r\n\[2\] 1 probe, \d+s: interval:ms:100`)
+	x.enter(":list", `\[1\] 1 probe, \d+s: tracepoint:raw_syscalls:sys_enter .*\r\n    ran \d+ times, \d+ ns each, \S+ % of a CPU\r\n\[2\] 1 probe, \d+s: interval:ms:100`)
 	x.enter(":stop 2", `probe> `)
-	x.enter(":list", `\[1\] 1 probe, .*\r\nprobe> `)
+	x.enter(":list", `\[1\] 1 probe, .*\r\n    ran .*\r\nprobe> `)
 
 	// Maps and variables that several inputs share.
 	x.enter(`@m["x"] = 3`, `probe> `)
@@ -226,8 +230,9 @@ func TestSessionOnATerminal(t *testing.T) {
 	x.expect(`args\.id`)
 	x.keys("\x15")
 	x.keys("\x1b[A")
-	x.expect(`if \(1\) \{ print\("two lines"\); \}`)
+	x.expect(`if \(1\) \{↵print\("two lines"\);↵\}`)
 	x.keys("\r")
+	x.expect(`probe> if \(1\) \{\r\n  \.\.\.> print\("two lines"\);\r\n  \.\.\.> \}\r\n`)
 	x.expect(`\ntwo lines\r\nprobe> `)
 
 	x.keys("\x04")
@@ -240,7 +245,7 @@ func TestSessionOnATerminal(t *testing.T) {
 		t.Errorf("the terminal is left without echo, lines or signals: %#x", tty.Lflag)
 	}
 	b, err := os.ReadFile(filepath.Join(state, "probe", "history"))
-	if err != nil || !strings.Contains(string(b), "\nif (1) { print(\"two lines\"); }\n") {
+	if err != nil || !strings.Contains(string(b), "\nif (1) {↵print(\"two lines\");↵}\n") {
 		t.Errorf("the history holds %q, %v", b, err)
 	}
 	if screen := x.vt.text(); strings.Contains(screen, "$me: ") || strings.Contains(screen, "@$") {

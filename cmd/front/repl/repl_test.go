@@ -84,8 +84,11 @@ begin { @ = count(); }
 :list
 `)
 	want := `[1] 2 probes, 0s: kprobe:vfs_read { @[comm] = count(); }
+    runs are not measured
 [2] 2 probes, 0s: interval:s:1 { print(@); }
+    runs are not measured
 [2] 2 probes, 0s: interval:s:1 { print(@); }
+    runs are not measured
 no clause runs
 the end
 `
@@ -234,6 +237,22 @@ func TestPrelude(t *testing.T) {
 	}
 }
 
+// Statements run in a begin probe, which nobody typed and no message names.
+func TestNoMessageSpeaksOfBegin(t *testing.T) {
+	for _, in := range []string{"args", "args.count", "arg0", "retval", "duration", "func", "graph", "ctx", `reg("ip")`, "override(1)", "signal(9)", "$x = retval; $x"} {
+		tr := play(t, in, func(c *Config, _ *fakeTracer) { c.Check.Unsafe = true })
+		if !strings.Contains(tr.err, "has a meaning only in certain probes") || strings.Contains(tr.err, "begin") {
+			t.Errorf("%q gave\n%s", in, tr.err)
+		}
+	}
+	tr := play(t, "print(((struct task *)8)->pid)\n")
+	for _, e := range tr.tracer.objects[0].Errors {
+		if e.Probe != theInput {
+			t.Errorf("an error is counted for %q", e.Probe)
+		}
+	}
+}
+
 func TestAddFails(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -302,7 +321,7 @@ func TestWaitEndsWithTheClauses(t *testing.T) {
 
 func TestHistoryCommand(t *testing.T) {
 	tr := play(t, "1 + 1\n(2 +\n2)\n:history +\n")
-	if want := "2\n4\n1 + 1\n(2 + 2)\n:history +\nthe end\n"; tr.out != want {
+	if want := "2\n4\n1 + 1\n(2 +\n2)\n:history +\nthe end\n"; tr.out != want {
 		t.Errorf("printed %q, want %q", tr.out, want)
 	}
 }

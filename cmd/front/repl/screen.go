@@ -84,6 +84,21 @@ func (s *screen) edit(p []byte) {
 	_, _ = s.tty.Write(p)
 }
 
+// control writes a sequence that changes the terminal and not what the edited
+// line shows, or text outside of that line.
+func (s *screen) control(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = io.WriteString(s.tty, text)
+}
+
+// redraw draws the edited line again where the cursor is.
+func (s *screen) redraw() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = s.tty.Write(append([]byte("\r\x1b[K"), s.frame.drawn...))
+}
+
 // frame collects the bytes that drew the line the cursor is on, so that
 // writing them again draws the same line. It knows the sequences that the
 // editor uses: the start of a line is '\r' or CSI 1 G, where drawing begins

@@ -56,6 +56,11 @@ func (v *vt) control(arg string, c byte) {
 	switch c {
 	case 'G':
 		v.col = max(n, 1) - 1
+	case 'A':
+		v.row = max(v.row-max(n, 1), 0)
+	case 'J':
+		v.lines = v.lines[:min(len(v.lines), v.row+1)]
+		v.control("", 'K')
 	case 'C':
 		v.col += max(n, 1)
 	case 'K':
