@@ -37,7 +37,7 @@ func (o *options) machine() machine.Machine {
 	}
 	// permitted has reported a policy that cannot be used.
 	rules, _ := thePolicy()
-	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, DebugDirs: o.debugDirs, Without: without, Policy: rules})
+	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, DebugDirs: o.debugDirs, Without: without, Policy: rules, TypesOnly: o.command.typesOnly})
 }
 
 // anotherKernel reports whether the options describe another kernel, by files
