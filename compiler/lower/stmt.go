@@ -149,6 +149,21 @@ func (f *fn) readVar(v *hir.Var, t *types.Type) builtin.Operand {
 	return f.fromPlace(f.home(b), t, v.At)
 }
 
+// varAddr returns the address of a variable as a number. The variables of loops may
+// be in no memory: then it is that of a copy.
+func (f *fn) varAddr(e *hir.VarAddr) builtin.Operand {
+	b, t := f.bind(e.Var), e.Var.Type
+	var p builtin.Place
+	switch {
+	case !b.pair && !b.scalar:
+		p = f.home(b)
+	default:
+		p = f.far(f.frameOff(e.Var))
+		f.put(p, f.readVar(e.Var, t), t, e.At)
+	}
+	return builtin.Operand{T: e.T, V: f.launder(f.Addr(p))}
+}
+
 // pairValue builds the (key, value) tuple of a map loop's variable.
 func (f *fn) pairValue(b *binding, t *types.Type) builtin.Operand {
 	p := f.Scratch(t.Size, "pair")
