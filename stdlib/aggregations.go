@@ -12,26 +12,26 @@ import (
 // CPUs do not contend.
 func aggregations() []*builtin.Func {
 	return []*builtin.Func{
-		agg("avg", "M-AVG", "avg(n)", "Average of n, with integer division.", types.Avg, 16, updateAvg),
+		agg("avg", "M-AVG", "avg(n)", "Average of n, with integer division.", types.Avg, 16, true, updateAvg),
 		{
 			Sig: aggSig("count", "M-COUNT", "count()", "How often it was called.", plainAgg(types.Count, 8)),
-			Agg: &builtin.Agg{Kind: types.Count, Update: func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, _ []ir.Value, atomic bool) {
+			Agg: &builtin.Agg{Kind: types.Count, Adds: true, Update: func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, _ []ir.Value, atomic bool) {
 				addTo(l, base, off, weight(l), atomic)
 			}},
 		},
 		{
 			Sig: aggSig("hist", "M-HIST", "hist(n, [bits])", "Histogram of n by powers of two, each divided into 2^bits parts (0 to 5).", histType, intParam("n"), opt(param("bits", types.LitInt))),
-			Agg: &builtin.Agg{Kind: types.Hist, Bucket: histBucket, Buckets: func(t *types.Type) int { return (64-t.Bits)<<t.Bits + 1<<t.Bits + 2 }},
+			Agg: &builtin.Agg{Kind: types.Hist, Adds: true, Bucket: histBucket, Buckets: func(t *types.Type) int { return (64-t.Bits)<<t.Bits + 1<<t.Bits + 2 }},
 		},
 		{
 			Sig: aggSig("lhist", "M-LHIST", "lhist(n, min, max, step)", "Linear histogram of n from min to max.", lhistType,
 				intParam("n"), param("min", types.LitInt), param("max", types.LitInt), param("step", types.LitInt)),
-			Agg: &builtin.Agg{Kind: types.LHist, Bucket: lhistBucket, Buckets: func(t *types.Type) int { return int((t.Hi-t.Lo)/t.Step) + 2 }},
+			Agg: &builtin.Agg{Kind: types.LHist, Adds: true, Bucket: lhistBucket, Buckets: func(t *types.Type) int { return int((t.Hi-t.Lo)/t.Step) + 2 }},
 		},
-		agg("max", "M-MAX", "max(n)", "Greatest n.", types.Max, 16, updateExtreme(ir.SGT, ir.UGT)),
-		agg("min", "M-MIN", "min(n)", "Least n.", types.Min, 16, updateExtreme(ir.SLT, ir.ULT)),
-		agg("stats", "M-STATS", "stats(n)", "Count, average and total of n.", types.Stats, 16, updateAvg),
-		agg("sum", "M-SUM", "sum(n)", "Sum of n.", types.Sum, 8, func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, args []ir.Value, atomic bool) {
+		agg("max", "M-MAX", "max(n)", "Greatest n.", types.Max, 16, false, updateExtreme(ir.SGT, ir.UGT)),
+		agg("min", "M-MIN", "min(n)", "Least n.", types.Min, 16, false, updateExtreme(ir.SLT, ir.ULT)),
+		agg("stats", "M-STATS", "stats(n)", "Count, average and total of n.", types.Stats, 16, true, updateAvg),
+		agg("sum", "M-SUM", "sum(n)", "Sum of n.", types.Sum, 8, true, func(l builtin.Lowerer, base ir.Value, off int, _ *types.Type, args []ir.Value, atomic bool) {
 			addTo(l, base, off, weighed(l, args[0]), atomic)
 		}),
 		tseries(),
@@ -41,8 +41,8 @@ func aggregations() []*builtin.Func {
 type updateFunc func(l builtin.Lowerer, base ir.Value, off int, t *types.Type, args []ir.Value, atomic bool)
 
 // agg returns an aggregation over one number whose result has the number's
-// sign.
-func agg(name, row, usage, doc string, k types.Kind, size int, up updateFunc) *builtin.Func {
+// sign. adds is Agg.Adds.
+func agg(name, row, usage, doc string, k types.Kind, size int, adds bool, up updateFunc) *builtin.Func {
 	infer := func(c *types.Call) (*types.Type, *types.Problem) {
 		t := c.Args[0].Type
 		if t == nil {
@@ -50,7 +50,7 @@ func agg(name, row, usage, doc string, k types.Kind, size int, up updateFunc) *b
 		}
 		return &types.Type{Kind: k, Size: size, Signed: t.Signed}, nil
 	}
-	return &builtin.Func{Sig: aggSig(name, row, usage, doc, infer, intParam("n")), Agg: &builtin.Agg{Kind: k, Update: up}}
+	return &builtin.Func{Sig: aggSig(name, row, usage, doc, infer, intParam("n")), Agg: &builtin.Agg{Kind: k, Adds: adds, Update: up}}
 }
 
 func aggSig(name, row, usage, doc string, infer func(*types.Call) (*types.Type, *types.Problem), params ...types.Param) *types.Signature {

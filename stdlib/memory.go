@@ -29,7 +29,11 @@ func memory() []*builtin.Func {
 		}},
 		{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
 			Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
-		later("unwatch", "F-UNWATCH"),
+		{Sig: call("unwatch", "F-UNWATCH", "unwatch(address)", types.VoidType, "Does nothing: it ended asynchronous watchpoints, which bpftrace no longer has. Accepted for scripts that call it.", intParam("address")),
+			Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+				l.Scalar(c.Args[0])
+				return builtin.Operand{T: types.VoidType}
+			}},
 	}
 }
 

@@ -49,7 +49,7 @@ func network() []*builtin.Func {
 				}
 				return k.Type, nil
 			}, Fold: pton}},
-		later("ip", "X-FN"), later("ip4", "X-FN"), later("ip6", "X-FN"), later("netns", "X-FN"), later("sock", "X-FN"), later("socket_cookie", "F-SOCKCOOKIE"),
+		later("ip", "X-FN"), later("ip4", "X-FN"), later("ip6", "X-FN"), later("netns", "X-FN"), later("sock", "X-FN"),
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // record.
 func output() []*builtin.Func {
 	return []*builtin.Func{
-		{Sig: noReplay("files of this machine say nothing about the recorded one", formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted.")), UserHalf: &builtin.UserHalf{Handle: cat}},
+		{Sig: noReplay("files of this machine say nothing about the recorded one", formatSig("cat", "F-CAT", "Prints the start of a file whose name is formatted.")), UserHalf: &builtin.UserHalf{Handle: cat, Asks: builtin.ShowFile}},
 		{Sig: formatSig("errorf", "F-ERRORF", "Prints an error with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("error")}},
 		{Sig: &types.Signature{Name: "join", Row: "F-JOIN", Usage: `join(argv, ["separator"])`, Format: -1, Async: true, Doc: "Prints the strings of a null-terminated array of pointers.",
 			Params: []types.Param{param("argv", types.PtrParam), opt(param("separator", types.LitString))}}, UserHalf: &builtin.UserHalf{Handle: join, Prepare: prepareJoin}},
@@ -29,7 +29,7 @@ func output() []*builtin.Func {
 			env.Printf(r.Format, r.Args)
 			return nil
 		}}},
-		{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), UserHalf: &builtin.UserHalf{Handle: system}},
+		{Sig: noReplay("commands would run on this machine, at another time", unsafe(formatSig("system", "F-SYSTEM", "Runs a shell command and prints its output."))), UserHalf: &builtin.UserHalf{Handle: system, Asks: builtin.RunCommand}},
 		{Sig: formatSig("warnf", "F-WARNF", "Prints a warning with the place in the script."), UserHalf: &builtin.UserHalf{Handle: message("warning")}},
 		{Sig: debugfSig(), Lower: lowerDebugf},
 		later("skboutput", "F-SKBOUTPUT"),

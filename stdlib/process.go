@@ -71,7 +71,7 @@ func process() []*builtin.Func {
 		{Sig: folded(bare("probetype", "B-PROBETYPE", nil, "Type of the probe."), func(c *types.Call) *types.Const {
 			return types.StrConst(c.Site.Type)
 		})},
-		later("container", "X-FN"), later("path", "F-PATH"), later("pod", "X-FN"),
+		later("container", "X-FN"), later("pod", "X-FN"),
 	}
 }
 

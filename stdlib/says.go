@@ -22,7 +22,7 @@ func says() map[string]types.Says {
 		"max":           {Type: "max() only supports integer arguments (%s provided)"},
 		"min":           {Type: "min() only supports integer arguments (%s provided)"},
 		"nsecs":         {Word: "Invalid timestamp mode: %s"},
-		"path":          {Probe: "The path function can only be used with 'fentry', 'fexit', 'iter' probes"},
+		"path":          {Literal: "path: invalid size value, need non-negative literal", Probe: "The path function can only be used with 'fentry', 'fexit', 'iter' probes"},
 		"pid":           {Word: "Invalid PID namespace mode: %s (expects: curr_ns or init)"},
 		"print":         {Literal: "print() expects a int literal (int provided)"},
 		"signal":        {Probe: "signal() can not be used for this probetype %s"},

@@ -17,6 +17,9 @@ type command struct {
 	// elsewhere is set for commands that run nothing, so that they can work
 	// with another kernel, described by files.
 	elsewhere bool
+	// typesOnly is set for commands that check names and types for this machine,
+	// whatever it can attach.
+	typesOnly bool
 	// jsonMessages is set for commands whose -f json selects the form of
 	// messages and not that of the output.
 	jsonMessages bool

@@ -12,7 +12,7 @@ var checkCommand = &command{
 	Command: cli.Command{
 		Name: "check", Usage: []string{"[options] SCRIPT [params]", "[options] -e 'PROGRAM' [params]"},
 		Summary: "check a script without running it; needs no privileges", Max: -1, Script: true, Complete: completeScripts,
-		About: "Reads a script, checks its names and types for this kernel, and prints every error and warning. Nothing is loaded. " +
+		About: "Reads a script, checks its names and types for this kernel, and prints every error and warning. Nothing is loaded, so what this machine cannot attach is a warning, and names and types are checked all the same. " +
 			"With --kernel, --btf and --traceable-functions it answers for another kernel.",
 		Examples: []cli.Example{
 			{Command: "probe check script.pr"},
@@ -22,7 +22,7 @@ var checkCommand = &command{
 		},
 		SeeAlso: []string{"run", "explain", "fmt", "dump"},
 	},
-	run: runCheck, elsewhere: true, jsonMessages: true,
+	run: runCheck, elsewhere: true, typesOnly: true, jsonMessages: true,
 }
 
 func runCheck(o *options, std stdio) int {

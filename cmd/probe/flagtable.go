@@ -108,12 +108,12 @@ var flagTable = []flag{
 	},
 	{
 		Name: "pid", Short: 'p', Arg: "PID", Group: whatGroup, Commands: "graph", Complete: completePIDs,
-		Help:    "Traces only the process with this id, which must exist.",
+		Help:    "Traces only the process with this id, which must exist, and its descendants: those that it has and those that come.",
 		Example: "probe graph -p 4242 tcp_sendmsg",
 		Set:     func(o *options, v string) error { return setPID(&o.pid, v) },
 	},
 	{
-		Name: "no-follow", Group: whatGroup, Commands: readers + " repl",
+		Name: "no-follow", Group: whatGroup, Commands: readers + " repl graph",
 		Help:    "Traces the process of -p or -c alone, without the processes that it starts.",
 		Example: "probe run --no-follow -c 'make -j4' -e 'tracepoint:syscalls:sys_enter_wait4 { @ = count(); }'",
 		Set:     func(o *options, _ string) error { o.noFollow = true; return nil },

@@ -31,7 +31,7 @@ func formatScripts(o *options, std stdio) int {
 	}
 	var files []*source.File
 	if o.program != nil {
-		files = append(files, source.New("stdin", *o.program))
+		files = append(files, programText(o))
 	}
 	for _, name := range o.words {
 		f, err := openScript(name, std)
@@ -51,7 +51,7 @@ func formatScripts(o *options, std stdio) int {
 			continue
 		}
 		text := syntax.Format(tree)
-		if !o.write || f.Name == "stdin" {
+		if !o.write || f.Name == "stdin" || f.Name == "-e" {
 			fmt.Fprint(std.out, text)
 			continue
 		}

@@ -274,8 +274,8 @@ func (r *treeRun) wanted(t *graph.Tree, root *graph.Call) bool {
 	// Without its entry or its end a call has neither a duration nor a result.
 	open := root.Flags&(graph.NoExit|graph.NoEntry) != 0
 	switch {
-	case r.o.pid != 0 && int(t.Thread.PID) != r.o.pid && (t.Thread.PID != 0 || !slices.Contains(r.threads, t.Thread.TID)):
-		return false // a child of the chosen process: the tracer follows fork
+	case r.o.pid != 0 && r.o.noFollow && int(t.Thread.PID) != r.o.pid && (t.Thread.PID != 0 || !slices.Contains(r.threads, t.Thread.TID)):
+		return false // a child of the chosen process: the tracer follows each fork
 	case r.o.comm != "" && !graph.MatchName(r.o.comm, t.Thread.Comm):
 		return false
 	case g.slower > 0 && (open || root.Duration() < int64(g.slower)):

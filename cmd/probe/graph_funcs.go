@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/symbol"
 	"probe/runtime/machine/live/tracefs"
+	"probe/runtime/session"
 )
 
 // maxReturns is the maximum number of functions whose results are recorded by
@@ -73,7 +75,12 @@ func sourceOptions(o *options, m *live.Machine, tfs *tracefs.FS, std stdio) (ftr
 		opts.Only = append(opts.Only, list.Framing()...)
 	}
 	if o.pid != 0 {
-		opts.Threads, err = threadsOf(o.pid)
+		threads := func() ([]int32, error) { return threadsOf(o.pid) }
+		if !o.noFollow {
+			threads = func() ([]int32, error) { return familyOf(o.pid) }
+		}
+		opts.Threads, err = threads()
+		opts.Later = threads
 	}
 	return opts, err
 }
@@ -203,6 +210,26 @@ func (p *progress) step(what string, n, total int) {
 
 func splitList(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// familyOf lists the threads of a process and of its descendants, without those of
+// probe itself: reading the records would make records.
+func familyOf(pid int) ([]int32, error) {
+	out, err := threadsOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	for _, child := range session.Descendants(pid, os.Getpid()) {
+		threads, err := threadsOf(child)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has ended
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, threads...)
+	}
+	return out, nil
 }
 
 // threadsOf lists the threads of a process.

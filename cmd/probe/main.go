@@ -147,6 +147,10 @@ func (c *command) invoke(words []string, std stdio) int {
 		return cmp.Or(c.wrong, exitUsage)
 	}
 	o.words, o.named = p.Operands, p.Named
+	if err := o.readable(); err != nil {
+		fail(std, usageError(c, err))
+		return exitUsage
+	}
 	if c.ownOutput {
 		return c.run(o, std)
 	}

@@ -102,6 +102,21 @@ func setPID(to *int, v string) error {
 	return nil
 }
 
+// readable returns an error if a file that an option names cannot be read.
+func (o *options) readable() error {
+	for _, f := range []struct{ option, path string }{{"--btf", o.btfFile}, {"--traceable-functions", o.traceable}} {
+		if f.path == "" {
+			continue
+		}
+		r, err := os.Open(f.path)
+		if err != nil {
+			return fmt.Errorf("%s: %s cannot be read: %w", f.option, f.path, reasonOf(err))
+		}
+		_ = r.Close()
+	}
+	return nil
+}
+
 // setIgnore stores the functions that diff leaves out.
 func setIgnore(o *options, v string) error {
 	o.graph.ignore = splitList(v)

@@ -37,7 +37,7 @@ func (o *options) machine() machine.Machine {
 	}
 	// permitted has reported a policy that cannot be used.
 	rules, _ := thePolicy()
-	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, DebugDirs: o.debugDirs, Without: without, Policy: rules})
+	return live.New(live.Options{BTF: btfFile(o), Traceable: o.traceable, DebugDirs: o.debugDirs, Without: without, Policy: rules, TypesOnly: o.command.typesOnly})
 }
 
 // anotherKernel reports whether the options describe another kernel, by files
@@ -79,7 +79,7 @@ func (o *options) checkOptions() engine.CheckOptions {
 // parameters.
 func readScript(o *options, std stdio) (f *source.File, params []string, err error) {
 	if o.program != nil {
-		return source.New("stdin", *o.program), o.words, nil
+		return programText(o), o.words, nil
 	}
 	if len(o.words) == 0 {
 		return nil, nil, errors.New("a script or -e 'PROGRAM' is required")
@@ -87,6 +87,15 @@ func readScript(o *options, std stdio) (f *source.File, params []string, err err
 	name, params := o.words[0], o.words[1:]
 	f, err = openScript(name, std)
 	return f, params, err
+}
+
+// programText returns the script of -e. Messages call it by the option, but
+// bpftrace calls it stdin.
+func programText(o *options) *source.File {
+	if o.compat {
+		return source.New("stdin", *o.program)
+	}
+	return source.New("-e", *o.program)
 }
 
 func openScript(name string, std stdio) (*source.File, error) {

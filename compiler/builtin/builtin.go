@@ -60,6 +60,9 @@ type UserHalf struct {
 	// Wake makes the record wake the reader at once, and keeps it from being lost
 	// where the ring buffer is full (exit).
 	Wake bool
+	// Asks says what the record asks for. The receipt counts records that are left
+	// at the end of a run by it.
+	Asks Request
 	// Prepare, if set, replaces the default of storing every argument that is
 	// not a literal, a word or a map.
 	Prepare func(l Lowerer, c *hir.Call) []Operand
@@ -70,6 +73,16 @@ type UserHalf struct {
 	// returns).
 	After func(l Lowerer, c *hir.Call)
 }
+
+// Request is what a record asks user space to do.
+type Request uint8
+
+// The requests.
+const (
+	ShowEvent  Request = iota // show what is in the record
+	RunCommand                // run a command
+	ShowFile                  // show a file
+)
 
 // Record is one drained record.
 type Record struct {
@@ -134,8 +147,11 @@ type Agg struct {
 	// Value returns the type of the map's values for one call.
 	Value func(c *types.Call) (*types.Type, *types.Problem)
 	// Update adds to the cell at base+off. atomic is set when two tasks may
-	// interleave on one CPU.
+	// interleave on one CPU, or if the CPUs share the cell.
 	Update func(l Lowerer, base ir.Value, off int, t *types.Type, args []ir.Value, atomic bool)
+	// Adds is set if Update only adds to the words of the cell: with atomic
+	// additions CPUs can share it.
+	Adds bool
 	// Bucket computes the bucket index of multi-bucket kinds (nil otherwise);
 	// the cell is then an 8-byte counter for that bucket.
 	Bucket func(l Lowerer, t *types.Type, args []ir.Value) ir.Value

@@ -22,6 +22,7 @@ const (
 	HelperWriteUser       Helper = 36
 	HelperNUMANode        Helper = 42
 	HelperOverrideReturn  Helper = 58
+	HelperSocketCookie    Helper = 46
 	HelperGetStack        Helper = 67
 	HelperCgroupID        Helper = 80
 	HelperSendSignal      Helper = 109
@@ -98,6 +99,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperOverrideReturn:  {"override_return", 2, Emits, Scalar, "nothing runs there that could return"},
 	HelperNUMANode:        {"get_numa_node_id", 0, PerRun, Scalar, "it does not hold NUMA nodes"},
 	HelperGetStack:        {"get_stack", 4, WritesMem, Scalar, "it does not hold stacks"},
+	HelperSocketCookie:    {"get_socket_cookie", 1, ReadsMem, Scalar, "it does not hold sockets"},
 	HelperCgroupID:        {"get_current_cgroup_id", 0, PerRun, Scalar, "it does not hold control groups"},
 	HelperSendSignal:      {"send_signal", 1, Emits, Scalar, "a signal would meet a process of this machine"},
 	HelperSendSignalTID:   {"send_signal_thread", 1, Emits, Scalar, "a signal would meet a thread of this machine"},

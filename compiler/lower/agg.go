@@ -30,7 +30,7 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	if om.Storage == object.StorePerCPU {
 		args := f.scalars(s.Args)
 		if om.Buckets > 0 {
-			b, update := f.bucket(fn.Agg, t, args, atomic)
+			b, update := f.bucket(fn.Agg, t, args)
 			// The verifier must see the bound of the index. Old verifiers also
 			// follow contradictory paths, whose bounds no number satisfies, and
 			// reject the index there. A mask gives the index bounds on every
@@ -42,7 +42,7 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 			if size := value.CellSize(t); size != 8 {
 				at = f.b.BinI(ir.OpMul, b, int64(size))
 			}
-			update(f.b.Bin(ir.OpAdd, base, at))
+			update(f.b.Bin(ir.OpAdd, base, at), atomic)
 			return
 		}
 		cell := f.perCPU(om.Off)
@@ -56,22 +56,24 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	key := f.key(s.Map, s.Key)
 	args := f.scalars(s.Args)
 	if om.BucketInKey {
-		b, update := f.bucket(fn.Agg, t, args, atomic)
+		b, update := f.bucket(fn.Agg, t, args)
 		f.b.Store(key.Base, key.Off+(om.KeySize+7)/8*8, 8, b)
-		f.inCell(s.Map, key, s.Call, update)
+		f.inCell(s.Map, key, s.Call, atomic, update)
 		return
 	}
-	f.inCell(s.Map, key, s.Call, func(cell ir.Value) { fn.Agg.Update(f, cell, 0, t, args, atomic) })
+	f.inCell(s.Map, key, s.Call, atomic, func(cell ir.Value, atomic bool) { fn.Agg.Update(f, cell, 0, t, args, atomic) })
 }
 
-// bucket returns the bucket that a value belongs to and a function that updates
-// its cell.
-func (f *fn) bucket(agg *builtin.Agg, t *types.Type, args []ir.Value, atomic bool) (bucket ir.Value, update func(cell ir.Value)) {
+// update changes the cell of an aggregation, with atomic additions if atomic is set.
+type update func(cell ir.Value, atomic bool)
+
+// bucket returns the bucket that a value belongs to and the update of its cell.
+func (f *fn) bucket(agg *builtin.Agg, t *types.Type, args []ir.Value) (bucket ir.Value, up update) {
 	if agg.Slot == nil {
-		return agg.Bucket(f, t, args), func(cell ir.Value) { f.increment(cell, 0, atomic) }
+		return agg.Bucket(f, t, args), func(cell ir.Value, atomic bool) { f.increment(cell, 0, atomic) }
 	}
-	bucket, up := agg.Slot(f, t, args)
-	return bucket, func(cell ir.Value) { up(cell, 0, atomic) }
+	bucket, slot := agg.Slot(f, t, args)
+	return bucket, func(cell ir.Value, atomic bool) { slot(cell, 0, atomic) }
 }
 
 func (f *fn) scalars(xs []hir.Expr) []ir.Value {
@@ -97,12 +99,15 @@ func (f *fn) increment(base ir.Value, off int, atomic bool) {
 	f.b.Store(base, off, 8, f.b.BinI(ir.OpAdd, f.b.Load(base, off, 8), 1))
 }
 
-// inCell updates the cell of a key in place. A missing key is first inserted
-// with zeros (BPF_NOEXIST). If another CPU inserts it at the same time, the
-// second lookup finds that entry, so no update is lost. The table in front of the hash
-// comes first, if there is one.
-func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, update func(cell ir.Value)) {
+// inCell updates the cell of a key in place. A missing key is inserted with the first
+// value (BPF_NOEXIST), which in a hash of per-CPU values is this CPU's; those of the
+// others are zero (pcpu_init_value in kernel/bpf/hashtab.c). If another CPU inserts the
+// key at the same time, the second lookup finds that entry, so no update is lost. The table in front of the hash
+// comes first, if there is one. atomic says how cells of this CPU are updated; those that
+// the CPUs share always are atomically.
+func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, atomic bool, up update) {
 	om := f.om(m)
+	shared := om.Storage == object.StoreHash
 	cell := f.b.NewVar(ir.PtrMapValue)
 	upd, miss, done := f.b.NewBlock("cell"), f.b.Cold(f.b.NewBlock("insert")), f.b.NewBlock("done")
 	found := upd
@@ -121,9 +126,13 @@ func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, update func(c
 	f.b.Set(cell, p)
 	f.b.If(ir.NE, 8, p, f.konst(0), found, miss)
 	f.b.UseSealed(miss)
-	zero := f.Scratch(om.ValueSize, "zero")
-	f.Zero(zero, om.ValueSize)
-	r := f.b.Call(ir.HelperMapUpdate, f.mapPtr(m), f.Addr(key), f.Addr(zero), f.konst(updateNoExist))
+	first := f.Scratch(om.ValueSize, "first")
+	f.Zero(first, om.ValueSize)
+	up(f.Addr(first), false)
+	r := f.b.Call(ir.HelperMapUpdate, f.mapPtr(m), f.Addr(key), f.Addr(first), f.konst(updateNoExist))
+	again := f.b.Cold(f.b.NewBlock("again"))
+	f.b.If(ir.EQ, 8, r, f.konst(0), done, again)
+	f.b.UseSealed(again)
 	q := f.lookup(m, key)
 	f.b.Set(cell, q)
 	none := f.b.Cold(f.b.NewBlock("refused"))
@@ -134,10 +143,15 @@ func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, update func(c
 	if front != nil {
 		f.b.UseSealed(found)
 		front.claim()
-		f.b.Jump(upd)
+		if shared && !atomic {
+			up(f.b.Get(cell), true)
+			f.b.Jump(done)
+		} else {
+			f.b.Jump(upd)
+		}
 	}
 	f.b.UseSealed(upd)
-	update(f.b.Get(cell))
+	up(f.b.Get(cell), atomic || shared && front == nil)
 	f.b.Jump(done)
 	f.b.UseSealed(done)
 }

@@ -52,9 +52,10 @@ func (f *fn) afterLoop(fr builtin.Place) {
 		f.b.Ret(f.konst(returned))
 	case f.inCB:
 		f.b.Store(f.frame.Base, f.frame.Off+frameRet, 8, f.konst(1))
+		f.b.Store(f.frame.Base, f.frame.Off+frameResult, 8, f.b.Load(fr.Base, fr.Off+frameResult, 8))
 		f.b.Ret(f.konst(1))
 	default:
-		f.leaveProgram(f.b.Load(fr.Base, fr.Off+frameResult, 8))
+		f.leaveProgram(f.keptResult(fr, frameResult))
 	}
 	f.b.UseSealed(next)
 }

@@ -123,6 +123,10 @@ func (f *fn) Operand(e hir.Expr) builtin.Operand {
 		return builtin.Operand{T: t, Mem: &p}
 	case *hir.VarRef:
 		return f.readVar(e.Var, t)
+	case *hir.VarAddr:
+		return f.varAddr(e)
+	case *hir.MapArg:
+		return builtin.Operand{T: t, V: f.launder(f.mapAddr(e.Map))}
 	case *hir.MapGet:
 		return f.mapGet(e)
 	case *hir.Unary:

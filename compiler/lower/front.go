@@ -19,7 +19,9 @@ import (
 // on this CPU compares the key in place and updates a cell behind it, without a helper.
 // All other keys take the way through the kernel's hash. Each key in a table is in the hash
 // as well, so the limit of its entries holds as ever, and user space adds the cells of the
-// tables to those of the hash.
+// tables to those of the hash. The hash then has the rare keys only, and the CPUs share one
+// cell of each if the aggregation can be made of atomic additions: an entry with a value
+// for each CPU costs ten times as much to insert.
 //
 // A slot begins with two numbers of 4 bytes. Programs can interrupt each other between any
 // two instructions, so a program that wants the slot adds 1 to the first number atomically

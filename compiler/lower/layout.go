@@ -47,7 +47,6 @@ func (u *Unit) layoutMaps() {
 			om.SetOff = u.alloc(8)
 		default:
 			idx = u.hashMap(m, om)
-			u.front(m, om)
 		}
 		u.mapIndex = append(u.mapIndex, idx)
 		u.Obj.Maps = append(u.Obj.Maps, om)
@@ -64,6 +63,16 @@ func (u *Unit) adopt(m *hir.Map, live *object.Map) {
 	}
 	u.mapIndex = append(u.mapIndex, idx)
 	u.Obj.Maps = append(u.Obj.Maps, &c)
+}
+
+// adds reports whether the aggregation of a type only adds to its cells.
+func (u *Unit) adds(t *types.Type) bool {
+	for _, f := range u.cfg.Builtins {
+		if f.Agg != nil && f.Agg.Kind == t.Kind {
+			return f.Agg.Adds
+		}
+	}
+	return false
 }
 
 func (u *Unit) buckets(t *types.Type) int {
@@ -94,6 +103,10 @@ func (u *Unit) hashMap(m *hir.Map, om *object.Map) int {
 	if om.Buckets > 0 {
 		om.BucketInKey = true
 		om.ValueSize = value.CellSize(m.Value)
+	}
+	u.front(m, om)
+	if om.Front != nil && u.adds(m.Value) {
+		om.Storage = object.StoreHash
 	}
 	return u.hashSpec(m, om)
 }

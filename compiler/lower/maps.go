@@ -27,6 +27,17 @@ func (f *fn) om(m *hir.Map) *object.Map { return f.u.Obj.Maps[m.Index] }
 
 func (f *fn) mapPtr(m *hir.Map) ir.Value { return f.b.Map(f.u.mapIndex[m.Index]) }
 
+// mapAddr returns the address of a map, or of the value that is all there is of one.
+func (f *fn) mapAddr(m *hir.Map) ir.Value {
+	if om := f.om(m); om.Storage == object.StoreGlobal {
+		return f.b.MapValue(mapData, om.Off)
+	}
+	if n := f.u.mapIndex[m.Index]; n >= 0 {
+		return f.b.Map(n)
+	}
+	return f.b.MapValue(mapData, 0)
+}
+
 // global returns the place of a keyless value and of its "was written" word.
 func (f *fn) global(m *hir.Map) (val, set builtin.Place) {
 	om := f.om(m)

@@ -127,7 +127,7 @@ func (f *fn) passReturn() {
 		f.b.Ret(f.konst(1))
 	default:
 		w := f.returnWord()
-		f.leaveProgram(f.b.Load(w.Base, w.Off, 8))
+		f.leaveProgram(f.keptResult(w, 0))
 	}
 }
 

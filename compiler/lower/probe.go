@@ -89,6 +89,26 @@ func (f *fn) end() {
 	}
 }
 
+// fixedResult reports whether the verifier accepts no result but that of
+// result.
+func (f *fn) fixedResult() bool {
+	switch f.site.Attach.Kind {
+	case hir.AttachFentry, hir.AttachFexit, hir.AttachFsessionMulti, hir.AttachIter:
+		return true
+	}
+	return false
+}
+
+// keptResult returns the result that a `return` in an outlined function or a
+// callback has left at an offset of p.
+func (f *fn) keptResult(p builtin.Place, off int) ir.Value {
+	if f.fixedResult() {
+		return f.result() // a number that was loaded is unknown to the verifier
+	}
+	return f.b.Load(p.Base, p.Off+off, 8)
+}
+
+// result returns the result of a program that ends without `return` and a number.
 func (f *fn) result() ir.Value {
 	if f.site.Prog == hir.ProgTracepoint && !f.inCB {
 		return f.konst(1)

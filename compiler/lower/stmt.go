@@ -93,7 +93,7 @@ func (f *fn) ret(x hir.Expr) {
 		f.b.Store(f.frame.Base, f.frame.Off+frameResult, 8, v)
 		f.b.Ret(f.konst(1))
 	default:
-		if v == 0 {
+		if v == 0 || f.fixedResult() {
 			v = f.result()
 		}
 		f.leaveProgram(v)
@@ -147,6 +147,21 @@ func (f *fn) readVar(v *hir.Var, t *types.Type) builtin.Operand {
 		return builtin.Operand{T: t, V: f.b.Get(b.v)}
 	}
 	return f.fromPlace(f.home(b), t, v.At)
+}
+
+// varAddr returns the address of a variable as a number. The variables of loops may
+// be in no memory: then it is that of a copy.
+func (f *fn) varAddr(e *hir.VarAddr) builtin.Operand {
+	b, t := f.bind(e.Var), e.Var.Type
+	var p builtin.Place
+	switch {
+	case !b.pair && !b.scalar:
+		p = f.home(b)
+	default:
+		p = f.far(f.frameOff(e.Var))
+		f.put(p, f.readVar(e.Var, t), t, e.At)
+	}
+	return builtin.Operand{T: e.T, V: f.launder(f.Addr(p))}
 }
 
 // pairValue builds the (key, value) tuple of a map loop's variable.

@@ -218,6 +218,11 @@ func (f *fn) Trusted(e hir.Expr) (ir.Value, bool) {
 
 func (f *fn) trustedPtr(e hir.Expr) (builtin.Operand, bool) {
 	if m, ok := e.(*hir.Member); ok {
+		if f.isObject(m) {
+			v := f.b.LoadPtr(f.Ctx(), m.Field.Offset, ir.PtrBTF)
+			f.require(ir.NE, v, f.konst(0))
+			return builtin.Operand{T: m.T, V: v, Direct: true, Trusted: true}, true
+		}
 		p, ok := f.trustedPlace(m.Of)
 		if !ok || !m.T.IsPtrToRecord() {
 			return builtin.Operand{}, false
@@ -233,6 +238,17 @@ func (f *fn) trustedPtr(e hir.Expr) (builtin.Operand, bool) {
 		return o, o.Trusted
 	}
 	return builtin.Operand{}, false
+}
+
+// isObject reports whether m is ctx.MEMBER of an iterator: one of the objects that the
+// program is given, or null.
+func (f *fn) isObject(m *hir.Member) bool {
+	d, ok := m.Of.(*hir.Deref)
+	if !ok || f.site.Prog != hir.ProgIter || !m.T.IsPtrToRecord() {
+		return false
+	}
+	c, ok := d.Of.(*hir.Call)
+	return ok && c.Sig.Fleeting
 }
 
 func (f *fn) trustedPlace(e hir.Expr) (builtin.Place, bool) {

@@ -384,9 +384,13 @@ func (b calls) format(sig *types.Signature, call *hir.Call, args []syntax.Expr) 
 		if len(rest) > want {
 			word = "too many"
 		}
+		takes := "this format takes " + count(want, "argument")
+		if c := value.UnknownConversion(f.V); c != "" {
+			takes += ": " + c + " is not a conversion of printf, and is printed as it stands"
+		}
 		b.errorf("format-arguments", call.At, "%s arguments for format string (%d supplied, %d expected)", word, len(rest), want).
 			SameCompat().
-			At(at, "%s", "this format takes "+count(want, "argument")).WithLabel("%s here", count(len(rest), "argument")).WithRow("FMT-03")
+			At(at, "%s", takes).WithLabel("%s here", count(len(rest), "argument")).WithRow("FMT-03")
 		return false
 	}
 	good := true

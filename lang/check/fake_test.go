@@ -208,6 +208,9 @@ func (p *fakeProbes) one(req *hir.ExpandRequest, parts []hir.Part, out *diag.Lis
 			{Name: "comm", Type: types.StringType(16), Field: &types.Field{Offset: 32}},
 			{Name: "ret", Type: types.Int64, Field: &types.Field{Offset: 48}},
 		}
+		if last == "untyped" {
+			s.Args, s.Untyped = nil, true
+		}
 	case "fentry", "call":
 		s.Prog, s.Args = hir.ProgTracing, p.args()
 	case "fexit", "ret":

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"probe/lang/check/ctype"
@@ -90,6 +91,8 @@ func (b idents) unknownIdent(e *syntax.Ident) hir.Expr {
 		return infer.Poison(e.At.At)
 	}
 	switch {
+	case slices.ContainsFunc(b.site.Args, func(a hir.Arg) bool { return a.Name == e.Name }):
+		d.WithHelp("an argument of the probe has that name: `args.%s`", e.Name)
 	case b.scope.lookup(e.Name) != nil:
 		d.WithHelp("a variable of that name exists: `$%s`", e.Name)
 	case b.c.maps[e.Name] != nil:

@@ -139,7 +139,7 @@ func hasContext(x hir.Expr) bool {
 // none.
 func badKey(t *types.Type) *types.Type {
 	switch t.Kind {
-	case types.Void, types.Timestamp, types.CgroupPath:
+	case types.Void:
 		return t
 	case types.Record:
 		if t.Struct.Flavour == types.Tuple || t.Struct.Flavour == types.RecordLit {

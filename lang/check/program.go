@@ -175,6 +175,9 @@ func (c *checker) checkMaps() {
 		case !m.written:
 			c.undefinedMap(m)
 		case m.value.Typ == nil && !c.out.HasErrors():
+			if slices.ContainsFunc(c.bodies, func(b *body) bool { return b.site.Untyped }) {
+				continue // what is assigned may be an argument of unknown type
+			}
 			c.out.Errorf("unknown-map-type", m.at, "the type of %s cannot be found", m.label()).
 				WithLabel("everything assigned to it depends on itself").WithRow("T-PROM-01")
 		case m.value.Typ != nil && m.hm.Kind != "":

@@ -21,6 +21,9 @@ func (b siteVals) argsWhole(at source.Span) hir.Expr {
 
 // hasArgs checks that the probe has named arguments (A-AV-02).
 func (b siteVals) hasArgs(at source.Span) bool {
+	if b.site.Untyped {
+		return false
+	}
 	if b.named == 0 {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `args` needs a probe with named arguments, `%s` has none", b.site.Name).
 			WithCompat("The args builtin can only be used with tracepoint, rawtracepoint, fentry/fexit, and uprobe probes (%s used here)", b.site.Type).

@@ -108,7 +108,10 @@ func (b stmts) stmt(s syntax.Stmt, out *hir.Block) (ends bool) {
 	case *syntax.Jump:
 		return b.jump(s, out)
 	case *syntax.ImportStmt:
-		b.unsupported(s.At.At, "L-IMP-08", "import inside a block").Span()
+		b.errorf("not-supported", s.At.At, "not supported: import inside a block").
+			WithCompat("Import statements that are not at the top level are primarily for the standard library. If this is functionality you need, please file an issue to explain why.").
+			WithLabel("imports must be at the head of the script").WithRow("L-IMP-08").
+			WithHelp("write it before the first probe")
 	case *syntax.BadStmt:
 	}
 	return false

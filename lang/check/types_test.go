@@ -191,6 +191,8 @@ func TestTypes(t *testing.T) {
 		{"T-PTR-04", "kprobe:f { $t = *arg0; }", "$t", "uint64"},
 		{"T-PTR-05", "$x = *curtask; $p = (&$x)->pid;", "$p", "int32"},
 		{"T-PTR-05", "$x = (uint16)5; $y = *(&$x);", "$y", "uint16"},
+		{"T-PTR-05", "$x = (uint16)5; $p = &$x; $y = *$p;", "$p", "uint16 *"},
+		{"T-PTR-05", "@m[1] = 5; $p = &@m;", "$p", "int8 *"},
 		{"T-STRUCT-01", "kprobe:f { $p = (struct task_struct **)arg0; $c = $p->comm; }", "$c", "string[16]"},
 		{"T-STRUCT-01", "$c = curtask->real_parent->real_parent.pid;", "$c", "int32"},
 		{"T-STRUCT-03", "kprobe:f { $s = (struct sock *)arg0; $a = $s->__sk_common.skc_daddr; }", "$a", "uint32"},

@@ -118,15 +118,28 @@ func (b places) spaceOf(t *types.Type) types.Space {
 	return b.site.Space
 }
 
-// addressOf types &$v and &@m (T-PTR-05). The address of a variable can only be
-// used to read through it in the same expression (see addressed). Pointers into
-// the program's own memory that outlive their expression are not supported yet.
+// addressOf types &$v and &@m (T-PTR-05). A variable whose address is taken is in
+// memory, and the address is one of the kernel's, which the read helpers take.
+// Reading through it in the same expression needs no address (see addressed).
 func (b places) addressOf(e *syntax.Unary) hir.Expr {
-	switch unparen(e.X).(type) {
+	switch x := unparen(e.X).(type) {
 	case *syntax.Var:
-		return b.unsupported(e.At.At, "T-PTR-05", "the address of a variable, other than to read through it")
+		if v := b.lookupVar(x.Name); v != nil {
+			v.assigned = true
+		}
+		r, ok := b.readVar(x).(*hir.VarRef)
+		if !ok {
+			return infer.Pending(e.At.At)
+		}
+		r.Var.AddrTaken = true
+		return &hir.VarAddr{X: hir.X{T: types.PointerTo(r.T, types.Kernel), At: e.At.At}, Var: r.Var}
 	case *syntax.Map:
-		return b.unsupported(e.At.At, "T-PTR-05", "the address of a map")
+		m := b.mapUses.mapOf(x)
+		if m == nil {
+			return infer.Poison(e.At.At)
+		}
+		m.hm.Read = true
+		return &hir.MapArg{X: hir.X{T: types.PointerTo(types.IntType(1, true), types.Kernel), At: e.At.At}, Map: m.hm}
 	}
 	return infer.Poison(e.At.At) // reported by the parser
 }

@@ -25,7 +25,7 @@ var checkTypeCodes = []Entry{
 	{
 		Code: "bad-key", Phase: PhaseCheck,
 		Cause: "a value of this type cannot be a key",
-		Wrong: "begin { @[strftime(\"%H\", nsecs)] = 1; }",
+		Wrong: "kprobe:vfs_read { @[ctx] = 1; }",
 		Cure:  "use a value that is stored directly: a number, string, tuple or stack",
 	},
 	{

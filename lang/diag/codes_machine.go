@@ -44,7 +44,7 @@ var machineCodes = []Entry{
 	},
 	{
 		Code: "too-much-to-verify", Phase: PhaseMachine,
-		Cause: "the kernel's verifier would give up on a program: it walks at most a million instructions",
+		Cause: "the kernel's verifier would give up on a program, which ends at a million instructions, or take over two seconds for it",
 		Cure:  "split the probe into several, write loops instead of unroll, take conditions and searches in strings out of them",
 	},
 	{

@@ -66,7 +66,7 @@ var probeCodes = []Entry{
 	{
 		Code: "not-attached", Phase: PhaseMachine, Warning: true,
 		Cause: "some functions that a pattern matches cannot be attached",
-		Cure:  "run with -v to see which, and narrow the pattern",
+		Cure:  "run with -v to see which, and narrow the pattern, or use `call:` and `ret:`, which try every mechanism",
 	},
 	{
 		Code: "several-binaries", Phase: PhaseMachine, Warning: true,

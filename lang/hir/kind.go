@@ -41,6 +41,9 @@ type ProbeKind struct {
 	Entry, Return, Typed string
 	// Target is what an attach point names. Completion offers that.
 	Target Target
+	// Options are what an attach point may have behind its target, each as
+	// name=value. Completion offers them.
+	Options []KindOption
 }
 
 // Mode is what a run does with a script.
@@ -62,6 +65,12 @@ const (
 	BeforeAttach               // once, run from user space before the others are attached
 	AfterDetach                // once, run from user space after the others are detached
 )
+
+// KindOption is an option of the attach points of a probe type.
+type KindOption struct {
+	Name   string
+	Values []string // nil if the values are numbers or names
+}
 
 // Target is what an attach point names after the probe type.
 type Target uint8

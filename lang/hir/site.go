@@ -29,6 +29,9 @@ type Site struct {
 	Func     string // traced function without module, "" if none
 
 	Args []Arg // what args.NAME and argN can name
+	// Untyped is set if the probe has arguments and their names and types are not
+	// known: the checker accepts every name. Such a site cannot be compiled.
+	Untyped bool
 	// Types are the types of the probed program, which casts in the body find
 	// before the kernel's. It is nil where the kernel is probed.
 	Types Types

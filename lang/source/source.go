@@ -11,7 +11,7 @@ import (
 
 // File is one script text. It is immutable after New.
 type File struct {
-	Name  string // as the user named it; "stdin" for -e and standard input
+	Name  string // as the user named it; "-e" for the script of that option, "stdin" for standard input
 	Text  string
 	lines []int // byte offset of the start of each line
 }

@@ -3,6 +3,7 @@ package value
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Conv is a conversion of a printf format.
@@ -111,6 +112,38 @@ func ParseFormat(format string) ([]Spec, error) {
 	}
 	flush(0)
 	return specs, nil
+}
+
+// UnknownConversion returns the first text of a format that looks like a
+// conversion and is none, such as "%q"; "" if there is none. Such text is
+// printed as it stands.
+func UnknownConversion(format string) string {
+	for i := 0; i < len(format); {
+		switch {
+		case format[i] != '%':
+			i++
+			continue
+		case i+1 < len(format) && format[i+1] == '%':
+			i += 2
+			continue
+		}
+		_, end, err := parseSpec(format, i)
+		if err != nil {
+			return ""
+		}
+		if end == 0 {
+			stop := i + 1
+			for stop < len(format) && strings.IndexByte("-+ #0123456789.", format[stop]) >= 0 {
+				stop++
+			}
+			if stop < len(format) && ('a' <= format[stop]|0x20 && format[stop]|0x20 <= 'z') {
+				return format[i : stop+1]
+			}
+			end = i + 1
+		}
+		i = end
+	}
+	return ""
 }
 
 // Args returns the number of values a format consumes.

@@ -94,6 +94,12 @@ func (s *Session) Add(ctx context.Context, c *Compiled) (*Clause, error) {
 // has been shown.
 func (s *Session) Remove(c *Clause) { s.s.Remove(c) }
 
+// Figures says what a script in a Session has done.
+type Figures = session.Figures
+
+// Figures returns what a script has done since it was added.
+func (s *Session) Figures(c *Clause) Figures { return s.s.Figures(c) }
+
 // Data reads a map that the session keeps.
 func (s *Session) Data(m *object.Map) (*value.MapData, error) { return s.s.Data(m) }
 

@@ -48,6 +48,7 @@ const (
 	// output sees them, so they are no reason for a warning.
 	Unresolved   ReceiptKind = "unresolved_symbols"
 	CommandsLeft ReceiptKind = "commands_left"
+	FilesLeft    ReceiptKind = "files_left"
 	Sampled      ReceiptKind = "sampled"
 	Shed         ReceiptKind = "shed"
 	NotRecorded  ReceiptKind = "not_recorded"

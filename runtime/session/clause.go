@@ -46,7 +46,7 @@ type Clause struct {
 	counters     []uint64               // last seen value of each error counter
 	graphs       *store.Keeper          // of fgraph: probes, nil without one
 	dropped      uint64                 // records that could not be decoded
-	unread       uint64                 // records that were left when a storm was ended
+	unread       unread                 // records that were left when a storm was ended
 
 	// zeroed holds the keyless aggregations that zero() has emptied. Their
 	// memory looks as if they had never been written, but they must be printed.

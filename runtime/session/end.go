@@ -18,7 +18,7 @@ func (s *Session) finish() Result {
 	s.shedding.Wait()
 	s.settle(s.clauses)
 	for _, c := range s.clauses {
-		s.lost += c.unread
+		s.lost += c.unread.total()
 	}
 	if s.opts.NoReceipt && s.lost > 0 {
 		s.log(diag.Warning, "Total lost event count: "+itoa(s.lost))

@@ -97,29 +97,32 @@ func (s *Session) receipt(clauses []*Clause) *event.Receipt {
 		addItem(r, it)
 	}
 	for _, c := range clauses {
-		for i, e := range c.obj.Errors {
-			if n := c.counters[i]; n > 0 && errorKinds[e.Kind].kind != "" {
-				addItem(r, receiptItem(e, n))
-			}
-		}
-		c.host.receipt(func(it event.ReceiptItem) { addItem(r, it) })
-		for _, it := range c.graphs.Receipt() {
-			addItem(r, it)
-		}
-		if n := len(c.failed); n > 0 {
-			addItem(r, event.ReceiptItem{Kind: event.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
-		}
-		for _, o := range c.off {
-			addItem(r, event.ReceiptItem{Kind: event.SwitchedOff, Where: o.p.Site.Name, Count: 1, Detail: o.off.File + " holds 0"})
-		}
-		if c.unread > 0 {
-			addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.unread, Detail: "they were still in the buffer when the run ended"})
-		}
-		if c.dropped > 0 {
-			addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
-		}
+		s.clauseReceipt(r, c)
 	}
 	return r
+}
+
+// clauseReceipt adds what makes the results of one clause incomplete.
+func (s *Session) clauseReceipt(r *event.Receipt, c *Clause) {
+	for i, e := range c.obj.Errors {
+		if n := c.counters[i]; n > 0 && errorKinds[e.Kind].kind != "" {
+			addItem(r, receiptItem(e, n))
+		}
+	}
+	c.host.receipt(func(it event.ReceiptItem) { addItem(r, it) })
+	for _, it := range c.graphs.Receipt() {
+		addItem(r, it)
+	}
+	if n := len(c.failed); n > 0 {
+		addItem(r, event.ReceiptItem{Kind: event.NotAttached, Where: notAttached(c.failed), Count: uint64(n)})
+	}
+	for _, o := range c.off {
+		addItem(r, event.ReceiptItem{Kind: event.SwitchedOff, Where: o.p.Site.Name, Count: 1, Detail: o.off.File + " holds 0"})
+	}
+	c.unread.receipt(func(it event.ReceiptItem) { addItem(r, it) })
+	if c.dropped > 0 {
+		addItem(r, event.ReceiptItem{Kind: event.LostEvents, Count: c.dropped, Detail: "the records could not be read"})
+	}
 }
 
 func receiptItem(e *object.ErrorSite, n uint64) event.ReceiptItem {

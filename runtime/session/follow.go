@@ -118,6 +118,22 @@ func parents() map[int]int {
 	return out
 }
 
+// Descendants returns the descendants that a process has now, in any order, without
+// the process except and its own descendants.
+func Descendants(root, except int) []int {
+	of := parents()
+	var out []int
+	for pid := range of {
+		for p, n := pid, 0; p > 0 && p != except && n <= len(of); p, n = of[p], n+1 {
+			if p == root && pid != root {
+				out = append(out, pid)
+				break
+			}
+		}
+	}
+	return out
+}
+
 // parent reads the parent of a process; false if it has ended.
 func parent(pid int) (int, bool) {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

@@ -44,6 +44,9 @@ func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.Front != nil && stride == 0 {
+		stride = m.ValueSize // one cell in the hash and those of the tables
+	}
 	graphs := value.HasGraph(m.Key)
 	// The table is read before the hash: each of its keys is in the hash already.
 	front := map[string][]byte{}

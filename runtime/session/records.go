@@ -5,9 +5,11 @@ import (
 	"time"
 	"unsafe"
 
+	"probe/compiler/builtin"
 	"probe/compiler/object"
 	"probe/lang/diag"
 	"probe/runtime/event"
+	"probe/runtime/ring"
 	"probe/runtime/watchdog"
 )
 
@@ -84,7 +86,7 @@ func (s *Session) record(c *Clause, b []byte) {
 		return
 	}
 	if !s.until.IsZero() && time.Now().After(s.until) {
-		c.unread++
+		c.unread.add(c.decoder, b)
 		return
 	}
 	r, err := c.decoder.Decode(b)
@@ -101,6 +103,35 @@ func (s *Session) record(c *Clause, b []byte) {
 	}
 	if s.opts.MaxEvents > 0 && s.records >= s.opts.MaxEvents {
 		s.done, s.discard = true, true
+	}
+}
+
+// unread counts records that are left in a buffer by what they ask for.
+type unread [builtin.ShowFile + 1]uint64
+
+func (u *unread) add(d *ring.Decoder, b []byte) {
+	asks := builtin.ShowEvent
+	if r, err := d.Decode(b); err == nil {
+		asks = r.Fn.UserHalf.Asks
+	}
+	u[asks]++
+}
+
+// total returns the number of records.
+func (u *unread) total() (n uint64) {
+	for _, m := range u {
+		n += m
+	}
+	return n
+}
+
+// receipt adds the records by what they asked for.
+func (u *unread) receipt(add func(event.ReceiptItem)) {
+	kinds := [...]event.ReceiptKind{builtin.ShowEvent: event.LostEvents, builtin.RunCommand: event.CommandsLeft, builtin.ShowFile: event.FilesLeft}
+	for asks, n := range u {
+		if n > 0 {
+			add(event.ReceiptItem{Kind: kinds[asks], Count: n, Detail: "still in the buffer when the run ended"})
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"sync"
 	"time"
 
@@ -122,6 +123,7 @@ type Session struct {
 	ended    <-chan struct{} // closed when a signal ends the run; nil while the run is not in its loop
 	until    time.Time       // when records are no longer handled, but counted
 	meter    *meter
+	stats    *os.File       // makes the kernel measure, see measure
 	shedding sync.WaitGroup // links that the meter is closing
 	commands commands
 	pidfd    int
@@ -167,6 +169,9 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		}
 	}
 	raiseLimits(obj)
+	if s.opts.Stay {
+		s.measure()
+	}
 	c, err := s.load(ctx, obj, s.liveMaps())
 	if err != nil {
 		return nil, err
@@ -412,6 +417,9 @@ func (s *Session) Close() {
 	wg.Wait()
 	s.clauses = nil
 	s.kept.close()
+	if s.stats != nil {
+		s.stats.Close()
+	}
 	if s.opts.Resolver != nil {
 		s.opts.Resolver.closeStacks()
 	}

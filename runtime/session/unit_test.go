@@ -23,6 +23,7 @@ import (
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/rights"
+	"probe/runtime/ring"
 )
 
 func program(role object.Role, kind hir.AttachKind, symbol string) *object.Program {
@@ -277,6 +278,33 @@ func TestReceiptMerges(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, s.receipt([]*Clause{c}).Items, cmp.Comparer(func(a, b source.Span) bool { return a == b })); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestUnread: what a run leaves in its buffers is told as what it asks for.
+func TestUnread(t *testing.T) {
+	layout := func(id int, asks builtin.Request) *object.RecordLayout {
+		return &object.RecordLayout{ID: id, Fn: &builtin.Func{UserHalf: &builtin.UserHalf{Asks: asks}}}
+	}
+	c := &Clause{obj: &object.Object{}, decoder: ring.NewDecoder([]*object.RecordLayout{
+		layout(0, builtin.ShowEvent), layout(1, builtin.RunCommand), layout(2, builtin.ShowFile),
+	})}
+	c.host = loaded{c}
+	s := &Session{until: time.Now().Add(-time.Second)}
+	for _, id := range []byte{0, 1, 1, 2, 2, 2, 9} { // there is no event 9
+		s.record(c, []byte{id, 0, 0, 0})
+	}
+	const why = "still in the buffer when the run ended"
+	want := []event.ReceiptItem{
+		{Kind: event.LostEvents, Count: 2, Detail: why},
+		{Kind: event.CommandsLeft, Count: 2, Detail: why},
+		{Kind: event.FilesLeft, Count: 3, Detail: why},
+	}
+	if diff := cmp.Diff(want, s.receipt([]*Clause{c}).Items, cmp.Comparer(func(a, b source.Span) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+	if n := c.unread.total(); n != 7 {
+		t.Errorf("%d records in total, want 7", n)
 	}
 }
 

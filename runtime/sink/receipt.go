@@ -51,6 +51,7 @@ var receiptKinds = map[event.ReceiptKind]struct{ one, many, where, why, help str
 	event.Unresolved: {"address was shown as a number@", "addresses were shown as numbers@", " in ", "no symbol is known for it",
 		"install debug symbols, or read /proc/kallsyms as root"},
 	event.CommandsLeft: {"command was not run", "commands were not run", "", "the run was over for a second and they still waited", "call system() less often"},
+	event.FilesLeft:    {"file of cat() was not shown", "files of cat() were not shown", "", "the run was over", "call cat() less often"},
 }
 
 // receiptDiagnostic returns a receipt as one warning, with a note for each item

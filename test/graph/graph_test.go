@@ -207,7 +207,7 @@ func TestRecordings(t *testing.T) {
 func TestFilters(t *testing.T) {
 	each(t, func(t *testing.T, g *guest.Guest) {
 		out := same(t, g, `
-			start vfs_read -p $$ -n 1 --for 60s --only vfs_read,rw_verify_area
+			start vfs_read -p $$ --no-follow -n 1 --for 60s --only vfs_read,rw_verify_area
 			work; cat /proc/uptime >/dev/null; read x </proc/uptime
 			finish; echo "self $$"`)
 		self := regexp.MustCompile(`self (\d+)`).FindStringSubmatch(out)
@@ -220,6 +220,46 @@ func TestFilters(t *testing.T) {
 		match(t, out, []string{`ping\[\d+\]`, `─ ip_route_output_key_hash_rcu`}, `─ fib_table_lookup`)
 		out = same(t, g, `start ip_route_output_flow --slower 10s `+quick+`; work; kill -INT $p; finish`)
 		match(t, out, []string{`^0 trees$`, `nothing was recorded`})
+	})
+}
+
+// -p means a process and its descendants, those that it has and those that come; with
+// --no-follow, it means the process alone.
+func TestFollows(t *testing.T) {
+	each(t, func(t *testing.T, g *guest.Guest) {
+		const family = `
+			rm -f /tmp/go /tmp/child /tmp/done
+			cat >/tmp/child.sh <<'.'
+				echo $$ >/tmp/child
+				until [ -e /tmp/go ]; do sleep 0.2; done
+				read x </proc/uptime; cat /proc/uptime >/dev/null
+				echo >/tmp/done
+.
+			cat >/tmp/parent.sh <<'.'
+				sh /tmp/child.sh &
+				until [ -e /tmp/done ]; do sleep 0.2; done
+				read x </proc/uptime
+				wait
+.
+			sh /tmp/parent.sh & a=$!
+			await [ -s /tmp/child ]
+			start vfs_read -p $a %s --only vfs_read,rw_verify_area
+			dd if=/proc/uptime of=/dev/null 2>/dev/null
+			: >/tmp/go
+			wait $a
+			await grep -q "$(printf 'sh\\[%%d\\]' $a)" /tmp/out
+			kill -INT $p; finish; echo "child $(cat /tmp/child)"`
+		id := func(out string) string {
+			m := regexp.MustCompile(`(?m)^child (\d+)`).FindStringSubmatch(out)
+			if m == nil {
+				t.Fatalf("no process id in\n%s", out)
+			}
+			return m[1]
+		}
+		out := same(t, g, fmt.Sprintf(family, ""))
+		match(t, out, []string{`^status 0$`, `^\S+ cat\[\d+\] cpu \d$`, `^\S+ sh\[` + id(out) + `\] cpu \d$`}, ` dd\[`, ` probe\[`)
+		out = same(t, g, fmt.Sprintf(family, "--no-follow"))
+		match(t, out, []string{`^status 0$`}, ` cat\[`, ` sh\[`+id(out)+`\]`, ` dd\[`, ` probe\[`)
 	})
 }
 

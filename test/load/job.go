@@ -48,3 +48,16 @@ type Program struct {
 	// Slow is set if the load was aborted after the driver's time limit.
 	Slow bool
 }
+
+// Function is the outcome of fentry or fexit at one function of the kernel: a line of
+// JSON.
+type Function struct {
+	Name string
+	Exit bool
+	// Shape says what is special about its types, "" for nothing.
+	Shape string
+	// Told is the reason for which probe refuses it, Refused the kernel's error, ""
+	// for none. Attached is set if the program was attached and not only loaded.
+	Told, Refused string
+	Attached      bool
+}

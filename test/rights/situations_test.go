@@ -28,6 +28,7 @@ var commands = []string{
 	`probe run --dry-run -e 'watchpoint:0xffffffff82000000:8:w { @ = count(); }'`,
 	`probe run --dry-run -e 'profile:hz:99 { @[ksym(kaddr("vfs_read"))] = count(); }'`,
 	`probe check -e 'tracepoint:sched:sched_switch { @ = args.prev_pid; }'`,
+	`probe check -e 'kprobe:vfs_rea*, ret:vfs_read { @ = kaddr("vfs_read"); }'`,
 	`probe doctor`,
 }
 

@@ -33,13 +33,21 @@ func init() {
 	commands = []*command{
 		{"help", ":help [NAME]", "explain a command, a probe type, a function or value, or the code of a message",
 			(*repl).helpNames, (*repl).help},
-		{"list", ":list", "list the clauses that run", nil, (*repl).list},
+		{"list", ":list", "list the clauses that run, how often they ran, what they took, and what was lost", nil, (*repl).list},
 		{"stop", ":stop N|all", "detach a clause; its maps stay", (*repl).clauseNumbers, (*repl).stop},
+		{"edit", ":edit [N]", "change a clause in $EDITOR and attach it again; without a number, write a new input", (*repl).clauseNumbers, (*repl).edit},
+		{"load", ":load FILE", "run a script, or a ready one by its name, as one input", (*repl).fileArgs, (*repl).load},
+		{"save", ":save FILE", "write the definitions and the clauses that run as a script", (*repl).fileArgs, (*repl).save},
+		{"set", ":set [NAME=VALUE]", "set a configuration variable for later inputs, or show what is set", nil, (*repl).set},
 		{"maps", ":maps", "list the maps and scratch variables with their types", nil, (*repl).listMaps},
 		{"print", ":print [@MAP]", "print a map, or all of them", (*repl).mapArgs, (*repl).print},
 		{"clear", ":clear @MAP", "delete all keys of a map", (*repl).mapArgs, (*repl).clear},
 		{"drop", ":drop @MAP", "give up a map with its type, so that its name is free again", (*repl).mapArgs, (*repl).drop},
-		{"type", ":type EXPRESSION", "show the type of an expression", nil, (*repl).typeOf},
+		{"type", ":type EXPRESSION", "show the type of an expression, or the size of a type", nil, (*repl).typeOf},
+		{"struct", ":struct NAME [nested]", "show the members of a struct, union or enum with offsets and sizes", (*repl).structArgs, (*repl).showStruct},
+		{"proto", ":proto FUNC", "show the parameters of a function of the kernel, or the fields of a probe", (*repl).protoArgs, (*repl).showProto},
+		{"deep", ":deep EXPRESSION", "run an input, and show the structs that the members of its value point to", nil, (*repl).showDeep},
+		{"x", ":x EXPRESSION", "run an input and show numbers in hexadecimal", nil, (*repl).showHex},
 		{"wait", ":wait [DURATION]", "wait for a time, or until no clause runs any more or Ctrl-C", nil, (*repl).wait},
 		{"history", ":history [TEXT]", "show earlier inputs, or those that contain a text", nil, (*repl).showHistory},
 		{"quit", ":quit", "detach everything, print the maps, and leave (Ctrl-D)", nil, (*repl).leave},
@@ -59,6 +67,12 @@ func isCommand(text string) bool {
 // command carries out a command.
 func (r *repl) command(ctx context.Context, text string) {
 	text = strings.TrimSpace(text)
+	if line, ok := strings.CutPrefix(text, ":!"); ok {
+		if d := r.runCommand(line); d != nil {
+			r.complain(d)
+		}
+		return
+	}
 	name, arg, _ := strings.Cut(strings.TrimPrefix(text, ":"), " ")
 	if b := bare[text]; b != "" {
 		name = b
@@ -122,9 +136,17 @@ func (r *repl) completeCommand(line string) (at int, list []string) {
 	switch {
 	case c == nil:
 		return len(line), nil
-	case c.name == "type":
+	case c.name == "type", c.name == "x", c.name == "deep":
 		start, list := r.completeCode(line[at:])
 		return at + start, list
+	case c.name == "set":
+		if start, list := completeConfig(line[at:]); start >= 0 {
+			for i, l := range list {
+				list[i] = strings.Replace(l, " = ", "=", 1)
+			}
+			return at + start, list
+		}
+		return len(line), nil
 	case c.complete == nil:
 		return len(line), nil
 	}
@@ -155,10 +177,38 @@ func (r *repl) list(context.Context, string) *diag.Diagnostic {
 		fmt.Fprintln(r.out, "no clause runs")
 	}
 	for _, c := range r.clauses {
-		text := oneLine(c.text)
-		fmt.Fprintf(r.out, "[%d] %s, %s: %s\n", c.n, count(c.h.Probes(), "probe"), age(time.Since(c.started)), text)
+		did := figures(r.tracer.Figures(c.h), time.Since(c.started))
+		// In one piece: other clauses print meanwhile.
+		fmt.Fprintf(r.out, "[%d] %s, %s: %s\n    %s\n", c.n, count(c.h.Probes(), "probe"), age(time.Since(c.started)), oneLine(c.text), did)
 	}
 	return nil
+}
+
+// figures says what a clause did in a time: how often it ran, what that took,
+// and what was lost.
+func figures(f engine.Figures, since time.Duration) string {
+	var out string
+	switch {
+	case !f.Measured:
+		out = "runs are not measured"
+	case f.Runs == 0:
+		out = "has not run"
+	default:
+		share := 100 * f.Time.Seconds() / max(since.Seconds(), 1e-3)
+		out = fmt.Sprintf("ran %s, %d ns each, %.2g %% of a CPU", times(f.Runs), uint64(f.Time.Nanoseconds())/f.Runs, share)
+	}
+	if f.Lost > 0 {
+		out += fmt.Sprintf("; %s lost", count(int(f.Lost), "event"))
+	}
+	return out
+}
+
+// times formats how often something happened.
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // age formats a duration: 5s, 2m10s, 3h5m.
@@ -297,6 +347,10 @@ func (r *repl) drop(_ context.Context, arg string) *diag.Diagnostic {
 	}
 	r.tracer.Forget(m.obj)
 	delete(r.maps, m.hir.Name)
+	r.defs = slices.DeleteFunc(r.defs, func(it syntax.Item) bool {
+		d, ok := it.(*syntax.MapDecl)
+		return ok && d.Name == m.hir.Name
+	})
 	return nil
 }
 
@@ -304,6 +358,10 @@ func (r *repl) drop(_ context.Context, arg string) *diag.Diagnostic {
 func (r *repl) typeOf(_ context.Context, arg string) *diag.Diagnostic {
 	if arg == "" {
 		return mistake("`:type` needs an expression").WithHelp("for example: `:type curtask`")
+	}
+	if text := r.typeText(arg); text != "" {
+		fmt.Fprintln(r.out, text)
+		return nil
 	}
 	src := source.New(inputName, arg)
 	x, list := syntax.ParseExpr(src)

@@ -64,19 +64,20 @@ func (r *repl) check(src *source.File, items []syntax.Item, fresh map[string]boo
 }
 
 // definitions returns the items of earlier inputs that an input sees: all
-// except those that it redefines. It omits declarations of maps that exist
-// already.
+// except those that it redefines, and declarations of maps that exist already.
 func (r *repl) definitions(own []syntax.Item) []syntax.Item {
+	return slices.DeleteFunc(others(r.defs, own), r.lives)
+}
+
+// others returns the definitions that an input does not redefine.
+func others(defs, own []syntax.Item) []syntax.Item {
 	redefined := map[string]bool{}
 	for _, it := range own {
 		redefined[definitionKey(it)] = true
 	}
 	redefined[""] = false
 	var out []syntax.Item
-	for _, d := range r.defs {
-		if m, ok := d.(*syntax.MapDecl); ok && r.maps[m.Name] != nil {
-			continue
-		}
+	for _, d := range defs {
 		if !redefined[definitionKey(d)] {
 			out = append(out, d)
 		}

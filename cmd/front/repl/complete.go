@@ -88,6 +88,16 @@ func (r *repl) completeCode(text string) (start int, list []string) {
 	if m := declaring().FindStringSubmatchIndex(text); m != nil {
 		return m[2], starting(mapKinds(), text[m[2]:])
 	}
+	if m := configuring().FindStringSubmatchIndex(text); m != nil {
+		body := m[2]
+		if i := strings.LastIndexAny(text[body:], ";,"); i >= 0 {
+			body += i + 1
+		}
+		if at, list := completeConfig(text[body:]); at >= 0 {
+			return body + at, list
+		}
+		return start, nil
+	}
 	p := placeOf(text)
 	switch {
 	case p.kind == inText:
@@ -253,6 +263,11 @@ func (r *repl) completeTarget(text string, p place) (start int, list []string) {
 	if kind == nil {
 		return start, nil
 	}
+	if i := strings.IndexByte(rest, ':'); i >= 0 {
+		if at, list := completeOption(kind, rest[i:]); at >= 0 {
+			return start + i + at, list
+		}
+	}
 	switch kind.Target {
 	case hir.TargetProgram:
 		return start, r.programTargets(kind.Name, rest)
@@ -280,7 +295,7 @@ func (r *repl) programTargets(kind, rest string) []string {
 	}
 	dir, base := filepath.Split(path)
 	if dir == "" {
-		return nil
+		return inPath(base)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -110,12 +110,22 @@ func TestCompletions(t *testing.T) {
 		{"unr", "unroll"},
 		{"\"com", ""},
 		{"import \"ne", "import \"net"},
-		{":st", ":stop"},
+		{":st", ":stop :struct"},
 		{":stop ", ":stop 1 :stop all"},
 		{":print @re", ":print @reads :print @rest"},
 		{":help cou", ":help count"},
 		{":type $task->pi", ":type $task->pid"},
 		{":list x", ""},
+		{"config = { max_strl", "config = { max_strlen = "},
+		{"config = { max_strlen = 1; fgra", "config = { max_strlen = 1; fgraph = "},
+		{"config = { fgraph = b", "config = { fgraph = bpf"},
+		{"config = { fgraph = \"b", "config = { fgraph = \"bpf"},
+		{"config = { max_strlen = 1", ""},
+		{":set max_strl", ":set max_strlen="},
+		{":set fgraph=f", ":set fgraph=ftrace"},
+		{"import \"net\";", ""},
+		{":struct tas", ":struct task :struct tasklet"},
+		{"let @h = per", "let @h = percpuhash( let @h = percpulruhash("},
 		{":nothing x", ""},
 		{"  :wai", "  :wait"},
 	} {
@@ -191,4 +201,68 @@ func FuzzCompletions(f *testing.F) {
 			t.Errorf("%q is completed from %d", line, at)
 		}
 	})
+}
+
+// Options of attach points, and programs by their names alone.
+func TestCompletionOfTargets(t *testing.T) {
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"probe-test-a": 0o755, "probe-test-b": 0o644} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":/nowhere")
+	if got := inPath("probe-test"); !slices.Equal(got, []string{"probe-test-a:"}) {
+		t.Errorf("PATH has %q", got)
+	}
+	kind := provider.KindOf("fgraph")
+	for _, c := range []struct {
+		text string
+		at   int
+		want []string
+	}{
+		{":", 1, []string{"args=", "depth=", "irqs=", "only=", "skip="}}, {":de", 1, []string{"depth="}}, {":depth=3:ar", 9, []string{"args="}},
+		{":args=", 6, []string{"deep", "off", "on"}}, {":args=d", 6, []string{"deep"}}, {":depth=", 7, nil}, {":nothing=", -1, nil},
+	} {
+		if at, got := completeOption(kind, c.text); at != c.at || !slices.Equal(got, c.want) {
+			t.Errorf("%q completes at %d to %q, want %d and %q", c.text, at, got, c.at, c.want)
+		}
+	}
+	if at, _ := completeOption(provider.KindOf("kprobe"), ":x"); at >= 0 {
+		t.Error("kprobe has options")
+	}
+}
+
+// Macros of imported modules complete, and their parameters are shown.
+func TestImportedMacros(t *testing.T) {
+	r := started(t, `import "net";`)
+	macros := r.macros()
+	if len(macros) == 0 {
+		t.Fatal("the module has no macros")
+	}
+	for name, m := range macros {
+		if _, list := r.completions(name[:len(name)-1]); !slices.Contains(list, name+"(") {
+			t.Errorf("%s does not complete: %q", name, list)
+		}
+		if got := r.signature(name + "("); got != macroHead(m) || !strings.HasPrefix(got, name+"(") {
+			t.Errorf("%s( shows %q", name, got)
+		}
+		break
+	}
+	for text, want := range map[string]string{"hist(": "hist(n, [bits])", "hist(1, ": "hist(n, [bits])", "hist(max(1,": "max(n)", "hist(1)": "", `"hist(`: "", "(1,": ""} {
+		if got := r.signature(text); got != want {
+			t.Errorf("%q shows %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestExplains(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, "1 + ": true, "f(": true, "kprobe:x { ": true, "args.": false, "$t->": false, "$t-> ": false, "@": false, "$": false,
+		"kprobe:": false, "import \"": false, "(struct ": false, ":help ": false,
+	} {
+		if got := explains(text); got != want {
+			t.Errorf("words behind %q are explained: %v", text, got)
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package repl
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -57,17 +56,16 @@ func definitionKey(it syntax.Item) string {
 
 // define stores definitions for later inputs.
 func (r *repl) define(items []syntax.Item) {
-	r.defs = append(r.definitions(items), items...)
+	r.defs = append(others(r.defs, items), items...)
 }
 
 // parseItems parses an input of top-level items and separates its definitions
-// from its probes. The source is named after the clause that it may become.
-func (r *repl) parseItems(text string) (defs, probes []syntax.Item, src *source.File, ok bool) {
-	src = source.New(fmt.Sprintf("clause %d", r.last+1), text)
+// from its probes.
+func (r *repl) parseItems(src *source.File) (defs, probes []syntax.Item, ok bool) {
 	f, list := syntax.Parse(src)
 	if list.HasErrors() {
 		r.wrong(list)
-		return nil, nil, src, false
+		return nil, nil, false
 	}
 	for _, it := range f.Items {
 		if isDefinition(it) {
@@ -76,21 +74,31 @@ func (r *repl) parseItems(text string) (defs, probes []syntax.Item, src *source.
 			probes = append(probes, it)
 		}
 	}
+	// A clause that is edited or loaded again may declare its maps again.
+	defs = slices.DeleteFunc(defs, func(it syntax.Item) bool { return r.lives(it) && r.sameDefinition(it) })
 	if i := slices.IndexFunc(defs, func(it syntax.Item) bool { return r.lives(it) }); i >= 0 {
 		d := defs[i].(*syntax.MapDecl)
 		list.Errorf("duplicate-map", d.NameAt, "@%s exists already", d.Name).
 			WithLabel("its kind and size are settled").WithHelp("`:drop @%s` gives it up with what it holds", d.Name)
 		r.wrong(list)
-		return nil, nil, src, false
+		return nil, nil, false
 	}
 	r.show(list)
-	return defs, probes, src, true
+	return defs, probes, true
 }
 
 // lives reports whether an item declares a map that exists already.
 func (r *repl) lives(it syntax.Item) bool {
 	d, ok := it.(*syntax.MapDecl)
 	return ok && r.maps[d.Name] != nil
+}
+
+// sameDefinition reports whether an item defines what an earlier one defined in
+// the same words.
+func (r *repl) sameDefinition(it syntax.Item) bool {
+	return slices.ContainsFunc(r.defs, func(d syntax.Item) bool {
+		return definitionKey(d) == definitionKey(it) && d.Span().Text() == it.Span().Text()
+	})
 }
 
 // wrong shows why an input was not run.

@@ -21,50 +21,59 @@ import (
 // inputName is the name in messages of an input that is not a clause.
 const inputName = "input"
 
+// theInput is the name of the probe that statements run in. It appears in
+// reports such as "1 read in the input failed": nobody typed a begin.
+const theInput = "the input"
+
 // eval runs an input that is not a command.
 func (r *repl) eval(ctx context.Context, text string) {
 	if syntax.IsItem(text) {
-		r.evalItems(ctx, text)
+		r.attach(ctx, source.New(clauseName(r.last+1), text), r.last+1)
 		return
 	}
-	r.evalStmts(ctx, text)
+	r.evalStmts(ctx, source.New(inputName, text))
 }
 
-// evalItems attaches the probes of an input and keeps its definitions.
-func (r *repl) evalItems(ctx context.Context, text string) {
-	defs, probes, src, ok := r.parseItems(text)
+// clauseName is the name in messages of the input that became clause n.
+func clauseName(n int) string { return fmt.Sprintf("clause %d", n) }
+
+// attach attaches the probes of an input as clause n, keeps its definitions, and
+// reports whether it was accepted.
+func (r *repl) attach(ctx context.Context, src *source.File, n int) bool {
+	defs, probes, ok := r.parseItems(src)
 	if !ok {
-		return
+		return false
 	}
 	p, list := r.check(src, append(defs, probes...), nil)
 	if p == nil {
 		r.wrong(list)
-		return
+		return false
 	}
 	r.show(withoutNoise(list))
 	if len(probes) == 0 {
 		r.define(defs)
-		return
+		return true
 	}
 	c, list := r.compile(p, nil)
 	if c == nil {
 		r.wrong(list)
-		return
+		return false
 	}
 	r.show(list)
 	h, ok := r.add(ctx, c, nil)
 	if !ok {
-		return
+		return false
 	}
 	r.define(defs)
 	if onlyBegin(c.Object) {
 		r.tracer.Remove(h)
 		r.took(h)
-		return
+		return true
 	}
-	r.last++
-	r.clauses = append(r.clauses, &clause{n: r.last, text: text, h: h, script: c, started: time.Now()})
-	fmt.Fprintf(r.err, "[%d] attached %s\n", r.last, count(h.Probes(), "probe"))
+	r.last = max(r.last, n)
+	r.clauses = append(r.clauses, &clause{n: n, text: src.Text, h: h, script: c, started: time.Now()})
+	fmt.Fprintf(r.err, "[%d] attached %s\n", n, count(h.Probes(), "probe"))
+	return true
 }
 
 // onlyBegin reports whether an object has only begin probes, which have run
@@ -112,8 +121,12 @@ func (r *repl) took(h handle) (code int, ok bool) {
 
 // evalStmts runs statements once, as a begin probe, and prints the value of an
 // expression at their end.
-func (r *repl) evalStmts(ctx context.Context, text string) {
-	src := source.New(inputName, text)
+func (r *repl) evalStmts(ctx context.Context, src *source.File) { r.evalAs(ctx, src, form{}) }
+
+// evalAs is evalStmts with a form in which values are shown.
+func (r *repl) evalAs(ctx context.Context, src *source.File, as form) {
+	r.form.Store(&as)
+	defer r.form.Store(nil)
 	block, list := syntax.ParseStmts(src)
 	if list.HasErrors() {
 		r.wrong(list)
@@ -262,6 +275,7 @@ func constant(p *hir.Script) (v value.Value, ok bool) {
 // again.
 func (in *stmtsInput) check(x syntax.Expr) (*engine.Checked, diag.List) {
 	p, list := in.r.check(in.src, []syntax.Item{in.probe(x)}, in.fresh)
+	list = outside(list)
 	if p != nil || len(in.reset) == 0 || in.fresh != nil {
 		return p, list
 	}
@@ -275,6 +289,21 @@ func (in *stmtsInput) check(x syntax.Expr) (*engine.Checked, diag.List) {
 	}
 	in.fresh = fresh
 	return again, more
+}
+
+// outside returns the messages about statements with those that would speak of
+// the begin probe in which the statements run: they are about what only other
+// probes have.
+func outside(list diag.List) diag.List {
+	for _, d := range list.All {
+		if d.Code != "wrong-probe" || !d.Span.Valid() {
+			continue
+		}
+		d.Message = fmt.Sprintf("`%s` has a meaning only in certain probes", d.Span.Text())
+		d.Label, d.Labels = "what is typed without a probe runs once, outside of any", nil
+		d.WithHelp("type a clause, which has the probe before its braces, such as `kprobe:vfs_read { … }`")
+	}
+	return list
 }
 
 // probe returns the probe begin { statements; value }, in which the value is
@@ -293,7 +322,7 @@ func (in *stmtsInput) probe(x syntax.Expr) *syntax.Probe {
 		}
 		body.Stmts = append(body.Stmts, &syntax.ExprStmt{At: syntax.At{At: x.Span()}, X: x})
 	}
-	ap := &syntax.AttachPoint{At: at, Raw: "begin", Parts: []syntax.AttachPart{{At: at, Text: "begin", Raw: "begin"}}}
+	ap := &syntax.AttachPoint{At: at, Raw: "begin", Name: theInput, Parts: []syntax.AttachPart{{At: at, Text: "begin", Raw: "begin"}}}
 	return &syntax.Probe{At: at, Attach: []*syntax.AttachPoint{ap}, Body: body}
 }
 

@@ -119,6 +119,7 @@ type fakeTracer struct {
 	forgot  []string
 	data    map[string]*value.MapData
 	ended   bool
+	figures engine.Figures
 }
 
 type fakeHandle struct{ n int }
@@ -146,6 +147,8 @@ func (f *fakeTracer) Add(ctx context.Context, c *engine.Compiled) (handle, error
 }
 
 func (f *fakeTracer) Remove(h handle) { f.removed = append(f.removed, h.(*fakeHandle).n) }
+
+func (f *fakeTracer) Figures(handle) engine.Figures { return f.figures }
 
 func (f *fakeTracer) Data(m *object.Map) (*value.MapData, error) {
 	if d := f.data[m.Name]; d != nil {
@@ -190,7 +193,17 @@ func (m *fakeMachine) Refuses() *diag.Diagnostic       { return m.refuses }
 
 // List lists what can be probed.
 func (m *fakeMachine) List(pattern string, yield func(machine.Listed) bool) error {
-	return fakeList(pattern, func(name string) bool { return yield(machine.Listed{Name: name}) })
+	want := pattern
+	return fakeList(pattern, func(name string) bool {
+		l := machine.Listed{Name: name}
+		if !strings.HasSuffix(want, "*") && name != want {
+			return true
+		}
+		if name == "kprobe:vfs_read" {
+			l.Params = func() ([]string, error) { return []string{"struct task * task", "uint64 count", "int64 retval"}, nil }
+		}
+		return yield(l)
+	})
 }
 
 type fakeView struct {

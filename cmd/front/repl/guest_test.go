@@ -91,6 +91,16 @@ func TestCommandInAGuest(t *testing.T) {
 		// Pointers stay what they are from one input to the next.
 		enter("$t = curtask", `probe> `)
 		enter("$t->tgid == pid", `\ntrue\r\nprobe> `)
+		enter("*$t->fs", `struct fs_struct \{\r\n  \.users = (?s:.*)\.pwd = \(struct path\) .*\r\n\}\r\nprobe> `)
+		enter(":proto vfs_read", `vfs_read\(struct file ?\* ?file, (?s:.*)probe> `)
+
+		// A task by its number, and the list of its children.
+		enter("iter:task { if (ctx->task->pid == 1) { @one = ctx->task; } }", `\[3\] attached 1 probe\r\nprobe> `)
+		enter("$one = @one", `probe> `)
+		enter("$one->pid", `\n1\r\nprobe> `)
+		enter("container_of($one->children.next, typeof(struct task_struct), sibling)->real_parent->pid", `\n1\r\nprobe> `)
+		enter(":list", `\[3\] 1 probe, .*\r\n    ran \d+ times, (?s:.*)probe> `)
+
 		enter("$t->tgd", "no such field(?s:.*)probe> $")
 		enter("kprobe:vfs_reed { }", "vfs_read(?s:.*)probe> $")
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
+	"os/signal"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -122,7 +122,12 @@ func (k *keys) pass() {
 			k.held = nil
 			continue
 		}
-		buf := make([]byte, 4096)
+		// What follows the end of a line may be for a program that the line
+		// starts, so it is left in the terminal.
+		buf := make([]byte, 1)
+		if k.pasting {
+			buf = make([]byte, 4096)
+		}
 		n, err = unix.Read(int(k.tty.Fd()), buf)
 		switch {
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN):
@@ -168,6 +173,9 @@ func (k *keys) take() (done bool) {
 			continue
 		}
 		k.key(c)
+		if c == '\r' || c == '\n' || c == ctrlC {
+			return true // what follows belongs to the next line
+		}
 	}
 	return false
 }
@@ -249,10 +257,17 @@ func fromEditor(line string) string { return strings.ReplaceAll(line, lineSign, 
 // stopProcess stops the processes of the terminal's foreground group, as Ctrl-Z
 // does elsewhere, and returns when this one continues.
 func stopProcess() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, unix.SIGCONT)
+	defer signal.Stop(continued)
 	// The others of the group, such as a shell script around this process,
-	// must stop as well; and this thread at once, before it returns.
-	_ = unix.Kill(0, unix.SIGTSTP)
-	_ = unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGTSTP)
+	// must stop as well.
+	if err := unix.Kill(0, unix.SIGTSTP); err != nil {
+		return
+	}
+	// The kernel ignores the signal where no shell could continue the group.
+	select {
+	case <-continued:
+	case <-time.After(time.Second):
+	}
 }

@@ -194,9 +194,9 @@ func TestSessionOnATerminal(t *testing.T) {
 	x.expect(`tick 2\r\nprobe> 1 \+ `)
 	x.expect(`tick 3\r\nprobe> 1 \+ `)
 	x.enter("1", `\n2\r\n`)
-	x.enter(":list", `\[1\] 1 probe, \d+s: tracepoint:raw_syscalls:sys_enter .*\r\n\[2\] 1 probe, \d+s: interval:ms:100`)
+	x.enter(":list", `\[1\] 1 probe, \d+s: tracepoint:raw_syscalls:sys_enter .*\r\n    ran \d+ times, \d+ ns each, \S+ % of a CPU\r\n\[2\] 1 probe, \d+s: interval:ms:100`)
 	x.enter(":stop 2", `probe> `)
-	x.enter(":list", `\[1\] 1 probe, .*\r\nprobe> `)
+	x.enter(":list", `\[1\] 1 probe, .*\r\n    ran .*\r\nprobe> `)
 
 	// Maps and variables that several inputs share.
 	x.enter(`@m["x"] = 3`, `probe> `)

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,6 +34,13 @@ type Config struct {
 	Check engine.CheckOptions
 	// Import finds imported files; nil is engine.Import.
 	Import engine.Importer
+	// Open opens a script that :load names; nil opens files.
+	Open func(name string) (*source.File, error)
+	// Start is a script that is run first; nil for none.
+	Start *source.File
+	// MayRun returns why commands and editors must not be started; nil allows
+	// them.
+	MayRun func() error
 	// AllErrors also shows failing reads and lookups (-k).
 	AllErrors bool
 	// Prelude is a text of definitions that all inputs see, as if typed first.
@@ -76,10 +84,13 @@ type repl struct {
 	clauses []*clause
 	last    int // number of the last clause
 	failed  bool
+	saved   map[string]bool // names of files that were loaded or written
 	quit    bool
 	code    int
 	asking  string // the lines of an input that goes on
 	more    bool   // it goes on because it is being pasted
+
+	form atomic.Pointer[form] // of the values of the input that runs; nil between inputs
 
 	mu     sync.Mutex
 	exited map[handle]int // clauses that called exit(), with its status
@@ -105,7 +116,7 @@ func Run(ctx context.Context, cfg Config) (int, error) {
 func newRepl(cfg Config) *repl {
 	r := &repl{
 		cfg: cfg, view: cfg.Machine.View(machine.Query{PID: cfg.Check.PID, Comm: cfg.Check.Comm}), builtins: engine.Signatures(),
-		maps: map[string]*liveMap{}, exited: map[handle]int{}, history: &history{},
+		maps: map[string]*liveMap{}, exited: map[handle]int{}, history: &history{}, saved: map[string]bool{},
 	}
 	r.names = newNames(func(pattern string, yield func(string) bool) error {
 		return cfg.Machine.List(pattern, func(l machine.Listed) bool { return yield(l.Name) })
@@ -129,6 +140,7 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	r.printer = &objects{Sink: r.printer, r: r}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	opts := engine.SessionOptions{Sink: r.printer, Resolver: r.resolver, AllErrors: cfg.AllErrors, Report: r.report, PID: cfg.Check.PID}
@@ -161,9 +173,12 @@ func run(ctx context.Context, cfg Config, start starter) (int, error) {
 	return r.code, nil
 }
 
+// preludeName is the name of Config.Prelude in messages.
+const preludeName = "prelude"
+
 // prelude defines the items of Config.Prelude.
 func (r *repl) prelude() error {
-	src := source.New("prelude", r.cfg.Prelude)
+	src := source.New(preludeName, r.cfg.Prelude)
 	f, list := syntax.Parse(src)
 	if err := list.Err(); err != nil {
 		return fmt.Errorf("read the prelude: %w", err)
@@ -204,6 +219,10 @@ func (r *repl) loop(ctx context.Context) {
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, syscall.SIGINT)
 	defer signal.Stop(interrupt)
+	if r.cfg.Start != nil {
+		r.loadScript(ctx, r.cfg.Start)
+		r.flush()
+	}
 	lines := r.lines()
 	for !r.quit {
 		r.reap()

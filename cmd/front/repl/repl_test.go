@@ -84,8 +84,11 @@ begin { @ = count(); }
 :list
 `)
 	want := `[1] 2 probes, 0s: kprobe:vfs_read { @[comm] = count(); }
+    runs are not measured
 [2] 2 probes, 0s: interval:s:1 { print(@); }
+    runs are not measured
 [2] 2 probes, 0s: interval:s:1 { print(@); }
+    runs are not measured
 no clause runs
 the end
 `
@@ -231,6 +234,22 @@ func TestPrelude(t *testing.T) {
 	prelude := func(c *Config, _ *fakeTracer) { c.Prelude = "config = { max_strlen = 99 }" }
 	if tr := play(t, ":type str(0)\nconfig = { max_strlen = 80 }\n:type str(0)\n", prelude); tr.out != "string[99]\nstring[80]\nthe end\n" || tr.err != "" {
 		t.Errorf("printed %q and %q", tr.out, tr.err)
+	}
+}
+
+// Statements run in a begin probe, which nobody typed and no message names.
+func TestNoMessageSpeaksOfBegin(t *testing.T) {
+	for _, in := range []string{"args", "args.count", "arg0", "retval", "duration", "func", "graph", "ctx", `reg("ip")`, "override(1)", "signal(9)", "$x = retval; $x"} {
+		tr := play(t, in, func(c *Config, _ *fakeTracer) { c.Check.Unsafe = true })
+		if !strings.Contains(tr.err, "has a meaning only in certain probes") || strings.Contains(tr.err, "begin") {
+			t.Errorf("%q gave\n%s", in, tr.err)
+		}
+	}
+	tr := play(t, "print(((struct task *)8)->pid)\n")
+	for _, e := range tr.tracer.objects[0].Errors {
+		if e.Probe != theInput {
+			t.Errorf("an error is counted for %q", e.Probe)
+		}
 	}
 }
 

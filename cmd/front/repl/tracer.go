@@ -16,6 +16,8 @@ type tracer interface {
 	// Remove detaches a script. When it returns, everything that the script
 	// printed is on the screen.
 	Remove(h handle)
+	// Figures returns what a script has done since it was added.
+	Figures(h handle) engine.Figures
 	// Data and Clear read and clear maps of added scripts; Forget drops one.
 	Data(m *object.Map) (*value.MapData, error)
 	Clear(m *object.Map) error
@@ -28,7 +30,7 @@ type tracer interface {
 
 // handle identifies a script that was added.
 type handle interface {
-	Probes() int // number of number of places it is attached to
+	Probes() int // number of places it is attached to
 }
 
 // starter creates a tracer. exited is called as soon as a script calls exit().
@@ -57,3 +59,6 @@ func (b background) Add(ctx context.Context, c *engine.Compiled) (handle, error)
 
 // Remove implements tracer.
 func (b background) Remove(h handle) { b.Session.Remove(h.(*engine.Clause)) }
+
+// Figures implements tracer.
+func (b background) Figures(h handle) engine.Figures { return b.Session.Figures(h.(*engine.Clause)) }

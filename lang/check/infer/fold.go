@@ -171,7 +171,7 @@ func foldInt(op *Operator, x, y *hir.Int, at source.Span) (*hir.Int, *Problem) {
 	switch op.Op {
 	case hir.Div, hir.Mod:
 		if y.V == 0 {
-			return nil, overflow.with("the divisor is zero")
+			return nil, overflow.with("division by zero")
 		}
 	case hir.Shl, hir.Shr:
 		if IsNeg(y) || y.V > 63 {

@@ -292,14 +292,17 @@ func TestDefine(t *testing.T) {
 }
 
 // Threads that were started after the list was made are added to it.
-func TestHideOwn(t *testing.T) {
+func TestAddThreads(t *testing.T) {
 	own := ownThreads()
+	add := func(path string) error {
+		return addThreads(path, func() ([]string, error) { return own, nil })
+	}
 	if len(own) < 2 {
 		t.Fatalf("threads %v: a Go program has several", own)
 	}
 	dir := files(t, map[string]string{"pids": own[0] + "\n"})
 	path := filepath.Join(dir, "pids")
-	if err := hideOwn(path); err != nil {
+	if err := add(path); err != nil {
 		t.Fatal(err)
 	}
 	have := strings.Fields(content(t, dir, "pids"))
@@ -308,7 +311,7 @@ func TestHideOwn(t *testing.T) {
 			t.Errorf("thread %s is %d times in %v", id, n, have)
 		}
 	}
-	if err := hideOwn(filepath.Join(dir, "none")); err != nil {
+	if err := add(filepath.Join(dir, "none")); err != nil {
 		t.Errorf("a kernel without the list: %v", err)
 	}
 }

@@ -32,9 +32,11 @@ type Options struct {
 	// Depth is the maximum number of levels recorded, the root included; 0
 	// means no bound.
 	Depth int
-	// Threads lists the ids of the threads to record; threads that they start
-	// are recorded too. Nil means all.
+	// Threads lists the ids of the threads to record; threads and processes that
+	// they start are recorded too. Nil means all. Later, if it is set, lists them
+	// again, for those that were started before the kernel followed them.
 	Threads []int32
+	Later   func() ([]int32, error)
 	// Only lists the functions that are instrumented in addition to Funcs. Nil
 	// means all, which takes the kernel some seconds.
 	Only []string
@@ -276,11 +278,7 @@ func (s *Source) values() map[string]string {
 		"current_tracer":         tracerName,
 	}
 	if len(s.opts.Threads) > 0 {
-		var ids []string
-		for _, t := range s.opts.Threads {
-			ids = append(ids, strconv.Itoa(int(t)))
-		}
-		v["set_ftrace_pid"], v["options/function-fork"] = list(ids), "1"
+		v["set_ftrace_pid"], v["options/function-fork"] = list(numbers(s.opts.Threads)), "1"
 		v["options/record-tgid"] = "1" // distinguishes new threads from child processes
 	} else if own := ownThreads(); len(own) > 0 {
 		// Exclude this process: the kernel functions that reading the records
@@ -333,10 +331,8 @@ func (s *Source) apply(ctx context.Context, values map[string]string) error {
 			return settingError(set.name, want, err)
 		}
 	}
-	if len(s.opts.Threads) == 0 {
-		if err := hideOwn(filepath.Join(s.base, "set_ftrace_notrace_pid")); err != nil {
-			return err
-		}
+	if err := s.late(); err != nil {
+		return err
 	}
 	s.hasArgs = s.opts.Args && has(filepath.Join(s.base, "options/funcgraph-args"))
 	start := time.Now()

@@ -1,10 +1,15 @@
 package ftrace
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"probe/runtime/watchdog"
 )
@@ -28,10 +33,36 @@ func ownThreads() (ids []string) {
 	return ids
 }
 
-// hideOwn adds the threads of this process that are not in a list yet: those
-// started after the list was made and before function-fork was on. It repeats
-// until it finds no more, since these threads can start others.
-func hideOwn(list string) error {
+// late adds the threads to the lists that were started after the lists were made
+// and before function-fork was on.
+func (s *Source) late() error {
+	if len(s.opts.Threads) == 0 {
+		return addThreads(filepath.Join(s.base, "set_ftrace_notrace_pid"), func() ([]string, error) { return ownThreads(), nil })
+	}
+	if s.opts.Later == nil {
+		return nil
+	}
+	return addThreads(filepath.Join(s.base, "set_ftrace_pid"), func() ([]string, error) {
+		threads, err := s.opts.Later()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil // the process has ended
+		}
+		return numbers(threads), err
+	})
+}
+
+// numbers returns the ids of threads in decimal.
+func numbers(threads []int32) []string {
+	out := make([]string, len(threads))
+	for i, t := range threads {
+		out[i] = strconv.Itoa(int(t))
+	}
+	return out
+}
+
+// addThreads adds the threads to a list that are not in it. It repeats until it finds
+// no more, since these threads can start others.
+func addThreads(list string, threads func() ([]string, error)) error {
 	for range 10 {
 		now, err := readSetting(list, true)
 		if missing(err) {
@@ -41,14 +72,20 @@ func hideOwn(list string) error {
 			return fmt.Errorf("read the tracing settings: %w", err)
 		}
 		have := strings.Split(now, "\n")
+		ids, err := threads()
+		if err != nil {
+			return err
+		}
 		done := true
-		for _, id := range ownThreads() {
+		for _, id := range ids {
 			if slices.Contains(have, id) {
 				continue
 			}
 			done = false
-			if err := appendLine(list, id); err != nil {
-				return settingError("set_ftrace_notrace_pid", id, err)
+			if err := appendLine(list, id); errors.Is(err, syscall.ESRCH) {
+				continue // the thread has ended
+			} else if err != nil {
+				return settingError(filepath.Base(list), id, err)
 			}
 		}
 		if done {

@@ -70,6 +70,7 @@ func New(o Options) *Machine {
 		}
 		opts.Kprobes, opts.KprobeMulti, opts.Tracing = ask(feature.Kprobes), ask(feature.KprobeMulti), ask(feature.Fentry)
 		opts.Uprobes, opts.FuncIP, opts.IntPointers = ask(feature.Uprobes), ask(feature.FuncIP), ask(feature.IntPointers)
+		opts.StructArgs, opts.UnionArgs, opts.WideArgs = ask(feature.StructArgs), ask(feature.UnionArgs), ask(feature.WideArgs)
 		opts.Ftrace = ask(feature.FunctionGraph)
 		opts.KprobeSession = ask(feature.KprobeSession, feature.SessionReturn)
 		opts.FsessionMulti = ask(feature.FsessionMulti, feature.SessionReturn)

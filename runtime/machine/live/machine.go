@@ -10,6 +10,7 @@ package live
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -44,6 +45,9 @@ type Options struct {
 	DebugDirs []string
 	// Without lists mechanisms that are not used; see provider.Mechanisms.
 	Without []string
+	// TypesOnly is set if scripts are only checked: what this machine cannot
+	// attach is a warning.
+	TypesOnly bool
 }
 
 // Machine is the running kernel (machine.Machine).
@@ -57,6 +61,7 @@ type Machine struct {
 	largeKeys func() bool
 	grants    func() *rights.Grants
 	policy    *policy.Policy
+	typesOnly bool
 	facts
 }
 
@@ -68,15 +73,16 @@ var (
 // New returns the machine. It asks the kernel nothing yet.
 func New(o Options) *Machine {
 	types, symbols, tracing := btf.NewHost(), symbol.NewKernel(), sync.OnceValues(tracefs.Find)
-	m := &Machine{types: types, features: feature.New(types, tracing), policy: o.Policy, largeKeys: sync.OnceValue(bpf.LargeKeys), grants: sync.OnceValue(func() *rights.Grants { return newGrants(tracing) }), facts: newFacts(symbols)}
+	m := &Machine{types: types, features: feature.New(types, tracing), policy: o.Policy, typesOnly: o.TypesOnly, largeKeys: sync.OnceValue(bpf.LargeKeys), grants: sync.OnceValue(func() *rights.Grants { return newGrants(tracing) }), facts: newFacts(symbols)}
 	m.kernel = kernel.New(kernel.Options{BTF: o.BTF, Host: types, Tracefs: tracing, Symbols: symbols, Features: m.features})
 	ask := func(f feature.Feature) func() error { return func() error { return m.features.Err(f) } }
 	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
 		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
+		StructArgs: ask(feature.StructArgs), UnionArgs: ask(feature.UnionArgs), WideArgs: ask(feature.WideArgs),
 		Ftrace: m.tracer, Events: sync.OnceValue(rights.Events), KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
 		RawTracepoint: provider.RawTracepoints(m.features, symbols), Traceable: o.Traceable, Aliases: symbols.Aliases,
-		DebugDirs: o.DebugDirs,
+		DebugDirs: o.DebugDirs, TypesOnly: o.TypesOnly,
 	}
 	opts.Leave(o.Without)
 	m.probes = provider.New(m.kernel, opts)
@@ -159,7 +165,7 @@ func (m *Machine) Forks() (id uint32, pid int, err error) { return m.probes.Fork
 func (m *Machine) View(q machine.Query) machine.View {
 	return &view{
 		m: m, probes: m.probes.Script(q.Deep),
-		env: &kernel.Env{K: m.kernel, Options: q.Options, Child: q.Child, PID: q.PID, Comm: q.Comm},
+		env: &kernel.Env{K: m.kernel, Options: q.Options, Child: q.Child, PID: q.PID, Comm: q.Comm, TypesOnly: m.typesOnly},
 	}
 }
 
@@ -174,6 +180,14 @@ type view struct {
 func (v *view) Probes() hir.Probes { return v.probes }
 func (v *view) Types() hir.Types   { return v.m.kernel }
 func (v *view) Env() types.Env     { return v.env }
+
+// Checked implements machine.View: it warns of addresses that were not shown.
+func (v *view) Checked(list *diag.List) {
+	if v.env.Hidden != nil {
+		list.Add(&diag.Diagnostic{Severity: diag.Warning, Code: "unknown-symbol", Message: fmt.Sprintf("the script needs addresses of kernel symbols, which this process is not shown: %v", v.env.Hidden)}).
+			WithNote("only names and types are checked")
+	}
+}
 
 func (v *view) Target(needs target.Set) (*target.Target, error) {
 	return v.m.kernel.Target(needs)

@@ -40,7 +40,15 @@ func main() {
 	log := flag.Bool("log", false, "show the verifier's log of what is refused")
 	described := flag.String("kernel", "", "also compile for this `kernel` as the table of features describes it")
 	dump := flag.String("dump", "", "show this `stage` of each program on standard error: ir-lowered, ir, bpf")
+	tryAll := flag.Bool("trampolines", false, "try fentry and fexit at the kernel's functions")
 	flag.Parse()
+	if *tryAll {
+		if err := trampolines(); err != nil {
+			fmt.Fprintln(os.Stderr, "drive:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := drive(*limit, *without, *dump, *described, *log); err != nil {
 		fmt.Fprintln(os.Stderr, "drive:", err)
 		os.Exit(1)

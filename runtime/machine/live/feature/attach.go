@@ -163,6 +163,40 @@ func haveIntPointers(s *Set) error {
 	return explain("load a program with it", p.Try())
 }
 
+// haveByValue loads a program for the first of some functions that this kernel
+// has, which all take a struct, or all a union, by value.
+func haveByValue(functions ...string) func(*Set) error {
+	return func(s *Set) error {
+		if err := s.ask(Fentry); err != nil {
+			return err
+		}
+		spec, err := s.btf.Kernel()
+		if err != nil {
+			return err
+		}
+		for _, name := range functions {
+			if id, ok := spec.First(name, btf.KindFunc); ok {
+				p := bpf.Program{Type: bpf.Tracing, AttachType: bpf.AttachFentry, AttachID: uint32(id), Insns: bpf.Return0()}
+				return explain("load a program for "+name, p.Try())
+			}
+		}
+		return fmt.Errorf("the kernel's BTF has no function %s to try it on", functions[0])
+	}
+}
+
+// haveWideArgs reports whether trampolines save arguments from the stack. To try
+// it would mean to patch a function, since only attaching fails without it. It
+// came to x86-64 in the release that has the signed instructions, 6.6.
+func haveWideArgs(s *Set) error {
+	if err := s.ask(Fentry); err != nil {
+		return err
+	}
+	if err := s.ask(SignedMove); err != nil {
+		return errors.New("trampolines save six arguments (more since 6.6)")
+	}
+	return nil
+}
+
 // haveTpBTF loads a program for a tracepoint that every kernel has, by the
 // type of its handler.
 func haveTpBTF(s *Set) error {

@@ -26,6 +26,9 @@ const (
 	Fentry
 	TpBTF
 	IntPointers
+	StructArgs
+	UnionArgs
+	WideArgs
 	Fsession
 	FentryMulti
 	FsessionMulti
@@ -103,6 +106,9 @@ var rows = [featureCount]row{
 	Fentry:        {"fentry", "fentry and fexit", "5.5", haveFentry},
 	TpBTF:         {"tp_btf", "raw tracepoints with typed arguments", "5.5", haveTpBTF},
 	IntPointers:   {"int_pointers", "pointers to integers as arguments of fentry", "5.17", haveIntPointers},
+	StructArgs:    {"struct_args", "fentry at functions that take structs by value", "6.1", haveByValue("in_group_p", "alloc_uid")},
+	UnionArgs:     {"union_args", "fentry at functions that take unions by value", "", haveByValue("kill_pid_usb_asyncio")},
+	WideArgs:      {"wide_args", "fentry at functions with more than six arguments", "6.6", haveWideArgs},
 	Fsession:      {"fsession", "fentry and fexit in one program", "7.0", haveFsession},
 	FentryMulti:   {"fentry_multi", "fentry and fexit on many functions at once", "7.1", haveFentryMulti},
 	FsessionMulti: {"fsession_multi", "entry and return of many functions in one fentry program", "7.1", haveFsessionMulti},

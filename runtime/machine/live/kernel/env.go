@@ -25,6 +25,11 @@ type Env struct {
 	// PID and Comm are the filters of the command line.
 	PID  int
 	Comm string
+	// TypesOnly makes symbols whose addresses are hidden known, with the
+	// address 0, for scripts that are only checked. Hidden is then why an
+	// address was not shown, nil if none was asked for.
+	TypesOnly bool
+	Hidden    error
 }
 
 var (
@@ -46,6 +51,10 @@ func (e *Env) ConfigString(string) string { return "" }
 // name.
 func (e *Env) Symbol(name string) (uint64, bool) {
 	m, err := e.K.opts.Symbols.AddrOf(name)
+	if e.TypesOnly && errors.Is(err, symbol.ErrHidden) {
+		e.Hidden = err
+		return 0, true
+	}
 	if err != nil {
 		return 0, false
 	}

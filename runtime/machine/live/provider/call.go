@@ -183,8 +183,8 @@ func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string 
 		return "this kernel tells `func` to kprobes only"
 	}
 	switch {
-	case proto.Variadic:
-		return f.name + " takes a variable number of parameters"
+	case r.set.Untrampolined(proto, r.p.Returns) != "":
+		return r.set.Untrampolined(proto, r.p.Returns)
 	case proto.Slots > trampolineArgs:
 		return fmt.Sprintf("%s has more than %d parameters", f.name, trampolineArgs)
 	case recursive(f.name):

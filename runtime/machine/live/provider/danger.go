@@ -119,6 +119,13 @@ var dangers = []Danger{
 	{"rewind_stack_and_make_dead", OnReturn, false, never},
 	{"kthread_exit", OnReturn, false, never},
 	{"kthread_complete_and_exit", OnReturn, false, never},
+	{"__module_put_and_kthread_exit", OnReturn, false, never},
+	{"__kunit_abort", OnReturn, false, never},
+	{"kunit_try_catch_throw", OnReturn, false, never},
+	{"__x64_sys_exit", OnReturn, false, never},
+	{"__x64_sys_exit_group", OnReturn, false, never},
+	{"__ia32_sys_exit", OnReturn, false, never},
+	{"__ia32_sys_exit_group", OnReturn, false, never},
 }
 
 // Dangers returns the table, the dangerous ones first.

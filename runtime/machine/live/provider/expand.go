@@ -49,25 +49,34 @@ func (s *Set) expand(req *hir.ExpandRequest, parts []hir.Part, out *diag.List) (
 	}
 	p := find(word)
 	if p == nil {
-		NoKind(out, req, parts[0])
+		d := NoKind(out, req, parts[0])
+		if len(parts) == 1 && len(word) > 0 && s.lookup("", word).err == nil {
+			d.Helps = nil
+			d.WithHelp("%s is a function of the kernel: `call:%s` probes its calls, `ret:%s` its returns", word, word, word)
+		}
 		return nil, false
 	}
 	r := &request{ExpandRequest: req, set: s, p: p, args: parts[1:], out: out}
 	if !r.count() {
 		return nil, true
 	}
+	if s.real != nil {
+		s.real.warn(r)
+	}
 	sites = p.Expand(r)
 	return sites, r.matched || len(sites) > 0
 }
 
-// NoKind reports that the first word of an attach point is not a kind of probe.
-func NoKind(out *diag.List, req *hir.ExpandRequest, word hir.Part) {
+// NoKind reports that the first word of an attach point is not a kind of probe,
+// and returns the message.
+func NoKind(out *diag.List, req *hir.ExpandRequest, word hir.Part) *diag.Diagnostic {
 	d := out.Errorf("bad-probe", partSpan(req, word), "invalid probe type: %s", word.Text).
 		WithCompat("Invalid probe type: %s", word.Text).CompatAt(req.At).WithRow("P-COM-03").
 		WithLabel("not a kind of probe")
 	if near := nearestKind(word.Text); near != "" {
 		d.WithHelp("a probe type with a similar name exists: `%s`", near)
 	}
+	return d
 }
 
 // expandTypes expands a wildcard in the type (P-COM-05): it silently skips

@@ -111,7 +111,7 @@ func TestExpand(t *testing.T) {
 		{"fexit:vfs_wr*", hir.Uses{}, []string{"fexit:vmlinux:vfs_write fexit symbol=vfs_write"}},
 		{"fentry:*", hir.Uses{Args: true}, []string{
 			"fentry:vmlinux:byvalue fentry symbol=byvalue",
-			"fentry:vmlinux:pointers fentry symbol=pointers", "fentry:vmlinux:vfs_read fentry symbol=vfs_read",
+			"fentry:vmlinux:do_exit fentry symbol=do_exit", "fentry:vmlinux:pointers fentry symbol=pointers", "fentry:vmlinux:tr_plain fentry symbol=tr_plain", "fentry:vmlinux:tr_union fentry symbol=tr_union", "fentry:vmlinux:vfs_read fentry symbol=vfs_read",
 			"fentry:vmlinux:vfs_void fentry symbol=vfs_void", "fentry:vmlinux:vfs_write fentry symbol=vfs_write"}},
 		{"tracepoint:sched:sched_switch", hir.Uses{}, []string{"tracepoint:sched:sched_switch tracepoint symbol=sched_switch group=sched"}},
 		{"t:sched:sched_*", hir.Uses{}, []string{
@@ -165,6 +165,32 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+// TestLeftOut expands patterns that match functions whose types trampolines do not
+// support.
+func TestLeftOut(t *testing.T) {
+	s := fakeKernel(t, func(o *Options) { o.UnionArgs = missing })
+	sites, out := expand(s, "fentry:tr_*", nil)
+	if diff := cmp.Diff([]string{"fentry:vmlinux:tr_plain fentry symbol=tr_plain"}, showAll(sites)); diff != "" {
+		t.Error(diff)
+	}
+	if len(out.All) != 1 || out.All[0].Code != "not-attached" {
+		t.Fatalf("messages %v", out.All)
+	}
+	for _, want := range []string{"4 of the 5 functions that match", "tr_large, tr_printk, tr_result, tr_union", "of 24 bytes by value", "`kprobe:tr_*`"} {
+		if text := out.All[0].String(); !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	sites, _ = expand(s, "ret:tr_*", func(r *hir.ExpandRequest) { r.Uses = hir.Uses{Probe: true} })
+	if len(sites) != 5 {
+		t.Errorf("%v", showAll(sites))
+	}
+	// No force makes the kernel accept fexit at a function that never returns.
+	if _, out := expand(s, "fexit:do_exit", func(r *hir.ExpandRequest) { r.Danger = hir.AllowDanger }); len(out.All) != 1 || !strings.Contains(out.All[0].String(), "do_exit never returns") {
+		t.Errorf("messages %v", out.All)
+	}
+}
+
 func TestExpandWithout(t *testing.T) {
 	for _, tc := range []struct {
 		name, text string
@@ -183,6 +209,12 @@ func TestExpandWithout(t *testing.T) {
 		{"forced multi", "ret:vfs_read", nil, "multi", hir.Uses{Args: true}, []string{"ret:vfs_read kretprobe.multi symbol=vfs_read symbols=[vfs_read] entry=kprobe.multi"}},
 		{"forced fentry", "call:vfs_read", nil, "fentry", hir.Uses{}, []string{"call:vfs_read fentry symbol=vfs_read"}},
 		{"forced fentry in vain", "call:many", nil, "fentry", hir.Uses{Args: true}, nil},
+		{"no structs by value", "fentry:byvalue", func(o *Options) { o.StructArgs = missing }, "", hir.Uses{}, nil},
+		{"no unions by value", "fentry:tr_union", func(o *Options) { o.UnionArgs = missing }, "", hir.Uses{}, nil},
+		{"unions by value", "fentry:tr_union", nil, "", hir.Uses{}, []string{"fentry:vmlinux:tr_union fentry symbol=tr_union"}},
+		{"no arguments on the stack", "fexit:many", func(o *Options) { o.WideArgs = missing }, "", hir.Uses{}, nil},
+		{"arguments on the stack", "fexit:many", nil, "", hir.Uses{}, []string{"fexit:vmlinux:many fexit symbol=many"}},
+		{"a result by value", "ret:tr_result", nil, "", hir.Uses{}, []string{"ret:tr_result kretprobe symbol=tr_result"}},
 		{"nothing", "call:vfs_read", func(o *Options) { o.Tracing, o.Kprobes = missing, missing }, "", hir.Uses{}, nil},
 		{"trampolines alone", "call:vfs_v*", func(o *Options) { o.Kprobes = missing }, "", hir.Uses{}, []string{"call:vfs_void fentry symbol=vfs_void"}},
 	} {
@@ -211,6 +243,9 @@ func TestRefusals(t *testing.T) {
 		{"kprob:vfs_read", hir.Uses{}, "bad-probe", "kprob", "a probe type with a similar name exists: `kprobe`"},
 		{"U:x:y", hir.Uses{}, "no-match", "x", "does not exist"},
 		{"usdt:y", hir.Uses{}, "bad-attach-point", "usdt:y", "must specify at least path or pid"},
+		{"vfs_read", hir.Uses{}, "bad-probe", "vfs_read", "`call:vfs_read` probes its calls"},
+		{"tracepoint:sched_switch", hir.Uses{}, "bad-attach-point", "tracepoint:sched_switch", "name the category, too: `tracepoint:sched:sched_switch`"},
+		{"kprobe:alloc", hir.Uses{}, "no-match", "alloc", "functions with similar names exist: `alloc_noprof`"},
 		{"K:vfs_read", hir.Uses{}, "bad-probe", "K", "invalid probe type"},
 		{"fgraph:vfs_read:dept=3", hir.Uses{}, "bad-attach-point", "dept=3", "the options are depth, only, skip, args and irqs"},
 		{"fgraph:vfs_read:depth=0", hir.Uses{}, "bad-attach-point", "depth=0", "depth is a number from 1 to 200"},
@@ -244,6 +279,10 @@ func TestRefusals(t *testing.T) {
 		{"kprobe:no_types", hir.Uses{Args: true}, "no-args", "no_types", "use arg0, arg1"},
 		{"call:no_types", hir.Uses{Args: true}, "no-match", "no_types", "the parameters of no_types are not known"},
 		{"fentry:many", hir.Uses{Args: true}, "bad-attach-point", "many", "more than 6 parameters"},
+		{"fentry:tr_result", hir.Uses{}, "bad-attach-point", "tr_result", "returns a struct or union by value"},
+		{"fexit:tr_large", hir.Uses{}, "bad-attach-point", "tr_large", "of 24 bytes by value"},
+		{"fentry:tr_printk", hir.Uses{}, "bad-attach-point", "tr_printk", "variable number of parameters"},
+		{"fentry:tr_r*", hir.Uses{}, "bad-attach-point", "tr_r*", "none of the 1 functions that match can be attached"},
 		{"fentry:no_types", hir.Uses{}, "no-match", "no_types", "no type information for this function"},
 		{"fentry:bpf:x", hir.Uses{}, "not-supported", "fentry:bpf:x", "probes on BPF programs"},
 		{"tracepoint:sched_switch", hir.Uses{}, "bad-attach-point", "tracepoint:sched_switch", "requires 2 arguments, found 1"},

@@ -70,6 +70,12 @@ func fakeKernel(t testing.TB, change func(o *Options)) *Set {
 		btftest.Param{Name: "d", Type: u64}, btftest.Param{Name: "e", Type: u64}, btftest.Param{Name: "f", Type: u64},
 		btftest.Param{Name: "g", Type: integer}, btftest.Param{Name: "h", Type: u64})
 	b.Func("byvalue", integer, btftest.Param{Name: "p", Type: pair}, btftest.Param{Name: "n", Type: integer})
+	b.Func("tr_plain", integer)
+	b.Func("tr_result", pair)
+	b.Func("tr_union", integer, btftest.Param{Name: "u", Type: b.Union("either", 8, btftest.Member{Name: "a", Type: u64})})
+	b.Func("tr_large", integer, btftest.Param{Name: "l", Type: b.Struct("large", 24, btftest.Member{Name: "a", Type: u64})})
+	b.Func("tr_printk", integer, btftest.Param{Name: "fmt", Type: u64}, btftest.Param{})
+	b.Func("do_exit", 0, btftest.Param{Name: "code", Type: u64})
 	b.Func("pointers", integer, btftest.Param{Name: "pp", Type: b.Ptr(thing)})
 	meta := b.Ptr(b.Struct("bpf_iter_meta", 8))
 	b.Struct("bpf_iter__thing", 16, btftest.Member{Name: "meta", Type: meta}, btftest.Member{Name: "thing", Type: thing, Offset: 64})
@@ -88,8 +94,8 @@ func fakeKernel(t testing.TB, change func(o *Options)) *Set {
 	}
 	write("tracing/available_filter_functions", strings.Join([]string{
 		"vfs_read", "vfs_write", "vfs_void", "many", "byvalue", "pointers", "denied_fn", "_raw_spin_lock", "no_types",
-		"cloned.constprop.0", "cloned.isra.1", "part.part.0", "rcu_read", "default_idle",
-		"mod_fn [mymod]", "vfs_read [other]", "",
+		"cloned.constprop.0", "cloned.isra.1", "part.part.0", "rcu_read", "default_idle", "alloc_noprof",
+		"mod_fn [mymod]", "vfs_read [other]", "tr_plain", "tr_result", "tr_union", "tr_large", "tr_printk", "do_exit", "",
 	}, "\n"))
 	write("tracing/available_events", "sched:sched_switch\nsched:sched_wakeup\nsyscalls:sys_enter_openat\n")
 	write("tracing/events/sched/sched_switch/id", "316\n")

@@ -32,10 +32,6 @@ var fexit = &Provider{
 	Min: 1, Max: 2, Type: "fexit", Kernel: true, Trampoline: true, Expand: expandFentry, List: listTraced,
 }
 
-// trampolineArgs is the number of 8-byte arguments every trampoline can save:
-// those in registers.
-const trampolineArgs = 6
-
 func expandFentry(r *request) []*hir.Site {
 	if r.part(0) == "bpf" && len(r.args) == 2 {
 		r.notSupported("P-FENTRY-08", "probes on BPF programs")
@@ -82,7 +78,7 @@ func expandFentry(r *request) []*hir.Site {
 	if r.refuses(at, p.name) {
 		return nil
 	}
-	if bad := tracingLimits(proto, r.Uses); bad != "" {
+	if bad := r.tracingLimits(proto); bad != "" {
 		r.errorf("bad-attach-point", at, "%s", bad).WithRow("P-FENTRY-06").WithHelp("use kprobe and kretprobe, or `call:` and `ret:`")
 		return nil
 	}
@@ -115,19 +111,13 @@ func (r *request) fentryMissing(at int, p place) {
 	r.untraceable(at, p.name, st.err)
 }
 
-// tracingLimits returns what a trampoline cannot provide for a function, "" if
-// it can provide everything that uses needs.
-func tracingLimits(f *kernel.Prototype, uses hir.Uses) string {
-	if !uses.Args && !uses.Retval {
-		return ""
-	}
-	if f.Slots > trampolineArgs {
+// tracingLimits returns the reason why the request cannot be met at a function,
+// "" if it can.
+func (r *request) tracingLimits(f *kernel.Prototype) string {
+	if (r.Uses.Args || r.Uses.Retval) && f.Slots > trampolineArgs {
 		return fmt.Sprintf("functions with more than %d parameters are not supported by fentry and fexit; %s has %d", trampolineArgs, f.Name, f.Slots)
 	}
-	if f.Variadic {
-		return fmt.Sprintf("%s takes a variable number of parameters, which fentry and fexit cannot save", f.Name)
-	}
-	return ""
+	return r.set.Untrampolined(f, r.p.Returns)
 }
 
 // fentrySite returns the site of one function; its name has the module
@@ -162,6 +152,7 @@ func (r *request) fentryWildcard(p place, at int) []*hir.Site {
 	// Only functions with type information count (P-FENTRY-02).
 	fns = r.leaveOut(at, fns)
 	var with []fn
+	var limits limited
 	protos := map[fn]*kernel.Prototype{}
 	for _, f := range fns {
 		module := f.module
@@ -169,16 +160,53 @@ func (r *request) fentryWildcard(p place, at int) []*hir.Site {
 			module = "vmlinux"
 		}
 		proto, err := r.set.k.Func(module, f.name)
-		if err == nil && tracingLimits(proto, r.Uses) == "" && !proto.Variadic {
-			with, protos[f] = append(with, f), proto
+		if err != nil {
+			continue
 		}
+		if why := r.tracingLimits(proto); why != "" {
+			limits.add(f, why)
+			continue
+		}
+		with, protos[f] = append(with, f), proto
 	}
-	if len(with) == 0 {
+	if len(with) == 0 && len(limits.names) == 0 {
 		r.nothingMatches(at)
 		return nil
 	}
 	r.matched = true
+	if len(with) == 0 {
+		r.errorf("bad-attach-point", at, "%s:%s: none of the %d functions that match can be attached", r.p.Name, r.text(), len(limits.names)).
+			WithRow("P-FENTRY-06").WithNote("%s", limits.why).WithHelp("use kprobe and kretprobe, or `call:` and `ret:`")
+		return nil
+	}
+	if n := len(limits.names); n > 0 {
+		r.warnf("not-attached", at, "%d of the %d functions that match cannot be attached", n, n+len(with)).WithRow("P-FENTRY-06").CompatOmit().
+			WithNote("%s", some(limits.names)).WithNote("the first: %s", limits.why).
+			WithHelp("`%s:%s` reaches these, too", r.reachesAll(), r.text())
+	}
 	return r.each(at, with, func(f fn) *hir.Site { return r.fentrySite(protos[f]) })
+}
+
+// limited are the functions that a pattern matches and fentry cannot trace.
+type limited struct {
+	names []string
+	why   string // of the first
+}
+
+func (l *limited) add(f fn, why string) {
+	if len(l.names) == 0 {
+		l.why = why
+	}
+	l.names = append(l.names, f.name)
+}
+
+// reachesAll returns the probe type that traces the same end of functions and
+// needs nothing of their types.
+func (r *request) reachesAll() string {
+	if r.p.Returns {
+		return "kretprobe"
+	}
+	return "kprobe"
 }
 
 // tracing reports why trampolines cannot be used.

@@ -20,6 +20,8 @@ var callGraph = &Provider{
 		Name: "fgraph", Row: "X-FGRAPH", Usage: "fgraph:[module:]function[:depth=N][:only=PATTERN,…][:skip=PATTERN,…][:args=on|deep][:irqs=on]",
 		Doc:     "Return of a function, as ret:, and `graph` is the tree of the calls below it. depth bounds the levels (16), only and skip choose functions, args=on records arguments and args=deep what they point to, irqs=on keeps what interrupts ran.",
 		Returns: true, Duration: true, Graph: true, Recorded: true, KernelTypes: true, Target: hir.TargetFunction,
+		Options: []hir.KindOption{{Name: "depth"}, {Name: "only"}, {Name: "skip"},
+			{Name: "args", Values: []string{"on", "off", "deep"}}, {Name: "irqs", Values: []string{"on", "off"}}},
 	},
 	Min: 1, Max: 8, Needs: []rights.Access{rights.Tracefs, rights.Settings, rights.Samples}, Type: "fgraph", Kernel: true, Expand: expandFgraph, List: listFunctions,
 }

@@ -128,7 +128,7 @@ func (r *request) traced(f fn) bool {
 		return false // a link takes numbers of one BTF only
 	}
 	proto, err := r.set.k.Func("vmlinux", f.name)
-	if err != nil || proto.Variadic || proto.Slots > trampolineArgs || recursive(f.name) {
+	if err != nil || r.set.Untrampolined(proto, true) != "" || proto.Slots > trampolineArgs || recursive(f.name) {
 		return false
 	}
 	for _, p := range proto.Params {

@@ -305,6 +305,13 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 		}
 	}
 	r.near = n.names()
+	// Since 6.10 the allocation functions are macros around functions whose names
+	// end in this.
+	for _, f := range list {
+		if f.name == name+"_noprof" && f.inModule(module) {
+			r.near = "`" + f.name + "`"
+		}
+	}
 	// The edit distance is too large for a common case: the name of a system
 	// call without its prefix.
 	if r.near == "" {

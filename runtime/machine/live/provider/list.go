@@ -119,7 +119,9 @@ func listTraced(s *Set, p *Provider, pattern string, yield func(Listed) bool) er
 			if !typed[f.name] {
 				continue
 			}
-		} else if _, err := s.k.Func(own, f.name); err != nil {
+		}
+		proto, err := s.k.Func(own, f.name)
+		if err != nil || s.Untrampolined(proto, p.Returns) != "" {
 			continue
 		}
 		l := Listed{Name: p.Name + ":" + own + ":" + f.name, Params: func() ([]string, error) {

@@ -78,6 +78,9 @@ type Options struct {
 	Ftrace func() error
 	// IntPointers is the use of pointers to integers in tracing programs.
 	IntPointers func() error
+	// StructArgs, UnionArgs and WideArgs are fentry and fexit at functions that
+	// take structs or unions by value, or arguments on the stack.
+	StructArgs, UnionArgs, WideArgs func() error
 	// KprobeSession is a link that runs one program at entry and return of many
 	// functions; the program can find out at which of them it runs.
 	KprobeSession func() error
@@ -114,6 +117,9 @@ type Options struct {
 	// DebugDirs are folders with separate debug files of programs, searched
 	// before the system's.
 	DebugDirs []string
+	// TypesOnly is set if nothing will be attached: a mechanism that this machine
+	// lacks is a warning, and names and types are checked as if it were there.
+	TypesOnly bool
 }
 
 // mechanisms lists the names that Leave accepts.
@@ -146,6 +152,7 @@ type Set struct {
 	k     *kernel.Kernel
 	opts  Options
 	funcs *functions
+	real  *unattached // nil unless Options.TypesOnly
 	// silent is set when this kernel was found not to say how often it left out
 	// a run of a kprobe that has no event of its own.
 	silent *atomic.Bool
@@ -154,13 +161,17 @@ type Set struct {
 	// The fields below belong to one script.
 	deep     []fgraph.Deep
 	raw      rawSites
-	used     map[string]bool // names of its tests and benchmarks, with their type
+	causes   map[string]*unattachedWarning // by the text of the cause
+	used     map[string]bool               // names of its tests and benchmarks, with their type
 	programs programs
 }
 
 // New returns a Set. It reads nothing yet.
 func New(k *kernel.Kernel, opts Options) *Set {
 	s := &Set{k: k, funcs: &functions{}, silent: &atomic.Bool{}, events: &dynevent.Definer{}}
+	if opts.TypesOnly {
+		s.assume(&opts)
+	}
 	if opts.Elsewhere {
 		opts.Symbols, opts.Loaded = s.listSymbols, s.hasModule
 	}
@@ -200,7 +211,7 @@ func (s *Set) hasModule(module string) bool {
 // shares the lists of functions. deep lists the structs whose members graphs
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
+	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, real: s.real, causes: map[string]*unattachedWarning{}, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
 		programs: programs{dirs: s.opts.DebugDirs}}
 }
 

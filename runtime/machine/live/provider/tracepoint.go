@@ -28,13 +28,20 @@ func expandTracepoint(r *request) []*hir.Site {
 	category, event := r.part(0), r.part(1)
 	if len(r.args) == 1 {
 		if !isPattern(category) {
-			r.errorf("bad-attach-point", -1, "tracepoint probe type requires 2 arguments, found 1").WithRow("P-COM-03").
-				WithHelp("the form is `%s`", r.p.Usage)
+			d := r.errorf("bad-attach-point", -1, "tracepoint probe type requires 2 arguments, found 1").WithRow("P-COM-03")
+			if found := r.set.categories(category); found != "" {
+				d.WithHelp("name the category, too: %s", found)
+			} else {
+				d.WithHelp("the form is `%s`", r.p.Usage)
+			}
 			return nil
 		}
 		category, event = "*", category
 	}
 	t, err := r.set.k.Tracefs()
+	if err != nil && r.set.real != nil {
+		return r.unreadTracepoint(category, event, err)
+	}
 	if err != nil {
 		d := r.errorf("no-mechanism", -1, "tracepoints cannot be used: %v", err)
 		switch {
@@ -86,6 +93,24 @@ func expandTracepoint(r *request) []*hir.Site {
 		}
 	}
 	return sites
+}
+
+// categories returns the attach points of all events with a name, as
+// "`tracepoint:sched:sched_switch`"; "" if there are none or they cannot be read.
+func (s *Set) categories(event string) string {
+	t, err := s.k.Tracefs()
+	if err != nil {
+		return ""
+	}
+	found, _, err := matchingEvents(t, "*", event)
+	if err != nil {
+		return ""
+	}
+	out := make([]string, len(found))
+	for i, e := range found {
+		out[i] = "`tracepoint:" + e[0] + ":" + e[1] + "`"
+	}
+	return strings.Join(out, " or ")
 }
 
 // rawExists reports whether the kernel's type information has a tracepoint.
