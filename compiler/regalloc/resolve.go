@@ -182,14 +182,24 @@ func (a *allocator) entry() {
 // local connects pieces inside a block.
 func (a *allocator) local() {
 	for v := range a.vals {
+		last := pmove{at: -1}
 		for iv := a.vals[v].first; iv >= 0 && a.ivs[iv].next >= 0; iv = a.ivs[iv].next {
 			x, y := &a.ivs[iv], &a.ivs[a.ivs[iv].next]
 			b := a.blockOf[y.start/2]
 			if x.end != y.start || y.start == a.start[b] {
 				continue // a hole or a block boundary, which edgeMoves handles
 			}
-			a.add(pmove{at: a.instrOf(y.start), class: classHere, v: x.v, own: true, block: b,
-				src: a.locAt(x.v, x.end-1), dst: a.locAt(x.v, y.start)})
+			m := pmove{at: a.instrOf(y.start), class: classHere, v: x.v, own: true, block: b,
+				src: a.locAt(x.v, x.end-1), dst: a.locAt(x.v, y.start)}
+			// A piece may be no longer than an instruction, so that the value comes
+			// and goes in one parallel move, which would exchange its two places.
+			from := m.src
+			if last.at == m.at && last.dst == m.src {
+				from = last.src
+			}
+			last = m
+			m.src, last.src = from, from
+			a.add(m)
 		}
 	}
 }

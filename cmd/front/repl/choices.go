@@ -37,7 +37,7 @@ func (r *repl) tab(line string, pos int) (head string, list []string, tail strin
 	if common := commonPrefix(list); len(common) > len(word) || len(list) == 1 {
 		return head, []string{common}, tail
 	}
-	r.choices(list)
+	r.choices(list, explains(before[:len(before)-len(word)]))
 	return head, nil, tail
 }
 
@@ -57,8 +57,31 @@ func commonPrefix(list []string) string {
 	return common
 }
 
+// explains reports whether the words that can follow a text are the language's
+// or commands, and not names of something else, such as members, which may be
+// spelled like a function.
+func explains(before string) bool {
+	if isCommand(before) {
+		return false // arguments of commands
+	}
+	trimmed := strings.TrimRight(before, " \t\n")
+	if trimmed == "" {
+		return true
+	}
+	if len(trimmed) == len(before) && strings.ContainsRune(`@$:"`, rune(trimmed[len(trimmed)-1])) {
+		return false
+	}
+	switch last := lastWord(trimmed); {
+	case strings.HasSuffix(trimmed, "."), strings.HasSuffix(trimmed, "->"):
+		return false
+	case last == "struct", last == "union", last == "enum":
+		return false
+	}
+	return true
+}
+
 // choices shows words in columns, or a few with what they mean.
-func (r *repl) choices(list []string) {
+func (r *repl) choices(list []string, explain bool) {
 	left := len(list) - maxChoices
 	list = list[:min(len(list), maxChoices)]
 	wide := 0
@@ -67,7 +90,7 @@ func (r *repl) choices(list []string) {
 	}
 	columns := r.columns()
 	var b strings.Builder
-	if docs := r.explained(list); docs != nil {
+	if docs := r.explained(list); explain && docs != nil {
 		for i, w := range list {
 			line := w
 			if docs[i] != "" {

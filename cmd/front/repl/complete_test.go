@@ -255,3 +255,14 @@ func TestImportedMacros(t *testing.T) {
 		}
 	}
 }
+
+func TestExplains(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, "1 + ": true, "f(": true, "kprobe:x { ": true, "args.": false, "$t->": false, "$t-> ": false, "@": false, "$": false,
+		"kprobe:": false, "import \"": false, "(struct ": false, ":help ": false,
+	} {
+		if got := explains(text); got != want {
+			t.Errorf("words behind %q are explained: %v", text, got)
+		}
+	}
+}
