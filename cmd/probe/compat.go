@@ -19,7 +19,14 @@ import (
 // compatMain runs a command line of bpftrace and returns the exit code.
 func compatMain(words []string, std stdio) int {
 	std.compat = true
+	if len(words) == 0 {
+		bpftrace.Usage(std.err)
+		return exitUsage
+	}
 	b, err := bpftrace.Parse(words)
+	if b.Program != nil && *b.Program == "" {
+		b.Program = nil // as without -e
+	}
 	o := &options{command: runCommand, compat: true}
 	if err == nil {
 		err = o.fromBpftrace(b)
@@ -66,11 +73,10 @@ func compatPrint(o *options, b *bpftrace.Options, err error, std stdio) int {
 	case b.List:
 		return compatList(o, std)
 	case o.program == nil && len(o.words) == 0:
-		fmt.Fprintln(std.err, "ERROR: filename or -e 'program' required.")
-		bpftrace.Usage(std.err)
+		fmt.Fprintln(std.err, noScript)
 		return exitUsage
 	case b.Fmt || b.Mode == "format":
-		return formatScripts(o, std)
+		return compatFormat(o, std)
 	case b.Mode == "codegen":
 		if checked, code := frontEnd(o, std); checked == nil {
 			return code
@@ -118,6 +124,8 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 		return fmt.Errorf("Invalid output format \"%s\"\nValid formats: 'text', 'json'", b.Format)
 	}
 	switch {
+	case b.Debug != "" && compatStages()[b.Debug] == "":
+		return fmt.Errorf("USAGE: invalid option for -d: %s", b.Debug)
 	case b.Warnings > 1:
 		//lint:ignore ST1005 bpftrace's words
 		return errors.New("USAGE: -kk has been deprecated. Use a single -k for runtime warnings for errors in map lookups and probe reads.")
@@ -176,16 +184,19 @@ func (o *options) pidOf(text string) error {
 	return nil
 }
 
-// compatDebug runs -d: it maps bpftrace's stages to those of "probe dump".
+// noScript is the message about a command line without a script, or with an
+// empty one.
+const noScript = "ERROR: USAGE: filename or -e 'program' required."
+
+// compatStages maps the names of bpftrace's stages to those of "probe dump"
+// that show the same state of the script.
+func compatStages() map[string]string {
+	return map[string]string{"ast": "ast", "parse": "ast", "types": "types", "codegen": "ir-lowered", "codegen-opt": "ir", "dis": "bpf"}
+}
+
+// compatDebug runs -d: it prints the stage of "probe dump" that shows the same.
 func compatDebug(o *options, stages string, std stdio) int {
-	// The names of bpftrace's stages, each with the stage of probe that shows
-	// the same state of the script.
-	stage, ok := map[string]string{"ast": "ast", "parse": "ast", "types": "types", "codegen": "ir-lowered", "codegen-opt": "ir", "dis": "bpf"}[stages]
-	if !ok {
-		fmt.Fprintf(std.err, "ERROR: USAGE: invalid option for -d: %s\n", stages)
-		return exitUsage
-	}
-	o.stage = stage
+	o.stage = compatStages()[stages]
 	return dumpStage(o, std)
 }
 

@@ -101,13 +101,17 @@ func compat(b *strings.Builder, s source.Span, word, text string) {
 		}
 		return
 	}
-	if end == col {
+	atEnd := s.Start >= len(s.File.Text) // nothing there could be underlined
+	if end == col && !atEnd {
 		end++
 	}
 	fmt.Fprintf(b, "%s:%d:%d-%d: %s: %s\n", s.File.Name, line, col, end, word, text)
 	shown := newLine(s.File, line, []mark{newMark(Label{Span: s}, true)})
 	from, to := shown.columns(newMark(Label{Span: s}, true), line)
 	b.WriteString(strings.TrimRight(shown.text, " ") + "\n")
+	if atEnd {
+		to = from
+	}
 	b.WriteString(strings.Repeat(" ", from) + strings.Repeat("~", to-from) + "\n")
 }
 

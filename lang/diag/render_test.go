@@ -374,9 +374,9 @@ a {
     b }
 ERROR: no place
 HINT: a note
-x.pr:6:1-2: ERROR: at the end
+x.pr:6:1-1: ERROR: at the end
 
-~
+
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

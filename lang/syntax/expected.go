@@ -19,7 +19,7 @@ var expectations = map[itemKind]map[string]expectation{
 		"}":      {"the end of the config block", ""},
 	},
 	itemImport: {
-		"import": {"the name of a module in quotes", "write `import \"net\";`"},
+		"import": {wantModule, "write `import \"net\";`"},
 		"string": {"`;`", ""},
 	},
 	itemMapDecl: {
@@ -59,7 +59,7 @@ var expectations = map[itemKind]map[string]expectation{
 		"attach": {"`{`, `/` or `,` after the attach point", ""},
 		",":      {"an attach point or `{`", ""},
 		"|":      {"an attach point", ""},
-		"pred":   {"`/` at the end of the predicate, and `{` behind it", ""},
+		"pred":   {wantPredicate, ""},
 		"/":      {"`{` and the body of the probe", ""},
 	},
 }

@@ -16,7 +16,7 @@ func (p *parser) forLoop() Stmt {
 		p.next()
 	}
 	if p.tok().Type != tVar {
-		p.badFor(open, "a loop variable like `$i`")
+		p.badFor(open, wantLoopVar)
 	}
 	s.Var = p.variable()
 	if !p.accept(":") {
@@ -31,6 +31,7 @@ func (p *parser) forLoop() Stmt {
 		s.Map = x
 	} else if !isBinaryOp(p.tok()) {
 		p.badRange(x.Span(), "expected a map or a range").
+			WithCompat("expected map or range in for loop").CompatAt(p.compatBehindRange()).
 			WithLabel("a loop iterates over a map or a range of numbers").
 			WithHelp("write `for ($kv : @map) { … }` or `for ($i : 0..10) { … }`")
 		p.leaveFor(open)

@@ -150,7 +150,7 @@ func (sc *scanner) badCharacters() {
 	case r == '\'':
 		d.WithLabel("strings are written in double quotes")
 	case r == '$':
-		d.WithLabel("a name or a number is missing after `$`").WithHelp("write `$name` for a variable, `$1` for the first parameter, `$#` for their number")
+		d.WithCompat("expected identifier after '$'").WithLabel("a name or a number is missing after `$`").WithHelp("write `$name` for a variable, `$1` for the first parameter, `$#` for their number")
 	case r == utf8.RuneError && n == 1:
 		d.WithLabel("this is not UTF-8 text").WithHelp("save the script as UTF-8")
 	case r == 0:

@@ -252,7 +252,7 @@ func (p *parser) unescape(raw string, off int) string {
 		c, n, why := escape(raw[i:])
 		if why != "" {
 			d := p.report("bad-escape", p.at(off+i, off+i+n).At, "%s", why).
-				WithCompat("%s", compatEscape(raw[i:i+n])).CompatAt(p.at(off+i+1, off+i+n).At).WithRow("L-STR-02")
+				WithCompat("%s", compatEscape(raw[i:i+n])).CompatAt(compatEscapeAt(p.at(off+i+1, off+i+n).At)).WithRow("L-STR-02")
 			d.WithHelp("the escapes are `\\n` `\\t` `\\r` `\\\"` `\\\\`, `\\nnn` (octal) and `\\xNN`; write `\\\\` for a backslash")
 		} else {
 			b.WriteByte(c)

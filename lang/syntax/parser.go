@@ -232,7 +232,8 @@ func (p *parser) expected(what string) *diag.Diagnostic {
 		p.failed = true // the unclosed string was reported, and contains what is missing here
 		return &diag.Diagnostic{}
 	}
-	return p.report("expected-token", p.tokSpan(t), "expected %s, found %s", what, p.found(t)).WithCompat("expected %s", firstQuoted(what))
+	return p.report("expected-token", p.tokSpan(t), "expected %s, found %s", what, p.found(t)).
+		WithCompat("expected %s", firstQuoted(what)).CompatAt(p.compatToken(t))
 }
 
 // isOpenString reports whether a token is a string without its closing quote.

@@ -40,6 +40,7 @@ func (p *parser) block() *Block {
 // unclosed reports that the innermost open block is not closed at the place at.
 func (p *parser) unclosed(at source.Span, found string) *diag.Diagnostic {
 	return p.report("unclosed-brace", at, "expected `}`, found %s", found).
+		WithCompat("expected '}'").
 		WithRow("L-LEX-13").
 		At(p.tokSpan(p.brace), "it starts here").
 		WithHelp("add the missing `}`")
@@ -175,7 +176,7 @@ func (p *parser) stmt() (Stmt, Expr) {
 		case "import":
 			p.next()
 			if p.tok().Type != tString {
-				p.expected("the name of a module in quotes")
+				p.expected(wantModule)
 				panic(bail{})
 			}
 			s := &ImportStmt{Path: p.stringLit()}
@@ -206,6 +207,9 @@ func (p *parser) stmt() (Stmt, Expr) {
 		s := &Assign{Target: x, Op: op.Value, OpAt: p.tokSpan(op), X: p.expr()}
 		s.At = p.since(start)
 		bad.CompatAt(s.At.At)
+		if _, ok := x.(*Index); bad.Code == "invalid-target" && !ok {
+			bad.WithCompat("expected ';'").CompatAt(s.OpAt) // for bpftrace the statement ends in front of the "="
+		}
 		p.terminate()
 		return s, nil
 	}
@@ -267,7 +271,7 @@ func (p *parser) terminate() {
 		panic(bail{})
 	}
 	d := p.report("expected-token", source.Span{File: p.file, Start: end, End: end}, "expected `;`, found %s", p.found(t)).
-		WithCompat("expected ';'").CompatAt(p.tokSpan(t)).
+		WithCompat("expected ';'").CompatAt(p.compatToken(t)).
 		WithRow("A-ER-01").
 		WithLabel("expected `;` after this statement")
 	if strings.IndexByte(p.file.Text[end:t.Pos.Offset], '\n') >= 0 {
@@ -320,7 +324,7 @@ func (p *parser) let() Stmt {
 	start := p.off()
 	p.next()
 	if t := p.tok(); t.Type != tVar {
-		d := p.expected("a variable like `$name`")
+		d := p.expected(wantLetVar)
 		switch t.Type {
 		case tMap:
 			d.WithHelp("maps need no declaration; to set the kind of a map write `let %s = hash(1024);` outside probes", t.Value)

@@ -52,6 +52,7 @@ var table = []option{
 	{short: 'B', arg: "MODE", help: "buffering of the output: line, full or none (default line)", set: func(o *Options, v string) { o.Buffering = v }},
 	{long: "cmd", short: 'c', arg: "'CMD ARGS'", help: "run a command and trace it; tracing ends when it does", set: func(o *Options, v string) { o.Cmd = v }},
 	{long: "debug", short: 'd', arg: "STAGE", help: "print a stage: ast, parse, types, codegen, codegen-opt or dis", set: func(o *Options, v string) { o.Debug = v }},
+	{long: "dwarf-pid", arg: "PID", help: "accepted and ignored: it is for dw_ustack(), which is refused", set: func(*Options, string) {}},
 	{long: "dry-run", help: "attach the probes, detach them and exit", set: func(o *Options, _ string) { o.DryRun = true }},
 	{short: 'e', arg: "'PROGRAM'", help: "take the program from the command line", set: func(o *Options, v string) { o.Program = &v }},
 	{long: "format", short: 'f', arg: "FORMAT", help: "format of the output: text or json", set: func(o *Options, v string) { o.Format = v }},
@@ -79,7 +80,6 @@ var table = []option{
 	{long: "version", short: 'V', help: "print the version", set: func(o *Options, _ string) { o.Version = true }},
 
 	{long: "aot", arg: "FILE", refused: "programs are compiled in some milliseconds when they run, so give the script itself to those who need it"},
-	{long: "dwarf-pid", arg: "PID", refused: "DWARF is not read"},
 	{long: "emit-elf", arg: "FILE", refused: noLLVM},
 	{long: "emit-llvm", arg: "FILE", refused: noLLVM},
 }

@@ -30,7 +30,7 @@ func (d *definer) define(id ID, indent string) {
 	}
 	switch t := t.(type) {
 	case *Struct:
-		d.out.WriteString(tagged(t.Kind().String(), t.Name) + " {\n")
+		d.out.WriteString(strings.TrimSuffix(tagged(t.Kind().String(), t.Name), " {...}") + " {\n")
 		for i := range t.Members {
 			if d.budget--; d.budget < 0 {
 				break

@@ -102,7 +102,7 @@ func (r *request) userSites(binary string, at int, ret bool) []*hir.Site {
 			continue // it has been deleted, or is not ELF
 		}
 		if err != nil {
-			r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).WithNote("%v", err).WithRow("P-UPROBE-02")
+			r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).SameCompat().WithNote("%v", err).WithRow("P-UPROBE-02")
 			continue
 		}
 		for _, t := range r.userTargets(f, b, at) {
@@ -149,7 +149,7 @@ func (r *request) binaries(name string, at int) []elf.Binary {
 	}
 	b, err := elf.Find(name, r.PID)
 	if err != nil {
-		r.missing(0, "uprobe target file '%s' does not exist or is not executable", name).WithNote("%v", err).
+		r.missing(0, "uprobe target file '%s' does not exist or is not executable", name).SameCompat().WithNote("%v", err).
 			WithRow("P-UPROBE-02").WithLabel("not found")
 		return nil
 	}

@@ -78,7 +78,7 @@ func (r *request) sourceSite(b elf.Binary, at, line, col int) *hir.Site {
 		}
 		return nil
 	case err != nil:
-		r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).WithNote("%v", err).WithRow("P-UPROBE-02")
+		r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).SameCompat().WithNote("%v", err).WithRow("P-UPROBE-02")
 		return nil
 	}
 	addrs, err := p.Line(r.part(at), line, col)
@@ -201,7 +201,7 @@ func (r *request) demangledSites(binary string, at int) []*hir.Site {
 	for _, b := range r.binaries(binary, at) {
 		f, err := r.set.openELF(b.Path)
 		if err != nil {
-			r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).WithNote("%v", err).WithRow("P-UPROBE-02")
+			r.missing(0, "uprobe target file '%s' does not exist or is not executable", b.Name).SameCompat().WithNote("%v", err).WithRow("P-UPROBE-02")
 			continue
 		}
 		found, err := matching(f, func(name string) bool { return symbol.Mangled(name) && matchesSource(pattern, symbol.Demangle(name)) })
