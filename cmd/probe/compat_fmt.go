@@ -2,17 +2,11 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
-	"probe/runtime/trust"
 )
-
-// newFileMode is the mode of a file that --fmt makes, before the umask.
-const newFileMode fs.FileMode = 0o666
 
 // compatFormat runs --fmt: it prints the script in its canonical form, or
 // writes it to the file of -o. Further operands are parameters of the script,
@@ -39,20 +33,9 @@ func compatFormat(o *options, std stdio) int {
 		fmt.Fprint(std.out, text)
 		return exitOK
 	}
-	if err := trust.AsUser(func() error { return writeNew(o.out, text) }); err != nil {
+	if err := replaceFile(o.out, text); err != nil {
 		fmt.Fprintf(std.err, "ERROR: unable to write %s: %v\n", o.out, err)
 		return exitUsage
 	}
 	return exitOK
-}
-
-// writeNew writes a file that may exist already. A regular file is replaced at
-// once, so that nobody reads half a script. What a symbolic link leads to is
-// written in place: a rename would put a file where the link is, even if that
-// link is /dev/stdout.
-func writeNew(name, text string) error {
-	if st, err := os.Lstat(name); err == nil && st.Mode().IsRegular() {
-		return replaceFile(name, text)
-	}
-	return os.WriteFile(name, []byte(text), newFileMode)
 }

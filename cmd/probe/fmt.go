@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 
 	"probe/cmd/front/cli"
+	"probe/internal/outfile"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
-	"probe/runtime/trust"
 )
 
 var fmtCommand = &command{
@@ -60,7 +59,7 @@ func formatScripts(o *options, std stdio) int {
 		if text == f.Text {
 			continue
 		}
-		if err := trust.AsUser(func() error { return replaceFile(f.Name, text) }); err != nil {
+		if err := replaceFile(f.Name, text); err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: err.Error()})
 			code = exitUsage
 		}
@@ -68,28 +67,20 @@ func formatScripts(o *options, std stdio) int {
 	return code
 }
 
-// replaceFile replaces a file with a rename, and keeps its permissions, so that
-// a crash never leaves half a script.
+// replaceFile writes a file whole or not at all, so that a crash never leaves half a
+// script, with the rights of the user. A link stays, the file it leads to is replaced.
 func replaceFile(name, text string) error {
-	st, err := os.Stat(name)
+	f, err := outfile.Create(name)
 	if err != nil {
 		return err
 	}
-	// In the same folder, so that the rename does not cross file systems.
-	tmp, err := os.CreateTemp(filepath.Dir(name), ".probe-fmt-*")
-	if err != nil {
+	defer f.Close()
+	f.Hold()
+	if _, err := io.WriteString(f, text); err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(text)
-	if err == nil {
-		err = tmp.Chmod(st.Mode().Perm())
-	}
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := f.Keep(); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), name)
+	return f.Close()
 }
