@@ -39,6 +39,36 @@ type functions struct {
 
 	symOnce sync.Once
 	syms    []fn
+
+	// by indexes list and syms by the name without the suffix of a copy.
+	byOnce [2]sync.Once
+	by     [2]map[string][]fn
+}
+
+// maxScans is the number of names of one script that are looked for by reading a
+// whole list, which takes less time than to index it.
+const maxScans = 16
+
+// like returns the functions of list, or of the symbol table, that have a name or are
+// copies of a function with that name; the list may have others, too.
+func (s *Set) like(name string, symbols bool) []fn {
+	list, which := s.funcs.list, 0
+	if symbols {
+		list, which = s.symbols(), 1
+	}
+	if len(s.looked) < maxScans {
+		return list
+	}
+	s.funcs.byOnce[which].Do(func() {
+		by := make(map[string][]fn, len(list))
+		for _, f := range list {
+			base, _, _ := strings.Cut(f.name, ".")
+			by[base] = append(by[base], f)
+		}
+		s.funcs.by[which] = by
+	})
+	base, _, _ := strings.Cut(name, ".")
+	return s.funcs.by[which][base]
 }
 
 // traceable returns the list of functions that the function tracer can attach
@@ -160,15 +190,27 @@ type reason struct {
 // Error implements error.
 func (r *reason) Error() string { return r.text }
 
-// lookup finds a function by its exact name.
+// lookup finds a function by its exact name. A script may name a function that is not
+// there many times, so what was found is kept for the script.
 func (s *Set) lookup(module, name string) state {
+	key := [2]string{module, name}
+	st, ok := s.looked[key]
+	if !ok {
+		if st = s.find(module, name); s.looked != nil {
+			s.looked[key] = st
+		}
+	}
+	return st
+}
+
+func (s *Set) find(module, name string) state {
 	list, err := s.traceable()
 	if err != nil {
 		return s.lookupUnlisted(module, name, err)
 	}
 	st := state{fn: fn{name: name, module: module}}
 	found := false
-	for _, f := range list {
+	for _, f := range s.like(name, false) {
 		switch {
 		case f.name == name && f.inModule(module):
 			if !found {
@@ -220,7 +262,7 @@ func (s *Set) named(names []string) (map[string]fn, error) {
 // name for each address, not always the well-known one: __x64_sys_getppid may
 // be listed as __do_sys_getppid.
 func (s *Set) alias(module, name string, list []fn) (f fn, ok bool) {
-	if !slices.ContainsFunc(s.symbols(), func(f fn) bool { return f.name == name && f.inModule(module) }) {
+	if !slices.ContainsFunc(s.like(name, true), func(f fn) bool { return f.name == name && f.inModule(module) }) {
 		return fn{}, false
 	}
 	for _, other := range s.opts.Aliases(name) {
@@ -237,7 +279,7 @@ func (s *Set) alias(module, name string, list []fn) (f fn, ok bool) {
 // cannot be read under lockdown or without privileges.
 func (s *Set) lookupUnlisted(module, name string, listErr error) state {
 	st := state{fn: fn{name: name, module: module}}
-	for _, f := range s.symbols() {
+	for _, f := range s.like(name, true) {
 		if f.name == name && f.inModule(module) {
 			st.fn = f
 			return st
@@ -278,7 +320,7 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 			note:   "`call:` and `ret:` follow such clones by the base name",
 			clones: clones}
 	}
-	for _, f := range s.symbols() {
+	for _, f := range s.like(name, true) {
 		if f.name == name && f.inModule(module) {
 			return &reason{exists: true,
 				text: name + " cannot be traced in this kernel",
@@ -294,32 +336,33 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 	if module != "" {
 		r.text += " in " + module
 	}
-	n := newNearest(name)
 	list, err := s.traceable()
 	if err != nil {
 		list = s.symbols()
 	}
-	for _, f := range list {
-		if f.inModule(module) {
-			n.add(f.name)
-		}
+	has := func(name string) bool {
+		return slices.ContainsFunc(s.like(name, err != nil), func(f fn) bool { return f.name == name && f.inModule(module) })
 	}
-	r.near = n.names()
 	// Since 6.10 the allocation functions are macros around functions whose names
 	// end in this.
-	for _, f := range list {
-		if f.name == name+"_noprof" && f.inModule(module) {
-			r.near = "`" + f.name + "`"
+	if other := name + "_noprof"; has(other) {
+		r.near = "`" + other + "`"
+		return r
+	}
+	if n := s.seek(name); n != nil {
+		for _, f := range list {
+			if f.inModule(module) {
+				n.add(f.name)
+			}
 		}
+		r.near = n.names()
 	}
 	// The edit distance is too large for a common case: the name of a system
 	// call without its prefix.
 	if r.near == "" {
 		for _, prefix := range []string{"__x64_", "__x64_sys_", "__", "do_"} {
-			for _, f := range list {
-				if f.name == prefix+name {
-					r.near = "`" + f.name + "`"
-				}
+			if has(prefix + name) {
+				r.near = "`" + prefix + name + "`"
 			}
 		}
 	}

@@ -389,7 +389,10 @@ func (r *request) nothingMatches(at int) {
 	}
 	d := r.warnf("no-match", at, "no matches for %s:%s", r.p.Name, r.text()).
 		CompatOmit().WithLabel("matches no function that can be traced")
-	n := newNearest(strings.ReplaceAll(r.part(at), "*", ""))
+	n := r.set.seek(strings.ReplaceAll(r.part(at), "*", ""))
+	if n == nil {
+		return
+	}
 	if list, err := r.set.traceable(); err == nil {
 		for _, f := range list {
 			n.add(f.name)

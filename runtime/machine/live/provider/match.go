@@ -55,6 +55,19 @@ const maxNear = 3
 
 func newNearest(want string) *nearest { return &nearest{want: want} }
 
+// maxSought is the maximum number of names of one script for which the kernel's lists
+// are searched for similar ones: a search takes some 40 ms.
+const maxSought = 20
+
+// seek is newNearest for a list of the kernel. It returns nil when a script has
+// had maxSought of them.
+func (s *Set) seek(want string) *nearest {
+	if s.sought++; s.sought > maxSought {
+		return nil
+	}
+	return newNearest(want)
+}
+
 func (n *nearest) add(name string) { n.candidates = append(n.candidates, name) }
 
 // best lists the similar names, best first.

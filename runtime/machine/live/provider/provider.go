@@ -163,6 +163,8 @@ type Set struct {
 	raw      rawSites
 	causes   map[string]*unattachedWarning // by the text of the cause
 	used     map[string]bool               // names of its tests and benchmarks, with their type
+	looked   map[[2]string]state           // what lookup found, by module and name
+	sought   int                           // names for which similar ones were sought
 	programs programs
 }
 
@@ -212,7 +214,7 @@ func (s *Set) hasModule(module string) bool {
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
 	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, real: s.real, causes: map[string]*unattachedWarning{}, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
-		programs: programs{dirs: s.opts.DebugDirs}}
+		looked: map[[2]string]state{}, programs: programs{dirs: s.opts.DebugDirs}}
 }
 
 // Rights is what a kind of probe needs of the kernel.

@@ -79,7 +79,10 @@ func (r *request) rawMissing(at int, event string, err error) {
 	}
 	d := r.missing(at, "no matches for rawtracepoint:%s: probe does not exist", r.text()).WithRow("P-RAW-03").WithLabel("no such event in this kernel").
 		WithCompat("Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.")
-	n := newNearest(event)
+	n := r.set.seek(event)
+	if n == nil {
+		return
+	}
 	_ = r.set.k.RawTracepoints(func(name string) bool { n.add(name); return true })
 	if near := n.names(); near != "" {
 		d.WithHelp("events with similar names exist: %s", near)

@@ -155,7 +155,10 @@ func (r *request) tracepointMissing(t *tracefs.FS, category, event string, err e
 		d.WithHelp("the category is `syscalls`: tracepoint:syscalls:%s", event)
 		return
 	}
-	n := newNearest(event)
+	n := r.set.seek(event)
+	if n == nil {
+		return
+	}
 	full := newNearest(category + ":" + event)
 	_ = t.Events(func(c, e string) bool {
 		if c == category {
