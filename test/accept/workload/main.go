@@ -36,6 +36,7 @@ var actions = map[string]action{
 	"threads":   {2, threads},   // N M: N threads that call getppid and getpgid M times each
 	"open":      {2, open},      // PATH N: opens PATH for reading, whether it exists or not
 	"write":     {3, write},     // PATH SIZE N: writes SIZE bytes N times
+	"leave":     {1, leave},     // PATH: creates PATH, which is open until the process ends
 	"read":      {3, read},      // PATH SIZE N: reads at most SIZE bytes N times
 	"unlink":    {1, unlink},    // PATH
 	"nanosleep": {2, nanosleep}, // NS N
