@@ -16,7 +16,7 @@ import (
 func longToLoad() string {
 	var b strings.Builder
 	b.WriteString("config = { max_strlen = 200 }\nkprobe:vfs_read {\n\t$s = str(arg1);\n")
-	for i := range 100 {
+	for i := range 60 {
 		fmt.Fprintf(&b, "\tif (strcontains($s, \"needle%d\")) { @n[%d] = count(); }\n", i, i)
 	}
 	b.WriteString("}\n")
