@@ -68,6 +68,7 @@ type process struct {
 	checked time.Time // when it was last seen to be the same process
 	used    time.Time
 	gone    bool
+	doubted bool // it was checked again because of an address in none of its maps
 }
 
 type mapping struct {
@@ -80,7 +81,7 @@ const (
 	// checkEvery bounds how long an exec or the reuse of a process id stays
 	// unnoticed, and missEvery how often an unknown address causes the map to
 	// be read again.
-	checkEvery = time.Second
+	checkEvery = 20 * time.Millisecond
 	missEvery  = 50 * time.Millisecond
 	// maxProcs bounds the number of processes kept.
 	maxProcs = 4096
@@ -109,11 +110,22 @@ func (u *User) Lookup(pid int, addr uint64) (loc Location, ok bool) {
 		return u.inPrograms(addr)
 	}
 	m := p.find(addr)
+	if m == nil && !p.doubted {
+		// It may have called exec just after it was read.
+		p.doubted, p.checked = true, time.Time{}
+		if p = u.process(pid); p == nil {
+			return u.inPrograms(addr)
+		}
+		m = p.find(addr)
+	}
 	if m == nil && !p.gone && u.now().Sub(p.read) >= missEvery {
 		u.readMaps(p) // something may have been mapped since
 		m = p.find(addr)
 	}
-	if m == nil {
+	switch {
+	case m == nil && p.gone: // it may have called exec and ended unseen
+		return u.inPrograms(addr)
+	case m == nil:
 		return Location{}, false
 	}
 	if m.Path == "[vdso]" || m.Inode != 0 {
