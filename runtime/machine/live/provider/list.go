@@ -64,6 +64,9 @@ func (s *Set) List(pattern string, yield func(Listed) bool) error {
 			}
 		}
 	}
+	if p := find(typ); !any && p != nil {
+		return fmt.Errorf("%s probes cannot be listed: they have no names; the form is %s", p.Name, p.Usage)
+	}
 	if !any {
 		if near := nearestKind(typ); near != "" {
 			return fmt.Errorf("no probe type is named %q; one with a similar name exists: %s", typ, near)
