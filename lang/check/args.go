@@ -113,12 +113,18 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr, call s
 		WithCompat("%s", provided(sig, want, b.shown(x))).CompatAt(call).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
 	switch {
-	case want == "string" && (t.Kind == types.Pointer || t.IsInt()) && !infer.IsLiteral(x):
+	case want == "string" && mayPoint(t, x):
 		d.WithHelp("read the string at an address with `str(%s)`", short(x.Span().Text()))
 	case sig.Usage != "":
 		d.WithHelp("usage: `%s`", sig.Usage)
 	}
 	return infer.Poison(x.Span())
+}
+
+// mayPoint reports whether a value may be the address of a string: a pointer, or an
+// integer as wide as one.
+func mayPoint(t *types.Type, x hir.Expr) bool {
+	return t.Kind == types.Pointer || t.IsInt() && t.Size == 8 && !infer.IsLiteral(x)
 }
 
 // wordArg types an argument that must be one of the parameter's words, as in

@@ -225,9 +225,9 @@ func (b ops) badOperands(op *infer.Operator, x, y hir.Expr, at source.Span) hir.
 	switch {
 	case tx.Kind == types.String && ty.Kind == types.String:
 		d.WithRow("T-OP-11").WithNote("strings can only be compared with == and !=")
-	case tx.Kind == types.String && (ty.Kind == types.Pointer || ty.IsInt() && !infer.IsLiteral(y)):
+	case tx.Kind == types.String && mayPoint(ty, y):
 		d.WithHelp("read the string at an address with `str(%s)`", short(y.Span().Text()))
-	case ty.Kind == types.String && (tx.Kind == types.Pointer || tx.IsInt() && !infer.IsLiteral(x)):
+	case ty.Kind == types.String && mayPoint(tx, x):
 		d.WithHelp("read the string at an address with `str(%s)`", short(x.Span().Text()))
 	case tx.Kind == types.Array:
 		d.WithRow("T-OP-12")

@@ -257,3 +257,28 @@ func TestRejections(t *testing.T) {
 		})
 	}
 }
+
+// Only what is as wide as an address is called one.
+func TestAddressOfString(t *testing.T) {
+	for script, want := range map[string]bool{
+		`kprobe:f { if (arg0 == "s") { exit(); } }`: true,
+		`begin { @x = 1; @x += "s"; }`:              false,
+		`begin { if (pid == "s") { exit(); } }`:     false,
+	} {
+		in, ds := newInput(t, script)
+		if ds.HasErrors() {
+			t.Fatalf("%s\n%s", script, render(ds))
+		}
+		_, _, ds = check.Check(in)
+		if !ds.HasErrors() {
+			t.Errorf("accepted: %s", script)
+		}
+		var helps []string
+		for _, d := range ds.All {
+			helps = append(helps, d.Helps...)
+		}
+		if strings.Contains(strings.Join(helps, "\n"), "read the string at an address") != want {
+			t.Errorf("%s: help is wanted: %v\n%s%q", script, want, render(ds), helps)
+		}
+	}
+}
