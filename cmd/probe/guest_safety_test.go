@@ -154,7 +154,7 @@ func TestGuestStorm(t *testing.T) {
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
 		for name, body := range map[string]string{
 			"records": `{ for ($i : 0..8) { printf("%s %d %d\n", comm, pid, nsecs); } }`,
-			"stacks":  `{ printf("%s %d\n", kstack, nsecs); }`,
+			"stacks":  `{ $k = kstack; for ($i : 0..8) { printf("%s %d\n", $k, nsecs); } }`,
 			"keys":    `{ @[nsecs, comm] = count(); @h[nsecs] = hist(nsecs); }`,
 		} {
 			t.Run(name, func(t *testing.T) {

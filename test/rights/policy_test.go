@@ -24,7 +24,7 @@ var policyCases = []struct{ rules, sh, want string }{
 	{`users = ["0"]`, `probe run --dry-run -e 'begin { }'`, "allowed"},
 	{`users = ["0"]`, `as -user 1000 -caps bpf,perfmon probe run --dry-run -e 'begin { }'`, "user 1000 may not trace: the rule users in /etc/probe/policy.toml:1"},
 	{`users = ["0"]`, `SUDO_UID=1000 probe graph vfs_read -n 1`, "user 1000 may not trace"},
-	{"[scripts]\nonly = true", `probe run --dry-run -e 'begin { }'`, "the script stdin is not among those that may run (sha256 "},
+	{"[scripts]\nonly = true", `probe run --dry-run -e 'begin { }'`, "the script -e is not among those that may run (sha256 "},
 	{"[scripts]\nonly = true", `probe run --dry-run drops`, "allowed"},
 	{"[scripts]\nonly = true", `echo 'begin { }' > s.pr; echo "sha256 = [\"$(sha256sum s.pr | cut -c1-64)\"]" >> /etc/probe/policy.toml; probe run --dry-run ./s.pr`, "allowed"},
 	{"[scripts]\nonly = true", `echo 'import "lib"; begin { }' > i.pr; echo 'macro m() { 1 }' > lib.pr; echo "sha256 = [\"$(sha256sum i.pr | cut -c1-64)\"]" >> /etc/probe/policy.toml; probe run --dry-run ./i.pr`, "lib.pr is not among those that may run"},
