@@ -1,0 +1,79 @@
+package kernel
+
+import (
+	"errors"
+
+	"probe/lang/types"
+	"probe/runtime/machine/live/btf"
+	"probe/runtime/machine/live/elf"
+	"probe/runtime/machine/live/symbol"
+)
+
+var _ types.Variables = (*Env)(nil)
+
+// perCPUOffsets is the kernel's table of what to add to the address of a per-CPU
+// variable for a CPU.
+const perCPUOffsets = "__per_cpu_offset"
+
+// PerCPU implements types.Variables.
+func (e *Env) PerCPU(name string) (addr, offsets uint64, err error) {
+	if !e.K.perCPU(name) {
+		return 0, 0, &types.NoVariableError{Name: name, Where: "BTF"}
+	}
+	m, err := e.K.opts.Symbols.AddrOf(name, perCPUOffsets)
+	if e.TypesOnly && errors.Is(err, symbol.ErrHidden) {
+		e.Hidden = err
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	// The address of a variable may be 0: the linker places the first there.
+	addr, ok := m[name]
+	if !ok || m[perCPUOffsets] == 0 {
+		return 0, 0, &types.NoVariableError{Name: name, Where: "the list of the kernel's symbols"}
+	}
+	return addr, m[perCPUOffsets], nil
+}
+
+// perCPU reports whether BTF has a per-CPU variable of that name.
+func (k *Kernel) perCPU(name string) bool {
+	for _, spec := range k.specs() {
+		sec, ok := spec.First(".data..percpu", btf.KindDataSec)
+		if !ok {
+			continue
+		}
+		t, err := spec.Type(sec)
+		if err != nil {
+			continue
+		}
+		for _, v := range t.(*btf.DataSec).Vars {
+			if spec.Name(v.Var) == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// UserVariable implements types.Variables.
+func (e *Env) UserVariable(path string, offset uint64, name string) (types.UserVariable, error) {
+	f, err := elf.Open(path)
+	if err != nil {
+		return types.UserVariable{}, err
+	}
+	defer f.Close()
+	sym, err := f.Lookup(name)
+	var missing *elf.SymbolError
+	switch {
+	case errors.As(err, &missing):
+		return types.UserVariable{}, &types.NoVariableError{Name: name, Where: path}
+	case err != nil:
+		return types.UserVariable{}, err
+	}
+	at, err := f.Addr(offset)
+	if err != nil {
+		return types.UserVariable{}, err
+	}
+	return types.UserVariable{Addr: sym.Addr, Distance: sym.Addr - at, Size: sym.Size, Moves: f.PositionIndependent()}, nil
+}
