@@ -11,16 +11,21 @@ import (
 
 var _ types.Variables = (*Env)(nil)
 
-// perCPUOffsets is the kernel's table of what to add to the address of a per-CPU
-// variable for a CPU.
-const perCPUOffsets = "__per_cpu_offset"
+// The symbols of the kernel that tell where per-CPU variables are: the table of what
+// to add to the address of a variable for a CPU, and where the linker put them.
+const (
+	perCPUOffsets = "__per_cpu_offset"
+	perCPUStart   = "__per_cpu_start"
+	perCPUEnd     = "__per_cpu_end"
+)
 
 // PerCPU implements types.Variables.
 func (e *Env) PerCPU(name string) (addr, offsets uint64, err error) {
-	if !e.K.perCPU(name) {
+	listed, found := e.K.perCPU(name)
+	if listed && !found {
 		return 0, 0, &types.NoVariableError{Name: name, Where: "BTF"}
 	}
-	m, err := e.K.opts.Symbols.AddrOf(name, perCPUOffsets)
+	m, err := e.K.opts.Symbols.AddrOf(name, perCPUOffsets, perCPUStart, perCPUEnd)
 	if e.TypesOnly && errors.Is(err, symbol.ErrHidden) {
 		e.Hidden = err
 		return 0, 0, nil
@@ -33,11 +38,15 @@ func (e *Env) PerCPU(name string) (addr, offsets uint64, err error) {
 	if !ok || m[perCPUOffsets] == 0 {
 		return 0, 0, &types.NoVariableError{Name: name, Where: "the list of the kernel's symbols"}
 	}
+	if !listed && (addr < m[perCPUStart] || addr >= m[perCPUEnd]) {
+		return 0, 0, &types.NoVariableError{Name: name, Where: "the kernel's area of per-CPU variables"}
+	}
 	return addr, m[perCPUOffsets], nil
 }
 
-// perCPU reports whether BTF has a per-CPU variable of that name.
-func (k *Kernel) perCPU(name string) bool {
+// perCPU looks a per-CPU variable up in BTF. listed is false if BTF lists none, as
+// older tools left them out.
+func (k *Kernel) perCPU(name string) (listed, found bool) {
 	for _, spec := range k.specs() {
 		sec, ok := spec.First(".data..percpu", btf.KindDataSec)
 		if !ok {
@@ -47,13 +56,14 @@ func (k *Kernel) perCPU(name string) bool {
 		if err != nil {
 			continue
 		}
+		listed = true
 		for _, v := range t.(*btf.DataSec).Vars {
 			if spec.Name(v.Var) == name {
-				return true
+				return true, true
 			}
 		}
 	}
-	return false
+	return listed, false
 }
 
 // UserVariable implements types.Variables.
