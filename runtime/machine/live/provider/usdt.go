@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/elf"
@@ -253,7 +254,7 @@ func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 		}
 		s := r.site(hir.ProgKprobe, types.User, p.name())
 		s.Regs = true
-		s.Args = usdtArgs(place.Args)
+		s.Args = usdtArgs(target.Native(), place.Args)
 		s.Attach = hir.Attach{Kind: hir.AttachUprobe, Path: p.binary.Path, Symbol: place.Name, Offset: offset,
 			Semaphore: place.Semaphore, Again: len(sites) > 0}
 		index[key] = len(sites)
