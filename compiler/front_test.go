@@ -8,15 +8,15 @@ import (
 	"probe/lang/diag"
 )
 
-// Only maps that are updated and shown, and nothing else, have a table in front of
+// Only maps that are updated, shown and reset, and nothing else, have a table in front of
 // their hash.
 func TestFront(t *testing.T) {
 	for script, want := range map[string]bool{
 		`kprobe:f { @[comm] = count(); }`:                                       true,
 		`kprobe:f { @[comm, pid] = hist(arg0); } interval:s:1 { print(@, 5); }`: true,
 		`kprobe:f { @[kstack] = max(arg0); }`:                                   true,
-		`kprobe:f { @[comm] = count(); } interval:s:1 { clear(@); }`:            false,
-		`kprobe:f { @[comm] = count(); } interval:s:1 { zero(@); }`:             false,
+		`kprobe:f { @[comm] = count(); } interval:s:1 { clear(@); }`:            true,
+		`kprobe:f { @[comm] = count(); } interval:s:1 { zero(@); }`:             true,
 		`kprobe:f { @[comm] = count(); delete(@, comm); }`:                      false,
 		`kprobe:f { @[comm] = count(); if (@[comm] > 5) { exit(); } }`:          false,
 		`kprobe:f { @[comm] = count(); if (len(@) > 5) { exit(); } }`:           false,

@@ -17,7 +17,7 @@ import (
 // control are functions on whole maps and on the run itself.
 func control() []*builtin.Func {
 	return []*builtin.Func{
-		{Sig: async("clear", "F-CLEAR", "clear(@map)", "Deletes every key.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
+		{Sig: resets(types.DeletesKeys, async("clear", "F-CLEAR", "clear(@map)", "Deletes every key.", param("map", types.MapParam))), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 			env.ClearMap(r.Call.Map)
 			return nil
 		}}},
@@ -33,12 +33,17 @@ func control() []*builtin.Func {
 		{Sig: shapes(lenSig(), "@", "e"), Prefers: []target.Feature{target.ForEachMapElem}, Lower: lowerLen},
 		{Sig: signalSig("signal", "Sends a signal to the current process."), Lower: lowerSignal(ir.HelperSendSignal)},
 		{Sig: signalSig("signal_thread", "Sends a signal to the current thread."), Lower: lowerSignal(ir.HelperSendSignalTID)},
-		{Sig: async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam)), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
+		{Sig: resets(types.ZeroesValues, async("zero", "F-ZERO", "zero(@map)", "Sets every value to zero.", param("map", types.MapParam))), UserHalf: &builtin.UserHalf{Handle: func(env builtin.Env, r *builtin.Record) error {
 			env.ZeroMap(r.Call.Map)
 			return nil
 		}}},
 		later("filter", "X-FN"),
 	}
+}
+
+func resets(r types.Reset, s *types.Signature) *types.Signature {
+	s.Resets = r
+	return s
 }
 
 func deleteSig() *types.Signature {

@@ -8,7 +8,6 @@ import (
 	"probe/compiler/object"
 	"probe/compiler/target"
 	"probe/lang/hir"
-	"probe/lang/source"
 	"probe/lang/types"
 	"probe/lang/value"
 )
@@ -58,10 +57,10 @@ func (f *fn) aggregate(s *hir.Aggregate) {
 	if om.BucketInKey {
 		b, update := f.bucket(fn.Agg, t, args)
 		f.b.Store(key.Base, key.Off+(om.KeySize+7)/8*8, 8, b)
-		f.inCell(s.Map, key, s.Call, atomic, update)
+		f.inCell(s, key, atomic, update)
 		return
 	}
-	f.inCell(s.Map, key, s.Call, atomic, func(cell ir.Value, atomic bool) { fn.Agg.Update(f, cell, 0, t, args, atomic) })
+	f.inCell(s, key, atomic, func(cell ir.Value, atomic bool) { fn.Agg.Update(f, cell, 0, t, args, atomic) })
 }
 
 // update changes the cell of an aggregation, with atomic additions if atomic is set.
@@ -105,15 +104,15 @@ func (f *fn) increment(base ir.Value, off int, atomic bool) {
 // key at the same time, the second lookup finds that entry, so no update is lost. The table in front of the hash
 // comes first, if there is one. atomic says how cells of this CPU are updated; those that
 // the CPUs share always are atomically.
-func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, atomic bool, up update) {
-	om := f.om(m)
+func (f *fn) inCell(s *hir.Aggregate, key builtin.Place, atomic bool, up update) {
+	m, om := s.Map, f.om(s.Map)
 	shared := om.Storage == object.StoreHash
 	cell := f.b.NewVar(ir.PtrMapValue)
 	upd, miss, done := f.b.NewBlock("cell"), f.b.Cold(f.b.NewBlock("insert")), f.b.NewBlock("done")
 	found := upd
 	var front *slot
 	if om.Front != nil {
-		front = f.slotOf(om.Front, m.Key, key)
+		front = f.slotOf(om.Front, steady(s.Key), key)
 		hit, none := f.b.NewBlock("front"), f.b.Cold(f.b.NewBlock("behind"))
 		front.match(hit, none)
 		f.b.UseSealed(hit)
@@ -138,7 +137,7 @@ func (f *fn) inCell(m *hir.Map, key builtin.Place, at source.Span, atomic bool, 
 	none := f.b.Cold(f.b.NewBlock("refused"))
 	f.b.If(ir.NE, 8, q, f.konst(0), found, none)
 	f.b.UseSealed(none)
-	f.countUpdate(r, m, at)
+	f.countUpdate(r, m, s.Call)
 	f.b.Jump(done)
 	if front != nil {
 		f.b.UseSealed(found)

@@ -2,6 +2,7 @@ package lower
 
 import (
 	"math/bits"
+	"slices"
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
@@ -13,8 +14,8 @@ import (
 
 // Tables in front of the hashes of aggregations.
 //
-// A keyed aggregation that the script does nothing with but update and print has, in the
-// memory of each CPU, a table with a slot for each hash of a key. A key whose slot is free
+// A keyed aggregation that the script does nothing with but update, print, clear and zero
+// has, in the memory of each CPU, a table with a slot for each hash of a key. A key whose slot is free
 // when it is found in the kernel's hash gets the slot, for the rest of the run: from then
 // on this CPU compares the key in place and updates a cell behind it, without a helper.
 // All other keys take the way through the kernel's hash. Each key in a table is in the hash
@@ -30,35 +31,47 @@ import (
 // from when on the key never changes and the slot is looked at. Only programs of its CPU
 // write to a slot, so atomic additions to the cell are needed just where such programs can
 // interrupt each other.
+//
+// clear() and zero() run in user space, which first retires the slots in use, so that
+// programs pass over them, and frees them once all programs that had looked before have
+// ended (runtime/session). What the programs add meanwhile goes to the hash.
 
 const (
 	frontSlots   = 512
 	maxFrontKey  = 64        // larger keys are not worth the comparisons
 	maxFrontSize = 256 << 10 // bytes of all tables on one CPU
 	maxFronts    = 16 << 20  // bytes of all tables on all CPUs
-	frontReady   = 4         // offset of the second number
+	frontReady   = 4         // offset of the second number, object.FrontReady if the slot is in use
 	frontKey     = 8         // offset of the key
 	frontFactor  = -0x61c88647
 )
 
 // findFronts finds the maps that have tables: those with nothing but updates, and calls
-// that show the whole map. It also finds those whose cells need atomic additions.
+// that show or reset the whole map. It also finds those whose cells need atomic additions:
+// where programs can interrupt each other, and where user space sets cells to zero, which
+// an addition in two steps would undo.
 func (u *Unit) findFronts() {
 	alone := !u.cfg.HashOnly && len(u.cfg.Live) == 0 // nobody else uses the maps
 	writers := map[*hir.Map]int{}
 	free := map[*hir.Map]bool{}
+	zeroed := map[*hir.Map]bool{}
 	other := map[*hir.Map]bool{}
-	shown := map[hir.Expr]bool{}
+	whole := map[hir.Expr]types.Reset{} // arguments of calls that show or reset the map
 	for _, pr := range u.hir.Probes {
 		here := map[*hir.Map]bool{}
 		ex := func(e hir.Expr) {
 			switch e := e.(type) {
 			case *hir.Call:
-				for _, a := range e.Args {
-					shown[a] = e.Sig.ShowsMap
+				if e.Sig.ShowsMap || e.Sig.Resets != types.ResetsNothing {
+					for _, a := range e.Args {
+						whole[a] = e.Sig.Resets
+					}
 				}
 			case *hir.MapArg:
-				other[e.Map] = other[e.Map] || !shown[e]
+				reset, ok := whole[e]
+				other[e.Map] = other[e.Map] || !ok
+				u.resets[e.Map] = u.resets[e.Map] || reset != types.ResetsNothing
+				zeroed[e.Map] = zeroed[e.Map] || reset == types.ZeroesValues || reset == types.DeletesKeys && e.Map.Key == nil
 			case *hir.MapGet:
 				other[e.Map] = true
 			case *hir.MapElem:
@@ -86,7 +99,7 @@ func (u *Unit) findFronts() {
 	}
 	for m, n := range writers {
 		u.fronted[m] = alone && !other[m]
-		u.nested[m] = n > 1 && free[m]
+		u.nested[m] = n > 1 && free[m] || zeroed[m]
 	}
 }
 
@@ -117,7 +130,7 @@ func (u *Unit) front(m *hir.Map, om *object.Map) {
 		return
 	}
 	u.fronts = all
-	om.Front = &object.Front{Off: u.allocPerCPU(frontSlots * size), Slots: frontSlots, Size: size, Ready: frontReady, Key: frontKey, KeySize: key, Cell: cell}
+	om.Front = &object.Front{Off: u.allocPerCPU(frontSlots * size), Slots: frontSlots, Size: size, Ready: frontReady, Key: frontKey, KeySize: key, Cell: cell, Resets: u.resets[m]}
 }
 
 // keyWords returns the offsets and widths of the loads that read n bytes of a key.
@@ -141,14 +154,32 @@ type slot struct {
 	words []ir.Value
 }
 
-// helped reports whether helpers write all values of a type, of which the verifier
-// knows nothing.
-func helped(t *types.Type) bool {
-	return t.Kind == types.String || t.Kind == types.KStack || t.Kind == types.UStack
+// steady reports whether the verifier knows the same of a key on all paths: nothing if
+// a helper writes it or it is read from the context, or the one number that it is.
+// A choice, or a variable that may hold one, is a different number on each path.
+func steady(key hir.Expr) bool {
+	switch t := key.Type(); t.Kind {
+	case types.String, types.KStack, types.UStack:
+		return true
+	}
+	switch e := key.(type) {
+	case *hir.Int, *hir.Bytes, *hir.ArgRef, *hir.Retval, *hir.Duration:
+		return true
+	case *hir.Call:
+		return e.Sig.Bare && len(e.Args) == 0
+	case *hir.Cast:
+		return steady(e.Of)
+	case *hir.Member:
+		_, ok := e.Of.(*hir.ArgsRecord)
+		return ok
+	case *hir.Tuple:
+		return !slices.ContainsFunc(e.Elems, func(x hir.Expr) bool { return !steady(x) })
+	}
+	return false
 }
 
 // slotOf finds the slot of a key on this CPU.
-func (f *fn) slotOf(t *object.Front, typ *types.Type, key builtin.Place) *slot {
+func (f *fn) slotOf(t *object.Front, same bool, key builtin.Place) *slot {
 	s := &slot{f: f, front: t}
 	offs, widths := keyWords(t.KeySize)
 	var h ir.Value
@@ -163,7 +194,7 @@ func (f *fn) slotOf(t *object.Front, typ *types.Type, key builtin.Place) *slot {
 	}
 	h = f.b.BinI(ir.OpMul, h, frontFactor)
 	n := f.b.BinI(ir.OpShr, h, int64(64-bits.Len(uint(t.Slots-1))))
-	if !helped(typ) {
+	if !same {
 		// A number that is added to a pointer is precise for the verifier, and so is
 		// all that it was made of: each constant of a condition would be a state of its
 		// own.
@@ -179,7 +210,7 @@ func (f *fn) slotOf(t *object.Front, typ *types.Type, key builtin.Place) *slot {
 func (s *slot) match(hit, miss ir.Block) {
 	b := s.f.b
 	next := b.NewBlock("ready")
-	b.If(ir.EQ, 8, b.Load(s.at, s.front.Ready, 4), b.Const(1), next, miss)
+	b.If(ir.EQ, 8, b.Load(s.at, s.front.Ready, 4), b.Const(object.FrontReady), next, miss)
 	b.UseSealed(next)
 	offs, widths := keyWords(s.front.KeySize)
 	for i, off := range offs {
@@ -207,7 +238,7 @@ func (s *slot) claim() {
 	for i, off := range offs {
 		b.Store(s.at, s.front.Key+off, widths[i], s.words[i])
 	}
-	b.Store(s.at, s.front.Ready, 4, b.Const(1))
+	b.Store(s.at, s.front.Ready, 4, b.Const(object.FrontReady))
 	b.Jump(done)
 	b.UseSealed(done)
 }

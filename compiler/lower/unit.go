@@ -75,7 +75,8 @@ type Unit struct {
 	mapIndex []int // hir.Map.Index -> ir map index of its hash, -1 if none
 	deleted  map[*hir.Map]bool
 	fronted  map[*hir.Map]bool // may have a table in front of the hash
-	nested   map[*hir.Map]bool // programs that update it can interrupt each other
+	nested   map[*hir.Map]bool // cells are updated from elsewhere between two instructions of a program
+	resets   map[*hir.Map]bool // cleared or zeroed as a whole
 	fronts   int               // bytes of all tables on one CPU
 	stacks   stackStore
 	follow   int // ir map index of object.FollowMap
@@ -119,7 +120,7 @@ func (u *Unit) layoutStop() {
 // Lower compiles every probe of a program. Errors about what this kernel cannot
 // do are in Unit.Diag.
 func Lower(p *hir.Script, cfg Config) *Unit {
-	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, fronted: map[*hir.Map]bool{}, nested: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}, traced: map[*hir.Var]bool{}}
+	u := &Unit{cfg: cfg, hir: p, data: make([]byte, dataHead), tables: map[string]int{}, sites: map[siteKey]int{}, deleted: map[*hir.Map]bool{}, fronted: map[*hir.Map]bool{}, nested: map[*hir.Map]bool{}, resets: map[*hir.Map]bool{}, parts: map[*hir.Probe][]part{}, traced: map[*hir.Var]bool{}}
 	u.Obj = &object.Object{
 		Spec:     &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}},
 		HIR:      p,

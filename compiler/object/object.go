@@ -153,20 +153,37 @@ type Map struct {
 
 // Front is the layout of a table with cells of some of the keys of a hash, at Off of
 // each CPU's block of p_percpu: Slots slots of Size bytes. A slot has a key, of KeySize
-// bytes at Key, and its cell at Cell, if the uint32 at Ready is 1.
-type Front struct{ Off, Slots, Size, Ready, Key, KeySize, Cell int }
+// bytes at Key, and its cell at Cell, if the uint32 at Ready is FrontReady. Slots begin
+// with 8 bytes that are 0 in a free slot, Ready among them.
+type Front struct {
+	Off, Slots, Size, Ready, Key, KeySize, Cell int
+	// Resets reports whether the map is cleared or zeroed while programs run.
+	Resets bool
+}
+
+// What the uint32 at Ready of a slot can be, beside 0. Programs and readers pass over a
+// slot in any other state than FrontReady.
+const (
+	FrontReady   = 1
+	FrontRetired = 2 // its key has been cleared or zeroed; programs may still be adding to the cell
+)
 
 // Cells calls f with the key and the cell of each slot in use of all CPUs. mem is the
 // content of p_percpu, stride the size of a CPU's block.
 func (t *Front) Cells(mem []byte, stride int, f func(key, cell []byte)) {
+	t.Used(mem, stride, func(slot []byte) { f(slot[t.Key:][:t.KeySize], slot[t.Cell:]) })
+}
+
+// Used calls f with each slot in use of all CPUs.
+func (t *Front) Used(mem []byte, stride int, f func(slot []byte)) {
 	if t == nil || stride <= 0 || t.Off+t.Slots*t.Size > stride {
 		return
 	}
 	for at := 0; at+stride <= len(mem); at += stride {
 		for i := range t.Slots {
-			slot := mem[at+t.Off+i*t.Size:][:t.Size]
-			if binary.NativeEndian.Uint32(slot[t.Ready:]) == 1 {
-				f(slot[t.Key:][:t.KeySize], slot[t.Cell:])
+			slot := mem[at+t.Off+i*t.Size:][:t.Size:t.Size]
+			if binary.NativeEndian.Uint32(slot[t.Ready:]) == FrontReady {
+				f(slot)
 			}
 		}
 	}

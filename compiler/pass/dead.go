@@ -1,6 +1,10 @@
 package pass
 
-import "probe/compiler/ir"
+import (
+	"slices"
+
+	"probe/compiler/ir"
+)
 
 // dead removes code that nothing depends on: instructions without effect whose
 // result is not used, parameters that only feed each other, and stores to stack
@@ -71,7 +75,57 @@ func dead(s *state) {
 			}
 		}
 	}
+	overwritten(s)
 	s.forget()
+}
+
+// maxLater is the maximum number of stores that overwritten compares with.
+const maxLater = 16
+
+// overwritten removes stores to a stack slot that a later store of the block covers, with
+// nothing in between that may read the slot.
+func overwritten(s *state) {
+	if len(s.f.Slots) == 0 {
+		return
+	}
+	fw := &forwarder{state: s}
+	for b := range s.f.Blocks {
+		d := &s.f.Blocks[b]
+		var later []cell
+		at := len(d.Ins) // Ins[at:] are those that stay
+		for i := len(d.Ins) - 1; i >= 0; i-- {
+			v := d.Ins[i]
+			in := s.f.Ins(v)
+			switch {
+			case in.Op == ir.OpStore:
+				c, exact := fw.address(in.A, in.Imm)
+				if !exact || c.slot < 0 {
+					break
+				}
+				c.w = in.W
+				if slices.ContainsFunc(later, c.within) {
+					continue
+				}
+				if len(later) < maxLater {
+					later = append(later, c)
+				}
+			case in.Op == ir.OpLoad:
+				if c, exact := fw.address(in.A, in.Imm); !exact || c.slot >= 0 {
+					later = slices.DeleteFunc(later, func(l cell) bool { return c.slot < 0 || l.slot == c.slot })
+				}
+			case in.Op.IsCall() || in.Op.IsAtomic() || s.effect(in) >= ir.WritesMem:
+				later = later[:0]
+			}
+			at--
+			d.Ins[at] = v
+		}
+		d.Ins = d.Ins[at:]
+	}
+}
+
+// within reports whether all bytes of a cell of a stack slot are in another one.
+func (c cell) within(o cell) bool {
+	return c.slot == o.slot && c.off >= o.off && c.off+int64(c.w) <= o.off+int64(o.w)
 }
 
 // deadStores removes stores to slots that are only ever stored to.

@@ -2,6 +2,15 @@ package types
 
 import "probe/lang/source"
 
+// Reset is what a function does to a whole map.
+type Reset int
+
+const (
+	ResetsNothing Reset = iota
+	DeletesKeys
+	ZeroesValues
+)
+
 // Signature describes a function, a builtin value or an aggregation to the
 // checker, to completion and to the help texts. How it is compiled is in the
 // record of package compiler/builtin that holds the Signature.
@@ -51,6 +60,8 @@ type Signature struct {
 	// ShowsMap reports whether a map given to it is read when the record is
 	// drained, not when the call runs.
 	ShowsMap bool
+	// Resets says what it does to a map given to it when the record is drained.
+	Resets Reset
 	// Shapes are argument lists that take a map or variable as such (appendix
 	// L): a user's macro of plain words does not hide them. Each character
 	// stands for one argument: '@' a whole map, '$' a variable, 'e' any

@@ -37,6 +37,7 @@ type Clause struct {
 	forkLink *bpf.Link
 
 	data, percpu []byte // memory shared with the programs
+	retired      retired
 	ring         records
 	host         host // where its programs run
 	ringFD       int
@@ -98,6 +99,7 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 			}
 		}
 	}
+	c.canRetire()
 	if m := c.maps["p_ring"]; m != nil {
 		r, err := ring.Open(m.FD(), int(m.MaxEntries()))
 		if err != nil {
@@ -239,6 +241,7 @@ func (c *Clause) close() {
 	if c.ring != nil {
 		c.ring.Close()
 	}
+	c.retired.close()
 	for _, b := range [][]byte{c.data, c.percpu} {
 		if b != nil {
 			c.host.unmap(b)

@@ -48,7 +48,8 @@ func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
 		stride = m.ValueSize // one cell in the hash and those of the tables
 	}
 	graphs := value.HasGraph(m.Key)
-	// The table is read before the hash: each of its keys is in the hash already.
+	// The table is read before the hash: each of its keys is in the hash already, but
+	// those that a program claimed a slot for while the hash was cleared.
 	front := map[string][]byte{}
 	m.Front.Cells(u.percpu, u.obj.PerCPUStride, func(key, cell []byte) { front[string(key)] = append(front[string(key)], cell...) })
 	err = t.each(func(key, val []byte) bool {
@@ -60,11 +61,17 @@ func (u *Clause) mapData(m *object.Map) (*value.MapData, error) {
 		} else {
 			if cells := front[string(key)]; cells != nil {
 				val = append(slices.Clone(val), cells...)
+				delete(front, string(key))
 			}
 			out.AddCells(key, val, stride)
 		}
 		return true
 	})
+	for key, cells := range front {
+		if !allZero(cells) {
+			out.AddCells([]byte(key), cells, stride)
+		}
+	}
 	return out, err
 }
 
@@ -172,6 +179,7 @@ func (u *Clause) reset(m *object.Map, remove bool) error {
 	if err != nil {
 		return err
 	}
+	u.retire(m)
 	if remove {
 		return t.clear()
 	}
