@@ -18,6 +18,7 @@ import (
 	"probe/internal/outfile"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/lang/source"
 	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/machine"
@@ -55,6 +56,8 @@ func (o *options) conflicts() error {
 	switch {
 	case o.cmd != "" && o.pid != 0:
 		return errors.New("cannot use both -c and -p")
+	case o.live && (o.out != "" || o.format != "" && o.format != "text"):
+		return errors.New("--live shows the run on the terminal: it cannot be used with -o, or with -f and a format other than text")
 	case o.keepWarnings > 1:
 		return errors.New("-kk is deprecated: -k reports all failing reads and lookups")
 	case o.keepWarnings > 0 && o.noWarnings:
@@ -86,7 +89,7 @@ func runScript(o *options, std stdio) int {
 	ctx, force, stop := signals()
 	defer stop()
 	m := o.machine()
-	opts, out, code := runOptions(o, std, m)
+	opts, out, code := runOptions(o, std, m, f)
 	if code != exitOK {
 		return code
 	}
@@ -251,8 +254,8 @@ func (o *options) rawOutput(std stdio) bool {
 }
 
 // runOptions returns the options of a run, with its sink, and the destination
-// of its output.
-func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, output, int) {
+// of its output. script is what runs.
+func runOptions(o *options, std stdio, m machine.Machine, script *source.File) (engine.RunOptions, output, int) {
 	bad := func(err error) (engine.RunOptions, output, int) {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 		return engine.RunOptions{}, nil, exitUsage
@@ -300,6 +303,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	if drawn {
 		printer = sink.NewPicture(printer, out.(io.Writer), form, o.pictureTitle())
 	}
+	printer = o.liveSink(printer, script, std, config)
 	budget := o.budget
 	if rules, err := thePolicy(); err == nil {
 		budget = capped(budget, rules.Budget())
