@@ -32,6 +32,8 @@ const (
 	// liveText is how many lines of text are kept, and livePinned how many of the
 	// first ones stay, since they may be a heading.
 	liveText, livePinned = 200, 2
+	// liveWidest is the most that a column of keys is padded to.
+	liveWidest = 48
 )
 
 // live shows a run on a terminal as one screen that is drawn again and again:
@@ -84,6 +86,9 @@ type Live struct {
 	Keys   map[string][]string
 	Config Config
 }
+
+// scalar reports whether a table is one value.
+func (t *liveTable) scalar() bool { return t.key == nil && len(t.cells) == 1 }
 
 // NewLive returns a Sink that shows a run as a screen on a terminal. At the end of
 // the run rest takes the maps, which follow what was shown last.
@@ -231,8 +236,11 @@ func (l *live) set(t liveTable) {
 func (l *live) tableOf(m *event.Map) liveTable {
 	r := value.Escaped(m.Resolver)
 	t := liveTable{name: "@" + m.Name, key: m.Key}
-	if m.Val.IsMultiBucket() || m.Key != nil && hasStack(m.Key) {
-		for line := range strings.Lines(string(appendMap(nil, m, r))) {
+	if m.Val.IsMultiBucket() {
+		turned := *m
+		turned.Entries = slices.Clone(m.Entries)
+		slices.Reverse(turned.Entries)
+		for line := range strings.Lines(string(appendMap(nil, &turned, r))) {
 			t.lines = append(t.lines, strings.TrimRight(line, "\n"))
 		}
 		return t
@@ -257,15 +265,28 @@ func (l *live) tableOf(m *event.Map) liveTable {
 	for row := range table.Rows {
 		var cells []string
 		for _, v := range row {
-			cells = append(cells, strings.ReplaceAll(string(value.AppendText(nil, v, r)), "\n", " "))
+			cells = append(cells, oneLine(string(value.AppendText(nil, v, r))))
 		}
 		t.cells = append(t.cells, cells)
 	}
 	// Snapshots have the largest value last.
-	for i, j := 0, len(t.cells)-1; i < j; i, j = i+1, j-1 {
-		t.cells[i], t.cells[j] = t.cells[j], t.cells[i]
-	}
+	slices.Reverse(t.cells)
 	return t
+}
+
+// oneLine returns a value in one line: the frames of a stack, the innermost
+// first, with "<" between them.
+func oneLine(s string) string {
+	if !strings.Contains(s, "\n") {
+		return s
+	}
+	var frames []string
+	for line := range strings.Lines(s) {
+		if line = strings.TrimSpace(line); line != "" {
+			frames = append(frames, line)
+		}
+	}
+	return strings.Join(frames, " < ")
 }
 
 // finish ends the view. What was drawn last stays if it is the script's own; the
@@ -329,10 +350,21 @@ func (l *live) screen(rows, cols int) []string {
 	}
 	out := []string{title}
 	rows--
+	// Maps without keys that hold one value stand in one line.
+	var scalars []string
+	for _, t := range l.tables {
+		if t.scalar() {
+			scalars = append(scalars, t.name+": "+strings.Join(t.cells[0], " "))
+		}
+	}
+	if len(scalars) > 0 {
+		out = append(out, strings.Join(scalars, "  "))
+		rows--
+	}
 	var blocks [][]string
 	// Maps without entries are left out, unless there are no others.
-	tables := slices.DeleteFunc(slices.Clone(l.tables), func(t liveTable) bool { return len(t.cells)+len(t.lines) == 0 })
-	if len(tables) == 0 {
+	tables := slices.DeleteFunc(slices.Clone(l.tables), func(t liveTable) bool { return len(t.cells)+len(t.lines) == 0 || t.scalar() })
+	if len(tables) == 0 && len(scalars) == 0 {
 		tables = l.tables[:min(len(l.tables), 1)]
 	}
 	for i := 0; i < len(tables); {
@@ -397,7 +429,8 @@ func joined(tables []liveTable) (lines []string, n int) {
 		for _, cells := range t.cells {
 			id := strings.Join(cells[:t.keys], "\x00")
 			i, ok := at[id]
-			if !ok {
+			// Different keys may look the same: two addresses in one function.
+			if !ok || len(rows[i]) > wide {
 				i = len(rows)
 				at[id] = i
 				rows = append(rows, append([]string{}, cells[:t.keys]...))
@@ -433,7 +466,9 @@ func aligned(rows [][]string, keys int) []string {
 			fmt.Fprintf(&b, "%*s  ", widths[i], r[i])
 		}
 		for i := range keys {
-			fmt.Fprintf(&b, "%-*s ", widths[i], r[i])
+			// A column of stacks is as wide as each is: those behind it have to come
+			// on the screen, too.
+			fmt.Fprintf(&b, "%-*s ", min(widths[i], liveWidest), r[i])
 		}
 		out = append(out, strings.TrimRight(b.String(), " "))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -128,6 +129,17 @@ func TestLive(t *testing.T) {
 	l.Take(event.FinalMap(&value.MapData{Name: "x", Val: types.Int64, Entries: []value.Entry{{Val: int64Bytes(4)}}}, value.NoResolver{}))
 	if err := l.Close(); err != nil || !strings.HasSuffix(plain.String(), "@x: 4\n") || term.b.Len() != before {
 		t.Errorf("error %v, output %q, %d bytes more on the terminal", err, plain.String(), term.b.Len()-before)
+	}
+}
+
+// Keys that look the same have a row each.
+func TestLiveSameText(t *testing.T) {
+	t1 := liveTable{name: "@a", key: types.Int64, keys: 1, head: []string{"sym"}, values: []string{"@a"}, cells: [][]string{{"f", "3"}, {"f", "2"}, {"g", "1"}}}
+	t2 := liveTable{name: "@b", key: types.Int64, keys: 1, head: []string{"sym"}, values: []string{"@b"}, cells: [][]string{{"g", "5"}, {"f", "4"}}}
+	lines, n := joined([]liveTable{t1, t2})
+	want := []string{"@a  @b  sym", " 3   -  f", " 2   4  f", " 1   5  g"}
+	if n != 2 || !slices.Equal(lines, want) {
+		t.Errorf("%d tables as %q, want %q", n, lines, want)
 	}
 }
 

@@ -50,6 +50,12 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 			return "", err
 		}
 	}
+	if slices.Contains(chosen, "shelf") {
+		note("shelf")
+		if err := add(b.shelf(ctx)); err != nil {
+			return "", err
+		}
+	}
 	// Guests for what counts instructions, and one for wall time.
 	type measures map[string]func(context.Context, *guest.Guest) ([]*table, error)
 	both := slices.Concat(b.tracers, b.recording)
