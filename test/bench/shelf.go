@@ -24,6 +24,10 @@ const shelfPage = "docs/scripts/README.md"
 // otherNames are originals whose name is not that of the script.
 var otherNames = map[string]string{"fsslower": "ext4slower"}
 
+// otherArgs are the arguments of originals that clear the screen, for which their
+// tree lacks the program.
+var otherArgs = map[string][]string{"biotop": {"-C"}, "filetop": {"-C"}, "slabratetop": {"-C"}, "tcptop": {"-C"}}
+
 // shelf measures the ready scripts beside the tools of the same names: that of
 // bpftrace, or bcc's where bpftrace has none. With b.scripts it measures those
 // and keeps the other rows of the document.
@@ -83,7 +87,7 @@ func (b *bench) shelf(ctx context.Context) ([]*table, error) {
 		t, original := original(name, bpftrace, bcc)
 		row := row{name: name, goal: math.NaN()}
 		if t != nil {
-			if figures[0][1], figures[1][1], err = b.tool(ctx, g, t, original); err != nil {
+			if figures[0][1], figures[1][1], err = b.tool(ctx, g, t, original, otherArgs[name]...); err != nil {
 				return nil, err
 			}
 			row.name += " / " + strings.TrimSuffix(filepath.Base(original), "-bpfcc")

@@ -57,9 +57,9 @@ func (b *bench) tools(ctx context.Context, g *guest.Guest) ([]*table, error) {
 	return []*table{size, cost}, nil
 }
 
-// tool measures one script with one tracer.
-func (b *bench) tool(ctx context.Context, g *guest.Guest, t *tracer, file string) (size, cost float64, err error) {
-	m, err := b.ask(ctx, g, t, "tool", toolFlags, file)
+// tool measures one script with one tracer, with arguments.
+func (b *bench) tool(ctx context.Context, g *guest.Guest, t *tracer, file string, args ...string) (size, cost float64, err error) {
+	m, err := b.ask(ctx, g, t, "tool", toolFlags, append([]string{file}, args...)...)
 	if m == nil {
 		m = &measured{}
 	}
