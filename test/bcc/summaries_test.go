@@ -56,15 +56,15 @@ func init() {
 				"-c", "-i", "2",
 				"-C", "t:net:net_dev_start_xmit():u16:args->protocol",
 				"-C", "p:c:puts(char *str):char*:str",
-				"-C", `p:c:open64(u64 filename):char*:filename:STRCMP("sample.txt",filename)`,
-				"-H", `r:c:open(u64 file):u64:$latency/1000:STRCMP("test.txt",$entry(file))`,
+				"-C", `p:c:open64(char *file):char*:file:STRCMP("sample.txt",file)#sample`,
+				"-H", `r:c:open(char *file):u64:$latency/1000:STRCMP("test.txt",$entry(file))`,
 				"-H", "t:block:block_rq_complete():u32:args->nr_sector",
 			}, ready: clock,
 			work: block + `
 				L.puts(b"Press ENTER to start."); L.puts(b"it's \xff"); L.open64(b"sample.txt", 0); L.open64(b"other.txt", 0); touch(b"test.txt", 3); touch(b"none")
 				` + udp,
 			norm: all(last, latencies("$latency/1000"), sorted),
-			want: []string{`args->protocol = 2048`, `str = b'Press ENTER to start.'`, `1 +filename = b'sample.txt'`, `\$latency/1000 +: count`, `16 -> 31 +: 1`},
+			want: []string{`args->protocol = 2048`, `str = b'Press ENTER to start.'`, `1 +file = b'sample.txt'`, `\$latency/1000 +: count`, `16 -> 31 +: 1`},
 		},
 		{
 			args: []string{"-p", "@PID", "-t", "@PID", "-z", "8", "-T", "2", "-c", "-d", "600", "-C", "p:c:write(int fd, char* buf, size_t len):char*:buf:fd==77", "-C", "p::ksys_lseek(int fd):int:fd"}, ready: clock,
