@@ -22,10 +22,7 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 	var doc strings.Builder
 	add := func(ts []*table, err error) error {
 		for _, t := range ts {
-			t.measured = time.Now().UTC().Format("2006-01-02")
-			if b.release != "" {
-				t.measured += ", kernel " + b.release
-			}
+			t.measured = b.measured()
 			doc.WriteString(t.markdown())
 		}
 		return err
@@ -93,6 +90,15 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 		}
 	}
 	return doc.String(), nil
+}
+
+// measured says when and where the figures are from.
+func (b *bench) measured() string {
+	s := time.Now().UTC().Format("2006-01-02")
+	if b.release != "" {
+		s += ", kernel " + b.release
+	}
+	return s
 }
 
 // columns names the tracers with their versions.
