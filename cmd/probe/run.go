@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/exec"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -101,7 +104,11 @@ func runScript(o *options, std stdio) int {
 	check := o.checkOptions()
 	if o.cmd != "" {
 		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
-			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+			d := &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()}
+			if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+				d.WithCompat("Failed to fork child: Path '%s' does not exist or is not executable (No such file or directory)", strings.Fields(o.cmd)[0])
+			}
+			fail(std, d)
 			return exitUsage
 		}
 		defer check.Child.Close()
@@ -121,6 +128,9 @@ func runScript(o *options, std stdio) int {
 	}
 	o.show(std, list)
 	if compiled == nil {
+		if o.compat && slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Compat.Clang != "" }) {
+			return diag.ClangStatus
+		}
 		return status(list)
 	}
 	if d := o.many(std, compiled); d != nil {
@@ -284,6 +294,11 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 			return bad(fmt.Errorf("-o %s is the script itself, which the output would overwrite: name another file", o.out))
 		}
 		f, err := outfile.Create(o.out)
+		var errno syscall.Errno
+		if o.compat && errors.As(err, &errno) {
+			//lint:ignore ST1005 bpftrace's words
+			err = fmt.Errorf("Failed to open output file: \"%s\": %w", o.out, capitalised(errno))
+		}
 		if err != nil {
 			return bad(err)
 		}
