@@ -19,6 +19,8 @@ type Checker struct {
 	// Old makes it compile for the oldest supported kernel, instead of one with
 	// every feature.
 	Old bool
+	// Unsafe allows what needs --unsafe.
+	Unsafe bool
 
 	machine machine.Machine
 }
@@ -50,7 +52,7 @@ func (c *Checker) Check(script string) diag.List {
 	if c.Old {
 		m = oldest{m}
 	}
-	_, list := engine.Build(engine.Script{Name: "script", Text: script, Import: engine.Library}, m, engine.CheckOptions{Empty: true}, engine.CompileOptions{})
+	_, list := engine.Build(engine.Script{Name: "script", Text: script, Import: engine.Library}, m, engine.CheckOptions{Empty: true, Unsafe: c.Unsafe}, engine.CompileOptions{})
 	return list
 }
 

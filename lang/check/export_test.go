@@ -1,0 +1,9 @@
+package check
+
+import (
+	"maps"
+	"slices"
+)
+
+// WordNames returns the names that the checker itself defines.
+func WordNames() []string { return slices.Sorted(maps.Keys(words)) }
