@@ -7,3 +7,6 @@ import (
 
 // WordNames returns the names that the checker itself defines.
 func WordNames() []string { return slices.Sorted(maps.Keys(words)) }
+
+// Narrower is narrower.
+var Narrower = narrower
