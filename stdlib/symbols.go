@@ -76,7 +76,6 @@ func symbols() []*builtin.Func {
 			return scalar(c, l.B().Const(int64(l.Intern(c.Args[0].(*hir.Bytes).V))))
 		}},
 		{Sig: kfuncSig("kfunc_allowed", "Whether programs may call a kernel function, as far as BTF says.")},
-		later("percpu_kaddr", "F-PERCPUKADDR"), later("uaddr", "F-UADDR"),
 	}
 }
 

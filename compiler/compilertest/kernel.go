@@ -169,7 +169,7 @@ func (k *Kernel) Check(script string) (*hir.Script, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Unsafe: true})
+	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Env: machine{}, Unsafe: true})
 	return prog, list
 }
 

@@ -234,7 +234,7 @@ func staticProbes(b elf.Binary, provider, name string) (found []staticProbe, nam
 
 // usdtSites returns the sites of a static probe: one for all places if the body
 // reads no argument, else one for each set of places whose arguments are in the
-// same registers and memory.
+// same registers and memory, or for each place if the body asks where it is.
 func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 	var sites []*hir.Site
 	index := map[string]int{}
@@ -247,6 +247,9 @@ func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 		key := fmt.Sprint(place.Semaphore)
 		if r.Uses.ArgN {
 			key += " " + place.Args
+		}
+		if r.Uses.Place {
+			key += fmt.Sprint(" ", offset)
 		}
 		if i, ok := index[key]; ok {
 			sites[i].Attach.Offsets = append(sites[i].Attach.Offsets, offset)
