@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"probe/compiler/target"
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/watchdog"
 )
@@ -411,7 +412,8 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 	// The edit distance is too large for a common case: the name of a system
 	// call without its prefix.
 	if r.near == "" {
-		for _, prefix := range []string{"__x64_", "__x64_sys_", "__", "do_"} {
+		syscall := target.Native().Syscall
+		for _, prefix := range []string{strings.TrimSuffix(syscall, "sys_"), syscall, "__", "do_"} {
 			if has(prefix + name) {
 				r.near = "`" + prefix + name + "`"
 			}

@@ -316,7 +316,7 @@ func (r *request) targetsOf(f *elf.File, b elf.Binary, at int, whole, prefix str
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	if !r.Uses.Probe && !r.Uses.Args {
+	if !r.Uses.Probe && !r.Uses.Args && !r.Uses.Place {
 		return []userTarget{{binary: b, name: whole, symbols: names}}
 	}
 	if r.MaxProgs > 0 && len(names) > r.MaxProgs {
