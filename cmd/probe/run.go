@@ -110,7 +110,7 @@ func runScript(o *options, std stdio) int {
 	}
 	// The child must exist before the check: its process id is a constant in
 	// the programs.
-	collect := collectLater()
+	collect := engine.CollectLater()
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
 	collect()
 	// Missing privileges are reported after the errors of the script, which the

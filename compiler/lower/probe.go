@@ -372,7 +372,7 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 		o := f.load(p, types.IntType(a.Loc.Size, a.Loc.Signed), at)
 		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	case hir.LocStack:
-		sp := f.b.Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
+		sp := f.b.Load(f.Ctx(), f.Target().Arch.Regs[f.Target().Arch.SP], 8)
 		p := builtin.Place{Base: sp, Off: a.Loc.Off, Space: types.Kernel}
 		if f.site.Space == types.User {
 			p.Space = types.User

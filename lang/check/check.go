@@ -230,6 +230,22 @@ func (e *env) SymbolsHidden() error {
 	return nil
 }
 
+// PerCPU implements types.Variables.
+func (e *env) PerCPU(name string) (addr, offsets uint64, err error) {
+	if v, ok := e.c.in.Env.(types.Variables); ok {
+		return v.PerCPU(name)
+	}
+	return 0, 0, errNoMachine
+}
+
+// UserVariable implements types.Variables.
+func (e *env) UserVariable(path string, offset uint64, name string) (types.UserVariable, error) {
+	if v, ok := e.c.in.Env.(types.Variables); ok {
+		return v.UserVariable(path, offset, name)
+	}
+	return types.UserVariable{}, errNoMachine
+}
+
 // KernelFunc implements types.Env.
 func (e *env) KernelFunc(name string) bool { return e.c.in.Env != nil && e.c.in.Env.KernelFunc(name) }
 

@@ -66,7 +66,5 @@ func (v oldView) Target(needs target.Set) (*target.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	old := &target.Target{NCPU: t.NCPU}
-	old.PtRegs, old.PtRegsSize = target.AMD64Regs()
-	return old, nil
+	return &target.Target{NCPU: t.NCPU, Arch: t.Arch}, nil
 }

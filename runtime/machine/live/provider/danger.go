@@ -124,6 +124,8 @@ var dangers = []Danger{
 	{"kunit_try_catch_throw", OnReturn, false, never},
 	{"__x64_sys_exit", OnReturn, false, never},
 	{"__x64_sys_exit_group", OnReturn, false, never},
+	{"__arm64_sys_exit", OnReturn, false, never},
+	{"__arm64_sys_exit_group", OnReturn, false, never},
 	{"__ia32_sys_exit", OnReturn, false, never},
 	{"__ia32_sys_exit_group", OnReturn, false, never},
 }

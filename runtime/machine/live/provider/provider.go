@@ -119,6 +119,10 @@ type Options struct {
 	Aliases func(name string) []string
 	// Loaded reports whether a module is loaded; nil means that sysfs is asked.
 	Loaded func(module string) bool
+	// Modules names the loaded modules in one string, which is compared with an
+	// earlier one to find out whether the lists of functions have changed; nil
+	// means that the kernel is asked.
+	Modules func() string
 	// DebugDirs are folders with separate debug files of programs, searched
 	// before the system's.
 	DebugDirs []string
@@ -158,7 +162,7 @@ func (o *Options) Leave(names []string) {
 type Set struct {
 	k     *kernel.Kernel
 	opts  Options
-	funcs *functions
+	lists *lists
 	real  *unattached // nil unless Options.TypesOnly
 	// silent is set when this kernel was found not to say how often it left out
 	// a run of a kprobe that has no event of its own.
@@ -166,6 +170,7 @@ type Set struct {
 	events *dynevent.Definer
 
 	// The fields below belong to one script.
+	funcs    *functions
 	deep     []fgraph.Deep
 	raw      rawSites
 	causes   map[string]*unattachedWarning // by the text of the cause
@@ -177,7 +182,7 @@ type Set struct {
 
 // New returns a Set. It reads nothing yet.
 func New(k *kernel.Kernel, opts Options) *Set {
-	s := &Set{k: k, funcs: &functions{}, silent: &atomic.Bool{}, events: &dynevent.Definer{}}
+	s := &Set{k: k, silent: &atomic.Bool{}, events: &dynevent.Definer{}}
 	if opts.TypesOnly {
 		s.assume(&opts)
 	}
@@ -193,7 +198,13 @@ func New(k *kernel.Kernel, opts Options) *Set {
 	if opts.Loaded == nil {
 		opts.Loaded = moduleLoaded
 	}
-	s.opts = opts
+	if opts.Modules == nil {
+		opts.Modules = loadedModules
+	}
+	if opts.Elsewhere {
+		opts.Modules = func() string { return "" }
+	}
+	s.opts, s.lists = opts, &lists{modules: opts.Modules}
 	s.programs.dirs = opts.DebugDirs
 	return s
 }
@@ -216,11 +227,12 @@ func (s *Set) hasModule(module string) bool {
 	return err != nil || slices.ContainsFunc(list, func(f fn) bool { return f.module == module })
 }
 
-// Script returns the Set for one script, or for one interactive session. It
-// shares the lists of functions. deep lists the structs whose members graphs
+// Script returns the Set for one script, or for one input of the prompt. It
+// shares the lists of functions, unless a module has been loaded or removed since
+// they were read. deep lists the structs whose members graphs
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, real: s.real, causes: map[string]*unattachedWarning{}, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
+	return &Set{k: s.k, opts: s.opts, lists: s.lists, funcs: s.lists.current(), real: s.real, causes: map[string]*unattachedWarning{}, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
 		looked: map[[2]string]state{}, programs: programs{dirs: s.opts.DebugDirs}}
 }
 

@@ -317,7 +317,7 @@ func (r *request) targetsOf(f *elf.File, b elf.Binary, at int, whole, prefix str
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	if !r.Uses.Probe && !r.Uses.Args {
+	if !r.Uses.Probe && !r.Uses.Args && !r.Uses.Place {
 		t := userTarget{binary: b, name: whole, symbols: names}
 		for _, name := range names {
 			t.offsets = append(t.offsets, offsets[name])
