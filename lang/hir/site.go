@@ -113,6 +113,9 @@ func (k AttachKind) User() bool {
 	return false
 }
 
+// Returned reports whether a program at a function of programs runs at its return.
+func (k AttachKind) Returned() bool { return k == AttachUretprobe || k == AttachUretprobeMulti }
+
 // Attach describes where a program is attached.
 type Attach struct {
 	Kind    AttachKind

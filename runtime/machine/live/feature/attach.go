@@ -10,6 +10,7 @@ import (
 
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/watchdog"
 )
 
 // Loading a program for one of the newer attach types proves nothing: older
@@ -84,10 +85,10 @@ func otherThread() (tid int, done func()) {
 			return
 		}
 		// The first thread is held here, so the next goroutine runs on another.
-		go look()
+		go func() { defer watchdog.Report(); look() }()
 		<-end
 	}
-	go look()
+	go func() { defer watchdog.Report(); look() }()
 	return <-found, func() { close(end) }
 }
 
