@@ -77,7 +77,7 @@ func runScript(o *options, std stdio) int {
 	}
 	f, params, err := readScript(o, std)
 	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		fail(std, unreadable(err))
 		return exitUsage
 	}
 	if !o.permittedScript(std, f) {

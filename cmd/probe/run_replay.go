@@ -37,7 +37,7 @@ func runReplay(o *options, std stdio) int {
 	}
 	f, params, err := readScript(o, std)
 	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		fail(std, unreadable(err))
 		return exitUsage
 	}
 	rec, code := readRecording(o.replay, std)
