@@ -166,7 +166,7 @@ type Set struct {
 	funcs    *functions
 	deep     []fgraph.Deep
 	raw      rawSites
-	causes   map[string]*unattachedWarning // by the text of the cause
+	causes   map[string]*unattachedWarning // by the format and the text of the cause
 	used     map[string]bool               // names of its tests and benchmarks, with their type
 	looked   map[[2]string]state           // what lookup found, by module and name
 	sought   int                           // names for which similar ones were sought
