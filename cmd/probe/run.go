@@ -80,7 +80,7 @@ func runScript(o *options, std stdio) int {
 	}
 	f, params, err := readScript(o, std)
 	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		fail(std, unreadable(err))
 		return exitUsage
 	}
 	if !o.permittedScript(std, f) {
@@ -103,10 +103,14 @@ func runScript(o *options, std stdio) int {
 	}()
 	check := o.checkOptions()
 	if o.cmd != "" {
-		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
+		words, err := o.childWords()
+		if err == nil {
+			check.Child, err = engine.NewChild(words)
+		}
+		if err != nil {
 			d := &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()}
 			if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-				d.WithCompat("Failed to fork child: Path '%s' does not exist or is not executable (No such file or directory)", strings.Fields(o.cmd)[0])
+				d.WithCompat("Failed to fork child: Path '%s' does not exist or is not executable (No such file or directory)", words[0])
 			}
 			fail(std, d)
 			return exitUsage
@@ -293,7 +297,11 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		if o.program == nil && len(o.words) > 0 && sameFile(o.out, o.words[0]) {
 			return bad(fmt.Errorf("-o %s is the script itself, which the output would overwrite: name another file", o.out))
 		}
-		f, err := outfile.Create(o.out)
+		create := outfile.CreateIn
+		if o.compat {
+			create = outfile.Create // bpftrace makes no folders
+		}
+		f, err := create(o.out)
 		var errno syscall.Errno
 		if o.compat && errors.As(err, &errno) {
 			//lint:ignore ST1005 bpftrace's words

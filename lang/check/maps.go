@@ -113,11 +113,12 @@ func (b mapUses) mapKey(m *mapCell, key hir.Expr, at source.Span) (hir.Expr, boo
 		return key, false
 	}
 	if !b.widen(&m.key, key) {
+		got, has := apart(t, m.key.Typ)
 		d := b.errorf("key-mismatch", key.Span(), "argument mismatch for %s: trying to access with arguments: `%s` when map expects arguments: `%s`",
-			m.label(), t, m.key.Typ).
-			WithCompat("Argument mismatch for %s: trying to access with arguments: '%s' when map expects arguments: '%s'", m.label(), t, m.key.Typ).CompatAt(at).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
+			m.label(), got, has).
+			WithCompat("Argument mismatch for %s: trying to access with arguments: '%s' when map expects arguments: '%s'", m.label(), t, m.key.Typ).CompatAt(at).WithLabel("this is %s", quoted(got)).WithRow("T-PROM-10")
 		if m.key.First.Valid() {
-			d.At(m.key.First, "first used with %s here", article(m.key.Typ))
+			d.At(m.key.First, "first used with %s here", quoted(has))
 		}
 		return key, false
 	}

@@ -300,22 +300,21 @@ func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 
 // mismatch reports the error for a value that a variable or map cannot take.
 func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) *diag.Diagnostic {
+	got, has := apart(x.Type(), c.Typ)
 	d := b.errorf("type-mismatch", x.Span(), "type mismatch for %s: trying to assign value of type `%s` when %s already has type `%s`",
-		name, x.Type(), kind, c.Typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")
+		name, got, kind, has).WithLabel("this is %s", quoted(got)).WithRow("T-PROM-10")
 	if c.First.Valid() {
 		word := "first assigned here"
 		if c.Fixed {
 			word = "declared here"
 		}
-		d.At(c.First, "%s, as %s", word, article(c.Typ))
+		d.At(c.First, "%s, as %s", word, quoted(has))
 	}
 	if n, ok := x.(*hir.Int); ok && c.Fixed && c.Typ.IsInt() && n.T.IsInt() {
 		d.WithRow("T-PROM-06").WithHelp("an explicit cast truncates the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
 	}
 	return d.WithCompat("Type mismatch for %s: trying to assign value of type '%s' when %s already has a type '%s'", name, x.Type(), kind, c.Typ)
 }
-
-func article(t *types.Type) string { return "`" + t.String() + "`" }
 
 // assign types target = x and target op= x.
 func (b stmts) assign(s *syntax.Assign, out *hir.Block) {

@@ -19,6 +19,9 @@ type Compat struct {
 	Omit  bool   // bpftrace has no such message
 	Plain string // what bpftrace prints in its place, as output
 	Clang string // the line that bpftrace's reader of C prints in its place
+	// Each has the messages that this one sums up: bpftrace prints each of them
+	// in its place.
+	Each []*Diagnostic
 }
 
 // Expanded is the text of the labels that lead from the body of a macro to its

@@ -22,7 +22,7 @@ func RenderBpftrace(w io.Writer, list *List) error {
 	var b strings.Builder
 	var later []*Diagnostic // the warnings beside errors, which follow all errors
 	parsed, clang := false, false
-	for _, d := range list.All {
+	for _, d := range single(list.All) {
 		if e, ok := Lookup(d.Code); ok && e.Phase == PhaseParse && d.Severity == Error && !d.Compat.Omit {
 			// Its parser ends with the first error.
 			if parsed {
@@ -56,6 +56,22 @@ func RenderBpftrace(w io.Writer, list *List) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// single returns a list in which each message that sums up others is replaced by
+// those.
+func single(list []*Diagnostic) []*Diagnostic {
+	out := make([]*Diagnostic, 0, len(list))
+	for _, d := range list {
+		if d.Compat.Each == nil {
+			out = append(out, d)
+			continue
+		}
+		each := List{All: append([]*Diagnostic{}, d.Compat.Each...)}
+		each.Sort()
+		out = append(out, each.All...)
+	}
+	return out
 }
 
 func flush(b *strings.Builder, list *[]*Diagnostic) {
