@@ -6,6 +6,7 @@ import (
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -28,7 +29,7 @@ func memory() []*builtin.Func {
 			return scalar(c, l.Ctx())
 		}},
 		{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
-			Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
+			Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType, Fold: foldStr}, Lower: lowerStr},
 		{Sig: call("unwatch", "F-UNWATCH", "unwatch(address)", types.VoidType, "Does nothing: it ended asynchronous watchpoints, which bpftrace no longer has. Accepted for scripts that call it.", intParam("address")),
 			Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 				l.Scalar(c.Args[0])
@@ -44,7 +45,7 @@ func spaceSig(name string, s types.Space, doc string) *types.Signature {
 			switch {
 			case t == nil:
 				return nil, nil
-			case t.Kind == types.Pointer:
+			case t.Kind == types.Pointer || t.IsInt():
 				return t.WithSpace(s), nil
 			}
 			return types.PointerTo(types.VoidType, s), nil
@@ -171,6 +172,16 @@ func strType(c *types.Call) (*types.Type, *types.Problem) {
 	return types.StringType(int(n) + 1), nil
 }
 
+// foldStr makes the digits of a literal number a string, as str($1) needs it.
+// Other constants, such as the address of a symbol, are addresses.
+func foldStr(c *types.Call) (*types.Const, *types.Problem) {
+	k := c.Args[0].Const
+	if len(c.Args) != 1 || k == nil || k.Type == nil || k.Type.Kind != types.Int || !k.Type.Signed {
+		return nil, nil
+	}
+	return types.StrConst(itoa(int64(k.Int))), nil
+}
+
 func lowerStr(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	n := c.T.Len
 	place, addr, space := source(l, c.Args[0])
@@ -252,7 +263,7 @@ func cut(l builtin.Lowerer, p builtin.Place, n ir.Value, size int) {
 
 func regType(c *types.Call) (*types.Type, *types.Problem) {
 	if a := c.Args[0]; a.Const != nil {
-		if _, ok := registers[a.Const.Str]; !ok {
+		if _, ok := target.Native().Regs[a.Const.Str]; !ok {
 			return nil, worded(problem("unknown-register", 0, "`"+a.Const.Str+"` is not a valid register on this architecture"), "'"+a.Const.Str+"' is not a valid register on this architecture ("+archName()+")")
 		}
 	}
@@ -260,7 +271,7 @@ func regType(c *types.Call) (*types.Type, *types.Problem) {
 }
 
 func lowerReg(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-	return scalar(c, l.B().Load(l.Ctx(), registers[c.Args[0].(*hir.Bytes).V], 8))
+	return scalar(c, l.B().Load(l.Ctx(), l.Target().Arch.Regs[c.Args[0].(*hir.Bytes).V], 8))
 }
 
 func ctxType(c *types.Call) (*types.Type, *types.Problem) {

@@ -1,9 +1,9 @@
 package stdlib
 
 import (
-	"runtime"
 	"strings"
 
+	"probe/compiler/target"
 	"probe/lang/types"
 )
 
@@ -13,6 +13,7 @@ func says() map[string]types.Says {
 		"avg":           {Type: "avg() only supports integer arguments (%s provided)"},
 		"ctx":           {Typed: "Use args instead of ctx in tracepoint"},
 		"delete":        {Keyed: "delete() with two arguments"},
+		"exit":          {Takes: "int"},
 		"hist":          {Takes: "int"},
 		"ksym":          {Type: "ksym() expects an integer or pointer argument"},
 		"kfunc_allowed": {Literal: "kfunc_allowed() accepts a string literal only"},
@@ -24,7 +25,8 @@ func says() map[string]types.Says {
 		"nsecs":         {Word: "Invalid timestamp mode: %s"},
 		"path":          {Literal: "path: invalid size value, need non-negative literal", Probe: "The path function can only be used with 'fentry', 'fexit', 'iter' probes"},
 		"pid":           {Word: "Invalid PID namespace mode: %s (expects: curr_ns or init)"},
-		"print":         {Literal: "print() expects a int literal (int provided)"},
+		"pton":          {Literal: "pton() expects an string literal at the first argument"},
+		"print":         {Literal: "print() expects a int literal (%t provided)"},
 		"signal":        {Probe: "signal() can not be used for this probetype %s"},
 		"signal_thread": {Probe: "signal_thread() can not be used for this probetype %s"},
 		"stats":         {Type: "stats() only supports integer arguments (%s provided)"},
@@ -48,8 +50,5 @@ func badAddress(s string) string {
 
 // archName returns the name of the architecture in messages.
 func archName() string {
-	if runtime.GOARCH == "amd64" {
-		return "x86_64"
-	}
-	return runtime.GOARCH
+	return target.Native().Uname
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/exec"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,7 +83,7 @@ func runScript(o *options, std stdio) int {
 	}
 	f, params, err := readScript(o, std)
 	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		fail(std, unreadable(err))
 		return exitUsage
 	}
 	if !o.permittedScript(std, f) {
@@ -103,8 +106,16 @@ func runScript(o *options, std stdio) int {
 	}()
 	check := o.checkOptions()
 	if o.cmd != "" {
-		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
-			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		words, err := o.childWords()
+		if err == nil {
+			check.Child, err = engine.NewChild(words)
+		}
+		if err != nil {
+			d := &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()}
+			if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+				d.WithCompat("Failed to fork child: Path '%s' does not exist or is not executable (No such file or directory)", words[0])
+			}
+			fail(std, d)
 			return exitUsage
 		}
 		defer check.Child.Close()
@@ -113,7 +124,7 @@ func runScript(o *options, std stdio) int {
 	}
 	// The child must exist before the check: its process id is a constant in
 	// the programs.
-	collect := collectLater()
+	collect := engine.CollectLater()
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
 	collect()
 	// Missing privileges are reported after the errors of the script, which the
@@ -124,6 +135,9 @@ func runScript(o *options, std stdio) int {
 	}
 	o.show(std, list)
 	if compiled == nil {
+		if o.compat && slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Compat.Clang != "" }) {
+			return diag.ClangStatus
+		}
 		return status(list)
 	}
 	if d := o.many(std, compiled); d != nil {
@@ -286,7 +300,16 @@ func runOptions(o *options, std stdio, m machine.Machine, script *source.File) (
 		if o.program == nil && len(o.words) > 0 && sameFile(o.out, o.words[0]) {
 			return bad(fmt.Errorf("-o %s is the script itself, which the output would overwrite: name another file", o.out))
 		}
-		f, err := outfile.Create(o.out)
+		create := outfile.CreateIn
+		if o.compat {
+			create = outfile.Create // bpftrace makes no folders
+		}
+		f, err := create(o.out)
+		var errno syscall.Errno
+		if o.compat && errors.As(err, &errno) {
+			//lint:ignore ST1005 bpftrace's words
+			err = fmt.Errorf("Failed to open output file: \"%s\": %w", o.out, capitalised(errno))
+		}
 		if err != nil {
 			return bad(err)
 		}

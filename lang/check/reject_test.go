@@ -26,6 +26,9 @@ var rejections = []struct {
 	{"T-FOLD-03", `print(«"abc" * 2»);`, "literal-operation", "illegal literal operation with strings"},
 
 	// Names and arguments.
+	{"L-MAPD-01", "@x = «lruhash»();", "unknown-name", "let @name = lruhash(1000);"},
+	{"F-GEN-02", `print(errname(«"x"»));`, "bad-argument", "only supports integer or pointer arguments (`string` provided)"},
+	{"T-OP-14", `@x = 1; «@x += "s"»;`, "bad-operands", "types `int8` and `string`"},
 	{"A-ER-33", "print(«$x»);", "undefined-variable", "undefined or undeclared variable"},
 	{"A-ER-33", "$count = 1; print(«$cout»);", "undefined-variable", "similar name exists: `$count`"},
 	{"A-CF-06", "if (1) { $z = 1; } print(«$z»);", "undefined-variable", "let $z;"},
@@ -196,7 +199,7 @@ var rejections = []struct {
 	{"P-FENTRY-03", "fentry:f { print(args.«szie»); }", "unknown-field", "similar name exists: `size`"},
 	{"X-CALL", "call:f { print(«duration»); }", "wrong-probe", "use `ret:f`"},
 	{"X-FGRAPH", "ret:f { print(«graph»); }", "wrong-probe", `can not be used with "ret" probes`},
-	{"F-UADDR", `uprobe:/bin/x:f { print(«uaddr»("x")); }`, "not-supported", "not supported yet"},
+	{"F-UADDR", `uprobe:/bin/x:f { print(uaddr(«"x y"»)); }`, "bad-argument", "cannot be the name of a symbol"},
 	{"X-FN", "print(enumname(1, «\"RTN_UNIKAST\"»));", "unknown-name", "no enum has the enumerator `RTN_UNIKAST`"},
 	{"X-FN", "print(«netns»);", "not-supported", "not supported yet"},
 	{"M-TSERIES", "@ = tseries(1, «0», 10);", "tseries-parameters", "interval"},
