@@ -138,7 +138,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "cmd", Short: 'c', Arg: "'CMD ARGS'", Group: whatGroup, Commands: runners, Complete: completeCommand,
-		Help:    "Runs a command and traces its process and the descendants of that. The run ends when the command does.",
+		Help:    "Runs a command and traces its process and the descendants of that. The run ends when the command does. Quotes and backslashes group words as in a shell; for anything else that a shell does, run one: -c \"sh -c 'a; b'\".",
 		Example: "probe run -c 'ping -c 1 192.0.2.1' route_loss",
 		Set:     func(o *options, v string) error { o.cmd = v; return nil },
 	},
@@ -385,6 +385,12 @@ var flagTable = []flag{
 		Help:    "Sets the size of each CPU's buffer in kilobytes (default 8192).",
 		Example: "probe graph --buffer 65536 vfs_read",
 		Set:     func(o *options, v string) error { return setCount(&o.graph.bufferKB, v) },
+	},
+	{
+		Name: "live", Group: outGroup, Commands: "run",
+		Help:    "Shows the maps on the terminal as one screen that is drawn again each second: a table for each map, the largest value first, and the last lines of text below. Where the output is no terminal it is as without.",
+		Example: "probe run --live filetop",
+		Set:     func(o *options, _ string) error { o.live = true; return nil },
 	},
 	{
 		Name: "quiet", Short: 'q', Group: outGroup, Commands: "run",

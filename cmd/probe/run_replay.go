@@ -20,7 +20,7 @@ func (o *options) replayConflicts() error {
 		name string
 	}{
 		{o.cmd != "", "-c"}, {o.dryRun, "--dry-run"}, {o.btfFile != "", "--btf"},
-		{o.traceable != "", "--traceable-functions"}, {o.noFeature != "", "--no-feature"}, {o.record != "", "-o"},
+		{o.live, "--live"}, {o.traceable != "", "--traceable-functions"}, {o.noFeature != "", "--no-feature"}, {o.record != "", "-o"},
 	} {
 		if x.set {
 			return fmt.Errorf("cannot use both --replay and %s: a recording is read without a kernel", x.name)
@@ -37,7 +37,7 @@ func runReplay(o *options, std stdio) int {
 	}
 	f, params, err := readScript(o, std)
 	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		fail(std, unreadable(err))
 		return exitUsage
 	}
 	rec, code := readRecording(o.replay, std)
@@ -57,7 +57,7 @@ func runReplay(o *options, std stdio) int {
 	if compiled == nil {
 		return status(list)
 	}
-	opts, out, code := runOptions(o, std, m)
+	opts, out, code := runOptions(o, std, m, f)
 	if code != exitOK {
 		return code
 	}
@@ -96,7 +96,7 @@ func showOutput(o *options, std stdio, rec *record.Recording, why *diag.List) in
 	warnRecording(o.replay, rec, std)
 	var out output = standardOutput{}
 	if o.out != "" {
-		f, err := outfile.Create(o.out)
+		f, err := outfile.CreateIn(o.out)
 		if err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return exitUsage

@@ -106,9 +106,7 @@ func Check(in *Input) (*hir.Script, *Info, diag.List) {
 		return c.finish(nil)
 	}
 	c.infer()
-	for _, b := range c.bodies {
-		c.out.All = append(c.out.All, b.out.All...)
-	}
+	c.out.All = append(c.out.All, c.bodyMessages()...)
 	c.checkMaps()
 	if c.out.HasErrors() {
 		return c.finish(nil)

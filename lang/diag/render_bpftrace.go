@@ -16,12 +16,25 @@ import (
 //	  ~~~~
 //	HINT: text
 //
-// Columns count bytes from 1, the second one is exclusive. All messages are
-// written, in the order of the list.
+// Columns count bytes from 1, the second one is exclusive. Messages are written in
+// the order of the list, all but syntax errors behind the first.
 func RenderBpftrace(w io.Writer, list *List) error {
 	var b strings.Builder
 	var later []*Diagnostic // the warnings beside errors, which follow all errors
-	for _, d := range list.All {
+	parsed, clang := false, false
+	for _, d := range single(list.All) {
+		if e, ok := Lookup(d.Code); ok && e.Phase == PhaseParse && d.Severity == Error && !d.Compat.Omit {
+			// Its parser ends with the first error.
+			if parsed {
+				continue
+			}
+			parsed = true
+		}
+		if d.Compat.Clang != "" {
+			b.WriteString(d.Compat.Clang + "\n")
+			clang = true
+			continue
+		}
 		beside := &Diagnostic{Severity: Warning, Span: d.Span, Compat: Compat{Text: d.Compat.Warn, Span: d.Compat.Span}}
 		switch {
 		case d.Compat.Warn == "":
@@ -38,8 +51,27 @@ func RenderBpftrace(w io.Writer, list *List) error {
 		}
 	}
 	flush(&b, &later)
+	if clang {
+		b.WriteString("Clang parse error\n")
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// single returns a list in which each message that sums up others is replaced by
+// those.
+func single(list []*Diagnostic) []*Diagnostic {
+	out := make([]*Diagnostic, 0, len(list))
+	for _, d := range list {
+		if d.Compat.Each == nil {
+			out = append(out, d)
+			continue
+		}
+		each := List{All: append([]*Diagnostic{}, d.Compat.Each...)}
+		each.Sort()
+		out = append(out, each.All...)
+	}
+	return out
 }
 
 func flush(b *strings.Builder, list *[]*Diagnostic) {
