@@ -36,13 +36,7 @@ var labScripts = map[string]string{"route-loss": "route_loss"}
 
 func runLab(o *options, std stdio) int {
 	if len(o.words) == 0 {
-		for _, s := range lab.Scenarios() {
-			fmt.Fprintf(std.out, "%-14s %s\n", s.Name, s.Title)
-			for _, c := range s.Cases {
-				fmt.Fprintf(std.out, "  --case %-6s %s\n", c.Name, c.Title)
-			}
-		}
-		return exitOK
+		return checkedOutput(std, listLabs)
 	}
 	if !o.permitted(std) {
 		return exitUsage
@@ -83,6 +77,17 @@ func runLab(o *options, std stdio) int {
 	return code
 }
 
+// listLabs prints the labs with their cases.
+func listLabs(std stdio) int {
+	for _, s := range lab.Scenarios() {
+		fmt.Fprintf(std.out, "%-14s %s\n", s.Name, s.Title)
+		for _, c := range s.Cases {
+			fmt.Fprintf(std.out, "  --case %-6s %s\n", c.Name, c.Title)
+		}
+	}
+	return exitOK
+}
+
 // labCase runs one case with its script.
 func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, scenario, name string) int {
 	code := exitOK
@@ -96,7 +101,9 @@ func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, 
 	}
 	report, err := lab.Run(ctx, opts)
 	if report != nil {
-		_ = report.Text(std.out)
+		if err := report.Text(std.out); err != nil {
+			code = outputFailed(std, err)
+		}
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		labFailed(std, err)
