@@ -39,10 +39,10 @@ func (v *verdictWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// firstClause cuts a sentence where its first clause ends.
+// firstClause cuts a sentence before what follows from it.
 func firstClause(s string) string {
-	if i := strings.IndexAny(s, ",;:"); i >= 0 {
-		s = s[:i]
+	for _, end := range []string{";", ":", ", so "} {
+		s, _, _ = strings.Cut(s, end)
 	}
 	return strings.TrimSuffix(s, ".")
 }

@@ -93,6 +93,8 @@ until grep -q 'Attached\|recording' /tmp/err || [ "$(lines)" -gt 0 ] || ! kill -
 	sleep 0.1
 done
 before=$(lines)
+# It may have seen the commands of this loop.
+kill -0 $p 2>/dev/null || before=0
 for i in 1 2 3; do sh -c "$2" > /dev/null 2>&1 || true; sleep 0.3; done
 i=0
 while kill -0 $p 2>/dev/null && [ "$(lines)" -le "$before" ] && [ $i -lt 10 ]; do i=$((i + 1)); sleep 0.1; done
