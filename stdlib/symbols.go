@@ -114,7 +114,7 @@ func usym(l builtin.Lowerer, c *hir.Call, addr ir.Value) builtin.Operand {
 
 func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	s := l.Site()
-	entry := s.Attach.Kind == hir.AttachKprobe || s.Attach.Kind == hir.AttachUprobe || s.Attach.Kind == hir.AttachKprobeMulti
+	entry := s.Attach.Kind == hir.AttachKprobe || s.Attach.Kind == hir.AttachUprobe || s.Attach.Kind == hir.AttachUprobeMulti || s.Attach.Kind == hir.AttachKprobeMulti
 	var ip ir.Value
 	switch {
 	case s.Regs && entry && s.Attach.Kind != hir.AttachKprobeMulti:

@@ -110,7 +110,7 @@ func lowerUaddr(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	switch {
 	case !moves:
 		return scalar(c, b.Const(int64(addr)))
-	case l.Site().Attach.Kind != hir.AttachUretprobe:
+	case !l.Site().Attach.Kind.Returned():
 		at = b.Load(l.Ctx(), l.Target().Arch.Regs[l.Target().Arch.IP], 8)
 	case l.Target().Has(target.FuncIP):
 		// At the return the registers are those of the caller. Kernels before 6.6

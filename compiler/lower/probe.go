@@ -51,6 +51,8 @@ func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 			s.AttachType = ebpf.AttachTraceKprobeMulti
 		case hir.AttachKprobeSession:
 			s.AttachType = ebpf.AttachTraceKprobeSession
+		case hir.AttachUprobeMulti, hir.AttachUretprobeMulti:
+			s.AttachType = ebpf.AttachTraceUprobeMulti
 		}
 	case hir.ProgTracepoint:
 		s.Type = ebpf.TracePoint

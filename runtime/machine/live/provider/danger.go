@@ -211,7 +211,7 @@ func (r *request) leaveOut(at int, fns []fn) []fn {
 func AttachTime(a *hir.Attach) time.Duration {
 	n := time.Duration(max(len(a.Symbols), 1))
 	switch a.Kind {
-	case hir.AttachKprobeMulti, hir.AttachKretprobeMulti:
+	case hir.AttachKprobeMulti, hir.AttachKretprobeMulti, hir.AttachUprobeMulti, hir.AttachUretprobeMulti:
 		return n * manyTime
 	case hir.AttachKprobe, hir.AttachKretprobe, hir.AttachFentry, hir.AttachFexit:
 		return n * singleTime

@@ -40,7 +40,8 @@ type Provider struct {
 	Counts   hir.AttachKind
 	Counters map[string]counter
 	// Needs lists what its probes need of the kernel beyond loading programs
-	// (rights.Programs). For kprobes a multi link is as good as rights.Kprobes.
+	// (rights.Programs). A multi link is as good as rights.Kprobes and
+	// rights.Uprobes.
 	Needs []rights.Access
 	// Expand returns the sites of an attach point. It reports errors through
 	// the request.
@@ -84,6 +85,10 @@ type Options struct {
 	// KprobeSession is a link that runs one program at entry and return of many
 	// functions; the program can find out at which of them it runs.
 	KprobeSession func() error
+	// UprobeMulti is a link to many places of a program or library, UprobeMultiPID
+	// one that sees all threads of the process that it is made for; nil means that
+	// they are not used.
+	UprobeMulti, UprobeMultiPID func() error
 	// FsessionMulti is such a link through trampolines.
 	FsessionMulti func() error
 	// FuncIP is the helper that returns the traced function's address.
@@ -127,7 +132,7 @@ type Options struct {
 }
 
 // mechanisms lists the names that Leave accepts.
-var mechanisms = []string{"kprobe_multi", "kprobe_session", "fsession_multi", "raw_tracepoint"}
+var mechanisms = []string{"kprobe_multi", "kprobe_session", "uprobe_multi", "fsession_multi", "raw_tracepoint"}
 
 // Mechanisms returns the names that Options.Leave accepts.
 func Mechanisms() []string { return slices.Clone(mechanisms) }
@@ -145,6 +150,8 @@ func (o *Options) Leave(names []string) {
 			o.KprobeSession = off(name)
 		case "fsession_multi":
 			o.FsessionMulti = off(name)
+		case "uprobe_multi":
+			o.UprobeMulti, o.UprobeMultiPID = nil, nil
 		case "raw_tracepoint":
 			o.RawTracepoint = nil
 		}
@@ -246,7 +253,8 @@ func (s *Set) Rights(g *rights.Grants) []Rights {
 		}
 		err := g.Ask(rights.Programs)
 		for _, a := range p.Needs {
-			if a == rights.Kprobes && s.opts.KprobeMulti != nil && s.multi() == nil {
+			if a == rights.Kprobes && s.opts.KprobeMulti != nil && s.multi() == nil ||
+				a == rights.Uprobes && s.opts.UprobeMulti != nil && s.opts.UprobeMulti() == nil {
 				continue
 			}
 			if err == nil {

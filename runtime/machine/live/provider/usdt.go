@@ -258,7 +258,7 @@ func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 		s := r.site(hir.ProgKprobe, types.User, p.name())
 		s.Regs = true
 		s.Args = usdtArgs(target.Native(), place.Args)
-		s.Attach = hir.Attach{Kind: hir.AttachUprobe, Path: p.binary.Path, Symbol: place.Name, Offset: offset,
+		s.Attach = hir.Attach{Kind: r.uprobeKind(false), Path: p.binary.Path, Symbol: place.Name, Offset: offset,
 			Semaphore: place.Semaphore, Again: len(sites) > 0}
 		index[key] = len(sites)
 		sites = append(sites, s)
