@@ -282,12 +282,11 @@ func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source
 
 // aggTarget checks @a = @b for an aggregation, which is an error (T-MAP-09).
 func (b mapUses) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
-	target, _, _ := strings.Cut(at.Text(), " ")
 	src := b.c.maps[g.Map.Name]
 	b.depend(&m.value)
 	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.Typ).
-		WithCompat("Map value '%s' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. `%s = %s;`.", src.value.Typ, target, aggText(src.value.Typ)).
-		CompatAt(at).CompatHint("Add a cast to integer if you want the value of the aggregate, e.g. `%s = (%s)%s;`.", target, types.Int64, short(g.At.Text())).
+		WithCompat("Map value '%s' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. `%s = %s;`.", src.value.Typ, m.label(), aggText(src.value.Typ)).
+		CompatAt(at).CompatHint("Add a cast to integer if you want the value of the aggregate, e.g. `%s = (%s)%s;`.", m.label(), types.Int64, src.label()).
 		WithLabel("%s is an aggregation", src.label()).WithRow("T-MAP-09").
 		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.Typ.String(), "u"), "_t")).
 		WithHelp("to store the current value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))

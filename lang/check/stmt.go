@@ -48,7 +48,7 @@ func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 	case blk.Value == nil:
 	case ended:
 		if len(blk.Stmts) > 0 && ended {
-			b.warnUnreachable(blk, blk.Value.Span())
+			b.warnUnreachable(blk.Value.Span(), blk.At.At)
 			b.unreached(func() { b.exprs.expr(blk.Value) })
 		}
 	case wantValue:
@@ -75,12 +75,20 @@ func (b stmts) unreachable(blk *syntax.Block, i int) {
 	if blk.Value != nil {
 		at = at.To(blk.Value.Span())
 	}
-	b.warnUnreachable(blk, at)
+	first := blk.Stmts[i].Span()
+	if _, ok := blk.Stmts[i].(*syntax.ExprStmt); ok {
+		first = withSemicolon(first)
+	} else {
+		first = withoutSemicolon(first)
+	}
+	b.warnUnreachable(at, first)
 }
 
-func (b stmts) warnUnreachable(blk *syntax.Block, at source.Span) {
+// warnUnreachable warns about code; first is its first statement, the block if that
+// is its value.
+func (b stmts) warnUnreachable(at, first source.Span) {
 	b.warnf("unreachable", at, "unreachable statement").
-		WithCompat("Unreachable statement.").CompatAt(blk.At.At).WithRow("E-JUMP-05").
+		WithCompat("Unreachable statement.").CompatAt(first).WithRow("E-JUMP-05").
 		WithLabel("nothing after an exit(), return, break or continue of this block runs")
 }
 
