@@ -26,7 +26,7 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 PROBE   ?= bin/probe
 
 .DEFAULT_GOAL := help
-.PHONY: help build sbom test test-all guests fuzz demo bench docs check install uninstall fmt clean distclean
+.PHONY: help build sbom dist test test-all guests fuzz demo bench docs check install uninstall fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ build: ## build the static program bin/probe and print its size
 
 sbom: build ## write bin/probe.cdx.json, what is in the program (CycloneDX)
 	$(GO) run ./internal/supply -sbom bin/probe > bin/probe.cdx.json
+
+dist: ## build programs and packages for amd64 and arm64 in bin/dist
+	@GO="$(GO)" internal/dist/build.sh bin/dist
 
 test: export PROBE_KERNELS ?= 6.1 6.12
 test: guests ## unit tests, and tests in guests with kernels 6.1 and 6.12
@@ -81,6 +84,7 @@ check: ## format, vet, staticcheck, go.mod, generated files, dead code, licences
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) run ./test/docs/gen -check
 	$(GO) run ./internal/deadcode

@@ -2,6 +2,7 @@ package compiler_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,6 +130,8 @@ func head(fn *builtin.Func) string {
 	switch {
 	case fn.Sig.Name == "graph":
 		return "fgraph:f"
+	case slices.Contains(fn.Sig.Probes, "uprobe") && !slices.Contains(fn.Sig.Probes, "kprobe"):
+		return "uprobe:f"
 	default:
 		return "kprobe:f"
 	}

@@ -6,6 +6,7 @@ import (
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 )
@@ -252,7 +253,7 @@ func cut(l builtin.Lowerer, p builtin.Place, n ir.Value, size int) {
 
 func regType(c *types.Call) (*types.Type, *types.Problem) {
 	if a := c.Args[0]; a.Const != nil {
-		if _, ok := registers[a.Const.Str]; !ok {
+		if _, ok := target.Native().Regs[a.Const.Str]; !ok {
 			return nil, worded(problem("unknown-register", 0, "`"+a.Const.Str+"` is not a valid register on this architecture"), "'"+a.Const.Str+"' is not a valid register on this architecture ("+archName()+")")
 		}
 	}
@@ -260,7 +261,7 @@ func regType(c *types.Call) (*types.Type, *types.Problem) {
 }
 
 func lowerReg(l builtin.Lowerer, c *hir.Call) builtin.Operand {
-	return scalar(c, l.B().Load(l.Ctx(), registers[c.Args[0].(*hir.Bytes).V], 8))
+	return scalar(c, l.B().Load(l.Ctx(), l.Target().Arch.Regs[c.Args[0].(*hir.Bytes).V], 8))
 }
 
 func ctxType(c *types.Call) (*types.Type, *types.Problem) {

@@ -64,8 +64,9 @@ func process() []*builtin.Func {
 			case !l.Site().Regs:
 				return scalar(c, l.B().Const(0))
 			}
-			cs := l.B().Load(l.Ctx(), l.Target().PtRegs["cs"], 8)
-			return scalar(c, l.Select(ir.EQ, l.B().BinI(ir.OpAnd, cs, 3), l.B().Const(3), l.B().Const(1), l.B().Const(0)))
+			arch := l.Target().Arch
+			mode := l.B().Load(l.Ctx(), arch.Regs[arch.Mode], 8)
+			return scalar(c, l.Select(ir.EQ, l.B().BinI(ir.OpAnd, mode, arch.ModeMask), l.B().Const(arch.User), l.B().Const(1), l.B().Const(0)))
 		}},
 		{Sig: folded(bare("probe", "B-PROBE", nil, "Full name of the probe."), func(c *types.Call) *types.Const { return types.StrConst(c.Site.Name) })},
 		{Sig: folded(bare("probetype", "B-PROBETYPE", nil, "Type of the probe."), func(c *types.Call) *types.Const {

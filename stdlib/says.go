@@ -1,9 +1,9 @@
 package stdlib
 
 import (
-	"runtime"
 	"strings"
 
+	"probe/compiler/target"
 	"probe/lang/types"
 )
 
@@ -48,8 +48,5 @@ func badAddress(s string) string {
 
 // archName returns the name of the architecture in messages.
 func archName() string {
-	if runtime.GOARCH == "amd64" {
-		return "x86_64"
-	}
-	return runtime.GOARCH
+	return target.Native().Uname
 }

@@ -14,7 +14,7 @@ import (
 // rows lists every record, grouped by subject. They are made when they are first
 // needed, since every command pays for what packages make at their start.
 var rows = []func() []*builtin.Func{
-	act, aggregations, bytes_, control, graphs, memory, network, output, process, stacks, strings_, symbols, times, trusted,
+	act, aggregations, bytes_, control, graphs, memory, network, output, process, stacks, strings_, symbols, times, trusted, variables,
 }
 
 // records indexes every row by name, including those of functions that are not

@@ -12,8 +12,6 @@ import (
 	"probe/lang/types"
 )
 
-var registers, _ = target.AMD64Regs()
-
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // symbols has addresses, errors and control groups by name.
@@ -78,7 +76,6 @@ func symbols() []*builtin.Func {
 			return scalar(c, l.B().Const(int64(l.Intern(c.Args[0].(*hir.Bytes).V))))
 		}},
 		{Sig: kfuncSig("kfunc_allowed", "Whether programs may call a kernel function, as far as BTF says.")},
-		later("percpu_kaddr", "F-PERCPUKADDR"), later("uaddr", "F-UADDR"),
 	}
 }
 
@@ -117,11 +114,11 @@ func usym(l builtin.Lowerer, c *hir.Call, addr ir.Value) builtin.Operand {
 
 func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	s := l.Site()
-	entry := s.Attach.Kind == hir.AttachKprobe || s.Attach.Kind == hir.AttachUprobe || s.Attach.Kind == hir.AttachKprobeMulti
+	entry := s.Attach.Kind == hir.AttachKprobe || s.Attach.Kind == hir.AttachUprobe || s.Attach.Kind == hir.AttachUprobeMulti || s.Attach.Kind == hir.AttachKprobeMulti
 	var ip ir.Value
 	switch {
 	case s.Regs && entry && s.Attach.Kind != hir.AttachKprobeMulti:
-		ip = l.B().Load(l.Ctx(), registers["ip"], 8)
+		ip = l.B().Load(l.Ctx(), l.Target().Arch.Regs[l.Target().Arch.IP], 8)
 	case l.Target().Has(target.FuncIP):
 		ip = l.B().Call(ir.HelperFuncIP, l.Ctx())
 	case s.Attach.Address != 0:

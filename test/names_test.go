@@ -33,7 +33,7 @@ var otherWords = map[string]string{
 	"compiler/lower/hoist.go uid":    "part of the name of a kernel function",
 	"compiler/lower/hoist.go gid":    "part of the name of a kernel function",
 	"compiler/lower/hoist.go cgroup": "part of the name of a kernel function",
-	"compiler/target/target.go ip":   "a register",
+	"compiler/target/arch.go ip":     "a register",
 	"cmd/front/repl/command.go exit": "a command of the prompt",
 	"cmd/front/bcc/argdist.go comm":  "a word of the script that is written",
 	"cmd/front/bcc/latency.go time":  "the name of a map",

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"probe/cmd/front/cli"
-	"probe/lang/diag"
 	"probe/runtime/engine"
 )
 
@@ -51,7 +50,7 @@ func runCheck(o *options, std stdio) int {
 func frontEnd(o *options, std stdio) (*engine.Checked, int) {
 	f, params, err := readScript(o, std)
 	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		fail(std, unreadable(err))
 		return nil, exitUsage
 	}
 	checked, list := engine.Check(o.script(f, params), o.machine(), o.checkOptions())

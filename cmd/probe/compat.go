@@ -139,10 +139,9 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 			return err
 		}
 	}
-	// probe never uses uprobe_multi links, so disabling them changes nothing.
-	features := slices.DeleteFunc(strings.Split(b.NoFeature, ","), func(f string) bool { return f == "" || f == "uprobe_multi" })
+	features := slices.DeleteFunc(strings.Split(b.NoFeature, ","), func(f string) bool { return f == "" })
 	for _, f := range features {
-		if f != "kprobe_multi" && f != "kprobe_session" {
+		if f != "kprobe_multi" && f != "kprobe_session" && f != "uprobe_multi" {
 			//lint:ignore ST1005 bpftrace's words
 			return errors.New("USAGE: --no-feature can only have values 'kprobe_multi,kprobe_session,uprobe_multi'.")
 		}

@@ -8,18 +8,17 @@ import (
 	"strings"
 
 	"probe/cmd/front/cli"
+	"probe/cmd/front/filename"
+	"probe/cmd/front/manual"
 	"probe/cmd/front/repl"
 	"probe/lang/diag"
 	"probe/lang/reference"
-	"probe/lang/source"
-	"probe/lang/syntax"
 	"probe/runtime/engine"
 	"probe/runtime/graph/export"
 	"probe/runtime/lab"
 	"probe/runtime/machine"
 	"probe/runtime/machine/live"
 	"probe/runtime/machine/live/provider"
-	"probe/stdlib"
 )
 
 // complete prints the answer to a shell's completion request. words[0] is the
@@ -107,27 +106,12 @@ func question(name string) string {
 // completeScriptFiles completes names of script files, and folders.
 func completeScriptFiles(r cli.Request) cli.Candidates {
 	var c cli.Candidates
-	dir, base := filepath.Split(r.Word)
-	entries, err := os.ReadDir(filepath.Clean("./" + dir))
-	if filepath.IsAbs(dir) {
-		entries, err = os.ReadDir(dir)
-	}
-	if err != nil {
-		return cli.Candidates{Files: true}
-	}
 	c.NoSpace = true
-	for _, e := range entries {
-		name := e.Name()
-		if !strings.HasPrefix(name, base) || base == "" && name[0] == '.' {
-			continue
-		}
-		switch ext := filepath.Ext(name); {
-		case e.IsDir():
-			c.List = append(c.List, cli.Candidate{Word: dir + name + "/"})
-		case ext == ".pr" || ext == ".bt":
-			c.List = append(c.List, cli.Candidate{Word: dir + name})
-			c.NoSpace = false
-		}
+	for _, name := range filename.Complete(r.Word, func(name string) bool {
+		return filepath.Ext(name) == ".pr" || filepath.Ext(name) == ".bt"
+	}) {
+		c.List = append(c.List, cli.Candidate{Word: name})
+		c.NoSpace = c.NoSpace && strings.HasSuffix(name, "/")
 	}
 	c.NoSpace = c.NoSpace && len(c.List) > 0
 	c.Files = len(c.List) == 0
@@ -241,29 +225,16 @@ func completeNames(r cli.Request) cli.Candidates {
 	add := func(name, about string) {
 		c.List = append(c.List, cli.Candidate{Word: name, About: firstLine(about)})
 	}
-	for name, f := range stdlib.Table() {
-		add(name, f.Sig.Doc)
+	for _, t := range manual.Topics() {
+		add(t.Word, t.About)
 	}
-	for _, k := range provider.Kinds() {
-		add(k.Name, k.Doc)
+	for _, name := range bundledNames() {
+		add(name, question(name))
 	}
 	if strings.Contains(r.Word, "-") { // there are hundreds of rows: offer them once one is begun
 		for _, id := range reference.IDs() {
 			row, _ := reference.Lookup(id)
 			add(id, row.Title)
-		}
-	}
-	for _, m := range stdlib.Modules() {
-		add(m, "module of the library")
-		text, _ := stdlib.Module(m)
-		tree, _ := syntax.Parse(source.New(m, text))
-		for _, it := range tree.Items {
-			switch it := it.(type) {
-			case *syntax.Macro:
-				add(it.Name, it.Doc)
-			case *syntax.NamedProbe:
-				add(it.Name, it.Doc)
-			}
 		}
 	}
 	if strings.HasPrefix(r.Word, "-") {

@@ -63,7 +63,8 @@ func doctor(w io.Writer, m *live.Machine) {
 		fmt.Fprintln(w, "lockdown     not shown: /sys/kernel/security/lockdown cannot be read (no lockdown in this kernel, or securityfs is not mounted)")
 	}
 	if t, err := m.Tracefs(); err != nil {
-		fmt.Fprintf(w, "tracefs      %v\n", err)
+		// The messages name tracefs, as the line does.
+		fmt.Fprintf(w, "tracefs      %s\n", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "tracefs "), "is "))
 	} else {
 		fmt.Fprintf(w, "tracefs      mounted at %s\n", t.Dir())
 	}
@@ -75,7 +76,7 @@ func doctor(w io.Writer, m *live.Machine) {
 	}
 	fmt.Fprintln(w, "\nwhat this process may use:")
 	doctorRights(w, m)
-	fmt.Fprintln(w)
+	fmt.Fprintln(w, "\nwhat this kernel has, for those who may use it (?: this process could not ask):")
 	var unknown reasons
 	for _, g := range doctorGroups {
 		var cause error

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"probe/cmd/front/cli"
-	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/syntax"
 	"probe/runtime/engine"
@@ -39,7 +38,7 @@ func dumpStage(o *options, std stdio) int {
 	if o.stage == "ast" {
 		f, _, err := readScript(o, std)
 		if err != nil {
-			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+			fail(std, unreadable(err))
 			return exitUsage
 		}
 		tree, list := engine.Parse(o.script(f, nil))

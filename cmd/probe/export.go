@@ -70,6 +70,9 @@ func exportTo(path string, out io.Writer, format string, src *export.Source) err
 	if path == "" {
 		return export.Export(out, format, src)
 	}
+	if _, err := trust.MakeFolders(path); err != nil {
+		return err
+	}
 	f, err := trust.Create(path)
 	if err != nil {
 		return err

@@ -138,7 +138,7 @@ var flagTable = []flag{
 	},
 	{
 		Name: "cmd", Short: 'c', Arg: "'CMD ARGS'", Group: whatGroup, Commands: runners, Complete: completeCommand,
-		Help:    "Runs a command and traces its process and the descendants of that. The run ends when the command does.",
+		Help:    "Runs a command and traces its process and the descendants of that. The run ends when the command does. Quotes and backslashes group words as in a shell; for anything else that a shell does, run one: -c \"sh -c 'a; b'\".",
 		Example: "probe run -c 'ping -c 1 192.0.2.1' route_loss",
 		Set:     func(o *options, v string) error { o.cmd = v; return nil },
 	},

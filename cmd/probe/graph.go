@@ -180,11 +180,14 @@ func runGraph(o *options, std stdio) int {
 }
 
 // writable returns an error if a recording cannot be written to a file. It is
-// called before the tracer is switched on, which takes seconds. It does not
-// create or change the file.
+// called before the tracer is switched on, which takes seconds. It makes the
+// folders of the file, and does not create or change the file.
 func writable(path string) error {
 	if path == "" {
 		return nil
+	}
+	if _, err := trust.MakeFolders(path); err != nil {
+		return fmt.Errorf("keep the recording: %w", err)
 	}
 	_, err := os.Stat(path)
 	// Opening is the only reliable test, since permissions, mounts and quotas

@@ -2,27 +2,26 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"probe/cmd/front/cli"
+	"probe/cmd/front/manual"
 	"probe/lang/diag"
-	"probe/lang/reference"
 	"probe/lang/source"
-	"probe/lang/syntax"
-	"probe/runtime/machine/live/provider"
-	"probe/stdlib"
 )
 
 var helpCommand = &command{
 	Command: cli.Command{
-		Name: "help", Usage: []string{"[NAME]"}, Max: 1, Dashes: true, Summary: "explain a function, a builtin value, a kind of probe, a module or a row of the reference", Complete: completeNames,
-		About: "Prints what a name of the language means: a function, a value, an aggregation, a probe type, a module of the library or what it defines, " +
-			"or a row of the language reference, which messages name. " +
+		Name: "help", Usage: []string{"[NAME]"}, Max: 1, Dashes: true, Summary: "explain a word of the language, an option, a ready script or a message", Complete: completeNames,
+		About: "Prints what a name means, with an example: a word of the language, a function, a value, an aggregation, a probe type, a configuration variable, " +
+			"a module of the library or what it defines, the code of a message, a ready script, or a row of the language reference, which messages name. " +
 			"The name of a command shows the command's help, --NAME what an option does in each command. Without a name the commands are listed.",
 		Examples: []cli.Example{
 			{Command: "probe help hist"},
 			{Command: "probe help kprobe"},
+			{Command: "probe help max_map_keys", About: "Explains a configuration variable."},
 			{Command: "probe help --output", About: "Explains an option."},
 			{Command: "probe help route", About: "Lists what the module route defines."},
 			{Command: "probe help F-SIGNAL", About: "Shows a row of the language reference."},
@@ -39,102 +38,82 @@ func runHelp(o *options, std stdio) int {
 	return helpName(o.words[0], std)
 }
 
+// helpName explains everything that a name stands for: words of the language,
+// then options, ready scripts and commands.
 func helpName(name string, std stdio) int {
-	if c := lookup(name); c != nil {
-		return written(std, app().Help(std.out, &c.Command))
-	}
-	if found, err := app().OptionHelp(std.out, name); found {
-		return written(std, err)
-	}
-	var names []string
-	if strings.HasPrefix(name, "-") {
-		names = app().OptionNames()
-	}
-	if f, ok := stdlib.Table()[name]; ok {
-		s := f.Sig
-		use := s.Usage
-		if use == "" {
-			use = s.Name
+	found := false
+	part := func(write func(w io.Writer) error) error {
+		if found {
+			fmt.Fprintln(std.out)
 		}
-		fmt.Fprintf(std.out, "%s\n\n%s\n", use, s.Doc)
-		return exitOK
+		found = true
+		return write(std.out)
 	}
-	for n := range stdlib.Table() {
-		names = append(names, n)
-	}
-	for _, k := range provider.Kinds() {
-		if k.Name == name || slices.Contains(k.Aliases, name) {
-			fmt.Fprintf(std.out, "%s\n\n%s\n", k.Usage, k.Doc)
-			return exitOK
+	for _, e := range manual.Lookup(name) {
+		if err := part(e.Write); err != nil {
+			return written(std, err)
 		}
-		names = append(names, k.Name)
 	}
-	if helpLibrary(name, &names, std) {
+	if f, err := openBundled(name); err == nil {
+		if err := part(func(w io.Writer) error { return helpScript(w, f) }); err != nil {
+			return written(std, err)
+		}
+	}
+	if c := lookup(name); c != nil && !c.Hidden {
+		write := func(w io.Writer) error { return app().Help(w, &c.Command) }
+		if found {
+			write = func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "There is a command of that name: `probe %s --help` describes it.\n", name)
+				return err
+			}
+		}
+		if err := part(write); err != nil {
+			return written(std, err)
+		}
+	}
+	if !found || strings.HasPrefix(name, "-") {
+		dashed := name
+		if !strings.HasPrefix(name, "-") {
+			dashed = "--" + name
+		}
+		known, err := app().OptionHelp(std.out, dashed)
+		if known || err != nil {
+			return written(std, err)
+		}
+	}
+	if found {
 		return exitOK
 	}
-	if r, ok := reference.Lookup(name); ok {
-		helpRow(r, std)
-		return exitOK
-	}
-	names = append(names, reference.IDs()...)
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "unknown-name", Message: fmt.Sprintf("nothing is named %s", name)}
-	slices.Sort(names)
-	if near := diag.NearestN(name, names, 3); len(near) > 0 {
+	if near := manual.Similar(name, otherTopics()); len(near) > 0 {
 		d.WithHelp("similar names exist: %s", strings.Join(near, ", "))
 	}
 	fail(std, d)
 	return exitUsage
 }
 
-// helpRow prints a row of the language reference.
-func helpRow(r reference.Row, std stdio) {
-	plain := strings.NewReplacer("`", "").Replace
-	fmt.Fprintf(std.out, "%s: %s\n\n%s\n\n", r.ID, plain(r.Title), plain(r.Text))
-	switch r.Status {
-	case reference.Works:
-		fmt.Fprintln(std.out, "In probe: works.")
-	case reference.Differs:
-		fmt.Fprintf(std.out, "In probe: differs; %s.\n", plain(r.Note))
-	case reference.Missing:
-		fmt.Fprintf(std.out, "In probe: not supported; %s.\n", plain(r.Note))
+// openBundled returns a script that comes with probe, by its exact name.
+func openBundled(name string) (*source.File, error) {
+	text, ok := bundled(name)
+	if !ok {
+		return nil, fmt.Errorf("no script is named %s", name)
 	}
+	return source.New(name, text), nil
 }
 
-// helpLibrary prints the help on a name from the modules that are written in
-// the language, where the comment above a definition is its reference text. It
-// reports whether it has found the name, and adds all names it knows to names.
-func helpLibrary(name string, names *[]string, std stdio) bool {
-	for _, m := range stdlib.Modules() {
-		text, _ := stdlib.Module(m)
-		tree, _ := syntax.Parse(source.New(m, text))
-		if m == name {
-			fmt.Fprintf(std.out, "import \"%s\"\n\n", m)
-		}
-		for _, it := range tree.Items {
-			def, doc := "", ""
-			switch it := it.(type) {
-			case *syntax.Macro:
-				def, doc = it.Name, it.Doc
-			case *syntax.NamedProbe:
-				def, doc = it.Name, it.Doc
-			default:
-				continue
-			}
-			*names = append(*names, def)
-			switch {
-			case m == name:
-				fmt.Fprintf(std.out, "  %-24s %s\n", def, firstLine(doc))
-			case def == name:
-				fmt.Fprintf(std.out, "%s, from import \"%s\"\n\n%s\n", def, m, strings.TrimSpace(doc))
-				return true
-			}
-		}
-		if m == name {
-			return true
-		}
-		*names = append(*names, m)
+// helpScript writes the help of a ready script and how it is started.
+func helpScript(w io.Writer, f *source.File) error {
+	if err := scriptHelp(w, f); err != nil {
+		return err
 	}
-	return false
+	_, err := fmt.Fprintf(w, "\nExample:\n\n    probe run %s\n", f.Name)
+	return err
+}
+
+// otherTopics returns the names that help explains and that are no words of the
+// language: options, ready scripts and commands.
+func otherTopics() []string {
+	return slices.Concat(app().OptionNames(), bundledNames(), app().Names())
 }
 
 func firstLine(s string) string {

@@ -101,7 +101,7 @@ func startRecorder(o *options, f *source.File, params []string, compiled *engine
 		Script: &record.Script{Name: f.Name, Text: f.Text, Args: params}}
 	h.Functions, h.Source = graphRoots(compiled.Program)
 	var err error
-	if r.file, err = outfile.Create(o.record); err != nil {
+	if r.file, err = outfile.CreateIn(o.record); err != nil {
 		return nil, err
 	}
 	// The header is written at once, but must not replace an old recording

@@ -77,7 +77,7 @@ func runScript(o *options, std stdio) int {
 	}
 	f, params, err := readScript(o, std)
 	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		fail(std, unreadable(err))
 		return exitUsage
 	}
 	if !o.permittedScript(std, f) {
@@ -100,7 +100,11 @@ func runScript(o *options, std stdio) int {
 	}()
 	check := o.checkOptions()
 	if o.cmd != "" {
-		if check.Child, err = engine.NewChild(strings.Fields(o.cmd)); err != nil {
+		words, err := o.childWords()
+		if err == nil {
+			check.Child, err = engine.NewChild(words)
+		}
+		if err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return exitUsage
 		}
@@ -110,7 +114,7 @@ func runScript(o *options, std stdio) int {
 	}
 	// The child must exist before the check: its process id is a constant in
 	// the programs.
-	collect := collectLater()
+	collect := engine.CollectLater()
 	compiled, list := engine.Build(o.script(f, params), m, check, o.compileOptions())
 	collect()
 	// Missing privileges are reported after the errors of the script, which the
@@ -283,7 +287,11 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		if o.program == nil && len(o.words) > 0 && sameFile(o.out, o.words[0]) {
 			return bad(fmt.Errorf("-o %s is the script itself, which the output would overwrite: name another file", o.out))
 		}
-		f, err := outfile.Create(o.out)
+		create := outfile.CreateIn
+		if o.compat {
+			create = outfile.Create // bpftrace makes no folders
+		}
+		f, err := create(o.out)
 		if err != nil {
 			return bad(err)
 		}

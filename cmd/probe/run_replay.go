@@ -37,7 +37,7 @@ func runReplay(o *options, std stdio) int {
 	}
 	f, params, err := readScript(o, std)
 	if err != nil {
-		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+		fail(std, unreadable(err))
 		return exitUsage
 	}
 	rec, code := readRecording(o.replay, std)
@@ -96,7 +96,7 @@ func showOutput(o *options, std stdio, rec *record.Recording, why *diag.List) in
 	warnRecording(o.replay, rec, std)
 	var out output = standardOutput{}
 	if o.out != "" {
-		f, err := outfile.Create(o.out)
+		f, err := outfile.CreateIn(o.out)
 		if err != nil {
 			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 			return exitUsage

@@ -135,9 +135,35 @@ func openScript(name string, std stdio) (*source.File, error) {
 		if std.compat {
 			why = capitalised(why)
 		}
-		return nil, fmt.Errorf("failed to open file '%s': %w", name, why)
+		return nil, &scriptError{name: name, err: why}
 	}
 	return source.New(name, text), nil
+}
+
+// scriptError is returned for a script that cannot be read.
+type scriptError struct {
+	name string // as the command line has it
+	err  error
+}
+
+func (e *scriptError) Error() string {
+	return fmt.Sprintf("failed to open file '%s': %v", e.name, e.err)
+}
+
+func (e *scriptError) Unwrap() error { return e.err }
+
+// unreadable says why readScript has failed. A name that no file has may be meant
+// for a script that comes with probe.
+func unreadable(err error) *diag.Diagnostic {
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()}
+	var e *scriptError
+	if !errors.As(err, &e) || !errors.Is(err, fs.ErrNotExist) || strings.ContainsRune(e.name, '/') {
+		return d
+	}
+	if near, ok := diag.Nearest(strings.TrimSuffix(e.name, filepath.Ext(e.name)), bundledNames()); ok {
+		return d.WithHelp("a script with a similar name comes with probe: `probe run %s`", near)
+	}
+	return d.WithHelp("`probe ls scripts` lists the scripts that come with probe")
 }
 
 // reasonOf returns the reason in an *fs.PathError, since the message already

@@ -8,6 +8,11 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"probe/cmd/front/manual"
+	"probe/lang/diag"
+	"probe/lang/hir"
+	"probe/lang/reference"
 )
 
 // TestHelp looks at the help of every command: its width, its sentences, its
@@ -163,5 +168,30 @@ func TestStatuses(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the table has %s, the code %s", got, want)
+	}
+}
+
+// TestHelpAnswers asks help for every name that there is.
+func TestHelpAnswers(t *testing.T) {
+	names := otherTopics()
+	for _, topic := range manual.Topics() {
+		names = append(names, topic.Word)
+	}
+	names = append(names, reference.IDs()...)
+	for _, f := range app().Flags {
+		if f.Short != 0 {
+			names = append(names, "-"+string(f.Short))
+		}
+	}
+	for _, name := range names {
+		var out, errs bytes.Buffer
+		if code := helpName(name, stdio{out: &out, err: &errs}); code != exitOK || errs.Len() > 0 || out.Len() < 20 {
+			t.Errorf("help %s: status %d, %q, %q", name, code, out.String(), errs.String())
+		}
+		row, _ := reference.Lookup(name)
+		code, _ := diag.Lookup(diag.Code(name))
+		if row.ID == "" && code.Cure == "" && !strings.Contains(out.String(), "xample") && hir.FindConfig(name) == nil {
+			t.Errorf("help %s shows no example: %s", name, out.String())
+		}
 	}
 }

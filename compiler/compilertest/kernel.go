@@ -160,8 +160,7 @@ func (k *Kernel) graph(s *hir.Site, r *hir.ExpandRequest) *fgraph.Plan {
 }
 
 func inReg(name, reg string, t *types.Type) hir.Arg {
-	regs, _ := target.AMD64Regs()
-	return hir.Arg{Name: name, Type: t, Loc: hir.Loc{Kind: hir.LocReg, Off: regs[reg], Size: 8}}
+	return hir.Arg{Name: name, Type: t, Loc: hir.Loc{Kind: hir.LocReg, Off: target.AMD64().Regs[reg], Size: 8}}
 }
 
 // Check parses and checks a script for a Kernel.
@@ -170,7 +169,7 @@ func (k *Kernel) Check(script string) (*hir.Script, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Unsafe: true})
+	prog, _, list := check.Check(&check.Input{File: tree, Builtins: stdlib.Signatures(), Probes: k, Types: k, Env: machine{}, Unsafe: true})
 	return prog, list
 }
 
@@ -185,9 +184,7 @@ func Targets() map[string]*target.Target {
 	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime, target.OverrideReturn)
 	out := map[string]*target.Target{}
 	for name, features := range map[string][]target.Feature{"old": nil, "mid": mid, "new": late} {
-		t := &target.Target{NCPU: 3, Features: target.NewSet(features...), BTFIDs: map[target.Feature]uint32{target.RdonlyCast: 9999, target.SessionReturn: 8888}}
-		t.PtRegs, t.PtRegsSize = target.AMD64Regs()
-		out[name] = t
+		out[name] = &target.Target{NCPU: 3, Arch: target.AMD64(), Features: target.NewSet(features...), BTFIDs: map[target.Feature]uint32{target.RdonlyCast: 9999, target.SessionReturn: 8888}}
 	}
 	return out
 }

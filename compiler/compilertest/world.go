@@ -163,8 +163,7 @@ func (w *World) set(site *hir.Site, words []string) error {
 		case "stop":
 			binary.LittleEndian.PutUint64(w.memory("p_data")[w.obj.StopOff:], v)
 		case "sp", "cs":
-			regs, _ := target.AMD64Regs()
-			binary.LittleEndian.PutUint64(e.Ctx.Data[regs[name]:], v)
+			binary.LittleEndian.PutUint64(e.Ctx.Data[target.AMD64().Regs[name]:], v)
 		case "retval":
 			w.put(site.Ret, v)
 		default:

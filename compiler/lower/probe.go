@@ -51,6 +51,8 @@ func programSpec(name string, site *hir.Site) *ebpf.ProgramSpec {
 			s.AttachType = ebpf.AttachTraceKprobeMulti
 		case hir.AttachKprobeSession:
 			s.AttachType = ebpf.AttachTraceKprobeSession
+		case hir.AttachUprobeMulti, hir.AttachUretprobeMulti:
+			s.AttachType = ebpf.AttachTraceUprobeMulti
 		}
 	case hir.ProgTracepoint:
 		s.Type = ebpf.TracePoint
@@ -370,7 +372,7 @@ func (f *fn) Argument(a *hir.Arg, at source.Span) builtin.Operand {
 		o := f.load(p, types.IntType(a.Loc.Size, a.Loc.Signed), at)
 		return builtin.Operand{T: t, V: f.narrow(o.V, t)}
 	case hir.LocStack:
-		sp := f.b.Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
+		sp := f.b.Load(f.Ctx(), f.Target().Arch.Regs[f.Target().Arch.SP], 8)
 		p := builtin.Place{Base: sp, Off: a.Loc.Off, Space: types.Kernel}
 		if f.site.Space == types.User {
 			p.Space = types.User

@@ -5,9 +5,11 @@
 package target
 
 // Target describes one kernel. The zero Target is the oldest kernel the
-// compiler knows: 5.8, BTF, no later helpers.
+// compiler knows: 5.8, BTF, no later helpers. Programs that read registers need
+// an Arch.
 type Target struct {
 	NCPU int // possible CPUs, at least 1
+	Arch *Arch
 
 	// Features are the features that were probed and found (see Has).
 	Features Set
@@ -21,9 +23,6 @@ type Target struct {
 
 	NsPid        bool // pid namespace helper wanted and usable: Dev and Ino are set
 	NsDev, NsIno uint64
-	// PtRegs is the byte offset of the registers in struct pt_regs by name.
-	PtRegs     map[string]int
-	PtRegsSize int
 
 	// Asked, if set, is called for each query of Has. Tests use it to find out
 	// what the compiler queries.
@@ -48,12 +47,10 @@ func (t *Target) ID(f Feature) uint32 {
 	return t.BTFIDs[f]
 }
 
-// Full returns a kernel with all features that the compiler knows and the given
-// number of possible CPUs. Its kfuncs have no BTF numbers.
+// Full returns a kernel of x86-64 with all features that the compiler knows and
+// the given number of possible CPUs. Its kfuncs have no BTF numbers.
 func Full(cpus int) *Target {
-	t := &Target{NCPU: cpus, Features: NewSet(TaskBTF, ForEachMapElem, FuncIP, Loop, GetFuncArg, GetFuncRet, PerCPULookup, TaiTime, NoPrealloc, MayGoto)}
-	t.PtRegs, t.PtRegsSize = AMD64Regs()
-	return t
+	return &Target{NCPU: cpus, Arch: AMD64(), Features: NewSet(TaskBTF, ForEachMapElem, FuncIP, Loop, GetFuncArg, GetFuncRet, PerCPULookup, TaiTime, NoPrealloc, MayGoto)}
 }
 
 // CPUMask returns the mask applied to the CPU number before it indexes per-CPU
@@ -64,18 +61,4 @@ func (t *Target) CPUMask() int {
 		n *= 2
 	}
 	return n - 1
-}
-
-// AMD64Regs returns the byte offsets of the registers in struct pt_regs of
-// x86-64, by name, and its size (arch/x86/include/asm/ptrace.h).
-func AMD64Regs() (map[string]int, int) {
-	names := []string{"r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8",
-		"ax", "cx", "dx", "si", "di", "orig_ax", "ip", "cs", "flags", "sp", "ss"}
-	m := map[string]int{}
-	for i, n := range names {
-		m[n] = 8 * i
-	}
-	m["pc"] = m["ip"]
-	m["orig_rax"] = m["orig_ax"]
-	return m, 8 * len(names)
 }

@@ -29,6 +29,24 @@ type File struct {
 	held bool   // set by Hold: Write does not call Keep
 	err  error  // of Keep
 	done bool   // closed
+
+	made []string // the folders that were made for it
+}
+
+// CreateIn is Create that makes the folders in which the file lies. Closing
+// without Keep removes them again.
+func CreateIn(name string) (*File, error) {
+	made, err := trust.MakeFolders(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the output file: %w", err)
+	}
+	f, err := Create(name)
+	if err != nil {
+		trust.RemoveFolders(made)
+		return nil, err
+	}
+	f.made = made
+	return f, nil
 }
 
 // Create starts a file, with the rights of the user. The error says why the
@@ -184,6 +202,7 @@ func (f *File) Close() error {
 	f.done = true
 	if f.temp != "" {
 		os.Remove(f.temp)
+		trust.RemoveFolders(f.made)
 	}
 	if err := f.f.Close(); f.err == nil {
 		f.err = err

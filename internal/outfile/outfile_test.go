@@ -249,3 +249,28 @@ func TestHold(t *testing.T) {
 		t.Errorf("%s is there, and the file holds %q", got, read(t, name))
 	}
 }
+
+// CreateIn makes folders, which Close removes again if nothing was kept.
+func TestCreateIn(t *testing.T) {
+	dir := t.TempDir()
+	for _, keep := range []bool{false, true} {
+		f, err := CreateIn(filepath.Join(dir, "a", "b", "c"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if keep {
+			if _, err := f.Write([]byte("text")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "a")); (err == nil) != keep {
+			t.Errorf("kept %v: the folder: %v", keep, err)
+		}
+	}
+	if _, err := CreateIn(filepath.Join(dir, "a", "b", "c", "d")); err == nil {
+		t.Error("a file is taken for a folder")
+	}
+}

@@ -3,6 +3,9 @@
 //	supply          the licences of all modules in cmd/probe are allowed
 //	supply -sbom P  writes the software bill of materials of the program P, as
 //	                CycloneDX JSON, to standard output
+//	supply -notices P
+//	                writes the texts of the licences of what is in P, which has
+//	                to be given to its users
 //
 // The bill comes from the build information in the program itself, so it lists
 // what was linked and not what go.mod asks for. The format is a small JSON
@@ -27,8 +30,14 @@ import (
 
 func main() {
 	program := flag.String("sbom", "", "write the bill of materials of a program")
+	texts := flag.String("notices", "", "write the licences of what is in a program")
 	flag.Parse()
-	err := run(*program, os.Stdout)
+	var err error
+	if *texts != "" {
+		err = notices(*texts, os.Stdout)
+	} else {
+		err = run(*program, os.Stdout)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "supply:", err)
 		os.Exit(1)
@@ -81,25 +90,32 @@ func linked(packages string) ([]module, error) {
 	return mods, nil
 }
 
-// licenceOf returns the SPDX identifiers of the licences in a module's folder,
-// joined by AND.
-func licenceOf(dir string) (string, error) {
+// licenceFiles returns the files with licences in a module's folder.
+func licenceFiles(dir string) ([]string, error) {
 	var names []string
 	for _, pattern := range []string{"LICEN[CS]E*", "COPYING*"} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		names = append(names, found...)
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".go") })
 	if len(names) == 0 {
-		return "", fmt.Errorf("there is no file with a licence in %s", dir)
+		return nil, fmt.Errorf("there is no file with a licence in %s", dir)
+	}
+	return names, nil
+}
+
+// licenceOf returns the SPDX identifiers of the licences in a module's folder,
+// joined by AND.
+func licenceOf(dir string) (string, error) {
+	names, err := licenceFiles(dir)
+	if err != nil {
+		return "", err
 	}
 	var ids []string
 	for _, name := range names {
-		if strings.HasSuffix(name, ".go") {
-			continue
-		}
 		b, err := os.ReadFile(name)
 		if err != nil {
 			return "", err

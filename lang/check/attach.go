@@ -43,7 +43,7 @@ func (c *checker) attach() {
 func (c *checker) addBody(p *syntax.Probe, ap *syntax.AttachPoint, s *hir.Site) {
 	b := &body{c: c, order: len(c.bodies), src: p, at: ap.At.At, site: s, named: countNamed(s.Args)}
 	b.concerns = newConcerns(b)
-	b.info = types.SiteInfo{Provider: s.Provider, Type: s.Type, Name: s.Name, Space: s.Space, Func: s.Func}
+	b.info = types.SiteInfo{Provider: s.Provider, Type: s.Type, Name: s.Name, Space: s.Space, Func: s.Func, Path: s.Attach.Path, Offset: s.Attach.Offset}
 	if s.Ret != nil {
 		b.info.Retval = s.Ret.Type
 	}

@@ -126,6 +126,7 @@ func (b calls) result(sig *types.Signature, call *hir.Call, tc *types.Call, args
 	t := sig.Result
 	if sig.Infer != nil {
 		it, p := sig.Infer(tc)
+		call.Facts = tc.Facts
 		if p != nil && b.problem(sig, p, at, args) {
 			return infer.Poison(at)
 		}

@@ -106,9 +106,7 @@ func Check(in *Input) (*hir.Script, *Info, diag.List) {
 		return c.finish(nil)
 	}
 	c.infer()
-	for _, b := range c.bodies {
-		c.out.All = append(c.out.All, b.out.All...)
-	}
+	c.out.All = append(c.out.All, c.bodyMessages()...)
 	c.checkMaps()
 	if c.out.HasErrors() {
 		return c.finish(nil)
@@ -228,6 +226,22 @@ func (e *env) SymbolsHidden() error {
 		return h.SymbolsHidden()
 	}
 	return nil
+}
+
+// PerCPU implements types.Variables.
+func (e *env) PerCPU(name string) (addr, offsets uint64, err error) {
+	if v, ok := e.c.in.Env.(types.Variables); ok {
+		return v.PerCPU(name)
+	}
+	return 0, 0, errNoMachine
+}
+
+// UserVariable implements types.Variables.
+func (e *env) UserVariable(path string, offset uint64, name string) (types.UserVariable, error) {
+	if v, ok := e.c.in.Env.(types.Variables); ok {
+		return v.UserVariable(path, offset, name)
+	}
+	return types.UserVariable{}, errNoMachine
 }
 
 // KernelFunc implements types.Env.

@@ -3,6 +3,7 @@ package check_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -210,6 +211,19 @@ func (p *fakeProbes) one(req *hir.ExpandRequest, parts []hir.Part, out *diag.Lis
 		}
 		if last == "untyped" {
 			s.Args, s.Untyped = nil, true
+		}
+		if last == "sys_enter_*" {
+			var sites []*hir.Site
+			for _, event := range []string{"bind", "chdir", "close", "pread64", "preadv", "prctl", "read", "readlink", "readv", "write", "writev"} {
+				c := *s
+				c.Kind = provider.KindOf(text[0])
+				c.Name = "tracepoint:syscalls:sys_enter_" + event
+				if slices.Contains([]string{"bind", "chdir", "prctl", "readlink"}, event) {
+					c.Args = s.Args[1:] // no fd
+				}
+				sites = append(sites, &c)
+			}
+			return sites, true
 		}
 	case "fentry", "call":
 		s.Prog, s.Args = hir.ProgTracing, p.args()

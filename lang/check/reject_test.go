@@ -196,7 +196,7 @@ var rejections = []struct {
 	{"P-FENTRY-03", "fentry:f { print(args.«szie»); }", "unknown-field", "similar name exists: `size`"},
 	{"X-CALL", "call:f { print(«duration»); }", "wrong-probe", "use `ret:f`"},
 	{"X-FGRAPH", "ret:f { print(«graph»); }", "wrong-probe", `can not be used with "ret" probes`},
-	{"F-UADDR", `uprobe:/bin/x:f { print(«uaddr»("x")); }`, "not-supported", "not supported yet"},
+	{"F-UADDR", `uprobe:/bin/x:f { print(uaddr(«"x y"»)); }`, "bad-argument", "cannot be the name of a symbol"},
 	{"X-FN", "print(enumname(1, «\"RTN_UNIKAST\"»));", "unknown-name", "no enum has the enumerator `RTN_UNIKAST`"},
 	{"X-FN", "print(«netns»);", "not-supported", "not supported yet"},
 	{"M-TSERIES", "@ = tseries(1, «0», 10);", "tseries-parameters", "interval"},

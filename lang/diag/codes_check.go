@@ -275,7 +275,7 @@ var checkNameCodes = []Entry{
 		Code: "unknown-register", Phase: PhaseCheck,
 		Cause: "reg() is given a name that is not a register of this architecture",
 		Wrong: "kprobe:vfs_read { print(reg(\"eax\")); }",
-		Cure:  "on x86-64 use ax, bx, cx, dx, si, di, bp, sp, ip, r8 … r15",
+		Cure:  "on x86-64 use ax, bx, cx, dx, si, di, bp, sp, ip, r8 … r15; on arm64 r0 … r30, sp, pc, pstate",
 	},
 	{
 		Code: "stack-limit", Phase: PhaseCheck,

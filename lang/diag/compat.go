@@ -18,6 +18,9 @@ type Compat struct {
 	Warn  string // a warning that bpftrace has in addition, at the same place
 	Omit  bool   // bpftrace has no such message
 	Plain string // what bpftrace prints in its place, as output
+	// Each has the messages that this one sums up: bpftrace prints each of them
+	// in its place.
+	Each []*Diagnostic
 }
 
 // Expanded is the text of the labels that lead from the body of a macro to its

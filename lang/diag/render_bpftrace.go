@@ -21,7 +21,7 @@ import (
 func RenderBpftrace(w io.Writer, list *List) error {
 	var b strings.Builder
 	var later []*Diagnostic // the warnings beside errors, which follow all errors
-	for _, d := range list.All {
+	for _, d := range single(list.All) {
 		beside := &Diagnostic{Severity: Warning, Span: d.Span, Compat: Compat{Text: d.Compat.Warn, Span: d.Compat.Span}}
 		switch {
 		case d.Compat.Warn == "":
@@ -40,6 +40,22 @@ func RenderBpftrace(w io.Writer, list *List) error {
 	flush(&b, &later)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// single returns a list in which each message that sums up others is replaced by
+// those.
+func single(list []*Diagnostic) []*Diagnostic {
+	out := make([]*Diagnostic, 0, len(list))
+	for _, d := range list {
+		if d.Compat.Each == nil {
+			out = append(out, d)
+			continue
+		}
+		each := List{All: append([]*Diagnostic{}, d.Compat.Each...)}
+		each.Sort()
+		out = append(out, each.All...)
+	}
+	return out
 }
 
 func flush(b *strings.Builder, list *[]*Diagnostic) {

@@ -250,6 +250,8 @@ type (
 		Args []Expr
 		// Format is the format string of printf-like calls, "" otherwise.
 		Format string
+		// Facts are numbers about the machine (types.Call.Facts).
+		Facts []uint64
 	}
 	// ArgRef is args.NAME or argN: the index in Site.Args.
 	ArgRef struct {

@@ -76,6 +76,8 @@ const (
 	AttachRawTP         // BTF-typed raw tracepoint: Symbol
 	AttachUprobe        // Path, Symbol, Offset (file offset once resolved)
 	AttachUretprobe
+	AttachUprobeMulti // as AttachUprobe, all places by one link
+	AttachUretprobeMulti
 	AttachInterval // Period, run from user space
 	AttachProfile  // Period or Freq, each online CPU
 	AttachSoftware
@@ -96,11 +98,23 @@ func (k AttachKind) ByUser() bool {
 // that they run in the order of the script.
 func (k AttachKind) LastFirst() bool {
 	switch k {
-	case AttachKprobe, AttachKprobeMulti, AttachUprobe, AttachUretprobe, AttachFentry, AttachFexit:
+	case AttachKprobe, AttachKprobeMulti, AttachFentry, AttachFexit:
+		return true
+	}
+	return k.User()
+}
+
+// User reports whether programs and libraries are probed.
+func (k AttachKind) User() bool {
+	switch k {
+	case AttachUprobe, AttachUretprobe, AttachUprobeMulti, AttachUretprobeMulti:
 		return true
 	}
 	return false
 }
+
+// Returned reports whether a program at a function of programs runs at its return.
+func (k AttachKind) Returned() bool { return k == AttachUretprobe || k == AttachUretprobeMulti }
 
 // Attach describes where a program is attached.
 type Attach struct {
@@ -115,7 +129,8 @@ type Attach struct {
 	// the machine can need.
 	Active int
 	Path   string // binary of a uprobe
-	// Offsets are further file offsets to which the same program is attached.
+	// Offsets are further file offsets to which the same program is attached, or,
+	// of a uprobe with Symbols, their offsets.
 	Offsets []uint64
 	// Semaphore is the file offset of a counter that the kernel increments
 	// while the program is attached, 0 if there is none.
@@ -127,10 +142,13 @@ type Attach struct {
 	Freq   uint64 // Hz, when not 0
 	Event  string // software or hardware event
 	BTFID  uint32
-	BTFIDs []uint32 // of Symbols, where a link takes these
-	Length int      // bytes watched by a watchpoint
-	Mode   uint32   // accesses that trigger it, as HW_BREAKPOINT_ bits
-	Signal int      // number of a signal
+	// Program is the number of the BPF program whose BTF has BTFID, 0 for the
+	// kernel's or a module's.
+	Program uint32
+	BTFIDs  []uint32 // of Symbols, where a link takes these
+	Length  int      // bytes watched by a watchpoint
+	Mode    uint32   // accesses that trigger it, as HW_BREAKPOINT_ bits
+	Signal  int      // number of a signal
 	// Object is the context slot of the pointer that is null when an iterator has
 	// come to its end. Task is that of the task, 0 if there is none, and Offset
 	// then the byte offset of its process id.

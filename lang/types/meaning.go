@@ -51,6 +51,7 @@ type Uses struct {
 	Stack    bool
 	PID      bool // the process id
 	Comm     bool // the thread's name
+	Place    bool // where the probe is: one program for each place
 }
 
 // Add adds the uses of o.
@@ -66,4 +67,5 @@ func (u *Uses) Add(o Uses) {
 	u.Stack = u.Stack || o.Stack
 	u.PID = u.PID || o.PID
 	u.Comm = u.Comm || o.Comm
+	u.Place = u.Place || o.Place
 }

@@ -130,6 +130,9 @@ type Call struct {
 	Args []Arg
 	Env  Env
 	Site SiteInfo
+	// Facts are numbers about the machine that Infer has found and the compiled
+	// code contains (hir.Call.Facts).
+	Facts []uint64
 }
 
 // Arg is one argument.
@@ -212,6 +215,9 @@ type SiteInfo struct {
 	Space    Space  // default address space
 	Retval   *Type  // nil where there is none
 	Func     string
+	// Path and Offset are the file of a probe in a program and the place there.
+	Path   string
+	Offset uint64
 }
 
 // Filtered is an optional extension of Env. It knows the filters of the command
@@ -219,6 +225,31 @@ type SiteInfo struct {
 type Filtered interface {
 	Filter() (pid int, comm string)
 }
+
+// Variables is an Env that knows the variables of the kernel and of programs.
+type Variables interface {
+	// PerCPU returns the address of a per-CPU variable of the kernel, to which the
+	// offset of a CPU is to be added, and the address of the table of these
+	// offsets, 8 bytes for each CPU. The error is a *NoVariableError if BTF has no
+	// such variable.
+	PerCPU(name string) (addr, offsets uint64, err error)
+	// UserVariable finds a symbol of a program or library for a probe at a file
+	// offset. The error is a *NoVariableError if there is none.
+	UserVariable(path string, offset uint64, name string) (UserVariable, error)
+}
+
+// UserVariable is a symbol of a program or library.
+type UserVariable struct {
+	Addr     uint64 // that it is linked for
+	Distance uint64 // Addr less the address of a probe, modulo 2^64
+	Size     uint64 // in bytes, 0 if the file does not say
+	Moves    bool   // the file can be loaded at any address
+}
+
+// NoVariableError reports that there is no variable of a name.
+type NoVariableError struct{ Name, Where string }
+
+func (e *NoVariableError) Error() string { return e.Where + " has no variable " + e.Name }
 
 // Hiding is an Env of a kernel that may hide the addresses of its symbols.
 type Hiding interface {

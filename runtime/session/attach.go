@@ -212,7 +212,10 @@ func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 		d.Code = "no-permission"
 		d.WithNote("the kernel does not allow this process to attach it")
 		call := rights.Event
-		if kind == hir.AttachUprobe || kind == hir.AttachUretprobe || kind == hir.AttachWatchpoint {
+		switch kind {
+		case hir.AttachUprobeMulti, hir.AttachUretprobeMulti:
+			call = rights.Program
+		case hir.AttachUprobe, hir.AttachUretprobe, hir.AttachWatchpoint:
 			call = rights.AdminEvent
 		}
 		live.AddPermission(d, call)

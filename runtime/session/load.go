@@ -99,6 +99,15 @@ func (s *Session) loadPrograms(ctx context.Context, obj *object.Object, maps map
 			}
 			opts.ModuleBTF = int(f.Fd())
 		}
+		if id := p.Site.Attach.Program; id != 0 {
+			f, err := bpf.OpenRunning(id)
+			if err != nil {
+				errs[i] = fmt.Errorf("open BPF program %d: %w", id, err)
+				return
+			}
+			defer f.Close()
+			opts.ModuleBTF = int(f.Fd())
+		}
 		defer s.slow(fmt.Sprintf("loading the program for %s", p.Site.Name))()
 		progs[i], errs[i] = bpf.Load(ctx, obj.Spec.Programs[p.Name], maps, opts)
 	}

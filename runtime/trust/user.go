@@ -1,7 +1,10 @@
 package trust
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -57,4 +60,41 @@ func OpenFile(name string, flag int, mode os.FileMode) (f *os.File, err error) {
 		return err
 	})
 	return f, err
+}
+
+// MakeFolders makes the folders that the path of a file names and that do not
+// exist, with the rights of the user. It returns those that it has made, the
+// outermost first; RemoveFolders removes them again. The error is one of
+// os.Mkdir.
+func MakeFolders(name string) (made []string, err error) {
+	err = AsUser(func() error {
+		var missing []string
+		for dir := filepath.Dir(name); ; dir = filepath.Dir(dir) {
+			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+				break
+			}
+			missing = append(missing, dir)
+		}
+		for i := len(missing) - 1; i >= 0; i-- {
+			if err := os.Mkdir(missing[i], 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+			made = append(made, missing[i])
+		}
+		return nil
+	})
+	if err != nil {
+		RemoveFolders(made)
+		return nil, err
+	}
+	return made, nil
+}
+
+// RemoveFolders removes the folders of MakeFolders that are empty.
+func RemoveFolders(made []string) {
+	for i := len(made) - 1; i >= 0; i-- {
+		if os.Remove(made[i]) != nil {
+			return
+		}
+	}
 }

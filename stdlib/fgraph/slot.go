@@ -36,7 +36,7 @@ const threadSize = 32 << 10
 // stackPointer returns an address on the current stack, as a number.
 func (f *coder) stackPointer() ir.Value {
 	if f.Site().Regs {
-		return f.B().Load(f.Ctx(), f.Target().PtRegs["sp"], 8)
+		return f.B().Load(f.Ctx(), f.Target().Arch.Regs[f.Target().Arch.SP], 8)
 	}
 	// Trampolines have no saved registers, but the context points to the
 	// arguments, which are on the current stack. The program's own stack can be

@@ -43,7 +43,8 @@
 // and <<probe>> stand for the workload's process id and program, the working
 // directory and probe's process id, in the command line and in what is
 // expected; <<native>> for a program in C that the workload can run ("exec
-// native …"), see native/native.c.
+// native …"), see native/native.c. <<native>>-pie is the same program, loaded at
+// another address each time; it cannot use pointers that it was compiled with.
 //
 // STDOUT, MAPS and STDERR are compared byte by byte. A line "~ RE" matches a
 // whole line by regular expression, a line "..." any number of lines, and a "\"

@@ -85,7 +85,7 @@ func newMachine(in io.Writer, out io.Reader) *machine {
 }
 
 // programs are the built programs, for the host and for guests.
-type programs struct{ probe, drive, workload, native string }
+type programs struct{ probe, drive, workload, native, nativePIE string }
 
 // build builds the programs once in a process. The workload keeps its symbols:
 // the cases attach to them.
@@ -107,13 +107,15 @@ var build = sync.OnceValues(func() (programs, error) {
 		return programs{}, fmt.Errorf("build: %w\n%s", err, bytes.TrimSpace(text))
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
-	cmd = exec.Command("gcc", "-O1", "-g", "-static", "-nostdlib", "-fno-stack-protector",
-		"-Wl,--section-start=.watched=0x600000", "-o", at("native"), "native/native.c")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		os.RemoveAll(dir)
-		return programs{}, fmt.Errorf("build the program in C: %w\n%s", err, bytes.TrimSpace(text))
+	for name, kind := range map[string]string{"native": "-static", "native-pie": "-static-pie"} {
+		cmd = exec.Command("gcc", "-O1", "-g", kind, "-nostdlib", "-fno-stack-protector",
+			"-Wl,--section-start=.watched=0x600000", "-o", at(name), "native/native.c")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			os.RemoveAll(dir)
+			return programs{}, fmt.Errorf("build the program in C: %w\n%s", err, bytes.TrimSpace(text))
+		}
 	}
-	return programs{at("probe"), at("drive"), at("workload"), at("native")}, nil
+	return programs{at("probe"), at("drive"), at("workload"), at("native"), at("native-pie")}, nil
 })
 
 // TestMain ends the guests and removes what was built.
@@ -185,7 +187,7 @@ func setup(t *testing.T) guesttest.Setup {
 	s := guesttest.Network()
 	s.NoProbe = true
 	s.Files = map[string]string{
-		"/bin/probe": p.probe, "/bin/drive": p.drive, "/bin/workload": p.workload, "/bin/native": p.native,
+		"/bin/probe": p.probe, "/bin/drive": p.drive, "/bin/workload": p.workload, "/bin/native": p.native, "/bin/native-pie": p.nativePIE,
 	}
 	// One guest serves all tests. If the tools are not available, their tests
 	// report it.

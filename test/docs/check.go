@@ -19,6 +19,10 @@ type Checker struct {
 	// Old makes it compile for the oldest supported kernel, instead of one with
 	// every feature.
 	Old bool
+	// Options are those of the run that scripts are checked for.
+	Options engine.CheckOptions
+	// Params are the positional parameters of scripts.
+	Params []string
 
 	machine machine.Machine
 }
@@ -50,7 +54,9 @@ func (c *Checker) Check(script string) diag.List {
 	if c.Old {
 		m = oldest{m}
 	}
-	_, list := engine.Build(engine.Script{Name: "script", Text: script, Import: engine.Library}, m, engine.CheckOptions{Empty: true}, engine.CompileOptions{})
+	o := c.Options
+	o.Empty = true
+	_, list := engine.Build(engine.Script{Name: "script", Text: script, Params: c.Params, Import: engine.Library}, m, o, engine.CompileOptions{})
 	return list
 }
 
@@ -66,7 +72,5 @@ func (v oldView) Target(needs target.Set) (*target.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	old := &target.Target{NCPU: t.NCPU}
-	old.PtRegs, old.PtRegsSize = target.AMD64Regs()
-	return old, nil
+	return &target.Target{NCPU: t.NCPU, Arch: t.Arch}, nil
 }

@@ -118,7 +118,10 @@ const traceable = "vfs_read\nvfs_write\nvfs_open\ntcp_sendmsg\nip_route_output_f
 
 // checker makes a Checker; the test is skipped where the machine does not let
 // one read what it needs. The guests check the same scripts.
-func checker(t *testing.T) *Checker {
+func checker(t *testing.T) *Checker { return checkerFor(t, traceable) }
+
+// checkerFor is checker for scripts that trace other functions.
+func checkerFor(t *testing.T, traceable string) *Checker {
 	t.Helper()
 	list := filepath.Join(t.TempDir(), "functions")
 	if err := os.WriteFile(list, []byte(traceable), 0o644); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"probe/compiler/target"
 	"probe/lang/types"
 	"probe/lang/value"
 	"probe/runtime/event"
@@ -137,7 +138,7 @@ func (d *dist) parse() error {
 	if err := d.spec.findLibrary(d.machine); err != nil {
 		return err
 	}
-	d.spec.syscall = d.spec.kind == "p" && d.spec.library == "" && strings.HasPrefix(d.spec.name, "__x64_sys_")
+	d.spec.syscall = d.spec.kind == "p" && d.spec.library == "" && strings.HasPrefix(d.spec.name, target.Native().Syscall)
 	d.spec.wrapped(d.machine)
 	sc := &scope{probe: d.spec, names: map[string]string{"$PID": "pid", "$COMM": "comm", "$retval": "retval", "$latency": "duration"}}
 	if err := sc.params(signature); err != nil {

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"probe/compiler/target"
 )
 
 // spec is a probe as bcc's tools name it.
@@ -15,10 +17,6 @@ type spec struct {
 	offset  string // "+0x12", "" for none
 	syscall bool   // the wrapper of a system call, whose arguments are in its struct pt_regs
 }
-
-// The registers of struct pt_regs that hold the arguments of system calls on
-// x86-64 (arch/x86/include/asm/syscall_wrapper.h).
-var syscallRegs = [6]string{"di", "si", "dx", "r10", "r8", "r9"}
 
 // parseSpec reads "func", "lib:func" and "kind:lib:func".
 func parseSpec(s string) (*spec, error) {
@@ -61,7 +59,7 @@ func parseSpec(s string) (*spec, error) {
 		}
 	default:
 		sp.library, sp.name = strings.Join(p[1:len(p)-1], ":"), *last
-		sp.syscall = sp.kind == "p" && sp.library == "" && strings.HasPrefix(sp.name, "__x64_sys_")
+		sp.syscall = sp.kind == "p" && sp.library == "" && strings.HasPrefix(sp.name, target.Native().Syscall)
 	}
 	if sp.name == "" {
 		return nil, fmt.Errorf("no function is named")
@@ -80,7 +78,7 @@ func (s *spec) display() string {
 // arg returns an argument, counted from 0.
 func (s *spec) arg(i int) string {
 	if s.syscall {
-		return fmt.Sprintf("((struct pt_regs *)arg0)->%s", syscallRegs[i])
+		return fmt.Sprintf("((struct pt_regs *)arg0)->%s", target.Native().SyscallArgs[i])
 	}
 	return fmt.Sprintf("arg%d", i)
 }
@@ -119,8 +117,9 @@ func (s *spec) wrapped(m Machine) {
 		if found, err := m.List("kprobe:" + s.name); err != nil || len(found) > 0 {
 			return
 		}
-		if found, err := m.List("kprobe:__x64_sys_" + call); err == nil && len(found) > 0 {
-			s.name, s.syscall = "__x64_sys_"+call, s.kind == "p"
+		wrapper := target.Native().Syscall + call
+		if found, err := m.List("kprobe:" + wrapper); err == nil && len(found) > 0 {
+			s.name, s.syscall = wrapper, s.kind == "p"
 		}
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"probe/cmd/front/filename"
 )
 
 // Shells lists the shells with completion scripts.
@@ -63,7 +64,11 @@ func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]strin
 	d, lines := cobra.ShellCompDirective(n), lines[:len(lines)-1]
 	word := l.words[len(l.words)-1]
 	if d&(cobra.ShellCompDirectiveFilterFileExt|cobra.ShellCompDirectiveFilterDirs) != 0 {
-		lines, d = files(word, lines), cobra.ShellCompDirectiveNoFileComp
+		endings := lines
+		lines = filename.Complete(word, func(name string) bool {
+			return slices.Contains(endings, strings.TrimPrefix(filepath.Ext(name), "."))
+		})
+		d = cobra.ShellCompDirectiveNoFileComp
 		if len(lines) == 1 && strings.HasSuffix(lines[0], "/") {
 			d |= cobra.ShellCompDirectiveNoSpace
 		}
@@ -93,31 +98,6 @@ func (a *App[O]) CompleteBash(out io.Writer, args []string, rewrite func([]strin
 	}
 	_, err = fmt.Fprintf(out, ":%d\n", d)
 	return err
-}
-
-// files returns the folders, and the files with one of the endings, whose names
-// start with a word.
-func files(word string, ext []string) []string {
-	dir, base := filepath.Split(word)
-	entries, err := os.ReadDir(filepath.Join(".", dir))
-	if filepath.IsAbs(dir) {
-		entries, err = os.ReadDir(dir)
-	}
-	if err != nil {
-		return nil
-	}
-	var out []string
-	for _, e := range entries {
-		name := e.Name()
-		switch {
-		case !strings.HasPrefix(name, base) || base == "" && name[0] == '.':
-		case e.IsDir():
-			out = append(out, dir+name+"/")
-		case slices.Contains(ext, strings.TrimPrefix(filepath.Ext(name), ".")):
-			out = append(out, dir+name)
-		}
-	}
-	return out
 }
 
 // line is a command line up to the cursor, as a shell reads it.

@@ -216,8 +216,7 @@ func (v fakeView) Types() hir.Types   { return v.k }
 func (v fakeView) Env() types.Env     { return nil }
 
 func (v fakeView) Target(target.Set) (*target.Target, error) {
-	regs, n := target.AMD64Regs()
-	return &target.Target{NCPU: 2, Features: target.NewSet(target.PerCPULookup, target.ForEachMapElem), PtRegs: regs, PtRegsSize: n}, nil
+	return &target.Target{NCPU: 2, Arch: target.Native(), Features: target.NewSet(target.PerCPULookup, target.ForEachMapElem)}, nil
 }
 
 func testConfig(in io.Reader) Config {

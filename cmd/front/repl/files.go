@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/cmd/front/filename"
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -272,25 +273,4 @@ func (r *repl) set(ctx context.Context, arg string) *diag.Diagnostic {
 }
 
 // fileArgs completes the name of a file.
-func (r *repl) fileArgs(word string) []string {
-	dir, base := filepath.Split(word)
-	entries, err := os.ReadDir(filepath.Clean("./" + dir))
-	if filepath.IsAbs(dir) {
-		entries, err = os.ReadDir(dir)
-	}
-	if err != nil {
-		return nil
-	}
-	var out []string
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), base) || strings.HasPrefix(e.Name(), ".") && base == "" {
-			continue
-		}
-		name := dir + e.Name()
-		if e.IsDir() {
-			name += "/"
-		}
-		out = append(out, name)
-	}
-	return out
-}
+func (r *repl) fileArgs(word string) []string { return filename.Complete(word, nil) }

@@ -3,9 +3,9 @@ package repl
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
+	"probe/cmd/front/manual"
 	"probe/lang/diag"
 	"probe/lang/syntax"
 )
@@ -33,29 +33,20 @@ func (r *repl) help(_ context.Context, arg string) *diag.Diagnostic {
 	}
 	name := strings.TrimRight(strings.TrimSpace(arg), ":()")
 	known := false
-	if sig := r.builtins[name]; sig != nil && !sig.Missing {
-		usage := sig.Usage
-		if usage == "" {
-			usage = sig.Name
+	for _, e := range manual.Lookup(arg) {
+		if known {
+			fmt.Fprintln(r.out)
 		}
-		fmt.Fprintf(r.out, "%s\n  %s\n", usage, sig.Doc)
+		if err := e.Write(r.out); err != nil {
+			return mistake("%v", err)
+		}
 		known = true
-	}
-	for _, k := range r.view.Probes().Kinds() {
-		if k.Name == name || slices.Contains(k.Aliases, name) {
-			fmt.Fprintf(r.out, "%s\n  %s\n", k.Usage, k.Doc)
-			known = true
-		}
 	}
 	for _, d := range r.defs {
 		if m, ok := d.(*syntax.Macro); ok && m.Name == name {
 			fmt.Fprintln(r.out, m.Span().Text())
 			known = true
 		}
-	}
-	if text, ok := diag.Explain(name); ok && !known {
-		fmt.Fprintln(r.out, strings.TrimRight(text, "\n"))
-		known = true
 	}
 	if known {
 		return nil
@@ -73,13 +64,8 @@ func (r *repl) helpNames(string) []string {
 	for _, c := range commands {
 		out = append(out, c.name)
 	}
-	for name, sig := range r.builtins {
-		if !sig.Missing {
-			out = append(out, name)
-		}
-	}
-	for _, k := range r.view.Probes().Kinds() {
-		out = append(out, k.Name)
+	for _, t := range manual.Topics() {
+		out = append(out, t.Word)
 	}
 	return out
 }

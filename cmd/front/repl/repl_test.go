@@ -288,7 +288,7 @@ func TestFaultsDoNotEndTheSession(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	tr := play(t, "help\n:help count\n:help kprobe\n:help :stop\n:help stop\n:help undefined-map\nmacro two() { 2 }\n:help two\n")
-	for _, want := range []string{":stop N|all", "count()\n  ", "kprobe:[module:]function[+offset]\n  Entry of a kernel function", "macro two() { 2 }", "undefined-map"} {
+	for _, want := range []string{":stop N|all", "count()\n\nHow often", "Example:\n\n    call:vfs_read", "kprobe:[module:]function[+offset]\n\nEntry of a kernel function", "macro two() { 2 }", "undefined-map"} {
 		if !strings.Contains(tr.out, want) {
 			t.Errorf("help does not show %q:\n%s", want, tr.out)
 		}

@@ -78,7 +78,7 @@ func New(o Options) *Machine {
 	ask := func(f feature.Feature) func() error { return func() error { return m.features.Err(f) } }
 	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
-		Uprobes: ask(feature.Uprobes), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
+		Uprobes: ask(feature.Uprobes), UprobeMulti: ask(feature.UprobeMulti), UprobeMultiPID: ask(feature.UprobeMultiPID), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
 		StructArgs: ask(feature.StructArgs), UnionArgs: ask(feature.UnionArgs), WideArgs: ask(feature.WideArgs),
 		Ftrace: m.tracer, Events: sync.OnceValue(rights.Events), KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
 		RawTracepoint: provider.RawTracepoints(m.features, symbols), Traceable: o.Traceable, Aliases: symbols.Aliases,

@@ -53,6 +53,7 @@ var actions = map[string]action{
 	"negative":  {1, negative},  // N: calls target_negative
 	"nested":    {1, nested},    // N: calls target_outer, which calls target_inner
 	"spin":      {1, spin},      // MS: computes in target_spin
+	"filter":    {2, runFilter}, // SIZE N: runs the BPF program target_filter on a packet of SIZE bytes; it is loaded before the workload is held
 	"say":       {1, say},       // TEXT: prints a line
 	"exit":      {1, exit},      // CODE
 }
@@ -62,6 +63,11 @@ func init() { runtime.LockOSThread() } // main stays on the first thread
 func main() {
 	// The collector's threads make system calls of their own.
 	debug.SetGCPercent(-1)
+	if slices.Contains(os.Args[1:], "filter") {
+		if err := loadFilter(); err != nil {
+			fail("filter: %v", err)
+		}
+	}
 	if os.Getenv("WORKLOAD_HELD") == "1" {
 		fmt.Fprintln(os.Stderr, "held")
 		io.Copy(io.Discard, os.Stdin)

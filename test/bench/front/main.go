@@ -35,6 +35,7 @@ type Time struct {
 func main() {
 	n := flag.Int("n", 5, "repetitions")
 	flag.Parse()
+	defer engine.CollectLater()() // as probe run has it
 	out := []Time{}
 	for _, name := range flag.Args() {
 		t, err := measure(name, *n)

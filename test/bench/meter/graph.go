@@ -24,7 +24,7 @@ func visit(n int) {
 	var st unix.Stat_t
 	at := unix.AT_FDCWD
 	for range n {
-		syscall.RawSyscall6(syscall.SYS_NEWFSTATAT, uintptr(at), uintptr(unsafe.Pointer(&path)), uintptr(unsafe.Pointer(&st)), 0, 0, 0)
+		syscall.RawSyscall6(sysFstatat, uintptr(at), uintptr(unsafe.Pointer(&path)), uintptr(unsafe.Pointer(&st)), 0, 0, 0)
 	}
 }
 

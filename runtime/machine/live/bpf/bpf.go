@@ -41,6 +41,7 @@ const (
 	attachIter          = 28
 	attachPerfEvent     = 41
 	attachKprobeMulti   = 42
+	attachUprobeMulti   = 48
 	attachKprobeSession = 56
 	attachFsessionMulti = 61
 )

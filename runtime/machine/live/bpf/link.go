@@ -81,6 +81,54 @@ func AttachMulti(p *Prog, kind MultiKind, symbols []string) (*Link, error) {
 	return &Link{links: []int{fd}, kind: linkMulti}, nil
 }
 
+// Uprobes are places in a program or library.
+type Uprobes struct {
+	Path    string
+	Offsets []uint64 // in the file
+	// Semaphore is the offset of a counter that the kernel increments while the
+	// probes are attached, 0 for none.
+	Semaphore uint64
+	PID       int // of the process; 0 means every process
+	Return    bool
+}
+
+// AttachUprobes attaches a program to many places at once (kernel 6.6). When one
+// of them cannot be probed none is, and the kernel does not say which.
+func AttachUprobes(p *Prog, u Uprobes) (*Link, error) {
+	if len(u.Offsets) == 0 {
+		return nil, fmt.Errorf("attach %s: no functions", p.Name)
+	}
+	path := cstring(u.Path)
+	var counters []uint64
+	if u.Semaphore != 0 {
+		counters = make([]uint64, len(u.Offsets))
+		for i := range counters {
+			counters[i] = u.Semaphore
+		}
+	}
+	attr := struct {
+		prog, target, typ, flags uint32
+		path, offsets            ptr
+		counters, cookies        ptr
+		count, multiFlags, pid   uint32
+		_                        uint32
+	}{
+		prog: uint32(p.fd), typ: attachUprobeMulti, path: bytesPtr(path), count: uint32(len(u.Offsets)), pid: uint32(u.PID),
+		offsets: ptr(uintptr(unsafe.Pointer(unsafe.SliceData(u.Offsets)))), counters: ptr(uintptr(unsafe.Pointer(unsafe.SliceData(counters)))),
+	}
+	if u.Return {
+		attr.multiFlags = 1 // BPF_F_UPROBE_MULTI_RETURN
+	}
+	fd, err := bpf(cmdLinkCreate, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	runtime.KeepAlive(path)
+	runtime.KeepAlive(counters)
+	runtime.KeepAlive(u.Offsets)
+	if err != nil {
+		return nil, fmt.Errorf("attach %s to %d places in %s: %w", p.Name, len(u.Offsets), u.Path, err)
+	}
+	return &Link{links: []int{fd}}, nil
+}
+
 // AttachFsessionMulti attaches an fsession.multi program to many functions at
 // once (kernel 7.1). ids are the functions' numbers in the BTF that the program
 // was loaded for.

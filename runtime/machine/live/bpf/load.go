@@ -34,8 +34,8 @@ type LoadOptions struct {
 	// AttachBTF is the BTF number of the function or tracepoint type that a
 	// tracing program is for; 0 for other programs.
 	AttachBTF uint32
-	// ModuleBTF is the file descriptor of the module's BTF that AttachBTF
-	// counts in, 0 for the kernel's own.
+	// ModuleBTF is the file descriptor of the module's BTF, or of the BPF program,
+	// that AttachBTF counts in, 0 for the kernel's own.
 	ModuleBTF int
 	// LogSize is how many bytes of the verifier's log are kept when it refuses
 	// the program; 0 means a megabyte.

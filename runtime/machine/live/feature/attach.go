@@ -3,11 +3,14 @@ package feature
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/watchdog"
 )
 
 // Loading a program for one of the newer attach types proves nothing: older
@@ -49,6 +52,44 @@ func uprobeMulti(attach uint32) error {
 	// struct { u64 path, offsets, ref_ctr_offsets, cookies; u32 cnt, flags, pid; }
 	p := bpf.Program{Type: bpf.Kprobe, AttachType: attach, Insns: bpf.Return0()}
 	return refusedFor(unix.EFAULT, p, bpf.Link{AttachType: attach, Rest: [6]uint64{0: badPointer, 1: badPointer, 4: 1}}, "CONFIG_UPROBES")
+}
+
+// haveUprobeMultiPID names the process by one of its threads. Kernels before 6.10
+// take that for the only thread whose calls run the program, and go on to read the
+// places; later ones want a process, and find none.
+func haveUprobeMultiPID(s *Set) error {
+	if err := s.ask(UprobeMulti); err != nil {
+		return err
+	}
+	tid, done := otherThread()
+	defer done()
+	path := []byte("/proc/self/exe\x00")
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	pin.Pin(&path[0])
+	p := bpf.Program{Type: bpf.Kprobe, AttachType: bpf.AttachUprobeMulti, Insns: bpf.Return0()}
+	return refusedFor(unix.ESRCH, p, bpf.Link{AttachType: bpf.AttachUprobeMulti, Rest: [6]uint64{0: uint64(uintptr(unsafe.Pointer(&path[0]))), 1: badPointer, 4: 1, 5: uint64(tid)}}, "CONFIG_UPROBES")
+}
+
+// otherThread returns a thread of this process that is not its first, and a
+// function that lets it go.
+func otherThread() (tid int, done func()) {
+	found, end := make(chan int), make(chan struct{})
+	var look func()
+	look = func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if id := unix.Gettid(); id != unix.Getpid() {
+			found <- id
+			<-end
+			return
+		}
+		// The first thread is held here, so the next goroutine runs on another.
+		go func() { defer watchdog.Report(); look() }()
+		<-end
+	}
+	go func() { defer watchdog.Report(); look() }()
+	return <-found, func() { close(end) }
 }
 
 func haveFentryMulti(s *Set) error {

@@ -77,11 +77,11 @@ func TestFake(t *testing.T) {
 // What is not allowed is not called missing.
 func TestCauses(t *testing.T) {
 	for want, reason := range map[string]error{
-		"kprobes cannot be used: the kernel's lockdown forbids them":                  fmt.Errorf("%w forbids them", ErrLockdown),
-		"kprobes cannot be used: tracefs is empty":                                    tracefs.ErrHidden,
-		"this process may not use kprobes: the kernel says operation not permitted":   fmt.Errorf("the kernel says %w", unix.EPERM),
-		"this process may not use kprobes: tracefs cannot be read: permission denied": tracefs.ErrForbidden,
-		"this kernel has no kprobes: built without":                                   errors.New("built without"),
+		"kprobes cannot be used: the kernel's lockdown forbids them":                fmt.Errorf("%w forbids them", ErrLockdown),
+		"kprobes cannot be used: tracefs is empty":                                  tracefs.ErrHidden,
+		"this process may not use kprobes: the kernel says operation not permitted": fmt.Errorf("the kernel says %w", unix.EPERM),
+		"this process may not use kprobes: tracefs cannot be read":                  tracefs.ErrForbidden,
+		"this kernel has no kprobes: built without":                                 errors.New("built without"),
 	} {
 		if got := (&MissingError{Feature: Kprobes, Reason: reason}).Error(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -36,6 +36,7 @@ const (
 	KprobeMulti
 	KprobeSession
 	UprobeMulti
+	UprobeMultiPID
 	UprobeSession
 	RawTPRun
 	SyscallRun
@@ -103,22 +104,23 @@ var rows = [featureCount]row{
 	BatchHash:        {"batch_hash", "batch operations on hash maps", "5.6", haveBatch(bpf.Hash)},
 	BatchPerCPUArray: {"batch_percpu_array", "batch operations on per-CPU arrays", "5.13", haveBatch(bpf.PerCPUArray)},
 
-	Fentry:        {"fentry", "fentry and fexit", "5.5", haveFentry},
-	TpBTF:         {"tp_btf", "raw tracepoints with typed arguments", "5.5", haveTpBTF},
-	IntPointers:   {"int_pointers", "pointers to integers as arguments of fentry", "5.17", haveIntPointers},
-	StructArgs:    {"struct_args", "fentry at functions that take structs by value", "6.1", haveByValue("in_group_p", "alloc_uid")},
-	UnionArgs:     {"union_args", "fentry at functions that take unions by value", "", haveByValue("kill_pid_usb_asyncio")},
-	WideArgs:      {"wide_args", "fentry at functions with more than six arguments", "6.6", haveWideArgs},
-	Fsession:      {"fsession", "fentry and fexit in one program", "7.0", haveFsession},
-	FentryMulti:   {"fentry_multi", "fentry and fexit on many functions at once", "7.1", haveFentryMulti},
-	FsessionMulti: {"fsession_multi", "entry and return of many functions in one fentry program", "7.1", haveFsessionMulti},
-	PerfLink:      {"perf_link", "links of programs to perf events", "5.15", havePerfLink},
-	KprobeMulti:   {"kprobe_multi", "kprobes on many functions at once", "5.18", haveKprobeMulti},
-	KprobeSession: {"kprobe_session", "entry and return of many functions in one program", "6.10", haveKprobeSession},
-	UprobeMulti:   {"uprobe_multi", "uprobes on many functions at once", "6.6", haveUprobeMulti},
-	UprobeSession: {"uprobe_session", "entry and return of user functions in one program", "6.13", haveUprobeSession},
-	RawTPRun:      {"raw_tp_run", "raw tracepoint programs run on request", "5.10", haveRawTPRun},
-	SyscallRun:    {"syscall_run", "programs run on request that may sleep", "5.14", haveSyscallRun},
+	Fentry:         {"fentry", "fentry and fexit", "5.5", haveFentry},
+	TpBTF:          {"tp_btf", "raw tracepoints with typed arguments", "5.5", haveTpBTF},
+	IntPointers:    {"int_pointers", "pointers to integers as arguments of fentry", "5.17", haveIntPointers},
+	StructArgs:     {"struct_args", "fentry at functions that take structs by value", "6.1", haveByValue("in_group_p", "alloc_uid")},
+	UnionArgs:      {"union_args", "fentry at functions that take unions by value", "", haveByValue("kill_pid_usb_asyncio")},
+	WideArgs:       {"wide_args", "fentry at functions with more than six arguments", "6.6", haveWideArgs},
+	Fsession:       {"fsession", "fentry and fexit in one program", "7.0", haveFsession},
+	FentryMulti:    {"fentry_multi", "fentry and fexit on many functions at once", "7.1", haveFentryMulti},
+	FsessionMulti:  {"fsession_multi", "entry and return of many functions in one fentry program", "7.1", haveFsessionMulti},
+	PerfLink:       {"perf_link", "links of programs to perf events", "5.15", havePerfLink},
+	KprobeMulti:    {"kprobe_multi", "kprobes on many functions at once", "5.18", haveKprobeMulti},
+	KprobeSession:  {"kprobe_session", "entry and return of many functions in one program", "6.10", haveKprobeSession},
+	UprobeMulti:    {"uprobe_multi", "uprobes on many functions at once", "6.6", haveUprobeMulti},
+	UprobeMultiPID: {"uprobe_multi_pid", "uprobes on many functions of all threads of a process", "6.10", haveUprobeMultiPID},
+	UprobeSession:  {"uprobe_session", "entry and return of user functions in one program", "6.13", haveUprobeSession},
+	RawTPRun:       {"raw_tp_run", "raw tracepoint programs run on request", "5.10", haveRawTPRun},
+	SyscallRun:     {"syscall_run", "programs run on request that may sleep", "5.14", haveSyscallRun},
 
 	ProbeReadKernel: {"probe_read_kernel", "the helper probe_read_kernel", "5.5", helperIn(ProbeReadKernelFn, tracingTypes...)},
 	BootTime:        {"boot_time", "the helper ktime_get_boot_ns", "5.8", helperIn(KtimeGetBootNs, tracingTypes...)},

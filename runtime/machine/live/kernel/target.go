@@ -45,8 +45,7 @@ func (k *Kernel) Target(needs target.Set) (*target.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target.Target{NCPU: n, Features: target.Set{}, BTFIDs: map[target.Feature]uint32{}}
-	t.PtRegs, t.PtRegsSize = target.AMD64Regs()
+	t := &target.Target{NCPU: n, Arch: target.Native(), Features: target.Set{}, BTFIDs: map[target.Feature]uint32{}}
 	set := k.opts.Features
 	t.NoKernelReads = set.Locked()
 	asked := needs.Sorted()

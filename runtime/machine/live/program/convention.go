@@ -1,17 +1,9 @@
 package program
 
 import (
-	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/dwarf"
-)
-
-// The registers with arguments in the System V calling convention, and in that
-// of Go.
-var (
-	registersC  = []string{"di", "si", "dx", "cx", "r8", "r9"}
-	registersGo = []string{"ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"}
 )
 
 const languageGo = 0x16 // DW_LANG_Go
@@ -40,13 +32,13 @@ type rule struct {
 func (r *rule) fill(p *Param) { p.Loc, p.Parts, p.Unreadable = r.loc, r.parts, r.reason }
 
 func (p *Program) convention(f dwarf.Entry) *convention {
-	c := &convention{p: p, regs: registersC, stack: 8} // the return address comes first
+	c := &convention{p: p, regs: p.arch.Args, stack: p.arch.ReturnSlot}
 	if f.U.Language() == languageGo {
-		c.regs = registersGo
+		c.regs = p.arch.GoArgs
 	}
 	// The caller of a function that returns a large object passes the place for
-	// it first.
-	if t, ok := plain(f); ok && isRecord(t.Tag) && (sizeOf(t) > 16 || byReference(t)) {
+	// it.
+	if t, ok := plain(f); ok && p.arch.ResultAddressIsArg && isRecord(t.Tag) && (sizeOf(t) > 16 || byReference(t)) {
 		c.used++
 	}
 	return c
@@ -61,9 +53,8 @@ func byReference(t dwarf.Entry) bool {
 	return ok && n == passByReference
 }
 
-func register(name string, size int) hir.Loc {
-	offsets, _ := target.AMD64Regs()
-	return hir.Loc{Kind: hir.LocReg, Off: offsets[name], Size: min(max(size, 1), 8)}
+func (p *Program) register(name string, size int) hir.Loc {
+	return hir.Loc{Kind: hir.LocReg, Off: p.arch.Regs[name], Size: min(max(size, 1), 8)}
 }
 
 const inVector = "it is passed in a vector register, which a probe cannot read"
@@ -72,7 +63,9 @@ const inVector = "it is passed in a vector register, which a probe cannot read"
 func (c *convention) next(t *types.Type, e dwarf.Entry) *rule {
 	of, ok := plain(e)
 	switch {
-	case ok && isRecord(of.Tag) && byReference(of):
+	case ok && c.p.arch.LargeByAddress && isRecord(of.Tag) && !byReference(of) && t.Size <= 32 && allFloats(of, t.Size):
+		return &rule{reason: inVector}
+	case ok && isRecord(of.Tag) && (byReference(of) || t.Size > 16 && c.p.arch.LargeByAddress):
 		r := c.next(types.Uint64, dwarf.Entry{})
 		if r.loc.Kind == hir.LocReg {
 			r.loc = hir.Loc{Kind: hir.LocMem, Off: r.loc.Off, Size: t.Size}
@@ -82,25 +75,28 @@ func (c *convention) next(t *types.Type, e dwarf.Entry) *rule {
 		return r
 	case ok && of.Tag == dwarf.TagBase && isFloat(of):
 		if c.float++; c.float > 8 {
-			return c.onStack(t)
+			used := c.used // integers still have their registers
+			r := c.onStack(t)
+			c.used = used
+			return r
 		}
 		return &rule{reason: inVector}
 	case t.IsScalar():
 		if c.used < len(c.regs) {
 			c.used++
-			return &rule{loc: register(c.regs[c.used-1], t.Size)}
+			return &rule{loc: c.p.register(c.regs[c.used-1], t.Size)}
 		}
 		return c.onStack(t)
 	case t.Size > 16 || t.Size == 0:
 		return c.onStack(t)
 	}
-	// Each 8 bytes of a small object have a register, a vector register if they
-	// hold nothing but floating point.
+	// Each 8 bytes of a small object have a register, on x86-64 a vector register
+	// if they hold nothing but floating point.
 	words := (t.Size + 7) / 8
 	ints := 0
 	var vector [2]bool
 	for w := range words {
-		if vector[w] = ok && onlyFloats(of, w*8, 0, maxDepth); !vector[w] {
+		if vector[w] = ok && !c.p.arch.LargeByAddress && onlyFloats(of, w*8, 0, maxDepth); !vector[w] {
 			ints++
 		}
 	}
@@ -114,7 +110,7 @@ func (c *convention) next(t *types.Type, e dwarf.Entry) *rule {
 			r.reason = "a part of it " + inVector[3:]
 			continue
 		}
-		r.parts = append(r.parts, register(c.regs[c.used], min(8, t.Size-8*w)))
+		r.parts = append(r.parts, c.p.register(c.regs[c.used], min(8, t.Size-8*w)))
 		c.used++
 	}
 	return r
@@ -123,6 +119,9 @@ func (c *convention) next(t *types.Type, e dwarf.Entry) *rule {
 // onStack returns the place of an argument in the caller's frame.
 func (c *convention) onStack(t *types.Type) *rule {
 	r := &rule{loc: hir.Loc{Kind: hir.LocStack, Off: c.stack, Size: t.Size}}
+	if c.p.arch.NoBackfill {
+		c.used = len(c.regs)
+	}
 	c.stack += (max(t.Size, 1) + 7) / 8 * 8
 	return r
 }
@@ -130,6 +129,17 @@ func (c *convention) onStack(t *types.Type) *rule {
 func isFloat(e dwarf.Entry) bool {
 	enc, _ := e.Num(dwarf.AttrEncoding)
 	return enc == encFloat && sizeOf(e) <= 8
+}
+
+// allFloats reports whether an object of 1 to size bytes holds nothing but
+// floating point, which arm64 passes in vector registers, one for each member.
+func allFloats(e dwarf.Entry, size int) bool {
+	for at := 0; at < size; at += 8 {
+		if !onlyFloats(e, at, 0, maxDepth) {
+			return false
+		}
+	}
+	return size > 0
 }
 
 // onlyFloats reports whether the 8 bytes at an offset of an object hold nothing

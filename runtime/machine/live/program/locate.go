@@ -35,12 +35,6 @@ const (
 	opGNUEntry   = 0xf3
 )
 
-// dwarfRegisters are the numbers of the registers in debugging information
-// (System V ABI for AMD64, figure 3.36).
-var dwarfRegisters = [...]string{"ax", "dx", "cx", "bx", "si", "di", "bp", "sp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "ip"}
-
-const firstVector, lastVector = 17, 32
-
 // stored reports whether the place of a variable is a slot of the function's own
 // frame: it has no value there before the function has stored it. Slots above
 // the frame are those of arguments on the stack.
@@ -142,7 +136,7 @@ func (p *Program) one(r *dwarf.Expr, g dwarf.Func, size int) (loc hir.Loc, piece
 			if op == opRegx {
 				n = r.Unsigned()
 			}
-			if loc, why = registerAt(n, min(size, 8)); why != "" {
+			if loc, why = p.registerAt(n, min(size, 8)); why != "" {
 				return loc, 0, why
 			}
 			state = inRegister
@@ -151,7 +145,7 @@ func (p *Program) one(r *dwarf.Expr, g dwarf.Func, size int) (loc hir.Loc, piece
 			if op == opBregx {
 				n = r.Unsigned()
 			}
-			if loc, why = registerAt(n, size); why != "" {
+			if loc, why = p.registerAt(n, size); why != "" {
 				return loc, 0, why
 			}
 			loc.Disp = r.Signed()
@@ -165,8 +159,7 @@ func (p *Program) one(r *dwarf.Expr, g dwarf.Func, size int) (loc hir.Loc, piece
 			loc.Size = size
 			state = address
 		case op == opFrameCFA:
-			loc, _ = registerAt(7, size)
-			loc.Disp = 8 // at entry only the return address is on the stack
+			loc = p.cfa(size)
 			state = address
 		case op == opPlusConst && (state == address || state == number):
 			loc.Disp += int64(min(r.Unsigned(), 1<<31))
@@ -181,7 +174,7 @@ func (p *Program) one(r *dwarf.Expr, g dwarf.Func, size int) (loc hir.Loc, piece
 			if n < opReg0 || n >= opReg0+32 || inner.More() {
 				return loc, 0, unknownOp(op)
 			}
-			if loc, why = registerAt(uint64(n-opReg0), size); why != "" {
+			if loc, why = p.registerAt(uint64(n-opReg0), size); why != "" {
 				return loc, 0, why
 			}
 			state = address // the value is what the register holds
@@ -212,11 +205,11 @@ func unknownOp(op uint8) string {
 	return fmt.Sprintf("its place is the result of a computation (operation %#x) that is not supported", op)
 }
 
-func registerAt(n uint64, size int) (hir.Loc, string) {
+func (p *Program) registerAt(n uint64, size int) (hir.Loc, string) {
 	switch {
-	case n < uint64(len(dwarfRegisters)):
-		return register(dwarfRegisters[n], min(size, 8)), ""
-	case n >= firstVector && n <= lastVector:
+	case n < uint64(len(p.arch.DWARF)):
+		return p.register(p.arch.DWARF[n], min(size, 8)), ""
+	case n >= p.arch.FirstVector && n <= p.arch.LastVector:
 		return hir.Loc{}, inVector
 	}
 	return hir.Loc{}, fmt.Sprintf("it is in register %d, which a probe cannot read", n)
@@ -232,9 +225,15 @@ func (p *Program) frame(g dwarf.Func) (hir.Loc, string) {
 		return !ok
 	})
 	if len(expr) == 1 && expr[0] == opFrameCFA {
-		loc, _ := registerAt(7, 8)
-		loc.Disp = 8
-		return loc, ""
+		return p.cfa(8), ""
 	}
 	return hir.Loc{}, "it is in the frame of the function, which is not set up at its entry"
+}
+
+// cfa returns the canonical frame address at the entry of a function: the stack
+// pointer of its caller before the call.
+func (p *Program) cfa(size int) hir.Loc {
+	loc := p.register(p.arch.SP, size)
+	loc.Disp = int64(p.arch.ReturnSlot)
+	return loc
 }

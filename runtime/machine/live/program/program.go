@@ -7,9 +7,11 @@
 package program
 
 import (
+	debugelf "debug/elf"
 	"fmt"
 	"sync"
 
+	"probe/compiler/target"
 	"probe/lang/types"
 	"probe/runtime/machine/live/dwarf"
 	"probe/runtime/machine/live/elf"
@@ -20,6 +22,7 @@ import (
 type Program struct {
 	path string
 	file *elf.File
+	arch *target.Arch
 	d    *dwarf.File
 
 	mu      sync.Mutex
@@ -52,8 +55,12 @@ func Of(f *elf.File) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	arch := target.AMD64()
+	if f.Machine() == debugelf.EM_AARCH64 {
+		arch = target.ARM64()
+	}
 	return &Program{
-		path: f.Path(), file: f, d: d, cache: map[key]*types.Type{}, structs: map[key]*types.Struct{}, equal: map[identity]*types.Struct{},
+		path: f.Path(), file: f, arch: arch, d: d, cache: map[key]*types.Type{}, structs: map[key]*types.Struct{}, equal: map[identity]*types.Struct{},
 		named: map[string]*types.Type{},
 	}, nil
 }

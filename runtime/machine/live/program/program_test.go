@@ -59,11 +59,10 @@ func open(t *testing.T, path string) (*elf.File, *Program) {
 }
 
 // where describes a place: "di:4", "[sp+8]:24", "=7".
-func where(l hir.Loc) string {
-	offsets, _ := target.AMD64Regs()
+func where(arch *target.Arch, l hir.Loc) string {
 	reg := "?"
-	for name, off := range offsets {
-		if off == l.Off && name != "pc" && name != "orig_rax" {
+	for name, off := range arch.Regs {
+		if off == l.Off && slices.Contains(arch.DWARF, name) {
 			reg = name
 		}
 	}
@@ -80,21 +79,21 @@ func where(l hir.Loc) string {
 	return fmt.Sprint(l)
 }
 
-func describe(f *Func) string {
+func describe(p *Program, f *Func) string {
 	var out []string
-	for _, p := range f.Params {
-		at := where(p.Loc)
-		if len(p.Parts) > 0 {
+	for _, a := range f.Params {
+		at := where(p.arch, a.Loc)
+		if len(a.Parts) > 0 {
 			at = ""
-			for _, l := range p.Parts {
-				at += "+" + where(l)
+			for _, l := range a.Parts {
+				at += "+" + where(p.arch, l)
 			}
 		}
-		if p.Unreadable != "" {
-			at, _, _ = strings.Cut(p.Unreadable, ":")
+		if a.Unreadable != "" {
+			at, _, _ = strings.Cut(a.Unreadable, ":")
 			at, _, _ = strings.Cut(strings.TrimPrefix(at, "a part of "), ", ")
 		}
-		out = append(out, p.Text+" "+p.Name+" @"+at)
+		out = append(out, a.Text+" "+a.Name+" @"+at)
 	}
 	return f.RetText + " " + f.Name + "(" + strings.Join(out, "; ") + ")"
 }
@@ -129,12 +128,39 @@ func TestPlaces(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got = append(got, describe(g))
+				got = append(got, describe(p, g))
 			}
 			if diff := cmp.Diff(same, got); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestPlacesARM64: the places of arguments follow the architecture of the file.
+func TestPlacesARM64(t *testing.T) {
+	f, p := open(t, "testdata/arm64.so")
+	for _, want := range []string{
+		"long int plain(int a @r0:4; unsigned int b @r1:4; char* c @r2:8)",
+		"long int stack(int a @r0:4; int b @r1:4; int c @r2:4; int d @r3:4; int e @r4:4; int f @r5:4; long int g @r6:8; struct pair p @[sp+0]:16; short int i @[sp+16]:2; long int j @[sp+24]:8)",
+		"struct large objects(struct pair p @+r0:8+r1:8; struct large l @[r2+0]:24; int n @r3:4)",
+		"double vectors(double d @it is passed in a vector register; struct mixed m @+r0:8+r1:8; struct floats f @it is passed in a vector register; int n @r2:4)",
+	} {
+		_, name, _ := strings.Cut(want[:strings.IndexByte(want, '(')], " ")
+		if i := strings.LastIndexByte(name, ' '); i >= 0 {
+			name = name[i+1:]
+		}
+		sym, err := f.Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := p.Func(sym.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, describe(p, g)); diff != "" {
+			t.Error(diff)
+		}
 	}
 }
 
@@ -150,7 +176,7 @@ func TestRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := describe(g), "long int removed(long int always @=7; long int used @di:8)"; got != want {
+	if got, want := describe(p, g), "long int removed(long int always @=7; long int used @di:8)"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

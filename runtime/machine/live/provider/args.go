@@ -9,43 +9,47 @@ import (
 	"probe/runtime/machine/live/kernel"
 )
 
-// The registers with the arguments of a function at its entry, and with its
-// result at its return, on x86-64 (A-RG-01).
-var (
-	argRegs   = [...]string{"di", "si", "dx", "cx", "r8", "r9"}
-	resultReg = "ax"
-)
-
-func regLoc(name string) hir.Loc {
-	offsets, _ := target.AMD64Regs()
-	return hir.Loc{Kind: hir.LocReg, Off: offsets[name], Size: 8}
+func regLoc(a *target.Arch, name string) hir.Loc {
+	return hir.Loc{Kind: hir.LocReg, Off: a.Regs[name], Size: 8}
 }
 
-// numbered returns arg0, arg1 and so on for probes that see registers (B-ARGN).
+// numbered returns arg0, arg1 and so on for probes that see registers (B-ARGN,
+// A-RG-01).
 func numbered() []hir.Arg {
-	out := make([]hir.Arg, len(argRegs))
-	for i, r := range argRegs {
-		out[i] = hir.Arg{Name: "arg" + strconv.Itoa(i), Type: types.Uint64, Loc: regLoc(r)}
+	a := target.Native()
+	out := make([]hir.Arg, len(a.Args))
+	for i, r := range a.Args {
+		out[i] = hir.Arg{Name: "arg" + strconv.Itoa(i), Type: types.Uint64, Loc: regLoc(a, r)}
 	}
 	return out
 }
 
-// inRegisters places the parameters of a function as the System V calling
-// convention does: structs of up to 16 bytes are in registers if there are
-// enough for all their parts; larger ones are on the stack. Parameters without
-// a name and structs by value cannot be named by scripts.
-func inRegisters(f *kernel.Prototype) []hir.Arg {
+// inRegisters places the parameters of a function of this kernel at its entry.
+func inRegisters(f *kernel.Prototype) []hir.Arg { return byConvention(target.Native(), f) }
+
+// byConvention places the parameters of a function as an architecture's C
+// calling convention does: structs of up to 16 bytes are in registers if there
+// are enough for all their parts; larger ones are on the stack, or are passed
+// by address. Parameters without a name and structs by value cannot be named by
+// scripts.
+func byConvention(a *target.Arch, f *kernel.Prototype) []hir.Arg {
 	var out []hir.Arg
-	reg, stack := 0, 8 // at entry the stack pointer points to the return address
+	reg, stack := 0, a.ReturnSlot
 	for _, p := range f.Params {
 		words := max((p.Type.Size+7)/8, 1)
+		if words > 2 && a.LargeByAddress {
+			words = 1
+		}
 		var loc hir.Loc
-		if words <= 2 && reg+words <= len(argRegs) {
-			loc = regLoc(argRegs[reg])
+		if words <= 2 && reg+words <= len(a.Args) {
+			loc = regLoc(a, a.Args[reg])
 			reg += words
 		} else {
 			loc = hir.Loc{Kind: hir.LocStack, Off: stack, Size: 8}
 			stack += 8 * words
+			if a.NoBackfill {
+				reg = len(a.Args)
+			}
 		}
 		if p.Name != "" && p.Type.IsScalar() {
 			out = append(out, hir.Arg{Name: p.Name, Type: p.Type, Loc: loc})
@@ -89,7 +93,7 @@ func result(t *types.Type) *hir.Arg {
 	if !t.IsScalar() {
 		return nil
 	}
-	return &hir.Arg{Name: "retval", Type: t, Loc: regLoc(resultReg)}
+	return &hir.Arg{Name: "retval", Type: t, Loc: regLoc(target.Native(), target.Native().Result)}
 }
 
 // resultSlot returns the return value in the context of an fexit program, nil

@@ -12,7 +12,6 @@ import (
 	"probe/lang/hir"
 	"probe/runtime/machine/live/bpf"
 	"probe/runtime/machine/live/dynevent"
-	"probe/runtime/machine/live/elf"
 	"probe/runtime/machine/live/tracefs"
 	"probe/runtime/watchdog"
 )
@@ -88,6 +87,8 @@ func (s *Set) attach(ctx context.Context, site *hir.Site, prog *bpf.Prog, pid in
 		return s.attachTracepoint(a, prog)
 	case hir.AttachUprobe, hir.AttachUretprobe:
 		return attachUprobe(ctx, a, prog, pid)
+	case hir.AttachUprobeMulti, hir.AttachUretprobeMulti:
+		return attachUprobes(a, prog, pid)
 	case hir.AttachProfile:
 		return s.attachSample(bpf.Sample{
 			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
@@ -113,8 +114,8 @@ func one(l *bpf.Link, err error) (*Attachment, error) {
 func (s *Set) attachKprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog) (*Attachment, error) {
 	ret := a.Kind == hir.AttachKretprobe
 	if len(a.Symbols) > 0 {
-		return each(ctx, a.Symbols, func(symbol string) (*bpf.Link, error) {
-			return s.attachFunction(prog, dynevent.Kprobe{Symbol: symbol, Return: ret, Active: a.Active}, len(a.Symbols))
+		return each(ctx, a.Symbols, func(i int) (*bpf.Link, error) {
+			return s.attachFunction(prog, dynevent.Kprobe{Symbol: a.Symbols[i], Return: ret, Active: a.Active}, len(a.Symbols))
 		})
 	}
 	if a.Address != 0 {
@@ -176,12 +177,12 @@ const parallel = 8
 
 // each attaches a program to many places. It skips places that fail, as long as
 // one succeeds.
-func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, error)) (*Attachment, error) {
+func each(ctx context.Context, names []string, attach func(i int) (*bpf.Link, error)) (*Attachment, error) {
 	links := make([]*bpf.Link, len(names))
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, parallel)
-	for i, name := range names {
+	for i := range names {
 		turn <- struct{}{}
 		if ctx.Err() != nil {
 			break
@@ -190,7 +191,7 @@ func each(ctx context.Context, names []string, attach func(string) (*bpf.Link, e
 		go func() {
 			defer wg.Done()
 			defer watchdog.Report()
-			links[i], errs[i] = attach(name)
+			links[i], errs[i] = attach(i)
 			<-turn
 		}()
 	}
@@ -268,10 +269,13 @@ func attachMany(a *hir.Attach, attach func(from, to int) (*bpf.Link, error)) (*A
 // more, something else is wrong.
 const maxFailed = 64
 
+// errNotSupp is ENOTSUPP of the kernel: an instruction that cannot be probed.
+const errNotSupp = unix.Errno(524)
+
 // oneOf reports whether a single function of a list may have caused err: it
 // does not exist, cannot be patched, or has too many programs already.
 func oneOf(err error) bool {
-	for _, e := range []unix.Errno{unix.ESRCH, unix.ENOENT, unix.EINVAL, unix.EADDRNOTAVAIL, unix.EBUSY, unix.E2BIG} {
+	for _, e := range []unix.Errno{unix.ESRCH, unix.ENOENT, unix.EINVAL, unix.EADDRNOTAVAIL, unix.EBUSY, unix.E2BIG, unix.EOPNOTSUPP, unix.EIO, errNotSupp} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -317,22 +321,26 @@ func attachUprobe(ctx context.Context, a *hir.Attach, prog *bpf.Prog, pid int) (
 	if len(a.Symbols) == 0 {
 		return attachPlaces(a, prog, pid, ret)
 	}
-	f, err := elf.Open(a.Path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return each(ctx, a.Symbols, func(name string) (*bpf.Link, error) {
-		sym, err := f.Lookup(name)
-		if err != nil {
-			return nil, err
-		}
-		off, err := f.Offset(sym.Addr)
-		if err != nil {
-			return nil, err
-		}
-		return bpf.AttachUprobe(prog, a.Path, off, 0, pid, ret)
+	return each(ctx, a.Symbols, func(i int) (*bpf.Link, error) {
+		return bpf.AttachUprobe(prog, a.Path, a.Offsets[i], 0, pid, ret)
 	})
+}
+
+// attachUprobes creates a single link to all places in a file.
+func attachUprobes(a *hir.Attach, prog *bpf.Prog, pid int) (*Attachment, error) {
+	u := bpf.Uprobes{Path: a.Path, PID: pid, Return: a.Kind == hir.AttachUretprobeMulti, Semaphore: a.Semaphore}
+	if len(a.Symbols) > 0 {
+		return attachMany(a, func(from, to int) (*bpf.Link, error) {
+			u.Offsets = a.Offsets[from:to]
+			return bpf.AttachUprobes(prog, u)
+		})
+	}
+	u.Offsets = append([]uint64{a.Offset}, a.Offsets...)
+	out, err := one(bpf.AttachUprobes(prog, u))
+	if err == nil && a.Again {
+		out.Count = 0
+	}
+	return out, err
 }
 
 // attachPlaces attaches a program to one place, or to all places of a static

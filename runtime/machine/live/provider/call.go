@@ -154,6 +154,10 @@ func mechanism(s *hir.Site) string {
 		return "uprobe"
 	case hir.AttachUretprobe:
 		return "uretprobe"
+	case hir.AttachUprobeMulti:
+		return "uprobe.multi"
+	case hir.AttachUretprobeMulti:
+		return "uretprobe.multi"
 	}
 	return s.Provider
 }

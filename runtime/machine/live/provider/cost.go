@@ -22,6 +22,8 @@ var callCosts = [...]int64{
 	hir.AttachTracepoint:     60,
 	hir.AttachUprobe:         1000,
 	hir.AttachUretprobe:      2000,
+	hir.AttachUprobeMulti:    1000,
+	hir.AttachUretprobeMulti: 2000,
 	hir.AttachProfile:        500,
 	hir.AttachSoftware:       500,
 	hir.AttachHardware:       1000,

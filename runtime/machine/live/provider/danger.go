@@ -124,6 +124,8 @@ var dangers = []Danger{
 	{"kunit_try_catch_throw", OnReturn, false, never},
 	{"__x64_sys_exit", OnReturn, false, never},
 	{"__x64_sys_exit_group", OnReturn, false, never},
+	{"__arm64_sys_exit", OnReturn, false, never},
+	{"__arm64_sys_exit_group", OnReturn, false, never},
 	{"__ia32_sys_exit", OnReturn, false, never},
 	{"__ia32_sys_exit_group", OnReturn, false, never},
 }
@@ -209,7 +211,7 @@ func (r *request) leaveOut(at int, fns []fn) []fn {
 func AttachTime(a *hir.Attach) time.Duration {
 	n := time.Duration(max(len(a.Symbols), 1))
 	switch a.Kind {
-	case hir.AttachKprobeMulti, hir.AttachKretprobeMulti:
+	case hir.AttachKprobeMulti, hir.AttachKretprobeMulti, hir.AttachUprobeMulti, hir.AttachUretprobeMulti:
 		return n * manyTime
 	case hir.AttachKprobe, hir.AttachKretprobe, hir.AttachFentry, hir.AttachFexit:
 		return n * singleTime

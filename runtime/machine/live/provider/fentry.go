@@ -15,10 +15,10 @@ var fentry = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "fentry", Aliases: []string{"f", "kfunc"}, Row: "P-FENTRY-01",
 		Usage:  "fentry:[module:]function",
-		Doc:    "Entry of a kernel function through a BPF trampoline, the cheapest mechanism. args.NAME are its parameters. Needs the kernel's type information.",
+		Doc:    "Entry of a kernel function through a BPF trampoline, the cheapest mechanism. args.NAME are its parameters. Needs the kernel's type information. `fentry:bpf:[ID:]FUNCTION` is a function of a running BPF program.",
 		Return: "fexit", KernelTypes: true, Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "fentry", Kernel: true, Trampoline: true, Expand: expandFentry, List: listTraced,
+	Min: 1, Max: 3, Type: "fentry", Kernel: true, Trampoline: true, Expand: expandFentry, List: listTraced,
 }
 
 // fexit is the return of a kernel function through a BPF trampoline.
@@ -29,12 +29,16 @@ var fexit = &Provider{
 		Doc:     "Return of a kernel function through a BPF trampoline. args.NAME are its parameters, retval its result with the function's own type.",
 		Returns: true, Entry: "fentry", KernelTypes: true, Target: hir.TargetFunction,
 	},
-	Min: 1, Max: 2, Type: "fexit", Kernel: true, Trampoline: true, Expand: expandFentry, List: listTraced,
+	Min: 1, Max: 3, Type: "fexit", Kernel: true, Trampoline: true, Expand: expandFentry, List: listTraced,
 }
 
 func expandFentry(r *request) []*hir.Site {
-	if r.part(0) == "bpf" && len(r.args) == 2 {
-		r.notSupported("P-FENTRY-08", "probes on BPF programs")
+	if r.ofProgram() {
+		return r.expandRunning()
+	}
+	if len(r.args) > 2 {
+		r.errorf("bad-attach-point", -1, "%s takes a module and a function", r.p.Name).WithRow("P-COM-03").
+			WithHelp("the form is `%s`, or `%s:bpf:number:function` for BPF programs", r.p.Usage, r.p.Name)
 		return nil
 	}
 	p, at, ok := r.functionPart()
@@ -218,10 +222,4 @@ func (s *Set) tracing() error {
 		return nil
 	}
 	return s.opts.Tracing()
-}
-
-// notSupported reports a feature of the language that is not implemented yet.
-func (r *request) notSupported(row, what string) {
-	r.matched = true
-	r.errorf("not-supported", -1, "not supported yet: %s", what).WithRow(row)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"probe/compiler/target"
 	"probe/runtime/machine/live/btf"
 	"probe/runtime/watchdog"
 )
@@ -27,9 +28,47 @@ func (f fn) symbol() string {
 	return f.module + ":" + f.name
 }
 
+// lists has the lists of functions of a kernel. Modules that are loaded or
+// removed change them, so a script that begins after that reads them again: a
+// process can check many scripts, as the prompt does.
+type lists struct {
+	modules func() string // the names of the loaded modules
+
+	mu   sync.Mutex
+	last *functions
+}
+
+// current returns the lists for a script that begins now.
+func (l *lists) current() *functions {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.modules()
+	if l.last == nil || l.last.modules != now {
+		l.last = &functions{modules: now}
+	}
+	return l.last
+}
+
+// loadedModules returns the names of the loaded modules in the order in which
+// the kernel has them, a line each; "" if they cannot be read.
+func loadedModules() string {
+	b, err := os.ReadFile("/proc/modules")
+	if err != nil {
+		return ""
+	}
+	var names strings.Builder
+	for line := range strings.Lines(string(b)) {
+		name, _, _ := strings.Cut(line, " ")
+		names.WriteString(name + "\n")
+	}
+	return names.String()
+}
+
 // functions caches the lists of functions that can be traced. Each is read when
 // it is first needed.
 type functions struct {
+	modules string // the names of the modules whose functions the lists have
+
 	once sync.Once
 	list []fn
 	err  error
@@ -52,38 +91,49 @@ const maxScans = 16
 // like returns the functions of list, or of the symbol table, that have a name or are
 // copies of a function with that name; the list may have others, too.
 func (s *Set) like(name string, symbols bool) []fn {
-	list, which := s.funcs.list, 0
+	f := s.functions()
+	list, which := f.list, 0
 	if symbols {
 		list, which = s.symbols(), 1
 	}
 	if len(s.looked) < maxScans {
 		return list
 	}
-	s.funcs.byOnce[which].Do(func() {
+	f.byOnce[which].Do(func() {
 		by := make(map[string][]fn, len(list))
 		for _, f := range list {
 			base, _, _ := strings.Cut(f.name, ".")
 			by[base] = append(by[base], f)
 		}
-		s.funcs.by[which] = by
+		f.by[which] = by
 	})
 	base, _, _ := strings.Cut(name, ".")
-	return s.funcs.by[which][base]
+	return f.by[which][base]
+}
+
+// functions returns the lists of the script, or those of this moment if the Set
+// belongs to no script.
+func (s *Set) functions() *functions {
+	if s.funcs != nil {
+		return s.funcs
+	}
+	return s.lists.current()
 }
 
 // traceable returns the list of functions that the function tracer can attach
 // to, and the reason when it cannot be read.
 func (s *Set) traceable() ([]fn, error) {
-	s.funcs.once.Do(func() {
+	l := s.functions()
+	l.once.Do(func() {
 		if s.opts.Traceable != "" {
-			s.funcs.list, s.funcs.err = readTraceable(s.opts.Traceable)
+			l.list, l.err = readTraceable(s.opts.Traceable)
 			return
 		}
 		each := s.opts.Functions
 		if each == nil {
 			t, err := s.k.Tracefs()
 			if err != nil {
-				s.funcs.err = err
+				l.err = err
 				return
 			}
 			each = t.Functions
@@ -94,12 +144,12 @@ func (s *Set) traceable() ([]fn, error) {
 			return true
 		})
 		if err != nil {
-			s.funcs.err = err
+			l.err = err
 			return
 		}
-		s.funcs.list = list
+		l.list = list
 	})
-	return s.funcs.list, s.funcs.err
+	return l.list, l.err
 }
 
 // Warm starts to read the list of functions in the background.
@@ -133,29 +183,31 @@ func readTraceable(path string) ([]fn, error) {
 
 // denied reports whether kprobes refuse the function.
 func (s *Set) denied(name string) bool {
-	s.funcs.denyOnce.Do(func() {
-		s.funcs.deny = map[string]bool{}
+	f := s.functions()
+	f.denyOnce.Do(func() {
+		f.deny = map[string]bool{}
 		if t, err := s.k.Tracefs(); err == nil && !s.opts.Elsewhere {
 			// Ignore the error: without the list the kernel itself rejects such
 			// functions, with a less clear message.
 			_ = t.Blacklist(func(name string) bool {
-				s.funcs.deny[strings.Clone(name)] = true
+				f.deny[strings.Clone(name)] = true
 				return true
 			})
 		}
 	})
-	return s.funcs.deny[name]
+	return f.deny[name]
 }
 
 // symbols returns all functions in the kernel's symbol table, traceable or not.
 func (s *Set) symbols() []fn {
-	s.funcs.symOnce.Do(func() {
+	f := s.functions()
+	f.symOnce.Do(func() {
 		_ = s.opts.Symbols(func(name, module string) bool {
-			s.funcs.syms = append(s.funcs.syms, fn{name, module})
+			f.syms = append(f.syms, fn{name, module})
 			return true
 		})
 	})
-	return s.funcs.syms
+	return f.syms
 }
 
 // inModule reports whether a function belongs to a module, "" meaning any,
@@ -360,7 +412,8 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 	// The edit distance is too large for a common case: the name of a system
 	// call without its prefix.
 	if r.near == "" {
-		for _, prefix := range []string{"__x64_", "__x64_sys_", "__", "do_"} {
+		syscall := target.Native().Syscall
+		for _, prefix := range []string{strings.TrimSuffix(syscall, "sys_"), syscall, "__", "do_"} {
 			if has(prefix + name) {
 				r.near = "`" + prefix + name + "`"
 			}

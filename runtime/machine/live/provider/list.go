@@ -103,6 +103,9 @@ func listFunctions(s *Set, p *Provider, pattern string, yield func(Listed) bool)
 
 // listTraced lists the functions that trampolines reach, with their module.
 func listTraced(s *Set, p *Provider, pattern string, yield func(Listed) bool) error {
+	if rest, ok := strings.CutPrefix(pattern, "bpf:"); ok {
+		return s.listRunning(p, rest, yield)
+	}
 	if ok, why := s.k.Available(); !ok {
 		return errors.New(why)
 	}

@@ -40,7 +40,8 @@ type Provider struct {
 	Counts   hir.AttachKind
 	Counters map[string]counter
 	// Needs lists what its probes need of the kernel beyond loading programs
-	// (rights.Programs). For kprobes a multi link is as good as rights.Kprobes.
+	// (rights.Programs). A multi link is as good as rights.Kprobes and
+	// rights.Uprobes.
 	Needs []rights.Access
 	// Expand returns the sites of an attach point. It reports errors through
 	// the request.
@@ -84,6 +85,10 @@ type Options struct {
 	// KprobeSession is a link that runs one program at entry and return of many
 	// functions; the program can find out at which of them it runs.
 	KprobeSession func() error
+	// UprobeMulti is a link to many places of a program or library, UprobeMultiPID
+	// one that sees all threads of the process that it is made for; nil means that
+	// they are not used.
+	UprobeMulti, UprobeMultiPID func() error
 	// FsessionMulti is such a link through trampolines.
 	FsessionMulti func() error
 	// FuncIP is the helper that returns the traced function's address.
@@ -114,6 +119,10 @@ type Options struct {
 	Aliases func(name string) []string
 	// Loaded reports whether a module is loaded; nil means that sysfs is asked.
 	Loaded func(module string) bool
+	// Modules names the loaded modules in one string, which is compared with an
+	// earlier one to find out whether the lists of functions have changed; nil
+	// means that the kernel is asked.
+	Modules func() string
 	// DebugDirs are folders with separate debug files of programs, searched
 	// before the system's.
 	DebugDirs []string
@@ -123,7 +132,7 @@ type Options struct {
 }
 
 // mechanisms lists the names that Leave accepts.
-var mechanisms = []string{"kprobe_multi", "kprobe_session", "fsession_multi", "raw_tracepoint"}
+var mechanisms = []string{"kprobe_multi", "kprobe_session", "uprobe_multi", "fsession_multi", "raw_tracepoint"}
 
 // Mechanisms returns the names that Options.Leave accepts.
 func Mechanisms() []string { return slices.Clone(mechanisms) }
@@ -141,6 +150,8 @@ func (o *Options) Leave(names []string) {
 			o.KprobeSession = off(name)
 		case "fsession_multi":
 			o.FsessionMulti = off(name)
+		case "uprobe_multi":
+			o.UprobeMulti, o.UprobeMultiPID = nil, nil
 		case "raw_tracepoint":
 			o.RawTracepoint = nil
 		}
@@ -151,7 +162,7 @@ func (o *Options) Leave(names []string) {
 type Set struct {
 	k     *kernel.Kernel
 	opts  Options
-	funcs *functions
+	lists *lists
 	real  *unattached // nil unless Options.TypesOnly
 	// silent is set when this kernel was found not to say how often it left out
 	// a run of a kprobe that has no event of its own.
@@ -159,9 +170,10 @@ type Set struct {
 	events *dynevent.Definer
 
 	// The fields below belong to one script.
+	funcs    *functions
 	deep     []fgraph.Deep
 	raw      rawSites
-	causes   map[string]*unattachedWarning // by the text of the cause
+	causes   map[string]*unattachedWarning // by the format and the text of the cause
 	used     map[string]bool               // names of its tests and benchmarks, with their type
 	looked   map[[2]string]state           // what lookup found, by module and name
 	sought   int                           // names for which similar ones were sought
@@ -170,7 +182,7 @@ type Set struct {
 
 // New returns a Set. It reads nothing yet.
 func New(k *kernel.Kernel, opts Options) *Set {
-	s := &Set{k: k, funcs: &functions{}, silent: &atomic.Bool{}, events: &dynevent.Definer{}}
+	s := &Set{k: k, silent: &atomic.Bool{}, events: &dynevent.Definer{}}
 	if opts.TypesOnly {
 		s.assume(&opts)
 	}
@@ -186,7 +198,13 @@ func New(k *kernel.Kernel, opts Options) *Set {
 	if opts.Loaded == nil {
 		opts.Loaded = moduleLoaded
 	}
-	s.opts = opts
+	if opts.Modules == nil {
+		opts.Modules = loadedModules
+	}
+	if opts.Elsewhere {
+		opts.Modules = func() string { return "" }
+	}
+	s.opts, s.lists = opts, &lists{modules: opts.Modules}
 	s.programs.dirs = opts.DebugDirs
 	return s
 }
@@ -209,11 +227,12 @@ func (s *Set) hasModule(module string) bool {
 	return err != nil || slices.ContainsFunc(list, func(f fn) bool { return f.module == module })
 }
 
-// Script returns the Set for one script, or for one interactive session. It
-// shares the lists of functions. deep lists the structs whose members graphs
+// Script returns the Set for one script, or for one input of the prompt. It
+// shares the lists of functions, unless a module has been loaded or removed since
+// they were read. deep lists the structs whose members graphs
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
-	return &Set{k: s.k, opts: s.opts, funcs: s.funcs, real: s.real, causes: map[string]*unattachedWarning{}, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
+	return &Set{k: s.k, opts: s.opts, lists: s.lists, funcs: s.lists.current(), real: s.real, causes: map[string]*unattachedWarning{}, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
 		looked: map[[2]string]state{}, programs: programs{dirs: s.opts.DebugDirs}}
 }
 
@@ -234,7 +253,8 @@ func (s *Set) Rights(g *rights.Grants) []Rights {
 		}
 		err := g.Ask(rights.Programs)
 		for _, a := range p.Needs {
-			if a == rights.Kprobes && s.opts.KprobeMulti != nil && s.multi() == nil {
+			if a == rights.Kprobes && s.opts.KprobeMulti != nil && s.multi() == nil ||
+				a == rights.Uprobes && s.opts.UprobeMulti != nil && s.opts.UprobeMulti() == nil {
 				continue
 			}
 			if err == nil {

@@ -74,7 +74,10 @@ func (u *unattached) warn(r *request) {
 	if err == nil && r.functions() && r.set.opts.Traceable == "" {
 		// The list of what can be traced is in tracefs; without it patterns match
 		// the symbol table.
-		_, err = r.set.k.Tracefs()
+		if _, err := r.set.k.Tracefs(); err != nil {
+			r.warnNoList(err)
+			return
+		}
 	}
 	if err == nil {
 		return
@@ -89,18 +92,30 @@ func (u *unattached) warn(r *request) {
 // warnUnattached reports why the probes of the request's kind cannot be attached
 // here: a cause makes one warning in a script, which names all kinds.
 func (r *request) warnUnattached(cause error) {
+	r.warnKind("this machine cannot attach %s probes: %v", cause)
+}
+
+// warnNoList reports why the functions that a pattern matches cannot be listed,
+// likewise: single functions may well be attached.
+func (r *request) warnNoList(cause error) {
+	r.warnKind("the functions that patterns of %s probes match cannot be listed on this machine: %v", cause)
+}
+
+// warnKind reports a cause in a format for the kinds of probes and the cause.
+func (r *request) warnKind(format string, cause error) {
 	if r.quiet {
 		return
 	}
-	w := r.set.causes[cause.Error()]
+	key := format + cause.Error()
+	w := r.set.causes[key]
 	if w == nil {
 		w = &unattachedWarning{d: r.warnf("no-mechanism", -1, "").WithNote("only names and types are checked")}
-		r.set.causes[cause.Error()] = w
+		r.set.causes[key] = w
 	}
 	if !slices.Contains(w.kinds, r.p.Name) {
 		w.kinds = append(w.kinds, r.p.Name)
 	}
-	w.d.Message = fmt.Sprintf("this machine cannot attach %s probes: %v", and(w.kinds), cause)
+	w.d.Message = fmt.Sprintf(format, and(w.kinds), cause)
 }
 
 // and joins words: "a, b and c".

@@ -41,6 +41,7 @@ type userTarget struct {
 	addr    uint64 // that the file is linked for
 	offset  uint64 // in the file
 	symbols []string
+	offsets []uint64 // of symbols, in the file
 }
 
 func expandUprobe(r *request) []*hir.Site {
@@ -316,8 +317,12 @@ func (r *request) targetsOf(f *elf.File, b elf.Binary, at int, whole, prefix str
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	if !r.Uses.Probe && !r.Uses.Args {
-		return []userTarget{{binary: b, name: whole, symbols: names}}
+	if !r.Uses.Probe && !r.Uses.Args && !r.Uses.Place {
+		t := userTarget{binary: b, name: whole, symbols: names}
+		for _, name := range names {
+			t.offsets = append(t.offsets, offsets[name])
+		}
+		return []userTarget{t}
 	}
 	if r.MaxProgs > 0 && len(names) > r.MaxProgs {
 		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(names), r.MaxProgs).WithRow("P-COM-08")
@@ -340,13 +345,45 @@ func (r *request) userSite(t userTarget, ret bool) *hir.Site {
 	s.Regs = true
 	name, _, _ := strings.Cut(strings.TrimPrefix(t.name, "cpp:"), "+")
 	s.Func = name
-	s.Attach = hir.Attach{Kind: hir.AttachUprobe, Path: t.binary.Path, Symbol: name, Offset: t.offset, Symbols: t.symbols}
+	s.Attach = hir.Attach{Kind: r.uprobeKind(ret), Path: t.binary.Path, Symbol: name, Offset: t.offset, Symbols: t.symbols, Offsets: t.offsets}
+	s.Why = mechanism(s)
+	if n := len(t.symbols); n > 0 {
+		s.Why = fmt.Sprintf("%s: %s", s.Why, links(s.Attach.Kind, n, "function"))
+	}
 	if !ret {
 		s.Args = numbered()
 		return s
 	}
-	s.Attach.Kind, s.Ret = hir.AttachUretprobe, result(nil)
+	s.Ret = result(nil)
 	return s
+}
+
+// links says how many links attach to several places, for -v.
+func links(kind hir.AttachKind, n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	if kind == hir.AttachUprobeMulti || kind == hir.AttachUretprobeMulti {
+		return fmt.Sprintf("one link for %d %s", n, what)
+	}
+	return fmt.Sprintf("a perf event for each of %d %s", n, what)
+}
+
+// uprobeKind returns how a program is attached to functions of programs: by a
+// link for all places where the kernel has it. That is quicker than a perf event
+// for each, and takes fewer rights.
+func (r *request) uprobeKind(ret bool) hir.AttachKind {
+	multi := r.set.opts.UprobeMulti != nil && r.set.opts.UprobeMulti() == nil &&
+		(r.PID == 0 || r.set.opts.UprobeMultiPID != nil && r.set.opts.UprobeMultiPID() == nil)
+	switch {
+	case multi && ret:
+		return hir.AttachUretprobeMulti
+	case multi:
+		return hir.AttachUprobeMulti
+	case ret:
+		return hir.AttachUretprobe
+	}
+	return hir.AttachUprobe
 }
 
 // userCall expands call: and ret: on a function of a program or library.
@@ -356,7 +393,7 @@ func (r *request) userCall() []*hir.Site {
 		s.Why = mechanism(s) + ": a function of a program or library"
 		if r.p.Returns && (r.Uses.ArgN || r.Uses.Args || r.Uses.Duration) {
 			entry := *s
-			entry.Attach.Kind, entry.Ret = hir.AttachUprobe, nil
+			entry.Attach.Kind, entry.Ret = r.uprobeKind(false), nil
 			if entry.Args == nil {
 				entry.Args = numbered()
 			}

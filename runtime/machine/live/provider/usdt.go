@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/elf"
@@ -233,7 +234,7 @@ func staticProbes(b elf.Binary, provider, name string) (found []staticProbe, nam
 
 // usdtSites returns the sites of a static probe: one for all places if the body
 // reads no argument, else one for each set of places whose arguments are in the
-// same registers and memory.
+// same registers and memory, or for each place if the body asks where it is.
 func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 	var sites []*hir.Site
 	index := map[string]int{}
@@ -247,14 +248,17 @@ func (r *request) usdtSites(p *staticProbe) []*hir.Site {
 		if r.Uses.ArgN {
 			key += " " + place.Args
 		}
+		if r.Uses.Place {
+			key += fmt.Sprint(" ", offset)
+		}
 		if i, ok := index[key]; ok {
 			sites[i].Attach.Offsets = append(sites[i].Attach.Offsets, offset)
 			continue
 		}
 		s := r.site(hir.ProgKprobe, types.User, p.name())
 		s.Regs = true
-		s.Args = usdtArgs(place.Args)
-		s.Attach = hir.Attach{Kind: hir.AttachUprobe, Path: p.binary.Path, Symbol: place.Name, Offset: offset,
+		s.Args = usdtArgs(target.Native(), place.Args)
+		s.Attach = hir.Attach{Kind: r.uprobeKind(false), Path: p.binary.Path, Symbol: place.Name, Offset: offset,
 			Semaphore: place.Semaphore, Again: len(sites) > 0}
 		index[key] = len(sites)
 		sites = append(sites, s)

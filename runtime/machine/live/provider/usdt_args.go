@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -12,14 +13,14 @@ import (
 )
 
 // usdtArgs places the arguments of a static probe, which its note describes as
-// operands of x86-64 assembly: SIZE@OPERAND, separated by blanks, where SIZE is
+// operands of assembly: SIZE@OPERAND, separated by blanks, where SIZE is
 // negative for signed numbers. An argument whose operand cannot be parsed has
 // the reason in place of a location.
-func usdtArgs(text string) []hir.Arg {
+func usdtArgs(arch *target.Arch, text string) []hir.Arg {
 	var out []hir.Arg
-	for i, word := range strings.Fields(text) {
+	for i, word := range operands(text) {
 		a := hir.Arg{Name: "arg" + strconv.Itoa(i), Type: types.Uint64}
-		loc, err := usdtLoc(word)
+		loc, err := usdtLoc(arch, word)
 		if err != nil {
 			a.Unreadable = fmt.Sprintf("its place is %q: %v", word, err)
 		}
@@ -29,10 +30,21 @@ func usdtArgs(text string) []hir.Arg {
 	return out
 }
 
-// usdtMem is DISP(BASE,INDEX,SCALE), each part but BASE optional.
-var usdtMem = regexp.MustCompile(`^([-+]?(?:0x)?[0-9a-fA-F]*)\((%\w+)(?:,(%\w+)(?:,([1248]))?)?\)$`)
+// operands returns the words of a note. Those of arm64 have blanks in brackets.
+func operands(text string) []string {
+	depth := 0
+	return strings.FieldsFunc(text, func(r rune) bool {
+		switch r {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		return depth == 0 && (r == ' ' || r == '\t')
+	})
+}
 
-func usdtLoc(word string) (hir.Loc, error) {
+func usdtLoc(arch *target.Arch, word string) (hir.Loc, error) {
 	size, operand, ok := strings.Cut(word, "@")
 	n, err := strconv.Atoi(size)
 	switch {
@@ -47,6 +59,21 @@ func usdtLoc(word string) (hir.Loc, error) {
 	default:
 		return hir.Loc{}, fmt.Errorf("%d bytes are no integer", loc.Size)
 	}
+	if arch.Name == "arm64" {
+		return armOperand(arch, loc, operand)
+	}
+	return amdOperand(arch, loc, operand)
+}
+
+// usdtMem is DISP(BASE,INDEX,SCALE), each part but BASE optional.
+var usdtMem = regexp.MustCompile(`^([-+]?(?:0x)?[0-9a-fA-F]*)\((%\w+)(?:,(%\w+)(?:,([1248]))?)?\)$`)
+
+// amdOperand completes the place of an argument with an operand of x86-64:
+// %rax, $-3, -20(%rbp), 16(%rdx,%rcx,8).
+func amdOperand(arch *target.Arch, loc hir.Loc, operand string) (_ hir.Loc, err error) {
+	register := func(operand string) (int, error) {
+		return savedRegister(arch, operand, wholeRegister(strings.TrimPrefix(operand, "%")))
+	}
 	switch {
 	case strings.HasPrefix(operand, "$"):
 		loc.Kind = hir.LocConst
@@ -59,7 +86,7 @@ func usdtLoc(word string) (hir.Loc, error) {
 	}
 	m := usdtMem.FindStringSubmatch(operand)
 	if m == nil {
-		return hir.Loc{}, fmt.Errorf("only registers, constants and memory at a register are read")
+		return hir.Loc{}, errOperand
 	}
 	loc.Kind = hir.LocMem
 	if m[1] != "" {
@@ -93,13 +120,64 @@ func parseNumber(s string) (int64, error) {
 	return n, nil
 }
 
-// register returns the place in struct pt_regs of the register that an operand
-// names, under the name of any part of it: %rax, %eax, %ax and %al are the same
-// register.
-func register(operand string) (int, error) {
-	offsets, _ := target.AMD64Regs()
-	name := strings.TrimPrefix(operand, "%")
-	if off, ok := offsets[wholeRegister(name)]; ok {
+// armMem is [BASE, DISP] or [BASE, INDEX, lsl SHIFT], each part but BASE optional.
+var armMem = regexp.MustCompile(`^\[\s*(\w+)\s*(?:,\s*(?:#?([-+]?(?:0x[0-9a-fA-F]+|[0-9]+))|(\w+)\s*(?:,\s*lsl\s*#?([0-3]))?)\s*)?\]$`)
+
+// armOperand completes the place of an argument with an operand of arm64: x0,
+// w1, 5, xzr, [sp, 12], [x1, x2, lsl 3].
+func armOperand(arch *target.Arch, loc hir.Loc, operand string) (_ hir.Loc, err error) {
+	register := func(name string) (int, error) {
+		whole := name
+		if n, ok := strings.CutPrefix(name, "w"); ok && name != "wsp" {
+			whole = "x" + n
+		}
+		return savedRegister(arch, name, whole)
+	}
+	if operand == "xzr" || operand == "wzr" { // the register that is always 0
+		loc.Kind = hir.LocConst
+		return loc, nil
+	}
+	if number := strings.TrimPrefix(operand, "#"); number != "" && strings.Trim(number[:1], "+-0123456789") == "" {
+		loc.Kind = hir.LocConst
+		loc.Disp, err = parseNumber(number)
+		return loc, err
+	}
+	m := armMem.FindStringSubmatch(operand)
+	if m == nil {
+		if strings.ContainsAny(operand, "[]") || operand == "" {
+			return hir.Loc{}, errOperand
+		}
+		loc.Kind = hir.LocReg
+		loc.Off, err = register(operand)
+		return loc, err
+	}
+	loc.Kind = hir.LocMem
+	if loc.Off, err = register(m[1]); err != nil {
+		return hir.Loc{}, err
+	}
+	if m[2] != "" {
+		loc.Disp, err = parseNumber(m[2])
+		return loc, err
+	}
+	if m[3] == "" {
+		return loc, nil
+	}
+	if strings.HasPrefix(m[3], "w") {
+		return hir.Loc{}, errOperand // half of a register as index
+	}
+	shift, _ := strconv.Atoi(m[4]) // "" is 0
+	loc.Scale = 1 << shift
+	loc.Index, err = register(m[3])
+	return loc, err
+}
+
+var errOperand = errors.New("only registers, constants and memory at a register are read")
+
+// savedRegister returns the place in struct pt_regs of the register that an
+// operand names. whole is the name there: %rax, %eax, %ax and %al are the same
+// register, and so are x0 and w0.
+func savedRegister(arch *target.Arch, operand, whole string) (int, error) {
+	if off, ok := arch.Regs[whole]; ok {
 		return off, nil
 	}
 	return 0, fmt.Errorf("%s is not among the registers that a probe sees", operand)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestUSDTLoc(t *testing.T) {
-	regs, _ := target.AMD64Regs()
+	regs := target.AMD64().Regs
 	at := func(kind hir.LocKind, size int, signed bool, reg string) hir.Loc {
 		return hir.Loc{Kind: kind, Size: size, Signed: signed, Off: regs[reg]}
 	}
@@ -51,7 +51,7 @@ func TestUSDTLoc(t *testing.T) {
 		{"4@", hir.Loc{}, "only registers"},
 		{"4@$x", hir.Loc{}, "no number"},
 	} {
-		got, err := usdtLoc(tc.word)
+		got, err := usdtLoc(target.AMD64(), tc.word)
 		if tc.err != "" {
 			if err == nil || !strings.Contains(err.Error(), tc.err) {
 				t.Errorf("%s: error %v, want %q", tc.word, err, tc.err)

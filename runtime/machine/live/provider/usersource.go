@@ -110,7 +110,7 @@ func (r *request) sourceSite(b elf.Binary, at, line, col int) *hir.Site {
 		s.Func = sym.Name
 	}
 	if n := len(offsets); n > 1 {
-		s.Why = fmt.Sprintf("uprobe: the line has %d copies in the code", n)
+		s.Why = fmt.Sprintf("%s: the line has %d copies in the code", mechanism(s), n)
 	}
 	return s
 }

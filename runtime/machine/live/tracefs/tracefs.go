@@ -31,7 +31,7 @@ var (
 	ErrHidden = errors.New("tracefs is empty")
 	// ErrForbidden is wrapped when the tracing directory is mounted, and this user may
 	// not look into it. It wraps fs.ErrPermission.
-	ErrForbidden = fmt.Errorf("tracefs cannot be read: %w", fs.ErrPermission)
+	ErrForbidden error = forbiddenError{}
 	// ErrNoEvent is wrapped when the kernel has no such event.
 	ErrNoEvent = errors.New("no such event")
 )
@@ -105,6 +105,14 @@ func find() (string, error) {
 	return "", fmt.Errorf("%w at %s or %s/tracing; as root: mount -t tracefs nodev %s",
 		ErrNotMounted, tracingDir, debugDir, tracingDir)
 }
+
+// forbiddenError is the type of ErrForbidden, whose text leaves out "permission
+// denied": the reason follows it.
+type forbiddenError struct{}
+
+func (forbiddenError) Error() string { return "tracefs cannot be read" }
+
+func (forbiddenError) Is(target error) bool { return target == fs.ErrPermission }
 
 func forbidden(dir string) error {
 	return fmt.Errorf("%w: only root, or a process with CAP_DAC_READ_SEARCH, may look into %s", ErrForbidden, dir)

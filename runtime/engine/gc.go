@@ -1,4 +1,4 @@
-package main
+package engine
 
 import (
 	"os"
@@ -10,9 +10,9 @@ import (
 // takes a third of the time of a long script; what is in use is small.
 const compileGC = 400
 
-// collectLater makes the garbage collector wait longer until the function that it returns
+// CollectLater makes the garbage collector wait longer until the function that it returns
 // is called. A value of the environment stays as it is.
-func collectLater() (restore func()) {
+func CollectLater() (restore func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
 	}

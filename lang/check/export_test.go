@@ -1,0 +1,12 @@
+package check
+
+import (
+	"maps"
+	"slices"
+)
+
+// WordNames returns the names that the checker itself defines.
+func WordNames() []string { return slices.Sorted(maps.Keys(words)) }
+
+// Narrower is narrower.
+var Narrower = narrower
