@@ -86,9 +86,10 @@ tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { $k = rand
 }
 
 // TestGuestFailedUpdates updates a map inside of another update of it, while the
-// kernel holds the lock: all of these updates fail, and each is told.
+// kernel holds the lock: all of these updates fail, and each is told. Kernel 5.10 waits
+// for itself there, and 7.2 has no function to probe in that place.
 func TestGuestFailedUpdates(t *testing.T) {
-	guesttest.Run(t, newKernels, func(t *testing.T, g *guest.Guest) {
+	guesttest.Run(t, []string{"6.1", "6.12"}, func(t *testing.T, g *guest.Guest) {
 		out := judge(t, g, guestCase{want: []string{`status 3`, `@outer: 60\n`, `Can't update map element`}, sh: `probe -q --strict -e 'let @m = hash(1);
 tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { @outer = count(); @m[1] = 1; delete(@m, 1); }
 fentry:__pcpu_freelist_pop { @inner = count(); @m[1] = 2; }' -c 'dd if=/dev/zero of=/dev/null bs=1 count=60' 2>&1; echo "status $?"`})
