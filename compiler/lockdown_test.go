@@ -15,7 +15,7 @@ import (
 func TestNoKernelReads(t *testing.T) {
 	for script, reads := range map[string]bool{
 		`begin { @s = "text"; $a = (1, "long enough", comm); @[$a] = 1; print(@s); }`: false,
-		`begin { @a = str(0); $x = @a; @b = $x; print(($x, @b)); }`:                   true,
+		`begin { @a = str((uint64)0); $x = @a; @b = $x; print(($x, @b)); }`:           true,
 		`uprobe:f { @[str(arg0)] = count(); }`:                                        false,
 		`kprobe:f { @ = *(uint64 *)arg0; }`:                                           true,
 		`fexit:f { @[args.task->pid] = sum(args.task->real_parent->pid); }`:           false,

@@ -65,7 +65,7 @@ func writeUserSig() *types.Signature {
 			return nil, nil
 		}
 		if !t.IsInt() && !inMemory(t) {
-			return nil, problem("bad-argument", 1, "write_user() writes numbers, strings, arrays, tuples and structs (`"+t.String()+"` provided)")
+			return nil, problem("bad-argument", 1, "write_user() writes numbers, strings, arrays, tuples and structs (`"+t.Plain()+"` provided)")
 		}
 		if n, ok := litInt(c, 2); !ok || n < 1 || int(n) > t.Size {
 			return nil, problem("bad-argument", 2, "write_user() cannot write more bytes than the value has, and at least 1")

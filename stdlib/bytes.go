@@ -40,7 +40,7 @@ func memcmpSig() *types.Signature {
 			case t == nil:
 				return nil, nil
 			case !inMemory(t) && t.Kind != types.Pointer:
-				return nil, problem("bad-argument", i, "memcmp() compares strings, arrays, tuples, structs and what pointers point to (`"+t.String()+"` provided)")
+				return nil, problem("bad-argument", i, "memcmp() compares strings, arrays, tuples, structs and what pointers point to (`"+t.Plain()+"` provided)")
 			}
 		}
 		if c.Args[2].Const == nil {
@@ -124,7 +124,7 @@ func strcapSig() *types.Signature {
 		case t.Kind == types.String || t.Kind == types.Array || t.Kind == types.Pointer:
 			return types.Int64, nil
 		default:
-			return nil, problem("bad-argument", 0, "strcap() takes a string, an array or a pointer (`"+t.String()+"` provided)")
+			return nil, problem("bad-argument", 0, "strcap() takes a string, an array or a pointer (`"+t.Plain()+"` provided)")
 		}
 	}
 	return s

@@ -67,7 +67,7 @@ func lenSig() *types.Signature {
 				return nil, worded(problem("bad-argument", 0, "len() takes a map with keys or a stack; @"+a.Map.Name+" has no keys"), "call to len() expects a map with explicit keys (non-scalar map)")
 			}
 		case a.Type != nil && a.Type.Kind != types.KStack && a.Type.Kind != types.UStack:
-			return nil, worded(problem("bad-argument", 0, "len() takes a map with keys or a stack (`"+a.Type.String()+"` provided)"), "call to len() expects a map, ustack, or kstack")
+			return nil, worded(problem("bad-argument", 0, "len() takes a map with keys or a stack (`"+a.Type.Plain()+"` provided)"), "call to len() expects a map, ustack, or kstack")
 		}
 		return types.Int64, nil
 	}
@@ -88,7 +88,7 @@ func signalSig(name, doc string) *types.Signature {
 				return nil, problem("bad-argument", 0, "`"+a.Const.Str+"` is no signal")
 			}
 		case !a.Type.IsInt():
-			return nil, problem("bad-argument", 0, name+"() takes a number or the name of a signal (`"+a.Type.String()+"` provided)")
+			return nil, problem("bad-argument", 0, name+"() takes a number or the name of a signal (`"+a.Type.Plain()+"` provided)")
 		case a.Const != nil && (a.Const.Int < 1 || a.Const.Int > uint64(value.MaxSignal)):
 			return nil, problem("bad-argument", 0, fmt.Sprintf("signals have the numbers 1 to %d", value.MaxSignal))
 		}

@@ -126,7 +126,7 @@ func TestHandle(t *testing.T) {
 		{`kprobe:f { exit(256 + 2); }`, []string{"exit 2"}}, // the status of a process is a byte
 		{`kprobe:f { cat("` + file + `"); }`, []string{`cat "01234"`}},
 		{`kprobe:f { cat("` + dir + `/%s", "file"); }`, []string{`cat "01234"`}},
-		{`kprobe:f { cat("` + none + `"); }`, []string{"cat: failed to open file '" + none + "': no such file or directory"}},
+		{`kprobe:f { cat("` + none + `"); }`, []string{"cat: failed to open file '" + none + "' (No such file or directory)"}},
 		{`kprobe:f { cat("` + dir + `"); }`, []string{"cat: read file '" + dir + "': read " + dir + ": is a directory"}},
 		{`kprobe:f { system("echo %d; exit %d", arg0, arg1); }`, []string{`syscall "3\n"`, "system: command exited with code 7"}},
 		{`kprobe:f { system("true"); }`, []string{`syscall ""`}},

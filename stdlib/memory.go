@@ -29,7 +29,7 @@ func memory() []*builtin.Func {
 			return scalar(c, l.Ctx())
 		}},
 		{Sig: &types.Signature{Name: "str", Row: "F-STR", Usage: "str(pointer, [length])", Format: -1, Doc: "The NUL-terminated string at an address.",
-			Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType}, Lower: lowerStr},
+			Params: []types.Param{param("pointer", types.BytesParam), opt(intParam("length"))}, Infer: strType, Fold: foldStr}, Lower: lowerStr},
 		{Sig: call("unwatch", "F-UNWATCH", "unwatch(address)", types.VoidType, "Does nothing: it ended asynchronous watchpoints, which bpftrace no longer has. Accepted for scripts that call it.", intParam("address")),
 			Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 				l.Scalar(c.Args[0])
@@ -45,7 +45,7 @@ func spaceSig(name string, s types.Space, doc string) *types.Signature {
 			switch {
 			case t == nil:
 				return nil, nil
-			case t.Kind == types.Pointer:
+			case t.Kind == types.Pointer || t.IsInt():
 				return t.WithSpace(s), nil
 			}
 			return types.PointerTo(types.VoidType, s), nil
@@ -170,6 +170,16 @@ func strType(c *types.Call) (*types.Type, *types.Problem) {
 		return types.StringType(int(limit)), p
 	}
 	return types.StringType(int(n) + 1), nil
+}
+
+// foldStr makes the digits of a literal number a string, as str($1) needs it.
+// Other constants, such as the address of a symbol, are addresses.
+func foldStr(c *types.Call) (*types.Const, *types.Problem) {
+	k := c.Args[0].Const
+	if len(c.Args) != 1 || k == nil || k.Type == nil || k.Type.Kind != types.Int || !k.Type.Signed {
+		return nil, nil
+	}
+	return types.StrConst(itoa(int64(k.Int))), nil
 }
 
 func lowerStr(l builtin.Lowerer, c *hir.Call) builtin.Operand {

@@ -85,7 +85,7 @@ func ntopType(c *types.Call) (*types.Type, *types.Problem) {
 	case (t.Kind == types.Array || t.Kind == types.String || t.Kind == types.Record) && (t.Size == 4 || t.Size == 16):
 		return types.InetType, nil
 	}
-	return nil, worded(problem("bad-argument", i, "ntop() takes an integer, 4 bytes or 16 bytes (`"+t.String()+"` provided)"), "ntop() argument must be 4 or 16 bytes in size")
+	return nil, worded(problem("bad-argument", i, "ntop() takes an integer, 4 bytes or 16 bytes (`"+t.Plain()+"` provided)"), "ntop() argument must be 4 or 16 bytes in size")
 }
 
 // lowerNtop builds an inet value: 8 bytes of family and 16 of address.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"probe/compiler/builtin"
@@ -92,7 +93,8 @@ func cat(env builtin.Env, r *builtin.Record) error {
 		if errors.As(err, &pe) {
 			err = pe.Err
 		}
-		return fmt.Errorf("failed to open file '%s': %w", name, err)
+		reason := err.Error()
+		return fmt.Errorf("failed to open file '%s' (%s)", name, strings.ToUpper(reason[:1])+reason[1:])
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, env.Config("max_cat_bytes")))

@@ -55,10 +55,10 @@ func pathSig() *types.Signature {
 			}
 			switch {
 			case t.Kind != types.Pointer && t.Kind != types.Record:
-				return nil, worded(problem("bad-argument", 0, "path() takes a `struct path` or a pointer to one (`"+t.String()+"` provided)"),
+				return nil, worded(problem("bad-argument", 0, "path() takes a `struct path` or a pointer to one (`"+t.Plain()+"` provided)"),
 					"path() only supports pointer or C type argument ("+word(t)+" provided)")
 			case of.Kind != types.Record || of.Struct.Name != "path":
-				return nil, worded(problem("bad-argument", 0, "path() takes a `struct path` or a pointer to one (`"+t.String()+"` provided)"),
+				return nil, worded(problem("bad-argument", 0, "path() takes a `struct path` or a pointer to one (`"+t.Plain()+"` provided)"),
 					"path() only supports 'struct path' or a pointer to it ('"+t.String()+"' provided)")
 			}
 			return types.StringType(size), nil
@@ -108,10 +108,10 @@ func cookieSig() *types.Signature {
 			case t == nil:
 				return nil, nil
 			case t.Kind != types.Pointer:
-				return nil, worded(problem("bad-argument", 0, "socket_cookie() takes a `struct sock *` (`"+t.String()+"` provided)"),
+				return nil, worded(problem("bad-argument", 0, "socket_cookie() takes a `struct sock *` (`"+t.Plain()+"` provided)"),
 					"socket_cookie() only supports pointer arguments ("+word(t)+" provided)")
 			case !t.IsPtrToRecord() || t.Elem.Struct.Name != "sock":
-				return nil, worded(problem("bad-argument", 0, "socket_cookie() takes a `struct sock *` (`"+t.String()+"` provided)"),
+				return nil, worded(problem("bad-argument", 0, "socket_cookie() takes a `struct sock *` (`"+t.Plain()+"` provided)"),
 					"socket_cookie() only supports 'struct sock *' as the argument ('"+t.String()+"' provided)")
 			}
 			return types.Uint64, nil

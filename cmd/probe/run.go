@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/exec"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +21,7 @@ import (
 	"probe/internal/outfile"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/lang/source"
 	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/machine"
@@ -55,6 +59,8 @@ func (o *options) conflicts() error {
 	switch {
 	case o.cmd != "" && o.pid != 0:
 		return errors.New("cannot use both -c and -p")
+	case o.live && (o.out != "" || o.format != "" && o.format != "text"):
+		return errors.New("--live shows the run on the terminal: it cannot be used with -o, or with -f and a format other than text")
 	case o.keepWarnings > 1:
 		return errors.New("-kk is deprecated: -k reports all failing reads and lookups")
 	case o.keepWarnings > 0 && o.noWarnings:
@@ -86,7 +92,7 @@ func runScript(o *options, std stdio) int {
 	ctx, force, stop := signals()
 	defer stop()
 	m := o.machine()
-	opts, out, code := runOptions(o, std, m)
+	opts, out, code := runOptions(o, std, m, f)
 	if code != exitOK {
 		return code
 	}
@@ -105,7 +111,11 @@ func runScript(o *options, std stdio) int {
 			check.Child, err = engine.NewChild(words)
 		}
 		if err != nil {
-			fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
+			d := &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()}
+			if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+				d.WithCompat("Failed to fork child: Path '%s' does not exist or is not executable (No such file or directory)", words[0])
+			}
+			fail(std, d)
 			return exitUsage
 		}
 		defer check.Child.Close()
@@ -125,6 +135,9 @@ func runScript(o *options, std stdio) int {
 	}
 	o.show(std, list)
 	if compiled == nil {
+		if o.compat && slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Compat.Clang != "" }) {
+			return diag.ClangStatus
+		}
 		return status(list)
 	}
 	if d := o.many(std, compiled); d != nil {
@@ -255,8 +268,8 @@ func (o *options) rawOutput(std stdio) bool {
 }
 
 // runOptions returns the options of a run, with its sink, and the destination
-// of its output.
-func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, output, int) {
+// of its output. script is what runs.
+func runOptions(o *options, std stdio, m machine.Machine, script *source.File) (engine.RunOptions, output, int) {
 	bad := func(err error) (engine.RunOptions, output, int) {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 		return engine.RunOptions{}, nil, exitUsage
@@ -292,6 +305,11 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 			create = outfile.Create // bpftrace makes no folders
 		}
 		f, err := create(o.out)
+		var errno syscall.Errno
+		if o.compat && errors.As(err, &errno) {
+			//lint:ignore ST1005 bpftrace's words
+			err = fmt.Errorf("Failed to open output file: \"%s\": %w", o.out, capitalised(errno))
+		}
 		if err != nil {
 			return bad(err)
 		}
@@ -308,6 +326,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	if drawn {
 		printer = sink.NewPicture(printer, out.(io.Writer), form, o.pictureTitle())
 	}
+	printer = o.liveSink(printer, script, std, config)
 	budget := o.budget
 	if rules, err := thePolicy(); err == nil {
 		budget = capped(budget, rules.Budget())

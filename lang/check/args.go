@@ -109,7 +109,11 @@ func (b calls) checkArg(sig *types.Signature, p *types.Param, x hir.Expr, call s
 	if ok {
 		return x
 	}
-	d := b.errorf("bad-argument", x.Span(), "%s() only supports %s arguments (`%s` provided)", sig.Name, want, b.shown(x)).
+	only := want
+	if p.Kind == types.PtrParam && want == "pointer" {
+		only = "integer or pointer"
+	}
+	d := b.errorf("bad-argument", x.Span(), "%s() only supports %s arguments (%s provided)", sig.Name, only, article(b.shown(x))).
 		WithCompat("%s", provided(sig, want, b.shown(x))).CompatAt(call).
 		WithLabel("this is %s", article(b.shown(x))).WithRow("F-GEN-02")
 	switch {
@@ -178,7 +182,7 @@ func (b calls) literalArg(sig *types.Signature, p *types.Param, e syntax.Expr, t
 		if sig.Format >= 0 {
 			row = "FMT-15"
 		}
-		d := b.errorf("literal-expected", e.Span(), "%s() expects %s literal (`%s` provided)", sig.Name, want, b.shown(x)).
+		d := b.errorf("literal-expected", e.Span(), "%s() expects %s literal (%s provided)", sig.Name, want, article(b.shown(x))).
 			WithCompat("%s", literalWanted(sig, p, want, b.shown(x))).CompatAt(call).
 			WithLabel("its value must be known when the script is compiled").WithRow(row)
 		if _, positional := unparen(e).(*syntax.Positional); positional && p.Kind == types.LitString {

@@ -218,10 +218,11 @@ func (b ops) badOperands(op *infer.Operator, x, y hir.Expr, at source.Span) hir.
 	if op.Compare {
 		code, msg = "type-mismatch", "type mismatch for '%s': comparing `%s` with `%s`"
 	}
-	d := b.errorf(diag.Code(code), at, msg, op.Text, tx, ty).
+	left, right := apart(tx, ty)
+	d := b.errorf(diag.Code(code), at, msg, op.Text, left, right).
 		WithCompat("Type mismatch for '%s': comparing %s with %s", op.Text, tx, ty).
 		CompatMore(exprAt(x), "left (%s)", tx).CompatMore(exprAt(y), "right (%s)", ty).WithRow("T-OP-14")
-	d.At(x.Span(), "left: %s", article(tx)).At(y.Span(), "right: %s", article(ty))
+	d.At(x.Span(), "left: %s", quoted(left)).At(y.Span(), "right: %s", quoted(right))
 	switch {
 	case tx.Kind == types.String && ty.Kind == types.String:
 		d.WithRow("T-OP-11").WithNote("strings can only be compared with == and !=")

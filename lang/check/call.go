@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"probe/lang/check/infer"
@@ -53,7 +54,10 @@ func (b calls) unknownFunction(e *syntax.Call) hir.Expr {
 	d := b.errorf("unknown-name", e.NameAt, "unknown function: `%s`", e.Name).
 		WithCompat("Unknown function: '%s'", e.Name).CompatAt(e.At.At).
 		WithLabel("not defined in the language or in this script").WithRow("F-GEN-03")
-	if n := b.c.nearestFunction(e.Name); n != "" {
+	if slices.Contains(mapKinds, e.Name) {
+		d.WithRow("L-MAPD-01").WithLabel("this is a kind of map").
+			WithHelp("declare the map with the number of its entries, outside of probes: `let @name = %s(1000);`", e.Name)
+	} else if n := b.c.nearestFunction(e.Name); n != "" {
 		d.WithHelp("a function with a similar name exists: `%s`", n)
 	}
 	return infer.Poison(e.At.At)

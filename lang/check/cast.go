@@ -205,7 +205,7 @@ func (b convs) castToArray(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if n, lit := infer.IntLit(x); lit {
 		// A literal takes the size of the array it fills.
 		size = max(from.Size, elem.Size)
-		if t.Len > 0 {
+		if t.Len > 0 && size < t.Len*elem.Size {
 			size = min(t.Len*elem.Size, 8)
 		}
 		x = &hir.Int{X: hir.X{T: types.IntType(size, infer.IsNeg(n)), At: n.At}, V: n.V}

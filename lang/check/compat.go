@@ -51,6 +51,22 @@ func exprAt(x hir.Expr) source.Span {
 	return at
 }
 
+// wholeType returns the place of a type, with its keyword and its stars, whose
+// name is at a place.
+func wholeType(at source.Span) source.Span {
+	text := at.File.Text
+	before := strings.TrimRight(text[:at.Start], " \t\n")
+	for _, word := range []string{"struct", "union"} {
+		if strings.HasSuffix(before, word) {
+			at.Start = len(before) - len(word)
+		}
+	}
+	for at.End < len(text) && text[at.End] == '*' {
+		at.End++
+	}
+	return at
+}
+
 // letHead returns the place of "let $x".
 func letHead(s *syntax.Let) source.Span {
 	at := s.At.At
@@ -125,7 +141,7 @@ func provided(sig *types.Signature, want string, t *types.Type) string {
 // literalWanted says that a function needs a literal.
 func literalWanted(sig *types.Signature, p *types.Param, want string, t *types.Type) string {
 	if sig.Says.Literal != "" {
-		return fill(sig.Says.Literal, p.Name)
+		return fill(strings.Replace(sig.Says.Literal, "%t", kindWord(t), 1), p.Name)
 	}
 	return fmt.Sprintf("%s() expects %s literal (%s provided)", sig.Name, want, kindWord(t))
 }

@@ -113,11 +113,12 @@ func (b mapUses) mapKey(m *mapCell, key hir.Expr, at source.Span) (hir.Expr, boo
 		return key, false
 	}
 	if !b.widen(&m.key, key) {
+		got, has := apart(t, m.key.Typ)
 		d := b.errorf("key-mismatch", key.Span(), "argument mismatch for %s: trying to access with arguments: `%s` when map expects arguments: `%s`",
-			m.label(), t, m.key.Typ).
-			WithCompat("Argument mismatch for %s: trying to access with arguments: '%s' when map expects arguments: '%s'", m.label(), t, m.key.Typ).CompatAt(at).WithLabel("this is %s", article(t)).WithRow("T-PROM-10")
+			m.label(), got, has).
+			WithCompat("Argument mismatch for %s: trying to access with arguments: '%s' when map expects arguments: '%s'", m.label(), t, m.key.Typ).CompatAt(at).WithLabel("this is %s", quoted(got)).WithRow("T-PROM-10")
 		if m.key.First.Valid() {
-			d.At(m.key.First, "first used with %s here", article(m.key.Typ))
+			d.At(m.key.First, "first used with %s here", quoted(has))
 		}
 		return key, false
 	}
@@ -281,12 +282,11 @@ func (b mapUses) setMap(m *mapCell, key hir.Expr, ok bool, x hir.Expr, at source
 
 // aggTarget checks @a = @b for an aggregation, which is an error (T-MAP-09).
 func (b mapUses) aggTarget(m *mapCell, g *hir.MapGet, at source.Span) bool {
-	target, _, _ := strings.Cut(at.Text(), " ")
 	src := b.c.maps[g.Map.Name]
 	b.depend(&m.value)
 	b.errorf("aggregation-copy", at, "map value of type `%s` cannot be assigned from one map to another", src.value.Typ).
-		WithCompat("Map value '%s' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. `%s = %s;`.", src.value.Typ, target, aggText(src.value.Typ)).
-		CompatAt(at).CompatHint("Add a cast to integer if you want the value of the aggregate, e.g. `%s = (%s)%s;`.", target, types.Int64, short(g.At.Text())).
+		WithCompat("Map value '%s' cannot be assigned from one map to another. The function that returns this type must be called directly e.g. `%s = %s;`.", src.value.Typ, m.label(), aggText(src.value.Typ)).
+		CompatAt(at).CompatHint("Add a cast to integer if you want the value of the aggregate, e.g. `%s = (%s)%s;`.", m.label(), types.Int64, src.label()).
 		WithLabel("%s is an aggregation", src.label()).WithRow("T-MAP-09").
 		WithHelp("to aggregate here too, call the function: `%s = %s(…)`", m.label(), strings.TrimSuffix(strings.TrimPrefix(src.value.Typ.String(), "u"), "_t")).
 		WithHelp("to store the current value, cast it: `%s = (%s)%s`", m.label(), types.IntType(8, src.value.Typ.Signed), short(g.At.Text()))

@@ -49,7 +49,7 @@ func TestParamKinds(t *testing.T) {
 		{"cast(5)", "", "cast(5: int64)"},
 		{"ptr(5)", "", "ptr(5"},
 		{"ptr((void *)5)", "", "ptr(0x5: void *)"},
-		{`ptr("x")`, "bad-argument", "only supports pointer"},
+		{`ptr("x")`, "bad-argument", "only supports integer or pointer"},
 		{`string_("x")`, "", `string_("x"`},
 		{"string_($p)", "bad-argument", "only supports string"},
 		{`bytes("x")`, "", "bytes("},

@@ -26,6 +26,9 @@ var rejections = []struct {
 	{"T-FOLD-03", `print(«"abc" * 2»);`, "literal-operation", "illegal literal operation with strings"},
 
 	// Names and arguments.
+	{"L-MAPD-01", "@x = «lruhash»();", "unknown-name", "let @name = lruhash(1000);"},
+	{"F-GEN-02", `print(errname(«"x"»));`, "bad-argument", "only supports integer or pointer arguments (`string` provided)"},
+	{"T-OP-14", `@x = 1; «@x += "s"»;`, "bad-operands", "types `int8` and `string`"},
 	{"A-ER-33", "print(«$x»);", "undefined-variable", "undefined or undeclared variable"},
 	{"A-ER-33", "$count = 1; print(«$cout»);", "undefined-variable", "similar name exists: `$count`"},
 	{"A-CF-06", "if (1) { $z = 1; } print(«$z»);", "undefined-variable", "let $z;"},

@@ -48,7 +48,7 @@ func (b stmts) blockHere(blk *syntax.Block, wantValue bool) *hir.Block {
 	case blk.Value == nil:
 	case ended:
 		if len(blk.Stmts) > 0 && ended {
-			b.warnUnreachable(blk, blk.Value.Span())
+			b.warnUnreachable(blk.Value.Span(), blk.At.At)
 			b.unreached(func() { b.exprs.expr(blk.Value) })
 		}
 	case wantValue:
@@ -75,12 +75,20 @@ func (b stmts) unreachable(blk *syntax.Block, i int) {
 	if blk.Value != nil {
 		at = at.To(blk.Value.Span())
 	}
-	b.warnUnreachable(blk, at)
+	first := blk.Stmts[i].Span()
+	if _, ok := blk.Stmts[i].(*syntax.ExprStmt); ok {
+		first = withSemicolon(first)
+	} else {
+		first = withoutSemicolon(first)
+	}
+	b.warnUnreachable(at, first)
 }
 
-func (b stmts) warnUnreachable(blk *syntax.Block, at source.Span) {
+// warnUnreachable warns about code; first is its first statement, the block if that
+// is its value.
+func (b stmts) warnUnreachable(at, first source.Span) {
 	b.warnf("unreachable", at, "unreachable statement").
-		WithCompat("Unreachable statement.").CompatAt(blk.At.At).WithRow("E-JUMP-05").
+		WithCompat("Unreachable statement.").CompatAt(first).WithRow("E-JUMP-05").
 		WithLabel("nothing after an exit(), return, break or continue of this block runs")
 }
 
@@ -292,22 +300,21 @@ func (b *body) storable(x hir.Expr, where string, at source.Span) bool {
 
 // mismatch reports the error for a value that a variable or map cannot take.
 func (b *body) mismatch(name, kind string, c *infer.Cell, x hir.Expr) *diag.Diagnostic {
+	got, has := apart(x.Type(), c.Typ)
 	d := b.errorf("type-mismatch", x.Span(), "type mismatch for %s: trying to assign value of type `%s` when %s already has type `%s`",
-		name, x.Type(), kind, c.Typ).WithLabel("this is %s", article(x.Type())).WithRow("T-PROM-10")
+		name, got, kind, has).WithLabel("this is %s", quoted(got)).WithRow("T-PROM-10")
 	if c.First.Valid() {
 		word := "first assigned here"
 		if c.Fixed {
 			word = "declared here"
 		}
-		d.At(c.First, "%s, as %s", word, article(c.Typ))
+		d.At(c.First, "%s, as %s", word, quoted(has))
 	}
 	if n, ok := x.(*hir.Int); ok && c.Fixed && c.Typ.IsInt() && n.T.IsInt() {
 		d.WithRow("T-PROM-06").WithHelp("an explicit cast truncates the value: `(%s)%s`", c.Typ, short(x.Span().Text()))
 	}
 	return d.WithCompat("Type mismatch for %s: trying to assign value of type '%s' when %s already has a type '%s'", name, x.Type(), kind, c.Typ)
 }
-
-func article(t *types.Type) string { return "`" + t.String() + "`" }
 
 // assign types target = x and target op= x.
 func (b stmts) assign(s *syntax.Assign, out *hir.Block) {

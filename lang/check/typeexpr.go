@@ -223,7 +223,7 @@ func (b typeExprs) unknownType(kind, name string, at source.Span) {
 
 func (b typeExprs) unknownStruct(full, name string, at source.Span) {
 	d := b.errorf("unknown-type", at, "unknown struct/union: `%s`", full).
-		WithCompat("Cannot resolve unknown type \"%s\"", full).
+		WithCompat("Cannot resolve unknown type \"%s\"", full).CompatAt(wholeType(at)).
 		WithLabel("not defined by the kernel or the script").WithRow("T-STRUCT-02")
 	b.typeHelp(d, "struct", name)
 }

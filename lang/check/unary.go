@@ -37,10 +37,10 @@ func (b ops) unaryExpr(e *syntax.Unary) hir.Expr {
 
 // not types !x.
 func (b ops) not(x hir.Expr, at source.Span) hir.Expr {
-	if t, ok := infer.Truth(x); ok {
-		return infer.Bool(at, !t)
-	}
 	t := x.Type()
+	if truth, ok := infer.Truth(x); ok && t.Kind != types.String {
+		return infer.Bool(at, !truth)
+	}
 	if !infer.IsNum(t) && t.Kind != types.Pointer || isAggRead(x) {
 		return b.badOperand("!", x, at)
 	}

@@ -18,6 +18,7 @@ type Compat struct {
 	Warn  string // a warning that bpftrace has in addition, at the same place
 	Omit  bool   // bpftrace has no such message
 	Plain string // what bpftrace prints in its place, as output
+	Clang string // the line that bpftrace's reader of C prints in its place
 	// Each has the messages that this one sums up: bpftrace prints each of them
 	// in its place.
 	Each []*Diagnostic
@@ -69,6 +70,16 @@ func (d *Diagnostic) CompatOmit() *Diagnostic {
 	d.Compat.Omit = true
 	return d
 }
+
+// CompatClang sets the line that bpftrace's reader of C prints in the place of the
+// message; bpftrace then ends with the status ClangStatus.
+func (d *Diagnostic) CompatClang(format string, args ...any) *Diagnostic {
+	d.Compat.Clang = sprintf(format, args...)
+	return d
+}
+
+// ClangStatus is bpftrace's exit status after an error in C.
+const ClangStatus = 2
 
 // CompatAlone leaves out the place.
 func (d *Diagnostic) CompatAlone() *Diagnostic {

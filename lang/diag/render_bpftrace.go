@@ -16,12 +16,25 @@ import (
 //	  ~~~~
 //	HINT: text
 //
-// Columns count bytes from 1, the second one is exclusive. All messages are
-// written, in the order of the list.
+// Columns count bytes from 1, the second one is exclusive. Messages are written in
+// the order of the list, all but syntax errors behind the first.
 func RenderBpftrace(w io.Writer, list *List) error {
 	var b strings.Builder
 	var later []*Diagnostic // the warnings beside errors, which follow all errors
+	parsed, clang := false, false
 	for _, d := range single(list.All) {
+		if e, ok := Lookup(d.Code); ok && e.Phase == PhaseParse && d.Severity == Error && !d.Compat.Omit {
+			// Its parser ends with the first error.
+			if parsed {
+				continue
+			}
+			parsed = true
+		}
+		if d.Compat.Clang != "" {
+			b.WriteString(d.Compat.Clang + "\n")
+			clang = true
+			continue
+		}
 		beside := &Diagnostic{Severity: Warning, Span: d.Span, Compat: Compat{Text: d.Compat.Warn, Span: d.Compat.Span}}
 		switch {
 		case d.Compat.Warn == "":
@@ -38,6 +51,9 @@ func RenderBpftrace(w io.Writer, list *List) error {
 		}
 	}
 	flush(&b, &later)
+	if clang {
+		b.WriteString("Clang parse error\n")
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -77,6 +77,16 @@ func (p *parser) compatToken(t *lexer.Token) source.Span {
 	return at
 }
 
+// compatEnd returns the place of what is missing at a place: the end of the script
+// where nothing but a comment without an end follows.
+func (p *parser) compatEnd(at source.Span) source.Span {
+	text := p.file.Text
+	if i := skipLayout(text, at.Start); strings.HasPrefix(text[i:], "/*") && !strings.Contains(text[i+2:], "*/") {
+		at.Start, at.End = len(text), len(text)
+	}
+	return at
+}
+
 // compatBehindRange returns the place where bpftrace notices that a loop has
 // nothing to iterate over: behind the head.
 func (p *parser) compatBehindRange() source.Span {

@@ -49,8 +49,12 @@ func (sc *scanner) strayBracket(c byte) {
 		return
 	}
 	open := map[byte]string{'}': "{", ')': "(", ']': "["}[c]
-	sc.diags.Errorf("expected-token", sc.span(sc.pos-1, sc.pos), "expected a probe, found `%c`", c).
+	d := sc.diags.Errorf("expected-token", sc.span(sc.pos-1, sc.pos), "expected a probe, found `%c`", c).
 		WithLabel("no `%s` is open here", open)
+	if c == '}' {
+		// It is taken for an attach point, whose body is missing.
+		d.WithCompat("expected '{'").CompatAt(sc.span(sc.pos, sc.pos))
+	}
 }
 
 // classify decides from the text at sc.pos what kind of item starts there.

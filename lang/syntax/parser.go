@@ -75,8 +75,15 @@ func (p *parser) blockProduction(lex *lexer.PeekingLexer) (blockPart, error) {
 func (p *parser) exprProduction(lex *lexer.PeekingLexer) (exprPart, error) {
 	p.enter(lex)
 	start := p.i
+	empty := p.sc.kind == itemMapDecl && p.is(")")
+	before := len(p.diags.All)
 	x, ok := p.safeExpr()
 	if !ok {
+		if empty && len(p.diags.All) > before {
+			d := p.diags.All[len(p.diags.All)-1]
+			d.SameCompat().WithRow("L-MAPD-01").WithLabel("the number of entries is missing").
+				WithHelp("say how many entries the map has room for, for example 1000")
+		}
 		for !p.eof() && p.tok().Type != tPredClose && !(p.is(")") && p.sc.kind == itemMapDecl) {
 			p.next()
 		}

@@ -39,8 +39,12 @@ func (p *parser) block() *Block {
 
 // unclosed reports that the innermost open block is not closed at the place at.
 func (p *parser) unclosed(at source.Span, found string) *diag.Diagnostic {
+	missing := "'}'"
+	if prev := &p.toks[max(p.i-1, 0)]; at.Start >= len(p.file.Text) && p.i > 0 && prev.Value != ";" && prev.Value != "{" && prev.Value != "}" {
+		missing = "';'"
+	}
 	return p.report("unclosed-brace", at, "expected `}`, found %s", found).
-		WithCompat("expected '}'").
+		WithCompat("expected %s", missing).CompatAt(p.compatEnd(at)).
 		WithRow("L-LEX-13").
 		At(p.tokSpan(p.brace), "it starts here").
 		WithHelp("add the missing `}`")

@@ -88,7 +88,7 @@ type Says struct {
 	Typed   string // the same in a tracepoint
 	Takes   string // the types that it takes: "int"
 	Type    string // an argument has another type; %s stands for it
-	Literal string // an argument is no literal; %s stands for the parameter
+	Literal string // an argument is no literal; %s stands for the parameter, %t for the kind of its type
 	Word    string // an argument is none of the words; %s stands for it
 	Keyed   string // the name of a call with a key
 }

@@ -244,15 +244,15 @@ func checkNamed(given map[string]string, asked []hir.Option, out *diag.List) {
 		d.WithNote("the script takes no options").SameCompat().CompatHint("no custom program options defined.")
 		return
 	}
-	lines, compat := "expected program options:", "expected program options:"
+	lines, compat := "expected program options:", ""
 	for _, o := range asked {
 		line := "--" + o.Name
 		if o.Doc != "" {
 			line += ": " + o.Doc
 		}
-		lines, compat = lines+"\n  "+line, compat+"\n"+line
+		lines, compat = lines+"\n  "+line, compat+": --"+o.Name
 	}
-	d.WithHelp("%s", lines).SameCompat().CompatHint("%s", compat)
+	d.WithHelp("%s", lines).SameCompat().CompatHint("expected program options%s", compat)
 }
 
 // Signatures returns the functions, values and aggregations of the language, by

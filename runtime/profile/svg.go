@@ -95,7 +95,11 @@ func Draw(w io.Writer, root *Node, title, unit, left string) error {
 		if left != "" {
 			left += "; "
 		}
-		left += fmt.Sprintf("%d boxes are too narrow to be drawn", thin)
+		boxes := "boxes are"
+		if thin == 1 {
+			boxes = "box is"
+		}
+		left += fmt.Sprintf("%d %s too narrow to be drawn", thin, boxes)
 	}
 	if left != "" {
 		left = ". Not here: " + left

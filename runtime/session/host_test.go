@@ -146,7 +146,7 @@ func TestRuns(t *testing.T) {
 		{name: "max events", text: `begin { printf("1\n"); printf("2\n"); printf("3\n"); } interval:s:10 { }`, out: "1\n2\n",
 			change: func(o *session.Options, _ *engine.CheckOptions) { o.MaxEvents = 2 }},
 		{name: "division by zero", text: `begin { @z = 0; @d = 5 / @z; @d = 6 / @z; }`, out: "@d: 1\n@z: 0\n", err: "Divide or modulo by 0"},
-		{name: "handler fails", text: `begin { cat("/nonexistent/file"); printf("on\n"); }`, out: "on\n", err: "ERROR: failed to open file '/nonexistent/file': no such file or directory"},
+		{name: "handler fails", text: `begin { cat("/nonexistent/file"); printf("on\n"); }`, out: "on\n", err: "ERROR: failed to open file '/nonexistent/file' (No such file or directory)"},
 		{name: "clocks", text: `begin { printf("%s\n", strftime("%Y", nsecs)); }`, out: time.Now().Format("2006") + "\n"},
 		{name: "names", text: `begin { printf("%s %s\n", username, sysctl("kernel.ostype")); }`, out: "root Linux\n"},
 	} {

@@ -66,6 +66,8 @@ func checkProbes(obj *object.Object) error {
 	}
 	d := &diag.Diagnostic{Severity: diag.Error, Code: "too-many-probes", Row: "P-COM-08",
 		Message: fmt.Sprintf("can't attach to %d probes because it exceeds the current limit of %d probes", n, limit)}
+	d.WithCompat("Can't attach to %d probes because it exceeds the current limit of %d probes.\nYou can increase the limit through the BPFTRACE_MAX_PROBES environment variable, "+
+		"but BE CAREFUL since a high number of probes attached can cause your system to crash.", n, limit)
 	d.WithHelp("narrow the patterns, or raise the limit: `config = { max_probes = %d }`", n)
 	return &LoadError{Diag: d, Early: true}
 }

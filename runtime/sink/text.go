@@ -104,7 +104,7 @@ func (p *textSink) runtimeError(e *event.RuntimeError) {
 		text += fmt.Sprintf("\nAdditional Info - helper: %s, retcode: %d", e.Helper, e.Retcode)
 	}
 	var b bytes.Buffer
-	d := &diag.Diagnostic{Severity: diag.Warning, Span: e.At, Message: text}
+	d := &diag.Diagnostic{Severity: diag.Warning, Span: e.At, Message: text, Compat: diag.Compat{Text: text}}
 	_ = diag.RenderBpftrace(&b, &diag.List{All: []*diag.Diagnostic{d}}) // a Buffer takes everything
 	p.message(p.painted(b.Bytes(), diag.Warning))
 }

@@ -119,7 +119,7 @@ func TestShellCommand(t *testing.T) {
 }
 
 func TestSet(t *testing.T) {
-	tr := play(t, ":set max_strlen=77\n:set\n:type str(0)\n")
+	tr := play(t, ":set max_strlen=77\n:set\n:type str((uint64)0)\n")
 	if want := "config = { max_strlen = 77 }\nstring[77]\nthe end\n"; tr.out != want || tr.err != "" {
 		t.Errorf("printed %q and %q, want %q", tr.out, tr.err, want)
 	}

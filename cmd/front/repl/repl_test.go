@@ -215,7 +215,7 @@ func TestDefinitions(t *testing.T) {
 		{"#define SIX 6\nSIX + 1\n#define SIX 7\nSIX + 1\n", "7\n8\n", ""},
 		{"struct pair {\nint a;\nlong b;\n};\nsizeof(struct pair)\n", "16\n", ""},
 		{"struct pair { int a; };\nstruct pair { int a; int b; };\nsizeof(struct pair)\n", "8\n", ""},
-		{"config = { max_strlen = 77 }\nconfig = { max_strlen = 78 }\n:type str(0)\n", "string[78]\n", ""},
+		{"config = { max_strlen = 77 }\nconfig = { max_strlen = 78 }\n:type str((uint64)0)\n", "string[78]\n", ""},
 		{"macro bad(x) { nothing( }\n", "", "error"},
 		{"let @l = lruhash(5);\n@l[1] = 2\nlet @l = hash(3);\n", "", "@l exists already"},
 		{"import \"nowhere\";\n", "", "unable to find a suitable path"},
@@ -232,7 +232,7 @@ func TestDefinitions(t *testing.T) {
 
 func TestPrelude(t *testing.T) {
 	prelude := func(c *Config, _ *fakeTracer) { c.Prelude = "config = { max_strlen = 99 }" }
-	if tr := play(t, ":type str(0)\nconfig = { max_strlen = 80 }\n:type str(0)\n", prelude); tr.out != "string[99]\nstring[80]\nthe end\n" || tr.err != "" {
+	if tr := play(t, ":type str((uint64)0)\nconfig = { max_strlen = 80 }\n:type str((uint64)0)\n", prelude); tr.out != "string[99]\nstring[80]\nthe end\n" || tr.err != "" {
 		t.Errorf("printed %q and %q", tr.out, tr.err)
 	}
 }

@@ -1,6 +1,7 @@
 package ctype
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 
@@ -194,7 +195,7 @@ func (ct *Section) include(inc *syntax.CInclude) *source.File {
 		ct.Includes = true
 	default:
 		d := ct.out.Errorf("bad-include", inc.At.At, "header not found: \"%s\"", inc.Path).
-			WithCompat("'%s' file not found", inc.Path).WithRow("L-PRE-07")
+			WithCompat("'%s' file not found", inc.Path).CompatClang("%sfatal error: '%s' file not found", clangAt(inc.At.At, inc.Path), inc.Path).WithRow("L-PRE-07")
 		if inc.System {
 			d.WithLabel("it is no header of the kernel, and not in a folder given by -I")
 		} else {
@@ -399,6 +400,24 @@ func (ct *Section) structRef(t *syntax.CType, at source.Span) *types.Type {
 
 func (ct *Section) bad(at source.Span, kind, name string) *types.Type {
 	ct.out.Errorf("unknown-type", at, "cannot resolve unknown type `%s`", strings.TrimSpace(kind+" "+name)).
+		CompatClang("%serror: unknown type name '%s'\nERROR: Include headers with missing type definitions or install BTF information to your system.", clangAt(at, name), name).
 		WithLabel("no such type").WithRow("L-PRE-08")
 	return nil
+}
+
+// clangAt is where bpftrace's reader of C sees a word of the C section: in a file
+// made of the section, whose first line is its own. It is empty where the section
+// comes from the command line.
+func clangAt(at source.Span, word string) string {
+	line, col := at.File.Position(at.Start)
+	if i := strings.Index(at.Text(), word); i > 0 {
+		col += i
+		if c := at.Text()[i-1]; c == '"' || c == '<' {
+			col--
+		}
+	}
+	if at.File.Name == "command line" {
+		return ""
+	}
+	return fmt.Sprintf("definitions.h:%d:%d: ", line+1, col)
 }

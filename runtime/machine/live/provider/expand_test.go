@@ -264,6 +264,7 @@ func TestRefusals(t *testing.T) {
 		{"kprobe:0xffffffff81000000", hir.Uses{}, "needs-unsafe", "0xffffffff81000000", "requires --unsafe"},
 		{"kprobe:gone:f", hir.Uses{}, "no-match", "f", "module gone is not loaded"},
 		{"kprobe:inlined", hir.Uses{}, "no-match", "inlined", "inlined everywhere in this kernel"},
+		{"kprobe:inlined", hir.Uses{}, "no-match", "inlined", "similar names exist: `__inlined`"},
 		{"kprobe:notrace_fn", hir.Uses{}, "no-match", "notrace_fn", "marked notrace"},
 		{"kprobe:denied_fn", hir.Uses{}, "no-match", "denied_fn", "list of functions that kprobes refuse"},
 		{"kprobe:cloned", hir.Uses{}, "no-match", "cloned", "`call:` and `ret:` follow such clones"},

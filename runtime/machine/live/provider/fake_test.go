@@ -95,7 +95,7 @@ func fakeKernel(t testing.TB, change func(o *Options)) *Set {
 	write("tracing/available_filter_functions", strings.Join([]string{
 		"vfs_read", "vfs_write", "vfs_void", "many", "byvalue", "pointers", "denied_fn", "_raw_spin_lock", "no_types",
 		"cloned.constprop.0", "cloned.isra.1", "part.part.0", "rcu_read", "default_idle", "alloc_noprof",
-		"mod_fn [mymod]", "vfs_read [other]", "tr_plain", "tr_result", "tr_union", "tr_large", "tr_printk", "do_exit", "",
+		"mod_fn [mymod]", "vfs_read [other]", "tr_plain", "tr_result", "tr_union", "tr_large", "tr_printk", "do_exit", "__inlined", "",
 	}, "\n"))
 	write("tracing/available_events", "sched:sched_switch\nsched:sched_wakeup\nsyscalls:sys_enter_openat\n")
 	write("tracing/events/sched/sched_switch/id", "316\n")

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -380,9 +381,11 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 		}
 	}
 	if _, err := s.k.Func(module, name); err == nil {
-		return &reason{exists: true,
+		r := &reason{exists: true,
 			text: name + " is inlined everywhere in this kernel",
-			note: "the kernel's type information has the function, its symbol table has not"}
+			note: "the kernel's type information has the function, its symbol table has not: probe the functions that call it"}
+		r.near = s.namesakes(module, name)
+		return r
 	}
 	r := &reason{text: "no function named " + name}
 	if module != "" {
@@ -421,6 +424,31 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 	}
 	return r
 }
+
+// namesakes lists the functions that can be traced and have the name of an inlined
+// one but for underscores in front, or continue it: its wrappers and what it is a
+// part of are often called so. "" if there is none.
+func (s *Set) namesakes(module, name string) string {
+	list, err := s.traceable()
+	if err != nil {
+		return ""
+	}
+	stem := strings.TrimLeft(name, "_")
+	var found []string
+	for _, f := range list {
+		other := strings.TrimLeft(f.name, "_")
+		if f.inModule(module) && (other == stem || strings.HasPrefix(other, stem+"_") || strings.HasPrefix(stem, other+"_") && len(other) > len(stem)/2) {
+			found = append(found, f.name)
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int {
+		return cmp.Or(abs(len(a)-len(name))-abs(len(b)-len(name)), strings.Compare(a, b))
+	})
+	found = slices.Compact(found)
+	return quoteAll(found[:min(len(found), maxNear)])
+}
+
+func abs(n int) int { return max(n, -n) }
 
 func fnNames(fs []fn) string {
 	var out []string
