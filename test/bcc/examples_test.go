@@ -107,7 +107,7 @@ var examples = map[string][]example{
 				`p:c:creat(char *filename) "opening %s", filename`,
 				`p::SyS_nanosleep(struct timespec *ts) "sleep for %lld ns", ts->tv_nsec`,
 				`do_sys_openat2 "%s", arg2@user`,
-				`vfs_statx+0x4`,
+				`vfs_statx+0x5`,
 				`r::do_sys_openat2 "%llx", retval`,
 				`c:access (arg2 == 4) "%s %d", arg1, arg2`,
 				`c:malloc "size = %d", arg1`,
