@@ -67,7 +67,9 @@ fuzz: ## run each fuzz target for FUZZTIME
 		done; \
 	done
 
-demo: build ## show the main job: sockets that lose their route, in four cases
+demo: ## show the main job: sockets that lose their route, in four cases
+	@echo 'demo: build probe and the starter of the demonstration (some minutes the first time)'
+	@$(MAKE) --no-print-directory build
 	@$(GUESTCTL) demo bin/probe lab route-loss --case all
 
 bench: build ## measure speed and write the tables of docs/performance.md

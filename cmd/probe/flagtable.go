@@ -387,6 +387,12 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { return setCount(&o.graph.bufferKB, v) },
 	},
 	{
+		Name: "live", Group: outGroup, Commands: "run",
+		Help:    "Shows the maps on the terminal as one screen that is drawn again each second: a table for each map, the largest value first, and the last lines of text below. Where the output is no terminal it is as without.",
+		Example: "probe run --live filetop",
+		Set:     func(o *options, _ string) error { o.live = true; return nil },
+	},
+	{
 		Name: "quiet", Short: 'q', Group: outGroup, Commands: "run",
 		Help:    "Leaves out the line that says how many probes are attached.",
 		Example: "probe run -q script.pr",

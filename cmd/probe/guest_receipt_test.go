@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,6 +42,129 @@ kprobe:vfs_write,kprobe:vfs_read /comm == "dd"/ { @whole[kstack(100)] = count();
 		}
 		if n := number(out, `(\d+) stacks? (?:was|were) cut`); n == 0 || n != len(deep) {
 			t.Errorf("%d stacks were cut, and %d are deeper: %s", n, len(deep), out)
+		}
+	})
+}
+
+// TestGuestFullMap counts reads in maps that have room for some of their keys: what
+// the maps hold and what the receipt tells are together what dd says it did. Some maps
+// are written by two processes at once.
+func TestGuestFullMap(t *testing.T) {
+	const reads = 700
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		out := judge(t, g, guestCase{want: []string{`status 3`, `(?m)^700\+0 records in$`}, sh: fmt.Sprintf(`dd if=/dev/zero of=/dev/null bs=1 count=%d & i=$!; probe -q --strict -f json -e 'config = { max_map_keys = 16 } let @d = hash(9);
+tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { $k = rand %% 40; @seen = count();
+  @plain[nsecs, cpu, tid] = 1; @d[nsecs, tid] = 2; @c[$k] = count(); @s[$k, comm] = sum(1); @h[$k] = hist(3); @l[$k] = lhist($k, 0, 40, 40); @t[$k] = stats(5); @a[$k] = avg(5); @u[tid, $k] = count(); }' >/tmp/out 2>/tmp/err -c '
+  dd if=/dev/zero of=/dev/null bs=1 count=%[1]d'; echo "status $?"; wait $i; cat /tmp/out /tmp/err; rm /tmp/out /tmp/err`, reads)})
+		seen := number(out, `"@seen": (\d+)`)
+		if seen < reads {
+			t.Fatalf("%d reads were seen, dd made %d: %s", seen, reads, out)
+		}
+		for _, m := range []struct {
+			name, each string // each is a number of events at a key; "" if every key has one
+		}{
+			{"plain", ""}, {"d", ""}, {"c", `": (\d+)`}, {"s", `": (\d+)`}, {"u", `": (\d+)`}, {"h", `"count": (\d+)`}, {"l", `"count": (\d+)`}, {"t", `"count": (\d+)`},
+		} {
+			line := regexp.MustCompile(`(?m)^\{"type": "(?:map|hist|stats)", "data": \{"@` + m.name + `": (.*)$`).FindStringSubmatch(out)
+			if line == nil {
+				t.Errorf("no map @%s: %s", m.name, out)
+				continue
+			}
+			kept := strings.Count(line[1], `": `)
+			if m.each != "" {
+				kept = 0
+				for _, n := range regexp.MustCompile(m.each).FindAllString(line[1], -1) {
+					kept += number(n, m.each)
+				}
+			}
+			told := number(out, `"kind": "map_full", "where": "@`+m.name+`", "count": (\d+)`)
+			if kept == 0 || told == 0 || kept+told != seen {
+				t.Errorf("@%s has %d events and the receipt %d, of %d: %s", m.name, kept, told, seen, out)
+			}
+		}
+	})
+}
+
+// TestGuestFailedUpdates updates a map inside of another update of it, while the
+// kernel holds the lock: all of these updates fail, and each is told. Kernel 5.10 waits
+// for itself there, and 7.2 has no function to probe in that place.
+func TestGuestFailedUpdates(t *testing.T) {
+	guesttest.Run(t, []string{"6.1", "6.12"}, func(t *testing.T, g *guest.Guest) {
+		out := judge(t, g, guestCase{want: []string{`status 3`, `@outer: 60\n`, `Can't update map element`}, sh: `probe -q --strict -e 'let @m = hash(1);
+tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { @outer = count(); @m[1] = 1; delete(@m, 1); }
+fentry:__pcpu_freelist_pop { @inner = count(); @m[1] = 2; }' -c 'dd if=/dev/zero of=/dev/null bs=1 count=60' 2>&1; echo "status $?"`})
+		if inner, told := number(out, `@inner: (\d+)`), number(out, `(\d+) updates of @m failed`); inner < 60 || told != inner {
+			t.Errorf("%d updates while the map was busy, %d told: %s", inner, told, out)
+		}
+	})
+}
+
+// TestGuestNotAttached attaches a pattern where probe cannot read which functions the
+// kernel refuses. Each function is tried alone beside, through tracefs. Where
+// the kernel attaches to all in one call, by ftrace, it takes those as well that it
+// refuses alone; elsewhere the receipt has exactly these.
+func TestGuestNotAttached(t *testing.T) {
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		out := judge(t, g, guestCase{sh: `cd /sys/kernel/tracing
+cut -d' ' -f1 available_filter_functions | grep -E '^kprobe|nmi_|_poke' | grep -vF .part. | sort -u >/tmp/names
+i=0; while read f; do i=$((i+1)); if echo "p:alone/p$i $f" >>kprobe_events && echo 1 >events/alone/p$i/enable; then echo "taken $f"; else echo "refused $f"; fi; done </tmp/names 2>/dev/null
+echo 0 >events/alone/enable; echo >kprobe_events; umount /sys/kernel/debug; rm /tmp/names
+probe -v --strict --for 100ms --force -e 'kprobe:kprobe*,kprobe:*nmi_*,kprobe:*_poke* { @[func] = count(); }' >/tmp/out 2>&1; echo "status $?"; cat /tmp/out; rm /tmp/out; mount -t debugfs debugfs /sys/kernel/debug`})
+		taken, refused := len(regexp.MustCompile(`(?m)^taken `).FindAllString(out, -1)), len(regexp.MustCompile(`(?m)^refused `).FindAllString(out, -1))
+		attached, told := number(out, `Attached (\d+) probes`), number(out, `(\d+) functions were not attached`)
+		status, want := "status 0\n", 0
+		if !strings.Contains(out, "kprobe.multi") {
+			status, want = "status 3\n", refused
+		}
+		if taken == 0 || refused == 0 || told != want || attached+told != taken+refused || !strings.Contains(out, status) {
+			t.Errorf("%d functions are taken alone and %d refused; %d are attached and %d told: %s", taken, refused, attached, told, out)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^not attached: (\S+): `).FindAllStringSubmatch(out, -1) {
+			if !strings.Contains(out, "refused "+m[1]+"\n") {
+				t.Errorf("%s is not attached, alone the kernel takes it", m[1])
+			}
+		}
+	})
+}
+
+// TestGuestCommandsLeft ends a run in which commands wait: each call of system() has
+// run its command, or is told.
+func TestGuestCommandsLeft(t *testing.T) {
+	const calls = 3000
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		out := judge(t, g, guestCase{want: []string{`status 3`, `commands? w(as|ere) not run`}, sh: fmt.Sprintf(`cd /tmp; : >ran; probe --strict --unsafe -e 'tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { @n = count(); system("echo x >>/tmp/ran"); }' >out 2>&1 & p=$!
+i=0; until grep -q Attached out || [ $i -gt 600 ]; do sleep 0.1; i=$((i+1)); done
+dd if=/dev/zero of=/dev/null bs=1 count=%d 2>/dev/null; until [ -s ran ]; do sleep 0.1; done
+kill -INT $p; wait $p; echo "status $?"; sleep 1; echo "ran $(grep -c x ran)"; cat out; rm ran out`, calls)})
+		told := 0
+		for _, item := range regexp.MustCompile(`\d+ commands? w(as|ere) not run|\d+ events? of \S+ w(as|ere) lost|\d+ events? w(as|ere) lost`).FindAllString(out, -1) {
+			told += number(item, `(\d+)`)
+		}
+		if ran, n := number(out, `ran (\d+)`), number(out, `@n: (\d+)`); n != calls || ran == 0 || ran+told != n {
+			t.Errorf("%d commands ran and %d are told, of %d: %s", ran, told, n, out)
+		}
+	})
+}
+
+// TestGuestCutStrings opens files with names of 1 to 60 bytes: each is shown whole or
+// told.
+func TestGuestCutStrings(t *testing.T) {
+	const names = 60
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		for name, probe := range map[string]struct{ point, expr string }{
+			"user memory":   {"tracepoint:syscalls:sys_enter_openat", "args.filename"},
+			"kernel memory": {"fentry:do_filp_open|do_file_open", "args.pathname->name"},
+		} {
+			out := judge(t, g, guestCase{want: []string{`status 3`}, sh: fmt.Sprintf(`cd /tmp; echo 'n=; i=0; while [ $i -lt %d ]; do n=x$n; true <$n; i=$((i+1)); done 2>/dev/null' >names; probe -q --strict -e 'config = { max_strlen = 32 }
+%s /comm == "sh" && strncmp(str(%s, 2), "x", 1) == 0/ { @[str(%[3]s)] = count(); }' -c 'sh /tmp/names' 2>&1; echo "status $?"; rm names`, names, probe.point, probe.expr)})
+			// A string that was cut ends in dots, so each whole name is seen once.
+			longest, whole := 0, 0
+			for _, m := range regexp.MustCompile(`(?m)^@\[(x+)\]: 1$`).FindAllStringSubmatch(out, -1) {
+				longest, whole = max(longest, len(m[1])), whole+1
+			}
+			if told := number(out, `(\d+) strings in \S+ were cut`); longest < 30 || whole != longest || whole+told != names {
+				t.Errorf("%s: %d whole names, the longest of %d bytes, %d told: %s", name, whole, longest, told, out)
+			}
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"probe/cmd/front/cli"
@@ -36,13 +37,7 @@ var labScripts = map[string]string{"route-loss": "route_loss"}
 
 func runLab(o *options, std stdio) int {
 	if len(o.words) == 0 {
-		for _, s := range lab.Scenarios() {
-			fmt.Fprintf(std.out, "%-14s %s\n", s.Name, s.Title)
-			for _, c := range s.Cases {
-				fmt.Fprintf(std.out, "  --case %-6s %s\n", c.Name, c.Title)
-			}
-		}
-		return exitOK
+		return checkedOutput(std, listLabs)
 	}
 	if !o.permitted(std) {
 		return exitUsage
@@ -69,6 +64,7 @@ func runLab(o *options, std stdio) int {
 	ctx, force, stop := signals()
 	defer stop()
 	code := exitOK
+	var rows []*labRow
 	for i, name := range cases {
 		if ctx.Err() != nil {
 			break
@@ -76,27 +72,51 @@ func runLab(o *options, std stdio) int {
 		if i > 0 {
 			fmt.Fprintln(std.out)
 		}
-		if c := labCase(ctx, force, o, std, scenario.Name, name); c != exitOK {
+		if len(cases) > 1 {
+			fmt.Fprintf(std.out, "case %s, %d of %d\n", name, i+1, len(cases))
+		}
+		row := &labRow{verdict: verdictWriter{w: std.out}}
+		rows = append(rows, row)
+		if c := labCase(ctx, force, o, std, scenario.Name, name, row); c != exitOK {
 			code = c
+		}
+	}
+	if len(rows) > 1 && !o.trace {
+		if err := labTable(std.out, rows); err != nil {
+			return written(std, err)
 		}
 	}
 	return code
 }
 
-// labCase runs one case with its script.
-func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, scenario, name string) int {
+// listLabs prints the labs with their cases.
+func listLabs(std stdio) int {
+	for _, s := range lab.Scenarios() {
+		fmt.Fprintf(std.out, "%-14s %s\n", s.Name, s.Title)
+		for _, c := range s.Cases {
+			fmt.Fprintf(std.out, "  --case %-6s %s\n", c.Name, c.Title)
+		}
+	}
+	return exitOK
+}
+
+// labCase runs one case with its script and fills the row of the table.
+func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, scenario, name string, row *labRow) int {
 	code := exitOK
 	opts := lab.Options{
 		Scenario: scenario, Case: name, IPv6: o.ipv6, Before: o.before, After: o.after, Stdout: std.out, Verbose: o.verbose,
 	}
 	if script := labScripts[scenario]; script != "" && !o.trace {
 		opts.Watch = func(ctx context.Context, l *lab.Lab) (func() error, error) {
-			return watch(ctx, force, o, std, script, l)
+			return watch(ctx, force, o, std, &row.verdict, script, l)
 		}
 	}
 	report, err := lab.Run(ctx, opts)
+	row.report = report
 	if report != nil {
-		_ = report.Text(std.out)
+		if err := report.Text(std.out); err != nil {
+			code = outputFailed(std, err)
+		}
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		labFailed(std, err)
@@ -105,8 +125,9 @@ func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, 
 	return code
 }
 
-// watch runs a bundled script on a lab until stop is called.
-func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, script string, l *lab.Lab) (stop func() error, err error) {
+// watch runs a bundled script on a lab until stop is called. The script writes
+// to w.
+func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, w io.Writer, script string, l *lab.Lab) (stop func() error, err error) {
 	text, ok := bundled(script)
 	if !ok {
 		return nil, fmt.Errorf("the script %s is not in this build: %w", script, os.ErrNotExist)
@@ -118,7 +139,7 @@ func watch(ctx context.Context, force <-chan struct{}, o *options, std stdio, sc
 	if compiled == nil {
 		return nil, fmt.Errorf("the script %s does not compile for this kernel", script)
 	}
-	out, err := sink.New("text", sink.Config{Out: std.out, Err: std.err, Quiet: true, Color: colored(std.err), Raw: o.rawOutput(std)})
+	out, err := sink.New("text", sink.Config{Out: w, Err: std.err, Quiet: true, Color: colored(std.err), Raw: o.rawOutput(std)})
 	if err != nil {
 		return nil, err
 	}

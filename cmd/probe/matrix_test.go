@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"probe/cmd/front/bcc"
 	"probe/cmd/front/cli"
 	"probe/internal/guest"
 	"probe/internal/guest/guesttest"
@@ -133,7 +134,11 @@ func commandStatuses(c *command) []int {
 	if c.wrong != 0 {
 		return []int{diffSame, diffDiffer, diffTrouble}
 	}
-	return []int{exitOK, exitUsage, exitStrict, exitRun}
+	out := []int{exitOK, exitUsage, exitStrict, exitRun}
+	if slices.ContainsFunc(bcc.Tools, func(t *bcc.Tool) bool { return t.Command == c.Name }) {
+		out = append(out, exitBCCUsage) // as bcc's own tools
+	}
+	return out
 }
 
 // matrixLimit ends a command that hangs. Machines that run tests are busy.

@@ -39,6 +39,7 @@ type options struct {
 	keepWarnings                  int // -k, how often
 	duration                      time.Duration
 	maxEvents                     uint64
+	live                          bool     // one screen that is drawn again
 	debugDirs                     []string // folders with debug files of programs
 	noFeature, traceable, btfFile string
 	includes, headerDirs          []string
@@ -172,6 +173,14 @@ func (o *options) setNoFeature(v string) error {
 	}
 	o.noFeature = v
 	return nil
+}
+
+// terminalSize returns the rows and columns of a terminal.
+func terminalSize(f *os.File) (rows, cols int) {
+	if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
+		return int(size.Row), int(size.Col)
+	}
+	return 24, 80
 }
 
 func isTerminal(f *os.File) bool {

@@ -21,6 +21,7 @@ import (
 	"probe/internal/outfile"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/lang/source"
 	"probe/runtime/engine"
 	"probe/runtime/event"
 	"probe/runtime/machine"
@@ -58,6 +59,8 @@ func (o *options) conflicts() error {
 	switch {
 	case o.cmd != "" && o.pid != 0:
 		return errors.New("cannot use both -c and -p")
+	case o.live && (o.out != "" || o.format != "" && o.format != "text"):
+		return errors.New("--live shows the run on the terminal: it cannot be used with -o, or with -f and a format other than text")
 	case o.keepWarnings > 1:
 		return errors.New("-kk is deprecated: -k reports all failing reads and lookups")
 	case o.keepWarnings > 0 && o.noWarnings:
@@ -89,7 +92,7 @@ func runScript(o *options, std stdio) int {
 	ctx, force, stop := signals()
 	defer stop()
 	m := o.machine()
-	opts, out, code := runOptions(o, std, m)
+	opts, out, code := runOptions(o, std, m, f)
 	if code != exitOK {
 		return code
 	}
@@ -265,8 +268,8 @@ func (o *options) rawOutput(std stdio) bool {
 }
 
 // runOptions returns the options of a run, with its sink, and the destination
-// of its output.
-func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, output, int) {
+// of its output. script is what runs.
+func runOptions(o *options, std stdio, m machine.Machine, script *source.File) (engine.RunOptions, output, int) {
 	bad := func(err error) (engine.RunOptions, output, int) {
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 		return engine.RunOptions{}, nil, exitUsage
@@ -287,7 +290,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	resolver.SetGraphStyle(style)
 	resolver.SetLines(!o.compat)
 	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
-		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
+		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std), Empty: o.compat}
 	// Check the name of the format before creating the file, which would
 	// otherwise be left behind empty.
 	if _, err := o.newSink(config); err != nil {
@@ -323,6 +326,7 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 	if drawn {
 		printer = sink.NewPicture(printer, out.(io.Writer), form, o.pictureTitle())
 	}
+	printer = o.liveSink(printer, script, std, config)
 	budget := o.budget
 	if rules, err := thePolicy(); err == nil {
 		budget = capped(budget, rules.Budget())
@@ -331,6 +335,9 @@ func runOptions(o *options, std stdio, m machine.Machine) (engine.RunOptions, ou
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
 		Budget: budget, Shed: budget > 0,
 		Mode: o.mode, AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
+	}
+	if f, ok := std.err.(*os.File); !o.compat && !o.quiet {
+		opts.Count = o.verbose || ok && isTerminal(f)
 	}
 	if o.compat && budget <= 0 {
 		opts.Budget = -1 // bpftrace measures nothing

@@ -20,7 +20,7 @@ func (o *options) replayConflicts() error {
 		name string
 	}{
 		{o.cmd != "", "-c"}, {o.dryRun, "--dry-run"}, {o.btfFile != "", "--btf"},
-		{o.traceable != "", "--traceable-functions"}, {o.noFeature != "", "--no-feature"}, {o.record != "", "-o"},
+		{o.live, "--live"}, {o.traceable != "", "--traceable-functions"}, {o.noFeature != "", "--no-feature"}, {o.record != "", "-o"},
 	} {
 		if x.set {
 			return fmt.Errorf("cannot use both --replay and %s: a recording is read without a kernel", x.name)
@@ -57,7 +57,7 @@ func runReplay(o *options, std stdio) int {
 	if compiled == nil {
 		return status(list)
 	}
-	opts, out, code := runOptions(o, std, m)
+	opts, out, code := runOptions(o, std, m, f)
 	if code != exitOK {
 		return code
 	}

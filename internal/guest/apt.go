@@ -165,6 +165,7 @@ func firstErrors(text string) string {
 
 // update fetches the package lists of the suite.
 func (a *apt) update(ctx context.Context) error {
+	progress(ctx, "download the package list of %s (about 10 MB)", a.suite)
 	// Without this option apt-get only warns of a suite that it cannot reach.
 	_, err := a.run(ctx, a.dir, "apt-get", "-o", "APT::Update::Error-Mode=any", "update")
 	if err != nil {
@@ -234,6 +235,7 @@ func (r record) depends() []string {
 // download fetches packages, without what they depend on, into the folder dir
 // and returns the files.
 func (a *apt) download(ctx context.Context, dir string, names ...string) ([]string, error) {
+	a.tellDownload(ctx, names...)
 	if _, err := a.run(ctx, dir, "apt-get", append([]string{"-q", "download"}, names...)...); err != nil {
 		return nil, err
 	}
@@ -247,6 +249,11 @@ func (a *apt) closure(ctx context.Context, names ...string) ([]string, error) {
 	plan, err := a.run(ctx, a.dir, "apt-get", append([]string{"--simulate"}, args...)...)
 	if err != nil {
 		return nil, err
+	}
+	if uris, err := a.run(ctx, a.dir, "apt-get", append([]string{"--print-uris"}, args...)...); err == nil {
+		if n, bytes := uriSizes(uris); n > 0 {
+			progress(ctx, "download %s from %s with what it needs (%d packages, %.1f MB)", strings.Join(names, ", "), a.suite, n, float64(bytes)/1e6)
+		}
 	}
 	if _, err := a.run(ctx, a.dir, "apt-get", append([]string{"--download-only"}, args...)...); err != nil {
 		return nil, err

@@ -132,17 +132,24 @@ func Boot(ctx context.Context, o Options) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
+	progress(ctx, "look for kernel %s", o.Kernel)
 	k, err := Fetch(ctx, o.Kernel)
 	if err != nil {
 		return nil, err
 	}
+	progress(ctx, "put together the file system of the guest")
 	initrd, err := buildInitrd(ctx, o, k)
 	if err != nil {
 		return nil, err
 	}
 	defer initrd.Close() // QEMU has its own descriptor
 	kvm := !o.NoKVM && !o.Icount && kvmWorks(ctx, qemu)
+	how := "emulated, which is slow"
+	if kvm {
+		how = "with KVM"
+	}
 	for attempt := 1; ; attempt++ {
+		progress(ctx, "boot Linux %s in QEMU, %s", k.Release, how)
 		g, err := start(qemu, qemuArgs(o, k, kvm), initrd, k, o.Console)
 		if err != nil {
 			return nil, err

@@ -64,6 +64,14 @@ func InstallHost(ctx context.Context) ([]string, error) {
 	// Package lists may be missing on a fresh machine; those that are there
 	// may be too old, so they are fetched either way.
 	for _, args := range [][]string{{"update"}, install} {
+		size := ""
+		if len(args) > 1 {
+			if out, err := exec.CommandContext(ctx, "apt-get", append([]string{"-qq", "--print-uris"}, args...)...).Output(); err == nil {
+				n, bytes := uriSizes(string(out))
+				size = fmt.Sprintf(" (downloads %d packages, %.1f MB)", n, float64(bytes)/1e6)
+			}
+		}
+		progress(ctx, "apt-get %s%s", strings.Join(args, " "), size)
 		cmd := exec.CommandContext(ctx, "apt-get", args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8")
 		if text, err := cmd.CombinedOutput(); err != nil {

@@ -78,7 +78,7 @@ func Explain(code string) (text string, ok bool) {
 		for c := range entries() {
 			names = append(names, string(c))
 		}
-		text = fmt.Sprintf("no message has the code `%s`\n", code)
+		text = fmt.Sprintf("no message has the code `%s`\n", visible(code))
 		if near, ok := Nearest(code, names); ok {
 			text += fmt.Sprintf("a code with a similar name exists: `%s`\n", near)
 		}

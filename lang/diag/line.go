@@ -1,6 +1,7 @@
 package diag
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -68,8 +69,7 @@ func newLine(f *source.File, n int, marks []mark) line {
 		switch {
 		case r == '\t':
 			text, width = strings.Repeat(" ", tabWidth), tabWidth
-		case r < ' ' || r == 0x7f || r == utf8.RuneError && size == 1 || r >= 0x80 && r < 0xa0,
-			r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
+		case hidden(r, size):
 			text, width = "\ufffd", 1
 		}
 		b.WriteString(text)
@@ -107,4 +107,33 @@ func (l *line) columns(m mark, n int) (from, to int) {
 		to = end
 	}
 	return from, max(to, from+1)
+}
+
+// hidden reports whether a character of size bytes is one that a terminal obeys or
+// that changes how others are shown, or no character.
+func hidden(r rune, size int) bool {
+	return r < ' ' || r == 0x7f || r == utf8.RuneError && size == 1 || r >= 0x80 && r < 0xa0 ||
+		r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff
+}
+
+// visible returns a text with the bytes of hidden characters as \xHH; line ends and
+// tabs stay. Messages hold names of files and words that others may have chosen.
+func visible(s string) string {
+	var b strings.Builder
+	from := 0 // start of what is not in b yet
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if hidden(r, size) && r != '\n' && r != '\t' {
+			b.WriteString(s[from:i])
+			for k := i; k < i+size; k++ {
+				fmt.Fprintf(&b, `\x%02x`, s[k])
+			}
+			from = i + size
+		}
+		i += size
+	}
+	if from == 0 {
+		return s
+	}
+	return b.String() + s[from:]
 }

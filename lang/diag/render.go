@@ -94,7 +94,7 @@ func render(b *strings.Builder, d *Diagnostic, st style) {
 		head += "[" + string(d.Code) + "]"
 	}
 	b.WriteString(st.paint(severityColor(d.Severity), head))
-	b.WriteString(st.paint(bold, ": "+d.Message))
+	b.WriteString(st.paint(bold, ": "+visible(d.Message)))
 	b.WriteByte('\n')
 	if d.Span.Valid() {
 		frame(b, d, st)
@@ -109,7 +109,7 @@ func render(b *strings.Builder, d *Diagnostic, st style) {
 
 // remark writes a note or help; its further lines are indented.
 func remark(b *strings.Builder, word, text string, st style) {
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(visible(text), "\n")
 	fmt.Fprintf(b, "%s: %s\n", st.paint(cyan, word), lines[0])
 	for _, l := range lines[1:] {
 		b.WriteString(strings.TrimRight("      "+l, " ") + "\n")
@@ -143,7 +143,7 @@ func frame(b *strings.Builder, d *Diagnostic, st style) {
 		if i > 0 {
 			arrow = ":::"
 		}
-		fmt.Fprintf(b, "%s%s %s\n", strings.Repeat(" ", width+1), st.paint(blue, arrow), own[0].Span)
+		fmt.Fprintf(b, "%s%s %s\n", strings.Repeat(" ", width+1), st.paint(blue, arrow), visible(own[0].Span.String()))
 		drawFile(b, file, own, d.Severity, width, st)
 	}
 }
@@ -154,6 +154,7 @@ func newMark(l Label, primary bool) mark {
 	if last > first && col == 1 {
 		last-- // ends with the line end
 	}
+	l.Text = visible(l.Text)
 	return mark{l, primary, first, last}
 }
 

@@ -103,7 +103,7 @@ func (d *Diagnostic) bpftrace(b *strings.Builder) {
 		text = "syntax: " + text
 	}
 	if d.Compat.Bare {
-		fmt.Fprintf(b, "%s: %s\n", word, text)
+		fmt.Fprintf(b, "%s: %s\n", word, visible(text))
 		return
 	}
 	compat(b, at, word, text)
@@ -114,20 +114,22 @@ func (d *Diagnostic) bpftrace(b *strings.Builder) {
 		compat(b, l.Span, word, l.Text)
 	}
 	for _, h := range hints {
-		fmt.Fprintf(b, "HINT: %s\n", strings.ReplaceAll(h, "\n", "\n      "))
+		fmt.Fprintf(b, "HINT: %s\n", strings.ReplaceAll(visible(h), "\n", "\n      "))
 	}
 }
 
 // compat writes one place with its text.
 func compat(b *strings.Builder, s source.Span, word, text string) {
+	text = visible(text)
 	if !s.Valid() {
 		fmt.Fprintf(b, "%s: %s\n", word, text)
 		return
 	}
+	name := visible(s.File.Name)
 	line, col := s.File.Position(s.Start)
 	last, end := s.File.Position(max(s.End, s.Start))
 	if last > line {
-		fmt.Fprintf(b, "%s:%d-%d: %s: %s\n", s.File.Name, line, last, word, text)
+		fmt.Fprintf(b, "%s:%d-%d: %s: %s\n", name, line, last, word, text)
 		for n := line; n <= last; n++ {
 			b.WriteString(plainLine(s.File.Line(n)) + "\n")
 		}
@@ -137,7 +139,7 @@ func compat(b *strings.Builder, s source.Span, word, text string) {
 	if end == col && !atEnd {
 		end++
 	}
-	fmt.Fprintf(b, "%s:%d:%d-%d: %s: %s\n", s.File.Name, line, col, end, word, text)
+	fmt.Fprintf(b, "%s:%d:%d-%d: %s: %s\n", name, line, col, end, word, text)
 	shown := newLine(s.File, line, []mark{newMark(Label{Span: s}, true)})
 	from, to := shown.columns(newMark(Label{Span: s}, true), line)
 	b.WriteString(strings.TrimRight(shown.text, " ") + "\n")
@@ -147,12 +149,12 @@ func compat(b *strings.Builder, s source.Span, word, text string) {
 	b.WriteString(strings.Repeat(" ", from) + strings.Repeat("~", to-from) + "\n")
 }
 
-// plainLine returns a source line with its tabs expanded, cut if it is very
-// long.
+// plainLine returns a source line with its tabs expanded and its control characters
+// visible, cut if it is very long.
 func plainLine(s string) string {
 	s = strings.ReplaceAll(s, "\t", strings.Repeat(" ", tabWidth))
 	if len(s) > maxWidth {
 		s = strings.ToValidUTF8(s[:maxWidth], "") + "…"
 	}
-	return s
+	return visible(s)
 }

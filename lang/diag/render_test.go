@@ -3,6 +3,7 @@ package diag
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -380,5 +381,26 @@ x.pr:6:1-1: ERROR: at the end
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestControlCharacters: names in messages cannot command the terminal.
+func TestControlCharacters(t *testing.T) {
+	const evil = "a\x1b[31m\r\u009b2J\u202e\xff\nb"
+	f := source.New("x\x1b]0;t\a.pr", evil+"\n"+evil)
+	d := &Diagnostic{Severity: Error, Code: "bad-usage", Message: "open " + evil, Span: source.Span{File: f, Start: 0, End: len(f.Text)}, Label: evil}
+	d.WithNote("%s", evil).WithHelp("%s", evil).At(source.Span{File: f, Start: 0, End: 1}, "%s", evil)
+	list := &List{All: []*Diagnostic{d}}
+	var people, old bytes.Buffer
+	if err := errors.Join(Render(&people, list, Options{}), RenderBpftrace(&old, list)); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{people.String(), old.String()} {
+		if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && r != '\ufffd' && hidden(r, 1) }); i >= 0 {
+			t.Errorf("a control character: %q in %q", text[i:i+1], text)
+		}
+		if !strings.Contains(text, `open a\x1b[31m\x0d\xc2\x9b2J\xe2\x80\xae\xff`+"\n") {
+			t.Errorf("the name is not readable: %s", text)
+		}
 	}
 }

@@ -19,6 +19,9 @@ type bench struct {
 	kernel string
 	solo   bool
 	repeat int
+	// scripts names the ready scripts to measure, "" for all.
+	scripts string
+	write   bool // the figures go into the documents
 
 	meter, front string
 	tracers      []tracer
@@ -122,8 +125,16 @@ func (b *bench) bootKernel(ctx context.Context, kernel string, counting bool, tr
 		Trees: map[string]string{},
 	}
 	for i := range tracers {
-		if t := &tracers[i]; t.tree != "" {
+		t := &tracers[i]
+		if t.tree != "" {
 			o.Trees[t.root()] = t.tree
+		}
+		if t.name == "bcc" {
+			headers, err := guest.Headers(ctx, kernel)
+			if err != nil {
+				return nil, err
+			}
+			o.Trees["/headers"], o.MemoryMB = headers, 6144
 		}
 	}
 	g, err := guest.Boot(ctx, o)

@@ -5,7 +5,7 @@
 //
 // With -only the other tables of the document stay as they are.
 //
-// Parts: size, init, pages, front, start, event, tools, graphs, hooks, below,
+// Parts: size, init, pages, front, start, event, tools, shelf, graphs, hooks, below,
 // attached, lost, storm. Everything but the first three runs in guests
 // (internal/guest): one that counts instructions for what a CPU executes, which
 // repeats within about one percent on any machine, and a normal one for wall
@@ -26,7 +26,7 @@ import (
 )
 
 // parts are what can be measured, in the order of the tables.
-var parts = []string{"size", "init", "pages", "front", "start", "event", "tools", "graphs", "hooks", "below", "attached", "lost", "storm"}
+var parts = []string{"size", "init", "pages", "front", "start", "event", "tools", "shelf", "graphs", "hooks", "below", "attached", "lost", "storm"}
 
 func main() {
 	only := flag.String("only", strings.Join(parts, ","), "parts to measure, separated by commas")
@@ -34,11 +34,12 @@ func main() {
 	binary := flag.String("probe", "", "binary to measure (default: built from this tree)")
 	kernel := flag.String("kernel", "6.12", "kernel of the guests")
 	solo := flag.Bool("solo", false, "measure probe only")
+	scripts := flag.String("scripts", "", "ready scripts to measure with the part shelf, separated by commas; the others keep their figures (default: all)")
 	repeat := flag.Int("repeat", 5, "repetitions of wall times")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	b := &bench{binary: *binary, kernel: *kernel, solo: *solo, repeat: *repeat}
+	b := &bench{binary: *binary, kernel: *kernel, solo: *solo, repeat: *repeat, scripts: *scripts, write: *write}
 	chosen := strings.Split(*only, ",")
 	for _, p := range chosen {
 		if !slices.Contains(parts, p) {

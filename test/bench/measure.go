@@ -22,10 +22,7 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 	var doc strings.Builder
 	add := func(ts []*table, err error) error {
 		for _, t := range ts {
-			t.measured = time.Now().UTC().Format("2006-01-02")
-			if b.release != "" {
-				t.measured += ", kernel " + b.release
-			}
+			t.measured = b.measured()
 			doc.WriteString(t.markdown())
 		}
 		return err
@@ -47,6 +44,12 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 	}
 	if slices.Contains(chosen, "below") {
 		if err := add(b.below(ctx)); err != nil {
+			return "", err
+		}
+	}
+	if slices.Contains(chosen, "shelf") {
+		note("shelf")
+		if err := add(b.shelf(ctx)); err != nil {
 			return "", err
 		}
 	}
@@ -87,6 +90,15 @@ func (b *bench) run(ctx context.Context, chosen []string) (string, error) {
 		}
 	}
 	return doc.String(), nil
+}
+
+// measured says when and where the figures are from.
+func (b *bench) measured() string {
+	s := time.Now().UTC().Format("2006-01-02")
+	if b.release != "" {
+		s += ", kernel " + b.release
+	}
+	return s
 }
 
 // columns names the tracers with their versions.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,11 +14,11 @@ import (
 // toolFlags makes the work of a measured tool short: a tool runs for all of it.
 var toolFlags = []string{"-rounds", "5"}
 
-// tools measures the programs of bpftrace's own tools and of the ready scripts.
+// tools measures the programs of bpftrace's own tools.
 func (b *bench) tools(ctx context.Context, g *guest.Guest) ([]*table, error) {
 	size := &table{
 		title: "Programs of whole scripts", command: "go run ./test/bench -only tools",
-		unit: "Instructions of all programs of a script, as the kernel has translated them. The tools are those of Debian's bpftrace, the others are in `scripts/`", columns: b.columns()[:min(2, len(b.tracers))],
+		unit: "Instructions of all programs of a script, as the kernel has translated them. The tools are those of Debian's bpftrace", columns: b.columns()[:min(2, len(b.tracers))],
 	}
 	cost := &table{
 		title: "One event of whole scripts", command: "go run ./test/bench -only tools",
@@ -52,35 +51,15 @@ func (b *bench) tools(ctx context.Context, g *guest.Guest) ([]*table, error) {
 		size.rows = append(size.rows, row{name: name, figures: sizes, goal: 1, ofRatio: true})
 		cost.rows = append(cost.rows, row{name: name, figures: costs, goal: 1, ofRatio: true})
 	}
-	own, err := filepath.Glob("scripts/*.pr")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range own {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if err := g.Put(ctx, "/tmp/"+filepath.Base(name), text, 0o644); err != nil {
-			return nil, err
-		}
-		s, c, err := b.tool(ctx, g, &b.tracers[0], "/tmp/"+filepath.Base(name))
-		if err != nil {
-			return nil, err
-		}
-		none := math.NaN()
-		size.rows = append(size.rows, row{name: filepath.Base(name), figures: []float64{s, none}, goal: none})
-		cost.rows = append(cost.rows, row{name: filepath.Base(name), figures: []float64{c, none}, goal: none})
-	}
 	for _, t := range []*table{size, cost} {
 		t.unit += ". " + mean(t.rows)
 	}
 	return []*table{size, cost}, nil
 }
 
-// tool measures one script with one tracer.
-func (b *bench) tool(ctx context.Context, g *guest.Guest, t *tracer, file string) (size, cost float64, err error) {
-	m, err := b.ask(ctx, g, t, "tool", toolFlags, file)
+// tool measures one script with one tracer, with arguments.
+func (b *bench) tool(ctx context.Context, g *guest.Guest, t *tracer, file string, args ...string) (size, cost float64, err error) {
+	m, err := b.ask(ctx, g, t, "tool", toolFlags, append([]string{file}, args...)...)
 	if m == nil {
 		m = &measured{}
 	}

@@ -71,6 +71,10 @@ func TestCommands(t *testing.T) {
 						t.Error(render(list))
 					}
 				})
+			case "ip", "ln", "/tmp/bpftrace":
+				if !slices.Contains(append(pages, "README.md"), rel(dir, path)) {
+					t.Errorf("no test runs %q", command)
+				}
 			default:
 				t.Errorf("no test knows how to try %q", command)
 			}
@@ -130,8 +134,7 @@ func TestMentions(t *testing.T) {
 // example is the file that commands of the documents run as script.bt.
 const example = "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }\ninterval:ms:200 { exit(); }\n"
 
-// TestGuest runs what the documents show on real kernels: scripts are loaded
-// and attached, commands run for a second.
+// TestGuest loads and attaches what the documents show on real kernels.
 func TestGuest(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]string{}
@@ -149,15 +152,6 @@ func TestGuest(t *testing.T) {
 	}
 	setup := guesttest.Network()
 	setup.Files = files
-	var runs []string
-	for _, c := range commands(read(t, "README.md")) {
-		if c == "probe" || strings.HasPrefix(c, "probe ") {
-			runs = append(runs, c)
-		}
-	}
-	if len(runs) == 0 {
-		t.Fatal("the README runs nothing")
-	}
 	guesttest.RunWith(t, setup, func(t *testing.T, g *guest.Guest) {
 		for i, s := range shown {
 			t.Run(s.at, func(t *testing.T) {
@@ -167,20 +161,6 @@ func TestGuest(t *testing.T) {
 				}
 				if err != nil || !res.OK() {
 					t.Errorf("status %d, error %v\n%s%s\n%s", res.Code, err, res.Stdout, res.Stderr, s.text)
-				}
-			})
-		}
-		for _, c := range runs {
-			t.Run(c, func(t *testing.T) {
-				if c == "probe" {
-					prompt(t, g)
-					return
-				}
-				line := strings.Replace(c, "probe run ", "probe run --for 1s ", 1)
-				res, err := g.Run(t.Context(), guest.Cmd{Dir: "/docs", Args: []string{"sh", "-c", line}})
-				started := strings.Contains(res.Stderr, "Attached ") || strings.Contains(res.Stderr, "recording ")
-				if err != nil || !res.OK() || !started {
-					t.Errorf("%s: status %d, error %v\n%s%s", line, res.Code, err, res.Stdout, res.Stderr)
 				}
 			})
 		}

@@ -63,8 +63,19 @@ func count(t *testing.T) int {
 // than loading.
 const describeEvery = 8
 
-// firstSeed is where the seeds of this release start; the next one moves it.
-const firstSeed = 1_000
+// firstSeed returns where the seeds start: PROBE_SEED, or that of this release. The
+// next release moves it.
+func firstSeed(t *testing.T) uint64 {
+	s := os.Getenv("PROBE_SEED")
+	if s == "" {
+		return 1_000
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("PROBE_SEED=%s is not a number", s)
+	}
+	return n
+}
 
 // options returns what scripts for a kernel can use.
 func options(kernel string) Options {
@@ -75,8 +86,9 @@ func options(kernel string) Options {
 func TestGenerated(t *testing.T) {
 	run(t, func(kernel string) []Job {
 		var jobs []Job
+		first := firstSeed(t)
 		for i := range count(t) {
-			seed := uint64(firstSeed + i)
+			seed := first + uint64(i)
 			jobs = append(jobs, Job{
 				Name: fmt.Sprintf("seed %d", seed), Text: Script(seed, options(kernel)),
 				Described: i%describeEvery == 0,
@@ -258,6 +270,9 @@ func parse(t *testing.T, text string) []Result {
 // judge reports programs that were rejected or slow.
 func judge(t *testing.T, r Result) {
 	for _, p := range r.Programs {
+		if !near(p) {
+			t.Logf("%s (%d instructions): estimated %d, the verifier walked %d", p.Name, p.Insns, p.Estimate, p.Verified)
+		}
 		switch {
 		case p.Refused != "":
 			t.Errorf("%s (%d instructions) was refused: %s", p.Name, p.Insns, p.Refused)

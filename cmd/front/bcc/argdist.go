@@ -229,7 +229,8 @@ func (d *dist) clause(name string) string {
 		case !d.isString(i):
 			e = cast(d.types[i], e)
 		case e != "comm":
-			e = fmt.Sprintf("str(%s, %d)", e, d.line.number("string-size", 80))
+			// The size of str() has room for the end of the string.
+			e = fmt.Sprintf("str(%s, %d)", e, d.line.number("string-size", 80)+1)
 		}
 		keys = append(keys, e)
 	}

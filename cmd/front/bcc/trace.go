@@ -248,7 +248,7 @@ func (t *traceProbe) parse() error {
 
 // message translates the format and its values.
 func (t *traceProbe) message(format string, values []string) error {
-	size := t.line.number("string-size", 80)
+	size := t.line.number("string-size", 80) + 1 // that of str() has room for the end
 	next := 0
 	t.format = conversion().ReplaceAllStringFunc(format, func(c string) string {
 		m := conversion().FindStringSubmatch(c)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -62,13 +63,13 @@ func (t *tracer) awaitPrograms(known programs) error {
 		}
 		select {
 		case <-t.ended:
-			return errNotAttached
+			return fmt.Errorf("%w and ended (%v): %s", errNotAttached, t.cmd.ProcessState, t.out.last())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	t.cmd.Process.Kill()
 	<-t.ended
-	return errNotAttached
+	return fmt.Errorf("%w in %v: %s", errNotAttached, startLimit, t.out.last())
 }
 
 // work does some of all that the tools look at: files, processes, signals, connections

@@ -30,7 +30,13 @@ func demo(ctx context.Context, args []string) (int, error) {
 		fmt.Fprint(os.Stderr, usage)
 		return 2, errUsage
 	}
+	// Output that is not a terminal's must come as steadily.
+	steps := newSteps(os.Stdout)
+	defer steps.stop()
+	ctx = guest.WithProgress(ctx, steps.begin)
+	steps.begin("find out what this machine can do")
 	why := hostCan()
+	steps.stop()
 	if why == nil {
 		fmt.Println("demo: on this machine: root, function probes and network namespaces work here")
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -66,9 +72,11 @@ func demo(ctx context.Context, args []string) (int, error) {
 		dir = "/src"
 	}
 	g, err := guest.Boot(ctx, o)
+	steps.stop()
 	if err != nil {
 		return 1, err
 	}
+	fmt.Println("demo: the guest is up")
 	res, err := g.Run(ctx, guest.Cmd{
 		Args: append([]string{at}, args[1:]...), Dir: dir, Timeout: 20 * time.Minute,
 		Stdout: os.Stdout, Stderr: os.Stderr,
