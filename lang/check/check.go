@@ -116,6 +116,7 @@ func Check(in *Input) (*hir.Script, *Info, diag.List) {
 
 func (c *checker) finish(p *hir.Script) (*hir.Script, *Info, diag.List) {
 	c.out.Sort()
+	c.out.All = oneMachine(c.out.All)
 	return p, &Info{c: c, files: c.files}, c.out
 }
 
