@@ -236,6 +236,10 @@ func (r *recorder) event(e event.Event) error {
 			out.Trees = append(out.Trees, n)
 		}
 	}
+	var maps sink.StackMaps
+	if maps.Add(e) {
+		out.Stacks = recordedStacks(&maps, e.(*event.Map).Name)
+	}
 	// The event shows nothing but the tree, which the file has already.
 	if shown.Bare && len(out.Trees) > 0 {
 		out.JSON, out.Text = nil, ""

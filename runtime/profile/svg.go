@@ -162,7 +162,7 @@ const svgHead = `<?xml version="1.0" encoding="UTF-8"?>
 <rect width="100%%" height="100%%" fill="#fff"/>
 <text x="8" y="20" font-size="15">%s</text>
 <text x="8" y="40">%s</text>
-<text x="1192" y="20" text-anchor="end"><tspan id="reset" class="b">reset</tspan>  <tspan id="search" class="b">search</tspan></text>
+<text x="1192" y="20" text-anchor="end"><tspan id="reset" class="b">reset</tspan><tspan id="search" class="b" dx="14">search</tspan></text>
 <text x="1192" y="40" text-anchor="end" id="found"></text>
 `
 

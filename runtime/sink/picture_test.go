@@ -109,6 +109,36 @@ func TestPicture(t *testing.T) {
 		t.Errorf("hist: %q, %v", got, err)
 	}
 
+	// Several maps stand side by side, each below its name; their units differ.
+	var maps StackMaps
+	for _, m := range []*event.Map{final("", kstack, count, value.Entry{Key: bits(1, 1), Val: bits(4)}), final("us", kstack, stats, value.Entry{Key: bits(1, 1), Val: bits(700, 2)})} {
+		if !maps.Add(m) {
+			t.Errorf("@%s has no stacks", m.Name)
+		}
+	}
+	var b strings.Builder
+	p, err := maps.Profile("title")
+	if err != nil {
+		t.Fatal(err)
+	}
+	form, _ := profile.ByFile("x.folded")
+	if err := form.Write(&b, p); err != nil || b.String() != "@;vfs_read;inlined 4\n@us;vfs_read;inlined 700\n" {
+		t.Errorf("two maps: %q, %v", b.String(), err)
+	}
+	if maps.Unit() != "units" || maps.Maps() != 2 {
+		t.Errorf("two maps: %d in %s", maps.Maps(), maps.Unit())
+	}
+	// So do maps of a recording.
+	var again StackMaps
+	again.AddMap("bytes", "bytes", 3, []profile.Frame{{Name: "f"}, {Name: "g"}}, []profile.Sample{{Stack: []int{1, 0}, Values: []int64{9}}})
+	if p, err = again.Profile(""); err != nil || p.Left == "" || p.Types[0].Unit != "bytes" {
+		t.Errorf("a recorded map: %+v, %v", p, err)
+	}
+	b.Reset()
+	if err := form.Write(&b, p); err != nil || b.String() != "g;f 9\n" {
+		t.Errorf("a recorded map: %q, %v", b.String(), err)
+	}
+
 	// Nothing to draw is an error, and says why.
 	var nothing NothingError
 	if _, _, err = pictureOf(t, final("other", types.Int64, count)); !errors.As(err, &nothing) || !strings.Contains(err.Error(), "@[kstack] = count()") {

@@ -51,6 +51,9 @@ type Config struct {
 	// in text; by default they are escaped (value.Escaped), because a terminal
 	// would obey them. JSON has escapes of its own.
 	Raw bool
+	// Empty makes a run that shows nothing end with empty lines all the same, as
+	// one of bpftrace does.
+	Empty bool
 	// Color colours the severity words of messages in the text format.
 	Color bool
 }
@@ -64,7 +67,7 @@ type Format struct {
 
 // formats is the table; the first row is the default.
 var formats = []Format{
-	{"text", "for people, in the form of bpftrace", func(s *stream) event.Sink { return &textSink{s} }},
+	{"text", "for people, in the form of bpftrace", func(s *stream) event.Sink { return &textSink{stream: s} }},
 	{"json", "one JSON object a line for each event", func(s *stream) event.Sink { return &jsonSink{stream: s} }},
 	{"csv", "snapshots of maps and printed values as comma-separated rows; the rest goes to standard error", newCSV},
 }

@@ -31,10 +31,57 @@ type Output struct {
 	// number of trees written before each). An event without Text shows nothing
 	// else.
 	Trees []int `json:"trees,omitempty"`
+	// Stacks has the stacks of a map at the end of the run as frames, which JSON
+	// and Text have as text; nil for everything else.
+	Stacks *Stacks `json:"stacks,omitempty"`
 
 	// Place is the number of trees before the event in the file. The Writer
 	// ignores it.
 	Place int `json:"-"`
+}
+
+// Stacks is a map whose keys have stacks.
+type Stacks struct {
+	Map    string  `json:"map"` // its name
+	Unit   string  `json:"unit"`
+	Lost   int64   `json:"lost,omitempty"` // value of stacks that were not kept
+	Frames []Frame `json:"frames"`
+	// Samples has the value of each stack, and after it the indices of its frames,
+	// the outermost first.
+	Samples [][]int64 `json:"samples"`
+}
+
+// Frame is a function in a stack. The other parts of a key are frames as well.
+type Frame struct {
+	Name   string `json:"name"`
+	Module string `json:"module,omitempty"`
+}
+
+// valid returns an error if an index is out of range.
+func (s *Stacks) valid() error {
+	for _, sample := range s.Samples {
+		if len(sample) == 0 {
+			return errors.New("a sample of stacks has no value")
+		}
+		for _, f := range sample[1:] {
+			if f < 0 || f >= int64(len(s.Frames)) {
+				return fmt.Errorf("a stack has frame %d of %d", f, len(s.Frames))
+			}
+		}
+	}
+	return nil
+}
+
+// size returns about how many bytes it takes.
+func (s *Stacks) size() int {
+	n := len(s.Map) + len(s.Unit)
+	for _, f := range s.Frames {
+		n += 32 + len(f.Name) + len(f.Module)
+	}
+	for _, sample := range s.Samples {
+		n += 24 + 8*len(sample)
+	}
+	return n
 }
 
 // textKinds is the set of types of objects whose data is the text, unchanged.
@@ -70,6 +117,10 @@ func (w *Writer) Event(e Output) error {
 		return w.err
 	}
 	w.line = appendEvent(w.line[:0], &e)
+	if len(w.line) > maxLine && e.Stacks != nil {
+		e.Stacks = nil
+		w.line = appendEvent(w.line[:0], &e)
+	}
 	if len(w.line) > maxLine {
 		w.line = appendEvent(w.line[:0], &Output{Time: e.Time, Message: fmt.Sprintf("an event of %d bytes was too large for the recording\n", len(w.line))})
 	}
@@ -116,6 +167,11 @@ func appendEvent(b []byte, e *Output) []byte {
 		}
 		b = append(b, ']')
 	}
+	if e.Stacks != nil {
+		if stacks, err := json.Marshal(e.Stacks); err == nil {
+			b = append(append(b, `,"stacks":`...), stacks...)
+		}
+	}
 	return append(b, "}}\n"...)
 }
 
@@ -136,6 +192,14 @@ func isData(object []byte, text string) bool {
 func (p *parser) event(e *Output) error {
 	if err := p.spend(eventCost + len(e.JSON) + len(e.Text) + len(e.Bytes) + len(e.Message) + 8*len(e.Trees)); err != nil {
 		return err
+	}
+	if e.Stacks != nil {
+		if err := p.spend(e.Stacks.size()); err != nil {
+			return err
+		}
+		if err := e.Stacks.valid(); err != nil {
+			return err
+		}
 	}
 	for i, id := range e.Trees {
 		at, ok := p.trees[id]

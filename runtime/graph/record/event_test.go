@@ -30,6 +30,8 @@ func events() []Output {
 		{Time: 9, JSON: json.RawMessage(`{"type":"value","data":[1,{}]}`), Text: "(1, \n x)\n", Trees: []int{0}, Place: 1},
 		{Time: 10, Text: "\n\n", Place: 1},
 		{Time: 11, JSON: json.RawMessage(`{"type":"map","data":{"@":5}}`), Text: "@: 5\n", Place: 1},
+		{Time: 12, JSON: json.RawMessage(`{"type":"map","data":{"@":{"f,":2}}}`), Text: "@[f]: 2\n", Place: 1, Stacks: &Stacks{Map: "us", Unit: "microseconds", Lost: 1,
+			Frames: []Frame{{Name: "f \"x\""}, {Name: "g", Module: "veth"}}, Samples: [][]int64{{2, 1, 0}, {7}}}},
 	}
 }
 
@@ -200,6 +202,9 @@ func TestEventsDamaged(t *testing.T) {
 		`{"event":{"time":1,"text":7}}`:      "cannot unmarshal",
 		`{"event":{"time":1,"text":"x"`:      "unexpected end",
 		`{"event":{"time":1,"trees":["x"]}}`: "cannot unmarshal",
+		`{"event":{"time":1,"stacks":{"map":"","unit":"units","frames":[{"name":"f"}],"samples":[[1,1]]}}}`:  "a stack has frame 1 of 1",
+		`{"event":{"time":1,"stacks":{"map":"","unit":"units","frames":[{"name":"f"}],"samples":[[1,-1]]}}}`: "a stack has frame -1 of 1",
+		`{"event":{"time":1,"stacks":{"map":"","unit":"units","frames":[],"samples":[[]]}}}`:                 "has no value",
 	} {
 		r, err := Read(strings.NewReader(head + text + "\n"))
 		if err != nil {

@@ -120,8 +120,11 @@ func parseNumber(s string) (int64, error) {
 	return n, nil
 }
 
-// armMem is [BASE, DISP] or [BASE, INDEX, lsl SHIFT], each part but BASE optional.
-var armMem = regexp.MustCompile(`^\[\s*(\w+)\s*(?:,\s*(?:#?([-+]?(?:0x[0-9a-fA-F]+|[0-9]+))|(\w+)\s*(?:,\s*lsl\s*#?([0-3]))?)\s*)?\]$`)
+// armMem returns the expression for [BASE, DISP] or [BASE, INDEX, lsl SHIFT], each part but BASE optional.
+// It is compiled when it is needed: few machines need it.
+func armMem() *regexp.Regexp {
+	return regexp.MustCompile(`^\[\s*(\w+)\s*(?:,\s*(?:#?([-+]?(?:0x[0-9a-fA-F]+|[0-9]+))|(\w+)\s*(?:,\s*lsl\s*#?([0-3]))?)\s*)?\]$`)
+}
 
 // armOperand completes the place of an argument with an operand of arm64: x0,
 // w1, 5, xzr, [sp, 12], [x1, x2, lsl 3].
@@ -142,7 +145,7 @@ func armOperand(arch *target.Arch, loc hir.Loc, operand string) (_ hir.Loc, err 
 		loc.Disp, err = parseNumber(number)
 		return loc, err
 	}
-	m := armMem.FindStringSubmatch(operand)
+	m := armMem().FindStringSubmatch(operand)
 	if m == nil {
 		if strings.ContainsAny(operand, "[]") || operand == "" {
 			return hir.Loc{}, errOperand
