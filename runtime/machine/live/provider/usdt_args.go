@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"probe/compiler/target"
 	"probe/lang/hir"
@@ -66,7 +67,9 @@ func usdtLoc(arch *target.Arch, word string) (hir.Loc, error) {
 }
 
 // usdtMem is DISP(BASE,INDEX,SCALE), each part but BASE optional.
-var usdtMem = regexp.MustCompile(`^([-+]?(?:0x)?[0-9a-fA-F]*)\((%\w+)(?:,(%\w+)(?:,([1248]))?)?\)$`)
+var usdtMem = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([-+]?(?:0x)?[0-9a-fA-F]*)\((%\w+)(?:,(%\w+)(?:,([1248]))?)?\)$`)
+})
 
 // amdOperand completes the place of an argument with an operand of x86-64:
 // %rax, $-3, -20(%rbp), 16(%rdx,%rcx,8).
@@ -84,7 +87,7 @@ func amdOperand(arch *target.Arch, loc hir.Loc, operand string) (_ hir.Loc, err 
 		loc.Off, err = register(operand)
 		return loc, err
 	}
-	m := usdtMem.FindStringSubmatch(operand)
+	m := usdtMem().FindStringSubmatch(operand)
 	if m == nil {
 		return hir.Loc{}, errOperand
 	}
@@ -121,7 +124,9 @@ func parseNumber(s string) (int64, error) {
 }
 
 // armMem is [BASE, DISP] or [BASE, INDEX, lsl SHIFT], each part but BASE optional.
-var armMem = regexp.MustCompile(`^\[\s*(\w+)\s*(?:,\s*(?:#?([-+]?(?:0x[0-9a-fA-F]+|[0-9]+))|(\w+)\s*(?:,\s*lsl\s*#?([0-3]))?)\s*)?\]$`)
+var armMem = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\[\s*(\w+)\s*(?:,\s*(?:#?([-+]?(?:0x[0-9a-fA-F]+|[0-9]+))|(\w+)\s*(?:,\s*lsl\s*#?([0-3]))?)\s*)?\]$`)
+})
 
 // armOperand completes the place of an argument with an operand of arm64: x0,
 // w1, 5, xzr, [sp, 12], [x1, x2, lsl 3].
@@ -142,7 +147,7 @@ func armOperand(arch *target.Arch, loc hir.Loc, operand string) (_ hir.Loc, err 
 		loc.Disp, err = parseNumber(number)
 		return loc, err
 	}
-	m := armMem.FindStringSubmatch(operand)
+	m := armMem().FindStringSubmatch(operand)
 	if m == nil {
 		if strings.ContainsAny(operand, "[]") || operand == "" {
 			return hir.Loc{}, errOperand
