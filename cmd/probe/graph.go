@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"slices"
 	"strconv"
@@ -120,10 +119,6 @@ func runGraph(o *options, std stdio) int {
 	r.threads = opts.Threads
 	ctx, _, stop := signals()
 	defer stop()
-	// Ignore SIGPIPE: when the reader of the output ends, the machine's
-	// settings must still be restored.
-	signal.Ignore(syscall.SIGPIPE)
-	defer signal.Reset(syscall.SIGPIPE)
 	r.say("switching the tracer on …")
 	// Instrumenting all functions takes the kernel seconds, in which nothing
 	// else is printed.
@@ -163,11 +158,6 @@ func runGraph(o *options, std stdio) int {
 	if src.Headless > 0 && o.verbose {
 		fmt.Fprintf(std.err, "left out: %s that had begun before the recording\n", plural(src.Headless, "call"))
 	}
-	// A reader that has ended, such as head, is a normal way to end a
-	// recording.
-	if err == nil && !errors.Is(r.err, syscall.EPIPE) {
-		err = r.err
-	}
 	if r.out != nil {
 		if outErr := r.out.Close(record.End{MissedReturns: missed, Lost: src.Lost()}); err == nil {
 			err = outErr
@@ -175,6 +165,9 @@ func runGraph(o *options, std stdio) int {
 	}
 	if err != nil {
 		return graphFailed(std, err)
+	}
+	if r.err != nil {
+		return outputFailed(std, r.err)
 	}
 	return r.finish(src.Lost(), missed)
 }

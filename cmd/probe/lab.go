@@ -37,13 +37,7 @@ var labScripts = map[string]string{"route-loss": "route_loss"}
 
 func runLab(o *options, std stdio) int {
 	if len(o.words) == 0 {
-		for _, s := range lab.Scenarios() {
-			fmt.Fprintf(std.out, "%-14s %s\n", s.Name, s.Title)
-			for _, c := range s.Cases {
-				fmt.Fprintf(std.out, "  --case %-6s %s\n", c.Name, c.Title)
-			}
-		}
-		return exitOK
+		return checkedOutput(std, listLabs)
 	}
 	if !o.permitted(std) {
 		return exitUsage
@@ -95,6 +89,17 @@ func runLab(o *options, std stdio) int {
 	return code
 }
 
+// listLabs prints the labs with their cases.
+func listLabs(std stdio) int {
+	for _, s := range lab.Scenarios() {
+		fmt.Fprintf(std.out, "%-14s %s\n", s.Name, s.Title)
+		for _, c := range s.Cases {
+			fmt.Fprintf(std.out, "  --case %-6s %s\n", c.Name, c.Title)
+		}
+	}
+	return exitOK
+}
+
 // labCase runs one case with its script and fills the row of the table.
 func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, scenario, name string, row *labRow) int {
 	code := exitOK
@@ -109,7 +114,9 @@ func labCase(ctx context.Context, force <-chan struct{}, o *options, std stdio, 
 	report, err := lab.Run(ctx, opts)
 	row.report = report
 	if report != nil {
-		_ = report.Text(std.out)
+		if err := report.Text(std.out); err != nil {
+			code = outputFailed(std, err)
+		}
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		labFailed(std, err)

@@ -14,8 +14,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"probe/cmd/front/bcc"
 	"probe/cmd/front/cli"
@@ -62,6 +64,10 @@ func Main(args []string, std stdio) int {
 	if t := bcc.Lookup(filepath.Base(args[0])); t != nil {
 		return bccMain(t, filepath.Base(args[0]), args[1:], std)
 	}
+	// When the reader of the output ends, SIGPIPE must not kill the process: the
+	// command says so, and puts back what it has changed. The signal is caught and
+	// not ignored, because a command of -c would inherit an ignored signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	words := args[1:]
 	if len(words) == 0 && onTerminal(std) {
 		return replCommand.invoke(nil, std)
@@ -100,7 +106,11 @@ func written(std stdio, err error) int {
 	if o, ok := std.out.(*outcome); ok {
 		o.told = true
 	}
-	fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + err.Error()})
+	d := &diag.Diagnostic{Severity: diag.Error, Code: "machine", Message: "write the output: " + err.Error()}
+	if errors.Is(err, syscall.EPIPE) {
+		d.Message = "the output is incomplete: the program that reads it has ended"
+	}
+	fail(std, d)
 	return exitRun
 }
 

@@ -290,7 +290,7 @@ func runOptions(o *options, std stdio, m machine.Machine, script *source.File) (
 	resolver.SetGraphStyle(style)
 	resolver.SetLines(!o.compat)
 	config := sink.Config{TextStacks: o.compat, Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
-		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std)}
+		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std), Empty: o.compat}
 	// Check the name of the format before creating the file, which would
 	// otherwise be left behind empty.
 	if _, err := o.newSink(config); err != nil {
@@ -335,6 +335,9 @@ func runOptions(o *options, std stdio, m machine.Machine, script *source.File) (
 		Sink: printer, Resolver: resolver, For: o.duration, MaxEvents: o.maxEvents,
 		Budget: budget, Shed: budget > 0,
 		Mode: o.mode, AllErrors: o.keepWarnings > 0, DryRun: o.dryRun, NoReceipt: o.compat, Strict: o.strict,
+	}
+	if f, ok := std.err.(*os.File); !o.compat && !o.quiet {
+		opts.Count = o.verbose || ok && isTerminal(f)
 	}
 	if o.compat && budget <= 0 {
 		opts.Budget = -1 // bpftrace measures nothing

@@ -88,6 +88,9 @@ type RunOptions struct {
 	// NoReceipt omits the receipt of what makes the results incomplete. The
 	// number of lost events is then shown in one line.
 	NoReceipt bool
+	// Count makes a run that shows nothing say at its end how often its probes
+	// fired. Until something is shown, each run of a probe takes some 50 ns more.
+	Count bool
 	// Strict also says what the kernel does not count, so that nobody knows whether
 	// it is missing.
 	Strict bool
@@ -190,7 +193,7 @@ func noKernel() error {
 // if session has created it.
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
-		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Strict: o.Strict,
+		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Count: o.Count, Strict: o.Strict,
 		Mode: o.Mode, DryRun: o.DryRun, AnyPlaces: o.AnyPlaces, Budget: o.Budget, Shed: o.Shed, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	if k, ok := m.(interface{ Live() *live.Machine }); ok {

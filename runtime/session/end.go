@@ -30,6 +30,7 @@ func (s *Session) finish() Result {
 		// The End event is sent in any case, here without the maps.
 		s.send(&event.End{})
 	}
+	s.explainEmpty()
 	r := s.receipt(s.clauses)
 	if !s.opts.NoReceipt {
 		s.send(r)

@@ -166,7 +166,12 @@ func (s *Session) log(sev diag.Severity, text string) {
 }
 
 // send passes an event to the sink.
-func (s *Session) send(e event.Event) { s.opts.Sink.Take(e) }
+func (s *Session) send(e event.Event) {
+	if s.opts.Count && !s.shown.Load() && shows(e) {
+		s.shown.Store(true)
+	}
+	s.opts.Sink.Take(e)
+}
 
 func (s *Session) verbose(format string, args ...any) {
 	if s.opts.Verbose != nil {

@@ -18,6 +18,7 @@ import (
 	"maps"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -85,6 +86,9 @@ type Options struct {
 	Report func(d *diag.Diagnostic)
 	// Mode is what the run does. Runs of tests and benchmarks end with these.
 	Mode hir.Mode
+	// Count counts how often probes fire until something is shown: a run that
+	// shows nothing says it at its end.
+	Count bool
 	// Missing lists, for the receipt, what a replayed recording itself lacks.
 	Missing []event.ReceiptItem
 	// Ready, if set, is called once everything is attached.
@@ -123,6 +127,7 @@ type Session struct {
 	ended    <-chan struct{} // closed when a signal ends the run; nil while the run is not in its loop
 	until    time.Time       // when records are no longer handled, but counted
 	meter    *meter
+	shown    atomic.Bool    // something was shown
 	stats    *os.File       // makes the kernel measure, see measure
 	shedding sync.WaitGroup // links that the meter is closing
 	commands commands
@@ -169,7 +174,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		}
 	}
 	raiseLimits(obj)
-	if s.opts.Stay {
+	if s.opts.Stay || s.opts.Count && s.opts.Mode == hir.Trace {
 		s.measure()
 	}
 	c, err := s.load(ctx, obj, s.liveMaps())
@@ -322,6 +327,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 			s.pollErrors(c)
 		}
 		s.meter.tick(time.Now())
+		s.stopCounting()
 		switch {
 		case ctx.Err() != nil:
 			s.done, s.told = true, true

@@ -24,7 +24,7 @@ type csvSink struct {
 func newCSV(s *stream) event.Sink {
 	c := s.Config
 	c.Out, c.Buffer = c.Err, ByLine
-	return &csvSink{stream: s, rest: &textSink{newStream(c)}}
+	return &csvSink{stream: s, rest: &textSink{stream: newStream(c)}}
 }
 
 // Take writes the rows of an event.

@@ -33,7 +33,7 @@ type Renderer struct {
 func NewRenderer(c Config) *Renderer {
 	r := &Renderer{}
 	c = Config{Out: &r.out, Err: &r.err, Buffer: Unbuffered, NoWarnings: c.NoWarnings, Raw: c.Raw, Quiet: true}
-	r.text = &textSink{newStream(c)}
+	r.text = &textSink{stream: newStream(c)}
 	// The JSON sink must not be quiet, since the number of probes is part of
 	// the recorded data, and its messages are discarded: those of the text sink
 	// are recorded.

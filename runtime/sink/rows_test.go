@@ -140,7 +140,7 @@ func TestRows(t *testing.T) {
 	schema := schema(t)
 	for _, tt := range tests {
 		t.Run(tt.row, func(t *testing.T) {
-			out, errs := run(t, "text", Config{}, oneStack{}, tt.print)
+			out, errs := run(t, "text", Config{Empty: true}, oneStack{}, tt.print)
 			if out != tt.text && tt.row != "O-JSON-TSERIES" {
 				t.Errorf("text =\n%q\nwant\n%q", out, tt.text)
 			}

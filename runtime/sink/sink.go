@@ -54,6 +54,9 @@ type Config struct {
 	// TextStacks makes stacks in JSON one string with a line for each frame, as
 	// bpftrace has them. Otherwise they are arrays with a string for each frame.
 	TextStacks bool
+	// Empty makes a run that shows nothing end with empty lines all the same, as
+	// one of bpftrace does.
+	Empty bool
 	// Color colours the severity words of messages in the text format.
 	Color bool
 }
@@ -67,7 +70,7 @@ type Format struct {
 
 // formats is the table; the first row is the default.
 var formats = []Format{
-	{"text", "for people, in the form of bpftrace", func(s *stream) event.Sink { return &textSink{s} }},
+	{"text", "for people, in the form of bpftrace", func(s *stream) event.Sink { return &textSink{stream: s} }},
 	{"json", "one JSON object a line for each event", func(s *stream) event.Sink { return &jsonSink{stream: s} }},
 	{"csv", "snapshots of maps and printed values as comma-separated rows; the rest goes to standard error", newCSV},
 }

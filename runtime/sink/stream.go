@@ -22,6 +22,7 @@ type stream struct {
 	mu   sync.Mutex
 	buf  []byte
 	held int
+	some bool  // something was given out, or is about to be
 	err  error // first failure to write, a broken pipe included
 	done chan struct{}
 
@@ -40,6 +41,7 @@ func newStream(c Config) *stream {
 
 // commit ends a call: it writes what the buffering mode requires.
 func (s *stream) commit() {
+	s.some = s.some || len(s.buf) > 0
 	switch {
 	case len(s.buf) >= bufferSize, s.Buffer == Unbuffered && s.held == 0:
 		s.write(len(s.buf))

@@ -12,7 +12,12 @@ import (
 )
 
 // textSink is the format for people (sections 5.6, 5.7 and 6.4).
-type textSink struct{ *stream }
+type textSink struct {
+	*stream
+	// ended is set if the empty lines before the maps are still to be written: a
+	// run that shows nothing has none.
+	ended bool
+}
 
 // Take shows an event.
 func (p *textSink) Take(e event.Event) {
@@ -32,9 +37,17 @@ func (p *textSink) Take(e event.Event) {
 		p.buf = append(value.AppendText(p.buf, e.Value, p.shows(e.Resolver)), '\n')
 		p.commit()
 	case *event.Map:
+		if p.ended && len(e.Entries) > 0 {
+			p.ended = false
+			p.buf = append(p.buf, "\n\n"...)
+		}
 		p.buf = appendMap(p.buf, e, p.shows(e.Resolver))
 		p.commit()
 	case *event.End: // an empty line precedes the maps (M-PRINT-14)
+		if !p.some && !p.Empty {
+			p.ended = true
+			break
+		}
 		p.buf = append(p.buf, "\n\n"...)
 		p.commit()
 	case *event.Attached:

@@ -142,6 +142,7 @@ func TestJudge(t *testing.T) {
 	}{
 		{"good", "STDOUT 1\nMAPS @: 2\n", result("1\n\n\n@: 2\n", "Attached 1 probe\n", 0), nil},
 		{"nothing at all", "", result("\n\n", "Attached 1 probe\n", 0), nil},
+		{"nothing at all, not even blank lines", "", result("", "Attached 1 probe\n", 0), nil},
 		{"open line", "STDOUT 1\\\n", result("1\n\n", "", 0), nil},
 		{"no end", "STDOUT 1\n", result("1\n", "", 0), []string{"standard output"}},
 		{"status", "", result("\n\n", "", 3), []string{"status 3, want 0"}},

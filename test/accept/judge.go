@@ -49,6 +49,9 @@ func (c *Case) judgeStdout(got string, expand func(string) string) string {
 		// is missing.
 		got = strings.TrimSuffix(rest, completeJSON)
 	}
+	if got == "" && want.empty() && maps.empty() && c.As == "" && !c.JSON() {
+		return "" // a run that shows nothing has no blank lines; one of bpftrace has
+	}
 	if !c.ends() || c.JSON() {
 		return want.then(0, maps).Match(got, expand, c.SortOut)
 	}

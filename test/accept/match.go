@@ -14,6 +14,9 @@ type Pattern struct {
 	open bool
 }
 
+// empty reports whether a pattern matches no output but none.
+func (p *Pattern) empty() bool { return len(p.items) == 0 }
+
 // item is one line of a Pattern.
 type item struct {
 	text string         // literal text, or the source of re
