@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"probe/compiler/target"
 	"probe/lang/hir"
@@ -67,9 +66,7 @@ func usdtLoc(arch *target.Arch, word string) (hir.Loc, error) {
 }
 
 // usdtMem is DISP(BASE,INDEX,SCALE), each part but BASE optional.
-var usdtMem = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^([-+]?(?:0x)?[0-9a-fA-F]*)\((%\w+)(?:,(%\w+)(?:,([1248]))?)?\)$`)
-})
+var usdtMem = regexp.MustCompile(`^([-+]?(?:0x)?[0-9a-fA-F]*)\((%\w+)(?:,(%\w+)(?:,([1248]))?)?\)$`)
 
 // amdOperand completes the place of an argument with an operand of x86-64:
 // %rax, $-3, -20(%rbp), 16(%rdx,%rcx,8).
@@ -87,7 +84,7 @@ func amdOperand(arch *target.Arch, loc hir.Loc, operand string) (_ hir.Loc, err 
 		loc.Off, err = register(operand)
 		return loc, err
 	}
-	m := usdtMem().FindStringSubmatch(operand)
+	m := usdtMem.FindStringSubmatch(operand)
 	if m == nil {
 		return hir.Loc{}, errOperand
 	}
@@ -123,10 +120,11 @@ func parseNumber(s string) (int64, error) {
 	return n, nil
 }
 
-// armMem is [BASE, DISP] or [BASE, INDEX, lsl SHIFT], each part but BASE optional.
-var armMem = sync.OnceValue(func() *regexp.Regexp {
+// armMem returns the expression for [BASE, DISP] or [BASE, INDEX, lsl SHIFT], each part but BASE optional.
+// It is compiled when it is needed: few machines need it.
+func armMem() *regexp.Regexp {
 	return regexp.MustCompile(`^\[\s*(\w+)\s*(?:,\s*(?:#?([-+]?(?:0x[0-9a-fA-F]+|[0-9]+))|(\w+)\s*(?:,\s*lsl\s*#?([0-3]))?)\s*)?\]$`)
-})
+}
 
 // armOperand completes the place of an argument with an operand of arm64: x0,
 // w1, 5, xzr, [sp, 12], [x1, x2, lsl 3].
