@@ -207,6 +207,14 @@ type env struct{ c *checker }
 // Filter implements types.Filtered.
 func (e *env) Filter() (int, string) { return e.c.in.PID, e.c.in.Comm }
 
+// UnwindPID implements types.Unwinding.
+func (e *env) UnwindPID() int {
+	if u, ok := e.c.in.Env.(types.Unwinding); ok {
+		return u.UnwindPID()
+	}
+	return 0
+}
+
 // ConfigInt implements types.Env.
 func (e *env) ConfigInt(name string) int64 { return e.c.cfg.int(name) }
 
