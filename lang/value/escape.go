@@ -18,6 +18,8 @@ func escapes(r Resolver) bool {
 		return true
 	case shapes:
 		return escapes(r.Resolver)
+	case frameArrays:
+		return escapes(r.Resolver)
 	}
 	return false
 }
