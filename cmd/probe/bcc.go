@@ -66,7 +66,7 @@ func bccMain(t *bcc.Tool, program string, words []string, std stdio) int {
 	case err != nil:
 		fail(std, &diag.Diagnostic{Severity: diag.Error, Code: "bad-usage", Message: err.Error()})
 		return exitUsage
-	case plan.Text != "":
+	case plan.Text != "" || plan.Listed:
 		_, err := fmt.Fprint(std.out, plan.Text)
 		return written(std, err)
 	}

@@ -341,13 +341,15 @@ func (l *live) draw() {
 // screen returns the lines of the screen, no more than rows.
 func (l *live) screen(rows, cols int) []string {
 	now := time.Now()
-	title := fmt.Sprintf("%s  %s  %v", l.Title, now.Format("15:04:05"), now.Sub(l.started).Round(time.Second))
+	state := fmt.Sprintf("  %s  %v", now.Format("15:04:05"), now.Sub(l.started).Round(time.Second))
 	if l.probes > 0 {
-		title += "  " + counted(l.probes, "probe")
+		state += "  " + counted(l.probes, "probe")
 	}
 	if l.lost > 0 {
-		title += "  " + counted(int(l.lost), "lost event")
+		state += "  " + counted(int(l.lost), "lost event")
 	}
+	// A long title gives way to what changes.
+	title := clipped(l.Title, max(cols-utf8.RuneCountInString(state), 8)) + state
 	out := []string{title}
 	rows--
 	// Maps without keys that hold one value stand in one line.

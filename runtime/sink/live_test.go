@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -75,7 +76,7 @@ func counts(name string, pairs ...int64) *event.Map {
 func TestLive(t *testing.T) {
 	var term screenBuffer
 	var plain bytes.Buffer
-	rest, err := New("", Config{Out: &plain, Err: &plain})
+	rest, err := New("", Config{Out: &plain, Err: &plain, Empty: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,16 +149,19 @@ func TestLiveSameText(t *testing.T) {
 func TestLivePulls(t *testing.T) {
 	var term screenBuffer
 	var plain bytes.Buffer
-	rest, err := New("", Config{Out: &plain, Err: &plain})
+	rest, err := New("", Config{Out: &plain, Err: &plain, Empty: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := NewLive(rest, Live{Terminal: &term, Size: func() (int, int) { return 24, 80 }, Title: "x"}).(*live)
+	l := NewLive(rest, Live{Terminal: &term, Size: func() (int, int) { return 24, 80 }, Title: strings.Repeat("long ", 30)}).(*live)
 	l.Begin(mapsRun(func() []*event.Map { return []*event.Map{counts("n", 4, 2)} }))
 	for end := time.Now().Add(time.Minute); !strings.Contains(strings.Join(term.last(), "\n"), " 2  4"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("no snapshot came: %q", term.last())
 		}
+	}
+	if got := term.last()[0]; !regexp.MustCompile(`^long .*…  \d\d:\d\d:\d\d  \d+s$`).MatchString(got) {
+		t.Errorf("the title is %q", got)
 	}
 	l.Take(&event.End{})
 	if text := strings.Join(term.last(), "\n"); strings.Contains(text, "@n") {

@@ -104,12 +104,12 @@ var examples = map[string][]example{
 				`p:c:inet_pton`,
 				`u:/usr/lib/x86_64-linux-gnu/libc.so.6:pthread_create "%U", arg3`,
 				`p:c:open (STRCMP("test.txt", arg1)) "opening %s", arg1`,
-				`p:c:open64(char *filename) "opening %s", filename`,
+				`p:c:creat(char *filename) "opening %s", filename`,
 				`p::SyS_nanosleep(struct timespec *ts) "sleep for %lld ns", ts->tv_nsec`,
 				`do_sys_openat2 "%s", arg2@user`,
-				`vfs_statx+0x4`,
+				`vfs_statx+0x5`,
 				`r::do_sys_openat2 "%llx", retval`,
-				`c:open (arg2 == 1) "%s %d", arg1, arg2`,
+				`c:access (arg2 == 4) "%s %d", arg1, arg2`,
 				`c:malloc "size = %d", arg1`,
 				`r:c:malloc (retval) "allocated = %x", retval`,
 				`p:c:write (arg1 == 1) "writing %d bytes to STDOUT", arg3`,
@@ -122,7 +122,7 @@ var examples = map[string][]example{
 				L.inet_pton(2, b"127.0.0.1", ctypes.create_string_buffer(16))
 				` + join + `
 				touch(b"nothing"); touch(b"test.txt"); touch(b"/dev/null", 1, 1)
-				os.close(L.open64(b"/test.txt", 0)); nap(5000000); os.stat("/test.txt")
+				os.close(L.creat(b"/new.txt", 0o600)); L.access(b"/test.txt", 4); nap(5000000); os.stat("/test.txt")
 				L.free(L.malloc(4242))
 				` + udp + `
 				child()
@@ -130,8 +130,8 @@ var examples = map[string][]example{
 			norm: all(daytime, keep(`.`), mask(`\bSyS_nanosleep |\b__x64_sys_nanosleep |\b(?:__x64_)?sys_read +`)),
 			want: []string{
 				`read 1048576 bytes`, `getenv +/root\n`, `read +read failed: -1`, `write failed: -1`, `inet_pton`, `pthread_create +\S+`,
-				`open +opening test.txt`, `open64 +opening /test.txt`, `sleep for `, `do_sys_openat2 +/dev/null`, `vfs_statx`, `do_sys_openat2 +fffffffffffffffe`,
-				`open +/dev/null 1`, `size = 4242`, `allocated = [0-9a-f]{6}`, `writing 5 bytes`, `udp_sendmsg`, `users = 1`, `sched_process_fork worker \d+ A%`, `getenv +/usr/sbin:/usr/bin\n`,
+				`open +opening test.txt`, `creat +opening /new.txt`, `sleep for `, `do_sys_openat2 +/dev/null`, `vfs_statx`, `do_sys_openat2 +fffffffffffffffe`,
+				`access +/test.txt 4`, `size = 4242`, `allocated = [0-9a-f]{6}`, `writing 5 bytes`, `udp_sendmsg`, `users = 1`, `sched_process_fork worker \d+ A%`, `getenv +/usr/sbin:/usr/bin\n`,
 			},
 		},
 		{

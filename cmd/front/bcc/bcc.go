@@ -97,6 +97,8 @@ type Plan struct {
 	Includes []string
 	// Text is output that needs no script: that of tplist, or help.
 	Text string
+	// Listed says that there is no script even if Text is empty.
+	Listed bool
 	// Show says that the script itself was asked for.
 	Show bool
 	// Verbose says that the script is printed before it runs.

@@ -63,7 +63,7 @@ func planList(l *line, m Machine) (*Plan, error) {
 			}
 		}
 	}
-	return &Plan{Text: b.String()}, nil
+	return &Plan{Text: b.String(), Listed: true}, nil
 }
 
 func listUSDT(l *line, m Machine, matches func(string) bool) (*Plan, error) {
@@ -83,6 +83,11 @@ func listUSDT(l *line, m Machine, matches func(string) bool) (*Plan, error) {
 		return nil, errors.New("no USDT probes are there")
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].Path < all[j].Path })
+	// The files of a process are named as they are found from outside of its root.
+	root := ""
+	if file == "" {
+		root = fmt.Sprintf("/proc/%s/root", l.text("pid"))
+	}
 	var b strings.Builder
 	seen := map[string]bool{}
 	for _, u := range all {
@@ -92,7 +97,7 @@ func listUSDT(l *line, m Machine, matches func(string) bool) (*Plan, error) {
 		}
 		seen[name] = true
 		if !l.is("verbose") {
-			fmt.Fprintf(&b, "%s %s\n", u.Path, name)
+			fmt.Fprintf(&b, "%s%s %s\n", root, u.Path, name)
 			continue
 		}
 		fmt.Fprintf(&b, "%s [sema 0x%x]\n", name, u.Semaphore)
@@ -105,11 +110,11 @@ func listUSDT(l *line, m Machine, matches func(string) bool) (*Plan, error) {
 			continue
 		}
 		for i, p := range u.Places {
-			fmt.Fprintf(&b, "  location #%d %s 0x%x\n", i+1, u.Path, p.Addr)
+			fmt.Fprintf(&b, "  location #%d %s%s 0x%x\n", i+1, root, u.Path, p.Addr)
 			for j, a := range p.Args {
 				fmt.Fprintf(&b, "    argument #%d %s\n", j+1, a)
 			}
 		}
 	}
-	return &Plan{Text: b.String()}, nil
+	return &Plan{Text: b.String(), Listed: true}, nil
 }
