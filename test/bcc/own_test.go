@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"probe/internal/guest"
 	"probe/internal/guest/guesttest"
@@ -180,7 +181,7 @@ func (k *known) run(t *testing.T, g *guest.Guest) {
 			t.Fatal(err)
 		}
 		if k.live {
-			within(patience, func() bool { return strings.HasSuffix(got(), want) || !alive(t, g, p) })
+			within(2*time.Minute, func() bool { return strings.HasSuffix(got(), want) || !alive(t, g, p) })
 		}
 		p.Signal(syscall.SIGINT) // it may have ended
 	}
