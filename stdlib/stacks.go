@@ -17,7 +17,7 @@ func stacks() []*builtin.Func {
 	return []*builtin.Func{
 		{Sig: stackSig("kstack", "The kernel stack."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
 		{Sig: stackSig("ustack", "The user stack of the current process."), Prefers: []target.Feature{target.NoPrealloc}, Lower: lowerStack},
-		later("dw_ustack", "F-DWUSTACK"),
+		{Sig: dwarfStackSig(), Prefers: []target.Feature{target.NoPrealloc}, Needs: []target.Feature{target.TaskBTF, target.TaskPtRegs}, Lower: lowerDwarfStack},
 	}
 }
 
@@ -59,6 +59,38 @@ func stackSig(name, doc string) *types.Signature {
 	return s
 }
 
+// dwarfStackSig is the signature of dw_ustack, which takes what ustack takes. It
+// needs the process whose table is made before its stacks are walked.
+func dwarfStackSig() *types.Signature {
+	s := stackSig("dw_ustack", "The user stack of a process, by the descriptions of its frames (.eh_frame) in place of frame pointers. It needs -p, -c or --dwarf-pid; of other processes it is ustack.")
+	s.Row, s.Unstable, s.UnstableWords = "F-DWUSTACK", "dw_ustack", "dw_ustack (DWARF stack unwinding)"
+	infer := s.Infer
+	s.Infer = func(c *types.Call) (*types.Type, *types.Problem) {
+		pid := c.Env.ChildPID()
+		if f, ok := c.Env.(types.Filtered); ok && pid == 0 {
+			pid, _ = f.Filter()
+		}
+		if u, ok := c.Env.(types.Unwinding); ok && pid == 0 {
+			pid = u.UnwindPID()
+		}
+		if pid == 0 {
+			return nil, worded(problem("missing-process", -1, "dw_ustack() needs the process whose stacks it walks: -p, -c or --dwarf-pid"),
+				"dw_ustack requires a target process. Use -p, -c, or --dwarf-pid to specify one.")
+		}
+		for i, a := range c.Args {
+			if a.Word == "build_id" {
+				return nil, problem("bad-argument", i, "dw_ustack() has no build ids: use ustack(build_id)")
+			}
+		}
+		t, p := infer(c)
+		if p != nil {
+			return nil, p
+		}
+		return types.StackType(true, t.Mode, t.Limit), nil
+	}
+	return s
+}
+
 // Flags of the helper: BPF_F_USER_STACK and BPF_F_USER_BUILD_ID
 // (include/uapi/linux/bpf.h).
 const (
@@ -66,9 +98,21 @@ const (
 	userBuildID = 1 << 11
 )
 
-// lowerStack stores the frames and builds the value: for user stacks the
-// process, then the id and the number of frames.
+// lowerStack stores the frames and builds the value.
 func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	return stackValue(l, c, takeStack(l, c))
+}
+
+// lowerDwarfStack is lowerStack for dw_ustack.
+func lowerDwarfStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	tgid := l.B().BinI(ir.OpShr, l.PidTgid(), 32)
+	return stackValue(l, c, l.OfUnwound(tgid,
+		func() ir.Value { return l.UnwindUser(c.T.Limit, c.At) },
+		func() ir.Value { return takeStack(l, c) }))
+}
+
+// takeStack writes the frames to the stack buffer and returns their size.
+func takeStack(l builtin.Lowerer, c *hir.Call) ir.Value {
 	b := l.B()
 	user := c.T.Kind == types.UStack
 	flags := int64(0)
@@ -85,7 +129,15 @@ func lowerStack(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	// comparison also bounds the result for verifiers before 5.11, which do not
 	// know the maximum that the helper returns.
 	l.FailIf(ir.UGT, n, most, builtin.ErrStack, c.At, ir.HelperGetStack)
-	size := l.Select(ir.UGT, n, most, b.Const(0), n)
+	return l.Select(ir.UGT, n, most, b.Const(0), n)
+}
+
+// stackValue keeps the frames in the stack buffer and builds the value: for user
+// stacks the process, then the id and the number of frames.
+func stackValue(l builtin.Lowerer, c *hir.Call, size ir.Value) builtin.Operand {
+	b := l.B()
+	user := c.T.Kind == types.UStack
+	frame := int64(8 * c.T.FrameWords())
 	id, bytes := l.KeepStack(size, c.At)
 	dst, _ := l.Dest(c.T.Size, "stack")
 	off := dst.Off

@@ -135,7 +135,12 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 		return errBoth
 	}
 	if b.PID != "" {
-		if err := o.pidOf(b.PID); err != nil {
+		if err := pidOf(&o.pid, b.PID); err != nil {
+			return err
+		}
+	}
+	if b.DwarfPID != "" {
+		if err := pidOf(&o.dwarfPID, b.DwarfPID); err != nil {
 			return err
 		}
 	}
@@ -159,8 +164,8 @@ var (
 	errFilter = errors.New("Invalid --probe-filter regex")
 )
 
-// pidOf sets the process of -p.
-func (o *options) pidOf(text string) error {
+// pidOf stores the process of -p or --dwarf-pid.
+func pidOf(pid *int, text string) error {
 	n, neg, err := syntax.ParseInteger(text)
 	switch {
 	case err != nil:
@@ -176,7 +181,7 @@ func (o *options) pidOf(text string) error {
 		//lint:ignore ST1005 bpftrace's words
 		return errors.New("Failed to attach to pid: Unable to open pidfd (Invalid argument)")
 	}
-	if setPID(&o.pid, text) != nil {
+	if setPID(pid, text) != nil {
 		//lint:ignore ST1005 bpftrace's words
 		return errors.New("Failed to attach to pid: Unable to open pidfd (No such process)")
 	}

@@ -125,6 +125,12 @@ var flagTable = []flag{
 		Set:     func(o *options, v string) error { return setPID(&o.pid, v) },
 	},
 	{
+		Name: "dwarf-pid", Arg: "PID", Group: whatGroup, Commands: readers, Complete: completePIDs,
+		Help:    "Names the process whose stacks dw_ustack() walks, where the run is not restricted to one by -p or -c.",
+		Example: "probe run --dwarf-pid 1 -e 'profile:hz:99 { @[comm, dw_ustack()] = count(); }'",
+		Set:     func(o *options, v string) error { return setPID(&o.dwarfPID, v) },
+	},
+	{
 		Name: "comm", Arg: "NAME", Group: whatGroup, Commands: readers + " repl", Complete: completeComms,
 		Help:    "Traces only threads of this name.",
 		Example: "probe run --comm sshd -e 'ret:tcp_sendmsg { @[retval] = count(); }'",

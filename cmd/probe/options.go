@@ -26,6 +26,7 @@ type options struct {
 
 	program                       *string // -e
 	pid                           int
+	dwarfPID                      int // of --dwarf-pid
 	noFollow                      bool
 	cmd, comm                     string
 	out, format, buffer           string

@@ -314,6 +314,13 @@ type Lowerer interface {
 	// verifier knows nothing about: it would otherwise follow the program from
 	// each end of the loop over the frames.
 	KeepStack(size ir.Value, at source.Span) (id, bytes ir.Value)
+	// UnwindUser walks the stack of the present process by the table in
+	// object.UnwindMap and writes at most most frames to StackBuffer. It returns
+	// their size in bytes.
+	UnwindUser(most int, at source.Span) ir.Value
+	// OfUnwound runs one of two pieces of code, then if tgid is the process of that
+	// table, and returns the value of the piece that ran.
+	OfUnwound(tgid ir.Value, then, els func() ir.Value) ir.Value
 	// Intern returns the number by which user space knows a string, such as a
 	// format of strftime, a filter of cgroup_path or a name of sysctl.
 	Intern(s string) int

@@ -16,6 +16,7 @@ func (machine) NamedType(string, string) (*types.Type, bool)  { return nil, fals
 func (machine) Option(string) (string, bool)                  { return "", false }
 func (machine) NCPU() int                                     { return 1 }
 func (machine) ChildPID() int                                 { return 0 }
+func (machine) UnwindPID() int                                { return 7 }
 func (machine) PerCPU(string) (addr, offsets uint64, _ error) { return 0x40, 0x8000, nil }
 
 // UserVariable returns a number of 4 bytes 0x100 bytes behind the probe.

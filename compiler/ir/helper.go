@@ -45,6 +45,7 @@ const (
 	HelperForEachMapElem  Helper = 164
 	HelperFuncIP          Helper = 173
 	HelperAttachCookie    Helper = 174
+	HelperTaskPtRegs      Helper = 175
 	HelperLoop            Helper = 181
 	HelperGetFuncArg      Helper = 183
 	HelperGetFuncRet      Helper = 184
@@ -121,6 +122,7 @@ var Helpers = map[Helper]HelperInfo{
 	HelperForEachMapElem:  {"for_each_map_elem", 4, WritesMem, Scalar, ""},
 	HelperFuncIP:          {"get_func_ip", 1, PerRun, Scalar, ""},
 	HelperAttachCookie:    {"get_attach_cookie", 1, PerRun, Scalar, ""},
+	HelperTaskPtRegs:      {"task_pt_regs", 1, PerRun, PtrBTF, "there are no registers of a process"},
 	HelperLoop:            {"loop", 4, WritesMem, Scalar, ""},
 	HelperGetFuncArg:      {"get_func_arg", 3, WritesMem, Scalar, ""},
 	HelperGetFuncRet:      {"get_func_ret", 2, WritesMem, Scalar, ""},

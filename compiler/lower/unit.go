@@ -79,6 +79,7 @@ type Unit struct {
 	fronts   int               // bytes of all tables on one CPU
 	stacks   stackStore
 	follow   int // ir map index of object.FollowMap
+	unwind   int // that of object.UnwindMap, 0 if there is none
 	parts    map[*hir.Probe][]part
 	traced   map[*hir.Var]bool // see findTraced
 }

@@ -77,6 +77,29 @@ const (
 	FollowSize = 4 << 20
 )
 
+// UnwindMap is the name of the map with the table by which dw_ustack() walks the
+// stack of a process. Row 0 has the number of the first row of the table, that of its
+// rows, 4 bytes of nothing and the process, 4 bytes each. The other rows are those of
+// package runtime/machine/live/unwind, where the constants are explained. The runtime
+// makes the map as large as it needs.
+const (
+	UnwindMap = "p_unwind"
+	UnwindRow = 16
+
+	UnwindUnknown = 0
+	UnwindFromSP  = 1
+	UnwindFromBP  = 2
+	UnwindAtSP    = 3
+	UnwindAtBP    = 4
+	UnwindStub    = 5
+	UnwindSignal  = 6
+
+	UnwindBPAtBP   = -1 << 31
+	UnwindSignalBP = 120
+	UnwindSignalSP = 160
+	UnwindSignalPC = 168
+)
+
 // StackMap is the name of the map with the frames of stacks by id, or the
 // prefix of that name if objects share the map.
 const StackMap = "p_stacks"

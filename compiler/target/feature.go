@@ -16,6 +16,7 @@ const (
 	TaskBTF        Feature = 158 // get_current_task_btf (5.11)
 	ForEachMapElem Feature = 164 // for_each_map_elem (5.13)
 	FuncIP         Feature = 173 // get_func_ip (5.15)
+	TaskPtRegs     Feature = 175 // task_pt_regs (5.15)
 	Loop           Feature = 181 // loop (5.17)
 	GetFuncArg     Feature = 183 // get_func_arg (5.17)
 	GetFuncRet     Feature = 184 // get_func_ret (5.17)

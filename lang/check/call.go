@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,7 +72,7 @@ func (b calls) builtin(sig *types.Signature, at, nameAt source.Span, args []synt
 		}
 		return infer.Poison(at)
 	}
-	if sig.Unstable != "" && !b.forms.unstable(sig.Unstable, at, sig.Row) {
+	if sig.Unstable != "" && !b.forms.unstable(sig.Unstable, cmp.Or(sig.UnstableWords, sig.Unstable), at, sig.Row) {
 		for _, a := range args {
 			b.quietly(a)
 		}

@@ -116,6 +116,7 @@ func Check(in *Input) (*hir.Script, *Info, diag.List) {
 
 func (c *checker) finish(p *hir.Script) (*hir.Script, *Info, diag.List) {
 	c.out.Sort()
+	c.out.All = oneMachine(c.out.All)
 	return p, &Info{c: c, files: c.files}, c.out
 }
 
@@ -205,6 +206,14 @@ type env struct{ c *checker }
 
 // Filter implements types.Filtered.
 func (e *env) Filter() (int, string) { return e.c.in.PID, e.c.in.Comm }
+
+// UnwindPID implements types.Unwinding.
+func (e *env) UnwindPID() int {
+	if u, ok := e.c.in.Env.(types.Unwinding); ok {
+		return u.UnwindPID()
+	}
+	return 0
+}
 
 // ConfigInt implements types.Env.
 func (e *env) ConfigInt(name string) int64 { return e.c.cfg.int(name) }

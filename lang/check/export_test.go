@@ -10,3 +10,6 @@ func WordNames() []string { return slices.Sorted(maps.Keys(words)) }
 
 // Narrower is narrower.
 var Narrower = narrower
+
+// OneMachine is oneMachine.
+var OneMachine = oneMachine

@@ -360,13 +360,13 @@ func (b typeExprs) offsetIn(t *types.Type, path []string, at, whole source.Span)
 
 // unstable reports whether the script may use an unstable feature. If
 // unstable_NAME is warn, it warns once per feature; if it is error, it reports
-// an error (C-UNSTABLE).
-func (b forms) unstable(feature string, at source.Span, row string) bool {
+// an error (C-UNSTABLE). words is what bpftrace calls the feature.
+func (b forms) unstable(feature, words string, at source.Span, row string) bool {
 	switch variable := "unstable_" + feature; b.c.cfg.str(variable) {
 	case "error":
 		b.errorf("unstable-feature", at, "%s is an unstable feature", feature).
 			WithLabel("not enabled").WithRow(row).WithHelp("enable it: `config = { %s = enable }`", variable).
-			WithCompat("%s feature is not enabled by default. To enable this unstable feature, set the config flag to enable. %s=enable", feature, variable)
+			WithCompat("%s feature is not enabled by default. To enable this unstable feature, set the config flag to enable. %s=enable", words, variable)
 		return false
 	case "warn":
 		if b.c.warned[feature] {
@@ -378,7 +378,7 @@ func (b forms) unstable(feature string, at source.Span, row string) bool {
 		b.c.warned[feature] = true
 		b.warnf("unstable-feature", at, "%s is an unstable feature", feature).
 			WithLabel("may change").WithRow(row).WithHelp("`config = { %s = enable }` silences this", variable).
-			WithCompat("Script is using an unstable feature: %s. To prevent this warning you must explicitly enable it in the config e.g. %s=enable", feature, variable).
+			WithCompat("Script is using an unstable feature: %s. To prevent this warning you must explicitly enable it in the config e.g. %s=enable", words, variable).
 			Compat.Bare = true
 	}
 	return true
@@ -386,7 +386,7 @@ func (b forms) unstable(feature string, at source.Span, row string) bool {
 
 // typeinfo types typeinfo() (E-TYPEINFO-01).
 func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
-	if !b.unstable("typeinfo", e.At.At, "E-TYPEINFO-01") {
+	if !b.unstable("typeinfo", "typeinfo", e.At.At, "E-TYPEINFO-01") {
 		return infer.Poison(e.At.At)
 	}
 	t := b.typeExprs.typeOrExpr(e.Type, e.X)

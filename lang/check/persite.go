@@ -130,6 +130,47 @@ func (c *checker) merge(f *fault) *diag.Diagnostic {
 	return &d
 }
 
+// oneMachine makes one message of those which say of several places that this
+// machine lacks the same thing: tracefs that is not mounted is said once.
+func oneMachine(list []*diag.Diagnostic) []*diag.Diagnostic {
+	type key struct {
+		severity diag.Severity
+		text     string
+	}
+	first := map[key]int{} // index in out
+	more := map[int]int{}
+	out := make([]*diag.Diagnostic, 0, len(list))
+	for _, d := range list {
+		k := key{d.Severity, strings.Join(append([]string{d.Message}, d.Notes...), "\n")}
+		at, again := first[k]
+		if d.Code != "no-mechanism" || !d.Span.Valid() || !again {
+			if d.Code == "no-mechanism" && d.Span.Valid() {
+				first[k] = len(out)
+			}
+			out = append(out, d)
+			continue
+		}
+		one := out[at]
+		if more[at] == 0 {
+			sum := *one
+			sum.Labels, sum.Notes = slices.Clone(one.Labels), slices.Clone(one.Notes)
+			sum.Compat.Each = []*diag.Diagnostic{one}
+			one = &sum
+			out[at] = one
+		}
+		one.Compat.Each = append(one.Compat.Each, d)
+		if more[at]++; more[at] < maxPlaces {
+			one.At(d.Span, "here, too")
+		}
+	}
+	for at, n := range more {
+		if rest := n - (maxPlaces - 1); rest > 0 {
+			out[at].WithNote("and at %s more", count(rest, "place"))
+		}
+	}
+	return out
+}
+
 // everywhere reports whether each message of a fault has a text.
 func (f *fault) everywhere(texts func(*diag.Diagnostic) []string, text string) bool {
 	return !slices.ContainsFunc(f.each, func(d *diag.Diagnostic) bool { return !slices.Contains(texts(d), text) })

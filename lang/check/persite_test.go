@@ -6,6 +6,7 @@ import (
 
 	"probe/lang/check"
 	"probe/lang/diag"
+	"probe/lang/source"
 )
 
 // TestOneMessagePerCause checks that a mistake in the body of a pattern is one
@@ -60,5 +61,23 @@ func TestNarrower(t *testing.T) {
 		if got := strings.Join(check.Narrower(good, bad), " "); got != tc.want {
 			t.Errorf("narrower(%v, %v) = %q, want %q", good, bad, got, tc.want)
 		}
+	}
+}
+
+// TestOneMachine checks that what a machine lacks is said once for all places.
+func TestOneMachine(t *testing.T) {
+	f := source.New("t.pr", strings.Repeat("tracepoint:a:b { }\n", 7))
+	var list diag.List
+	for i := range 6 {
+		at := source.Span{File: f, Start: 19 * i, End: 19*i + 14}
+		list.Errorf("no-mechanism", at, "tracepoints cannot be used: tracefs is not mounted")
+	}
+	other := list.Errorf("no-mechanism", source.Span{File: f, Start: 19 * 6, End: 19*6 + 14}, "kprobes cannot be used")
+	list.All = check.OneMachine(list.All)
+	if len(list.All) != 2 || list.All[1] != other {
+		t.Fatalf("messages: %v", list.All)
+	}
+	if d := list.All[0]; len(d.Labels) != 3 || len(d.Notes) != 1 || !strings.Contains(d.Notes[0], "2 places more") || len(d.Compat.Each) != 6 {
+		t.Errorf("%v, %v, %d messages in the words of bpftrace", d.Labels, d.Notes, len(d.Compat.Each))
 	}
 }

@@ -284,6 +284,12 @@ var checkNameCodes = []Entry{
 		Cure:  "use at most 1024 frames",
 	},
 	{
+		Code: "missing-process", Phase: PhaseCheck,
+		Cause: "dw_ustack() is used without saying of which process",
+		Wrong: "begin { print(dw_ustack()); }",
+		Cure:  "give the process with -p, -c or --dwarf-pid, or use `ustack`",
+	},
+	{
 		Code: "hist-bits", Phase: PhaseCheck,
 		Cause: "the resolution of a histogram is not 0 to 5",
 		Wrong: "begin { @ = hist(5, 9); }",

@@ -86,7 +86,7 @@ var configVars = []ConfigVar{
 	{Name: "symbol_source", Row: "L-CFG-06", Dead: true},
 	{Name: "task_filter", Row: "X-RUN", Kind: ConfigWord, Default: "all", Words: []string{"all", "script"}, Doc: "what -p and --comm apply to: all probes, or nothing but `filter_pid` and `filter_comm`, which the script then uses itself"},
 	{Name: "unstable_addr", Row: "L-CFG-06", Dead: true},
-	{Name: "unstable_dw_ustack", Row: "C-UNSTABLE", Kind: ConfigSwitch, Default: "warn", Doc: "no effect yet"},
+	{Name: "unstable_dw_ustack", Row: "C-UNSTABLE", Kind: ConfigSwitch, Default: "warn", Doc: "whether a script may use `dw_ustack`"},
 	{Name: "unstable_import", Row: "L-CFG-06", Dead: true},
 	{Name: "unstable_import_statement", Row: "C-UNSTABLE", Kind: ConfigSwitch, Default: "error", Doc: "no effect yet"},
 	{Name: "unstable_macro", Row: "L-CFG-06", Dead: true},

@@ -10,9 +10,9 @@ import (
 )
 
 func TestLookup(t *testing.T) {
-	for _, id := range []string{"F-DWUSTACK", "f-dwustack"} {
+	for _, id := range []string{"F-SKBOUTPUT", "f-skboutput"} {
 		r, ok := Lookup(id)
-		if !ok || r.ID != "F-DWUSTACK" || r.Status != Missing || r.Note == "" || r.Page != "builtins" {
+		if !ok || r.ID != "F-SKBOUTPUT" || r.Status != Missing || r.Note == "" || r.Page != "builtins" {
 			t.Errorf("Lookup(%s) = %+v, %v", id, r, ok)
 		}
 	}

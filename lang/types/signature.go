@@ -33,7 +33,9 @@ type Signature struct {
 	// Unstable names the feature in the configuration variable unstable_NAME
 	// that decides whether scripts can use it; "" for stable functions.
 	Unstable string
-	Ends     bool // ends the probe like return (exit)
+	// UnstableWords is what bpftrace calls the feature, if not the same.
+	UnstableWords string
+	Ends          bool // ends the probe like return (exit)
 	// Context is set if it reads the probe's context, which loop bodies that
 	// become callbacks do not have (E-FOR-03).
 	Context bool
@@ -250,6 +252,12 @@ type UserVariable struct {
 type NoVariableError struct{ Name, Where string }
 
 func (e *NoVariableError) Error() string { return e.Where + " has no variable " + e.Name }
+
+// Unwinding is an optional extension of Env. It knows the process whose stacks are
+// walked by the descriptions of its frames (--dwarf-pid), 0 if none was named.
+type Unwinding interface {
+	UnwindPID() int
+}
 
 // Hiding is an Env of a kernel that may hide the addresses of its symbols.
 type Hiding interface {

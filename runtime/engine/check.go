@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,6 +42,9 @@ type CheckOptions struct {
 	// and "" mean no restriction.
 	PID  int
 	Comm string
+	// UnwindPID is the process whose stacks dw_ustack walks, 0 for the one that the
+	// run is restricted to.
+	UnwindPID int
 	// Follow restricts the run to the process of PID or Child and its descendants,
 	// which the programs of a run in the kernel find out for themselves.
 	Follow bool
@@ -82,6 +86,9 @@ func (o *CheckOptions) filter() int {
 	}
 	return o.pid()
 }
+
+// unwound is the process whose stacks dw_ustack walks, 0 for none.
+func (o *CheckOptions) unwound() int { return cmp.Or(o.UnwindPID, o.pid()) }
 
 // pid returns the process that the run is restricted to, 0 for none.
 func (o *CheckOptions) pid() int {
@@ -158,7 +165,7 @@ func Learn(s Script, m machine.Machine, o CheckOptions) (*check.Info, diag.List)
 
 // check1 types a parsed script.
 func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info, diag.List) {
-	q := machine.Query{Options: s.Named, PID: o.pid(), Comm: o.Comm, Deep: stdlib.Deep()}
+	q := machine.Query{Options: s.Named, PID: o.pid(), Unwind: o.UnwindPID, Comm: o.Comm, Deep: stdlib.Deep()}
 	if o.Child != nil {
 		q.Child = o.Child.PID()
 	}

@@ -153,7 +153,7 @@ func Run(ctx context.Context, c *Compiled, o RunOptions) (res Result, err error)
 		if opts.Machine == nil {
 			return Result{}, noKernel()
 		}
-		opts.Child = c.opts.Child
+		opts.Child, opts.UnwindPID = c.opts.Child, c.opts.unwound()
 		if !o.Outlive {
 			opts.PID = c.opts.pid()
 		}

@@ -40,6 +40,9 @@ type Query struct {
 	// Child is the id of the process that runs along with the script (cpid); 0
 	// for none.
 	Child int
+	// Unwind is the process whose stacks dw_ustack walks, if it is neither PID nor
+	// Child; 0 for none.
+	Unwind int
 	// Deep lists the structs whose members call graphs with args=deep record.
 	Deep []fgraph.Deep
 }

@@ -85,6 +85,7 @@ func NewChild(argv []string) (*Child, error) {
 	c := &Child{proc: proc, word: wordW, reason: reasonR, done: make(chan struct{})}
 	go func() {
 		defer watchdog.Report()
+		c.ended()
 		// The child's status does not become probe's (R-CHILD-04).
 		_, _ = proc.Wait()
 		close(c.done)
@@ -122,9 +123,59 @@ func Hold(args []string) {
 	fail(syscall.Exec(args[0], args[1:], os.Environ()))
 }
 
-// start releases the child and waits until exec has succeeded or failed.
-func (c *Child) start() error {
+// state waits until a child has ended or, with stopped, until it is stopped, and
+// reports whether it has ended. It takes nothing away from other waiters.
+func (c *Child) state(stopped int) (ended bool) {
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, c.proc.Pid, &info, unix.WEXITED|unix.WNOWAIT|stopped, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		// A stop for the tracer is told to everyone.
+		return err != nil || info.Code != cldTrapped && info.Code != cldStopped
+	}
+}
+
+// Codes of SIGCHLD (include/uapi/asm-generic/siginfo.h).
+const (
+	cldTrapped = 4
+	cldStopped = 5
+)
+
+// ended waits until the child has ended.
+func (c *Child) ended() {
+	for !c.state(0) {
+		time.Sleep(time.Millisecond) // it is stopped by hold, for a moment
+	}
+}
+
+// hold makes the child stop at exec. The function that it returns waits for that,
+// runs do, and lets the child go on; it must be called on the same thread.
+func (c *Child) hold(do func()) (release func()) {
+	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(c.proc.Pid), 0, unix.PTRACE_O_TRACEEXEC, 0, 0); errno != 0 {
+		return func() {}
+	}
+	return func() {
+		if c.state(unix.WSTOPPED) {
+			return
+		}
+		do()
+		_ = unix.PtraceDetach(c.proc.Pid)
+	}
+}
+
+// start releases the child and waits until exec has succeeded or failed. do, if not
+// nil, is called between exec and the first instruction of the command.
+func (c *Child) start(do func()) error {
 	c.run = true
+	release := func() {}
+	if do != nil {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		release = c.hold(do)
+	}
+	defer release()
 	_, err := c.word.Write([]byte{1})
 	c.word.Close()
 	if err == nil {
@@ -188,10 +239,11 @@ func (s *Session) startChild() error {
 	if c == nil {
 		return nil
 	}
-	if err := c.start(); err != nil {
+	if err := c.start(s.held()); err != nil {
 		return err
 	}
 	s.opts.Machine.Processes().Remember(c.PID())
+	s.rememberChild(c)
 	go func() {
 		defer watchdog.Report()
 		<-c.done

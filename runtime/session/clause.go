@@ -57,6 +57,7 @@ type Clause struct {
 	stopTimers chan struct{}
 	timers     sync.WaitGroup
 	quietOnce  sync.Once
+	unwinder   *unwinder     // nil if no program calls dw_ustack
 	quiet      chan struct{} // closed when no new events can come
 	timeless   chan struct{} // closed before that, when no intervals can
 }
@@ -88,8 +89,12 @@ func (s *Session) load(ctx context.Context, obj *object.Object, live map[string]
 			c.close()
 		}
 	}()
+	obj, c.unwinder = s.unwind(obj)
 	if c.maps, err = loadMaps(obj, live); err != nil {
 		return nil, err
+	}
+	if err := c.unwinder.fill(c.maps[object.UnwindMap]); err != nil {
+		return nil, machineError("map the memory of programs", err)
 	}
 	for name, at := range map[string]*[]byte{"p_data": &c.data, "p_percpu": &c.percpu} {
 		if m := c.maps[name]; m != nil {
@@ -228,6 +233,8 @@ func (c *Clause) close() {
 		signal.Stop(c.signals)
 	}
 	c.graphs.Close()
+	c.unwinder.close()
+	c.unwinder = nil
 	if c.forkLink != nil {
 		_ = c.forkLink.Close()
 	}

@@ -2,7 +2,9 @@ package session
 
 import (
 	"os"
+	"slices"
 	"strconv"
+	"time"
 
 	"probe/compiler/object"
 	"probe/lang/types"
@@ -37,6 +39,36 @@ func (s *Session) rememberProcesses(obj *object.Object) {
 		}()
 	}
 }
+
+// rememberChild reads the memory map of a child again and again until it has ended,
+// if a script has values that need it: the child maps its libraries after it has
+// begun.
+func (s *Session) rememberChild(c *Child) {
+	s.mu.Lock()
+	wanted := slices.ContainsFunc(s.clauses, func(c *Clause) bool { return holdsUserAddresses(c.obj) })
+	s.mu.Unlock()
+	if !wanted {
+		return
+	}
+	user := s.opts.Machine.Processes()
+	go func() {
+		defer watchdog.Report()
+		for wait := firstAgain; ; wait = min(2*wait, lastAgain) {
+			select {
+			case <-c.done:
+				return
+			case <-time.After(wait):
+				user.Again(c.PID())
+			}
+		}
+	}()
+}
+
+// The least and the longest time between two readings of rememberChild.
+const (
+	firstAgain = 2 * time.Millisecond
+	lastAgain  = 500 * time.Millisecond
+)
 
 // processes returns the ids of all running processes.
 func processes() []int {

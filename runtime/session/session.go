@@ -44,6 +44,8 @@ type Options struct {
 	// PID restricts probes to a process, whose end ends the run (unless Stay is
 	// set); 0 means no restriction.
 	PID int
+	// UnwindPID is the process whose stacks dw_ustack walks.
+	UnwindPID int
 	// Child is a command that is started once everything is attached; nil for
 	// none.
 	Child *Child
@@ -201,6 +203,7 @@ func (s *Session) Add(ctx context.Context, obj *object.Object) (*Clause, error) 
 		return nil, err
 	}
 	s.rememberProcesses(obj)
+	s.refresh(c)
 	c.startTimers(s.waiter.Wake, func(err error) { s.call(func() { s.log(diag.Error, err.Error()) }) })
 	s.call(func() {
 		s.clauses = append(s.clauses, c)

@@ -36,7 +36,7 @@ func TestExamples(t *testing.T) {
 				continue
 			}
 			n++
-			c.Options = engine.CheckOptions{Unsafe: e.Unsafe}
+			c.Options = engine.CheckOptions{Unsafe: e.Unsafe, UnwindPID: 1}
 			if e.Kind == manual.Probe {
 				c.Options.Mode = provider.KindOf(e.Word).Mode
 			}

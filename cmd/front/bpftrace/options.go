@@ -21,6 +21,7 @@ type Options struct {
 
 	Program                            *string // -e
 	PID, Cmd, Out, Format, Buffering   string
+	DwarfPID                           string
 	DebugInfo                          string
 	Traceable, NoFeature, Debug        string
 	List, Version, Help, Fmt           bool
@@ -52,7 +53,7 @@ var table = []option{
 	{short: 'B', arg: "MODE", help: "buffering of the output: line, full or none (default line)", set: func(o *Options, v string) { o.Buffering = v }},
 	{long: "cmd", short: 'c', arg: "'CMD ARGS'", help: "run a command and trace it; tracing ends when it does", set: func(o *Options, v string) { o.Cmd = v }},
 	{long: "debug", short: 'd', arg: "STAGE", help: "print a stage: ast, parse, types, codegen, codegen-opt or dis", set: func(o *Options, v string) { o.Debug = v }},
-	{long: "dwarf-pid", arg: "PID", help: "accepted and ignored: it is for dw_ustack(), which is refused", set: func(*Options, string) {}},
+	{long: "dwarf-pid", arg: "PID", help: "the process whose stacks dw_ustack() walks", set: func(o *Options, v string) { o.DwarfPID = v }},
 	{long: "dry-run", help: "attach the probes, detach them and exit", set: func(o *Options, _ string) { o.DryRun = true }},
 	{short: 'e', arg: "'PROGRAM'", help: "take the program from the command line", set: func(o *Options, v string) { o.Program = &v }},
 	{long: "format", short: 'f', arg: "FORMAT", help: "format of the output: text or json", set: func(o *Options, v string) { o.Format = v }},

@@ -165,7 +165,7 @@ func (m *Machine) Forks() (id uint32, pid int, err error) { return m.probes.Fork
 func (m *Machine) View(q machine.Query) machine.View {
 	return &view{
 		m: m, probes: m.probes.Script(q.Deep),
-		env: &kernel.Env{K: m.kernel, Options: q.Options, Child: q.Child, PID: q.PID, Comm: q.Comm, TypesOnly: m.typesOnly},
+		env: &kernel.Env{K: m.kernel, Options: q.Options, Child: q.Child, PID: q.PID, Unwind: q.Unwind, Comm: q.Comm, TypesOnly: m.typesOnly},
 	}
 }
 

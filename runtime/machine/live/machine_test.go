@@ -54,7 +54,7 @@ func TestMechanisms(t *testing.T) {
 		without.RawTracepoint = with.RawTracepoint
 		without.Leave([]string{name})
 		changed := without.NoMulti || without.RawTracepoint == nil
-		for _, ask := range []func() error{without.KprobeSession, without.FsessionMulti} {
+		for _, ask := range []func() error{without.KprobeSession, without.FsessionMulti, without.UprobeMulti} {
 			if ask != nil {
 				changed = changed || strings.Contains(ask().Error(), name+" is switched off")
 			}

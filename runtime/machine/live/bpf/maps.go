@@ -227,14 +227,21 @@ func LargeKeys() bool {
 
 // Memory maps the only value of an array map created with BPF_F_MMAPABLE into
 // this process; the bytes are shared with programs.
-func Memory(m *ebpf.Map) ([]byte, error) {
+func Memory(m *ebpf.Map) ([]byte, error) { return memory(m, int(m.ValueSize())) }
+
+// Rows maps all values of an array whose size is a multiple of 8 bytes.
+func Rows(m *ebpf.Map) ([]byte, error) {
+	return memory(m, int(m.ValueSize())*int(m.MaxEntries()))
+}
+
+func memory(m *ebpf.Map, length int) ([]byte, error) {
 	page := os.Getpagesize()
-	size := (int(m.ValueSize()) + page - 1) / page * page
+	size := (length + page - 1) / page * page
 	b, err := kcall.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map memory of %s: %w", m, err)
 	}
-	return b[:m.ValueSize():m.ValueSize()], nil
+	return b[:length:length], nil
 }
 
 // Unmap releases memory that Memory returned.

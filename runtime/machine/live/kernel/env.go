@@ -22,6 +22,8 @@ type Env struct {
 	Options map[string]string
 	// Child is the pid of the -c child, 0 if there is none.
 	Child int
+	// Unwind is the process of --dwarf-pid, 0 if there is none.
+	Unwind int
 	// PID and Comm are the filters of the command line.
 	PID  int
 	Comm string
@@ -33,13 +35,17 @@ type Env struct {
 }
 
 var (
-	_ types.Env      = (*Env)(nil)
-	_ types.Filtered = (*Env)(nil)
-	_ types.Hiding   = (*Env)(nil)
+	_ types.Env       = (*Env)(nil)
+	_ types.Filtered  = (*Env)(nil)
+	_ types.Unwinding = (*Env)(nil)
+	_ types.Hiding    = (*Env)(nil)
 )
 
 // Filter returns the values of -p and --comm.
 func (e *Env) Filter() (pid int, comm string) { return e.PID, e.Comm }
+
+// UnwindPID returns the value of --dwarf-pid.
+func (e *Env) UnwindPID() int { return e.Unwind }
 
 // ConfigInt returns 0: the checker replaces it.
 func (e *Env) ConfigInt(string) int64 { return 0 }

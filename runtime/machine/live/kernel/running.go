@@ -72,13 +72,23 @@ func (k *Kernel) EachRunning(want func(program uint32, name string) bool) ([]Run
 // function that they trace.
 func (k *Kernel) TellsResults() bool { return k.opts.Features.Has(feature.FuncArgs) }
 
-// contexts are the structs that programs declare for their context, and those of
-// the kernel that they are given in truth: the verifier rewrites their loads.
-var contexts = map[string]string{
-	"__sk_buff": "sk_buff", "xdp_md": "xdp_buff", "bpf_perf_event_data": "bpf_perf_event_data_kern",
-	"bpf_sock": "sock", "bpf_sock_addr": "bpf_sock_addr_kern", "bpf_sock_ops": "bpf_sock_ops_kern",
-	"sk_msg_md": "sk_msg", "sk_reuseport_md": "sk_reuseport_kern", "bpf_sk_lookup": "bpf_sk_lookup_kern",
-	"bpf_sysctl": "bpf_sysctl_kern", "bpf_sockopt": "bpf_sockopt_kern",
+// contexts are pairs of structs: those that programs declare for their context, and
+// those of the kernel that they are given in truth. The verifier rewrites their loads.
+var contexts = [...][2]string{
+	{"__sk_buff", "sk_buff"}, {"xdp_md", "xdp_buff"}, {"bpf_perf_event_data", "bpf_perf_event_data_kern"},
+	{"bpf_sock", "sock"}, {"bpf_sock_addr", "bpf_sock_addr_kern"}, {"bpf_sock_ops", "bpf_sock_ops_kern"},
+	{"sk_msg_md", "sk_msg"}, {"sk_reuseport_md", "sk_reuseport_kern"}, {"bpf_sk_lookup", "bpf_sk_lookup_kern"},
+	{"bpf_sysctl", "bpf_sysctl_kern"}, {"bpf_sockopt", "bpf_sockopt_kern"},
+}
+
+// givenFor returns the struct that a program is given for a context of a type.
+func givenFor(declared string) (string, bool) {
+	for _, c := range contexts {
+		if c[0] == declared {
+			return c[1], true
+		}
+	}
+	return "", false
 }
 
 // asCalled gives the parameters of a program's function the types of what is
@@ -94,7 +104,7 @@ func (k *Kernel) asCalled(f *Prototype, spec *btf.Spec) {
 		if err != nil || !ok {
 			continue
 		}
-		real, ok := contexts[spec.Name(spec.Underlying(ptr.Elem))]
+		real, ok := givenFor(spec.Name(spec.Underlying(ptr.Elem)))
 		if !ok {
 			continue
 		}

@@ -151,7 +151,7 @@ func (o *Options) Leave(names []string) {
 		case "fsession_multi":
 			o.FsessionMulti = off(name)
 		case "uprobe_multi":
-			o.UprobeMulti, o.UprobeMultiPID = nil, nil
+			o.UprobeMulti, o.UprobeMultiPID = off(name), off(name)
 		case "raw_tracepoint":
 			o.RawTracepoint = nil
 		}

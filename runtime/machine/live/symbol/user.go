@@ -171,6 +171,16 @@ func (u *User) Remember(pid int) {
 	u.process(pid)
 }
 
+// Again reads the memory map of a process anew, with what was mapped since it was
+// remembered. It keeps what is known of a process that has ended.
+func (u *User) Again(pid int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if p := u.process(pid); p != nil && !p.gone {
+		u.readMaps(p)
+	}
+}
+
 // Program names a file that short-lived processes may run: if the file is
 // loaded at a fixed address, an address in it can be resolved even when the
 // process was never seen. The file is read when such an address is looked up.
