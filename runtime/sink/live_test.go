@@ -76,7 +76,7 @@ func counts(name string, pairs ...int64) *event.Map {
 func TestLive(t *testing.T) {
 	var term screenBuffer
 	var plain bytes.Buffer
-	rest, err := New("", Config{Out: &plain, Err: &plain})
+	rest, err := New("", Config{Out: &plain, Err: &plain, Empty: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestLiveSameText(t *testing.T) {
 func TestLivePulls(t *testing.T) {
 	var term screenBuffer
 	var plain bytes.Buffer
-	rest, err := New("", Config{Out: &plain, Err: &plain})
+	rest, err := New("", Config{Out: &plain, Err: &plain, Empty: true})
 	if err != nil {
 		t.Fatal(err)
 	}

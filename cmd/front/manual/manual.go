@@ -51,12 +51,6 @@ type Entry struct {
 	Unsafe bool
 }
 
-// Summary returns the first sentence of the text.
-func (e *Entry) Summary() string {
-	s, _, _ := strings.Cut(strings.TrimSpace(e.Text), "\n")
-	return s
-}
-
 // Write writes the entry as a user reads it.
 func (e *Entry) Write(w io.Writer) error {
 	var b strings.Builder
