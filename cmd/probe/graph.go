@@ -140,6 +140,7 @@ func runGraph(o *options, std stdio) int {
 		}
 	}
 	r.started(src, opts)
+	o.dropRights(std, false)
 	runCtx := ctx
 	if o.duration > 0 {
 		var cancel context.CancelFunc

@@ -10,6 +10,7 @@ import (
 	"probe/lang/diag"
 	"probe/lang/source"
 	"probe/runtime/machine"
+	"probe/runtime/machine/live/rights"
 )
 
 var replCommand = &command{
@@ -43,6 +44,8 @@ func prompt(o *options, std stdio) int {
 	if !ok {
 		return exitUsage
 	}
+	// Clauses are attached until the end, so only what none of them needs can go.
+	_, _ = rights.Restrict() // what cannot be given up is no reason to end
 	m := o.machine()
 	prelude := ""
 	if limit := m.View(machine.Query{}).KeyLimit(); limit > 0 {

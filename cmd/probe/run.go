@@ -289,7 +289,7 @@ func runOptions(o *options, std stdio, m machine.Machine, script *source.File) (
 	}
 	resolver.SetGraphStyle(style)
 	resolver.SetLines(!o.compat)
-	config := sink.Config{Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
+	config := sink.Config{TextStacks: o.compat, Out: std.out, Err: std.err, Buffer: buffering, Quiet: o.quiet,
 		NoWarnings: o.noWarnings, Color: colored(std.err), Raw: o.rawOutput(std), Empty: o.compat}
 	// Check the name of the format before creating the file, which would
 	// otherwise be left behind empty.

@@ -40,8 +40,12 @@ func (u *Unit) unwindMap() int {
 
 // UnwindUser implements builtin.Lowerer.
 func (f *fn) UnwindUser(most int, at source.Span) ir.Value {
+	if f.Target().Arch.Name != "amd64" {
+		f.Refuse("missing-kernel-feature", at, "dw_ustack() knows the frames of x86-64 only", "this machine is "+f.Target().Arch.Name, "use ustack")
+		return f.konst(0)
+	}
 	if f.deepest() {
-		f.Refuse("too-deep", at, "dw_ustack() cannot be called so deep in loops", "the kernel allows eight functions that call one another", "call it before the loop")
+		f.Refuse("missing-kernel-feature", at, "dw_ustack() cannot be called so deep in loops", "the kernel allows eight functions that call one another", "call it before the loop")
 		return f.konst(0)
 	}
 	f.StackBuffer() // before the function that writes to it

@@ -151,14 +151,15 @@ func (b convs) castToInt(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	return nil
 }
 
-// castToEnum checks literals against the listed values (T-CAST-09). The result
+// castToEnum checks literals against the listed values (T-CAST-09), except negative
+// ones, which bpftrace takes as well. The result
 // has 64 bits, as enumerators have, so a value that is not listed is kept whole.
 func (b convs) castToEnum(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	if t.Size < 8 {
 		t = infer.Clone(t)
 		t.Size, t.Signed = 8, false
 	}
-	if n, ok := infer.IntLit(x); ok {
+	if n, ok := infer.IntLit(x); ok && (int64(n.V) >= 0 || !x.Type().Signed) {
 		if _, found := t.Enum.Lookup(n.V); !found {
 			b.errorf("bad-enum-value", at, "`%s` doesn't contain a variant value of %s", t, x.Span().Text()).
 				WithCompat("Enum: %s doesn't contain a variant value of %s", t.Enum.Name, x.Span().Text()).CompatAt(castHead(at)).

@@ -18,6 +18,8 @@ func escapes(r Resolver) bool {
 		return true
 	case shapes:
 		return escapes(r.Resolver)
+	case frameArrays:
+		return escapes(r.Resolver)
 	}
 	return false
 }
@@ -76,7 +78,8 @@ func (e *escaped) CgroupPath(filter, id uint64) string {
 func (e *escaped) Sysctl(name uint64) string { return Visible(e.Resolver.Sysctl(name), true) }
 
 // Visible returns a text with its control characters as \xHH: those of ASCII,
-// DEL, and those of ISO 6429 (C1) both in UTF-8 and as single bytes. If lines
+// DEL, and those of ISO 6429 (C1) both in UTF-8 and as single bytes; and those of
+// Unicode that turn the direction of what follows. If lines
 // is set, newlines and tabs stay.
 func Visible(s string, lines bool) string {
 	if visible(s, lines) {
@@ -133,5 +136,5 @@ func char[T string | []byte](s T, i int, lines bool) (n int, hidden bool) {
 	if r == utf8.RuneError && n <= 1 {
 		return 1, c < 0xa0 // a terminal not in UTF-8 mode obeys it
 	}
-	return n, r < 0xa0
+	return n, r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }

@@ -17,6 +17,7 @@ func TestVisible(t *testing.T) {
 		{"\u009b31m\u0080\u009f\u00a0", `\xc2\x9b31m\xc2\x80\xc2\x9f` + "\u00a0", `\xc2\x9b31m\xc2\x80\xc2\x9f` + "\u00a0"},
 		{"\x9b31m\xff\xe2\x82", `\x9b31m` + "\xff\xe2" + `\x82`, `\x9b31m` + "\xff\xe2" + `\x82`},
 		{"�", "�", "�"},
+		{"a\u202eb\u2069\u200f", `a\xe2\x80\xaeb\xe2\x81\xa9` + "\u200f", `a\xe2\x80\xaeb\xe2\x81\xa9` + "\u200f"},
 	} {
 		if got := Visible(tt.in, false); got != tt.want {
 			t.Errorf("Visible(%q) = %q, want %q", tt.in, got, tt.want)

@@ -24,6 +24,8 @@ func hidesKernel(r Resolver) bool {
 		return hidesKernel(r.Resolver)
 	case shapes:
 		return hidesKernel(r.Resolver)
+	case frameArrays:
+		return hidesKernel(r.Resolver)
 	case hider:
 		return r.HidesKernel()
 	}

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"math/bits"
 	"strconv"
 
@@ -70,11 +71,40 @@ func appendJSON(dst []byte, v Value, r Resolver, depth int) []byte {
 		return appendGraphJSON(dst, v, r)
 	case types.Stats:
 		return AppendStatsJSON(dst, v, 0)
-	case types.String, types.Inet, types.Mac, types.KStack, types.UStack, types.KSym, types.USym,
+	case types.KStack, types.UStack:
+		text := appendText(nil, v, r, depth)
+		if _, arrays := r.(frameArrays); arrays {
+			return appendFrameArray(dst, text)
+		}
+		return AppendJSONString(dst, text)
+	case types.String, types.Inet, types.Mac, types.KSym, types.USym,
 		types.Timestamp, types.CgroupPath, types.Username, types.ErrName, types.Sysctl:
 		return AppendJSONString(dst, appendText(nil, v, r, depth))
 	}
 	return append(dst, "null"...)
+}
+
+// FrameArrays returns a Resolver with which the JSON of a stack is an array with
+// a string for each frame, in place of one string with a line for each.
+func FrameArrays(r Resolver) Resolver { return frameArrays{orDefault(r)} }
+
+type frameArrays struct{ Resolver }
+
+// appendFrameArray appends the lines of a stack's text as an array.
+func appendFrameArray(dst, text []byte) []byte {
+	dst = append(dst, '[')
+	first := true
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = AppendJSONString(dst, line)
+	}
+	return append(dst, ']')
 }
 
 func appendJSONRecord(dst []byte, v Value, r Resolver, depth int) []byte {

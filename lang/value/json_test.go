@@ -90,3 +90,10 @@ func TestAppendMapValueJSON(t *testing.T) {
 		t.Errorf("25 divided = %s, want %s", got, want)
 	}
 }
+
+// Addresses that a resolver hides stay hidden in arrays of frames.
+func TestFrameArraysHide(t *testing.T) {
+	if !hidesKernel(FrameArrays(hiding{hides: true})) || hidesKernel(FrameArrays(nil)) || !escapes(FrameArrays(Escaped(nil))) {
+		t.Error("FrameArrays does not pass on what the resolver hides or escapes")
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/lang/value"
 	"probe/runtime/graph"
 )
 
@@ -127,6 +128,13 @@ func (f *Format) Write(w io.Writer, p *Profile) error {
 	return b.Flush()
 }
 
+// separators are what separates names and stacks in folded stacks.
+var separators = strings.NewReplacer(";", ":", "\n", ":")
+
+// FoldedName returns a name as folded stacks can have it: without what separates
+// names and stacks, and with other control characters as \xHH.
+func FoldedName(name string) string { return value.Visible(separators.Replace(name), false) }
+
 // writeFolded writes one line for each stack: its functions and the value. Equal
 // stacks are added.
 func writeFolded(w io.Writer, p *Profile) error {
@@ -139,8 +147,7 @@ func writeFolded(w io.Writer, p *Profile) error {
 			if j > 0 {
 				b.WriteByte(';')
 			}
-			// The separators of the form must not be in a name.
-			b.WriteString(strings.NewReplacer(";", ":", "\n", ":").Replace(p.Frames[f].label()))
+			b.WriteString(FoldedName(p.Frames[f].label()))
 		}
 		if _, ok := sums[b.String()]; !ok {
 			order = append(order, b.String())

@@ -7,7 +7,10 @@ import (
 	"html"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
+
+	"probe/lang/value"
 )
 
 // Node is a box of a flame graph: all samples of a function with the same chain
@@ -104,7 +107,7 @@ func Draw(w io.Writer, root *Node, title, unit, left string) error {
 	if left != "" {
 		left = ". Not here: " + left
 	}
-	if _, err := fmt.Fprintf(w, svgHead, int(svgWidth), height, int(svgWidth), height, html.EscapeString(title),
+	if _, err := fmt.Fprintf(w, svgHead, int(svgWidth), height, int(svgWidth), height, html.EscapeString(printable(title)),
 		html.EscapeString("Total: "+Amount(root.Total, unit)+left)); err != nil {
 		return err
 	}
@@ -129,11 +132,12 @@ func (b *svgBox) write(w io.Writer, all int64, unit string) error {
 	hue := h.Sum32() % 55
 	y := svgTop + b.level*svgRow
 	share := 100 * float64(b.n.Total) / float64(max(all, 1))
-	label := b.n.Name
+	name := printable(b.n.Name)
+	label := name
 	if fit := int((b.width - 6) / svgLetter); fit < utf8.RuneCountInString(label) {
 		label = ""
 		if fit > 3 {
-			label = string([]rune(b.n.Name)[:fit-1]) + "…"
+			label = string([]rune(name)[:fit-1]) + "…"
 		}
 	}
 	times := ""
@@ -142,9 +146,14 @@ func (b *svgBox) write(w io.Writer, all int64, unit string) error {
 	}
 	_, err := fmt.Fprintf(w, `<g class="f" data-x="%.3f" data-w="%.3f" data-l="%d" data-n="%s"><title>%s: %s%s, %.1f%%</title>`+
 		`<rect x="%.3f" y="%d" width="%.3f" height="%d" fill="hsl(%d,75%%,62%%)"/><text x="%.3f" y="%d">%s</text></g>`+"\n",
-		b.x, b.width, b.level, html.EscapeString(b.n.Name), html.EscapeString(b.n.Name), html.EscapeString(Amount(b.n.Total, unit)), times, share,
+		b.x, b.width, b.level, html.EscapeString(name), html.EscapeString(name), html.EscapeString(Amount(b.n.Total, unit)), times, share,
 		b.x, y, b.width, svgRow-1, hue, b.x+3, y+12, html.EscapeString(label))
 	return err
+}
+
+// printable returns a text as XML can have it, with control characters as \xHH.
+func printable(s string) string {
+	return strings.ToValidUTF8(value.Visible(s, false), "\ufffd")
 }
 
 const svgHead = `<?xml version="1.0" encoding="UTF-8"?>

@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"encoding/xml"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +28,28 @@ func picture(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// TestHostileNames: names that others have chosen leave the picture well-formed and
+// the lines of folded stacks whole.
+func TestHostileNames(t *testing.T) {
+	const evil = "a;b\x1b[31m\r\x00\n\u202e\xff</text><script>"
+	root := &Node{Name: evil, Total: 100}
+	root.Child(evil).Total = 100
+	var b strings.Builder
+	if err := Draw(&b, root, evil, "us", ""); err != nil {
+		t.Fatal(err)
+	}
+	for d := xml.NewDecoder(strings.NewReader(b.String())); ; {
+		if _, err := d.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("%v in %s", err, b.String())
+		}
+	}
+	if got, want := FoldedName(evil), `a:b\x1b[31m\x0d\x00:\xe2\x80\xae`+"\xff</text><script>"; got != want {
+		t.Errorf("folded: %q, want %q", got, want)
+	}
 }
 
 func TestDraw(t *testing.T) {

@@ -28,7 +28,7 @@ func (p *jsonSink) Take(e event.Event) {
 	case *event.Text:
 		p.shut(value.AppendJSONString(append(p.open(e), `, "data": `...), e.Data))
 	case *event.Value:
-		p.shut(value.AppendJSON(append(p.open(e), `, "data": `...), e.Value, e.Resolver))
+		p.shut(value.AppendJSON(append(p.open(e), `, "data": `...), e.Value, p.frames(e.Resolver)))
 	case *event.Map:
 		// bpftrace leaves out empty maps, except those of avg and stats.
 		if len(e.Entries) > 0 || e.Kind() == "stats" {
@@ -54,6 +54,14 @@ func (p *jsonSink) Take(e event.Event) {
 	case *event.Receipt:
 		p.receipt(e)
 	}
+}
+
+// frames returns a resolver with which stacks have the form that is wanted.
+func (p *jsonSink) frames(r value.Resolver) value.Resolver {
+	if p.TextStacks {
+		return r
+	}
+	return value.FrameArrays(r)
 }
 
 // open starts the object of an event in the buffer.
@@ -97,7 +105,7 @@ func (p *jsonSink) appendMap(b []byte, m *event.Map) []byte {
 		case types.TSeries:
 			b = value.AppendSeriesJSON(b, m.Val, e.Points, value.LastEpoch(m.Entries), m.Resolver)
 		default:
-			b = value.AppendMapValueJSON(b, m.ValueOf(e), m.Div, m.Resolver)
+			b = value.AppendMapValueJSON(b, m.ValueOf(e), m.Div, p.frames(m.Resolver))
 		}
 	}
 	if braces {

@@ -114,6 +114,10 @@ func TestRows(t *testing.T) {
 			"@s[\nab\n]: 3\n", `{"type": "map", "data": {"@s": {"\nab\n": 3}}}` + "\n"},
 		{"M-PRINT-12 value", func(p printer) { p.Map(scalar("s", stackKey()), 0, 0) },
 			"@s: \nab\n\n", `{"type": "map", "data": {"@s": "\nab\n"}}` + "\n"},
+		{"M-PRINT-12 value, own form", func(p printer) { p.Map(scalar("s", stackKey()), 0, 0) },
+			"@s: \nab\n\n", `{"type": "map", "data": {"@s": ["ab"]}}` + "\n"},
+		{"O-JSON-02, own form", func(p printer) { p.Value(tuple(stackKey(), num(i64, 2))) },
+			"(\nab\n, 2)\n", `{"type": "value", "data": [["ab"],2]}` + "\n"},
 		{"M-PRINT-15", func(p printer) {
 			p.Map(&value.MapData{Name: "t", Key: i64, Val: series, Entries: []value.Entry{{Key: words(1)}}}, 0, 0)
 		}, "@t[1]:\n<no data>\n\n", `{"type": "tseries", "data": {"@t": {"1": []}}}` + "\n"},
@@ -143,7 +147,7 @@ func TestRows(t *testing.T) {
 			if errs != "" {
 				t.Errorf("text on standard error: %q", errs)
 			}
-			out, errs = run(t, "json", Config{}, oneStack{}, tt.print)
+			out, errs = run(t, "json", Config{TextStacks: !strings.Contains(tt.row, "own form")}, oneStack{}, tt.print)
 			if out != tt.json {
 				t.Errorf("JSON =\n%s\nwant\n%s", out, tt.json)
 			}

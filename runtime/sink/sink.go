@@ -51,6 +51,9 @@ type Config struct {
 	// in text; by default they are escaped (value.Escaped), because a terminal
 	// would obey them. JSON has escapes of its own.
 	Raw bool
+	// TextStacks makes stacks in JSON one string with a line for each frame, as
+	// bpftrace has them. Otherwise they are arrays with a string for each frame.
+	TextStacks bool
 	// Empty makes a run that shows nothing end with empty lines all the same, as
 	// one of bpftrace does.
 	Empty bool

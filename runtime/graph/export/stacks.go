@@ -8,9 +8,9 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"probe/runtime/graph"
+	"probe/runtime/profile"
 )
 
 // writeFolded writes one line for each stack: its functions, and the time that
@@ -25,13 +25,7 @@ func writeFolded(w io.Writer, s *Source) error {
 			if c.Flags&graph.Gap != 0 {
 				continue
 			}
-			// The separators of the form must not be in a name.
-			name := strings.Map(func(r rune) rune {
-				if r == ';' || r == '\n' {
-					return ':'
-				}
-				return r
-			}, s.name(c))
+			name := profile.FoldedName(s.name(c))
 			if c.Parent >= 0 {
 				name = stacks[c.Parent] + ";" + name
 			}

@@ -124,6 +124,15 @@ func Drop(aside Caps) (Caps, error) {
 	if !descriptorsSuffice() {
 		keep |= BPF
 	}
+	return limit(keep, aside)
+}
+
+// Restrict gives up, for good and on all threads, the capabilities that no probe
+// needs, for a session that goes on attaching. It returns those it gave up.
+func Restrict() (Caps, error) { return limit(All|1<<unix.CAP_KILL, 0) }
+
+// limit gives up all capabilities other than keep and aside.
+func limit(keep, aside Caps) (Caps, error) {
 	data, err := get()
 	if err != nil {
 		return 0, err
