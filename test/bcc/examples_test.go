@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// worked keeps the first line with a column, and the lines of the worker.
-var worked = keep(`^TIME|^PID|^COMM|\bworker\b`)
-
 // keep keeps the lines that match.
 func keep(pattern string) func(string) string {
 	re := regexp.MustCompile(`(?m)` + pattern)
@@ -67,19 +64,7 @@ func last(s string) string {
 	return "[TIME]" + s[at[len(at)-1][1]:]
 }
 
-// stacked keeps the first line and the entries of the worker with their stacks:
-// all until an empty line.
-func stacked(s string) string {
-	var b strings.Builder
-	for part := range strings.SplitSeq(s, "\n\n") {
-		if strings.Contains(part, "PID") {
-			b.WriteString(strings.Trim(part, "\n") + "\n\n")
-		}
-	}
-	return b.String()
-}
-
-// time is a time of day.
+// daytime replaces times of day.
 var daytime = mask(`\d\d:\d\d:\d\d`)
 
 // sockets and others are pieces of work.

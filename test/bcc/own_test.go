@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"probe/internal/guest"
 	"probe/internal/guest/guesttest"
@@ -167,7 +168,7 @@ func (k *known) run(t *testing.T, g *guest.Guest) {
 	defer p.Kill()
 	got := func() string {
 		out, _ := p.Output()
-		return norm(regexp.MustCompile(`\b`+pid+`\b`).ReplaceAllString(out, "PID"))
+		return norm(column(out, pid))
 	}
 	if !strings.HasPrefix(k.line, "tplist") {
 		if !within(patience, func() bool { return attached(t, g, p, k.ready) || !alive(t, g, p) }) {
@@ -180,7 +181,7 @@ func (k *known) run(t *testing.T, g *guest.Guest) {
 			t.Fatal(err)
 		}
 		if k.live {
-			within(patience, func() bool { return strings.HasSuffix(got(), want) || !alive(t, g, p) })
+			within(2*time.Minute, func() bool { return strings.HasSuffix(got(), want) || !alive(t, g, p) })
 		}
 		p.Signal(syscall.SIGINT) // it may have ended
 	}
@@ -189,5 +190,24 @@ func (k *known) run(t *testing.T, g *guest.Guest) {
 	r, err := p.Wait(ctx)
 	if err != nil || !r.OK() || got() != want {
 		t.Errorf("status %d, error %v\nwant\n%s\ngot\n%s\nof\n%s%s", r.Code, err, want, got(), r.Stdout, r.Stderr)
+	}
+}
+
+// column replaces an id by PID, in a column of the same width.
+func column(out, pid string) string {
+	return regexp.MustCompile(`\b`+pid+`\b *`).ReplaceAllStringFunc(out, func(s string) string {
+		if len(s) == len(pid) {
+			return "PID"
+		}
+		return fmt.Sprintf("%-*s", len(s), "PID")
+	})
+}
+
+func TestColumn(t *testing.T) {
+	for _, pid := range []string{"98", "223", "1700"} {
+		in := fmt.Sprintf("%-7s %-7s dd\nfoo [%s]\n123 %s\n", pid, pid, pid, pid)
+		if got, want := column(in, pid), "PID     PID     dd\nfoo [PID]\n123 PID\n"; got != want {
+			t.Errorf("%s: %q, want %q", pid, got, want)
+		}
 	}
 }

@@ -42,9 +42,11 @@ func init() {
 				L.close(77); L.close(-3); L.close(-3); child(); L.getppid()
 				f = L.open(b"/test.txt", 0); L.read(f, ctypes.create_string_buffer(5000), 5000); L.pread(f, ctypes.create_string_buffer(5000), 5000, 0)
 				L.sleep(1); L.nanosleep(ctypes.byref(Timespec(0, 1000)), None)`,
-			norm: all(last, latencies("ns per byte"), sorted),
+			// bcc reads strings without regard to their end, which fails at the end of a
+			// page, and counts more returns of read than the process makes.
+			norm: all(last, latencies("ns per byte"), latencies("retval"), mask(`\$retval = (b'.*')`), sorted),
 			want: []string{
-				`size = 16\n`, `1 +\(char\*\)\$retval = b'/root'`, `\$PID = PID`, `\t1 +\$COMM = b'worker'`, `flags = \d+, size = 2008`, `write per process\n`, `\t2 +fd = -3\n`,
+				`size = 16\n`, `1 +\(char\*\)\$retval = X\n`, `\$PID = PID`, `\t1 +\$COMM = b'worker'`, `flags = \d+, size = 2008`, `write per process\n`, `\t2 +fd = -3\n`,
 				`fork calls\n`, `1 +total calls`, `retval = \d+`, `n = 5000, \$COMM = b'worker', \$PID = PID`, `\n +64 -> 127 +: 1`, `1024 -> 2047`, `retval +: count`,
 				`ns per byte +: count`, `4096 -> 8191 +: 1`, `seconds +: count`, `512 -> 1023 +: 1`,
 			},

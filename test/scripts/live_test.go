@@ -21,7 +21,7 @@ var liveCases = []struct{ script, work, line string }{
 	{"tcptop", connect, `(?m)^ *\d+ +\S+  (bash|nc) +\d+ +127\.0\.0\.1 `},
 	{"vfsstat -- --comms", `dd if=/dev/zero of=/tmp/live.bin bs=1 count=300 2>/dev/null`, `(?m)^ *30\d  write +dd$`},
 	{"profile", `timeout 0.5 bash -c 'while :; do :; done'`, `(?ms)^@samples  comm .*^ +\d+  bash `},
-	{"-e 'config = { print_maps_on_exit = true } tracepoint:syscalls:sys_enter_write /comm == \"dd\"/ { @calls[comm] = count(); @sizes = hist(args.count); }'", `dd if=/dev/zero of=/dev/null bs=64 count=50 2>/dev/null`, `(?ms)^@calls +comm$.*^ *\d+  dd$.*^@sizes:$\s+^\[64, 128\)`},
+	{"-e 'config = { print_maps_on_exit = true } tracepoint:syscalls:sys_enter_write /comm == \"dd\"/ { @calls[comm] = count(); @sizes = hist(args.count); }'", `dd if=/dev/zero of=/dev/null bs=64 count=50 2>/dev/null`, `(?ms)^@calls +comm$.*^ *\d+  dd$.*^@sizes:$.*^\[64, 128\)`},
 }
 
 // A screen shows what happens, within the terminal, and at the end it stays.
