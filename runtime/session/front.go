@@ -7,6 +7,7 @@ import (
 
 	"probe/compiler/object"
 	"probe/runtime/machine/live/bpf"
+	"probe/runtime/watchdog"
 )
 
 // retired are the slots of tables in front of hashes (package compiler/lower, front.go)
@@ -57,6 +58,7 @@ func (u *Clause) retire(m *object.Map) {
 
 // free gives retired slots back, until there are none.
 func (r *retired) free() {
+	defer watchdog.Report()
 	for {
 		r.mu.Lock()
 		slots := r.slots
