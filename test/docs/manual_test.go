@@ -20,8 +20,8 @@ var allowed = map[string]diag.Code{
 	"debugf": "for-debugging", "while": "while-loop", // they are advised against
 	"max_type_res_iterations": "dead-config", "symbol_source": "dead-config", "unstable_addr": "dead-config",
 	"unstable_import": "dead-config", "unstable_macro": "dead-config", "unstable_map_decl": "dead-config",
-	"override": "missing-kernel-feature",                                // few kernels are built for it
-	"uprobe":   "no-match", "uretprobe": "no-match", "usdt": "no-match", // of a program that is not there
+	"override": "missing-kernel-feature",                                                     // few kernels are built for it
+	"uprobe":   "no-match", "uaddr": "no-match", "uretprobe": "no-match", "usdt": "no-match", // of a program that is not there
 }
 
 // TestExamples compiles the example of every word that `probe help` explains: no
