@@ -97,7 +97,10 @@ before=$(lines)
 kill -0 $p 2>/dev/null || before=0
 for i in 1 2 3; do sh -c "$2" > /dev/null 2>&1 || true; sleep 0.3; done
 i=0
-while kill -0 $p 2>/dev/null && [ "$(lines)" -le "$before" ] && [ $i -lt 10 ]; do i=$((i + 1)); sleep 0.1; done
+while kill -0 $p 2>/dev/null && [ "$(lines)" -le "$before" ] && [ $i -lt "$3" ]; do
+	i=$((i + 1)); sleep 0.1
+	[ $((i % 20)) -ne 0 ] || sh -c "$2" > /dev/null 2>&1 || true
+done
 kill -INT $p 2>/dev/null || true
 s=0; wait $p || s=$?
 cat /tmp/out; cat /tmp/err >&2
@@ -126,7 +129,12 @@ func runSteps(t *testing.T, g *guest.Guest, page string) {
 			case s.hardware:
 				args[2] = strings.Replace(s.command, "probe run", "probe check", 1)
 			case s.try != "":
-				args = []string{"bash", "-euc", attempt, "attempt", s.command, s.try}
+				// Maps are printed when it is ended; what ends by itself is awaited.
+				wait := "10"
+				if strings.Contains(s.command, "--count 1 ") || strings.Contains(s.command, "-M 1 ") {
+					wait = "600"
+				}
+				args = []string{"bash", "-euc", attempt, "attempt", s.command, s.try, wait}
 			}
 			res, err := g.Run(t.Context(), guest.Cmd{Dir: "/docs", Args: args})
 			if err != nil || !res.OK() {

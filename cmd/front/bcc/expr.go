@@ -85,7 +85,7 @@ func (sc *scope) rewrite(expr string) (string, error) {
 		if !t.word || after {
 			// A field of a tracepoint whose data lies elsewhere has its own name
 			// in bcc's struct.
-			b.WriteString(strings.TrimPrefix(t.text, "data_loc_"))
+			b.WriteString(field(strings.TrimPrefix(t.text, "data_loc_")))
 			continue
 		}
 		switch {
@@ -127,6 +127,18 @@ func (sc *scope) rewrite(expr string) (string, error) {
 		}
 	}
 	return strings.TrimSpace(b.String()), nil
+}
+
+// field returns the field of the kernel's types that a word behind -> means.
+// include/net/sock.h has macros for those of sockets that all kinds share, which
+// examples of bcc use; types have the fields only.
+func field(name string) string {
+	switch name {
+	case "sk_num", "sk_dport", "sk_daddr", "sk_rcv_saddr", "sk_family", "sk_state", "sk_reuse", "sk_reuseport", "sk_bound_dev_if",
+		"sk_prot", "sk_net", "sk_v6_daddr", "sk_v6_rcv_saddr", "sk_cookie", "sk_hash", "sk_refcnt":
+		return "__sk_common.skc_" + strings.TrimPrefix(name, "sk_")
+	}
+	return name
 }
 
 // name translates a word.
