@@ -53,12 +53,14 @@ func (u *Clause) retire(m *object.Map) {
 		return
 	}
 	r.waiting = true
-	go r.free()
+	go func() {
+		defer watchdog.Report()
+		r.free()
+	}()
 }
 
 // free gives retired slots back, until there are none.
 func (r *retired) free() {
-	defer watchdog.Report()
 	for {
 		r.mu.Lock()
 		slots := r.slots
