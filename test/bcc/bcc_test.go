@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"probe/internal/guest"
 	"probe/internal/guest/guesttest"
 )
@@ -189,7 +191,7 @@ func compare(t *testing.T, g *guest.Guest, tool string, e *example) {
 		t.Logf("%s:\n%s%s", tools[i], clip(out), clip(messages))
 	}
 	if got[0] != got[1] {
-		t.Errorf("what is compared differs:\nbcc:\n%s\nprobe:\n%s", clip(got[0]), clip(got[1]))
+		t.Errorf("what is compared differs (-bcc +probe):\n%s", cmp.Diff(got[0], got[1]))
 	}
 }
 
