@@ -138,7 +138,7 @@ var examples = map[string][]example{
 			work: "nap(1000000); child(); touch(b'/test.txt')", norm: mask(`^\d+\.\d+ +`), want: []string{`(?s)worker +__x64_sys_nanosleep.*worker +__x64_sys_clone.*/test\n`},
 		},
 		{
-			args: []string{"-t", "-b", "128", "--uid", "0", "-S", `sys_execve "%s", arg1`, `t:block:block_rq_complete "sectors=%d", args->nr_sector`, `r::__kmalloc_noprof (retval == 0) "kmalloc failed!"`}, ready: header,
+			args: []string{"-t", "-b", "128", "--uid", "0", "-S", `sys_execve "%s", arg1@user`, `t:block:block_rq_complete "sectors=%d", args->nr_sector`, `r::__kmalloc_noprof (retval == 0) "kmalloc failed!"`}, ready: header,
 			work: `L.execve(b"/nosuch/program", None, None)
 				` + block,
 			norm: all(keep(`^TIME|/nosuch|sectors`), mask(`^\d.* (?:(?:__x64_)?sys_execve +|block_rq)`)), want: []string{`/nosuch/program`, `sectors=16`},
