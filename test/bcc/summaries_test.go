@@ -1,9 +1,26 @@
 package bcc
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // counts compares whole outputs but for the order of equal counts.
 var counts = all(daytime, sorted)
+
+// paragraphs keeps the paragraphs that match: other processes are at work too.
+func paragraphs(pattern string) func(string) string {
+	re := regexp.MustCompile(pattern)
+	return func(s string) string {
+		var kept []string
+		for _, p := range strings.Split(s, "\n\n") {
+			if re.MatchString(p) {
+				kept = append(kept, p)
+			}
+		}
+		return strings.Join(kept, "\n\n")
+	}
+}
 
 func init() {
 	examples["funccount"] = []example{
@@ -79,9 +96,9 @@ func init() {
 		{args: []string{"-P", "-d", "-s", "-v", "udp_sendmsg"}, ready: tracing, work: udp, norm: stacks, want: []string{`\n    --\n`, `\n  [0-9a-f]+ +udp_sendmsg\+0x`, `\n    b'worker' \[PID\]`}},
 		{args: []string{"-Kr", "-p", "@PID", "^udp_send(msg|page)$"}, ready: tracing, work: udp, norm: stacks, want: []string{`entry_SYSCALL_64`}},
 		{args: []string{"-p", "@PID", "c:malloc"}, ready: tracing, work: `for _ in range(11): L.free(L.malloc(4242))`, norm: stacks, want: []string{`\n  malloc\n`}},
-		{args: []string{"-P", "-U", "-p", "@PID", "u:/usr/lib/x86_64-linux-gnu/libc.so.6:pthread_create"}, ready: tracing, work: join, norm: stacks, want: []string{`pthread_create`}},
-		{args: []string{"-Tdi", "600", "t:sched:sched_process_fork"}, ready: tracing, work: `child()`, norm: all(daytime, mask(`\d+$`)), want: []string{`worker`}},
-		{args: []string{"-P", "-df", "udp_sendmsg"}, work: udp, norm: stacks, want: []string{`worker;.*-;.*udp_sendmsg 1`}},
+		{args: []string{"-P", "-U", "-p", "@PID", "c:pthread_create"}, ready: tracing, work: join, norm: stacks, want: []string{`pthread_create`}},
+		{args: []string{"-PTdi", "600", "t:sched:sched_process_fork"}, ready: tracing, work: `child()`, norm: all(daytime, paragraphs(`worker`)), want: []string{`(?s)kernel_clone.*    --\n.*worker.*    1\n`}},
+		{args: []string{"-P", "-df", "udp_sendmsg"}, work: udp, norm: stacks, want: []string{`worker;.*-;.*udp_sendmsg 2\n`}},
 		{args: []string{"-D", "2", "-p", "@PID", "udp_send*"}, run: true, want: []string{`Detaching`}},
 	}
 	structure := all(daytime, mask(`^ +\d+ -> .*\n`), mask(`avg = (\d+)`), mask(`total: (\d+)`))
@@ -97,7 +114,7 @@ func init() {
 	late := all(keep(`^Tracing|^COMM|^TIME|worker`), mask(`PID +(\d+\.\d\d)`))
 	const columns = `COMM.*FUNC`
 	examples["funcslower"] = []example{
-		{args: []string{"-p", "@PID", "c:open", "__kmalloc_noprof", "-a", "2", "-u", "0.1"}, ready: columns, work: `touch(b"/test.txt", 2); touch(b"/none"); L.setgroups(500, ctypes.create_string_buffer(2000))`, norm: late, want: []string{`f{8} c:open 0x`, ` 0x7d8 0x`}},
+		{args: []string{"-p", "@PID", "c:open", "__kmalloc_noprof", "-a", "2", "-u", "0.1"}, ready: columns, work: `touch(b"/test.txt", 2); touch(b"/none"); L.poll(ctypes.create_string_buffer(4000), 500, 0)`, norm: late, want: []string{`f{8} c:open 0x`, ` 0xec0 0x`}},
 		{args: []string{"-UK", "-m", "10", "-T", "do_nanosleep", "/usr/lib/x86_64-linux-gnu/libc.so.6:usleep"}, ready: columns, work: `L.usleep(20000); nap(20000000)`, norm: all(daytime, mask(`PID +(\d+\.\d\d)`)), want: []string{`worker(?:.*\n)+ +do_nanosleep`}},
 		{args: []string{"-UKf", "-m", "10", "do_nanosleep"}, work: nap, norm: keep(`worker`), want: []string{`worker;.*do_nanosleep`}},
 		{args: []string{"-t", "-m", "10", "do_nanosleep", "vfs_fsync_range"}, ready: columns, work: nap, norm: all(late, mask(`^\d+\.\d+`)), want: []string{`worker`}},

@@ -230,7 +230,7 @@ func (d *dist) clause(name string) string {
 			e = cast(d.types[i], e)
 		case e != "comm":
 			// The size of str() has room for the end of the string.
-			e = fmt.Sprintf("str(%s, %d)", e, d.line.number("string-size", 80)+1)
+			e = d.spec.str(e, d.line.number("string-size", 80)+1)
 		}
 		keys = append(keys, e)
 	}

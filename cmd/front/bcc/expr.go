@@ -196,7 +196,7 @@ func (sc *scope) compare(toks []token) (string, error) {
 		if text == "" {
 			return "1", nil
 		}
-		return fmt.Sprintf("(strncmp(str(%s), %s, %d) == 0)", with, quote(text), len(text)), nil
+		return fmt.Sprintf("(strncmp(%s, %s, %d) == 0)", sc.probe.str(with, 0), quote(text), len(text)), nil
 	}
 	list := strings.TrimSuffix(strings.TrimPrefix(strings.Trim(literal, `"`), "{"), "}")
 	var parts []string

@@ -17,7 +17,7 @@ import (
 type names struct{ value.NoResolver }
 
 func (names) Stack(id uint64, n int) []uint64 {
-	return map[uint64][]uint64{1: {0x10, 0x20}, 2: {0x30, 0x31}}[id][:n]
+	return map[uint64][]uint64{1: {0x10, 0x20}, 2: {0x30, 0x31}, 3: {0x30, 0x32}}[id][:n]
 }
 
 func (names) KStackFrame(a uint64) []value.Frame {
@@ -189,7 +189,10 @@ func TestStacks(t *testing.T) {
 		string(plain.append(nil, m, &StackStyle{Indent: "  "})))
 	folded := stackTable{folded: true}
 	same(t, "dd;[unknown];read;kvm_run;vfs_read 1\ndd;read;kvm_run;vfs_read 4\n", string(folded.append(nil, m, &StackStyle{})))
-	// Stacks of two processes that look the same are one entry.
+	// Stacks that print the same are two entries if their addresses differ.
+	m.Entries = []value.Entry{entry(5, 1, words(7, 2, 2)), entry(5, 2, words(7, 3, 2)), entry(6, 4, words(8, 2, 2))}
+	same(t, "[unknown];read;kvm_run;vfs_read 2\n[unknown];read;kvm_run;vfs_read 5\n", strings.ReplaceAll(string(folded.append(nil, m, &StackStyle{})), "dd;", ""))
+	// Stacks of two processes with the same addresses are one entry.
 	m.Entries = []value.Entry{entry(5, 3, words(7, 2, 1)), entry(6, 4, words(8, 2, 1))}
 	merged := stackTable{}
 	same(t, "  vfs_read+0x1\n  kvm_run+0x5b\n  read+0x7\n    7\n\n", string(merged.append(nil, m, &StackStyle{Indent: "  ", Offset: true})))

@@ -83,6 +83,24 @@ func (s *spec) arg(i int) string {
 	return fmt.Sprintf("arg%d", i)
 }
 
+// str returns the string that an expression points to, of no more than size
+// bytes if size is not 0. The arguments of system calls point into the process,
+// though they are read from memory of the kernel.
+func (s *spec) str(e string, size int) string {
+	if s.syscall {
+		for i := range target.Native().SyscallArgs {
+			if e == s.arg(i) {
+				e = "uptr(" + e + ")"
+				break
+			}
+		}
+	}
+	if size == 0 {
+		return "str(" + e + ")"
+	}
+	return fmt.Sprintf("str(%s, %d)", e, size)
+}
+
 // lib returns the path of the library or program.
 func (s *spec) lib(m Machine) string {
 	if path, ok := m.Library(s.library); ok {

@@ -98,29 +98,44 @@ func planStacks(l *line, m Machine) (*Plan, error) {
 // stackTable prints a map of stacks with their counts.
 type stackTable struct{ folded, delimited, comm bool }
 
-// append prints the entries. Stacks of different processes with the same text are
-// one unless processes are told apart.
+// append prints the entries. Stacks of different processes with the same addresses
+// are one unless processes are told apart. Stacks with different addresses are not,
+// even if their text is the same.
 func (t *stackTable) append(dst []byte, m *event.Map, s *StackStyle) []byte {
 	r := value.Escaped(m.Resolver)
-	counts := map[string]int64{}
-	var order []string
+	type stack struct{ text, addrs string }
+	counts := map[stack]int64{}
+	var order []stack
 	for i := range m.Entries {
 		e := &m.Entries[i]
-		text := t.text(parts(m.KeyOf(e)), s, r)
-		if _, ok := counts[text]; !ok {
-			order = append(order, text)
+		key := parts(m.KeyOf(e))
+		k := stack{t.text(key, s, r), addresses(key, r)}
+		if _, ok := counts[k]; !ok {
+			order = append(order, k)
 		}
-		counts[text] += m.ValueOf(e).Int()
+		counts[k] += m.ValueOf(e).Int()
 	}
 	sort.SliceStable(order, func(i, j int) bool { return counts[order[i]] < counts[order[j]] })
-	for _, text := range order {
+	for _, k := range order {
 		if t.folded {
-			dst = fmt.Appendf(dst, "%s %d\n", text, counts[text])
+			dst = fmt.Appendf(dst, "%s %d\n", k.text, counts[k])
 		} else {
-			dst = fmt.Appendf(dst, "%s    %d\n\n", text, counts[text])
+			dst = fmt.Appendf(dst, "%s    %d\n\n", k.text, counts[k])
 		}
 	}
 	return dst
+}
+
+// addresses returns the addresses of all stacks of a key as text.
+func addresses(key []value.Value, r value.Resolver) string {
+	var b []byte
+	for _, v := range key {
+		if isStack(v.T) {
+			addrs, _ := v.Addresses(r)
+			b = fmt.Append(b, addrs)
+		}
+	}
+	return string(b)
 }
 
 // text returns all of an entry but its count.

@@ -264,7 +264,7 @@ func (t *traceProbe) message(format string, values []string) error {
 		next++
 		switch letters {
 		case "s":
-			v = fmt.Sprintf("str(%s, %d)", v, size)
+			v = t.spec.str(v, size)
 		case "K":
 			v, letters = "ksym("+v+")", "s"
 		case "U":
