@@ -30,8 +30,10 @@ func TestGuestClear(t *testing.T) {
 			return total, lines
 		}
 		all, _ := sum(`(?m)^@all: (\d+)$`)
-		if all < 180000 {
-			t.Fatalf("%d events: %s", all, out)
+		// Where tasks can be preempted in the program the kernel skips some runs of it,
+		// and tells how many.
+		if told, _ := sum(`(\d+) runs? of tracepoint:syscalls:sys_enter_write w(?:as|ere) skipped`); all+told < 180000 {
+			t.Fatalf("%d events and %d told: %s", all, told, out)
 		}
 		for name, pattern := range map[string]string{"clear": `(?m)^@c\[\d+\]: (\d+)$`, "zero": `(?m)^@z\[\d+, x\]: (\d+)$`, "clear without keys": `(?m)^@k: (\d+)$`} {
 			total, lines := sum(pattern)

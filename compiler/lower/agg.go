@@ -13,8 +13,9 @@ import (
 )
 
 // atomicCells reports whether two tasks may interleave on one CPU inside this
-// program, so that per-CPU cells need atomic updates. Programs on kprobes,
-// tracepoints and perf events run with preemption off; trampolines only with
+// program, so that per-CPU cells need atomic updates. Programs on kprobes and perf
+// events run with preemption off, and so do those on tracepoints, except where the
+// kernel does not run the program twice at once (oneAtATime); trampolines only with
 // migration off.
 func (f *fn) atomicCells() bool {
 	return f.site.Prog == hir.ProgTracing || f.site.Prog == hir.ProgIter || f.site.Space == types.User

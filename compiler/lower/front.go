@@ -105,10 +105,14 @@ func (u *Unit) findFronts() {
 
 // oneAtATime reports whether the kernel runs the programs of a site only while no other
 // such program runs on the CPU (bpf_prog_active): those of kprobes, tracepoints and perf
-// events. All others can run between two instructions of these.
+// events. All others can run between two instructions of these. So can, since Linux 7.2,
+// the programs of system calls (trace_call_bpf_faultable): a task can be preempted in
+// them, and only the same program does not run then.
 func oneAtATime(s *hir.Site) bool {
 	switch s.Prog {
-	case hir.ProgKprobe, hir.ProgTracepoint, hir.ProgPerf:
+	case hir.ProgTracepoint:
+		return s.Attach.Group != "syscalls"
+	case hir.ProgKprobe, hir.ProgPerf:
 		return s.Space != types.User
 	}
 	return false

@@ -35,6 +35,9 @@ func runCase(t *testing.T, m *machine, c *Case, kernel string) {
 	if lacks := m.lacks(t, c.needs()); len(lacks) > 0 {
 		for _, l := range lacks {
 			name, _, _ := strings.Cut(l, ": ")
+			if strings.HasSuffix(l, ": unknown feature") {
+				t.Fatalf("testdata/%s.cases:%d: NEEDS %s", c.File, c.Line, l)
+			}
 			if kernel != "" && slices.Contains(certain[name], kernel) {
 				t.Fatalf("the kernel must have %s", l)
 			}
@@ -61,20 +64,21 @@ func runCase(t *testing.T, m *machine, c *Case, kernel string) {
 // certain lists the guest kernels that are known to have a feature. On these a
 // case must not be skipped because the feature seems to be missing.
 var certain = map[string][]string{
-	"btf":           {"5.10", "6.1", "6.12", "7.2"},
-	"kprobe":        {"5.10", "6.1", "6.12", "7.2"},
-	"uprobe":        {"5.10", "6.1", "6.12", "7.2"},
-	"tracefs":       {"5.10", "6.1", "6.12", "7.2"},
-	"fentry":        {"5.10", "6.1", "6.12", "7.2"},
-	"kprobe-multi":  {"6.12", "7.2"}, // 6.1 has it upstream; Debian's has no fprobe
-	"map-loop":      {"6.1", "6.12", "7.2"},
-	"range-loop":    {"6.1", "6.12", "7.2"},
-	"percpu-lookup": {"6.1", "6.12", "7.2"},
-	"func-ip":       {"6.1", "6.12", "7.2"},
-	"tai":           {"6.1", "6.12", "7.2"},
-	"write-user":    {"5.10", "6.1", "6.12", "7.2"},
-	"tcp":           {"5.10", "6.1", "6.12", "7.2"},
-	"cgroup2":       {"5.10", "6.1", "6.12", "7.2"},
+	"btf":            {"5.10", "6.1", "6.12", "7.2"},
+	"kprobe":         {"5.10", "6.1", "6.12", "7.2"},
+	"uprobe":         {"5.10", "6.1", "6.12", "7.2"},
+	"tracefs":        {"5.10", "6.1", "6.12", "7.2"},
+	"fentry":         {"5.10", "6.1", "6.12", "7.2"},
+	"kprobe-multi":   {"6.12", "7.2"}, // 6.1 has it upstream; Debian's has no fprobe
+	"map-loop":       {"6.1", "6.12", "7.2"},
+	"range-loop":     {"6.1", "6.12", "7.2"},
+	"percpu-lookup":  {"6.1", "6.12", "7.2"},
+	"func-ip":        {"6.1", "6.12", "7.2"},
+	"tai":            {"6.1", "6.12", "7.2"},
+	"write-user":     {"5.10", "6.1", "6.12", "7.2"},
+	"tcp":            {"5.10", "6.1", "6.12", "7.2"},
+	"whole-syscalls": {"5.10", "6.1", "6.12"},
+	"cgroup2":        {"5.10", "6.1", "6.12", "7.2"},
 }
 
 // The heads of attach points that see more than one process, unless filtered.

@@ -13,11 +13,21 @@ import (
 // the same CPU and was preempted in; the receipt has each of those. So what was
 // counted and what is told are together exactly what the workload did.
 func TestStorm(t *testing.T) {
+	for name, script := range map[string]string{
+		"trampoline": `tracepoint:syscalls:sys_enter_getppid /pid == $1/ { @["k"] = count(); } fentry:__do_sys_getppid /pid == $1/ { @["k"] = count(); }
+rawtracepoint:sched_switch { @["switch"] = count(); } rawtracepoint:softirq_entry { @["soft"] = count(); } profile:hz:999 { @["time"] = count(); }`,
+		"system calls": `tracepoint:syscalls:sys_enter_getppid /pid == $1/ { @["k"] = count(); } tracepoint:syscalls:sys_exit_getppid /pid == $1/ { @["k"] = count(); }`,
+	} {
+		t.Run(name, func(t *testing.T) { storm(t, script) })
+	}
+}
+
+// storm runs a script that counts each call of getppid twice.
+func storm(t *testing.T, script string) {
 	const calls = 4 * 10000
 	c := &Case{
 		Opts: []string{"-f", "json"},
-		Prog: `tracepoint:syscalls:sys_enter_getppid /pid == $1/ { @["k"] = count(); } fentry:__do_sys_getppid /pid == $1/ { @["k"] = count(); }
-rawtracepoint:sched_switch { @["switch"] = count(); } rawtracepoint:softirq_entry { @["soft"] = count(); } profile:hz:999 { @["time"] = count(); }`,
+		Prog: script,
 		Args: []string{"<<pid>>"}, Run: []string{"threads", "4", "10000"}, Timeout: DefaultTimeout,
 		Do:    []Step{{Do: "attached"}, {Do: "release"}, {Do: "workload"}, {Do: "signal", Arg: "INT"}, {Do: "end"}},
 		Needs: []string{"event:syscalls/sys_enter_getppid", "fentry", "btf"},

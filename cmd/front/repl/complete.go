@@ -39,9 +39,11 @@ func (r *repl) complete(line string, pos int) (head string, list []string, tail 
 }
 
 // Complete completes the end of a script as the prompt does: the words that can
-// stand from at on. It uses only Machine, Check and Import of cfg.
+// stand from at on. It waits until all names have been read, because a shell runs a new
+// process for each Tab. It uses only Machine, Check and Import of cfg.
 func Complete(cfg Config, text string) (at int, list []string) {
 	r := newRepl(cfg)
+	r.names.patient = true
 	defer func() {
 		if recover() != nil { // as in complete
 			at, list = len(text), nil

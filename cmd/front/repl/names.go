@@ -10,14 +10,17 @@ import (
 	"probe/runtime/watchdog"
 )
 
-// listWait is the maximum time that completion waits for a list that is being
-// read.
+// listWait is the maximum time that completion at the prompt waits for a list that is
+// being read: the next Tab finds more of it.
 const listWait = 2 * time.Second
 
 // names holds the lists of what can be probed. A list has up to some 60,000
 // entries and takes a moment to read, so each is read once, in the background.
 type names struct {
 	list func(pattern string, yield func(name string) bool) error
+	// patient is set where nobody asks a second time, so completion waits until a list
+	// has been read.
+	patient bool
 
 	mu    sync.Mutex
 	lists map[string]*nameList
@@ -90,9 +93,13 @@ func (n *names) starting(kind *hir.ProbeKind, prefix string) []string {
 		list = functionList
 	}
 	l := n.get(list)
+	var late <-chan time.Time
+	if !n.patient {
+		late = time.After(listWait)
+	}
 	select {
 	case <-l.ready:
-	case <-time.After(listWait):
+	case <-late:
 		return nil
 	}
 	var out []string

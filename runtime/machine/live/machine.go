@@ -78,7 +78,7 @@ func New(o Options) *Machine {
 	ask := func(f feature.Feature) func() error { return func() error { return m.features.Err(f) } }
 	opts := provider.Options{
 		Kprobes: ask(feature.Kprobes), KprobeMulti: ask(feature.KprobeMulti), Tracing: ask(feature.Fentry),
-		Uprobes: ask(feature.Uprobes), UprobeMulti: ask(feature.UprobeMulti), UprobeMultiPID: ask(feature.UprobeMultiPID), FuncIP: ask(feature.FuncIP), IntPointers: ask(feature.IntPointers),
+		Uprobes: ask(feature.Uprobes), UprobeMulti: ask(feature.UprobeMulti), UprobeMultiPID: ask(feature.UprobeMultiPID), FuncIP: ask(feature.FuncIP), Address: address(symbols), IntPointers: ask(feature.IntPointers),
 		StructArgs: ask(feature.StructArgs), UnionArgs: ask(feature.UnionArgs), WideArgs: ask(feature.WideArgs),
 		Ftrace: m.tracer, Events: sync.OnceValue(rights.Events), KprobeSession: m.session(feature.KprobeSession), FsessionMulti: m.session(feature.FsessionMulti),
 		RawTracepoint: provider.RawTracepoints(m.features, symbols), Traceable: o.Traceable, Aliases: symbols.Aliases,
@@ -88,6 +88,18 @@ func New(o Options) *Machine {
 	m.probes = provider.New(m.kernel, opts)
 	m.user.DebugDirs = o.DebugDirs
 	return m
+}
+
+// address returns provider.Options.Address for the running kernel.
+func address(symbols *symbol.Kernel) func(name string) uint64 {
+	return func(name string) uint64 {
+		t, err := symbols.Table()
+		if err != nil {
+			return 0
+		}
+		addr, _ := t.Addr(name)
+		return addr
+	}
 }
 
 // session returns the test for a kind of link that runs one program at entry

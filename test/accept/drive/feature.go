@@ -32,14 +32,30 @@ var askers = map[string]func() error{
 		return features.HaveProgramHelper(ebpf.Kprobe, asm.FnMapLookupPercpuElem)
 	},
 	// A lockdown forbids it.
-	"write-user": func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser) },
-	"func-ip":    func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) },
-	"tai":        func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnKtimeGetTaiNs) },
-	"cgroup2":    func() error { return exists("/sys/fs/cgroup/cgroup.controllers") },
-	"passwd":     func() error { return exists("/etc/passwd") },
-	"zoneinfo":   func() error { return exists("/usr/share/zoneinfo/Asia/Kolkata") },
-	"tcp":        func() error { return exists("/proc/net/tcp") },
-	"tcp6":       func() error { return exists("/proc/net/tcp6") },
+	"write-user":     func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser) },
+	"func-ip":        func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetFuncIp) },
+	"tai":            func() error { return features.HaveProgramHelper(ebpf.Kprobe, asm.FnKtimeGetTaiNs) },
+	"whole-syscalls": wholeSyscalls,
+	"cgroup2":        func() error { return exists("/sys/fs/cgroup/cgroup.controllers") },
+	"passwd":         func() error { return exists("/etc/passwd") },
+	"zoneinfo":       func() error { return exists("/usr/share/zoneinfo/Asia/Kolkata") },
+	"tcp":            func() error { return exists("/proc/net/tcp") },
+	"tcp6":           func() error { return exists("/proc/net/tcp6") },
+}
+
+// wholeSyscalls reports whether programs on the tracepoints of system calls run with
+// preemption off. Since Linux 7.2 they do not (trace_call_bpf_faultable): the kernel skips
+// a program while a task is preempted in it on that CPU, and only counts that it did, so
+// that no exact result can be expected. TestStorm tests these counts.
+func wholeSyscalls() error {
+	b, err := os.ReadFile("/proc/kallsyms")
+	if err != nil {
+		return err
+	}
+	if strings.Contains(string(b), " trace_call_bpf_faultable\n") {
+		return errors.New("tasks are preempted in programs on system calls (trace_call_bpf_faultable), and the kernel skips others meanwhile")
+	}
+	return nil
 }
 
 // missing returns the features that the kernel lacks. Two kinds take a name:

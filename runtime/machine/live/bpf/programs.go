@@ -24,6 +24,7 @@ type Running struct {
 	Type uint32   // as BPF_PROG_TYPE_
 	Jit  bool     // it was compiled to machine code
 	Func []uint32 // numbers of its functions in its BTF, the program itself first
+	Addr []uint64 // for each of Func where its machine code is, 0 if the kernel hides it
 }
 
 // progInfo is the part of struct bpf_prog_info, up to the functions.
@@ -103,8 +104,13 @@ func running(id uint32) (Running, error) {
 	funcs := make([][2]uint32, info.NrFunc)
 	var pin runtime.Pinner
 	defer pin.Unpin()
+	out.Addr = make([]uint64, len(funcs))
 	pin.Pin(&funcs[0])
-	again := progInfo{FuncRec: rec, NrFunc: uint32(len(funcs)), FuncInfo: uint64(uintptr(unsafe.Pointer(&funcs[0])))}
+	pin.Pin(&out.Addr[0])
+	again := progInfo{
+		FuncRec: rec, NrFunc: uint32(len(funcs)), FuncInfo: uint64(uintptr(unsafe.Pointer(&funcs[0]))),
+		NrKsyms: uint32(len(funcs)), Ksyms: uint64(uintptr(unsafe.Pointer(&out.Addr[0]))),
+	}
 	if _, err := objInfo(int(f.Fd()), unsafe.Pointer(&again), unsafe.Sizeof(again)); err != nil {
 		return Running{}, err
 	}

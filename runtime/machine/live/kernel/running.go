@@ -15,6 +15,7 @@ import (
 // Running is a function of a BPF program that is loaded on the machine.
 type Running struct {
 	Program uint32 // number of the program
+	Addr    uint64 // address of the function's machine code, 0 if the kernel hides it
 	*Prototype
 	spec *btf.Spec
 }
@@ -44,7 +45,7 @@ func (k *Kernel) EachRunning(want func(program uint32, name string) bool) ([]Run
 			}
 			specs[p.BTF] = spec
 		}
-		for _, id := range p.Func {
+		for i, id := range p.Func {
 			name := spec.Name(btf.ID(id))
 			if name == "" || !want(p.ID, name) {
 				continue
@@ -55,7 +56,7 @@ func (k *Kernel) EachRunning(want func(program uint32, name string) bool) ([]Run
 				continue
 			}
 			k.asCalled(f, spec)
-			out = append(out, Running{Program: p.ID, Prototype: f, spec: spec})
+			out = append(out, Running{Program: p.ID, Addr: p.Addr[i], Prototype: f, spec: spec})
 		}
 		return true
 	})

@@ -183,8 +183,8 @@ func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string 
 	if err != nil {
 		return err.Error()
 	}
-	if r.Uses.Func && r.set.opts.FuncIP != nil && r.set.opts.FuncIP() != nil {
-		return "this kernel tells `func` to kprobes only"
+	if r.Uses.Func && r.set.opts.FuncIP != nil && r.set.opts.FuncIP() != nil && r.set.address(f.name) == 0 {
+		return "this kernel tells `func` to kprobes only, and the address of " + f.name + " is not known"
 	}
 	switch {
 	case r.set.Untrampolined(proto, r.p.Returns) != "":
@@ -213,11 +213,11 @@ func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string 
 
 // trampoline returns the site of a function through fentry or fexit.
 func (r *request) trampoline(f fn, proto *kernel.Prototype) *hir.Site {
-	s := traceSite(r.p, proto, r.p.Returns)
+	s := r.traceSite(proto, r.p.Returns)
 	s.Name = r.p.Name + ":" + f.symbol()
 	s.Why = mechanism(s) + ": the kernel has type information for the function"
 	if r.p.Returns && r.Uses.Duration {
-		entry := traceSite(r.p, proto, false)
+		entry := r.traceSite(proto, false)
 		entry.Name = s.Name
 		if !r.p.Graph || !r.Uses.Args { // otherwise the tree shows the arguments
 			entry.Args = nil

@@ -127,7 +127,26 @@ func (r *request) tracingLimits(f *kernel.Prototype) string {
 // fentrySite returns the site of one function; its name has the module
 // (P-FENTRY-02, P-COM-13).
 func (r *request) fentrySite(f *kernel.Prototype) *hir.Site {
-	return traceSite(r.p, f, r.p.Returns)
+	return r.traceSite(f, r.p.Returns)
+}
+
+// traceSite returns the site of a function through fentry or fexit. Where the kernel
+// does not tell a program which function it is at, the address is the site's: each
+// function has a program of its own.
+func (r *request) traceSite(f *kernel.Prototype, exit bool) *hir.Site {
+	s := traceSite(r.p, f, exit)
+	if r.Uses.Func && r.set.opts.FuncIP != nil && r.set.opts.FuncIP() != nil {
+		s.Attach.Address = r.set.address(f.Name)
+	}
+	return s
+}
+
+// address returns the address of a function of the kernel, 0 if it is not known.
+func (s *Set) address(name string) uint64 {
+	if s.opts.Address == nil {
+		return 0
+	}
+	return s.opts.Address(name)
 }
 
 func traceSite(p *Provider, f *kernel.Prototype, exit bool) *hir.Site {

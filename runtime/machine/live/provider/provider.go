@@ -93,6 +93,9 @@ type Options struct {
 	FsessionMulti func() error
 	// FuncIP is the helper that returns the traced function's address.
 	FuncIP func() error
+	// Address returns the address of a function of the kernel, 0 if it is not known.
+	// It is asked where FuncIP cannot be used; nil knows none.
+	Address func(name string) uint64
 	// RawTracepoint reports whether raw programs can attach to a tracepoint;
 	// nil means that they are not used (--no-feature raw_tracepoint).
 	RawTracepoint func(name string) (bool, error)
