@@ -100,7 +100,7 @@ func init() {
 		{args: []string{"-P", "-df", "udp_sendmsg"}, work: udp, norm: stacks, want: []string{`worker;.*-;.*udp_sendmsg 2\n`}},
 		{args: []string{"-D", "2", "-p", "@PID", "udp_send*"}, run: true, want: []string{`Detaching`}},
 	}
-	structure := all(daytime, mask(`^ +\d+ -> .*\n`), mask(`avg = (\d+)`), mask(`total: (\d+)`))
+	structure := all(daytime, mask(`(?:^ +\d+ -> .*\n)+`), mask(`avg = (\d+)`), mask(`total: (\d+)`))
 	const nap = `nap(20000000); nap(20000000); nap(20000000)`
 	examples["funclatency"] = []example{
 		{args: []string{"-p", "@PID", "do_sys_openat2"}, ready: tracing, work: `touch(b"/test.txt", 5)`, norm: structure, want: []string{`\n     nsecs               : count     distribution\n`, `count: 5`}},
