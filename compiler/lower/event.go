@@ -107,6 +107,9 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 		ev.Args = append(ev.Args, object.RecordField{Type: t, Off: off, Literal: literal})
 		ev.Size = off + t.Size
 	}
+	// While the record is held, older verifiers prune no path that has reserved it anew
+	// (refsafe in kernel/bpf/verifier.c compares the ids of reservations): each branch then
+	// doubles the paths of every further turn of a loop. So what may branch comes first.
 	var ready []builtin.Operand
 	if b.UserHalf.Prepare != nil {
 		ready = b.UserHalf.Prepare(f, c)
@@ -116,7 +119,7 @@ func (f *fn) emit(b *builtin.Func, c *hir.Call) {
 	} else {
 		for _, a := range args {
 			add(a.Type(), f.u.written(a))
-			effects = effects || hasEffects(a) || f.searches(a)
+			effects = effects || hasEffects(a) || f.searches(a) || len(f.loops) > 0 && !steady(a)
 		}
 		if effects {
 			for _, a := range args {

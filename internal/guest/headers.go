@@ -23,69 +23,41 @@ func Headers(ctx context.Context, name string) (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
-	}
 	suite := series[slices.Index(KernelNames(), name)].suite
-	dir = filepath.Join(cache, "packages", suite, "linux-headers-"+k.Release)
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	unlock, err := cacheLock(ctx, cache, "apt-"+suite)
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil // another process made it meanwhile
-	}
-	a, err := openApt(cache, suite)
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	temp, err := os.MkdirTemp(filepath.Dir(dir), ".unpack-*")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(temp)
-	debs, root := filepath.Join(temp, "debs"), filepath.Join(temp, "root")
-	for _, d := range []string{debs, root} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			return "", err
+	return unpackedOnce(ctx, suite, "linux-headers-"+k.Release, func(a *apt, temp, root string) error {
+		debs := filepath.Join(temp, "debs")
+		if err := os.Mkdir(debs, 0o755); err != nil {
+			return err
 		}
-	}
-	var files []string
-	err = a.retry(ctx, func() error {
-		r, err := a.show(ctx, "linux-headers-"+k.Release)
+		var files []string
+		err := a.retry(ctx, func() error {
+			r, err := a.show(ctx, "linux-headers-"+k.Release)
+			if err != nil {
+				return err
+			}
+			// What is common to all flavours of a kernel is in a package of its own.
+			names := []string{"linux-headers-" + k.Release}
+			for _, n := range r.depends() {
+				if strings.HasPrefix(n, "linux-headers-") {
+					names = append(names, n)
+				}
+			}
+			files, err = a.download(ctx, debs, names...)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		// What is common to all flavours of a kernel is in a package of its own.
-		names := []string{"linux-headers-" + k.Release}
-		for _, n := range r.depends() {
-			if strings.HasPrefix(n, "linux-headers-") {
-				names = append(names, n)
+		for _, f := range files {
+			if err := unpack(ctx, f, root, keepHeaders); err != nil {
+				return err
 			}
 		}
-		files, err = a.download(ctx, debs, names...)
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	for _, f := range files {
-		if err := unpack(ctx, f, root, keepHeaders); err != nil {
-			return "", err
+		if _, err := os.Lstat(filepath.Join(root, "usr/lib/modules", k.Release, "build")); err != nil {
+			return fmt.Errorf("packages %s: %w", strings.Join(files, ", "), err)
 		}
-	}
-	if _, err := os.Lstat(filepath.Join(root, "usr/lib/modules", k.Release, "build")); err != nil {
-		return "", fmt.Errorf("packages %s: %w", strings.Join(files, ", "), err)
-	}
-	return dir, os.Rename(root, dir)
+		return nil
+	})
 }
 
 // keepHeaders picks what a compiler needs from a package of headers.

@@ -21,12 +21,47 @@ func Package(ctx context.Context, suite string, names ...string) (dir string, er
 		return "", errors.New("fetch packages: no names given")
 	}
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
+	return unpackedOnce(ctx, suite, names[0]+"-"+hex.EncodeToString(sum[:6]), func(a *apt, _, root string) error {
+		var files []string
+		err := a.retry(ctx, func() (err error) {
+			files, err = a.closure(ctx, names...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, d := range mergedDirs {
+			if err := os.MkdirAll(filepath.Join(root, "usr", d), 0o755); err != nil {
+				return err
+			}
+			if err := os.Symlink("usr/"+d, filepath.Join(root, d)); err != nil {
+				return err
+			}
+		}
+		for _, f := range files {
+			if err := unpack(ctx, f, root, keepPackage); err != nil {
+				return err
+			}
+		}
+		// Create the mount points and working folders of a chroot.
+		for _, d := range []string{"dev", "proc", "sys", "tmp", "run", "root", "etc"} {
+			if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// unpackedOnce returns the folder of a name in the cache's packages of a suite. If it is
+// not there, fill makes its content in root; temp is another folder, which goes afterwards.
+func unpackedOnce(ctx context.Context, suite, name string, fill func(a *apt, temp, root string) error) (dir string, err error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
-	dir = filepath.Join(cache, "packages", suite, names[0]+"-"+hex.EncodeToString(sum[:6]))
+	dir = filepath.Join(cache, "packages", suite, name)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
@@ -51,32 +86,11 @@ func Package(ctx context.Context, suite string, names ...string) (dir string, er
 	}
 	defer os.RemoveAll(temp)
 	root := filepath.Join(temp, "root")
-	var files []string
-	err = a.retry(ctx, func() (err error) {
-		files, err = a.closure(ctx, names...)
-		return err
-	})
-	if err != nil {
+	if err := os.Mkdir(root, 0o755); err != nil {
 		return "", err
 	}
-	for _, d := range mergedDirs {
-		if err := os.MkdirAll(filepath.Join(root, "usr", d), 0o755); err != nil {
-			return "", err
-		}
-		if err := os.Symlink("usr/"+d, filepath.Join(root, d)); err != nil {
-			return "", err
-		}
-	}
-	for _, f := range files {
-		if err := unpack(ctx, f, root, keepPackage); err != nil {
-			return "", err
-		}
-	}
-	// Create the mount points and working folders of a chroot.
-	for _, d := range []string{"dev", "proc", "sys", "tmp", "run", "root", "etc"} {
-		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
-			return "", err
-		}
+	if err := fill(a, temp, root); err != nil {
+		return "", err
 	}
 	return dir, os.Rename(root, dir)
 }

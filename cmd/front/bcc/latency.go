@@ -62,7 +62,7 @@ func planLatency(l *line, m Machine) (*Plan, error) {
 	key := ""
 	var section func(key []value.Value, r value.Resolver) string
 	switch {
-	case p.library != "" && !l.is("pid"):
+	case p.library != "" && (l.is("function") || !l.is("pid")):
 		key = "[probe, pid]"
 		section = func(k []value.Value, r value.Resolver) string {
 			return fmt.Sprintf("%s [%d]", lastPart(1)(string(value.AppendText(nil, k[0], r))), k[1].Int())

@@ -377,20 +377,7 @@ type Stats struct {
 // Stats reads the counters.
 func (p *Prog) Stats() (Stats, error) {
 	var info struct {
-		Type, ID                    uint32
-		Tag                         [8]byte
-		JitedLen, XlatedLen         uint32
-		Jited, Xlated, LoadTime     uint64
-		UID, NrMaps                 uint32
-		Maps                        uint64
-		Name                        [16]byte
-		Ifindex, GPL                uint32
-		NetnsDev, NetnsIno          uint64
-		NrKsyms, NrFuncLens         uint32
-		Ksyms, FuncLens             uint64
-		BTF, FuncRec                uint32
-		FuncInfo                    uint64
-		NrFunc, NrLine              uint32
+		progInfo
 		Line, JitedLine             uint64
 		NrJitedLine, LineRec, JLRec uint32
 		NrTags                      uint32

@@ -95,20 +95,7 @@ func TestUSDTLocARM64(t *testing.T) {
 		{"8@[sp, 12", hir.Loc{}, "only registers"},
 		{"8@5x", hir.Loc{}, "no number"},
 	} {
-		got, err := usdtLoc(target.ARM64(), tc.word)
-		if tc.err != "" {
-			if err == nil || !strings.Contains(err.Error(), tc.err) {
-				t.Errorf("%s: error %v, want %q", tc.word, err, tc.err)
-			}
-			continue
-		}
-		if err != nil {
-			t.Errorf("%s: %v", tc.word, err)
-			continue
-		}
-		if diff := cmp.Diff(tc.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tc.word, diff)
-		}
+		checkUSDTLoc(t, target.ARM64(), tc.word, tc.want, tc.err)
 	}
 	args := usdtArgs(target.ARM64(), "-4@[sp, 12] 8@x1  8@[x1, x2, lsl 3]")
 	if len(args) != 3 || args[0].Loc.Disp != 12 || args[2].Loc.Scale != 8 || args[2].Name != "arg2" {

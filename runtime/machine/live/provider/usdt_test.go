@@ -13,6 +13,23 @@ import (
 	"probe/lang/hir"
 )
 
+// checkUSDTLoc compares the place that an argument of a note describes, or the error with
+// part of its text.
+func checkUSDTLoc(t *testing.T, arch *target.Arch, word string, want hir.Loc, wantErr string) {
+	t.Helper()
+	got, err := usdtLoc(arch, word)
+	switch {
+	case wantErr != "" && (err == nil || !strings.Contains(err.Error(), wantErr)):
+		t.Errorf("%s: error %v, want %q", word, err, wantErr)
+	case wantErr == "" && err != nil:
+		t.Errorf("%s: %v", word, err)
+	case wantErr == "":
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", word, diff)
+		}
+	}
+}
+
 func TestUSDTLoc(t *testing.T) {
 	regs := target.AMD64().Regs
 	at := func(kind hir.LocKind, size int, signed bool, reg string) hir.Loc {
@@ -51,20 +68,7 @@ func TestUSDTLoc(t *testing.T) {
 		{"4@", hir.Loc{}, "only registers"},
 		{"4@$x", hir.Loc{}, "no number"},
 	} {
-		got, err := usdtLoc(target.AMD64(), tc.word)
-		if tc.err != "" {
-			if err == nil || !strings.Contains(err.Error(), tc.err) {
-				t.Errorf("%s: error %v, want %q", tc.word, err, tc.err)
-			}
-			continue
-		}
-		if err != nil {
-			t.Errorf("%s: %v", tc.word, err)
-			continue
-		}
-		if diff := cmp.Diff(tc.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tc.word, diff)
-		}
+		checkUSDTLoc(t, target.AMD64(), tc.word, tc.want, tc.err)
 	}
 }
 
