@@ -51,6 +51,11 @@ func planCount(l *line, m Machine) (*Plan, error) {
 		key, name = "probe", lastPart(2)
 	case "u":
 		key = "probe"
+	default:
+		// Functions of libraries have several names, of which the pattern chose one.
+		if p.library != "" {
+			key = "probe"
+		}
 	}
 	var conds []string
 	if l.is("pid") {
