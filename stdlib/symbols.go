@@ -121,8 +121,8 @@ func lowerFunc(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 		ip = l.B().Load(l.Ctx(), l.Target().Arch.Regs[l.Target().Arch.IP], 8)
 	case l.Target().Has(target.FuncIP):
 		ip = l.B().Call(ir.HelperFuncIP, l.Ctx())
-	case s.Attach.Address != 0:
-		ip = l.B().Const(int64(s.Attach.Address))
+	case s.Attach.Func != 0:
+		ip = l.B().Const(int64(s.Attach.Func))
 	default:
 		// At a return the instruction pointer is no longer in the function, and
 		// trampolines save no registers.

@@ -16,11 +16,11 @@ import (
 func (c *checker) attach() {
 	uses := usesFinder{c: c}
 	for _, p := range c.probes {
-		u := uses.of(p)
+		u, params := uses.of(p), uses.params(p)
 		found, complained := false, false
 		for i, ap := range p.Attach {
 			before := c.out.Count(diag.Error)
-			sites := c.sites(ap, i, u)
+			sites := c.sites(ap, i, u, params)
 			complained = complained || c.out.Count(diag.Error) > before
 			for _, s := range sites {
 				found = true
@@ -72,16 +72,16 @@ func (c *checker) noSites(p *syntax.Probe) {
 
 // sites resolves one attach point, the index'th of its probe: a named probe of
 // the script or a module, or one known to the providers.
-func (c *checker) sites(ap *syntax.AttachPoint, index int, u hir.Uses) []*hir.Site {
+func (c *checker) sites(ap *syntax.AttachPoint, index int, u hir.Uses, params map[string]bool) []*hir.Site {
 	if np := c.named[strings.TrimSpace(ap.Raw)]; np != nil && len(np.Alts) > 0 {
-		return c.expandAt(np.Alts[0], np.Alts[1:], ap.At.At, index, u)
+		return c.expandAt(np.Alts[0], np.Alts[1:], ap.At.At, index, u, params)
 	}
-	return c.expandAt(ap, nil, ap.At.At, index, u)
+	return c.expandAt(ap, nil, ap.At.At, index, u, params)
 }
 
 // expandAt resolves an attach point through the providers. more are further
 // alternatives of a named probe.
-func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, at source.Span, index int, u hir.Uses) []*hir.Site {
+func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, at source.Span, index int, u hir.Uses, params map[string]bool) []*hir.Site {
 	first, ok := c.withParams(ap)
 	if !ok {
 		return nil
@@ -97,7 +97,7 @@ func (c *checker) expandAt(ap *syntax.AttachPoint, more []*syntax.AttachPoint, a
 	if len(first.Parts) == 0 {
 		return nil
 	}
-	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Index: index, Uses: u,
+	req := &hir.ExpandRequest{At: at, Name: first.Name, Parts: parts(first), Raw: first.Raw, Index: index, Uses: u, Params: params,
 		Missing: c.cfg.str("missing_probes"), Attach: c.cfg.str("attach"), Config: c.cfg.str, PID: c.in.PID, Unsafe: c.in.Unsafe, Danger: c.in.Danger,
 		MaxProgs: int(c.cfg.int("max_bpf_progs"))}
 	for _, a := range alts {
@@ -190,6 +190,45 @@ func (f *usesFinder) of(p *syntax.Probe) hir.Uses {
 		f.node(p.Body, &u)
 	}
 	return u
+}
+
+// params returns the parameters that a probe's predicate and body read as args.NAME,
+// nil if they use args in another way.
+func (f *usesFinder) params(p *syntax.Probe) map[string]bool {
+	out, whole, all := map[string]bool{}, 0, false
+	elsewhere := func(name string) {
+		var u hir.Uses
+		f.name(name, &u)
+		all = all || u.Args
+	}
+	look := func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.Field:
+			if x, ok := n.X.(*syntax.Ident); ok && x.Name == "args" {
+				out[n.Name] = true
+				whole--
+			}
+		case *syntax.Ident:
+			if n.Name == "args" {
+				whole++
+			} else {
+				elsewhere(n.Name)
+			}
+		case *syntax.Call:
+			elsewhere(n.Name)
+		}
+		return true
+	}
+	if p.Pred != nil {
+		syntax.Inspect(p.Pred, look)
+	}
+	if p.Body != nil {
+		syntax.Inspect(p.Body, look)
+	}
+	if all || whole != 0 {
+		return nil
+	}
+	return out
 }
 
 func (f *usesFinder) node(n syntax.Node, u *hir.Uses) {

@@ -125,6 +125,8 @@ type Attach struct {
 	Group   string // tracepoint category
 	Offset  uint64
 	Address uint64
+	// Func is the address of the function, 0 where the kernel tells it to the program.
+	Func uint64
 	// Active is how many calls of a kretprobe can be under way at once; 0 for what
 	// the machine can need.
 	Active int

@@ -33,8 +33,11 @@ type ExpandRequest struct {
 	Alts [][]Part
 	Raw  string
 	// Index is the number of the attach point in the list before a body.
-	Index   int
-	Uses    Uses
+	Index int
+	Uses  Uses
+	// Params are the names of the parameters that the body reads, if Uses.Args is set;
+	// nil means that it can read any of them.
+	Params  map[string]bool
 	Missing string // missing_probes: error, warn, ignore
 	Attach  string // config attach: "", kprobe, fentry, multi
 	// Config returns the value of a variable of the script's configuration. It

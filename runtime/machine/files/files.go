@@ -70,6 +70,9 @@ func New(o Options) *Machine {
 		}
 		opts.Kprobes, opts.KprobeMulti, opts.Tracing = ask(feature.Kprobes), ask(feature.KprobeMulti), ask(feature.Fentry)
 		opts.Uprobes, opts.FuncIP, opts.IntPointers = ask(feature.Uprobes), ask(feature.FuncIP), ask(feature.IntPointers)
+		// Programs for this kernel are not loaded, so any number stands for the addresses
+		// of its functions.
+		opts.Address = func(string) uint64 { return 1 }
 		opts.StructArgs, opts.UnionArgs, opts.WideArgs = ask(feature.StructArgs), ask(feature.UnionArgs), ask(feature.WideArgs)
 		opts.Ftrace = ask(feature.FunctionGraph)
 		opts.KprobeSession = ask(feature.KprobeSession, feature.SessionReturn)

@@ -183,7 +183,7 @@ func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string 
 	if err != nil {
 		return err.Error()
 	}
-	if r.Uses.Func && r.set.opts.FuncIP != nil && r.set.opts.FuncIP() != nil && r.set.address(f.name) == 0 {
+	if r.untold() && r.set.address(f.name) == 0 {
 		return "this kernel tells `func` to kprobes only, and the address of " + f.name + " is not known"
 	}
 	switch {
@@ -198,10 +198,11 @@ func (r *request) noTrampoline(f fn, proto *kernel.Prototype, err error) string 
 		if !p.Type.IsScalar() {
 			return fmt.Sprintf("%s takes a struct by value", f.name)
 		}
-		if r.Uses.Args && p.IntPtr && r.set.opts.IntPointers != nil && r.set.opts.IntPointers() != nil {
+		reads := r.Uses.Args && (r.Params == nil || r.Params[p.Name])
+		if reads && p.IntPtr && r.set.opts.IntPointers != nil && r.set.opts.IntPointers() != nil {
 			return fmt.Sprintf("this kernel's verifier refuses %s as an argument", p.Type)
 		}
-		if r.Uses.Args && !p.Plain {
+		if reads && !p.Plain {
 			return fmt.Sprintf("this kernel's verifier may refuse %s as an argument", p.Type)
 		}
 	}
@@ -253,6 +254,9 @@ func (r *request) registers(f fn, proto *kernel.Prototype) *hir.Site {
 		s.Args = saved(args)
 	}
 	s.Attach.Kind = hir.AttachKretprobe
+	if r.untold() {
+		s.Attach.Func = r.set.address(f.name)
+	}
 	if len(s.Attach.Symbols) > 0 {
 		s.Attach.Kind = hir.AttachKretprobeMulti
 	}
@@ -279,7 +283,7 @@ func (r *request) callWildcard(p place, at int) []*hir.Site {
 	fns = r.leaveOut(at, fns)
 	// One program serves all matches unless the body depends on the function.
 	alike := !r.Uses.Probe && !r.Uses.Args && r.Attach != "fentry" && p.module == "" &&
-		!(r.p.Returns && (r.Uses.Retval || r.Uses.Duration || r.Uses.ArgN))
+		!(r.p.Returns && (r.Uses.Retval || r.Uses.Duration || r.Uses.ArgN || r.untold()))
 	if alike && r.set.kprobes() == nil {
 		return []*hir.Site{r.manySite(r.text(), fns, r.p.Returns)}
 	}

@@ -135,10 +135,16 @@ func (r *request) fentrySite(f *kernel.Prototype) *hir.Site {
 // function has a program of its own.
 func (r *request) traceSite(f *kernel.Prototype, exit bool) *hir.Site {
 	s := traceSite(r.p, f, exit)
-	if r.Uses.Func && r.set.opts.FuncIP != nil && r.set.opts.FuncIP() != nil {
-		s.Attach.Address = r.set.address(f.Name)
+	if r.untold() {
+		s.Attach.Func = r.set.address(f.Name)
 	}
 	return s
+}
+
+// untold reports whether the body uses func, and the kernel does not tell programs which
+// function they are at; only kprobes at entries know.
+func (r *request) untold() bool {
+	return r.Uses.Func && r.set.opts.FuncIP != nil && r.set.opts.FuncIP() != nil
 }
 
 // address returns the address of a function of the kernel, 0 if it is not known.

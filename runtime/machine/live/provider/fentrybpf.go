@@ -140,8 +140,8 @@ func (r *request) runningSite(f *kernel.Running) *hir.Site {
 		Prog: hir.ProgTracing, Space: types.Kernel, Func: f.Name, Args: inSlots(f.Prototype),
 		Attach: hir.Attach{Kind: hir.AttachFentry, Symbol: f.Name, BTFID: f.ID, Program: f.Program},
 	}
-	if r.Uses.Func && r.set.opts.FuncIP != nil && r.set.opts.FuncIP() != nil {
-		s.Attach.Address = f.Addr
+	if r.untold() {
+		s.Attach.Func = f.Addr
 	}
 	if !r.p.Returns {
 		return s

@@ -213,6 +213,9 @@ func (r *request) kprobeSite(f fn, offset uint64, ret bool) *hir.Site {
 	if ret {
 		s.Ret = result(nil)
 		s.Attach.Kind = hir.AttachKretprobe
+		if r.untold() {
+			s.Attach.Func = r.set.address(f.name)
+		}
 		if len(s.Attach.Symbols) > 0 {
 			s.Attach.Kind = hir.AttachKretprobeMulti
 		}
@@ -262,6 +265,7 @@ func (r *request) kprobeAddress(p place, ret bool) []*hir.Site {
 	s.Attach = hir.Attach{Kind: hir.AttachKprobe, Address: p.address}
 	if ret {
 		s.Attach.Kind, s.Ret = hir.AttachKretprobe, result(nil)
+		s.Attach.Func = p.address
 	} else {
 		s.Args = numbered()
 	}
@@ -289,7 +293,9 @@ func (r *request) kprobeWildcard(p place, at int, ret bool) []*hir.Site {
 	if fns = r.leaveOut(at, fns); len(fns) == 0 {
 		return nil
 	}
-	if p.module != "" || r.Uses.Probe || r.Uses.Args {
+	// Where the kernel does not tell the function of a return, each has a program of its
+	// own, with the address.
+	if p.module != "" || r.Uses.Probe || r.Uses.Args || ret && r.untold() {
 		return r.each(at, fns, func(f fn) *hir.Site {
 			if p.module == "" {
 				f.module = ""
