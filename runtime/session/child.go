@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -123,18 +124,27 @@ func Hold(args []string) {
 	fail(syscall.Exec(args[0], args[1:], os.Environ()))
 }
 
-// state waits until a child has ended or, with stopped, until it is stopped, and
-// reports whether it has ended. It takes nothing away from other waiters.
-func (c *Child) state(stopped int) (ended bool) {
+// wait waits until a child has ended or, with stopped (unix.WSTOPPED), is stopped, and
+// reports whether it has ended and else the status of the stop. It takes nothing away from
+// other waiters.
+func (c *Child) wait(stopped int) (ended bool, status int32) {
 	for {
-		var info unix.Siginfo
-		err := unix.Waitid(unix.P_PID, c.proc.Pid, &info, unix.WEXITED|unix.WNOWAIT|stopped, nil)
+		var info siginfoChild
+		err := unix.Waitid(unix.P_PID, c.proc.Pid, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOWAIT|stopped, nil)
 		if err == unix.EINTR {
 			continue
 		}
 		// A stop for the tracer is told to everyone.
-		return err != nil || info.Code != cldTrapped && info.Code != cldStopped
+		return err != nil || info.Code != cldTrapped && info.Code != cldStopped, info.Status
 	}
+}
+
+// siginfoChild is siginfo_t of SIGCHLD (include/uapi/asm-generic/siginfo.h).
+type siginfoChild struct {
+	Signo, Errno, Code, _ int32
+	PID, UID              int32
+	Status                int32
+	_                     [100]byte
 }
 
 // Codes of SIGCHLD (include/uapi/asm-generic/siginfo.h).
@@ -145,7 +155,10 @@ const (
 
 // ended waits until the child has ended.
 func (c *Child) ended() {
-	for !c.state(0) {
+	for {
+		if ended, _ := c.wait(0); ended {
+			return
+		}
 		time.Sleep(time.Millisecond) // it is stopped by hold, for a moment
 	}
 }
@@ -157,11 +170,25 @@ func (c *Child) hold(do func()) (release func()) {
 		return func() {}
 	}
 	return func() {
-		if c.state(unix.WSTOPPED) {
-			return
+		for {
+			ended, status := c.wait(unix.WSTOPPED)
+			signal, event := status&0x7f, status>>8
+			switch {
+			case ended:
+				return
+			case event == unix.PTRACE_EVENT_EXEC:
+				do()
+				_ = unix.PtraceDetach(c.proc.Pid)
+				return
+			case event != 0:
+				signal = 0 // the stop of a group, whose signal was delivered before
+			}
+			// The runtime of Go sends itself signals, and the terminal may send one.
+			// The child does not get a signal that its tracer does not pass on.
+			if err := unix.PtraceCont(c.proc.Pid, int(signal)); err != nil {
+				return // it was killed
+			}
 		}
-		do()
-		_ = unix.PtraceDetach(c.proc.Pid)
 	}
 }
 
@@ -175,9 +202,9 @@ func (c *Child) start(do func()) error {
 		defer runtime.UnlockOSThread()
 		release = c.hold(do)
 	}
-	defer release()
 	_, err := c.word.Write([]byte{1})
 	c.word.Close()
+	release()
 	if err == nil {
 		var why []byte
 		why, err = io.ReadAll(c.reason)
