@@ -107,7 +107,7 @@ func (m *Machine) Refuses() *diag.Diagnostic {
 func (m *Machine) View(q machine.Query) machine.View {
 	return &view{
 		m: m, probes: m.probes.Script(q.Deep),
-		env: &kernel.Env{K: m.kernel, Options: q.Options, Child: q.Child, PID: q.PID, Comm: q.Comm},
+		env: &kernel.Env{K: m.kernel, Options: q.Options, Child: q.Child, PID: q.PID, Unwind: q.Unwind, Comm: q.Comm},
 	}
 }
 
