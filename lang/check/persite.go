@@ -58,7 +58,7 @@ func (c *checker) bodyMessages() []*diag.Diagnostic {
 				out = append(out, d) // changed below if there are more
 			}
 			f.each = append(f.each, d)
-			if !slices.Contains(f.places, b) {
+			if n := len(f.places); n == 0 || f.places[n-1] != b {
 				f.places = append(f.places, b)
 			}
 		}
@@ -79,10 +79,14 @@ const maxPlaces = 4
 func (c *checker) merge(f *fault) *diag.Diagnostic {
 	b := f.places[0]
 	var good, bad, names []string
+	wrong := make(map[*body]bool, len(f.places))
+	for _, x := range f.places {
+		wrong[x] = true
+	}
 	for _, x := range c.bodies {
 		switch {
 		case x.src != b.src:
-		case slices.Contains(f.places, x):
+		case wrong[x]:
 			bad = append(bad, x.site.Name)
 		default:
 			good = append(good, x.site.Name)
@@ -193,15 +197,20 @@ func narrower(good, bad []string) []string {
 	}
 	var out []*pattern
 	by := map[string]*pattern{}
+	bad = slices.Sorted(slices.Values(bad))
+	begins := func(prefix string) bool { // one of the bad names
+		i, _ := slices.BinarySearch(bad, prefix)
+		return i < len(bad) && strings.HasPrefix(bad[i], prefix)
+	}
 	for _, name := range good {
 		// The shortest beginning that no other name has.
 		n := 1
-		for n < len(name) && slices.ContainsFunc(bad, func(b string) bool { return strings.HasPrefix(b, name[:n]) }) {
+		for n < len(name) && begins(name[:n]) {
 			n++
 		}
 		// A name that another one begins with cannot have a star.
 		key := name[:n]
-		if slices.ContainsFunc(bad, func(b string) bool { return strings.HasPrefix(b, key) }) {
+		if begins(key) {
 			key = name + "\x00"
 		}
 		p := by[key]
