@@ -59,13 +59,12 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 	c := l.c
 	for _, a := range c.links {
 		p := c.obj.Programs[a.program]
-		it := event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name}
+		it := skipped(c.obj, p)
 		untold := event.ReceiptItem{Kind: event.Untold, Where: p.Site.Name, Detail: "runs that were skipped because a probe was already running on that CPU"}
 		if returns(p) {
 			it.Kind = event.MissedReturns
 			untold.Detail = "returns that were missed because too many calls ran at once"
-			if filtered(c.obj, p) {
-				// Without this the number would be taken for calls that the script wants.
+			if it.Detail != "" {
 				it.Detail = "too many calls ran at once; the kernel counts them in all processes, before the predicate"
 			}
 		}
@@ -93,7 +92,9 @@ func (l loaded) receipt(add func(event.ReceiptItem)) {
 			continue
 		}
 		if st, err := c.progs[i].Stats(); err == nil && st.Recursion > 0 {
-			add(event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name, Count: st.Recursion})
+			it := skipped(c.obj, p)
+			it.Count = st.Recursion
+			add(it)
 		}
 	}
 }
@@ -108,6 +109,16 @@ func nests(obj *object.Object) bool {
 		}
 	}
 	return false
+}
+
+// skipped is the item for runs of a program that the kernel skipped. It counts them before
+// the predicate: the number must not be taken for events that the script wants.
+func skipped(obj *object.Object, p *object.Program) event.ReceiptItem {
+	it := event.ReceiptItem{Kind: event.Recursion, Where: p.Site.Name}
+	if filtered(obj, p) {
+		it.Detail = "a probe was already running on that CPU; the kernel counts them in all processes, before the predicate"
+	}
+	return it
 }
 
 // filtered reports whether a program looks at some of its events only.
