@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"probe/internal/guest"
 	"probe/internal/guest/guesttest"
@@ -136,7 +137,7 @@ func runSteps(t *testing.T, g *guest.Guest, page string) {
 				}
 				args = []string{"bash", "-euc", attempt, "attempt", s.command, s.try, wait}
 			}
-			res, err := g.Run(t.Context(), guest.Cmd{Dir: "/docs", Args: args})
+			res, err := g.Run(t.Context(), guest.Cmd{Dir: "/docs", Args: args, Timeout: 5 * time.Minute})
 			if err != nil || !res.OK() {
 				t.Errorf("%s\ntry: %s\nstatus %d, error %v\n%s%s", s.command, s.try, res.Code, err, res.Stdout, res.Stderr)
 			}
