@@ -115,7 +115,7 @@ echo "status $rc lines $(grep -c line out) $(grep @n out) $(cat err)"; rm -f out
 				t.Errorf("after %s s: %q: %v", delay, out, err)
 				continue
 			}
-			left := number(out, `note: (\d+) events were lost \(they were still in the buffer when the run ended\)`)
+			left := number(out, `note: (\d+) events were lost \(still in the buffer when the run ended\)`)
 			if lines+left != counted || lines == 0 {
 				t.Errorf("after %s s: %d lines printed and %d told to be left, %d events counted: %s", delay, lines, left, counted, out)
 			}
