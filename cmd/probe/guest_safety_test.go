@@ -49,7 +49,7 @@ func TestGuestBudget(t *testing.T) {
 				`WARNING: the probes take \d+(\.\d)? % of one CPU, more than 5.0 %: tracepoint:syscalls:sys_enter_read \d+`, `--budget makes probe act on it`, `!is detached`, `!not complete`}})
 		})
 		t.Run("detached", func(t *testing.T) {
-			out := judge(t, g, guestCase{status: 3, sh: busy + `(for i in 1 2 3 4 5 6 7 8; do sleep 1; cat /dev/null; done) & probe --strict --budget 1% ` + script + ` --for 5s; s=$?; kill $w; exit $s`, want: []string{
+			out := judge(t, g, guestCase{status: 3, sh: busy + `(sleep 3; for i in 1 2 3 4 5; do cat /dev/null; sleep 1; done) & probe --strict --budget 1% ` + script + ` --for 5s; s=$?; kill $w; exit $s`, want: []string{
 				`WARNING: the probes take .* more than 1.0 %`, `WARNING: tracepoint:syscalls:sys_enter_read is detached: the probes took .* this one .*; the budget is 1.0 %; detached after \d`,
 				`1 probe tracepoint:syscalls:sys_enter_read was detached \(`, `(?m)^@exec: [1-9]`, `!sched_process_exec is detached`, `!no probe is left`}})
 			after := regexp.MustCompile(`detached after ([\d.ms]+)`).FindStringSubmatch(out)
