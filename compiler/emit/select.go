@@ -24,7 +24,7 @@ func selectFunc(f *ir.Func) *mach {
 	cfg := ir.NewCFG(f)
 	n := len(f.Vals)
 	s := &selector{
-		mach: &mach{f: f, order: layout(f, cfg), makers: make([]maker, n, n+n/8+8), must: make([]bool, n, n+n/8+8),
+		mach: &mach{f: f, cfg: cfg, order: layout(f, cfg), makers: make([]maker, n, n+n/8+8), must: make([]bool, n, n+n/8+8),
 			insts: make([]inst, 0, n+n/4)},
 		uses:  make([]int32, n),
 		alias: make([]regalloc.VReg, n),

@@ -116,7 +116,12 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Run runs the passes on f. The error is always an *Error or nil.
 func Run(f *ir.Func, opt Options) (err error) {
-	s := &state{f: f}
+	s := states.Get().(*state)
+	s.reset(f)
+	defer func() {
+		s.f = nil
+		states.Put(s)
+	}()
 	for i := range Table {
 		p := &Table[i]
 		if skipped(opt.Skip, p.Name) {
