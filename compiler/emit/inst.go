@@ -72,7 +72,7 @@ type mach struct {
 	f      *ir.Func
 	insts  []inst
 	blocks []regalloc.Block
-	cfg    *ir.CFG
+	mem    *memory
 	order  []ir.Block // by block of mach
 	args   []regalloc.VReg
 	makers []maker // by virtual register

@@ -31,7 +31,7 @@ func newFrame(m *mach, spills int, opt Options) *frame {
 		}
 		return fr
 	}
-	fr.share(m.f, m.cfg)
+	fr.share(m.f, &m.mem.cfg)
 	return fr
 }
 

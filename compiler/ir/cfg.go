@@ -288,8 +288,13 @@ func (c *CFG) loops(mark []Block) {
 // RemoveUnreachable drops the blocks that no path reaches and renumbers the
 // others in their order. It reports whether there were any.
 func RemoveUnreachable(f *Func) bool {
-	seen := make([]bool, len(f.Blocks))
-	work := []Block{0}
+	var few [64]bool // most functions have fewer blocks
+	var todo [64]Block
+	seen, work := few[:], todo[:1]
+	if len(f.Blocks) > len(few) {
+		seen = make([]bool, len(f.Blocks))
+	}
+	seen = seen[:len(f.Blocks)]
 	seen[0] = true
 	n := 1
 	for len(work) > 0 {
@@ -353,6 +358,20 @@ func SplitCritical(f *Func) {
 		}
 	}
 	preds[0]++ // the call of the function is a predecessor of the entry
+	critical := 0
+	for b := range f.Blocks {
+		if t := &f.Blocks[b].Term; t.NumSuccs() > 1 {
+			for i := range 2 {
+				if preds[t.Succ(i).To] > 1 {
+					critical++
+				}
+			}
+		}
+	}
+	if critical == 0 {
+		return
+	}
+	f.Blocks = slices.Grow(f.Blocks, critical)
 	for b, n := 0, len(f.Blocks); b < n; b++ {
 		if f.Blocks[b].Term.NumSuccs() < 2 {
 			continue

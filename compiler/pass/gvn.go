@@ -31,9 +31,10 @@ type numbered struct {
 	next int32 // 1 + the next one with the same hash
 }
 
-// newNumbering returns a table for about n instructions.
-func newNumbering(n int) *numbering {
-	return &numbering{heads: make([]int32, 1<<bits.Len(uint(n))), entries: make([]numbered, 0, n/2)}
+// reset empties a table and prepares it for about n instructions.
+func (t *numbering) reset(n int) {
+	t.heads, t.entries = sized(t.heads, 1<<bits.Len(uint(n))), t.entries[:0]
+	clear(t.heads)
 }
 
 // find returns where the value of an instruction is, which is 0 for a new one. The
@@ -66,7 +67,8 @@ func (t *numbering) find(k *number) *ir.Value {
 // Constants and addresses move to the entry block; place brings them back.
 func gvn(s *state) {
 	g := s.graph()
-	seen := newNumbering(len(s.f.Vals))
+	seen := &s.numbers
+	seen.reset(len(s.f.Vals))
 	var front []ir.Value
 	for _, b := range g.Order {
 		d := &s.f.Blocks[b]

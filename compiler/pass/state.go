@@ -17,11 +17,12 @@ type state struct {
 	collected bool
 
 	// Memory that the passes use one after the other.
-	counts []int32
-	edges  []int32
-	facts  []ir.Fact
-	have   []bool
-	list   []ir.Value
+	numbers numbering
+	counts  []int32
+	edges   []int32
+	facts   []ir.Fact
+	have    []bool
+	list    []ir.Value
 }
 
 // states holds the memory of earlier runs.
