@@ -16,7 +16,7 @@ func TestCommandInAGuest(t *testing.T) {
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
-		p, err := g.Start(ctx, guest.Cmd{Args: []string{"probe"}, PTY: true, Rows: 40, Cols: 120, Env: []string{"TERM=xterm", "XDG_STATE_HOME=/tmp/state"}})
+		p, err := g.Start(ctx, guest.Cmd{Args: []string{"probe"}, PTY: true, Rows: 40, Cols: 120, Env: []string{"TERM=xterm", "NO_COLOR=1", "XDG_STATE_HOME=/tmp/state"}})
 		if err != nil {
 			t.Fatal(err)
 		}
