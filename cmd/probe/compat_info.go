@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -32,7 +33,7 @@ func compatInfo(std stdio) int {
 		PerCPULookup: host.Has(feature.PerCPULookup), Loop: host.Has(feature.Loop), InstructionLimit: verifierLimit,
 		BTF: host.Has(feature.BTF), ModuleBTF: modules, KprobeMulti: host.Has(feature.KprobeMulti),
 		UprobeMulti: host.Has(feature.UprobeMulti), KprobeSession: host.Has(feature.KprobeSession),
-		Iter: iterators,
+		Iter: iterators, DWARF: true, Unwind: runtime.GOARCH == "amd64", Decoder: true,
 	}
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {

@@ -135,8 +135,8 @@ func runScript(o *options, std stdio) int {
 	}
 	o.show(std, list)
 	if compiled == nil {
-		if o.compat && slices.ContainsFunc(list.All, func(d *diag.Diagnostic) bool { return d.Compat.Clang != "" }) {
-			return diag.ClangStatus
+		if i := slices.IndexFunc(list.All, func(d *diag.Diagnostic) bool { return d.Compat.Status != 0 }); o.compat && i >= 0 {
+			return list.All[i].Compat.Status
 		}
 		return status(list)
 	}

@@ -269,6 +269,9 @@ type Lowerer interface {
 	Fail(kind ErrorKind, at source.Span, helper ir.Helper)
 	// FailIf counts an error when x cmp y (64 bits) holds, off the hot path.
 	FailIf(c ir.Cmp, x, y ir.Value, kind ErrorKind, at source.Span, helper ir.Helper)
+	// FailCode counts an error when the result of a helper is not 0, and keeps
+	// the result for the message.
+	FailCode(result ir.Value, kind ErrorKind, at source.Span, helper ir.Helper)
 	// Select returns x cmp y ? a : b; both values are computed already.
 	Select(c ir.Cmp, x, y, a, b ir.Value) ir.Value
 	// IfElse generates code that runs one of two pieces, and returns the value

@@ -19,6 +19,8 @@ type Compat struct {
 	Omit  bool   // bpftrace has no such message
 	Plain string // what bpftrace prints in its place, as output
 	Clang string // the line that bpftrace's reader of C prints in its place
+	// Status is bpftrace's exit status after the message, 0 for the usual one.
+	Status int
 	// Each has the messages that this one sums up: bpftrace prints each of them
 	// in its place.
 	Each []*Diagnostic
@@ -74,12 +76,15 @@ func (d *Diagnostic) CompatOmit() *Diagnostic {
 // CompatClang sets the line that bpftrace's reader of C prints in the place of the
 // message; bpftrace then ends with the status ClangStatus.
 func (d *Diagnostic) CompatClang(format string, args ...any) *Diagnostic {
-	d.Compat.Clang = sprintf(format, args...)
+	d.Compat.Clang, d.Compat.Status = sprintf(format, args...), ClangStatus
 	return d
 }
 
-// ClangStatus is bpftrace's exit status after an error in C.
-const ClangStatus = 2
+// Exit statuses of bpftrace where it is not 1.
+const (
+	ClangStatus  = 2   // after an error in C
+	AttachStatus = 255 // after a probe that cannot be attached
+)
 
 // CompatAlone leaves out the place.
 func (d *Diagnostic) CompatAlone() *Diagnostic {

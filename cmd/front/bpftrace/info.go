@@ -23,6 +23,9 @@ type Info struct {
 	// DWARF and Unwind report whether debug information of user programs is read
 	// for types and for stacks.
 	DWARF, Unwind bool
+	// Decoder reports whether offsets in user functions are checked to be the
+	// beginning of an instruction.
+	Decoder bool
 }
 
 // infoColumn is the width of a column of --info in bytes.
@@ -40,7 +43,7 @@ func WriteInfo(w io.Writer, i *Info) error {
 	fmt.Fprintf(&b, "System\n  OS: %s\n  Arch: %s\n\n", i.OS, i.Arch)
 	fmt.Fprintf(&b, "Build\n  version: %s\n  LLVM: none (probe %s)\n", Version, i.Version)
 	for _, row := range []string{
-		yes("bfd", false), yes("libdw (DWARF support)", i.DWARF), yes("libsystemd (systemd notify support)", false),
+		yes("bfd", i.Decoder), yes("libdw (DWARF support)", i.DWARF), yes("libsystemd (systemd notify support)", false),
 		yes("blazesym (advanced symbolization)", false), yes("dwunwind (DWARF stack unwinding)", i.Unwind),
 	} {
 		b.WriteString("  " + row + "\n")

@@ -165,6 +165,22 @@ func (f *File) Addr(offset uint64) (uint64, error) {
 	return 0, fmt.Errorf("%s: %w: offset %#x", f.path, ErrNotInFile, offset)
 }
 
+// Code reads up to n bytes at an address of the file: fewer where the segment
+// ends. The error wraps ErrNotInFile.
+func (f *File) Code(addr uint64, n int) ([]byte, error) {
+	for _, p := range f.f.Progs {
+		if p.Type != elf.PT_LOAD || addr < p.Vaddr || addr-p.Vaddr >= p.Filesz {
+			continue
+		}
+		b := make([]byte, min(uint64(n), p.Filesz-(addr-p.Vaddr)))
+		if _, err := p.ReadAt(b, int64(addr-p.Vaddr)); err != nil {
+			return nil, fmt.Errorf("%s: code at %#x: %v", f.path, addr, err)
+		}
+		return b, nil
+	}
+	return nil, fmt.Errorf("%s: %w: %#x", f.path, ErrNotInFile, addr)
+}
+
 // Section returns the contents of a section, decompressed; nil when there is
 // none of the name.
 func (f *File) Section(name string) ([]byte, error) {

@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/elf"
+	"probe/runtime/machine/live/insn"
 	"probe/runtime/machine/live/rights"
 )
 
@@ -222,17 +224,14 @@ func (r *request) userTargets(f *elf.File, b elf.Binary, at int) []userTarget {
 			WithHelp("run with --unsafe to attach all the same")
 		return nil
 	case has && plus >= sym.Size && !r.Unsafe:
-		d := r.errorf("bad-attach-point", at, "offset %d is outside of %s, which has %d bytes", plus, name, sym.Size).WithRow("P-UPROBE-05")
+		why := fmt.Sprintf("offset %d is outside of %s, which has %d bytes", plus, name, sym.Size)
 		if sym.Size == 0 {
-			d.Message = fmt.Sprintf("the size of %s is not known, so the offset cannot be checked", name)
+			why = fmt.Sprintf("the size of %s is not known, so the offset cannot be checked", name)
 		}
-		d.WithHelp("run with --unsafe to attach all the same")
+		r.refused(at, b.Name+":"+text, fmt.Sprintf("Offset outside the function bounds ('%s' size is %d)", name, sym.Size), why)
 		return nil
-	case plus != 0 && !r.Unsafe:
-		// Without a disassembler instruction boundaries are not known (N-09),
-		// and a breakpoint in the middle of an instruction breaks the program.
-		r.errorf("needs-unsafe", at, "an offset in a user function requires --unsafe").WithRow("N-09").
-			WithNote("a probe in the middle of an instruction makes the program crash")
+	}
+	if plus != 0 && !r.Unsafe && !r.beginsInstruction(f, b, at, text, sym, plus) {
 		return nil
 	}
 	offset, err := f.Offset(sym.Addr + plus)
@@ -251,18 +250,62 @@ func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []
 		return nil
 	}
 	sym, ok := f.At(addr)
-	switch {
-	case !ok && !r.Unsafe:
-		r.errorf("needs-unsafe", at, "address %#x is in no known function of %s", addr, b.Name).WithRow("P-UPROBE-05").
-			WithHelp("run with --unsafe to attach all the same")
+	if !ok && !r.Unsafe {
+		r.refused(at, b.Name+":"+strconv.FormatUint(addr, 10), fmt.Sprintf("Could not resolve address: %s:0x%x", b.Name, addr),
+			fmt.Sprintf("address %#x is in no known function of %s", addr, b.Name))
 		return nil
-	case ok && sym.Addr != addr && !r.Unsafe:
-		r.errorf("needs-unsafe", at, "address %#x is inside of %s, %d bytes from its start", addr, sym.Name, addr-sym.Addr).WithRow("N-09").
-			WithNote("a probe in the middle of an instruction makes the program crash").WithHelp("run with --unsafe to attach all the same")
+	}
+	if ok && sym.Addr != addr && !r.Unsafe && !r.beginsInstruction(f, b, at, strconv.FormatUint(addr, 10), sym, addr-sym.Addr) {
 		return nil
 	}
 	r.matched = true
 	return []userTarget{{binary: b, name: strconv.FormatUint(addr, 10), addr: addr, offset: offset}}
+}
+
+// beginsInstruction reports whether an instruction begins at an offset in a
+// function, and an error if not or if that cannot be known: a breakpoint inside of
+// an instruction breaks the program. target is the text of the attach point behind
+// the binary.
+func (r *request) beginsInstruction(f *elf.File, b elf.Binary, at int, target string, sym elf.Symbol, plus uint64) bool {
+	const most = 1 << 20 // bytes of a function that are looked at
+	code := []byte{}
+	if plus <= most {
+		code, _ = f.Code(sym.Addr, int(min(sym.Size, most)))
+	}
+	why, compat := "", ""
+	switch insn.At(f.Machine(), code, int(min(plus, most))) {
+	case insn.Start:
+		if plus <= most {
+			return true
+		}
+		fallthrough
+	case insn.Unknown:
+		why = fmt.Sprintf("whether an instruction begins %d bytes into %s cannot be seen from its code", plus, sym.Name)
+		compat = "Could not determine if it is in the middle of an instruction: %s:%s"
+	case insn.Middle:
+		why = fmt.Sprintf("%d bytes into %s is the middle of an instruction", plus, sym.Name)
+		compat = "Could not add uprobe into middle of instruction: %s:%s"
+	}
+	r.refused(at, b.Name+":"+target, fmt.Sprintf(compat, b.Name, target)+
+		"\nUse --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process.", why).
+		WithNote("a probe in the middle of an instruction makes the program crash")
+	return false
+}
+
+// refused reports a place in a program that would be attached with --unsafe only.
+// Bpftrace finds out when it attaches: compat is what it says then, target the
+// attach point without its type.
+func (r *request) refused(at int, target, compat, why string) *diag.Diagnostic {
+	r.matched = true
+	d := r.missing(at, "%s", why).WithRow("P-UPROBE-05").WithHelp("run with --unsafe to attach all the same")
+	d.Code = "needs-unsafe"
+	word, end := "ERROR", "If this is expected, set the 'missing_probes' config variable to 'warn'."
+	if d.Severity == diag.Warning {
+		word, end = "WARNING", "Skipping."
+	} else {
+		d.Compat.Status = diag.AttachStatus
+	}
+	return d.WithCompat("%s\n%s: Unable to attach probe: %s:%s. %s", compat, word, r.p.Name, target, end).CompatAlone()
 }
 
 // userPattern expands a wildcard in the function: to one site for all matches,
