@@ -335,6 +335,8 @@ type Lowerer interface {
 	// Number returns the bits of a scalar in a form that the verifier takes for
 	// a number, not a pointer.
 	Number(o Operand) ir.Value
+	// Member reads a scalar of type t at a byte offset of the struct that p points to.
+	Member(p Operand, off int, t *types.Type, at source.Span) Operand
 	// Clock returns the current time for measuring durations. Entered and Ended
 	// return the times of the entry and of the return, in a program at the
 	// return of a function whose entry half has run (hir.Site.Entry).
