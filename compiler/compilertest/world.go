@@ -29,6 +29,7 @@ type World struct {
 	sent  []*builtin.Record
 	// memoryOf is what a step can name (number).
 	memoryOf map[string]*ir.Region
+	parent   *ir.Region // the parent of the current task
 }
 
 // StackBase is the lowest address of all thread stacks. Programs only see the
@@ -204,9 +205,9 @@ func (w *World) fill() {
 		}
 		return w.Env.Mem.Add("a task", b)
 	}
-	init := task(1, "init", 0)
+	w.parent = task(1, "init", 0)
 	w.memoryOf = map[string]*ir.Region{
-		"task": task(100, "child", init.Base),
+		"task": task(100, "child", w.parent.Base),
 		"text": w.Env.Mem.Add("a text", append([]byte("a text in memory"), make([]byte, 1024)...)),
 	}
 	w.Env.Task = w.memoryOf["task"].Base

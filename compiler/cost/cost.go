@@ -96,7 +96,9 @@ type walk struct {
 	seen    [][]state               // by block: the states it was entered in
 	visits  []int                   // by block
 	steps   int
-	waiting int // the largest number of paths that waited
+	waiting int        // the largest number of paths that waited
+	todo    []ir.Value // of mark
+	free    []ir.Fact  // memory for states
 }
 
 // state holds what is known about the live values of a block, in the order of
@@ -134,7 +136,9 @@ func newWalk(f *ir.Func) *walk {
 func (w *walk) findMatter() {
 	w.feeds = map[ir.Value][]ir.Value{}
 	for b := range w.f.Blocks {
-		for _, e := range w.f.Blocks[b].Term.Succs() {
+		t := &w.f.Blocks[b].Term
+		for k := range t.NumSuccs() {
+			e := t.Succ(k)
 			for i, p := range w.f.Blocks[e.To].Params {
 				w.feeds[p] = append(w.feeds[p], e.Args[i])
 			}
@@ -171,7 +175,10 @@ func (w *walk) offset(v ir.Value) ir.Value {
 
 // mark adds a value and all it is computed from to a set.
 func (w *walk) mark(set []bool, v ir.Value) {
-	todo := []ir.Value{v}
+	if v <= 0 || set[v] {
+		return
+	}
+	todo := append(w.todo[:0], v)
 	for len(todo) > 0 {
 		v := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -184,6 +191,7 @@ func (w *walk) mark(set []bool, v ir.Value) {
 			todo = append(todo, in.A, in.B)
 		}
 	}
+	w.todo = todo
 }
 
 // findLive computes which of the values that matter are used in a block or
@@ -214,12 +222,14 @@ func (w *walk) findLive() {
 	}
 	operand := func(x *ir.Value) { add(*x) }
 	into := make([]uint64, words)
+	cfg := ir.NewCFG(w.f)
 	for changed := true; changed; {
 		changed = false
-		for b := len(w.f.Blocks) - 1; b >= 0; b-- {
+		for _, b := range slices.Backward(cfg.Order) {
 			d := &w.f.Blocks[b]
 			clear(into)
-			for _, e := range d.Term.Succs() {
+			for k := range d.Term.NumSuccs() {
+				e := d.Term.Succ(k)
 				copy(need, row(e.To))
 				for _, p := range w.f.Blocks[e.To].Params {
 					remove(p)
@@ -246,21 +256,28 @@ func (w *walk) findLive() {
 			for _, p := range d.Params {
 				add(p)
 			}
-			own := row(ir.Block(b))
+			own := row(b)
 			for i, x := range need {
 				if x&^own[i] != 0 {
 					own[i] |= x
-					changed = true
+					changed = cfg.Cyclic() // otherwise one round is enough
 				}
 			}
 		}
 	}
+	total := 0
+	for _, x := range rows[:words*len(w.f.Blocks)] {
+		total += bits.OnesCount64(x)
+	}
+	flat := make([]ir.Value, 0, total)
 	for b := range w.f.Blocks {
+		from := len(flat)
 		for i, x := range row(ir.Block(b)) {
 			for ; x != 0; x &= x - 1 {
-				w.live[b] = append(w.live[b], values[64*i+bits.TrailingZeros64(x)])
+				flat = append(flat, values[64*i+bits.TrailingZeros64(x)])
 			}
 		}
+		w.live[b] = flat[from:len(flat):len(flat)]
 	}
 }
 
@@ -323,8 +340,8 @@ func (w *walk) leave(from ir.Block, t *ir.Term, vals []ir.Fact, todo []item) []i
 	// Heads of loops have smaller numbers than what jumps back to them.
 	to := func(e *ir.Edge) item { return item{e.To, w.enter(e, vals), e.To <= from} }
 	if t.Kind != ir.Branch {
-		for _, e := range slices.Backward(t.Succs()) {
-			todo = append(todo, to(e))
+		for i := t.NumSuccs() - 1; i >= 0; i-- {
+			todo = append(todo, to(t.Succ(i)))
 		}
 		return todo
 	}
@@ -384,7 +401,12 @@ func (w *walk) busiest() int32 {
 // enter returns the state in which an edge enters its target.
 func (w *walk) enter(e *ir.Edge, vals []ir.Fact) state {
 	params := w.f.Blocks[e.To].Params
-	st := make(state, len(w.live[e.To]))
+	n := len(w.live[e.To])
+	if len(w.free) < n {
+		w.free = make([]ir.Fact, max(n, 64))
+	}
+	st := state(w.free[:n:n])
+	w.free = w.free[n:]
 	for i, v := range w.live[e.To] {
 		if k := slices.Index(params, v); k >= 0 {
 			v = e.Args[k]

@@ -30,7 +30,9 @@ type assembled struct {
 // function compiles one function.
 func (a *assembler) function(f *ir.Func) (*assembled, error) {
 	ir.SplitCritical(f)
-	m := selectFunc(f)
+	mem := memories.Get().(*memory)
+	defer memories.Put(mem)
+	m := selectFunc(f, mem)
 	al, err := regalloc.Allocate(m)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name, err)
@@ -141,6 +143,7 @@ type generator struct {
 	al    *regalloc.Allocation
 	fr    *frame
 	code  []raw
+	rpo   []int // the blocks, predecessors first
 	first []int // by block: code[first[b]:first[b+1]] is its code without the end
 	ends  []end // by block
 	pos   int32
@@ -161,9 +164,9 @@ func (g *generator) put(r raw) {
 // adds once the sizes of the blocks are known. Each move comes directly before
 // the instruction that it belongs to.
 func (g *generator) generate() {
-	g.first = make([]int, len(g.blocks)+1)
-	g.ends = make([]end, len(g.blocks))
-	g.code = make([]raw, 0, len(g.insts)+len(g.al.Moves))
+	mem := g.mem
+	mem.first, mem.ends = fit(mem.first, len(g.blocks)+1), zeroed(mem.ends, len(g.blocks))
+	g.first, g.ends, g.code = mem.first, mem.ends, mem.code[:0]
 	moves := g.al.Moves
 	for b := range g.blocks {
 		g.first[b] = len(g.code)
@@ -183,6 +186,7 @@ func (g *generator) generate() {
 		}
 	}
 	g.first[len(g.blocks)] = len(g.code)
+	mem.code = g.code
 }
 
 // move emits one move of the allocator. A storable value is rematerialized
@@ -334,7 +338,7 @@ func (g *generator) link() ([]raw, error) {
 	n := len(g.blocks)
 	target := g.thread()
 	type fixup struct{ at, slot, to int }
-	var fixes []fixup
+	fixes := make([]fixup, 0, 2*n)
 	out := make([]raw, 0, len(g.code)+2*n)
 	start := make([]int, n) // raw slot of each block
 	slot := 0

@@ -72,6 +72,7 @@ type mach struct {
 	f      *ir.Func
 	insts  []inst
 	blocks []regalloc.Block
+	mem    *memory
 	order  []ir.Block // by block of mach
 	args   []regalloc.VReg
 	makers []maker // by virtual register

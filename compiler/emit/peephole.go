@@ -12,18 +12,18 @@ import (
 // is kept.
 func (g *generator) peephole() {
 	n := len(g.blocks)
-	p := &peeper{generator: g, consts: map[constKey]int32{}, next: 1, last: make([]numbers, n), drop: make([]bool, len(g.code))}
-	preds := make([][]int, n)
-	for b := range g.blocks {
-		for i := range g.blocks[b].Succs {
-			to := g.blocks[b].Succs[i].To
-			preds[to] = append(preds[to], b)
-		}
+	mem := g.mem
+	if mem.consts == nil {
+		mem.consts = map[constKey]int32{}
 	}
-	done := make([]bool, n)
-	for _, b := range g.reversePostorder() {
+	clear(mem.consts)
+	g.rpo = g.reversePostorder()
+	mem.last, mem.drop, mem.done = fit(mem.last, n), zeroed(mem.drop, len(g.code)), zeroed(mem.done, n)
+	p := &peeper{generator: g, consts: mem.consts, next: 1, words: min((g.fr.size+7)/8, cells), last: mem.last, drop: mem.drop}
+	done := mem.done
+	for _, b := range g.rpo {
 		s := &p.last[b]
-		p.enter(s, b, preds[b], done)
+		p.enter(s, b, done)
 		for i := g.first[b]; i < g.first[b+1]; i++ {
 			p.drop[i] = !p.step(s, &g.code[i])
 		}
@@ -46,10 +46,10 @@ func (g *generator) peephole() {
 // reversePostorder lists the blocks so that all predecessors of a block come
 // before it, except around loops.
 func (g *generator) reversePostorder() []int {
-	seen := make([]bool, len(g.blocks))
-	post := make([]int, 0, len(g.blocks))
-	type frame struct{ b, next int }
-	stack := []frame{{}}
+	mem := g.mem
+	mem.drop = zeroed(mem.drop, max(len(g.blocks), len(g.code)))
+	seen, post := mem.drop, mem.post[:0]
+	stack := append(mem.visits[:0], visit{})
 	seen[0] = true
 	for len(stack) > 0 {
 		f := &stack[len(stack)-1]
@@ -62,14 +62,18 @@ func (g *generator) reversePostorder() []int {
 		f.next++
 		if !seen[to] {
 			seen[to] = true
-			stack = append(stack, frame{b: to})
+			stack = append(stack, visit{b: to})
 		}
 	}
 	for i, j := 0, len(post)-1; i < j; i, j = i+1, j-1 {
 		post[i], post[j] = post[j], post[i]
 	}
+	mem.post, mem.visits = post, stack
 	return post
 }
+
+// visit is a block on the way of a depth-first search.
+type visit struct{ b, next int }
 
 // cells is the number of 8-byte words on the stack.
 const cells = MaxStack / 8
@@ -93,8 +97,10 @@ type peeper struct {
 	*generator
 	consts map[constKey]int32
 	next   int32
+	words  int       // of the stack that the function has
 	last   []numbers // by block: at its end
 	drop   []bool    // by instruction
+	spare  numbers
 }
 
 func (p *peeper) fresh() int32 {
@@ -112,36 +118,47 @@ func (p *peeper) constant(k constKey) int32 {
 }
 
 // enter computes what is known at the start of block b.
-func (p *peeper) enter(s *numbers, b int, preds []int, done []bool) {
+func (p *peeper) enter(s *numbers, b int, done []bool) {
+	preds := p.mem.cfg.Preds[p.order[b]]
+	place := p.mem.block // by ir.Block: its place in the layout
 	all := len(preds) > 0 && b > 0
 	for _, q := range preds {
-		all = all && done[q]
+		all = all && done[place[q]]
 	}
 	if !all {
 		for i := range s.regs {
 			s.regs[i] = p.fresh()
 		}
-		for i := range s.stack {
+		for i := range p.words {
 			s.stack[i] = p.fresh()
 		}
 		return
 	}
-	*s = p.last[preds[0]]
-	p.learn(s, preds[0], b)
+	first := int(place[preds[0]])
+	p.copy(s, &p.last[first])
+	p.learn(s, first, b)
 	for _, q := range preds[1:] {
-		o := p.last[q]
-		p.learn(&o, q, b)
+		q := int(place[q])
+		o := &p.spare
+		p.copy(o, &p.last[q])
+		p.learn(o, q, b)
 		for i := range s.regs {
 			if s.regs[i] != o.regs[i] {
 				s.regs[i] = p.fresh()
 			}
 		}
-		for i := range s.stack {
+		for i := range p.words {
 			if s.stack[i] != o.stack[i] {
 				s.stack[i] = p.fresh()
 			}
 		}
 	}
+}
+
+// copy copies the words that are in use.
+func (p *peeper) copy(to, from *numbers) {
+	to.regs = from.regs
+	copy(to.stack[:p.words], from.stack[:p.words])
 }
 
 // learn records what the branch at the end of block from implies in block to.
@@ -268,7 +285,7 @@ func (p *peeper) store(s *numbers, r *raw, class asm.Class) bool {
 // forget drops what is known about the slots of the IR. Spill slots keep their
 // values: no pointer to them exists.
 func (p *peeper) forget(s *numbers) {
-	for c := p.fr.spills; c < cells; c++ {
+	for c := p.fr.spills; c < p.words; c++ {
 		s.stack[c] = p.fresh()
 	}
 }

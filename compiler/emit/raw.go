@@ -48,7 +48,7 @@ const (
 	opMayGot = asm.OpCode(0xe5) // BPF_JMP | BPF_JCOND; source 0 is BPF_MAY_GOTO
 )
 
-var aluOps = map[ir.Op]asm.ALUOp{
+var aluOps = [...]asm.ALUOp{
 	ir.OpAdd: asm.Add, ir.OpSub: asm.Sub, ir.OpMul: asm.Mul, ir.OpDiv: asm.Div, ir.OpMod: asm.Mod,
 	ir.OpAnd: asm.And, ir.OpOr: asm.Or, ir.OpXor: asm.Xor,
 	ir.OpShl: asm.LSh, ir.OpShr: asm.RSh, ir.OpSar: asm.ArSh,

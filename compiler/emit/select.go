@@ -20,18 +20,20 @@ type selector struct {
 }
 
 // selectFunc lays f out and selects instructions.
-func selectFunc(f *ir.Func) *mach {
-	cfg := ir.NewCFG(f)
+func selectFunc(f *ir.Func, mem *memory) *mach {
+	cfg := &mem.cfg
+	cfg.Analyse(f)
 	n := len(f.Vals)
+	mem.uses, mem.alias, mem.block = zeroed(mem.uses, n), zeroed(mem.alias, n), fit(mem.block, len(f.Blocks))
 	s := &selector{
-		mach: &mach{f: f, order: layout(f, cfg), makers: make([]maker, n, n+n/8+8), must: make([]bool, n, n+n/8+8),
-			insts: make([]inst, 0, n+n/4)},
-		uses:  make([]int32, n),
-		alias: make([]regalloc.VReg, n),
-		block: make([]int32, len(f.Blocks)),
+		mach: &mach{f: f, mem: mem, order: layout(f, cfg), makers: zeroed(mem.makers, n), must: zeroed(mem.must, n),
+			insts: mem.insts[:0]},
+		uses: mem.uses, alias: mem.alias, block: mem.block,
 	}
 	s.prepare()
-	s.blocks = make([]regalloc.Block, len(s.order))
+	mem.blocks = zeroed(mem.blocks, len(s.order))
+	mem.succs = fit(mem.succs, 2*len(s.order))
+	s.blocks = mem.blocks
 	for i, b := range s.order {
 		s.block[b] = int32(i)
 	}
@@ -40,9 +42,11 @@ func selectFunc(f *ir.Func) *mach {
 		blk := &s.blocks[i]
 		blk.First, blk.Depth, blk.Cold = len(s.insts), int(cfg.Depth[b]), d.Cold
 		blk.Head = cfg.Head[b] == b
-		for _, p := range d.Params {
-			blk.Params = append(blk.Params, regalloc.VReg(p))
+		blk.Params = mem.registers(len(d.Params))
+		for k, p := range d.Params {
+			blk.Params[k] = regalloc.VReg(p)
 		}
+		blk.Succs = mem.succs[2*i : 2*i : 2*i+2]
 		for _, v := range d.Ins {
 			s.pos = f.Vals[v].Pos
 			s.ins(v)
@@ -56,6 +60,7 @@ func selectFunc(f *ir.Func) *mach {
 			*in = inst{pos: in.pos}
 		}
 	}
+	mem.makers, mem.must, mem.insts = s.makers, s.must, s.insts
 	return s.mach
 }
 
@@ -64,11 +69,16 @@ func selectFunc(f *ir.Func) *mach {
 func (s *selector) prepare() {
 	f := s.f
 	count := func(v *ir.Value) { s.uses[*v]++ }
+	uses := s.uses
 	for _, b := range s.order {
 		d := &f.Blocks[b]
 		for _, v := range d.Ins {
 			in := &f.Vals[v]
-			in.Operands(count)
+			uses[in.A]++
+			uses[in.B]++
+			for _, a := range in.Args {
+				uses[a]++
+			}
 			switch in.Op {
 			case ir.OpConst, ir.OpMapPtr, ir.OpMapValue, ir.OpFrame, ir.OpFuncAddr:
 				s.makers[v] = maker{op: in.Op, aux: in.Aux, imm: in.Imm}
@@ -321,7 +331,7 @@ func (s *selector) call(v ir.Value, in *ir.Ins) {
 	if k := ir.SizeArg(ir.Helper(in.Imm)); in.Op == ir.OpCall && k >= 0 {
 		s.bounded(in.Args[k])
 	}
-	i.Args = make([]regalloc.VReg, len(in.Args))
+	i.Args = s.mem.registers(len(in.Args))
 	for k, a := range in.Args {
 		i.Args[k] = s.vreg(a)
 	}
@@ -333,9 +343,9 @@ func (s *selector) call(v ir.Value, in *ir.Ins) {
 func (s *selector) term(blk *regalloc.Block, t *ir.Term) {
 	for i := range t.NumSuccs() {
 		e := t.Succ(i)
-		edge := regalloc.Edge{To: int(s.block[e.To])}
-		for _, a := range e.Args {
-			edge.Args = append(edge.Args, s.vreg(a))
+		edge := regalloc.Edge{To: int(s.block[e.To]), Args: s.mem.registers(len(e.Args))}
+		for k, a := range e.Args {
+			edge.Args[k] = s.vreg(a)
 			s.wild = s.wild || s.makers[s.vreg(a)].op == ir.OpFrame
 		}
 		blk.Succs = append(blk.Succs, edge)
@@ -355,7 +365,9 @@ func (s *selector) term(blk *regalloc.Block, t *ir.Term) {
 			s.zero = s.newVReg(maker{op: ir.OpConst})
 			x = s.zero
 		}
-		s.add(inst{kind: kRet, Instr: regalloc.Instr{Args: []regalloc.VReg{x}, Return: true}})
+		args := s.mem.registers(1)
+		args[0] = x
+		s.add(inst{kind: kRet, Instr: regalloc.Instr{Args: args, Return: true}})
 	default:
 		panic("emit: block without end in " + s.f.Name)
 	}

@@ -3,6 +3,7 @@ package emit
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 
 	"probe/compiler/ir"
@@ -30,7 +31,7 @@ func newFrame(m *mach, spills int, opt Options) *frame {
 		}
 		return fr
 	}
-	fr.share(m.f)
+	fr.share(m.f, &m.mem.cfg)
 	return fr
 }
 
@@ -45,8 +46,8 @@ func (fr *frame) slot(n, off int32) int16 { return int16(max(fr.offs[n]+off, mat
 
 // share places the slots, large ones first. Each gets the place nearest to the
 // frame pointer that is not taken by a slot in use at the same time.
-func (fr *frame) share(f *ir.Func) {
-	u := slotUse(f)
+func (fr *frame) share(f *ir.Func, cfg *ir.CFG) {
+	u := slotUse(f, cfg)
 	order := make([]int, 0, len(f.Slots))
 	for i := range f.Slots {
 		if u.used.has(i) {
@@ -100,13 +101,9 @@ type usage struct {
 // later one, on every path that has both. A slot whose address is used other
 // than for an access or as the argument of a call is in use everywhere. Calls
 // only use addresses until they return.
-func slotUse(f *ir.Func) *usage {
+func slotUse(f *ir.Func, cfg *ir.CFG) *usage {
 	n := len(f.Slots)
-	u := &usage{used: newBitset(n), conflict: make([]bitset, n)}
-	for i := range u.conflict {
-		u.conflict[i] = newBitset(n)
-	}
-	cfg := ir.NewCFG(f)
+	u := &usage{used: newBitset(n), conflict: bitsets(n, n)}
 	access, always := slotAccess(f, cfg)
 	nb := len(f.Blocks)
 	inBlock, before, behind := bitsets(nb, n), bitsets(nb, n), bitsets(nb, n)
@@ -125,17 +122,26 @@ func slotUse(f *ir.Func) *usage {
 			for _, p := range cfg.Preds[b] {
 				changed = before[b].or(before[p]) || changed
 				changed = before[b].or(inBlock[p]) || changed
+			}
+		}
+		changed = changed && cfg.Cyclic()
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, b := range slices.Backward(cfg.Order) {
+			for _, p := range cfg.Preds[b] {
 				changed = behind[p].or(behind[b]) || changed
 				changed = behind[p].or(inBlock[b]) || changed
 			}
 		}
+		changed = changed && cfg.Cyclic()
 	}
 	live := newBitset(n)
+	last := make([]int, n)
 	for _, b := range cfg.Order {
 		// A slot is in use from each access on if it is accessed again: to the
 		// end of the block if it is accessed after the block, otherwise to its
 		// last access in the block.
-		last := make(map[int]int, len(access[b]))
 		for i, a := range access[b] {
 			last[a] = i
 		}
@@ -165,9 +171,9 @@ func bitsets(k, n int) []bitset {
 }
 
 func (u *usage) together(live bitset) {
-	for i := range u.conflict {
-		if live.has(i) {
-			u.conflict[i].or(live)
+	for w, x := range live {
+		for ; x != 0; x &= x - 1 {
+			u.conflict[64*w+bits.TrailingZeros64(x)].or(live)
 		}
 	}
 }

@@ -18,9 +18,9 @@ type live struct {
 // leaves such copies and spills behind.
 func (g *generator) sweep() {
 	n := len(g.blocks)
-	in := make([]live, n)
-	order := g.reversePostorder()
-	drop := make([]bool, len(g.code))
+	mem := g.mem
+	mem.live, mem.drop = zeroed(mem.live, n), zeroed(mem.drop, len(g.code))
+	in, drop, order := mem.live, mem.drop, g.rpo
 	any := false
 	block := func(b int, final bool) live {
 		l := g.atEnd(b, in)

@@ -1,5 +1,7 @@
 package ir
 
+import "slices"
+
 // CFG is the shape of a function: order of blocks, predecessors, dominators and
 // loops. It is valid until blocks or edges change.
 type CFG struct {
@@ -11,93 +13,140 @@ type CFG struct {
 	Head  []Block   // header of the innermost loop around a block, -1 if none
 	Outer []Block   // by loop header: header of the next loop outwards, -1 if none
 
-	domIn, domOut []int32 // visit numbers in the dominator tree
+	domIn, domOut []int32 // visit numbers in the dominator tree, once numbered is set
+	numbered      bool
+	back          bool // an edge leads to an earlier block of Order, or to its own
+
+	// Memory for the next analysis.
+	blocks  []Block
+	ints    []int32
+	flat    []Block
+	visited []visit
+}
+
+// visit is a block on the way of a depth-first search.
+type visit struct {
+	b    Block
+	next int // number of successors that were looked at
 }
 
 // NewCFG analyses f.
 func NewCFG(f *Func) *CFG {
-	n := len(f.Blocks)
-	ints := make([]int32, 5*n)
-	c := &CFG{Num: ints[:n:n], Depth: ints[n : 2*n : 2*n],
-		domIn: ints[2*n : 3*n : 3*n], domOut: ints[3*n : 4*n : 4*n]}
-	c.order(f)
-	c.preds(f, ints[4*n:])
-	c.dominators(n)
-	c.loops(n)
+	c := &CFG{}
+	c.Analyse(f)
 	return c
+}
+
+// Analyse makes c the shape of f. It uses the memory of an earlier analysis, whose
+// results are gone then.
+func (c *CFG) Analyse(f *Func) {
+	n := len(f.Blocks)
+	c.blocks = sized(c.blocks, 6*n)
+	part := func(i int) []Block { return c.blocks[i*n : (i+1)*n : (i+1)*n] }
+	c.Order, c.Idom, c.Head, c.Outer = part(0)[:0], part(1), part(2), part(3)
+	c.ints = sized(c.ints, 5*n)
+	clear(c.ints)
+	c.Num, c.Depth, c.domIn, c.domOut = c.ints[:n:n], c.ints[n:2*n:2*n], c.ints[2*n:3*n:3*n], c.ints[3*n:4*n:4*n]
+	c.order(f)
+	c.preds(f, c.ints[4*n:])
+	c.dominators()
+	c.numbered = false
+	for i := range c.Head {
+		c.Head[i], c.Outer[i] = -1, -1
+	}
+	if c.back {
+		c.loops(part(4))
+	}
+}
+
+// sized returns a slice of n elements with any content, s if it is large enough.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/2)
+	}
+	return s[:n]
 }
 
 // order computes the reverse postorder. Of two successors the first visited
 // comes last, so the Then side follows its branch directly.
 func (c *CFG) order(f *Func) {
 	n := len(f.Blocks)
-	type frame struct {
-		b    Block
-		next int
+	post := c.Order
+	for i := range c.Num {
+		c.Num[i] = -1
 	}
-	post := make([]Block, 0, n)
-	seen := make([]bool, n)
-	stack := make([]frame, 0, 16)
-	stack = append(stack, frame{b: 0})
-	seen[0] = true
+	stack := append(c.visited[:0], visit{})
+	c.Num[0] = 0 // any number: seen
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
 		t := &f.Blocks[top.b].Term
-		if top.next == t.NumSuccs() {
+		k := t.NumSuccs()
+		if top.next == k {
 			post = append(post, top.b)
 			stack = stack[:len(stack)-1]
 			continue
 		}
 		top.next++
-		to := t.Succ(t.NumSuccs() - top.next).To
-		if !seen[to] {
-			seen[to] = true
-			stack = append(stack, frame{b: to})
+		to := t.Then.To
+		if top.next < k {
+			to = t.Else.To
+		}
+		if c.Num[to] < 0 {
+			c.Num[to] = 0
+			stack = append(stack, visit{b: to})
 		}
 	}
-	for i, j := 0, len(post)-1; i < j; i, j = i+1, j-1 {
-		post[i], post[j] = post[j], post[i]
-	}
-	c.Order = post
-	for i := range c.Num {
-		c.Num[i] = -1
-	}
+	c.visited = stack
+	slices.Reverse(post)
+	c.Order = post[:len(post):n]
 	for i, b := range post {
 		c.Num[b] = int32(i)
 	}
 }
 
-// preds collects the predecessors of all blocks in one slice, to allocate only
-// twice. count is by block and zero.
+// preds collects the predecessors of all blocks in one slice. count is by block
+// and zero.
 func (c *CFG) preds(f *Func, count []int32) {
 	total := 0
-	for _, b := range c.Order {
+	c.back = false
+	for i, b := range c.Order {
 		t := &f.Blocks[b].Term
-		for i := range t.NumSuccs() {
-			count[t.Succ(i).To]++
-			total++
+		k := t.NumSuccs()
+		if k > 0 {
+			count[t.Then.To]++
+			c.back = c.back || c.Num[t.Then.To] <= int32(i)
 		}
+		if k > 1 {
+			count[t.Else.To]++
+			c.back = c.back || c.Num[t.Else.To] <= int32(i)
+		}
+		total += k
 	}
-	c.Preds = make([][]Block, len(f.Blocks))
-	flat := make([]Block, total)
+	c.Preds = sized(c.Preds, len(f.Blocks))
+	clear(c.Preds)
+	c.flat = sized(c.flat, total)
+	flat := c.flat
 	for _, b := range c.Order {
 		k := count[b]
 		c.Preds[b], flat = flat[:0:k], flat[k:]
 	}
 	for _, b := range c.Order {
 		t := &f.Blocks[b].Term
-		for i := range t.NumSuccs() {
-			to := t.Succ(i).To
-			c.Preds[to] = append(c.Preds[to], b)
+		k := t.NumSuccs()
+		if k > 0 {
+			c.Preds[t.Then.To] = append(c.Preds[t.Then.To], b)
+		}
+		if k > 1 {
+			c.Preds[t.Else.To] = append(c.Preds[t.Else.To], b)
 		}
 	}
 }
 
 // dominators computes Idom after Cooper, Harvey and Kennedy, "A Simple, Fast
 // Dominance Algorithm" (2001). It is quadratic in the worst case, but fast on
-// the reducible graphs of scripts.
-func (c *CFG) dominators(n int) {
-	c.Idom = make([]Block, n)
+// the reducible graphs of scripts. Where no edge leads back, all predecessors
+// come before their block, and one round is enough.
+func (c *CFG) dominators() {
 	for i := range c.Idom {
 		c.Idom[i] = -1
 	}
@@ -117,12 +166,11 @@ func (c *CFG) dominators(n int) {
 			}
 			if c.Idom[b] != d {
 				c.Idom[b] = d
-				changed = true
+				changed = c.back
 			}
 		}
 	}
 	c.Idom[0] = -1
-	c.number(n)
 }
 
 // meet returns the nearest common dominator of a and b, by walking up from the
@@ -141,8 +189,10 @@ func (c *CFG) meet(a, b Block) Block {
 
 // number assigns each block its interval in the dominator tree. With it
 // Dominates takes constant time.
-func (c *CFG) number(n int) {
-	first := make([]Block, 2*n)
+func (c *CFG) number() {
+	c.numbered = true
+	n := len(c.Num)
+	first := c.blocks[4*n : 6*n]
 	next := first[n:]
 	for i := range first {
 		first[i] = -1
@@ -173,9 +223,16 @@ func (c *CFG) number(n int) {
 	}
 }
 
+// Cyclic reports whether an edge leads back to a block that comes before it in
+// Order, or to its own.
+func (c *CFG) Cyclic() bool { return c.back }
+
 // Dominates reports whether every path to b leads through a; a block dominates
 // itself.
 func (c *CFG) Dominates(a, b Block) bool {
+	if !c.numbered {
+		c.number()
+	}
 	return c.domIn[a] <= c.domIn[b] && c.domIn[b] <= c.domOut[a]
 }
 
@@ -187,13 +244,11 @@ func (c *CFG) IsBackEdge(p, b Block) bool { return c.Dominates(b, p) }
 
 // loops finds the natural loops. Headers are visited outermost first, so the
 // last one to claim a block is the innermost.
-func (c *CFG) loops(n int) {
-	blocks := make([]Block, 3*n)
-	for i := range blocks {
-		blocks[i] = -1
+func (c *CFG) loops(mark []Block) {
+	c.number() // uses the memory of mark as well
+	for i := range mark {
+		mark[i] = -1
 	}
-	c.Head, c.Outer = blocks[:n:n], blocks[n:2*n:2*n]
-	mark := blocks[2*n:]
 	var work []Block
 	for _, h := range c.Order {
 		work = work[:0]
@@ -231,10 +286,15 @@ func (c *CFG) loops(n int) {
 }
 
 // RemoveUnreachable drops the blocks that no path reaches and renumbers the
-// others in their order.
-func RemoveUnreachable(f *Func) {
-	seen := make([]bool, len(f.Blocks))
-	work := []Block{0}
+// others in their order. It reports whether there were any.
+func RemoveUnreachable(f *Func) bool {
+	var few [64]bool // most functions have fewer blocks
+	var todo [64]Block
+	seen, work := few[:], todo[:1]
+	if len(f.Blocks) > len(few) {
+		seen = make([]bool, len(f.Blocks))
+	}
+	seen = seen[:len(f.Blocks)]
 	seen[0] = true
 	n := 1
 	for len(work) > 0 {
@@ -249,7 +309,7 @@ func RemoveUnreachable(f *Func) {
 		}
 	}
 	if n == len(f.Blocks) {
-		return
+		return false
 	}
 	order := make([]Block, 0, n)
 	for b, ok := range seen {
@@ -258,6 +318,7 @@ func RemoveUnreachable(f *Func) {
 		}
 	}
 	Reorder(f, order)
+	return true
 }
 
 // Reorder replaces the blocks of f by those in order. The entry must come
@@ -297,6 +358,20 @@ func SplitCritical(f *Func) {
 		}
 	}
 	preds[0]++ // the call of the function is a predecessor of the entry
+	critical := 0
+	for b := range f.Blocks {
+		if t := &f.Blocks[b].Term; t.NumSuccs() > 1 {
+			for i := range 2 {
+				if preds[t.Succ(i).To] > 1 {
+					critical++
+				}
+			}
+		}
+	}
+	if critical == 0 {
+		return
+	}
+	f.Blocks = slices.Grow(f.Blocks, critical)
 	for b, n := 0, len(f.Blocks); b < n; b++ {
 		if f.Blocks[b].Term.NumSuccs() < 2 {
 			continue

@@ -269,8 +269,27 @@ func (f *fn) Fail(kind builtin.ErrorKind, at source.Span, helper ir.Helper) {
 }
 
 func (f *fn) failMap(kind builtin.ErrorKind, at source.Span, helper ir.Helper, m string) {
-	off := f.u.errorSite(siteKey{kind, at, f.site.Name, m, helper})
+	off := f.u.errorSite(siteKey{kind, at, f.site.Name, m, helper}, false)
 	f.b.AtomicAdd(f.b.MapValue(mapData, off), 0, 8, f.konst(1))
+}
+
+// failCode counts an error that the kernel has a reason for, which is the
+// result of the helper. User space reads the result after it has seen the count.
+func (f *fn) failCode(kind builtin.ErrorKind, at source.Span, helper ir.Helper, m string, result ir.Value) {
+	off := f.u.errorSite(siteKey{kind, at, f.site.Name, m, helper}, true)
+	f.b.Store(f.b.MapValue(mapData, off), 8, 8, result)
+	f.b.AtomicAdd(f.b.MapValue(mapData, off), 0, 8, f.konst(1))
+}
+
+// FailCode counts an error if the result of a helper is not 0, and keeps the
+// result.
+func (f *fn) FailCode(result ir.Value, kind builtin.ErrorKind, at source.Span, helper ir.Helper) {
+	bad, next := f.b.Cold(f.b.NewBlock("fail")), f.b.NewBlock("ok")
+	f.b.If(ir.NE, 8, result, f.konst(0), bad, next)
+	f.b.UseSealed(bad)
+	f.failCode(kind, at, helper, "", result)
+	f.b.Jump(next)
+	f.b.UseSealed(next)
 }
 
 // FailIf counts an error if x cmp y holds. The counting is in a cold block,

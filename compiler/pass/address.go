@@ -24,7 +24,8 @@ func address(s *state) {
 	for b := range f.Blocks {
 		d := &f.Blocks[b]
 		// shareBase adds values to the entry block.
-		for _, v := range append([]ir.Value(nil), d.Ins...) {
+		s.list = append(s.list[:0], d.Ins...)
+		for _, v := range s.list {
 			in := f.Ins(v)
 			if in.Op != ir.OpLoad && in.Op != ir.OpStore && !in.Op.IsAtomic() {
 				continue
@@ -82,7 +83,8 @@ func (s *state) rejoin() {
 	f := s.f
 	count := s.uses()
 	for b := range f.Blocks {
-		for _, v := range append([]ir.Value(nil), f.Blocks[b].Ins...) {
+		s.list = append(s.list[:0], f.Blocks[b].Ins...)
+		for _, v := range s.list {
 			in := f.Ins(v)
 			if in.Op != ir.OpAdd || in.Kind != ir.PtrMapValue {
 				continue

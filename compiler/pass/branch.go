@@ -7,12 +7,16 @@ import (
 )
 
 // term simplifies the comparison at the end of b, and decides it if enough is
-// known about the operands there.
-func (fo *folder) term(g *ir.CFG, b ir.Block) {
+// known about the operands there. It reports whether it was decided.
+func (fo *folder) term(g *ir.CFG, b ir.Block) bool {
 	t := &fo.f.Blocks[b].Term
-	t.Operands(func(p *ir.Value) { *p = fo.operand(*p, b) })
+	if fo.equal == nil {
+		fo.useAt(t)
+	} else {
+		t.Operands(func(p *ir.Value) { *p = fo.operand(*p, b) })
+	}
 	if t.Kind != ir.Branch {
-		return
+		return false
 	}
 	for range 8 {
 		if !fo.compare(t) {
@@ -33,6 +37,7 @@ func (fo *folder) term(g *ir.CFG, b ir.Block) {
 		}
 		*t = ir.Term{Kind: ir.Jump, Then: e, Pos: t.Pos}
 	}
+	return known
 }
 
 // compare simplifies the comparison of a branch by one step. It returns false

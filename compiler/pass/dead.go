@@ -12,8 +12,10 @@ import (
 func dead(s *state) {
 	deadStores(s)
 	f := s.f
-	live := make([]bool, len(f.Vals))
-	var work []ir.Value
+	s.have = sized(s.have, len(f.Vals))
+	live := s.have
+	clear(live)
+	work := s.list[:0]
 	mark := func(p *ir.Value) {
 		if !live[*p] {
 			live[*p] = true
@@ -36,7 +38,8 @@ func dead(s *state) {
 	}
 	// A live parameter keeps its arguments alive.
 	g := s.graph()
-	index := make([]int32, len(f.Vals))
+	s.counts = sized(s.counts, len(f.Vals))
+	index := s.counts // of parameters in their block
 	for b := range f.Blocks {
 		for i, p := range f.Blocks[b].Params {
 			index[p] = int32(i)
@@ -47,7 +50,17 @@ func dead(s *state) {
 		work = work[:len(work)-1]
 		in := f.Ins(v)
 		if in.Op != ir.OpParam {
-			in.Operands(mark)
+			if in.A != 0 && !live[in.A] {
+				live[in.A] = true
+				work = append(work, in.A)
+			}
+			if in.B != 0 && !live[in.B] {
+				live[in.B] = true
+				work = append(work, in.B)
+			}
+			for k := range in.Args {
+				mark(&in.Args[k])
+			}
 			continue
 		}
 		for _, p := range g.Preds[in.Blk] {
@@ -59,6 +72,7 @@ func dead(s *state) {
 			}
 		}
 	}
+	s.list = work
 	for b := range f.Blocks {
 		d := &f.Blocks[b]
 		w := 0
@@ -134,7 +148,9 @@ func deadStores(s *state) {
 	if len(f.Slots) == 0 {
 		return
 	}
-	root := make([]int32, len(f.Vals)) // slot + 1
+	s.counts = sized(s.counts, len(f.Vals))
+	root := s.counts // slot + 1
+	clear(root)
 	read := make([]bool, len(f.Slots))
 	mark := func(p *ir.Value) {
 		if root[*p] > 0 {

@@ -28,7 +28,9 @@ type equality struct {
 func fold(s *state) {
 	s.forget()
 	n := len(s.f.Vals)
-	fo := &folder{state: s, facts: make([]ir.Fact, n, n+n/4), have: make([]bool, n, n+n/4)}
+	s.facts, s.have = sized(s.facts, n), sized(s.have, n)
+	clear(s.have)
+	fo := &folder{state: s, facts: s.facts, have: s.have}
 	g := s.graph()
 	fo.equalities(g)
 	for _, b := range g.Order {
@@ -36,18 +38,24 @@ func fold(s *state) {
 		d := &s.f.Blocks[b]
 		// Constants that fold makes go to the front of the entry block, so
 		// iterate over a copy of the list.
-		for _, v := range append([]ir.Value(nil), d.Ins...) {
+		s.list = append(s.list[:0], d.Ins...)
+		for _, v := range s.list {
 			fo.value(v)
 		}
 	}
 	s.rewrite()
 	fo.count = s.uses()
+	decided := false
 	for _, b := range g.Order {
-		fo.term(g, b)
+		decided = fo.term(g, b) || decided
 	}
 	s.rewrite()
-	ir.RemoveUnreachable(s.f)
-	s.shape()
+	if decided {
+		s.shape()
+	}
+	if ir.RemoveUnreachable(s.f) {
+		s.shape()
+	}
 	s.forget()
 }
 
@@ -75,6 +83,9 @@ func (fo *folder) equalities(g *ir.CFG) {
 // applied.
 func (fo *folder) operand(v ir.Value, b ir.Block) ir.Value {
 	v = fo.use(v)
+	if fo.equal == nil {
+		return v
+	}
 	for _, e := range fo.equal[v] {
 		if fo.graph().Dominates(e.blk, b) {
 			return fo.use(e.konst)
@@ -133,7 +144,11 @@ func (fo *folder) params(g *ir.CFG, b ir.Block) {
 // value simplifies one instruction until nothing changes.
 func (fo *folder) value(v ir.Value) {
 	in := fo.f.Ins(v)
-	in.Operands(func(p *ir.Value) { *p = fo.operand(*p, in.Blk) })
+	if fo.equal == nil {
+		fo.useIn(in)
+	} else {
+		in.Operands(func(p *ir.Value) { *p = fo.operand(*p, in.Blk) })
+	}
 	for range 16 {
 		by := fo.simplify(v)
 		if by == 0 {

@@ -30,11 +30,11 @@ type forwarder struct {
 // have written there. Other CPUs can change map values in between, but scripts
 // have no guarantee to see such a change between two of their own accesses.
 func forward(s *state) {
-	fw := &forwarder{state: s, escaped: escapedSlots(s.f)}
+	fw := &forwarder{state: s, escaped: escapedSlots(s)}
 	for b := range s.f.Blocks {
 		fw.known = fw.known[:0]
 		for _, v := range s.f.Blocks[b].Ins {
-			s.f.Ins(v).Operands(func(p *ir.Value) { *p = s.use(*p) })
+			s.useIn(s.f.Ins(v))
 			fw.step(v)
 		}
 	}
@@ -44,9 +44,20 @@ func forward(s *state) {
 // escapedSlots finds the slots whose address is used other than in loads,
 // stores, atomics and arguments of helpers. Helpers use an address only during
 // the call, and so do the callbacks they run.
-func escapedSlots(f *ir.Func) []bool {
+func escapedSlots(s *state) []bool {
+	f := s.f
 	esc := make([]bool, len(f.Slots))
-	root := make([]int32, len(f.Vals)) // slot + 1
+	if len(f.Slots) == 0 {
+		return esc
+	}
+	s.counts = sized(s.counts, len(f.Vals))
+	root := s.counts // slot + 1
+	clear(root)
+	markAt := func(p *ir.Value) {
+		if root[*p] > 0 {
+			esc[root[*p]-1] = true
+		}
+	}
 	mark := func(v ir.Value) {
 		if v != 0 && root[v] > 0 {
 			esc[root[v]-1] = true
@@ -54,7 +65,7 @@ func escapedSlots(f *ir.Func) []bool {
 	}
 	// Definitions come before uses in reverse postorder, except for
 	// parameters, which count as escapes anyway.
-	for _, b := range ir.NewCFG(f).Order {
+	for _, b := range s.graph().Order {
 		d := &f.Blocks[b]
 		for _, v := range d.Ins {
 			in := f.Ins(v)
@@ -68,10 +79,10 @@ func escapedSlots(f *ir.Func) []bool {
 			case in.Op == ir.OpStore, in.Op.IsAtomic():
 				mark(in.B)
 			default:
-				in.Operands(func(p *ir.Value) { mark(*p) })
+				in.Operands(markAt)
 			}
 		}
-		d.Term.Operands(func(p *ir.Value) { mark(*p) })
+		d.Term.Operands(markAt)
 	}
 	return esc
 }

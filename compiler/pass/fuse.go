@@ -31,6 +31,6 @@ func fuse(s *state) {
 			t.W = 4
 		}
 		t.Cmp, t.X, t.Y = ir.TEST, x.A, x.B
+		s.shape()
 	}
-	s.shape()
 }

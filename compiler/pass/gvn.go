@@ -1,6 +1,10 @@
 package pass
 
-import "probe/compiler/ir"
+import (
+	"math/bits"
+
+	"probe/compiler/ir"
+)
 
 // number is the key of an instruction: two with the same number have the same
 // value.
@@ -14,6 +18,46 @@ type number struct {
 	args [5]ir.Value
 }
 
+// numbering is a hash table of instructions.
+type numbering struct {
+	heads   []int32 // by hash: 1 + the first of entries
+	entries []numbered
+}
+
+// numbered is an instruction of the table and the value that it has now.
+type numbered struct {
+	number
+	val  ir.Value
+	next int32 // 1 + the next one with the same hash
+}
+
+// reset empties a table and prepares it for about n instructions.
+func (t *numbering) reset(n int) {
+	t.heads, t.entries = sized(t.heads, 1<<bits.Len(uint(n))), t.entries[:0]
+	clear(t.heads)
+}
+
+// find returns where the value of an instruction is, which is 0 for a new one. The
+// result is valid until the next call.
+func (t *numbering) find(k *number) *ir.Value {
+	const mix = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio, for Fibonacci hashing
+	h := uint64(k.op) | uint64(k.w)<<8 | uint64(k.kind)<<16 | uint64(uint32(k.aux))<<32
+	h = h*mix ^ uint64(k.imm)
+	h = h*mix ^ (uint64(uint32(k.a)) | uint64(uint32(k.b))<<32)
+	h = h*mix ^ (uint64(uint32(k.args[0])) | uint64(uint32(k.args[1]))<<32)
+	h = h*mix ^ (uint64(uint32(k.args[2])) | uint64(uint32(k.args[3]))<<32)
+	h *= mix
+	head := &t.heads[h>>32&uint64(len(t.heads)-1)]
+	for i := *head; i > 0; i = t.entries[i-1].next {
+		if e := &t.entries[i-1]; e.number == *k {
+			return &e.val
+		}
+	}
+	t.entries = append(t.entries, numbered{number: *k, next: *head})
+	*head = int32(len(t.entries))
+	return &t.entries[len(t.entries)-1].val
+}
+
 // gvn computes each value once: an instruction is replaced by an equal one that
 // dominates it (Alpern, Wegman and Zadeck's value numbering, in the simple form
 // for SSA with a hash table). Only operations whose result cannot change during
@@ -23,14 +67,15 @@ type number struct {
 // Constants and addresses move to the entry block; place brings them back.
 func gvn(s *state) {
 	g := s.graph()
-	seen := make(map[number]ir.Value, len(s.f.Vals))
+	seen := &s.numbers
+	seen.reset(len(s.f.Vals))
 	var front []ir.Value
 	for _, b := range g.Order {
 		d := &s.f.Blocks[b]
 		w := 0
 		for _, v := range d.Ins {
 			in := s.f.Ins(v)
-			in.Operands(func(p *ir.Value) { *p = s.use(*p) })
+			s.useIn(in)
 			if s.effect(in) > ir.PerRun || !in.HasResult() {
 				d.Ins[w] = v
 				w++
@@ -42,11 +87,12 @@ func gvn(s *state) {
 			}
 			copy(k.args[:], in.Args)
 			made := isMade(in.Op) || in.Op == ir.OpArg
-			if first, ok := seen[k]; ok && (made || (!s.cheap(in) || s.f.Ins(first).Blk == b) && g.Dominates(s.f.Ins(first).Blk, b)) {
+			last := seen.find(&k)
+			if first := *last; first != 0 && (made || (!s.cheap(in) || s.f.Ins(first).Blk == b) && g.Dominates(s.f.Ins(first).Blk, b)) {
 				s.replace(v, first)
 				continue
 			}
-			seen[k] = v
+			*last = v
 			if made {
 				in.Blk = 0
 				front = append(front, v)

@@ -2,6 +2,7 @@ package pass
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"probe/compiler/ir"
 )
@@ -65,6 +66,23 @@ func shareEnds(s *state) {
 func mergeOnce(s *state) bool {
 	f := s.f
 	g := s.graph()
+	// Most functions have no two blocks that even look alike.
+	looks := make([]uint64, 0, len(g.Order))
+	var alike []uint64
+	for _, b := range g.Order {
+		if mergeable(f, g, b) {
+			looks = append(looks, look(f, b))
+		}
+	}
+	slices.Sort(looks)
+	for i := 1; i < len(looks); i++ {
+		if looks[i] == looks[i-1] {
+			alike = append(alike, looks[i])
+		}
+	}
+	if len(alike) == 0 {
+		return false
+	}
 	local := make([]int32, len(f.Vals)) // number inside its block, from 1
 	escapes := make([]bool, len(f.Blocks))
 	for _, b := range g.Order {
@@ -83,7 +101,10 @@ func mergeOnce(s *state) bool {
 	var key []byte
 	for _, b := range g.Order {
 		d := &f.Blocks[b]
-		if b == 0 || escapes[b] || !d.Cold && d.Term.Kind != ir.Ret || g.Head[b] == b {
+		if escapes[b] || !mergeable(f, g, b) {
+			continue
+		}
+		if _, ok := slices.BinarySearch(alike, look(f, b)); !ok {
 			continue
 		}
 		key = appendBlock(key[:0], f, b, local)
@@ -108,6 +129,31 @@ func mergeOnce(s *state) bool {
 	}
 	s.shape()
 	return true
+}
+
+// mergeable reports whether a block may become one with an equal one.
+func mergeable(f *ir.Func, g *ir.CFG, b ir.Block) bool {
+	d := &f.Blocks[b]
+	return b != 0 && (d.Cold || d.Term.Kind == ir.Ret) && g.Head[b] != b
+}
+
+// look returns a number that is the same for equal blocks, and often differs for
+// others.
+func look(f *ir.Func, b ir.Block) uint64 {
+	const prime = 1099511628211 // that of FNV-1a
+	d := &f.Blocks[b]
+	h := uint64(len(d.Params))
+	for _, v := range d.Ins {
+		in := f.Ins(v)
+		h = (h ^ uint64(in.Op) ^ uint64(in.W)<<8 ^ uint64(uint32(in.Aux))<<16) * prime
+		h = (h ^ uint64(in.Imm)) * prime
+	}
+	t := &d.Term
+	h = (h ^ uint64(t.Kind) ^ uint64(t.Cmp)<<8) * prime
+	for k := range t.NumSuccs() {
+		h = (h ^ uint64(t.Succ(k).To)) * prime
+	}
+	return h
 }
 
 // appendBlock appends a key for the behaviour of a block. The block's own

@@ -16,7 +16,7 @@ func narrow(s *state) {
 	n := &narrower{state: s, need: demanded(s), count: s.uses()}
 	for _, b := range s.graph().Order {
 		for _, v := range f.Blocks[b].Ins {
-			f.Ins(v).Operands(func(p *ir.Value) { *p = s.use(*p) })
+			s.useIn(f.Ins(v))
 			if by := n.step(v); by != 0 {
 				s.replace(v, by)
 			}

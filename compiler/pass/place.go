@@ -1,6 +1,10 @@
 package pass
 
-import "probe/compiler/ir"
+import (
+	"slices"
+
+	"probe/compiler/ir"
+)
 
 // place puts constants and addresses, which gvn gathered in the entry block,
 // where they are needed in a register: before the first use in the block, or,
@@ -85,25 +89,25 @@ func derive(s *state, g *ir.CFG) {
 		_, fits := ir.Immediate(c, 8)
 		return fits
 	}
-	// The last block in reverse postorder where x is used by something else.
-	last := make([]int32, len(f.Vals))
-	each := func(fn func(b ir.Block, user, v ir.Value)) {
-		for _, b := range g.Order {
-			for _, v := range f.Blocks[b].Ins {
-				f.Ins(v).Operands(func(p *ir.Value) { fn(b, v, *p) })
-			}
-			f.Blocks[b].Term.Operands(func(p *ir.Value) { fn(b, 0, *p) })
-		}
-	}
 	any := false
-	each(func(b ir.Block, user, v ir.Value) {
-		any = any || cheap(v)
-		if user == 0 || !cheap(user) {
-			last[v] = max(last[v], g.Num[b])
-		}
-	})
+	for _, b := range g.Order {
+		any = any || slices.ContainsFunc(f.Blocks[b].Ins, cheap)
+	}
 	if !any {
 		return
+	}
+	// The last block in reverse postorder where x is used by something else.
+	s.counts = sized(s.counts, len(f.Vals))
+	last := s.counts
+	clear(last)
+	for n, b := range g.Order {
+		note := func(p *ir.Value) { last[*p] = int32(n) }
+		for _, v := range f.Blocks[b].Ins {
+			if !cheap(v) {
+				f.Ins(v).Operands(note)
+			}
+		}
+		f.Blocks[b].Term.Operands(note)
 	}
 	var fresh []ir.Value
 	copies := map[ir.Value]ir.Value{}

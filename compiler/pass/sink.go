@@ -30,7 +30,7 @@ func sink(s *state) {
 		b := g.Order[i]
 		d := &f.Blocks[b]
 		d.Term.Operands(func(p *ir.Value) { need(*p, b) })
-		keep := make([]ir.Value, 0, len(d.Ins))
+		keep := s.list[:0]
 		for j := len(d.Ins) - 1; j >= 0; j-- {
 			v := d.Ins[j]
 			in := f.Ins(v)
@@ -44,7 +44,8 @@ func sink(s *state) {
 			keep = append(keep, v)
 		}
 		reverse(keep)
-		d.Ins = keep
+		d.Ins = d.Ins[:copy(d.Ins, keep)]
+		s.list = keep
 	}
 	for b := range f.Blocks {
 		if len(arrive[b]) > 0 {

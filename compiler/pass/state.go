@@ -1,27 +1,59 @@
 package pass
 
 import (
+	"sync"
+
 	"probe/compiler/ir"
 )
 
 // state is what the passes over one function share.
 type state struct {
-	f      *ir.Func
-	cfg    *ir.CFG            // nil if it must be recomputed
-	repl   []ir.Value         // by value: what replaces it, 0 for nothing
-	consts map[int64]ir.Value // constants in the entry block
+	f         *ir.Func
+	cfg       ir.CFG             // the control flow graph, if analysed is set
+	analysed  bool               // cfg need not be recomputed
+	repl      []ir.Value         // by value: what replaces it, 0 for nothing
+	replaced  bool               // repl has anything but 0
+	consts    map[int64]ir.Value // constants in the entry block; valid if collected is set
+	collected bool
+
+	// Memory that the passes use one after the other.
+	numbers numbering
+	counts  []int32
+	edges   []int32
+	facts   []ir.Fact
+	have    []bool
+	list    []ir.Value
 }
 
-// graph returns the control flow graph.
+// states holds the memory of earlier runs.
+var states = sync.Pool{New: func() any { return &state{} }}
+
+// reset prepares s for another function.
+func (s *state) reset(f *ir.Func) {
+	s.f, s.analysed, s.collected, s.replaced = f, false, false, false
+	clear(s.repl) // of a pass that failed
+}
+
+// graph returns the control flow graph, which is valid until the next call after
+// blocks or edges have changed.
 func (s *state) graph() *ir.CFG {
-	if s.cfg == nil {
-		s.cfg = ir.NewCFG(s.f)
+	if !s.analysed {
+		s.cfg.Analyse(s.f)
+		s.analysed = true
 	}
-	return s.cfg
+	return &s.cfg
 }
 
 // shape records that blocks or edges have changed, which invalidates the CFG.
-func (s *state) shape() { s.cfg = nil }
+func (s *state) shape() { s.analysed = false }
+
+// sized returns n elements with any content, in s if it is large enough.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/2)
+	}
+	return s[:n]
+}
 
 // use returns the current replacement of v, or v itself.
 func (s *state) use(v ir.Value) ir.Value {
@@ -33,26 +65,50 @@ func (s *state) use(v ir.Value) ir.Value {
 
 // replace records that by replaces v. The operands change in rewrite.
 func (s *state) replace(v, by ir.Value) {
-	if len(s.repl) < len(s.f.Vals) {
-		s.repl = append(s.repl, make([]ir.Value, len(s.f.Vals)-len(s.repl))...)
+	for len(s.repl) < len(s.f.Vals) {
+		s.repl = append(s.repl, 0)
 	}
 	s.repl[v] = by
+	s.replaced = true
 }
 
 // rewrite applies the replacements to all operands.
 func (s *state) rewrite() {
-	if s.repl == nil {
+	if !s.replaced {
 		return
 	}
-	fix := func(v *ir.Value) { *v = s.use(*v) }
 	for b := range s.f.Blocks {
 		d := &s.f.Blocks[b]
 		for _, v := range d.Ins {
-			s.f.Vals[v].Operands(fix)
+			s.useIn(&s.f.Vals[v])
 		}
-		d.Term.Operands(fix)
+		s.useAt(&d.Term)
 	}
-	s.repl = nil
+	clear(s.repl)
+	s.replaced = false
+}
+
+// useIn applies the replacements to the operands of an instruction.
+func (s *state) useIn(in *ir.Ins) {
+	if !s.replaced {
+		return
+	}
+	in.A, in.B = s.use(in.A), s.use(in.B)
+	for k, v := range in.Args {
+		in.Args[k] = s.use(v)
+	}
+}
+
+// useAt applies the replacements to the operands of the end of a block.
+func (s *state) useAt(t *ir.Term) {
+	t.X, t.Y = s.use(t.X), s.use(t.Y)
+	k := t.NumSuccs()
+	for i := range k {
+		e := t.Succ(i)
+		for j, v := range e.Args {
+			e.Args[j] = s.use(v)
+		}
+	}
 }
 
 // value adds an instruction without placing it in a block.
@@ -63,7 +119,7 @@ func (s *state) value(in ir.Ins) ir.Value {
 
 // constant returns a value for c, in the entry block.
 func (s *state) constant(c int64) ir.Value {
-	if s.consts == nil {
+	if !s.collected {
 		s.collect()
 	}
 	v, ok := s.consts[c]
@@ -81,7 +137,11 @@ func (s *state) constant(c int64) ir.Value {
 // collect moves the constants of the entry block to its front, where they
 // dominate everything, and notes them.
 func (s *state) collect() {
-	s.consts = map[int64]ir.Value{}
+	if s.consts == nil {
+		s.consts = map[int64]ir.Value{}
+	}
+	clear(s.consts)
+	s.collected = true
 	d := &s.f.Blocks[0]
 	front, rest := make([]ir.Value, 0, len(d.Ins)+8), make([]ir.Value, 0, len(d.Ins))
 	for _, v := range d.Ins {
@@ -97,19 +157,33 @@ func (s *state) collect() {
 }
 
 // forget drops the table of constants, because the entry block has changed.
-func (s *state) forget() { s.consts = nil }
+func (s *state) forget() { s.collected = false }
 
-// uses counts how often each value is read.
+// uses counts how often each value is read. The result is valid until the next call.
 func (s *state) uses() []int32 {
-	n := make([]int32, len(s.f.Vals))
-	count := func(v *ir.Value) { n[*v]++ }
+	s.counts = sized(s.counts, len(s.f.Vals))
+	n := s.counts
+	clear(n)
 	for b := range s.f.Blocks {
 		d := &s.f.Blocks[b]
 		for _, v := range d.Ins {
-			s.f.Vals[v].Operands(count)
+			in := &s.f.Vals[v]
+			n[in.A]++
+			n[in.B]++
+			for _, a := range in.Args {
+				n[a]++
+			}
 		}
-		d.Term.Operands(count)
+		t := &d.Term
+		n[t.X]++
+		n[t.Y]++
+		for i := range t.NumSuccs() {
+			for _, a := range t.Succ(i).Args {
+				n[a]++
+			}
+		}
 	}
+	n[0] = 0
 	return n
 }
 

@@ -3,6 +3,7 @@ package pass
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"probe/compiler/ir"
 )
@@ -116,7 +117,13 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Run runs the passes on f. The error is always an *Error or nil.
 func Run(f *ir.Func, opt Options) (err error) {
-	s := &state{f: f}
+	s := states.Get().(*state)
+	s.reset(f)
+	f.Vals = slices.Grow(f.Vals, len(f.Vals)/4+32) // once, for most functions
+	defer func() {
+		s.f = nil
+		states.Put(s)
+	}()
 	for i := range Table {
 		p := &Table[i]
 		if skipped(opt.Skip, p.Name) {

@@ -44,7 +44,6 @@ type outside struct {
 
 // threadOnce runs one round and reports whether it redirected any edge.
 func threadOnce(s *state) bool {
-	s.shape()
 	g := s.graph()
 	th := &threader{state: s, g: g, fo: &folder{state: s}, touched: make([]bool, len(s.f.Blocks))}
 	touched := th.touched

@@ -10,15 +10,21 @@ import (
 // straight line, skips blocks that only jump, and replaces parameters that
 // always get the same value.
 func tidy(s *state) {
+	if ir.RemoveUnreachable(s.f) {
+		s.shape()
+	}
 	for changed := true; changed; {
-		changed = sameTarget(s)
-		ir.RemoveUnreachable(s.f)
+		// skipEmpty and joinLines remove what they make unreachable.
+		if changed = sameTarget(s); changed {
+			ir.RemoveUnreachable(s.f)
+		}
 		changed = skipEmpty(s) || changed
 		changed = joinLines(s) || changed
 		changed = sameParams(s) || changed
+		if changed {
+			s.shape()
+		}
 	}
-	ir.RemoveUnreachable(s.f)
-	s.shape()
 	s.forget()
 }
 
@@ -36,9 +42,11 @@ func sameTarget(s *state) bool {
 }
 
 // edgeCounts returns the number of edges into each block; the entry has one
-// more.
+// more. The result is valid until the next call.
 func (s *state) edgeCounts() []int32 {
-	n := make([]int32, len(s.f.Blocks))
+	s.edges = sized(s.edges, len(s.f.Blocks))
+	n := s.edges
+	clear(n)
 	n[0]++
 	for b := range s.f.Blocks {
 		t := &s.f.Blocks[b].Term
@@ -58,9 +66,7 @@ const maxHops = 64
 func skipEmpty(s *state) bool {
 	f := s.f
 	var uses []int32
-	preds := s.edgeCounts()
-	skip := make([]bool, len(f.Blocks))
-	any := false
+	var skip []bool
 	for b := 1; b < len(f.Blocks); b++ {
 		d := &f.Blocks[b]
 		if len(d.Ins) > 0 || d.Term.Kind != ir.Jump || d.Term.Then.To == ir.Block(b) {
@@ -85,11 +91,15 @@ func skipEmpty(s *state) bool {
 				continue
 			}
 		}
-		skip[b], any = true, true
+		if skip == nil {
+			skip = make([]bool, len(f.Blocks))
+		}
+		skip[b] = true
 	}
-	if !any {
+	if skip == nil {
 		return false
 	}
+	preds := s.edgeCounts()
 	changed := false
 	for b := range f.Blocks {
 		t := &f.Blocks[b].Term
@@ -171,13 +181,12 @@ func sameParams(s *state) bool {
 	changed := false
 	for again := true; again; {
 		again = false
-		same := make([]ir.Value, len(f.Vals)) // by parameter; -1 for several
-		index := make([]int32, len(f.Vals))
-		for b := range f.Blocks {
-			for i, p := range f.Blocks[b].Params {
-				index[p] = int32(i)
-			}
+		if !slices.ContainsFunc(f.Blocks, func(d ir.BlockData) bool { return len(d.Params) > 0 }) {
+			break
 		}
+		s.list = sized(s.list, len(f.Vals))
+		same := s.list // by parameter; -1 for several
+		clear(same)
 		for b := range f.Blocks {
 			t := &f.Blocks[b].Term
 			for i := range t.NumSuccs() {

@@ -75,13 +75,30 @@ type allocator struct {
 	pending []pmove // of parallel, kept for their memory
 	made    []pmove
 	victims []victim // of evict
+
+	// mem is memory for the next function.
+	mem struct {
+		flatPreds, count, list, work, counts, fresh []int32
+		flatUses                                    []use
+		stamp, all                                  []VReg
+		end                                         []pos
+		in                                          []bool
+		flat                                        []rng
+		pairs                                       []entered
+	}
+}
+
+// entered is a value that is alive at the start of a block.
+type entered struct {
+	b int32
+	v VReg
 }
 
 // number assigns positions and reads all of the code once.
 func (a *allocator) number() {
 	n := a.code.Blocks()
-	a.blocks = make([]*Block, n)
-	a.start = make([]pos, n+1)
+	a.blocks = fit(a.blocks, n)
+	a.start = fit(a.start, n+1)
 	units := 0
 	for b := range n {
 		blk := a.code.Block(b)
@@ -90,14 +107,14 @@ func (a *allocator) number() {
 		units += blk.End - blk.First + 1
 	}
 	a.start[n] = pos(2 * units)
-	a.blockOf = make([]int32, units+1)
+	a.blockOf = fit(a.blockOf, units+1)
 	for b := range n {
 		for u := a.start[b] / 2; u < a.start[b+1]/2; u++ {
 			a.blockOf[u] = int32(b)
 		}
 	}
 	a.blockOf[units] = int32(n - 1)
-	a.vals = make([]value, a.code.VRegs()+1)
+	a.vals = fit(a.vals, a.code.VRegs()+1)
 	for v := range a.vals {
 		a.vals[v] = value{first: -1, slot: -1, fixed: NoReg, fwd: NoReg, want: NoReg, block: -1}
 		if v > 0 {
@@ -112,9 +129,10 @@ func (a *allocator) number() {
 // so the loop would seem to contain everything before it.
 func (a *allocator) edges() {
 	n := len(a.blocks)
-	a.preds = make([][]int32, n)
-	a.loopEnd = make([]pos, n)
-	count := make([]int32, n)
+	a.preds = fit(a.preds, n)
+	a.loopEnd = zeroed(a.loopEnd, n)
+	a.mem.count = zeroed(a.mem.count, n)
+	count := a.mem.count
 	total := int32(0)
 	for _, blk := range a.blocks {
 		for i := range blk.Succs {
@@ -122,7 +140,8 @@ func (a *allocator) edges() {
 			total++
 		}
 	}
-	flat := make([]int32, total)
+	a.mem.flatPreds = fit(a.mem.flatPreds, int(total))
+	flat := a.mem.flatPreds
 	for b := range n {
 		a.preds[b], flat = flat[:0:count[b]], flat[count[b]:]
 	}
@@ -149,31 +168,31 @@ func (a *allocator) instrOf(p pos) int {
 // are visited backwards for the hints: of several registers in which a value is
 // needed later, the first one counts.
 func (a *allocator) define() {
-	count := make([]int32, len(a.vals))
-	total := int32(0)
-	each := func(v VReg) {
-		if v != 0 {
-			count[v]++
-			total++
-		}
-	}
+	a.mem.count = zeroed(a.mem.count, len(a.vals))
+	count := a.mem.count
 	for _, blk := range a.blocks {
 		for i := blk.First; i < blk.End; i++ {
 			ins := a.code.Instr(i)
-			each(ins.Use[0])
-			each(ins.Use[1])
+			count[ins.Use[0]]++
+			count[ins.Use[1]]++
 			for _, v := range ins.Args {
-				each(v)
+				count[v]++
 			}
 		}
 		for i := range blk.Succs {
 			for _, v := range blk.Succs[i].Args {
-				each(v)
+				count[v]++
 			}
 		}
 	}
-	flat := make([]use, total)
-	a.uses = make([][]use, len(a.vals))
+	count[0] = 0
+	total := 0
+	for _, n := range count {
+		total += int(n)
+	}
+	a.mem.flatUses = fit(a.mem.flatUses, total)
+	flat := a.mem.flatUses
+	a.uses = fit(a.uses, len(a.vals))
 	for v, n := range count {
 		a.uses[v], flat = flat[:0:n], flat[n:]
 	}
@@ -291,18 +310,11 @@ func (a *allocator) hints() {
 // intervals builds the interval of every value.
 func (a *allocator) intervals() error {
 	n := len(a.blocks)
-	stamp := make([]VReg, n)
-	end := make([]pos, n)
-	in := make([]bool, n)
-	var list, work []int32
-	var flat []rng
-	counts := make([]int32, n)
-	type pair struct {
-		b int32
-		v VReg
-	}
-	var pairs []pair
-	a.ivs = make([]interval, 0, len(a.vals)+len(a.vals)/4)
+	m := &a.mem
+	m.stamp, m.end, m.in, m.counts = zeroed(m.stamp, n), fit(m.end, n), fit(m.in, n), zeroed(m.counts, n)
+	stamp, end, in, counts := m.stamp, m.end, m.in, m.counts
+	list, work, flat, pairs := m.list, m.work, m.flat[:0], m.pairs[:0]
+	a.ivs = a.ivs[:0]
 	for v := VReg(1); int(v) < len(a.vals); v++ {
 		val := &a.vals[v]
 		if val.block < 0 {
@@ -342,7 +354,7 @@ func (a *allocator) intervals() error {
 			s := val.def
 			if in[b] {
 				s = a.start[b]
-				pairs = append(pairs, pair{b, v})
+				pairs = append(pairs, entered{b, v})
 				counts[b]++
 			}
 			if k := len(flat); k > from && flat[k-1].end == s {
@@ -363,8 +375,10 @@ func (a *allocator) intervals() error {
 	for i := range a.ivs {
 		a.vals[a.ivs[i].v].cross = a.callIn(&a.ivs[i]) != never
 	}
-	a.liveIn = make([][]VReg, n)
-	all := make([]VReg, len(pairs))
+	m.list, m.work, m.flat, m.pairs = list, work, flat, pairs
+	a.liveIn = fit(a.liveIn, n)
+	m.all = fit(m.all, len(pairs))
+	all := m.all
 	for b, k := range counts {
 		a.liveIn[b], all = all[:0:k], all[k:]
 	}

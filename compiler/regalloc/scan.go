@@ -5,12 +5,18 @@ import (
 	"container/heap"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // Allocate assigns registers and slots to everything in c. An error means that
 // c breaks the rules stated in Code.
 func Allocate(c Code) (*Allocation, error) {
-	a := &allocator{code: c, out: &Allocation{}}
+	a := allocators.Get().(*allocator)
+	a.reset(c)
+	defer func() {
+		a.code, a.out = nil, nil
+		allocators.Put(a)
+	}()
 	a.number()
 	a.define()
 	if err := a.intervals(); err != nil {
@@ -23,6 +29,34 @@ func Allocate(c Code) (*Allocation, error) {
 		return nil, err
 	}
 	return a.out, nil
+}
+
+// allocators holds the memory of earlier runs.
+var allocators = sync.Pool{New: func() any { return &allocator{} }}
+
+// reset prepares a for another function. What it does not touch is made anew by the
+// steps of Allocate.
+func (a *allocator) reset(c Code) {
+	a.code, a.out = c, &Allocation{}
+	a.calls, a.again, a.moves, a.temps = a.calls[:0], a.again[:0], a.moves[:0], a.temps[:0]
+	for r := range a.books {
+		a.books[r] = book{list: a.books[r].list[:0]}
+	}
+}
+
+// fit returns n elements with any content, in s if it is large enough.
+func fit[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/2)
+	}
+	return s[:n]
+}
+
+// zeroed returns n zero elements, in s if it is large enough.
+func zeroed[T any](s []T, n int) []T {
+	s = fit(s, n)
+	clear(s)
+	return s
 }
 
 // byStart is the heap of split pieces that wait for the scan.
@@ -62,7 +96,8 @@ func (a *allocator) next() int32 {
 }
 
 func (a *allocator) scan() error {
-	a.fresh = make([]int32, len(a.ivs))
+	a.mem.fresh = fit(a.mem.fresh, len(a.ivs))
+	a.fresh = a.mem.fresh
 	for i := range a.fresh {
 		a.fresh[i] = int32(i)
 	}

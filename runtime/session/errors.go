@@ -14,6 +14,8 @@ import (
 // errorKind says how a kind of run-time error is shown.
 type errorKind struct {
 	message string
+	// retcode is the error that the kernel has for it, where the object does not
+	// keep what the helper returned (object.ErrorSite).
 	retcode unix.Errno
 	// asked errors are shown only with -k (R-ERR-04).
 	asked bool
@@ -30,8 +32,8 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: event.FailedReads},
 	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: event.MapFull,
 		message: "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`"},
-	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: event.MapUpdateFailed},
-	builtin.ErrDelete:    {message: "Can't delete map element because it does not exist."},
+	builtin.ErrMapUpdate: {message: "Can't update map element", kind: event.MapUpdateFailed},
+	builtin.ErrDelete:    {message: "Can't delete map element because it does not exist.", retcode: unix.ENOENT},
 	builtin.ErrLookup:    {message: "Can't lookup map element because it does not exist.", asked: true},
 	builtin.ErrDivZero:   {message: "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."},
 	builtin.ErrBounds:    {message: "Array access out of bounds. The value is zero."},
@@ -44,7 +46,7 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrNested:     {silent: true, kind: event.MissedReturns},
 	builtin.ErrUnrecorded: {silent: true, kind: event.LostGraphs},
 	builtin.ErrCPU:        {message: "CPU count mismatch; unable to find per-cpu data."},
-	builtin.ErrHelper:     {message: "The kernel refused what the script asked for.", retcode: unix.EINVAL},
+	builtin.ErrHelper:     {message: "The kernel refused what the script asked for."},
 }
 
 // pollErrors reads the error counters. It reports lost events whenever their
@@ -70,8 +72,12 @@ func (s *Session) pollErrors(c *Clause) {
 		if old != 0 || k.silent || k.asked && !s.opts.AllErrors {
 			continue
 		}
+		code := -int(k.retcode)
+		if e.Coded {
+			code = int(int32(word(c.data, e.Off+8)))
+		}
 		s.send(&event.RuntimeError{
-			At: e.At, Message: k.message, Helper: e.Helper, Retcode: -int(k.retcode), Count: n,
+			At: e.At, Message: k.message, Helper: e.Helper, Retcode: code, Count: n,
 		})
 	}
 	if lost > 0 {

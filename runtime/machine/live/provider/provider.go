@@ -179,6 +179,7 @@ type Set struct {
 	causes   map[string]*unattachedWarning // by the format and the text of the cause
 	used     map[string]bool               // names of its tests and benchmarks, with their type
 	looked   map[[2]string]state           // what lookup found, by module and name
+	records  records                       // what was read of tracepoints
 	sought   int                           // names for which similar ones were sought
 	programs programs
 }
@@ -236,7 +237,7 @@ func (s *Set) hasModule(module string) bool {
 // with args=deep record.
 func (s *Set) Script(deep []fgraph.Deep) *Set {
 	return &Set{k: s.k, opts: s.opts, lists: s.lists, funcs: s.lists.current(), real: s.real, causes: map[string]*unattachedWarning{}, silent: s.silent, events: s.events, deep: deep, used: map[string]bool{},
-		looked: map[[2]string]state{}, programs: programs{dirs: s.opts.DebugDirs}}
+		looked: map[[2]string]state{}, records: records{}, programs: programs{dirs: s.opts.DebugDirs}}
 }
 
 // Rights is what a kind of probe needs of the kernel.

@@ -58,7 +58,7 @@ func expandTracepoint(r *request) []*hir.Site {
 		return nil
 	}
 	if !isPattern(category) && !isPattern(event) {
-		if _, err := t.EventID(category, event); err != nil {
+		if err := r.set.records.exists(t, category, event); err != nil {
 			r.tracepointMissing(t, category, event, err)
 			return nil
 		}
@@ -93,6 +93,50 @@ func expandTracepoint(r *request) []*hir.Site {
 		}
 	}
 	return sites
+}
+
+// records is what was read of events for one script: scripts have many probes
+// at one event. The kernel formats these files on each read. A nil map remembers nothing.
+type records map[[2]string]*eventRead
+
+// eventRead is what was read of one event.
+type eventRead struct {
+	looked    bool
+	err       error // why the event cannot be used, nil if it exists
+	format    *tracefs.Format
+	formatErr error
+}
+
+// of returns what was read of an event, or an empty value.
+func (m records) of(category, event string) *eventRead {
+	key := [2]string{category, event}
+	r, ok := m[key]
+	if !ok {
+		r = &eventRead{}
+		if m != nil {
+			m[key] = r
+		}
+	}
+	return r
+}
+
+// exists returns nil if the kernel has an event, else why it cannot be used.
+func (m records) exists(t *tracefs.FS, category, event string) error {
+	r := m.of(category, event)
+	if !r.looked {
+		_, r.err = t.EventID(category, event)
+		r.looked = true
+	}
+	return r.err
+}
+
+// format returns the layout of an event's records.
+func (m records) format(t *tracefs.FS, category, event string) (*tracefs.Format, error) {
+	r := m.of(category, event)
+	if r.format == nil && r.formatErr == nil {
+		r.format, r.formatErr = t.ReadFormat(category, event)
+	}
+	return r.format, r.formatErr
 }
 
 // categories returns the attach points of all events with a name, as
@@ -183,7 +227,7 @@ func (r *request) tracepointSite(t *tracefs.FS, category, event string, unique f
 	if r.set.chooseRaw(s, r.Uses, unique); !r.Uses.Args {
 		return s
 	}
-	format, err := t.ReadFormat(category, event)
+	format, err := r.set.records.format(t, category, event)
 	if err != nil {
 		r.errorf("no-args", 1, "the fields of tracepoint:%s:%s cannot be read", category, event).WithNote("%v", err)
 		return nil
