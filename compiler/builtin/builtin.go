@@ -219,6 +219,7 @@ const (
 	ErrLoopCut    // a loop hit its bound
 	ErrTruncated  // a string did not fit
 	ErrNested     // the saved entry of a ret: probe was missing
+	ErrOverlap    // too many tasks were in the program on a CPU
 	ErrUnrecorded // a value was used that had not been recorded
 	ErrCPU        // CPU number beyond the per-CPU slots
 	ErrHelper     // a helper that the script asked for failed
