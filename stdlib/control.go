@@ -121,7 +121,7 @@ func lowerSignal(h ir.Helper) func(builtin.Lowerer, *hir.Call) builtin.Operand {
 		} else {
 			n = l.Scalar(c.Args[0])
 		}
-		l.FailIf(ir.NE, l.B().Ext(l.B().Call(h, n), 4, true), l.B().Const(0), builtin.ErrHelper, c.At, h)
+		l.FailCode(l.B().Ext(l.B().Call(h, n), 4, true), builtin.ErrHelper, c.At, h)
 		return builtin.Operand{T: types.VoidType}
 	}
 }

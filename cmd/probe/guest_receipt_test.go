@@ -168,3 +168,84 @@ func TestGuestCutStrings(t *testing.T) {
 		}
 	})
 }
+
+// TestGuestCutTrees asks for more of call graphs than is recorded: the calls of one tree
+// that its memory has no room for, compared with the kernel's own trace of the function;
+// trees of calls that begin while others hold all the memory; and trees that the tracer's
+// buffers could not keep, compared with what the kernel says it has overwritten. What the
+// script leaves out is not told.
+func TestGuestCutTrees(t *testing.T) {
+	const (
+		files    = 1500
+		sleepers = 200
+		reads    = 60000
+	)
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		judge(t, g, guestCase{sh: fmt.Sprintf(`mkdir /tmp/many; cd /tmp/many; i=0; while [ $i -lt %d ]; do : >f$i; i=$((i+1)); done`, files)})
+		list := func(source, options, folder string) string {
+			return judge(t, g, guestCase{sh: `T=/sys/kernel/tracing; I=$T/instances/count; mkdir $I; echo 'p:count/f filldir64' >>$T/kprobe_events; echo 1 >$I/events/count/f/enable
+probe -q --strict -e 'config = { fgraph = ` + source + ` } fgraph:iterate_dir:` + options + ` /comm == "ls"/ { @n = count(); print(graph); }' -c 'ls ` + folder + `' >/tmp/out 2>/tmp/err; echo "status $?"
+echo 0 >$I/events/count/f/enable; echo "calls $(grep -c '^ *ls-' $I/trace)"; rmdir $I; echo '-:count/f' >>$T/kprobe_events; grep -v '^[a-z0-9_.-]*$' /tmp/out; cat /tmp/err; rm /tmp/out /tmp/err`})
+		}
+		shown := func(out, pattern string) int { return len(regexp.MustCompile(pattern).FindAllString(out, -1)) }
+		t.Run("memory of a tree", func(t *testing.T) {
+			out := list("bpf", "only=filldir64", "/tmp/many")
+			made, calls := number(out, `calls (\d+)`), shown(out, `─ filldir64 `)
+			told, inTree := number(out, `(\d+) events of call graphs were lost`), number(out, `incomplete: at least (\d+) events lost`)
+			// Each call is two events: its beginning and its end.
+			if made < files || calls == 0 || told == 0 || told != inTree || 2*calls+told != 2*made || !strings.Contains(out, "status 3\n") {
+				t.Errorf("%d calls are shown and %d events told (%d in the tree), of %d calls: %.2000s", calls, told, inTree, made, out)
+			}
+		})
+		t.Run("enough memory", func(t *testing.T) {
+			out := list("ftrace", "only=filldir64", "/tmp/many")
+			if made, calls := number(out, `calls (\d+)`), shown(out, `─ filldir64 `); made < files || calls != made || !strings.Contains(out, "status 0\n") {
+				t.Errorf("%d calls are shown, of %d: %.2000s", calls, made, out)
+			}
+		})
+		t.Run("asked for", func(t *testing.T) {
+			for _, source := range []string{"bpf", "ftrace"} {
+				out := list(source, "depth=1:only=filldir64,proc_root_readdir", "/proc")
+				if made, calls, above := number(out, `calls (\d+)`), shown(out, `─ filldir64 `), shown(out, `─ proc_root_readdir `); made < 10 || calls > 2 || above == 0 || strings.Contains(out, "incomplete") || !strings.Contains(out, "status 0\n") {
+					t.Errorf("%s: %d calls of %d are shown, of their caller %d: %.2000s", source, calls, made, above, out)
+				}
+			}
+		})
+		t.Run("memory in use", func(t *testing.T) {
+			for _, source := range []string{"bpf", "ftrace"} {
+				out := judge(t, g, guestCase{sh: fmt.Sprintf(`probe --strict -e 'config = { fgraph = %s } fgraph:do_nanosleep:only=hrtimer_start_range_ns /comm == "sleep"/ { @n = count(); print(graph); }' >/tmp/out 2>&1 & p=$!
+i=0; until grep -q Attached /tmp/out || [ $i -gt 600 ]; do i=$((i+1)); done
+i=0; w=; while [ $i -lt %[2]d ]; do sleep 1000 & w="$w $!"; i=$((i+1)); done
+i=0; until [ $(cat /proc/[0-9]*/stat 2>/dev/null | grep -c "(sleep) S") -ge %[2]d ] || [ $i -gt 5000 ]; do i=$((i+1)); done
+kill $w; wait $w; kill -INT $p; wait $p; echo "status $?"; cat /tmp/out; rm /tmp/out`, source, sleepers)})
+				calls, trees := number(out, `@n: (\d+)`), shown(out, `(?m)^ do_nanosleep `)
+				told, none := number(out, `(\d+) call graphs? of fgraph:do_nanosleep w(?:as|ere) not recorded`), shown(out, `(?m)^\(no graph\)$`)
+				if calls != sleepers || trees+told != calls || none != told || (source == "bpf") != (told > 0) || (source == "bpf") != strings.Contains(out, "status 3\n") {
+					t.Errorf("%s: %d trees are shown and %d told, of %d: %.2000s", source, trees, told, calls, out)
+				}
+			}
+		})
+		// A tracer that is not read for a while overwrites what it has. Each call has its
+		// tree, or is told with what was overwritten, or was still to be looked at.
+		t.Run("buffers of the tracer", func(t *testing.T) {
+			out := judge(t, g, guestCase{sh: fmt.Sprintf(`probe --strict -e 'config = { fgraph = ftrace; perf_rb_pages = 8192; max_map_keys = 100000 } fgraph:vfs_read:only=rw_verify_area /comm == "dd"/ { @n = count(); @[graph] = count(); }' >/tmp/out 2>&1 & p=$!
+i=0; until grep -q Attached /tmp/out || [ $i -gt 600 ]; do i=$((i+1)); done
+kill -STOP $p; dd if=/dev/zero of=/dev/null bs=1 count=%d 2>/dev/null
+for d in /sys/kernel/tracing /sys/kernel/tracing/instances/*; do [ -r $d/per_cpu/cpu0/stats ] && cat $d/per_cpu/cpu*/stats | sed -n 's/^overrun: */overrun /p'; done
+kill -CONT $p; kill -INT $p; wait $p; echo "status $?"; cat /tmp/out; rm /tmp/out`, reads)})
+			calls, trees, overrun := number(out, `@n: (\d+)`), 0, 0
+			for _, m := range regexp.MustCompile(`(?m)^\]: (\d+)`).FindAllString(out, -1) {
+				trees += number(m, `(\d+)`)
+			}
+			for _, m := range regexp.MustCompile(`(?m)^overrun \d+`).FindAllString(out, -1) {
+				overrun += number(m, `(\d+)`)
+			}
+			told, lost := number(out, `(\d+) call graphs of fgraph:vfs_read were not recorded`), number(out, `\(events that the tracer overwrote before they were read: (\d+)\)`)
+			left := number(out, `(\d+) events were lost \(still in the buffer when the run ended\)`)
+			// While probe does not run, other processes read and go on overwriting.
+			if calls < reads || overrun == 0 || told == 0 || trees+told+left != calls || lost < overrun || lost > overrun+5000 || !strings.Contains(out, "status 3\n") {
+				t.Errorf("%d trees, %d told, %d left, of %d; %d events told, %d overwritten: %.5000s", trees, told, left, calls, lost, overrun, out)
+			}
+		})
+	})
+}

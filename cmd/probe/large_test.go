@@ -47,6 +47,10 @@ func TestLarge(t *testing.T) {
 		{"blanks", "begin { @a = 1; " + strings.Repeat(" ", 31*mb) + "}", ""},
 		{"constants", many(60_000, "#define A%d 1\n") + "begin { @ = A5; }", ""},
 		{"structs", many(15_000, "struct s%d { int a; int b; };\n") + "begin { @ = 1; }", ""},
+		{"lines", strings.Repeat("\n", 31*mb) + "begin { @ = 1; }", ""},
+		{"members", "struct s { " + many(2_000_000, "int x%d; ") + "};\nbegin { @ = 1; }", "too-long"},
+		{"a macro", "#define A " + strings.Repeat("x ", 15*mb) + "\nbegin { A; A; A; }", "too-long"},
+		{"a condition", "#if " + strings.Repeat("1 + ", 7*mb) + "1\n#endif\nbegin { @ = 1; }", "too-long"},
 		{"more than 32 MB", strings.Repeat(" ", 33*mb), "larger than"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -50,7 +50,7 @@ func (f *fn) seqPrintf(c *hir.Call) {
 		f.b.UseSealed(bad)
 		f.b.If(ir.EQ, 8, r, f.konst(overflow), next, other)
 		f.b.UseSealed(other)
-		f.Fail(builtin.ErrHelper, c.At, ir.HelperSeqPrintf)
+		f.failCode(builtin.ErrHelper, c.At, ir.HelperSeqPrintf, "", r)
 		f.b.Jump(next)
 		f.b.UseSealed(next)
 	}

@@ -99,7 +99,7 @@ func (f *fn) countUpdate(r ir.Value, m *hir.Map, at source.Span) {
 	f.failMap(builtin.ErrMapFull, at, ir.HelperMapUpdate, m.Name)
 	f.b.Jump(next)
 	f.b.UseSealed(other)
-	f.failMap(builtin.ErrMapUpdate, at, ir.HelperMapUpdate, m.Name)
+	f.failCode(builtin.ErrMapUpdate, at, ir.HelperMapUpdate, m.Name, r)
 	f.b.Jump(next)
 	f.b.UseSealed(next)
 }

@@ -176,15 +176,20 @@ func (u *Unit) table(name string, data []byte) int {
 	return off
 }
 
-// errorSite returns the offset of the counter of one place and kind.
-func (u *Unit) errorSite(k siteKey) int {
+// errorSite returns the offset of the counter of one place and kind. If coded
+// is set, the word after it is for the result of the helper.
+func (u *Unit) errorSite(k siteKey, coded bool) int {
 	if off, ok := u.sites[k]; ok {
 		return off
 	}
-	off := u.alloc(8)
+	size := 8
+	if coded {
+		size = 16
+	}
+	off := u.alloc(size)
 	u.sites[k] = off
 	u.Obj.Errors = append(u.Obj.Errors, &object.ErrorSite{
-		Kind: k.kind, Off: off, At: k.at, Probe: k.probe, Map: k.m, Helper: ir.Helpers[k.helper].Name,
+		Kind: k.kind, Off: off, At: k.at, Probe: k.probe, Map: k.m, Helper: ir.Helpers[k.helper].Name, Coded: coded,
 	})
 	return off
 }

@@ -250,4 +250,7 @@ type ErrorSite struct {
 	Probe  string // full name
 	Map    string // for map errors, without '@'
 	Helper string // name of the helper that failed, "" if none
+	// Coded says that the word after the counter has what the helper returned
+	// last: a negative error number in the lower half.
+	Coded bool
 }

@@ -7,58 +7,67 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 )
 
-// File is one script text. It is immutable after New.
+// File is one script text. It does not change after New.
 type File struct {
 	Name  string // as the user named it; "-e" for the script of that option, "stdin" for standard input
 	Text  string
-	lines []int // byte offset of the start of each line
+	once  sync.Once
+	lines []uint32 // byte offset of the start of each line; see table
 }
 
-// New makes a File and its line table.
-func New(name, text string) *File {
-	f := &File{Name: name, Text: text, lines: []int{0}}
-	for i := 0; ; {
-		j := strings.IndexByte(text[i:], '\n')
-		if j < 0 {
-			return f
+// New makes a File. The text is shorter than 4 GB.
+func New(name, text string) *File { return &File{Name: name, Text: text} }
+
+// table returns the line table, which most files need only for a message. The lines
+// are counted first, since a text can be nothing but lines.
+func (f *File) table() []uint32 {
+	f.once.Do(func() {
+		f.lines = make([]uint32, 1, 1+strings.Count(f.Text, "\n"))
+		for i := range len(f.Text) {
+			if f.Text[i] == '\n' {
+				f.lines = append(f.lines, uint32(i+1))
+			}
 		}
-		i += j + 1
-		f.lines = append(f.lines, i)
-	}
+	})
+	return f.lines
 }
 
 // Position returns the 1-based line and 1-based byte column of an offset;
 // offsets outside the text are clamped.
 func (f *File) Position(offset int) (line, col int) {
 	offset = min(max(offset, 0), len(f.Text))
-	i := sort.Search(len(f.lines), func(i int) bool { return f.lines[i] > offset }) - 1
-	return i + 1, offset - f.lines[i] + 1
+	lines := f.table()
+	i := sort.Search(len(lines), func(i int) bool { return int(lines[i]) > offset }) - 1
+	return i + 1, offset - int(lines[i]) + 1
 }
 
 // Lines returns the number of lines, at least 1.
-func (f *File) Lines() int { return len(f.lines) }
+func (f *File) Lines() int { return len(f.table()) }
 
 // Line returns the text of the 1-based line n without its line end, or "" when
 // there is no such line.
 func (f *File) Line(n int) string {
-	if n < 1 || n > len(f.lines) {
+	lines := f.table()
+	if n < 1 || n > len(lines) {
 		return ""
 	}
 	end := len(f.Text)
-	if n < len(f.lines) {
-		end = f.lines[n] - 1
+	if n < len(lines) {
+		end = int(lines[n]) - 1
 	}
-	return strings.TrimSuffix(f.Text[f.lines[n-1]:end], "\r")
+	return strings.TrimSuffix(f.Text[lines[n-1]:end], "\r")
 }
 
 // LineStart returns the byte offset at which the 1-based line n starts.
 func (f *File) LineStart(n int) int {
-	if n < 1 || n > len(f.lines) {
+	lines := f.table()
+	if n < 1 || n > len(lines) {
 		return len(f.Text)
 	}
-	return f.lines[n-1]
+	return int(lines[n-1])
 }
 
 // Span is the half-open byte range [Start, End) of File. The zero Span means no

@@ -31,6 +31,8 @@ type preproc struct {
 	branches []cBranch
 	outer    int // branches that are open around the file being read
 	toks     []cTok
+	header   bool // the text is a header
+	words    int  // tokens of the text itself, without those of headers, which are bounded in bytes
 	expanded int  // tokens that macros made
 	full     bool // a bound was reached and reported
 
@@ -60,7 +62,12 @@ func ParseCSection(items []Item, in CInput) (*CSection, diag.List) {
 func ParseCHeader(f *source.File, in CInput) (*CSection, diag.List) {
 	var diags diag.List
 	pp := newPreproc(&diags, in)
-	if !reportBinary(f, &diags) {
+	switch {
+	case len(f.Text) > maxIncluded:
+		pp.diags.Errorf("too-long", source.Span{File: f}, "the header is larger than %d bytes", maxIncluded).
+			WithHelp("include the headers that have the definitions you need")
+	case !reportBinary(f, &diags):
+		pp.header = true
 		pp.text(f, 0, len(f.Text))
 	}
 	return pp.finish(true), diags
@@ -118,12 +125,27 @@ func (pp *preproc) text(f *source.File, pos, limit int) {
 		default:
 			fresh = false
 			t := cToken(f, pos, limit)
-			if pp.live() {
+			if pp.live() && pp.count(1, t.at) {
 				pp.emit(t, nil)
 			}
 			pos = t.at.End
 		}
 	}
+}
+
+// count reports whether the C section may have n more tokens, of which the last is at a
+// place. It has the limit of a script (maxWords).
+func (pp *preproc) count(n int, at source.Span) bool {
+	if (pp.header || pp.nested > 0) && n <= maxWords {
+		return true
+	}
+	if pp.words += n; pp.words > maxWords && !pp.full {
+		pp.full = true
+		pp.diags.Errorf("too-long", at, "the C section has more than %d words", maxWords).
+			WithLabel("the rest is not read").
+			WithHelp("include the definitions from a header, or use the types of the kernel, which need none")
+	}
+	return !pp.full
 }
 
 // emit adds a token, with object-like macros replaced. active are the macros
@@ -176,8 +198,8 @@ func contains(list []string, s string) bool {
 func (pp *preproc) directive(f *source.File, pos, end int) {
 	toks := cLine(f, pos+1, end)
 	line := source.Span{File: f, Start: pos, End: end}
-	if len(toks) == 0 {
-		return // a lone '#'
+	if len(toks) == 0 || !pp.count(len(toks), toks[len(toks)-1].at) {
+		return // a lone '#', or too long
 	}
 	word, rest := toks[0], toks[1:]
 	switch word.text {

@@ -50,7 +50,7 @@ func cToken(f *source.File, pos, limit int) cTok {
 }
 
 // cLine cuts one line of a directive, from pos to limit, into tokens; line
-// continuations count as blanks.
+// continuations count as blanks. Of more than maxWords tokens it returns one more.
 func cLine(f *source.File, pos, limit int) []cTok {
 	var out []cTok
 	s := f.Text[:limit]
@@ -61,6 +61,9 @@ func cLine(f *source.File, pos, limit int) []cTok {
 			continue
 		}
 		if pos >= limit {
+			return out
+		}
+		if len(out) > maxWords {
 			return out
 		}
 		t := cToken(f, pos, limit)

@@ -87,7 +87,7 @@ func ReadFile(name string) (string, error) {
 	if st.IsDir() {
 		return "", errDirectory
 	}
-	text, err := Read(f)
+	text, err := read(f, st.Size())
 	if errors.Is(err, errLarge) {
 		err = fmt.Errorf("it is larger than %d bytes", maxScript)
 	}
@@ -97,12 +97,17 @@ func ReadFile(name string) (string, error) {
 var errLarge = fmt.Errorf("more than %d bytes", maxScript)
 
 // Read reads the text of a script to its end.
-func Read(r io.Reader) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxScript+1))
-	if err == nil && len(b) > maxScript {
+func Read(r io.Reader) (string, error) { return read(r, 0) }
+
+// read makes room for the size that a file says to have.
+func read(r io.Reader, size int64) (string, error) {
+	var b strings.Builder
+	b.Grow(int(min(size, maxScript)) + 1)
+	_, err := io.Copy(&b, io.LimitReader(r, maxScript+1))
+	if err == nil && b.Len() > maxScript {
 		err = errLarge
 	}
-	return string(b), err
+	return b.String(), err
 }
 
 // reason returns the reason in an *fs.PathError, since the message already

@@ -14,6 +14,8 @@ import (
 // errorKind says how a kind of run-time error is shown.
 type errorKind struct {
 	message string
+	// retcode is the error that the kernel has for it, where the object does not
+	// keep what the helper returned (object.ErrorSite).
 	retcode unix.Errno
 	// asked errors are shown only with -k (R-ERR-04).
 	asked bool
@@ -22,6 +24,8 @@ type errorKind struct {
 	// kind is the kind of the receipt's item; "" for an error that does not
 	// make the result incomplete.
 	kind event.ReceiptKind
+	// detail is the reason in the receipt, if it is not that of the kind.
+	detail string
 }
 
 // errorKinds has a row for each builtin.ErrorKind.
@@ -30,8 +34,8 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrReadUser:   {message: "Bad address", retcode: unix.EFAULT, asked: true, kind: event.FailedReads},
 	builtin.ErrMapFull: {retcode: unix.E2BIG, kind: event.MapFull,
 		message: "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`"},
-	builtin.ErrMapUpdate: {message: "Can't update map element", retcode: unix.ENOMEM, kind: event.MapUpdateFailed},
-	builtin.ErrDelete:    {message: "Can't delete map element because it does not exist."},
+	builtin.ErrMapUpdate: {message: "Can't update map element", kind: event.MapUpdateFailed},
+	builtin.ErrDelete:    {message: "Can't delete map element because it does not exist.", retcode: unix.ENOENT},
 	builtin.ErrLookup:    {message: "Can't lookup map element because it does not exist.", asked: true},
 	builtin.ErrDivZero:   {message: "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."},
 	builtin.ErrBounds:    {message: "Array access out of bounds. The value is zero."},
@@ -42,9 +46,10 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrLoopCut:    {message: "A loop reached its bound and was cut short.", kind: event.LoopsCut},
 	builtin.ErrTruncated:  {silent: true, kind: event.TruncatedStrings},
 	builtin.ErrNested:     {silent: true, kind: event.MissedReturns},
+	builtin.ErrOverlap:    {silent: true, kind: event.Recursion, detail: "eight tasks had been preempted in the program on that CPU"},
 	builtin.ErrUnrecorded: {silent: true, kind: event.LostGraphs},
 	builtin.ErrCPU:        {message: "CPU count mismatch; unable to find per-cpu data."},
-	builtin.ErrHelper:     {message: "The kernel refused what the script asked for.", retcode: unix.EINVAL},
+	builtin.ErrHelper:     {message: "The kernel refused what the script asked for."},
 }
 
 // pollErrors reads the error counters. It reports lost events whenever their
@@ -70,8 +75,12 @@ func (s *Session) pollErrors(c *Clause) {
 		if old != 0 || k.silent || k.asked && !s.opts.AllErrors {
 			continue
 		}
+		code := -int(k.retcode)
+		if e.Coded {
+			code = int(int32(word(c.data, e.Off+8)))
+		}
 		s.send(&event.RuntimeError{
-			At: e.At, Message: k.message, Helper: e.Helper, Retcode: -int(k.retcode), Count: n,
+			At: e.At, Message: k.message, Helper: e.Helper, Retcode: code, Count: n,
 		})
 	}
 	if lost > 0 {
@@ -126,7 +135,7 @@ func (s *Session) clauseReceipt(r *event.Receipt, c *Clause) {
 }
 
 func receiptItem(e *object.ErrorSite, n uint64) event.ReceiptItem {
-	it := event.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
+	it := event.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, Detail: errorKinds[e.Kind].detail, At: e.At}
 	if e.Map != "" || e.Kind == builtin.ErrMapFull || e.Kind == builtin.ErrMapUpdate {
 		it.Where = "@" + e.Map
 	}

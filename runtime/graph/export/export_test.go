@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/pprof/profile"
 
+	"probe/lang/value"
 	"probe/runtime/graph"
 )
 
@@ -264,6 +265,31 @@ func TestSVG(t *testing.T) {
 	}
 	if !bytes.Contains(text, []byte("a &lt;title&gt;")) {
 		t.Error("the title is not escaped")
+	}
+}
+
+// Names come from anybody: what a terminal obeys, and what makes a field longer than it
+// is, reaches no text.
+func TestControlCharacters(t *testing.T) {
+	const evil = "\x1b]0;a\x07\u202e\u009b\r\n,\"="
+	s := sample()
+	s.Title = evil
+	s.Funcs.List[1] = graph.Func{Name: evil, Module: evil}
+	s.Trees[0].Thread.Comm = evil
+	for _, f := range Formats() {
+		text := string(export(t, f.Name, s))
+		if !f.Binary && strings.ContainsAny(text, "\x1b\x07\r") {
+			t.Errorf("%s has control characters: %q", f.Name, text)
+		}
+	}
+	text := export(t, "csv", s)
+	if visible := value.Visible(string(text), true); visible != string(text) {
+		t.Errorf("csv has control characters: %q", text)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	want := `\x1b]0;a\x07\xe2\x80\xae\xc2\x9b\x0d\x0a,"=`
+	if err != nil || len(rows) != 8 || rows[2][4] != want || rows[2][5] != want || rows[2][6] != want {
+		t.Errorf("rows %q, %v", rows, err)
 	}
 }
 

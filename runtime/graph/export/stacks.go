@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"probe/lang/value"
 	"probe/runtime/graph"
 	"probe/runtime/profile"
 )
@@ -150,9 +151,10 @@ func writeCSV(w io.Writer, s *Source) error {
 				state = "interruption"
 			}
 			num := func(v int64) string { return strconv.FormatInt(v, 10) }
-			row = append(row[:0], num(int64(n)), num(int64(i)), num(int64(c.Parent)), num(int64(c.Depth)), f.Name, f.Module, t.Thread.Comm,
+			text := func(s string) string { return value.Visible(s, false) } // RFC 4180 has no control characters in fields
+			row = append(row[:0], num(int64(n)), num(int64(i)), num(int64(c.Parent)), num(int64(c.Depth)), text(f.Name), text(f.Module), text(t.Thread.Comm),
 				num(int64(t.Thread.PID)), num(int64(t.Thread.TID)), num(int64(c.CPU)), num(c.T0+int64(s.WallOffset)), num(c.Duration()), num(own[i]),
-				s.Funcs.RetText(c), state)
+				text(s.Funcs.RetText(c)), state)
 			if err := out.Write(row); err != nil {
 				return err
 			}

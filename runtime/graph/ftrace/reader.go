@@ -171,6 +171,19 @@ func (s *Source) Lost() uint64 {
 	return n
 }
 
+// Overwritten returns the number of events that the kernel has overwritten since the
+// source was opened, as it counts them. It may be called while events are read, but not
+// together with Close.
+func (s *Source) Overwritten() uint64 {
+	sum := s.lost
+	for _, r := range s.readers {
+		if n, ok := r.overwritten(); ok && n > r.before {
+			sum += n - r.before
+		}
+	}
+	return sum
+}
+
 // Batch is a sequence of events in the order of time, which Read passes on.
 type Batch struct {
 	// Each calls yield with every event and the arguments it refers to.

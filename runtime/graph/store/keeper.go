@@ -33,9 +33,17 @@ type Keeper struct {
 	tracer    *Tracer // nil when programs record everything
 	recorded  func() ([]*graph.Tree, *graph.Funcs)
 	probes    map[uint32]*probe
-	gaps      uint64 // events missing in the trees kept
+	gaps      uint64             // events missing in the trees kept, each once
+	seen      map[lossPoint]bool // the losses that gaps has
 	closed    bool
 	forgotAt  int64
+}
+
+// lossPoint is where events were lost: the tracer tells it to each thread that it has last
+// seen on the CPU.
+type lossPoint struct {
+	at  int64
+	cpu uint16
 }
 
 // Options holds what a Keeper needs from its session.
@@ -78,7 +86,7 @@ func (e *StartError) Error() string { return e.Diag.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
 func newKeeper(probes []*hir.Probe, opts Options) *Keeper {
-	k := &Keeper{opts: opts, probes: map[uint32]*probe{}}
+	k := &Keeper{opts: opts, probes: map[uint32]*probe{}, seen: map[lossPoint]bool{}}
 	for i, pr := range probes {
 		if spec := fgraph.Of(pr.Site); spec != nil {
 			k.probes[uint32(i)] = &probe{spec: spec, site: pr.Site, only: onlyOf(spec), own: NewOwn(), skip: graph.Skipper{Patterns: spec.Skip}}
@@ -299,6 +307,7 @@ func (k *Keeper) tell(id value.GraphID) {
 
 // keep reduces a tree to what the probe asks for and stores it.
 func (k *Keeper) keep(p *probe, r *fgraph.Record, t *graph.Tree, funcs *graph.Funcs) {
+	k.lost(t)
 	t.Thread.PID, t.Thread.Comm = r.PID, r.Comm
 	if !p.spec.IRQs {
 		t.Fold()
@@ -320,8 +329,28 @@ func (k *Keeper) keep(p *probe, r *fgraph.Record, t *graph.Tree, funcs *graph.Fu
 		root.Ret, root.Flags = r.Ret, root.Flags|graph.HasRet
 	}
 	funcs.NameSymbols(t, k.functions.Symbol)
-	k.gaps += t.Lost
 	k.opts.Trees.Keep(r.ID, t, funcs)
+}
+
+// lost counts the events that a tree lacks, as it was recorded. A loss that other trees
+// have as well is counted once.
+func (k *Keeper) lost(t *graph.Tree) {
+	inGaps := uint64(0)
+	for i := range t.Calls {
+		c := &t.Calls[i]
+		if c.Flags&graph.Gap == 0 {
+			continue
+		}
+		n := max(c.Ret, 1)
+		inGaps += n
+		if p := (lossPoint{c.T0, c.CPU}); !k.seen[p] {
+			k.seen[p] = true
+			k.gaps += n
+		}
+	}
+	if t.Lost > inGaps {
+		k.gaps += t.Lost - inGaps
+	}
 }
 
 // choose removes from a tree what the probe does not ask for.
@@ -340,9 +369,9 @@ func (p *probe) choose(t *graph.Tree, funcs *graph.Funcs) {
 // most of what this probe asks for. It reports whether there is one.
 func (k *Keeper) fromRecording(p *probe, r *fgraph.Record) bool {
 	trees, funcs := k.recorded()
-	var best *graph.Tree
-	for _, t := range trees {
-		t = t.Clone()
+	var best, whole *graph.Tree
+	for _, recorded := range trees {
+		t := recorded.Clone()
 		if !p.spec.IRQs {
 			t.Fold()
 		}
@@ -353,13 +382,13 @@ func (k *Keeper) fromRecording(p *probe, r *fgraph.Record) bool {
 			t.Texts = nil
 		}
 		if best == nil || richer(t, best) {
-			best = t
+			best, whole = t, recorded
 		}
 	}
 	if best == nil {
 		return false
 	}
-	k.gaps += best.Lost
+	k.lost(whole)
 	k.opts.Trees.Keep(r.ID, best, funcs)
 	return true
 }
@@ -397,7 +426,11 @@ func (k *Keeper) Receipt() []event.ReceiptItem {
 	var out []event.ReceiptItem
 	for _, p := range k.probes {
 		if p.missing > 0 {
-			out = append(out, event.ReceiptItem{Kind: event.LostGraphs, Where: p.site.Name, Count: p.missing})
+			it := event.ReceiptItem{Kind: event.LostGraphs, Where: p.site.Name, Count: p.missing}
+			if n := k.tracer.lost(); n > 0 && p.decoder == nil {
+				it.Detail = fmt.Sprintf("events that the tracer overwrote before they were read: %d", n)
+			}
+			out = append(out, it)
 		}
 	}
 	if k.gaps > 0 {

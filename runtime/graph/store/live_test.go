@@ -2,7 +2,6 @@ package store
 
 import (
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -139,8 +138,8 @@ func TestStore(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	tr := &Tracer{trees: map[int32][]*graph.Tree{}, until: 1 << 40}
-	tr.more = sync.NewCond(&tr.mu)
+	tr := newTracer()
+	tr.until = 1 << 40
 	for _, x := range []*graph.Tree{tree(&tr.funcs, 1000, "root", "a"), tree(&tr.funcs, 11000, "root", "b"), tree(&tr.funcs, 21000, "outer", "root")} {
 		x.Thread.TID = 5
 		tr.add(x)

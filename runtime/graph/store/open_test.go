@@ -7,8 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,6 +19,7 @@ import (
 	"probe/runtime/event"
 	"probe/runtime/graph"
 	"probe/runtime/graph/ftrace"
+	"probe/runtime/graph/proto"
 	"probe/runtime/machine/live"
 	"probe/stdlib/fgraph"
 )
@@ -249,8 +250,7 @@ func TestTracerOptions(t *testing.T) {
 
 // What nobody asks for is given up, the oldest first, when it becomes too much.
 func TestTracerHolds(t *testing.T) {
-	tr := &Tracer{trees: map[int32][]*graph.Tree{}}
-	tr.more = sync.NewCond(&tr.mu)
+	tr := newTracer()
 	big := func(tid int32, end int64) *graph.Tree {
 		t := &graph.Tree{Thread: graph.Thread{TID: tid}, Calls: make([]graph.Call, heldCalls/2)}
 		t.Calls[0].T1 = end
@@ -264,5 +264,48 @@ func TestTracerHolds(t *testing.T) {
 	}
 	if len(tr.trees[-1]) != 1 { // the idle task of CPU 0
 		t.Error("the tree of an idle task is another thread's")
+	}
+}
+
+// A call whose end was lost lasts, for the tracer, until the events after the gap, and so
+// do all calls that were lost: only the first of them, if it began there, has the tree.
+// Several threads are told of the same loss, which is counted once.
+func TestLost(t *testing.T) {
+	tr := newTracer()
+	tr.until = 1 << 40
+	plan := &fgraph.Plan{Source: fgraph.Ftrace, Func: "root", Depth: 5}
+	k := newKeeper([]*hir.Probe{{Site: &hir.Site{Name: "fgraph:root", Plan: plan}}}, Options{Trees: NewStore()})
+	k.tracer, k.functions = tr, proto.New(nil, nil)
+	b := graph.Builder{Funcs: &tr.funcs, Resolve: func(uint64) graph.Func { return graph.Func{Name: "root"} }, Done: func(tid int32, x *graph.Tree) {
+		x.Thread.TID = tid
+		tr.add(x)
+	}}
+	const second = int64(time.Second)
+	for _, e := range []graph.Event{
+		{Time: 1000, TID: 7, CPU: 1, Kind: graph.Enter, Addr: 1},
+		{Time: 1500, TID: 8, CPU: 1, Kind: graph.Enter, Addr: 1},
+		{Time: 9 * second, CPU: 1, Kind: graph.Lost, Value: 50},
+		{Time: 9*second + 10, TID: 7, CPU: 1, Kind: graph.Enter, Addr: 1},
+		{Time: 9*second + 20, TID: 7, CPU: 1, Kind: graph.Exit, Addr: 1},
+		{Time: 9*second + 30, TID: 8, CPU: 1, Kind: graph.Exit, Addr: 1},
+	} {
+		b.Add(&e, nil)
+	}
+	b.Flush()
+	for _, r := range []struct {
+		tid        int32
+		start, end int64
+	}{
+		{7, 1100, 1400}, {7, 1700, 1900}, {7, 5 * second, 6 * second}, {7, 9*second + 12, 9*second + 18}, {8, 1600, 9*second + 40},
+	} {
+		k.record(&fgraph.Record{ID: value.GraphID{TID: r.tid, Time: uint64(r.end)}, Start: uint64(r.start)})
+	}
+	want := []event.ReceiptItem{{Kind: event.LostGraphs, Where: "fgraph:root", Count: 2}, {Kind: event.GraphGaps, Count: 50}}
+	if d := cmp.Diff(want, k.Receipt()); d != "" {
+		t.Errorf("the receipt (-want +got):\n%s", d)
+	}
+	tr.Forget(20 * second)
+	if len(tr.taken) != 0 || tr.held != 0 {
+		t.Errorf("%d calls are remembered without their trees", len(tr.taken))
 	}
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,10 +26,17 @@ type Tracer struct {
 	more  *sync.Cond
 	funcs graph.Funcs
 	trees map[int32][]*graph.Tree // by thread, in the order of their ends
+	taken map[openCall]int64      // the ends of the calls that were requested, by what stands for them
 	held  int                     // calls in trees
 	until int64                   // no more trees that ended before this time will arrive
 	err   error
 	over  bool
+}
+
+// openCall is a call whose end the tracer did not see.
+type openCall struct {
+	tree *graph.Tree
+	call int32
 }
 
 // heldCalls is the maximum number of calls in trees that nobody has requested
@@ -48,8 +57,7 @@ func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads 
 		}
 		opts.Only = append(opts.Only, list.Framing()...)
 	}
-	t := &Tracer{trees: map[int32][]*graph.Tree{}, done: make(chan struct{})}
-	t.more = sync.NewCond(&t.mu)
+	t := newTracer()
 	opts.Until, opts.Guard = t.progress, &t.mu
 	src, err := ftrace.Open(ctx, tfs, opts)
 	if err != nil {
@@ -67,6 +75,12 @@ func Start(ctx context.Context, tfs *tracefs.FS, probes []*fgraph.Plan, threads 
 		t.more.Broadcast()
 	}()
 	return t, nil
+}
+
+func newTracer() *Tracer {
+	t := &Tracer{trees: map[int32][]*graph.Tree{}, taken: map[openCall]int64{}, done: make(chan struct{})}
+	t.more = sync.NewCond(&t.mu)
+	return t
 }
 
 // options returns the options for the tracer that give every probe what it asks
@@ -135,6 +149,7 @@ func (t *Tracer) drop(tid int32, n int) {
 	for _, tree := range list[:n] {
 		t.held -= len(tree.Calls)
 	}
+	maps.DeleteFunc(t.taken, func(c openCall, _ int64) bool { return slices.Contains(list[:n], c.tree) })
 	if n == len(list) {
 		delete(t.trees, tid)
 		return
@@ -188,12 +203,28 @@ func (t *Tracer) find(tid int32, name string, start, end int64) *graph.Tree {
 		}
 		// The tree of another probe's function may contain the requested call.
 		if n, ok := tree.Nearest(&t.funcs, name, start); ok {
-			if c := &tree.Calls[n]; c.T0 <= end && c.T1 >= start {
+			if c := &tree.Calls[n]; c.T0 <= end && c.T1 >= start && t.take(openCall{tree, n}, start, end) {
 				return tree.Sub(n)
 			}
 		}
 	}
 	return nil
+}
+
+// take reports whether a call of the tracer can be the one that a program saw from
+// start to end. If its end was lost, it seems to last until the events
+// after the gap, as long as many calls after it: it is then the first of these that
+// is asked for, if that began with it.
+func (t *Tracer) take(c openCall, start, end int64) bool {
+	call := &c.tree.Calls[c.call]
+	if call.Flags&graph.NoExit == 0 {
+		return true
+	}
+	if until, taken := t.taken[c]; taken && start > until || start-call.T0 > margin {
+		return false
+	}
+	t.taken[c] = max(t.taken[c], end)
+	return true
 }
 
 // Locked runs f while the table of functions does not change.
@@ -217,6 +248,14 @@ func (t *Tracer) Forget(before int64) {
 			t.drop(tid, n)
 		}
 	}
+}
+
+// lost returns the number of events that nobody could read in time, 0 for nil.
+func (t *Tracer) lost() uint64 {
+	if t == nil || t.src == nil {
+		return 0
+	}
+	return t.src.Overwritten()
 }
 
 // Where describes how the tracer is used, for -v.
