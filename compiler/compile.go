@@ -145,6 +145,9 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 		if err != nil {
 			out.Add(limit(op, err))
 		}
+		if !cfg.Interpret {
+			u.IR[i] = nil // the instructions are all that is needed from here on
+		}
 	}
 	if len(again) > 0 {
 		return nil, again, out

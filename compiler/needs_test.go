@@ -21,7 +21,7 @@ import (
 // programs use without asking, with what Needs has said.
 func checkNeeds(t *testing.T, script string) {
 	t.Helper()
-	k := compilertest.NewKernel()
+	k := compilertest.NewKernelWithProcesses()
 	p, list := k.Check(script)
 	if list.HasErrors() {
 		t.Errorf("%s: %v", script, list.All)

@@ -44,6 +44,7 @@ func process() []*builtin.Func {
 		{Sig: known(types.KnownAlways, reserved(pidSig("tid", "B-TID", "Thread id of the current task."))), Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 			return scalar(c, l.B().Ext(pidTgid(l, c), 4, false))
 		}},
+		{Sig: taskOfSig(), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: lowerTask},
 		{Sig: taskSig("ppid", "B-PPID", types.Int32, "Process id of the parent."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("real_parent", "pid")},
 		{Sig: taskSig("pcomm", "B-PPID", types.StringType(16), "Name of the parent process."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("real_parent", "comm")},
 		{Sig: taskSig("leader_tid", "B-LEADER", types.Int32, "Thread id of the group leader."), Prefers: []target.Feature{target.TaskBTF, target.RdonlyCast}, Lower: taskField("group_leader", "pid")},

@@ -219,6 +219,7 @@ const (
 	ErrLoopCut    // a loop hit its bound
 	ErrTruncated  // a string did not fit
 	ErrNested     // the saved entry of a ret: probe was missing
+	ErrOverlap    // too many tasks were in the program on a CPU
 	ErrUnrecorded // a value was used that had not been recorded
 	ErrCPU        // CPU number beyond the per-CPU slots
 	ErrHelper     // a helper that the script asked for failed
@@ -334,6 +335,8 @@ type Lowerer interface {
 	// Number returns the bits of a scalar in a form that the verifier takes for
 	// a number, not a pointer.
 	Number(o Operand) ir.Value
+	// Member reads a scalar of type t at a byte offset of the struct that p points to.
+	Member(p Operand, off int, t *types.Type, at source.Span) Operand
 	// Clock returns the current time for measuring durations. Entered and Ended
 	// return the times of the entry and of the return, in a program at the
 	// return of a function whose entry half has run (hir.Site.Entry).

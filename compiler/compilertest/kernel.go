@@ -21,7 +21,10 @@ import (
 
 // Kernel is a fake kernel with a task_struct, functions with typed arguments,
 // and a tracepoint. It implements hir.Types and hir.Probes.
-type Kernel struct{ task *types.Type }
+type Kernel struct {
+	task   *types.Type
+	tables map[string]*types.Type // further structs
+}
 
 // NewKernel returns a new Kernel.
 func NewKernel() *Kernel {
@@ -41,6 +44,9 @@ func NewKernel() *Kernel {
 
 // Named implements hir.Types.
 func (k *Kernel) Named(kind, name string) (*types.Type, bool) {
+	if t, ok := k.tables[name]; ok && kind == "struct" {
+		return t, true
+	}
 	return k.task, kind == "struct" && name == "task_struct"
 }
 
@@ -180,7 +186,7 @@ var TargetNames = []string{"old", "mid", "new"}
 // "old" has nothing later than 5.10, "mid" the helpers of 6.1, "new"
 // everything.
 func Targets() map[string]*target.Target {
-	mid := []target.Feature{target.TaskBTF, target.TaskPtRegs, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc}
+	mid := []target.Feature{target.TaskBTF, target.TaskPtRegs, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc, target.Overlap}
 	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime, target.OverrideReturn)
 	out := map[string]*target.Target{}
 	for name, features := range map[string][]target.Feature{"old": nil, "mid": mid, "new": late} {

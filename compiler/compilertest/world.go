@@ -29,6 +29,7 @@ type World struct {
 	sent  []*builtin.Record
 	// memoryOf is what a step can name (number).
 	memoryOf map[string]*ir.Region
+	parent   *ir.Region // the parent of the current task
 }
 
 // StackBase is the lowest address of all thread stacks. Programs only see the
@@ -204,9 +205,9 @@ func (w *World) fill() {
 		}
 		return w.Env.Mem.Add("a task", b)
 	}
-	init := task(1, "init", 0)
+	w.parent = task(1, "init", 0)
 	w.memoryOf = map[string]*ir.Region{
-		"task": task(100, "child", init.Base),
+		"task": task(100, "child", w.parent.Base),
 		"text": w.Env.Mem.Add("a text", append([]byte("a text in memory"), make([]byte, 1024)...)),
 	}
 	w.Env.Task = w.memoryOf["task"].Base
@@ -314,7 +315,7 @@ var errorNames = map[builtin.ErrorKind]string{
 	builtin.ErrReadKernel: "kernel read", builtin.ErrReadUser: "user read", builtin.ErrMapFull: "map full", builtin.ErrMapUpdate: "map update",
 	builtin.ErrDelete: "delete", builtin.ErrLookup: "lookup", builtin.ErrDivZero: "division by zero", builtin.ErrBounds: "index out of bounds",
 	builtin.ErrLost: "record lost", builtin.ErrStack: "stack", builtin.ErrStackFull: "stacks full", builtin.ErrLoopCut: "loop cut",
-	builtin.ErrTruncated: "truncated", builtin.ErrNested: "entry not seen", builtin.ErrUnrecorded: "not recorded", builtin.ErrCPU: "no such CPU", builtin.ErrHelper: "refused",
+	builtin.ErrTruncated: "truncated", builtin.ErrNested: "entry not seen", builtin.ErrOverlap: "too many tasks", builtin.ErrUnrecorded: "not recorded", builtin.ErrCPU: "no such CPU", builtin.ErrHelper: "refused",
 }
 
 // ErrorName returns what results call a kind of error.

@@ -25,16 +25,20 @@ import (
 
 // lowered is one script for one target.
 type lowered struct {
-	unit *lower.Unit
-	name string
+	unit      *lower.Unit
+	name      string
+	processes bool // the world has a table of processes
 }
 
 // script lowers the script of a case for a target. The comment may set "pid",
-// "comm", "lookups" and "hashonly" as a command line does, and "namespace" and
-// "commoff", which are facts about the kernel.
+// "comm", "lookups" and "hashonly" as a command line does, and "namespace",
+// "commoff" and "processes", which are facts about the kernel.
 func script(t *testing.T, c *golden.Case, name string) lowered {
 	t.Helper()
 	k := compilertest.NewKernel()
+	if c.Option("processes") == "yes" {
+		k = compilertest.NewKernelWithProcesses()
+	}
 	p, list := k.Check(c.In("script.pr"))
 	if list.HasErrors() {
 		t.Fatal(list.All)
@@ -48,7 +52,7 @@ func script(t *testing.T, c *golden.Case, name string) lowered {
 		Target: tg, Builtins: stdlib.Table(), Types: k,
 		PID: pid, Comm: c.Option("comm"), Lookups: c.Option("lookups") == "yes", HashOnly: c.Option("hashonly") == "yes",
 		Ints: p.ConfigInt,
-	}), name}
+	}), name, c.Option("processes") == "yes"}
 }
 
 // run runs the programs as they are, or after the passes, and gives the result.
@@ -68,6 +72,9 @@ func (l lowered) run(t *testing.T, steps string, optimise bool) string {
 		}
 	}
 	w := compilertest.NewWorld(l.unit.Obj, progs, l.unit.MapNames)
+	if l.processes {
+		w.AddProcesses()
+	}
 	if err := w.Run(steps); err != nil {
 		t.Fatalf("for the target %q: %v", l.name, err)
 	}

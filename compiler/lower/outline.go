@@ -41,7 +41,11 @@ const maxFrames = 8 - 1
 // the number of functions between it and f in the chain of calls.
 func (f *fn) outline(name string, between int, body func(g *fn)) int {
 	g := &fn{program: f.program, vars: map[*hir.Var]*binding{}, outlined: true, frames: f.frames + between + 1}
-	g.b = ir.NewBuilder(f.ir, name)
+	var args []ir.Kind
+	if f.claims != nil {
+		args = append(args, ir.Scalar)
+	}
+	g.b = ir.NewBuilder(f.ir, name, args...)
 	g.f = g.b.F
 	g.f.Global = true
 	n := len(f.ir.Funcs) - 1
@@ -51,6 +55,9 @@ func (f *fn) outline(name string, between int, body func(g *fn)) int {
 			c := *b
 			g.vars[v] = &c
 		}
+	}
+	if f.claims != nil {
+		g.receiveIndex(g.b.Arg(0))
 	}
 	g.loops = []*loop{{outlined: true}}
 	body(g)
@@ -158,7 +165,12 @@ func exitsOf(b *hir.Block) (e exits) {
 }
 
 // call0 calls an outlined function.
-func (f *fn) call0(n int) ir.Value { return f.b.CallFunc(n, ir.Scalar) }
+func (f *fn) call0(n int) ir.Value {
+	if f.claims != nil {
+		return f.b.CallFunc(n, ir.Scalar, f.regionIndex())
+	}
+	return f.b.CallFunc(n, ir.Scalar)
+}
 
 // run calls an outlined piece of a block and acts on its return value.
 func (f *fn) run(n int, e exits) ir.Value {
@@ -204,6 +216,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		f.b.Store(code.Base, code.Off, 8, f.konst(wentOn))
 		off := code.Off
 		n := f.callback("repeat", []ir.Kind{ir.Scalar, ir.PtrStack}, 1, func(g *fn) {
+			g.indexFromFrame()
 			r := g.call0(turn)
 			stop, on := g.b.NewBlock("stop"), g.b.NewBlock("on")
 			g.b.If(ir.EQ, 4, r, g.konst(wentOn), on, stop)
@@ -213,9 +226,8 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 			g.b.Ret(g.konst(1))
 			g.b.UseSealed(on)
 		})
-		slot := f.local(f.b.Frame(f.b.Slot(8, "none"), 0))
-		f.b.Store(slot.Base, slot.Off, 8, f.konst(0))
-		f.b.Call(ir.HelperLoop, f.konst(maxTurns), f.b.FuncAddr(n), f.Addr(slot), f.konst(0))
+		frame := f.bareFrame()
+		f.b.Call(ir.HelperLoop, f.konst(maxTurns), f.b.FuncAddr(n), f.Addr(frame), f.konst(0))
 		r = f.b.Load(code.Base, code.Off, 8)
 		cut := f.b.Cold(f.b.NewBlock("cut"))
 		f.b.If(ir.NE, 4, r, f.konst(wentOn), out, cut)

@@ -9,6 +9,7 @@ import (
 	"probe/compiler/object"
 	"probe/lang/hir"
 	"probe/lang/source"
+	"probe/lang/types"
 )
 
 // part is what a builtin adds to the programs of a probe.
@@ -70,11 +71,22 @@ func (f *fn) leaveProgram(result ir.Value) {
 			}
 		}
 	}
+	f.exit(result)
+}
+
+// exit ends the program and gives back what it has claimed.
+func (f *fn) exit(result ir.Value) {
+	f.unclaim()
 	f.b.Ret(result)
 }
 
 // Number returns the bits of a scalar as a number.
 func (f *fn) Number(o builtin.Operand) ir.Value { return f.launder(o.V) }
+
+// Member reads a scalar of type t at a byte offset of the struct that p points to.
+func (f *fn) Member(p builtin.Operand, off int, t *types.Type, at source.Span) builtin.Operand {
+	return f.load(f.derefPlace(p, p.T.Elem).At(off), t, at)
+}
 
 // Record declares a kind of record for a call.
 func (f *fn) Record(c *hir.Call, fn *builtin.Func, size int, fields []builtin.Field) int {

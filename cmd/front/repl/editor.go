@@ -88,6 +88,7 @@ func newEditor(s *screen, complete liner.WordCompleter, history []string) (*edit
 	if e.keys, err = newKeys(tty, keysOut, e.suspend); err != nil {
 		return nil, err
 	}
+	e.keys.screen = s
 	os.Stdout, os.Stdin = w, keysIn
 	e.liner = liner.NewLiner()
 	os.Stdin = tty
@@ -95,7 +96,13 @@ func newEditor(s *screen, complete liner.WordCompleter, history []string) (*edit
 	e.liner.SetCtrlCAborts(true)
 	e.liner.SetBeep(false)
 	e.liner.SetTabCompletionStyle(liner.TabPrints)
-	e.liner.SetWordCompleter(complete)
+	e.liner.SetWordCompleter(func(line string, pos int) (string, []string, string) {
+		if e.keys.asked() {
+			s.is(line)
+			return "", nil, ""
+		}
+		return complete(line, pos)
+	})
 	for _, h := range history {
 		e.liner.AppendHistory(editable(h))
 	}
@@ -117,6 +124,7 @@ func (e *editor) pump(r *os.File) {
 	buf := make([]byte, 4096)
 	for {
 		n, err := r.Read(buf)
+		n += e.rest(r, buf, n)
 		for b := buf[:n]; len(b) > 0; {
 			i := bytes.IndexByte(b, mark)
 			if i < 0 {
@@ -135,6 +143,28 @@ func (e *editor) pump(r *os.File) {
 	}
 }
 
+// drawTime is for how long the editor is waited for: it draws a line in pieces, and
+// each of them would be shown.
+const drawTime = 2 // milliseconds
+
+// rest reads more of what the editor writes, as long as it comes at once, behind
+// the first n bytes of buf. It returns how much came.
+func (e *editor) rest(r *os.File, buf []byte, n int) int {
+	got := 0
+	for n > 0 && n+got < len(buf) {
+		fds := []unix.PollFd{{Fd: int32(r.Fd()), Events: unix.POLLIN}}
+		if k, err := unix.Poll(fds, drawTime); err != nil || k == 0 {
+			break
+		}
+		k, err := r.Read(buf[n+got:])
+		got += k
+		if err != nil {
+			break
+		}
+	}
+	return got
+}
+
 // unmarked returns output of the editor without the rune that only ReadLine
 // needs.
 func unmarked(b []byte) []byte { return bytes.ReplaceAll(b, []byte(string(pasteMark)), nil) }
@@ -145,7 +175,7 @@ func (e *editor) ReadLine(prompt string) (string, error) {
 	if len(e.ready) > 0 {
 		line := e.ready[0]
 		e.ready = e.ready[1:]
-		e.screen.control(prompt + line + "\n")
+		e.screen.control(prompt + e.screen.painted(line) + "\n")
 		return line, errPasted
 	}
 	e.busy.Store(true)
@@ -190,7 +220,7 @@ func (e *editor) ReadLine(prompt string) (string, error) {
 
 // again draws the line that was just ended again with another text.
 func (e *editor) again(prompt, text string) {
-	e.screen.control("\x1b[A\r\x1b[J" + prompt + strings.ReplaceAll(text, "\n", "\n"+more) + "\n")
+	e.screen.control("\x1b[A\r\x1b[J" + prompt + strings.ReplaceAll(e.screen.painted(text), "\n", "\n"+more) + "\n")
 }
 
 // suspend stops the process until the shell continues it. It is called while a

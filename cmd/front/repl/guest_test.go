@@ -16,7 +16,7 @@ func TestCommandInAGuest(t *testing.T) {
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
-		p, err := g.Start(ctx, guest.Cmd{Args: []string{"probe"}, PTY: true, Rows: 40, Cols: 120, Env: []string{"TERM=xterm", "XDG_STATE_HOME=/tmp/state"}})
+		p, err := g.Start(ctx, guest.Cmd{Args: []string{"probe"}, PTY: true, Rows: 40, Cols: 120, Env: []string{"TERM=xterm", "NO_COLOR=1", "XDG_STATE_HOME=/tmp/state"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,6 +97,9 @@ func TestCommandInAGuest(t *testing.T) {
 		// A task by its number, and the next one in the list of all processes.
 		enter("iter:task { if (ctx->task->pid == 1) { @one = ctx->task; } }", `\[3\] attached 1 probe\r\nprobe> `)
 		enter("$one = @one", `probe> `)
+		enter("$one == task(1)", `\ntrue\r\nprobe> `)
+		enter("*task(1)->fs", `struct fs_struct \{\r\n  \.users = (?s:.*)\.pwd = \(struct path\) .*\r\n\}\r\nprobe> `)
+		enter("task(4194303)", `\n0x0\r\nprobe> `)
 		enter("$one->pid", `\n1\r\nprobe> `)
 		enter("container_of($one->tasks.next, typeof(struct task_struct), tasks)->pid > 1", `\ntrue\r\nprobe> `)
 		enter(":list", `\[3\] 1 probe, .*\r\n    ran \d+ times, (?s:.*)probe> `)

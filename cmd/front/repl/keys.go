@@ -34,11 +34,18 @@ const pasteMark = '\u2060'
 const (
 	ctrlC = 0x03
 	ctrlE = 0x05
+	ctrlF = 0x06
 	ctrlH = 0x08
 	ctrlR = 0x12
 	ctrlS = 0x13
 	ctrlZ = 0x1a
 	esc   = 0x1b
+)
+
+// Sequences of keys that take what is offered behind the line.
+const (
+	right = "\x1b[C"
+	end   = "\x1b[F"
 )
 
 // escTime is the maximum time between the bytes of an escape sequence.
@@ -63,8 +70,12 @@ type keys struct {
 	searching bool        // Ctrl-R was typed and the search goes on
 	broken    atomic.Bool // Ctrl-C ended a search
 
+	screen *screen // nil in tests of keys alone
+	typed  int     // the keys since the line began
+
 	mu    sync.Mutex
 	lines []string // a paste of several lines that the editor is being given
+	tabs  []bool   // the TABs that the editor was sent: whether they only ask for its text
 }
 
 // newKeys returns keys that write to out once they are started.
@@ -85,7 +96,10 @@ func newKeys(tty, out *os.File, suspend func()) (*keys, error) {
 }
 
 // begin starts to pass keys on.
-func (k *keys) begin() { k.start <- struct{}{} }
+func (k *keys) begin() {
+	k.typed = 0
+	k.start <- struct{}{}
+}
 
 // pause stops reading from the terminal. When it returns, nothing reads there.
 func (k *keys) pause() {
@@ -168,7 +182,9 @@ func (k *keys) take() (done bool) {
 				}
 				continue
 			}
-			k.send(k.held)
+			if seq := string(k.held); seq != right && seq != end || !k.accept() {
+				k.send(k.held)
+			}
 			k.held, k.searching = nil, false
 			continue
 		}
@@ -191,10 +207,59 @@ func (k *keys) key(c byte) {
 		k.searching = false
 	case c == ctrlR:
 		k.searching = true
+	case (c == ctrlE || c == ctrlF) && !k.searching && k.accept():
+		return
 	case c < ' ' && c != ctrlS && c != ctrlH:
 		k.searching = false
 	}
+	if c == '\t' {
+		k.tab(false)
+		return
+	}
 	k.send([]byte{c})
+	k.typed++
+	if edits := c >= ' ' && c < 0x80 || c == ctrlH; edits && !k.searching && k.screen != nil && k.screen.long(k.typed) {
+		k.tab(true)
+	}
+}
+
+// tab sends the editor a TAB. One that asks is not for the user: by it the editor
+// says what its line is, of which it shows only a part where it is long.
+func (k *keys) tab(asks bool) {
+	k.mu.Lock()
+	k.tabs = append(k.tabs, asks)
+	k.mu.Unlock()
+	k.send([]byte{'\t'})
+}
+
+// asked reports whether the next TAB that the editor reads only asks for its line.
+func (k *keys) asked() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.tabs) == 0 {
+		return false
+	}
+	asks := k.tabs[0]
+	k.tabs = k.tabs[1:]
+	return asks
+}
+
+// accept types what is offered behind the line, and reports whether anything is. The
+// editor must have drawn what was typed before: the offer is for that text.
+func (k *keys) accept() bool {
+	if k.screen == nil {
+		return false
+	}
+	for range 40 {
+		left, err := unix.IoctlGetInt(int(k.out.Fd()), unix.TIOCINQ)
+		offer, still := k.screen.offered()
+		if err == nil && left == 0 && still >= 4*drawTime*time.Millisecond {
+			k.send([]byte(offer))
+			return offer != ""
+		}
+		time.Sleep(drawTime * time.Millisecond)
+	}
+	return false
 }
 
 // paste gives the editor pasted text, and reports whether that ends its line,

@@ -48,7 +48,7 @@ func child(text string) int {
 	code, err := Run(context.Background(), Config{
 		Machine: live.New(live.Options{}), Check: engine.CheckOptions{PID: pid},
 		Banner: "hello",
-		In:     os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		In:     os.Stdin, Out: os.Stdout, Err: os.Stderr, Color: os.Getenv("PROBE_TEST_REPL_COLOR") != "",
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -118,6 +118,20 @@ func (x *terminal) expect(pattern string) {
 		rest := string(x.raw.Bytes()[x.seen:])
 		x.mu.Unlock()
 		x.t.Fatalf("%s did not come; since then came\n%q\nthe screen shows\n%s", pattern, rest, x.vt.text())
+	}
+}
+
+// shows waits until the line of the cursor is as wanted, with colours and the cursor as
+// vt.colored has them.
+func (x *terminal) shows(want string) {
+	x.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if x.vt.colored() == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			x.t.Fatalf("the line is\n%s\nwant\n%s\nthe screen shows\n%s", x.vt.colored(), want, x.vt.text())
+		}
 	}
 }
 

@@ -72,7 +72,8 @@ type repl struct {
 	printer  event.Sink
 	flush    func() // ends an unfinished line of output
 	reader   reader
-	person   bool // the input is a terminal, so prompts are shown
+	hints    *hints // nil without the line editor
+	person   bool   // the input is a terminal, so prompts are shown
 	history  *history
 	historic []string // the inputs, the oldest first
 	tracer   tracer
@@ -203,6 +204,8 @@ func (r *repl) open(s *screen, edit bool) error {
 			fmt.Fprintln(r.err, "warning:", err)
 		}
 		r.historic = old
+		s.hints, s.columns = &hints{color: r.cfg.Color, builtins: r.builtins, kinds: r.view.Probes().Kinds()}, r.columns
+		r.hints = s.hints
 		if r.reader, err = newEditor(s, r.tab, old); err != nil {
 			return err
 		}
@@ -230,6 +233,7 @@ func (r *repl) loop(ctx context.Context) {
 		if r.asking != "" || r.more {
 			p = more
 		}
+		r.beginHints()
 		line, err := lines.next(ctx, p, interrupt)
 		pasted := errors.Is(err, errPasted)
 		switch {
@@ -263,6 +267,18 @@ func (r *repl) loop(ctx context.Context) {
 		r.remember(text)
 		r.input(ctx, text, interrupt)
 	}
+}
+
+// beginHints tells what the next line is a part of.
+func (r *repl) beginHints() {
+	if r.hints == nil {
+		return
+	}
+	macros := map[string]string{}
+	for name, m := range r.macros() {
+		macros[name] = macroHead(m)
+	}
+	r.hints.begin(r.asking, macros, r.historic)
 }
 
 // input runs one input. Ctrl-C interrupts it.

@@ -7,31 +7,33 @@ import (
 	"time"
 )
 
-func TestFrame(t *testing.T) {
-	for _, c := range []struct{ name, drawn, want string }{
-		{"nothing", "", ""},
-		{"prompt", "probe> ", "probe> "},
-		{"typed at the end", "probe> 1+", "probe> 1+"},
-		{"a new line", "probe> 1\n", ""},
-		{"text after a new line", "probe> 1\nmore", "more"},
-		{"xterm redraw", "probe> x\x1b[1Gprobe> xy\x1b[0K\x1b[10G", "\x1b[1Gprobe> xy\x1b[0K\x1b[10G"},
-		{"xterm two redraws", "\x1b[1Gprobe> a\x1b[0K\x1b[9G\x1b[1Gprobe> b\x1b[0K\x1b[8G", "\x1b[1Gprobe> b\x1b[0K\x1b[8G"},
-		{"other redraw", "probe> x\rprobe> xy\x1b[0K\r\x1b[9C", "\rprobe> xy\x1b[0K\r\x1b[9C"},
-		{"typed behind a redraw", "\rprobe> x\x1b[0K\r\x1b[8Cy", "\rprobe> x\x1b[0K\r\x1b[8Cy"},
-		{"other two redraws", "\rprobe> x\x1b[0K\r\x1b[8C\rprobe> z\x1b[0K\r\x1b[7C", "\rprobe> z\x1b[0K\r\x1b[7C"},
-		{"half a redraw", "\rprobe> x\x1b[0K\r\x1b[8C\rprobe> ", "\rprobe> "},
-		{"a bare return keeps the line until more comes", "\rprobe> x\r", "\rprobe> x\r"},
-		{"beep", "probe> \a\a", "probe> "},
-		{"cleared screen", "probe> x\x1b[H\x1b[2J", ""},
-		{"cleared screen and redraw", "probe> x\x1b[H\x1b[2J\rprobe> x\x1b[0K\r\x1b[8C", "\rprobe> x\x1b[0K\r\x1b[8C"},
-		{"wide characters", "\rprobe> äü\x1b[0K\r\x1b[9C", "\rprobe> äü\x1b[0K\r\x1b[9C"},
+// What the editor draws, on terminals of either kind, is the line that a person sees.
+func TestLine(t *testing.T) {
+	for _, c := range []struct {
+		name, drawn, want string
+		col               int
+	}{
+		{"nothing", "", "", 0},
+		{"prompt", "probe> ", "probe> ", 7},
+		{"typed at the end", "probe> 1+", "probe> 1+", 9},
+		{"xterm redraw", "probe> x\x1b[1Gprobe> xy\x1b[0K\x1b[10G", "probe> xy", 9},
+		{"xterm two redraws", "\x1b[1Gprobe> a\x1b[0K\x1b[9G\x1b[1Gprobe> b\x1b[0K\x1b[8G", "probe> b", 7},
+		{"a shorter line", "\x1b[1Gprobe> abc\x1b[0K\x1b[11G\x1b[1Gprobe> b\x1b[0K\x1b[8G", "probe> b", 7},
+		{"other redraw", "probe> x\rprobe> xy\x1b[0K\r\x1b[9C", "probe> xy", 9},
+		{"typed behind a redraw", "\rprobe> x\x1b[0K\r\x1b[8Cy", "probe> xy", 9},
+		{"half a redraw", "\rprobe> x\x1b[0K\r\x1b[8C\rprobe> ", "probe> x", 7},
+		{"beep", "probe> \a\a", "probe> ", 7},
+		{"cleared screen and redraw", "probe> x\x1b[H\x1b[2J\rprobe> x\x1b[0K\r\x1b[8C", "probe> x", 8},
+		{"characters of two bytes", "\rprobe> äü\x1b[0K\r\x1b[9C", "probe> äü", 9},
+		{"wide characters", "\rprobe> 日本\x1b[0K\r\x1b[11C", "probe> 日本", 11},
+		{"marks", "\rprobe> e\u0301x\x1b[0K\r\x1b[9C", "probe> e\u0301x", 9},
 	} {
-		var f frame
+		var l line
 		for _, b := range []byte(c.drawn) {
-			f.add(b)
+			l.add(b)
 		}
-		if got := string(f.drawn); got != c.want {
-			t.Errorf("%s: %q is remembered as %q, want %q", c.name, c.drawn, got, c.want)
+		if got, _ := text(l.cells); got != c.want || l.col != c.col {
+			t.Errorf("%s: %q is the line %q with the cursor at %d, want %q at %d", c.name, c.drawn, got, l.col, c.want, c.col)
 		}
 	}
 }
