@@ -179,8 +179,15 @@ func siteNames(s *hir.Site) []string {
 	case len(s.Attach.Symbols) > 0:
 		names := slices.Clone(s.Attach.Symbols)
 		slices.Sort(names)
+		target := ""
+		if parts := strings.Split(s.Name, ":"); s.Attach.Path != "" && len(parts) > 2 {
+			target = parts[1] + ":"
+			if len(parts) > 3 && parts[2] == "cpp" {
+				target += "cpp:"
+			}
+		}
 		for i := range names {
-			names[i] = s.Provider + ":" + names[i]
+			names[i] = s.Provider + ":" + target + names[i]
 		}
 		return names
 	case s.Attach.Period > 0:

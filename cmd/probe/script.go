@@ -70,7 +70,7 @@ func (o *options) checkOptions() engine.CheckOptions {
 	case o.force:
 		danger = hir.AllowDanger
 	}
-	return engine.CheckOptions{PID: o.pid, UnwindPID: o.dwarfPID, Follow: !o.noFollow && !o.compat, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Config: environment(),
+	return engine.CheckOptions{PID: o.pid, UnwindPID: o.dwarfPID, Follow: !o.noFollow && !o.compat, Comm: o.comm, Unsafe: o.unsafe, Danger: danger, Exact: o.compat, Config: environment(),
 		Includes: o.includes, HeaderDirs: o.headerDirs, Mode: o.mode, Filter: o.filter}
 }
 

@@ -186,7 +186,7 @@ var TargetNames = []string{"old", "mid", "new"}
 // "old" has nothing later than 5.10, "mid" the helpers of 6.1, "new"
 // everything.
 func Targets() map[string]*target.Target {
-	mid := []target.Feature{target.TaskBTF, target.TaskPtRegs, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc}
+	mid := []target.Feature{target.TaskBTF, target.TaskPtRegs, target.ForEachMapElem, target.Loop, target.PerCPULookup, target.FuncIP, target.NoPrealloc, target.Overlap}
 	late := append(slices.Clone(mid), target.RdonlyCast, target.SessionReturn, target.MayGoto, target.TaiTime, target.OverrideReturn)
 	out := map[string]*target.Target{}
 	for name, features := range map[string][]target.Feature{"old": nil, "mid": mid, "new": late} {

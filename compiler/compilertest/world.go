@@ -315,7 +315,7 @@ var errorNames = map[builtin.ErrorKind]string{
 	builtin.ErrReadKernel: "kernel read", builtin.ErrReadUser: "user read", builtin.ErrMapFull: "map full", builtin.ErrMapUpdate: "map update",
 	builtin.ErrDelete: "delete", builtin.ErrLookup: "lookup", builtin.ErrDivZero: "division by zero", builtin.ErrBounds: "index out of bounds",
 	builtin.ErrLost: "record lost", builtin.ErrStack: "stack", builtin.ErrStackFull: "stacks full", builtin.ErrLoopCut: "loop cut",
-	builtin.ErrTruncated: "truncated", builtin.ErrNested: "entry not seen", builtin.ErrUnrecorded: "not recorded", builtin.ErrCPU: "no such CPU", builtin.ErrHelper: "refused",
+	builtin.ErrTruncated: "truncated", builtin.ErrNested: "entry not seen", builtin.ErrOverlap: "too many tasks", builtin.ErrUnrecorded: "not recorded", builtin.ErrCPU: "no such CPU", builtin.ErrHelper: "refused",
 }
 
 // ErrorName returns what results call a kind of error.

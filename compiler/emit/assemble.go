@@ -326,6 +326,12 @@ func (g *generator) call(in *inst, r regalloc.Regs) {
 	case kKfunc:
 		g.put(raw{op: opCall, src: asm.PseudoKfuncCall, imm: in.imm})
 	case kCallFunc:
+		// Verifiers since 6.15 take every register that could hold an argument for used by
+		// the call (compute_insn_live_regs in kernel/bpf/verifier.c): what it happens to
+		// hold would be compared where paths meet, all the way up.
+		for r := asm.R1 + asm.Register(len(in.Args)); r <= asm.R5; r++ {
+			g.put(moveImm(r, 0))
+		}
 		g.put(raw{op: opCall, src: asm.PseudoCall, kind: refFunc, ref: in.aux})
 	}
 	if in.Def != 0 && r.Def != regalloc.Result {

@@ -2,9 +2,11 @@ package emit
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
 	"github.com/google/go-cmp/cmp"
 
 	"probe/compiler/emit/bpfsim"
@@ -211,6 +213,37 @@ b0
 	c, err := Prog(p, irgen.MapName, Options{})
 	if err != nil || len(c.Funcs) != 1 || len(c.Lines) != 2 {
 		t.Errorf("got %v\n%s", err, c.Text(nil))
+	}
+}
+
+// TestCallClears: what no argument is in is set right before a call of a function, so that
+// the verifier does not take what was there for used.
+func TestCallClears(t *testing.T) {
+	p := parse(t, `
+func p(ctx)
+b0
+  %1:ctx = arg 0
+  %2 = load %1+8
+  %3 = callfunc 1(%2)
+  ret %3
+
+func f(scalar)
+b0
+  %1 = arg 0
+  ret %1
+`)
+	c, err := Prog(p, irgen.MapName, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(c.Ins, func(in asm.Instruction) bool { return in.IsFunctionCall() })
+	if at < 4 {
+		t.Fatalf("the call is instruction %d of\n%s", at, c.Text(nil))
+	}
+	for i, want := range []asm.Register{asm.R2, asm.R3, asm.R4, asm.R5} {
+		if in := c.Ins[at-4+i]; in.OpCode != asm.Mov.Op(asm.ImmSource) || in.Dst != want || in.Constant != 0 {
+			t.Errorf("%v before the call, want %v = 0", in, want)
+		}
 	}
 }
 

@@ -103,6 +103,11 @@ func (b *Builder) AtomicAdd(base Value, off int, w int, x Value) {
 	b.Emit(Ins{Op: OpAtomicAdd, W: uint8(w), A: base, B: x, Imm: int64(off)})
 }
 
+// AtomicXchg stores x in the w bytes (4 or 8) at base+off and returns what was there.
+func (b *Builder) AtomicXchg(base Value, off int, w int, x Value) Value {
+	return b.Emit(Ins{Op: OpAtomicXchg, Kind: Scalar, W: uint8(w), A: base, B: x, Imm: int64(off)})
+}
+
 // Call calls a helper.
 func (b *Builder) Call(h Helper, args ...Value) Value {
 	return b.Emit(Ins{Op: OpCall, W: 8, Kind: Helpers[h].Result, Imm: int64(h), Args: args})

@@ -34,9 +34,26 @@ func (f *fn) callback(name string, kinds []ir.Kind, frameArg int, body func(g *f
 
 // newFrame returns the frame record of a callback loop, cleared.
 func (f *fn) newFrame() builtin.Place {
-	f.stack += frameSize
-	p := f.local(f.b.Frame(f.b.Slot(frameSize, "loop"), 0))
+	size := frameSize
+	if f.claims != nil {
+		size += 8
+	}
+	f.stack += size
+	p := f.local(f.b.Frame(f.b.Slot(size, "loop"), 0))
 	f.Zero(p, frameSize)
+	if f.claims != nil {
+		f.b.Store(p.Base, p.Off+frameIndex, 8, f.regionIndex())
+	}
+	return p
+}
+
+// bareFrame returns the frame record of a callback that only calls functions.
+func (f *fn) bareFrame() builtin.Place {
+	if f.claims != nil {
+		return f.newFrame()
+	}
+	p := f.local(f.b.Frame(f.b.Slot(8, "none"), 0))
+	f.b.Store(p.Base, p.Off, 8, f.konst(0))
 	return p
 }
 
@@ -74,6 +91,7 @@ func (f *fn) rangeCallback(s *hir.ForRange) {
 	f.FailIf(ir.UGT, turns, f.konst(maxTurns), builtin.ErrLoopCut, s.Span(), ir.HelperLoop)
 	turns = f.Select(ir.UGT, turns, f.konst(maxTurns), f.konst(maxTurns), turns)
 	n := f.callback("loop", []ir.Kind{ir.Scalar, ir.PtrStack}, 1, func(g *fn) {
+		g.indexFromFrame()
 		i := g.b.Bin(ir.OpAdd, g.b.Load(g.frame.Base, g.frame.Off+frameFrom, 8), g.b.Arg(0))
 		g.SetVar(s.Var, builtin.Operand{T: s.Var.Type, V: i})
 		g.block(s.Body)
@@ -87,6 +105,7 @@ func (f *fn) rangeCallback(s *hir.ForRange) {
 func (f *fn) whileCallback(s *hir.While) {
 	fr := f.newFrame()
 	n := f.callback("while", []ir.Kind{ir.Scalar, ir.PtrStack}, 1, func(g *fn) {
+		g.indexFromFrame()
 		run, stop := g.b.NewBlock("turn"), g.b.NewBlock("stop")
 		g.cond(s.C, run, stop)
 		g.b.UseSealed(stop)
@@ -111,6 +130,7 @@ func (f *fn) forMap(s *hir.ForMap) {
 	}
 	fr := f.newFrame()
 	n := f.callback("for", []ir.Kind{ir.PtrMap, ir.PtrMapValue, ir.PtrMapValue, ir.PtrStack}, 3, func(g *fn) {
+		g.indexFromFrame()
 		fs := s.Var.Type.Struct.Fields()
 		key, val := g.local(g.b.Arg(1)), g.local(g.b.Arg(2))
 		b := &binding{pair: true, frame: -1}

@@ -36,6 +36,7 @@ type program struct {
 	// keptCalls are the scratch offsets of builtins that read the context, -1
 	// before they have been computed.
 	keptCalls map[string]int
+	claims    *claims // nil if the kernel does not run the program twice at once on a CPU
 }
 
 // fn lowers one function: a program's entry or a loop body that became a
@@ -53,7 +54,9 @@ type fn struct {
 	// of the program that are active when this one runs.
 	outlined bool
 	frames   int
-	dest     *dest // destination hint for the value being lowered, nil if none
+	chained  int      // how many && and || are around the condition that is lowered
+	held     ir.Value // the number of the claimed region in functions that get it from their caller
+	dest     *dest    // destination hint for the value being lowered, nil if none
 }
 
 // dest is a destination hint: the memory in which the caller wants the result
@@ -189,7 +192,8 @@ func (f *fn) perCPU(off int) builtin.Place {
 // Scratch returns local memory with undefined content: a stack slot, or a part
 // of the program's scratch region on this CPU. The kernel does not run a
 // program again on a CPU while it is running there (bpf_prog_active,
-// prog->active), so the region needs no lock.
+// prog->active), so the region needs no lock. Programs for which that is not
+// true claim a region (claim.go).
 func (f *fn) Scratch(size int, name string) builtin.Place {
 	size = (max(size, 1) + 7) / 8 * 8
 	if size <= stackLimit && !f.careful && f.stack+size <= stackTotal {
@@ -208,7 +212,12 @@ func (f *fn) region0(size int) int {
 
 // far returns the place of byte off of the scratch region.
 func (f *fn) far(off int) builtin.Place {
-	return f.local(f.cpuBlock(mapScratch, &f.size)).At(off)
+	if f.claims == nil {
+		return f.local(f.cpuBlock(mapScratch, &f.size)).At(off)
+	}
+	base, stride := f.b.MapValue(mapScratch, 0), f.konst(0)
+	f.base, f.size = append(f.base, patch{f.f, base}), append(f.size, patch{f.f, stride})
+	return f.local(f.b.Bin(ir.OpAdd, base, f.b.Bin(ir.OpMul, f.regionIndex(), stride))).At(off)
 }
 
 // Dest returns the memory of the destination hint, or scratch memory if there

@@ -136,7 +136,7 @@ func (f *fn) requireAll(es []hir.Expr) {
 		next, out := f.b.NewBlock("next"), f.b.NewBlock("filtered")
 		f.cond(e, next, out)
 		f.b.UseSealed(out)
-		f.b.Ret(f.result())
+		f.exit(f.result())
 		f.b.UseSealed(next)
 	}
 }
@@ -169,7 +169,7 @@ func (f *fn) wanted(h *hoisted, m int, key builtin.Place) {
 	f.b.UseSealed(other)
 	f.b.If(ir.NE, 8, f.b.Call(ir.HelperMapLookup, f.b.Map(m), f.Addr(key)), f.konst(0), keep, out)
 	f.b.UseSealed(out)
-	f.b.Ret(f.result())
+	f.exit(f.result())
 	f.b.UseSealed(keep)
 }
 
@@ -185,5 +185,5 @@ func (f *fn) missed(h *hoisted) {
 		f.b.Jump(out)
 		f.b.UseSealed(out)
 	}
-	f.b.Ret(f.result())
+	f.exit(f.result())
 }

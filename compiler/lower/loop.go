@@ -43,6 +43,7 @@ const (
 	frameResult = 8
 	frameFrom   = 16
 	frameSize   = 24
+	frameIndex  = frameSize // in programs that claim scratch memory: the number of the region
 )
 
 // plainWork is the maximum work of a plain loop: its iterations times the size

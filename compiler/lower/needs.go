@@ -41,6 +41,9 @@ func siteNeeds(n target.Set, s *hir.Site) {
 	if s == nil {
 		return
 	}
+	if s.Attach.Kind.User() {
+		n.Add(target.Overlap)
+	}
 	arg := func(a *hir.Arg) {
 		switch a.Loc.Kind {
 		case hir.LocFuncArg:

@@ -5,6 +5,7 @@ import (
 	"probe/compiler/ir"
 	"probe/compiler/target"
 	"probe/lang/hir"
+	"probe/lang/source"
 )
 
 // The verifier walks every path of a program, and only stops following one when
@@ -41,7 +42,11 @@ const maxFrames = 8 - 1
 // the number of functions between it and f in the chain of calls.
 func (f *fn) outline(name string, between int, body func(g *fn)) int {
 	g := &fn{program: f.program, vars: map[*hir.Var]*binding{}, outlined: true, frames: f.frames + between + 1}
-	g.b = ir.NewBuilder(f.ir, name)
+	var args []ir.Kind
+	if f.claims != nil {
+		args = append(args, ir.Scalar)
+	}
+	g.b = ir.NewBuilder(f.ir, name, args...)
 	g.f = g.b.F
 	g.f.Global = true
 	n := len(f.ir.Funcs) - 1
@@ -51,6 +56,9 @@ func (f *fn) outline(name string, between int, body func(g *fn)) int {
 			c := *b
 			g.vars[v] = &c
 		}
+	}
+	if f.claims != nil {
+		g.receiveIndex(g.b.Arg(0))
 	}
 	g.loops = []*loop{{outlined: true}}
 	body(g)
@@ -158,7 +166,12 @@ func exitsOf(b *hir.Block) (e exits) {
 }
 
 // call0 calls an outlined function.
-func (f *fn) call0(n int) ir.Value { return f.b.CallFunc(n, ir.Scalar) }
+func (f *fn) call0(n int) ir.Value {
+	if f.claims != nil {
+		return f.b.CallFunc(n, ir.Scalar, f.regionIndex())
+	}
+	return f.b.CallFunc(n, ir.Scalar)
+}
 
 // run calls an outlined piece of a block and acts on its return value.
 func (f *fn) run(n int, e exits) ir.Value {
@@ -182,7 +195,7 @@ func (f *fn) run(n int, e exits) ir.Value {
 
 // repeat calls turn until it returns anything but wentOn. All state of an
 // iteration is in memory, so every call looks the same to the verifier.
-func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
+func (f *fn) repeat(turn, between int, at source.Span, e exits) {
 	t := f.Target()
 	out, ret, done := f.b.NewBlock("out"), f.b.NewBlock("returned"), f.b.NewBlock("done")
 	var r ir.Value
@@ -193,7 +206,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		f.b.Use(head)
 		f.b.MayGoto(in, cut)
 		f.b.UseSealed(cut)
-		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.Fail(builtin.ErrLoopCut, at, 0)
 		f.b.Jump(done)
 		f.b.UseSealed(in)
 		r = f.call0(turn)
@@ -204,6 +217,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		f.b.Store(code.Base, code.Off, 8, f.konst(wentOn))
 		off := code.Off
 		n := f.callback("repeat", []ir.Kind{ir.Scalar, ir.PtrStack}, 1, func(g *fn) {
+			g.indexFromFrame()
 			r := g.call0(turn)
 			stop, on := g.b.NewBlock("stop"), g.b.NewBlock("on")
 			g.b.If(ir.EQ, 4, r, g.konst(wentOn), on, stop)
@@ -213,14 +227,13 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 			g.b.Ret(g.konst(1))
 			g.b.UseSealed(on)
 		})
-		slot := f.local(f.b.Frame(f.b.Slot(8, "none"), 0))
-		f.b.Store(slot.Base, slot.Off, 8, f.konst(0))
-		f.b.Call(ir.HelperLoop, f.konst(maxTurns), f.b.FuncAddr(n), f.Addr(slot), f.konst(0))
+		frame := f.bareFrame()
+		f.b.Call(ir.HelperLoop, f.konst(maxTurns), f.b.FuncAddr(n), f.Addr(frame), f.konst(0))
 		r = f.b.Load(code.Base, code.Off, 8)
 		cut := f.b.Cold(f.b.NewBlock("cut"))
 		f.b.If(ir.NE, 4, r, f.konst(wentOn), out, cut)
 		f.b.UseSealed(cut)
-		f.Fail(builtin.ErrLoopCut, at.Span(), ir.HelperLoop)
+		f.Fail(builtin.ErrLoopCut, at, ir.HelperLoop)
 		f.b.Jump(done)
 	case between == 0:
 		i := f.b.NewVar(ir.Scalar)
@@ -237,7 +250,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		f.b.Jump(head)
 		f.b.Seal(head)
 		f.b.UseSealed(cut)
-		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.Fail(builtin.ErrLoopCut, at, 0)
 		f.b.Jump(done)
 	default:
 		// Nest the loop in functions that repeat it: the verifier walks the
@@ -259,7 +272,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		cut := f.b.Cold(f.b.NewBlock("cut"))
 		f.b.If(ir.NE, 4, r, f.konst(wentOn), out, cut)
 		f.b.UseSealed(cut)
-		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.Fail(builtin.ErrLoopCut, at, 0)
 		f.b.Jump(done)
 	}
 	f.b.UseSealed(out)
@@ -300,6 +313,29 @@ func (f *fn) times(n int64, body func()) {
 	f.b.UseSealed(done)
 }
 
+// Reserve implements builtin.Lowerer.
+func (f *fn) Reserve(size int) int { return f.region0(size) }
+
+// Reserved implements builtin.Lowerer.
+func (f *fn) Reserved(n int) builtin.Place { return f.far(n) }
+
+// Turns implements builtin.Lowerer.
+func (f *fn) Turns(at source.Span, turn func(l builtin.Lowerer, stop ir.Block)) bool {
+	between, ok := f.between(&hir.Block{})
+	if !ok {
+		return false
+	}
+	n := f.outline("turn", between, func(g *fn) {
+		stop := g.b.NewBlock("stop")
+		turn(g, stop)
+		g.b.Ret(g.konst(wentOn))
+		g.b.UseSealed(stop)
+		g.b.Ret(g.konst(broke))
+	})
+	f.repeat(n, between, at, exits{})
+	return true
+}
+
 // rangeTurns lowers a for loop over a range with a function call per iteration.
 func (f *fn) rangeTurns(s *hir.ForRange) {
 	t := s.Var.Type
@@ -330,7 +366,7 @@ func (f *fn) rangeTurns(s *hir.ForRange) {
 		g.loops[0].turn = true
 		g.block(s.Body)
 	})
-	f.repeat(n, between, s, exitsOf(s.Body))
+	f.repeat(n, between, s.Span(), exitsOf(s.Body))
 }
 
 // whileTurns lowers a while loop with a function call per iteration, which
@@ -346,7 +382,7 @@ func (f *fn) whileTurns(s *hir.While) {
 		g.loops[0].turn = true
 		g.block(s.Body)
 	})
-	f.repeat(n, between, s, exitsOf(s.Body))
+	f.repeat(n, between, s.Span(), exitsOf(s.Body))
 }
 
 // pieceLength is the target number of instructions of each function that a long

@@ -71,6 +71,12 @@ func (f *fn) leaveProgram(result ir.Value) {
 			}
 		}
 	}
+	f.exit(result)
+}
+
+// exit ends the program and gives back what it has claimed.
+func (f *fn) exit(result ir.Value) {
+	f.unclaim()
 	f.b.Ret(result)
 }
 

@@ -27,6 +27,7 @@ func (u *Unit) program(name string, role object.Role, pr *hir.Probe, site *hir.S
 		p.sampleOff = u.alloc(8)
 	}
 	f.filters()
+	f.claimEarly()
 	if body != nil {
 		body(f)
 	} else {
@@ -175,6 +176,7 @@ func (f *fn) body(pr *hir.Probe) {
 		f.leaveProgram(f.result())
 		f.b.UseSealed(run)
 	}
+	f.claimLate()
 	if f.careful {
 		f.keepArgs(pr)
 	}
@@ -195,7 +197,12 @@ func (p *program) finishScratch() {
 	for _, c := range p.base {
 		c.f.Vals[c.v].Imm = int64(p.u.scratch)
 	}
-	p.u.scratch += stride * (p.u.cfg.Target.CPUMask() + 1)
+	regions := p.u.cfg.Target.CPUMask() + 1
+	if p.claims != nil {
+		regions *= claimSlots
+	}
+	p.u.scratch += stride * regions
+	p.finishClaims()
 }
 
 // savedArgs is the record an entry half keeps for its return half: the time

@@ -30,6 +30,7 @@ const (
 	MayGoto                             // instruction may_goto (6.9)
 	RdonlyCast                          // kernel function bpf_rdonly_cast (6.2)
 	SessionReturn                       // kernel function bpf_session_is_return (6.10)
+	Overlap                             // tasks can run a program of uprobes on a CPU while others are in the middle of it (6.0)
 	CommOffset                          // the offset of comm in struct task_struct is known
 )
 

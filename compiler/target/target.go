@@ -50,7 +50,7 @@ func (t *Target) ID(f Feature) uint32 {
 // Full returns a kernel of x86-64 with all features that the compiler knows and
 // the given number of possible CPUs. Its kfuncs have no BTF numbers.
 func Full(cpus int) *Target {
-	return &Target{NCPU: cpus, Arch: AMD64(), Features: NewSet(TaskBTF, TaskPtRegs, ForEachMapElem, FuncIP, Loop, GetFuncArg, GetFuncRet, PerCPULookup, TaiTime, NoPrealloc, MayGoto)}
+	return &Target{NCPU: cpus, Arch: AMD64(), Features: NewSet(TaskBTF, TaskPtRegs, ForEachMapElem, FuncIP, Loop, GetFuncArg, GetFuncRet, PerCPULookup, TaiTime, NoPrealloc, MayGoto, Overlap)}
 }
 
 // CPUMask returns the mask applied to the CPU number before it indexes per-CPU

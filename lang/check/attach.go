@@ -57,16 +57,23 @@ func (c *checker) noSites(p *syntax.Probe) {
 		at = p.Attach[0].At.At
 		at = at.To(p.Attach[len(p.Attach)-1].At.At)
 	}
+	whole := at
+	c.leftOut = append(c.leftOut, whole)
+	if len(p.Attach) > 0 {
+		// The last part, so that the message follows those about the attach points.
+		if parts := p.Attach[len(p.Attach)-1].Parts; len(parts) > 0 && parts[len(parts)-1].At.At.Valid() {
+			at = parts[len(parts)-1].At.At
+		}
+	}
 	const msg = "probe has no valid attach points"
-	c.leftOut = append(c.leftOut, at)
 	switch c.cfg.str("missing_probes") {
 	case "error":
 		c.out.Errorf("no-attach-points", at, msg).
-			WithCompat("Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.").WithLabel("none of these exists here").WithRow("P-COM-09").
+			CompatAt(whole).WithCompat("Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.").WithLabel("none of these exists here").WithRow("P-COM-09").
 			WithHelp("to run without it: `config = { missing_probes = warn }`")
 	case "warn":
 		c.out.Warnf("no-attach-points", at, msg+": it is left out").
-			WithCompat("Probe has no valid attach points. It is being removed which may cause issues with program behavior.").WithLabel("none of these exists here").WithRow("P-COM-09")
+			CompatAt(whole).WithCompat("Probe has no valid attach points. It is being removed which may cause issues with program behavior.").WithLabel("none of these exists here").WithRow("P-COM-09")
 	}
 }
 

@@ -51,11 +51,14 @@ func (b ops) binary(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr 
 	ptrX, ptrY := tx.Kind == types.Pointer, ty.Kind == types.Pointer
 	switch {
 	case op.Logical && (numX || ptrX) && (numY || ptrY):
+		b.mixedSigns(op, x, y)
 		return &hir.Logical{X: hir.X{T: types.BoolType, At: at}, Or: op.Text == "||", L: infer.ToBool(x), R: infer.ToBool(y)}
 	case op.Logical:
 	case numX && numY && op.Compare:
+		b.mixedSigns(op, x, y)
 		return b.compareNum(op, x, y, at)
 	case numX && numY:
+		b.mixedSigns(op, x, y)
 		return b.arith(op, x, y, at)
 	case ptrX && ptrY && op.Compare:
 		b.distinctPointers(x, y, at)
@@ -110,7 +113,7 @@ func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	switch {
 	case op.Op == hir.Sub:
 		signed = true
-	case (op.Op == hir.Div || op.Op == hir.Mod) && signed && (tx.Signed != ty.Signed || tx.Size != ty.Size) && !positiveLit(y):
+	case (op.Op == hir.Div || op.Op == hir.Mod) && signed && (b.c.in.Exact || (tx.Signed != ty.Signed || tx.Size != ty.Size) && !positiveLit(y)):
 		b.warnf("signed-division", at, "signed operands for `%s` can lead to undefined behavior", op.Text).
 			WithCompat("signed operands for '%s' can lead to undefined behavior (cast to unsigned to silence warning)", op.Text).
 			WithLabel("`%s` and `%s`: computed unsigned on the 64-bit patterns", ox, oy).WithRow("T-OP-05").
@@ -127,6 +130,26 @@ func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 		return infer.Cast(z, types.BoolType)
 	}
 	return z
+}
+
+// mixedSigns warns about unsigned operands of 64 bits that become signed ones:
+// beside a signed operand, and in every difference. Scripts that subtract times
+// would get one for each, so that they are for Exact alone.
+func (b ops) mixedSigns(op *infer.Operator, x, y hir.Expr) {
+	tx, ty := x.Type(), y.Type()
+	if !b.c.in.Exact || tx.Kind == types.Pointer || ty.Kind == types.Pointer {
+		return
+	}
+	tx, ty = infer.NumType(tx), infer.NumType(ty)
+	tx, ty = infer.Adapt(tx, ty), infer.Adapt(ty, tx)
+	if !tx.Signed && !ty.Signed && op.Op != hir.Sub {
+		return
+	}
+	for _, e := range []hir.Expr{x, y} {
+		if _, _, literal := infer.ConstInt(e); !literal && e.Type().Kind == types.Int && e.Type().Size == 8 && !e.Type().Signed {
+			b.convs.lossy(e, types.Int64, e.Span().Text())
+		}
+	}
 }
 
 func positiveLit(x hir.Expr) bool {

@@ -52,6 +52,10 @@ type Input struct {
 	Unsafe bool
 	// Danger is what to do about functions that are dangerous or hot to probe.
 	Danger hir.Danger
+	// Exact takes only what bpftrace takes, and also gives its warnings about what
+	// most scripts do on purpose: differences of times, results of delete that nobody
+	// reads.
+	Exact bool
 	// Import finds an imported file; with nil every import is an error.
 	Import func(from *source.File, path string) (*source.File, error)
 	// Includes are headers that the C section includes before anything else.

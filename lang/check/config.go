@@ -175,6 +175,9 @@ func parseConfig(v *hir.ConfigVar, text string) (val, why string) {
 		if b, ok := parseBool(text); ok {
 			return strconv.FormatBool(b), ""
 		}
+		if n, neg, err := syntax.ParseInteger(text); err == nil && !neg {
+			return strconv.FormatBool(n != 0), ""
+		}
 		return "", "expected a boolean: true, on, yes, 1, or false, off, no, 0"
 	case hir.ConfigInt:
 		least, most := v.Bounds()

@@ -183,6 +183,9 @@ func (b exprs) condition(e syntax.Expr, whole source.Span) hir.Expr {
 		return x
 	}
 	t := x.Type()
+	if c := infer.ConstOf(x); c != nil && x.Type().Kind == types.String && b.c.in.Exact {
+		return infer.Bool(e.Span(), true)
+	}
 	if !t.IsInt() && t.Kind != types.Bool && t.Kind != types.Pointer || isAggRead(x) {
 		b.errorf("bad-condition", e.Span(), "invalid condition: expected an integer, pointer or bool, found %s", article(b.shown(x))).
 			WithCompat("Invalid condition: %s", kindWord(b.shown(x))).CompatAt(whole).
@@ -327,14 +330,14 @@ func (b exprs) ifExpr(e *syntax.If) hir.Expr {
 }
 
 // ifStmt types if as a statement: the values of its blocks are not used.
-func (b stmts) ifStmt(e *syntax.If, out *hir.Block) {
+func (b stmts) ifStmt(e *syntax.If, out *hir.Block) (never bool) {
 	if e.Comptime {
 		if taken, known := b.exprs.comptimeBranch(e); known && taken != nil {
 			b.chosen++
-			b.exprStmt(taken, out)
+			never = b.exprStmt(taken, out)
 			b.chosen--
 		}
-		return
+		return never
 	}
 	c := b.exprs.condition(e.Cond, e.At.At)
 	then := b.block(e.Then, false)
@@ -348,10 +351,12 @@ func (b stmts) ifStmt(e *syntax.If, out *hir.Block) {
 			b.exprStmt(e.Else, eb)
 		}
 		x.Else = voidBlock(eb, e.Else.Span())
+		never = leaves(then) && leaves(eb)
 	}
 	if !infer.IsBad(c) {
 		out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: e.At.At}, X: x})
 	}
+	return never
 }
 
 func voidBlock(hb *hir.Block, at source.Span) hir.Expr {

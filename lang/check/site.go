@@ -24,7 +24,7 @@ func (b siteVals) hasArgs(at source.Span) bool {
 	if b.site.Untyped {
 		return false
 	}
-	if b.named == 0 {
+	if b.named == 0 || b.c.in.Exact && b.site.About().Typed != "" && b.site.About().Target == hir.TargetFunction {
 		d := b.errorf("wrong-probe", at, "builtin can not be used here: `args` needs a probe with named arguments, `%s` has none", b.site.Name).
 			WithCompat("The args builtin can only be used with tracepoint, rawtracepoint, fentry/fexit, and uprobe probes (%s used here)", b.site.Type).
 			WithLabel("no arguments are known for this probe").WithRow("B-ARGS")

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"probe/lang/check/infer"
 	"probe/lang/diag"
 	"probe/lang/hir"
@@ -131,20 +133,19 @@ func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 	switch e := e.(type) {
 	case *syntax.If:
 		b.typed(e, types.VoidType)
-		b.ifStmt(e, out)
-		return false
+		return b.ifStmt(e, out)
 	case *syntax.BlockExpr:
 		b.typed(e, types.VoidType)
 		blk := b.block(e.Block, false)
 		out.Stmts = append(out.Stmts, &hir.BlockS{S: hir.S{At: at}, Block: blk})
-		return false
+		return leaves(blk)
 	}
 	x := b.exprs.expr(e)
 	if infer.IsBad(x) {
 		return false
 	}
 	discarded := x.Type().Kind != types.Void
-	if discarded && !hasEffect(x) {
+	if discarded && (!hasEffect(x) || b.c.in.Exact && readsEntry(x)) {
 		b.warnf("discarded-value", at, "the value of this expression is not used").
 			WithCompat("Return value discarded.").CompatAt(withSemicolon(at)).
 			WithLabel("return value discarded").WithRow("E-ASG-06").
@@ -153,6 +154,30 @@ func (b stmts) exprStmt(e syntax.Expr, out *hir.Block) (ends bool) {
 	call, ok := x.(*hir.Call)
 	out.Stmts = append(out.Stmts, &hir.Eval{S: hir.S{At: at}, X: x, Discarded: ok && discarded})
 	return ok && call.Sig.Ends
+}
+
+// leaves reports whether nothing after a block can run, since its last statement
+// leaves the probe, a loop or a turn of one.
+func leaves(blk *hir.Block) bool {
+	if len(blk.Stmts) == 0 {
+		return false
+	}
+	switch s := blk.Stmts[len(blk.Stmts)-1].(type) {
+	case *hir.Break, *hir.Continue, *hir.Return:
+		return true
+	case *hir.BlockS:
+		return leaves(s.Block)
+	case *hir.Eval:
+		switch x := s.X.(type) {
+		case *hir.Call:
+			return x.Sig.Ends
+		case *hir.Cond:
+			then, ok := x.Then.(*hir.BlockX)
+			other, also := x.Else.(*hir.BlockX)
+			return ok && also && leaves(then.Block) && leaves(other.Block)
+		}
+	}
+	return false
 }
 
 // hasEffect reports whether an expression has an effect, so that ignoring its
@@ -176,6 +201,13 @@ func hasEffect(x hir.Expr) bool {
 		}
 	}
 	return false
+}
+
+// readsEntry reports whether an expression is a call of a function over an entry of
+// a map, such as delete.
+func readsEntry(x hir.Expr) bool {
+	call, ok := x.(*hir.Call)
+	return ok && slices.ContainsFunc(call.Sig.Params, func(p types.Param) bool { return p.Kind == types.MapElemParam })
 }
 
 // short shortens source text for use in a message.

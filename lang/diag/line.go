@@ -13,6 +13,9 @@ import (
 const (
 	tabWidth = 4   // spaces shown for a tab
 	maxWidth = 160 // columns shown of a source line
+	// compatWidth is the same for bpftrace, which does not cut lines: what is longer
+	// was not written by people.
+	compatWidth = 4096
 )
 
 // cells measures the width of characters. Characters of ambiguous width count
@@ -29,13 +32,13 @@ type line struct {
 	from  int   // offset in the line of the first byte shown
 }
 
-// newLine prepares the 1-based line n of a file.
-func newLine(f *source.File, n int, marks []mark) line {
+// newLine prepares the 1-based line n of a file, of which width columns are shown.
+func newLine(f *source.File, n int, marks []mark, width int) line {
 	raw := f.Line(n)
 	l := line{start: f.LineStart(n)}
 	end := len(raw)
 	var b strings.Builder
-	if len(raw) > maxWidth {
+	if len(raw) > width {
 		first := l.start + len(raw)
 		for _, m := range marks {
 			if m.first == n {
@@ -45,11 +48,11 @@ func newLine(f *source.File, n int, marks []mark) line {
 		if first == l.start+len(raw) {
 			first = l.start
 		}
-		l.from = max(0, first-l.start-maxWidth/2)
+		l.from = max(0, first-l.start-width/2)
 		for l.from > 0 && l.from < len(raw) && !utf8.RuneStart(raw[l.from]) {
 			l.from--
 		}
-		end = min(len(raw), l.from+maxWidth)
+		end = min(len(raw), l.from+width)
 		for end < len(raw) && !utf8.RuneStart(raw[end]) {
 			end++
 		}

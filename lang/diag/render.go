@@ -183,7 +183,7 @@ func drawFile(b *strings.Builder, file *source.File, marks []mark, sev Severity,
 		if prev > 0 && n > prev+1 {
 			if n == prev+2 { // one line in between costs no more than the dots
 				gutter(n - 1)
-				b.WriteString(strings.TrimRight(" "+newLine(file, n-1, nil).text, " ") + "\n")
+				b.WriteString(strings.TrimRight(" "+newLine(file, n-1, nil, maxWidth).text, " ") + "\n")
 			} else {
 				b.WriteString(st.paint(blue, "...") + "\n")
 			}
@@ -196,7 +196,7 @@ func drawFile(b *strings.Builder, file *source.File, marks []mark, sev Severity,
 			}
 		}
 		slices.SortStableFunc(here, func(a, b mark) int { return cmp.Compare(rank(a), rank(b)) })
-		line := newLine(file, n, here)
+		line := newLine(file, n, here, maxWidth)
 		gutter(n)
 		b.WriteString(strings.TrimRight(" "+line.text, " ") + "\n")
 		for _, m := range here {

@@ -140,7 +140,7 @@ func compat(b *strings.Builder, s source.Span, word, text string) {
 		end++
 	}
 	fmt.Fprintf(b, "%s:%d:%d-%d: %s: %s\n", name, line, col, end, word, text)
-	shown := newLine(s.File, line, []mark{newMark(Label{Span: s}, true)})
+	shown := newLine(s.File, line, []mark{newMark(Label{Span: s}, true)}, compatWidth)
 	from, to := shown.columns(newMark(Label{Span: s}, true), line)
 	b.WriteString(strings.TrimRight(shown.text, " ") + "\n")
 	if atEnd {
@@ -153,8 +153,8 @@ func compat(b *strings.Builder, s source.Span, word, text string) {
 // visible, cut if it is very long.
 func plainLine(s string) string {
 	s = strings.ReplaceAll(s, "\t", strings.Repeat(" ", tabWidth))
-	if len(s) > maxWidth {
-		s = strings.ToValidUTF8(s[:maxWidth], "") + "…"
+	if len(s) > compatWidth {
+		s = strings.ToValidUTF8(s[:compatWidth], "") + "…"
 	}
 	return visible(s)
 }

@@ -60,6 +60,9 @@ type CheckOptions struct {
 	// Danger is what to do about kernel functions that are dangerous or hot to
 	// probe.
 	Danger hir.Danger
+	// Exact takes only what bpftrace takes, and also gives its warnings about what
+	// most scripts do on purpose.
+	Exact bool
 	// Mode selects the probes of the script that are compiled: those that are
 	// attached, its tests, or its benchmarks.
 	Mode hir.Mode
@@ -182,7 +185,7 @@ func check1(s Script, m machine.Machine, o CheckOptions) (*Checked, *check.Info,
 	}
 	prog, info, list := check.Check(&check.Input{
 		File: s.Tree, Builtins: stdlib.Signatures(), Probes: c.view.Probes(), Types: c.view.Types(), Env: c.view.Env(),
-		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Danger: o.Danger, Maps: o.Maps,
+		Config: config, Params: s.Params, PID: q.PID, Comm: q.Comm, Unsafe: o.Unsafe, Danger: o.Danger, Exact: o.Exact, Maps: o.Maps,
 		Import: find, Includes: o.Includes, Header: headers(o.HeaderDirs),
 	})
 	if prog != nil {

@@ -220,8 +220,10 @@ func attachDiag(p *object.Program, err error) *diag.Diagnostic {
 		}
 		live.AddPermission(d, call)
 	case function && errno == unix.EILSEQ, function && errno == unix.EINVAL && p.Site.Attach.Offset != 0:
-		d.WithNote("possible attachment attempt in the middle of an instruction").
-			WithCompat("Possible attachment attempt in the middle of an instruction, try a different offset.\nERROR: %s", d.Compat.Text)
+		d.WithNote("possible attachment attempt in the middle of an instruction")
+		if errno == unix.EILSEQ {
+			d.WithCompat("Possible attachment attempt in the middle of an instruction, try a different offset.\nERROR: %s", d.Compat.Text)
+		}
 	case function && errno == unix.EADDRNOTAVAIL:
 		d.WithNote("several functions have this name, and the kernel cannot know which one is meant")
 		d.WithHelp("name the module, or use fentry, which tells them apart by type")

@@ -24,6 +24,8 @@ type errorKind struct {
 	// kind is the kind of the receipt's item; "" for an error that does not
 	// make the result incomplete.
 	kind event.ReceiptKind
+	// detail is the reason in the receipt, if it is not that of the kind.
+	detail string
 }
 
 // errorKinds has a row for each builtin.ErrorKind.
@@ -44,6 +46,7 @@ var errorKinds = map[builtin.ErrorKind]errorKind{
 	builtin.ErrLoopCut:    {message: "A loop reached its bound and was cut short.", kind: event.LoopsCut},
 	builtin.ErrTruncated:  {silent: true, kind: event.TruncatedStrings},
 	builtin.ErrNested:     {silent: true, kind: event.MissedReturns},
+	builtin.ErrOverlap:    {silent: true, kind: event.Recursion, detail: "eight tasks had been preempted in the program on that CPU"},
 	builtin.ErrUnrecorded: {silent: true, kind: event.LostGraphs},
 	builtin.ErrCPU:        {message: "CPU count mismatch; unable to find per-cpu data."},
 	builtin.ErrHelper:     {message: "The kernel refused what the script asked for."},
@@ -132,7 +135,7 @@ func (s *Session) clauseReceipt(r *event.Receipt, c *Clause) {
 }
 
 func receiptItem(e *object.ErrorSite, n uint64) event.ReceiptItem {
-	it := event.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, At: e.At}
+	it := event.ReceiptItem{Kind: errorKinds[e.Kind].kind, Where: e.Probe, Count: n, Detail: errorKinds[e.Kind].detail, At: e.At}
 	if e.Map != "" || e.Kind == builtin.ErrMapFull || e.Kind == builtin.ErrMapUpdate {
 		it.Where = "@" + e.Map
 	}

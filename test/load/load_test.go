@@ -104,7 +104,8 @@ func TestGenerated(t *testing.T) {
 
 // TestRefusedOnce loads what a kernel refused, or took minutes for, in the past.
 // A script whose first line is "// not on KERNELS: CODE" is refused there by
-// probe itself.
+// probe itself. One that begins with "// at most N verified" has no program of which
+// the verifier walks more instructions.
 func TestRefusedOnce(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.bt")
 	if err != nil {
@@ -130,6 +131,13 @@ func TestRefusedOnce(t *testing.T) {
 		want := expected(text, kernel)
 		if r.Code != want || want == "" && r.Error != "" {
 			t.Errorf("code %q (%s), want %q", r.Code, r.Error, want)
+		}
+		if most, ok := atMost(t, text); ok {
+			for _, p := range r.Programs {
+				if p.Verified > most {
+					t.Errorf("%s (%d instructions): the verifier walked %d, more than %d", p.Name, p.Insns, p.Verified, most)
+				}
+			}
 		}
 	})
 }
@@ -178,6 +186,20 @@ func expected(text, kernel string) string {
 		return code
 	}
 	return ""
+}
+
+// atMost returns the limit in the first line of a script, if it has one.
+func atMost(t *testing.T, text string) (n int, ok bool) {
+	line, _, _ := strings.Cut(text, "\n")
+	rest, ok := strings.CutPrefix(line, "// at most ")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(rest, " verified"))
+	if err != nil {
+		t.Fatalf("the limit in %q: %v", line, err)
+	}
+	return n, true
 }
 
 // made are scripts that are long because of repetition.

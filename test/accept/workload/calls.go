@@ -1,10 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
+	"strings"
+	"sync"
 	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // function is one of the functions in calls_amd64.s.
@@ -50,6 +55,46 @@ func text(a []string) error {
 		}
 	}
 	runtime.KeepAlive(data)
+	return nil
+}
+
+func crowd(a []string) error {
+	n := int(number(a[0]))
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			runtime.LockOSThread() // and end the thread with the goroutine
+			word := strings.Repeat(string(rune('a'+i)), 80)
+			errs[i] = inCrowd(word, a[1], i == n-1)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// inCrowd calls target_string with a word on the first CPU. A thread that interrupts the
+// others sleeps before each call, and then runs at once, whichever of them runs.
+func inCrowd(word, calls string, interrupts bool) error {
+	var cpus unix.CPUSet
+	cpus.Set(0)
+	if err := unix.SchedSetaffinity(0, &cpus); err != nil {
+		return err
+	}
+	if !interrupts {
+		return text([]string{word, calls})
+	}
+	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Policy: unix.SCHED_FIFO, Priority: 1}, 0); err != nil {
+		return err
+	}
+	for range number(calls) {
+		if err := nanosleep([]string{"50000", "1"}); err != nil {
+			return err
+		}
+		if err := text([]string{word, "1"}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -34,6 +34,7 @@ var actions = map[string]action{
 	"getppid":   {1, getppid},   // N: calls getppid N times
 	"getpgid":   {1, getpgid},   // N: calls getpgid(0) N times; it has a function to probe
 	"threads":   {2, threads},   // N M: N threads that call getppid and getpgid M times each
+	"crowd":     {2, crowd},     // N M: N threads of one CPU, of which the last interrupts the others, that call target_string M times each, with 80 times the thread's letter
 	"open":      {2, open},      // PATH N: opens PATH for reading, whether it exists or not
 	"write":     {3, write},     // PATH SIZE N: writes SIZE bytes N times
 	"leave":     {1, leave},     // PATH: creates PATH, which is open until the process ends

@@ -116,6 +116,10 @@ func Modules() ([]string, error) {
 	return names, nil
 }
 
+// maxBlob is the maximum size of BTF in bytes. That of a kernel with all its modules
+// has some thirty megabytes; a device file has no end.
+const maxBlob = 256 << 20
+
 // load maps a file of sysfs, which cannot shrink while it is mapped, and reads
 // any other. The kernel's BTF can be mapped since 6.16. Before that load copies
 // the bytes to memory outside the Go heap, so that five megabytes of strings do
@@ -132,8 +136,12 @@ func load(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(path, sysDir+"/") || st.Size() <= 0 || st.Size() > 1<<30 {
-		return io.ReadAll(f)
+	if !strings.HasPrefix(path, sysDir+"/") || st.Size() <= 0 || st.Size() > maxBlob {
+		blob, err := io.ReadAll(io.LimitReader(f, maxBlob+1))
+		if err == nil && len(blob) > maxBlob {
+			err = fmt.Errorf("%s: %w: more than %d MB", path, ErrMalformed, maxBlob>>20)
+		}
+		return blob, err
 	}
 	size := int(st.Size())
 	if blob, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_PRIVATE); err == nil {

@@ -253,6 +253,14 @@ func haveTpBTF(s *Set) error {
 	return explain("load a program for it", p.Try())
 }
 
+// haveUprobeSleep loads a program for uprobes that may sleep. The kernel runs the others in
+// the same way since it knows such programs: they can be preempted
+// (bpf_prog_run_array_sleepable in include/linux/bpf.h).
+func haveUprobeSleep(*Set) error {
+	p := bpf.Program{Type: bpf.Kprobe, Flags: bpf.Sleepable, Insns: bpf.Return0()}
+	return explain("load a program for uprobes that may sleep", p.Try())
+}
+
 func haveRawTPRun(*Set) error {
 	return runs(bpf.Program{Type: bpf.RawTracepoint, Insns: bpf.Return0()})
 }

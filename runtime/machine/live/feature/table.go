@@ -38,6 +38,7 @@ const (
 	UprobeMulti
 	UprobeMultiPID
 	UprobeSession
+	UprobeSleep
 	RawTPRun
 	SyscallRun
 
@@ -119,6 +120,7 @@ var rows = [featureCount]row{
 	UprobeMulti:    {"uprobe_multi", "uprobes on many functions at once", "6.6", haveUprobeMulti},
 	UprobeMultiPID: {"uprobe_multi_pid", "uprobes on many functions of all threads of a process", "6.10", haveUprobeMultiPID},
 	UprobeSession:  {"uprobe_session", "entry and return of user functions in one program", "6.13", haveUprobeSession},
+	UprobeSleep:    {"uprobe_sleep", "uprobes whose programs may sleep, and all of them be preempted", "6.0", haveUprobeSleep},
 	RawTPRun:       {"raw_tp_run", "raw tracepoint programs run on request", "5.10", haveRawTPRun},
 	SyscallRun:     {"syscall_run", "programs run on request that may sleep", "5.14", haveSyscallRun},
 

@@ -24,6 +24,7 @@ var rows = map[target.Feature]feature.Feature{
 	target.RdonlyCast:    feature.RdonlyCast,
 	target.SessionReturn: feature.SessionReturn,
 	target.FuncIP:        feature.FuncIP,
+	target.Overlap:       feature.UprobeSleep,
 	target.GetFuncArg:    feature.FuncArgs,
 	target.GetFuncRet:    feature.FuncArgs,
 }

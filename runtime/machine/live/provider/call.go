@@ -56,7 +56,7 @@ func expandCall(r *request) []*hir.Site {
 		return r.clones(at, p, st.clones)
 	}
 	if st.err != nil {
-		r.untraceable(at, p.name, st.err)
+		r.untraceable(at, "", p.name, st.err)
 		return nil
 	}
 	r.matched = true

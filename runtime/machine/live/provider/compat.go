@@ -26,6 +26,9 @@ func badCount(kind, text string) string {
 	return fmt.Sprintf("Invalid count for %s probe: %s", kind, badNumber(text))
 }
 
+// noAttachPoints is what bpftrace says of a probe that matches nothing.
+const noAttachPoints = "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'."
+
 // none sets the words with which bpftrace reports a target that does not exist.
 func (r *request) none() string {
 	text := fmt.Sprintf("No matches for %s %s.", r.p.Name, r.text())

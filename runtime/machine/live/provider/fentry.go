@@ -66,7 +66,7 @@ func expandFentry(r *request) []*hir.Site {
 			WithHelp("specify the module: %s", moduleChoices(r.p.Name, ambiguous))
 		return nil
 	case noBTF(err):
-		r.errorf("no-mechanism", at, "%s needs type information: %v", r.p.Name, err).WithHelp("use `kprobe:%s`", r.text())
+		r.errorf("no-mechanism", at, "%s needs type information: %v", r.p.Name, err).WithCompat("%s", r.none()).WithHelp("use `kprobe:%s`", r.text())
 		return nil
 	case err != nil:
 		r.fentryMissing(at, p)
@@ -75,7 +75,7 @@ func expandFentry(r *request) []*hir.Site {
 	r.matched = true
 	if st := r.set.lookup(p.module, p.name); st.err != nil && !r.Unsafe {
 		if why := st.err; why.exists || r.set.listed() {
-			r.untraceable(at, p.name, why)
+			r.untraceable(at, "", p.name, why)
 			return nil
 		}
 	}
@@ -112,7 +112,7 @@ func (r *request) fentryMissing(at int, p place) {
 			WithHelp("use `kprobe:%s`", r.text())
 		return
 	}
-	r.untraceable(at, p.name, st.err)
+	r.untraceable(at, "", p.name, st.err).CompatWarn("")
 }
 
 // tracingLimits returns the reason why the request cannot be met at a function,

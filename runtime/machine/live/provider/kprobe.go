@@ -152,7 +152,7 @@ func expandKprobe(r *request) []*hir.Site {
 		st.err = &reason{exists: true, text: p.name + " is on the kernel's list of functions that kprobes refuse"}
 	}
 	if st.err != nil && !(r.Unsafe && st.err.exists) {
-		r.untraceable(at, p.name, st.err)
+		r.untraceable(at, p.module, p.name, st.err)
 		return nil
 	}
 	r.matched = true
@@ -170,10 +170,17 @@ func expandKprobe(r *request) []*hir.Site {
 }
 
 // untraceable reports that a function cannot be probed, and why (P-KPROBE-06).
-func (r *request) untraceable(at int, name string, why *reason) {
+func (r *request) untraceable(at int, module, name string, why *reason) *diag.Diagnostic {
 	r.matched = r.matched || why.exists
-	d := r.missing(at, "no matches for %s:%s: %s", r.p.Name, r.text(), why.text).WithLabel("not traceable").
-		CompatWarn("%s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching to it will likely fail", name)
+	d := r.missing(at, "no matches for %s:%s: %s", r.p.Name, r.text(), why.text).WithLabel("not traceable")
+	switch {
+	case module == "":
+		d.CompatWarn("%s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching to it will likely fail", name)
+	case d.Severity == diag.Error:
+		d.WithCompat("%s", noAttachPoints)
+	default:
+		d.CompatOmit()
+	}
 	if why.note != "" {
 		d.WithNote("%s", why.note)
 	}
@@ -186,6 +193,7 @@ func (r *request) untraceable(at int, name string, why *reason) {
 	case why.near != "":
 		d.WithHelp("functions with similar names exist: %s", why.near)
 	}
+	return d
 }
 
 // text returns the attach point after its type, as written.

@@ -91,7 +91,11 @@ func listFunctions(s *Set, p *Provider, pattern string, yield func(Listed) bool)
 		return err
 	}
 	for _, f := range list {
-		l := Listed{Name: p.Name + ":" + f.symbol(), Params: func() ([]string, error) {
+		symbol := f.symbol()
+		if module == "vmlinux" && f.module == "" {
+			symbol = module + ":" + symbol // who names it finds it again
+		}
+		l := Listed{Name: p.Name + ":" + symbol, Params: func() ([]string, error) {
 			return s.params(f.module, f.name, p.Returns)
 		}}
 		if !yield(l) {

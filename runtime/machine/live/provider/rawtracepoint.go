@@ -78,7 +78,7 @@ func (r *request) rawMissing(at int, event string, err error) {
 		return
 	}
 	d := r.missing(at, "no matches for rawtracepoint:%s: probe does not exist", r.text()).WithRow("P-RAW-03").WithLabel("no such event in this kernel").
-		WithCompat("Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'.")
+		WithCompat("%s", noAttachPoints)
 	n := r.set.seek(event)
 	if n == nil {
 		return

@@ -28,7 +28,7 @@ func expandTracepoint(r *request) []*hir.Site {
 	category, event := r.part(0), r.part(1)
 	if len(r.args) == 1 {
 		if !isPattern(category) {
-			d := r.errorf("bad-attach-point", -1, "tracepoint probe type requires 2 arguments, found 1").WithRow("P-COM-03")
+			d := r.errorf("bad-attach-point", -1, "tracepoint probe type requires 2 arguments, found 1").SameCompat().WithRow("P-COM-03")
 			if found := r.set.categories(category); found != "" {
 				d.WithHelp("name the category, too: %s", found)
 			} else {

@@ -152,7 +152,7 @@ func (r *request) binaries(name string, at int) []elf.Binary {
 	}
 	b, err := elf.Find(name, r.PID)
 	if err != nil {
-		r.missing(0, "uprobe target file '%s' does not exist or is not executable", name).SameCompat().WithNote("%v", err).
+		r.missing(0, "%s target file '%s' does not exist or is not executable", r.p.Name, name).SameCompat().WithNote("%v", err).
 			WithRow("P-UPROBE-02").WithLabel("not found")
 		return nil
 	}
@@ -243,6 +243,9 @@ func (r *request) userTargets(f *elf.File, b elf.Binary, at int) []userTarget {
 		return nil
 	}
 	r.matched = true
+	if plus == 0 {
+		text = name
+	}
 	return []userTarget{{binary: b, name: text, addr: sym.Addr + plus, offset: offset}}
 }
 
@@ -254,7 +257,7 @@ func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []
 	}
 	sym, ok := f.At(addr)
 	if !ok && !r.Unsafe {
-		r.refused(at, b.Name+":"+strconv.FormatUint(addr, 10), fmt.Sprintf("Could not resolve address: %s:0x%x", b.Name, addr),
+		r.refused(at, b.Name+":"+strconv.FormatUint(addr, 10), fmt.Sprintf("Could not determine instruction boundary for %s:%s:%d (binary appears stripped).%s", r.p.Name, b.Name, addr, useUnsafe),
 			fmt.Sprintf("address %#x is in no known function of %s", addr, b.Name))
 		return nil
 	}
@@ -264,6 +267,9 @@ func (r *request) userAddress(f *elf.File, b elf.Binary, at int, addr uint64) []
 	r.matched = true
 	return []userTarget{{binary: b, name: strconv.FormatUint(addr, 10), addr: addr, offset: offset}}
 }
+
+// useUnsafe is bpftrace's advice where it cannot see that a place is safe.
+const useUnsafe = "\nUse --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process."
 
 // beginsInstruction reports whether an instruction begins at an offset in a
 // function, and an error if not or if that cannot be known: a breakpoint inside of
@@ -289,8 +295,7 @@ func (r *request) beginsInstruction(f *elf.File, b elf.Binary, at int, target st
 		why = fmt.Sprintf("%d bytes into %s is the middle of an instruction", plus, sym.Name)
 		compat = "Could not add uprobe into middle of instruction: %s:%s"
 	}
-	r.refused(at, b.Name+":"+target, fmt.Sprintf(compat, b.Name, target)+
-		"\nUse --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process.", why).
+	r.refused(at, b.Name+":"+target, fmt.Sprintf(compat, b.Name, target)+useUnsafe, why).
 		WithNote("a probe in the middle of an instruction makes the program crash")
 	return false
 }

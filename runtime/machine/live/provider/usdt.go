@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"probe/compiler/target"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/runtime/machine/live/elf"
@@ -98,6 +99,11 @@ func (r *request) noUSDT(files []elf.Binary, near []string, at int) {
 		return
 	}
 	d := r.missing(at, "%s has no static probe %s", where, text).WithLabel("not found")
+	if d.Severity == diag.Error {
+		d.WithCompat("%s", noAttachPoints)
+	} else {
+		d.CompatOmit()
+	}
 	if len(near) == 0 {
 		d.WithNote("it has no static probes at all: no section .note.stapsdt")
 		return
@@ -116,6 +122,7 @@ func (r *request) usdtFiles(binary string) (files []elf.Binary, ok bool) {
 	switch {
 	case binary == "" && r.PID == 0:
 		r.errorf("bad-attach-point", -1, "usdt probe must specify at least path or pid to probe").WithRow("P-USDT-03").
+			WithCompat("usdt probe must specify at least path or pid to probe. To target all paths/pids set the path to '*'.").
 			WithHelp("the form is `%s`; usdt:*:name looks at all files of all processes", r.p.Usage)
 		return nil, false
 	case binary == "" || binary == "*" && r.PID != 0:

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"probe/runtime/machine/live/elf"
 )
 
@@ -121,4 +123,26 @@ func target(t *testing.T, path string) uint64 {
 		t.Fatal(err)
 	}
 	return s.Addr
+}
+
+// A process that has ended and was not waited for keeps its number, but has
+// neither a map nor an executable: what was read of it before stays usable.
+func TestZombie(t *testing.T) {
+	path := fixedProgram(t)
+	c := start(t, path, "")
+	c.echo(t)
+	pid := c.cmd.Process.Pid
+	u := NewUser()
+	clock := time.Now()
+	u.now = func() time.Time { return clock }
+	u.Remember(pid)
+	c.in.Close()
+	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	clock = clock.Add(checkEvery)
+	loc, ok := u.Lookup(pid, target(t, path))
+	if !ok || loc.Name != "target" {
+		t.Errorf("got %+v, %v; want target", loc, ok)
+	}
 }

@@ -302,6 +302,10 @@ func identify(pid int) (start string, exe fileKey, err error) {
 	if len(f) < 20 {
 		return "", exe, fmt.Errorf("%s/stat has %d fields", proc, len(f))
 	}
+	if f[0] == "Z" || f[0] == "X" {
+		// It has no executable any more, which does not make it another program.
+		return "", exe, fmt.Errorf("process %d has ended", pid)
+	}
 	if st, err := os.Stat(proc + "/exe"); err == nil { // kernel threads have none
 		exe = keyOf(st)
 	}
