@@ -106,7 +106,7 @@ func TestNoNetwork(t *testing.T) {
 		t.Skip("no Debian package source is configured")
 	}
 	cache := t.TempDir()
-	a, err := openApt(cache, "bookworm")
+	a, err := openApt(cache, "bookworm", HostArch)
 	if err != nil {
 		t.Fatal(err)
 	}

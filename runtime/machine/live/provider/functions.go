@@ -247,6 +247,8 @@ type reason struct {
 	text string // "no function named x"
 	note string
 	near string // similar names, "`a`, `b`"
+	// callers are functions that an inlined one is a part of.
+	callers []string
 	// clones are the copies that stand in its place.
 	clones []fn
 	// exists is set if the kernel has the function but it cannot be traced.
