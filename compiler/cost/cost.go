@@ -46,8 +46,9 @@ type Estimate struct {
 }
 
 // Of estimates the work on all functions of a program. slots are the
-// instructions that each function became, 0 for one that was left out.
-func Of(p *ir.Prog, slots []int) Estimate {
+// instructions that each function became, 0 for one that was left out. A function is
+// walked no further once it makes the estimate larger than enough.
+func Of(p *ir.Prog, slots []int, enough int) Estimate {
 	mem := memories.Get().(*memory)
 	defer memories.Put(mem)
 	out, most := Estimate{}, 0
@@ -73,6 +74,7 @@ func Of(p *ir.Prog, slots []int) Estimate {
 			continue
 		}
 		w := newWalk(f, mem)
+		w.most = min(enough*max(w.size, 1)/(times[n]*slots[n])+1, Limit)
 		steps := w.run()
 		work := times[n] * steps * slots[n] / max(w.size, 1)
 		out.Insns = min(out.Insns+work, Limit)
@@ -100,6 +102,7 @@ type walk struct {
 	seen    [][]state               // by block: the states it was entered in
 	visits  []int                   // by block
 	steps   int
+	most    int        // the steps after which the walk ends
 	waiting int        // the largest number of paths that waited
 	todo    []ir.Value // of mark
 	free    []ir.Fact  // memory for states
@@ -358,7 +361,7 @@ func (w *walk) run() int {
 	for i := range vals {
 		vals[i] = ir.Anything
 	}
-	for len(todo) > 0 && w.steps < Limit {
+	for len(todo) > 0 && w.steps < w.most {
 		it := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		vs := w.live[it.b]
