@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/trust"
 )
 
 // sysDir is where the kernel shows its BTF and that of its modules.
@@ -127,7 +128,11 @@ const maxBlob = 256 << 20
 // possible, since sysfs returns one page a call and copies it twice. Nothing is
 // ever released: strings point into it.
 func load(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	open := trust.Open // the user has named it
+	if strings.HasPrefix(path, sysDir+"/") {
+		open = os.Open
+	}
+	f, err := open(path)
 	if err != nil {
 		return nil, err
 	}
