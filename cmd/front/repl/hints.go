@@ -279,11 +279,13 @@ func (h *hints) word(text string, from, to, depth int) style {
 	if sig := h.builtins[name]; sig != nil && !sig.Missing {
 		return function
 	}
-	// A word before a bracket is a call, unless a macro is being defined.
-	if to < len(text) && text[to] == '(' && lastWord(before) != "macro" && !strings.HasPrefix(strings.TrimSpace(text), "#") {
-		return wrong
+	// A word before a bracket is a call, but not in C, where a macro is defined, or
+	// where a module that is not read yet may have it.
+	if to == len(text) || text[to] != '(' || lastWord(before) == "macro" || strings.HasPrefix(strings.TrimSpace(text), "#") ||
+		strings.Contains(text, "macro "+name) || strings.Contains(text, "import ") {
+		return plainText
 	}
-	return plainText
+	return wrong
 }
 
 // words returns the styles of the words of the language and of the kinds of probes.
@@ -292,6 +294,9 @@ func (h *hints) words() map[string]style {
 		h.once = map[string]style{}
 		for _, w := range check.Words() {
 			h.once[strings.TrimSuffix(w, "(")] = function
+		}
+		for _, w := range check.MapKinds() {
+			h.once[w] = function
 		}
 		for _, w := range words {
 			h.once[strings.TrimSuffix(w, "(")] = keyword
