@@ -21,15 +21,18 @@ type hints struct {
 	mu     sync.Mutex
 	asking string            // the lines of the input before this one
 	macros map[string]string // by name, as they are called
-	past   []string          // earlier inputs, the oldest first
+	past   []string          // earlier inputs as the editor has them, the oldest first
 	once   map[string]style  // of the words of the language
 }
 
-// begin sets what a line is a part of.
+// begin sets what a line is a part of. past only grows from one call to the next.
 func (h *hints) begin(asking string, macros map[string]string, past []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.asking, h.macros, h.past = asking, macros, past
+	h.asking, h.macros = asking, macros
+	for _, input := range past[min(len(h.past), len(past)):] {
+		h.past = append(h.past, editable(input))
+	}
 	if asking != "" {
 		h.asking += "\n"
 	}
@@ -67,7 +70,7 @@ func (h *hints) behind(before, after string, room int) shownHint {
 		return shownHint{}
 	}
 	for i := len(h.past) - 1; i >= 0; i-- {
-		if rest, ok := strings.CutPrefix(editable(h.past[i]), before); ok && rest != "" {
+		if rest, ok := strings.CutPrefix(h.past[i], before); ok && rest != "" {
 			return shownHint{parts: []styled{{shortened(rest, room), faint}}, accept: rest}
 		}
 	}
