@@ -49,6 +49,7 @@ test-all: export PROBE_KERNELS ?= 5.10 6.1 6.12 7.2
 test-all: export PROBE_SCRIPTS ?= 3000
 test-all: export PROBE_MATRIX ?= all
 test-all: export PROBE_SOAK ?= 1h
+test-all: export PROBE_ARM64 ?= 1
 test-all: TIMEOUT = 100m
 test-all: check guests ## as test with all kernels and the race detector, then a minute of fuzzing for each target
 	$(GOTEST) -race -timeout $(TIMEOUT) $(PACKAGES)

@@ -127,7 +127,7 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 	for i, prog := range u.IR {
 		op := u.Obj.Programs[i]
 		*stage = "emit of " + op.Site.Name
-		err := compileOne(u, prog, op, cfg, taken[op.Probe] == plain, stage)
+		err := compileOne(u, prog, op, cfg, taken[op.Probe], stage)
 		var stack *emit.StackError
 		more := false
 		switch taken[op.Probe] {
@@ -144,6 +144,9 @@ func attempt(p *hir.Script, cfg Config, taken map[*hir.Probe]care, stage *string
 		}
 		if err != nil {
 			out.Add(limit(op, err))
+		}
+		if !cfg.Interpret {
+			u.IR[i] = nil // the instructions are all that is needed from here on
 		}
 	}
 	if len(again) > 0 {
@@ -225,14 +228,14 @@ func limit(op *Program, err error) *diag.Diagnostic {
 const hugeFunc = 2000
 
 // compileOne optimises, allocates and emits one program.
-func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, plain bool, stage *string) error {
+func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, c care, stage *string) error {
 	dump := func(name string, text func() string) {
 		if cfg.Dump != nil {
 			cfg.Dump(name, op.Site.Name, text())
 		}
 	}
 	dump("ir-lowered", prog.String)
-	if !cfg.NoOpt && !plain && len(prog.Funcs[0].Blocks) < hugeFunc {
+	if !cfg.NoOpt && c != plain && len(prog.Funcs[0].Blocks) < hugeFunc {
 		*stage = "pass of " + op.Site.Name
 		for _, f := range prog.Funcs {
 			if err := pass.Run(f, pass.Options{}); err != nil {
@@ -254,7 +257,11 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, plain boo
 	for _, f := range code.Funcs {
 		slots[f.Index] = f.Slots
 	}
-	est := cost.Of(prog, slots)
+	enough := cost.Limit
+	if c == ordinary {
+		enough = heavy // it is compiled again
+	}
+	est := cost.Of(prog, slots, enough)
 	op.Estimate, op.Waiting = est.Insns, est.Waiting
 	if op.Estimate > tooMuch || op.Waiting > cost.MaxWaiting {
 		return &workError{op.Estimate, op.Waiting, prog.Pos[est.Pos]}

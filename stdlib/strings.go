@@ -6,10 +6,14 @@ import (
 
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
+	"probe/compiler/target"
 	"probe/lang/hir"
 	"probe/lang/types"
 	"probe/lang/value"
 )
+
+// turns are the features that Turns and Unwalked use, if they are there.
+var turns = []target.Feature{target.MayGoto, target.Loop}
 
 // strings_ has functions that compare and search strings, and texts of numbers.
 func strings_() []*builtin.Func {
@@ -17,17 +21,17 @@ func strings_() []*builtin.Func {
 		{Sig: call("signal_name", "F-SIGNALNAME", "signal_name(n)", types.StringType(64), "Description of a signal.", intParam("n")),
 			Lower: lookupText("signals", 65, "N/A", func(n int64) string { return value.SignalText(n) }, false)},
 		{Sig: call("strcontains", "F-STRCONTAINS", "strcontains(haystack, needle)", types.BoolType, "Whether a string contains another.",
-			param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Prefers: turns, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 			i := find(l, c)
 			return scalar(c, l.Select(ir.SGE, i, l.B().Const(0), l.B().Const(1), l.B().Const(0)))
 		}},
 		{Sig: call("strerror", "F-STRERROR", "strerror(errno)", types.StringType(64), "The kernel's text for an errno.", intParam("errno")),
 			Lower: lookupText("errors", 134, "Unknown error", func(n int64) string { return value.StrError(n) }, true)},
-		{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Loops: true, Lower: lowerStrlen},
+		{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Loops: true, Prefers: turns, Lower: lowerStrlen},
 		{Sig: call("strncmp", "F-STRNCMP", "strncmp(a, b, n)", types.Uint64, "0 if the first n bytes are equal, otherwise 1.",
-			param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Loops: true, Lower: lowerStrncmp},
+			param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Loops: true, Prefers: turns, Lower: lowerStrncmp},
 		{Sig: call("strstr", "F-STRSTR", "strstr(haystack, needle)", types.Int64, "Index of the first occurrence, -1 if there is none.",
-			param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+			param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Prefers: turns, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 			return scalar(c, find(l, c))
 		}},
 		{Sig: call("syscall_name", "F-SYSCALLNAME", "syscall_name(n)", types.StringType(64), "Name of a system call.", intParam("n")),
@@ -82,12 +86,25 @@ func stringAt(l builtin.Lowerer, x hir.Expr) (builtin.Place, int) {
 
 // loop generates a loop that runs turn for i from 0 to n-1. turn gets the block
 // of the next iteration.
-func loop(b *ir.Builder, n int, turn func(i ir.Value, next ir.Block), done ir.Block) {
-	i := b.NewVar(ir.Scalar)
-	b.Set(i, b.Const(0))
+func loop(l builtin.Lowerer, c *hir.Call, n int, turn func(i ir.Value, next ir.Block), done ir.Block) {
+	b := l.B()
+	i, start := b.NewVar(ir.Scalar), b.Const(0)
+	unwalked := l.Unwalked(n)
+	if unwalked {
+		start = l.Unknown(start)
+	}
+	b.Set(i, start)
 	head, body, step := b.NewBlock("loop"), b.NewBlock("turn"), b.NewBlock("step")
 	b.Jump(head)
 	b.Use(head)
+	if unwalked {
+		on, cut := b.NewBlock("on"), b.Cold(b.NewBlock("cut"))
+		b.MayGoto(on, cut)
+		b.UseSealed(cut)
+		l.Fail(builtin.ErrLoopCut, c.At, 0)
+		b.Jump(done)
+		b.UseSealed(on)
+	}
 	b.If(ir.ULT, 8, b.Get(i), b.Const(int64(n)), body, done)
 	b.UseSealed(body)
 	turn(b.Get(i), step)
@@ -114,7 +131,7 @@ func lowerStrlen(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	done, hit := b.NewBlock("done"), b.NewBlock("end")
 	base := l.Addr(p)
 	at := b.NewVar(ir.Scalar)
-	loop(b, n, func(i ir.Value, next ir.Block) {
+	loop(l, c, n, func(i ir.Value, next ir.Block) {
 		b.Set(at, i)
 		b.If(ir.EQ, 8, b.Load(b.Bin(ir.OpAdd, base, i), 0, 1), b.Const(0), hit, next)
 	}, done)
@@ -134,7 +151,7 @@ func lowerStrncmp(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b.Set(r, b.Const(0))
 	done, differ := b.NewBlock("done"), b.NewBlock("differ")
 	xa, ya := l.Addr(x), l.Addr(y)
-	loop(b, min(n, nx, ny), func(i ir.Value, next ir.Block) {
+	loop(l, c, min(n, nx, ny), func(i ir.Value, next ir.Block) {
 		p := b.Load(b.Bin(ir.OpAdd, xa, i), 0, 1)
 		q := b.Load(b.Bin(ir.OpAdd, ya, i), 0, 1)
 		same := b.NewBlock("same")
@@ -168,15 +185,20 @@ func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 	} else {
 		other, m = stringAt(l, c.Args[1])
 	}
+	if !lit && n*min(m, n) > plainFind {
+		if v, ok := findInTurns(l, c, hay, other, n, m); ok {
+			return v
+		}
+	}
 	r := newIndex(l)
 	done, hit := b.NewBlock("done"), b.NewBlock("hit")
 	base := l.Addr(hay)
-	turns := n
+	places := n
 	if lit {
-		turns = max(n-m+1, 0)
+		places = max(n-m+1, 0)
 	}
 	at := b.NewVar(ir.Scalar)
-	loop(b, turns, func(i ir.Value, next ir.Block) {
+	loop(l, c, places, func(i ir.Value, next ir.Block) {
 		b.Set(at, i)
 		p := b.Bin(ir.OpAdd, base, i)
 		more := b.NewBlock("inside")
@@ -189,7 +211,7 @@ func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 		// The needle ends at its NUL too.
 		inner := b.NewBlock("miss")
 		q := l.Addr(other)
-		loop(b, min(m, n), func(k ir.Value, step ir.Block) {
+		loop(l, c, min(m, n), func(k ir.Value, step ir.Block) {
 			w := b.Load(b.Bin(ir.OpAdd, q, k), 0, 1)
 			check, in := b.NewBlock("check"), b.NewBlock("in")
 			b.If(ir.EQ, 8, w, b.Const(0), hit, check)
@@ -207,6 +229,64 @@ func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 	b.Jump(done)
 	b.UseSealed(done)
 	return r.get()
+}
+
+// plainFind is the maximum number of comparisons that are a loop in a loop. Verifiers walk
+// all of them, and each leaves two branches for later.
+const plainFind = 1 << 10
+
+// findInTurns is find for a needle that is no literal: each comparison of two bytes is a
+// turn. n and m are the capacities of haystack and needle.
+func findInTurns(l builtin.Lowerer, c *hir.Call, hay, needle builtin.Place, n, m int) (ir.Value, bool) {
+	const start, length, result = 0, 8, 16 // words: where the needle may begin, how much of it is there, the result
+	words, h, w := l.Reserve(24), l.Reserve(n), l.Reserve(m)
+	l.Copy(l.Reserved(h), hay, n, c.At)
+	l.Copy(l.Reserved(w), needle, m, c.At)
+	set := func(l builtin.Lowerer, word int, v ir.Value) {
+		p := l.Reserved(words + word)
+		l.B().Store(p.Base, p.Off, 8, v)
+	}
+	get := func(l builtin.Lowerer, word int) ir.Value {
+		p := l.Reserved(words + word)
+		return l.B().Load(p.Base, p.Off, 8)
+	}
+	set(l, start, l.B().Const(0))
+	set(l, length, l.B().Const(0))
+	set(l, result, l.B().Const(-1))
+	ok := l.Turns(c.At, func(l builtin.Lowerer, stop ir.Block) {
+		b := l.B()
+		i, k := get(l, start), get(l, length)
+		more, hit, inside, same, other, next, on := b.NewBlock("more"), b.NewBlock("hit"), b.NewBlock("inside"), b.NewBlock("same"), b.NewBlock("other"), b.NewBlock("next"), b.NewBlock("on")
+		whole := b.NewBlock("whole")
+		b.If(ir.ULT, 8, k, b.Const(int64(m)), more, whole)
+		b.UseSealed(more)
+		want := b.Load(b.Bin(ir.OpAdd, l.Addr(l.Reserved(w)), k), 0, 1)
+		pos := b.Bin(ir.OpAdd, i, k)
+		rest := b.NewBlock("rest")
+		b.If(ir.EQ, 8, want, b.Const(0), hit, rest)
+		b.UseSealed(rest)
+		b.If(ir.ULT, 8, pos, b.Const(int64(n)), inside, stop)
+		b.UseSealed(inside)
+		have := b.Load(b.Bin(ir.OpAdd, l.Addr(l.Reserved(h)), pos), 0, 1)
+		b.If(ir.EQ, 8, have, want, same, other)
+		b.UseSealed(same)
+		set(l, length, b.BinI(ir.OpAdd, k, 1))
+		b.Jump(on)
+		b.UseSealed(other)
+		// Where the haystack ends within the needle, it does so for all places after this.
+		b.If(ir.EQ, 8, have, b.Const(0), stop, next)
+		b.UseSealed(next)
+		set(l, start, b.BinI(ir.OpAdd, i, 1))
+		set(l, length, b.Const(0))
+		b.Jump(on)
+		b.UseSealed(whole)
+		b.Jump(hit)
+		b.UseSealed(hit)
+		set(l, result, i)
+		b.Jump(stop)
+		b.UseSealed(on)
+	})
+	return get(l, result), ok
 }
 
 // differs returns zero if the bytes at an address are those of a text. It

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -291,12 +290,13 @@ func (r *treeRun) print(t *graph.Tree) error {
 	return writeTree(r.std.out, t, &r.funcs, r.style, r.offset, r.o.raw)
 }
 
-// writeTree prints a line with time, thread and CPU and the tree below it, with
-// a single write. raw leaves control characters in names unescaped.
+// writeTree prints a line with time, thread and CPU and the tree below it: with a
+// single write, or in pieces if the tree is large. raw leaves control characters in names
+// unescaped.
 func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style, offset time.Duration, raw bool) error {
 	root := t.Root()
-	var b bytes.Buffer
-	line := time.Unix(0, root.T0).Add(offset).AppendFormat(b.AvailableBuffer(), "15:04:05.000000")
+	p := &pieces{w: w, raw: raw}
+	line := time.Unix(0, root.T0).Add(offset).AppendFormat(nil, "15:04:05.000000")
 	line = append(line, ' ')
 	if raw {
 		line = append(line, t.Thread.Comm...)
@@ -304,16 +304,41 @@ func writeTree(w io.Writer, t *graph.Tree, funcs *graph.Funcs, style graph.Style
 		line = value.AppendVisible(line, t.Thread.Comm, false)
 	}
 	line = strconv.AppendInt(append(line, '['), int64(t.Thread.TID), 10)
-	line = strconv.AppendUint(append(line, "] cpu "...), uint64(root.CPU), 10)
-	b.Write(append(line, '\n'))
-	_ = t.Write(&b, funcs, style) // a Buffer takes everything
-	b.WriteByte('\n')
-	text := b.Bytes()
-	if !raw {
-		text = value.AppendVisible(nil, text, true)
+	p.text = append(strconv.AppendUint(append(line, "] cpu "...), uint64(root.CPU), 10), '\n')
+	if err := t.Write(p, funcs, style); err != nil {
+		return err
 	}
-	_, err := w.Write(text)
+	_, err := w.Write(append(p.text, '\n'))
 	return err
+}
+
+// pieces passes text on when more comes: the last of it waits for what the caller adds.
+type pieces struct {
+	w    io.Writer
+	raw  bool
+	text []byte
+	full bool // text is from Write
+}
+
+func (p *pieces) add(text []byte) {
+	if p.raw {
+		p.text = append(p.text, text...)
+	} else {
+		p.text = value.AppendVisible(p.text, text, true)
+	}
+}
+
+// Write takes whole lines.
+func (p *pieces) Write(text []byte) (int, error) {
+	if p.full {
+		if _, err := p.w.Write(p.text); err != nil {
+			return 0, err
+		}
+		p.text = p.text[:0]
+	}
+	p.full = true
+	p.add(text)
+	return len(text), nil
 }
 
 // finish prints how much was shown and what makes it incomplete, and returns

@@ -90,7 +90,7 @@ tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { $k = rand
 // for itself there, and 7.2 has no function to probe in that place.
 func TestGuestFailedUpdates(t *testing.T) {
 	guesttest.Run(t, []string{"6.1", "6.12"}, func(t *testing.T, g *guest.Guest) {
-		out := judge(t, g, guestCase{want: []string{`status 3`, `@outer: 60\n`, `Can't update map element`}, sh: `probe -q --strict -e 'let @m = hash(1);
+		out := judge(t, g, guestCase{want: []string{`status 3`, `@outer: 60\n`, `Can't update map element`, `retcode: -16\n`}, sh: `probe -q --strict -e 'let @m = hash(1);
 tracepoint:syscalls:sys_enter_read /comm == "dd" && args.count == 1/ { @outer = count(); @m[1] = 1; delete(@m, 1); }
 fentry:__pcpu_freelist_pop { @inner = count(); @m[1] = 2; }' -c 'dd if=/dev/zero of=/dev/null bs=1 count=60' 2>&1; echo "status $?"`})
 		if inner, told := number(out, `@inner: (\d+)`), number(out, `(\d+) updates of @m failed`); inner < 60 || told != inner {
@@ -220,22 +220,23 @@ i=0; until [ $(cat /proc/[0-9]*/stat 2>/dev/null | grep -c "(sleep) S") -ge %[2]
 kill $w; wait $w; kill -INT $p; wait $p; echo "status $?"; cat /tmp/out; rm /tmp/out`, source, sleepers)})
 				calls, trees := number(out, `@n: (\d+)`), shown(out, `(?m)^ do_nanosleep `)
 				told, none := number(out, `(\d+) call graphs? of fgraph:do_nanosleep w(?:as|ere) not recorded`), shown(out, `(?m)^\(no graph\)$`)
-				if calls != sleepers || trees+told != calls || none != told || (source == "bpf") != (told > 0) || (source == "bpf") != strings.Contains(out, "status 3\n") {
-					t.Errorf("%s: %d trees are shown and %d told, of %d: %.2000s", source, trees, told, calls, out)
+				skipped := number(out, `(\d+) runs? of fgraph:do_nanosleep w(?:as|ere) skipped`)
+				if calls > sleepers || calls+skipped < sleepers || trees+told != calls || none != told || (source == "bpf") != (told > 0) || (source == "bpf") != strings.Contains(out, "status 3\n") {
+					t.Errorf("%s: %d trees are shown and %d told, of %d: …%s", source, trees, told, calls, out[max(len(out)-2000, 0):])
 				}
 			}
 		})
 		// A tracer that is not read for a while overwrites what it has. Each call has its
 		// tree, or is told with what was overwritten, or was still to be looked at.
 		t.Run("buffers of the tracer", func(t *testing.T) {
-			out := judge(t, g, guestCase{sh: fmt.Sprintf(`probe --strict -e 'config = { fgraph = ftrace; perf_rb_pages = 8192; max_map_keys = 100000 } fgraph:vfs_read:only=rw_verify_area /comm == "dd"/ { @n = count(); @[graph] = count(); }' >/tmp/out 2>&1 & p=$!
+			out := judge(t, g, guestCase{sh: fmt.Sprintf(`probe --strict -e 'config = { fgraph = ftrace; perf_rb_pages = 8192 } fgraph:vfs_read:only=rw_verify_area /comm == "dd"/ { @n = count(); @[graph] = count(); }' >/tmp/out 2>&1 & p=$!
 i=0; until grep -q Attached /tmp/out || [ $i -gt 600 ]; do i=$((i+1)); done
 kill -STOP $p; dd if=/dev/zero of=/dev/null bs=1 count=%d 2>/dev/null
 for d in /sys/kernel/tracing /sys/kernel/tracing/instances/*; do [ -r $d/per_cpu/cpu0/stats ] && cat $d/per_cpu/cpu*/stats | sed -n 's/^overrun: */overrun /p'; done
 kill -CONT $p; kill -INT $p; wait $p; echo "status $?"; cat /tmp/out; rm /tmp/out`, reads)})
 			calls, trees, overrun := number(out, `@n: (\d+)`), 0, 0
-			for _, m := range regexp.MustCompile(`(?m)^\]: (\d+)`).FindAllString(out, -1) {
-				trees += number(m, `(\d+)`)
+			for _, m := range regexp.MustCompile(`(?s)@\[\n.*?\]: (\d+)\n`).FindAllString(out, -1) {
+				trees += number(m, `\]: (\d+)\n$`)
 			}
 			for _, m := range regexp.MustCompile(`(?m)^overrun \d+`).FindAllString(out, -1) {
 				overrun += number(m, `(\d+)`)
@@ -243,7 +244,7 @@ kill -CONT $p; kill -INT $p; wait $p; echo "status $?"; cat /tmp/out; rm /tmp/ou
 			told, lost := number(out, `(\d+) call graphs of fgraph:vfs_read were not recorded`), number(out, `\(events that the tracer overwrote before they were read: (\d+)\)`)
 			left := number(out, `(\d+) events were lost \(still in the buffer when the run ended\)`)
 			// While probe does not run, other processes read and go on overwriting.
-			if calls < reads || overrun == 0 || told == 0 || trees+told+left != calls || lost < overrun || lost > overrun+5000 || !strings.Contains(out, "status 3\n") {
+			if calls < reads || overrun == 0 || told == 0 || trees > 3 || trees+told+left != calls || lost < overrun || lost > overrun+5000 || !strings.Contains(out, "status 3\n") {
 				t.Errorf("%d trees, %d told, %d left, of %d; %d events told, %d overwritten: %.5000s", trees, told, left, calls, lost, overrun, out)
 			}
 		})

@@ -15,6 +15,7 @@ import (
 	"probe/lang/hir"
 	"probe/runtime/engine"
 	"probe/runtime/machine/live/provider"
+	"probe/runtime/trust"
 )
 
 // options holds the values of the options of all commands. A command reads the
@@ -110,7 +111,7 @@ func (o *options) readable() error {
 		if f.path == "" {
 			continue
 		}
-		r, err := os.Open(f.path)
+		r, err := trust.Open(f.path)
 		if err != nil {
 			return fmt.Errorf("%s: %s cannot be read: %w", f.option, f.path, reasonOf(err))
 		}

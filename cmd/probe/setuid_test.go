@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -79,5 +80,47 @@ func copyFile(t *testing.T, from, to string) {
 	}
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A program with the capability to read every file, as docs/security.md recommends, shows
+// nobody what is in a file that only root may read, however it is named.
+func TestFilesOfRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Log("only root can give a child a capability")
+		return
+	}
+	dir, err := os.MkdirTemp("", "probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	program := copySelf(t, dir)
+	secret, elf := filepath.Join(dir, "secret"), filepath.Join(dir, "elf")
+	if err := os.WriteFile(secret, []byte("secret_word\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, program, elf)
+	for path, mode := range map[string]os.FileMode{dir: 0o755, program: 0o755, elf: 0o700} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"ls", "--traceable-functions", secret, "kprobe:*"},
+		{"check", "--traceable-functions", secret, "-e", "kprobe:secret* { @ = 1; }"},
+		{"check", "--btf", secret, "-e", "fentry:vfs_read { @ = args.count; }"},
+		{"check", secret}, {"fmt", secret}, {"show", secret}, {"run", "--replay", secret, "-e", "begin { }"},
+		{"check", "-e", "#include \"" + secret + "\"\nbegin { }"},
+		{"ls", "uprobe:" + elf + ":main.main"},
+		{"check", "-e", "uprobe:" + elf + ":main.main { @ = 1; }"},
+	} {
+		cmd := exec.Command(program, args...)
+		cmd.Dir = "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1234, Gid: 1234}, AmbientCaps: []uintptr{unix.CAP_DAC_READ_SEARCH}}
+		out, err := cmd.CombinedOutput()
+		if err == nil || strings.Contains(string(out), "secret_word") || strings.Contains(string(out), "malformed") {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
 	}
 }

@@ -17,6 +17,7 @@ package cost
 import (
 	"math/bits"
 	"slices"
+	"sync"
 
 	"probe/compiler/ir"
 )
@@ -45,8 +46,11 @@ type Estimate struct {
 }
 
 // Of estimates the work on all functions of a program. slots are the
-// instructions that each function became, 0 for one that was left out.
-func Of(p *ir.Prog, slots []int) Estimate {
+// instructions that each function became, 0 for one that was left out. A function is
+// walked no further once it makes the estimate larger than enough.
+func Of(p *ir.Prog, slots []int, enough int) Estimate {
+	mem := memories.Get().(*memory)
+	defer memories.Put(mem)
 	out, most := Estimate{}, 0
 	times := make([]int, len(p.Funcs))
 	times[0] = 1
@@ -69,7 +73,8 @@ func Of(p *ir.Prog, slots []int) Estimate {
 		if times[n] == 0 || slots[n] == 0 {
 			continue
 		}
-		w := newWalk(f)
+		w := newWalk(f, mem)
+		w.most = min(enough*max(w.size, 1)/(times[n]*slots[n])+1, Limit)
 		steps := w.run()
 		work := times[n] * steps * slots[n] / max(w.size, 1)
 		out.Insns = min(out.Insns+work, Limit)
@@ -84,6 +89,7 @@ func Of(p *ir.Prog, slots []int) Estimate {
 // walk follows the paths of one function.
 type walk struct {
 	f    *ir.Func
+	mem  *memory
 	size int // instructions of all blocks
 	// matter are the values that a branch or a pointer depends on. live lists, by block,
 	// those of them that are used in the block or after it.
@@ -96,9 +102,54 @@ type walk struct {
 	seen    [][]state               // by block: the states it was entered in
 	visits  []int                   // by block
 	steps   int
+	most    int        // the steps after which the walk ends
 	waiting int        // the largest number of paths that waited
 	todo    []ir.Value // of mark
 	free    []ir.Fact  // memory for states
+}
+
+// maxFacts is the number of facts up to which the memory for states doubles.
+const maxFacts = 1 << 14
+
+// memory is what a walk needs. It is used for the next one again.
+type memory struct {
+	cfg             ir.CFG
+	matter, precise []bool
+	live            [][]ir.Value
+	seen            [][]state
+	visits          []int
+	facts, vals     []ir.Fact
+	number          []int32
+	values, flat    []ir.Value
+	rows            []uint64
+	items           []item
+}
+
+// memories holds the memory of earlier walks.
+var memories = sync.Pool{New: func() any { return &memory{} }}
+
+// prepare makes room for a function with some values and blocks.
+func (m *memory) prepare(values, blocks int) {
+	m.matter, m.precise = zeroed(m.matter, values), zeroed(m.precise, values)
+	m.live, m.visits = zeroed(m.live, blocks), zeroed(m.visits, blocks)
+	if cap(m.seen) < blocks {
+		m.seen = make([][]state, blocks, blocks+blocks/2)
+	}
+	m.seen = m.seen[:blocks]
+	for b := range m.seen {
+		clear(m.seen[b])
+		m.seen[b] = m.seen[b][:0]
+	}
+}
+
+// zeroed returns n zero elements, in s if it is large enough.
+func zeroed[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/2)
+	}
+	s = s[:n]
+	clear(s)
+	return s
 }
 
 // state holds what is known about the live values of a block, in the order of
@@ -121,8 +172,9 @@ func (w *walk) covers(vs []ir.Value, s, t state, turn bool) bool {
 	return true
 }
 
-func newWalk(f *ir.Func) *walk {
-	w := &walk{f: f, matter: make([]bool, len(f.Vals)), precise: make([]bool, len(f.Vals)), live: make([][]ir.Value, len(f.Blocks)), seen: make([][]state, len(f.Blocks)), visits: make([]int, len(f.Blocks))}
+func newWalk(f *ir.Func, mem *memory) *walk {
+	mem.prepare(len(f.Vals), len(f.Blocks))
+	w := &walk{f: f, mem: mem, matter: mem.matter, precise: mem.precise, live: mem.live, seen: mem.seen, visits: mem.visits, free: mem.facts}
 	for b := range f.Blocks {
 		w.size += len(f.Blocks[b].Ins) + 1
 	}
@@ -198,16 +250,20 @@ func (w *walk) mark(set []bool, v ir.Value) {
 // after it.
 func (w *walk) findLive() {
 	// The values that matter are numbered, and a set of them is a row of bits.
-	var values []ir.Value
-	number := make([]int32, len(w.matter))
+	values := w.mem.values[:0]
+	m := w.mem
+	m.number = zeroed(m.number, len(w.matter))
+	number := m.number
 	for v, m := range w.matter {
 		if m {
 			number[v] = int32(len(values))
 			values = append(values, ir.Value(v))
 		}
 	}
+	m.values = values
 	words := (len(values) + 63) / 64
-	rows := make([]uint64, words*(len(w.f.Blocks)+1))
+	m.rows = zeroed(m.rows, words*(len(w.f.Blocks)+1))
+	rows := m.rows
 	need := rows[words*len(w.f.Blocks):]
 	row := func(b ir.Block) []uint64 { return rows[words*int(b):][:words] }
 	add := func(v ir.Value) {
@@ -222,7 +278,8 @@ func (w *walk) findLive() {
 	}
 	operand := func(x *ir.Value) { add(*x) }
 	into := make([]uint64, words)
-	cfg := ir.NewCFG(w.f)
+	cfg := &m.cfg
+	cfg.Analyse(w.f)
 	for changed := true; changed; {
 		changed = false
 		for _, b := range slices.Backward(cfg.Order) {
@@ -269,7 +326,8 @@ func (w *walk) findLive() {
 	for _, x := range rows[:words*len(w.f.Blocks)] {
 		total += bits.OnesCount64(x)
 	}
-	flat := make([]ir.Value, 0, total)
+	m.flat = zeroed(m.flat, total)
+	flat := m.flat[:0]
 	for b := range w.f.Blocks {
 		from := len(flat)
 		for i, x := range row(ir.Block(b)) {
@@ -297,12 +355,13 @@ func (w *walk) run() int {
 	for i := range start {
 		start[i] = ir.Anything
 	}
-	todo := []item{{0, start, false}}
-	vals := make([]ir.Fact, len(w.f.Vals))
+	todo := append(w.mem.items[:0], item{0, start, false})
+	w.mem.vals = zeroed(w.mem.vals, len(w.f.Vals))
+	vals := w.mem.vals
 	for i := range vals {
 		vals[i] = ir.Anything
 	}
-	for len(todo) > 0 && w.steps < Limit {
+	for len(todo) > 0 && w.steps < w.most {
 		it := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		vs := w.live[it.b]
@@ -332,6 +391,7 @@ func (w *walk) run() int {
 		todo = w.leave(it.b, &d.Term, vals, todo)
 		w.waiting = max(w.waiting, len(todo)-1)
 	}
+	w.mem.items = todo
 	return w.steps
 }
 
@@ -403,7 +463,9 @@ func (w *walk) enter(e *ir.Edge, vals []ir.Fact) state {
 	params := w.f.Blocks[e.To].Params
 	n := len(w.live[e.To])
 	if len(w.free) < n {
-		w.free = make([]ir.Fact, max(n, 64))
+		// What the states before have is kept by them.
+		w.mem.facts = make([]ir.Fact, max(n, min(2*len(w.mem.facts), maxFacts), 256))
+		w.free = w.mem.facts
 	}
 	st := state(w.free[:n:n])
 	w.free = w.free[n:]

@@ -25,7 +25,7 @@ func estimate(t *testing.T, text string) int {
 			slots[i] += len(f.Blocks[b].Ins) + 1
 		}
 	}
-	return Of(p, slots).Insns
+	return Of(p, slots, Limit).Insns
 }
 
 // counted returns a loop of n turns; from is where the counter starts.

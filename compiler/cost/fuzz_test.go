@@ -85,7 +85,7 @@ func slotsOf(p *ir.Prog) []int {
 func bounded(t *testing.T, p *ir.Prog) Estimate {
 	t.Helper()
 	start := time.Now()
-	e := Of(p, slotsOf(p))
+	e := Of(p, slotsOf(p), Limit)
 	if d := time.Since(start); d > 20*time.Second {
 		t.Errorf("an estimate took %v\n%s", d, p)
 	}

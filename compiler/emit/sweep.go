@@ -39,7 +39,7 @@ func (g *generator) sweep() {
 			}
 			b := order[i]
 			if l := block(b, false); l != in[b] {
-				in[b], changed = l, true
+				in[b], changed = l, g.mem.cfg.Cyclic()
 			}
 		}
 	}

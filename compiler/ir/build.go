@@ -33,14 +33,18 @@ type placeholder struct {
 // Var is a mutable variable of the builder.
 type Var int32
 
+// usual is a number of blocks that most functions do not exceed.
+const usual = 16
+
 // NewBuilder starts a function of prog with its entry block sealed and current.
 func NewBuilder(prog *Prog, name string, args ...Kind) *Builder {
-	f := &Func{Name: name, NArgs: len(args), ArgKinds: args, Vals: make([]Ins, 1, 64)}
+	f := &Func{Name: name, NArgs: len(args), ArgKinds: args, Vals: make([]Ins, 1, 112), Blocks: make([]BlockData, 0, usual)}
 	prog.Funcs = append(prog.Funcs, f)
 	if len(prog.Pos) == 0 {
 		prog.Pos = append(prog.Pos, source.Span{})
 	}
-	b := &Builder{Prog: prog, F: f}
+	b := &Builder{Prog: prog, F: f, preds: make([][]Block, 0, usual), sealed: make([]bool, 0, usual),
+		defs: make([]map[Var]Value, 0, usual), pending: make([][]placeholder, 0, usual)}
 	b.NewBlock("entry")
 	b.Seal(0)
 	return b
@@ -305,13 +309,15 @@ func (b *Builder) Finish() *Func {
 	for i := range b.F.Blocks {
 		b.Seal(Block(i))
 	}
-	fix := func(v *Value) { *v = b.resolve(*v) }
-	for i := range b.F.Blocks {
-		d := &b.F.Blocks[i]
-		for _, v := range d.Ins {
-			b.F.Vals[v].Operands(fix)
+	if len(b.forward) > 0 {
+		fix := func(v *Value) { *v = b.resolve(*v) }
+		for i := range b.F.Blocks {
+			d := &b.F.Blocks[i]
+			for _, v := range d.Ins {
+				b.F.Vals[v].Operands(fix)
+			}
+			d.Term.Operands(fix)
 		}
-		d.Term.Operands(fix)
 	}
 	RemoveUnreachable(b.F)
 	return b.F

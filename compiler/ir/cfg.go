@@ -311,13 +311,19 @@ func RemoveUnreachable(f *Func) bool {
 	if n == len(f.Blocks) {
 		return false
 	}
-	order := make([]Block, 0, n)
+	// Each block moves to where an earlier one was.
+	num := make([]Block, len(f.Blocks))
+	n = 0
 	for b, ok := range seen {
 		if ok {
-			order = append(order, Block(b))
+			num[b] = Block(n)
+			f.Blocks[n] = f.Blocks[b]
+			n++
 		}
 	}
-	Reorder(f, order)
+	clear(f.Blocks[n:])
+	f.Blocks = f.Blocks[:n]
+	f.renumber(num)
 	return true
 }
 
@@ -330,8 +336,14 @@ func Reorder(f *Func, order []Block) {
 		num[b] = Block(i)
 		blocks[i] = f.Blocks[b]
 	}
-	for i := range blocks {
-		d := &blocks[i]
+	f.Blocks = blocks
+	f.renumber(num)
+}
+
+// renumber applies new numbers of blocks to edges and values. num is by old number.
+func (f *Func) renumber(num []Block) {
+	for i := range f.Blocks {
+		d := &f.Blocks[i]
 		for k := range d.Term.NumSuccs() {
 			e := d.Term.Succ(k)
 			e.To = num[e.To]
@@ -343,7 +355,6 @@ func Reorder(f *Func, order []Block) {
 			f.Vals[v].Blk = Block(i)
 		}
 	}
-	f.Blocks = blocks
 }
 
 // SplitCritical puts an empty block on every edge from a block with several

@@ -22,6 +22,8 @@ func (f *fn) cond(e hir.Expr, then, els ir.Block) {
 		}
 		return
 	case *hir.Logical:
+		f.chained++
+		defer func() { f.chained-- }()
 		next := f.b.NewBlock("next")
 		if e.Or {
 			f.cond(e.L, then, next)
@@ -38,7 +40,7 @@ func (f *fn) cond(e hir.Expr, then, els ir.Block) {
 		}
 	case *hir.Cast:
 		if e.T.Kind == types.Bool && e.Of.Type().IsScalar() {
-			f.b.If(ir.NE, 8, f.testable(e.Of), f.konst(0), then, els)
+			f.b.If(ir.NE, 8, f.once(f.testable(e.Of)), f.konst(0), then, els)
 			return
 		}
 	case *hir.Binary:
@@ -47,7 +49,7 @@ func (f *fn) cond(e hir.Expr, then, els ir.Block) {
 			return
 		}
 	}
-	f.b.If(ir.NE, 8, f.testable(e), f.konst(0), then, els)
+	f.b.If(ir.NE, 8, f.once(f.testable(e)), f.konst(0), then, els)
 }
 
 // testable returns a value that can be compared with zero. Typed kernel
@@ -69,7 +71,7 @@ func (f *fn) compare(e *hir.Binary, then, els ir.Block) {
 			c = signedCmp[e.Op]
 		}
 		x := f.Scalar(e.L)
-		f.b.If(c, 8, x, f.Scalar(e.R), then, els)
+		f.b.If(c, 8, f.once(x), f.once(f.Scalar(e.R)), then, els)
 		return
 	}
 	if e.Op == hir.Ne {
@@ -104,6 +106,17 @@ func (f *fn) compare(e *hir.Binary, then, els ir.Block) {
 	l := f.Local(f.Operand(e.L), e.At)
 	r := f.Local(f.Operand(e.R), e.At)
 	f.equalBytes(l, r, size, then, els)
+}
+
+// once returns a copy of a number for one comparison among several that && and || join,
+// if the program is lowered carefully. The verifier learns a range of what is compared: the
+// number itself would have another range on each way to the next comparison. The copy is
+// made by a zero of its own, since sums of equal numbers are computed once.
+func (f *fn) once(v ir.Value) ir.Value {
+	if in := f.f.Ins(v); !f.careful || f.chained == 0 || in.Kind != ir.Scalar || in.Op == ir.OpConst {
+		return v
+	}
+	return f.b.Bin(ir.OpAdd, v, f.b.Load(f.b.MapValue(mapData, f.u.alloc(8)), 0, 8))
 }
 
 // equalBytes compares size bytes of local memory.

@@ -54,6 +54,7 @@ type fn struct {
 	// of the program that are active when this one runs.
 	outlined bool
 	frames   int
+	chained  int      // how many && and || are around the condition that is lowered
 	held     ir.Value // the number of the claimed region in functions that get it from their caller
 	dest     *dest    // destination hint for the value being lowered, nil if none
 }

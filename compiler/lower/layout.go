@@ -76,6 +76,9 @@ func (u *Unit) adds(t *types.Type) bool {
 }
 
 func (u *Unit) buckets(t *types.Type) int {
+	if !t.IsAgg() {
+		return 0
+	}
 	for _, f := range u.cfg.Builtins {
 		if f.Agg != nil && f.Agg.Buckets != nil && f.Agg.Kind == t.Kind {
 			return f.Agg.Buckets(t)

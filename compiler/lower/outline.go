@@ -5,6 +5,7 @@ import (
 	"probe/compiler/ir"
 	"probe/compiler/target"
 	"probe/lang/hir"
+	"probe/lang/source"
 )
 
 // The verifier walks every path of a program, and only stops following one when
@@ -194,7 +195,7 @@ func (f *fn) run(n int, e exits) ir.Value {
 
 // repeat calls turn until it returns anything but wentOn. All state of an
 // iteration is in memory, so every call looks the same to the verifier.
-func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
+func (f *fn) repeat(turn, between int, at source.Span, e exits) {
 	t := f.Target()
 	out, ret, done := f.b.NewBlock("out"), f.b.NewBlock("returned"), f.b.NewBlock("done")
 	var r ir.Value
@@ -205,7 +206,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		f.b.Use(head)
 		f.b.MayGoto(in, cut)
 		f.b.UseSealed(cut)
-		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.Fail(builtin.ErrLoopCut, at, 0)
 		f.b.Jump(done)
 		f.b.UseSealed(in)
 		r = f.call0(turn)
@@ -232,7 +233,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		cut := f.b.Cold(f.b.NewBlock("cut"))
 		f.b.If(ir.NE, 4, r, f.konst(wentOn), out, cut)
 		f.b.UseSealed(cut)
-		f.Fail(builtin.ErrLoopCut, at.Span(), ir.HelperLoop)
+		f.Fail(builtin.ErrLoopCut, at, ir.HelperLoop)
 		f.b.Jump(done)
 	case between == 0:
 		i := f.b.NewVar(ir.Scalar)
@@ -249,7 +250,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		f.b.Jump(head)
 		f.b.Seal(head)
 		f.b.UseSealed(cut)
-		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.Fail(builtin.ErrLoopCut, at, 0)
 		f.b.Jump(done)
 	default:
 		// Nest the loop in functions that repeat it: the verifier walks the
@@ -271,7 +272,7 @@ func (f *fn) repeat(turn, between int, at hir.Stmt, e exits) {
 		cut := f.b.Cold(f.b.NewBlock("cut"))
 		f.b.If(ir.NE, 4, r, f.konst(wentOn), out, cut)
 		f.b.UseSealed(cut)
-		f.Fail(builtin.ErrLoopCut, at.Span(), 0)
+		f.Fail(builtin.ErrLoopCut, at, 0)
 		f.b.Jump(done)
 	}
 	f.b.UseSealed(out)
@@ -312,6 +313,42 @@ func (f *fn) times(n int64, body func()) {
 	f.b.UseSealed(done)
 }
 
+// Reserve implements builtin.Lowerer.
+func (f *fn) Reserve(size int) int { return f.region0(size) }
+
+// Reserved implements builtin.Lowerer.
+func (f *fn) Reserved(n int) builtin.Place { return f.far(n) }
+
+// Unwalked implements builtin.Lowerer: only programs that are lowered carefully have so
+// much to verify.
+func (f *fn) Unwalked(turns int) bool {
+	return turns > shortString && f.careful && f.Target().Has(target.MayGoto)
+}
+
+// shortString is how many turns of a loop over the bytes of a string always are a plain
+// loop.
+const shortString = 64
+
+// Unknown implements builtin.Lowerer.
+func (f *fn) Unknown(v ir.Value) ir.Value { return f.b.Bin(ir.OpAdd, v, f.hiddenZero()) }
+
+// Turns implements builtin.Lowerer.
+func (f *fn) Turns(at source.Span, turn func(l builtin.Lowerer, stop ir.Block)) bool {
+	between, ok := f.between(&hir.Block{})
+	if !ok {
+		return false
+	}
+	n := f.outline("turn", between, func(g *fn) {
+		stop := g.b.NewBlock("stop")
+		turn(g, stop)
+		g.b.Ret(g.konst(wentOn))
+		g.b.UseSealed(stop)
+		g.b.Ret(g.konst(broke))
+	})
+	f.repeat(n, between, at, exits{})
+	return true
+}
+
 // rangeTurns lowers a for loop over a range with a function call per iteration.
 func (f *fn) rangeTurns(s *hir.ForRange) {
 	t := s.Var.Type
@@ -342,7 +379,7 @@ func (f *fn) rangeTurns(s *hir.ForRange) {
 		g.loops[0].turn = true
 		g.block(s.Body)
 	})
-	f.repeat(n, between, s, exitsOf(s.Body))
+	f.repeat(n, between, s.Span(), exitsOf(s.Body))
 }
 
 // whileTurns lowers a while loop with a function call per iteration, which
@@ -358,7 +395,7 @@ func (f *fn) whileTurns(s *hir.While) {
 		g.loops[0].turn = true
 		g.block(s.Body)
 	})
-	f.repeat(n, between, s, exitsOf(s.Body))
+	f.repeat(n, between, s.Span(), exitsOf(s.Body))
 }
 
 // pieceLength is the target number of instructions of each function that a long

@@ -9,6 +9,10 @@ import (
 // plan decides how a probe's body is lowered; see outline.go.
 func (f *fn) plan(pr *hir.Probe) {
 	work, branches := f.effort(&hir.Block{Stmts: pr.Body.Stmts, Value: pr.Body.Value})
+	hir.WalkExpr(pr.Pred, func(e hir.Expr) {
+		w, n := f.expression(e)
+		work, branches = work+5+w, branches+n
+	}, nil)
 	f.careful = len(f.u.parts[pr]) == 0 && (f.u.cfg.Careful[pr] || work > carefulWork || branches > carefulBranches)
 	f.noteKept(pr)
 	f.findCaptured(pr)

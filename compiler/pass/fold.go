@@ -14,6 +14,7 @@ type folder struct {
 	have  []bool
 	count []int32 // uses of each value, once term runs
 	equal map[ir.Value][]equality
+	known []bool // by value: in equal
 }
 
 // equality records that a value is a known number in blk and the blocks that
@@ -73,7 +74,9 @@ func (fo *folder) equalities(g *ir.CFG) {
 		if t.Cmp == ir.EQ && t.Then.To == b || t.Cmp == ir.NE && t.Else.To == b {
 			if fo.equal == nil {
 				fo.equal = map[ir.Value][]equality{}
+				fo.known = make([]bool, len(fo.f.Vals))
 			}
+			fo.known[t.X] = true
 			fo.equal[t.X] = append(fo.equal[t.X], equality{b, t.Y})
 		}
 	}
@@ -83,7 +86,7 @@ func (fo *folder) equalities(g *ir.CFG) {
 // applied.
 func (fo *folder) operand(v ir.Value, b ir.Block) ir.Value {
 	v = fo.use(v)
-	if fo.equal == nil {
+	if int(v) >= len(fo.known) || !fo.known[v] {
 		return v
 	}
 	for _, e := range fo.equal[v] {
@@ -147,7 +150,10 @@ func (fo *folder) value(v ir.Value) {
 	if fo.equal == nil {
 		fo.useIn(in)
 	} else {
-		in.Operands(func(p *ir.Value) { *p = fo.operand(*p, in.Blk) })
+		in.A, in.B = fo.operand(in.A, in.Blk), fo.operand(in.B, in.Blk)
+		for k, a := range in.Args {
+			in.Args[k] = fo.operand(a, in.Blk)
+		}
 	}
 	for range 16 {
 		by := fo.simplify(v)

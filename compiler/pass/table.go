@@ -3,7 +3,6 @@ package pass
 import (
 	"fmt"
 	"runtime/debug"
-	"slices"
 
 	"probe/compiler/ir"
 )
@@ -119,7 +118,6 @@ func (e *Error) Unwrap() error { return e.Cause }
 func Run(f *ir.Func, opt Options) (err error) {
 	s := states.Get().(*state)
 	s.reset(f)
-	f.Vals = slices.Grow(f.Vals, len(f.Vals)/4+32) // once, for most functions
 	defer func() {
 		s.f = nil
 		states.Put(s)

@@ -67,6 +67,9 @@ func (k *book) meets(it *interval, fn func(p pos, iv int32) bool) {
 
 // first returns the first position at which it overlaps a booking, or never.
 func (k *book) first(it *interval) pos {
+	if k.head == len(k.list) && (k.head == 0 || k.list[k.head-1].end <= it.start) {
+		return never // nothing from there on
+	}
 	p := never
 	k.meets(it, func(q pos, _ int32) bool {
 		p = q

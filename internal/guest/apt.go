@@ -16,7 +16,16 @@ import (
 // suites and its installed packages stay as they are, and no root is needed.
 type apt struct {
 	suite string
+	arch  string
 	dir   string // lists, downloads and configuration
+}
+
+// aptName names the configuration of a suite and an architecture in the cache.
+func aptName(suite, arch string) string {
+	if arch == HostArch {
+		return suite
+	}
+	return suite + "-" + arch
 }
 
 // keyrings lists the places of Debian's archive keys.
@@ -25,9 +34,9 @@ var keyrings = []string{
 	"/usr/share/keyrings/debian-archive-keyring.pgp",
 }
 
-// openApt prepares the private configuration for a suite such as "bookworm".
-// The caller holds the cache's lock of that suite.
-func openApt(cache, suite string) (*apt, error) {
+// openApt prepares the private configuration for a suite such as "bookworm" and an
+// architecture. The caller holds the cache's lock of these.
+func openApt(cache, suite, arch string) (*apt, error) {
 	op := "prepare package source " + suite
 	for _, tool := range []string{"apt-get", "apt-cache", "dpkg-deb"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -38,7 +47,7 @@ func openApt(cache, suite string) (*apt, error) {
 	if !ok {
 		return nil, &Error{Op: op, Err: ErrNoSources, Help: "add Debian's archive to /etc/apt/sources.list.d, with component main"}
 	}
-	a := &apt{suite: suite, dir: filepath.Join(cache, "apt", suite)}
+	a := &apt{suite: suite, arch: arch, dir: filepath.Join(cache, "apt", aptName(suite, arch))}
 	for _, d := range []string{"state/lists/partial", "cache/archives/partial", "empty"} {
 		if err := os.MkdirAll(filepath.Join(a.dir, d), 0o755); err != nil {
 			return nil, err
@@ -115,9 +124,9 @@ Dir::Log "%[1]s";
 Debug::NoLocking "true";
 // The user _apt may have no access to the cache.
 APT::Sandbox::User "";
-APT::Architecture "amd64";
+APT::Architecture "%[2]s";
 #clear APT::Architectures;
-APT::Architectures { "amd64"; };
+APT::Architectures { "%[2]s"; };
 APT::Install-Recommends "false";
 APT::Get::Assume-Yes "true";
 Acquire::Languages "none";
@@ -130,7 +139,7 @@ Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::IndexTargets::deb::DEP-11-icons-small::DefaultEnabled "false";
 Acquire::IndexTargets::deb::DEP-11-icons::DefaultEnabled "false";
 Acquire::IndexTargets::deb::CNF::DefaultEnabled "false";
-`, a.dir)
+`, a.dir, a.arch)
 }
 
 // run executes one of apt's tools in the folder dir and returns its output.

@@ -128,7 +128,7 @@ func Boot(ctx context.Context, o Options) (*Guest, error) {
 	if err := checkArch(); err != nil {
 		return nil, err
 	}
-	qemu, err := qemuPath()
+	qemu, err := qemuPath(ArchOf(o.Kernel))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func Boot(ctx context.Context, o Options) (*Guest, error) {
 		return nil, err
 	}
 	defer initrd.Close() // QEMU has its own descriptor
-	kvm := !o.NoKVM && !o.Icount && kvmWorks(ctx, qemu)
+	kvm := !o.NoKVM && !o.Icount && k.Arch == HostArch && kvmWorks(ctx, qemu)
 	how := "emulated, which is slow"
 	if kvm {
 		how = "with KVM"

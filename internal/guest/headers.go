@@ -24,7 +24,7 @@ func Headers(ctx context.Context, name string) (dir string, err error) {
 		return "", err
 	}
 	suite := series[slices.Index(KernelNames(), name)].suite
-	return unpackedOnce(ctx, suite, "linux-headers-"+k.Release, func(a *apt, temp, root string) error {
+	return unpackedOnce(ctx, suite, HostArch, "linux-headers-"+k.Release, func(a *apt, temp, root string) error {
 		debs := filepath.Join(temp, "debs")
 		if err := os.Mkdir(debs, 0o755); err != nil {
 			return err

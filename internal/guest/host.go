@@ -25,10 +25,14 @@ func Available(ctx context.Context, kernels ...string) error {
 	if err := checkArch(); err != nil {
 		return err
 	}
-	if _, err := qemuPath(); err != nil {
+	if len(kernels) == 0 {
+		_, err := qemuPath(HostArch)
 		return err
 	}
 	for _, k := range kernels {
+		if _, err := qemuPath(ArchOf(k)); err != nil {
+			return err
+		}
 		if _, err := Fetch(ctx, k); err != nil {
 			return err
 		}

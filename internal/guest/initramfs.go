@@ -70,7 +70,7 @@ func newImage() *image {
 // is unlinked and so freed when the last process closes it.
 func buildInitrd(ctx context.Context, o Options, k *Kernel) (*os.File, error) {
 	m := newImage()
-	initProgram, err := BuildProgram(ctx, "./internal/guest/init")
+	initProgram, err := BuildProgramFor(ctx, k.Arch, "./internal/guest/init")
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func buildInitrd(ctx context.Context, o Options, k *Kernel) (*os.File, error) {
 		}
 	}
 	if !o.Bare {
-		if err := addBusybox(ctx, m); err != nil {
+		if err := addBusybox(ctx, m, k.Arch); err != nil {
 			return nil, err
 		}
 	}

@@ -13,7 +13,8 @@ import (
 
 // Kernel is a kernel in the cache, ready to boot.
 type Kernel struct {
-	Name    string // as asked for: "5.10", "6.1", "6.12" or "7.2"
+	Name    string // as asked for: "5.10", "6.1", "6.12", "7.2" or ARM64
+	Arch    string // of the processor, as Go and Debian name it
 	Release string // as the kernel says in uname -r
 	Package string // version of the Debian package
 	Image   string // path of the bootable image
@@ -21,23 +22,34 @@ type Kernel struct {
 	Modules string // folder that holds kernel/, as /lib/modules/RELEASE
 }
 
+// ARM64 is a kernel for another processor, which is always emulated. It is not among
+// KernelNames: the tests that use it say so.
+const ARM64 = "6.12-arm64"
+
+// HostArch is the architecture of the machines on which guests run, and of all other
+// kernels.
+const HostArch = "amd64"
+
 // series lists the supported kernels, each with the Debian suite that has it.
-var series = []struct{ name, suite string }{
-	{"5.10", "bullseye"},
-	{"6.1", "bookworm"},
-	{"6.12", "trixie"},
-	{"7.2", "sid"},
+var series = []struct{ name, suite, arch string }{
+	{"5.10", "bullseye", HostArch},
+	{"6.1", "bookworm", HostArch},
+	{"6.12", "trixie", HostArch},
+	{"7.2", "sid", HostArch},
+	{ARM64, "trixie", "arm64"},
 }
 
-// metaPackage depends on the newest kernel of a suite: the flavour for virtual
-// machines, which is the smallest.
-const metaPackage = "linux-image-cloud-amd64"
+// metaPackage depends on the newest kernel of a suite and an architecture: the flavour
+// for virtual machines, which is the smallest.
+const metaPackage = "linux-image-cloud-"
 
 // KernelNames returns the names of the supported kernels, oldest first.
 func KernelNames() []string {
 	var out []string
 	for _, s := range series {
-		out = append(out, s.name)
+		if s.arch == HostArch {
+			out = append(out, s.name)
+		}
 	}
 	return out
 }
@@ -56,7 +68,7 @@ func Refresh(ctx context.Context, name string) (*Kernel, error) {
 }
 
 func fetch(ctx context.Context, name string, refresh bool) (*Kernel, error) {
-	i := slices.IndexFunc(series, func(s struct{ name, suite string }) bool { return s.name == name })
+	i := slices.IndexFunc(series, func(s struct{ name, suite, arch string }) bool { return s.name == name })
 	if i < 0 {
 		return nil, &Error{
 			Op:   "fetch kernel " + name,
@@ -70,22 +82,22 @@ func fetch(ctx context.Context, name string, refresh bool) (*Kernel, error) {
 	}
 	home := filepath.Join(cache, "kernels", name)
 	if !refresh {
-		if k, err := cachedKernel(home, name); err == nil {
+		if k, err := cachedKernel(home, name, series[i].arch); err == nil {
 			return k, nil
 		}
 	}
-	suite := series[i].suite
-	unlock, err := cacheLock(ctx, cache, "apt-"+suite)
+	suite, arch := series[i].suite, series[i].arch
+	unlock, err := cacheLock(ctx, cache, "apt-"+aptName(suite, arch))
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 	if !refresh { // another process may have fetched it meanwhile
-		if k, err := cachedKernel(home, name); err == nil {
+		if k, err := cachedKernel(home, name, arch); err == nil {
 			return k, nil
 		}
 	}
-	a, err := openApt(cache, suite)
+	a, err := openApt(cache, suite, arch)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +109,7 @@ func fetch(ctx context.Context, name string, refresh bool) (*Kernel, error) {
 	if err := a.retry(ctx, func() error { return a.fetchKernel(ctx, home) }); err != nil {
 		return nil, err
 	}
-	return cachedKernel(home, name)
+	return cachedKernel(home, name, arch)
 }
 
 // currentFile, in the folder of a kernel, holds the package version in use. It
@@ -105,12 +117,16 @@ func fetch(ctx context.Context, name string, refresh bool) (*Kernel, error) {
 const currentFile = "current"
 
 // cachedKernel returns the kernel that the folder home holds.
-func cachedKernel(home, name string) (*Kernel, error) {
+func cachedKernel(home, name, arch string) (*Kernel, error) {
 	text, err := os.ReadFile(filepath.Join(home, currentFile))
 	if err != nil {
 		return nil, err
 	}
-	return openKernel(filepath.Join(home, strings.TrimSpace(string(text))), name)
+	k, err := openKernel(filepath.Join(home, strings.TrimSpace(string(text))), name)
+	if err == nil {
+		k.Arch = arch
+	}
+	return k, err
 }
 
 // openKernel finds the parts of an unpacked kernel. Debian moved its image
@@ -145,7 +161,7 @@ func openKernel(dir, name string) (*Kernel, error) {
 // home. Since 7.x a kernel is spread over several packages of one version,
 // which its image package depends on.
 func (a *apt) fetchKernel(ctx context.Context, home string) error {
-	meta, err := a.show(ctx, metaPackage)
+	meta, err := a.show(ctx, metaPackage+a.arch)
 	if err != nil {
 		return err
 	}
@@ -166,7 +182,7 @@ func (a *apt) fetchKernel(ctx context.Context, home string) error {
 		}
 	}
 	if version == "" {
-		return fmt.Errorf("package %s of suite %s depends on no kernel image", metaPackage, a.suite)
+		return fmt.Errorf("package %s of suite %s depends on no kernel image", metaPackage+a.arch, a.suite)
 	}
 	dir := filepath.Join(home, strings.ReplaceAll(version, ":", "%3a"))
 	if _, err := openKernel(dir, ""); err != nil {

@@ -17,12 +17,17 @@ import (
 // into (Options.Trees). Documentation, manuals and translations are left out.
 // The folder stays in the cache; its second use needs no network.
 func Package(ctx context.Context, suite string, names ...string) (dir string, err error) {
+	return packageFor(ctx, suite, HostArch, names...)
+}
+
+// packageFor is like Package, for an architecture.
+func packageFor(ctx context.Context, suite, arch string, names ...string) (dir string, err error) {
 	if len(names) == 0 {
 		return "", errors.New("fetch packages: no names given")
 	}
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
-	return unpackedOnce(ctx, suite, names[0]+"-"+hex.EncodeToString(sum[:6]), func(a *apt, _, root string) error {
+	return unpackedOnce(ctx, suite, arch, names[0]+"-"+hex.EncodeToString(sum[:6]), func(a *apt, _, root string) error {
 		var files []string
 		err := a.retry(ctx, func() (err error) {
 			files, err = a.closure(ctx, names...)
@@ -54,18 +59,19 @@ func Package(ctx context.Context, suite string, names ...string) (dir string, er
 	})
 }
 
-// unpackedOnce returns the folder of a name in the cache's packages of a suite. If it is
+// unpackedOnce returns the folder of a name in the cache's packages of a suite and an
+// architecture. If it is
 // not there, fill makes its content in root; temp is another folder, which goes afterwards.
-func unpackedOnce(ctx context.Context, suite, name string, fill func(a *apt, temp, root string) error) (dir string, err error) {
+func unpackedOnce(ctx context.Context, suite, arch, name string, fill func(a *apt, temp, root string) error) (dir string, err error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir = filepath.Join(cache, "packages", suite, name)
+	dir = filepath.Join(cache, "packages", aptName(suite, arch), name)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	unlock, err := cacheLock(ctx, cache, "apt-"+suite)
+	unlock, err := cacheLock(ctx, cache, "apt-"+aptName(suite, arch))
 	if err != nil {
 		return "", err
 	}
@@ -73,7 +79,7 @@ func unpackedOnce(ctx context.Context, suite, name string, fill func(a *apt, tem
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil // another process made it meanwhile
 	}
-	a, err := openApt(cache, suite)
+	a, err := openApt(cache, suite, arch)
 	if err != nil {
 		return "", err
 	}

@@ -8,8 +8,11 @@ import (
 	"probe/internal/guest/wire"
 )
 
-// qemuProgram is the emulator.
-const qemuProgram = "qemu-system-x86_64"
+// qemuProgram is the emulator, and qemuForeign that of other processors.
+const (
+	qemuProgram = "qemu-system-x86_64"
+	qemuForeign = "qemu-system-aarch64"
+)
 
 // bootParams are the kernel parameters of every guest.
 //
@@ -19,7 +22,11 @@ const qemuProgram = "qemu-system-x86_64"
 // no_timer_check: on a busy host the emulated timer interrupt is late, which
 // the kernel would take for a broken board.
 // loglevel=5: the backtrace of a processor that hangs is among the warnings.
-const bootParams = "console=ttyS0 quiet loglevel=5 panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check rcupdate.rcu_expedited=1"
+const (
+	commonParams = "quiet loglevel=5 panic=-1 oops=panic mitigations=off rcupdate.rcu_expedited=1"
+	bootParams   = "console=ttyS0 tsc=reliable no_timer_check " + commonParams
+	armParams    = "console=ttyAMA0 " + commonParams
+)
 
 // quickParams are parameters for guests that do not count instructions. They
 // avoid clearing memory: there are no huge pages, of which most programs use
@@ -42,17 +49,61 @@ const (
 	quickProcessor = processor + ",-erms,-fsrm"
 )
 
-// qemuPath finds the emulator.
-func qemuPath() (string, error) {
-	p, err := exec.LookPath(qemuProgram)
+// qemuPath finds the emulator of an architecture.
+func qemuPath(arch string) (string, error) {
+	program, pkg := qemuProgram, "qemu-system-x86"
+	if arch != HostArch {
+		program, pkg = qemuForeign, "qemu-system-arm"
+	}
+	p, err := exec.LookPath(program)
 	if err != nil {
 		return "", &Error{
-			Op:   "start a guest",
+			Op:   "start a guest for " + arch,
 			Err:  ErrNoQEMU,
-			Help: "apt-get install -y --no-install-recommends qemu-system-x86",
+			Help: "apt-get install -y --no-install-recommends " + pkg,
 		}
 	}
 	return p, nil
+}
+
+// ArchOf returns the architecture of a kernel by its name.
+func ArchOf(name string) string {
+	for _, s := range series {
+		if s.name == name {
+			return s.arch
+		}
+	}
+	return HostArch
+}
+
+// armArgs returns the emulator's arguments for a guest with an arm64 processor. The
+// processor is a plain one: with all features of the emulator, pointer authentication
+// takes half of the time.
+func armArgs(o Options, k *Kernel) []string {
+	params := []string{armParams, quickParams}
+	if !o.KASLR {
+		params = append(params, "nokaslr")
+	}
+	if o.Params != "" {
+		params = append(params, o.Params)
+	}
+	return append([]string{
+		"-machine", "virt", "-accel", "tcg,thread=single", "-cpu", "cortex-a72",
+		"-smp", fmt.Sprint(o.SMP), "-m", fmt.Sprint(o.MemoryMB),
+	}, commonArgs(k, params)...)
+}
+
+// commonArgs returns the arguments that do not depend on the processor.
+func commonArgs(k *Kernel, params []string) []string {
+	return []string{
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-serial", "stdio",
+		"-chardev", fmt.Sprintf("socket,id=ctl,fd=%d", controlFD),
+		"-device", "virtio-serial-pci",
+		"-device", "virtserialport,chardev=ctl,name=" + wire.PortName,
+		"-kernel", k.Image, "-initrd", fmt.Sprintf("/proc/self/fd/%d", initrdFD),
+		"-append", strings.Join(params, " "),
+	}
 }
 
 // qemuArgs returns the emulator's arguments for a guest.
@@ -63,6 +114,9 @@ func qemuPath() (string, error) {
 // tracer, kprobes, static keys) is executed half-patched when each of them
 // has a thread of its own, so one thread serves all.
 func qemuArgs(o Options, k *Kernel, kvm bool) []string {
+	if k.Arch != HostArch {
+		return armArgs(o, k)
+	}
 	accel := "tcg,thread=single"
 	if kvm {
 		accel = "kvm"
@@ -81,17 +135,10 @@ func qemuArgs(o Options, k *Kernel, kvm bool) []string {
 	if o.Params != "" {
 		params = append(params, o.Params)
 	}
-	args := []string{
+	args := append([]string{
 		"-machine", "q35", "-accel", accel, "-cpu", model,
 		"-smp", fmt.Sprint(smp), "-m", fmt.Sprint(o.MemoryMB),
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-serial", "stdio",
-		"-chardev", fmt.Sprintf("socket,id=ctl,fd=%d", controlFD),
-		"-device", "virtio-serial-pci",
-		"-device", "virtserialport,chardev=ctl,name=" + wire.PortName,
-		"-kernel", k.Image, "-initrd", fmt.Sprintf("/proc/self/fd/%d", initrdFD),
-		"-append", strings.Join(params, " "),
-	}
+	}, commonArgs(k, params)...)
 	if o.Icount {
 		args = append(args, "-icount", "shift=0,sleep=off")
 	}

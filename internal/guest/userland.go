@@ -225,7 +225,10 @@ func isFile(name string) bool {
 // runs its own "ip" from a script even where a real one is installed. Commands
 // of busybox that stand for a program of programPackages get no link, so that
 // a test that forgot to ask for the program does not get a lesser one.
-func addBusybox(ctx context.Context, m *image) error {
+func addBusybox(ctx context.Context, m *image, arch string) error {
+	if arch != HostArch {
+		return addForeignBusybox(ctx, m, arch)
+	}
 	suite := hostCodename()
 	if suite == "" {
 		return &Error{Op: "fetch busybox for the guest", Err: ErrNoSources, Help: "use a Debian machine, or Options.Bare"}

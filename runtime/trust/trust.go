@@ -4,6 +4,7 @@
 package trust
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Owners is the set of users and groups whose files are trusted. User and group
@@ -111,7 +114,42 @@ func (o Owners) check(path string) error {
 	if why := o.why(sys.Uid, sys.Gid, st.Mode()); why != "" {
 		return &Error{path, why}
 	}
+	// Where there is an access control list, the bits of the group are its mask.
+	if sticky := st.IsDir() && st.Mode()&fs.ModeSticky != 0; st.Mode()&0o020 != 0 && st.Mode()&fs.ModeSymlink == 0 && !sticky {
+		var list [1024]byte
+		n, err := unix.Lgetxattr(path, "system.posix_acl_access", list[:])
+		if errors.Is(err, unix.ERANGE) {
+			return &Error{path, "has a long access control list"}
+		}
+		if who := o.listed(list[:max(n, 0)]); who != "" {
+			return &Error{path, "can be written by " + who + " by its access control list"}
+		}
+	}
 	return nil
+}
+
+// listed returns who else may write by an access control list, "" for nobody. The list is
+// as include/uapi/linux/posix_acl_xattr.h has it: a version of four bytes, then entries of
+// a tag and permissions of two bytes each and an id of four.
+func (o Owners) listed(list []byte) string {
+	const (
+		head, size  = 4, 8
+		user, group = 2, 8
+		write       = 2
+	)
+	for list = list[min(head, len(list)):]; len(list) >= size; list = list[size:] {
+		tag, id := binary.LittleEndian.Uint16(list), binary.LittleEndian.Uint32(list[4:])
+		if binary.LittleEndian.Uint16(list[2:])&write == 0 {
+			continue
+		}
+		switch {
+		case tag == user && !has(o.Users, id):
+			return fmt.Sprintf("user %d", id)
+		case tag == group && !has(o.Groups, id):
+			return fmt.Sprintf("group %d", id)
+		}
+	}
+	return ""
 }
 
 // why returns what is wrong with a file, "" if nothing is.

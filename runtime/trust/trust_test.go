@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestWhy(t *testing.T) {
@@ -119,5 +122,44 @@ func TestForeignOwner(t *testing.T) {
 	t.Setenv("SUDO_UID", "1234")
 	if err := File(path, Process()); err != nil {
 		t.Errorf("a file of the user who called sudo: %v", err)
+	}
+}
+
+// An access control list lets others write where owner and group look trusted.
+func TestAccessControlList(t *testing.T) {
+	entry := func(tag, perm uint16, id uint32) string {
+		var b [8]byte
+		binary.LittleEndian.PutUint16(b[:], tag)
+		binary.LittleEndian.PutUint16(b[2:], perm)
+		binary.LittleEndian.PutUint32(b[4:], id)
+		return string(b[:])
+	}
+	list := func(more ...string) []byte {
+		return []byte("\x02\x00\x00\x00" + entry(1, 6, ^uint32(0)) + strings.Join(more, "") + entry(4, 4, ^uint32(0)) + entry(16, 7, ^uint32(0)) + entry(32, 4, ^uint32(0)))
+	}
+	o := Owners{Users: []int{1000}, Groups: []int{1000}}
+	for _, tc := range []struct {
+		list []byte
+		want string
+	}{
+		{nil, ""}, {[]byte("\x02\x00\x00"), ""}, {list(), ""},
+		{list(entry(2, 6, 1234)), "user 1234"},
+		{list(entry(2, 4, 1234), entry(8, 2, 77)), "group 77"},
+		{list(entry(2, 6, 1000), entry(2, 6, 0), entry(8, 6, 1000)), ""},
+	} {
+		if got := o.listed(tc.list); got != tc.want {
+			t.Errorf("%q lets %q write, want %q", tc.list, got, tc.want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setxattr(path, "system.posix_acl_access", list(entry(2, 6, 1234)), 0); err != nil {
+		t.Logf("this file system has no such lists: %v", err)
+		return
+	}
+	if err := File(path, self()); !IsError(err) || !strings.HasSuffix(err.Error(), "can be written by user 1234 by its access control list") {
+		t.Errorf("a list with another user: %v", err)
 	}
 }

@@ -30,7 +30,23 @@ var commands = []string{
 	`probe check -e 'tracepoint:sched:sched_switch { @ = args.prev_pid; }'`,
 	`probe check -e 'kprobe:vfs_rea*, ret:vfs_read { @ = kaddr("vfs_read"); }'`,
 	`probe doctor`,
+	`sh -c 'probe repl </dev/shm/typed'`,
 }
+
+// typed is what the last command gets: what needs no kernel, and a clause of each kind. None of
+// them ever runs its body.
+const typed = `6 * 7
+fentry:vfs_read /pid == -1/ { @ = count(); }
+kprobe:vfs_read, kretprobe:vfs_read /pid == -1/ { @ = count(); }
+kprobe:vfs_rea* /pid == -1/ { @ = count(); }
+tracepoint:sched:sched_switch /pid == -1/ { @t = args.prev_pid; }
+rawtracepoint:sched_switch /pid == -1/ { @ = count(); }
+uprobe:/bin/busybox:main /pid == -1/ { @ = count(); }
+watchpoint:0xffffffff82000000:8:w /pid == -1/ { @ = count(); }
+profile:hz:99 /pid == -1/ { @ = count(); }
+fgraph:vfs_writev:only=do_iter_write /pid == -1/ { print(graph); }
+kaddr("vfs_read") != 0
+`
 
 // situation is a machine or a process with less than everything.
 type situation struct {
@@ -110,6 +126,7 @@ func runsOn(s situation, kernel string) bool {
 func script(s situation) string {
 	var b strings.Builder
 	b.WriteString("cd /; mount -t securityfs securityfs /sys/kernel/security 2>/dev/null\n" + s.before + "\n")
+	b.WriteString("cat >/dev/shm/typed <<'EOF'\n" + typed + "EOF\n")
 	for _, c := range commands {
 		b.WriteString("echo '$ " + strings.ReplaceAll(c, "'", `'\''`) + "'\n")
 		b.WriteString(s.as + " " + c + " >/dev/shm/out 2>&1; rc=$?\n")

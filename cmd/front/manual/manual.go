@@ -55,7 +55,9 @@ type Entry struct {
 func (e *Entry) Write(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n%s\n", e.Usage, strings.TrimSpace(e.Text))
-	if r, ok := reference.Lookup(e.Row); ok && r.Status != reference.Works && e.Kind != Row {
+	r, ok := reference.Lookup(e.Row)
+	// The rows of what probe adds are of several words, and bpftrace has none of them.
+	if adds := strings.HasPrefix(e.Row, "X-"); ok && !adds && r.Status != reference.Works && e.Kind != Row {
 		fmt.Fprintf(&b, "Compared with bpftrace (%s): %s.\n", r.ID, strings.ReplaceAll(r.Note, "`", ""))
 	}
 	if e.Example != "" {

@@ -12,6 +12,9 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"probe/runtime/trust"
 )
 
 func TestLineReader(t *testing.T) {
@@ -142,6 +145,55 @@ func TestHistoryIsCut(t *testing.T) {
 	b, _ := os.ReadFile(name)
 	if err != nil || st.Mode().Perm() != 0o600 || bytes.Count(b, []byte("\n")) != maxHistory {
 		t.Errorf("the file has the mode %v and %d lines, %v", st.Mode().Perm(), bytes.Count(b, []byte("\n")), err)
+	}
+}
+
+// The environment names the place of the history. Root does not read or write what
+// others can decide about, and nobody waits for a pipe or reads without an end.
+func TestHistoryOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	place := func(name string) *history {
+		if err := os.MkdirAll(filepath.Join(dir, name, "probe"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return &history{name: filepath.Join(dir, name, "probe", "history")}
+	}
+	pipe, large, open := place("pipe"), place("large"), place("open")
+	if err := unix.Mkfifo(pipe.name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(large.name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large.name, maxFile+1); err != nil {
+		t.Fatal(err)
+	}
+	for name, h := range map[string]*history{"not a regular file": pipe, "larger than": large} {
+		file := h.name
+		if _, err := h.load(); err == nil || !strings.Contains(err.Error(), name) || h.name != "" {
+			t.Errorf("%s: %v, and the history is in %q", file, err, h.name)
+		}
+	}
+	if err := (&history{name: filepath.Join(dir, "pipe", "probe", "history")}).add("x"); err == nil {
+		t.Error("an input was written to a pipe")
+	}
+	if os.Geteuid() != 0 {
+		t.Log("the rest is about root")
+		return
+	}
+	if err := os.Chmod(filepath.Join(dir, "open"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{place("open").add("x"), (&history{name: filepath.Join(dir, "open", "new", "history")}).add("x")} {
+		if err == nil || !strings.Contains(err.Error(), "open can be written by everybody") {
+			t.Errorf("in a folder that others can write: %v", err)
+		}
+	}
+	if _, err := open.load(); err == nil || !trust.IsError(err) {
+		t.Errorf("read from a folder that others can write: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "open", "new")); err == nil {
+		t.Error("a folder was made there")
 	}
 }
 

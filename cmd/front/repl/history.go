@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+
+	"probe/runtime/trust"
 )
 
 // maxHistory is the maximum number of inputs that the history keeps between
@@ -34,17 +39,65 @@ func historyFile(getenv func(string) string) string {
 	return ""
 }
 
+// maxFile is the maximum size of the file in bytes.
+const maxFile = 16 << 20
+
+// ours returns an error if probe runs as root and another user can decide what the file is:
+// the environment names it, and with sudo that is the caller's, who could have what is
+// typed appended to a file of root's. Of a path that does not exist yet, what exists counts.
+func (h *history) ours() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	for at := h.name; ; at = filepath.Dir(at) {
+		err := trust.File(at, trust.Owners{})
+		if !errors.Is(err, os.ErrNotExist) || at == filepath.Dir(at) {
+			return err
+		}
+	}
+}
+
+// open opens the file, which must be a regular one.
+func (h *history) open(flags int) (*os.File, error) {
+	if err := h.ours(); err != nil {
+		return nil, err
+	}
+	f, err := trust.OpenFile(h.name, flags|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return nil, errors.Join(err, f.Close(), fmt.Errorf("%s is not a regular file", h.name))
+	}
+	return f, nil
+}
+
+// read returns the text of the file.
+func (h *history) read() ([]byte, error) {
+	f, err := h.open(os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", h.name, maxFile)
+	}
+	return b, err
+}
+
 // load reads the inputs of earlier sessions, the oldest first. It cuts a file
 // that has grown to twice maxHistory.
 func (h *history) load() ([]string, error) {
 	if h.name == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(h.name)
+	b, err := h.read()
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
+		h.name = "" // nothing is kept, either
 		return nil, fmt.Errorf("read the history: %w", err)
 	}
 	var out []string
@@ -71,10 +124,14 @@ func (h *history) add(input string) error {
 	if h.name == "" || input == h.last {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(h.name), 0o700); err != nil {
+	err := h.ours()
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(h.name), 0o700)
+	}
+	if err != nil {
 		return fmt.Errorf("keep the history: %w", err)
 	}
-	f, err := os.OpenFile(h.name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := h.open(os.O_WRONLY | os.O_APPEND | os.O_CREATE)
 	if err != nil {
 		return fmt.Errorf("keep the history: %w", err)
 	}

@@ -91,6 +91,29 @@ func RunWith(t *testing.T, s Setup, fn func(t *testing.T, g *guest.Guest)) {
 	})
 }
 
+// RunOn calls fn with a guest of one kernel, which need not be one of those that the
+// environment chooses. It skips the test as RunWith does where there is none.
+func RunOn(t *testing.T, kernel string, s Setup, fn func(t *testing.T, g *guest.Guest)) {
+	t.Helper()
+	if testing.Short() {
+		skip(t, "guests are left out with -short")
+	}
+	if err := guest.Available(t.Context(), kernel); err != nil {
+		if !unavailable(err) {
+			t.Fatal(err)
+		}
+		skip(t, err.Error())
+	}
+	g, err := shared.get(t.Context(), kernel, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fn(t, g)
+	if err := g.Err(); err != nil {
+		t.Errorf("%v", err)
+	}
+}
+
 // Each calls fn as a subtest for each kernel that Run would use. It boots
 // nothing; it is for tests that boot guests themselves.
 func Each(t *testing.T, kernels []string, fn func(t *testing.T, kernel string)) {
@@ -222,6 +245,9 @@ func boot(ctx context.Context, kernel string, s Setup) (*guest.Guest, error) {
 	}
 	if !s.NoProbe {
 		probe, err := Probe(ctx)
+		if arch := guest.ArchOf(kernel); err == nil && arch != guest.HostArch {
+			probe, err = guest.BuildProgramFor(ctx, arch, "./cmd/probe")
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -303,5 +304,29 @@ func TestEmpty(t *testing.T) {
 	}
 	if err := Export(io.Discard, "paper", sample()); err == nil || !strings.Contains(err.Error(), `no format "paper": the formats are chrome, perfetto`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The names of a deep stack are not kept once for each call at its end.
+func TestFoldedDeep(t *testing.T) {
+	const depth, ends = 500, 5000
+	s := &Source{Funcs: &graph.Funcs{}}
+	tree := &graph.Tree{}
+	for i := range depth {
+		s.Funcs.List = append(s.Funcs.List, graph.Func{Name: fmt.Sprint("f", i, strings.Repeat("x", 1000))})
+		tree.Calls = append(tree.Calls, graph.Call{Fn: int32(i), Parent: int32(i) - 1, Depth: uint16(i), T1: ends, End: depth + ends})
+	}
+	for i := range int32(ends) {
+		tree.Calls = append(tree.Calls, graph.Call{Fn: i % depth, Parent: depth - 1, Depth: depth, T0: int64(i), T1: int64(i) + 1, End: depth + i + 1})
+	}
+	s.Trees = []*graph.Tree{tree}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := Export(io.Discard, "folded", s); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 100<<20 { // a stack has 500 KB
+		t.Errorf("%d MB were allocated", used>>20)
 	}
 }

@@ -3,7 +3,6 @@ package export
 import (
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -15,27 +14,57 @@ import (
 )
 
 // writeFolded writes one line for each stack: its functions, and the time that
-// was spent in the last of them, summed over all trees.
+// was spent in the last of them, summed over all trees. The stacks share what they
+// have in common: the names of a deep one, for each call at its end, can be gigabytes.
 func writeFolded(w io.Writer, s *Source) error {
-	sums := map[string]int64{}
+	root := &stackNode{}
 	for _, t := range s.Trees {
 		own := self(t)
-		stacks := make([]string, len(t.Calls))
+		nodes := make([]*stackNode, len(t.Calls))
 		for i := range t.Calls {
 			c := &t.Calls[i]
 			if c.Flags&graph.Gap != 0 {
 				continue
 			}
-			name := profile.FoldedName(s.name(c))
-			if c.Parent >= 0 {
-				name = stacks[c.Parent] + ";" + name
+			above := root
+			if c.Parent >= 0 && nodes[c.Parent] != nil { // a damaged tree may have calls below a gap
+				above = nodes[c.Parent]
 			}
-			stacks[i] = name
-			sums[name] += own[i]
+			nodes[i] = above.child(profile.FoldedName(s.name(c)))
+			nodes[i].sum += own[i]
 		}
 	}
-	for _, stack := range slices.Sorted(maps.Keys(sums)) {
-		if _, err := fmt.Fprintf(w, "%s %d\n", stack, sums[stack]); err != nil {
+	return root.write(w, nil)
+}
+
+// stackNode is a stack without the names above its last one.
+type stackNode struct {
+	sum   int64
+	below map[string]*stackNode
+}
+
+func (n *stackNode) child(name string) *stackNode {
+	c := n.below[name]
+	if c == nil {
+		if n.below == nil {
+			n.below = map[string]*stackNode{}
+		}
+		c = &stackNode{}
+		n.below[name] = c
+	}
+	return c
+}
+
+// write writes the stacks below n; names are those of n itself, with a separator behind
+// each.
+func (n *stackNode) write(w io.Writer, names []byte) error {
+	for _, name := range slices.Sorted(maps.Keys(n.below)) {
+		c := n.below[name]
+		stack := append(names, name...)
+		if _, err := w.Write(append(strconv.AppendInt(append(stack, ' '), c.sum, 10), '\n')); err != nil {
+			return err
+		}
+		if err := c.write(w, append(stack, ';')); err != nil {
 			return err
 		}
 	}

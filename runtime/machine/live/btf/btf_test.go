@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 
@@ -482,4 +483,11 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A file without an end is given up, and not read until the memory is full.
+func TestEndless(t *testing.T) {
+	if _, err := load("/dev/zero"); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "/dev/zero: malformed BTF: more than 256 MB") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"probe/runtime/machine/live/feature/bpf"
+	"probe/runtime/trust"
 )
 
 // sysDir is where the kernel shows its BTF and that of its modules.
@@ -116,6 +117,10 @@ func Modules() ([]string, error) {
 	return names, nil
 }
 
+// maxBlob is the maximum size of BTF in bytes. That of a kernel with all its modules
+// has some thirty megabytes; a device file has no end.
+const maxBlob = 256 << 20
+
 // load maps a file of sysfs, which cannot shrink while it is mapped, and reads
 // any other. The kernel's BTF can be mapped since 6.16. Before that load copies
 // the bytes to memory outside the Go heap, so that five megabytes of strings do
@@ -123,7 +128,11 @@ func Modules() ([]string, error) {
 // possible, since sysfs returns one page a call and copies it twice. Nothing is
 // ever released: strings point into it.
 func load(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	open := trust.Open // the user has named it
+	if strings.HasPrefix(path, sysDir+"/") {
+		open = os.Open
+	}
+	f, err := open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +141,12 @@ func load(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(path, sysDir+"/") || st.Size() <= 0 || st.Size() > 1<<30 {
-		return io.ReadAll(f)
+	if !strings.HasPrefix(path, sysDir+"/") || st.Size() <= 0 || st.Size() > maxBlob {
+		blob, err := io.ReadAll(io.LimitReader(f, maxBlob+1))
+		if err == nil && len(blob) > maxBlob {
+			err = fmt.Errorf("%s: %w: more than %d MB", path, ErrMalformed, maxBlob>>20)
+		}
+		return blob, err
 	}
 	size := int(st.Size())
 	if blob, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_PRIVATE); err == nil {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"probe/runtime/trust"
 )
 
 // Errors for callers to test with errors.Is.
@@ -52,10 +54,16 @@ type segment struct {
 	code               bool
 }
 
-// Open opens a program or library. The error wraps ErrNotELF or
-// ErrNotExecutable for a file that cannot be probed.
-func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+// Open opens a program or library with the rights of the user, who is shown its
+// symbols. The error wraps ErrNotELF or ErrNotExecutable for a file that cannot be probed.
+func Open(path string) (*File, error) { return openBy(trust.Open, path) }
+
+// OpenMapped is Open for a file that a traced process has mapped: with all rights that
+// probe has.
+func OpenMapped(path string) (*File, error) { return openBy(os.Open, path) }
+
+func openBy(with func(string) (*os.File, error), path string) (*File, error) {
+	f, err := with(path)
 	if err != nil {
 		return nil, err
 	}

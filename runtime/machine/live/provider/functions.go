@@ -2,6 +2,8 @@ package provider
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"sync"
 
 	"probe/runtime/machine/live/btf"
+	"probe/runtime/trust"
 	"probe/runtime/watchdog"
 )
 
@@ -158,9 +161,22 @@ func (s *Set) Warm() {
 	}()
 }
 
-// readTraceable reads names, each with its module in brackets if it has one.
+// maxTraceable is the maximum size of a list of functions in bytes; a kernel's has five
+// megabytes.
+const maxTraceable = 64 << 20
+
+// readTraceable reads names, each with its module in brackets if it has one. It has the
+// rights of the user, who is shown the names.
 func readTraceable(path string) ([]fn, error) {
-	b, err := os.ReadFile(path)
+	file, err := trust.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, maxTraceable+1))
+	if err == nil && len(b) > maxTraceable {
+		err = fmt.Errorf("%s: more than %d MB", path, maxTraceable>>20)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -231,6 +247,8 @@ type reason struct {
 	text string // "no function named x"
 	note string
 	near string // similar names, "`a`, `b`"
+	// callers are functions that an inlined one is a part of.
+	callers []string
 	// clones are the copies that stand in its place.
 	clones []fn
 	// exists is set if the kernel has the function but it cannot be traced.

@@ -187,7 +187,10 @@ func (r *request) untraceable(at int, module, name string, why *reason) *diag.Di
 	if len(why.clones) > 0 {
 		d.WithHelp("`%s:%s` probes the copy; its parameters may be others", r.p.Name, why.clones[0].name)
 	}
-	if why.near != "" {
+	switch {
+	case len(why.callers) > 0:
+		d.WithHelp("probe a function that it is a part of: `%s:%s`", r.p.Name, why.callers[0])
+	case why.near != "":
 		d.WithHelp("functions with similar names exist: %s", why.near)
 	}
 	return d

@@ -111,6 +111,10 @@ type Options struct {
 	// kernel's list and of Traceable; nil means that one of these is read.
 	// module is "" for the kernel itself.
 	Functions func(yield func(name, module string) bool) error
+	// Image returns the path of the kernel's image with debugging information, "" if it
+	// is not installed; nil looks for that of the running kernel. It is asked for a
+	// function that is inlined.
+	Image func() string
 	// Elsewhere is set if the kernel is not the running one: it has exactly the
 	// functions that are listed, and the modules that they belong to.
 	Elsewhere bool

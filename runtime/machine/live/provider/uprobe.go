@@ -204,7 +204,10 @@ func (r *request) userTargets(f *elf.File, b elf.Binary, at int) []userTarget {
 	switch {
 	case errors.As(err, &missing):
 		d := r.missing(at, "no matches for %s:%s:%s: %v", r.p.Name, b.Name, text, missing)
-		if len(missing.Near) > 0 {
+		switch {
+		case r.inlinedIn(d, b, name):
+			return nil
+		case len(missing.Near) > 0:
 			d.WithHelp("functions with similar names exist: %s", quoteAll(missing.Near))
 		}
 		if missing.NoSymbols {

@@ -42,6 +42,7 @@ func (s *Set) why(module, name string, clones []fn) *reason {
 			text: name + " is inlined everywhere in this kernel",
 			note: "the kernel's type information has the function, its symbol table has not: probe the functions that call it"}
 		r.near = s.namesakes(module, name)
+		s.withInlined(r, name)
 		return r
 	}
 	r := &reason{text: "no function named " + name}

@@ -223,7 +223,7 @@ func (u *User) inPrograms(addr uint64) (loc Location, ok bool) {
 
 // openFixed reads the symbols of a program with a fixed place; nil for others.
 func openFixed(path string) *elf.File {
-	file, err := elf.Open(path)
+	file, err := elf.OpenMapped(path)
 	if err != nil {
 		return nil
 	}

@@ -1,0 +1,4 @@
+package main
+
+// callAdd calls target_add.
+func callAdd(a, b int64) int64
