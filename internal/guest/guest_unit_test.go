@@ -163,7 +163,7 @@ func TestCacheLock(t *testing.T) {
 }
 
 func TestQEMUArgs(t *testing.T) {
-	k := &Kernel{Image: "/k/vmlinuz"}
+	k := &Kernel{Image: "/k/vmlinuz", Arch: HostArch}
 	args := func(o Options, kvm bool) string {
 		return strings.Join(qemuArgs(o, k, kvm), " ")
 	}
@@ -178,6 +178,28 @@ func TestQEMUArgs(t *testing.T) {
 	}
 	if got := args(Options{KASLR: true, Params: "a=b"}, true); strings.Contains(got, "nokaslr") || !strings.Contains(got, " a=b") || !strings.Contains(got, "-accel kvm") {
 		t.Errorf("with virtualisation: %q", got)
+	}
+	k.Arch = "arm64"
+	foreign := args(Options{MemoryMB: 512, SMP: 2}, false)
+	for _, want := range []string{"-machine virt", "-cpu cortex-a72", "-accel tcg", "console=ttyAMA0", "-smp 2", "nokaslr", "oops=panic", "-kernel /k/vmlinuz"} {
+		if !strings.Contains(foreign, want) {
+			t.Errorf("%q lacks %q", foreign, want)
+		}
+	}
+}
+
+// The kernel of another architecture is none of those that tests run on, and keeps its
+// packages apart.
+func TestForeignKernel(t *testing.T) {
+	if slices.Contains(KernelNames(), ARM64) || ArchOf(ARM64) != "arm64" || ArchOf("6.12") != HostArch {
+		t.Errorf("kernels %v; %s is for %s, 6.12 for %s", KernelNames(), ARM64, ArchOf(ARM64), ArchOf("6.12"))
+	}
+	if aptName("trixie", HostArch) != "trixie" || aptName("trixie", "arm64") != "trixie-arm64" {
+		t.Errorf("packages of trixie are in %s and %s", aptName("trixie", HostArch), aptName("trixie", "arm64"))
+	}
+	a := &apt{dir: "/d", arch: "arm64"}
+	if text := a.config(); !strings.Contains(text, `APT::Architecture "arm64";`) || strings.Contains(text, "amd64") {
+		t.Errorf("the configuration of apt is\n%s", text)
 	}
 }
 
