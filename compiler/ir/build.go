@@ -34,11 +34,11 @@ type placeholder struct {
 type Var int32
 
 // usual is a number of blocks that most functions do not exceed.
-const usual = 24
+const usual = 16
 
 // NewBuilder starts a function of prog with its entry block sealed and current.
 func NewBuilder(prog *Prog, name string, args ...Kind) *Builder {
-	f := &Func{Name: name, NArgs: len(args), ArgKinds: args, Vals: make([]Ins, 1, 128), Blocks: make([]BlockData, 0, usual)}
+	f := &Func{Name: name, NArgs: len(args), ArgKinds: args, Vals: make([]Ins, 1, 112), Blocks: make([]BlockData, 0, usual)}
 	prog.Funcs = append(prog.Funcs, f)
 	if len(prog.Pos) == 0 {
 		prog.Pos = append(prog.Pos, source.Span{})

@@ -84,12 +84,12 @@ type Ins struct {
 	W    uint8
 	Kind Kind
 	A, B Value
+	Aux  int32
 	Args []Value // of calls, at most 5
 	Imm  int64
-	Aux  int32
-	Pos  int32  // index in Prog.Pos: the place in the script
-	Name string // of kfuncs, for dumps
+	Pos  int32 // index in Prog.Pos: the place in the script
 	Blk  Block
+	Name string // of kfuncs, for dumps
 }
 
 // Cmp is a comparison of a branch.
@@ -134,8 +134,8 @@ type Term struct {
 	Cmp        Cmp
 	W          uint8
 	X, Y       Value
-	Then, Else Edge
 	Pos        int32
+	Then, Else Edge
 }
 
 // BlockData is one basic block.

@@ -319,6 +319,19 @@ func (f *fn) Reserve(size int) int { return f.region0(size) }
 // Reserved implements builtin.Lowerer.
 func (f *fn) Reserved(n int) builtin.Place { return f.far(n) }
 
+// Unwalked implements builtin.Lowerer: only programs that are lowered carefully have so
+// much to verify.
+func (f *fn) Unwalked(turns int) bool {
+	return turns > shortString && f.careful && f.Target().Has(target.MayGoto)
+}
+
+// shortString is how many turns of a loop over the bytes of a string always are a plain
+// loop.
+const shortString = 64
+
+// Unknown implements builtin.Lowerer.
+func (f *fn) Unknown(v ir.Value) ir.Value { return f.b.Bin(ir.OpAdd, v, f.hiddenZero()) }
+
 // Turns implements builtin.Lowerer.
 func (f *fn) Turns(at source.Span, turn func(l builtin.Lowerer, stop ir.Block)) bool {
 	between, ok := f.between(&hir.Block{})

@@ -52,3 +52,18 @@ func TestEachScriptIsNew(t *testing.T) {
 		t.Errorf("after a module was loaded: read %d times, %v", reads, err)
 	}
 }
+
+// A listing asks which modules are loaded once, not for each function.
+func TestListAsksOnce(t *testing.T) {
+	asked, listed := 0, 0
+	s := fakeKernel(t, func(o *Options) { o.Modules = func() string { asked++; return "mymod\n" } })
+	for _, pattern := range []string{"", "kprobe:*"} {
+		asked, listed = 0, 0
+		if err := s.List(pattern, func(Listed) bool { listed++; return true }); err != nil {
+			t.Fatalf("%q: %v", pattern, err)
+		}
+		if asked != 1 || listed < 5 {
+			t.Errorf("%q: asked %d times for the modules, for %d probes", pattern, asked, listed)
+		}
+	}
+}

@@ -22,6 +22,11 @@ type Listed = machine.Listed
 // Kinds whose lists cannot be read are skipped when the pattern does not name
 // them.
 func (s *Set) List(pattern string, yield func(Listed) bool) error {
+	if s.funcs == nil {
+		// One listing sees the modules of one moment: to ask for them again for each
+		// function takes far longer than everything else.
+		s = s.Script(nil)
+	}
 	for _, kind := range [...]string{"struct", "union", "enum"} {
 		if name, ok := strings.CutPrefix(pattern, kind+" "); ok {
 			return s.listTypes(kind, strings.TrimSpace(name), yield)
