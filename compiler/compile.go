@@ -248,7 +248,12 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, c care, s
 		return nil
 	}
 	*stage = "emit of " + op.Site.Name
-	code, err := emit.Prog(prog, func(n int) string { return u.MapNames[n] }, emit.Options{NoOpt: cfg.NoOpt})
+	code, err := emit.Prog(prog, func(n int) string { return u.MapNames[n] }, emit.Options{
+		NoOpt: cfg.NoOpt,
+		// A kernel may have verifiers that need this if it has may_goto; it is only asked
+		// for that where there are loops, and without loops there are few ways out.
+		ClearArgs: cfg.Target.Features[target.MayGoto],
+	})
 	if err != nil {
 		return err
 	}
