@@ -32,6 +32,11 @@ func compatMain(words []string, std stdio) int {
 		err = o.fromBpftrace(b)
 	}
 	if err == nil && o.runs(b) {
+		switch c := os.Getenv("BPFTRACE_COLOR"); c {
+		case "", "auto", "always", "never":
+		default:
+			fmt.Fprintf(std.err, "WARNING: Invalid env value! The valid values of `BPFTRACE_COLOR` are [auto|always|never]. The current value is %s!\n", c)
+		}
 		return runScript(o, std)
 	}
 	return checkedOutput(std, func(std stdio) int { return compatPrint(o, b, err, std) })
@@ -94,6 +99,14 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
 	o.debugDirs = filepath.SplitList(b.DebugInfo)
 	o.keepWarnings, o.includes, o.headerDirs = b.Warnings, b.Includes, b.HeaderDirs
+	if o.traceable != "" {
+		f, err := os.Open(o.traceable)
+		if err != nil {
+			//lint:ignore ST1005 bpftrace's words
+			return fmt.Errorf("Failed to open kernel function info: Could not read functions from %s. (%w)", o.traceable, capitalised(reasonOf(err)))
+		}
+		_ = f.Close()
+	}
 	mode := b.Mode
 	switch {
 	case b.Test && mode != "" && mode != "test":
@@ -211,7 +224,7 @@ func (o *options) showCompat(std stdio, list *diag.List) {
 			fmt.Fprintln(std.out, d.Compat.Plain)
 		}
 	}
-	_ = diag.RenderBpftrace(std.err, list)
+	_ = diag.RenderBpftrace(std.err, list, colored(std.err))
 }
 
 func newWriter(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }
