@@ -244,7 +244,7 @@ func capitalised(err error) error {
 }
 
 // paired returns how many kretprobes bpftrace attaches together with the kprobe of
-// the same function, as one, on kernels that can do that (P-COM-07).
+// the same function, as one, on kernels that can do that.
 func paired(c *engine.Compiled, m machine.Machine) int {
 	entries, returns := map[string]int{}, map[string]int{}
 	for _, p := range c.Object.Programs {
