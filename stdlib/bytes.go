@@ -10,7 +10,7 @@ import (
 // bytes_ has functions on whole values and strings, byte by byte.
 func bytes_() []*builtin.Func {
 	return []*builtin.Func{
-		{Sig: memcmpSig(), Loops: true, Lower: lowerMemcmp},
+		{Sig: memcmpSig(), Loops: true, Prefers: turns, Lower: lowerMemcmp},
 		{Sig: call("str_concat", "F-STRCONCAT", "str_concat(a, b)", types.StringType(concatSize), "Two strings joined, cut at 1023 bytes.",
 			param("a", types.BytesParam), param("b", types.BytesParam)), Lower: lowerConcat},
 		{Sig: strcapSig(), Loops: true, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
@@ -76,7 +76,7 @@ func lowerMemcmp(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	xa, ya := l.Addr(x), l.Addr(y)
 	done, differ := b.NewBlock("done"), b.NewBlock("differ")
 	at := b.NewVar(ir.Scalar)
-	loop(b, min(nx, ny), func(i ir.Value, next ir.Block) {
+	loop(l, c, min(nx, ny), func(i ir.Value, next ir.Block) {
 		b.Set(at, b.Bin(ir.OpSub, b.Load(b.Bin(ir.OpAdd, xa, i), 0, 1), b.Load(b.Bin(ir.OpAdd, ya, i), 0, 1)))
 		b.If(ir.EQ, 8, b.Get(at), b.Const(0), next, differ)
 	}, done)

@@ -12,7 +12,7 @@ import (
 	"probe/lang/value"
 )
 
-// turns are the features that Turns uses, if they are there.
+// turns are the features that Turns and Unwalked use, if they are there.
 var turns = []target.Feature{target.MayGoto, target.Loop}
 
 // strings_ has functions that compare and search strings, and texts of numbers.
@@ -27,9 +27,9 @@ func strings_() []*builtin.Func {
 		}},
 		{Sig: call("strerror", "F-STRERROR", "strerror(errno)", types.StringType(64), "The kernel's text for an errno.", intParam("errno")),
 			Lower: lookupText("errors", 134, "Unknown error", func(n int64) string { return value.StrError(n) }, true)},
-		{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Loops: true, Lower: lowerStrlen},
+		{Sig: shapes(call("strlen", "F-STRLEN", "strlen(string)", types.Uint64, "Bytes up to the NUL.", param("string", types.BytesParam)), "$", "e"), Loops: true, Prefers: turns, Lower: lowerStrlen},
 		{Sig: call("strncmp", "F-STRNCMP", "strncmp(a, b, n)", types.Uint64, "0 if the first n bytes are equal, otherwise 1.",
-			param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Loops: true, Lower: lowerStrncmp},
+			param("a", types.StringParam), param("b", types.StringParam), param("n", types.LitInt)), Loops: true, Prefers: turns, Lower: lowerStrncmp},
 		{Sig: call("strstr", "F-STRSTR", "strstr(haystack, needle)", types.Int64, "Index of the first occurrence, -1 if there is none.",
 			param("haystack", types.StringParam), param("needle", types.StringParam)), Loops: true, Prefers: turns, Lower: func(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 			return scalar(c, find(l, c))
@@ -86,12 +86,25 @@ func stringAt(l builtin.Lowerer, x hir.Expr) (builtin.Place, int) {
 
 // loop generates a loop that runs turn for i from 0 to n-1. turn gets the block
 // of the next iteration.
-func loop(b *ir.Builder, n int, turn func(i ir.Value, next ir.Block), done ir.Block) {
-	i := b.NewVar(ir.Scalar)
-	b.Set(i, b.Const(0))
+func loop(l builtin.Lowerer, c *hir.Call, n int, turn func(i ir.Value, next ir.Block), done ir.Block) {
+	b := l.B()
+	i, start := b.NewVar(ir.Scalar), b.Const(0)
+	unwalked := l.Unwalked(n)
+	if unwalked {
+		start = l.Unknown(start)
+	}
+	b.Set(i, start)
 	head, body, step := b.NewBlock("loop"), b.NewBlock("turn"), b.NewBlock("step")
 	b.Jump(head)
 	b.Use(head)
+	if unwalked {
+		on, cut := b.NewBlock("on"), b.Cold(b.NewBlock("cut"))
+		b.MayGoto(on, cut)
+		b.UseSealed(cut)
+		l.Fail(builtin.ErrLoopCut, c.At, 0)
+		b.Jump(done)
+		b.UseSealed(on)
+	}
 	b.If(ir.ULT, 8, b.Get(i), b.Const(int64(n)), body, done)
 	b.UseSealed(body)
 	turn(b.Get(i), step)
@@ -118,7 +131,7 @@ func lowerStrlen(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	done, hit := b.NewBlock("done"), b.NewBlock("end")
 	base := l.Addr(p)
 	at := b.NewVar(ir.Scalar)
-	loop(b, n, func(i ir.Value, next ir.Block) {
+	loop(l, c, n, func(i ir.Value, next ir.Block) {
 		b.Set(at, i)
 		b.If(ir.EQ, 8, b.Load(b.Bin(ir.OpAdd, base, i), 0, 1), b.Const(0), hit, next)
 	}, done)
@@ -138,7 +151,7 @@ func lowerStrncmp(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b.Set(r, b.Const(0))
 	done, differ := b.NewBlock("done"), b.NewBlock("differ")
 	xa, ya := l.Addr(x), l.Addr(y)
-	loop(b, min(n, nx, ny), func(i ir.Value, next ir.Block) {
+	loop(l, c, min(n, nx, ny), func(i ir.Value, next ir.Block) {
 		p := b.Load(b.Bin(ir.OpAdd, xa, i), 0, 1)
 		q := b.Load(b.Bin(ir.OpAdd, ya, i), 0, 1)
 		same := b.NewBlock("same")
@@ -185,7 +198,7 @@ func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 		places = max(n-m+1, 0)
 	}
 	at := b.NewVar(ir.Scalar)
-	loop(b, places, func(i ir.Value, next ir.Block) {
+	loop(l, c, places, func(i ir.Value, next ir.Block) {
 		b.Set(at, i)
 		p := b.Bin(ir.OpAdd, base, i)
 		more := b.NewBlock("inside")
@@ -198,7 +211,7 @@ func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 		// The needle ends at its NUL too.
 		inner := b.NewBlock("miss")
 		q := l.Addr(other)
-		loop(b, min(m, n), func(k ir.Value, step ir.Block) {
+		loop(l, c, min(m, n), func(k ir.Value, step ir.Block) {
 			w := b.Load(b.Bin(ir.OpAdd, q, k), 0, 1)
 			check, in := b.NewBlock("check"), b.NewBlock("in")
 			b.If(ir.EQ, 8, w, b.Const(0), hit, check)

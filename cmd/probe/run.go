@@ -145,6 +145,9 @@ func runScript(o *options, std stdio) int {
 		return exitUsage
 	}
 	opts.AnyPlaces = !o.compat
+	if o.compat {
+		opts.Paired = paired(compiled, m)
+	}
 	if o.estimate {
 		return o.predict(ctx, std, compiled, opts)
 	}

@@ -260,6 +260,12 @@ type Lowerer interface {
 	// the Lowerer that it gets. Where calls are too deep for that, nothing is done, and
 	// the result is false. A loop that reaches the kernel's bound is cut and counted.
 	Turns(at source.Span, turn func(l Lowerer, stop ir.Block)) bool
+	// Unwalked reports whether a loop of so many turns is better one that the kernel
+	// bounds (ir.Builder.MayGoto): such a turn takes half as long again, but the verifier
+	// sees one for all, if what changes starts as a number that it does not know
+	// (Unknown).
+	Unwalked(turns int) bool
+	Unknown(v ir.Value) ir.Value
 	// Dest returns the memory in which the caller wants the value of the call
 	// being lowered, or scratch memory if it does not care. With it str()
 	// writes directly into a record or a key, without a copy. It can be used
