@@ -90,12 +90,13 @@ func signalSig(name, doc string) *types.Signature {
 			return nil, nil
 		case a.Const != nil && a.Type.Kind == types.String:
 			if signalNumber(a.Const.Str) == 0 {
-				return nil, problem("bad-argument", 0, "`"+a.Const.Str+"` is no signal")
+				return nil, worded(problem("bad-argument", 0, "`"+a.Const.Str+"` is no signal"), "Invalid string for signal: "+a.Const.Str)
 			}
 		case !a.Type.IsInt():
 			return nil, problem("bad-argument", 0, name+"() takes a number or the name of a signal (`"+a.Type.Plain()+"` provided)")
 		case a.Const != nil && (a.Const.Int < 1 || a.Const.Int > uint64(value.MaxSignal)):
-			return nil, problem("bad-argument", 0, fmt.Sprintf("signals have the numbers 1 to %d", value.MaxSignal))
+			return nil, worded(problem("bad-argument", 0, fmt.Sprintf("signals have the numbers 1 to %d", value.MaxSignal)),
+				fmt.Sprintf("%s() accepts a string literal or an integer between 1 and %d (inclusive)", name, value.MaxSignal))
 		}
 		return types.VoidType, nil
 	}

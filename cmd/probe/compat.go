@@ -14,6 +14,10 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/syntax"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live"
+	"probe/runtime/machine/live/feature"
 )
 
 // compatMain runs a command line of bpftrace and returns the exit code.
@@ -32,6 +36,11 @@ func compatMain(words []string, std stdio) int {
 		err = o.fromBpftrace(b)
 	}
 	if err == nil && o.runs(b) {
+		switch c := os.Getenv("BPFTRACE_COLOR"); c {
+		case "", "auto", "always", "never":
+		default:
+			fmt.Fprintf(std.err, "WARNING: Invalid env value! The valid values of `BPFTRACE_COLOR` are [auto|always|never]. The current value is %s!\n", c)
+		}
 		return runScript(o, std)
 	}
 	return checkedOutput(std, func(std stdio) int { return compatPrint(o, b, err, std) })
@@ -94,6 +103,14 @@ func (o *options) fromBpftrace(b *bpftrace.Options) error {
 	o.verbose, o.quiet, o.unsafe, o.noWarnings, o.dryRun = b.Verbose, b.Quiet, b.Unsafe, b.NoWarnings, b.DryRun
 	o.debugDirs = filepath.SplitList(b.DebugInfo)
 	o.keepWarnings, o.includes, o.headerDirs = b.Warnings, b.Includes, b.HeaderDirs
+	if o.traceable != "" {
+		f, err := os.Open(o.traceable)
+		if err != nil {
+			//lint:ignore ST1005 bpftrace's words
+			return fmt.Errorf("Failed to open kernel function info: Could not read functions from %s. (%w)", o.traceable, capitalised(reasonOf(err)))
+		}
+		_ = f.Close()
+	}
 	mode := b.Mode
 	switch {
 	case b.Test && mode != "" && mode != "test":
@@ -211,7 +228,7 @@ func (o *options) showCompat(std stdio, list *diag.List) {
 			fmt.Fprintln(std.out, d.Compat.Plain)
 		}
 	}
-	_ = diag.RenderBpftrace(std.err, list)
+	_ = diag.RenderBpftrace(std.err, list, colored(std.err))
 }
 
 func newWriter(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }
@@ -224,4 +241,36 @@ func capitalised(err error) error {
 		return err
 	}
 	return errors.New(strings.ToUpper(text[:1]) + text[1:])
+}
+
+// paired returns how many kretprobes bpftrace attaches together with the kprobe of
+// the same function, as one, on kernels that can do that.
+func paired(c *engine.Compiled, m machine.Machine) int {
+	entries, returns := map[string]int{}, map[string]int{}
+	for _, p := range c.Object.Programs {
+		at := &p.Site.Attach
+		name := at.Symbol
+		if len(at.Symbols) == 1 {
+			name = at.Symbols[0]
+		}
+		if name == "" || len(at.Symbols) > 1 || at.Module != "" || at.Offset != 0 {
+			continue
+		}
+		switch at.Kind {
+		case hir.AttachKprobe, hir.AttachKprobeMulti:
+			entries[name]++
+		case hir.AttachKretprobe, hir.AttachKretprobeMulti:
+			returns[name]++
+		}
+	}
+	n := 0
+	for f, count := range returns {
+		if count == 1 && entries[f] == 1 {
+			n++
+		}
+	}
+	if host, ok := m.(*live.Machine); n == 0 || !ok || !host.Features().Has(feature.KprobeSession) {
+		return 0
+	}
+	return n
 }

@@ -25,7 +25,7 @@ func compatFormat(o *options, std stdio) int {
 	tree, list := syntax.Parse(f)
 	if list.HasErrors() {
 		list.Sort()
-		_ = diag.RenderBpftrace(std.err, &list) // ignore the error: there is no other place to report it
+		_ = diag.RenderBpftrace(std.err, &list, colored(std.err)) // ignore the error: there is no other place to report it
 		return exitUsage
 	}
 	text := syntax.Format(tree)

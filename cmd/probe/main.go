@@ -214,7 +214,7 @@ func fail(std stdio, d *diag.Diagnostic) {
 	list := &diag.List{}
 	list.Add(d)
 	if std.compat {
-		_ = diag.RenderBpftrace(std.err, list)
+		_ = diag.RenderBpftrace(std.err, list, colored(std.err))
 		return
 	}
 	_ = diag.Render(std.err, list, diag.Options{Color: colored(std.err)})

@@ -105,8 +105,8 @@ func matrix(t *testing.T, inputs []string) [][]string {
 	a := app()
 	var out [][]string
 	for _, c := range a.Commands {
-		if c.Name == "repl" || c.Name == "__pages" {
-			continue // repl reads its scripts from a prompt; __pages writes the manual
+		if c.Name == "__pages" {
+			continue // it writes the manual
 		}
 		options := a.Options(c.Name)
 		sets := [][]string{nil}
@@ -223,6 +223,9 @@ func matrixRun(program, dir string, line []string) string {
 	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if line[0] == "repl" {
+		cmd.Stdin = strings.NewReader("1 + 1\n:help\n:list\n:maps\n:save saved.pr\n@ = 1\n:nothing\nbegin { print(@); }\n:stop all\n")
+	}
 	err := cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return err.Error()

@@ -322,8 +322,12 @@ func count(n int, what string) string {
 // F-GEN-05).
 func (b calls) available(sig *types.Signature, at, call source.Span) bool {
 	if sig.Unsafe && !b.c.in.Unsafe {
+		compat := "%s() is an unsafe function being used in safe mode"
+		if !sig.Async { // of bpftrace's library
+			compat = "%s() is unsafe. To use you need the --unsafe flag"
+		}
 		b.errorf("unsafe-function", at, "%s() is an unsafe function being used in safe mode", sig.Name).
-			SameCompat().CompatAt(call).
+			WithCompat(compat, sig.Name).CompatAt(call).
 			WithLabel("it can change the system").WithRow("F-GEN-04").WithHelp("run with `--unsafe` to allow it")
 		return false
 	}

@@ -31,6 +31,11 @@ func (b convs) castExpr(e *syntax.Cast) hir.Expr {
 // cast converts by the rules of section 2.6 and appendix E.
 func (b convs) cast(t *types.Type, x hir.Expr, at source.Span) hir.Expr {
 	from := x.Type()
+	if _, lit := infer.IntLit(x); lit && b.c.in.Exact && infer.SameType(t, from) {
+		b.warnf("useless-cast", at, "unnecessary cast: the expression already has type `%s`", t).
+			WithCompat("Unnecessary cast: expression is already of type %s", t).CompatAt(castHead(at)).
+			WithLabel("same type").WithRow("T-CAST-12")
+	}
 	if infer.SameType(t, from) && !from.Flex && t.Kind != types.Pointer {
 		if _, lit := infer.IntLit(x); !lit && !isAggRead(x) && t.Kind != types.String {
 			b.warnf("useless-cast", at, "unnecessary cast: the expression already has type `%s`", t).

@@ -108,7 +108,7 @@ func (v *varCell) born() string {
 // kindWord names the kind of a type, as in "int provided".
 func kindWord(t *types.Type) string {
 	switch {
-	case t.IsInt():
+	case t.IsInt(), t.Kind == types.Enum:
 		return "int"
 	case t.Kind == types.String:
 		return "string"
@@ -118,10 +118,20 @@ func kindWord(t *types.Type) string {
 		return "array"
 	case t.IsTuple():
 		return "tuple"
+	case t.Kind == types.Record && (t.Struct.Flavour == types.CStruct || t.Struct.Flavour == types.CUnion):
+		return "c_type"
 	case t.Kind == types.Record:
 		return "record"
+	case t.Kind == types.Buffer:
+		return "buffer"
+	case t.Kind == types.Inet:
+		return "inet"
 	}
-	return t.String()
+	word, _, _ := strings.Cut(t.String(), "_bpftrace_") // stacks have their mode and limit in the name
+	for _, mode := range []string{"_perf_", "_raw_", "_build_id_"} {
+		word, _, _ = strings.Cut(word, mode)
+	}
+	return word
 }
 
 // provided says which kinds of arguments a function takes and which type it

@@ -26,7 +26,7 @@ func TestBpftraceMessages(t *testing.T) {
 		script, want, _ := strings.Cut(c, "\n")
 		_, list := run(t, script)
 		var out strings.Builder
-		if err := diag.RenderBpftrace(&out, &list); err != nil {
+		if err := diag.RenderBpftrace(&out, &list, false); err != nil {
 			t.Fatal(err)
 		}
 		var got []string

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"probe/lang/check/infer"
+	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/source"
 	"probe/lang/syntax"
@@ -73,7 +74,7 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 		val, why := parseConfig(v, c.in.Config[k])
 		if why != "" {
 			c.out.Errorf("bad-config", source.Span{}, "invalid value for %s: %s (value: %s)", k, why, c.in.Config[k]).WithRow("C-00").
-				WithNote("the value comes from the environment")
+				WithNote("the value comes from the environment").CompatPrint(diag.SetupStatus, "%s", badSetting(v, c.in.Config[k]))
 			continue
 		}
 		c.cfg.vals[k] = val
@@ -86,7 +87,7 @@ func (c *checker) configBlock(blocks []*syntax.Config) {
 // scripts.
 func (c *checker) unknownEnvironment(key string) {
 	d := c.out.Warnf("unknown-environment", source.Span{}, "the environment variable BPFTRACE_%s is not known and has no effect", strings.ToUpper(key)).
-		WithRow("C-00")
+		WithRow("C-00").CompatOmit()
 	if v, _ := hir.RenamedConfig(key); v != nil {
 		d.WithHelp("the option is called BPFTRACE_%s", strings.ToUpper(v.Name))
 	}
@@ -126,6 +127,9 @@ func (c *checker) configEntry(e *syntax.ConfigEntry) {
 			d.WithHelp("an option with a similar name exists: `%s`", n)
 		}
 		return
+	}
+	if n, ok := e.Value.(*syntax.IntLit); ok && v.Kind == hir.ConfigBool {
+		text = strconv.FormatBool(n.Value != 0)
 	}
 	val, why := parseConfig(v, text)
 	if why != "" {
@@ -174,9 +178,6 @@ func parseConfig(v *hir.ConfigVar, text string) (val, why string) {
 	case hir.ConfigBool:
 		if b, ok := parseBool(text); ok {
 			return strconv.FormatBool(b), ""
-		}
-		if n, neg, err := syntax.ParseInteger(text); err == nil && !neg {
-			return strconv.FormatBool(n != 0), ""
 		}
 		return "", "expected a boolean: true, on, yes, 1, or false, off, no, 0"
 	case hir.ConfigInt:

@@ -396,11 +396,7 @@ func (b forms) typeinfo(e *syntax.Typeinfo) hir.Expr {
 	case t == nil || t.Kind == types.Invalid:
 		return infer.Poison(e.At.At)
 	}
-	base := t
-	for base.Kind == types.Array || base.Kind == types.Pointer && base.Elem != nil {
-		base = base.Elem
-	}
-	elems := []hir.Expr{infer.Lit(e.At.At, 0, false), infer.Str(e.At.At, base.String()), infer.Str(e.At.At, t.String())}
+	elems := []hir.Expr{infer.Lit(e.At.At, 0, false), infer.Str(e.At.At, kindWord(t)), infer.Str(e.At.At, t.String())}
 	rt := types.RecordLitType([]string{"btf_id", "base_type", "full_type"},
 		[]*types.Type{elems[0].Type(), elems[1].Type(), elems[2].Type()})
 	return &hir.Tuple{X: hir.X{T: rt, At: e.At.At}, Elems: elems}

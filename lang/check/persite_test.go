@@ -40,7 +40,7 @@ func TestOneMessagePerCause(t *testing.T) {
 		}
 		// Bpftrace has one for each place.
 		b.Reset()
-		if err := diag.RenderBpftrace(&b, &list); err != nil {
+		if err := diag.RenderBpftrace(&b, &list, false); err != nil {
 			t.Fatal(err)
 		}
 		if n := strings.Count(b.String(), "ERROR: "); strings.HasSuffix(tc.script, "print(args.fd); }") && n != 4 {

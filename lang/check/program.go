@@ -96,7 +96,7 @@ func (c *checker) importFile(from *syntax.File, imp *syntax.Import, items []synt
 	src, err := c.in.Import(from.Source, path)
 	if err != nil {
 		c.out.Errorf("bad-import", imp.Path.At.At, "unable to find a suitable path for import \"%s\"", path).
-			WithCompat("Unable to find suitable path for import").CompatAt(withSemicolon(imp.At.At)).CompatHint("checked: %s", path).
+			WithCompat("Unable to find suitable path for import").CompatAt(withoutSemicolon(imp.At.At)).CompatHint("checked: %s", path).
 			WithLabel("%v", err).WithRow("L-IMP-02")
 		return items
 	}

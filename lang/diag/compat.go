@@ -10,15 +10,16 @@ import (
 // byte for byte, so under its command line these texts replace the message, its
 // labels, notes and helps.
 type Compat struct {
-	Text  string      // headline
-	Span  source.Span // place; the zero Span for that of the message
-	Bare  bool        // the headline is printed without a place
-	More  []Label     // further places, each with its own text
-	Hints []string
-	Warn  string // a warning that bpftrace has in addition, at the same place
-	Omit  bool   // bpftrace has no such message
-	Plain string // what bpftrace prints in its place, as output
-	Clang string // the line that bpftrace's reader of C prints in its place
+	Text   string      // headline
+	Span   source.Span // place; the zero Span for that of the message
+	Bare   bool        // the headline is printed without a place
+	NoWord bool        // and without the word ERROR or WARNING
+	More   []Label     // further places, each with its own text
+	Hints  []string
+	Warn   string // a warning that bpftrace has in addition, at the same place
+	Omit   bool   // bpftrace has no such message
+	Plain  string // what bpftrace prints in its place, as output
+	Clang  string // the line that bpftrace's reader of C prints in its place
 	// Status is bpftrace's exit status after the message, 0 for the usual one.
 	Status int
 	// Each has the messages that this one sums up: bpftrace prints each of them
@@ -80,8 +81,16 @@ func (d *Diagnostic) CompatClang(format string, args ...any) *Diagnostic {
 	return d
 }
 
+// CompatPrint replaces the message by a line without a place and severity, after
+// which bpftrace ends with a status.
+func (d *Diagnostic) CompatPrint(status int, format string, args ...any) *Diagnostic {
+	d.Compat.Text, d.Compat.Bare, d.Compat.NoWord, d.Compat.Status = sprintf(format, args...), true, true, status
+	return d
+}
+
 // Exit statuses of bpftrace where it is not 1.
 const (
+	SetupStatus  = 2   // after an error in what the script does not contain
 	ClangStatus  = 2   // after an error in C
 	AttachStatus = 255 // after a probe that cannot be attached
 )

@@ -17,9 +17,10 @@ import (
 //	HINT: text
 //
 // Columns count bytes from 1, the second one is exclusive. Messages are written in
-// the order of the list, all but syntax errors behind the first.
-func RenderBpftrace(w io.Writer, list *List) error {
-	var b strings.Builder
+// the order of the list, all but syntax errors behind the first. With color the
+// headlines of errors are red and those of warnings yellow.
+func RenderBpftrace(w io.Writer, list *List, color bool) error {
+	b := compatText{color: color}
 	var later []*Diagnostic // the warnings beside errors, which follow all errors
 	parsed, clang := false, false
 	for _, d := range single(list.All) {
@@ -74,7 +75,25 @@ func single(list []*Diagnostic) []*Diagnostic {
 	return out
 }
 
-func flush(b *strings.Builder, list *[]*Diagnostic) {
+// compatText collects the text of messages.
+type compatText struct {
+	strings.Builder
+	color bool
+}
+
+// headline writes the first line of a message of a severity.
+func (b *compatText) headline(word, text string) {
+	if b.color {
+		code := "31"
+		if word == "WARNING" {
+			code = "33"
+		}
+		text = "\x1b[" + code + "m" + text + "\x1b[0m"
+	}
+	b.WriteString(text + "\n")
+}
+
+func flush(b *compatText, list *[]*Diagnostic) {
 	for _, d := range *list {
 		d.bpftrace(b)
 	}
@@ -83,7 +102,7 @@ func flush(b *strings.Builder, list *[]*Diagnostic) {
 
 // bpftrace writes one message. Where bpftrace has words of its own for it, they
 // replace everything but the callers of macros.
-func (d *Diagnostic) bpftrace(b *strings.Builder) {
+func (d *Diagnostic) bpftrace(b *compatText) {
 	word, text, at := strings.ToUpper(d.Severity.String()), d.Message, d.Span
 	labels, hints := d.Labels, append(append([]string{}, d.Notes...), d.Helps...)
 	if c := d.Compat; c.Text != "" {
@@ -102,8 +121,12 @@ func (d *Diagnostic) bpftrace(b *strings.Builder) {
 	if e, ok := Lookup(d.Code); ok && e.Phase == PhaseParse && d.Severity == Error {
 		text = "syntax: " + text
 	}
+	if d.Compat.NoWord {
+		b.WriteString(visible(text) + "\n")
+		return
+	}
 	if d.Compat.Bare {
-		fmt.Fprintf(b, "%s: %s\n", word, visible(text))
+		b.headline(word, word+": "+visible(text))
 		return
 	}
 	compat(b, at, word, text)
@@ -119,17 +142,17 @@ func (d *Diagnostic) bpftrace(b *strings.Builder) {
 }
 
 // compat writes one place with its text.
-func compat(b *strings.Builder, s source.Span, word, text string) {
+func compat(b *compatText, s source.Span, word, text string) {
 	text = visible(text)
 	if !s.Valid() {
-		fmt.Fprintf(b, "%s: %s\n", word, text)
+		b.headline(word, word+": "+text)
 		return
 	}
 	name := visible(s.File.Name)
 	line, col := s.File.Position(s.Start)
 	last, end := s.File.Position(max(s.End, s.Start))
 	if last > line {
-		fmt.Fprintf(b, "%s:%d-%d: %s: %s\n", name, line, last, word, text)
+		b.headline(word, fmt.Sprintf("%s:%d-%d: %s: %s", name, line, last, word, text))
 		for n := line; n <= last; n++ {
 			b.WriteString(plainLine(s.File.Line(n)) + "\n")
 		}
@@ -139,7 +162,7 @@ func compat(b *strings.Builder, s source.Span, word, text string) {
 	if end == col && !atEnd {
 		end++
 	}
-	fmt.Fprintf(b, "%s:%d:%d-%d: %s: %s\n", name, line, col, end, word, text)
+	b.headline(word, fmt.Sprintf("%s:%d:%d-%d: %s: %s", name, line, col, end, word, text))
 	shown := newLine(s.File, line, []mark{newMark(Label{Span: s}, true)}, compatWidth)
 	from, to := shown.columns(newMark(Label{Span: s}, true), line)
 	b.WriteString(strings.TrimRight(shown.text, " ") + "\n")

@@ -348,6 +348,23 @@ func TestRenderJSON(t *testing.T) {
 	}
 }
 
+// TestCompatColor has the headlines alone in colour.
+func TestCompatColor(t *testing.T) {
+	_, s := marked("x.pr", "begin { «$nope»; }")
+	var l List
+	l.Errorf("undefined", s[0], "not there")
+	l.Warnf("w", source.Span{}, "no place")
+	l.Errorf("bad-config", source.Span{}, "native").CompatPrint(SetupStatus, "max_strlen: wrong")
+	var out bytes.Buffer
+	if err := RenderBpftrace(&out, &l, true); err != nil {
+		t.Fatal(err)
+	}
+	want := "\x1b[31mx.pr:1:9-14: ERROR: not there\x1b[0m\nbegin { $nope; }\n        ~~~~~\n\x1b[33mWARNING: no place\x1b[0m\nmax_strlen: wrong\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRenderBpftrace(t *testing.T) {
 	_, s := marked("x.pr", "begin {\n  print(«$nope»);\n\t«@»x = 1; }\n«a {\n\tb }»\n«»")
 	var l List
@@ -357,7 +374,7 @@ func TestRenderBpftrace(t *testing.T) {
 	l.Errorf("machine", source.Span{}, "no place").WithNote("a note")
 	l.Errorf("x", s[3], "at the end")
 	var out bytes.Buffer
-	if err := RenderBpftrace(&out, &l); err != nil {
+	if err := RenderBpftrace(&out, &l, false); err != nil {
 		t.Fatal(err)
 	}
 	want := `x.pr:2:9-14: ERROR: Undefined or undeclared variable: $nope
@@ -392,7 +409,7 @@ func TestControlCharacters(t *testing.T) {
 	d.WithNote("%s", evil).WithHelp("%s", evil).At(source.Span{File: f, Start: 0, End: 1}, "%s", evil)
 	list := &List{All: []*Diagnostic{d}}
 	var people, old bytes.Buffer
-	if err := errors.Join(Render(&people, list, Options{}), RenderBpftrace(&old, list)); err != nil {
+	if err := errors.Join(Render(&people, list, Options{}), RenderBpftrace(&old, list, false)); err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{people.String(), old.String()} {

@@ -247,15 +247,26 @@ func checkNamed(given map[string]string, asked []hir.Option, out *diag.List) {
 		d.WithNote("the script takes no options").SameCompat().CompatHint("no custom program options defined.")
 		return
 	}
-	lines, compat := "expected program options:", ""
+	help := slices.Equal(bad, []string{"--help"})
+	lines, compat, described := "expected program options:", "", false
 	for _, o := range asked {
 		line := "--" + o.Name
 		if o.Doc != "" {
 			line += ": " + o.Doc
+			described = true
 		}
 		lines, compat = lines+"\n  "+line, compat+": --"+o.Name
 	}
-	d.WithHelp("%s", lines).SameCompat().CompatHint("expected program options%s", compat)
+	d.WithHelp("%s", lines)
+	if help {
+		d.CompatPrint(0, "HINT: %s", strings.ReplaceAll(lines, "\n  ", "\n"))
+		return
+	}
+	if described {
+		d.WithCompat("%s\nHINT: %s", d.Message, strings.ReplaceAll(lines, "\n  ", "\n"))
+		return
+	}
+	d.SameCompat().CompatHint("expected program options%s", compat)
 }
 
 // Signatures returns the functions, values and aggregations of the language, by

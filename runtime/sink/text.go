@@ -118,7 +118,7 @@ func (p *textSink) runtimeError(e *event.RuntimeError) {
 	}
 	var b bytes.Buffer
 	d := &diag.Diagnostic{Severity: diag.Warning, Span: e.At, Message: text, Compat: diag.Compat{Text: text}}
-	_ = diag.RenderBpftrace(&b, &diag.List{All: []*diag.Diagnostic{d}}) // a Buffer takes everything
+	_ = diag.RenderBpftrace(&b, &diag.List{All: []*diag.Diagnostic{d}}, false) // a Buffer takes everything
 	p.message(p.painted(b.Bytes(), diag.Warning))
 }
 

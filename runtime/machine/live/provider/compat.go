@@ -26,6 +26,12 @@ func badCount(kind, text string) string {
 	return fmt.Sprintf("Invalid count for %s probe: %s", kind, badNumber(text))
 }
 
+// What bpftrace says of patterns with many matches.
+const (
+	tooManyPrograms = "Your program is trying to generate more than %d BPF programs, which exceeds the current limit of %d"
+	raiseProgs      = "You can increase the limit through the BPFTRACE_MAX_BPF_PROGS environment variable."
+)
+
 // noAttachPoints is what bpftrace says of a probe that matches nothing.
 const noAttachPoints = "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'."
 

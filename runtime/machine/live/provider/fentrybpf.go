@@ -62,7 +62,8 @@ func (r *request) expandRunning() []*hir.Site {
 	r.matched = true
 	// A name that several programs have is each of them, as with a wildcard.
 	if r.MaxProgs > 0 && len(found) > r.MaxProgs {
-		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(found), r.MaxProgs).WithRow("P-COM-08")
+		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(found), r.MaxProgs).WithCompat(tooManyPrograms, len(found), r.MaxProgs).
+			CompatHint(raiseProgs).WithRow("P-COM-08")
 		return nil
 	}
 	var sites []*hir.Site

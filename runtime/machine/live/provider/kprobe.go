@@ -373,7 +373,8 @@ func (r *request) sharedSite(pattern string, ret bool) *hir.Site {
 // each returns a site for every function, within the limit (P-COM-08).
 func (r *request) each(at int, fns []fn, make func(f fn) *hir.Site) []*hir.Site {
 	if r.MaxProgs > 0 && len(fns) > r.MaxProgs {
-		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(fns), r.MaxProgs).WithRow("P-COM-08").
+		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(fns), r.MaxProgs).WithCompat(tooManyPrograms, len(fns), r.MaxProgs).
+			CompatHint(raiseProgs).WithRow("P-COM-08").
 			WithNote("the body is compiled for each function, because it uses `probe` or the functions' own arguments").
 			WithHelp("narrow the pattern, or raise max_bpf_progs in the config block")
 		return nil

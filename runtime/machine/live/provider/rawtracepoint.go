@@ -61,7 +61,8 @@ func expandRaw(r *request) []*hir.Site {
 			SameCompat().WithNote("%v", err)
 		return nil
 	case tooMany > 0:
-		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(sites)+tooMany, r.MaxProgs).WithRow("P-COM-08")
+		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(sites)+tooMany, r.MaxProgs).WithCompat(tooManyPrograms, len(sites)+tooMany, r.MaxProgs).
+			CompatHint(raiseProgs).WithRow("P-COM-08")
 		return nil
 	case len(sites) == 0 && !r.quiet && r.Missing != "ignore":
 		r.warnf("no-match", at, "no matches for rawtracepoint:%s", r.text()).

@@ -82,7 +82,8 @@ func expandTracepoint(r *request) []*hir.Site {
 	}
 	r.matched = true
 	if r.MaxProgs > 0 && len(found) > r.MaxProgs {
-		r.errorf("too-many-programs", -1, "this pattern would make %d BPF programs, the limit is %d", len(found), r.MaxProgs).WithRow("P-COM-08").
+		r.errorf("too-many-programs", -1, "this pattern would make %d BPF programs, the limit is %d", len(found), r.MaxProgs).WithCompat(tooManyPrograms, len(found), r.MaxProgs).
+			CompatHint(raiseProgs).WithRow("P-COM-08").
 			WithHelp("narrow the pattern, or raise max_bpf_progs in the config block")
 		return nil
 	}

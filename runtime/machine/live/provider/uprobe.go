@@ -376,7 +376,8 @@ func (r *request) targetsOf(f *elf.File, b elf.Binary, at int, whole, prefix str
 		return []userTarget{t}
 	}
 	if r.MaxProgs > 0 && len(names) > r.MaxProgs {
-		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(names), r.MaxProgs).WithRow("P-COM-08")
+		r.errorf("too-many-programs", at, "this pattern would make %d BPF programs, the limit is %d", len(names), r.MaxProgs).WithCompat(tooManyPrograms, len(names), r.MaxProgs).
+			CompatHint(raiseProgs).WithRow("P-COM-08")
 		return nil
 	}
 	var out []userTarget
