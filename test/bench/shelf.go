@@ -26,7 +26,7 @@ var otherNames = map[string]string{"fsslower": "ext4slower"}
 
 // otherArgs are the arguments of originals that clear the screen, for which their
 // tree lacks the program.
-var otherArgs = map[string][]string{"biotop": {"-C"}, "filetop": {"-C"}, "slabratetop": {"-C"}, "tcptop": {"-C"}, "memleak": {"-p", "@libraries"}}
+var otherArgs = map[string][]string{"biotop": {"-C"}, "filetop": {"-C"}, "slabratetop": {"-C"}, "tcptop": {"-C"}, "memleak": {"-p", "@libraries"}, "sslsniff": {"--no-nss", "--no-gnutls"}}
 
 // moreFlags are those of meter for the ready scripts, whose work is broader than that
 // of bpftrace's tools. One round has all of it.
