@@ -182,11 +182,10 @@ func (e *workError) Error() string {
 	if e.waiting > cost.MaxWaiting {
 		return fmt.Sprintf("the kernel would have to remember about %d conditions on the way through the program, and stops at %d", e.waiting, cost.MaxWaiting)
 	}
-	out := fmt.Sprintf("the kernel would have to check about %d instructions, one after the other on every path", e.work)
 	if e.work < verifierLimit {
-		return out + fmt.Sprintf(", while nobody else could load a program; more than %d take it over two seconds", tooMuch)
+		return fmt.Sprintf("the kernel would have to check about %d instructions, one after the other on every path, while nobody else could load a program; more than %d take it over two seconds", e.work, tooMuch)
 	}
-	return out + ", and stops at a million"
+	return "the kernel would have to check more than a million instructions, one after the other on every path, and stops there"
 }
 
 // limit returns the message about a program that cannot be emitted: too large
@@ -249,7 +248,12 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, c care, s
 		return nil
 	}
 	*stage = "emit of " + op.Site.Name
-	code, err := emit.Prog(prog, func(n int) string { return u.MapNames[n] }, emit.Options{NoOpt: cfg.NoOpt})
+	code, err := emit.Prog(prog, func(n int) string { return u.MapNames[n] }, emit.Options{
+		NoOpt: cfg.NoOpt,
+		// A kernel may have verifiers that need this if it has may_goto; it is only asked
+		// for that where there are loops, and without loops there are few ways out.
+		ClearArgs: cfg.Target.Features[target.MayGoto],
+	})
 	if err != nil {
 		return err
 	}
@@ -257,7 +261,7 @@ func compileOne(u *lower.Unit, prog *ir.Prog, op *Program, cfg Config, c care, s
 	for _, f := range code.Funcs {
 		slots[f.Index] = f.Slots
 	}
-	enough := cost.Limit
+	enough := verifierLimit
 	if c == ordinary {
 		enough = heavy // it is compiled again
 	}

@@ -14,6 +14,10 @@ import (
 	"probe/lang/diag"
 	"probe/lang/hir"
 	"probe/lang/syntax"
+	"probe/runtime/engine"
+	"probe/runtime/machine"
+	"probe/runtime/machine/live"
+	"probe/runtime/machine/live/feature"
 )
 
 // compatMain runs a command line of bpftrace and returns the exit code.
@@ -237,4 +241,36 @@ func capitalised(err error) error {
 		return err
 	}
 	return errors.New(strings.ToUpper(text[:1]) + text[1:])
+}
+
+// paired returns how many kretprobes bpftrace attaches together with the kprobe of
+// the same function, as one, on kernels that can do that.
+func paired(c *engine.Compiled, m machine.Machine) int {
+	entries, returns := map[string]int{}, map[string]int{}
+	for _, p := range c.Object.Programs {
+		at := &p.Site.Attach
+		name := at.Symbol
+		if len(at.Symbols) == 1 {
+			name = at.Symbols[0]
+		}
+		if name == "" || len(at.Symbols) > 1 || at.Module != "" || at.Offset != 0 {
+			continue
+		}
+		switch at.Kind {
+		case hir.AttachKprobe, hir.AttachKprobeMulti:
+			entries[name]++
+		case hir.AttachKretprobe, hir.AttachKretprobeMulti:
+			returns[name]++
+		}
+	}
+	n := 0
+	for f, count := range returns {
+		if count == 1 && entries[f] == 1 {
+			n++
+		}
+	}
+	if host, ok := m.(*live.Machine); n == 0 || !ok || !host.Features().Has(feature.KprobeSession) {
+		return 0
+	}
+	return n
 }

@@ -9,6 +9,7 @@ import (
 	"probe/cmd/front/cli"
 	"probe/lang/diag"
 	"probe/lang/hir"
+	"probe/runtime/engine"
 	"probe/runtime/machine"
 	"probe/runtime/machine/live/provider"
 )
@@ -106,6 +107,7 @@ const listScripts = "scripts"
 // listProbes lists the probes that match any of the patterns. found reports whether there
 // was one.
 func listProbes(o *options, std stdio, patterns []string) (found bool, code int) {
+	defer engine.CollectLater()()
 	m := o.machine()
 	w := newWriter(std.out)
 	defer w.Flush()

@@ -122,7 +122,6 @@ func runScript(o *options, std stdio) int {
 		// bpftrace does not restrict probes to the child of -c; probe does.
 		check.Open = o.compat
 	}
-	leavePages()
 	// The child must exist before the check: its process id is a constant in
 	// the programs.
 	collect := engine.CollectLater()
@@ -146,6 +145,9 @@ func runScript(o *options, std stdio) int {
 		return exitUsage
 	}
 	opts.AnyPlaces = !o.compat
+	if o.compat {
+		opts.Paired = paired(compiled, m)
+	}
 	if o.estimate {
 		return o.predict(ctx, std, compiled, opts)
 	}

@@ -37,7 +37,7 @@ func (a *assembler) function(f *ir.Func) (*assembled, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
-	g := &generator{mach: m, al: al, fr: newFrame(m, al.Slots, a.opt)}
+	g := &generator{clear: a.opt.ClearArgs, mach: m, al: al, fr: newFrame(m, al.Slots, a.opt)}
 	g.generate()
 	if !a.opt.NoOpt {
 		g.peephole()
@@ -139,6 +139,7 @@ func (a *assembler) stack(n, depth int, several bool) (int, error) {
 
 // generator turns the machine instructions of one function into raw ones.
 type generator struct {
+	clear bool // Options.ClearArgs
 	*mach
 	al    *regalloc.Allocation
 	fr    *frame
@@ -329,7 +330,7 @@ func (g *generator) call(in *inst, r regalloc.Regs) {
 		// Verifiers since 6.15 take every register that could hold an argument for used by
 		// the call (compute_insn_live_regs in kernel/bpf/verifier.c): what it happens to
 		// hold would be compared where paths meet, all the way up.
-		for r := asm.R1 + asm.Register(len(in.Args)); r <= asm.R5; r++ {
+		for r := asm.R1 + asm.Register(len(in.Args)); g.clear && r <= asm.R5; r++ {
 			g.put(moveImm(r, 0))
 		}
 		g.put(raw{op: opCall, src: asm.PseudoCall, kind: refFunc, ref: in.aux})

@@ -15,6 +15,9 @@ const MaxStack = 512
 // Options controls code generation. The zero value is what releases use.
 type Options struct {
 	NoOpt bool // no peepholes and no shared stack slots, for comparison
+	// ClearArgs clears the registers that could hold arguments and do not, before each
+	// call of a function.
+	ClearArgs bool
 }
 
 // Code is an emitted program.

@@ -232,7 +232,7 @@ b0
   %1 = arg 0
   ret %1
 `)
-	c, err := Prog(p, irgen.MapName, Options{})
+	c, err := Prog(p, irgen.MapName, Options{ClearArgs: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,6 +114,9 @@ func slotUse(f *ir.Func, cfg *ir.CFG) *usage {
 		}
 	}
 	u.used.or(always)
+	if n == 1 {
+		return u // nothing to share
+	}
 	// before[b] are the slots accessed on a path to b, behind[b] those accessed
 	// on a path from its end.
 	for changed := true; changed; {

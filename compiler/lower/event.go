@@ -58,7 +58,7 @@ func (f *fn) call(c *hir.Call) builtin.Operand {
 	if b.Part != nil {
 		return f.partOf(b).Value(f, c)
 	}
-	if b.Loops && c.T != nil && c.T.IsScalar() {
+	if b.Loops && c.T != nil && c.T.IsScalar() && !f.lastTurns(c) {
 		if v, ok := f.apart(c, func(g *fn) ir.Value { return g.plain(b.Lower(g, c)) }); ok {
 			return builtin.Operand{T: c.T, V: v}
 		}

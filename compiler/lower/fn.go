@@ -286,8 +286,13 @@ func (f *fn) failMap(kind builtin.ErrorKind, at source.Span, helper ir.Helper, m
 // result of the helper. User space reads the result after it has seen the count.
 func (f *fn) failCode(kind builtin.ErrorKind, at source.Span, helper ir.Helper, m string, result ir.Value) {
 	off := f.u.errorSite(siteKey{kind, at, f.site.Name, m, helper}, true)
-	f.b.Store(f.b.MapValue(mapData, off), 8, 8, result)
-	f.b.AtomicAdd(f.b.MapValue(mapData, off), 0, 8, f.konst(1))
+	f.failAt(f.b.MapValue(mapData, off), result)
+}
+
+// failAt counts an error at the address of its counter, behind which the reason is kept.
+func (f *fn) failAt(counter, result ir.Value) {
+	f.b.Store(counter, 8, 8, result)
+	f.b.AtomicAdd(counter, 0, 8, f.konst(1))
 }
 
 // FailCode counts an error if the result of a helper is not 0, and keeps the

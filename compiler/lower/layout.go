@@ -75,14 +75,18 @@ func (u *Unit) adds(t *types.Type) bool {
 	return false
 }
 
+// buckets returns the number of buckets of a histogram, 0 for all other types.
 func (u *Unit) buckets(t *types.Type) int {
-	if !t.IsAgg() {
-		return 0
-	}
-	for _, f := range u.cfg.Builtins {
-		if f.Agg != nil && f.Agg.Buckets != nil && f.Agg.Kind == t.Kind {
-			return f.Agg.Buckets(t)
+	if u.bucketed == nil {
+		u.bucketed = map[types.Kind]func(*types.Type) int{}
+		for _, f := range u.cfg.Builtins {
+			if f.Agg != nil && f.Agg.Buckets != nil {
+				u.bucketed[f.Agg.Kind] = f.Agg.Buckets
+			}
 		}
+	}
+	if count := u.bucketed[t.Kind]; count != nil {
+		return count(t)
 	}
 	return 0
 }

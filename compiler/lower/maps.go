@@ -90,18 +90,22 @@ func (f *fn) updateFailed(r ir.Value, m *hir.Map, at source.Span) {
 // countUpdate counts a failed update by its error: a full map has its own
 // message, since the user can raise max_map_keys.
 func (f *fn) countUpdate(r ir.Value, m *hir.Map, at source.Span) {
-	full, other, next := f.b.Cold(f.b.NewBlock("full")), f.b.Cold(f.b.NewBlock("error")), f.b.Cold(f.b.NewBlock("counted"))
+	other, count := f.b.Cold(f.b.NewBlock("error")), f.b.Cold(f.b.NewBlock("count"))
+	site := func(kind builtin.ErrorKind) ir.Value {
+		return f.b.MapValue(mapData, f.u.errorSite(siteKey{kind, at, f.site.Name, m.Name, ir.HelperMapUpdate}, true))
+	}
+	// Only the place differs, so that a script with a thousand updates stays short.
+	place := f.b.NewVar(ir.PtrMapValue)
+	f.b.Set(place, site(builtin.ErrMapFull))
 	// Before 6.4 map operations return an int. If the verifier has turned the
 	// helper call into a direct call, the upper half of r0 is undefined, so
 	// compare 4 bytes.
-	f.b.If(ir.EQ, 4, r, f.konst(e2big), full, other)
-	f.b.UseSealed(full)
-	f.failMap(builtin.ErrMapFull, at, ir.HelperMapUpdate, m.Name)
-	f.b.Jump(next)
+	f.b.If(ir.EQ, 4, r, f.konst(e2big), count, other)
 	f.b.UseSealed(other)
-	f.failCode(builtin.ErrMapUpdate, at, ir.HelperMapUpdate, m.Name, r)
-	f.b.Jump(next)
-	f.b.UseSealed(next)
+	f.b.Set(place, site(builtin.ErrMapUpdate))
+	f.b.Jump(count)
+	f.b.UseSealed(count)
+	f.failAt(f.b.Get(place), r)
 }
 
 // mapGet reads @m or @m[key]; a missing key gives zero (T-MAP-04).

@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"slices"
+
 	"probe/compiler/builtin"
 	"probe/compiler/ir"
 	"probe/compiler/target"
@@ -334,7 +336,7 @@ func (f *fn) Unknown(v ir.Value) ir.Value { return f.b.Bin(ir.OpAdd, v, f.hidden
 
 // Turns implements builtin.Lowerer.
 func (f *fn) Turns(at source.Span, turn func(l builtin.Lowerer, stop ir.Block)) bool {
-	between, ok := f.between(&hir.Block{})
+	between, ok := f.turnsFit()
 	if !ok {
 		return false
 	}
@@ -347,6 +349,28 @@ func (f *fn) Turns(at source.Span, turn func(l builtin.Lowerer, stop ir.Block)) 
 	})
 	f.repeat(n, between, at, exits{})
 	return true
+}
+
+// turnsFit is between for Turns, of which there can be many: the loop of a kernel that has
+// nothing better must not be cut after a few.
+func (f *fn) turnsFit() (between int, ok bool) {
+	between, ok = f.between(&hir.Block{})
+	if t := f.Target(); !t.Has(target.MayGoto) && !t.Has(target.Loop) && between < nestedLoops {
+		return 0, false
+	}
+	return between, ok
+}
+
+// lastTurns reports whether Turns would be too deep in a function of its own for a call
+// that may need it, but is not here.
+func (f *fn) lastTurns(c *hir.Call) bool {
+	if !f.careful || slices.ContainsFunc(c.Args, func(e hir.Expr) bool { _, ok := literal(e); return ok }) {
+		return false
+	}
+	g := &fn{program: f.program, frames: f.frames + 1}
+	_, here := f.turnsFit()
+	_, deeper := g.turnsFit()
+	return here && !deeper
 }
 
 // rangeTurns lowers a for loop over a range with a function call per iteration.

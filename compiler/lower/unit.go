@@ -82,7 +82,8 @@ type Unit struct {
 	follow   int // ir map index of object.FollowMap
 	unwind   int // that of object.UnwindMap, 0 if there is none
 	parts    map[*hir.Probe][]part
-	traced   map[*hir.Var]bool // see findTraced
+	traced   map[*hir.Var]bool                    // see findTraced
+	bucketed map[types.Kind]func(*types.Type) int // how many buckets types have, by kind; nil until asked
 }
 
 // patch is a constant that is only known after everything has been lowered.

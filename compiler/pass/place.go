@@ -34,8 +34,9 @@ func place(s *state) {
 		return
 	}
 	p := &placer{state: s, g: g, calls: calls, where: make([][]copyAt, len(f.Vals)), new: make([][]ir.Value, len(f.Blocks))}
-	for _, v := range made {
-		p.where[v] = []copyAt{}
+	room := make([]copyAt, 3*len(made)) // most are needed in few blocks
+	for i, v := range made {
+		p.where[v] = room[3*i : 3*i : 3*i+3]
 	}
 	for _, b := range g.Order {
 		for _, v := range f.Blocks[b].Ins {

@@ -3,6 +3,7 @@ package pass
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"probe/compiler/ir"
 )
@@ -70,17 +71,19 @@ var rules = []rule{
 
 // checkRules reports the first rule that Table breaks.
 func checkRules() error {
-	at := map[string]int{}
-	for i, p := range Table {
-		if _, ok := at[p.Name]; ok {
-			return fmt.Errorf("pass: %q is in the table twice", p.Name)
-		}
-		at[p.Name] = i
+	// Without a map, since it is checked whenever the program starts.
+	at := func(name string) int {
+		return slices.IndexFunc(Table, func(p Pass) bool { return p.Name == name })
 	}
-	for _, r := range rules {
-		x, ok := at[r.first]
-		y, ok2 := at[r.then]
-		if !ok || !ok2 {
+	for i := range Table {
+		if name := Table[i].Name; at(name) != i {
+			return fmt.Errorf("pass: %q is in the table twice", name)
+		}
+	}
+	for i := range rules {
+		r := &rules[i]
+		x, y := at(r.first), at(r.then)
+		if x < 0 || y < 0 {
 			return fmt.Errorf("pass: rule about unknown pass: %q before %q", r.first, r.then)
 		}
 		if x >= y {

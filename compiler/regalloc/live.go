@@ -320,6 +320,13 @@ func (a *allocator) intervals() error {
 		if val.block < 0 {
 			continue
 		}
+		if e, ok := a.inBlock(v); ok {
+			val.first = int32(len(a.ivs))
+			flat = append(flat, rng{val.def, e})
+			a.ivs = append(a.ivs, interval{v: v, start: val.def, end: e, rs: flat[len(flat)-1 : len(flat) : len(flat)],
+				us: a.uses[v], reg: NoReg, next: -1})
+			continue
+		}
 		list = list[:0]
 		touch := func(b int32, e pos) {
 			if stamp[b] != v {
@@ -386,6 +393,20 @@ func (a *allocator) intervals() error {
 		a.liveIn[p.b] = append(a.liveIn[p.b], p.v)
 	}
 	return nil
+}
+
+// inBlock reports whether all uses of v are in the block of its definition, as those of
+// most values are, and where its life ends then.
+func (a *allocator) inBlock(v VReg) (end pos, ok bool) {
+	val := &a.vals[v]
+	end = val.def + 1
+	for _, u := range a.uses[v] {
+		if a.blockAt(u) != val.block {
+			return 0, false
+		}
+		end = max(end, a.endOf(u))
+	}
+	return end, true
 }
 
 // blockAt returns the block in which a use happens. A use at the end of a block

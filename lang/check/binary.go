@@ -113,7 +113,7 @@ func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 	switch {
 	case op.Op == hir.Sub:
 		signed = true
-	case (op.Op == hir.Div || op.Op == hir.Mod) && signed && (b.c.in.Exact || (tx.Signed != ty.Signed || tx.Size != ty.Size) && !positiveLit(y)):
+	case (op.Op == hir.Div || op.Op == hir.Mod) && signed && b.oddDivision(ox, oy, tx, ty, y):
 		b.warnf("signed-division", at, "signed operands for `%s` can lead to undefined behavior", op.Text).
 			WithCompat("signed operands for '%s' can lead to undefined behavior (cast to unsigned to silence warning)", op.Text).
 			WithLabel("`%s` and `%s`: computed unsigned on the 64-bit patterns", ox, oy).WithRow("T-OP-05").
@@ -130,6 +130,15 @@ func (b ops) arith(op *infer.Operator, x, y hir.Expr, at source.Span) hir.Expr {
 		return infer.Cast(z, types.BoolType)
 	}
 	return z
+}
+
+// oddDivision reports whether a division with a signed operand gets a warning: if
+// the types differ, which a literal's does from most; only Exact has it for those.
+func (b ops) oddDivision(ox, oy, tx, ty *types.Type, y hir.Expr) bool {
+	if b.c.in.Exact {
+		return ox.Size != oy.Size || ox.Signed != oy.Signed || ox.Kind != oy.Kind
+	}
+	return (tx.Signed != ty.Signed || tx.Size != ty.Size) && !positiveLit(y)
 }
 
 // mixedSigns warns about unsigned operands of 64 bits that become signed ones:

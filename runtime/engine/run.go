@@ -103,6 +103,8 @@ type RunOptions struct {
 	Shed bool
 	// AnyPlaces lifts the limit max_probes on the number of places.
 	AnyPlaces bool
+	// Paired is how many places the message about what is attached does not count.
+	Paired int
 	// DryRun detaches as soon as everything is attached, and shows nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short.
@@ -194,7 +196,7 @@ func noKernel() error {
 func (o *RunOptions) session(m machine.Machine) (opts session.Options, done func() error, err error) {
 	opts = session.Options{
 		Sink: o.Sink, Resolver: o.Resolver, For: o.For, MaxEvents: o.MaxEvents, AllErrors: o.AllErrors, NoReceipt: o.NoReceipt, Count: o.Count, Strict: o.Strict,
-		Mode: o.Mode, DryRun: o.DryRun, AnyPlaces: o.AnyPlaces, Budget: o.Budget, Shed: o.Shed, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
+		Mode: o.Mode, DryRun: o.DryRun, AnyPlaces: o.AnyPlaces, Paired: o.Paired, Budget: o.Budget, Shed: o.Shed, Force: o.Force, Verbose: o.Verbose, Slow: o.Slow, Report: o.Report, Ready: o.Ready,
 	}
 	if k, ok := m.(interface{ Live() *live.Machine }); ok {
 		opts.Machine = k.Live()

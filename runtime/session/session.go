@@ -74,6 +74,9 @@ type Options struct {
 	Shed bool
 	// AnyPlaces lifts the limit max_probes on the number of places.
 	AnyPlaces bool
+	// Paired is how many places the message about what is attached does not count:
+	// the returns that bpftrace attaches together with the entries.
+	Paired int
 	// DryRun detaches as soon as everything is attached and prints nothing.
 	DryRun bool
 	// Force, when closed, cuts the end of the run short (a second signal).
@@ -306,7 +309,7 @@ func (s *Session) Run(ctx context.Context) (Result, error) {
 		defer s.meter.close()
 	}
 	if s.opts.Mode == hir.Trace {
-		s.send(&event.Attached{Probes: probes})
+		s.send(&event.Attached{Probes: probes - s.opts.Paired})
 	}
 	if s.opts.Ready != nil {
 		s.opts.Ready(probes)

@@ -21,15 +21,18 @@ type hints struct {
 	mu     sync.Mutex
 	asking string            // the lines of the input before this one
 	macros map[string]string // by name, as they are called
-	past   []string          // earlier inputs, the oldest first
+	past   []string          // earlier inputs as the editor has them, the oldest first
 	once   map[string]style  // of the words of the language
 }
 
-// begin sets what a line is a part of.
+// begin sets what a line is a part of. past only grows from one call to the next.
 func (h *hints) begin(asking string, macros map[string]string, past []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.asking, h.macros, h.past = asking, macros, past
+	h.asking, h.macros = asking, macros
+	for _, input := range past[min(len(h.past), len(past)):] {
+		h.past = append(h.past, editable(input))
+	}
 	if asking != "" {
 		h.asking += "\n"
 	}
@@ -67,7 +70,7 @@ func (h *hints) behind(before, after string, room int) shownHint {
 		return shownHint{}
 	}
 	for i := len(h.past) - 1; i >= 0; i-- {
-		if rest, ok := strings.CutPrefix(editable(h.past[i]), before); ok && rest != "" {
+		if rest, ok := strings.CutPrefix(h.past[i], before); ok && rest != "" {
 			return shownHint{parts: []styled{{shortened(rest, room), faint}}, accept: rest}
 		}
 	}
@@ -279,11 +282,13 @@ func (h *hints) word(text string, from, to, depth int) style {
 	if sig := h.builtins[name]; sig != nil && !sig.Missing {
 		return function
 	}
-	// A word before a bracket is a call, unless a macro is being defined.
-	if to < len(text) && text[to] == '(' && lastWord(before) != "macro" && !strings.HasPrefix(strings.TrimSpace(text), "#") {
-		return wrong
+	// A word before a bracket is a call, but not in C, where a macro is defined, or
+	// where a module that is not read yet may have it.
+	if to == len(text) || text[to] != '(' || lastWord(before) == "macro" || strings.HasPrefix(strings.TrimSpace(text), "#") ||
+		strings.Contains(text, "macro "+name) || strings.Contains(text, "import ") {
+		return plainText
 	}
-	return plainText
+	return wrong
 }
 
 // words returns the styles of the words of the language and of the kinds of probes.
@@ -292,6 +297,9 @@ func (h *hints) words() map[string]style {
 		h.once = map[string]style{}
 		for _, w := range check.Words() {
 			h.once[strings.TrimSuffix(w, "(")] = function
+		}
+		for _, w := range check.MapKinds() {
+			h.once[w] = function
 		}
 		for _, w := range words {
 			h.once[strings.TrimSuffix(w, "(")] = keyword

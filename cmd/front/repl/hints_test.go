@@ -1,6 +1,8 @@
 package repl
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -78,6 +80,32 @@ func TestColoursOfInputs(t *testing.T) {
 	h.begin("/* begun", nil, nil)
 	if got := h.styles("if"); got[0] != comment {
 		t.Errorf("a line in a comment has the style %d", got[0])
+	}
+}
+
+// Nothing that is right is shown as wrong.
+func TestNothingRightIsRed(t *testing.T) {
+	files, err := filepath.Glob("../../../scripts/*.bt")
+	more, err2 := filepath.Glob("../../../scripts/*.pr")
+	if err != nil || err2 != nil || len(files)+len(more) < 20 {
+		t.Fatalf("%d and %d scripts: %v, %v", len(files), len(more), err, err2)
+	}
+	inputs := []string{"let @m = lruhash(100);", "print(sizeof(struct sock))", "if ((1)) { unroll (3) { print(1) } }", "((struct sock *)0)->x"}
+	for _, name := range append(files, more...) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs = append(inputs, string(b))
+	}
+	for _, text := range inputs {
+		styles := testHints(true).styles(text)
+		for i, r := range []rune(text) {
+			if styles[i] == wrong {
+				t.Errorf("%q is red in\n%s", r, string([]rune(text)[max(i-40, 0):min(i+20, len(styles))]))
+				break
+			}
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ func (s *Set) listTypes(kind, pattern string, yield func(Listed) bool) error {
 // listFunctions lists kernel functions for the kinds that probe them.
 func listFunctions(s *Set, p *Provider, pattern string, yield func(Listed) bool) error {
 	module, name := splitModule(pattern)
-	list, err := s.matching(module, name)
+	list, err := s.listing.matching(s, module, name)
 	if err != nil {
 		return err
 	}
@@ -119,25 +119,17 @@ func listTraced(s *Set, p *Provider, pattern string, yield func(Listed) bool) er
 		return errors.New(why)
 	}
 	module, name := splitModule(pattern)
-	typed := map[string]bool{}
-	if err := s.k.Funcs("", func(n string) bool { typed[n] = true; return true }); err != nil {
-		return err
-	}
-	list, err := s.matching(module, name)
+	list, err := s.listing.trampolined(s, module, name)
 	if err != nil {
 		return err
 	}
 	for _, f := range list {
+		if !f.entry && !p.Returns || !f.exit && p.Returns {
+			continue
+		}
 		own := f.module
 		if own == "" {
 			own = "vmlinux"
-			if !typed[f.name] {
-				continue
-			}
-		}
-		proto, err := s.k.Func(own, f.name)
-		if err != nil || s.Untrampolined(proto, p.Returns) != "" {
-			continue
 		}
 		l := Listed{Name: p.Name + ":" + own + ":" + f.name, Params: func() ([]string, error) {
 			return s.params(own, f.name, p.Returns)
@@ -147,6 +139,51 @@ func listTraced(s *Set, p *Provider, pattern string, yield func(Listed) bool) er
 		}
 	}
 	return nil
+}
+
+// listing is what the kinds that probe functions find for one pattern. A list of
+// everything asks for the same functions seven times.
+type listing struct {
+	module, name string
+	list         []fn
+	traced       []traced
+}
+
+// traced is a function with what trampolines can do with it.
+type traced struct {
+	fn
+	entry, exit bool
+}
+
+// matching is like Set.matching. The caller must not change the result.
+func (l *listing) matching(s *Set, module, name string) ([]fn, error) {
+	if l.list == nil || l.module != module || l.name != name {
+		list, err := s.matching(module, name)
+		if err != nil {
+			return nil, err
+		}
+		*l = listing{module: module, name: name, list: list}
+	}
+	return l.list, nil
+}
+
+// trampolined returns the functions that match and have types.
+func (l *listing) trampolined(s *Set, module, name string) ([]traced, error) {
+	list, err := l.matching(s, module, name)
+	if err != nil || l.traced != nil {
+		return l.traced, err
+	}
+	l.traced = make([]traced, 0, len(list))
+	for _, f := range list {
+		own := f.module
+		if own == "" {
+			own = "vmlinux"
+		}
+		if proto, err := s.k.Func(own, f.name); err == nil {
+			l.traced = append(l.traced, traced{f, s.Untrampolined(proto, false) == "", s.Untrampolined(proto, true) == ""})
+		}
+	}
+	return l.traced, nil
 }
 
 // splitModule splits the rest of a pattern for function probes.

@@ -186,6 +186,7 @@ type Set struct {
 	records  records                       // what was read of tracepoints
 	sought   int                           // names for which similar ones were sought
 	programs programs
+	listing  listing
 }
 
 // New returns a Set. It reads nothing yet.
