@@ -51,14 +51,16 @@ type body struct {
 	depth      int
 	nodes      int
 	allowAgg   bool // the next expression may be an aggregation
-	observe    int  // inside sizeof and similar operators, whose operands are not evaluated
-	gaveUp     bool
-	frozen     int      // while typing for Info only: types must not change
-	rec        *Info    // records what is found, unless nil
-	stub       bool     // its probe has no site: typed for Info only
-	cstack     []string // C macros that are being expanded
-	argsRec    *types.Type
-	named      int // number of the site's arguments that have names
+	// stored is the assignment to a variable whose value is being typed, nil for none.
+	stored  *syntax.Assign
+	observe int // inside sizeof and similar operators, whose operands are not evaluated
+	gaveUp  bool
+	frozen  int      // while typing for Info only: types must not change
+	rec     *Info    // records what is found, unless nil
+	stub    bool     // its probe has no site: typed for Info only
+	cstack  []string // C macros that are being expanded
+	argsRec *types.Type
+	named   int // number of the site's arguments that have names
 }
 
 type frameKey struct {

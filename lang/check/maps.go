@@ -176,9 +176,12 @@ func (b mapUses) getMap(m *mapCell, key hir.Expr, at source.Span) hir.Expr {
 	}
 	if t.IsAgg() {
 		if !t.IsCastableAgg() {
-			b.errorf("aggregation-read", at, "cannot read the value of individual keys of %s: it is a %s", m.label(), t).
-				WithCompat("Map type %s cannot print the value of individual keys. You must print the whole map.", t).
-				WithLabel("you must print the whole map").WithRow("T-AGG-04").
+			d := b.errorf("aggregation-read", at, "cannot read the value of individual keys of %s: it is a %s", m.label(), t).
+				WithCompat("Map type %s cannot print the value of individual keys. You must print the whole map.", t)
+			if b.stored != nil && b.stored.X.Span() == at {
+				d.WithCompat("Value '%s' cannot be assigned to a scratch variable.", t).CompatAt(b.stored.At.At)
+			}
+			d.WithLabel("you must print the whole map").WithRow("T-AGG-04").
 				At(m.value.First, "became a %s here", t).WithHelp("`print(%s)`", m.label())
 			return infer.Poison(at)
 		}

@@ -158,6 +158,9 @@ func (b siteVals) argN(e *syntax.Ident) hir.Expr {
 			return &hir.ArgRef{X: hir.X{T: b.argType(&args[i]), At: e.At.At}, N: i}
 		}
 	}
+	if b.c.in.Exact && b.site.About().Lenient {
+		return &hir.Int{X: hir.X{T: types.Uint64, At: e.At.At}}
+	}
 	if n := len(args) - b.named; n > 0 {
 		b.errorf("wrong-probe", e.At.At, "%s does not support `%s`", b.site.Name, e.Name).
 			WithCompat("%s", noArgN(e.Name)).

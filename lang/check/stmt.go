@@ -371,7 +371,9 @@ func (b stmts) assignVar(s *syntax.Assign, t *syntax.Var, out *hir.Block) {
 		}
 		return
 	}
+	b.stored = s
 	x := b.exprs.value(s.X)
+	b.stored = nil
 	v := b.lookupVar(t.Name)
 	if v == nil {
 		v = b.declare(t, t.Name, t.At.At)

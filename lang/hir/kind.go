@@ -31,6 +31,8 @@ type ProbeKind struct {
 	// Fields is set if args are the fields of a record instead of the
 	// parameters of a function.
 	Fields bool
+	// Lenient is set if bpftrace has 0 for the arguments that its probes lack.
+	Lenient bool
 	// KernelTypes is set if expanding an attach point reads the kernel's types.
 	KernelTypes bool
 	// Recorded is set if recordings of calls contain events of this type.

@@ -23,7 +23,7 @@ var usdt = &Provider{
 	ProbeKind: hir.ProbeKind{
 		Name: "usdt", Aliases: []string{"U"}, Row: "P-USDT-01", Usage: "usdt:binary:[provider:]name",
 		Doc:    "A static probe that the authors of a program or library left in it. arg0, arg1 … are its arguments. With -p the binary may be left out.",
-		Target: hir.TargetProgram,
+		Target: hir.TargetProgram, Lenient: true,
 	},
 	Min: 1, Max: 3, Needs: []rights.Access{rights.Uprobes}, Type: "usdt", User: true, Expand: expandUSDT, List: listUSDT,
 }
