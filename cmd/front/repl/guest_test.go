@@ -2,6 +2,7 @@ package repl
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,45 @@ func TestCommandInAGuest(t *testing.T) {
 		}
 		if got := guesttest.Sh(t, g, `printf '@n = 6\n@n * 7\nprintf("%%d\\n", @n)\n' | probe repl`); got != "42\n6\n\n\n@n: 6\n" {
 			t.Errorf("piped inputs printed %q", got)
+		}
+	})
+}
+
+// The examples of docs/repl.md that look at objects of the kernel do what the page says.
+func TestObjectsOfTheDocsInAGuest(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/repl.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## Looking at objects of the kernel")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var inputs []string
+	for line := range strings.Lines(section) {
+		for _, p := range []string{prompt, more} {
+			if text, ok := strings.CutPrefix(line, p); ok {
+				inputs = append(inputs, text)
+			}
+		}
+	}
+	if len(inputs) < 15 {
+		t.Fatalf("the section has %d lines of input", len(inputs))
+	}
+	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
+		if err := g.Put(t.Context(), "/tmp/objects", []byte(strings.Join(inputs, "")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		// A child of the first process with a socket under the number 3, as the page
+		// has it.
+		out := guesttest.Sh(t, g, `(nc -l -p 4242 &)
+			until cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q ':1092 '; do sleep 0.1; done
+			mkdir -p /tmp/work && cd /tmp/work && probe repl </tmp/objects 2>&1; kill $(pidof nc)`)
+		for _, want := range []string{"struct path: 16 bytes\n", "\nwork\n", "\ninit\n", "\n0x0\n", " nc\n", "\n4242\n", "struct fs_struct {\n"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("the session does not show %q", want)
+			}
+		}
+		if strings.Contains(out, "error[") || t.Failed() {
+			t.Errorf("it shows\n%s", out)
 		}
 	})
 }

@@ -54,7 +54,7 @@ func demo(ctx context.Context, args []string) (int, error) {
 		}
 		return 0, err
 	}
-	fmt.Printf("demo: in a guest with kernel %s, since this machine does not do: %v\n", demoKernel, why)
+	fmt.Printf("demo: in a guest with kernel %s, since %v\n", demoKernel, why)
 	if err := install(ctx); err != nil {
 		return 1, err
 	}
@@ -88,21 +88,33 @@ func demo(ctx context.Context, args []string) (int, error) {
 }
 
 // hostCan returns nil if programs can be attached to kernel functions and a
-// network be built on this machine, else the reason why not.
+// network be built on this machine, else the reason why not, as the end of a sentence.
 func hostCan() error {
 	if os.Geteuid() != 0 {
-		return errors.New("root is needed")
+		return errors.New("tracing this machine needs root")
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-		return errors.New("the kernel has no type information (/sys/kernel/btf/vmlinux)")
+		return errors.New("this machine's kernel has no type information (/sys/kernel/btf/vmlinux)")
 	}
 	if err := tryKprobe(); err != nil {
-		return fmt.Errorf("attach to a kernel function: %w", err)
+		return fmt.Errorf("function probes do not work on this machine (%w)", innermost(err))
 	}
 	if err := tryNetwork(); err != nil {
-		return fmt.Errorf("build a network in a namespace: %w", err)
+		return fmt.Errorf("a network in a namespace cannot be built on this machine (%w)", innermost(err))
 	}
 	return nil
+}
+
+// innermost returns the cause at the end of a chain of errors: the steps that led to it
+// are those of a library.
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
 }
 
 // tryKprobe attaches a program that does nothing to a function that hardly
