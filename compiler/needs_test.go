@@ -92,6 +92,7 @@ func TestNeeds(t *testing.T) {
 
 // calls are how to call the records whose parameters do not tell.
 var calls = map[string]string{
+	"endpoint": `endpoint(ntop(arg0), arg1)`,
 	"cgroupid": `cgroupid("/")`, "find": "find(@m, 1, $v)", "kaddr": `kaddr("f")`, "macaddr": "macaddr(arg0)", "ntop": "ntop(arg0)",
 	"buf": "(buf(arg0, 8), buf(arg0, arg1))", "pton": `pton("::1")`, "reg": `reg("ip")`, "enumname": "", "delete": "delete(@m, 1)", "print": "print(arg0)", "has_key": "has_key(@m, 1)",
 	"nsecs": "(nsecs, nsecs(tai), nsecs(monotonic), nsecs(sw_tai))", "pid": "(pid, pid(init), pid(curr_ns))", "len": "(len(@m), len(kstack))",

@@ -49,6 +49,9 @@ func network() []*builtin.Func {
 				}
 				return k.Type, nil
 			}, Fold: pton}},
+		{Sig: &types.Signature{Name: "endpoint", Row: "X-FN", Usage: "endpoint(address, port)", Format: -1,
+			Doc:    "An address of ntop() with a port, as `10.0.0.1:80` or `[fd00::1]:80`. The port is in the order of the machine.",
+			Result: types.InetType, Params: []types.Param{param("address", types.AnyParam), param("port", types.IntParam)}, Infer: endpointType}, Lower: lowerEndpoint},
 		later("ip", "X-FN"), later("ip4", "X-FN"), later("ip6", "X-FN"), later("netns", "X-FN"), later("sock", "X-FN"),
 	}
 }
@@ -88,7 +91,26 @@ func ntopType(c *types.Call) (*types.Type, *types.Problem) {
 	return nil, worded(problem("bad-argument", i, "ntop() takes an integer, 4 bytes or 16 bytes (`"+t.Plain()+"` provided)"), "ntop() argument must be 4 or 16 bytes in size")
 }
 
-// lowerNtop builds an inet value: 8 bytes of family and 16 of address.
+func endpointType(c *types.Call) (*types.Type, *types.Problem) {
+	if t := c.Args[0].Type; t != nil && t.Kind != types.Inet {
+		return nil, problem("bad-argument", 0, "endpoint() takes an address as ntop() gives it (`"+t.Plain()+"` provided)")
+	}
+	return types.InetType, nil
+}
+
+// lowerEndpoint adds a port to an inet value.
+func lowerEndpoint(l builtin.Lowerer, c *hir.Call) builtin.Operand {
+	b := l.B()
+	port := l.Scalar(c.Args[1])
+	o := l.Operand(c.Args[0])
+	dst, _ := l.Dest(24, "endpoint")
+	l.Copy(dst, *o.Mem, 24, c.At)
+	b.Store(dst.Base, dst.Off+4, 4, b.BinI(ir.OpOr, b.BinI(ir.OpAnd, port, 0xffff), types.InetHasPort))
+	return builtin.Operand{T: c.T, Mem: &dst}
+}
+
+// lowerNtop builds an inet value: 4 bytes of family, 4 of a port, which it leaves
+// out, and 16 of address.
 func lowerNtop(l builtin.Lowerer, c *hir.Call) builtin.Operand {
 	b := l.B()
 	x := c.Args[len(c.Args)-1]

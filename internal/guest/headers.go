@@ -10,8 +10,8 @@ import (
 )
 
 // BCC are the packages of bcc's tools, with ldconfig, whose cache they look
-// libraries up in. They compile against Headers.
-var BCC = []string{"bpfcc-tools", "libc-bin", "python3-bpfcc"}
+// libraries up in, and what bashreadline reads programs with. They compile against Headers.
+var BCC = []string{"bpfcc-tools", "libc-bin", "python3-bpfcc", "python3-pyelftools"}
 
 // Headers fetches the headers of a supported kernel, for programs in a guest
 // that compile against them, and returns their folder: usr/src with the

@@ -129,6 +129,11 @@ func qemuArgs(o Options, k *Kernel, kvm bool) []string {
 	if !o.Icount {
 		params, model = append(params, quickParams), quickProcessor
 	}
+	if khz := tscKHz(); khz != 0 && !o.Icount && !kvm {
+		// Without it the kernel measures the counter against the emulated timers,
+		// and if this machine is busy then, its clock runs up to ten times too fast.
+		params = append(params, fmt.Sprintf("tsc_early_khz=%d", khz))
+	}
 	if !o.KASLR {
 		params = append(params, "nokaslr")
 	}

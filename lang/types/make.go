@@ -27,6 +27,10 @@ var (
 	CtxType     = &Type{Kind: Ctx, Size: 8}
 )
 
+// InetHasPort is set in the second word of an InetType value, four bytes of family,
+// four of port and sixteen of address, if its low half is a port.
+const InetHasPort = 1 << 16
+
 // IntType returns the integer type of a width in bytes (1, 2, 4, 8).
 func IntType(size int, signed bool) *Type {
 	switch {

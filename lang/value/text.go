@@ -192,11 +192,25 @@ func appendRecord(dst []byte, v Value, r Resolver, depth int) []byte {
 }
 
 // appendInet formats an address as inet_ntop does (kernel address families 2
-// and 10). Other families give an empty text.
+// and 10), with its port as address:port or [address]:port (RFC 5952, section 6)
+// if it has one. Other families give an empty text.
 func appendInet(dst []byte, v Value) []byte {
+	port := load(v.B, 4, 4)
+	if port&types.InetHasPort == 0 {
+		return appendAddress(dst, v)
+	}
+	if load(v.B, 0, 4) == 10 {
+		dst = append(appendAddress(append(dst, '['), v), ']')
+	} else {
+		dst = appendAddress(dst, v)
+	}
+	return strconv.AppendUint(append(dst, ':'), port&0xffff, 10)
+}
+
+func appendAddress(dst []byte, v Value) []byte {
 	var b [16]byte
 	copy(b[:], cut(v.B, 8, 16))
-	switch load(v.B, 0, 8) {
+	switch load(v.B, 0, 4) {
 	case 2:
 		return netip.AddrFrom4([4]byte(b[:4])).AppendTo(dst)
 	case 10:

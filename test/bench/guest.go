@@ -22,6 +22,8 @@ type bench struct {
 	// scripts names the ready scripts to measure, "" for all.
 	scripts string
 	write   bool // the figures go into the documents
+	// modules and programs are those of the next guest.
+	modules, programs []string
 
 	meter, front string
 	tracers      []tracer
@@ -122,7 +124,7 @@ func (b *bench) bootKernel(ctx context.Context, kernel string, counting bool, tr
 	o := guest.Options{
 		Kernel: kernel, MemoryMB: 3072, Icount: counting, NoKVM: counting,
 		Files: map[string]string{"/bin/probe": b.binary, "/bin/meter": b.meter, "/bin/front": b.front},
-		Trees: map[string]string{},
+		Trees: map[string]string{}, Modules: b.modules, Programs: b.programs,
 	}
 	for i := range tracers {
 		t := &tracers[i]

@@ -26,7 +26,15 @@ var otherNames = map[string]string{"fsslower": "ext4slower"}
 
 // otherArgs are the arguments of originals that clear the screen, for which their
 // tree lacks the program.
-var otherArgs = map[string][]string{"biotop": {"-C"}, "filetop": {"-C"}, "slabratetop": {"-C"}, "tcptop": {"-C"}}
+var otherArgs = map[string][]string{"biotop": {"-C"}, "filetop": {"-C"}, "slabratetop": {"-C"}, "tcptop": {"-C"}, "memleak": {"-p", "@libraries"}}
+
+// moreFlags are those of meter for the ready scripts, whose work is broader than that
+// of bpftrace's tools. One round has all of it.
+var moreFlags = []string{"-rounds", "3", "-more"}
+
+// inLibraries are the scripts about libraries and programs: probe runs in the root
+// of bcc for them, so that both look at the same files.
+var inLibraries = []string{"bashreadline", "gethostlatency", "memleak", "sslsniff", "threadsnoop"}
 
 // shelf measures the ready scripts beside the tools of the same names: that of
 // bpftrace, or bcc's where bpftrace has none. With b.scripts it measures those
@@ -43,7 +51,9 @@ func (b *bench) shelf(ctx context.Context) ([]*table, error) {
 			tracers = append(tracers, *t)
 		}
 	}
+	b.modules, b.programs = []string{"loop", "dummy"}, []string{"ip", "bash"}
 	g, err := b.bootKernel(ctx, b.kernel, true, tracers)
+	b.modules, b.programs = nil, nil
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +67,15 @@ func (b *bench) shelf(ctx context.Context) ([]*table, error) {
 			if err := run(ctx, g, "mount", "--bind", "/headers"+dir, bcc.root()+dir); err != nil {
 				return nil, err
 			}
+		}
+	}
+	if bcc != nil {
+		// Its packages have no shell, and no cache of the linker.
+		if err := run(ctx, g, "chroot", bcc.root(), "/usr/sbin/ldconfig"); err != nil {
+			return nil, err
+		}
+		if err := run(ctx, g, "sh", "-c", "cp $(which bash) "+bcc.root()+"/usr/bin/bash"); err != nil {
+			return nil, err
 		}
 	}
 	size := &table{
@@ -79,7 +98,20 @@ func (b *bench) shelf(ctx context.Context) ([]*table, error) {
 			return nil, err
 		}
 		figures := [2][2]float64{}
-		figures[0][0], figures[1][0], err = b.tool(ctx, g, &b.tracers[0], file)
+		own, words := &b.tracers[0], []string{file}
+		if slices.Contains(inLibraries, name) && bcc != nil {
+			own, words[0] = &tracer{name: "bcc", tree: bcc.tree, path: "/usr/bin/probe"}, "/tmp/"+name+".pr"
+			if err := run(ctx, g, "cp", "-f", "/bin/probe", bcc.root()+own.path); err != nil {
+				return nil, err
+			}
+			if err := g.Put(ctx, bcc.root()+words[0], text, 0o644); err != nil {
+				return nil, err
+			}
+		}
+		if name == "memleak" {
+			words = append([]string{"-p", "@libraries"}, words...)
+		}
+		figures[0][0], figures[1][0], err = b.tool(ctx, g, own, moreFlags, words...)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +119,7 @@ func (b *bench) shelf(ctx context.Context) ([]*table, error) {
 		t, original := original(name, bpftrace, bcc)
 		row := row{name: name, goal: math.NaN()}
 		if t != nil {
-			if figures[0][1], figures[1][1], err = b.tool(ctx, g, t, original, otherArgs[name]...); err != nil {
+			if figures[0][1], figures[1][1], err = b.tool(ctx, g, t, moreFlags, append([]string{original}, otherArgs[name]...)...); err != nil {
 				return nil, err
 			}
 			row.name += " / " + strings.TrimSuffix(filepath.Base(original), "-bpfcc")
@@ -174,7 +206,8 @@ func original(name string, bpftrace, bcc *tracer) (t *tracer, file string) {
 	if other := otherNames[name]; other != "" {
 		name = other
 	}
-	if bpftrace != nil {
+	// bpftrace's packages have no cache of the linker, and its tools find no library.
+	if bpftrace != nil && !slices.Contains(inLibraries, name) {
 		if _, err := os.Stat(filepath.Join(bpftrace.tree, "usr/sbin", name+".bt")); err == nil {
 			return bpftrace, "/usr/sbin/" + name + ".bt"
 		}

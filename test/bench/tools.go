@@ -42,7 +42,7 @@ func (b *bench) tools(ctx context.Context, g *guest.Guest) ([]*table, error) {
 			if t.tree == "" {
 				file = other.root() + file
 			}
-			s, c, err := b.tool(ctx, g, t, file)
+			s, c, err := b.tool(ctx, g, t, toolFlags, file)
 			if err != nil {
 				return nil, err
 			}
@@ -57,9 +57,9 @@ func (b *bench) tools(ctx context.Context, g *guest.Guest) ([]*table, error) {
 	return []*table{size, cost}, nil
 }
 
-// tool measures one script with one tracer, with arguments.
-func (b *bench) tool(ctx context.Context, g *guest.Guest, t *tracer, file string, args ...string) (size, cost float64, err error) {
-	m, err := b.ask(ctx, g, t, "tool", toolFlags, append([]string{file}, args...)...)
+// tool measures one script with one tracer: words are the script and its arguments.
+func (b *bench) tool(ctx context.Context, g *guest.Guest, t *tracer, flags []string, words ...string) (size, cost float64, err error) {
+	m, err := b.ask(ctx, g, t, "tool", flags, words...)
 	if m == nil {
 		m = &measured{}
 	}

@@ -120,7 +120,7 @@ var cases = []struct {
 			`connect\(\) to 10\.4\.0\.1:80 failed: -EACCES: table MAIN has a prohibit route for it\n`,
 			`connect\(\) to 10\.6\.0\.1:80 failed: -EINVAL: table MAIN has a blackhole route for it\n`,
 			`connect\(\) to 10\.2\.0\.1:80 failed: -ENETUNREACH: no table has a route to it, MAIN was asked last\n`,
-			`connect\(\) to fd77::1:80 failed: -ENETUNREACH: no table has a route to it`,
+			`connect\(\) to \[fd77::1\]:80 failed: -ENETUNREACH: no table has a route to it`,
 			`connect\(\) to 10\.5\.0\.1:80 failed: -EACCES: table 100 has a prohibit route for it\n`,
 			`10\.1\.0\.1:\d+ -> 10\.1\.0\.99:80  given up: the program gets -EHOSTUNREACH; it was SYN_SENT\n`,
 			`(?m)^@failed_connects\[bash, -EHOSTUNREACH, 10\.3\.0\.1, 80\]: 1$`,
@@ -144,7 +144,7 @@ var cases = []struct {
 			talk 10.77.0.1 77; talk 10.78.0.1 78; talk 10.79.0.1 79; talk 10.80.0.1 80
 			talk ::ffff:10.81.0.1 81; talk fd82::1 82
 			ip -n cli route del 10.81.0.0/24; ip -n cli route del fd82::/64
-			await '10.81.0.1:81 .*no table'; await 'fd82::1:82 .*no table'
+			await '10.81.0.1:81 .*no table'; await 'fd82::1.:82 .*no table'
 			ip -n cli route del 10.77.0.0/24
 			await '10.77.0.1:77 .*no table'
 			ip -n cli route replace unreachable 10.78.0.0/24
@@ -156,7 +156,7 @@ var cases = []struct {
 			`10\.1\.0\.1:\d+ -> 10\.77\.0\.1:77  no table has a route to it\n`,
 			`10\.1\.0\.1:\d+ -> 10\.78\.0\.1:78  table MAIN has an unreachable route for it\n`,
 			`10\.1\.0\.1:\d+ -> 10\.81\.0\.1:81  no table has a route to it\n`,
-			`fd01::1:\d+ -> fd82::1:82  no table has a route to it\n`,
+			`\[fd01::1\]:\d+ -> \[fd82::1\]:82  no table has a route to it\n`,
 			`10\.1\.0\.9:\d+ -> 10\.80\.0\.1:80  no route, and no table was asked: no device has 10\.1\.0\.9 any more\n`,
 			`(?m)^@findings\[no route, 10\.1\.0\.1, \d+, 10\.77\.0\.1, 77\]: [1-9]\d*$`,
 			`(?m)^@findings\[refused by a route, 10\.1\.0\.1, \d+, 10\.78\.0\.1, 78\]: [1-9]\d*$`,
@@ -194,7 +194,7 @@ var cases = []struct {
 			`NOT_SPECIFIED +ip_error +eth0 +ICMP 10\.1\.0\.2 -> 10\.3\.0\.1\n`,
 			`IP_RPFILTER +ip_rcv_finish_core\S* +eth0 +ICMP 10\.66\.0\.1 -> 10\.1\.0\.1\n`,
 			`NO_SOCKET +\S+ +eth0 +UDP 10\.1\.0\.2:\d+ -> 10\.1\.0\.1:777\n`,
-			`NO_SOCKET +\S+ +eth0 +UDP fd01::2:\d+ -> fd01::1:777\n`,
+			`NO_SOCKET +\S+ +eth0 +UDP \[fd01::2\]:\d+ -> \[fd01::1\]:777\n`,
 			`(?m)^@drops\[IP_RPFILTER, ip_rcv_finish_core\S*, ICMP, 10\.66\.0\.1, 0, 10\.1\.0\.1, 0\]: 1$`,
 			`(?m)^@drops\[IP_INNOROUTES, ip_error, ICMP, 10\.1\.0\.2, 0, 10\.2\.0\.1, 0\]: 2$`,
 		},

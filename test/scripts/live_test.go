@@ -18,7 +18,7 @@ var liveCases = []struct{ script, work, line string }{
 	{"biotop", `dd if=/dev/zero of=/dev/loop0 bs=4096 count=8 conv=fsync 2>/dev/null`, `(?m)^ *32768 +\d+  dd +\d+ +7 +0 +W`},
 	{"slabratetop", `cat /etc/passwd`, `(?m)^ *\d+ +\d+  filp$`},
 	{"syscount -- --interval=1", `dd if=/dev/zero of=/dev/null bs=1 count=500 2>/dev/null`, `(?s)@ns count +average +total  id\n.*\d+  write\n`},
-	{"tcptop", connect, `(?m)^ *\d+ +\S+  (bash|nc) +\d+ +127\.0\.0\.1 `},
+	{"tcptop", connect, `(?m)^ *\d+ +\S+  (bash|nc) +\d+ +127\.0\.0\.1:`},
 	{"vfsstat -- --comms", `dd if=/dev/zero of=/tmp/live.bin bs=1 count=300 2>/dev/null`, `(?m)^ *30\d  write +dd$`},
 	{"profile", `timeout 0.5 bash -c 'while :; do :; done'`, `(?ms)^@samples  comm .*^ +\d+  bash `},
 	{"-e 'config = { print_maps_on_exit = true } tracepoint:syscalls:sys_enter_write /comm == \"dd\"/ { @calls[comm] = count(); @sizes = hist(args.count); }'", `dd if=/dev/zero of=/dev/null bs=64 count=50 2>/dev/null`, `(?ms)^@calls +comm$.*^ *\d+  dd$.*^@sizes:$.*^\[64, 128\)`},

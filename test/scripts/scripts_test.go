@@ -72,7 +72,7 @@ func traced(t *testing.T, g *guest.Guest, script, before, provoke string) guest.
 	t.Helper()
 	text := fmt.Sprintf(`%s
 		%s
-		: >/tmp/out; probe run %s >/tmp/out 2>&1 & p=$!
+		: >/tmp/out; probe run --budget off %s >/tmp/out 2>&1 & p=$!
 		i=0; until grep -q '^Attached' /tmp/out; do
 			i=$((i+1)); if [ $i -ge 600 ] || ! kill -0 $p; then cat /tmp/out; exit 1; fi; sleep 0.1
 		done

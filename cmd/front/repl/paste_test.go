@@ -55,7 +55,7 @@ func TestPastedScript(t *testing.T) {
 
 	// The whole script comes back as one input from the history.
 	x.keys(pasted(text))
-	x.expect(`A flag of 1 .*\r\n(?s:.*) nap\(\$ts\); \}`)
+	x.expect(`A flag of 1 .*\r\n(?s:.*) nap\(\$ts, @min\); \}`)
 	x.enter("", `probe> `)
 	x.enter(":list", `probe> `)
 	x.keys("\x04")

@@ -53,6 +53,7 @@ type options struct {
 	say      string // how to know that a recorder of graphs records
 	duration time.Duration
 	threads  int // of a storm
+	more     bool
 }
 
 func main() {
@@ -65,7 +66,18 @@ func main() {
 	flag.StringVar(&o.say, "say", "", "the recorder is ready when its output has this `pattern`, without one when function_graph is on")
 	flag.IntVar(&o.threads, "threads", 1, "threads that make a storm")
 	flag.DurationVar(&o.duration, "for", time.Minute, "length of a storm")
+	flag.BoolVar(&o.more, "more", false, "a tool's work is also about block devices, mounts, memory that runs out, and libraries; @libraries in arguments is a program in the tracer's root that uses them")
+	mb := flag.Int("eat", 0, "touch so many MiB of memory and end")
+	passes := flag.Int("passes", 1, "how often they are touched")
+	group := flag.String("group", "", "control group to enter before")
 	flag.Parse()
+	if *mb > 0 {
+		if err := eat(*mb, *passes, *group); err != nil {
+			fmt.Fprintln(os.Stderr, "meter:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	words := flag.Args()
 	if len(words) < 3 || words[1] != "--" {
 		fmt.Fprintln(os.Stderr, "usage: meter [-root DIR] [-calls N] [-rounds N] [-say PATTERN] [-for D] [-threads N] cpu|attached|event|lost|tool|graphs|hooked|storm -- TRACER...")

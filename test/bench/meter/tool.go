@@ -18,10 +18,20 @@ const stable = 3 * time.Second
 // tool measures a whole script: what its programs are after the kernel has translated
 // them, and what they cost on a fixed mix of work, divided by the times they ran.
 func tool(o *options, args []string) (*Result, error) {
+	var further *more
+	if o.more {
+		var err error
+		if further, err = prepareMore(o); err != nil {
+			return nil, err
+		}
+		defer further.end()
+		further.withPID(args)
+	}
 	t, known, err := begin(o, args, nil)
 	if err != nil {
 		return nil, err
 	}
+	defer t.cmd.Process.Kill() // where the measurement fails
 	if err := t.awaitPrograms(known); err != nil {
 		return nil, err
 	}
@@ -31,6 +41,11 @@ func tool(o *options, args []string) (*Result, error) {
 	}
 	for range o.rounds {
 		work()
+		if further != nil {
+			if err := further.work(); err != nil {
+				return nil, err
+			}
+		}
 		time.Sleep(pause)
 	}
 	after, err := newPrograms(known)

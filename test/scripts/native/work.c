@@ -20,6 +20,7 @@ extern char *ptsname(int);
 extern long write(int, const void *, unsigned long), read(int, void *, unsigned long);
 extern int execl(const char *, const char *, ...);
 extern int SSL_write(void *, const void *, int), SSL_read(void *, void *, int);
+extern int SSL_write_ex(void *, const void *, unsigned long, unsigned long *), SSL_read_ex(void *, void *, unsigned long, unsigned long *);
 
 __attribute__((noinline)) void *kept(unsigned long n)
 {
@@ -84,9 +85,13 @@ static void prompt(void)
 static void ssl(void)
 {
 	char b[64];
+	unsigned long n;
 
 	SSL_write(b, "GET /secret", 11);
 	SSL_read(b, b, sizeof b);
+	SSL_write_ex(b, "more", 4, &n);
+	SSL_read_ex(b, b, 0, &n);
+	SSL_read_ex(b, b, sizeof b, &n);
 }
 
 void begin(long *stack)
