@@ -189,7 +189,7 @@ func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 		if v, ok := findInTurns(l, c, hay, other, n, m); ok {
 			return v
 		}
-		if n*min(m, n) > deepFind {
+		if !l.Target().Has(target.MayGoto) {
 			l.Refuse("too-much-to-verify", c.At, "this search is too much for the kernel's verifier so deep in loops",
 				"the needle is no literal, and the kernel allows eight functions that call one another",
 				"search before the loop, or in shorter strings: str(x, 32)")
@@ -239,10 +239,6 @@ func find(l builtin.Lowerer, c *hir.Call) ir.Value {
 // plainFind is the maximum number of comparisons that are a loop in a loop. Verifiers walk
 // all of them, and each leaves two branches for later.
 const plainFind = 1 << 10
-
-// deepFind is the maximum number of comparisons of such a loop where there is nothing
-// better. Verifiers of 5.10 walk them many times over.
-const deepFind = 8 * plainFind
 
 // findInTurns is find for a needle that is no literal: each comparison of two bytes is a
 // turn. n and m are the capacities of haystack and needle.

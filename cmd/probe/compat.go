@@ -243,30 +243,31 @@ func capitalised(err error) error {
 	return errors.New(strings.ToUpper(text[:1]) + text[1:])
 }
 
-// paired returns how many kretprobes bpftrace attaches together with the kprobe of
-// the same function, as one, on kernels that can do that.
+// paired returns how many returns bpftrace attaches together with the entries of the
+// same functions, as one, on kernels that can do that.
 func paired(c *engine.Compiled, m machine.Machine) int {
-	entries, returns := map[string]int{}, map[string]int{}
+	entries, returns := map[string]bool{}, map[string][]int{} // by the functions, which are separated by blanks
 	for _, p := range c.Object.Programs {
 		at := &p.Site.Attach
-		name := at.Symbol
-		if len(at.Symbols) == 1 {
-			name = at.Symbols[0]
+		names := at.Symbols
+		if len(names) == 0 && at.Symbol != "" {
+			names = []string{at.Symbol}
 		}
-		if name == "" || len(at.Symbols) > 1 || at.Module != "" || at.Offset != 0 {
+		if len(names) == 0 || at.Module != "" || at.Offset != 0 {
 			continue
 		}
+		key := strings.Join(names, " ")
 		switch at.Kind {
 		case hir.AttachKprobe, hir.AttachKprobeMulti:
-			entries[name]++
+			entries[key] = true
 		case hir.AttachKretprobe, hir.AttachKretprobeMulti:
-			returns[name]++
+			returns[key] = append(returns[key], len(names))
 		}
 	}
 	n := 0
-	for f, count := range returns {
-		if count == 1 && entries[f] == 1 {
-			n++
+	for key, counts := range returns {
+		if len(counts) == 1 && entries[key] {
+			n += counts[0]
 		}
 	}
 	if host, ok := m.(*live.Machine); n == 0 || !ok || !host.Features().Has(feature.KprobeSession) {

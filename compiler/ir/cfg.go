@@ -327,19 +327,6 @@ func RemoveUnreachable(f *Func) bool {
 	return true
 }
 
-// Reorder replaces the blocks of f by those in order. The entry must come
-// first, and the blocks left out must not be reachable.
-func Reorder(f *Func, order []Block) {
-	num := make([]Block, len(f.Blocks))
-	blocks := make([]BlockData, len(order))
-	for i, b := range order {
-		num[b] = Block(i)
-		blocks[i] = f.Blocks[b]
-	}
-	f.Blocks = blocks
-	f.renumber(num)
-}
-
 // renumber applies new numbers of blocks to edges and values. num is by old number.
 func (f *Func) renumber(num []Block) {
 	for i := range f.Blocks {

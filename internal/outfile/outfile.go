@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"probe/runtime/trust"
 )
@@ -67,7 +68,7 @@ func start(name string) (*File, error) {
 	st, err := os.Stat(path)
 	switch {
 	case err == nil && !st.Mode().IsRegular():
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		f, err := openSpecial(path, st.Mode())
 		if err != nil {
 			return nil, fmt.Errorf("open the output file: %w", err)
 		}
@@ -109,6 +110,29 @@ func start(name string) (*File, error) {
 		return nil, fmt.Errorf("open the output file: %w", err)
 	}
 	return &File{f: f, name: path, temp: temp}, nil
+}
+
+// pipeWait is how long a pipe may have no reader: who starts both at once cannot
+// know which comes first.
+const pipeWait = 2 * time.Second
+
+var errNoReader = errors.New("nothing reads from this pipe: start its reader first")
+
+// openSpecial opens a device or a pipe. Opening a pipe waits for a reader, and not even a
+// signal that is caught ends that; so this waits by itself, not for ever.
+func openSpecial(path string, mode fs.FileMode) (*os.File, error) {
+	if mode&fs.ModeNamedPipe == 0 {
+		return os.OpenFile(path, os.O_WRONLY, 0)
+	}
+	for end := time.Now().Add(pipeWait); ; time.Sleep(20 * time.Millisecond) {
+		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		switch {
+		case !errors.Is(err, syscall.ENXIO):
+			return f, err
+		case time.Now().After(end):
+			return nil, &fs.PathError{Op: "open", Path: path, Err: errNoReader}
+		}
+	}
 }
 
 // follow resolves symbolic links, so that the file they lead to is replaced and

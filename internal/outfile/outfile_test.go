@@ -274,3 +274,32 @@ func TestCreateIn(t *testing.T) {
 		t.Error("a file is taken for a folder")
 	}
 }
+
+// A pipe that nothing reads from is refused, and one that is read from is written.
+func TestPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(pipe); !errors.Is(err, errNoReader) {
+		t.Errorf("without a reader: %v", err)
+	}
+	read := make(chan string)
+	go func() {
+		b, _ := os.ReadFile(pipe)
+		read <- string(b)
+	}()
+	f, err := Create(pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte("text")); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := <-read; got != "text" {
+		t.Errorf("the reader got %q", got)
+	}
+}

@@ -151,7 +151,7 @@ func TestObjectsOfTheDocsInAGuest(t *testing.T) {
 		// A child of the first process with a socket under the number 3, as the page
 		// has it.
 		out := guesttest.Sh(t, g, `(nc -l -p 4242 &)
-			until grep -q ':1092 ' /proc/net/tcp; do sleep 0.1; done
+			until cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q ':1092 '; do sleep 0.1; done
 			mkdir -p /tmp/work && cd /tmp/work && probe repl </tmp/objects 2>&1; kill $(pidof nc)`)
 		for _, want := range []string{"struct path: 16 bytes\n", "\nwork\n", "\ninit\n", "\n0x0\n", " nc\n", "\n4242\n", "struct fs_struct {\n"} {
 			if !strings.Contains(out, want) {

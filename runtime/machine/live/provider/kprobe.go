@@ -176,10 +176,12 @@ func (r *request) untraceable(at int, module, name string, why *reason) *diag.Di
 	switch {
 	case module == "":
 		d.CompatWarn("%s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching to it will likely fail", name)
-	case d.Severity == diag.Error:
+	case r.Uses.Probe && d.Severity == diag.Error: // bpftrace expands such probes in another way
 		d.WithCompat("%s", noAttachPoints)
-	default:
+	case r.Uses.Probe:
 		d.CompatOmit()
+	case module != "vmlinux" && !strings.Contains("\n"+loadedModules(), "\n"+module+"\n"):
+		d.WithCompat("specified module %s in probe %s:%s is not loaded.", module, r.p.Name, r.text()).CompatMore(r.At, "%s", r.none())
 	}
 	if why.note != "" {
 		d.WithNote("%s", why.note)
