@@ -99,7 +99,7 @@ var cases = []struct {
 		args: []string{"--case", "A", "--ipv6"},
 		want: []string{
 			`cached route over eth0 dropped`,
-			`(?m)^verdict: blackholed: lab-client\[\d+\] fd00:`,
+			`(?m)^verdict: blackholed: lab-client\[\d+\] \[fd00:[0-9a-f:]+\]:\d+ -> \[fd00:`,
 			`a route over eth1 was found and data leave there, but nothing has been acknowledged`,
 			`traffic  stopped`,
 		},
@@ -109,7 +109,7 @@ var cases = []struct {
 		name: "C6",
 		args: []string{"--case", "C", "--ipv6"},
 		want: []string{
-			`(?m)^verdict: blackholed: lab-client\[\d+\] fd00:`,
+			`(?m)^verdict: blackholed: lab-client\[\d+\] \[fd00:[0-9a-f:]+\]:\d+ -> \[fd00:`,
 			`net\.ipv6\.conf\.eth0\.ignore_routes_with_linkdown is 0`,
 		},
 		absent: []string{"verdict: rerouted"},
