@@ -178,7 +178,7 @@ func TestGuestCutTrees(t *testing.T) {
 	const (
 		files    = 1500
 		sleepers = 200
-		reads    = 60000
+		reads    = 240000
 	)
 	guesttest.Run(t, nil, func(t *testing.T, g *guest.Guest) {
 		judge(t, g, guestCase{sh: fmt.Sprintf(`mkdir /tmp/many; cd /tmp/many; i=0; while [ $i -lt %d ]; do : >f$i; i=$((i+1)); done`, files)})

@@ -296,11 +296,11 @@ func TestLost(t *testing.T) {
 		tid        int32
 		start, end int64
 	}{
-		{7, 1100, 1400}, {7, 1700, 1900}, {7, 5 * second, 6 * second}, {7, 9*second + 12, 9*second + 18}, {8, 1600, 9*second + 40},
+		{7, 1100, 1400}, {7, 1700, 1900}, {7, 5 * second, 6 * second}, {7, 9*second + 12, 9*second + 18}, {8, 1600, 9*second + 40}, {8, 3 * second, 3*second + 10},
 	} {
 		k.record(&fgraph.Record{ID: value.GraphID{TID: r.tid, Time: uint64(r.end)}, Start: uint64(r.start)})
 	}
-	want := []event.ReceiptItem{{Kind: event.LostGraphs, Where: "fgraph:root", Count: 2}, {Kind: event.GraphGaps, Count: 50}}
+	want := []event.ReceiptItem{{Kind: event.LostGraphs, Where: "fgraph:root", Count: 3}, {Kind: event.GraphGaps, Count: 50}}
 	if d := cmp.Diff(want, k.Receipt()); d != "" {
 		t.Errorf("the receipt (-want +got):\n%s", d)
 	}

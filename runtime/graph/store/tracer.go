@@ -33,7 +33,7 @@ type Tracer struct {
 	over  bool
 }
 
-// openCall is a call whose end the tracer did not see.
+// openCall is a call of which the tracer may not have seen the end.
 type openCall struct {
 	tree *graph.Tree
 	call int32
@@ -212,12 +212,13 @@ func (t *Tracer) find(tid int32, name string, start, end int64) *graph.Tree {
 }
 
 // take reports whether a call of the tracer can be the one that a program saw from
-// start to end. If its end was lost, it seems to last until the events
-// after the gap, as long as many calls after it: it is then the first of these that
-// is asked for, if that began with it.
+// start to end. If its end was lost, it seems to last until the events after the gap, or
+// has the end of a call that began in it, and so it is as long as many calls: it is then
+// the first of these that is asked for, if that began with it.
 func (t *Tracer) take(c openCall, start, end int64) bool {
 	call := &c.tree.Calls[c.call]
-	if call.Flags&graph.NoExit == 0 {
+	gap := func(x graph.Call) bool { return x.Flags&graph.Gap != 0 }
+	if call.Flags&graph.NoExit == 0 && !slices.ContainsFunc(c.tree.Calls[c.call:call.End], gap) {
 		return true
 	}
 	if until, taken := t.taken[c]; taken && start > until || start-call.T0 > margin {
