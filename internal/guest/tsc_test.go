@@ -20,7 +20,7 @@ func TestTSC(t *testing.T) {
 		kvm  bool
 		told bool
 	}{{Options{}, false, true}, {Options{Icount: true}, false, false}, {Options{}, true, false}} {
-		args := strings.Join(qemuArgs(c.o, &Kernel{}, c.kvm), " ")
+		args := strings.Join(qemuArgs(c.o, &Kernel{Arch: runtime.GOARCH}, c.kvm), " ")
 		if told := strings.Contains(args, "tsc_early_khz="); told != c.told {
 			t.Errorf("icount %v, KVM %v: told %v\n%s", c.o.Icount, c.kvm, told, args)
 		}
