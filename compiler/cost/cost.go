@@ -20,6 +20,7 @@ import (
 	"sync"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // Limit is the maximum of an estimate. It is twice the number of instructions
@@ -130,8 +131,8 @@ var memories = sync.Pool{New: func() any { return &memory{} }}
 
 // prepare makes room for a function with some values and blocks.
 func (m *memory) prepare(values, blocks int) {
-	m.matter, m.precise = zeroed(m.matter, values), zeroed(m.precise, values)
-	m.live, m.visits = zeroed(m.live, blocks), zeroed(m.visits, blocks)
+	m.matter, m.precise = reuse.Zeroed(m.matter, values), reuse.Zeroed(m.precise, values)
+	m.live, m.visits = reuse.Zeroed(m.live, blocks), reuse.Zeroed(m.visits, blocks)
 	if cap(m.seen) < blocks {
 		m.seen = make([][]state, blocks, blocks+blocks/2)
 	}
@@ -140,16 +141,6 @@ func (m *memory) prepare(values, blocks int) {
 		clear(m.seen[b])
 		m.seen[b] = m.seen[b][:0]
 	}
-}
-
-// zeroed returns n zero elements, in s if it is large enough.
-func zeroed[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/2)
-	}
-	s = s[:n]
-	clear(s)
-	return s
 }
 
 // state holds what is known about the live values of a block, in the order of
@@ -252,7 +243,7 @@ func (w *walk) findLive() {
 	// The values that matter are numbered, and a set of them is a row of bits.
 	values := w.mem.values[:0]
 	m := w.mem
-	m.number = zeroed(m.number, len(w.matter))
+	m.number = reuse.Zeroed(m.number, len(w.matter))
 	number := m.number
 	for v, m := range w.matter {
 		if m {
@@ -262,7 +253,7 @@ func (w *walk) findLive() {
 	}
 	m.values = values
 	words := (len(values) + 63) / 64
-	m.rows = zeroed(m.rows, words*(len(w.f.Blocks)+1))
+	m.rows = reuse.Zeroed(m.rows, words*(len(w.f.Blocks)+1))
 	rows := m.rows
 	need := rows[words*len(w.f.Blocks):]
 	row := func(b ir.Block) []uint64 { return rows[words*int(b):][:words] }
@@ -326,7 +317,7 @@ func (w *walk) findLive() {
 	for _, x := range rows[:words*len(w.f.Blocks)] {
 		total += bits.OnesCount64(x)
 	}
-	m.flat = zeroed(m.flat, total)
+	m.flat = reuse.Zeroed(m.flat, total)
 	flat := m.flat[:0]
 	for b := range w.f.Blocks {
 		from := len(flat)
@@ -356,7 +347,7 @@ func (w *walk) run() int {
 		start[i] = ir.Anything
 	}
 	todo := append(w.mem.items[:0], item{0, start, false})
-	w.mem.vals = zeroed(w.mem.vals, len(w.f.Vals))
+	w.mem.vals = reuse.Zeroed(w.mem.vals, len(w.f.Vals))
 	vals := w.mem.vals
 	for i := range vals {
 		vals[i] = ir.Anything

@@ -9,6 +9,7 @@ import (
 
 	"probe/compiler/ir"
 	"probe/compiler/regalloc"
+	"probe/compiler/reuse"
 )
 
 // assembler collects the functions of one program.
@@ -166,7 +167,7 @@ func (g *generator) put(r raw) {
 // the instruction that it belongs to.
 func (g *generator) generate() {
 	mem := g.mem
-	mem.first, mem.ends = fit(mem.first, len(g.blocks)+1), zeroed(mem.ends, len(g.blocks))
+	mem.first, mem.ends = reuse.Slice(mem.first, len(g.blocks)+1), reuse.Zeroed(mem.ends, len(g.blocks))
 	g.first, g.ends, g.code = mem.first, mem.ends, mem.code[:0]
 	moves := g.al.Moves
 	for b := range g.blocks {

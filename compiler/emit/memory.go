@@ -36,21 +36,6 @@ type memory struct {
 // memories holds the memory of earlier functions.
 var memories = sync.Pool{New: func() any { return &memory{} }}
 
-// fit returns n elements with any content, in s if it is large enough.
-func fit[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/2)
-	}
-	return s[:n]
-}
-
-// zeroed returns n zero elements, in s if it is large enough.
-func zeroed[T any](s []T, n int) []T {
-	s = fit(s, n)
-	clear(s)
-	return s
-}
-
 // registers returns room for n virtual registers, nil for none.
 func (m *memory) registers(n int) []regalloc.VReg {
 	if n == 0 {

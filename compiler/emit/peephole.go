@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // peephole drops copies, loads and stores of values that a register or the
@@ -18,7 +19,7 @@ func (g *generator) peephole() {
 	}
 	clear(mem.consts)
 	g.rpo = g.reversePostorder()
-	mem.last, mem.drop, mem.done = fit(mem.last, n), zeroed(mem.drop, len(g.code)), zeroed(mem.done, n)
+	mem.last, mem.drop, mem.done = reuse.Slice(mem.last, n), reuse.Zeroed(mem.drop, len(g.code)), reuse.Zeroed(mem.done, n)
 	p := &peeper{generator: g, consts: mem.consts, next: 1, words: min((g.fr.size+7)/8, cells), last: mem.last, drop: mem.drop}
 	done := mem.done
 	for _, b := range g.rpo {
@@ -47,7 +48,7 @@ func (g *generator) peephole() {
 // before it, except around loops.
 func (g *generator) reversePostorder() []int {
 	mem := g.mem
-	mem.drop = zeroed(mem.drop, max(len(g.blocks), len(g.code)))
+	mem.drop = reuse.Zeroed(mem.drop, max(len(g.blocks), len(g.code)))
 	seen, post := mem.drop, mem.post[:0]
 	stack := append(mem.visits[:0], visit{})
 	seen[0] = true

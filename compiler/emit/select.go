@@ -6,6 +6,7 @@ import (
 
 	"probe/compiler/ir"
 	"probe/compiler/regalloc"
+	"probe/compiler/reuse"
 )
 
 // selector turns IR instructions into machine instructions.
@@ -24,15 +25,15 @@ func selectFunc(f *ir.Func, mem *memory) *mach {
 	cfg := &mem.cfg
 	cfg.Analyse(f)
 	n := len(f.Vals)
-	mem.uses, mem.alias, mem.block = zeroed(mem.uses, n), zeroed(mem.alias, n), fit(mem.block, len(f.Blocks))
+	mem.uses, mem.alias, mem.block = reuse.Zeroed(mem.uses, n), reuse.Zeroed(mem.alias, n), reuse.Slice(mem.block, len(f.Blocks))
 	s := &selector{
-		mach: &mach{f: f, mem: mem, order: layout(f, cfg), makers: zeroed(mem.makers, n), must: zeroed(mem.must, n),
+		mach: &mach{f: f, mem: mem, order: layout(f, cfg), makers: reuse.Zeroed(mem.makers, n), must: reuse.Zeroed(mem.must, n),
 			insts: mem.insts[:0]},
 		uses: mem.uses, alias: mem.alias, block: mem.block,
 	}
 	s.prepare()
-	mem.blocks = zeroed(mem.blocks, len(s.order))
-	mem.succs = fit(mem.succs, 2*len(s.order))
+	mem.blocks = reuse.Zeroed(mem.blocks, len(s.order))
+	mem.succs = reuse.Slice(mem.succs, 2*len(s.order))
 	s.blocks = mem.blocks
 	for i, b := range s.order {
 		s.block[b] = int32(i)

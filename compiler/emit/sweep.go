@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // live is the set of registers and spill slots that are read later.
@@ -19,7 +20,7 @@ type live struct {
 func (g *generator) sweep() {
 	n := len(g.blocks)
 	mem := g.mem
-	mem.live, mem.drop = zeroed(mem.live, n), zeroed(mem.drop, len(g.code))
+	mem.live, mem.drop = reuse.Zeroed(mem.live, n), reuse.Zeroed(mem.drop, len(g.code))
 	in, drop, order := mem.live, mem.drop, g.rpo
 	any := false
 	block := func(b int, final bool) live {

@@ -1,6 +1,10 @@
 package ir
 
-import "slices"
+import (
+	"slices"
+
+	"probe/compiler/reuse"
+)
 
 // CFG is the shape of a function: order of blocks, predecessors, dominators and
 // loops. It is valid until blocks or edges change.
@@ -41,10 +45,10 @@ func NewCFG(f *Func) *CFG {
 // results are gone then.
 func (c *CFG) Analyse(f *Func) {
 	n := len(f.Blocks)
-	c.blocks = sized(c.blocks, 6*n)
+	c.blocks = reuse.Slice(c.blocks, 6*n)
 	part := func(i int) []Block { return c.blocks[i*n : (i+1)*n : (i+1)*n] }
 	c.Order, c.Idom, c.Head, c.Outer = part(0)[:0], part(1), part(2), part(3)
-	c.ints = sized(c.ints, 5*n)
+	c.ints = reuse.Slice(c.ints, 5*n)
 	clear(c.ints)
 	c.Num, c.Depth, c.domIn, c.domOut = c.ints[:n:n], c.ints[n:2*n:2*n], c.ints[2*n:3*n:3*n], c.ints[3*n:4*n:4*n]
 	c.order(f)
@@ -57,14 +61,6 @@ func (c *CFG) Analyse(f *Func) {
 	if c.back {
 		c.loops(part(4))
 	}
-}
-
-// sized returns a slice of n elements with any content, s if it is large enough.
-func sized[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/2)
-	}
-	return s[:n]
 }
 
 // order computes the reverse postorder. Of two successors the first visited
@@ -122,9 +118,9 @@ func (c *CFG) preds(f *Func, count []int32) {
 		}
 		total += k
 	}
-	c.Preds = sized(c.Preds, len(f.Blocks))
+	c.Preds = reuse.Slice(c.Preds, len(f.Blocks))
 	clear(c.Preds)
-	c.flat = sized(c.flat, total)
+	c.flat = reuse.Slice(c.flat, total)
 	flat := c.flat
 	for _, b := range c.Order {
 		k := count[b]

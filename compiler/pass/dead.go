@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // dead removes code that nothing depends on: instructions without effect whose
@@ -12,7 +13,7 @@ import (
 func dead(s *state) {
 	deadStores(s)
 	f := s.f
-	s.have = sized(s.have, len(f.Vals))
+	s.have = reuse.Slice(s.have, len(f.Vals))
 	live := s.have
 	clear(live)
 	work := s.list[:0]
@@ -38,7 +39,7 @@ func dead(s *state) {
 	}
 	// A live parameter keeps its arguments alive.
 	g := s.graph()
-	s.counts = sized(s.counts, len(f.Vals))
+	s.counts = reuse.Slice(s.counts, len(f.Vals))
 	index := s.counts // of parameters in their block
 	for b := range f.Blocks {
 		for i, p := range f.Blocks[b].Params {
@@ -148,7 +149,7 @@ func deadStores(s *state) {
 	if len(f.Slots) == 0 {
 		return
 	}
-	s.counts = sized(s.counts, len(f.Vals))
+	s.counts = reuse.Slice(s.counts, len(f.Vals))
 	root := s.counts // slot + 1
 	clear(root)
 	read := make([]bool, len(f.Slots))

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // folder walks the blocks in reverse postorder, so that operands are known
@@ -29,7 +30,7 @@ type equality struct {
 func fold(s *state) {
 	s.forget()
 	n := len(s.f.Vals)
-	s.facts, s.have = sized(s.facts, n), sized(s.have, n)
+	s.facts, s.have = reuse.Slice(s.facts, n), reuse.Slice(s.have, n)
 	clear(s.have)
 	fo := &folder{state: s, facts: s.facts, have: s.have}
 	g := s.graph()

@@ -1,6 +1,10 @@
 package pass
 
-import "probe/compiler/ir"
+import (
+	"probe/compiler/ir"
+
+	"probe/compiler/reuse"
+)
 
 // place of memory: bytes off to off+w of the object that base points to. A
 // stack slot has a number instead of a base.
@@ -50,7 +54,7 @@ func escapedSlots(s *state) []bool {
 	if len(f.Slots) == 0 {
 		return esc
 	}
-	s.counts = sized(s.counts, len(f.Vals))
+	s.counts = reuse.Slice(s.counts, len(f.Vals))
 	root := s.counts // slot + 1
 	clear(root)
 	markAt := func(p *ir.Value) {

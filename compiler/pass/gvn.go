@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // number is the key of an instruction: two with the same number have the same
@@ -33,7 +34,7 @@ type numbered struct {
 
 // reset empties a table and prepares it for about n instructions.
 func (t *numbering) reset(n int) {
-	t.heads, t.entries = sized(t.heads, 1<<bits.Len(uint(n))), t.entries[:0]
+	t.heads, t.entries = reuse.Slice(t.heads, 1<<bits.Len(uint(n))), t.entries[:0]
 	clear(t.heads)
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // place puts constants and addresses, which gvn gathered in the entry block,
@@ -98,7 +99,7 @@ func derive(s *state, g *ir.CFG) {
 		return
 	}
 	// The last block in reverse postorder where x is used by something else.
-	s.counts = sized(s.counts, len(f.Vals))
+	s.counts = reuse.Slice(s.counts, len(f.Vals))
 	last := s.counts
 	clear(last)
 	for n, b := range g.Order {

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // state is what the passes over one function share.
@@ -46,14 +47,6 @@ func (s *state) graph() *ir.CFG {
 
 // shape records that blocks or edges have changed, which invalidates the CFG.
 func (s *state) shape() { s.analysed = false }
-
-// sized returns n elements with any content, in s if it is large enough.
-func sized[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/2)
-	}
-	return s[:n]
-}
 
 // use returns the current replacement of v, or v itself.
 func (s *state) use(v ir.Value) ir.Value {
@@ -161,7 +154,7 @@ func (s *state) forget() { s.collected = false }
 
 // uses counts how often each value is read. The result is valid until the next call.
 func (s *state) uses() []int32 {
-	s.counts = sized(s.counts, len(s.f.Vals))
+	s.counts = reuse.Slice(s.counts, len(s.f.Vals))
 	n := s.counts
 	clear(n)
 	for b := range s.f.Blocks {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"probe/compiler/ir"
+	"probe/compiler/reuse"
 )
 
 // tidy simplifies the control flow of the function: it joins blocks in a
@@ -44,7 +45,7 @@ func sameTarget(s *state) bool {
 // edgeCounts returns the number of edges into each block; the entry has one
 // more. The result is valid until the next call.
 func (s *state) edgeCounts() []int32 {
-	s.edges = sized(s.edges, len(s.f.Blocks))
+	s.edges = reuse.Slice(s.edges, len(s.f.Blocks))
 	n := s.edges
 	clear(n)
 	n[0]++
@@ -184,7 +185,7 @@ func sameParams(s *state) bool {
 		if !slices.ContainsFunc(f.Blocks, func(d ir.BlockData) bool { return len(d.Params) > 0 }) {
 			break
 		}
-		s.list = sized(s.list, len(f.Vals))
+		s.list = reuse.Slice(s.list, len(f.Vals))
 		same := s.list // by parameter; -1 for several
 		clear(same)
 		for b := range f.Blocks {

@@ -3,6 +3,8 @@ package regalloc
 import (
 	"fmt"
 	"slices"
+
+	"probe/compiler/reuse"
 )
 
 // pos is a position; see the package comment. Units count instructions and
@@ -97,8 +99,8 @@ type entered struct {
 // number assigns positions and reads all of the code once.
 func (a *allocator) number() {
 	n := a.code.Blocks()
-	a.blocks = fit(a.blocks, n)
-	a.start = fit(a.start, n+1)
+	a.blocks = reuse.Slice(a.blocks, n)
+	a.start = reuse.Slice(a.start, n+1)
 	units := 0
 	for b := range n {
 		blk := a.code.Block(b)
@@ -107,14 +109,14 @@ func (a *allocator) number() {
 		units += blk.End - blk.First + 1
 	}
 	a.start[n] = pos(2 * units)
-	a.blockOf = fit(a.blockOf, units+1)
+	a.blockOf = reuse.Slice(a.blockOf, units+1)
 	for b := range n {
 		for u := a.start[b] / 2; u < a.start[b+1]/2; u++ {
 			a.blockOf[u] = int32(b)
 		}
 	}
 	a.blockOf[units] = int32(n - 1)
-	a.vals = fit(a.vals, a.code.VRegs()+1)
+	a.vals = reuse.Slice(a.vals, a.code.VRegs()+1)
 	for v := range a.vals {
 		a.vals[v] = value{first: -1, slot: -1, fixed: NoReg, fwd: NoReg, want: NoReg, block: -1}
 		if v > 0 {
@@ -129,9 +131,9 @@ func (a *allocator) number() {
 // so the loop would seem to contain everything before it.
 func (a *allocator) edges() {
 	n := len(a.blocks)
-	a.preds = fit(a.preds, n)
-	a.loopEnd = zeroed(a.loopEnd, n)
-	a.mem.count = zeroed(a.mem.count, n)
+	a.preds = reuse.Slice(a.preds, n)
+	a.loopEnd = reuse.Zeroed(a.loopEnd, n)
+	a.mem.count = reuse.Zeroed(a.mem.count, n)
 	count := a.mem.count
 	total := int32(0)
 	for _, blk := range a.blocks {
@@ -140,7 +142,7 @@ func (a *allocator) edges() {
 			total++
 		}
 	}
-	a.mem.flatPreds = fit(a.mem.flatPreds, int(total))
+	a.mem.flatPreds = reuse.Slice(a.mem.flatPreds, int(total))
 	flat := a.mem.flatPreds
 	for b := range n {
 		a.preds[b], flat = flat[:0:count[b]], flat[count[b]:]
@@ -168,7 +170,7 @@ func (a *allocator) instrOf(p pos) int {
 // are visited backwards for the hints: of several registers in which a value is
 // needed later, the first one counts.
 func (a *allocator) define() {
-	a.mem.count = zeroed(a.mem.count, len(a.vals))
+	a.mem.count = reuse.Zeroed(a.mem.count, len(a.vals))
 	count := a.mem.count
 	for _, blk := range a.blocks {
 		for i := blk.First; i < blk.End; i++ {
@@ -190,9 +192,9 @@ func (a *allocator) define() {
 	for _, n := range count {
 		total += int(n)
 	}
-	a.mem.flatUses = fit(a.mem.flatUses, total)
+	a.mem.flatUses = reuse.Slice(a.mem.flatUses, total)
 	flat := a.mem.flatUses
-	a.uses = fit(a.uses, len(a.vals))
+	a.uses = reuse.Slice(a.uses, len(a.vals))
 	for v, n := range count {
 		a.uses[v], flat = flat[:0:n], flat[n:]
 	}
@@ -311,7 +313,7 @@ func (a *allocator) hints() {
 func (a *allocator) intervals() error {
 	n := len(a.blocks)
 	m := &a.mem
-	m.stamp, m.end, m.in, m.counts = zeroed(m.stamp, n), fit(m.end, n), fit(m.in, n), zeroed(m.counts, n)
+	m.stamp, m.end, m.in, m.counts = reuse.Zeroed(m.stamp, n), reuse.Slice(m.end, n), reuse.Slice(m.in, n), reuse.Zeroed(m.counts, n)
 	stamp, end, in, counts := m.stamp, m.end, m.in, m.counts
 	list, work, flat, pairs := m.list, m.work, m.flat[:0], m.pairs[:0]
 	a.ivs = a.ivs[:0]
@@ -383,8 +385,8 @@ func (a *allocator) intervals() error {
 		a.vals[a.ivs[i].v].cross = a.callIn(&a.ivs[i]) != never
 	}
 	m.list, m.work, m.flat, m.pairs = list, work, flat, pairs
-	a.liveIn = fit(a.liveIn, n)
-	m.all = fit(m.all, len(pairs))
+	a.liveIn = reuse.Slice(a.liveIn, n)
+	m.all = reuse.Slice(m.all, len(pairs))
 	all := m.all
 	for b, k := range counts {
 		a.liveIn[b], all = all[:0:k], all[k:]

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"probe/compiler/reuse"
 )
 
 // Allocate assigns registers and slots to everything in c. An error means that
@@ -42,21 +44,6 @@ func (a *allocator) reset(c Code) {
 	for r := range a.books {
 		a.books[r] = book{list: a.books[r].list[:0]}
 	}
-}
-
-// fit returns n elements with any content, in s if it is large enough.
-func fit[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/2)
-	}
-	return s[:n]
-}
-
-// zeroed returns n zero elements, in s if it is large enough.
-func zeroed[T any](s []T, n int) []T {
-	s = fit(s, n)
-	clear(s)
-	return s
 }
 
 // byStart is the heap of split pieces that wait for the scan.
@@ -96,7 +83,7 @@ func (a *allocator) next() int32 {
 }
 
 func (a *allocator) scan() error {
-	a.mem.fresh = fit(a.mem.fresh, len(a.ivs))
+	a.mem.fresh = reuse.Slice(a.mem.fresh, len(a.ivs))
 	a.fresh = a.mem.fresh
 	for i := range a.fresh {
 		a.fresh[i] = int32(i)
