@@ -2,7 +2,6 @@ package pass
 
 import (
 	"probe/compiler/ir"
-
 	"probe/compiler/reuse"
 )
 
